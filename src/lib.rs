@@ -1,0 +1,12 @@
+//! `lp`: a declarative, incremental task-graph runner for retail
+//! loss-prevention video pipelines.
+//!
+//! Files become a project, a project a plan, a plan a graph of tasks; the
+//! engine performs what is stale; runs become records, records reports. The
+//! rooms and their order are described in `docs/architecture.md` and enforced by
+//! `tests/tidy.rs`.
+
+pub mod digest;
+pub mod name;
+pub mod path;
+pub mod time;

@@ -1,0 +1,236 @@
+//! Paths inside a project, written so that they mean the same on every machine.
+//!
+//! A [`ProjectPath`] is relative to the project root, has no `.` and no `..`,
+//! and so cannot leave the project. Its first part may be one of the roots of
+//! `[paths]`: `media/`, `models/` and `results/` stand for those folders,
+//! wherever they are, and are written so in every hashed document.
+//! [`Layout`] turns it into a path of this machine.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is no path inside the project.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PathError {
+    /// Nothing was written.
+    #[error("the path is empty")]
+    Empty,
+    /// `/x`.
+    #[error("`{0}` is absolute, but must be relative to the project")]
+    Absolute(String),
+    /// `../x`, or `a/../../x`.
+    #[error("`{0}` leaves the project")]
+    Leaves(String),
+    /// A control character: it would garble labels and logs.
+    #[error("`{}` contains a control character", .0.escape_debug())]
+    Control(String),
+}
+
+/// A path relative to the project root: `media/clips/scan-640x360-15.mp4`.
+///
+/// Normal components only, joined by `/`; never empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProjectPath(String);
+
+impl ProjectPath {
+    /// Reads a path as a user writes it. `./a//b/` becomes `a/b`.
+    ///
+    /// # Errors
+    /// When the text is empty, absolute, leaves the project, or contains a
+    /// control character.
+    pub fn new(text: &str) -> Result<ProjectPath, PathError> {
+        if text.chars().any(char::is_control) {
+            return Err(PathError::Control(text.to_owned()));
+        }
+        let mut parts: Vec<&str> = Vec::new();
+        for component in Path::new(text).components() {
+            match component {
+                Component::Prefix(_) | Component::RootDir => {
+                    return Err(PathError::Absolute(text.to_owned()));
+                }
+                Component::CurDir => {}
+                Component::ParentDir => {
+                    if parts.pop().is_none() {
+                        return Err(PathError::Leaves(text.to_owned()));
+                    }
+                }
+                Component::Normal(part) => parts.push(part.to_str().expect("a part of a str is a str")),
+            }
+        }
+        if parts.is_empty() {
+            return Err(PathError::Empty);
+        }
+        Ok(ProjectPath(parts.join("/")))
+    }
+
+    /// This path with one more component.
+    ///
+    /// # Panics
+    /// If `name` is not a single normal component: names come from slugs and
+    /// checked file names.
+    #[must_use]
+    pub fn join(&self, name: &str) -> ProjectPath {
+        assert!(
+            !name.is_empty() && name != "." && name != ".." && !name.contains('/'),
+            "`{name}` is one component"
+        );
+        ProjectPath(format!("{}/{name}", self.0))
+    }
+
+    /// The text, parts joined by `/`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last component.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().expect("rsplit yields at least one part")
+    }
+
+    /// Whether this path is `other` or lies inside it.
+    #[must_use]
+    pub fn is_within(&self, other: &ProjectPath) -> bool {
+        self.0.strip_prefix(&other.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl fmt::Display for ProjectPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for ProjectPath {
+    type Error = PathError;
+
+    fn try_from(text: String) -> Result<ProjectPath, PathError> {
+        ProjectPath::new(&text)
+    }
+}
+
+impl From<ProjectPath> for String {
+    fn from(path: ProjectPath) -> String {
+        path.0
+    }
+}
+
+/// Where a project's folders are on this machine. All paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The project root: the folder of `Lpfile.toml`.
+    pub root: PathBuf,
+    /// `[paths] media`
+    pub media: PathBuf,
+    /// `[paths] models`
+    pub models: PathBuf,
+    /// `[paths] results`
+    pub results: PathBuf,
+}
+
+impl Layout {
+    /// The layout with the folders of `[paths]` at their defaults.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Layout {
+        let (media, models, results) = (root.join("media"), root.join("models"), root.join("results"));
+        Layout { root, media, models, results }
+    }
+
+    /// The place of `path` on this machine.
+    #[must_use]
+    pub fn resolve(&self, path: &ProjectPath) -> PathBuf {
+        let (first, rest) = path.0.split_once('/').unwrap_or((&path.0, ""));
+        let base = match first {
+            "media" => &self.media,
+            "models" => &self.models,
+            "results" => &self.results,
+            _ => return self.root.join(&path.0),
+        };
+        if rest.is_empty() { base.clone() } else { base.join(rest) }
+    }
+
+    /// `path` as people write it in the project root: relative where it is inside.
+    #[must_use]
+    pub fn shown(&self, path: &ProjectPath) -> PathBuf {
+        let absolute = self.resolve(path);
+        absolute.strip_prefix(&self.root).map_or_else(|_| absolute.clone(), Path::to_path_buf)
+    }
+
+    /// The folder of the store.
+    #[must_use]
+    pub fn cache(&self) -> PathBuf {
+        self.root.join(".lpcache")
+    }
+}
+
+/// Whether `name` can be the name of a file in a folder of ours: one normal
+/// component without control characters that does not begin with a dot or a dash.
+#[must_use]
+pub fn is_file_name(name: &str) -> bool {
+    let one_part = Path::new(name).file_name() == Some(OsStr::new(name));
+    one_part && !name.starts_with(['.', '-']) && !name.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expect: Expect) {
+        let shown = match ProjectPath::new(text) {
+            Ok(path) => path.to_string(),
+            Err(error) => format!("error: {error}"),
+        };
+        expect.assert_eq(&shown);
+    }
+
+    #[test]
+    fn a_path_is_normalised_and_stays_inside() {
+        check("./a//b/", expect!["a/b"]);
+        check("a/../b", expect!["b"]);
+        check("", expect!["error: the path is empty"]);
+        check(
+            "/etc/passwd",
+            expect!["error: `/etc/passwd` is absolute, but must be relative to the project"],
+        );
+        check("a/../../b", expect!["error: `a/../../b` leaves the project"]);
+        check("a\nb", expect![[r"error: `a\nb` contains a control character"]]);
+    }
+
+    #[test]
+    fn roots_stand_for_the_folders_of_paths() {
+        let mut layout = Layout::new("/p".into());
+        layout.media = "/videos".into();
+        let path = ProjectPath::new("media/clips/x.mp4").unwrap();
+        assert_eq!(layout.resolve(&path), Path::new("/videos/clips/x.mp4"));
+        assert_eq!(layout.shown(&path), Path::new("/videos/clips/x.mp4"));
+        assert_eq!(
+            layout.shown(&ProjectPath::new("results/plan.json").unwrap()),
+            Path::new("results/plan.json")
+        );
+    }
+
+    #[test]
+    fn within_means_the_path_itself_or_below() {
+        let path = |text| ProjectPath::new(text).unwrap();
+        assert!(path("a/b").is_within(&path("a")));
+        assert!(path("a").is_within(&path("a")));
+        assert!(!path("ab").is_within(&path("a")));
+    }
+
+    #[test]
+    fn file_names_are_single_components() {
+        for (name, ok) in
+            [("a.mp4", true), ("a/b", false), ("..", false), ("", false), (".x", false), ("-x", false)]
+        {
+            assert_eq!(is_file_name(name), ok, "{name}");
+        }
+    }
+}
