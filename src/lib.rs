@@ -8,5 +8,6 @@
 
 pub mod digest;
 pub mod name;
+pub mod os;
 pub mod path;
 pub mod time;

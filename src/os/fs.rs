@@ -1,0 +1,412 @@
+//! Files and folders: read, replace, remove, place.
+//!
+//! Every error names what was tried and the path ([`FsError`]). A file is
+//! replaced whole ([`write_atomic`]): readers see the old bytes or the new ones.
+//! Data is synced, folders are not: after a power cut a rename may be undone,
+//! but what is there is whole.
+//!
+//! [`StatIdentity`] tells whether a file may have changed since it was hashed;
+//! it never says that two files are equal.
+
+mod identity;
+
+pub use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use identity::{StatIdentity, hash_file, now_ns, tick_ns};
+
+/// Something that was tried with a path and failed.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {action} `{}`", path.display())]
+pub struct FsError {
+    /// What was tried: `read`, `create`.
+    pub action: &'static str,
+    /// With what.
+    pub path: PathBuf,
+    /// Why it failed.
+    #[source]
+    pub source: io::Error,
+}
+
+impl FsError {
+    /// Whether there is nothing at the path.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
+/// Says what was tried with which path.
+pub trait Context<T> {
+    /// Turns an I/O error into an [`FsError`].
+    ///
+    /// # Errors
+    /// When `self` is one.
+    fn context(self, action: &'static str, path: &Path) -> Result<T, FsError>;
+}
+
+impl<T, E: Into<io::Error>> Context<T> for Result<T, E> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T, FsError> {
+        self.map_err(|error| FsError { action, path: path.to_path_buf(), source: error.into() })
+    }
+}
+
+/// The whole of a file of at most `limit` bytes.
+///
+/// # Errors
+/// When it cannot be read; `FileTooLarge` when it is larger.
+pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+}
+
+/// The names in a folder, sorted; those that are not UTF-8 are left out.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn list_names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        names.extend(entry?.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether there is a file (no folder) at `path`.
+#[must_use]
+pub fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// Replaces a file by `bytes`, whole or not at all.
+///
+/// # Errors
+/// When the file beside it cannot be written or renamed.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let temporary = temporary_beside(path);
+    let written = write_new(&temporary, bytes, Executable::No)
+        .and_then(|()| std::fs::rename(&temporary, path).context("replace", path));
+    if written.is_err() {
+        // The first error is the one to tell; a leftover is harmless.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Writes a file that nobody reads until it is complete, and that may be lost
+/// with the machine's power: one in an attempt's own folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    std::fs::write(path, bytes).context("write", path)
+}
+
+/// Whether a file carries the execute bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Executable {
+    Yes,
+    No,
+}
+
+impl Executable {
+    /// From a file's metadata.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Executable {
+        Executable::from(metadata.permissions().mode() & 0o100 != 0)
+    }
+
+    fn mode(self) -> u32 {
+        // The umask takes away what this user does not want to give.
+        if self == Executable::Yes { 0o777 } else { 0o666 }
+    }
+}
+
+impl From<bool> for Executable {
+    fn from(executable: bool) -> Executable {
+        if executable { Executable::Yes } else { Executable::No }
+    }
+}
+
+fn create_new(path: &Path, executable: Executable) -> Result<File, FsError> {
+    OpenOptions::new().write(true).create_new(true).mode(executable.mode()).open(path).context("create", path)
+}
+
+/// Writes a file that must not exist yet, and syncs its data.
+///
+/// # Errors
+/// When it exists or cannot be written.
+pub fn write_new(path: &Path, bytes: &[u8], executable: Executable) -> Result<(), FsError> {
+    let mut file = create_new(path, executable)?;
+    file.write_all(bytes).context("write", path)?;
+    file.sync_data().context("sync", path)
+}
+
+/// A free name in the folder of `path`, for a file that is renamed to it later.
+#[must_use]
+pub fn temporary_beside(path: &Path) -> PathBuf {
+    path.with_file_name(temporary_name())
+}
+
+/// Gives a file its name, replacing what has it.
+///
+/// # Errors
+/// When it cannot be renamed, for example onto another file system.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
+    std::fs::rename(from, to).context("create", to)
+}
+
+/// Makes a file read-only for everybody: mode 0444.
+///
+/// # Errors
+/// When its mode cannot be set.
+pub fn protect(path: &Path) -> Result<(), FsError> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o444)).context("protect", path)
+}
+
+/// Lets the link at `path` point to `target`, whole or not at all. Replaces a
+/// link, nothing else.
+///
+/// # Errors
+/// When it cannot be made, or something that is no link is there.
+pub fn point(path: &Path, target: &Path) -> Result<(), FsError> {
+    if look(path)?.is_some_and(|metadata| !metadata.is_symlink()) {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists)).context("replace by a link", path);
+    }
+    let temporary = temporary_beside(path);
+    std::os::unix::fs::symlink(target, &temporary).context("make a link", &temporary)?;
+    std::fs::rename(&temporary, path).context("replace", path)
+}
+
+/// Changes a file in place.
+///
+/// # Errors
+/// When it cannot be opened or synced, or `change` fails.
+pub fn edit(path: &Path, change: &mut dyn FnMut(&mut File) -> io::Result<()>) -> Result<(), FsError> {
+    let mut file = File::options().read(true).write(true).open(path).context("open", path)?;
+    change(&mut file).context("edit", path)?;
+    file.sync_data().context("sync", path)
+}
+
+/// A file name that no other thread or process of this machine uses.
+#[must_use]
+pub fn temporary_name() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let now = now_ns().unsigned_abs();
+    format!(".lp-{}-{now:x}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Makes a folder and those above it.
+///
+/// # Errors
+/// When one cannot be made.
+pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
+    std::fs::create_dir_all(path).context("create the folder", path)
+}
+
+/// Makes one folder that is not there yet.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create_dir(path: &Path) -> Result<(), FsError> {
+    std::fs::create_dir(path).context("create the folder", path)
+}
+
+/// What is at `path`, links followed.
+///
+/// # Errors
+/// When nothing is, or it cannot be looked at.
+pub fn metadata(path: &Path) -> Result<Metadata, FsError> {
+    std::fs::metadata(path).context("look at", path)
+}
+
+/// Makes the folder that `path` stands in.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create_parent(path: &Path) -> Result<(), FsError> {
+    path.parent().map_or(Ok(()), create_dir_all)
+}
+
+/// Removes what is at `path`: a file, a link (not what it points to) or a
+/// folder with its contents. Nothing there is fine.
+///
+/// # Errors
+/// When it cannot be removed.
+pub fn remove(path: &Path) -> Result<(), FsError> {
+    let Some(metadata) = look(path)? else { return Ok(()) };
+    let removed = if metadata.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).context("remove", path),
+        _ => Ok(()),
+    }
+}
+
+/// Removes what is in a folder, but not the folder. No folder is fine.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn remove_dir_contents(folder: &Path) -> Result<(), FsError> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.context("read the folder", folder)?,
+    };
+    for entry in entries {
+        remove(&entry.context("read the folder", folder)?.path())?;
+    }
+    Ok(())
+}
+
+/// Removes all files below a folder, but no folder. No folder is fine.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn remove_files_below(folder: &Path) -> Result<(), FsError> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.context("read the folder", folder)?,
+    };
+    for entry in entries {
+        let entry = entry.context("read the folder", folder)?;
+        let path = entry.path();
+        if entry.file_type().context("look at", &path)?.is_dir() {
+            remove_files_below(&path)?;
+        } else {
+            std::fs::remove_file(&path).context("remove", &path)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is at `path` itself, links not followed; `None` if nothing is.
+///
+/// # Errors
+/// When that cannot be told.
+pub fn look(path: &Path) -> Result<Option<Metadata>, FsError> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    match std::fs::symlink_metadata(path) {
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
+        metadata => metadata.context("look at", path).map(Some),
+    }
+}
+
+/// From this size up a hard link pays: a copy costs 2.5 ms per MiB.
+pub const LINK_FROM: u64 = 1 << 20;
+
+/// How a file came to its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placed {
+    /// It shares extents with the original until one is written.
+    Reflinked,
+    /// It is the original under a second name.
+    Linked,
+    /// It is a copy.
+    Copied,
+}
+
+/// Puts the file `from` at `to`, which must not exist: by reflink, else (from
+/// 1 MiB up, and if no execute bit is asked for) by hard link, else by copy.
+///
+/// Not synced: a file whose bytes are lost with the machine's power has lost its
+/// size as well, so its identity tells. Whoever makes a blob of it syncs it.
+///
+/// # Errors
+/// When none of them works.
+pub fn place(from: &Path, to: &Path, executable: Executable) -> Result<Placed, FsError> {
+    let source = File::open(from).context("open", from)?;
+    let target = create_new(to, executable)?;
+    if reflink_copy::reflink_file(&source, &target).is_ok() {
+        return Ok(Placed::Reflinked);
+    }
+    let size = source.metadata().context("look at", from)?.len();
+    if size >= LINK_FROM && executable == Executable::No {
+        std::fs::remove_file(to).context("remove", to)?;
+        if std::fs::hard_link(from, to).is_ok() {
+            return Ok(Placed::Linked);
+        }
+        // Another file system, or a file system without links.
+        copy(source, create_new(to, executable)?, to)?;
+    } else {
+        copy(source, target, to)?;
+    }
+    Ok(Placed::Copied)
+}
+
+fn copy(mut source: File, mut target: File, to: &Path) -> Result<(), FsError> {
+    io::copy(&mut source, &mut target).context("write", to)?;
+    Ok(())
+}
+
+/// Syncs the data of a file that somebody else wrote.
+///
+/// # Errors
+/// When it cannot be opened or synced.
+pub fn sync_data(path: &Path) -> Result<(), FsError> {
+    File::open(path).and_then(|file| file.sync_data()).context("sync", path)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn an_error_names_what_was_tried_and_the_path() {
+        let error = write_new(Path::new("/nowhere/x"), b"x", Executable::No).unwrap_err();
+        expect!["failed to create `/nowhere/x`"].assert_eq(&error.to_string());
+        assert!(error.is_not_found());
+    }
+
+    #[test]
+    fn a_file_above_the_limit_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        write_atomic(&path, b"12345").unwrap();
+        assert_eq!(read_bounded(&path, 5).unwrap(), b"12345");
+        assert_eq!(read_bounded(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn replacing_leaves_nothing_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        write_atomic(&path, b"old").unwrap();
+        write_atomic(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(list_names(folder.path()).unwrap(), ["x"]);
+    }
+
+    #[test]
+    fn removing_a_link_leaves_what_it_points_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = folder.path().join("kept");
+        std::fs::create_dir(&kept).unwrap();
+        std::fs::write(kept.join("x"), "").unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&kept, &link).unwrap();
+        remove(&link).unwrap();
+        remove(&link).unwrap();
+        assert!(kept.join("x").exists());
+        remove_dir_contents(&kept).unwrap();
+        assert!(kept.exists() && !kept.join("x").exists());
+    }
+
+    #[test]
+    fn small_files_are_never_hard_linked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (small, large) = (folder.path().join("small"), folder.path().join("large"));
+        std::fs::write(&small, "x").unwrap();
+        std::fs::write(&large, vec![0; LINK_FROM as usize]).unwrap();
+        assert_ne!(place(&small, &folder.path().join("a"), Executable::No).unwrap(), Placed::Linked);
+        assert_ne!(place(&large, &folder.path().join("b"), Executable::No).unwrap(), Placed::Copied);
+        assert_ne!(place(&large, &folder.path().join("c"), Executable::Yes).unwrap(), Placed::Linked);
+        assert_eq!(std::fs::read(folder.path().join("c")).unwrap().len() as u64, LINK_FROM);
+    }
+}

@@ -1,0 +1,358 @@
+//! Fetches a file over HTTP or HTTPS, digesting it on the way.
+//!
+//! The request runs on a thread of its own, which hands over the body in
+//! pieces: so a server that says nothing can neither outlast the idle limit nor
+//! delay Ctrl-C. A body that is shorter than the server announced is an error,
+//! never a short file.
+//!
+//! A user name and password in a URL are sent as Basic authentication and never
+//! appear in a message. Not here: retries, mirrors and pins (`action::download`).
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use sha2::Digest;
+
+use super::fs::{Context, FsError};
+use crate::digest::ContentDigest;
+
+/// How `lp` introduces itself. Some clip sites refuse what is no browser.
+pub const USER_AGENT: &str = concat!("Mozilla/5.0 (compatible; lp/", env!("CARGO_PKG_VERSION"), ")");
+
+/// How often the caller is asked whether to go on.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How long to be patient, and how much to take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Until a connection stands.
+    pub connect: Duration,
+    /// Without a single byte.
+    pub idle: Duration,
+    /// The largest body.
+    pub max_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { connect: Duration::from_secs(20), idle: Duration::from_secs(60), max_bytes: u64::MAX }
+    }
+}
+
+/// A file that arrived whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Downloaded {
+    /// Its size.
+    pub bytes: u64,
+    /// 64 lowercase hex digits, for pins.
+    pub sha256: String,
+    /// Its identity in the store.
+    pub content: ContentDigest,
+}
+
+/// Why a file did not arrive.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
+pub enum DownloadError {
+    #[error("the server answered {status} for `{url}`")]
+    Status { url: String, status: u16 },
+
+    #[error("`{url}` is not a URL that can be fetched")]
+    Url { url: String },
+
+    #[error("failed to fetch `{url}`")]
+    Request {
+        url: String,
+        #[source]
+        source: io::Error,
+    },
+
+    #[error("failed to read the body of `{url}`")]
+    Body {
+        url: String,
+        #[source]
+        source: io::Error,
+    },
+
+    #[error("the body of `{url}` ended after {actual} bytes, but the server announced {expected}")]
+    Truncated { url: String, expected: u64, actual: u64 },
+
+    #[error("`{url}` is larger than the limit of {limit} bytes")]
+    TooLarge { url: String, limit: u64 },
+
+    #[error("`{url}` sent nothing for {}", crate::time::duration_text(*idle))]
+    Idle { url: String, idle: Duration },
+
+    #[error("the download of `{url}` was interrupted")]
+    Cancelled { url: String },
+
+    #[error(transparent)]
+    Write(#[from] FsError),
+}
+
+/// Fetches `url` into the file `dest`, which must not exist yet.
+///
+/// `on_progress` gets the bytes so far and, if the server said so, of how many.
+/// After an error a part of the file may be at `dest`.
+///
+/// # Errors
+/// When the file did not arrive whole; see [`DownloadError`].
+pub fn download(
+    url: &str,
+    dest: &Path,
+    limits: Limits,
+    on_progress: &mut dyn FnMut(u64, Option<u64>),
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<Downloaded, DownloadError> {
+    let shown = redacted(url);
+    let (sender, pieces) = crossbeam_channel::bounded(4);
+    let thread_url = url.to_owned();
+    std::thread::Builder::new()
+        .name("download".to_owned())
+        // When the caller is gone, sending fails and the thread ends.
+        .spawn(move || drop(request(&thread_url, limits, &sender)))
+        .map_err(|source| DownloadError::Request { url: shown.clone(), source })?;
+
+    let mut body = Body { url: shown, pieces, limits, is_cancelled };
+    let expected = match body.next()? {
+        Some(Piece::Head { length }) => length,
+        _ => return Err(DownloadError::Url { url: body.url }),
+    };
+    if expected.is_some_and(|length| length > limits.max_bytes) {
+        return Err(DownloadError::TooLarge { url: body.url, limit: limits.max_bytes });
+    }
+    let mut file = File::create_new(dest).context("create", dest)?;
+    let (mut sha256, mut blake3) = (sha2::Sha256::new(), blake3::Hasher::new());
+    let mut bytes = 0;
+    while let Some(Piece::Bytes(piece)) = body.next()? {
+        bytes += piece.len() as u64;
+        if bytes > limits.max_bytes {
+            return Err(DownloadError::TooLarge { url: body.url, limit: limits.max_bytes });
+        }
+        sha256.update(&piece);
+        blake3.update(&piece);
+        file.write_all(&piece).context("write", dest)?;
+        on_progress(bytes, expected);
+    }
+    if let Some(expected) = expected.filter(|expected| *expected != bytes) {
+        return Err(DownloadError::Truncated { url: body.url, expected, actual: bytes });
+    }
+    file.sync_data().context("sync", dest)?;
+    let sha256 = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Downloaded { bytes, sha256, content: ContentDigest::from_bytes(*blake3.finalize().as_bytes()) })
+}
+
+/// What the requesting thread hands over: a head, bytes, then an end or a fault.
+enum Piece {
+    Head { length: Option<u64> },
+    Bytes(Vec<u8>),
+    End,
+    Failed(Fault),
+}
+
+enum Fault {
+    Url,
+    Status(u16),
+    Request(io::Error),
+    Body(io::Error),
+}
+
+struct Body<'a> {
+    url: String,
+    pieces: Receiver<Piece>,
+    limits: Limits,
+    is_cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Body<'_> {
+    /// The next piece; `None` at the end.
+    fn next(&mut self) -> Result<Option<Piece>, DownloadError> {
+        let begin = Instant::now();
+        let url = || self.url.clone();
+        loop {
+            if (self.is_cancelled)() {
+                return Err(DownloadError::Cancelled { url: url() });
+            }
+            match self.pieces.recv_timeout(POLL) {
+                Ok(Piece::End) => return Ok(None),
+                // Only a panic ends the thread without a last word.
+                Err(RecvTimeoutError::Disconnected) => {
+                    let source = io::Error::other("the download broke off");
+                    return Err(DownloadError::Body { url: url(), source });
+                }
+                Ok(Piece::Failed(Fault::Url)) => return Err(DownloadError::Url { url: url() }),
+                Ok(Piece::Failed(Fault::Status(status))) => {
+                    return Err(DownloadError::Status { url: url(), status });
+                }
+                Ok(Piece::Failed(Fault::Request(source))) => {
+                    return Err(DownloadError::Request { url: url(), source });
+                }
+                Ok(Piece::Failed(Fault::Body(source))) => {
+                    return Err(DownloadError::Body { url: url(), source });
+                }
+                Ok(piece) => return Ok(Some(piece)),
+                Err(RecvTimeoutError::Timeout)
+                    if begin.elapsed() >= self.limits.connect + self.limits.idle =>
+                {
+                    return Err(DownloadError::Idle { url: url(), idle: self.limits.idle });
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
+
+fn request(
+    url: &str,
+    limits: Limits,
+    sender: &Sender<Piece>,
+) -> Result<(), crossbeam_channel::SendError<Piece>> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .user_agent(USER_AGENT)
+        .timeout_connect(Some(limits.connect))
+        .timeout_recv_response(Some(limits.idle))
+        .timeout_per_read(Some(limits.idle))
+        .build()
+        .into();
+    let response = match agent.get(url).call() {
+        Ok(response) if response.status().is_success() => response,
+        Ok(response) => return sender.send(Piece::Failed(Fault::Status(response.status().as_u16()))),
+        // These repeat the URL, with its password.
+        Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => return sender.send(Piece::Failed(Fault::Url)),
+        Err(error) => return sender.send(Piece::Failed(Fault::Request(error.into_io()))),
+    };
+    let body = response.into_body();
+    sender.send(Piece::Head { length: body.content_length() })?;
+    let mut reader = body.into_with_config().limit(u64::MAX).reader();
+    loop {
+        let mut piece = vec![0; 256 * 1024];
+        match reader.read(&mut piece) {
+            Ok(0) => return sender.send(Piece::End),
+            Ok(n) => piece.truncate(n),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return sender.send(Piece::Failed(Fault::Body(error))),
+        }
+        sender.send(Piece::Bytes(piece))?;
+    }
+}
+
+/// `url` without user name and password, for messages.
+#[must_use]
+pub fn redacted(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://***@{host}{}", &rest[end..]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    /// A server that answers each request by `answer`, and its base URL.
+    fn serve(answer: impl Fn(tiny_http::Request) + Send + 'static) -> String {
+        let server = tiny_http::Server::http("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", server.server_addr());
+        std::thread::spawn(move || server.incoming_requests().for_each(answer));
+        url
+    }
+
+    #[track_caller]
+    fn check(base: &str, url: &str, expect: Expect) {
+        let folder = tempfile::tempdir().unwrap();
+        let dest = folder.path().join("x");
+        let text = match download(url, &dest, Limits::default(), &mut |_, _| {}, &|| false) {
+            Ok(file) => {
+                format!("{} bytes: {}", file.bytes, String::from_utf8_lossy(&std::fs::read(dest).unwrap()))
+            }
+            Err(error) => error.to_string(),
+        };
+        expect.assert_eq(&text.replace(base.trim_start_matches("http://"), "HOST"));
+    }
+
+    #[test]
+    fn a_file_arrives_with_both_digests() {
+        let base = serve(|request| request.respond(tiny_http::Response::from_string("lane")).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let dest = folder.path().join("x");
+        let mut seen = Vec::new();
+        let mut on_progress = |bytes, of| seen.push((bytes, of));
+        let file = download(&base, &dest, Limits::default(), &mut on_progress, &|| false).unwrap();
+        assert_eq!(file.content, ContentDigest::of(b"lane"));
+        assert_eq!(seen, [(4, Some(4))]);
+        expect!["d93244e7b08131ef10eda16a0717627450cf0e51d1ca713c41d301a51b9a6e54"].assert_eq(&file.sha256);
+    }
+
+    #[test]
+    fn a_refusal_is_told_with_its_status_and_without_the_password() {
+        let base = serve(|request| {
+            let authorised = request.headers().iter().any(|header| header.field.equiv("Authorization"));
+            let status = if authorised { 404 } else { 401 };
+            request.respond(tiny_http::Response::from_string("no").with_status_code(status)).unwrap();
+        });
+        let secret = base.replacen("http://", "http://user:secret@", 1);
+        check(
+            &base,
+            &format!("{secret}/x.mp4"),
+            expect!["the server answered 404 for `http://***@HOST/x.mp4`"],
+        );
+        check(&base, "http:// :secret@/", expect!["`http://***@/` is not a URL that can be fetched"]);
+    }
+
+    #[test]
+    fn a_redirect_is_followed() {
+        let base = serve(|request| {
+            if request.url() == "/new" {
+                return request.respond(tiny_http::Response::from_string("moved")).unwrap();
+            }
+            let header = tiny_http::Header::from_bytes("Location", "/new").unwrap();
+            request.respond(tiny_http::Response::empty(302).with_header(header)).unwrap();
+        });
+        check(&base, &format!("{base}/old"), expect!["5 bytes: moved"]);
+    }
+
+    #[test]
+    fn a_body_that_ends_early_is_an_error() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfour").unwrap();
+        });
+        check(&base, &base, expect!["failed to read the body of `http://HOST`"]);
+    }
+
+    #[test]
+    fn a_silent_server_does_not_delay_an_interrupt() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let dest = Path::new("/nowhere/x");
+        let error = download(&url, dest, Limits::default(), &mut |_, _| {}, &|| true).unwrap_err();
+        assert!(matches!(error, DownloadError::Cancelled { .. }));
+    }
+
+    #[test]
+    fn a_file_above_the_limit_is_refused() {
+        let base = serve(|request| request.respond(tiny_http::Response::from_string("lane")).unwrap());
+        let limits = Limits { max_bytes: 3, ..Limits::default() };
+        let error = download(&base, Path::new("/nowhere/x"), limits, &mut |_, _| {}, &|| false).unwrap_err();
+        assert!(matches!(error, DownloadError::TooLarge { limit: 3, .. }));
+    }
+
+    #[test]
+    fn only_user_and_password_are_redacted() {
+        assert_eq!(redacted("https://u:p@h:1/a@b?c"), "https://***@h:1/a@b?c");
+        assert_eq!(redacted("https://h/a@b"), "https://h/a@b");
+    }
+}

@@ -1,0 +1,455 @@
+//! Locks between processes: `flock` with somebody to name while we wait.
+//!
+//! Three locks, taken in this order: the *build lock* of a project
+//! ([`BuildLock`]), the *measuring lock* of the machine ([`MeasuringLock`]) and
+//! the *log lock* (`store::log`, a plain [`flock`] on the log itself).
+//!
+//! A lock belongs to an open file, so children that inherit it hold it too. That
+//! is wanted for the build lock: a command that outlives its `lp` still writes
+//! outputs. Whoever waits polls, because a wait must end when the user says so.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::FlockOperation;
+
+use super::fs::{Context, FsError};
+use holders::Holders;
+
+mod holders;
+
+/// How often a waiter tries again.
+const POLL: Duration = Duration::from_millis(50);
+/// How often it looks again for whom it waits.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long it bears a holder that is no `lp`.
+const FOREIGN: Duration = Duration::from_secs(10);
+
+/// Who has a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// `None` if it is not visible from here, as in another container.
+    pub pid: Option<u32>,
+    /// What it does: `` the measurement of `lane` in `/x` ``, or its command.
+    pub what: String,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "{} (pid {pid})", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+/// How a lock is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Beside others that share it.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+/// Why a lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Its file cannot be used.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// The user stopped the wait.
+    #[error("interrupted while waiting for `{}`", path.display())]
+    Cancelled {
+        /// The lock's file.
+        path: PathBuf,
+    },
+    /// Something that an earlier `lp` started and that left its process group.
+    #[error("`{}` is held by {holder}, which is not an `lp`", path.display())]
+    Foreign {
+        /// The lock's file.
+        path: PathBuf,
+        /// Who holds it.
+        holder: Holder,
+    },
+}
+
+/// What a waiter tells and asks while it waits.
+pub struct Waiting<'a> {
+    /// Called once for each holder that it waits for.
+    pub on_wait: &'a mut dyn FnMut(&Holder),
+    /// Whether to give up.
+    pub is_cancelled: &'a dyn Fn() -> bool,
+}
+
+/// Locks an open file, waiting as long as it takes. For the short holds of the log.
+///
+/// # Errors
+/// When the file system cannot lock.
+pub fn flock(file: &File, mode: Mode) -> io::Result<()> {
+    let operation = match mode {
+        Mode::Shared => FlockOperation::LockShared,
+        Mode::Exclusive => FlockOperation::LockExclusive,
+    };
+    Ok(rustix::io::retry_on_intr(|| rustix::fs::flock(file, operation))?)
+}
+
+/// Locks an open file if that needs no waiting.
+///
+/// # Errors
+/// When the file system cannot lock.
+pub fn try_flock(file: &File, mode: Mode) -> io::Result<bool> {
+    let operation = match mode {
+        Mode::Shared => FlockOperation::NonBlockingLockShared,
+        Mode::Exclusive => FlockOperation::NonBlockingLockExclusive,
+    };
+    match rustix::io::retry_on_intr(|| rustix::fs::flock(file, operation)) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The lock of a project's build, held while tasks are performed or restored.
+///
+/// Its file says who holds it: pid and command line. Dropping it closes our
+/// descriptor; children that inherited it keep the lock until they end.
+#[derive(Debug)]
+pub struct BuildLock {
+    file: File,
+}
+
+impl BuildLock {
+    /// Takes the lock whose file is `path` (made if missing).
+    ///
+    /// # Errors
+    /// When the file cannot be used, the wait was cancelled, or something that
+    /// is no `lp` has held it for 10 s.
+    pub fn acquire(path: &Path, waiting: &mut Waiting<'_>) -> Result<BuildLock, LockError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .context("open", path)?;
+        let is_lp = |text: &str, holders: &Holders| match read_pid(text) {
+            Some(pid) => holders.is_empty() || holders.contains(pid),
+            None => holders.is_empty(),
+        };
+        let name = |text: &str, holders: &Holders| {
+            let recorded = read_pid(text).filter(|pid| holders.is_empty() || holders.contains(*pid));
+            match (recorded, text.split_once('\n')) {
+                (Some(pid), Some((_, command))) => {
+                    Holder { pid: Some(pid), what: format!("`{}`", command.trim_end()) }
+                }
+                _ => holders.first(),
+            }
+        };
+        wait(&file, path, Mode::Exclusive, waiting, &name, &is_lp)?;
+        let command: Vec<String> =
+            std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        write_text(&file, &format!("{}\n{}\n", std::process::id(), command.join(" ").escape_debug()))
+            .context("write", path)?;
+        Ok(BuildLock { file })
+    }
+
+    /// Lets processes that are started from now on hold the lock too.
+    ///
+    /// # Errors
+    /// When the descriptor cannot be changed.
+    pub fn share_with_children(&self) -> io::Result<()> {
+        Ok(rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty())?)
+    }
+}
+
+impl AsFd for BuildLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// Why there is no measuring lock. Not an error: a machine without one still
+/// builds and measures, only unguarded.
+#[derive(Debug, thiserror::Error)]
+#[error("measurements on this machine are not kept apart: `{}` cannot be opened", path.display())]
+pub struct NoMeasuringLock {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+/// The machine-wide lock that keeps measurements and everything else apart.
+#[derive(Debug)]
+pub struct MeasuringLock {
+    path: PathBuf,
+}
+
+/// What is measured, for those who wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Measurement<'a> {
+    /// `lane`
+    pub subject: &'a str,
+    /// The project root.
+    pub root: &'a Path,
+}
+
+impl MeasuringLock {
+    /// The lock in `$LP_LOCK_DIR`, else in `/run/lock`.
+    ///
+    /// # Errors
+    /// When there is no such folder or no file can be opened in it.
+    pub fn open() -> Result<MeasuringLock, NoMeasuringLock> {
+        let folder = std::env::var_os("LP_LOCK_DIR").filter(|folder| !folder.is_empty());
+        MeasuringLock::open_in(&folder.map_or_else(|| PathBuf::from("/run/lock"), PathBuf::from))
+    }
+
+    /// The lock in `folder`.
+    ///
+    /// # Errors
+    /// When there is no such folder or no file can be opened in it.
+    pub fn open_in(folder: &Path) -> Result<MeasuringLock, NoMeasuringLock> {
+        let path = folder.join("lp-measure.lock");
+        match open_shared_file(&path) {
+            Ok(_) => Ok(MeasuringLock { path }),
+            Err(source) => Err(NoMeasuringLock { path, source }),
+        }
+    }
+
+    /// Holds the lock beside other builds: no measurement runs meanwhile.
+    ///
+    /// # Errors
+    /// When the file cannot be used or the wait was cancelled.
+    pub fn share(&self, waiting: &mut Waiting<'_>) -> Result<MeasuringHold, LockError> {
+        self.take(Mode::Shared, waiting)
+    }
+
+    /// Holds the lock alone, for `measurement`. A shared hold of this process
+    /// must have been dropped, or this waits for it.
+    ///
+    /// # Errors
+    /// When the file cannot be used or the wait was cancelled.
+    pub fn exclude(
+        &self,
+        measurement: Measurement<'_>,
+        waiting: &mut Waiting<'_>,
+    ) -> Result<MeasuringHold, LockError> {
+        let mut hold = self.take(Mode::Exclusive, waiting)?;
+        let text = format!(
+            "{}\nthe measurement of `{}` in `{}`\n",
+            std::process::id(),
+            measurement.subject.escape_debug(),
+            measurement.root.display().to_string().escape_debug()
+        );
+        // Without O_CREAT: `fs.protected_regular` refuses that for files of
+        // others. A file that only its owner may write just names nobody.
+        if let Ok(file) = OpenOptions::new().write(true).open(&self.path)
+            && write_text(&file, &text).is_ok()
+        {
+            hold.text = Some(file);
+        }
+        Ok(hold)
+    }
+
+    fn take(&self, mode: Mode, waiting: &mut Waiting<'_>) -> Result<MeasuringHold, LockError> {
+        let file = open_shared_file(&self.path).context("open", &self.path)?;
+        let name = |text: &str, holders: &Holders| match (read_pid(text), text.split_once('\n')) {
+            (Some(pid), Some((_, what))) if holders.is_empty() || holders.contains(pid) => {
+                Holder { pid: Some(pid), what: what.trim_end().to_owned() }
+            }
+            _ => holders.first(),
+        };
+        wait(&file, &self.path, mode, waiting, &name, &|_, _| true)?;
+        Ok(MeasuringHold { _file: file, text: None })
+    }
+}
+
+/// The measuring lock, held until this is dropped.
+#[derive(Debug)]
+pub struct MeasuringHold {
+    _file: File,
+    text: Option<File>,
+}
+
+impl Drop for MeasuringHold {
+    fn drop(&mut self) {
+        if let Some(file) = &self.text {
+            // A text that stays names a process that no longer holds the lock;
+            // readers check that.
+            let _ = file.set_len(0);
+        }
+    }
+}
+
+/// Reading is enough to lock, and works for a file of another user in a sticky
+/// folder; only the first user of the machine creates it.
+fn open_shared_file(path: &Path) -> io::Result<File> {
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    match OpenOptions::new().read(true).write(true).create_new(true).open(path) {
+        Ok(file) => {
+            file.set_permissions(Permissions::from_mode(0o666))?;
+            Ok(file)
+        }
+        // Somebody else was first.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => File::open(path),
+        Err(error) => Err(error),
+    }
+}
+
+fn wait(
+    file: &File,
+    path: &Path,
+    mode: Mode,
+    waiting: &mut Waiting<'_>,
+    name: &dyn Fn(&str, &Holders) -> Holder,
+    is_lp: &dyn Fn(&str, &Holders) -> bool,
+) -> Result<(), LockError> {
+    let mut looked: Option<Instant> = None;
+    let mut foreign_since: Option<Instant> = None;
+    let mut told: Option<Holder> = None;
+    loop {
+        if try_flock(file, mode).context("lock", path)? {
+            return Ok(());
+        }
+        if (waiting.is_cancelled)() {
+            return Err(LockError::Cancelled { path: path.to_path_buf() });
+        }
+        if looked.is_none_or(|at| at.elapsed() >= LOOK) {
+            looked = Some(Instant::now());
+            let text = read_text(path);
+            let holders = Holders::of(file);
+            let holder = name(&text, &holders);
+            if is_lp(&text, &holders) {
+                foreign_since = None;
+            } else if foreign_since.get_or_insert_with(Instant::now).elapsed() >= FOREIGN {
+                return Err(LockError::Foreign { path: path.to_path_buf(), holder });
+            }
+            if told.as_ref() != Some(&holder) {
+                (waiting.on_wait)(&holder);
+                told = Some(holder);
+            }
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+fn read_text(path: &Path) -> String {
+    let mut text = String::new();
+    // Who cannot read it waits for somebody without a name.
+    let _ = File::open(path).and_then(|file| file.take(4096).read_to_string(&mut text));
+    text
+}
+
+fn read_pid(text: &str) -> Option<u32> {
+    text.lines().next()?.parse().ok()
+}
+
+fn write_text(mut file: &File, text: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use expect_test::expect;
+
+    use super::*;
+
+    // A child that another test is just starting holds every lock for a moment,
+    // so a short wait is no fault.
+    fn nobody(_: &Holder) {}
+
+    fn take(path: &Path) -> BuildLock {
+        BuildLock::acquire(path, &mut Waiting { on_wait: &mut nobody, is_cancelled: &|| false }).unwrap()
+    }
+
+    #[test]
+    fn a_waiter_names_the_measurement_and_gives_up_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = MeasuringLock::open_in(folder.path()).unwrap();
+        let mut waiting = Waiting { on_wait: &mut nobody, is_cancelled: &|| false };
+        let measurement = Measurement { subject: "lane", root: Path::new("/x") };
+        let hold = lock.exclude(measurement, &mut waiting).unwrap();
+
+        let told = AtomicBool::new(false);
+        let mut text = String::new();
+        let mut on_wait = |holder: &Holder| {
+            text = holder.to_string();
+            told.store(true, Ordering::SeqCst);
+        };
+        let mut waiting = Waiting { on_wait: &mut on_wait, is_cancelled: &|| told.load(Ordering::SeqCst) };
+        let refused = lock.share(&mut waiting).unwrap_err();
+        assert!(matches!(refused, LockError::Cancelled { .. }));
+        assert_eq!(text, format!("the measurement of `lane` in `/x` (pid {})", std::process::id()));
+
+        drop(hold);
+        let mut waiting = Waiting { on_wait: &mut nobody, is_cancelled: &|| false };
+        let (one, two) = (lock.share(&mut waiting).unwrap(), lock.share(&mut waiting).unwrap());
+        drop((one, two));
+        lock.exclude(measurement, &mut waiting).unwrap();
+    }
+
+    #[test]
+    fn a_missing_folder_is_a_warning() {
+        let warning = MeasuringLock::open_in(Path::new("/nowhere")).unwrap_err();
+        expect![
+            "measurements on this machine are not kept apart: `/nowhere/lp-measure.lock` cannot be opened"
+        ]
+        .assert_eq(&warning.to_string());
+    }
+
+    #[test]
+    fn everybody_may_open_the_measuring_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        MeasuringLock::open_in(folder.path()).unwrap();
+        let mode = std::fs::metadata(folder.path().join("lp-measure.lock")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o666);
+    }
+
+    #[test]
+    fn the_build_lock_is_taken_again_after_its_holder_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        drop(take(&path));
+        let lock = take(&path);
+        assert!(!try_flock(&File::open(&path).unwrap(), Mode::Exclusive).unwrap());
+        assert_eq!(read_pid(&read_text(&path)), Some(std::process::id()));
+        drop(lock);
+        take(&path);
+    }
+
+    #[test]
+    fn a_child_that_inherited_the_lock_is_named_and_is_no_lp() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let lock = take(&path);
+        // As stderr: inherited without making it so for the children of other tests.
+        let stderr = lock.as_fd().try_clone_to_owned().unwrap();
+        let mut cat = Command::new("cat");
+        let mut child = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        drop(cat);
+        // `/proc` shows no command line before the new program stands.
+        child.stdin.as_ref().unwrap().write_all(b"!").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        drop(lock);
+        let file = File::open(&path).unwrap();
+        assert!(!try_flock(&file, Mode::Exclusive).unwrap());
+        let holders = Holders::of(&file);
+        let named = Holders::name(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(named, Holder { pid: Some(child.id()), what: "`cat`".to_owned() });
+        assert!(holders.contains(child.id()) && !holders.contains(std::process::id()));
+    }
+}

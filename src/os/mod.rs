@@ -1,0 +1,17 @@
+//! What the operating system gives: the only room that opens files, takes
+//! locks, starts processes, speaks HTTP, reads the environment and clocks, and
+//! handles signals.
+//!
+//! Everything above it works with values of this room, so that one place
+//! decides how errors name a path and how a file is replaced.
+
+pub mod clock;
+pub mod env;
+pub mod failpoint;
+pub mod fs;
+pub mod http;
+pub mod lock;
+pub mod proc;
+pub mod process;
+pub mod signal;
+pub mod tree;

@@ -1,0 +1,494 @@
+//! Starting and ending processes: the only place that does.
+//!
+//! Every child leads a *process group* of its own, so that what it starts ends
+//! with it and a Ctrl-C at the terminal reaches `lp` alone. Groups are signalled
+//! by system call, never through `/usr/bin/kill`. A group is signalled while
+//! its leader runs or is still unreaped, so its number cannot have been reused.
+//!
+//! [`Piped`] is a child that is talked to (a worker); [`run_command`] runs a
+//! user's command to its end.
+//!
+//! *Inheriting a descriptor* (the build lock): std and rustix open everything
+//! CLOEXEC, and the flag cannot be cleared between fork and exec without
+//! `unsafe`. So a duplicate without the flag exists in *this* process for the
+//! moment of the spawn, and `SPAWN` keeps every other spawn out meanwhile.
+//! The duplicate shares the open file description, and with it the lock.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, PipeReader, PipeWriter, Read, Seek, SeekFrom};
+use std::os::fd::BorrowedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+
+/// Held while a process is spawned; see the module's text.
+static SPAWN: Mutex<()> = Mutex::new(());
+
+/// How often a process group is looked at while it is given time to end.
+const GROUP_POLL: Duration = Duration::from_millis(5);
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this status.
+    Code(i32),
+    /// It was killed by this signal: `SIGSEGV`.
+    Signal(String),
+}
+
+impl Exit {
+    /// Whether it exited with status 0.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        *self == Exit::Code(0)
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Code(code) => write!(f, "exited with status {code}"),
+            Exit::Signal(name) => write!(f, "killed by {name}"),
+        }
+    }
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Exit {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Exit::Code(code),
+            (None, Some(signal)) => Exit::Signal(
+                signal_hook::low_level::signal_name(signal)
+                    .map_or_else(|| format!("signal {signal}"), str::to_owned),
+            ),
+            (None, None) => unreachable!("a process that was waited for has exited or was killed"),
+        }
+    }
+}
+
+/// Ends every command that holds one of its [`Cancel`]s, by being dropped.
+#[derive(Debug)]
+pub struct Canceller(#[expect(dead_code, reason = "its drop is the message")] Sender<Infallible>);
+
+/// A wish to be stopped, seen from the one who would stop.
+#[derive(Clone, Debug)]
+pub struct Cancel(Receiver<Infallible>);
+
+/// A fresh pair.
+#[must_use]
+pub fn cancel_pair() -> (Canceller, Cancel) {
+    let (sender, receiver) = crossbeam_channel::bounded(0);
+    (Canceller(sender), Cancel(receiver))
+}
+
+impl Cancel {
+    /// One that never comes.
+    #[must_use]
+    pub fn never() -> Cancel {
+        Cancel(crossbeam_channel::never())
+    }
+
+    /// Becomes readable (as disconnected) when it comes, for `select!`.
+    #[must_use]
+    pub fn receiver(&self) -> &Receiver<Infallible> {
+        &self.0
+    }
+
+    /// Waits for it, but at most this long. Whether it came.
+    #[must_use]
+    pub fn wait(&self, at_most: Duration) -> bool {
+        matches!(self.0.recv_timeout(at_most), Err(crossbeam_channel::RecvTimeoutError::Disconnected))
+    }
+
+    /// Whether it has come.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.0.try_recv(), Err(crossbeam_channel::TryRecvError::Disconnected))
+    }
+}
+
+/// A child and its process group.
+#[derive(Debug)]
+pub struct Group {
+    handle: duct::Handle,
+    leader: Pid,
+}
+
+impl Group {
+    fn spawn(expression: &duct::Expression, inherit: Option<BorrowedFd<'_>>) -> io::Result<Group> {
+        let expression = expression.unchecked().before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        });
+        let guard = SPAWN.lock().unwrap_or_else(PoisonError::into_inner);
+        // Unlike `fcntl_dupfd_cloexec`, `dup` leaves CLOEXEC clear.
+        let inherited = inherit.map(rustix::io::dup).transpose()?;
+        let started = expression.start();
+        drop(inherited);
+        drop(guard);
+        let handle = started?;
+        let leader = handle
+            .pids()
+            .first()
+            .and_then(|pid| Pid::from_raw(i32::try_from(*pid).ok()?))
+            .ok_or_else(|| io::Error::other("a started process has no pid"))?;
+        Ok(Group { handle, leader })
+    }
+
+    /// The pid of the leader, which is the number of the group.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.leader.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Sends a signal to all processes of the group. One that is gone is no error.
+    pub fn signal(&self, signal: Signal) {
+        // By system call, not through `/usr/bin/kill`: some versions of procps read
+        // `kill -TERM -1234` as `kill(-1)` and signal every process on the machine.
+        assert!(1 < self.leader.as_raw_nonzero().get(), "a group of ours is never init's");
+        let _ = rustix::process::kill_process_group(self.leader, signal);
+    }
+
+    /// Waits for the leader's end without reaping it, so that its number stays
+    /// taken until [`Group::reap`].
+    ///
+    /// # Errors
+    /// When the system refuses to wait.
+    pub fn wait_leader(&self) -> io::Result<()> {
+        loop {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            match rustix::process::waitid(WaitId::Pid(self.leader), options) {
+                Ok(_) => return Ok(()),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Asks what is left of the group to end, reaps the leader, and kills what
+    /// is still there after `grace`. To be called when the leader has ended.
+    ///
+    /// # Errors
+    /// When the system refuses to wait.
+    pub fn reap(&self, grace: Duration) -> io::Result<Exit> {
+        self.signal(Signal::TERM);
+        let exit = Exit::from(self.handle.wait()?.status);
+        let deadline = Instant::now() + grace;
+        while rustix::process::test_kill_process_group(self.leader).is_ok() {
+            if deadline <= Instant::now() {
+                self.signal(Signal::KILL);
+                break;
+            }
+            std::thread::sleep(GROUP_POLL);
+        }
+        Ok(exit)
+    }
+}
+
+/// A child that is talked to: what it reads and says are pipes.
+#[derive(Debug)]
+pub struct Piped {
+    /// The child.
+    pub group: Group,
+    /// What it reads.
+    pub stdin: PipeWriter,
+    /// What it says.
+    pub stdout: PipeReader,
+}
+
+impl Piped {
+    /// Starts `command` (program and arguments) in the current folder and
+    /// environment, its stderr going to the end of the file `stderr`.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or the program cannot be started.
+    pub fn start(command: &[OsString], stderr: &Path, inherit: Option<BorrowedFd<'_>>) -> io::Result<Piped> {
+        let (program, arguments) = split(command)?;
+        let (stdin_reader, stdin) = io::pipe()?;
+        let (stdout, stdout_writer) = io::pipe()?;
+        let stderr = File::options().create(true).append(true).open(stderr)?;
+        let expression = duct::cmd(program, arguments)
+            .stdin_file(stdin_reader)
+            .stdout_file(stdout_writer)
+            .stderr_file(stderr);
+        // The expression holds the child's ends; it is dropped here, so that
+        // the end of the child is the end of its pipes.
+        let group = Group::spawn(&expression, inherit)?;
+        Ok(Piped { group, stdin, stdout })
+    }
+}
+
+/// A user's command.
+#[derive(Debug)]
+pub struct Command<'a> {
+    /// Program and arguments.
+    pub argv: &'a [OsString],
+    /// Where it runs.
+    pub dir: &'a Path,
+    /// All of its environment.
+    pub env: &'a BTreeMap<OsString, OsString>,
+    /// Where its stdout goes.
+    pub stdout: &'a Path,
+    /// Where its stderr goes; may be the same file.
+    pub stderr: &'a Path,
+    /// Stopped when it takes longer.
+    pub timeout: Option<Duration>,
+    /// Between TERM and KILL.
+    pub grace: Duration,
+    /// A descriptor that it gets besides: the build lock.
+    pub inherit: Option<BorrowedFd<'a>>,
+}
+
+/// How a user's command came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// By itself.
+    Exited(Exit),
+    /// Stopped after its time.
+    TimedOut,
+    /// Stopped because it was cancelled.
+    Cancelled,
+}
+
+/// Runs a command until it ends, its time is over, or `cancel` comes. Nothing of
+/// its process group is left when this returns.
+///
+/// # Errors
+/// When a log cannot be opened or the program cannot be started.
+pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<Finished> {
+    let (program, arguments) = split(command.argv)?;
+    let stdout = File::create(command.stdout)?;
+    let stderr =
+        if command.stderr == command.stdout { stdout.try_clone()? } else { File::create(command.stderr)? };
+    let expression = duct::cmd(program, arguments)
+        .dir(command.dir)
+        .full_env(command.env)
+        .stdin_null()
+        .stdout_file(stdout)
+        .stderr_file(stderr);
+    let group = Group::spawn(&expression, command.inherit)?;
+
+    std::thread::scope(|scope| {
+        let (ended, leader_ended) = crossbeam_channel::bounded::<Infallible>(0);
+        let waiter = scope.spawn(|| {
+            let waited = group.wait_leader();
+            drop(ended);
+            waited
+        });
+        let timeout = command.timeout.map_or_else(crossbeam_channel::never, crossbeam_channel::after);
+        let stopped = crossbeam_channel::select_biased! {
+            recv(leader_ended) -> _ => None,
+            recv(cancel.0) -> _ => Some(Finished::Cancelled),
+            recv(timeout) -> _ => Some(Finished::TimedOut),
+        };
+        if stopped.is_some() {
+            group.signal(Signal::TERM);
+            if leader_ended.recv_timeout(command.grace) == Err(RecvTimeoutError::Timeout) {
+                group.signal(Signal::KILL);
+            }
+        }
+        waiter.join().map_err(|_| io::Error::other("the thread that waited for a process panicked"))??;
+        let exit = group.reap(command.grace)?;
+        Ok(stopped.unwrap_or(Finished::Exited(exit)))
+    })
+}
+
+fn split(command: &[OsString]) -> io::Result<(&OsString, &[OsString])> {
+    command.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "an empty command"))
+}
+
+/// The path of `name` in the folder of the running program.
+///
+/// # Errors
+/// When the system does not say where the running program lies.
+pub fn beside_this_program(name: &str) -> io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
+/// The last `limit` bytes of a file as text, whole lines where possible.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn tail(path: &Path, limit: u64) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(limit)))?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let whole = match text.split_once('\n') {
+        Some((_, rest)) if limit < length && !rest.is_empty() => rest,
+        _ => &text,
+    };
+    Ok(whole.to_owned())
+}
+
+/// Resident memory of this process in bytes; `None` where `/proc` is absent.
+#[must_use]
+pub fn own_rss() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// Takes stdout away from everybody else in this process: the file is where it
+/// led, and descriptor 1 leads to stderr from now on.
+///
+/// # Errors
+/// When there is no descriptor left.
+pub fn take_stdout() -> io::Result<File> {
+    let real = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3)?;
+    rustix::stdio::dup2_stdout(io::stderr())?;
+    Ok(File::from(real))
+}
+
+/// Lets SIGSEGV and SIGBUS kill this process wherever they come from.
+///
+/// Rust's runtime catches both to tell a stack overflow; what is none resets the
+/// handler and returns, so that the faulting instruction faults again and kills.
+/// A signal that was *sent* has no such instruction: the first would be lost.
+/// To be called while there is one thread, which then takes the first itself.
+pub fn let_crashes_kill() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    for signal in [Signal::SEGV, Signal::BUS] {
+        if caught >> (signal.as_raw() - 1) & 1 == 1 {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    struct Given {
+        dir: tempfile::TempDir,
+        timeout: Option<Duration>,
+        cancel: Cancel,
+    }
+
+    impl Given {
+        fn new() -> Given {
+            Given { dir: tempfile::tempdir().unwrap(), timeout: None, cancel: Cancel::never() }
+        }
+
+        /// Runs a shell script; its grace time is short.
+        fn run(&self, script: &str) -> Finished {
+            let argv = ["/bin/sh", "-c", script].map(OsString::from);
+            let env = [("PATH".into(), "/usr/bin:/bin".into()), ("A".into(), "b".into())].into();
+            let log = self.dir.path().join("log");
+            let lock = File::create(self.dir.path().join("lock")).unwrap();
+            let command = Command {
+                argv: &argv,
+                dir: self.dir.path(),
+                env: &env,
+                stdout: &log,
+                stderr: &log,
+                timeout: self.timeout,
+                grace: Duration::from_millis(300),
+                inherit: Some(std::os::fd::AsFd::as_fd(&lock)),
+            };
+            run_command(&command, &self.cancel).unwrap()
+        }
+
+        fn log(&self) -> String {
+            std::fs::read_to_string(self.dir.path().join("log")).unwrap()
+        }
+    }
+
+    #[track_caller]
+    fn check(script: &str, expect: Expect) {
+        let given = Given::new();
+        let finished = given.run(script);
+        expect.assert_eq(&format!("{finished:?} {:?}", given.log()));
+    }
+
+    /// Whether the process that the script wrote into the file `pid` has gone.
+    fn is_gone(given: &Given) -> bool {
+        let text = std::fs::read_to_string(given.dir.path().join("pid")).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", text.trim()));
+        stat.map_or(true, |stat| stat.contains(") Z "))
+    }
+
+    #[test]
+    fn a_command_sees_exactly_its_environment() {
+        check(
+            "echo $A; env | grep -vE '^(PWD|SHLVL|_)=' | sort; echo err >&2",
+            expect![[r#"Exited(Code(0)) "b\nA=b\nPATH=/usr/bin:/bin\nerr\n""#]],
+        );
+    }
+
+    #[test]
+    fn an_end_is_a_status_or_a_signal_by_name() {
+        check("exit 3", expect![[r#"Exited(Code(3)) """#]]);
+        check("kill -SEGV $$", expect![[r#"Exited(Signal("SIGSEGV")) """#]]);
+    }
+
+    #[test]
+    fn what_a_command_leaves_behind_is_ended() {
+        let given = Given::new();
+        given.run("sleep 1000 & echo $! > pid");
+        assert!(is_gone(&given));
+    }
+
+    #[test]
+    fn what_ignores_term_is_killed_after_the_grace_time() {
+        let given = Given { timeout: Some(Duration::from_millis(200)), ..Given::new() };
+        let finished = given.run("echo $$ > pid; trap '' TERM; while :; do sleep 0.01; done");
+        assert_eq!(finished, Finished::TimedOut);
+        assert!(is_gone(&given));
+    }
+
+    #[test]
+    fn a_command_is_cancelled_from_another_thread() {
+        let (canceller, cancel) = cancel_pair();
+        let given = Given { cancel, ..Given::new() };
+        let fifo = given.dir.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let finished = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Reading ends when the script has written and closed its end.
+                io::read_to_string(File::open(&fifo).unwrap()).unwrap();
+                drop(canceller);
+            });
+            given.run("echo $$ > pid; echo > fifo; sleep 1000")
+        });
+        assert_eq!(finished, Finished::Cancelled);
+        assert!(is_gone(&given));
+    }
+
+    #[test]
+    fn only_the_chosen_descriptor_is_inherited() {
+        let given = Given::new();
+        let _other = File::create(given.dir.path().join("other")).unwrap();
+        given.run("ls -l /proc/self/fd | grep -oE '/(lock|other)$'");
+        expect!["/lock\n"].assert_eq(&given.log());
+    }
+
+    #[test]
+    fn a_tail_begins_with_a_whole_line() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "one\ntwo\nthree\n").unwrap();
+        assert_eq!(tail(file.path(), 8).unwrap(), "three\n");
+        assert_eq!(tail(file.path(), 800).unwrap(), "one\ntwo\nthree\n");
+    }
+
+    #[test]
+    fn this_process_uses_memory() {
+        assert!(own_rss().unwrap() > 100_000);
+    }
+}
