@@ -10,4 +10,5 @@ pub mod digest;
 pub mod name;
 pub mod os;
 pub mod path;
+pub mod scene;
 pub mod time;
