@@ -10,5 +10,6 @@ pub mod digest;
 pub mod name;
 pub mod os;
 pub mod path;
+pub mod pipeline;
 pub mod scene;
 pub mod time;

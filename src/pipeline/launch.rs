@@ -1,0 +1,141 @@
+//! A pipeline as a `gst-launch-1.0` command line.
+//!
+//! [`argv`] gives the arguments; [`line()`] quotes them for a POSIX shell, so
+//! that the printed line, split by a shell, gives exactly these arguments.
+//! `gst-launch-1.0` joins its arguments with blanks after escaping blanks and
+//! backslashes itself, and then parses quotes: so a value that holds anything
+//! but plain characters is put into double quotes *inside* its argument.
+//!
+//! Not said by a launch line: looping, which needs seeks.
+
+use std::borrow::Cow;
+
+use super::{Element, PipelineSpec, Value};
+use crate::path::Layout;
+
+/// The arguments of `gst-launch-1.0`, program name first. Paths are relative to
+/// the project root where they lie inside; a secret is `$NAME`.
+#[must_use]
+pub fn argv(spec: &PipelineSpec, layout: &Layout) -> Vec<String> {
+    let mut arguments = vec!["gst-launch-1.0".to_owned()];
+    for (index, element) in spec.elements.iter().enumerate() {
+        if index > 0 {
+            arguments.push("!".to_owned());
+        }
+        push_element(element, layout, &mut arguments);
+    }
+    arguments
+}
+
+/// The command as one line for a POSIX shell.
+#[must_use]
+pub fn line(spec: &PipelineSpec, layout: &Layout) -> String {
+    let quoted: Vec<Cow<'_, str>> = argv(spec, layout).into_iter().map(shell_word).collect();
+    quoted.join(" ")
+}
+
+fn push_element(element: &Element, layout: &Layout, arguments: &mut Vec<String>) {
+    // gst-launch reads bare caps between two `!` as a filter, as people write it.
+    if let ("capsfilter", None, [only]) =
+        (element.factory.as_str(), &element.name, element.properties.as_slice())
+        && only.name == "caps"
+        && let Value::Text(caps) = &only.value
+    {
+        arguments.push(caps.clone());
+        return;
+    }
+    arguments.push(element.factory.clone());
+    if let Some(name) = &element.name {
+        arguments.push(format!("name={}", gst_value(name)));
+    }
+    for property in &element.properties {
+        let value = match &property.value {
+            Value::Text(text) => gst_value(text).into_owned(),
+            Value::Int(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            Value::Bool(value) => value.to_string(),
+            Value::Input(path) => gst_value(&layout.shown(path).to_string_lossy()).into_owned(),
+            Value::Output(name) => gst_value(name).into_owned(),
+            Value::Secret(name) => format!("${name}"),
+        };
+        arguments.push(format!("{}={value}", property.name));
+    }
+}
+
+/// A value as GStreamer's own parser takes it: plain, or in double quotes.
+fn gst_value(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,=%@~".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+}
+
+fn shell_word(word: String) -> Cow<'static, str> {
+    // A secret is expanded by the shell and must not be split by it.
+    if let Some((name, variable)) = word.split_once("=$")
+        && variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    {
+        return Cow::Owned(format!("{name}=\"${variable}\""));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,=%@".contains(c);
+    if word == "!" || word.chars().all(plain) {
+        return Cow::Owned(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::path::ProjectPath;
+    use crate::pipeline::Playback;
+
+    #[track_caller]
+    fn check(elements: Vec<Element>, expect: Expect) {
+        let sink = elements.len() - 1;
+        let spec = PipelineSpec { elements, playback: Playback::Once, ingress: None, decoder: None, sink };
+        let line = line(&spec, &Layout::new("/p".into()));
+        assert_eq!(shlex::split(&line).unwrap().len(), argv(&spec, &Layout::new("/p".into())).len());
+        expect.assert_eq(&line);
+    }
+
+    #[test]
+    fn plain_values_stay_plain() {
+        let clip = ProjectPath::new("media/clips/scan-640x360-15.mp4").unwrap();
+        check(
+            vec![
+                Element::new("filesrc").set("location", Value::Input(clip)),
+                Element::caps("video/x-raw,format=RGB"),
+                Element::new("fakesink").bool("sync", false).named("camera-3_1_sink"),
+            ],
+            expect![
+                "gst-launch-1.0 filesrc location=media/clips/scan-640x360-15.mp4 ! video/x-raw,format=RGB ! fakesink name=camera-3_1_sink sync=false"
+            ],
+        );
+    }
+
+    #[test]
+    fn hostile_values_stay_inside_their_argument() {
+        check(
+            vec![
+                Element::new("filesrc").text("location", "a b\"; $(rm x) ! fakesink"),
+                Element::new("fakesink"),
+            ],
+            expect![[r#"gst-launch-1.0 filesrc 'location="a b\"; $(rm x) ! fakesink"' ! fakesink"#]],
+        );
+    }
+
+    #[test]
+    fn a_secret_is_a_variable() {
+        check(
+            vec![
+                Element::new("rtspsrc").set("user-pw", Value::Secret("CAM_PW".into())),
+                Element::new("fakesink"),
+            ],
+            expect![[r#"gst-launch-1.0 rtspsrc user-pw="$CAM_PW" ! fakesink"#]],
+        );
+    }
+}

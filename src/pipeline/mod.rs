@@ -1,0 +1,243 @@
+//! A GStreamer pipeline as plain data.
+//!
+//! A [`PipelineSpec`] is a chain of elements with properties, written by
+//! `dialect`, hashed into plans, sent to a worker as JSON and printed as a
+//! `gst-launch-1.0` line ([`launch`]). It holds no absolute path and no secret:
+//! [`Value::Input`], [`Value::Output`] and [`Value::Secret`] are resolved when
+//! a request is sent or a line is printed.
+//!
+//! [`machine::Machine`] says what the machine at hand can play.
+//! Not here: playing (`bin/lp-worker`), and what a step becomes (`dialect`).
+
+pub mod launch;
+pub mod machine;
+
+use serde::{Deserialize, Serialize};
+
+use crate::path::{Layout, ProjectPath};
+
+/// The element that the worker itself brings: it draws a scene.
+pub const SCENE_SOURCE: &str = "lpscenesrc";
+
+/// The value of an element's property.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// Text, or the nick of an enum or flags: `downstream`, `tcp+udp`.
+    Text(String),
+    /// A whole number.
+    Int(i64),
+    /// A real number.
+    Float(f64),
+    /// `true` or `false`.
+    Bool(bool),
+    /// A file or directory of the project that is read.
+    Input(ProjectPath),
+    /// A file that is written: its path below the directory that the performer
+    /// chooses.
+    Output(String),
+    /// The value of an environment variable, by its name. Printed as `$NAME`.
+    Secret(String),
+}
+
+/// One property of an element. Order is kept as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Property {
+    /// The property's name as `gst-inspect-1.0` prints it: `max-threads`.
+    pub name: String,
+    /// Its value.
+    pub value: Value,
+}
+
+/// One element of a chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Element {
+    /// The factory: `avdec_h264`, `capsfilter`.
+    pub factory: String,
+    /// The element's name, unique in its pipeline: `camera-3_1_zbar`. Messages carry it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Properties in the order in which they are set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<Property>,
+}
+
+impl Element {
+    /// An element without name and properties.
+    #[must_use]
+    pub fn new(factory: &str) -> Element {
+        Element { factory: factory.to_owned(), name: None, properties: Vec::new() }
+    }
+
+    /// A `capsfilter` with these caps.
+    #[must_use]
+    pub fn caps(caps: &str) -> Element {
+        Element::new("capsfilter").set("caps", Value::Text(caps.to_owned()))
+    }
+
+    /// This element with a name.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Element {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// This element with one more property.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: Value) -> Element {
+        self.properties.push(Property { name: name.to_owned(), value });
+        self
+    }
+
+    /// This element with one more text property.
+    #[must_use]
+    pub fn text(self, name: &str, value: &str) -> Element {
+        self.set(name, Value::Text(value.to_owned()))
+    }
+
+    /// This element with one more whole-number property.
+    #[must_use]
+    pub fn int(self, name: &str, value: i64) -> Element {
+        self.set(name, Value::Int(value))
+    }
+
+    /// This element with one more boolean property.
+    #[must_use]
+    pub fn bool(self, name: &str, value: bool) -> Element {
+        self.set(name, Value::Bool(value))
+    }
+}
+
+/// How often a pipeline plays its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Playback {
+    /// Once, to EOS.
+    Once,
+    /// Again and again by segment seeks without flush, until it is stopped. The
+    /// first pass begins at a seeded offset.
+    Loop,
+}
+
+/// A chain of elements, and where it is measured. Elements are named by their
+/// index in the chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PipelineSpec {
+    /// From source to sink.
+    pub elements: Vec<Element>,
+    /// How often the source plays.
+    pub playback: Playback,
+    /// Latency starts where a buffer leaves this element (`clocksync`, a parser);
+    /// `None` where latency has no meaning (a free-running file).
+    pub ingress: Option<usize>,
+    /// Frames leaving this element count as decoded; `None` in a pipeline that
+    /// is not measured.
+    pub decoder: Option<usize>,
+    /// Frames arriving at this element count as played: the sink.
+    pub sink: usize,
+}
+
+impl PipelineSpec {
+    /// Every factory that the machine must have, sorted, each once. The worker's
+    /// own is not among them.
+    #[must_use]
+    pub fn factories(&self) -> Vec<&str> {
+        let mut factories: Vec<&str> = self.elements.iter().map(|e| e.factory.as_str()).collect();
+        factories.sort_unstable();
+        factories.dedup();
+        factories.retain(|factory| *factory != SCENE_SOURCE);
+        factories
+    }
+
+    /// Every path of the project that the pipeline reads, in order, each once.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<&ProjectPath> {
+        let mut inputs = Vec::new();
+        for property in self.elements.iter().flat_map(|element| &element.properties) {
+            if let Value::Input(path) = &property.value
+                && !inputs.contains(&path)
+            {
+                inputs.push(path);
+            }
+        }
+        inputs
+    }
+
+    /// The same pipeline for this machine: inputs become absolute paths,
+    /// outputs paths below `output_dir`, secrets the values of their variables.
+    ///
+    /// # Errors
+    /// The names of variables that are not set, and paths that are not UTF-8.
+    pub fn resolve(
+        &self,
+        layout: &Layout,
+        output_dir: &std::path::Path,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<PipelineSpec, ResolveError> {
+        let utf8 = |path: std::path::PathBuf| {
+            path.into_os_string().into_string().map_err(|path| ResolveError::NotUtf8(path.into()))
+        };
+        let mut resolved = self.clone();
+        for property in resolved.elements.iter_mut().flat_map(|element| &mut element.properties) {
+            property.value = match &property.value {
+                Value::Input(path) => Value::Text(utf8(layout.resolve(path))?),
+                Value::Output(name) => Value::Text(utf8(output_dir.join(name))?),
+                Value::Secret(name) => {
+                    Value::Text(variable(name).ok_or_else(|| ResolveError::MissingVariable(name.clone()))?)
+                }
+                other => other.clone(),
+            };
+        }
+        Ok(resolved)
+    }
+}
+
+/// Why a pipeline cannot be played here.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ResolveError {
+    /// A secret's variable has no value.
+    #[error("the environment variable `{0}` is not set")]
+    MissingVariable(String),
+    /// GStreamer takes file names as UTF-8 text.
+    #[error("`{}` is not UTF-8, which GStreamer's properties need", .0.display())]
+    NotUtf8(std::path::PathBuf),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> PipelineSpec {
+        let clip = ProjectPath::new("media/a.mp4").unwrap();
+        PipelineSpec {
+            elements: vec![
+                Element::new("filesrc").set("location", Value::Input(clip)),
+                Element::new("rtspsrc").set("user-pw", Value::Secret("PW".into())),
+                Element::new("filesink").set("location", Value::Output("b.mp4".into())),
+            ],
+            playback: Playback::Once,
+            ingress: None,
+            decoder: None,
+            sink: 2,
+        }
+    }
+
+    #[test]
+    fn paths_and_secrets_are_resolved_only_on_demand() {
+        let layout = Layout::new("/p".into());
+        let resolved =
+            spec().resolve(&layout, "/out".as_ref(), &|name| (name == "PW").then(|| "x".into())).unwrap();
+        let texts: Vec<_> = resolved.elements.iter().map(|e| e.properties[0].value.clone()).collect();
+        assert_eq!(texts, ["/p/media/a.mp4", "x", "/out/b.mp4"].map(|text| Value::Text(text.to_owned())));
+        assert_eq!(
+            spec().resolve(&layout, "/out".as_ref(), &|_| None),
+            Err(ResolveError::MissingVariable("PW".into()))
+        );
+    }
+
+    #[test]
+    fn a_spec_knows_what_it_needs() {
+        assert_eq!(spec().factories(), ["filesink", "filesrc", "rtspsrc"]);
+        assert_eq!(spec().inputs().len(), 1);
+    }
+}
