@@ -6,6 +6,7 @@
 //! rooms and their order are described in `docs/architecture.md` and enforced by
 //! `tests/tidy.rs`.
 
+pub mod config;
 pub mod digest;
 pub mod name;
 pub mod os;

@@ -1,0 +1,361 @@
+//! Reads all files of a project, in the order in which they name each other,
+//! and resolves them.
+//!
+//! A file that cannot be read is reported, and everything that does not depend
+//! on it is still checked.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use super::cameras::{self, RawCamera};
+use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place, Sources, Spanned};
+use super::lpfile::{self, RawLpfile};
+use super::project::{Origin, Project, SceneFile};
+use super::resolve::{Raw, resolve};
+use super::tasks::{self, RawTask};
+use super::text::{Language, MAX_BYTES, admit};
+use super::tree::{Node, Value};
+use super::{codes, json, overrides, scene, toml, workloads};
+use crate::os;
+use crate::path::ProjectPath;
+
+/// The name of the project file.
+pub const LPFILE: &str = "Lpfile.toml";
+
+const CAMERAS: &str = "configs/camera_to_workload.json";
+const WORKLOADS: &str = "configs/workload_to_pipeline.json";
+const SCENES: &str = "configs/scenes";
+
+/// What to load.
+#[derive(Clone, Debug, Default)]
+pub struct LoadRequest {
+    /// The current folder, absolute. The project is the nearest one upwards.
+    pub dir: PathBuf,
+    /// `--cameras`, relative to `dir`.
+    pub cameras: Option<PathBuf>,
+    /// `--workloads`, relative to `dir`.
+    pub workloads: Option<PathBuf>,
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// Each `--set KEY=VALUE`, in order.
+    pub sets: Vec<String>,
+    /// The environment; only `LP_SET_*` and `LP_PROFILE` are looked at.
+    pub env: Vec<(String, String)>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The project; `None` if there are errors.
+    pub project: Option<Project>,
+    /// Everything that was found.
+    pub diagnostics: Diagnostics,
+    /// What the diagnostics point into.
+    pub sources: Sources,
+    /// The config files that this depends on, absolute; a default one that does
+    /// not exist is among them.
+    pub files: Vec<PathBuf>,
+}
+
+/// The nearest folder, from `dir` upwards, that has an `Lpfile.toml`.
+#[must_use]
+pub fn find_root(dir: &Path) -> Option<PathBuf> {
+    dir.ancestors().find(|folder| os::fs::is_file(&folder.join(LPFILE))).map(Path::to_path_buf)
+}
+
+/// Loads the project of `request.dir`.
+#[must_use]
+pub fn load(request: &LoadRequest) -> Loaded {
+    let mut diagnostics = Diagnostics::new();
+    let found = find_root(&request.dir);
+    let names_files = request.cameras.is_some() || request.workloads.is_some();
+    if found.is_none() && !names_files {
+        let message = format!("there is no `{LPFILE}` in `{}` or above", request.dir.display());
+        diagnostics.push(
+            Diagnostic::error(codes::NO_PROJECT, message)
+                .help("make one with `lp init`, or name the files with `--cameras` and `--workloads`"),
+        );
+        return Loaded { project: None, diagnostics, sources: Sources::new(), files: Vec::new() };
+    }
+    let has_lpfile = found.is_some();
+    let root = found.unwrap_or_else(|| request.dir.clone());
+    let mut reading =
+        Reading { dir: &request.dir, root: &root, diagnostics, sources: Sources::new(), files: Vec::new() };
+
+    let parsed = if has_lpfile { reading.toml(&root.join(LPFILE), None) } else { None };
+    let none = || toml::Parsed { tree: Node::empty_table(), is_whole: true };
+    let lpfile = reading.lpfile(parsed.unwrap_or_else(none), request);
+    let more_tasks = reading.included(&lpfile);
+    let cameras = reading.cameras(request, &lpfile);
+    let has_cameras = !cameras.is_empty();
+    let workloads = reading.workloads(request, &lpfile, has_cameras);
+    let scenes = reading.scenes(&cameras);
+    let Reading { mut diagnostics, sources, files, .. } = reading;
+
+    let raw = Raw { lpfile, more_tasks, cameras, workloads, scenes };
+    let project = resolve(root, raw, &mut diagnostics);
+    let project = if diagnostics.has_errors() { None } else { Some(project) };
+    Loaded { project, diagnostics, sources, files }
+}
+
+/// A path that somebody named, or the default that nobody did.
+enum Named {
+    By(PathBuf, Option<Place>),
+    Default(PathBuf),
+}
+
+struct Reading<'a> {
+    dir: &'a Path,
+    root: &'a Path,
+    diagnostics: Diagnostics,
+    sources: Sources,
+    files: Vec<PathBuf>,
+}
+
+impl Reading<'_> {
+    /// Reads one file. `place` is where it is named.
+    fn open(&mut self, path: &Path, place: Option<Place>, language: Language) -> Option<FileId> {
+        self.files.push(path.to_path_buf());
+        let name = shown(path, self.dir, self.root);
+        let (code, message, help) = match os::fs::read_bounded(path, MAX_BYTES) {
+            Ok(bytes) => return admit(&name, bytes, language, &mut self.sources, &mut self.diagnostics),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound => (codes::MISSING_FILE, format!("`{name}` does not exist"), None),
+                io::ErrorKind::FileTooLarge => {
+                    (codes::TOO_LARGE, format!("`{name}` is larger than {} MiB", MAX_BYTES >> 20), None)
+                }
+                _ => (codes::UNREADABLE_FILE, format!("failed to read `{name}`"), Some(error.to_string())),
+            },
+        };
+        let mut diagnostic = Diagnostic::error(code, message).at(place.unwrap_or_default());
+        diagnostic.help = help;
+        self.diagnostics.push(diagnostic);
+        None
+    }
+
+    fn toml(&mut self, path: &Path, place: Option<Place>) -> Option<toml::Parsed> {
+        let file = self.open(path, place, Language::Toml)?;
+        Some(toml::parse(file, self.sources.text(file), &mut self.diagnostics))
+    }
+
+    fn json(&mut self, named: Named) -> Option<Node> {
+        let (path, place) = match named {
+            Named::By(path, place) => (path, place),
+            Named::Default(path) if os::fs::is_file(&path) => (path, None),
+            Named::Default(path) => {
+                self.files.push(path);
+                return None;
+            }
+        };
+        let file = self.open(&path, place, Language::Json)?;
+        json::parse(file, self.sources.text(file), &mut self.diagnostics)
+    }
+
+    /// The project file, with profile and overrides laid over it.
+    fn lpfile(&mut self, parsed: toml::Parsed, request: &LoadRequest) -> RawLpfile {
+        // Keys that a syntax error swallowed would be reported as missing or
+        // misplaced, so of a broken file only the syntax is reported. What
+        // could be read of it still leads to the other files.
+        let toml::Parsed { mut tree, is_whole } = parsed;
+        let mut found = Diagnostics::new();
+
+        let profiles = overrides::profiles(&mut tree, &mut found);
+        let variable = request.env.iter().find(|(name, value)| name == "LP_PROFILE" && !value.is_empty());
+        let wanted = request.profile.as_ref().or(variable.map(|(_, value)| value));
+        for (name, profile) in &profiles {
+            if Some(&name.text) == wanted && matches!(profile.value, Value::Table(_)) {
+                tree.overlay(profile.clone());
+            } else {
+                lpfile::read(profile, &format!("profile.{}.", name.text), &mut found);
+            }
+        }
+        let mut asked = Diagnostics::new();
+        if let Some(wanted) = wanted
+            && !profiles.iter().any(|(name, _)| name.text == *wanted)
+        {
+            asked.push(overrides::unknown_profile(wanted, &profiles));
+        }
+        // By name, so that the order of the environment does not matter.
+        let variables: BTreeMap<&String, &String> =
+            request.env.iter().map(|(name, value)| (name, value)).collect();
+        let mut over = Vec::new();
+        for (name, value) in variables {
+            over.extend(overrides::from_variable(name, value, &mut self.sources, &mut asked));
+        }
+        for set in &request.sets {
+            over.extend(overrides::from_set(set, &mut self.sources, &mut asked));
+        }
+        for over in over {
+            tree.overlay(over);
+        }
+        let lpfile = lpfile::read(&tree, "", &mut found);
+        if is_whole {
+            self.diagnostics.append(found);
+        }
+        self.diagnostics.append(asked);
+        lpfile
+    }
+
+    /// The tasks of all files that `project.include` names.
+    fn included(&mut self, lpfile: &RawLpfile) -> Vec<RawTask> {
+        let mut tasks = Vec::new();
+        for Spanned { value, place } in &lpfile.include {
+            for path in self.expand(value, *place) {
+                let parsed = self.toml(&self.root.join(path.as_str()), Some(*place));
+                if let Some(parsed) = parsed.filter(|parsed| parsed.is_whole) {
+                    tasks.extend(tasks::read_included(&parsed.tree, &mut self.diagnostics));
+                }
+            }
+        }
+        tasks
+    }
+
+    /// The files that a pattern stands for; `*` and `?` only in the last part.
+    fn expand(&mut self, pattern: &str, place: Place) -> Vec<ProjectPath> {
+        let mut refuse = |label: String| {
+            let message = format!("`{pattern}` names no files inside the project");
+            self.diagnostics.push(Diagnostic::error(codes::BAD_PATH, message).at(place).label(label));
+            Vec::new()
+        };
+        let path = match ProjectPath::new(pattern) {
+            Ok(path) => path,
+            Err(error) => return refuse(error.to_string()),
+        };
+        let (folder, last) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
+        if folder.contains(['*', '?']) {
+            return refuse("`*` and `?` are possible only behind the last `/`".to_owned());
+        }
+        if !last.contains(['*', '?']) {
+            return vec![path];
+        }
+        let names = os::fs::list_names(&self.root.join(folder)).unwrap_or_default();
+        let matching = names.iter().filter(|name| !name.starts_with('.') && matches(last, name));
+        let in_folder =
+            |name: &String| if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+        matching
+            .filter_map(|name| ProjectPath::new(&in_folder(name)).ok())
+            .filter(|path| os::fs::is_file(&self.root.join(path.as_str())))
+            .collect()
+    }
+
+    fn cameras(&mut self, request: &LoadRequest, lpfile: &RawLpfile) -> Vec<RawCamera> {
+        let named = self.named(request.cameras.as_deref(), lpfile.cameras.as_ref(), CAMERAS);
+        self.json(named).map_or_else(Vec::new, |tree| cameras::read(&tree, &mut self.diagnostics))
+    }
+
+    fn workloads(
+        &mut self,
+        request: &LoadRequest,
+        lpfile: &RawLpfile,
+        has_cameras: bool,
+    ) -> Option<Vec<workloads::RawWorkload>> {
+        let named = self.named(request.workloads.as_deref(), lpfile.workloads.as_ref(), WORKLOADS);
+        if let Named::Default(path) = &named
+            && has_cameras
+            && !os::fs::is_file(path)
+        {
+            let name = shown(path, self.dir, self.root);
+            let message = format!("there are cameras, but `{name}` does not exist");
+            self.diagnostics.push(
+                Diagnostic::error(codes::MISSING_FILE, message)
+                    .help("name the workload file with `project.workloads` or `--workloads`"),
+            );
+        }
+        let tree = self.json(named)?;
+        workloads::read(&tree, &mut self.diagnostics)
+    }
+
+    /// A flag is relative to the current folder, all else to the project.
+    fn named(&self, flag: Option<&Path>, written: Option<&Spanned<String>>, default: &str) -> Named {
+        match (flag, written) {
+            (Some(path), _) => Named::By(self.dir.join(path), None),
+            (None, Some(written)) => Named::By(self.root.join(written.value.trim()), Some(written.place)),
+            (None, None) => Named::Default(self.root.join(default)),
+        }
+    }
+
+    /// Every scene that a clip is drawn from, by name.
+    fn scenes(&mut self, cameras: &[RawCamera]) -> BTreeMap<String, SceneFile> {
+        let mut tried: BTreeMap<String, Option<SceneFile>> = BTreeMap::new();
+        for clip in cameras.iter().filter_map(|camera| camera.file.as_ref()) {
+            let Origin::Scene(name) = &clip.value.origin else { continue };
+            if tried.contains_key(name) {
+                continue;
+            }
+            let path = ProjectPath::new(&format!("{SCENES}/{name}.toml"));
+            let path = path.expect("the reader of `fileSrc` admits only plain names of scenes");
+            let parsed = self.toml(&self.root.join(path.as_str()), Some(clip.place));
+            let parsed = parsed.filter(|parsed| parsed.is_whole);
+            let scene = parsed.and_then(|parsed| scene::read(&parsed.tree, &mut self.diagnostics));
+            tried.insert(name.clone(), scene.map(|scene| SceneFile { path, scene }));
+        }
+        tried.into_iter().filter_map(|(name, scene)| Some((name, scene?))).collect()
+    }
+}
+
+/// `path` as somebody in `dir` would write it.
+fn shown(path: &Path, dir: &Path, root: &Path) -> String {
+    if let Ok(inside) = path.strip_prefix(dir) {
+        return inside.display().to_string();
+    }
+    match (path.strip_prefix(root), dir.strip_prefix(root)) {
+        (Ok(inside), Ok(down)) => {
+            let up: PathBuf = down.components().map(|_| Component::ParentDir).collect();
+            up.join(inside).display().to_string()
+        }
+        _ => path.display().to_string(),
+    }
+}
+
+/// Whether `name` matches a pattern of `*` and `?`.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    // Where the last `*` stood, and how much of the name it has taken so far.
+    let (mut p, mut n, mut star) = (0, 0, None);
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => {
+                let Some((at, taken)) = star else { return false };
+                star = Some((at, taken + 1));
+                (p, n) = (at + 1, taken + 1);
+            }
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod unit_tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name, expected) in [
+            ("*.toml", "a.toml", true),
+            ("*.toml", "a.toml.bak", false),
+            ("a?*", "a", false),
+            ("a?*", "ab", true),
+            ("*a*b*", "xaxxbx", true),
+            ("*a*b*", "xbxxax", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn paths_are_shown_as_from_the_current_folder() {
+        let shown = |path: &str, dir: &str| super::shown(Path::new(path), Path::new(dir), Path::new("/p"));
+        assert_eq!(shown("/p/configs/a.json", "/p"), "configs/a.json");
+        assert_eq!(shown("/p/configs/a.json", "/p/sub/x"), "../../configs/a.json");
+        assert_eq!(shown("/etc/a.json", "/p"), "/etc/a.json");
+    }
+}

@@ -1,0 +1,33 @@
+//! From the files that users write to a [`project::Project`].
+//!
+//! A file becomes a spanned tree ([`tree`], by [`json`] or [`toml`]); overrides
+//! and profiles are trees too and are laid over it. One reader per kind of file
+//! takes keys out of a tree ([`reader`]), reports to
+//! [`diagnostics::Diagnostics`] and goes on, so one pass reports every fault of
+//! every file. [`load`] does all of it.
+//!
+//! Not here: what a machine has (`dialect` checks a project against it) and
+//! edges between tasks (`graph`).
+
+mod cameras;
+pub mod codes;
+pub mod diagnostics;
+pub mod json;
+pub mod load;
+mod lpfile;
+mod overrides;
+pub mod project;
+pub mod reader;
+mod render;
+mod resolve;
+mod scene;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod text;
+pub mod toml;
+pub mod tree;
+pub mod values;
+mod workloads;
+
+pub use render::Color;

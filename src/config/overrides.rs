@@ -1,0 +1,138 @@
+//! Profiles, `LP_SET_` variables and `--set`: what is laid over `Lpfile.toml`.
+//!
+//! Each becomes a spanned tree of its own, so a fault in it is shown in it:
+//! an override counts as a file of one line, `run.duration=10s`. Its value is a
+//! [`Value::Word`], which the reader of its key makes sense of.
+
+use super::codes;
+use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place, Sources};
+use super::lpfile::SCALARS;
+use super::tree::{Key, Node, Value};
+use crate::name::did_you_mean;
+
+/// Variables that begin so are overrides.
+const PREFIX: &str = "LP_SET_";
+
+/// The tree of `--set KEY=VALUE`.
+pub(super) fn from_set(set: &str, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let shown = set.split('=').next().unwrap_or_default();
+    let file = sources.add(format!("--set {shown}"), set);
+    let Some((key, value)) = set.split_once('=') else {
+        diagnostics.push(
+            Diagnostic::error(codes::BAD_OVERRIDE, "`--set` takes KEY=VALUE")
+                .at(Place::new(file, 0..set.len()))
+                .label("there is no `=`"),
+        );
+        return None;
+    };
+    let key_place = Place::new(file, 0..key.len());
+    let path = split(key);
+    if !is_known(&path) {
+        diagnostics.push(unknown(&format!("unknown key `{key}`"), key_place, &path, |name| name.to_owned()));
+        return None;
+    }
+    Some(tree(&path, value, key_place, file, set.len()))
+}
+
+/// The tree of a variable such as `LP_SET_RUN_DURATION=10s`; `None` for a
+/// variable that is no override.
+pub(super) fn from_variable(
+    name: &str,
+    value: &str,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Option<Node> {
+    let key = name.strip_prefix(PREFIX)?.to_lowercase();
+    // The first `_` parts the table from its key; names of tables have none.
+    let path: Vec<String> = key.splitn(2, '_').map(str::to_owned).collect();
+    let file = sources.add(name, format!("{name}={value}"));
+    let key_place = Place::new(file, 0..name.len());
+    if !is_known(&path) {
+        let variable = |name: &str| format!("{PREFIX}{}", name.replace('.', "_").to_uppercase());
+        diagnostics.push(unknown(&format!("`{name}` names no key"), key_place, &path, variable));
+        return None;
+    }
+    Some(tree(&path, value, key_place, file, name.len() + 1 + value.len()))
+}
+
+/// Takes the profiles out of `tree`, in the order of the file.
+pub(super) fn profiles(tree: &mut Node, diagnostics: &mut Diagnostics) -> Vec<(Key, Node)> {
+    match tree.remove("profile") {
+        Some(Node { value: Value::Table(profiles), .. }) => profiles,
+        Some(Node { value: Value::Broken, .. }) | None => Vec::new(),
+        Some(other) => {
+            let message = "`profile` must be a table of profiles";
+            let diagnostic = Diagnostic::error(codes::WRONG_TYPE, message).at(other.place);
+            diagnostics.push(diagnostic.help("write `[profile.NAME]`"));
+            Vec::new()
+        }
+    }
+}
+
+/// The fault of asking for a profile that is not there.
+pub(super) fn unknown_profile(name: &str, profiles: &[(Key, Node)]) -> Diagnostic {
+    let names = || profiles.iter().map(|(key, _)| key.text.as_str());
+    let diagnostic = Diagnostic::error(codes::UNKNOWN_PROFILE, format!("there is no profile `{name}`"));
+    if profiles.is_empty() {
+        return diagnostic.help("`Lpfile.toml` has no `[profile.NAME]` table");
+    }
+    if did_you_mean(name, names()).is_some() {
+        return diagnostic.suggest(name, names());
+    }
+    diagnostic.help(format!("there are: {}", names().collect::<Vec<_>>().join(", ")))
+}
+
+/// `asset."scan.mp4".sha256` in its parts.
+fn split(key: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut is_quoted = false;
+    for c in key.trim().chars() {
+        match c {
+            '"' => is_quoted = !is_quoted,
+            '.' if !is_quoted => parts.push(String::new()),
+            _ => parts.last_mut().expect("there is a part").push(c),
+        }
+    }
+    parts
+}
+
+fn is_known(path: &[String]) -> bool {
+    match path {
+        [table, key] => {
+            (table == "pools" && !key.is_empty()) || SCALARS.contains(&&*format!("{table}.{key}"))
+        }
+        [table, name, key] => table == "asset" && !name.is_empty() && key == "sha256",
+        _ => false,
+    }
+}
+
+fn unknown(message: &str, place: Place, path: &[String], shown: impl Fn(&str) -> String) -> Diagnostic {
+    let diagnostic = Diagnostic::error(codes::UNKNOWN_SETTING, message).at(place);
+    let dotted = path.join(".");
+    let last = path.last().map_or("", String::as_str);
+    // Somebody who leaves out the table means the key, and a slip in the key
+    // alone is closer to it than to anything else.
+    let same_key = SCALARS.iter().copied().find(|name| name.rsplit('.').next() == Some(last));
+    let close = || {
+        let key_of = |name: &'static str| name.rsplit('.').next().unwrap_or(name);
+        let key = did_you_mean(last, SCALARS.iter().map(|name| key_of(name)))?;
+        SCALARS.iter().copied().find(|name| key_of(name) == key)
+    };
+    match did_you_mean(&dotted, SCALARS.iter().copied()).or(same_key).or_else(close) {
+        Some(meant) => diagnostic.help(format!("did you mean `{}`?", shown(meant))),
+        None => {
+            let possible: Vec<String> = SCALARS.iter().map(|name| shown(name)).collect();
+            diagnostic.help(format!("possible: {}", possible.join(", ")))
+        }
+    }
+}
+
+/// `path` with `value`, which ends at byte `end` of `file`.
+fn tree(path: &[String], value: &str, key_place: Place, file: FileId, end: usize) -> Node {
+    let place = Place::new(file, end - value.len()..end);
+    let leaf = Node { value: Value::Word(value.trim().to_owned()), place };
+    path.iter().rev().fold(leaf, |node, part| {
+        let key = Key { text: part.clone(), place: key_place };
+        Node { value: Value::Table(vec![(key, node)]), place: key_place }
+    })
+}

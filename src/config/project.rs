@@ -1,0 +1,321 @@
+//! The project: every question that the config files leave open, answered.
+//!
+//! Raw values come from the readers of this room; here defaults are filled in,
+//! references are followed and spans are kept ([`Place`]), so that a fault
+//! found later (an element that this machine lacks) still points into the
+//! user's file. A `Project` that exists is valid.
+//!
+//! What serialises is what enters digests; places do not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::diagnostics::Place;
+use crate::name::Slug;
+use crate::path::{Layout, ProjectPath};
+use crate::scene::Scene;
+
+/// A project, ready to be planned.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Where its folders are.
+    pub layout: Layout,
+    /// `[run]` and `[pools]`, with flags, profile and environment merged in.
+    pub settings: Settings,
+    /// In the order of the camera file.
+    pub cameras: Vec<Camera>,
+    /// In the order of the workload file.
+    pub workloads: Vec<Workload>,
+    /// The scene files that cameras name, by name.
+    pub scenes: BTreeMap<String, SceneFile>,
+    /// `[asset.NAME]`, by name.
+    pub assets: BTreeMap<String, AssetPin>,
+    /// `[[task]]`, in the order of the files.
+    pub tasks: Vec<UserTask>,
+}
+
+impl Project {
+    /// The workload of this name, compared without regard to case.
+    #[must_use]
+    pub fn workload(&self, name: &str) -> Option<&Workload> {
+        let folded = name.to_lowercase();
+        self.workloads.iter().find(|workload| workload.name.to_lowercase() == folded)
+    }
+
+    /// The camera whose name or slug is `text`.
+    #[must_use]
+    pub fn camera(&self, text: &str) -> Option<&Camera> {
+        self.cameras.iter().find(|camera| camera.name == text || camera.slug.as_str() == text)
+    }
+}
+
+/// `[run]` and `[pools]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The measured window; zero = until Ctrl-C.
+    pub duration: Duration,
+    /// What precedes it; `None` = `auto`.
+    pub warmup: Option<Duration>,
+    /// How cameras with only `fileSrc` are played.
+    pub source: FileSourceMode,
+    /// `live` or `free`.
+    pub pace: Pace,
+    /// `None` = lane if any member's dialect is `dlstreamer`, else camera.
+    pub isolation: Option<Isolation>,
+    /// How steps become elements.
+    pub dialect: DialectChoice,
+    /// Copies of the lane within a run, at least 1.
+    pub count: u32,
+    /// `[pools]`: name to depth, with the defaults of `network`, `gpu` and
+    /// `npu`. `cpu` is there only if it was set; `exclusive` never.
+    pub pools: BTreeMap<String, u32>,
+}
+
+/// How fast files are played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// As a camera would deliver them, again and again.
+    Live,
+    /// Once, as fast as the machine can.
+    Free,
+}
+
+/// What shares a worker process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// The pipelines of one camera.
+    Camera,
+    /// All pipelines.
+    Lane,
+}
+
+/// `run.source`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileSourceMode {
+    /// The transcoded clip.
+    File,
+    /// The clip's scene, drawn live inside the worker.
+    Synthetic,
+}
+
+/// `run.dialect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DialectChoice {
+    /// Per camera, from its steps.
+    Auto,
+    /// Elements of stock GStreamer.
+    Stock,
+    /// Intel DL Streamer's elements.
+    Dlstreamer,
+}
+
+/// A camera.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Camera {
+    /// As written.
+    pub name: String,
+    /// In labels, files and element names.
+    pub slug: Slug,
+    /// Where its frames come from.
+    pub source: Source,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: f64,
+    /// `targetFps`; `None` = `fps`.
+    pub target_fps: Option<f64>,
+    /// Names of workloads as written, each mapped.
+    pub workloads: Vec<String>,
+    /// `region_of_interest`, cut to the frame.
+    pub region: Option<Region>,
+    /// The camera's object in its file.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+impl Camera {
+    /// The rate that its streams should hold.
+    #[must_use]
+    pub fn target(&self) -> f64 {
+        self.target_fps.unwrap_or(self.fps)
+    }
+}
+
+/// Where a camera's frames come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A video file, fetched or generated, then transcoded to the camera's size.
+    File(Clip),
+    /// An RTSP stream.
+    Rtsp {
+        /// `rtsp://host:8554/path`
+        uri: String,
+    },
+    /// A V4L2 device.
+    Usb {
+        /// `/dev/video0`
+        device: String,
+    },
+    /// A scene drawn live inside the worker.
+    Synthetic {
+        /// The scene's name.
+        scene: String,
+    },
+}
+
+/// A video file as a camera names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clip {
+    /// `scan.mp4`: a plain file name below `media/`.
+    pub file: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a clip comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Fetched over HTTP.
+    Url(String),
+    /// Drawn from `configs/scenes/<name>.toml`.
+    Scene(String),
+}
+
+/// `region_of_interest`, in pixels, inside the frame: `x < x2`, `y < y2`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Region {
+    pub x: u32,
+    pub y: u32,
+    pub x2: u32,
+    pub y2: u32,
+}
+
+/// A workload: its name and steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// As written in the workload file.
+    pub name: String,
+    /// In element names and files.
+    pub slug: Slug,
+    /// What is done with each frame, in order. Not empty.
+    pub steps: Vec<Step>,
+    /// The workload's key in its file.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// One step of a workload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// `gvadetect`, `zbar`, ...: upstream's words lower-cased, others as written.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The model's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Upper-cased: `FP16-INT8`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
+    /// Upper-cased and trimmed: `GPU.1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// `gvapython`'s file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// `gvapython`'s function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// Properties of the element, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, Scalar>,
+    /// The step's object in its file.
+    #[serde(skip)]
+    pub place: Place,
+    /// The value of `type`, as written.
+    #[serde(skip)]
+    pub kind_place: Place,
+}
+
+/// A plain value in a config.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Scalar {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+}
+
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Scalar::Bool(value) => value.fmt(f),
+            Scalar::Int(value) => value.fmt(f),
+            Scalar::Float(value) => value.fmt(f),
+            Scalar::Text(value) => value.fmt(f),
+        }
+    }
+}
+
+/// A scene file that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SceneFile {
+    /// `configs/scenes/scan.toml`
+    pub path: ProjectPath,
+    /// What it says.
+    pub scene: Scene,
+}
+
+/// `[asset.NAME]`: pins and mirrors.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssetPin {
+    /// Tried in order, before the URL that a camera names.
+    pub urls: Vec<String>,
+    /// 64 lowercase hex digits.
+    pub sha256: Option<String>,
+    /// The table in its file.
+    pub place: Place,
+}
+
+/// `[[task]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserTask {
+    /// As written.
+    pub name: String,
+    /// In its label.
+    pub slug: Slug,
+    /// Program and arguments; not empty.
+    pub command: Vec<String>,
+    /// Files or directories, with the place of each.
+    pub inputs: Vec<(ProjectPath, Place)>,
+    /// Files or directories, with the place of each.
+    pub outputs: Vec<(ProjectPath, Place)>,
+    /// Labels or task names that come first, with the place of each.
+    pub after: Vec<(String, Place)>,
+    /// Variables set for the command.
+    pub env: BTreeMap<String, String>,
+    /// Variables taken from the caller.
+    pub pass: Vec<String>,
+    /// The pool that it takes a slot of.
+    pub pool: String,
+    /// `None` = no limit.
+    pub timeout: Option<Duration>,
+    /// Attempts after the first.
+    pub retries: u32,
+    /// `false` = always run.
+    pub cache: bool,
+    /// The table in its file.
+    pub place: Place,
+}

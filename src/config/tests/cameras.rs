@@ -1,0 +1,371 @@
+//! Camera files.
+
+use expect_test::expect;
+
+use super::{CAMERA_FILE, CAMERAS, Files, check, check_camera, check_lpfile};
+
+#[test]
+fn cameras_have_unique_ids_and_slugs() {
+    let camera = |id: &str| {
+        format!("{{ \"camera_id\": \"{id}\", \"streamUri\": \"rtsp://h/a\", \"workloads\": [\"barcodes\"] }}")
+    };
+    let cameras = |ids: &[&str]| {
+        let cameras: Vec<String> = ids.iter().map(|id| camera(id)).collect();
+        format!("{{ \"lane_config\": {{ \"cameras\": [\n{}\n] }} }}", cameras.join(",\n"))
+    };
+    check(
+        Files::new().with(CAMERA_FILE, cameras(&["a 1", "a_1", "b", "b"])),
+        expect![[r#"
+        error[LP0401]: `a 1` and `a_1` are both `a_1` in labels and files
+         --> configs/camera_to_workload.json:3:16
+          |
+        2 | { "camera_id": "a 1", "streamUri": "rtsp://h/a", "workloads": ["barcodes"] },
+          |                ----- first here
+        3 | { "camera_id": "a_1", "streamUri": "rtsp://h/a", "workloads": ["barcodes"] },
+          |                ^^^^^ again here
+
+        error[LP0401]: two cameras are called `b`
+         --> configs/camera_to_workload.json:5:16
+          |
+        4 | { "camera_id": "b", "streamUri": "rtsp://h/a", "workloads": ["barcodes"] },
+          |                --- first here
+        5 | { "camera_id": "b", "streamUri": "rtsp://h/a", "workloads": ["barcodes"] }
+          |                ^^^ again here
+
+    "#]],
+    );
+    check(
+        Files::new().with(CAMERA_FILE, cameras(&["lane", "set-9f2c41"])),
+        expect![[r#"
+        error[LP0302]: `lane` cannot be the name of a camera
+         --> configs/camera_to_workload.json:2:16
+          |
+        2 | { "camera_id": "lane", "streamUri": "rtsp://h/a", "workloads": ["barcodes"] },
+          |                ^^^^^^ labels use `lane` themselves
+
+        error[LP0302]: `set-9f2c41` cannot be the name of a camera
+         --> configs/camera_to_workload.json:3:16
+          |
+        3 | { "camera_id": "set-9f2c41", "streamUri": "rtsp://h/a", "workloads": ["barcodes"] }
+          |                ^^^^^^^^^^^^ labels use `set-9f2c41` themselves
+
+    "#]],
+    );
+    check(
+        Files::new()
+            .with(CAMERA_FILE, cameras(&["a", "a-l2"]))
+            .with("Lpfile.toml", "[run]\ncount = 2\n[[task]]\nname = \"a\"\ncommand = [\"x\"]\n"),
+        expect![[r#"
+            error[LP0301]: a camera and a task are both called `a`
+             --> Lpfile.toml:4:8
+              |
+            4 | name = "a"
+              |        ^^^ again here
+              |
+             ::: configs/camera_to_workload.json:2:16
+              |
+            2 | { "camera_id": "a", "streamUri": "rtsp://h/a", "workloads": ["barcodes"] },
+              |                --- first here
+
+            error[LP0401]: the camera `a-l2` is called like copy 2 of the camera `a`
+             --> configs/camera_to_workload.json:3:16
+              |
+            2 | { "camera_id": "a", "streamUri": "rtsp://h/a", "workloads": ["barcodes"] },
+              |                --- its copies are `a-l2` and so on, since `run.count` is 2
+            3 | { "camera_id": "a-l2", "streamUri": "rtsp://h/a", "workloads": ["barcodes"] }
+              |                ^^^^^^
+
+        "#]],
+    );
+}
+
+#[test]
+fn a_camera_needs_a_source() {
+    check_camera(
+        "\"fileSrc\": \"scan.mp4|https://media.example/scan.mp4\",",
+        "",
+        expect![[r#"
+        error[LP0402]: the camera has no source
+         --> configs/camera_to_workload.json:5:7
+          |
+        5 |       {
+          |       ^ in this camera
+          |
+          = help: give it a `fileSrc` (`name|url`) or a `streamUri` (`rtsp://host:8554/path`)
+
+    "#]],
+    );
+    check_camera(
+        "scan.mp4|https://media.example/scan.mp4",
+        "media/scan.mp4",
+        expect![[r#"
+            error[LP0403]: `fileSrc` must be a file name and its origin, parted by `|`
+              --> configs/camera_to_workload.json:10:20
+               |
+            10 |         "fileSrc": "media/scan.mp4",
+               |                    ^^^^^^^^^^^^^^^^ there is no `|`
+               |
+               = help: write `scan.mp4|https://host/path` or `scan.mp4|scene:NAME`
+
+        "#]],
+    );
+    check_camera(
+        "scan.mp4|https://media.example",
+        "../scan.mp4|https://media.example",
+        expect![[r#"
+            error[LP0403]: `fileSrc` must be a file name and its origin, parted by `|`
+              --> configs/camera_to_workload.json:10:20
+               |
+            10 |         "fileSrc": "../scan.mp4|https://media.example/scan.mp4",
+               |                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ `../scan.mp4` is no plain file name
+               |
+               = help: write `scan.mp4|https://host/path` or `scan.mp4|scene:NAME`
+
+        "#]],
+    );
+    check_camera(
+        "https://media.example/scan.mp4",
+        "ftp://media.example/scan.mp4",
+        expect![[r#"
+            error[LP0403]: `fileSrc` must be a file name and its origin, parted by `|`
+              --> configs/camera_to_workload.json:10:20
+               |
+            10 |         "fileSrc": "scan.mp4|ftp://media.example/scan.mp4",
+               |                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ only `http` and `https` can be fetched, not `ftp`
+               |
+               = help: write `scan.mp4|https://host/path` or `scan.mp4|scene:NAME`
+
+        "#]],
+    );
+    check_camera(
+        "\"fileSrc\"",
+        "\"rtsp_url\": \"cam/1\", \"fileSrc\"",
+        expect![[r#"
+        error[LP0211]: `rtsp_url` must be the URI of a stream or of a USB camera
+          --> configs/camera_to_workload.json:10:21
+           |
+        10 |         "rtsp_url": "cam/1", "fileSrc": "scan.mp4|https://media.example/scan.mp4",
+           |                     ^^^^^^^ found the text `cam/1`
+           |
+           = help: write `rtsp://host:8554/path` or `v4l2:///dev/video0`
+
+    "#]],
+    );
+    check_camera(
+        "\"fileSrc\"",
+        "\"rtsp_url\": \"rtsp://h/1\", \"stream_uri\": \"rtsp://h/2\", \"streamUri\": \" \", \"fileSrc\"",
+        expect![[r#"
+            warning[LP0409]: `rtsp_url` is not used, because `stream_uri` comes before it
+              --> configs/camera_to_workload.json:10:9
+               |
+            10 |         "rtsp_url": "rtsp://h/1", "stream_uri": "rtsp://h/2", "streamUri": " ", "fileSrc": "scan.mp4|https://media.example/scan.mp4",
+               |         ^^^^^^^^^^ ignored
+
+        "#]],
+    );
+}
+
+#[test]
+fn streams_win_over_files_and_devices_are_sources() {
+    for (uri, expected) in [
+        ("rtsp://host:8554/a", expect![[r#"Rtsp { uri: "rtsp://host:8554/a" }"#]]),
+        ("v4l2:///dev/video0", expect![[r#"Usb { device: "/dev/video0" }"#]]),
+        ("'rtsps://host/a'", expect![[r#"Rtsp { uri: "rtsps://host/a" }"#]]),
+    ] {
+        let cameras = CAMERAS.replace("\"fileSrc\"", &format!("\"rtspUri\": \"{uri}\", \"fileSrc\""));
+        let loaded = Files::new().with(CAMERA_FILE, cameras).load(|_| {});
+        expected.assert_eq(&format!("{:?}", loaded.project.unwrap().cameras[0].source));
+    }
+}
+
+#[test]
+fn numbers_of_a_camera_are_sane() {
+    check_camera(
+        "\"fps\": 15",
+        "\"fps\": 1001",
+        expect![[r#"
+        error[LP0204]: `fps` must be a number above 0 and up to 1000
+         --> configs/camera_to_workload.json:7:16
+          |
+        7 |         "fps": 1001,
+          |                ^^^^ found 1001
+
+    "#]],
+    );
+    check_camera(
+        "\"fps\": 15",
+        "\"fps\": \"15\"",
+        expect![[r#"
+        error[LP0203]: `fps` must be a number above 0 and up to 1000
+         --> configs/camera_to_workload.json:7:16
+          |
+        7 |         "fps": "15",
+          |                ^^^^ found the text `15`
+
+    "#]],
+    );
+    check_camera(
+        "\"fps\": 15",
+        "\"fps\": 15, \"targetFps\": 15.5",
+        expect![[r#"
+        error[LP0407]: `targetFps` is 15.5, but the camera has 15 frames per second
+         --> configs/camera_to_workload.json:7:33
+          |
+        7 |         "fps": 15, "targetFps": 15.5,
+          |                --               ^^^^
+          |                |
+          |                the camera's rate
+
+    "#]],
+    );
+    check_camera(
+        "\"width\": 1280",
+        "\"width\": 8",
+        expect![[r#"
+        error[LP0204]: `width` must be a whole number from 16 to 16384
+         --> configs/camera_to_workload.json:8:18
+          |
+        8 |         "width": 8,
+          |                  ^ found 8
+
+    "#]],
+    );
+    check_camera(
+        "\"height\": 720",
+        "\"height\": 720.5",
+        expect![[r#"
+        error[LP0203]: `height` must be a whole number from 16 to 16384
+         --> configs/camera_to_workload.json:9:19
+          |
+        9 |         "height": 720.5,
+          |                   ^^^^^ found 720.5
+
+    "#]],
+    );
+}
+
+#[test]
+fn a_region_lies_inside_its_frame() {
+    check_camera(
+        "\"x2\": 640",
+        "\"x2\": 0",
+        expect![[r#"
+        error[LP0405]: the region is empty: `x` must be less than `x2`, and `y` less than `y2`
+          --> configs/camera_to_workload.json:12:31
+           |
+        12 |         "region_of_interest": { "x": 0, "y": 0, "x2": 0, "y2": 720 }
+           |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ from 0,0 to 0,720
+
+    "#]],
+    );
+    check_camera(
+        "\"y2\": 720",
+        "\"y2\": 725",
+        expect![[r#"
+        warning[LP0406]: the region reaches out of the frame
+          --> configs/camera_to_workload.json:12:31
+           |
+        12 |         "region_of_interest": { "x": 0, "y": 0, "x2": 640, "y2": 725 }
+           |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ ends at 640,725, but the frame is 1280x720; what is outside is cut off
+
+    "#]],
+    );
+    check_camera(
+        "\"x\": 0, \"y\": 0, \"x2\": 640",
+        "\"x\": 1280, \"y\": 0, \"x2\": 1290",
+        expect![[r#"
+        error[LP0406]: the region is outside the frame
+          --> configs/camera_to_workload.json:12:31
+           |
+        12 |         "region_of_interest": { "x": 1280, "y": 0, "x2": 1290, "y2": 720 }
+           |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ begins at 1280,0, but the frame is 1280x720
+
+    "#]],
+    );
+    check_camera(
+        "\"x2\": 640",
+        "\"width\": 640",
+        expect![[r#"
+        error[LP0202]: `region_of_interest.x2` is missing
+          --> configs/camera_to_workload.json:12:31
+           |
+        12 |         "region_of_interest": { "x": 0, "y": 0, "width": 640, "y2": 720 }
+           |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ in this table
+
+        warning[LP0201]: unknown key `region_of_interest.width`
+          --> configs/camera_to_workload.json:12:49
+           |
+        12 |         "region_of_interest": { "x": 0, "y": 0, "width": 640, "y2": 720 }
+           |                                                 ^^^^^^^ ignored
+           |
+           = help: possible here: x, y, x2, y2
+
+    "#]],
+    );
+    check_camera(
+        "\"x\": 0",
+        "\"x\": -1",
+        expect![[r#"
+        error[LP0204]: `region_of_interest.x` must be a whole number from 0 to 1000000
+          --> configs/camera_to_workload.json:12:38
+           |
+        12 |         "region_of_interest": { "x": -1, "y": 0, "x2": 640, "y2": 720 }
+           |                                      ^^ found -1
+
+    "#]],
+    );
+    check_camera(
+        "\"x\": 0",
+        "\"x\": 0.1",
+        expect![[r#"
+        error[LP0203]: `region_of_interest.x` must be a whole number from 0 to 1000000
+          --> configs/camera_to_workload.json:12:38
+           |
+        12 |         "region_of_interest": { "x": 0.1, "y": 0, "x2": 640, "y2": 720 }
+           |                                      ^^^ found 0.1
+
+    "#]],
+    );
+}
+
+#[test]
+fn one_file_has_one_origin() {
+    let second = r#"{ "camera_id": "cam2", "fileSrc": "scan.mp4|https://other.example/scan.mp4",
+        "workloads": ["barcodes"] },
+      {
+        "camera_id": "cam1","#;
+    check_camera(
+        "{\n        \"camera_id\": \"cam1\",",
+        second,
+        expect![[r#"
+        error[LP0408]: `scan.mp4` has two different origins
+          --> configs/camera_to_workload.json:12:20
+           |
+         5 |       { "camera_id": "cam2", "fileSrc": "scan.mp4|https://other.example/scan.mp4",
+           |                                         ----------------------------------------- one here
+        ...
+        12 |         "fileSrc": "scan.mp4|https://media.example/scan.mp4",
+           |                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ another one here
+           |
+           = help: give one of the files another name
+
+    "#]],
+    );
+}
+
+#[test]
+fn a_synthetic_source_needs_a_scene() {
+    check_lpfile(
+        "[run]\nsource = \"synthetic\"\n",
+        expect![[r#"
+        error[LP0411]: `run.source` is `synthetic`, but this clip is drawn from no scene
+          --> configs/camera_to_workload.json:10:20
+           |
+        10 |         "fileSrc": "scan.mp4|https://media.example/scan.mp4",
+           |                    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+           |
+           = help: write `scan.mp4|scene:NAME`, or leave `run.source` at `file`
+
+    "#]],
+    );
+}

@@ -1,0 +1,339 @@
+//! Whole projects: several files at once, absent, odd and broken ones.
+
+use std::path::{Path, PathBuf};
+
+use expect_test::expect;
+
+use super::{
+    CAMERA_FILE, CAMERAS, Files, SCENE, WORKLOAD_FILE, WORKLOADS, check, check_lpfile, check_with, shown,
+};
+use crate::config::diagnostics::Severity;
+use crate::config::load::{LoadRequest, load};
+use crate::config::{Color, codes};
+
+#[test]
+fn a_sound_project_has_nothing_to_say_and_all_its_values() {
+    let lpfile = r#"
+        [run]
+        duration = "10s"
+        [pools]
+        cpu = 2
+        scanner = 1
+        [asset."scan.mp4"]
+        urls = ["https://mirror.example/scan.mp4"]
+        sha256 = "9F2C41aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa"
+        [[task]]
+        name = "convert"
+        command = ["sh", "-c", "true"]
+        outputs = ["models/x.xml"]
+        env = { PRECISION = "FP16" }
+        pool = "scanner"
+    "#;
+    let files = Files::new().with("Lpfile.toml", lpfile);
+    let loaded = files.load(|_| {});
+    assert_eq!(shown(&loaded), "");
+    let project = loaded.project.unwrap();
+    let camera = &project.cameras[0];
+    expect![[r#"
+        {
+          "name": "cam1",
+          "slug": "cam1",
+          "source": {
+            "file": {
+              "file": "scan.mp4",
+              "origin": {
+                "url": "https://media.example/scan.mp4"
+              }
+            }
+          },
+          "width": 1280,
+          "height": 720,
+          "fps": 15.0,
+          "target_fps": null,
+          "workloads": [
+            "Barcodes"
+          ],
+          "region": {
+            "x": 0,
+            "y": 0,
+            "x2": 640,
+            "y2": 720
+          }
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(camera).unwrap());
+    expect![[r#"{"name":"barcodes","slug":"barcodes","steps":[{"type":"zbar","properties":{"cache":true,"x-density":2}}]}"#]].assert_eq(&serde_json::to_string(&project.workload("BARCODES").unwrap()).unwrap());
+    expect![[r#"Settings { duration: 10s, warmup: None, source: File, pace: Live, isolation: None, dialect: Auto, count: 1, pools: {"cpu": 2, "gpu": 1, "network": 8, "npu": 1, "scanner": 1} }"#]].assert_eq(&format!("{:?}", project.settings));
+    let task = &project.tasks[0];
+    expect![[r#"convert ["sh", "-c", "true"] [(ProjectPath("models/x.xml"), Place { file: FileId(1), start: 354, end: 368 })] {"PRECISION": "FP16"} scanner 0 true"#]].assert_eq(&format!(
+        "{} {:?} {:?} {:?} {} {} {}",
+        task.name, task.command, task.outputs, task.env, task.pool, task.retries, task.cache
+    ));
+    expect!["9f2c41aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa"]
+        .assert_eq(project.assets["scan.mp4"].sha256.as_ref().unwrap());
+    assert_eq!(project.layout.media, files.0.path().join("media"));
+}
+
+#[test]
+fn several_faults_of_several_files_come_in_one_pass() {
+    let cameras = CAMERAS.replace("\"fps\": 15", "\"fps\": 0").replace("\"width\"", "\"widht\"");
+    let files = Files::new()
+        .with("Lpfile.toml", "[run]\nduration = 30\npcae = \"live\"\n")
+        .with(CAMERA_FILE, cameras)
+        .with(WORKLOAD_FILE, WORKLOADS.replace("barcodes", "barcode").replace("true", "null"));
+    check(
+        files,
+        expect![[r#"
+            error[LP0203]: `run.duration` must be a duration such as "30s", "1m30s" or "500ms", in quotes
+             --> Lpfile.toml:2:12
+              |
+            2 | duration = 30
+              |            ^^ found 30
+
+            error[LP0201]: unknown key `run.pcae`
+             --> Lpfile.toml:3:1
+              |
+            3 | pcae = "live"
+              | ^^^^
+              |
+              = help: did you mean `pace`?
+
+            error[LP0204]: `fps` must be a number above 0 and up to 1000
+             --> configs/camera_to_workload.json:7:16
+              |
+            7 |         "fps": 0,
+              |                ^ found 0
+
+            warning[LP0201]: unknown key `widht`
+             --> configs/camera_to_workload.json:8:9
+              |
+            8 |         "widht": 1280,
+              |         ^^^^^^^ ignored
+              |
+              = help: did you mean `width`?
+
+            error[LP0404]: the workload `Barcodes` is not mapped
+              --> configs/camera_to_workload.json:11:23
+               |
+            11 |         "workloads": ["Barcodes"],
+               |                       ^^^^^^^^^^ no workload file has it
+               |
+              ::: configs/workload_to_pipeline.json:3:5
+               |
+             3 |     "barcode": [{ "type": "zbar", "properties": { "cache": null, "x-density": 2 } }]
+               |     --------- mapped here
+               |
+               = help: did you mean `barcode`?
+
+            error[LP0203]: `properties.cache` must be a boolean, a number or a text without control characters
+             --> configs/workload_to_pipeline.json:3:60
+              |
+            3 |     "barcode": [{ "type": "zbar", "properties": { "cache": null, "x-density": 2 } }]
+              |                                                            ^^^^ found null
+
+        "#]],
+    );
+}
+
+#[test]
+fn a_fault_in_one_file_does_not_hide_those_of_another() {
+    let files = Files::new()
+        .with("Lpfile.toml", "[run\nduration = \"30s\"\n[project]\ncameras = \"c.json\"\n")
+        .with("c.json", "{ \"lane_config\": { \"cameras\": [ { \"camera_id\": \"a\" } ] } }")
+        .with(WORKLOAD_FILE, "{ \"workload_pipeline_map\": { \"a\": [], }\n}");
+    check(
+        files,
+        expect![[r#"
+        error[LP0101]: the file is not valid TOML
+         --> Lpfile.toml:1:5
+          |
+        1 | [run
+          |     ^ unclosed table, expected `]`
+
+        error[LP0202]: `workloads` is missing
+         --> c.json:1:33
+          |
+        1 | { "lane_config": { "cameras": [ { "camera_id": "a" } ] } }
+          |                                 ^^^^^^^^^^^^^^^^^^^^ in this table
+
+        error[LP0402]: the camera has no source
+         --> c.json:1:33
+          |
+        1 | { "lane_config": { "cameras": [ { "camera_id": "a" } ] } }
+          |                                 ^^^^^^^^^^^^^^^^^^^^ in this camera
+          |
+          = help: give it a `fileSrc` (`name|url`) or a `streamUri` (`rtsp://host:8554/path`)
+
+        error[LP0102]: the file is not valid JSON
+         --> configs/workload_to_pipeline.json:1:37
+          |
+        1 | { "workload_pipeline_map": { "a": [], }
+          |                                     ^ trailing commas are not allowed
+
+    "#]],
+    );
+}
+
+#[test]
+fn a_default_file_may_be_absent_and_a_named_one_may_not() {
+    check(Files::new().without(CAMERA_FILE), expect![[""]]);
+    check(
+        Files::new().without(WORKLOAD_FILE),
+        expect![[r#"
+        error[LP0002]: there are cameras, but `configs/workload_to_pipeline.json` does not exist
+         |
+         = help: name the workload file with `project.workloads` or `--workloads`
+
+    "#]],
+    );
+    check_lpfile(
+        "[project]\ncameras = \"configs/cams.json\"\n",
+        expect![[r#"
+        error[LP0002]: `configs/cams.json` does not exist
+         --> Lpfile.toml:2:11
+          |
+        2 | cameras = "configs/cams.json"
+          |           ^^^^^^^^^^^^^^^^^^^
+
+    "#]],
+    );
+    check_with(
+        Files::new(),
+        |request| request.workloads = Some(PathBuf::from("w.json")),
+        expect![[r#"
+        error[LP0002]: `w.json` does not exist
+
+    "#]],
+    );
+    check(
+        Files::new().without("Lpfile.toml"),
+        expect![[r#"
+        error[LP0001]: there is no `Lpfile.toml` in `DIR` or above
+         |
+         = help: make one with `lp init`, or name the files with `--cameras` and `--workloads`
+
+    "#]],
+    );
+}
+
+#[test]
+fn named_files_need_no_project_file() {
+    let files = Files::new().without("Lpfile.toml");
+    let loaded = files.load(|request| request.cameras = Some(PathBuf::from(CAMERA_FILE)));
+    assert_eq!(shown(&loaded), "");
+    assert_eq!(loaded.project.unwrap().layout.root, files.0.path());
+}
+
+#[test]
+fn windows_files_keep_their_places() {
+    let cameras = format!("\u{feff}{}", CAMERAS.replace("15", "0").replace('\n', "\r\n"));
+    check(
+        Files::new().with(CAMERA_FILE, cameras),
+        expect![[r#"
+        error[LP0204]: `fps` must be a number above 0 and up to 1000
+         --> configs/camera_to_workload.json:7:16
+          |
+        7 |         "fps": 0,
+          |                ^ found 0
+
+    "#]],
+    );
+}
+
+#[test]
+fn other_shapes_of_json_are_refused_without_a_panic() {
+    for text in
+        ["null", "[]", "{}", "{ \"lane_config\": [] }", "{ \"lane_config\": { \"cameras\": [1, {}] } }"]
+    {
+        let loaded = Files::new().with(CAMERA_FILE, text).with(WORKLOAD_FILE, text).load(|_| {});
+        assert!(loaded.diagnostics.has_errors(), "{text}");
+    }
+}
+
+/// Every prefix of a file, as if it had been cut off there, and the whole file
+/// with one byte of it replaced.
+#[track_caller]
+fn check_damaged(path: &str, text: &str) {
+    let whole = Files::new()
+        .with(CAMERA_FILE, CAMERAS.replace("https://media.example/scan.mp4", "scene:scan"))
+        .with("configs/scenes/scan.toml", SCENE);
+    let mut files = whole;
+    let text = text.as_bytes();
+    for end in 0..text.len() {
+        let replaced = |byte: u8| [&text[..end], &[byte], &text[end + 1..]].concat();
+        for damaged in [text[..end].to_vec(), replaced(b'"')] {
+            files = files.with(path, damaged);
+            let loaded = files.load(|_| {});
+            // Rendering must hold out, too.
+            shown(&loaded);
+            let _ = loaded.diagnostics.to_json(&loaded.sources);
+        }
+    }
+}
+
+#[test]
+fn no_damage_to_a_file_makes_it_panic() {
+    let lpfile = "[run]\nduration = \"30s\" # ä\n[[task]]\nname = 'x'\ncommand = [\"\"\"a\nb\"\"\", \"\\u00e4\"]\n\
+                  env = { A = 'b' }\n[asset.\"a.mp4\"]\nurls = []\n";
+    check_damaged("Lpfile.toml", lpfile);
+    check_damaged(CAMERA_FILE, &CAMERAS.replace("cam1", "kämera \\u00e4 \\\"漢"));
+    check_damaged(WORKLOAD_FILE, WORKLOADS);
+    check_damaged("configs/scenes/scan.toml", SCENE);
+}
+
+#[test]
+fn all_pairs_that_upstream_ships_are_read_without_errors() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/upstream-configs");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        // Visible with `--nocapture`; the folder is no part of the package.
+        let mut stdout = std::io::stdout();
+        std::io::Write::write_all(&mut stdout, b"skipped: upstream's files are not here\n").unwrap();
+        return;
+    };
+    let names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let starting = |prefix: &'static str| names.iter().filter(move |name| name.starts_with(prefix));
+    let dir = tempfile::tempdir().unwrap();
+    let mut n_pairs = 0;
+    for cameras in starting("camera_to_workload") {
+        let mut n_sound = 0;
+        for workloads in starting("workload_to_pipeline") {
+            let loaded = load(&LoadRequest {
+                dir: dir.path().to_path_buf(),
+                cameras: Some(folder.join(cameras)),
+                workloads: Some(folder.join(workloads)),
+                ..LoadRequest::default()
+            });
+            // Not every workload file maps what a camera file names.
+            let others = loaded
+                .diagnostics
+                .sorted()
+                .into_iter()
+                .filter(|one| one.severity == Severity::Error && one.code != codes::UNMAPPED_WORKLOAD);
+            assert_eq!(others.count(), 0, "{cameras} with {workloads}:\n{}", shown(&loaded));
+            n_sound += usize::from(!loaded.diagnostics.has_errors());
+        }
+        assert!(n_sound > 0, "{cameras} fits no workload file");
+        n_pairs += n_sound;
+    }
+    assert!(n_pairs >= 20, "{n_pairs} pairs fit");
+}
+
+#[test]
+fn strict_turns_warnings_into_errors() {
+    let loaded = Files::new().with(CAMERA_FILE, CAMERAS.replace("\"fps\"", "\"Fps\"")).load(|_| {});
+    let mut diagnostics = loaded.diagnostics;
+    assert!(!diagnostics.has_errors());
+    diagnostics.deny_warnings();
+    let sources = loaded.sources;
+    expect![[r#"
+        error[LP0201]: unknown key `Fps`
+         --> configs/camera_to_workload.json:7:9
+          |
+        7 |         "Fps": 15,
+          |         ^^^^^ ignored
+          |
+          = help: did you mean `fps`?
+
+    "#]]
+    .assert_eq(&diagnostics.render_human(&sources, Color::Never));
+    expect![[r#"[{"code":"LP0201","help":"did you mean `fps`?","label":"ignored","message":"unknown key `Fps`","place":{"column":9,"end_column":14,"end_line":7,"file":"configs/camera_to_workload.json","line":7},"related":[],"severity":"error"}]"#]].assert_eq(&diagnostics.to_json(&sources).to_string());
+}

@@ -1,0 +1,203 @@
+//! Profiles, variables and `--set`.
+
+use expect_test::expect;
+
+use super::{Files, check_lpfile, check_with, shown};
+
+#[test]
+fn later_settings_win() {
+    let lpfile = "[run]\nduration = \"1s\"\nwarmup = \"1s\"\npace = \"free\"\ncount = 2\n\
+                  [profile.p.run]\nwarmup = \"2s\"\npace = \"live\"\ncount = 3\n";
+    let loaded = Files::new().with("Lpfile.toml", lpfile).load(|request| {
+        request.profile = Some("p".to_owned());
+        request.env = vec![
+            ("LP_SET_RUN_PACE".to_owned(), "free".to_owned()),
+            ("LP_SET_RUN_COUNT".to_owned(), "4".to_owned()),
+            ("HOME".to_owned(), "/".to_owned()),
+        ];
+        request.sets = vec!["run.count=5".to_owned(), "pools.disk = 3".to_owned()];
+    });
+    assert_eq!(shown(&loaded), "");
+    let settings = loaded.project.unwrap().settings;
+    expect![[r#"1s Some(2s) Free 5 {"disk": 3, "gpu": 1, "network": 8, "npu": 1}"#]].assert_eq(&format!(
+        "{:?} {:?} {:?} {} {:?}",
+        settings.duration, settings.warmup, settings.pace, settings.count, settings.pools
+    ));
+}
+
+#[test]
+fn faults_of_overrides_are_shown_in_them() {
+    check_with(
+        Files::new(),
+        |request| {
+            request.sets = [
+                "run.duration=soon",
+                "run.duratoin=1s",
+                "duration=1s",
+                "pace",
+                "run=1",
+                "project.include=x",
+                "asset.\"scan.mp4\".sha256=1",
+                "pools.exclusive=1",
+            ]
+            .map(str::to_owned)
+            .to_vec();
+            request.env = vec![
+                ("LP_SET_RUN_COUNT".to_owned(), "many".to_owned()),
+                ("LP_SET_RUN_CUONT".to_owned(), "1".to_owned()),
+            ];
+        },
+        expect![[r#"
+            error[LP0203]: `run.count` must be a whole number from 1 to 1000
+             --> LP_SET_RUN_COUNT:1:18
+              |
+            1 | LP_SET_RUN_COUNT=many
+              |                  ^^^^ found the text `many`
+
+            error[LP0702]: `LP_SET_RUN_CUONT` names no key
+             --> LP_SET_RUN_CUONT:1:1
+              |
+            1 | LP_SET_RUN_CUONT=1
+              | ^^^^^^^^^^^^^^^^
+              |
+              = help: did you mean `LP_SET_RUN_COUNT`?
+
+            error[LP0208]: `run.duration` must be a duration such as `30s`, `1m30s` or `500ms`
+             --> --set run.duration:1:14
+              |
+            1 | run.duration=soon
+              |              ^^^^ found the text `soon`
+
+            error[LP0702]: unknown key `run.duratoin`
+             --> --set run.duratoin:1:1
+              |
+            1 | run.duratoin=1s
+              | ^^^^^^^^^^^^
+              |
+              = help: did you mean `run.duration`?
+
+            error[LP0702]: unknown key `duration`
+             --> --set duration:1:1
+              |
+            1 | duration=1s
+              | ^^^^^^^^
+              |
+              = help: did you mean `run.duration`?
+
+            error[LP0703]: `--set` takes KEY=VALUE
+             --> --set pace:1:1
+              |
+            1 | pace
+              | ^^^^ there is no `=`
+
+            error[LP0702]: unknown key `run`
+             --> --set run:1:1
+              |
+            1 | run=1
+              | ^^^
+              |
+              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, pools.cpu, pools.network, pools.gpu, pools.npu
+
+            error[LP0702]: unknown key `project.include`
+             --> --set project.include:1:1
+              |
+            1 | project.include=x
+              | ^^^^^^^^^^^^^^^
+              |
+              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, pools.cpu, pools.network, pools.gpu, pools.npu
+
+            error[LP0213]: `asset.scan.mp4.sha256` must be 64 hex digits
+             --> --set asset."scan.mp4".sha256:1:25
+              |
+            1 | asset."scan.mp4".sha256=1
+              |                         ^ found the text `1`
+
+            error[LP0304]: the pool `exclusive` has no depth
+             --> --set pools.exclusive:1:1
+              |
+            1 | pools.exclusive=1
+              | ^^^^^^^^^^^^^^^
+              |
+              = help: it always waits for all other tasks and holds up all of them
+
+        "#]],
+    );
+}
+
+#[test]
+fn a_profile_exists_and_is_checked_even_if_it_is_not_used() {
+    let lpfile =
+        "[profile.intel.run]\ndialect = \"dlsteamer\"\n[profile.intel.project]\nworkloads = \"w.json\"\n";
+    check_lpfile(
+        lpfile,
+        expect![[r#"
+        error[LP0205]: `profile.intel.run.dialect` must be one of `auto`, `stock`, `dlstreamer`
+         --> Lpfile.toml:2:11
+          |
+        2 | dialect = "dlsteamer"
+          |           ^^^^^^^^^^^ found the text `dlsteamer`
+          |
+          = help: did you mean `dlstreamer`?
+
+    "#]],
+    );
+    check_with(
+        Files::new().with("Lpfile.toml", lpfile.replace("dlst", "dlstr")),
+        |request| request.profile = Some("intle".to_owned()),
+        expect![[r#"
+            error[LP0701]: there is no profile `intle`
+             |
+             = help: did you mean `intel`?
+
+        "#]],
+    );
+    check_with(
+        Files::new().with("Lpfile.toml", lpfile.replace("dlst", "dlstr")),
+        |request| request.env = vec![("LP_PROFILE".to_owned(), "intel".to_owned())],
+        expect![[r#"
+            error[LP0002]: `w.json` does not exist
+             --> Lpfile.toml:4:13
+              |
+            4 | workloads = "w.json"
+              |             ^^^^^^^^
+
+        "#]],
+    );
+}
+
+#[test]
+fn a_profile_is_a_table() {
+    check_lpfile(
+        "profile = 1\n",
+        expect![[r#"
+        error[LP0203]: `profile` must be a table of profiles
+         --> Lpfile.toml:1:11
+          |
+        1 | profile = 1
+          |           ^
+          |
+          = help: write `[profile.NAME]`
+
+    "#]],
+    );
+    check_with(
+        Files::new().with("Lpfile.toml", "[profile]\np = 1\n[profile.q.profile]\n"),
+        |request| request.profile = Some("p".to_owned()),
+        expect![[r#"
+            error[LP0203]: `profile.p` must be a table
+             --> Lpfile.toml:2:5
+              |
+            2 | p = 1
+              |     ^ found 1
+
+            error[LP0201]: unknown key `profile.q.profile`
+             --> Lpfile.toml:3:12
+              |
+            3 | [profile.q.profile]
+              |            ^^^^^^^
+              |
+              = help: possible here: project, paths, run, pools, asset, task
+
+        "#]],
+    );
+}

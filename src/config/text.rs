@@ -1,0 +1,150 @@
+//! Bytes of a file on their way to a parser: size, encoding and nesting are
+//! checked here, before anything that could be made to work hard sees them.
+
+use super::codes;
+use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place, Sources};
+
+/// The largest file that is read.
+pub(super) const MAX_BYTES: u64 = 64 << 20;
+
+/// The deepest nesting of lists and tables.
+const MAX_DEPTH: usize = 128;
+
+/// The two languages of config files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    Json,
+    Toml,
+}
+
+/// Adds the bytes of a file to the sources. `None` if no parser should see them.
+pub(super) fn admit(
+    name: &str,
+    bytes: Vec<u8>,
+    language: Language,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Option<FileId> {
+    let valid = String::from_utf8(bytes);
+    let fault = valid.as_ref().err().map(|error| error.utf8_error());
+    let text = valid.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let file = sources.add(name, &text[mark..]);
+
+    if let Some(fault) = fault {
+        // Up to the fault, the lossy text has the same bytes.
+        let start = fault.valid_up_to() - mark;
+        let place = Place::new(file, start..start + char::REPLACEMENT_CHARACTER.len_utf8());
+        let error = Diagnostic::error(codes::NOT_UTF8, format!("`{name}` is not UTF-8"));
+        diagnostics
+            .push(error.at(place).label(format!("the byte at offset {} is no text", fault.valid_up_to())));
+        return None;
+    }
+    if let Some(offset) = too_deep(sources.text(file), language) {
+        let message = format!("values are nested more than {MAX_DEPTH} levels deep");
+        diagnostics.push(
+            Diagnostic::error(codes::TOO_DEEP, message)
+                .at(Place::new(file, offset..offset + 1))
+                .label(format!("level {}", MAX_DEPTH + 1)),
+        );
+        return None;
+    }
+    Some(file)
+}
+
+/// Where brackets first nest too deep. Strings and comments are skipped in the
+/// simplest way that holds for valid files; parsers have limits of their own.
+fn too_deep(text: &str, language: Language) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0_usize);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Some(at);
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => at = string_end(bytes, at, b'"', language),
+            b'\'' if language == Language::Toml => at = string_end(bytes, at, b'\'', language),
+            b'#' if language == Language::Toml => {
+                while at < bytes.len() && bytes[at] != b'\n' {
+                    at += 1;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The last byte of the string that begins at `at`.
+fn string_end(bytes: &[u8], at: usize, quote: u8, language: Language) -> usize {
+    let triple = [quote; 3];
+    let is_long = language == Language::Toml && bytes[at..].starts_with(&triple);
+    let mut at = at + if is_long { 3 } else { 1 };
+    while at < bytes.len() {
+        if bytes[at] == b'\\' && quote == b'"' {
+            at += 1;
+        } else if is_long && bytes[at..].starts_with(&triple) {
+            return at + 2;
+        } else if !is_long && (bytes[at] == quote || bytes[at] == b'\n') {
+            return at;
+        }
+        at += 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::config::Color;
+
+    #[track_caller]
+    fn check(bytes: &[u8], language: Language, expect: Expect) {
+        let (mut sources, mut diagnostics) = (Sources::new(), Diagnostics::new());
+        admit("x", bytes.to_vec(), language, &mut sources, &mut diagnostics);
+        expect.assert_eq(&diagnostics.render_human(&sources, Color::Never));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_where_they_are() {
+        check(
+            b"\xef\xbb\xbf{\n \"a\": \"\xff\" }",
+            Language::Json,
+            expect![[r#"
+            error[LP0005]: `x` is not UTF-8
+             --> x:2:8
+              |
+            2 |  "a": "�" }
+              |        ^ the byte at offset 12 is no text
+
+        "#]],
+        );
+    }
+
+    #[test]
+    fn nesting_has_a_limit_and_brackets_in_strings_are_none() {
+        check(
+            "[".repeat(130).as_bytes(),
+            Language::Json,
+            expect![[r#"
+            error[LP0006]: values are nested more than 128 levels deep
+             --> x:1:129
+              |
+            1 | [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[
+              |                                                                                                                                 ^ level 129
+
+        "#]],
+        );
+        let brackets = "[".repeat(130);
+        check(format!("[\"\\\"{brackets}\"]").as_bytes(), Language::Json, expect![""]);
+        let toml = format!("a = '{brackets}' # {brackets}\nb = \"\"\"\n\"{brackets}\n\"\"\"\n");
+        check(toml.as_bytes(), Language::Toml, expect![""]);
+    }
+}

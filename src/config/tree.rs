@@ -1,0 +1,105 @@
+//! One tree for TOML and JSON, in which every key and value has its place.
+//!
+//! Numbers are checked when the tree is made: a whole number fits an `i64`, a
+//! fraction is finite. What could not be represented was reported and is
+//! [`Value::Broken`], about which readers say nothing more.
+
+use super::diagnostics::Place;
+
+/// A value with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What it is.
+    pub value: Value,
+    /// Where it is.
+    pub place: Place,
+}
+
+/// What a node is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// JSON's `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A finite number with a fraction or an exponent.
+    Float {
+        /// Its value.
+        value: f64,
+        /// As written.
+        text: String,
+    },
+    /// A text in quotes.
+    Text(String),
+    /// The value of an override: a text without quotes that the reader of its
+    /// key makes sense of.
+    Word(String),
+    /// A date or time of TOML; no key takes one.
+    Date,
+    /// A list.
+    List(Vec<Node>),
+    /// A table, in the order of its file.
+    Table(Vec<(Key, Node)>),
+    /// Something that was reported already.
+    Broken,
+}
+
+/// A key with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The key.
+    pub text: String,
+    /// Where it is.
+    pub place: Place,
+}
+
+impl Node {
+    /// A table without keys.
+    #[must_use]
+    pub fn empty_table() -> Node {
+        Node { value: Value::Table(Vec::new()), place: Place::default() }
+    }
+
+    /// What it is, for a person: `a text`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) | Value::Float { .. } => "a number",
+            Value::Text(_) | Value::Word(_) => "a text",
+            Value::Date => "a date or time",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+            Value::Broken => "nothing that could be read",
+        }
+    }
+
+    /// Lays `over` on top: tables merge key by key, everything else is replaced.
+    pub fn overlay(&mut self, over: Node) {
+        match (&mut self.value, over.value) {
+            (Value::Table(entries), Value::Table(over_entries)) => {
+                for (key, node) in over_entries {
+                    match entries.iter_mut().find(|(old, _)| old.text == key.text) {
+                        Some((old, old_node)) => {
+                            old_node.overlay(node);
+                            *old = key;
+                        }
+                        None => entries.push((key, node)),
+                    }
+                }
+            }
+            (_, value) => *self = Node { value, place: over.place },
+        }
+    }
+
+    /// Takes the value of `key` out of a table.
+    #[must_use]
+    pub fn remove(&mut self, key: &str) -> Option<Node> {
+        let Value::Table(entries) = &mut self.value else { return None };
+        let index = entries.iter().position(|(entry, _)| entry.text == key)?;
+        Some(entries.remove(index).1)
+    }
+}

@@ -1,0 +1,436 @@
+//! Readers of plain values: texts, numbers, durations, words and lists.
+//!
+//! Each takes the value of an override ([`Value::Word`]) as well as one from a
+//! file, so `--set run.count=2` and `count = 2` are read by the same function.
+
+use std::time::Duration;
+
+use super::codes;
+use super::diagnostics::{Diagnostic, Diagnostics, Spanned};
+use super::reader::At;
+use super::tree::Value;
+use crate::time::parse_duration;
+
+/// What a reader reads, with its place.
+pub fn spanned<'t, T>(
+    reader: impl Fn(&At<'t>, &mut Diagnostics) -> Option<T>,
+) -> impl Fn(&At<'t>, &mut Diagnostics) -> Option<Spanned<T>> {
+    move |at, diagnostics| {
+        let value = reader(at, diagnostics)?;
+        Some(Spanned { value, place: at.node.place })
+    }
+}
+
+/// Any text, the empty one too.
+pub fn any_text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = at.as_text().map(str::to_owned);
+    if text.is_none() {
+        at.wrong("a text", diagnostics);
+    }
+    text
+}
+
+/// A text that is neither blank nor has control characters.
+pub fn text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = any_text(at, diagnostics)?;
+    if text.trim().is_empty() {
+        diagnostics.push(at.fault(codes::BLANK_TEXT, &format!("`{}` must not be blank", at.name)));
+        None
+    } else if text.chars().any(char::is_control) {
+        let message = format!("`{}` must not contain control characters", at.name);
+        diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
+        None
+    } else {
+        Some(text)
+    }
+}
+
+/// `true` or `false`.
+pub fn boolean(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<bool> {
+    let value = match &at.node.value {
+        Value::Bool(value) => Some(*value),
+        Value::Word(word) => word.parse().ok(),
+        _ => None,
+    };
+    if value.is_none() {
+        at.wrong("true or false", diagnostics);
+    }
+    value
+}
+
+/// `30s`, `1m30s`, `500ms`.
+pub fn duration(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    match at.as_text().map(parse_duration) {
+        Some(Ok(duration)) => Some(duration),
+        Some(Err(_)) => {
+            let message = format!("`{}` must be a duration such as `30s`, `1m30s` or `500ms`", at.name);
+            diagnostics.push(at.fault(codes::NOT_A_DURATION, &message));
+            None
+        }
+        None => {
+            at.wrong("a duration such as \"30s\", \"1m30s\" or \"500ms\", in quotes", diagnostics);
+            None
+        }
+    }
+}
+
+/// A whole number from `min` to `max`. `15.0` is whole.
+pub fn whole<T: TryFrom<i64>>(min: i64, max: i64) -> impl Fn(&At<'_>, &mut Diagnostics) -> Option<T> + Copy {
+    move |at, diagnostics| {
+        let value = match &at.node.value {
+            Value::Int(value) => Some(*value),
+            // Every whole f64 below 2^53 is exact, and no range here is wider.
+            #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
+            Value::Float { value, .. } if value.fract() == 0.0 && value.abs() < 9e15 => Some(*value as i64),
+            Value::Word(word) => word.parse().ok(),
+            _ => None,
+        };
+        let expected = format!("a whole number from {min} to {max}");
+        match value {
+            Some(value) if (min..=max).contains(&value) => T::try_from(value).ok(),
+            Some(_) => {
+                let message = format!("`{}` must be {expected}", at.name);
+                diagnostics.push(at.fault(codes::OUT_OF_RANGE, &message));
+                None
+            }
+            None => {
+                at.wrong(&expected, diagnostics);
+                None
+            }
+        }
+    }
+}
+
+/// A number above `above` and up to `max`.
+pub fn number(above: f64, max: f64) -> impl Fn(&At<'_>, &mut Diagnostics) -> Option<f64> + Copy {
+    move |at, diagnostics| {
+        let value = match &at.node.value {
+            #[expect(clippy::cast_precision_loss, reason = "ranges are far below 2^53")]
+            Value::Int(value) => Some(*value as f64),
+            Value::Float { value, .. } => Some(*value),
+            Value::Word(word) => word.parse().ok().filter(|value: &f64| value.is_finite()),
+            _ => None,
+        };
+        let expected = format!("a number above {above} and up to {max}");
+        match value {
+            Some(value) if above < value && value <= max => Some(value),
+            Some(_) => {
+                let message = format!("`{}` must be {expected}", at.name);
+                diagnostics.push(at.fault(codes::OUT_OF_RANGE, &message));
+                None
+            }
+            None => {
+                at.wrong(&expected, diagnostics);
+                None
+            }
+        }
+    }
+}
+
+/// Any finite number.
+pub fn finite(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<f64> {
+    match &at.node.value {
+        #[expect(clippy::cast_precision_loss, reason = "whoever writes a fraction accepts rounding")]
+        Value::Int(value) => Some(*value as f64),
+        Value::Float { value, .. } => Some(*value),
+        _ => {
+            at.wrong("a number", diagnostics);
+            None
+        }
+    }
+}
+
+/// One of `words`, each with its meaning. Those in `later` are understood, but
+/// not supported yet.
+pub fn one_of<T: Copy>(
+    words: &'static [(&'static str, T)],
+    later: &'static [&'static str],
+) -> impl Fn(&At<'_>, &mut Diagnostics) -> Option<T> + Copy {
+    move |at, diagnostics| {
+        let possible = || {
+            let quoted: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+            quoted.join(", ")
+        };
+        let Some(text) = at.as_text() else {
+            at.wrong(&format!("one of {}", possible()), diagnostics);
+            return None;
+        };
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*meaning);
+        }
+        if later.contains(&text) {
+            let message = format!("`{} = {text}` is not supported yet", at.name);
+            diagnostics.push(
+                Diagnostic::error(codes::NOT_SUPPORTED, message)
+                    .at(at.node.place)
+                    .help(format!("supported are {}", possible())),
+            );
+            return None;
+        }
+        let message = format!("`{}` must be one of {}", at.name, possible());
+        let fault = at.fault(codes::UNKNOWN_WORD, &message);
+        diagnostics.push(fault.suggest(text, words.iter().map(|(word, _)| *word)));
+        None
+    }
+}
+
+/// A list; items that mean nothing are reported and left out.
+pub fn list_of<'t, T>(
+    reader: impl Fn(&At<'t>, &mut Diagnostics) -> Option<T>,
+) -> impl Fn(&At<'t>, &mut Diagnostics) -> Option<Vec<T>> {
+    move |at, diagnostics| {
+        let Value::List(items) = &at.node.value else {
+            at.wrong("a list", diagnostics);
+            return None;
+        };
+        let read = |(index, node)| reader(&At { name: format!("{}[{index}]", at.name), node }, diagnostics);
+        Some(items.iter().enumerate().filter_map(read).collect())
+    }
+}
+
+/// A list with at least one item. It may still come out empty if none of them
+/// means anything.
+pub fn filled_list_of<'t, T>(
+    reader: impl Fn(&At<'t>, &mut Diagnostics) -> Option<T>,
+) -> impl Fn(&At<'t>, &mut Diagnostics) -> Option<Vec<T>> {
+    let list = list_of(reader);
+    move |at, diagnostics| {
+        if matches!(&at.node.value, Value::List(items) if items.is_empty()) {
+            let message = format!("`{}` must not be empty", at.name);
+            diagnostics.push(Diagnostic::error(codes::EMPTY_LIST, message).at(at.node.place));
+            return None;
+        }
+        list(at, diagnostics)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::config::diagnostics::Sources;
+    use crate::config::reader::{Table, UnknownKeys};
+    use crate::config::{Color, json};
+
+    /// Reads the key `a` of a JSON text.
+    #[track_caller]
+    fn check<T: std::fmt::Debug>(
+        text: &str,
+        reader: impl Fn(&At<'_>, &mut Diagnostics) -> Option<T>,
+        expect: Expect,
+    ) {
+        let (mut sources, mut diagnostics) = (Sources::new(), Diagnostics::new());
+        let file = sources.add("x.json", text);
+        let tree = json::parse(file, text, &mut diagnostics).expect("the text is JSON");
+        let at = At { name: "the file".to_owned(), node: &tree };
+        let mut table = Table::open(&at, "", &mut diagnostics).expect("the text is a table");
+        let value = table.take("a").map(|(_, at)| reader(&at, &mut diagnostics));
+        table.finish(UnknownKeys::Warn, &mut diagnostics);
+        expect.assert_eq(&format!("{value:?}\n{}", diagnostics.render_human(&sources, Color::Never)));
+    }
+
+    #[test]
+    fn numbers_have_ranges() {
+        check(
+            r#"{ "a": 15.0 }"#,
+            whole::<u32>(1, 60),
+            expect![[r#"
+            Some(Some(15))
+        "#]],
+        );
+        check(
+            r#"{ "a": 61 }"#,
+            whole::<u32>(1, 60),
+            expect![[r#"
+            Some(None)
+            error[LP0204]: `a` must be a whole number from 1 to 60
+             --> x.json:1:8
+              |
+            1 | { "a": 61 }
+              |        ^^ found 61
+
+        "#]],
+        );
+        check(
+            r#"{ "a": "15" }"#,
+            whole::<u32>(1, 60),
+            expect![[r#"
+            Some(None)
+            error[LP0203]: `a` must be a whole number from 1 to 60
+             --> x.json:1:8
+              |
+            1 | { "a": "15" }
+              |        ^^^^ found the text `15`
+
+        "#]],
+        );
+        check(
+            r#"{ "a": 0 }"#,
+            number(0.0, 1000.0),
+            expect![[r#"
+            Some(None)
+            error[LP0204]: `a` must be a number above 0 and up to 1000
+             --> x.json:1:8
+              |
+            1 | { "a": 0 }
+              |        ^ found 0
+
+        "#]],
+        );
+        check(
+            r#"{ "a": 14.95 }"#,
+            number(0.0, 1000.0),
+            expect![[r#"
+            Some(Some(14.95))
+        "#]],
+        );
+    }
+
+    #[test]
+    fn texts_are_not_blank() {
+        check(
+            r#"{ "a": "  " }"#,
+            text,
+            expect![[r#"
+            Some(None)
+            error[LP0206]: `a` must not be blank
+             --> x.json:1:8
+              |
+            1 | { "a": "  " }
+              |        ^^^^ found the text `  `
+
+        "#]],
+        );
+        check(
+            r#"{ "a": "x\u0007" }"#,
+            text,
+            expect![[r#"
+            Some(None)
+            error[LP0206]: `a` must not contain control characters
+             --> x.json:1:8
+              |
+            1 | { "a": "x\u0007" }
+              |        ^^^^^^^^^ found the text `x\u{7}`
+
+        "#]],
+        );
+        check(
+            r#"{ "a": null }"#,
+            text,
+            expect![[r#"
+            Some(None)
+            error[LP0203]: `a` must be a text
+             --> x.json:1:8
+              |
+            1 | { "a": null }
+              |        ^^^^ found null
+
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_word_is_suggested() {
+        const WORDS: &[(&str, u8)] = &[("live", 1), ("free", 2)];
+        check(
+            r#"{ "a": "lve" }"#,
+            one_of(WORDS, &["replay"]),
+            expect![[r#"
+            Some(None)
+            error[LP0205]: `a` must be one of `live`, `free`
+             --> x.json:1:8
+              |
+            1 | { "a": "lve" }
+              |        ^^^^^ found the text `lve`
+              |
+              = help: did you mean `live`?
+
+        "#]],
+        );
+        check(
+            r#"{ "a": "replay" }"#,
+            one_of(WORDS, &["replay"]),
+            expect![[r#"
+            Some(None)
+            error[LP0209]: `a = replay` is not supported yet
+             --> x.json:1:8
+              |
+            1 | { "a": "replay" }
+              |        ^^^^^^^^
+              |
+              = help: supported are `live`, `free`
+
+        "#]],
+        );
+    }
+
+    #[test]
+    fn each_item_of_a_list_is_reported() {
+        check(
+            r#"{ "a": [1, "x", 2, null] }"#,
+            |at, found| list_of(text)(at, found),
+            expect![[r#"
+            Some(Some(["x"]))
+            error[LP0203]: `a[0]` must be a text
+             --> x.json:1:9
+              |
+            1 | { "a": [1, "x", 2, null] }
+              |         ^ found 1
+
+            error[LP0203]: `a[2]` must be a text
+             --> x.json:1:17
+              |
+            1 | { "a": [1, "x", 2, null] }
+              |                 ^ found 2
+
+            error[LP0203]: `a[3]` must be a text
+             --> x.json:1:20
+              |
+            1 | { "a": [1, "x", 2, null] }
+              |                    ^^^^ found null
+
+        "#]],
+        );
+        check(
+            r#"{ "a": [] }"#,
+            |at, found| filled_list_of(text)(at, found),
+            expect![[r#"
+            Some(None)
+            error[LP0207]: `a` must not be empty
+             --> x.json:1:8
+              |
+            1 | { "a": [] }
+              |        ^^
+
+        "#]],
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_reported_and_comments_are_not() {
+        check(
+            r#"{ "a": "30s", "_b": 1, "aa": 2, "xyz": 3 }"#,
+            duration,
+            expect![[r#"
+            Some(Some(30s))
+            warning[LP0201]: unknown key `aa`
+             --> x.json:1:24
+              |
+            1 | { "a": "30s", "_b": 1, "aa": 2, "xyz": 3 }
+              |                        ^^^^ ignored
+              |
+              = help: did you mean `a`?
+
+            warning[LP0201]: unknown key `xyz`
+             --> x.json:1:33
+              |
+            1 | { "a": "30s", "_b": 1, "aa": 2, "xyz": 3 }
+              |                                 ^^^^^ ignored
+              |
+              = help: possible here: a
+
+        "#]],
+        );
+    }
+}
