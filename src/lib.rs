@@ -6,6 +6,7 @@
 //! rooms and their order are described in `docs/architecture.md` and enforced by
 //! `tests/tidy.rs`.
 
+pub mod collect;
 pub mod config;
 pub mod digest;
 pub mod name;
@@ -13,4 +14,5 @@ pub mod os;
 pub mod path;
 pub mod pipeline;
 pub mod scene;
+pub mod stats;
 pub mod time;

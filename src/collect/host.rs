@@ -1,0 +1,242 @@
+//! The host's fingerprint: what must be equal for two records to be comparable.
+//!
+//! Facts are texts that stay equal on one machine from boot to boot, so memory
+//! is rounded to 256 MiB (firmware takes a little more or less of it) and GPUs
+//! are named by driver and PCI id, not by card number.
+//!
+//! Not here: `gstreamer`, which only a worker knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::CollectError;
+use super::machine::kibibytes;
+use crate::os::proc;
+
+/// Memory is rounded to a multiple of this, in MiB.
+const MEMORY_STEP_MIB: u64 = 256;
+
+/// What could be found out about a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostFacts {
+    /// `cpu`, `cpus`, `memory`, `kernel`, `governor`, `virtualised`, `gpu`, `npu`.
+    pub facts: BTreeMap<String, String>,
+    /// Facts that could not be found out, with the reason.
+    pub missing: BTreeMap<String, String>,
+}
+
+/// The facts of this machine.
+#[must_use]
+pub fn facts() -> HostFacts {
+    facts_below(Path::new("/"))
+}
+
+fn facts_below(root: &Path) -> HostFacts {
+    let mut host = HostFacts::default();
+    match read(&root.join("proc/cpuinfo")) {
+        Ok(cpuinfo) => {
+            host.know("cpu", cpu_model(&cpuinfo));
+            host.know("cpus", values(&cpuinfo, "processor").count().to_string());
+            host.know("virtualised", if has_hypervisor(&cpuinfo) { "yes" } else { "no" }.to_owned());
+        }
+        Err(error) => ["cpu", "cpus", "virtualised"].iter().for_each(|name| host.lack(name, &error)),
+    }
+    let meminfo = root.join("proc/meminfo");
+    let total = read(&meminfo).and_then(|text| {
+        let missing = || CollectError::Format { path: meminfo.clone(), expected: "`MemTotal`" };
+        kibibytes(&text, "MemTotal").ok_or_else(missing)
+    });
+    match total {
+        Ok(kib) => host.know("memory", rounded_memory(kib)),
+        Err(error) => host.lack("memory", &error),
+    }
+    match read(&root.join("proc/sys/kernel/osrelease")) {
+        Ok(release) => host.know("kernel", release),
+        Err(error) => host.lack("kernel", &error),
+    }
+    host.know("governor", governors(&root.join("sys/devices/system/cpu")));
+    host.know("gpu", devices(&root.join("sys/class/drm"), "card"));
+    host.know("npu", devices(&root.join("sys/class/accel"), "accel"));
+    host
+}
+
+impl HostFacts {
+    fn know(&mut self, name: &str, value: String) {
+        self.facts.insert(name.to_owned(), value);
+    }
+
+    fn lack(&mut self, name: &str, error: &CollectError) {
+        self.missing.insert(format!("host {name}"), error.reason());
+    }
+}
+
+fn read(path: &Path) -> Result<String, CollectError> {
+    proc::read(path).map_err(|source| CollectError::read(path, source))
+}
+
+/// The values of `key` in the text of `/proc/cpuinfo`, one per core.
+fn values<'a>(cpuinfo: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
+    let value = move |line: &'a str| {
+        let (name, value) = line.split_once(':')?;
+        (name.trim() == key).then(|| value.trim())
+    };
+    cpuinfo.lines().filter_map(value)
+}
+
+/// Arm cores have no model name, only numbers.
+fn cpu_model(cpuinfo: &str) -> String {
+    if let Some(model) = values(cpuinfo, "model name").next() {
+        return model.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    let number = |key| values(cpuinfo, key).next();
+    match (number("CPU implementer"), number("CPU part")) {
+        (Some(implementer), Some(part)) => {
+            format!("{} implementer {implementer} part {part}", std::env::consts::ARCH)
+        }
+        _ => std::env::consts::ARCH.to_owned(),
+    }
+}
+
+fn has_hypervisor(cpuinfo: &str) -> bool {
+    values(cpuinfo, "flags").any(|flags| flags.split_ascii_whitespace().any(|flag| flag == "hypervisor"))
+}
+
+fn rounded_memory(kib: u64) -> String {
+    let mib = (kib + 512) / 1024;
+    format!("{} MiB", (mib + MEMORY_STEP_MIB / 2) / MEMORY_STEP_MIB * MEMORY_STEP_MIB)
+}
+
+/// The frequency governors of all cores, each once: `performance`. `none` where
+/// the kernel does not change frequencies.
+fn governors(cpus: &Path) -> String {
+    let governor = |name: String| proc::read(&cpus.join(name).join("cpufreq/scaling_governor")).ok();
+    let found: BTreeSet<String> =
+        numbered(cpus, "cpu").into_iter().filter_map(governor).filter(|text| !text.is_empty()).collect();
+    joined(found.into_iter().collect())
+}
+
+/// The devices of a class: `i915 8086:46a6`. A device that has no driver of its
+/// own (a virtual one) is named by its class alone.
+fn devices(class: &Path, prefix: &str) -> String {
+    let describe = |name: String| {
+        let device = class.join(name).join("device");
+        let driver = proc::link_name(&device.join("driver")).unwrap_or_else(|_| "no driver".to_owned());
+        let id = |file: &str| proc::read(&device.join(file)).ok();
+        match (id("vendor"), id("device")) {
+            (Some(vendor), Some(model)) => {
+                format!("{driver} {}:{}", vendor.trim_start_matches("0x"), model.trim_start_matches("0x"))
+            }
+            _ => driver,
+        }
+    };
+    let mut found: Vec<String> = numbered(class, prefix).into_iter().map(describe).collect();
+    found.sort_unstable();
+    joined(found)
+}
+
+/// The names in `folder` that are `prefix` and a number. A class that the
+/// kernel does not have has no devices.
+fn numbered(folder: &Path, prefix: &str) -> Vec<String> {
+    let is_numbered = |name: &String| {
+        let rest = name.strip_prefix(prefix).unwrap_or_default();
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    proc::names(folder).unwrap_or_default().into_iter().filter(is_numbered).collect()
+}
+
+fn joined(found: Vec<String>) -> String {
+    if found.is_empty() { "none".to_owned() } else { found.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    /// Files below a root, then links.
+    #[track_caller]
+    fn check(files: &[(&str, &str)], links: &[(&str, &str)], expect: Expect) {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        for (path, target) in links {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(target, path).unwrap();
+        }
+        let host = facts_below(root.path());
+        let line = |(name, value): (&String, &String)| format!("{name} = {value}\n");
+        let mut text: String = host.facts.iter().map(line).collect();
+        let shown = root.path().display().to_string();
+        for (name, reason) in &host.missing {
+            text.push_str(&format!("{name}: {}\n", reason.replace(&shown, "")));
+        }
+        expect.assert_eq(&text);
+    }
+
+    #[test]
+    fn a_laptop_with_a_gpu_and_an_npu() {
+        check(
+            &[
+                (
+                    "proc/cpuinfo",
+                    "processor\t: 0\nmodel name\t: Some  CPU\nflags\t\t: fpu sse\n\nprocessor\t: 1\nmodel name\t: Some  CPU\n",
+                ),
+                ("proc/meminfo", "MemTotal:       32456788 kB\n"),
+                ("proc/sys/kernel/osrelease", "6.1.0-28-amd64\n"),
+                ("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n"),
+                ("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "powersave\n"),
+                ("sys/class/drm/card1/device/vendor", "0x8086\n"),
+                ("sys/class/drm/card1/device/device", "0x46a6\n"),
+                ("sys/class/drm/card1-HDMI-A-1/status", "connected\n"),
+                ("sys/class/drm/renderD128/dev", "226:128\n"),
+            ],
+            &[
+                ("sys/class/drm/card1/device/driver", "../../bus/pci/drivers/i915"),
+                ("sys/class/accel/accel0/device/driver", "../../bus/pci/drivers/intel_vpu"),
+            ],
+            expect![[r#"
+                cpu = Some CPU
+                cpus = 2
+                governor = powersave
+                gpu = i915 8086:46a6
+                kernel = 6.1.0-28-amd64
+                memory = 31744 MiB
+                npu = intel_vpu
+                virtualised = no
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_bare_virtual_machine() {
+        check(
+            &[
+                ("proc/cpuinfo", "processor: 0\nmodel name: X\nflags: fpu hypervisor sse\n"),
+                ("proc/meminfo", "MemFree: 1 kB\n"),
+            ],
+            &[],
+            expect![[r#"
+                cpu = X
+                cpus = 1
+                governor = none
+                gpu = none
+                npu = none
+                virtualised = yes
+                host kernel: failed to read `/proc/sys/kernel/osrelease`: No such file or directory (os error 2)
+                host memory: expected `MemTotal` in `/proc/meminfo`, found none
+            "#]],
+        );
+    }
+
+    #[test]
+    fn memory_is_rounded_so_that_firmware_does_not_matter() {
+        for (kib, expected) in [(8_010_000, "7936 MiB"), (7_990_000, "7680 MiB"), (131_072, "256 MiB")] {
+            assert_eq!(rounded_memory(kib), expected);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Frame rates from arrival times.
+//!
+//! The long-run rate counts gaps, not frames: `(n - 1) / (t_last - t_first)`,
+//! so it does not depend on where the window's borders fall between two
+//! frames. Alone it would be blind to a stream that stops before the window
+//! does, so it is bounded by `(n + 1) / window`: a steady stream of rate `r` has
+//! at least `r * window - 1` frames in any window, whatever its phase, and a
+//! rate above that bound is refuted by the window itself.
+
+use std::ops::Range;
+
+const SECOND_US: u64 = 1_000_000;
+
+/// The long-run rate of frames that arrived in `window`, in frames per second.
+/// Fewer than two frames are counted over the window.
+#[must_use]
+pub fn long_run_fps(arrived_us: &[u64], window: (u64, u64)) -> f64 {
+    let length = window.1.saturating_sub(window.0);
+    let over = |frames: usize, us: u64| frames as f64 * SECOND_US as f64 / us.max(1) as f64;
+    match arrived_us {
+        [] => 0.0,
+        [_] => over(1, length),
+        [first, .., last] => {
+            over(arrived_us.len() - 1, last.saturating_sub(*first)).min(over(arrived_us.len() + 1, length))
+        }
+    }
+}
+
+/// The frames of each whole second of `window`, as ranges of `arrived_us`,
+/// which is in ascending order. A last second that is cut short is left out.
+#[must_use]
+pub fn whole_seconds(arrived_us: &[u64], window: (u64, u64)) -> Vec<Range<usize>> {
+    let seconds = window.1.saturating_sub(window.0) / SECOND_US;
+    let index_at = |second: u64| arrived_us.partition_point(|at| *at < window.0 + second * SECOND_US);
+    (0..seconds).map(|second| index_at(second)..index_at(second + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every(step_us: u64, from_us: u64, to_us: u64) -> Vec<u64> {
+        (from_us..to_us).step_by(usize::try_from(step_us).unwrap()).collect()
+    }
+
+    #[track_caller]
+    fn check(arrived_us: &[u64], window: (u64, u64), expected: f64) {
+        let fps = long_run_fps(arrived_us, window);
+        assert!((fps - expected).abs() < 1e-9, "{fps} instead of {expected}");
+    }
+
+    #[test]
+    fn a_steady_stream_has_its_rate_whatever_its_phase() {
+        let window = (10_000_000, 20_000_000);
+        for phase in [0, 1, 39_999, 50_000, 99_999] {
+            check(&every(100_000, window.0 + phase, window.1), window, 10.0);
+        }
+    }
+
+    #[test]
+    fn a_stream_that_stops_early_does_not_keep_its_rate() {
+        // 50 frames in the first 5 s of 10: (50 + 1) / 10.
+        check(&every(100_000, 0, 5_000_000), (0, 10_000_000), 5.1);
+        // A pause in the middle needs no bound: 60 gaps in 9.9 s.
+        let paused: Vec<u64> = every(100_000, 0, 10_000_000);
+        let paused: Vec<u64> = paused.into_iter().filter(|at| !(3_000_000..6_900_000).contains(at)).collect();
+        check(&paused, (0, 10_000_000), 60.0 / 9.9);
+    }
+
+    #[test]
+    fn few_frames_are_counted_over_the_window() {
+        check(&[], (0, 10_000_000), 0.0);
+        check(&[5], (0, 10_000_000), 0.1);
+    }
+
+    #[test]
+    fn seconds_begin_with_the_window_and_the_last_is_whole() {
+        let arrived = [100, 999_999, 1_000_000, 2_500_000, 3_100_000];
+        assert_eq!(whole_seconds(&arrived, (0, 3_500_000)), [0..2, 2..3, 3..4]);
+        assert_eq!(whole_seconds(&[], (0, 1_000_000)).len(), 1);
+        assert!(whole_seconds(&arrived, (0, 999_999)).is_empty());
+    }
+}
