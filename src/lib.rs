@@ -8,11 +8,13 @@
 
 pub mod collect;
 pub mod config;
+pub mod dialect;
 pub mod digest;
 pub mod name;
 pub mod os;
 pub mod path;
 pub mod pipeline;
+pub mod plan;
 pub mod scene;
 pub mod stats;
 pub mod time;

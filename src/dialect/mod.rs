@@ -1,0 +1,130 @@
+//! Dialects: how a planned pipeline becomes GStreamer elements.
+//!
+//! `stock` uses elements of stock GStreamer, `dlstreamer` Intel DL
+//! Streamer's. Each gets the same source: a paced file as a camera would
+//! deliver it, an RTSP stream, a V4L2 device, or a scene drawn live.
+//!
+//! [`compile`] makes a camera's whole plan, [`spec`] one pipeline for a run,
+//! and [`check`] says which of its elements a machine lacks.
+
+pub mod check;
+mod dlstreamer;
+mod source;
+
+pub use source::fraction;
+mod stock;
+
+use crate::config::project::Pace;
+use crate::config::project::{Camera, DialectChoice, Project, Source, Step};
+use crate::path::Layout;
+use crate::pipeline::{Element, PipelineSpec, Value, launch};
+use crate::plan::{CameraPlan, DialectName, PlanRequest, PlannedPipeline, consolidate};
+
+/// What a dialect puts between a camera's decoded frames and the sink.
+trait Dialect {
+    /// The elements of all steps, in order.
+    fn steps(&self, plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<Element>;
+}
+
+/// The dialect of a camera: as chosen, or by its steps (DESIGN 6).
+#[must_use]
+pub fn resolve(project: &Project, camera: &Camera) -> DialectName {
+    match project.settings.dialect {
+        DialectChoice::Stock => DialectName::Stock,
+        DialectChoice::Dlstreamer => DialectName::Dlstreamer,
+        DialectChoice::Auto => {
+            let steps = camera.workloads.iter().filter_map(|name| project.workload(name));
+            if steps.flat_map(|workload| &workload.steps).any(is_inference) {
+                DialectName::Dlstreamer
+            } else {
+                DialectName::Stock
+            }
+        }
+    }
+}
+
+/// Whether a step needs DL Streamer.
+#[must_use]
+pub fn is_inference(step: &Step) -> bool {
+    step.kind.starts_with("gva") || step.kind == "vlm"
+}
+
+/// The camera as a run plays it: with `run.source = "synthetic"`, a camera
+/// whose clip is drawn from a scene gets that scene itself.
+#[must_use]
+pub fn played(project: &Project, camera: &Camera) -> Camera {
+    let mut played = camera.clone();
+    if project.settings.source == crate::config::project::FileSourceMode::Synthetic
+        && let Source::File(clip) = &camera.source
+        && let crate::config::project::Origin::Scene(scene) = &clip.origin
+    {
+        played.source = Source::Synthetic { scene: scene.clone() };
+    }
+    played
+}
+
+/// The whole plan of a camera: consolidated, with launch lines and assets.
+#[must_use]
+pub fn compile(request: &PlanRequest) -> CameraPlan {
+    let mut plan = consolidate(request);
+    // Paths in a plan are relative to the project, so any root serves.
+    let layout = Layout::new("/".into());
+    let mut assets = Vec::new();
+    let specs: Vec<Option<PipelineSpec>> =
+        plan.pipelines.iter().map(|pipeline| spec(&plan, pipeline, Pace::Live)).collect();
+    for (pipeline, spec) in plan.pipelines.iter_mut().zip(&specs) {
+        if let Some(spec) = spec {
+            pipeline.launch = Some(launch::line(spec, &layout));
+            assets.extend(spec.inputs().into_iter().cloned());
+        }
+    }
+    assets.sort();
+    assets.dedup();
+    plan.assets = assets;
+    plan
+}
+
+/// One pipeline as it is played; `None` if it cannot be.
+#[must_use]
+pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option<PipelineSpec> {
+    if pipeline.unsupported.is_some() {
+        return None;
+    }
+    let dialect: &dyn Dialect = match plan.dialect {
+        DialectName::Stock => &stock::Stock,
+        DialectName::Dlstreamer => &dlstreamer::Dlstreamer,
+    };
+    let source::Head { mut elements, playback, ingress, decoder } = source::head(plan, pipeline, pace);
+    elements.extend(dialect.steps(plan, pipeline));
+    let sink = elements.len();
+    elements.push(
+        Element::new("fakesink").named(&element_name(plan, pipeline, "sink")).bool("sync", false).bool(
+            "async",
+            // A live source has no preroll; a file's sink must wait for its
+            // first frame, so that the first seek finds a prerolled pipeline.
+            matches!(plan.source, crate::plan::PlannedSource::File { .. }),
+        ),
+    );
+    Some(PipelineSpec { elements, playback, ingress, decoder: Some(decoder), sink })
+}
+
+/// The name of an element: from the camera's slug and the pipeline's index,
+/// never from a counter over the lane, or one more camera would rename everything.
+fn element_name(plan: &CameraPlan, pipeline: &PlannedPipeline, what: &str) -> String {
+    format!("{}_{}_{what}", plan.slug, pipeline.index)
+}
+
+/// The user's own properties of a step, in the order of their names.
+fn with_properties(mut element: Element, step: &Step) -> Element {
+    use crate::config::project::Scalar;
+    for (name, value) in &step.properties {
+        let value = match value {
+            Scalar::Bool(value) => Value::Bool(*value),
+            Scalar::Int(value) => Value::Int(*value),
+            Scalar::Float(value) => Value::Float(*value),
+            Scalar::Text(value) => Value::Text(value.clone()),
+        };
+        element = element.set(name, value);
+    }
+    element
+}
