@@ -18,3 +18,4 @@ pub mod plan;
 pub mod scene;
 pub mod stats;
 pub mod time;
+pub mod worker;

@@ -1,0 +1,450 @@
+//! A worker process, seen from `lp`.
+//!
+//! [`Worker::start`] starts one; what it says goes into a channel of the
+//! caller's, with the worker's index, so that one loop can listen to many.
+//! [`Worker::hello`] and [`Worker::inspect`] wait for their answers; `start` and
+//! `stop` of streams do not, their answers are events like all others.
+//!
+//! A worker ends by [`Worker::finish`], or by being dropped: its stdin is
+//! closed, and after [`GRACE`] its process group is killed. The last message is
+//! always [`WorkerMessage::Exited`], which says how it ended and what it said
+//! last.
+//!
+//! Not here: what events mean (`session`), and starting processes (`os`).
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use rustix::process::Signal;
+
+use super::error::{WorkerError, WorkerExit};
+use super::protocol::{Event, EventBody, Request, RequestBody, StreamName, VERSION};
+use crate::os::process::{self, Exit, Group, Piped};
+use crate::pipeline::PipelineSpec;
+use crate::pipeline::machine::Machine;
+
+/// How long a worker may take to end when it is asked to.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// How long `hello` and `inspect` may take. The first GStreamer program of a
+/// machine scans all plugins, which takes seconds.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// How long the rest of a dead worker's output is waited for: something that it
+/// started may hold the pipe open.
+const REST: Duration = Duration::from_secs(1);
+
+/// How much of a dead worker's stderr is shown.
+const TAIL: u64 = 4_096;
+
+/// The longest line that is taken for an event.
+const MAX_LINE: usize = 64 << 20;
+
+/// What the caller's channel gets from a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WorkerMessage {
+    /// It said something.
+    Event(Event),
+    /// It said something that is no event; the text says what.
+    Malformed(String),
+    /// It has ended. Nothing follows.
+    Exited(WorkerExit),
+}
+
+/// Where a worker's messages go, with its index. An unbounded channel: a worker
+/// that is not listened to would stop.
+pub type Messages = Sender<(usize, WorkerMessage)>;
+
+/// The worker to start: `LP_WORKER`, whose value is passed, else the one beside
+/// this program.
+///
+/// # Errors
+/// When there is no such file.
+pub fn find_worker(lp_worker: Option<&OsStr>) -> Result<PathBuf, WorkerError> {
+    let path = match lp_worker.filter(|value| !value.is_empty()) {
+        Some(path) => PathBuf::from(path),
+        None => process::beside_this_program("lp-worker")
+            .map_err(|source| WorkerError::Start { program: "lp-worker".into(), source })?,
+    };
+    if path.is_file() { Ok(path) } else { Err(WorkerError::Absent { path }) }
+}
+
+/// A worker process that runs.
+#[derive(Debug)]
+pub struct Worker {
+    group: Arc<Group>,
+    stdin: Option<PipeWriter>,
+    waiting: Arc<Mutex<Waiting>>,
+    /// Disconnected when it has ended.
+    ended: Receiver<()>,
+    next_id: u64,
+    gstreamer: String,
+    grace: Duration,
+}
+
+/// Between the caller and the thread that reads.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// The request whose answer is waited for, and where its events go.
+    answer: Option<(u64, Sender<EventBody>)>,
+    /// The last event, as a line of JSON.
+    last_event: Option<String>,
+    /// Set with the last message.
+    exit: Option<WorkerExit>,
+}
+
+impl Worker {
+    /// Starts `command`, whose stderr goes to the end of `stderr_log`, and which
+    /// inherits a descriptor: the build lock.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(
+        command: &[OsString],
+        stderr_log: &Path,
+        inherit: Option<BorrowedFd<'_>>,
+        index: usize,
+        messages: Messages,
+    ) -> Result<Worker, WorkerError> {
+        let started = Piped::start(command, stderr_log, inherit);
+        let Piped { group, stdin, stdout } = started.map_err(|source| WorkerError::Start {
+            program: command.first().cloned().unwrap_or_default(),
+            source,
+        })?;
+        let (group, waiting) = (Arc::new(group), Arc::new(Mutex::new(Waiting::default())));
+        let (alive, ended) = crossbeam_channel::bounded(0);
+        let listener = Listener { waiting: Arc::clone(&waiting), index, messages };
+        let (reading, at_end) = crossbeam_channel::bounded(0);
+        let reader = listener.clone();
+        std::thread::spawn(move || {
+            reader.read(stdout);
+            drop(reading);
+        });
+        let (reaped, stderr_log) = (Arc::clone(&group), stderr_log.to_owned());
+        std::thread::spawn(move || {
+            listener.wait(&reaped, &stderr_log, &at_end);
+            drop(alive);
+        });
+        Ok(Worker {
+            group,
+            stdin: Some(stdin),
+            waiting,
+            ended,
+            next_id: 1,
+            gstreamer: String::new(),
+            grace: GRACE,
+        })
+    }
+
+    /// The process id, as this machine counts.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.group.pid()
+    }
+
+    /// Asks who it is; to be called first.
+    ///
+    /// # Errors
+    /// When it speaks another version of the protocol, or not at all.
+    pub fn hello(&mut self) -> Result<(), WorkerError> {
+        for event in self.ask(RequestBody::Hello)? {
+            match event {
+                EventBody::Hello { protocol: VERSION, gstreamer, .. } => self.gstreamer = gstreamer,
+                EventBody::Hello { protocol: found, .. } => return Err(WorkerError::Version { found }),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks which of these factories its machine has.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn inspect(&mut self, factories: &[String]) -> Result<Machine, WorkerError> {
+        let mut machine =
+            Machine { protocol: VERSION, gstreamer: self.gstreamer.clone(), ..Machine::default() };
+        for event in self.ask(RequestBody::Inspect { factories: factories.to_vec() })? {
+            if let EventBody::Factories { factories } = event {
+                machine.factories = factories;
+            }
+        }
+        Ok(machine)
+    }
+
+    /// Asks it to play a stream. The id that its answer will carry.
+    ///
+    /// # Errors
+    /// When it does not read its stdin.
+    pub fn start_stream(
+        &mut self,
+        stream: StreamName,
+        spec: PipelineSpec,
+        seed: u64,
+    ) -> Result<u64, WorkerError> {
+        self.send(RequestBody::Start { stream, spec, seed })
+    }
+
+    /// Asks it to end a stream. The id that its answer will carry.
+    ///
+    /// # Errors
+    /// When it does not read its stdin.
+    pub fn stop_stream(&mut self, stream: &str) -> Result<u64, WorkerError> {
+        self.send(RequestBody::Stop { stream: stream.to_owned() })
+    }
+
+    /// Asks it to end all streams and itself; kills it after [`GRACE`]. Returns
+    /// at once: [`WorkerMessage::Exited`] tells when it has ended.
+    pub fn finish(self) {
+        drop(self);
+    }
+
+    /// Kills it and everything that it started. `Exited` follows.
+    pub fn kill(mut self) {
+        self.grace = Duration::ZERO;
+    }
+
+    fn send(&mut self, body: RequestBody) -> Result<u64, WorkerError> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let mut line = serde_json::to_vec(&Request { id, body }).map_err(|e| WorkerError::Send(e.into()))?;
+        line.push(b'\n');
+        // Only `drop` closes it.
+        let stdin = self.stdin.as_mut().ok_or_else(|| WorkerError::Send(io::ErrorKind::BrokenPipe.into()))?;
+        stdin.write_all(&line).map_err(WorkerError::Send)?;
+        Ok(id)
+    }
+
+    /// Sends a request and waits for everything up to its `Done`.
+    fn ask(&mut self, body: RequestBody) -> Result<Vec<EventBody>, WorkerError> {
+        let (sender, answers) = crossbeam_channel::unbounded();
+        lock(&self.waiting).answer = Some((self.next_id, sender));
+        let sent = self.send(body);
+        let mut events = Vec::new();
+        let result = loop {
+            match answers.recv_timeout(ANSWER) {
+                Ok(EventBody::Done { .. }) => break Ok(events),
+                Ok(EventBody::Refused { reason, .. }) => break Err(WorkerError::Refused(reason)),
+                Ok(event) => events.push(event),
+                Err(RecvTimeoutError::Timeout) => break Err(WorkerError::Silent(ANSWER)),
+                Err(RecvTimeoutError::Disconnected) => match lock(&self.waiting).exit.clone() {
+                    Some(exit) => break Err(WorkerError::Died(exit)),
+                    None => break Err(WorkerError::Send(io::ErrorKind::BrokenPipe.into())),
+                },
+            }
+        };
+        lock(&self.waiting).answer = None;
+        // That it has died says more than that it no longer reads.
+        match (sent, result) {
+            (Err(unsent), Err(WorkerError::Silent(_))) => Err(unsent),
+            (_, result) => result,
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stdin = None;
+        let (group, ended, grace) = (Arc::clone(&self.group), self.ended.clone(), self.grace);
+        std::thread::spawn(move || {
+            if ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
+                group.signal(Signal::KILL);
+            }
+        });
+    }
+}
+
+/// Listens to a worker: one thread reads what it says, one waits for its end.
+/// Two, because what a worker leaves behind may hold its pipe open.
+#[derive(Clone)]
+struct Listener {
+    waiting: Arc<Mutex<Waiting>>,
+    index: usize,
+    messages: Messages,
+}
+
+impl Listener {
+    fn read(&self, stdout: PipeReader) {
+        let mut stdout = BufReader::new(stdout);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            match read_line(&mut stdout, &mut line) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return self.malformed(format!("failed to read from the worker: {error}")),
+            }
+            match serde_json::from_slice(&line) {
+                Ok(event) => self.pass_on(event, &line),
+                Err(error) => self.malformed(malformed(&line, &error)),
+            }
+        }
+    }
+
+    /// Waits for the worker, then for the rest of what it said.
+    fn wait(&self, group: &Group, stderr_log: &Path, at_end: &Receiver<()>) {
+        let exit = group.wait_leader().and_then(|()| group.reap(GRACE));
+        let exit = exit.unwrap_or_else(|error| Exit::Signal(format!("an unknown cause ({error})")));
+        let _ = at_end.recv_timeout(REST);
+        let stderr_tail = process::tail(stderr_log, TAIL).unwrap_or_default();
+        let mut waiting = lock(&self.waiting);
+        let exit = WorkerExit { exit, last_event: waiting.last_event.take(), stderr_tail };
+        waiting.exit = Some(exit.clone());
+        waiting.answer = None;
+        self.tell(&waiting, WorkerMessage::Exited(exit));
+    }
+
+    fn pass_on(&self, event: Event, line: &[u8]) {
+        let mut waiting = lock(&self.waiting);
+        waiting.last_event = Some(String::from_utf8_lossy(line).trim_end().to_owned());
+        let asked = waiting.answer.as_ref().filter(|(awaited, _)| match &event.body {
+            EventBody::Hello { .. } | EventBody::Factories { .. } => true,
+            EventBody::Done { id } | EventBody::Refused { id, .. } => id == awaited,
+            _ => false,
+        });
+        match asked {
+            Some((_, answers)) => drop(answers.send(event.body)),
+            None if waiting.exit.is_none() => self.tell(&waiting, WorkerMessage::Event(event)),
+            None => {}
+        }
+    }
+
+    fn malformed(&self, text: String) {
+        let waiting = lock(&self.waiting);
+        if waiting.exit.is_none() {
+            self.tell(&waiting, WorkerMessage::Malformed(text));
+        }
+    }
+
+    /// Under the lock, so that nothing follows `Exited`.
+    fn tell(&self, _: &MutexGuard<'_, Waiting>, message: WorkerMessage) {
+        // A caller that no longer listens is no reason to stop: the worker must
+        // not block on a full pipe while it ends.
+        let _ = self.messages.send((self.index, message));
+    }
+}
+
+/// Reads one line; `false` at the end. A line without end is cut off.
+fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    use std::io::Read;
+    let n_read = from.by_ref().take(MAX_LINE as u64).read_until(b'\n', line)?;
+    Ok(0 < n_read)
+}
+
+fn malformed(line: &[u8], error: &serde_json::Error) -> String {
+    let text = String::from_utf8_lossy(line);
+    let text: String = text.trim_end().chars().take(200).collect();
+    format!("expected an event as JSON on one line, found `{text}`: {error}")
+}
+
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    /// What comes from a shell script that plays a worker.
+    fn listen(script: &str, act: impl FnOnce(&mut Worker) -> String) -> String {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let (sender, messages) = crossbeam_channel::unbounded();
+        let command = ["/bin/sh", "-c", script].map(OsString::from);
+        let mut worker = Worker::start(&command, log.path(), None, 7, sender).unwrap();
+        let mut lines = vec![act(&mut worker)];
+        worker.finish();
+        lines.extend(messages.iter().map(|(index, message)| match message {
+            WorkerMessage::Event(event) => format!("{index} {}", serde_json::to_string(&event).unwrap()),
+            WorkerMessage::Malformed(text) => format!("{index} {text}"),
+            WorkerMessage::Exited(exit) => format!("{index} {exit}"),
+        }));
+        lines.join("\n")
+    }
+
+    #[track_caller]
+    fn check(script: &str, expect: Expect) {
+        let said = listen(script, |worker| match worker.hello() {
+            Ok(()) => "hello".to_owned(),
+            Err(error) => error.to_string(),
+        });
+        expect.assert_eq(&said);
+    }
+
+    #[test]
+    fn answers_go_to_whoever_asked_and_all_else_to_the_channel() {
+        check(
+            r#"read line
+               echo '{"at":1,"event":"process","cpu_us":2,"rss":3}'
+               echo '{"at":2,"event":"hello","protocol":1,"gstreamer":"1.22.0","pid":5}'
+               echo '{"at":3,"event":"done","id":1}'
+               read end; exit 0"#,
+            expect![[r#"
+                hello
+                7 {"at":1,"event":"process","cpu_us":2,"rss":3}
+                7 exited with status 0"#]],
+        );
+    }
+
+    #[test]
+    fn another_version_is_refused_with_both() {
+        check(
+            r#"read line
+               echo '{"at":2,"event":"hello","protocol":99,"gstreamer":"1.22.0","pid":5}'
+               echo '{"at":3,"event":"done","id":1}'"#,
+            expect![[r#"
+                the worker speaks protocol 99, but this `lp` needs 1
+                7 exited with status 0"#]],
+        );
+    }
+
+    #[test]
+    fn a_death_is_told_with_signal_and_last_words() {
+        check(
+            "read line; echo out of memory >&2; kill -KILL $$",
+            expect![[r#"
+            the worker died: killed by SIGKILL; its last words:
+            out of memory
+            7 killed by SIGKILL; its last words:
+            out of memory"#]],
+        );
+    }
+
+    #[test]
+    fn noise_is_a_text() {
+        check(
+            r#"read line; echo 'Hello, I am a plugin'; echo '{"at":3,"event":"done","id":1}'"#,
+            expect![[r#"
+                hello
+                7 expected an event as JSON on one line, found `Hello, I am a plugin`: expected value at line 1 column 1
+                7 exited with status 0"#]],
+        );
+    }
+
+    #[test]
+    fn a_killed_worker_takes_its_children_along() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let (sender, messages) = crossbeam_channel::unbounded();
+        let command = ["/bin/sh", "-c", "sleep 1000; :"].map(OsString::from);
+        let worker = Worker::start(&command, log.path(), None, 0, sender).unwrap();
+        worker.kill();
+        let messages: Vec<_> = messages.iter().map(|(_, message)| message).collect();
+        let exit = Exit::Signal("SIGKILL".into());
+        // Its children hold the pipe; this comes at once because they died too.
+        let exited = WorkerExit { exit, last_event: None, stderr_tail: String::new() };
+        assert_eq!(messages, [WorkerMessage::Exited(exited)]);
+    }
+
+    #[test]
+    fn an_absent_worker_is_named() {
+        let error = find_worker(Some("/nowhere/lp-worker".as_ref())).unwrap_err();
+        expect!["no worker: `/nowhere/lp-worker` does not exist"].assert_eq(&error.to_string());
+        assert!(error.hint().unwrap().contains("LP_WORKER"));
+    }
+}

@@ -1,0 +1,82 @@
+//! What can go wrong with a worker, and how one ended.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::protocol::VERSION;
+use crate::os::process::Exit;
+
+/// What went wrong with a worker.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// There is no `lp-worker` to start.
+    #[error("no worker: `{}` does not exist", path.display())]
+    Absent {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// It could not be started.
+    #[error("failed to start the worker `{}`", .program.to_string_lossy())]
+    Start {
+        /// The program.
+        program: OsString,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It speaks another version of the protocol.
+    #[error("the worker speaks protocol {found}, but this `lp` needs {VERSION}")]
+    Version {
+        /// The worker's version.
+        found: u32,
+    },
+    /// It refused a request.
+    #[error("the worker refused: {0}")]
+    Refused(String),
+    /// It is no more.
+    #[error("the worker died: {0}")]
+    Died(WorkerExit),
+    /// It does not read its stdin any more.
+    #[error("failed to send a request to the worker")]
+    Send(#[source] io::Error),
+    /// It did not answer.
+    #[error("the worker did not answer within {} s", .0.as_secs())]
+    Silent(Duration),
+}
+
+impl WorkerError {
+    /// A way out, where there is one.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            WorkerError::Absent { .. } => Some(
+                "build or install `lp-worker` (it needs GStreamer's development files), or name one in `LP_WORKER`",
+            ),
+            WorkerError::Version { .. } => Some("install `lp` and `lp-worker` of the same version"),
+            _ => None,
+        }
+    }
+}
+
+/// How a worker ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerExit {
+    /// Status or signal.
+    pub exit: Exit,
+    /// The last event before it, as a line of JSON.
+    pub last_event: Option<String>,
+    /// The last lines of its stderr.
+    pub stderr_tail: String,
+}
+
+impl std::fmt::Display for WorkerExit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.exit)?;
+        match self.stderr_tail.trim() {
+            "" => Ok(()),
+            tail => write!(f, "; its last words:\n{tail}"),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What `lp` and `lp-worker` say to each other: one JSON object a line.
+//!
+//! `lp` writes [`Request`]s to the worker's stdin, the worker writes [`Event`]s
+//! to its stdout; stderr is free text for people. Every request is answered by
+//! exactly one [`EventBody::Done`] or [`EventBody::Refused`] with its id; other
+//! events come in between and carry the stream they are about. Closing stdin
+//! asks the worker to finish: EOS to all streams, drain, exit.
+//!
+//! Times are CLOCK_MONOTONIC of the worker's machine in nanoseconds
+//! (`at`), or in microseconds where a name says so. `lp` decides by these
+//! times and never by its own clock.
+//!
+//! The wire format is documented for people in `docs/worker-protocol.md`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pipeline::PipelineSpec;
+use crate::pipeline::machine::Factory;
+
+/// The version that both sides must have. It enters the digests of runs.
+pub const VERSION: u32 = 1;
+
+/// The name of a stream: `camera-3/1`, or `camera-3-l2/1` in the second copy of
+/// the lane. Unique in a run.
+pub type StreamName = String;
+
+/// A request of `lp`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Chosen by `lp`, repeated in the answer.
+    pub id: u64,
+    /// What is asked.
+    #[serde(flatten)]
+    pub body: RequestBody,
+}
+
+/// What `lp` asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum RequestBody {
+    /// Who are you? Answered by [`EventBody::Hello`] before `Done`.
+    Hello,
+    /// Which of these factories are installed? Answered by
+    /// [`EventBody::Factories`] before `Done`.
+    Inspect {
+        /// Factory names.
+        factories: Vec<String>,
+    },
+    /// Builds and plays a pipeline. `Done` when it plays, `Refused` with the
+    /// reason when it cannot; then [`EventBody::Frames`],
+    /// [`EventBody::Element`] until [`EventBody::Ended`].
+    Start {
+        /// The stream's name.
+        stream: StreamName,
+        /// The pipeline, resolved for the worker's machine.
+        spec: PipelineSpec,
+        /// Seeds the start offset of a looping stream.
+        seed: u64,
+    },
+    /// Sends EOS through a stream. `Done` at once; `Ended` follows.
+    Stop {
+        /// The stream's name.
+        stream: StreamName,
+    },
+}
+
+/// What a worker says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, in nanoseconds of the worker's CLOCK_MONOTONIC.
+    pub at: u64,
+    /// What.
+    #[serde(flatten)]
+    pub body: EventBody,
+}
+
+/// The kinds of events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventBody {
+    /// The request was carried out.
+    Done {
+        /// The request's id.
+        id: u64,
+    },
+    /// The request could not be carried out.
+    Refused {
+        /// The request's id.
+        id: u64,
+        /// Why, for people: the element's own message where there is one.
+        reason: String,
+    },
+    /// The answer to [`RequestBody::Hello`].
+    Hello {
+        /// [`VERSION`] of the worker.
+        protocol: u32,
+        /// GStreamer's version: `1.22.0`.
+        gstreamer: String,
+        /// The worker's process id, in its own namespace.
+        pid: u32,
+    },
+    /// The answer to [`RequestBody::Inspect`].
+    Factories {
+        /// `None` for those that are not installed.
+        factories: BTreeMap<String, Option<Factory>>,
+    },
+    /// Frames of a stream since its last event of this kind. Sent once a second
+    /// for every stream that plays, also when there were none, and once more
+    /// before `Ended`.
+    Frames {
+        /// The stream.
+        stream: StreamName,
+        /// When each frame arrived at the sink, in microseconds of CLOCK_MONOTONIC.
+        arrived_us: Vec<u64>,
+        /// The latency of each of those frames in microseconds, as DESIGN 11
+        /// defines it; empty when the pipeline has no ingress, else as long as
+        /// `arrived_us` with `None` for a frame that could not be matched.
+        latency_us: Vec<Option<u32>>,
+        /// Frames that the decoder was done with since the stream started: those
+        /// that left it and those that its QoS dropped. 0 without a decoder.
+        decoded: u64,
+        /// Frames that arrived at the sink since the stream started.
+        played: u64,
+        /// Frames dropped since the stream started: by leaky queues (in - out -
+        /// level) and by QoS from the decoder up to the sink. Never falls; after
+        /// EOS, decoded = played + dropped.
+        dropped: u64,
+        /// The fill of each queue, in buffers, by element name.
+        queues: BTreeMap<String, u32>,
+    },
+    /// An element posted a message about what it saw: `motion_begin`, `barcode`.
+    Element {
+        /// The stream.
+        stream: StreamName,
+        /// The name of the element that posted it.
+        element: String,
+        /// The factory of that element: `zbar`.
+        factory: String,
+        /// The name of the message's structure: `barcode`.
+        message: String,
+        /// The stream time that the message is about, in nanoseconds: a
+        /// position in the clip. `None` if the message has none.
+        stream_time: Option<u64>,
+        /// All fields of the structure: text as it is, the rest as GStreamer
+        /// writes it.
+        fields: BTreeMap<String, String>,
+    },
+    /// A stream is over.
+    Ended {
+        /// The stream.
+        stream: StreamName,
+        /// How.
+        end: End,
+    },
+    /// The worker's own use of the machine, once a second.
+    Process {
+        /// User and system CPU time since the worker started, in microseconds.
+        cpu_us: u64,
+        /// Resident memory in bytes.
+        rss: u64,
+    },
+}
+
+/// How a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum End {
+    /// The source was exhausted, or the stream was asked to stop: all frames
+    /// have arrived at the sink.
+    Eos,
+    /// An element posted an error.
+    Error {
+        /// The name of that element.
+        element: String,
+        /// Its text.
+        reason: String,
+        /// Its debug text, for the log.
+        debug: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn requests_and_events_are_flat_objects() {
+        let request = Request { id: 3, body: RequestBody::Stop { stream: "camera-3/1".into() } };
+        expect![[r#"{"id":3,"request":"stop","stream":"camera-3/1"}"#]]
+            .assert_eq(&serde_json::to_string(&request).unwrap());
+
+        let ended = EventBody::Ended { stream: "camera-3/1".into(), end: End::Eos };
+        let event = Event { at: 7, body: ended };
+        let text = serde_json::to_string(&event).unwrap();
+        expect![[r#"{"at":7,"event":"ended","stream":"camera-3/1","end":{"end":"eos"}}"#]].assert_eq(&text);
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+}
