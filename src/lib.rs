@@ -15,6 +15,7 @@ pub mod os;
 pub mod path;
 pub mod pipeline;
 pub mod plan;
+pub mod record;
 pub mod scene;
 pub mod stats;
 pub mod time;

@@ -1,0 +1,242 @@
+//! One stream of a run while it is played.
+
+use super::{HANG_US, START_US, StreamSetup};
+use crate::record::{Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
+use crate::worker::protocol::End;
+
+/// What decides about windows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timing {
+    pub(super) pace: Pace,
+    pub(super) warmup_us: u64,
+    /// 0 = until stopped.
+    pub(super) duration_us: u64,
+}
+
+/// A stream. All times are absolute microseconds of its worker.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) setup: StreamSetup,
+    /// The id of the request that started it.
+    pub(super) request: Option<u64>,
+    /// The worker's time when it was asked to start, or soon after.
+    pub(super) asked_us: Option<u64>,
+    /// When the worker said that it plays.
+    pub(super) playing_us: Option<u64>,
+    first_frame_us: Option<u64>,
+    last_frame_us: Option<u64>,
+    /// Frames from the window's begin on; cut to its end when all is known.
+    arrived_us: Vec<u64>,
+    latency_us: Vec<Option<u32>>,
+    has_latency: bool,
+    ticks: Vec<Tick>,
+    life: Life,
+    sightings: Vec<Sighting>,
+    sightings_left_out: u64,
+    /// The window ends here at the latest.
+    cut_us: Option<u64>,
+    /// Its window is complete.
+    pub(super) done: bool,
+    pub(super) end: Option<End>,
+    /// When and why.
+    pub(super) failure: Option<(u64, String)>,
+}
+
+/// Cumulative counters at a moment.
+#[derive(Clone, Copy, Debug)]
+struct Tick {
+    at_us: u64,
+    decoded: u64,
+    dropped: u64,
+}
+
+impl Stream {
+    pub(super) fn new(setup: StreamSetup) -> Stream {
+        Stream {
+            setup,
+            request: None,
+            asked_us: None,
+            playing_us: None,
+            first_frame_us: None,
+            last_frame_us: None,
+            arrived_us: Vec::new(),
+            latency_us: Vec::new(),
+            has_latency: false,
+            ticks: Vec::new(),
+            life: Life::default(),
+            sightings: Vec::new(),
+            sightings_left_out: 0,
+            cut_us: None,
+            done: false,
+            end: None,
+            failure: None,
+        }
+    }
+
+    /// Takes in frames in the order of their arrival.
+    pub(super) fn frames(&mut self, timing: Timing, arrived_us: &[u64], latency_us: &[Option<u32>]) {
+        self.has_latency |= !latency_us.is_empty();
+        for (index, at_us) in arrived_us.iter().enumerate() {
+            let first = *self.first_frame_us.get_or_insert(*at_us);
+            self.last_frame_us = Some(*at_us);
+            let (begin, end) = timing.limits(first);
+            if (begin..end).contains(at_us) {
+                self.arrived_us.push(*at_us);
+                self.latency_us.push(latency_us.get(index).copied().flatten());
+            }
+        }
+    }
+
+    /// Takes in the counters of a tick: decoded, played, dropped.
+    pub(super) fn tick(&mut self, timing: Timing, at_us: u64, counters: [u64; 3]) {
+        let [decoded, played, dropped] = counters;
+        self.life = Life { decoded, played, dropped };
+        self.ticks.push(Tick { at_us, decoded, dropped });
+        // Every frame up to a tick has been reported with it or before it.
+        let complete = self.first_frame_us.is_some_and(|first| timing.limits(first).1 <= at_us);
+        self.done |= complete && self.failure.is_none();
+    }
+
+    /// Takes in that the stream is over.
+    pub(super) fn ended(&mut self, timing: Timing, at_us: u64, end: &End, stopping: bool) {
+        self.cut(at_us);
+        match end {
+            End::Error { element, reason, .. } if !(stopping && self.done) => {
+                self.fail(at_us, format!("`{element}`: {reason}"));
+            }
+            // Interrupted windows are cut, not failed.
+            _ if stopping || self.done => {}
+            _ => match (timing.pace, self.first_frame_us) {
+                (_, None) => self.fail(at_us, "ended without a frame".to_owned()),
+                (Pace::Free, Some(_)) => self.done = self.failure.is_none(),
+                (Pace::Live, Some(first)) => self.fail(at_us, timing.early_end(first, at_us)),
+            },
+        }
+        self.end = Some(end.clone());
+    }
+
+    /// Declares the stream failed; the first reason stays.
+    pub(super) fn fail(&mut self, at_us: u64, reason: String) {
+        if self.failure.is_none() {
+            self.failure = Some((at_us, reason));
+            self.cut(at_us);
+        }
+    }
+
+    /// Ends the window here, if it has not ended before.
+    pub(super) fn cut(&mut self, at_us: u64) {
+        self.cut_us.get_or_insert(at_us);
+    }
+
+    /// Declares the stream failed if it has shown nothing for too long.
+    pub(super) fn check_hang(&mut self, now_us: u64) {
+        if self.end.is_some() || self.failure.is_some() {
+            return;
+        }
+        let quiet = |since: u64, limit: u64| now_us.saturating_sub(since) >= limit;
+        let seconds = HANG_US / 1_000_000;
+        match (self.last_frame_us, self.playing_us, self.request) {
+            (Some(last), ..) if quiet(last, HANG_US) => {
+                self.fail(now_us, format!("hangs: no frame for {seconds} s"));
+            }
+            (None, Some(playing), _) if quiet(playing, HANG_US) => {
+                self.fail(now_us, format!("hangs: no frame within {seconds} s of its start"));
+            }
+            (None, None, Some(_)) if quiet(*self.asked_us.get_or_insert(now_us), START_US) => {
+                self.fail(now_us, format!("did not start within {} s", START_US / 1_000_000));
+            }
+            _ => {}
+        }
+    }
+
+    /// Keeps what an element saw, or counts it.
+    pub(super) fn sighting(&mut self, sighting: impl FnOnce() -> Sighting) {
+        if self.sightings.len() < MAX_SIGHTINGS {
+            self.sightings.push(sighting());
+        } else {
+            self.sightings_left_out += 1;
+        }
+    }
+
+    /// The window `[begin, end)` as far as it is known.
+    pub(super) fn window(&self, timing: Timing) -> Option<(u64, u64)> {
+        let (begin, end) = timing.limits(self.first_frame_us?);
+        let end = match timing.pace {
+            // The last frame belongs to the window.
+            Pace::Free => self.last_frame_us?.saturating_add(1),
+            Pace::Live => end,
+        };
+        let end = end.min(self.cut_us.unwrap_or(u64::MAX));
+        // Only a run that nobody stopped has a window without an end.
+        (begin < end && end < u64::MAX).then_some((begin, end))
+    }
+
+    pub(super) fn into_record(self, timing: Timing, origin_us: u64) -> StreamRecord {
+        let since = |at_us: u64| at_us.saturating_sub(origin_us);
+        let window = self.window(timing);
+        let n_frames = self.arrived_us.partition_point(|at| window.is_some_and(|(_, end)| *at < end));
+        let arrived_us = self.arrived_us[..n_frames].iter().map(|at| since(*at)).collect();
+        let latency_us = if self.has_latency { self.latency_us[..n_frames].to_vec() } else { Vec::new() };
+        let (decoded, dropped) = window.map_or((0, 0), |window| self.counted(timing, window));
+        let mut sightings = self.sightings;
+        sightings.iter_mut().for_each(|sighting| sighting.at_us = since(sighting.at_us));
+        StreamRecord {
+            stream: self.setup.stream,
+            workloads: self.setup.workloads,
+            first_frame_us: self.first_frame_us.map(since),
+            window_us: window.map(|(begin, end)| (since(begin), since(end))),
+            arrived_us,
+            latency_us,
+            decoded,
+            dropped,
+            life: self.life,
+            sightings,
+            sightings_left_out: self.sightings_left_out,
+            end: self.end,
+            failure: self.failure.map(|(_, reason)| reason),
+        }
+    }
+
+    /// Frames decoded and dropped in the window: the difference between the two
+    /// ticks that lie nearest to its borders, the earlier one where two are
+    /// equally near. Played freely, the window is the stream's life.
+    fn counted(&self, timing: Timing, (begin, end): (u64, u64)) -> (u64, u64) {
+        if timing.pace == Pace::Free {
+            return (self.life.decoded, self.life.dropped);
+        }
+        let nearest = |border: u64| self.ticks.iter().min_by_key(|tick| tick.at_us.abs_diff(border));
+        let (Some(from), Some(to)) = (nearest(begin), nearest(end)) else { return (0, 0) };
+        (to.decoded.saturating_sub(from.decoded), to.dropped.saturating_sub(from.dropped))
+    }
+}
+
+impl Timing {
+    /// The window of a stream with this first frame; an end that only events
+    /// will tell is `u64::MAX`.
+    fn limits(self, first_us: u64) -> (u64, u64) {
+        let begin = first_us.saturating_add(self.warmup_us);
+        match (self.pace, self.duration_us) {
+            (Pace::Free, _) => (first_us, u64::MAX),
+            (Pace::Live, 0) => (begin, u64::MAX),
+            (Pace::Live, duration) => (begin, begin.saturating_add(duration)),
+        }
+    }
+
+    /// Why an EOS at `at_us` came too early.
+    fn early_end(self, first_us: u64, at_us: u64) -> String {
+        let seconds = |us: u64| format!("{:.1} s", us as f64 / 1e6);
+        match at_us.checked_sub(self.limits(first_us).0) {
+            None => "ended by itself during warm-up".to_owned(),
+            Some(measured) if self.duration_us == 0 => {
+                format!("ended by itself, {} into its window", seconds(measured))
+            }
+            Some(measured) => {
+                format!(
+                    "ended by itself, {} into its window of {}",
+                    seconds(measured),
+                    seconds(self.duration_us)
+                )
+            }
+        }
+    }
+}

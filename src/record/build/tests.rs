@@ -1,0 +1,370 @@
+//! Every rule of the builder, told as a run.
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::record::fixture::{S, Story, member, setup};
+use crate::worker::protocol::End;
+
+/// One camera `c` with one stream `c/1`: 5 s window after 2 s of warm-up.
+fn one(pace: Pace, duration: u64) -> Story {
+    let mut story =
+        Story::new(setup(pace, duration, 2, &["c"], vec![member("c", "C", 15.0, &[(&["scan"], 0)])]));
+    story.builder.asked_to_start("c/1", 7);
+    story
+}
+
+fn two() -> Story {
+    let members = vec![member("a", "A", 15.0, &[(&["scan"], 0)]), member("b", "B", 15.0, &[(&["scan"], 1)])];
+    Story::new(setup(Pace::Live, 5, 2, &["a", "b"], members))
+}
+
+#[track_caller]
+fn check(story: Story, expect: Expect) -> RunRecord {
+    let (record, text) = story.told();
+    expect.assert_eq(&text);
+    record
+}
+
+fn error() -> End {
+    End::Error { element: "zbar0".into(), reason: "no memory".into(), debug: "x.c(1)".into() }
+}
+
+#[test]
+fn a_window_begins_after_warm_up_and_is_as_long_as_asked() {
+    let mut story = one(Pace::Live, 5);
+    story.play(0, "c/1", 100, 106, 15);
+    assert!(story.decisions.is_empty(), "the tick at 106 s lies inside the window");
+    story.play(0, "c/1", 106, 107, 15);
+    story.play(0, "c/1", 107, 110, 15);
+    let record = check(
+        story,
+        expect![[r#"
+            c/1: window [102000000, 107000000), 75 frames, 75 decoded, 0 dropped; ok
+            > stop all
+        "#]],
+    );
+    let stream = &record.members[0].streams[0];
+    assert_eq!((stream.arrived_us[0], stream.arrived_us[74]), (102 * S, 106 * S + 14 * S / 15));
+    assert_eq!(stream.latency_us.len(), 75);
+    assert_eq!(stream.life, crate::record::Life { decoded: 150, played: 150, dropped: 0 });
+}
+
+#[test]
+fn the_first_frame_counts_and_not_the_start() {
+    let mut story = one(Pace::Live, 5);
+    story.say(0, 90 * S, EventBody::Done { id: 7 });
+    story.tick(0, "c/1", 91 * S, &[], 0);
+    story.tick(0, "c/1", 95 * S, &[(94 * S + 1, None)], 0);
+    story.tick(
+        0,
+        "c/1",
+        101 * S + 1,
+        &[(96 * S, None), (96 * S + 1, Some(3)), (101 * S, None), (101 * S + 1, None)],
+        0,
+    );
+    let record = check(
+        story,
+        expect![[r#"
+            c/1: window [96000001, 101000001), 2 frames, 4 decoded, 0 dropped; ok
+            > stop all
+        "#]],
+    );
+    assert_eq!(record.members[0].streams[0].latency_us, [Some(3), None]);
+}
+
+#[test]
+fn counters_come_from_the_ticks_nearest_to_the_borders() {
+    let mut story = one(Pace::Live, 5);
+    story.tick(0, "c/1", S, &[(S / 2, None)], 1); // first frame at 0.5 s: window 2.5 s to 7.5 s
+    story.tick(0, "c/1", 2 * S, &[], 10);
+    story.tick(0, "c/1", 3 * S, &[], 100); // as near to 2.5 s as the one before, which wins
+    story.tick(0, "c/1", 7 * S + S / 4, &[], 1_000);
+    story.tick(0, "c/1", 8 * S, &[], 10_000);
+    check(
+        story,
+        expect![[r#"
+            c/1: window [2500000, 7500000), 0 frames, 1100 decoded, 1100 dropped; ok
+            > stop all
+        "#]],
+    );
+}
+
+#[test]
+fn the_run_ends_when_the_last_stream_is_done() {
+    let mut story = two();
+    story.play(0, "a/1", 0, 7, 15);
+    assert!(story.decisions.is_empty());
+    story.play(1, "b/1", 3, 10, 15);
+    story.end(0, "a/1", 11 * S, End::Eos);
+    story.end(1, "b/1", 11 * S, error()); // while it is stopped: its figures stand
+    check(
+        story,
+        expect![[r#"
+            a/1: window [2000000, 7000000), 75 frames, 75 decoded, 0 dropped; ok
+            b/1: window [5000000, 10000000), 75 frames, 75 decoded, 0 dropped; ok
+            > stop all
+        "#]],
+    );
+}
+
+#[test]
+fn an_error_costs_one_stream_and_the_others_go_on() {
+    let mut story = two();
+    story.play(0, "a/1", 0, 4, 15);
+    story.end(0, "a/1", 4 * S, error());
+    story.play(1, "b/1", 0, 7, 15);
+    let record = check(
+        story,
+        expect![[r#"
+            a/1: window [2000000, 4000000), 30 frames, 30 decoded, 0 dropped; `zbar0`: no memory
+            b/1: window [2000000, 7000000), 75 frames, 75 decoded, 0 dropped; ok
+            > a/1 failed: `zbar0`: no memory
+            > stop all
+        "#]],
+    );
+    assert!(!record.is_complete());
+}
+
+#[test]
+fn a_refused_start_is_a_failure() {
+    let mut story = one(Pace::Live, 5);
+    story.say(0, S, EventBody::Refused { id: 8, reason: "about something else".into() });
+    story.say(0, S, EventBody::Refused { id: 7, reason: "no element `zbar`".into() });
+    check(
+        story,
+        expect![[r#"
+            c/1: window none, 0 frames, 0 decoded, 0 dropped; did not start: no element `zbar`
+            > c/1 failed: did not start: no element `zbar`
+            > stop all
+        "#]],
+    );
+}
+
+#[test]
+fn a_stream_that_shows_nothing_hangs() {
+    let mut story = one(Pace::Live, 60);
+    story.play(0, "c/1", 0, 4, 15);
+    let last = 3 * S + 14 * S / 15;
+    story.tick(0, "c/1", last + HANG_US - 1, &[], 0);
+    assert!(story.decisions.is_empty());
+    story.tick(0, "c/1", last + HANG_US, &[], 0);
+    story.play(0, "c/1", 20, 70, 15); // too late
+    check(
+        story,
+        expect![[r#"
+            c/1: window [2000000, 13933333), 30 frames, 30 decoded, 0 dropped; hangs: no frame for 10 s
+            > c/1 failed: hangs: no frame for 10 s
+            > stop all
+        "#]],
+    );
+}
+
+#[test]
+fn a_stream_without_a_first_frame_hangs_after_its_start() {
+    let mut story = one(Pace::Live, 5);
+    story.say(0, 3 * S, EventBody::Done { id: 7 });
+    story.say(0, 13 * S - 1, EventBody::Process { cpu_us: 1, rss: 1 });
+    assert!(story.decisions.is_empty());
+    story.say(0, 13 * S, EventBody::Process { cpu_us: 1, rss: 1 });
+    check(
+        story,
+        expect![[r#"
+            c/1: window none, 0 frames, 0 decoded, 0 dropped; hangs: no frame within 10 s of its start
+            > c/1 failed: hangs: no frame within 10 s of its start
+            > stop all
+        "#]],
+    );
+}
+
+#[test]
+fn a_start_without_an_answer_is_a_failure() {
+    let mut story = one(Pace::Live, 5);
+    story.say(0, 3 * S, EventBody::Process { cpu_us: 1, rss: 1 });
+    story.say(0, 63 * S, EventBody::Process { cpu_us: 1, rss: 1 });
+    assert_eq!(story.decisions, ["c/1 failed: did not start within 60 s", "stop all"]);
+}
+
+#[test]
+fn the_death_of_a_worker_fails_its_streams_only() {
+    let mut story = two();
+    story.play(0, "a/1", 0, 4, 15);
+    let decisions = story.builder.worker_exited(0, Some("killed by SIGSEGV"), "bang");
+    story.heard(decisions);
+    story.play(1, "b/1", 0, 7, 15);
+    let decisions = story.builder.worker_exited(1, None, "chatter");
+    story.heard(decisions);
+    let record = check(
+        story,
+        expect![[r#"
+            a/1: window [2000000, 4000000), 30 frames, 30 decoded, 0 dropped; its worker ended: killed by SIGSEGV
+            b/1: window [2000000, 7000000), 75 frames, 75 decoded, 0 dropped; ok
+            > a/1 failed: its worker ended: killed by SIGSEGV
+            > stop all
+        "#]],
+    );
+    let [a, b] = record.workers.as_slice() else { panic!("two workers") };
+    assert_eq!((a.death.as_deref(), a.stderr_tail.as_str()), (Some("killed by SIGSEGV"), "bang"));
+    assert_eq!((b.death.as_deref(), b.stderr_tail.as_str()), (None, ""));
+}
+
+#[test]
+fn a_worker_that_leaves_early_has_died_and_one_that_is_being_stopped_has_not_failed() {
+    let mut story = one(Pace::Live, 5);
+    story.play(0, "c/1", 0, 1, 15);
+    let decisions = story.builder.worker_exited(0, None, "");
+    story.heard(decisions);
+    assert_eq!(story.decisions[0], "c/1 failed: its worker ended: exited before it was asked to");
+
+    let mut story = one(Pace::Live, 5);
+    story.play(0, "c/1", 0, 7, 15);
+    let decisions = story.builder.worker_exited(0, Some("killed by SIGABRT"), "bang");
+    story.heard(decisions);
+    let record = check(
+        story,
+        expect![[r#"
+            c/1: window [2000000, 7000000), 75 frames, 75 decoded, 0 dropped; ok
+            > stop all
+        "#]],
+    );
+    assert_eq!(record.workers[0].death.as_deref(), Some("killed by SIGABRT"));
+}
+
+#[test]
+fn a_live_stream_must_not_end_by_itself() {
+    let mut story = one(Pace::Live, 5);
+    story.play(0, "c/1", 0, 4, 15);
+    story.end(0, "c/1", 4 * S + S / 2, End::Eos);
+    check(
+        story,
+        expect![[r#"
+            c/1: window [2000000, 4500000), 30 frames, 30 decoded, 0 dropped; ended by itself, 2.5 s into its window of 5.0 s
+            > c/1 failed: ended by itself, 2.5 s into its window of 5.0 s
+            > stop all
+        "#]],
+    );
+    let mut story = one(Pace::Live, 5);
+    story.play(0, "c/1", 0, 1, 15);
+    story.end(0, "c/1", S + S / 2, End::Eos);
+    assert_eq!(story.decisions[0], "c/1 failed: ended by itself during warm-up");
+}
+
+#[test]
+fn played_freely_the_window_is_the_one_pass() {
+    let mut story = one(Pace::Free, 5);
+    story.play(0, "c/1", 3, 5, 200);
+    story.tick(0, "c/1", 5 * S + 10, &[(5 * S + 9, None)], 4);
+    assert!(story.decisions.is_empty());
+    story.end(0, "c/1", 5 * S + 11, End::Eos);
+    check(
+        story,
+        expect![[r#"
+            c/1: window [3000000, 5000010), 401 frames, 405 decoded, 4 dropped; ok
+            > stop all
+        "#]],
+    );
+    let mut story = one(Pace::Free, 5);
+    story.end(0, "c/1", S, End::Eos);
+    assert_eq!(story.decisions, ["c/1 failed: ended without a frame", "stop all"]);
+}
+
+#[test]
+fn an_interruption_cuts_the_windows() {
+    let mut story = one(Pace::Live, 30);
+    story.play(0, "c/1", 0, 10, 15);
+    let decisions = story.builder.interrupt();
+    story.heard(decisions);
+    assert!(story.builder.interrupt().is_empty());
+    story.tick(0, "c/1", 11 * S, &[(10 * S - 1, None), (10 * S, None)], 0);
+    story.end(0, "c/1", 11 * S, End::Eos);
+    assert!(story.builder.is_over());
+    check(
+        story,
+        expect![[r#"
+            c/1: window [2000000, 10000000), 121 frames, 120 decoded, 0 dropped; ok
+            > stop all
+            interrupted
+        "#]],
+    );
+}
+
+#[test]
+fn without_a_duration_stopping_is_the_normal_end() {
+    let mut story = one(Pace::Live, 0);
+    story.play(0, "c/1", 0, 100, 15);
+    let decisions = story.builder.interrupt();
+    story.heard(decisions);
+    let record = check(
+        story,
+        expect![[r#"
+            c/1: window [2000000, 100000000), 1470 frames, 1470 decoded, 0 dropped; ok
+            > stop all
+        "#]],
+    );
+    assert!(record.is_complete());
+
+    let mut story = one(Pace::Live, 0);
+    story.play(0, "c/1", 0, 1, 15);
+    story.builder.interrupt();
+    let (record, _) = story.told();
+    assert!(record.interrupted, "nothing was measured yet");
+}
+
+#[test]
+fn two_copies_are_two_members_of_one_worker() {
+    let members = ["c", "c-l2"].map(|slug| member(slug, "C", 15.0, &[(&["scan"], 0)])).into_iter().collect();
+    let mut story = Story::new(setup(Pace::Live, 5, 2, &["lane"], members));
+    for second in 0..8 {
+        story.play(0, "c/1", second, second + 1, 15);
+        story.play(0, "c-l2/1", second, second + 1, 10);
+    }
+    let record = check(
+        story,
+        expect![[r#"
+            c/1: window [2000000, 7000000), 75 frames, 75 decoded, 0 dropped; ok
+            c-l2/1: window [2000000, 7000000), 50 frames, 50 decoded, 0 dropped; ok
+            > stop all
+        "#]],
+    );
+    assert_eq!(record.members.iter().map(|m| m.slug.as_str()).collect::<Vec<_>>(), ["c", "c-l2"]);
+}
+
+#[test]
+fn sightings_are_kept_with_their_place_in_the_clip_and_bounded() {
+    let mut story = one(Pace::Live, 5);
+    for n in 0..=super::super::MAX_SIGHTINGS as u64 {
+        story.sighting(0, "c/1", n * 1000, "barcode", "4006");
+    }
+    story.sighting(0, "unknown/1", S, "barcode", "4006");
+    let (record, _) = story.told();
+    let stream = &record.members[0].streams[0];
+    assert_eq!((stream.sightings.len(), stream.sightings_left_out), (10_000, 1));
+    assert_eq!((stream.sightings[7].at_us, stream.sightings[7].clip_ms), (7_000, Some(7)));
+}
+
+#[test]
+fn times_are_since_the_origin() {
+    let mut setup = setup(Pace::Live, 5, 2, &["c"], vec![member("c", "C", 15.0, &[(&["scan"], 0)])]);
+    setup.origin_ns = 1_000_000_000_000;
+    let mut story = Story::new(setup);
+    story.play(0, "c/1", 1_001, 1_008, 15);
+    story.say(0, 1_008 * S, EventBody::Process { cpu_us: 5, rss: 6 });
+    story.builder.observe_machine(1_002_000_000_000, MachineReading { cpu: 0.5, memory: 9 });
+    let (record, _) = story.told();
+    let stream = &record.members[0].streams[0];
+    assert_eq!((stream.first_frame_us, stream.window_us), (Some(S), Some((3 * S, 8 * S))));
+    assert_eq!(record.machine[0].at_us, 2 * S);
+    assert_eq!(record.workers[0].samples[0].at_us, 8 * S);
+}
+
+#[test]
+fn a_run_that_just_stops_has_failed() {
+    let mut story = one(Pace::Live, 5);
+    story.play(0, "c/1", 0, 3, 15);
+    check(
+        story,
+        expect![[r#"
+            c/1: window [2000000, 3000000), 15 frames, 15 decoded, 0 dropped; the run ended before it was done
+        "#]],
+    );
+}

@@ -1,0 +1,235 @@
+//! Runs that never were, told event by event, for the tests of this room and
+//! of `report`.
+
+use std::collections::BTreeMap;
+
+use super::build::{Decision, MemberSetup, RecordBuilder, Setup, StreamSetup};
+use super::{Conditions, Host, Isolation, Pace, RunRecord};
+use crate::collect::machine::MachineReading;
+use crate::name::Slug;
+use crate::time::Utc;
+use crate::worker::protocol::{End, Event, EventBody};
+
+pub(crate) const S: u64 = 1_000_000;
+
+/// A simulated run and what the builder decided on the way.
+pub(crate) struct Story {
+    pub(crate) builder: RecordBuilder,
+    pub(crate) decisions: Vec<String>,
+    /// Cumulative counters by stream.
+    counters: BTreeMap<String, [u64; 3]>,
+}
+
+/// A camera: name, target, streams as `(workloads, worker)`.
+pub(crate) fn member(slug: &str, camera: &str, target_fps: f64, streams: &[(&[&str], usize)]) -> MemberSetup {
+    let stream = |(index, (workloads, worker)): (usize, &(&[&str], usize))| StreamSetup {
+        stream: format!("{slug}/{}", index + 1),
+        workloads: workloads.iter().map(|&workload| workload.to_owned()).collect(),
+        worker: *worker,
+    };
+    MemberSetup {
+        camera: camera.to_owned(),
+        slug: Slug::of(slug).unwrap(),
+        target_fps,
+        streams: streams.iter().enumerate().map(stream).collect(),
+    }
+}
+
+/// `duration` and warm-up in seconds.
+pub(crate) fn setup(
+    pace: Pace,
+    duration: u64,
+    warmup: u64,
+    workers: &[&str],
+    members: Vec<MemberSetup>,
+) -> Setup {
+    let facts = [("cpu", "Some CPU"), ("cpus", "2"), ("gpu", "none"), ("memory", "4096 MiB")];
+    Setup {
+        subject: "lane".into(),
+        started: Utc::from_unix_millis(1_795_502_520_000),
+        origin_ns: 0,
+        conditions: Conditions {
+            duration_ms: duration * 1000,
+            warmup_ms: warmup * 1000,
+            pace,
+            isolation: if workers == ["lane"] { Isolation::Lane } else { Isolation::Camera },
+            count: 1,
+            repeat: 1,
+        },
+        host: Host { facts: facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect() },
+        members,
+        workers: workers.iter().map(|&name| name.to_owned()).collect(),
+    }
+}
+
+impl Story {
+    pub(crate) fn new(setup: Setup) -> Story {
+        Story { builder: RecordBuilder::new(setup), decisions: Vec::new(), counters: BTreeMap::new() }
+    }
+
+    pub(crate) fn heard(&mut self, decisions: Vec<Decision>) {
+        self.decisions.extend(decisions.into_iter().map(|decision| match decision {
+            Decision::Failed { stream, reason } => format!("{stream} failed: {reason}"),
+            Decision::StopAll => "stop all".to_owned(),
+        }));
+    }
+
+    pub(crate) fn say(&mut self, worker: usize, at_us: u64, body: EventBody) {
+        let decisions = self.builder.observe(worker, &Event { at: at_us * 1000, body });
+        self.heard(decisions);
+    }
+
+    /// A tick with these frames, `dropped` more of them lost.
+    pub(crate) fn tick(
+        &mut self,
+        worker: usize,
+        stream: &str,
+        at_us: u64,
+        frames: &[(u64, Option<u32>)],
+        dropped: u64,
+    ) {
+        let n_frames = frames.len() as u64;
+        let counters = self.counters.entry(stream.to_owned()).or_default();
+        *counters = [counters[0] + n_frames + dropped, counters[1] + n_frames, counters[2] + dropped];
+        let [decoded, played, dropped] = *counters;
+        let body = EventBody::Frames {
+            stream: stream.to_owned(),
+            arrived_us: frames.iter().map(|(at, _)| *at).collect(),
+            latency_us: frames.iter().map(|(_, latency)| *latency).collect(),
+            decoded,
+            played,
+            dropped,
+            queues: BTreeMap::new(),
+        };
+        self.say(worker, at_us, body);
+    }
+
+    /// Ticks at each second after `from` up to `to`, with `fps` frames each; the
+    /// first of a second arrives when it begins.
+    pub(crate) fn play(&mut self, worker: usize, stream: &str, from: u64, to: u64, fps: u64) {
+        for second in from..to {
+            let frames: Vec<_> = (0..fps).map(|frame| (second * S + frame * S / fps, Some(5_000))).collect();
+            self.tick(worker, stream, (second + 1) * S, &frames, 0);
+        }
+    }
+
+    pub(crate) fn end(&mut self, worker: usize, stream: &str, at_us: u64, end: End) {
+        self.say(worker, at_us, EventBody::Ended { stream: stream.to_owned(), end });
+    }
+
+    pub(crate) fn sighting(&mut self, worker: usize, stream: &str, at_us: u64, message: &str, symbol: &str) {
+        let fields = match symbol {
+            "" => BTreeMap::new(),
+            symbol => [("symbol".to_owned(), symbol.to_owned())].into(),
+        };
+        let body = EventBody::Element {
+            stream: stream.to_owned(),
+            element: "saw".to_owned(),
+            factory: if symbol.is_empty() { "motioncells" } else { "zbar" }.to_owned(),
+            message: message.to_owned(),
+            stream_time: Some(at_us * 1000),
+            fields,
+        };
+        self.say(worker, at_us, body);
+    }
+
+    /// The record, and a line per stream and decision.
+    pub(crate) fn told(self) -> (RunRecord, String) {
+        let mut text = String::new();
+        let record = self.builder.finish();
+        for stream in record.members.iter().flat_map(|member| &member.streams) {
+            let window =
+                stream.window_us.map_or_else(|| "none".to_owned(), |w| format!("[{}, {})", w.0, w.1));
+            text.push_str(&format!(
+                "{}: window {window}, {} frames, {} decoded, {} dropped; {}\n",
+                stream.stream,
+                stream.arrived_us.len(),
+                stream.decoded,
+                stream.dropped,
+                stream.failure.as_deref().unwrap_or("ok"),
+            ));
+        }
+        for decision in self.decisions {
+            text.push_str(&format!("> {decision}\n"));
+        }
+        if record.interrupted {
+            text.push_str("interrupted\n");
+        }
+        (record, text)
+    }
+}
+
+/// A lane of six cameras at 15 fps, one of them slow, one dead, one with two
+/// pipelines, and names that must be escaped.
+pub(crate) fn six_cameras() -> RunRecord {
+    let names = ["camera-1", "camera-2", "camera-3", "camera-4", "camera-5", "camera-6"];
+    let members = vec![
+        member("camera-1", "Entrance", 15.0, &[(&["items_in_basket", "multi_product_identification"], 0)]),
+        member("camera-2", "Aisle 2", 15.0, &[(&["product_switching"], 1)]),
+        member("camera-3", "Self-checkout", 15.0, &[(&["scan"], 2), (&["motion"], 2)]),
+        member("camera-4", "Back <b>door</b> & \"yard\"", 15.0, &[(&["motion"], 3)]),
+        member("camera-5", "Aisle 5", 15.0, &[(&["sweet_hearting"], 4)]),
+        member("camera-6", "Till", 15.0, &[(&["fake_scan", "scan"], 5)]),
+    ];
+    let mut story = Story::new(setup(Pace::Live, 30, 2, &names, members));
+    let streams: Vec<(usize, String)> = (0..6)
+        .flat_map(|worker| {
+            (1..=if worker == 2 { 2 } else { 1 }).map(move |n| (worker, format!("camera-{}/{n}", worker + 1)))
+        })
+        .collect();
+    for second in 0..34_u64 {
+        for (index, (worker, stream)) in streams.iter().enumerate() {
+            let wobble = |n: u64| (n * 7919 + index as u64 * 104_729) % 97;
+            let frames = match (*worker, second) {
+                (3, 14..) => continue,
+                (4, _) if wobble(second) < 55 => 13,
+                _ => 15,
+            };
+            let offset = 20_000 * index as u64;
+            let latency = |n: u64| {
+                let slow = if *worker == 4 { 60_000 } else { 0 };
+                u32::try_from(6_000 + slow + wobble(second * 15 + n).pow(2) * 2).unwrap()
+            };
+            let arrived: Vec<_> = (0..frames)
+                .map(|n| (second * S + offset + n * S / frames + wobble(n + second) * 20, Some(latency(n))))
+                .collect();
+            story.tick(*worker, stream, (second + 1) * S + 1, &arrived, 15 - frames);
+            if second % 5 == 3 {
+                let at_us = (second + 1) * S + 2;
+                match index {
+                    0 | 3 => story.sighting(*worker, stream, at_us, "motion_begin", ""),
+                    2 | 6 => story.sighting(
+                        *worker,
+                        stream,
+                        at_us,
+                        "barcode",
+                        &format!("40063813339{}", second % 2),
+                    ),
+                    _ => {}
+                }
+            }
+        }
+        for worker in (0..6).filter(|worker| *worker != 3 || second < 14) {
+            let body = EventBody::Process {
+                cpu_us: (second + 1) * (90_000 + 11_000 * worker),
+                rss: (60 + worker) << 20,
+            };
+            story.say(usize::try_from(worker).unwrap(), (second + 1) * S + 2, body);
+        }
+        let busy = 0.30 + ((second * 37) % 11) as f64 / 100.0;
+        story.builder.observe_machine(
+            ((second + 1) * S + 500_000) * 1000,
+            MachineReading { cpu: busy, memory: 1_400 << 20 },
+        );
+        if second == 14 {
+            let tail = "0:00:14 ERROR motioncells: bad </pre><script>alert(1)</script>\nSegmentation fault";
+            let decisions = story.builder.worker_exited(3, Some("killed by SIGSEGV"), tail);
+            story.heard(decisions);
+        }
+    }
+    for (worker, stream) in streams.iter().filter(|(worker, _)| *worker != 3) {
+        story.end(*worker, stream, 34 * S + 5, End::Eos);
+    }
+    story.builder.missing("gpu <0>", "no GPU & no driver");
+    story.builder.finish()
+}

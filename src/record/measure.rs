@@ -1,0 +1,317 @@
+//! The figures that people read, computed from a [`RunRecord`].
+//!
+//! Pure and repeatable: a better formula needs no new run. Every figure that
+//! may be undefined is an `Option`, and `None` has a reason beside it or is
+//! explained by the stream's own. Definitions for people: `docs/measuring.md`.
+//!
+//! A pipeline that serves several workloads appears under each of them, with
+//! `shared_with`; totals count pipelines once.
+//!
+//! Not here: how figures are shown (`report`).
+
+mod machine;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::machine::{MachineFigures, WorkerFigures};
+pub use self::verdict::{
+    FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, Verdict, number,
+};
+use super::{Member, Pace, RunRecord, StreamRecord};
+use crate::name::Slug;
+use crate::stats;
+
+/// The version of the measurement's layout.
+pub const VERSION: u32 = 1;
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// [`VERSION`].
+    pub version: u32,
+    /// One line: `6 of 6 cameras hold 15 fps; CPU 34 %`.
+    pub verdict: String,
+    /// In the order of the record's members.
+    pub cameras: Vec<CameraFigures>,
+    /// One per workload of each pipeline, in the same order.
+    pub workloads: Vec<WorkloadFigures>,
+    /// In the order of the record's workers.
+    pub workers: Vec<WorkerFigures>,
+    /// The whole machine.
+    pub machine: MachineFigures,
+    /// All pipelines together.
+    pub totals: Totals,
+}
+
+/// A camera, or a copy of one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CameraFigures {
+    /// Its name as written.
+    pub camera: String,
+    /// Its slug, with `-l2` for the second copy.
+    pub slug: Slug,
+    /// The rate that its streams should hold.
+    pub target_fps: f64,
+    /// That of its worst stream.
+    pub verdict: Verdict,
+    /// Its worst stream: by verdict, then by frame rate. `None` without streams.
+    pub worst: Option<String>,
+    /// Its pipelines.
+    pub streams: Vec<StreamFigures>,
+}
+
+/// One pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StreamFigures {
+    /// `camera-3/1`
+    pub stream: String,
+    /// The workloads that it serves.
+    pub workloads: Vec<String>,
+    /// Whether it kept up.
+    pub verdict: Verdict,
+    /// Why, unless it holds.
+    pub reason: Option<String>,
+    /// Length of the window in microseconds; `None` without a window.
+    pub window_us: Option<u64>,
+    /// The long-run frame rate; `None` without a window.
+    pub fps: Option<f64>,
+    /// The 95 % interval of `fps`.
+    pub fps_interval: Option<Interval>,
+    /// Why there is no interval.
+    pub no_interval: Option<String>,
+    /// Frames that arrived in the window.
+    pub frames: u64,
+    /// Frames dropped in the window.
+    pub dropped: u64,
+    /// `dropped / (frames + dropped)`; `None` if both are 0.
+    pub dropped_share: Option<f64>,
+    /// Latency over the window; `None` where it has no meaning.
+    pub latency_us: Option<Percentiles>,
+    /// Why there is no latency.
+    pub no_latency: Option<String>,
+    /// Frames of the window whose latency is unknown, where others' is known.
+    pub frames_without_latency: u64,
+    /// Each whole second of the window.
+    pub seconds: Vec<Second>,
+}
+
+/// A 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Its lower end.
+    pub low: f64,
+    /// Its upper end.
+    pub high: f64,
+}
+
+/// Nearest-rank percentiles in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Percentiles {
+    pub p50: u32,
+    pub p95: u32,
+    pub p99: u32,
+}
+
+/// One second of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Second {
+    /// Frames that arrived.
+    pub frames: u32,
+    /// Their latency.
+    pub latency_us: Option<Percentiles>,
+}
+
+/// A workload of a camera and the pipeline that serves it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadFigures {
+    /// The camera's name.
+    pub camera: String,
+    /// The member's slug.
+    pub slug: Slug,
+    /// The workload's name.
+    pub workload: String,
+    /// The pipeline that serves it, whose figures are its own.
+    pub stream: String,
+    /// The workloads that share this pipeline.
+    pub shared_with: Vec<String>,
+}
+
+/// All pipelines together, each counted once.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Cameras, copies counted.
+    pub cameras: usize,
+    /// Cameras that hold their target.
+    pub holding: usize,
+    /// Pipelines.
+    pub pipelines: usize,
+    /// Frames that arrived in the windows.
+    pub frames: u64,
+    /// Frames dropped in the windows.
+    pub dropped: u64,
+    /// Frames per second of all pipelines: the sum of their rates, or, played
+    /// freely, all frames over the time from the first to the last of them.
+    pub fps: Option<f64>,
+}
+
+impl Interval {
+    fn around(middle: f64, half: f64, most: f64) -> Interval {
+        Interval { low: rounded((middle - half).max(0.0)), high: rounded((middle + half).min(most)) }
+    }
+}
+
+impl Measurement {
+    /// The figures of a pipeline.
+    #[must_use]
+    pub fn stream(&self, name: &str) -> Option<&StreamFigures> {
+        self.cameras.iter().flat_map(|camera| &camera.streams).find(|stream| stream.stream == name)
+    }
+
+    /// The worker that plays nothing but this member, if there is one.
+    #[must_use]
+    pub fn own_worker(&self, slug: &Slug) -> Option<&WorkerFigures> {
+        self.workers.iter().find(|worker| worker.name == slug.as_str())
+    }
+}
+
+/// Computes the figures of a record.
+#[must_use]
+pub fn measure(record: &RunRecord) -> Measurement {
+    let cameras: Vec<CameraFigures> = record.members.iter().map(|member| camera(record, member)).collect();
+    let machine = machine::machine(record);
+    let totals = totals(record, &cameras);
+    Measurement {
+        version: VERSION,
+        verdict: verdict::line(record, &cameras, &totals, machine.cpu),
+        workloads: record.members.iter().flat_map(workloads).collect(),
+        workers: record.workers.iter().map(|worker| machine::worker(record, worker)).collect(),
+        cameras,
+        machine,
+        totals,
+    }
+}
+
+fn camera(record: &RunRecord, member: &Member) -> CameraFigures {
+    let streams: Vec<StreamFigures> =
+        member.streams.iter().map(|stream| figures(record, member, stream)).collect();
+    let worst = streams.iter().min_by(|a, b| {
+        let fps = |stream: &StreamFigures| stream.fps.unwrap_or(0.0);
+        b.verdict.cmp(&a.verdict).then(fps(a).total_cmp(&fps(b)))
+    });
+    CameraFigures {
+        camera: member.camera.clone(),
+        slug: member.slug.clone(),
+        target_fps: member.target_fps,
+        verdict: worst.map_or(Verdict::NotJudged, |stream| stream.verdict),
+        worst: worst.map(|stream| stream.stream.clone()),
+        streams,
+    }
+}
+
+fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> StreamFigures {
+    let arrived = stream.arrived_us.as_slice();
+    let fps = stream.window_us.map(|window| stats::long_run_fps(arrived, window));
+    let ranges = stream.window_us.map_or_else(Vec::new, |window| stats::whole_seconds(arrived, window));
+    let counts: Vec<f64> = ranges.iter().map(|range| range.len() as f64).collect();
+    let (fps_interval, no_interval) = match (fps, stats::half_width95(&counts)) {
+        (None, _) => (None, Some("no frame was measured".to_owned())),
+        (Some(_), Err(reason)) => (None, Some(reason.to_string())),
+        (Some(fps), Ok(half)) => (Some(Interval::around(fps, half, f64::INFINITY)), None),
+    };
+    let latency_of = |range: &std::ops::Range<usize>| percentiles(stream.latency_us.get(range.clone())?);
+    let seconds = ranges
+        .iter()
+        .map(|range| Second {
+            frames: u32::try_from(range.len()).unwrap_or(u32::MAX),
+            latency_us: latency_of(range),
+        })
+        .collect();
+
+    let frames = arrived.len() as u64;
+    let (verdict, reason) = verdict::of_stream(record, member, stream, fps);
+    let latency_us = percentiles(&stream.latency_us);
+    let no_latency = latency_us.is_none().then(|| {
+        let reason = match (record.conditions.pace, stream.latency_us.is_empty()) {
+            _ if arrived.is_empty() => "no frame was measured",
+            (Pace::Free, true) => "a file that is played freely has none, only the depth of its queues",
+            (Pace::Live, true) => "the pipeline has no place where it could start",
+            (_, false) => "no frame at the sink was recognised",
+        };
+        reason.to_owned()
+    });
+    let unknown = stream.latency_us.iter().filter(|latency| latency.is_none()).count() as u64;
+    StreamFigures {
+        stream: stream.stream.clone(),
+        workloads: stream.workloads.clone(),
+        verdict,
+        reason,
+        window_us: stream.window_us.map(|(begin, end)| end - begin),
+        fps: fps.map(rounded),
+        fps_interval,
+        no_interval,
+        frames,
+        dropped: stream.dropped,
+        dropped_share: share(stream.dropped, frames + stream.dropped),
+        latency_us,
+        no_latency,
+        frames_without_latency: unknown,
+        seconds,
+    }
+}
+
+fn percentiles(latency_us: &[Option<u32>]) -> Option<Percentiles> {
+    let mut known: Vec<u32> = latency_us.iter().flatten().copied().collect();
+    known.sort_unstable();
+    let at = |percent| stats::percentile(&known, percent);
+    Some(Percentiles { p50: at(50)?, p95: at(95)?, p99: at(99)? })
+}
+
+/// Figures are kept to the millionth: more digits say nothing, and these are
+/// read back from JSON as they were written.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| rounded(part as f64 / whole as f64))
+}
+
+fn workloads(member: &Member) -> impl Iterator<Item = WorkloadFigures> {
+    member.streams.iter().flat_map(move |stream| {
+        stream.workloads.iter().map(move |workload| WorkloadFigures {
+            camera: member.camera.clone(),
+            slug: member.slug.clone(),
+            workload: workload.clone(),
+            stream: stream.stream.clone(),
+            shared_with: stream.workloads.iter().filter(|other| *other != workload).cloned().collect(),
+        })
+    })
+}
+
+fn totals(record: &RunRecord, cameras: &[CameraFigures]) -> Totals {
+    let streams = || cameras.iter().flat_map(|camera| &camera.streams);
+    let rates: Vec<f64> = streams().filter_map(|stream| stream.fps).collect();
+    let fps = match record.conditions.pace {
+        Pace::Live => (!rates.is_empty()).then(|| rates.iter().sum()),
+        Pace::Free => {
+            let mut arrived: Vec<u64> =
+                record.members.iter().flat_map(|m| &m.streams).flat_map(|s| &s.arrived_us).copied().collect();
+            arrived.sort_unstable();
+            let span =
+                arrived.first().zip(arrived.last()).map(|(first, last)| (*first, last.saturating_add(1)));
+            span.map(|span| stats::long_run_fps(&arrived, span))
+        }
+    };
+    Totals {
+        cameras: cameras.len(),
+        holding: cameras.iter().filter(|camera| camera.verdict == Verdict::Holds).count(),
+        pipelines: streams().count(),
+        frames: streams().map(|stream| stream.frames).sum(),
+        dropped: streams().map(|stream| stream.dropped).sum(),
+        fps: fps.map(rounded),
+    }
+}

@@ -1,0 +1,132 @@
+//! What the machine and the workers spent while the streams were measured.
+//!
+//! The *common window* is the time in which all streams that did not fail were
+//! measured together: from the latest begin to the earliest end. Played freely,
+//! streams end when they like, so there it reaches from the first frame of all
+//! to the last.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Interval, rounded, share};
+use crate::record::{Isolation, MachineSample, Pace, RunRecord, StreamRecord, WorkerRecord, WorkerSample};
+use crate::stats;
+
+/// The whole machine over the common window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineFigures {
+    /// The common window since the record's origin; `None` if there is none.
+    pub window_us: Option<(u64, u64)>,
+    /// Mean share of all cores that was busy, 0 to 1.
+    pub cpu: Option<f64>,
+    /// The 95 % interval of `cpu`.
+    pub cpu_interval: Option<Interval>,
+    /// Most memory in use in bytes.
+    pub memory_max: Option<u64>,
+    /// Why figures are missing.
+    pub reason: Option<String>,
+}
+
+/// One worker over the common window of its streams.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerFigures {
+    /// `camera-3`, or `lane`.
+    pub name: String,
+    /// CPU time over time, as a share of one core: 1.5 = one core and a half.
+    pub cpu: Option<f64>,
+    /// Most resident memory in bytes.
+    pub rss_max: Option<u64>,
+    /// Why figures are missing.
+    pub reason: Option<String>,
+    /// How it died, if it did.
+    pub death: Option<String>,
+}
+
+pub(super) fn machine(record: &RunRecord) -> MachineFigures {
+    let mut figures =
+        MachineFigures { window_us: None, cpu: None, cpu_interval: None, memory_max: None, reason: None };
+    if let Some(reason) = record.missing.get("machine") {
+        figures.reason = Some(reason.clone());
+        return figures;
+    }
+    figures.window_us = common_window(record, |_| true);
+    let Some(window) = figures.window_us else {
+        figures.reason = Some("no time in which all streams were measured together".to_owned());
+        return figures;
+    };
+    let inside = spans(&record.machine, window, |sample| sample.at_us);
+    let total: u64 = inside.iter().map(|(from, to)| to.at_us - from.at_us).sum();
+    if total == 0 {
+        figures.reason = Some("no sample in the window".to_owned());
+        return figures;
+    }
+    let busy: f64 = inside.iter().map(|(from, to)| to.cpu * (to.at_us - from.at_us) as f64).sum();
+    let cpu = busy / total as f64;
+    let values: Vec<f64> = inside.iter().map(|(_, to)| to.cpu).collect();
+    match stats::half_width95(&values) {
+        Ok(half) => figures.cpu_interval = Some(Interval::around(cpu, half, 1.0)),
+
+        Err(reason) => figures.reason = Some(format!("no interval of the CPU share: {reason}")),
+    }
+    figures.cpu = Some(rounded(cpu));
+    figures.memory_max =
+        inside.iter().map(|(from, to): &(MachineSample, _)| from.memory.max(to.memory)).max();
+    figures
+}
+
+pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures {
+    let mut figures = WorkerFigures {
+        name: worker.name.clone(),
+        cpu: None,
+        rss_max: None,
+        reason: None,
+        death: worker.death.clone(),
+    };
+    let Some(window) = common_window(record, |slug| plays(record, worker, slug)) else {
+        figures.reason = Some("no time in which all its streams were measured together".to_owned());
+        return figures;
+    };
+    let inside: Vec<(WorkerSample, WorkerSample)> = spans(&worker.samples, window, |sample| sample.at_us);
+    let (Some((first, _)), Some((_, last))) = (inside.first(), inside.last()) else {
+        figures.reason = Some("no two samples in the window".to_owned());
+        return figures;
+    };
+    let time = last.at_us - first.at_us;
+    figures.cpu = share(last.cpu_us.saturating_sub(first.cpu_us), time);
+    figures.rss_max = inside.iter().map(|(from, to)| from.rss.max(to.rss)).max();
+    figures
+}
+
+/// Whether a worker plays the member of this slug: its namesake, or all.
+fn plays(record: &RunRecord, worker: &WorkerRecord, slug: &str) -> bool {
+    record.conditions.isolation == Isolation::Lane || worker.name == slug
+}
+
+/// The common window of the members that `of` takes. Streams that failed do not
+/// narrow it, unless there are no others.
+fn common_window(record: &RunRecord, of: impl Fn(&str) -> bool) -> Option<(u64, u64)> {
+    let streams = || {
+        let members = record.members.iter().filter(|member| of(member.slug.as_str()));
+        members.flat_map(|member| &member.streams).filter(|stream| stream.window_us.is_some())
+    };
+    let lives = |stream: &&StreamRecord| stream.failure.is_none();
+    let any_lives = streams().any(|stream| lives(&stream));
+    let windows: Vec<(u64, u64)> = streams()
+        .filter(|stream| !any_lives || lives(stream))
+        .filter_map(|stream| stream.window_us)
+        .collect();
+    let (begins, ends) = (|| windows.iter().map(|w| w.0), || windows.iter().map(|w| w.1));
+    let (begin, end) = match record.conditions.pace {
+        Pace::Live => (begins().max()?, ends().min()?),
+        Pace::Free => (begins().min()?, ends().max()?),
+    };
+    (begin < end).then_some((begin, end))
+}
+
+/// Neighbouring samples that both lie in the window: what the later one says is
+/// about the time between them.
+fn spans<T: Copy>(samples: &[T], (begin, end): (u64, u64), at_us: impl Fn(&T) -> u64) -> Vec<(T, T)> {
+    let inside = |sample: &T| (begin..=end).contains(&at_us(sample));
+    let ascending = |pair: &&[T]| at_us(&pair[0]) <= at_us(&pair[1]);
+    let pairs = samples.windows(2).filter(|pair| pair.iter().all(inside)).filter(ascending);
+    pairs.map(|pair| (pair[0], pair[1])).collect()
+}

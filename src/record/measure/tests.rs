@@ -1,0 +1,197 @@
+//! Figures of runs that were told event by event, computed by hand.
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::collect::machine::MachineReading;
+use crate::record::fixture::{S, Story, member, setup, six_cameras};
+use crate::worker::protocol::{End, EventBody};
+
+/// A line per stream, then the verdict.
+#[track_caller]
+fn check(record: &RunRecord, expect: Expect) -> Measurement {
+    let measurement = measure(record);
+    let mut text = String::new();
+    for stream in measurement.cameras.iter().flat_map(|camera| &camera.streams) {
+        let fps = stream.fps.map_or_else(|| "-".to_owned(), |fps| format!("{fps:.3}"));
+        text.push_str(&format!("{}: {fps} fps, {}", stream.stream, stream.verdict));
+        if let Some(reason) = &stream.reason {
+            text.push_str(&format!(" ({reason})"));
+        }
+        text.push('\n');
+    }
+    text.push_str(&measurement.verdict);
+    text.push('\n');
+    expect.assert_eq(&text);
+    measurement
+}
+
+fn lane(target: [f64; 2], pace: Pace) -> Story {
+    let members = vec![
+        member("a", "A", target[0], &[(&["scan", "basket"], 0)]),
+        member("b", "B", target[1], &[(&["scan"], 1)]),
+    ];
+    Story::new(setup(pace, 5, 2, &["a", "b"], members))
+}
+
+#[test]
+fn streams_that_keep_up_hold() {
+    let mut story = lane([15.0, 15.0], Pace::Live);
+    story.play(0, "a/1", 0, 7, 15);
+    story.play(1, "b/1", 0, 7, 15);
+    let measurement = check(
+        &story.builder.finish(),
+        expect![[r#"
+            a/1: 15.000 fps, holds
+            b/1: 15.000 fps, holds
+            2 of 2 cameras hold 15 fps; CPU not measured
+        "#]],
+    );
+    let stream = &measurement.cameras[0].streams[0];
+    assert_eq!(stream.latency_us, Some(Percentiles { p50: 5_000, p95: 5_000, p99: 5_000 }));
+    assert_eq!(stream.seconds.len(), 5);
+    assert!(stream.seconds.iter().all(|second| second.frames == 15));
+    assert_eq!(stream.no_interval, None);
+    assert_eq!(measurement.totals.frames, 150);
+    assert!((measurement.totals.fps.unwrap() - 30.0).abs() < 0.01);
+}
+
+#[test]
+fn a_pipeline_appears_under_each_workload_and_counts_once() {
+    let mut story = lane([15.0, 15.0], Pace::Live);
+    story.play(0, "a/1", 0, 7, 15);
+    story.play(1, "b/1", 0, 7, 15);
+    let measurement = measure(&story.builder.finish());
+    let rows: Vec<String> = measurement
+        .workloads
+        .iter()
+        .map(|row| format!("{} {} {} [{}]", row.slug, row.workload, row.stream, row.shared_with.join(",")))
+        .collect();
+    assert_eq!(rows, ["a scan a/1 [basket]", "a basket a/1 [scan]", "b scan b/1 []"]);
+    assert_eq!(measurement.totals.pipelines, 2);
+}
+
+#[test]
+fn the_worst_stream_speaks_for_its_camera() {
+    let members = vec![member("a", "A", 15.0, &[(&["x"], 0), (&["y"], 0), (&["z"], 0)])];
+    let mut story = Story::new(setup(Pace::Live, 5, 2, &["a"], members));
+    for (stream, fps) in [("a/1", 15), ("a/2", 10), ("a/3", 12)] {
+        story.play(0, stream, 0, 7, fps);
+    }
+    let measurement = check(
+        &story.builder.finish(),
+        expect![[r#"
+            a/1: 15.000 fps, holds
+            a/2: 10.000 fps, does not hold (10.00 fps is less than 98 % of 15)
+            a/3: 12.000 fps, does not hold (12.00 fps is less than 98 % of 15)
+            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        "#]],
+    );
+    assert_eq!(measurement.cameras[0].worst.as_deref(), Some("a/2"));
+    assert_eq!(measurement.cameras[0].verdict, Verdict::DoesNotHold);
+}
+
+#[test]
+fn targets_that_differ_are_not_named() {
+    let mut story = lane([15.0, 10.0], Pace::Live);
+    story.play(0, "a/1", 0, 7, 15);
+    story.play(1, "b/1", 0, 3, 10);
+    story.end(1, "b/1", 3 * S, End::Eos);
+    check(
+        &story.builder.finish(),
+        expect![[r#"
+            a/1: 15.000 fps, holds
+            b/1: 10.000 fps, failed (ended by itself, 1.0 s into its window of 5.0 s)
+            1 of 2 cameras holds its target, 1 failed; CPU not measured
+        "#]],
+    );
+}
+
+#[test]
+fn an_interrupted_window_decides_nothing() {
+    let mut story = lane([15.0, 15.0], Pace::Live);
+    story.play(0, "a/1", 0, 6, 15);
+    story.builder.interrupt();
+    check(
+        &story.builder.finish(),
+        expect![[r#"
+            a/1: 15.000 fps, undecided (interrupted after 4 s of 5 s)
+            b/1: - fps, undecided (stopped before its window began)
+            0 of 2 cameras hold 15 fps, 2 are undecided; CPU not measured; interrupted
+        "#]],
+    );
+}
+
+#[test]
+fn played_freely_nothing_is_judged() {
+    let mut story = lane([15.0, 15.0], Pace::Free);
+    story.play(0, "a/1", 0, 2, 200);
+    story.play(1, "b/1", 0, 4, 100);
+    for (worker, stream) in [(0, "a/1"), (1, "b/1")] {
+        story.end(worker, stream, 5 * S, End::Eos);
+    }
+    // 800 frames in 3.995 s, the last of a/1 at 1.995 s: 799 gaps in 3.99 s.
+    check(
+        &story.builder.finish(),
+        expect![[r#"
+            a/1: 200.000 fps, not judged
+            b/1: 100.000 fps, not judged
+            2 pipelines played once: 200 fps in all; CPU not measured
+        "#]],
+    );
+}
+
+#[test]
+fn the_machine_and_workers_are_averaged_over_the_common_window() {
+    let mut story = lane([15.0, 15.0], Pace::Live);
+    story.play(0, "a/1", 0, 8, 15); // window 2 to 7 s
+    story.play(1, "b/1", 1, 8, 15); // window 3 to 8 s: common 3 to 7 s
+    for (second, cpu) in [(1, 1.0), (3, 1.0), (4, 0.2), (5, 0.4), (7, 0.3), (8, 1.0)] {
+        let reading = MachineReading { cpu, memory: (second << 20) };
+        story.builder.observe_machine(second * S * 1000, reading);
+        story.say(0, second * S, EventBody::Process { cpu_us: second * second * 100_000, rss: second << 20 });
+    }
+    let measurement = measure(&story.builder.finish());
+    // (0.2 * 1 s + 0.4 * 1 s + 0.3 * 2 s) / 4 s
+    assert_eq!(measurement.machine.window_us, Some((3 * S, 7 * S)));
+    assert!((measurement.machine.cpu.unwrap() - 0.3).abs() < 1e-12);
+    assert_eq!(measurement.machine.memory_max, Some(7 << 20));
+    assert_eq!(
+        measurement.machine.reason.as_deref(),
+        Some("no interval of the CPU share: too few whole seconds (3 of at least 5)")
+    );
+    // Worker `a` over its own window, 2 to 7 s, of which 3 to 7 s are sampled:
+    // (4.9 s - 0.9 s) of CPU in 4 s.
+    let [a, b] = measurement.workers.as_slice() else { panic!("two workers") };
+    assert_eq!((a.cpu, a.rss_max), (Some(1.0), Some(7 << 20)));
+    assert_eq!((b.cpu, b.reason.as_deref()), (None, Some("no two samples in the window")));
+}
+
+#[test]
+fn what_was_not_collected_has_a_reason_and_is_not_zero() {
+    let mut story = lane([15.0, 15.0], Pace::Live);
+    story.builder.missing("machine", "failed to read `/proc/stat`");
+    story.play(0, "a/1", 0, 7, 15);
+    let figures = measure(&story.builder.finish()).machine;
+    assert_eq!((figures.cpu, figures.reason.as_deref()), (None, Some("failed to read `/proc/stat`")));
+}
+
+#[test]
+fn a_whole_lane() {
+    let record = six_cameras();
+    let measurement = check(
+        &record,
+        expect![[r#"
+        camera-1/1: 15.000 fps, holds
+        camera-2/1: 15.001 fps, holds
+        camera-3/1: 15.001 fps, holds
+        camera-3/2: 15.000 fps, holds
+        camera-4/1: 15.001 fps, failed (its worker ended: killed by SIGSEGV)
+        camera-5/1: 13.936 fps, does not hold (13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %)
+        camera-6/1: 15.000 fps, holds
+        4 of 6 cameras hold 15 fps, 1 does not, 1 failed; CPU 35 %
+    "#]],
+    );
+    let text = serde_json::to_string(&measurement).unwrap();
+    assert_eq!(serde_json::from_str::<Measurement>(&text).unwrap(), measurement);
+}
