@@ -16,6 +16,7 @@ pub mod path;
 pub mod pipeline;
 pub mod plan;
 pub mod record;
+pub mod report;
 pub mod scene;
 pub mod stats;
 pub mod time;

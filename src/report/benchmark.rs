@@ -1,0 +1,103 @@
+//! The benchmark of one camera within a run: one row per workload.
+//!
+//! A pipeline that serves several workloads appears under each of them, with
+//! `shared_with`, so rows must not be added up. Copies of the lane are members
+//! of their own and stand one after the other.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::csv::{COLUMNS, Row, write};
+use super::json::pretty;
+use super::{Report, VERSION};
+use crate::name::Slug;
+use crate::record::measure::{MachineFigures, StreamFigures, WorkerFigures, measure};
+use crate::record::{Conditions, RunRecord};
+use crate::time::Utc;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    subject: &'a str,
+    started: Utc,
+    camera: &'a str,
+    target_fps: f64,
+    interrupted: bool,
+    conditions: &'a Conditions,
+    host: &'a BTreeMap<String, String>,
+    rows: Vec<WorkloadRow<'a>>,
+    workers: Vec<&'a WorkerFigures>,
+    machine: &'a MachineFigures,
+}
+
+#[derive(Serialize)]
+struct WorkloadRow<'a> {
+    member: &'a Slug,
+    workload: &'a str,
+    shared_with: &'a [String],
+    pipeline: &'a StreamFigures,
+}
+
+/// The benchmark of the camera with this slug as JSON; `None` if the run has no
+/// such camera.
+#[must_use]
+pub fn benchmark_json(record: &RunRecord, camera: &Slug) -> Option<String> {
+    let member = record.members.iter().find(|member| member.slug == *camera)?;
+    let measurement = measure(record);
+    let is_ours = |slug: &Slug| is_copy(record, slug, &member.camera);
+    let rows = measurement.workloads.iter().filter(|row| is_ours(&row.slug)).filter_map(|row| {
+        let pipeline = measurement.stream(&row.stream)?;
+        let (member, workload) = (&row.slug, row.workload.as_str());
+        Some(WorkloadRow { member, workload, shared_with: &row.shared_with, pipeline })
+    });
+    let shared = |worker: &&WorkerFigures| {
+        let namesake = record.members.iter().find(|member| member.slug.as_str() == worker.name);
+        namesake.is_none_or(|member| is_ours(&member.slug))
+    };
+    Some(pretty(&Document {
+        version: VERSION,
+        subject: &record.subject,
+        started: record.started,
+        camera: &member.camera,
+        target_fps: member.target_fps,
+        interrupted: record.interrupted,
+        conditions: &record.conditions,
+        host: &record.host.facts,
+        rows: rows.collect(),
+        workers: measurement.workers.iter().filter(shared).collect(),
+        machine: &measurement.machine,
+    }))
+}
+
+/// The benchmark of the camera with this slug as CSV: `workload`,
+/// `shared_with`, then the columns of the run's CSV but `run`, which a record
+/// does not know. `None` if the run has no such camera.
+#[must_use]
+pub fn benchmark_csv(record: &RunRecord, camera: &Slug) -> Option<String> {
+    let member = record.members.iter().find(|member| member.slug == *camera)?;
+    let measurement = measure(record);
+    let report = Report { run: "", record, measurement: &measurement };
+    let columns = || COLUMNS.iter().filter(|(name, _)| *name != "run");
+
+    let mut records: Vec<Vec<String>> = Vec::new();
+    let names = columns().map(|(name, _)| (*name).to_owned());
+    records.push(["workload".to_owned(), "shared_with".to_owned()].into_iter().chain(names).collect());
+    for camera in measurement.cameras.iter().filter(|c| is_copy(record, &c.slug, &member.camera)) {
+        for stream in &camera.streams {
+            for served in measurement.workloads.iter().filter(|row| row.stream == stream.stream) {
+                let row = Row { report, camera, stream };
+                let values = columns().map(|(_, value)| value(&row));
+                let own = [served.workload.clone(), served.shared_with.join("; ")];
+                records.push(own.into_iter().chain(values).collect());
+            }
+        }
+    }
+    Some(write(records.into_iter()))
+}
+
+/// Whether the member of this slug is a copy of `camera`: names of cameras are
+/// unique in a project, and copies keep them.
+fn is_copy(record: &RunRecord, slug: &Slug, camera: &str) -> bool {
+    record.members.iter().any(|member| member.slug == *slug && member.camera == camera)
+}

@@ -1,0 +1,381 @@
+//! The report as one HTML file: no script, nothing fetched, light and dark.
+
+mod chart;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
+
+use self::chart::{Chart, Line, merged};
+use super::{
+    NONE, Report, conditions, failures, fps, gaps, mebibytes, millis, number, percent, plain, sightings,
+    target,
+};
+use crate::record::measure::{CameraFigures, Percentiles, StreamFigures, Verdict};
+use crate::record::{Member, Pace};
+
+const STYLE: &str = include_str!("html/style.css");
+
+/// The report as HTML.
+#[must_use]
+pub fn html(report: &Report<'_>) -> String {
+    let Report { run, record, measurement } = report;
+    let started = record.started.to_string();
+    let failures = failures(report);
+    let gaps = gaps(report);
+    let document = markup! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (plain(&measurement.verdict)) " - " (record.subject) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    header {
+                        p class="soft" { "Run of " (record.subject) ", " time datetime=(started) { (started) } }
+                        h1 { (plain(&measurement.verdict)) }
+                        p class="soft" { (conditions(&record.conditions)) ". Run id " code { (run) } "." }
+                        (tiles(report))
+                    }
+                    section aria-labelledby="cameras" {
+                        h2 id="cameras" { "Cameras" }
+                        (cameras(report))
+                    }
+                    @if !failures.is_empty() {
+                        section aria-labelledby="failures" {
+                            h2 id="failures" { "Failures" }
+                            @for failure in &failures {
+                                div class="card" {
+                                    h3 { (plain(&failure.title)) }
+                                    p { (plain(failure.reason)) }
+                                    @if !failure.stderr_tail.is_empty() {
+                                        pre aria-label="The last lines of its stderr" { (plain(failure.stderr_tail)) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    section aria-labelledby="over-time" {
+                        h2 id="over-time" { "Over time" }
+                        @for (member, camera) in record.members.iter().zip(&measurement.cameras) {
+                            (over_time(report, member, camera))
+                        }
+                        (machine(report))
+                    }
+                    section aria-labelledby="conditions" {
+                        h2 id="conditions" { "Conditions and host" }
+                        (facts(report))
+                    }
+                    @if !gaps.is_empty() {
+                        section aria-labelledby="gaps" {
+                            h2 id="gaps" { "What is missing, and why" }
+                            div class="card" { ul class="notes" { @for gap in &gaps { li { (gap) } } } }
+                        }
+                    }
+                    (legend(report))
+                }
+            }
+        }
+    };
+    let mut text = document.into_string();
+    text.push('\n');
+    text
+}
+
+fn tiles(report: &Report<'_>) -> Markup {
+    let (totals, machine) = (&report.measurement.totals, &report.measurement.machine);
+    let offered = totals.frames + totals.dropped;
+    let share = (offered > 0).then(|| totals.dropped as f64 / offered as f64);
+    let with_unit =
+        |figure: String, unit: &str| if figure == NONE { figure } else { format!("{figure} {unit}") };
+    let interval = machine.cpu.zip(machine.cpu_interval);
+    let interval = interval
+        .map_or_else(String::new, |(cpu, interval)| format!(", ± {:.1}", (interval.high - cpu) * 100.0));
+    let pipelines = if totals.pipelines == 1 { "pipeline" } else { "pipelines" };
+    let rate = totals.fps.map_or_else(|| NONE.to_owned(), |fps| format!("{fps:.1} fps"));
+    markup! {
+        ul class="tiles" {
+            @if report.record.conditions.pace == Pace::Live {
+                li { b { (totals.holding) " of " (totals.cameras) } "cameras hold" }
+            }
+            li { b { (rate) } "in " (totals.pipelines) " " (pipelines) }
+            li { b { (with_unit(percent(share, 2), "%")) } "of frames dropped" }
+            li { b { (with_unit(percent(machine.cpu, 1), "%")) } "CPU of all cores" (interval) }
+            li { b { (with_unit(mebibytes(machine.memory_max), "MiB")) } "memory in use at most" }
+        }
+    }
+}
+
+fn cameras(report: &Report<'_>) -> Markup {
+    markup! {
+        div class="card scroll" tabindex="0" role="region" aria-label="Figures per camera" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Camera" }
+                        th scope="col" { "Verdict" }
+                        th scope="col" { "Workloads" }
+                        th scope="col" class="num" { "Target" br; "fps" }
+                        th scope="col" class="num" { "Measured" br; "fps" }
+                        th scope="col" class="num" { "Latency ms" br; "p50 / p95 / p99" }
+                        th scope="col" class="num" { "Dropped" br; "%" }
+                        th scope="col" class="num" { "CPU %" br; "of a core" }
+                        th scope="col" class="num edge" { "Memory" br; "MiB" }
+                    }
+                }
+                tbody {
+                    @for camera in &report.measurement.cameras {
+                        @for (index, stream) in camera.streams.iter().enumerate() {
+                            (camera_row(report, camera, stream, index == 0))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn camera_row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigures, first: bool) -> Markup {
+    let worker = report.measurement.own_worker(&camera.slug);
+    let rows = camera.streams.len();
+    let latency = |latency: Percentiles| [latency.p50, latency.p95, latency.p99].map(millis).join(" / ");
+    markup! {
+        tr {
+            @if first {
+                th scope="rowgroup" rowspan=(rows) { a href={ "#camera-" (camera.slug) } { (plain(&camera.camera)) } (copy(camera)) }
+            }
+            td { (badge(stream.verdict)) }
+            td { (plain(&stream.workloads.join(", "))) }
+            td class="num" { (target(report.record, camera.target_fps)) }
+            td class="num" { (fps(stream)) }
+            td class="num" { (stream.latency_us.map_or_else(|| "-".to_owned(), latency)) }
+            td class="num" { (percent(stream.dropped_share, 2)) }
+            @if first {
+                td class="num" rowspan=(rows) { (percent(worker.and_then(|worker| worker.cpu), 0)) }
+                td class="num edge" rowspan=(rows) { (mebibytes(worker.and_then(|worker| worker.rss_max))) }
+            }
+        }
+    }
+}
+
+/// What tells a copy of the lane from the camera itself.
+fn copy(camera: &CameraFigures) -> Markup {
+    let suffix =
+        camera.slug.as_str().rsplit_once("-l").filter(|(_, n)| n.bytes().all(|b| b.is_ascii_digit()));
+    let is_copy = suffix.is_some_and(|(slug, _)| {
+        crate::name::Slug::of(&camera.camera).is_some_and(|own| own.as_str() == slug)
+    });
+    markup! { @if is_copy { " " span class="soft small" { (camera.slug) } } }
+}
+
+fn badge(verdict: Verdict) -> Markup {
+    let (class, mark) = match verdict {
+        Verdict::NotJudged => ("not_judged", "\u{2013}"),
+        Verdict::Holds => ("holds", "\u{2713}"),
+        Verdict::Undecided => ("undecided", "?"),
+        Verdict::DoesNotHold => ("does_not_hold", "\u{2715}"),
+        Verdict::Failed => ("failed", "!"),
+    };
+    markup! { span class={ "badge " (class) } { span aria-hidden="true" { (mark) " " } (verdict) } }
+}
+
+fn over_time(report: &Report<'_>, member: &Member, camera: &CameraFigures) -> Markup {
+    let (kinds, others) = sightings::summary(member);
+    let seconds = |us: u64| format!("{:.1}", us as f64 / 1e6);
+    markup! {
+        article class="card" id={ "camera-" (camera.slug) } {
+            div class="head" {
+                h3 { (plain(&camera.camera)) (copy(camera)) }
+                (badge(camera.verdict))
+            }
+            @for stream in &camera.streams {
+                @if let Some(reason) = &stream.reason { p class="soft small" { (stream.stream) ": " (plain(reason)) } }
+            }
+            div class="charts" { (fps_chart(report, camera)) (latency_chart(report, camera)) }
+            @if !kinds.is_empty() {
+                div class="saw" {
+                    h4 { "What its elements saw" }
+                    table {
+                        thead { tr {
+                            th scope="col" { "Element" } th scope="col" { "Message" } th scope="col" { "Code" }
+                            th scope="col" class="num" { "Times" } th scope="col" class="num" { "First s" } th scope="col" class="num" { "Last s" }
+                        } }
+                        tbody {
+                            @for kind in &kinds {
+                                tr {
+                                    td { (plain(&kind.factory)) } td { (plain(&kind.message)) } td { code { (plain(&kind.code)) } }
+                                    td class="num" { (kind.count) } td class="num" { (seconds(kind.first_us)) } td class="num" { (seconds(kind.last_us)) }
+                                }
+                            }
+                        }
+                    }
+                    @if others > 0 { p class="soft small" { "and " (others) " more" } }
+                }
+            }
+        }
+    }
+}
+
+/// The time axis of a camera's charts: as long as the longest window of all, so
+/// that a stream that ended early is seen to.
+fn longest(report: &Report<'_>) -> f64 {
+    let streams = report.measurement.cameras.iter().flat_map(|camera| &camera.streams);
+    streams.filter_map(|stream| stream.window_us).max().unwrap_or(0) as f64 / 1e6
+}
+
+/// `, the worst of each 3 s`
+fn grouped(group: usize) -> String {
+    if group > 1 { format!(", worst of each {group} s") } else { String::new() }
+}
+
+fn fps_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
+    let line = |stream: &StreamFigures| {
+        let frames = stream.seconds.iter().map(|second| Some(f64::from(second.frames))).collect();
+        let (points, group) = merged(frames, f64::min);
+        Line { name: format!("{}{}", plain(&stream.stream), grouped(group)), points }
+    };
+    let is_live = report.record.conditions.pace == Pace::Live;
+    let told: Vec<String> = camera
+        .streams
+        .iter()
+        .map(|stream| format!("{} {} fps", plain(&stream.stream), fps(stream)))
+        .collect();
+    Chart {
+        title: "Frame rate",
+        unit: "fps",
+        summary: format!("{}; one point per second of the window", told.join(", ")),
+        lines: camera.streams.iter().map(line).collect(),
+        target: is_live.then(|| (format!("target {}", number(camera.target_fps)), camera.target_fps)),
+        shade: None,
+        seconds: longest(report),
+        at_least: 1.0,
+    }
+    .render()
+}
+
+/// The median and 95th percentile of the camera's worst stream that has any.
+fn latency_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
+    let has_latency = |stream: &&StreamFigures| stream.latency_us.is_some();
+    let streams = || camera.streams.iter().filter(has_latency);
+    let Some(stream) = streams().max_by_key(|stream| stream.latency_us.map(|latency| latency.p95)) else {
+        return markup! {
+            figure { figcaption { b { "Latency" } } p class="soft small" {
+                "Not defined: " (camera.streams.first().and_then(|s| s.no_latency.as_deref()).unwrap_or("no pipeline")) "."
+            } }
+        };
+    };
+    let line = |name: &str, which: fn(&Percentiles) -> u32| {
+        let values =
+            stream.seconds.iter().map(|second| second.latency_us.as_ref().map(|l| f64::from(which(l)) / 1e3));
+        let (points, group) = merged(values.collect(), f64::max);
+        Line { name: format!("{name}{}", grouped(group)), points }
+    };
+    let whole = stream.latency_us.unwrap_or(Percentiles { p50: 0, p95: 0, p99: 0 });
+    Chart {
+        title: "Latency",
+        unit: "ms",
+        summary: format!(
+            "{}: median {} ms, 95th percentile {} ms; one point per second of the window",
+            plain(&stream.stream),
+            millis(whole.p50),
+            millis(whole.p95)
+        ),
+        lines: vec![
+            line(
+                &if camera.streams.len() > 1 {
+                    format!("{} p50", plain(&stream.stream))
+                } else {
+                    "p50".to_owned()
+                },
+                |l| l.p50,
+            ),
+            line("p95", |l| l.p95),
+        ],
+        target: None,
+        shade: None,
+        seconds: longest(report),
+        at_least: 1.0,
+    }
+    .render()
+}
+
+fn machine(report: &Report<'_>) -> Markup {
+    let (samples, figures) = (&report.record.machine, &report.measurement.machine);
+    let group = samples.len().div_ceil(chart::MOST_POINTS).max(1);
+    let point = |samples: &[crate::record::MachineSample]| {
+        let at = samples.last().map_or(0, |sample| sample.at_us) as f64 / 1e6;
+        (at, samples.iter().map(|sample| sample.cpu * 100.0).reduce(f64::max))
+    };
+    let points: Vec<(f64, Option<f64>)> = samples.chunks(group).map(point).collect();
+    markup! {
+        article class="card" {
+            div class="head" { h3 { "The machine" } }
+            @if points.is_empty() {
+                p class="soft small" { (figures.reason.as_deref().unwrap_or("It was not sampled.")) }
+            } @else {
+                div class="charts" {
+                    (Chart {
+                        title: "CPU, all cores",
+                        unit: "%",
+                        summary: format!("mean {} % over the common window", percent(figures.cpu, 1)),
+                        seconds: points.last().map_or(0.0, |(at, _)| *at),
+                        lines: vec![Line { name: format!("CPU{}", grouped(group)), points }],
+                        target: None,
+                        shade: figures.window_us.map(|(from, to)| ("the common window", from as f64 / 1e6, to as f64 / 1e6)),
+                        at_least: 100.0 / 1.04,
+                    }.render())
+                    dl {
+                        @for worker in &report.measurement.workers {
+                            dt { "worker " (plain(&worker.name)) }
+                            dd {
+                                (percent(worker.cpu, 0)) " % of a core, " (mebibytes(worker.rss_max)) " MiB"
+                                @if let Some(death) = &worker.death { ", " (plain(death)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn facts(report: &Report<'_>) -> Markup {
+    let conditions = super::conditions(&report.record.conditions);
+    markup! {
+        div class="pair" {
+            div class="card" {
+                dl {
+                    dt { "subject" } dd { (plain(&report.record.subject)) }
+                    dt { "run" } dd { (report.run) }
+                    dt { "started" } dd { (report.record.started.to_string()) }
+                    dt { "conditions" } dd { (conditions) }
+                    dt { "complete" } dd { (if report.record.is_complete() { "yes" } else { "no" }) }
+                }
+            }
+            div class="card" {
+                dl { @for (name, value) in &report.record.host.facts { dt { (name) } dd { (plain(value)) } } }
+            }
+        }
+    }
+}
+
+fn legend(report: &Report<'_>) -> Markup {
+    markup! {
+        section aria-labelledby="reading" {
+            h2 id="reading" { "How to read this" }
+            div class="card soft small" {
+                @if report.record.conditions.pace == Pace::Live {
+                    p {
+                        "A stream holds its target with at least 99.5 % of it and at most 0.5 % of its frames dropped; "
+                        "it does not hold with less than 98 % or more than 2 % dropped. In between it is undecided, which never counts as holding. "
+                    }
+                    p { "Latency runs from the encoded frame leaving the paced source to the same frame at the sink. Percentiles are nearest rank and have no interval, because frames of one run are not independent." }
+                } @else {
+                    p { "Files were played once, as fast as the machine can. There is no target and no latency: frames wait in queues for as long as the queues are deep." }
+                }
+                p { "± is a 95 % interval over the seconds of this one run; it says nothing about other runs. One-second rates of a paced stream go up and down by a frame, since the borders of seconds fall between frames." }
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Line charts as inline SVG.
+
+use maud::{Markup, html};
+
+/// The most points of a line; beyond it, neighbours are merged.
+pub(super) const MOST_POINTS: usize = 300;
+/// Up to this many points have a mark of their own, with its value.
+const MOST_MARKS: usize = 120;
+
+const WIDTH: f64 = 520.0;
+const HEIGHT: f64 = 190.0;
+
+/// A chart over time.
+pub(super) struct Chart {
+    /// What is drawn: `Frames per second`.
+    pub(super) title: &'static str,
+    /// `fps`, `ms`, `%`.
+    pub(super) unit: &'static str,
+    /// What a reader who sees no picture should know.
+    pub(super) summary: String,
+    pub(super) lines: Vec<Line>,
+    /// A level to compare with.
+    pub(super) target: Option<(String, f64)>,
+    /// A span of time that matters, with its name.
+    pub(super) shade: Option<(&'static str, f64, f64)>,
+    /// The end of the time axis in seconds.
+    pub(super) seconds: f64,
+    /// The least end of the value axis.
+    pub(super) at_least: f64,
+}
+
+/// A line of a chart.
+pub(super) struct Line {
+    pub(super) name: String,
+    /// Seconds and value; a gap where there is no value.
+    pub(super) points: Vec<(f64, Option<f64>)>,
+}
+
+/// Class names of the lines' colours.
+const COLOURS: [&str; 3] = ["one", "two", "three"];
+
+fn colour(index: usize) -> &'static str {
+    COLOURS[index % COLOURS.len()]
+}
+
+/// Merges neighbours so that at most [`MOST_POINTS`] are left: of each group,
+/// `worst` picks one. Also says how many were merged into one.
+pub(super) fn merged(
+    values: Vec<Option<f64>>,
+    worst: fn(f64, f64) -> f64,
+) -> (Vec<(f64, Option<f64>)>, usize) {
+    let group = values.len().div_ceil(MOST_POINTS).max(1);
+    let point = |(index, group_values): (usize, &[Option<f64>])| {
+        // A value that stands for a second is drawn in its middle.
+        let middle = index as f64 * group as f64 + group_values.len() as f64 / 2.0;
+        (middle, group_values.iter().flatten().copied().reduce(worst))
+    };
+    (values.chunks(group).enumerate().map(point).collect(), group)
+}
+
+impl Chart {
+    pub(super) fn render(&self) -> Markup {
+        let values = self.lines.iter().flat_map(|line| &line.points).filter_map(|(_, value)| *value);
+        let most = values.chain(self.target.as_ref().map(|(_, level)| *level)).fold(self.at_least, f64::max);
+        let step = nice_step(most * 1.04);
+        // Values within the least height need no room above them.
+        let room = if most > self.at_least { 1.04 } else { 1.0 };
+        let top = (most * room / step).ceil().max(1.0) * step;
+        let scale = Scale { top, seconds: self.seconds.max(1.0) };
+        let levels = (0..).map(|n| f64::from(n) * step).take_while(|level| *level <= top * 1.000_1);
+        let time_step = nice_step(scale.seconds);
+        let times = (0..).map(|n| f64::from(n) * time_step).take_while(|at| *at <= scale.seconds);
+        html! {
+            figure {
+                figcaption {
+                    b { (self.title) ", " (self.unit) }
+                    @if self.lines.len() > 1 || self.target.is_some() {
+                        @for (index, line) in self.lines.iter().enumerate() {
+                            span class={ "key " (colour(index)) } { (line.name) }
+                        }
+                    }
+                    @if let Some((name, _)) = &self.target { span class="key target" { (name) } }
+                    @if let Some((name, ..)) = &self.shade { span { "shaded: " (name) } }
+                }
+                svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(format!("{}: {}", self.title, self.summary)) {
+                    @if let Some((_, from, to)) = self.shade {
+                        rect class="shade" x=(short(scale.x(from))) y=(short(scale.y(top)))
+                            width=(short(scale.x(to) - scale.x(from))) height=(short(scale.y(0.0) - scale.y(top))) {}
+                    }
+                    @for level in levels {
+                        @let y = short(scale.y(level));
+                        line class=(if level == 0.0 { "axis" } else { "grid" }) x1=(short(LEFT)) x2=(short(WIDTH - RIGHT)) y1=(y) y2=(y) {}
+                        text x=(short(LEFT - 8.0)) y=(short(scale.y(level) + 4.0)) text-anchor="end" { (short(level)) }
+                    }
+                    @for at in times {
+                        text x=(short(scale.x(at))) y=(short(HEIGHT - 6.0)) text-anchor="middle" { (short(at)) " s" }
+                    }
+                    @if let Some((_, level)) = self.target {
+                        @let y = short(scale.y(level));
+                        line class="target" x1=(short(LEFT)) x2=(short(WIDTH - RIGHT)) y1=(y) y2=(y) {}
+                    }
+                    @for (index, line) in self.lines.iter().enumerate() {
+                        g class=(colour(index)) { (self.line(line, &scale)) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn line(&self, line: &Line, scale: &Scale) -> Markup {
+        let with_marks = line.points.len() <= MOST_MARKS;
+        let place = |(at, value): &(f64, Option<f64>)| value.map(|value| (*at, value));
+        let runs = line.points.split(|(_, value)| value.is_none()).filter(|run| !run.is_empty());
+        html! {
+            @for run in runs {
+                polyline points=(run.iter().filter_map(place).map(|(at, value)| {
+                    format!("{},{}", short(scale.x(at)), short(scale.y(value)))
+                }).collect::<Vec<_>>().join(" ")) {}
+                @for (at, value) in run.iter().filter_map(place).filter(|_| with_marks || run.len() == 1) {
+                    circle cx=(short(scale.x(at))) cy=(short(scale.y(value))) r="2.1" {
+                        title { (line.name) ", " (short(at)) " s: " (short(value)) " " (self.unit) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+const LEFT: f64 = 38.0;
+const RIGHT: f64 = 16.0;
+const TOP: f64 = 8.0;
+const BOTTOM: f64 = 26.0;
+
+struct Scale {
+    top: f64,
+    seconds: f64,
+}
+
+impl Scale {
+    fn x(&self, at: f64) -> f64 {
+        LEFT + (at / self.seconds).clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        HEIGHT - BOTTOM - value / self.top * (HEIGHT - TOP - BOTTOM)
+    }
+}
+
+/// A step of 1, 2 or 5 times a power of ten that divides `most` in at most five.
+fn nice_step(most: f64) -> f64 {
+    let magnitude = 10_f64.powf((most.max(1e-9) / 5.0).log10().floor());
+    let steps = [1.0, 2.0, 5.0].map(|digit| digit * magnitude);
+    steps.into_iter().find(|step| most / step <= 5.0).unwrap_or(10.0 * magnitude)
+}
+
+/// At most two decimals, no needless zeros.
+fn short(value: f64) -> String {
+    crate::record::measure::number(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round() {
+        for (most, expected) in
+            [(15.6, 5.0), (100.0, 20.0), (30.0, 10.0), (1.0, 0.2), (84.4, 20.0), (10.0, 2.0)]
+        {
+            assert!((nice_step(most) - expected).abs() < 1e-9, "{most}: {}", nice_step(most));
+        }
+    }
+
+    #[test]
+    fn long_runs_show_the_worst_of_each_group() {
+        let values: Vec<Option<f64>> = (0..601).map(|n| (n != 0).then_some(f64::from(n))).collect();
+        let (points, group) = merged(values, f64::min);
+        assert_eq!((group, points.len()), (3, 201));
+        assert_eq!(points[0], (1.5, Some(1.0)));
+        assert_eq!(points[200], (600.5, Some(600.0)));
+        assert_eq!(merged(vec![Some(2.0)], f64::min), (vec![(0.5, Some(2.0))], 1));
+    }
+}

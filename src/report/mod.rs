@@ -1,0 +1,194 @@
+//! Reports of one run: a table for the terminal, JSON, CSV, one HTML file, and
+//! the benchmark of each of its cameras.
+//!
+//! All pure, and the same record makes the same bytes. Every form shows a
+//! run's conditions and host beside its figures, and says why a figure or its
+//! interval is missing. Names and texts of workers are untrusted: HTML escapes
+//! them, and control characters never reach a terminal ([`plain`]).
+//!
+//! Not here: computing figures (`record::measure`) and writing files (`action`).
+
+mod benchmark;
+mod csv;
+mod html;
+mod json;
+mod sightings;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use self::benchmark::{benchmark_csv, benchmark_json};
+pub use self::csv::csv;
+pub use self::html::html;
+pub use self::json::json;
+pub use self::table::table;
+
+use crate::record::measure::{Measurement, StreamFigures, Verdict, number};
+use crate::record::{Conditions, Host, Isolation, Pace, RunRecord, WorkerRecord};
+use crate::time::duration_text;
+
+/// The version of the JSON and CSV documents.
+pub const VERSION: u32 = 1;
+
+/// What a report is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// The run's id: `20261124T064200Z-9f2c41`.
+    pub run: &'a str,
+    /// What it measured.
+    pub record: &'a RunRecord,
+    /// The figures of `record`.
+    pub measurement: &'a Measurement,
+}
+
+/// What shows that a figure is not defined.
+const NONE: &str = "-";
+
+/// A text without control characters but line breaks: those are written out, as
+/// `\u{1b}`. Tabs become blanks.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t' => shown.push(' '),
+            '\n' => shown.push('\n'),
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// The conditions in one line.
+fn conditions(conditions: &Conditions) -> String {
+    let millis = std::time::Duration::from_millis;
+    let length = match (conditions.pace, conditions.duration_ms) {
+        (Pace::Free, _) => "one pass as fast as the machine can".to_owned(),
+        (Pace::Live, 0) => {
+            format!("until stopped, after {} of warm-up", duration_text(millis(conditions.warmup_ms)))
+        }
+        (Pace::Live, duration) => format!(
+            "{} after {} of warm-up, live pace",
+            duration_text(millis(duration)),
+            duration_text(millis(conditions.warmup_ms))
+        ),
+    };
+    let isolation = match conditions.isolation {
+        Isolation::Camera => "a worker per camera",
+        Isolation::Lane => "one worker for all",
+    };
+    let copies = match conditions.count {
+        0 | 1 => String::new(),
+        count => format!(", {count} copies of the lane"),
+    };
+    format!("{length}, {isolation}{copies}, repeat {}", conditions.repeat)
+}
+
+/// The host in one line.
+fn host(host: &Host) -> String {
+    let facts: Vec<String> = host.facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if facts.is_empty() { "unknown host".to_owned() } else { facts.join(", ") }
+}
+
+/// A frame rate with its interval: `14.98 ± 0.12`.
+fn fps(stream: &StreamFigures) -> String {
+    match (stream.fps, stream.fps_interval) {
+        (None, _) => NONE.to_owned(),
+        (Some(fps), None) => format!("{fps:.2}"),
+        (Some(fps), Some(interval)) => format!("{fps:.2} ± {:.2}", interval.high - fps),
+    }
+}
+
+fn percent(share: Option<f64>, decimals: usize) -> String {
+    share.map_or_else(|| NONE.to_owned(), |share| format!("{:.decimals$}", share * 100.0))
+}
+
+fn mebibytes(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| NONE.to_owned(), |bytes| format!("{:.0}", bytes as f64 / f64::from(1 << 20)))
+}
+
+fn millis(us: u32) -> String {
+    format!("{:.1}", f64::from(us) / 1000.0)
+}
+
+/// Why figures are missing: each reason once, with what it is about.
+fn gaps(report: &Report<'_>) -> Vec<String> {
+    let Report { record, measurement, .. } = report;
+    let mut gaps: Vec<(String, Vec<String>)> = Vec::new();
+    let mut add = |reason: String, about: &str| match gaps.iter_mut().find(|(known, _)| *known == reason) {
+        Some((_, all)) => all.push(about.to_owned()),
+        None => gaps.push((reason, vec![about.to_owned()])),
+    };
+    for stream in measurement.cameras.iter().flat_map(|camera| &camera.streams) {
+        if let Some(reason) = &stream.no_interval {
+            add(format!("no interval of the frame rate: {reason}"), &stream.stream);
+        }
+        if let Some(reason) = &stream.no_latency {
+            add(format!("no latency: {reason}"), &stream.stream);
+        }
+        if stream.frames_without_latency > 0 && stream.latency_us.is_some() {
+            let n = stream.frames_without_latency;
+            add(format!("latency unknown for {n} of {} frames", stream.frames), &stream.stream);
+        }
+    }
+    for worker in &measurement.workers {
+        if let Some(reason) = &worker.reason {
+            add(format!("no CPU share and memory: {reason}"), &format!("worker {}", worker.name));
+        }
+    }
+    if let Some(reason) = &measurement.machine.reason {
+        add(reason.clone(), "machine");
+    }
+    for (collector, reason) in record.missing.iter().filter(|(collector, _)| *collector != "machine") {
+        add(reason.clone(), collector);
+    }
+    gaps.into_iter().map(|(reason, about)| plain(&format!("{}: {reason}", about.join(", ")))).collect()
+}
+
+/// What went wrong, and what is known about it.
+struct Failure<'a> {
+    /// `camera-3/1 of Self-checkout`, or `worker camera-3`.
+    title: String,
+    reason: &'a str,
+    /// The tail of the worker's stderr; empty if it said nothing, or nothing of
+    /// it is known to be about this.
+    stderr_tail: &'a str,
+}
+
+/// The streams that failed, then the workers that died, each with the tail of
+/// stderr once.
+fn failures<'a>(report: &Report<'a>) -> Vec<Failure<'a>> {
+    let mut failures = Vec::new();
+    for member in &report.record.members {
+        for stream in &member.streams {
+            if let Some(reason) = &stream.failure {
+                let title = format!("{} of {}", stream.stream, member.camera);
+                failures.push(Failure { title, reason, stderr_tail: "" });
+            }
+        }
+    }
+    let tells = |worker: &&WorkerRecord| worker.death.is_some() || !worker.stderr_tail.is_empty();
+    for worker in report.record.workers.iter().filter(tells) {
+        failures.push(Failure {
+            title: format!("worker {}", worker.name),
+            reason: worker.death.as_deref().unwrap_or("its last words"),
+            stderr_tail: &worker.stderr_tail,
+        });
+    }
+    failures
+}
+
+fn verdict(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::NotJudged => NONE.to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn target(record: &RunRecord, fps: f64) -> String {
+    match record.conditions.pace {
+        Pace::Live => number(fps),
+        Pace::Free => NONE.to_owned(),
+    }
+}

@@ -1,0 +1,109 @@
+//! The report for a terminal: plain text, readable without colour, the verdict
+//! in its last line.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::{
+    NONE, Report, conditions, failures, fps, gaps, host, mebibytes, millis, percent, plain, target, verdict,
+};
+use crate::record::measure::{CameraFigures, StreamFigures};
+
+const HEADER: [&str; 9] = [
+    "camera",
+    "workloads",
+    "target",
+    "fps",
+    "latency ms\np50/p95/p99",
+    "dropped\n%",
+    "CPU %\nof a core",
+    "memory\nMiB",
+    "verdict",
+];
+
+/// The report as text.
+#[must_use]
+pub fn table(report: &Report<'_>) -> String {
+    let Report { run, record, measurement } = report;
+    let mut lines = vec![
+        format!("run {run} of {}", record.subject),
+        conditions(&record.conditions),
+        host(&record.host),
+        String::new(),
+    ];
+
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(HEADER);
+    for camera in &measurement.cameras {
+        for (index, stream) in camera.streams.iter().enumerate() {
+            table.add_row(row(report, camera, stream, index == 0));
+        }
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if (2..=7).contains(&index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    lines.extend(table.to_string().lines().map(|line| line.trim_end().to_owned()));
+    lines.push(String::new());
+
+    for worker in measurement.workers.iter().filter(|worker| shared(report, &worker.name)) {
+        let (cpu, memory) = (percent(worker.cpu, 0), mebibytes(worker.rss_max));
+        lines.push(format!("worker {}: CPU {cpu} % of a core, memory {memory} MiB", worker.name));
+    }
+    let machine = &measurement.machine;
+    let interval = machine.cpu.zip(machine.cpu_interval);
+    let interval = interval
+        .map_or_else(String::new, |(cpu, interval)| format!(" ± {:.1}", (interval.high - cpu) * 100.0));
+    lines.push(format!(
+        "machine: CPU {}{interval} % of all cores, memory {} MiB in use at most",
+        percent(machine.cpu, 1),
+        mebibytes(machine.memory_max)
+    ));
+    lines.extend(gaps(report).into_iter().map(|gap| format!("note: {gap}")));
+    for failure in failures(report) {
+        lines.push(format!("failed: {}: {}", failure.title, failure.reason));
+        lines.extend(failure.stderr_tail.lines().map(|line| format!("  | {line}")));
+    }
+    lines.push(measurement.verdict.clone());
+    let mut text = plain(&lines.join("\n"));
+    text.push('\n');
+    text
+}
+
+/// Whether a worker plays more than one member, so that no row shows it.
+fn shared(report: &Report<'_>, worker: &str) -> bool {
+    report.record.members.iter().all(|member| member.slug.as_str() != worker)
+}
+
+fn row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigures, first: bool) -> Vec<String> {
+    let worker = report.measurement.own_worker(&camera.slug).filter(|_| first);
+    let latency = stream.latency_us.map_or_else(
+        || NONE.to_owned(),
+        |latency| [latency.p50, latency.p95, latency.p99].map(millis).join("/"),
+    );
+    let mut verdict = verdict(stream.verdict);
+    // Failures are told below the table, with what is known about them.
+    if let Some(reason) =
+        stream.reason.as_ref().filter(|_| stream.verdict != crate::record::measure::Verdict::Failed)
+    {
+        verdict = format!("{verdict}: {}", reason.replace("; ", "\n"));
+    }
+    let name = if camera.slug.as_str() == camera.camera {
+        camera.camera.clone()
+    } else {
+        format!("{} ({})", camera.camera, camera.slug)
+    };
+    let cells = [
+        if first { name } else { String::new() },
+        stream.workloads.join("\n"),
+        target(report.record, camera.target_fps),
+        fps(stream),
+        latency,
+        percent(stream.dropped_share, 2),
+        worker.map_or_else(|| if first { NONE.to_owned() } else { String::new() }, |w| percent(w.cpu, 0)),
+        worker.map_or_else(|| if first { NONE.to_owned() } else { String::new() }, |w| mebibytes(w.rss_max)),
+        verdict,
+    ];
+    cells.map(|cell| plain(&cell)).to_vec()
+}

@@ -1,0 +1,315 @@
+//! What each form of a report looks like.
+
+use expect_test::expect;
+
+use super::*;
+use crate::name::Slug;
+use crate::record::fixture::{S, Story, member, setup, six_cameras};
+use crate::record::measure::measure;
+use crate::worker::protocol::End;
+
+fn with_report<T>(record: &RunRecord, make: impl Fn(&Report<'_>) -> T) -> T {
+    make(&Report { run: "20261124T064200Z-9f2c41", record, measurement: &measure(record) })
+}
+
+/// Two copies of one camera in one worker, 5 s.
+fn two_copies() -> RunRecord {
+    let members =
+        ["c", "c-l2"].map(|slug| member(slug, "c", 10.0, &[(&["scan", "motion"], 0)])).into_iter().collect();
+    let mut story = Story::new(setup(Pace::Live, 5, 2, &["lane"], members));
+    for second in 0..8 {
+        story.play(0, "c/1", second, second + 1, 10);
+        story.play(0, "c-l2/1", second, second + 1, 10);
+    }
+    story.builder.finish()
+}
+
+fn free() -> RunRecord {
+    let mut story =
+        Story::new(setup(Pace::Free, 5, 2, &["c"], vec![member("c", "c", 10.0, &[(&["scan"], 0)])]));
+    story.tick(0, "c/1", S, &[], 0);
+    for second in 1..4 {
+        let frames: Vec<_> = (0..250).map(|n| (second * S + n * 4_000, None)).collect();
+        story.tick(0, "c/1", (second + 1) * S, &frames, 0);
+    }
+    story.end(0, "c/1", 4 * S, End::Eos);
+    let mut record = story.builder.finish();
+    record.members[0].streams[0].latency_us.clear();
+    record
+}
+
+#[test]
+fn the_table_ends_with_the_verdict() {
+    expect![[r#"
+        run 20261124T064200Z-9f2c41 of lane
+        30s after 2s of warm-up, live pace, a worker per camera, repeat 1
+        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+
+        camera                                workloads                     target           fps      latency ms  dropped      CPU %  memory  verdict
+                                                                                                     p50/p95/p99        %  of a core     MiB
+        Entrance (camera-1)                   items_in_basket                   15  15.00 ± 0.00  10.6/22.9/24.4     0.00          9      60  holds
+                                              multi_product_identification
+        Aisle 2 (camera-2)                    product_switching                 15  15.00 ± 0.30  10.6/22.9/24.1     0.00         10      61  holds
+        Self-checkout (camera-3)              scan                              15  15.00 ± 0.33  10.6/22.9/24.4     0.00         11      62  holds
+                                              motion                            15  15.00 ± 0.10  10.6/22.9/24.1     0.00                     holds
+        Back <b>door</b> & "yard" (camera-4)  motion                            15  15.00 ± 0.52  10.4/22.6/24.4     0.00         12      63  failed
+        Aisle 5 (camera-5)                    sweet_hearting                    15  13.94 ± 0.62  70.6/82.9/84.0     7.11         13      64  does not hold: 13.94 fps is less than 98 % of 15
+                                                                                                                                              7.11 % dropped is more than 2 %
+        Till (camera-6)                       fake_scan                         15  15.00 ± 0.17  10.6/22.9/24.4     0.00         14      65  holds
+                                              scan
+
+        machine: CPU 35.2 ± 1.2 % of all cores, memory 1400 MiB in use at most
+        note: gpu <0>: no GPU & no driver
+        failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by SIGSEGV
+        failed: worker camera-4: killed by SIGSEGV
+          | 0:00:14 ERROR motioncells: bad </pre><script>alert(1)</script>
+          | Segmentation fault
+        4 of 6 cameras hold 15 fps, 1 does not, 1 failed; CPU 35 %
+    "#]].assert_eq(&with_report(&six_cameras(), table));
+}
+
+#[test]
+fn a_shared_worker_has_its_own_line() {
+    expect![[r#"
+        run 20261124T064200Z-9f2c41 of lane
+        5s after 2s of warm-up, live pace, one worker for all, repeat 1
+        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+
+        camera    workloads  target           fps   latency ms  dropped      CPU %  memory  verdict
+                                                   p50/p95/p99        %  of a core     MiB
+        c         scan           10  10.00 ± 0.00  5.0/5.0/5.0     0.00          -       -  holds
+                  motion
+        c (c-l2)  scan           10  10.00 ± 0.00  5.0/5.0/5.0     0.00          -       -  holds
+                  motion
+
+        worker lane: CPU - % of a core, memory - MiB
+        machine: CPU - % of all cores, memory - MiB in use at most
+        note: worker lane: no CPU share and memory: no two samples in the window
+        note: machine: no sample in the window
+        2 of 2 cameras hold 10 fps; CPU not measured
+    "#]]
+    .assert_eq(&with_report(&two_copies(), table));
+}
+
+#[test]
+fn free_pace_has_no_target_and_no_latency() {
+    expect![[r#"
+        run 20261124T064200Z-9f2c41 of lane
+        one pass as fast as the machine can, a worker per camera, repeat 1
+        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+
+        camera  workloads  target     fps   latency ms  dropped      CPU %  memory  verdict
+                                           p50/p95/p99        %  of a core     MiB
+        c       scan            -  250.00            -     0.00          -       -  -
+
+        machine: CPU - % of all cores, memory - MiB in use at most
+        note: c/1: no interval of the frame rate: too few whole seconds (2 of at least 5)
+        note: c/1: no latency: a file that is played freely has none, only the depth of its queues
+        note: worker c: no CPU share and memory: no two samples in the window
+        note: machine: no sample in the window
+        1 pipeline played once: 250 fps in all; CPU not measured
+    "#]]
+    .assert_eq(&with_report(&free(), table));
+}
+
+#[test]
+fn csv_has_a_row_per_pipeline() {
+    let text = with_report(&two_copies(), csv);
+    expect![[r#"
+        run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,holds,,10,10,10,10,5,50,0,0,5,5,5,,,,,live,lane,5,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB"
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,holds,,10,10,10,10,5,50,0,0,5,5,5,,,,,live,lane,5,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB"
+    "#]].assert_eq(&text);
+    assert_eq!(with_report(&six_cameras(), csv).lines().count(), 8);
+}
+
+#[test]
+fn json_is_a_versioned_document() {
+    let text = with_report(&two_copies(), json);
+    let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let measurement = document["measurement"].take();
+    expect![[r#"
+        {
+          "complete": true,
+          "conditions": {
+            "count": 1,
+            "duration_ms": 5000,
+            "isolation": "lane",
+            "pace": "live",
+            "repeat": 1,
+            "warmup_ms": 2000
+          },
+          "host": {
+            "cpu": "Some CPU",
+            "cpus": "2",
+            "gpu": "none",
+            "memory": "4096 MiB"
+          },
+          "interrupted": false,
+          "measurement": null,
+          "missing": {},
+          "run": "20261124T064200Z-9f2c41",
+          "started": "2026-11-24T06:42:00Z",
+          "subject": "lane",
+          "version": 1
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&document).unwrap());
+    let mut stream = measurement["cameras"][0]["streams"][0].clone();
+    stream["seconds"] = serde_json::json!(stream["seconds"].as_array().unwrap().len());
+    expect![[r#"
+        {
+          "dropped": 0,
+          "dropped_share": 0.0,
+          "fps": 10.0,
+          "fps_interval": {
+            "high": 10.0,
+            "low": 10.0
+          },
+          "frames": 50,
+          "frames_without_latency": 0,
+          "latency_us": {
+            "p50": 5000,
+            "p95": 5000,
+            "p99": 5000
+          },
+          "no_interval": null,
+          "no_latency": null,
+          "reason": null,
+          "seconds": 5,
+          "stream": "c/1",
+          "verdict": "holds",
+          "window_us": 5000000,
+          "workloads": [
+            "scan",
+            "motion"
+          ]
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&stream).unwrap());
+}
+
+#[test]
+fn a_benchmark_has_a_row_per_workload_and_copy() {
+    let record = two_copies();
+    let slug = |text| Slug::of(text).unwrap();
+    let document: serde_json::Value =
+        serde_json::from_str(&benchmark_json(&record, &slug("c")).unwrap()).unwrap();
+    let rows: Vec<String> = document["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            format!("{} {} {} {}", row["member"], row["workload"], row["shared_with"], row["pipeline"]["fps"])
+        })
+        .collect();
+    expect![[r#"
+        "c" "scan" ["motion"] 10.0
+        "c" "motion" ["scan"] 10.0
+        "c-l2" "scan" ["motion"] 10.0
+        "c-l2" "motion" ["scan"] 10.0"#]]
+    .assert_eq(&rows.join("\n"));
+    let text = benchmark_csv(&record, &slug("c")).unwrap();
+    let start: Vec<String> = text.lines().map(|line| line.chars().take(60).collect()).collect();
+    expect![[r#"
+        workload,shared_with,subject,started_utc,camera,member,strea
+        scan,motion,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,h
+        motion,scan,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,h
+        scan,motion,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; mo
+        motion,scan,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; mo"#]]
+    .assert_eq(&start.join("\n"));
+    assert_eq!(benchmark_json(&record, &slug("nobody")), None);
+    assert_eq!(benchmark_csv(&record, &slug("nobody")), None);
+}
+
+#[test]
+fn benchmarks_of_a_lane_name_only_their_own_camera() {
+    let text = benchmark_json(&six_cameras(), &Slug::of("camera-3").unwrap()).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(document["workers"][0]["name"], "camera-3");
+    assert_eq!(document["workers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn html_is_whole_escapes_names_and_fetches_nothing() {
+    for record in [six_cameras(), two_copies(), free()] {
+        let text = with_report(&record, html);
+        assert_eq!(text, with_report(&record, html), "the same record makes the same bytes");
+        assert_well_formed(&text);
+        for word in ["http", "<script", "url(", "@import", "<b>door</b>", "NaN", "inf "] {
+            assert!(!text.contains(word), "`{word}` in the report");
+        }
+    }
+    let text = with_report(&six_cameras(), html);
+    assert!(text.contains("Back &lt;b&gt;door&lt;/b&gt; &amp; &quot;yard&quot;"));
+    assert!(text.contains("bad &lt;/pre&gt;&lt;script&gt;alert(1)"));
+}
+
+#[test]
+fn a_run_without_anything_can_be_reported() {
+    let mut story = Story::new(setup(Pace::Live, 5, 2, &["c"], vec![member("c", "c", 10.0, &[(&[], 0)])]));
+    story.builder.interrupt();
+    let record = story.builder.finish();
+    assert_well_formed(&with_report(&record, html));
+    expect![[r#"
+        run 20261124T064200Z-9f2c41 of lane
+        5s after 2s of warm-up, live pace, a worker per camera, repeat 1
+        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+
+        camera  workloads  target  fps   latency ms  dropped      CPU %  memory  verdict
+                                        p50/p95/p99        %  of a core     MiB
+        c                      10    -            -        -          -       -  undecided: stopped before its window began
+
+        machine: CPU - % of all cores, memory - MiB in use at most
+        note: c/1: no interval of the frame rate: no frame was measured
+        note: c/1: no latency: no frame was measured
+        note: worker c: no CPU share and memory: no time in which all its streams were measured together
+        note: machine: no time in which all streams were measured together
+        0 of 1 camera holds 10 fps, 1 is undecided; CPU not measured; interrupted
+    "#]].assert_eq(&with_report(&record, table));
+}
+
+#[test]
+fn control_characters_never_reach_a_terminal() {
+    assert_eq!(plain("a\u{1b}[31mb\tc\nd\r"), "a\\u{1b}[31mb c\nd\\r");
+}
+
+/// Every tag is closed in its order, attributes are quoted, ids are unique and
+/// links lead to one.
+#[track_caller]
+fn assert_well_formed(text: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut ids: Vec<&str> = Vec::new();
+    let mut links: Vec<&str> = Vec::new();
+    let mut rest = text.strip_prefix("<!DOCTYPE html>").expect("a doctype");
+    while let Some(start) = rest.find('<') {
+        assert!(
+            !rest[..start].contains('>') || open.last() == Some(&"style"),
+            "a stray `>`: {}",
+            &rest[..start]
+        );
+        let end = start + rest[start..].find('>').expect("a tag ends");
+        let tag = &rest[start + 1..end];
+        rest = &rest[end + 1..];
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "closed in order");
+            continue;
+        }
+        assert_eq!(tag.matches('"').count() % 2, 0, "quoted: {tag}");
+        let attribute =
+            |name: &str| tag.split_once(&format!(" {name}=\"")).and_then(|(_, rest)| rest.split('"').next());
+        ids.extend(attribute("id"));
+        links.extend(attribute("href"));
+        let name = tag.split(' ').next().unwrap();
+        if !["meta", "br"].contains(&name) {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "left open: {open:?}");
+    let n_ids = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), n_ids, "ids are unique");
+    for link in links {
+        assert!(ids.contains(&link.trim_start_matches('#')), "{link} leads nowhere");
+    }
+}
