@@ -18,6 +18,7 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod scene;
+pub mod session;
 pub mod stats;
 pub mod time;
 pub mod worker;

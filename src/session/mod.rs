@@ -1,0 +1,357 @@
+//! A load on the machine: streams in workers, and a collector beside them.
+//!
+//! [`measure`] starts the workers, lets `record::build` decide by the times of
+//! their events, and returns the record. [`play_once`] plays one pipeline to its
+//! end, unmeasured: that is how clips are made.
+//!
+//! The only clock of `lp`'s own that counts here is the watchdog's: a worker
+//! speaks every second, so one that is silent for [`SILENCE`] is ended, since it
+//! cannot tell the time any more.
+
+mod once;
+
+use std::ffi::OsString;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, never, select, tick, unbounded};
+
+pub use once::play_once;
+
+use crate::collect::Collector;
+use crate::collect::machine::MachineSampler;
+use crate::name::Slug;
+use crate::os;
+use crate::os::process::Cancel;
+use crate::pipeline::PipelineSpec;
+use crate::record::build::{Decision, MemberSetup, RecordBuilder, Setup, StreamSetup};
+use crate::record::{Conditions, Host, RunRecord};
+use crate::time::Utc;
+use crate::worker::client::{Worker, WorkerMessage};
+use crate::worker::error::WorkerError;
+use crate::worker::protocol::{Event, EventBody};
+
+/// A worker that says nothing for so long is ended.
+pub const SILENCE: Duration = Duration::from_secs(20);
+
+/// The most of a worker's log that is kept.
+const LOG_LIMIT: u64 = 1 << 20;
+
+/// Sees every event of a measured stream, with the slug of its member.
+pub type Watch<'a> = dyn Fn(&Slug, &EventBody) + Sync + 'a;
+
+/// Why a session could not be held.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// A worker could not be started or does not speak our protocol.
+    #[error("worker `{worker}` did not start")]
+    Worker {
+        /// Its name.
+        worker: String,
+        /// Why.
+        #[source]
+        source: WorkerError,
+    },
+    /// A pipeline that was played once did not come to its end.
+    #[error("{0}")]
+    Failed(String),
+    /// The user stopped it before anything was measured.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+/// What is to be played.
+pub struct Load<'a> {
+    /// `lane`, `camera-3`.
+    pub subject: String,
+    /// When the attempt began.
+    pub started: Utc,
+    /// What was asked for.
+    pub conditions: Conditions,
+    /// The machine.
+    pub host: Host,
+    /// In project order, copies after the whole lane.
+    pub members: Vec<MemberLoad>,
+    /// Names of the workers.
+    pub workers: Vec<String>,
+    /// The worker's program and arguments.
+    pub command: &'a [OsString],
+    /// Where the workers' logs go.
+    pub log_dir: &'a Path,
+    /// The build lock, for the workers to inherit.
+    pub lock: Option<BorrowedFd<'a>>,
+}
+
+/// A camera, or a copy of one.
+pub struct MemberLoad {
+    /// The camera's name as written.
+    pub camera: String,
+    /// Its slug, with `-l2` for the second copy.
+    pub slug: Slug,
+    /// The rate that its streams should hold.
+    pub target_fps: f64,
+    /// An index into [`Load::workers`].
+    pub worker: usize,
+    /// Its pipelines.
+    pub streams: Vec<StreamLoad>,
+}
+
+/// A pipeline of a member.
+pub struct StreamLoad {
+    /// The pipeline's index in its camera's plan.
+    pub index: u32,
+    /// The workloads that it serves.
+    pub workloads: Vec<String>,
+    /// Resolved for the worker's machine.
+    pub spec: PipelineSpec,
+}
+
+impl Load<'_> {
+    /// What the workers wrote for people, one after another.
+    #[must_use]
+    pub fn logs(&self) -> Vec<u8> {
+        let mut logs = Vec::new();
+        for name in &self.workers {
+            let text = os::process::tail(&self.log_path(name), LOG_LIMIT).unwrap_or_default();
+            if !text.is_empty() {
+                logs.extend_from_slice(format!("== {name}\n{text}").as_bytes());
+            }
+        }
+        logs
+    }
+
+    fn log_path(&self, worker: &str) -> PathBuf {
+        self.log_dir.join(format!("{worker}.log"))
+    }
+
+    fn stream_name(member: &MemberLoad, stream: &StreamLoad) -> String {
+        format!("{}/{}", member.slug, stream.index)
+    }
+
+    fn setup(&self) -> Setup {
+        let member = |member: &MemberLoad| MemberSetup {
+            camera: member.camera.clone(),
+            slug: member.slug.clone(),
+            target_fps: member.target_fps,
+            streams: member
+                .streams
+                .iter()
+                .map(|stream| StreamSetup {
+                    stream: Load::stream_name(member, stream),
+                    workloads: stream.workloads.clone(),
+                    worker: member.worker,
+                })
+                .collect(),
+        };
+        Setup {
+            subject: self.subject.clone(),
+            started: self.started,
+            origin_ns: os::clock::monotonic_ns(),
+            conditions: self.conditions.clone(),
+            host: self.host.clone(),
+            members: self.members.iter().map(member).collect(),
+            workers: self.workers.clone(),
+        }
+    }
+}
+
+/// A worker that runs, and when it last said something.
+struct Live {
+    worker: Option<Worker>,
+    heard: Instant,
+    ended: bool,
+}
+
+/// Plays a load and measures it.
+///
+/// # Errors
+/// When a worker cannot be started, or the user stops before all have started.
+/// Whatever fails later is in the record.
+pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<RunRecord, SessionError> {
+    let (sender, messages) = unbounded();
+    let mut live = Vec::new();
+    for (index, name) in load.workers.iter().enumerate() {
+        if cancel.is_cancelled() {
+            return Err(SessionError::Cancelled);
+        }
+        let failed = |source| SessionError::Worker { worker: name.clone(), source };
+        let mut worker = Worker::start(load.command, &load.log_path(name), load.lock, index, sender.clone())
+            .map_err(failed)?;
+        worker.hello().map_err(failed)?;
+        live.push(Live { worker: Some(worker), heard: Instant::now(), ended: false });
+    }
+    drop(sender);
+    let mut session = Session {
+        load,
+        builder: RecordBuilder::new(load.setup()),
+        live,
+        sampler: None,
+        watch,
+        stopping: false,
+    };
+    session.start_sampler();
+    session.start_streams();
+    session.listen(&messages, cancel);
+    Ok(session.builder.finish())
+}
+
+struct Session<'a> {
+    load: &'a Load<'a>,
+    builder: RecordBuilder,
+    live: Vec<Live>,
+    sampler: Option<MachineSampler>,
+    watch: &'a Watch<'a>,
+    stopping: bool,
+}
+
+impl Session<'_> {
+    fn start_sampler(&mut self) {
+        match MachineSampler::start() {
+            Ok(sampler) => self.sampler = Some(sampler),
+            Err(error) => self.builder.missing("machine", &error.reason()),
+        }
+    }
+
+    fn start_streams(&mut self) {
+        let mut seed = 0;
+        for member in &self.load.members {
+            for stream in &member.streams {
+                let name = Load::stream_name(member, stream);
+                seed += 1;
+                let Some(worker) = self.live[member.worker].worker.as_mut() else { continue };
+                // A worker that no longer reads has died; its exit says so.
+                if let Ok(id) = worker.start_stream(name.clone(), stream.spec.clone(), seed) {
+                    self.builder.asked_to_start(&name, id);
+                }
+            }
+        }
+    }
+
+    /// Listens until every worker has ended.
+    fn listen(&mut self, messages: &Receiver<(usize, WorkerMessage)>, cancel: &Cancel) {
+        let seconds = tick(Duration::from_secs(1));
+        let mut cancelled = cancel.receiver().clone();
+        while self.live.iter().any(|live| !live.ended) {
+            select! {
+                recv(messages) -> message => match message {
+                    Ok((index, message)) => self.hear(index, message),
+                    Err(_) => return,
+                },
+                recv(seconds) -> _ => {
+                    self.sample();
+                    self.end_the_silent();
+                }
+                recv(cancelled) -> _ => {
+                    cancelled = never();
+                    let decisions = self.builder.interrupt();
+                    self.obey(decisions);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, index: usize, message: WorkerMessage) {
+        self.live[index].heard = Instant::now();
+        let decisions = match message {
+            WorkerMessage::Event(event) => {
+                self.show(&event);
+                self.builder.observe(index, &event)
+            }
+            WorkerMessage::Malformed(text) => {
+                tracing::warn!(worker = self.load.workers[index], text, "a line that is no event");
+                return;
+            }
+            WorkerMessage::Exited(exit) => {
+                self.live[index].ended = true;
+                self.live[index].worker = None;
+                let death = (!exit.exit.success()).then(|| exit.exit.to_string());
+                self.builder.worker_exited(index, death.as_deref(), &exit.stderr_tail)
+            }
+        };
+        self.obey(decisions);
+    }
+
+    fn show(&self, event: &Event) {
+        // What drains is no second of anybody's.
+        if self.stopping {
+            return;
+        }
+        let stream = match &event.body {
+            EventBody::Frames { stream, .. }
+            | EventBody::Element { stream, .. }
+            | EventBody::Ended { stream, .. } => stream,
+            _ => return,
+        };
+        let slug = stream.rsplit_once('/').map_or(stream.as_str(), |(slug, _)| slug);
+        if let Some(member) = self.load.members.iter().find(|member| member.slug.as_str() == slug) {
+            (self.watch)(&member.slug, &event.body);
+        }
+    }
+
+    fn obey(&mut self, decisions: Vec<Decision>) {
+        for decision in decisions {
+            match decision {
+                Decision::Failed { stream, reason } => {
+                    tracing::info!(stream, reason, "a stream has failed");
+                    self.end_failed(&stream);
+                }
+                Decision::StopAll => {
+                    self.stopping = true;
+                    for live in &mut self.live {
+                        if let Some(worker) = live.worker.take() {
+                            worker.finish();
+                        }
+                    }
+                }
+            }
+        }
+        // With isolation, nothing is left to hear from a worker whose streams
+        // have all failed; a pipeline that hangs does not end by being asked.
+        if self.stopping {
+            return;
+        }
+        for index in 0..self.live.len() {
+            let mut streams = self.load.members.iter().filter(|member| member.worker == index).peekable();
+            let lost = streams.peek().is_some()
+                && streams.all(|member| {
+                    member.streams.iter().all(|s| self.builder.has_failed(&Load::stream_name(member, s)))
+                });
+            if lost && let Some(worker) = self.live[index].worker.take() {
+                worker.finish();
+            }
+        }
+    }
+
+    fn end_failed(&mut self, stream: &str) {
+        let member = self.load.members.iter().find(|member| {
+            member.streams.iter().any(|candidate| Load::stream_name(member, candidate) == stream)
+        });
+        if let Some(worker) = member.and_then(|member| self.live[member.worker].worker.as_mut()) {
+            // If it has died, its exit tells more than this.
+            let _ = worker.stop_stream(stream);
+        }
+    }
+
+    fn sample(&mut self) {
+        let Some(sampler) = self.sampler.as_mut() else { return };
+        match sampler.sample() {
+            Ok(reading) => self.builder.observe_machine(os::clock::monotonic_ns(), reading),
+            Err(error) => {
+                self.builder.missing("machine", &error.reason());
+                self.sampler = None;
+            }
+        }
+    }
+
+    fn end_the_silent(&mut self) {
+        for live in &mut self.live {
+            if !live.ended
+                && SILENCE < live.heard.elapsed()
+                && let Some(worker) = live.worker.take()
+            {
+                worker.kill();
+            }
+        }
+    }
+}
