@@ -1,0 +1,337 @@
+//! A project becomes tasks.
+//!
+//! One function per kind of task; the table in `docs/architecture.md` is their
+//! summary. A path that a `[[task]]` declares is not downloaded, generated or
+//! transcoded: the asset's own task gives way.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::task::{Action, Command, Download, Pool, Run, Task, Transcode};
+use crate::config::project::{Camera, Clip, Isolation, Origin, Pace, Project, Source, UserTask};
+use crate::dialect;
+use crate::digest::ContentDigest;
+use crate::name::Slug;
+use crate::path::ProjectPath;
+use crate::plan::{self, DialectName};
+use crate::record::measure;
+use crate::report;
+
+/// Which cameras a run plays.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subject {
+    /// `lane`, `camera-3`, `camera-1+camera-3`, `set-9f2c41`.
+    pub name: String,
+    /// Slugs in project order.
+    pub members: Vec<Slug>,
+}
+
+impl Subject {
+    /// All cameras.
+    #[must_use]
+    pub fn lane(project: &Project) -> Subject {
+        let members = project.cameras.iter().map(|camera| camera.slug.clone()).collect();
+        Subject { name: "lane".to_owned(), members }
+    }
+
+    /// These cameras, put into project order, each once.
+    #[must_use]
+    pub fn of(project: &Project, cameras: &[&Camera]) -> Subject {
+        let wanted: HashSet<&Slug> = cameras.iter().map(|camera| &camera.slug).collect();
+        let members: Vec<Slug> =
+            project.cameras.iter().map(|c| &c.slug).filter(|slug| wanted.contains(slug)).cloned().collect();
+        let joined = members.iter().map(Slug::as_str).collect::<Vec<_>>().join("+");
+        let name = if members.len() > 3 {
+            format!("set-{}", &ContentDigest::of(joined.as_bytes()).to_hex()[..6])
+        } else {
+            joined
+        };
+        Subject { name, members }
+    }
+}
+
+/// What lowering needs to know besides the project.
+pub struct Lowering<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// The runs to make tasks for.
+    pub subjects: &'a [Subject],
+    /// The caller's environment, for `pass`.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// Tasks, and notes about assets that gave way.
+#[derive(Debug, Default)]
+pub struct Lowered {
+    /// In a stable order: assets, plans, user tasks, runs.
+    pub tasks: Vec<Task>,
+    /// For people.
+    pub notes: Vec<String>,
+}
+
+/// The factories that transcoding needs.
+pub const TRANSCODE_FACTORIES: [&str; 11] = [
+    "filesrc",
+    "decodebin",
+    "videoconvert",
+    "videoscale",
+    "videorate",
+    "capsfilter",
+    "x264enc",
+    "h264parse",
+    "mp4mux",
+    "filesink",
+    "avdec_h264",
+];
+
+/// The factories that drawing a scene needs.
+pub const GENERATE_FACTORIES: [&str; 6] =
+    ["videoconvert", "capsfilter", "x264enc", "h264parse", "mp4mux", "filesink"];
+
+/// Makes all tasks.
+#[must_use]
+pub fn lower(lowering: &Lowering<'_>) -> Lowered {
+    let project = lowering.project;
+    let declared: BTreeSet<&ProjectPath> =
+        project.tasks.iter().flat_map(|task| task.outputs.iter().map(|(path, _)| path)).collect();
+    let mut lowered = Lowered::default();
+    let mut seen = HashSet::new();
+    let cameras: Vec<PlannedCamera> =
+        project.cameras.iter().map(|camera| planned_camera(project, camera)).collect();
+
+    for planned in &cameras {
+        if let Source::File(clip) = &planned.request.camera.source {
+            for task in asset_tasks(project, &planned.request.camera, clip) {
+                if !seen.insert(task.label.clone()) {
+                    continue;
+                }
+                if let Some(path) = task.outputs.iter().find(|path| declared.contains(path)) {
+                    lowered.notes.push(format!("`{}` gives way: a task declares `{path}`", task.label));
+                } else {
+                    lowered.tasks.push(task);
+                }
+            }
+        }
+    }
+    for planned in &cameras {
+        lowered.tasks.push(plan_task(planned));
+    }
+    if !cameras.is_empty() {
+        lowered.tasks.push(plan_lane_task(&cameras));
+    }
+    lowered.tasks.extend(project.tasks.iter().map(|task| user_task(task, lowering.variable)));
+    for subject in lowering.subjects {
+        let wanted: HashSet<&Slug> = subject.members.iter().collect();
+        let members: Vec<&PlannedCamera> =
+            cameras.iter().filter(|planned| wanted.contains(&planned.request.camera.slug)).collect();
+        if !members.is_empty() {
+            run_tasks(project, subject, &members, &mut lowered.tasks);
+        }
+    }
+    lowered
+}
+
+struct PlannedCamera {
+    request: plan::PlanRequest,
+    plan: plan::CameraPlan,
+}
+
+fn planned_camera(project: &Project, camera: &Camera) -> PlannedCamera {
+    let played = dialect::played(project, camera);
+    let request = plan::request(project, &played, dialect::resolve(project, camera));
+    // Without launch lines, which only a plan's readers want.
+    let plan = plan::consolidate(&request);
+    PlannedCamera { request, plan }
+}
+
+fn path(text: &str) -> ProjectPath {
+    ProjectPath::new(text).expect("labels and slugs make plain paths")
+}
+
+/// The path of a camera's plan.
+#[must_use]
+pub fn plan_path(camera: &Slug) -> ProjectPath {
+    path(&format!("results/plan/{camera}.json"))
+}
+
+/// The path of a subject's record.
+#[must_use]
+pub fn record_path(subject: &str) -> ProjectPath {
+    path(&format!("results/run/{subject}.json"))
+}
+
+fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
+    let original = path(&format!("media/{}", clip.file));
+    let first = match &clip.origin {
+        Origin::Url(url) => {
+            let pin = project.assets.get(&clip.file);
+            let mut urls = pin.map_or(Vec::new(), |pin| pin.urls.clone());
+            if !urls.contains(url) {
+                urls.push(url.clone());
+            }
+            let sha256 = pin.and_then(|pin| pin.sha256.clone());
+            Task {
+                label: format!("download:{}", clip.file),
+                action: Action::Download(Download { urls, sha256 }),
+                inputs: Vec::new(),
+                outputs: vec![original.clone()],
+                pool: Pool::Network,
+                after: Vec::new(),
+                factories: Vec::new(),
+                place: camera.place,
+            }
+        }
+        Origin::Scene(name) => {
+            let scene = &project.scenes[name];
+            let stem = clip.file.strip_suffix(".mp4").unwrap_or(&clip.file);
+            Task {
+                label: format!("generate:{}", clip.file),
+                action: Action::Generate { scene: scene.scene.clone() },
+                // The action holds the scene as it was understood, so a comment
+                // in its file draws nothing again.
+                inputs: Vec::new(),
+                outputs: vec![original.clone(), path(&format!("media/{stem}.truth.json"))],
+                pool: Pool::Cpu,
+                after: Vec::new(),
+                factories: GENERATE_FACTORIES.map(str::to_owned).to_vec(),
+                place: camera.place,
+            }
+        }
+    };
+    let transcoded = plan::clip_path(clip, camera.width, camera.height, camera.fps);
+    let second = Task {
+        label: format!("transcode:{}@{}x{}@{}", clip.file, camera.width, camera.height, camera.fps),
+        action: Action::Transcode(Transcode {
+            width: camera.width,
+            height: camera.height,
+            framerate: dialect::fraction(camera.fps),
+        }),
+        inputs: vec![original],
+        outputs: vec![transcoded],
+        pool: Pool::Cpu,
+        after: Vec::new(),
+        factories: TRANSCODE_FACTORIES.map(str::to_owned).to_vec(),
+        place: camera.place,
+    };
+    [first, second]
+}
+
+fn plan_task(planned: &PlannedCamera) -> Task {
+    let slug = &planned.request.camera.slug;
+    Task {
+        label: format!("plan:{slug}"),
+        action: Action::Plan(Box::new(planned.request.clone())),
+        inputs: Vec::new(),
+        outputs: vec![plan_path(slug)],
+        pool: Pool::Cpu,
+        after: Vec::new(),
+        factories: Vec::new(),
+        place: planned.request.camera.place,
+    }
+}
+
+fn plan_lane_task(cameras: &[PlannedCamera]) -> Task {
+    Task {
+        label: "plan".to_owned(),
+        action: Action::PlanLane,
+        inputs: cameras.iter().map(|planned| plan_path(&planned.request.camera.slug)).collect(),
+        outputs: vec![path("results/plan.json"), path("results/summary.json")],
+        pool: Pool::Cpu,
+        after: Vec::new(),
+        factories: Vec::new(),
+        place: Default::default(),
+    }
+}
+
+fn user_task(task: &UserTask, variable: &dyn Fn(&str) -> Option<String>) -> Task {
+    let pass: BTreeMap<String, Option<String>> =
+        task.pass.iter().map(|name| (name.clone(), variable(name))).collect();
+    Task {
+        label: format!("task:{}", task.slug),
+        action: Action::Command(Command {
+            command: task.command.clone(),
+            env: task.env.clone(),
+            pass,
+            cache: task.cache,
+            timeout: task.timeout,
+            retries: task.retries,
+        }),
+        inputs: task.inputs.iter().map(|(path, _)| path.clone()).collect(),
+        outputs: task.outputs.iter().map(|(path, _)| path.clone()).collect(),
+        pool: Pool::named(&task.pool),
+        after: task.after.iter().map(|(label, _)| label.clone()).collect(),
+        factories: Vec::new(),
+        place: task.place,
+    }
+}
+
+fn run_tasks(project: &Project, subject: &Subject, members: &[&PlannedCamera], tasks: &mut Vec<Task>) {
+    let settings = &project.settings;
+    let inference = members.iter().any(|planned| planned.plan.dialect == DialectName::Dlstreamer);
+    let isolation = settings.isolation.unwrap_or(if inference { Isolation::Lane } else { Isolation::Camera });
+    let mut inputs: BTreeSet<ProjectPath> = BTreeSet::new();
+    let mut factories: BTreeSet<String> = BTreeSet::new();
+    for planned in members {
+        inputs.insert(plan_path(&planned.plan.slug));
+        for pipeline in &planned.plan.pipelines {
+            if let Some(spec) = dialect::spec(&planned.plan, pipeline, settings.pace) {
+                inputs.extend(spec.inputs().into_iter().cloned());
+                factories.extend(spec.factories().into_iter().map(str::to_owned));
+            }
+        }
+    }
+    // A free-running pass plays each file once, whatever the duration.
+    let free = settings.pace == Pace::Free;
+    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let name = &subject.name;
+    let place = if let [only] = members { only.request.camera.place } else { Default::default() };
+    tasks.push(Task {
+        label: format!("run:{name}"),
+        action: Action::Run(Run {
+            subject: name.clone(),
+            members: subject.members.clone(),
+            isolation,
+            duration_ms: if free { 0 } else { millis(settings.duration) },
+            warmup_ms: if free { Some(0) } else { settings.warmup.map(millis) },
+            pace: settings.pace,
+            count: settings.count,
+        }),
+        inputs: inputs.into_iter().collect(),
+        outputs: vec![record_path(name)],
+        pool: Pool::Exclusive,
+        after: Vec::new(),
+        factories: factories.into_iter().collect(),
+        place,
+    });
+    let mut report_inputs = vec![record_path(name)];
+    for planned in members {
+        let camera = &planned.plan.slug;
+        // The run of one camera and the camera have the same name.
+        let label = if name == camera.as_str() {
+            format!("benchmark:{camera}")
+        } else {
+            format!("benchmark:{name}/{camera}")
+        };
+        let outputs = ["json", "csv"].map(|kind| path(&format!("results/benchmark/{name}/{camera}.{kind}")));
+        report_inputs.extend(outputs.iter().cloned());
+        tasks.push(Task {
+            label,
+            action: Action::Benchmark { camera: camera.clone(), version: measure::VERSION },
+            inputs: vec![record_path(name)],
+            outputs: outputs.to_vec(),
+            pool: Pool::Cpu,
+            after: Vec::new(),
+            factories: Vec::new(),
+            place: planned.request.camera.place,
+        });
+    }
+    tasks.push(Task {
+        label: if name == "lane" { "report".to_owned() } else { format!("report:{name}") },
+        action: Action::Report { version: report::VERSION },
+        inputs: report_inputs,
+        outputs: ["json", "csv", "html"].map(|kind| path(&format!("results/report/{name}.{kind}"))).to_vec(),
+        pool: Pool::Cpu,
+        after: Vec::new(),
+        factories: Vec::new(),
+        place,
+    });
+}

@@ -1,0 +1,202 @@
+//! What the user asked for, as tasks: a label, a camera, a user task's name, a
+//! glob, or one of `plan assets report`.
+
+use std::collections::BTreeSet;
+
+use super::lower::Subject;
+use super::task::{Action, Task};
+use super::{TaskGraph, TaskId};
+use crate::config::project::{Camera, Project};
+use crate::name::did_you_mean;
+
+/// A target that names nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownTarget {
+    /// As given.
+    pub target: String,
+    /// What was most likely meant.
+    pub suggestion: Option<String>,
+}
+
+/// The runs that targets are about, so that their tasks are lowered: those of
+/// `run:X`, `benchmark:X` and `report:X`. The lane is always among them.
+#[must_use]
+pub fn subjects(project: &Project, targets: &[String]) -> Vec<Subject> {
+    let mut subjects = vec![Subject::lane(project)];
+    let mut add = |subject: Subject| {
+        if !subject.members.is_empty() && !subjects.iter().any(|known| known.name == subject.name) {
+            subjects.push(subject);
+        }
+    };
+    for target in targets {
+        if let Some((kind, rest)) = target.split_once(':') {
+            if !matches!(kind, "run" | "benchmark" | "report") {
+                continue;
+            }
+            if is_glob(rest) {
+                for camera in &project.cameras {
+                    add(Subject::of(project, &[camera]));
+                }
+                continue;
+            }
+            let name = rest.split('/').next().unwrap_or(rest);
+            let cameras: Option<Vec<&Camera>> = name.split('+').map(|slug| project.camera(slug)).collect();
+            if let Some(cameras) = cameras {
+                add(Subject::of(project, &cameras));
+            }
+        } else if let Some(camera) = project.camera(target) {
+            add(Subject::of(project, &[camera]));
+        }
+    }
+    subjects
+}
+
+/// The tasks that targets name. Without targets: the plan, all assets, and every
+/// user task that does not depend on a run.
+///
+/// # Errors
+/// Every target that names nothing.
+pub fn targets(
+    graph: &TaskGraph,
+    project: &Project,
+    targets: &[String],
+) -> Result<BTreeSet<TaskId>, Vec<UnknownTarget>> {
+    if targets.is_empty() {
+        return Ok(default_targets(graph));
+    }
+    let mut selected = BTreeSet::new();
+    let mut unknown = Vec::new();
+    for target in targets {
+        let found = one_target(graph, project, target);
+        if found.is_empty() {
+            unknown.push(UnknownTarget {
+                target: target.clone(),
+                suggestion: suggestion(graph, project, target),
+            });
+        }
+        selected.extend(found);
+    }
+    if unknown.is_empty() { Ok(selected) } else { Err(unknown) }
+}
+
+/// Everything that `wanted` needs, itself included.
+#[must_use]
+pub fn closure(graph: &TaskGraph, wanted: &BTreeSet<TaskId>) -> BTreeSet<TaskId> {
+    let mut needed = BTreeSet::new();
+    let mut open: Vec<TaskId> = wanted.iter().copied().collect();
+    while let Some(id) = open.pop() {
+        if needed.insert(id) {
+            open.extend(graph.dependencies(id));
+        }
+    }
+    needed
+}
+
+/// Inputs of `selected` that no task makes, with the task that reads them.
+pub fn sources<'a>(
+    graph: &'a TaskGraph,
+    selected: &'a BTreeSet<TaskId>,
+) -> impl Iterator<Item = (&'a Task, &'a crate::path::ProjectPath)> {
+    selected
+        .iter()
+        .map(|id| graph.task(*id))
+        .flat_map(|task| task.inputs.iter().map(move |input| (task, input)))
+        .filter(|(_, input)| graph.producer(input).is_none())
+}
+
+fn is_asset(task: &Task) -> bool {
+    matches!(task.action, Action::Download(_) | Action::Generate { .. } | Action::Transcode(_))
+}
+
+fn is_about_a_run(task: &Task) -> bool {
+    matches!(task.action, Action::Run(_) | Action::Benchmark { .. } | Action::Report { .. })
+}
+
+fn ids(graph: &TaskGraph, mut keep: impl FnMut(&Task) -> bool) -> BTreeSet<TaskId> {
+    let tasks = graph.tasks().iter().enumerate();
+    tasks.filter(|(_, task)| keep(task)).map(|(index, _)| TaskId::new(index)).collect()
+}
+
+fn default_targets(graph: &TaskGraph) -> BTreeSet<TaskId> {
+    let mut measured = vec![false; graph.tasks().len()];
+    for id in graph.order() {
+        measured[id.index()] = is_about_a_run(graph.task(*id))
+            || graph.dependencies(*id).iter().any(|dependency| measured[dependency.index()]);
+    }
+    let tasks = graph.tasks().iter().enumerate();
+    tasks.filter(|(index, _)| !measured[*index]).map(|(index, _)| TaskId::new(index)).collect()
+}
+
+fn one_target(graph: &TaskGraph, project: &Project, target: &str) -> BTreeSet<TaskId> {
+    if target == "assets" {
+        return ids(graph, is_asset);
+    }
+    if let Some(id) = graph.by_label(target).or_else(|| graph.by_label(&format!("task:{target}"))) {
+        return BTreeSet::from([id]);
+    }
+    if let Some(camera) = project.camera(target) {
+        let run = graph.by_label(&format!("run:{}", camera.slug));
+        return run.map_or(BTreeSet::new(), |run| graph.dependencies(run).into_iter().collect());
+    }
+    if is_glob(target) {
+        let measures = ["run:", "benchmark:", "report"].iter().any(|word| target.starts_with(word));
+        return ids(graph, |task| {
+            (measures || !is_about_a_run(task)) && matches_glob(target.as_bytes(), task.label.as_bytes())
+        });
+    }
+    BTreeSet::new()
+}
+
+fn suggestion(graph: &TaskGraph, project: &Project, target: &str) -> Option<String> {
+    let labels = graph.tasks().iter().map(|task| task.label.as_str());
+    let names = project.cameras.iter().map(|camera| camera.name.as_str());
+    let tasks = project.tasks.iter().map(|task| task.name.as_str());
+    did_you_mean(target, labels.chain(names).chain(tasks).chain(["assets"])).map(str::to_owned)
+}
+
+fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+/// `*` is any text, `?` any one byte.
+fn matches_glob(glob: &[u8], text: &[u8]) -> bool {
+    let (mut g, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match glob.get(g) {
+            Some(b'*') => {
+                retry = Some((g, t));
+                g += 1;
+            }
+            Some(byte) if *byte == b'?' || *byte == text[t] => {
+                g += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((star, from)) = retry else { return false };
+                retry = Some((star, from + 1));
+                g = star + 1;
+                t = from + 1;
+            }
+        }
+    }
+    glob[g..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_whole_labels() {
+        for (glob, label, matches) in [
+            ("plan:*", "plan:camera-1", true),
+            ("plan:*", "plan", false),
+            ("*@640x360@*", "transcode:a.mp4@640x360@15", true),
+            ("plan:camera-?", "plan:camera-12", false),
+            ("*a*b", "xaybzb", true),
+        ] {
+            assert_eq!(matches_glob(glob.as_bytes(), label.as_bytes()), matches, "{glob} {label}");
+        }
+    }
+}

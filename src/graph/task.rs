@@ -1,0 +1,179 @@
+//! A task: label, action, inputs, outputs, pool, after.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::diagnostics::Place;
+use crate::config::project::{Isolation, Pace};
+use crate::name::Slug;
+use crate::path::ProjectPath;
+use crate::plan::PlanRequest;
+use crate::scene::Scene;
+
+/// A node of the graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Its printed name: `transcode:scan.mp4@640x360@15`. Unique.
+    pub label: String,
+    /// What is done. Hashed whole.
+    pub action: Action,
+    /// Files and directories that it reads. By content.
+    pub inputs: Vec<ProjectPath>,
+    /// Files and directories that it writes.
+    pub outputs: Vec<ProjectPath>,
+    /// What it takes a slot of.
+    pub pool: Pool,
+    /// Labels of tasks that come first, besides those that make inputs.
+    pub after: Vec<String>,
+    /// GStreamer factories whose plugin versions it depends on.
+    pub factories: Vec<String>,
+    /// Where in the user's files it comes from.
+    pub place: Place,
+}
+
+impl Task {
+    /// Whether performing it measures the machine.
+    #[must_use]
+    pub fn measures(&self) -> bool {
+        matches!(self.action, Action::Run(_))
+    }
+
+    /// Whether it must run each time.
+    #[must_use]
+    pub fn is_always_stale(&self) -> bool {
+        matches!(&self.action, Action::Command(command) if !command.cache)
+    }
+}
+
+/// The hashable part of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// Fetches a file over HTTP.
+    Download(Download),
+    /// Draws a scene and writes its truth.
+    Generate {
+        /// The scene, as resolved.
+        scene: Scene,
+    },
+    /// Brings a video to a size and a rate.
+    Transcode(Transcode),
+    /// Writes the plan of one camera.
+    Plan(Box<PlanRequest>),
+    /// Joins the plans of all cameras.
+    PlanLane,
+    /// Plays cameras and measures them.
+    Run(Run),
+    /// Computes the figures of one camera from a record.
+    Benchmark {
+        /// The camera.
+        camera: Slug,
+        /// The version of the figures' layout.
+        version: u32,
+    },
+    /// Writes a record as pages.
+    Report {
+        /// The version of the pages.
+        version: u32,
+    },
+    /// A command of the user's.
+    Command(Command),
+}
+
+/// A download.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Download {
+    /// Tried in order.
+    pub urls: Vec<String>,
+    /// The digest that it must have: 64 lowercase hex digits.
+    pub sha256: Option<String>,
+}
+
+/// A transcode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Transcode {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames per second, as a fraction: `15/1`.
+    pub framerate: String,
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// `lane`, `camera-3`, ...
+    pub subject: String,
+    /// Slugs of the members, in project order.
+    pub members: Vec<Slug>,
+    /// What shares a worker.
+    pub isolation: Isolation,
+    /// Milliseconds; 0 = until stopped.
+    pub duration_ms: u64,
+    /// Milliseconds; `None` = `auto`.
+    pub warmup_ms: Option<u64>,
+    /// How fast files are played.
+    pub pace: Pace,
+    /// Copies of the lane.
+    pub count: u32,
+}
+
+/// A command of the user's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// Variables set for it.
+    pub env: BTreeMap<String, String>,
+    /// Variables taken from the caller, with their values.
+    pub pass: BTreeMap<String, Option<String>>,
+    /// `false` = always run.
+    pub cache: bool,
+    /// How long it may take. Says nothing about the result, so it is not hashed.
+    #[serde(skip)]
+    pub timeout: Option<Duration>,
+    /// Attempts after the first. Not hashed.
+    #[serde(skip)]
+    pub retries: u32,
+}
+
+/// A limited resource. A task takes one slot of one pool.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pool {
+    /// Cores.
+    Cpu,
+    /// Connections.
+    Network,
+    /// Waits for all tasks and blocks all.
+    Exclusive,
+    /// One of `[pools]`.
+    User(String),
+}
+
+impl Pool {
+    /// The pool that a user names.
+    #[must_use]
+    pub fn named(name: &str) -> Pool {
+        match name {
+            "cpu" => Pool::Cpu,
+            "network" => Pool::Network,
+            "exclusive" => Pool::Exclusive,
+            other => Pool::User(other.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Pool::Cpu => "cpu",
+            Pool::Network => "network",
+            Pool::Exclusive => "exclusive",
+            Pool::User(name) => name,
+        })
+    }
+}
