@@ -21,5 +21,6 @@ pub mod report;
 pub mod scene;
 pub mod session;
 pub mod stats;
+pub mod store;
 pub mod time;
 pub mod worker;

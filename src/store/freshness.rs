@@ -1,0 +1,131 @@
+//! Decides whether a task must run again, and says why.
+//!
+//! A task is *fresh* when an attempt with the same [`ActionDigest`] succeeded
+//! and its outputs are in place, *restorable* when they are not but the store
+//! still has them, *new* when its label has no attempt yet, and otherwise
+//! *stale*: [`StaleReason`] names the first difference from the last attempt.
+//!
+//! The action digest beats the label: setting a value back finds the attempt of
+//! then, and a renamed task runs nothing. Only contents count.
+//!
+//! Not here: what is in place (`observe`) and bringing it back (`materialise`).
+//!
+//! [`ActionDigest`]: crate::digest::ActionDigest
+
+use std::sync::Arc;
+
+use super::attempt::{Attempt, OutputEntry};
+use super::key::KeyDocument;
+use super::stale::{StaleReason, first_difference};
+use super::{Store, StoreError};
+use crate::path::ProjectPath;
+
+/// Whether a task must run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Freshness {
+    /// Nothing to do: this attempt's outputs are in place.
+    Fresh(Arc<Attempt>),
+    /// The store has this attempt's outputs; [`Store::restore`] brings them back.
+    Restorable {
+        /// Whose outputs.
+        attempt: Arc<Attempt>,
+        /// What is wrong with the first output that is not in place.
+        why: StaleReason,
+    },
+    /// It has never run under this label.
+    New,
+    /// It must run.
+    Stale(StaleReason),
+}
+
+impl Store {
+    /// Whether the task called `label`, with this key document and these
+    /// declared outputs, must run.
+    ///
+    /// # Errors
+    /// When an output is there and cannot be read.
+    pub fn freshness(
+        &self,
+        label: &str,
+        key: &KeyDocument,
+        outputs: &[ProjectPath],
+    ) -> Result<Freshness, StoreError> {
+        let candidates = self.reusable(key, outputs);
+        let mut lost = None;
+        for attempt in candidates {
+            let Some(why) = self.first_amiss(&attempt.outputs)? else {
+                return Ok(Freshness::Fresh(attempt));
+            };
+            if attempt.outputs.iter().all(|output| self.has_blobs(output)) {
+                return Ok(Freshness::Restorable { attempt, why });
+            }
+            lost.get_or_insert(why);
+        }
+        if let Some(why) = lost {
+            return Ok(Freshness::Stale(why));
+        }
+        Ok(self
+            .attempts_of(label)
+            .first()
+            .map_or(Freshness::New, |last| Freshness::Stale(why_not_reusable(last, key))))
+    }
+
+    /// The newest complete measurement under `label` that fits `key` in all but
+    /// the repeat number.
+    #[must_use]
+    pub fn fitting_measurement(&self, label: &str, key: &KeyDocument) -> Option<Arc<Attempt>> {
+        self.measurements_like(label, key).find(|attempt| attempt.is_reusable())
+    }
+
+    /// The repeat number for the next measurement of `key` under `label`: one
+    /// more than any that was begun, complete or not.
+    #[must_use]
+    pub fn next_repeat(&self, label: &str, key: &KeyDocument) -> u32 {
+        self.measurements_like(label, key).filter_map(|attempt| attempt.repeat).max().unwrap_or(0) + 1
+    }
+
+    fn measurements_like(&self, label: &str, key: &KeyDocument) -> impl Iterator<Item = Arc<Attempt>> {
+        let wanted = key.without_repeat().digest();
+        let attempts = self.attempts_of(label).into_iter();
+        attempts.filter(move |attempt| {
+            attempt.measurement && attempt.document.without_repeat().digest() == wanted
+        })
+    }
+
+    /// The attempts whose outputs would do, newest first.
+    fn reusable(&self, key: &KeyDocument, outputs: &[ProjectPath]) -> Vec<Arc<Attempt>> {
+        let fits = |attempt: &&Arc<Attempt>| {
+            attempt.is_reusable() && attempt.outputs.iter().map(|output| &output.path).eq(outputs)
+        };
+        let log = self.log();
+        log.of_action(&key.digest()).iter().rev().filter(fits).cloned().collect()
+    }
+
+    /// What is wrong with the first output that is not as it was made.
+    fn first_amiss(&self, outputs: &[OutputEntry]) -> Result<Option<StaleReason>, StoreError> {
+        for output in outputs {
+            match self.observe(&output.path)? {
+                None => return Ok(Some(StaleReason::OutputDeleted(output.path.clone()))),
+                Some(found) if found != *output => {
+                    return Ok(Some(StaleReason::OutputChanged(output.path.clone())));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Why nothing could be reused although `last` is there.
+fn why_not_reusable(last: &Attempt, key: &KeyDocument) -> StaleReason {
+    let same = || {
+        if !last.complete {
+            StaleReason::Incomplete
+        } else if last.is_reusable() {
+            StaleReason::OutputsDeclared
+        } else {
+            StaleReason::LastAttempt(last.outcome)
+        }
+    };
+    first_difference(&last.document, key).unwrap_or_else(same)
+}

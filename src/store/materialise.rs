@@ -1,0 +1,249 @@
+//! Outputs into the store and out of it.
+//!
+//! *Capturing* puts what a task made into the store; *restoring* brings it back
+//! by reflink, else hard link from 1 MiB up, else copy. Restoring checks every
+//! blob before it touches anything, and never writes through an existing link:
+//! what stands at the place is removed, and the new file is renamed in.
+//!
+//! A hard-linked output is read-only and shares its inode with the blob. Whoever
+//! writes through it nevertheless (root can) changes the blob too; its identity
+//! shows that, and the blob counts as lost.
+
+use std::path::{Path, PathBuf};
+
+use super::attempt::{OutputEntry, OutputKind};
+use super::cas::Put;
+use super::{Store, StoreError};
+use crate::digest::ContentDigest;
+use crate::os::fs::{self, Context, Executable, FsError, Placed};
+use crate::os::tree::{Listing, Node};
+use crate::path::ProjectPath;
+
+/// A listing or a link's target is never larger.
+const SMALL: u64 = 256 << 20;
+
+impl Store {
+    /// Puts the output `path`, which stands at `from` now, into the store.
+    ///
+    /// With [`Put::Move`] it may be gone from there afterwards; whoever wants it
+    /// in the project restores it. With [`Put::Share`] it stays.
+    ///
+    /// # Errors
+    /// When there is nothing ([`StoreError::OutputMissing`]), or it cannot be
+    /// read or stored.
+    pub fn capture(&self, path: &ProjectPath, from: &Path, put: Put) -> Result<OutputEntry, StoreError> {
+        let Some((entry, listing)) = self.observe_at(path, from)? else {
+            return Err(StoreError::OutputMissing { path: path.clone() });
+        };
+        self.create()?;
+        match (entry.kind, listing) {
+            (OutputKind::Symlink, _) => {
+                self.cas.put_bytes(crate::os::tree::read_link(from)?.as_bytes())?;
+            }
+            (OutputKind::Dir, Some(listing)) => {
+                for item in listing.items() {
+                    if let Node::File { content, executable } = &item.node {
+                        let file = from.join(item.name.as_str());
+                        self.store_file(&file, content, Executable::from(*executable), put)?;
+                    }
+                }
+                self.cas.put_bytes(&listing.bytes())?;
+                if put == Put::Move {
+                    fs::remove(from)?;
+                }
+            }
+            _ => self.store_file(from, &entry.content, Executable::from(entry.executable), put)?,
+        }
+        Ok(entry)
+    }
+
+    fn store_file(
+        &self,
+        from: &Path,
+        content: &ContentDigest,
+        executable: Executable,
+        put: Put,
+    ) -> Result<(), FsError> {
+        let blob = self.cas.path(content);
+        if self.cas.contains(content) && self.digest_of(&blob)? != *content {
+            self.cas.remove(content)?;
+            self.state_mut().forget(&blob);
+        }
+        let placed = self.cas.put_file(from, content, executable, put)?;
+        if placed == Some(Placed::Linked) {
+            self.remember_linked(&blob, *content)?;
+        }
+        match put {
+            Put::Move => self.state_mut().forget(from),
+            Put::Share if placed == Some(Placed::Linked) => self.remember_linked(from, *content)?,
+            Put::Share => {}
+        }
+        Ok(())
+    }
+
+    /// Brings back those of `outputs` that are not in place, and says which.
+    ///
+    /// # Errors
+    /// [`StoreError::BlobLost`] when the store no longer has the contents of
+    /// one; nothing has been touched then. Else when a file cannot be written.
+    pub fn restore(&self, outputs: &[OutputEntry]) -> Result<Vec<ProjectPath>, StoreError> {
+        let mut missing = Vec::new();
+        for output in outputs {
+            if self.observe(&output.path)?.as_ref() != Some(output) {
+                missing.push(output);
+            }
+        }
+        let mut plans = Vec::new();
+        for output in missing {
+            plans.push((output, self.plan_for(output)?));
+        }
+        let mut restored = Vec::new();
+        for (output, plan) in plans {
+            self.write_out(output, plan)?;
+            restored.push(output.path.clone());
+        }
+        Ok(restored)
+    }
+
+    /// Whether the store has what is needed to restore `output`. Reads listings
+    /// only, so a blob that is there may yet turn out to be damaged.
+    pub(super) fn has_blobs(&self, output: &OutputEntry) -> bool {
+        match output.kind {
+            OutputKind::Dir => self.children(output).is_ok_and(|listing| {
+                listing.items().iter().all(|item| match &item.node {
+                    Node::File { content, .. } => self.cas.contains(content),
+                    _ => true,
+                })
+            }),
+            _ => self.cas.contains(&output.content),
+        }
+    }
+
+    /// The blobs that restoring `output` needs.
+    pub(super) fn blobs_of(&self, output: &OutputEntry) -> Vec<ContentDigest> {
+        let mut blobs = vec![output.content];
+        if output.kind == OutputKind::Dir
+            && let Ok(listing) = self.children(output)
+        {
+            blobs.extend(listing.items().iter().filter_map(|item| match &item.node {
+                Node::File { content, .. } => Some(*content),
+                _ => None,
+            }));
+        }
+        blobs
+    }
+
+    fn children(&self, output: &OutputEntry) -> Result<Listing, StoreError> {
+        let bytes = self.cas.read(&output.content, SMALL);
+        bytes.and_then(|bytes| Listing::parse(&bytes)).ok_or_else(|| lost(output, output.content))
+    }
+
+    /// Checks every blob that `output` needs.
+    fn plan_for(&self, output: &OutputEntry) -> Result<Plan, StoreError> {
+        match output.kind {
+            OutputKind::File => {
+                self.check_blob(output, &output.content)?;
+                Ok(Plan::File)
+            }
+            OutputKind::Dir => {
+                let listing = self.children(output)?;
+                for item in listing.items() {
+                    if let Node::File { content, .. } = &item.node {
+                        self.check_blob(output, content)?;
+                    }
+                }
+                Ok(Plan::Dir(listing))
+            }
+            OutputKind::Symlink => {
+                let target =
+                    self.cas.read(&output.content, SMALL).and_then(|text| String::from_utf8(text).ok());
+                target.map(Plan::Symlink).ok_or_else(|| lost(output, output.content))
+            }
+        }
+    }
+
+    /// Whether a blob's bytes still fit its name. If not, it is thrown away, or
+    /// nothing could ever be stored under that name again.
+    fn check_blob(&self, output: &OutputEntry, content: &ContentDigest) -> Result<(), StoreError> {
+        match self.digest_of(&self.cas.path(content)) {
+            Ok(found) if found == *content => Ok(()),
+            Ok(_) => {
+                self.cas.remove(content)?;
+                self.state_mut().forget(&self.cas.path(content));
+                Err(lost(output, *content))
+            }
+            Err(error) if error.is_not_found() => Err(lost(output, *content)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn write_out(&self, output: &OutputEntry, plan: Plan) -> Result<(), StoreError> {
+        let place = self.layout.resolve(&output.path);
+        fs::create_parent(&place)?;
+        let temporary = fs::temporary_beside(&place);
+        let made = match &plan {
+            Plan::File => self.place_blob(&output.content, &temporary, output.executable.into()),
+            Plan::Symlink(target) => {
+                std::os::unix::fs::symlink(target, &temporary).context("create the link", &temporary)
+            }
+            Plan::Dir(listing) => self.place_tree(listing, &temporary),
+        };
+        // Removed only now, and never written to: it may be a link to a blob.
+        let renamed = made.and_then(|()| fs::remove(&place)).and_then(|()| fs::rename(&temporary, &place));
+        if let Err(error) = renamed {
+            let _ = fs::remove(&temporary);
+            return Err(error.into());
+        }
+        match plan {
+            Plan::File => self.remember_placed(&place, &output.content)?,
+            Plan::Symlink(_) => {}
+            Plan::Dir(listing) => {
+                for item in listing.items() {
+                    if let Node::File { content, .. } = &item.node {
+                        self.remember_placed(&place.join(item.name.as_str()), content)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn place_tree(&self, listing: &Listing, folder: &Path) -> Result<(), FsError> {
+        fs::create_dir(folder)?;
+        for item in listing.items() {
+            let path: PathBuf = folder.join(item.name.as_str());
+            match &item.node {
+                Node::Dir => fs::create_dir(&path)?,
+                Node::Symlink { target } => {
+                    std::os::unix::fs::symlink(target, &path).context("create the link", &path)?;
+                }
+                Node::File { content, executable } => {
+                    self.place_blob(content, &path, (*executable).into())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn place_blob(&self, content: &ContentDigest, to: &Path, executable: Executable) -> Result<(), FsError> {
+        fs::place(&self.cas.path(content), to, executable).map(drop)
+    }
+
+    /// After a link both names have a new identity, with the bytes of before.
+    fn remember_placed(&self, place: &Path, content: &ContentDigest) -> Result<(), FsError> {
+        self.remember_linked(place, *content)?;
+        let blob = self.cas.path(content);
+        self.remember_linked(&blob, *content)
+    }
+}
+
+/// What restoring an output takes, its blobs checked.
+enum Plan {
+    File,
+    Dir(Listing),
+    Symlink(String),
+}
+
+fn lost(output: &OutputEntry, content: ContentDigest) -> StoreError {
+    StoreError::BlobLost { path: output.path.clone(), content }
+}

@@ -1,0 +1,313 @@
+//! What has run before: the store of a project, `.lpcache/`.
+//!
+//! A result is blobs ([`cas`]) plus one entry of the [`log`], written in this
+//! order, so a crash leaves a whole result or none. [`key`] says what identifies
+//! an attempt, [`stale`] how two differ, [`freshness`] what follows from that,
+//! [`materialise`] moves outputs in and out, and [`state`] remembers what would
+//! be slow to find out again.
+//!
+//! Reading needs no folder and takes no lock: a project without a store has an
+//! empty one, and the folder is made by the first write. `docs/cache.md` tells
+//! users about it.
+//!
+//! The store knows labels and documents, not tasks: it is below `engine` and
+//! beside nothing. The build lock is `os::lock`'s; callers of [`Store::restore`],
+//! [`Store::capture`] and [`Store::clean`] hold it.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::digest::{ActionDigest, ContentDigest};
+use crate::os::failpoint;
+use crate::os::fs::{self, FsError};
+use crate::path::{Layout, ProjectPath};
+use attempt::Attempt;
+use cas::Cas;
+use log::Log;
+use state::State;
+
+pub mod attempt;
+pub mod cas;
+pub mod freshness;
+pub mod key;
+pub mod log;
+pub mod materialise;
+pub mod observe;
+pub mod stale;
+pub mod state;
+
+#[cfg(test)]
+mod tests;
+
+/// The largest image that is read; a larger one is dropped.
+const MAX_IMAGE: u64 = 1 << 30;
+
+/// Below this many entries the log is not rewritten.
+const WORTH_COMPACTING: usize = 1000;
+
+/// What the store could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// A blob is gone or damaged: what it belonged to must be made again.
+    #[error("the store has lost the contents of `{path}` ({})", content.short())]
+    BlobLost {
+        /// The output.
+        path: ProjectPath,
+        /// The blob.
+        content: ContentDigest,
+    },
+    /// A task said that it had made something that is not there.
+    #[error("output `{path}` was not made")]
+    OutputMissing {
+        /// The output.
+        path: ProjectPath,
+    },
+}
+
+/// The store of a project.
+#[derive(Debug)]
+pub struct Store {
+    layout: Layout,
+    root: PathBuf,
+    cas: Cas,
+    log: Mutex<Log>,
+    state: RwLock<State>,
+    n_hashed: AtomicU64,
+}
+
+impl Store {
+    /// The store of the project at `layout`. Makes nothing.
+    ///
+    /// # Errors
+    /// When the log is there and cannot be read.
+    pub fn open(layout: Layout) -> Result<Store, StoreError> {
+        let root = layout.cache();
+        let log = Log::open(&root.join("log"))?;
+        let image = fs::read_bounded(&root.join("state"), MAX_IMAGE).ok();
+        let state = image.and_then(|image| State::parse(&image)).unwrap_or_default();
+        Ok(Store {
+            layout,
+            cas: Cas::new(&root),
+            root,
+            log: Mutex::new(log),
+            state: RwLock::new(state),
+            n_hashed: AtomicU64::new(0),
+        })
+    }
+
+    /// Reads what is new in the log: another `lp` may have written since it was
+    /// opened.
+    ///
+    /// # Errors
+    /// When the log is there and cannot be read.
+    pub fn reload(&self) -> Result<(), StoreError> {
+        Ok(self.log().refresh()?)
+    }
+
+    /// Makes the store's folder, with a `.gitignore` and a `CACHEDIR.TAG`.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create(&self) -> Result<(), FsError> {
+        let tag = self.root.join("CACHEDIR.TAG");
+        if fs::is_file(&tag) {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.root)?;
+        fs::write_atomic(&self.root.join(".gitignore"), b"*\n")?;
+        let signature = "Signature: 8a477f597d28d172789f06886806bc55\n\
+            # This folder holds results that lp can make again, except for measurements.\n\
+            # See https://bford.info/cachedir/\n";
+        fs::write_atomic(&tag, signature.as_bytes())
+    }
+
+    /// The file of the build lock. Its folder is there after [`Store::create`].
+    #[must_use]
+    pub fn lock_path(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    /// The store's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where a blob is, if it is there.
+    #[must_use]
+    pub fn blob_path(&self, content: &ContentDigest) -> PathBuf {
+        self.cas.path(content)
+    }
+
+    /// Reads a blob of at most `limit` bytes; `None` if it is missing, larger or damaged.
+    #[must_use]
+    pub fn read_blob(&self, content: &ContentDigest, limit: u64) -> Option<Vec<u8>> {
+        self.cas.read(content, limit)
+    }
+
+    /// Stores bytes: a task's output text, for an attempt's `logs`.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn put_bytes(&self, bytes: &[u8]) -> Result<ContentDigest, StoreError> {
+        self.create()?;
+        Ok(self.cas.put_bytes(bytes)?)
+    }
+
+    /// Writes an attempt into the log. Every blob that it names is stored before
+    /// this is called.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn record_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        self.create()?;
+        failpoint::hit("store.between");
+        Ok(self.log().append(attempt)?)
+    }
+
+    /// The attempts under a label, newest first.
+    #[must_use]
+    pub fn attempts_of(&self, label: &str) -> Vec<Arc<Attempt>> {
+        self.log().of_label(label).iter().rev().cloned().collect()
+    }
+
+    /// The attempts at an action, newest first.
+    #[must_use]
+    pub fn attempts_at(&self, action: &ActionDigest) -> Vec<Arc<Attempt>> {
+        self.log().of_action(action).iter().rev().cloned().collect()
+    }
+
+    /// All attempts, newest first.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<Arc<Attempt>> {
+        self.log().attempts().rev().cloned().collect()
+    }
+
+    /// The measurement with this run-id, or the only one whose run-id begins so.
+    #[must_use]
+    pub fn find_by_run_id(&self, run_id: &str) -> Option<Arc<Attempt>> {
+        let log = self.log();
+        let named = || log.attempts().rev().filter_map(|attempt| Some((attempt.run_id()?, attempt)));
+        if let Some((_, attempt)) = named().find(|(id, _)| id == run_id) {
+            return Some(attempt.clone());
+        }
+        let mut begin_so = named().filter(|(id, _)| !run_id.is_empty() && id.starts_with(run_id));
+        let (_, only) = begin_so.next()?;
+        begin_so.next().is_none().then(|| only.clone())
+    }
+
+    /// A text that was remembered under `name`: the machine of a tools stamp.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.state().text(name).map(str::to_owned)
+    }
+
+    /// Remembers a text until it is replaced, or the store is emptied.
+    pub fn set_text(&self, name: &str, text: &str) {
+        self.state_mut().set_text(name, text);
+    }
+
+    /// How many files were read to learn their digest.
+    #[must_use]
+    pub fn n_hashed(&self) -> u64 {
+        self.n_hashed.load(Ordering::Relaxed)
+    }
+
+    /// Syncs the log, writes what was learnt, if anything was, and compacts the
+    /// log when half of it is dead. Without news this writes nothing and takes no lock.
+    ///
+    /// # Errors
+    /// When the log cannot be locked or a file cannot be written.
+    pub fn save_state(&self) -> Result<(), StoreError> {
+        self.settle()?;
+        self.log().sync()?;
+        if self.state().is_changed() {
+            self.create()?;
+            let mut state = self.state_mut();
+            state.drop_missing();
+            let image = state.image();
+            self.log().locked(|| fs::write_atomic(&self.root.join("state"), &image))?;
+            state.set_saved();
+            drop(state);
+            self.compact()?;
+        }
+        Ok(())
+    }
+
+    fn compact(&self) -> Result<(), FsError> {
+        let mut log = self.log();
+        let live = live(&log);
+        let n_attempts = log.attempts().count();
+        if n_attempts < WORTH_COMPACTING || live.len() * 2 >= n_attempts {
+            return Ok(());
+        }
+        // By identity: an attempt that another process adds meanwhile is kept.
+        let dead: HashSet<_> =
+            log.attempts().map(Arc::as_ptr).filter(|attempt| !live.contains(attempt)).collect();
+        log.rewrite(&|attempt| !dead.contains(&Arc::as_ptr(attempt)))?;
+        Ok(())
+    }
+
+    /// Empties the store, except for measurements and the blobs they name. Says
+    /// how many attempts were forgotten.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn clean(&self) -> Result<usize, StoreError> {
+        if !self.root.is_dir() {
+            return Ok(0);
+        }
+        let (n_forgotten, kept) = {
+            let mut log = self.log();
+            let n_forgotten = log.rewrite(&|attempt| attempt.measurement)?;
+            let kept: Vec<_> = log.attempts().cloned().collect();
+            (n_forgotten, kept)
+        };
+        let outputs = kept.iter().flat_map(|attempt| &attempt.outputs);
+        let mut needed: HashSet<ContentDigest> = outputs.flat_map(|output| self.blobs_of(output)).collect();
+        needed.extend(kept.iter().filter_map(|attempt| attempt.logs));
+        for blob in self.cas.all()?.iter().filter(|blob| !needed.contains(blob)) {
+            self.cas.remove(blob)?;
+        }
+        fs::remove_dir_contents(&self.root.join("tmp"))?;
+        fs::remove(&self.root.join("graph"))?;
+        fs::remove(&self.root.join("state"))?;
+        *self.state_mut() = State::default();
+        Ok(n_forgotten)
+    }
+
+    // A panic elsewhere leaves these as they were before or after one change,
+    // and both are whole.
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The attempts that may still be asked for: measurements, the newest reusable
+/// one of each action and label, and the newest of each label.
+fn live(log: &Log) -> HashSet<*const Attempt> {
+    let (mut labels, mut actions, mut live) = (HashSet::new(), HashSet::new(), HashSet::new());
+    for attempt in log.attempts().rev() {
+        let is_newest = labels.insert(attempt.label.as_str());
+        let is_first_of_action =
+            attempt.is_reusable() && actions.insert((attempt.action, attempt.label.as_str()));
+        if attempt.measurement || is_newest || is_first_of_action {
+            live.insert(Arc::as_ptr(attempt));
+        }
+    }
+    live
+}

@@ -1,0 +1,125 @@
+//! What is in place: digests of files and folders, read again only where a
+//! file's identity says that it may have changed.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use super::attempt::{OutputEntry, OutputKind};
+use super::state::Age;
+use super::{Store, StoreError};
+use crate::digest::ContentDigest;
+use crate::os::fs::{self, Context, Executable, FsError, StatIdentity};
+use crate::os::tree::{self, Listing, Node};
+use crate::path::ProjectPath;
+
+impl Store {
+    /// The digest of a file's bytes or a folder's listing; links are followed.
+    /// May be called from many threads.
+    ///
+    /// # Errors
+    /// When there is nothing ([`FsError::is_not_found`]) or it cannot be read.
+    pub fn digest_of(&self, path: &Path) -> Result<ContentDigest, FsError> {
+        let metadata = fs::metadata(path)?;
+        if metadata.is_dir() {
+            return Ok(self.listing(path)?.digest());
+        }
+        let known = self.state().recall(path, &StatIdentity::of(&metadata));
+        known.map_or_else(|| self.hash(path), Ok)
+    }
+
+    /// What is at `path` in the project; `None` if nothing is.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn observe(&self, path: &ProjectPath) -> Result<Option<OutputEntry>, StoreError> {
+        Ok(self.observe_at(path, &self.layout.resolve(path))?.map(|(entry, _)| entry))
+    }
+
+    /// As [`Store::observe`], for something that stands at `place` now; with the
+    /// listing if it is a folder.
+    pub(super) fn observe_at(
+        &self,
+        path: &ProjectPath,
+        place: &Path,
+    ) -> Result<Option<(OutputEntry, Option<Listing>)>, FsError> {
+        let Some(metadata) = fs::look(place)? else { return Ok(None) };
+        let entry = |kind, content, executable, size| OutputEntry {
+            path: path.clone(),
+            kind,
+            content,
+            executable,
+            size,
+        };
+        if metadata.is_symlink() {
+            let target = tree::read_link(place)?;
+            let content = ContentDigest::of(target.as_bytes());
+            return Ok(Some((entry(OutputKind::Symlink, content, false, 0), None)));
+        }
+        if metadata.is_dir() {
+            let listing = self.listing(place)?;
+            let mut size = 0;
+            for item in listing.items().iter().filter(|item| matches!(item.node, Node::File { .. })) {
+                let file = place.join(item.name.as_str());
+                size += fs::look(&file)?.map_or(0, |metadata| metadata.len());
+            }
+            return Ok(Some((entry(OutputKind::Dir, listing.digest(), false, size), Some(listing))));
+        }
+        let executable = Executable::of(&metadata) == Executable::Yes;
+        let content = self.digest_of(place)?;
+        Ok(Some((entry(OutputKind::File, content, executable, metadata.len()), None)))
+    }
+
+    fn listing(&self, folder: &Path) -> Result<Listing, FsError> {
+        Listing::read(folder, &|path| self.digest_of(path))
+    }
+
+    /// Reads a file and remembers what it found.
+    pub(super) fn hash(&self, path: &Path) -> Result<ContentDigest, FsError> {
+        // To wait is cheaper than to read a large file twice.
+        let before = StatIdentity::read(path).context("look at", path)?;
+        if before.size >= fs::LINK_FROM {
+            wait_until_aged(&before);
+        }
+        let begin = fs::now_ns();
+        let (content, identity) = fs::hash_file(path)?;
+        self.n_hashed.fetch_add(1, Ordering::Relaxed);
+        let age = if identity.is_racy(begin) { Age::Young } else { Age::Settled };
+        self.state_mut().remember(path, identity, content, age);
+        Ok(content)
+    }
+
+    /// Remembers a file whose digest is known and to which `lp` has just made
+    /// or removed a name.
+    pub(super) fn remember_linked(&self, path: &Path, content: ContentDigest) -> Result<(), FsError> {
+        let now = fs::now_ns();
+        let identity = StatIdentity::read(path).context("look at", path)?;
+        let age = if identity.is_racy_after_link(now) { Age::Young } else { Age::Settled };
+        self.state_mut().remember(path, identity, content, age);
+        Ok(())
+    }
+
+    /// Hashes once more what was too young to be believed, after waiting for its
+    /// times to age (20 ms at most, unless the file system counts in seconds).
+    pub(super) fn settle(&self) -> Result<(), FsError> {
+        let young = self.state().young();
+        for (path, identity) in young {
+            wait_until_aged(&identity);
+            match self.hash(&path) {
+                Err(error) if error.is_not_found() => self.state_mut().forget(&path),
+                hashed => drop(hashed?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Waits until a write to the file would show in its times.
+fn wait_until_aged(identity: &StatIdentity) {
+    let newest = identity.ctime_ns.max(identity.mtime_ns);
+    let tick = fs::tick_ns(newest);
+    let wait = newest.saturating_add(tick).saturating_sub(fs::now_ns()).saturating_add(1);
+    // A time in the future does not age; such a file is hashed each time.
+    if (0..=tick + 1).contains(&wait) {
+        std::thread::sleep(std::time::Duration::from_nanos(wait.unsigned_abs()));
+    }
+}
