@@ -10,6 +10,7 @@ pub mod collect;
 pub mod config;
 pub mod dialect;
 pub mod digest;
+pub mod engine;
 pub mod graph;
 pub mod name;
 pub mod os;

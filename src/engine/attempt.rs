@@ -1,0 +1,244 @@
+//! One performing of a task, from an empty directory to an entry of the log.
+
+use std::os::fd::BorrowedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use super::events::{BuildEvent, Outcome};
+use super::judge::Judged;
+use super::perform::{Attempt, Outputs, Performed};
+use crate::digest::ContentDigest;
+use crate::graph::task::{Action, Task};
+use crate::os;
+use crate::store::StoreError;
+use crate::store::attempt::{self, AttemptOutcome, OutputEntry};
+use crate::store::cas::Put;
+use crate::store::key::KeyDocument;
+use crate::time::Utc;
+
+/// How a task's turn ended.
+pub(super) struct Turn {
+    pub(super) outcome: Outcome,
+    /// Whether tasks that depend on it may run: it went well, or it failed and
+    /// its outputs tell how.
+    pub(super) has_outputs: bool,
+    pub(super) duration: Duration,
+    pub(super) detail: String,
+    pub(super) log: String,
+}
+
+impl Turn {
+    pub(super) fn without_work(outcome: Outcome, detail: String) -> Turn {
+        let has_outputs = outcome.is_well();
+        Turn { outcome, has_outputs, duration: Duration::ZERO, detail, log: String::new() }
+    }
+}
+
+impl Engine<'_> {
+    /// Performs a task, captures what it made and writes the entry.
+    pub(super) fn attempt(&self, task: &Task, judged: Judged, lock: Option<BorrowedFd<'_>>) -> Turn {
+        let begin = Instant::now();
+        let started = os::clock::utc_now();
+        let Some(key) = judged.key else {
+            return Turn::without_work(Outcome::Failed, judged.verdict.to_string());
+        };
+        let dir = self.directory(task);
+        let mut performed = match self.prepare(task, &dir) {
+            Ok(()) => self.perform_with_retries(task, &dir, judged.repeat, started, lock),
+            Err(error) => Performed::failed(&error),
+        };
+        let outputs = match self.capture(task, &mut performed, &dir, &key) {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                performed = Performed { log: performed.log, ..Performed::failed(&error) };
+                self.remove_outputs(task, &performed);
+                Vec::new()
+            }
+        };
+        let kept = performed.outputs == Outputs::KeptInAttempt && outputs.len() == task.outputs.len();
+        let duration = begin.elapsed();
+        let logs = if performed.log.is_empty() { None } else { self.store.put_bytes(&performed.log).ok() };
+        let entry = attempt::Attempt {
+            label: task.label.clone(),
+            action: key.digest(),
+            document: key,
+            complete: !task.measures() || performed.outcome == Outcome::Succeeded,
+            outputs,
+            logs,
+            started,
+            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            outcome: stored(performed.outcome),
+            detail: (!performed.detail.is_empty()).then(|| performed.detail.clone()),
+            measurement: task.measures(),
+            repeat: (judged.repeat > 0).then_some(judged.repeat),
+        };
+        if let Err(error) = self.store.record_attempt(&entry) {
+            performed = Performed { log: performed.log, ..Performed::failed(&error) };
+        }
+        // What is left of an attempt is swept up at the end of the build, or by
+        // the next one at the latest.
+        let _ = if is_command(task) { os::fs::remove(&dir) } else { os::fs::remove_files_below(&dir) };
+        Turn {
+            outcome: performed.outcome,
+            has_outputs: performed.outcome.is_well() || kept,
+            duration,
+            detail: performed.detail,
+            log: String::from_utf8_lossy(&performed.log).into_owned(),
+        }
+    }
+
+    /// A command gets a folder that nobody has used. Our own actions leave
+    /// nothing behind but the folders of their outputs, so they share one per
+    /// thread: where many inodes come and go, ext4 searches long for each new one.
+    fn directory(&self, task: &Task) -> PathBuf {
+        let name = match rayon::current_thread_index() {
+            Some(thread) if !is_command(task) => format!("thread-{thread}"),
+            _ => os::fs::temporary_name(),
+        };
+        self.store.root().join("tmp").join(name)
+    }
+
+    fn prepare(&self, task: &Task, dir: &Path) -> Result<(), os::fs::FsError> {
+        os::fs::create_dir_all(dir)?;
+        if is_command(task) {
+            for output in &task.outputs {
+                let place = self.layout.resolve(output);
+                // Nobody writes through a link into the store.
+                os::fs::remove(&place)?;
+                os::fs::create_parent(&place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn perform_with_retries(
+        &self,
+        task: &Task,
+        dir: &Path,
+        repeat: u32,
+        started: Utc,
+        lock: Option<BorrowedFd<'_>>,
+    ) -> Performed {
+        let retries = if let Action::Command(command) = &task.action { command.retries } else { 0 };
+        let note = |text: &str| {
+            self.progress.event(&BuildEvent::TaskNote { label: &task.label, note: text });
+        };
+        let attempt =
+            Attempt { dir, layout: self.layout, cancel: self.cancel, lock, started, repeat, note: &note };
+        let mut tried = 0;
+        loop {
+            let performed = catch_unwind(AssertUnwindSafe(|| self.perform.perform(task, &attempt)))
+                .unwrap_or_else(|panic| panicked(panic.as_ref()));
+            let again = matches!(performed.outcome, Outcome::Failed | Outcome::TimedOut) && tried < retries;
+            if !again || self.cancel.wait(back_off(&task.label, tried)) {
+                return performed;
+            }
+            tried += 1;
+            note(&format!("{}: {}; retry {tried} of {retries}", task.label, performed.detail));
+        }
+    }
+
+    /// Takes what was made into the store and puts it into its place. Nothing is
+    /// captured of a failed attempt unless it says that its outputs tell how.
+    fn capture(
+        &self,
+        task: &Task,
+        performed: &mut Performed,
+        dir: &Path,
+        key: &KeyDocument,
+    ) -> Result<Vec<OutputEntry>, CaptureError> {
+        let kept = performed.outputs == Outputs::KeptInAttempt;
+        if performed.outcome != Outcome::Succeeded && !kept {
+            self.remove_outputs(task, performed);
+            return Ok(Vec::new());
+        }
+        for (path, content) in &key.inputs {
+            if self.store.digest_of(&self.layout.resolve(path)).ok().as_ref() != Some(content) {
+                let changed = CaptureError::InputChanged(path.clone());
+                if !kept {
+                    return Err(changed);
+                }
+                // A measurement cannot be made again: it is kept, but answers for nothing.
+                *performed = Performed {
+                    log: std::mem::take(&mut performed.log),
+                    outputs: performed.outputs,
+                    ..Performed::failed(&changed)
+                };
+                break;
+            }
+        }
+        let mut entries = Vec::new();
+        for output in &task.outputs {
+            let (from, put) = match performed.outputs {
+                Outputs::InPlace => (self.layout.resolve(output), Put::Share),
+                Outputs::InAttempt | Outputs::KeptInAttempt => (dir.join(output.as_str()), Put::Move),
+            };
+            entries.push(self.store.capture(output, &from, put)?);
+        }
+        self.store.restore(&entries)?;
+        Ok(entries)
+    }
+
+    fn remove_outputs(&self, task: &Task, performed: &Performed) {
+        if performed.outputs == Outputs::InPlace || is_command(task) {
+            for output in &task.outputs {
+                let _ = os::fs::remove(&self.layout.resolve(output));
+            }
+        }
+    }
+}
+
+/// Why a result cannot be kept.
+#[derive(Debug, thiserror::Error)]
+enum CaptureError {
+    #[error("input `{0}` changed while the task ran")]
+    InputChanged(crate::path::ProjectPath),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn is_command(task: &Task) -> bool {
+    matches!(task.action, Action::Command(_))
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Performed {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Performed { outcome: Outcome::Panicked, ..Performed::failed_with(text) }
+}
+
+fn stored(outcome: Outcome) -> AttemptOutcome {
+    match outcome {
+        Outcome::Succeeded | Outcome::Fresh | Outcome::Restored => AttemptOutcome::Succeeded,
+        Outcome::Failed => AttemptOutcome::Failed,
+        Outcome::TimedOut => AttemptOutcome::TimedOut,
+        Outcome::Cancelled | Outcome::Skipped => AttemptOutcome::Cancelled,
+        Outcome::Panicked => AttemptOutcome::Panicked,
+    }
+}
+
+/// 0.2 s, 0.4 s, 0.8 s, ... up to 30 s, plus up to a quarter that depends on the
+/// label, so that tasks which failed together do not come back together.
+fn back_off(label: &str, tried: u32) -> Duration {
+    let base = Duration::from_millis(200).saturating_mul(1 << tried.min(8)).min(Duration::from_secs(30));
+    let spread = ContentDigest::of(label.as_bytes()).as_bytes()[0];
+    base + base * u32::from(spread) / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_doubles_is_bounded_and_depends_only_on_the_label() {
+        assert_eq!(back_off("a", 0), back_off("a", 0));
+        assert_ne!(back_off("a", 0), back_off("b", 0));
+        assert!(back_off("a", 0) * 3 / 2 < back_off("a", 1));
+        assert!(back_off("a", 1000) <= Duration::from_millis(37_500));
+    }
+}

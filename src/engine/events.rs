@@ -1,0 +1,132 @@
+//! What the engine tells whoever watches: [`Progress`].
+//!
+//! These are also the lines of `lp build --json`: one object a line, the first
+//! with the version, the last with the summary.
+
+use serde::Serialize;
+
+/// The version of the event stream.
+pub const VERSION: u32 = 1;
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing had to be done.
+    Fresh,
+    /// Outputs came from the store.
+    Restored,
+    /// It was performed.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// It took longer than its time-out.
+    TimedOut,
+    /// The user stopped it.
+    Cancelled,
+    /// Something before it failed, or the build stopped first.
+    Skipped,
+    /// A bug in `lp`.
+    Panicked,
+}
+
+impl Outcome {
+    /// Whether tasks that depend on it may run.
+    #[must_use]
+    pub fn is_well(self) -> bool {
+        matches!(self, Outcome::Fresh | Outcome::Restored | Outcome::Succeeded)
+    }
+}
+
+/// One thing that happened in a build.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum BuildEvent<'a> {
+    /// The build begins; nothing is known to be stale yet.
+    Started {
+        /// [`VERSION`].
+        version: u32,
+        /// Tasks that the targets need.
+        tasks: usize,
+    },
+    /// The build waits for somebody's lock.
+    Waiting {
+        /// "waiting for the measurement of `lane` in `/x` (pid 4711)"
+        reason: &'a str,
+    },
+    /// A task is performed now.
+    TaskStarted {
+        /// Its label.
+        label: &'a str,
+        /// Why: "`fps` changed from 15 to 30".
+        reason: &'a str,
+    },
+    /// A line that a performing task wants people to see.
+    TaskNote {
+        /// Its label.
+        label: &'a str,
+        /// The line.
+        note: &'a str,
+    },
+    /// A task is over. Fresh ones are reported too.
+    TaskFinished {
+        /// Its label.
+        label: &'a str,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it was performed, in milliseconds.
+        duration_ms: u64,
+        /// Why it failed, causes included, one a line; empty otherwise.
+        detail: &'a str,
+        /// What it wrote; only of failed tasks.
+        log: &'a str,
+    },
+    /// The build is over.
+    Finished {
+        /// What it came to.
+        summary: &'a Summary,
+    },
+}
+
+/// What a build came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Tasks that were performed and succeeded.
+    pub ran: usize,
+    /// Tasks whose outputs came from the store.
+    pub restored: usize,
+    /// Tasks that had nothing to do.
+    pub fresh: usize,
+    /// Tasks that failed, timed out or panicked.
+    pub failed: usize,
+    /// Tasks that never started.
+    pub skipped: usize,
+    /// Whether the user stopped it.
+    pub cancelled: bool,
+    /// Whether a task panicked: a bug.
+    pub panicked: bool,
+}
+
+impl Summary {
+    /// Counts one outcome.
+    pub fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Fresh => self.fresh += 1,
+            Outcome::Restored => self.restored += 1,
+            Outcome::Succeeded => self.ran += 1,
+            Outcome::Failed | Outcome::TimedOut => self.failed += 1,
+            Outcome::Panicked => {
+                self.failed += 1;
+                self.panicked = true;
+            }
+            Outcome::Cancelled => self.cancelled = true,
+            Outcome::Skipped => self.skipped += 1,
+        }
+    }
+}
+
+/// Somebody who watches a build.
+pub trait Progress: Sync {
+    /// Something happened. Called from any thread, one event at a time per task.
+    fn event(&self, event: &BuildEvent<'_>);
+}

@@ -1,0 +1,197 @@
+//! The run loop: locks, the channel, and the coordinator.
+//!
+//! The coordinator stays on the calling thread and alone changes the states;
+//! rayon's threads perform tasks and send what came of it. It waits on one
+//! place for results and for the wish to stop.
+
+use std::collections::BTreeSet;
+
+use crossbeam_channel::{Sender, never, select, unbounded};
+
+use super::attempt::Turn;
+use super::events::{BuildEvent, Outcome, Summary};
+use super::judge::Judged;
+use super::states::States;
+use super::{Engine, EngineError, Verdict};
+use crate::graph::TaskId;
+use crate::graph::task::{Action, Task};
+use crate::os::lock::{BuildLock, Holder, Measurement, MeasuringHold, MeasuringLock, Waiting};
+use crate::os::{self};
+use crate::store::StoreError;
+
+type Done = (TaskId, Result<Turn, EngineError>);
+
+impl Engine<'_> {
+    /// Takes the locks and runs what must run.
+    pub(super) fn run(&self, selected: &BTreeSet<TaskId>) -> Result<Summary, EngineError> {
+        self.store.create().map_err(StoreError::from)?;
+        let lock = self.waiting(&|waiting| BuildLock::acquire(&self.store.lock_path(), waiting))?;
+        lock.share_with_children().map_err(EngineError::Inherit)?;
+        // Another build may have finished while this one waited.
+        self.store.reload()?;
+        let tmp = self.store.root().join("tmp");
+        os::fs::remove_dir_contents(&tmp).map_err(StoreError::from)?;
+
+        let measuring = match MeasuringLock::open() {
+            Ok(measuring) => Some(measuring),
+            Err(error) => {
+                self.progress.event(&BuildEvent::Waiting { reason: &format!("warning: {error}") });
+                None
+            }
+        };
+        let slots = usize::try_from(self.pools.slots()).unwrap_or(usize::MAX).min(selected.len()).max(1);
+        let threads = rayon::ThreadPoolBuilder::new()
+            .num_threads(slots)
+            .thread_name(|n| format!("task-{n}"))
+            .build()?;
+        let summary = threads.in_place_scope(|scope| {
+            let (sender, receiver) = unbounded::<Done>();
+            let mut states = States::new(self.graph, selected, self.pools.clone(), self.on_failure);
+            let mut summary = Summary::default();
+            let mut fatal: Option<EngineError> = None;
+            let mut hold = self.share(measuring.as_ref())?;
+            let mut cancelled = self.cancel.receiver().clone();
+            loop {
+                while let Some(id) = states.start_next() {
+                    let task = self.graph.task(id);
+                    let judged = if task.measures() {
+                        // Nothing else runs now, so the coordinator has the time.
+                        match self.judge(id) {
+                            Ok(judged) => {
+                                if !judged.verdict.is_fresh() && judged.restorable.is_none() {
+                                    drop(hold.take());
+                                    hold = self.exclude(measuring.as_ref(), task)?;
+                                }
+                                Some(judged)
+                            }
+                            Err(error) => {
+                                let _ = sender.send((id, Err(error)));
+                                continue;
+                            }
+                        }
+                    } else {
+                        None
+                    };
+                    let (sender, lock) = (sender.clone(), &lock);
+                    scope.spawn(move |_| self.job(id, judged, lock, &sender));
+                }
+                if states.is_over() {
+                    break;
+                }
+                select! {
+                    recv(receiver) -> done => {
+                        let (id, turn) = done.expect("this function holds a sender");
+                        let turn = turn.unwrap_or_else(|error| {
+                            states.cancel();
+                            fatal.get_or_insert(error);
+                            Turn::without_work(Outcome::Failed, String::new())
+                        });
+                        if fatal.is_none() {
+                            self.report(id, &turn);
+                        }
+                        summary.count(turn.outcome);
+                        for skipped in states.finished(id, turn.has_outputs) {
+                            summary.count(Outcome::Skipped);
+                            self.report(skipped, &Turn::without_work(Outcome::Skipped, String::new()));
+                        }
+                        if self.graph.task(id).measures() {
+                            drop(hold.take());
+                            hold = self.share(measuring.as_ref())?;
+                        }
+                    }
+                    recv(cancelled) -> _ => {
+                        states.cancel();
+                        summary.cancelled = true;
+                        cancelled = never();
+                    }
+                }
+            }
+            drop(hold);
+            for id in states.unstarted() {
+                summary.count(Outcome::Skipped);
+                self.report(id, &Turn::without_work(Outcome::Skipped, String::new()));
+            }
+            fatal.map_or(Ok(summary), Err)
+        });
+        os::fs::remove_dir_contents(&tmp).map_err(StoreError::from)?;
+        summary
+    }
+
+    /// One task's turn, on a thread of its own.
+    fn job(&self, id: TaskId, judged: Option<Judged>, lock: &BuildLock, sender: &Sender<Done>) {
+        let judged = match judged.map_or_else(|| self.judge(id), Ok) {
+            Ok(judged) => judged,
+            Err(error) => {
+                let _ = sender.send((id, Err(error)));
+                return;
+            }
+        };
+        let turn = self.turn(id, judged, lock);
+        // The receiver outlives every job: the scope waits for them.
+        let _ = sender.send((id, Ok(turn)));
+    }
+
+    fn turn(&self, id: TaskId, mut judged: Judged, lock: &BuildLock) -> Turn {
+        use std::os::fd::AsFd;
+        let task = self.graph.task(id);
+        if judged.verdict.is_fresh() {
+            return Turn::without_work(Outcome::Fresh, String::new());
+        }
+        if let Some(attempt) = judged.restorable.take() {
+            match self.store.restore(&attempt.outputs) {
+                Ok(_) => {
+                    let Verdict::Restorable(why) = judged.verdict else { unreachable!("it is restorable") };
+                    return Turn::without_work(Outcome::Restored, why);
+                }
+                Err(StoreError::BlobLost { path, .. }) => {
+                    judged.verdict = Verdict::Stale(format!("the store has lost `{path}`"));
+                }
+                Err(error) => return Turn::without_work(Outcome::Failed, chain(&error)),
+            }
+        }
+        let reason = judged.verdict.to_string();
+        self.progress.event(&BuildEvent::TaskStarted { label: &task.label, reason: &reason });
+        self.attempt(task, judged, Some(lock.as_fd()))
+    }
+
+    fn report(&self, id: TaskId, turn: &Turn) {
+        self.progress.event(&BuildEvent::TaskFinished {
+            label: &self.graph.task(id).label,
+            outcome: turn.outcome,
+            duration_ms: u64::try_from(turn.duration.as_millis()).unwrap_or(u64::MAX),
+            detail: &turn.detail,
+            log: if turn.outcome.is_well() { "" } else { &turn.log },
+        });
+    }
+
+    fn share(&self, measuring: Option<&MeasuringLock>) -> Result<Option<MeasuringHold>, EngineError> {
+        let Some(measuring) = measuring else { return Ok(None) };
+        Ok(Some(self.waiting(&|waiting| measuring.share(waiting))?))
+    }
+
+    fn exclude(
+        &self,
+        measuring: Option<&MeasuringLock>,
+        task: &Task,
+    ) -> Result<Option<MeasuringHold>, EngineError> {
+        let (Some(measuring), Action::Run(run)) = (measuring, &task.action) else { return Ok(None) };
+        let measurement = || Measurement { subject: &run.subject, root: &self.layout.root };
+        Ok(Some(self.waiting(&|waiting| measuring.exclude(measurement(), waiting))?))
+    }
+
+    /// Takes a lock; says for whom it waits, and stops waiting when told to.
+    fn waiting<T>(
+        &self,
+        take: &dyn Fn(&mut Waiting<'_>) -> Result<T, os::lock::LockError>,
+    ) -> Result<T, EngineError> {
+        let mut on_wait = |holder: &Holder| {
+            self.progress.event(&BuildEvent::Waiting { reason: &format!("waiting for {holder}") });
+        };
+        let is_cancelled = || self.cancel.is_cancelled();
+        Ok(take(&mut Waiting { on_wait: &mut on_wait, is_cancelled: &is_cancelled })?)
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    super::perform::Performed::failed(error).detail
+}

@@ -1,0 +1,321 @@
+//! Which task may start, and what is left when one is over.
+//!
+//! A pure state machine: no threads, no clock, no I/O. The run loop tells it
+//! what happened ([`States::finished`], [`States::cancel`]) and asks what to
+//! start ([`States::start_next`]).
+//!
+//! A task starts when everything before it is over well, a slot of its pool is
+//! free, and nobody stopped the build. A task of pool `exclusive` waits until
+//! nothing runs and nothing else could start, and then runs alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::graph::task::Pool;
+use crate::graph::{TaskGraph, TaskId};
+
+/// How many tasks may run at once, by pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pools {
+    depths: BTreeMap<Pool, u32>,
+}
+
+impl Pools {
+    /// `cpu` slots as given, 8 connections, and the user's own pools.
+    #[must_use]
+    pub fn new(cpu: u32, user: &BTreeMap<String, u32>) -> Pools {
+        let mut depths = BTreeMap::from([
+            (Pool::Network, 8),
+            (Pool::User("gpu".to_owned()), 1),
+            (Pool::User("npu".to_owned()), 1),
+        ]);
+        depths.extend(user.iter().map(|(name, depth)| (Pool::named(name), (*depth).max(1))));
+        depths.insert(Pool::Cpu, cpu.max(1));
+        depths.insert(Pool::Exclusive, 1);
+        Pools { depths }
+    }
+
+    /// Slots of one pool; a pool that nobody declared has one.
+    #[must_use]
+    pub fn depth(&self, pool: &Pool) -> u32 {
+        self.depths.get(pool).copied().unwrap_or(1)
+    }
+
+    /// All slots together: the threads that can be busy at once.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
+        self.depths.values().sum()
+    }
+}
+
+/// What happens to the rest after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Running tasks finish, nothing new starts.
+    Stop,
+    /// Whatever does not depend on the failed task goes on.
+    KeepGoing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    /// Not part of this build.
+    Idle,
+    /// Waits for so many others.
+    Waiting(u32),
+    Ready,
+    Running,
+    Over,
+}
+
+/// The state of every task of a build.
+#[derive(Debug)]
+pub struct States<'g> {
+    graph: &'g TaskGraph,
+    status: Vec<Status>,
+    /// By rank in the graph's order, so that starts are deterministic; by pool,
+    /// so that nobody goes through the thousands that wait for a full one.
+    ready: BTreeMap<Pool, BTreeSet<(u32, TaskId)>>,
+    rank: Vec<u32>,
+    used: BTreeMap<Pool, u32>,
+    pools: Pools,
+    on_failure: OnFailure,
+    running: u32,
+    left: usize,
+    stopped: bool,
+}
+
+impl<'g> States<'g> {
+    /// A build of `selected`, which is closed under dependencies.
+    #[must_use]
+    pub fn new(
+        graph: &'g TaskGraph,
+        selected: &BTreeSet<TaskId>,
+        pools: Pools,
+        on_failure: OnFailure,
+    ) -> States<'g> {
+        let mut rank = vec![0; graph.tasks().len()];
+        for (position, id) in graph.order().iter().enumerate() {
+            rank[id.index()] = u32::try_from(position).expect("a graph has fewer than four billion tasks");
+        }
+        let mut states = States {
+            graph,
+            status: vec![Status::Idle; graph.tasks().len()],
+            ready: BTreeMap::new(),
+            rank,
+            used: BTreeMap::new(),
+            pools,
+            on_failure,
+            running: 0,
+            left: selected.len(),
+            stopped: false,
+        };
+        for id in selected {
+            let waits = graph.dependencies(*id).len();
+            if waits == 0 {
+                states.make_ready(*id);
+            } else {
+                let waits = u32::try_from(waits).expect("a graph has fewer than four billion tasks");
+                states.status[id.index()] = Status::Waiting(waits);
+            }
+        }
+        states
+    }
+
+    /// The next task that may start; it counts as running from now on.
+    pub fn start_next(&mut self) -> Option<TaskId> {
+        if self.stopped {
+            return None;
+        }
+        let exclusive_runs = self.used.get(&Pool::Exclusive).is_some_and(|used| *used > 0);
+        if exclusive_runs {
+            return None;
+        }
+        let free = |pool: &Pool| self.used.get(pool).copied().unwrap_or(0) < self.pools.depth(pool);
+        let startable = |pool: &Pool| *pool != Pool::Exclusive && free(pool);
+        let firsts = || self.ready.iter().filter_map(|(pool, ready)| Some((pool, *ready.first()?)));
+        let mut next = firsts().filter(|(pool, _)| startable(pool)).map(|(_, first)| first).min();
+        if next.is_none() && self.running == 0 {
+            next = firsts().map(|(_, first)| first).min();
+        }
+        let (rank, id) = next?;
+        if let Some(ready) = self.ready.get_mut(&self.graph.task(id).pool) {
+            ready.remove(&(rank, id));
+        }
+        self.status[id.index()] = Status::Running;
+        *self.used.entry(self.graph.task(id).pool.clone()).or_default() += 1;
+        self.running += 1;
+        Some(id)
+    }
+
+    /// A running task is over. Returns the tasks that can no longer run because
+    /// of it; they are over too.
+    ///
+    /// # Panics
+    /// If `id` does not run.
+    pub fn finished(&mut self, id: TaskId, well: bool) -> Vec<TaskId> {
+        assert_eq!(self.status[id.index()], Status::Running, "only a running task finishes");
+        self.status[id.index()] = Status::Over;
+        self.running -= 1;
+        self.left -= 1;
+        if let Some(used) = self.used.get_mut(&self.graph.task(id).pool) {
+            *used -= 1;
+        }
+        if well {
+            for dependent in self.graph.dependents(id) {
+                if let Status::Waiting(waits) = self.status[dependent.index()] {
+                    if waits == 1 {
+                        self.make_ready(dependent);
+                    } else {
+                        self.status[dependent.index()] = Status::Waiting(waits - 1);
+                    }
+                }
+            }
+            return Vec::new();
+        }
+        if self.on_failure == OnFailure::Stop {
+            self.stopped = true;
+        }
+        self.skip_dependents(id)
+    }
+
+    /// Nothing new starts from now on; what runs may finish.
+    pub fn cancel(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Whether nothing runs and nothing will start.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.running == 0 && (self.stopped || self.left == 0)
+    }
+
+    /// Tasks that run now.
+    #[must_use]
+    pub fn running(&self) -> u32 {
+        self.running
+    }
+
+    /// Tasks that are not over, in order: after [`is_over`](Self::is_over), those
+    /// that never started.
+    #[must_use]
+    pub fn unstarted(&self) -> Vec<TaskId> {
+        let open = |id: &TaskId| matches!(self.status[id.index()], Status::Waiting(_) | Status::Ready);
+        self.graph.order().iter().copied().filter(open).collect()
+    }
+
+    fn make_ready(&mut self, id: TaskId) {
+        self.status[id.index()] = Status::Ready;
+        let pool = self.graph.task(id).pool.clone();
+        self.ready.entry(pool).or_default().insert((self.rank[id.index()], id));
+    }
+
+    fn skip_dependents(&mut self, failed: TaskId) -> Vec<TaskId> {
+        let mut skipped = Vec::new();
+        let mut open = self.graph.dependents(failed);
+        while let Some(id) = open.pop() {
+            if matches!(self.status[id.index()], Status::Waiting(_)) {
+                self.status[id.index()] = Status::Over;
+                self.left -= 1;
+                skipped.push(id);
+                open.extend(self.graph.dependents(id));
+            }
+        }
+        skipped.sort_by_key(|id| self.rank[id.index()]);
+        skipped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::diagnostics::Place;
+    use crate::graph::link::link;
+    use crate::graph::task::{Action, Task};
+    use crate::path::ProjectPath;
+
+    /// A reproducible source of numbers: SplitMix64.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: u64) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (z ^ (z >> 31)) % limit
+        }
+    }
+
+    fn random_graph(random: &mut Random) -> TaskGraph {
+        let n_tasks = 1 + random.below(30);
+        let path = |index: u64| ProjectPath::new(&format!("o{index}")).unwrap();
+        let tasks = (0..n_tasks)
+            .map(|index| {
+                let n_inputs = random.below(4).min(index);
+                Task {
+                    label: format!("t{index}"),
+                    action: Action::PlanLane,
+                    inputs: (0..n_inputs).map(|_| path(random.below(index))).collect(),
+                    outputs: vec![path(index)],
+                    pool: [Pool::Cpu, Pool::Network, Pool::Exclusive][random.below(3) as usize].clone(),
+                    after: Vec::new(),
+                    factories: Vec::new(),
+                    place: Place::default(),
+                }
+            })
+            .collect();
+        link(tasks).unwrap()
+    }
+
+    /// Plays random builds and checks every rule at every step.
+    #[test]
+    fn random_builds_keep_order_pools_and_progress() {
+        for seed in 0..500 {
+            let mut random = Random(seed);
+            let graph = random_graph(&mut random);
+            let all: BTreeSet<TaskId> = graph.order().iter().copied().collect();
+            let on_failure = [OnFailure::Stop, OnFailure::KeepGoing][random.below(2) as usize];
+            let pools = Pools::new(1 + random.below(3) as u32, &BTreeMap::new());
+            let mut states = States::new(&graph, &all, pools.clone(), on_failure);
+            let (mut running, mut well, mut over) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+            let (mut failed, mut cancelled) = (false, false);
+            while !states.is_over() {
+                while let Some(id) = states.start_next() {
+                    assert!(!cancelled, "seed {seed}: nothing starts after a cancel");
+                    assert!(!failed || on_failure == OnFailure::KeepGoing, "seed {seed}");
+                    for dependency in graph.dependencies(id) {
+                        assert!(well.contains(&dependency), "seed {seed}: order");
+                    }
+                    running.push(id);
+                    let of = |pool: &Pool| running.iter().filter(|id| graph.task(**id).pool == *pool).count();
+                    for pool in [Pool::Cpu, Pool::Network] {
+                        assert!(of(&pool) <= pools.depth(&pool) as usize, "seed {seed}: pool {pool}");
+                    }
+                    assert!(of(&Pool::Exclusive) == 0 || running.len() == 1, "seed {seed}: alone");
+                }
+                if running.is_empty() {
+                    assert!(states.is_over(), "seed {seed}: progress");
+                    break;
+                }
+                let id = running.swap_remove(random.below(running.len() as u64) as usize);
+                let ok = random.below(8) > 0;
+                failed |= !ok;
+                let skipped = states.finished(id, ok);
+                assert!(!ok || skipped.is_empty());
+                assert!(over.insert(id));
+                over.extend(skipped);
+                if ok {
+                    well.insert(id);
+                }
+                if random.below(40) == 0 {
+                    states.cancel();
+                    cancelled = true;
+                }
+            }
+            if !cancelled && (!failed || on_failure == OnFailure::KeepGoing) {
+                assert_eq!(over, all, "seed {seed}: everything is over");
+            }
+            assert_eq!(states.unstarted().len(), all.len() - over.len(), "seed {seed}");
+        }
+    }
+}
