@@ -6,6 +6,7 @@
 //! rooms and their order are described in `docs/architecture.md` and enforced by
 //! `tests/tidy.rs`.
 
+pub mod action;
 pub mod collect;
 pub mod config;
 pub mod dialect;

@@ -1,0 +1,107 @@
+//! How each kind of task is done: one file per kind.
+//!
+//! [`Actions`] implements the engine's [`Perform`]. Every action reads its
+//! task's inputs at their places in the project and writes its outputs below
+//! `attempt.dir`; only a user's command writes in place.
+//!
+//! Not here: whether a task must be done, and keeping what it made.
+
+mod command;
+mod download;
+mod media;
+mod mp4;
+mod plan;
+mod report;
+mod run;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::engine::perform::{Attempt, Perform, Performed};
+use crate::graph::task::{Action, Task};
+use crate::os;
+use crate::path::ProjectPath;
+use crate::record::Host;
+use crate::session::{SessionError, Watch};
+
+/// What actions need to know besides the task.
+pub struct Actions<'a> {
+    /// The worker's program and arguments; `Err` says why there is none.
+    pub worker: Result<Vec<OsString>, String>,
+    /// The machine that is measured.
+    pub host: Host,
+    /// Sees what streams report while they are measured.
+    pub watch: &'a Watch<'a>,
+}
+
+impl Perform for Actions<'_> {
+    fn perform(&self, task: &Task, attempt: &Attempt<'_>) -> Performed {
+        let done = match &task.action {
+            Action::Download(download) => return download::perform(download, task, attempt),
+            Action::Generate { scene } => media::generate(self, scene, task, attempt),
+            Action::Transcode(transcode) => media::transcode(self, transcode, task, attempt),
+            Action::Plan(request) => plan::camera(request, task, attempt),
+            Action::PlanLane => plan::lane(task, attempt),
+            Action::Run(run) => return run::perform(self, run, task, attempt),
+            Action::Benchmark { camera, .. } => report::benchmark(camera, task, attempt),
+            Action::Report { .. } => report::pages(task, attempt),
+            Action::Command(command) => return command::perform(command, attempt),
+        };
+        match done {
+            Ok(()) => Performed::succeeded(),
+            Err(ActionError::Cancelled) => Performed::cancelled(),
+            Err(error) => Performed::failed(&error),
+        }
+    }
+}
+
+/// Why an action could not be done.
+#[derive(Debug, thiserror::Error)]
+enum ActionError {
+    #[error("interrupted")]
+    Cancelled,
+    #[error(transparent)]
+    Fs(#[from] os::fs::FsError),
+    #[error("`{path}` is not what lp wrote there")]
+    Malformed { path: ProjectPath, source: serde_json::Error },
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error("{0}")]
+    Worker(String),
+}
+
+/// Reads a file of ours. 1 GiB is beyond any record or plan.
+fn read(attempt: &Attempt<'_>, path: &ProjectPath) -> Result<Vec<u8>, ActionError> {
+    let place = attempt.layout.resolve(path);
+    os::fs::read_bounded(&place, 1 << 30)
+        .map_err(|source| os::fs::FsError { action: "read", path: place, source }.into())
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(
+    attempt: &Attempt<'_>,
+    path: &ProjectPath,
+) -> Result<T, ActionError> {
+    let bytes = read(attempt, path)?;
+    serde_json::from_slice(&bytes).map_err(|source| ActionError::Malformed { path: path.clone(), source })
+}
+
+/// Where an output lies during the attempt; its folder is made.
+fn place(attempt: &Attempt<'_>, path: &ProjectPath) -> Result<PathBuf, ActionError> {
+    let place = attempt.dir.join(path.as_str());
+    os::fs::create_parent(&place)?;
+    Ok(place)
+}
+
+fn write(attempt: &Attempt<'_>, path: &ProjectPath, bytes: &[u8]) -> Result<(), ActionError> {
+    // The store syncs it when it takes it in.
+    let place = place(attempt, path)?;
+    Ok(os::fs::write_unsynced(&place, bytes)?)
+}
+
+/// A document of ours as a file: pretty, with a final newline, the same bytes
+/// for the same value.
+fn document<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("documents have text keys");
+    bytes.push(b'\n');
+    bytes
+}

@@ -1,0 +1,19 @@
+//! `plan:camera-3` and `plan`.
+
+use super::{ActionError, document, read_json, write};
+use crate::dialect;
+use crate::engine::perform::Attempt;
+use crate::graph::task::Task;
+use crate::plan::PlanRequest;
+use crate::plan::summary::{LanePlan, summarise};
+
+pub(super) fn camera(request: &PlanRequest, task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionError> {
+    write(attempt, &task.outputs[0], &document(&dialect::compile(request)))
+}
+
+pub(super) fn lane(task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionError> {
+    let cameras = task.inputs.iter().map(|path| read_json(attempt, path)).collect::<Result<_, _>>()?;
+    let plan = LanePlan { version: crate::plan::VERSION, cameras };
+    write(attempt, &task.outputs[0], &document(&plan))?;
+    write(attempt, &task.outputs[1], &document(&summarise(&plan)))
+}

@@ -1,0 +1,31 @@
+//! `benchmark:lane/camera-3` and `report`: the same record in other forms.
+
+use super::{ActionError, read, read_json, write};
+use crate::digest::ContentDigest;
+use crate::engine::perform::Attempt;
+use crate::graph::task::Task;
+use crate::name::Slug;
+use crate::record::RunRecord;
+use crate::record::measure::measure;
+use crate::report::{self, Report};
+
+pub(super) fn benchmark(camera: &Slug, task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionError> {
+    let record: RunRecord = read_json(attempt, &task.inputs[0])?;
+    let absent = || ActionError::Worker(format!("the record has no camera `{camera}`"));
+    let json = report::benchmark_json(&record, camera).ok_or_else(absent)?;
+    let csv = report::benchmark_csv(&record, camera).ok_or_else(absent)?;
+    write(attempt, &task.outputs[0], json.as_bytes())?;
+    write(attempt, &task.outputs[1], csv.as_bytes())
+}
+
+pub(super) fn pages(task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionError> {
+    let bytes = read(attempt, &task.inputs[0])?;
+    let record: RunRecord = serde_json::from_slice(&bytes)
+        .map_err(|source| ActionError::Malformed { path: task.inputs[0].clone(), source })?;
+    let measurement = measure(&record);
+    let run = record.run_id(&ContentDigest::of(&bytes));
+    let report = Report { run: &run, record: &record, measurement: &measurement };
+    write(attempt, &task.outputs[0], report::json(&report).as_bytes())?;
+    write(attempt, &task.outputs[1], report::csv(&report).as_bytes())?;
+    write(attempt, &task.outputs[2], report::html(&report).as_bytes())
+}

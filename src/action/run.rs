@@ -1,0 +1,112 @@
+//! `run:lane`: plans become streams, a session plays them, its record is kept.
+
+use super::{ActionError, Actions, document, read_json, write};
+use crate::dialect;
+use crate::engine::events::Outcome;
+use crate::engine::perform::{Attempt, Outputs, Performed};
+use crate::graph::lower::plan_path;
+use crate::graph::task::{Run, Task};
+use crate::os;
+use crate::plan::CameraPlan;
+use crate::record::{Conditions, Isolation, RunRecord};
+use crate::session::{Load, MemberLoad, SessionError, StreamLoad, measure};
+
+/// What precedes the window after each stream's first frame, if `auto`.
+const WARMUP_AUTO_MS: u64 = 2_000;
+
+pub(super) fn perform(actions: &Actions<'_>, run: &Run, task: &Task, attempt: &Attempt<'_>) -> Performed {
+    let (record, log) = match record(actions, run, attempt) {
+        Ok(measured) => measured,
+        Err(error) => return Performed::failed(&error),
+    };
+    if let Err(error) = write(attempt, &task.outputs[0], &document(&record)) {
+        return Performed::failed(&error);
+    }
+    let failures: Vec<String> = record
+        .members
+        .iter()
+        .flat_map(|member| &member.streams)
+        .filter_map(|stream| Some(format!("{}: {}", stream.stream, stream.failure.as_ref()?)))
+        .collect();
+    let (outcome, detail) = if record.interrupted {
+        (Outcome::Cancelled, "interrupted".to_owned())
+    } else if failures.is_empty() {
+        (Outcome::Succeeded, String::new())
+    } else {
+        (Outcome::Failed, failures.join("\n"))
+    };
+    Performed { outcome, detail, log, outputs: Outputs::KeptInAttempt }
+}
+
+/// The record, and what the workers wrote for people.
+fn record(
+    actions: &Actions<'_>,
+    run: &Run,
+    attempt: &Attempt<'_>,
+) -> Result<(RunRecord, Vec<u8>), ActionError> {
+    let worker = actions.worker.as_ref().map_err(|reason| ActionError::Worker(reason.clone()))?;
+    let mut members = Vec::new();
+    let mut workers = Vec::new();
+    let plans: Vec<CameraPlan> =
+        run.members.iter().map(|slug| read_json(attempt, &plan_path(slug))).collect::<Result<_, _>>()?;
+    for copy in 1..=run.count {
+        for plan in &plans {
+            let slug = plan.slug.copy(copy);
+            let worker = match run.isolation {
+                Isolation::Camera => {
+                    workers.push(slug.to_string());
+                    workers.len() - 1
+                }
+                Isolation::Lane => {
+                    if workers.is_empty() {
+                        workers.push("lane".to_owned());
+                    }
+                    0
+                }
+            };
+            members.push(MemberLoad {
+                camera: plan.camera.clone(),
+                target_fps: plan.target_fps,
+                worker,
+                streams: streams(plan, run, attempt)?,
+                slug,
+            });
+        }
+    }
+    let load = Load {
+        subject: run.subject.clone(),
+        started: attempt.started,
+        conditions: Conditions {
+            duration_ms: run.duration_ms,
+            warmup_ms: run.warmup_ms.unwrap_or(WARMUP_AUTO_MS),
+            pace: run.pace,
+            isolation: run.isolation,
+            count: run.count,
+            repeat: attempt.repeat,
+        },
+        host: actions.host.clone(),
+        members,
+        workers,
+        command: worker,
+        log_dir: attempt.dir,
+        lock: attempt.lock,
+    };
+    let record = measure(&load, attempt.cancel, actions.watch).map_err(|error| match error {
+        SessionError::Cancelled => ActionError::Cancelled,
+        other => other.into(),
+    })?;
+    Ok((record, load.logs()))
+}
+
+fn streams(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<StreamLoad>, ActionError> {
+    let mut streams = Vec::new();
+    for pipeline in &plan.pipelines {
+        // What cannot be played is refused before a run is asked for.
+        let Some(spec) = dialect::spec(plan, pipeline, run.pace) else { continue };
+        let spec = spec
+            .resolve(attempt.layout, attempt.dir, &|name| os::env::variable(name))
+            .map_err(|error| ActionError::Worker(error.to_string()))?;
+        streams.push(StreamLoad { index: pipeline.index, workloads: pipeline.workloads.clone(), spec });
+    }
+    Ok(streams)
+}
