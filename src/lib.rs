@@ -7,6 +7,7 @@
 //! `tests/tidy.rs`.
 
 pub mod action;
+pub mod cli;
 pub mod collect;
 pub mod config;
 pub mod dialect;

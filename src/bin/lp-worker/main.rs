@@ -1,0 +1,181 @@
+//! `lp-worker`: plays pipelines for `lp` and reports what it sees.
+//!
+//! It reads requests from stdin and writes events to stdout, a JSON object a
+//! line (`lp::worker::protocol`). Plugins are foreign code, so they live in this
+//! process and not in `lp`: one that crashes or hangs costs a worker. Closing
+//! stdin asks it to finish, so when `lp` dies, its workers end too.
+//!
+//! Threads: this one routes requests, one per stream plays it ([`player`]), one
+//! reports once a second, one writes ([`output`]), one reads. A stream that
+//! hangs holds up none of the others.
+//!
+//! A panic in a callback of GStreamer or in a stream's thread aborts the process:
+//! its death is reported by `lp`, a stream that silently stopped would not be.
+
+mod build;
+mod looping;
+mod messages;
+mod output;
+mod player;
+mod probe;
+mod property;
+mod scene_source;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, IsTerminal, Read, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+use lp::os::{clock, process};
+use lp::pipeline::machine::Factory;
+use lp::worker::protocol::{EventBody, Request, RequestBody, VERSION};
+
+use crate::output::{Events, log};
+use crate::player::{Player, Playing};
+
+/// How long streams may take to end after EOS. Below the 5 s after which `lp`
+/// kills a worker, so that this process can still say which stream hangs.
+const DRAIN: Duration = Duration::from_secs(4);
+
+/// The longest line of a request: a spec is a few kilobytes.
+const MAX_LINE: u64 = 16 << 20;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    match arguments.as_slice() {
+        [] => {}
+        [only] if only == "--version" => {
+            start_gstreamer()?;
+            let version = env!("CARGO_PKG_VERSION");
+            writeln!(
+                std::io::stdout(),
+                "lp-worker {version} (protocol {VERSION}, GStreamer {})",
+                gstreamer()
+            )?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {
+            log("error: expected no argument, or `--version`");
+            return Ok(ExitCode::from(2));
+        }
+    }
+    if std::io::stdin().is_terminal() {
+        log("`lp-worker` is started by `lp` and reads requests, one JSON object a line, from stdin.");
+        log(r#"Try `{"id":1,"request":"hello"}`; end with Ctrl-D."#);
+    }
+
+    process::let_crashes_kill();
+    // Ctrl-C reaches the whole foreground group; `lp` decides what it means.
+    lp::os::signal::outlive_interrupts().context("failed to handle SIGINT")?;
+    // First of all, before anything foreign can print.
+    let events = Events::take_stdout().context("failed to take over stdout")?;
+    gst::init().context("failed to initialise GStreamer")?;
+    scene_source::register().context("failed to register `lpscenesrc`")?;
+
+    let playing = Arc::new(Playing::default());
+    let _ticker = start_ticker(events.clone(), Arc::clone(&playing));
+    let mut player = Player::new(events.clone(), playing);
+    for line in read_lines() {
+        match parse(&line) {
+            Ok(request) => answer(request, &mut player, &events),
+            Err((id, reason)) => events.send(EventBody::Refused { id, reason }),
+        }
+    }
+    player.finish(DRAIN);
+    events.flush(Duration::from_secs(1));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lines of stdin until its end. The thread ends with them, however it ends.
+fn read_lines() -> Receiver<Vec<u8>> {
+    let (sender, receiver) = crossbeam_channel::bounded(64);
+    std::thread::spawn(move || {
+        let mut stdin = std::io::stdin().lock();
+        loop {
+            let mut line = Vec::new();
+            match stdin.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
+                Ok(0) => return,
+                Ok(_) if line.iter().all(u8::is_ascii_whitespace) => {}
+                Ok(_) => {
+                    if sender.send(line).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => return log(&format!("failed to read stdin: {error}")),
+            }
+        }
+    });
+    receiver
+}
+
+/// A request, or why a line is none, with its id if it has one.
+fn parse(line: &[u8]) -> Result<Request, (u64, String)> {
+    serde_json::from_slice(line).map_err(|error| {
+        let value = serde_json::from_slice::<serde_json::Value>(line).ok();
+        let id = value.and_then(|value| value.get("id")?.as_u64()).unwrap_or(0);
+        (id, format!("expected a request as JSON on one line: {error}"))
+    })
+}
+
+fn answer(request: Request, player: &mut Player, events: &Events) {
+    let id = request.id;
+    match request.body {
+        RequestBody::Hello => {
+            events.send(EventBody::Hello {
+                protocol: VERSION,
+                gstreamer: gstreamer(),
+                pid: std::process::id(),
+            });
+            events.send(EventBody::Done { id });
+        }
+        RequestBody::Inspect { factories } => {
+            events.send(EventBody::Factories { factories: inspect(factories) });
+            events.send(EventBody::Done { id });
+        }
+        RequestBody::Start { stream, spec, seed } => player.start(id, stream, spec, seed),
+        RequestBody::Stop { stream } => player.stop(id, &stream),
+    }
+}
+
+/// Initialises GStreamer and registers the elements that this program brings.
+fn start_gstreamer() -> anyhow::Result<()> {
+    gst::init().context("failed to initialise GStreamer")
+}
+
+/// GStreamer's version: `1.22.0`.
+fn gstreamer() -> String {
+    let (major, minor, micro, _) = gst::version();
+    format!("{major}.{minor}.{micro}")
+}
+
+fn inspect(names: Vec<String>) -> BTreeMap<String, Option<Factory>> {
+    let find = |name: &str| {
+        let plugin = gst::ElementFactory::find(name)?.plugin()?;
+        Some(Factory { plugin: plugin.plugin_name().to_string(), version: plugin.version().to_string() })
+    };
+    names.into_iter().map(|name| (name.clone(), find(&name))).collect()
+}
+
+/// Reports every stream and this process once a second, as long as the
+/// returned sender lives.
+fn start_ticker(events: Events, playing: Arc<Playing>) -> crossbeam_channel::Sender<()> {
+    let (alive, stopped) = crossbeam_channel::bounded(0);
+    std::thread::spawn(move || {
+        let mut next = Instant::now() + Duration::from_secs(1);
+        while stopped.recv_deadline(next) == Err(RecvTimeoutError::Timeout) {
+            playing.report(&events);
+            events.send(EventBody::Process {
+                cpu_us: clock::own_cpu_us(),
+                rss: process::own_rss().unwrap_or(0),
+            });
+            next += Duration::from_secs(1);
+        }
+    });
+    alive
+}

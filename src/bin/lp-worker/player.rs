@@ -1,0 +1,450 @@
+//! Playing streams: one thread each, from `start` to its end.
+//!
+//! Messages of a pipeline's bus come through a handler into the stream's
+//! channel, beside what `lp` asks, and its thread alone acts on both. So a
+//! pipeline that hangs in a state change holds up nobody else.
+//!
+//! *Looping.* The source is prerolled, then sought to the seeded offset (with
+//! flush, so running time starts at 0) for the length of one *segment*. At its
+//! end the demuxer does not send EOS but says so, and is sought to the beginning
+//! without flush ([`looping`](crate::looping) keeps running time right). A source
+//! that cannot be sought plays as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use gst::prelude::*;
+use gstreamer as gst;
+
+use lp::pipeline::{PipelineSpec, Playback};
+use lp::worker::protocol::{End, EventBody, StreamName};
+
+use crate::build::Chain;
+use crate::looping::Loop;
+use crate::messages;
+use crate::output::{Events, log};
+use crate::probe::Meter;
+
+/// The streams that play, for the report of each second.
+#[derive(Default)]
+pub(crate) struct Playing(Mutex<BTreeMap<StreamName, Arc<Meter>>>);
+
+impl Playing {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<StreamName, Arc<Meter>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports the frames of every stream.
+    pub(crate) fn report(&self, events: &Events) {
+        // Under the lock, so that nothing is said of a stream after its end.
+        for meter in self.lock().values() {
+            events.send(meter.report(false));
+        }
+    }
+
+    /// The last report of a stream, and its end: once.
+    fn end(&self, stream: &str, end: End, events: &Events) {
+        let mut playing = self.lock();
+        if let Some(meter) = playing.remove(stream) {
+            events.send(meter.report(end == End::Eos));
+            events.send(EventBody::Ended { stream: stream.to_owned(), end });
+        }
+    }
+}
+
+/// What a stream's thread acts on.
+enum Input {
+    Message(gst::Message),
+    Stop,
+    /// The first buffer has come by the entry pad.
+    Data,
+    /// A demuxer has nothing for what follows it.
+    Unlinked(String),
+}
+
+/// All streams of this worker.
+pub(crate) struct Player {
+    events: Events,
+    playing: Arc<Playing>,
+    /// Names that are taken, until their streams are over.
+    taken: Arc<Mutex<BTreeSet<StreamName>>>,
+    inputs: BTreeMap<StreamName, Sender<Input>>,
+    /// Held by each stream's thread, so that its disconnection says that all
+    /// are over.
+    alive: Sender<Infallible>,
+    over: Receiver<Infallible>,
+}
+
+impl Player {
+    pub(crate) fn new(events: Events, playing: Arc<Playing>) -> Player {
+        let (alive, over) = crossbeam_channel::bounded(0);
+        Player { events, playing, taken: Arc::default(), inputs: BTreeMap::new(), alive, over }
+    }
+
+    /// Starts a stream; it answers the request itself.
+    pub(crate) fn start(&mut self, id: u64, stream: StreamName, spec: PipelineSpec, seed: u64) {
+        let is_free = self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone());
+        if !is_free {
+            return self.events.send(EventBody::Refused { id, reason: format!("`{stream}` plays already") });
+        }
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        self.inputs.insert(stream.clone(), sender.clone());
+        let name = Name { stream, taken: Arc::clone(&self.taken) };
+        let (events, playing, alive) = (self.events.clone(), Arc::clone(&self.playing), self.alive.clone());
+        std::thread::spawn(move || {
+            let _guard = AbortOnPanic;
+            play(id, name, &spec, seed, (sender, receiver), &events, &playing);
+            drop(alive);
+        });
+    }
+
+    /// Asks a stream to end.
+    pub(crate) fn stop(&self, id: u64, stream: &str) {
+        self.events.send(match self.inputs.get(stream) {
+            Some(input) => {
+                // One that has ended meanwhile is what was asked for.
+                let _ = input.send(Input::Stop);
+                EventBody::Done { id }
+            }
+            None => EventBody::Refused { id, reason: format!("no stream `{stream}` was started") },
+        });
+    }
+
+    /// Ends all streams and waits for them, but no longer than `limit`.
+    pub(crate) fn finish(self, limit: Duration) {
+        let Player { events, playing, inputs, alive, over, .. } = self;
+        for input in inputs.values() {
+            let _ = input.send(Input::Stop);
+        }
+        drop(alive);
+        let _ = over.recv_timeout(limit);
+        let late: Vec<StreamName> = playing.lock().keys().cloned().collect();
+        for stream in late {
+            let reason = format!("not ended {} s after EOS", limit.as_secs());
+            let end = End::Error { element: stream.clone(), reason, debug: String::new() };
+            playing.end(&stream, end, &events);
+        }
+    }
+}
+
+/// Ends the worker when a stream's thread panics, so that somebody hears of it.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+/// A stream's name, free again when this is dropped.
+struct Name {
+    stream: StreamName,
+    taken: Arc<Mutex<BTreeSet<StreamName>>>,
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.stream);
+    }
+}
+
+/// What elements saw. Kept back until the stream's start is answered, silent
+/// after its end.
+#[derive(Clone, Default)]
+struct Sightings(Arc<Mutex<SightingsState>>);
+
+#[derive(Default)]
+enum SightingsState {
+    #[default]
+    Silent,
+    Kept(Vec<EventBody>),
+    Sent(Events),
+}
+
+impl Sightings {
+    fn lock(&self) -> MutexGuard<'_, SightingsState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, sighting: EventBody) {
+        match &mut *self.lock() {
+            SightingsState::Silent => {}
+            SightingsState::Kept(kept) => kept.push(sighting),
+            SightingsState::Sent(events) => events.send(sighting),
+        }
+    }
+
+    fn keep(&self) {
+        *self.lock() = SightingsState::Kept(Vec::new());
+    }
+
+    fn send(&self, events: &Events) {
+        let mut state = self.lock();
+        if let SightingsState::Kept(kept) =
+            std::mem::replace(&mut *state, SightingsState::Sent(events.clone()))
+        {
+            kept.into_iter().for_each(|sighting| events.send(sighting));
+        }
+    }
+
+    fn silence(&self) {
+        *self.lock() = SightingsState::Silent;
+    }
+}
+
+/// The whole life of a stream, in its own thread.
+fn play(
+    id: u64,
+    name: Name,
+    spec: &PipelineSpec,
+    seed: u64,
+    (sender, receiver): (Sender<Input>, Receiver<Input>),
+    events: &Events,
+    playing: &Playing,
+) {
+    let refuse = |reason| events.send(EventBody::Refused { id, reason });
+    let stream = name.stream.clone();
+    let unlinked = {
+        let sender = sender.clone();
+        Arc::new(move |reason| drop(sender.send(Input::Unlinked(reason))))
+            as Arc<dyn Fn(String) + Send + Sync>
+    };
+    let chain = match Chain::build(spec, &stream, &unlinked) {
+        Ok(chain) => chain,
+        Err(reason) => {
+            drop(name);
+            return refuse(reason);
+        }
+    };
+    let meter = Meter::attach(spec, &stream, &chain);
+    let sightings = Sightings::default();
+    watch_bus(&chain, &stream, &meter, &sightings, sender.clone());
+    let mut stage = Stage { chain, sender, inputs: receiver, meter, looping: None, stopping: false };
+
+    match stage.start(spec, seed, &sightings) {
+        Ok(()) => {
+            events.send(EventBody::Done { id });
+            playing.lock().insert(stream.clone(), Arc::clone(&stage.meter));
+            sightings.send(events);
+            let end = stage.run();
+            sightings.silence();
+            drop(name);
+            // Before the pipeline is taken down: a plugin may hang in that.
+            playing.end(&stream, end, events);
+        }
+        Err(reason) => {
+            drop(name);
+            refuse(reason);
+        }
+    }
+    if stage.chain.pipeline.set_state(gst::State::Null).is_err() {
+        log(&format!("`{stream}` did not go to NULL"));
+    }
+}
+
+fn watch_bus(chain: &Chain, stream: &str, meter: &Arc<Meter>, sightings: &Sightings, inputs: Sender<Input>) {
+    let Some(bus) = chain.pipeline.bus() else { return };
+    let (stream, meter, sightings) = (stream.to_owned(), Arc::clone(meter), sightings.clone());
+    let pipeline = chain.pipeline.downgrade();
+    let sink = chain.elements.last().map(|sink| sink.name().to_string());
+    bus.set_sync_handler(move |_, message| {
+        match message.view() {
+            gst::MessageView::Element(message) => {
+                if let Some(sighting) = messages::seen(&stream, message) {
+                    sightings.add(sighting);
+                }
+            }
+            gst::MessageView::Qos(qos) => {
+                // What arrived at the sink was played, whatever becomes of it there.
+                if let Some((element, count)) = messages::dropped(qos)
+                    && Some(&element) != sink.as_ref()
+                {
+                    meter.dropped_by_qos(element, count);
+                }
+            }
+            gst::MessageView::Warning(warning) => log(&messages::warning(warning)),
+            gst::MessageView::Error(_)
+            | gst::MessageView::SegmentDone(_)
+            | gst::MessageView::Latency(_)
+            | gst::MessageView::ClockLost(_) => drop(inputs.send(Input::Message(message.clone()))),
+            // Of the pipeline only: a bin reports its children's too.
+            gst::MessageView::Eos(_) | gst::MessageView::AsyncDone(_) => {
+                let pipeline = pipeline.upgrade();
+                if message.src() == pipeline.as_ref().map(|pipeline| pipeline.upcast_ref()) {
+                    drop(inputs.send(Input::Message(message.clone())));
+                }
+            }
+            _ => {}
+        }
+        gst::BusSyncReply::Drop
+    });
+}
+
+/// A pipeline on its way.
+struct Stage {
+    chain: Chain,
+    sender: Sender<Input>,
+    inputs: Receiver<Input>,
+    meter: Arc<Meter>,
+    /// Of a source that is played again and again.
+    looping: Option<Loop>,
+    stopping: bool,
+}
+
+impl Stage {
+    /// Brings the pipeline to PLAYING, looping if it is meant to and can.
+    fn start(&mut self, spec: &PipelineSpec, seed: u64, sightings: &Sightings) -> Result<(), String> {
+        sightings.keep();
+        if spec.playback == Playback::Loop {
+            self.announce_data();
+            self.set_state(gst::State::Paused)?;
+            if self.source_can_seek() {
+                self.wait(|input| matches!(input, Input::Data))?;
+                sightings.silence();
+                self.looping = Loop::begin(&self.chain, seed).inspect_err(|why| log(why)).ok();
+                sightings.keep();
+            }
+        }
+        match self.set_state(gst::State::Playing)? {
+            gst::StateChangeSuccess::Async => self.wait_until_playing(),
+            gst::StateChangeSuccess::Success | gst::StateChangeSuccess::NoPreroll => Ok(()),
+        }
+    }
+
+    fn set_state(&self, state: gst::State) -> Result<gst::StateChangeSuccess, String> {
+        self.chain.pipeline.set_state(state).map_err(|_| {
+            // `set_state` only reports *that* it failed. The element that refused
+            // has already posted the reason, so look there before giving up.
+            let messages = std::iter::from_fn(|| self.inputs.try_recv().ok());
+            let reason = messages.filter_map(|input| failure(&input)).next();
+            reason.unwrap_or_else(|| format!("the pipeline did not go to {state:?}, and no element says why"))
+        })
+    }
+
+    /// Whether the source is a file: not a camera, a stream, or a live scene.
+    fn source_can_seek(&self) -> bool {
+        let Some(source) = self.chain.elements.first() else { return false };
+        // A live source gives nothing in PAUSED, and some (`videotestsrc`) say
+        // that they can be sought all the same.
+        if source.state(gst::ClockTime::ZERO).0 == Ok(gst::StateChangeSuccess::NoPreroll) {
+            return false;
+        }
+        [gst::Format::Time, gst::Format::Bytes].into_iter().any(|format| {
+            let mut query = gst::query::Seeking::new(format);
+            source.query(query.query_mut()) && query.result().0
+        })
+    }
+
+    /// Puts `Data` into the inputs when a buffer has come by: then a seek has
+    /// something to act on, a demuxer that has read its headers. PAUSED would
+    /// not do, as a pipeline with `clocksync` never completes it.
+    fn announce_data(&self) {
+        for index in 0..self.chain.elements.len() {
+            let sender = self.sender.clone();
+            self.chain.with_src_pad(index, move |pad| {
+                pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::PUSH, move |_, _| {
+                    let _ = sender.send(Input::Data);
+                    gst::PadProbeReturn::Remove
+                });
+            });
+        }
+    }
+
+    fn wait_until_playing(&self) -> Result<(), String> {
+        let done = |input: &Input| {
+            let Input::Message(message) = input else { return false };
+            matches!(message.view(), gst::MessageView::AsyncDone(_) | gst::MessageView::Eos(_))
+        };
+        self.wait(done)
+    }
+
+    /// Waits for an input. Others are kept for `run`: behind a `queue`, a short
+    /// clip may have come to its end before it plays.
+    fn wait(&self, done: impl Fn(&Input) -> bool) -> Result<(), String> {
+        let mut later = Vec::new();
+        for input in &self.inputs {
+            if let Some(reason) = failure(&input) {
+                return Err(reason);
+            }
+            if matches!(input, Input::Stop) {
+                return Err("it was stopped before it played".to_owned());
+            }
+            let done = done(&input);
+            later.push(input);
+            if done {
+                later.into_iter().for_each(|input| drop(self.sender.send(input)));
+                return Ok(());
+            }
+        }
+        Err("its inputs are closed".to_owned())
+    }
+
+    /// Acts on messages and requests until the stream is over.
+    fn run(&mut self) -> End {
+        while let Ok(input) = self.inputs.recv() {
+            match input {
+                Input::Stop => {
+                    if !self.stop() {
+                        return End::Eos;
+                    }
+                }
+                Input::Unlinked(reason) => return self.failed(reason),
+                Input::Data => {}
+                Input::Message(message) => match message.view() {
+                    gst::MessageView::Eos(_) => return End::Eos,
+                    gst::MessageView::Error(error) => return messages::end(error),
+                    gst::MessageView::SegmentDone(_) if !self.stopping => {
+                        let again = self.looping.as_ref().is_some_and(|looping| looping.again(&self.chain));
+                        if !again {
+                            return self.failed("the source could not be sought to its beginning".to_owned());
+                        }
+                    }
+                    gst::MessageView::Latency(_) => drop(self.chain.pipeline.recalculate_latency()),
+                    gst::MessageView::ClockLost(_) => {
+                        // As the manual says: a new clock is chosen on the way up.
+                        for state in [gst::State::Paused, gst::State::Playing] {
+                            if let Err(reason) = self.set_state(state) {
+                                return self.failed(reason);
+                            }
+                        }
+                    }
+                    _ => {}
+                },
+            }
+        }
+        self.failed("its inputs are closed".to_owned())
+    }
+
+    fn failed(&self, reason: String) -> End {
+        End::Error { element: self.chain.pipeline.name().to_string(), reason, debug: String::new() }
+    }
+
+    /// Sends EOS in where data enters; `false` if none ever came in. What is on
+    /// its way is still played, and whoever pushes next learns that it is over.
+    /// Not through the source: one that is pulled from ignores it, and a demuxer
+    /// would answer with the end of a segment.
+    fn stop(&mut self) -> bool {
+        if !std::mem::replace(&mut self.stopping, true) {
+            let Some(pad) = self.chain.entry_pad() else { return false };
+            pad.push_event(gst::event::Eos::new());
+        }
+        true
+    }
+}
+
+/// Why a stream cannot go on, if that is what an input says.
+fn failure(input: &Input) -> Option<String> {
+    match input {
+        Input::Unlinked(reason) => Some(reason.clone()),
+        Input::Message(message) => match message.view() {
+            gst::MessageView::Error(error) => Some(messages::reason(error)),
+            _ => None,
+        },
+        Input::Stop | Input::Data => None,
+    }
+}

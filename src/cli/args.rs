@@ -1,0 +1,299 @@
+//! What a person types: commands and flags. Their help is written here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::time::parse_duration;
+
+/// Can this machine run my lane, how many lanes, and what limits it?
+///
+/// Cameras and workloads come from JSON files, everything else from Lpfile.toml.
+#[derive(Debug, Parser)]
+#[command(name = "lp", version, arg_required_else_help = true, max_term_width = 100)]
+pub(super) struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    /// Flags of every command
+    #[command(flatten)]
+    pub(super) global: Global,
+}
+
+/// Flags of every command.
+#[derive(Args, Debug)]
+pub(super) struct Global {
+    /// Work as if `lp` was started in this directory
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub(super) directory: Option<PathBuf>,
+
+    /// Read cameras from this file instead of the one in Lpfile.toml
+    #[arg(id = "camera_file", long = "cameras", value_name = "FILE", global = true)]
+    pub(super) cameras: Option<PathBuf>,
+
+    /// Read workloads from this file instead of the one in Lpfile.toml
+    #[arg(id = "workload_file", long = "workloads", value_name = "FILE", global = true)]
+    pub(super) workloads: Option<PathBuf>,
+
+    /// Use this profile of Lpfile.toml
+    #[arg(long, value_name = "NAME", global = true, env = "LP_PROFILE")]
+    pub(super) profile: Option<String>,
+
+    /// Set one key of Lpfile.toml, for example `run.duration=10s`
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
+    pub(super) sets: Vec<String>,
+
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    pub(super) color: Color,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a small working project
+    ///
+    /// Writes nothing if one of its files exists already.
+    Init(InitArgs),
+    /// Read all config files and report every fault at its place
+    Check(CheckArgs),
+    /// Bring targets up to date: plans, assets, and what tasks make
+    ///
+    /// A target is a label (`plan:camera-3`), a camera (its inputs), a task's
+    /// name, a glob, or one of `plan`, `assets`, `report`. Without targets: the
+    /// plan, all assets, and every task that needs no measurement.
+    Build(BuildArgs),
+    /// Run cameras and measure them, after bringing what they need up to date
+    ///
+    /// Downloads, transcodes and plans come from the cache when nothing they
+    /// depend on has changed. The pipelines themselves always run, because their
+    /// measurements describe this run.
+    Run(RunArgs),
+    /// Show a stored run again: as table, JSON, CSV or HTML
+    Report(ReportArgs),
+    /// Show the graph of tasks
+    Graph(GraphArgs),
+    /// Show a camera as it was understood: its plan and its launch lines
+    Show(ShowArgs),
+    /// Say why a target is fresh, new or stale
+    Explain(ExplainArgs),
+    /// Look into the store, or empty it
+    Cache(CacheArgs),
+    /// Look for what this machine lacks, and say how to get it
+    Doctor(DoctorArgs),
+}
+
+/// `lp init`
+#[derive(Args, Debug)]
+pub(super) struct InitArgs {
+    /// Where to make it [default: the current directory]
+    #[arg(value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+}
+
+/// `lp check`
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    /// Treat every warning as an error
+    #[arg(long)]
+    pub(super) strict: bool,
+
+    /// How to print faults
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: HumanOrJson,
+
+    /// Short for `--format json`
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A format with a text for people and one for machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum HumanOrJson {
+    /// For people
+    Human,
+    /// For machines
+    Json,
+}
+
+/// `lp build`
+#[derive(Args, Debug)]
+pub(super) struct BuildArgs {
+    /// What to bring up to date
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+
+    /// Say what would run, and why, but run nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+
+    /// Go on with whatever does not depend on a failed task
+    #[arg(short, long)]
+    pub(super) keep_going: bool,
+
+    /// Run so many tasks of pool `cpu` at once [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(super) jobs: Option<u32>,
+
+    /// Print events as JSON lines on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `lp run`
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    /// Cameras to run side by side, as named in the config [default: the whole lane]
+    // `cameras` is the name of a flag of every command.
+    #[arg(id = "members", value_name = "CAMERA")]
+    pub(super) cameras: Vec<String>,
+
+    /// Measure for this long after warm-up; `0s` means until Ctrl-C [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) duration: Option<Duration>,
+
+    /// Run so many tasks of pool `cpu` at once while inputs are made [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(super) jobs: Option<u32>,
+
+    /// Print the report as JSON on stdout
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// `lp report`
+#[derive(Args, Debug)]
+pub(super) struct ReportArgs {
+    /// A run-id, or `latest`
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub(super) run: String,
+
+    /// The format on stdout
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: ReportFormat,
+
+    /// Short for `--format json`
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Write report.json, report.csv and report.html into this directory instead
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Formats of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// A table
+    Human,
+    /// A JSON document
+    Json,
+    /// One row per pipeline
+    Csv,
+    /// One self-contained page
+    Html,
+}
+
+/// `lp graph`
+#[derive(Args, Debug)]
+pub(super) struct GraphArgs {
+    /// Show only what these targets need
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+
+    /// As Graphviz text: `lp graph --dot | dot -Tsvg`
+    #[arg(long, conflicts_with = "json")]
+    pub(super) dot: bool,
+
+    /// As a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `lp show`
+#[derive(Args, Debug)]
+pub(super) struct ShowArgs {
+    /// The camera, as named in the config [default: all]
+    #[arg(value_name = "CAMERA")]
+    pub(super) camera: Option<String>,
+
+    /// As a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `lp explain`
+#[derive(Args, Debug)]
+pub(super) struct ExplainArgs {
+    /// The target
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+}
+
+/// `lp cache`
+#[derive(Args, Debug)]
+pub(super) struct CacheArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub(super) command: CacheCommand,
+}
+
+/// `lp cache ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum CacheCommand {
+    /// Show what is known of a task: its attempts, their outputs and what was hashed
+    Show {
+        /// A label such as `plan:camera-3`, or a digest, or the first digits of one [default: a list]
+        #[arg(value_name = "LABEL|DIGEST")]
+        what: Option<String>,
+    },
+    /// Empty the store, measurements excepted
+    Clean,
+}
+
+/// `lp doctor`
+#[derive(Args, Debug)]
+pub(super) struct DoctorArgs {
+    /// As a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn commands_and_flags_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_of_a_command_do_not_hide_those_of_all() {
+        let line = ["lp", "--cameras", "c.json", "run", "camera-3", "-C", "x"];
+        let cli = Cli::try_parse_from(line).unwrap();
+        let Command::Run(run) = cli.command else { panic!("it is `run`") };
+        assert_eq!(run.cameras, ["camera-3"]);
+        assert_eq!(cli.global.cameras, Some("c.json".into()));
+        assert_eq!(cli.global.directory, Some("x".into()));
+    }
+}

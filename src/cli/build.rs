@@ -1,0 +1,199 @@
+//! `lp build`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::args::{BuildArgs, Global};
+use super::console::{Console, JsonLines, Silent, summary_line};
+use super::open::{Opened, open};
+use super::tools::{self, Tools};
+use super::{Exit, Refused, console};
+use crate::action::Actions;
+use crate::config::codes;
+use crate::config::diagnostics::{Diagnostic, Diagnostics};
+use crate::dialect::check::way_out;
+use crate::engine::events::Progress;
+use crate::engine::states::{OnFailure, Pools};
+use crate::engine::{Engine, Verdict};
+use crate::graph::{TaskGraph, TaskId, select};
+use crate::name::Slug;
+use crate::os::process::Cancel;
+use crate::os::signal::cancel_on_signals;
+use crate::session::Watch;
+use crate::store::Store;
+use crate::worker::protocol::EventBody;
+
+pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
+    let opened = open(global, &[])?;
+    let subjects = select::subjects(&opened.project, &args.targets);
+    let graph = opened.graph(&subjects)?;
+    let needed = opened.select(&graph, &args.targets)?.1;
+    opened.check_sources(&graph, &needed)?;
+    let store = Store::open(opened.project.layout.clone())?;
+    let tools = tools::look(&store, &graph, &needed);
+    let labels = needed.iter().map(|id| graph.task(*id).label.chars().count());
+    let human = Console::new(labels);
+    let progress: &dyn Progress = if args.json { &JsonLines } else { &human };
+    let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
+    let on_failure = if args.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop };
+
+    if args.dry_run {
+        return build.dry_run(&needed);
+    }
+    let cancel = cancel_on_signals()?;
+    build.with_engine(progress, &unwatched, &cancel, on_failure, None, |engine| {
+        build.refuse_missing(engine, &needed)?;
+        let summary = engine.build(&needed)?;
+        human.print_failures();
+        if !args.json {
+            console::note(&summary_line(&summary));
+        }
+        Ok(if summary.cancelled {
+            Exit::Interrupted
+        } else if summary.panicked {
+            Exit::Bug
+        } else if summary.failed + summary.skipped > 0 {
+            Exit::Failed
+        } else {
+            Exit::Done
+        })
+    })
+}
+
+/// For those who do not look at a measurement while it lasts.
+fn unwatched(_: &Slug, _: &EventBody) {}
+
+/// What every command that looks at or runs tasks shares.
+pub(super) struct Build<'a> {
+    pub(super) opened: &'a Opened,
+    pub(super) graph: &'a TaskGraph,
+    pub(super) store: &'a Store,
+    pub(super) tools: &'a Tools,
+    pub(super) jobs: Option<u32>,
+}
+
+impl Build<'_> {
+    pub(super) fn with_engine<T>(
+        &self,
+        progress: &dyn Progress,
+        watch: &Watch<'_>,
+        cancel: &Cancel,
+        on_failure: OnFailure,
+        again: Option<TaskId>,
+        act: impl FnOnce(&Engine<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let settings = &self.opened.project.settings;
+        let cores =
+            std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+        let cpu = self.jobs.or(settings.pools.get("cpu").copied()).unwrap_or(cores);
+        let actions = Actions { worker: self.tools.command(), host: self.tools.host.clone(), watch };
+        let facts = |task: &crate::graph::task::Task| self.tools.facts(task);
+        act(&Engine {
+            graph: self.graph,
+            store: self.store,
+            layout: &self.opened.project.layout,
+            perform: &actions,
+            progress,
+            facts: &facts,
+            cancel,
+            pools: Pools::new(cpu, &settings.pools),
+            on_failure,
+            again,
+        })
+    }
+
+    /// Whether each task of `needed` must run; runs nothing.
+    pub(super) fn look(&self, needed: &BTreeSet<TaskId>) -> anyhow::Result<BTreeMap<TaskId, Verdict>> {
+        self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, None, |engine| {
+            Ok(engine.look(needed)?)
+        })
+    }
+
+    fn dry_run(&self, needed: &BTreeSet<TaskId>) -> anyhow::Result<Exit> {
+        let verdicts = self.look(needed)?;
+        let width = needed.iter().map(|id| self.graph.task(*id).label.chars().count()).max();
+        let width = width.unwrap_or(0).min(40);
+        let mut n_stale = 0;
+        for id in self.graph.order().iter().filter(|id| verdicts.contains_key(id)) {
+            let reason = match &verdicts[id] {
+                Verdict::Fresh => continue,
+                Verdict::After(dependency) => {
+                    format!("stale if `{}` makes something new", self.graph.task(*dependency).label)
+                }
+                verdict => verdict.to_string(),
+            };
+            n_stale += 1;
+            console::note(&format!("{:width$}  {reason}", self.graph.task(*id).label));
+        }
+        let tasks = |n| if n == 1 { "1 task".to_owned() } else { format!("{n} tasks") };
+        console::note(&match n_stale {
+            0 => format!("nothing to do: {} fresh", tasks(verdicts.len())),
+            n => format!("{} would run", tasks(n)),
+        });
+        Ok(Exit::Done)
+    }
+
+    /// Before anything starts: no worker, or elements that are not installed,
+    /// for tasks that must run.
+    pub(super) fn refuse_missing(
+        &self,
+        engine: &Engine<'_>,
+        needed: &BTreeSet<TaskId>,
+    ) -> anyhow::Result<()> {
+        let lacks = |id: &&TaskId| {
+            let task = self.graph.task(**id);
+            !task.factories.is_empty() && (self.tools.worker.is_err() || !self.tools.missing(task).is_empty())
+        };
+        if !needed.iter().any(|id| lacks(&id)) {
+            return Ok(());
+        }
+        let verdicts = engine.look(needed)?;
+        let must_run = |id: &&TaskId| {
+            engine.again == Some(**id) || !matches!(verdicts[*id], Verdict::Fresh | Verdict::Restorable(_))
+        };
+        let affected: Vec<TaskId> = needed.iter().filter(|id| lacks(id) && must_run(id)).copied().collect();
+        if affected.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = &self.tools.worker {
+            console::error(error, error.hint());
+            let labels: Vec<String> =
+                affected.iter().take(5).map(|id| format!("`{}`", self.graph.task(*id).label)).collect();
+            console::note(&format!("  needed by {}", labels.join(", ")));
+            return Err(Refused.into());
+        }
+        let mut diagnostics = Diagnostics::new();
+        let missing: BTreeSet<&str> =
+            affected.iter().flat_map(|id| self.tools.missing(self.graph.task(*id))).collect();
+        for factory in missing {
+            let (places, labels) = self.who_needs(factory, &affected);
+            let mut diagnostic = Diagnostic::error(
+                codes::MISSING_ELEMENT,
+                format!("this machine has no element `{factory}`, which {labels} needs"),
+            )
+            .help(way_out(factory));
+            let mut places = places.into_iter();
+            if let Some(first) = places.next() {
+                diagnostic = diagnostic.at(first);
+            }
+            for other in places {
+                diagnostic = diagnostic.also(other, "also here");
+            }
+            diagnostics.push(diagnostic);
+        }
+        Err(self.opened.refuse(&diagnostics).into())
+    }
+
+    /// The places of steps that name a factory, and the first task that needs it.
+    fn who_needs(
+        &self,
+        factory: &str,
+        affected: &[TaskId],
+    ) -> (Vec<crate::config::diagnostics::Place>, String) {
+        let steps = self.opened.project.workloads.iter().flat_map(|workload| &workload.steps);
+        let places = steps.filter(|step| step.kind == factory).map(|step| step.kind_place).collect();
+        let needing = affected.iter().map(|id| self.graph.task(*id));
+        let label =
+            needing.filter(|task| task.factories.iter().any(|name| name == factory)).map(|task| &task.label);
+        (places, label.take(1).map(|label| format!("`{label}`")).collect())
+    }
+}

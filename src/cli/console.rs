@@ -1,0 +1,149 @@
+//! What people see of a build: one plain line per task that runs and why, the
+//! failures whole and last, one line of summary. All on stderr.
+//!
+//! [`JsonLines`] prints the same events for machines, on stdout.
+
+use std::io::Write;
+use std::sync::Mutex;
+
+use crate::engine::events::{BuildEvent, Outcome, Progress, Summary};
+
+/// Writes to stdout; a closed pipe is no error of ours.
+pub(super) fn out(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes());
+    let _ = stdout.flush();
+}
+
+/// Writes one line to stderr.
+pub(super) fn note(line: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = writeln!(stderr, "{line}");
+}
+
+/// Prints an error with its causes and a hint.
+pub(super) fn error(error: &dyn std::error::Error, hint: Option<&str>) {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    note(&error_text(&error.to_string(), causes.map(ToString::to_string), hint));
+}
+
+/// "error: ..., caused by: ..., hint: ..."
+fn error_text(message: &str, causes: impl Iterator<Item = String>, hint: Option<&str>) -> String {
+    let mut text = format!("error: {message}");
+    for cause in causes {
+        text.push_str(&format!("\n  caused by: {cause}"));
+    }
+    if let Some(hint) = hint {
+        text.push_str(&format!("\n  hint: {hint}"));
+    }
+    text
+}
+
+/// The console of `lp build` and of the first part of `lp run`.
+pub(super) struct Console {
+    width: usize,
+    failures: Mutex<Vec<String>>,
+}
+
+impl Console {
+    /// A console that aligns reasons behind labels of at most `width` characters.
+    #[must_use]
+    pub(super) fn new(labels: impl Iterator<Item = usize>) -> Console {
+        Console { width: labels.max().unwrap_or(0).min(40), failures: Mutex::new(Vec::new()) }
+    }
+
+    /// Prints all failures whole, in the order in which they happened.
+    pub(super) fn print_failures(&self) {
+        for failure in self.failures.lock().expect("printing does not panic").drain(..) {
+            note(&failure);
+        }
+    }
+}
+
+impl Progress for Console {
+    fn event(&self, event: &BuildEvent<'_>) {
+        match event {
+            BuildEvent::Started { .. } | BuildEvent::Finished { .. } => {}
+            BuildEvent::Waiting { reason } => note(reason),
+            BuildEvent::TaskStarted { label, reason } => {
+                note(&format!("{label:width$}  {reason}", width = self.width));
+            }
+            BuildEvent::TaskNote { note: text, .. } => note(text),
+            BuildEvent::TaskFinished { label, outcome: Outcome::Restored, detail, .. } => {
+                note(&format!("{label:width$}  restored: {detail}", width = self.width));
+            }
+            BuildEvent::TaskFinished { label, outcome, detail, log, .. } => {
+                let word = match outcome {
+                    Outcome::Failed => "failed",
+                    Outcome::TimedOut => "timed out",
+                    Outcome::Panicked => "panicked: this is a bug in lp",
+                    _ => return,
+                };
+                let mut text =
+                    error_text(&format!("`{label}` {word}"), detail.lines().map(str::to_owned), None);
+                for line in log.lines() {
+                    text.push_str(&format!("\n  | {line}"));
+                }
+                self.failures.lock().expect("printing does not panic").push(text);
+            }
+        }
+    }
+}
+
+/// One line for the whole build.
+#[must_use]
+pub(super) fn summary_line(summary: &Summary) -> String {
+    let counted = |n: usize, word: &str| format!("{n} {word}");
+    let tasks = |n: usize| if n == 1 { "1 task".to_owned() } else { format!("{n} tasks") };
+    if summary.ran + summary.restored + summary.failed + summary.skipped == 0 && !summary.cancelled {
+        return format!("nothing to do: {} fresh", tasks(summary.fresh));
+    }
+    let mut parts = vec![format!("{} ran", tasks(summary.ran))];
+    for (n, word) in [
+        (summary.restored, "restored"),
+        (summary.failed, "failed"),
+        (summary.skipped, "not started"),
+        (summary.fresh, "fresh"),
+    ] {
+        if n > 0 {
+            parts.push(counted(n, word));
+        }
+    }
+    if summary.cancelled {
+        parts.push("interrupted".to_owned());
+    }
+    parts.join(", ")
+}
+
+/// Events as JSON lines on stdout.
+pub(super) struct JsonLines;
+
+impl Progress for JsonLines {
+    fn event(&self, event: &BuildEvent<'_>) {
+        let mut line = serde_json::to_string(event).expect("events have text keys");
+        line.push('\n');
+        out(&line);
+    }
+}
+
+/// For those who look only at the summary.
+pub(super) struct Silent;
+
+impl Progress for Silent {
+    fn event(&self, _: &BuildEvent<'_>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_only_what_happened() {
+        let mut summary = Summary { ran: 3, fresh: 2, ..Summary::default() };
+        assert_eq!(summary_line(&summary), "3 tasks ran, 2 fresh");
+        summary = Summary { fresh: 12, ..Summary::default() };
+        assert_eq!(summary_line(&summary), "nothing to do: 12 tasks fresh");
+        summary = Summary { ran: 1, failed: 1, skipped: 2, cancelled: true, ..Summary::default() };
+        assert_eq!(summary_line(&summary), "1 task ran, 1 failed, 2 not started, interrupted");
+    }
+}

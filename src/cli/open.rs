@@ -1,0 +1,175 @@
+//! From flags to a project, and from a project to its graph.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::args::{Color, Global};
+use super::{Refused, console};
+use crate::config::codes;
+use crate::config::diagnostics::{Diagnostic, Diagnostics, Severity, Sources};
+use crate::config::load::{LoadRequest, Loaded, load};
+use crate::config::project::{Camera, Project};
+use crate::graph::lower::{Lowering, Subject, lower};
+use crate::graph::{TaskGraph, TaskId, link, select};
+use crate::name::did_you_mean;
+use crate::os;
+
+/// A project that was read without errors.
+pub(super) struct Opened {
+    pub(super) project: Project,
+    pub(super) sources: Sources,
+    pub(super) color: crate::config::Color,
+}
+
+/// The directory that `lp` works in.
+pub(super) fn directory(global: &Global) -> anyhow::Result<PathBuf> {
+    let current = os::env::current_dir().context("failed to find the current directory")?;
+    Ok(match &global.directory {
+        Some(directory) => current.join(directory),
+        None => current,
+    })
+}
+
+/// Reads the config files of `global`, with more `--set`s behind the user's.
+pub(super) fn read(global: &Global, more_sets: &[String]) -> anyhow::Result<Loaded> {
+    let current = os::env::current_dir().context("failed to find the current directory")?;
+    // `--cameras` and `--workloads` are relative to where the user stands.
+    let absolute = |path: &Option<PathBuf>| path.as_ref().map(|path| current.join(path));
+    Ok(load(&LoadRequest {
+        dir: directory(global)?,
+        cameras: absolute(&global.cameras),
+        workloads: absolute(&global.workloads),
+        profile: global.profile.clone(),
+        sets: global.sets.iter().chain(more_sets).cloned().collect(),
+        env: os::env::all(),
+    }))
+}
+
+/// Whether stderr gets colours.
+pub(super) fn color(global: &Global) -> crate::config::Color {
+    use std::io::IsTerminal;
+    let wanted = match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            os::env::raw("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
+        }
+    };
+    if wanted { crate::config::Color::Always } else { crate::config::Color::Never }
+}
+
+/// Reads a project, prints what is wrong with it, and refuses it if it has errors.
+pub(super) fn open(global: &Global, more_sets: &[String]) -> anyhow::Result<Opened> {
+    let loaded = read(global, more_sets)?;
+    let color = color(global);
+    // Notes are for `lp check`; what may be a mistake is shown everywhere.
+    if loaded.diagnostics.count(Severity::Error) + loaded.diagnostics.count(Severity::Warning) > 0 {
+        console::note(loaded.diagnostics.render_human(&loaded.sources, color).trim_end());
+    }
+    let Some(project) = loaded.project else {
+        console::note(&refusal(&loaded.diagnostics));
+        return Err(Refused.into());
+    };
+    Ok(Opened { project, sources: loaded.sources, color })
+}
+
+/// "error: 3 errors, 1 warning"
+pub(super) fn refusal(diagnostics: &Diagnostics) -> String {
+    let counted = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let mut text = format!("error: {}", counted(diagnostics.count(Severity::Error), "error"));
+    match diagnostics.count(Severity::Warning) {
+        0 => {}
+        n => text.push_str(&format!(", {}", counted(n, "warning"))),
+    }
+    text
+}
+
+impl Opened {
+    /// Prints faults that were found after reading.
+    pub(super) fn refuse(&self, diagnostics: &Diagnostics) -> Refused {
+        console::note(diagnostics.render_human(&self.sources, self.color).trim_end());
+        console::note(&refusal(diagnostics));
+        Refused
+    }
+
+    /// The graph with the tasks of these runs.
+    pub(super) fn graph(&self, subjects: &[Subject]) -> Result<TaskGraph, Refused> {
+        let variable = |name: &str| os::env::variable(name);
+        let lowered = lower(&Lowering { project: &self.project, subjects, variable: &variable });
+        for note in &lowered.notes {
+            console::note(&format!("note: {note}"));
+        }
+        link::link(lowered.tasks).map_err(|faults| {
+            let mut diagnostics = Diagnostics::new();
+            for fault in faults {
+                let mut diagnostic = Diagnostic::error(codes::GRAPH, fault.message).at(fault.place);
+                if let Some((place, text)) = fault.other {
+                    diagnostic = diagnostic.also(place, text);
+                }
+                diagnostics.push(diagnostic);
+            }
+            self.refuse(&diagnostics)
+        })
+    }
+
+    /// The tasks that targets name, and all that these need.
+    pub(super) fn select(
+        &self,
+        graph: &TaskGraph,
+        targets: &[String],
+    ) -> Result<(BTreeSet<TaskId>, BTreeSet<TaskId>), Refused> {
+        let wanted = select::targets(graph, &self.project, targets).map_err(|unknown| {
+            for target in unknown {
+                console::note(&format!("error: `{}` is no target", target.target));
+                if let Some(meant) = target.suggestion {
+                    console::note(&format!("  hint: did you mean `{meant}`?"));
+                }
+            }
+            Refused
+        })?;
+        let needed = select::closure(graph, &wanted);
+        Ok((wanted, needed))
+    }
+
+    /// Refuses inputs that neither exist nor are made.
+    pub(super) fn check_sources(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Result<(), Refused> {
+        let mut diagnostics = Diagnostics::new();
+        for (task, input) in select::sources(graph, needed) {
+            if !self.project.layout.resolve(input).exists() {
+                let message =
+                    format!("`{}` reads `{input}`, which does not exist and which no task makes", task.label);
+                diagnostics.push(Diagnostic::error(codes::NO_PRODUCER, message).at(task.place));
+            }
+        }
+        if diagnostics.is_empty() { Ok(()) } else { Err(self.refuse(&diagnostics)) }
+    }
+
+    /// The cameras that were named, in that order.
+    pub(super) fn cameras(&self, names: &[String]) -> Result<Vec<&Camera>, Refused> {
+        let mut cameras = Vec::new();
+        let mut refused = false;
+        for name in names {
+            match self.project.camera(name) {
+                Some(camera) => cameras.push(camera),
+                None => {
+                    refused = true;
+                    console::note(&format!("error: there is no camera `{name}`"));
+                    let known: Vec<&str> =
+                        self.project.cameras.iter().map(|camera| camera.name.as_str()).collect();
+                    match did_you_mean(name, known.iter().copied()) {
+                        Some(meant) => console::note(&format!("  hint: did you mean `{meant}`?")),
+                        None if known.is_empty() => console::note("  hint: this project has no cameras"),
+                        None => {
+                            let some = known.iter().take(8).copied().collect::<Vec<_>>().join(", ");
+                            let more = if known.len() > 8 { ", ..." } else { "" };
+                            console::note(&format!("  hint: cameras are {some}{more}"));
+                        }
+                    }
+                }
+            }
+        }
+        if refused { Err(Refused) } else { Ok(cameras) }
+    }
+}

@@ -1,0 +1,60 @@
+//! `lp report`
+
+use anyhow::Context;
+
+use super::args::{Global, ReportArgs, ReportFormat};
+use super::open::open;
+use super::{Exit, console, view};
+use crate::name::did_you_mean;
+use crate::os;
+use crate::record::measure::measure;
+use crate::report::{self, Report};
+use crate::store::Store;
+
+pub(super) fn run(global: &Global, args: &ReportArgs) -> anyhow::Result<Exit> {
+    let opened = open(global, &[])?;
+    let store = Store::open(opened.project.layout.clone())?;
+    let runs: Vec<_> = store.attempts().into_iter().filter(|attempt| attempt.run_id().is_some()).collect();
+    let found = if args.run == "latest" { runs.first().cloned() } else { store.find_by_run_id(&args.run) };
+    let Some(attempt) = found else {
+        if runs.is_empty() {
+            console::note("error: nothing was measured yet\n  hint: measure with `lp run`");
+        } else {
+            console::note(&format!("error: there is no run `{}`", args.run));
+            let ids: Vec<String> = runs.iter().filter_map(|attempt| attempt.run_id()).collect();
+            let meant = did_you_mean(&args.run, ids.iter().map(String::as_str));
+            let hint = meant.map_or_else(
+                || format!("the newest is {}", ids[0]),
+                |meant| format!("did you mean `{meant}`?"),
+            );
+            console::note(&format!("  hint: {hint}"));
+        }
+        return Ok(Exit::Refused);
+    };
+    let stored = view::read(&store, &attempt)?;
+    let measurement = measure(&stored.record);
+    let shown = Report { run: &stored.run, record: &stored.record, measurement: &measurement };
+    if let Some(folder) = &args.output {
+        let folder = os::env::current_dir()?.join(folder);
+        let pages = [
+            ("report.json", report::json(&shown)),
+            ("report.csv", report::csv(&shown)),
+            ("report.html", report::html(&shown)),
+        ];
+        for (name, text) in pages {
+            let path = folder.join(name);
+            os::fs::create_parent(&path)?;
+            os::fs::write_atomic(&path, text.as_bytes()).context("failed to write the report")?;
+            console::note(&path.display().to_string());
+        }
+        return Ok(Exit::Done);
+    }
+    let format = if args.json { ReportFormat::Json } else { args.format };
+    console::out(&match format {
+        ReportFormat::Human => format!("{}\n", report::table(&shown).trim_end()),
+        ReportFormat::Json => report::json(&shown),
+        ReportFormat::Csv => report::csv(&shown),
+        ReportFormat::Html => report::html(&shown),
+    });
+    Ok(Exit::Done)
+}

@@ -1,0 +1,203 @@
+//! `lp run`
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use anyhow::Context;
+
+use super::args::{Global, RunArgs};
+use super::build::Build;
+use super::console::{Console, summary_line};
+use super::open::{Opened, open};
+use super::{Exit, Refused, console, tools, view};
+use crate::engine::states::OnFailure;
+use crate::graph::lower::Subject;
+use crate::graph::select;
+use crate::name::Slug;
+use crate::os::signal::cancel_on_signals;
+use crate::record::measure::measure;
+use crate::report::{self, Report};
+use crate::store::Store;
+use crate::worker::protocol::EventBody;
+
+pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
+    let sets: Vec<String> = args
+        .duration
+        .iter()
+        .map(|duration| format!("run.duration={}", crate::time::duration_text(*duration)))
+        .collect();
+    let opened = open(global, &sets)?;
+    let subject = if args.cameras.is_empty() {
+        Subject::lane(&opened.project)
+    } else {
+        Subject::of(&opened.project, &opened.cameras(&args.cameras)?)
+    };
+    if subject.members.is_empty() {
+        console::note("error: this project has no cameras to run");
+        return Ok(Exit::Refused);
+    }
+    let left_out = left_out(&opened, &subject)?;
+    let graph = opened.graph(std::slice::from_ref(&subject))?;
+    let label = format!("run:{}", subject.name);
+    let run = graph.by_label(&label).expect("the subject's tasks were lowered");
+    // The report reads the record and its benchmarks, so it brings everything.
+    let report_label =
+        if subject.name == "lane" { "report".to_owned() } else { format!("report:{}", subject.name) };
+    let report = graph.by_label(&report_label).expect("the subject's tasks were lowered");
+    let needed = select::closure(&graph, &BTreeSet::from([report]));
+    opened.check_sources(&graph, &needed)?;
+
+    let store = Store::open(opened.project.layout.clone())?;
+    let tools = tools::look(&store, &graph, &needed);
+    let labels = needed.iter().map(|id| graph.task(*id).label.chars().count());
+    let human = Console::new(labels);
+    let seconds = Seconds::new(&opened, &subject);
+    let watch = |slug: &Slug, event: &EventBody| seconds.see(slug, event);
+    let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
+    let cancel = cancel_on_signals()?;
+    let before = store.attempts_of(&label).len();
+    let summary = build.with_engine(&human, &watch, &cancel, OnFailure::Stop, Some(run), |engine| {
+        build.refuse_missing(engine, &needed)?;
+        Ok(engine.build(&needed)?)
+    })?;
+    human.print_failures();
+    if summary.panicked {
+        return Ok(Exit::Bug);
+    }
+    let attempts = store.attempts_of(&label);
+    let newest = attempts.first().filter(|attempt| before < attempts.len() && !attempt.outputs.is_empty());
+    let Some(attempt) = newest else {
+        console::note(&summary_line(&summary));
+        return Ok(if summary.cancelled { Exit::Interrupted } else { Exit::Failed });
+    };
+    let stored = view::read(&store, attempt)?;
+    let measurement = measure(&stored.record);
+    let shown = Report { run: &stored.run, record: &stored.record, measurement: &measurement };
+    let folder = view::write(&opened.project.layout, &store, attempt, &shown)
+        .context("failed to write the view of this run")?;
+    if args.json {
+        console::out(&report::json(&shown));
+    } else {
+        console::out(&format!("\n{}\n", report::table(&shown).trim_end()));
+    }
+    for camera in &left_out {
+        console::note(&format!("left out: {camera}"));
+    }
+    console::note(&format!("report: {}", folder.join("report.html").display()));
+    Ok(if stored.record.interrupted {
+        Exit::Interrupted
+    } else if summary.failed > 0 || !left_out.is_empty() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
+}
+
+/// Pipelines that cannot be played: left out by name beside others, refused alone.
+fn left_out(opened: &Opened, subject: &Subject) -> Result<Vec<String>, Refused> {
+    use crate::{dialect, plan};
+    let mut left_out = Vec::new();
+    let mut playable = 0;
+    for camera in opened.project.cameras.iter().filter(|camera| subject.members.contains(&camera.slug)) {
+        let request = plan::request(&opened.project, camera, dialect::resolve(&opened.project, camera));
+        for pipeline in plan::consolidate(&request).pipelines {
+            match pipeline.unsupported {
+                None => playable += 1,
+                Some(reason) => {
+                    left_out.push(format!(
+                        "`{}` of `{}`: {reason}",
+                        pipeline.workloads.join("`, `"),
+                        camera.name
+                    ));
+                }
+            }
+        }
+    }
+    if playable == 0 {
+        for camera in &left_out {
+            console::note(&format!("error: nothing can be played: {camera}"));
+        }
+        return Err(Refused);
+    }
+    Ok(left_out)
+}
+
+/// One plain line per camera and second, once all its pipelines have reported.
+struct Seconds {
+    width: usize,
+    cameras: Mutex<BTreeMap<Slug, Second>>,
+}
+
+struct Second {
+    streams: usize,
+    /// Since when, in microseconds, and what each pipeline said last.
+    begin_us: Option<u64>,
+    elapsed_s: u64,
+    heard: BTreeMap<String, Heard>,
+}
+
+struct Heard {
+    frames: usize,
+    latency_us: Option<u32>,
+    dropped: u64,
+    at_us: Option<u64>,
+}
+
+impl Seconds {
+    fn new(opened: &Opened, subject: &Subject) -> Seconds {
+        use crate::{dialect, plan};
+        let mut cameras = BTreeMap::new();
+        for camera in opened.project.cameras.iter().filter(|camera| subject.members.contains(&camera.slug)) {
+            let request = plan::request(&opened.project, camera, dialect::resolve(&opened.project, camera));
+            let pipelines = plan::consolidate(&request).pipelines;
+            let streams = pipelines.iter().filter(|pipeline| pipeline.unsupported.is_none()).count();
+            for copy in 1..=opened.project.settings.count {
+                let second = Second { streams, begin_us: None, elapsed_s: 0, heard: BTreeMap::new() };
+                cameras.insert(camera.slug.copy(copy), second);
+            }
+        }
+        let width = cameras.keys().map(|slug| slug.as_str().len()).max().unwrap_or(0);
+        Seconds { width, cameras: Mutex::new(cameras) }
+    }
+
+    fn see(&self, slug: &Slug, event: &EventBody) {
+        let mut cameras = self.cameras.lock().expect("printing does not panic");
+        let Some(second) = cameras.get_mut(slug) else { return };
+        match event {
+            EventBody::Frames { stream, arrived_us, latency_us, dropped, .. } => {
+                let mut latencies: Vec<u32> = latency_us.iter().flatten().copied().collect();
+                latencies.sort_unstable();
+                let heard = Heard {
+                    frames: arrived_us.len(),
+                    latency_us: crate::stats::percentile(&latencies, 50),
+                    dropped: *dropped,
+                    at_us: arrived_us.last().copied(),
+                };
+                second.heard.insert(stream.clone(), heard);
+            }
+            EventBody::Ended { .. } => second.streams = second.streams.saturating_sub(1),
+            _ => return,
+        }
+        if second.heard.len() < second.streams.max(1) || second.heard.is_empty() {
+            return;
+        }
+        let heard = std::mem::take(&mut second.heard);
+        let at_us = heard.values().filter_map(|heard| heard.at_us).max();
+        if second.begin_us.is_none() {
+            second.begin_us = at_us;
+        }
+        if let Some((at, begin)) = at_us.zip(second.begin_us) {
+            second.elapsed_s = at.saturating_sub(begin) / 1_000_000;
+        }
+        let elapsed = second.elapsed_s;
+        let frames = heard.values().map(|heard| heard.frames).min().unwrap_or(0);
+        let latency = heard.values().filter_map(|heard| heard.latency_us).max();
+        let dropped: u64 = heard.values().map(|heard| heard.dropped).sum();
+        let latency = latency.map_or("-".to_owned(), |us| format!("{:.1} ms", f64::from(us) / 1000.0));
+        console::note(&format!(
+            "{slug:width$}  {elapsed:>3} s  {frames:>3} frames  latency {latency}  dropped {dropped}",
+            slug = slug.as_str(),
+            width = self.width
+        ));
+    }
+}

@@ -1,0 +1,163 @@
+//! The worker that is used, what its machine has, and what enters keys of it.
+//!
+//! What a worker said about its machine is remembered in the store under a
+//! *stamp*: the identities of `lp-worker`, of GStreamer's library and plugin
+//! folders, and the values of `GST_*`. While the stamp stays the same no worker
+//! is started to ask again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::collect::host;
+use crate::engine::Facts;
+use crate::graph::task::Task;
+use crate::graph::{TaskGraph, TaskId};
+use crate::os;
+use crate::pipeline::machine::Machine;
+use crate::record::Host;
+use crate::store::{Store, state};
+use crate::worker::client::{Worker, find_worker};
+use crate::worker::error::WorkerError;
+
+const REMEMBERED: &str = "machine";
+
+/// The worker and its machine.
+pub(super) struct Tools {
+    /// The worker's program; `Err` says why there is none that can be used.
+    pub(super) worker: Result<PathBuf, WorkerError>,
+    /// What it has, of all factories that were asked for; `None` without a worker.
+    pub(super) machine: Option<Machine>,
+    /// The host's fingerprint, and facts that could not be found out.
+    pub(super) host: Host,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    stamp: String,
+    machine: Machine,
+}
+
+/// Finds the worker and what its machine has for the tasks of `selected`. If
+/// that is not remembered, the worker is asked for all of the graph's factories
+/// at once, so that the next command need not ask again.
+pub(super) fn look(store: &Store, graph: &TaskGraph, selected: &BTreeSet<TaskId>) -> Tools {
+    let of = |task: &Task| task.factories.clone();
+    let needed = selected.iter().flat_map(|id| of(graph.task(*id))).collect();
+    let all = graph.tasks().iter().flat_map(of).collect();
+    look_for(store, &needed, &all)
+}
+
+/// Finds the worker and what its machine has of the factories `needed`. If that
+/// is not remembered, the worker is asked for `all` of these. A worker that does
+/// not answer as it should is none: what needs no worker goes on.
+pub(super) fn look_for(store: &Store, needed: &BTreeSet<String>, all: &BTreeSet<String>) -> Tools {
+    let worker = find_worker(os::env::raw("LP_WORKER").as_deref());
+    let mut host = Host { facts: host::facts().facts };
+    if needed.is_empty() {
+        return Tools { worker, machine: None, host };
+    }
+    let Ok(program) = &worker else {
+        return Tools { worker, machine: None, host };
+    };
+    let stamp = stamp(program);
+    let remembered: Option<Remembered> =
+        store.text(REMEMBERED).and_then(|text| serde_json::from_str(&text).ok());
+    let known =
+        remembered.filter(|remembered| remembered.stamp == stamp).map(|remembered| remembered.machine);
+    let machine = match known {
+        Some(machine) if needed.iter().all(|name| machine.factories.contains_key(name)) => machine,
+        known => {
+            let mut wanted: BTreeSet<String> = needed.union(all).cloned().collect();
+            wanted.extend(known.into_iter().flat_map(|machine| machine.factories.into_keys()));
+            let machine = match ask(program, &wanted) {
+                Ok(machine) => machine,
+                Err(error) => return Tools { worker: Err(error), machine: None, host },
+            };
+            let remembered = Remembered { stamp, machine };
+            store.set_text(REMEMBERED, &serde_json::to_string(&remembered).expect("all keys are text"));
+            remembered.machine
+        }
+    };
+    host.facts.insert("gstreamer".to_owned(), machine.gstreamer.clone());
+    Tools { worker, machine: Some(machine), host }
+}
+
+fn ask(program: &PathBuf, factories: &BTreeSet<String>) -> Result<Machine, WorkerError> {
+    let (sender, _messages) = crossbeam_channel::unbounded();
+    let command = [OsString::from(program)];
+    let mut worker = Worker::start(&command, "/dev/null".as_ref(), None, 0, sender)?;
+    worker.hello()?;
+    let machine = worker.inspect(&factories.iter().cloned().collect::<Vec<_>>())?;
+    worker.finish();
+    Ok(machine)
+}
+
+/// Changes when the worker, GStreamer or one of its plugins is replaced.
+fn stamp(worker: &std::path::Path) -> String {
+    let mut paths = vec![worker.to_path_buf()];
+    for library in ["/usr/lib", "/usr/lib64", "/usr/local/lib"] {
+        let folders = os::fs::list_names(library.as_ref()).unwrap_or_default();
+        let multiarch = folders.iter().filter(|name| name.contains("-linux-"));
+        for folder in multiarch.map(|name| format!("{library}/{name}")).chain([library.to_owned()]) {
+            paths.push(format!("{folder}/libgstreamer-1.0.so.0").into());
+            paths.push(format!("{folder}/gstreamer-1.0").into());
+        }
+    }
+    let variables: Vec<(String, String)> =
+        os::env::all().into_iter().filter(|(name, _)| name.starts_with("GST_")).collect();
+    for (_, value) in variables.iter().filter(|(name, _)| name.contains("PLUGIN") && name.contains("PATH")) {
+        paths.extend(value.split(':').map(PathBuf::from));
+    }
+    paths.sort();
+    state::stamp(&paths, &variables).to_hex()
+}
+
+impl Tools {
+    /// The worker's command line for actions; the reason where there is none.
+    pub(super) fn command(&self) -> Result<Vec<OsString>, String> {
+        match &self.worker {
+            Ok(program) => Ok(vec![program.clone().into_os_string()]),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What of the machine enters a task's key.
+    pub(super) fn facts(&self, task: &Task) -> Facts {
+        let mut facts = Facts::default();
+        if task.factories.is_empty() {
+            return facts;
+        }
+        let protocol = crate::worker::protocol::VERSION.to_string();
+        facts.tools.insert("worker protocol".to_owned(), protocol);
+        match &self.machine {
+            None => {
+                facts.tools.insert("gstreamer".to_owned(), "not found".to_owned());
+            }
+            Some(machine) => {
+                facts.tools.insert("gstreamer".to_owned(), machine.gstreamer.clone());
+                let plugins: BTreeMap<String, String> = task
+                    .factories
+                    .iter()
+                    .filter_map(|name| machine.factories.get(name)?.as_ref())
+                    .map(|factory| (format!("plugin {}", factory.plugin), factory.version.clone()))
+                    .collect();
+                facts.tools.extend(plugins);
+            }
+        }
+        if task.measures() {
+            let host = self.host.facts.iter();
+            facts.extra = host.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+        }
+        facts
+    }
+
+    /// The factories of a task that are not installed.
+    pub(super) fn missing<'t>(&self, task: &'t Task) -> Vec<&'t str> {
+        let Some(machine) = &self.machine else { return Vec::new() };
+        task.factories.iter().map(String::as_str).filter(|name| !machine.has(name)).collect()
+    }
+}

@@ -1,0 +1,76 @@
+//! `results/runs/<run-id>/`: a run as files for people.
+//!
+//! A view, not a task's output: everything in it is computed from the record,
+//! which is in the store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use crate::digest::ContentDigest;
+use crate::os;
+use crate::path::Layout;
+use crate::record::RunRecord;
+use crate::report::{self, Report};
+use crate::store::Store;
+use crate::store::attempt::Attempt;
+
+/// The largest record that is read.
+const LIMIT: u64 = 1 << 30;
+
+/// A record out of the store.
+pub(super) struct Stored {
+    pub(super) run: String,
+    pub(super) record: RunRecord,
+    bytes: Vec<u8>,
+}
+
+/// Reads the record of an attempt.
+pub(super) fn read(store: &Store, attempt: &Attempt) -> anyhow::Result<Stored> {
+    let Some(output) = attempt.outputs.first() else {
+        bail!("`{}` left no record", attempt.label);
+    };
+    let bytes = store
+        .read_blob(&output.content, LIMIT)
+        .with_context(|| format!("the store has lost the record of `{}`", attempt.label))?;
+    let record: RunRecord =
+        serde_json::from_slice(&bytes).context("the record was written by another version of lp")?;
+    let run = record.run_id(&ContentDigest::of(&bytes));
+    Ok(Stored { run, record, bytes })
+}
+
+/// Writes the view of a run, and lets `results/latest` point to it.
+pub(super) fn write(
+    layout: &Layout,
+    store: &Store,
+    attempt: &Arc<Attempt>,
+    report: &Report<'_>,
+) -> anyhow::Result<PathBuf> {
+    let folder = layout.results.join("runs").join(report.run);
+    let stored = read(store, attempt)?;
+    let file = |name: &str, bytes: &[u8]| -> anyhow::Result<()> {
+        let path = folder.join(name);
+        os::fs::create_parent(&path)?;
+        Ok(os::fs::write_atomic(&path, bytes)?)
+    };
+    file("record.json", &stored.bytes)?;
+    file("report.json", report::json(report).as_bytes())?;
+    file("report.csv", report::csv(report).as_bytes())?;
+    file("report.html", report::html(report).as_bytes())?;
+    for member in &report.record.members {
+        let camera = &member.slug;
+        if let Some(json) = report::benchmark_json(report.record, camera) {
+            file(&format!("benchmark/{camera}.json"), json.as_bytes())?;
+        }
+        if let Some(csv) = report::benchmark_csv(report.record, camera) {
+            file(&format!("benchmark/{camera}.csv"), csv.as_bytes())?;
+        }
+    }
+    if let Some(logs) = attempt.logs.and_then(|logs| store.read_blob(&logs, LIMIT)) {
+        file("workers.log", &logs)?;
+    }
+    let latest = layout.results.join("latest");
+    os::fs::point(&latest, &PathBuf::from("runs").join(report.run))?;
+    Ok(latest)
+}

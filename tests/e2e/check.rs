@@ -1,0 +1,74 @@
+//! `lp check`: every fault of every file at once, at its place.
+
+use expect_test::expect;
+
+use crate::support::{CAMERAS, WORKLOADS, Workspace};
+
+#[test]
+fn a_sound_project_is_one_line() {
+    Workspace::cameras().lp("check").success().stderr(expect![[r#"
+        no errors: 2 cameras, 2 workloads, 0 tasks
+    "#]]);
+}
+
+#[test]
+fn all_faults_of_all_files_come_at_once_with_place_and_caret() {
+    let ws = Workspace::cameras()
+        .file("Lpfile.toml", "[run]\nduration = \"fast\"\nwramup = \"2s\"\n")
+        .file("configs/camera_to_workload.json", &CAMERAS.replacen("\"scan\"", "\"scam\"", 1))
+        .file("configs/workload_to_pipeline.json", &WORKLOADS.replace("zbar", "gvadetekt"));
+    let ended = ws.lp("check").code(2);
+    for text in [
+        "Lpfile.toml:2:12",
+        "Lpfile.toml:3:1",
+        "did you mean `warmup`?",
+        "configs/camera_to_workload.json:4:",
+        "did you mean `scan`?",
+        "configs/workload_to_pipeline.json:3:",
+        "did you mean `gvadetect`?",
+        "^^^^^^",
+        "error: 4 errors",
+    ] {
+        assert!(ended.stderr.contains(text), "`{text}` is not in:\n{}", ended.stderr);
+    }
+    assert_eq!(ended.stdout, "");
+}
+
+#[test]
+fn a_misspelt_key_of_a_camera_is_a_warning_and_an_error_under_strict() {
+    let cameras = CAMERAS.replacen("\"width\": 640", "\"widht\": 640", 1);
+    let ws = Workspace::cameras().file("configs/camera_to_workload.json", &cameras);
+    ws.lp("check").success().stderr_has("did you mean `width`?");
+    ws.lp("check --strict").code(2);
+}
+
+#[test]
+fn faults_for_machines_are_a_document() {
+    let ws = Workspace::cameras().file("Lpfile.toml", "[run]\nduration = 3\n");
+    let ended = ws.lp("check --json").code(2);
+    let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(document["version"], 1);
+    assert_eq!(document["diagnostics"][0]["severity"], "error");
+}
+
+#[test]
+fn without_a_project_it_says_how_to_make_one() {
+    let ended = Workspace::empty().lp("check").code(2);
+    assert!(ended.stderr.contains("there is no `Lpfile.toml`"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_set_on_the_command_line_is_checked_like_the_file() {
+    let ws = Workspace::cameras();
+    ws.lp("check --set run.duration=10s").success();
+    let ended = ws.lp("check --set run.duratoin=10s").code(2);
+    assert!(ended.stderr.contains("did you mean"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_directory_is_chosen_as_in_make() {
+    let ws = Workspace::cameras();
+    let mut command = ws.command(&["-C", ws.root().to_str().unwrap(), "check"]);
+    let output = command.current_dir("/").output().unwrap();
+    assert!(output.status.success());
+}

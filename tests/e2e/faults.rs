@@ -1,0 +1,105 @@
+//! What a crash leaves behind, and two builds at once.
+
+use std::process::Command;
+
+use crate::support::{CAMERAS, Ended, Workspace};
+
+/// `lp build plan` that dies at a fail-point.
+#[track_caller]
+fn die(ws: &Workspace, failpoint: &str) {
+    let output = ws.command(&["build", "plan", "-j1"]).env("LP_FAILPOINT", failpoint).output().unwrap();
+    assert_eq!(output.status.code(), None, "it is killed at `{failpoint}`");
+}
+
+#[test]
+fn after_a_crash_at_each_fail_point_the_next_build_is_right() {
+    let clean = Workspace::cameras();
+    clean.lp("build plan").success();
+    for failpoint in ["store.before-blob", "store.between", "store.inside-log-line"] {
+        for nth in 1..=3 {
+            let ws = Workspace::cameras();
+            die(&ws, &format!("{failpoint}:{nth}"));
+            ws.lp("build plan").success();
+            for path in ["results/plan.json", "results/summary.json", "results/plan/camera-2.json"] {
+                assert_eq!(ws.read(path), clean.read(path), "{failpoint}:{nth} {path}");
+            }
+            ws.lp("build plan").success().stderr_has("nothing to do: 3 tasks fresh");
+        }
+    }
+}
+
+#[test]
+fn a_crash_of_a_later_build_keeps_what_was_there() {
+    let ws = Workspace::cameras();
+    ws.lp("build plan").success();
+    ws.write("configs/camera_to_workload.json", &CAMERAS.replacen("\"fps\": 15", "\"fps\": 30", 1));
+    die(&ws, "store.inside-log-line");
+    ws.lp("build plan").success();
+    assert!(ws.read("results/plan.json").contains("\"fps\": 30"));
+    ws.write("configs/camera_to_workload.json", CAMERAS);
+    ws.lp("build plan").success().stderr_has("0 tasks ran, 2 restored");
+}
+
+#[test]
+fn two_builds_at_once_do_the_work_once() {
+    let ws = Workspace::tasks(
+        "[[task]]\nname = \"count\"\ncommand = [\"sh\", \"-c\", \"echo x >> /dev/stdout; echo x >> count.txt; touch out\"]\n\
+         outputs = [\"out\"]\n",
+    );
+    let children: Vec<_> = (0..3).map(|_| ws.command(&["build"]).spawn().unwrap()).collect();
+    for child in children {
+        Ended::new(child.wait_with_output().unwrap(), &ws.root()).success();
+    }
+    assert_eq!(ws.read("count.txt"), "x\n");
+}
+
+/// Starts `lp build` and returns it with its first line of stderr.
+fn start(ws: &Workspace) -> (std::process::Child, String) {
+    use std::io::{BufRead, BufReader};
+    let mut child = ws.command(&["build"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    (child, line)
+}
+
+#[track_caller]
+fn interrupt(mut child: std::process::Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+const SLOW: &str =
+    "[[task]]\nname = \"slow\"\ncommand = [\"sh\", \"-c\", \"echo $$ > pid; exec sleep 3600\"]\n";
+
+#[test]
+fn a_task_that_would_sleep_for_an_hour_ends_with_130_and_leaves_no_process() {
+    let ws = Workspace::tasks(SLOW);
+    let (child, line) = start(&ws);
+    assert_eq!(line, "task:slow  new\n");
+    interrupt(child);
+    if ws.exists("pid") && !ws.read("pid").trim().is_empty() {
+        assert!(!std::path::Path::new("/proc").join(ws.read("pid").trim()).exists());
+    }
+}
+
+#[test]
+fn who_waits_for_another_build_says_for_whom_and_can_be_interrupted() {
+    let ws = Workspace::tasks(SLOW);
+    let (first, _) = start(&ws);
+    let (second, line) = start(&ws);
+    assert!(line.starts_with("waiting for `"), "{line}");
+    assert!(line.contains(&format!("(pid {})", first.id())), "{line}");
+    interrupt(second);
+    interrupt(first);
+}
+
+#[test]
+fn a_full_disk_or_an_unwritable_place_fails_the_task_and_says_where() {
+    let ws = Workspace::cameras();
+    // `results` is a file, so nothing can be written below it: the same for root.
+    ws.write("results", "");
+    let ended = ws.lp("build plan").code(1);
+    assert!(ended.stderr.contains("/results"), "{}", ended.stderr);
+    assert_eq!(ws.read("results"), "");
+}

@@ -1,0 +1,28 @@
+//! `lp init`: a working project, or nothing.
+
+use crate::support::Workspace;
+
+#[test]
+fn a_new_project_has_no_faults_and_plans() {
+    let ws = Workspace::empty();
+    ws.lp("init").success();
+    ws.lp("check --strict").success();
+    ws.lp("build plan").success();
+    assert!(ws.read("results/plan.json").contains("motioncells"));
+    assert!(ws.read(".gitignore").contains("/.lpcache/"));
+}
+
+#[test]
+fn it_is_made_in_a_directory_that_does_not_exist_yet() {
+    let ws = Workspace::empty();
+    ws.lp("init my/lane").success().stderr_has("cd my/lane && lp check");
+    ws.lp("-C my/lane check").success();
+}
+
+#[test]
+fn nothing_is_written_if_one_of_its_files_exists() {
+    let ws = Workspace::empty().file("configs/scenes/fake-scan.toml", "mine");
+    ws.lp("init").code(2).stderr_has("`<project>/configs/scenes/fake-scan.toml` exists");
+    assert!(!ws.exists("Lpfile.toml"));
+    assert_eq!(ws.read("configs/scenes/fake-scan.toml"), "mine");
+}

@@ -1,0 +1,11 @@
+//! The real `lp` on throw-away projects. Nothing here needs GStreamer: tests
+//! that play pipelines are in `tests/gst`.
+
+mod build;
+mod check;
+mod download;
+mod faults;
+mod graph;
+mod init;
+mod support;
+mod tasks;

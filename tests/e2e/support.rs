@@ -1,0 +1,168 @@
+//! A throw-away project and the real `lp`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use expect_test::Expect;
+use tempfile::TempDir;
+
+/// A camera file with two cameras that need no assets of ours: their clip is
+/// declared by nobody, so only plans can be built.
+pub(crate) const CAMERAS: &str = r#"{
+  "lane_config": {
+    "cameras": [
+      {"camera_id": "camera-1", "fileSrc": "a.mp4|http://127.0.0.1:9/a.mp4", "width": 640, "height": 360, "fps": 15, "workloads": ["scan"]},
+      {"camera_id": "camera-2", "fileSrc": "a.mp4|http://127.0.0.1:9/a.mp4", "width": 320, "height": 180, "fps": 15, "workloads": ["scan", "motion"]}
+    ]
+  }
+}
+"#;
+
+/// The workloads of [`CAMERAS`].
+pub(crate) const WORKLOADS: &str = r#"{
+  "workload_pipeline_map": {
+    "scan": [{"type": "zbar"}],
+    "motion": [{"type": "motioncells", "properties": {"gridx": 16}}]
+  }
+}
+"#;
+
+/// A project in a temporary directory, with its own measuring lock.
+pub(crate) struct Workspace {
+    directory: PathBuf,
+    /// Removes the directory.
+    _temporary: Option<TempDir>,
+    environment: Vec<(String, String)>,
+}
+
+impl Workspace {
+    /// An empty directory.
+    pub(crate) fn empty() -> Workspace {
+        let temporary = tempfile::Builder::new().prefix("lp-e2e-").tempdir().unwrap();
+        Workspace::within(temporary.path().to_owned(), Some(temporary))
+    }
+
+    /// An empty directory at a place of the caller's.
+    pub(crate) fn within(directory: PathBuf, temporary: Option<TempDir>) -> Workspace {
+        fs::create_dir_all(directory.join("p")).unwrap();
+        fs::create_dir(directory.join("lock")).unwrap();
+        Workspace { directory, _temporary: temporary, environment: Vec::new() }
+    }
+
+    /// A project of two cameras.
+    pub(crate) fn cameras() -> Workspace {
+        Workspace::empty()
+            .file("Lpfile.toml", "")
+            .file("configs/camera_to_workload.json", CAMERAS)
+            .file("configs/workload_to_pipeline.json", WORKLOADS)
+    }
+
+    /// A project without cameras whose `Lpfile.toml` is `text`.
+    pub(crate) fn tasks(text: &str) -> Workspace {
+        Workspace::empty().file("Lpfile.toml", text)
+    }
+
+    /// Writes a file, and the directories around it.
+    pub(crate) fn file(self, path: &str, text: &str) -> Workspace {
+        self.write(path, text);
+        self
+    }
+
+    /// Sets a variable for every later `lp`.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Workspace {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.root().join(path)
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.directory.join("p")
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.path(path).exists()
+    }
+
+    /// `lp` with these arguments, not started yet.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lp"));
+        command
+            .args(arguments)
+            .current_dir(self.root())
+            .env("LP_LOCK_DIR", self.directory.join("lock"))
+            .env("NO_COLOR", "1")
+            .env_remove("LP_PROFILE")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// Runs `lp` with these arguments, split at blanks.
+    #[track_caller]
+    pub(crate) fn lp(&self, arguments: &str) -> Ended {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        Ended::new(self.command(&arguments).output().unwrap(), &self.root())
+    }
+}
+
+/// What `lp` left: its status and texts, with the project's path redacted.
+pub(crate) struct Ended {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    pub(crate) fn new(output: Output, root: &Path) -> Ended {
+        let redact =
+            |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(root.to_str().unwrap(), "<project>");
+        Ended { status: output.status.code(), stdout: redact(output.stdout), stderr: redact(output.stderr) }
+    }
+
+    #[track_caller]
+    pub(crate) fn code(self, code: i32) -> Ended {
+        assert_eq!(self.status, Some(code), "\nstdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn success(self) -> Ended {
+        self.code(0)
+    }
+
+    #[track_caller]
+    pub(crate) fn stderr(self, expect: Expect) -> Ended {
+        expect.assert_eq(&self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn stdout(self, expect: Expect) -> Ended {
+        expect.assert_eq(&self.stdout);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn stderr_has(self, text: &str) -> Ended {
+        assert!(self.stderr.contains(text), "`{text}` is not in:\n{}", self.stderr);
+        self
+    }
+}
