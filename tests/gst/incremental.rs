@@ -1,0 +1,62 @@
+//! Builds that make video: what runs again, and whether a worker is started.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::project::short;
+use crate::workspace::Workspace;
+
+/// A project whose workers leave a line in `started.txt` each.
+fn counting() -> Workspace {
+    let ws = short(&[("good", r#"{"type": "zbar"}"#)]);
+    let script = format!(
+        "#!/bin/sh\necho started >> {}/started.txt\nexec {}\n",
+        ws.root().display(),
+        env!("CARGO_BIN_EXE_lp-worker")
+    );
+    ws.write("worker", &script);
+    fs::set_permissions(ws.path("worker"), fs::Permissions::from_mode(0o755)).unwrap();
+    let worker = ws.path("worker").to_str().unwrap().to_owned();
+    ws.env("LP_WORKER", &worker)
+}
+
+#[test]
+fn a_second_build_runs_nothing_and_starts_no_worker() {
+    let ws = counting();
+    ws.lp("build").success().stderr_has("4 tasks ran");
+    let n_started = ws.read("started.txt").lines().count();
+    assert_eq!(n_started, 3, "one that says what the machine has, one to draw, one to transcode");
+    ws.lp("build").success().stderr_has("nothing to do: 4 tasks fresh");
+    ws.lp("graph").success();
+    ws.lp("explain assets").success();
+    assert_eq!(ws.read("started.txt").lines().count(), n_started);
+}
+
+#[test]
+fn a_comment_in_a_scene_draws_nothing_again_and_a_deleted_clip_is_restored() {
+    let ws = counting();
+    ws.lp("build").success();
+    let n_started = ws.read("started.txt").lines().count();
+    let scene = format!("# The same scene.\n{}", ws.read("configs/scenes/short.toml"));
+    ws.write("configs/scenes/short.toml", &scene);
+    fs::remove_file(ws.path("media/short.mp4")).unwrap();
+    ws.lp("build").success().stderr_has("restored: output `media/short.mp4` was deleted");
+    assert_eq!(ws.read("started.txt").lines().count(), n_started);
+    ws.write("configs/scenes/short.toml", &scene.replace("duration_s = 3.0", "duration_s = 2.5"));
+    ws.lp("build").success().stderr_has("`duration_s` changed from 3 to 2.5");
+}
+
+#[test]
+fn what_is_measured_is_reused_by_a_build_and_never_by_a_run() {
+    let ws = counting();
+    ws.lp("run good").success().stderr_has("run:good");
+    ws.lp("build report:good").success().stderr_has("nothing to do");
+    let explained = ws.lp("explain run:good").success().stdout;
+    assert!(explained.contains("`lp build` would reuse record"), "{explained}");
+    assert!(explained.contains("(repeat 1)"), "{explained}");
+    ws.lp("run good").success().stderr_has("a run always measures");
+    assert!(ws.lp("explain run:good").success().stdout.contains("(repeat 2)"));
+    // Emptying the store keeps measurements: they cannot be made again.
+    ws.lp("cache clean").success().stderr_has("measurements are kept");
+    ws.lp("report").success();
+}

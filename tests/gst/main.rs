@@ -1,0 +1,16 @@
+//! Real pipelines: the worker alone, and `lp` with its workers in throw-away
+//! projects.
+
+mod agreement;
+mod faults;
+mod incremental;
+mod lane;
+mod project;
+mod replay;
+mod scenes;
+mod support;
+mod tools;
+mod worker;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../e2e/support.rs"]
+mod workspace;

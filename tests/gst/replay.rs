@@ -1,0 +1,74 @@
+//! Faults that only a worker of our own can have: `tests/e2e/fake-worker`
+//! replays what a test says, faster than real time.
+
+use expect_test::expect;
+use lp::os::clock::monotonic_ns;
+use lp::worker::protocol::{Event, EventBody};
+
+use crate::project::{latest, short};
+use crate::workspace::Workspace;
+
+/// A project that the fake worker plays: no clips, since it can make none.
+fn fake(cameras: &[(&str, &str)]) -> Workspace {
+    let ws = short(cameras);
+    let replay = ws.path("replay").to_str().unwrap().to_owned();
+    ws.env("LP_WORKER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker"))
+        .env("LP_SET_RUN_SOURCE", "synthetic")
+        .env("FAKE_WORKER", &replay)
+}
+
+/// What a worker says of a stream of 15 frames a second that stops after
+/// `playing` seconds, until `until` seconds.
+fn frames(stream: &str, playing: u64, until: u64) -> String {
+    // Later than anything that `lp` itself does, as its worker's times would be.
+    let begin_us = monotonic_ns() / 1000 + 60_000_000;
+    let mut lines = String::new();
+    for second in 0..until {
+        let at = begin_us + second * 1_000_000;
+        let arrived_us: Vec<u64> =
+            if second < playing { (0..15).map(|n| at + n * 66_666).collect() } else { Vec::new() };
+        let played = 15 * playing.min(second + 1);
+        let body = EventBody::Frames {
+            stream: stream.to_owned(),
+            latency_us: arrived_us.iter().map(|_| Some(2_000)).collect(),
+            arrived_us,
+            decoded: played,
+            played,
+            dropped: 0,
+            queues: Default::default(),
+        };
+        let event = Event { at: (at + 1_000_000) * 1000, body };
+        lines.push_str(&serde_json::to_string(&event).unwrap());
+        lines.push('\n');
+    }
+    lines
+}
+
+#[test]
+fn a_pipeline_that_hangs_costs_its_camera_only() {
+    let ws = fake(&[("good", r#"{"type": "zbar"}"#), ("bad", r#"{"type": "identity"}"#)]);
+    ws.write("replay/good-1.jsonl", &frames("good/1", 20, 20));
+    ws.write("replay/bad-1.jsonl", &frames("bad/1", 1, 20));
+    let ended = ws.lp("run --duration 15s").code(1);
+    assert!(ended.stdout.contains("failed: bad/1 of bad: hangs: no frame for 10 s\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("1 of 2 cameras holds 15 fps, 1 failed"), "{}", ended.stdout);
+
+    let record = latest(&ws);
+    assert!(!record.is_complete() && !record.interrupted);
+    let [good, bad] = [0, 1].map(|n| &record.members[n].streams[0]);
+    assert_eq!((good.failure.as_ref(), good.arrived_us.len()), (None, 225));
+    assert_eq!((bad.failure.as_deref(), bad.life.played), (Some("hangs: no frame for 10 s"), 15));
+    // It was asked to end and did.
+    assert_eq!(record.workers[1].death, None);
+}
+
+#[test]
+fn a_worker_of_another_version_is_refused_before_anything_starts() {
+    let ws = fake(&[("good", r#"{"type": "zbar"}"#)]).env("FAKE_WORKER_PROTOCOL", "7");
+    ws.lp("run").code(2).stderr(expect![[r#"
+        error: the worker speaks protocol 7, but this `lp` needs 1
+          hint: install `lp` and `lp-worker` of the same version
+          needed by `run:lane`
+    "#]]);
+    assert!(!ws.exists("results"));
+}

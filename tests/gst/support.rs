@@ -1,0 +1,159 @@
+//! A worker under test, and clips that `ffmpeg` makes for it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use lp::pipeline::{Element, PipelineSpec, Playback, Value};
+use lp::worker::client::{Worker, WorkerMessage};
+use lp::worker::error::WorkerExit;
+use lp::worker::protocol::{End, Event, EventBody};
+
+/// Longer than anything here takes, on the busiest machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(crate) struct Bench {
+    pub(crate) worker: Option<Worker>,
+    messages: Receiver<(usize, WorkerMessage)>,
+    dir: tempfile::TempDir,
+}
+
+/// A stream's frames, added up.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    pub(crate) arrived_us: Vec<u64>,
+    pub(crate) latency_us: Vec<Option<u32>>,
+    pub(crate) decoded: u64,
+    pub(crate) played: u64,
+    pub(crate) dropped: u64,
+}
+
+impl Frames {
+    pub(crate) fn add(&mut self, body: EventBody) {
+        if let EventBody::Frames { arrived_us, latency_us, decoded, played, dropped, .. } = body {
+            self.arrived_us.extend(arrived_us);
+            self.latency_us.extend(latency_us);
+            assert!(self.dropped <= dropped, "dropped fell from {} to {dropped}", self.dropped);
+            assert!(played + dropped <= decoded || decoded == 0, "{played} + {dropped} > {decoded}");
+            (self.decoded, self.played, self.dropped) = (decoded, played, dropped);
+        }
+    }
+}
+
+impl Bench {
+    pub(crate) fn new() -> Bench {
+        let dir = tempfile::tempdir().unwrap();
+        let (sender, messages) = crossbeam_channel::unbounded();
+        let command = [OsString::from(env!("CARGO_BIN_EXE_lp-worker"))];
+        let worker = Worker::start(&command, &dir.path().join("stderr"), None, 0, sender).unwrap();
+        Bench { worker: Some(worker), messages, dir }
+    }
+
+    pub(crate) fn worker(&mut self) -> &mut Worker {
+        self.worker.as_mut().unwrap()
+    }
+
+    /// Makes a clip of `n_frames` at `fps`, without B-frames.
+    pub(crate) fn clip(&self, n_frames: u32, fps: u32) -> PathBuf {
+        let path = self.dir.path().join(format!("clip-{n_frames}-{fps}.mp4"));
+        let source = format!("testsrc2=size=160x120:rate={fps}");
+        let status = Command::new("ffmpeg")
+            .args(["-v", "error", "-f", "lavfi", "-i", &source, "-frames:v", &n_frames.to_string()])
+            .args(["-c:v", "libx264", "-bf", "0", "-threads", "1", "-pix_fmt", "yuv420p"])
+            .arg(&path)
+            .status()
+            .unwrap();
+        assert!(status.success());
+        path
+    }
+
+    /// Frames of a clip, as `ffprobe` decodes them.
+    pub(crate) fn count(clip: &Path) -> u64 {
+        let output = Command::new("ffprobe")
+            .args(["-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames"])
+            .args(["-of", "default=noprint_wrappers=1:nokey=1"])
+            .arg(clip)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    }
+
+    /// Starts a stream and waits for the answer: the reason if it is refused.
+    pub(crate) fn start(&mut self, stream: &str, spec: PipelineSpec, seed: u64) -> Result<(), String> {
+        let asked = self.worker().start_stream(stream.into(), spec, seed).unwrap();
+        loop {
+            match self.event().body {
+                EventBody::Done { id } if id == asked => return Ok(()),
+                EventBody::Refused { id, reason } if id == asked => return Err(reason),
+                EventBody::Process { .. } => {}
+                other => panic!("expected the answer to {asked}, found {other:?}"),
+            }
+        }
+    }
+
+    pub(crate) fn message(&mut self) -> WorkerMessage {
+        self.messages.recv_timeout(LIMIT).unwrap().1
+    }
+
+    pub(crate) fn event(&mut self) -> Event {
+        match self.message() {
+            WorkerMessage::Event(event) => event,
+            other => panic!("expected an event, found {other:?}"),
+        }
+    }
+
+    /// Everything that the only stream says, until `enough` or its end.
+    pub(crate) fn frames(&mut self, enough: impl Fn(&Frames) -> bool) -> (Frames, Option<End>) {
+        let mut frames = Frames::default();
+        loop {
+            match self.event().body {
+                EventBody::Ended { end, .. } => return (frames, Some(end)),
+                body => frames.add(body),
+            }
+            if enough(&frames) {
+                return (frames, None);
+            }
+        }
+    }
+
+    /// Closes its stdin, and gives what it says from then on, and its end.
+    pub(crate) fn finish(&mut self) -> (Vec<EventBody>, WorkerExit) {
+        self.worker.take().unwrap().finish();
+        self.rest()
+    }
+
+    pub(crate) fn rest(&mut self) -> (Vec<EventBody>, WorkerExit) {
+        let mut bodies = Vec::new();
+        loop {
+            match self.message() {
+                WorkerMessage::Event(event) => bodies.push(event.body),
+                WorkerMessage::Exited(exit) => return (bodies, exit),
+                WorkerMessage::Malformed(text) => panic!("{text}"),
+            }
+        }
+    }
+}
+
+/// `filesrc ! qtdemux ! h264parse` and then `rest`, measured at the element
+/// called `decoder`, from the one called `ingress`.
+pub(crate) fn file(clip: &Path, rest: Vec<Element>, playback: Playback) -> PipelineSpec {
+    let source = Element::new("filesrc").set("location", Value::Text(clip.to_str().unwrap().to_owned()));
+    let head = [source, Element::new("qtdemux"), Element::new("h264parse")];
+    spec(head.into_iter().chain(rest).collect(), playback)
+}
+
+pub(crate) fn spec(elements: Vec<Element>, playback: Playback) -> PipelineSpec {
+    let index = |name: &str| elements.iter().position(|element| element.name.as_deref() == Some(name));
+    let (ingress, decoder, sink) = (index("ingress"), index("decoder"), elements.len() - 1);
+    PipelineSpec { ingress, decoder, sink, elements, playback }
+}
+
+pub(crate) fn decoder() -> Element {
+    Element::new("avdec_h264").int("max-threads", 1).named("decoder")
+}
+
+pub(crate) fn sink() -> Element {
+    Element::new("fakesink").bool("sync", false)
+}

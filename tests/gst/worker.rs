@@ -1,0 +1,252 @@
+//! The protocol's promises: exact counts, loops without a seam, refusals in
+//! words, and ends that are told.
+
+use expect_test::expect;
+use lp::pipeline::{Element, Playback, Value};
+use lp::worker::protocol::{End, EventBody};
+use rustix::process::{Pid, Signal};
+
+use crate::support::{Bench, decoder, file, sink, spec};
+
+#[test]
+fn every_frame_of_a_clip_is_counted_once() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(64, 30);
+    bench.start("camera-1/1", file(&clip, vec![decoder(), sink()], Playback::Once), 0).unwrap();
+    let (frames, end) = bench.frames(|_| false);
+    assert_eq!(end, Some(End::Eos));
+    let n_frames = Bench::count(&clip);
+    assert_eq!((frames.decoded, frames.played, frames.dropped), (n_frames, n_frames, 0));
+    assert_eq!(frames.arrived_us.len(), 64);
+    // Nothing paces this file, so its latency would be queue depth.
+    assert!(frames.latency_us.is_empty());
+}
+
+#[test]
+fn a_loop_goes_on_at_the_rate_of_the_clip() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(10, 10);
+    let paced = vec![Element::new("clocksync").named("ingress"), decoder(), sink()];
+    bench.start("camera-1/1", file(&clip, paced, Playback::Loop), 0).unwrap();
+    let (frames, end) = bench.frames(|frames| 31 <= frames.played);
+    assert_eq!(end, None);
+    assert_eq!(frames.dropped, 0);
+    // A pass that is a frame short or long would shift all that follow by 100 ms.
+    // The machine may delay a frame, but none comes before its time, and not all
+    // of a pass come late.
+    let delay_us = |n: usize| (frames.arrived_us[n] - frames.arrived_us[0]) as i64 - n as i64 * 100_000;
+    for pass in [0..10, 10..20, 20..30] {
+        let least = pass.clone().map(delay_us).min().unwrap();
+        assert!((-50_000..50_000).contains(&least), "{least} us in frames {pass:?}");
+    }
+    assert!(frames.latency_us.iter().all(Option::is_some));
+}
+
+#[test]
+fn what_is_not_there_is_refused_by_name() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(2, 10);
+    let mut refusal =
+        |rest: Vec<Element>| bench.start("camera-1/1", file(&clip, rest, Playback::Once), 0).unwrap_err();
+    expect!["no element `gvadetect` is installed on the worker's machine"]
+        .assert_eq(&refusal(vec![Element::new("gvadetect"), sink()]));
+    expect!["`queue` (`q`): no property `leeky`"]
+        .assert_eq(&refusal(vec![Element::new("queue").named("q").text("leeky", "downstream"), sink()]));
+    expect!["`h264parse` (`h264parse-2`) cannot be linked to `wavparse` (`w`): it gives `video/x-h264, parsed=(boolean)true, stream-format=(string){ avc, avc3, byte-stream }, alignment=(string){ au, nal }`, which takes `audio/x-wav; audio/x-rf64`"].assert_eq(&refusal(vec![Element::new("wavparse").named("w"), sink()]));
+    expect!["`filesink` (`out`) has no output to link to `fakesink` (`fakesink-4`)"]
+        .assert_eq(&refusal(vec![Element::new("filesink").named("out"), sink()]));
+}
+
+#[test]
+fn a_start_that_fails_says_what_the_element_said() {
+    let mut bench = Bench::new();
+    let absent = file("/nowhere.mp4".as_ref(), vec![decoder(), sink()], Playback::Once);
+    expect![[r#"`filesrc` (`filesrc-0`): Resource not found: No such file "/nowhere.mp4""#]]
+        .assert_eq(&bench.start("camera-1/1", absent, 0).unwrap_err());
+
+    // A clip whose only stream is none that the chain can take.
+    let clip = bench.clip(2, 10);
+    let source = Element::new("filesrc").set("location", Value::Text(clip.to_str().unwrap().to_owned()));
+    let elements = vec![
+        source,
+        Element::new("qtdemux").named("demux"),
+        Element::new("h265parse").named("parse"),
+        sink(),
+    ];
+    expect!["`qtdemux` (`demux`) offers `video/x-h264`, which `h265parse` (`parse`) does not take"]
+        .assert_eq(&bench.start("camera-1/1", spec(elements, Playback::Once), 0).unwrap_err());
+}
+
+#[test]
+fn a_name_is_taken_until_its_stream_is_over() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(10, 10);
+    let paced = || {
+        let rest = vec![Element::new("clocksync").named("ingress"), decoder(), sink()];
+        file(&clip, rest, Playback::Loop)
+    };
+    bench.start("camera-1/1", paced(), 0).unwrap();
+    expect!["`camera-1/1` plays already"].assert_eq(&bench.start("camera-1/1", paced(), 0).unwrap_err());
+    bench.worker().stop_stream("camera-1/1").unwrap();
+    let (_, end) = bench.frames(|_| false);
+    assert_eq!(end, Some(End::Eos));
+    bench.start("camera-1/1", paced(), 0).unwrap();
+}
+
+#[test]
+fn an_error_ends_the_stream_and_names_the_element() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(20, 30);
+    let failing = Element::new("identity").named("faulty").int("error-after", 5);
+    let _ = bench.start("camera-1/1", file(&clip, vec![decoder(), failing, sink()], Playback::Once), 0);
+    let (frames, end) = bench.frames(|_| false);
+    let Some(End::Error { element, reason, .. }) = end else { panic!("{end:?}") };
+    expect!["faulty: Failed after iterations as requested"].assert_eq(&format!("{element}: {reason}"));
+    assert_eq!(frames.played, 4);
+    // The worker lives on.
+    bench.start("camera-1/1", file(&clip, vec![decoder(), sink()], Playback::Once), 0).unwrap();
+}
+
+#[test]
+fn a_worker_that_crashes_is_told_by_signal() {
+    let mut bench = Bench::new();
+    bench.worker().hello().unwrap();
+    let pid = Pid::from_raw(i32::try_from(bench.worker().pid()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::SEGV).unwrap();
+    let (_, exit) = bench.rest();
+    expect!["killed by SIGSEGV"].assert_eq(&exit.to_string());
+}
+
+#[test]
+fn the_end_of_stdin_drains_all_streams_and_is_status_0() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(10, 10);
+    for stream in ["camera-1/1", "camera-2/1"] {
+        let paced =
+            vec![Element::new("clocksync").named("ingress"), decoder(), Element::new("queue"), sink()];
+        bench.worker().start_stream(stream.into(), file(&clip, paced, Playback::Loop), 0).unwrap();
+    }
+    let live = vec![
+        Element::new("videotestsrc").bool("is-live", true),
+        Element::new("identity").named("decoder"),
+        sink(),
+    ];
+    bench.worker().start_stream("camera-3/1".into(), spec(live, Playback::Loop), 0).unwrap();
+    // All three have played something.
+    let mut silent = vec!["camera-1/1", "camera-2/1", "camera-3/1"];
+    while !silent.is_empty() {
+        if let EventBody::Frames { stream, played: 1.., .. } = bench.event().body {
+            silent.retain(|name| *name != stream);
+        }
+    }
+    let (bodies, exit) = bench.finish();
+    assert!(exit.exit.success(), "{exit}");
+    let mut ended = Vec::new();
+    let mut counts = std::collections::BTreeMap::new();
+    for body in bodies {
+        match body {
+            EventBody::Ended { stream, end } => ended.push((stream, end)),
+            EventBody::Frames { stream, decoded, played, dropped, .. } => {
+                counts.insert(stream, decoded - played - dropped);
+            }
+            _ => {}
+        }
+    }
+    ended.sort_by(|a, b| a.0.cmp(&b.0));
+    let names = ["camera-1/1", "camera-2/1", "camera-3/1"];
+    assert_eq!(ended, names.map(|name| (name.to_owned(), End::Eos)));
+    assert_eq!(counts.values().copied().collect::<Vec<_>>(), [0, 0, 0]);
+}
+
+#[test]
+fn a_stream_that_hangs_is_named_and_does_not_keep_the_worker() {
+    let mut bench = Bench::new();
+    let hanging = vec![
+        Element::new("videotestsrc").bool("is-live", true),
+        Element::new("identity").named("decoder"),
+        // What is in the queue when EOS comes takes a minute.
+        Element::new("queue").int("max-size-buffers", 60),
+        Element::new("identity").int("sleep-time", 1_000_000),
+        sink(),
+    ];
+    bench.start("camera-1/1", spec(hanging, Playback::Once), 0).unwrap();
+    bench.frames(|frames| 30 < frames.decoded);
+    let (bodies, exit) = bench.finish();
+    assert!(exit.exit.success(), "{exit}");
+    let ended = bodies.into_iter().find_map(|body| match body {
+        EventBody::Ended { end: End::Error { element, reason, .. }, .. } => {
+            Some(format!("{element}: {reason}"))
+        }
+        _ => None,
+    });
+    expect!["camera-1/1: not ended 4 s after EOS"].assert_eq(&ended.unwrap());
+}
+
+#[test]
+fn what_plugins_print_does_not_reach_the_protocol() {
+    let mut bench = Bench::new();
+    // `fdsink` writes what it gets to descriptor 1.
+    let noisy = vec![
+        Element::new("videotestsrc").int("num-buffers", 3),
+        Element::new("identity").named("decoder"),
+        Element::new("fdsink").int("fd", 1),
+    ];
+    bench.start("camera-1/1", spec(noisy, Playback::Once), 0).unwrap();
+    let (frames, end) = bench.frames(|_| false);
+    assert_eq!((frames.played, end), (3, Some(End::Eos)));
+    let (_, exit) = bench.finish();
+    assert!(exit.exit.success());
+}
+
+#[test]
+fn what_a_leaky_queue_drops_is_what_is_missing() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(300, 30);
+    let rest = vec![
+        decoder(),
+        Element::new("queue").named("leak").text("leaky", "downstream").int("max-size-buffers", 2),
+        // Slower than any decoder of such frames.
+        Element::new("identity").int("sleep-time", 20_000),
+        sink(),
+    ];
+    bench.start("camera-1/1", file(&clip, rest, Playback::Once), 0).unwrap();
+    let (frames, end) = bench.frames(|_| false);
+    assert_eq!(end, Some(End::Eos));
+    assert_eq!(frames.decoded, 300);
+    assert_eq!(frames.played + frames.dropped, 300);
+    assert!(100 < frames.dropped, "{frames:?}");
+}
+
+#[test]
+fn an_element_reports_positions_in_the_clip_in_every_pass() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(10, 10);
+    let rest = vec![
+        Element::new("clocksync").named("ingress"),
+        decoder(),
+        Element::new("videoconvert"),
+        Element::new("videoanalyse").named("seen"),
+        sink(),
+    ];
+    bench.start("camera-1/1", file(&clip, rest, Playback::Loop), 300_000_000).unwrap();
+    let mut times = Vec::new();
+    while times.len() < 12 {
+        if let EventBody::Element { stream_time, message, element, factory, fields, .. } = bench.event().body
+        {
+            assert_eq!((element.as_str(), factory.as_str()), ("seen", "videoanalyse"));
+            assert!(fields.contains_key("luma-average"), "{message} {fields:?}");
+            times.push(stream_time.unwrap() / 1_000_000);
+        }
+    }
+    expect!["[300, 400, 500, 600, 700, 800, 900, 0, 100, 200, 300, 400]"].assert_eq(&format!("{times:?}"));
+}
+
+#[test]
+fn factories_are_described_or_absent() {
+    let mut bench = Bench::new();
+    bench.worker().hello().unwrap();
+    let machine = bench.worker().inspect(&["queue".into(), "no-such-element".into()]).unwrap();
+    assert!(machine.has("queue") && !machine.has("no-such-element"));
+    assert_eq!(machine.factories["queue"].as_ref().unwrap().plugin, "coreelements");
+    assert!(machine.gstreamer.starts_with("1."), "{}", machine.gstreamer);
+}
