@@ -1,0 +1,30 @@
+# `make demo` and `make test` are all that a new machine needs; the rest is for
+# people who know upstream's targets.
+LP = target/release/lp
+
+.PHONY: demo test bench install run-lp validate-all-configs
+
+demo:
+	@scripts/demo
+
+test:
+	@scripts/test
+
+bench:
+	@scripts/bench
+
+install:
+	@scripts/setup demo
+	cargo install --locked --path .
+
+$(LP): FORCE
+	@scripts/setup demo
+	@cargo build --release --locked --quiet
+
+FORCE:
+
+run-lp: $(LP)
+	@$(LP) run
+
+validate-all-configs: $(LP)
+	@$(LP) check
