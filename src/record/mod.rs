@@ -165,7 +165,7 @@ pub struct Sighting {
     pub element: String,
     /// Its factory: `zbar`.
     pub factory: String,
-    /// The message: `barcode`, `motion_begin`.
+    /// The message: `barcode`, `motion` (whose fields say whether it begins).
     pub message: String,
     /// Its fields as GStreamer writes them.
     pub fields: BTreeMap<String, String>,

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::digest::{ActionDigest, ContentDigest};
+use crate::digest::ContentDigest;
 use crate::os::failpoint;
 use crate::os::fs::{self, FsError};
 use crate::path::{Layout, ProjectPath};
@@ -139,8 +139,8 @@ impl Store {
     }
 
     /// Where a blob is, if it is there.
-    #[must_use]
-    pub fn blob_path(&self, content: &ContentDigest) -> PathBuf {
+    #[cfg(test)]
+    fn blob_path(&self, content: &ContentDigest) -> PathBuf {
         self.cas.path(content)
     }
 
@@ -174,12 +174,6 @@ impl Store {
     #[must_use]
     pub fn attempts_of(&self, label: &str) -> Vec<Arc<Attempt>> {
         self.log().of_label(label).iter().rev().cloned().collect()
-    }
-
-    /// The attempts at an action, newest first.
-    #[must_use]
-    pub fn attempts_at(&self, action: &ActionDigest) -> Vec<Arc<Attempt>> {
-        self.log().of_action(action).iter().rev().cloned().collect()
     }
 
     /// All attempts, newest first.

@@ -130,7 +130,7 @@ pub enum EventBody {
         /// The fill of each queue, in buffers, by element name.
         queues: BTreeMap<String, u32>,
     },
-    /// An element posted a message about what it saw: `motion_begin`, `barcode`.
+    /// An element posted a message about what it saw: `motion`, `barcode`.
     Element {
         /// The stream.
         stream: StreamName,
