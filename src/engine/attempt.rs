@@ -44,7 +44,7 @@ impl Engine<'_> {
         let Some(key) = judged.key else {
             return Turn::without_work(Outcome::Failed, judged.verdict.to_string());
         };
-        let dir = self.directory(task);
+        let dir = self.directory();
         let mut performed = match self.prepare(task, &dir) {
             Ok(()) => self.perform_with_retries(task, &dir, judged.repeat, started, lock),
             Err(error) => Performed::failed(&error),
@@ -79,7 +79,11 @@ impl Engine<'_> {
         }
         // What is left of an attempt is swept up at the end of the build, or by
         // the next one at the latest.
-        let _ = if is_command(task) { os::fs::remove(&dir) } else { os::fs::remove_files_below(&dir) };
+        let _ = if is_command(task) {
+            os::fs::remove_dir_contents(&dir)
+        } else {
+            os::fs::remove_files_below(&dir)
+        };
         Turn {
             outcome: performed.outcome,
             has_outputs: performed.outcome.is_well() || kept,
@@ -89,14 +93,11 @@ impl Engine<'_> {
         }
     }
 
-    /// A command gets a folder that nobody has used. Our own actions leave
-    /// nothing behind but the folders of their outputs, so they share one per
-    /// thread: where many inodes come and go, ext4 searches long for each new one.
-    fn directory(&self, task: &Task) -> PathBuf {
-        let name = match rayon::current_thread_index() {
-            Some(thread) if !is_command(task) => format!("thread-{thread}"),
-            _ => os::fs::temporary_name(),
-        };
+    /// One scratch folder per thread, emptied after each task: where many inodes
+    /// come and go, ext4 searches long for each new one.
+    fn directory(&self) -> PathBuf {
+        let name = rayon::current_thread_index()
+            .map_or_else(os::fs::temporary_name, |thread| format!("thread-{thread}"));
         self.store.root().join("tmp").join(name)
     }
 

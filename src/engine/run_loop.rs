@@ -3,6 +3,11 @@
 //! The coordinator stays on the calling thread and alone changes the states;
 //! rayon's threads perform tasks and send what came of it. It waits on one
 //! place for results and for the wish to stop.
+//!
+//! Each thread takes tasks out of a channel as long as there are any, rather
+//! than being given a job per task: an idle rayon thread looks for work in
+//! everybody's queue before it sleeps, and with thousands of short tasks that
+//! search took more time than the tasks.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +19,7 @@ use super::judge::Judged;
 use super::states::States;
 use super::{Engine, EngineError, Verdict};
 use crate::graph::TaskId;
-use crate::graph::task::{Action, Task};
+use crate::graph::task::{Action, Pool, Task};
 use crate::os::lock::{BuildLock, Holder, Measurement, MeasuringHold, MeasuringLock, Waiting};
 use crate::os::{self};
 use crate::store::StoreError;
@@ -39,13 +44,24 @@ impl Engine<'_> {
                 None
             }
         };
-        let slots = usize::try_from(self.pools.slots()).unwrap_or(usize::MAX).min(selected.len()).max(1);
+        let pools: BTreeSet<&Pool> = selected.iter().map(|id| &self.graph.task(*id).pool).collect();
+        let slots: usize = pools.iter().map(|pool| self.pools.depth(pool) as usize).sum();
+        let slots = slots.clamp(1, selected.len().max(1));
         let threads = rayon::ThreadPoolBuilder::new()
             .num_threads(slots)
             .thread_name(|n| format!("task-{n}"))
             .build()?;
         let summary = threads.in_place_scope(|scope| {
             let (sender, receiver) = unbounded::<Done>();
+            let (start, starts) = unbounded::<(TaskId, Option<Judged>)>();
+            for _ in 0..slots {
+                let (sender, starts, lock) = (sender.clone(), starts.clone(), &lock);
+                scope.spawn(move |_| {
+                    while let Ok((id, judged)) = starts.recv() {
+                        self.job(id, judged, lock, &sender);
+                    }
+                });
+            }
             let mut states = States::new(self.graph, selected, self.pools.clone(), self.on_failure);
             let mut summary = Summary::default();
             let mut fatal: Option<EngineError> = None;
@@ -72,8 +88,7 @@ impl Engine<'_> {
                     } else {
                         None
                     };
-                    let (sender, lock) = (sender.clone(), &lock);
-                    scope.spawn(move |_| self.job(id, judged, lock, &sender));
+                    start.send((id, judged)).expect("this function holds a receiver");
                 }
                 if states.is_over() {
                     break;
