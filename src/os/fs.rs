@@ -98,6 +98,25 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     written
 }
 
+/// As [`write_atomic`], for what is too large to be held: `write` is given the
+/// file, which is synced afterwards.
+///
+/// # Errors
+/// When the file beside it cannot be written or renamed.
+pub fn write_atomic_with(
+    path: &Path,
+    write: &mut dyn FnMut(&mut File) -> io::Result<()>,
+) -> Result<(), FsError> {
+    let temporary = temporary_beside(path);
+    let written = create_new(&temporary, Executable::No)
+        .and_then(|mut file| write(&mut file).and_then(|()| file.sync_data()).context("write", &temporary))
+        .and_then(|()| std::fs::rename(&temporary, path).context("replace", path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
 /// Writes a file that nobody reads until it is complete, and that may be lost
 /// with the machine's power: one in an attempt's own folder.
 ///

@@ -97,8 +97,7 @@ impl Store {
         let fits = |attempt: &&Arc<Attempt>| {
             attempt.is_reusable() && attempt.outputs.iter().map(|output| &output.path).eq(outputs)
         };
-        let log = self.log();
-        log.of_action(&key.digest()).iter().rev().filter(fits).cloned().collect()
+        self.log().of_action(&key.digest()).filter(fits).cloned().collect()
     }
 
     /// What is wrong with the first output that is not as it was made.

@@ -173,7 +173,7 @@ impl Store {
     /// The attempts under a label, newest first.
     #[must_use]
     pub fn attempts_of(&self, label: &str) -> Vec<Arc<Attempt>> {
-        self.log().of_label(label).iter().rev().cloned().collect()
+        self.log().of_label(label).cloned().collect()
     }
 
     /// All attempts, newest first.
@@ -235,9 +235,13 @@ impl Store {
 
     fn compact(&self) -> Result<(), FsError> {
         let mut log = self.log();
+        let (n_attempts, n_labels) = log.n_attempts();
+        // The newest attempt of each label is live.
+        if n_attempts < WORTH_COMPACTING || n_labels * 2 >= n_attempts {
+            return Ok(());
+        }
         let live = live(&log);
-        let n_attempts = log.attempts().count();
-        if n_attempts < WORTH_COMPACTING || live.len() * 2 >= n_attempts {
+        if live.len() * 2 >= n_attempts {
             return Ok(());
         }
         // By identity: an attempt that another process adds meanwhile is kept.
