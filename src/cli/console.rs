@@ -46,10 +46,10 @@ pub(super) struct Console {
 }
 
 impl Console {
-    /// A console that aligns reasons behind labels of at most `width` characters.
+    /// A console that aligns reasons behind labels of at most `widest` characters.
     #[must_use]
-    pub(super) fn new(labels: impl Iterator<Item = usize>) -> Console {
-        Console { width: labels.max().unwrap_or(0).min(40), failures: Mutex::new(Vec::new()) }
+    pub(super) fn new(widest: usize) -> Console {
+        Console { width: widest.min(40), failures: Mutex::new(Vec::new()) }
     }
 
     /// Prints all failures whole, in the order in which they happened.

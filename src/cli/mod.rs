@@ -15,6 +15,7 @@ mod explain;
 mod graph;
 mod init;
 mod open;
+mod quick;
 mod report;
 mod run;
 mod show;

@@ -1,5 +1,6 @@
 //! From flags to a project, and from a project to its graph.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -11,15 +12,22 @@ use crate::config::codes;
 use crate::config::diagnostics::{Diagnostic, Diagnostics, Severity, Sources};
 use crate::config::load::{LoadRequest, Loaded, load};
 use crate::config::project::{Camera, Project};
+use crate::digest::ContentDigest;
 use crate::graph::lower::{Lowering, Subject, lower};
 use crate::graph::{TaskGraph, TaskId, link, select};
 use crate::name::did_you_mean;
 use crate::os;
+use crate::path::ProjectPath;
 
 /// A project that was read without errors.
 pub(super) struct Opened {
     pub(super) project: Project,
     pub(super) sources: Sources,
+    /// The config files as they were read, and the patterns of `project.include`.
+    pub(super) files: Vec<(PathBuf, Option<ContentDigest>)>,
+    pub(super) includes: Vec<(String, Vec<ProjectPath>)>,
+    /// Whether nothing was printed about it.
+    pub(super) is_clean: Cell<bool>,
     pub(super) color: crate::config::Color,
 }
 
@@ -72,7 +80,9 @@ pub(super) fn open(global: &Global, more_sets: &[String]) -> anyhow::Result<Open
         console::note(&refusal(&loaded.diagnostics));
         return Err(Refused.into());
     };
-    Ok(Opened { project, sources: loaded.sources, color })
+    let is_clean = Cell::new(loaded.diagnostics.count(Severity::Warning) == 0);
+    let Loaded { sources, files, includes, .. } = loaded;
+    Ok(Opened { project, sources, files, includes, is_clean, color })
 }
 
 /// "error: 3 errors, 1 warning"
@@ -99,6 +109,7 @@ impl Opened {
         let variable = |name: &str| os::env::variable(name);
         let lowered = lower(&Lowering { project: &self.project, subjects, variable: &variable });
         for note in &lowered.notes {
+            self.is_clean.set(false);
             console::note(&format!("note: {note}"));
         }
         link::link(lowered.tasks).map_err(|faults| {

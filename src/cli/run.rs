@@ -49,8 +49,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
 
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, &graph, &needed);
-    let labels = needed.iter().map(|id| graph.task(*id).label.chars().count());
-    let human = Console::new(labels);
+    let human = Console::new(super::build::widest(&graph, &needed));
     let seconds = Seconds::new(&opened, &subject);
     let watch = |slug: &Slug, event: &EventBody| seconds.see(slug, event);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
@@ -58,7 +57,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
     let before = store.attempts_of(&label).len();
     let summary = build.with_engine(&human, &watch, &cancel, OnFailure::Stop, Some(run), |engine| {
         build.refuse_missing(engine, &needed)?;
-        Ok(engine.build(&needed)?)
+        Ok(engine.build(&needed)?.summary)
     })?;
     human.print_failures();
     if summary.panicked {

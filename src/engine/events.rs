@@ -68,7 +68,8 @@ pub enum BuildEvent<'a> {
         /// The line.
         note: &'a str,
     },
-    /// A task is over. Fresh ones are reported too.
+    /// A task is over. Those that were fresh before anything ran are not
+    /// reported, only counted.
     TaskFinished {
         /// Its label.
         label: &'a str,

@@ -26,14 +26,34 @@ use crate::store::StoreError;
 
 type Done = (TaskId, Result<Turn, EngineError>);
 
+/// What came of a run of the loop.
+pub(super) struct Ran {
+    pub(super) summary: Summary,
+    /// How many tasks took part.
+    pub(super) n_tasks: usize,
+    /// Those that are over well.
+    pub(super) well: BTreeSet<TaskId>,
+}
+
 impl Engine<'_> {
-    /// Takes the locks and runs what must run.
-    pub(super) fn run(&self, selected: &BTreeSet<TaskId>) -> Result<Summary, EngineError> {
+    /// Takes the locks and runs what must run: `stale`, or everything that was
+    /// `selected` if somebody else has held the build lock since it was looked at.
+    pub(super) fn run(
+        &self,
+        selected: &BTreeSet<TaskId>,
+        stale: BTreeSet<TaskId>,
+    ) -> Result<Ran, EngineError> {
         self.store.create().map_err(StoreError::from)?;
         let lock = self.waiting(&|waiting| BuildLock::acquire(&self.store.lock_path(), waiting))?;
         lock.share_with_children().map_err(EngineError::Inherit)?;
-        // Another build may have finished while this one waited.
-        self.store.reload()?;
+        let mut selected = selected;
+        if lock.is_next_after(self.since.as_ref()) {
+            selected = &stale;
+        } else if self.fresh_elsewhere > 0 {
+            return Err(EngineError::Overtaken);
+        } else {
+            self.store.reload()?;
+        }
         let tmp = self.store.root().join("tmp");
         os::fs::remove_dir_contents(&tmp).map_err(StoreError::from)?;
 
@@ -47,6 +67,7 @@ impl Engine<'_> {
         let pools: BTreeSet<&Pool> = selected.iter().map(|id| &self.graph.task(*id).pool).collect();
         let slots: usize = pools.iter().map(|pool| self.pools.depth(pool) as usize).sum();
         let slots = slots.clamp(1, selected.len().max(1));
+        let duration = |id: TaskId| self.store.duration_of(&self.graph.task(id).label).map(u64::from);
         let threads = rayon::ThreadPoolBuilder::new()
             .num_threads(slots)
             .thread_name(|n| format!("task-{n}"))
@@ -62,7 +83,9 @@ impl Engine<'_> {
                     }
                 });
             }
-            let mut states = States::new(self.graph, selected, self.pools.clone(), self.on_failure);
+            let mut states =
+                States::new(self.graph, selected, self.pools.clone(), self.on_failure, &duration);
+            let mut well = BTreeSet::new();
             let mut summary = Summary::default();
             let mut fatal: Option<EngineError> = None;
             let mut hold = self.share(measuring.as_ref())?;
@@ -105,6 +128,9 @@ impl Engine<'_> {
                             self.report(id, &turn);
                         }
                         summary.count(turn.outcome);
+                        if turn.outcome.is_well() {
+                            well.insert(id);
+                        }
                         for skipped in states.finished(id, turn.has_outputs) {
                             summary.count(Outcome::Skipped);
                             self.report(skipped, &Turn::without_work(Outcome::Skipped, String::new()));
@@ -126,7 +152,7 @@ impl Engine<'_> {
                 summary.count(Outcome::Skipped);
                 self.report(id, &Turn::without_work(Outcome::Skipped, String::new()));
             }
-            fatal.map_or(Ok(summary), Err)
+            fatal.map_or(Ok(Ran { summary, n_tasks: selected.len(), well }), Err)
         });
         os::fs::remove_dir_contents(&tmp).map_err(StoreError::from)?;
         summary

@@ -41,6 +41,11 @@ impl Task {
         matches!(self.action, Action::Run(_))
     }
 
+    /// Inputs and outputs, in this order.
+    pub fn paths(&self) -> impl Iterator<Item = &ProjectPath> {
+        self.inputs.iter().chain(&self.outputs)
+    }
+
     /// Whether it must run each time.
     #[must_use]
     pub fn is_always_stale(&self) -> bool {

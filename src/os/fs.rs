@@ -8,6 +8,7 @@
 //! [`StatIdentity`] tells whether a file may have changed since it was hashed;
 //! it never says that two files are equal.
 
+mod glance;
 mod identity;
 
 pub use std::fs::{File, Metadata, OpenOptions};
@@ -16,6 +17,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use glance::Glance;
 pub use identity::{StatIdentity, hash_file, now_ns, tick_ns};
 
 /// Something that was tried with a path and failed.
@@ -110,6 +112,22 @@ pub fn write_atomic_with(
     let temporary = temporary_beside(path);
     let written = create_new(&temporary, Executable::No)
         .and_then(|mut file| write(&mut file).and_then(|()| file.sync_data()).context("write", &temporary))
+        .and_then(|()| std::fs::rename(&temporary, path).context("replace", path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Replaces a file that has a checksum and is only there to be fast: whole for
+/// whoever reads it, but not synced.
+///
+/// # Errors
+/// When the file beside it cannot be written or renamed.
+pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let temporary = temporary_beside(path);
+    let written = create_new(&temporary, Executable::No)
+        .and_then(|mut file| file.write_all(bytes).context("write", &temporary))
         .and_then(|()| std::fs::rename(&temporary, path).context("replace", path));
     if written.is_err() {
         let _ = std::fs::remove_file(&temporary);

@@ -446,6 +446,14 @@ fn split(command: &[OsString]) -> io::Result<(&OsString, &[OsString])> {
     command.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "an empty command"))
 }
 
+/// The path of the running program.
+///
+/// # Errors
+/// When the system does not say where it lies.
+pub fn this_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 /// The path of `name` in the folder of the running program.
 ///
 /// # Errors

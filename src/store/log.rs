@@ -3,7 +3,7 @@
 //! ```text
 //! log     = "lp-log" 0 1, entry*
 //! entry   = marker (4), length (u32), kind (u8), payload, checksum (8)
-//! payload = action digest (32), label's length (u16), label, attempt
+//! payload = action digest (32), milliseconds (u32), label's length (u16), label, attempt
 //! ```
 //! The length counts kind and payload; the checksum covers the length as well.
 //! That is a payload of kind 2; its `attempt` is an [`Attempt`] as JSON. What
@@ -84,6 +84,7 @@ struct Entry {
 
 #[derive(Clone, Copy, Debug)]
 struct Keys {
+    duration_ms: u32,
     older_of_label: Option<u32>,
     older_of_action: Option<u32>,
 }
@@ -93,17 +94,24 @@ impl Log {
     ///
     /// # Errors
     /// When there is one and it cannot be read.
+    #[cfg(test)]
     pub fn open(path: &Path) -> Result<Log, FsError> {
-        let mut log = Log {
+        let mut log = Log::unread(path);
+        log.refresh()?;
+        Ok(log)
+    }
+
+    /// The log at `path`, of which nothing is known yet.
+    #[must_use]
+    pub fn unread(path: &Path) -> Log {
+        Log {
             path: path.to_path_buf(),
             file: None,
             entries: Vec::new(),
             by_label: HashMap::new(),
             by_action: HashMap::new(),
             is_synced: true,
-        };
-        log.refresh()?;
-        Ok(log)
+        }
     }
 
     /// Reads what other processes have done to the log since it was read.
@@ -137,6 +145,14 @@ impl Log {
     pub fn of_action<'a>(&'a self, action: &'a ActionDigest) -> impl Iterator<Item = &'a Arc<Attempt>> {
         let newest = self.by_action.get(&hash(action)).copied();
         self.chain(newest, |keys| keys.older_of_action).filter(move |attempt| attempt.action == *action)
+    }
+
+    /// How long the newest attempt under a label took, in milliseconds, without
+    /// reading it.
+    #[must_use]
+    pub fn duration_of(&self, label: &str) -> Option<u32> {
+        let newest = self.by_label.get(&hash(label))?;
+        Some(self.entries[*newest as usize].keys.as_ref()?.duration_ms)
     }
 
     fn chain(
@@ -184,7 +200,7 @@ impl Log {
         let read = || {
             let bytes = self.read(entry).ok()?;
             let payload = &bytes[8..bytes.len() - 8];
-            let json = if payload[0] == INDEXED { split_indexed(payload)?.2 } else { &payload[1..] };
+            let json = if payload[0] == INDEXED { split_indexed(payload)?.json } else { &payload[1..] };
             serde_json::from_slice(json).ok().map(Arc::new)
         };
         entry.attempt.get_or_init(read).as_ref()
@@ -350,13 +366,15 @@ impl Log {
         let at = u32::try_from(self.entries.len()).expect("a log has fewer than four billion entries");
         let payload = &bytes[8..bytes.len() - 8];
         let hashes = match payload[0] {
-            INDEXED => split_indexed(payload).map(|(action, label, _)| (hash(label), hash(&action))),
+            INDEXED => split_indexed(payload)
+                .map(|found| (hash(found.label), hash(&found.action), found.duration_ms)),
             JSON => serde_json::from_slice::<Attempt>(&payload[1..])
                 .ok()
-                .map(|attempt| (hash(attempt.label.as_str()), hash(&attempt.action))),
+                .map(|attempt| (hash(attempt.label.as_str()), hash(&attempt.action), 0)),
             _ => None,
         };
-        let keys = hashes.map(|(label, action)| Keys {
+        let keys = hashes.map(|(label, action, duration_ms)| Keys {
+            duration_ms,
             older_of_label: self.by_label.insert(label, at),
             older_of_action: self.by_action.insert(action, at),
         });
@@ -381,18 +399,33 @@ fn indexed(attempt: &Attempt) -> Vec<u8> {
     let label = &attempt.label.as_bytes()[..attempt.label.len().min(usize::from(u16::MAX))];
     let mut payload = Vec::with_capacity(1024);
     payload.extend_from_slice(attempt.action.as_bytes());
+    payload.extend_from_slice(&u32::try_from(attempt.duration_ms).unwrap_or(u32::MAX).to_le_bytes());
     payload.extend_from_slice(&(label.len() as u16).to_le_bytes());
     payload.extend_from_slice(label);
     serde_json::to_writer(&mut payload, attempt).expect("an attempt becomes JSON");
     payload
 }
 
-/// Action, label and JSON of a payload of kind 2, kind included.
-fn split_indexed(payload: &[u8]) -> Option<(ActionDigest, &str, &[u8])> {
+/// What a payload of kind 2 consists of.
+struct Indexed<'a> {
+    action: ActionDigest,
+    duration_ms: u32,
+    label: &'a str,
+    json: &'a [u8],
+}
+
+/// Takes a payload of kind 2 apart, kind included.
+fn split_indexed(payload: &[u8]) -> Option<Indexed<'_>> {
     let (action, rest) = payload.get(1..)?.split_first_chunk::<32>()?;
+    let (duration, rest) = rest.split_first_chunk::<4>()?;
     let (length, rest) = rest.split_first_chunk::<2>()?;
     let (label, json) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
-    Some((ActionDigest::from_bytes(*action), std::str::from_utf8(label).ok()?, json))
+    Some(Indexed {
+        action: ActionDigest::from_bytes(*action),
+        duration_ms: u32::from_le_bytes(*duration),
+        label: std::str::from_utf8(label).ok()?,
+        json,
+    })
 }
 
 fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {

@@ -195,12 +195,12 @@ impl Store {
             return Err(error.into());
         }
         match plan {
-            Plan::File => self.remember_placed(&place, &output.content)?,
+            Plan::File => self.remember_linked(&place, output.content)?,
             Plan::Symlink(_) => {}
             Plan::Dir(listing) => {
                 for item in listing.items() {
                     if let Node::File { content, .. } = &item.node {
-                        self.remember_placed(&place.join(item.name.as_str()), content)?;
+                        self.remember_linked(&place.join(item.name.as_str()), *content)?;
                     }
                 }
             }
@@ -226,14 +226,12 @@ impl Store {
     }
 
     fn place_blob(&self, content: &ContentDigest, to: &Path, executable: Executable) -> Result<(), FsError> {
-        fs::place(&self.cas.path(content), to, executable).map(drop)
-    }
-
-    /// After a link both names have a new identity, with the bytes of before.
-    fn remember_placed(&self, place: &Path, content: &ContentDigest) -> Result<(), FsError> {
-        self.remember_linked(place, *content)?;
         let blob = self.cas.path(content);
-        self.remember_linked(&blob, *content)
+        if fs::place(&blob, to, executable)? == Placed::Linked {
+            // Both names have a new identity now, with the bytes of before.
+            self.remember_linked(&blob, *content)?;
+        }
+        Ok(())
     }
 }
 

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use crate::digest::ContentDigest;
 use crate::os::failpoint;
 use crate::os::fs::{self, FsError};
+use crate::os::lock::Unheld;
 use crate::path::{Layout, ProjectPath};
 use attempt::Attempt;
 use cas::Cas;
@@ -74,6 +75,7 @@ pub enum StoreError {
 pub struct Store {
     layout: Layout,
     root: PathBuf,
+    since: Option<Unheld>,
     cas: Cas,
     log: Mutex<Log>,
     state: RwLock<State>,
@@ -86,18 +88,29 @@ impl Store {
     /// # Errors
     /// When the log is there and cannot be read.
     pub fn open(layout: Layout) -> Result<Store, StoreError> {
+        let store = Store::unread(layout);
+        store.log().refresh()?;
+        let image = fs::read_bounded(&store.root.join("state"), MAX_IMAGE).ok();
+        if let Some(state) = image.and_then(State::parse) {
+            *store.state_mut() = state;
+        }
+        Ok(store)
+    }
+
+    /// The store of the project at `layout`, for who only wants to write: nothing
+    /// is known of what has run before.
+    #[must_use]
+    pub fn unread(layout: Layout) -> Store {
         let root = layout.cache();
-        let log = Log::open(&root.join("log"))?;
-        let image = fs::read_bounded(&root.join("state"), MAX_IMAGE).ok();
-        let state = image.and_then(|image| State::parse(&image)).unwrap_or_default();
-        Ok(Store {
+        Store {
             layout,
+            since: Unheld::look(&root.join("lock")),
             cas: Cas::new(&root),
+            log: Mutex::new(Log::unread(&root.join("log"))),
             root,
-            log: Mutex::new(log),
-            state: RwLock::new(state),
+            state: RwLock::new(State::default()),
             n_hashed: AtomicU64::new(0),
-        })
+        }
     }
 
     /// Reads what is new in the log: another `lp` may have written since it was
@@ -130,6 +143,12 @@ impl Store {
     #[must_use]
     pub fn lock_path(&self) -> PathBuf {
         self.root.join("lock")
+    }
+
+    /// That nobody held the build lock just before the store was read.
+    #[must_use]
+    pub fn since(&self) -> Option<&Unheld> {
+        self.since.as_ref()
     }
 
     /// The store's folder.
@@ -174,6 +193,12 @@ impl Store {
     #[must_use]
     pub fn attempts_of(&self, label: &str) -> Vec<Arc<Attempt>> {
         self.log().of_label(label).cloned().collect()
+    }
+
+    /// How long the newest attempt under a label took, in milliseconds.
+    #[must_use]
+    pub fn duration_of(&self, label: &str) -> Option<u32> {
+        self.log().duration_of(label)
     }
 
     /// All attempts, newest first.
@@ -223,9 +248,9 @@ impl Store {
         if self.state().is_changed() {
             self.create()?;
             let mut state = self.state_mut();
-            state.drop_missing();
+            state.prune();
             let image = state.image();
-            self.log().locked(|| fs::write_atomic(&self.root.join("state"), &image))?;
+            self.log().locked(|| fs::replace_unsynced(&self.root.join("state"), &image))?;
             state.set_saved();
             drop(state);
             self.compact()?;

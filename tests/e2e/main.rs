@@ -7,5 +7,6 @@ mod download;
 mod faults;
 mod graph;
 mod init;
+mod quick;
 mod support;
 mod tasks;
