@@ -18,6 +18,7 @@ mod open;
 mod report;
 mod run;
 mod show;
+mod size;
 mod tools;
 mod view;
 

@@ -27,6 +27,8 @@ use crate::os::failpoint;
 use crate::os::fs::{self, Context, File, FsError, OpenOptions};
 use crate::os::lock::{self, Mode};
 
+pub mod inspect;
+
 const HEADER: [u8; 8] = *b"lp-log\0\x01";
 /// JSON never holds a raw byte 1, so no payload contains a marker.
 const MARKER: [u8; 4] = *b"\x01LPE";
@@ -162,13 +164,15 @@ impl Log {
     }
 
     /// Writes the log anew with the attempts that `keep` wants, and entries of
-    /// unknown kinds. Says how many it left out.
+    /// unknown kinds. Says how many it left out. What is damaged is added to
+    /// `log.damaged`: it may still name the blobs of a measurement.
     ///
     /// # Errors
     /// When the log cannot be locked, read or written.
     pub fn rewrite(&mut self, keep: &dyn Fn(&Arc<Attempt>) -> bool) -> Result<usize, FsError> {
         let old = self.lock()?;
         self.catch_up(&old)?;
+        self.set_damage_aside()?;
         let mut bytes = HEADER.to_vec();
         let mut n_left_out = 0;
         for entry in &self.entries {
@@ -182,6 +186,23 @@ impl Log {
         let new = File::open(&self.path).context("open", &self.path)?;
         self.catch_up(&new)?;
         Ok(n_left_out)
+    }
+
+    fn set_damage_aside(&self) -> Result<(), FsError> {
+        let bytes = fs::read_bounded(&self.path, u64::MAX).context("read", &self.path)?;
+        let damaged = inspect::inspect(&bytes).damaged;
+        if damaged.is_empty() {
+            return Ok(());
+        }
+        let aside = self.path.with_extension("damaged");
+        let mut all = match fs::read_bounded(&aside, u64::MAX) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            earlier => earlier.context("read", &aside)?,
+        };
+        for range in damaged {
+            all.extend_from_slice(&bytes[range]);
+        }
+        fs::write_atomic(&aside, &all)
     }
 
     /// Does something under the log lock. Not for anything that waits.

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use crate::digest::ContentDigest;
 use crate::os::fs::StatIdentity;
 
-const MAGIC: [u8; 8] = *b"lp-memo\x01";
+/// What every image of this version begins with.
+pub(super) const MAGIC: [u8; 8] = *b"lp-memo\x01";
 const CHECKSUM: usize = 32;
 
 /// The memo and the named texts of a store.
@@ -94,9 +95,10 @@ impl State {
         self.is_changed = false;
     }
 
-    /// Drops the files that are no longer there.
-    pub fn drop_missing(&mut self) {
-        self.memo.retain(|path, _| path.exists());
+    /// Drops the files that are no longer there, and those outside `folders`: a
+    /// store that came from elsewhere remembers paths of there.
+    pub fn keep_present(&mut self, folders: &[&Path]) {
+        self.memo.retain(|path, _| folders.iter().any(|folder| path.starts_with(folder)) && path.exists());
     }
 
     /// The image. Young entries and paths that are not UTF-8 stay out.
@@ -233,6 +235,22 @@ mod tests {
             assert_eq!(State::parse(&damaged), None, "byte {at}");
             assert_eq!(State::parse(&image[..at]), None, "{at} bytes");
         }
+    }
+
+    #[test]
+    fn files_of_another_place_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let (here, there) = (folder.path().join("here"), folder.path().join("there"));
+        let mut state = State::default();
+        for place in [&here, &there] {
+            std::fs::create_dir(place).unwrap();
+            std::fs::write(place.join("x"), "").unwrap();
+            for name in ["x", "missing"] {
+                state.remember(&place.join(name), identity(1), ContentDigest::of(b"a"), Age::Settled);
+            }
+        }
+        state.keep_present(&[&here]);
+        assert_eq!(state.memo.keys().collect::<Vec<_>>(), [&here.join("x")]);
     }
 
     #[test]
