@@ -4,6 +4,7 @@
 mod build;
 mod cache;
 mod check;
+mod ci;
 mod download;
 mod faults;
 mod graph;
