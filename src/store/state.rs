@@ -98,7 +98,14 @@ impl State {
     /// Drops the files that are no longer there, and those outside `folders`: a
     /// store that came from elsewhere remembers paths of there.
     pub fn keep_present(&mut self, folders: &[&Path]) {
-        self.memo.retain(|path, _| folders.iter().any(|folder| path.starts_with(folder)) && path.exists());
+        let canonical: Vec<PathBuf> =
+            folders.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
+        let is_inside = |path: &Path| {
+            folders.iter().any(|folder| path.starts_with(folder))
+                // The project may be reached by several spellings: `-C ../p`, a link.
+                || path.canonicalize().is_ok_and(|path| canonical.iter().any(|folder| path.starts_with(folder)))
+        };
+        self.memo.retain(|path, _| path.exists() && is_inside(path));
     }
 
     /// The image. Young entries and paths that are not UTF-8 stay out.
@@ -249,8 +256,12 @@ mod tests {
                 state.remember(&place.join(name), identity(1), ContentDigest::of(b"a"), Age::Settled);
             }
         }
+        let spelled = there.join("../here/x");
+        state.remember(&spelled, identity(1), ContentDigest::of(b"a"), Age::Settled);
         state.keep_present(&[&here]);
-        assert_eq!(state.memo.keys().collect::<Vec<_>>(), [&here.join("x")]);
+        let mut left: Vec<_> = state.memo.keys().collect();
+        left.sort();
+        assert_eq!(left, [&here.join("x"), &spelled]);
     }
 
     #[test]

@@ -335,6 +335,21 @@ fn a_damaged_log_and_state_are_reported_with_their_place() {
 }
 
 #[test]
+fn what_cannot_be_mended_is_told_all_the_same() {
+    let ws = built();
+    rot(&blob(&ws, "x\nx\n"), "x\ny\n");
+    fs::remove_file(ws.path(".lpcache/lock")).unwrap();
+    fs::create_dir(ws.path(".lpcache/lock")).unwrap();
+    ws.lp("cache verify").code(1).stderr(expect![[r#"
+        damaged f964fc5cad2c9a1804b018773126067c9ffc095cda3d0d71c73ddf8f80fc3aba: nothing was done about it
+          needed by output `c.txt` of `task:join`
+        read 2 blobs (6 B) and 2 attempts of the log: 1 fault
+        error: failed to open `<project>/.lpcache/lock`
+          caused by: Is a directory (os error 21)
+    "#]]);
+}
+
+#[test]
 fn a_key_is_the_same_everywhere_until_something_changes() {
     let key = |ws: &Workspace| ws.lp("cache key").success().stdout;
     let (one, two) = (built(), Workspace::tasks(TASKS).file("a.txt", "x\n"));
@@ -355,6 +370,13 @@ fn a_key_is_the_same_everywhere_until_something_changes() {
     two.write("a.txt", "x\n");
     two.write("b.txt", "what a task makes does not count");
     assert_eq!(key(&two), first);
+
+    let part = "[[task]]\nname = \"out\"\ncommand = [\"mkdir\", \"out\"]\noutputs = [\"out\"]\n\
+                [[task]]\nname = \"in\"\ncommand = [\"true\"]\ninputs = [\"out/part\"]\n";
+    let ws = Workspace::tasks(part);
+    let first = key(&ws);
+    ws.write("out/part", "nor does what is in a folder that a task makes");
+    assert_eq!(key(&ws), first);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! new to do, wherever the checkout is; comments and layout of configs do not
 //! count. It needs no store, no worker and no download.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::json;
 
@@ -36,8 +36,12 @@ fn prefix() -> String {
 }
 
 fn digest(project: &Project, tasks: &[Task]) -> ContentDigest {
-    let made: BTreeSet<&ProjectPath> = tasks.iter().flat_map(|task| &task.outputs).collect();
-    let is_made = |path: &ProjectPath| made.iter().any(|output| path.is_within(output));
+    let made: HashSet<&str> = tasks.iter().flat_map(|task| &task.outputs).map(ProjectPath::as_str).collect();
+    let is_made = |path: &ProjectPath| {
+        let path = path.as_str();
+        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+        folders.chain([path]).any(|path| made.contains(path))
+    };
     let sources: BTreeSet<&ProjectPath> =
         tasks.iter().flat_map(|task| &task.inputs).filter(|path| !is_made(path)).collect();
     let sources: Vec<_> = sources.into_iter().map(|path| (path, content(project, path))).collect();

@@ -11,22 +11,24 @@ pub(super) fn run(store: &Store, json: bool) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let mut verified = store.verify()?;
-    let found_right = verified.is_right();
-    if !found_right {
-        let lock = lock(store)?;
-        store.heal(&mut verified)?;
-        drop(lock);
-    }
+    let healed = if verified.is_right() { Ok(()) } else { heal(store, &mut verified) };
+    // Also when nothing could be mended: the store may be on a disk that is only read.
     if json {
         console::out(&format!("{}\n", serde_json::to_string_pretty(&verified)?));
     } else {
-        console::note(&text(&verified));
+        console::note(&text(&verified, healed.is_ok()));
     }
+    healed?;
     // Healing looks again: what another process mended meanwhile is no fault.
     Ok(if verified.is_right() { Exit::Done } else { Exit::Failed })
 }
 
-fn text(verified: &Verified) -> String {
+fn heal(store: &Store, verified: &mut Verified) -> anyhow::Result<()> {
+    let _lock = lock(store)?;
+    Ok(store.heal(verified)?)
+}
+
+fn text(verified: &Verified, is_healed: bool) -> String {
     let mut text = String::new();
     for fault in &verified.faults {
         text.push_str(&fault_text(fault));
@@ -39,9 +41,9 @@ fn text(verified: &Verified) -> String {
     if !log.damaged.is_empty() {
         let ranges: Vec<String> = log.damaged.iter().map(range).collect();
         text.push_str(&format!(
-            "log: damaged at {} {}; moved to `.lpcache/log.damaged`\n",
-            if ranges.len() == 1 { "bytes" } else { "the bytes" },
-            ranges.join(", ")
+            "log: damaged at bytes {}{}\n",
+            ranges.join(", "),
+            if is_healed { "; moved to `.lpcache/log.damaged`" } else { "" }
         ));
     }
     if let Some(torn) = &log.torn {
@@ -55,7 +57,10 @@ fn text(verified: &Verified) -> String {
         text.push_str(&format!("note: the log has {n} of another version of `lp`\n"));
     }
     match verified.state {
-        StateFound::Damaged => text.push_str("state: damaged; removed, the next build makes it anew\n"),
+        StateFound::Damaged if is_healed => {
+            text.push_str("state: damaged; removed, the next build makes it anew\n");
+        }
+        StateFound::Damaged => text.push_str("state: damaged\n"),
         StateFound::Foreign => text.push_str("note: `state` is of another version of `lp`\n"),
         StateFound::Missing | StateFound::Whole => {}
     }
@@ -86,6 +91,7 @@ fn fault_text(fault: &Fault) -> String {
             "removed; the next build that needs it makes it again"
         }
         (Done::Removed, _) => "removed",
+        (Done::Nothing, _) if fault.wrong != Wrong::Missing => "nothing was done about it",
         (Done::Nothing, false) => "the next build that needs it makes it again",
         (Done::Nothing, true) => "A MEASUREMENT IS LOST: it cannot be made again",
         (Done::Kept, _) => "A MEASUREMENT IS DAMAGED: it cannot be made again; its file is kept",
