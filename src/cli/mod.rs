@@ -19,6 +19,7 @@ mod quick;
 mod report;
 mod run;
 mod show;
+mod size;
 mod tools;
 mod view;
 

@@ -155,6 +155,11 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<
     let layout = basis.layout(&root);
     let since = Unheld::look(&root.join(".lpcache/lock"));
     let mut seen = Seen::read(&seen_path(&place), &image);
+    // Whoever has emptied, mended or lost the log has lost reasons as well.
+    let log = log_now(&root);
+    if log.0 != seen.log.0 || log.1 < seen.log.1 {
+        return Ok(None);
+    }
     let glances = glances(&image, &layout);
     let changed: Vec<usize> = (0..image.n_tasks())
         .filter(|task| {
@@ -203,6 +208,7 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<
         for (id, print) in &built.glances {
             seen.prints[cone[id.index()]] = Some(*print);
         }
+        seen.log = log_now(&root);
         write_seen(&place, &seen);
     }
     Ok(Some(ended(args, &human, &built.summary)))
@@ -241,7 +247,7 @@ pub(super) fn remember(
     fresh: &BTreeMap<TaskId, u128>,
 ) {
     let opened = build.opened;
-    let Some((place, _)) = place(global, args) else { return };
+    let Some((place, root)) = place(global, args) else { return };
     if !opened.is_clean.get() {
         return;
     }
@@ -275,8 +281,15 @@ pub(super) fn remember(
     for (print, id) in seen.prints.iter_mut().zip(in_order) {
         *print = fresh.get(id).copied();
     }
+    seen.log = log_now(&root);
     write_seen(&place, &seen);
     forget_the_oldest(&place);
+}
+
+/// Inode and length of the log.
+fn log_now(root: &Path) -> (u64, u64) {
+    let identity = StatIdentity::read(&root.join(".lpcache/log"));
+    identity.map_or((0, 0), |identity| (identity.inode, identity.size))
 }
 
 fn write_seen(place: &Path, seen: &Seen) {

@@ -299,6 +299,9 @@ impl Image {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Seen {
     image: [u8; CHECKSUM],
+    /// Of the log that knows why they were fresh: its inode, and its length in
+    /// bytes. It may have grown since, but not shrunk or been replaced.
+    pub log: (u64, u64),
     /// Of each task; `None` if nothing is known.
     pub prints: Vec<Option<u128>>,
 }
@@ -307,13 +310,13 @@ impl Seen {
     /// Nothing of any task.
     #[must_use]
     pub fn nothing(image: &Image) -> Seen {
-        Seen { image: image.id, prints: vec![None; image.n_tasks()] }
+        Seen { image: image.id, log: (0, 0), prints: vec![None; image.n_tasks()] }
     }
 
     /// Reads what was seen of the tasks of `image`: nothing if that is not known.
     #[must_use]
     pub fn read(path: &Path, image: &Image) -> Seen {
-        let limit = (SEEN_MAGIC.len() + 2 * CHECKSUM + 16 * image.n_tasks()) as u64;
+        let limit = (SEEN_MAGIC.len() + 2 * CHECKSUM + 16 + 16 * image.n_tasks()) as u64;
         let bytes = fs::read_bounded(path, limit).unwrap_or_default();
         Seen::parse(&bytes, image).unwrap_or_else(|| Seen::nothing(image))
     }
@@ -321,13 +324,16 @@ impl Seen {
     fn parse(bytes: &[u8], image: &Image) -> Option<Seen> {
         let (body, checksum) = bytes.split_last_chunk::<CHECKSUM>()?;
         let rest = body.strip_prefix(&SEEN_MAGIC)?.strip_prefix(&image.id)?;
+        let mut rest = Reader(rest);
+        let log = (rest.long()?, rest.long()?);
+        let rest = rest.0;
         if blake3::hash(body).as_bytes() != checksum || rest.len() != 16 * image.n_tasks() {
             return None;
         }
         let prints = rest.chunks_exact(16).map(|word| {
             Some(u128::from_le_bytes(word.try_into().expect("16 bytes"))).filter(|print| *print != 0)
         });
-        Some(Seen { image: image.id, prints: prints.collect() })
+        Some(Seen { image: image.id, log, prints: prints.collect() })
     }
 
     /// The bytes of its file.
@@ -335,6 +341,8 @@ impl Seen {
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = SEEN_MAGIC.to_vec();
         bytes.extend_from_slice(&self.image);
+        bytes.extend_from_slice(&self.log.0.to_le_bytes());
+        bytes.extend_from_slice(&self.log.1.to_le_bytes());
         for print in &self.prints {
             bytes.extend_from_slice(&print.unwrap_or(0).to_le_bytes());
         }
@@ -472,6 +480,7 @@ mod tests {
         let (graph, path) = written(folder.path());
         let image = Image::open(&path).unwrap();
         let mut seen = Seen::nothing(&image);
+        seen.log = (3, 4);
         seen.prints[2] = Some(7);
         let file = folder.path().join("seen");
         std::fs::write(&file, seen.bytes()).unwrap();

@@ -79,6 +79,19 @@ pub fn list_names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+/// What stands in a folder, whatever its name; nothing if there is no folder.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn list_paths(folder: &Path) -> Result<Vec<PathBuf>, FsError> {
+    match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries
+            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+            .context("read the folder", folder),
+    }
+}
+
 /// Whether there is a file (no folder) at `path`.
 #[must_use]
 pub fn is_file(path: &Path) -> bool {

@@ -101,7 +101,7 @@ impl Store {
     }
 
     /// What is wrong with the first output that is not as it was made.
-    fn first_amiss(&self, outputs: &[OutputEntry]) -> Result<Option<StaleReason>, StoreError> {
+    pub(super) fn first_amiss(&self, outputs: &[OutputEntry]) -> Result<Option<StaleReason>, StoreError> {
         for output in outputs {
             match self.observe(&output.path)? {
                 None => return Ok(Some(StaleReason::OutputDeleted(output.path.clone()))),

@@ -23,7 +23,6 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
-use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +32,8 @@ use crate::digest::ActionDigest;
 use crate::os::failpoint;
 use crate::os::fs::{self, Context, File, FsError, OpenOptions};
 use crate::os::lock::{self, Mode};
+
+pub mod inspect;
 
 const HEADER: [u8; 8] = *b"lp-log\0\x01";
 /// A marker inside a payload does no harm: what follows it has no checksum.
@@ -175,26 +176,6 @@ impl Log {
         self.entries.iter().filter_map(|entry| self.attempt(entry))
     }
 
-    /// The bytes between the whole entries: damage, and what a crash left at the
-    /// end.
-    ///
-    /// # Errors
-    /// When the file cannot be looked at.
-    pub fn damage(&self) -> Result<Vec<Range<u64>>, FsError> {
-        let Some(open) = &self.file else { return Ok(Vec::new()) };
-        let length = open.file.metadata().context("look at", &self.path)?.len();
-        let mut at = (HEADER.len() as u64).min(length);
-        let mut damage = Vec::new();
-        let ranges = self.entries.iter().map(|entry| (entry.offset, entry.offset + u64::from(entry.length)));
-        for (begin, end) in ranges.chain([(length, length)]) {
-            if at < begin {
-                damage.push(at..begin);
-            }
-            at = end;
-        }
-        Ok(damage)
-    }
-
     fn attempt<'a>(&self, entry: &'a Entry) -> Option<&'a Arc<Attempt>> {
         entry.keys?;
         let read = || {
@@ -264,13 +245,15 @@ impl Log {
     }
 
     /// Writes the log anew with the attempts that `keep` wants, and entries of
-    /// unknown kinds. Says how many it left out.
+    /// unknown kinds. Says how many it left out. What is damaged is added to
+    /// `log.damaged`: it may still name the blobs of a measurement.
     ///
     /// # Errors
     /// When the log cannot be locked, read or written.
     pub fn rewrite(&mut self, keep: &dyn Fn(&Arc<Attempt>) -> bool) -> Result<usize, FsError> {
         let lock = self.lock()?;
         self.catch_up_with(&lock)?;
+        self.set_damage_aside()?;
         let mut n_left_out = 0;
         fs::write_atomic_with(&self.path, &mut |file| {
             let mut file = io::BufWriter::with_capacity(BLOCK, file);
@@ -287,6 +270,23 @@ impl Log {
         })?;
         self.refresh()?;
         Ok(n_left_out)
+    }
+
+    fn set_damage_aside(&self) -> Result<(), FsError> {
+        let bytes = fs::read_bounded(&self.path, u64::MAX).context("read", &self.path)?;
+        let damaged = inspect::inspect(&bytes).damaged;
+        if damaged.is_empty() {
+            return Ok(());
+        }
+        let aside = self.path.with_extension("damaged");
+        let mut all = match fs::read_bounded(&aside, u64::MAX) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            earlier => earlier.context("read", &aside)?,
+        };
+        for range in damaged {
+            all.extend_from_slice(&bytes[range]);
+        }
+        fs::write_atomic(&aside, &all)
     }
 
     /// Does something under the log lock. Not for anything that waits.

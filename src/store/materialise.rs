@@ -20,7 +20,7 @@ use crate::os::tree::{Listing, Node};
 use crate::path::ProjectPath;
 
 /// A listing or a link's target is never larger.
-const SMALL: u64 = 256 << 20;
+pub(super) const SMALL: u64 = 256 << 20;
 
 impl Store {
     /// Puts the output `path`, which stands at `from` now, into the store.
@@ -125,10 +125,7 @@ impl Store {
         if output.kind == OutputKind::Dir
             && let Ok(listing) = self.children(output)
         {
-            blobs.extend(listing.items().iter().filter_map(|item| match &item.node {
-                Node::File { content, .. } => Some(*content),
-                _ => None,
-            }));
+            blobs.extend(contents(&listing));
         }
         blobs
     }
@@ -233,6 +230,14 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// The contents of the files in a folder.
+pub(super) fn contents(listing: &Listing) -> impl Iterator<Item = ContentDigest> {
+    listing.items().iter().filter_map(|item| match &item.node {
+        Node::File { content, .. } => Some(*content),
+        _ => None,
+    })
 }
 
 /// What restoring an output takes, its blobs checked.

@@ -4,7 +4,7 @@
 //! order, so a crash leaves a whole result or none. [`key`] says what identifies
 //! an attempt, [`stale`] how two differ, [`freshness`] what follows from that,
 //! [`materialise`] moves outputs in and out, and [`state`] remembers what would
-//! be slow to find out again.
+//! be slow to find out again. [`stats`], [`gc`] and [`verify`] keep house.
 //!
 //! Reading needs no folder and takes no lock: a project without a store has an
 //! empty one, and the folder is made by the first write. `docs/cache.md` tells
@@ -12,7 +12,7 @@
 //!
 //! The store knows labels and documents, not tasks: it is below `engine` and
 //! beside nothing. The build lock is `os::lock`'s; callers of [`Store::restore`],
-//! [`Store::capture`] and [`Store::clean`] hold it.
+//! [`Store::capture`], [`Store::clean`], [`Store::collect`] and [`Store::heal`] hold it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -32,18 +32,25 @@ use state::State;
 pub mod attempt;
 pub mod cas;
 pub mod freshness;
+pub mod gc;
 pub mod key;
 pub mod log;
 pub mod materialise;
 pub mod observe;
 pub mod stale;
 pub mod state;
+pub mod stats;
+pub mod verify;
 
 #[cfg(test)]
 mod tests;
 
 /// The largest image that is read; a larger one is dropped.
 const MAX_IMAGE: u64 = 1 << 30;
+
+/// The version of the store as a whole: a store of another one answers for
+/// nothing. To be raised with the log's header and the key document's version.
+pub const FORMAT: u32 = 1;
 
 /// Below this many entries the log is not rewritten.
 const WORTH_COMPACTING: usize = 1000;
@@ -91,7 +98,7 @@ impl Store {
         let store = Store::unread(layout);
         store.log().refresh()?;
         let image = fs::read_bounded(&store.root.join("state"), MAX_IMAGE).ok();
-        if let Some(state) = image.and_then(State::parse) {
+        if let Some(state) = image.and_then(|image| State::parse(image, &store.layout.root)) {
             *store.state_mut() = state;
         }
         Ok(store)
@@ -103,12 +110,12 @@ impl Store {
     pub fn unread(layout: Layout) -> Store {
         let root = layout.cache();
         Store {
+            state: RwLock::new(State::new(&layout.root)),
             layout,
             since: Unheld::look(&root.join("lock")),
             cas: Cas::new(&root),
             log: Mutex::new(Log::unread(&root.join("log"))),
             root,
-            state: RwLock::new(State::default()),
             n_hashed: AtomicU64::new(0),
         }
     }
@@ -294,13 +301,13 @@ impl Store {
         let outputs = kept.iter().flat_map(|attempt| &attempt.outputs);
         let mut needed: HashSet<ContentDigest> = outputs.flat_map(|output| self.blobs_of(output)).collect();
         needed.extend(kept.iter().filter_map(|attempt| attempt.logs));
-        for blob in self.cas.all()?.iter().filter(|blob| !needed.contains(blob)) {
-            self.cas.remove(blob)?;
+        for blob in self.cas.all()?.iter().filter(|blob| !needed.contains(&blob.content)) {
+            self.cas.remove(&blob.content)?;
         }
         fs::remove_dir_contents(&self.root.join("tmp"))?;
         fs::remove(&self.root.join("graph"))?;
         fs::remove(&self.root.join("state"))?;
-        *self.state_mut() = State::default();
+        *self.state_mut() = State::new(&self.layout.root);
         Ok(n_forgotten)
     }
 

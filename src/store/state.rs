@@ -11,7 +11,8 @@
 //! entry  = path, device (u64), inode (u64), size (u64), mtime (i64), ctime (i64), digest (32)
 //! path, name, text = length (u32), bytes
 //! ```
-//! Entries are sorted by path, so the image is searched as it lies and only what
+//! A path inside the project is relative to its root, so that a store that moved
+//! does not remember two places. Entries are sorted by path, so the image is searched as it lies and only what
 //! has changed is held beside it. Nothing in it is needed: it is dropped when it
 //! is missing, damaged or of another version.
 
@@ -23,7 +24,8 @@ use std::path::{Path, PathBuf};
 use crate::digest::ContentDigest;
 use crate::os::fs::StatIdentity;
 
-const MAGIC: [u8; 8] = *b"lp-memo\x02";
+/// What every image of this version begins with.
+pub(super) const MAGIC: [u8; 8] = *b"lp-memo\x02";
 const CHECKSUM: usize = 32;
 /// Bytes of an entry behind its path.
 const IDENTITY: usize = 40;
@@ -31,6 +33,8 @@ const IDENTITY: usize = 40;
 /// The memo and the named texts of a store.
 #[derive(Debug, Default)]
 pub struct State {
+    /// The project's.
+    root: PathBuf,
     image: Image,
     /// What differs from the image; `None` = forgotten.
     changes: HashMap<PathBuf, Option<Memo>>,
@@ -67,6 +71,16 @@ pub enum Age {
 }
 
 impl State {
+    /// An empty state of the project at `root`.
+    #[must_use]
+    pub fn new(root: &Path) -> State {
+        State { root: root.to_path_buf(), ..State::default() }
+    }
+
+    fn key<'p>(&self, path: &'p Path) -> &'p Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
+    }
+
     /// What the file at `path` contains, if that is known for certain.
     #[must_use]
     pub fn recall(&self, path: &Path, identity: &StatIdentity) -> Option<ContentDigest> {
@@ -75,14 +89,15 @@ impl State {
     }
 
     fn get(&self, path: &Path) -> Option<Memo> {
-        self.changes.get(path).copied().unwrap_or_else(|| self.image.find(path))
+        let key = self.key(path);
+        self.changes.get(key).copied().unwrap_or_else(|| self.image.find(key))
     }
 
     /// Remembers what a file contains.
     pub fn remember(&mut self, path: &Path, identity: StatIdentity, content: ContentDigest, age: Age) {
         let memo = Memo { identity, content, age };
         if self.get(path) != Some(memo) {
-            self.changes.insert(path.to_path_buf(), Some(memo));
+            self.changes.insert(self.key(path).to_path_buf(), Some(memo));
             // Young ones are not written, so they change nothing that is.
             self.is_changed |= age == Age::Settled;
         }
@@ -91,7 +106,7 @@ impl State {
     /// Forgets a file.
     pub fn forget(&mut self, path: &Path) {
         if let Some(memo) = self.get(path) {
-            self.changes.insert(path.to_path_buf(), None);
+            self.changes.insert(self.key(path).to_path_buf(), None);
             self.is_changed |= memo.age == Age::Settled;
         }
     }
@@ -101,7 +116,7 @@ impl State {
     pub fn young(&self) -> Vec<(PathBuf, StatIdentity)> {
         let memos = self.changes.iter().filter_map(|(path, memo)| Some((path, memo.as_ref()?)));
         let young = memos.filter(|(_, memo)| memo.age == Age::Young);
-        young.map(|(path, memo)| (path.clone(), memo.identity)).collect()
+        young.map(|(path, memo)| (self.root.join(path), memo.identity)).collect()
     }
 
     /// A text that was remembered under `name`.
@@ -138,14 +153,14 @@ impl State {
         }
         let mut left = 0;
         for (path, memo) in self.image.iter() {
-            if !self.changes.contains_key(path) && StatIdentity::read(path).is_err() {
+            if !self.changes.contains_key(path) && StatIdentity::read(&self.root.join(path)).is_err() {
                 self.changes.insert(path.to_path_buf(), None);
             } else {
                 left += usize::from(memo.age == Age::Settled);
             }
         }
         for (path, memo) in &mut self.changes {
-            if memo.is_some() && StatIdentity::read(path).is_err() {
+            if memo.is_some() && StatIdentity::read(&self.root.join(path)).is_err() {
                 *memo = None;
             }
         }
@@ -195,9 +210,10 @@ impl State {
         body
     }
 
-    /// Reads an image. `None` if it is damaged or of another version.
+    /// Reads an image of the project at `root`. `None` if it is damaged or of
+    /// another version.
     #[must_use]
-    pub fn parse(bytes: Vec<u8>) -> Option<State> {
+    pub fn parse(bytes: Vec<u8>, root: &Path) -> Option<State> {
         let (body, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM)?)?;
         if blake3::hash(body).as_bytes() != checksum {
             return None;
@@ -224,7 +240,7 @@ impl State {
             return None;
         }
         let image = Image { bytes, offsets, entries, n };
-        Some(State { image, texts, n_pruned, ..State::default() })
+        Some(State { image, texts, n_pruned, ..State::new(root) })
     }
 }
 
@@ -331,6 +347,23 @@ mod tests {
         StatIdentity { device: 1, inode: 2, size, mtime_ns: -5, ctime_ns: 6 }
     }
 
+    fn parse(bytes: Vec<u8>) -> Option<State> {
+        State::parse(bytes, Path::new("/p"))
+    }
+
+    #[test]
+    fn a_store_that_moves_remembers_one_place() {
+        let mut state = State::new(Path::new("/p"));
+        state.remember(Path::new("/p/x"), identity(1), ContentDigest::of(b"a"), Age::Settled);
+        state.remember(Path::new("/else/x"), identity(2), ContentDigest::of(b"b"), Age::Settled);
+        let mut moved = State::parse(state.image(), Path::new("/q")).unwrap();
+        assert_eq!(moved.recall(Path::new("/q/x"), &identity(1)), Some(ContentDigest::of(b"a")));
+        assert_eq!(moved.recall(Path::new("/p/x"), &identity(1)), None);
+        assert_eq!(moved.recall(Path::new("/else/x"), &identity(2)), Some(ContentDigest::of(b"b")));
+        moved.remember(Path::new("/q/x"), identity(3), ContentDigest::of(b"a"), Age::Settled);
+        assert_eq!(parse(moved.image()).unwrap().image.n, 2);
+    }
+
     fn sample() -> State {
         let mut state = State::default();
         state.remember(Path::new("/a"), identity(1), ContentDigest::of(b"a"), Age::Settled);
@@ -342,7 +375,7 @@ mod tests {
     #[test]
     fn an_image_is_read_back_and_nothing_else_is() {
         let image = sample().image();
-        let state = State::parse(image.clone()).unwrap();
+        let state = parse(image.clone()).unwrap();
         assert_eq!(state.recall(Path::new("/a"), &identity(1)), Some(ContentDigest::of(b"a")));
         assert_eq!(state.recall(Path::new("/a"), &identity(2)), None);
         assert_eq!(state.recall(Path::new("/c"), &identity(2)), None);
@@ -352,20 +385,20 @@ mod tests {
         for at in 0..image.len() {
             let mut damaged = image.clone();
             damaged[at] ^= 1;
-            assert!(State::parse(damaged).is_none(), "byte {at}");
-            assert!(State::parse(image[..at].to_vec()).is_none(), "{at} bytes");
+            assert!(parse(damaged).is_none(), "byte {at}");
+            assert!(parse(image[..at].to_vec()).is_none(), "{at} bytes");
         }
     }
 
     #[test]
     fn changes_are_merged_into_the_image_in_order() {
-        let mut state = State::parse(sample().image()).unwrap();
+        let mut state = parse(sample().image()).unwrap();
         let odd = Path::new(OsStr::from_bytes(b"/a\xff\n"));
         for (path, size) in [(Path::new("/0"), 3), (odd, 4), (Path::new("/b"), 5), (Path::new("/z"), 6)] {
             state.remember(path, identity(size), ContentDigest::of(b"new"), Age::Settled);
         }
         state.forget(Path::new("/a"));
-        let state = State::parse(state.image()).unwrap();
+        let state = parse(state.image()).unwrap();
         let paths: Vec<_> =
             state.image.iter().map(|(path, memo)| (path.to_owned(), memo.identity.size)).collect();
         let expected = [("/0".into(), 3), (odd.to_owned(), 4), ("/b".into(), 5), ("/z".into(), 6)];
@@ -381,12 +414,12 @@ mod tests {
         assert!(!state.is_changed());
         assert_eq!(state.recall(Path::new("/a"), &identity(1)), None);
         assert_eq!(state.young(), [(PathBuf::from("/a"), identity(1))]);
-        assert_eq!(State::parse(state.image()).unwrap().image.n, 0);
+        assert_eq!(parse(state.image()).unwrap().image.n, 0);
     }
 
     #[test]
     fn what_is_known_already_changes_nothing() {
-        let mut state = State::parse(sample().image()).unwrap();
+        let mut state = parse(sample().image()).unwrap();
         state.remember(Path::new("/a"), identity(1), ContentDigest::of(b"a"), Age::Settled);
         state.set_text("machine", "{}");
         state.forget(Path::new("/c"));
@@ -407,9 +440,9 @@ mod tests {
             );
         }
         state.remember(Path::new("/"), identity(1), ContentDigest::of(b""), Age::Settled);
-        let mut state = State::parse(state.image()).unwrap();
+        let mut state = parse(state.image()).unwrap();
         state.prune();
-        assert_eq!(State::parse(state.image()).unwrap().image.n, 1);
+        assert_eq!(parse(state.image()).unwrap().image.n, 1);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use super::key::{KeyDocument, REPEAT};
 use super::*;
 use crate::time::Utc;
 
+mod housekeeping;
+
 struct Project {
     folder: tempfile::TempDir,
     store: Store,

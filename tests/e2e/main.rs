@@ -2,7 +2,9 @@
 //! that play pipelines are in `tests/gst`.
 
 mod build;
+mod cache;
 mod check;
+mod ci;
 mod download;
 mod faults;
 mod graph;
