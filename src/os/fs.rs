@@ -20,7 +20,7 @@ pub use identity::{StatIdentity, hash_file, now_ns, tick_ns};
 
 /// Something that was tried with a path and failed.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to {action} `{}`", path.display())]
+#[error("failed to {action} `{}`", crate::path::shown(&path.to_string_lossy()))]
 pub struct FsError {
     /// What was tried: `read`, `create`.
     pub action: &'static str,

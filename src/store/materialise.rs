@@ -16,7 +16,7 @@ use super::cas::Put;
 use super::{Store, StoreError};
 use crate::digest::ContentDigest;
 use crate::os::fs::{self, Context, Executable, FsError, Placed};
-use crate::os::tree::{Listing, Node};
+use crate::os::tree::{LinkTarget, Listing, Node};
 use crate::path::ProjectPath;
 
 /// A listing or a link's target is never larger.
@@ -43,7 +43,7 @@ impl Store {
             (OutputKind::Dir, Some(listing)) => {
                 for item in listing.items() {
                     if let Node::File { content, executable } = &item.node {
-                        let file = from.join(item.name.as_str());
+                        let file = from.join(item.name.as_path());
                         self.store_file(&file, content, Executable::from(*executable), put)?;
                     }
                 }
@@ -155,8 +155,7 @@ impl Store {
                 Ok(Plan::Dir(listing))
             }
             OutputKind::Symlink => {
-                let target =
-                    self.cas.read(&output.content, SMALL).and_then(|text| String::from_utf8(text).ok());
+                let target = self.cas.read(&output.content, SMALL).and_then(LinkTarget::from_bytes);
                 target.map(Plan::Symlink).ok_or_else(|| lost(output, output.content))
             }
         }
@@ -183,9 +182,8 @@ impl Store {
         let temporary = fs::temporary_beside(&place);
         let made = match &plan {
             Plan::File => self.place_blob(&output.content, &temporary, output.executable.into()),
-            Plan::Symlink(target) => {
-                std::os::unix::fs::symlink(target, &temporary).context("create the link", &temporary)
-            }
+            Plan::Symlink(target) => std::os::unix::fs::symlink(target.as_path(), &temporary)
+                .context("create the link", &temporary),
             Plan::Dir(listing) => self.place_tree(listing, &temporary),
         };
         // Removed only now, and never written to: it may be a link to a blob.
@@ -200,7 +198,7 @@ impl Store {
             Plan::Dir(listing) => {
                 for item in listing.items() {
                     if let Node::File { content, .. } = &item.node {
-                        self.remember_placed(&place.join(item.name.as_str()), content)?;
+                        self.remember_placed(&place.join(item.name.as_path()), content)?;
                     }
                 }
             }
@@ -211,11 +209,11 @@ impl Store {
     fn place_tree(&self, listing: &Listing, folder: &Path) -> Result<(), FsError> {
         fs::create_dir(folder)?;
         for item in listing.items() {
-            let path: PathBuf = folder.join(item.name.as_str());
+            let path: PathBuf = folder.join(item.name.as_path());
             match &item.node {
                 Node::Dir => fs::create_dir(&path)?,
                 Node::Symlink { target } => {
-                    std::os::unix::fs::symlink(target, &path).context("create the link", &path)?;
+                    std::os::unix::fs::symlink(target.as_path(), &path).context("create the link", &path)?;
                 }
                 Node::File { content, executable } => {
                     self.place_blob(content, &path, (*executable).into())?;
@@ -241,7 +239,7 @@ impl Store {
 enum Plan {
     File,
     Dir(Listing),
-    Symlink(String),
+    Symlink(LinkTarget),
 }
 
 fn lost(output: &OutputEntry, content: ContentDigest) -> StoreError {
