@@ -154,8 +154,8 @@ impl Engine<'_> {
             self.remove_outputs(task, performed);
             return Ok(Vec::new());
         }
-        for (path, content) in &key.inputs {
-            if self.store.digest_of(&self.layout.resolve(path)).ok().as_ref() != Some(content) {
+        for (path, input) in &key.inputs {
+            if self.input(task, path).ok().as_ref() != Some(input) {
                 let changed = CaptureError::InputChanged(path.clone());
                 if !kept {
                     return Err(changed);

@@ -14,7 +14,8 @@
 
 use std::sync::Arc;
 
-use super::attempt::{Attempt, OutputEntry};
+use super::amiss::Amiss;
+use super::attempt::Attempt;
 use super::key::KeyDocument;
 use super::stale::{StaleReason, first_difference};
 use super::{Store, StoreError};
@@ -29,8 +30,8 @@ pub enum Freshness {
     Restorable {
         /// Whose outputs.
         attempt: Arc<Attempt>,
-        /// What is wrong with the first output that is not in place.
-        why: StaleReason,
+        /// What is wrong with those that are not in place.
+        why: Amiss,
     },
     /// It has never run under this label.
     New,
@@ -53,13 +54,13 @@ impl Store {
         let candidates = self.reusable(key, outputs);
         let mut lost = None;
         for attempt in candidates {
-            let Some(why) = self.first_amiss(&attempt.outputs)? else {
+            let Some(why) = self.amiss(&attempt.outputs)? else {
                 return Ok(Freshness::Fresh(attempt));
             };
             if attempt.outputs.iter().all(|output| self.has_blobs(output)) {
                 return Ok(Freshness::Restorable { attempt, why });
             }
-            lost.get_or_insert(why);
+            lost = lost.or_else(|| why.first());
         }
         if let Some(why) = lost {
             return Ok(Freshness::Stale(why));
@@ -99,20 +100,6 @@ impl Store {
         };
         let log = self.log();
         log.of_action(&key.digest()).iter().rev().filter(fits).cloned().collect()
-    }
-
-    /// What is wrong with the first output that is not as it was made.
-    fn first_amiss(&self, outputs: &[OutputEntry]) -> Result<Option<StaleReason>, StoreError> {
-        for output in outputs {
-            match self.observe(&output.path)? {
-                None => return Ok(Some(StaleReason::OutputDeleted(output.path.clone()))),
-                Some(found) if found != *output => {
-                    return Ok(Some(StaleReason::OutputChanged(output.path.clone())));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(None)
     }
 }
 

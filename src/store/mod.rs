@@ -28,9 +28,11 @@ use cas::Cas;
 use log::Log;
 use state::State;
 
+pub mod amiss;
 pub mod attempt;
 pub mod cas;
 pub mod freshness;
+pub mod input;
 pub mod key;
 pub mod log;
 pub mod materialise;

@@ -33,6 +33,13 @@ pub enum StaleReason {
     },
     /// An input's contents.
     InputChanged(ProjectPath),
+    /// The execute bit of an input whose contents are the same.
+    InputExecutable {
+        /// The input.
+        path: ProjectPath,
+        /// Whether it has the bit now.
+        now: bool,
+    },
     /// An input that was not there.
     InputAdded(ProjectPath),
     /// An input that is no longer there.
@@ -61,6 +68,10 @@ impl fmt::Display for StaleReason {
             StaleReason::Added { name } => write!(f, "`{name}` was added"),
             StaleReason::Removed { name } => write!(f, "`{name}` was removed"),
             StaleReason::InputChanged(path) => write!(f, "`{path}` changed"),
+            StaleReason::InputExecutable { path, now: true } => write!(f, "`{path}` became executable"),
+            StaleReason::InputExecutable { path, now: false } => {
+                write!(f, "`{path}` is no longer executable")
+            }
             StaleReason::InputAdded(path) => write!(f, "input `{path}` was added"),
             StaleReason::InputRemoved(path) => write!(f, "input `{path}` was removed"),
             StaleReason::OutputsDeclared => f.write_str("its list of outputs changed"),
@@ -102,9 +113,12 @@ pub fn first_difference(old: &KeyDocument, new: &KeyDocument) -> Option<StaleRea
 }
 
 fn in_inputs(old: &KeyDocument, new: &KeyDocument) -> Option<StaleReason> {
-    let changed = new.inputs.iter().find_map(|(path, content)| match old.inputs.get(path) {
+    let changed = new.inputs.iter().find_map(|(path, input)| match old.inputs.get(path) {
         None => Some(StaleReason::InputAdded(path.clone())),
-        Some(before) if before != content => Some(StaleReason::InputChanged(path.clone())),
+        Some(before) if before.content != input.content => Some(StaleReason::InputChanged(path.clone())),
+        Some(before) if before.executable != input.executable => {
+            Some(StaleReason::InputExecutable { path: path.clone(), now: input.executable })
+        }
         Some(_) => None,
     });
     let removed = || old.inputs.keys().find(|path| !new.inputs.contains_key(*path));
@@ -188,6 +202,7 @@ mod tests {
 
     use super::*;
     use crate::digest::ContentDigest;
+    use crate::store::input::InputDigest;
 
     #[track_caller]
     fn check(old: &KeyDocument, new: &KeyDocument, expect: Expect) {
@@ -205,7 +220,7 @@ mod tests {
     fn check_inputs(old: &[(&str, u8)], new: &[(&str, u8)], expect: Expect) {
         let document = |inputs: &[(&str, u8)]| {
             let input = |&(path, byte): &(&str, u8)| {
-                (ProjectPath::new(path).unwrap(), ContentDigest::from_bytes([byte; 32]))
+                (ProjectPath::new(path).unwrap(), ContentDigest::from_bytes([byte; 32]).into())
             };
             KeyDocument::new(json!({}), inputs.iter().map(input).collect())
         };
@@ -281,6 +296,17 @@ mod tests {
         check_inputs(&[(plan, 1)], &[(plan, 2)], expect!["`results/plan/camera-1.json` changed"]);
         check_inputs(&[], &[("x", 1)], expect!["input `x` was added"]);
         check_inputs(&[("x", 1)], &[], expect!["input `x` was removed"]);
+    }
+
+    #[test]
+    fn an_execute_bit_is_named_when_contents_are_the_same() {
+        let document = |byte: u8, executable: bool| {
+            let input = InputDigest { content: ContentDigest::from_bytes([byte; 32]), executable };
+            KeyDocument::new(json!({}), BTreeMap::from([(ProjectPath::new("tool.sh").unwrap(), input)]))
+        };
+        check(&document(1, true), &document(1, false), expect!["`tool.sh` is no longer executable"]);
+        check(&document(1, false), &document(1, true), expect!["`tool.sh` became executable"]);
+        check(&document(1, false), &document(2, true), expect!["`tool.sh` changed"]);
     }
 
     #[test]

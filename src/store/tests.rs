@@ -172,7 +172,11 @@ fn files_folders_and_links_come_back_as_they_were() {
     for name in ["media", "out", "latest", "tool"] {
         fs::remove(&project.at(name)).unwrap();
     }
-    project.check(&key(15), &names, expect!["restorable: output `media/large.mp4` was deleted"]);
+    project.check(
+        &key(15),
+        &names,
+        expect!["restorable: outputs `media/large.mp4`, `out`, `latest` and 1 more were deleted"],
+    );
     assert_eq!(project.restore(&attempt), names);
     project.check(&key(15), &names, expect!["fresh"]);
     let mode = |name| std::fs::metadata(project.at(name)).unwrap().permissions().mode() & 0o100;
