@@ -104,8 +104,9 @@ impl Opened {
         link::link(lowered.tasks).map_err(|faults| {
             let mut diagnostics = Diagnostics::new();
             for fault in faults {
-                let mut diagnostic = Diagnostic::error(codes::GRAPH, fault.message).at(fault.place);
-                if let Some((place, text)) = fault.other {
+                let mut diagnostic =
+                    Diagnostic::error(codes::GRAPH, fault.message).at(fault.place).label(fault.label);
+                for (place, text) in fault.others {
                     diagnostic = diagnostic.also(place, text);
                 }
                 diagnostics.push(diagnostic);
@@ -136,12 +137,19 @@ impl Opened {
     /// Refuses inputs that neither exist nor are made.
     pub(super) fn check_sources(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Result<(), Refused> {
         let mut diagnostics = Diagnostics::new();
-        for (task, input) in select::sources(graph, needed) {
-            if !self.project.layout.resolve(input).exists() {
-                let message =
-                    format!("`{}` reads `{input}`, which does not exist and which no task makes", task.label);
-                diagnostics.push(Diagnostic::error(codes::NO_PRODUCER, message).at(task.place));
-            }
+        for (task, n) in select::sources(graph, needed) {
+            let (input, place) = (&task.inputs[n], task.input_place(n));
+            let Err(error) = os::fs::metadata(&self.project.layout.resolve(input)) else { continue };
+            let reads = format!("`{}` reads `{input}`", task.label);
+            let why = match os::tree::read_link(&error.path) {
+                Ok(target) => {
+                    let target = target.as_path().to_string_lossy();
+                    format!("a link to `{}`, which leads to nothing", crate::path::shown(&target))
+                }
+                Err(_) if error.is_not_found() => "which does not exist and which no task makes".to_owned(),
+                Err(_) => format!("which cannot be read: {}", error.source),
+            };
+            diagnostics.push(Diagnostic::error(codes::NO_PRODUCER, format!("{reads}, {why}")).at(place));
         }
         if diagnostics.is_empty() { Ok(()) } else { Err(self.refuse(&diagnostics)) }
     }

@@ -261,6 +261,7 @@ mod tests {
                     after: Vec::new(),
                     factories: Vec::new(),
                     place: Place::default(),
+                    entries: Box::default(),
                 }
             })
             .collect();

@@ -7,5 +7,6 @@ mod download;
 mod faults;
 mod graph;
 mod init;
+mod links;
 mod support;
 mod tasks;
