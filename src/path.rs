@@ -177,6 +177,12 @@ impl Layout {
         absolute.strip_prefix(&self.root).map_or_else(|_| absolute.clone(), Path::to_path_buf)
     }
 
+    /// The folders that outputs lie in.
+    #[must_use]
+    pub fn folders(&self) -> [&Path; 4] {
+        [&self.root, &self.media, &self.models, &self.results]
+    }
+
     /// The folder of the store.
     #[must_use]
     pub fn cache(&self) -> PathBuf {

@@ -21,7 +21,7 @@ pub(super) fn perform(command: &Command, attempt: &Attempt<'_>) -> Performed {
     let log = attempt.dir.join("log");
     let finished = os::process::run_command(
         &os::process::Command {
-            argv: &command.command.iter().map(OsString::from).collect::<Vec<_>>(),
+            argv: &arguments(command, attempt),
             dir: &attempt.layout.root,
             env: &environment(command, attempt),
             stdout: &log,
@@ -45,6 +45,17 @@ pub(super) fn perform(command: &Command, attempt: &Attempt<'_>) -> Performed {
     };
     let log = os::process::tail(&log, LOG_LIMIT).unwrap_or_default().into_bytes();
     Performed { outcome, detail, log, outputs: Outputs::InPlace }
+}
+
+/// A program of the project is found there from wherever `lp` was started.
+fn arguments(command: &Command, attempt: &Attempt<'_>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = command.command.iter().map(OsString::from).collect();
+    if let Some(program) = arguments.first_mut()
+        && command.command[0].contains('/')
+    {
+        *program = attempt.layout.root.join(&*program).into_os_string();
+    }
+    arguments
 }
 
 fn environment(command: &Command, attempt: &Attempt<'_>) -> BTreeMap<OsString, OsString> {

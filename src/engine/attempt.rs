@@ -102,6 +102,7 @@ impl Engine<'_> {
 
     fn prepare(&self, task: &Task, dir: &Path) -> Result<(), os::fs::FsError> {
         os::fs::create_dir_all(dir)?;
+        self.check_places(task)?;
         if is_command(task) {
             for output in &task.outputs {
                 let place = self.layout.resolve(output);
@@ -111,6 +112,14 @@ impl Engine<'_> {
             }
         }
         Ok(())
+    }
+
+    /// No link lets a command's output leave the project. Folders of our own
+    /// actions may be linked to wherever there is room.
+    pub(super) fn check_places(&self, task: &Task) -> Result<(), os::fs::FsError> {
+        let outputs = if is_command(task) { &task.outputs[..] } else { &[] };
+        let mut places = outputs.iter().map(|output| self.layout.resolve(output));
+        places.try_for_each(|place| os::within::check(&place, &self.layout.folders()))
     }
 
     fn perform_with_retries(
@@ -169,6 +178,9 @@ impl Engine<'_> {
                 break;
             }
         }
+        if performed.outputs == Outputs::InPlace {
+            self.check_places(task)?;
+        }
         let mut entries = Vec::new();
         for output in &task.outputs {
             let (from, put) = match performed.outputs {
@@ -184,7 +196,10 @@ impl Engine<'_> {
     fn remove_outputs(&self, task: &Task, performed: &Performed) {
         if performed.outputs == Outputs::InPlace || is_command(task) {
             for output in &task.outputs {
-                let _ = os::fs::remove(&self.layout.resolve(output));
+                let place = self.layout.resolve(output);
+                if os::within::check(&place, &self.layout.folders()).is_ok() {
+                    let _ = os::fs::remove(&place);
+                }
             }
         }
     }
@@ -197,6 +212,8 @@ enum CaptureError {
     InputChanged(crate::path::ProjectPath),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Fs(#[from] os::fs::FsError),
 }
 
 fn is_command(task: &Task) -> bool {

@@ -52,7 +52,7 @@ impl Engine<'_> {
         if task.measures() {
             return self.judge_measurement(id, task, key);
         }
-        let freshness = self.store.freshness(&task.label, &key, &task.outputs)?;
+        let freshness = self.store.freshness(&task.label, &key, &task.outputs);
         let mut judged = Judged { key: Some(key), verdict: Verdict::Fresh, restorable: None, repeat: 0 };
         take(&mut judged, freshness);
         if task.is_always_stale() {
@@ -83,7 +83,7 @@ impl Engine<'_> {
         let last = self.store.attempts_of(&task.label).first().and_then(|last| last.repeat);
         let shown = fitting.as_ref().and_then(|fitting| fitting.repeat).or(last).unwrap_or(next);
         key.extra.insert(REPEAT.to_owned(), Value::from(shown));
-        let freshness = self.store.freshness(&task.label, &key, &task.outputs)?;
+        let freshness = self.store.freshness(&task.label, &key, &task.outputs);
         let mut judged = Judged { key: None, verdict: Verdict::Fresh, restorable: None, repeat: next };
         take(&mut judged, freshness);
         if again {

@@ -35,7 +35,7 @@ impl FsError {
     /// Whether there is nothing at the path.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.source.kind() == io::ErrorKind::NotFound
+        matches!(self.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
     }
 }
 
@@ -149,10 +149,19 @@ pub fn write_new(path: &Path, bytes: &[u8], executable: Executable) -> Result<()
 }
 
 /// A free name in the folder of `path`, for a file that is renamed to it later.
+/// Where the path would become longer than the system takes, in a folder above.
 #[must_use]
 pub fn temporary_beside(path: &Path) -> PathBuf {
-    path.with_file_name(temporary_name())
+    let name = temporary_name();
+    let fits = |folder: &&Path| folder.as_os_str().len() + name.len() + 2 <= PATH_MAX;
+    path.ancestors()
+        .skip(1)
+        .find(fits)
+        .map_or_else(|| path.with_file_name(&name), |folder| folder.join(&name))
 }
+
+/// The longest path that the system takes, with the NUL behind it.
+const PATH_MAX: usize = 4096;
 
 /// Gives a file its name, replacing what has it.
 ///

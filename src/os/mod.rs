@@ -15,3 +15,4 @@ pub mod proc;
 pub mod process;
 pub mod signal;
 pub mod tree;
+pub mod within;

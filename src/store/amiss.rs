@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use super::Store;
 use super::attempt::OutputEntry;
 use super::stale::StaleReason;
-use super::{Store, StoreError};
 use crate::path::ProjectPath;
 
 /// How many outputs a line names.
@@ -55,20 +55,17 @@ impl fmt::Display for Amiss {
 
 impl Store {
     /// What is wrong with the outputs of an attempt; `None` if all are as they
-    /// were made.
-    ///
-    /// # Errors
-    /// When one is there and cannot be read.
-    pub(super) fn amiss(&self, outputs: &[OutputEntry]) -> Result<Option<Amiss>, StoreError> {
+    /// were made. One that cannot be read, as a pipe in its place, was changed.
+    pub(super) fn amiss(&self, outputs: &[OutputEntry]) -> Option<Amiss> {
         let mut amiss = Amiss::default();
         for output in outputs {
-            match self.observe(&output.path)? {
-                None => amiss.deleted.push(output.path.clone()),
-                Some(found) if found != *output => amiss.changed.push(output.path.clone()),
-                Some(_) => {}
+            match self.observe(&output.path) {
+                Ok(None) => amiss.deleted.push(output.path.clone()),
+                Ok(Some(found)) if found == *output => {}
+                Ok(Some(_)) | Err(_) => amiss.changed.push(output.path.clone()),
             }
         }
-        Ok((!amiss.is_empty()).then_some(amiss))
+        (!amiss.is_empty()).then_some(amiss)
     }
 }
 

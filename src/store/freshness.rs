@@ -14,11 +14,11 @@
 
 use std::sync::Arc;
 
+use super::Store;
 use super::amiss::Amiss;
 use super::attempt::Attempt;
 use super::key::KeyDocument;
 use super::stale::{StaleReason, first_difference};
-use super::{Store, StoreError};
 use crate::path::ProjectPath;
 
 /// Whether a task must run.
@@ -42,33 +42,25 @@ pub enum Freshness {
 impl Store {
     /// Whether the task called `label`, with this key document and these
     /// declared outputs, must run.
-    ///
-    /// # Errors
-    /// When an output is there and cannot be read.
-    pub fn freshness(
-        &self,
-        label: &str,
-        key: &KeyDocument,
-        outputs: &[ProjectPath],
-    ) -> Result<Freshness, StoreError> {
+    pub fn freshness(&self, label: &str, key: &KeyDocument, outputs: &[ProjectPath]) -> Freshness {
         let candidates = self.reusable(key, outputs);
         let mut lost = None;
         for attempt in candidates {
-            let Some(why) = self.amiss(&attempt.outputs)? else {
-                return Ok(Freshness::Fresh(attempt));
+            let Some(why) = self.amiss(&attempt.outputs) else {
+                return Freshness::Fresh(attempt);
             };
             if attempt.outputs.iter().all(|output| self.has_blobs(output)) {
-                return Ok(Freshness::Restorable { attempt, why });
+                return Freshness::Restorable { attempt, why };
             }
             lost = lost.or_else(|| why.first());
         }
         if let Some(why) = lost {
-            return Ok(Freshness::Stale(why));
+            return Freshness::Stale(why);
         }
-        Ok(self
-            .attempts_of(label)
-            .first()
-            .map_or(Freshness::New, |last| Freshness::Stale(why_not_reusable(last, key))))
+        let attempts = self.attempts_of(label);
+        let Some(last) = attempts.first() else { return Freshness::New };
+        let compared = self.nearest_in_place(&attempts, key).unwrap_or(last);
+        Freshness::Stale(why_not_reusable(compared, key))
     }
 
     /// The newest complete measurement under `label` that fits `key` in all but

@@ -36,6 +36,7 @@ pub mod input;
 pub mod key;
 pub mod log;
 pub mod materialise;
+mod nearest;
 pub mod observe;
 pub mod stale;
 pub mod state;

@@ -108,9 +108,9 @@ impl Store {
         let young = self.state().young();
         for (path, identity) in young {
             wait_until_aged(&identity);
-            match self.hash(&path) {
-                Err(error) if error.is_not_found() => self.state_mut().forget(&path),
-                hashed => drop(hashed?),
+            // What can no longer be read is no longer known; who needs it says so.
+            if self.hash(&path).is_err() {
+                self.state_mut().forget(&path);
             }
         }
         Ok(())

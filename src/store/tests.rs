@@ -76,7 +76,7 @@ impl Project {
     #[track_caller]
     fn check(&self, key: &KeyDocument, outputs: &[&str], expect: Expect) {
         let outputs: Vec<_> = outputs.iter().map(|name| path(name)).collect();
-        let text = match self.store.freshness("transcode:scan.mp4", key, &outputs).unwrap() {
+        let text = match self.store.freshness("transcode:scan.mp4", key, &outputs) {
             Freshness::Fresh(_) => "fresh".to_owned(),
             Freshness::Restorable { why, .. } => format!("restorable: {why}"),
             Freshness::New => "new".to_owned(),

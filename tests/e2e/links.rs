@@ -237,7 +237,7 @@ fn an_input_that_is_a_link_to_nothing_or_in_a_circle() {
         4 | inputs = ["dangling", "circle", "under/x"]
           |                       ^^^^^^^^
 
-        error[LP0802]: `task:a` reads `under/x`, which cannot be read: Not a directory (os error 20)
+        error[LP0802]: `task:a` reads `under/x`, which does not exist and which no task makes
          --> Lpfile.toml:4:33
           |
         4 | inputs = ["dangling", "circle", "under/x"]
