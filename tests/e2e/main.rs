@@ -9,6 +9,7 @@ mod fresh;
 mod graph;
 mod init;
 mod links;
+mod locks;
 mod names;
 mod support;
 mod tasks;
