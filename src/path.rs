@@ -170,6 +170,25 @@ impl Layout {
         if rest.is_empty() { base.clone() } else { base.join(rest) }
     }
 
+    /// The same place by its first folder of `[paths]`, if it lies in one that is
+    /// inside the project: with `media = "videos"`, `videos/x.mp4` is
+    /// `media/x.mp4`.
+    #[must_use]
+    pub fn named(&self, path: ProjectPath) -> ProjectPath {
+        let roots = [("media", &self.media), ("models", &self.models), ("results", &self.results)];
+        if roots.iter().all(|(name, folder)| **folder == self.root.join(name)) {
+            return path;
+        }
+        let place = self.resolve(&path);
+        let within = roots.iter().filter(|(_, folder)| **folder != self.root && place.starts_with(folder));
+        // The innermost, should one lie in another.
+        let Some((name, folder)) = within.max_by_key(|(_, folder)| folder.as_os_str().len()) else {
+            return path;
+        };
+        let rest = place.strip_prefix(folder).ok().and_then(Path::to_str).unwrap_or_default();
+        ProjectPath(if rest.is_empty() { (*name).to_owned() } else { format!("{name}/{rest}") })
+    }
+
     /// `path` as people write it in the project root: relative where it is inside.
     #[must_use]
     pub fn shown(&self, path: &ProjectPath) -> PathBuf {
@@ -244,6 +263,31 @@ mod tests {
             layout.shown(&ProjectPath::new("results/plan.json").unwrap()),
             Path::new("results/plan.json")
         );
+    }
+
+    #[test]
+    fn a_file_in_a_folder_of_paths_has_one_path() {
+        let mut layout = Layout::new("/p".into());
+        let check = |layout: &Layout, text: &str, expected: &str| {
+            assert_eq!(layout.named(ProjectPath::new(text).unwrap()).as_str(), expected);
+        };
+        check(&layout, "videos/x", "videos/x");
+        layout.media = "/p/videos".into();
+        layout.models = "/p/videos/models".into();
+        layout.results = "/elsewhere".into();
+        for (text, expected) in [
+            ("videos/x", "media/x"),
+            ("media/x", "media/x"),
+            ("videos", "media"),
+            ("videos/models/x", "models/x"),
+            ("media/models/x", "models/x"),
+            ("videosx/x", "videosx/x"),
+            ("results/x", "results/x"),
+        ] {
+            check(&layout, text, expected);
+        }
+        layout.media = "/p".into();
+        check(&layout, "x", "x");
     }
 
     #[test]

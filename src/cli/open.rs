@@ -86,6 +86,26 @@ pub(super) fn refusal(diagnostics: &Diagnostics) -> String {
     text
 }
 
+/// What keeps a project's tasks from being a graph.
+pub(super) fn graph_faults(project: &Project) -> Diagnostics {
+    let subjects = [Subject::lane(project)];
+    let lowered = lower(&Lowering { project, subjects: &subjects, variable: &|_| None });
+    of_faults(link::link(lowered.tasks).err().unwrap_or_default())
+}
+
+fn of_faults(faults: Vec<link::LinkFault>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    for fault in faults {
+        let mut diagnostic =
+            Diagnostic::error(codes::GRAPH, fault.message).at(fault.place).label(fault.label);
+        for (place, text) in fault.others {
+            diagnostic = diagnostic.also(place, text);
+        }
+        diagnostics.push(diagnostic);
+    }
+    diagnostics
+}
+
 impl Opened {
     /// Prints faults that were found after reading.
     pub(super) fn refuse(&self, diagnostics: &Diagnostics) -> Refused {
@@ -101,18 +121,7 @@ impl Opened {
         for note in &lowered.notes {
             console::note(&format!("note: {note}"));
         }
-        link::link(lowered.tasks).map_err(|faults| {
-            let mut diagnostics = Diagnostics::new();
-            for fault in faults {
-                let mut diagnostic =
-                    Diagnostic::error(codes::GRAPH, fault.message).at(fault.place).label(fault.label);
-                for (place, text) in fault.others {
-                    diagnostic = diagnostic.also(place, text);
-                }
-                diagnostics.push(diagnostic);
-            }
-            self.refuse(&diagnostics)
-        })
+        link::link(lowered.tasks).map_err(|faults| self.refuse(&of_faults(faults)))
     }
 
     /// The tasks that targets name, and all that these need.

@@ -9,7 +9,9 @@ use crate::support::Workspace;
 
 #[track_caller]
 fn check(lpfile: &str, expect: Expect) {
-    Workspace::tasks(lpfile).lp("build").code(2).stderr(expect);
+    let ws = Workspace::tasks(lpfile);
+    let checked = ws.lp("check").code(2).stderr;
+    ws.lp("build").code(2).stderr(expect).stderr_has(&checked);
 }
 
 #[test]

@@ -13,3 +13,4 @@ mod locks;
 mod names;
 mod support;
 mod tasks;
+mod together;
