@@ -146,6 +146,11 @@ impl Engine<'_> {
             }
             tried += 1;
             note(&format!("{}: {}; retry {tried} of {retries}", task.label, performed.detail));
+            // What the last one left behind is not taken for a result of the next.
+            let cleared = os::fs::remove_dir_contents(dir).and_then(|()| self.prepare(task, dir));
+            if let Err(error) = cleared {
+                return Performed { log: performed.log, ..Performed::failed(&error) };
+            }
         }
     }
 

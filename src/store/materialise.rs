@@ -15,7 +15,7 @@ use super::attempt::{OutputEntry, OutputKind};
 use super::cas::Put;
 use super::{Store, StoreError};
 use crate::digest::ContentDigest;
-use crate::os::fs::{self, Context, Executable, FsError, Placed};
+use crate::os::fs::{self, Context, Executable, FsError, Placed, StatIdentity};
 use crate::os::tree::{LinkTarget, Listing, Node};
 use crate::path::ProjectPath;
 
@@ -69,14 +69,25 @@ impl Store {
             self.cas.remove(content)?;
             self.state_mut().forget(&blob);
         }
+        // A large file may have been written while it was read, and once it is
+        // linked its times say nothing more about that.
+        let before = StatIdentity::read(from).context("look at", from)?;
+        if before.size >= fs::LINK_FROM && self.digest_of(from)? != *content {
+            let source = std::io::Error::other("it changed while it was stored");
+            return Err(FsError { action: "store", path: from.to_path_buf(), source });
+        }
         let placed = self.cas.put_file(from, content, executable, put)?;
         if placed == Some(Placed::Linked) {
-            self.remember_linked(&blob, *content)?;
+            let after = StatIdentity::read(&blob).context("look at", &blob)?;
+            if (after.size, after.mtime_ns) == (before.size, before.mtime_ns) {
+                self.remember_linked(&blob, *content)?;
+                if put == Put::Share {
+                    self.remember_linked(from, *content)?;
+                }
+            }
         }
-        match put {
-            Put::Move => self.state_mut().forget(from),
-            Put::Share if placed == Some(Placed::Linked) => self.remember_linked(from, *content)?,
-            Put::Share => {}
+        if put == Put::Move {
+            self.state_mut().forget(from);
         }
         Ok(())
     }

@@ -417,6 +417,36 @@ outputs = ["dir", "out", "link", "never"]
 }
 
 #[test]
+fn what_a_first_attempt_leaves_is_gone_before_the_second() {
+    let ws = Workspace::tasks(
+        r#"
+[[task]]
+name = "t"
+command = ["sh", "-c", "ls $TMPDIR >> seen; touch $TMPDIR/left; echo x >> out; test -e again || { touch again; echo half > dir; exit 1; }; mkdir dir"]
+outputs = ["out", "dir"]
+retries = 1
+"#,
+    );
+    ws.lp("build").success().stderr(expect![[r#"
+        task:t  new
+        task:t: exit status 1; retry 1 of 1
+        1 task ran
+    "#]]);
+    assert_eq!((ws.read("out"), ws.read("seen")), ("x\n".to_owned(), "log\nlog\n".to_owned()));
+    // Nor is it taken for a result if the second attempt makes nothing.
+    let ws = Workspace::tasks(
+        r#"
+[[task]]
+name = "t"
+command = ["sh", "-c", "test -e again || { touch again; echo half > out; exit 1; }"]
+outputs = ["out"]
+retries = 1
+"#,
+    );
+    ws.lp("build").code(1).stderr_has("output `out` was not made");
+}
+
+#[test]
 fn an_output_of_an_earlier_time_is_not_taken_for_a_result() {
     // The command writes nothing, but something stands there already.
     let ws =
