@@ -1,8 +1,8 @@
-//! What of an input counts: its contents, and for a user's command whether it
-//! may be executed.
+//! What of an input counts: what it is, its contents, and for a user's command
+//! whether it may be executed.
 //!
-//! Its text is the digest, followed by `+x` for an executable file: a document
-//! without executable inputs reads as it did before execute bits counted.
+//! Its text is the digest, followed by `+x` for an executable file and by `/` for
+//! a folder: a document of plain files holds plain digests.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,23 +14,45 @@ use crate::digest::{ContentDigest, ParseDigestError};
 use crate::os::fs::{self, Executable, FsError};
 use crate::path::ProjectPath;
 
-const MARK: &str = "+x";
-
 /// What a task reads at one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct InputDigest {
     /// Of the file's bytes or the folder's listing; links are followed.
     pub content: ContentDigest,
-    /// Whether it is a file that its owner may execute, where that counts.
-    pub executable: bool,
+    /// What it is.
+    pub kind: InputKind,
+}
+
+/// What an input is, links followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    /// A file; its execute bit is clear or does not count.
+    File,
+    /// A file that its owner may execute.
+    Executable,
+    /// A folder.
+    Dir,
+}
+
+impl InputKind {
+    const ALL: [InputKind; 3] = [InputKind::Executable, InputKind::Dir, InputKind::File];
+
+    fn mark(self) -> &'static str {
+        match self {
+            InputKind::File => "",
+            InputKind::Executable => "+x",
+            InputKind::Dir => "/",
+        }
+    }
 }
 
 impl InputDigest {
-    /// The same for an action that executes no inputs: only contents count.
+    /// The same for an action that executes no inputs.
     #[must_use]
     pub fn without_bit(self) -> InputDigest {
-        InputDigest { executable: false, ..self }
+        let kind = if self.kind == InputKind::Executable { InputKind::File } else { self.kind };
+        InputDigest { kind, ..self }
     }
 }
 
@@ -42,20 +64,26 @@ impl Store {
     pub fn input(&self, path: &ProjectPath) -> Result<InputDigest, FsError> {
         let place = self.layout.resolve(path);
         let metadata = fs::metadata(&place)?;
-        let executable = metadata.is_file() && Executable::of(&metadata) == Executable::Yes;
-        Ok(InputDigest { content: self.digest_at(&place, &metadata)?, executable })
+        let kind = if metadata.is_dir() {
+            InputKind::Dir
+        } else if Executable::of(&metadata) == Executable::Yes {
+            InputKind::Executable
+        } else {
+            InputKind::File
+        };
+        Ok(InputDigest { content: self.digest_at(&place, &metadata)?, kind })
     }
 }
 
 impl From<ContentDigest> for InputDigest {
     fn from(content: ContentDigest) -> InputDigest {
-        InputDigest { content, executable: false }
+        InputDigest { content, kind: InputKind::File }
     }
 }
 
 impl fmt::Display for InputDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.content, if self.executable { MARK } else { "" })
+        write!(f, "{}{}", self.content, self.kind.mark())
     }
 }
 
@@ -63,8 +91,9 @@ impl FromStr for InputDigest {
     type Err = ParseDigestError;
 
     fn from_str(text: &str) -> Result<InputDigest, ParseDigestError> {
-        let hex = text.strip_suffix(MARK);
-        Ok(InputDigest { content: hex.unwrap_or(text).parse()?, executable: hex.is_some() })
+        let marked = InputKind::ALL.iter().find_map(|kind| Some((text.strip_suffix(kind.mark())?, *kind)));
+        let (hex, kind) = marked.expect("every text ends with the mark of a file, which is empty");
+        Ok(InputDigest { content: hex.parse()?, kind })
     }
 }
 
@@ -87,15 +116,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_input_is_its_digest_and_an_executable_one_is_marked() {
+    fn a_plain_input_is_its_digest_and_others_are_marked() {
         let content = ContentDigest::from_bytes([7; 32]);
         let plain = InputDigest::from(content);
-        let tool = InputDigest { content, executable: true };
-        for (input, text) in [(plain, "07".repeat(32)), (tool, format!("{}+x", "07".repeat(32)))] {
+        let tool = InputDigest { content, kind: InputKind::Executable };
+        let folder = InputDigest { content, kind: InputKind::Dir };
+        let hex = "07".repeat(32);
+        for (input, text) in [(plain, hex.clone()), (tool, format!("{hex}+x")), (folder, format!("{hex}/"))] {
             assert_eq!(input.to_string(), text);
             assert_eq!(text.parse(), Ok(input));
         }
-        assert_eq!(tool.without_bit(), plain);
+        assert_eq!((tool.without_bit(), folder.without_bit()), (plain, folder));
         for text in ["", "+x", "07+x", &format!("{}+x+x", "07".repeat(32)), &format!("{}+y", "07".repeat(32))]
         {
             assert!(text.parse::<InputDigest>().is_err(), "{text}");

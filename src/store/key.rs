@@ -29,7 +29,7 @@ pub struct KeyDocument {
     pub version: u32,
     /// The whole action.
     pub action: Value,
-    /// The contents of each input, and of a command's whether it is executable.
+    /// What each input is, and its contents.
     pub inputs: BTreeMap<ProjectPath, InputDigest>,
     /// The tools used, with their versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -8,6 +8,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::attempt::AttemptOutcome;
+use super::input::InputKind;
 use super::key::KeyDocument;
 use crate::path::ProjectPath;
 
@@ -115,11 +116,16 @@ pub fn first_difference(old: &KeyDocument, new: &KeyDocument) -> Option<StaleRea
 fn in_inputs(old: &KeyDocument, new: &KeyDocument) -> Option<StaleReason> {
     let changed = new.inputs.iter().find_map(|(path, input)| match old.inputs.get(path) {
         None => Some(StaleReason::InputAdded(path.clone())),
-        Some(before) if before.content != input.content => Some(StaleReason::InputChanged(path.clone())),
-        Some(before) if before.executable != input.executable => {
-            Some(StaleReason::InputExecutable { path: path.clone(), now: input.executable })
+        Some(before) if before == input => None,
+        Some(before)
+            if before.content == input.content && ![before.kind, input.kind].contains(&InputKind::Dir) =>
+        {
+            Some(StaleReason::InputExecutable {
+                path: path.clone(),
+                now: input.kind == InputKind::Executable,
+            })
         }
-        Some(_) => None,
+        Some(_) => Some(StaleReason::InputChanged(path.clone())),
     });
     let removed = || old.inputs.keys().find(|path| !new.inputs.contains_key(*path));
     changed.or_else(|| removed().map(|path| StaleReason::InputRemoved(path.clone())))
@@ -300,13 +306,15 @@ mod tests {
 
     #[test]
     fn an_execute_bit_is_named_when_contents_are_the_same() {
-        let document = |byte: u8, executable: bool| {
-            let input = InputDigest { content: ContentDigest::from_bytes([byte; 32]), executable };
+        let document = |byte: u8, kind: InputKind| {
+            let input = InputDigest { content: ContentDigest::from_bytes([byte; 32]), kind };
             KeyDocument::new(json!({}), BTreeMap::from([(ProjectPath::new("tool.sh").unwrap(), input)]))
         };
-        check(&document(1, true), &document(1, false), expect!["`tool.sh` is no longer executable"]);
-        check(&document(1, false), &document(1, true), expect!["`tool.sh` became executable"]);
-        check(&document(1, false), &document(2, true), expect!["`tool.sh` changed"]);
+        let (plain, tool, folder) = (InputKind::File, InputKind::Executable, InputKind::Dir);
+        check(&document(1, tool), &document(1, plain), expect!["`tool.sh` is no longer executable"]);
+        check(&document(1, plain), &document(1, tool), expect!["`tool.sh` became executable"]);
+        check(&document(1, plain), &document(2, tool), expect!["`tool.sh` changed"]);
+        check(&document(1, plain), &document(1, folder), expect!["`tool.sh` changed"]);
     }
 
     #[test]

@@ -303,6 +303,17 @@ fn an_input_that_is_a_link_counts_by_what_it_leads_to() {
 }
 
 #[test]
+fn a_folder_in_the_place_of_a_file_is_another_input_even_if_the_file_reads_like_its_listing() {
+    let ws = Workspace::tasks(&COPY.replace("cp in out", "stat -c %F in > out")).file("in", "[]");
+    ws.lp("build").success();
+    assert_eq!(ws.read("out"), "regular file\n");
+    fs::remove_file(ws.path("in")).unwrap();
+    fs::create_dir(ws.path("in")).unwrap();
+    ws.lp("build").success().stderr_has("stale: `in` changed");
+    assert_eq!(ws.read("out"), "directory\n");
+}
+
+#[test]
 fn links_to_folders_and_out_of_the_project_are_read_and_their_contents_count() {
     let ws = Workspace::tasks(
         r#"
