@@ -250,11 +250,33 @@ pub fn create_parent(path: &Path) -> Result<(), FsError> {
 /// When it cannot be removed.
 pub fn remove(path: &Path) -> Result<(), FsError> {
     let Some(metadata) = look(path)? else { return Ok(()) };
-    let removed = if metadata.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    let removed = if metadata.is_dir() { remove_folder(path) } else { std::fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).context("remove", path),
         _ => Ok(()),
     }
+}
+
+/// Removes a folder, also one in which its owner has forbidden himself to write.
+fn remove_folder(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(path)?;
+            std::fs::remove_dir_all(path)
+        }
+        removed => removed,
+    }
+}
+
+fn open_up(folder: &Path) -> io::Result<()> {
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes what is in a folder, but not the folder. No folder is fine.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use expect_test::expect;
 
-use crate::support::Workspace;
+use crate::support::{Ended, Workspace};
 
 /// Copies `in` to `out` and counts how often it ran.
 const COPY: &str = r#"
@@ -282,6 +282,59 @@ outputs = ["out"]
         assert!(!ws.exists("out/more"));
         nothing_to_do(&ws);
     }
+}
+
+/// Runs `lp build` as somebody who is not root and must obey file modes.
+fn build_as_nobody(ws: &Workspace) -> Ended {
+    let lp = ws.command(&["build"]);
+    let mut command = if rustix::process::getuid().is_root() {
+        let whole = ws.root().parent().unwrap().to_owned();
+        assert!(Command::new("chown").arg("-R").arg("65534:65534").arg(whole).status().unwrap().success());
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(lp.get_program());
+        command
+    } else {
+        Command::new(lp.get_program())
+    };
+    command.args(lp.get_args()).current_dir(ws.root());
+    for (name, value) in lp.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    Ended::new(command.output().unwrap(), &ws.root())
+}
+
+#[test]
+fn a_folder_that_forbids_writing_is_an_output_that_can_be_made_again() {
+    let ws = Workspace::tasks(
+        r#"
+[[task]]
+name = "t"
+command = ["sh", "-c", "mkdir -p out/a/b; cp in out/a/b/x; chmod 555 out/a/b out/a out"]
+inputs = ["in"]
+outputs = ["out"]
+"#,
+    );
+    for text in ["1", "2"] {
+        ws.write("in", text);
+        build_as_nobody(&ws).success().stderr_has("1 task ran");
+        assert_eq!(ws.read("out/a/b/x"), text);
+        build_as_nobody(&ws).success().stderr_has("nothing to do: 1 task fresh");
+    }
+    ws.write("in", "1");
+    build_as_nobody(&ws).success().stderr_has("restored: output `out` was changed");
+    assert_eq!(ws.read("out/a/b/x"), "1");
+}
+
+#[test]
+fn an_output_that_its_owner_may_not_read_is_restored() {
+    let ws = copy();
+    fs::set_permissions(ws.path("out"), fs::Permissions::from_mode(0o000)).unwrap();
+    // Its digest is remembered, but a changed mode is a changed identity.
+    build_as_nobody(&ws).success().stderr_has("restored: output `out` was changed");
+    assert_eq!(ws.read("out"), "1");
 }
 
 #[test]
