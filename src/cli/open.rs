@@ -96,6 +96,26 @@ pub(super) fn refusal(diagnostics: &Diagnostics) -> String {
     text
 }
 
+/// What keeps a project's tasks from being a graph.
+pub(super) fn graph_faults(project: &Project) -> Diagnostics {
+    let subjects = [Subject::lane(project)];
+    let lowered = lower(&Lowering { project, subjects: &subjects, variable: &|_| None });
+    of_faults(link::link(lowered.tasks).err().unwrap_or_default())
+}
+
+fn of_faults(faults: Vec<link::LinkFault>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    for fault in faults {
+        let mut diagnostic =
+            Diagnostic::error(codes::GRAPH, fault.message).at(fault.place).label(fault.label);
+        for (place, text) in fault.others {
+            diagnostic = diagnostic.also(place, text);
+        }
+        diagnostics.push(diagnostic);
+    }
+    diagnostics
+}
+
 impl Opened {
     /// Prints faults that were found after reading.
     pub(super) fn refuse(&self, diagnostics: &Diagnostics) -> Refused {
@@ -112,17 +132,7 @@ impl Opened {
             self.is_clean.set(false);
             console::note(&format!("note: {note}"));
         }
-        link::link(lowered.tasks).map_err(|faults| {
-            let mut diagnostics = Diagnostics::new();
-            for fault in faults {
-                let mut diagnostic = Diagnostic::error(codes::GRAPH, fault.message).at(fault.place);
-                if let Some((place, text)) = fault.other {
-                    diagnostic = diagnostic.also(place, text);
-                }
-                diagnostics.push(diagnostic);
-            }
-            self.refuse(&diagnostics)
-        })
+        link::link(lowered.tasks).map_err(|faults| self.refuse(&of_faults(faults)))
     }
 
     /// The tasks that targets name, and all that these need.
@@ -147,12 +157,19 @@ impl Opened {
     /// Refuses inputs that neither exist nor are made.
     pub(super) fn check_sources(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Result<(), Refused> {
         let mut diagnostics = Diagnostics::new();
-        for (task, input) in select::sources(graph, needed) {
-            if !self.project.layout.resolve(input).exists() {
-                let message =
-                    format!("`{}` reads `{input}`, which does not exist and which no task makes", task.label);
-                diagnostics.push(Diagnostic::error(codes::NO_PRODUCER, message).at(task.place));
-            }
+        for (task, n) in select::sources(graph, needed) {
+            let (input, place) = (&task.inputs[n], task.input_place(n));
+            let Err(error) = os::fs::metadata(&self.project.layout.resolve(input)) else { continue };
+            let reads = format!("`{}` reads `{input}`", task.label);
+            let why = match os::tree::read_link(&error.path) {
+                Ok(target) => {
+                    let target = target.as_path().to_string_lossy();
+                    format!("a link to `{}`, which leads to nothing", crate::path::shown(&target))
+                }
+                Err(_) if error.is_not_found() => "which does not exist and which no task makes".to_owned(),
+                Err(_) => format!("which cannot be read: {}", error.source),
+            };
+            diagnostics.push(Diagnostic::error(codes::NO_PRODUCER, format!("{reads}, {why}")).at(place));
         }
         if diagnostics.is_empty() { Ok(()) } else { Err(self.refuse(&diagnostics)) }
     }

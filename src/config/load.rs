@@ -16,7 +16,7 @@ use super::resolve::{Raw, resolve};
 use super::tasks::{self, RawTask};
 use super::text::{Language, MAX_BYTES, admit};
 use super::tree::{Node, Value};
-use super::{codes, json, overrides, scene, toml, workloads};
+use super::{codes, json, outputs, overrides, scene, toml, workloads};
 use crate::digest::ContentDigest;
 use crate::os;
 use crate::path::ProjectPath;
@@ -110,6 +110,7 @@ pub fn load(request: &LoadRequest) -> Loaded {
 
     let raw = Raw { lpfile, more_tasks, cameras, workloads, scenes };
     let project = resolve(root, raw, &mut diagnostics);
+    outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
     let project = if diagnostics.has_errors() { None } else { Some(project) };
     Loaded { project, diagnostics, sources, files, includes }
 }

@@ -15,6 +15,7 @@ pub mod diagnostics;
 pub mod json;
 pub mod load;
 mod lpfile;
+mod outputs;
 mod overrides;
 pub mod project;
 pub mod reader;

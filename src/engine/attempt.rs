@@ -103,6 +103,7 @@ impl Engine<'_> {
 
     fn prepare(&self, task: &Task, dir: &Path) -> Result<(), os::fs::FsError> {
         os::fs::create_dir_all(dir)?;
+        self.check_places(task)?;
         if is_command(task) {
             for output in &task.outputs {
                 let place = self.layout.resolve(output);
@@ -112,6 +113,14 @@ impl Engine<'_> {
             }
         }
         Ok(())
+    }
+
+    /// No link lets a command's output leave the project. Folders of our own
+    /// actions may be linked to wherever there is room.
+    pub(super) fn check_places(&self, task: &Task) -> Result<(), os::fs::FsError> {
+        let outputs = if is_command(task) { &task.outputs[..] } else { &[] };
+        let mut places = outputs.iter().map(|output| self.layout.resolve(output));
+        places.try_for_each(|place| os::within::check(&place, &self.layout.folders()))
     }
 
     fn perform_with_retries(
@@ -138,6 +147,11 @@ impl Engine<'_> {
             }
             tried += 1;
             note(&format!("{}: {}; retry {tried} of {retries}", task.label, performed.detail));
+            // What the last one left behind is not taken for a result of the next.
+            let cleared = os::fs::remove_dir_contents(dir).and_then(|()| self.prepare(task, dir));
+            if let Err(error) = cleared {
+                return Performed { log: performed.log, ..Performed::failed(&error) };
+            }
         }
     }
 
@@ -155,8 +169,8 @@ impl Engine<'_> {
             self.remove_outputs(task, performed);
             return Ok(Vec::new());
         }
-        for (path, content) in &key.inputs {
-            if self.store.digest_of(&self.layout.resolve(path)).ok().as_ref() != Some(content) {
+        for (path, input) in &key.inputs {
+            if self.input(task, path).ok().as_ref() != Some(input) {
                 let changed = CaptureError::InputChanged(path.clone());
                 if !kept {
                     return Err(changed);
@@ -169,6 +183,9 @@ impl Engine<'_> {
                 };
                 break;
             }
+        }
+        if performed.outputs == Outputs::InPlace {
+            self.check_places(task)?;
         }
         let mut entries = Vec::new();
         for output in &task.outputs {
@@ -185,7 +202,10 @@ impl Engine<'_> {
     fn remove_outputs(&self, task: &Task, performed: &Performed) {
         if performed.outputs == Outputs::InPlace || is_command(task) {
             for output in &task.outputs {
-                let _ = os::fs::remove(&self.layout.resolve(output));
+                let place = self.layout.resolve(output);
+                if os::within::check(&place, &self.layout.folders()).is_ok() {
+                    let _ = os::fs::remove(&place);
+                }
             }
         }
     }
@@ -198,6 +218,8 @@ enum CaptureError {
     InputChanged(crate::path::ProjectPath),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Fs(#[from] os::fs::FsError),
 }
 
 fn is_command(task: &Task) -> bool {

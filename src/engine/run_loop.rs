@@ -179,7 +179,8 @@ impl Engine<'_> {
             return Turn::without_work(Outcome::Fresh, String::new());
         }
         if let Some(attempt) = judged.restorable.take() {
-            match self.store.restore(&attempt.outputs) {
+            let restored = self.check_places(task).map_err(StoreError::from);
+            match restored.and_then(|()| self.store.restore(&attempt.outputs)) {
                 Ok(_) => {
                     let Verdict::Restorable(why) = judged.verdict else { unreachable!("it is restorable") };
                     return Turn::without_work(Outcome::Restored, why);

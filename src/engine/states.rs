@@ -284,6 +284,7 @@ mod tests {
                     after: Vec::new(),
                     factories: Vec::new(),
                     place: Place::default(),
+                    entries: Box::default(),
                 }
             })
             .collect();
@@ -357,6 +358,7 @@ mod tests {
                 after: Vec::new(),
                 factories: Vec::new(),
                 place: Place::default(),
+                entries: Box::default(),
             })
             .collect();
         let graph = link(tasks_of_graph).unwrap();

@@ -291,6 +291,7 @@ impl Image {
             after: record.after,
             factories: record.factories,
             place: Place::default(),
+            entries: Box::default(),
         })
     }
 }

@@ -32,6 +32,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long it bears a holder that is no `lp`.
 const FOREIGN: Duration = Duration::from_secs(10);
 
+/// [`FOREIGN`]; tests of `lp` itself set `LP_FOREIGN_WAIT_MS`, so as not to wait.
+fn foreign_wait() -> Duration {
+    let text = std::env::var("LP_FOREIGN_WAIT_MS").ok();
+    text.and_then(|text| text.parse().ok()).map_or(FOREIGN, Duration::from_millis)
+}
+
 /// Who has a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
@@ -356,6 +362,8 @@ fn wait(
     let mut looked: Option<Instant> = None;
     let mut foreign_since: Option<Instant> = None;
     let mut told: Option<Holder> = None;
+    let foreign_wait = foreign_wait();
+    let look = LOOK.min(foreign_wait);
     loop {
         if try_flock(file, mode).context("lock", path)? {
             return Ok(());
@@ -363,14 +371,14 @@ fn wait(
         if (waiting.is_cancelled)() {
             return Err(LockError::Cancelled { path: path.to_path_buf() });
         }
-        if looked.is_none_or(|at| at.elapsed() >= LOOK) {
+        if looked.is_none_or(|at| at.elapsed() >= look) {
             looked = Some(Instant::now());
             let text = read_text(path);
             let holders = Holders::of(file);
             let holder = name(&text, &holders);
             if is_lp(&text, &holders) {
                 foreign_since = None;
-            } else if foreign_since.get_or_insert_with(Instant::now).elapsed() >= FOREIGN {
+            } else if foreign_since.get_or_insert_with(Instant::now).elapsed() >= foreign_wait {
                 return Err(LockError::Foreign { path: path.to_path_buf(), holder });
             }
             if told.as_ref() != Some(&holder) {

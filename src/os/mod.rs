@@ -16,3 +16,4 @@ pub mod process;
 pub mod signal;
 pub mod tree;
 pub mod usage;
+pub mod within;

@@ -293,14 +293,15 @@ pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(Finish
     let program = find_program(name, command)?;
     let (reader, writer) = io::pipe()?;
     let expression = duct::cmd(program, arguments)
-        .dir(command.dir)
         .full_env(command.env)
         .stdin_null()
         .stderr_to_stdout()
         .stdout_file(writer);
-    let name = name.clone();
+    let (name, dir) = (name.clone(), command.dir.to_path_buf());
+    // Not by duct's `dir`, which makes a relative program absolute: a script would
+    // see in `$0` where the project is.
     let expression = expression.before_spawn(move |command| {
-        command.arg0(&name);
+        command.arg0(&name).current_dir(&dir);
         Ok(())
     });
     let group = Group::spawn(&expression, command.inherit)?;
@@ -382,13 +383,15 @@ struct Log {
     reader: Option<PipeReader>,
     bytes: Vec<u8>,
     limit: usize,
+    /// Whether there was more.
+    is_cut: bool,
 }
 
 impl Log {
     fn new(reader: PipeReader, limit: usize) -> io::Result<Log> {
         // Of our end alone: those who write wait as they always do.
         rustix::fs::fcntl_setfl(&reader, rustix::fs::OFlags::NONBLOCK)?;
-        Ok(Log { reader: Some(reader), bytes: Vec::new(), limit })
+        Ok(Log { reader: Some(reader), bytes: Vec::new(), limit, is_cut: false })
     }
 
     fn open(&self) -> Option<&PipeReader> {
@@ -404,7 +407,7 @@ impl Log {
                 Ok(n) => {
                     self.bytes.extend_from_slice(&buffer[..n]);
                     if self.bytes.len() > self.limit.saturating_mul(2) {
-                        self.bytes.drain(..self.bytes.len() - self.limit);
+                        self.cut();
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -417,26 +420,33 @@ impl Log {
     /// The last bytes, whole lines where possible.
     fn finish(mut self) -> Vec<u8> {
         if self.bytes.len() > self.limit {
-            self.bytes.drain(..self.bytes.len() - self.limit);
-            if let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
-                self.bytes.drain(..=end);
-            }
+            self.cut();
+        }
+        let end = self.bytes.iter().position(|byte| *byte == b'\n');
+        if let Some(end) = end.filter(|_| self.is_cut) {
+            self.bytes.drain(..=end);
         }
         self.bytes
     }
+
+    fn cut(&mut self) {
+        self.bytes.drain(..self.bytes.len() - self.limit);
+        self.is_cut = true;
+    }
 }
 
-/// The absolute path of a command's program, as `execvpe` would find it.
-fn find_program(name: &OsStr, command: &Command<'_>) -> io::Result<PathBuf> {
+/// The path of a command's program, as `execvpe` would find it from `dir`.
+fn find_program(name: &OsStr, command: &Command<'_>) -> io::Result<OsString> {
     if name.as_bytes().contains(&b'/') {
-        return Ok(command.dir.join(name));
+        return Ok(name.to_owned());
     }
     let paths = command.env.get(OsStr::new("PATH")).map(OsString::as_os_str).unwrap_or_default();
     let is_program = |path: &PathBuf| {
-        std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        let found = std::fs::metadata(command.dir.join(path));
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     };
-    let candidates = std::env::split_paths(paths).map(|folder| command.dir.join(folder).join(name));
-    candidates.into_iter().find(is_program).ok_or_else(|| {
+    let candidates = std::env::split_paths(paths).map(|folder| Path::new(".").join(folder).join(name));
+    candidates.into_iter().find(is_program).map(PathBuf::into_os_string).ok_or_else(|| {
         let message = format!("there is no such program in {}", paths.to_string_lossy());
         io::Error::new(io::ErrorKind::NotFound, message)
     })
@@ -652,6 +662,22 @@ mod tests {
         assert_eq!(run("bin/true", ""), "Exited(Code(0))");
         assert_eq!(run("true", "/nowhere"), "there is no such program in /nowhere");
         assert_eq!(run("./true", "/usr/bin"), "No such file or directory (os error 2)");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("script"), "#!/bin/sh\necho $0\n").unwrap();
+        std::fs::set_permissions(folder.path().join("script"), std::fs::Permissions::from_mode(0o755))
+            .unwrap();
+        let env = BTreeMap::from([("PATH".into(), "/usr/bin".into())]);
+        let command = Command {
+            argv: &argv("./script"),
+            dir: folder.path(),
+            env: &env,
+            log_limit: 100,
+            timeout: None,
+            grace: Duration::from_millis(300),
+            inherit: None,
+        };
+        let (_, log) = run_command(&command, &Cancel::never()).unwrap();
+        assert_eq!(log, b"./script\n");
     }
 
     #[test]

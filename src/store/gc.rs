@@ -247,10 +247,9 @@ impl Store {
         Candidate { attempt, is_in_use, ended, names }
     }
 
-    /// Whether all outputs stand in the project as the attempt made them. What
-    /// cannot be read might.
+    /// Whether all outputs stand in the project as the attempt made them.
     fn is_in_place(&self, attempt: &Attempt) -> bool {
-        !matches!(self.first_amiss(&attempt.outputs), Ok(Some(_)))
+        self.amiss(&attempt.outputs).is_none()
     }
 
     /// Whether a result is neither in the project nor in the store: its task

@@ -29,13 +29,16 @@ use cas::Cas;
 use log::Log;
 use state::State;
 
+pub mod amiss;
 pub mod attempt;
 pub mod cas;
 pub mod freshness;
 pub mod gc;
+pub mod input;
 pub mod key;
 pub mod log;
 pub mod materialise;
+mod nearest;
 pub mod observe;
 pub mod stale;
 pub mod state;

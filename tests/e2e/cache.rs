@@ -417,7 +417,7 @@ fn a_store_alone_brings_everything_back_at_another_place() {
     let archive = here.root().join("../store.tar");
     run("tar", &["-xf", archive.to_str().unwrap()], &there.root());
     there.lp("build -j1").success().stderr(expect![[r#"
-        task:kinds  restored: output `out` was deleted
+        task:kinds  restored: outputs `out`, `latest`, `tool` and 2 more were deleted
         0 tasks ran, 1 restored, 1 fresh
     "#]]);
     run(
