@@ -217,7 +217,7 @@ impl Engine<'_> {
     ) -> Result<(), EngineError> {
         let mut found = self.glances(open);
         if found.values().any(|glance| glance.is_racy) {
-            std::thread::sleep(Duration::from_nanos(os::fs::tick_ns(1).unsigned_abs()));
+            std::thread::sleep(Duration::from_nanos(3 * os::fs::tick_ns(1).unsigned_abs()));
             found = self.glances(open);
         }
         for (id, glance) in found {

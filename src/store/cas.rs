@@ -1,6 +1,8 @@
 //! Contents by their digest: `cas/<2 hex>/<64 hex>`, read-only files.
 //!
-//! A blob appears whole: it is written to `tmp/`, synced and renamed in. It may
+//! A blob appears whole: it is written to `tmp/` and renamed in. Only those of
+//! measurements are synced ([`Cas::sync`]): what a power failure takes of others no
+//! longer fits its name, and is made again. A blob may
 //! share its inode with outputs in the project (a hard link), so whoever reads
 //! one for reuse checks that its bytes still fit; root writes through 0444.
 //!
@@ -70,7 +72,7 @@ impl Cas {
         if self.read(&content, bytes.len() as u64).is_none() {
             failpoint::hit("store.before-blob");
             let temporary = self.temporary()?;
-            fs::write_new(&temporary, bytes, Executable::No)?;
+            fs::write_unsynced(&temporary, bytes)?;
             self.admit(&temporary, &content)?;
         }
         Ok(content)
@@ -103,7 +105,6 @@ impl Cas {
             // its inode; `place` never links one.
             fs::place(from, &temporary, executable)?
         };
-        fs::sync_data(&temporary)?;
         self.admit(&temporary, content)?;
         if put == Put::Move {
             fs::remove(from)?;
@@ -117,6 +118,14 @@ impl Cas {
     pub fn read(&self, content: &ContentDigest, limit: u64) -> Option<Vec<u8>> {
         let bytes = fs::read_bounded(&self.path(content), limit).ok()?;
         (ContentDigest::of(&bytes) == *content).then_some(bytes)
+    }
+
+    /// Brings a blob to the disk.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be synced.
+    pub fn sync(&self, content: &ContentDigest) -> Result<(), FsError> {
+        fs::sync_data(&self.path(content))
     }
 
     /// Removes a blob.

@@ -195,6 +195,13 @@ impl Store {
     /// When the log cannot be written.
     pub fn record_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
         self.create()?;
+        if attempt.measurement {
+            // It cannot be made again.
+            let blobs = attempt.outputs.iter().flat_map(|output| self.blobs_of(output));
+            for blob in blobs.chain(attempt.logs) {
+                self.cas.sync(&blob)?;
+            }
+        }
         failpoint::hit("store.between");
         Ok(self.log().append(attempt)?)
     }

@@ -82,7 +82,7 @@ impl Store {
         // To wait is cheaper than to read a large file twice.
         let before = StatIdentity::read(path).context("look at", path)?;
         if before.size >= fs::LINK_FROM {
-            wait_until_aged(&before);
+            before.wait_until_aged();
         }
         let begin = fs::now_ns();
         let (content, identity) = fs::hash_file(path)?;
@@ -103,27 +103,17 @@ impl Store {
     }
 
     /// Hashes once more what was too young to be believed, after waiting for its
-    /// times to age (20 ms at most, unless the file system counts in seconds).
+    /// times to age (some milliseconds, unless the file system counts in seconds).
     pub(super) fn settle(&self) -> Result<(), FsError> {
+        use rayon::prelude::*;
         let young = self.state().young();
-        for (path, identity) in young {
-            wait_until_aged(&identity);
+        young.into_par_iter().for_each(|(path, identity)| {
+            identity.wait_until_aged();
             // What can no longer be read is no longer known; who needs it says so.
             if self.hash(&path).is_err() {
                 self.state_mut().forget(&path);
             }
-        }
+        });
         Ok(())
-    }
-}
-
-/// Waits until a write to the file would show in its times.
-fn wait_until_aged(identity: &StatIdentity) {
-    let newest = identity.ctime_ns.max(identity.mtime_ns);
-    let tick = fs::tick_ns(newest);
-    let wait = newest.saturating_add(tick).saturating_sub(fs::now_ns()).saturating_add(1);
-    // A time in the future does not age; such a file is hashed each time.
-    if (0..=tick + 1).contains(&wait) {
-        std::thread::sleep(std::time::Duration::from_nanos(wait.unsigned_abs()));
     }
 }

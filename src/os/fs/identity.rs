@@ -7,7 +7,10 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
 use super::{Context, FsError};
 use crate::digest::ContentDigest;
@@ -65,23 +68,50 @@ impl StatIdentity {
     }
 }
 
-/// The kernel's coarse clock ticks every 1 to 10 ms; a time without fractions
-/// comes from a file system that counts whole seconds, or two.
-fn racy(time_ns: i64, hashed_ns: i64) -> bool {
-    time_ns.saturating_add(tick_ns(time_ns)) >= hashed_ns
+/// A time without fractions comes from a file system that counts whole seconds,
+/// or two.
+fn racy(time_ns: i64, looked_ns: i64) -> bool {
+    time_ns.saturating_add(tick_ns(time_ns)) >= looked_ns
 }
 
-/// How long the times of a file may stand still while it is written.
+/// How long the times of a file may stand still while it is written: until the
+/// clock that stamps files ticks, every 1 to 10 ms.
 #[must_use]
-pub const fn tick_ns(time_ns: i64) -> i64 {
-    if time_ns % 1_000_000_000 == 0 { 2_000_000_000 } else { 20_000_000 }
+pub fn tick_ns(time_ns: i64) -> i64 {
+    static TICK: OnceLock<i64> = OnceLock::new();
+    if time_ns % 1_000_000_000 == 0 {
+        return 2_000_000_000;
+    }
+    *TICK.get_or_init(|| nanoseconds(clock_getres(ClockId::RealtimeCoarse)))
 }
 
-/// The wall clock in nanoseconds since 1970, to compare with file times only.
+/// The wall clock in nanoseconds since 1970, to compare with file times only: the
+/// clock that stamps files, which may be late. What it has passed no file will
+/// be stamped with again.
 #[must_use]
 pub fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+    nanoseconds(clock_gettime(ClockId::RealtimeCoarse))
+}
+
+fn nanoseconds(time: Timespec) -> i64 {
+    time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
+}
+
+impl StatIdentity {
+    /// Waits until a write to the file would show in its times. Not for a time in
+    /// the future, which does not age.
+    pub fn wait_until_aged(&self) {
+        let newest = self.ctime_ns.max(self.mtime_ns);
+        let tick = tick_ns(newest);
+        loop {
+            let wait = newest.saturating_add(tick).saturating_sub(now_ns()).saturating_add(1);
+            // A file's time may be ahead of the clock that is read here by a tick.
+            if !(1..=4 * tick).contains(&wait) {
+                return;
+            }
+            std::thread::sleep(Duration::from_nanos(wait.unsigned_abs()));
+        }
+    }
 }
 
 /// The digest of a file's bytes, and the identity that it had before it was
@@ -120,10 +150,12 @@ mod tests {
     fn times_as_young_as_the_hashing_do_not_count() {
         let identity = |mtime_ns, ctime_ns| StatIdentity { device: 1, inode: 2, size: 3, mtime_ns, ctime_ns };
         let now = 100_000_000_001;
+        let tick = tick_ns(1);
+        assert!((100_000..=20_000_000).contains(&tick), "{tick}");
         assert!(identity(now, now).is_racy(now));
-        assert!(identity(7, now - 5_000_000).is_racy(now));
-        assert!(!identity(7, now - 5_000_000).is_racy_after_link(now));
-        assert!(!identity(7, now - 50_000_000).is_racy(now));
+        assert!(identity(7, now - tick / 2).is_racy(now));
+        assert!(!identity(7, now - tick / 2).is_racy_after_link(now));
+        assert!(!identity(7, now - 2 * tick).is_racy(now));
         assert!(identity(7, 99_000_000_000).is_racy(now), "a clock of whole seconds");
         let hour = 3_600_000_000_000;
         assert!(identity(7, now + hour).is_racy(now), "the clock went backwards since");
