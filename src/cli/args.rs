@@ -88,7 +88,7 @@ pub(super) enum Command {
     Graph(GraphArgs),
     /// Show a camera as it was understood: its plan and its launch lines
     Show(ShowArgs),
-    /// Say why a target is fresh, new or stale
+    /// Say why a target is fresh, new or stale, down to the line that makes it so
     Explain(ExplainArgs),
     /// Look into the store, or empty it
     Cache(CacheArgs),
@@ -242,9 +242,13 @@ pub(super) struct ShowArgs {
 /// `lp explain`
 #[derive(Args, Debug)]
 pub(super) struct ExplainArgs {
-    /// The target
-    #[arg(value_name = "TARGET")]
-    pub(super) target: String,
+    /// The targets
+    #[arg(value_name = "TARGET", required = true)]
+    pub(super) targets: Vec<String>,
+
+    /// As a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `lp cache`

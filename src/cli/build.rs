@@ -13,6 +13,7 @@ use crate::config::diagnostics::{Diagnostic, Diagnostics};
 use crate::dialect::check::way_out;
 use crate::engine::events::Progress;
 use crate::engine::states::{OnFailure, Pools};
+use crate::engine::why::Standing;
 use crate::engine::{Engine, Verdict};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::name::Slug;
@@ -105,6 +106,13 @@ impl Build<'_> {
     pub(super) fn look(&self, needed: &BTreeSet<TaskId>) -> anyhow::Result<BTreeMap<TaskId, Verdict>> {
         self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, None, |engine| {
             Ok(engine.look(needed)?)
+        })
+    }
+
+    /// How each task of `needed` stands, with every reason; runs nothing.
+    pub(super) fn standings(&self, needed: &BTreeSet<TaskId>) -> anyhow::Result<BTreeMap<TaskId, Standing>> {
+        self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, None, |engine| {
+            Ok(engine.standings(needed)?)
         })
     }
 

@@ -21,6 +21,10 @@ pub(super) struct Opened {
     pub(super) project: Project,
     pub(super) sources: Sources,
     pub(super) color: crate::config::Color,
+    /// What `Lpfile.toml` says, with profile and overrides laid over it.
+    pub(super) settings: crate::config::tree::Node,
+    /// The config files, absolute.
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// The directory that `lp` works in.
@@ -72,7 +76,8 @@ pub(super) fn open(global: &Global, more_sets: &[String]) -> anyhow::Result<Open
         console::note(&refusal(&loaded.diagnostics));
         return Err(Refused.into());
     };
-    Ok(Opened { project, sources: loaded.sources, color })
+    let Loaded { sources, settings, files, .. } = loaded;
+    Ok(Opened { project, sources, color, settings, files })
 }
 
 /// "error: 3 errors, 1 warning"

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Engine, EngineError, Verdict};
+use crate::digest::ContentDigest;
 use crate::graph::TaskId;
 use crate::graph::task::Task;
+use crate::path::ProjectPath;
 use crate::store::attempt::Attempt;
 use crate::store::freshness::Freshness;
 use crate::store::key::{KeyDocument, REPEAT};
@@ -40,12 +42,7 @@ impl Engine<'_> {
                 Err(error) => return Err(EngineError::Store(error.into())),
             }
         }
-        let action = serde_json::to_value(&task.action).expect("actions have text keys");
-        let facts = (self.facts)(task);
-        let mut key = KeyDocument::new(action, inputs);
-        key.tools = facts.tools;
-        key.extra = facts.extra;
-
+        let key = self.document(task, inputs);
         if task.measures() {
             return self.judge_measurement(id, task, key);
         }
@@ -57,6 +54,16 @@ impl Engine<'_> {
             judged.restorable = None;
         }
         Ok(judged)
+    }
+
+    /// The key of a task that reads these inputs.
+    pub(super) fn document(&self, task: &Task, inputs: BTreeMap<ProjectPath, ContentDigest>) -> KeyDocument {
+        let action = serde_json::to_value(&task.action).expect("actions have text keys");
+        let facts = (self.facts)(task);
+        let mut key = KeyDocument::new(action, inputs);
+        key.tools = facts.tools;
+        key.extra = facts.extra;
+        key
     }
 
     /// A measurement is fresh when any complete record fits in all but its

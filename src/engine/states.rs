@@ -254,7 +254,7 @@ mod tests {
                 let n_inputs = random.below(4).min(index);
                 Task {
                     label: format!("t{index}"),
-                    action: Action::PlanLane,
+                    action: Action::PlanLane { cameras: Vec::new() },
                     inputs: (0..n_inputs).map(|_| path(random.below(index))).collect(),
                     outputs: vec![path(index)],
                     pool: [Pool::Cpu, Pool::Network, Pool::Exclusive][random.below(3) as usize].clone(),

@@ -40,7 +40,7 @@ fn looking_makes_no_store() {
 fn a_target_is_explained_down_to_the_value_that_changed() {
     let ws = Workspace::cameras();
     ws.lp("explain plan:camera-1").success().stdout(expect![[r#"
-        `plan:camera-1` is new: it has never run
+        `plan:camera-1` is new: it has never run (configs/camera_to_workload.json:4:7)
     "#]]);
     ws.lp("build plan").success();
     ws.lp("explain plan").success().stdout(expect![[r#"
@@ -48,7 +48,7 @@ fn a_target_is_explained_down_to_the_value_that_changed() {
     "#]]);
     ws.write("configs/camera_to_workload.json", &CAMERAS.replacen("\"fps\": 15", "\"fps\": 30", 1));
     ws.lp("explain plan").success().stdout(expect![[r#"
-        `plan` waits for what it reads: `plan:camera-1` is stale: `fps` changed from 15 to 30
+        `plan` is stale because `plan:camera-1` is stale: `fps` changed from 15 to 30 (configs/camera_to_workload.json:4:114)
     "#]]);
 }
 

@@ -4,6 +4,7 @@
 mod build;
 mod check;
 mod download;
+mod explain;
 mod faults;
 mod graph;
 mod init;
