@@ -85,6 +85,9 @@ pub(super) enum Command {
     /// Show a stored run again: as table, JSON, CSV or HTML
     Report(ReportArgs),
     /// Show the graph of tasks
+    ///
+    /// Without flags: every task and whether it must run. `--deps`, `--rdeps` and
+    /// `--path` list labels, or restrict `--dot` and `--json` to these tasks.
     Graph(GraphArgs),
     /// Show a camera as it was understood: its plan and its launch lines
     Show(ShowArgs),
@@ -217,6 +220,22 @@ pub(super) struct GraphArgs {
     /// Show only what these targets need
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
+
+    /// List what a target needs, in the order in which it would run
+    #[arg(long, value_name = "TARGET", num_args = 1, conflicts_with_all = ["targets", "rdeps", "path"])]
+    pub(super) deps: Vec<String>,
+
+    /// List what needs a target
+    #[arg(long, value_name = "TARGET", num_args = 1, conflicts_with_all = ["targets", "path"])]
+    pub(super) rdeps: Vec<String>,
+
+    /// Go only so many steps [default: all the way]
+    #[arg(long, value_name = "N", conflicts_with_all = ["targets", "path"])]
+    pub(super) depth: Option<usize>,
+
+    /// Show how two targets are connected: a shortest way, and what makes each step
+    #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with = "targets")]
+    pub(super) path: Vec<String>,
 
     /// As Graphviz text: `lp graph --dot | dot -Tsvg`
     #[arg(long, conflicts_with = "json")]
