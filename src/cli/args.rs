@@ -92,6 +92,9 @@ pub(super) enum Command {
     /// Show a camera as it was understood: its plan and its launch lines
     Show(ShowArgs),
     /// Say why a target is fresh, new or stale, down to the line that makes it so
+    ///
+    /// Follows the chain of tasks from the target to what made it stale, and names
+    /// the place in a file, the override, the variable or the tool. Runs nothing.
     Explain(ExplainArgs),
     /// Look into the store, or empty it
     Cache(CacheArgs),
@@ -154,6 +157,10 @@ pub(super) struct BuildArgs {
     /// Print events as JSON lines on stdout
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Write what ran when, and in which slot, in Chrome's trace format; open it in Perfetto
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub(super) trace: Option<PathBuf>,
 }
 
 /// `lp run`
@@ -262,8 +269,12 @@ pub(super) struct ShowArgs {
 #[derive(Args, Debug)]
 pub(super) struct ExplainArgs {
     /// The targets
-    #[arg(value_name = "TARGET", required = true)]
+    #[arg(value_name = "TARGET", required_unless_present = "last")]
     pub(super) targets: Vec<String>,
+
+    /// Say what the last build that did something did, and why
+    #[arg(long)]
+    pub(super) last: bool,
 
     /// As a JSON document
     #[arg(long)]

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context;
+
 use super::args::{BuildArgs, Global};
-use super::console::{Console, JsonLines, Silent, summary_line};
+use super::console::{Console, JsonLines, Many, Silent, summary_line};
+use super::journal::Journal;
 use super::open::{Opened, open};
 use super::tools::{self, Tools};
-use super::{Exit, Refused, console};
+use super::trace::TraceFile;
+use super::{Exit, Refused, console, last};
 use crate::action::Actions;
 use crate::config::codes;
 use crate::config::diagnostics::{Diagnostic, Diagnostics};
@@ -17,6 +21,7 @@ use crate::engine::why::Standing;
 use crate::engine::{Engine, Verdict};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::name::Slug;
+use crate::os;
 use crate::os::process::Cancel;
 use crate::os::signal::cancel_on_signals;
 use crate::session::Watch;
@@ -33,17 +38,25 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     let tools = tools::look(&store, &graph, &needed);
     let labels = needed.iter().map(|id| graph.task(*id).label.chars().count());
     let human = Console::new(labels);
-    let progress: &dyn Progress = if args.json { &JsonLines } else { &human };
+    let shown: &dyn Progress = if args.json { &JsonLines } else { &human };
+    let journal = Journal::new(&graph);
+    let progress = Many(vec![shown, &journal]);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
     let on_failure = if args.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop };
 
     if args.dry_run {
         return build.dry_run(&needed);
     }
+    let trace = args.trace.as_deref().map(trace_file).transpose()?;
     let cancel = cancel_on_signals()?;
-    build.with_engine(progress, &unwatched, &cancel, on_failure, None, |engine| {
+    build.with_engine(&progress, &unwatched, &cancel, on_failure, None, |engine| {
         build.refuse_missing(engine, &needed)?;
-        let summary = engine.build(&needed)?;
+        let built = engine.build(&needed);
+        last::keep(&store, &journal);
+        if let Some(trace) = &trace {
+            trace.write(&journal).context("failed to write the trace")?;
+        }
+        let summary = built?;
         human.print_failures();
         if !args.json {
             console::note(&summary_line(&summary));
@@ -57,6 +70,15 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
         } else {
             Exit::Done
         })
+    })
+}
+
+/// The file of `--trace`, relative to where the user stands.
+fn trace_file(given: &std::path::Path) -> anyhow::Result<TraceFile> {
+    let current = os::env::current_dir().context("failed to find the current directory")?;
+    TraceFile::open(current.join(given)).map_err(|error| {
+        console::error(&error, None);
+        Refused.into()
     })
 }
 

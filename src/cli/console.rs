@@ -126,6 +126,17 @@ impl Progress for JsonLines {
     }
 }
 
+/// Several who watch.
+pub(super) struct Many<'a>(pub(super) Vec<&'a dyn Progress>);
+
+impl Progress for Many<'_> {
+    fn event(&self, event: &BuildEvent<'_>) {
+        for progress in &self.0 {
+            progress.event(event);
+        }
+    }
+}
+
 /// For those who look only at the summary.
 pub(super) struct Silent;
 

@@ -14,7 +14,7 @@ use super::args::{ExplainArgs, Global};
 use super::build::Build;
 use super::console;
 use super::open::{Opened, open};
-use super::{Exit, tools};
+use super::{Exit, last, tools};
 use crate::config::diagnostics::Place;
 use crate::config::locate::Locator;
 use crate::engine::why::{State, Why};
@@ -30,6 +30,9 @@ const TOLD: usize = 3;
 
 pub(super) fn run(global: &Global, args: &ExplainArgs) -> anyhow::Result<Exit> {
     let opened = open(global, &[])?;
+    if args.last {
+        return explain_last(&opened, args);
+    }
     let graph = opened.graph(&select::subjects(&opened.project, &args.targets))?;
     let (wanted, needed) = opened.select(&graph, &args.targets)?;
     let store = Store::open(opened.project.layout.clone())?;
@@ -52,6 +55,40 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> anyhow::Result<Exit> {
         console::out(&format!("{}\n", explained.sentence(id)));
         if graph.task(id).measures() {
             console::out(&format!("{}\n", explained.about_runs(&store, id)));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// `lp explain --last`, of these targets or of all.
+fn explain_last(opened: &Opened, args: &ExplainArgs) -> anyhow::Result<Exit> {
+    let store = Store::open(opened.project.layout.clone())?;
+    let Some(mut last) = last::read(&store) else {
+        console::note("no build is on record that did anything");
+        return Ok(Exit::Failed);
+    };
+    if !args.targets.is_empty() {
+        let graph = opened.graph(&select::subjects(&opened.project, &args.targets))?;
+        let wanted = opened.select(&graph, &args.targets)?.0;
+        last.retain(&|label| graph.by_label(label).is_some_and(|id| wanted.contains(&id)));
+    }
+    if args.json {
+        console::out(&last.json());
+        return Ok(Exit::Done);
+    }
+    last.print();
+    if last.is_empty() {
+        console::note(&format!("nothing had to be done for {}", args.targets.join(", ")));
+    }
+    match last.later(&store).as_slice() {
+        [] => {}
+        later => {
+            let some: Vec<String> = later.iter().take(TOLD).map(|label| format!("`{label}`")).collect();
+            let rest = if later.len() > TOLD { ", ..." } else { "" };
+            console::note(&format!(
+                "a later build was killed or still runs; it did {}{rest}",
+                some.join(", ")
+            ));
         }
     }
     Ok(Exit::Done)

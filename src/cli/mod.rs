@@ -14,11 +14,14 @@ mod doctor;
 mod explain;
 mod graph;
 mod init;
+mod journal;
+mod last;
 mod open;
 mod report;
 mod run;
 mod show;
 mod tools;
+mod trace;
 mod view;
 
 use std::process::ExitCode;

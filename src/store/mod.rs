@@ -32,6 +32,7 @@ pub mod attempt;
 pub mod cas;
 pub mod freshness;
 pub mod key;
+pub mod last;
 pub mod log;
 pub mod materialise;
 pub mod observe;

@@ -8,5 +8,6 @@ mod explain;
 mod faults;
 mod graph;
 mod init;
+mod seeing;
 mod support;
 mod tasks;
