@@ -37,7 +37,10 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, &graph, &needed);
     let labels = needed.iter().map(|id| graph.task(*id).label.chars().count());
-    let human = Console::new(labels);
+    let mut human = Console::new(labels);
+    if !args.json && !args.dry_run {
+        human = human.live();
+    }
     let shown: &dyn Progress = if args.json { &JsonLines } else { &human };
     let journal = Journal::new(&graph);
     let progress = Many(vec![shown, &journal]);

@@ -1,12 +1,19 @@
-//! What people see of a build: one plain line per task that runs and why, the
-//! failures whole and last, one line of summary. All on stderr.
+//! What people see of a build: one plain line per task that runs and why, or on a
+//! terminal one line that is redrawn ([`Status`]); the failures whole and last,
+//! one line of summary. All on stderr.
 //!
 //! [`JsonLines`] prints the same events for machines, on stdout.
 
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+
+use super::status::{PER_SECOND, Status, plain};
 use crate::engine::events::{BuildEvent, Outcome, Progress, Summary};
+use crate::os::terminal;
 
 /// Writes to stdout; a closed pipe is no error of ours.
 pub(super) fn out(text: &str) {
@@ -43,13 +50,77 @@ fn error_text(message: &str, causes: impl Iterator<Item = String>, hint: Option<
 pub(super) struct Console {
     width: usize,
     failures: Mutex<Vec<String>>,
+    live: Option<Live>,
+}
+
+/// The line that is redrawn, and the thread that draws it when nothing happens.
+struct Live {
+    begin: Instant,
+    status: Arc<Mutex<Status>>,
+    /// Dropped to end the thread.
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Live {
+    fn start() -> Live {
+        let (stop, stopped) = bounded::<()>(0);
+        let (begin, status) = (Instant::now(), Arc::new(Mutex::new(Status::default())));
+        let shared = Arc::clone(&status);
+        let ticks = move || {
+            let pause = Duration::from_millis(1000 / PER_SECOND);
+            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                draw(&shared, |status| status.tick(micros(begin), columns()));
+            }
+        };
+        // Without the thread, the line is drawn when something happens.
+        let thread = std::thread::Builder::new().name("status".to_owned()).spawn(ticks).ok();
+        Live { begin, status, stop: Some(stop), thread }
+    }
+
+    fn event(&self, event: &BuildEvent<'_>) {
+        draw(&self.status, |status| status.event(event, micros(self.begin), columns()));
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        draw(&self.status, Status::clear);
+    }
+}
+
+/// Writes while the state is held, so that two lines never mix.
+fn draw(status: &Mutex<Status>, text: impl FnOnce(&mut Status) -> String) {
+    let mut status: MutexGuard<'_, Status> = status.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = text(&mut status);
+    if !text.is_empty() {
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+fn micros(begin: Instant) -> u64 {
+    u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+fn columns() -> usize {
+    terminal::columns().unwrap_or(80)
 }
 
 impl Console {
     /// A console that aligns reasons behind labels of at most `width` characters.
     #[must_use]
     pub(super) fn new(labels: impl Iterator<Item = usize>) -> Console {
-        Console { width: labels.max().unwrap_or(0).min(40), failures: Mutex::new(Vec::new()) }
+        Console { width: labels.max().unwrap_or(0).min(40), failures: Mutex::new(Vec::new()), live: None }
+    }
+
+    /// The same with one line that is redrawn, if stderr is a terminal that can.
+    #[must_use]
+    pub(super) fn live(self) -> Console {
+        Console { live: terminal::can_redraw().then(Live::start), ..self }
     }
 
     /// Prints all failures whole, in the order in which they happened.
@@ -62,14 +133,22 @@ impl Console {
 
 impl Progress for Console {
     fn event(&self, event: &BuildEvent<'_>) {
+        if let Some(live) = &self.live {
+            live.event(event);
+        }
         match event {
             BuildEvent::Started { .. } | BuildEvent::Finished { .. } => {}
+            BuildEvent::TaskStarted { .. } | BuildEvent::Waiting { .. } | BuildEvent::TaskNote { .. }
+                if self.live.is_some() => {}
             BuildEvent::Waiting { reason } => note(reason),
             BuildEvent::TaskStarted { label, reason } => {
                 note(&format!("{label:width$}  {reason}", width = self.width));
             }
             BuildEvent::TaskNote { note: text, .. } => note(text),
             BuildEvent::TaskFinished { label, outcome: Outcome::Restored, detail, .. } => {
+                if self.live.is_some() {
+                    return;
+                }
                 note(&format!("{label:width$}  restored: {detail}", width = self.width));
             }
             BuildEvent::TaskFinished { label, outcome, detail, log, .. } => {
@@ -82,7 +161,7 @@ impl Progress for Console {
                 let mut text =
                     error_text(&format!("`{label}` {word}"), detail.lines().map(str::to_owned), None);
                 for line in log.lines() {
-                    text.push_str(&format!("\n  | {line}"));
+                    text.push_str(&format!("\n  | {}", plain(line)));
                 }
                 self.failures.lock().expect("printing does not panic").push(text);
             }

@@ -20,6 +20,7 @@ mod open;
 mod report;
 mod run;
 mod show;
+mod status;
 mod tools;
 mod trace;
 mod view;

@@ -14,4 +14,5 @@ pub mod lock;
 pub mod proc;
 pub mod process;
 pub mod signal;
+pub mod terminal;
 pub mod tree;

@@ -215,3 +215,71 @@ fn a_build_that_was_killed_is_known_by_what_it_recorded() {
     ws.write(".lpcache/last", "damaged");
     ws.lp("explain --last").code(1).stderr_has("no build is on record");
 }
+
+/// `lp` with these arguments on a terminal of 60 columns: all that it wrote.
+#[track_caller]
+fn on_a_terminal(ws: &Workspace, arguments: &str, kind: &str) -> String {
+    let line = format!("stty cols 60; exec {} {arguments}", env!("CARGO_BIN_EXE_lp"));
+    let output = std::process::Command::new("script")
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .current_dir(ws.root())
+        .env("LP_LOCK_DIR", ws.root().parent().unwrap().join("lock"))
+        .env("TERM", kind)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("`script` is part of every Debian");
+    String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n")
+}
+
+#[test]
+fn a_terminal_gets_one_line_that_is_redrawn() {
+    let ws = tasks();
+    let shown = on_a_terminal(&ws, "build -j1 --keep-going", "xterm");
+    assert!(shown.starts_with("\r\x1b[K[0/4] task:copy  new"), "{shown:?}");
+    assert!(!shown.contains("task:copy  new\n"), "no line per task: {shown:?}");
+    assert!(shown.contains("\r\x1b[K`task:bad` failed\n"), "it is told at once: {shown:?}");
+    let end = "error: `task:bad` failed\n  caused by: exit status 3\n  | why\n\
+               2 tasks ran, 1 failed, 1 not started\n";
+    assert!(shown.ends_with(end), "and whole in the end: {shown:?}");
+    let nothing = on_a_terminal(&ws, "build copy", "xterm");
+    assert_eq!(nothing, "nothing to do: 1 task fresh\n");
+}
+
+#[test]
+fn a_terminal_that_cannot_redraw_gets_plain_lines() {
+    let shown = on_a_terminal(&tasks(), "build copy", "dumb");
+    assert_eq!(shown, "task:copy  new\n1 task ran\n");
+}
+
+#[test]
+fn a_line_ends_before_the_last_column() {
+    let long = "x".repeat(80);
+    let ws = Workspace::tasks(&format!("[[task]]\nname = \"{long}\"\ncommand = [\"true\"]\n"));
+    let shown = on_a_terminal(&ws, "build", "xterm");
+    let line = shown.split("\r\x1b[K").nth(1).unwrap();
+    assert_eq!(line, format!("[0/1] task:{}...", "x".repeat(59 - 11 - 3)));
+}
+
+#[test]
+fn what_a_failed_task_wrote_is_shown_whole_and_does_nothing_to_the_terminal() {
+    let script =
+        r#"printf '\033[31mred\033[0m\n10%%\r99%%\n\377\n\007\n'; seq 1 3000; printf 'no newline'; exit 1"#;
+    let text = format!("[[task]]\nname = \"loud\"\ncommand = [\"sh\", \"-c\", {script:?}]\n");
+    let ended = Workspace::tasks(&text).lp("build").code(1);
+    let lines: Vec<&str> = ended.stderr.lines().collect();
+    let shown = |line: &str| format!("  | {line}");
+    assert_eq!(
+        lines[1..7],
+        [
+            "error: `task:loud` failed".to_owned(),
+            "  caused by: exit status 1".to_owned(),
+            shown("red"),
+            shown("99%"),
+            shown("\u{fffd}"),
+            shown("^G"),
+        ]
+    );
+    assert_eq!(lines[7], shown("1"));
+    assert_eq!(lines[3006], shown("3000"));
+    assert_eq!(lines[3007..], [shown("no newline"), "0 tasks ran, 1 failed".to_owned()]);
+}
