@@ -41,7 +41,8 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     if !args.json && !args.dry_run {
         human = human.live();
     }
-    let shown: &dyn Progress = if args.json { &JsonLines } else { &human };
+    let json = JsonLines::new();
+    let shown: &dyn Progress = if args.json { &json } else { &human };
     let journal = Journal::new(&graph);
     let progress = Many(vec![shown, &journal]);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };

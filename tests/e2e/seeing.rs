@@ -143,13 +143,16 @@ fn an_interrupted_build_leaves_its_trace_and_its_reasons() {
     assert!(last.ends_with("0 tasks ran, interrupted\ntask:slow  interrupted; new\n"), "{last}");
 }
 
-/// The lines behind the first, which has times.
+/// The summary and the lines behind it, sorted, without the times.
 #[track_caller]
 fn last(ended: Ended) -> String {
     let text = ended.success().stdout;
     let (head, rest) = text.split_once('\n').unwrap();
     assert!(head.starts_with("the build of 20") && head.contains(", which took "), "{head}");
-    format!("{}\n{rest}", head.split_once(": ").unwrap().1)
+    let mut lines: Vec<&str> = rest.lines().collect();
+    lines.sort_unstable();
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    format!("{}\n{lines}", head.split_once(": ").unwrap().1)
 }
 
 #[test]
@@ -161,9 +164,9 @@ fn the_last_build_says_what_ran_and_why() {
     ws.lp("build -j1 --keep-going").code(1);
     expect![[r#"
         2 tasks ran, 1 failed, 1 not started
+        task:bad   failed: exit status 3; new
         task:copy  ran: new
         task:join  ran: new
-        task:bad   failed: exit status 3; new
         task:next  not started
     "#]]
     .assert_eq(&last(ws.lp("explain --last")));
@@ -282,4 +285,36 @@ fn what_a_failed_task_wrote_is_shown_whole_and_does_nothing_to_the_terminal() {
     assert_eq!(lines[7], shown("1"));
     assert_eq!(lines[3006], shown("3000"));
     assert_eq!(lines[3007..], [shown("no newline"), "0 tasks ran, 1 failed".to_owned()]);
+}
+
+#[test]
+fn every_task_of_a_build_has_its_event_with_a_time() {
+    let ws = tasks();
+    ws.lp("build copy join").success();
+    fs::remove_file(ws.path("c.txt")).unwrap();
+    let ended = ws.lp("build -j1 --keep-going --json").code(1);
+    let events: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut told: Vec<String> = events
+        .iter()
+        .map(|event| {
+            let text = |key: &str| event[key].as_str().unwrap_or("").to_owned();
+            let parts = ["event", "label", "outcome", "reason", "detail", "log"].map(text);
+            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" | ")
+        })
+        .collect();
+    // Which of two that could run comes first is the engine's business.
+    told[1..].sort();
+    expect![[r#"
+        started
+        finished
+        task_finished | task:bad | failed | exit status 3 | why
+
+        task_finished | task:copy | fresh
+        task_finished | task:join | restored | output `c.txt` was deleted
+        task_finished | task:next | skipped
+        task_started | task:bad | new"#]]
+    .assert_eq(&told.join("\n"));
+    let times: Vec<u64> = events.iter().map(|event| event["at_ms"].as_u64().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    assert_eq!(ended.stderr, "");
 }
