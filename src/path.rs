@@ -6,6 +6,7 @@
 //! wherever they are, and are written so in every hashed document.
 //! [`Layout`] turns it into a path of this machine.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
@@ -19,19 +20,21 @@ pub enum PathError {
     #[error("the path is empty")]
     Empty,
     /// `/x`.
-    #[error("`{0}` is absolute, but must be relative to the project")]
+    #[error("`{}` is absolute, but must be relative to the project", shown(.0))]
     Absolute(String),
     /// `../x`, or `a/../../x`.
-    #[error("`{0}` leaves the project")]
+    #[error("`{}` leaves the project", shown(.0))]
     Leaves(String),
-    /// A control character: it would garble labels and logs.
-    #[error("`{}` contains a control character", .0.escape_debug())]
-    Control(String),
+    /// A NUL: no file has one in its name.
+    #[error("`{}` contains a NUL character", shown(.0))]
+    Nul(String),
 }
 
 /// A path relative to the project root: `media/clips/scan-640x360-15.mp4`.
 ///
-/// Normal components only, joined by `/`; never empty.
+/// Normal components only, joined by `/`; never empty. Any character but NUL may
+/// be in it, so what people see ([`Display`](fmt::Display)) has its control
+/// characters escaped, while [`ProjectPath::as_str`] is the path itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ProjectPath(String);
@@ -40,11 +43,10 @@ impl ProjectPath {
     /// Reads a path as a user writes it. `./a//b/` becomes `a/b`.
     ///
     /// # Errors
-    /// When the text is empty, absolute, leaves the project, or contains a
-    /// control character.
+    /// When the text is empty, absolute, leaves the project, or contains a NUL.
     pub fn new(text: &str) -> Result<ProjectPath, PathError> {
-        if text.chars().any(char::is_control) {
-            return Err(PathError::Control(text.to_owned()));
+        if text.contains('\0') {
+            return Err(PathError::Nul(text.to_owned()));
         }
         let mut parts: Vec<&str> = Vec::new();
         for component in Path::new(text).components() {
@@ -102,8 +104,22 @@ impl ProjectPath {
 
 impl fmt::Display for ProjectPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&shown(&self.0))
     }
+}
+
+/// A text in a sentence: control characters escaped (`\n`, `\u{7f}`), so that no
+/// file name can garble labels, logs and tables.
+#[must_use]
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_control() { escaped.extend(c.escape_debug()) } else { escaped.push(c) }
+    }
+    Cow::Owned(escaped)
 }
 
 impl TryFrom<String> for ProjectPath {
@@ -154,11 +170,36 @@ impl Layout {
         if rest.is_empty() { base.clone() } else { base.join(rest) }
     }
 
+    /// The same place by its first folder of `[paths]`, if it lies in one that is
+    /// inside the project: with `media = "videos"`, `videos/x.mp4` is
+    /// `media/x.mp4`.
+    #[must_use]
+    pub fn named(&self, path: ProjectPath) -> ProjectPath {
+        let roots = [("media", &self.media), ("models", &self.models), ("results", &self.results)];
+        if roots.iter().all(|(name, folder)| **folder == self.root.join(name)) {
+            return path;
+        }
+        let place = self.resolve(&path);
+        let within = roots.iter().filter(|(_, folder)| **folder != self.root && place.starts_with(folder));
+        // The innermost, should one lie in another.
+        let Some((name, folder)) = within.max_by_key(|(_, folder)| folder.as_os_str().len()) else {
+            return path;
+        };
+        let rest = place.strip_prefix(folder).ok().and_then(Path::to_str).unwrap_or_default();
+        ProjectPath(if rest.is_empty() { (*name).to_owned() } else { format!("{name}/{rest}") })
+    }
+
     /// `path` as people write it in the project root: relative where it is inside.
     #[must_use]
     pub fn shown(&self, path: &ProjectPath) -> PathBuf {
         let absolute = self.resolve(path);
         absolute.strip_prefix(&self.root).map_or_else(|_| absolute.clone(), Path::to_path_buf)
+    }
+
+    /// The folders that outputs lie in.
+    #[must_use]
+    pub fn folders(&self) -> [&Path; 4] {
+        [&self.root, &self.media, &self.models, &self.results]
     }
 
     /// The folder of the store.
@@ -201,7 +242,14 @@ mod tests {
             expect!["error: `/etc/passwd` is absolute, but must be relative to the project"],
         );
         check("a/../../b", expect!["error: `a/../../b` leaves the project"]);
-        check("a\nb", expect![[r"error: `a\nb` contains a control character"]]);
+        check("a\0b", expect![[r"error: `a\0b` contains a NUL character"]]);
+    }
+
+    #[test]
+    fn a_control_character_is_part_of_a_path_and_escaped_where_people_see_it() {
+        let path = ProjectPath::new("a\nb \"c\"\u{1b}[1m").unwrap();
+        assert_eq!(path.as_str(), "a\nb \"c\"\u{1b}[1m");
+        check(path.as_str(), expect![[r#"a\nb "c"\u{1b}[1m"#]]);
     }
 
     #[test]
@@ -215,6 +263,31 @@ mod tests {
             layout.shown(&ProjectPath::new("results/plan.json").unwrap()),
             Path::new("results/plan.json")
         );
+    }
+
+    #[test]
+    fn a_file_in_a_folder_of_paths_has_one_path() {
+        let mut layout = Layout::new("/p".into());
+        let check = |layout: &Layout, text: &str, expected: &str| {
+            assert_eq!(layout.named(ProjectPath::new(text).unwrap()).as_str(), expected);
+        };
+        check(&layout, "videos/x", "videos/x");
+        layout.media = "/p/videos".into();
+        layout.models = "/p/videos/models".into();
+        layout.results = "/elsewhere".into();
+        for (text, expected) in [
+            ("videos/x", "media/x"),
+            ("media/x", "media/x"),
+            ("videos", "media"),
+            ("videos/models/x", "models/x"),
+            ("media/models/x", "models/x"),
+            ("videosx/x", "videosx/x"),
+            ("results/x", "results/x"),
+        ] {
+            check(&layout, text, expected);
+        }
+        layout.media = "/p".into();
+        check(&layout, "x", "x");
     }
 
     #[test]

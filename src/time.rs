@@ -1,6 +1,6 @@
 //! Durations and moments as people read and write them.
 //!
-//! Durations in configs and flags are `30s`, `1m30s`, `500ms`; moments in
+//! Durations in configs and flags are `30s`, `1m30s`, `500ms`, `30d`; moments in
 //! records are UTC. Not here: reading a clock, which is `os`'s.
 
 use std::fmt;
@@ -13,15 +13,38 @@ use serde::{Deserialize, Serialize};
 #[error("expected a duration such as `30s`, `1m30s` or `500ms`, found `{0}`")]
 pub struct ParseDurationError(String);
 
-/// Reads `30s`, `1m30s`, `500ms`, `2h`, `0s`. A number needs its unit.
+/// Reads `30s`, `1m30s`, `500ms`, `2h`, `0s`, and whole weeks and days before
+/// these: `2w`, `30d`, `1d12h`. A day has 24 hours. A number needs its unit.
 ///
 /// # Errors
 /// When the text is no duration, is negative, or is longer than 1,000 days.
 pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
     let refused = || ParseDurationError(text.to_owned());
-    let signed: jiff::SignedDuration = text.trim().parse().map_err(|_| refused())?;
-    let duration = Duration::try_from(signed).map_err(|_| refused())?;
+    let text = text.trim();
+    let (days, rest) = leading_days(text).ok_or_else(refused)?;
+    let mut duration = Duration::from_secs(days.checked_mul(86_400).ok_or_else(refused)?);
+    if !rest.is_empty() || rest == text {
+        let signed: jiff::SignedDuration = rest.parse().map_err(|_| refused())?;
+        let more = Duration::try_from(signed).map_err(|_| refused())?;
+        duration = duration.checked_add(more).ok_or_else(refused)?;
+    }
     if duration > Duration::from_secs(1_000 * 86_400) { Err(refused()) } else { Ok(duration) }
+}
+
+/// The weeks and days that a text begins with, and what follows them. `None` if
+/// they are more than can be counted.
+fn leading_days(text: &str) -> Option<(u64, &str)> {
+    let (mut days, mut rest) = (0_u64, text);
+    for (unit, length) in [('w', 7), ('d', 1)] {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        if end > 0
+            && let Some(after) = rest[end..].strip_prefix(unit)
+        {
+            days = rest[..end].parse::<u64>().ok()?.checked_mul(length)?.checked_add(days)?;
+            rest = after.trim_start();
+        }
+    }
+    Some((days, rest))
 }
 
 /// Writes a duration so that [`parse_duration`] reads it back: `1m30s`.
@@ -55,6 +78,12 @@ impl Utc {
         Utc(jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
     }
 
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn unix_millis(&self) -> i64 {
+        self.0.as_millisecond()
+    }
+
     /// The moment as it stands at the front of a run-id: `20261124T063312Z`.
     #[must_use]
     pub fn compact(&self) -> String {
@@ -80,8 +109,29 @@ mod tests {
     }
 
     #[test]
+    fn days_and_weeks_are_counted_in_hours() {
+        for (text, hours) in
+            [("30d", 720), ("2w", 336), ("1w1d", 192), ("1d12h", 36), ("0d", 0), ("1000d", 24_000)]
+        {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(hours * 3_600)), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_duration_is_refused() {
-        for text in ["", "30", "abc", "-3s", "99999999999h"] {
+        for text in [
+            "",
+            "30",
+            "abc",
+            "-3s",
+            "99999999999h",
+            "-1d",
+            "1d-1h",
+            "1d2w",
+            "d",
+            "1001d",
+            "99999999999999999999w",
+        ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

@@ -15,35 +15,37 @@ use crate::os::process::{Exit, Finished};
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The most of a log that is kept.
-const LOG_LIMIT: u64 = 4 << 20;
+const LOG_LIMIT: usize = 4 << 20;
 
 pub(super) fn perform(command: &Command, attempt: &Attempt<'_>) -> Performed {
-    let log = attempt.dir.join("log");
     let finished = os::process::run_command(
         &os::process::Command {
             argv: &command.command.iter().map(OsString::from).collect::<Vec<_>>(),
             dir: &attempt.layout.root,
             env: &environment(command, attempt),
-            stdout: &log,
-            stderr: &log,
+            log_limit: LOG_LIMIT,
             timeout: command.timeout,
             grace: GRACE,
             inherit: attempt.lock,
         },
         attempt.cancel,
     );
+    let (finished, log) = match finished {
+        Ok(finished) => finished,
+        Err(error) => {
+            return Performed::failed_with(format!("failed to start `{}`\n{error}", command.command[0]));
+        }
+    };
     let (outcome, detail) = match finished {
-        Ok(Finished::Exited(Exit::Code(0))) => (Outcome::Succeeded, String::new()),
-        Ok(Finished::Exited(Exit::Code(code))) => (Outcome::Failed, format!("exit status {code}")),
-        Ok(Finished::Exited(exit)) => (Outcome::Failed, exit.to_string()),
-        Ok(Finished::TimedOut) => {
+        Finished::Exited(Exit::Code(0)) => (Outcome::Succeeded, String::new()),
+        Finished::Exited(Exit::Code(code)) => (Outcome::Failed, format!("exit status {code}")),
+        Finished::Exited(exit) => (Outcome::Failed, exit.to_string()),
+        Finished::TimedOut => {
             let limit = crate::time::duration_text(command.timeout.unwrap_or_default());
             (Outcome::TimedOut, format!("it took longer than {limit}"))
         }
-        Ok(Finished::Cancelled) => (Outcome::Cancelled, "interrupted".to_owned()),
-        Err(error) => (Outcome::Failed, format!("failed to start `{}`\n{error}", command.command[0])),
+        Finished::Cancelled => (Outcome::Cancelled, "interrupted".to_owned()),
     };
-    let log = os::process::tail(&log, LOG_LIMIT).unwrap_or_default().into_bytes();
     Performed { outcome, detail, log, outputs: Outputs::InPlace }
 }
 

@@ -96,7 +96,7 @@ pub(super) enum Command {
     /// Follows the chain of tasks from the target to what made it stale, and names
     /// the place in a file, the override, the variable or the tool. Runs nothing.
     Explain(ExplainArgs),
-    /// Look into the store, or empty it
+    /// Look into the store, check it, and remove from it
     Cache(CacheArgs),
     /// Look for what this machine lacks, and say how to get it
     Doctor(DoctorArgs),
@@ -298,8 +298,57 @@ pub(super) enum CacheCommand {
         #[arg(value_name = "LABEL|DIGEST")]
         what: Option<String>,
     },
+    /// Say how large the store is, and what makes it so
+    ///
+    /// Takes no lock and waits for nobody.
+    Stats {
+        /// As a JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove what nothing keeps, and what is beyond the limits
+    ///
+    /// Always goes: what no attempt names, attempts that nobody can ask for any
+    /// more, and what a crash left behind. Never goes: measurements. Without
+    /// limits everything else stays.
+    Gc(GcArgs),
+    /// Read everything, and say what is not as it was written
+    ///
+    /// Damaged contents are stored again from the project where it still has
+    /// them, else removed, so that the next build makes them again. Ends with 1
+    /// if something was wrong.
+    Verify {
+        /// As a JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a name for saving the store in CI
+    ///
+    /// It changes when a task or a file that tasks read changes, and is the same
+    /// on every checkout. Needs no download and no worker.
+    Key,
     /// Empty the store, measurements excepted
     Clean,
+}
+
+/// `lp cache gc`
+#[derive(Args, Debug)]
+pub(super) struct GcArgs {
+    /// Remove what was used least recently until the stored contents are no larger, for example `20GiB`
+    #[arg(long, value_name = "SIZE", value_parser = super::size::parse_size)]
+    pub(super) max_size: Option<u64>,
+
+    /// Remove what was last used longer ago, for example `30d`
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) max_age: Option<Duration>,
+
+    /// Say what would be removed, but remove nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+
+    /// As a JSON document on stdout
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `lp doctor`

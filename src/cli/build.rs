@@ -10,12 +10,12 @@ use super::journal::Journal;
 use super::open::{Opened, open};
 use super::tools::{self, Tools};
 use super::trace::TraceFile;
-use super::{Exit, Refused, console, last};
+use super::{Exit, Refused, console, last, quick};
 use crate::action::Actions;
 use crate::config::codes;
 use crate::config::diagnostics::{Diagnostic, Diagnostics};
 use crate::dialect::check::way_out;
-use crate::engine::events::Progress;
+use crate::engine::events::{Progress, Summary};
 use crate::engine::states::{OnFailure, Pools};
 use crate::engine::why::Standing;
 use crate::engine::{Engine, Verdict};
@@ -29,6 +29,13 @@ use crate::store::Store;
 use crate::worker::protocol::EventBody;
 
 pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
+    // A trace shows all of it.
+    if !args.dry_run
+        && args.trace.is_none()
+        && let Some(exit) = quick::build(global, args)?
+    {
+        return Ok(exit);
+    }
     let opened = open(global, &[])?;
     let subjects = select::subjects(&opened.project, &args.targets);
     let graph = opened.graph(&subjects)?;
@@ -36,8 +43,7 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     opened.check_sources(&graph, &needed)?;
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, &graph, &needed);
-    let labels = needed.iter().map(|id| graph.task(*id).label.chars().count());
-    let mut human = Console::new(labels);
+    let mut human = Console::new(widest(&graph, &needed));
     if !args.json && !args.dry_run {
         human = human.live();
     }
@@ -46,35 +52,48 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     let journal = Journal::new(&graph);
     let progress = Many(vec![shown, &journal]);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
-    let on_failure = if args.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop };
-
     if args.dry_run {
         return build.dry_run(&needed);
     }
     let trace = args.trace.as_deref().map(trace_file).transpose()?;
     let cancel = cancel_on_signals()?;
-    build.with_engine(&progress, &unwatched, &cancel, on_failure, None, |engine| {
+    let built = build.with_engine(&progress, &unwatched, &cancel, on_failure(args), None, |engine| {
         build.refuse_missing(engine, &needed)?;
         let built = engine.build(&needed);
         last::keep(&store, &journal);
         if let Some(trace) = &trace {
             trace.write(&journal).context("failed to write the trace")?;
         }
-        let summary = built?;
-        human.print_failures();
-        if !args.json {
-            console::note(&summary_line(&summary));
-        }
-        Ok(if summary.cancelled {
-            Exit::Interrupted
-        } else if summary.panicked {
-            Exit::Bug
-        } else if summary.failed + summary.skipped > 0 {
-            Exit::Failed
-        } else {
-            Exit::Done
-        })
-    })
+        Ok(built?)
+    })?;
+    quick::remember(global, args, &build, &needed, &built.glances);
+    Ok(ended(args, &human, &built.summary))
+}
+
+pub(super) fn on_failure(args: &BuildArgs) -> OnFailure {
+    if args.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop }
+}
+
+/// The length of the longest label.
+pub(super) fn widest(graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> usize {
+    needed.iter().map(|id| graph.task(*id).label.chars().count()).max().unwrap_or(0)
+}
+
+/// Prints what a build came to, and says how `lp` ends.
+pub(super) fn ended(args: &BuildArgs, human: &Console, summary: &Summary) -> Exit {
+    human.print_failures();
+    if !args.json {
+        console::note(&summary_line(summary));
+    }
+    if summary.cancelled {
+        Exit::Interrupted
+    } else if summary.panicked {
+        Exit::Bug
+    } else if summary.failed + summary.skipped > 0 {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
 }
 
 /// The file of `--trace`, relative to where the user stands.
@@ -87,7 +106,15 @@ fn trace_file(given: &std::path::Path) -> anyhow::Result<TraceFile> {
 }
 
 /// For those who do not look at a measurement while it lasts.
-fn unwatched(_: &Slug, _: &EventBody) {}
+pub(super) fn unwatched(_: &Slug, _: &EventBody) {}
+
+/// How much may run at once.
+pub(super) fn pools(jobs: Option<u32>, declared: &BTreeMap<String, u32>) -> Pools {
+    let cores =
+        || std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+    let cpu = jobs.or(declared.get("cpu").copied()).unwrap_or_else(cores);
+    Pools::new(cpu, declared)
+}
 
 /// What every command that looks at or runs tasks shares.
 pub(super) struct Build<'a> {
@@ -108,10 +135,6 @@ impl Build<'_> {
         again: Option<TaskId>,
         act: impl FnOnce(&Engine<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let settings = &self.opened.project.settings;
-        let cores =
-            std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
-        let cpu = self.jobs.or(settings.pools.get("cpu").copied()).unwrap_or(cores);
         let actions = Actions { worker: self.tools.command(), host: self.tools.host.clone(), watch };
         let facts = |task: &crate::graph::task::Task| self.tools.facts(task);
         act(&Engine {
@@ -122,9 +145,11 @@ impl Build<'_> {
             progress,
             facts: &facts,
             cancel,
-            pools: Pools::new(cpu, &settings.pools),
+            pools: pools(self.jobs, &self.opened.project.settings.pools),
             on_failure,
             again,
+            fresh_elsewhere: 0,
+            since: self.store.since().cloned(),
         })
     }
 

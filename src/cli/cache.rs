@@ -1,117 +1,85 @@
-//! `lp cache`
+//! `lp cache`: one file per command.
+//!
+//! All but `key` need only to know where the store is, so that a broken config
+//! keeps nobody from looking into it or tidying it up.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod gc;
+mod key;
+mod show;
+mod stats;
+mod verify;
 
 use super::args::{CacheArgs, CacheCommand, Global};
-use super::open::open;
-use super::{Exit, console};
-use crate::name::did_you_mean;
+use super::open::{directory, read};
+use super::{Exit, Refused, console, open};
+use crate::config::load::find_root;
 use crate::os::lock::{BuildLock, Holder, Waiting};
 use crate::os::signal::cancel_on_signals;
+use crate::path::Layout;
 use crate::store::Store;
-use crate::store::attempt::Attempt;
 
 pub(super) fn run(global: &Global, args: &CacheArgs) -> anyhow::Result<Exit> {
-    let opened = open(global, &[])?;
-    let store = Store::open(opened.project.layout.clone())?;
+    if let CacheCommand::Key = args.command {
+        return key::run(global);
+    }
+    let store = Store::open(layout(global)?)?;
     match &args.command {
         CacheCommand::Show { what: None } => {
-            list(&store);
+            show::list(&store);
             Ok(Exit::Done)
         }
-        CacheCommand::Show { what: Some(what) } => Ok(show(&store, what)),
+        CacheCommand::Show { what: Some(what) } => Ok(show::show(&store, what)),
+        CacheCommand::Stats { json } => stats::run(&store, *json),
+        CacheCommand::Gc(args) => gc::run(&store, args),
+        CacheCommand::Verify { json } => verify::run(&store, *json),
+        CacheCommand::Key => unreachable!("it needs no store"),
         CacheCommand::Clean => clean(&store),
     }
 }
 
-/// One line per label: its newest attempt.
-fn list(store: &Store) {
-    let mut newest: BTreeMap<String, Arc<Attempt>> = BTreeMap::new();
-    for attempt in store.attempts() {
-        newest.entry(attempt.label.clone()).or_insert(attempt);
+/// Where the project's folders are, or would be if its config had no faults.
+fn layout(global: &Global) -> anyhow::Result<Layout> {
+    let loaded = read(global, &[])?;
+    if let Some(project) = loaded.project {
+        return Ok(project.layout);
     }
-    let width = newest.keys().map(|label| label.chars().count()).max().unwrap_or(0);
-    for (label, attempt) in &newest {
-        console::out(&format!(
-            "{label:width$}  {}  {}  {:?}\n",
-            attempt.action.short(),
-            attempt.started,
-            attempt.outcome
-        ));
-    }
-    if newest.is_empty() {
-        console::note("the store is empty");
-    }
+    let Some(root) = find_root(&directory(global)?) else {
+        let color = open::color(global);
+        console::note(loaded.diagnostics.render_human(&loaded.sources, color).trim_end());
+        return Err(Refused.into());
+    };
+    console::note("warning: the config has errors (`lp check` tells which); `[paths]` count as not set");
+    Ok(Layout::new(root))
 }
 
-fn show(store: &Store, what: &str) -> Exit {
-    let all = store.attempts();
-    let is_digest = what.len() >= 6 && what.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let found: Vec<&Arc<Attempt>> = all
-        .iter()
-        .filter(|attempt| {
-            attempt.label == what
-                || attempt.run_id().as_deref() == Some(what)
-                || is_digest
-                    && (attempt.action.to_hex().starts_with(what)
-                        || attempt.outputs.iter().any(|output| output.content.to_hex().starts_with(what)))
-        })
-        .collect();
-    if found.is_empty() {
-        console::note(&format!("error: the store knows nothing of `{what}`"));
-        if let Some(meant) = did_you_mean(what, all.iter().map(|attempt| attempt.label.as_str())) {
-            console::note(&format!("  hint: did you mean `{meant}`?"));
-        }
-        return Exit::Refused;
-    }
-    for attempt in found {
-        console::out(&text(store, attempt));
-    }
-    Exit::Done
-}
-
-fn text(store: &Store, attempt: &Attempt) -> String {
-    let mut text = format!(
-        "{}\n  action    {}\n  started   {}, took {} ms\n  outcome   {:?}\n",
-        attempt.label, attempt.action, attempt.started, attempt.duration_ms, attempt.outcome
-    );
-    if let Some(run) = attempt.run_id() {
-        let complete = if attempt.complete { "complete" } else { "incomplete" };
-        text.push_str(&format!("  run       {run}, repeat {}, {complete}\n", attempt.repeat.unwrap_or(1)));
-    }
-    for line in attempt.detail.iter().flat_map(|detail| detail.lines()) {
-        text.push_str(&format!("  because   {line}\n"));
-    }
-    for output in &attempt.outputs {
-        text.push_str(&format!("  output    {} {} ({} bytes)\n", output.content, output.path, output.size));
-    }
-    let document = serde_json::to_string_pretty(&attempt.document).expect("documents have text keys");
-    text.push_str("  hashed:\n");
-    for line in document.lines() {
-        text.push_str(&format!("    {line}\n"));
-    }
-    if let Some(log) = attempt.logs.and_then(|logs| store.read_blob(&logs, 1 << 26)) {
-        text.push_str("  log:\n");
-        for line in String::from_utf8_lossy(&log).lines() {
-            text.push_str(&format!("    {line}\n"));
-        }
-    }
-    text
-}
-
-fn clean(store: &Store) -> anyhow::Result<Exit> {
-    if !store.root().is_dir() {
-        console::note("the store is empty");
-        return Ok(Exit::Done);
-    }
+/// Takes the build lock; says for whom it waits.
+fn lock(store: &Store) -> anyhow::Result<BuildLock> {
     let cancel = cancel_on_signals()?;
     let mut on_wait = |holder: &Holder| console::note(&format!("waiting for {holder}"));
     let is_cancelled = || cancel.is_cancelled();
-    let lock = BuildLock::acquire(
-        &store.lock_path(),
-        &mut Waiting { on_wait: &mut on_wait, is_cancelled: &is_cancelled },
-    )?;
+    let mut waiting = Waiting { on_wait: &mut on_wait, is_cancelled: &is_cancelled };
+    Ok(BuildLock::acquire(&store.lock_path(), &mut waiting)?)
+}
+
+/// "3 attempts"
+fn counted(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Whether there is nothing to look at. Says so.
+fn is_empty(store: &Store) -> bool {
+    let is_empty = !store.root().is_dir();
+    if is_empty {
+        console::note("the store is empty");
+    }
+    is_empty
+}
+
+fn clean(store: &Store) -> anyhow::Result<Exit> {
+    if is_empty(store) {
+        return Ok(Exit::Done);
+    }
+    let lock = lock(store)?;
     store.reload()?;
     let n_forgotten = store.clean()?;
     drop(lock);

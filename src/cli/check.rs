@@ -1,12 +1,15 @@
 //! `lp check`
 
 use super::args::{CheckArgs, Global, HumanOrJson};
-use super::open::{color, read, refusal};
+use super::open::{color, graph_faults, read, refusal};
 use super::{Exit, console};
 use crate::config::diagnostics::Severity;
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     let mut loaded = read(global, &[])?;
+    if let Some(project) = &loaded.project {
+        loaded.diagnostics.append(graph_faults(project));
+    }
     if args.strict {
         loaded.diagnostics.deny_warnings();
     }

@@ -175,8 +175,7 @@ impl Explained<'_> {
                 }
             }
             State::Restorable(attempt, amiss) => {
-                let amiss: Vec<String> = amiss.iter().map(ToString::to_string).collect();
-                let mut text = format!("`{label}` comes out of the store: {}", amiss.join(", "));
+                let mut text = format!("`{label}` comes out of the store: {amiss}");
                 let back = standing.last.as_ref().filter(|last| last.action != attempt.action);
                 let causes = back.map_or(Vec::new(), |last| {
                     let reasons = differences(&last.document, &attempt.document);
@@ -277,8 +276,13 @@ impl Explained<'_> {
 
     fn reasons(&self, id: TaskId) -> Vec<Value> {
         if let State::Restorable(_, amiss) = &self.standings[&id].state {
-            let whys = amiss.iter().map(|reason| Why::Reason(reason.clone()));
-            return whys.map(|why| reason_json(&why, &reason_text(&why), None, None)).collect();
+            let deleted = amiss.deleted.iter().cloned().map(StaleReason::OutputDeleted);
+            let changed = amiss.changed.iter().cloned().map(StaleReason::OutputChanged);
+            return deleted
+                .chain(changed)
+                .map(Why::Reason)
+                .map(|why| reason_json(&why, &reason_text(&why), None, None))
+                .collect();
         }
         let causes = self.causes(id);
         let place = |place: Place| {
@@ -339,6 +343,9 @@ fn reason_json(why: &Why, text: &str, note: Option<&str>, place: Option<Value>) 
                 ("removed", Some(at.to_string()), Some(without_secrets(old)), None)
             }
             StaleReason::InputChanged(path) => ("input_changed", Some(path.to_string()), None, None),
+            StaleReason::InputExecutable { path, .. } => {
+                ("input_executable", Some(path.to_string()), None, None)
+            }
             StaleReason::InputAdded(path) => ("input_added", Some(path.to_string()), None, None),
             StaleReason::InputRemoved(path) => ("input_removed", Some(path.to_string()), None, None),
             StaleReason::OutputsDeclared => ("outputs_declared", None, None, None),

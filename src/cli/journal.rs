@@ -151,7 +151,10 @@ impl Progress for Journal<'_> {
                 }
             }
             BuildEvent::Finished { summary } => self.pages().summary = Some((*summary).clone()),
-            BuildEvent::Started { .. } | BuildEvent::Waiting { .. } | BuildEvent::TaskNote { .. } => {}
+            BuildEvent::Started { .. }
+            | BuildEvent::Looked { .. }
+            | BuildEvent::Waiting { .. }
+            | BuildEvent::TaskNote { .. } => {}
         }
     }
 }

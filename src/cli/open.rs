@@ -1,5 +1,6 @@
 //! From flags to a project, and from a project to its graph.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -11,20 +12,25 @@ use crate::config::codes;
 use crate::config::diagnostics::{Diagnostic, Diagnostics, Severity, Sources};
 use crate::config::load::{LoadRequest, Loaded, load};
 use crate::config::project::{Camera, Project};
+use crate::digest::ContentDigest;
 use crate::graph::lower::{Lowering, Subject, lower};
 use crate::graph::{TaskGraph, TaskId, link, select};
 use crate::name::did_you_mean;
 use crate::os;
+use crate::path::ProjectPath;
 
 /// A project that was read without errors.
 pub(super) struct Opened {
     pub(super) project: Project,
     pub(super) sources: Sources,
+    /// The config files as they were read, and the patterns of `project.include`.
+    pub(super) files: Vec<(PathBuf, Option<ContentDigest>)>,
+    pub(super) includes: Vec<(String, Vec<ProjectPath>)>,
+    /// Whether nothing was printed about it.
+    pub(super) is_clean: Cell<bool>,
     pub(super) color: crate::config::Color,
     /// What `Lpfile.toml` says, with profile and overrides laid over it.
     pub(super) settings: crate::config::tree::Node,
-    /// The config files, absolute.
-    pub(super) files: Vec<PathBuf>,
 }
 
 /// The directory that `lp` works in.
@@ -76,8 +82,9 @@ pub(super) fn open(global: &Global, more_sets: &[String]) -> anyhow::Result<Open
         console::note(&refusal(&loaded.diagnostics));
         return Err(Refused.into());
     };
-    let Loaded { sources, settings, files, .. } = loaded;
-    Ok(Opened { project, sources, color, settings, files })
+    let is_clean = Cell::new(loaded.diagnostics.count(Severity::Warning) == 0);
+    let Loaded { sources, files, includes, settings, .. } = loaded;
+    Ok(Opened { project, sources, files, includes, is_clean, color, settings })
 }
 
 /// "error: 3 errors, 1 warning"
@@ -89,6 +96,26 @@ pub(super) fn refusal(diagnostics: &Diagnostics) -> String {
         n => text.push_str(&format!(", {}", counted(n, "warning"))),
     }
     text
+}
+
+/// What keeps a project's tasks from being a graph.
+pub(super) fn graph_faults(project: &Project) -> Diagnostics {
+    let subjects = [Subject::lane(project)];
+    let lowered = lower(&Lowering { project, subjects: &subjects, variable: &|_| None });
+    of_faults(link::link(lowered.tasks).err().unwrap_or_default())
+}
+
+fn of_faults(faults: Vec<link::LinkFault>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    for fault in faults {
+        let mut diagnostic =
+            Diagnostic::error(codes::GRAPH, fault.message).at(fault.place).label(fault.label);
+        for (place, text) in fault.others {
+            diagnostic = diagnostic.also(place, text);
+        }
+        diagnostics.push(diagnostic);
+    }
+    diagnostics
 }
 
 impl Opened {
@@ -104,19 +131,10 @@ impl Opened {
         let variable = |name: &str| os::env::variable(name);
         let lowered = lower(&Lowering { project: &self.project, subjects, variable: &variable });
         for note in &lowered.notes {
+            self.is_clean.set(false);
             console::note(&format!("note: {note}"));
         }
-        link::link(lowered.tasks).map_err(|faults| {
-            let mut diagnostics = Diagnostics::new();
-            for fault in faults {
-                let mut diagnostic = Diagnostic::error(codes::GRAPH, fault.message).at(fault.place);
-                if let Some((place, text)) = fault.other {
-                    diagnostic = diagnostic.also(place, text);
-                }
-                diagnostics.push(diagnostic);
-            }
-            self.refuse(&diagnostics)
-        })
+        link::link(lowered.tasks).map_err(|faults| self.refuse(&of_faults(faults)))
     }
 
     /// The tasks that targets name, and all that these need.
@@ -141,12 +159,19 @@ impl Opened {
     /// Refuses inputs that neither exist nor are made.
     pub(super) fn check_sources(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Result<(), Refused> {
         let mut diagnostics = Diagnostics::new();
-        for (task, input) in select::sources(graph, needed) {
-            if !self.project.layout.resolve(input).exists() {
-                let message =
-                    format!("`{}` reads `{input}`, which does not exist and which no task makes", task.label);
-                diagnostics.push(Diagnostic::error(codes::NO_PRODUCER, message).at(task.place));
-            }
+        for (task, n) in select::sources(graph, needed) {
+            let (input, place) = (&task.inputs[n], task.input_place(n));
+            let Err(error) = os::fs::metadata(&self.project.layout.resolve(input)) else { continue };
+            let reads = format!("`{}` reads `{input}`", task.label);
+            let why = match os::tree::read_link(&error.path) {
+                Ok(target) => {
+                    let target = target.as_path().to_string_lossy();
+                    format!("a link to `{}`, which leads to nothing", crate::path::shown(&target))
+                }
+                Err(_) if error.is_not_found() => "which does not exist and which no task makes".to_owned(),
+                Err(_) => format!("which cannot be read: {}", error.source),
+            };
+            diagnostics.push(Diagnostic::error(codes::NO_PRODUCER, format!("{reads}, {why}")).at(place));
         }
         if diagnostics.is_empty() { Ok(()) } else { Err(self.refuse(&diagnostics)) }
     }

@@ -50,8 +50,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
 
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, &graph, &needed);
-    let labels = needed.iter().map(|id| graph.task(*id).label.chars().count());
-    let human = Console::new(labels);
+    let human = Console::new(super::build::widest(&graph, &needed));
     let seconds = Seconds::new(&opened, &subject);
     let watch = |slug: &Slug, event: &EventBody| seconds.see(slug, event);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
@@ -63,7 +62,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
         build.refuse_missing(engine, &needed)?;
         let built = engine.build(&needed);
         last::keep(&store, &journal);
-        Ok(built?)
+        Ok(built?.summary)
     })?;
     human.print_failures();
     if summary.panicked {

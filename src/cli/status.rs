@@ -32,7 +32,8 @@ impl Status {
     /// What to write when this happens.
     pub(super) fn event(&mut self, event: &BuildEvent<'_>, now_us: u64, columns: usize) -> String {
         match event {
-            BuildEvent::Started { tasks, .. } => {
+            BuildEvent::Started { .. } => return String::new(),
+            BuildEvent::Looked { tasks } => {
                 self.total = *tasks;
                 return String::new();
             }
@@ -177,7 +178,7 @@ mod tests {
     fn the_line_shows_the_newest_task_that_runs() {
         let mut status = Status::default();
         let mut at = |event: &BuildEvent<'_>, now_ms: u64| status.event(event, now_ms * 1000, 80);
-        assert_eq!(at(&BuildEvent::Started { version: 1, tasks: 3 }, 0), "");
+        assert_eq!(at(&BuildEvent::Looked { tasks: 3 }, 0), "");
         assert_eq!(at(&started("a"), 0), "\r\x1b[K[0/3] a  new");
         assert_eq!(at(&started("b"), 60), "\r\x1b[K[0/3] b  new");
         assert_eq!(at(&finished("b", Outcome::Succeeded), 120), "\r\x1b[K[1/3] a  new");

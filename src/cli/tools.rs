@@ -33,6 +33,8 @@ pub(super) struct Tools {
     pub(super) machine: Option<Machine>,
     /// The host's fingerprint, and facts that could not be found out.
     pub(super) host: Host,
+    /// Under which stamp the machine is remembered; `None` without a worker.
+    pub(super) stamp: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,10 +60,10 @@ pub(super) fn look_for(store: &Store, needed: &BTreeSet<String>, all: &BTreeSet<
     let worker = find_worker(os::env::raw("LP_WORKER").as_deref());
     let mut host = Host { facts: host::facts().facts };
     if needed.is_empty() {
-        return Tools { worker, machine: None, host };
+        return Tools { worker, machine: None, host, stamp: None };
     }
     let Ok(program) = &worker else {
-        return Tools { worker, machine: None, host };
+        return Tools { worker, machine: None, host, stamp: None };
     };
     let stamp = stamp(program);
     let remembered: Option<Remembered> =
@@ -75,15 +77,15 @@ pub(super) fn look_for(store: &Store, needed: &BTreeSet<String>, all: &BTreeSet<
             wanted.extend(known.into_iter().flat_map(|machine| machine.factories.into_keys()));
             let machine = match ask(program, &wanted) {
                 Ok(machine) => machine,
-                Err(error) => return Tools { worker: Err(error), machine: None, host },
+                Err(error) => return Tools { worker: Err(error), machine: None, host, stamp: None },
             };
-            let remembered = Remembered { stamp, machine };
+            let remembered = Remembered { stamp: stamp.clone(), machine };
             store.set_text(REMEMBERED, &serde_json::to_string(&remembered).expect("all keys are text"));
             remembered.machine
         }
     };
     host.facts.insert("gstreamer".to_owned(), machine.gstreamer.clone());
-    Tools { worker, machine: Some(machine), host }
+    Tools { worker, machine: Some(machine), host, stamp: Some(stamp) }
 }
 
 fn ask(program: &PathBuf, factories: &BTreeSet<String>) -> Result<Machine, WorkerError> {
@@ -94,6 +96,11 @@ fn ask(program: &PathBuf, factories: &BTreeSet<String>) -> Result<Machine, Worke
     let machine = worker.inspect(&factories.iter().cloned().collect::<Vec<_>>())?;
     worker.finish();
     Ok(machine)
+}
+
+/// The stamp of the tools that would be used now; `None` without a worker.
+pub(super) fn stamp_now() -> Option<String> {
+    find_worker(os::env::raw("LP_WORKER").as_deref()).ok().map(|program| stamp(&program))
 }
 
 /// Changes when the worker, GStreamer or one of its plugins is replaced.

@@ -16,7 +16,8 @@ use super::resolve::{Raw, resolve};
 use super::tasks::{self, RawTask};
 use super::text::{Language, MAX_BYTES, admit};
 use super::tree::{Node, Value};
-use super::{codes, json, overrides, scene, toml, workloads};
+use super::{codes, json, outputs, overrides, scene, toml, workloads};
+use crate::digest::ContentDigest;
 use crate::os;
 use crate::path::ProjectPath;
 
@@ -53,9 +54,11 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
     /// What the diagnostics point into.
     pub sources: Sources,
-    /// The config files that this depends on, absolute; a default one that does
-    /// not exist is among them.
-    pub files: Vec<PathBuf>,
+    /// The config files that this depends on, absolute, with their contents as
+    /// they were read; `None` for one that does not exist.
+    pub files: Vec<(PathBuf, Option<ContentDigest>)>,
+    /// Each pattern of `project.include` with the files that it stands for now.
+    pub includes: Vec<(String, Vec<ProjectPath>)>,
     /// `Lpfile.toml` with profile and overrides laid over it, without tasks.
     pub settings: Node,
 }
@@ -83,13 +86,20 @@ pub fn load(request: &LoadRequest) -> Loaded {
             diagnostics,
             sources: Sources::new(),
             files: Vec::new(),
+            includes: Vec::new(),
             settings: Node::empty_table(),
         };
     }
     let has_lpfile = found.is_some();
     let root = found.unwrap_or_else(|| request.dir.clone());
-    let mut reading =
-        Reading { dir: &request.dir, root: &root, diagnostics, sources: Sources::new(), files: Vec::new() };
+    let mut reading = Reading {
+        dir: &request.dir,
+        root: &root,
+        diagnostics,
+        sources: Sources::new(),
+        files: Vec::new(),
+        includes: Vec::new(),
+    };
 
     let parsed = if has_lpfile { reading.toml(&root.join(LPFILE), None) } else { None };
     let none = || toml::Parsed { tree: Node::empty_table(), is_whole: true };
@@ -99,12 +109,13 @@ pub fn load(request: &LoadRequest) -> Loaded {
     let has_cameras = !cameras.is_empty();
     let workloads = reading.workloads(request, &lpfile, has_cameras);
     let scenes = reading.scenes(&cameras);
-    let Reading { mut diagnostics, sources, files, .. } = reading;
+    let Reading { mut diagnostics, sources, files, includes, .. } = reading;
 
     let raw = Raw { lpfile, more_tasks, cameras, workloads, scenes };
     let project = resolve(root, raw, &mut diagnostics);
+    outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
     let project = if diagnostics.has_errors() { None } else { Some(project) };
-    Loaded { project, diagnostics, sources, files, settings }
+    Loaded { project, diagnostics, sources, files, includes, settings }
 }
 
 /// A path that somebody named, or the default that nobody did.
@@ -118,15 +129,18 @@ struct Reading<'a> {
     root: &'a Path,
     diagnostics: Diagnostics,
     sources: Sources,
-    files: Vec<PathBuf>,
+    files: Vec<(PathBuf, Option<ContentDigest>)>,
+    includes: Vec<(String, Vec<ProjectPath>)>,
 }
 
 impl Reading<'_> {
     /// Reads one file. `place` is where it is named.
     fn open(&mut self, path: &Path, place: Option<Place>, language: Language) -> Option<FileId> {
-        self.files.push(path.to_path_buf());
         let name = shown(path, self.dir, self.root);
-        let (code, message, help) = match os::fs::read_bounded(path, MAX_BYTES) {
+        let read = os::fs::read_bounded(path, MAX_BYTES);
+        let content = read.as_ref().ok().map(|bytes| ContentDigest::of(bytes));
+        self.files.push((path.to_path_buf(), content));
+        let (code, message, help) = match read {
             Ok(bytes) => return admit(&name, bytes, language, &mut self.sources, &mut self.diagnostics),
             Err(error) => match error.kind() {
                 io::ErrorKind::NotFound => (codes::MISSING_FILE, format!("`{name}` does not exist"), None),
@@ -152,7 +166,7 @@ impl Reading<'_> {
             Named::By(path, place) => (path, place),
             Named::Default(path) if os::fs::is_file(&path) => (path, None),
             Named::Default(path) => {
-                self.files.push(path);
+                self.files.push((path, None));
                 return None;
             }
         };
@@ -211,7 +225,9 @@ impl Reading<'_> {
     fn included(&mut self, lpfile: &RawLpfile) -> Vec<RawTask> {
         let mut tasks = Vec::new();
         for Spanned { value, place } in &lpfile.include {
-            for path in self.expand(value, *place) {
+            let paths = self.expand(value, *place);
+            self.includes.push((value.clone(), paths.clone()));
+            for path in paths {
                 let parsed = self.toml(&self.root.join(path.as_str()), Some(*place));
                 if let Some(parsed) = parsed.filter(|parsed| parsed.is_whole) {
                     tasks.extend(tasks::read_included(&parsed.tree, &mut self.diagnostics));
@@ -239,14 +255,7 @@ impl Reading<'_> {
         if !last.contains(['*', '?']) {
             return vec![path];
         }
-        let names = os::fs::list_names(&self.root.join(folder)).unwrap_or_default();
-        let matching = names.iter().filter(|name| !name.starts_with('.') && matches(last, name));
-        let in_folder =
-            |name: &String| if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
-        matching
-            .filter_map(|name| ProjectPath::new(&in_folder(name)).ok())
-            .filter(|path| os::fs::is_file(&self.root.join(path.as_str())))
-            .collect()
+        matching_files(self.root, folder, last)
     }
 
     fn cameras(&mut self, request: &LoadRequest, lpfile: &RawLpfile) -> Vec<RawCamera> {
@@ -305,6 +314,26 @@ impl Reading<'_> {
         }
         tried.into_iter().filter_map(|(name, scene)| Some((name, scene?))).collect()
     }
+}
+
+/// The files that a pattern of `project.include` stands for now; none if it is
+/// no pattern that could be read.
+#[must_use]
+pub fn included_files(root: &Path, pattern: &str) -> Vec<ProjectPath> {
+    let Ok(path) = ProjectPath::new(pattern) else { return Vec::new() };
+    let (folder, last) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
+    if last.contains(['*', '?']) { matching_files(root, folder, last) } else { vec![path] }
+}
+
+/// `last` may contain `*` and `?`.
+fn matching_files(root: &Path, folder: &str, last: &str) -> Vec<ProjectPath> {
+    let names = os::fs::list_names(&root.join(folder)).unwrap_or_default();
+    let matching = names.iter().filter(|name| !name.starts_with('.') && matches(last, name));
+    let in_folder = |name: &String| if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+    matching
+        .filter_map(|name| ProjectPath::new(&in_folder(name)).ok())
+        .filter(|path| os::fs::is_file(&root.join(path.as_str())))
+        .collect()
 }
 
 /// `path` as somebody in `dir` would write it.

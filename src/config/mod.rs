@@ -16,6 +16,7 @@ pub mod json;
 pub mod load;
 pub mod locate;
 mod lpfile;
+mod outputs;
 mod overrides;
 pub mod project;
 pub mod reader;

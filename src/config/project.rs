@@ -321,3 +321,11 @@ pub struct UserTask {
     /// The table in its file.
     pub place: Place,
 }
+
+impl UserTask {
+    /// The places of its inputs, outputs and `after`, in this order.
+    pub fn entry_places(&self) -> impl Iterator<Item = Place> {
+        let paths = self.inputs.iter().chain(&self.outputs).map(|(_, place)| *place);
+        paths.chain(self.after.iter().map(|(_, place)| *place))
+    }
+}

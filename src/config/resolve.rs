@@ -19,7 +19,7 @@ use super::project::{
 use super::tasks::RawTask;
 use super::workloads::RawWorkload;
 use crate::name::{Slug, did_you_mean};
-use crate::path::Layout;
+use crate::path::{Layout, ProjectPath};
 
 const WIDTH: u32 = 1920;
 const HEIGHT: u32 = 1080;
@@ -55,7 +55,7 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
     }
     let resolve_camera = |camera| camera_of(camera, settings.source, diagnostics);
     let cameras = raw.cameras.into_iter().filter_map(resolve_camera).collect();
-    let tasks = tasks.into_iter().filter_map(|task| task_of(task, &settings, diagnostics)).collect();
+    let tasks = tasks.into_iter().filter_map(|task| task_of(task, &settings, &layout, diagnostics)).collect();
     Project {
         layout,
         settings,
@@ -371,7 +371,12 @@ fn region_of(
     Some(Region { x, y, x2: x2.min(width), y2: y2.min(height) })
 }
 
-fn task_of(raw: RawTask, settings: &Settings, diagnostics: &mut Diagnostics) -> Option<UserTask> {
+fn task_of(
+    raw: RawTask,
+    settings: &Settings,
+    layout: &Layout,
+    diagnostics: &mut Diagnostics,
+) -> Option<UserTask> {
     if let Some(pool) = &raw.pool {
         let pools = || settings.pools.keys().map(String::as_str).chain(["cpu", "exclusive"]);
         if !pools().any(|known| known == pool.value) {
@@ -385,8 +390,10 @@ fn task_of(raw: RawTask, settings: &Settings, diagnostics: &mut Diagnostics) -> 
         }
     }
     let name = raw.name?.value;
-    let with_place =
-        |paths: Vec<Spanned<_>>| paths.into_iter().map(|path| (path.value, path.place)).collect();
+    // One file has one path, whichever way a folder of `[paths]` was named.
+    let with_place = |paths: Vec<Spanned<ProjectPath>>| {
+        paths.into_iter().map(|path| (layout.named(path.value), path.place)).collect()
+    };
     Some(UserTask {
         slug: Slug::of(&name)?,
         name,

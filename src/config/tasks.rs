@@ -88,7 +88,7 @@ fn argument(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
 }
 
 /// A path inside the project.
-pub(super) fn path(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<ProjectPath> {
+fn path(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<ProjectPath> {
     let text = any_text(at, diagnostics)?;
     match ProjectPath::new(&text) {
         Ok(path) => Some(path),
@@ -99,6 +99,17 @@ pub(super) fn path(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Project
             None
         }
     }
+}
+
+/// A path without control characters: it becomes the property of an element.
+pub(super) fn plain_path(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<ProjectPath> {
+    let path = path(at, diagnostics)?;
+    if !path.as_str().contains(char::is_control) {
+        return Some(path);
+    }
+    let message = format!("`{}` must not contain control characters", at.name);
+    diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
+    None
 }
 
 /// The name of an environment variable.

@@ -11,7 +11,7 @@ use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place};
 use super::project::{Scalar, Step};
 use super::reader::{At, Table, UnknownKeys};
-use super::tasks::path;
+use super::tasks::plain_path;
 use super::tree::{Node, Value};
 use super::values::text;
 use crate::name::did_you_mean;
@@ -116,7 +116,7 @@ fn step(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Step> {
         step.device = table.optional("device", device, diagnostics);
     }
     if step.kind == "gvapython" {
-        step.module = table.required("module", path, diagnostics).map(String::from);
+        step.module = table.required("module", plain_path, diagnostics).map(String::from);
         step.function = table.optional("function", text, diagnostics);
     }
     step.properties = table.optional("properties", properties, diagnostics).unwrap_or_default();

@@ -44,7 +44,7 @@ impl Engine<'_> {
         let Some(key) = judged.key else {
             return Turn::without_work(Outcome::Failed, judged.verdict.to_string());
         };
-        let dir = self.directory(task);
+        let dir = self.directory();
         let mut performed = match self.prepare(task, &dir) {
             Ok(()) => self.perform_with_retries(task, &dir, judged.repeat, started, lock),
             Err(error) => Performed::failed(&error),
@@ -79,7 +79,11 @@ impl Engine<'_> {
         }
         // What is left of an attempt is swept up at the end of the build, or by
         // the next one at the latest.
-        let _ = if is_command(task) { os::fs::remove(&dir) } else { os::fs::remove_files_below(&dir) };
+        let _ = if is_command(task) {
+            os::fs::remove_dir_contents(&dir)
+        } else {
+            os::fs::remove_files_below(&dir)
+        };
         Turn {
             outcome: performed.outcome,
             has_outputs: performed.outcome.is_well() || kept,
@@ -89,19 +93,17 @@ impl Engine<'_> {
         }
     }
 
-    /// A command gets a folder that nobody has used. Our own actions leave
-    /// nothing behind but the folders of their outputs, so they share one per
-    /// thread: where many inodes come and go, ext4 searches long for each new one.
-    fn directory(&self, task: &Task) -> PathBuf {
-        let name = match rayon::current_thread_index() {
-            Some(thread) if !is_command(task) => format!("thread-{thread}"),
-            _ => os::fs::temporary_name(),
-        };
+    /// One scratch folder per thread, emptied after each task: where many inodes
+    /// come and go, ext4 searches long for each new one.
+    fn directory(&self) -> PathBuf {
+        let name = rayon::current_thread_index()
+            .map_or_else(os::fs::temporary_name, |thread| format!("thread-{thread}"));
         self.store.root().join("tmp").join(name)
     }
 
     fn prepare(&self, task: &Task, dir: &Path) -> Result<(), os::fs::FsError> {
         os::fs::create_dir_all(dir)?;
+        self.check_places(task)?;
         if is_command(task) {
             for output in &task.outputs {
                 let place = self.layout.resolve(output);
@@ -111,6 +113,14 @@ impl Engine<'_> {
             }
         }
         Ok(())
+    }
+
+    /// No link lets a command's output leave the project. Folders of our own
+    /// actions may be linked to wherever there is room.
+    pub(super) fn check_places(&self, task: &Task) -> Result<(), os::fs::FsError> {
+        let outputs = if is_command(task) { &task.outputs[..] } else { &[] };
+        let mut places = outputs.iter().map(|output| self.layout.resolve(output));
+        places.try_for_each(|place| os::within::check(&place, &self.layout.folders()))
     }
 
     fn perform_with_retries(
@@ -137,6 +147,11 @@ impl Engine<'_> {
             }
             tried += 1;
             note(&format!("{}: {}; retry {tried} of {retries}", task.label, performed.detail));
+            // What the last one left behind is not taken for a result of the next.
+            let cleared = os::fs::remove_dir_contents(dir).and_then(|()| self.prepare(task, dir));
+            if let Err(error) = cleared {
+                return Performed { log: performed.log, ..Performed::failed(&error) };
+            }
         }
     }
 
@@ -154,8 +169,8 @@ impl Engine<'_> {
             self.remove_outputs(task, performed);
             return Ok(Vec::new());
         }
-        for (path, content) in &key.inputs {
-            if self.store.digest_of(&self.layout.resolve(path)).ok().as_ref() != Some(content) {
+        for (path, input) in &key.inputs {
+            if self.input(task, path).ok().as_ref() != Some(input) {
                 let changed = CaptureError::InputChanged(path.clone());
                 if !kept {
                     return Err(changed);
@@ -168,6 +183,9 @@ impl Engine<'_> {
                 };
                 break;
             }
+        }
+        if performed.outputs == Outputs::InPlace {
+            self.check_places(task)?;
         }
         let mut entries = Vec::new();
         for output in &task.outputs {
@@ -184,7 +202,10 @@ impl Engine<'_> {
     fn remove_outputs(&self, task: &Task, performed: &Performed) {
         if performed.outputs == Outputs::InPlace || is_command(task) {
             for output in &task.outputs {
-                let _ = os::fs::remove(&self.layout.resolve(output));
+                let place = self.layout.resolve(output);
+                if os::within::check(&place, &self.layout.folders()).is_ok() {
+                    let _ = os::fs::remove(&place);
+                }
             }
         }
     }
@@ -197,6 +218,8 @@ enum CaptureError {
     InputChanged(crate::path::ProjectPath),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Fs(#[from] os::fs::FsError),
 }
 
 fn is_command(task: &Task) -> bool {

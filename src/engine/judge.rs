@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Engine, EngineError, Verdict};
-use crate::digest::ContentDigest;
 use crate::graph::TaskId;
-use crate::graph::task::Task;
+use crate::graph::task::{Action, Task};
+use crate::os::fs::FsError;
 use crate::path::ProjectPath;
 use crate::store::attempt::Attempt;
 use crate::store::freshness::Freshness;
+use crate::store::input::InputDigest;
 use crate::store::key::{KeyDocument, REPEAT};
 
 /// What was found out about a task.
@@ -31,9 +32,9 @@ impl Engine<'_> {
         let task = self.graph.task(id);
         let mut inputs = BTreeMap::new();
         for path in &task.inputs {
-            match self.store.digest_of(&self.layout.resolve(path)) {
-                Ok(content) => {
-                    inputs.insert(path.clone(), content);
+            match self.input(task, path) {
+                Ok(input) => {
+                    inputs.insert(path.clone(), input);
                 }
                 Err(error) if error.is_not_found() => {
                     let verdict = Verdict::Stale(format!("input `{path}` does not exist"));
@@ -46,7 +47,7 @@ impl Engine<'_> {
         if task.measures() {
             return self.judge_measurement(id, task, key);
         }
-        let freshness = self.store.freshness(&task.label, &key, &task.outputs)?;
+        let freshness = self.store.freshness(&task.label, &key, &task.outputs);
         let mut judged = Judged { key: Some(key), verdict: Verdict::Fresh, restorable: None, repeat: 0 };
         take(&mut judged, freshness);
         if task.is_always_stale() {
@@ -57,13 +58,19 @@ impl Engine<'_> {
     }
 
     /// The key of a task that reads these inputs.
-    pub(super) fn document(&self, task: &Task, inputs: BTreeMap<ProjectPath, ContentDigest>) -> KeyDocument {
+    pub(super) fn document(&self, task: &Task, inputs: BTreeMap<ProjectPath, InputDigest>) -> KeyDocument {
         let action = serde_json::to_value(&task.action).expect("actions have text keys");
         let facts = (self.facts)(task);
         let mut key = KeyDocument::new(action, inputs);
         key.tools = facts.tools;
         key.extra = facts.extra;
         key
+    }
+
+    /// What counts of an input now. Only commands execute what they read.
+    pub(super) fn input(&self, task: &Task, path: &ProjectPath) -> Result<InputDigest, FsError> {
+        let input = self.store.input(path)?;
+        Ok(if matches!(task.action, Action::Command(_)) { input } else { input.without_bit() })
     }
 
     /// A measurement is fresh when any complete record fits in all but its
@@ -81,7 +88,7 @@ impl Engine<'_> {
         let last = self.store.attempts_of(&task.label).first().and_then(|last| last.repeat);
         let shown = fitting.as_ref().and_then(|fitting| fitting.repeat).or(last).unwrap_or(next);
         key.extra.insert(REPEAT.to_owned(), Value::from(shown));
-        let freshness = self.store.freshness(&task.label, &key, &task.outputs)?;
+        let freshness = self.store.freshness(&task.label, &key, &task.outputs);
         let mut judged = Judged { key: None, verdict: Verdict::Fresh, restorable: None, repeat: next };
         take(&mut judged, freshness);
         if again {

@@ -16,16 +16,19 @@ mod attempt;
 mod judge;
 mod run_loop;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId};
-use crate::os::lock::LockError;
+use crate::os;
+use crate::os::fs::Glance;
+use crate::os::lock::{LockError, Unheld};
 use crate::os::process::Cancel;
-use crate::path::Layout;
+use crate::path::{Layout, ProjectPath};
 use crate::store::{Store, StoreError};
 use events::{Progress, Summary};
 use perform::Perform;
@@ -62,6 +65,21 @@ pub struct Engine<'a> {
     pub on_failure: OnFailure,
     /// A measurement that is made again even if a record fits.
     pub again: Option<TaskId>,
+    /// Tasks outside of the graph that were found fresh; they are only counted.
+    pub fresh_elsewhere: usize,
+    /// That nobody held the build lock before anybody looked.
+    pub since: Option<Unheld>,
+}
+
+/// What came of a build.
+#[derive(Debug)]
+pub struct Built {
+    /// In figures.
+    pub summary: Summary,
+    /// What was to be seen of the files of tasks that are fresh now: as long as
+    /// a glance shows the same, they stay so. Tasks that must always run, and
+    /// those with files that were written just now, are not among them.
+    pub glances: BTreeMap<TaskId, u128>,
 }
 
 /// Why `lp` cannot go on. A failing task is not among these.
@@ -76,6 +94,10 @@ pub enum EngineError {
     /// No thread could be started.
     #[error("failed to start threads for tasks")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// While this build waited for the lock another one ran, and what was found
+    /// fresh elsewhere may no longer be.
+    #[error("another build has run meanwhile")]
+    Overtaken,
     /// The build lock cannot be handed on.
     #[error("failed to share the build lock with children")]
     Inherit(#[source] std::io::Error),
@@ -139,22 +161,73 @@ impl Engine<'_> {
         Ok(verdicts)
     }
 
-    /// Brings every task of `selected`, which is closed under dependencies, up
-    /// to date. With nothing to do, this takes no lock and starts nothing.
+    /// Brings every task of `selected` up to date; what these need is among them
+    /// or fresh. With nothing to do, this takes no lock and starts nothing.
     ///
     /// # Errors
     /// When `lp` itself cannot go on; a task that fails is in the summary.
-    pub fn build(&self, selected: &BTreeSet<TaskId>) -> Result<Summary, EngineError> {
-        self.progress.event(&events::BuildEvent::Started { version: events::VERSION, tasks: selected.len() });
+    pub fn build(&self, selected: &BTreeSet<TaskId>) -> Result<Built, EngineError> {
+        let tasks = selected.len() + self.fresh_elsewhere;
+        self.progress.event(&events::BuildEvent::Started { version: events::VERSION, tasks });
+        // Before the look: what is changed after it then shows in the next glance.
+        let glances = self.glances(selected);
         let verdicts = self.look(selected)?;
-        let summary = if self.again.is_none() && verdicts.values().all(Verdict::is_fresh) {
-            Summary { fresh: selected.len(), ..Summary::default() }
-        } else {
-            self.run(selected)?
-        };
+        let stale: BTreeSet<TaskId> =
+            verdicts.iter().filter(|(_, verdict)| !verdict.is_fresh()).map(|(id, _)| *id).collect();
+        // Of those that are fresh but young, only a later glance tells something.
+        let mut open: BTreeSet<TaskId> = BTreeSet::new();
+        let mut known = BTreeMap::new();
+        for (id, glance) in glances.into_iter().filter(|(id, _)| !stale.contains(id)) {
+            if glance.is_racy {
+                open.insert(id);
+            } else {
+                known.insert(id, glance.print);
+            }
+        }
+        let mut summary = Summary { fresh: tasks, ..Summary::default() };
+        if !stale.is_empty() {
+            self.progress.event(&events::BuildEvent::Looked { tasks: stale.len() });
+            let ran = self.run(selected, stale)?;
+            summary = Summary { fresh: tasks - ran.n_tasks + ran.summary.fresh, ..ran.summary };
+            open.extend(ran.well);
+        }
         self.store.save_state()?;
+        self.look_again(&open, &mut known)?;
         self.progress.event(&events::BuildEvent::Finished { summary: &summary });
-        Ok(summary)
+        Ok(Built { summary, glances: known })
+    }
+
+    /// A glance at the files of each task that a glance can tell something about.
+    fn glances(&self, selected: &BTreeSet<TaskId>) -> BTreeMap<TaskId, Glance> {
+        use rayon::prelude::*;
+        let tasks = || {
+            let tasks = selected.iter().map(|id| (*id, self.graph.task(*id)));
+            tasks.filter(|(_, task)| !task.measures() && !task.is_always_stale())
+        };
+        let paths: BTreeSet<&ProjectPath> = tasks().flat_map(|(_, task)| task.paths()).collect();
+        let glances: HashMap<&ProjectPath, Glance> =
+            paths.into_par_iter().map(|path| (path, Glance::at(&self.layout.resolve(path)))).collect();
+        tasks().map(|(id, task)| (id, Glance::of_all(task.paths().map(|path| &glances[path])))).collect()
+    }
+
+    /// Adds the glances of tasks that are fresh now, but whose files are young. The
+    /// young tell nothing: so wait until they have aged, once.
+    fn look_again(
+        &self,
+        open: &BTreeSet<TaskId>,
+        glances: &mut BTreeMap<TaskId, u128>,
+    ) -> Result<(), EngineError> {
+        let mut found = self.glances(open);
+        if found.values().any(|glance| glance.is_racy) {
+            std::thread::sleep(Duration::from_nanos(os::fs::tick_ns(1).unsigned_abs()));
+            found = self.glances(open);
+        }
+        for (id, glance) in found {
+            if !glance.is_racy && self.judge(id)?.verdict.is_fresh() {
+                glances.insert(id, glance.print);
+            }
+        }
+        Ok(())
     }
 
     /// Hashes what must be hashed with all cores, before the look goes through

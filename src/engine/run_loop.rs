@@ -3,6 +3,11 @@
 //! The coordinator stays on the calling thread and alone changes the states;
 //! rayon's threads perform tasks and send what came of it. It waits on one
 //! place for results and for the wish to stop.
+//!
+//! Each thread takes tasks out of a channel as long as there are any, rather
+//! than being given a job per task: an idle rayon thread looks for work in
+//! everybody's queue before it sleeps, and with thousands of short tasks that
+//! search took more time than the tasks.
 
 use std::collections::BTreeSet;
 
@@ -14,21 +19,41 @@ use super::judge::Judged;
 use super::states::States;
 use super::{Engine, EngineError, Verdict};
 use crate::graph::TaskId;
-use crate::graph::task::{Action, Task};
+use crate::graph::task::{Action, Pool, Task};
 use crate::os::lock::{BuildLock, Holder, Measurement, MeasuringHold, MeasuringLock, Waiting};
 use crate::os::{self};
 use crate::store::StoreError;
 
 type Done = (TaskId, Result<Turn, EngineError>);
 
+/// What came of a run of the loop.
+pub(super) struct Ran {
+    pub(super) summary: Summary,
+    /// How many tasks took part.
+    pub(super) n_tasks: usize,
+    /// Those that are over well.
+    pub(super) well: BTreeSet<TaskId>,
+}
+
 impl Engine<'_> {
-    /// Takes the locks and runs what must run.
-    pub(super) fn run(&self, selected: &BTreeSet<TaskId>) -> Result<Summary, EngineError> {
+    /// Takes the locks and runs what must run: `stale`, or everything that was
+    /// `selected` if somebody else has held the build lock since it was looked at.
+    pub(super) fn run(
+        &self,
+        selected: &BTreeSet<TaskId>,
+        stale: BTreeSet<TaskId>,
+    ) -> Result<Ran, EngineError> {
         self.store.create().map_err(StoreError::from)?;
         let lock = self.waiting(&|waiting| BuildLock::acquire(&self.store.lock_path(), waiting))?;
         lock.share_with_children().map_err(EngineError::Inherit)?;
-        // Another build may have finished while this one waited.
-        self.store.reload()?;
+        let mut selected = selected;
+        if lock.is_next_after(self.since.as_ref()) {
+            selected = &stale;
+        } else if self.fresh_elsewhere > 0 {
+            return Err(EngineError::Overtaken);
+        } else {
+            self.store.reload()?;
+        }
         let tmp = self.store.root().join("tmp");
         os::fs::remove_dir_contents(&tmp).map_err(StoreError::from)?;
 
@@ -39,14 +64,28 @@ impl Engine<'_> {
                 None
             }
         };
-        let slots = usize::try_from(self.pools.slots()).unwrap_or(usize::MAX).min(selected.len()).max(1);
+        let pools: BTreeSet<&Pool> = selected.iter().map(|id| &self.graph.task(*id).pool).collect();
+        let slots: usize = pools.iter().map(|pool| self.pools.depth(pool) as usize).sum();
+        let slots = slots.clamp(1, selected.len().max(1));
+        let duration = |id: TaskId| self.store.duration_of(&self.graph.task(id).label).map(u64::from);
         let threads = rayon::ThreadPoolBuilder::new()
             .num_threads(slots)
             .thread_name(|n| format!("task-{n}"))
             .build()?;
         let summary = threads.in_place_scope(|scope| {
             let (sender, receiver) = unbounded::<Done>();
-            let mut states = States::new(self.graph, selected, self.pools.clone(), self.on_failure);
+            let (start, starts) = unbounded::<(TaskId, Option<Judged>)>();
+            for _ in 0..slots {
+                let (sender, starts, lock) = (sender.clone(), starts.clone(), &lock);
+                scope.spawn(move |_| {
+                    while let Ok((id, judged)) = starts.recv() {
+                        self.job(id, judged, lock, &sender);
+                    }
+                });
+            }
+            let mut states =
+                States::new(self.graph, selected, self.pools.clone(), self.on_failure, &duration);
+            let mut well = BTreeSet::new();
             let mut summary = Summary::default();
             let mut fatal: Option<EngineError> = None;
             let mut hold = self.share(measuring.as_ref())?;
@@ -72,8 +111,7 @@ impl Engine<'_> {
                     } else {
                         None
                     };
-                    let (sender, lock) = (sender.clone(), &lock);
-                    scope.spawn(move |_| self.job(id, judged, lock, &sender));
+                    start.send((id, judged)).expect("this function holds a receiver");
                 }
                 if states.is_over() {
                     break;
@@ -90,6 +128,9 @@ impl Engine<'_> {
                             self.report(id, &turn);
                         }
                         summary.count(turn.outcome);
+                        if turn.outcome.is_well() {
+                            well.insert(id);
+                        }
                         for skipped in states.finished(id, turn.has_outputs) {
                             summary.count(Outcome::Skipped);
                             self.report(skipped, &Turn::without_work(Outcome::Skipped, String::new()));
@@ -111,7 +152,7 @@ impl Engine<'_> {
                 summary.count(Outcome::Skipped);
                 self.report(id, &Turn::without_work(Outcome::Skipped, String::new()));
             }
-            fatal.map_or(Ok(summary), Err)
+            fatal.map_or(Ok(Ran { summary, n_tasks: selected.len(), well }), Err)
         });
         os::fs::remove_dir_contents(&tmp).map_err(StoreError::from)?;
         summary
@@ -138,7 +179,8 @@ impl Engine<'_> {
             return Turn::without_work(Outcome::Fresh, String::new());
         }
         if let Some(attempt) = judged.restorable.take() {
-            match self.store.restore(&attempt.outputs) {
+            let restored = self.check_places(task).map_err(StoreError::from);
+            match restored.and_then(|()| self.store.restore(&attempt.outputs)) {
                 Ok(_) => {
                     let Verdict::Restorable(why) = judged.verdict else { unreachable!("it is restorable") };
                     return Turn::without_work(Outcome::Restored, why);

@@ -5,7 +5,9 @@
 //! start ([`States::start_next`]).
 //!
 //! A task starts when everything before it is over well, a slot of its pool is
-//! free, and nobody stopped the build. A task of pool `exclusive` waits until
+//! free, and nobody stopped the build. Of several, the one with the longest way
+//! to the end of the build starts first (the *critical path*, from how long
+//! tasks took the last time). A task of pool `exclusive` waits until
 //! nothing runs and nothing else could start, and then runs alone.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,12 +40,6 @@ impl Pools {
     #[must_use]
     pub fn depth(&self, pool: &Pool) -> u32 {
         self.depths.get(pool).copied().unwrap_or(1)
-    }
-
-    /// All slots together: the threads that can be busy at once.
-    #[must_use]
-    pub fn slots(&self) -> u32 {
-        self.depths.values().sum()
     }
 }
 
@@ -85,18 +81,17 @@ pub struct States<'g> {
 }
 
 impl<'g> States<'g> {
-    /// A build of `selected`, which is closed under dependencies.
+    /// A build of `selected`; dependencies outside of it are over already.
+    /// `duration` says how long a task took the last time, in any unit.
     #[must_use]
     pub fn new(
         graph: &'g TaskGraph,
         selected: &BTreeSet<TaskId>,
         pools: Pools,
         on_failure: OnFailure,
+        duration: &dyn Fn(TaskId) -> Option<u64>,
     ) -> States<'g> {
-        let mut rank = vec![0; graph.tasks().len()];
-        for (position, id) in graph.order().iter().enumerate() {
-            rank[id.index()] = u32::try_from(position).expect("a graph has fewer than four billion tasks");
-        }
+        let rank = ranks(graph, selected, duration);
         let mut states = States {
             graph,
             status: vec![Status::Idle; graph.tasks().len()],
@@ -110,7 +105,7 @@ impl<'g> States<'g> {
             stopped: false,
         };
         for id in selected {
-            let waits = graph.dependencies(*id).len();
+            let waits = graph.dependencies(*id).iter().filter(|id| selected.contains(id)).count();
             if waits == 0 {
                 states.make_ready(*id);
             } else {
@@ -225,6 +220,34 @@ impl<'g> States<'g> {
     }
 }
 
+/// Who starts first, by index: the longest way to the end, then the graph's
+/// order. A task that never ran takes as long as the others on average; if none
+/// did, only the order counts.
+fn ranks(
+    graph: &TaskGraph,
+    selected: &BTreeSet<TaskId>,
+    duration: &dyn Fn(TaskId) -> Option<u64>,
+) -> Vec<u32> {
+    let order: Vec<TaskId> = graph.order().iter().copied().filter(|id| selected.contains(id)).collect();
+    let durations: Vec<Option<u64>> = order.iter().map(|id| duration(*id)).collect();
+    let known: Vec<u64> = durations.iter().flatten().copied().collect();
+    let mut way = vec![0u64; graph.tasks().len()];
+    if let Some(average) = known.iter().sum::<u64>().checked_div(known.len() as u64) {
+        for (id, duration) in order.iter().zip(&durations).rev() {
+            let behind = graph.dependents(*id).iter().map(|id| way[id.index()]).max().unwrap_or(0);
+            way[id.index()] = behind.saturating_add(duration.unwrap_or(average).max(1));
+        }
+    }
+    let mut by_way = order;
+    // Stable, so equals keep the graph's order.
+    by_way.sort_by_key(|id| std::cmp::Reverse(way[id.index()]));
+    let mut rank = vec![0; graph.tasks().len()];
+    for (position, id) in by_way.iter().enumerate() {
+        rank[id.index()] = u32::try_from(position).expect("a graph has fewer than four billion tasks");
+    }
+    rank
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,6 +284,7 @@ mod tests {
                     after: Vec::new(),
                     factories: Vec::new(),
                     place: Place::default(),
+                    entries: Box::default(),
                 }
             })
             .collect();
@@ -276,7 +300,9 @@ mod tests {
             let all: BTreeSet<TaskId> = graph.order().iter().copied().collect();
             let on_failure = [OnFailure::Stop, OnFailure::KeepGoing][random.below(2) as usize];
             let pools = Pools::new(1 + random.below(3) as u32, &BTreeMap::new());
-            let mut states = States::new(&graph, &all, pools.clone(), on_failure);
+            let mut states = States::new(&graph, &all, pools.clone(), on_failure, &|id| {
+                (id.index() % 3 > 0).then_some(seed ^ id.index() as u64)
+            });
             let (mut running, mut well, mut over) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
             let (mut failed, mut cancelled) = (false, false);
             while !states.is_over() {
@@ -317,5 +343,43 @@ mod tests {
             }
             assert_eq!(states.unstarted().len(), all.len() - over.len(), "seed {seed}");
         }
+    }
+
+    fn labels(tasks: &[(&str, &[u64], u64)], order: &[&str]) {
+        let tasks_of_graph = tasks
+            .iter()
+            .enumerate()
+            .map(|(index, (label, inputs, _))| Task {
+                label: (*label).to_owned(),
+                action: Action::PlanLane { cameras: Vec::new() },
+                inputs: inputs.iter().map(|input| ProjectPath::new(&format!("o{input}")).unwrap()).collect(),
+                outputs: vec![ProjectPath::new(&format!("o{index}")).unwrap()],
+                pool: Pool::Cpu,
+                after: Vec::new(),
+                factories: Vec::new(),
+                place: Place::default(),
+                entries: Box::default(),
+            })
+            .collect();
+        let graph = link(tasks_of_graph).unwrap();
+        let all = graph.order().iter().copied().collect();
+        let duration = |id: TaskId| Some(tasks[id.index()].2).filter(|duration| *duration > 0);
+        let pools = Pools::new(1, &BTreeMap::new());
+        let mut states = States::new(&graph, &all, pools, OnFailure::Stop, &duration);
+        let mut started = Vec::new();
+        while let Some(id) = states.start_next() {
+            started.push(graph.task(id).label.as_str());
+            states.finished(id, true);
+        }
+        assert_eq!(started, order);
+    }
+
+    #[test]
+    fn the_longest_way_to_the_end_starts_first() {
+        // `c` alone is the longest task, but `b` and `d` take longer together.
+        labels(&[("a", &[], 1), ("b", &[], 3), ("c", &[], 4), ("d", &[1], 2)], &["b", "c", "d", "a"]);
+        // What never ran counts as the average of the others.
+        labels(&[("a", &[], 1), ("b", &[], 0), ("c", &[], 9)], &["c", "b", "a"]);
+        labels(&[("a", &[], 0), ("b", &[], 0), ("c", &[1], 0)], &["a", "b", "c"]);
     }
 }

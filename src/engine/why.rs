@@ -11,13 +11,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Engine, EngineError};
-use crate::digest::ContentDigest;
 use crate::graph::TaskId;
-use crate::graph::task::Task;
+use crate::graph::task::{Action, Task};
 use crate::path::ProjectPath;
-use crate::store::StoreError;
-use crate::store::attempt::{Attempt, OutputKind};
+use crate::store::amiss::Amiss;
+use crate::store::attempt::{Attempt, OutputEntry, OutputKind};
 use crate::store::freshness::Freshness;
+use crate::store::input::{InputDigest, InputKind};
 use crate::store::key::{KeyDocument, REPEAT};
 use crate::store::stale::{StaleReason, differences};
 
@@ -38,7 +38,7 @@ pub enum State {
     /// Need not run.
     Fresh,
     /// Outputs of this attempt come out of the store.
-    Restorable(Arc<Attempt>, Vec<StaleReason>),
+    Restorable(Arc<Attempt>, Amiss),
     /// It has never run.
     New,
     /// It must run, for at least one reason of its own.
@@ -71,7 +71,7 @@ impl State {
 struct Known {
     standings: BTreeMap<TaskId, Standing>,
     /// What restored outputs will hold.
-    restored: HashMap<ProjectPath, ContentDigest>,
+    restored: HashMap<ProjectPath, InputDigest>,
 }
 
 impl Engine<'_> {
@@ -86,7 +86,7 @@ impl Engine<'_> {
             let standing = self.standing(*id, &known)?;
             if let State::Restorable(attempt, _) = &standing.state {
                 let whole = attempt.outputs.iter().filter(|output| output.kind != OutputKind::Symlink);
-                known.restored.extend(whole.map(|output| (output.path.clone(), output.content)));
+                known.restored.extend(whole.map(|output| (output.path.clone(), as_input(output))));
             }
             known.standings.insert(*id, standing);
         }
@@ -127,12 +127,18 @@ impl Engine<'_> {
         })
     }
 
-    fn content(&self, path: &ProjectPath, known: &Known) -> Result<Option<ContentDigest>, EngineError> {
-        if let Some(content) = known.restored.get(path) {
-            return Ok(Some(*content));
+    fn content(
+        &self,
+        task: &Task,
+        path: &ProjectPath,
+        known: &Known,
+    ) -> Result<Option<InputDigest>, EngineError> {
+        if let Some(input) = known.restored.get(path) {
+            let counts = matches!(task.action, Action::Command(_));
+            return Ok(Some(if counts { *input } else { input.without_bit() }));
         }
-        match self.store.digest_of(&self.layout.resolve(path)) {
-            Ok(content) => Ok(Some(content)),
+        match self.input(task, path) {
+            Ok(input) => Ok(Some(input)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(EngineError::Store(error.into())),
         }
@@ -142,7 +148,7 @@ impl Engine<'_> {
     fn state(&self, task: &Task, last: Option<&Arc<Attempt>>, known: &Known) -> Result<State, EngineError> {
         let mut inputs = BTreeMap::new();
         for path in &task.inputs {
-            match self.content(path, known)? {
+            match self.content(task, path, known)? {
                 Some(content) => inputs.insert(path.clone(), content),
                 None => return Ok(State::Stale(vec![Why::NoInput(path.clone())])),
             };
@@ -156,34 +162,17 @@ impl Engine<'_> {
         if task.is_always_stale() {
             return Ok(if last.is_some() { State::Stale(vec![Why::Always]) } else { State::New });
         }
-        Ok(match self.store.freshness(&task.label, &key, &task.outputs)? {
+        Ok(match self.store.freshness(&task.label, &key, &task.outputs) {
             Freshness::Fresh(_) => State::Fresh,
-            Freshness::Restorable { attempt, .. } => {
-                let amiss = self.amiss(&attempt)?;
-                State::Restorable(attempt, amiss)
-            }
+            Freshness::Restorable { attempt, why } => State::Restorable(attempt, why),
             Freshness::New => State::New,
             Freshness::Stale(first) => {
-                let all = last.map_or(Vec::new(), |last| compare(last, &key));
+                let compared = self.store.compared_with(&task.label, &key);
+                let all = compared.map_or(Vec::new(), |compared| compare(&compared, &key));
                 let all = if all.contains(&first) { all } else { vec![first] };
                 State::Stale(all.into_iter().map(Why::Reason).collect())
             }
         })
-    }
-
-    /// Every output that is not as it was made.
-    fn amiss(&self, attempt: &Attempt) -> Result<Vec<StaleReason>, StoreError> {
-        let mut amiss = Vec::new();
-        for output in &attempt.outputs {
-            match self.store.observe(&output.path)? {
-                None => amiss.push(StaleReason::OutputDeleted(output.path.clone())),
-                Some(found) if found != *output => {
-                    amiss.push(StaleReason::OutputChanged(output.path.clone()));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(amiss)
     }
 
     /// What differs from the last attempt whatever the tasks before it make.
@@ -200,7 +189,7 @@ impl Engine<'_> {
         };
         let mut key = self.document(task, BTreeMap::new());
         for path in &task.inputs {
-            let content = if is_open(path) { None } else { self.content(path, known)? };
+            let content = if is_open(path) { None } else { self.content(task, path, known)? };
             // What is not known yet counts as what it was; what is new is no
             // difference of its own, because whoever makes it is in the chain.
             if let Some(content) = content.or_else(|| last.document.inputs.get(path).copied()) {
@@ -213,6 +202,16 @@ impl Engine<'_> {
         let found = compare(last, &key);
         Ok(found.into_iter().map(Why::Reason).collect())
     }
+}
+
+/// What a restored output is to whoever reads it.
+fn as_input(output: &OutputEntry) -> InputDigest {
+    let kind = match output.kind {
+        OutputKind::Dir => InputKind::Dir,
+        _ if output.executable => InputKind::Executable,
+        _ => InputKind::File,
+    };
+    InputDigest { content: output.content, kind }
 }
 
 /// Whether one path is the other or lies inside it.

@@ -1,8 +1,9 @@
 //! Tasks become a graph: edges from paths and from `after`, faults with both places.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
-use petgraph::algo::{tarjan_scc, toposort};
+use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::task::Task;
@@ -11,6 +12,8 @@ use crate::config::diagnostics::Place;
 use crate::name::did_you_mean;
 use crate::path::ProjectPath;
 
+mod cycle;
+
 /// Tasks that do not make a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkFault {
@@ -18,8 +21,10 @@ pub struct LinkFault {
     pub message: String,
     /// Where.
     pub place: Place,
-    /// The other place, and what it has to do with it.
-    pub other: Option<(Place, String)>,
+    /// What stands there; may be empty.
+    pub label: String,
+    /// The other places, and what each has to do with it.
+    pub others: Vec<(Place, String)>,
 }
 
 /// Links tasks.
@@ -27,7 +32,7 @@ pub struct LinkFault {
 /// # Errors
 /// All faults: two tasks with one label, two producers of one path, an output
 /// inside another's output, an output that its task also reads, an unknown
-/// `after`, a cycle.
+/// `after`, a cycle. Each with the entries that make it.
 ///
 /// # Panics
 /// Beyond four billion tasks.
@@ -49,30 +54,40 @@ pub fn link(tasks: Vec<Task>) -> Result<TaskGraph, Vec<LinkFault>> {
     let mut readers: HashMap<&ProjectPath, Vec<TaskId>> = HashMap::new();
     for (index, task) in tasks.iter().enumerate() {
         let id = TaskId::new(index);
+        let mut reads_itself = false;
         for input in &task.inputs {
             readers.entry(input).or_default().push(id);
             match producer(&producers, input) {
-                Some(from) if from == id => faults.push(LinkFault {
-                    message: format!("`{}` reads `{input}`, which it also writes", task.label),
-                    place: task.place,
-                    other: None,
-                }),
+                Some(from) if from == id => reads_itself = true,
                 Some(from) => add(from, id),
                 None => {}
             }
         }
-        for label in &task.after {
-            match by_label.get(label).or_else(|| by_label.get(&format!("task:{label}"))) {
-                Some(from) => add(*from, id),
-                None => faults.push(unknown_after(task, label, &by_label)),
+        if reads_itself {
+            faults.extend(own_outputs(task));
+        }
+        for (n, label) in task.after.iter().enumerate() {
+            match named(&by_label, label) {
+                Some(from) if from == id => faults.push(LinkFault {
+                    message: format!("`{}` comes after itself", task.label),
+                    place: task.after_place(n),
+                    label: String::new(),
+                    others: Vec::new(),
+                }),
+                Some(from) => add(from, id),
+                None => faults.push(unknown_after(task, n, &by_label)),
             }
         }
     }
     // A task that reads a whole directory waits for whoever writes into it.
     for (path, from) in &producers {
         for directory in ancestors(path) {
-            for reader in readers.get(&directory).into_iter().flatten().filter(|reader| **reader != *from) {
-                add(*from, *reader);
+            for reader in readers.get(&directory).into_iter().flatten() {
+                if reader == from {
+                    faults.extend(own_outputs(&tasks[from.index()]));
+                } else {
+                    add(*from, *reader);
+                }
             }
         }
     }
@@ -80,10 +95,13 @@ pub fn link(tasks: Vec<Task>) -> Result<TaskGraph, Vec<LinkFault>> {
         // toposort is depth first; keep the order of lowering among independent tasks.
         Ok(_) => stable_order(&edges),
         Err(_) => {
-            faults.extend(cycles(&tasks, &edges));
+            faults.extend(cycle::cycles(&tasks, &edges, &producers, &by_label));
             Vec::new()
         }
     };
+    // Each once, in the order of the files: some were found by looking into a map.
+    faults.sort_by(|a, b| (a.place, &a.message).cmp(&(b.place, &b.message)));
+    faults.dedup();
     if faults.is_empty() { Ok(TaskGraph { tasks, edges, by_label, producers, order }) } else { Err(faults) }
 }
 
@@ -101,6 +119,11 @@ fn ancestors(path: &ProjectPath) -> impl Iterator<Item = ProjectPath> + use<> {
     ends.into_iter().map(move |end| ProjectPath::new(&text[..end]).expect("a prefix of a path is a path"))
 }
 
+/// The task that an `after` names.
+fn named(by_label: &HashMap<String, TaskId>, name: &str) -> Option<TaskId> {
+    by_label.get(name).or_else(|| by_label.get(&format!("task:{name}"))).copied()
+}
+
 fn labels(tasks: &[Task], faults: &mut Vec<LinkFault>) -> HashMap<String, TaskId> {
     let mut by_label: HashMap<String, TaskId> = HashMap::with_capacity(tasks.len());
     for (index, task) in tasks.iter().enumerate() {
@@ -108,7 +131,8 @@ fn labels(tasks: &[Task], faults: &mut Vec<LinkFault>) -> HashMap<String, TaskId
             faults.push(LinkFault {
                 message: format!("two tasks are called `{}`", task.label),
                 place: task.place,
-                other: Some((tasks[first.index()].place, "the first".to_owned())),
+                label: "the second".to_owned(),
+                others: vec![(tasks[first.index()].place, "the first".to_owned())],
             });
         }
     }
@@ -118,48 +142,88 @@ fn labels(tasks: &[Task], faults: &mut Vec<LinkFault>) -> HashMap<String, TaskId
 fn producers(tasks: &[Task], faults: &mut Vec<LinkFault>) -> HashMap<ProjectPath, TaskId> {
     let mut producers: HashMap<ProjectPath, TaskId> = HashMap::with_capacity(tasks.len());
     for (index, task) in tasks.iter().enumerate() {
-        for output in &task.outputs {
-            if let Some(first) = producers.insert(output.clone(), TaskId::new(index)) {
-                let first = &tasks[first.index()];
-                faults.push(LinkFault {
-                    message: format!("`{}` and `{}` both write `{output}`", first.label, task.label),
-                    place: task.place,
-                    other: Some((first.place, format!("`{}` is declared here", first.label))),
-                });
-            }
+        for (n, output) in task.outputs.iter().enumerate() {
+            let first = match producers.entry(output.clone()) {
+                Entry::Vacant(free) => {
+                    free.insert(TaskId::new(index));
+                    continue;
+                }
+                Entry::Occupied(taken) => &tasks[taken.get().index()],
+            };
+            let message = if first.label == task.label {
+                format!("`{}` has the output `{output}` twice", task.label)
+            } else {
+                format!("`{}` and `{}` both write `{output}`", first.label, task.label)
+            };
+            faults.push(LinkFault {
+                message,
+                place: task.output_place(n),
+                label: "again here".to_owned(),
+                others: vec![(place_of_output(first, output), format!("`{}` writes it here", first.label))],
+            });
         }
     }
     producers
 }
 
 fn nested_outputs(tasks: &[Task], producers: &HashMap<ProjectPath, TaskId>, faults: &mut Vec<LinkFault>) {
-    for (index, task) in tasks.iter().enumerate() {
-        for output in &task.outputs {
+    for task in tasks {
+        for (n, output) in task.outputs.iter().enumerate() {
             for outer in ancestors(output) {
                 let Some(owner) = producers.get(&outer) else { continue };
-                let owner_task = &tasks[owner.index()];
+                let owner = &tasks[owner.index()];
                 faults.push(LinkFault {
                     message: format!(
                         "`{}` writes `{output}` inside `{outer}`, an output of `{}`",
-                        task.label, owner_task.label
+                        task.label, owner.label
                     ),
-                    place: task.place,
-                    other: (owner.index() != index)
-                        .then(|| (owner_task.place, format!("`{outer}` is an output here"))),
+                    place: task.output_place(n),
+                    label: "inside it".to_owned(),
+                    others: vec![(place_of_output(owner, &outer), format!("`{outer}` is an output here"))],
                 });
             }
         }
     }
 }
 
-fn unknown_after(task: &Task, label: &str, by_label: &HashMap<String, TaskId>) -> LinkFault {
+fn place_of_output(task: &Task, path: &ProjectPath) -> Place {
+    task.outputs.iter().position(|output| output == path).map_or(task.place, |n| task.output_place(n))
+}
+
+/// What a task reads and writes as well.
+fn own_outputs(task: &Task) -> impl Iterator<Item = LinkFault> {
+    let pairs = task.inputs.iter().enumerate().flat_map(move |(n_in, input)| {
+        task.outputs.iter().enumerate().map(move |(n_out, output)| (n_in, input, n_out, output))
+    });
+    pairs.filter_map(move |(n_in, input, n_out, output)| {
+        let what = if input == output {
+            format!("reads `{input}`, which it also writes")
+        } else if output.is_within(input) {
+            format!("reads `{input}` and writes `{output}` inside it")
+        } else if input.is_within(output) {
+            format!("reads `{input}` inside `{output}`, which it also writes")
+        } else {
+            return None;
+        };
+        Some(LinkFault {
+            message: format!("`{}` {what}", task.label),
+            place: task.input_place(n_in),
+            label: "read here".to_owned(),
+            others: vec![(task.output_place(n_out), "written here".to_owned())],
+        })
+    })
+}
+
+fn unknown_after(task: &Task, n: usize, by_label: &HashMap<String, TaskId>) -> LinkFault {
+    let label = task.after[n].as_str();
     let names = by_label.keys().flat_map(|known| [known.as_str(), known.trim_start_matches("task:")]);
     let suggestion =
         did_you_mean(label, names).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
     LinkFault {
         message: format!("`{}` comes after `{label}`, which is no task{suggestion}", task.label),
-        place: task.place,
-        other: None,
+        place: task.after_place(n),
+        label: String::new(),
+        others: Vec::new(),
     }
 }
 
@@ -186,25 +250,6 @@ fn stable_order(edges: &DiGraph<(), ()>) -> Vec<TaskId> {
     order
 }
 
-fn cycles(tasks: &[Task], edges: &DiGraph<(), ()>) -> Vec<LinkFault> {
-    let mut faults = Vec::new();
-    for component in tarjan_scc(edges) {
-        if component.len() < 2 {
-            continue;
-        }
-        let mut members: Vec<usize> = component.iter().map(|node| node.index()).collect();
-        members.sort_unstable();
-        let names: Vec<String> = members.iter().map(|index| format!("`{}`", tasks[*index].label)).collect();
-        let (first, last) = (&tasks[members[0]], &tasks[members[members.len() - 1]]);
-        faults.push(LinkFault {
-            message: format!("tasks wait for each other: {}", names.join(", ")),
-            place: first.place,
-            other: Some((last.place, format!("`{}` is part of the cycle", last.label))),
-        });
-    }
-    faults
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use expect_test::{Expect, expect};
@@ -227,6 +272,7 @@ pub(super) mod tests {
             after: after.split_whitespace().map(str::to_owned).collect(),
             factories: Vec::new(),
             place: Place::default(),
+            entries: Box::default(),
         }
     }
 
@@ -256,11 +302,37 @@ pub(super) mod tests {
         check(&["a: > x", "b: > x"], expect!["`a` and `b` both write `x`"]);
         check(&["a: > x", "b: > x/y"], expect!["`b` writes `x/y` inside `x`, an output of `a`"]);
         check(&["a: x > x"], expect!["`a` reads `x`, which it also writes"]);
-        check(&["a: y > x", "b: x > y"], expect!["tasks wait for each other: `a`, `b`"]);
+        check(&["a: d > d/x"], expect!["`a` reads `d` and writes `d/x` inside it"]);
+        check(&["a: d/x > d"], expect!["`a` reads `d/x` inside `d`, which it also writes"]);
+        check(&["a: > x x"], expect!["`a` has the output `x` twice"]);
+        check(&["a: > x after a"], expect!["`a` comes after itself"]);
         check(
             &["aaaa: > x", "b: > y after aaab"],
             expect!["`b` comes after `aaab`, which is no task; did you mean `aaaa`?"],
         );
         check(&["a: > x", "a: > y"], expect!["two tasks are called `a`"]);
+    }
+
+    #[test]
+    fn a_cycle_says_what_makes_each_step() {
+        check(
+            &["a: y > x", "b: x > y"],
+            expect!["tasks wait for each other: `a` -> `b` (reads `x`) -> `a` (reads `y`)"],
+        );
+        check(
+            &["a: > x after b", "b: x > y"],
+            expect!["tasks wait for each other: `a` -> `b` (reads `x`) -> `a` (after)"],
+        );
+        check(
+            &["c: > c after b", "a: c d > x", "b: x > d/y"],
+            expect!["tasks wait for each other: `a` -> `b` (reads `x`) -> `a` (reads `d`)"],
+        );
+        let ring: Vec<String> = (0..20).map(|n| format!("t{n}: p{n} > p{}", (n + 1) % 20)).collect();
+        check(
+            &ring.iter().map(String::as_str).collect::<Vec<_>>(),
+            expect![
+                "tasks wait for each other: `t0` -> `t1` (reads `p1`) -> `t2` (reads `p2`) -> `t3` (reads `p3`) -> `t4` (reads `p4`) -> `t5` (reads `p5`) -> 14 more -> `t0` (reads `p0`)"
+            ],
+        );
     }
 }

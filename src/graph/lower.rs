@@ -178,6 +178,7 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
                 after: Vec::new(),
                 factories: Vec::new(),
                 place: camera.place,
+                entries: Box::default(),
             }
         }
         Origin::Scene(name) => {
@@ -194,6 +195,7 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
                 after: Vec::new(),
                 factories: GENERATE_FACTORIES.map(str::to_owned).to_vec(),
                 place: camera.place,
+                entries: Box::default(),
             }
         }
     };
@@ -211,6 +213,7 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
         after: Vec::new(),
         factories: TRANSCODE_FACTORIES.map(str::to_owned).to_vec(),
         place: camera.place,
+        entries: Box::default(),
     };
     [first, second]
 }
@@ -226,6 +229,7 @@ fn plan_task(planned: &PlannedCamera) -> Task {
         after: Vec::new(),
         factories: Vec::new(),
         place: planned.request.camera.place,
+        entries: Box::default(),
     }
 }
 
@@ -241,6 +245,7 @@ fn plan_lane_task(cameras: &[PlannedCamera]) -> Task {
         after: Vec::new(),
         factories: Vec::new(),
         place: Default::default(),
+        entries: Box::default(),
     }
 }
 
@@ -263,6 +268,7 @@ fn user_task(task: &UserTask, variable: &dyn Fn(&str) -> Option<String>) -> Task
         after: task.after.iter().map(|(label, _)| label.clone()).collect(),
         factories: Vec::new(),
         place: task.place,
+        entries: task.entry_places().collect(),
     }
 }
 
@@ -303,6 +309,7 @@ fn run_tasks(project: &Project, subject: &Subject, members: &[&PlannedCamera], t
         after: Vec::new(),
         factories: factories.into_iter().collect(),
         place,
+        entries: Box::default(),
     });
     let mut report_inputs = vec![record_path(name)];
     for planned in members {
@@ -324,6 +331,7 @@ fn run_tasks(project: &Project, subject: &Subject, members: &[&PlannedCamera], t
             after: Vec::new(),
             factories: Vec::new(),
             place: planned.request.camera.place,
+            entries: Box::default(),
         });
     }
     tasks.push(Task {
@@ -335,5 +343,6 @@ fn run_tasks(project: &Project, subject: &Subject, members: &[&PlannedCamera], t
         after: Vec::new(),
         factories: Vec::new(),
         place,
+        entries: Box::default(),
     });
 }

@@ -92,16 +92,17 @@ pub fn closure(graph: &TaskGraph, wanted: &BTreeSet<TaskId>) -> BTreeSet<TaskId>
     needed
 }
 
-/// Inputs of `selected` that no task makes, with the task that reads them.
+/// Inputs of `selected` that no task makes: the task that reads it, and which of
+/// its inputs it is.
 pub fn sources<'a>(
     graph: &'a TaskGraph,
     selected: &'a BTreeSet<TaskId>,
-) -> impl Iterator<Item = (&'a Task, &'a crate::path::ProjectPath)> {
+) -> impl Iterator<Item = (&'a Task, usize)> {
     selected
         .iter()
         .map(|id| graph.task(*id))
-        .flat_map(|task| task.inputs.iter().map(move |input| (task, input)))
-        .filter(|(_, input)| graph.producer(input).is_none())
+        .flat_map(|task| (0..task.inputs.len()).map(move |n| (task, n)))
+        .filter(|(task, n)| graph.producer(&task.inputs[*n]).is_none())
 }
 
 fn is_asset(task: &Task) -> bool {

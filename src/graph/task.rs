@@ -32,13 +32,43 @@ pub struct Task {
     pub factories: Vec<String>,
     /// Where in the user's files it comes from.
     pub place: Place,
+    /// Of a user task: the places of its inputs, outputs and `after`, in this
+    /// order. Empty for all others.
+    pub entries: Box<[Place]>,
 }
 
 impl Task {
+    /// Where its input number `n` is written.
+    #[must_use]
+    pub fn input_place(&self, n: usize) -> Place {
+        self.entry(n)
+    }
+
+    /// Where its output number `n` is written.
+    #[must_use]
+    pub fn output_place(&self, n: usize) -> Place {
+        self.entry(self.inputs.len() + n)
+    }
+
+    /// Where its `after` number `n` is written.
+    #[must_use]
+    pub fn after_place(&self, n: usize) -> Place {
+        self.entry(self.inputs.len() + self.outputs.len() + n)
+    }
+
+    fn entry(&self, n: usize) -> Place {
+        self.entries.get(n).copied().unwrap_or(self.place)
+    }
+
     /// Whether performing it measures the machine.
     #[must_use]
     pub fn measures(&self) -> bool {
         matches!(self.action, Action::Run(_))
+    }
+
+    /// Inputs and outputs, in this order.
+    pub fn paths(&self) -> impl Iterator<Item = &ProjectPath> {
+        self.inputs.iter().chain(&self.outputs)
     }
 
     /// Whether it must run each time.

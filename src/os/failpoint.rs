@@ -6,8 +6,10 @@
 //! what is tested is what is shipped.
 //!
 //! Names: `store.before-blob` (nothing of a result is stored yet),
-//! `store.between` (its blobs are, its log entry is not) and
-//! `store.inside-log-line` (half of the entry is on the disk).
+//! `store.between` (its blobs are, its log entry is not),
+//! `store.inside-log-line` (half of the entry is on the disk), `gc.before-log`,
+//! `gc.between` (the log is rewritten, no blob is removed yet) and
+//! `gc.between-blobs` (one more is).
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

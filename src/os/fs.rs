@@ -8,6 +8,7 @@
 //! [`StatIdentity`] tells whether a file may have changed since it was hashed;
 //! it never says that two files are equal.
 
+mod glance;
 mod identity;
 
 pub use std::fs::{File, Metadata, OpenOptions};
@@ -16,11 +17,12 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use glance::Glance;
 pub use identity::{StatIdentity, hash_file, now_ns, tick_ns};
 
 /// Something that was tried with a path and failed.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to {action} `{}`", path.display())]
+#[error("failed to {action} `{}`", crate::path::shown(&path.to_string_lossy()))]
 pub struct FsError {
     /// What was tried: `read`, `create`.
     pub action: &'static str,
@@ -35,7 +37,7 @@ impl FsError {
     /// Whether there is nothing at the path.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.source.kind() == io::ErrorKind::NotFound
+        matches!(self.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
     }
 }
 
@@ -77,6 +79,19 @@ pub fn list_names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+/// What stands in a folder, whatever its name; nothing if there is no folder.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn list_paths(folder: &Path) -> Result<Vec<PathBuf>, FsError> {
+    match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries
+            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+            .context("read the folder", folder),
+    }
+}
+
 /// Whether there is a file (no folder) at `path`.
 #[must_use]
 pub fn is_file(path: &Path) -> bool {
@@ -93,6 +108,41 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
         .and_then(|()| std::fs::rename(&temporary, path).context("replace", path));
     if written.is_err() {
         // The first error is the one to tell; a leftover is harmless.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// As [`write_atomic`], for what is too large to be held: `write` is given the
+/// file, which is synced afterwards.
+///
+/// # Errors
+/// When the file beside it cannot be written or renamed.
+pub fn write_atomic_with(
+    path: &Path,
+    write: &mut dyn FnMut(&mut File) -> io::Result<()>,
+) -> Result<(), FsError> {
+    let temporary = temporary_beside(path);
+    let written = create_new(&temporary, Executable::No)
+        .and_then(|mut file| write(&mut file).and_then(|()| file.sync_data()).context("write", &temporary))
+        .and_then(|()| std::fs::rename(&temporary, path).context("replace", path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Replaces a file that has a checksum and is only there to be fast: whole for
+/// whoever reads it, but not synced.
+///
+/// # Errors
+/// When the file beside it cannot be written or renamed.
+pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let temporary = temporary_beside(path);
+    let written = create_new(&temporary, Executable::No)
+        .and_then(|mut file| file.write_all(bytes).context("write", &temporary))
+        .and_then(|()| std::fs::rename(&temporary, path).context("replace", path));
+    if written.is_err() {
         let _ = std::fs::remove_file(&temporary);
     }
     written
@@ -149,10 +199,19 @@ pub fn write_new(path: &Path, bytes: &[u8], executable: Executable) -> Result<()
 }
 
 /// A free name in the folder of `path`, for a file that is renamed to it later.
+/// Where the path would become longer than the system takes, in a folder above.
 #[must_use]
 pub fn temporary_beside(path: &Path) -> PathBuf {
-    path.with_file_name(temporary_name())
+    let name = temporary_name();
+    let fits = |folder: &&Path| folder.as_os_str().len() + name.len() + 2 <= PATH_MAX;
+    path.ancestors()
+        .skip(1)
+        .find(fits)
+        .map_or_else(|| path.with_file_name(&name), |folder| folder.join(&name))
 }
+
+/// The longest path that the system takes, with the NUL behind it.
+const PATH_MAX: usize = 4096;
 
 /// Gives a file its name, replacing what has it.
 ///
@@ -241,11 +300,33 @@ pub fn create_parent(path: &Path) -> Result<(), FsError> {
 /// When it cannot be removed.
 pub fn remove(path: &Path) -> Result<(), FsError> {
     let Some(metadata) = look(path)? else { return Ok(()) };
-    let removed = if metadata.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    let removed = if metadata.is_dir() { remove_folder(path) } else { std::fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).context("remove", path),
         _ => Ok(()),
     }
+}
+
+/// Removes a folder, also one in which its owner has forbidden himself to write.
+fn remove_folder(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(path)?;
+            std::fs::remove_dir_all(path)
+        }
+        removed => removed,
+    }
+}
+
+fn open_up(folder: &Path) -> io::Result<()> {
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes what is in a folder, but not the folder. No folder is fine.

@@ -22,12 +22,21 @@ use holders::Holders;
 
 mod holders;
 
+/// What stands at the end of a build lock's file when it was given back.
+const FREE: &str = "free\n";
+
 /// How often a waiter tries again.
 const POLL: Duration = Duration::from_millis(50);
 /// How often it looks again for whom it waits.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long it bears a holder that is no `lp`.
 const FOREIGN: Duration = Duration::from_secs(10);
+
+/// [`FOREIGN`]; tests of `lp` itself set `LP_FOREIGN_WAIT_MS`, so as not to wait.
+fn foreign_wait() -> Duration {
+    let text = std::env::var("LP_FOREIGN_WAIT_MS").ok();
+    text.and_then(|text| text.parse().ok()).map_or(FOREIGN, Duration::from_millis)
+}
 
 /// Who has a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,11 +125,27 @@ pub fn try_flock(file: &File, mode: Mode) -> io::Result<bool> {
 
 /// The lock of a project's build, held while tasks are performed or restored.
 ///
-/// Its file says who holds it: pid and command line. Dropping it closes our
-/// descriptor; children that inherited it keep the lock until they end.
+/// Its file says who holds it: pid, a word that no other holder has written, and
+/// the command line; behind them `free` when it was given back. Dropping it
+/// closes our descriptor; children that inherited it keep the lock until they end.
 #[derive(Debug)]
 pub struct BuildLock {
     file: File,
+    text: String,
+    is_next: Option<Unheld>,
+}
+
+/// That nobody held the build lock, and who was the last to hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unheld(String);
+
+impl Unheld {
+    /// Looks at the lock whose file is `path`. `None` if somebody holds it, or
+    /// died while holding it.
+    #[must_use]
+    pub fn look(path: &Path) -> Option<Unheld> {
+        Some(Unheld(read_text(path))).filter(|found| found.0.is_empty() || found.0.ends_with(FREE))
+    }
 }
 
 impl BuildLock {
@@ -145,17 +170,33 @@ impl BuildLock {
             let recorded = read_pid(text).filter(|pid| holders.is_empty() || holders.contains(*pid));
             match (recorded, text.split_once('\n')) {
                 (Some(pid), Some((_, command))) => {
-                    Holder { pid: Some(pid), what: format!("`{}`", command.trim_end()) }
+                    let command = command.lines().next().unwrap_or_default();
+                    Holder { pid: Some(pid), what: format!("`{command}`") }
                 }
                 _ => holders.first(),
             }
         };
-        wait(&file, path, Mode::Exclusive, waiting, &name, &is_lp)?;
+        let mut has_waited = false;
+        let Waiting { on_wait, is_cancelled } = waiting;
+        let mut on_wait = |holder: &Holder| {
+            has_waited = true;
+            on_wait(holder);
+        };
+        let mut waiting = Waiting { on_wait: &mut on_wait, is_cancelled: *is_cancelled };
+        wait(&file, path, Mode::Exclusive, &mut waiting, &name, &is_lp)?;
         let command: Vec<String> =
             std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        write_text(&file, &format!("{}\n{}\n", std::process::id(), command.join(" ").escape_debug()))
-            .context("write", path)?;
-        Ok(BuildLock { file })
+        let found = Unheld::look(path);
+        let (pid, command) = (std::process::id(), command.join(" "));
+        let text = format!("{pid} {}\n{}\n", super::fs::temporary_name(), command.escape_debug());
+        write_text(&file, &text).context("write", path)?;
+        Ok(BuildLock { file, text, is_next: found.filter(|_| !has_waited) })
+    }
+
+    /// Whether nobody has held the lock between that look and this holder.
+    #[must_use]
+    pub fn is_next_after(&self, look: Option<&Unheld>) -> bool {
+        look.is_some() && self.is_next.as_ref() == look
     }
 
     /// Lets processes that are started from now on hold the lock too.
@@ -164,6 +205,13 @@ impl BuildLock {
     /// When the descriptor cannot be changed.
     pub fn share_with_children(&self) -> io::Result<()> {
         Ok(rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty())?)
+    }
+}
+
+impl Drop for BuildLock {
+    fn drop(&mut self) {
+        // Without it the next one looks at everything again, no more.
+        let _ = write_text(&self.file, &format!("{}{FREE}", self.text));
     }
 }
 
@@ -314,6 +362,8 @@ fn wait(
     let mut looked: Option<Instant> = None;
     let mut foreign_since: Option<Instant> = None;
     let mut told: Option<Holder> = None;
+    let foreign_wait = foreign_wait();
+    let look = LOOK.min(foreign_wait);
     loop {
         if try_flock(file, mode).context("lock", path)? {
             return Ok(());
@@ -321,14 +371,14 @@ fn wait(
         if (waiting.is_cancelled)() {
             return Err(LockError::Cancelled { path: path.to_path_buf() });
         }
-        if looked.is_none_or(|at| at.elapsed() >= LOOK) {
+        if looked.is_none_or(|at| at.elapsed() >= look) {
             looked = Some(Instant::now());
             let text = read_text(path);
             let holders = Holders::of(file);
             let holder = name(&text, &holders);
             if is_lp(&text, &holders) {
                 foreign_since = None;
-            } else if foreign_since.get_or_insert_with(Instant::now).elapsed() >= FOREIGN {
+            } else if foreign_since.get_or_insert_with(Instant::now).elapsed() >= foreign_wait {
                 return Err(LockError::Foreign { path: path.to_path_buf(), holder });
             }
             if told.as_ref() != Some(&holder) {
@@ -343,12 +393,12 @@ fn wait(
 fn read_text(path: &Path) -> String {
     let mut text = String::new();
     // Who cannot read it waits for somebody without a name.
-    let _ = File::open(path).and_then(|file| file.take(4096).read_to_string(&mut text));
+    let _ = File::open(path).and_then(|file| file.take(1 << 20).read_to_string(&mut text));
     text
 }
 
 fn read_pid(text: &str) -> Option<u32> {
-    text.lines().next()?.parse().ok()
+    text.split_ascii_whitespace().next()?.parse().ok()
 }
 
 fn write_text(mut file: &File, text: &str) -> io::Result<()> {

@@ -16,3 +16,5 @@ pub mod process;
 pub mod signal;
 pub mod terminal;
 pub mod tree;
+pub mod usage;
+pub mod within;

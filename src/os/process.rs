@@ -13,22 +13,28 @@
 //! `unsafe`. So a duplicate without the flag exists in *this* process for the
 //! moment of the spawn, and `SPAWN` keeps every other spawn out meanwhile.
 //! The duplicate shares the open file description, and with it the lock.
+//!
+//! *Cheap spawns*: std can use `posix_spawn` (which does not copy our page
+//! tables) only if it need not search a changed `PATH`, so we search.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Seek, SeekFrom};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use crossbeam_channel::{Receiver, Sender};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 /// Held while a process is spawned; see the module's text.
 static SPAWN: Mutex<()> = Mutex::new(());
@@ -77,24 +83,29 @@ impl From<ExitStatus> for Exit {
 
 /// Ends every command that holds one of its [`Cancel`]s, by being dropped.
 #[derive(Debug)]
-pub struct Canceller(#[expect(dead_code, reason = "its drop is the message")] Sender<Infallible>);
+#[expect(dead_code, reason = "their drop is the message")]
+pub struct Canceller(Sender<Infallible>, PipeWriter);
 
-/// A wish to be stopped, seen from the one who would stop.
+/// A wish to be stopped, seen from the one who would stop: for those who wait
+/// for messages, and for those who poll descriptors.
 #[derive(Clone, Debug)]
-pub struct Cancel(Receiver<Infallible>);
+pub struct Cancel(Receiver<Infallible>, Option<Arc<PipeReader>>);
 
 /// A fresh pair.
-#[must_use]
-pub fn cancel_pair() -> (Canceller, Cancel) {
+///
+/// # Errors
+/// When there is no descriptor left.
+pub fn cancel_pair() -> io::Result<(Canceller, Cancel)> {
     let (sender, receiver) = crossbeam_channel::bounded(0);
-    (Canceller(sender), Cancel(receiver))
+    let (reader, writer) = io::pipe()?;
+    Ok((Canceller(sender, writer), Cancel(receiver, Some(Arc::new(reader)))))
 }
 
 impl Cancel {
     /// One that never comes.
     #[must_use]
     pub fn never() -> Cancel {
-        Cancel(crossbeam_channel::never())
+        Cancel(crossbeam_channel::never(), None)
     }
 
     /// Becomes readable (as disconnected) when it comes, for `select!`.
@@ -174,12 +185,25 @@ impl Group {
         }
     }
 
+    /// Whether the leader has ended; it stays unreaped.
+    fn has_ended(&self) -> io::Result<bool> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        let waited =
+            rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::Pid(self.leader), options))?;
+        Ok(waited.is_some())
+    }
+
     /// Asks what is left of the group to end, reaps the leader, and kills what
     /// is still there after `grace`. To be called when the leader has ended.
     ///
     /// # Errors
     /// When the system refuses to wait.
     pub fn reap(&self, grace: Duration) -> io::Result<Exit> {
+        self.reap_while(grace, &mut || {})
+    }
+
+    /// As [`Group::reap`], doing something now and then while the group ends.
+    fn reap_while(&self, grace: Duration, meanwhile: &mut dyn FnMut()) -> io::Result<Exit> {
         self.signal(Signal::TERM);
         let exit = Exit::from(self.handle.wait()?.status);
         let deadline = Instant::now() + grace;
@@ -188,6 +212,7 @@ impl Group {
                 self.signal(Signal::KILL);
                 break;
             }
+            meanwhile();
             std::thread::sleep(GROUP_POLL);
         }
         Ok(exit)
@@ -230,16 +255,14 @@ impl Piped {
 /// A user's command.
 #[derive(Debug)]
 pub struct Command<'a> {
-    /// Program and arguments.
+    /// Program and arguments. A program without `/` is searched in the `PATH` of `env`.
     pub argv: &'a [OsString],
-    /// Where it runs.
+    /// Where it runs; absolute.
     pub dir: &'a Path,
     /// All of its environment.
     pub env: &'a BTreeMap<OsString, OsString>,
-    /// Where its stdout goes.
-    pub stdout: &'a Path,
-    /// Where its stderr goes; may be the same file.
-    pub stderr: &'a Path,
+    /// How much of what it prints is kept: the last bytes.
+    pub log_limit: usize,
     /// Stopped when it takes longer.
     pub timeout: Option<Duration>,
     /// Between TERM and KILL.
@@ -260,50 +283,185 @@ pub enum Finished {
 }
 
 /// Runs a command until it ends, its time is over, or `cancel` comes. Nothing of
-/// its process group is left when this returns.
+/// its process group is left when this returns. Says what it printed, on stdout
+/// and stderr alike.
 ///
 /// # Errors
-/// When a log cannot be opened or the program cannot be started.
-pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<Finished> {
-    let (program, arguments) = split(command.argv)?;
-    let stdout = File::create(command.stdout)?;
-    let stderr =
-        if command.stderr == command.stdout { stdout.try_clone()? } else { File::create(command.stderr)? };
+/// When the program is not found or cannot be started.
+pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(Finished, Vec<u8>)> {
+    let (name, arguments) = split(command.argv)?;
+    let program = find_program(name, command)?;
+    let (reader, writer) = io::pipe()?;
     let expression = duct::cmd(program, arguments)
-        .dir(command.dir)
         .full_env(command.env)
         .stdin_null()
-        .stdout_file(stdout)
-        .stderr_file(stderr);
+        .stderr_to_stdout()
+        .stdout_file(writer);
+    let (name, dir) = (name.clone(), command.dir.to_path_buf());
+    // Not by duct's `dir`, which makes a relative program absolute: a script would
+    // see in `$0` where the project is.
+    let expression = expression.before_spawn(move |command| {
+        command.arg0(&name).current_dir(&dir);
+        Ok(())
+    });
     let group = Group::spawn(&expression, command.inherit)?;
+    // Ours is the only other end: the pipe ends with those who write into it.
+    drop(expression);
+    let mut log = Log::new(reader, command.log_limit)?;
+    let pidfd = rustix::process::pidfd_open(group.leader, PidfdFlags::empty()).ok();
 
-    std::thread::scope(|scope| {
-        let (ended, leader_ended) = crossbeam_channel::bounded::<Infallible>(0);
-        let waiter = scope.spawn(|| {
-            let waited = group.wait_leader();
-            drop(ended);
-            waited
-        });
-        let timeout = command.timeout.map_or_else(crossbeam_channel::never, crossbeam_channel::after);
-        let stopped = crossbeam_channel::select_biased! {
-            recv(leader_ended) -> _ => None,
-            recv(cancel.0) -> _ => Some(Finished::Cancelled),
-            recv(timeout) -> _ => Some(Finished::TimedOut),
-        };
-        if stopped.is_some() {
-            group.signal(Signal::TERM);
-            if leader_ended.recv_timeout(command.grace) == Err(RecvTimeoutError::Timeout) {
-                group.signal(Signal::KILL);
+    let watched = Watched { group: &group, pidfd: pidfd.as_ref() };
+    let deadline = command.timeout.map(|timeout| Instant::now() + timeout);
+    let stopped = match watched.wait(&mut log, deadline, Some(cancel))? {
+        Waited::Ended => None,
+        Waited::Cancelled => Some(Finished::Cancelled),
+        Waited::TimedOut => Some(Finished::TimedOut),
+    };
+    if stopped.is_some() {
+        group.signal(Signal::TERM);
+        if watched.wait(&mut log, Some(Instant::now() + command.grace), None)? == Waited::TimedOut {
+            group.signal(Signal::KILL);
+            watched.wait(&mut log, None, None)?;
+        }
+    }
+    let exit = group.reap_while(command.grace, &mut || log.drain())?;
+    log.drain();
+    Ok((stopped.unwrap_or(Finished::Exited(exit)), log.finish()))
+}
+
+/// Why [`Watched::wait`] returned.
+#[derive(PartialEq, Eq)]
+enum Waited {
+    Ended,
+    Cancelled,
+    TimedOut,
+}
+
+/// A running command.
+struct Watched<'a> {
+    group: &'a Group,
+    /// Readable when the leader has ended; `None` on kernels before 5.3.
+    pidfd: Option<&'a OwnedFd>,
+}
+
+impl Watched<'_> {
+    /// Waits for the leader's end and takes in what is printed meanwhile.
+    fn wait(&self, log: &mut Log, deadline: Option<Instant>, cancel: Option<&Cancel>) -> io::Result<Waited> {
+        loop {
+            if self.group.has_ended()? {
+                return Ok(Waited::Ended);
+            }
+            if cancel.is_some_and(Cancel::is_cancelled) {
+                return Ok(Waited::Cancelled);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(Waited::TimedOut);
+            }
+            let left =
+                if self.pidfd.is_none() { Some(left.unwrap_or(GROUP_POLL).min(GROUP_POLL)) } else { left };
+            let mut polled = Vec::with_capacity(3);
+            polled.extend(self.pidfd.map(|fd| PollFd::new(fd, PollFlags::IN)));
+            polled.extend(
+                cancel.and_then(|cancel| cancel.1.as_ref()).map(|fd| PollFd::new(&**fd, PollFlags::IN)),
+            );
+            polled.extend(log.open().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            let left = left.and_then(|left| Timespec::try_from(left).ok());
+            match rustix::event::poll(&mut polled, left.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            drop(polled);
+            log.drain();
+        }
+    }
+}
+
+/// The end of what a command prints.
+struct Log {
+    /// `None` when everybody has closed the other end.
+    reader: Option<PipeReader>,
+    bytes: Vec<u8>,
+    limit: usize,
+    /// Whether there was more.
+    is_cut: bool,
+}
+
+impl Log {
+    fn new(reader: PipeReader, limit: usize) -> io::Result<Log> {
+        // Of our end alone: those who write wait as they always do.
+        rustix::fs::fcntl_setfl(&reader, rustix::fs::OFlags::NONBLOCK)?;
+        Ok(Log { reader: Some(reader), bytes: Vec::new(), limit, is_cut: false })
+    }
+
+    fn open(&self) -> Option<&PipeReader> {
+        self.reader.as_ref()
+    }
+
+    /// Takes in what is there.
+    fn drain(&mut self) {
+        let mut buffer = [0; 16 * 1024];
+        while let Some(reader) = &mut self.reader {
+            match reader.read(&mut buffer) {
+                Ok(0) => self.reader = None,
+                Ok(n) => {
+                    self.bytes.extend_from_slice(&buffer[..n]);
+                    if self.bytes.len() > self.limit.saturating_mul(2) {
+                        self.cut();
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => self.reader = None,
             }
         }
-        waiter.join().map_err(|_| io::Error::other("the thread that waited for a process panicked"))??;
-        let exit = group.reap(command.grace)?;
-        Ok(stopped.unwrap_or(Finished::Exited(exit)))
+    }
+
+    /// The last bytes, whole lines where possible.
+    fn finish(mut self) -> Vec<u8> {
+        if self.bytes.len() > self.limit {
+            self.cut();
+        }
+        let end = self.bytes.iter().position(|byte| *byte == b'\n');
+        if let Some(end) = end.filter(|_| self.is_cut) {
+            self.bytes.drain(..=end);
+        }
+        self.bytes
+    }
+
+    fn cut(&mut self) {
+        self.bytes.drain(..self.bytes.len() - self.limit);
+        self.is_cut = true;
+    }
+}
+
+/// The path of a command's program, as `execvpe` would find it from `dir`.
+fn find_program(name: &OsStr, command: &Command<'_>) -> io::Result<OsString> {
+    if name.as_bytes().contains(&b'/') {
+        return Ok(name.to_owned());
+    }
+    let paths = command.env.get(OsStr::new("PATH")).map(OsString::as_os_str).unwrap_or_default();
+    let is_program = |path: &PathBuf| {
+        let found = std::fs::metadata(command.dir.join(path));
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let candidates = std::env::split_paths(paths).map(|folder| Path::new(".").join(folder).join(name));
+    candidates.into_iter().find(is_program).map(PathBuf::into_os_string).ok_or_else(|| {
+        let message = format!("there is no such program in {}", paths.to_string_lossy());
+        io::Error::new(io::ErrorKind::NotFound, message)
     })
 }
 
 fn split(command: &[OsString]) -> io::Result<(&OsString, &[OsString])> {
     command.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "an empty command"))
+}
+
+/// The path of the running program.
+///
+/// # Errors
+/// When the system does not say where it lies.
+pub fn this_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
 }
 
 /// The path of `name` in the folder of the running program.
@@ -387,34 +545,27 @@ mod tests {
         }
 
         /// Runs a shell script; its grace time is short.
-        fn run(&self, script: &str) -> Finished {
+        fn run(&self, script: &str) -> (Finished, Vec<u8>) {
             let argv = ["/bin/sh", "-c", script].map(OsString::from);
             let env = [("PATH".into(), "/usr/bin:/bin".into()), ("A".into(), "b".into())].into();
-            let log = self.dir.path().join("log");
             let lock = File::create(self.dir.path().join("lock")).unwrap();
             let command = Command {
                 argv: &argv,
                 dir: self.dir.path(),
                 env: &env,
-                stdout: &log,
-                stderr: &log,
+                log_limit: 1000,
                 timeout: self.timeout,
                 grace: Duration::from_millis(300),
                 inherit: Some(std::os::fd::AsFd::as_fd(&lock)),
             };
             run_command(&command, &self.cancel).unwrap()
         }
-
-        fn log(&self) -> String {
-            std::fs::read_to_string(self.dir.path().join("log")).unwrap()
-        }
     }
 
     #[track_caller]
     fn check(script: &str, expect: Expect) {
-        let given = Given::new();
-        let finished = given.run(script);
-        expect.assert_eq(&format!("{finished:?} {:?}", given.log()));
+        let (finished, log) = Given::new().run(script);
+        expect.assert_eq(&format!("{finished:?} {:?}", String::from_utf8_lossy(&log)));
     }
 
     /// Whether the process that the script wrote into the file `pid` has gone.
@@ -448,18 +599,18 @@ mod tests {
     #[test]
     fn what_ignores_term_is_killed_after_the_grace_time() {
         let given = Given { timeout: Some(Duration::from_millis(200)), ..Given::new() };
-        let finished = given.run("echo $$ > pid; trap '' TERM; while :; do sleep 0.01; done");
+        let (finished, _) = given.run("echo $$ > pid; trap '' TERM; while :; do sleep 0.01; done");
         assert_eq!(finished, Finished::TimedOut);
         assert!(is_gone(&given));
     }
 
     #[test]
     fn a_command_is_cancelled_from_another_thread() {
-        let (canceller, cancel) = cancel_pair();
+        let (canceller, cancel) = cancel_pair().unwrap();
         let given = Given { cancel, ..Given::new() };
         let fifo = given.dir.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        let finished = std::thread::scope(|scope| {
+        let (finished, _) = std::thread::scope(|scope| {
             scope.spawn(|| {
                 // Reading ends when the script has written and closed its end.
                 io::read_to_string(File::open(&fifo).unwrap()).unwrap();
@@ -475,8 +626,58 @@ mod tests {
     fn only_the_chosen_descriptor_is_inherited() {
         let given = Given::new();
         let _other = File::create(given.dir.path().join("other")).unwrap();
-        given.run("ls -l /proc/self/fd | grep -oE '/(lock|other)$'");
-        expect!["/lock\n"].assert_eq(&given.log());
+        let (_, log) = given.run("ls -l /proc/self/fd | grep -oE '/(lock|other)$'");
+        expect!["/lock\n"].assert_eq(&String::from_utf8(log).unwrap());
+    }
+
+    #[test]
+    fn of_a_long_log_the_last_whole_lines_are_kept() {
+        let (finished, log) = Given::new().run("seq 1 100000; echo end");
+        assert_eq!(finished, Finished::Exited(Exit::Code(0)));
+        let text = String::from_utf8(log).unwrap();
+        assert!(text.ends_with("\n99999\n100000\nend\n") && text.len() <= 1000, "{}", text.len());
+        assert!(text.starts_with("998"), "{text}");
+    }
+
+    #[test]
+    fn a_program_is_searched_as_the_command_would() {
+        let argv = |name: &str| [OsString::from(name)];
+        let run = |name: &str, path: &str| {
+            let env = [("PATH".into(), path.into())].into();
+            let command = Command {
+                argv: &argv(name),
+                dir: Path::new("/usr"),
+                env: &env,
+                log_limit: 0,
+                timeout: None,
+                grace: Duration::from_millis(300),
+                inherit: None,
+            };
+            match run_command(&command, &Cancel::never()) {
+                Ok((finished, _)) => format!("{finished:?}"),
+                Err(error) => error.to_string(),
+            }
+        };
+        assert_eq!(run("true", "/nowhere:bin"), "Exited(Code(0))");
+        assert_eq!(run("bin/true", ""), "Exited(Code(0))");
+        assert_eq!(run("true", "/nowhere"), "there is no such program in /nowhere");
+        assert_eq!(run("./true", "/usr/bin"), "No such file or directory (os error 2)");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("script"), "#!/bin/sh\necho $0\n").unwrap();
+        std::fs::set_permissions(folder.path().join("script"), std::fs::Permissions::from_mode(0o755))
+            .unwrap();
+        let env = BTreeMap::from([("PATH".into(), "/usr/bin".into())]);
+        let command = Command {
+            argv: &argv("./script"),
+            dir: folder.path(),
+            env: &env,
+            log_limit: 100,
+            timeout: None,
+            grace: Duration::from_millis(300),
+            inherit: None,
+        };
+        let (_, log) = run_command(&command, &Cancel::never()).unwrap();
+        assert_eq!(log, b"./script\n");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::process::{Cancel, cancel_pair};
 /// When the handler cannot be installed.
 pub fn cancel_on_signals() -> io::Result<Cancel> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let (canceller, cancel) = cancel_pair();
+    let (canceller, cancel) = cancel_pair()?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let mut canceller = Some(canceller);
         for _ in signals.forever() {

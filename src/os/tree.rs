@@ -10,14 +10,15 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::fs::{Context, Executable, FsError};
 use crate::digest::ContentDigest;
-use crate::path::ProjectPath;
+pub use name::{ItemName, LinkTarget};
+
+mod name;
 
 /// What is below a folder, sorted by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Listing(Vec<Item>);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// Relative to the folder: `frames/0001.png`.
-    pub name: ProjectPath,
+    pub name: ItemName,
     /// What it is.
     #[serde(flatten)]
     pub node: Node,
@@ -49,7 +50,7 @@ pub enum Node {
     /// A symbolic link.
     Symlink {
         /// As it is written in the link.
-        target: String,
+        target: LinkTarget,
     },
 }
 
@@ -57,15 +58,14 @@ impl Listing {
     /// What is below `folder`; `digest` is asked for every file.
     ///
     /// # Errors
-    /// When something cannot be read, is neither file, folder nor link, or has
-    /// a name that is not UTF-8 or contains a control character.
+    /// When something cannot be read, or is neither file, folder nor link.
     pub fn read(
         folder: &Path,
         digest: &dyn Fn(&Path) -> Result<ContentDigest, FsError>,
     ) -> Result<Listing, FsError> {
         let mut items = Vec::new();
-        collect(folder, "", digest, &mut items)?;
-        items.sort_by(|a, b| a.name.as_str().as_bytes().cmp(b.name.as_str().as_bytes()));
+        collect(folder, None, digest, &mut items)?;
+        items.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Listing(items))
     }
 
@@ -75,19 +75,16 @@ impl Listing {
     pub fn parse(bytes: &[u8]) -> Option<Listing> {
         let items: Vec<Item> = serde_json::from_slice(bytes).ok()?;
         let mut folders = HashSet::new();
-        let mut previous = "";
+        let mut previous: &[u8] = b"";
         for Item { name, node } in &items {
-            let name = name.as_str();
-            let parent = name.rsplit_once('/').map(|(parent, _)| parent);
-            if name.as_bytes() <= previous.as_bytes()
-                || parent.is_some_and(|parent| !folders.contains(parent))
-            {
+            let outside = name.parent().is_some_and(|parent| !folders.contains(parent));
+            if name.as_bytes() <= previous || outside {
                 return None;
             }
             if *node == Node::Dir {
-                folders.insert(name);
+                folders.insert(name.as_bytes());
             }
-            previous = name;
+            previous = name.as_bytes();
         }
         let listing = Listing(items.clone());
         (listing.bytes() == bytes).then_some(listing)
@@ -114,7 +111,7 @@ impl Listing {
 
 fn collect(
     folder: &Path,
-    prefix: &str,
+    within: Option<&ItemName>,
     digest: &dyn Fn(&Path) -> Result<ContentDigest, FsError>,
     items: &mut Vec<Item>,
 ) -> Result<(), FsError> {
@@ -126,16 +123,13 @@ fn collect(
     for entry in std::fs::read_dir(folder).context("read the folder", folder)? {
         let entry = entry.context("read the folder", folder)?;
         let path = entry.path();
-        let name = std::str::from_utf8(entry.file_name().as_bytes())
-            .ok()
-            .and_then(|name| ProjectPath::new(&format!("{prefix}{name}")).ok())
-            .ok_or_else(|| refused(&path, "the name is not UTF-8 or contains a control character"))?;
+        let name = ItemName::below(within, &entry.file_name());
         let metadata = std::fs::symlink_metadata(&path).context("look at", &path)?;
         let node = if metadata.is_file() {
             let executable = Executable::of(&metadata) == Executable::Yes;
             Node::File { content: digest(&path)?, executable }
         } else if metadata.is_dir() {
-            collect(&path, &format!("{name}/"), digest, items)?;
+            collect(&path, Some(&name), digest, items)?;
             Node::Dir
         } else if metadata.is_symlink() {
             Node::Symlink { target: read_link(&path)? }
@@ -150,14 +144,9 @@ fn collect(
 /// What is written in a symbolic link.
 ///
 /// # Errors
-/// When it cannot be read or is not UTF-8.
-pub fn read_link(path: &Path) -> Result<String, FsError> {
-    let target = std::fs::read_link(path).context("read the link", path)?;
-    target.into_os_string().into_string().map_err(|_| FsError {
-        action: "read the link",
-        path: path.to_path_buf(),
-        source: io::Error::new(io::ErrorKind::InvalidData, "its target is not UTF-8"),
-    })
+/// When it cannot be read.
+pub fn read_link(path: &Path) -> Result<LinkTarget, FsError> {
+    Ok(LinkTarget::new(&std::fs::read_link(path).context("read the link", path)?))
 }
 
 #[cfg(test)]
@@ -179,8 +168,24 @@ mod tests {
         }
         std::os::unix::fs::symlink("b/x", folder.path().join("link")).unwrap();
         let listing = Listing::read(folder.path(), &plain).unwrap();
-        let names: Vec<_> = listing.items().iter().map(|item| item.name.as_str()).collect();
+        let names: Vec<_> = listing.items().iter().map(|item| item.name.as_path()).collect();
         expect![[r#"["a", "b", "b-x", "b/empty", "b/x", "link"]"#]].assert_eq(&format!("{names:?}"));
+        assert_eq!(Listing::parse(&listing.bytes()), Some(listing));
+    }
+
+    #[test]
+    fn any_name_of_a_linux_file_survives_too() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        for name in [&b"a b"[..], b"\"'`$\\", b"new\nline", b"\xff\xfe", b"\x1b[1m", b"-x", b".hidden"] {
+            std::fs::create_dir(folder.path().join(OsStr::from_bytes(name))).unwrap();
+            std::fs::write(folder.path().join(OsStr::from_bytes(&[name, b"/", name].concat())), name)
+                .unwrap();
+        }
+        std::os::unix::fs::symlink(OsStr::from_bytes(b"\xff"), folder.path().join("link")).unwrap();
+        let listing = Listing::read(folder.path(), &plain).unwrap();
+        assert_eq!(listing.items().len(), 15);
         assert_eq!(Listing::parse(&listing.bytes()), Some(listing));
     }
 

@@ -7,6 +7,7 @@
 //! The layout does not depend on `lp`'s version: blobs outlive every format of
 //! the log.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::digest::ContentDigest;
@@ -26,6 +27,18 @@ pub enum Put {
     Move,
     /// It stays where it is, perhaps as a second name of the blob.
     Share,
+}
+
+/// A blob as it lies there. Says nothing about its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blob {
+    /// Its name.
+    pub content: ContentDigest,
+    /// In bytes.
+    pub size: u64,
+    /// Whether an output in the project is a second name of the same file, so
+    /// that removing the blob frees nothing.
+    pub is_shared: bool,
 }
 
 impl Cas {
@@ -114,20 +127,22 @@ impl Cas {
         fs::remove(&self.path(content))
     }
 
-    /// Every blob that is there, in no order.
+    /// Every blob that is there, sorted by name. What is no blob is passed over,
+    /// and so is what is removed meanwhile.
     ///
     /// # Errors
     /// When a folder cannot be read.
-    pub fn all(&self) -> Result<Vec<ContentDigest>, FsError> {
+    pub fn all(&self) -> Result<Vec<Blob>, FsError> {
         let folder = self.root.join("cas");
         let mut blobs = Vec::new();
-        if !folder.is_dir() {
-            return Ok(blobs);
-        }
-        for part in fs::list_names(&folder).context("read the folder", &folder)? {
-            let folder = folder.join(part);
-            let names = fs::list_names(&folder).context("read the folder", &folder)?;
-            blobs.extend(names.iter().filter_map(|name| name.parse::<ContentDigest>().ok()));
+        for part in names(&folder)? {
+            for name in names(&folder.join(&part))? {
+                let Ok(content) = name.parse::<ContentDigest>() else { continue };
+                let Some(metadata) = fs::look(&self.path(&content))? else { continue };
+                if name.starts_with(&part) {
+                    blobs.push(Blob { content, size: metadata.len(), is_shared: metadata.nlink() > 1 });
+                }
+            }
         }
         Ok(blobs)
     }
@@ -148,6 +163,15 @@ impl Cas {
     }
 }
 
+/// The names in a folder; none if it is no folder.
+fn names(folder: &Path) -> Result<Vec<String>, FsError> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    match fs::list_names(folder) {
+        Err(error) if matches!(error.kind(), NotADirectory | NotFound) => Ok(Vec::new()),
+        names => names.context("read the folder", folder),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -162,13 +186,25 @@ mod tests {
         let content = cas.put_bytes(b"lane").unwrap();
         assert_eq!(cas.read(&content, 10).unwrap(), b"lane");
         assert_eq!(cas.read(&content, 3), None);
-        assert_eq!(cas.all().unwrap(), [content]);
+        assert_eq!(cas.all().unwrap(), [Blob { content, size: 4, is_shared: false }]);
         let mode = std::fs::metadata(cas.path(&content)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o444);
 
         std::fs::remove_file(cas.path(&content)).unwrap();
         std::fs::write(cas.path(&content), "lame").unwrap();
         assert_eq!(cas.read(&content, 10), None);
+    }
+
+    #[test]
+    fn what_is_no_blob_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let cas = Cas::new(folder.path());
+        let content = cas.put_bytes(b"lane").unwrap();
+        std::fs::write(folder.path().join("cas/note"), "x").unwrap();
+        std::fs::create_dir(folder.path().join("cas/zz")).unwrap();
+        std::fs::write(folder.path().join("cas/zz/note"), "x").unwrap();
+        std::fs::copy(cas.path(&content), folder.path().join("cas/zz").join(content.to_hex())).unwrap();
+        assert_eq!(cas.all().unwrap().len(), 1);
     }
 
     #[test]

@@ -14,10 +14,11 @@
 
 use std::sync::Arc;
 
-use super::attempt::{Attempt, OutputEntry};
+use super::Store;
+use super::amiss::Amiss;
+use super::attempt::Attempt;
 use super::key::KeyDocument;
 use super::stale::{StaleReason, first_difference};
-use super::{Store, StoreError};
 use crate::path::ProjectPath;
 
 /// Whether a task must run.
@@ -29,8 +30,8 @@ pub enum Freshness {
     Restorable {
         /// Whose outputs.
         attempt: Arc<Attempt>,
-        /// What is wrong with the first output that is not in place.
-        why: StaleReason,
+        /// What is wrong with those that are not in place.
+        why: Amiss,
     },
     /// It has never run under this label.
     New,
@@ -41,33 +42,25 @@ pub enum Freshness {
 impl Store {
     /// Whether the task called `label`, with this key document and these
     /// declared outputs, must run.
-    ///
-    /// # Errors
-    /// When an output is there and cannot be read.
-    pub fn freshness(
-        &self,
-        label: &str,
-        key: &KeyDocument,
-        outputs: &[ProjectPath],
-    ) -> Result<Freshness, StoreError> {
+    pub fn freshness(&self, label: &str, key: &KeyDocument, outputs: &[ProjectPath]) -> Freshness {
         let candidates = self.reusable(key, outputs);
         let mut lost = None;
         for attempt in candidates {
-            let Some(why) = self.first_amiss(&attempt.outputs)? else {
-                return Ok(Freshness::Fresh(attempt));
+            let Some(why) = self.amiss(&attempt.outputs) else {
+                return Freshness::Fresh(attempt);
             };
             if attempt.outputs.iter().all(|output| self.has_blobs(output)) {
-                return Ok(Freshness::Restorable { attempt, why });
+                return Freshness::Restorable { attempt, why };
             }
-            lost.get_or_insert(why);
+            lost = lost.or_else(|| why.first());
         }
         if let Some(why) = lost {
-            return Ok(Freshness::Stale(why));
+            return Freshness::Stale(why);
         }
-        Ok(self
-            .attempts_of(label)
-            .first()
-            .map_or(Freshness::New, |last| Freshness::Stale(why_not_reusable(last, key))))
+        let attempts = self.attempts_of(label);
+        let Some(last) = attempts.first() else { return Freshness::New };
+        let compared = self.nearest_in_place(&attempts, key).unwrap_or(last);
+        Freshness::Stale(why_not_reusable(compared, key))
     }
 
     /// The newest complete measurement under `label` that fits `key` in all but
@@ -97,22 +90,7 @@ impl Store {
         let fits = |attempt: &&Arc<Attempt>| {
             attempt.is_reusable() && attempt.outputs.iter().map(|output| &output.path).eq(outputs)
         };
-        let log = self.log();
-        log.of_action(&key.digest()).iter().rev().filter(fits).cloned().collect()
-    }
-
-    /// What is wrong with the first output that is not as it was made.
-    fn first_amiss(&self, outputs: &[OutputEntry]) -> Result<Option<StaleReason>, StoreError> {
-        for output in outputs {
-            match self.observe(&output.path)? {
-                None => return Ok(Some(StaleReason::OutputDeleted(output.path.clone()))),
-                Some(found) if found != *output => {
-                    return Ok(Some(StaleReason::OutputChanged(output.path.clone())));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(None)
+        self.log().of_action(&key.digest()).filter(fits).cloned().collect()
     }
 }
 

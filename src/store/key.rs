@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::digest::{ActionDigest, ContentDigest};
+use super::input::InputDigest;
+use crate::digest::ActionDigest;
 use crate::path::ProjectPath;
 
 /// The version of the layout of [`KeyDocument`].
@@ -28,8 +29,8 @@ pub struct KeyDocument {
     pub version: u32,
     /// The whole action.
     pub action: Value,
-    /// The contents of each input.
-    pub inputs: BTreeMap<ProjectPath, ContentDigest>,
+    /// What each input is, and its contents.
+    pub inputs: BTreeMap<ProjectPath, InputDigest>,
     /// The tools used, with their versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<String, String>,
@@ -41,7 +42,7 @@ pub struct KeyDocument {
 impl KeyDocument {
     /// A document of the present version without tools and extras.
     #[must_use]
-    pub fn new(action: Value, inputs: BTreeMap<ProjectPath, ContentDigest>) -> KeyDocument {
+    pub fn new(action: Value, inputs: BTreeMap<ProjectPath, InputDigest>) -> KeyDocument {
         KeyDocument { version: VERSION, action, inputs, tools: BTreeMap::new(), extra: BTreeMap::new() }
     }
 
@@ -79,9 +80,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::digest::ContentDigest;
 
     fn document(action: Value) -> KeyDocument {
-        let input = (ProjectPath::new("media/scan.mp4").unwrap(), ContentDigest::from_bytes([7; 32]));
+        let content = ContentDigest::from_bytes([7; 32]);
+        let input = (ProjectPath::new("media/scan.mp4").unwrap(), content.into());
         KeyDocument::new(action, BTreeMap::from([input]))
     }
 

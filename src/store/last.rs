@@ -22,14 +22,6 @@ impl Store {
     /// When it cannot be written.
     pub fn set_last_build(&self, bytes: &[u8]) -> Result<(), StoreError> {
         self.create()?;
-        let temporary = self.root.join("tmp").join(fs::temporary_name());
-        fs::create_parent(&temporary)?;
-        let written = fs::write_unsynced(&temporary, bytes)
-            .and_then(|()| fs::rename(&temporary, &self.root.join("last")));
-        if written.is_err() {
-            // The first error is the one to tell; a leftover is swept up.
-            let _ = fs::remove(&temporary);
-        }
-        Ok(written?)
+        Ok(fs::replace_unsynced(&self.root.join("last"), bytes)?)
     }
 }

@@ -1,12 +1,15 @@
 //! The log: every attempt, in the order in which they ended.
 //!
 //! ```text
-//! log    = "lp-log" 0 1, entry*
-//! entry  = marker (4), length (u32), kind (u8), payload, checksum (8)
+//! log     = "lp-log" 0 1, entry*
+//! entry   = marker (4), length (u32), kind (u8), payload, checksum (8)
+//! payload = action digest (32), milliseconds (u32), label's length (u16), label, attempt
 //! ```
-//! The length counts kind and payload; the checksum covers the length as well. A
-//! payload of kind 1 is an [`Attempt`] as JSON. Entries of other kinds are
-//! skipped and kept.
+//! The length counts kind and payload; the checksum covers the length as well.
+//! That is a payload of kind 2; its `attempt` is an [`Attempt`] as JSON. What
+//! stands before it is all that finding an attempt takes, so a log of 100,000 is
+//! scanned without reading a single document. A payload of kind 1 is JSON alone
+//! (of earlier versions). Entries of other kinds are skipped and kept.
 //!
 //! An entry is whole or it is not there: what a crash left at the end is cut off
 //! by the next append. Behind a damaged entry the reader looks for the next
@@ -16,7 +19,10 @@
 //! a rewrite puts a new file in its place, so a writer that got the lock checks
 //! that its file is still the one with the name. Readers take no lock.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,34 +33,61 @@ use crate::os::failpoint;
 use crate::os::fs::{self, Context, File, FsError, OpenOptions};
 use crate::os::lock::{self, Mode};
 
+pub mod inspect;
+
 const HEADER: [u8; 8] = *b"lp-log\0\x01";
-/// JSON never holds a raw byte 1, so no payload contains a marker.
+/// A marker inside a payload does no harm: what follows it has no checksum.
 const MARKER: [u8; 4] = *b"\x01LPE";
-const ATTEMPT: u8 = 1;
+/// An attempt as JSON.
+const JSON: u8 = 1;
+/// An attempt as JSON behind what finding it takes.
+const INDEXED: u8 = 2;
 /// Bytes of an entry besides kind and payload.
 const FRAME: usize = 4 + 4 + 8;
 /// No entry is larger; a length above is damage.
 const MAX_LENGTH: usize = 64 << 20;
+/// How much is read at once.
+const BLOCK: usize = 1 << 20;
 
 /// The log of a store, with its index in memory.
 #[derive(Debug)]
 pub struct Log {
     path: PathBuf,
-    /// The file as far as it is whole, damage in the middle included.
-    bytes: Vec<u8>,
-    /// Which file `bytes` came from.
-    file: Option<(u64, u64)>,
-    /// Each entry of a known or unknown kind.
+    file: Option<OpenLog>,
     entries: Vec<Entry>,
-    by_label: HashMap<String, Vec<Arc<Attempt>>>,
-    by_action: HashMap<ActionDigest, Vec<Arc<Attempt>>>,
+    /// The newest entry of a label and of an action, by hash; the entry names
+    /// the one before.
+    by_label: HashMap<u64, u32>,
+    by_action: HashMap<u64, u32>,
     is_synced: bool,
 }
 
-#[derive(Clone, Debug)]
+/// A file as far as it has been read.
+#[derive(Debug)]
+struct OpenLog {
+    file: File,
+    /// Device and inode.
+    identity: (u64, u64),
+    /// The end of its last whole entry.
+    end: u64,
+}
+
+/// An entry of a known or unknown kind.
+#[derive(Debug)]
 struct Entry {
-    range: std::ops::Range<usize>,
-    attempt: Option<Arc<Attempt>>,
+    offset: u64,
+    length: u32,
+    /// What finds it; `None` for an unknown kind.
+    keys: Option<Keys>,
+    /// Read when it is asked for; `None` inside if it cannot be.
+    attempt: OnceCell<Option<Arc<Attempt>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Keys {
+    duration_ms: u32,
+    older_of_label: Option<u32>,
+    older_of_action: Option<u32>,
 }
 
 impl Log {
@@ -62,18 +95,24 @@ impl Log {
     ///
     /// # Errors
     /// When there is one and it cannot be read.
+    #[cfg(test)]
     pub fn open(path: &Path) -> Result<Log, FsError> {
-        let mut log = Log {
+        let mut log = Log::unread(path);
+        log.refresh()?;
+        Ok(log)
+    }
+
+    /// The log at `path`, of which nothing is known yet.
+    #[must_use]
+    pub fn unread(path: &Path) -> Log {
+        Log {
             path: path.to_path_buf(),
-            bytes: Vec::new(),
             file: None,
             entries: Vec::new(),
             by_label: HashMap::new(),
             by_action: HashMap::new(),
             is_synced: true,
-        };
-        log.refresh()?;
-        Ok(log)
+        }
     }
 
     /// Reads what other processes have done to the log since it was read.
@@ -82,37 +121,82 @@ impl Log {
     /// When there is one and it cannot be read.
     pub fn refresh(&mut self) -> Result<(), FsError> {
         match File::open(&self.path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.forget();
-                self.file = None;
                 Ok(())
             }
-            file => self.catch_up(&file.context("open", &self.path)?),
+            file => self.catch_up(file.context("open", &self.path)?),
         }
     }
 
     fn forget(&mut self) {
-        self.bytes.clear();
+        self.file = None;
         self.entries.clear();
         self.by_label.clear();
         self.by_action.clear();
     }
 
-    /// The attempts under a label, oldest first.
-    #[must_use]
-    pub fn of_label(&self, label: &str) -> &[Arc<Attempt>] {
-        self.by_label.get(label).map_or(&[], Vec::as_slice)
+    /// The attempts under a label, newest first.
+    pub fn of_label<'a>(&'a self, label: &'a str) -> impl Iterator<Item = &'a Arc<Attempt>> {
+        let newest = self.by_label.get(&hash(label)).copied();
+        self.chain(newest, |keys| keys.older_of_label).filter(move |attempt| attempt.label == label)
     }
 
-    /// The attempts at an action, whatever their label, oldest first.
+    /// The attempts at an action, whatever their label, newest first.
+    pub fn of_action<'a>(&'a self, action: &'a ActionDigest) -> impl Iterator<Item = &'a Arc<Attempt>> {
+        let newest = self.by_action.get(&hash(action)).copied();
+        self.chain(newest, |keys| keys.older_of_action).filter(move |attempt| attempt.action == *action)
+    }
+
+    /// How long the newest attempt under a label took, in milliseconds, without
+    /// reading it.
     #[must_use]
-    pub fn of_action(&self, action: &ActionDigest) -> &[Arc<Attempt>] {
-        self.by_action.get(action).map_or(&[], Vec::as_slice)
+    pub fn duration_of(&self, label: &str) -> Option<u32> {
+        let newest = self.by_label.get(&hash(label))?;
+        Some(self.entries[*newest as usize].keys.as_ref()?.duration_ms)
+    }
+
+    fn chain(
+        &self,
+        newest: Option<u32>,
+        older: fn(&Keys) -> Option<u32>,
+    ) -> impl Iterator<Item = &Arc<Attempt>> {
+        let step = move |at: &u32| self.entries[*at as usize].keys.as_ref().and_then(older);
+        std::iter::successors(newest, step).filter_map(|at| self.attempt(&self.entries[at as usize]))
+    }
+
+    /// How many attempts there are, and under how many labels.
+    #[must_use]
+    pub fn n_attempts(&self) -> (usize, usize) {
+        (self.entries.iter().filter(|entry| entry.keys.is_some()).count(), self.by_label.len())
     }
 
     /// All attempts, oldest first.
     pub fn attempts(&self) -> impl DoubleEndedIterator<Item = &Arc<Attempt>> {
-        self.entries.iter().filter_map(|entry| entry.attempt.as_ref())
+        self.entries.iter().filter_map(|entry| self.attempt(entry))
+    }
+
+    fn attempt<'a>(&self, entry: &'a Entry) -> Option<&'a Arc<Attempt>> {
+        entry.keys?;
+        let read = || {
+            let bytes = self.read(entry).ok()?;
+            let payload = &bytes[8..bytes.len() - 8];
+            let json = if payload[0] == INDEXED { split_indexed(payload)?.json } else { &payload[1..] };
+            serde_json::from_slice(json).ok().map(Arc::new)
+        };
+        entry.attempt.get_or_init(read).as_ref()
+    }
+
+    /// The bytes of an entry, which were whole when it was indexed.
+    fn read(&self, entry: &Entry) -> io::Result<Vec<u8>> {
+        let open = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let mut bytes = vec![0; entry.length as usize];
+        open.file.read_exact_at(&mut bytes, entry.offset)?;
+        // Overwritten since it was indexed.
+        if entry_at(&bytes) != Found::Whole(bytes.len()) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(bytes)
     }
 
     /// Adds an attempt, and reads what other processes have added meanwhile. A
@@ -122,30 +206,29 @@ impl Log {
     /// # Errors
     /// When the log cannot be locked, read or written.
     pub fn append(&mut self, attempt: &Attempt) -> Result<(), FsError> {
-        let payload = serde_json::to_vec(attempt).expect("an attempt becomes JSON");
-        let entry = frame(ATTEMPT, &payload);
+        let bytes = frame(INDEXED, &indexed(attempt));
         let file = self.lock()?;
-        self.catch_up(&file)?;
-        let end = self.bytes.len();
+        self.catch_up_with(&file)?;
         let on_disk = file.metadata().context("look at", &self.path)?.len();
-        if on_disk > end as u64 {
+        let end = self.file.as_ref().map_or(HEADER.len() as u64, |open| open.end);
+        if on_disk > end {
             // Nothing whole follows; we hold the lock, so nobody is writing it.
-            file.set_len(end as u64).context("cut off the torn end of", &self.path)?;
+            file.set_len(end).context("cut off the torn end of", &self.path)?;
         }
         if failpoint::is_due("store.inside-log-line") {
-            let half = &entry[..entry.len() / 2];
-            file.write_all_at(half, end as u64)
-                .and_then(|()| file.sync_data())
-                .context("write", &self.path)?;
+            let half = &bytes[..bytes.len() / 2];
+            file.write_all_at(half, end).and_then(|()| file.sync_data()).context("write", &self.path)?;
             std::process::abort();
         }
-        file.write_all_at(&entry, end as u64).context("write", &self.path)?;
+        file.write_all_at(&bytes, end).context("write", &self.path)?;
         if attempt.measurement {
             file.sync_data().context("sync", &self.path)?;
         }
         self.is_synced = attempt.measurement;
-        self.bytes.extend_from_slice(&entry);
-        self.index(end);
+        if let Some(open) = &mut self.file {
+            open.end = end + bytes.len() as u64;
+        }
+        self.index(end, &bytes);
         Ok(())
     }
 
@@ -162,26 +245,48 @@ impl Log {
     }
 
     /// Writes the log anew with the attempts that `keep` wants, and entries of
-    /// unknown kinds. Says how many it left out.
+    /// unknown kinds. Says how many it left out. What is damaged is added to
+    /// `log.damaged`: it may still name the blobs of a measurement.
     ///
     /// # Errors
     /// When the log cannot be locked, read or written.
     pub fn rewrite(&mut self, keep: &dyn Fn(&Arc<Attempt>) -> bool) -> Result<usize, FsError> {
-        let old = self.lock()?;
-        self.catch_up(&old)?;
-        let mut bytes = HEADER.to_vec();
+        let lock = self.lock()?;
+        self.catch_up_with(&lock)?;
+        self.set_damage_aside()?;
         let mut n_left_out = 0;
-        for entry in &self.entries {
-            if entry.attempt.as_ref().is_none_or(keep) {
-                bytes.extend_from_slice(&self.bytes[entry.range.clone()]);
-            } else {
-                n_left_out += 1;
+        fs::write_atomic_with(&self.path, &mut |file| {
+            let mut file = io::BufWriter::with_capacity(BLOCK, file);
+            file.write_all(&HEADER)?;
+            n_left_out = 0;
+            for entry in &self.entries {
+                if self.attempt(entry).is_none_or(keep) {
+                    file.write_all(&self.read(entry)?)?;
+                } else {
+                    n_left_out += 1;
+                }
             }
-        }
-        fs::write_atomic(&self.path, &bytes)?;
-        let new = File::open(&self.path).context("open", &self.path)?;
-        self.catch_up(&new)?;
+            file.flush()
+        })?;
+        self.refresh()?;
         Ok(n_left_out)
+    }
+
+    fn set_damage_aside(&self) -> Result<(), FsError> {
+        let bytes = fs::read_bounded(&self.path, u64::MAX).context("read", &self.path)?;
+        let damaged = inspect::inspect(&bytes).damaged;
+        if damaged.is_empty() {
+            return Ok(());
+        }
+        let aside = self.path.with_extension("damaged");
+        let mut all = match fs::read_bounded(&aside, u64::MAX) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            earlier => earlier.context("read", &aside)?,
+        };
+        for range in damaged {
+            all.extend_from_slice(&bytes[range]);
+        }
+        fs::write_atomic(&aside, &all)
     }
 
     /// Does something under the log lock. Not for anything that waits.
@@ -225,65 +330,102 @@ impl Log {
         }
     }
 
-    /// Reads what the file has beyond what is known; all of it if it is another file.
-    fn catch_up(&mut self, file: &File) -> Result<(), FsError> {
+    /// Reads what is new in the log, which is open and locked as `file`.
+    fn catch_up_with(&mut self, file: &File) -> Result<(), FsError> {
         let found = identity(file).context("look at", &self.path)?;
-        let length = file.metadata().context("look at", &self.path)?.len() as usize;
-        if self.file != Some(found) || length < self.bytes.len() {
-            self.forget();
-            self.file = Some(found);
+        let length = file.metadata().context("look at", &self.path)?.len();
+        match &self.file {
+            Some(open) if open.identity == found && open.end == length => Ok(()),
+            // Through a descriptor of its own: this one goes away with its lock.
+            _ => self.refresh(),
         }
-        let from = self.bytes.len();
-        let mut rest = vec![0; length.saturating_sub(from)];
-        let n = read_at_most(file, &mut rest, from as u64).context("read", &self.path)?;
-        self.bytes.extend_from_slice(&rest[..n]);
-        if from == 0 {
-            if !self.bytes.starts_with(&HEADER) {
-                self.bytes.clear();
+    }
+
+    /// Reads what `file` has beyond what is known; all of it if it is another file.
+    fn catch_up(&mut self, file: File) -> Result<(), FsError> {
+        let found = identity(&file).context("look at", &self.path)?;
+        let length = file.metadata().context("look at", &self.path)?.len();
+        let known = self.file.as_ref().filter(|known| known.identity == found && known.end <= length);
+        let from = known.map(|known| known.end);
+        if from.is_none() {
+            self.forget();
+            let mut header = [0; HEADER.len()];
+            if file.read_exact_at(&mut header, 0).is_err() || header != HEADER {
                 return Ok(());
             }
-            self.index(HEADER.len());
-        } else {
-            self.index(from);
         }
+        let from = from.unwrap_or(HEADER.len() as u64);
+        let end =
+            scan(&file, from, &mut |offset, bytes| self.index(offset, bytes)).context("read", &self.path)?;
+        self.file = Some(OpenLog { file, identity: found, end });
         Ok(())
     }
 
-    /// Indexes the entries from `from` on, and forgets the bytes behind the last.
-    fn index(&mut self, from: usize) {
-        let (ranges, end) = scan(&self.bytes, from);
-        self.bytes.truncate(end);
-        for range in ranges {
-            let attempt = (self.bytes[range.start + 8] == ATTEMPT)
-                .then(|| serde_json::from_slice::<Attempt>(&self.bytes[range.start + 9..range.end - 8]))
-                .and_then(Result::ok)
-                .map(Arc::new);
-            if let Some(attempt) = &attempt {
-                self.by_label.entry(attempt.label.clone()).or_default().push(attempt.clone());
-                self.by_action.entry(attempt.action).or_default().push(attempt.clone());
-            }
-            self.entries.push(Entry { range, attempt });
-        }
+    /// Remembers where an entry is and what finds it.
+    fn index(&mut self, offset: u64, bytes: &[u8]) {
+        let at = u32::try_from(self.entries.len()).expect("a log has fewer than four billion entries");
+        let payload = &bytes[8..bytes.len() - 8];
+        let hashes = match payload[0] {
+            INDEXED => split_indexed(payload)
+                .map(|found| (hash(found.label), hash(&found.action), found.duration_ms)),
+            JSON => serde_json::from_slice::<Attempt>(&payload[1..])
+                .ok()
+                .map(|attempt| (hash(attempt.label.as_str()), hash(&attempt.action), 0)),
+            _ => None,
+        };
+        let keys = hashes.map(|(label, action, duration_ms)| Keys {
+            duration_ms,
+            older_of_label: self.by_label.insert(label, at),
+            older_of_action: self.by_action.insert(action, at),
+        });
+        let length = u32::try_from(bytes.len()).expect("an entry is smaller than 4 GiB");
+        self.entries.push(Entry { offset, length, keys, attempt: OnceCell::new() });
     }
 }
 
-fn identity(file: &File) -> std::io::Result<(u64, u64)> {
+fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn identity(file: &File) -> io::Result<(u64, u64)> {
     let identity = fs::StatIdentity::of(&file.metadata()?);
     Ok((identity.device, identity.inode))
 }
 
-fn read_at_most(file: &File, buffer: &mut [u8], mut offset: u64) -> std::io::Result<usize> {
-    let mut n_read = 0;
-    while n_read < buffer.len() {
-        match file.read_at(&mut buffer[n_read..], offset)? {
-            0 => break,
-            n => {
-                n_read += n;
-                offset += n as u64;
-            }
-        }
-    }
-    Ok(n_read)
+/// The payload of kind 2, without the kind.
+fn indexed(attempt: &Attempt) -> Vec<u8> {
+    let label = &attempt.label.as_bytes()[..attempt.label.len().min(usize::from(u16::MAX))];
+    let mut payload = Vec::with_capacity(1024);
+    payload.extend_from_slice(attempt.action.as_bytes());
+    payload.extend_from_slice(&u32::try_from(attempt.duration_ms).unwrap_or(u32::MAX).to_le_bytes());
+    payload.extend_from_slice(&(label.len() as u16).to_le_bytes());
+    payload.extend_from_slice(label);
+    serde_json::to_writer(&mut payload, attempt).expect("an attempt becomes JSON");
+    payload
+}
+
+/// What a payload of kind 2 consists of.
+struct Indexed<'a> {
+    action: ActionDigest,
+    duration_ms: u32,
+    label: &'a str,
+    json: &'a [u8],
+}
+
+/// Takes a payload of kind 2 apart, kind included.
+fn split_indexed(payload: &[u8]) -> Option<Indexed<'_>> {
+    let (action, rest) = payload.get(1..)?.split_first_chunk::<32>()?;
+    let (duration, rest) = rest.split_first_chunk::<4>()?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let (label, json) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+    Some(Indexed {
+        action: ActionDigest::from_bytes(*action),
+        duration_ms: u32::from_le_bytes(*duration),
+        label: std::str::from_utf8(label).ok()?,
+        json,
+    })
 }
 
 fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
@@ -303,31 +445,77 @@ fn checksum(bytes: &[u8]) -> [u8; 8] {
     *blake3::hash(bytes).as_bytes().first_chunk().expect("a hash has 32 bytes")
 }
 
-/// The end of the whole entry that begins at `start`, if one does.
-fn entry_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let rest = bytes.get(start..)?.strip_prefix(&MARKER)?;
-    let length = u32::from_le_bytes(*rest.first_chunk()?) as usize;
-    if length == 0 || length > MAX_LENGTH {
-        return None;
-    }
-    let covered = rest.get(..4 + length)?;
-    (rest.get(4 + length..4 + length + 8)? == checksum(covered)).then_some(start + FRAME + length)
+/// What stands at the beginning of some bytes.
+#[derive(PartialEq, Eq)]
+enum Found {
+    /// An entry of so many bytes.
+    Whole(usize),
+    /// The beginning of something that may be one.
+    Begun,
+    /// None.
+    Nothing,
 }
 
-/// The whole entries from `from` on, and the end of the last.
-fn scan(bytes: &[u8], from: usize) -> (Vec<std::ops::Range<usize>>, usize) {
-    let (mut ranges, mut end, mut at) = (Vec::new(), from, from);
-    while at < bytes.len() {
-        if let Some(next) = entry_end(bytes, at) {
-            ranges.push(at..next);
-            (end, at) = (next, next);
-            continue;
-        }
-        let marker = bytes[at + 1..].windows(MARKER.len()).position(|window| window == MARKER);
-        let Some(distance) = marker else { break };
-        at += 1 + distance;
+fn entry_at(bytes: &[u8]) -> Found {
+    let shown = bytes.len().min(MARKER.len());
+    if bytes[..shown] != MARKER[..shown] {
+        return Found::Nothing;
     }
-    (ranges, end)
+    let Some(length) = bytes.get(4..8).and_then(|length| length.first_chunk()) else { return Found::Begun };
+    let length = u32::from_le_bytes(*length) as usize;
+    if length == 0 || length > MAX_LENGTH {
+        return Found::Nothing;
+    }
+    let Some(entry) = bytes.get(4..FRAME + length) else { return Found::Begun };
+    let (covered, sum) = entry.split_at(4 + length);
+    if sum == checksum(covered) { Found::Whole(FRAME + length) } else { Found::Nothing }
+}
+
+/// Shows the whole entries from `from` on, and says where the last one ends.
+fn scan(file: &File, from: u64, each: &mut dyn FnMut(u64, &[u8])) -> io::Result<u64> {
+    let (mut buffer, mut begin, mut is_whole) = (Vec::new(), from, false);
+    let (mut at, mut end) = (0, from);
+    loop {
+        match entry_at(&buffer[at..]) {
+            Found::Whole(length) => {
+                each(begin + at as u64, &buffer[at..at + length]);
+                at += length;
+                end = begin + at as u64;
+            }
+            Found::Begun if !is_whole => {
+                buffer.drain(..at);
+                begin += at as u64;
+                at = 0;
+                let known = buffer.len();
+                buffer.resize(known + BLOCK, 0);
+                let n = read_at_most(file, &mut buffer[known..], begin + known as u64)?;
+                buffer.truncate(known + n);
+                is_whole = n < BLOCK;
+            }
+            _ if at == buffer.len() => return Ok(end),
+            _ => {
+                // Damage, or the torn end: on to the next byte that may begin one.
+                let next = buffer[at + 1..].iter().position(|byte| *byte == MARKER[0]);
+                at = next.map_or(buffer.len(), |distance| at + 1 + distance);
+            }
+        }
+    }
+}
+
+fn read_at_most(file: &File, buffer: &mut [u8], mut offset: u64) -> io::Result<usize> {
+    let mut n_read = 0;
+    while n_read < buffer.len() {
+        match file.read_at(&mut buffer[n_read..], offset) {
+            Ok(0) => break,
+            Ok(n) => {
+                n_read += n;
+                offset += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(n_read)
 }
 
 #[cfg(test)]

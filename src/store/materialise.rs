@@ -15,12 +15,12 @@ use super::attempt::{OutputEntry, OutputKind};
 use super::cas::Put;
 use super::{Store, StoreError};
 use crate::digest::ContentDigest;
-use crate::os::fs::{self, Context, Executable, FsError, Placed};
-use crate::os::tree::{Listing, Node};
+use crate::os::fs::{self, Context, Executable, FsError, Placed, StatIdentity};
+use crate::os::tree::{LinkTarget, Listing, Node};
 use crate::path::ProjectPath;
 
 /// A listing or a link's target is never larger.
-const SMALL: u64 = 256 << 20;
+pub(super) const SMALL: u64 = 256 << 20;
 
 impl Store {
     /// Puts the output `path`, which stands at `from` now, into the store.
@@ -43,7 +43,7 @@ impl Store {
             (OutputKind::Dir, Some(listing)) => {
                 for item in listing.items() {
                     if let Node::File { content, executable } = &item.node {
-                        let file = from.join(item.name.as_str());
+                        let file = from.join(item.name.as_path());
                         self.store_file(&file, content, Executable::from(*executable), put)?;
                     }
                 }
@@ -69,14 +69,25 @@ impl Store {
             self.cas.remove(content)?;
             self.state_mut().forget(&blob);
         }
+        // A large file may have been written while it was read, and once it is
+        // linked its times say nothing more about that.
+        let before = StatIdentity::read(from).context("look at", from)?;
+        if before.size >= fs::LINK_FROM && self.digest_of(from)? != *content {
+            let source = std::io::Error::other("it changed while it was stored");
+            return Err(FsError { action: "store", path: from.to_path_buf(), source });
+        }
         let placed = self.cas.put_file(from, content, executable, put)?;
         if placed == Some(Placed::Linked) {
-            self.remember_linked(&blob, *content)?;
+            let after = StatIdentity::read(&blob).context("look at", &blob)?;
+            if (after.size, after.mtime_ns) == (before.size, before.mtime_ns) {
+                self.remember_linked(&blob, *content)?;
+                if put == Put::Share {
+                    self.remember_linked(from, *content)?;
+                }
+            }
         }
-        match put {
-            Put::Move => self.state_mut().forget(from),
-            Put::Share if placed == Some(Placed::Linked) => self.remember_linked(from, *content)?,
-            Put::Share => {}
+        if put == Put::Move {
+            self.state_mut().forget(from);
         }
         Ok(())
     }
@@ -89,7 +100,7 @@ impl Store {
     pub fn restore(&self, outputs: &[OutputEntry]) -> Result<Vec<ProjectPath>, StoreError> {
         let mut missing = Vec::new();
         for output in outputs {
-            if self.observe(&output.path)?.as_ref() != Some(output) {
+            if self.amiss(std::slice::from_ref(output)).is_some() {
                 missing.push(output);
             }
         }
@@ -125,10 +136,7 @@ impl Store {
         if output.kind == OutputKind::Dir
             && let Ok(listing) = self.children(output)
         {
-            blobs.extend(listing.items().iter().filter_map(|item| match &item.node {
-                Node::File { content, .. } => Some(*content),
-                _ => None,
-            }));
+            blobs.extend(contents(&listing));
         }
         blobs
     }
@@ -155,8 +163,7 @@ impl Store {
                 Ok(Plan::Dir(listing))
             }
             OutputKind::Symlink => {
-                let target =
-                    self.cas.read(&output.content, SMALL).and_then(|text| String::from_utf8(text).ok());
+                let target = self.cas.read(&output.content, SMALL).and_then(LinkTarget::from_bytes);
                 target.map(Plan::Symlink).ok_or_else(|| lost(output, output.content))
             }
         }
@@ -183,9 +190,8 @@ impl Store {
         let temporary = fs::temporary_beside(&place);
         let made = match &plan {
             Plan::File => self.place_blob(&output.content, &temporary, output.executable.into()),
-            Plan::Symlink(target) => {
-                std::os::unix::fs::symlink(target, &temporary).context("create the link", &temporary)
-            }
+            Plan::Symlink(target) => std::os::unix::fs::symlink(target.as_path(), &temporary)
+                .context("create the link", &temporary),
             Plan::Dir(listing) => self.place_tree(listing, &temporary),
         };
         // Removed only now, and never written to: it may be a link to a blob.
@@ -195,12 +201,12 @@ impl Store {
             return Err(error.into());
         }
         match plan {
-            Plan::File => self.remember_placed(&place, &output.content)?,
+            Plan::File => self.remember_linked(&place, output.content)?,
             Plan::Symlink(_) => {}
             Plan::Dir(listing) => {
                 for item in listing.items() {
                     if let Node::File { content, .. } = &item.node {
-                        self.remember_placed(&place.join(item.name.as_str()), content)?;
+                        self.remember_linked(&place.join(item.name.as_path()), *content)?;
                     }
                 }
             }
@@ -211,11 +217,11 @@ impl Store {
     fn place_tree(&self, listing: &Listing, folder: &Path) -> Result<(), FsError> {
         fs::create_dir(folder)?;
         for item in listing.items() {
-            let path: PathBuf = folder.join(item.name.as_str());
+            let path: PathBuf = folder.join(item.name.as_path());
             match &item.node {
                 Node::Dir => fs::create_dir(&path)?,
                 Node::Symlink { target } => {
-                    std::os::unix::fs::symlink(target, &path).context("create the link", &path)?;
+                    std::os::unix::fs::symlink(target.as_path(), &path).context("create the link", &path)?;
                 }
                 Node::File { content, executable } => {
                     self.place_blob(content, &path, (*executable).into())?;
@@ -226,22 +232,28 @@ impl Store {
     }
 
     fn place_blob(&self, content: &ContentDigest, to: &Path, executable: Executable) -> Result<(), FsError> {
-        fs::place(&self.cas.path(content), to, executable).map(drop)
-    }
-
-    /// After a link both names have a new identity, with the bytes of before.
-    fn remember_placed(&self, place: &Path, content: &ContentDigest) -> Result<(), FsError> {
-        self.remember_linked(place, *content)?;
         let blob = self.cas.path(content);
-        self.remember_linked(&blob, *content)
+        if fs::place(&blob, to, executable)? == Placed::Linked {
+            // Both names have a new identity now, with the bytes of before.
+            self.remember_linked(&blob, *content)?;
+        }
+        Ok(())
     }
+}
+
+/// The contents of the files in a folder.
+pub(super) fn contents(listing: &Listing) -> impl Iterator<Item = ContentDigest> {
+    listing.items().iter().filter_map(|item| match &item.node {
+        Node::File { content, .. } => Some(*content),
+        _ => None,
+    })
 }
 
 /// What restoring an output takes, its blobs checked.
 enum Plan {
     File,
     Dir(Listing),
-    Symlink(String),
+    Symlink(LinkTarget),
 }
 
 fn lost(output: &OutputEntry, content: ContentDigest) -> StoreError {

@@ -4,7 +4,7 @@
 //! order, so a crash leaves a whole result or none. [`key`] says what identifies
 //! an attempt, [`stale`] how two differ, [`freshness`] what follows from that,
 //! [`materialise`] moves outputs in and out, and [`state`] remembers what would
-//! be slow to find out again.
+//! be slow to find out again. [`stats`], [`gc`] and [`verify`] keep house.
 //!
 //! Reading needs no folder and takes no lock: a project without a store has an
 //! empty one, and the folder is made by the first write. `docs/cache.md` tells
@@ -12,7 +12,7 @@
 //!
 //! The store knows labels and documents, not tasks: it is below `engine` and
 //! beside nothing. The build lock is `os::lock`'s; callers of [`Store::restore`],
-//! [`Store::capture`] and [`Store::clean`] hold it.
+//! [`Store::capture`], [`Store::clean`], [`Store::collect`] and [`Store::heal`] hold it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -22,28 +22,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use crate::digest::ContentDigest;
 use crate::os::failpoint;
 use crate::os::fs::{self, FsError};
+use crate::os::lock::Unheld;
 use crate::path::{Layout, ProjectPath};
 use attempt::Attempt;
 use cas::Cas;
 use log::Log;
 use state::State;
 
+pub mod amiss;
 pub mod attempt;
 pub mod cas;
 pub mod freshness;
+pub mod gc;
+pub mod input;
 pub mod key;
 pub mod last;
 pub mod log;
 pub mod materialise;
+mod nearest;
 pub mod observe;
 pub mod stale;
 pub mod state;
+pub mod stats;
+pub mod verify;
 
 #[cfg(test)]
 mod tests;
 
 /// The largest image that is read; a larger one is dropped.
 const MAX_IMAGE: u64 = 1 << 30;
+
+/// The version of the store as a whole: a store of another one answers for
+/// nothing. To be raised with the log's header and the key document's version.
+pub const FORMAT: u32 = 1;
 
 /// Below this many entries the log is not rewritten.
 const WORTH_COMPACTING: usize = 1000;
@@ -75,6 +86,7 @@ pub enum StoreError {
 pub struct Store {
     layout: Layout,
     root: PathBuf,
+    since: Option<Unheld>,
     cas: Cas,
     log: Mutex<Log>,
     state: RwLock<State>,
@@ -87,18 +99,29 @@ impl Store {
     /// # Errors
     /// When the log is there and cannot be read.
     pub fn open(layout: Layout) -> Result<Store, StoreError> {
+        let store = Store::unread(layout);
+        store.log().refresh()?;
+        let image = fs::read_bounded(&store.root.join("state"), MAX_IMAGE).ok();
+        if let Some(state) = image.and_then(|image| State::parse(image, &store.layout.root)) {
+            *store.state_mut() = state;
+        }
+        Ok(store)
+    }
+
+    /// The store of the project at `layout`, for who only wants to write: nothing
+    /// is known of what has run before.
+    #[must_use]
+    pub fn unread(layout: Layout) -> Store {
         let root = layout.cache();
-        let log = Log::open(&root.join("log"))?;
-        let image = fs::read_bounded(&root.join("state"), MAX_IMAGE).ok();
-        let state = image.and_then(|image| State::parse(&image)).unwrap_or_default();
-        Ok(Store {
+        Store {
+            state: RwLock::new(State::new(&layout.root)),
             layout,
+            since: Unheld::look(&root.join("lock")),
             cas: Cas::new(&root),
+            log: Mutex::new(Log::unread(&root.join("log"))),
             root,
-            log: Mutex::new(log),
-            state: RwLock::new(state),
             n_hashed: AtomicU64::new(0),
-        })
+        }
     }
 
     /// Reads what is new in the log: another `lp` may have written since it was
@@ -131,6 +154,12 @@ impl Store {
     #[must_use]
     pub fn lock_path(&self) -> PathBuf {
         self.root.join("lock")
+    }
+
+    /// That nobody held the build lock just before the store was read.
+    #[must_use]
+    pub fn since(&self) -> Option<&Unheld> {
+        self.since.as_ref()
     }
 
     /// The store's folder.
@@ -174,7 +203,13 @@ impl Store {
     /// The attempts under a label, newest first.
     #[must_use]
     pub fn attempts_of(&self, label: &str) -> Vec<Arc<Attempt>> {
-        self.log().of_label(label).iter().rev().cloned().collect()
+        self.log().of_label(label).cloned().collect()
+    }
+
+    /// How long the newest attempt under a label took, in milliseconds.
+    #[must_use]
+    pub fn duration_of(&self, label: &str) -> Option<u32> {
+        self.log().duration_of(label)
     }
 
     /// All attempts, newest first.
@@ -224,9 +259,9 @@ impl Store {
         if self.state().is_changed() {
             self.create()?;
             let mut state = self.state_mut();
-            state.drop_missing();
+            state.prune();
             let image = state.image();
-            self.log().locked(|| fs::write_atomic(&self.root.join("state"), &image))?;
+            self.log().locked(|| fs::replace_unsynced(&self.root.join("state"), &image))?;
             state.set_saved();
             drop(state);
             self.compact()?;
@@ -236,9 +271,13 @@ impl Store {
 
     fn compact(&self) -> Result<(), FsError> {
         let mut log = self.log();
+        let (n_attempts, n_labels) = log.n_attempts();
+        // The newest attempt of each label is live.
+        if n_attempts < WORTH_COMPACTING || n_labels * 2 >= n_attempts {
+            return Ok(());
+        }
         let live = live(&log);
-        let n_attempts = log.attempts().count();
-        if n_attempts < WORTH_COMPACTING || live.len() * 2 >= n_attempts {
+        if live.len() * 2 >= n_attempts {
             return Ok(());
         }
         // By identity: an attempt that another process adds meanwhile is kept.
@@ -266,13 +305,13 @@ impl Store {
         let outputs = kept.iter().flat_map(|attempt| &attempt.outputs);
         let mut needed: HashSet<ContentDigest> = outputs.flat_map(|output| self.blobs_of(output)).collect();
         needed.extend(kept.iter().filter_map(|attempt| attempt.logs));
-        for blob in self.cas.all()?.iter().filter(|blob| !needed.contains(blob)) {
-            self.cas.remove(blob)?;
+        for blob in self.cas.all()?.iter().filter(|blob| !needed.contains(&blob.content)) {
+            self.cas.remove(&blob.content)?;
         }
         fs::remove_dir_contents(&self.root.join("tmp"))?;
         fs::remove(&self.root.join("graph"))?;
         fs::remove(&self.root.join("state"))?;
-        *self.state_mut() = State::default();
+        *self.state_mut() = State::new(&self.layout.root);
         Ok(n_forgotten)
     }
 

@@ -8,7 +8,7 @@ use super::attempt::{OutputEntry, OutputKind};
 use super::state::Age;
 use super::{Store, StoreError};
 use crate::digest::ContentDigest;
-use crate::os::fs::{self, Context, Executable, FsError, StatIdentity};
+use crate::os::fs::{self, Context, Executable, FsError, Metadata, StatIdentity};
 use crate::os::tree::{self, Listing, Node};
 use crate::path::ProjectPath;
 
@@ -19,11 +19,15 @@ impl Store {
     /// # Errors
     /// When there is nothing ([`FsError::is_not_found`]) or it cannot be read.
     pub fn digest_of(&self, path: &Path) -> Result<ContentDigest, FsError> {
-        let metadata = fs::metadata(path)?;
+        self.digest_at(path, &fs::metadata(path)?)
+    }
+
+    /// As [`Store::digest_of`], for a path that was just looked at, links followed.
+    pub(super) fn digest_at(&self, path: &Path, metadata: &Metadata) -> Result<ContentDigest, FsError> {
         if metadata.is_dir() {
             return Ok(self.listing(path)?.digest());
         }
-        let known = self.state().recall(path, &StatIdentity::of(&metadata));
+        let known = self.state().recall(path, &StatIdentity::of(metadata));
         known.map_or_else(|| self.hash(path), Ok)
     }
 
@@ -59,7 +63,7 @@ impl Store {
             let listing = self.listing(place)?;
             let mut size = 0;
             for item in listing.items().iter().filter(|item| matches!(item.node, Node::File { .. })) {
-                let file = place.join(item.name.as_str());
+                let file = place.join(item.name.as_path());
                 size += fs::look(&file)?.map_or(0, |metadata| metadata.len());
             }
             return Ok(Some((entry(OutputKind::Dir, listing.digest(), false, size), Some(listing))));
@@ -104,9 +108,9 @@ impl Store {
         let young = self.state().young();
         for (path, identity) in young {
             wait_until_aged(&identity);
-            match self.hash(&path) {
-                Err(error) if error.is_not_found() => self.state_mut().forget(&path),
-                hashed => drop(hashed?),
+            // What can no longer be read is no longer known; who needs it says so.
+            if self.hash(&path).is_err() {
+                self.state_mut().forget(&path);
             }
         }
         Ok(())

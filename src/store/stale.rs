@@ -8,6 +8,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::attempt::AttemptOutcome;
+use super::input::InputKind;
 use super::key::KeyDocument;
 use crate::path::ProjectPath;
 
@@ -39,6 +40,13 @@ pub enum StaleReason {
     },
     /// An input's contents.
     InputChanged(ProjectPath),
+    /// The execute bit of an input whose contents are the same.
+    InputExecutable {
+        /// The input.
+        path: ProjectPath,
+        /// Whether it has the bit now.
+        now: bool,
+    },
     /// An input that was not there.
     InputAdded(ProjectPath),
     /// An input that is no longer there.
@@ -134,6 +142,10 @@ impl fmt::Display for StaleReason {
             StaleReason::Added { at, .. } => write!(f, "`{}` was added", at.name()),
             StaleReason::Removed { at, .. } => write!(f, "`{}` was removed", at.name()),
             StaleReason::InputChanged(path) => write!(f, "`{path}` changed"),
+            StaleReason::InputExecutable { path, now: true } => write!(f, "`{path}` became executable"),
+            StaleReason::InputExecutable { path, now: false } => {
+                write!(f, "`{path}` is no longer executable")
+            }
             StaleReason::InputAdded(path) => write!(f, "input `{path}` was added"),
             StaleReason::InputRemoved(path) => write!(f, "input `{path}` was removed"),
             StaleReason::OutputsDeclared => f.write_str("its list of outputs changed"),
@@ -182,10 +194,18 @@ pub fn differences(old: &KeyDocument, new: &KeyDocument) -> Vec<StaleReason> {
 }
 
 fn in_inputs(old: &KeyDocument, new: &KeyDocument, found: &mut Vec<StaleReason>) {
-    found.extend(new.inputs.iter().filter_map(|(path, content)| match old.inputs.get(path) {
+    found.extend(new.inputs.iter().filter_map(|(path, input)| match old.inputs.get(path) {
         None => Some(StaleReason::InputAdded(path.clone())),
-        Some(before) if before != content => Some(StaleReason::InputChanged(path.clone())),
-        Some(_) => None,
+        Some(before) if before == input => None,
+        Some(before)
+            if before.content == input.content && ![before.kind, input.kind].contains(&InputKind::Dir) =>
+        {
+            Some(StaleReason::InputExecutable {
+                path: path.clone(),
+                now: input.kind == InputKind::Executable,
+            })
+        }
+        Some(_) => Some(StaleReason::InputChanged(path.clone())),
     }));
     let removed = old.inputs.keys().filter(|path| !new.inputs.contains_key(*path));
     found.extend(removed.map(|path| StaleReason::InputRemoved(path.clone())));
@@ -284,6 +304,7 @@ mod tests {
 
     use super::*;
     use crate::digest::ContentDigest;
+    use crate::store::input::InputDigest;
 
     #[track_caller]
     fn check(old: &KeyDocument, new: &KeyDocument, expect: Expect) {
@@ -301,7 +322,7 @@ mod tests {
     fn check_inputs(old: &[(&str, u8)], new: &[(&str, u8)], expect: Expect) {
         let document = |inputs: &[(&str, u8)]| {
             let input = |&(path, byte): &(&str, u8)| {
-                (ProjectPath::new(path).unwrap(), ContentDigest::from_bytes([byte; 32]))
+                (ProjectPath::new(path).unwrap(), ContentDigest::from_bytes([byte; 32]).into())
             };
             KeyDocument::new(json!({}), inputs.iter().map(input).collect())
         };
@@ -410,6 +431,19 @@ mod tests {
         check_inputs(&[(plan, 1)], &[(plan, 2)], expect!["`results/plan/camera-1.json` changed"]);
         check_inputs(&[], &[("x", 1)], expect!["input `x` was added"]);
         check_inputs(&[("x", 1)], &[], expect!["input `x` was removed"]);
+    }
+
+    #[test]
+    fn an_execute_bit_is_named_when_contents_are_the_same() {
+        let document = |byte: u8, kind: InputKind| {
+            let input = InputDigest { content: ContentDigest::from_bytes([byte; 32]), kind };
+            KeyDocument::new(json!({}), BTreeMap::from([(ProjectPath::new("tool.sh").unwrap(), input)]))
+        };
+        let (plain, tool, folder) = (InputKind::File, InputKind::Executable, InputKind::Dir);
+        check(&document(1, tool), &document(1, plain), expect!["`tool.sh` is no longer executable"]);
+        check(&document(1, plain), &document(1, tool), expect!["`tool.sh` became executable"]);
+        check(&document(1, plain), &document(2, tool), expect!["`tool.sh` changed"]);
+        check(&document(1, plain), &document(1, folder), expect!["`tool.sh` changed"]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use super::key::{KeyDocument, REPEAT};
 use super::*;
 use crate::time::Utc;
 
+mod housekeeping;
+
 struct Project {
     folder: tempfile::TempDir,
     store: Store,
@@ -76,7 +78,7 @@ impl Project {
     #[track_caller]
     fn check(&self, key: &KeyDocument, outputs: &[&str], expect: Expect) {
         let outputs: Vec<_> = outputs.iter().map(|name| path(name)).collect();
-        let text = match self.store.freshness("transcode:scan.mp4", key, &outputs).unwrap() {
+        let text = match self.store.freshness("transcode:scan.mp4", key, &outputs) {
             Freshness::Fresh(_) => "fresh".to_owned(),
             Freshness::Restorable { why, .. } => format!("restorable: {why}"),
             Freshness::New => "new".to_owned(),
@@ -172,7 +174,11 @@ fn files_folders_and_links_come_back_as_they_were() {
     for name in ["media", "out", "latest", "tool"] {
         fs::remove(&project.at(name)).unwrap();
     }
-    project.check(&key(15), &names, expect!["restorable: output `media/large.mp4` was deleted"]);
+    project.check(
+        &key(15),
+        &names,
+        expect!["restorable: outputs `media/large.mp4`, `out`, `latest` and 1 more were deleted"],
+    );
     assert_eq!(project.restore(&attempt), names);
     project.check(&key(15), &names, expect!["fresh"]);
     let mode = |name| std::fs::metadata(project.at(name)).unwrap().permissions().mode() & 0o100;

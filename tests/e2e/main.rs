@@ -2,12 +2,20 @@
 //! that play pipelines are in `tests/gst`.
 
 mod build;
+mod cache;
 mod check;
+mod ci;
 mod download;
 mod explain;
 mod faults;
+mod fresh;
 mod graph;
 mod init;
+mod links;
+mod locks;
+mod names;
+mod quick;
 mod seeing;
 mod support;
 mod tasks;
+mod together;

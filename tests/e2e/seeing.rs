@@ -292,6 +292,7 @@ fn every_task_of_a_build_has_its_event_with_a_time() {
     let ws = tasks();
     ws.lp("build copy join").success();
     fs::remove_file(ws.path("c.txt")).unwrap();
+    fs::remove_file(ws.path("b.txt")).unwrap();
     let ended = ws.lp("build -j1 --keep-going --json").code(1);
     let events: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut told: Vec<String> = events
@@ -307,9 +308,10 @@ fn every_task_of_a_build_has_its_event_with_a_time() {
     expect![[r#"
         started
         finished
+        looked
         task_finished | task:bad | failed | exit status 3 | why
 
-        task_finished | task:copy | fresh
+        task_finished | task:copy | restored | output `b.txt` was deleted
         task_finished | task:join | restored | output `c.txt` was deleted
         task_finished | task:next | skipped
         task_started | task:bad | new"#]]

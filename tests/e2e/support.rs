@@ -31,6 +31,8 @@ pub(crate) const WORKLOADS: &str = r#"{
 /// A project in a temporary directory, with its own measuring lock.
 pub(crate) struct Workspace {
     directory: PathBuf,
+    /// Where it is, if not there.
+    project: Option<PathBuf>,
     /// Removes the directory.
     _temporary: Option<TempDir>,
     environment: Vec<(String, String)>,
@@ -47,7 +49,7 @@ impl Workspace {
     pub(crate) fn within(directory: PathBuf, temporary: Option<TempDir>) -> Workspace {
         fs::create_dir_all(directory.join("p")).unwrap();
         fs::create_dir(directory.join("lock")).unwrap();
-        Workspace { directory, _temporary: temporary, environment: Vec::new() }
+        Workspace { directory, project: None, _temporary: temporary, environment: Vec::new() }
     }
 
     /// A project of two cameras.
@@ -75,6 +77,11 @@ impl Workspace {
         self
     }
 
+    /// The project of somebody else, with variables of its own.
+    pub(crate) fn at(self, project: PathBuf) -> Workspace {
+        Workspace { project: Some(project), ..self }
+    }
+
     pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -86,7 +93,7 @@ impl Workspace {
     }
 
     pub(crate) fn root(&self) -> PathBuf {
-        self.directory.join("p")
+        self.project.clone().unwrap_or_else(|| self.directory.join("p"))
     }
 
     pub(crate) fn read(&self, path: &str) -> String {

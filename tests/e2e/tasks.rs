@@ -111,24 +111,6 @@ pass = ["B"]
 }
 
 #[test]
-fn two_writers_of_one_path_and_a_cycle_are_refused_with_both_places() {
-    let ws = Workspace::tasks(
-        "[[task]]\nname = \"a\"\ncommand = [\"true\"]\noutputs = [\"x\"]\n\
-         [[task]]\nname = \"b\"\ncommand = [\"true\"]\noutputs = [\"x\"]\n",
-    );
-    let ended = ws.lp("build").code(2);
-    assert!(ended.stderr.contains("`task:a` and `task:b` both write `x`"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("Lpfile.toml:6:8"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("`task:a` is declared here"), "{}", ended.stderr);
-}
-
-#[test]
-fn an_input_that_nobody_makes_is_refused_before_anything_runs() {
-    let ws = Workspace::tasks("[[task]]\nname = \"a\"\ncommand = [\"true\"]\ninputs = [\"x.txt\"]\n");
-    ws.lp("build").code(2).stderr_has("`task:a` reads `x.txt`, which does not exist and which no task makes");
-}
-
-#[test]
 fn a_task_that_would_sleep_for_an_hour_ends_with_its_time_out() {
     let ws =
         Workspace::tasks("[[task]]\nname = \"slow\"\ncommand = [\"sleep\", \"3600\"]\ntimeout = \"100ms\"\n");

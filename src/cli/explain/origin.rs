@@ -12,6 +12,7 @@ use crate::config::diagnostics::{Place, Sources};
 use crate::config::locate::{Down, Locator, Written};
 use crate::config::project::{DialectChoice, Origin as ClipOrigin, Project, Source, UserTask};
 use crate::config::tree::{self, Node};
+use crate::digest::ContentDigest;
 use crate::graph::TaskGraph;
 use crate::graph::task::{Action, Task};
 use crate::path::ProjectPath;
@@ -71,7 +72,7 @@ pub(super) struct Origins<'a> {
     pub(super) locator: Locator<'a>,
     pub(super) profile: Option<&'a str>,
     /// The config files, absolute.
-    pub(super) files: &'a [PathBuf],
+    pub(super) files: &'a [(PathBuf, Option<ContentDigest>)],
 }
 
 impl Origins<'_> {
@@ -112,7 +113,8 @@ impl Origins<'_> {
 
     /// Whether an input is one of the files that the project is read from.
     pub(super) fn is_config(&self, path: &ProjectPath) -> bool {
-        self.files.contains(&self.project.layout.resolve(path))
+        let place = self.project.layout.resolve(path);
+        self.files.iter().any(|(file, _)| *file == place)
     }
 
     /// A key of a user's task, whatever its value.

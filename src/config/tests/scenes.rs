@@ -24,7 +24,7 @@ fn scenes_are_read_and_checked() {
     assert_eq!(shown(&loaded), "");
     let project = loaded.project.unwrap();
     expect![[r##"{"width":480,"height":240,"fps":30,"duration_s":8.0,"seed":1,"zones":{"scan":{"x":200,"y":80,"width":80,"height":80}},"items":[{"name":"Tea","code":"TEA-1","width":110,"height":150,"colour":"#c8502e","path":[{"at_s":1.0,"x":-80.0,"y":120.0},{"at_s":3.5,"x":240.0,"y":120.0}],"code_visible":[{"from_s":0.0,"to_s":4.0}],"hand":true}]}"##]].assert_eq(&serde_json::to_string(&project.scenes["scan"].scene).unwrap());
-    assert!(loaded.files.iter().any(|file| file.ends_with(path)));
+    assert!(loaded.files.iter().any(|file| file.0.ends_with(path)));
 
     let wrong = SCENE
         .replace("3.5", "0.5")

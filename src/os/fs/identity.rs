@@ -125,6 +125,9 @@ mod tests {
         assert!(!identity(7, now - 5_000_000).is_racy_after_link(now));
         assert!(!identity(7, now - 50_000_000).is_racy(now));
         assert!(identity(7, 99_000_000_000).is_racy(now), "a clock of whole seconds");
+        let hour = 3_600_000_000_000;
+        assert!(identity(7, now + hour).is_racy(now), "the clock went backwards since");
+        assert!(identity(now + hour, 7).is_racy(now), "a time that somebody set");
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn three(path: &Path) -> (Vec<u8>, Vec<usize>) {
     let mut log = Log::open(path).unwrap();
     let ends = ["a", "b", "c"].map(|label| {
         log.append(&attempt(label)).unwrap();
-        log.bytes.len()
+        log.file.as_ref().unwrap().end as usize
     });
     (std::fs::read(path).unwrap(), ends.to_vec())
 }

@@ -1,0 +1,69 @@
+//! `lp cache key`: what to call a saved store.
+//!
+//! The key is a digest of all tasks that measure nothing, and of the files that
+//! they read and no task makes. So it stays the same while a build has nothing
+//! new to do, wherever the checkout is; comments and layout of configs do not
+//! count. It needs no store, no worker and no download.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde_json::json;
+
+use crate::cli::args::Global;
+use crate::cli::open::open;
+use crate::cli::{Exit, console};
+use crate::config::project::Project;
+use crate::digest::ContentDigest;
+use crate::graph::lower::{Lowering, lower};
+use crate::graph::task::Task;
+use crate::os::fs;
+use crate::os::tree::Listing;
+use crate::path::ProjectPath;
+use crate::store::FORMAT;
+
+pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
+    let opened = open(global, &[])?;
+    // Without the caller's environment, which differs from machine to machine.
+    let lowered = lower(&Lowering { project: &opened.project, subjects: &[], variable: &|_| None });
+    let digest = digest(&opened.project, &lowered.tasks);
+    console::out(&format!("{}{}\n", prefix(), &digest.to_hex()[..16]));
+    Ok(Exit::Done)
+}
+
+/// What all keys of this kind of machine begin with.
+fn prefix() -> String {
+    format!("lp-{FORMAT}-{}-{}-", std::env::consts::OS, std::env::consts::ARCH)
+}
+
+fn digest(project: &Project, tasks: &[Task]) -> ContentDigest {
+    let made: HashSet<&str> = tasks.iter().flat_map(|task| &task.outputs).map(ProjectPath::as_str).collect();
+    let is_made = |path: &ProjectPath| {
+        let path = path.as_str();
+        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+        folders.chain([path]).any(|path| made.contains(path))
+    };
+    let sources: BTreeSet<&ProjectPath> =
+        tasks.iter().flat_map(|task| &task.inputs).filter(|path| !is_made(path)).collect();
+    let sources: Vec<_> = sources.into_iter().map(|path| (path, content(project, path))).collect();
+    let mut tasks: Vec<_> = tasks
+        .iter()
+        .map(|task| {
+            json!({ "label": task.label, "action": task.action, "inputs": task.inputs, "outputs": task.outputs })
+                .to_string()
+        })
+        .collect();
+    // The order of tables and cameras decides nothing.
+    tasks.sort();
+    ContentDigest::of(json!({ "tasks": tasks, "sources": sources }).to_string().as_bytes())
+}
+
+/// The digest of a file or folder; `None` if it is not there or cannot be read.
+fn content(project: &Project, path: &ProjectPath) -> Option<ContentDigest> {
+    let place = project.layout.resolve(path);
+    let hash = |path: &std::path::Path| fs::hash_file(path).map(|(content, _)| content);
+    if place.is_dir() {
+        Listing::read(&place, &hash).ok().map(|listing| listing.digest())
+    } else {
+        hash(&place).ok()
+    }
+}

@@ -1,0 +1,84 @@
+//! `lp cache show`
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::cli::{Exit, console};
+use crate::name::did_you_mean;
+use crate::store::Store;
+use crate::store::attempt::Attempt;
+
+/// One line per label: its newest attempt.
+pub(super) fn list(store: &Store) {
+    let mut newest: BTreeMap<String, Arc<Attempt>> = BTreeMap::new();
+    for attempt in store.attempts() {
+        newest.entry(attempt.label.clone()).or_insert(attempt);
+    }
+    let width = newest.keys().map(|label| label.chars().count()).max().unwrap_or(0);
+    for (label, attempt) in &newest {
+        console::out(&format!(
+            "{label:width$}  {}  {}  {:?}\n",
+            attempt.action.short(),
+            attempt.started,
+            attempt.outcome
+        ));
+    }
+    if newest.is_empty() {
+        console::note("the store is empty");
+    }
+}
+
+pub(super) fn show(store: &Store, what: &str) -> Exit {
+    let all = store.attempts();
+    let is_digest = what.len() >= 6 && what.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let found: Vec<&Arc<Attempt>> = all
+        .iter()
+        .filter(|attempt| {
+            attempt.label == what
+                || attempt.run_id().as_deref() == Some(what)
+                || is_digest
+                    && (attempt.action.to_hex().starts_with(what)
+                        || attempt.outputs.iter().any(|output| output.content.to_hex().starts_with(what)))
+        })
+        .collect();
+    if found.is_empty() {
+        console::note(&format!("error: the store knows nothing of `{what}`"));
+        if let Some(meant) = did_you_mean(what, all.iter().map(|attempt| attempt.label.as_str())) {
+            console::note(&format!("  hint: did you mean `{meant}`?"));
+        }
+        return Exit::Refused;
+    }
+    for attempt in found {
+        console::out(&text(store, attempt));
+    }
+    Exit::Done
+}
+
+fn text(store: &Store, attempt: &Attempt) -> String {
+    let mut text = format!(
+        "{}\n  action    {}\n  started   {}, took {} ms\n  outcome   {:?}\n",
+        attempt.label, attempt.action, attempt.started, attempt.duration_ms, attempt.outcome
+    );
+    if let Some(run) = attempt.run_id() {
+        let complete = if attempt.complete { "complete" } else { "incomplete" };
+        text.push_str(&format!("  run       {run}, repeat {}, {complete}\n", attempt.repeat.unwrap_or(1)));
+    }
+    for line in attempt.detail.iter().flat_map(|detail| detail.lines()) {
+        text.push_str(&format!("  because   {line}\n"));
+    }
+    for output in &attempt.outputs {
+        text.push_str(&format!("  output    {} {} ({} bytes)\n", output.content, output.path, output.size));
+    }
+    let document = serde_json::to_string_pretty(&attempt.document).expect("documents have text keys");
+    text.push_str("  hashed:\n");
+    for line in document.lines() {
+        text.push_str(&format!("    {line}\n"));
+    }
+    if let Some(log) = attempt.logs.and_then(|logs| store.read_blob(&logs, 1 << 26)) {
+        text.push_str("  log:\n");
+        for line in String::from_utf8_lossy(&log).lines() {
+            text.push_str(&format!("    {line}\n"));
+        }
+    }
+    text
+}

@@ -1,0 +1,498 @@
+//! A selection of tasks as a file, so that a build with little to do need not
+//! make them again from the config files.
+//!
+//! ```text
+//! image = "lp-graph" 1, length of the index (u64), checksum of the index (32), index, record*
+//! index = basis (bytes), widest label (u32), texts of paths (list), paths of each task (lists of u32),
+//!         dependencies of each task (lists of u32), end of each record (u64 * n)
+//! ```
+//! The index is read whole: it says which files every task has and who waits for
+//! whom, in flat arrays. A record, one task as JSON behind 8 bytes of checksum,
+//! is read only when its task may have to run. `basis` is the writer's: whatever
+//! the tasks depend on, so that a reader can tell whether they still hold.
+//!
+//! Beside an image lies what was seen of its tasks when they were fresh
+//! ([`Seen`]), a file of its own because it changes with every build.
+//!
+//! Ids in an image are dense, in the order of the graph. Nothing in either file
+//! is needed: who finds one missing, damaged or of another version goes without.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::task::{Action, Pool, Task};
+use super::{TaskGraph, TaskId};
+use crate::config::diagnostics::Place;
+use crate::os::fs::{self, File};
+use crate::path::ProjectPath;
+
+const MAGIC: [u8; 8] = *b"lp-grap\x01";
+const SEEN_MAGIC: [u8; 8] = *b"lp-seen\x01";
+const CHECKSUM: usize = 32;
+const HEADER: usize = 8 + 8 + CHECKSUM;
+/// No index is larger; a length above is damage.
+const MAX_INDEX: u64 = 4 << 30;
+
+/// An image that was opened.
+#[derive(Debug)]
+pub struct Image {
+    file: File,
+    /// Of the index; tells one image from another.
+    id: [u8; CHECKSUM],
+    /// What the writer said the tasks depend on.
+    pub basis: Vec<u8>,
+    /// Characters of the longest label.
+    pub widest: usize,
+    paths: Lists<u8>,
+    task_paths: Lists<u32>,
+    dependencies: Lists<u32>,
+    record_ends: Vec<u64>,
+    /// Where the records begin.
+    records: u64,
+}
+
+/// Many lists in one array.
+#[derive(Debug, Default)]
+struct Lists<T> {
+    ends: Vec<u32>,
+    items: Vec<T>,
+}
+
+impl<T> Lists<T> {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn get(&self, at: usize) -> &[T] {
+        let begin = if at == 0 { 0 } else { self.ends[at - 1] as usize };
+        &self.items[begin..self.ends[at] as usize]
+    }
+
+    fn push(&mut self, items: impl IntoIterator<Item = T>) {
+        self.items.extend(items);
+        self.ends.push(u32::try_from(self.items.len()).expect("an index has fewer than four billion items"));
+    }
+
+    /// Whether every list lies within the array.
+    fn is_sound(&self) -> bool {
+        self.ends.is_sorted() && self.ends.last().is_none_or(|end| *end as usize == self.items.len())
+    }
+}
+
+/// A task as JSON. What its paths are stands in the index.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    label: String,
+    action: Action,
+    n_inputs: usize,
+    pool: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    after: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    factories: Vec<String>,
+    /// Of a command; they are no part of the action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timeout: Option<Duration>,
+    #[serde(default)]
+    retries: u32,
+}
+
+/// The bytes of an image of `selected`, which is closed under dependencies.
+#[must_use]
+pub fn encode(graph: &TaskGraph, selected: &BTreeSet<TaskId>, basis: &[u8]) -> Vec<u8> {
+    let ids: Vec<TaskId> = graph.order().iter().copied().filter(|id| selected.contains(id)).collect();
+    let mut place = vec![u32::MAX; graph.tasks().len()];
+    for (at, id) in ids.iter().enumerate() {
+        place[id.index()] = u32::try_from(at).expect("a graph has fewer than four billion tasks");
+    }
+    let tasks = || ids.iter().map(|id| graph.task(*id));
+    let mut known: std::collections::HashMap<&ProjectPath, u32> = std::collections::HashMap::new();
+    let (mut paths, mut task_paths, mut dependencies) =
+        (Lists::<u8>::default(), Lists::<u32>::default(), Lists::<u32>::default());
+    for (id, task) in ids.iter().zip(tasks()) {
+        let of_task: Vec<u32> = task
+            .paths()
+            .map(|path| {
+                *known.entry(path).or_insert_with(|| {
+                    paths.push(path.as_str().bytes());
+                    u32::try_from(paths.len() - 1).expect("an index has fewer than four billion paths")
+                })
+            })
+            .collect();
+        task_paths.push(of_task);
+        dependencies.push(graph.dependencies(*id).into_iter().map(|id| place[id.index()]));
+    }
+    let (mut records, mut record_ends) = (Vec::new(), Vec::new());
+    for task in tasks() {
+        let (timeout, retries) = match &task.action {
+            Action::Command(command) => (command.timeout, command.retries),
+            _ => (None, 0),
+        };
+        let record = Record {
+            label: task.label.clone(),
+            action: task.action.clone(),
+            n_inputs: task.inputs.len(),
+            pool: task.pool.to_string(),
+            after: task.after.clone(),
+            factories: task.factories.clone(),
+            timeout,
+            retries,
+        };
+        let json = serde_json::to_vec(&record).expect("tasks have text keys");
+        records.extend_from_slice(&blake3::hash(&json).as_bytes()[..8]);
+        records.extend_from_slice(&json);
+        record_ends.push(records.len() as u64);
+    }
+    let widest = tasks().map(|task| task.label.chars().count()).max().unwrap_or(0);
+
+    let mut index = Vec::new();
+    put_bytes(&mut index, basis);
+    put_number(&mut index, widest);
+    put_numbers(&mut index, &paths.ends);
+    put_bytes(&mut index, &paths.items);
+    for lists in [&task_paths, &dependencies] {
+        put_numbers(&mut index, &lists.ends);
+        put_numbers(&mut index, &lists.items);
+    }
+    for end in record_ends {
+        index.extend_from_slice(&end.to_le_bytes());
+    }
+    let mut image = MAGIC.to_vec();
+    image.extend_from_slice(&(index.len() as u64).to_le_bytes());
+    image.extend_from_slice(blake3::hash(&index).as_bytes());
+    image.append(&mut index);
+    image.append(&mut records);
+    image
+}
+
+impl Image {
+    /// Opens an image and reads its index. `None` if there is none that can be used.
+    #[must_use]
+    pub fn open(path: &Path) -> Option<Image> {
+        let file = File::open(path).ok()?;
+        let mut header = [0; HEADER];
+        file.read_exact_at(&mut header, 0).ok()?;
+        let mut rest = Reader(header.strip_prefix(&MAGIC)?);
+        let length = rest.long()?;
+        let id: [u8; CHECKSUM] = rest.0.try_into().ok()?;
+        let on_disk = file.metadata().ok()?.len();
+        if length > MAX_INDEX.min(on_disk) {
+            return None;
+        }
+        let mut index = vec![0; usize::try_from(length).ok()?];
+        file.read_exact_at(&mut index, HEADER as u64).ok()?;
+        if *blake3::hash(&index).as_bytes() != id {
+            return None;
+        }
+        let mut rest = Reader(&index);
+        let basis = rest.bytes()?.to_vec();
+        let widest = rest.number()?;
+        let paths = Lists { ends: rest.numbers()?, items: rest.bytes()?.to_vec() };
+        let task_paths = Lists { ends: rest.numbers()?, items: rest.numbers()? };
+        let dependencies = Lists { ends: rest.numbers()?, items: rest.numbers()? };
+        let record_ends: Vec<u64> = rest
+            .0
+            .chunks_exact(8)
+            .map(|word| u64::from_le_bytes(word.try_into().expect("8 bytes")))
+            .collect();
+        let n = record_ends.len();
+        let ids_fit = task_paths.items.iter().all(|id| (*id as usize) < paths.len())
+            && dependencies.items.iter().all(|id| (*id as usize) < n);
+        let sound = paths.is_sound() && task_paths.is_sound() && dependencies.is_sound() && ids_fit;
+        if !sound || task_paths.len() != n || dependencies.len() != n {
+            return None;
+        }
+        let records = HEADER as u64 + length;
+        Some(Image { file, id, basis, widest, paths, task_paths, dependencies, record_ends, records })
+    }
+
+    /// How many tasks there are.
+    #[must_use]
+    pub fn n_tasks(&self) -> usize {
+        self.record_ends.len()
+    }
+
+    /// How many paths these have.
+    #[must_use]
+    pub fn n_paths(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// A path by its number.
+    #[must_use]
+    pub fn path(&self, at: usize) -> Option<ProjectPath> {
+        ProjectPath::new(std::str::from_utf8(self.paths.get(at)).ok()?).ok()
+    }
+
+    /// The numbers of a task's paths: inputs, then outputs.
+    #[must_use]
+    pub fn paths_of(&self, task: usize) -> &[u32] {
+        self.task_paths.get(task)
+    }
+
+    /// `tasks` and all that wait for them, in order.
+    #[must_use]
+    pub fn with_dependents(&self, tasks: &[usize]) -> Vec<usize> {
+        let mut in_cone = vec![false; self.n_tasks()];
+        for task in tasks {
+            in_cone[*task] = true;
+        }
+        // Whoever waits stands behind what it waits for.
+        for task in 0..in_cone.len() {
+            let waits = || self.dependencies.get(task).iter().any(|id| in_cone[*id as usize]);
+            in_cone[task] = in_cone[task] || waits();
+        }
+        (0..in_cone.len()).filter(|task| in_cone[*task]).collect()
+    }
+
+    /// Reads tasks. Their places are gone, and `after` names only tasks among
+    /// them.
+    ///
+    /// # Errors
+    /// When a record cannot be read or is damaged.
+    pub fn tasks(&self, tasks: &[usize]) -> io::Result<Vec<Task>> {
+        let mut read: Vec<Task> = tasks.iter().map(|task| self.task(*task)).collect::<io::Result<_>>()?;
+        let labels: BTreeSet<String> = read.iter().map(|task| task.label.clone()).collect();
+        for task in &mut read {
+            task.after.retain(|label| labels.contains(label) || labels.contains(&format!("task:{label}")));
+        }
+        Ok(read)
+    }
+
+    fn task(&self, at: usize) -> io::Result<Task> {
+        let damaged = || io::Error::from(io::ErrorKind::InvalidData);
+        let begin = if at == 0 { 0 } else { self.record_ends[at - 1] };
+        let length = self.record_ends[at].checked_sub(begin).ok_or_else(damaged)?;
+        let mut bytes = vec![0; usize::try_from(length).map_err(|_| damaged())?];
+        self.file.read_exact_at(&mut bytes, self.records + begin)?;
+        let (sum, json) = bytes.split_at_checked(8).ok_or_else(damaged)?;
+        if *sum != blake3::hash(json).as_bytes()[..8] {
+            return Err(damaged());
+        }
+        let mut record: Record = serde_json::from_slice(json)?;
+        if let Action::Command(command) = &mut record.action {
+            command.timeout = record.timeout;
+            command.retries = record.retries;
+        }
+        let paths = self.paths_of(at).iter().map(|path| self.path(*path as usize));
+        let mut inputs: Vec<ProjectPath> = paths.collect::<Option<_>>().ok_or_else(damaged)?;
+        let outputs = inputs.split_off(record.n_inputs.min(inputs.len()));
+        Ok(Task {
+            label: record.label,
+            action: record.action,
+            inputs,
+            outputs,
+            pool: Pool::named(&record.pool),
+            after: record.after,
+            factories: record.factories,
+            place: Place::default(),
+            entries: Box::default(),
+        })
+    }
+}
+
+/// What was seen of each task of an image when it was fresh.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seen {
+    image: [u8; CHECKSUM],
+    /// Of the log that knows why they were fresh: its inode, and its length in
+    /// bytes. It may have grown since, but not shrunk or been replaced.
+    pub log: (u64, u64),
+    /// Of each task; `None` if nothing is known.
+    pub prints: Vec<Option<u128>>,
+}
+
+impl Seen {
+    /// Nothing of any task.
+    #[must_use]
+    pub fn nothing(image: &Image) -> Seen {
+        Seen { image: image.id, log: (0, 0), prints: vec![None; image.n_tasks()] }
+    }
+
+    /// Reads what was seen of the tasks of `image`: nothing if that is not known.
+    #[must_use]
+    pub fn read(path: &Path, image: &Image) -> Seen {
+        let limit = (SEEN_MAGIC.len() + 2 * CHECKSUM + 16 + 16 * image.n_tasks()) as u64;
+        let bytes = fs::read_bounded(path, limit).unwrap_or_default();
+        Seen::parse(&bytes, image).unwrap_or_else(|| Seen::nothing(image))
+    }
+
+    fn parse(bytes: &[u8], image: &Image) -> Option<Seen> {
+        let (body, checksum) = bytes.split_last_chunk::<CHECKSUM>()?;
+        let rest = body.strip_prefix(&SEEN_MAGIC)?.strip_prefix(&image.id)?;
+        let mut rest = Reader(rest);
+        let log = (rest.long()?, rest.long()?);
+        let rest = rest.0;
+        if blake3::hash(body).as_bytes() != checksum || rest.len() != 16 * image.n_tasks() {
+            return None;
+        }
+        let prints = rest.chunks_exact(16).map(|word| {
+            Some(u128::from_le_bytes(word.try_into().expect("16 bytes"))).filter(|print| *print != 0)
+        });
+        Some(Seen { image: image.id, log, prints: prints.collect() })
+    }
+
+    /// The bytes of its file.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = SEEN_MAGIC.to_vec();
+        bytes.extend_from_slice(&self.image);
+        bytes.extend_from_slice(&self.log.0.to_le_bytes());
+        bytes.extend_from_slice(&self.log.1.to_le_bytes());
+        for print in &self.prints {
+            bytes.extend_from_slice(&print.unwrap_or(0).to_le_bytes());
+        }
+        let checksum = blake3::hash(&bytes);
+        bytes.extend_from_slice(checksum.as_bytes());
+        bytes
+    }
+}
+
+fn put_number(index: &mut Vec<u8>, number: usize) {
+    let number = u32::try_from(number).expect("an index has fewer than four billion parts");
+    index.extend_from_slice(&number.to_le_bytes());
+}
+
+fn put_bytes(index: &mut Vec<u8>, bytes: &[u8]) {
+    put_number(index, bytes.len());
+    index.extend_from_slice(bytes);
+}
+
+fn put_numbers(index: &mut Vec<u8>, numbers: &[u32]) {
+    put_number(index, numbers.len());
+    for number in numbers {
+        index.extend_from_slice(&number.to_le_bytes());
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(n)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn long(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    fn number(&mut self) -> Option<usize> {
+        u32::from_le_bytes(self.take(4)?.try_into().ok()?).try_into().ok()
+    }
+
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = self.number()?;
+        self.take(length)
+    }
+
+    fn numbers(&mut self) -> Option<Vec<u32>> {
+        let length = self.number()?.checked_mul(4)?;
+        let words = self.take(length)?.chunks_exact(4);
+        Some(words.map(|word| u32::from_le_bytes(word.try_into().expect("4 bytes"))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::graph::link::{link, tests::task};
+    use crate::graph::task::Command;
+
+    fn graph() -> TaskGraph {
+        let mut tasks: Vec<Task> =
+            ["c: y dir/z > w after a", "a: > x", "b: x > y dir/z", "d: > v"].into_iter().map(task).collect();
+        tasks[3].action = Action::Command(Command {
+            command: vec!["true".to_owned()],
+            env: BTreeMap::from([("A".to_owned(), "b".to_owned())]),
+            pass: BTreeMap::new(),
+            cache: true,
+            timeout: Some(Duration::from_millis(1500)),
+            retries: 3,
+        });
+        tasks[3].pool = Pool::User("gpu".to_owned());
+        link(tasks).unwrap()
+    }
+
+    fn written(folder: &Path) -> (TaskGraph, std::path::PathBuf) {
+        let graph = graph();
+        let all = graph.order().iter().copied().collect();
+        let path = folder.join("image");
+        std::fs::write(&path, encode(&graph, &all, b"basis")).unwrap();
+        (graph, path)
+    }
+
+    #[test]
+    fn tasks_come_back_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let (graph, path) = written(folder.path());
+        let image = Image::open(&path).unwrap();
+        assert_eq!((image.basis.as_slice(), image.widest), (b"basis".as_slice(), 1));
+        let expected: Vec<&Task> = graph.order().iter().map(|id| graph.task(*id)).collect();
+        let read = image.tasks(&[0, 1, 2, 3]).unwrap();
+        assert_eq!(read.iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn of_tasks_apart_from_the_others_only_what_is_among_them_comes_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, path) = written(folder.path());
+        let image = Image::open(&path).unwrap();
+        let labels = |tasks: &[usize]| -> Vec<String> {
+            image.tasks(tasks).unwrap().into_iter().map(|task| task.label).collect()
+        };
+        let position = |label: &str| (0..4).find(|at| labels(&[*at]) == [label]).unwrap();
+        assert_eq!(labels(&image.with_dependents(&[position("b")])), ["b", "c"]);
+        assert_eq!(labels(&image.with_dependents(&[position("d")])), ["d"]);
+        assert!(image.tasks(&[position("c")]).unwrap()[0].after.is_empty());
+    }
+
+    #[test]
+    fn a_damaged_image_is_none_and_a_damaged_record_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, path) = written(folder.path());
+        let bytes = std::fs::read(&path).unwrap();
+        let n = Image::open(&path).unwrap().n_tasks();
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1;
+            std::fs::write(&path, &damaged).unwrap();
+            let whole =
+                Image::open(&path).is_some_and(|image| image.tasks(&(0..n).collect::<Vec<_>>()).is_ok());
+            assert!(!whole, "byte {at}");
+            std::fs::write(&path, &bytes[..at]).unwrap();
+            let whole =
+                Image::open(&path).is_some_and(|image| image.tasks(&(0..n).collect::<Vec<_>>()).is_ok());
+            assert!(!whole, "{at} bytes");
+        }
+    }
+
+    #[test]
+    fn what_was_seen_belongs_to_one_image() {
+        let folder = tempfile::tempdir().unwrap();
+        let (graph, path) = written(folder.path());
+        let image = Image::open(&path).unwrap();
+        let mut seen = Seen::nothing(&image);
+        seen.log = (3, 4);
+        seen.prints[2] = Some(7);
+        let file = folder.path().join("seen");
+        std::fs::write(&file, seen.bytes()).unwrap();
+        assert_eq!(Seen::read(&file, &image), seen);
+        let all = graph.order().iter().copied().collect();
+        std::fs::write(&path, encode(&graph, &all, b"another")).unwrap();
+        let another = Image::open(&path).unwrap();
+        assert_eq!(Seen::read(&file, &another), Seen::nothing(&another));
+        let mut damaged = seen.bytes();
+        damaged[50] ^= 1;
+        std::fs::write(&file, damaged).unwrap();
+        assert_eq!(Seen::read(&file, &image), Seen::nothing(&image));
+    }
+}

@@ -1,0 +1,61 @@
+//! How much lies somewhere: files and bytes, counted without being read.
+
+use std::ops::AddAssign;
+use std::path::Path;
+
+use serde::Serialize;
+
+/// Some files, and their sizes together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// How many.
+    pub count: usize,
+    /// Their sizes together, whatever they take on the disk.
+    pub bytes: u64,
+}
+
+impl Usage {
+    /// One more file of this size.
+    pub fn add(&mut self, bytes: u64) {
+        *self += Usage { count: 1, bytes };
+    }
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Usage) {
+        self.count += other.count;
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
+/// The file at `path`, or all below the folder there; links are not followed.
+/// What cannot be looked at, or goes away meanwhile, does not count.
+#[must_use]
+pub fn usage(path: &Path) -> Usage {
+    let mut usage = Usage::default();
+    let Ok(metadata) = std::fs::symlink_metadata(path) else { return usage };
+    if !metadata.is_dir() {
+        usage.add(metadata.len());
+        return usage;
+    }
+    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+        usage += self::usage(&entry.path());
+    }
+    usage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_below_a_folder_are_counted_and_links_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        std::fs::write(folder.path().join("a/x"), "12").unwrap();
+        std::fs::write(folder.path().join("y"), "123").unwrap();
+        std::os::unix::fs::symlink("/", folder.path().join("l")).unwrap();
+        assert_eq!(usage(folder.path()), Usage { count: 3, bytes: 6 });
+        assert_eq!(usage(&folder.path().join("nothing")), Usage::default());
+    }
+}

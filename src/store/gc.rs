@@ -1,0 +1,353 @@
+//! Removes what nothing keeps.
+//!
+//! An attempt is *live* when it may still be asked for, and *in use* when its
+//! outputs stand in the project as it made them. `lp` does not record when a
+//! result was last used, because a build with nothing to do writes nothing; so
+//! what is in use counts as used now, and everything else as last used when it
+//! was made. `docs/cache.md` tells users so.
+//!
+//! First the log is written anew, then what it no longer names is removed: a
+//! crash in between leaves blobs that nothing names, which the next collection
+//! removes. What the log says where it cannot be read is kept as well.
+//!
+//! Measurements and what they name are never removed: they cannot be remade.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::attempt::Attempt;
+use super::cas::Blob;
+use super::log::inspect;
+use super::{Store, StoreError, live};
+use crate::digest::ContentDigest;
+use crate::os::failpoint;
+use crate::os::fs::{self, FsError, StatIdentity};
+use crate::os::tree::Listing;
+use crate::os::usage::{Usage, usage};
+use crate::time::Utc;
+
+/// So many files of compiled graphs are kept: two for each request.
+const GRAPHS: usize = 16;
+
+/// What may stay.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// At most so many bytes of blobs.
+    pub max_size: Option<u64>,
+    /// Nothing that was last used longer ago.
+    pub max_age: Option<Duration>,
+    /// The present moment.
+    pub now: Utc,
+}
+
+/// Whether a collection removes anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// It only says what it would do: takes no lock, writes nothing.
+    DryRun,
+    /// It removes.
+    Remove,
+}
+
+/// What a collection removed and what it kept; for a dry run, would.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Collected {
+    /// The version of this layout.
+    pub version: u32,
+    /// Whether nothing was removed.
+    pub dry_run: bool,
+    /// What was removed.
+    pub removed: Removed,
+    /// What was kept.
+    pub kept: Kept,
+    /// Whether what was kept is within the limit of size; `true` without one.
+    pub fits: bool,
+}
+
+/// What a collection removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    /// Attempts that nobody could ask for any more.
+    pub dead: usize,
+    /// Live attempts that were too old.
+    pub too_old: usize,
+    /// Live attempts that were in the way of the limit of size.
+    pub too_large: usize,
+    /// Blobs that nothing kept.
+    pub blobs: Usage,
+    /// Those of them that are outputs in the project too: their bytes stay there.
+    pub shared: Usage,
+    /// Compiled graphs.
+    pub graphs: Usage,
+    /// What attempts that died left behind.
+    pub leftovers: Usage,
+}
+
+/// What a collection kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// Attempts, measurements included.
+    pub attempts: usize,
+    /// Attempts that measured.
+    pub measurements: usize,
+    /// Blobs.
+    pub blobs: Usage,
+    /// Those of them that no attempt names, but perhaps a part of the log that
+    /// this version cannot read.
+    pub unread: Usage,
+}
+
+/// Blobs that stay although no attempt names them.
+enum Pins {
+    These(HashSet<ContentDigest>),
+    /// The log has parts that may name any blob.
+    Everything,
+}
+
+impl Pins {
+    fn contains(&self, blob: &ContentDigest) -> bool {
+        match self {
+            Pins::These(these) => these.contains(blob),
+            Pins::Everything => true,
+        }
+    }
+}
+
+/// A live attempt that a limit may remove.
+struct Candidate {
+    attempt: Arc<Attempt>,
+    is_in_use: bool,
+    ended: i64,
+    names: BTreeSet<ContentDigest>,
+}
+
+impl Store {
+    /// Removes what nothing keeps. Its caller holds the build lock, except for a dry run.
+    ///
+    /// # Errors
+    /// When the log cannot be rewritten or something cannot be removed.
+    pub fn collect(&self, limits: &Limits, act: Act) -> Result<Collected, StoreError> {
+        self.reload()?;
+        let pins = self.pins()?;
+        let blobs = self.cas.all()?;
+        let mut removed = Removed::default();
+        let goes = self.plan(limits, &blobs, &pins, &mut removed);
+        let mut attempts = self.attempts();
+        if act == Act::Remove && !goes.is_empty() {
+            failpoint::hit("gc.before-log");
+            self.log().rewrite(&|attempt| !goes.contains(&Arc::as_ptr(attempt)))?;
+            failpoint::hit("gc.between");
+            // What the log says now decides, not what was planned.
+            attempts = self.attempts();
+        } else {
+            attempts.retain(|attempt| !goes.contains(&Arc::as_ptr(attempt)));
+        }
+
+        let needed: HashSet<ContentDigest> =
+            attempts.iter().flat_map(|attempt| self.named_by(attempt)).collect();
+        let mut kept = Kept {
+            attempts: attempts.len(),
+            measurements: attempts.iter().filter(|attempt| attempt.measurement).count(),
+            ..Kept::default()
+        };
+        for Blob { content, size, is_shared } in &blobs {
+            let is_needed = needed.contains(content);
+            if is_needed || pins.contains(content) {
+                kept.blobs.add(*size);
+                if !is_needed {
+                    kept.unread.add(*size);
+                }
+                continue;
+            }
+            removed.blobs.add(*size);
+            if *is_shared {
+                removed.shared.add(*size);
+            }
+            if act == Act::Remove {
+                self.cas.remove(content)?;
+                failpoint::hit("gc.between-blobs");
+            }
+        }
+        for path in self.superfluous_graphs(limits) {
+            removed.graphs += usage(&path);
+            if act == Act::Remove {
+                fs::remove(&path)?;
+            }
+        }
+        for path in self.leftovers()? {
+            removed.leftovers += usage(&path);
+            if act == Act::Remove {
+                fs::remove(&path)?;
+            }
+        }
+        let fits = limits.max_size.is_none_or(|max| kept.blobs.bytes <= max);
+        Ok(Collected { version: 1, dry_run: act == Act::DryRun, removed, kept, fits })
+    }
+
+    /// The attempts to remove.
+    fn plan(
+        &self,
+        limits: &Limits,
+        blobs: &[Blob],
+        pins: &Pins,
+        removed: &mut Removed,
+    ) -> HashSet<*const Attempt> {
+        let attempts = self.attempts();
+        let live = live(&self.log());
+        let mut labels = HashSet::new();
+        let mut goes = HashSet::new();
+        let mut stays = Vec::new();
+        let mut candidates = Vec::new();
+        for attempt in attempts {
+            let is_newest = labels.insert(attempt.label.clone());
+            if attempt.measurement {
+                stays.push(attempt);
+            } else if !live.contains(&Arc::as_ptr(&attempt)) || self.is_lost(&attempt) {
+                removed.dead += 1;
+                goes.insert(Arc::as_ptr(&attempt));
+            } else {
+                candidates.push(self.candidate(attempt, is_newest));
+            }
+        }
+        if let Some(max_age) = limits.max_age {
+            let max_age = i64::try_from(max_age.as_millis()).unwrap_or(i64::MAX);
+            let oldest = limits.now.unix_millis().saturating_sub(max_age);
+            candidates.retain(|candidate| {
+                let is_kept = candidate.is_in_use || candidate.ended >= oldest;
+                if !is_kept {
+                    removed.too_old += 1;
+                    goes.insert(Arc::as_ptr(&candidate.attempt));
+                }
+                is_kept
+            });
+        }
+        if let Some(max_size) = limits.max_size {
+            let mut fixed: HashSet<ContentDigest> =
+                stays.iter().flat_map(|attempt| self.named_by(attempt)).collect();
+            fixed.extend(blobs.iter().map(|blob| blob.content).filter(|blob| pins.contains(blob)));
+            for attempt in too_large(max_size, blobs, &fixed, candidates) {
+                removed.too_large += 1;
+                goes.insert(Arc::as_ptr(&attempt));
+            }
+        }
+        goes
+    }
+
+    fn candidate(&self, attempt: Arc<Attempt>, is_newest: bool) -> Candidate {
+        // A task without outputs is fresh by its entry alone.
+        let is_in_use = attempt.is_reusable()
+            && if attempt.outputs.is_empty() { is_newest } else { self.is_in_place(&attempt) };
+        let took = i64::try_from(attempt.duration_ms).unwrap_or(i64::MAX);
+        let ended = attempt.started.unix_millis().saturating_add(took);
+        let names = self.named_by(&attempt);
+        Candidate { attempt, is_in_use, ended, names }
+    }
+
+    /// Whether all outputs stand in the project as the attempt made them.
+    fn is_in_place(&self, attempt: &Attempt) -> bool {
+        self.amiss(&attempt.outputs).is_none()
+    }
+
+    /// Whether a result is neither in the project nor in the store: its task
+    /// runs again whatever the log says.
+    fn is_lost(&self, attempt: &Attempt) -> bool {
+        !attempt.outputs.iter().all(|output| self.has_blobs(output)) && !self.is_in_place(attempt)
+    }
+
+    /// Blobs that parts of the log name which cannot be read as attempts.
+    fn pins(&self) -> Result<Pins, FsError> {
+        let read = |name: &str| {
+            let path = self.root.join(name);
+            match fs::read_bounded(&path, u64::MAX) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+                bytes => fs::Context::context(bytes, "read", &path),
+            }
+        };
+        let log = read("log")?;
+        let Some(mut pins) = inspect::named_by_the_unreadable(&log, &inspect::inspect(&log)) else {
+            return Ok(Pins::Everything);
+        };
+        for aside in ["log.damaged", "log.unreadable"] {
+            pins.extend(inspect::digests(&read(aside)?));
+        }
+        // Some of them may be listings of folders.
+        let children: Vec<ContentDigest> = pins
+            .iter()
+            .filter_map(|blob| Listing::parse(&self.cas.read(blob, super::materialise::SMALL)?))
+            .flat_map(|listing| super::materialise::contents(&listing).collect::<Vec<_>>())
+            .collect();
+        pins.extend(children);
+        Ok(Pins::These(pins))
+    }
+
+    /// All but the newest compiled graphs, and those that are too old.
+    fn superfluous_graphs(&self, limits: &Limits) -> Vec<PathBuf> {
+        let folder = self.root.join("graph");
+        let names = fs::list_names(&folder).unwrap_or_default();
+        let mut graphs: Vec<(i64, PathBuf)> = names
+            .iter()
+            .map(|name| folder.join(name))
+            .filter_map(|path| Some((StatIdentity::read(&path).ok()?.mtime_ns, path)))
+            .collect();
+        graphs.sort();
+        let max_age = limits.max_age.and_then(|max_age| i64::try_from(max_age.as_nanos()).ok());
+        let now = limits.now.unix_millis().saturating_mul(1_000_000);
+        let is_too_old = |time: i64| max_age.is_some_and(|max_age| time < now.saturating_sub(max_age));
+        let n_too_many = graphs.len().saturating_sub(GRAPHS);
+        let superfluous =
+            graphs.into_iter().enumerate().filter(|(i, (time, _))| *i < n_too_many || is_too_old(*time));
+        superfluous.map(|(_, (_, path))| path).collect()
+    }
+
+    /// What is in `tmp`, and files of processes that died while they replaced one.
+    fn leftovers(&self) -> Result<Vec<PathBuf>, FsError> {
+        let mut leftovers = fs::list_paths(&self.root.join("tmp"))?;
+        let is_abandoned = |name: &str| {
+            let pid = name.strip_prefix(".lp-").and_then(|rest| rest.split('-').next());
+            pid.and_then(|pid| pid.parse::<u32>().ok())
+                .is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+        };
+        let names = fs::list_names(&self.root).unwrap_or_default();
+        leftovers
+            .extend(names.iter().filter(|name| is_abandoned(name.as_str())).map(|name| self.root.join(name)));
+        Ok(leftovers)
+    }
+}
+
+/// The candidates to remove, least recently used first, until the blobs that
+/// are left have at most `max_size` bytes. Who would free nothing stays.
+fn too_large(
+    max_size: u64,
+    blobs: &[Blob],
+    fixed: &HashSet<ContentDigest>,
+    mut candidates: Vec<Candidate>,
+) -> Vec<Arc<Attempt>> {
+    let sizes: HashMap<ContentDigest, u64> = blobs.iter().map(|blob| (blob.content, blob.size)).collect();
+    let size = |blob: &ContentDigest| sizes.get(blob).copied().unwrap_or(0);
+    let mut users: HashMap<ContentDigest, usize> = fixed.iter().map(|blob| (*blob, 1)).collect();
+    for blob in candidates.iter().flat_map(|candidate| &candidate.names) {
+        *users.entry(*blob).or_default() += 1;
+    }
+    let mut total: u64 = users.keys().map(size).sum();
+    candidates.sort_by_key(|candidate| (candidate.is_in_use, candidate.ended));
+    let mut goes = Vec::new();
+    for candidate in candidates {
+        if total <= max_size {
+            break;
+        }
+        for blob in &candidate.names {
+            let n_users = users.get_mut(blob).expect("every name was counted");
+            *n_users -= 1;
+            if *n_users == 0 {
+                total -= size(blob);
+            }
+        }
+        goes.push(candidate);
+    }
+    goes.retain(|candidate| candidate.names.iter().any(|blob| users[blob] == 0));
+    goes.into_iter().map(|candidate| candidate.attempt).collect()
+}

@@ -1,0 +1,336 @@
+//! The files of `docs/ci.md`, played: their own shell steps run on two
+//! checkouts, with a folder of tar archives for the service's cache.
+
+mod yaml;
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{WORKLOADS, Workspace};
+
+const LPFILE: &str = r#"
+[[task]]
+name = "convert"
+command = ["sh", "-c", "mkdir -p models/x; tr a-z A-Z < in.txt > models/x/weights; head -c 1500000 /dev/zero > models/large"]
+inputs = ["in.txt"]
+outputs = ["models/x", "models/large"]
+
+[[task]]
+name = "digest"
+command = ["sh", "-c", "cat results/plan.json models/x/weights | cksum > digest.txt"]
+inputs = ["results/plan.json", "models/x"]
+outputs = ["digest.txt"]
+
+[[task]]
+name = "check"
+command = ["test", "-s", "digest.txt"]
+inputs = ["digest.txt"]
+"#;
+
+/// Cameras that need no assets: their streams are read from the machine.
+const USB_CAMERAS: &str = r#"{
+  "lane_config": {
+    "cameras": [
+      {"camera_id": "camera-1", "streamUri": "v4l2:///dev/video0", "width": 640, "height": 360, "fps": 15, "workloads": ["scan"]},
+      {"camera_id": "camera-2", "streamUri": "v4l2:///dev/video1", "width": 640, "height": 360, "fps": 15, "workloads": ["scan", "motion"]}
+    ]
+  }
+}
+"#;
+
+/// Plans of two cameras, the plan, three tasks.
+const N_TASKS: u64 = 6;
+
+/// A service: a repository, checkouts, and archives by key in the order in
+/// which they were saved.
+struct Service {
+    workspace: Workspace,
+    archives: Vec<String>,
+    n_checkouts: usize,
+}
+
+/// What came of a job.
+struct Job {
+    checkout: PathBuf,
+    /// The last event of `build.jsonl`.
+    summary: Value,
+    /// Which archive was restored.
+    restored: Option<String>,
+}
+
+impl Service {
+    fn new() -> Service {
+        let workspace = Workspace::tasks(LPFILE)
+            .file("configs/camera_to_workload.json", USB_CAMERAS)
+            .file("configs/workload_to_pipeline.json", WORKLOADS)
+            .file("in.txt", "weights\n");
+        let service = Service { workspace, archives: Vec::new(), n_checkouts: 0 };
+        service.git(&["init", "--quiet"]);
+        service.commit();
+        service
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        let who = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"];
+        let status =
+            Command::new("git").args(who).args(arguments).current_dir(self.workspace.root()).status();
+        assert!(status.unwrap().success(), "git {arguments:?}");
+    }
+
+    fn commit(&self) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "--quiet", "-m", "a commit"]);
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        self.workspace.root().with_file_name(name)
+    }
+
+    fn checkout(&mut self) -> PathBuf {
+        self.n_checkouts += 1;
+        let checkout = self.place(&format!("checkout-{}", self.n_checkouts));
+        self.git(&["clone", "--quiet", ".", checkout.to_str().unwrap()]);
+        checkout
+    }
+
+    /// Runs a step as the services do: stops at the first command that fails.
+    fn shell(&self, script: &str, checkout: &Path, variables: &[(&str, &str)]) {
+        let lp = Path::new(env!("CARGO_BIN_EXE_lp")).parent().unwrap();
+        let mut path = OsString::from(lp);
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap());
+        let output = Command::new("sh")
+            .args(["-e", "-c", script])
+            .current_dir(checkout)
+            .env("PATH", path)
+            .env("LP_LOCK_DIR", self.place("lock"))
+            .env_remove("LP_PROFILE")
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn tar(&self, flag: &str, key: &str, checkout: &Path, path: &str) {
+        let archive = self.place(&format!("{key}.tar"));
+        let mut tar = Command::new("tar");
+        tar.arg(flag).arg(archive).arg("-C").arg(checkout);
+        if flag == "-cf" {
+            tar.arg(path);
+        }
+        assert!(tar.status().unwrap().success());
+    }
+
+    /// Restores the archive called `key`, else the newest that a later word allows.
+    fn restore(
+        &self,
+        key: &str,
+        others: impl Fn(&str) -> bool,
+        checkout: &Path,
+        path: &str,
+    ) -> Option<String> {
+        let exact = self.archives.iter().find(|archive| *archive == key);
+        let found = exact.or_else(|| self.archives.iter().rev().find(|archive| others(archive)))?;
+        self.tar("-xf", found, checkout, path);
+        Some(found.clone())
+    }
+
+    fn save(&mut self, key: &str, checkout: &Path, path: &str) {
+        self.tar("-cf", key, checkout, path);
+        self.archives.retain(|archive| archive != key);
+        self.archives.push(key.to_owned());
+    }
+
+    /// The job of the GitHub workflow, for `push` or `pull_request`.
+    fn github(&mut self, event: &str) -> Job {
+        let workflow = document("GitHub Actions");
+        let mut checkout = PathBuf::new();
+        let mut restored = None;
+        let mut outputs: HashMap<String, String> = HashMap::new();
+        for step in workflow["jobs"]["build"]["steps"].as_array().unwrap() {
+            let fill = |name: &str| fill(step["with"][name].as_str().unwrap(), &outputs);
+            let condition = step["if"].as_str().unwrap_or("always()");
+            let runs = condition.split(" && ").all(|part| match part {
+                "always()" => true,
+                "github.event_name == 'push'" => event == "push",
+                "steps.restore.outputs.cache-hit != 'true'" => {
+                    outputs["steps.restore.outputs.cache-hit"] != "true"
+                }
+                other => panic!("`{other}` is not understood"),
+            });
+            if !runs {
+                continue;
+            }
+            match step["uses"].as_str().map(|action| action.split('@').next().unwrap()) {
+                None => {
+                    if step["name"].as_str().unwrap().contains("the test has its own") {
+                        continue;
+                    }
+                    let file = self.place("output");
+                    fs::write(&file, "").unwrap();
+                    let variables = [("GITHUB_OUTPUT", file.to_str().unwrap())];
+                    self.shell(step["run"].as_str().unwrap(), &checkout, &variables);
+                    for line in fs::read_to_string(file).unwrap().lines() {
+                        let (name, value) = line.split_once('=').unwrap();
+                        let id = step["id"].as_str().unwrap();
+                        outputs.insert(format!("steps.{id}.outputs.{name}"), value.to_owned());
+                    }
+                }
+                Some("actions/checkout") => checkout = self.checkout(),
+                Some("actions/cache/restore") => {
+                    let (key, front) = (fill("key"), fill("restore-keys"));
+                    let others = |archive: &str| archive.starts_with(&front);
+                    restored = self.restore(&key, others, &checkout, &fill("path"));
+                    let is_hit = (restored.as_ref() == Some(&key)).to_string();
+                    outputs.insert("steps.restore.outputs.cache-hit".to_owned(), is_hit);
+                }
+                Some("actions/cache/save") => {
+                    let (key, path) = (fill("key"), fill("path"));
+                    assert!(!self.archives.contains(&key), "what was saved cannot be replaced");
+                    self.save(&key, &checkout, &path);
+                }
+                Some("actions/upload-artifact") => assert!(checkout.join(fill("path")).exists()),
+                Some(other) => panic!("`{other}` is not understood"),
+            }
+        }
+        Job { summary: summary(&checkout), checkout, restored }
+    }
+
+    /// The jobs of the GitLab file.
+    fn gitlab(&mut self) -> Job {
+        let file = document("GitLab CI");
+        let name = &file["name-the-store"];
+        let checkout = self.checkout();
+        for line in texts(&name["script"]) {
+            self.shell(&line, &checkout, &[]);
+        }
+        let dotenv = checkout.join(name["artifacts"]["reports"]["dotenv"].as_str().unwrap());
+        let dotenv = fs::read_to_string(dotenv).unwrap();
+        let variables: Vec<(&str, &str)> = dotenv.lines().map(|line| line.split_once('=').unwrap()).collect();
+
+        let build = &file["build"];
+        let checkout = self.checkout();
+        let caches = build["cache"].as_array().unwrap();
+        let key = |cache: &Value| {
+            let key = cache["key"].as_str().unwrap();
+            let variable = key.strip_prefix('$').map(|name| {
+                let found = variables.iter().find(|(variable, _)| *variable == name);
+                found.unwrap_or_else(|| panic!("`{name}` is not set")).1
+            });
+            variable.unwrap_or(key).to_owned()
+        };
+        let mut restored = None;
+        for cache in caches.iter().filter(|cache| cache["policy"] != "push") {
+            let fallback = texts(&cache["fallback_keys"]);
+            let others = |archive: &str| fallback.iter().any(|key| key == archive);
+            let path = &texts(&cache["paths"])[0];
+            restored = restored.or(self.restore(&key(cache), others, &checkout, path));
+        }
+        for line in texts(&build["script"]) {
+            self.shell(&line, &checkout, &variables);
+        }
+        for cache in caches {
+            self.save(&key(cache), &checkout, &texts(&cache["paths"])[0]);
+        }
+        assert!(texts(&build["artifacts"]["paths"]).iter().all(|path| checkout.join(path).exists()));
+        Job { summary: summary(&checkout), checkout, restored }
+    }
+}
+
+/// The fenced block below a heading of `docs/ci.md`.
+fn document(heading: &str) -> Value {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
+    let section = text.split_once(&format!("\n## {heading}\n")).expect("the heading is there").1;
+    let block = section.split_once("```yaml\n").unwrap().1.split_once("```").unwrap().0;
+    yaml::parse(block)
+}
+
+/// `${{ steps.store.outputs.key }}` and plain texts.
+fn fill(text: &str, outputs: &HashMap<String, String>) -> String {
+    let name = text.strip_prefix("${{ ").and_then(|rest| rest.strip_suffix(" }}"));
+    name.map_or_else(|| text.to_owned(), |name| outputs[name].clone())
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+fn summary(checkout: &Path) -> Value {
+    let events = fs::read_to_string(checkout.join("build.jsonl")).unwrap();
+    let last: Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    last["summary"].clone()
+}
+
+/// The second checkout runs nothing, and has what the first one made.
+#[track_caller]
+fn check_second(first: &Job, second: &Job) {
+    assert_eq!(first.summary["ran"], N_TASKS, "{}", first.summary);
+    assert_eq!(second.summary["ran"], 0, "{}", second.summary);
+    assert_eq!(second.summary["failed"], 0);
+    assert_eq!(second.summary["restored"], N_TASKS - 1, "the check has no outputs");
+    for path in ["digest.txt", "models/x/weights", "models/large", "results/plan.json"] {
+        let read = |job: &Job| fs::read(job.checkout.join(path)).unwrap();
+        assert!(read(first) == read(second), "{path}");
+    }
+}
+
+#[test]
+fn the_github_workflow_runs_nothing_on_a_second_checkout() {
+    let mut service = Service::new();
+    let first = service.github("push");
+    assert_eq!((first.restored.as_ref(), service.archives.len()), (None, 1));
+    // Neither the first checkout nor anything beside the archive is needed.
+    let moved = service.place("gone");
+    fs::rename(&first.checkout, &moved).unwrap();
+    let first = Job { checkout: moved, ..first };
+    let second = service.github("push");
+    assert_eq!(second.restored.as_ref(), Some(&service.archives[0]));
+    check_second(&first, &second);
+    service.shell("lp build 2>&1 | grep -qx 'nothing to do: 6 tasks fresh'", &second.checkout, &[]);
+    assert_eq!(service.archives.len(), 1, "a store that was found by its key is not saved again");
+}
+
+#[test]
+fn a_changed_config_starts_from_an_older_store_and_a_pull_request_saves_none() {
+    let mut service = Service::new();
+    service.github("push");
+    service.workspace.write("configs/camera_to_workload.json", &USB_CAMERAS.replacen("15", "30", 1));
+    service.commit();
+    let proposed = service.github("pull_request");
+    assert_eq!(proposed.restored.as_ref(), Some(&service.archives[0]), "by its front");
+    // camera-1, the plan and what reads it; neither camera-2 nor the conversion.
+    assert_eq!(proposed.summary["ran"], 4, "{}", proposed.summary);
+    assert_eq!(proposed.summary["restored"], 2, "{}", proposed.summary);
+    assert_eq!(service.archives.len(), 1);
+    service.github("push");
+    assert_eq!(service.archives.len(), 2);
+    assert_eq!(service.github("push").summary["ran"], 0);
+}
+
+#[test]
+fn the_gitlab_file_runs_nothing_on_a_second_checkout() {
+    let mut service = Service::new();
+    let first = service.gitlab();
+    assert_eq!(first.restored, None);
+    let second = service.gitlab();
+    assert!(second.restored.as_ref().is_some_and(|key| key.starts_with("lp-1-")));
+    check_second(&first, &second);
+    service.workspace.write("in.txt", "other weights\n");
+    service.commit();
+    let third = service.gitlab();
+    assert_eq!(third.restored.as_deref(), Some("lp-newest"));
+    assert_eq!(third.summary["ran"], 3, "{}", third.summary);
+}
+
+#[test]
+fn the_key_in_the_text_is_one_of_this_format() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
+    let front = format!("lp-{}-linux-x86_64-", lp::store::FORMAT);
+    assert_eq!(text.matches("lp-1-").count(), text.matches(&front).count());
+    assert!(text.contains(&format!("`{front}`")));
+}
