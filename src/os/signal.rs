@@ -1,21 +1,26 @@
-//! Ctrl-C and SIGTERM as a value that can be waited for, or as nothing.
+//! Ctrl-C, SIGTERM and a closed terminal (SIGHUP) as a value that can be waited
+//! for, or as nothing.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::process::{Cancel, cancel_pair};
 
-/// A wish to be stopped that comes with the first SIGINT or SIGTERM from now
-/// on. Later signals change nothing: an orderly end is under way.
+/// A wish to be stopped that comes with the first SIGINT, SIGTERM or SIGHUP from
+/// now on. Later signals change nothing: an orderly end is under way. A SIGHUP
+/// that the caller ignores (`nohup lp run`) stays ignored.
 ///
 /// # Errors
 /// When the handler cannot be installed.
 pub fn cancel_on_signals() -> io::Result<Cancel> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    if !is_ignored(SIGHUP) {
+        signals.add_signal(SIGHUP)?;
+    }
     let (canceller, cancel) = cancel_pair()?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let mut canceller = Some(canceller);
@@ -25,6 +30,14 @@ pub fn cancel_on_signals() -> io::Result<Cancel> {
         drop(canceller);
     })?;
     Ok(cancel)
+}
+
+/// Whether this process was started with a signal ignored.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }
 
 /// Lets SIGINT do nothing to this process from now on.

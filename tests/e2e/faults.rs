@@ -63,14 +63,54 @@ fn start(ws: &Workspace) -> (std::process::Child, String) {
 }
 
 #[track_caller]
-fn interrupt(mut child: std::process::Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+fn signal(child: &std::process::Child, signal: &str) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
+}
+
+#[track_caller]
+fn interrupt(mut child: std::process::Child) {
+    signal(&child, "-INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 const SLOW: &str =
     "[[task]]\nname = \"slow\"\ncommand = [\"sh\", \"-c\", \"echo $$ > pid; exec sleep 3600\"]\n";
+
+#[test]
+fn a_terminated_build_ends_as_an_interrupted_one_does() {
+    for name in ["-TERM", "-HUP"] {
+        let ws = Workspace::tasks(SLOW);
+        let (mut child, _) = start(&ws);
+        signal(&child, name);
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{name}");
+    }
+}
+
+#[test]
+fn a_build_under_nohup_outlives_its_terminal() {
+    let ws = Workspace::tasks(
+        "[[task]]\nname = \"t\"\ncommand = [\"sh\", \"-c\", \"echo begun > begun; read line < go; echo done > out\"]\n\
+         outputs = [\"out\"]\n",
+    );
+    for name in ["begun", "go"] {
+        assert!(Command::new("mkfifo").arg(ws.path(name)).status().unwrap().success());
+    }
+    let lp = ws.command(&["build"]);
+    let mut child = Command::new("nohup");
+    child
+        .arg(lp.get_program())
+        .arg("build")
+        .current_dir(ws.root())
+        .envs(lp.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut child =
+        child.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    assert_eq!(ws.read("begun"), "begun\n");
+    signal(&child, "-HUP");
+    ws.write("go", "go\n");
+    assert!(child.wait().unwrap().success());
+    assert_eq!(ws.read("out"), "done\n");
+}
 
 #[test]
 fn a_task_that_would_sleep_for_an_hour_ends_with_130_and_leaves_no_process() {
