@@ -41,7 +41,7 @@ impl Perform for Actions<'_> {
             Action::Generate { scene } => media::generate(self, scene, task, attempt),
             Action::Transcode(transcode) => media::transcode(self, transcode, task, attempt),
             Action::Plan(request) => plan::camera(request, task, attempt),
-            Action::PlanLane => plan::lane(task, attempt),
+            Action::PlanLane { .. } => plan::lane(task, attempt),
             Action::Run(run) => return run::perform(self, run, task, attempt),
             Action::Benchmark { camera, .. } => report::benchmark(camera, task, attempt),
             Action::Report { .. } => report::pages(task, attempt),

@@ -85,10 +85,16 @@ pub(super) enum Command {
     /// Show a stored run again: as table, JSON, CSV or HTML
     Report(ReportArgs),
     /// Show the graph of tasks
+    ///
+    /// Without flags: every task and whether it must run. `--deps`, `--rdeps` and
+    /// `--path` list labels, or restrict `--dot` and `--json` to these tasks.
     Graph(GraphArgs),
     /// Show a camera as it was understood: its plan and its launch lines
     Show(ShowArgs),
-    /// Say why a target is fresh, new or stale
+    /// Say why a target is fresh, new or stale, down to the line that makes it so
+    ///
+    /// Follows the chain of tasks from the target to what made it stale, and names
+    /// the place in a file, the override, the variable or the tool. Runs nothing.
     Explain(ExplainArgs),
     /// Look into the store, check it, and remove from it
     Cache(CacheArgs),
@@ -151,6 +157,10 @@ pub(super) struct BuildArgs {
     /// Print events as JSON lines on stdout
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Write what ran when, and in which slot, in Chrome's trace format; open it in Perfetto
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub(super) trace: Option<PathBuf>,
 }
 
 /// `lp run`
@@ -218,6 +228,22 @@ pub(super) struct GraphArgs {
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
 
+    /// List what a target needs, in the order in which it would run
+    #[arg(long, value_name = "TARGET", num_args = 1, conflicts_with_all = ["targets", "rdeps", "path"])]
+    pub(super) deps: Vec<String>,
+
+    /// List what needs a target
+    #[arg(long, value_name = "TARGET", num_args = 1, conflicts_with_all = ["targets", "path"])]
+    pub(super) rdeps: Vec<String>,
+
+    /// Go only so many steps [default: all the way]
+    #[arg(long, value_name = "N", conflicts_with_all = ["targets", "path"])]
+    pub(super) depth: Option<usize>,
+
+    /// Show how two targets are connected: a shortest way, and what makes each step
+    #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with = "targets")]
+    pub(super) path: Vec<String>,
+
     /// As Graphviz text: `lp graph --dot | dot -Tsvg`
     #[arg(long, conflicts_with = "json")]
     pub(super) dot: bool,
@@ -242,9 +268,17 @@ pub(super) struct ShowArgs {
 /// `lp explain`
 #[derive(Args, Debug)]
 pub(super) struct ExplainArgs {
-    /// The target
-    #[arg(value_name = "TARGET")]
-    pub(super) target: String,
+    /// The targets
+    #[arg(value_name = "TARGET", required_unless_present = "last")]
+    pub(super) targets: Vec<String>,
+
+    /// Say what the last build that did something did, and why
+    #[arg(long)]
+    pub(super) last: bool,
+
+    /// As a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `lp cache`

@@ -2,20 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context;
+
 use super::args::{BuildArgs, Global};
-use super::console::{Console, JsonLines, Silent, summary_line};
+use super::console::{Console, JsonLines, Many, Silent, summary_line};
+use super::journal::Journal;
 use super::open::{Opened, open};
 use super::tools::{self, Tools};
-use super::{Exit, Refused, console, quick};
+use super::trace::TraceFile;
+use super::{Exit, Refused, console, last, quick};
 use crate::action::Actions;
 use crate::config::codes;
 use crate::config::diagnostics::{Diagnostic, Diagnostics};
 use crate::dialect::check::way_out;
 use crate::engine::events::{Progress, Summary};
 use crate::engine::states::{OnFailure, Pools};
+use crate::engine::why::Standing;
 use crate::engine::{Engine, Verdict};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::name::Slug;
+use crate::os;
 use crate::os::process::Cancel;
 use crate::os::signal::cancel_on_signals;
 use crate::session::Watch;
@@ -23,7 +29,9 @@ use crate::store::Store;
 use crate::worker::protocol::EventBody;
 
 pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
+    // A trace shows all of it.
     if !args.dry_run
+        && args.trace.is_none()
         && let Some(exit) = quick::build(global, args)?
     {
         return Ok(exit);
@@ -35,16 +43,28 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     opened.check_sources(&graph, &needed)?;
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, &graph, &needed);
-    let human = Console::new(widest(&graph, &needed));
-    let progress: &dyn Progress = if args.json { &JsonLines } else { &human };
+    let mut human = Console::new(widest(&graph, &needed));
+    if !args.json && !args.dry_run {
+        human = human.live();
+    }
+    let json = JsonLines::new();
+    let shown: &dyn Progress = if args.json { &json } else { &human };
+    let journal = Journal::new(&graph);
+    let progress = Many(vec![shown, &journal]);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
     if args.dry_run {
         return build.dry_run(&needed);
     }
+    let trace = args.trace.as_deref().map(trace_file).transpose()?;
     let cancel = cancel_on_signals()?;
-    let built = build.with_engine(progress, &unwatched, &cancel, on_failure(args), None, |engine| {
+    let built = build.with_engine(&progress, &unwatched, &cancel, on_failure(args), None, |engine| {
         build.refuse_missing(engine, &needed)?;
-        Ok(engine.build(&needed)?)
+        let built = engine.build(&needed);
+        last::keep(&store, &journal);
+        if let Some(trace) = &trace {
+            trace.write(&journal).context("failed to write the trace")?;
+        }
+        Ok(built?)
     })?;
     quick::remember(global, args, &build, &needed, &built.glances);
     Ok(ended(args, &human, &built.summary))
@@ -74,6 +94,15 @@ pub(super) fn ended(args: &BuildArgs, human: &Console, summary: &Summary) -> Exi
     } else {
         Exit::Done
     }
+}
+
+/// The file of `--trace`, relative to where the user stands.
+fn trace_file(given: &std::path::Path) -> anyhow::Result<TraceFile> {
+    let current = os::env::current_dir().context("failed to find the current directory")?;
+    TraceFile::open(current.join(given)).map_err(|error| {
+        console::error(&error, None);
+        Refused.into()
+    })
 }
 
 /// For those who do not look at a measurement while it lasts.
@@ -128,6 +157,13 @@ impl Build<'_> {
     pub(super) fn look(&self, needed: &BTreeSet<TaskId>) -> anyhow::Result<BTreeMap<TaskId, Verdict>> {
         self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, None, |engine| {
             Ok(engine.look(needed)?)
+        })
+    }
+
+    /// How each task of `needed` stands, with every reason; runs nothing.
+    pub(super) fn standings(&self, needed: &BTreeSet<TaskId>) -> anyhow::Result<BTreeMap<TaskId, Standing>> {
+        self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, None, |engine| {
+            Ok(engine.standings(needed)?)
         })
     }
 

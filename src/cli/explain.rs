@@ -1,66 +1,360 @@
-//! `lp explain`
+//! `lp explain`: why a target would run, down to the line that makes it so.
+//!
+//! The engine says how every task stands; [`chain`] finds the way from a target
+//! to its root cause, [`words`] makes sentences of reasons, and [`origin`] finds
+//! where a value is written.
 
-use std::collections::BTreeMap;
+mod chain;
+mod origin;
+mod words;
+
+use serde_json::{Value, json};
 
 use super::args::{ExplainArgs, Global};
 use super::build::Build;
 use super::console;
-use super::open::open;
-use super::{Exit, tools};
-use crate::engine::Verdict;
+use super::open::{Opened, open};
+use super::{Exit, last, tools};
+use crate::config::diagnostics::Place;
+use crate::config::locate::Locator;
+use crate::engine::why::{State, Why};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::store::Store;
+use crate::store::stale::{StaleReason, differences};
+use chain::{Chains, Standings};
+use origin::{Origin, Origins, place_text};
+use words::Cause;
+
+/// How many causes of a task, or further chains, are told.
+const TOLD: usize = 3;
 
 pub(super) fn run(global: &Global, args: &ExplainArgs) -> anyhow::Result<Exit> {
     let opened = open(global, &[])?;
-    let targets = [args.target.clone()];
-    let graph = opened.graph(&select::subjects(&opened.project, &targets))?;
-    let (wanted, needed) = opened.select(&graph, &targets)?;
+    if args.last {
+        return explain_last(&opened, args);
+    }
+    let graph = opened.graph(&select::subjects(&opened.project, &args.targets))?;
+    let (wanted, needed) = opened.select(&graph, &args.targets)?;
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, &graph, &needed);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: None };
-    let verdicts = build.look(&needed)?;
-    for id in graph.order().iter().filter(|id| wanted.contains(id)) {
-        console::out(&format!("{}\n", sentence(&graph, &verdicts, *id)));
-        if graph.task(*id).measures() {
-            console::out(&format!("{}\n", about_runs(&store, &graph, &verdicts, *id)));
+    let standings = build.standings(&needed)?;
+    let explained = Explained {
+        opened: &opened,
+        graph: &graph,
+        standings: &standings,
+        origins: origins(global, &opened, &graph),
+    };
+    let wanted = graph.order().iter().copied().filter(|id| wanted.contains(id));
+    if args.json {
+        let tasks: Vec<Value> = wanted.map(|id| explained.json(id)).collect();
+        console::out(&format!("{:#}\n", json!({ "version": 1, "tasks": tasks })));
+        return Ok(Exit::Done);
+    }
+    for id in wanted {
+        console::out(&format!("{}\n", explained.sentence(id)));
+        if graph.task(id).measures() {
+            console::out(&format!("{}\n", explained.about_runs(&store, id)));
         }
     }
     Ok(Exit::Done)
 }
 
-/// "`plan` is stale because `plan:camera-3` is stale: `fps` changed from 15 to 30"
-fn sentence(graph: &TaskGraph, verdicts: &BTreeMap<TaskId, Verdict>, id: TaskId) -> String {
-    let mut text = String::new();
-    let mut at = id;
-    loop {
-        let label = &graph.task(at).label;
-        match &verdicts[&at] {
-            Verdict::Fresh => text.push_str(&format!("`{label}` is fresh")),
-            Verdict::New => text.push_str(&format!("`{label}` is new: it has never run")),
-            Verdict::Restorable(why) => {
-                text.push_str(&format!("`{label}` comes out of the store: {why}"));
-            }
-            Verdict::Stale(why) => text.push_str(&format!("`{label}` is stale: {why}")),
-            Verdict::After(dependency) => {
-                text.push_str(&format!("`{label}` waits for what it reads: "));
-                at = *dependency;
-                continue;
-            }
+/// `lp explain --last`, of these targets or of all.
+fn explain_last(opened: &Opened, args: &ExplainArgs) -> anyhow::Result<Exit> {
+    let store = Store::open(opened.project.layout.clone())?;
+    let Some(mut last) = last::read(&store) else {
+        console::note("no build is on record that did anything");
+        return Ok(Exit::Failed);
+    };
+    if !args.targets.is_empty() {
+        let graph = opened.graph(&select::subjects(&opened.project, &args.targets))?;
+        let wanted = opened.select(&graph, &args.targets)?.0;
+        last.retain(&|label| graph.by_label(label).is_some_and(|id| wanted.contains(&id)));
+    }
+    if args.json {
+        console::out(&last.json());
+        return Ok(Exit::Done);
+    }
+    last.print();
+    if last.is_empty() {
+        console::note(&format!("nothing had to be done for {}", args.targets.join(", ")));
+    }
+    match last.later(&store).as_slice() {
+        [] => {}
+        later => {
+            let some: Vec<String> = later.iter().take(TOLD).map(|label| format!("`{label}`")).collect();
+            let rest = if later.len() > TOLD { ", ..." } else { "" };
+            console::note(&format!(
+                "a later build was killed or still runs; it did {}{rest}",
+                some.join(", ")
+            ));
         }
-        return text;
+    }
+    Ok(Exit::Done)
+}
+
+fn origins<'a>(global: &'a Global, opened: &'a Opened, graph: &'a TaskGraph) -> Origins<'a> {
+    Origins {
+        project: &opened.project,
+        graph,
+        locator: Locator::new(&opened.sources, &opened.settings),
+        profile: global.profile.as_deref(),
+        files: &opened.files,
     }
 }
 
-fn about_runs(store: &Store, graph: &TaskGraph, verdicts: &BTreeMap<TaskId, Verdict>, id: TaskId) -> String {
-    let label = &graph.task(id).label;
-    let attempts = store.attempts_of(label);
-    let newest = attempts.iter().find(|attempt| attempt.is_reusable());
-    match (&verdicts[&id], newest.and_then(|attempt| attempt.run_id())) {
-        (Verdict::Fresh | Verdict::Restorable(_), Some(run)) => {
-            let repeat = newest.and_then(|attempt| attempt.repeat).unwrap_or(1);
-            format!("`lp run` always measures; `lp build` would reuse record {run} (repeat {repeat})")
-        }
-        _ => "`lp run` always measures; `lp build` would measure too: no record fits".to_owned(),
+struct Explained<'a> {
+    opened: &'a Opened,
+    graph: &'a TaskGraph,
+    standings: &'a Standings,
+    origins: Origins<'a>,
+}
+
+impl Explained<'_> {
+    fn label(&self, id: TaskId) -> &str {
+        &self.graph.task(id).label
     }
+
+    /// "`report` is stale because `run:lane` will run, because `plan:camera-3`
+    /// is stale: `fps` changed from 15 to 30 (configs/x.json:27:15)"
+    fn sentence(&self, id: TaskId) -> String {
+        let label = self.label(id);
+        let chains = Chains::of(self.graph, self.standings, id);
+        let roots = chains.roots();
+        let Some((first, more)) = roots.split_first() else {
+            return self.stands(id, Told::Whole);
+        };
+        let mut text = match &self.standings[&id].state {
+            State::Fresh => format!("`{label}` is fresh; before it, {}", self.stands(*first, Told::Whole)),
+            _ if *first == id => self.stands(id, Told::Whole),
+            _ => {
+                let way = chains.way_to(*first);
+                let waits = matches!(self.standings[first].state, State::Restorable(..));
+                let verb = if waits { "waits" } else { "is stale" };
+                let between =
+                    way[1..way.len() - 1].iter().map(|id| format!("`{}` will run, ", self.label(*id)));
+                let because: Vec<String> = between.collect();
+                let because = because.join("because ");
+                let join = if because.is_empty() { "" } else { "because " };
+                format!("`{label}` {verb} because {because}{join}{}", self.stands(*first, Told::Whole))
+            }
+        };
+        // One line of a file may concern many tasks.
+        let reason = |id: TaskId| self.told(&self.causes(id), Told::Whole);
+        let first = Some(reason(*first)).filter(|reason| !reason.is_empty());
+        let (same, other): (Vec<TaskId>, Vec<TaskId>) =
+            more.iter().partition(|id| first.as_ref().is_some_and(|first| *first == reason(**id)));
+        let listed = |ids: &[TaskId], told: &dyn Fn(TaskId) -> String| {
+            let some: Vec<String> = ids.iter().take(TOLD).map(|id| told(*id)).collect();
+            let rest = if ids.len() > TOLD { ", ..." } else { "" };
+            format!("{}{rest}", some.join(", "))
+        };
+        if !same.is_empty() {
+            let labels = listed(&same, &|id| format!("`{}`", self.label(id)));
+            text.push_str(&format!("; and {} more for the same reason: {labels}", same.len()));
+        }
+        if !other.is_empty() {
+            let told = listed(&other, &|id| self.stands(id, Told::Short));
+            text.push_str(&format!("; and {} more: {told}", other.len()));
+        }
+        text
+    }
+
+    /// How a task stands by itself.
+    fn stands(&self, id: TaskId, told: Told) -> String {
+        let label = self.label(id);
+        let standing = &self.standings[&id];
+        match &standing.state {
+            State::Fresh => format!("`{label}` is fresh"),
+            State::New => {
+                let place = self.in_brackets(&Origin::at(self.graph.task(id).place));
+                match told {
+                    Told::Whole => format!("`{label}` is new: it has never run{place}"),
+                    Told::Short => format!("`{label}` is new"),
+                }
+            }
+            State::Restorable(attempt, amiss) => {
+                let mut text = format!("`{label}` comes out of the store: {amiss}");
+                let back = standing.last.as_ref().filter(|last| last.action != attempt.action);
+                let causes = back.map_or(Vec::new(), |last| {
+                    let reasons = differences(&last.document, &attempt.document);
+                    words::changes(&self.origins, self.graph.task(id), reasons, last)
+                });
+                if !causes.is_empty() {
+                    text.push_str(&format!(
+                        "; {}, as it was at {}",
+                        self.told(&causes, told),
+                        attempt.started
+                    ));
+                }
+                text
+            }
+            State::Stale(_) | State::Waits(_) => {
+                format!("`{label}` is stale: {}", self.told(&self.causes(id), told))
+            }
+        }
+    }
+
+    /// The causes of a task's own.
+    fn causes(&self, id: TaskId) -> Vec<Cause> {
+        let standing = &self.standings[&id];
+        let (State::Stale(whys) | State::Waits(whys)) = &standing.state else { return Vec::new() };
+        words::causes(&self.origins, self.graph.task(id), whys, standing.last.as_deref())
+    }
+
+    fn told(&self, causes: &[Cause], told: Told) -> String {
+        let most = if told == Told::Whole { TOLD } else { 1 };
+        let mut parts: Vec<String> = causes
+            .iter()
+            .take(most)
+            .map(|cause| format!("{}{}", cause.text, self.in_brackets(&cause.origin)))
+            .collect();
+        let n_more = causes.len().saturating_sub(most);
+        if n_more > 0 {
+            parts.push(format!("and {n_more} more difference{}", if n_more == 1 { "" } else { "s" }));
+        }
+        parts.join(", ")
+    }
+
+    /// " (configs/x.json:27:15)"
+    fn in_brackets(&self, origin: &Origin) -> String {
+        let sources = &self.opened.sources;
+        match (&origin.note, origin.place) {
+            (None, None) => String::new(),
+            (Some(note), None) => format!(" ({note})"),
+            (None, Some(place)) => format!(" ({})", place_text(sources, place)),
+            (Some(note), Some(place)) => format!(" ({note} {})", place_text(sources, place)),
+        }
+    }
+
+    fn about_runs(&self, store: &Store, id: TaskId) -> String {
+        let always = "`lp run` always measures";
+        let standing = &self.standings[&id];
+        let attempts = store.attempts_of(self.label(id));
+        let newest = attempts.iter().find(|attempt| attempt.is_reusable());
+        match (&standing.state, newest.and_then(|attempt| attempt.run_id())) {
+            (State::Fresh | State::Restorable(..), Some(run)) => {
+                let repeat = newest.and_then(|attempt| attempt.repeat).unwrap_or(1);
+                format!("{always}; `lp build` would reuse record {run} (repeat {repeat})")
+            }
+            (State::Waits(_), _) => {
+                format!(
+                    "{always}; whether `lp build` would measure too depends on what `{}` reads",
+                    self.label(id)
+                )
+            }
+            _ => format!("{always}; `lp build` would measure too: no record fits"),
+        }
+    }
+
+    fn json(&self, id: TaskId) -> Value {
+        let chains = Chains::of(self.graph, self.standings, id);
+        let roots = chains.roots();
+        let standing = &self.standings[&id];
+        let root = roots.first().copied();
+        let labels = |ids: &[TaskId]| ids.iter().map(|id| self.label(*id)).collect::<Vec<_>>();
+        let more = roots.iter().skip(1);
+        json!({
+            "label": self.label(id),
+            "state": word(&standing.state),
+            "text": self.sentence(id),
+            "chain": root.map_or(Vec::new(), |root| labels(&chains.way_to(root))),
+            "reasons": root.map_or(Vec::new(), |root| self.reasons(root)),
+            "more": more.map(|id| json!({
+                "label": self.label(*id),
+                "state": word(&self.standings[id].state),
+                "reasons": self.reasons(*id),
+            })).collect::<Vec<_>>(),
+            "last": standing.last.as_ref().map(|last| json!({
+                "started": last.started,
+                "outcome": last.outcome,
+                "detail": last.detail,
+            })),
+        })
+    }
+
+    fn reasons(&self, id: TaskId) -> Vec<Value> {
+        if let State::Restorable(_, amiss) = &self.standings[&id].state {
+            let deleted = amiss.deleted.iter().cloned().map(StaleReason::OutputDeleted);
+            let changed = amiss.changed.iter().cloned().map(StaleReason::OutputChanged);
+            return deleted
+                .chain(changed)
+                .map(Why::Reason)
+                .map(|why| reason_json(&why, &reason_text(&why), None, None))
+                .collect();
+        }
+        let causes = self.causes(id);
+        let place = |place: Place| {
+            let position = self.opened.sources.position(place.file, place.start);
+            json!({
+                "file": self.opened.sources.name(place.file),
+                "line": position.line,
+                "column": position.column,
+                "text": place_text(&self.opened.sources, place),
+            })
+        };
+        causes
+            .iter()
+            .map(|cause| {
+                let note = cause.origin.note.as_deref();
+                reason_json(&cause.why, &cause.text, note, cause.origin.place.map(place))
+            })
+            .collect()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Whole,
+    Short,
+}
+
+fn word(state: &State) -> &'static str {
+    match state {
+        State::Fresh => "fresh",
+        State::Restorable(..) => "restorable",
+        State::New => "new",
+        State::Stale(_) | State::Waits(_) => "stale",
+    }
+}
+
+fn reason_text(why: &Why) -> String {
+    match why {
+        Why::Reason(reason) => reason.to_string(),
+        Why::Always => "it is declared with `cache = false`".to_owned(),
+        Why::NoInput(path) => format!("input `{path}` does not exist"),
+    }
+}
+
+fn reason_json(why: &Why, text: &str, note: Option<&str>, place: Option<Value>) -> Value {
+    use crate::store::stale::without_secrets;
+    let (kind, subject, old, new) = match why {
+        Why::Always => ("always", None, None, None),
+        Why::NoInput(path) => ("input_missing", Some(path.to_string()), None, None),
+        Why::Reason(reason) => match reason {
+            StaleReason::Changed { at, old, new } => {
+                ("changed", Some(at.to_string()), Some(without_secrets(old)), Some(without_secrets(new)))
+            }
+            StaleReason::Added { at, new } => {
+                ("added", Some(at.to_string()), None, Some(without_secrets(new)))
+            }
+            StaleReason::Removed { at, old } => {
+                ("removed", Some(at.to_string()), Some(without_secrets(old)), None)
+            }
+            StaleReason::InputChanged(path) => ("input_changed", Some(path.to_string()), None, None),
+            StaleReason::InputExecutable { path, .. } => {
+                ("input_executable", Some(path.to_string()), None, None)
+            }
+            StaleReason::InputAdded(path) => ("input_added", Some(path.to_string()), None, None),
+            StaleReason::InputRemoved(path) => ("input_removed", Some(path.to_string()), None, None),
+            StaleReason::OutputsDeclared => ("outputs_declared", None, None, None),
+            StaleReason::OutputDeleted(path) => ("output_deleted", Some(path.to_string()), None, None),
+            StaleReason::OutputChanged(path) => ("output_changed", Some(path.to_string()), None, None),
+            StaleReason::LastAttempt(_) => ("last_attempt", None, None, None),
+            StaleReason::Incomplete => ("incomplete", None, None, None),
+            StaleReason::Format => ("format", None, None, None),
+        },
+    };
+    json!({ "kind": kind, "subject": subject, "old": old, "new": new, "text": text, "note": note, "place": place })
 }

@@ -1,26 +1,70 @@
-//! `lp graph`
+//! `lp graph`: all tasks, what one needs, who needs it, or how two are connected.
+
+use std::collections::BTreeSet;
 
 use super::args::{Global, GraphArgs};
 use super::build::Build;
 use super::console;
-use super::open::open;
+use super::open::{Opened, open};
 use super::{Exit, tools};
 use crate::engine::Verdict;
 use crate::graph::dot::{self, Shade};
-use crate::graph::{TaskId, select};
+use crate::graph::walk::{self, Edge, Toward};
+use crate::graph::{TaskGraph, TaskId, select};
 use crate::store::Store;
 
 pub(super) fn run(global: &Global, args: &GraphArgs) -> anyhow::Result<Exit> {
     let opened = open(global, &[])?;
-    let graph = opened.graph(&select::subjects(&opened.project, &args.targets))?;
-    let needed = if args.targets.is_empty() {
+    let lists = [&args.targets, &args.deps, &args.rdeps, &args.path];
+    let names: Vec<String> = lists.into_iter().flatten().cloned().collect();
+    let graph = opened.graph(&select::subjects(&opened.project, &names))?;
+    let as_document = args.dot || args.json;
+
+    let selected = if let [from, to] = args.path.as_slice() {
+        let Some(way) = way(&opened, &graph, from, to)? else {
+            console::note(&format!("neither of `{from}` and `{to}` needs the other"));
+            return Ok(Exit::Failed);
+        };
+        if !as_document {
+            print_way(&graph, &way);
+            return Ok(Exit::Done);
+        }
+        way.into_iter().collect()
+    } else if !args.deps.is_empty() || !args.rdeps.is_empty() {
+        let (names, toward) = if args.deps.is_empty() {
+            (&args.rdeps, Toward::Dependents)
+        } else {
+            (&args.deps, Toward::Dependencies)
+        };
+        let from = opened.select(&graph, names)?.0;
+        let mut reached = walk::reach(&graph, &from, toward, args.depth);
+        if !as_document {
+            let reached = graph.order().iter().filter(|id| reached.contains(id));
+            console::out(&reached.map(|id| format!("{}\n", graph.task(*id).label)).collect::<String>());
+            return Ok(Exit::Done);
+        }
+        // Without the tasks themselves, a picture would lack their edges.
+        reached.extend(from);
+        reached
+    } else if args.targets.is_empty() {
         graph.order().iter().copied().collect()
     } else {
         opened.select(&graph, &args.targets)?.1
     };
+    show(args, &opened, &graph, &selected)?;
+    Ok(Exit::Done)
+}
+
+fn show(
+    args: &GraphArgs,
+    opened: &Opened,
+    graph: &TaskGraph,
+    selected: &BTreeSet<TaskId>,
+) -> anyhow::Result<()> {
+    let needed = select::closure(graph, selected);
     let store = Store::open(opened.project.layout.clone())?;
-    let tools = tools::look(&store, &graph, &needed);
-    let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: None };
+    let tools = tools::look(&store, graph, &needed);
+    let build = Build { opened, graph, store: &store, tools: &tools, jobs: None };
     let verdicts = build.look(&needed)?;
     let shade = |id: TaskId| match &verdicts[&id] {
         Verdict::Fresh => Shade::Fresh,
@@ -28,14 +72,38 @@ pub(super) fn run(global: &Global, args: &GraphArgs) -> anyhow::Result<Exit> {
         Verdict::Restorable(_) | Verdict::Stale(_) | Verdict::After(_) => Shade::Stale,
     };
     if args.dot {
-        console::out(&dot::dot(&graph, &needed, &shade));
+        console::out(&dot::dot(graph, selected, &shade));
     } else if args.json {
-        console::out(&dot::json(&graph, &needed, &shade));
+        console::out(&dot::json(graph, selected, &shade));
     } else {
-        let width = needed.iter().map(|id| graph.task(*id).label.chars().count()).max().unwrap_or(0);
-        for id in graph.order().iter().filter(|id| needed.contains(id)) {
+        let width = selected.iter().map(|id| graph.task(*id).label.chars().count()).max().unwrap_or(0);
+        for id in graph.order().iter().filter(|id| selected.contains(id)) {
             console::out(&format!("{:width$}  {}\n", graph.task(*id).label, verdicts[id]));
         }
     }
-    Ok(Exit::Done)
+    Ok(())
+}
+
+/// The shortest way from one to the other, whichever needs the other.
+fn way(opened: &Opened, graph: &TaskGraph, from: &str, to: &str) -> anyhow::Result<Option<Vec<TaskId>>> {
+    // Both at once, so that both are reported if both are unknown.
+    opened.select(graph, &[from.to_owned(), to.to_owned()])?;
+    let from = opened.select(graph, &[from.to_owned()])?.0;
+    let to = opened.select(graph, &[to.to_owned()])?.0;
+    Ok(walk::shortest(graph, &from, &to).or_else(|| walk::shortest(graph, &to, &from)))
+}
+
+/// One line per edge: "`report` reads `results/run/lane.json` of `run:lane`".
+fn print_way(graph: &TaskGraph, way: &[TaskId]) {
+    let label = |id: TaskId| &graph.task(id).label;
+    for two in way.windows(2) {
+        let (task, dependency) = (label(two[0]), label(two[1]));
+        console::out(&match walk::edge(graph, two[0], two[1]) {
+            Edge::Reads(path) => format!("`{task}` reads `{path}` of `{dependency}`\n"),
+            Edge::After => format!("`{task}` comes after `{dependency}`\n"),
+        });
+    }
+    if let [only] = way {
+        console::out(&format!("`{}` is one task\n", label(*only)));
+    }
 }

@@ -14,13 +14,17 @@ mod doctor;
 mod explain;
 mod graph;
 mod init;
+mod journal;
+mod last;
 mod open;
 mod quick;
 mod report;
 mod run;
 mod show;
 mod size;
+mod status;
 mod tools;
+mod trace;
 mod view;
 
 use std::process::ExitCode;

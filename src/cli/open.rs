@@ -29,6 +29,8 @@ pub(super) struct Opened {
     /// Whether nothing was printed about it.
     pub(super) is_clean: Cell<bool>,
     pub(super) color: crate::config::Color,
+    /// What `Lpfile.toml` says, with profile and overrides laid over it.
+    pub(super) settings: crate::config::tree::Node,
 }
 
 /// The directory that `lp` works in.
@@ -81,8 +83,8 @@ pub(super) fn open(global: &Global, more_sets: &[String]) -> anyhow::Result<Open
         return Err(Refused.into());
     };
     let is_clean = Cell::new(loaded.diagnostics.count(Severity::Warning) == 0);
-    let Loaded { sources, files, includes, .. } = loaded;
-    Ok(Opened { project, sources, files, includes, is_clean, color })
+    let Loaded { sources, files, includes, settings, .. } = loaded;
+    Ok(Opened { project, sources, files, includes, is_clean, color, settings })
 }
 
 /// "error: 3 errors, 1 warning"

@@ -20,8 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use super::args::{BuildArgs, Global};
 use super::build::{Build, ended, on_failure, pools, unwatched};
-use super::console::{Console, JsonLines};
-use super::{Exit, open, tools};
+use super::console::{Console, JsonLines, Many};
+use super::journal::Journal;
+use super::{Exit, last, open, tools};
 use crate::action::Actions;
 use crate::config::load::{find_root, included_files};
 use crate::digest::ContentDigest;
@@ -176,8 +177,14 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<
     tracing::debug!("looking at {} of {} tasks", cone.len(), image.n_tasks());
     let all: BTreeSet<TaskId> = graph.order().iter().copied().collect();
 
-    let human = Console::new(image.widest);
-    let progress: &dyn Progress = if args.json { &JsonLines } else { &human };
+    let mut human = Console::new(image.widest);
+    if !args.json && !cone.is_empty() {
+        human = human.live();
+    }
+    let json = JsonLines::new();
+    let shown: &dyn Progress = if args.json { &json } else { &human };
+    let journal = Journal::new(&graph);
+    let progress = Many(vec![shown, &journal]);
     let cancel = if cone.is_empty() { Cancel::never() } else { cancel_on_signals()? };
     let store = if cone.is_empty() { Store::unread(layout.clone()) } else { Store::open(layout.clone())? };
     let none = Host { facts: BTreeMap::new() };
@@ -187,7 +194,7 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<
         store: &store,
         layout: &layout,
         perform: &actions,
-        progress,
+        progress: &progress,
         facts: &|_| Facts::default(),
         cancel: &cancel,
         pools: pools(args.jobs, &basis.pools),
@@ -196,7 +203,9 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<
         fresh_elsewhere: image.n_tasks() - cone.len(),
         since,
     };
-    let built = match engine.build(&all) {
+    let built = engine.build(&all);
+    last::keep(&store, &journal);
+    let built = match built {
         Err(EngineError::Overtaken) => return Ok(None),
         built => built?,
     };

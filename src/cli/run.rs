@@ -7,9 +7,10 @@ use anyhow::Context;
 
 use super::args::{Global, RunArgs};
 use super::build::Build;
-use super::console::{Console, summary_line};
+use super::console::{Console, Many, summary_line};
+use super::journal::Journal;
 use super::open::{Opened, open};
-use super::{Exit, Refused, console, tools, view};
+use super::{Exit, Refused, console, last, tools, view};
 use crate::engine::states::OnFailure;
 use crate::graph::lower::Subject;
 use crate::graph::select;
@@ -55,9 +56,13 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
     let cancel = cancel_on_signals()?;
     let before = store.attempts_of(&label).len();
-    let summary = build.with_engine(&human, &watch, &cancel, OnFailure::Stop, Some(run), |engine| {
+    let journal = Journal::new(&graph);
+    let progress = Many(vec![&human, &journal]);
+    let summary = build.with_engine(&progress, &watch, &cancel, OnFailure::Stop, Some(run), |engine| {
         build.refuse_missing(engine, &needed)?;
-        Ok(engine.build(&needed)?.summary)
+        let built = engine.build(&needed);
+        last::keep(&store, &journal);
+        Ok(built?.summary)
     })?;
     human.print_failures();
     if summary.panicked {

@@ -59,6 +59,8 @@ pub struct Loaded {
     pub files: Vec<(PathBuf, Option<ContentDigest>)>,
     /// Each pattern of `project.include` with the files that it stands for now.
     pub includes: Vec<(String, Vec<ProjectPath>)>,
+    /// `Lpfile.toml` with profile and overrides laid over it, without tasks.
+    pub settings: Node,
 }
 
 /// The nearest folder, from `dir` upwards, that has an `Lpfile.toml`.
@@ -85,6 +87,7 @@ pub fn load(request: &LoadRequest) -> Loaded {
             sources: Sources::new(),
             files: Vec::new(),
             includes: Vec::new(),
+            settings: Node::empty_table(),
         };
     }
     let has_lpfile = found.is_some();
@@ -100,7 +103,7 @@ pub fn load(request: &LoadRequest) -> Loaded {
 
     let parsed = if has_lpfile { reading.toml(&root.join(LPFILE), None) } else { None };
     let none = || toml::Parsed { tree: Node::empty_table(), is_whole: true };
-    let lpfile = reading.lpfile(parsed.unwrap_or_else(none), request);
+    let (lpfile, settings) = reading.lpfile(parsed.unwrap_or_else(none), request);
     let more_tasks = reading.included(&lpfile);
     let cameras = reading.cameras(request, &lpfile);
     let has_cameras = !cameras.is_empty();
@@ -112,7 +115,7 @@ pub fn load(request: &LoadRequest) -> Loaded {
     let project = resolve(root, raw, &mut diagnostics);
     outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
     let project = if diagnostics.has_errors() { None } else { Some(project) };
-    Loaded { project, diagnostics, sources, files, includes }
+    Loaded { project, diagnostics, sources, files, includes, settings }
 }
 
 /// A path that somebody named, or the default that nobody did.
@@ -172,7 +175,7 @@ impl Reading<'_> {
     }
 
     /// The project file, with profile and overrides laid over it.
-    fn lpfile(&mut self, parsed: toml::Parsed, request: &LoadRequest) -> RawLpfile {
+    fn lpfile(&mut self, parsed: toml::Parsed, request: &LoadRequest) -> (RawLpfile, Node) {
         // Keys that a syntax error swallowed would be reported as missing or
         // misplaced, so of a broken file only the syntax is reported. What
         // could be read of it still leads to the other files.
@@ -213,7 +216,9 @@ impl Reading<'_> {
             self.diagnostics.append(found);
         }
         self.diagnostics.append(asked);
-        lpfile
+        // Tasks are many, and each knows its place.
+        drop(tree.remove("task"));
+        (lpfile, tree)
     }
 
     /// The tasks of all files that `project.include` names.
@@ -301,8 +306,11 @@ impl Reading<'_> {
             let path = path.expect("the reader of `fileSrc` admits only plain names of scenes");
             let parsed = self.toml(&self.root.join(path.as_str()), Some(clip.place));
             let parsed = parsed.filter(|parsed| parsed.is_whole);
-            let scene = parsed.and_then(|parsed| scene::read(&parsed.tree, &mut self.diagnostics));
-            tried.insert(name.clone(), scene.map(|scene| SceneFile { path, scene }));
+            let scene = parsed.and_then(|parsed| {
+                let place = parsed.tree.place;
+                Some((scene::read(&parsed.tree, &mut self.diagnostics)?, place))
+            });
+            tried.insert(name.clone(), scene.map(|(scene, place)| SceneFile { path, scene, place }));
         }
         tried.into_iter().filter_map(|(name, scene)| Some((name, scene?))).collect()
     }

@@ -14,6 +14,7 @@ pub mod codes;
 pub mod diagnostics;
 pub mod json;
 pub mod load;
+pub mod locate;
 mod lpfile;
 mod outputs;
 mod overrides;

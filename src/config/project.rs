@@ -276,6 +276,8 @@ pub struct SceneFile {
     pub path: ProjectPath,
     /// What it says.
     pub scene: Scene,
+    /// The whole of it.
+    pub place: Place,
 }
 
 /// `[asset.NAME]`: pins and mirrors.

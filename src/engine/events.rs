@@ -49,6 +49,12 @@ pub enum BuildEvent<'a> {
         /// Tasks that the targets need.
         tasks: usize,
     },
+    /// Not everything is fresh.
+    Looked {
+        /// Tasks that run, or wait for one that does. Of the others, nothing
+        /// more is said.
+        tasks: usize,
+    },
     /// The build waits for somebody's lock.
     Waiting {
         /// "waiting for the measurement of `lane` in `/x` (pid 4711)"
@@ -68,8 +74,7 @@ pub enum BuildEvent<'a> {
         /// The line.
         note: &'a str,
     },
-    /// A task is over. Those that were fresh before anything ran are not
-    /// reported, only counted.
+    /// A task is over: one of those that were not fresh at the first look.
     TaskFinished {
         /// Its label.
         label: &'a str,

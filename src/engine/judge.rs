@@ -43,12 +43,7 @@ impl Engine<'_> {
                 Err(error) => return Err(EngineError::Store(error.into())),
             }
         }
-        let action = serde_json::to_value(&task.action).expect("actions have text keys");
-        let facts = (self.facts)(task);
-        let mut key = KeyDocument::new(action, inputs);
-        key.tools = facts.tools;
-        key.extra = facts.extra;
-
+        let key = self.document(task, inputs);
         if task.measures() {
             return self.judge_measurement(id, task, key);
         }
@@ -60,6 +55,16 @@ impl Engine<'_> {
             judged.restorable = None;
         }
         Ok(judged)
+    }
+
+    /// The key of a task that reads these inputs.
+    pub(super) fn document(&self, task: &Task, inputs: BTreeMap<ProjectPath, InputDigest>) -> KeyDocument {
+        let action = serde_json::to_value(&task.action).expect("actions have text keys");
+        let facts = (self.facts)(task);
+        let mut key = KeyDocument::new(action, inputs);
+        key.tools = facts.tools;
+        key.extra = facts.extra;
+        key
     }
 
     /// What counts of an input now. Only commands execute what they read.

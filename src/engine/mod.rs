@@ -10,6 +10,7 @@
 pub mod events;
 pub mod perform;
 pub mod states;
+pub mod why;
 
 mod attempt;
 mod judge;
@@ -185,6 +186,7 @@ impl Engine<'_> {
         }
         let mut summary = Summary { fresh: tasks, ..Summary::default() };
         if !stale.is_empty() {
+            self.progress.event(&events::BuildEvent::Looked { tasks: stale.len() });
             let ran = self.run(selected, stale)?;
             summary = Summary { fresh: tasks - ran.n_tasks + ran.summary.fresh, ..ran.summary };
             open.extend(ran.well);

@@ -277,7 +277,7 @@ mod tests {
                 let n_inputs = random.below(4).min(index);
                 Task {
                     label: format!("t{index}"),
-                    action: Action::PlanLane,
+                    action: Action::PlanLane { cameras: Vec::new() },
                     inputs: (0..n_inputs).map(|_| path(random.below(index))).collect(),
                     outputs: vec![path(index)],
                     pool: [Pool::Cpu, Pool::Network, Pool::Exclusive][random.below(3) as usize].clone(),
@@ -351,7 +351,7 @@ mod tests {
             .enumerate()
             .map(|(index, (label, inputs, _))| Task {
                 label: (*label).to_owned(),
-                action: Action::PlanLane,
+                action: Action::PlanLane { cameras: Vec::new() },
                 inputs: inputs.iter().map(|input| ProjectPath::new(&format!("o{input}")).unwrap()).collect(),
                 outputs: vec![ProjectPath::new(&format!("o{index}")).unwrap()],
                 pool: Pool::Cpu,

@@ -265,7 +265,7 @@ pub(super) mod tests {
         let paths = |text: &str| text.split_whitespace().map(|p| ProjectPath::new(p).unwrap()).collect();
         Task {
             label: label.to_owned(),
-            action: Action::PlanLane,
+            action: Action::PlanLane { cameras: Vec::new() },
             inputs: paths(inputs),
             outputs: paths(outputs),
             pool: Pool::Cpu,

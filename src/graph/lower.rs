@@ -236,7 +236,9 @@ fn plan_task(planned: &PlannedCamera) -> Task {
 fn plan_lane_task(cameras: &[PlannedCamera]) -> Task {
     Task {
         label: "plan".to_owned(),
-        action: Action::PlanLane,
+        action: Action::PlanLane {
+            cameras: cameras.iter().map(|planned| planned.request.camera.slug.clone()).collect(),
+        },
         inputs: cameras.iter().map(|planned| plan_path(&planned.request.camera.slug)).collect(),
         outputs: vec![path("results/plan.json"), path("results/summary.json")],
         pool: Pool::Cpu,

@@ -15,6 +15,7 @@ pub mod link;
 pub mod lower;
 pub mod select;
 pub mod task;
+pub mod walk;
 
 use std::collections::HashMap;
 

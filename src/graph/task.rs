@@ -94,7 +94,10 @@ pub enum Action {
     /// Writes the plan of one camera.
     Plan(Box<PlanRequest>),
     /// Joins the plans of all cameras.
-    PlanLane,
+    PlanLane {
+        /// Their order in the plan.
+        cameras: Vec<Slug>,
+    },
     /// Plays cameras and measures them.
     Run(Run),
     /// Computes the figures of one camera from a record.

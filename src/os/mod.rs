@@ -14,6 +14,7 @@ pub mod lock;
 pub mod proc;
 pub mod process;
 pub mod signal;
+pub mod terminal;
 pub mod tree;
 pub mod usage;
 pub mod within;

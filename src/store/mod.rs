@@ -36,6 +36,7 @@ pub mod freshness;
 pub mod gc;
 pub mod input;
 pub mod key;
+pub mod last;
 pub mod log;
 pub mod materialise;
 mod nearest;

@@ -1,7 +1,7 @@
-//! Why a task must run: the first difference between two key documents.
+//! Why a task must run: the differences between two key documents.
 //!
-//! Pure. A difference has the name of the innermost key and both values; the
-//! place in the document is left out, because people know their keys.
+//! Pure. A difference knows where it is in the document ([`KeyPath`]); its
+//! sentence names the innermost key only, because people know their keys.
 
 use std::fmt;
 
@@ -17,20 +17,26 @@ use crate::path::ProjectPath;
 pub enum StaleReason {
     /// A value of the action, a tool's version or a fact of the host.
     Changed {
-        /// The innermost key: `fps`.
-        name: String,
-        /// Both values as people read them; `None` if they are too long.
-        values: Option<(String, String)>,
+        /// Where.
+        at: KeyPath,
+        /// What it was.
+        old: Value,
+        /// What it is.
+        new: Value,
     },
     /// A value that was not there.
     Added {
-        /// The innermost key.
-        name: String,
+        /// Where.
+        at: KeyPath,
+        /// What it is.
+        new: Value,
     },
     /// A value that is no longer there.
     Removed {
-        /// The innermost key.
-        name: String,
+        /// Where.
+        at: KeyPath,
+        /// What it was.
+        old: Value,
     },
     /// An input's contents.
     InputChanged(ProjectPath),
@@ -59,15 +65,82 @@ pub enum StaleReason {
     Format,
 }
 
+/// A place in a key document: `action.camera.fps`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPath {
+    /// The part of the document.
+    pub section: Section,
+    /// From the outermost key to the innermost.
+    pub keys: Vec<Segment>,
+}
+
+/// The parts of a key document that have keys of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// What is done.
+    Action,
+    /// What it is done with.
+    Tools,
+    /// The host, and which repeat it is.
+    Extra,
+}
+
+/// One step of a [`KeyPath`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// Into an object.
+    Key(String),
+    /// Into a list.
+    Index(usize),
+}
+
+impl KeyPath {
+    /// The innermost key: `fps`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let keys = self.keys.iter().rev();
+        let mut names = keys.filter_map(|segment| match segment {
+            Segment::Key(name) => Some(name.as_str()),
+            Segment::Index(_) => None,
+        });
+        names.next().unwrap_or("action")
+    }
+
+    /// One step further in.
+    #[must_use]
+    pub fn then(&self, segment: Segment) -> KeyPath {
+        let mut path = self.clone();
+        path.keys.push(segment);
+        path
+    }
+}
+
+/// `camera.fps`, `workloads[0].steps[1].type`
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, segment) in self.keys.iter().enumerate() {
+            match segment {
+                Segment::Key(name) if n == 0 => f.write_str(name)?,
+                Segment::Key(name) => write!(f, ".{name}")?,
+                Segment::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for StaleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StaleReason::Changed { name, values: Some((old, new)) } => {
-                write!(f, "`{name}` changed from {old} to {new}")
+            StaleReason::Changed { at, old, new } => {
+                let name = at.name();
+                match shown(old).zip(shown(new)).filter(|(old, new)| old != new) {
+                    Some((old, new)) => write!(f, "`{name}` changed from {old} to {new}"),
+                    None => write!(f, "`{name}` changed"),
+                }
             }
-            StaleReason::Changed { name, values: None } => write!(f, "`{name}` changed"),
-            StaleReason::Added { name } => write!(f, "`{name}` was added"),
-            StaleReason::Removed { name } => write!(f, "`{name}` was removed"),
+            StaleReason::Added { at, .. } => write!(f, "`{}` was added", at.name()),
+            StaleReason::Removed { at, .. } => write!(f, "`{}` was removed", at.name()),
             StaleReason::InputChanged(path) => write!(f, "`{path}` changed"),
             StaleReason::InputExecutable { path, now: true } => write!(f, "`{path}` became executable"),
             StaleReason::InputExecutable { path, now: false } => {
@@ -95,26 +168,33 @@ impl fmt::Display for StaleReason {
 /// of now: the action, then tools, inputs and the rest. `None` if they are equal.
 #[must_use]
 pub fn first_difference(old: &KeyDocument, new: &KeyDocument) -> Option<StaleReason> {
+    differences(old, new).into_iter().next()
+}
+
+/// All differences, in the same order.
+#[must_use]
+pub fn differences(old: &KeyDocument, new: &KeyDocument) -> Vec<StaleReason> {
     // What was stored has been through its text (a float may print shorter than
     // it was), so what is compared with it goes there too.
     let new = &new.reread();
     if old.version != new.version {
-        return Some(StaleReason::Format);
+        return vec![StaleReason::Format];
     }
-    in_value("action", &old.action, &new.action)
-        .or_else(|| {
-            let texts = |(name, text): (&String, &String)| (name.clone(), Value::from(text.as_str()));
-            in_entries(old.tools.iter().map(texts), new.tools.iter().map(texts))
-        })
-        .or_else(|| in_inputs(old, new))
-        .or_else(|| {
-            let clone = |(name, value): (&String, &Value)| (name.clone(), value.clone());
-            in_entries(old.extra.iter().map(clone), new.extra.iter().map(clone))
-        })
+    let mut found = Vec::new();
+    let root = |section| KeyPath { section, keys: Vec::new() };
+    in_value(&root(Section::Action), &old.action, &new.action, &mut found);
+    let tools = |document: &KeyDocument| {
+        document.tools.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect()
+    };
+    in_objects(&root(Section::Tools), &tools(old), &tools(new), &mut found);
+    in_inputs(old, new, &mut found);
+    let extra = |document: &KeyDocument| document.extra.clone().into_iter().collect();
+    in_objects(&root(Section::Extra), &extra(old), &extra(new), &mut found);
+    found
 }
 
-fn in_inputs(old: &KeyDocument, new: &KeyDocument) -> Option<StaleReason> {
-    let changed = new.inputs.iter().find_map(|(path, input)| match old.inputs.get(path) {
+fn in_inputs(old: &KeyDocument, new: &KeyDocument, found: &mut Vec<StaleReason>) {
+    found.extend(new.inputs.iter().filter_map(|(path, input)| match old.inputs.get(path) {
         None => Some(StaleReason::InputAdded(path.clone())),
         Some(before) if before == input => None,
         Some(before)
@@ -126,49 +206,51 @@ fn in_inputs(old: &KeyDocument, new: &KeyDocument) -> Option<StaleReason> {
             })
         }
         Some(_) => Some(StaleReason::InputChanged(path.clone())),
-    });
-    let removed = || old.inputs.keys().find(|path| !new.inputs.contains_key(*path));
-    changed.or_else(|| removed().map(|path| StaleReason::InputRemoved(path.clone())))
-}
-
-fn in_entries(
-    old: impl Iterator<Item = (String, Value)>,
-    new: impl Iterator<Item = (String, Value)>,
-) -> Option<StaleReason> {
-    in_objects(&old.collect(), &new.collect())
+    }));
+    let removed = old.inputs.keys().filter(|path| !new.inputs.contains_key(*path));
+    found.extend(removed.map(|path| StaleReason::InputRemoved(path.clone())));
 }
 
 fn in_objects(
+    at: &KeyPath,
     old: &serde_json::Map<String, Value>,
     new: &serde_json::Map<String, Value>,
-) -> Option<StaleReason> {
-    let in_new = new.iter().find_map(|(name, value)| match old.get(name) {
-        None => Some(StaleReason::Added { name: name.clone() }),
-        Some(before) => in_value(name, before, value),
-    });
-    let removed = || old.keys().find(|name| !new.contains_key(*name));
-    in_new.or_else(|| removed().map(|name| StaleReason::Removed { name: name.clone() }))
+    found: &mut Vec<StaleReason>,
+) {
+    let inner = |name: &String| at.then(Segment::Key(name.clone()));
+    for (name, value) in new {
+        match old.get(name) {
+            None => found.push(StaleReason::Added { at: inner(name), new: value.clone() }),
+            Some(before) => in_value(&inner(name), before, value, found),
+        }
+    }
+    let removed = old.iter().filter(|(name, _)| !new.contains_key(*name));
+    found.extend(removed.map(|(name, value)| StaleReason::Removed { at: inner(name), old: value.clone() }));
 }
 
-fn in_value(name: &str, old: &Value, new: &Value) -> Option<StaleReason> {
+fn in_value(at: &KeyPath, old: &Value, new: &Value, found: &mut Vec<StaleReason>) {
     if old == new {
-        return None;
+        return;
     }
+    let changed =
+        || StaleReason::Changed { at: at.clone(), old: untagged(old).clone(), new: untagged(new).clone() };
+    let before = found.len();
     match (untagged(old), untagged(new)) {
-        (Value::Object(old), Value::Object(new)) => in_objects(old, new),
+        (Value::Object(old), Value::Object(new)) => in_objects(at, old, new, found),
         // Parts of equal lists are compared one by one: one step of ten.
         (Value::Array(old), Value::Array(new))
             if old.len() == new.len() && old.iter().chain(new).all(Value::is_object) =>
         {
-            old.iter().zip(new).find_map(|(old, new)| in_value(name, old, new))
+            for (n, (old, new)) in old.iter().zip(new).enumerate() {
+                in_value(&at.then(Segment::Index(n)), old, new, found);
+            }
         }
-        (old_value, new_value) => {
-            let values = shown(old_value).zip(shown(new_value)).filter(|(old, new)| old != new);
-            Some(StaleReason::Changed { name: name.to_owned(), values })
-        }
+        _ => found.push(changed()),
     }
-    // Equal but for their tags: `{"int": 1}` and `{"float": 1}`.
-    .or_else(|| Some(StaleReason::Changed { name: name.to_owned(), values: None }))
+    if found.len() == before {
+        // Equal but for their tags: `{"int": 1}` and `{"float": 1}`.
+        found.push(changed());
+    }
 }
 
 /// The value inside `{"int": 15}`: a tagged value is one value to people.
@@ -181,21 +263,35 @@ fn untagged(value: &Value) -> &Value {
 }
 
 /// A value in a sentence; `None` if it would burst it.
-fn shown(value: &Value) -> Option<String> {
+#[must_use]
+pub fn shown(value: &Value) -> Option<String> {
     const LONGEST: usize = 60;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-+:/@".contains(c);
-    match value {
+    match without_secrets(value) {
         Value::Null => Some("nothing".to_owned()),
         Value::Object(_) => None,
         Value::String(text) if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
             Some(text[..12].to_owned())
         }
         Value::String(text) if !text.is_empty() && text.len() <= LONGEST && text.chars().all(is_plain) => {
-            Some(text.clone())
+            Some(text)
         }
         // A rate of 15 is written as 15.0 in documents, and as 15 by people.
         Value::Number(number) => Some(number.to_string().trim_end_matches(".0").to_owned()),
         other => Some(other.to_string()).filter(|text| text.len() <= LONGEST),
+    }
+}
+
+/// The same without user names and passwords in URLs.
+#[must_use]
+pub fn without_secrets(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(crate::os::http::redacted(text)),
+        Value::Array(items) => Value::Array(items.iter().map(without_secrets).collect()),
+        Value::Object(entries) => {
+            Value::Object(entries.iter().map(|(key, value)| (key.clone(), without_secrets(value))).collect())
+        }
+        other => other.clone(),
     }
 }
 
@@ -285,6 +381,39 @@ mod tests {
             json!({"threads": {"text": "1"}}),
             expect!["`threads` changed"],
         );
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_told() {
+        check_action(
+            json!({"uri": "rtsp://me:secret@host/1"}),
+            json!({"uri": "rtsp://me:secret@host/2"}),
+            expect![[r#"`uri` changed from "rtsp://***@host/1" to "rtsp://***@host/2""#]],
+        );
+    }
+
+    #[test]
+    fn every_difference_is_found_with_its_path() {
+        let document = |action| KeyDocument::new(action, BTreeMap::new());
+        let old =
+            document(json!({"camera": {"fps": 15, "width": 640}, "steps": [{"type": "zbar"}, {"a": 1}]}));
+        let new =
+            document(json!({"camera": {"fps": 30, "height": 360}, "steps": [{"type": "zbar"}, {"a": 2}]}));
+        let paths: Vec<String> = differences(&old, &new)
+            .iter()
+            .map(|reason| match reason {
+                StaleReason::Changed { at, .. }
+                | StaleReason::Added { at, .. }
+                | StaleReason::Removed { at, .. } => format!("{at}: {reason}"),
+                other => other.to_string(),
+            })
+            .collect();
+        expect![[r#"
+            camera.fps: `fps` changed from 15 to 30
+            camera.height: `height` was added
+            camera.width: `width` was removed
+            steps[1].a: `a` changed from 1 to 2"#]]
+        .assert_eq(&paths.join("\n"));
     }
 
     #[test]

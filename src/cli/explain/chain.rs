@@ -1,0 +1,89 @@
+//! From a target to what makes it run: the way through the graph to each root
+//! cause.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::engine::why::{Standing, State, Why};
+use crate::graph::{TaskGraph, TaskId};
+use crate::store::stale::StaleReason;
+
+/// How every task stands.
+pub(super) type Standings = BTreeMap<TaskId, Standing>;
+
+/// The root causes of one target, and the shortest way to each.
+pub(super) struct Chains<'a> {
+    standings: &'a Standings,
+    target: TaskId,
+    /// The task through which each one was found first.
+    from: BTreeMap<TaskId, TaskId>,
+    roots: Vec<TaskId>,
+}
+
+impl<'a> Chains<'a> {
+    /// The chains of `target`.
+    pub(super) fn of(graph: &TaskGraph, standings: &'a Standings, target: TaskId) -> Chains<'a> {
+        let mut chains = Chains { standings, target, from: BTreeMap::new(), roots: Vec::new() };
+        let mut open = VecDeque::from([target]);
+        while let Some(id) = open.pop_front() {
+            if rank(graph, &standings[&id].state).is_some() {
+                chains.roots.push(id);
+            }
+            // Whatever is before a task that never ran, it would run anyway.
+            if standings[&id].state == State::New {
+                continue;
+            }
+            for before in &standings[&id].before {
+                if *before != target && !chains.from.contains_key(before) {
+                    chains.from.insert(*before, id);
+                    open.push_back(*before);
+                }
+            }
+        }
+        let position: BTreeMap<TaskId, usize> =
+            graph.order().iter().enumerate().map(|(position, id)| (*id, position)).collect();
+        let key = |id: &TaskId| (rank(graph, &standings[id].state), *id != target, position[id]);
+        chains.roots.sort_by_key(key);
+        chains.roots.dedup();
+        chains
+    }
+
+    /// The root causes, the most telling first. What merely comes out of the
+    /// store is one only if nothing runs.
+    pub(super) fn roots(&self) -> Vec<TaskId> {
+        let runs = |id: &&TaskId| self.standings[*id].state.runs();
+        let running: Vec<TaskId> = self.roots.iter().filter(runs).copied().collect();
+        if running.is_empty() { self.roots.clone() } else { running }
+    }
+
+    /// From the target to `root`, both included.
+    pub(super) fn way_to(&self, root: TaskId) -> Vec<TaskId> {
+        let mut way = vec![root];
+        let mut at = root;
+        while at != self.target {
+            at = self.from[&at];
+            way.push(at);
+        }
+        way.reverse();
+        way
+    }
+}
+
+/// How telling a task's own state is; `None` if it has no cause of its own.
+fn rank(graph: &TaskGraph, state: &State) -> Option<u8> {
+    match state {
+        State::Fresh => None,
+        State::Stale(whys) | State::Waits(whys) => whys.iter().map(|why| telling(graph, why)).min(),
+        State::New => Some(2),
+        State::Restorable(..) => Some(4),
+    }
+}
+
+fn telling(graph: &TaskGraph, why: &Why) -> u8 {
+    match why {
+        // It runs each time, whatever happened.
+        Why::Always => 1,
+        // Whoever makes the input tells more.
+        Why::Reason(StaleReason::InputAdded(path)) if graph.producer(path).is_some() => 3,
+        _ => 0,
+    }
+}

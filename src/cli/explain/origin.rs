@@ -1,0 +1,373 @@
+//! Where a value of a task's action comes from: a place in a file, an override,
+//! the environment, this machine, or a default.
+//!
+//! A place is named only if what stands there is the value that counts now, so
+//! that a value which follows from another one is never blamed on its own key.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::config::diagnostics::{Place, Sources};
+use crate::config::locate::{Down, Locator, Written};
+use crate::config::project::{DialectChoice, Origin as ClipOrigin, Project, Source, UserTask};
+use crate::config::tree::{self, Node};
+use crate::digest::ContentDigest;
+use crate::graph::TaskGraph;
+use crate::graph::task::{Action, Task};
+use crate::path::ProjectPath;
+use crate::plan::PlanRequest;
+use crate::store::stale::{KeyPath, Section, Segment};
+use crate::time::parse_duration;
+
+/// Where a value comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// The name of the key in the user's file, if it is another.
+    pub(super) name: Option<String>,
+    /// What to say of it: `from the environment`.
+    pub(super) note: Option<String>,
+    /// Where it is written.
+    pub(super) place: Option<Place>,
+}
+
+impl Origin {
+    fn note(note: &str) -> Origin {
+        Origin { note: Some(note.to_owned()), ..Origin::default() }
+    }
+
+    pub(super) fn at(place: Place) -> Origin {
+        Origin { place: Some(place).filter(|place| !place.is_nowhere()), ..Origin::default() }
+    }
+
+    fn named(self, name: &str) -> Origin {
+        Origin { name: Some(name.to_owned()), ..self }
+    }
+
+    /// Whether it says where to look.
+    pub(super) fn is_known(&self) -> bool {
+        self.note.is_some() || self.place.is_some()
+    }
+}
+
+/// A place as people write it: `configs/x.json:27:15`, or the override itself.
+pub(super) fn place_text(sources: &Sources, place: Place) -> String {
+    let (name, text) = (sources.name(place.file), sources.text(place.file));
+    if let Some(key) = name.strip_prefix("--set ")
+        && text.starts_with(key)
+    {
+        return format!("--set {text}");
+    }
+    if text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')) {
+        return text.to_owned();
+    }
+    let position = sources.position(place.file, place.start);
+    format!("{name}:{}:{}", position.line, position.column)
+}
+
+/// Finds origins.
+pub(super) struct Origins<'a> {
+    pub(super) project: &'a Project,
+    pub(super) graph: &'a TaskGraph,
+    pub(super) locator: Locator<'a>,
+    pub(super) profile: Option<&'a str>,
+    /// The config files, absolute.
+    pub(super) files: &'a [(PathBuf, Option<ContentDigest>)],
+}
+
+impl Origins<'_> {
+    /// The origin of a value; `new` is `None` if it is no longer there.
+    pub(super) fn of(&self, task: &Task, at: &KeyPath, new: Option<&Value>) -> Origin {
+        match at.section {
+            Section::Tools => return Origin::note("a tool of this machine"),
+            Section::Extra => return Origin::note("this host"),
+            Section::Action => {}
+        }
+        let keys: Vec<Down<'_>> = at.keys.iter().map(down).collect();
+        match (&task.action, keys.as_slice()) {
+            (_, [Down::Key("version")]) => Origin::note("another version of lp"),
+            (Action::Plan(request), keys) => self.of_plan(request, keys, new),
+            (Action::Generate { .. }, [Down::Key("scene"), keys @ ..]) => {
+                let file = task.label.strip_prefix("generate:").unwrap_or_default();
+                self.of_scene(self.scene_of_clip(file), keys, new)
+            }
+            (Action::Download(_), [Down::Key(key)]) => self.of_download(task, key, new),
+            (Action::PlanLane { .. } | Action::Run(_), [Down::Key("cameras" | "members"), Down::Item(_)]) => {
+                let slug = new.and_then(Value::as_str).unwrap_or_default();
+                self.project.camera(slug).map_or(Origin::default(), |camera| Origin::at(camera.place))
+            }
+            (Action::Run(_), [Down::Key(key), ..]) => self.of_run(key, new),
+            (Action::Command(_), keys) => self.of_command(task, keys, new),
+            _ => Origin::default(),
+        }
+    }
+
+    /// Where an input is declared, or else whoever makes it.
+    pub(super) fn input(&self, task: &Task, path: &ProjectPath) -> Origin {
+        let declared = self
+            .user_task(task)
+            .and_then(|user| user.inputs.iter().find(|(input, _)| input == path).map(|(_, place)| *place));
+        let maker = || self.graph.producer(path).map(|id| self.graph.task(id).place);
+        declared.or_else(maker).map_or(Origin::default(), Origin::at)
+    }
+
+    /// Whether an input is one of the files that the project is read from.
+    pub(super) fn is_config(&self, path: &ProjectPath) -> bool {
+        let place = self.project.layout.resolve(path);
+        self.files.iter().any(|(file, _)| *file == place)
+    }
+
+    /// A key of a user's task, whatever its value.
+    pub(super) fn task_key(&self, task: &Task, key: &str) -> Origin {
+        let found = self.user_task(task).and_then(|user| self.locator.beside(user.place, &[Down::Key(key)]));
+        match found {
+            Some(Written::Here(node)) => Origin::at(node.place),
+            Some(Written::Not { around }) => {
+                Origin { note: Some("not set at".to_owned()), ..Origin::at(around) }
+            }
+            None => Origin::default(),
+        }
+    }
+
+    /// A setting: from a file, a profile or an override.
+    pub(super) fn setting(&self, path: &[&str], new: Option<&Value>) -> Origin {
+        let name = path.join(".");
+        let origin = match self.locator.setting(path) {
+            Some(node) if new.is_none_or(|new| agrees(&node, new)) => {
+                let of_profile =
+                    self.profile.filter(|profile| self.locator.is_of_profile(node.place, profile, path));
+                let note = of_profile.map(|profile| format!("profile `{profile}`,"));
+                Origin { note, ..Origin::at(node.place) }
+            }
+            Some(_) => Origin::default(),
+            None => Origin::note("the default"),
+        };
+        origin.named(&name)
+    }
+
+    fn of_plan(&self, request: &PlanRequest, keys: &[Down<'_>], new: Option<&Value>) -> Origin {
+        let camera = &request.camera;
+        let in_camera = |keys: &[Down<'_>]| written(self.locator.below(camera.place, keys), new);
+        match keys {
+            [Down::Key("camera"), Down::Key("name" | "slug")] => {
+                in_camera(&[Down::Key("camera_id")]).named("camera_id")
+            }
+            [Down::Key("camera"), Down::Key("target_fps")] => {
+                in_camera(&[Down::Key("targetFps")]).named("targetFps")
+            }
+            [Down::Key("camera"), Down::Key("region"), rest @ ..] => {
+                let mut path = vec![Down::Key("region_of_interest")];
+                path.extend(rest);
+                let last = if let [Down::Key(last)] = rest { last } else { "region_of_interest" };
+                in_camera(&path).named(last)
+            }
+            [Down::Key("camera"), Down::Key("source"), ..] => self.of_source(request),
+            [Down::Key("camera"), Down::Key("workloads")] => match new.and_then(Value::as_array) {
+                Some(_) => in_camera(&[Down::Key("workloads")]),
+                None => Origin::default(),
+            },
+            [Down::Key("camera"), Down::Key(key)] => in_camera(&[Down::Key(key)]),
+            [Down::Key("dialect")] => match self.project.settings.dialect {
+                DialectChoice::Auto => Origin::note("from the steps").named("dialect"),
+                _ => self.setting(&["run", "dialect"], new),
+            },
+            [Down::Key("workloads"), Down::Item(n), rest @ ..] => {
+                let Some(workload) = request.workloads.get(*n) else { return Origin::default() };
+                match rest {
+                    [Down::Key("name" | "slug")] => Origin::at(workload.place),
+                    [Down::Key("steps")] => written(self.locator.below_key(workload.place, &[]), new),
+                    [Down::Key("steps"), Down::Item(n), rest @ ..] => match workload.steps.get(*n) {
+                        Some(step) => self.of_step(step.place, rest, new),
+                        None => Origin::default(),
+                    },
+                    _ => Origin::default(),
+                }
+            }
+            [Down::Key("scene"), rest @ ..] => match &camera.source {
+                Source::Synthetic { scene } => self.of_scene(Some(scene), rest, new),
+                _ => Origin::default(),
+            },
+            _ => Origin::default(),
+        }
+    }
+
+    /// The source of a camera as a whole.
+    fn of_source(&self, request: &PlanRequest) -> Origin {
+        const STREAMS: [&str; 4] = ["streamUri", "stream_uri", "rtspUri", "rtsp_url"];
+        let below = |key: &str| match self.locator.below(request.camera.place, &[Down::Key(key)]) {
+            Some(Written::Here(node)) => Some(node),
+            _ => None,
+        };
+        let key = match &request.camera.source {
+            Source::Synthetic { .. } => return self.setting(&["run", "source"], None),
+            Source::File(_) => "fileSrc",
+            Source::Rtsp { uri: text } | Source::Usb { device: text } => {
+                let is_it = |key: &&str| below(key).is_some_and(|node| holds(&node, text));
+                STREAMS.into_iter().find(is_it).unwrap_or("streamUri")
+            }
+        };
+        below(key).map_or(Origin::default(), |node| Origin::at(node.place)).named(key)
+    }
+
+    fn of_step(&self, place: Place, keys: &[Down<'_>], new: Option<&Value>) -> Origin {
+        let below = |keys: &[Down<'_>]| written(self.locator.below(place, keys), new);
+        match keys {
+            [Down::Key("properties"), Down::Key(name)] => {
+                let found = below(keys);
+                // Some properties of steps that ask a model stand beside the others.
+                if found.place.is_some() && found.note.is_none() { found } else { below(&[Down::Key(name)]) }
+            }
+            keys => below(keys),
+        }
+    }
+
+    fn of_scene(&self, name: Option<&String>, keys: &[Down<'_>], new: Option<&Value>) -> Origin {
+        let scene = name.and_then(|name| self.project.scenes.get(name));
+        scene.map_or(Origin::default(), |scene| written(self.locator.below(scene.place, keys), new))
+    }
+
+    fn scene_of_clip(&self, file: &str) -> Option<&String> {
+        self.project.cameras.iter().find_map(|camera| match &camera.source {
+            Source::File(clip) if clip.file == file => match &clip.origin {
+                ClipOrigin::Scene(scene) => Some(scene),
+                ClipOrigin::Url(_) => None,
+            },
+            _ => None,
+        })
+    }
+
+    fn of_download(&self, task: &Task, key: &str, new: Option<&Value>) -> Origin {
+        let file = task.label.strip_prefix("download:").unwrap_or_default();
+        let pinned = self.locator.setting(&["asset", file, key]);
+        if key == "sha256" {
+            return match pinned {
+                Some(node) if new.is_some_and(|new| agrees(&node, new)) => Origin::at(node.place),
+                Some(_) => Origin::default(),
+                None => {
+                    let pin = self.project.assets.get(file).map(|pin| pin.place);
+                    pin.map_or(Origin::default(), |place| Origin {
+                        note: Some("not set at".to_owned()),
+                        ..Origin::at(place)
+                    })
+                }
+            };
+        }
+        // Of several URLs, the one that was not there before is asked for.
+        let url = new.and_then(Value::as_array).and_then(|urls| urls.first()).and_then(Value::as_str);
+        let Some(url) = url else {
+            return pinned.map_or(Origin::default(), |node| Origin::at(node.place));
+        };
+        if let Some(Node { value: tree::Value::List(items), .. }) = &pinned
+            && let Some(item) = items.iter().find(|item| holds(item, url))
+        {
+            return Origin::at(item.place);
+        }
+        let named = self.project.cameras.iter().find(|camera| match &camera.source {
+            Source::File(clip) => clip.file == file && clip.origin == ClipOrigin::Url(url.to_owned()),
+            _ => false,
+        });
+        match named.and_then(|camera| self.locator.below(camera.place, &[Down::Key("fileSrc")])) {
+            Some(Written::Here(node)) => Origin::at(node.place).named("fileSrc"),
+            _ => Origin::default(),
+        }
+    }
+
+    fn of_run(&self, key: &str, new: Option<&Value>) -> Origin {
+        match key {
+            "duration_ms" => self.setting(&["run", "duration"], new),
+            "warmup_ms" => self.setting(&["run", "warmup"], new),
+            "pace" | "count" => self.setting(&["run", key], new),
+            "isolation" => match self.project.settings.isolation {
+                Some(_) => self.setting(&["run", key], new),
+                None => Origin::note("from the dialects").named("run.isolation"),
+            },
+            _ => Origin::default(),
+        }
+    }
+
+    fn of_command(&self, task: &Task, keys: &[Down<'_>], new: Option<&Value>) -> Origin {
+        let Some(user) = self.user_task(task) else { return Origin::default() };
+        let beside = |keys: &[Down<'_>]| self.locator.beside(user.place, keys);
+        match keys {
+            [Down::Key("pass"), Down::Key(name)] => {
+                let note = "from the environment".to_owned();
+                let index = user.pass.iter().position(|passed| passed == name);
+                let place = index.and_then(|index| beside(&[Down::Key("pass"), Down::Item(index)]));
+                match (place, new) {
+                    (Some(Written::Here(node)), Some(_)) => {
+                        Origin { note: Some(format!("{note}, passed at")), ..Origin::at(node.place) }
+                    }
+                    _ => written(beside(&[Down::Key("pass")]).map(whole), None),
+                }
+            }
+            keys => written(beside(keys), new),
+        }
+    }
+
+    fn user_task(&self, task: &Task) -> Option<&UserTask> {
+        let slug = task.label.strip_prefix("task:")?;
+        self.project.tasks.iter().find(|user| user.slug.as_str() == slug)
+    }
+}
+
+fn down(segment: &Segment) -> Down<'_> {
+    match segment {
+        Segment::Key(key) => Down::Key(key),
+        Segment::Index(index) => Down::Item(*index),
+    }
+}
+
+/// A table or list itself, as what something was removed from.
+fn whole(written: Written) -> Written {
+    match written {
+        Written::Here(node) => Written::Not { around: node.place },
+        not => not,
+    }
+}
+
+/// What is written, if it is what counts.
+fn written(found: Option<Written>, new: Option<&Value>) -> Origin {
+    let note = |note: &str, place| Origin { note: Some(note.to_owned()), ..Origin::at(place) };
+    match (found, new) {
+        (Some(Written::Here(node)), Some(new)) if agrees(&node, new) => Origin::at(node.place),
+        (Some(Written::Not { around }), Some(Value::Null)) => note("not set at", around),
+        (Some(Written::Not { around }), Some(_)) => note("the default, not set at", around),
+        (Some(Written::Not { around }), None) => note("from", around),
+        _ => Origin::default(),
+    }
+}
+
+/// Whether what is written means this value.
+fn agrees(node: &Node, value: &Value) -> bool {
+    match (&node.value, value) {
+        (tree::Value::Bool(one), Value::Bool(other)) => one == other,
+        (tree::Value::Int(one), other) => same_number(&one.to_string(), other),
+        (tree::Value::Float { text, .. }, other) => same_number(text, other),
+        (tree::Value::Text(text) | tree::Value::Word(text), Value::Number(_)) => {
+            let millis = parse_duration(text).ok().map(|duration| duration.as_millis().to_string());
+            same_number(&millis.unwrap_or_else(|| text.clone()), value)
+        }
+        (tree::Value::Text(text) | tree::Value::Word(text), Value::Null) => text == "auto",
+        (tree::Value::Word(text), Value::Bool(value)) => *text == value.to_string(),
+        (tree::Value::Text(_) | tree::Value::Word(_), Value::String(value)) => holds(node, value),
+        (tree::Value::List(one), Value::Array(other)) => one.len() == other.len(),
+        (tree::Value::Table(_), Value::Array(other)) => other.len() == 1,
+        (tree::Value::Table(_), Value::Object(_)) => true,
+        _ => false,
+    }
+}
+
+/// Whether a text is this value but for case, blanks and what stands around it.
+fn holds(node: &Node, value: &str) -> bool {
+    let (tree::Value::Text(text) | tree::Value::Word(text)) = &node.value else { return false };
+    let (text, value) = (text.trim().to_lowercase(), value.trim().to_lowercase());
+    text == value || (!value.is_empty() && text.contains("://") && text.ends_with(&value))
+}
+
+fn same_number(text: &str, value: &Value) -> bool {
+    match value {
+        Value::Number(number) => text.parse().ok() == number.as_f64(),
+        Value::String(value) => text == value,
+        _ => false,
+    }
+}

@@ -1,0 +1,188 @@
+//! What happened in a build, kept while it happens: when each task began and
+//! ended, in which slot of its pool, why, and how it went.
+//!
+//! `lp build --trace` and `lp explain --last` are made of it. Tasks that were
+//! fresh are only counted.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::engine::events::{BuildEvent, Outcome, Progress, Summary};
+use crate::graph::TaskGraph;
+use crate::os::clock;
+use crate::time::Utc;
+
+/// A build as it happened.
+pub(super) struct Journal<'g> {
+    graph: &'g TaskGraph,
+    clock: Box<dyn Fn() -> u64 + Sync + 'g>,
+    started: Utc,
+    state: Mutex<Pages>,
+}
+
+/// What is kept.
+#[derive(Debug, Default)]
+pub(super) struct Pages {
+    /// In the order in which they began.
+    pub(super) tasks: Vec<Page>,
+    /// What the engine said at the end; `None` if it did not come so far.
+    pub(super) summary: Option<Summary>,
+    running: HashMap<String, usize>,
+    /// Which slots of a pool are taken.
+    taken: BTreeMap<String, Vec<bool>>,
+}
+
+/// One task that was not fresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Page {
+    pub(super) label: String,
+    /// "stale: `a.txt` changed"; of a restored one, what was wrong with its outputs.
+    pub(super) reason: String,
+    /// `None` while it runs.
+    pub(super) outcome: Option<Outcome>,
+    /// The first line of why it failed.
+    pub(super) detail: String,
+    /// Microseconds since the build began.
+    pub(super) begin_us: u64,
+    pub(super) end_us: u64,
+    /// Its pool and the slot in it, from 1; `None` of a task that never ran.
+    pub(super) slot: Option<(String, usize)>,
+}
+
+impl<'g> Journal<'g> {
+    pub(super) fn new(graph: &'g TaskGraph) -> Journal<'g> {
+        let begin = Instant::now();
+        let elapsed = move || u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Journal::with_clock(graph, Box::new(elapsed))
+    }
+
+    fn with_clock(graph: &'g TaskGraph, clock: Box<dyn Fn() -> u64 + Sync + 'g>) -> Journal<'g> {
+        Journal { graph, clock, started: clock::utc_now(), state: Mutex::default() }
+    }
+
+    /// When the build began.
+    pub(super) fn started(&self) -> Utc {
+        self.started
+    }
+
+    /// Microseconds since then.
+    pub(super) fn now_us(&self) -> u64 {
+        (self.clock)()
+    }
+
+    /// What was kept so far.
+    pub(super) fn pages(&self) -> MutexGuard<'_, Pages> {
+        // A page is written in one go, so a panic elsewhere leaves whole ones.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pages {
+    /// How it went; counted here if the engine did not come to its end.
+    pub(super) fn summed_up(&self) -> Summary {
+        self.summary.clone().unwrap_or_else(|| {
+            let mut summary = Summary { cancelled: true, ..Summary::default() };
+            self.tasks.iter().filter_map(|page| page.outcome).for_each(|outcome| summary.count(outcome));
+            summary
+        })
+    }
+
+    fn take_slot(&mut self, pool: &str) -> usize {
+        let taken = self.taken.entry(pool.to_owned()).or_default();
+        let free = taken.iter().position(|taken| !taken).unwrap_or(taken.len());
+        if free == taken.len() {
+            taken.push(true);
+        } else {
+            taken[free] = true;
+        }
+        free + 1
+    }
+}
+
+impl Progress for Journal<'_> {
+    fn event(&self, event: &BuildEvent<'_>) {
+        match event {
+            BuildEvent::TaskStarted { label, reason } => {
+                let task = self.graph.by_label(label).map(|id| self.graph.task(id));
+                let pool = task.map_or_else(|| "cpu".to_owned(), |task| task.pool.to_string());
+                let mut pages = self.pages();
+                let slot = pages.take_slot(&pool);
+                let now = self.now_us();
+                let index = pages.tasks.len();
+                pages.running.insert((*label).to_owned(), index);
+                pages.tasks.push(Page {
+                    label: (*label).to_owned(),
+                    reason: (*reason).to_owned(),
+                    outcome: None,
+                    detail: String::new(),
+                    begin_us: now,
+                    end_us: now,
+                    slot: Some((pool, slot)),
+                });
+            }
+            BuildEvent::TaskFinished { label, outcome, detail, .. } => {
+                let mut pages = self.pages();
+                let now = self.now_us();
+                let line = detail.lines().next().unwrap_or_default().to_owned();
+                if let Some(index) = pages.running.remove(*label) {
+                    let page = &mut pages.tasks[index];
+                    page.outcome = Some(*outcome);
+                    page.detail = line;
+                    page.end_us = now;
+                    if let Some((pool, slot)) = page.slot.clone()
+                        && let Some(taken) = pages.taken.get_mut(&pool)
+                    {
+                        taken[slot - 1] = false;
+                    }
+                } else if *outcome != Outcome::Fresh {
+                    let is_restored = *outcome == Outcome::Restored;
+                    let (reason, detail) =
+                        if is_restored { (line, String::new()) } else { (String::new(), line) };
+                    pages.tasks.push(Page {
+                        label: (*label).to_owned(),
+                        reason,
+                        outcome: Some(*outcome),
+                        detail,
+                        begin_us: now,
+                        end_us: now,
+                        slot: None,
+                    });
+                }
+            }
+            BuildEvent::Finished { summary } => self.pages().summary = Some((*summary).clone()),
+            BuildEvent::Started { .. }
+            | BuildEvent::Looked { .. }
+            | BuildEvent::Waiting { .. }
+            | BuildEvent::TaskNote { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::graph::link::link;
+
+    #[test]
+    fn a_slot_is_the_lowest_that_is_free() {
+        let graph = link(Vec::new()).unwrap();
+        let now = AtomicU64::new(0);
+        let journal = Journal::with_clock(&graph, Box::new(|| now.fetch_add(10, Ordering::Relaxed)));
+        let start = |label: &str| journal.event(&BuildEvent::TaskStarted { label, reason: "new" });
+        let end = |label: &str| {
+            let outcome = Outcome::Succeeded;
+            journal.event(&BuildEvent::TaskFinished { label, outcome, duration_ms: 0, detail: "", log: "" });
+        };
+        ["a", "b", "c"].into_iter().for_each(start);
+        ["a", "b"].into_iter().for_each(end);
+        ["d", "e", "f"].into_iter().for_each(start);
+        let pages = journal.pages();
+        let slots: Vec<usize> = pages.tasks.iter().map(|page| page.slot.clone().unwrap().1).collect();
+        assert_eq!(slots, [1, 2, 3, 1, 2, 4]);
+        assert_eq!((pages.tasks[0].begin_us, pages.tasks[0].end_us), (0, 30));
+        assert!(pages.summed_up().cancelled, "it has not come to its end");
+    }
+}

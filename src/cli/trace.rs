@@ -1,0 +1,116 @@
+//! `lp build --trace FILE`: a build in the Chrome trace format, which Perfetto
+//! and `chrome://tracing` open. A row per slot of a pool.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::journal::{Journal, Page};
+use crate::os::fs::{self, FsError};
+
+/// Where a trace goes.
+pub(super) struct TraceFile {
+    path: PathBuf,
+    /// Whether it is put into its place as a whole: not a pipe or a device.
+    is_plain: bool,
+}
+
+/// Why no trace can be written to a file.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TraceError {
+    #[error("the trace cannot be written to `{0}`, which is a folder")]
+    Folder(PathBuf),
+    #[error("the trace cannot be written to `{path}`")]
+    Unwritable { path: PathBuf, source: FsError },
+}
+
+impl TraceFile {
+    /// Refuses a file that could not be written in the end.
+    pub(super) fn open(path: PathBuf) -> Result<TraceFile, TraceError> {
+        let metadata = fs::metadata(&path).ok();
+        if metadata.as_ref().is_some_and(|metadata| metadata.is_dir()) || path.file_name().is_none() {
+            return Err(TraceError::Folder(path));
+        }
+        let is_plain = metadata.is_none_or(|metadata| metadata.is_file());
+        if is_plain {
+            let probe = fs::temporary_beside(&path);
+            let written = fs::write_unsynced(&probe, b"").and_then(|()| fs::remove(&probe));
+            written.map_err(|source| TraceError::Unwritable { path: path.clone(), source })?;
+        }
+        Ok(TraceFile { path, is_plain })
+    }
+
+    /// Writes the trace of a build, however it ended.
+    pub(super) fn write(&self, journal: &Journal<'_>) -> Result<(), FsError> {
+        let bytes = text(journal).into_bytes();
+        if self.is_plain {
+            fs::write_atomic(&self.path, &bytes)
+        } else {
+            fs::write_unsynced(&self.path, &bytes)
+        }
+    }
+}
+
+fn text(journal: &Journal<'_>) -> String {
+    let now = journal.now_us();
+    let pages = journal.pages();
+    // Rows stand in the order of their pools and slots; what the store gave
+    // back ran in none.
+    let mut rows: BTreeMap<Option<(&str, usize)>, usize> = BTreeMap::new();
+    for page in pages.tasks.iter().filter(|page| is_shown(page)) {
+        rows.insert(row(page), 0);
+    }
+    for (n, row) in rows.values_mut().enumerate() {
+        *row = n + 1;
+    }
+    let mut events = vec![metadata("process_name", 0, json!({ "name": "lp build" }))];
+    for (row, tid) in &rows {
+        let name = row.map_or_else(|| "store".to_owned(), |(pool, slot)| format!("{pool} {slot}"));
+        events.push(metadata("thread_name", *tid, json!({ "name": name })));
+        events.push(metadata("thread_sort_index", *tid, json!({ "sort_index": tid })));
+    }
+    events.extend(pages.tasks.iter().filter(|page| is_shown(page)).map(|page| {
+        let outcome = page.outcome.map_or(json!("unfinished"), |outcome| json!(outcome));
+        let end = if page.outcome.is_some() { page.end_us } else { now };
+        let mut event = json!({
+            "name": page.label,
+            "cat": page.label.split(':').next(),
+            "ph": "X",
+            "pid": 1,
+            "tid": rows[&row(page)],
+            "ts": page.begin_us,
+            "dur": end.saturating_sub(page.begin_us),
+            "args": { "label": page.label, "reason": page.reason, "outcome": outcome },
+        });
+        if page.slot.is_none() {
+            event["ph"] = json!("i");
+            event["s"] = json!("t");
+            event.as_object_mut().expect("it is an object").remove("dur");
+        }
+        if !page.detail.is_empty() {
+            event["args"]["detail"] = json!(page.detail);
+        }
+        event
+    }));
+    // One event a line: readable, and short for thousands of tasks.
+    let lines: Vec<String> = events.iter().map(ToString::to_string).collect();
+    let other = json!({ "lp": env!("CARGO_PKG_VERSION"), "started": journal.started() });
+    format!(
+        "{{\"displayTimeUnit\":\"ms\",\"otherData\":{other},\"traceEvents\":[\n{}\n]}}\n",
+        lines.join(",\n")
+    )
+}
+
+fn row(page: &Page) -> Option<(&str, usize)> {
+    page.slot.as_ref().map(|(pool, slot)| (pool.as_str(), *slot))
+}
+
+/// What never started has no place in time.
+fn is_shown(page: &Page) -> bool {
+    page.slot.is_some() || page.outcome == Some(crate::engine::events::Outcome::Restored)
+}
+
+fn metadata(name: &str, tid: usize, args: Value) -> Value {
+    json!({ "name": name, "ph": "M", "pid": 1, "tid": tid, "args": args })
+}

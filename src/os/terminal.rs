@@ -1,0 +1,17 @@
+//! The terminal that stderr may be.
+
+use std::io::IsTerminal;
+
+/// Whether stderr is a terminal that can redraw a line.
+#[must_use]
+pub fn can_redraw() -> bool {
+    let kind = super::env::raw("TERM");
+    std::io::stderr().is_terminal() && kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb")
+}
+
+/// How many columns stderr has; `None` if it is no terminal or does not say.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
