@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context;
 
 use super::args::{BuildArgs, Global};
-use super::console::{Console, JsonLines, Many, Silent, summary_line};
+use super::console::{Announced, Console, JsonLines, Many, Silent, summary_line};
 use super::journal::Journal;
 use super::open::{Opened, open};
+use super::quick::Quick;
 use super::tools::{self, Tools};
 use super::trace::TraceFile;
 use super::{Exit, Refused, console, last, quick};
@@ -29,12 +30,14 @@ use crate::store::Store;
 use crate::worker::protocol::EventBody;
 
 pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
+    let mut announced = Announced::No;
     // A trace shows all of it.
-    if !args.dry_run
-        && args.trace.is_none()
-        && let Some(exit) = quick::build(global, args)?
-    {
-        return Ok(exit);
+    if !args.dry_run && args.trace.is_none() {
+        match quick::build(global, args)? {
+            Quick::Done(exit) => return Ok(exit),
+            Quick::Impossible => {}
+            Quick::Overtaken => announced = Announced::Yes,
+        }
     }
     let opened = open(global, &[])?;
     let subjects = select::subjects(&opened.project, &args.targets);
@@ -47,7 +50,7 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     if !args.json && !args.dry_run {
         human = human.live();
     }
-    let json = JsonLines::new();
+    let json = JsonLines::new(announced);
     let shown: &dyn Progress = if args.json { &json } else { &human };
     let journal = Journal::new(&graph);
     let progress = Many(vec![shown, &journal]);

@@ -197,16 +197,27 @@ pub(super) fn summary_line(summary: &Summary) -> String {
 /// Events as JSON lines on stdout; `docs/cli.md` describes them.
 pub(super) struct JsonLines {
     begin: Instant,
+    announced: Announced,
+}
+
+/// Whether `started` has been printed before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Announced {
+    Yes,
+    No,
 }
 
 impl JsonLines {
-    pub(super) fn new() -> JsonLines {
-        JsonLines { begin: Instant::now() }
+    pub(super) fn new(announced: Announced) -> JsonLines {
+        JsonLines { begin: Instant::now(), announced }
     }
 }
 
 impl Progress for JsonLines {
     fn event(&self, event: &BuildEvent<'_>) {
+        if self.announced == Announced::Yes && matches!(event, BuildEvent::Started { .. }) {
+            return;
+        }
         out(&json_line(event, self.begin.elapsed()));
     }
 }

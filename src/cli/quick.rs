@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::args::{BuildArgs, Global};
 use super::build::{Build, ended, on_failure, pools, unwatched};
-use super::console::{Console, JsonLines, Many};
+use super::console::{Announced, Console, JsonLines, Many};
 use super::journal::Journal;
 use super::{Exit, last, open, tools};
 use crate::action::Actions;
@@ -141,12 +141,25 @@ fn seen_path(place: &Path) -> PathBuf {
     place.with_extension("seen")
 }
 
-/// Builds the quick way. `None` if that is not possible; nothing has been printed
-/// or done then.
+/// How far the quick way led.
+pub(super) enum Quick {
+    /// To the end.
+    Done(Exit),
+    /// Nowhere: nothing has been printed or done.
+    Impossible,
+    /// It was announced, and nothing else was done: another build came in between.
+    Overtaken,
+}
+
+/// Builds the quick way, if that is possible.
 ///
 /// # Errors
 /// When `lp` itself cannot go on.
-pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<Exit>> {
+pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Quick> {
+    Ok(try_build(global, args)?.unwrap_or(Quick::Impossible))
+}
+
+fn try_build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<Quick>> {
     let Some((place, root)) = place(global, args) else { return Ok(None) };
     let Some(image) = Image::open(&image_path(&place)) else { return Ok(None) };
     let Ok(basis) = serde_json::from_slice::<Basis>(&image.basis) else { return Ok(None) };
@@ -181,7 +194,7 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<
     if !args.json && !cone.is_empty() {
         human = human.live();
     }
-    let json = JsonLines::new();
+    let json = JsonLines::new(Announced::No);
     let shown: &dyn Progress = if args.json { &json } else { &human };
     let journal = Journal::new(&graph);
     let progress = Many(vec![shown, &journal]);
@@ -206,7 +219,7 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<
     let built = engine.build(&all);
     last::keep(&store, &journal);
     let built = match built {
-        Err(EngineError::Overtaken) => return Ok(None),
+        Err(EngineError::Overtaken) => return Ok(Some(Quick::Overtaken)),
         built => built?,
     };
     if !cone.is_empty() {
@@ -220,7 +233,7 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<
         seen.log = log_now(&root);
         write_seen(&place, &seen);
     }
-    Ok(Some(ended(args, &human, &built.summary)))
+    Ok(Some(Quick::Done(ended(args, &human, &built.summary))))
 }
 
 fn glances(image: &Image, layout: &Layout) -> Vec<Glance> {

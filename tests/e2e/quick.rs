@@ -1,6 +1,7 @@
 //! The quick way of `lp build`: whatever changes is seen, whoever has to be asked.
 
 use std::fs;
+use std::io::{BufRead, Read};
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::{CAMERAS, Ended, Workspace};
@@ -257,4 +258,33 @@ fn a_damaged_image_is_as_good_as_none() {
             ws.lp("build").success().quick(0, 3);
         }
     }
+}
+
+#[test]
+fn who_was_overtaken_by_another_build_looks_again_and_begins_once() {
+    let ws = Workspace::tasks(&format!(
+        "{TASKS}\n[[task]]\nname = \"slow\"\ncommand = [\"sh\", \"-c\", \"read line < go\"]\n"
+    ))
+    .file("a.txt", "x\n")
+    .file("dir/one", "");
+    ws.lp("build copy").success();
+    ws.write("a.txt", "y\n");
+    assert!(std::process::Command::new("mkfifo").arg(ws.path("go")).status().unwrap().success());
+    let mut slow = ws.command(&["build", "slow"]).spawn().unwrap();
+    let mut first = std::io::BufReader::new(slow.stderr.take().unwrap());
+    first.read_line(&mut String::new()).unwrap();
+    let mut second = ws.command(&["build", "copy", "--json"]).spawn().unwrap();
+    let mut events = std::io::BufReader::new(second.stdout.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("waiting") {
+        assert!(events.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    ws.write("go", "go\n");
+    events.read_to_string(&mut text).unwrap();
+    assert!(slow.wait().unwrap().success() && second.wait().unwrap().success());
+    for event in ["started", "finished"] {
+        assert_eq!(text.matches(&format!("\"event\":\"{event}\"")).count(), 1, "{text}");
+    }
+    assert!(text.contains("`a.txt` changed"), "{text}");
+    assert_eq!(ws.read("b.txt"), "y\n");
 }
