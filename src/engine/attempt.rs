@@ -195,7 +195,9 @@ impl Engine<'_> {
             };
             entries.push(self.store.capture(output, &from, put)?);
         }
-        self.store.restore(&entries)?;
+        if performed.outputs != Outputs::InPlace {
+            self.store.restore(&entries)?;
+        }
         Ok(entries)
     }
 

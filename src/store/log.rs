@@ -59,7 +59,6 @@ pub struct Log {
     /// the one before.
     by_label: HashMap<u64, u32>,
     by_action: HashMap<u64, u32>,
-    is_synced: bool,
 }
 
 /// A file as far as it has been read.
@@ -111,7 +110,6 @@ impl Log {
             entries: Vec::new(),
             by_label: HashMap::new(),
             by_action: HashMap::new(),
-            is_synced: true,
         }
     }
 
@@ -200,8 +198,7 @@ impl Log {
     }
 
     /// Adds an attempt, and reads what other processes have added meanwhile. A
-    /// measurement is synced, since it cannot be remade; other attempts wait
-    /// for [`Log::sync`].
+    /// measurement is synced, since it cannot be remade.
     ///
     /// # Errors
     /// When the log cannot be locked, read or written.
@@ -224,23 +221,10 @@ impl Log {
         if attempt.measurement {
             file.sync_data().context("sync", &self.path)?;
         }
-        self.is_synced = attempt.measurement;
         if let Some(open) = &mut self.file {
             open.end = end + bytes.len() as u64;
         }
         self.index(end, &bytes);
-        Ok(())
-    }
-
-    /// Syncs what was added, if anything was.
-    ///
-    /// # Errors
-    /// When the log cannot be opened or synced.
-    pub fn sync(&mut self) -> Result<(), FsError> {
-        if !self.is_synced {
-            fs::sync_data(&self.path)?;
-            self.is_synced = true;
-        }
         Ok(())
     }
 

@@ -255,14 +255,13 @@ impl Store {
         self.n_hashed.load(Ordering::Relaxed)
     }
 
-    /// Syncs the log, writes what was learnt, if anything was, and compacts the
+    /// Writes what was learnt, if anything was, and compacts the
     /// log when half of it is dead. Without news this writes nothing and takes no lock.
     ///
     /// # Errors
     /// When the log cannot be locked or a file cannot be written.
     pub fn save_state(&self) -> Result<(), StoreError> {
         self.settle()?;
-        self.log().sync()?;
         if self.state().is_changed() {
             self.create()?;
             let mut state = self.state_mut();
