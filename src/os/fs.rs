@@ -17,6 +17,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::failpoint::{fs_call, fs_write};
 pub use glance::Glance;
 pub use identity::{StatIdentity, hash_file, now_ns, tick_ns};
 
@@ -104,11 +105,10 @@ pub fn is_file(path: &Path) -> bool {
 /// When the file beside it cannot be written or renamed.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     let temporary = temporary_beside(path);
-    let written = write_new(&temporary, bytes, Executable::No)
-        .and_then(|()| std::fs::rename(&temporary, path).context("replace", path));
+    let written = write_new(&temporary, bytes, Executable::No).and_then(|()| replace(&temporary, path));
     if written.is_err() {
         // The first error is the one to tell; a leftover is harmless.
-        let _ = std::fs::remove_file(&temporary);
+        let _ = remove_file(&temporary);
     }
     written
 }
@@ -124,10 +124,13 @@ pub fn write_atomic_with(
 ) -> Result<(), FsError> {
     let temporary = temporary_beside(path);
     let written = create_new(&temporary, Executable::No)
-        .and_then(|mut file| write(&mut file).and_then(|()| file.sync_data()).context("write", &temporary))
-        .and_then(|()| std::fs::rename(&temporary, path).context("replace", path));
+        .and_then(|mut file| {
+            let filled = fs_call("fill", &temporary, || write(&mut file)).context("write", &temporary);
+            filled.and_then(|()| sync(&file, &temporary))
+        })
+        .and_then(|()| replace(&temporary, path));
     if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
+        let _ = remove_file(&temporary);
     }
     written
 }
@@ -140,10 +143,10 @@ pub fn write_atomic_with(
 pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     let temporary = temporary_beside(path);
     let written = create_new(&temporary, Executable::No)
-        .and_then(|mut file| file.write_all(bytes).context("write", &temporary))
-        .and_then(|()| std::fs::rename(&temporary, path).context("replace", path));
+        .and_then(|mut file| write_all(&mut file, bytes, &temporary))
+        .and_then(|()| replace(&temporary, path));
     if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
+        let _ = remove_file(&temporary);
     }
     written
 }
@@ -154,7 +157,8 @@ pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
 /// # Errors
 /// When it cannot be written.
 pub fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
-    std::fs::write(path, bytes).context("write", path)
+    let mut file = fs_call("create", path, || File::create(path)).context("create", path)?;
+    write_all(&mut file, bytes, path)
 }
 
 /// Whether a file carries the execute bit.
@@ -185,7 +189,8 @@ impl From<bool> for Executable {
 }
 
 fn create_new(path: &Path, executable: Executable) -> Result<File, FsError> {
-    OpenOptions::new().write(true).create_new(true).mode(executable.mode()).open(path).context("create", path)
+    let open = || OpenOptions::new().write(true).create_new(true).mode(executable.mode()).open(path);
+    fs_call("create", path, open).context("create", path)
 }
 
 /// Writes a file that must not exist yet, and syncs its data.
@@ -194,8 +199,24 @@ fn create_new(path: &Path, executable: Executable) -> Result<File, FsError> {
 /// When it exists or cannot be written.
 pub fn write_new(path: &Path, bytes: &[u8], executable: Executable) -> Result<(), FsError> {
     let mut file = create_new(path, executable)?;
-    file.write_all(bytes).context("write", path)?;
-    file.sync_data().context("sync", path)
+    write_all(&mut file, bytes, path)?;
+    sync(&file, path)
+}
+
+fn write_all(file: &mut File, bytes: &[u8], path: &Path) -> Result<(), FsError> {
+    fs_write(path, bytes, |bytes| file.write_all(bytes)).context("write", path)
+}
+
+fn sync(file: &File, path: &Path) -> Result<(), FsError> {
+    fs_call("sync", path, || file.sync_data()).context("sync", path)
+}
+
+fn replace(from: &Path, to: &Path) -> Result<(), FsError> {
+    fs_call("rename", to, || std::fs::rename(from, to)).context("replace", to)
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    fs_call("remove", path, || std::fs::remove_file(path))
 }
 
 /// A free name in the folder of `path`, for a file that is renamed to it later.
@@ -218,7 +239,7 @@ const PATH_MAX: usize = 4096;
 /// # Errors
 /// When it cannot be renamed, for example onto another file system.
 pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
-    std::fs::rename(from, to).context("create", to)
+    fs_call("rename", to, || std::fs::rename(from, to)).context("create", to)
 }
 
 /// Makes a file read-only for everybody: mode 0444.
@@ -226,7 +247,8 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
 /// # Errors
 /// When its mode cannot be set.
 pub fn protect(path: &Path) -> Result<(), FsError> {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o444)).context("protect", path)
+    let read_only = std::fs::Permissions::from_mode(0o444);
+    fs_call("protect", path, || std::fs::set_permissions(path, read_only)).context("protect", path)
 }
 
 /// Lets the link at `path` point to `target`, whole or not at all. Replaces a
@@ -239,8 +261,16 @@ pub fn point(path: &Path, target: &Path) -> Result<(), FsError> {
         return Err(io::Error::from(io::ErrorKind::AlreadyExists)).context("replace by a link", path);
     }
     let temporary = temporary_beside(path);
-    std::os::unix::fs::symlink(target, &temporary).context("make a link", &temporary)?;
-    std::fs::rename(&temporary, path).context("replace", path)
+    symlink(target, &temporary)?;
+    replace(&temporary, path)
+}
+
+/// Makes a symbolic link where nothing is.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn symlink(target: &Path, path: &Path) -> Result<(), FsError> {
+    fs_call("symlink", path, || std::os::unix::fs::symlink(target, path)).context("create the link", path)
 }
 
 /// Changes a file in place.
@@ -249,8 +279,8 @@ pub fn point(path: &Path, target: &Path) -> Result<(), FsError> {
 /// When it cannot be opened or synced, or `change` fails.
 pub fn edit(path: &Path, change: &mut dyn FnMut(&mut File) -> io::Result<()>) -> Result<(), FsError> {
     let mut file = File::options().read(true).write(true).open(path).context("open", path)?;
-    change(&mut file).context("edit", path)?;
-    file.sync_data().context("sync", path)
+    fs_call("edit", path, || change(&mut file)).context("edit", path)?;
+    sync(&file, path)
 }
 
 /// A file name that no other thread or process of this machine uses.
@@ -266,7 +296,10 @@ pub fn temporary_name() -> String {
 /// # Errors
 /// When one cannot be made.
 pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
-    std::fs::create_dir_all(path).context("create the folder", path)
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs_call("create", path, || std::fs::create_dir_all(path)).context("create the folder", path)
 }
 
 /// Makes one folder that is not there yet.
@@ -274,7 +307,7 @@ pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
 /// # Errors
 /// When it cannot be made.
 pub fn create_dir(path: &Path) -> Result<(), FsError> {
-    std::fs::create_dir(path).context("create the folder", path)
+    fs_call("create", path, || std::fs::create_dir(path)).context("create the folder", path)
 }
 
 /// What is at `path`, links followed.
@@ -300,7 +333,7 @@ pub fn create_parent(path: &Path) -> Result<(), FsError> {
 /// When it cannot be removed.
 pub fn remove(path: &Path) -> Result<(), FsError> {
     let Some(metadata) = look(path)? else { return Ok(()) };
-    let removed = if metadata.is_dir() { remove_folder(path) } else { std::fs::remove_file(path) };
+    let removed = if metadata.is_dir() { remove_folder(path) } else { remove_file(path) };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).context("remove", path),
         _ => Ok(()),
@@ -309,7 +342,7 @@ pub fn remove(path: &Path) -> Result<(), FsError> {
 
 /// Removes a folder, also one in which its owner has forbidden himself to write.
 fn remove_folder(path: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(path) {
+    match fs_call("remove", path, || std::fs::remove_dir_all(path)) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             open_up(path)?;
             std::fs::remove_dir_all(path)
@@ -359,7 +392,7 @@ pub fn remove_files_below(folder: &Path) -> Result<(), FsError> {
         if entry.file_type().context("look at", &path)?.is_dir() {
             remove_files_below(&path)?;
         } else {
-            std::fs::remove_file(&path).context("remove", &path)?;
+            remove_file(&path).context("remove", &path)?;
         }
     }
     Ok(())
@@ -407,8 +440,8 @@ pub fn place(from: &Path, to: &Path, executable: Executable) -> Result<Placed, F
     }
     let size = source.metadata().context("look at", from)?.len();
     if size >= LINK_FROM && executable == Executable::No {
-        std::fs::remove_file(to).context("remove", to)?;
-        if std::fs::hard_link(from, to).is_ok() {
+        remove_file(to).context("remove", to)?;
+        if fs_call("link", to, || std::fs::hard_link(from, to)).is_ok() {
             return Ok(Placed::Linked);
         }
         // Another file system, or a file system without links.
@@ -420,7 +453,7 @@ pub fn place(from: &Path, to: &Path, executable: Executable) -> Result<Placed, F
 }
 
 fn copy(mut source: File, mut target: File, to: &Path) -> Result<(), FsError> {
-    io::copy(&mut source, &mut target).context("write", to)?;
+    fs_call("copy", to, || io::copy(&mut source, &mut target)).context("write", to)?;
     Ok(())
 }
 
@@ -429,7 +462,8 @@ fn copy(mut source: File, mut target: File, to: &Path) -> Result<(), FsError> {
 /// # Errors
 /// When it cannot be opened or synced.
 pub fn sync_data(path: &Path) -> Result<(), FsError> {
-    File::open(path).and_then(|file| file.sync_data()).context("sync", path)
+    let file = File::open(path).context("sync", path)?;
+    sync(&file, path)
 }
 
 #[cfg(test)]

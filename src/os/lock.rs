@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 
+use super::failpoint::{fs_call, fs_write};
 use super::fs::{Context, FsError};
 use holders::Holders;
 
@@ -155,13 +156,9 @@ impl BuildLock {
     /// When the file cannot be used, the wait was cancelled, or something that
     /// is no `lp` has held it for 10 s.
     pub fn acquire(path: &Path, waiting: &mut Waiting<'_>) -> Result<BuildLock, LockError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .context("open", path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = fs_call("open", path, || options.open(path)).context("open", path)?;
         let is_lp = |text: &str, holders: &Holders| match read_pid(text) {
             Some(pid) => holders.is_empty() || holders.contains(pid),
             None => holders.is_empty(),
@@ -189,7 +186,7 @@ impl BuildLock {
         let found = Unheld::look(path);
         let (pid, command) = (std::process::id(), command.join(" "));
         let text = format!("{pid} {}\n{}\n", super::fs::temporary_name(), command.escape_debug());
-        write_text(&file, &text).context("write", path)?;
+        fs_write(path, text.as_bytes(), |bytes| write_bytes(&file, bytes)).context("write", path)?;
         Ok(BuildLock { file, text, is_next: found.filter(|_| !has_waited) })
     }
 
@@ -401,10 +398,14 @@ fn read_pid(text: &str) -> Option<u32> {
     text.split_ascii_whitespace().next()?.parse().ok()
 }
 
-fn write_text(mut file: &File, text: &str) -> io::Result<()> {
+fn write_text(file: &File, text: &str) -> io::Result<()> {
+    write_bytes(file, text.as_bytes())
+}
+
+fn write_bytes(mut file: &File, bytes: &[u8]) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
-    file.write_all(text.as_bytes())
+    file.write_all(bytes)
 }
 
 #[cfg(test)]

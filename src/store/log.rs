@@ -210,16 +210,18 @@ impl Log {
         let end = self.file.as_ref().map_or(HEADER.len() as u64, |open| open.end);
         if on_disk > end {
             // Nothing whole follows; we hold the lock, so nobody is writing it.
-            file.set_len(end).context("cut off the torn end of", &self.path)?;
+            let cut = || file.set_len(end);
+            failpoint::fs_call("cut", &self.path, cut).context("cut off the torn end of", &self.path)?;
         }
         if failpoint::is_due("store.inside-log-line") {
             let half = &bytes[..bytes.len() / 2];
             file.write_all_at(half, end).and_then(|()| file.sync_data()).context("write", &self.path)?;
             std::process::abort();
         }
-        file.write_all_at(&bytes, end).context("write", &self.path)?;
+        failpoint::fs_write(&self.path, &bytes, |bytes| file.write_all_at(bytes, end))
+            .context("write", &self.path)?;
         if attempt.measurement {
-            file.sync_data().context("sync", &self.path)?;
+            failpoint::fs_call("sync", &self.path, || file.sync_data()).context("sync", &self.path)?;
         }
         if let Some(open) = &mut self.file {
             open.end = end + bytes.len() as u64;
@@ -285,13 +287,10 @@ impl Log {
     /// Opens the log (made if missing) and locks it until the file is dropped.
     fn lock(&self) -> Result<File, FsError> {
         loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&self.path)
-                .context("open", &self.path)?;
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false);
+            let open = || options.open(&self.path);
+            let file = failpoint::fs_call("open", &self.path, open).context("open", &self.path)?;
             lock::flock(&file, Mode::Exclusive).context("lock", &self.path)?;
             let locked = identity(&file).context("look at", &self.path)?;
             let named = fs::StatIdentity::read(&self.path).ok().map(|named| (named.device, named.inode));
@@ -305,7 +304,8 @@ impl Log {
             }
             if HEADER.starts_with(&header[..n]) {
                 // New, or torn at birth.
-                file.write_all_at(&HEADER, 0).context("write", &self.path)?;
+                failpoint::fs_write(&self.path, &HEADER, |bytes| file.write_all_at(bytes, 0))
+                    .context("write", &self.path)?;
                 return Ok(file);
             }
             // Of another time. Kept for whoever can read it.
