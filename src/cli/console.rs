@@ -119,8 +119,9 @@ impl Console {
 
     /// The same with one line that is redrawn, if stderr is a terminal that can.
     #[must_use]
-    pub(super) fn live(self) -> Console {
-        Console { live: terminal::can_redraw().then(Live::start), ..self }
+    pub(super) fn live(mut self) -> Console {
+        self.live = terminal::can_redraw().then(Live::start);
+        self
     }
 
     /// Prints all failures whole, in the order in which they happened.
@@ -128,6 +129,13 @@ impl Console {
         for failure in self.failures.lock().expect("printing does not panic").drain(..) {
             note(&failure);
         }
+    }
+}
+
+impl Drop for Console {
+    /// Failed tasks are told also when the build itself ends with an error.
+    fn drop(&mut self) {
+        self.print_failures();
     }
 }
 

@@ -156,7 +156,8 @@ impl Cas {
         Ok(blobs)
     }
 
-    fn temporary(&self) -> Result<PathBuf, FsError> {
+    /// A free name in `tmp`, whose files are gone after the next build.
+    pub(super) fn temporary(&self) -> Result<PathBuf, FsError> {
         let folder = self.root.join("tmp");
         fs::create_dir_all(&folder)?;
         Ok(folder.join(fs::temporary_name()))

@@ -303,18 +303,40 @@ impl Store {
         superfluous.map(|(_, (_, path))| path).collect()
     }
 
+    /// Removes what an earlier `lp` left behind because it died. To be called by
+    /// who holds the build lock.
+    ///
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn sweep(&self) -> Result<(), StoreError> {
+        fs::remove_dir_contents(&self.root.join("tmp"))?;
+        let abandoned = self.abandoned();
+        if !abandoned.is_empty() {
+            // Who replaces a file of the store does so under this lock.
+            self.log().locked(|| abandoned.iter().try_for_each(|path| fs::remove(path)))?;
+        }
+        Ok(())
+    }
+
     /// What is in `tmp`, and files of processes that died while they replaced one.
     fn leftovers(&self) -> Result<Vec<PathBuf>, FsError> {
         let mut leftovers = fs::list_paths(&self.root.join("tmp"))?;
+        leftovers.extend(self.abandoned());
+        Ok(leftovers)
+    }
+
+    fn abandoned(&self) -> Vec<PathBuf> {
         let is_abandoned = |name: &str| {
             let pid = name.strip_prefix(".lp-").and_then(|rest| rest.split('-').next());
             pid.and_then(|pid| pid.parse::<u32>().ok())
                 .is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
         };
-        let names = fs::list_names(&self.root).unwrap_or_default();
-        leftovers
-            .extend(names.iter().filter(|name| is_abandoned(name.as_str())).map(|name| self.root.join(name)));
-        Ok(leftovers)
+        let mut abandoned = Vec::new();
+        for folder in [self.root.clone(), self.root.join("graph")] {
+            let names = fs::list_names(&folder).unwrap_or_default();
+            abandoned.extend(names.iter().filter(|name| is_abandoned(name)).map(|name| folder.join(name)));
+        }
+        abandoned
     }
 }
 

@@ -9,12 +9,14 @@
 //! writes through it nevertheless (root can) changes the blob too; its identity
 //! shows that, and the blob counts as lost.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::attempt::{OutputEntry, OutputKind};
 use super::cas::Put;
 use super::{Store, StoreError};
 use crate::digest::ContentDigest;
+use crate::os::failpoint;
 use crate::os::fs::{self, Context, Executable, FsError, Placed, StatIdentity};
 use crate::os::tree::{LinkTarget, Listing, Node};
 use crate::path::ProjectPath;
@@ -187,19 +189,18 @@ impl Store {
     fn write_out(&self, output: &OutputEntry, plan: Plan) -> Result<(), StoreError> {
         let place = self.layout.resolve(&output.path);
         fs::create_parent(&place)?;
-        let temporary = fs::temporary_beside(&place);
-        let made = match &plan {
-            Plan::File => self.place_blob(&output.content, &temporary, output.executable.into()),
-            Plan::Symlink(target) => std::os::unix::fs::symlink(target.as_path(), &temporary)
-                .context("create the link", &temporary),
-            Plan::Dir(listing) => self.place_tree(listing, &temporary),
+        // It grows in the store, where the next build sweeps up what an `lp` that
+        // was killed has left, unless it could not be renamed from there.
+        let mut put = match self.cas.temporary()? {
+            temporary if is_on_one_device(&temporary, &place) => {
+                self.put_in_place(output, &plan, &temporary, &place)
+            }
+            _ => Err(io::Error::from(io::ErrorKind::CrossesDevices)).context("create", &place),
         };
-        // Removed only now, and never written to: it may be a link to a blob.
-        let renamed = made.and_then(|()| fs::remove(&place)).and_then(|()| fs::rename(&temporary, &place));
-        if let Err(error) = renamed {
-            let _ = fs::remove(&temporary);
-            return Err(error.into());
+        if put.as_ref().is_err_and(|error| error.source.kind() == io::ErrorKind::CrossesDevices) {
+            put = self.put_in_place(output, &plan, &fs::temporary_beside(&place), &place);
         }
+        put?;
         match plan {
             Plan::File => self.remember_linked(&place, output.content)?,
             Plan::Symlink(_) => {}
@@ -214,6 +215,27 @@ impl Store {
         Ok(())
     }
 
+    fn put_in_place(
+        &self,
+        output: &OutputEntry,
+        plan: &Plan,
+        temporary: &Path,
+        place: &Path,
+    ) -> Result<(), FsError> {
+        let made = match plan {
+            Plan::File => self.place_blob(&output.content, temporary, output.executable.into()),
+            Plan::Symlink(target) => fs::symlink(target.as_path(), temporary),
+            Plan::Dir(listing) => self.place_tree(listing, temporary),
+        };
+        failpoint::hit("store.before-place");
+        // Removed only now, and never written to: it may be a link to a blob.
+        let renamed = made.and_then(|()| fs::remove(place)).and_then(|()| fs::rename(temporary, place));
+        if renamed.is_err() {
+            let _ = fs::remove(temporary);
+        }
+        renamed
+    }
+
     fn place_tree(&self, listing: &Listing, folder: &Path) -> Result<(), FsError> {
         fs::create_dir(folder)?;
         for item in listing.items() {
@@ -221,7 +243,7 @@ impl Store {
             match &item.node {
                 Node::Dir => fs::create_dir(&path)?,
                 Node::Symlink { target } => {
-                    std::os::unix::fs::symlink(target.as_path(), &path).context("create the link", &path)?;
+                    fs::symlink(target.as_path(), &path)?;
                 }
                 Node::File { content, executable } => {
                     self.place_blob(content, &path, (*executable).into())?;
@@ -247,6 +269,12 @@ pub(super) fn contents(listing: &Listing) -> impl Iterator<Item = ContentDigest>
         Node::File { content, .. } => Some(*content),
         _ => None,
     })
+}
+
+/// Whether the folders of two files are on one file system, as far as that can be told.
+fn is_on_one_device(one: &Path, other: &Path) -> bool {
+    let device = |path: &Path| Some(StatIdentity::read(path.parent()?).ok()?.device);
+    device(one).is_some_and(|found| device(other) == Some(found))
 }
 
 /// What restoring an output takes, its blobs checked.

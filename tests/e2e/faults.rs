@@ -29,6 +29,45 @@ fn after_a_crash_at_each_fail_point_the_next_build_is_right() {
 }
 
 #[test]
+fn what_a_crash_left_is_swept_up_and_none_of_it_is_in_the_project() {
+    let ws = Workspace::cameras();
+    ws.lp("build plan").success();
+    std::fs::remove_file(ws.path("results/plan.json")).unwrap();
+    die(&ws, "store.before-place");
+    let in_project = |folder: &str| -> Vec<String> {
+        let names = std::fs::read_dir(ws.path(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+        names.map(|name| name.into_string().unwrap()).filter(|name| name.starts_with(".lp-")).collect()
+    };
+    assert_eq!(in_project("results"), [""; 0]);
+    assert_eq!(in_project(".lpcache/tmp").len(), 1);
+    // A process that wrote `state` and died; no process has such a number.
+    ws.write(".lpcache/.lp-4194999-1-1", "half");
+    ws.lp("build plan").success().stderr_has("0 tasks ran, 1 restored, 2 fresh");
+    assert_eq!(in_project(".lpcache/tmp"), [""; 0]);
+    assert_eq!(in_project(".lpcache"), [""; 0]);
+}
+
+#[test]
+fn a_write_that_fails_fails_the_build_and_names_the_path_and_the_next_build_is_right() {
+    let ws = Workspace::cameras();
+    let trace = ws.path("trace");
+    let build = |variable: &str, value: &str| {
+        let output = ws.command(&["build", "plan", "-j1"]).env(variable, value).output().unwrap();
+        Ended::new(output, &ws.root())
+    };
+    build("LP_FAILPOINT_TRACE", trace.to_str().unwrap()).success();
+    let writes = ws.read("trace");
+    let nth = 1 + writes.lines().position(|line| line.ends_with("/.lpcache/log")).unwrap();
+    std::fs::remove_dir_all(ws.path(".lpcache")).unwrap();
+    build("LP_FAILPOINT", &format!("fs:{nth}+"))
+        .code(1)
+        .stderr_has("<project>/.lpcache/log`")
+        .stderr_has("No space left on device");
+    ws.lp("build plan").success();
+    ws.lp("build plan").success().stderr_has("nothing to do: 3 tasks fresh");
+}
+
+#[test]
 fn a_crash_of_a_later_build_keeps_what_was_there() {
     let ws = Workspace::cameras();
     ws.lp("build plan").success();
