@@ -2,7 +2,7 @@
 # people who know upstream's targets.
 LP = target/release/lp
 
-.PHONY: demo test bench install run-lp validate-all-configs
+.PHONY: demo test bench campaign install run-lp validate-all-configs
 
 demo:
 	@scripts/demo
@@ -12,6 +12,10 @@ test:
 
 bench:
 	@scripts/bench
+
+campaign:
+	@scripts/setup test
+	@LP_CAMPAIGN_FULL=1 cargo test --locked --test campaign
 
 install:
 	@scripts/setup demo
