@@ -255,6 +255,11 @@ impl Store {
 
     fn place_blob(&self, content: &ContentDigest, to: &Path, executable: Executable) -> Result<(), FsError> {
         let blob = self.cas.path(content);
+        // Who changes the mode of an output that shares the blob's inode changes
+        // the blob's too, and a link would bring it back.
+        if fs::look(&blob)?.is_some_and(|found| Executable::of(&found) == Executable::Yes) {
+            fs::protect(&blob)?;
+        }
         if fs::place(&blob, to, executable)? == Placed::Linked {
             // Both names have a new identity now, with the bytes of before.
             self.remember_linked(&blob, *content)?;

@@ -217,6 +217,18 @@ fn restoring_never_writes_through_a_link() {
 }
 
 #[test]
+fn an_output_that_was_made_executable_through_its_link_comes_back_as_it_was() {
+    let project = Project::new();
+    project.write("x", vec![1; 2 << 20]);
+    let attempt = project.perform(&key(15), &["x"]);
+    std::fs::set_permissions(project.at("x"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    project.check(&key(15), &["x"], expect!["restorable: output `x` was changed"]);
+    project.restore(&attempt);
+    assert_eq!(std::fs::metadata(project.at("x")).unwrap().permissions().mode() & 0o111, 0);
+    project.check(&key(15), &["x"], expect!["fresh"]);
+}
+
+#[test]
 fn a_blob_that_was_written_through_its_link_counts_as_lost() {
     let project = Project::new();
     project.write("x", vec![1; 2 << 20]);
