@@ -122,13 +122,13 @@ impl Case {
         let expected = self.project.expected();
         let said = format!("the build after it said:\n{}", ended.stderr);
         self.story.push(said);
-        account_of(ended, &self.root, &expected)?;
+        let account = account_of(ended, &self.root, &expected)?;
         self.compare(clean)?;
         let alive = alive_below(&self.folder);
         if !alive.is_empty() {
             return Err(format!("processes are left: {}", alive.join(", ")));
         }
-        self.check_leftovers()
+        self.check_leftovers(&account)
     }
 
     fn compare(&self, clean: &Clean) -> Result<(), String> {
@@ -141,7 +141,18 @@ impl Case {
         Err(format!("it differs from a clean build:\n  {}", differences.join("\n  ")))
     }
 
-    fn check_leftovers(&self) -> Result<(), String> {
+    fn check_leftovers(&self, account: &Account) -> Result<(), String> {
+        let is_temporary = |path: &str| path.split('/').any(|name| name.starts_with(".lp-"));
+        let mut left: Vec<String> =
+            tree::read(&self.root).into_keys().filter(|path| is_temporary(path)).collect();
+        // A build with nothing to do takes no lock, and leaves the store alone.
+        if !account.started.is_empty() || !account.restored.is_empty() {
+            left.extend(self.leftovers_of_store(&is_temporary));
+        }
+        if left.is_empty() { Ok(()) } else { Err(format!("left behind: {}", left.join(", "))) }
+    }
+
+    fn leftovers_of_store(&self, is_temporary: &dyn Fn(&str) -> bool) -> Vec<String> {
         let cache = self.root.join(".lpcache");
         let mut left: Vec<String> = match fs::read_dir(cache.join("tmp")) {
             Ok(entries) => entries
@@ -150,10 +161,8 @@ impl Case {
                 .collect(),
             Err(_) => Vec::new(),
         };
-        let is_temporary = |path: &str| path.split('/').any(|name| name.starts_with(".lp-"));
         left.extend(tree::files(&cache).into_iter().filter(|path| is_temporary(path)));
-        left.extend(tree::read(&self.root).into_keys().filter(|path| is_temporary(path)));
-        if left.is_empty() { Ok(()) } else { Err(format!("left behind: {}", left.join(", "))) }
+        left
     }
 
     /// That one more build has nothing to do but what is never fresh.

@@ -19,23 +19,30 @@ enum How {
     Told(Signal),
 }
 
+/// Whether an `lp` has died just before, so that what it started may still run.
+#[derive(Clone, Copy)]
+enum Before {
+    Nobody,
+    Somebody,
+}
+
 pub(crate) fn run(case: &mut Case) -> Result<(), String> {
     for round in 0..ROUNDS {
         if round > 0 {
             case.change();
         }
         let clean = case.clean()?;
-        kill(case, &clean, round)?;
+        kill(case, &clean, round, Before::Nobody)?;
         if case.random.percent(15) {
             // The build that was to make it right dies as well.
-            kill(case, &clean, round)?;
+            kill(case, &clean, round, Before::Somebody)?;
         }
         case.check(&clean)?;
     }
     Ok(())
 }
 
-fn kill(case: &mut Case, clean: &Clean, round: usize) -> Result<(), String> {
+fn kill(case: &mut Case, clean: &Clean, round: usize, before: Before) -> Result<(), String> {
     let how = match case.random.below(10) {
         0..=3 => How::Alone,
         4..=7 => How::All,
@@ -65,7 +72,7 @@ fn kill(case: &mut Case, clean: &Clean, round: usize) -> Result<(), String> {
         (_, None) => case.count("kills"),
         (_, code) => return Err(format!("exit code {code:?}")),
     }
-    if let (How::Told(_), Some(_)) = (how, ended.code) {
+    if let (How::Told(_), Some(_), Before::Nobody) = (how, ended.code, before) {
         let alive = crate::running::alive_below(&case.root);
         if !alive.is_empty() {
             return Err(format!("processes are left: {}", alive.join(", ")));
