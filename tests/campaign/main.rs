@@ -133,6 +133,7 @@ impl Campaign {
             return status.is_ok_and(|status| status.success());
         }
         let began = Instant::now();
+        let mut told = began;
         let (mut n_cases, mut n_failed, mut tally) = (0, 0, Tally::new());
         let done = |tally: &Tally| tally.get(part.unit).copied().unwrap_or(0);
         loop {
@@ -151,6 +152,10 @@ impl Campaign {
             let (counted, failure) = self.case(part, seed);
             for (what, n) in counted {
                 *tally.entry(what).or_default() += n;
+            }
+            if self.is_full && told.elapsed() > Duration::from_secs(60) {
+                told = Instant::now();
+                say(&format!("campaign: {}: {} of {} {}", part.name, done(&tally), part.whole, part.unit));
             }
             if let Some(failure) = failure {
                 n_failed += 1;
