@@ -70,7 +70,8 @@ pub(super) fn keep(store: &Store, journal: &Journal<'_>) {
     drop(pages);
     let bytes = serde_json::to_vec(&last).expect("what is kept has text keys");
     if let Err(error) = store.set_last_build(&bytes) {
-        note(&format!("warning: `lp explain --last` will not know of this build: {error}"));
+        let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
+        note(&format!("warning: `lp explain --last` will not know of this build: {error}{cause}"));
     }
 }
 
