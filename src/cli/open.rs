@@ -98,8 +98,12 @@ pub(super) fn refusal(diagnostics: &Diagnostics) -> String {
     text
 }
 
-/// What keeps a project's tasks from being a graph.
+/// What keeps a project's tasks from being a graph. The tasks that `lp` itself
+/// makes always are one, so only those of the user are reason to look.
 pub(super) fn graph_faults(project: &Project) -> Diagnostics {
+    if project.tasks.is_empty() {
+        return Diagnostics::new();
+    }
     let subjects = [Subject::lane(project)];
     let lowered = lower(&Lowering { project, subjects: &subjects, variable: &|_| None });
     of_faults(link::link(lowered.tasks).err().unwrap_or_default())
