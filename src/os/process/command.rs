@@ -1,0 +1,373 @@
+//! A user's command, from its program's name to the end of its process group.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, PipeReader, Read};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{PidfdFlags, Signal};
+
+use super::{Cancel, Exit, GROUP_POLL, Group, split};
+
+/// A user's command.
+#[derive(Debug)]
+pub struct Command<'a> {
+    /// Program and arguments. A program without `/` is searched in the `PATH` of `env`.
+    pub argv: &'a [OsString],
+    /// Where it runs; absolute.
+    pub dir: &'a Path,
+    /// All of its environment.
+    pub env: &'a BTreeMap<OsString, OsString>,
+    /// How much of what it prints is kept: the last bytes.
+    pub log_limit: usize,
+    /// Stopped when it takes longer.
+    pub timeout: Option<Duration>,
+    /// Between TERM and KILL.
+    pub grace: Duration,
+    /// A descriptor that it gets besides: the build lock.
+    pub inherit: Option<BorrowedFd<'a>>,
+}
+
+/// How a user's command came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// By itself.
+    Exited(Exit),
+    /// Stopped after its time.
+    TimedOut,
+    /// Stopped because it was cancelled.
+    Cancelled,
+}
+
+/// Runs a command until it ends, its time is over, or `cancel` comes. Nothing of
+/// its process group is left when this returns. Says what it printed, on stdout
+/// and stderr alike.
+///
+/// # Errors
+/// When the program is not found or cannot be started.
+pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(Finished, Vec<u8>)> {
+    let (name, arguments) = split(command.argv)?;
+    let program = find_program(name, command)?;
+    let (reader, writer) = io::pipe()?;
+    let expression = duct::cmd(program, arguments)
+        .full_env(command.env)
+        .stdin_null()
+        .stderr_to_stdout()
+        .stdout_file(writer);
+    let (name, dir) = (name.clone(), command.dir.to_path_buf());
+    // Not by duct's `dir`, which makes a relative program absolute: a script would
+    // see in `$0` where the project is.
+    let expression = expression.before_spawn(move |command| {
+        command.arg0(&name).current_dir(&dir);
+        Ok(())
+    });
+    let group = Group::spawn(&expression, command.inherit)?;
+    // Ours is the only other end: the pipe ends with those who write into it.
+    drop(expression);
+    let mut log = Log::new(reader, command.log_limit)?;
+    let pidfd = rustix::process::pidfd_open(group.leader, PidfdFlags::empty()).ok();
+
+    let watched = Watched { group: &group, pidfd: pidfd.as_ref() };
+    let deadline = command.timeout.map(|timeout| Instant::now() + timeout);
+    let stopped = match watched.wait(&mut log, deadline, Some(cancel))? {
+        Waited::Ended => None,
+        Waited::Cancelled => Some(Finished::Cancelled),
+        Waited::TimedOut => Some(Finished::TimedOut),
+    };
+    if stopped.is_some() {
+        group.signal(Signal::TERM);
+        if watched.wait(&mut log, Some(Instant::now() + command.grace), None)? == Waited::TimedOut {
+            group.signal(Signal::KILL);
+            watched.wait(&mut log, None, None)?;
+        }
+    }
+    let exit = group.reap_while(command.grace, &mut || log.drain())?;
+    log.drain();
+    Ok((stopped.unwrap_or(Finished::Exited(exit)), log.finish()))
+}
+
+/// Why [`Watched::wait`] returned.
+#[derive(PartialEq, Eq)]
+enum Waited {
+    Ended,
+    Cancelled,
+    TimedOut,
+}
+
+/// A running command.
+struct Watched<'a> {
+    group: &'a Group,
+    /// Readable when the leader has ended; `None` on kernels before 5.3.
+    pidfd: Option<&'a OwnedFd>,
+}
+
+impl Watched<'_> {
+    /// Waits for the leader's end and takes in what is printed meanwhile.
+    fn wait(&self, log: &mut Log, deadline: Option<Instant>, cancel: Option<&Cancel>) -> io::Result<Waited> {
+        loop {
+            if self.group.has_ended()? {
+                return Ok(Waited::Ended);
+            }
+            if cancel.is_some_and(Cancel::is_cancelled) {
+                return Ok(Waited::Cancelled);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(Waited::TimedOut);
+            }
+            let left =
+                if self.pidfd.is_none() { Some(left.unwrap_or(GROUP_POLL).min(GROUP_POLL)) } else { left };
+            let mut polled = Vec::with_capacity(3);
+            polled.extend(self.pidfd.map(|fd| PollFd::new(fd, PollFlags::IN)));
+            polled.extend(
+                cancel.and_then(|cancel| cancel.1.as_ref()).map(|fd| PollFd::new(&**fd, PollFlags::IN)),
+            );
+            polled.extend(log.open().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            let left = left.and_then(|left| Timespec::try_from(left).ok());
+            match rustix::event::poll(&mut polled, left.as_ref()) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            drop(polled);
+            log.drain();
+        }
+    }
+}
+
+/// The end of what a command prints.
+struct Log {
+    /// `None` when everybody has closed the other end.
+    reader: Option<PipeReader>,
+    bytes: Vec<u8>,
+    limit: usize,
+    /// Whether there was more.
+    is_cut: bool,
+}
+
+impl Log {
+    fn new(reader: PipeReader, limit: usize) -> io::Result<Log> {
+        // Of our end alone: those who write wait as they always do.
+        rustix::fs::fcntl_setfl(&reader, rustix::fs::OFlags::NONBLOCK)?;
+        Ok(Log { reader: Some(reader), bytes: Vec::new(), limit, is_cut: false })
+    }
+
+    fn open(&self) -> Option<&PipeReader> {
+        self.reader.as_ref()
+    }
+
+    /// Takes in what is there.
+    fn drain(&mut self) {
+        let mut buffer = [0; 16 * 1024];
+        while let Some(reader) = &mut self.reader {
+            match reader.read(&mut buffer) {
+                Ok(0) => self.reader = None,
+                Ok(n) => {
+                    self.bytes.extend_from_slice(&buffer[..n]);
+                    if self.bytes.len() > self.limit.saturating_mul(2) {
+                        self.cut();
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => self.reader = None,
+            }
+        }
+    }
+
+    /// The last bytes, whole lines where possible.
+    fn finish(mut self) -> Vec<u8> {
+        if self.bytes.len() > self.limit {
+            self.cut();
+        }
+        let end = self.bytes.iter().position(|byte| *byte == b'\n');
+        if let Some(end) = end.filter(|_| self.is_cut) {
+            self.bytes.drain(..=end);
+        }
+        self.bytes
+    }
+
+    fn cut(&mut self) {
+        self.bytes.drain(..self.bytes.len() - self.limit);
+        self.is_cut = true;
+    }
+}
+
+/// The path of a command's program, as `execvpe` would find it from `dir`.
+fn find_program(name: &OsStr, command: &Command<'_>) -> io::Result<OsString> {
+    if name.as_bytes().contains(&b'/') {
+        return Ok(name.to_owned());
+    }
+    let paths = command.env.get(OsStr::new("PATH")).map(OsString::as_os_str).unwrap_or_default();
+    let is_program = |path: &PathBuf| {
+        let found = std::fs::metadata(command.dir.join(path));
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let candidates = std::env::split_paths(paths).map(|folder| Path::new(".").join(folder).join(name));
+    candidates.into_iter().find(is_program).map(PathBuf::into_os_string).ok_or_else(|| {
+        let message = format!("there is no such program in {}", paths.to_string_lossy());
+        io::Error::new(io::ErrorKind::NotFound, message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use expect_test::{Expect, expect};
+
+    use super::super::cancel_pair;
+    use super::*;
+
+    struct Given {
+        dir: tempfile::TempDir,
+        timeout: Option<Duration>,
+        cancel: Cancel,
+    }
+
+    impl Given {
+        fn new() -> Given {
+            Given { dir: tempfile::tempdir().unwrap(), timeout: None, cancel: Cancel::never() }
+        }
+
+        /// Runs a shell script; its grace time is short.
+        fn run(&self, script: &str) -> (Finished, Vec<u8>) {
+            let argv = ["/bin/sh", "-c", script].map(OsString::from);
+            let env = [("PATH".into(), "/usr/bin:/bin".into()), ("A".into(), "b".into())].into();
+            let lock = File::create(self.dir.path().join("lock")).unwrap();
+            let command = Command {
+                argv: &argv,
+                dir: self.dir.path(),
+                env: &env,
+                log_limit: 1000,
+                timeout: self.timeout,
+                grace: Duration::from_millis(300),
+                inherit: Some(std::os::fd::AsFd::as_fd(&lock)),
+            };
+            run_command(&command, &self.cancel).unwrap()
+        }
+    }
+
+    #[track_caller]
+    fn check(script: &str, expect: Expect) {
+        let (finished, log) = Given::new().run(script);
+        expect.assert_eq(&format!("{finished:?} {:?}", String::from_utf8_lossy(&log)));
+    }
+
+    /// Whether the process that the script wrote into the file `pid` has gone.
+    fn is_gone(given: &Given) -> bool {
+        let text = std::fs::read_to_string(given.dir.path().join("pid")).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", text.trim()));
+        stat.map_or(true, |stat| stat.contains(") Z "))
+    }
+
+    #[test]
+    fn a_command_sees_exactly_its_environment() {
+        check(
+            "echo $A; env | grep -vE '^(PWD|SHLVL|_)=' | sort; echo err >&2",
+            expect![[r#"Exited(Code(0)) "b\nA=b\nPATH=/usr/bin:/bin\nerr\n""#]],
+        );
+    }
+
+    #[test]
+    fn an_end_is_a_status_or_a_signal_by_name() {
+        check("exit 3", expect![[r#"Exited(Code(3)) """#]]);
+        check("kill -SEGV $$", expect![[r#"Exited(Signal("SIGSEGV")) """#]]);
+    }
+
+    #[test]
+    fn what_a_command_leaves_behind_is_ended() {
+        let given = Given::new();
+        given.run("sleep 1000 & echo $! > pid");
+        assert!(is_gone(&given));
+    }
+
+    #[test]
+    fn what_ignores_term_is_killed_after_the_grace_time() {
+        let given = Given { timeout: Some(Duration::from_millis(200)), ..Given::new() };
+        let (finished, _) = given.run("echo $$ > pid; trap '' TERM; while :; do sleep 0.01; done");
+        assert_eq!(finished, Finished::TimedOut);
+        assert!(is_gone(&given));
+    }
+
+    #[test]
+    fn a_command_is_cancelled_from_another_thread() {
+        let (canceller, cancel) = cancel_pair().unwrap();
+        let given = Given { cancel, ..Given::new() };
+        let fifo = given.dir.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let (finished, _) = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Reading ends when the script has written and closed its end.
+                io::read_to_string(File::open(&fifo).unwrap()).unwrap();
+                drop(canceller);
+            });
+            given.run("echo $$ > pid; echo > fifo; sleep 1000")
+        });
+        assert_eq!(finished, Finished::Cancelled);
+        assert!(is_gone(&given));
+    }
+
+    #[test]
+    fn only_the_chosen_descriptor_is_inherited() {
+        let given = Given::new();
+        let _other = File::create(given.dir.path().join("other")).unwrap();
+        let (_, log) = given.run("ls -l /proc/self/fd | grep -oE '/(lock|other)$'");
+        expect!["/lock\n"].assert_eq(&String::from_utf8(log).unwrap());
+    }
+
+    #[test]
+    fn of_a_long_log_the_last_whole_lines_are_kept() {
+        let (finished, log) = Given::new().run("seq 1 100000; echo end");
+        assert_eq!(finished, Finished::Exited(Exit::Code(0)));
+        let text = String::from_utf8(log).unwrap();
+        assert!(text.ends_with("\n99999\n100000\nend\n") && text.len() <= 1000, "{}", text.len());
+        assert!(text.starts_with("998"), "{text}");
+    }
+
+    #[test]
+    fn a_program_is_searched_as_the_command_would() {
+        let argv = |name: &str| [OsString::from(name)];
+        let run = |name: &str, path: &str| {
+            let env = [("PATH".into(), path.into())].into();
+            let command = Command {
+                argv: &argv(name),
+                dir: Path::new("/usr"),
+                env: &env,
+                log_limit: 0,
+                timeout: None,
+                grace: Duration::from_millis(300),
+                inherit: None,
+            };
+            match run_command(&command, &Cancel::never()) {
+                Ok((finished, _)) => format!("{finished:?}"),
+                Err(error) => error.to_string(),
+            }
+        };
+        assert_eq!(run("true", "/nowhere:bin"), "Exited(Code(0))");
+        assert_eq!(run("bin/true", ""), "Exited(Code(0))");
+        assert_eq!(run("true", "/nowhere"), "there is no such program in /nowhere");
+        assert_eq!(run("./true", "/usr/bin"), "No such file or directory (os error 2)");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("script"), "#!/bin/sh\necho $0\n").unwrap();
+        std::fs::set_permissions(folder.path().join("script"), std::fs::Permissions::from_mode(0o755))
+            .unwrap();
+        let env = BTreeMap::from([("PATH".into(), "/usr/bin".into())]);
+        let command = Command {
+            argv: &argv("./script"),
+            dir: folder.path(),
+            env: &env,
+            log_limit: 100,
+            timeout: None,
+            grace: Duration::from_millis(300),
+            inherit: None,
+        };
+        let (_, log) = run_command(&command, &Cancel::never()).unwrap();
+        assert_eq!(log, b"./script\n");
+    }
+}
