@@ -10,9 +10,12 @@
 //!
 //! *Inheriting a descriptor* (the build lock): std and rustix open everything
 //! CLOEXEC, and the flag cannot be cleared between fork and exec without
-//! `unsafe`. So a duplicate without the flag exists in *this* process for the
-//! moment of the spawn, and `SPAWN` keeps every other spawn out meanwhile.
-//! The duplicate shares the open file description, and with it the lock.
+//! `unsafe`. During a build it is cleared on the lock itself
+//! (`BuildLock::share_with_children`), since every child is to have it, and
+//! spawns need not wait for each other. For another descriptor a duplicate
+//! without the flag exists in *this* process for the moment of the spawn, and
+//! `SPAWN` keeps every other spawn out meanwhile. The duplicate shares the open
+//! file description, and with it the lock.
 //!
 //! *Cheap spawns*: std can use `posix_spawn` (which does not copy our page
 //! tables) only if it need not search a changed `PATH`, so we search.
@@ -26,7 +29,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -36,8 +39,9 @@ mod command;
 
 pub use command::{Command, Finished, run_command};
 
-/// Held while a process is spawned; see the module's text.
-static SPAWN: Mutex<()> = Mutex::new(());
+/// Shared while a process is spawned, held alone while a descriptor is open for
+/// it; see the module's text.
+static SPAWN: RwLock<()> = RwLock::new(());
 
 /// How often a process group is looked at while it is given time to end.
 const GROUP_POLL: Duration = Duration::from_millis(5);
@@ -140,13 +144,18 @@ impl Group {
             command.process_group(0);
             Ok(())
         });
-        let guard = SPAWN.lock().unwrap_or_else(PoisonError::into_inner);
-        // Unlike `fcntl_dupfd_cloexec`, `dup` leaves CLOEXEC clear.
-        let inherited = inherit.map(rustix::io::dup).transpose()?;
-        let started = expression.start();
-        drop(inherited);
-        drop(guard);
-        let handle = started?;
+        let is_private = |fd: &BorrowedFd<'_>| {
+            rustix::io::fcntl_getfd(fd).is_ok_and(|flags| flags.contains(rustix::io::FdFlags::CLOEXEC))
+        };
+        let handle = if let Some(fd) = inherit.filter(is_private) {
+            let _alone = SPAWN.write().unwrap_or_else(PoisonError::into_inner);
+            // Unlike `fcntl_dupfd_cloexec`, `dup` leaves CLOEXEC clear.
+            let _inherited = rustix::io::dup(fd)?;
+            expression.start()?
+        } else {
+            let _beside_others = SPAWN.read().unwrap_or_else(PoisonError::into_inner);
+            expression.start()?
+        };
         let leader = handle
             .pids()
             .first()
