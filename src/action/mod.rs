@@ -93,7 +93,7 @@ fn place(attempt: &Attempt<'_>, path: &ProjectPath) -> Result<PathBuf, ActionErr
 }
 
 fn write(attempt: &Attempt<'_>, path: &ProjectPath, bytes: &[u8]) -> Result<(), ActionError> {
-    // The store syncs it when it takes it in.
+    // What a power failure takes of it is made again.
     let place = place(attempt, path)?;
     Ok(os::fs::write_unsynced(&place, bytes)?)
 }

@@ -34,6 +34,11 @@ impl Turn {
         let has_outputs = outcome.is_well();
         Turn { outcome, has_outputs, duration: Duration::ZERO, detail, log: String::new() }
     }
+
+    /// A bug in `lp` that came up beside the performing itself.
+    pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Turn {
+        Turn::without_work(Outcome::Panicked, panicked(panic).detail)
+    }
 }
 
 impl Engine<'_> {

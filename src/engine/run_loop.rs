@@ -10,8 +10,9 @@
 //! search took more time than the tasks.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crossbeam_channel::{Sender, never, select, unbounded};
+use crossbeam_channel::{never, select, unbounded};
 
 use super::attempt::Turn;
 use super::events::{BuildEvent, Outcome, Summary};
@@ -78,7 +79,12 @@ impl Engine<'_> {
                 let (sender, starts, lock) = (sender.clone(), starts.clone(), &lock);
                 scope.spawn(move |_| {
                     while let Ok((id, judged)) = starts.recv() {
-                        self.job(id, judged, lock, &sender);
+                        // Whoever is told to start a task must say how it ended,
+                        // or the coordinator waits for ever.
+                        let turn = catch_unwind(AssertUnwindSafe(|| self.job(id, judged, lock)))
+                            .unwrap_or_else(|panic| Ok(Turn::panicked(panic.as_ref())));
+                        // The receiver outlives every job: the scope waits for them.
+                        let _ = sender.send((id, turn));
                     }
                 });
             }
@@ -159,17 +165,9 @@ impl Engine<'_> {
     }
 
     /// One task's turn, on a thread of its own.
-    fn job(&self, id: TaskId, judged: Option<Judged>, lock: &BuildLock, sender: &Sender<Done>) {
-        let judged = match judged.map_or_else(|| self.judge(id), Ok) {
-            Ok(judged) => judged,
-            Err(error) => {
-                let _ = sender.send((id, Err(error)));
-                return;
-            }
-        };
-        let turn = self.turn(id, judged, lock);
-        // The receiver outlives every job: the scope waits for them.
-        let _ = sender.send((id, Ok(turn)));
+    fn job(&self, id: TaskId, judged: Option<Judged>, lock: &BuildLock) -> Result<Turn, EngineError> {
+        let judged = judged.map_or_else(|| self.judge(id), Ok)?;
+        Ok(self.turn(id, judged, lock))
     }
 
     fn turn(&self, id: TaskId, mut judged: Judged, lock: &BuildLock) -> Turn {
@@ -236,4 +234,63 @@ impl Engine<'_> {
 
 fn chain(error: &dyn std::error::Error) -> String {
     super::perform::Performed::failed(error).detail
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::super::events::Progress;
+    use super::super::perform::{Attempt, Perform, Performed};
+    use super::super::states::{OnFailure, Pools};
+    use super::super::{Engine, Facts};
+    use super::*;
+    use crate::graph::link::{link, tests::task};
+    use crate::os::process::Cancel;
+    use crate::path::Layout;
+    use crate::store::Store;
+
+    struct Nothing;
+
+    impl Perform for Nothing {
+        fn perform(&self, _: &Task, _: &Attempt<'_>) -> Performed {
+            Performed::succeeded()
+        }
+    }
+
+    impl Progress for Nothing {
+        fn event(&self, _: &BuildEvent<'_>) {}
+    }
+
+    #[test]
+    fn a_panic_beside_the_performing_is_an_outcome_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().to_owned());
+        let store = Store::open(layout.clone()).unwrap();
+        let graph = link(vec![task("a:"), task("b: after a")]).unwrap();
+        let asked = AtomicUsize::new(0);
+        let facts = |task: &Task| {
+            // Not at the look, but when it is its turn.
+            assert!(task.label != "a" || asked.fetch_add(1, Ordering::Relaxed) == 0, "a bug");
+            Facts::default()
+        };
+        let engine = Engine {
+            graph: &graph,
+            store: &store,
+            layout: &layout,
+            perform: &Nothing,
+            progress: &Nothing,
+            facts: &facts,
+            cancel: &Cancel::never(),
+            pools: Pools::new(1, &BTreeMap::new()),
+            on_failure: OnFailure::KeepGoing,
+            again: None,
+            fresh_elsewhere: 0,
+            since: store.since().cloned(),
+        };
+        let summary = engine.build(&graph.order().iter().copied().collect()).unwrap().summary;
+        assert!(summary.panicked);
+        assert_eq!((summary.failed, summary.skipped), (1, 1));
+    }
 }

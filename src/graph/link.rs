@@ -251,14 +251,14 @@ fn stable_order(edges: &DiGraph<(), ()>) -> Vec<TaskId> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
     use crate::graph::task::{Action, Pool};
 
     /// `"a: in1 in2 > out1 after b"`
-    pub(in crate::graph) fn task(text: &str) -> Task {
+    pub(crate) fn task(text: &str) -> Task {
         let (label, rest) = text.split_once(':').unwrap();
         let (rest, after) = rest.split_once(" after ").unwrap_or((rest, ""));
         let (inputs, outputs) = rest.split_once('>').unwrap_or((rest, ""));

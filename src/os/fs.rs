@@ -2,8 +2,8 @@
 //!
 //! Every error names what was tried and the path ([`FsError`]). A file is
 //! replaced whole ([`write_atomic`]): readers see the old bytes or the new ones.
-//! Data is synced, folders are not: after a power cut a rename may be undone,
-//! but what is there is whole.
+//! Its data is synced, unless the function says otherwise; folders are not, so
+//! after a power cut a rename may be undone.
 //!
 //! [`StatIdentity`] tells whether a file may have changed since it was hashed;
 //! it never says that two files are equal.
@@ -428,7 +428,7 @@ pub enum Placed {
 /// 1 MiB up, and if no execute bit is asked for) by hard link, else by copy.
 ///
 /// Not synced: a file whose bytes are lost with the machine's power has lost its
-/// size as well, so its identity tells. Whoever makes a blob of it syncs it.
+/// size as well, so its identity tells.
 ///
 /// # Errors
 /// When none of them works.
