@@ -1,12 +1,15 @@
 //! `lp check`
 
 use super::args::{CheckArgs, Global, HumanOrJson};
-use super::open::{color, graph_faults, read, refusal};
+use super::open::{color, graph_faults, refusal, request};
 use super::{Exit, console};
 use crate::config::diagnostics::Severity;
+use crate::config::load::{LoadRequest, load};
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
-    let mut loaded = read(global, &[])?;
+    // One of the two files alone is checked by itself, wherever it is.
+    let is_single = global.cameras.is_some() != global.workloads.is_some();
+    let mut loaded = load(&LoadRequest { is_single, ..request(global, &[])? });
     if let Some(project) = &loaded.project {
         loaded.diagnostics.append(graph_faults(project));
     }
@@ -26,19 +29,18 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
         console::note(&refusal(&loaded.diagnostics));
         return Ok(Exit::Refused);
     }
-    if let Some(project) = &loaded.project {
-        let warnings = match loaded.diagnostics.count(Severity::Warning) {
-            0 => String::new(),
-            1 => ", 1 warning".to_owned(),
-            n => format!(", {n} warnings"),
-        };
-        let counted = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
-        console::note(&format!(
-            "no errors: {}, {}, {}{warnings}",
-            counted(project.cameras.len(), "camera"),
-            counted(project.workloads.len(), "workload"),
-            counted(project.tasks.len(), "task")
-        ));
-    }
+    let warnings = match loaded.diagnostics.count(Severity::Warning) {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        n => format!(", {n} warnings"),
+    };
+    let counted = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let (cameras, workloads) = (counted(loaded.counted.0, "camera"), counted(loaded.counted.1, "workload"));
+    let what = match &loaded.project {
+        Some(project) => format!("{cameras}, {workloads}, {}", counted(project.tasks.len(), "task")),
+        None if global.cameras.is_some() => cameras,
+        None => workloads,
+    };
+    console::note(&format!("no errors: {what}{warnings}"));
     Ok(Exit::Done)
 }

@@ -44,17 +44,23 @@ pub(super) fn directory(global: &Global) -> anyhow::Result<PathBuf> {
 
 /// Reads the config files of `global`, with more `--set`s behind the user's.
 pub(super) fn read(global: &Global, more_sets: &[String]) -> anyhow::Result<Loaded> {
+    Ok(load(&request(global, more_sets)?))
+}
+
+/// What `global` asks to read.
+pub(super) fn request(global: &Global, more_sets: &[String]) -> anyhow::Result<LoadRequest> {
     let current = os::env::current_dir().context("failed to find the current directory")?;
     // `--cameras` and `--workloads` are relative to where the user stands.
     let absolute = |path: &Option<PathBuf>| path.as_ref().map(|path| current.join(path));
-    Ok(load(&LoadRequest {
+    Ok(LoadRequest {
         dir: directory(global)?,
         cameras: absolute(&global.cameras),
         workloads: absolute(&global.workloads),
         profile: global.profile.clone(),
         sets: global.sets.iter().chain(more_sets).cloned().collect(),
+        is_single: false,
         env: os::env::all(),
-    }))
+    })
 }
 
 /// Whether stderr gets colours.

@@ -2,15 +2,18 @@
 //!
 //! Every fault is reported where it stands; a camera with faults is still
 //! returned as far as it can be understood, so that checks across files go on.
-//! Defaults and checks that need more than one value are `resolve`'s.
+//! What upstream wrote in older forms is taken with a note that names the
+//! current one. Defaults and checks that need more than one value are
+//! `resolve`'s.
 
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
-use super::lpfile::is_fetch_url;
+use super::lpfile::{URL, is_fetch_url};
 use super::project::{Clip, Origin, Source};
-use super::reader::{At, Table, UnknownKeys};
+use super::reader::{At, Called, Reader, Table, UnknownKeys, by, table};
+use super::shape::Shape;
 use super::tree::Node;
-use super::values::{any_text, filled_list_of, number, spanned, text, whole};
+use super::values::{filled_list_of, number, read_any_text, read_text, spanned, text, whole};
 use crate::path::is_file_name;
 
 /// Keys for a stream URI; the first that is not blank wins.
@@ -22,8 +25,7 @@ pub(super) struct RawCamera {
     /// Its object.
     pub(super) place: Place,
     pub(super) id: Option<Spanned<String>>,
-    /// From a stream URI: `Rtsp` or `Usb`.
-    pub(super) stream: Option<Spanned<Source>>,
+    pub(super) stream: Option<Spanned<RawStream>>,
     pub(super) file: Option<Spanned<Clip>>,
     /// Whether a source was written that could be understood or was reported.
     pub(super) has_source: bool,
@@ -35,8 +37,17 @@ pub(super) struct RawCamera {
     pub(super) region: Option<Spanned<RawRegion>>,
 }
 
+/// A stream as written.
+#[derive(Debug)]
+pub(super) enum RawStream {
+    /// `Rtsp` or `Usb`.
+    Whole(Source),
+    /// A path on the server of `[rtsp]`.
+    Path(String),
+}
+
 /// `region_of_interest` as written, checked against no frame yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct RawRegion {
     pub(super) x: u32,
     pub(super) y: u32,
@@ -47,53 +58,99 @@ pub(super) struct RawRegion {
 /// Reads a whole camera file.
 pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Vec<RawCamera> {
     let at = At { name: "the camera file".to_owned(), node: tree };
-    let Some(mut root) = Table::open(&at, "", diagnostics) else { return Vec::new() };
-    let lane = |at: &At<'_>, diagnostics: &mut Diagnostics| {
-        let mut lane = Table::open(at, "", diagnostics)?;
-        let cameras = lane.required("cameras", filled_list_of(camera), diagnostics);
-        lane.finish(UnknownKeys::Warn, diagnostics);
-        cameras
-    };
-    let cameras = root.required("lane_config", lane, diagnostics).unwrap_or_default();
-    root.finish(UnknownKeys::Warn, diagnostics);
-    cameras
+    if at.has("workload_pipeline_map") && !at.has("lane_config") {
+        diagnostics.push(
+            Diagnostic::error(codes::OTHER_FILE, "this is a workload file, where a camera file is expected")
+                .at(at.node.place)
+                .label("has a `workload_pipeline_map`, but no `lane_config`")
+                .help("name it with `--workloads` or `project.workloads`"),
+        );
+        return Vec::new();
+    }
+    file().read(&at, diagnostics).unwrap_or_default()
 }
 
-fn camera(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawCamera> {
-    let mut table = Table::open(at, "", diagnostics)?;
-    let size = spanned(whole(16, 16_384));
-    let rate = spanned(number(0.0, 1000.0));
-    let (stream, has_stream) = stream(&mut table, diagnostics);
-    let file_source = table.take("fileSrc");
-    let camera = RawCamera {
-        place: table.place(),
-        id: table.required("camera_id", spanned(text), diagnostics),
-        has_source: has_stream || file_source.is_some(),
-        stream,
-        file: file_source.and_then(|(_, at)| spanned(clip)(&at, diagnostics)),
-        width: table.optional("width", &size, diagnostics),
-        height: table.optional("height", &size, diagnostics),
-        fps: table.optional("fps", &rate, diagnostics),
-        target_fps: table.optional("targetFps", &rate, diagnostics),
-        workloads: table
-            .required("workloads", filled_list_of(spanned(text)), diagnostics)
-            .unwrap_or_default(),
-        region: table.optional("region_of_interest", spanned(region), diagnostics),
-    };
-    table.finish(UnknownKeys::Warn, diagnostics);
-    Some(camera)
+/// The whole file.
+pub(super) fn file() -> impl Reader<Value = Vec<RawCamera>> + Copy {
+    table(Called::Plainly, UnknownKeys::Warn, |table, diagnostics| {
+        table.optional("$schema", "The schema of this file, for editors", text(), diagnostics);
+        table.required("lane_config", "The lane", lane(), diagnostics)
+    })
+}
+
+fn lane() -> impl Reader<Value = Vec<RawCamera>> + Copy {
+    table(Called::Plainly, UnknownKeys::Warn, |table, diagnostics| {
+        table.required("cameras", "The cameras of the lane", filled_list_of(camera()), diagnostics)
+    })
+}
+
+fn camera() -> impl Reader<Value = RawCamera> + Copy {
+    table(Called::Plainly, UnknownKeys::Warn, |table, diagnostics| {
+        let size = spanned(whole(16, 16_384));
+        let rate = spanned(number(0.0, 1000.0));
+        let id = "Its name: any text without control characters, unique in the file";
+        let id = table.required("camera_id", id, spanned(text()), diagnostics);
+        let (stream, has_stream) = stream(table, diagnostics);
+        let file = "A clip and where it comes from: `scan.mp4|https://host/path` or `scan.mp4|scene:NAME`";
+        let file_source = table.take("fileSrc", file, &clip());
+        let width = "Width in pixels; 1920 if not given";
+        let height = "Height in pixels; 1080 if not given";
+        let fps = "Frames per second; 15 if not given";
+        let target = "Frames per second that the camera should hold; `fps` if not given";
+        let workloads = "Names of workloads, regardless of case";
+        let region = "The part of the frame that is looked at, in pixels; the whole frame if not given";
+        table.needs_one_of(&[STREAM_KEYS[0], STREAM_KEYS[1], STREAM_KEYS[2], STREAM_KEYS[3], "fileSrc"]);
+        Some(RawCamera {
+            place: table.place(),
+            id,
+            has_source: has_stream || file_source.is_some(),
+            stream,
+            file: file_source.and_then(|(_, at)| spanned(clip()).read(&at, diagnostics)),
+            width: table.optional("width", width, size, diagnostics),
+            height: table.optional("height", height, size, diagnostics),
+            fps: table.optional("fps", fps, rate, diagnostics),
+            target_fps: table.optional("targetFps", target, rate, diagnostics),
+            workloads: table
+                .required("workloads", workloads, workload_names(), diagnostics)
+                .unwrap_or_default(),
+            region: table.optional("region_of_interest", region, region_of_interest(), diagnostics),
+        })
+    })
+}
+
+/// A list of names, or in an older form a single one.
+fn workload_names() -> impl Reader<Value = Vec<Spanned<String>>> + Copy {
+    let names = filled_list_of(spanned(text()));
+    by(
+        move || Shape::Either(vec![names.shape(), Shape::Old(Box::new(text().shape()))]),
+        move |at, diagnostics| {
+            if at.as_text().is_none() {
+                return names.read(at, diagnostics);
+            }
+            let name = spanned(text()).read(at, diagnostics)?;
+            let message = format!("`{}` is a single text, which is an older form", at.name);
+            diagnostics.push(
+                Diagnostic::note(codes::OLD_CAMERA_FORM, message)
+                    .at(at.node.place)
+                    .help(format!("write [{}]", serde_json::Value::from(&*name.value))),
+            );
+            Some(vec![name])
+        },
+    )
 }
 
 /// The stream URI, and whether one was written at all.
-fn stream(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> (Option<Spanned<Source>>, bool) {
-    let mut winner: Option<(&'static str, Option<Spanned<Source>>)> = None;
+fn stream(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> (Option<Spanned<RawStream>>, bool) {
+    const ABOUT: &str = "A stream or a USB camera, used rather than `fileSrc`: `rtsp://host:8554/path`, \
+                         `v4l2:///dev/video0`, or a path on the server of `[rtsp]`";
+    let mut winner: Option<(&'static str, Option<Spanned<RawStream>>)> = None;
     for key in STREAM_KEYS {
-        let Some((found, at)) = table.take(key) else { continue };
+        let Some((found, at)) = table.take(key, ABOUT, &stream_uri()) else { continue };
         if at.as_text().is_some_and(|text| text.trim().is_empty()) {
             continue;
         }
         match winner {
-            None => winner = Some((key, spanned(stream_uri)(&at, diagnostics))),
+            None => winner = Some((key, spanned(stream_uri()).read(&at, diagnostics))),
             Some((first, _)) => {
                 let message = format!("`{key}` is not used, because `{first}` comes before it");
                 diagnostics.push(
@@ -105,24 +162,63 @@ fn stream(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> (Option<Spann
     winner.map_or((None, false), |(_, source)| (source, true))
 }
 
-fn stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Source> {
-    let text = text(at, diagnostics)?;
+fn stream_uri() -> impl Reader<Value = RawStream> + Copy {
+    by(|| Shape::Text(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$".to_owned())), read_stream_uri)
+}
+
+fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStream> {
+    let text = read_text(at, diagnostics)?;
     // Upstream's files come out of shells, sometimes with the quotes still on.
     let uri = text.trim().trim_matches(['"', '\'']).trim();
     let is_clean = !uri.contains(char::is_whitespace);
-    if let Some((scheme, rest)) = uri.split_once("://") {
-        match scheme.to_ascii_lowercase().as_str() {
-            "rtsp" | "rtsps" if is_clean && !rest.is_empty() && !rest.starts_with('/') => {
-                return Some(Source::Rtsp { uri: uri.to_owned() });
+    let source = match uri.split_once("://") {
+        Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
+            "rtsp" | "rtsps" if is_clean && is_authority(rest) => {
+                if rest.split('/').next().is_some_and(|host| host.contains('@')) {
+                    diagnostics.push(credentials(at));
+                }
+                Some(RawStream::Whole(Source::Rtsp { uri: uri.to_owned() }))
             }
-            "v4l2" if is_clean && is_device(rest) => return Some(Source::Usb { device: rest.to_owned() }),
-            _ => {}
-        }
+            "v4l2" if is_clean && is_device(rest) => {
+                Some(RawStream::Whole(Source::Usb { device: rest.to_owned() }))
+            }
+            _ => None,
+        },
+        // Upstream asks its own server for a path without a host.
+        None if is_clean && is_stream_path(uri) => Some(RawStream::Path(uri.trim_matches('/').to_owned())),
+        None => None,
+    };
+    if source.is_none() {
+        let message = format!("`{}` must be the URI of a stream or of a USB camera", at.name);
+        let help = if is_device(uri) {
+            format!("write `v4l2://{uri}`")
+        } else {
+            "write `rtsp://host:8554/path` or `v4l2:///dev/video0`".to_owned()
+        };
+        diagnostics.push(at.fault(codes::BAD_URL, &message).help(help));
     }
-    let message = format!("`{}` must be the URI of a stream or of a USB camera", at.name);
-    let help = "write `rtsp://host:8554/path` or `v4l2:///dev/video0`";
-    diagnostics.push(at.fault(codes::BAD_URL, &message).help(help));
-    None
+    source
+}
+
+fn credentials(at: &At<'_>) -> Diagnostic {
+    Diagnostic::warning(codes::CREDENTIALS, format!("`{}` holds credentials in clear text", at.name))
+        .at(at.node.place)
+        .label("the part before `@`")
+        .help("they stand in plan files and in what `lp show` prints: take care who can read those")
+}
+
+/// Whether what follows `rtsp://` begins with a host, and with a port that can be one.
+fn is_authority(rest: &str) -> bool {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let (host, port) = match host.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
+        Some((address, behind)) => (address, behind.strip_prefix(':').or(behind.is_empty().then_some("554"))),
+        None => match host.split_once(':') {
+            Some((name, port)) => (name, Some(port)),
+            None => (host, Some("554")),
+        },
+    };
+    !host.is_empty() && port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 fn is_device(path: &str) -> bool {
@@ -130,21 +226,34 @@ fn is_device(path: &str) -> bool {
         .is_some_and(|rest| rest.split('/').all(|part| !part.is_empty() && part != "." && part != ".."))
 }
 
+/// Whether a text can be a path on a server; one with a colon is rather a URI
+/// with a slip.
+fn is_stream_path(text: &str) -> bool {
+    let path = text.trim_matches('/');
+    !path.is_empty() && !path.contains(':') && !path.starts_with("dev/")
+}
+
 /// `name|url` or `name|scene:NAME`.
-fn clip(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Clip> {
-    let written = any_text(at, diagnostics)?;
-    let refused = match read_clip(&written) {
-        Ok(clip) => return Some(clip),
-        Err(refused) => refused,
+fn clip() -> impl Reader<Value = Clip> + Copy {
+    let shape = || {
+        let name = r"\s*[^\s/|.\-\u0000-\u001f\u007f-\u009f][^/|\u0000-\u001f\u007f-\u009f]*";
+        Shape::Text(Some(format!(r"^{name}\|\s*({URL}|scene:[A-Za-z0-9_][A-Za-z0-9_.\-]*)\s*$")))
     };
-    let message = format!("`{}` must be a file name and its origin, parted by `|`", at.name);
-    diagnostics.push(
-        Diagnostic::error(codes::BAD_FILE_SOURCE, message)
-            .at(at.node.place)
-            .label(refused)
-            .help("write `scan.mp4|https://host/path` or `scan.mp4|scene:NAME`"),
-    );
-    None
+    by(shape, |at, diagnostics| {
+        let written = read_any_text(at, diagnostics)?;
+        let refused = match read_clip(&written) {
+            Ok(clip) => return Some(clip),
+            Err(refused) => refused,
+        };
+        let message = format!("`{}` must be a file name and its origin, parted by `|`", at.name);
+        diagnostics.push(
+            Diagnostic::error(codes::BAD_FILE_SOURCE, message)
+                .at(at.node.place)
+                .label(refused)
+                .help("write `scan.mp4|https://host/path` or `scan.mp4|scene:NAME`"),
+        );
+        None
+    })
 }
 
 /// The clip, or what is wrong with it.
@@ -175,13 +284,68 @@ fn is_scene_name(name: &str) -> bool {
     is_file_name(name) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
-fn region(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawRegion> {
-    let mut table = Table::open(at, "region_of_interest.", diagnostics)?;
-    let pixel = whole(0, 1_000_000);
-    let x = table.required("x", pixel, diagnostics);
-    let y = table.required("y", pixel, diagnostics);
-    let x2 = table.required("x2", pixel, diagnostics);
-    let y2 = table.required("y2", pixel, diagnostics);
-    table.finish(UnknownKeys::Warn, diagnostics);
-    Some(RawRegion { x: x?, y: y?, x2: x2?, y2: y2? })
+/// Two corners, or in an older form a corner and a size.
+pub(super) fn region_of_interest() -> impl Reader<Value = Spanned<RawRegion>> + Copy {
+    by(
+        || {
+            let either = Shape::Either(vec![corners().shape(), Shape::Old(Box::new(sized().shape()))]);
+            Shape::Named("region", Box::new(either))
+        },
+        |at, diagnostics| read_region(at, codes::OLD_CAMERA_FORM, diagnostics),
+    )
+}
+
+/// A region in either form; the older one is noted under `code`.
+pub(super) fn read_region(
+    at: &At<'_>,
+    code: &'static str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Spanned<RawRegion>> {
+    let place = at.node.place;
+    let is_sized = at.has("width") || at.has("height");
+    if !is_sized {
+        return Some(Spanned { value: corners().read(at, diagnostics)?, place });
+    }
+    if at.has("x2") || at.has("y2") {
+        let message = format!("`{}` has both a second corner and a size", at.name);
+        diagnostics.push(
+            Diagnostic::error(codes::TWO_FORMS, message)
+                .at(place)
+                .help("keep `x2` and `y2`, and leave out `width` and `height`"),
+        );
+        return None;
+    }
+    let region = sized().read(at, diagnostics)?;
+    let RawRegion { x, y, x2, y2 } = region;
+    diagnostics.push(
+        Diagnostic::note(code, format!("`{}` gives a size, which is an older form", at.name))
+            .at(place)
+            .help(format!("write {{ \"x\": {x}, \"y\": {y}, \"x2\": {x2}, \"y2\": {y2} }}")),
+    );
+    Some(Spanned { value: region, place })
+}
+
+fn pixel() -> impl Reader<Value = u32> + Copy {
+    whole(0, 1_000_000)
+}
+
+fn corners() -> impl Reader<Value = RawRegion> + Copy {
+    table(Called::ByPath, UnknownKeys::Warn, |table, diagnostics| {
+        let x = table.required("x", "Left edge", pixel(), diagnostics);
+        let y = table.required("y", "Upper edge", pixel(), diagnostics);
+        let x2 = table.required("x2", "Right edge, greater than `x`", pixel(), diagnostics);
+        let y2 = table.required("y2", "Lower edge, greater than `y`", pixel(), diagnostics);
+        Some(RawRegion { x: x?, y: y?, x2: x2?, y2: y2? })
+    })
+}
+
+fn sized() -> impl Reader<Value = RawRegion> + Copy {
+    table(Called::ByPath, UnknownKeys::Warn, |table, diagnostics| {
+        let x = table.required("x", "Left edge", pixel(), diagnostics);
+        let y = table.required("y", "Upper edge", pixel(), diagnostics);
+        let width = table.required("width", "Width", pixel(), diagnostics);
+        let height = table.required("height", "Height", pixel(), diagnostics);
+        let (x, y) = (x?, y?);
+        Some(RawRegion { x, y, x2: x + width?, y2: y + height? })
+    })
 }

@@ -41,6 +41,9 @@ pub struct LoadRequest {
     pub profile: Option<String>,
     /// Each `--set KEY=VALUE`, in order.
     pub sets: Vec<String>,
+    /// Read only the one file that `cameras` or `workloads` names: there is no
+    /// project then, and nothing is checked across files.
+    pub is_single: bool,
     /// The environment; only `LP_SET_*` and `LP_PROFILE` are looked at.
     pub env: Vec<(String, String)>,
 }
@@ -48,8 +51,10 @@ pub struct LoadRequest {
 /// What came of it.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The project; `None` if there are errors.
+    /// The project; `None` if there are errors, or if a single file was read.
     pub project: Option<Project>,
+    /// How many cameras and workloads there are, faulty ones included.
+    pub counted: (usize, usize),
     /// Everything that was found.
     pub diagnostics: Diagnostics,
     /// What the diagnostics point into.
@@ -73,7 +78,7 @@ pub fn find_root(dir: &Path) -> Option<PathBuf> {
 #[must_use]
 pub fn load(request: &LoadRequest) -> Loaded {
     let mut diagnostics = Diagnostics::new();
-    let found = find_root(&request.dir);
+    let found = if request.is_single { None } else { find_root(&request.dir) };
     let names_files = request.cameras.is_some() || request.workloads.is_some();
     if found.is_none() && !names_files {
         let message = format!("there is no `{LPFILE}` in `{}` or above", request.dir.display());
@@ -83,6 +88,7 @@ pub fn load(request: &LoadRequest) -> Loaded {
         );
         return Loaded {
             project: None,
+            counted: (0, 0),
             diagnostics,
             sources: Sources::new(),
             files: Vec::new(),
@@ -104,6 +110,9 @@ pub fn load(request: &LoadRequest) -> Loaded {
     let parsed = if has_lpfile { reading.toml(&root.join(LPFILE), None) } else { None };
     let none = || toml::Parsed { tree: Node::empty_table(), is_whole: true };
     let (lpfile, settings) = reading.lpfile(parsed.unwrap_or_else(none), request);
+    if request.is_single {
+        return reading.single(request, lpfile, settings);
+    }
     let more_tasks = reading.included(&lpfile);
     let cameras = reading.cameras(request, &lpfile);
     let has_cameras = !cameras.is_empty();
@@ -112,10 +121,11 @@ pub fn load(request: &LoadRequest) -> Loaded {
     let Reading { mut diagnostics, sources, files, includes, .. } = reading;
 
     let raw = Raw { lpfile, more_tasks, cameras, workloads, scenes };
+    let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
     let project = resolve(root, raw, &mut diagnostics);
     outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
     let project = if diagnostics.has_errors() { None } else { Some(project) };
-    Loaded { project, diagnostics, sources, files, includes, settings }
+    Loaded { project, counted, diagnostics, sources, files, includes, settings }
 }
 
 /// A path that somebody named, or the default that nobody did.
@@ -219,6 +229,20 @@ impl Reading<'_> {
         // Tasks are many, and each knows its place.
         drop(tree.remove("task"));
         (lpfile, tree)
+    }
+
+    /// Reads and checks the one file that is named.
+    fn single(mut self, request: &LoadRequest, lpfile: RawLpfile, settings: Node) -> Loaded {
+        let mut raw = Raw { lpfile, ..Raw::default() };
+        if request.cameras.is_some() {
+            raw.cameras = self.cameras(request, &raw.lpfile);
+        } else {
+            raw.workloads = self.workloads(request, &raw.lpfile, false);
+        }
+        let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
+        resolve(self.root.to_path_buf(), raw, &mut self.diagnostics);
+        let Reading { diagnostics, sources, files, includes, .. } = self;
+        Loaded { project: None, counted, diagnostics, sources, files, includes, settings }
     }
 
     /// The tasks of all files that `project.include` names.

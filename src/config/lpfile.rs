@@ -1,8 +1,7 @@
 //! Reads `Lpfile.toml`, with profile and overrides laid over it.
 //!
-//! Everything is optional; defaults are `resolve`'s. Each key that a single
-//! value can be given for is in [`SCALARS`], which is what `--set` and `LP_SET_`
-//! reach.
+//! Everything is optional; defaults are `resolve`'s. What `--set` and `LP_SET_`
+//! reach is what the [`Shape`] of the file shows as a single value ([`scalars`]).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,32 +9,15 @@ use std::time::Duration;
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::project::{AssetPin, DialectChoice, FileSourceMode, Isolation, Pace};
-use super::reader::{At, Table, UnknownKeys};
+use super::reader::{At, Called, Reader, Table, UnknownKeys, by, map_of, table};
+use super::shape::Shape;
 use super::tasks::{RawTask, task};
-use super::tree::Node;
-use super::values::{duration, list_of, one_of, spanned, text, whole};
+use super::tree::{Key, Node};
+use super::values::{duration, list_of, one_of, read_duration, read_text, spanned, text, whole};
 use crate::path::is_file_name;
 
-/// The keys that take a single value, apart from `pools.NAME` and
-/// `asset.NAME.sha256`.
-pub(super) const SCALARS: &[&str] = &[
-    "project.cameras",
-    "project.workloads",
-    "paths.media",
-    "paths.models",
-    "paths.results",
-    "run.duration",
-    "run.warmup",
-    "run.source",
-    "run.pace",
-    "run.isolation",
-    "run.dialect",
-    "run.count",
-    "pools.cpu",
-    "pools.network",
-    "pools.gpu",
-    "pools.npu",
-];
+/// A regular expression for a URL that can be fetched, without anchors.
+pub(super) const URL: &str = r"https?://[^\s/?#\u0000-\u001f\u007f-\u009f][^\s\u0000-\u001f\u007f-\u009f]*";
 
 /// `Lpfile.toml` as written.
 #[derive(Debug, Default)]
@@ -47,6 +29,8 @@ pub(super) struct RawLpfile {
     pub(super) models: Option<Spanned<String>>,
     pub(super) results: Option<Spanned<String>>,
     pub(super) run: RawRun,
+    pub(super) rtsp_host: Option<String>,
+    pub(super) rtsp_port: Option<u16>,
     pub(super) pools: BTreeMap<String, u32>,
     pub(super) assets: BTreeMap<String, AssetPin>,
     pub(super) tasks: Vec<RawTask>,
@@ -68,51 +52,97 @@ pub(super) struct RawRun {
 /// Reads the tables of a project file, or those of one profile. `prefix`
 /// precedes the names of keys in messages.
 pub(super) fn read(tree: &Node, prefix: &str, diagnostics: &mut Diagnostics) -> RawLpfile {
-    let mut raw = RawLpfile::default();
     let at = At { name: prefix.trim_end_matches('.').to_owned(), node: tree };
-    let Some(mut root) = Table::open(&at, prefix, diagnostics) else { return raw };
-
-    if let Some(mut table) = open(&mut root, "project", diagnostics) {
-        raw.cameras = table.optional("cameras", spanned(text), diagnostics);
-        raw.workloads = table.optional("workloads", spanned(text), diagnostics);
-        raw.include = table.optional("include", list_of(spanned(text)), diagnostics).unwrap_or_default();
-        table.finish(UnknownKeys::Refuse, diagnostics);
-    }
-    if let Some(mut table) = open(&mut root, "paths", diagnostics) {
-        raw.media = table.optional("media", spanned(text), diagnostics);
-        raw.models = table.optional("models", spanned(text), diagnostics);
-        raw.results = table.optional("results", spanned(text), diagnostics);
-        table.finish(UnknownKeys::Refuse, diagnostics);
-    }
-    if let Some(table) = open(&mut root, "run", diagnostics) {
-        raw.run = run(table, diagnostics);
-    }
-    if let Some(mut table) = open(&mut root, "pools", diagnostics) {
-        for (key, at) in table.rest(UnknownKeys::Refuse) {
-            if let Some(depth) = pool(&key.text, key.place, &at, diagnostics) {
-                raw.pools.insert(key.text.clone(), depth);
-            }
-        }
-    }
-    if let Some(mut table) = open(&mut root, "asset", diagnostics) {
-        for (key, at) in table.rest(UnknownKeys::Refuse) {
-            if let Some(pin) = asset(&key.text, key.place, &at, diagnostics) {
-                raw.assets.insert(key.text.clone(), pin);
-            }
-        }
-    }
-    raw.tasks = root.optional("task", list_of(task), diagnostics).unwrap_or_default();
-    root.finish(UnknownKeys::Refuse, diagnostics);
-    raw
+    table(Called::ByPath, UnknownKeys::Refuse, tables).read(&at, diagnostics).unwrap_or_default()
 }
 
-/// The table of this name, if it is there.
-fn open<'t>(root: &mut Table<'t>, key: &'static str, diagnostics: &mut Diagnostics) -> Option<Table<'t>> {
-    let (_, at) = root.take(key)?;
-    Table::open(&at, &format!("{}.", at.name), diagnostics)
+/// The whole file, profiles included.
+pub(super) fn file() -> impl Reader<Value = RawLpfile> + Copy {
+    table(Called::Plainly, UnknownKeys::Refuse, |table, diagnostics| {
+        let raw = tables(table, diagnostics);
+        // Taken out of the tree before it is read (`overrides::profiles`).
+        table.optional("profile", "Any of these tables, by name, for `--profile`", profiles(), diagnostics);
+        raw
+    })
 }
 
-fn run(mut table: Table<'_>, diagnostics: &mut Diagnostics) -> RawRun {
+fn profiles() -> impl Reader<Value = Vec<RawLpfile>> + Copy {
+    let one = table(Called::ByPath, UnknownKeys::Refuse, tables);
+    map_of(
+        Called::ByPath,
+        UnknownKeys::Refuse,
+        "",
+        move || one.shape(),
+        move |_, at, diagnostics| one.read(at, diagnostics),
+    )
+}
+
+/// The keys that a single value can be given for, as dotted paths, in the order
+/// of the tables; `pools.NAME` and `asset.NAME.sha256` are possible besides.
+pub(super) fn scalars() -> Vec<String> {
+    let Shape::Table(root) = table(Called::Plainly, UnknownKeys::Refuse, tables).shape() else {
+        unreachable!("`table` makes a table")
+    };
+    let mut scalars = Vec::new();
+    for outer in root.fields {
+        let Shape::Table(inner) = outer.shape else { continue };
+        let single = inner.fields.iter().filter(|field| !matches!(field.shape, Shape::List { .. }));
+        scalars.extend(single.map(|field| format!("{}.{}", outer.key, field.key)));
+    }
+    scalars.extend(["cpu", "network", "gpu", "npu"].map(|name| format!("pools.{name}")));
+    scalars
+}
+
+/// The tables of the file, or of a profile.
+fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpfile> {
+    let mut raw = RawLpfile::default();
+    let project = table.optional("project", "Which files belong to the project", project(), diagnostics);
+    if let Some((cameras, workloads, include)) = project {
+        (raw.cameras, raw.workloads, raw.include) = (cameras, workloads, include);
+    }
+    if let Some((media, models, results)) = table.optional("paths", "Folders", paths(), diagnostics) {
+        (raw.media, raw.models, raw.results) = (media, models, results);
+    }
+    raw.run = table.optional("run", "How cameras are run", run(), diagnostics).unwrap_or_default();
+    if let Some((host, port)) = table.optional("rtsp", "The RTSP server", rtsp(), diagnostics) {
+        (raw.rtsp_host, raw.rtsp_port) = (host, port);
+    }
+    let pools =
+        table.optional("pools", "How many tasks run at once, by what they need", pools(), diagnostics);
+    raw.pools = pools.unwrap_or_default().into_iter().collect();
+    let assets = "Pins and mirrors of files that cameras and steps name";
+    let assets = table.optional("asset", assets, assets_map(), diagnostics);
+    raw.assets = assets.unwrap_or_default().into_iter().collect();
+    let tasks = table.optional("task", "Commands of your own", list_of(task()), diagnostics);
+    raw.tasks = tasks.unwrap_or_default();
+    Some(raw)
+}
+
+type Written = Option<Spanned<String>>;
+
+fn project() -> impl Reader<Value = (Written, Written, Vec<Spanned<String>>)> + Copy {
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+        let cameras = "The camera file; `configs/camera_to_workload.json` if not given";
+        let workloads = "The workload file; `configs/workload_to_pipeline.json` if not given";
+        let include = "Files with more `[[task]]` tables: `tasks/*.toml`";
+        let cameras = table.optional("cameras", cameras, spanned(text()), diagnostics);
+        let workloads = table.optional("workloads", workloads, spanned(text()), diagnostics);
+        let include = table.optional("include", include, list_of(spanned(text())), diagnostics);
+        Some((cameras, workloads, include.unwrap_or_default()))
+    })
+}
+
+fn paths() -> impl Reader<Value = (Written, Written, Written)> + Copy {
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+        Some((
+            table.optional("media", "Of clips; `media` if not given", spanned(text()), diagnostics),
+            table.optional("models", "Of models; `models` if not given", spanned(text()), diagnostics),
+            table.optional("results", "Of plans, records and reports", spanned(text()), diagnostics),
+        ))
+    })
+}
+
+fn run() -> impl Reader<Value = RawRun> + Copy {
     const SOURCES: &[(&str, FileSourceMode)] =
         &[("file", FileSourceMode::File), ("synthetic", FileSourceMode::Synthetic)];
     const PACES: &[(&str, Pace)] = &[("live", Pace::Live), ("free", Pace::Free)];
@@ -122,65 +152,129 @@ fn run(mut table: Table<'_>, diagnostics: &mut Diagnostics) -> RawRun {
         ("stock", DialectChoice::Stock),
         ("dlstreamer", DialectChoice::Dlstreamer),
     ];
-    let raw = RawRun {
-        duration: table.optional("duration", duration, diagnostics),
-        warmup: table.optional("warmup", warmup, diagnostics),
-        source: table.optional("source", one_of(SOURCES, &["rtsp"]), diagnostics),
-        pace: table.optional("pace", one_of(PACES, &[]), diagnostics),
-        isolation: table.optional("isolation", one_of(ISOLATIONS, &[]), diagnostics),
-        dialect: table.optional("dialect", one_of(DIALECTS, &["native"]), diagnostics),
-        count: table.optional("count", whole(1, 1000), diagnostics),
-    };
-    table.finish(UnknownKeys::Refuse, diagnostics);
-    raw
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+        let time = "How long to measure after warm-up: `30s`; `0s` is until Ctrl-C";
+        let source = "How cameras that have only a `fileSrc` are played";
+        let isolation = "What shares a worker process";
+        Some(RawRun {
+            duration: table.optional("duration", time, duration(), diagnostics),
+            warmup: table.optional("warmup", "What precedes it: `auto` or a duration", warmup(), diagnostics),
+            source: table.optional("source", source, one_of(SOURCES, &["rtsp"]), diagnostics),
+            pace: table.optional("pace", "How fast clips are played", one_of(PACES, &[]), diagnostics),
+            isolation: table.optional("isolation", isolation, one_of(ISOLATIONS, &[]), diagnostics),
+            dialect: table.optional(
+                "dialect",
+                "How steps become elements",
+                one_of(DIALECTS, &["native"]),
+                diagnostics,
+            ),
+            count: table.optional("count", "Copies of the lane within a run", whole(1, 1000), diagnostics),
+        })
+    })
 }
 
-fn warmup(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Option<Duration>> {
-    if at.as_text() == Some("auto") { Some(None) } else { duration(at, diagnostics).map(Some) }
+fn warmup() -> impl Reader<Value = Option<Duration>> + Copy {
+    by(
+        || Shape::Either(vec![Shape::Word(vec!["auto"]), duration().shape()]),
+        |at, diagnostics| {
+            if at.as_text() == Some("auto") { Some(None) } else { read_duration(at, diagnostics).map(Some) }
+        },
+    )
 }
 
-fn pool(name: &str, place: Place, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<u32> {
-    if name == "exclusive" {
-        diagnostics.push(
-            Diagnostic::error(codes::EXCLUSIVE_POOL, "the pool `exclusive` has no depth")
-                .at(place)
-                .help("it always waits for all other tasks and holds up all of them"),
-        );
-        return None;
-    }
-    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
-        let message = format!("`{name}` cannot be the name of a pool");
-        diagnostics.push(
-            Diagnostic::error(codes::BAD_NAME, message).at(place).label("only letters, digits, `_` and `-`"),
-        );
-        return None;
-    }
-    whole(1, 4096)(at, diagnostics)
+fn rtsp() -> impl Reader<Value = (Option<String>, Option<u16>)> + Copy {
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+        let host = "Where stream paths without a host are; `rtsp-streamer` if not given";
+        let host = table.optional("host", host, host_name(), diagnostics);
+        let port = table.optional("port", "Its port; 8554 if not given", whole(1, 65_535), diagnostics);
+        Some((host, port))
+    })
 }
 
-fn asset(name: &str, place: Place, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<AssetPin> {
-    let mut table = Table::open(at, &format!("{}.", at.name), diagnostics)?;
-    let urls = table.optional("urls", list_of(fetch_url), diagnostics).unwrap_or_default();
-    let sha256 = table.optional("sha256", sha256, diagnostics);
-    table.finish(UnknownKeys::Refuse, diagnostics);
-    if !is_file_name(name) {
-        let message = format!("`{name}` cannot be the name of an asset");
-        let diagnostic = Diagnostic::error(codes::BAD_NAME, message).at(place);
+fn host_name() -> impl Reader<Value = String> + Copy {
+    by(
+        || Shape::Text(Some(r"^[A-Za-z0-9_.:\[\]\-]+$".to_owned())),
+        |at, diagnostics| {
+            let host = read_text(at, diagnostics)?;
+            if host.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:[]".contains(c)) {
+                return Some(host);
+            }
+            diagnostics.push(at.fault(codes::BAD_URL, &format!("`{}` must be the name of a host", at.name)));
+            None
+        },
+    )
+}
+
+fn pools() -> impl Reader<Value = Vec<(String, u32)>> + Copy {
+    let depth = whole(1, 4096);
+    // `exclusive` is no pool whose depth can be set.
+    let names = "^(?!exclusive$)[A-Za-z0-9_-]+$";
+    map_of(
+        Called::ByPath,
+        UnknownKeys::Refuse,
+        names,
+        move || depth.shape(),
+        move |key, at, diagnostics| {
+            let name = &key.text;
+            if name == "exclusive" {
+                diagnostics.push(
+                    Diagnostic::error(codes::EXCLUSIVE_POOL, "the pool `exclusive` has no depth")
+                        .at(key.place)
+                        .help("it always waits for all other tasks and holds up all of them"),
+                );
+                return None;
+            }
+            if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+                let message = format!("`{name}` cannot be the name of a pool");
+                let fault = Diagnostic::error(codes::BAD_NAME, message).at(key.place);
+                diagnostics.push(fault.label("only letters, digits, `_` and `-`"));
+                return None;
+            }
+            Some((name.clone(), depth.read(at, diagnostics)?))
+        },
+    )
+}
+
+fn assets_map() -> impl Reader<Value = Vec<(String, AssetPin)>> + Copy {
+    // A plain file name that begins with neither a dot nor a dash.
+    let names = r"^[^/.\-\u0000-\u001f\u007f-\u009f][^/\u0000-\u001f\u007f-\u009f]*$";
+    map_of(Called::ByPath, UnknownKeys::Refuse, names, || asset().shape(), named_asset)
+}
+
+fn named_asset(key: &Key, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<(String, AssetPin)> {
+    let pin = asset().read(at, diagnostics)?;
+    if !is_file_name(&key.text) {
+        let message = format!("`{}` cannot be the name of an asset", key.text);
+        let diagnostic = Diagnostic::error(codes::BAD_NAME, message).at(key.place);
         diagnostics.push(diagnostic.label("expected a plain file name such as `scan.mp4`"));
         return None;
     }
-    Some(AssetPin { urls, sha256, place })
+    Some((key.text.clone(), AssetPin { place: key.place, ..pin }))
+}
+
+fn asset() -> impl Reader<Value = AssetPin> + Copy {
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+        let urls = "Tried in order before the URL that the camera names";
+        let urls = table.optional("urls", urls, list_of(fetch_url()), diagnostics).unwrap_or_default();
+        let sha256 = table.optional("sha256", "64 hex digits that the file must have", sha256(), diagnostics);
+        Some(AssetPin { urls, sha256, place: Place::default() })
+    })
 }
 
 /// A URL that can be fetched.
-fn fetch_url(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let url = text(at, diagnostics)?;
-    if is_fetch_url(&url) {
-        return Some(url);
-    }
-    let message = format!("`{}` must be a URL that begins with `http://` or `https://`", at.name);
-    diagnostics.push(at.fault(codes::BAD_URL, &message));
-    None
+fn fetch_url() -> impl Reader<Value = String> + Copy {
+    by(
+        || Shape::Text(Some(format!("^{URL}$"))),
+        |at, diagnostics| {
+            let url = read_text(at, diagnostics)?;
+            if is_fetch_url(&url) {
+                return Some(url);
+            }
+            let message = format!("`{}` must be a URL that begins with `http://` or `https://`", at.name);
+            diagnostics.push(at.fault(codes::BAD_URL, &message));
+            None
+        },
+    )
 }
 
 /// Whether `url` has a scheme that can be fetched and a host.
@@ -190,11 +284,16 @@ pub(super) fn is_fetch_url(url: &str) -> bool {
     has_host && !url.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
-fn sha256(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let digest = text(at, diagnostics)?.to_ascii_lowercase();
-    if digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Some(digest);
-    }
-    diagnostics.push(at.fault(codes::BAD_DIGEST, &format!("`{}` must be 64 hex digits", at.name)));
-    None
+fn sha256() -> impl Reader<Value = String> + Copy {
+    by(
+        || Shape::Text(Some("^[0-9A-Fa-f]{64}$".to_owned())),
+        |at, diagnostics| {
+            let digest = read_text(at, diagnostics)?.to_ascii_lowercase();
+            if digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Some(digest);
+            }
+            diagnostics.push(at.fault(codes::BAD_DIGEST, &format!("`{}` must be 64 hex digits", at.name)));
+            None
+        },
+    )
 }

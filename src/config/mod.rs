@@ -11,11 +11,13 @@
 
 mod cameras;
 pub mod codes;
+mod device;
 pub mod diagnostics;
 pub mod json;
 pub mod load;
 pub mod locate;
 mod lpfile;
+mod models;
 mod outputs;
 mod overrides;
 pub mod project;
@@ -23,6 +25,8 @@ pub mod reader;
 mod render;
 mod resolve;
 mod scene;
+pub mod schema;
+pub mod shape;
 mod tasks;
 #[cfg(test)]
 mod tests;

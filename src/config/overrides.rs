@@ -6,7 +6,7 @@
 
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place, Sources};
-use super::lpfile::SCALARS;
+use super::lpfile::scalars;
 use super::tree::{Key, Node, Value};
 use crate::name::did_you_mean;
 
@@ -99,7 +99,7 @@ fn split(key: &str) -> Vec<String> {
 fn is_known(path: &[String]) -> bool {
     match path {
         [table, key] => {
-            (table == "pools" && !key.is_empty()) || SCALARS.contains(&&*format!("{table}.{key}"))
+            (table == "pools" && !key.is_empty()) || scalars().contains(&format!("{table}.{key}"))
         }
         [table, name, key] => table == "asset" && !name.is_empty() && key == "sha256",
         _ => false,
@@ -108,20 +108,19 @@ fn is_known(path: &[String]) -> bool {
 
 fn unknown(message: &str, place: Place, path: &[String], shown: impl Fn(&str) -> String) -> Diagnostic {
     let diagnostic = Diagnostic::error(codes::UNKNOWN_SETTING, message).at(place);
-    let dotted = path.join(".");
+    let scalars = scalars();
+    let names = || scalars.iter().map(String::as_str);
+    let key_of = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+    let keys: Vec<String> = names().map(key_of).collect();
+    let with_key = |key: &str| names().find(|name| key_of(name) == key);
     let last = path.last().map_or("", String::as_str);
     // Somebody who leaves out the table means the key, and a slip in the key
     // alone is closer to it than to anything else.
-    let same_key = SCALARS.iter().copied().find(|name| name.rsplit('.').next() == Some(last));
-    let close = || {
-        let key_of = |name: &'static str| name.rsplit('.').next().unwrap_or(name);
-        let key = did_you_mean(last, SCALARS.iter().map(|name| key_of(name)))?;
-        SCALARS.iter().copied().find(|name| key_of(name) == key)
-    };
-    match did_you_mean(&dotted, SCALARS.iter().copied()).or(same_key).or_else(close) {
+    let close = || with_key(did_you_mean(last, keys.iter().map(String::as_str))?);
+    match did_you_mean(&path.join("."), names()).or_else(|| with_key(last)).or_else(close) {
         Some(meant) => diagnostic.help(format!("did you mean `{}`?", shown(meant))),
         None => {
-            let possible: Vec<String> = SCALARS.iter().map(|name| shown(name)).collect();
+            let possible: Vec<String> = names().map(shown).collect();
             diagnostic.help(format!("possible: {}", possible.join(", ")))
         }
     }

@@ -68,6 +68,10 @@ pub struct Settings {
     pub dialect: DialectChoice,
     /// Copies of the lane within a run, at least 1.
     pub count: u32,
+    /// `rtsp.host`: where stream paths without a host are.
+    pub rtsp_host: String,
+    /// `rtsp.port`
+    pub rtsp_port: u16,
     /// `[pools]`: name to depth, with the defaults of `network`, `gpu` and
     /// `npu`. `cpu` is there only if it was set; `exclusive` never.
     pub pools: BTreeMap<String, u32>,
@@ -239,12 +243,38 @@ pub struct Step {
     /// Properties of the element, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, Scalar>,
+    /// A script's file, inside the project; `kind` is `script`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+    /// What the script is given, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Scalar>,
     /// The step's object in its file.
     #[serde(skip)]
     pub place: Place,
     /// The value of `type`, as written.
     #[serde(skip)]
     pub kind_place: Place,
+}
+
+impl Step {
+    /// A step of this kind, and nothing more.
+    #[must_use]
+    pub fn new(kind: &str, place: Place) -> Step {
+        Step {
+            kind: kind.to_owned(),
+            model: None,
+            precision: None,
+            device: None,
+            module: None,
+            function: None,
+            properties: BTreeMap::new(),
+            script: None,
+            parameters: BTreeMap::new(),
+            place,
+            kind_place: place,
+        }
+    }
 }
 
 /// A plain value in a config.

@@ -1,14 +1,62 @@
 //! Taking keys out of a table.
 //!
-//! A reader is a function of a value [`At`] its place: it returns what the
-//! value means, or reports why it means nothing and returns `None` (those for
-//! plain values are in `values`). [`Table`]
-//! remembers which keys were asked for, so that [`Table::finish`] can report
-//! the others and suggest what was meant.
+//! A [`Reader`] takes a value [`At`] its place: it returns what the value means,
+//! or reports why it means nothing and returns `None`. It also says what values
+//! it takes, as a [`Shape`]. Those for plain values are in `values`; [`table`] and
+//! [`map_of`] make the others, each from one function that names the keys.
+//!
+//! That function is run in two ways: over a [`Table`] of a file, where what nobody
+//! asked for is an unknown key; and over an empty one that writes down every key
+//! it is asked for, which makes the shape. So it asks for all its keys before
+//! it gives up.
 
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place};
+use super::shape::{Field, Fields, Map, Shape};
 use super::tree::{Key, Node, Value};
+
+/// Reads a value, and says what values it takes.
+pub trait Reader {
+    /// What a value means.
+    type Value;
+
+    /// What the value means; `None` after reporting that it means nothing.
+    fn read(&self, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Self::Value>;
+
+    /// What values it takes.
+    fn shape(&self) -> Shape;
+}
+
+/// A reader made of two functions.
+#[derive(Clone, Copy, Debug)]
+struct By<S, F> {
+    shape: S,
+    read: F,
+}
+
+impl<T, S, F> Reader for By<S, F>
+where
+    S: Fn() -> Shape,
+    F: Fn(&At<'_>, &mut Diagnostics) -> Option<T>,
+{
+    type Value = T;
+
+    fn read(&self, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<T> {
+        (self.read)(at, diagnostics)
+    }
+
+    fn shape(&self) -> Shape {
+        (self.shape)()
+    }
+}
+
+/// A reader that takes what `shape` says and makes of it what `read` says.
+pub fn by<T>(
+    shape: impl Fn() -> Shape + Copy,
+    read: impl Fn(&At<'_>, &mut Diagnostics) -> Option<T> + Copy,
+) -> impl Reader<Value = T> + Copy {
+    By { shape, read }
+}
 
 /// A value and what it is called in messages.
 #[derive(Clone, Debug)]
@@ -32,6 +80,12 @@ impl At<'_> {
     #[must_use]
     pub fn fault(&self, code: &'static str, message: &str) -> Diagnostic {
         Diagnostic::error(code, message).at(self.node.place).label(format!("found {}", found(self.node)))
+    }
+
+    /// Whether it is a table that has this key.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        matches!(&self.node.value, Value::Table(entries) if entries.iter().any(|(k, _)| k.text == key))
     }
 
     /// The text, if it is one.
@@ -73,6 +127,72 @@ pub enum UnknownKeys {
     Warn,
 }
 
+/// What the keys of a table are called in messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// `fps`
+    Plainly,
+    /// `task.name`, with this in front.
+    Behind(&'static str),
+    /// `run.duration`, with the table's own name in front.
+    ByPath,
+}
+
+/// A reader of a table whose keys `fields` names.
+pub fn table<T>(
+    called: Called,
+    unknown: UnknownKeys,
+    fields: impl Fn(&mut Table<'_>, &mut Diagnostics) -> Option<T> + Copy,
+) -> impl Reader<Value = T> + Copy {
+    by(
+        move || Shape::Table(described(unknown, fields)),
+        move |at, diagnostics| {
+            let mut table = Table::open(at, called, diagnostics)?;
+            let value = fields(&mut table, diagnostics);
+            table.finish(unknown, diagnostics);
+            value
+        },
+    )
+}
+
+/// The keys that `fields` names.
+pub fn described<T>(
+    unknown: UnknownKeys,
+    fields: impl Fn(&mut Table<'_>, &mut Diagnostics) -> Option<T>,
+) -> Fields {
+    let fresh = Fields { fields: Vec::new(), unknown, one_of: Vec::new() };
+    let mut table = Table {
+        prefix: String::new(),
+        place: Place::default(),
+        entries: Vec::new(),
+        asked: Vec::new(),
+        described: Some(fresh),
+    };
+    // An empty table lacks all that is required, which is nobody's fault here.
+    let _ = fields(&mut table, &mut Diagnostics::new());
+    table.described.expect("it was put there above")
+}
+
+/// A reader of a table whose keys are names that match `names`; `entry` reads
+/// what stands at one, reports, and leaves out what means nothing. It also
+/// reports names that do not match.
+pub fn map_of<T>(
+    called: Called,
+    unknown: UnknownKeys,
+    names: &'static str,
+    value: impl Fn() -> Shape + Copy,
+    entry: impl Fn(&Key, &At<'_>, &mut Diagnostics) -> Option<T> + Copy,
+) -> impl Reader<Value = Vec<T>> + Copy {
+    by(
+        move || Shape::Map(Map { names: names.to_owned(), unknown, value: Box::new(value()) }),
+        move |at, diagnostics| {
+            let mut table = Table::open(at, called, diagnostics)?;
+            let entries = table.rest(unknown).into_iter();
+            Some(entries.filter_map(|(key, at)| entry(key, &at, diagnostics)).collect())
+        },
+    )
+}
+
 /// A table that keys are taken out of.
 #[derive(Debug)]
 pub struct Table<'t> {
@@ -80,21 +200,28 @@ pub struct Table<'t> {
     place: Place,
     entries: Vec<Option<(&'t Key, &'t Node)>>,
     asked: Vec<&'static str>,
+    /// Set while a table is described and not read.
+    described: Option<Fields>,
 }
 
 impl<'t> Table<'t> {
-    /// The table at `at`; reports anything else. `prefix` precedes the names of
-    /// its keys in messages: `run.`.
-    pub fn open(at: &At<'t>, prefix: &str, diagnostics: &mut Diagnostics) -> Option<Table<'t>> {
+    /// The table at `at`; reports anything else.
+    pub fn open(at: &At<'t>, called: Called, diagnostics: &mut Diagnostics) -> Option<Table<'t>> {
         let Value::Table(entries) = &at.node.value else {
             at.wrong("a table", diagnostics);
             return None;
         };
         Some(Table {
-            prefix: prefix.to_owned(),
+            prefix: match called {
+                Called::Plainly => String::new(),
+                Called::Behind(prefix) => prefix.to_owned(),
+                Called::ByPath if at.name.is_empty() => String::new(),
+                Called::ByPath => format!("{}.", at.name),
+            },
             place: at.node.place,
             entries: entries.iter().map(|(key, node)| Some((key, node))).collect(),
             asked: Vec::new(),
+            described: None,
         })
     }
 
@@ -104,16 +231,73 @@ impl<'t> Table<'t> {
         self.place
     }
 
-    /// Takes a key out, with the key itself.
-    pub fn take(&mut self, key: &'static str) -> Option<(&'t Key, At<'t>)> {
+    /// Takes a key out, with the key itself, for a caller that reads it by
+    /// `reader` in a way of its own.
+    pub fn take(
+        &mut self,
+        key: &'static str,
+        about: &'static str,
+        reader: &impl Reader,
+    ) -> Option<(&'t Key, At<'t>)> {
+        self.ask(key, about, false, false, reader);
         self.asked.push(key);
-        let entry = self.entries.iter_mut().find(|entry| entry.is_some_and(|(k, _)| k.text == key))?;
-        let (key, node) = entry.take()?;
-        Some((key, At { name: format!("{}{}", self.prefix, key.text), node }))
+        self.remove(key)
+    }
+
+    /// Takes out a key of an old form, which is never suggested.
+    pub fn old(
+        &mut self,
+        key: &'static str,
+        about: &'static str,
+        reader: &impl Reader,
+    ) -> Option<(&'t Key, At<'t>)> {
+        self.ask(key, about, false, true, reader);
+        self.remove(key)
+    }
+
+    /// Reads a key if it is there.
+    pub fn optional<R: Reader>(
+        &mut self,
+        key: &'static str,
+        about: &'static str,
+        reader: R,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<R::Value> {
+        let (_, at) = self.take(key, about, &reader)?;
+        reader.read(&at, diagnostics)
+    }
+
+    /// Reads a key and reports it if it is not there.
+    pub fn required<R: Reader>(
+        &mut self,
+        key: &'static str,
+        about: &'static str,
+        reader: R,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<R::Value> {
+        self.ask(key, about, true, false, &reader);
+        self.asked.push(key);
+        match self.remove(key) {
+            Some((_, at)) => reader.read(&at, diagnostics),
+            None => {
+                let message = format!("`{}{key}` is missing", self.prefix);
+                diagnostics.push(
+                    Diagnostic::error(codes::MISSING_KEY, message).at(self.place).label("in this table"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Says that one of these keys must be there; whoever says so reports it.
+    pub fn needs_one_of(&mut self, keys: &[&'static str]) {
+        if let Some(described) = &mut self.described {
+            described.one_of = keys.to_vec();
+        }
     }
 
     /// Takes out all keys that are left and are no comments.
-    pub fn rest(&mut self, unknown: UnknownKeys) -> Vec<(&'t Key, At<'t>)> {
+    fn rest(&mut self, unknown: UnknownKeys) -> Vec<(&'t Key, At<'t>)> {
         let prefix = &self.prefix;
         self.entries
             .drain(..)
@@ -123,34 +307,23 @@ impl<'t> Table<'t> {
             .collect()
     }
 
-    /// Reads a key if it is there.
-    pub fn optional<T>(
+    fn ask(
         &mut self,
         key: &'static str,
-        reader: impl Fn(&At<'t>, &mut Diagnostics) -> Option<T>,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<T> {
-        let (_, at) = self.take(key)?;
-        reader(&at, diagnostics)
+        about: &'static str,
+        is_required: bool,
+        is_old: bool,
+        reader: &impl Reader,
+    ) {
+        if let Some(described) = &mut self.described {
+            described.fields.push(Field { key, about, is_required, is_old, shape: reader.shape() });
+        }
     }
 
-    /// Reads a key and reports it if it is not there.
-    pub fn required<T>(
-        &mut self,
-        key: &'static str,
-        reader: impl Fn(&At<'t>, &mut Diagnostics) -> Option<T>,
-        diagnostics: &mut Diagnostics,
-    ) -> Option<T> {
-        match self.take(key) {
-            Some((_, at)) => reader(&at, diagnostics),
-            None => {
-                let message = format!("`{}{key}` is missing", self.prefix);
-                diagnostics.push(
-                    Diagnostic::error(codes::MISSING_KEY, message).at(self.place).label("in this table"),
-                );
-                None
-            }
-        }
+    fn remove(&mut self, key: &'static str) -> Option<(&'t Key, At<'t>)> {
+        let entry = self.entries.iter_mut().find(|entry| entry.is_some_and(|(k, _)| k.text == key))?;
+        let (key, node) = entry.take()?;
+        Some((key, At { name: format!("{}{}", self.prefix, key.text), node }))
     }
 
     /// Reports every key that nobody asked for.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::cameras::{RawCamera, RawRegion};
+use super::cameras::{RawCamera, RawRegion, RawStream};
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::lpfile::RawLpfile;
@@ -25,9 +25,14 @@ const WIDTH: u32 = 1920;
 const HEIGHT: u32 = 1080;
 const FPS: f64 = 15.0;
 const DURATION: Duration = Duration::from_secs(30);
+const RTSP_HOST: &str = "rtsp-streamer";
+const RTSP_PORT: u16 = 8554;
+/// Upstream's name for the workload that asks a vision language model.
+const VLM_WORKLOAD: &str = "lp_vlm";
 const POOLS: [(&str, u32); 3] = [("network", 8), ("gpu", 1), ("npu", 1)];
 
 /// All files as written.
+#[derive(Default)]
 pub(super) struct Raw {
     pub(super) lpfile: RawLpfile,
     /// Those of included files.
@@ -49,12 +54,17 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
     check_slugs(&raw.cameras, &tasks, settings.count, diagnostics);
     check_origins(&raw.cameras, diagnostics);
 
-    let workloads = raw.workloads.map(|workloads| resolve_workloads(workloads, diagnostics));
+    let mut raw_cameras = raw.cameras;
+    let workloads = raw.workloads.map(|workloads| {
+        adopt_regions(&mut raw_cameras, &workloads, diagnostics);
+        resolve_workloads(workloads, diagnostics)
+    });
     if let Some(workloads) = &workloads {
-        check_mapping(&raw.cameras, workloads, diagnostics);
+        check_mapping(&raw_cameras, workloads, diagnostics);
     }
-    let resolve_camera = |camera| camera_of(camera, settings.source, diagnostics);
-    let cameras = raw.cameras.into_iter().filter_map(resolve_camera).collect();
+    check_vlm(&raw_cameras, workloads.as_deref(), diagnostics);
+    let resolve_camera = |camera| camera_of(camera, &settings, diagnostics);
+    let cameras = raw_cameras.into_iter().filter_map(resolve_camera).collect();
     let tasks = tasks.into_iter().filter_map(|task| task_of(task, &settings, &layout, diagnostics)).collect();
     Project {
         layout,
@@ -109,6 +119,8 @@ fn settings(raw: &RawLpfile) -> Settings {
         isolation: raw.run.isolation,
         dialect: raw.run.dialect.unwrap_or(DialectChoice::Auto),
         count: raw.run.count.unwrap_or(1),
+        rtsp_host: raw.rtsp_host.clone().unwrap_or_else(|| RTSP_HOST.to_owned()),
+        rtsp_port: raw.rtsp_port.unwrap_or(RTSP_PORT),
         pools,
     }
 }
@@ -187,11 +199,70 @@ fn check_origins(cameras: &[RawCamera], diagnostics: &mut Diagnostics) {
     }
 }
 
+/// Gives a camera the region that an older form gives to the steps of its
+/// workloads: all of its workloads get the same frames, so all must agree.
+fn adopt_regions(cameras: &mut [RawCamera], workloads: &[RawWorkload], diagnostics: &mut Diagnostics) {
+    if workloads.iter().all(|workload| workload.region.is_none()) {
+        return;
+    }
+    let by_name: HashMap<String, &RawWorkload> =
+        workloads.iter().map(|workload| (workload.name.to_lowercase(), workload)).collect();
+    for camera in cameras {
+        let used = camera.workloads.iter().filter_map(|name| by_name.get(&name.value.to_lowercase()));
+        let regions: Vec<(&RawWorkload, Option<&Spanned<RawRegion>>)> =
+            used.map(|workload| (*workload, workload.region.as_ref())).collect();
+        let Some(region) = regions.iter().find_map(|(_, region)| *region) else { continue };
+        let other = regions.iter().find(|(_, other)| other.is_none_or(|other| other.value != region.value));
+        let contradiction = match (&camera.region, other) {
+            (Some(own), _) if own.value != region.value => Some((own.place, "the camera has another region")),
+            (None, Some((workload, None))) => Some((workload.place, "this workload of the camera has none")),
+            (_, Some((_, Some(other)))) => Some((other.place, "another workload of the camera has this one")),
+            _ => None,
+        };
+        match contradiction {
+            Some((place, text)) => diagnostics.push(
+                Diagnostic::error(codes::TWO_FORMS, "the region of a step is not the region of its camera")
+                    .at(region.place)
+                    .also(place, text)
+                    .help("a region belongs to a camera now: move it to `region_of_interest` of the camera"),
+            ),
+            None => camera.region = Some(region.clone()),
+        }
+    }
+}
+
+/// One camera at most asks a vision language model, which has one server. Without
+/// a workload file, upstream's name for such a workload tells.
+fn check_vlm(cameras: &[RawCamera], workloads: Option<&[Workload]>, diagnostics: &mut Diagnostics) {
+    let asks = |workload: &Workload| workload.steps.iter().any(|step| step.kind == "vlm");
+    let names: Vec<String> = workloads.map_or_else(
+        || vec![VLM_WORKLOAD.to_owned()],
+        |workloads| workloads.iter().filter(|one| asks(one)).map(|one| one.name.to_lowercase()).collect(),
+    );
+    if names.is_empty() {
+        return;
+    }
+    let entry = |camera: &RawCamera| {
+        let mut entries = camera.workloads.iter();
+        entries.find(|name| names.contains(&name.value.to_lowercase())).map(|name| name.place)
+    };
+    let mut entries = cameras.iter().filter_map(entry);
+    let Some(first) = entries.next() else { return };
+    for other in entries {
+        diagnostics.push(
+            Diagnostic::error(codes::TWO_VLM_CAMERAS, "a second camera asks a vision language model")
+                .at(other)
+                .label("only one camera can")
+                .also(first, "the first one is here"),
+        );
+    }
+}
+
 fn resolve_workloads(raw: Vec<RawWorkload>, diagnostics: &mut Diagnostics) -> Vec<Workload> {
     let mut workloads: Vec<Workload> = Vec::with_capacity(raw.len());
     // Case does not matter where cameras name workloads, so not here either.
     let mut taken: HashMap<String, (String, Place)> = HashMap::new();
-    for RawWorkload { name, place, steps } in raw {
+    for RawWorkload { name, place, steps, .. } in raw {
         let Some(slug) = Slug::of(&name) else { continue };
         let folded = slug.as_str().to_lowercase();
         if let Some((other, other_place)) = taken.get(&folded) {
@@ -261,7 +332,7 @@ fn check_mapping(cameras: &[RawCamera], workloads: &[Workload], diagnostics: &mu
     }
 }
 
-fn camera_of(raw: RawCamera, mode: FileSourceMode, diagnostics: &mut Diagnostics) -> Option<Camera> {
+fn camera_of(raw: RawCamera, settings: &Settings, diagnostics: &mut Diagnostics) -> Option<Camera> {
     // Numbers with faults were reported; nothing is checked against a default
     // that merely stands in for them.
     let width = raw.width.as_ref().map_or(WIDTH, |width| width.value);
@@ -281,7 +352,7 @@ fn camera_of(raw: RawCamera, mode: FileSourceMode, diagnostics: &mut Diagnostics
         diagnostics.push(diagnostic);
     }
     let region = raw.region.and_then(|region| region_of(&region, width, height, diagnostics));
-    let source = source_of(raw.stream, raw.file, raw.has_source, raw.place, mode, diagnostics);
+    let source = source_of(raw.stream, raw.file, raw.has_source, raw.place, settings, diagnostics);
 
     let mut workloads: Vec<String> = Vec::new();
     for workload in raw.workloads {
@@ -306,15 +377,20 @@ fn camera_of(raw: RawCamera, mode: FileSourceMode, diagnostics: &mut Diagnostics
 }
 
 fn source_of(
-    stream: Option<Spanned<Source>>,
+    stream: Option<Spanned<RawStream>>,
     file: Option<Spanned<Clip>>,
     has_source: bool,
     place: Place,
-    mode: FileSourceMode,
+    settings: &Settings,
     diagnostics: &mut Diagnostics,
 ) -> Option<Source> {
     if let Some(stream) = stream {
-        return Some(stream.value);
+        return Some(match stream.value {
+            RawStream::Whole(source) => source,
+            RawStream::Path(path) => {
+                Source::Rtsp { uri: format!("rtsp://{}:{}/{path}", settings.rtsp_host, settings.rtsp_port) }
+            }
+        });
     }
     let Some(clip) = file else {
         if !has_source {
@@ -327,7 +403,7 @@ fn source_of(
         }
         return None;
     };
-    match (mode, clip.value.origin.clone()) {
+    match (settings.source, clip.value.origin.clone()) {
         (FileSourceMode::File, _) => Some(Source::File(clip.value)),
         (FileSourceMode::Synthetic, Origin::Scene(scene)) => Some(Source::Synthetic { scene }),
         (FileSourceMode::Synthetic, Origin::Url(_)) => {

@@ -4,13 +4,12 @@
 //! Types are checked here, values by [`Scene::faults`], whose paths
 //! (`items[2].path[0].at_s`) are followed back to places in the file.
 
-use std::collections::BTreeMap;
-
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place};
-use super::reader::{At, Table, UnknownKeys};
+use super::reader::{At, Called, Reader, UnknownKeys, by, map_of, table};
+use super::shape::Shape;
 use super::tree::{Node, Value};
-use super::values::{any_text, boolean, finite, list_of, text, whole};
+use super::values::{any_text, boolean, finite, list_of, read_text, text, whole};
 use crate::scene::{Colour, Interval, Item, Keyframe, Scene, Zone};
 
 const SIZE: (u32, u32) = (1280, 720);
@@ -22,7 +21,8 @@ const COLOUR: Colour = Colour([0xc8, 0x50, 0x2e]);
 /// Reads a whole scene file. `None` if it has faults.
 pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Option<Scene> {
     let mut found = Diagnostics::new();
-    let scene = scene(tree, &mut found);
+    let at = At { name: "the scene".to_owned(), node: tree };
+    let scene = file().read(&at, &mut found);
     let has_errors = found.has_errors();
     diagnostics.append(found);
     let scene = scene.filter(|_| !has_errors)?;
@@ -36,95 +36,120 @@ pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Option<Scene> 
     faults.is_empty().then_some(scene)
 }
 
-fn scene(tree: &Node, diagnostics: &mut Diagnostics) -> Option<Scene> {
-    let at = At { name: "the scene".to_owned(), node: tree };
-    let mut table = Table::open(&at, "", diagnostics)?;
-    let width = table.optional("width", u32_number, diagnostics).unwrap_or(SIZE.0);
-    let height = table.optional("height", u32_number, diagnostics).unwrap_or(SIZE.1);
-    let fps = table.optional("fps", u32_number, diagnostics).unwrap_or(FPS);
-    let duration_s = table.required("duration_s", finite, diagnostics);
-    let seed = table.optional("seed", u32_number, diagnostics).unwrap_or(SEED);
-    let zones = table.optional("zones", zones, diagnostics).unwrap_or_default();
-    let read_item = |at: &At<'_>, diagnostics: &mut Diagnostics| item(at, duration_s, diagnostics);
-    let items = table.optional("items", list_of(read_item), diagnostics).unwrap_or_default();
-    table.finish(UnknownKeys::Refuse, diagnostics);
-    Some(Scene { width, height, fps, duration_s: duration_s?, seed, zones, items })
-}
-
-fn u32_number(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<u32> {
-    whole(0, u32::MAX.into())(at, diagnostics)
-}
-
-fn zones(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<BTreeMap<String, Zone>> {
-    let mut table = Table::open(at, "zones.", diagnostics)?;
-    let mut zones = BTreeMap::new();
-    for (key, at) in table.rest(UnknownKeys::Refuse) {
-        if let Some(zone) = zone(&at, diagnostics) {
-            zones.insert(key.text.clone(), zone);
-        }
-    }
-    Some(zones)
-}
-
-fn zone(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Zone> {
-    let mut table = Table::open(at, &format!("{}.", at.name), diagnostics)?;
-    let x = table.required("x", u32_number, diagnostics);
-    let y = table.required("y", u32_number, diagnostics);
-    let width = table.required("width", u32_number, diagnostics);
-    let height = table.required("height", u32_number, diagnostics);
-    table.finish(UnknownKeys::Refuse, diagnostics);
-    Some(Zone { x: x?, y: y?, width: width?, height: height? })
-}
-
-fn item(at: &At<'_>, duration_s: Option<f64>, diagnostics: &mut Diagnostics) -> Option<Item> {
-    let mut table = Table::open(at, &format!("{}.", at.name), diagnostics)?;
-    let name = table.required("name", text, diagnostics);
-    let code = table.required("code", any_text, diagnostics);
-    let width = table.optional("width", u32_number, diagnostics).unwrap_or(ITEM_SIZE.0);
-    let height = table.optional("height", u32_number, diagnostics).unwrap_or(ITEM_SIZE.1);
-    let colour = table.optional("colour", colour, diagnostics).unwrap_or(COLOUR);
-    let path = table.required("path", list_of(keyframe), diagnostics);
-    let code_visible = table.optional("code_visible", list_of(interval), diagnostics);
-    let hand = table.optional("hand", boolean, diagnostics).unwrap_or(true);
-    table.finish(UnknownKeys::Refuse, diagnostics);
-    let always = || Some(vec![Interval { from_s: 0.0, to_s: duration_s? }]);
-    Some(Item {
-        name: name?,
-        code: code?,
-        width,
-        height,
-        colour,
-        path: path?,
-        code_visible: code_visible.or_else(always)?,
-        hand,
+/// The whole file, types only.
+pub(super) fn file() -> impl Reader<Value = Scene> + Copy {
+    table(Called::Plainly, UnknownKeys::Refuse, |table, diagnostics| {
+        let width = table.optional("width", "Pixels; 1280 if not given", u32_number(), diagnostics);
+        let height = table.optional("height", "Pixels; 720 if not given", u32_number(), diagnostics);
+        let fps = table.optional("fps", "Frames per second; 30 if not given", u32_number(), diagnostics);
+        let duration_s = table.required("duration_s", "Seconds", finite(), diagnostics);
+        let seed =
+            table.optional("seed", "Where noise starts from; 1 if not given", u32_number(), diagnostics);
+        let zones = table.optional("zones", "Rectangles of the counter, by name", zones(), diagnostics);
+        let items = table.optional("items", "What moves through the picture", list_of(item()), diagnostics);
+        let duration_s = duration_s?;
+        let always = vec![Interval { from_s: 0.0, to_s: duration_s }];
+        let items = items.unwrap_or_default().into_iter().map(|(mut item, code_visible)| {
+            item.code_visible = code_visible.unwrap_or_else(|| always.clone());
+            item
+        });
+        Some(Scene {
+            width: width.unwrap_or(SIZE.0),
+            height: height.unwrap_or(SIZE.1),
+            fps: fps.unwrap_or(FPS),
+            duration_s,
+            seed: seed.unwrap_or(SEED),
+            zones: zones.unwrap_or_default().into_iter().collect(),
+            items: items.collect(),
+        })
     })
 }
 
-fn colour(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Colour> {
-    let written = text(at, diagnostics)?;
-    let colour = Colour::parse(&written);
-    if colour.is_none() {
-        let message = format!("`{}` must be a colour such as `#c8502e`", at.name);
-        diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message));
-    }
-    colour
+fn u32_number() -> impl Reader<Value = u32> + Copy {
+    whole(0, u32::MAX.into())
 }
 
-fn keyframe(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Keyframe> {
-    let mut table = Table::open(at, &format!("{}.", at.name), diagnostics)?;
-    let at_s = table.required("at_s", finite, diagnostics);
-    let x = table.required("x", finite, diagnostics);
-    let y = table.required("y", finite, diagnostics);
-    table.finish(UnknownKeys::Refuse, diagnostics);
-    Some(Keyframe { at_s: at_s?, x: x?, y: y? })
+fn zones() -> impl Reader<Value = Vec<(String, Zone)>> + Copy {
+    map_of(
+        Called::ByPath,
+        UnknownKeys::Refuse,
+        "",
+        || zone().shape(),
+        |key, at, diagnostics| Some((key.text.clone(), zone().read(at, diagnostics)?)),
+    )
 }
 
-fn interval(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Interval> {
-    let mut table = Table::open(at, &format!("{}.", at.name), diagnostics)?;
-    let from_s = table.required("from_s", finite, diagnostics);
-    let to_s = table.required("to_s", finite, diagnostics);
-    table.finish(UnknownKeys::Refuse, diagnostics);
-    Some(Interval { from_s: from_s?, to_s: to_s? })
+fn zone() -> impl Reader<Value = Zone> + Copy {
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+        let x = table.required("x", "Left edge in pixels", u32_number(), diagnostics);
+        let y = table.required("y", "Upper edge in pixels", u32_number(), diagnostics);
+        let width = table.required("width", "Pixels", u32_number(), diagnostics);
+        let height = table.required("height", "Pixels", u32_number(), diagnostics);
+        Some(Zone { x: x?, y: y?, width: width?, height: height? })
+    })
+}
+
+/// An item, and when its code is visible if that was written.
+fn item() -> impl Reader<Value = (Item, Option<Vec<Interval>>)> + Copy {
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+        let name = table.required("name", "What people call it", text(), diagnostics);
+        let code = table.required("code", "What its QR code says", any_text(), diagnostics);
+        let width = table.optional("width", "Pixels; 210 if not given", u32_number(), diagnostics);
+        let height = table.optional("height", "Pixels; 250 if not given", u32_number(), diagnostics);
+        let colour = table.optional("colour", "Its colour, such as `#c8502e`", colour(), diagnostics);
+        let path = table.required("path", "Where it is at which times", list_of(keyframe()), diagnostics);
+        let code_visible = table.optional(
+            "code_visible",
+            "When its code is seen; always if not given",
+            list_of(interval()),
+            diagnostics,
+        );
+        let hand =
+            table.optional("hand", "Whether a hand moves it; true if not given", boolean(), diagnostics);
+        let item = Item {
+            name: name?,
+            code: code?,
+            width: width.unwrap_or(ITEM_SIZE.0),
+            height: height.unwrap_or(ITEM_SIZE.1),
+            colour: colour.unwrap_or(COLOUR),
+            path: path?,
+            code_visible: Vec::new(),
+            hand: hand.unwrap_or(true),
+        };
+        Some((item, code_visible))
+    })
+}
+
+fn colour() -> impl Reader<Value = Colour> + Copy {
+    by(
+        || Shape::Text(Some("^#[0-9A-Fa-f]{6}$".to_owned())),
+        |at, diagnostics| {
+            let written = read_text(at, diagnostics)?;
+            let colour = Colour::parse(&written);
+            if colour.is_none() {
+                let message = format!("`{}` must be a colour such as `#c8502e`", at.name);
+                diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message));
+            }
+            colour
+        },
+    )
+}
+
+fn keyframe() -> impl Reader<Value = Keyframe> + Copy {
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+        let at_s = table.required("at_s", "Seconds from the start", finite(), diagnostics);
+        let x = table.required("x", "Its middle in pixels from the left", finite(), diagnostics);
+        let y = table.required("y", "Its middle in pixels from above", finite(), diagnostics);
+        Some(Keyframe { at_s: at_s?, x: x?, y: y? })
+    })
+}
+
+fn interval() -> impl Reader<Value = Interval> + Copy {
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+        let from_s = table.required("from_s", "Seconds from the start", finite(), diagnostics);
+        let to_s = table.required("to_s", "Seconds from the start", finite(), diagnostics);
+        Some(Interval { from_s: from_s?, to_s: to_s? })
+    })
 }
 
 /// The place of `items[2].path[0].at_s`, or of the nearest thing around it that

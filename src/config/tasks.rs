@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
-use super::reader::{At, Table, UnknownKeys};
+use super::reader::{At, Called, Reader, UnknownKeys, by, map_of, table};
+use super::shape::{Shape, TEXT};
 use super::tree::{Node, Value};
-use super::values::{any_text, boolean, duration, filled_list_of, list_of, spanned, text, whole};
+use super::values::{
+    boolean, duration, filled_list_of, list_of, read_any_text, read_duration, read_text, spanned, text, whole,
+};
 use crate::path::ProjectPath;
 
 /// A `[[task]]` as written.
@@ -31,54 +34,93 @@ pub(super) struct RawTask {
 /// Reads a file that `include` names: nothing but `[[task]]` tables.
 pub(super) fn read_included(tree: &Node, diagnostics: &mut Diagnostics) -> Vec<RawTask> {
     let at = At { name: "the file".to_owned(), node: tree };
-    let Some(mut table) = Table::open(&at, "", diagnostics) else { return Vec::new() };
-    let tasks = table.optional("task", list_of(task), diagnostics).unwrap_or_default();
-    table.finish(UnknownKeys::Refuse, diagnostics);
-    tasks
+    let file = table(Called::Plainly, UnknownKeys::Refuse, |table, diagnostics| {
+        table.optional("task", "Commands of your own", list_of(task()), diagnostics)
+    });
+    file.read(&at, diagnostics).unwrap_or_default()
 }
 
-/// Reads one `[[task]]`.
-pub(super) fn task(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawTask> {
-    let mut table = Table::open(at, "task.", diagnostics)?;
-    let name = table.required("name", spanned(text), diagnostics);
-    let raw = RawTask {
-        // The header of the table is a poor place to point at; its name is better.
-        place: name.as_ref().map_or(table.place(), |name| name.place),
-        name,
-        command: table.required("command", command, diagnostics),
-        inputs: table.optional("inputs", list_of(spanned(path)), diagnostics).unwrap_or_default(),
-        outputs: table.optional("outputs", list_of(spanned(path)), diagnostics).unwrap_or_default(),
-        after: table.optional("after", list_of(spanned(text)), diagnostics).unwrap_or_default(),
-        env: table.optional("env", environment, diagnostics).unwrap_or_default(),
-        pass: table.optional("pass", list_of(variable), diagnostics).unwrap_or_default(),
-        pool: table.optional("pool", spanned(text), diagnostics),
-        timeout: table.optional("timeout", timeout, diagnostics),
-        retries: table.optional("retries", whole(0, 100), diagnostics),
-        cache: table.optional("cache", boolean, diagnostics),
-    };
-    table.finish(UnknownKeys::Refuse, diagnostics);
-    Some(raw)
+/// One `[[task]]`.
+pub(super) fn task() -> impl Reader<Value = RawTask> + Copy {
+    let fields = fields();
+    by(
+        move || Shape::Named("task", Box::new(fields.shape())),
+        move |at, diagnostics| fields.read(at, diagnostics),
+    )
+}
+
+fn fields() -> impl Reader<Value = RawTask> + Copy {
+    table(Called::Behind("task."), UnknownKeys::Refuse, |table, diagnostics| {
+        let name = "Unique among tasks and cameras";
+        let name = table.required("name", name, spanned(text()), diagnostics);
+        let paths = list_of(spanned(path()));
+        let command = "Program and arguments; there is no shell";
+        let command = table.required("command", command, command_line(), diagnostics);
+        let inputs = "Files or directories inside the project that it reads";
+        let inputs = table.optional("inputs", inputs, paths, diagnostics);
+        let outputs = "Files or directories inside the project that it makes";
+        let outputs = table.optional("outputs", outputs, paths, diagnostics);
+        let after = "Tasks or labels that come first, for order only";
+        let after = table.optional("after", after, list_of(spanned(text())), diagnostics);
+        let env = table.optional("env", "Variables set for it", environment(), diagnostics);
+        let pass = "Names of variables that it gets from the environment of `lp`";
+        let pass = table.optional("pass", pass, list_of(variable()), diagnostics);
+        let pool = "The pool that it takes a slot of; `cpu` if not given";
+        let retries = "Attempts after the first; 0 if not given";
+        let cache = "`false`: run it every time";
+        Some(RawTask {
+            // The header of the table is a poor place to point at; its name is better.
+            place: name.as_ref().map_or(table.place(), |name| name.place),
+            name,
+            command,
+            inputs: inputs.unwrap_or_default(),
+            outputs: outputs.unwrap_or_default(),
+            after: after.unwrap_or_default(),
+            env: env.unwrap_or_default().into_iter().collect(),
+            pass: pass.unwrap_or_default(),
+            pool: table.optional("pool", pool, spanned(text()), diagnostics),
+            timeout: table.optional(
+                "timeout",
+                "More than `0s`; no limit if not given",
+                timeout(),
+                diagnostics,
+            ),
+            retries: table.optional("retries", retries, whole(0, 100), diagnostics),
+            cache: table.optional("cache", cache, boolean(), diagnostics),
+        })
+    })
 }
 
 /// An argument list, of which the first names the program.
-fn command(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
-    if let Some(line) = at.as_text() {
-        let words: Vec<String> = line.split_whitespace().map(|word| format!("{word:?}")).collect();
-        let message = format!("`{}` must be a list of arguments; there is no shell", at.name);
-        let fault = at.fault(codes::WRONG_TYPE, &message);
-        diagnostics.push(fault.help(format!("write [{}]", words.join(", "))));
-        return None;
-    }
-    let command = filled_list_of(argument)(at, diagnostics)?;
-    if command.first().is_some_and(|program| program.trim().is_empty()) {
-        diagnostics.push(at.fault(codes::BLANK_TEXT, &format!("`{}` must begin with a program", at.name)));
-        return None;
-    }
-    Some(command)
+fn command_line() -> impl Reader<Value = Vec<String>> + Copy {
+    let arguments = filled_list_of(argument());
+    by(
+        move || arguments.shape(),
+        move |at, diagnostics| {
+            if let Some(line) = at.as_text() {
+                let words: Vec<String> = line.split_whitespace().map(|word| format!("{word:?}")).collect();
+                let message = format!("`{}` must be a list of arguments; there is no shell", at.name);
+                let fault = at.fault(codes::WRONG_TYPE, &message);
+                diagnostics.push(fault.help(format!("write [{}]", words.join(", "))));
+                return None;
+            }
+            let command = arguments.read(at, diagnostics)?;
+            if command.first().is_some_and(|program| program.trim().is_empty()) {
+                let message = format!("`{}` must begin with a program", at.name);
+                diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
+                return None;
+            }
+            Some(command)
+        },
+    )
 }
 
-fn argument(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let text = any_text(at, diagnostics)?;
+fn argument() -> impl Reader<Value = String> + Copy {
+    by(|| Shape::Text(Some(r"^[^\u0000]*$".to_owned())), read_argument)
+}
+
+fn read_argument(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = read_any_text(at, diagnostics)?;
     if text.contains('\0') {
         let message = format!("`{}` must not contain a NUL character", at.name);
         diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
@@ -88,8 +130,12 @@ fn argument(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
 }
 
 /// A path inside the project.
-fn path(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<ProjectPath> {
-    let text = any_text(at, diagnostics)?;
+fn path() -> impl Reader<Value = ProjectPath> + Copy {
+    by(|| Shape::Text(Some(r"^[^/\u0000][^\u0000]*$".to_owned())), read_path)
+}
+
+fn read_path(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<ProjectPath> {
+    let text = read_any_text(at, diagnostics)?;
     match ProjectPath::new(&text) {
         Ok(path) => Some(path),
         Err(error) => {
@@ -101,25 +147,39 @@ fn path(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<ProjectPath> {
     }
 }
 
-/// A path without control characters: it becomes the property of an element.
-pub(super) fn plain_path(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<ProjectPath> {
-    let path = path(at, diagnostics)?;
-    if !path.as_str().contains(char::is_control) {
-        return Some(path);
-    }
-    let message = format!("`{}` must not contain control characters", at.name);
-    diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
-    None
+/// A path without control characters: it becomes the property of an element or
+/// the name of a program.
+pub(super) fn plain_path() -> impl Reader<Value = ProjectPath> + Copy {
+    by(
+        || Shape::Text(Some(TEXT.to_owned())),
+        |at, diagnostics| {
+            let path = read_path(at, diagnostics)?;
+            if !path.as_str().contains(char::is_control) {
+                return Some(path);
+            }
+            let message = format!("`{}` must not contain control characters", at.name);
+            diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
+            None
+        },
+    )
 }
 
+const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+
 /// The name of an environment variable.
-fn variable(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let name = text(at, diagnostics)?;
-    if is_variable(&name) {
-        return Some(name);
-    }
-    diagnostics.push(at.fault(codes::BAD_NAME, &format!("`{}` must name an environment variable", at.name)));
-    None
+fn variable() -> impl Reader<Value = String> + Copy {
+    by(
+        || Shape::Text(Some(VARIABLE.to_owned())),
+        |at, diagnostics| {
+            let name = read_text(at, diagnostics)?;
+            if is_variable(&name) {
+                return Some(name);
+            }
+            let message = format!("`{}` must name an environment variable", at.name);
+            diagnostics.push(at.fault(codes::BAD_NAME, &message));
+            None
+        },
+    )
 }
 
 fn is_variable(name: &str) -> bool {
@@ -127,30 +187,35 @@ fn is_variable(name: &str) -> bool {
     starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn environment(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<BTreeMap<String, String>> {
-    let mut table = Table::open(at, "task.env.", diagnostics)?;
-    let mut variables = BTreeMap::new();
-    for (key, at) in table.rest(UnknownKeys::Refuse) {
+fn environment() -> impl Reader<Value = Vec<(String, String)>> + Copy {
+    let shape = || Shape::Either(vec![argument().shape(), Shape::Whole { min: i64::MIN, max: i64::MAX }]);
+    map_of(Called::Behind("task.env."), UnknownKeys::Refuse, VARIABLE, shape, |key, at, diagnostics| {
         if !is_variable(&key.text) {
             let message = format!("`{}` is no name of an environment variable", key.text);
             diagnostics.push(Diagnostic::error(codes::BAD_NAME, message).at(key.place));
-        } else if let Value::Int(value) = at.node.value {
-            variables.insert(key.text.clone(), value.to_string());
-        } else if let Some(value) = argument(&at, diagnostics) {
-            variables.insert(key.text.clone(), value);
+            return None;
         }
-    }
-    Some(variables)
+        let value = match at.node.value {
+            Value::Int(value) => value.to_string(),
+            _ => read_argument(at, diagnostics)?,
+        };
+        Some((key.text.clone(), value))
+    })
 }
 
 /// A duration that is not zero.
-fn timeout(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Duration> {
-    let timeout = duration(at, diagnostics)?;
-    if timeout.is_zero() {
-        let message = format!("`{}` must be longer than zero", at.name);
-        let fault = at.fault(codes::OUT_OF_RANGE, &message);
-        diagnostics.push(fault.help("without this key there is no limit"));
-        return None;
-    }
-    Some(timeout)
+fn timeout() -> impl Reader<Value = Duration> + Copy {
+    by(
+        || duration().shape(),
+        |at, diagnostics| {
+            let timeout = read_duration(at, diagnostics)?;
+            if timeout.is_zero() {
+                let message = format!("`{}` must be longer than zero", at.name);
+                let fault = at.fault(codes::OUT_OF_RANGE, &message);
+                diagnostics.push(fault.help("without this key there is no limit"));
+                return None;
+            }
+            Some(timeout)
+        },
+    )
 }

@@ -7,22 +7,34 @@ use std::time::Duration;
 
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Spanned};
-use super::reader::At;
+use super::reader::{At, Reader, by};
+use super::shape::{Shape, TEXT};
 use super::tree::Value;
 use crate::time::parse_duration;
 
 /// What a reader reads, with its place.
-pub fn spanned<'t, T>(
-    reader: impl Fn(&At<'t>, &mut Diagnostics) -> Option<T>,
-) -> impl Fn(&At<'t>, &mut Diagnostics) -> Option<Spanned<T>> {
-    move |at, diagnostics| {
-        let value = reader(at, diagnostics)?;
-        Some(Spanned { value, place: at.node.place })
-    }
+pub fn spanned<R: Reader + Copy>(reader: R) -> impl Reader<Value = Spanned<R::Value>> + Copy {
+    by(
+        move || reader.shape(),
+        move |at, diagnostics| {
+            let value = reader.read(at, diagnostics)?;
+            Some(Spanned { value, place: at.node.place })
+        },
+    )
 }
 
 /// Any text, the empty one too.
-pub fn any_text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+pub fn any_text() -> impl Reader<Value = String> + Copy {
+    by(|| Shape::Text(None), read_any_text)
+}
+
+/// A text that is neither blank nor has control characters.
+pub fn text() -> impl Reader<Value = String> + Copy {
+    by(|| Shape::Text(Some(TEXT.to_owned())), read_text)
+}
+
+/// Any text, the empty one too.
+pub(super) fn read_any_text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
     let text = at.as_text().map(str::to_owned);
     if text.is_none() {
         at.wrong("a text", diagnostics);
@@ -31,8 +43,8 @@ pub fn any_text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
 }
 
 /// A text that is neither blank nor has control characters.
-pub fn text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let text = any_text(at, diagnostics)?;
+pub(super) fn read_text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = read_any_text(at, diagnostics)?;
     if text.trim().is_empty() {
         diagnostics.push(at.fault(codes::BLANK_TEXT, &format!("`{}` must not be blank", at.name)));
         None
@@ -46,20 +58,31 @@ pub fn text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
 }
 
 /// `true` or `false`.
-pub fn boolean(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<bool> {
-    let value = match &at.node.value {
-        Value::Bool(value) => Some(*value),
-        Value::Word(word) => word.parse().ok(),
-        _ => None,
-    };
-    if value.is_none() {
-        at.wrong("true or false", diagnostics);
-    }
-    value
+pub fn boolean() -> impl Reader<Value = bool> + Copy {
+    by(
+        || Shape::Bool,
+        |at, diagnostics| {
+            let value = match &at.node.value {
+                Value::Bool(value) => Some(*value),
+                Value::Word(word) => word.parse().ok(),
+                _ => None,
+            };
+            if value.is_none() {
+                at.wrong("true or false", diagnostics);
+            }
+            value
+        },
+    )
 }
 
 /// `30s`, `1m30s`, `500ms`.
-pub fn duration(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Duration> {
+pub fn duration() -> impl Reader<Value = Duration> + Copy {
+    // Looser than the reader, which takes several ways of writing a duration.
+    by(|| Shape::Text(Some(r"^\s*[0-9Pp].*[A-Za-z]\s*$".to_owned())), read_duration)
+}
+
+/// `30s`, `1m30s`, `500ms`.
+pub(super) fn read_duration(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Duration> {
     match at.as_text().map(parse_duration) {
         Some(Ok(duration)) => Some(duration),
         Some(Err(_)) => {
@@ -75,69 +98,80 @@ pub fn duration(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Duration> 
 }
 
 /// A whole number from `min` to `max`. `15.0` is whole.
-pub fn whole<T: TryFrom<i64>>(min: i64, max: i64) -> impl Fn(&At<'_>, &mut Diagnostics) -> Option<T> + Copy {
-    move |at, diagnostics| {
-        let value = match &at.node.value {
-            Value::Int(value) => Some(*value),
-            // Every whole f64 below 2^53 is exact, and no range here is wider.
-            #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
-            Value::Float { value, .. } if value.fract() == 0.0 && value.abs() < 9e15 => Some(*value as i64),
-            Value::Word(word) => word.parse().ok(),
-            _ => None,
-        };
-        let expected = format!("a whole number from {min} to {max}");
-        match value {
-            Some(value) if (min..=max).contains(&value) => T::try_from(value).ok(),
-            Some(_) => {
-                let message = format!("`{}` must be {expected}", at.name);
-                diagnostics.push(at.fault(codes::OUT_OF_RANGE, &message));
-                None
+pub fn whole<T: TryFrom<i64>>(min: i64, max: i64) -> impl Reader<Value = T> + Copy {
+    by(
+        move || Shape::Whole { min, max },
+        move |at, diagnostics| {
+            let value = match &at.node.value {
+                Value::Int(value) => Some(*value),
+                // Every whole f64 below 2^53 is exact, and no range here is wider.
+                #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
+                Value::Float { value, .. } if value.fract() == 0.0 && value.abs() < 9e15 => {
+                    Some(*value as i64)
+                }
+                Value::Word(word) => word.parse().ok(),
+                _ => None,
+            };
+            let expected = format!("a whole number from {min} to {max}");
+            match value {
+                Some(value) if (min..=max).contains(&value) => T::try_from(value).ok(),
+                Some(_) => {
+                    let message = format!("`{}` must be {expected}", at.name);
+                    diagnostics.push(at.fault(codes::OUT_OF_RANGE, &message));
+                    None
+                }
+                None => {
+                    at.wrong(&expected, diagnostics);
+                    None
+                }
             }
-            None => {
-                at.wrong(&expected, diagnostics);
-                None
-            }
-        }
-    }
+        },
+    )
 }
 
 /// A number above `above` and up to `max`.
-pub fn number(above: f64, max: f64) -> impl Fn(&At<'_>, &mut Diagnostics) -> Option<f64> + Copy {
-    move |at, diagnostics| {
-        let value = match &at.node.value {
-            #[expect(clippy::cast_precision_loss, reason = "ranges are far below 2^53")]
-            Value::Int(value) => Some(*value as f64),
-            Value::Float { value, .. } => Some(*value),
-            Value::Word(word) => word.parse().ok().filter(|value: &f64| value.is_finite()),
-            _ => None,
-        };
-        let expected = format!("a number above {above} and up to {max}");
-        match value {
-            Some(value) if above < value && value <= max => Some(value),
-            Some(_) => {
-                let message = format!("`{}` must be {expected}", at.name);
-                diagnostics.push(at.fault(codes::OUT_OF_RANGE, &message));
-                None
+pub fn number(above: f64, max: f64) -> impl Reader<Value = f64> + Copy {
+    by(
+        move || Shape::Number { above, max },
+        move |at, diagnostics| {
+            let value = match &at.node.value {
+                #[expect(clippy::cast_precision_loss, reason = "ranges are far below 2^53")]
+                Value::Int(value) => Some(*value as f64),
+                Value::Float { value, .. } => Some(*value),
+                Value::Word(word) => word.parse().ok().filter(|value: &f64| value.is_finite()),
+                _ => None,
+            };
+            let expected = format!("a number above {above} and up to {max}");
+            match value {
+                Some(value) if above < value && value <= max => Some(value),
+                Some(_) => {
+                    let message = format!("`{}` must be {expected}", at.name);
+                    diagnostics.push(at.fault(codes::OUT_OF_RANGE, &message));
+                    None
+                }
+                None => {
+                    at.wrong(&expected, diagnostics);
+                    None
+                }
             }
-            None => {
-                at.wrong(&expected, diagnostics);
-                None
-            }
-        }
-    }
+        },
+    )
 }
 
 /// Any finite number.
-pub fn finite(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<f64> {
-    match &at.node.value {
-        #[expect(clippy::cast_precision_loss, reason = "whoever writes a fraction accepts rounding")]
-        Value::Int(value) => Some(*value as f64),
-        Value::Float { value, .. } => Some(*value),
-        _ => {
-            at.wrong("a number", diagnostics);
-            None
-        }
-    }
+pub fn finite() -> impl Reader<Value = f64> + Copy {
+    by(
+        || Shape::Finite,
+        |at, diagnostics| match &at.node.value {
+            #[expect(clippy::cast_precision_loss, reason = "whoever writes a fraction accepts rounding")]
+            Value::Int(value) => Some(*value as f64),
+            Value::Float { value, .. } => Some(*value),
+            _ => {
+                at.wrong("a number", diagnostics);
+                None
+            }
+        },
+    )
 }
 
 /// One of `words`, each with its meaning. Those in `later` are understood, but
@@ -145,63 +179,69 @@ pub fn finite(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<f64> {
 pub fn one_of<T: Copy>(
     words: &'static [(&'static str, T)],
     later: &'static [&'static str],
-) -> impl Fn(&At<'_>, &mut Diagnostics) -> Option<T> + Copy {
-    move |at, diagnostics| {
-        let possible = || {
-            let quoted: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-            quoted.join(", ")
-        };
-        let Some(text) = at.as_text() else {
-            at.wrong(&format!("one of {}", possible()), diagnostics);
-            return None;
-        };
-        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
-            return Some(*meaning);
-        }
-        if later.contains(&text) {
-            let message = format!("`{} = {text}` is not supported yet", at.name);
-            diagnostics.push(
-                Diagnostic::error(codes::NOT_SUPPORTED, message)
-                    .at(at.node.place)
-                    .help(format!("supported are {}", possible())),
-            );
-            return None;
-        }
-        let message = format!("`{}` must be one of {}", at.name, possible());
-        let fault = at.fault(codes::UNKNOWN_WORD, &message);
-        diagnostics.push(fault.suggest(text, words.iter().map(|(word, _)| *word)));
-        None
-    }
+) -> impl Reader<Value = T> + Copy {
+    by(
+        move || Shape::Word(words.iter().map(|(word, _)| *word).collect()),
+        move |at, diagnostics| {
+            let possible = || {
+                let quoted: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+                quoted.join(", ")
+            };
+            let Some(text) = at.as_text() else {
+                at.wrong(&format!("one of {}", possible()), diagnostics);
+                return None;
+            };
+            if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
+                return Some(*meaning);
+            }
+            if later.contains(&text) {
+                let message = format!("`{} = {text}` is not supported yet", at.name);
+                diagnostics.push(
+                    Diagnostic::error(codes::NOT_SUPPORTED, message)
+                        .at(at.node.place)
+                        .help(format!("supported are {}", possible())),
+                );
+                return None;
+            }
+            let message = format!("`{}` must be one of {}", at.name, possible());
+            let fault = at.fault(codes::UNKNOWN_WORD, &message);
+            diagnostics.push(fault.suggest(text, words.iter().map(|(word, _)| *word)));
+            None
+        },
+    )
 }
 
 /// A list; items that mean nothing are reported and left out.
-pub fn list_of<'t, T>(
-    reader: impl Fn(&At<'t>, &mut Diagnostics) -> Option<T>,
-) -> impl Fn(&At<'t>, &mut Diagnostics) -> Option<Vec<T>> {
-    move |at, diagnostics| {
-        let Value::List(items) = &at.node.value else {
-            at.wrong("a list", diagnostics);
-            return None;
-        };
-        let read = |(index, node)| reader(&At { name: format!("{}[{index}]", at.name), node }, diagnostics);
-        Some(items.iter().enumerate().filter_map(read).collect())
-    }
+pub fn list_of<R: Reader + Copy>(reader: R) -> impl Reader<Value = Vec<R::Value>> + Copy {
+    by(
+        move || Shape::List { item: Box::new(reader.shape()), is_filled: false },
+        move |at, diagnostics| read_list(&reader, at, diagnostics),
+    )
 }
 
 /// A list with at least one item. It may still come out empty if none of them
 /// means anything.
-pub fn filled_list_of<'t, T>(
-    reader: impl Fn(&At<'t>, &mut Diagnostics) -> Option<T>,
-) -> impl Fn(&At<'t>, &mut Diagnostics) -> Option<Vec<T>> {
-    let list = list_of(reader);
-    move |at, diagnostics| {
-        if matches!(&at.node.value, Value::List(items) if items.is_empty()) {
-            let message = format!("`{}` must not be empty", at.name);
-            diagnostics.push(Diagnostic::error(codes::EMPTY_LIST, message).at(at.node.place));
-            return None;
-        }
-        list(at, diagnostics)
-    }
+pub fn filled_list_of<R: Reader + Copy>(reader: R) -> impl Reader<Value = Vec<R::Value>> + Copy {
+    by(
+        move || Shape::List { item: Box::new(reader.shape()), is_filled: true },
+        move |at, diagnostics| {
+            if matches!(&at.node.value, Value::List(items) if items.is_empty()) {
+                let message = format!("`{}` must not be empty", at.name);
+                diagnostics.push(Diagnostic::error(codes::EMPTY_LIST, message).at(at.node.place));
+                return None;
+            }
+            read_list(&reader, at, diagnostics)
+        },
+    )
+}
+
+fn read_list<R: Reader>(reader: &R, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<R::Value>> {
+    let Value::List(items) = &at.node.value else {
+        at.wrong("a list", diagnostics);
+        return None;
+    };
+    let item = |(index, node)| reader.read(&At { name: format!("{}[{index}]", at.name), node }, diagnostics);
+    Some(items.iter().enumerate().filter_map(item).collect())
 }
 
 #[cfg(test)]
@@ -210,22 +250,18 @@ mod tests {
 
     use super::*;
     use crate::config::diagnostics::Sources;
-    use crate::config::reader::{Table, UnknownKeys};
+    use crate::config::reader::{Called, Table, UnknownKeys};
     use crate::config::{Color, json};
 
     /// Reads the key `a` of a JSON text.
     #[track_caller]
-    fn check<T: std::fmt::Debug>(
-        text: &str,
-        reader: impl Fn(&At<'_>, &mut Diagnostics) -> Option<T>,
-        expect: Expect,
-    ) {
+    fn check<T: std::fmt::Debug>(text: &str, reader: impl Reader<Value = T>, expect: Expect) {
         let (mut sources, mut diagnostics) = (Sources::new(), Diagnostics::new());
         let file = sources.add("x.json", text);
         let tree = json::parse(file, text, &mut diagnostics).expect("the text is JSON");
         let at = At { name: "the file".to_owned(), node: &tree };
-        let mut table = Table::open(&at, "", &mut diagnostics).expect("the text is a table");
-        let value = table.take("a").map(|(_, at)| reader(&at, &mut diagnostics));
+        let mut table = Table::open(&at, Called::Plainly, &mut diagnostics).expect("the text is a table");
+        let value = table.take("a", "", &reader).map(|(_, at)| reader.read(&at, &mut diagnostics));
         table.finish(UnknownKeys::Warn, &mut diagnostics);
         expect.assert_eq(&format!("{value:?}\n{}", diagnostics.render_human(&sources, Color::Never)));
     }
@@ -291,7 +327,7 @@ mod tests {
     fn texts_are_not_blank() {
         check(
             r#"{ "a": "  " }"#,
-            text,
+            text(),
             expect![[r#"
             Some(None)
             error[LP0206]: `a` must not be blank
@@ -304,7 +340,7 @@ mod tests {
         );
         check(
             r#"{ "a": "x\u0007" }"#,
-            text,
+            text(),
             expect![[r#"
             Some(None)
             error[LP0206]: `a` must not contain control characters
@@ -317,7 +353,7 @@ mod tests {
         );
         check(
             r#"{ "a": null }"#,
-            text,
+            text(),
             expect![[r#"
             Some(None)
             error[LP0203]: `a` must be a text
@@ -369,7 +405,7 @@ mod tests {
     fn each_item_of_a_list_is_reported() {
         check(
             r#"{ "a": [1, "x", 2, null] }"#,
-            |at, found| list_of(text)(at, found),
+            list_of(text()),
             expect![[r#"
             Some(Some(["x"]))
             error[LP0203]: `a[0]` must be a text
@@ -394,7 +430,7 @@ mod tests {
         );
         check(
             r#"{ "a": [] }"#,
-            |at, found| filled_list_of(text)(at, found),
+            filled_list_of(text()),
             expect![[r#"
             Some(None)
             error[LP0207]: `a` must not be empty
@@ -411,7 +447,7 @@ mod tests {
     fn unknown_keys_are_reported_and_comments_are_not() {
         check(
             r#"{ "a": "30s", "_b": 1, "aa": 2, "xyz": 3 }"#,
-            duration,
+            duration(),
             expect![[r#"
             Some(Some(30s))
             warning[LP0201]: unknown key `aa`

@@ -1,19 +1,25 @@
 //! Reads a workload file: upstream's `workload_pipeline_map`, from the name of
-//! a workload to its steps.
+//! a workload to its steps, and the `workload_definitions` of its design, from the
+//! name of a workload to a script.
 //!
 //! A step names one of upstream's elements, or any GStreamer element by its
-//! factory. A word that looks like a slip of one of upstream's is refused here;
-//! any other is checked against the machine, by `dialect`.
+//! factory, or a script. A word that looks like a slip of one of upstream's is
+//! refused here; any other is checked against the machine, by `dialect`. What
+//! upstream wrote in older forms is taken with a note that names the current one.
 
 use std::collections::BTreeMap;
 
+use super::cameras::{RawRegion, read_region, region_of_interest};
 use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, Place};
+use super::device::{device, precision};
+use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
+use super::models;
 use super::project::{Scalar, Step};
-use super::reader::{At, Table, UnknownKeys};
+use super::reader::{At, Called, Reader, Table, UnknownKeys, by, described, map_of, table};
+use super::shape::{Shape, TEXT, When, folded};
 use super::tasks::plain_path;
 use super::tree::{Node, Value};
-use super::values::text;
+use super::values::{read_text, spanned, text};
 use crate::name::did_you_mean;
 
 /// Steps that run a model; all of `model`, `device` and `precision` are needed.
@@ -23,7 +29,8 @@ const INFERENCE: [&str; 3] = ["gvadetect", "gvaclassify", "gvainference"];
 const UPSTREAM: [&str; 7] =
     ["gvadetect", "gvaclassify", "gvainference", "gvatrack", "gvapython", "vlm", "script"];
 
-const PRECISIONS: [&str; 5] = ["INT8", "FP16", "FP32", "FP16-INT8", "FP32-INT8"];
+/// Precisions of a vision language model.
+const VLM_PRECISIONS: [&str; 3] = ["INT8", "FP16", "INT4"];
 
 /// A workload as written.
 #[derive(Debug)]
@@ -32,46 +39,114 @@ pub(super) struct RawWorkload {
     /// Its key.
     pub(super) place: Place,
     pub(super) steps: Vec<Step>,
+    /// The region that an older form gives to its steps; of its cameras now.
+    pub(super) region: Option<Spanned<RawRegion>>,
+}
+
+/// A step as written.
+struct RawStep {
+    step: Step,
+    region: Option<Spanned<RawRegion>>,
 }
 
 /// Reads a whole workload file. `None` when it does not even have a map.
 pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<RawWorkload>> {
     let at = At { name: "the workload file".to_owned(), node: tree };
-    let mut root = Table::open(&at, "", diagnostics)?;
-    let map = root.required("workload_pipeline_map", workloads, diagnostics);
-    root.finish(UnknownKeys::Warn, diagnostics);
-    map
-}
-
-fn workloads(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<RawWorkload>> {
-    let mut map = Table::open(at, "", diagnostics)?;
-    let mut workloads = Vec::new();
-    for (key, at) in map.rest(UnknownKeys::Warn) {
-        if key.text.trim().is_empty() || key.text.chars().any(char::is_control) {
-            let message = "the name of a workload must be neither blank nor have control characters";
-            diagnostics.push(Diagnostic::error(codes::BLANK_TEXT, message).at(key.place));
-            continue;
-        }
-        // Kept without steps if they have faults, so that its cameras are not
-        // told that it is not mapped.
-        let steps = steps(&at, diagnostics);
-        workloads.push(RawWorkload { name: key.text.clone(), place: key.place, steps });
+    let is_ours = at.has("workload_pipeline_map") || at.has("workload_definitions");
+    if at.has("lane_config") && !is_ours {
+        diagnostics.push(
+            Diagnostic::error(codes::OTHER_FILE, "this is a camera file, where a workload file is expected")
+                .at(at.node.place)
+                .label("has a `lane_config`, but no `workload_pipeline_map`")
+                .help("name it with `--cameras` or `project.cameras`"),
+        );
+        return None;
     }
-    Some(workloads)
+    if matches!(tree.value, Value::Table(_)) && !is_ours {
+        diagnostics.push(
+            Diagnostic::error(codes::MISSING_KEY, "`workload_pipeline_map` is missing")
+                .at(at.node.place)
+                .label("in this table"),
+        );
+    }
+    let workloads = file().read(&at, diagnostics);
+    workloads.filter(|_| is_ours)
 }
 
-/// A list of steps, or a single one.
-fn steps(at: &At<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {
+/// The whole file.
+pub(super) fn file() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
+    table(Called::Plainly, UnknownKeys::Warn, |table, diagnostics| {
+        table.optional("$schema", "The schema of this file, for editors", text(), diagnostics);
+        let map = "From the name of each workload to its steps";
+        let map = table.optional("workload_pipeline_map", map, pipeline_map(), diagnostics);
+        let definitions = "From the name of each workload to a script";
+        let definitions = table.optional("workload_definitions", definitions, definitions_map(), diagnostics);
+        table.needs_one_of(&["workload_pipeline_map", "workload_definitions"]);
+        Some(map.into_iter().chain(definitions).flatten().collect())
+    })
+}
+
+fn pipeline_map() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
+    map_of(Called::Plainly, UnknownKeys::Warn, TEXT, steps_shape, |key, at, diagnostics| {
+        workload(&key.text, key.place, diagnostics, |diagnostics| read_steps(at, diagnostics))
+    })
+}
+
+fn definitions_map() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
+    let shape = || Shape::Table(described(UnknownKeys::Warn, script));
+    map_of(Called::Plainly, UnknownKeys::Warn, TEXT, shape, |key, at, diagnostics| {
+        workload(&key.text, key.place, diagnostics, |diagnostics| {
+            vec![table(Called::Plainly, UnknownKeys::Warn, script).read(at, diagnostics)]
+        })
+    })
+}
+
+/// A workload, kept without steps if they have faults, so that its cameras are
+/// not told that it is not mapped.
+fn workload(
+    name: &str,
+    place: Place,
+    diagnostics: &mut Diagnostics,
+    steps: impl FnOnce(&mut Diagnostics) -> Vec<Option<RawStep>>,
+) -> Option<RawWorkload> {
+    if name.trim().is_empty() || name.chars().any(char::is_control) {
+        let message = "the name of a workload must be neither blank nor have control characters";
+        diagnostics.push(Diagnostic::error(codes::BLANK_TEXT, message).at(place));
+        return None;
+    }
+    let steps = steps(diagnostics);
+    check_order(&steps, diagnostics);
+    let region = common_region(&steps, diagnostics);
+    let steps = steps.into_iter().flatten().map(|raw| raw.step).collect();
+    Some(RawWorkload { name: name.to_owned(), place, steps, region })
+}
+
+fn steps_shape() -> Shape {
+    let item = step().shape();
+    Shape::Either(vec![
+        Shape::List { item: Box::new(item.clone()), is_filled: true },
+        Shape::Old(Box::new(item)),
+    ])
+}
+
+/// A list of steps, or in an older form a single one; `None` for one with faults.
+fn read_steps(at: &At<'_>, diagnostics: &mut Diagnostics) -> Vec<Option<RawStep>> {
     match &at.node.value {
-        Value::Table(_) => step(at, diagnostics).into_iter().collect(),
+        Value::Table(_) => {
+            let message = format!("the workload `{}` is a single step, which is an older form", at.name);
+            let note = Diagnostic::note(codes::OLD_WORKLOAD_FORM, message).at(at.node.place);
+            diagnostics.push(note.help("write a list of steps: `[{ ... }]`"));
+            vec![step().read(at, diagnostics)]
+        }
         Value::List(items) if items.is_empty() => {
             let message = format!("the workload `{}` has no steps", at.name);
             diagnostics.push(Diagnostic::error(codes::EMPTY_LIST, message).at(at.node.place));
             Vec::new()
         }
         Value::List(items) => {
-            let read = |(index, node)| step(&At { name: format!("{}[{index}]", at.name), node }, diagnostics);
-            items.iter().enumerate().filter_map(read).collect()
+            let read =
+                |(index, node)| step().read(&At { name: format!("{}[{index}]", at.name), node }, diagnostics);
+            items.iter().enumerate().map(read).collect()
         }
         _ => {
             at.wrong("a list of steps", diagnostics);
@@ -80,140 +155,310 @@ fn steps(at: &At<'_>, diagnostics: &mut Diagnostics) -> Vec<Step> {
     }
 }
 
-fn step(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Step> {
-    let mut table = Table::open(at, "", diagnostics)?;
-    let place = table.place();
-    let Some((_, kind_at)) = table.take("type") else {
-        let script = table.take("script");
-        let diagnostic = match script {
-            Some((key, _)) => no_scripts(key.place),
-            None => {
-                Diagnostic::error(codes::MISSING_KEY, "`type` is missing").at(place).label("in this step")
-            }
-        };
-        diagnostics.push(diagnostic);
-        return None;
-    };
-    let kind = kind(&kind_at, diagnostics)?;
-    let mut step = Step {
-        kind,
-        model: None,
-        precision: None,
-        device: None,
-        module: None,
-        function: None,
-        properties: BTreeMap::new(),
-        place,
-        kind_place: kind_at.node.place,
-    };
-    let is_vlm = step.kind == "vlm";
-    if is_vlm || INFERENCE.contains(&&*step.kind) {
-        step.model = table.required("model", model, diagnostics);
-        step.device = table.required("device", device, diagnostics);
-        step.precision = table.required("precision", precision, diagnostics);
-    }
-    if step.kind == "gvatrack" {
-        step.device = table.optional("device", device, diagnostics);
-    }
-    if step.kind == "gvapython" {
-        step.module = table.required("module", plain_path, diagnostics).map(String::from);
-        step.function = table.optional("function", text, diagnostics);
-    }
-    step.properties = table.optional("properties", properties, diagnostics).unwrap_or_default();
-    if is_vlm {
-        for (key, required) in [("vlm_model", true), ("vlm_device", false), ("vlm_precision", false)] {
-            let value = if required {
-                table.required(key, text, diagnostics)
-            } else {
-                table.optional(key, text, diagnostics)
-            };
-            step.properties.extend(value.map(|value| (key.to_owned(), Scalar::Text(value))));
+/// What a step needs of those before it.
+fn check_order(steps: &[Option<RawStep>], diagnostics: &mut Diagnostics) {
+    for (index, raw) in steps.iter().enumerate() {
+        let Some(RawStep { step, .. }) = raw else { continue };
+        // A step that could not be read may have been the detector.
+        let may_detect = |raw: &Option<RawStep>| raw.as_ref().is_none_or(|raw| raw.step.kind == "gvadetect");
+        if step.kind == "gvaclassify" && !steps[..index].iter().any(may_detect) {
+            diagnostics.push(
+                Diagnostic::error(codes::NO_DETECTOR, "`gvaclassify` has nothing to classify")
+                    .at(step.kind_place)
+                    .label("no step before it detects objects")
+                    .help("put a `gvadetect` step before it"),
+            );
+        }
+        if step.script.is_some() && steps.len() > 1 {
+            diagnostics.push(
+                Diagnostic::error(codes::MIXED_SCRIPT, "a script stands beside other steps")
+                    .at(step.place)
+                    .label("a script is a whole workload by itself")
+                    .help("give it a workload of its own"),
+            );
         }
     }
-    table.finish(UnknownKeys::Warn, diagnostics);
-    Some(step)
 }
 
-fn no_scripts(place: Place) -> Diagnostic {
-    Diagnostic::error(codes::NOT_SUPPORTED, "steps that run a script are not supported yet")
-        .at(place)
-        .help("a step can be one of GStreamer's elements, or run before the cameras as a `[[task]]`")
+/// The region that an older form gives to the steps of a workload.
+fn common_region(steps: &[Option<RawStep>], diagnostics: &mut Diagnostics) -> Option<Spanned<RawRegion>> {
+    let mut regions = steps.iter().flatten().filter_map(|raw| raw.region.as_ref());
+    let first = regions.next()?;
+    for other in regions.filter(|other| other.value != first.value) {
+        let message = "the steps of a workload have different regions, but all of them get the same frames";
+        diagnostics.push(
+            Diagnostic::error(codes::TWO_FORMS, message)
+                .at(other.place)
+                .also(first.place, "another region here")
+                .help("a region belongs to a camera now: `region_of_interest` in the camera file"),
+        );
+    }
+    Some(first.clone())
+}
+
+fn step() -> impl Reader<Value = RawStep> + Copy {
+    by(step_shape, read_step)
+}
+
+fn step_shape() -> Shape {
+    let script = described(UnknownKeys::Warn, script);
+    let mut cases = vec![(When::Has("script"), script.clone())];
+    for kind in UPSTREAM {
+        let fields = if kind == "script" {
+            script.clone()
+        } else {
+            described(UnknownKeys::Warn, |table, diagnostics| element(kind, table, diagnostics))
+        };
+        cases.push((When::Matches("type", folded([kind])), fields));
+    }
+    let other = described(UnknownKeys::Warn, |table, diagnostics| element("identity", table, diagnostics));
+    cases.push((When::Always, other));
+    Shape::Named("step", Box::new(Shape::Cases(cases)))
+}
+
+fn read_step(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
+    let type_of = |at: &At<'_>| match &at.node.value {
+        Value::Table(entries) => {
+            entries.iter().find(|(key, _)| key.text == "type").map(|(_, node)| node.clone())
+        }
+        _ => None,
+    };
+    let written = type_of(at);
+    let word = written.as_ref().and_then(|node| match &node.value {
+        Value::Text(word) => Some(word.trim().to_lowercase()),
+        _ => None,
+    });
+    if at.has("script") || word.as_deref() == Some("script") {
+        return table(Called::Plainly, UnknownKeys::Warn, script).read(at, diagnostics);
+    }
+    let mut table = Table::open(at, Called::Plainly, diagnostics)?;
+    let Some(written) = written else {
+        diagnostics.push(missing_type(at));
+        return None;
+    };
+    let kind = kind().read(&At { name: "type".to_owned(), node: &written }, diagnostics)?;
+    let raw = element(&kind, &mut table, diagnostics);
+    table.finish(UnknownKeys::Warn, diagnostics);
+    let mut raw = raw?;
+    raw.step.kind = kind;
+    raw.step.kind_place = written.place;
+    Some(raw)
+}
+
+fn missing_type(at: &At<'_>) -> Diagnostic {
+    let diagnostic = Diagnostic::error(codes::MISSING_KEY, "`type` is missing").at(at.node.place);
+    let Value::Table(entries) = &at.node.value else { return diagnostic };
+    // Which keys are possible depends on the type, so a slip of this one is named here.
+    match did_you_mean("type", entries.iter().map(|(key, _)| key.text.as_str())) {
+        Some(slip) => {
+            let place =
+                entries.iter().find(|(key, _)| key.text == slip).map_or(at.node.place, |(key, _)| key.place);
+            diagnostic.label("in this step").also(place, "did you mean `type`?")
+        }
+        None => diagnostic.label("in this step"),
+    }
+}
+
+/// The keys of a step of this kind.
+fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
+    let about = "What the step is: one of upstream's words, or a GStreamer element by its factory";
+    table.required("type", about, any_kind(), &mut Diagnostics::new());
+    let mut step = Step::new(kind, table.place());
+    let mut region = None;
+    let is_vlm = kind == "vlm";
+    if is_vlm || INFERENCE.contains(&kind) {
+        let name = table.required("model", "The model's name", spanned(model()), diagnostics);
+        step.device = table.required("device", "Where it runs, as OpenVINO names it", device(), diagnostics);
+        let precision =
+            table.required("precision", "The model's precision", spanned(precision()), diagnostics);
+        if let Some(name) = &name {
+            check_model(name, precision.as_ref(), diagnostics);
+        }
+        step.model = name.map(|name| name.value);
+        step.precision = precision.map(|precision| precision.value);
+        if let Some((key, _)) = table.old("model_instance_id", "Made by `lp` itself now", &text()) {
+            let message = "`model_instance_id` is of an older form";
+            let note = Diagnostic::note(codes::OLD_WORKLOAD_FORM, message).at(key.place);
+            diagnostics
+                .push(note.label("not used").help("leave it out: `lp` shares models by what they are"));
+        }
+    }
+    if kind == "gvatrack" {
+        step.device = table.optional("device", "Where it runs, as OpenVINO names it", device(), diagnostics);
+    }
+    if kind == "gvapython" {
+        let module = "A Python file inside the project";
+        step.module = table.required("module", module, plain_path(), diagnostics).map(String::from);
+        step.function = table.optional("function", "A function of it", text(), diagnostics);
+    }
+    let properties = "Properties of the element";
+    step.properties = table.optional("properties", properties, scalars(), diagnostics).unwrap_or_default();
+    if is_vlm {
+        vlm(&mut step, table, diagnostics);
+    }
+    if UPSTREAM.contains(&kind)
+        && let Some((_, at)) = table.old("region_of_interest", "Of the camera now", &region_of_interest())
+    {
+        region = step_region(&at, diagnostics);
+    }
+    Some(RawStep { step, region })
+}
+
+/// The keys of a vision language model's server.
+fn vlm(step: &mut Step, table: &mut Table<'_>, diagnostics: &mut Diagnostics) {
+    let model =
+        table.required("vlm_model", "The language model, as Hugging Face names it", text(), diagnostics);
+    let device = table.optional("vlm_device", "Where it runs, as OpenVINO names it", device(), diagnostics);
+    let precision =
+        table.optional("vlm_precision", "Its precision: int8, fp16 or int4", vlm_precision(), diagnostics);
+    for (key, value) in [("vlm_model", model), ("vlm_device", device), ("vlm_precision", precision)] {
+        step.properties.extend(value.map(|value| (key.to_owned(), Scalar::Text(value))));
+    }
+}
+
+/// The keys of a script.
+fn script(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
+    let path = table.required("script", "A program inside the project", plain_path(), diagnostics);
+    table.optional("type", "What the script does, in a word; for people only", text(), diagnostics);
+    let parameters = "Given to the script as `--key value`";
+    let parameters = table.optional("parameters", parameters, scalars(), diagnostics);
+    let mut step = Step::new("script", table.place());
+    step.script = Some(path?.into());
+    step.parameters = parameters.unwrap_or_default();
+    Some(RawStep { step, region: None })
+}
+
+/// A region in a step, which is an older form whatever its edges are.
+fn step_region(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Spanned<RawRegion>> {
+    let mut found = Diagnostics::new();
+    let region = read_region(at, codes::OLD_WORKLOAD_FORM, &mut found);
+    if region.is_none() {
+        diagnostics.append(found);
+        return None;
+    }
+    let message = "a step has a region, which is an older form";
+    diagnostics.push(
+        Diagnostic::note(codes::OLD_WORKLOAD_FORM, message)
+            .at(at.node.place)
+            .help("a region belongs to a camera now: `region_of_interest` in the camera file"),
+    );
+    region
+}
+
+/// The type of a step in any form; what it means is `kind`'s.
+fn any_kind() -> impl Reader<Value = ()> + Copy {
+    by(|| kind().shape(), |_, _| Some(()))
 }
 
 /// The type of a step: upstream's words lower-cased, others as written.
-fn kind(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let written = text(at, diagnostics)?;
-    let written = written.trim();
-    let folded = written.to_lowercase();
-    if folded == "script" {
-        diagnostics.push(no_scripts(at.node.place));
-        return None;
-    }
-    if UPSTREAM.contains(&&*folded) {
-        return Some(folded);
-    }
-    let is_factory = written.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    let is_slip = folded.starts_with("gva") || did_you_mean(written, UPSTREAM).is_some();
-    if is_factory && !is_slip {
-        return Some(written.to_owned());
-    }
-    let message = format!("`{}` is no known type of step", written.escape_debug());
-    let mut diagnostic =
-        Diagnostic::error(codes::UNKNOWN_STEP, message).at(at.node.place).suggest(written, UPSTREAM);
-    if diagnostic.help.is_none() {
-        let known = UPSTREAM[..UPSTREAM.len() - 1].join(", ");
-        diagnostic =
-            diagnostic.help(format!("known are {known}, and every GStreamer element by its factory"));
-    }
-    diagnostics.push(diagnostic);
-    None
+fn kind() -> impl Reader<Value = String> + Copy {
+    let shape = || {
+        let upstream = folded(UPSTREAM);
+        Shape::Text(Some(format!(r"{upstream}|^\s*(?![gG][vV][aA])[A-Za-z0-9_\-]+\s*$")))
+    };
+    by(shape, |at, diagnostics| {
+        let written = read_text(at, diagnostics)?;
+        let written = written.trim();
+        let folded = written.to_lowercase();
+        if UPSTREAM.contains(&&*folded) {
+            return Some(folded);
+        }
+        let is_factory = written.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        let is_slip = folded.starts_with("gva") || did_you_mean(written, UPSTREAM).is_some();
+        if is_factory && !is_slip {
+            return Some(written.to_owned());
+        }
+        let message = format!("`{}` is no known type of step", written.escape_debug());
+        let mut diagnostic =
+            Diagnostic::error(codes::UNKNOWN_STEP, message).at(at.node.place).suggest(written, UPSTREAM);
+        if diagnostic.help.is_none() {
+            let known = UPSTREAM.join(", ");
+            diagnostic =
+                diagnostic.help(format!("known are {known}, and every GStreamer element by its factory"));
+        }
+        diagnostics.push(diagnostic);
+        None
+    })
 }
 
 /// The name of a model: one plain component, since it names folders and files.
-fn model(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let name = text(at, diagnostics)?.trim().to_owned();
-    if crate::path::is_file_name(&name) {
-        return Some(name);
-    }
-    diagnostics.push(at.fault(codes::BAD_NAME, &format!("`{}` must be the plain name of a model", at.name)));
-    None
+fn model() -> impl Reader<Value = String> + Copy {
+    let shape = || {
+        Shape::Text(Some(
+            r"^\s*[^\s/.\-\u0000-\u001f\u007f-\u009f][^/\u0000-\u001f\u007f-\u009f]*$".to_owned(),
+        ))
+    };
+    by(shape, |at, diagnostics| {
+        let name = read_text(at, diagnostics)?.trim().to_owned();
+        if !crate::path::is_file_name(&name) {
+            let message = format!("`{}` must be the plain name of a model", at.name);
+            diagnostics.push(at.fault(codes::BAD_NAME, &message).help("write `yolo11n`, without a folder"));
+            return None;
+        }
+        let Some(stem) = name.strip_suffix(".xml").filter(|stem| !stem.is_empty()) else { return Some(name) };
+        let message = format!("`{}` names a file, which is an older form", at.name);
+        let note = Diagnostic::note(codes::OLD_WORKLOAD_FORM, message).at(at.node.place);
+        diagnostics.push(note.help(format!("write `{stem}`")));
+        Some(stem.to_owned())
+    })
 }
 
-fn device(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let device = text(at, diagnostics)?.trim().to_uppercase();
-    let numbered = device
-        .strip_prefix("GPU.")
-        .is_some_and(|n| !n.is_empty() && n.len() < 3 && n.bytes().all(|byte| byte.is_ascii_digit()));
-    if numbered || ["CPU", "GPU", "NPU"].contains(&&*device) {
-        return Some(device);
+/// Whether a model that is known exists in this precision.
+fn check_model(name: &Spanned<String>, precision: Option<&Spanned<String>>, diagnostics: &mut Diagnostics) {
+    let Some(precisions) = models::precisions(&name.value) else {
+        let message = format!("`{}` is no model that is known", name.value);
+        let mut warning = Diagnostic::warning(codes::UNKNOWN_MODEL, message)
+            .at(name.place)
+            .suggest(&name.value, models::names());
+        if warning.help.is_none() {
+            warning = warning.help("if it is your own, have its files in the models folder");
+        }
+        diagnostics.push(warning);
+        return;
+    };
+    if let Some(precision) = precision
+        && !precisions.contains(&&*precision.value)
+    {
+        let message = format!("`{}` does not exist in {}", name.value, precision.value);
+        diagnostics.push(
+            Diagnostic::error(codes::MISSING_PRECISION, message)
+                .at(precision.place)
+                .also(name.place, "this model")
+                .help(format!("it exists in {}", precisions.join(", "))),
+        );
     }
-    let message = format!("`{}` must be one of `CPU`, `GPU`, `NPU`, `GPU.1`", at.name);
-    let fault = at.fault(codes::UNKNOWN_WORD, &message);
-    diagnostics.push(fault.suggest(&device, ["CPU", "GPU", "NPU", "GPU.1"]));
-    None
 }
 
-fn precision(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let precision = text(at, diagnostics)?.trim().to_uppercase();
-    if PRECISIONS.contains(&&*precision) {
-        return Some(precision);
-    }
-    let quoted: Vec<String> = PRECISIONS.iter().map(|word| format!("`{word}`")).collect();
-    let message = format!("`{}` must be one of {}", at.name, quoted.join(", "));
-    diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message).suggest(&precision, PRECISIONS));
-    None
+fn vlm_precision() -> impl Reader<Value = String> + Copy {
+    by(
+        || Shape::Text(Some(folded(VLM_PRECISIONS))),
+        |at, diagnostics| {
+            let written = read_text(at, diagnostics)?;
+            let word = written.trim().to_uppercase();
+            if VLM_PRECISIONS.contains(&&*word) {
+                return Some(word.to_lowercase());
+            }
+            let message = format!("`{}` must be one of `int8`, `fp16`, `int4`", at.name);
+            diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message).suggest(&word, VLM_PRECISIONS));
+            None
+        },
+    )
 }
 
-/// Properties of an element: plain values.
-fn properties(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<BTreeMap<String, Scalar>> {
-    let mut table = Table::open(at, "properties.", diagnostics)?;
-    let mut properties = BTreeMap::new();
-    for (key, at) in table.rest(UnknownKeys::Warn) {
+/// Properties of an element, or parameters of a script: plain values.
+fn scalars() -> impl Reader<Value = BTreeMap<String, Scalar>> + Copy {
+    const NAMES: &str = r"^[A-Za-z][A-Za-z0-9_\-]*$";
+    let shape = || {
+        let plain = Shape::Text(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$".to_owned()));
+        Shape::Either(vec![Shape::Bool, Shape::Finite, plain])
+    };
+    let entries = map_of(Called::ByPath, UnknownKeys::Warn, NAMES, shape, |key, at, diagnostics| {
         let starts_well = key.text.starts_with(|c: char| c.is_ascii_alphabetic());
         if !starts_well || !key.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             let message = format!("`{}` cannot be the name of a property", key.text.escape_debug());
-            diagnostics.push(Diagnostic::error(codes::BAD_NAME, message).at(key.place));
-            continue;
+            let fault = Diagnostic::error(codes::BAD_NAME, message).at(key.place);
+            diagnostics.push(fault.label("letters, digits, `-` and `_`, a letter first"));
+            return None;
         }
         let value = match &at.node.value {
             Value::Bool(value) => Scalar::Bool(*value),
@@ -222,10 +467,13 @@ fn properties(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<BTreeMap<Str
             Value::Text(value) if !value.chars().any(char::is_control) => Scalar::Text(value.clone()),
             _ => {
                 at.wrong("a boolean, a number or a text without control characters", diagnostics);
-                continue;
+                return None;
             }
         };
-        properties.insert(key.text.clone(), value);
-    }
-    Some(properties)
+        Some((key.text.clone(), value))
+    });
+    by(
+        move || entries.shape(),
+        move |at, diagnostics| Some(entries.read(at, diagnostics)?.into_iter().collect()),
+    )
 }

@@ -1,7 +1,8 @@
 //! Consolidation: which pipelines a camera needs, and which workloads share one.
 //!
 //! Workloads of one camera whose steps are equal in everything that a pipeline
-//! is made of (type, model, precision, device, properties, module, function)
+//! is made of (type, model, precision, device, properties, module, function), or
+//! which run the same script with the same parameters,
 //! are served by one pipeline. Nothing is shared between cameras: their frames
 //! differ.
 //!
@@ -12,9 +13,11 @@
 
 pub mod summary;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::config::project::{Camera, Clip, Project, Region, Source, Step, Workload};
+use crate::config::project::{Camera, Clip, Project, Region, Scalar, Source, Step, Workload};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
@@ -237,10 +240,8 @@ pub fn clip_path(clip: &Clip, width: u32, height: u32, fps: f64) -> ProjectPath 
 
 /// Why steps cannot be played by any dialect yet.
 fn unsupported(steps: &[Step]) -> Option<String> {
-    steps
-        .iter()
-        .any(|step| step.kind == "vlm")
-        .then(|| "`vlm` steps are planned but cannot be played yet".to_owned())
+    let word = steps.iter().map(|step| step.kind.as_str()).find(|kind| ["vlm", "script"].contains(kind))?;
+    Some(format!("`{word}` steps are planned but cannot be played yet"))
 }
 
 /// Equal in everything that a pipeline is made of; places do not count.
@@ -266,20 +267,21 @@ fn difference(a: &Step, b: &Step) -> Option<String> {
         ("device", a.device.as_ref(), b.device.as_ref()),
         ("module", a.module.as_ref(), b.module.as_ref()),
         ("function", a.function.as_ref(), b.function.as_ref()),
+        ("script", a.script.as_ref(), b.script.as_ref()),
     ];
     for (name, one, other) in fields {
         if one != other {
             return Some(format!("`{name}`: {} / {}", shown(one), shown(other)));
         }
     }
-    if a.properties == b.properties {
-        return None;
-    }
-    let mut names: Vec<&String> = a.properties.keys().chain(b.properties.keys()).collect();
+    let groups = [("properties", &a.properties, &b.properties), ("parameters", &a.parameters, &b.parameters)];
+    let (group, one, other) = groups.into_iter().find(|(_, one, other)| one != other)?;
+    let mut names: Vec<&String> = one.keys().chain(other.keys()).collect();
     names.sort();
-    let name = names.into_iter().find(|name| a.properties.get(*name) != b.properties.get(*name))?;
-    let text = |step: &Step| step.properties.get(name).map_or("none".to_owned(), ToString::to_string);
-    Some(format!("`properties.{name}`: {} / {}", text(a), text(b)))
+    let name = names.into_iter().find(|name| one.get(*name) != other.get(*name))?;
+    let text =
+        |values: &BTreeMap<String, Scalar>| values.get(name).map_or("none".to_owned(), Scalar::to_string);
+    Some(format!("`{group}.{name}`: {} / {}", text(one), text(other)))
 }
 
 #[cfg(test)]
@@ -287,21 +289,11 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::config::project::{Origin, Scalar};
+    use crate::config::project::Origin;
 
     fn step(text: &str) -> Step {
         let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let mut step = Step {
-            kind: kind.to_owned(),
-            model: None,
-            precision: None,
-            device: None,
-            module: None,
-            function: None,
-            properties: Default::default(),
-            place: Default::default(),
-            kind_place: Default::default(),
-        };
+        let mut step = Step::new(kind, Default::default());
         for pair in rest.split_whitespace() {
             let (key, value) = pair.split_once('=').unwrap();
             match key {

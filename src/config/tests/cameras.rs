@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{CAMERA_FILE, CAMERAS, Files, check, check_camera, check_lpfile};
+use super::{CAMERA_FILE, CAMERAS, Files, check, check_camera, check_lpfile, shown};
 
 #[test]
 fn cameras_have_unique_ids_and_slugs() {
@@ -139,17 +139,17 @@ fn a_camera_needs_a_source() {
     );
     check_camera(
         "\"fileSrc\"",
-        "\"rtsp_url\": \"cam/1\", \"fileSrc\"",
+        "\"rtsp_url\": \"cam:1\", \"fileSrc\"",
         expect![[r#"
-        error[LP0211]: `rtsp_url` must be the URI of a stream or of a USB camera
-          --> configs/camera_to_workload.json:10:21
-           |
-        10 |         "rtsp_url": "cam/1", "fileSrc": "scan.mp4|https://media.example/scan.mp4",
-           |                     ^^^^^^^ found the text `cam/1`
-           |
-           = help: write `rtsp://host:8554/path` or `v4l2:///dev/video0`
+            error[LP0211]: `rtsp_url` must be the URI of a stream or of a USB camera
+              --> configs/camera_to_workload.json:10:21
+               |
+            10 |         "rtsp_url": "cam:1", "fileSrc": "scan.mp4|https://media.example/scan.mp4",
+               |                     ^^^^^^^ found the text `cam:1`
+               |
+               = help: write `rtsp://host:8554/path` or `v4l2:///dev/video0`
 
-    "#]],
+        "#]],
     );
     check_camera(
         "\"fileSrc\"",
@@ -176,6 +176,116 @@ fn streams_win_over_files_and_devices_are_sources() {
         let loaded = Files::new().with(CAMERA_FILE, cameras).load(|_| {});
         expected.assert_eq(&format!("{:?}", loaded.project.unwrap().cameras[0].source));
     }
+}
+
+#[test]
+fn a_stream_path_is_on_the_server_of_the_project() {
+    let cameras = CAMERAS.replace("\"fileSrc\"", "\"rtspUri\": \"/cam/1\", \"fileSrc\"");
+    let files = Files::new().with(CAMERA_FILE, cameras);
+    let source = |files: &Files| format!("{:?}", files.load(|_| {}).project.unwrap().cameras[0].source);
+    expect![[r#"Rtsp { uri: "rtsp://rtsp-streamer:8554/cam/1" }"#]].assert_eq(&source(&files));
+    let files = files.with("Lpfile.toml", "[rtsp]\nhost = \"nvr\"\nport = 554\n");
+    expect![[r#"Rtsp { uri: "rtsp://nvr:554/cam/1" }"#]].assert_eq(&source(&files));
+    check_lpfile(
+        "[rtsp]\nhost = \"nvr/x\"\nport = 0\n",
+        expect![[r#"
+        error[LP0211]: `rtsp.host` must be the name of a host
+         --> Lpfile.toml:2:8
+          |
+        2 | host = "nvr/x"
+          |        ^^^^^^^ found the text `nvr/x`
+
+        error[LP0204]: `rtsp.port` must be a whole number from 1 to 65535
+         --> Lpfile.toml:3:8
+          |
+        3 | port = 0
+          |        ^ found 0
+
+    "#]],
+    );
+}
+
+#[test]
+fn stream_uris_are_ones_that_can_be_played() {
+    for uri in ["rtsp://", "rtsp://h:99999/x", "http://h/x", "host:8554/x", "/dev/video0", "rtsp://h/a b"] {
+        let cameras = CAMERAS.replace("\"fileSrc\"", &format!("\"streamUri\": \"{uri}\", \"fileSrc\""));
+        let loaded = Files::new().with(CAMERA_FILE, cameras).load(|_| {});
+        assert!(shown(&loaded).contains("error[LP0211]"), "{uri}: {}", shown(&loaded));
+    }
+    check_camera(
+        "\"fileSrc\"",
+        "\"streamUri\": \"/dev/video0\", \"fileSrc\"",
+        expect![[r#"
+        error[LP0211]: `streamUri` must be the URI of a stream or of a USB camera
+          --> configs/camera_to_workload.json:10:22
+           |
+        10 |         "streamUri": "/dev/video0", "fileSrc": "scan.mp4|https://media.example/scan.mp4",
+           |                      ^^^^^^^^^^^^^ found the text `/dev/video0`
+           |
+           = help: write `v4l2:///dev/video0`
+
+    "#]],
+    );
+    check_camera(
+        "\"fileSrc\"",
+        "\"streamUri\": \"rtsp://me:secret@h/1\", \"fileSrc\"",
+        expect![[r#"
+        warning[LP0415]: `streamUri` holds credentials in clear text
+          --> configs/camera_to_workload.json:10:22
+           |
+        10 |         "streamUri": "rtsp://me:secret@h/1", "fileSrc": "scan.mp4|https://media.example/scan.mp4",
+           |                      ^^^^^^^^^^^^^^^^^^^^^^ the part before `@`
+           |
+           = help: they stand in plan files and in what `lp show` prints: take care who can read those
+
+    "#]],
+    );
+}
+
+#[test]
+fn older_forms_of_cameras_are_noted() {
+    check_camera(
+        "[\"Barcodes\"]",
+        "\"Barcodes\"",
+        expect![[r#"
+        note[LP0413]: `workloads` is a single text, which is an older form
+          --> configs/camera_to_workload.json:11:22
+           |
+        11 |         "workloads": "Barcodes",
+           |                      ^^^^^^^^^^
+           |
+           = help: write ["Barcodes"]
+
+    "#]],
+    );
+    check_camera(
+        "\"x2\": 640, \"y2\": 720",
+        "\"width\": 640, \"height\": 720",
+        expect![[r#"
+        note[LP0413]: `region_of_interest` gives a size, which is an older form
+          --> configs/camera_to_workload.json:12:31
+           |
+        12 |         "region_of_interest": { "x": 0, "y": 0, "width": 640, "height": 720 }
+           |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+           |
+           = help: write { "x": 0, "y": 0, "x2": 640, "y2": 720 }
+
+    "#]],
+    );
+    check_camera(
+        "\"x2\": 640, \"y2\": 720",
+        "\"width\": 640, \"height\": 720, \"x2\": 640",
+        expect![[r#"
+        error[LP0414]: `region_of_interest` has both a second corner and a size
+          --> configs/camera_to_workload.json:12:31
+           |
+        12 |         "region_of_interest": { "x": 0, "y": 0, "width": 640, "height": 720, "x2": 640 }
+           |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+           |
+           = help: keep `x2` and `y2`, and leave out `width` and `height`
+
+    "#]],
+    );
 }
 
 #[test]
@@ -286,21 +396,15 @@ fn a_region_lies_inside_its_frame() {
         "\"x2\": 640",
         "\"width\": 640",
         expect![[r#"
-        error[LP0202]: `region_of_interest.x2` is missing
-          --> configs/camera_to_workload.json:12:31
-           |
-        12 |         "region_of_interest": { "x": 0, "y": 0, "width": 640, "y2": 720 }
-           |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ in this table
+            error[LP0414]: `region_of_interest` has both a second corner and a size
+              --> configs/camera_to_workload.json:12:31
+               |
+            12 |         "region_of_interest": { "x": 0, "y": 0, "width": 640, "y2": 720 }
+               |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+               |
+               = help: keep `x2` and `y2`, and leave out `width` and `height`
 
-        warning[LP0201]: unknown key `region_of_interest.width`
-          --> configs/camera_to_workload.json:12:49
-           |
-        12 |         "region_of_interest": { "x": 0, "y": 0, "width": 640, "y2": 720 }
-           |                                                 ^^^^^^^ ignored
-           |
-           = help: possible here: x, y, x2, y2
-
-    "#]],
+        "#]],
     );
     check_camera(
         "\"x\": 0",

@@ -67,39 +67,39 @@ fn unknown_keys_of_the_project_file_are_errors() {
     check_lpfile(
         "runs = 1\n[run]\n_note = 1\n[paths]\nmodel = \"m\"\n[worker]\n",
         expect![[r#"
-        error[LP0201]: unknown key `runs`
-         --> Lpfile.toml:1:1
-          |
-        1 | runs = 1
-          | ^^^^
-          |
-          = help: did you mean `run`?
+            error[LP0201]: unknown key `runs`
+             --> Lpfile.toml:1:1
+              |
+            1 | runs = 1
+              | ^^^^
+              |
+              = help: did you mean `run`?
 
-        error[LP0201]: unknown key `run._note`
-         --> Lpfile.toml:3:1
-          |
-        3 | _note = 1
-          | ^^^^^
-          |
-          = help: possible here: duration, warmup, source, pace, isolation, dialect, count
+            error[LP0201]: unknown key `run._note`
+             --> Lpfile.toml:3:1
+              |
+            3 | _note = 1
+              | ^^^^^
+              |
+              = help: possible here: duration, warmup, source, pace, isolation, dialect, count
 
-        error[LP0201]: unknown key `paths.model`
-         --> Lpfile.toml:5:1
-          |
-        5 | model = "m"
-          | ^^^^^
-          |
-          = help: did you mean `models`?
+            error[LP0201]: unknown key `paths.model`
+             --> Lpfile.toml:5:1
+              |
+            5 | model = "m"
+              | ^^^^^
+              |
+              = help: did you mean `models`?
 
-        error[LP0201]: unknown key `worker`
-         --> Lpfile.toml:6:2
-          |
-        6 | [worker]
-          |  ^^^^^^
-          |
-          = help: possible here: project, paths, run, pools, asset, task
+            error[LP0201]: unknown key `worker`
+             --> Lpfile.toml:6:2
+              |
+            6 | [worker]
+              |  ^^^^^^
+              |
+              = help: possible here: project, paths, run, rtsp, pools, asset, task
 
-    "#]],
+        "#]],
     );
 }
 

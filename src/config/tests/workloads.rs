@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{Files, WORKLOAD_FILE, WORKLOADS, check, check_camera, check_step, shown};
+use super::{CAMERA_FILE, CAMERAS, Files, WORKLOAD_FILE, WORKLOADS, check, check_camera, check_step, shown};
 
 #[test]
 fn workloads_are_mapped() {
@@ -69,11 +69,13 @@ fn workloads_are_mapped() {
         "[\"Barcodes\"]",
         "\"barcodes\"",
         expect![[r#"
-            error[LP0203]: `workloads` must be a list
+            note[LP0413]: `workloads` is a single text, which is an older form
               --> configs/camera_to_workload.json:11:22
                |
             11 |         "workloads": "barcodes",
-               |                      ^^^^^^^^^^ found the text `barcodes`
+               |                      ^^^^^^^^^^
+               |
+               = help: write ["barcodes"]
 
         "#]],
     );
@@ -86,13 +88,21 @@ fn a_workload_that_nobody_uses_is_noted() {
     check(
         Files::new().with(WORKLOAD_FILE, workloads),
         expect![[r#"
-        note[LP0502]: no camera uses the workload `more`
-         --> configs/workload_to_pipeline.json:3:5
-          |
-        3 |     "more": { "type": "identity" },
-          |     ^^^^^^
+            note[LP0502]: no camera uses the workload `more`
+             --> configs/workload_to_pipeline.json:3:5
+              |
+            3 |     "more": { "type": "identity" },
+              |     ^^^^^^
 
-    "#]],
+            note[LP0507]: the workload `more` is a single step, which is an older form
+             --> configs/workload_to_pipeline.json:3:13
+              |
+            3 |     "more": { "type": "identity" },
+              |             ^^^^^^^^^^^^^^^^^^^^^^
+              |
+              = help: write a list of steps: `[{ ... }]`
+
+        "#]],
     );
 }
 
@@ -143,57 +153,67 @@ fn slips_in_a_step_are_found() {
     check_step(
         r#"{ "type": "gvawatermark" }"#,
         expect![[r#"
-        error[LP0503]: `gvawatermark` is no known type of step
-         --> configs/workload_to_pipeline.json:3:11
-          |
-        3 | { "type": "gvawatermark" }
-          |           ^^^^^^^^^^^^^^
-          |
-          = help: known are gvadetect, gvaclassify, gvainference, gvatrack, gvapython, vlm, and every GStreamer element by its factory
+            error[LP0503]: `gvawatermark` is no known type of step
+             --> configs/workload_to_pipeline.json:3:11
+              |
+            3 | { "type": "gvawatermark" }
+              |           ^^^^^^^^^^^^^^
+              |
+              = help: known are gvadetect, gvaclassify, gvainference, gvatrack, gvapython, vlm, script, and every GStreamer element by its factory
 
-    "#]],
+        "#]],
     );
     check_step(
         r#"{ "type": "zbar ! fakesink" }"#,
         expect![[r#"
-        error[LP0503]: `zbar ! fakesink` is no known type of step
-         --> configs/workload_to_pipeline.json:3:11
-          |
-        3 | { "type": "zbar ! fakesink" }
-          |           ^^^^^^^^^^^^^^^^^
-          |
-          = help: known are gvadetect, gvaclassify, gvainference, gvatrack, gvapython, vlm, and every GStreamer element by its factory
+            error[LP0503]: `zbar ! fakesink` is no known type of step
+             --> configs/workload_to_pipeline.json:3:11
+              |
+            3 | { "type": "zbar ! fakesink" }
+              |           ^^^^^^^^^^^^^^^^^
+              |
+              = help: known are gvadetect, gvaclassify, gvainference, gvatrack, gvapython, vlm, script, and every GStreamer element by its factory
 
-    "#]],
+        "#]],
     );
     check_step(
         r#"{ "type": "GvaDetect", "model": "../m", "device": "cpux" }"#,
         expect![[r#"
-        error[LP0202]: `precision` is missing
-         --> configs/workload_to_pipeline.json:3:1
-          |
-        3 | { "type": "GvaDetect", "model": "../m", "device": "cpux" }
-          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ in this table
+            error[LP0202]: `precision` is missing
+             --> configs/workload_to_pipeline.json:3:1
+              |
+            3 | { "type": "GvaDetect", "model": "../m", "device": "cpux" }
+              | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ in this table
 
-        error[LP0212]: `model` must be the plain name of a model
-         --> configs/workload_to_pipeline.json:3:33
-          |
-        3 | { "type": "GvaDetect", "model": "../m", "device": "cpux" }
-          |                                 ^^^^^^ found the text `../m`
+            error[LP0212]: `model` must be the plain name of a model
+             --> configs/workload_to_pipeline.json:3:33
+              |
+            3 | { "type": "GvaDetect", "model": "../m", "device": "cpux" }
+              |                                 ^^^^^^ found the text `../m`
+              |
+              = help: write `yolo11n`, without a folder
 
-        error[LP0205]: `device` must be one of `CPU`, `GPU`, `NPU`, `GPU.1`
-         --> configs/workload_to_pipeline.json:3:51
-          |
-        3 | { "type": "GvaDetect", "model": "../m", "device": "cpux" }
-          |                                                   ^^^^^^ found the text `cpux`
-          |
-          = help: did you mean `CPU`?
+            error[LP0205]: `device` must be a device such as `CPU`, `GPU`, `GPU.1`, `NPU`, `AUTO` or `HETERO:GPU,CPU`
+             --> configs/workload_to_pipeline.json:3:51
+              |
+            3 | { "type": "GvaDetect", "model": "../m", "device": "cpux" }
+              |                                                   ^^^^^^ found the text `cpux`
+              |
+              = help: did you mean `CPU`?
 
-    "#]],
+        "#]],
     );
     check_step(
         r#"{ "type": "gvadetect", "model": "m", "device": " gpu.1 ", "precision": "FP61" }"#,
         expect![[r#"
+            warning[LP0505]: `m` is no model that is known
+             --> configs/workload_to_pipeline.json:3:33
+              |
+            3 | { "type": "gvadetect", "model": "m", "device": " gpu.1 ", "precision": "FP61" }
+              |                                 ^^^
+              |
+              = help: if it is your own, have its files in the models folder
+
             error[LP0205]: `precision` must be one of `INT8`, `FP16`, `FP32`, `FP16-INT8`, `FP32-INT8`
              --> configs/workload_to_pipeline.json:3:72
               |
@@ -218,27 +238,27 @@ fn slips_in_a_step_are_found() {
     check_step(
         r#"{ "type": "zbar", "model": "m", "properties": { "a b": 1, "c": [1] } }"#,
         expect![[r#"
-        warning[LP0201]: unknown key `model`
-         --> configs/workload_to_pipeline.json:3:19
-          |
-        3 | { "type": "zbar", "model": "m", "properties": { "a b": 1, "c": [1] } }
-          |                   ^^^^^^^ ignored
-          |
-          = help: possible here: type, properties
+            warning[LP0201]: unknown key `model`
+             --> configs/workload_to_pipeline.json:3:19
+              |
+            3 | { "type": "zbar", "model": "m", "properties": { "a b": 1, "c": [1] } }
+              |                   ^^^^^^^ ignored
+              |
+              = help: possible here: type, properties
 
-        error[LP0212]: `a b` cannot be the name of a property
-         --> configs/workload_to_pipeline.json:3:49
-          |
-        3 | { "type": "zbar", "model": "m", "properties": { "a b": 1, "c": [1] } }
-          |                                                 ^^^^^
+            error[LP0212]: `a b` cannot be the name of a property
+             --> configs/workload_to_pipeline.json:3:49
+              |
+            3 | { "type": "zbar", "model": "m", "properties": { "a b": 1, "c": [1] } }
+              |                                                 ^^^^^ letters, digits, `-` and `_`, a letter first
 
-        error[LP0203]: `properties.c` must be a boolean, a number or a text without control characters
-         --> configs/workload_to_pipeline.json:3:64
-          |
-        3 | { "type": "zbar", "model": "m", "properties": { "a b": 1, "c": [1] } }
-          |                                                                ^^^ found a list
+            error[LP0203]: `properties.c` must be a boolean, a number or a text without control characters
+             --> configs/workload_to_pipeline.json:3:64
+              |
+            3 | { "type": "zbar", "model": "m", "properties": { "a b": 1, "c": [1] } }
+              |                                                                ^^^ found a list
 
-    "#]],
+        "#]],
     );
     check_step(
         r#"{ "kind": "zbar" }"#,
@@ -254,30 +274,336 @@ fn slips_in_a_step_are_found() {
 }
 
 #[test]
-fn scripts_are_not_supported_yet() {
+fn a_script_is_a_workload_by_itself() {
+    let workloads = r#"{
+  "workload_definitions": {
+    "barcodes": { "script": "./pipelines/codes.sh", "type": "object_detection", "parameters": { "top-k": 3 } }
+  }
+}"#;
+    let loaded = Files::new().with(WORKLOAD_FILE, workloads).load(|_| {});
+    assert_eq!(shown(&loaded), "");
+    expect![[r#"[{"type":"script","script":"pipelines/codes.sh","parameters":{"top-k":3}}]"#]]
+        .assert_eq(&serde_json::to_string(&loaded.project.unwrap().workloads[0].steps).unwrap());
+    check_step(r#"{ "script": "x.sh", "parameters": {} }"#, expect![""]);
     check_step(
-        r#"{ "type": "script", "script": "x.sh", "parameters": {} }"#,
+        r#"{ "type": "script" }"#,
         expect![[r#"
-        error[LP0209]: steps that run a script are not supported yet
-         --> configs/workload_to_pipeline.json:3:11
+        error[LP0202]: `script` is missing
+         --> configs/workload_to_pipeline.json:3:1
           |
-        3 | { "type": "script", "script": "x.sh", "parameters": {} }
-          |           ^^^^^^^^
-          |
-          = help: a step can be one of GStreamer's elements, or run before the cameras as a `[[task]]`
+        3 | { "type": "script" }
+          | ^^^^^^^^^^^^^^^^^^^^ in this table
 
     "#]],
     );
     check_step(
-        r#"{ "script": "x.sh", "parameters": {} }"#,
+        r#"{ "script": "../x.sh" }"#,
         expect![[r#"
-        error[LP0209]: steps that run a script are not supported yet
-         --> configs/workload_to_pipeline.json:3:3
+        error[LP0210]: `script` is no path inside the project
+         --> configs/workload_to_pipeline.json:3:13
           |
-        3 | { "script": "x.sh", "parameters": {} }
-          |   ^^^^^^^^
+        3 | { "script": "../x.sh" }
+          |             ^^^^^^^^^ `../x.sh` leaves the project
+
+    "#]],
+    );
+    check_step(
+        "{ \"script\": \"x.sh\" },\n{ \"type\": \"zbar\" }",
+        expect![[r#"
+        error[LP0508]: a script stands beside other steps
+         --> configs/workload_to_pipeline.json:3:1
           |
-          = help: a step can be one of GStreamer's elements, or run before the cameras as a `[[task]]`
+        3 | { "script": "x.sh" },
+          | ^^^^^^^^^^^^^^^^^^^^ a script is a whole workload by itself
+          |
+          = help: give it a workload of its own
+
+    "#]],
+    );
+    check_step(
+        r#"{ "script": "x.sh", "parameters": { "a b": 1, "c": [] }, "modle": 1 }"#,
+        expect![[r#"
+        error[LP0212]: `a b` cannot be the name of a property
+         --> configs/workload_to_pipeline.json:3:37
+          |
+        3 | { "script": "x.sh", "parameters": { "a b": 1, "c": [] }, "modle": 1 }
+          |                                     ^^^^^ letters, digits, `-` and `_`, a letter first
+
+        error[LP0203]: `parameters.c` must be a boolean, a number or a text without control characters
+         --> configs/workload_to_pipeline.json:3:52
+          |
+        3 | { "script": "x.sh", "parameters": { "a b": 1, "c": [] }, "modle": 1 }
+          |                                                    ^^ found a list
+
+        warning[LP0201]: unknown key `modle`
+         --> configs/workload_to_pipeline.json:3:58
+          |
+        3 | { "script": "x.sh", "parameters": { "a b": 1, "c": [] }, "modle": 1 }
+          |                                                          ^^^^^^^ ignored
+          |
+          = help: possible here: script, type, parameters
+
+    "#]],
+    );
+}
+
+#[test]
+fn a_step_needs_what_it_works_on() {
+    let classify =
+        r#"{ "type": "gvaclassify", "model": "efficientnet-b0", "device": "CPU", "precision": "FP16-INT8" }"#;
+    check_step(
+        classify,
+        expect![[r#"
+        error[LP0506]: `gvaclassify` has nothing to classify
+         --> configs/workload_to_pipeline.json:3:11
+          |
+        3 | { "type": "gvaclassify", "model": "efficientnet-b0", "device": "CPU", "precision": "FP16-INT8" }
+          |           ^^^^^^^^^^^^^ no step before it detects objects
+          |
+          = help: put a `gvadetect` step before it
+
+    "#]],
+    );
+    // A step that cannot be read may have been the detector.
+    check_step(
+        &format!("{{ \"type\": \"gvadetekt\" }},\n{classify}"),
+        expect![[r#"
+        error[LP0503]: `gvadetekt` is no known type of step
+         --> configs/workload_to_pipeline.json:3:11
+          |
+        3 | { "type": "gvadetekt" },
+          |           ^^^^^^^^^^^
+          |
+          = help: did you mean `gvadetect`?
+
+    "#]],
+    );
+}
+
+#[test]
+fn models_exist_in_certain_precisions() {
+    check_step(
+        r#"{ "type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "FP16-INT8" }"#,
+        expect![[r#"
+            error[LP0504]: `yolo11n` does not exist in FP16-INT8
+             --> configs/workload_to_pipeline.json:3:74
+              |
+            3 | { "type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "FP16-INT8" }
+              |                                 --------- this model                     ^^^^^^^^^^^
+              |
+              = help: it exists in FP32, FP16, INT8
+
+        "#]],
+    );
+    check_step(
+        r#"{ "type": "gvadetect", "model": "yolo11nn", "device": "HETERO:GPU, cpu", "precision": "FP16" }"#,
+        expect![[r#"
+            warning[LP0505]: `yolo11nn` is no model that is known
+             --> configs/workload_to_pipeline.json:3:33
+              |
+            3 | { "type": "gvadetect", "model": "yolo11nn", "device": "HETERO:GPU, cpu", "precision": "FP16" }
+              |                                 ^^^^^^^^^^
+              |
+              = help: did you mean `yolo11n`?
+
+        "#]],
+    );
+    check_step(
+        r#"{ "type": "gvadetect", "model": "of-our-own", "device": "HETERO", "precision": "FP16" }"#,
+        expect![[r#"
+            warning[LP0505]: `of-our-own` is no model that is known
+             --> configs/workload_to_pipeline.json:3:33
+              |
+            3 | { "type": "gvadetect", "model": "of-our-own", "device": "HETERO", "precision": "FP16" }
+              |                                 ^^^^^^^^^^^^
+              |
+              = help: if it is your own, have its files in the models folder
+
+            error[LP0205]: `device` must be `HETERO` with its devices, such as `HETERO:GPU,CPU`
+             --> configs/workload_to_pipeline.json:3:57
+              |
+            3 | { "type": "gvadetect", "model": "of-our-own", "device": "HETERO", "precision": "FP16" }
+              |                                                         ^^^^^^^^ found the text `HETERO`
+
+        "#]],
+    );
+}
+
+#[test]
+fn older_forms_of_steps_are_noted() {
+    let old = r#"{ "type": "gvadetect", "model": "yolo11n.xml", "device": "CPU", "precision": "FP16",
+  "model_instance_id": "detect1",
+  "region_of_interest": { "x": 0, "y": 0, "width": 640, "height": 720 } }"#;
+    check_step(
+        old,
+        expect![[r#"
+        note[LP0507]: `model` names a file, which is an older form
+         --> configs/workload_to_pipeline.json:3:33
+          |
+        3 | { "type": "gvadetect", "model": "yolo11n.xml", "device": "CPU", "precision": "FP16",
+          |                                 ^^^^^^^^^^^^^
+          |
+          = help: write `yolo11n`
+
+        note[LP0507]: `model_instance_id` is of an older form
+         --> configs/workload_to_pipeline.json:4:3
+          |
+        4 |   "model_instance_id": "detect1",
+          |   ^^^^^^^^^^^^^^^^^^^ not used
+          |
+          = help: leave it out: `lp` shares models by what they are
+
+        note[LP0507]: a step has a region, which is an older form
+         --> configs/workload_to_pipeline.json:5:25
+          |
+        5 |   "region_of_interest": { "x": 0, "y": 0, "width": 640, "height": 720 } }
+          |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: a region belongs to a camera now: `region_of_interest` in the camera file
+
+    "#]],
+    );
+    check_step(
+        &old.replace("640", "639"),
+        expect![[r#"
+        note[LP0507]: `model` names a file, which is an older form
+         --> configs/workload_to_pipeline.json:3:33
+          |
+        3 | { "type": "gvadetect", "model": "yolo11n.xml", "device": "CPU", "precision": "FP16",
+          |                                 ^^^^^^^^^^^^^
+          |
+          = help: write `yolo11n`
+
+        note[LP0507]: `model_instance_id` is of an older form
+         --> configs/workload_to_pipeline.json:4:3
+          |
+        4 |   "model_instance_id": "detect1",
+          |   ^^^^^^^^^^^^^^^^^^^ not used
+          |
+          = help: leave it out: `lp` shares models by what they are
+
+        note[LP0507]: a step has a region, which is an older form
+         --> configs/workload_to_pipeline.json:5:25
+          |
+        5 |   "region_of_interest": { "x": 0, "y": 0, "width": 639, "height": 720 } }
+          |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: a region belongs to a camera now: `region_of_interest` in the camera file
+
+        error[LP0414]: the region of a step is not the region of its camera
+          --> configs/workload_to_pipeline.json:5:25
+           |
+         5 |   "region_of_interest": { "x": 0, "y": 0, "width": 639, "height": 720 } }
+           |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+           |
+          ::: configs/camera_to_workload.json:12:31
+           |
+        12 |         "region_of_interest": { "x": 0, "y": 0, "x2": 640, "y2": 720 }
+           |                               ---------------------------------------- the camera has another region
+           |
+           = help: a region belongs to a camera now: move it to `region_of_interest` of the camera
+
+    "#]],
+    );
+    check(
+        Files::new()
+            .with(WORKLOAD_FILE, format!("{{ \"workload_pipeline_map\": {{\n\"barcodes\": {old} }} }}")),
+        expect![[r#"
+            note[LP0507]: the workload `barcodes` is a single step, which is an older form
+             --> configs/workload_to_pipeline.json:2:13
+              |
+            2 | "barcodes": { "type": "gvadetect", "model": "yolo11n.xml", "device": "CPU", "precision": "FP16",
+              |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+              |
+              = help: write a list of steps: `[{ ... }]`
+
+            note[LP0507]: `model` names a file, which is an older form
+             --> configs/workload_to_pipeline.json:2:45
+              |
+            2 | "barcodes": { "type": "gvadetect", "model": "yolo11n.xml", "device": "CPU", "precision": "FP16",
+              |                                             ^^^^^^^^^^^^^
+              |
+              = help: write `yolo11n`
+
+            note[LP0507]: `model_instance_id` is of an older form
+             --> configs/workload_to_pipeline.json:3:3
+              |
+            3 |   "model_instance_id": "detect1",
+              |   ^^^^^^^^^^^^^^^^^^^ not used
+              |
+              = help: leave it out: `lp` shares models by what they are
+
+            note[LP0507]: a step has a region, which is an older form
+             --> configs/workload_to_pipeline.json:4:25
+              |
+            4 |   "region_of_interest": { "x": 0, "y": 0, "width": 640, "height": 720 } } } }
+              |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+              |
+              = help: a region belongs to a camera now: `region_of_interest` in the camera file
+
+        "#]],
+    );
+}
+
+#[test]
+fn one_camera_asks_a_language_model() {
+    let vlm = r#"{ "type": "vlm", "model": "yolo11n", "device": "CPU", "precision": "FP16",
+  "vlm_model": "Qwen/Qwen2.5-VL-7B-Instruct", "vlm_precision": "int9" }"#;
+    check_step(
+        vlm,
+        expect![[r#"
+        error[LP0205]: `vlm_precision` must be one of `int8`, `fp16`, `int4`
+         --> configs/workload_to_pipeline.json:4:64
+          |
+        4 |   "vlm_model": "Qwen/Qwen2.5-VL-7B-Instruct", "vlm_precision": "int9" }
+          |                                                                ^^^^^^ found the text `int9`
+          |
+          = help: did you mean `INT8`?
+
+    "#]],
+    );
+    let cameras = CAMERAS.replace(
+        "\"cameras\": [",
+        "\"cameras\": [\n{ \"camera_id\": \"a\", \"streamUri\": \"rtsp://h/a\", \"workloads\": [\"barcodes\"] },",
+    );
+    let workloads =
+        format!("{{ \"workload_pipeline_map\": {{ \"barcodes\": [{}] }} }}", vlm.replace("int9", "int8"));
+    check(
+        Files::new().with(CAMERA_FILE, cameras).with(WORKLOAD_FILE, workloads),
+        expect![[r#"
+        error[LP0412]: a second camera asks a vision language model
+          --> configs/camera_to_workload.json:12:23
+           |
+         5 | { "camera_id": "a", "streamUri": "rtsp://h/a", "workloads": ["barcodes"] },
+           |                                                              ---------- the first one is here
+        ...
+        12 |         "workloads": ["Barcodes"],
+           |                       ^^^^^^^^^^ only one camera can
+
+    "#]],
+    );
+}
+
+#[test]
+fn files_in_each_others_place_are_recognised() {
+    check(
+        Files::new().with(WORKLOAD_FILE, CAMERAS).with(CAMERA_FILE, WORKLOADS),
+        expect![[r#"
+        error[LP0416]: this is a workload file, where a camera file is expected
+         --> configs/camera_to_workload.json:1:1
+          |
+        1 | {
+          | ^ has a `workload_pipeline_map`, but no `lane_config`
+          |
+          = help: name it with `--workloads` or `project.workloads`
+
+        error[LP0416]: this is a camera file, where a workload file is expected
+         --> configs/workload_to_pipeline.json:1:1
+          |
+        1 | {
+          | ^ has a `lane_config`, but no `workload_pipeline_map`
+          |
+          = help: name it with `--cameras` or `project.cameras`
 
     "#]],
     );
@@ -286,7 +612,7 @@ fn scripts_are_not_supported_yet() {
 #[test]
 fn words_of_steps_are_normalised() {
     let step = r#"{ "workload_pipeline_map": { "barcodes": [
-        { "type": "GvaDetect", "model": "yolo11n", "device": " gpu.1 ", "precision": "fp16-int8" },
+        { "type": "GvaDetect", "model": "yolo11n", "device": " gpu.1 ", "precision": "fp16" },
         { "type": "gvatrack" },
         { "type": "gvapython", "module": "person_reid.py", "function": "process_frame" },
         { "type": "vlm", "model": "yolo11n", "device": "CPU", "precision": "FP16",
@@ -300,7 +626,7 @@ fn words_of_steps_are_normalised() {
           {
             "type": "gvadetect",
             "model": "yolo11n",
-            "precision": "FP16-INT8",
+            "precision": "FP16",
             "device": "GPU.1"
           },
           {

@@ -1,0 +1,148 @@
+//! JSON Schemas (draft 7) of the files that people write, for editors, made from
+//! the [`Shape`]s of the readers themselves.
+//!
+//! A schema refuses what `lp check --strict` refuses, as far as a single value or
+//! the keys of one table show it. It takes older forms, as `lp` does, and marks
+//! them as deprecated.
+
+use serde_json::{Map as Object, Value, json};
+
+use super::reader::{Reader, UnknownKeys};
+use super::shape::{Field, Fields, Map, Shape, When};
+use super::{cameras, lpfile, scene, workloads};
+
+/// Every schema with the name of its file in `docs/schema/`.
+#[must_use]
+pub fn all() -> Vec<(&'static str, Value)> {
+    let file = |title: &str, shape: Shape| {
+        let mut definitions = Object::new();
+        let mut schema = schema(&shape, &mut definitions);
+        let head = schema.as_object_mut().expect("a file is a table");
+        if !definitions.is_empty() {
+            head.insert("definitions".to_owned(), Value::Object(definitions));
+        }
+        head.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
+        head.insert("title".to_owned(), json!(title));
+        schema
+    };
+    vec![
+        ("camera.schema.json", file("Cameras of a lane, for lp", cameras::file().shape())),
+        ("lpfile.schema.json", file("Lpfile.toml", lpfile::file().shape())),
+        ("scene.schema.json", file("A scene that clips are drawn from, for lp", scene::file().shape())),
+        ("workload.schema.json", file("Workloads and their steps, for lp", workloads::file().shape())),
+    ]
+}
+
+/// The schema of a shape; named ones go to `named` and are referred to.
+fn schema(shape: &Shape, named: &mut Object<String, Value>) -> Value {
+    match shape {
+        Shape::Text(None) => json!({ "type": "string" }),
+        Shape::Text(Some(pattern)) => json!({ "type": "string", "pattern": pattern }),
+        Shape::Word(words) => json!({ "enum": words }),
+        Shape::Bool => json!({ "type": "boolean" }),
+        Shape::Whole { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Shape::Number { above, max } => {
+            json!({ "type": "number", "exclusiveMinimum": above, "maximum": max })
+        }
+        Shape::Finite => json!({ "type": "number" }),
+        Shape::List { item, is_filled: true } => {
+            json!({ "type": "array", "items": schema(item, named), "minItems": 1 })
+        }
+        Shape::List { item, is_filled: false } => json!({ "type": "array", "items": schema(item, named) }),
+        Shape::Table(fields) => table(fields, named),
+        Shape::Map(names) => map(names, named),
+        Shape::Cases(cases) => {
+            let mut schema = one_of_cases(cases, named);
+            schema["type"] = json!("object");
+            schema
+        }
+        Shape::Named(name, shape) => {
+            if !named.contains_key(*name) {
+                let schema = schema(shape, named);
+                named.insert((*name).to_owned(), schema);
+            }
+            json!({ "$ref": format!("#/definitions/{name}") })
+        }
+        Shape::Either(shapes) => {
+            json!({ "anyOf": shapes.iter().map(|shape| schema(shape, named)).collect::<Vec<_>>() })
+        }
+        Shape::Old(shape) => {
+            // What stands beside a reference does not count, so it is put inside a list.
+            json!({ "allOf": [schema(shape, named)], "deprecated": true })
+        }
+    }
+}
+
+fn table(fields: &Fields, named: &mut Object<String, Value>) -> Value {
+    let properties: Object<String, Value> =
+        fields.fields.iter().map(|field| (field.key.to_owned(), property(field, named))).collect();
+    let required: Vec<&str> =
+        fields.fields.iter().filter(|field| field.is_required).map(|field| field.key).collect();
+    let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    if fields.unknown == UnknownKeys::Warn {
+        schema["patternProperties"] = json!({ "^_": {} });
+    }
+    if !fields.one_of.is_empty() {
+        let each = fields.one_of.iter().map(|key| json!({ "required": [key] }));
+        schema["anyOf"] = each.collect();
+    }
+    schema
+}
+
+fn property(field: &Field, named: &mut Object<String, Value>) -> Value {
+    let mut schema = schema(&field.shape, named);
+    if schema.get("$ref").is_some() {
+        schema = json!({ "allOf": [schema] });
+    }
+    schema["description"] = json!(field.about);
+    if field.is_old {
+        schema["deprecated"] = json!(true);
+    }
+    schema
+}
+
+fn map(Map { names, unknown, value }: &Map, named: &mut Object<String, Value>) -> Value {
+    let value = schema(value, named);
+    if names.is_empty() {
+        return json!({ "type": "object", "additionalProperties": value });
+    }
+    let mut patterns = Object::new();
+    if *unknown == UnknownKeys::Warn {
+        // A key that begins so is a comment and no name.
+        let inside = names.strip_prefix('^').unwrap_or(names);
+        patterns.insert(format!("^(?!_){inside}"), value);
+        patterns.insert("^_".to_owned(), json!({}));
+    } else {
+        patterns.insert(names.clone(), value);
+    }
+    json!({ "type": "object", "patternProperties": patterns, "additionalProperties": false })
+}
+
+/// The first case that holds, the others behind its `else`.
+fn one_of_cases(cases: &[(When, Fields)], named: &mut Object<String, Value>) -> Value {
+    let Some(((when, fields), rest)) = cases.split_first() else { return json!(false) };
+    let condition = match when {
+        When::Always => return table(fields, named),
+        When::Has(key) => json!({ "required": [key] }),
+        When::Matches(key, pattern) => {
+            json!({ "required": [key], "properties": { *key: { "type": "string", "pattern": pattern } } })
+        }
+    };
+    json!({ "if": condition, "then": table(fields, named), "else": one_of_cases(rest, named) })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    #[test]
+    fn the_schemas_in_the_manual_are_those_of_the_readers() {
+        for (name, schema) in super::all() {
+            let path = format!("{}/docs/schema/{name}", env!("CARGO_MANIFEST_DIR"));
+            expect_file![path].assert_eq(&format!("{schema:#}\n"));
+        }
+    }
+}

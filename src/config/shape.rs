@@ -1,0 +1,128 @@
+//! What a reader takes, as plain data.
+//!
+//! Every reader describes itself ([`super::reader::Reader::shape`]) with the
+//! same tables that it reads by, so that the JSON Schemas (`schema`) and the keys
+//! that overrides reach (`overrides`) cannot say anything else.
+//!
+//! A shape covers what can be said of one value alone; whether a region lies in
+//! its frame, or a workload is mapped, only the checks of `resolve` know.
+
+use super::reader::UnknownKeys;
+
+/// The values that a reader takes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// A text; with a regular expression (ECMA-262) that it matches.
+    Text(Option<String>),
+    /// One of these texts, exactly.
+    Word(Vec<&'static str>),
+    /// `true` or `false`.
+    Bool,
+    /// A whole number, `15.0` included.
+    Whole {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
+    /// A number.
+    Number {
+        /// It is greater than this.
+        above: f64,
+        /// The greatest.
+        max: f64,
+    },
+    /// Any number.
+    Finite,
+    /// A list.
+    List {
+        /// Of these.
+        item: Box<Shape>,
+        /// Whether it must have an item.
+        is_filled: bool,
+    },
+    /// A table with known keys.
+    Table(Fields),
+    /// A table whose keys are names.
+    Map(Map),
+    /// A table whose keys depend on what is in it; the first case that holds counts.
+    Cases(Vec<(When, Fields)>),
+    /// A shape that has a name, since it stands in several places.
+    Named(&'static str, Box<Shape>),
+    /// Any of these.
+    Either(Vec<Shape>),
+    /// An old form of this, taken with a note.
+    Old(Box<Shape>),
+}
+
+/// When a case of [`Shape::Cases`] holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum When {
+    /// The table has this key.
+    Has(&'static str),
+    /// The text at this key matches a regular expression.
+    Matches(&'static str, String),
+    /// Always.
+    Always,
+}
+
+/// A table with known keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fields {
+    /// In the order in which they are read.
+    pub fields: Vec<Field>,
+    /// What becomes of others.
+    pub unknown: UnknownKeys,
+    /// At least one of these is there; empty if nothing is asked for.
+    pub one_of: Vec<&'static str>,
+}
+
+/// One key of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// As it is written.
+    pub key: &'static str,
+    /// What it means, for a person: one sentence.
+    pub about: &'static str,
+    /// Whether it must be there.
+    pub is_required: bool,
+    /// Whether it belongs to an old form.
+    pub is_old: bool,
+    /// Its value.
+    pub shape: Shape,
+}
+
+/// A table whose keys are names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Map {
+    /// A regular expression (ECMA-262) for the names.
+    pub names: String,
+    /// What becomes of keys that begin with `_`.
+    pub unknown: UnknownKeys,
+    /// What stands at each.
+    pub value: Box<Shape>,
+}
+
+/// No control characters, and not blank.
+pub const TEXT: &str =
+    r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+
+/// A regular expression for any of `words`, whatever its case, with blanks around.
+#[must_use]
+pub fn folded<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let each = |word: &str| -> String {
+        word.chars()
+            .map(|c| {
+                if c.is_ascii_alphabetic() {
+                    format!("[{}{}]", c.to_ascii_lowercase(), c.to_ascii_uppercase())
+                } else if c == '.' {
+                    r"\.".to_owned()
+                } else {
+                    c.to_string()
+                }
+            })
+            .collect()
+    };
+    let words: Vec<String> = words.into_iter().map(each).collect();
+    format!(r"^\s*({})\s*$", words.join("|"))
+}
