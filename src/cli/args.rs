@@ -68,6 +68,11 @@ pub(super) enum Command {
     ///
     /// Writes nothing if one of its files exists already.
     Init(InitArgs),
+    /// Make a project from a camera file and a workload file of Intel's loss-prevention
+    ///
+    /// Files that lie in the project's directory are named where they are; others
+    /// are copied into it. Writes nothing if one of its files exists already.
+    Import(ImportArgs),
     /// Read all config files and report every fault at its place
     Check(CheckArgs),
     /// Bring targets up to date: plans, assets, and what tasks make
@@ -108,6 +113,18 @@ pub(super) struct InitArgs {
     /// Where to make it [default: the current directory]
     #[arg(value_name = "DIR")]
     pub(super) root: Option<PathBuf>,
+}
+
+/// `lp import`
+#[derive(Args, Debug)]
+pub(super) struct ImportArgs {
+    /// Where to make it [default: the current directory]
+    #[arg(value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+
+    /// Print the current form of a camera or workload file in an older one instead
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "camera_file", "workload_file"])]
+    pub(super) rewrite: Option<PathBuf>,
 }
 
 /// `lp check`

@@ -4,12 +4,13 @@ use super::args::{CheckArgs, Global, HumanOrJson};
 use super::open::{color, graph_faults, refusal, request};
 use super::{Exit, console};
 use crate::config::diagnostics::Severity;
-use crate::config::load::{LoadRequest, load};
+use crate::config::load::{LoadRequest, Scope, load};
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     // One of the two files alone is checked by itself, wherever it is.
     let is_single = global.cameras.is_some() != global.workloads.is_some();
-    let mut loaded = load(&LoadRequest { is_single, ..request(global, &[])? });
+    let scope = if is_single { Scope::Single } else { Scope::Project };
+    let mut loaded = load(&LoadRequest { scope, ..request(global, &[])? });
     if let Some(project) = &loaded.project {
         loaded.diagnostics.append(graph_faults(project));
     }

@@ -1,16 +1,22 @@
-//! `lp init`
+//! `lp init`, and the writing of new projects.
+
+use std::path::{Path, PathBuf};
 
 use super::args::{Global, InitArgs};
 use super::open::directory;
 use super::{Exit, console};
 use crate::os;
 
-/// The files of a new project: one camera over a drawn checkout.
-const FILES: [(&str, &str); 4] = [
+/// The files of a new project: one camera over a drawn checkout, and what an
+/// editor needs to help with it.
+const FILES: [(&str, &str); 7] = [
     ("Lpfile.toml", include_str!("init/Lpfile.toml")),
     ("configs/camera_to_workload.json", include_str!("init/camera_to_workload.json")),
     ("configs/workload_to_pipeline.json", include_str!("init/workload_to_pipeline.json")),
     ("configs/scenes/fake-scan.toml", include_str!("../../configs/scenes/fake-scan.toml")),
+    ("configs/schema/camera.schema.json", include_str!("../../docs/schema/camera.schema.json")),
+    ("configs/schema/lpfile.schema.json", include_str!("../../docs/schema/lpfile.schema.json")),
+    ("configs/schema/workload.schema.json", include_str!("../../docs/schema/workload.schema.json")),
 ];
 
 /// What git should not see.
@@ -19,35 +25,50 @@ const IGNORED: &str = "/.lpcache/\n/media/\n/models/\n/results/\n";
 pub(super) fn run(global: &Global, args: &InitArgs) -> anyhow::Result<Exit> {
     let current = directory(global)?;
     let root = args.root.as_ref().map_or_else(|| current.clone(), |directory| current.join(directory));
-    let there: Vec<&str> =
-        FILES.iter().map(|(path, _)| *path).filter(|path| root.join(path).exists()).collect();
-    if !there.is_empty() {
-        for path in there {
-            console::note(&format!("error: `{}` exists", root.join(path).display()));
-        }
-        console::note("  hint: `lp init` writes nothing if one of its files exists");
+    let files = FILES.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+    if !make(&root, &files, "lp init")? {
         return Ok(Exit::Refused);
-    }
-    let mut made = Vec::new();
-    if let Err(error) = write_all(&root, &mut made) {
-        // All or nothing: a half-written project would be in the way of the next try.
-        for path in made {
-            let _ = os::fs::remove(&path);
-        }
-        return Err(error.into());
     }
     let at = args.root.as_ref().map_or(String::new(), |at| format!("cd {} && ", at.display()));
     console::note(&format!("made a project of one camera; try:\n  {at}lp check\n  {at}lp run"));
     Ok(Exit::Done)
 }
 
-fn write_all(root: &std::path::Path, made: &mut Vec<std::path::PathBuf>) -> Result<(), os::fs::FsError> {
-    let ignore = (!root.join(".gitignore").exists()).then_some((".gitignore", IGNORED));
-    for (path, text) in FILES.into_iter().chain(ignore) {
+/// Writes the files of a new project below `root`, all or none; with a
+/// `.gitignore` if there is none. `false`, after saying so, if one of them exists.
+pub(super) fn make(root: &Path, files: &[(String, Vec<u8>)], command: &str) -> anyhow::Result<bool> {
+    let there = files.iter().map(|(path, _)| root.join(path)).filter(|path| path.exists());
+    let there: Vec<PathBuf> = there.collect();
+    if !there.is_empty() {
+        for path in there {
+            console::note(&format!("error: `{}` exists", path.display()));
+        }
+        console::note(&format!("  hint: `{command}` writes nothing if one of its files exists"));
+        return Ok(false);
+    }
+    let mut made = Vec::new();
+    if let Err(error) = write_all(root, files, &mut made) {
+        // All or nothing: a half-written project would be in the way of the next try.
+        for path in made {
+            let _ = os::fs::remove(&path);
+        }
+        return Err(error.into());
+    }
+    Ok(true)
+}
+
+fn write_all(
+    root: &Path,
+    files: &[(String, Vec<u8>)],
+    made: &mut Vec<PathBuf>,
+) -> Result<(), os::fs::FsError> {
+    let ignore = (".gitignore".to_owned(), IGNORED.as_bytes().to_vec());
+    let ignore = (!root.join(&ignore.0).exists()).then_some(&ignore);
+    for (path, text) in files.iter().chain(ignore) {
         let path = root.join(path);
         os::fs::create_parent(&path)?;
         made.push(path.clone());
-        os::fs::write_atomic(&path, text.as_bytes())?;
+        os::fs::write_atomic(&path, text)?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod console;
 mod doctor;
 mod explain;
 mod graph;
+mod import;
 mod init;
 mod journal;
 mod last;
@@ -110,6 +111,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
     let global = &cli.global;
     match &cli.command {
         Command::Init(args) => init::run(global, args),
+        Command::Import(args) => import::run(global, args),
         Command::Check(args) => check::run(global, args),
         Command::Build(args) => build::run(global, args),
         Command::Run(args) => run::run(global, args),

@@ -10,7 +10,7 @@ use super::args::{Color, Global};
 use super::{Refused, console};
 use crate::config::codes;
 use crate::config::diagnostics::{Diagnostic, Diagnostics, Severity, Sources};
-use crate::config::load::{LoadRequest, Loaded, load};
+use crate::config::load::{LoadRequest, Loaded, Scope, load};
 use crate::config::project::{Camera, Project};
 use crate::digest::ContentDigest;
 use crate::graph::lower::{Lowering, Subject, lower};
@@ -58,7 +58,7 @@ pub(super) fn request(global: &Global, more_sets: &[String]) -> anyhow::Result<L
         workloads: absolute(&global.workloads),
         profile: global.profile.clone(),
         sets: global.sets.iter().chain(more_sets).cloned().collect(),
-        is_single: false,
+        scope: Scope::Project,
         env: os::env::all(),
     })
 }

@@ -8,6 +8,7 @@
 
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
+use super::edit::Edit;
 use super::lpfile::{URL, is_fetch_url};
 use super::project::{Clip, Origin, Source};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, table};
@@ -53,6 +54,13 @@ pub(super) struct RawRegion {
     pub(super) y: u32,
     pub(super) x2: u32,
     pub(super) y2: u32,
+}
+
+impl std::fmt::Display for RawRegion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let RawRegion { x, y, x2, y2 } = self;
+        write!(f, "{{ \"x\": {x}, \"y\": {y}, \"x2\": {x2}, \"y2\": {y2} }}")
+    }
 }
 
 /// Reads a whole camera file.
@@ -129,10 +137,12 @@ fn workload_names() -> impl Reader<Value = Vec<Spanned<String>>> + Copy {
             }
             let name = spanned(text()).read(at, diagnostics)?;
             let message = format!("`{}` is a single text, which is an older form", at.name);
+            let list = format!("[{}]", serde_json::Value::from(&*name.value));
             diagnostics.push(
                 Diagnostic::note(codes::OLD_CAMERA_FORM, message)
                     .at(at.node.place)
-                    .help(format!("write [{}]", serde_json::Value::from(&*name.value))),
+                    .help(format!("write {list}"))
+                    .edit(Edit::Replace(at.node.place, list)),
             );
             Some(vec![name])
         },
@@ -316,11 +326,11 @@ pub(super) fn read_region(
         return None;
     }
     let region = sized().read(at, diagnostics)?;
-    let RawRegion { x, y, x2, y2 } = region;
     diagnostics.push(
         Diagnostic::note(code, format!("`{}` gives a size, which is an older form", at.name))
             .at(place)
-            .help(format!("write {{ \"x\": {x}, \"y\": {y}, \"x2\": {x2}, \"y2\": {y2} }}")),
+            .help(format!("write {region}"))
+            .edit(Edit::Replace(place, region.to_string())),
     );
     Some(Spanned { value: region, place })
 }

@@ -10,6 +10,8 @@
 
 use std::collections::HashSet;
 
+use super::edit::Edit;
+
 /// Which of the [`Sources`] a place is in. The default is none of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u32);
@@ -79,6 +81,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// Other places that belong to it, with the text under each.
     pub secondary: Vec<(Place, String)>,
+    /// Changes of the text that bring it into the current form.
+    pub edits: Vec<Edit>,
 }
 
 impl Diagnostic {
@@ -93,6 +97,7 @@ impl Diagnostic {
             label: String::new(),
             help: None,
             secondary: Vec::new(),
+            edits: Vec::new(),
         }
     }
 
@@ -144,6 +149,13 @@ impl Diagnostic {
         }
     }
 
+    /// The same with a change of the text that takes it away.
+    #[must_use]
+    pub fn edit(mut self, edit: Edit) -> Diagnostic {
+        self.edits.push(edit);
+        self
+    }
+
     /// The same with another place that belongs to it.
     #[must_use]
     pub fn also(mut self, place: Place, text: impl Into<String>) -> Diagnostic {
@@ -172,9 +184,19 @@ impl Diagnostics {
         self.list.push(diagnostic);
     }
 
+    /// All changes that would bring the texts into the current form.
+    pub fn edits(&self) -> impl Iterator<Item = &Edit> {
+        self.list.iter().flat_map(|diagnostic| &diagnostic.edits)
+    }
+
     /// Adds all of `other`.
     pub fn append(&mut self, other: Diagnostics) {
         self.list.extend(other.list);
+    }
+
+    /// Keeps those that `keep` holds for.
+    pub fn retain(&mut self, keep: impl Fn(&Diagnostic) -> bool) {
+        self.list.retain(keep);
     }
 
     /// Whether `lp` cannot go on.

@@ -28,6 +28,19 @@ const CAMERAS: &str = "configs/camera_to_workload.json";
 const WORKLOADS: &str = "configs/workload_to_pipeline.json";
 const SCENES: &str = "configs/scenes";
 
+/// Which files are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// The project, from its `Lpfile.toml` on.
+    #[default]
+    Project,
+    /// The two files that `cameras` and `workloads` name, whatever is around them.
+    Pair,
+    /// The one of them that is named: there is no project then, and nothing is
+    /// checked across files.
+    Single,
+}
+
 /// What to load.
 #[derive(Clone, Debug, Default)]
 pub struct LoadRequest {
@@ -41,9 +54,8 @@ pub struct LoadRequest {
     pub profile: Option<String>,
     /// Each `--set KEY=VALUE`, in order.
     pub sets: Vec<String>,
-    /// Read only the one file that `cameras` or `workloads` names: there is no
-    /// project then, and nothing is checked across files.
-    pub is_single: bool,
+    /// Which files to read.
+    pub scope: Scope,
     /// The environment; only `LP_SET_*` and `LP_PROFILE` are looked at.
     pub env: Vec<(String, String)>,
 }
@@ -62,6 +74,8 @@ pub struct Loaded {
     /// The config files that this depends on, absolute, with their contents as
     /// they were read; `None` for one that does not exist.
     pub files: Vec<(PathBuf, Option<ContentDigest>)>,
+    /// Those of them that are texts, in the order in which they were read.
+    pub texts: Vec<(PathBuf, FileId)>,
     /// Each pattern of `project.include` with the files that it stands for now.
     pub includes: Vec<(String, Vec<ProjectPath>)>,
     /// `Lpfile.toml` with profile and overrides laid over it, without tasks.
@@ -78,7 +92,7 @@ pub fn find_root(dir: &Path) -> Option<PathBuf> {
 #[must_use]
 pub fn load(request: &LoadRequest) -> Loaded {
     let mut diagnostics = Diagnostics::new();
-    let found = if request.is_single { None } else { find_root(&request.dir) };
+    let found = if request.scope == Scope::Project { find_root(&request.dir) } else { None };
     let names_files = request.cameras.is_some() || request.workloads.is_some();
     if found.is_none() && !names_files {
         let message = format!("there is no `{LPFILE}` in `{}` or above", request.dir.display());
@@ -92,6 +106,7 @@ pub fn load(request: &LoadRequest) -> Loaded {
             diagnostics,
             sources: Sources::new(),
             files: Vec::new(),
+            texts: Vec::new(),
             includes: Vec::new(),
             settings: Node::empty_table(),
         };
@@ -104,13 +119,14 @@ pub fn load(request: &LoadRequest) -> Loaded {
         diagnostics,
         sources: Sources::new(),
         files: Vec::new(),
+        texts: Vec::new(),
         includes: Vec::new(),
     };
 
     let parsed = if has_lpfile { reading.toml(&root.join(LPFILE), None) } else { None };
     let none = || toml::Parsed { tree: Node::empty_table(), is_whole: true };
     let (lpfile, settings) = reading.lpfile(parsed.unwrap_or_else(none), request);
-    if request.is_single {
+    if request.scope == Scope::Single {
         return reading.single(request, lpfile, settings);
     }
     let more_tasks = reading.included(&lpfile);
@@ -118,14 +134,14 @@ pub fn load(request: &LoadRequest) -> Loaded {
     let has_cameras = !cameras.is_empty();
     let workloads = reading.workloads(request, &lpfile, has_cameras);
     let scenes = reading.scenes(&cameras);
-    let Reading { mut diagnostics, sources, files, includes, .. } = reading;
+    let Reading { mut diagnostics, sources, files, texts, includes, .. } = reading;
 
     let raw = Raw { lpfile, more_tasks, cameras, workloads, scenes };
     let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
     let project = resolve(root, raw, &mut diagnostics);
     outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
     let project = if diagnostics.has_errors() { None } else { Some(project) };
-    Loaded { project, counted, diagnostics, sources, files, includes, settings }
+    Loaded { project, counted, diagnostics, sources, files, texts, includes, settings }
 }
 
 /// A path that somebody named, or the default that nobody did.
@@ -140,6 +156,7 @@ struct Reading<'a> {
     diagnostics: Diagnostics,
     sources: Sources,
     files: Vec<(PathBuf, Option<ContentDigest>)>,
+    texts: Vec<(PathBuf, FileId)>,
     includes: Vec<(String, Vec<ProjectPath>)>,
 }
 
@@ -151,7 +168,11 @@ impl Reading<'_> {
         let content = read.as_ref().ok().map(|bytes| ContentDigest::of(bytes));
         self.files.push((path.to_path_buf(), content));
         let (code, message, help) = match read {
-            Ok(bytes) => return admit(&name, bytes, language, &mut self.sources, &mut self.diagnostics),
+            Ok(bytes) => {
+                let file = admit(&name, bytes, language, &mut self.sources, &mut self.diagnostics)?;
+                self.texts.push((path.to_path_buf(), file));
+                return Some(file);
+            }
             Err(error) => match error.kind() {
                 io::ErrorKind::NotFound => (codes::MISSING_FILE, format!("`{name}` does not exist"), None),
                 io::ErrorKind::FileTooLarge => {
@@ -241,8 +262,8 @@ impl Reading<'_> {
         }
         let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
         resolve(self.root.to_path_buf(), raw, &mut self.diagnostics);
-        let Reading { diagnostics, sources, files, includes, .. } = self;
-        Loaded { project: None, counted, diagnostics, sources, files, includes, settings }
+        let Reading { diagnostics, sources, files, texts, includes, .. } = self;
+        Loaded { project: None, counted, diagnostics, sources, files, texts, includes, settings }
     }
 
     /// The tasks of all files that `project.include` names.

@@ -13,6 +13,7 @@ mod cameras;
 pub mod codes;
 mod device;
 pub mod diagnostics;
+pub mod edit;
 pub mod json;
 pub mod load;
 pub mod locate;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::cameras::{RawCamera, RawRegion, RawStream};
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
+use super::edit::Edit;
 use super::lpfile::RawLpfile;
 use super::project::{
     Camera, Clip, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, SceneFile, Settings, Source,
@@ -226,7 +227,21 @@ fn adopt_regions(cameras: &mut [RawCamera], workloads: &[RawWorkload], diagnosti
                     .also(place, text)
                     .help("a region belongs to a camera now: move it to `region_of_interest` of the camera"),
             ),
-            None => camera.region = Some(region.clone()),
+            None if camera.region.is_some() => {}
+            None => {
+                let entry = format!("\"region_of_interest\": {}", region.value);
+                diagnostics.push(
+                    Diagnostic::note(
+                        codes::OLD_WORKLOAD_FORM,
+                        "the camera takes the region of its workload's steps",
+                    )
+                    .at(camera.place)
+                    .also(region.place, "this region")
+                    .help(format!("write it into the camera: `{entry}`"))
+                    .edit(Edit::Add(camera.place, entry)),
+                );
+                camera.region = Some(region.clone());
+            }
         }
     }
 }

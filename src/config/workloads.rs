@@ -13,12 +13,13 @@ use super::cameras::{RawRegion, read_region, region_of_interest};
 use super::codes;
 use super::device::{device, precision};
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
+use super::edit::Edit;
 use super::models;
 use super::project::{Scalar, Step};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, described, map_of, table};
 use super::shape::{Shape, TEXT, When, folded};
 use super::tasks::plain_path;
-use super::tree::{Node, Value};
+use super::tree::{Key, Node, Value};
 use super::values::{read_text, spanned, text};
 use crate::name::did_you_mean;
 
@@ -135,7 +136,14 @@ fn read_steps(at: &At<'_>, diagnostics: &mut Diagnostics) -> Vec<Option<RawStep>
         Value::Table(_) => {
             let message = format!("the workload `{}` is a single step, which is an older form", at.name);
             let note = Diagnostic::note(codes::OLD_WORKLOAD_FORM, message).at(at.node.place);
-            diagnostics.push(note.help("write a list of steps: `[{ ... }]`"));
+            let Place { file, start, end } = at.node.place;
+            let bracket =
+                |at: u32, text: &str| Edit::Replace(Place { file, start: at, end: at }, text.to_owned());
+            diagnostics.push(
+                note.help("write a list of steps: `[{ ... }]`")
+                    .edit(bracket(start, "["))
+                    .edit(bracket(end, "]")),
+            );
             vec![step().read(at, diagnostics)]
         }
         Value::List(items) if items.is_empty() => {
@@ -276,11 +284,14 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
         }
         step.model = name.map(|name| name.value);
         step.precision = precision.map(|precision| precision.value);
-        if let Some((key, _)) = table.old("model_instance_id", "Made by `lp` itself now", &text()) {
+        if let Some((key, at)) = table.old("model_instance_id", "Made by `lp` itself now", &text()) {
             let message = "`model_instance_id` is of an older form";
             let note = Diagnostic::note(codes::OLD_WORKLOAD_FORM, message).at(key.place);
-            diagnostics
-                .push(note.label("not used").help("leave it out: `lp` shares models by what they are"));
+            diagnostics.push(
+                note.label("not used")
+                    .help("leave it out: `lp` shares models by what they are")
+                    .edit(Edit::Remove(entry(key, &at))),
+            );
         }
     }
     if kind == "gvatrack" {
@@ -297,9 +308,9 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
         vlm(&mut step, table, diagnostics);
     }
     if UPSTREAM.contains(&kind)
-        && let Some((_, at)) = table.old("region_of_interest", "Of the camera now", &region_of_interest())
+        && let Some((key, at)) = table.old("region_of_interest", "Of the camera now", &region_of_interest())
     {
-        region = step_region(&at, diagnostics);
+        region = step_region(key, &at, diagnostics);
     }
     Some(RawStep { step, region })
 }
@@ -329,20 +340,28 @@ fn script(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawSte
 }
 
 /// A region in a step, which is an older form whatever its edges are.
-fn step_region(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Spanned<RawRegion>> {
+fn step_region(key: &Key, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Spanned<RawRegion>> {
     let mut found = Diagnostics::new();
-    let region = read_region(at, codes::OLD_WORKLOAD_FORM, &mut found);
-    if region.is_none() {
+    let Some(region) = read_region(at, codes::OLD_WORKLOAD_FORM, &mut found) else {
         diagnostics.append(found);
         return None;
-    }
-    let message = "a step has a region, which is an older form";
-    diagnostics.push(
-        Diagnostic::note(codes::OLD_WORKLOAD_FORM, message)
-            .at(at.node.place)
-            .help("a region belongs to a camera now: `region_of_interest` in the camera file"),
+    };
+    let help = format!(
+        "a region belongs to a camera now: give `\"region_of_interest\": {}` to each camera of this workload",
+        region.value
     );
-    region
+    diagnostics.push(
+        Diagnostic::note(codes::OLD_WORKLOAD_FORM, "a step has a region, which is an older form")
+            .at(at.node.place)
+            .help(help)
+            .edit(Edit::Remove(entry(key, at))),
+    );
+    Some(region)
+}
+
+/// From a key to the end of its value.
+fn entry(key: &Key, at: &At<'_>) -> Place {
+    Place { end: at.node.place.end, ..key.place }
 }
 
 /// The type of a step in any form; what it means is `kind`'s.
@@ -398,7 +417,8 @@ fn model() -> impl Reader<Value = String> + Copy {
         let Some(stem) = name.strip_suffix(".xml").filter(|stem| !stem.is_empty()) else { return Some(name) };
         let message = format!("`{}` names a file, which is an older form", at.name);
         let note = Diagnostic::note(codes::OLD_WORKLOAD_FORM, message).at(at.node.place);
-        diagnostics.push(note.help(format!("write `{stem}`")));
+        let quoted = serde_json::Value::from(stem).to_string();
+        diagnostics.push(note.help(format!("write `{stem}`")).edit(Edit::Replace(at.node.place, quoted)));
         Some(stem.to_owned())
     })
 }

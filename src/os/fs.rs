@@ -93,6 +93,14 @@ pub fn list_paths(folder: &Path) -> Result<Vec<PathBuf>, FsError> {
     }
 }
 
+/// The path without links, `.` and `..`.
+///
+/// # Errors
+/// When there is nothing at the path, or it cannot be followed.
+pub fn canonicalize(path: &Path) -> Result<PathBuf, FsError> {
+    path.canonicalize().context("follow", path)
+}
+
 /// Whether there is a file (no folder) at `path`.
 #[must_use]
 pub fn is_file(path: &Path) -> bool {

@@ -72,3 +72,34 @@ fn a_directory_is_chosen_as_in_make() {
     let output = command.current_dir("/").output().unwrap();
     assert!(output.status.success());
 }
+
+#[test]
+fn one_file_alone_is_checked_by_itself() {
+    // Neither the project around it nor the other file has a say.
+    let ws = Workspace::cameras()
+        .file("Lpfile.toml", "nonsense")
+        .file("c.json", &CAMERAS.replace("\"scan\"", "\"of-no-file\""))
+        .file("w.json", WORKLOADS);
+    ws.lp("check --cameras c.json").success().stderr(expect![[r#"
+        no errors: 2 cameras
+    "#]]);
+    ws.lp("check --strict --workloads w.json").success().stderr(expect![[r#"
+        no errors: 2 workloads
+    "#]]);
+    let ws = ws.file("w.json", &WORKLOADS.replace("zbar", "gvadetekt"));
+    ws.lp("check --workloads w.json").code(2).stderr_has("w.json:3:");
+    ws.lp("check --cameras w.json").code(2).stderr_has("this is a workload file");
+}
+
+#[test]
+fn the_files_of_flags_need_no_project() {
+    let ws = Workspace::empty().file("c.json", CAMERAS).file("w.json", WORKLOADS);
+    let flags = "--cameras c.json --workloads w.json --set run.count=2";
+    ws.lp(&format!("check {flags}")).success();
+    ws.lp(&format!("show {flags}")).success();
+    ws.lp(&format!("graph {flags}")).success();
+    ws.lp(&format!("explain plan {flags}")).success();
+    ws.lp(&format!("build plan {flags}")).success();
+    ws.lp(&format!("build plan {flags} --profile fast")).code(2).stderr_has("there is no profile `fast`");
+    assert!(ws.exists("results/plan.json"));
+}

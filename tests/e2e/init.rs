@@ -26,3 +26,20 @@ fn nothing_is_written_if_one_of_its_files_exists() {
     assert!(!ws.exists("Lpfile.toml"));
     assert_eq!(ws.read("configs/scenes/fake-scan.toml"), "mine");
 }
+
+#[test]
+fn editors_find_the_schemas() {
+    let ws = Workspace::empty();
+    ws.lp("init").success();
+    assert!(ws.read("Lpfile.toml").starts_with("#:schema configs/schema/lpfile.schema.json\n"));
+    for kind in ["camera", "workload"] {
+        let name = if kind == "camera" { "camera_to_workload" } else { "workload_to_pipeline" };
+        let file: serde_json::Value =
+            serde_json::from_str(&ws.read(&format!("configs/{name}.json"))).unwrap();
+        let schema = format!("configs/{}", file["$schema"].as_str().unwrap());
+        let schema: serde_json::Value = serde_json::from_str(&ws.read(&schema)).unwrap();
+        assert!(schema["title"].is_string());
+    }
+    let lpfile = ws.read("configs/schema/lpfile.schema.json");
+    assert!(serde_json::from_str::<serde_json::Value>(&lpfile).unwrap()["properties"]["run"].is_object());
+}

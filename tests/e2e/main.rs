@@ -10,6 +10,7 @@ mod explain;
 mod faults;
 mod fresh;
 mod graph;
+mod import;
 mod init;
 mod links;
 mod locks;

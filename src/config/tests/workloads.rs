@@ -437,73 +437,73 @@ fn older_forms_of_steps_are_noted() {
     check_step(
         old,
         expect![[r#"
-        note[LP0507]: `model` names a file, which is an older form
-         --> configs/workload_to_pipeline.json:3:33
-          |
-        3 | { "type": "gvadetect", "model": "yolo11n.xml", "device": "CPU", "precision": "FP16",
-          |                                 ^^^^^^^^^^^^^
-          |
-          = help: write `yolo11n`
+            note[LP0507]: `model` names a file, which is an older form
+             --> configs/workload_to_pipeline.json:3:33
+              |
+            3 | { "type": "gvadetect", "model": "yolo11n.xml", "device": "CPU", "precision": "FP16",
+              |                                 ^^^^^^^^^^^^^
+              |
+              = help: write `yolo11n`
 
-        note[LP0507]: `model_instance_id` is of an older form
-         --> configs/workload_to_pipeline.json:4:3
-          |
-        4 |   "model_instance_id": "detect1",
-          |   ^^^^^^^^^^^^^^^^^^^ not used
-          |
-          = help: leave it out: `lp` shares models by what they are
+            note[LP0507]: `model_instance_id` is of an older form
+             --> configs/workload_to_pipeline.json:4:3
+              |
+            4 |   "model_instance_id": "detect1",
+              |   ^^^^^^^^^^^^^^^^^^^ not used
+              |
+              = help: leave it out: `lp` shares models by what they are
 
-        note[LP0507]: a step has a region, which is an older form
-         --> configs/workload_to_pipeline.json:5:25
-          |
-        5 |   "region_of_interest": { "x": 0, "y": 0, "width": 640, "height": 720 } }
-          |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-          |
-          = help: a region belongs to a camera now: `region_of_interest` in the camera file
+            note[LP0507]: a step has a region, which is an older form
+             --> configs/workload_to_pipeline.json:5:25
+              |
+            5 |   "region_of_interest": { "x": 0, "y": 0, "width": 640, "height": 720 } }
+              |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+              |
+              = help: a region belongs to a camera now: give `"region_of_interest": { "x": 0, "y": 0, "x2": 640, "y2": 720 }` to each camera of this workload
 
-    "#]],
+        "#]],
     );
     check_step(
         &old.replace("640", "639"),
         expect![[r#"
-        note[LP0507]: `model` names a file, which is an older form
-         --> configs/workload_to_pipeline.json:3:33
-          |
-        3 | { "type": "gvadetect", "model": "yolo11n.xml", "device": "CPU", "precision": "FP16",
-          |                                 ^^^^^^^^^^^^^
-          |
-          = help: write `yolo11n`
+            note[LP0507]: `model` names a file, which is an older form
+             --> configs/workload_to_pipeline.json:3:33
+              |
+            3 | { "type": "gvadetect", "model": "yolo11n.xml", "device": "CPU", "precision": "FP16",
+              |                                 ^^^^^^^^^^^^^
+              |
+              = help: write `yolo11n`
 
-        note[LP0507]: `model_instance_id` is of an older form
-         --> configs/workload_to_pipeline.json:4:3
-          |
-        4 |   "model_instance_id": "detect1",
-          |   ^^^^^^^^^^^^^^^^^^^ not used
-          |
-          = help: leave it out: `lp` shares models by what they are
+            note[LP0507]: `model_instance_id` is of an older form
+             --> configs/workload_to_pipeline.json:4:3
+              |
+            4 |   "model_instance_id": "detect1",
+              |   ^^^^^^^^^^^^^^^^^^^ not used
+              |
+              = help: leave it out: `lp` shares models by what they are
 
-        note[LP0507]: a step has a region, which is an older form
-         --> configs/workload_to_pipeline.json:5:25
-          |
-        5 |   "region_of_interest": { "x": 0, "y": 0, "width": 639, "height": 720 } }
-          |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-          |
-          = help: a region belongs to a camera now: `region_of_interest` in the camera file
+            note[LP0507]: a step has a region, which is an older form
+             --> configs/workload_to_pipeline.json:5:25
+              |
+            5 |   "region_of_interest": { "x": 0, "y": 0, "width": 639, "height": 720 } }
+              |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+              |
+              = help: a region belongs to a camera now: give `"region_of_interest": { "x": 0, "y": 0, "x2": 639, "y2": 720 }` to each camera of this workload
 
-        error[LP0414]: the region of a step is not the region of its camera
-          --> configs/workload_to_pipeline.json:5:25
-           |
-         5 |   "region_of_interest": { "x": 0, "y": 0, "width": 639, "height": 720 } }
-           |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-           |
-          ::: configs/camera_to_workload.json:12:31
-           |
-        12 |         "region_of_interest": { "x": 0, "y": 0, "x2": 640, "y2": 720 }
-           |                               ---------------------------------------- the camera has another region
-           |
-           = help: a region belongs to a camera now: move it to `region_of_interest` of the camera
+            error[LP0414]: the region of a step is not the region of its camera
+              --> configs/workload_to_pipeline.json:5:25
+               |
+             5 |   "region_of_interest": { "x": 0, "y": 0, "width": 639, "height": 720 } }
+               |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+               |
+              ::: configs/camera_to_workload.json:12:31
+               |
+            12 |         "region_of_interest": { "x": 0, "y": 0, "x2": 640, "y2": 720 }
+               |                               ---------------------------------------- the camera has another region
+               |
+               = help: a region belongs to a camera now: move it to `region_of_interest` of the camera
 
-    "#]],
+        "#]],
     );
     check(
         Files::new()
@@ -539,7 +539,7 @@ fn older_forms_of_steps_are_noted() {
             4 |   "region_of_interest": { "x": 0, "y": 0, "width": 640, "height": 720 } } } }
               |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
               |
-              = help: a region belongs to a camera now: `region_of_interest` in the camera file
+              = help: a region belongs to a camera now: give `"region_of_interest": { "x": 0, "y": 0, "x2": 640, "y2": 720 }` to each camera of this workload
 
         "#]],
     );

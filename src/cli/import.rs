@@ -1,0 +1,138 @@
+//! `lp import`: a project from upstream's two files, and the current form of one.
+//!
+//! Files that lie in the new project's folder stay where they are and as they
+//! are; others are copied, brought into the current form if they were in an older
+//! one. Everything else in them stays as it was written.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::args::{Global, ImportArgs};
+use super::open::{color, directory, refusal, request};
+use super::{Exit, console, init};
+use crate::config::codes;
+use crate::config::diagnostics::{FileId, Severity};
+use crate::config::edit::{Edit, apply};
+use crate::config::load::{LoadRequest, Loaded, Scope, load};
+use crate::config::project::Project;
+use crate::os;
+
+pub(super) fn run(global: &Global, args: &ImportArgs) -> anyhow::Result<Exit> {
+    if let Some(file) = &args.rewrite {
+        return rewrite(global, file);
+    }
+    if global.cameras.is_none() || global.workloads.is_none() {
+        console::note("error: `lp import` needs both files");
+        console::note("  hint: `lp import --cameras FILE --workloads FILE [DIR]`");
+        return Ok(Exit::Refused);
+    }
+    let loaded = load(&LoadRequest { scope: Scope::Pair, ..request(global, &[])? });
+    show(global, &loaded);
+    let Some(project) = &loaded.project else {
+        console::note(&refusal(&loaded.diagnostics));
+        return Ok(Exit::Refused);
+    };
+
+    let current = directory(global)?;
+    let root = args.root.as_ref().map_or_else(|| current.clone(), |directory| current.join(directory));
+    let mut files = Vec::new();
+    let mut named = Vec::new();
+    for ((path, file), default) in
+        loaded.texts.iter().zip(["camera_to_workload.json", "workload_to_pipeline.json"])
+    {
+        let text = changed(&loaded, *file);
+        named.push(match inside(&root, path) {
+            Some(inside) => inside,
+            None => {
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(default);
+                let target = format!("configs/{name}");
+                // Two files of one name come from two folders.
+                let target = if named.contains(&target) { format!("configs/{default}") } else { target };
+                files.push((target.clone(), text.into_bytes()));
+                target
+            }
+        });
+    }
+    let lpfile = format!(
+        "# Every key has a default: see docs/configuration.md of lp.\n\n[project]\ncameras = {}\nworkloads = {}\n",
+        quoted(&named[0]),
+        quoted(&named[1])
+    );
+    files.insert(0, ("Lpfile.toml".to_owned(), lpfile.into_bytes()));
+    if !init::make(&root, &files, "lp import")? {
+        return Ok(Exit::Refused);
+    }
+    let at = args.root.as_ref().map_or(String::new(), |at| format!("cd {} && ", at.display()));
+    console::note(&format!(
+        "made a project of {}; try:\n  {at}lp check\n  {at}lp build plan",
+        match project.cameras.len() {
+            1 => "one camera".to_owned(),
+            n => format!("{n} cameras"),
+        }
+    ));
+    for (file, workload) in missing(&root, project) {
+        console::note(&format!("note: `{file}` of the workload `{workload}` is not there yet: copy it"));
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints the current form of one file.
+fn rewrite(global: &Global, file: &Path) -> anyhow::Result<Exit> {
+    let base = LoadRequest { scope: Scope::Single, ..request(global, &[])? };
+    let path = Some(base.dir.join(file));
+    let as_cameras = LoadRequest { cameras: path.clone(), workloads: None, ..base.clone() };
+    let mut loaded = load(&as_cameras);
+    if loaded.diagnostics.sorted().iter().any(|diagnostic| diagnostic.code == codes::OTHER_FILE) {
+        loaded = load(&LoadRequest { cameras: None, workloads: path, ..base });
+    }
+    show(global, &loaded);
+    if loaded.diagnostics.has_errors() {
+        console::note(&refusal(&loaded.diagnostics));
+        return Ok(Exit::Refused);
+    }
+    let (_, file) = loaded.texts.first().context("a file without faults was read")?;
+    console::out(&changed(&loaded, *file));
+    Ok(Exit::Done)
+}
+
+/// Everything that was found, but for workloads that no camera uses.
+fn show(global: &Global, loaded: &Loaded) {
+    let mut found = loaded.diagnostics.clone();
+    found.retain(|diagnostic| diagnostic.code != codes::UNUSED_WORKLOAD);
+    if found.count(Severity::Error) + found.count(Severity::Warning) + found.count(Severity::Note) > 0 {
+        console::note(found.render_human(&loaded.sources, color(global)).trim_end());
+    }
+}
+
+/// The text of a file in the current form.
+fn changed(loaded: &Loaded, file: FileId) -> String {
+    let edits = loaded.diagnostics.edits().filter(|edit| edit.place().file == file);
+    apply(loaded.sources.text(file), &edits.cloned().collect::<Vec<Edit>>())
+}
+
+/// The path of a file below `root`, if it lies there.
+fn inside(root: &Path, path: &Path) -> Option<String> {
+    let (root, path) = (os::fs::canonicalize(root).ok()?, os::fs::canonicalize(path).ok()?);
+    path.strip_prefix(root).ok()?.to_str().map(str::to_owned)
+}
+
+/// A text as TOML writes it.
+fn quoted(text: &str) -> String {
+    ::toml::Value::from(text).to_string()
+}
+
+/// Modules and scripts that the project names and does not have, each with a
+/// workload that needs it.
+fn missing<'p>(root: &Path, project: &'p Project) -> Vec<(&'p str, &'p str)> {
+    let mut missing: Vec<(&str, &str)> = Vec::new();
+    for workload in &project.workloads {
+        let files = workload.steps.iter().flat_map(|step| [&step.module, &step.script]).flatten();
+        for file in files.filter(|file| !os::fs::is_file(&root.join(PathBuf::from(file)))) {
+            if missing.iter().all(|(known, _)| known != file) {
+                missing.push((file, &workload.name));
+            }
+        }
+    }
+    missing
+}
