@@ -2,10 +2,14 @@
 
 use super::args::{CheckArgs, Global, HumanOrJson};
 use super::open::{color, graph_faults, read, refusal};
-use super::{Exit, console};
+use super::{Exit, console, rule};
 use crate::config::diagnostics::Severity;
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
+    let is_json = args.json || args.format == HumanOrJson::Json;
+    if let Some(code) = &args.explain {
+        return Ok(rule::explain(code, is_json));
+    }
     let mut loaded = read(global, &[])?;
     if let Some(project) = &loaded.project {
         loaded.diagnostics.append(graph_faults(project));
@@ -13,7 +17,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     if args.strict {
         loaded.diagnostics.deny_warnings();
     }
-    if args.json || args.format == HumanOrJson::Json {
+    if is_json {
         let document = serde_json::json!({
             "version": 1,
             "diagnostics": loaded.diagnostics.to_json(&loaded.sources),
