@@ -134,6 +134,10 @@ pub(super) struct CheckArgs {
     #[arg(long)]
     pub(super) strict: bool,
 
+    /// Explain a code such as LP0405, with an example; needs no project
+    #[arg(long, value_name = "CODE", conflicts_with = "strict")]
+    pub(super) explain: Option<String>,
+
     /// How to print faults
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(super) format: HumanOrJson,

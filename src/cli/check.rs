@@ -2,11 +2,15 @@
 
 use super::args::{CheckArgs, Global, HumanOrJson};
 use super::open::{color, graph_faults, refusal, request};
-use super::{Exit, console};
+use super::{Exit, console, rule};
 use crate::config::diagnostics::Severity;
 use crate::config::load::{LoadRequest, Scope, load};
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
+    let is_json = args.json || args.format == HumanOrJson::Json;
+    if let Some(code) = &args.explain {
+        return Ok(rule::explain(code, is_json));
+    }
     // One of the two files alone is checked by itself, wherever it is.
     let is_single = global.cameras.is_some() != global.workloads.is_some();
     let scope = if is_single { Scope::Single } else { Scope::Project };
@@ -17,7 +21,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     if args.strict {
         loaded.diagnostics.deny_warnings();
     }
-    if args.json || args.format == HumanOrJson::Json {
+    if is_json {
         let document = serde_json::json!({
             "version": 1,
             "diagnostics": loaded.diagnostics.to_json(&loaded.sources),

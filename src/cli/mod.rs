@@ -20,6 +20,7 @@ mod last;
 mod open;
 mod quick;
 mod report;
+mod rule;
 mod run;
 mod show;
 mod size;

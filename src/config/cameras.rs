@@ -36,6 +36,10 @@ pub(super) struct RawCamera {
     pub(super) target_fps: Option<Spanned<f64>>,
     pub(super) workloads: Vec<Spanned<String>>,
     pub(super) region: Option<Spanned<RawRegion>>,
+    /// Whether the size of the frame and its rate are as written, or defaults, and
+    /// not numbers that mean nothing.
+    pub(super) is_sized: bool,
+    pub(super) is_rated: bool,
 }
 
 /// A stream as written.
@@ -47,18 +51,26 @@ pub(super) enum RawStream {
     Path(String),
 }
 
-/// `region_of_interest` as written, checked against no frame yet.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// `region_of_interest` as written, checked against no frame yet. Each edge has
+/// the place of the number that it comes from.
+#[derive(Clone, Debug)]
 pub(super) struct RawRegion {
-    pub(super) x: u32,
-    pub(super) y: u32,
-    pub(super) x2: u32,
-    pub(super) y2: u32,
+    pub(super) x: Spanned<u32>,
+    pub(super) y: Spanned<u32>,
+    pub(super) x2: Spanned<u32>,
+    pub(super) y2: Spanned<u32>,
+}
+
+impl RawRegion {
+    /// Left, upper, right, lower.
+    pub(super) fn edges(&self) -> [u32; 4] {
+        [self.x.value, self.y.value, self.x2.value, self.y2.value]
+    }
 }
 
 impl std::fmt::Display for RawRegion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let RawRegion { x, y, x2, y2 } = self;
+        let [x, y, x2, y2] = self.edges();
         write!(f, "{{ \"x\": {x}, \"y\": {y}, \"x2\": {x2}, \"y2\": {y2} }}")
     }
 }
@@ -108,15 +120,22 @@ fn camera() -> impl Reader<Value = RawCamera> + Copy {
         let workloads = "Names of workloads, regardless of case";
         let region = "The part of the frame that is looked at, in pixels; the whole frame if not given";
         table.needs_one_of(&[STREAM_KEYS[0], STREAM_KEYS[1], STREAM_KEYS[2], STREAM_KEYS[3], "fileSrc"]);
+        let is_given = ["width", "height", "fps"].map(|key| table.has(key));
+        let width = table.optional("width", width, size, diagnostics);
+        let height = table.optional("height", height, size, diagnostics);
+        let fps = table.optional("fps", fps, rate, diagnostics);
+        let is_read = [width.is_some(), height.is_some(), fps.is_some()];
         Some(RawCamera {
             place: table.place(),
             id,
+            is_sized: is_given[..2] == is_read[..2],
+            is_rated: is_given[2] == is_read[2],
+            width,
+            height,
+            fps,
             has_source: has_stream || file_source.is_some(),
             stream,
             file: file_source.and_then(|(_, at)| spanned(clip()).read(&at, diagnostics)),
-            width: table.optional("width", width, size, diagnostics),
-            height: table.optional("height", height, size, diagnostics),
-            fps: table.optional("fps", fps, rate, diagnostics),
             target_fps: table.optional("targetFps", target, rate, diagnostics),
             workloads: table
                 .required("workloads", workloads, workload_names(), diagnostics)
@@ -211,7 +230,7 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
 }
 
 fn credentials(at: &At<'_>) -> Diagnostic {
-    Diagnostic::warning(codes::CREDENTIALS, format!("`{}` holds credentials in clear text", at.name))
+    Diagnostic::warning(codes::LITERAL_CREDENTIALS, format!("`{}` holds credentials in clear text", at.name))
         .at(at.node.place)
         .label("the part before `@`")
         .help("they stand in plan files and in what `lp show` prints: take care who can read those")
@@ -251,6 +270,11 @@ fn clip() -> impl Reader<Value = Clip> + Copy {
     };
     by(shape, |at, diagnostics| {
         let written = read_any_text(at, diagnostics)?;
+        if written.contains(char::is_control) {
+            let message = format!("`{}` must not contain control characters", at.name);
+            diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
+            return None;
+        }
         let refused = match read_clip(&written) {
             Ok(clip) => return Some(clip),
             Err(refused) => refused,
@@ -276,7 +300,7 @@ fn read_clip(written: &str) -> Result<Clip, String> {
     let origin = match origin.strip_prefix("scene:") {
         Some(scene) if is_scene_name(scene) => Origin::Scene(scene.to_owned()),
         Some(scene) => return Err(format!("`{}` is no name of a scene", scene.escape_debug())),
-        None if is_fetch_url(origin) => Origin::Url(origin.to_owned()),
+        None if is_fetch_url(&with_small_scheme(origin)) => Origin::Url(with_small_scheme(origin)),
         None => {
             let scheme = origin.split_once("://").map(|(scheme, _)| scheme);
             return Err(match scheme {
@@ -288,6 +312,14 @@ fn read_clip(written: &str) -> Result<Clip, String> {
         }
     };
     Ok(Clip { file: file.to_owned(), origin })
+}
+
+/// A URL whose scheme is written small, since its case does not matter.
+fn with_small_scheme(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),
+        None => url.to_owned(),
+    }
 }
 
 fn is_scene_name(name: &str) -> bool {
@@ -319,7 +351,7 @@ pub(super) fn read_region(
     if at.has("x2") || at.has("y2") {
         let message = format!("`{}` has both a second corner and a size", at.name);
         diagnostics.push(
-            Diagnostic::error(codes::TWO_FORMS, message)
+            Diagnostic::error(codes::OLD_AND_NEW_FORM, message)
                 .at(place)
                 .help("keep `x2` and `y2`, and leave out `width` and `height`"),
         );
@@ -335,8 +367,8 @@ pub(super) fn read_region(
     Some(Spanned { value: region, place })
 }
 
-fn pixel() -> impl Reader<Value = u32> + Copy {
-    whole(0, 1_000_000)
+fn pixel() -> impl Reader<Value = Spanned<u32>> + Copy {
+    spanned(whole(0, 1_000_000))
 }
 
 fn corners() -> impl Reader<Value = RawRegion> + Copy {
@@ -356,6 +388,9 @@ fn sized() -> impl Reader<Value = RawRegion> + Copy {
         let width = table.required("width", "Width", pixel(), diagnostics);
         let height = table.required("height", "Height", pixel(), diagnostics);
         let (x, y) = (x?, y?);
-        Some(RawRegion { x, y, x2: x + width?, y2: y + height? })
+        let far =
+            |near: &Spanned<u32>, size: Spanned<u32>| Spanned { value: near.value + size.value, ..size };
+        let (x2, y2) = (far(&x, width?), far(&y, height?));
+        Some(RawRegion { x, y, x2, y2 })
     })
 }

@@ -17,7 +17,8 @@ use super::values::{duration, list_of, one_of, read_duration, read_text, spanned
 use crate::path::is_file_name;
 
 /// A regular expression for a URL that can be fetched, without anchors.
-pub(super) const URL: &str = r"https?://[^\s/?#\u0000-\u001f\u007f-\u009f][^\s\u0000-\u001f\u007f-\u009f]*";
+pub(super) const URL: &str =
+    r"[hH][tT][tT][pP][sS]?://[^\s/?#\u0000-\u001f\u007f-\u009f][^\s\u0000-\u001f\u007f-\u009f]*";
 
 /// `Lpfile.toml` as written.
 #[derive(Debug, Default)]

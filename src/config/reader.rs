@@ -231,6 +231,12 @@ impl<'t> Table<'t> {
         self.place
     }
 
+    /// Whether the key is there, and has not been taken out.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().flatten().any(|(found, _)| found.text == key)
+    }
+
     /// Takes a key out, with the key itself, for a caller that reads it by
     /// `reader` in a way of its own.
     pub fn take(

@@ -4,6 +4,7 @@
 //! This is the one place for defaults. Everything is checked even if something
 //! else is wrong; the project counts only if no error was reported.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -54,6 +55,7 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
     tasks.extend(raw.more_tasks);
     check_slugs(&raw.cameras, &tasks, settings.count, diagnostics);
     check_origins(&raw.cameras, diagnostics);
+    check_repeated(&raw.cameras, diagnostics);
 
     let mut raw_cameras = raw.cameras;
     let workloads = raw.workloads.map(|workloads| {
@@ -213,19 +215,26 @@ fn adopt_regions(cameras: &mut [RawCamera], workloads: &[RawWorkload], diagnosti
         let regions: Vec<(&RawWorkload, Option<&Spanned<RawRegion>>)> =
             used.map(|workload| (*workload, workload.region.as_ref())).collect();
         let Some(region) = regions.iter().find_map(|(_, region)| *region) else { continue };
-        let other = regions.iter().find(|(_, other)| other.is_none_or(|other| other.value != region.value));
+        let other = regions
+            .iter()
+            .find(|(_, other)| other.is_none_or(|other| other.value.edges() != region.value.edges()));
         let contradiction = match (&camera.region, other) {
-            (Some(own), _) if own.value != region.value => Some((own.place, "the camera has another region")),
+            (Some(own), _) if own.value.edges() != region.value.edges() => {
+                Some((own.place, "the camera has another region"))
+            }
             (None, Some((workload, None))) => Some((workload.place, "this workload of the camera has none")),
             (_, Some((_, Some(other)))) => Some((other.place, "another workload of the camera has this one")),
             _ => None,
         };
         match contradiction {
             Some((place, text)) => diagnostics.push(
-                Diagnostic::error(codes::TWO_FORMS, "the region of a step is not the region of its camera")
-                    .at(region.place)
-                    .also(place, text)
-                    .help("a region belongs to a camera now: move it to `region_of_interest` of the camera"),
+                Diagnostic::error(
+                    codes::OLD_AND_NEW_FORM,
+                    "the region of a step is not the region of its camera",
+                )
+                .at(region.place)
+                .also(place, text)
+                .help("a region belongs to a camera now: move it to `region_of_interest` of the camera"),
             ),
             None if camera.region.is_some() => {}
             None => {
@@ -296,26 +305,37 @@ fn resolve_workloads(raw: Vec<RawWorkload>, diagnostics: &mut Diagnostics) -> Ve
     workloads
 }
 
+/// A camera that names a workload twice does it once.
+fn check_repeated(cameras: &[RawCamera], diagnostics: &mut Diagnostics) {
+    for camera in cameras.iter().filter(|camera| camera.workloads.len() > 1) {
+        let mut here: HashMap<String, Place> = HashMap::new();
+        for workload in &camera.workloads {
+            match here.entry(workload.value.to_lowercase()) {
+                Entry::Vacant(entry) => {
+                    entry.insert(workload.place);
+                }
+                Entry::Occupied(first) => {
+                    let message = format!("the camera names the workload `{}` twice", workload.value);
+                    diagnostics.push(
+                        Diagnostic::warning(codes::REPEATED_WORKLOAD, message)
+                            .at(workload.place)
+                            .label("ignored")
+                            .also(*first.get(), "first here"),
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// Every workload that a camera names is mapped; those that nobody names are
 /// noted if all else is well.
 fn check_mapping(cameras: &[RawCamera], workloads: &[Workload], diagnostics: &mut Diagnostics) {
     let mut used: HashMap<String, bool> =
         workloads.iter().map(|workload| (workload.name.to_lowercase(), false)).collect();
     for camera in cameras {
-        let mut here: HashMap<String, Place> = HashMap::new();
         for workload in &camera.workloads {
             let folded = workload.value.to_lowercase();
-            if let Some(first) = here.get(&folded) {
-                let message = format!("the camera names the workload `{}` twice", workload.value);
-                diagnostics.push(
-                    Diagnostic::warning(codes::REPEATED_WORKLOAD, message)
-                        .at(workload.place)
-                        .label("ignored")
-                        .also(*first, "first here"),
-                );
-                continue;
-            }
-            here.insert(folded.clone(), workload.place);
             if let Some(used) = used.get_mut(&folded) {
                 *used = true;
                 continue;
@@ -354,6 +374,7 @@ fn camera_of(raw: RawCamera, settings: &Settings, diagnostics: &mut Diagnostics)
     let height = raw.height.as_ref().map_or(HEIGHT, |height| height.value);
     let fps = raw.fps.as_ref().map_or(FPS, |fps| fps.value);
     if let Some(target) = &raw.target_fps
+        && raw.is_rated
         && target.value > fps
     {
         let mut diagnostic = Diagnostic::error(
@@ -366,7 +387,9 @@ fn camera_of(raw: RawCamera, settings: &Settings, diagnostics: &mut Diagnostics)
         }
         diagnostics.push(diagnostic);
     }
-    let region = raw.region.and_then(|region| region_of(&region, width, height, diagnostics));
+    // Any size does for a camera whose own is faulty: only the edges count then.
+    let frame = if raw.is_sized { (width, height) } else { (u32::MAX, u32::MAX) };
+    let region = raw.region.and_then(|region| region_of(&region, frame.0, frame.1, diagnostics));
     let source = source_of(raw.stream, raw.file, raw.has_source, raw.place, settings, diagnostics);
 
     let mut workloads: Vec<String> = Vec::new();
@@ -441,25 +464,35 @@ fn region_of(
     height: u32,
     diagnostics: &mut Diagnostics,
 ) -> Option<Region> {
-    let RawRegion { x, y, x2, y2 } = region.value;
-    let frame = format!("the frame is {width}x{height}");
-    if x >= x2 || y >= y2 {
-        let message = "the region is empty: `x` must be less than `x2`, and `y` less than `y2`";
-        let diagnostic = Diagnostic::error(codes::EMPTY_REGION, message).at(region.place);
-        diagnostics.push(diagnostic.label(format!("from {x},{y} to {x2},{y2}")));
+    let RawRegion { x, y, x2, y2 } = &region.value;
+    let axes = [("x", x, x2, "width", width), ("y", y, y2, "height", height)];
+    let mut is_sound = true;
+    for (edge, near, far, size, frame) in axes {
+        if near.value >= far.value {
+            let message = format!("the region is empty: `{edge}` must be less than `{edge}2`");
+            diagnostics.push(
+                Diagnostic::error(codes::EMPTY_REGION, message)
+                    .at(far.place)
+                    .label(format!("ends at {}", far.value))
+                    .also(near.place, format!("begins at {}", near.value)),
+            );
+            is_sound = false;
+        } else if near.value >= frame {
+            let diagnostic = Diagnostic::error(codes::REGION_OUTSIDE, "the region is outside the frame");
+            let label = format!("begins at {}, but the frame's {size} is {frame}", near.value);
+            diagnostics.push(diagnostic.at(near.place).label(label));
+            is_sound = false;
+        }
+    }
+    if !is_sound {
         return None;
     }
-    if x >= width || y >= height {
-        let diagnostic = Diagnostic::error(codes::REGION_OUTSIDE, "the region is outside the frame");
-        diagnostics.push(diagnostic.at(region.place).label(format!("begins at {x},{y}, but {frame}")));
-        return None;
-    }
-    if x2 > width || y2 > height {
+    for (_, _, far, size, frame) in axes.iter().filter(|(_, _, far, _, frame)| far.value > *frame) {
         let diagnostic = Diagnostic::warning(codes::REGION_OUTSIDE, "the region reaches out of the frame");
-        let label = format!("ends at {x2},{y2}, but {frame}; what is outside is cut off");
-        diagnostics.push(diagnostic.at(region.place).label(label));
+        let label = format!("the frame's {size} is {frame}; what is outside is cut off");
+        diagnostics.push(diagnostic.at(far.place).label(label));
     }
-    Some(Region { x, y, x2: x2.min(width), y2: y2.min(height) })
+    Some(Region { x: x.value, y: y.value, x2: x2.value.min(width), y2: y2.value.min(height) })
 }
 
 fn task_of(

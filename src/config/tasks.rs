@@ -105,9 +105,12 @@ fn command_line() -> impl Reader<Value = Vec<String>> + Copy {
                 return None;
             }
             let command = arguments.read(at, diagnostics)?;
-            if command.first().is_some_and(|program| program.trim().is_empty()) {
+            if command.first().is_some_and(|program| program.trim().is_empty())
+                && let Value::List(items) = &at.node.value
+            {
                 let message = format!("`{}` must begin with a program", at.name);
-                diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
+                let program = At { name: at.name.clone(), node: items.first().unwrap_or(at.node) };
+                diagnostics.push(program.fault(codes::BLANK_TEXT, &message));
                 return None;
             }
             Some(command)
@@ -153,13 +156,8 @@ pub(super) fn plain_path() -> impl Reader<Value = ProjectPath> + Copy {
     by(
         || Shape::Text(Some(TEXT.to_owned())),
         |at, diagnostics| {
-            let path = read_path(at, diagnostics)?;
-            if !path.as_str().contains(char::is_control) {
-                return Some(path);
-            }
-            let message = format!("`{}` must not contain control characters", at.name);
-            diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
-            None
+            read_text(at, diagnostics)?;
+            read_path(at, diagnostics)
         },
     )
 }

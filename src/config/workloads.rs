@@ -87,19 +87,34 @@ pub(super) fn file() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
     })
 }
 
+/// A map that has a workload.
+fn filled(map: impl Reader<Value = Vec<RawWorkload>> + Copy) -> impl Reader<Value = Vec<RawWorkload>> + Copy {
+    by(
+        move || map.shape(),
+        move |at, diagnostics| {
+            let is_comment = |(key, _): &(Key, Node)| key.text.starts_with('_');
+            if matches!(&at.node.value, Value::Table(entries) if entries.iter().all(is_comment)) {
+                let message = format!("`{}` has no workload", at.name);
+                diagnostics.push(Diagnostic::error(codes::EMPTY_LIST, message).at(at.node.place));
+            }
+            map.read(at, diagnostics)
+        },
+    )
+}
+
 fn pipeline_map() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
-    map_of(Called::Plainly, UnknownKeys::Warn, TEXT, steps_shape, |key, at, diagnostics| {
+    filled(map_of(Called::Plainly, UnknownKeys::Warn, TEXT, steps_shape, |key, at, diagnostics| {
         workload(&key.text, key.place, diagnostics, |diagnostics| read_steps(at, diagnostics))
-    })
+    }))
 }
 
 fn definitions_map() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
     let shape = || Shape::Table(described(UnknownKeys::Warn, script));
-    map_of(Called::Plainly, UnknownKeys::Warn, TEXT, shape, |key, at, diagnostics| {
+    filled(map_of(Called::Plainly, UnknownKeys::Warn, TEXT, shape, |key, at, diagnostics| {
         workload(&key.text, key.place, diagnostics, |diagnostics| {
             vec![table(Called::Plainly, UnknownKeys::Warn, script).read(at, diagnostics)]
         })
-    })
+    }))
 }
 
 /// A workload, kept without steps if they have faults, so that its cameras are
@@ -192,10 +207,10 @@ fn check_order(steps: &[Option<RawStep>], diagnostics: &mut Diagnostics) {
 fn common_region(steps: &[Option<RawStep>], diagnostics: &mut Diagnostics) -> Option<Spanned<RawRegion>> {
     let mut regions = steps.iter().flatten().filter_map(|raw| raw.region.as_ref());
     let first = regions.next()?;
-    for other in regions.filter(|other| other.value != first.value) {
+    for other in regions.filter(|other| other.value.edges() != first.value.edges()) {
         let message = "the steps of a workload have different regions, but all of them get the same frames";
         diagnostics.push(
-            Diagnostic::error(codes::TWO_FORMS, message)
+            Diagnostic::error(codes::OLD_AND_NEW_FORM, message)
                 .at(other.place)
                 .also(first.place, "another region here")
                 .help("a region belongs to a camera now: `region_of_interest` in the camera file"),
@@ -241,7 +256,7 @@ fn read_step(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
     }
     let mut table = Table::open(at, Called::Plainly, diagnostics)?;
     let Some(written) = written else {
-        diagnostics.push(missing_type(at));
+        missing_type(at, diagnostics);
         return None;
     };
     let kind = kind().read(&At { name: "type".to_owned(), node: &written }, diagnostics)?;
@@ -253,17 +268,18 @@ fn read_step(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
     Some(raw)
 }
 
-fn missing_type(at: &At<'_>) -> Diagnostic {
-    let diagnostic = Diagnostic::error(codes::MISSING_KEY, "`type` is missing").at(at.node.place);
-    let Value::Table(entries) = &at.node.value else { return diagnostic };
-    // Which keys are possible depends on the type, so a slip of this one is named here.
-    match did_you_mean("type", entries.iter().map(|(key, _)| key.text.as_str())) {
-        Some(slip) => {
-            let place =
-                entries.iter().find(|(key, _)| key.text == slip).map_or(at.node.place, |(key, _)| key.place);
-            diagnostic.label("in this step").also(place, "did you mean `type`?")
-        }
-        None => diagnostic.label("in this step"),
+/// Which keys are possible depends on the type, so without one only a slip of
+/// `type` itself is named.
+fn missing_type(at: &At<'_>, diagnostics: &mut Diagnostics) {
+    diagnostics.push(
+        Diagnostic::error(codes::MISSING_KEY, "`type` is missing").at(at.node.place).label("in this step"),
+    );
+    let Value::Table(entries) = &at.node.value else { return };
+    if let Some(slip) = did_you_mean("type", entries.iter().map(|(key, _)| key.text.as_str()))
+        && let Some((key, _)) = entries.iter().find(|(key, _)| key.text == slip)
+    {
+        let warning = Diagnostic::warning(codes::UNKNOWN_KEY, format!("unknown key `{slip}`"));
+        diagnostics.push(warning.at(key.place).label("ignored").help("did you mean `type`?"));
     }
 }
 
@@ -441,7 +457,7 @@ fn check_model(name: &Spanned<String>, precision: Option<&Spanned<String>>, diag
     {
         let message = format!("`{}` does not exist in {}", name.value, precision.value);
         diagnostics.push(
-            Diagnostic::error(codes::MISSING_PRECISION, message)
+            Diagnostic::error(codes::NO_SUCH_PRECISION, message)
                 .at(precision.place)
                 .also(name.place, "this model")
                 .help(format!("it exists in {}", precisions.join(", "))),

@@ -103,3 +103,54 @@ fn the_files_of_flags_need_no_project() {
     ws.lp(&format!("build plan {flags} --profile fast")).code(2).stderr_has("there is no profile `fast`");
     assert!(ws.exists("results/plan.json"));
 }
+
+#[test]
+fn a_code_is_explained_with_its_example_and_without_a_project() {
+    let ws = Workspace::empty();
+    ws.lp("check --explain lp0405").success().stdout(expect![[r#"
+        LP0405 (error): a region is empty or inverted
+
+        `x` and `y` are the left and the top edge, `x2` and `y2` the right and the bottom one, in
+        pixels. Where `x2` is not greater than `x`, or `y2` not greater than `y`, there is nothing
+        to look at. An edge of 0 is fine.
+
+        in `configs/camera_to_workload.json`:
+            {"lane_config": {"cameras": [
+              {"camera_id": "entrance", "workloads": ["barcodes"], "streamUri": "rtsp://host:8554/1",
+               "region_of_interest": {"x": 640, "y": 0, "x2": 320, "y2": 480}}
+            ]}}
+
+        `lp check` says:
+            error[LP0405]: the region is empty: `x` must be less than `x2`, and `y` less than `y2`
+             --> configs/camera_to_workload.json:3:26
+              |
+            3 |    "region_of_interest": {"x": 640, "y": 0, "x2": 320, "y2": 480}}
+              |                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ from 640,0 to 320,480
+
+        instead, in `configs/camera_to_workload.json`:
+            {"lane_config": {"cameras": [
+              {"camera_id": "entrance", "workloads": ["barcodes"], "streamUri": "rtsp://host:8554/1",
+               "region_of_interest": {"x": 320, "y": 0, "x2": 640, "y2": 480}}
+            ]}}
+    "#]]);
+    let ended = ws.lp("check --explain 405 --json").success();
+    let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(document["code"], "LP0405");
+    let message = document["examples"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("error[LP0405]: "), "{message}");
+    // Of a broken project, too, only the code is spoken of.
+    Workspace::tasks("[run").lp("check --explain LP0405").success().stderr(expect![[""]]);
+}
+
+#[test]
+fn an_unknown_code_is_refused_with_what_was_meant() {
+    let ws = Workspace::empty();
+    ws.lp("check --explain LPO405").code(2).stderr(expect![[r#"
+        error: there is no code `LPO405`
+          hint: did you mean `LP0405`?
+    "#]]);
+    ws.lp("check --explain what").code(2).stderr(expect![[r#"
+        error: there is no code `what`
+          hint: codes are LP and four digits; docs/diagnostics.md lists them
+    "#]]);
+}

@@ -360,37 +360,37 @@ fn a_region_lies_inside_its_frame() {
         "\"x2\": 640",
         "\"x2\": 0",
         expect![[r#"
-        error[LP0405]: the region is empty: `x` must be less than `x2`, and `y` less than `y2`
-          --> configs/camera_to_workload.json:12:31
-           |
-        12 |         "region_of_interest": { "x": 0, "y": 0, "x2": 0, "y2": 720 }
-           |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ from 0,0 to 0,720
+            error[LP0405]: the region is empty: `x` must be less than `x2`
+              --> configs/camera_to_workload.json:12:55
+               |
+            12 |         "region_of_interest": { "x": 0, "y": 0, "x2": 0, "y2": 720 }
+               |                                      - begins at 0    ^ ends at 0
 
-    "#]],
+        "#]],
     );
     check_camera(
         "\"y2\": 720",
         "\"y2\": 725",
         expect![[r#"
-        warning[LP0406]: the region reaches out of the frame
-          --> configs/camera_to_workload.json:12:31
-           |
-        12 |         "region_of_interest": { "x": 0, "y": 0, "x2": 640, "y2": 725 }
-           |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ ends at 640,725, but the frame is 1280x720; what is outside is cut off
+            warning[LP0406]: the region reaches out of the frame
+              --> configs/camera_to_workload.json:12:66
+               |
+            12 |         "region_of_interest": { "x": 0, "y": 0, "x2": 640, "y2": 725 }
+               |                                                                  ^^^ the frame's height is 720; what is outside is cut off
 
-    "#]],
+        "#]],
     );
     check_camera(
         "\"x\": 0, \"y\": 0, \"x2\": 640",
         "\"x\": 1280, \"y\": 0, \"x2\": 1290",
         expect![[r#"
-        error[LP0406]: the region is outside the frame
-          --> configs/camera_to_workload.json:12:31
-           |
-        12 |         "region_of_interest": { "x": 1280, "y": 0, "x2": 1290, "y2": 720 }
-           |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ begins at 1280,0, but the frame is 1280x720
+            error[LP0406]: the region is outside the frame
+              --> configs/camera_to_workload.json:12:38
+               |
+            12 |         "region_of_interest": { "x": 1280, "y": 0, "x2": 1290, "y2": 720 }
+               |                                      ^^^^ begins at 1280, but the frame's width is 1280
 
-    "#]],
+        "#]],
     );
     check_camera(
         "\"x2\": 640",

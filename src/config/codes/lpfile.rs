@@ -1,0 +1,68 @@
+//! LP03xx: `Lpfile.toml` and the files with tasks that it includes.
+
+use indoc::indoc;
+
+use super::super::diagnostics::Severity::Error;
+use super::Part::Lpfile;
+use super::{Rule, wrong};
+
+rules! {
+    DUPLICATE_NAME = "LP0301", [Error], "two tasks have the same name" {
+        why: indoc! {"
+            Names of tasks and cameras become labels and names of files, in which every character but
+            letters, digits, `_` and `-` is written as `_`. No two may come out the same, not even a
+            task and a camera.
+        "},
+        examples: &[wrong(&[Lpfile(indoc! {r#"
+            [[task]]
+            name = "get model"
+            command = ["python3", "get.py"]
+            [[task]]
+            name = "get_model"
+            command = ["python3", "get.py", "--again"]
+        "#})])
+        .right(&[Lpfile(indoc! {r#"
+            [[task]]
+            name = "get model"
+            command = ["python3", "get.py"]
+            [[task]]
+            name = "get model again"
+            command = ["python3", "get.py", "--again"]
+        "#})])],
+    }
+
+    RESERVED_NAME = "LP0302", [Error], "a name is a word that labels use themselves" {
+        why: indoc! {"
+            `lane`, `plan`, `assets`, `report` and `set-` with six hex digits are targets or parts of
+            labels. A camera or a task of that name could not be asked for.
+        "},
+        examples: &[wrong(&[Lpfile("[[task]]\nname = \"report\"\ncommand = [\"make\"]\n")])
+            .right(&[Lpfile("[[task]]\nname = \"my-report\"\ncommand = [\"make\"]\n")])],
+    }
+
+    UNKNOWN_POOL = "LP0303", [Error], "a task names a pool that does not exist" {
+        why: indoc! {"
+            A pool limits how many tasks run at once. `cpu`, `network`, `gpu`, `npu` and `exclusive`
+            always exist; any other gets its depth in `[pools]`.
+        "},
+        examples: &[wrong(&[Lpfile("[[task]]\nname = \"scan\"\ncommand = [\"scan\"]\npool = \"scanner\"\n")])
+            .right(&[Lpfile("[pools]\nscanner = 1\n[[task]]\nname = \"scan\"\ncommand = [\"scan\"]\npool = \"scanner\"\n")])],
+    }
+
+    EXCLUSIVE_POOL = "LP0304", [Error], "the pool `exclusive` has no depth" {
+        why: indoc! {"
+            A task of the pool `exclusive` waits until no other task runs, and no other starts
+            meanwhile. There is nothing to set.
+        "},
+        examples: &[wrong(&[Lpfile("[pools]\nexclusive = 2\n")]).right(&[Lpfile("[pools]\ncpu = 2\n")])],
+    }
+
+    SAME_FOLDER = "LP0305", [Error], "two of the folders of `[paths]` are one" {
+        why: indoc! {"
+            Clips, models and results have the same names now and then, and results are deleted and
+            written again. Each needs a folder of its own.
+        "},
+        examples: &[wrong(&[Lpfile("[paths]\nmedia = \"data\"\nmodels = \"data/\"\n")])
+            .right(&[Lpfile("[paths]\nmedia = \"data/media\"\nmodels = \"data/models\"\n")])],
+    }
+}

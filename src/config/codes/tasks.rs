@@ -1,0 +1,69 @@
+//! LP08xx: tasks that do not make a graph, and pipelines that this machine
+//! cannot play. They are found when a project was read without errors.
+
+use indoc::indoc;
+
+use super::super::diagnostics::Severity::Error;
+use super::Part::{Cameras, File, Lpfile, Workloads};
+use super::{Reported, Rule, wrong};
+
+rules! {
+    GRAPH = "LP0801", [Error], "tasks do not make a graph" {
+        why: indoc! {"
+            Two tasks make the same file, one makes a file inside a folder that another makes, tasks
+            wait for each other in a circle, or a task comes after one that does not exist. In all of
+            these there is no order in which they could run.
+        "},
+        examples: &[wrong(&[Lpfile(indoc! {r#"
+            [[task]]
+            name = "a"
+            command = ["cp", "b.txt", "a.txt"]
+            inputs = ["b.txt"]
+            outputs = ["a.txt"]
+            [[task]]
+            name = "b"
+            command = ["cp", "a.txt", "b.txt"]
+            inputs = ["a.txt"]
+            outputs = ["b.txt"]
+        "#})])
+        .right(&[Lpfile(indoc! {r#"
+            [[task]]
+            name = "a"
+            command = ["cp", "c.txt", "a.txt"]
+            inputs = ["c.txt"]
+            outputs = ["a.txt"]
+            [[task]]
+            name = "b"
+            command = ["cp", "a.txt", "b.txt"]
+            inputs = ["a.txt"]
+            outputs = ["b.txt"]
+        "#})])],
+        reported: Reported::By("lp check"),
+    }
+
+    NO_PRODUCER = "LP0802", [Error], "a task reads a file that does not exist and that no task makes" {
+        why: indoc! {"
+            The file is missing, its name is misspelt, or the task that makes it does not declare it in
+            its `outputs`. It is looked for when the task is needed, not by `lp check`.
+        "},
+        examples: &[wrong(&[Lpfile("[[task]]\nname = \"copy\"\ncommand = [\"cp\", \"a.txt\", \"b.txt\"]\ninputs = [\"a.txt\"]\noutputs = [\"b.txt\"]\n")])
+            .right(&[File("a.txt", "hello\n")])],
+        reported: Reported::By("lp build"),
+    }
+
+    MISSING_ELEMENT = "LP0803", [Error], "this machine lacks an element that a pipeline needs" {
+        why: indoc! {"
+            GStreamer has no element of that name here. The message says which package has it, where
+            that is known; `lp doctor` lists all that is missing.
+        "},
+        examples: &[wrong(&[
+            Workloads(steps!(r#"{"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"}"#)),
+            Cameras(camera!(r#""fps": 15"#)),
+        ])
+        .right(&[Workloads(steps!(r#"{"type": "zbar"}"#))])],
+        reported: Reported::Elsewhere {
+            by: "lp run",
+            because: "what is missing differs from machine to machine",
+        },
+    }
+}
