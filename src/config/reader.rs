@@ -127,6 +127,16 @@ pub enum UnknownKeys {
     Warn,
 }
 
+impl UnknownKeys {
+    /// What a table is called in the language of the file: upstream's are JSON.
+    fn table(self) -> &'static str {
+        match self {
+            UnknownKeys::Refuse => "table",
+            UnknownKeys::Warn => "object",
+        }
+    }
+}
+
 /// What the keys of a table are called in messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Called {
@@ -147,9 +157,9 @@ pub fn table<T>(
     by(
         move || Shape::Table(described(unknown, fields)),
         move |at, diagnostics| {
-            let mut table = Table::open(at, called, diagnostics)?;
+            let mut table = Table::open(at, called, unknown, diagnostics)?;
             let value = fields(&mut table, diagnostics);
-            table.finish(unknown, diagnostics);
+            table.finish(diagnostics);
             value
         },
     )
@@ -166,6 +176,7 @@ pub fn described<T>(
         place: Place::default(),
         entries: Vec::new(),
         asked: Vec::new(),
+        unknown,
         described: Some(fresh),
     };
     // An empty table lacks all that is required, which is nobody's fault here.
@@ -186,8 +197,8 @@ pub fn map_of<T>(
     by(
         move || Shape::Map(Map { names: names.to_owned(), unknown, value: Box::new(value()) }),
         move |at, diagnostics| {
-            let mut table = Table::open(at, called, diagnostics)?;
-            let entries = table.rest(unknown).into_iter();
+            let mut table = Table::open(at, called, unknown, diagnostics)?;
+            let entries = table.rest().into_iter();
             Some(entries.filter_map(|(key, at)| entry(key, &at, diagnostics)).collect())
         },
     )
@@ -200,15 +211,22 @@ pub struct Table<'t> {
     place: Place,
     entries: Vec<Option<(&'t Key, &'t Node)>>,
     asked: Vec<&'static str>,
+    unknown: UnknownKeys,
     /// Set while a table is described and not read.
     described: Option<Fields>,
 }
 
 impl<'t> Table<'t> {
     /// The table at `at`; reports anything else.
-    pub fn open(at: &At<'t>, called: Called, diagnostics: &mut Diagnostics) -> Option<Table<'t>> {
+    pub fn open(
+        at: &At<'t>,
+        called: Called,
+        unknown: UnknownKeys,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Table<'t>> {
         let Value::Table(entries) = &at.node.value else {
-            at.wrong("a table", diagnostics);
+            let article = if unknown == UnknownKeys::Warn { "an" } else { "a" };
+            at.wrong(&format!("{article} {}", unknown.table()), diagnostics);
             return None;
         };
         Some(Table {
@@ -221,6 +239,7 @@ impl<'t> Table<'t> {
             place: at.node.place,
             entries: entries.iter().map(|(key, node)| Some((key, node))).collect(),
             asked: Vec::new(),
+            unknown,
             described: None,
         })
     }
@@ -287,9 +306,8 @@ impl<'t> Table<'t> {
             Some((_, at)) => reader.read(&at, diagnostics),
             None => {
                 let message = format!("`{}{key}` is missing", self.prefix);
-                diagnostics.push(
-                    Diagnostic::error(codes::MISSING_KEY, message).at(self.place).label("in this table"),
-                );
+                let label = format!("in this {}", self.unknown.table());
+                diagnostics.push(Diagnostic::error(codes::MISSING_KEY, message).at(self.place).label(label));
                 None
             }
         }
@@ -303,8 +321,8 @@ impl<'t> Table<'t> {
     }
 
     /// Takes out all keys that are left and are no comments.
-    fn rest(&mut self, unknown: UnknownKeys) -> Vec<(&'t Key, At<'t>)> {
-        let prefix = &self.prefix;
+    fn rest(&mut self) -> Vec<(&'t Key, At<'t>)> {
+        let (prefix, unknown) = (&self.prefix, self.unknown);
         self.entries
             .drain(..)
             .flatten()
@@ -333,7 +351,8 @@ impl<'t> Table<'t> {
     }
 
     /// Reports every key that nobody asked for.
-    pub fn finish(self, unknown: UnknownKeys, diagnostics: &mut Diagnostics) {
+    pub fn finish(self, diagnostics: &mut Diagnostics) {
+        let unknown = self.unknown;
         for (key, _) in self.entries.iter().flatten() {
             if is_comment(key, unknown) {
                 continue;

@@ -260,9 +260,10 @@ mod tests {
         let file = sources.add("x.json", text);
         let tree = json::parse(file, text, &mut diagnostics).expect("the text is JSON");
         let at = At { name: "the file".to_owned(), node: &tree };
-        let mut table = Table::open(&at, Called::Plainly, &mut diagnostics).expect("the text is a table");
+        let mut table = Table::open(&at, Called::Plainly, UnknownKeys::Warn, &mut diagnostics)
+            .expect("the text is a table");
         let value = table.take("a", "", &reader).map(|(_, at)| reader.read(&at, &mut diagnostics));
-        table.finish(UnknownKeys::Warn, &mut diagnostics);
+        table.finish(&mut diagnostics);
         expect.assert_eq(&format!("{value:?}\n{}", diagnostics.render_human(&sources, Color::Never)));
     }
 

@@ -67,7 +67,7 @@ pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Raw
         diagnostics.push(
             Diagnostic::error(codes::MISSING_KEY, "`workload_pipeline_map` is missing")
                 .at(at.node.place)
-                .label("in this table"),
+                .label("in this object"),
         );
     }
     let workloads = file().read(&at, diagnostics);
@@ -254,14 +254,14 @@ fn read_step(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
     if at.has("script") || word.as_deref() == Some("script") {
         return table(Called::Plainly, UnknownKeys::Warn, script).read(at, diagnostics);
     }
-    let mut table = Table::open(at, Called::Plainly, diagnostics)?;
+    let mut table = Table::open(at, Called::Plainly, UnknownKeys::Warn, diagnostics)?;
     let Some(written) = written else {
         missing_type(at, diagnostics);
         return None;
     };
     let kind = kind().read(&At { name: "type".to_owned(), node: &written }, diagnostics)?;
     let raw = element(&kind, &mut table, diagnostics);
-    table.finish(UnknownKeys::Warn, diagnostics);
+    table.finish(diagnostics);
     let mut raw = raw?;
     raw.step.kind = kind;
     raw.step.kind_place = written.place;

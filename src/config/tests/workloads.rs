@@ -183,7 +183,7 @@ fn slips_in_a_step_are_found() {
              --> configs/workload_to_pipeline.json:3:1
               |
             3 | { "type": "GvaDetect", "model": "../m", "device": "cpux" }
-              | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ in this table
+              | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ in this object
 
             error[LP0212]: `model` must be the plain name of a model
              --> configs/workload_to_pipeline.json:3:33
@@ -288,13 +288,13 @@ fn a_script_is_a_workload_by_itself() {
     check_step(
         r#"{ "type": "script" }"#,
         expect![[r#"
-        error[LP0202]: `script` is missing
-         --> configs/workload_to_pipeline.json:3:1
-          |
-        3 | { "type": "script" }
-          | ^^^^^^^^^^^^^^^^^^^^ in this table
+            error[LP0202]: `script` is missing
+             --> configs/workload_to_pipeline.json:3:1
+              |
+            3 | { "type": "script" }
+              | ^^^^^^^^^^^^^^^^^^^^ in this object
 
-    "#]],
+        "#]],
     );
     check_step(
         r#"{ "script": "../x.sh" }"#,
