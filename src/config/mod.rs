@@ -30,6 +30,7 @@ mod text;
 pub mod toml;
 pub mod tree;
 pub mod values;
+mod visible;
 mod workloads;
 
-pub use render::Color;
+pub use render::{Color, document};
