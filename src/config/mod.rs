@@ -28,6 +28,7 @@ mod tasks;
 mod tests;
 mod text;
 pub mod toml;
+mod toml_faults;
 pub mod tree;
 pub mod values;
 mod visible;
