@@ -1,9 +1,10 @@
 //! `lp check`
 
-use super::args::{CheckArgs, Global, HumanOrJson};
-use super::open::{color, graph_faults, read, refusal};
+use super::args::{CheckArgs, CheckFormat, Global};
+use super::open::{color, graph_faults, print, read, refusal};
 use super::{Exit, console};
 use crate::config::diagnostics::Severity;
+use crate::config::document;
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     let mut loaded = read(global, &[])?;
@@ -13,14 +14,14 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     if args.strict {
         loaded.diagnostics.deny_warnings();
     }
-    if args.json || args.format == HumanOrJson::Json {
-        let document = serde_json::json!({
+    let format = if args.json { CheckFormat::Json } else { args.format };
+    match format {
+        CheckFormat::Human => print(&loaded.diagnostics, &loaded.sources, color(global)),
+        CheckFormat::Json => console::out(&document(&serde_json::json!({
             "version": 1,
             "diagnostics": loaded.diagnostics.to_json(&loaded.sources),
-        });
-        console::out(&format!("{document:#}\n"));
-    } else if !loaded.diagnostics.is_empty() {
-        console::note(loaded.diagnostics.render_human(&loaded.sources, color(global)).trim_end());
+        }))),
+        CheckFormat::Sarif => console::out(&document(&loaded.diagnostics.to_sarif(&loaded.sources))),
     }
     if loaded.diagnostics.has_errors() {
         console::note(&refusal(&loaded.diagnostics));

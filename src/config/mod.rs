@@ -22,6 +22,7 @@ pub mod project;
 pub mod reader;
 mod render;
 mod resolve;
+mod sarif;
 mod scene;
 mod tasks;
 #[cfg(test)]
