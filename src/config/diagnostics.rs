@@ -135,10 +135,16 @@ impl Diagnostic {
         self
     }
 
-    /// The same with "did you mean" as the way out, if something is close.
+    /// The same with "did you mean" as the way out, if something is close and
+    /// `found` does not hold so many faults already that nobody reads them all.
     #[must_use]
-    pub fn suggest<'a>(self, word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Diagnostic {
-        match crate::name::did_you_mean(word, candidates) {
+    pub fn suggest<'a>(
+        self,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'a str>,
+        found: &Diagnostics,
+    ) -> Diagnostic {
+        match found.did_you_mean(word, candidates) {
             Some(meant) => self.help(format!("did you mean `{meant}`?")),
             None => self,
         }
@@ -153,6 +159,10 @@ impl Diagnostic {
         self
     }
 }
+
+/// So many faults get a "did you mean". To compare every misspelt word of a
+/// large file with every word that is possible would take minutes.
+const SUGGESTED: usize = 100;
 
 /// Everything that was found so far.
 #[derive(Clone, Debug, Default)]
@@ -175,6 +185,16 @@ impl Diagnostics {
     /// Adds all of `other`.
     pub fn append(&mut self, other: Diagnostics) {
         self.list.extend(other.list);
+    }
+
+    /// What was most likely meant by `word`; nothing once much was found.
+    #[must_use]
+    pub fn did_you_mean<'a>(
+        &self,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) -> Option<&'a str> {
+        if self.list.len() < SUGGESTED { crate::name::did_you_mean(word, candidates) } else { None }
     }
 
     /// Whether `lp` cannot go on.
@@ -397,6 +417,16 @@ mod tests {
         check("a\r\nb\n", &[(1, 1), (1, 2), (1, 2), (2, 1), (2, 2), (2, 2)]);
         check("\n\nc", &[(1, 1), (2, 1), (3, 1), (3, 2)]);
         check("\r\r\n", &[(1, 1), (1, 2), (1, 2), (1, 2)]);
+    }
+
+    #[test]
+    fn the_hundred_and_first_fault_gets_no_suggestion() {
+        let mut found = Diagnostics::new();
+        for n in 0..=SUGGESTED {
+            let fault = Diagnostic::error("LP0000", "x").suggest("widht", ["width"], &found);
+            assert_eq!(fault.help.is_some(), n < SUGGESTED, "{n}");
+            found.push(fault);
+        }
     }
 
     #[test]

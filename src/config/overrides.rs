@@ -77,7 +77,7 @@ pub(super) fn unknown_profile(name: &str, profiles: &[(Key, Node)]) -> Diagnosti
         return diagnostic.help("`Lpfile.toml` has no `[profile.NAME]` table");
     }
     if did_you_mean(name, names()).is_some() {
-        return diagnostic.suggest(name, names());
+        return diagnostic.suggest(name, names(), &Diagnostics::new());
     }
     diagnostic.help(format!("there are: {}", names().collect::<Vec<_>>().join(", ")))
 }

@@ -158,8 +158,11 @@ fn kind(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
         return Some(written.to_owned());
     }
     let message = format!("`{}` is no known type of step", written.escape_debug());
-    let mut diagnostic =
-        Diagnostic::error(codes::UNKNOWN_STEP, message).at(at.node.place).suggest(written, UPSTREAM);
+    let mut diagnostic = Diagnostic::error(codes::UNKNOWN_STEP, message).at(at.node.place).suggest(
+        written,
+        UPSTREAM,
+        diagnostics,
+    );
     if diagnostic.help.is_none() {
         let known = UPSTREAM[..UPSTREAM.len() - 1].join(", ");
         diagnostic =
@@ -189,7 +192,7 @@ fn device(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
     }
     let message = format!("`{}` must be one of `CPU`, `GPU`, `NPU`, `GPU.1`", at.name);
     let fault = at.fault(codes::UNKNOWN_WORD, &message);
-    diagnostics.push(fault.suggest(&device, ["CPU", "GPU", "NPU", "GPU.1"]));
+    diagnostics.push(fault.suggest(&device, ["CPU", "GPU", "NPU", "GPU.1"], diagnostics));
     None
 }
 
@@ -200,7 +203,7 @@ fn precision(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
     }
     let quoted: Vec<String> = PRECISIONS.iter().map(|word| format!("`{word}`")).collect();
     let message = format!("`{}` must be one of {}", at.name, quoted.join(", "));
-    diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message).suggest(&precision, PRECISIONS));
+    diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message).suggest(&precision, PRECISIONS, diagnostics));
     None
 }
 
