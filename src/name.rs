@@ -83,17 +83,26 @@ impl From<Slug> for String {
     }
 }
 
+/// Longer words are not compared with others.
+const LONGEST_WORD: usize = 200;
+
 /// The candidate that was most likely meant by `word`, for "did you mean".
 ///
 /// Compares without regard to case; `None` when nothing is close.
 #[must_use]
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody means a word by a text; to compare two texts takes the square of
+    // their length in memory.
+    let length = word.chars().count();
+    if length > LONGEST_WORD {
+        return None;
+    }
     let folded = word.to_lowercase();
     // A third of the word may differ, so that short words do not match everything.
-    let limit = (word.chars().count().max(3) / 3).max(1);
+    let limit = (length.max(3) / 3).max(1);
     candidates
         .into_iter()
-        .filter(|candidate| *candidate != word)
+        .filter(|candidate| *candidate != word && candidate.chars().count().abs_diff(length) <= limit)
         .map(|candidate| (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
@@ -131,5 +140,7 @@ mod tests {
         assert_eq!(did_you_mean("widht", ["height", "width", "fps"]), Some("width"));
         assert_eq!(did_you_mean("CPUU", ["CPU", "GPU"]), Some("CPU"));
         assert_eq!(did_you_mean("zbar", ["gvadetect"]), None);
+        let text = "x".repeat(1_000_000);
+        assert_eq!(did_you_mean(&text, [&text[1..]]), None);
     }
 }

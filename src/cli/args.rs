@@ -140,20 +140,22 @@ pub(super) struct CheckArgs {
 
     /// How to print faults
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(super) format: HumanOrJson,
+    pub(super) format: CheckFormat,
 
     /// Short for `--format json`
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
 }
 
-/// A format with a text for people and one for machines.
+/// Formats of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum HumanOrJson {
-    /// For people
+pub(super) enum CheckFormat {
+    /// For people, on stderr
     Human,
-    /// For machines
+    /// A JSON document
     Json,
+    /// SARIF 2.1.0, for code hosts and editors
+    Sarif,
 }
 
 /// `lp build`

@@ -10,7 +10,7 @@ mod stats;
 mod verify;
 
 use super::args::{CacheArgs, CacheCommand, Global};
-use super::open::{directory, read};
+use super::open::{directory, print, read};
 use super::{Exit, Refused, console, open};
 use crate::config::load::find_root;
 use crate::os::lock::{BuildLock, Holder, Waiting};
@@ -45,7 +45,7 @@ fn layout(global: &Global) -> anyhow::Result<Layout> {
     }
     let Some(root) = find_root(&directory(global)?) else {
         let color = open::color(global);
-        console::note(loaded.diagnostics.render_human(&loaded.sources, color).trim_end());
+        print(&loaded.diagnostics, &loaded.sources, color);
         return Err(Refused.into());
     };
     console::note("warning: the config has errors (`lp check` tells which); `[paths]` count as not set");

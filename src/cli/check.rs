@@ -1,13 +1,14 @@
 //! `lp check`
 
-use super::args::{CheckArgs, Global, HumanOrJson};
-use super::open::{color, graph_faults, refusal, request};
+use super::args::{CheckArgs, CheckFormat, Global};
+use super::open::{color, graph_faults, print, refusal, request};
 use super::{Exit, console, rule};
 use crate::config::diagnostics::Severity;
+use crate::config::document;
 use crate::config::load::{LoadRequest, Scope, load};
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
-    let is_json = args.json || args.format == HumanOrJson::Json;
+    let is_json = args.json || args.format == CheckFormat::Json;
     if let Some(code) = &args.explain {
         return Ok(rule::explain(code, is_json));
     }
@@ -21,14 +22,14 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     if args.strict {
         loaded.diagnostics.deny_warnings();
     }
-    if is_json {
-        let document = serde_json::json!({
+    let format = if args.json { CheckFormat::Json } else { args.format };
+    match format {
+        CheckFormat::Human => print(&loaded.diagnostics, &loaded.sources, color(global)),
+        CheckFormat::Json => console::out(&document(&serde_json::json!({
             "version": 1,
             "diagnostics": loaded.diagnostics.to_json(&loaded.sources),
-        });
-        console::out(&format!("{document:#}\n"));
-    } else if !loaded.diagnostics.is_empty() {
-        console::note(loaded.diagnostics.render_human(&loaded.sources, color(global)).trim_end());
+        }))),
+        CheckFormat::Sarif => console::out(&document(&loaded.diagnostics.to_sarif(&loaded.sources))),
     }
     if loaded.diagnostics.has_errors() {
         console::note(&refusal(&loaded.diagnostics));

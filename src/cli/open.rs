@@ -76,13 +76,26 @@ pub(super) fn color(global: &Global) -> crate::config::Color {
     if wanted { crate::config::Color::Always } else { crate::config::Color::Never }
 }
 
+/// Prints what was found, for people.
+pub(super) fn print(diagnostics: &Diagnostics, sources: &Sources, color: crate::config::Color) {
+    if diagnostics.is_empty() {
+        return;
+    }
+    let text = match os::terminal::columns() {
+        // In less, a caret and its text have no room.
+        Some(columns) => diagnostics.render_within(sources, color, columns.max(40)),
+        None => diagnostics.render_human(sources, color),
+    };
+    console::note(text.trim_end());
+}
+
 /// Reads a project, prints what is wrong with it, and refuses it if it has errors.
 pub(super) fn open(global: &Global, more_sets: &[String]) -> anyhow::Result<Opened> {
     let loaded = read(global, more_sets)?;
     let color = color(global);
     // Notes are for `lp check`; what may be a mistake is shown everywhere.
     if loaded.diagnostics.count(Severity::Error) + loaded.diagnostics.count(Severity::Warning) > 0 {
-        console::note(loaded.diagnostics.render_human(&loaded.sources, color).trim_end());
+        print(&loaded.diagnostics, &loaded.sources, color);
     }
     let Some(project) = loaded.project else {
         console::note(&refusal(&loaded.diagnostics));
@@ -131,7 +144,7 @@ fn of_faults(faults: Vec<link::LinkFault>) -> Diagnostics {
 impl Opened {
     /// Prints faults that were found after reading.
     pub(super) fn refuse(&self, diagnostics: &Diagnostics) -> Refused {
-        console::note(diagnostics.render_human(&self.sources, self.color).trim_end());
+        print(diagnostics, &self.sources, self.color);
         console::note(&refusal(diagnostics));
         Refused
     }

@@ -28,7 +28,11 @@ pub(super) fn device() -> impl Reader<Value = String> + Copy {
             Ok(device) => Some(device),
             Err(expected) => {
                 let message = format!("`{}` must be {expected}", at.name);
-                diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message).suggest(&device, DEVICES));
+                diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message).suggest(
+                    &device,
+                    DEVICES,
+                    diagnostics,
+                ));
                 None
             }
         }
@@ -87,7 +91,11 @@ pub(super) fn precision() -> impl Reader<Value = String> + Copy {
             }
             let quoted: Vec<String> = PRECISIONS.iter().map(|word| format!("`{word}`")).collect();
             let message = format!("`{}` must be one of {}", at.name, quoted.join(", "));
-            diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message).suggest(&precision, PRECISIONS));
+            diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message).suggest(
+                &precision,
+                PRECISIONS,
+                diagnostics,
+            ));
             None
         },
     )

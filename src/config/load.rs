@@ -167,23 +167,21 @@ impl Reading<'_> {
         let read = os::fs::read_bounded(path, MAX_BYTES);
         let content = read.as_ref().ok().map(|bytes| ContentDigest::of(bytes));
         self.files.push((path.to_path_buf(), content));
-        let (code, message, help) = match read {
+        let (code, message) = match read {
             Ok(bytes) => {
                 let file = admit(&name, bytes, language, &mut self.sources, &mut self.diagnostics)?;
                 self.texts.push((path.to_path_buf(), file));
                 return Some(file);
             }
             Err(error) => match error.kind() {
-                io::ErrorKind::NotFound => (codes::MISSING_FILE, format!("`{name}` does not exist"), None),
+                io::ErrorKind::NotFound => (codes::MISSING_FILE, format!("`{name}` does not exist")),
                 io::ErrorKind::FileTooLarge => {
-                    (codes::TOO_LARGE, format!("`{name}` is larger than {} MiB", MAX_BYTES >> 20), None)
+                    (codes::TOO_LARGE, format!("`{name}` is larger than {} MiB", MAX_BYTES >> 20))
                 }
-                _ => (codes::UNREADABLE_FILE, format!("failed to read `{name}`"), Some(error.to_string())),
+                _ => (codes::UNREADABLE_FILE, format!("failed to read `{name}`: {error}")),
             },
         };
-        let mut diagnostic = Diagnostic::error(code, message).at(place.unwrap_or_default());
-        diagnostic.help = help;
-        self.diagnostics.push(diagnostic);
+        self.diagnostics.push(Diagnostic::error(code, message).at(place.unwrap_or_default()));
         None
     }
 

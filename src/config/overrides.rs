@@ -5,7 +5,7 @@
 //! [`Value::Word`], which the reader of its key makes sense of.
 
 use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place, Sources};
+use super::diagnostics::{Diagnostic, Diagnostics, FileId, Origin, Place, Sources};
 use super::lpfile::scalars;
 use super::tree::{Key, Node, Value};
 use crate::name::did_you_mean;
@@ -16,7 +16,7 @@ const PREFIX: &str = "LP_SET_";
 /// The tree of `--set KEY=VALUE`.
 pub(super) fn from_set(set: &str, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Option<Node> {
     let shown = set.split('=').next().unwrap_or_default();
-    let file = sources.add(format!("--set {shown}"), set);
+    let file = sources.add_from(Origin::Flag, format!("--set {shown}"), set);
     let Some((key, value)) = set.split_once('=') else {
         diagnostics.push(
             Diagnostic::error(codes::BAD_OVERRIDE, "`--set` takes KEY=VALUE")
@@ -45,7 +45,7 @@ pub(super) fn from_variable(
     let key = name.strip_prefix(PREFIX)?.to_lowercase();
     // The first `_` parts the table from its key; names of tables have none.
     let path: Vec<String> = key.splitn(2, '_').map(str::to_owned).collect();
-    let file = sources.add(name, format!("{name}={value}"));
+    let file = sources.add_from(Origin::Variable, name, format!("{name}={value}"));
     let key_place = Place::new(file, 0..name.len());
     if !is_known(&path) {
         let variable = |name: &str| format!("{PREFIX}{}", name.replace('.', "_").to_uppercase());
@@ -77,7 +77,7 @@ pub(super) fn unknown_profile(name: &str, profiles: &[(Key, Node)]) -> Diagnosti
         return diagnostic.help("`Lpfile.toml` has no `[profile.NAME]` table");
     }
     if did_you_mean(name, names()).is_some() {
-        return diagnostic.suggest(name, names());
+        return diagnostic.suggest(name, names(), &Diagnostics::new());
     }
     diagnostic.help(format!("there are: {}", names().collect::<Vec<_>>().join(", ")))
 }

@@ -366,8 +366,11 @@ impl<'t> Table<'t> {
                 UnknownKeys::Refuse => "",
                 UnknownKeys::Warn => "ignored",
             };
-            let mut diagnostic =
-                diagnostic.at(key.place).label(label).suggest(&key.text, self.asked.iter().copied());
+            let mut diagnostic = diagnostic.at(key.place).label(label).suggest(
+                &key.text,
+                self.asked.iter().copied(),
+                diagnostics,
+            );
             if diagnostic.help.is_none() && !self.asked.is_empty() {
                 diagnostic = diagnostic.help(format!("possible here: {}", self.asked.join(", ")));
             }

@@ -1,18 +1,22 @@
 //! How diagnostics look: for people with a caret under the fault, for machines
 //! as JSON.
 //!
-//! Only the lines that a diagnostic is about go to the renderer, so a thousand
-//! faults in a large file cost a thousand lines and not a thousand files. A
-//! place of several lines (a whole camera) is shown as its first line.
+//! Only the lines that a diagnostic is about go to the renderer, and of a long
+//! line only what is around the fault, so a thousand faults in a large file
+//! cost a thousand lines and not a thousand files. A place of several lines (a
+//! whole camera) is shown as its first line.
 //!
-//! Not here: the line that counts errors and warnings, which is the `cli`'s.
+//! Not here: the line that counts errors and warnings, which is the `cli`'s;
+//! SARIF (`sarif`); what is done to text that nobody should trust (`visible`).
 
+use std::collections::HashSet;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, renderer};
 use serde_json::{Value, json};
 
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Severity, Sources};
+use super::visible;
 
 /// Whether to use colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,18 +27,53 @@ pub enum Color {
     Always,
 }
 
+/// How many diagnostics people are shown; nobody reads more. Machines get all.
+const SHOWN: usize = 1000;
+
+/// How many places besides its own are shown of a diagnostic.
+const SECONDARY: usize = 8;
+
+/// Marks with fewer lines between them share a snippet.
+const NEAR: usize = 50;
+
+/// The longest message or label, and help, in characters.
+const LONGEST: usize = 1000;
+
+/// Begins the path of a snippet until its position is known. No other text
+/// that is rendered has it: it is for private use, and so escaped.
+const UNPLACED: char = '\u{e000}';
+
 impl Diagnostics {
-    /// All of them for people, each followed by an empty line.
+    /// For people, each followed by an empty line. Of very many the gravest are
+    /// shown, and how many more there are.
     #[must_use]
     pub fn render_human(&self, sources: &Sources, color: Color) -> String {
+        self.render_within(sources, color, renderer::DEFAULT_TERM_WIDTH)
+    }
+
+    /// The same for a terminal of `columns`.
+    #[must_use]
+    pub fn render_within(&self, sources: &Sources, color: Color, columns: usize) -> String {
         let renderer = match color {
             Color::Never => Renderer::plain(),
             Color::Always => Renderer::styled(),
         };
+        let renderer = renderer.term_width(columns);
+        let sorted = self.sorted();
+        let mut shown: Vec<usize> = (0..sorted.len()).collect();
+        if sorted.len() > SHOWN {
+            shown.sort_by_key(|index| (sorted[*index].severity, *index));
+            shown.truncate(SHOWN);
+            shown.sort_unstable();
+        }
         let mut text = String::new();
-        for diagnostic in self.sorted() {
-            text.push_str(&renderer.render(&[group(diagnostic, sources)]));
+        for index in &shown {
+            text.push_str(&render(sorted[*index], sources, &renderer));
             text.push_str("\n\n");
+        }
+        if sorted.len() > SHOWN {
+            let more = sorted.len() - SHOWN;
+            text.push_str(&format!("... and {more} more; `lp check --format json` lists all\n\n"));
         }
         text
     }
@@ -47,55 +86,150 @@ impl Diagnostics {
     }
 }
 
-fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
+/// A document for machines as text, which no terminal takes for commands.
+#[must_use]
+pub fn document(value: &Value) -> String {
+    visible::json(format!("{value:#}\n"))
+}
+
+/// A place of a diagnostic with the text under it.
+struct Mark<'a> {
+    place: Place,
+    kind: AnnotationKind,
+    label: &'a str,
+    /// The number of its line.
+    line: usize,
+}
+
+/// Lines of one file with marks in them.
+struct Cluster {
+    /// `file:line:column` of what it is about.
+    position: String,
+    /// The lines as they are shown.
+    text: String,
+    first_line: usize,
+    /// Ranges of `text`, by their marks.
+    ranges: Vec<Range<usize>>,
+}
+
+fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let mut group = Group::with_title(level.primary_title(&*diagnostic.message).id(diagnostic.code));
+    let mark = |place: Place, kind, label| {
+        let line = sources.line_number(place.file, place.start);
+        Mark { place, kind, label, line }
+    };
+    let primary = diagnostic.place.map(|place| mark(place, AnnotationKind::Primary, &*diagnostic.label));
+    let secondary = diagnostic.secondary.iter().take(SECONDARY);
+    let secondary = secondary.map(|(place, label)| mark(*place, AnnotationKind::Context, label.as_str()));
+    let clusters: Vec<(Vec<Mark<'_>>, Cluster)> = clusters(primary.into_iter().chain(secondary))
+        .into_iter()
+        .map(|marks| {
+            let cluster = cluster(&marks, sources);
+            (marks, cluster)
+        })
+        .collect();
 
-    let primary = diagnostic.place.map(|place| (place, AnnotationKind::Primary, &*diagnostic.label));
-    let secondary =
-        diagnostic.secondary.iter().map(|(place, text)| (*place, AnnotationKind::Context, text.as_str()));
-    let mut rest: Vec<_> = primary.into_iter().chain(secondary).collect();
-    while let Some((first, ..)) = rest.first() {
-        let file = first.file;
-        let here: Vec<_> = rest.extract_if(.., |(place, ..)| place.file == file).collect();
-        group = group.element(snippet(&here, sources));
+    let title = visible::sentence(&diagnostic.message, LONGEST);
+    let mut group = Group::with_title(level.primary_title(title).id(diagnostic.code));
+    for (marks, cluster) in &clusters {
+        let mut snippet =
+            Snippet::source(&*cluster.text).line_start(cluster.first_line).path(UNPLACED.to_string());
+        for (mark, range) in marks.iter().zip(&cluster.ranges) {
+            let label = Some(visible::sentence(mark.label, LONGEST)).filter(|label| !label.is_empty());
+            let annotation: Annotation<'_> = mark.kind.span(range.clone());
+            snippet = snippet.annotation(annotation.label(label));
+        }
+        group = group.element(snippet);
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(&**help));
+        group = group.element(Level::HELP.message(visible::sentence(help, LONGEST)));
     }
-    group
+    placed(&renderer.render(&[group]), clusters.iter().map(|(_, cluster)| &*cluster.position))
 }
 
-/// The lines of one file from the first to the last that is pointed at.
-fn snippet<'a>(
-    marks: &[(Place, AnnotationKind, &'a str)],
-    sources: &'a Sources,
-) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    let file = marks[0].0.file;
-    let lines = || marks.iter().map(|(place, ..)| sources.line(file, place.start));
-    let (first_line, first) = lines().min_by_key(|(line, _)| *line).expect("there is a mark");
-    let (_, last) = lines().max_by_key(|(line, _)| *line).expect("there is a mark");
-    let mut snippet = Snippet::source(&sources.text(file)[first.start..last.end])
-        .line_start(first_line)
-        .path(sources.name(file));
-    for (place, kind, label) in marks {
-        let range = within_first_line(*place, sources);
-        let range = range.start - first.start..range.end - first.start;
-        let label = if label.is_empty() { None } else { Some(*label) };
-        snippet = snippet.annotation(kind.span(range).label(label));
+/// What was rendered, with the position of each snippet in its place. The
+/// renderer would count columns from where a long line was cut.
+fn placed<'a>(rendered: &str, positions: impl Iterator<Item = &'a str>) -> String {
+    let mut parts = rendered.split(UNPLACED);
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (part, position) in parts.zip(positions) {
+        text.push_str(position);
+        text.push_str(part.trim_start_matches(|c: char| c == ':' || c.is_ascii_digit()));
     }
-    snippet
+    text
 }
 
-/// The part of a place that is in its first line, at least one character where
-/// there is one.
-fn within_first_line(place: Place, sources: &Sources) -> Range<usize> {
-    let (_, line) = sources.line(place.file, place.start);
-    let text = sources.text(place.file);
+/// Marks that are shown together: of one file, and not far apart. What holds
+/// the first mark comes first.
+fn clusters<'a>(marks: impl Iterator<Item = Mark<'a>>) -> Vec<Vec<Mark<'a>>> {
+    let mut files: Vec<Vec<Mark<'_>>> = Vec::new();
+    for mark in marks {
+        match files.iter_mut().find(|marks| marks[0].place.file == mark.place.file) {
+            Some(marks) => marks.push(mark),
+            None => files.push(vec![mark]),
+        }
+    }
+    let mut clusters: Vec<Vec<Mark<'_>>> = Vec::new();
+    for mut marks in files {
+        let first = marks[0].place;
+        marks.sort_by_key(|mark| mark.place);
+        let mut of_file: Vec<Vec<Mark<'_>>> = Vec::new();
+        for mark in marks {
+            match of_file.last_mut() {
+                Some(near) if near.last().is_some_and(|last| mark.line - last.line <= NEAR) => {
+                    near.push(mark)
+                }
+                _ => of_file.push(vec![mark]),
+            }
+        }
+        of_file.sort_by_key(|near| !near.iter().any(|mark| mark.place == first));
+        clusters.extend(of_file);
+    }
+    clusters
+}
+
+/// The lines from the first to the last that is pointed at. Those between,
+/// which the renderer leaves out, are empty.
+fn cluster(marks: &[Mark<'_>], sources: &Sources) -> Cluster {
+    let file = marks[0].place.file;
+    let (first_line, last_line) = (marks[0].line, marks[marks.len() - 1].line);
+    let mut text = String::new();
+    let mut ranges = Vec::new();
+    let pointed_at: HashSet<usize> = marks.iter().map(|mark| mark.line).collect();
+    for number in first_line..=last_line {
+        if number > first_line {
+            text.push('\n');
+        }
+        let is_near = [number - 1, number, number + 1].iter().any(|line| pointed_at.contains(line));
+        if !is_near {
+            continue;
+        }
+        let line = sources.line(file, number);
+        let here = marks.iter().filter(|mark| mark.line == number);
+        let here: Vec<Range<usize>> =
+            here.map(|mark| within_line(mark.place, line.clone(), sources.text(file))).collect();
+        let (shown, moved) = visible::line(&sources.text(file)[line], &here);
+        ranges.extend(moved.into_iter().map(|range| range.start + text.len()..range.end + text.len()));
+        text.push_str(&shown);
+    }
+    let about = marks.iter().find(|mark| mark.kind == AnnotationKind::Primary).unwrap_or(&marks[0]);
+    let position = position(about.place, sources);
+    Cluster { position, text, first_line, ranges }
+}
+
+/// `file:line:column`
+fn position(place: Place, sources: &Sources) -> String {
+    let at = sources.position(place.file, place.start);
+    format!("{}:{}:{}", visible::sentence(sources.name(place.file), LONGEST), at.line, at.column)
+}
+
+/// The part of a place that is in its first line, counted from where that
+/// begins; at least one character where there is one.
+fn within_line(place: Place, line: Range<usize>, text: &str) -> Range<usize> {
     let mut start = (place.start as usize).clamp(line.start, line.end);
     while !text.is_char_boundary(start) {
         start -= 1;
@@ -105,7 +239,7 @@ fn within_first_line(place: Place, sources: &Sources) -> Range<usize> {
     while !text.is_char_boundary(end) {
         end += 1;
     }
-    start..end
+    start - line.start..end - line.start
 }
 
 fn to_json(diagnostic: &Diagnostic, sources: &Sources) -> Value {
@@ -210,6 +344,128 @@ mod tests {
     }
 
     #[test]
+    fn a_caret_takes_the_columns_of_what_it_is_under() {
+        check(
+            "[\"e\u{301}👩\u{200d}👧\u{202e}\", 7]",
+            "7",
+            expect![[r#"
+            error[LP0000]: it is wrong
+             --> x.json:1:12
+              |
+            1 | ["é👩👧�", 7]
+              |            ^ here
+
+            1 12"#]],
+        );
+        check(
+            "[\"a\u{200b}b\"]",
+            "\u{200b}",
+            expect![[r#"
+            error[LP0000]: it is wrong
+             --> x.json:1:4
+              |
+            1 | ["a�b"]
+              |    ^ here
+
+            1 4"#]],
+        );
+        check(
+            "[\"\u{1b}[31m\"]",
+            "[31m",
+            expect![[r#"
+            error[LP0000]: it is wrong
+             --> x.json:1:4
+              |
+            1 | ["�[31m"]
+              |    ^^^^ here
+
+            1 4"#]],
+        );
+        check(
+            "[\"漢字\"]",
+            "漢字",
+            expect![[r#"
+            error[LP0000]: it is wrong
+             --> x.json:1:3
+              |
+            1 | ["漢字"]
+              |   ^^^^ here
+
+            1 3"#]],
+        );
+    }
+
+    #[test]
+    fn the_end_and_an_empty_line_can_be_pointed_at() {
+        check(
+            "{\n\n}",
+            "\n}",
+            expect![[r#"
+            error[LP0000]: it is wrong
+             --> x.json:2:1
+              |
+            2 |
+              | ^ here
+
+            2 1"#]],
+        );
+        check(
+            "{\r\n\r\n}",
+            "\r\n}",
+            expect![[r#"
+            error[LP0000]: it is wrong
+             --> x.json:2:1
+              |
+            2 |
+              | ^ here
+
+            2 1"#]],
+        );
+        check(
+            "{}\n",
+            "\n",
+            expect![[r#"
+            error[LP0000]: it is wrong
+             --> x.json:1:3
+              |
+            1 | {}
+              |   ^ here
+
+            1 3"#]],
+        );
+    }
+
+    #[test]
+    fn of_a_long_line_only_what_is_around_the_caret_is_shown() {
+        let text = format!("[{}9, {}]", "123, ".repeat(100_000), "123, ".repeat(100_000));
+        check(
+            &text,
+            "9",
+            expect![[r#"
+            error[LP0000]: it is wrong
+             --> x.json:1:500002
+              |
+            1 | ...123, 123, 123, 123, 123, 123, 123, 123, 123, 123, 123, 123, 123, 123, 123, 123, 9, 123, 123, 123, 123, 123, 123, 123, 123, 123, 12...
+              |                                                                                    ^ here
+
+            1 500002"#]],
+        );
+        let text = format!("[\"{}\"]", "x".repeat(1_000_000));
+        check(
+            &text,
+            &text[1..text.len() - 1],
+            expect![[r#"
+            error[LP0000]: it is wrong
+             --> x.json:1:2
+              |
+            1 | ["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxx"]
+              |  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ here
+
+            1 2"#]],
+        );
+    }
+
+    #[test]
     fn of_several_lines_the_first_is_shown() {
         check(
             "[\n  {\n    \"a\": 1\n  }\n]",
@@ -223,6 +479,39 @@ mod tests {
 
             2 3"#]],
         );
+    }
+
+    #[test]
+    fn a_second_place_far_away_has_its_own_position() {
+        let mut sources = Sources::new();
+        let file = sources.add("x.json", format!("first\n{}second\n", "-\n".repeat(100_000)));
+        let end = sources.text(file).len();
+        let mut diagnostics = Diagnostics::new();
+        let second = Place::new(file, end - 7..end - 1);
+        diagnostics
+            .push(Diagnostic::error("LP0000", "again").at(second).also(Place::new(file, 0..5), "here"));
+        expect![[r#"
+            error[LP0000]: again
+                  --> x.json:100002:1
+                   |
+            100002 | second
+                   | ^^^^^^
+                   |
+                  ::: x.json:1:1
+                   |
+                 1 | first
+                   | ----- here
+
+        "#]]
+        .assert_eq(&diagnostics.render_human(&sources, Color::Never));
+    }
+
+    #[test]
+    fn a_message_has_a_limit() {
+        let mut diagnostics = Diagnostics::new();
+        let long = "x".repeat(1_000_000);
+        diagnostics.push(Diagnostic::error("LP0000", &*long).help(&*long));
+        assert!(diagnostics.render_human(&Sources::new(), Color::Always).len() < 3 * LONGEST);
     }
 
     #[test]

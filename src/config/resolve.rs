@@ -20,7 +20,7 @@ use super::project::{
 };
 use super::tasks::RawTask;
 use super::workloads::RawWorkload;
-use crate::name::{Slug, did_you_mean};
+use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
 
 const WIDTH: u32 = 1920;
@@ -345,8 +345,8 @@ fn check_mapping(cameras: &[RawCamera], workloads: &[Workload], diagnostics: &mu
             let mut diagnostic = Diagnostic::error(codes::UNMAPPED_WORKLOAD, message)
                 .at(workload.place)
                 .label("no workload file has it")
-                .suggest(&workload.value, names());
-            if let Some(meant) = did_you_mean(&workload.value, names())
+                .suggest(&workload.value, names(), diagnostics);
+            if let Some(meant) = diagnostics.did_you_mean(&workload.value, names())
                 && let Some(meant) = workloads.iter().find(|workload| workload.name == meant)
             {
                 diagnostic = diagnostic.also(meant.place, "mapped here");
@@ -506,7 +506,7 @@ fn task_of(
         if !pools().any(|known| known == pool.value) {
             let message = format!("there is no pool `{}`", pool.value);
             let diagnostic = Diagnostic::error(codes::UNKNOWN_POOL, message).at(pool.place);
-            let mut diagnostic = diagnostic.suggest(&pool.value, pools());
+            let mut diagnostic = diagnostic.suggest(&pool.value, pools(), diagnostics);
             if diagnostic.help.is_none() {
                 diagnostic = diagnostic.help(format!("give it a depth: `[pools] {} = 1`", pool.value));
             }

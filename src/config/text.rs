@@ -8,7 +8,7 @@ use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place, Sources};
 pub(super) const MAX_BYTES: u64 = 64 << 20;
 
 /// The deepest nesting of lists and tables.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 
 /// The two languages of config files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,12 @@ pub(super) fn admit(
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Option<FileId> {
+    if let Some(text) = utf16(&bytes) {
+        let file = sources.add(name, text);
+        let error = Diagnostic::error(codes::NOT_UTF8, format!("`{name}` is UTF-16, not UTF-8"));
+        diagnostics.push(error.at(Place::new(file, 0..0)).help("save it as UTF-8"));
+        return None;
+    }
     let valid = String::from_utf8(bytes);
     let fault = valid.as_ref().err().map(|error| error.utf8_error());
     let text = valid.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
@@ -50,6 +56,66 @@ pub(super) fn admit(
         return None;
     }
     Some(file)
+}
+
+/// The text of a file that is UTF-16: by its mark, or because every other byte
+/// of its beginning is zero.
+fn utf16(bytes: &[u8]) -> Option<String> {
+    let is_little = match bytes {
+        [0xff, 0xfe, ..] => true,
+        [0xfe, 0xff, ..] => false,
+        [1..=0x7f, 0, 1..=0x7f, 0, ..] => true,
+        [0, 1..=0x7f, 0, 1..=0x7f, ..] => false,
+        _ => return None,
+    };
+    let unit = |pair: &[u8]| {
+        let pair = [pair[0], pair[1]];
+        if is_little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) }
+    };
+    let units = bytes.chunks_exact(2).map(unit);
+    let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// Another language that a text seems to be in.
+pub(super) struct Other {
+    /// Its name.
+    pub(super) language: &'static str,
+    /// The line that tells.
+    pub(super) range: std::ops::Range<usize>,
+}
+
+/// The language of a text that is not in `expected`, if its first line tells.
+pub(super) fn looks_like(text: &str, expected: Language) -> Option<Other> {
+    let lines = || text.split('\n').map(str::trim);
+    let line = lines().find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let start = line.as_ptr() as usize - text.as_ptr() as usize;
+    let is_key = |key: &str| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
+        !key.is_empty() && key.chars().all(is_part)
+    };
+    let is_header = || {
+        let name = line.trim_start_matches('[').split(']').next().unwrap_or_default();
+        let is_value = name.trim().parse::<f64>().is_ok() || ["true", "false", "null"].contains(&name.trim());
+        line.starts_with('[') && line.contains(']') && is_key(name) && !is_value
+    };
+    let is_pair = |line: &str| line.split_once('=').is_some_and(|(key, _)| is_key(key.trim_end()));
+    let is_yaml = || {
+        let entry = line
+            .split_once(':')
+            .is_some_and(|(key, rest)| is_key(key) && (rest.is_empty() || rest.starts_with(' ')));
+        line == "---" || line.starts_with("%YAML") || line.starts_with("- ") || entry
+    };
+    let language = match expected {
+        _ if line.starts_with('<') && !line.starts_with("<<<") => "XML",
+        Language::Json if is_header() || is_pair(line) => "TOML",
+        Language::Json if is_yaml() => "YAML",
+        Language::Toml if line.starts_with('{') || line.starts_with("[{") || line == "[" => "JSON",
+        // A colon for `=` is a slip as long as other lines are TOML.
+        Language::Toml if is_yaml() && !lines().any(is_pair) => "YAML",
+        _ => return None,
+    };
+    Some(Other { language, range: start..start + line.len() })
 }
 
 /// Where brackets first nest too deep. Strings and comments are skipped in the
@@ -123,6 +189,40 @@ mod tests {
               |
             2 |  "a": "�" }
               |        ^ the byte at offset 12 is no text
+
+        "#]],
+        );
+    }
+
+    #[test]
+    fn utf16_is_called_so() {
+        let little: Vec<u8> = "\u{feff}{ \"é\": 1 }".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        check(
+            &little,
+            Language::Json,
+            expect![[r#"
+            error[LP0005]: `x` is UTF-16, not UTF-8
+             --> x:1:1
+              |
+            1 | { "é": 1 }
+              | ^
+              |
+              = help: save it as UTF-8
+
+        "#]],
+        );
+        let big: Vec<u8> = "{ \"a\": 1 }".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        check(
+            &big,
+            Language::Json,
+            expect![[r#"
+            error[LP0005]: `x` is UTF-16, not UTF-8
+             --> x:1:1
+              |
+            1 | { "a": 1 }
+              | ^
+              |
+              = help: save it as UTF-8
 
         "#]],
         );

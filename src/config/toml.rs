@@ -1,12 +1,15 @@
 //! TOML to a spanned tree. All syntax errors are reported in one pass, and what
 //! could be read in spite of them is returned.
+//!
+//! Not here: how an error is put into words (`toml_faults`).
 
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
 
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place};
-use super::json::number;
+use super::json::{is_not_finite, number};
+use super::toml_faults::{self, Complaint};
 use super::tree::{Key, Node, Value};
 
 /// What came of a text.
@@ -23,22 +26,28 @@ pub struct Parsed {
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed {
     let (table, errors) = DeTable::parse_recoverable(text);
     let is_whole = errors.is_empty();
-    for error in errors {
-        let span = error.span().unwrap_or(0..0);
-        let diagnostic = Diagnostic::error(codes::TOML_SYNTAX, "the file is not valid TOML");
-        diagnostics.push(diagnostic.at(Place::new(file, span)).label(error.message()));
-    }
     let place = Place::new(file, table.span());
-    let tree = Node { value: entries(file, table.into_inner(), diagnostics), place };
+    let tree = Node { value: entries(&mut Reader { file, text, diagnostics }, table.into_inner()), place };
+    let complaint = |error: ::toml::de::Error| Complaint {
+        message: error.message().to_owned(),
+        span: error.span().unwrap_or(0..0),
+    };
+    toml_faults::report(file, text, &tree, errors.into_iter().map(complaint).collect(), diagnostics);
     Parsed { tree, is_whole }
 }
 
-fn entries(file: FileId, table: DeTable<'_>, diagnostics: &mut Diagnostics) -> Value {
+struct Reader<'d> {
+    file: FileId,
+    text: &'d str,
+    diagnostics: &'d mut Diagnostics,
+}
+
+fn entries(reader: &mut Reader<'_>, table: DeTable<'_>) -> Value {
     let mut entries: Vec<(Key, Node)> = table
         .into_iter()
         .map(|(key, value)| {
-            let place = Place::new(file, key.span());
-            (Key { text: key.into_inner().into_owned(), place }, node(file, value, diagnostics))
+            let place = Place::new(reader.file, key.span());
+            (Key { text: key.into_inner().into_owned(), place }, node(reader, value))
         })
         .collect();
     // The parser sorts by key; readers and messages follow the file.
@@ -46,32 +55,39 @@ fn entries(file: FileId, table: DeTable<'_>, diagnostics: &mut Diagnostics) -> V
     Value::Table(entries)
 }
 
-fn node(file: FileId, value: Spanned<DeValue<'_>>, diagnostics: &mut Diagnostics) -> Node {
-    let place = Place::new(file, value.span());
+fn node(reader: &mut Reader<'_>, value: Spanned<DeValue<'_>>) -> Node {
+    let written = reader.text.get(value.span()).unwrap_or_default();
+    let place = Place::new(reader.file, value.span());
+    let diagnostics = &mut *reader.diagnostics;
     let value = match value.into_inner() {
         DeValue::String(text) => Value::Text(text.into_owned()),
         DeValue::Boolean(value) => Value::Bool(value),
+        // What was no number has no digits, and has been reported.
+        DeValue::Integer(integer) if integer.as_str().is_empty() => Value::Broken,
         DeValue::Integer(integer) if integer.radix() == 10 => number(integer.as_str(), place, diagnostics),
         DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
             Ok(value) => Value::Int(value),
             // More digits than any `i64` has, so this reports it as too big.
             Err(_) => number(&"9".repeat(20), place, diagnostics),
         },
-        DeValue::Float(float) => {
-            let text = float.as_str();
-            if text.contains("inf") || text.contains("nan") {
-                let diagnostic = Diagnostic::error(codes::NOT_FINITE, "NaN and infinity are no values here");
-                diagnostics.push(diagnostic.at(place));
+        DeValue::Float(float) => match float.as_str() {
+            "" => Value::Broken,
+            text if text.contains("inf") || text.contains("nan") => {
+                // Every word that begins so is one of these to the parser.
+                if is_not_finite(written) {
+                    let diagnostic =
+                        Diagnostic::error(codes::NOT_FINITE, "NaN and infinity are no values here");
+                    diagnostics.push(diagnostic.at(place));
+                }
                 Value::Broken
-            } else {
-                number(text, place, diagnostics)
             }
-        }
+            text => number(text, place, diagnostics),
+        },
         DeValue::Datetime(_) => Value::Date,
         DeValue::Array(array) => {
-            Value::List(array.into_iter().map(|element| node(file, element, diagnostics)).collect())
+            Value::List(array.into_iter().map(|element| node(reader, element)).collect())
         }
-        DeValue::Table(table) => entries(file, table, diagnostics),
+        DeValue::Table(table) => entries(reader, table),
     };
     Node { value, place }
 }
@@ -97,36 +113,420 @@ mod tests {
         check(
             "a = \nb = 1\nb = 2\n[c\nd = 1_\n",
             expect![[r#"
-            error[LP0101]: the file is not valid TOML
+            error[LP0101]: a value is missing
              --> x.toml:1:5
               |
             1 | a = 
-              |     ^ string values must be quoted, expected literal string
+              |     ^ expected a value behind `=`
 
-            error[LP0101]: the file is not valid TOML
+            error[LP0103]: the key `b` stands twice in one table
              --> x.toml:3:1
               |
+            2 | b = 1
+              | - first here
             3 | b = 2
-              | ^ duplicate key
+              | ^ again here
 
-            error[LP0101]: the file is not valid TOML
-             --> x.toml:4:3
+            error[LP0101]: `[` is never closed
+             --> x.toml:4:1
               |
             4 | [c
-              |   ^ unclosed table, expected `]`
+              | ^ expected `]` behind the name
 
         "#]],
         );
         check(
-            "a = \"x\n",
+            "a = \"x\nb = 'y\nc = \"\"\"z\n",
             expect![[r#"
-            error[LP0101]: the file is not valid TOML
-             --> x.toml:1:7
+            error[LP0101]: a text is not closed on its line
+             --> x.toml:1:5
               |
             1 | a = "x
-              |       ^ invalid basic string, expected `"`
+              |     ^^ opened here
+              |
+              = help: close it with `"`
+
+            error[LP0101]: a text is not closed on its line
+             --> x.toml:2:5
+              |
+            2 | b = 'y
+              |     ^^ opened here
+              |
+              = help: close it with `'`
+
+            error[LP0101]: a text of several lines is never closed
+             --> x.toml:3:5
+              |
+            3 | c = """z
+              |     ^^^ opened here
+              |
+              = help: close it with `"""`
 
         "#]],
+        );
+    }
+
+    #[test]
+    fn values_are_written_as_toml_has_them() {
+        check(
+            "name = cam\nb = True\nc = None\nd = yes\ne = 10s\nf = “x”\ng = NaN\n",
+            expect![[r#"
+                error[LP0101]: a text stands without quotes
+                 --> x.toml:1:8
+                  |
+                1 | name = cam
+                  |        ^^^
+                  |
+                  = help: write `"cam"`
+
+                error[LP0101]: `True` is no value of TOML
+                 --> x.toml:2:5
+                  |
+                2 | b = True
+                  |     ^^^^
+                  |
+                  = help: write `true`
+
+                error[LP0101]: a text stands without quotes
+                 --> x.toml:3:5
+                  |
+                3 | c = None
+                  |     ^^^^
+                  |
+                  = help: write `"None"`; TOML has no null, so leave the key out to mean none
+
+                error[LP0101]: a text stands without quotes
+                 --> x.toml:4:5
+                  |
+                4 | d = yes
+                  |     ^^^
+                  |
+                  = help: write `true`, or `"yes"`
+
+                error[LP0101]: a text stands without quotes
+                 --> x.toml:5:5
+                  |
+                5 | e = 10s
+                  |     ^^^
+                  |
+                  = help: write `"10s"`
+
+                error[LP0101]: a text stands without quotes
+                 --> x.toml:6:5
+                  |
+                6 | f = “x”
+                  |     ^^^
+                  |
+                  = help: write `"x"`
+
+                error[LP0105]: NaN and infinity are no values here
+                 --> x.toml:7:5
+                  |
+                7 | g = NaN
+                  |     ^^^
+
+            "#]],
+        );
+        check(
+            "a = 01\nb = .5\nc = 1.\nd = +.5\n",
+            expect![[r#"
+                error[LP0101]: `01` is no number of TOML
+                 --> x.toml:1:5
+                  |
+                1 | a = 01
+                  |     ^^ no zeros in front
+                  |
+                  = help: write `1`
+
+                error[LP0101]: `.5` is no number of TOML
+                 --> x.toml:2:5
+                  |
+                2 | b = .5
+                  |     ^^ a digit must stand before the `.`
+                  |
+                  = help: write `0.5`
+
+                error[LP0101]: `1.` is no number of TOML
+                 --> x.toml:3:5
+                  |
+                3 | c = 1.
+                  |     ^^ a digit must stand behind the `.`
+                  |
+                  = help: write `1.0`
+
+                error[LP0101]: `+.5` is no number of TOML
+                 --> x.toml:4:5
+                  |
+                4 | d = +.5
+                  |     ^^^ no `+` in front
+                  |
+                  = help: write `0.5`
+
+            "#]],
+        );
+        check(
+            "a = \"C:\\Users\"\nb = \"a\u{1}b\"\n",
+            expect![[r#"
+                error[LP0101]: `\U` is no escape here
+                 --> x.toml:1:8
+                  |
+                1 | a = "C:\Users"
+                  |        ^^ it takes the eight hex digits of a character
+                  |
+                  = help: a backslash itself is written `\\`; in single quotes it needs nothing
+
+                error[LP0101]: a control character stands in a text
+                 --> x.toml:2:7
+                  |
+                2 | b = "a�b"
+                  |       ^
+                  |
+                  = help: write it as an escape: `\t`, `\u0000`
+
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_line_holds_one_key_and_its_value() {
+        check(
+            "a 1\n\nb: 2\n\nc == 3\n\n= 4\n",
+            expect![[r#"
+                error[LP0101]: the key `a` has no value
+                 --> x.toml:1:3
+                  |
+                1 | a 1
+                  |   ^ expected `=` and a value
+
+                error[LP0101]: found `:`, expected `=`
+                 --> x.toml:3:2
+                  |
+                3 | b: 2
+                  |  ^
+
+                error[LP0101]: found a second `=`
+                 --> x.toml:5:4
+                  |
+                5 | c == 3
+                  |    ^
+                  |
+                  = help: remove it
+
+            "#]],
+        );
+        check(
+            "a = 1,\nb = \"x\" y\nc = 1 d = 2\n// e\n\nf = 1 // g\nhé = 1\n[i]]\n",
+            expect![[r#"
+                error[LP0101]: found `,`, expected a new line
+                 --> x.toml:1:6
+                  |
+                1 | a = 1,
+                  |      ^
+
+                error[LP0101]: found `y`, expected a new line
+                 --> x.toml:2:9
+                  |
+                2 | b = "x" y
+                  |         ^
+
+                error[LP0101]: found `d`, expected a new line
+                 --> x.toml:3:7
+                  |
+                3 | c = 1 d = 2
+                  |       ^
+
+                error[LP0101]: `//` begins no comment
+                 --> x.toml:4:1
+                  |
+                4 | // e
+                  | ^^
+                  |
+                  = help: comments begin with `#`
+
+                error[LP0101]: found `]`, expected a new line
+                 --> x.toml:8:4
+                  |
+                8 | [i]]
+                  |    ^
+
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_never_closed_is_shown_where_it_opens() {
+        check(
+            "a = [1, 2\nb = 3\n",
+            expect![[r#"
+            error[LP0101]: `[` is never closed
+             --> x.toml:1:5
+              |
+            1 | a = [1, 2
+              |     ^ opened here
+            2 | b = 3
+              |      - expected `]` before this
+
+        "#]],
+        );
+        check(
+            "a = { b = 1\nc = 2\n",
+            expect![[r#"
+            error[LP0101]: `{` is never closed
+             --> x.toml:1:5
+              |
+            1 | a = { b = 1
+              |     ^ opened here
+            2 | c = 2
+              |      - expected `}` before this
+
+        "#]],
+        );
+        check(
+            "[run\nx = 1\n[[task\ny = 1\n",
+            expect![[r#"
+            error[LP0101]: `[` is never closed
+             --> x.toml:1:1
+              |
+            1 | [run
+              | ^ expected `]` behind the name
+
+            error[LP0101]: `[[` is never closed
+             --> x.toml:3:1
+              |
+            3 | [[task
+              | ^^ expected `]]` behind the name
+
+        "#]],
+        );
+        check(
+            "a = [\"b\" \"c\"]\n",
+            expect![[r#"
+            error[LP0101]: a comma is missing
+             --> x.toml:1:10
+              |
+            1 | a = ["b" "c"]
+              |          ^ expected `,` here
+
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_shown_twice() {
+        check(
+            "[a]\nb = 1\n[c]\nb = 2\n[a]\nd = 1\n",
+            expect![[r#"
+            error[LP0103]: the key `a` stands twice in one table
+             --> x.toml:5:2
+              |
+            1 | [a]
+              |  - first here
+            ...
+            5 | [a]
+              |  ^ again here
+
+        "#]],
+        );
+        check(
+            "[[t]]\nn = 1\n[t.u]\nn = 1\n[[t]]\nn = 2\nn = 3\n[t.u]\nn = 2\n\"n\" = 3\n",
+            expect![[r#"
+            error[LP0103]: the key `n` stands twice in one table
+             --> x.toml:7:1
+              |
+            6 | n = 2
+              | - first here
+            7 | n = 3
+              | ^ again here
+
+            error[LP0103]: the key `n` stands twice in one table
+              --> x.toml:10:1
+               |
+             9 | n = 2
+               | - first here
+            10 | "n" = 3
+               | ^^^ again here
+
+        "#]],
+        );
+        check(
+            "a.b = 1\na.b = 2\nc = [{ d = 1 }, { d = 2, d = 3 }]\na = 4\n[[c]]\n",
+            expect![[r#"
+            error[LP0103]: the key `b` stands twice in one table
+             --> x.toml:2:3
+              |
+            1 | a.b = 1
+              |   - first here
+            2 | a.b = 2
+              |   ^ again here
+
+            error[LP0103]: the key `d` stands twice in one table
+             --> x.toml:3:26
+              |
+            3 | c = [{ d = 1 }, { d = 2, d = 3 }]
+              |                   -      ^ again here
+              |                   |
+              |                   first here
+
+            error[LP0103]: the key `a` stands twice in one table
+             --> x.toml:4:1
+              |
+            1 | a.b = 1
+              | - first here
+            ...
+            4 | a = 4
+              | ^ again here
+
+            error[LP0103]: the key `c` stands twice in one table
+             --> x.toml:5:3
+              |
+            3 | c = [{ d = 1 }, { d = 2, d = 3 }]
+              | - first here
+            4 | a = 4
+            5 | [[c]]
+              |   ^ again here
+
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_file_in_another_language_is_called_so() {
+        check(
+            "{ \"project\": {} }\n",
+            expect![[r#"
+            error[LP0101]: the file is not TOML
+             --> x.toml:1:1
+              |
+            1 | { "project": {} }
+              | ^^^^^^^^^^^^^^^^^ this looks like JSON
+              |
+              = help: project and scene files are written in TOML
+
+        "#]],
+        );
+        check(
+            "run:\n  duration: 3s\n",
+            expect![[r#"
+            error[LP0101]: the file is not TOML
+             --> x.toml:1:1
+              |
+            1 | run:
+              | ^^^^ this looks like YAML
+              |
+              = help: project and scene files are written in TOML
+
+        "#]],
+        );
+        check(
+            "[project]\n<<<<<<< ours\nb = 1\n=======\nb = 2\n>>>>>>> theirs\n",
+            expect![[r#"
+                error[LP0101]: a merge conflict is left in the file
+                 --> x.toml:2:1
+                  |
+                2 | <<<<<<< ours
+                  | ^^^^^^^
+
+            "#]],
         );
     }
 
@@ -151,8 +551,8 @@ mod tests {
                 error[LP0104]: the number is too big to be represented
                  --> x.toml:3:5
                   |
-                3 | c = 999999999999999999999999999999999999999999999...999999999999999999999999999999999999999999999
-                  |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^...^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ whole numbers end at 9223372036854775807
+                3 | c = 99999999999999999999999999999999999999999999999999999999999999999999999999999999...99999999999999999999
+                  |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ whole numbers end at 9223372036854775807
 
                 error[LP0104]: the number is too big to be represented
                  --> x.toml:4:5

@@ -205,7 +205,7 @@ pub fn one_of<T: Copy>(
             }
             let message = format!("`{}` must be one of {}", at.name, possible());
             let fault = at.fault(codes::UNKNOWN_WORD, &message);
-            diagnostics.push(fault.suggest(text, words.iter().map(|(word, _)| *word)));
+            diagnostics.push(fault.suggest(text, words.iter().map(|(word, _)| *word), diagnostics));
             None
         },
     )

@@ -404,8 +404,11 @@ fn kind() -> impl Reader<Value = String> + Copy {
             return Some(written.to_owned());
         }
         let message = format!("`{}` is no known type of step", written.escape_debug());
-        let mut diagnostic =
-            Diagnostic::error(codes::UNKNOWN_STEP, message).at(at.node.place).suggest(written, UPSTREAM);
+        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_STEP, message).at(at.node.place).suggest(
+            written,
+            UPSTREAM,
+            diagnostics,
+        );
         if diagnostic.help.is_none() {
             let known = UPSTREAM.join(", ");
             diagnostic =
@@ -443,9 +446,11 @@ fn model() -> impl Reader<Value = String> + Copy {
 fn check_model(name: &Spanned<String>, precision: Option<&Spanned<String>>, diagnostics: &mut Diagnostics) {
     let Some(precisions) = models::precisions(&name.value) else {
         let message = format!("`{}` is no model that is known", name.value);
-        let mut warning = Diagnostic::warning(codes::UNKNOWN_MODEL, message)
-            .at(name.place)
-            .suggest(&name.value, models::names());
+        let mut warning = Diagnostic::warning(codes::UNKNOWN_MODEL, message).at(name.place).suggest(
+            &name.value,
+            models::names(),
+            diagnostics,
+        );
         if warning.help.is_none() {
             warning = warning.help("if it is your own, have its files in the models folder");
         }
@@ -475,7 +480,11 @@ fn vlm_precision() -> impl Reader<Value = String> + Copy {
                 return Some(word.to_lowercase());
             }
             let message = format!("`{}` must be one of `int8`, `fp16`, `int4`", at.name);
-            diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message).suggest(&word, VLM_PRECISIONS));
+            diagnostics.push(at.fault(codes::UNKNOWN_WORD, &message).suggest(
+                &word,
+                VLM_PRECISIONS,
+                diagnostics,
+            ));
             None
         },
     )

@@ -13,9 +13,11 @@ mod identity;
 
 pub use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::OFlags;
 
 use super::failpoint::{fs_call, fs_write};
 pub use glance::Glance;
@@ -60,10 +62,26 @@ impl<T, E: Into<io::Error>> Context<T> for Result<T, E> {
 /// The whole of a file of at most `limit` bytes.
 ///
 /// # Errors
-/// When it cannot be read; `FileTooLarge` when it is larger.
+/// When it cannot be read, or is no file: a pipe would be waited for and a
+/// device never end. `FileTooLarge` when it is larger.
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    let metadata = path.metadata()?;
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+    }
+    if !kind.is_file() {
+        let what = if kind.is_fifo() { "it is a pipe" } else { "it is no regular file" };
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
+    if metadata.len() > limit {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    // Should it become a pipe now, opening it still does not wait.
+    let file =
+        OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
@@ -494,6 +512,22 @@ mod tests {
         write_atomic(&path, b"12345").unwrap();
         assert_eq!(read_bounded(&path, 5).unwrap(), b"12345");
         assert_eq!(read_bounded(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        // Whose size says nothing.
+        assert!(read_bounded(Path::new("/proc/self/status"), 1 << 20).unwrap().starts_with(b"Name:"));
+        assert_eq!(
+            read_bounded(Path::new("/proc/self/status"), 4).unwrap_err().kind(),
+            io::ErrorKind::FileTooLarge
+        );
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read_bounded(folder.path(), 4).unwrap_err().to_string(), "it is a folder");
+        assert_eq!(read_bounded(Path::new("/dev/zero"), 4).unwrap_err().to_string(), "it is no regular file");
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+        assert_eq!(read_bounded(&pipe, 4).unwrap_err().to_string(), "it is a pipe");
     }
 
     #[test]

@@ -143,11 +143,11 @@ fn a_fault_in_one_file_does_not_hide_those_of_another() {
     check(
         files,
         expect![[r#"
-            error[LP0101]: the file is not valid TOML
-             --> Lpfile.toml:1:5
+            error[LP0101]: `[` is never closed
+             --> Lpfile.toml:1:1
               |
             1 | [run
-              |     ^ unclosed table, expected `]`
+              | ^ expected `]` behind the name
 
             error[LP0202]: `workloads` is missing
              --> c.json:1:33
@@ -163,11 +163,19 @@ fn a_fault_in_one_file_does_not_hide_those_of_another() {
               |
               = help: give it a `fileSrc` (`name|url`) or a `streamUri` (`rtsp://host:8554/path`)
 
-            error[LP0102]: the file is not valid JSON
+            error[LP0207]: the workload `a` has no steps
+             --> configs/workload_to_pipeline.json:1:35
+              |
+            1 | { "workload_pipeline_map": { "a": [], }
+              |                                   ^^
+
+            error[LP0102]: a comma stands before `}`
              --> configs/workload_to_pipeline.json:1:37
               |
             1 | { "workload_pipeline_map": { "a": [], }
-              |                                     ^ trailing commas are not allowed
+              |                                     ^ nothing follows it
+              |
+              = help: remove the comma
 
         "#]],
     );
