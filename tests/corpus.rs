@@ -370,3 +370,97 @@ fn files_that_upstream_ships_have_no_errors() {
     "#]]
     .assert_eq(&said);
 }
+
+/// Rules that a schema shows whole: what breaks one is refused by it.
+const IN_SCHEMA: &[&str] = &[
+    codes::UNKNOWN_KEY,
+    codes::MISSING_KEY,
+    codes::WRONG_TYPE,
+    codes::OUT_OF_RANGE,
+    codes::UNKNOWN_WORD,
+    codes::BLANK_TEXT,
+    codes::EMPTY_LIST,
+    codes::NOT_SUPPORTED,
+    codes::BAD_DIGEST,
+    codes::EXCLUSIVE_POOL,
+    codes::MISSING_SOURCE,
+    codes::BAD_FILE_SOURCE,
+];
+
+/// Rules that a schema shows in part, or not at all since its parser has a say.
+const PARTLY_IN_SCHEMA: &[&str] = &[
+    codes::DUPLICATE_KEY,
+    codes::NOT_FINITE,
+    codes::NOT_A_DURATION,
+    codes::BAD_PATH,
+    codes::BAD_URL,
+    codes::BAD_NAME,
+    codes::OTHER_FILE,
+    codes::OLD_AND_NEW_FORM,
+    codes::UNKNOWN_STEP,
+];
+
+/// Cases whose one fault no schema can show.
+const BEYOND_SCHEMAS: &[&str] = &[
+    "cameras/blank-stream-without-a-file.json",
+    "lpfile/task-with-a-blank-program.toml",
+    "lpfile/task-without-time.toml",
+];
+
+/// What a file says, in the words of JSON; `None` if its syntax is wrong.
+fn as_json(path: &Path) -> Option<serde_json::Value> {
+    let bytes = fs::read(path).unwrap();
+    let text = String::from_utf8(bytes).ok()?;
+    let text = text.trim_start_matches('\u{feff}');
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        return serde_json::to_value(text.parse::<toml::Table>().ok()?).ok();
+    }
+    serde_json::from_str(text).ok()
+}
+
+/// The verdict of the schema against that of the readers, for every file of a folder.
+fn check_schema(folder: &str, schema: &str, judge: impl Fn(&[u8], &str) -> Judged) {
+    let schemas = lp::config::schema::all();
+    let (_, schema) = schemas.into_iter().find(|(name, _)| *name == schema).unwrap();
+    jsonschema::meta::validate(&schema).unwrap();
+    let schema = jsonschema::draft7::new(&schema).unwrap();
+    let (mut faults, mut n_refused, mut n_taken) = (Vec::new(), 0, 0);
+    for verdict in verdicts(folder, |name| format!("{name}:")) {
+        let path = Path::new(CORPUS).join(folder).join(&verdict.name);
+        let Some(document) = as_json(&path) else { continue };
+        let judged = judge(&fs::read(&path).unwrap(), &verdict.name);
+        let grave = judged.findings.iter().filter(|finding| finding.severity != "note");
+        let codes: Vec<&str> = grave.map(|finding| finding.code.as_str()).collect();
+        let expected = if codes.iter().any(|code| IN_SCHEMA.contains(code)) {
+            false
+        } else if codes.iter().any(|code| PARTLY_IN_SCHEMA.contains(code)) {
+            continue;
+        } else {
+            true
+        };
+        let errors: Vec<String> = schema
+            .iter_errors(&document)
+            .map(|error| format!("{error} at {}", error.instance_path()))
+            .collect();
+        let case = format!("{folder}/{}", verdict.name);
+        if errors.is_empty() == expected {
+            if expected {
+                n_taken += 1
+            } else {
+                n_refused += 1
+            }
+            assert!(!BEYOND_SCHEMAS.contains(&&*case), "{case} is no exception");
+        } else if !BEYOND_SCHEMAS.contains(&&*case) {
+            faults.push(format!("{case}: {}\n  schema: {errors:?}", codes.join(" ")));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(n_refused > 20 && n_taken > 10, "only {n_refused} refused and {n_taken} taken");
+}
+
+#[test]
+fn schemas_agree_with_the_readers() {
+    check_schema("cameras", "camera.schema.json", camera_file);
+    check_schema("workloads", "workload.schema.json", workload_file);
+    check_schema("lpfile", "lpfile.schema.json", |bytes, _| project_file(bytes));
+}

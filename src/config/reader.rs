@@ -195,7 +195,9 @@ pub fn map_of<T>(
     entry: impl Fn(&Key, &At<'_>, &mut Diagnostics) -> Option<T> + Copy,
 ) -> impl Reader<Value = Vec<T>> + Copy {
     by(
-        move || Shape::Map(Map { names: names.to_owned(), unknown, value: Box::new(value()) }),
+        move || {
+            Shape::Map(Map { names: names.to_owned(), unknown, value: Box::new(value()), is_filled: false })
+        },
         move |at, diagnostics| {
             let mut table = Table::open(at, called, unknown, diagnostics)?;
             let entries = table.rest().into_iter();

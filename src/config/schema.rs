@@ -104,7 +104,7 @@ fn property(field: &Field, named: &mut Object<String, Value>) -> Value {
     schema
 }
 
-fn map(Map { names, unknown, value }: &Map, named: &mut Object<String, Value>) -> Value {
+fn map(Map { names, unknown, value, is_filled }: &Map, named: &mut Object<String, Value>) -> Value {
     let value = schema(value, named);
     if names.is_empty() {
         return json!({ "type": "object", "additionalProperties": value });
@@ -118,7 +118,13 @@ fn map(Map { names, unknown, value }: &Map, named: &mut Object<String, Value>) -
     } else {
         patterns.insert(names.clone(), value);
     }
-    json!({ "type": "object", "patternProperties": patterns, "additionalProperties": false })
+    let mut schema =
+        json!({ "type": "object", "patternProperties": patterns, "additionalProperties": false });
+    if *is_filled {
+        // Not every key, if there is one at all, is a comment.
+        schema["not"] = json!({ "propertyNames": { "pattern": "^_" } });
+    }
+    schema
 }
 
 /// The first case that holds, the others behind its `else`.

@@ -101,6 +101,8 @@ pub struct Map {
     pub unknown: UnknownKeys,
     /// What stands at each.
     pub value: Box<Shape>,
+    /// Whether it must have a name.
+    pub is_filled: bool,
 }
 
 /// No control characters, and not blank.

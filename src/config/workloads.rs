@@ -17,7 +17,7 @@ use super::edit::Edit;
 use super::models;
 use super::project::{Scalar, Step};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, described, map_of, table};
-use super::shape::{Shape, TEXT, When, folded};
+use super::shape::{Map, Shape, TEXT, When, folded};
 use super::tasks::plain_path;
 use super::tree::{Key, Node, Value};
 use super::values::{read_text, spanned, text};
@@ -89,17 +89,18 @@ pub(super) fn file() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
 
 /// A map that has a workload.
 fn filled(map: impl Reader<Value = Vec<RawWorkload>> + Copy) -> impl Reader<Value = Vec<RawWorkload>> + Copy {
-    by(
-        move || map.shape(),
-        move |at, diagnostics| {
-            let is_comment = |(key, _): &(Key, Node)| key.text.starts_with('_');
-            if matches!(&at.node.value, Value::Table(entries) if entries.iter().all(is_comment)) {
-                let message = format!("`{}` has no workload", at.name);
-                diagnostics.push(Diagnostic::error(codes::EMPTY_LIST, message).at(at.node.place));
-            }
-            map.read(at, diagnostics)
-        },
-    )
+    let shape = move || match map.shape() {
+        Shape::Map(map) => Shape::Map(Map { is_filled: true, ..map }),
+        other => other,
+    };
+    by(shape, move |at, diagnostics| {
+        let is_comment = |(key, _): &(Key, Node)| key.text.starts_with('_');
+        if matches!(&at.node.value, Value::Table(entries) if entries.iter().all(is_comment)) {
+            let message = format!("`{}` has no workload", at.name);
+            diagnostics.push(Diagnostic::error(codes::EMPTY_LIST, message).at(at.node.place));
+        }
+        map.read(at, diagnostics)
+    })
 }
 
 fn pipeline_map() -> impl Reader<Value = Vec<RawWorkload>> + Copy {

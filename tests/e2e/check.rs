@@ -121,11 +121,11 @@ fn a_code_is_explained_with_its_example_and_without_a_project() {
             ]}}
 
         `lp check` says:
-            error[LP0405]: the region is empty: `x` must be less than `x2`, and `y` less than `y2`
-             --> configs/camera_to_workload.json:3:26
+            error[LP0405]: the region is empty: `x` must be less than `x2`
+             --> configs/camera_to_workload.json:3:51
               |
             3 |    "region_of_interest": {"x": 640, "y": 0, "x2": 320, "y2": 480}}
-              |                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ from 640,0 to 320,480
+              |                                --- begins at 640  ^^^ ends at 320
 
         instead, in `configs/camera_to_workload.json`:
             {"lane_config": {"cameras": [
