@@ -24,6 +24,10 @@ const RESERVED: [&str; 4] = ["lane", "plan", "assets", "report"];
 pub struct Slug(String);
 
 impl Slug {
+    /// The longest name of a camera or task: three of them make the name of a file
+    /// (`results/run/a+b+c.json`), which ends at 255 bytes.
+    pub const MAX: usize = 80;
+
     /// The slug of a name: every character outside `[A-Za-z0-9_-]` becomes `_`.
     /// `None` for a name that has no character at all.
     #[must_use]
@@ -85,6 +89,17 @@ impl From<Slug> for String {
 
 /// Longer words are not compared with others.
 const LONGEST_WORD: usize = 200;
+
+/// Whether a character cannot be seen, or moves those around it: control
+/// characters, and what hides, breaks or reorders text (of Unicode's format
+/// characters all but the two joiners, which scripts and emoji need).
+#[must_use]
+pub fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
 
 /// The candidate that was most likely meant by `word`, for "did you mean".
 ///

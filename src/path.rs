@@ -13,6 +13,8 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::is_unseen;
+
 /// Why a text is no path inside the project.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PathError {
@@ -210,11 +212,12 @@ impl Layout {
 }
 
 /// Whether `name` can be the name of a file in a folder of ours: one normal
-/// component without control characters that does not begin with a dot or a dash.
+/// component of at most 200 bytes that can all be seen, that does not begin with a dot or a dash.
 #[must_use]
 pub fn is_file_name(name: &str) -> bool {
     let one_part = Path::new(name).file_name() == Some(OsStr::new(name));
-    one_part && !name.starts_with(['.', '-']) && !name.chars().any(char::is_control)
+    // A file system's own limit is 255 bytes, and a clip's size and rate are added.
+    one_part && name.len() <= 200 && !name.starts_with(['.', '-']) && !name.contains(is_unseen)
 }
 
 #[cfg(test)]

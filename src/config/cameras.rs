@@ -14,7 +14,8 @@ use super::project::{Clip, Origin, Source};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, table};
 use super::shape::Shape;
 use super::tree::Node;
-use super::values::{filled_list_of, number, read_any_text, read_text, spanned, text, whole};
+use super::values::{filled_list_of, number, read_any_text, read_text, spanned, text, unseen, whole};
+use crate::name::is_unseen;
 use crate::path::is_file_name;
 
 /// Keys for a stream URI; the first that is not blank wins.
@@ -192,7 +193,12 @@ fn stream(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> (Option<Spann
 }
 
 fn stream_uri() -> impl Reader<Value = RawStream> + Copy {
-    by(|| Shape::Text(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$".to_owned())), read_stream_uri)
+    by(
+        || {
+            Shape::Text(Some(r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$".to_owned()))
+        },
+        read_stream_uri,
+    )
 }
 
 fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStream> {
@@ -265,14 +271,13 @@ fn is_stream_path(text: &str) -> bool {
 /// `name|url` or `name|scene:NAME`.
 fn clip() -> impl Reader<Value = Clip> + Copy {
     let shape = || {
-        let name = r"\s*[^\s/|.\-\u0000-\u001f\u007f-\u009f][^/|\u0000-\u001f\u007f-\u009f]*";
+        let name = r"\s*[^\s/|.\-\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff][^/|\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]{0,199}";
         Shape::Text(Some(format!(r"^{name}\|\s*({URL}|scene:[A-Za-z0-9_][A-Za-z0-9_.\-]*)\s*$")))
     };
     by(shape, |at, diagnostics| {
         let written = read_any_text(at, diagnostics)?;
-        if written.contains(char::is_control) {
-            let message = format!("`{}` must not contain control characters", at.name);
-            diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
+        if written.contains(is_unseen) {
+            diagnostics.push(unseen(at, &written));
             return None;
         }
         let refused = match read_clip(&written) {
@@ -299,6 +304,7 @@ fn read_clip(written: &str) -> Result<Clip, String> {
     }
     let origin = match origin.strip_prefix("scene:") {
         Some(scene) if is_scene_name(scene) => Origin::Scene(scene.to_owned()),
+        Some("") => return Err("the name of the scene is missing".to_owned()),
         Some(scene) => return Err(format!("`{}` is no name of a scene", scene.escape_debug())),
         None if is_fetch_url(&with_small_scheme(origin)) => Origin::Url(with_small_scheme(origin)),
         None => {

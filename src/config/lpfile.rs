@@ -12,13 +12,13 @@ use super::project::{AssetPin, DialectChoice, FileSourceMode, Isolation, Pace};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, map_of, table};
 use super::shape::Shape;
 use super::tasks::{RawTask, task};
-use super::tree::{Key, Node};
+use super::tree::{Key, Node, Value};
 use super::values::{duration, list_of, one_of, read_duration, read_text, spanned, text, whole};
+use crate::name::is_unseen;
 use crate::path::is_file_name;
 
 /// A regular expression for a URL that can be fetched, without anchors.
-pub(super) const URL: &str =
-    r"[hH][tT][tT][pP][sS]?://[^\s/?#\u0000-\u001f\u007f-\u009f][^\s\u0000-\u001f\u007f-\u009f]*";
+pub(super) const URL: &str = r"[hH][tT][tT][pP][sS]?://[^\s/?#\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff][^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*";
 
 /// `Lpfile.toml` as written.
 #[derive(Debug, Default)]
@@ -114,9 +114,26 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     let assets = "Pins and mirrors of files that cameras and steps name";
     let assets = table.optional("asset", assets, assets_map(), diagnostics);
     raw.assets = assets.unwrap_or_default().into_iter().collect();
-    let tasks = table.optional("task", "Commands of your own", list_of(task()), diagnostics);
+    let tasks = table.optional("task", "Commands of your own", task_list(), diagnostics);
     raw.tasks = tasks.unwrap_or_default();
     Some(raw)
+}
+
+/// `[[task]]`; one pair of brackets is the usual slip.
+pub(super) fn task_list() -> impl Reader<Value = Vec<RawTask>> + Copy {
+    let tasks = list_of(task());
+    by(
+        move || tasks.shape(),
+        move |at, diagnostics| {
+            if matches!(at.node.value, Value::Table(_)) {
+                let message = format!("`{}` must be a list of tables", at.name);
+                diagnostics
+                    .push(at.fault(codes::WRONG_TYPE, &message).help("write `[[task]]`, in two brackets"));
+                return None;
+            }
+            tasks.read(at, diagnostics)
+        },
+    )
 }
 
 type Written = Option<Spanned<String>>;
@@ -238,7 +255,7 @@ fn pools() -> impl Reader<Value = Vec<(String, u32)>> + Copy {
 
 fn assets_map() -> impl Reader<Value = Vec<(String, AssetPin)>> + Copy {
     // A plain file name that begins with neither a dot nor a dash.
-    let names = r"^[^/.\-\u0000-\u001f\u007f-\u009f][^/\u0000-\u001f\u007f-\u009f]*$";
+    let names = r"^[^/.\-\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff][^/\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$";
     map_of(Called::ByPath, UnknownKeys::Refuse, names, || asset().shape(), named_asset)
 }
 
@@ -282,7 +299,7 @@ fn fetch_url() -> impl Reader<Value = String> + Copy {
 pub(super) fn is_fetch_url(url: &str) -> bool {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']));
-    has_host && !url.chars().any(|c| c.is_whitespace() || c.is_control())
+    has_host && !url.chars().any(|c| c.is_whitespace() || is_unseen(c))
 }
 
 fn sha256() -> impl Reader<Value = String> + Copy {

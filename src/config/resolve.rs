@@ -6,7 +6,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cameras::{RawCamera, RawRegion, RawStream};
@@ -98,16 +98,12 @@ pub(super) fn layout(root: PathBuf, raw: &RawLpfile, diagnostics: &mut Diagnosti
             diagnostics.push(
                 Diagnostic::error(codes::SAME_FOLDER, message)
                     .at(place.or(*other_place).unwrap_or_default())
-                    .label(shown(path)),
+                    .label(format!("`{}`", path.strip_prefix(&root).unwrap_or(path).display())),
             );
         }
     }
     let [(_, media, _), (_, models, _), (_, results, _)] = folders;
     Layout { root, media, models, results }
-}
-
-fn shown(path: &Path) -> String {
-    format!("`{}`", path.display())
 }
 
 fn settings(raw: &RawLpfile) -> Settings {
@@ -145,6 +141,16 @@ fn check_slugs(cameras: &[RawCamera], tasks: &[RawTask], count: u32, diagnostics
                     .at(name.place)
                     .label(format!("labels use `{slug}` themselves")),
             );
+        }
+        if slug.as_str().len() > Slug::MAX {
+            let message = format!("the name of the {what} has more than {} characters", Slug::MAX);
+            diagnostics.push(
+                Diagnostic::error(codes::BAD_NAME, message)
+                    .at(name.place)
+                    .label(format!("{} characters", slug.as_str().len()))
+                    .help("files are called after it; give it a shorter one"),
+            );
+            continue;
         }
         let Some((other_what, other)) = taken.get(&slug) else {
             taken.insert(slug, (what, name));

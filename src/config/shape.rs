@@ -105,9 +105,8 @@ pub struct Map {
     pub is_filled: bool,
 }
 
-/// No control characters, and not blank.
-pub const TEXT: &str =
-    r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+/// Nothing that cannot be seen ([`crate::name::is_unseen`]), and not blank.
+pub const TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff][^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$";
 
 /// A regular expression for any of `words`, whatever its case, with blanks around.
 #[must_use]

@@ -10,6 +10,7 @@ use super::diagnostics::{Diagnostic, Diagnostics, Spanned};
 use super::reader::{At, Reader, by};
 use super::shape::{Shape, TEXT};
 use super::tree::Value;
+use crate::name::is_unseen;
 use crate::time::parse_duration;
 
 /// What a reader reads, with its place.
@@ -48,13 +49,19 @@ pub(super) fn read_text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<St
     if text.trim().is_empty() {
         diagnostics.push(at.fault(codes::BLANK_TEXT, &format!("`{}` must not be blank", at.name)));
         None
-    } else if text.chars().any(char::is_control) {
-        let message = format!("`{}` must not contain control characters", at.name);
-        diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
+    } else if text.contains(is_unseen) {
+        diagnostics.push(unseen(at, &text));
         None
     } else {
         Some(text)
     }
+}
+
+/// The fault of a text with characters that cannot be seen.
+pub(super) fn unseen(at: &At<'_>, text: &str) -> Diagnostic {
+    let what =
+        if text.contains(char::is_control) { "control characters" } else { "characters that cannot be seen" };
+    at.fault(codes::BLANK_TEXT, &format!("`{}` must not contain {what}", at.name))
 }
 
 /// `true` or `false`.

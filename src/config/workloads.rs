@@ -21,7 +21,7 @@ use super::shape::{Map, Shape, TEXT, When, folded};
 use super::tasks::plain_path;
 use super::tree::{Key, Node, Value};
 use super::values::{read_text, spanned, text};
-use crate::name::did_you_mean;
+use crate::name::{did_you_mean, is_unseen};
 
 /// Steps that run a model; all of `model`, `device` and `precision` are needed.
 const INFERENCE: [&str; 3] = ["gvadetect", "gvaclassify", "gvainference"];
@@ -126,8 +126,8 @@ fn workload(
     diagnostics: &mut Diagnostics,
     steps: impl FnOnce(&mut Diagnostics) -> Vec<Option<RawStep>>,
 ) -> Option<RawWorkload> {
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        let message = "the name of a workload must be neither blank nor have control characters";
+    if name.trim().is_empty() || name.chars().any(is_unseen) {
+        let message = "the name of a workload must be neither blank nor have characters that cannot be seen";
         diagnostics.push(Diagnostic::error(codes::BLANK_TEXT, message).at(place));
         return None;
     }
@@ -424,7 +424,7 @@ fn kind() -> impl Reader<Value = String> + Copy {
 fn model() -> impl Reader<Value = String> + Copy {
     let shape = || {
         Shape::Text(Some(
-            r"^\s*[^\s/.\-\u0000-\u001f\u007f-\u009f][^/\u0000-\u001f\u007f-\u009f]*$".to_owned(),
+            r"^\s*[^\s/.\-\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff][^/\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$".to_owned(),
         ))
     };
     by(shape, |at, diagnostics| {
@@ -495,7 +495,7 @@ fn vlm_precision() -> impl Reader<Value = String> + Copy {
 fn scalars() -> impl Reader<Value = BTreeMap<String, Scalar>> + Copy {
     const NAMES: &str = r"^[A-Za-z][A-Za-z0-9_\-]*$";
     let shape = || {
-        let plain = Shape::Text(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$".to_owned()));
+        let plain = Shape::Text(Some(r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$".to_owned()));
         Shape::Either(vec![Shape::Bool, Shape::Finite, plain])
     };
     let entries = map_of(Called::ByPath, UnknownKeys::Warn, NAMES, shape, |key, at, diagnostics| {
@@ -510,7 +510,7 @@ fn scalars() -> impl Reader<Value = BTreeMap<String, Scalar>> + Copy {
             Value::Bool(value) => Scalar::Bool(*value),
             Value::Int(value) => Scalar::Int(*value),
             Value::Float { value, .. } => Scalar::Float(*value),
-            Value::Text(value) if !value.chars().any(char::is_control) => Scalar::Text(value.clone()),
+            Value::Text(value) if !value.chars().any(is_unseen) => Scalar::Text(value.clone()),
             _ => {
                 at.wrong("a boolean, a number or a text without control characters", diagnostics);
                 return None;

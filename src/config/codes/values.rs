@@ -53,10 +53,11 @@ rules! {
             .right(&[Workloads(steps!(r#"{"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "GPU"}"#))])],
     }
 
-    BLANK_TEXT = "LP0206", [Error], "a text is blank or contains control characters" {
+    BLANK_TEXT = "LP0206", [Error], "a text is blank or has characters that cannot be seen" {
         why: indoc! {"
             Names, URIs and the like are printed, become names of files and are handed to other
             programs. One that cannot be seen, or that ends a line, makes trouble in all of these.
+            Besides control characters that holds for those that reorder text or have no width.
         "},
         examples: &[wrong(&[Cameras(lane!(r#"{"camera_id": " ", "workloads": ["barcodes"], "streamUri": "rtsp://host:8554/1"}"#))])
             .right(&[Cameras(camera!(r#""fps": 15"#))])],

@@ -249,13 +249,13 @@ fn pools_assets_and_tasks_are_checked() {
     check_lpfile(
         "[paths]\nmedia = \"x/\"\nresults = \"./x\"\nmodels = \"/abs\"\n",
         expect![[r#"
-        error[LP0305]: `paths.media` and `paths.results` are the same folder
-         --> Lpfile.toml:3:11
-          |
-        3 | results = "./x"
-          |           ^^^^^ `DIR/x`
+            error[LP0305]: `paths.media` and `paths.results` are the same folder
+             --> Lpfile.toml:3:11
+              |
+            3 | results = "./x"
+              |           ^^^^^ `x`
 
-    "#]],
+        "#]],
     );
 }
 
