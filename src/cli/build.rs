@@ -8,6 +8,7 @@ use super::args::{BuildArgs, Global};
 use super::console::{Announced, Console, JsonLines, Many, Silent, summary_line};
 use super::journal::Journal;
 use super::open::{Opened, open};
+use super::phases::Phases;
 use super::quick::Quick;
 use super::tools::{self, Tools};
 use super::trace::TraceFile;
@@ -30,6 +31,7 @@ use crate::store::Store;
 use crate::worker::protocol::EventBody;
 
 pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
+    let phases = Phases::new();
     let mut announced = Announced::No;
     // A trace shows all of it.
     if !args.dry_run && args.trace.is_none() {
@@ -39,12 +41,15 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
             Quick::Overtaken => announced = Announced::Yes,
         }
     }
-    let opened = open(global, &[])?;
-    let subjects = select::subjects(&opened.project, &args.targets);
-    let graph = opened.graph(&subjects)?;
-    let needed = opened.select(&graph, &args.targets)?.1;
-    opened.check_sources(&graph, &needed)?;
-    let store = Store::open(opened.project.layout.clone())?;
+    let opened = phases.timed("reading", || open(global, &[]))?;
+    let (graph, needed) = phases.timed("linking", || {
+        let subjects = select::subjects(&opened.project, &args.targets);
+        let graph = opened.graph(&subjects)?;
+        let needed = opened.select(&graph, &args.targets)?.1;
+        Ok::<_, Refused>((graph, needed))
+    })?;
+    phases.timed("looking", || opened.check_sources(&graph, &needed))?;
+    let store = phases.timed("opening", || Store::open(opened.project.layout.clone()))?;
     let tools = tools::look(&store, &graph, &needed);
     let mut human = Console::new(widest(&graph, &needed));
     if !args.json && !args.dry_run {
@@ -52,7 +57,7 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     }
     let json = JsonLines::new(announced);
     let shown: &dyn Progress = if args.json { &json } else { &human };
-    let journal = Journal::new(&graph);
+    let journal = Journal::new(&graph, &phases);
     let progress = Many(vec![shown, &journal]);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
     if args.dry_run {
@@ -64,12 +69,14 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
         build.refuse_missing(engine, &needed)?;
         let built = engine.build(&needed);
         last::keep(&store, &journal);
+        if let Ok(built) = &built {
+            phases.timed("remembering", || quick::remember(global, args, &build, &needed, &built.glances));
+        }
         if let Some(trace) = &trace {
             trace.write(&journal).context("failed to write the trace")?;
         }
         Ok(built?)
     })?;
-    quick::remember(global, args, &build, &needed, &built.glances);
     Ok(ended(args, &human, &built.summary))
 }
 

@@ -22,6 +22,7 @@ use super::args::{BuildArgs, Global};
 use super::build::{Build, ended, on_failure, pools, unwatched};
 use super::console::{Announced, Console, JsonLines, Many};
 use super::journal::Journal;
+use super::phases::Phases;
 use super::{Exit, last, open, tools};
 use crate::action::Actions;
 use crate::config::load::{find_root, included_files};
@@ -160,6 +161,7 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Quick> 
 }
 
 fn try_build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<Quick>> {
+    let phases = Phases::new();
     let Some((place, root)) = place(global, args) else { return Ok(None) };
     let Some(image) = Image::open(&image_path(&place)) else { return Ok(None) };
     let Ok(basis) = serde_json::from_slice::<Basis>(&image.basis) else { return Ok(None) };
@@ -196,7 +198,7 @@ fn try_build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<Quick>>
     }
     let json = JsonLines::new(Announced::No);
     let shown: &dyn Progress = if args.json { &json } else { &human };
-    let journal = Journal::new(&graph);
+    let journal = Journal::new(&graph, &phases);
     let progress = Many(vec![shown, &journal]);
     let cancel = if cone.is_empty() { Cancel::never() } else { cancel_on_signals()? };
     let store = if cone.is_empty() { Store::unread(layout.clone()) } else { Store::open(layout.clone())? };
