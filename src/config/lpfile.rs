@@ -11,7 +11,7 @@ use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::project::{AssetPin, DialectChoice, FileSourceMode, Isolation, Pace};
 use super::reader::{At, Table, UnknownKeys};
-use super::tasks::{RawTask, task};
+use super::tasks::{RawTask, tasks};
 use super::tree::Node;
 use super::values::{duration, list_of, one_of, spanned, text, whole};
 use crate::path::is_file_name;
@@ -101,7 +101,7 @@ pub(super) fn read(tree: &Node, prefix: &str, diagnostics: &mut Diagnostics) -> 
             }
         }
     }
-    raw.tasks = root.optional("task", list_of(task), diagnostics).unwrap_or_default();
+    raw.tasks = root.optional("task", tasks, diagnostics).unwrap_or_default();
     root.finish(UnknownKeys::Refuse, diagnostics);
     raw
 }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rayon::prelude::*;
+
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::reader::{At, Table, UnknownKeys};
@@ -32,13 +34,42 @@ pub(super) struct RawTask {
 pub(super) fn read_included(tree: &Node, diagnostics: &mut Diagnostics) -> Vec<RawTask> {
     let at = At { name: "the file".to_owned(), node: tree };
     let Some(mut table) = Table::open(&at, "", diagnostics) else { return Vec::new() };
-    let tasks = table.optional("task", list_of(task), diagnostics).unwrap_or_default();
+    let tasks = table.optional("task", tasks, diagnostics).unwrap_or_default();
     table.finish(UnknownKeys::Refuse, diagnostics);
     tasks
 }
 
+/// Fewer tasks than this are not worth another thread.
+const MANY: usize = 500;
+
+/// Reads all `[[task]]` tables. Each stands for itself, so many are read by all
+/// cores.
+pub(super) fn tasks(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<RawTask>> {
+    let some = match &at.node.value {
+        Value::List(items) if items.len() > MANY => items,
+        _ => return list_of(task)(at, diagnostics),
+    };
+    let read: Vec<(Vec<RawTask>, Diagnostics)> = some
+        .par_chunks(MANY)
+        .enumerate()
+        .map(|(chunk, nodes)| {
+            let mut found = Diagnostics::new();
+            let name = |index| format!("{}[{}]", at.name, chunk * MANY + index);
+            let read = nodes.iter().enumerate();
+            let read = read.filter_map(|(index, node)| task(&At { name: name(index), node }, &mut found));
+            (read.collect(), found)
+        })
+        .collect();
+    let mut tasks = Vec::with_capacity(some.len());
+    for (read, found) in read {
+        tasks.extend(read);
+        diagnostics.append(found);
+    }
+    Some(tasks)
+}
+
 /// Reads one `[[task]]`.
-pub(super) fn task(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawTask> {
+fn task(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawTask> {
     let mut table = Table::open(at, "task.", diagnostics)?;
     let name = table.required("name", spanned(text), diagnostics);
     let raw = RawTask {

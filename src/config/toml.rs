@@ -9,6 +9,8 @@ use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place};
 use super::json::number;
 use super::tree::{Key, Node, Value};
 
+mod pieces;
+
 /// What came of a text.
 #[derive(Debug)]
 pub struct Parsed {
@@ -21,6 +23,15 @@ pub struct Parsed {
 
 /// Parses the text of `file`.
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed {
+    if text.len() > 2 * pieces::LENGTH
+        && let Some(tree) = in_pieces(file, text, pieces::LENGTH, diagnostics)
+    {
+        return Parsed { tree, is_whole: true };
+    }
+    parse_whole(file, text, diagnostics)
+}
+
+fn parse_whole(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed {
     let (table, errors) = DeTable::parse_recoverable(text);
     let is_whole = errors.is_empty();
     for error in errors {
@@ -29,25 +40,47 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed 
         diagnostics.push(diagnostic.at(Place::new(file, span)).label(error.message()));
     }
     let place = Place::new(file, table.span());
-    let tree = Node { value: entries(file, table.into_inner(), diagnostics), place };
+    let source = Source { file, offset: 0 };
+    let tree = Node { value: in_order(entries(source, table.into_inner(), diagnostics)), place };
     Parsed { tree, is_whole }
 }
 
-fn entries(file: FileId, table: DeTable<'_>, diagnostics: &mut Diagnostics) -> Value {
-    let mut entries: Vec<(Key, Node)> = table
-        .into_iter()
-        .map(|(key, value)| {
-            let place = Place::new(file, key.span());
-            (Key { text: key.into_inner().into_owned(), place }, node(file, value, diagnostics))
-        })
-        .collect();
-    // The parser sorts by key; readers and messages follow the file.
+/// The tree of a text that is valid in pieces; `None` for any other.
+fn in_pieces(file: FileId, text: &str, length: usize, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let entries = pieces::parse(file, text, length, diagnostics)?;
+    // The parser gives the root of a text no place either.
+    Some(Node { value: in_order(entries), place: Place::new(file, 0..0) })
+}
+
+/// What a parser's places count from.
+#[derive(Clone, Copy)]
+struct Source {
+    file: FileId,
+    offset: usize,
+}
+
+impl Source {
+    fn place(self, range: std::ops::Range<usize>) -> Place {
+        Place::new(self.file, self.offset + range.start..self.offset + range.end)
+    }
+}
+
+fn entries(source: Source, table: DeTable<'_>, diagnostics: &mut Diagnostics) -> Vec<(Key, Node)> {
+    let entries = table.into_iter().map(|(key, value)| {
+        let place = source.place(key.span());
+        (Key { text: key.into_inner().into_owned(), place }, node(source, value, diagnostics))
+    });
+    entries.collect()
+}
+
+/// The parser sorts by key; readers and messages follow the file.
+fn in_order(mut entries: Vec<(Key, Node)>) -> Value {
     entries.sort_by_key(|(key, _)| key.place);
     Value::Table(entries)
 }
 
-fn node(file: FileId, value: Spanned<DeValue<'_>>, diagnostics: &mut Diagnostics) -> Node {
-    let place = Place::new(file, value.span());
+fn node(source: Source, value: Spanned<DeValue<'_>>, diagnostics: &mut Diagnostics) -> Node {
+    let place = source.place(value.span());
     let value = match value.into_inner() {
         DeValue::String(text) => Value::Text(text.into_owned()),
         DeValue::Boolean(value) => Value::Bool(value),
@@ -69,9 +102,9 @@ fn node(file: FileId, value: Spanned<DeValue<'_>>, diagnostics: &mut Diagnostics
         }
         DeValue::Datetime(_) => Value::Date,
         DeValue::Array(array) => {
-            Value::List(array.into_iter().map(|element| node(file, element, diagnostics)).collect())
+            Value::List(array.into_iter().map(|element| node(source, element, diagnostics)).collect())
         }
-        DeValue::Table(table) => entries(file, table, diagnostics),
+        DeValue::Table(table) => in_order(entries(source, table, diagnostics)),
     };
     Node { value, place }
 }
