@@ -1,6 +1,6 @@
 //! `lp build`
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Context;
 
@@ -67,6 +67,7 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     let cancel = cancel_on_signals()?;
     let built = build.with_engine(&progress, &unwatched, &cancel, on_failure(args), None, |engine| {
         build.refuse_missing(engine, &needed)?;
+        engine.seen = phases.timed("looking", || quick::recall(global, args, &build, &needed));
         let built = engine.build(&needed);
         last::keep(&store, &journal);
         if let Ok(built) = &built {
@@ -143,11 +144,11 @@ impl Build<'_> {
         cancel: &Cancel,
         on_failure: OnFailure,
         again: Option<TaskId>,
-        act: impl FnOnce(&Engine<'_>) -> anyhow::Result<T>,
+        act: impl FnOnce(&mut Engine<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let actions = Actions { worker: self.tools.command(), host: self.tools.host.clone(), watch };
         let facts = |task: &crate::graph::task::Task| self.tools.facts(task);
-        act(&Engine {
+        act(&mut Engine {
             graph: self.graph,
             store: self.store,
             layout: &self.opened.project.layout,
@@ -159,6 +160,7 @@ impl Build<'_> {
             on_failure,
             again,
             fresh_elsewhere: 0,
+            seen: HashMap::new(),
             since: self.store.since().cloned(),
         })
     }

@@ -72,6 +72,9 @@ pub struct Engine<'a> {
     pub again: Option<TaskId>,
     /// Tasks outside of the graph that were found fresh; they are only counted.
     pub fresh_elsewhere: usize,
+    /// What was to be seen of the files of tasks when they were fresh earlier. As
+    /// long as a glance shows the same, a build does not look closer at them.
+    pub seen: HashMap<TaskId, u128>,
     /// That nobody held the build lock before anybody looked.
     pub since: Option<Unheld>,
 }
@@ -150,6 +153,16 @@ impl Engine<'_> {
     /// # Errors
     /// When an output is there and cannot be read.
     pub fn look(&self, selected: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Verdict>, EngineError> {
+        self.look_except(selected, &|_| false)
+    }
+
+    /// As [`Engine::look`]. The files of those that are `settled` are as they were
+    /// when the task was fresh, so it still is unless it waits for one that is not.
+    fn look_except(
+        &self,
+        selected: &BTreeSet<TaskId>,
+        settled: &(dyn Fn(TaskId) -> bool + Sync),
+    ) -> Result<BTreeMap<TaskId, Verdict>, EngineError> {
         let order: Vec<TaskId> =
             self.graph.order().iter().copied().filter(|id| selected.contains(id)).collect();
         let mut verdicts = BTreeMap::new();
@@ -160,7 +173,8 @@ impl Engine<'_> {
         for block in order.chunks(JUDGED_AT_ONCE) {
             // Those that wait for one of the same block are judged for nothing.
             let judge = |id: &TaskId| {
-                let look = || self.judge(*id).map(|judged: Judged| judged.verdict);
+                let verdict = |judged: Judged| judged.verdict;
+                let look = || if settled(*id) { Ok(Verdict::Fresh) } else { self.judge(*id).map(verdict) };
                 waits_for(*id, &verdicts).is_none().then(look)
             };
             let judged: Vec<Option<Result<Verdict, EngineError>>> = block.par_iter().map(judge).collect();
@@ -189,7 +203,11 @@ impl Engine<'_> {
         self.progress.event(&events::BuildEvent::Started { version: events::VERSION, tasks });
         // Before the look: what is changed after it then shows in the next glance.
         let glances = self.glances(selected);
-        let verdicts = self.look(selected)?;
+        let settled = |id: TaskId| {
+            let seen = self.seen.get(&id);
+            seen.is_some() && seen == glances.get(&id).map(|glance| &glance.print)
+        };
+        let verdicts = self.look_except(selected, &settled)?;
         let stale: BTreeSet<TaskId> =
             verdicts.iter().filter(|(_, verdict)| !verdict.is_fresh()).map(|(id, _)| *id).collect();
         // Of those that are fresh but young, only a later glance tells something.

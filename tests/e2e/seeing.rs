@@ -111,7 +111,7 @@ fn a_trace_tells_what_lp_itself_was_about() {
     };
     ws.lp("build join --trace t.json").success();
     let events = trace(&ws, "t.json");
-    let before = ["reading", "linking", "looking", "opening", "looking"];
+    let before = ["reading", "linking", "looking", "opening", "looking", "looking"];
     assert_eq!(phases(&events), [&before[..], &["saving", "remembering"]].concat());
     let ends = events.iter().filter(|event| before.iter().any(|name| event["name"] == *name));
     let end = ends.map(|event| event["ts"].as_u64().unwrap() + event["dur"].as_u64().unwrap()).max().unwrap();
