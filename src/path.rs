@@ -6,7 +6,7 @@
 //! wherever they are, and are written so in every hashed document.
 //! [`Layout`] turns it into a path of this machine.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
@@ -91,6 +91,11 @@ impl ProjectPath {
         &self.0
     }
 
+    /// The folders around it, the innermost first: `a/b` and `a` of `a/b/c`.
+    pub fn folders(&self) -> impl Iterator<Item = &str> {
+        self.0.rmatch_indices('/').map(|(end, _)| &self.0[..end])
+    }
+
     /// The last component.
     #[must_use]
     pub fn file_name(&self) -> &str {
@@ -122,6 +127,13 @@ pub fn shown(text: &str) -> Cow<'_, str> {
         if c.is_control() { escaped.extend(c.escape_debug()) } else { escaped.push(c) }
     }
     Cow::Owned(escaped)
+}
+
+/// A map by paths is searched by their texts.
+impl Borrow<str> for ProjectPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
 }
 
 impl TryFrom<String> for ProjectPath {
@@ -178,7 +190,13 @@ impl Layout {
     #[must_use]
     pub fn named(&self, path: ProjectPath) -> ProjectPath {
         let roots = [("media", &self.media), ("models", &self.models), ("results", &self.results)];
-        if roots.iter().all(|(name, folder)| **folder == self.root.join(name)) {
+        // By bytes and without an allocation, since nearly all projects stop here.
+        let root = self.root.as_os_str().as_encoded_bytes();
+        let is_default = |name: &str, folder: &Path| {
+            let below = folder.as_os_str().as_encoded_bytes().strip_prefix(root);
+            below.and_then(|below| below.strip_prefix(b"/")) == Some(name.as_bytes())
+        };
+        if roots.iter().all(|(name, folder)| is_default(name, folder)) {
             return path;
         }
         let place = self.resolve(&path);

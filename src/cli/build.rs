@@ -1,6 +1,6 @@
 //! `lp build`
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Context;
 
@@ -8,6 +8,7 @@ use super::args::{BuildArgs, Global};
 use super::console::{Announced, Console, JsonLines, Many, Silent, summary_line};
 use super::journal::Journal;
 use super::open::{Opened, open};
+use super::phases::Phases;
 use super::quick::Quick;
 use super::tools::{self, Tools};
 use super::trace::TraceFile;
@@ -30,6 +31,7 @@ use crate::store::Store;
 use crate::worker::protocol::EventBody;
 
 pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
+    let phases = Phases::new();
     let mut announced = Announced::No;
     // A trace shows all of it.
     if !args.dry_run && args.trace.is_none() {
@@ -39,12 +41,15 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
             Quick::Overtaken => announced = Announced::Yes,
         }
     }
-    let opened = open(global, &[])?;
-    let subjects = select::subjects(&opened.project, &args.targets);
-    let graph = opened.graph(&subjects)?;
-    let needed = opened.select(&graph, &args.targets)?.1;
-    opened.check_sources(&graph, &needed)?;
-    let store = Store::open(opened.project.layout.clone())?;
+    let opened = phases.timed("reading", || open(global, &[]))?;
+    let (graph, needed) = phases.timed("linking", || {
+        let subjects = select::subjects(&opened.project, &args.targets);
+        let graph = opened.graph(&subjects)?;
+        let needed = opened.select(&graph, &args.targets)?.1;
+        Ok::<_, Refused>((graph, needed))
+    })?;
+    phases.timed("looking", || opened.check_sources(&graph, &needed))?;
+    let store = phases.timed("opening", || Store::open(opened.project.layout.clone()))?;
     let tools = tools::look(&store, &graph, &needed);
     let mut human = Console::new(widest(&graph, &needed));
     if !args.json && !args.dry_run {
@@ -52,7 +57,7 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     }
     let json = JsonLines::new(announced);
     let shown: &dyn Progress = if args.json { &json } else { &human };
-    let journal = Journal::new(&graph);
+    let journal = Journal::new(&graph, &phases);
     let progress = Many(vec![shown, &journal]);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
     if args.dry_run {
@@ -62,14 +67,17 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     let cancel = cancel_on_signals()?;
     let built = build.with_engine(&progress, &unwatched, &cancel, on_failure(args), None, |engine| {
         build.refuse_missing(engine, &needed)?;
+        engine.seen = phases.timed("looking", || quick::recall(global, args, &build, &needed));
         let built = engine.build(&needed);
         last::keep(&store, &journal);
+        if let Ok(built) = &built {
+            phases.timed("remembering", || quick::remember(global, args, &build, &needed, &built.glances));
+        }
         if let Some(trace) = &trace {
             trace.write(&journal).context("failed to write the trace")?;
         }
         Ok(built?)
     })?;
-    quick::remember(global, args, &build, &needed, &built.glances);
     Ok(ended(args, &human, &built.summary))
 }
 
@@ -136,11 +144,11 @@ impl Build<'_> {
         cancel: &Cancel,
         on_failure: OnFailure,
         again: Option<TaskId>,
-        act: impl FnOnce(&Engine<'_>) -> anyhow::Result<T>,
+        act: impl FnOnce(&mut Engine<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let actions = Actions { worker: self.tools.command(), host: self.tools.host.clone(), watch };
         let facts = |task: &crate::graph::task::Task| self.tools.facts(task);
-        act(&Engine {
+        act(&mut Engine {
             graph: self.graph,
             store: self.store,
             layout: &self.opened.project.layout,
@@ -152,6 +160,7 @@ impl Build<'_> {
             on_failure,
             again,
             fresh_elsewhere: 0,
+            seen: HashMap::new(),
             since: self.store.since().cloned(),
         })
     }

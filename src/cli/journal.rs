@@ -6,18 +6,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
+use super::phases::Phases;
 use crate::engine::events::{BuildEvent, Outcome, Progress, Summary};
 use crate::graph::TaskGraph;
-use crate::os::clock;
-use crate::time::Utc;
 
 /// A build as it happened.
 pub(super) struct Journal<'g> {
     graph: &'g TaskGraph,
-    clock: Box<dyn Fn() -> u64 + Sync + 'g>,
-    started: Utc,
+    /// Those before the build; what the engine does is added to them.
+    pub(super) phases: &'g Phases,
     state: Mutex<Pages>,
 }
 
@@ -31,6 +29,8 @@ pub(super) struct Pages {
     running: HashMap<String, usize>,
     /// Which slots of a pool are taken.
     taken: BTreeMap<String, Vec<bool>>,
+    /// What the engine is about besides tasks, and since when.
+    phase: Option<(&'static str, u64)>,
 }
 
 /// One task that was not fresh.
@@ -43,7 +43,7 @@ pub(super) struct Page {
     pub(super) outcome: Option<Outcome>,
     /// The first line of why it failed.
     pub(super) detail: String,
-    /// Microseconds since the build began.
+    /// Microseconds since the command began.
     pub(super) begin_us: u64,
     pub(super) end_us: u64,
     /// Its pool and the slot in it, from 1; `None` of a task that never ran.
@@ -51,24 +51,17 @@ pub(super) struct Page {
 }
 
 impl<'g> Journal<'g> {
-    pub(super) fn new(graph: &'g TaskGraph) -> Journal<'g> {
-        let begin = Instant::now();
-        let elapsed = move || u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Journal::with_clock(graph, Box::new(elapsed))
+    pub(super) fn new(graph: &'g TaskGraph, phases: &'g Phases) -> Journal<'g> {
+        Journal { graph, phases, state: Mutex::default() }
     }
 
-    fn with_clock(graph: &'g TaskGraph, clock: Box<dyn Fn() -> u64 + Sync + 'g>) -> Journal<'g> {
-        Journal { graph, clock, started: clock::utc_now(), state: Mutex::default() }
-    }
-
-    /// When the build began.
-    pub(super) fn started(&self) -> Utc {
-        self.started
-    }
-
-    /// Microseconds since then.
-    pub(super) fn now_us(&self) -> u64 {
-        (self.clock)()
+    /// The engine is about something else now.
+    fn turn(&self, next: Option<&'static str>) {
+        let mut pages = self.pages();
+        if let Some((name, begin_us)) = pages.phase.take() {
+            self.phases.add(name, begin_us);
+        }
+        pages.phase = next.map(|name| (name, self.phases.now_us()));
     }
 
     /// What was kept so far.
@@ -108,7 +101,7 @@ impl Progress for Journal<'_> {
                 let pool = task.map_or_else(|| "cpu".to_owned(), |task| task.pool.to_string());
                 let mut pages = self.pages();
                 let slot = pages.take_slot(&pool);
-                let now = self.now_us();
+                let now = self.phases.now_us();
                 let index = pages.tasks.len();
                 pages.running.insert((*label).to_owned(), index);
                 pages.tasks.push(Page {
@@ -123,7 +116,7 @@ impl Progress for Journal<'_> {
             }
             BuildEvent::TaskFinished { label, outcome, detail, .. } => {
                 let mut pages = self.pages();
-                let now = self.now_us();
+                let now = self.phases.now_us();
                 let line = detail.lines().next().unwrap_or_default().to_owned();
                 if let Some(index) = pages.running.remove(*label) {
                     let page = &mut pages.tasks[index];
@@ -149,12 +142,16 @@ impl Progress for Journal<'_> {
                         slot: None,
                     });
                 }
+                // What follows the last of them.
+                pages.phase = Some(("saving", now));
             }
-            BuildEvent::Finished { summary } => self.pages().summary = Some((*summary).clone()),
-            BuildEvent::Started { .. }
-            | BuildEvent::Looked { .. }
-            | BuildEvent::Waiting { .. }
-            | BuildEvent::TaskNote { .. } => {}
+            BuildEvent::Started { .. } => self.turn(Some("looking")),
+            BuildEvent::Looked { .. } => self.turn(None),
+            BuildEvent::Finished { summary } => {
+                self.turn(None);
+                self.pages().summary = Some((*summary).clone());
+            }
+            BuildEvent::Waiting { .. } | BuildEvent::TaskNote { .. } => {}
         }
     }
 }
@@ -170,7 +167,8 @@ mod tests {
     fn a_slot_is_the_lowest_that_is_free() {
         let graph = link(Vec::new()).unwrap();
         let now = AtomicU64::new(0);
-        let journal = Journal::with_clock(&graph, Box::new(|| now.fetch_add(10, Ordering::Relaxed)));
+        let phases = Phases::with_clock(Box::new(move || now.fetch_add(10, Ordering::Relaxed)));
+        let journal = Journal::new(&graph, &phases);
         let start = |label: &str| journal.event(&BuildEvent::TaskStarted { label, reason: "new" });
         let end = |label: &str| {
             let outcome = Outcome::Succeeded;

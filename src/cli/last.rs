@@ -60,9 +60,9 @@ pub(super) fn keep(store: &Store, journal: &Journal<'_>) {
     });
     let last = LastBuild {
         version: VERSION,
-        started: journal.started(),
+        started: journal.phases.started(),
         ended: crate::os::clock::utc_now(),
-        duration_ms: journal.now_us() / 1000,
+        duration_ms: journal.phases.now_us() / 1000,
         summary: serde_json::to_value(&summary).expect("a summary has text keys"),
         summary_line: summary_line(&summary),
         tasks: tasks.collect(),

@@ -18,6 +18,7 @@ mod init;
 mod journal;
 mod last;
 mod open;
+mod phases;
 mod quick;
 mod report;
 mod rule;

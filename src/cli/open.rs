@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use rayon::prelude::*;
 
 use super::args::{Color, Global};
 use super::{Refused, console};
@@ -182,9 +183,13 @@ impl Opened {
     /// Refuses inputs that neither exist nor are made.
     pub(super) fn check_sources(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Result<(), Refused> {
         let mut diagnostics = Diagnostics::new();
-        for (task, n) in select::sources(graph, needed) {
+        let (sources, layout): (Vec<_>, _) = (select::sources(graph, needed).collect(), &self.project.layout);
+        let missing = sources.into_par_iter().filter_map(|(task, n)| {
+            let error = os::fs::metadata(&layout.resolve(&task.inputs[n])).err()?;
+            Some((task, n, error))
+        });
+        for (task, n, error) in missing.collect::<Vec<_>>() {
             let (input, place) = (&task.inputs[n], task.input_place(n));
-            let Err(error) = os::fs::metadata(&self.project.layout.resolve(input)) else { continue };
             let reads = format!("`{}` reads `{input}`", task.label);
             let why = match os::tree::read_link(&error.path) {
                 Ok(target) => {

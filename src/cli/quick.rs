@@ -8,11 +8,15 @@
 //! seen then: no config is read, no store opened, no key computed. Otherwise it
 //! looks closer at the tasks whose files have changed and at those behind them.
 //!
+//! When tasks were edited, the config is read again. Of tasks that came out of it
+//! as they are in the image, the engine then need not look at more than a glance
+//! ([`recall`]).
+//!
 //! Whatever is out of the ordinary goes the whole way: a project that gets
 //! warnings (they are to be printed), tasks that need the worker, an input that
 //! nobody makes, another build in between.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -22,6 +26,7 @@ use super::args::{BuildArgs, Global};
 use super::build::{Build, ended, on_failure, pools, unwatched};
 use super::console::{Announced, Console, JsonLines, Many};
 use super::journal::Journal;
+use super::phases::Phases;
 use super::{Exit, last, open, tools};
 use crate::action::Actions;
 use crate::config::load::{find_root, included_files};
@@ -160,6 +165,7 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> anyhow::Result<Quick> 
 }
 
 fn try_build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<Quick>> {
+    let phases = Phases::new();
     let Some((place, root)) = place(global, args) else { return Ok(None) };
     let Some(image) = Image::open(&image_path(&place)) else { return Ok(None) };
     let Ok(basis) = serde_json::from_slice::<Basis>(&image.basis) else { return Ok(None) };
@@ -169,9 +175,7 @@ fn try_build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<Quick>>
     let layout = basis.layout(&root);
     let since = Unheld::look(&root.join(".lpcache/lock"));
     let mut seen = Seen::read(&seen_path(&place), &image);
-    // Whoever has emptied, mended or lost the log has lost reasons as well.
-    let log = log_now(&root);
-    if log.0 != seen.log.0 || log.1 < seen.log.1 {
+    if !knows_reasons(&seen, &root) {
         return Ok(None);
     }
     let glances = glances(&image, &layout);
@@ -196,7 +200,7 @@ fn try_build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<Quick>>
     }
     let json = JsonLines::new(Announced::No);
     let shown: &dyn Progress = if args.json { &json } else { &human };
-    let journal = Journal::new(&graph);
+    let journal = Journal::new(&graph, &phases);
     let progress = Many(vec![shown, &journal]);
     let cancel = if cone.is_empty() { Cancel::never() } else { cancel_on_signals()? };
     let store = if cone.is_empty() { Store::unread(layout.clone()) } else { Store::open(layout.clone())? };
@@ -214,6 +218,7 @@ fn try_build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<Quick>>
         on_failure: on_failure(args),
         again: None,
         fresh_elsewhere: image.n_tasks() - cone.len(),
+        seen: HashMap::new(),
         since,
     };
     let built = engine.build(&all);
@@ -306,6 +311,50 @@ pub(super) fn remember(
     seen.log = log_now(&root);
     write_seen(&place, &seen);
     forget_the_oldest(&place);
+}
+
+/// What an earlier build of this request saw of the files of those tasks that it
+/// found fresh, by their ids now. Not of those that it had other facts about than
+/// an image holds.
+pub(super) fn recall(
+    global: &Global,
+    args: &BuildArgs,
+    build: &Build<'_>,
+    needed: &BTreeSet<TaskId>,
+) -> HashMap<TaskId, u128> {
+    let recalled = || {
+        let (place, root) = place(global, args)?;
+        let image = Image::open(&image_path(&place))?;
+        let basis: Basis = serde_json::from_slice(&image.basis).ok()?;
+        let seen = Seen::read(&seen_path(&place), &image);
+        let still_holds = basis.lp == lp()
+            && basis.layout(&root) == build.opened.project.layout
+            && knows_reasons(&seen, &root);
+        if !still_holds {
+            return None;
+        }
+        let prints: HashMap<u128, u128> = image
+            .identities
+            .into_iter()
+            .zip(seen.prints)
+            .filter_map(|(id, print)| Some((id, print?)))
+            .collect();
+        let prints_of = needed.par_iter().filter_map(|id| {
+            let task = build.graph.task(*id);
+            let is_whole = task.factories.is_empty() && !task.measures();
+            Some((*id, *prints.get(&image::identity(task)).filter(|_| is_whole)?))
+        });
+        Some(prints_of.collect())
+    };
+    let recalled: HashMap<TaskId, u128> = recalled().unwrap_or_default();
+    tracing::debug!("{} of {} tasks are known", recalled.len(), needed.len());
+    recalled
+}
+
+/// Whoever has emptied, mended or lost the log has lost reasons as well.
+fn knows_reasons(seen: &Seen, root: &Path) -> bool {
+    let (inode, length) = log_now(root);
+    inode == seen.log.0 && length >= seen.log.1
 }
 
 /// Inode and length of the log.

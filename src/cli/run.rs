@@ -10,6 +10,7 @@ use super::build::Build;
 use super::console::{Console, Many, summary_line};
 use super::journal::Journal;
 use super::open::{Opened, open};
+use super::phases::Phases;
 use super::{Exit, Refused, console, last, tools, view};
 use crate::engine::states::OnFailure;
 use crate::graph::lower::Subject;
@@ -27,6 +28,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
         .iter()
         .map(|duration| format!("run.duration={}", crate::time::duration_text(*duration)))
         .collect();
+    let phases = Phases::new();
     let opened = open(global, &sets)?;
     let subject = if args.cameras.is_empty() {
         Subject::lane(&opened.project)
@@ -56,7 +58,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
     let cancel = cancel_on_signals()?;
     let before = store.attempts_of(&label).len();
-    let journal = Journal::new(&graph);
+    let journal = Journal::new(&graph, &phases);
     let progress = Many(vec![&human, &journal]);
     let summary = build.with_engine(&progress, &watch, &cancel, OnFailure::Stop, Some(run), |engine| {
         build.refuse_missing(engine, &needed)?;

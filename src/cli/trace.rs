@@ -2,6 +2,7 @@
 //! and `chrome://tracing` open. A row per slot of a pool.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -53,11 +54,10 @@ impl TraceFile {
 }
 
 fn text(journal: &Journal<'_>) -> String {
-    let now = journal.now_us();
+    let now = journal.phases.now_us();
+    let phases = journal.phases.list();
     let pages = journal.pages();
-    // Rows stand in the order of their pools and slots; what the store gave
-    // back ran in none.
-    let mut rows: BTreeMap<Option<(&str, usize)>, usize> = BTreeMap::new();
+    let mut rows: BTreeMap<Row<'_>, usize> = BTreeMap::from([(Row::Lp, 0)]);
     for page in pages.tasks.iter().filter(|page| is_shown(page)) {
         rows.insert(row(page), 0);
     }
@@ -66,10 +66,20 @@ fn text(journal: &Journal<'_>) -> String {
     }
     let mut events = vec![metadata("process_name", 0, json!({ "name": "lp build" }))];
     for (row, tid) in &rows {
-        let name = row.map_or_else(|| "store".to_owned(), |(pool, slot)| format!("{pool} {slot}"));
-        events.push(metadata("thread_name", *tid, json!({ "name": name })));
+        events.push(metadata("thread_name", *tid, json!({ "name": row.to_string() })));
         events.push(metadata("thread_sort_index", *tid, json!({ "sort_index": tid })));
     }
+    events.extend(phases.iter().map(|phase| {
+        json!({
+            "name": phase.name,
+            "cat": "lp",
+            "ph": "X",
+            "pid": 1,
+            "tid": rows[&Row::Lp],
+            "ts": phase.begin_us,
+            "dur": phase.end_us.saturating_sub(phase.begin_us),
+        })
+    }));
     events.extend(pages.tasks.iter().filter(|page| is_shown(page)).map(|page| {
         let outcome = page.outcome.map_or(json!("unfinished"), |outcome| json!(outcome));
         let end = if page.outcome.is_some() { page.end_us } else { now };
@@ -95,15 +105,36 @@ fn text(journal: &Journal<'_>) -> String {
     }));
     // One event a line: readable, and short for thousands of tasks.
     let lines: Vec<String> = events.iter().map(ToString::to_string).collect();
-    let other = json!({ "lp": env!("CARGO_PKG_VERSION"), "started": journal.started() });
+    let other = json!({ "lp": env!("CARGO_PKG_VERSION"), "started": journal.phases.started() });
     format!(
         "{{\"displayTimeUnit\":\"ms\",\"otherData\":{other},\"traceEvents\":[\n{}\n]}}\n",
         lines.join(",\n")
     )
 }
 
-fn row(page: &Page) -> Option<(&str, usize)> {
-    page.slot.as_ref().map(|(pool, slot)| (pool.as_str(), *slot))
+/// Rows stand in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Row<'a> {
+    /// The phases.
+    Lp,
+    /// What came out of the store ran in no slot.
+    Store,
+    /// A pool and a slot of it.
+    Slot(&'a str, usize),
+}
+
+impl fmt::Display for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Row::Lp => f.write_str("lp"),
+            Row::Store => f.write_str("store"),
+            Row::Slot(pool, slot) => write!(f, "{pool} {slot}"),
+        }
+    }
+}
+
+fn row(page: &Page) -> Row<'_> {
+    page.slot.as_ref().map_or(Row::Store, |(pool, slot)| Row::Slot(pool, *slot))
 }
 
 /// What never started has no place in time.

@@ -11,8 +11,8 @@ use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::project::{AssetPin, DialectChoice, FileSourceMode, Isolation, Pace};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, map_of, table};
 use super::shape::Shape;
-use super::tasks::{RawTask, task};
-use super::tree::{Key, Node, Value};
+use super::tasks::{RawTask, task_list};
+use super::tree::{Key, Node};
 use super::values::{duration, list_of, one_of, read_duration, read_text, spanned, text, whole};
 use crate::name::is_unseen;
 use crate::path::is_file_name;
@@ -117,23 +117,6 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     let tasks = table.optional("task", "Commands of your own", task_list(), diagnostics);
     raw.tasks = tasks.unwrap_or_default();
     Some(raw)
-}
-
-/// `[[task]]`; one pair of brackets is the usual slip.
-pub(super) fn task_list() -> impl Reader<Value = Vec<RawTask>> + Copy {
-    let tasks = list_of(task());
-    by(
-        move || tasks.shape(),
-        move |at, diagnostics| {
-            if matches!(at.node.value, Value::Table(_)) {
-                let message = format!("`{}` must be a list of tables", at.name);
-                diagnostics
-                    .push(at.fault(codes::WRONG_TYPE, &message).help("write `[[task]]`, in two brackets"));
-                return None;
-            }
-            tasks.read(at, diagnostics)
-        },
-    )
 }
 
 type Written = Option<Spanned<String>>;

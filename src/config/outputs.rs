@@ -5,11 +5,13 @@
 //! refused as well.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::project::Project;
+use crate::path::{Layout, ProjectPath};
 
 /// What `lp` makes below `[paths] results`.
 const OURS: [&str; 8] = ["plan.json", "summary.json", "plan", "run", "runs", "benchmark", "report", "latest"];
@@ -25,11 +27,15 @@ pub(super) fn check<'a>(
     // A config file and every folder around it.
     let files: Vec<PathBuf> = files.map(|file| straight(file)).collect();
     let configs: HashSet<&Path> = files.iter().flat_map(|file| file.ancestors()).collect();
+    let cache = layout.cache();
     let ours: Vec<PathBuf> = OURS.iter().map(|name| layout.results.join(name)).collect();
-    for (output, place) in project.tasks.iter().flat_map(|task| &task.outputs) {
+    let guarded = || files.iter().chain([&cache]).chain(&ours);
+    let harmless = Harmless::new(layout, guarded());
+    let outputs = project.tasks.iter().flat_map(|task| &task.outputs);
+    for (output, place) in outputs.filter(|(output, _)| !harmless.contains(output)) {
         let path = layout.resolve(output);
         let around = |other: &Path| path.starts_with(other) || other.starts_with(&path);
-        let why = if around(&layout.cache()) {
+        let why = if around(&cache) {
             "`lp` keeps its store in `.lpcache`"
         } else if configs.contains(path.as_path()) {
             "a config file is there"
@@ -40,6 +46,35 @@ pub(super) fn check<'a>(
         };
         let message = format!("no task may write `{output}`");
         diagnostics.push(Diagnostic::error(codes::BAD_PATH, message).at(*place).label(why));
+    }
+}
+
+/// Paths that need no closer look, known by their first part: what is neither in
+/// nor around a guarded place. A project may have a hundred thousand outputs, and
+/// to compare paths of this machine is slow.
+struct Harmless<'a> {
+    /// The first parts, below the root, of guarded places and of `[paths]`;
+    /// `None` if the root itself lies in a guarded place.
+    others: Option<HashSet<&'a OsStr>>,
+}
+
+impl<'a> Harmless<'a> {
+    fn new(layout: &'a Layout, guarded: impl Iterator<Item = &'a PathBuf>) -> Harmless<'a> {
+        let mut others: HashSet<&OsStr> = ["media", "models", "results"].map(OsStr::new).into();
+        for place in guarded {
+            if layout.root.starts_with(place) {
+                return Harmless { others: None };
+            }
+            // What lies elsewhere is out of reach of a path below the root.
+            let below = place.strip_prefix(&layout.root).ok();
+            others.extend(below.and_then(|below| below.iter().next()));
+        }
+        Harmless { others: Some(others) }
+    }
+
+    fn contains(&self, output: &ProjectPath) -> bool {
+        let first = output.as_str().split('/').next().unwrap_or_default();
+        self.others.as_ref().is_some_and(|others| !others.contains(OsStr::new(first)))
     }
 }
 

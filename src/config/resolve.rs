@@ -171,6 +171,9 @@ fn check_slugs(cameras: &[RawCamera], tasks: &[RawTask], count: u32, diagnostics
                 .also(other.place, "first here"),
         );
     }
+    if count < 2 {
+        return;
+    }
     for (slug, (what, name)) in &taken {
         let copy_of = slug.as_str().rsplit_once("-l").and_then(|(original, n)| {
             let n = n.parse().ok().filter(|n| (2..=count).contains(n))?;

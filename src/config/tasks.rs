@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rayon::prelude::*;
+
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::reader::{At, Called, Reader, UnknownKeys, by, map_of, table};
@@ -35,13 +37,52 @@ pub(super) struct RawTask {
 pub(super) fn read_included(tree: &Node, diagnostics: &mut Diagnostics) -> Vec<RawTask> {
     let at = At { name: "the file".to_owned(), node: tree };
     let file = table(Called::Plainly, UnknownKeys::Refuse, |table, diagnostics| {
-        table.optional("task", "Commands of your own", list_of(task()), diagnostics)
+        table.optional("task", "Commands of your own", task_list(), diagnostics)
     });
     file.read(&at, diagnostics).unwrap_or_default()
 }
 
+/// Fewer tasks than this are not worth another thread.
+const MANY: usize = 500;
+
+/// All `[[task]]` tables. Each stands for itself, so many are read by all cores.
+pub(super) fn task_list() -> impl Reader<Value = Vec<RawTask>> + Copy {
+    let tasks = list_of(task());
+    by(
+        move || tasks.shape(),
+        move |at, diagnostics| match &at.node.value {
+            // One pair of brackets is the usual slip.
+            Value::Table(_) => {
+                let message = format!("`{}` must be a list of tables", at.name);
+                let fault = at.fault(codes::WRONG_TYPE, &message);
+                diagnostics.push(fault.help("write `[[task]]`, in two brackets"));
+                None
+            }
+            Value::List(items) if items.len() > MANY => Some(read_many(&at.name, items, diagnostics)),
+            _ => tasks.read(at, diagnostics),
+        },
+    )
+}
+
+fn read_many(called: &str, items: &[Node], diagnostics: &mut Diagnostics) -> Vec<RawTask> {
+    let chunk = |(chunk, nodes): (usize, &[Node])| {
+        let mut found = Diagnostics::new();
+        let name = |index| format!("{called}[{}]", chunk * MANY + index);
+        let read = nodes.iter().enumerate();
+        let read = read.filter_map(|(index, node)| task().read(&At { name: name(index), node }, &mut found));
+        (read.collect::<Vec<RawTask>>(), found)
+    };
+    let read: Vec<(Vec<RawTask>, Diagnostics)> = items.par_chunks(MANY).enumerate().map(chunk).collect();
+    let mut tasks = Vec::with_capacity(items.len());
+    for (read, found) in read {
+        tasks.extend(read);
+        diagnostics.append(found);
+    }
+    tasks
+}
+
 /// One `[[task]]`.
-pub(super) fn task() -> impl Reader<Value = RawTask> + Copy {
+fn task() -> impl Reader<Value = RawTask> + Copy {
     let fields = fields();
     by(
         move || Shape::Named("task", Box::new(fields.shape())),

@@ -12,6 +12,8 @@ use super::json::{is_not_finite, number};
 use super::toml_faults::{self, Complaint};
 use super::tree::{Key, Node, Value};
 
+mod pieces;
+
 /// What came of a text.
 #[derive(Debug)]
 pub struct Parsed {
@@ -24,10 +26,20 @@ pub struct Parsed {
 
 /// Parses the text of `file`.
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed {
+    if text.len() > 2 * pieces::LENGTH
+        && let Some(tree) = in_pieces(file, text, pieces::LENGTH, diagnostics)
+    {
+        return Parsed { tree, is_whole: true };
+    }
+    parse_whole(file, text, diagnostics)
+}
+
+fn parse_whole(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed {
     let (table, errors) = DeTable::parse_recoverable(text);
     let is_whole = errors.is_empty();
     let place = Place::new(file, table.span());
-    let tree = Node { value: entries(&mut Reader { file, text, diagnostics }, table.into_inner()), place };
+    let mut reader = Reader { file, offset: 0, text, diagnostics };
+    let tree = Node { value: in_order(entries(&mut reader, table.into_inner())), place };
     let complaint = |error: ::toml::de::Error| Complaint {
         message: error.message().to_owned(),
         span: error.span().unwrap_or(0..0),
@@ -36,28 +48,45 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed 
     Parsed { tree, is_whole }
 }
 
+/// The tree of a text that is valid in pieces; `None` for any other.
+fn in_pieces(file: FileId, text: &str, length: usize, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let entries = pieces::parse(file, text, length, diagnostics)?;
+    // The parser gives the root of a text no place either.
+    Some(Node { value: in_order(entries), place: Place::new(file, 0..0) })
+}
+
+/// A text, or a piece of one, on its way to a tree.
 struct Reader<'d> {
     file: FileId,
+    /// Where the piece begins, which places count from.
+    offset: usize,
     text: &'d str,
     diagnostics: &'d mut Diagnostics,
 }
 
-fn entries(reader: &mut Reader<'_>, table: DeTable<'_>) -> Value {
-    let mut entries: Vec<(Key, Node)> = table
-        .into_iter()
-        .map(|(key, value)| {
-            let place = Place::new(reader.file, key.span());
-            (Key { text: key.into_inner().into_owned(), place }, node(reader, value))
-        })
-        .collect();
-    // The parser sorts by key; readers and messages follow the file.
+impl Reader<'_> {
+    fn place(&self, range: std::ops::Range<usize>) -> Place {
+        Place::new(self.file, self.offset + range.start..self.offset + range.end)
+    }
+}
+
+fn entries(reader: &mut Reader<'_>, table: DeTable<'_>) -> Vec<(Key, Node)> {
+    let entries = table.into_iter().map(|(key, value)| {
+        let place = reader.place(key.span());
+        (Key { text: key.into_inner().into_owned(), place }, node(reader, value))
+    });
+    entries.collect()
+}
+
+/// The parser sorts by key; readers and messages follow the file.
+fn in_order(mut entries: Vec<(Key, Node)>) -> Value {
     entries.sort_by_key(|(key, _)| key.place);
     Value::Table(entries)
 }
 
 fn node(reader: &mut Reader<'_>, value: Spanned<DeValue<'_>>) -> Node {
     let written = reader.text.get(value.span()).unwrap_or_default();
-    let place = Place::new(reader.file, value.span());
+    let place = reader.place(value.span());
     let diagnostics = &mut *reader.diagnostics;
     let value = match value.into_inner() {
         DeValue::String(text) => Value::Text(text.into_owned()),
@@ -87,7 +116,7 @@ fn node(reader: &mut Reader<'_>, value: Spanned<DeValue<'_>>) -> Node {
         DeValue::Array(array) => {
             Value::List(array.into_iter().map(|element| node(reader, element)).collect())
         }
-        DeValue::Table(table) => entries(reader, table),
+        DeValue::Table(table) => in_order(entries(reader, table)),
     };
     Node { value, place }
 }

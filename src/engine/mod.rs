@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::graph::task::Task;
@@ -28,11 +29,15 @@ use crate::os;
 use crate::os::fs::Glance;
 use crate::os::lock::{LockError, Unheld};
 use crate::os::process::Cancel;
-use crate::path::{Layout, ProjectPath};
+use crate::path::Layout;
 use crate::store::{Store, StoreError};
 use events::{Progress, Summary};
+use judge::Judged;
 use perform::Perform;
 use states::{OnFailure, Pools};
+
+/// How many tasks are judged before it is asked which others wait for them.
+const JUDGED_AT_ONCE: usize = 1024;
 
 /// What enters a task's key besides its action and inputs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,6 +72,9 @@ pub struct Engine<'a> {
     pub again: Option<TaskId>,
     /// Tasks outside of the graph that were found fresh; they are only counted.
     pub fresh_elsewhere: usize,
+    /// What was to be seen of the files of tasks when they were fresh earlier. As
+    /// long as a glance shows the same, a build does not look closer at them.
+    pub seen: HashMap<TaskId, u128>,
     /// That nobody held the build lock before anybody looked.
     pub since: Option<Unheld>,
 }
@@ -145,18 +153,42 @@ impl Engine<'_> {
     /// # Errors
     /// When an output is there and cannot be read.
     pub fn look(&self, selected: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Verdict>, EngineError> {
-        self.remember_contents(selected);
+        self.look_except(selected, &|_| false)
+    }
+
+    /// As [`Engine::look`]. The files of those that are `settled` are as they were
+    /// when the task was fresh, so it still is unless it waits for one that is not.
+    fn look_except(
+        &self,
+        selected: &BTreeSet<TaskId>,
+        settled: &(dyn Fn(TaskId) -> bool + Sync),
+    ) -> Result<BTreeMap<TaskId, Verdict>, EngineError> {
+        let order: Vec<TaskId> =
+            self.graph.order().iter().copied().filter(|id| selected.contains(id)).collect();
         let mut verdicts = BTreeMap::new();
-        for id in self.graph.order().iter().filter(|id| selected.contains(id)) {
-            let waits_for = self.graph.dependencies(*id).into_iter().find(|dependency| {
-                verdicts.get(dependency).is_some_and(|verdict: &Verdict| !verdict.is_fresh())
-            });
-            let verdict = match waits_for {
-                Some(_) if self.store.attempts_of(&self.graph.task(*id).label).is_empty() => Verdict::New,
-                Some(dependency) => Verdict::After(dependency),
-                None => self.judge(*id)?.verdict,
+        let waits_for = |id: TaskId, verdicts: &BTreeMap<TaskId, Verdict>| {
+            let is_open = |id: &TaskId| verdicts.get(id).is_some_and(|verdict| !verdict.is_fresh());
+            self.graph.dependencies(id).into_iter().find(is_open)
+        };
+        for block in order.chunks(JUDGED_AT_ONCE) {
+            // Those that wait for one of the same block are judged for nothing.
+            let judge = |id: &TaskId| {
+                let verdict = |judged: Judged| judged.verdict;
+                let look = || if settled(*id) { Ok(Verdict::Fresh) } else { self.judge(*id).map(verdict) };
+                waits_for(*id, &verdicts).is_none().then(look)
             };
-            verdicts.insert(*id, verdict);
+            let judged: Vec<Option<Result<Verdict, EngineError>>> = block.par_iter().map(judge).collect();
+            for (id, judged) in block.iter().zip(judged) {
+                let verdict = match (waits_for(*id, &verdicts), judged) {
+                    (None, Some(judged)) => judged?,
+                    (None, None) => unreachable!("it waited for one that was judged before"),
+                    (Some(_), _) if self.store.attempts_of(&self.graph.task(*id).label).is_empty() => {
+                        Verdict::New
+                    }
+                    (Some(dependency), _) => Verdict::After(dependency),
+                };
+                verdicts.insert(*id, verdict);
+            }
         }
         Ok(verdicts)
     }
@@ -171,7 +203,11 @@ impl Engine<'_> {
         self.progress.event(&events::BuildEvent::Started { version: events::VERSION, tasks });
         // Before the look: what is changed after it then shows in the next glance.
         let glances = self.glances(selected);
-        let verdicts = self.look(selected)?;
+        let settled = |id: TaskId| {
+            let seen = self.seen.get(&id);
+            seen.is_some() && seen == glances.get(&id).map(|glance| &glance.print)
+        };
+        let verdicts = self.look_except(selected, &settled)?;
         let stale: BTreeSet<TaskId> =
             verdicts.iter().filter(|(_, verdict)| !verdict.is_fresh()).map(|(id, _)| *id).collect();
         // Of those that are fresh but young, only a later glance tells something.
@@ -199,15 +235,22 @@ impl Engine<'_> {
 
     /// A glance at the files of each task that a glance can tell something about.
     fn glances(&self, selected: &BTreeSet<TaskId>) -> BTreeMap<TaskId, Glance> {
-        use rayon::prelude::*;
         let tasks = || {
             let tasks = selected.iter().map(|id| (*id, self.graph.task(*id)));
             tasks.filter(|(_, task)| !task.measures() && !task.is_always_stale())
         };
-        let paths: BTreeSet<&ProjectPath> = tasks().flat_map(|(_, task)| task.paths()).collect();
-        let glances: HashMap<&ProjectPath, Glance> =
-            paths.into_par_iter().map(|path| (path, Glance::at(&self.layout.resolve(path)))).collect();
-        tasks().map(|(id, task)| (id, Glance::of_all(task.paths().map(|path| &glances[path])))).collect()
+        // What one task writes another reads: each path once.
+        let (mut known, mut paths) = (HashMap::new(), Vec::new());
+        for path in tasks().flat_map(|(_, task)| task.paths()) {
+            known.entry(path).or_insert_with(|| {
+                paths.push(path);
+                paths.len() - 1
+            });
+        }
+        let glances: Vec<Glance> =
+            paths.into_par_iter().map(|path| Glance::at(&self.layout.resolve(path))).collect();
+        let of = |task: &Task| Glance::of_all(task.paths().map(|path| &glances[known[path]]));
+        tasks().map(|(id, task)| (id, of(task))).collect()
     }
 
     /// Adds the glances of tasks that are fresh now, but whose files are young. The
@@ -228,15 +271,5 @@ impl Engine<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Hashes what must be hashed with all cores, before the look goes through
-    /// the tasks one by one. What cannot be read is reported there.
-    fn remember_contents(&self, selected: &BTreeSet<TaskId>) {
-        use rayon::prelude::*;
-        let tasks: Vec<&Task> = selected.iter().map(|id| self.graph.task(*id)).collect();
-        tasks.par_iter().flat_map_iter(|task| task.inputs.iter().chain(&task.outputs)).for_each(|path| {
-            let _ = self.store.digest_of(&self.layout.resolve(path));
-        });
     }
 }

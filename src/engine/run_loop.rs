@@ -238,7 +238,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, HashMap};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::super::events::Progress;
@@ -287,6 +287,7 @@ mod tests {
             on_failure: OnFailure::KeepGoing,
             again: None,
             fresh_elsewhere: 0,
+            seen: HashMap::new(),
             since: store.since().cloned(),
         };
         let summary = engine.build(&graph.order().iter().copied().collect()).unwrap().summary;

@@ -7,8 +7,10 @@
 //!
 //! Takes no lock and performs nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::{Engine, EngineError};
 use crate::graph::TaskId;
@@ -91,6 +93,16 @@ impl Engine<'_> {
             known.standings.insert(*id, standing);
         }
         Ok(known.standings)
+    }
+
+    /// Hashes what must be hashed with all cores, before the tasks are gone
+    /// through one by one. What cannot be read is reported there.
+    fn remember_contents(&self, selected: &BTreeSet<TaskId>) {
+        let paths: HashSet<&ProjectPath> =
+            selected.iter().flat_map(|id| self.graph.task(*id).paths()).collect();
+        paths.into_par_iter().for_each(|path| {
+            let _ = self.store.digest_of(&self.layout.resolve(path));
+        });
     }
 
     fn standing(&self, id: TaskId, known: &Known) -> Result<Standing, EngineError> {

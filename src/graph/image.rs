@@ -2,13 +2,16 @@
 //! make them again from the config files.
 //!
 //! ```text
-//! image = "lp-graph" 1, length of the index (u64), checksum of the index (32), index, record*
+//! image = "lp-graph" 2, length of the index (u64), checksum of the index (32), index, record*
 //! index = basis (bytes), widest label (u32), texts of paths (list), paths of each task (lists of u32),
-//!         dependencies of each task (lists of u32), end of each record (u64 * n)
+//!         dependencies of each task (lists of u32), identity of each task (u128 * n),
+//!         end of each record (u64 * n)
 //! ```
 //! The index is read whole: it says which files every task has and who waits for
 //! whom, in flat arrays. A record, one task as JSON behind 8 bytes of checksum,
-//! is read only when its task may have to run. `basis` is the writer's: whatever
+//! is read only when its task may have to run. An *identity* ([`identity`]) is
+//! that of the record with its paths: it finds a task of this image among those
+//! that were made again from changed config files. `basis` is the writer's: whatever
 //! the tasks depend on, so that a reader can tell whether they still hold.
 //!
 //! Beside an image lies what was seen of its tasks when they were fresh
@@ -17,12 +20,14 @@
 //! Ids in an image are dense, in the order of the graph. Nothing in either file
 //! is needed: who finds one missing, damaged or of another version goes without.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::task::{Action, Pool, Task};
@@ -31,10 +36,12 @@ use crate::config::diagnostics::Place;
 use crate::os::fs::{self, File};
 use crate::path::ProjectPath;
 
-const MAGIC: [u8; 8] = *b"lp-grap\x01";
+const MAGIC: [u8; 8] = *b"lp-grap\x02";
 const SEEN_MAGIC: [u8; 8] = *b"lp-seen\x01";
 const CHECKSUM: usize = 32;
 const HEADER: usize = 8 + 8 + CHECKSUM;
+/// The checksum of a record.
+const SUM: usize = 8;
 /// No index is larger; a length above is damage.
 const MAX_INDEX: u64 = 4 << 30;
 
@@ -51,6 +58,8 @@ pub struct Image {
     paths: Lists<u8>,
     task_paths: Lists<u32>,
     dependencies: Lists<u32>,
+    /// Of each task.
+    pub identities: Vec<u128>,
     record_ends: Vec<u64>,
     /// Where the records begin.
     records: u64,
@@ -86,15 +95,15 @@ impl<T> Lists<T> {
 
 /// A task as JSON. What its paths are stands in the index.
 #[derive(Serialize, Deserialize)]
-struct Record {
-    label: String,
-    action: Action,
+struct Record<'a> {
+    label: Cow<'a, str>,
+    action: Cow<'a, Action>,
     n_inputs: usize,
-    pool: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    after: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    factories: Vec<String>,
+    pool: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    after: Cow<'a, [String]>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    factories: Cow<'a, [String]>,
     /// Of a command; they are no part of the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout: Option<Duration>,
@@ -127,27 +136,10 @@ pub fn encode(graph: &TaskGraph, selected: &BTreeSet<TaskId>, basis: &[u8]) -> V
         task_paths.push(of_task);
         dependencies.push(graph.dependencies(*id).into_iter().map(|id| place[id.index()]));
     }
-    let (mut records, mut record_ends) = (Vec::new(), Vec::new());
-    for task in tasks() {
-        let (timeout, retries) = match &task.action {
-            Action::Command(command) => (command.timeout, command.retries),
-            _ => (None, 0),
-        };
-        let record = Record {
-            label: task.label.clone(),
-            action: task.action.clone(),
-            n_inputs: task.inputs.len(),
-            pool: task.pool.to_string(),
-            after: task.after.clone(),
-            factories: task.factories.clone(),
-            timeout,
-            retries,
-        };
-        let json = serde_json::to_vec(&record).expect("tasks have text keys");
-        records.extend_from_slice(&blake3::hash(&json).as_bytes()[..8]);
-        records.extend_from_slice(&json);
-        record_ends.push(records.len() as u64);
-    }
+    let records: Vec<Vec<u8>> = ids.par_iter().map(|id| record(graph.task(*id))).collect();
+    let identified = ids.par_iter().zip(&records);
+    let identities: Vec<u128> =
+        identified.map(|(id, record)| identity_with(graph.task(*id), &record[SUM..])).collect();
     let widest = tasks().map(|task| task.label.chars().count()).max().unwrap_or(0);
 
     let mut index = Vec::new();
@@ -159,15 +151,64 @@ pub fn encode(graph: &TaskGraph, selected: &BTreeSet<TaskId>, basis: &[u8]) -> V
         put_numbers(&mut index, &lists.ends);
         put_numbers(&mut index, &lists.items);
     }
-    for end in record_ends {
+    for identity in identities {
+        index.extend_from_slice(&identity.to_le_bytes());
+    }
+    let mut end = 0;
+    for record in &records {
+        end += record.len() as u64;
         index.extend_from_slice(&end.to_le_bytes());
     }
-    let mut image = MAGIC.to_vec();
+    let mut image = Vec::with_capacity(HEADER + index.len() + records.iter().map(Vec::len).sum::<usize>());
+    image.extend_from_slice(&MAGIC);
     image.extend_from_slice(&(index.len() as u64).to_le_bytes());
     image.extend_from_slice(blake3::hash(&index).as_bytes());
     image.append(&mut index);
-    image.append(&mut records);
+    records.iter().for_each(|record| image.extend_from_slice(record));
     image
+}
+
+/// What tells a task from every other, and from itself before it was edited: all
+/// that decides whether it is fresh, and more.
+#[must_use]
+pub fn identity(task: &Task) -> u128 {
+    identity_with(task, &record(task)[SUM..])
+}
+
+fn identity_with(task: &Task, json: &[u8]) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    for text in std::iter::once(json).chain(task.paths().map(|path| path.as_str().as_bytes())) {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text);
+    }
+    u128::from_le_bytes(*hasher.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes"))
+}
+
+/// A task as JSON behind its checksum.
+fn record(task: &Task) -> Vec<u8> {
+    let (timeout, retries) = match &task.action {
+        Action::Command(command) => (command.timeout, command.retries),
+        _ => (None, 0),
+    };
+    let record = Record {
+        label: Cow::Borrowed(&task.label),
+        action: Cow::Borrowed(&task.action),
+        n_inputs: task.inputs.len(),
+        pool: Cow::Owned(task.pool.to_string()),
+        after: Cow::Borrowed(&task.after),
+        factories: Cow::Borrowed(&task.factories),
+        timeout,
+        retries,
+    };
+    let mut bytes = vec![0; SUM];
+    serde_json::to_writer(&mut bytes, &record).expect("tasks have text keys");
+    let sum = blake3::hash(&bytes[SUM..]);
+    bytes[..SUM].copy_from_slice(&sum.as_bytes()[..SUM]);
+    bytes
+}
+
+fn is_empty(list: &[String]) -> bool {
+    list.is_empty()
 }
 
 impl Image {
@@ -195,20 +236,34 @@ impl Image {
         let paths = Lists { ends: rest.numbers()?, items: rest.bytes()?.to_vec() };
         let task_paths = Lists { ends: rest.numbers()?, items: rest.numbers()? };
         let dependencies = Lists { ends: rest.numbers()?, items: rest.numbers()? };
+        let n = task_paths.len();
+        let identities = rest.take(n.checked_mul(16)?)?.chunks_exact(16);
+        let identities: Vec<u128> =
+            identities.map(|word| u128::from_le_bytes(word.try_into().expect("16 bytes"))).collect();
         let record_ends: Vec<u64> = rest
             .0
             .chunks_exact(8)
             .map(|word| u64::from_le_bytes(word.try_into().expect("8 bytes")))
             .collect();
-        let n = record_ends.len();
         let ids_fit = task_paths.items.iter().all(|id| (*id as usize) < paths.len())
             && dependencies.items.iter().all(|id| (*id as usize) < n);
         let sound = paths.is_sound() && task_paths.is_sound() && dependencies.is_sound() && ids_fit;
-        if !sound || task_paths.len() != n || dependencies.len() != n {
+        if !sound || record_ends.len() != n || dependencies.len() != n {
             return None;
         }
         let records = HEADER as u64 + length;
-        Some(Image { file, id, basis, widest, paths, task_paths, dependencies, record_ends, records })
+        Some(Image {
+            file,
+            id,
+            basis,
+            widest,
+            paths,
+            task_paths,
+            dependencies,
+            identities,
+            record_ends,
+            records,
+        })
     }
 
     /// How many tasks there are.
@@ -270,12 +325,13 @@ impl Image {
         let length = self.record_ends[at].checked_sub(begin).ok_or_else(damaged)?;
         let mut bytes = vec![0; usize::try_from(length).map_err(|_| damaged())?];
         self.file.read_exact_at(&mut bytes, self.records + begin)?;
-        let (sum, json) = bytes.split_at_checked(8).ok_or_else(damaged)?;
-        if *sum != blake3::hash(json).as_bytes()[..8] {
+        let (sum, json) = bytes.split_at_checked(SUM).ok_or_else(damaged)?;
+        if *sum != blake3::hash(json).as_bytes()[..SUM] {
             return Err(damaged());
         }
-        let mut record: Record = serde_json::from_slice(json)?;
-        if let Action::Command(command) = &mut record.action {
+        let record: Record<'_> = serde_json::from_slice(json)?;
+        let mut action = record.action.into_owned();
+        if let Action::Command(command) = &mut action {
             command.timeout = record.timeout;
             command.retries = record.retries;
         }
@@ -283,13 +339,13 @@ impl Image {
         let mut inputs: Vec<ProjectPath> = paths.collect::<Option<_>>().ok_or_else(damaged)?;
         let outputs = inputs.split_off(record.n_inputs.min(inputs.len()));
         Ok(Task {
-            label: record.label,
-            action: record.action,
+            label: record.label.into_owned(),
+            action,
             inputs,
             outputs,
             pool: Pool::named(&record.pool),
-            after: record.after,
-            factories: record.factories,
+            after: record.after.into_owned(),
+            factories: record.factories.into_owned(),
             place: Place::default(),
             entries: Box::default(),
         })
@@ -439,6 +495,43 @@ mod tests {
         let expected: Vec<&Task> = graph.order().iter().map(|id| graph.task(*id)).collect();
         let read = image.tasks(&[0, 1, 2, 3]).unwrap();
         assert_eq!(read.iter().collect::<Vec<_>>(), expected);
+        assert_eq!(image.identities, read.iter().map(identity).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn whatever_is_edited_makes_another_identity() {
+        let task = || graph().tasks().iter().find(|task| task.label == "d").unwrap().clone();
+        let edited = |edit: &dyn Fn(&mut Task)| {
+            let mut task = task();
+            edit(&mut task);
+            identity(&task)
+        };
+        let command = |edit: &dyn Fn(&mut Command)| {
+            edited(&|task| {
+                let Action::Command(command) = &mut task.action else { panic!("it is a command") };
+                edit(command);
+            })
+        };
+        let path = |text: &str| ProjectPath::new(text).unwrap();
+        let all = [
+            identity(&task()),
+            edited(&|task| task.label.push('x')),
+            edited(&|task| task.inputs.push(path("x"))),
+            edited(&|task| task.inputs.push(path("v"))),
+            edited(&|task| task.outputs.push(path("x"))),
+            edited(&|task| task.outputs = vec![path("vx")]),
+            edited(&|task| task.outputs.clear()),
+            edited(&|task| std::mem::swap(&mut task.inputs, &mut task.outputs)),
+            command(&|command| command.command.push(String::new())),
+            command(&|command| command.env.clear()),
+            command(&|command| drop(command.pass.insert("A".to_owned(), None))),
+            command(&|command| drop(command.pass.insert("A".to_owned(), Some(String::new())))),
+            command(&|command| command.cache = false),
+        ];
+        assert_eq!(BTreeSet::from(all).len(), all.len());
+        let mut moved = task();
+        moved.place = Place::new(crate::config::diagnostics::Sources::new().add("x", ""), 3..4);
+        assert_eq!(identity(&moved), all[0], "where it is written does not matter");
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::task::Task;
@@ -51,12 +50,12 @@ pub fn link(tasks: Vec<Task>) -> Result<TaskGraph, Vec<LinkFault>> {
     let mut add = |from: TaskId, to: TaskId| {
         edges.add_edge(NodeIndex::new(from.index()), NodeIndex::new(to.index()), ());
     };
-    let mut readers: HashMap<&ProjectPath, Vec<TaskId>> = HashMap::new();
+    let mut readers: HashMap<&str, Vec<TaskId>> = HashMap::with_capacity(tasks.len());
     for (index, task) in tasks.iter().enumerate() {
         let id = TaskId::new(index);
         let mut reads_itself = false;
         for input in &task.inputs {
-            readers.entry(input).or_default().push(id);
+            readers.entry(input.as_str()).or_default().push(id);
             match producer(&producers, input) {
                 Some(from) if from == id => reads_itself = true,
                 Some(from) => add(from, id),
@@ -81,8 +80,8 @@ pub fn link(tasks: Vec<Task>) -> Result<TaskGraph, Vec<LinkFault>> {
     }
     // A task that reads a whole directory waits for whoever writes into it.
     for (path, from) in &producers {
-        for directory in ancestors(path) {
-            for reader in readers.get(&directory).into_iter().flatten() {
+        for directory in path.folders() {
+            for reader in readers.get(directory).into_iter().flatten() {
                 if reader == from {
                     faults.extend(own_outputs(&tasks[from.index()]));
                 } else {
@@ -91,14 +90,10 @@ pub fn link(tasks: Vec<Task>) -> Result<TaskGraph, Vec<LinkFault>> {
             }
         }
     }
-    let order = match toposort(&edges, None) {
-        // toposort is depth first; keep the order of lowering among independent tasks.
-        Ok(_) => stable_order(&edges),
-        Err(_) => {
-            faults.extend(cycle::cycles(&tasks, &edges, &producers, &by_label));
-            Vec::new()
-        }
-    };
+    let order = stable_order(&edges);
+    if order.len() < tasks.len() {
+        faults.extend(cycle::cycles(&tasks, &edges, &producers, &by_label));
+    }
     // Each once, in the order of the files: some were found by looking into a map.
     faults.sort_by(|a, b| (a.place, &a.message).cmp(&(b.place, &b.message)));
     faults.dedup();
@@ -107,16 +102,7 @@ pub fn link(tasks: Vec<Task>) -> Result<TaskGraph, Vec<LinkFault>> {
 
 /// The task that makes `path` or a directory around it.
 pub(super) fn producer(producers: &HashMap<ProjectPath, TaskId>, path: &ProjectPath) -> Option<TaskId> {
-    producers
-        .get(path)
-        .copied()
-        .or_else(|| ancestors(path).find_map(|directory| producers.get(&directory).copied()))
-}
-
-fn ancestors(path: &ProjectPath) -> impl Iterator<Item = ProjectPath> + use<> {
-    let text = path.as_str().to_owned();
-    let ends: Vec<usize> = text.rmatch_indices('/').map(|(end, _)| end).collect();
-    ends.into_iter().map(move |end| ProjectPath::new(&text[..end]).expect("a prefix of a path is a path"))
+    producers.get(path).copied().or_else(|| path.folders().find_map(|folder| producers.get(folder).copied()))
 }
 
 /// The task that an `after` names.
@@ -169,8 +155,8 @@ fn producers(tasks: &[Task], faults: &mut Vec<LinkFault>) -> HashMap<ProjectPath
 fn nested_outputs(tasks: &[Task], producers: &HashMap<ProjectPath, TaskId>, faults: &mut Vec<LinkFault>) {
     for task in tasks {
         for (n, output) in task.outputs.iter().enumerate() {
-            for outer in ancestors(output) {
-                let Some(owner) = producers.get(&outer) else { continue };
+            for outer in output.folders() {
+                let Some((outer, owner)) = producers.get_key_value(outer) else { continue };
                 let owner = &tasks[owner.index()];
                 faults.push(LinkFault {
                     message: format!(
@@ -179,7 +165,7 @@ fn nested_outputs(tasks: &[Task], producers: &HashMap<ProjectPath, TaskId>, faul
                     ),
                     place: task.output_place(n),
                     label: "inside it".to_owned(),
-                    others: vec![(place_of_output(owner, &outer), format!("`{outer}` is an output here"))],
+                    others: vec![(place_of_output(owner, outer), format!("`{outer}` is an output here"))],
                 });
             }
         }
@@ -227,7 +213,8 @@ fn unknown_after(task: &Task, n: usize, by_label: &HashMap<String, TaskId>) -> L
     }
 }
 
-/// Kahn's algorithm with the smallest id first.
+/// Kahn's algorithm with the smallest id first, which keeps the order of lowering
+/// among independent tasks. Tasks in a cycle and behind one are left out.
 fn stable_order(edges: &DiGraph<(), ()>) -> Vec<TaskId> {
     use std::cmp::Reverse;
     use std::collections::BinaryHeap;

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use rayon::prelude::*;
+
 use super::task::{Action, Command, Download, Pool, Run, Task, Transcode};
 use crate::config::project::{Camera, Clip, Isolation, Origin, Pace, Project, Source, UserTask};
 use crate::dialect;
@@ -56,7 +58,7 @@ pub struct Lowering<'a> {
     /// The runs to make tasks for.
     pub subjects: &'a [Subject],
     /// The caller's environment, for `pass`.
-    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    pub variable: &'a (dyn Fn(&str) -> Option<String> + Sync),
 }
 
 /// Tasks, and notes about assets that gave way.
@@ -91,8 +93,10 @@ pub const GENERATE_FACTORIES: [&str; 6] =
 #[must_use]
 pub fn lower(lowering: &Lowering<'_>) -> Lowered {
     let project = lowering.project;
-    let declared: BTreeSet<&ProjectPath> =
-        project.tasks.iter().flat_map(|task| task.outputs.iter().map(|(path, _)| path)).collect();
+    // Only assets of cameras can give way.
+    let givers = if project.cameras.is_empty() { &[][..] } else { &project.tasks };
+    let declared: HashSet<&ProjectPath> =
+        givers.iter().flat_map(|task| task.outputs.iter().map(|(path, _)| path)).collect();
     let mut lowered = Lowered::default();
     let mut seen = HashSet::new();
     let cameras: Vec<PlannedCamera> =
@@ -118,7 +122,7 @@ pub fn lower(lowering: &Lowering<'_>) -> Lowered {
     if !cameras.is_empty() {
         lowered.tasks.push(plan_lane_task(&cameras));
     }
-    lowered.tasks.extend(project.tasks.iter().map(|task| user_task(task, lowering.variable)));
+    lowered.tasks.par_extend(project.tasks.par_iter().map(|task| user_task(task, lowering.variable)));
     for subject in lowering.subjects {
         let wanted: HashSet<&Slug> = subject.members.iter().collect();
         let members: Vec<&PlannedCamera> =

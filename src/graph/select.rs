@@ -82,14 +82,14 @@ pub fn targets(
 /// Everything that `wanted` needs, itself included.
 #[must_use]
 pub fn closure(graph: &TaskGraph, wanted: &BTreeSet<TaskId>) -> BTreeSet<TaskId> {
-    let mut needed = BTreeSet::new();
+    let mut needed = vec![false; graph.tasks().len()];
     let mut open: Vec<TaskId> = wanted.iter().copied().collect();
     while let Some(id) = open.pop() {
-        if needed.insert(id) {
+        if !std::mem::replace(&mut needed[id.index()], true) {
             open.extend(graph.dependencies(id));
         }
     }
-    needed
+    needed.iter().enumerate().filter(|(_, needed)| **needed).map(|(index, _)| TaskId::new(index)).collect()
 }
 
 /// Inputs of `selected` that no task makes: the task that reads it, and which of

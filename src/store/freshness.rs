@@ -87,10 +87,10 @@ impl Store {
 
     /// The attempts whose outputs would do, newest first.
     fn reusable(&self, key: &KeyDocument, outputs: &[ProjectPath]) -> Vec<Arc<Attempt>> {
-        let fits = |attempt: &&Arc<Attempt>| {
+        let fits = |attempt: &Arc<Attempt>| {
             attempt.is_reusable() && attempt.outputs.iter().map(|output| &output.path).eq(outputs)
         };
-        self.log().of_action(&key.digest()).filter(fits).cloned().collect()
+        self.log().of_action(&key.digest()).filter(fits).collect()
     }
 }
 

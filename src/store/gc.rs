@@ -139,7 +139,7 @@ impl Store {
         let mut attempts = self.attempts();
         if act == Act::Remove && !goes.is_empty() {
             failpoint::hit("gc.before-log");
-            self.log().rewrite(&|attempt| !goes.contains(&Arc::as_ptr(attempt)))?;
+            self.log_mut().rewrite(&|attempt| !goes.contains(&Arc::as_ptr(attempt)))?;
             failpoint::hit("gc.between");
             // What the log says now decides, not what was planned.
             attempts = self.attempts();

@@ -19,13 +19,12 @@
 //! a rewrite puts a new file in its place, so a writer that got the lock checks
 //! that its file is still the one with the name. Readers take no lock.
 
-use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::attempt::Attempt;
 use crate::digest::ActionDigest;
@@ -78,8 +77,8 @@ struct Entry {
     length: u32,
     /// What finds it; `None` for an unknown kind.
     keys: Option<Keys>,
-    /// Read when it is asked for; `None` inside if it cannot be.
-    attempt: OnceCell<Option<Arc<Attempt>>>,
+    /// Kept once it was asked for by label; `None` inside if it cannot be read.
+    attempt: OnceLock<Option<Arc<Attempt>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,13 +136,21 @@ impl Log {
     /// The attempts under a label, newest first.
     pub fn of_label<'a>(&'a self, label: &'a str) -> impl Iterator<Item = &'a Arc<Attempt>> {
         let newest = self.by_label.get(&hash(label)).copied();
-        self.chain(newest, |keys| keys.older_of_label).filter(move |attempt| attempt.label == label)
+        let entries = self.chain(newest, |keys| keys.older_of_label);
+        entries.filter_map(|entry| self.attempt(entry)).filter(move |attempt| attempt.label == label)
     }
 
-    /// The attempts at an action, whatever their label, newest first.
-    pub fn of_action<'a>(&'a self, action: &'a ActionDigest) -> impl Iterator<Item = &'a Arc<Attempt>> {
+    /// The attempts at an action, whatever their label, newest first. They are
+    /// not kept: who looks at every task needs each once, and all of them are
+    /// large.
+    pub fn of_action<'a>(&'a self, action: &'a ActionDigest) -> impl Iterator<Item = Arc<Attempt>> {
         let newest = self.by_action.get(&hash(action)).copied();
-        self.chain(newest, |keys| keys.older_of_action).filter(move |attempt| attempt.action == *action)
+        let entries = self.chain(newest, |keys| keys.older_of_action);
+        let attempts = entries.filter_map(|entry| match entry.attempt.get() {
+            Some(kept) => kept.clone(),
+            None => self.read_attempt(entry).map(Arc::new),
+        });
+        attempts.filter(move |attempt| attempt.action == *action)
     }
 
     /// How long the newest attempt under a label took, in milliseconds, without
@@ -154,13 +161,9 @@ impl Log {
         Some(self.entries[*newest as usize].keys.as_ref()?.duration_ms)
     }
 
-    fn chain(
-        &self,
-        newest: Option<u32>,
-        older: fn(&Keys) -> Option<u32>,
-    ) -> impl Iterator<Item = &Arc<Attempt>> {
+    fn chain(&self, newest: Option<u32>, older: fn(&Keys) -> Option<u32>) -> impl Iterator<Item = &Entry> {
         let step = move |at: &u32| self.entries[*at as usize].keys.as_ref().and_then(older);
-        std::iter::successors(newest, step).filter_map(|at| self.attempt(&self.entries[at as usize]))
+        std::iter::successors(newest, step).map(|at| &self.entries[at as usize])
     }
 
     /// How many attempts there are, and under how many labels.
@@ -175,14 +178,15 @@ impl Log {
     }
 
     fn attempt<'a>(&self, entry: &'a Entry) -> Option<&'a Arc<Attempt>> {
+        entry.attempt.get_or_init(|| self.read_attempt(entry).map(Arc::new)).as_ref()
+    }
+
+    fn read_attempt(&self, entry: &Entry) -> Option<Attempt> {
         entry.keys?;
-        let read = || {
-            let bytes = self.read(entry).ok()?;
-            let payload = &bytes[8..bytes.len() - 8];
-            let json = if payload[0] == INDEXED { split_indexed(payload)?.json } else { &payload[1..] };
-            serde_json::from_slice(json).ok().map(Arc::new)
-        };
-        entry.attempt.get_or_init(read).as_ref()
+        let bytes = self.read(entry).ok()?;
+        let payload = &bytes[8..bytes.len() - 8];
+        let json = if payload[0] == INDEXED { split_indexed(payload)?.json } else { &payload[1..] };
+        serde_json::from_slice(json).ok()
     }
 
     /// The bytes of an entry, which were whole when it was indexed.
@@ -363,7 +367,7 @@ impl Log {
             older_of_action: self.by_action.insert(action, at),
         });
         let length = u32::try_from(bytes.len()).expect("an entry is smaller than 4 GiB");
-        self.entries.push(Entry { offset, length, keys, attempt: OnceCell::new() });
+        self.entries.push(Entry { offset, length, keys, attempt: OnceLock::new() });
     }
 }
 

@@ -17,7 +17,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::digest::ContentDigest;
 use crate::os::failpoint;
@@ -88,7 +88,7 @@ pub struct Store {
     root: PathBuf,
     since: Option<Unheld>,
     cas: Cas,
-    log: Mutex<Log>,
+    log: RwLock<Log>,
     state: RwLock<State>,
     n_hashed: AtomicU64,
 }
@@ -100,7 +100,7 @@ impl Store {
     /// When the log is there and cannot be read.
     pub fn open(layout: Layout) -> Result<Store, StoreError> {
         let store = Store::unread(layout);
-        store.log().refresh()?;
+        store.log_mut().refresh()?;
         let image = fs::read_bounded(&store.root.join("state"), MAX_IMAGE).ok();
         if let Some(state) = image.and_then(|image| State::parse(image, &store.layout.root)) {
             *store.state_mut() = state;
@@ -118,7 +118,7 @@ impl Store {
             layout,
             since: Unheld::look(&root.join("lock")),
             cas: Cas::new(&root),
-            log: Mutex::new(Log::unread(&root.join("log"))),
+            log: RwLock::new(Log::unread(&root.join("log"))),
             root,
             n_hashed: AtomicU64::new(0),
         }
@@ -130,7 +130,7 @@ impl Store {
     /// # Errors
     /// When the log is there and cannot be read.
     pub fn reload(&self) -> Result<(), StoreError> {
-        Ok(self.log().refresh()?)
+        Ok(self.log_mut().refresh()?)
     }
 
     /// Makes the store's folder, with a `.gitignore` and a `CACHEDIR.TAG`.
@@ -204,7 +204,7 @@ impl Store {
             }
         }
         failpoint::hit("store.between");
-        Ok(self.log().append(attempt)?)
+        Ok(self.log_mut().append(attempt)?)
     }
 
     /// The attempts under a label, newest first.
@@ -276,7 +276,7 @@ impl Store {
     }
 
     fn compact(&self) -> Result<(), FsError> {
-        let mut log = self.log();
+        let mut log = self.log_mut();
         let (n_attempts, n_labels) = log.n_attempts();
         // The newest attempt of each label is live.
         if n_attempts < WORTH_COMPACTING || n_labels * 2 >= n_attempts {
@@ -303,7 +303,7 @@ impl Store {
             return Ok(0);
         }
         let (n_forgotten, kept) = {
-            let mut log = self.log();
+            let mut log = self.log_mut();
             let n_forgotten = log.rewrite(&|attempt| attempt.measurement)?;
             let kept: Vec<_> = log.attempts().cloned().collect();
             (n_forgotten, kept)
@@ -324,8 +324,12 @@ impl Store {
     // A panic elsewhere leaves these as they were before or after one change,
     // and both are whole.
 
-    fn log(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    fn log(&self) -> RwLockReadGuard<'_, Log> {
+        self.log.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log_mut(&self) -> RwLockWriteGuard<'_, Log> {
+        self.log.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {

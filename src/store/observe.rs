@@ -69,7 +69,7 @@ impl Store {
             return Ok(Some((entry(OutputKind::Dir, listing.digest(), false, size), Some(listing))));
         }
         let executable = Executable::of(&metadata) == Executable::Yes;
-        let content = self.digest_of(place)?;
+        let content = self.digest_at(place, &metadata)?;
         Ok(Some((entry(OutputKind::File, content, executable, metadata.len()), None)))
     }
 

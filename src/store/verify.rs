@@ -219,7 +219,7 @@ impl Store {
             }
         }
         if !verified.log.damaged.is_empty() {
-            self.log().rewrite(&|_| true)?;
+            self.log_mut().rewrite(&|_| true)?;
         }
         if verified.state == StateFound::Damaged {
             fs::remove(&self.root.join("state"))?;

@@ -54,6 +54,12 @@ impl Ended {
         assert!(!self.stderr.contains("looking at"), "{}", self.stderr);
         self
     }
+
+    /// That the config was read, and `n` of `of` tasks are as in the image.
+    #[track_caller]
+    fn known(self, n: usize, of: usize) -> Ended {
+        self.whole().stderr_has(&format!("{n} of {of} tasks are known"))
+    }
 }
 
 #[test]
@@ -143,11 +149,17 @@ fn whatever_happens_to_files_is_seen() {
             "`a.txt` changed",
         ),
     ];
-    for (what, change, reason) in changes {
+    for ((what, change, reason), is_edited) in
+        changes.into_iter().flat_map(|change| [(change, false), (change, true)])
+    {
         let ws = project();
         ws.lp("build").success().quick(0, 3);
         change(&ws);
+        if is_edited {
+            ws.write("Lpfile.toml", &TASKS.replace("5s", "6s"));
+        }
         let ended = ws.lp("build").success();
+        let ended = if is_edited { ended.known(3, 3) } else { ended };
         assert!(ended.stderr.contains(reason), "{what}: {}", ended.stderr);
         let left = (ws.read("b.txt"), ws.read("c.txt"));
         assert_eq!(left.1, format!("{}{}", left.0, ws.read("list.txt")), "{what}");
@@ -183,6 +195,41 @@ fn whatever_tasks_are_made_of_is_seen() {
     ws.lp("build").success().whole().stderr_has("nothing to do: 3 tasks fresh");
     ws.write("Lpfile.toml", "[[task]]\n");
     ws.lp("build").code(2).whole();
+}
+
+#[test]
+fn of_an_edited_config_only_edited_tasks_are_looked_at_closely() {
+    let ws = project();
+    let extra = |command: &str| format!("{TASKS}\n[[task]]\nname = \"extra\"\ncommand = [\"{command}\"]\n");
+    ws.write("Lpfile.toml", &extra("true"));
+    ws.lp("build").success().known(3, 4).stderr_has("1 task ran, 3 fresh");
+    ws.write("Lpfile.toml", &extra("echo"));
+    ws.lp("build").success().known(3, 4).stderr_has("task:extra  stale: `command` changed");
+    // What was edited comes back as it was, and what waits for an edited task
+    // is not taken for fresh.
+    ws.write("Lpfile.toml", &extra("true").replace("\"a.txt\", \"b.txt\"]", "\"-f\", \"a.txt\", \"b.txt\"]"));
+    ws.lp("build").success().known(2, 4).stderr_has("task:copy   stale: `command` changed");
+    ws.write(
+        "Lpfile.toml",
+        &TASKS
+            .replace("\"a.txt\", \"b.txt\"]", "\"dir/one\", \"b.txt\"]")
+            .replace("\"a.txt\"]", "\"dir/one\"]"),
+    );
+    ws.lp("build -j1").success().known(2, 3).stderr_has("2 tasks ran, 1 fresh");
+    assert_eq!(ws.read("c.txt"), "one\n");
+    // Another place for the same path is another file.
+    let moved = "[[task]]\nname = \"copy\"\ncommand = [\"sh\", \"-c\", \"cat */x > y\"]\ninputs = [\"media/x\"]\noutputs = [\"y\"]\n";
+    let ws = Workspace::tasks(moved).file("media/x", "1\n").env("LP_LOG", "lp::cli::quick=debug");
+    ws.lp("build").success();
+    fs::rename(ws.path("media"), ws.path("videos")).unwrap();
+    ws.write("Lpfile.toml", &format!("[paths]\nmedia = \"videos\"\n{moved}"));
+    ws.lp("build").success().known(0, 1).stderr_has("nothing to do");
+    ws.write("Lpfile.toml", &format!("[paths]\nmedia = \"videos\"\n\n{moved}"));
+    ws.lp("build").success().known(1, 1).stderr_has("nothing to do");
+    // Nor is anything known to whoever has lost the reasons.
+    ws.lp("cache clean").success();
+    ws.write("Lpfile.toml", &format!("[paths]\nmedia = \"videos\"\n{moved}"));
+    ws.lp("build").success().known(0, 1).stderr_has("task:copy  new");
 }
 
 #[test]

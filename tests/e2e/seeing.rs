@@ -66,7 +66,7 @@ fn name(events: &[Value], row: u64) -> Option<String> {
 
 /// `label: outcome (reason) in row`
 fn told(events: &[Value]) -> Vec<String> {
-    let tasks = events.iter().filter(|event| event["ph"] != "M");
+    let tasks = events.iter().filter(|event| event["ph"] != "M" && event["cat"] != "lp");
     let mut told: Vec<String> = tasks
         .map(|event| {
             let (args, row) = (&event["args"], name(events, event["tid"].as_u64().unwrap()).unwrap());
@@ -88,7 +88,7 @@ fn a_trace_has_a_row_per_slot_and_every_task_that_ran() {
     let ws = Workspace::tasks(&text);
     ws.lp("build -j3 --trace t.json").success();
     let events = trace(&ws, "t.json");
-    let ran: Vec<&Value> = events.iter().filter(|event| event["ph"] == "X").collect();
+    let ran: Vec<&Value> = events.iter().filter(|event| event["ph"] == "X" && event["cat"] != "lp").collect();
     assert_eq!(ran.len(), 12);
     let rows: Vec<String> = ran
         .iter()
@@ -96,6 +96,29 @@ fn a_trace_has_a_row_per_slot_and_every_task_that_ran() {
         .filter(|row| !["camera 1", "camera 2", "cpu 1", "cpu 2", "cpu 3"].contains(&row.as_str()))
         .collect();
     assert!(rows.is_empty(), "{rows:?}");
+}
+
+#[test]
+fn a_trace_tells_what_lp_itself_was_about() {
+    let ws = tasks();
+    let phases = |events: &[Value]| {
+        let own = events.iter().filter(|event| event["cat"] == "lp");
+        own.map(|event| {
+            assert_eq!(name(events, event["tid"].as_u64().unwrap()).as_deref(), Some("lp"));
+            event["name"].as_str().unwrap().to_owned()
+        })
+        .collect::<Vec<_>>()
+    };
+    ws.lp("build join --trace t.json").success();
+    let events = trace(&ws, "t.json");
+    let before = ["reading", "linking", "looking", "opening", "looking", "looking"];
+    assert_eq!(phases(&events), [&before[..], &["saving", "remembering"]].concat());
+    let ends = events.iter().filter(|event| before.iter().any(|name| event["name"] == *name));
+    let end = ends.map(|event| event["ts"].as_u64().unwrap() + event["dur"].as_u64().unwrap()).max().unwrap();
+    let first = events.iter().find(|event| event["name"] == "task:copy").unwrap();
+    assert!(first["ts"].as_u64().unwrap() >= end, "a task starts when everything has been looked at");
+    ws.lp("build join --trace t.json").success().stderr_has("nothing to do");
+    assert_eq!(phases(&trace(&ws, "t.json")), [&before[..], &["remembering"]].concat());
 }
 
 #[test]
