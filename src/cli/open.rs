@@ -37,10 +37,11 @@ pub(super) struct Opened {
 /// The directory that `lp` works in.
 pub(super) fn directory(global: &Global) -> anyhow::Result<PathBuf> {
     let current = os::env::current_dir().context("failed to find the current directory")?;
-    Ok(match &global.directory {
-        Some(directory) => current.join(directory),
-        None => current,
-    })
+    let Some(directory) = &global.directory else { return Ok(current) };
+    let directory = current.join(directory);
+    // As the current directory of a process, it has no `..` and no links, so that
+    // paths below it can be compared. One that is not there is reported later.
+    Ok(os::fs::canonicalize(&directory).unwrap_or(directory))
 }
 
 /// Reads the config files of `global`, with more `--set`s behind the user's.

@@ -74,6 +74,15 @@ fn a_directory_is_chosen_as_in_make() {
 }
 
 #[test]
+fn a_directory_beside_this_one_hides_no_fault() {
+    let ws = Workspace::tasks("[[task]]\nname = \"a\"\ncommand = [\"true\"]\noutputs = [\"Lpfile.toml\"]\n")
+        .file("sub/empty", "");
+    for directory in [".", "sub/..", "./sub/../sub/.."] {
+        ws.lp(&format!("-C {directory} check")).code(2).stderr_has("no task may write `Lpfile.toml`");
+    }
+}
+
+#[test]
 fn one_file_alone_is_checked_by_itself() {
     // Neither the project around it nor the other file has a say.
     let ws = Workspace::cameras()
