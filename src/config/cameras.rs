@@ -12,8 +12,8 @@ use super::edit::Edit;
 use super::lpfile::{URL, is_fetch_url};
 use super::project::{Clip, Origin, Source};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, table};
-use super::shape::Shape;
-use super::tree::Node;
+use super::shape::{Shape, UNBROKEN};
+use super::tree::{Node, Value};
 use super::values::{filled_list_of, number, read_any_text, read_text, spanned, text, unseen, whole};
 use crate::name::is_unseen;
 use crate::path::is_file_name;
@@ -176,7 +176,8 @@ fn stream(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> (Option<Spann
     let mut winner: Option<(&'static str, Option<Spanned<RawStream>>)> = None;
     for key in STREAM_KEYS {
         let Some((found, at)) = table.take(key, ABOUT, &stream_uri()) else { continue };
-        if at.as_text().is_some_and(|text| text.trim().is_empty()) {
+        // Upstream passes over what says nothing.
+        if at.node.value == Value::Null || at.as_text().is_some_and(|text| text.trim().is_empty()) {
             continue;
         }
         match winner {
@@ -193,12 +194,8 @@ fn stream(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> (Option<Spann
 }
 
 fn stream_uri() -> impl Reader<Value = RawStream> + Copy {
-    by(
-        || {
-            Shape::Text(Some(r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$".to_owned()))
-        },
-        read_stream_uri,
-    )
+    let shape = || Shape::Either(vec![Shape::Text(Some(UNBROKEN.to_owned())), Shape::Null]);
+    by(shape, read_stream_uri)
 }
 
 fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStream> {
@@ -209,9 +206,7 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
     let source = match uri.split_once("://") {
         Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
             "rtsp" | "rtsps" if is_clean && is_authority(rest) => {
-                if rest.split('/').next().is_some_and(|host| host.contains('@')) {
-                    diagnostics.push(credentials(at));
-                }
+                warn_of_credentials(uri, at, diagnostics);
                 Some(RawStream::Whole(Source::Rtsp { uri: uri.to_owned() }))
             }
             "v4l2" if is_clean && is_device(rest) => {
@@ -235,11 +230,19 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
     source
 }
 
-fn credentials(at: &At<'_>) -> Diagnostic {
-    Diagnostic::warning(codes::LITERAL_CREDENTIALS, format!("`{}` holds credentials in clear text", at.name))
-        .at(at.node.place)
-        .label("the part before `@`")
-        .help("they stand in plan files and in what `lp show` prints: take care who can read those")
+/// Warns if a URI has a user or password in front of its host.
+pub(super) fn warn_of_credentials(uri: &str, at: &At<'_>, diagnostics: &mut Diagnostics) {
+    let authority = uri.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        let message = format!("`{}` holds credentials in clear text", at.name);
+        diagnostics.push(
+            Diagnostic::warning(codes::LITERAL_CREDENTIALS, message)
+                .at(at.node.place)
+                .label("the part before `@`")
+                .help("they stand in plan files and in what `lp show` prints: take care who can read those"),
+        );
+    }
 }
 
 /// Whether what follows `rtsp://` begins with a host, and with a port that can be one.
@@ -281,7 +284,12 @@ fn clip() -> impl Reader<Value = Clip> + Copy {
             return None;
         }
         let refused = match read_clip(&written) {
-            Ok(clip) => return Some(clip),
+            Ok(clip) => {
+                if let Origin::Url(url) = &clip.origin {
+                    warn_of_credentials(url, at, diagnostics);
+                }
+                return Some(clip);
+            }
             Err(refused) => refused,
         };
         let message = format!("`{}` must be a file name and its origin, parted by `|`", at.name);

@@ -39,6 +39,7 @@ fn schema(shape: &Shape, named: &mut Object<String, Value>) -> Value {
         Shape::Text(None) => json!({ "type": "string" }),
         Shape::Text(Some(pattern)) => json!({ "type": "string", "pattern": pattern }),
         Shape::Word(words) => json!({ "enum": words }),
+        Shape::Null => json!({ "type": "null" }),
         Shape::Bool => json!({ "type": "boolean" }),
         Shape::Whole { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Shape::Number { above, max } => {
@@ -86,7 +87,10 @@ fn table(fields: &Fields, named: &mut Object<String, Value>) -> Value {
         schema["patternProperties"] = json!({ "^_": {} });
     }
     if !fields.one_of.is_empty() {
-        let each = fields.one_of.iter().map(|key| json!({ "required": [key] }));
+        // One that says nothing does not count.
+        let nothing = json!({ "anyOf": [{ "type": "null" }, { "type": "string", "pattern": r"^\s*$" }] });
+        let says = |key: &&str| json!({ "required": [key], "properties": { *key: { "not": nothing } } });
+        let each = fields.one_of.iter().map(says);
         schema["anyOf"] = each.collect();
     }
     schema

@@ -16,6 +16,8 @@ pub enum Shape {
     Text(Option<String>),
     /// One of these texts, exactly.
     Word(Vec<&'static str>),
+    /// `null`.
+    Null,
     /// `true` or `false`.
     Bool,
     /// A whole number, `15.0` included.
@@ -107,6 +109,10 @@ pub struct Map {
 
 /// Nothing that cannot be seen ([`crate::name::is_unseen`]), and not blank.
 pub const TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff][^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$";
+
+/// Nothing that cannot be seen.
+pub const UNBROKEN: &str =
+    r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$";
 
 /// A regular expression for any of `words`, whatever its case, with blanks around.
 #[must_use]

@@ -17,7 +17,7 @@ use super::edit::Edit;
 use super::models;
 use super::project::{Scalar, Step};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, described, map_of, table};
-use super::shape::{Map, Shape, TEXT, When, folded};
+use super::shape::{Map, Shape, TEXT, UNBROKEN, When, folded};
 use super::tasks::plain_path;
 use super::tree::{Key, Node, Value};
 use super::values::{read_text, spanned, text};
@@ -495,7 +495,7 @@ fn vlm_precision() -> impl Reader<Value = String> + Copy {
 fn scalars() -> impl Reader<Value = BTreeMap<String, Scalar>> + Copy {
     const NAMES: &str = r"^[A-Za-z][A-Za-z0-9_\-]*$";
     let shape = || {
-        let plain = Shape::Text(Some(r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$".to_owned()));
+        let plain = Shape::Text(Some(UNBROKEN.to_owned()));
         Shape::Either(vec![Shape::Bool, Shape::Finite, plain])
     };
     let entries = map_of(Called::ByPath, UnknownKeys::Warn, NAMES, shape, |key, at, diagnostics| {

@@ -162,7 +162,7 @@ rules! {
             .right(&[Cameras(camera!(r#""region_of_interest": {"x": 320, "y": 0, "x2": 640, "y2": 480}"#))])],
     }
 
-    LITERAL_CREDENTIALS = "LP0415", [Warning], "a stream URI has its password written out" {
+    LITERAL_CREDENTIALS = "LP0415", [Warning], "a URI has its user or password written out" {
         why: indoc! {"
             Config files are copied, checked in and shown around, and `lp` writes the URI into plan
             files and shows it in launch lines. Take care who can read these, or let the camera be
