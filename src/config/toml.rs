@@ -9,6 +9,7 @@ use ::toml::de::{DeTable, DeValue};
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place};
 use super::json::{is_not_finite, number};
+use super::text::within;
 use super::toml_faults::{self, Complaint};
 use super::tree::{Key, Node, Value};
 
@@ -26,7 +27,7 @@ pub struct Parsed {
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed {
     let (table, errors) = DeTable::parse_recoverable(text);
     let is_whole = errors.is_empty();
-    let place = Place::new(file, table.span());
+    let place = Place::new(file, within(text, table.span()));
     let tree = Node { value: entries(&mut Reader { file, text, diagnostics }, table.into_inner()), place };
     let complaint = |error: ::toml::de::Error| Complaint {
         message: error.message().to_owned(),
@@ -46,7 +47,7 @@ fn entries(reader: &mut Reader<'_>, table: DeTable<'_>) -> Value {
     let mut entries: Vec<(Key, Node)> = table
         .into_iter()
         .map(|(key, value)| {
-            let place = Place::new(reader.file, key.span());
+            let place = Place::new(reader.file, within(reader.text, key.span()));
             (Key { text: key.into_inner().into_owned(), place }, node(reader, value))
         })
         .collect();
@@ -56,8 +57,9 @@ fn entries(reader: &mut Reader<'_>, table: DeTable<'_>) -> Value {
 }
 
 fn node(reader: &mut Reader<'_>, value: Spanned<DeValue<'_>>) -> Node {
-    let written = reader.text.get(value.span()).unwrap_or_default();
-    let place = Place::new(reader.file, value.span());
+    let span = within(reader.text, value.span());
+    let written = &reader.text[span.clone()];
+    let place = Place::new(reader.file, span);
     let diagnostics = &mut *reader.diagnostics;
     let value = match value.into_inner() {
         DeValue::String(text) => Value::Text(text.into_owned()),
@@ -409,6 +411,17 @@ mod tests {
 
         "#]],
         );
+    }
+
+    #[test]
+    fn a_bracket_that_is_missed_at_the_end_is_a_place_in_the_text() {
+        let text = include_str!("../../fuzz/corpus/toml/unclosed-at-the-end");
+        let (mut sources, mut diagnostics) = (Sources::new(), Diagnostics::new());
+        parse(sources.add("x.toml", text), text, &mut diagnostics);
+        assert!(diagnostics.has_errors());
+        for one in diagnostics.sorted() {
+            assert!(one.place.is_some_and(|place| place.end as usize <= text.len()), "{one:?}");
+        }
     }
 
     #[test]
