@@ -13,9 +13,11 @@ test:
 bench:
 	@scripts/bench
 
+# The fuzzer takes an hour, LP_FUZZ_SECONDS for each of its three targets.
 campaign:
 	@scripts/setup test
 	@LP_CAMPAIGN_FULL=1 cargo test --locked --test campaign
+	@scripts/fuzz $${LP_FUZZ_SECONDS:-1200}
 
 install:
 	@scripts/setup demo

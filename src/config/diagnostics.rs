@@ -8,6 +8,7 @@
 //!
 //! Not here: how they look (`render`, `sarif`).
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::edit::Edit;
@@ -176,6 +177,10 @@ impl Diagnostic {
 /// large file with every word that is possible would take minutes.
 const SUGGESTED: usize = 100;
 
+/// So many faults are kept, so that a file of 64 MiB with one every few bytes
+/// does not fill the memory.
+const MOST: usize = 200_000;
+
 /// Everything that was found so far.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
@@ -189,9 +194,17 @@ impl Diagnostics {
         Diagnostics::default()
     }
 
-    /// Adds one.
+    /// Adds one. Of more faults than anybody can do something about, the rest is
+    /// left out, which is said.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.list.push(diagnostic);
+        match self.list.len().cmp(&MOST) {
+            Ordering::Less => self.list.push(diagnostic),
+            Ordering::Equal => {
+                let message = format!("more than {MOST} faults were found, and the rest is left out");
+                self.list.push(Diagnostic::error(super::codes::TOO_LARGE, message));
+            }
+            Ordering::Greater => {}
+        }
     }
 
     /// All changes that would bring the texts into the current form.
@@ -201,7 +214,9 @@ impl Diagnostics {
 
     /// Adds all of `other`.
     pub fn append(&mut self, other: Diagnostics) {
-        self.list.extend(other.list);
+        for diagnostic in other.list {
+            self.push(diagnostic);
+        }
     }
 
     /// Keeps those that `keep` holds for.
@@ -223,6 +238,12 @@ impl Diagnostics {
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
     }
 
     /// Whether nothing was found.
@@ -449,6 +470,15 @@ mod tests {
             assert_eq!(fault.help.is_some(), n < SUGGESTED, "{n}");
             found.push(fault);
         }
+    }
+
+    #[test]
+    fn faults_have_a_limit_that_is_an_error() {
+        let mut found = Diagnostics::new();
+        for _ in 0..MOST + 2 {
+            found.push(Diagnostic::note("LP0000", "x"));
+        }
+        assert_eq!((found.count(Severity::Note), found.count(Severity::Error)), (MOST, 1));
     }
 
     #[test]

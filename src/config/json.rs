@@ -70,6 +70,9 @@ struct Parser<'t> {
     quotes: Option<Repeated>,
 }
 
+/// Behind so many slips, reading ends: what they stand in is hardly JSON.
+const SLIPS: usize = 100_000;
+
 /// Characters that people take for `"`, each with those that close it.
 const QUOTES: [(char, &str); 8] = [
     ('\'', "'"),
@@ -108,6 +111,9 @@ impl<'t> Parser<'t> {
     }
 
     fn value(&mut self) -> Result<Node, Stop> {
+        if self.found.len() > SLIPS {
+            return Err(Stop);
+        }
         let start = self.at;
         let value = match self.peek() {
             Some('{') => return self.nested(Parser::table),

@@ -82,17 +82,59 @@ pub struct Loaded {
     pub settings: Node,
 }
 
+/// Where config files are read from: the disk, or the memory of a test that
+/// loads thousands of projects a second.
+pub trait Files {
+    /// Whether there is a file (no folder) at `path`.
+    fn is_file(&self, path: &Path) -> bool;
+
+    /// The whole of a file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When it cannot be read; `FileTooLarge` when it is larger.
+    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
+
+    /// The names in a folder, sorted; none if there is no such folder.
+    fn names(&self, folder: &Path) -> Vec<String>;
+}
+
+struct Disk;
+
+impl Files for Disk {
+    fn is_file(&self, path: &Path) -> bool {
+        os::fs::is_file(path)
+    }
+
+    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        os::fs::read_bounded(path, limit)
+    }
+
+    fn names(&self, folder: &Path) -> Vec<String> {
+        os::fs::list_names(folder).unwrap_or_default()
+    }
+}
+
 /// The nearest folder, from `dir` upwards, that has an `Lpfile.toml`.
 #[must_use]
 pub fn find_root(dir: &Path) -> Option<PathBuf> {
-    dir.ancestors().find(|folder| os::fs::is_file(&folder.join(LPFILE))).map(Path::to_path_buf)
+    root_in(&Disk, dir)
+}
+
+fn root_in(disk: &dyn Files, dir: &Path) -> Option<PathBuf> {
+    dir.ancestors().find(|folder| disk.is_file(&folder.join(LPFILE))).map(Path::to_path_buf)
 }
 
 /// Loads the project of `request.dir`.
 #[must_use]
 pub fn load(request: &LoadRequest) -> Loaded {
+    load_from(request, &Disk)
+}
+
+/// Loads the project of `request.dir` among `disk`.
+#[must_use]
+pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     let mut diagnostics = Diagnostics::new();
-    let found = if request.scope == Scope::Project { find_root(&request.dir) } else { None };
+    let found = if request.scope == Scope::Project { root_in(disk, &request.dir) } else { None };
     let names_files = request.cameras.is_some() || request.workloads.is_some();
     if found.is_none() && !names_files {
         let message = format!("there is no `{LPFILE}` in `{}` or above", request.dir.display());
@@ -114,6 +156,7 @@ pub fn load(request: &LoadRequest) -> Loaded {
     let has_lpfile = found.is_some();
     let root = found.unwrap_or_else(|| request.dir.clone());
     let mut reading = Reading {
+        disk,
         dir: &request.dir,
         root: &root,
         diagnostics,
@@ -151,6 +194,7 @@ enum Named {
 }
 
 struct Reading<'a> {
+    disk: &'a dyn Files,
     dir: &'a Path,
     root: &'a Path,
     diagnostics: Diagnostics,
@@ -164,7 +208,7 @@ impl Reading<'_> {
     /// Reads one file. `place` is where it is named.
     fn open(&mut self, path: &Path, place: Option<Place>, language: Language) -> Option<FileId> {
         let name = shown(path, self.dir, self.root);
-        let read = os::fs::read_bounded(path, MAX_BYTES);
+        let read = self.disk.read(path, MAX_BYTES);
         let content = read.as_ref().ok().map(|bytes| ContentDigest::of(bytes));
         self.files.push((path.to_path_buf(), content));
         let (code, message) = match read {
@@ -193,7 +237,7 @@ impl Reading<'_> {
     fn json(&mut self, named: Named) -> Option<Node> {
         let (path, place) = match named {
             Named::By(path, place) => (path, place),
-            Named::Default(path) if os::fs::is_file(&path) => (path, None),
+            Named::Default(path) if self.disk.is_file(&path) => (path, None),
             Named::Default(path) => {
                 self.files.push((path, None));
                 return None;
@@ -298,7 +342,7 @@ impl Reading<'_> {
         if !last.contains(['*', '?']) {
             return vec![path];
         }
-        matching_files(self.root, folder, last)
+        matching_files(self.disk, self.root, folder, last)
     }
 
     fn cameras(&mut self, request: &LoadRequest, lpfile: &RawLpfile) -> Vec<RawCamera> {
@@ -315,7 +359,7 @@ impl Reading<'_> {
         let named = self.named(request.workloads.as_deref(), lpfile.workloads.as_ref(), WORKLOADS);
         if let Named::Default(path) = &named
             && has_cameras
-            && !os::fs::is_file(path)
+            && !self.disk.is_file(path)
         {
             let name = shown(path, self.dir, self.root);
             let message = format!("there are cameras, but `{name}` does not exist");
@@ -365,17 +409,17 @@ impl Reading<'_> {
 pub fn included_files(root: &Path, pattern: &str) -> Vec<ProjectPath> {
     let Ok(path) = ProjectPath::new(pattern) else { return Vec::new() };
     let (folder, last) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
-    if last.contains(['*', '?']) { matching_files(root, folder, last) } else { vec![path] }
+    if last.contains(['*', '?']) { matching_files(&Disk, root, folder, last) } else { vec![path] }
 }
 
 /// `last` may contain `*` and `?`.
-fn matching_files(root: &Path, folder: &str, last: &str) -> Vec<ProjectPath> {
-    let names = os::fs::list_names(&root.join(folder)).unwrap_or_default();
+fn matching_files(disk: &dyn Files, root: &Path, folder: &str, last: &str) -> Vec<ProjectPath> {
+    let names = disk.names(&root.join(folder));
     let matching = names.iter().filter(|name| !name.starts_with('.') && matches(last, name));
     let in_folder = |name: &String| if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
     matching
         .filter_map(|name| ProjectPath::new(&in_folder(name)).ok())
-        .filter(|path| os::fs::is_file(&root.join(path.as_str())))
+        .filter(|path| disk.is_file(&root.join(path.as_str())))
         .collect()
 }
 

@@ -10,6 +10,10 @@ pub(super) const MAX_BYTES: u64 = 64 << 20;
 /// The deepest nesting of lists and tables.
 pub(super) const MAX_DEPTH: usize = 128;
 
+/// The most values of a file. A tree of them takes many times the bytes of
+/// `0,0,0`, and 100,000 tasks have a million.
+const MAX_VALUES: usize = 4 << 20;
+
 /// The two languages of config files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Language {
@@ -46,16 +50,33 @@ pub(super) fn admit(
             .push(error.at(place).label(format!("the byte at offset {} is no text", fault.valid_up_to())));
         return None;
     }
-    if let Some(offset) = too_deep(sources.text(file), language) {
-        let message = format!("values are nested more than {MAX_DEPTH} levels deep");
-        diagnostics.push(
-            Diagnostic::error(codes::TOO_DEEP, message)
-                .at(Place::new(file, offset..offset + 1))
-                .label(format!("level {}", MAX_DEPTH + 1)),
-        );
-        return None;
+    let (offset, error) = match beyond(sources.text(file), language) {
+        None => return Some(file),
+        Some((offset, Beyond::Depth)) => {
+            let message = format!("values are nested more than {MAX_DEPTH} levels deep");
+            let error = Diagnostic::error(codes::TOO_DEEP, message);
+            (offset, error.label(format!("level {}", MAX_DEPTH + 1)))
+        }
+        Some((offset, Beyond::Values)) => {
+            let message = format!("`{name}` has more than {MAX_VALUES} values");
+            (offset, Diagnostic::error(codes::TOO_LARGE, message))
+        }
+    };
+    diagnostics.push(error.at(Place::new(file, offset..offset + 1)));
+    None
+}
+
+/// The part of a text that a parser means by `range`, at boundaries of characters.
+pub(super) fn within(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let (mut start, mut end) = (range.start.min(text.len()), range.end.min(text.len()));
+    while !text.is_char_boundary(start) {
+        start -= 1;
     }
-    Some(file)
+    end = end.max(start);
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
 }
 
 /// The text of a file that is UTF-16: by its mark, or because every other byte
@@ -118,17 +139,34 @@ pub(super) fn looks_like(text: &str, expected: Language) -> Option<Other> {
     Some(Other { language, range: start..start + line.len() })
 }
 
-/// Where brackets first nest too deep. Strings and comments are skipped in the
-/// simplest way that holds for valid files; parsers have limits of their own.
-fn too_deep(text: &str, language: Language) -> Option<usize> {
+/// A limit that a text goes beyond.
+enum Beyond {
+    Depth,
+    Values,
+}
+
+/// Where brackets first nest too deep, or values are too many. Strings and
+/// comments are skipped in the simplest way that holds for valid files; parsers
+/// have limits of their own.
+fn beyond(text: &str, language: Language) -> Option<(usize, Beyond)> {
     let bytes = text.as_bytes();
-    let (mut at, mut depth) = (0, 0_usize);
+    let (mut at, mut depth, mut values) = (0, 0_usize, 0_usize);
     while at < bytes.len() {
+        // Each value begins with or is followed by one of these.
+        let is_value = match bytes[at] {
+            b',' | b'[' | b'{' => true,
+            b'\n' => language == Language::Toml,
+            _ => false,
+        };
+        values += usize::from(is_value);
+        if values > MAX_VALUES {
+            return Some((at, Beyond::Values));
+        }
         match bytes[at] {
             b'[' | b'{' => {
                 depth += 1;
                 if depth > MAX_DEPTH {
-                    return Some(at);
+                    return Some((at, Beyond::Depth));
                 }
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
@@ -226,6 +264,38 @@ mod tests {
 
         "#]],
         );
+    }
+
+    #[test]
+    fn values_have_a_limit() {
+        let zeros = format!("[\n{}0]", "0,".repeat(MAX_VALUES));
+        check(
+            zeros.as_bytes(),
+            Language::Json,
+            expect![[r#"
+            error[LP0004]: `x` has more than 4194304 values
+             --> x:2:8388608
+              |
+            2 | ...,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]
+              |                                                                                    ^
+
+        "#]],
+        );
+        let lines = "a=1\n".repeat(MAX_VALUES + 1);
+        check(
+            lines.as_bytes(),
+            Language::Toml,
+            expect![[r#"
+            error[LP0004]: `x` has more than 4194304 values
+                   --> x:4194305:4
+                    |
+            4194305 | a=1
+                    |    ^
+
+        "#]],
+        );
+        check(&zeros.as_bytes()[4..], Language::Json, expect![""]);
+        check(&lines.as_bytes()[4..], Language::Toml, expect![""]);
     }
 
     #[test]

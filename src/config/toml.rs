@@ -9,6 +9,7 @@ use ::toml::de::{DeTable, DeValue};
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place};
 use super::json::{is_not_finite, number};
+use super::text::within;
 use super::toml_faults::{self, Complaint};
 use super::tree::{Key, Node, Value};
 
@@ -37,7 +38,7 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed 
 fn parse_whole(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed {
     let (table, errors) = DeTable::parse_recoverable(text);
     let is_whole = errors.is_empty();
-    let place = Place::new(file, table.span());
+    let place = Place::new(file, within(text, table.span()));
     let mut reader = Reader { file, offset: 0, text, diagnostics };
     let tree = Node { value: in_order(entries(&mut reader, table.into_inner())), place };
     let complaint = |error: ::toml::de::Error| Complaint {
@@ -66,6 +67,7 @@ struct Reader<'d> {
 
 impl Reader<'_> {
     fn place(&self, range: std::ops::Range<usize>) -> Place {
+        let range = within(self.text, range);
         Place::new(self.file, self.offset + range.start..self.offset + range.end)
     }
 }
@@ -85,7 +87,7 @@ fn in_order(mut entries: Vec<(Key, Node)>) -> Value {
 }
 
 fn node(reader: &mut Reader<'_>, value: Spanned<DeValue<'_>>) -> Node {
-    let written = reader.text.get(value.span()).unwrap_or_default();
+    let written = &reader.text[within(reader.text, value.span())];
     let place = reader.place(value.span());
     let diagnostics = &mut *reader.diagnostics;
     let value = match value.into_inner() {
@@ -438,6 +440,17 @@ mod tests {
 
         "#]],
         );
+    }
+
+    #[test]
+    fn a_bracket_that_is_missed_at_the_end_is_a_place_in_the_text() {
+        let text = include_str!("../../fuzz/corpus/toml/unclosed-at-the-end");
+        let (mut sources, mut diagnostics) = (Sources::new(), Diagnostics::new());
+        parse(sources.add("x.toml", text), text, &mut diagnostics);
+        assert!(diagnostics.has_errors());
+        for one in diagnostics.sorted() {
+            assert!(one.place.is_some_and(|place| place.end as usize <= text.len()), "{one:?}");
+        }
     }
 
     #[test]

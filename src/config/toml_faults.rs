@@ -16,7 +16,7 @@ use toml_parser::parser::{Event, EventKind, RecursionGuard, parse_document};
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place};
 use super::json::{is_not_finite, meant_number, not_this};
-use super::text::{Language, looks_like};
+use super::text::{Language, looks_like, within};
 use super::tree::{Node, Value};
 
 /// What the parser says.
@@ -109,12 +109,13 @@ struct Faults<'a> {
 
 impl Faults<'_> {
     fn fault(&self, range: Range<usize>, message: impl Into<String>) -> Fault {
-        let diagnostic = Diagnostic::error(codes::TOML_SYNTAX, message).at(Place::new(self.file, range));
+        let place = Place::new(self.file, within(self.text, range));
+        let diagnostic = Diagnostic::error(codes::TOML_SYNTAX, message).at(place);
         Fault { diagnostic, is_unclosed: false, is_vague: false, is_apart: false }
     }
 
     fn explain(&self, Complaint { message, span }: &Complaint) -> Fault {
-        let (start, end) = (span.start.min(self.text.len()), span.end.min(self.text.len()));
+        let Range { start, end } = within(self.text, span.clone());
         let found = &self.text[start..end];
         let rest = &self.text[start..];
         let is = |words: &str| message.starts_with(words);
@@ -295,25 +296,25 @@ impl Faults<'_> {
         Some(fault.help("comments begin with `#`"))
     }
 
+    /// A bracket of a value or of a header. `end` is where it is missed.
     fn unclosed(&self, end: usize) -> Fault {
         let line = self.line_start(end);
-        let header = line + self.text[line..].len() - self.text[line..].trim_start_matches([' ', '\t']).len();
-        let open = match self.ends.opener(end, |value| matches!(value, '[' | '{'), self.text) {
-            Some(open) => open,
-            None => header,
-        };
-        let len = if self.text[open..].starts_with("[[") && open == header { 2 } else { 1 };
-        let bracket = self.text.get(open..open + len).unwrap_or("[");
-        let close = if bracket == "{" { "}" } else { &"]]"[..bracket.len().min(2)] };
-        let fault = self.fault(open..open + len, format!("`{bracket}` is never closed"));
-        let is_header = open == header && bracket != "{" && !self.text[header..end].contains('=');
-        if is_header {
-            return fault.label(format!("expected `{close}` behind the name"));
+        let blanks = self.text[line..].len() - self.text[line..].trim_start_matches([' ', '\t']).len();
+        let header = line + blanks;
+        if let Some(open) = self.ends.opener(end, |c| matches!(c, '[' | '{'), self.text) {
+            let (open_text, close) = if self.text[open..].starts_with('{') { ('{', '}') } else { ('[', ']') };
+            let fault = self.fault(open..open + 1, format!("`{open_text}` is never closed")).unclosed();
+            let end = Place::new(self.file, end..end);
+            let diagnostic = fault.diagnostic.label("opened here");
+            let diagnostic = diagnostic.also(end, format!("expected `{close}` before this"));
+            return Fault { diagnostic, ..fault };
         }
-        let end = Place::new(self.file, end..end);
-        let Fault { diagnostic, .. } = fault.label("opened here").unclosed();
-        let diagnostic = diagnostic.also(end, format!("expected `{close}` before this"));
-        Fault { diagnostic, is_unclosed: true, is_vague: false, is_apart: false }
+        let brackets = self.text[header..end.max(header)].chars().take_while(|c| *c == '[').count().min(2);
+        if brackets == 0 {
+            return self.fault(end..end, "a bracket is not closed before this").vague();
+        }
+        let fault = self.fault(header..header + brackets, format!("`{}` is never closed", &"[["[..brackets]));
+        fault.label(format!("expected `{}` behind the name", &"]]"[..brackets]))
     }
 
     fn text_fault(&self, range: Range<usize>, message: &str) -> Fault {
