@@ -1,6 +1,6 @@
 //! What a crash leaves behind, and two builds at once.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::support::{CAMERAS, Ended, Workspace};
 
@@ -95,7 +95,18 @@ fn two_builds_at_once_do_the_work_once() {
 /// Starts `lp build` and returns it with its first line of stderr.
 fn start(ws: &Workspace) -> (std::process::Child, String) {
     use std::io::{BufRead, BufReader};
-    let mut child = ws.command(&["build"]).spawn().unwrap();
+    // Whoever runs the tests under `nohup` has SIGHUP ignored, which is inherited.
+    let lp = ws.command(&["build"]);
+    let mut child = Command::new("env");
+    child.arg("--default-signal=HUP").arg(lp.get_program()).args(lp.get_args()).current_dir(ws.root());
+    for (name, value) in lp.get_envs() {
+        match value {
+            Some(value) => child.env(name, value),
+            None => child.env_remove(name),
+        };
+    }
+    child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
     (child, line)
@@ -142,8 +153,7 @@ fn a_build_under_nohup_outlives_its_terminal() {
         .arg("build")
         .current_dir(ws.root())
         .envs(lp.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let mut child =
-        child.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     assert_eq!(ws.read("begun"), "begun\n");
     signal(&child, "-HUP");
     ws.write("go", "go\n");
