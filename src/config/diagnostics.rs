@@ -197,13 +197,18 @@ impl Diagnostics {
     /// Adds one. Of more faults than anybody can do something about, the rest is
     /// left out, which is said.
     pub fn push(&mut self, diagnostic: Diagnostic) {
+        let severity = diagnostic.severity;
         match self.list.len().cmp(&MOST) {
             Ordering::Less => self.list.push(diagnostic),
             Ordering::Equal => {
                 let message = format!("more than {MOST} faults were found, and the rest is left out");
-                self.list.push(Diagnostic::error(super::codes::TOO_LARGE, message));
+                self.list.push(Diagnostic::new(severity, super::codes::TOO_LARGE, message));
             }
-            Ordering::Greater => {}
+            // As grave as the gravest that is left out: notes alone are no error.
+            Ordering::Greater => {
+                let rest = self.list.last_mut().expect("there are more than none");
+                rest.severity = rest.severity.min(severity);
+            }
         }
     }
 
@@ -473,11 +478,16 @@ mod tests {
     }
 
     #[test]
-    fn faults_have_a_limit_that_is_an_error() {
+    fn what_is_left_out_is_told_as_gravely_as_the_gravest_of_it() {
         let mut found = Diagnostics::new();
         for _ in 0..MOST + 2 {
             found.push(Diagnostic::note("LP0000", "x"));
         }
+        assert_eq!((found.count(Severity::Note), found.has_errors()), (MOST + 1, false));
+        found.push(Diagnostic::warning("LP0000", "x"));
+        assert_eq!((found.count(Severity::Note), found.count(Severity::Warning)), (MOST, 1));
+        found.push(Diagnostic::error("LP0000", "x"));
+        found.push(Diagnostic::note("LP0000", "x"));
         assert_eq!((found.count(Severity::Note), found.count(Severity::Error)), (MOST, 1));
     }
 
