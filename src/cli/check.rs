@@ -8,9 +8,9 @@ use crate::config::document;
 use crate::config::load::{LoadRequest, Scope, load};
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
-    let is_json = args.json || args.format == CheckFormat::Json;
+    let format = if args.json { CheckFormat::Json } else { args.format };
     if let Some(code) = &args.explain {
-        return Ok(rule::explain(code, is_json));
+        return Ok(rule::explain(code, format == CheckFormat::Json));
     }
     // One of the two files alone is checked by itself, wherever it is.
     let is_single = global.cameras.is_some() != global.workloads.is_some();
@@ -22,7 +22,6 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     if args.strict {
         loaded.diagnostics.deny_warnings();
     }
-    let format = if args.json { CheckFormat::Json } else { args.format };
     match format {
         CheckFormat::Human => print(&loaded.diagnostics, &loaded.sources, color(global)),
         CheckFormat::Json => console::out(&document(&serde_json::json!({

@@ -12,7 +12,7 @@ use super::edit::Edit;
 use super::lpfile::{URL, is_fetch_url};
 use super::project::{Clip, Origin, Source};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, table};
-use super::shape::{Shape, UNBROKEN};
+use super::shape::{Shape, UNBROKEN, unseen};
 use super::tree::{Node, Value};
 use super::values::{filled_list_of, number, read_any_text, read_text, spanned, text, unseen, whole};
 use crate::name::is_unseen;
@@ -274,7 +274,7 @@ fn is_stream_path(text: &str) -> bool {
 /// `name|url` or `name|scene:NAME`.
 fn clip() -> impl Reader<Value = Clip> + Copy {
     let shape = || {
-        let name = r"\s*[^\s/|.\-\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff][^/|\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]{0,199}";
+        let name = concat!(r"\s*[^\s/|.\-", unseen!(), r"][^/|", unseen!(), r"]{0,199}");
         Shape::Text(Some(format!(r"^{name}\|\s*({URL}|scene:[A-Za-z0-9_][A-Za-z0-9_.\-]*)\s*$")))
     };
     by(shape, |at, diagnostics| {

@@ -10,7 +10,7 @@ use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::project::{AssetPin, DialectChoice, FileSourceMode, Isolation, Pace};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, map_of, table};
-use super::shape::Shape;
+use super::shape::{Shape, unseen};
 use super::tasks::{RawTask, task_list};
 use super::tree::{Key, Node};
 use super::values::{duration, list_of, one_of, read_duration, read_text, spanned, text, whole};
@@ -18,7 +18,8 @@ use crate::name::is_unseen;
 use crate::path::is_file_name;
 
 /// A regular expression for a URL that can be fetched, without anchors.
-pub(super) const URL: &str = r"[hH][tT][tT][pP][sS]?://[^\s/?#\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff][^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*";
+pub(super) const URL: &str =
+    concat!(r"[hH][tT][tT][pP][sS]?://[^\s/?#", unseen!(), r"][^\s", unseen!(), r"]*");
 
 /// `Lpfile.toml` as written.
 #[derive(Debug, Default)]
@@ -238,7 +239,7 @@ fn pools() -> impl Reader<Value = Vec<(String, u32)>> + Copy {
 
 fn assets_map() -> impl Reader<Value = Vec<(String, AssetPin)>> + Copy {
     // A plain file name that begins with neither a dot nor a dash.
-    let names = r"^[^/.\-\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff][^/\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$";
+    let names = concat!(r"^[^/.\-", unseen!(), r"][^/", unseen!(), r"]*$");
     map_of(Called::ByPath, UnknownKeys::Refuse, names, || asset().shape(), named_asset)
 }
 

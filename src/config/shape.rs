@@ -9,6 +9,15 @@
 
 use super::reader::UnknownKeys;
 
+/// The inside of a class of regular expressions: what cannot be seen
+/// ([`crate::name::is_unseen`]).
+macro_rules! unseen {
+    () => {
+        r"\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    };
+}
+pub(super) use unseen;
+
 /// The values that a reader takes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
@@ -108,11 +117,10 @@ pub struct Map {
 }
 
 /// Nothing that cannot be seen ([`crate::name::is_unseen`]), and not blank.
-pub const TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff][^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$";
+pub const TEXT: &str = concat!(r"^[^", unseen!(), r"]*[^\s", unseen!(), r"][^", unseen!(), r"]*$");
 
 /// Nothing that cannot be seen.
-pub const UNBROKEN: &str =
-    r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$";
+pub const UNBROKEN: &str = concat!(r"^[^", unseen!(), r"]*$");
 
 /// A regular expression for any of `words`, whatever its case, with blanks around.
 #[must_use]

@@ -17,7 +17,7 @@ use super::edit::Edit;
 use super::models;
 use super::project::{Scalar, Step};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, described, map_of, table};
-use super::shape::{Map, Shape, TEXT, UNBROKEN, When, folded};
+use super::shape::{Map, Shape, TEXT, UNBROKEN, When, folded, unseen};
 use super::tasks::plain_path;
 use super::tree::{Key, Node, Value};
 use super::values::{read_text, spanned, text};
@@ -422,11 +422,8 @@ fn kind() -> impl Reader<Value = String> + Copy {
 
 /// The name of a model: one plain component, since it names folders and files.
 fn model() -> impl Reader<Value = String> + Copy {
-    let shape = || {
-        Shape::Text(Some(
-            r"^\s*[^\s/.\-\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff][^/\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$".to_owned(),
-        ))
-    };
+    let shape =
+        || Shape::Text(Some(concat!(r"^\s*[^\s/.\-", unseen!(), r"][^/", unseen!(), r"]*$").to_owned()));
     by(shape, |at, diagnostics| {
         let name = read_text(at, diagnostics)?.trim().to_owned();
         if !crate::path::is_file_name(&name) {
