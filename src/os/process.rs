@@ -6,7 +6,7 @@
 //! its leader runs or is still unreaped, so its number cannot have been reused.
 //!
 //! [`Piped`] is a child that is talked to (a worker); [`run_command`] runs a
-//! user's command to its end.
+//! user's command to its end, and [`listen_to_command`] hears what it prints.
 //!
 //! *Inheriting a descriptor* (the build lock): std and rustix open everything
 //! CLOEXEC, and the flag cannot be cleared between fork and exec without
@@ -37,7 +37,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 mod command;
 
-pub use command::{Command, Finished, run_command};
+pub use command::{Command, Finished, listen_to_command, run_command};
 
 /// Shared while a process is spawned, held alone while a descriptor is open for
 /// it; see the module's text.

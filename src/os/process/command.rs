@@ -52,6 +52,20 @@ pub enum Finished {
 /// # Errors
 /// When the program is not found or cannot be started.
 pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(Finished, Vec<u8>)> {
+    let (finished, _, log) = listen_to_command(command, cancel, &mut |_| {})?;
+    Ok((finished, log))
+}
+
+/// As [`run_command`], showing what it prints as it comes, in pieces of any
+/// length. Says as well how its leader ended, whoever ended it.
+///
+/// # Errors
+/// When the program is not found or cannot be started.
+pub fn listen_to_command(
+    command: &Command<'_>,
+    cancel: &Cancel,
+    heard: &mut dyn FnMut(&[u8]),
+) -> io::Result<(Finished, Exit, Vec<u8>)> {
     let (name, arguments) = split(command.argv)?;
     let program = find_program(name, command)?;
     let (reader, writer) = io::pipe()?;
@@ -70,7 +84,7 @@ pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(Finish
     let group = Group::spawn(&expression, command.inherit)?;
     // Ours is the only other end: the pipe ends with those who write into it.
     drop(expression);
-    let mut log = Log::new(reader, command.log_limit)?;
+    let mut log = Log::new(reader, command.log_limit, heard)?;
     let pidfd = rustix::process::pidfd_open(group.leader, PidfdFlags::empty()).ok();
 
     let watched = Watched { group: &group, pidfd: pidfd.as_ref() };
@@ -89,7 +103,7 @@ pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(Finish
     }
     let exit = group.reap_while(command.grace, &mut || log.drain())?;
     log.drain();
-    Ok((stopped.unwrap_or(Finished::Exited(exit)), log.finish()))
+    Ok((stopped.unwrap_or_else(|| Finished::Exited(exit.clone())), exit, log.finish()))
 }
 
 /// Why [`Watched::wait`] returned.
@@ -109,7 +123,12 @@ struct Watched<'a> {
 
 impl Watched<'_> {
     /// Waits for the leader's end and takes in what is printed meanwhile.
-    fn wait(&self, log: &mut Log, deadline: Option<Instant>, cancel: Option<&Cancel>) -> io::Result<Waited> {
+    fn wait(
+        &self,
+        log: &mut Log<'_>,
+        deadline: Option<Instant>,
+        cancel: Option<&Cancel>,
+    ) -> io::Result<Waited> {
         loop {
             if self.group.has_ended()? {
                 return Ok(Waited::Ended);
@@ -140,21 +159,26 @@ impl Watched<'_> {
     }
 }
 
+/// As much as is taken in at once, in pieces: what prints faster than we read
+/// must not keep us from looking at the clock.
+const MOST_PIECES: usize = 64;
+
 /// The end of what a command prints.
-struct Log {
+struct Log<'a> {
     /// `None` when everybody has closed the other end.
     reader: Option<PipeReader>,
     bytes: Vec<u8>,
     limit: usize,
     /// Whether there was more.
     is_cut: bool,
+    heard: &'a mut dyn FnMut(&[u8]),
 }
 
-impl Log {
-    fn new(reader: PipeReader, limit: usize) -> io::Result<Log> {
+impl<'a> Log<'a> {
+    fn new(reader: PipeReader, limit: usize, heard: &'a mut dyn FnMut(&[u8])) -> io::Result<Log<'a>> {
         // Of our end alone: those who write wait as they always do.
         rustix::fs::fcntl_setfl(&reader, rustix::fs::OFlags::NONBLOCK)?;
-        Ok(Log { reader: Some(reader), bytes: Vec::new(), limit, is_cut: false })
+        Ok(Log { reader: Some(reader), bytes: Vec::new(), limit, is_cut: false, heard })
     }
 
     fn open(&self) -> Option<&PipeReader> {
@@ -164,10 +188,12 @@ impl Log {
     /// Takes in what is there.
     fn drain(&mut self) {
         let mut buffer = [0; 16 * 1024];
-        while let Some(reader) = &mut self.reader {
+        for _ in 0..MOST_PIECES {
+            let Some(reader) = &mut self.reader else { return };
             match reader.read(&mut buffer) {
                 Ok(0) => self.reader = None,
                 Ok(n) => {
+                    (self.heard)(&buffer[..n]);
                     self.bytes.extend_from_slice(&buffer[..n]);
                     if self.bytes.len() > self.limit.saturating_mul(2) {
                         self.cut();
@@ -311,6 +337,35 @@ mod tests {
         });
         assert_eq!(finished, Finished::Cancelled);
         assert!(is_gone(&given));
+    }
+
+    #[test]
+    fn what_prints_without_end_is_stopped_all_the_same() {
+        let given = Given { timeout: Some(Duration::from_millis(300)), ..Given::new() };
+        let (finished, log) = given.run("exec yes");
+        assert_eq!(finished, Finished::TimedOut);
+        assert!(log.len() <= 1000 && log.iter().all(|byte| b"y\n".contains(byte)));
+    }
+
+    #[test]
+    fn what_is_printed_is_heard_and_the_end_is_known() {
+        let (argv, env) =
+            (["/bin/sh", "-c", "printf a; printf b >&2; exit 3"].map(OsString::from), [].into());
+        let command = Command {
+            argv: &argv,
+            dir: Path::new("/"),
+            env: &env,
+            log_limit: 0,
+            timeout: None,
+            grace: Duration::from_millis(300),
+            inherit: None,
+        };
+        let mut heard = Vec::new();
+        let ended =
+            listen_to_command(&command, &Cancel::never(), &mut |piece| heard.extend_from_slice(piece))
+                .unwrap();
+        assert_eq!(ended, (Finished::Exited(Exit::Code(3)), Exit::Code(3), Vec::new()));
+        assert_eq!(heard, b"ab");
     }
 
     #[test]
