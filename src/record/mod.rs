@@ -12,6 +12,7 @@
 pub mod build;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod foreign;
 pub mod measure;
 
 use std::collections::BTreeMap;
