@@ -52,20 +52,28 @@ pub enum Finished {
 /// # Errors
 /// When the program is not found or cannot be started.
 pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(Finished, Vec<u8>)> {
-    let (finished, _, log) = listen_to_command(command, cancel, &mut |_| {})?;
-    Ok((finished, log))
+    listen_to_command(command, cancel, &mut |_| {})
 }
 
-/// As [`run_command`], showing what it prints as it comes, in pieces of any
-/// length. Says as well how its leader ended, whoever ended it.
+/// What a command does while it is listened to.
+#[derive(Debug)]
+pub enum Heard<'a> {
+    /// It printed this, in pieces of any length.
+    Piece(&'a [u8]),
+    /// Its leader has ended, by itself or not. What it started may live on for
+    /// the grace time, and print.
+    Ended(Exit),
+}
+
+/// As [`run_command`], telling what happens as it comes.
 ///
 /// # Errors
 /// When the program is not found or cannot be started.
 pub fn listen_to_command(
     command: &Command<'_>,
     cancel: &Cancel,
-    heard: &mut dyn FnMut(&[u8]),
-) -> io::Result<(Finished, Exit, Vec<u8>)> {
+    heard: &mut dyn FnMut(Heard<'_>),
+) -> io::Result<(Finished, Vec<u8>)> {
     let (name, arguments) = split(command.argv)?;
     let program = find_program(name, command)?;
     let (reader, writer) = io::pipe()?;
@@ -101,9 +109,14 @@ pub fn listen_to_command(
             watched.wait(&mut log, None, None)?;
         }
     }
+    // What it printed before its end comes before it.
+    log.drain();
+    if let Some(exit) = group.ended()? {
+        (log.heard)(Heard::Ended(exit));
+    }
     let exit = group.reap_while(command.grace, &mut || log.drain())?;
     log.drain();
-    Ok((stopped.unwrap_or_else(|| Finished::Exited(exit.clone())), exit, log.finish()))
+    Ok((stopped.unwrap_or(Finished::Exited(exit)), log.finish()))
 }
 
 /// Why [`Watched::wait`] returned.
@@ -130,7 +143,7 @@ impl Watched<'_> {
         cancel: Option<&Cancel>,
     ) -> io::Result<Waited> {
         loop {
-            if self.group.has_ended()? {
+            if self.group.ended()?.is_some() {
                 return Ok(Waited::Ended);
             }
             if cancel.is_some_and(Cancel::is_cancelled) {
@@ -171,11 +184,11 @@ struct Log<'a> {
     limit: usize,
     /// Whether there was more.
     is_cut: bool,
-    heard: &'a mut dyn FnMut(&[u8]),
+    heard: &'a mut dyn FnMut(Heard<'_>),
 }
 
 impl<'a> Log<'a> {
-    fn new(reader: PipeReader, limit: usize, heard: &'a mut dyn FnMut(&[u8])) -> io::Result<Log<'a>> {
+    fn new(reader: PipeReader, limit: usize, heard: &'a mut dyn FnMut(Heard<'_>)) -> io::Result<Log<'a>> {
         // Of our end alone: those who write wait as they always do.
         rustix::fs::fcntl_setfl(&reader, rustix::fs::OFlags::NONBLOCK)?;
         Ok(Log { reader: Some(reader), bytes: Vec::new(), limit, is_cut: false, heard })
@@ -193,7 +206,7 @@ impl<'a> Log<'a> {
             match reader.read(&mut buffer) {
                 Ok(0) => self.reader = None,
                 Ok(n) => {
-                    (self.heard)(&buffer[..n]);
+                    (self.heard)(Heard::Piece(&buffer[..n]));
                     self.bytes.extend_from_slice(&buffer[..n]);
                     if self.bytes.len() > self.limit.saturating_mul(2) {
                         self.cut();
@@ -360,12 +373,13 @@ mod tests {
             grace: Duration::from_millis(300),
             inherit: None,
         };
-        let mut heard = Vec::new();
-        let ended =
-            listen_to_command(&command, &Cancel::never(), &mut |piece| heard.extend_from_slice(piece))
-                .unwrap();
-        assert_eq!(ended, (Finished::Exited(Exit::Code(3)), Exit::Code(3), Vec::new()));
-        assert_eq!(heard, b"ab");
+        let mut heard = String::new();
+        let ended = listen_to_command(&command, &Cancel::never(), &mut |one| match one {
+            Heard::Piece(piece) => heard.push_str(std::str::from_utf8(piece).unwrap()),
+            Heard::Ended(exit) => heard.push_str(&format!("; {exit}")),
+        });
+        assert_eq!(ended.unwrap(), (Finished::Exited(Exit::Code(3)), Vec::new()));
+        assert_eq!(heard, "ab; exited with status 3");
     }
 
     #[test]
