@@ -24,7 +24,7 @@ use crate::scene::Scene;
 
 /// The version of `results/plan/<camera>.json`. It is part of the `plan:`
 /// action, so a new meaning makes every plan stale.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Everything that a plan is made from. The `plan:` action holds it whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,6 +130,34 @@ pub struct PlannedPipeline {
     /// Its `gst-launch-1.0` line, paths relative to the project root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<String>,
+}
+
+impl PlannedPipeline {
+    /// The user's script that it is, in place of elements.
+    #[must_use]
+    pub fn script(&self) -> Option<Script<'_>> {
+        let [step] = self.steps.as_slice() else { return None };
+        let script = step.script.as_ref()?;
+        let path = ProjectPath::new(script).expect("a project's scripts lie inside it");
+        Some(Script { path, parameters: &step.parameters })
+    }
+}
+
+/// A user's script as a pipeline.
+#[derive(Clone, Debug)]
+pub struct Script<'a> {
+    /// Its file.
+    pub path: ProjectPath,
+    /// What it is given, by name.
+    pub parameters: &'a BTreeMap<String, Scalar>,
+}
+
+impl Script<'_> {
+    /// Its arguments: `--key value` for each parameter, in the order of their
+    /// names. Each is one argument, whatever is in it.
+    pub fn arguments(&self) -> impl Iterator<Item = String> {
+        self.parameters.iter().flat_map(|(key, value)| [format!("--{key}"), value.to_string()])
+    }
 }
 
 /// Two pipelines of one camera that did not merge.
@@ -240,8 +268,8 @@ pub fn clip_path(clip: &Clip, width: u32, height: u32, fps: f64) -> ProjectPath 
 
 /// Why steps cannot be played by any dialect yet.
 fn unsupported(steps: &[Step]) -> Option<String> {
-    let word = steps.iter().map(|step| step.kind.as_str()).find(|kind| ["vlm", "script"].contains(kind))?;
-    Some(format!("`{word}` steps are planned but cannot be played yet"))
+    let has_vlm = steps.iter().any(|step| step.kind == "vlm");
+    has_vlm.then(|| "`vlm` steps are planned but cannot be played yet".to_owned())
 }
 
 /// Equal in everything that a pipeline is made of; places do not count.

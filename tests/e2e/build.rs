@@ -31,7 +31,7 @@ fn the_plan_says_which_workloads_share_a_pipeline() {
     assert_eq!(plan["cameras"][1]["apart"][0]["because"], "step 1 differs in `type`: zbar / motioncells");
     expect![[r#"
         {
-          "version": 1,
+          "version": 2,
           "cameras": 2,
           "workloads": 2,
           "workload_uses": 3,

@@ -16,6 +16,7 @@ mod links;
 mod locks;
 mod names;
 mod quick;
+mod scripts;
 mod seeing;
 mod support;
 mod tasks;
