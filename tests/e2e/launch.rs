@@ -366,3 +366,30 @@ fn what_cannot_be_launched_is_left_out_by_name() {
     ws.lp("show --launch c3 --cameras c.json --workloads w.json").code(2);
     ws.lp("show --format argv --cameras c.json --workloads w.json").code(2).stderr_has("--launch");
 }
+
+#[test]
+fn rendering_looks_for_the_display_before_anything_runs() {
+    let ws = Workspace::cameras().env("WAYLAND_DISPLAY", "").env("DISPLAY", "");
+    ws.lp("run --set run.render=true")
+        .code(2)
+        .stderr(expect![[r#"
+        error: `run.render` shows frames on a display, but neither `DISPLAY` nor `WAYLAND_DISPLAY` names one
+    "#]])
+        .stdout(expect![""]);
+    let ws = ws.env("DISPLAY", "screen");
+    ws.lp("run --set run.render=true").code(2).stderr(expect![[r#"
+        error: `run.render` shows frames on a display, but `DISPLAY` is `screen`, which is not like `:0`
+    "#]]);
+    let ws = ws.env("DISPLAY", ":4711");
+    ws.lp("run --set run.render=true").code(2).stderr(expect![[r#"
+        error: `run.render` shows frames on a display, but `DISPLAY` is `:4711` and there is no socket `/tmp/.X11-unix/X4711`
+    "#]]);
+    assert!(!ws.exists("results"));
+    // Whoever plays the command somewhere else has a display there.
+    let ended = ws.lp("show --launch camera-1 --set run.render=true").success();
+    assert!(
+        ended.stdout.contains("! videoconvert ! fpsdisplaysink name=camera-1_1_sink"),
+        "{}",
+        ended.stdout
+    );
+}
