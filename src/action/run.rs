@@ -51,9 +51,9 @@ fn record(
     let plans: Vec<CameraPlan> =
         run.members.iter().map(|slug| read_json(attempt, &plan_path(slug))).collect::<Result<_, _>>()?;
     for copy in 1..=run.count {
-        for plan in &plans {
-            let slug = plan.slug.copy(copy);
-            let streams = streams(plan, run, attempt)?;
+        for plan in plans.iter().map(|plan| plan.copy(copy)) {
+            let slug = plan.slug.clone();
+            let streams = streams(&plan, run, attempt)?;
             let worker = match run.isolation {
                 _ if streams.is_empty() => None,
                 Isolation::Camera => {
@@ -72,8 +72,8 @@ fn record(
                 target_fps: plan.target_fps,
                 worker,
                 streams,
-                scripts: script::scripts(plan, &slug, run.pace, attempt)?,
-                left_out: left_out(plan),
+                scripts: script::scripts(&plan, &slug, run.pace, attempt)?,
+                left_out: left_out(&plan),
                 slug,
             });
         }

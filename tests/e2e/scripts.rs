@@ -336,6 +336,14 @@ fn a_script_and_its_parameters_belong_to_the_run() {
 }
 
 #[test]
+fn a_plan_shows_a_script_and_a_launch_leaves_it_out() {
+    let ws = till(&[("a", STEADY, "\"n\": 1")]);
+    let ended = ws.lp("show till").success();
+    assert!(ended.stdout.contains("pipelines/a.sh --n 1\n"), "{}", ended.stdout);
+    ws.lp("show --launch").code(2).stderr_has("`a` of `till`: a script is a program of its own\n");
+}
+
+#[test]
 fn scripts_that_cannot_be_started_are_refused_at_their_places() {
     let ws = till(&[
         ("folder", "", ""),

@@ -78,7 +78,7 @@ fn environment(
     let Camera { plan, slug, pace } = camera;
     let (kind, source): (&str, OsString) = match &plan.source {
         PlannedSource::File { clip } => ("file", attempt.layout.resolve(clip).into()),
-        PlannedSource::Rtsp { uri } => ("rtsp", uri.into()),
+        PlannedSource::Rtsp { uri, .. } => ("rtsp", uri.into()),
         PlannedSource::Usb { device } => ("usb", device.into()),
         // Refused at its place before a run is asked for.
         PlannedSource::Synthetic { .. } => {
