@@ -232,7 +232,7 @@ fn benchmarks_of_a_lane_name_only_their_own_camera() {
 
 #[test]
 fn html_is_whole_escapes_names_and_fetches_nothing() {
-    for record in [six_cameras(), two_copies(), free()] {
+    for record in [six_cameras(), two_copies(), free(), with_scripts()] {
         let text = with_report(&record, html);
         assert_eq!(text, with_report(&record, html), "the same record makes the same bytes");
         assert_well_formed(&text);
