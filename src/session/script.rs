@@ -39,6 +39,8 @@ pub struct ScriptLoad {
     pub dir: PathBuf,
     /// All of its environment.
     pub env: BTreeMap<OsString, OsString>,
+    /// Values that no record may hold, each behind the variable that it is from.
+    pub secrets: Vec<(String, String)>,
 }
 
 /// What a script's thread tells the session.
@@ -130,7 +132,8 @@ impl ScriptLoad {
             let _ = session.send((index, ScriptMessage::Ended { at_ns: os::clock::monotonic_ns(), end }));
             Vec::new()
         });
-        let output = kept(&head, &tail, printed);
+        let (text, left_out) = kept(&head, &tail, printed);
+        let output = (without(&self.secrets, text), left_out);
         let _ = session.send((index, ScriptMessage::Over { output }));
     }
 }
@@ -149,9 +152,29 @@ fn kept(head: &[u8], tail: &[u8], printed: usize) -> (String, u64) {
     (String::from_utf8_lossy(&bytes).into_owned(), left_out as u64)
 }
 
+/// A secret of fewer bytes is none, and would be found in any text.
+const SHORTEST_SECRET: usize = 4;
+
+/// A text in which variables stand for their values: a script may print its
+/// environment, and records are shown around.
+fn without(secrets: &[(String, String)], mut text: String) -> String {
+    for (variable, value) in secrets.iter().filter(|(_, value)| SHORTEST_SECRET <= value.len()) {
+        if text.contains(value.as_str()) {
+            text = text.replace(value, &format!("${variable}"));
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_shown_by_their_names() {
+        let secrets = [("USER".to_owned(), "bob".to_owned()), ("PW".to_owned(), "hunter2".to_owned())];
+        assert_eq!(without(&secrets, "bob: hunter2 hunter2".to_owned()), "bob: $PW $PW");
+    }
 
     #[test]
     fn of_a_long_output_the_begin_and_the_end_are_kept() {

@@ -132,6 +132,23 @@ fn a_script_gets_its_camera_and_its_parameters() {
 }
 
 #[test]
+fn credentials_come_from_the_environment_and_stay_out_of_the_record() {
+    let ws =
+        till(&[("a", &format!("echo $LP_CAMERA_SOURCE $LP_CAMERA_USER $LP_CAMERA_PASSWORD\n{STEADY}"), "")]);
+    let cameras = ws.read("configs/camera_to_workload.json");
+    let uri = "rtsp://viewer:${CAMERA_PASSWORD}@h/1";
+    ws.write("configs/camera_to_workload.json", &cameras.replace("rtsp://h/1", uri));
+    let ended = ws.lp("run").code(1);
+    assert!(ended.stderr.contains("the variable `CAMERA_PASSWORD` is not set"), "{}", ended.stderr);
+
+    let ws = ws.env("CAMERA_PASSWORD", "hunter2");
+    ws.lp("run").success();
+    let log = ws.read("results/latest/till/1.log");
+    assert!(log.starts_with("rtsp://h/1 viewer $CAMERA_PASSWORD\n"), "{log}");
+    assert!(!ws.read("results/latest/record.json").contains("hunter2"));
+}
+
+#[test]
 fn a_script_that_ends_early_is_named_and_the_others_are_measured() {
     let ws = till(&[
         ("zero", "echo done", ""),

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::ActionError;
-use crate::config::project::Pace;
+use crate::config::project::{Credential, Pace};
 use crate::engine::perform::Attempt;
 use crate::name::Slug;
 use crate::os;
@@ -41,10 +41,13 @@ pub(super) fn scripts(
         os::fs::create_dir_all(&files)?;
         os::fs::create_dir_all(&temporary)?;
         let camera = Camera { plan, slug, pace };
+        let mut env = environment(&camera, &script, attempt, &files, &temporary)?;
+        let secrets = log_in(plan, &mut env)?;
         scripts.push(ScriptLoad {
             argv: argv(&script, attempt),
             dir: attempt.layout.root.clone(),
-            env: environment(&camera, &script, attempt, &files, &temporary)?,
+            env,
+            secrets,
             setup,
         });
     }
@@ -115,6 +118,31 @@ fn environment(
         environment.insert("LP_CAMERA_ROI".into(), roi.into());
     }
     Ok(environment)
+}
+
+/// Adds user and password of the camera's stream. Says what of them stands in
+/// the caller's environment: variable and value.
+fn log_in(
+    plan: &CameraPlan,
+    environment: &mut BTreeMap<OsString, OsString>,
+) -> Result<Vec<(String, String)>, ActionError> {
+    let mut secrets = Vec::new();
+    let PlannedSource::Rtsp { login: Some(login), .. } = &plan.source else { return Ok(secrets) };
+    let parts = [("LP_CAMERA_USER", Some(&login.user)), ("LP_CAMERA_PASSWORD", login.password.as_ref())];
+    for (name, credential) in parts {
+        let value = match credential {
+            None => continue,
+            Some(Credential::Text(text)) => text.clone(),
+            Some(Credential::Variable(variable)) => {
+                let value = os::env::variable(variable)
+                    .ok_or_else(|| ActionError::Worker(format!("the variable `{variable}` is not set")))?;
+                secrets.push((variable.clone(), value.clone()));
+                value
+            }
+        };
+        environment.insert(name.into(), value.into());
+    }
+    Ok(secrets)
 }
 
 /// Moves what scripts left into the run's view, `results/runs/<run-id>/camera-3/2/`.
