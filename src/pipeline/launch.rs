@@ -6,6 +6,9 @@
 //! backslashes itself, and then parses quotes: so a value that holds anything
 //! but plain characters is put into double quotes *inside* its argument.
 //!
+//! A branch begins behind the name of its tee and a full stop, as
+//! `gst-launch-1.0` has it: `tee name=t ! queue ! fakesink t. ! queue ! fakesink`.
+//!
 //! Not said by a launch line: looping, which needs seeks.
 
 use std::borrow::Cow;
@@ -19,10 +22,15 @@ use crate::path::Layout;
 pub fn argv(spec: &PipelineSpec, layout: &Layout) -> Vec<String> {
     let mut arguments = vec!["gst-launch-1.0".to_owned()];
     for (index, element) in spec.elements.iter().enumerate() {
+        if let Some(from) = element.from {
+            arguments.push(format!("{}.", spec.elements[from].reference(from)));
+        }
         if index > 0 {
             arguments.push("!".to_owned());
         }
-        push_element(element, layout, &mut arguments);
+        let is_branched = spec.elements.iter().any(|other| other.from == Some(index));
+        let reference = is_branched.then(|| element.reference(index));
+        push_element(element, reference.or_else(|| element.name.clone()), layout, &mut arguments);
     }
     arguments
 }
@@ -34,10 +42,9 @@ pub fn line(spec: &PipelineSpec, layout: &Layout) -> String {
     quoted.join(" ")
 }
 
-fn push_element(element: &Element, layout: &Layout, arguments: &mut Vec<String>) {
+fn push_element(element: &Element, name: Option<String>, layout: &Layout, arguments: &mut Vec<String>) {
     // gst-launch reads bare caps between two `!` as a filter, as people write it.
-    if let ("capsfilter", None, [only]) =
-        (element.factory.as_str(), &element.name, element.properties.as_slice())
+    if let ("capsfilter", None, [only]) = (element.factory.as_str(), &name, element.properties.as_slice())
         && only.name == "caps"
         && let Value::Text(caps) = &only.value
     {
@@ -45,7 +52,7 @@ fn push_element(element: &Element, layout: &Layout, arguments: &mut Vec<String>)
         return;
     }
     arguments.push(element.factory.clone());
-    if let Some(name) = &element.name {
+    if let Some(name) = &name {
         arguments.push(format!("name={}", gst_value(name)));
     }
     for property in &element.properties {
@@ -125,6 +132,26 @@ mod tests {
                 Element::new("fakesink"),
             ],
             expect![[r#"gst-launch-1.0 filesrc 'location="a b\"; $(rm x) ! fakesink"' ! fakesink"#]],
+        );
+    }
+
+    #[test]
+    fn a_branch_begins_behind_its_tee() {
+        check(
+            vec![
+                Element::new("videotestsrc"),
+                Element::new("tee").named("camera-3_1_tee"),
+                Element::new("queue"),
+                Element::new("fakesink"),
+                Element::new("queue").branching_from(1),
+                Element::new("tee"),
+                Element::new("fakesink"),
+                Element::caps("video/x-raw,width=3").branching_from(5),
+                Element::new("fakesink"),
+            ],
+            expect![
+                "gst-launch-1.0 videotestsrc ! tee name=camera-3_1_tee ! queue ! fakesink camera-3_1_tee. ! queue ! tee name=tee-5 ! fakesink tee-5. ! video/x-raw,width=3 ! fakesink"
+            ],
         );
     }
 

@@ -250,3 +250,77 @@ fn factories_are_described_or_absent() {
     assert_eq!(machine.factories["queue"].as_ref().unwrap().plugin, "coreelements");
     assert!(machine.gstreamer.starts_with("1."), "{}", machine.gstreamer);
 }
+
+/// A chain with a side branch that leaks, or is slow, or ends early.
+fn branching(clip: &std::path::Path, side: Vec<Element>) -> lp::pipeline::PipelineSpec {
+    let mut elements = file(clip, vec![decoder(), Element::new("tee").named("t")], Playback::Once).elements;
+    let tee = elements.len() - 1;
+    elements.extend([Element::new("queue").named("main"), sink().named("sink")]);
+    let sink = elements.len() - 1;
+    for (position, element) in side.into_iter().enumerate() {
+        elements.push(if position == 0 { element.branching_from(tee) } else { element });
+    }
+    lp::pipeline::PipelineSpec { sink, ..spec(elements, Playback::Once) }
+}
+
+#[test]
+fn what_a_side_branch_drops_is_not_missing_at_the_sink() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(120, 30);
+    let side = vec![
+        Element::new("queue").named("side").text("leaky", "downstream").int("max-size-buffers", 1),
+        Element::new("identity").int("sleep-time", 50_000),
+        sink().bool("async", false),
+    ];
+    bench.start("camera-1/1", branching(&clip, side), 0).unwrap();
+    let mut last = (0, 0, 0, Vec::new());
+    let end = loop {
+        match bench.event().body {
+            EventBody::Ended { end, .. } => break end,
+            EventBody::Frames { decoded, played, dropped, queues, .. } => {
+                assert!(played + dropped <= decoded);
+                last = (decoded, played, dropped, queues.into_keys().collect());
+            }
+            _ => {}
+        }
+    };
+    assert_eq!(end, End::Eos);
+    assert_eq!(last, (120, 120, 0, vec!["main".to_owned()]));
+}
+
+#[test]
+fn a_branch_of_a_branch_plays_as_well() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(10, 10);
+    let mut spec = branching(
+        &clip,
+        vec![Element::new("queue"), Element::new("tee").named("u"), Element::new("queue"), sink()],
+    );
+    let inner = spec.elements.iter().position(|element| element.name.as_deref() == Some("u")).unwrap();
+    spec.elements.extend([
+        Element::new("queue").branching_from(inner),
+        Element::new("videoconvert"),
+        Element::new("videoanalyse").named("seen"),
+        sink(),
+    ]);
+    bench.start("camera-1/1", spec, 0).unwrap();
+    let mut seen = 0;
+    let end = loop {
+        match bench.event().body {
+            EventBody::Element { element, .. } => seen += usize::from(element == "seen"),
+            EventBody::Ended { end, .. } => break end,
+            _ => {}
+        }
+    };
+    assert_eq!((seen, end), (10, End::Eos));
+}
+
+#[test]
+fn a_branch_from_nowhere_is_refused() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(2, 10);
+    let mut spec = branching(&clip, vec![Element::new("queue"), sink()]);
+    spec.elements[6].from = Some(9);
+    expect!["element 6 is linked from element 9, which is no earlier one"]
+        .assert_eq(&bench.start("camera-1/1", spec, 0).unwrap_err());
+}

@@ -1,6 +1,7 @@
 //! From a spec to a `gst::Pipeline`: elements made, set and linked.
 //!
-//! Elements are linked in order. One whose output appears only while it runs (a
+//! Elements are linked in order, each from the one before it or from the tee that
+//! it names. One whose output appears only while it runs (a
 //! demuxer, `decodebin`, `rtspsrc`) is linked when the pad comes: the first pad
 //! whose caps fit what follows. Everything that follows is linked already, so a
 //! `queue` behind a demuxer does not take the audio.
@@ -49,7 +50,9 @@ impl Chain {
     /// Makes, sets and links all elements. `unlinked` hears of an element whose
     /// pads have all come and none of which fits.
     pub(crate) fn build(spec: &PipelineSpec, stream: &str, unlinked: &Unlinked) -> Result<Chain, String> {
-        check_indices(spec)?;
+        if let Some(fault) = spec.fault() {
+            return Err(fault);
+        }
         let pipeline = gst::Pipeline::with_name(stream);
         let mut elements = Vec::new();
         for (index, element) in spec.elements.iter().enumerate() {
@@ -62,18 +65,19 @@ impl Chain {
         let mut chain = Chain { pipeline, elements, late: Vec::new() };
         // Links at hand come first: a late one is tried against all that follows.
         let mut late = Vec::new();
-        for (index, pair) in chain.elements.windows(2).enumerate() {
-            let [upstream, downstream] = pair else { continue };
+        for index in 0..chain.elements.len() {
+            let Some(from) = spec.upstream(index) else { continue };
+            let (upstream, downstream) = (&chain.elements[from], &chain.elements[index]);
             if has_src_pad(upstream) {
                 upstream.link(downstream).map_err(|_| cannot_link(upstream, downstream))?;
             } else if has_sometimes_pad(upstream) {
-                late.push(index);
+                late.push((from, index));
             } else {
                 return Err(format!("{} has no output to link to {}", shown(upstream), shown(downstream)));
             }
         }
-        for index in late {
-            let late = link_late(&chain.elements[index], &chain.elements[index + 1], index, unlinked);
+        for (from, index) in late {
+            let late = link_late(&chain.elements[from], &chain.elements[index], from, unlinked);
             chain.late.push(late);
         }
         Ok(chain)
@@ -97,6 +101,19 @@ impl Chain {
         }
     }
 
+    /// The name of the element of the spec that `object` is or is part of: a bin
+    /// posts the messages of its children in their names.
+    pub(crate) fn part_of(pipeline: &gst::Pipeline, object: &gst::Object) -> Option<String> {
+        let mut at = object.clone();
+        loop {
+            let parent = at.parent()?;
+            if parent == *pipeline.upcast_ref::<gst::Object>() {
+                return Some(at.name().to_string());
+            }
+            at = parent;
+        }
+    }
+
     /// The first src pad that pushes data: behind a demuxer that pulls, else
     /// behind the source. EOS enters here, and a seek has something to act on
     /// once a buffer has come by.
@@ -109,23 +126,12 @@ impl Chain {
     }
 }
 
-fn check_indices(spec: &PipelineSpec) -> Result<(), String> {
-    let n_elements = spec.elements.len();
-    for index in [Some(spec.sink), spec.ingress, spec.decoder].into_iter().flatten() {
-        if n_elements <= index {
-            return Err(format!("the spec names element {index}, but has only {n_elements}"));
-        }
-    }
-    Ok(())
-}
-
 fn make(element: &lp::pipeline::Element, index: usize) -> Result<gst::Element, String> {
     let factory_name = &element.factory;
     let factory = gst::ElementFactory::find(factory_name)
         .ok_or_else(|| format!("no element `{factory_name}` is installed on the worker's machine"))?;
     // Not GStreamer's own names, which count over all streams of this worker.
-    let name = element.name.clone().unwrap_or_else(|| format!("{factory_name}-{index}"));
-    let made = factory.create().name(name).build();
+    let made = factory.create().name(element.reference(index)).build();
     let made = made.map_err(|error| format!("element `{factory_name}` cannot be made: {error}"))?;
     for property in &element.properties {
         property::set(&made, property)?;
@@ -152,11 +158,13 @@ fn cannot_link(upstream: &gst::Element, downstream: &gst::Element) -> String {
     let caps = |pad: Option<gst::Pad>| {
         pad.map_or_else(|| "nothing".to_owned(), |pad| abridged(&pad.query_caps(None).to_string()))
     };
+    // A tee has no pad for a branch that was not made, but gives what it takes.
+    let gives = upstream.static_pad("src").or_else(|| upstream.static_pad("sink"));
     format!(
         "{} cannot be linked to {}: it gives {}, which takes {}",
         shown(upstream),
         shown(downstream),
-        caps(upstream.static_pad("src")),
+        caps(gives),
         caps(downstream.static_pad("sink")),
     )
 }

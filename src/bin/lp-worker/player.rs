@@ -221,7 +221,7 @@ fn play(
             return refuse(reason);
         }
     };
-    let meter = Meter::attach(spec, &stream, &chain);
+    let meter = Meter::attach(spec, &stream, spec.sink, &chain);
     let sightings = Sightings::default();
     watch_bus(&chain, &stream, &meter, &sightings, sender.clone());
     let mut stage = Stage { chain, sender, inputs: receiver, meter, looping: None, stopping: false };
@@ -251,7 +251,6 @@ fn watch_bus(chain: &Chain, stream: &str, meter: &Arc<Meter>, sightings: &Sighti
     let Some(bus) = chain.pipeline.bus() else { return };
     let (stream, meter, sightings) = (stream.to_owned(), Arc::clone(meter), sightings.clone());
     let pipeline = chain.pipeline.downgrade();
-    let sink = chain.elements.last().map(|sink| sink.name().to_string());
     bus.set_sync_handler(move |_, message| {
         match message.view() {
             gst::MessageView::Element(message) => {
@@ -260,11 +259,11 @@ fn watch_bus(chain: &Chain, stream: &str, meter: &Arc<Meter>, sightings: &Sighti
                 }
             }
             gst::MessageView::Qos(qos) => {
-                // What arrived at the sink was played, whatever becomes of it there.
                 if let Some((element, count)) = messages::dropped(qos)
-                    && Some(&element) != sink.as_ref()
+                    && let (Some(source), Some(pipeline)) = (qos.src(), pipeline.upgrade())
+                    && let Some(part) = Chain::part_of(&pipeline, source)
                 {
-                    meter.dropped_by_qos(element, count);
+                    meter.dropped_by_qos(&part, element, count);
                 }
             }
             gst::MessageView::Warning(warning) => log(&messages::warning(warning)),

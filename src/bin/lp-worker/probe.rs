@@ -6,7 +6,8 @@
 //! time, because it goes on over loops while timestamps start again.
 //!
 //! *Dropped* are the frames that leaky queues threw away and those that QoS
-//! skipped from the decoder up to the sink. A queue does not say what it drops.
+//! skipped from the decoder up to the sink, on the way between these two: what
+//! happens in side branches is not theirs. A queue does not say what it drops.
 //! But it is first in, first out: when a frame leaves, every older one that has
 //! not left was dropped. So each count is exact, never falls, and may only lag
 //! until the next frame leaves; at EOS nothing is left in a queue, and decoded =
@@ -14,7 +15,7 @@
 //!
 //! Costs 0.1 us a frame and probe; lines are made once a second, elsewhere.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,6 +38,8 @@ pub(crate) struct Meter {
     stream: String,
     has_ingress: bool,
     decoder: String,
+    /// Names of the elements from the source to the sink, the sink excepted.
+    path: BTreeSet<String>,
     ingress: Mutex<Ingress>,
     decoded: AtomicU64,
     sink: Mutex<Sink>,
@@ -92,14 +95,17 @@ impl Traffic {
 }
 
 impl Meter {
-    /// Installs the probes. To be called before the pipeline leaves NULL.
-    pub(crate) fn attach(spec: &PipelineSpec, stream: &str, chain: &Chain) -> Arc<Meter> {
-        let queues = chain.elements.iter().filter_map(Queue::of).collect();
+    /// Installs the probes on the way to the element `sink`. To be called before the pipeline leaves NULL.
+    pub(crate) fn attach(spec: &PipelineSpec, stream: &str, sink: usize, chain: &Chain) -> Arc<Meter> {
+        let path = spec.path_to(sink);
+        let queues = path.iter().filter_map(|index| Queue::of(&chain.elements[*index])).collect();
+        let before_sink = path.iter().filter(|index| **index != sink);
         let decoder = spec.decoder.map(|index| chain.elements[index].name().to_string());
         let meter = Arc::new(Meter {
             stream: stream.to_owned(),
             has_ingress: spec.ingress.is_some(),
             decoder: decoder.unwrap_or_default(),
+            path: before_sink.map(|index| chain.elements[*index].name().to_string()).collect(),
             ingress: Mutex::default(),
             decoded: AtomicU64::new(0),
             sink: Mutex::default(),
@@ -114,7 +120,7 @@ impl Meter {
             let meter = Arc::clone(&meter);
             chain.with_src_pad(index, move |pad| meter.watch_decoder(pad));
         }
-        if let Some(pad) = chain.elements[spec.sink].static_pad("sink") {
+        if let Some(pad) = chain.elements[sink].static_pad("sink") {
             Arc::clone(&meter).watch_sink(&pad);
         }
         meter
@@ -174,10 +180,13 @@ impl Meter {
         );
     }
 
-    /// Takes note of how many frames an element's QoS has dropped so far.
-    pub(crate) fn dropped_by_qos(&self, element: String, count: u64) {
+    /// Takes note of how many frames the QoS of `element`, which is `part` of the
+    /// spec or inside it, has dropped so far.
+    pub(crate) fn dropped_by_qos(&self, part: &str, element: String, count: u64) {
         // Behind the sink's pad a frame has arrived, whatever becomes of it.
-        lock(&self.qos).insert(element, count);
+        if self.path.contains(part) {
+            lock(&self.qos).insert(element, count);
+        }
     }
 
     /// The frames since the last call. After EOS all queues have run empty, so
