@@ -6,6 +6,7 @@
 //! are shared by `model-instance-id`, made from everything that makes them
 //! differ, so two models never share one.
 
+use super::stock::step_elements;
 use super::{Dialect, element_name, with_properties};
 use crate::config::project::Step;
 use crate::digest::ContentDigest;
@@ -35,10 +36,7 @@ impl Dialect for Dlstreamer {
                     elements.push(inference(step, "gvainference", "object_classification", &name))
                 }
                 "gvapython" => elements.push(python(step, &name, pipeline, plan)),
-                _ => {
-                    elements.push(Element::new("videoconvert"));
-                    elements.push(with_properties(Element::new(&step.kind).named(&name), step));
-                }
+                _ => elements.extend(step_elements(plan, pipeline, position, step)),
             }
             elements.push(queue());
         }

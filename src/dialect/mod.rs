@@ -92,6 +92,8 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
     }
     let dialect: &dyn Dialect = match plan.dialect {
         DialectName::Stock => &stock::Stock,
+        // Steps that branch are stock elements; the readers see to it.
+        DialectName::Dlstreamer if pipeline.steps.iter().any(|step| step.from.is_some()) => &stock::Stock,
         DialectName::Dlstreamer => &dlstreamer::Dlstreamer,
     };
     let source::Head { mut elements, playback, ingress, decoder } = source::head(plan, pipeline, pace);
@@ -105,6 +107,7 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
             matches!(plan.source, crate::plan::PlannedSource::File { .. }),
         ),
     );
+    stock::side_branches(plan, pipeline, &mut elements);
     Some(PipelineSpec { elements, playback, ingress, decoder: Some(decoder), sink })
 }
 

@@ -47,6 +47,7 @@ fn push_element(element: &Element, name: Option<String>, layout: &Layout, argume
     if let ("capsfilter", None, [only]) = (element.factory.as_str(), &name, element.properties.as_slice())
         && only.name == "caps"
         && let Value::Text(caps) = &only.value
+        && caps.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:,;=()[]{} ".contains(c))
     {
         arguments.push(caps.clone());
         return;

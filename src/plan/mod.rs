@@ -268,11 +268,17 @@ fn difference(a: &Step, b: &Step) -> Option<String> {
         ("module", a.module.as_ref(), b.module.as_ref()),
         ("function", a.function.as_ref(), b.function.as_ref()),
         ("script", a.script.as_ref(), b.script.as_ref()),
+        ("caps", a.caps.as_ref(), b.caps.as_ref()),
+        ("name", a.name.as_ref(), b.name.as_ref()),
+        ("from", a.from.as_ref(), b.from.as_ref()),
     ];
     for (name, one, other) in fields {
         if one != other {
             return Some(format!("`{name}`: {} / {}", shown(one), shown(other)));
         }
+    }
+    if let Some(difference) = inner_difference(&a.steps, &b.steps) {
+        return Some(difference);
     }
     let groups = [("properties", &a.properties, &b.properties), ("parameters", &a.parameters, &b.parameters)];
     let (group, one, other) = groups.into_iter().find(|(_, one, other)| one != other)?;
@@ -282,6 +288,16 @@ fn difference(a: &Step, b: &Step) -> Option<String> {
     let text =
         |values: &BTreeMap<String, Scalar>| values.get(name).map_or("none".to_owned(), Scalar::to_string);
     Some(format!("`{group}.{name}`: {} / {}", text(one), text(other)))
+}
+
+/// What is different in the elements of two bins.
+fn inner_difference(a: &[Step], b: &[Step]) -> Option<String> {
+    for (position, (one, other)) in a.iter().zip(b).enumerate() {
+        if let Some(difference) = difference(one, other) {
+            return Some(format!("`steps[{position}]`, {difference}"));
+        }
+    }
+    (a.len() != b.len()).then(|| format!("`steps`: {} steps / {} steps", a.len(), b.len()))
 }
 
 #[cfg(test)]

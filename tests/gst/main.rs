@@ -8,6 +8,7 @@ mod lane;
 mod project;
 mod replay;
 mod scenes;
+mod stock;
 mod support;
 mod tools;
 mod worker;
