@@ -41,7 +41,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> anyhow::Result<Exit> {
 fn text(plan: &CameraPlan, layout: &crate::path::Layout) -> String {
     let source = match &plan.source {
         PlannedSource::File { clip } => format!("file {}", layout.shown(clip).display()),
-        PlannedSource::Rtsp { uri } => format!("rtsp {}", crate::os::http::redacted(uri)),
+        PlannedSource::Rtsp { uri, .. } => format!("rtsp {}", crate::os::http::redacted(uri)),
         PlannedSource::Usb { device } => format!("usb {device}"),
         PlannedSource::Synthetic { .. } => "synthetic, drawn while it plays".to_owned(),
     };

@@ -9,12 +9,14 @@
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::edit::Edit;
-use super::lpfile::{URL, is_fetch_url};
-use super::project::{Clip, Origin, Source};
+use super::lpfile::{CODECS, URL, is_fetch_url};
+use super::project::{Clip, Codec, Origin};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, table};
 use super::shape::{Shape, UNBROKEN, unseen};
 use super::tree::{Node, Value};
-use super::values::{filled_list_of, number, read_any_text, read_text, spanned, text, unseen, whole};
+use super::values::{
+    as_written, filled_list_of, number, one_of, read_any_text, read_text, spanned, text, unseen, whole,
+};
 use crate::name::is_unseen;
 use crate::path::is_file_name;
 
@@ -31,6 +33,7 @@ pub(super) struct RawCamera {
     pub(super) file: Option<Spanned<Clip>>,
     /// Whether a source was written that could be understood or was reported.
     pub(super) has_source: bool,
+    pub(super) codec: Option<Codec>,
     pub(super) width: Option<Spanned<u32>>,
     pub(super) height: Option<Spanned<u32>>,
     pub(super) fps: Option<Spanned<f64>>,
@@ -41,15 +44,20 @@ pub(super) struct RawCamera {
     /// not numbers that mean nothing.
     pub(super) is_sized: bool,
     pub(super) is_rated: bool,
+    /// Whether width and rate were written with a fraction, as `15.0`: upstream
+    /// repeats that in the names of streams.
+    pub(super) has_fraction: [bool; 2],
 }
 
 /// A stream as written.
 #[derive(Debug)]
 pub(super) enum RawStream {
-    /// `Rtsp` or `Usb`.
-    Whole(Source),
+    /// An RTSP stream by its whole URI.
+    Uri(String),
     /// A path on the server of `[rtsp]`.
     Path(String),
+    /// A V4L2 device.
+    Usb(String),
 }
 
 /// `region_of_interest` as written, checked against no frame yet. Each edge has
@@ -107,8 +115,8 @@ fn lane() -> impl Reader<Value = Vec<RawCamera>> + Copy {
 
 fn camera() -> impl Reader<Value = RawCamera> + Copy {
     table(Called::Plainly, UnknownKeys::Warn, |table, diagnostics| {
-        let size = spanned(whole(16, 16_384));
-        let rate = spanned(number(0.0, 1000.0));
+        let size = spanned(as_written(whole(16, 16_384)));
+        let rate = spanned(as_written(number(0.0, 1000.0)));
         let id = "Its name: any text without control characters, unique in the file";
         let id = table.required("camera_id", id, spanned(text()), diagnostics);
         let (stream, has_stream) = stream(table, diagnostics);
@@ -121,6 +129,8 @@ fn camera() -> impl Reader<Value = RawCamera> + Copy {
         let workloads = "Names of workloads, regardless of case";
         let region = "The part of the frame that is looked at, in pixels; the whole frame if not given";
         table.needs_one_of(&[STREAM_KEYS[0], STREAM_KEYS[1], STREAM_KEYS[2], STREAM_KEYS[3], "fileSrc"]);
+        let codec = "What its stream carries; `rtsp.codec` if not given";
+        let codec = table.optional("codec", codec, one_of(CODECS, &[]), diagnostics);
         let is_given = ["width", "height", "fps"].map(|key| table.has(key));
         let width = table.optional("width", width, size, diagnostics);
         let height = table.optional("height", height, size, diagnostics);
@@ -131,19 +141,27 @@ fn camera() -> impl Reader<Value = RawCamera> + Copy {
             id,
             is_sized: is_given[..2] == is_read[..2],
             is_rated: is_given[2] == is_read[2],
-            width,
-            height,
-            fps,
+            has_fraction: [&width.as_ref().map(|one| one.value.1), &fps.as_ref().map(|one| one.value.1)]
+                .map(|one| one.unwrap_or(false)),
+            width: width.map(first),
+            height: height.map(first),
+            fps: fps.map(first),
+            codec,
             has_source: has_stream || file_source.is_some(),
             stream,
             file: file_source.and_then(|(_, at)| spanned(clip()).read(&at, diagnostics)),
-            target_fps: table.optional("targetFps", target, rate, diagnostics),
+            target_fps: table.optional("targetFps", target, rate, diagnostics).map(first),
             workloads: table
                 .required("workloads", workloads, workload_names(), diagnostics)
                 .unwrap_or_default(),
             region: table.optional("region_of_interest", region, region_of_interest(), diagnostics),
         })
     })
+}
+
+/// The number, without the way in which it was written.
+fn first<T>(written: Spanned<(T, bool)>) -> Spanned<T> {
+    Spanned { value: written.value.0, place: written.place }
 }
 
 /// A list of names, or in an older form a single one.
@@ -207,11 +225,9 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
         Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
             "rtsp" | "rtsps" if is_clean && is_authority(rest) => {
                 warn_of_credentials(uri, at, diagnostics);
-                Some(RawStream::Whole(Source::Rtsp { uri: uri.to_owned() }))
+                Some(RawStream::Uri(uri.to_owned()))
             }
-            "v4l2" if is_clean && is_device(rest) => {
-                Some(RawStream::Whole(Source::Usb { device: rest.to_owned() }))
-            }
+            "v4l2" if is_clean && is_device(rest) => Some(RawStream::Usb(rest.to_owned())),
             _ => None,
         },
         // Upstream asks its own server for a path without a host.

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
-use super::project::{AssetPin, DialectChoice, FileSourceMode, Isolation, Pace};
+use super::inference::{RawOptions, WorkloadOptions, options};
+use super::project::{AssetPin, Codec, DialectChoice, FileSourceMode, Isolation, Pace, Share};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, map_of, table};
-use super::shape::{Shape, unseen};
+use super::shape::{Shape, TEXT, unseen};
 use super::tasks::{RawTask, task_list};
 use super::tree::{Key, Node};
-use super::values::{duration, list_of, one_of, read_duration, read_text, spanned, text, whole};
+use super::values::{boolean, duration, list_of, one_of, read_duration, read_text, spanned, text, whole};
 use crate::name::is_unseen;
 use crate::path::is_file_name;
 
@@ -31,8 +32,10 @@ pub(super) struct RawLpfile {
     pub(super) models: Option<Spanned<String>>,
     pub(super) results: Option<Spanned<String>>,
     pub(super) run: RawRun,
-    pub(super) rtsp_host: Option<String>,
-    pub(super) rtsp_port: Option<u16>,
+    pub(super) rtsp: RawRtsp,
+    /// `[dlstreamer]`
+    pub(super) options: RawOptions,
+    pub(super) workload_options: Vec<WorkloadOptions>,
     pub(super) pools: BTreeMap<String, u32>,
     pub(super) assets: BTreeMap<String, AssetPin>,
     pub(super) tasks: Vec<RawTask>,
@@ -49,6 +52,17 @@ pub(super) struct RawRun {
     pub(super) isolation: Option<Isolation>,
     pub(super) dialect: Option<DialectChoice>,
     pub(super) count: Option<u32>,
+    pub(super) share: Option<Share>,
+    pub(super) render: Option<bool>,
+}
+
+/// `[rtsp]` as written.
+#[derive(Debug, Default)]
+pub(super) struct RawRtsp {
+    pub(super) host: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) latency_ms: Option<u32>,
+    pub(super) codec: Option<Codec>,
 }
 
 /// Reads the tables of a project file, or those of one profile. `prefix`
@@ -106,9 +120,13 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
         (raw.media, raw.models, raw.results) = (media, models, results);
     }
     raw.run = table.optional("run", "How cameras are run", run(), diagnostics).unwrap_or_default();
-    if let Some((host, port)) = table.optional("rtsp", "The RTSP server", rtsp(), diagnostics) {
-        (raw.rtsp_host, raw.rtsp_port) = (host, port);
-    }
+    raw.rtsp = table.optional("rtsp", "RTSP streams", rtsp(), diagnostics).unwrap_or_default();
+    let inference = "Options of DL Streamer's elements, for all steps";
+    raw.options =
+        table.optional("dlstreamer", inference, inference_options(), diagnostics).unwrap_or_default();
+    let workloads = "The same options for the steps of one workload, by its name";
+    let workloads = table.optional("workload", workloads, workloads_map(), diagnostics);
+    raw.workload_options = workloads.unwrap_or_default();
     let pools =
         table.optional("pools", "How many tasks run at once, by what they need", pools(), diagnostics);
     raw.pools = pools.unwrap_or_default().into_iter().collect();
@@ -145,8 +163,12 @@ fn paths() -> impl Reader<Value = (Written, Written, Written)> + Copy {
 }
 
 fn run() -> impl Reader<Value = RawRun> + Copy {
-    const SOURCES: &[(&str, FileSourceMode)] =
-        &[("file", FileSourceMode::File), ("synthetic", FileSourceMode::Synthetic)];
+    const SOURCES: &[(&str, FileSourceMode)] = &[
+        ("file", FileSourceMode::File),
+        ("rtsp", FileSourceMode::Rtsp),
+        ("synthetic", FileSourceMode::Synthetic),
+    ];
+    const SHARES: &[(&str, Share)] = &[("none", Share::None), ("prefix", Share::Prefix)];
     const PACES: &[(&str, Pace)] = &[("live", Pace::Live), ("free", Pace::Free)];
     const ISOLATIONS: &[(&str, Isolation)] = &[("camera", Isolation::Camera), ("lane", Isolation::Lane)];
     const DIALECTS: &[(&str, DialectChoice)] = &[
@@ -158,10 +180,12 @@ fn run() -> impl Reader<Value = RawRun> + Copy {
         let time = "How long to measure after warm-up: `30s`; `0s` is until Ctrl-C";
         let source = "How cameras that have only a `fileSrc` are played";
         let isolation = "What shares a worker process";
+        let share = "What pipelines of one camera share: `prefix` is decoding and equal first steps";
+        let render = "Whether what is played is also shown on the display";
         Some(RawRun {
             duration: table.optional("duration", time, duration(), diagnostics),
             warmup: table.optional("warmup", "What precedes it: `auto` or a duration", warmup(), diagnostics),
-            source: table.optional("source", source, one_of(SOURCES, &["rtsp"]), diagnostics),
+            source: table.optional("source", source, one_of(SOURCES, &[]), diagnostics),
             pace: table.optional("pace", "How fast clips are played", one_of(PACES, &[]), diagnostics),
             isolation: table.optional("isolation", isolation, one_of(ISOLATIONS, &[]), diagnostics),
             dialect: table.optional(
@@ -171,6 +195,8 @@ fn run() -> impl Reader<Value = RawRun> + Copy {
                 diagnostics,
             ),
             count: table.optional("count", "Copies of the lane within a run", whole(1, 1000), diagnostics),
+            share: table.optional("share", share, one_of(SHARES, &[]), diagnostics),
+            render: table.optional("render", render, boolean(), diagnostics),
         })
     })
 }
@@ -184,13 +210,39 @@ fn warmup() -> impl Reader<Value = Option<Duration>> + Copy {
     )
 }
 
-fn rtsp() -> impl Reader<Value = (Option<String>, Option<u16>)> + Copy {
+/// What RTSP streams can carry.
+pub(super) const CODECS: &[(&str, Codec)] =
+    &[("h264", Codec::H264), ("h265", Codec::H265), ("mjpeg", Codec::Mjpeg)];
+
+fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
     table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
         let host = "Where stream paths without a host are; `rtsp-streamer` if not given";
-        let host = table.optional("host", host, host_name(), diagnostics);
-        let port = table.optional("port", "Its port; 8554 if not given", whole(1, 65_535), diagnostics);
-        Some((host, port))
+        let latency = "Milliseconds that the receiver holds back against jitter; 300 if not given";
+        let codec = "What streams carry whose camera has no `codec`; `h264` if not given";
+        Some(RawRtsp {
+            host: table.optional("host", host, host_name(), diagnostics),
+            port: table.optional("port", "Its port; 8554 if not given", whole(1, 65_535), diagnostics),
+            latency_ms: table.optional("latency", latency, whole(0, 60_000), diagnostics),
+            codec: table.optional("codec", codec, one_of(CODECS, &[]), diagnostics),
+        })
     })
+}
+
+fn inference_options() -> impl Reader<Value = RawOptions> + Copy {
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| Some(options(table, None, diagnostics)))
+}
+
+fn workloads_map() -> impl Reader<Value = Vec<WorkloadOptions>> + Copy {
+    map_of(
+        Called::ByPath,
+        UnknownKeys::Refuse,
+        TEXT,
+        || inference_options().shape(),
+        |key, at, diagnostics| {
+            let options = inference_options().read(at, diagnostics)?;
+            Some(WorkloadOptions { name: key.text.clone(), place: key.place, options })
+        },
+    )
 }
 
 fn host_name() -> impl Reader<Value = String> + Copy {

@@ -66,6 +66,14 @@ const MODELS: &[(&str, &[&str])] = &[
     ("yolo11x-pose", YOLO),
 ];
 
+/// Whether a classifier has a file with the names of its classes beside it.
+/// Those of the `EfficientNet` family come with ImageNet's; the Open Model Zoo's
+/// names are in their `model-proc`.
+#[must_use]
+pub fn has_labels(name: &str) -> bool {
+    name.starts_with("efficientnet")
+}
+
 /// The precisions of a model; `None` if it is not known.
 pub(super) fn precisions(name: &str) -> Option<&'static [&'static str]> {
     MODELS.iter().find(|(known, _)| *known == name).map(|(_, precisions)| *precisions)

@@ -101,6 +101,9 @@ fn is_known(path: &[String]) -> bool {
         [table, key] => {
             (table == "pools" && !key.is_empty()) || scalars().contains(&format!("{table}.{key}"))
         }
+        [table, name, key] if table == "workload" => {
+            !name.is_empty() && scalars().contains(&format!("dlstreamer.{key}"))
+        }
         [table, name, key] => table == "asset" && !name.is_empty() && key == "sha256",
         _ => false,
     }

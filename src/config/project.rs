@@ -68,13 +68,51 @@ pub struct Settings {
     pub dialect: DialectChoice,
     /// Copies of the lane within a run, at least 1.
     pub count: u32,
-    /// `rtsp.host`: where stream paths without a host are.
-    pub rtsp_host: String,
-    /// `rtsp.port`
-    pub rtsp_port: u16,
+    /// What pipelines of one camera share.
+    pub share: Share,
+    /// Whether what is played is also shown on a display.
+    pub render: bool,
+    /// `[rtsp]`
+    pub rtsp: Rtsp,
     /// `[pools]`: name to depth, with the defaults of `network`, `gpu` and
     /// `npu`. `cpu` is there only if it was set; `exclusive` never.
     pub pools: BTreeMap<String, u32>,
+}
+
+/// `[rtsp]`: the server of streams that are named by a path alone, and how
+/// streams are received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rtsp {
+    /// A name or an address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The jitter buffer of the receiver, in milliseconds.
+    pub latency_ms: u32,
+    /// What streams carry whose camera does not say.
+    pub codec: Codec,
+}
+
+/// What an RTSP stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Codec {
+    H264,
+    H265,
+    Mjpeg,
+}
+
+/// `run.share`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Share {
+    /// Every pipeline has a decoder of its own.
+    #[default]
+    None,
+    /// Pipelines of one camera whose first steps agree share decoding and
+    /// those steps.
+    Prefix,
 }
 
 /// How fast files are played.
@@ -103,6 +141,8 @@ pub enum Isolation {
 pub enum FileSourceMode {
     /// The transcoded clip.
     File,
+    /// A stream of the transcoded clip, from the server of `[rtsp]`.
+    Rtsp,
     /// The clip's scene, drawn live inside the worker.
     Synthetic,
 }
@@ -138,7 +178,7 @@ pub struct Camera {
     pub target_fps: Option<f64>,
     /// Names of workloads as written, each mapped.
     pub workloads: Vec<String>,
-    /// `region_of_interest`, cut to the frame.
+    /// `region_of_interest`; it may reach out of the frame by its far edges.
     pub region: Option<Region>,
     /// The camera's object in its file.
     #[serde(skip)]
@@ -163,6 +203,10 @@ pub enum Source {
     Rtsp {
         /// `rtsp://host:8554/path`
         uri: String,
+        /// What it carries.
+        codec: Codec,
+        /// The jitter buffer of its receiver, in milliseconds.
+        latency_ms: u32,
     },
     /// A V4L2 device.
     Usb {
@@ -195,7 +239,8 @@ pub enum Origin {
     Scene(String),
 }
 
-/// `region_of_interest`, in pixels, inside the frame: `x < x2`, `y < y2`.
+/// `region_of_interest`, in pixels: `x < x2`, `y < y2`, and `x`, `y` inside the
+/// frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Region {
@@ -240,6 +285,17 @@ pub struct Step {
     /// `gvapython`'s function.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
+    /// Frames, of `gvaclassify` objects, that are inferred together; 0 lets the
+    /// element choose. Of `gvadetect` and `gvaclassify` only, and always there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<u32>,
+    /// Every n-th frame is looked at. Of `gvadetect` only, and always there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference_interval: Option<u32>,
+    /// The least confidence of a detection, 0 to 1. Of `gvadetect` only, and
+    /// always there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
     /// Properties of the element, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, Scalar>,
@@ -284,6 +340,9 @@ impl Step {
             device: None,
             module: None,
             function: None,
+            batch_size: None,
+            inference_interval: None,
+            threshold: None,
             properties: BTreeMap::new(),
             caps: None,
             name: None,

@@ -13,10 +13,11 @@ use super::cameras::{RawCamera, RawRegion, RawStream};
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::edit::Edit;
+use super::inference::{RawOptions, WorkloadOptions};
 use super::lpfile::RawLpfile;
 use super::project::{
-    Camera, Clip, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, SceneFile, Settings, Source,
-    UserTask, Workload,
+    Camera, Clip, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp, SceneFile,
+    Settings, Share, Source, UserTask, Workload,
 };
 use super::tasks::RawTask;
 use super::workloads::RawWorkload;
@@ -29,6 +30,7 @@ const FPS: f64 = 15.0;
 const DURATION: Duration = Duration::from_secs(30);
 const RTSP_HOST: &str = "rtsp-streamer";
 const RTSP_PORT: u16 = 8554;
+const RTSP_LATENCY_MS: u32 = 300;
 /// Upstream's name for the workload that asks a vision language model.
 const VLM_WORKLOAD: &str = "lp_vlm";
 const POOLS: [(&str, u32); 3] = [("network", 8), ("gpu", 1), ("npu", 1)];
@@ -51,7 +53,8 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
     let layout = layout(root, &raw.lpfile, diagnostics);
     let settings = settings(&raw.lpfile);
 
-    let mut tasks = raw.lpfile.tasks;
+    let mut lpfile = raw.lpfile;
+    let mut tasks = std::mem::take(&mut lpfile.tasks);
     tasks.extend(raw.more_tasks);
     check_slugs(&raw.cameras, &tasks, settings.count, diagnostics);
     check_origins(&raw.cameras, diagnostics);
@@ -60,7 +63,8 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
     let mut raw_cameras = raw.cameras;
     let workloads = raw.workloads.map(|workloads| {
         adopt_regions(&mut raw_cameras, &workloads, diagnostics);
-        resolve_workloads(workloads, diagnostics)
+        check_options(&lpfile.workload_options, &workloads, diagnostics);
+        resolve_workloads(workloads, &lpfile, diagnostics)
     });
     if let Some(workloads) = &workloads {
         check_mapping(&raw_cameras, workloads, diagnostics);
@@ -75,7 +79,7 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
         cameras,
         workloads: workloads.unwrap_or_default(),
         scenes: raw.scenes,
-        assets: raw.lpfile.assets,
+        assets: lpfile.assets,
         tasks,
     }
 }
@@ -118,8 +122,14 @@ fn settings(raw: &RawLpfile) -> Settings {
         isolation: raw.run.isolation,
         dialect: raw.run.dialect.unwrap_or(DialectChoice::Auto),
         count: raw.run.count.unwrap_or(1),
-        rtsp_host: raw.rtsp_host.clone().unwrap_or_else(|| RTSP_HOST.to_owned()),
-        rtsp_port: raw.rtsp_port.unwrap_or(RTSP_PORT),
+        share: raw.run.share.unwrap_or(Share::None),
+        render: raw.run.render.unwrap_or(false),
+        rtsp: Rtsp {
+            host: raw.rtsp.host.clone().unwrap_or_else(|| RTSP_HOST.to_owned()),
+            port: raw.rtsp.port.unwrap_or(RTSP_PORT),
+            latency_ms: raw.rtsp.latency_ms.unwrap_or(RTSP_LATENCY_MS),
+            codec: raw.rtsp.codec.unwrap_or(Codec::H264),
+        },
         pools,
     }
 }
@@ -291,11 +301,41 @@ fn check_vlm(cameras: &[RawCamera], workloads: Option<&[Workload]>, diagnostics:
     }
 }
 
-fn resolve_workloads(raw: Vec<RawWorkload>, diagnostics: &mut Diagnostics) -> Vec<Workload> {
+/// `[workload.NAME]` is about a workload that there is.
+fn check_options(options: &[WorkloadOptions], workloads: &[RawWorkload], diagnostics: &mut Diagnostics) {
+    for given in options {
+        let folded = given.name.to_lowercase();
+        if workloads.iter().any(|workload| workload.name.to_lowercase() == folded) {
+            continue;
+        }
+        let names = || workloads.iter().map(|workload| workload.name.as_str());
+        let message = format!("`[workload.{}]` is about a workload that there is not", given.name);
+        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_WORKLOAD, message)
+            .at(given.place)
+            .label("no workload file has it")
+            .suggest(&given.name, names(), diagnostics);
+        if diagnostic.help.is_none() && (1..=20).contains(&workloads.len()) {
+            diagnostic = diagnostic.help(format!("there are: {}", names().collect::<Vec<_>>().join(", ")));
+        }
+        diagnostics.push(diagnostic);
+    }
+}
+
+fn resolve_workloads(
+    raw: Vec<RawWorkload>,
+    lpfile: &RawLpfile,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Workload> {
+    // An override may have spelt the name in another case; what comes later counts.
+    let mut options: HashMap<String, RawOptions> = HashMap::new();
+    for given in &lpfile.workload_options {
+        let known = options.entry(given.name.to_lowercase()).or_default();
+        *known = given.options.or(*known);
+    }
     let mut workloads: Vec<Workload> = Vec::with_capacity(raw.len());
     // Case does not matter where cameras name workloads, so not here either.
     let mut taken: HashMap<String, (String, Place)> = HashMap::new();
-    for RawWorkload { name, place, steps, .. } in raw {
+    for RawWorkload { name, place, mut steps, options: given, .. } in raw {
         let Some(slug) = Slug::of(&name) else { continue };
         let folded = slug.as_str().to_lowercase();
         if let Some((other, other_place)) = taken.get(&folded) {
@@ -309,6 +349,10 @@ fn resolve_workloads(raw: Vec<RawWorkload>, diagnostics: &mut Diagnostics) -> Ve
             continue;
         }
         taken.insert(folded, (name.clone(), place));
+        let of_workload = options.get(&name.to_lowercase()).copied().unwrap_or_default();
+        for (step, given) in steps.iter_mut().zip(given) {
+            given.or(of_workload).or(lpfile.options).apply_to(step);
+        }
         workloads.push(Workload { name, slug, steps, place });
     }
     workloads
@@ -399,7 +443,16 @@ fn camera_of(raw: RawCamera, settings: &Settings, diagnostics: &mut Diagnostics)
     // Any size does for a camera whose own is faulty: only the edges count then.
     let frame = if raw.is_sized { (width, height) } else { (u32::MAX, u32::MAX) };
     let region = raw.region.and_then(|region| region_of(&region, frame.0, frame.1, diagnostics));
-    let source = source_of(raw.stream, raw.file, raw.has_source, raw.place, settings, diagnostics);
+    let codec = raw.codec.unwrap_or(settings.rtsp.codec);
+    let stream = format!(
+        "{}-{}-bench",
+        if raw.has_fraction[0] { format!("{:?}", f64::from(width)) } else { width.to_string() },
+        if raw.has_fraction[1] { format!("{fps:?}") } else { fps.to_string() },
+    );
+    let source = match raw.stream {
+        Some(stream) => Some(stream_of(stream.value, codec, settings)),
+        None => file_of(raw.file, raw.has_source, &stream, codec, raw.place, settings, diagnostics),
+    };
 
     let mut workloads: Vec<String> = Vec::new();
     for workload in raw.workloads {
@@ -423,22 +476,31 @@ fn camera_of(raw: RawCamera, settings: &Settings, diagnostics: &mut Diagnostics)
     })
 }
 
-fn source_of(
-    stream: Option<Spanned<RawStream>>,
+fn stream_of(stream: RawStream, codec: Codec, settings: &Settings) -> Source {
+    match stream {
+        RawStream::Uri(uri) => Source::Rtsp { uri, codec, latency_ms: settings.rtsp.latency_ms },
+        RawStream::Path(path) => on_server(&path, codec, settings),
+        RawStream::Usb(device) => Source::Usb { device },
+    }
+}
+
+/// A stream of the server of `[rtsp]`.
+fn on_server(path: &str, codec: Codec, settings: &Settings) -> Source {
+    let Rtsp { host, port, latency_ms, .. } = &settings.rtsp;
+    Source::Rtsp { uri: format!("rtsp://{host}:{port}/{path}"), codec, latency_ms: *latency_ms }
+}
+
+/// How a camera that has only a `fileSrc` is played. `variant` is what upstream
+/// adds to the name of a clip that has the camera's size and rate.
+fn file_of(
     file: Option<Spanned<Clip>>,
     has_source: bool,
+    variant: &str,
+    codec: Codec,
     place: Place,
     settings: &Settings,
     diagnostics: &mut Diagnostics,
 ) -> Option<Source> {
-    if let Some(stream) = stream {
-        return Some(match stream.value {
-            RawStream::Whole(source) => source,
-            RawStream::Path(path) => {
-                Source::Rtsp { uri: format!("rtsp://{}:{}/{path}", settings.rtsp_host, settings.rtsp_port) }
-            }
-        });
-    }
     let Some(clip) = file else {
         if !has_source {
             diagnostics.push(
@@ -452,6 +514,10 @@ fn source_of(
     };
     match (settings.source, clip.value.origin.clone()) {
         (FileSourceMode::File, _) => Some(Source::File(clip.value)),
+        (FileSourceMode::Rtsp, _) => {
+            let stem = clip.value.file.strip_suffix(".mp4").unwrap_or(&clip.value.file);
+            Some(on_server(&format!("{stem}-{variant}"), codec, settings))
+        }
         (FileSourceMode::Synthetic, Origin::Scene(scene)) => Some(Source::Synthetic { scene }),
         (FileSourceMode::Synthetic, Origin::Url(_)) => {
             let message = "`run.source` is `synthetic`, but this clip is drawn from no scene";
@@ -465,8 +531,8 @@ fn source_of(
     }
 }
 
-/// The region, cut to the frame: upstream's own files have one that reaches a
-/// few pixels out of it.
+/// The region, which begins inside the frame. Upstream's own files have one that
+/// ends a few pixels out of it, so that is only a warning.
 fn region_of(
     region: &Spanned<RawRegion>,
     width: u32,
@@ -498,10 +564,10 @@ fn region_of(
     }
     for (_, _, far, size, frame) in axes.iter().filter(|(_, _, far, _, frame)| far.value > *frame) {
         let diagnostic = Diagnostic::warning(codes::REGION_OUTSIDE, "the region reaches out of the frame");
-        let label = format!("the frame's {size} is {frame}; what is outside is cut off");
+        let label = format!("the frame's {size} is {frame}; nothing is seen outside");
         diagnostics.push(diagnostic.at(far.place).label(label));
     }
-    Some(Region { x: x.value, y: y.value, x2: x2.value.min(width), y2: y2.value.min(height) })
+    Some(Region { x: x.value, y: y.value, x2: x2.value, y2: y2.value })
 }
 
 fn task_of(

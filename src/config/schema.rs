@@ -45,6 +45,7 @@ fn schema(shape: &Shape, named: &mut Object<String, Value>) -> Value {
         Shape::Number { above, max } => {
             json!({ "type": "number", "exclusiveMinimum": above, "maximum": max })
         }
+        Shape::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Shape::Finite => json!({ "type": "number" }),
         Shape::List { item, is_filled: true } => {
             json!({ "type": "array", "items": schema(item, named), "minItems": 1 })

@@ -43,6 +43,8 @@ pub enum Shape {
         /// The greatest.
         max: f64,
     },
+    /// A number from 0 to 1.
+    Share,
     /// Any number.
     Finite,
     /// A list.

@@ -141,26 +141,56 @@ pub fn number(above: f64, max: f64) -> impl Reader<Value = f64> + Copy {
     by(
         move || Shape::Number { above, max },
         move |at, diagnostics| {
-            let value = match &at.node.value {
-                #[expect(clippy::cast_precision_loss, reason = "ranges are far below 2^53")]
-                Value::Int(value) => Some(*value as f64),
-                Value::Float { value, .. } => Some(*value),
-                Value::Word(word) => word.parse().ok().filter(|value: &f64| value.is_finite()),
-                _ => None,
-            };
             let expected = format!("a number above {above} and up to {max}");
-            match value {
-                Some(value) if above < value && value <= max => Some(value),
-                Some(_) => {
-                    let message = format!("`{}` must be {expected}", at.name);
-                    diagnostics.push(at.fault(codes::OUT_OF_RANGE, &message));
-                    None
-                }
-                None => {
-                    at.wrong(&expected, diagnostics);
-                    None
-                }
-            }
+            read_number(at, &expected, |value| above < value && value <= max, diagnostics)
+        },
+    )
+}
+
+/// A number from 0 to 1.
+pub fn share() -> impl Reader<Value = f64> + Copy {
+    by(
+        || Shape::Share,
+        |at, diagnostics| {
+            read_number(at, "a number from 0 to 1", |value| (0.0..=1.0).contains(&value), diagnostics)
+        },
+    )
+}
+
+fn read_number(
+    at: &At<'_>,
+    expected: &str,
+    is_possible: impl Fn(f64) -> bool,
+    diagnostics: &mut Diagnostics,
+) -> Option<f64> {
+    let value = match &at.node.value {
+        #[expect(clippy::cast_precision_loss, reason = "ranges are far below 2^53")]
+        Value::Int(value) => Some(*value as f64),
+        Value::Float { value, .. } => Some(*value),
+        Value::Word(word) => word.parse().ok().filter(|value: &f64| value.is_finite()),
+        _ => None,
+    };
+    match value {
+        Some(value) if is_possible(value) => Some(value),
+        Some(_) => {
+            let message = format!("`{}` must be {expected}", at.name);
+            diagnostics.push(at.fault(codes::OUT_OF_RANGE, &message));
+            None
+        }
+        None => {
+            at.wrong(expected, diagnostics);
+            None
+        }
+    }
+}
+
+/// What another reader makes of a number, and whether it was written with a
+/// fraction or an exponent: `15.0` is, `15` is not.
+pub fn as_written<T>(reader: impl Reader<Value = T> + Copy) -> impl Reader<Value = (T, bool)> + Copy {
+    by(
+        move || reader.shape(),
+        move |at, diagnostics| {
+            Some((reader.read(at, diagnostics)?, matches!(at.node.value, Value::Float { .. })))
         },
     )
 }

@@ -14,6 +14,7 @@ use super::codes;
 use super::device::{device, precision};
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::edit::Edit;
+use super::inference::{CLASSIFY, DETECT, RawOptions, options};
 use super::models;
 use super::project::{Scalar, Step};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, described, map_of, table};
@@ -40,6 +41,8 @@ pub(super) struct RawWorkload {
     /// Its key.
     pub(super) place: Place,
     pub(super) steps: Vec<Step>,
+    /// What each step says of inference.
+    pub(super) options: Vec<RawOptions>,
     /// The region that an older form gives to its steps; of its cameras now.
     pub(super) region: Option<Spanned<RawRegion>>,
 }
@@ -47,6 +50,7 @@ pub(super) struct RawWorkload {
 /// A step as written.
 pub(super) struct RawStep {
     pub(super) step: Step,
+    options: RawOptions,
     region: Option<Spanned<RawRegion>>,
 }
 
@@ -135,8 +139,8 @@ fn workload(
     check_order(&steps, diagnostics);
     check_branches(&steps, diagnostics);
     let region = common_region(&steps, diagnostics);
-    let steps = steps.into_iter().flatten().map(|raw| raw.step).collect();
-    Some(RawWorkload { name: name.to_owned(), place, steps, region })
+    let (steps, options) = steps.into_iter().flatten().map(|raw| (raw.step, raw.options)).unzip();
+    Some(RawWorkload { name: name.to_owned(), place, steps, options, region })
 }
 
 fn steps_shape() -> Shape {
@@ -316,6 +320,10 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
             );
         }
     }
+    let mut given = RawOptions::default();
+    if [DETECT, CLASSIFY].contains(&kind) {
+        given = options(table, Some(kind), diagnostics);
+    }
     if kind == "gvatrack" {
         step.device = table.optional("device", "Where it runs, as OpenVINO names it", device(), diagnostics);
     }
@@ -338,7 +346,7 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
     {
         region = step_region(key, &at, diagnostics);
     }
-    Some(RawStep { step, region })
+    Some(RawStep { step, options: given, region })
 }
 
 /// What every element may have.
@@ -467,7 +475,7 @@ fn script(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawSte
     step.script = Some(path?.into());
     step.parameters =
         parameters.unwrap_or_default().into_iter().map(|(key, value, _)| (key.text, value)).collect();
-    Some(RawStep { step, region: None })
+    Some(RawStep { step, options: RawOptions::default(), region: None })
 }
 
 /// A region in a step, which is an older form whatever its edges are.

@@ -28,7 +28,7 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) ->
     };
     match &plan.source {
         PlannedSource::File { clip } => file(clip, &name, pace, &queue),
-        PlannedSource::Rtsp { uri } => Head {
+        PlannedSource::Rtsp { uri, .. } => Head {
             elements: vec![
                 Element::new("rtspsrc")
                     .named(&name("source"))

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::project::{Camera, Clip, Project, Region, Scalar, Source, Step, Workload};
+use crate::config::project::{Camera, Clip, Codec, Project, Region, Scalar, Source, Step, Workload};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
@@ -99,6 +99,10 @@ pub enum PlannedSource {
     Rtsp {
         /// Its URI, as written.
         uri: String,
+        /// What it carries.
+        codec: Codec,
+        /// The jitter buffer of its receiver, in milliseconds.
+        latency_ms: u32,
     },
     /// A V4L2 device.
     Usb {
@@ -203,7 +207,9 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
         Source::File(clip) => {
             PlannedSource::File { clip: clip_path(clip, camera.width, camera.height, camera.fps) }
         }
-        Source::Rtsp { uri } => PlannedSource::Rtsp { uri: uri.clone() },
+        Source::Rtsp { uri, codec, latency_ms } => {
+            PlannedSource::Rtsp { uri: uri.clone(), codec: *codec, latency_ms: *latency_ms }
+        }
         Source::Usb { device } => PlannedSource::Usb { device: device.clone() },
         Source::Synthetic { .. } => PlannedSource::Synthetic {
             scene: request.scene.clone().expect("a request for a synthetic camera holds its scene"),

@@ -201,7 +201,7 @@ impl Origins<'_> {
         let key = match &request.camera.source {
             Source::Synthetic { .. } => return self.setting(&["run", "source"], None),
             Source::File(_) => "fileSrc",
-            Source::Rtsp { uri: text } | Source::Usb { device: text } => {
+            Source::Rtsp { uri: text, .. } | Source::Usb { device: text } => {
                 let is_it = |key: &&str| below(key).is_some_and(|node| holds(&node, text));
                 STREAMS.into_iter().find(is_it).unwrap_or("streamUri")
             }

@@ -65,4 +65,13 @@ rules! {
         examples: &[wrong(&[Lpfile("[paths]\nmedia = \"data\"\nmodels = \"data/\"\n")])
             .right(&[Lpfile("[paths]\nmedia = \"data/media\"\nmodels = \"data/models\"\n")])],
     }
+
+    UNKNOWN_WORKLOAD = "LP0306", [Error], "`[workload.NAME]` is about a workload that there is not" {
+        why: indoc! {"
+            The table gives options of inference to all steps of one workload. Without a workload of
+            that name, whatever its case, they would silently have no effect.
+        "},
+        examples: &[wrong(&[Lpfile("[workload.barcode]\nthreshold = 0.4\n")])
+            .right(&[Lpfile("[workload.barcodes]\nthreshold = 0.4\n")])],
+    }
 }

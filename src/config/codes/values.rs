@@ -85,7 +85,7 @@ rules! {
             The word is right, but this version cannot do it. The message says what is possible
             instead.
         "},
-        examples: &[wrong(&[Lpfile("[run]\nsource = \"rtsp\"\n")]).right(&[Lpfile("[run]\nsource = \"file\"\n")])],
+        examples: &[wrong(&[Lpfile("[run]\ndialect = \"native\"\n")]).right(&[Lpfile("[run]\ndialect = \"stock\"\n")])],
     }
 
     BAD_PATH = "LP0210", [Error], "a path leaves the project or is otherwise refused" {

@@ -168,9 +168,12 @@ fn a_camera_needs_a_source() {
 #[test]
 fn streams_win_over_files_and_devices_are_sources() {
     for (uri, expected) in [
-        ("rtsp://host:8554/a", expect![[r#"Rtsp { uri: "rtsp://host:8554/a" }"#]]),
+        (
+            "rtsp://host:8554/a",
+            expect![[r#"Rtsp { uri: "rtsp://host:8554/a", codec: H264, latency_ms: 300 }"#]],
+        ),
         ("v4l2:///dev/video0", expect![[r#"Usb { device: "/dev/video0" }"#]]),
-        ("'rtsps://host/a'", expect![[r#"Rtsp { uri: "rtsps://host/a" }"#]]),
+        ("'rtsps://host/a'", expect![[r#"Rtsp { uri: "rtsps://host/a", codec: H264, latency_ms: 300 }"#]]),
     ] {
         let cameras = CAMERAS.replace("\"fileSrc\"", &format!("\"rtspUri\": \"{uri}\", \"fileSrc\""));
         let loaded = Files::new().with(CAMERA_FILE, cameras).load(|_| {});
@@ -183,9 +186,11 @@ fn a_stream_path_is_on_the_server_of_the_project() {
     let cameras = CAMERAS.replace("\"fileSrc\"", "\"rtspUri\": \"/cam/1\", \"fileSrc\"");
     let files = Files::new().with(CAMERA_FILE, cameras);
     let source = |files: &Files| format!("{:?}", files.load(|_| {}).project.unwrap().cameras[0].source);
-    expect![[r#"Rtsp { uri: "rtsp://rtsp-streamer:8554/cam/1" }"#]].assert_eq(&source(&files));
+    expect![[r#"Rtsp { uri: "rtsp://rtsp-streamer:8554/cam/1", codec: H264, latency_ms: 300 }"#]]
+        .assert_eq(&source(&files));
     let files = files.with("Lpfile.toml", "[rtsp]\nhost = \"nvr\"\nport = 554\n");
-    expect![[r#"Rtsp { uri: "rtsp://nvr:554/cam/1" }"#]].assert_eq(&source(&files));
+    expect![[r#"Rtsp { uri: "rtsp://nvr:554/cam/1", codec: H264, latency_ms: 300 }"#]]
+        .assert_eq(&source(&files));
     check_lpfile(
         "[rtsp]\nhost = \"nvr/x\"\nport = 0\n",
         expect![[r#"
@@ -376,7 +381,7 @@ fn a_region_lies_inside_its_frame() {
               --> configs/camera_to_workload.json:12:66
                |
             12 |         "region_of_interest": { "x": 0, "y": 0, "x2": 640, "y2": 725 }
-               |                                                                  ^^^ the frame's height is 720; what is outside is cut off
+               |                                                                  ^^^ the frame's height is 720; nothing is seen outside
 
         "#]],
     );

@@ -22,14 +22,6 @@ fn run_has_words_and_ranges() {
             3 | warmup = "soon"
               |          ^^^^^^ found the text `soon`
 
-            error[LP0209]: `run.source = rtsp` is not supported yet
-             --> Lpfile.toml:4:10
-              |
-            4 | source = "rtsp"
-              |          ^^^^^^
-              |
-              = help: supported are `file`, `synthetic`
-
             error[LP0205]: `run.pace` must be one of `live`, `free`
              --> Lpfile.toml:5:8
               |
@@ -81,7 +73,7 @@ fn unknown_keys_of_the_project_file_are_errors() {
             3 | _note = 1
               | ^^^^^
               |
-              = help: possible here: duration, warmup, source, pace, isolation, dialect, count
+              = help: possible here: duration, warmup, source, pace, isolation, dialect, count, share, render
 
             error[LP0201]: unknown key `paths.model`
              --> Lpfile.toml:5:1
@@ -97,7 +89,7 @@ fn unknown_keys_of_the_project_file_are_errors() {
             6 | [worker]
               |  ^^^^^^
               |
-              = help: possible here: project, paths, run, rtsp, pools, asset, task
+              = help: possible here: project, paths, run, rtsp, dlstreamer, workload, pools, asset, task
 
         "#]],
     );

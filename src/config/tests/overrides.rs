@@ -96,7 +96,7 @@ fn faults_of_overrides_are_shown_in_them() {
             1 | run=1
               | ^^^
               |
-              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, rtsp.host, rtsp.port, pools.cpu, pools.network, pools.gpu, pools.npu
+              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
 
             error[LP0702]: unknown key `project.include`
              --> --set project.include:1:1
@@ -104,7 +104,7 @@ fn faults_of_overrides_are_shown_in_them() {
             1 | project.include=x
               | ^^^^^^^^^^^^^^^
               |
-              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, rtsp.host, rtsp.port, pools.cpu, pools.network, pools.gpu, pools.npu
+              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
 
             error[LP0213]: `asset.scan.mp4.sha256` must be 64 hex digits
              --> --set asset."scan.mp4".sha256:1:25
@@ -196,8 +196,42 @@ fn a_profile_is_a_table() {
             3 | [profile.q.profile]
               |            ^^^^^^^
               |
-              = help: possible here: project, paths, run, rtsp, pools, asset, task
+              = help: possible here: project, paths, run, rtsp, dlstreamer, workload, pools, asset, task
 
         "#]],
     );
+}
+
+#[test]
+fn options_of_a_step_win_over_those_of_its_workload_and_of_all() {
+    let workloads = r#"{ "workload_pipeline_map": {
+        "a": [
+            { "type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8", "threshold": 0.1 },
+            { "type": "gvaclassify", "model": "efficientnet-b0", "device": "CPU", "precision": "FP16-INT8" },
+            { "type": "gvainference", "model": "yolo11n", "device": "CPU", "precision": "INT8" }
+        ],
+        "barcodes": [{ "type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8" }]
+    } }"#;
+    let lpfile = "[dlstreamer]\nthreshold = 0.2\nbatch_size_detect = 2\n[workload.A]\nthreshold = 0.3\n\
+                  inference_interval = 5\nbatch_size_classify = 7\n\
+                  [profile.p.dlstreamer]\nbatch_size_detect = 4\n[profile.p.workload.A]\nbatch_size_classify = 8\n";
+    let loaded =
+        Files::new().with("Lpfile.toml", lpfile).with(super::WORKLOAD_FILE, workloads).load(|request| {
+            request.profile = Some("p".to_owned());
+            request.sets = vec!["workload.a.inference_interval=6".to_owned()];
+        });
+    let project = loaded.project.unwrap();
+    let steps = project.workloads.iter().flat_map(|workload| &workload.steps);
+    let options: Vec<String> = steps
+        .map(|step| {
+            let (kind, batch) = (&step.kind, step.batch_size);
+            format!("{kind} {batch:?} {:?} {:?}", step.inference_interval, step.threshold)
+        })
+        .collect();
+    expect![[r#"
+        gvadetect Some(4) Some(6) Some(0.1)
+        gvaclassify Some(8) None None
+        gvainference None None None
+        gvadetect Some(4) Some(3) Some(0.2)"#]]
+    .assert_eq(&options.join("\n"));
 }

@@ -627,7 +627,10 @@ fn words_of_steps_are_normalised() {
             "type": "gvadetect",
             "model": "yolo11n",
             "precision": "FP16",
-            "device": "GPU.1"
+            "device": "GPU.1",
+            "batch_size": 1,
+            "inference_interval": 3,
+            "threshold": 0.5
           },
           {
             "type": "gvatrack"

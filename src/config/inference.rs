@@ -1,0 +1,87 @@
+//! Options of inference: in `[dlstreamer]` for all steps, in `[workload.NAME]`
+//! for those of a workload, and in a step for that one. The narrower counts.
+//!
+//! Words and defaults are upstream's variables in lower case. Ranges are those
+//! of DL Streamer's elements:
+//! <https://dlstreamer.github.io/elements/gvadetect.html>.
+
+use super::diagnostics::{Diagnostics, Place};
+use super::project::Step;
+use super::reader::Table;
+use super::values::{share, whole};
+
+const BATCH_SIZE: u32 = 1;
+const INFERENCE_INTERVAL: u32 = 3;
+const THRESHOLD: f64 = 0.5;
+
+/// The step types that take an option.
+pub(super) const DETECT: &str = "gvadetect";
+pub(super) const CLASSIFY: &str = "gvaclassify";
+
+/// Options as written; those of a type that is not given are not looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct RawOptions {
+    pub(super) batch_size_detect: Option<u32>,
+    pub(super) batch_size_classify: Option<u32>,
+    pub(super) inference_interval: Option<u32>,
+    pub(super) threshold: Option<f64>,
+}
+
+/// `[workload.NAME]` as written.
+#[derive(Clone, Debug)]
+pub(super) struct WorkloadOptions {
+    pub(super) name: String,
+    /// Its key.
+    pub(super) place: Place,
+    pub(super) options: RawOptions,
+}
+
+/// Takes the options out of a table, those of one step type, or all.
+pub(super) fn options(
+    table: &mut Table<'_>,
+    kind: Option<&str>,
+    diagnostics: &mut Diagnostics,
+) -> RawOptions {
+    let is_for = |wanted: &str| kind.is_none_or(|kind| kind == wanted);
+    let mut options = RawOptions::default();
+    if is_for(DETECT) {
+        let batch = "Frames in a batch of `gvadetect`; 0 lets it choose";
+        options.batch_size_detect = table.optional("batch_size_detect", batch, whole(0, 1024), diagnostics);
+        let interval = "`gvadetect` looks at every n-th frame";
+        options.inference_interval =
+            table.optional("inference_interval", interval, whole(1, 10_000), diagnostics);
+        let threshold = "The least confidence of a detection, 0 to 1";
+        options.threshold = table.optional("threshold", threshold, share(), diagnostics);
+    }
+    if is_for(CLASSIFY) {
+        let batch = "Objects in a batch of `gvaclassify`; 0 lets it choose";
+        options.batch_size_classify =
+            table.optional("batch_size_classify", batch, whole(0, 1024), diagnostics);
+    }
+    options
+}
+
+impl RawOptions {
+    /// These options where they are written, else those of `wider`.
+    pub(super) fn or(self, wider: RawOptions) -> RawOptions {
+        RawOptions {
+            batch_size_detect: self.batch_size_detect.or(wider.batch_size_detect),
+            batch_size_classify: self.batch_size_classify.or(wider.batch_size_classify),
+            inference_interval: self.inference_interval.or(wider.inference_interval),
+            threshold: self.threshold.or(wider.threshold),
+        }
+    }
+
+    /// What counts for a step, with the defaults where nothing is written.
+    pub(super) fn apply_to(self, step: &mut Step) {
+        match step.kind.as_str() {
+            DETECT => {
+                step.batch_size = Some(self.batch_size_detect.unwrap_or(BATCH_SIZE));
+                step.inference_interval = Some(self.inference_interval.unwrap_or(INFERENCE_INTERVAL));
+                step.threshold = Some(self.threshold.unwrap_or(THRESHOLD));
+            }
+            CLASSIFY => step.batch_size = Some(self.batch_size_classify.unwrap_or(BATCH_SIZE)),
+            _ => {}
+        }
+    }
+}
