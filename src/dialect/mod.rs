@@ -5,7 +5,7 @@
 //! deliver it, an RTSP stream, a V4L2 device, or a scene drawn live.
 //!
 //! [`compile`] makes a camera's whole plan, [`spec`] one pipeline for a run,
-//! and [`check`] says which of its elements a machine lacks.
+//! and [`check`] says what keeps a machine from playing it.
 
 pub mod check;
 mod dlstreamer;
@@ -115,6 +115,15 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
 /// never from a counter over the lane, or one more camera would rename everything.
 fn element_name(plan: &CameraPlan, pipeline: &PlannedPipeline, what: &str) -> String {
     format!("{}_{}_{what}", plan.slug, pipeline.index)
+}
+
+/// The place among its pipeline's steps of the step that an element of this name
+/// was made of, and the place inside a bin: `[2, 0]` for `camera-3_1_3-1_zbar`.
+/// `None` for an element that `lp` itself put in.
+fn step_path(plan: &CameraPlan, pipeline: &PlannedPipeline, name: &str) -> Option<Vec<usize>> {
+    let rest = name.strip_prefix(&element_name(plan, pipeline, ""))?;
+    let (path, _) = rest.split_once('_')?;
+    path.split('-').map(|position| position.parse::<usize>().ok()?.checked_sub(1)).collect()
 }
 
 /// The user's own properties of a step, in the order of their names.

@@ -205,7 +205,10 @@ impl RecordBuilder {
                     stream.ended(timing, at_us, end, stopping);
                 }
             }
-            EventBody::Hello { .. } | EventBody::Factories { .. } => {}
+            EventBody::Hello { .. }
+            | EventBody::Factories { .. }
+            | EventBody::Described { .. }
+            | EventBody::Tried { .. } => {}
         }
         if !stopping {
             for stream in self.streams.iter_mut().filter(|stream| stream.setup.worker == worker) {

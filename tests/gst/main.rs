@@ -2,6 +2,7 @@
 //! projects.
 
 mod agreement;
+mod check;
 mod faults;
 mod incremental;
 mod lane;

@@ -52,7 +52,7 @@ fn what_is_not_there_is_refused_by_name() {
         .assert_eq(&refusal(vec![Element::new("gvadetect"), sink()]));
     expect!["`queue` (`q`): no property `leeky`"]
         .assert_eq(&refusal(vec![Element::new("queue").named("q").text("leeky", "downstream"), sink()]));
-    expect!["`h264parse` (`h264parse-2`) cannot be linked to `wavparse` (`w`): it gives `video/x-h264, parsed=(boolean)true, stream-format=(string){ avc, avc3, byte-stream }, alignment=(string){ au, nal }`, which takes `audio/x-wav; audio/x-rf64`"].assert_eq(&refusal(vec![Element::new("wavparse").named("w"), sink()]));
+    expect!["`h264parse` (`h264parse-2`) cannot be linked to `wavparse` (`w`): it gives `video/x-h264, parsed=true, stream-format={ avc, avc3, byte-stream }, alignment={ au, nal }`, which takes `audio/x-wav; audio/x-rf64`"].assert_eq(&refusal(vec![Element::new("wavparse").named("w"), sink()]));
     expect!["`filesink` (`out`) has no output to link to `fakesink` (`fakesink-4`)"]
         .assert_eq(&refusal(vec![Element::new("filesink").named("out"), sink()]));
 }
@@ -323,4 +323,44 @@ fn a_branch_from_nowhere_is_refused() {
     spec.elements[6].from = Some(9);
     expect!["element 6 is linked from element 9, which is no earlier one"]
         .assert_eq(&bench.start("camera-1/1", spec, 0).unwrap_err());
+}
+
+#[test]
+fn properties_are_described_by_type_limits_and_words() {
+    let mut bench = Bench::new();
+    bench.worker().hello().unwrap();
+    let machine = bench.worker().describe(&["queue".into(), "no-such-element".into()]).unwrap();
+    assert!(machine.has("queue") && !machine.has("no-such-element"));
+    assert!(machine.names.iter().any(|name| name == "zbar"), "{:?}", machine.names);
+    let queue = &machine.properties["queue"];
+    let shown = |name: &str| serde_json::to_string(&queue[name]).unwrap();
+    expect![[r#"{"type":"word","nicks":["no","upstream","downstream"],"writable":true,"default":"no"}"#]]
+        .assert_eq(&shown("leaky"));
+    expect![[r#"{"type":"int","min":0,"max":4294967295,"writable":true,"default":"200"}"#]]
+        .assert_eq(&shown("max-size-buffers"));
+    expect![[r#"{"type":"int","min":0,"max":4294967295,"writable":false,"default":"0"}"#]]
+        .assert_eq(&shown("current-level-buffers"));
+    expect![[r#"{"type":"bool","writable":true,"default":"false"}"#]].assert_eq(&shown("silent"));
+    // Nobody asked for names where all are there.
+    assert!(bench.worker().describe(&["queue".into()]).unwrap().names.is_empty());
+}
+
+#[test]
+fn a_pipeline_is_tried_without_being_played() {
+    let mut bench = Bench::new();
+    bench.worker().hello().unwrap();
+    let absent = |rest: Vec<Element>| file("/nowhere.mp4".as_ref(), rest, Playback::Once);
+    assert_eq!(bench.worker().try_spec(absent(vec![decoder(), sink()])).unwrap(), None);
+    let fault = bench.worker().try_spec(absent(vec![Element::new("wavparse"), sink()])).unwrap().unwrap();
+    let link = fault.link.unwrap();
+    assert_eq!((fault.element, link.to), (Some(2), 3));
+    expect!["`audio/x-wav; audio/x-rf64`"].assert_eq(&link.takes);
+    let set = vec![decoder(), Element::new("queue").text("leeky", "no"), sink()];
+    let fault = bench.worker().try_spec(absent(set)).unwrap().unwrap();
+    assert_eq!((fault.element, fault.property.as_deref()), (Some(4), Some("leeky")));
+    // A pad that comes late is judged by its template.
+    let demuxed = vec![Element::new("filesrc"), Element::new("qtdemux"), Element::new("zbar"), sink()];
+    assert_eq!(bench.worker().try_spec(spec(demuxed, Playback::Once)).unwrap(), None);
+    let demuxed = vec![Element::new("filesrc"), Element::new("wavparse"), Element::new("zbar"), sink()];
+    assert!(bench.worker().try_spec(spec(demuxed, Playback::Once)).unwrap().is_some());
 }

@@ -216,9 +216,9 @@ fn play(
     };
     let chain = match Chain::build(spec, &stream, &unlinked) {
         Ok(chain) => chain,
-        Err(reason) => {
+        Err(fault) => {
             drop(name);
-            return refuse(reason);
+            return refuse(fault.reason);
         }
     };
     let meter = Meter::attach(spec, &stream, spec.sink, &chain);
