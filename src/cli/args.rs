@@ -286,13 +286,34 @@ pub(super) struct GraphArgs {
 /// `lp show`
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// The camera, as named in the config [default: all]
+    /// The cameras, as named in the config [default: all]
     #[arg(value_name = "CAMERA")]
-    pub(super) camera: Option<String>,
+    pub(super) cameras: Vec<String>,
+
+    /// Print the `gst-launch-1.0` command that plays them once
+    ///
+    /// Neither clips and models nor the elements need to be on this machine.
+    #[arg(long)]
+    pub(super) launch: bool,
+
+    /// The format of `--launch`
+    #[arg(long, value_enum, default_value = "sh", requires = "launch", value_name = "FORMAT")]
+    pub(super) format: LaunchFormat,
 
     /// As a JSON document
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
+}
+
+/// What `lp show --launch` prints.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LaunchFormat {
+    /// One line for a POSIX shell
+    Sh,
+    /// One argument a line
+    Argv,
+    /// The arguments, and those of each pipeline, as a JSON document
+    Json,
 }
 
 /// `lp explain`

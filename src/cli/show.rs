@@ -1,21 +1,28 @@
 //! `lp show`
 
+mod launch;
+
 use super::Exit;
-use super::args::{Global, ShowArgs};
+use super::args::{Global, LaunchFormat, ShowArgs};
 use super::console;
 use super::open::open;
 use crate::config::project::Camera;
 use crate::dialect;
-use crate::pipeline::launch;
+use crate::pipeline::launch as launch_line;
 use crate::plan::{self, CameraPlan, PlannedSource};
 use crate::record::Pace;
 
 pub(super) fn run(global: &Global, args: &ShowArgs) -> anyhow::Result<Exit> {
     let opened = open(global, &[])?;
-    let cameras: Vec<&Camera> = match &args.camera {
-        Some(camera) => opened.cameras(std::slice::from_ref(camera))?,
-        None => opened.project.cameras.iter().collect(),
+    let cameras: Vec<&Camera> = if args.cameras.is_empty() {
+        opened.project.cameras.iter().collect()
+    } else {
+        opened.cameras(&args.cameras)?
     };
+    if args.launch {
+        let format = if args.json { LaunchFormat::Json } else { args.format };
+        return launch::run(&opened.project, &cameras, format);
+    }
     let plans: Vec<CameraPlan> = cameras
         .into_iter()
         .map(|camera| {
@@ -65,7 +72,7 @@ fn text(plan: &CameraPlan, layout: &crate::path::Layout) -> String {
             text.push_str(&format!("  merged: {because}\n"));
         }
         match dialect::spec(plan, pipeline, Pace::Live) {
-            Some(spec) => text.push_str(&format!("\n{}\n", launch::line(&spec, layout))),
+            Some(spec) => text.push_str(&format!("\n{}\n", launch_line::line(&spec, layout))),
             None => {
                 let reason = pipeline.unsupported.as_deref().unwrap_or("it cannot be played");
                 text.push_str(&format!("  not playable: {reason}\n"));

@@ -37,6 +37,9 @@ pub struct PlanRequest {
     pub workloads: Vec<Workload>,
     /// How steps become elements.
     pub dialect: DialectName,
+    /// Whether frames are shown on the display.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub render: bool,
     /// The scene, for a camera that is drawn live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scene: Option<Scene>,
@@ -76,6 +79,9 @@ pub struct CameraPlan {
     pub region_of_interest: Option<Region>,
     /// How steps become elements.
     pub dialect: DialectName,
+    /// Whether frames are shown on the display.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub render: bool,
     /// Names of the camera's workloads, in its order.
     pub workloads: Vec<String>,
     /// In the order of their first workload.
@@ -145,6 +151,20 @@ pub struct Apart {
     pub because: String,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl CameraPlan {
+    /// The plan of the camera in the n-th copy of the lane, whose elements and
+    /// files have names of their own.
+    #[must_use]
+    pub fn copy(&self, n: u32) -> CameraPlan {
+        CameraPlan { slug: self.slug.copy(n), ..self.clone() }
+    }
+}
+
 /// The request for a camera's plan.
 ///
 /// # Panics
@@ -164,7 +184,8 @@ pub fn request(project: &Project, camera: &Camera, dialect: DialectName) -> Plan
         }
         _ => None,
     };
-    PlanRequest { version: VERSION, camera: camera.clone(), workloads, dialect, scene }
+    let render = project.settings.render;
+    PlanRequest { version: VERSION, camera: camera.clone(), workloads, dialect, render, scene }
 }
 
 /// Merges equal workloads. Launch lines are still absent: they are the dialect's.
@@ -226,6 +247,7 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
         target_fps: camera.target(),
         region_of_interest: camera.region,
         dialect: request.dialect,
+        render: request.render,
         workloads: request.workloads.iter().map(|workload| workload.name.clone()).collect(),
         pipelines,
         apart,
@@ -286,6 +308,12 @@ fn difference(a: &Step, b: &Step) -> Option<String> {
     if let Some(difference) = inner_difference(&a.steps, &b.steps) {
         return Some(difference);
     }
+    let options = number("batch_size", a.batch_size, b.batch_size)
+        .or_else(|| number("inference_interval", a.inference_interval, b.inference_interval))
+        .or_else(|| number("threshold", a.threshold, b.threshold));
+    if options.is_some() {
+        return options;
+    }
     let groups = [("properties", &a.properties, &b.properties), ("parameters", &a.parameters, &b.parameters)];
     let (group, one, other) = groups.into_iter().find(|(_, one, other)| one != other)?;
     let mut names: Vec<&String> = one.keys().chain(other.keys()).collect();
@@ -304,6 +332,11 @@ fn inner_difference(a: &[Step], b: &[Step]) -> Option<String> {
         }
     }
     (a.len() != b.len()).then(|| format!("`steps`: {} steps / {} steps", a.len(), b.len()))
+}
+
+fn number<T: PartialEq + ToString>(name: &str, one: Option<T>, other: Option<T>) -> Option<String> {
+    let shown = |value: &Option<T>| value.as_ref().map_or("none".to_owned(), T::to_string);
+    (one != other).then(|| format!("`{name}`: {} / {}", shown(&one), shown(&other)))
 }
 
 #[cfg(test)]
@@ -357,6 +390,7 @@ mod tests {
             camera,
             workloads,
             dialect: DialectName::Stock,
+            render: false,
             scene: None,
         });
         let mut text = String::new();

@@ -41,7 +41,12 @@ impl Trial {
         // Secrets and outputs matter only to what plays.
         let mut spec = spec.resolve(&project.layout, Path::new("/"), &|_| Some(String::new())).ok()?;
         let inserted = match (&planned.plan.source, spec.decoder) {
-            (PlannedSource::File { .. }, Some(decoder)) => Some(decoder + 1),
+            // A decoder for a GPU gives frames in another memory.
+            (PlannedSource::File { .. }, Some(decoder))
+                if spec.elements[decoder].factory.starts_with("avdec_") =>
+            {
+                Some(decoder + 1)
+            }
             _ => None,
         };
         if let Some(at) = inserted {
