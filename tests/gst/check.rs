@@ -272,7 +272,7 @@ fn where_no_dialect_fits_each_camera_is_told_what_is_missing() {
          --> configs/workload_to_pipeline.json:3:30
           |
         3 |     "of-camera-1": [{"type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8"}],
-          |                              ^^^^^^^^^^^ missing: `gvadetect`, `gvametaconvert`, `gvatrack`
+          |                              ^^^^^^^^^^^ missing: `gvadetect`, `gvafpscounter`, `gvametaconvert`, `gvametapublish`, `gvatrack`
           |
           = help: run inside DL Streamer's container image, or give the camera workloads of stock elements
         error: 1 error
