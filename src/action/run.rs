@@ -2,6 +2,7 @@
 
 use super::{ActionError, Actions, document, read_json, write};
 use crate::dialect;
+use crate::dialect::share::Played;
 use crate::engine::events::Outcome;
 use crate::engine::perform::{Attempt, Outputs, Performed};
 use crate::graph::lower::plan_path;
@@ -9,7 +10,7 @@ use crate::graph::task::{Run, Task};
 use crate::os;
 use crate::plan::CameraPlan;
 use crate::record::{Conditions, Isolation, RunRecord};
-use crate::session::{Load, MemberLoad, SessionError, StreamLoad, measure};
+use crate::session::{Load, MemberLoad, PipelineLoad, SessionError, StreamLoad, measure};
 
 /// What precedes the window after each stream's first frame, if `auto`.
 const WARMUP_AUTO_MS: u64 = 2_000;
@@ -68,7 +69,7 @@ fn record(
                 camera: plan.camera.clone(),
                 target_fps: plan.target_fps,
                 worker,
-                streams: streams(&plan, run, attempt)?,
+                pipelines: pipelines(&plan, run, attempt)?,
                 slug,
             });
         }
@@ -98,15 +99,19 @@ fn record(
     Ok((record, load.logs()))
 }
 
-fn streams(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<StreamLoad>, ActionError> {
-    let mut streams = Vec::new();
-    for pipeline in &plan.pipelines {
-        // What cannot be played is refused before a run is asked for.
-        let Some(spec) = dialect::spec(plan, pipeline, run.pace) else { continue };
+fn pipelines(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<PipelineLoad>, ActionError> {
+    let mut pipelines = Vec::new();
+    // What cannot be played is refused before a run is asked for.
+    for Played { streams, spec } in dialect::share::pipelines(plan, run.pace) {
         let spec = spec
             .resolve(attempt.layout, attempt.dir, &|name| os::env::variable(name))
             .map_err(|error| ActionError::Worker(error.to_string()))?;
-        streams.push(StreamLoad { index: pipeline.index, workloads: pipeline.workloads.clone(), spec });
+        let stream = |(index, sink): (u32, usize)| {
+            let planned = plan.pipelines.iter().find(|pipeline| pipeline.index == index);
+            let workloads = planned.map_or(Vec::new(), |pipeline| pipeline.workloads.clone());
+            StreamLoad { index, workloads, sink }
+        };
+        pipelines.push(PipelineLoad { spec, streams: streams.into_iter().map(stream).collect() });
     }
-    Ok(streams)
+    Ok(pipelines)
 }

@@ -4,11 +4,12 @@
 //! Streamer's. Each gets the same source: a paced file as a camera would
 //! deliver it, an RTSP stream, a V4L2 device, or a scene drawn live.
 //!
-//! [`compile`] makes a camera's whole plan, [`spec`] one pipeline for a run,
-//! and [`check`] says what keeps a machine from playing it.
+//! [`compile`] makes a camera's whole plan, [`spec`] one planned pipeline,
+//! [`share::pipelines`] all that a camera plays, shared ones as one, and [`check`] says what keeps a machine from playing it.
 
 pub mod check;
 mod dlstreamer;
+pub mod share;
 mod source;
 
 pub use source::fraction;
@@ -75,13 +76,13 @@ pub fn compile(request: &PlanRequest) -> CameraPlan {
     // Paths in a plan are relative to the project, so any root serves.
     let layout = Layout::new("/".into());
     let mut assets = Vec::new();
-    let specs: Vec<Option<PipelineSpec>> =
-        plan.pipelines.iter().map(|pipeline| spec(&plan, pipeline, Pace::Live)).collect();
-    for (pipeline, spec) in plan.pipelines.iter_mut().zip(&specs) {
-        if let Some(spec) = spec {
-            pipeline.launch = Some(launch::line(spec, &layout));
-            assets.extend(spec.inputs().into_iter().cloned());
+    for played in share::pipelines(&plan, Pace::Live) {
+        let (first, _) = played.streams[0];
+        let line = launch::line(&played.spec, &layout);
+        for pipeline in plan.pipelines.iter_mut().filter(|pipeline| pipeline.index == first) {
+            pipeline.launch = Some(line.clone());
         }
+        assets.extend(played.spec.inputs().into_iter().cloned());
     }
     assets.sort();
     assets.dedup();

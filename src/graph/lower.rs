@@ -284,11 +284,9 @@ fn run_tasks(project: &Project, subject: &Subject, members: &[&PlannedCamera], t
     let mut factories: BTreeSet<String> = BTreeSet::new();
     for planned in members {
         inputs.insert(plan_path(&planned.plan.slug));
-        for pipeline in &planned.plan.pipelines {
-            if let Some(spec) = dialect::spec(&planned.plan, pipeline, settings.pace) {
-                inputs.extend(spec.inputs().into_iter().cloned());
-                factories.extend(spec.factories().into_iter().map(str::to_owned));
-            }
+        for played in dialect::share::pipelines(&planned.plan, settings.pace) {
+            inputs.extend(played.spec.inputs().into_iter().cloned());
+            factories.extend(played.spec.factories().into_iter().map(str::to_owned));
         }
     }
     // A free-running pass plays each file once, whatever the duration.

@@ -203,6 +203,25 @@ impl PipelineSpec {
         path
     }
 
+    /// The first element on the way to `sink` that no other of `sinks` has on its
+    /// own: where a branch of a shared pipeline begins. 0 if there are no others.
+    #[must_use]
+    pub fn branch_to(&self, sink: usize, sinks: &[usize]) -> usize {
+        let others: Vec<usize> =
+            sinks.iter().filter(|other| **other != sink).flat_map(|other| self.path_to(*other)).collect();
+        self.path_to(sink).into_iter().find(|index| !others.contains(index)).unwrap_or(sink)
+    }
+
+    /// Which of `sinks` an element is about: those that it leads to, and for one in
+    /// a side branch those that the element where that begins leads to.
+    #[must_use]
+    pub fn serves(&self, index: usize, sinks: &[usize]) -> Vec<usize> {
+        let paths: Vec<Vec<usize>> = sinks.iter().map(|sink| self.path_to(*sink)).collect();
+        let served = |index: usize| (0..sinks.len()).filter(|n| paths[*n].contains(&index)).collect();
+        let upwards = std::iter::successors(Some(index), |at| self.upstream(*at));
+        upwards.map(served).find(|served: &Vec<usize>| !served.is_empty()).unwrap_or_default()
+    }
+
     /// What is wrong with its indices: each names an element, and an element is
     /// linked from an earlier one only.
     #[must_use]
@@ -321,6 +340,14 @@ mod tests {
         assert_eq!(spec.path_to(3), [0, 1, 2, 3]);
         assert_eq!(spec.path_to(5), [0, 1, 4, 5]);
         assert_eq!(spec.fault(), None);
+        assert_eq!(
+            [spec.branch_to(3, &[3, 5]), spec.branch_to(5, &[3, 5]), spec.branch_to(3, &[3])],
+            [2, 4, 0]
+        );
+        assert_eq!(
+            [spec.serves(1, &[3, 5]), spec.serves(4, &[3, 5]), spec.serves(4, &[3])],
+            [vec![0, 1], vec![1], vec![0]]
+        );
         spec.elements[4].from = Some(4);
         assert_eq!(spec.fault().unwrap(), "element 4 is linked from element 4, which is no earlier one");
     }

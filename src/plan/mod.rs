@@ -11,13 +11,14 @@
 //!
 //! Not here: what a step becomes in GStreamer (`dialect`).
 
+pub mod share;
 pub mod summary;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::project::{Camera, Clip, Codec, Project, Region, Scalar, Source, Step, Workload};
+use crate::config::project::{Camera, Clip, Codec, Project, Region, Scalar, Share, Source, Step, Workload};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
@@ -40,6 +41,9 @@ pub struct PlanRequest {
     /// Whether frames are shown on the display.
     #[serde(default, skip_serializing_if = "is_false")]
     pub render: bool,
+    /// What pipelines of the camera share.
+    #[serde(default, skip_serializing_if = "shares_nothing")]
+    pub share: Share,
     /// The scene, for a camera that is drawn live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scene: Option<Scene>,
@@ -86,6 +90,9 @@ pub struct CameraPlan {
     pub workloads: Vec<String>,
     /// In the order of their first workload.
     pub pipelines: Vec<PlannedPipeline>,
+    /// Pipelines that are played as one, with `run.share = "prefix"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<share::Shared>,
     /// Pairs of pipelines, and what keeps them apart.
     pub apart: Vec<Apart>,
     /// Files that must be there before the camera can be played.
@@ -137,7 +144,8 @@ pub struct PlannedPipeline {
     /// Why it cannot be played; `None` if it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsupported: Option<String>,
-    /// Its `gst-launch-1.0` line, paths relative to the project root.
+    /// Its `gst-launch-1.0` line, that of the shared pipeline if it is played in
+    /// one; then the others that are have none. Paths relative to the project root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<String>,
 }
@@ -185,7 +193,15 @@ pub fn request(project: &Project, camera: &Camera, dialect: DialectName) -> Plan
         _ => None,
     };
     let render = project.settings.render;
-    PlanRequest { version: VERSION, camera: camera.clone(), workloads, dialect, render, scene }
+    PlanRequest {
+        version: VERSION,
+        camera: camera.clone(),
+        workloads,
+        dialect,
+        render,
+        share: project.settings.share,
+        scene,
+    }
 }
 
 /// Merges equal workloads. Launch lines are still absent: they are the dialect's.
@@ -215,6 +231,10 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
             pipeline.merged_because = Some(format!("equal steps: {}", kinds.join(", ")));
         }
     }
+    let shared = match request.share {
+        Share::None => Vec::new(),
+        Share::Prefix => share::shared(&pipelines),
+    };
     let mut apart = Vec::new();
     for (position, one) in pipelines.iter().enumerate() {
         for other in &pipelines[position + 1..] {
@@ -250,9 +270,14 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
         render: request.render,
         workloads: request.workloads.iter().map(|workload| workload.name.clone()).collect(),
         pipelines,
+        shared,
         apart,
         assets: Vec::new(),
     }
+}
+
+fn shares_nothing(share: &Share) -> bool {
+    *share == Share::None
 }
 
 /// Where the transcode of a clip lies: `media/clips/scan-640x360-15.mp4`.
@@ -391,6 +416,7 @@ mod tests {
             workloads,
             dialect: DialectName::Stock,
             render: false,
+            share: Share::None,
             scene: None,
         });
         let mut text = String::new();

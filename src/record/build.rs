@@ -76,6 +76,8 @@ pub struct StreamSetup {
     pub workloads: Vec<String>,
     /// The worker that plays it: an index of [`Setup::workers`].
     pub worker: usize,
+    /// The other streams of its pipeline.
+    pub shares_decode_with: Vec<StreamName>,
 }
 
 /// What a session should do now.
@@ -173,12 +175,12 @@ impl RecordBuilder {
                 self.workers[worker].samples.push(WorkerSample { at_us, cpu_us: *cpu_us, rss: *rss });
             }
             EventBody::Done { id } => {
-                if let Some(stream) = self.requested(worker, *id) {
+                for stream in self.requested(worker, *id) {
                     stream.playing_us.get_or_insert(at_us);
                 }
             }
             EventBody::Refused { id, reason } => {
-                if let Some(stream) = self.requested(worker, *id) {
+                for stream in self.requested(worker, *id) {
                     stream.fail(at_us, format!("did not start: {reason}"));
                 }
             }
@@ -346,8 +348,10 @@ impl RecordBuilder {
         self.streams.iter_mut().find(|known| known.setup.worker == worker && known.setup.stream == name)
     }
 
-    fn requested(&mut self, worker: usize, id: u64) -> Option<&mut Stream> {
-        self.streams.iter_mut().find(|known| known.setup.worker == worker && known.request == Some(id))
+    /// The streams that a request started: those of one pipeline.
+    fn requested(&mut self, worker: usize, id: u64) -> impl Iterator<Item = &mut Stream> {
+        let asked = move |known: &&mut Stream| known.setup.worker == worker && known.request == Some(id);
+        self.streams.iter_mut().filter(asked)
     }
 
     fn failed(&self) -> Vec<bool> {

@@ -93,13 +93,18 @@ fn tiles(report: &Report<'_>) -> Markup {
     let interval = interval
         .map_or_else(String::new, |(cpu, interval)| format!(", ± {:.1}", (interval.high - cpu) * 100.0));
     let pipelines = if totals.pipelines == 1 { "pipeline" } else { "pipelines" };
+    let decoders = match totals.decoders {
+        n if n == totals.pipelines => String::new(),
+        1 => ", 1 decoder".to_owned(),
+        n => format!(", {n} decoders"),
+    };
     let rate = totals.fps.map_or_else(|| NONE.to_owned(), |fps| format!("{fps:.1} fps"));
     markup! {
         ul class="tiles" {
             @if report.record.conditions.pace == Pace::Live {
                 li { b { (totals.holding) " of " (totals.cameras) } "cameras hold" }
             }
-            li { b { (rate) } "in " (totals.pipelines) " " (pipelines) }
+            li { b { (rate) } "in " (totals.pipelines) " " (pipelines) (decoders) }
             li { b { (with_unit(percent(share, 2), "%")) } "of frames dropped" }
             li { b { (with_unit(percent(machine.cpu, 1), "%")) } "CPU of all cores" (interval) }
             li { b { (with_unit(mebibytes(machine.memory_max), "MiB")) } "memory in use at most" }

@@ -24,7 +24,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rustix::process::Signal;
 
 use super::error::{WorkerError, WorkerExit};
-use super::protocol::{Event, EventBody, Request, RequestBody, StreamName, VERSION};
+use super::protocol::{Event, EventBody, Request, RequestBody, StreamName, Tap, VERSION};
 use crate::os::process::{self, Exit, Group, Piped};
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Machine};
@@ -215,7 +215,22 @@ impl Worker {
         spec: PipelineSpec,
         seed: u64,
     ) -> Result<u64, WorkerError> {
-        self.send(RequestBody::Start { stream, spec, seed })
+        self.start_streams(stream, spec, seed, Vec::new())
+    }
+
+    /// Asks it to play a pipeline that serves a stream and `also` others. The id
+    /// that its answer will carry.
+    ///
+    /// # Errors
+    /// When it does not read its stdin.
+    pub fn start_streams(
+        &mut self,
+        stream: StreamName,
+        spec: PipelineSpec,
+        seed: u64,
+        also: Vec<Tap>,
+    ) -> Result<u64, WorkerError> {
+        self.send(RequestBody::Start { stream, spec, seed, also })
     }
 
     /// Asks it to end a stream. The id that its answer will carry.

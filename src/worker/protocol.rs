@@ -65,18 +65,32 @@ pub enum RequestBody {
     /// reason when it cannot; then [`EventBody::Frames`],
     /// [`EventBody::Element`] until [`EventBody::Ended`].
     Start {
-        /// The stream's name.
+        /// The stream's name. It is measured at the spec's sink.
         stream: StreamName,
         /// The pipeline, resolved for the worker's machine.
         spec: PipelineSpec,
         /// Seeds the start offset of a looping stream.
         seed: u64,
+        /// More streams that this pipeline serves: it decodes once for all, and
+        /// branches.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<Tap>,
     },
-    /// Sends EOS through a stream. `Done` at once; `Ended` follows.
+    /// Sends EOS through a stream. `Done` at once; `Ended` follows. Others that
+    /// share its pipeline go on.
     Stop {
         /// The stream's name.
         stream: StreamName,
     },
+}
+
+/// A stream of a pipeline that serves several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tap {
+    /// Its name.
+    pub stream: StreamName,
+    /// The element of the spec at which its frames have arrived.
+    pub sink: usize,
 }
 
 /// What a worker says.

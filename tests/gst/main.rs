@@ -9,6 +9,7 @@ mod lane;
 mod project;
 mod replay;
 mod scenes;
+mod share;
 mod stock;
 mod support;
 mod tools;

@@ -32,7 +32,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use gstreamer as gst;
 
 use lp::os::{clock, process};
-use lp::worker::protocol::{EventBody, Request, RequestBody, VERSION};
+use lp::worker::protocol::{EventBody, Request, RequestBody, Tap, VERSION};
 
 use crate::build::Chain;
 use crate::output::{Events, log};
@@ -145,7 +145,10 @@ fn answer(request: Request, player: &mut Player, events: &Events) {
             events.send(EventBody::Tried { fault: Chain::try_build(&spec).err() });
             events.send(EventBody::Done { id });
         }
-        RequestBody::Start { stream, spec, seed } => player.start(id, stream, spec, seed),
+        RequestBody::Start { stream, spec, seed, also } => {
+            let first = Tap { stream, sink: spec.sink };
+            player.start(id, std::iter::once(first).chain(also).collect(), spec, seed);
+        }
         RequestBody::Stop { stream } => player.stop(id, &stream),
     }
 }

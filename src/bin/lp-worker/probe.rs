@@ -16,7 +16,7 @@
 //! Costs 0.1 us a frame and probe; lines are made once a second, elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gst::glib::WeakRef;
@@ -46,6 +46,8 @@ pub(crate) struct Meter {
     queues: Vec<Queue>,
     /// Frames dropped by QoS, by element.
     qos: Mutex<BTreeMap<String, u64>>,
+    /// Whether its branch was cut off a pipeline that goes on.
+    is_cut: AtomicBool,
 }
 
 #[derive(Default)]
@@ -64,6 +66,8 @@ struct Sink {
 struct Queue {
     name: String,
     element: WeakRef<gst::Element>,
+    /// Whether no other stream's frames come by.
+    is_own: bool,
     /// For those that leak.
     traffic: Option<Arc<Mutex<Traffic>>>,
 }
@@ -96,9 +100,22 @@ impl Traffic {
 
 impl Meter {
     /// Installs the probes on the way to the element `sink`. To be called before the pipeline leaves NULL.
-    pub(crate) fn attach(spec: &PipelineSpec, stream: &str, sink: usize, chain: &Chain) -> Arc<Meter> {
+    ///
+    /// `sinks` are those of all streams of the pipeline.
+    pub(crate) fn attach(
+        spec: &PipelineSpec,
+        stream: &str,
+        sink: usize,
+        sinks: &[usize],
+        chain: &Chain,
+    ) -> Arc<Meter> {
         let path = spec.path_to(sink);
-        let queues = path.iter().filter_map(|index| Queue::of(&chain.elements[*index])).collect();
+        let branch = spec.branch_to(sink, sinks);
+        let queue = |index: &usize| {
+            let queue = Queue::of(&chain.elements[*index])?;
+            Some(Queue { is_own: branch <= *index, ..queue })
+        };
+        let queues = path.iter().filter_map(queue).collect();
         let before_sink = path.iter().filter(|index| **index != sink);
         let decoder = spec.decoder.map(|index| chain.elements[index].name().to_string());
         let meter = Arc::new(Meter {
@@ -111,6 +128,7 @@ impl Meter {
             sink: Mutex::default(),
             queues,
             qos: Mutex::default(),
+            is_cut: AtomicBool::new(false),
         });
         if let Some(index) = spec.ingress {
             let meter = Arc::clone(&meter);
@@ -152,7 +170,9 @@ impl Meter {
         on_frames(
             pad,
             move |_| {
-                self.decoded.fetch_add(1, Ordering::Relaxed);
+                if !self.is_cut.load(Ordering::Relaxed) {
+                    self.decoded.fetch_add(1, Ordering::Relaxed);
+                }
             },
             move || forget.decoded.store(0, Ordering::Relaxed),
         );
@@ -189,18 +209,25 @@ impl Meter {
         }
     }
 
+    /// Takes note that the stream's branch is being cut off.
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+    }
+
     /// The frames since the last call. After EOS all queues have run empty, so
-    /// what is missing behind them was dropped.
+    /// what is missing behind them was dropped. Of a branch that was cut off, only
+    /// its own queues have; what was on its way through shared ones is nobody's.
     pub(crate) fn report(&self, after_eos: bool) -> EventBody {
         let (arrived_us, latency_us, played) = {
             let mut sink = lock(&self.sink);
             (std::mem::take(&mut sink.arrived_us), std::mem::take(&mut sink.latency_us), sink.played)
         };
+        let is_cut = self.is_cut.load(Ordering::Relaxed);
         // From the sink upwards, so that no frame is seen behind a place and
         // not yet before it.
         let (levels, leaked) =
             self.queues.iter().rev().fold((BTreeMap::new(), 0), |(mut levels, sum), queue| {
-                let (level, dropped) = queue.look(after_eos);
+                let (level, dropped) = queue.look(after_eos && (queue.is_own || !is_cut));
                 levels.insert(queue.name.clone(), level);
                 (levels, sum + dropped)
             });
@@ -212,7 +239,11 @@ impl Meter {
             stream: self.stream.clone(),
             arrived_us,
             latency_us,
-            decoded: self.decoded.load(Ordering::Relaxed) + by_decoder,
+            decoded: match self.decoded.load(Ordering::Relaxed) + by_decoder {
+                _ if is_cut && after_eos => played + leaked + by_all,
+                decoded if is_cut => decoded.max(played + leaked + by_all),
+                decoded => decoded,
+            },
             played,
             dropped: leaked + by_all,
             queues: levels,
@@ -244,7 +275,7 @@ impl Queue {
                 move || *lock(&forget) = Traffic::default(),
             );
         }
-        Some(Queue { name: element.name().to_string(), element: element.downgrade(), traffic })
+        Some(Queue { name: element.name().to_string(), element: element.downgrade(), is_own: true, traffic })
     }
 
     /// Its fill, and what it has dropped.
