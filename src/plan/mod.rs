@@ -18,7 +18,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::project::{Camera, Clip, Codec, Project, Region, Scalar, Share, Source, Step, Workload};
+use crate::config::project::{
+    Camera, Clip, Codec, Login, Project, Region, Scalar, Share, Source, Step, Workload,
+};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
@@ -110,8 +112,11 @@ pub enum PlannedSource {
     },
     /// An RTSP stream.
     Rtsp {
-        /// Its URI, as written.
+        /// Its URI, as written but for references to the environment.
         uri: String,
+        /// User and password, if the environment holds one of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        login: Option<Login>,
         /// What it carries.
         codec: Codec,
         /// The jitter buffer of its receiver, in milliseconds.
@@ -248,9 +253,12 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
         Source::File(clip) => {
             PlannedSource::File { clip: clip_path(clip, camera.width, camera.height, camera.fps) }
         }
-        Source::Rtsp { uri, codec, latency_ms } => {
-            PlannedSource::Rtsp { uri: uri.clone(), codec: *codec, latency_ms: *latency_ms }
-        }
+        Source::Rtsp { uri, login, codec, latency_ms } => PlannedSource::Rtsp {
+            uri: uri.clone(),
+            login: login.clone(),
+            codec: *codec,
+            latency_ms: *latency_ms,
+        },
         Source::Usb { device } => PlannedSource::Usb { device: device.clone() },
         Source::Synthetic { .. } => PlannedSource::Synthetic {
             scene: request.scene.clone().expect("a request for a synthetic camera holds its scene"),

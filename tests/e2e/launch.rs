@@ -310,6 +310,48 @@ fn streams_are_received_by_what_they_carry() {
     );
 }
 
+#[test]
+fn a_step_of_stock_elements_stands_between_those_of_dl_streamer() {
+    let steps = format!(
+        r#"{}, {{ "type": "zbar", "properties": {{ "cache": true }} }}, {}"#,
+        step("gvadetect", "CPU", ""),
+        r#"{ "type": "gvapython", "module": "m.py", "function": "other" }"#
+    );
+    check(
+        &pair(CAMERAS, &steps),
+        &[],
+        "gvatrack",
+        9,
+        expect![[r#"
+        gvatrack tracking-type=zero-term-imageless
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        videoconvert
+        zbar name=cam1_1_2_zbar cache=true
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvapython module=m.py class=PersonReID function=other arg="[\"cam1/1\"]"
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvafpscounter name=cam1_1_fps
+    "#]],
+    );
+}
+
+/// Upstream would leave out such a camera with all its workloads.
+#[test]
+fn beside_a_language_model_the_other_workloads_of_a_camera_are_launched() {
+    let cameras = CAMERAS.replace(r#"["a"]"#, r#"["ask", "a"]"#);
+    let workloads = format!(
+        r#"{{ "workload_pipeline_map": {{ "a": [{}], "ask": [{}] }} }}"#,
+        step("gvainference", "NPU", ""),
+        r#"{ "type": "vlm", "model": "yolo11n", "device": "CPU", "precision": "INT8", "vlm_model": "q" }"#
+    );
+    let ws = Workspace::empty().file("c.json", &cameras).file("w.json", &workloads);
+    let ended = ws.lp("show --launch --cameras c.json --workloads w.json").code(1).stderr(expect![[r#"
+        left out: `ask` of `cam1`: `vlm` steps are planned but cannot be played yet
+    "#]]);
+    assert_eq!(ended.stdout.matches("rtspsrc").count(), 1);
+}
+
 /// Upstream gives the sixth detector of its own lane the id of the second.
 #[test]
 fn two_models_never_share_an_id_and_equal_ones_do() {
@@ -392,4 +434,17 @@ fn rendering_looks_for_the_display_before_anything_runs() {
         "{}",
         ended.stdout
     );
+}
+
+#[test]
+fn credentials_by_reference_are_printed_as_variables() {
+    let cameras = CAMERAS.replace("rtsp://h/a", "rtsp://ad'min:${CAM_PW}@h/a?b=c");
+    let ws = pair(&cameras, r#"{ "type": "zbar" }"#).env("CAM_PW", "hidden").file("Lpfile.toml", "");
+    let ended = ws.lp("show --launch --cameras c.json --workloads w.json").success();
+    let line = ended.stdout.split(" protocols").next().unwrap();
+    expect![[r#"gst-launch-1.0 --verbose rtspsrc name=cam1_1_source 'location="rtsp://h/a?b=c"' 'user-id="ad'\''min"' user-pw="$CAM_PW""#]].assert_eq(line);
+    ws.lp("build plan --cameras c.json --workloads w.json").success();
+    for text in [ws.read("results/plan/cam1.json"), ended.stdout.clone(), ended.stderr.clone()] {
+        assert!(!text.contains("hidden"), "{text}");
+    }
 }
