@@ -11,13 +11,16 @@
 //!
 //! Not here: what a step becomes in GStreamer (`dialect`).
 
+pub mod share;
 pub mod summary;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::project::{Camera, Clip, Codec, Login, Project, Region, Scalar, Source, Step, Workload};
+use crate::config::project::{
+    Camera, Clip, Codec, Login, Project, Region, Scalar, Share, Source, Step, Workload,
+};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
@@ -40,6 +43,9 @@ pub struct PlanRequest {
     /// Whether frames are shown on the display.
     #[serde(default, skip_serializing_if = "is_false")]
     pub render: bool,
+    /// What pipelines of the camera share.
+    #[serde(default, skip_serializing_if = "shares_nothing")]
+    pub share: Share,
     /// The scene, for a camera that is drawn live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scene: Option<Scene>,
@@ -86,6 +92,9 @@ pub struct CameraPlan {
     pub workloads: Vec<String>,
     /// In the order of their first workload.
     pub pipelines: Vec<PlannedPipeline>,
+    /// Pipelines that are played as one, with `run.share = "prefix"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<share::Shared>,
     /// Pairs of pipelines, and what keeps them apart.
     pub apart: Vec<Apart>,
     /// Files that must be there before the camera can be played.
@@ -140,7 +149,8 @@ pub struct PlannedPipeline {
     /// Why it cannot be played; `None` if it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsupported: Option<String>,
-    /// Its `gst-launch-1.0` line, paths relative to the project root.
+    /// Its `gst-launch-1.0` line, that of the shared pipeline if it is played in
+    /// one; then the others that are have none. Paths relative to the project root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<String>,
 }
@@ -216,7 +226,15 @@ pub fn request(project: &Project, camera: &Camera, dialect: DialectName) -> Plan
         _ => None,
     };
     let render = project.settings.render;
-    PlanRequest { version: VERSION, camera: camera.clone(), workloads, dialect, render, scene }
+    PlanRequest {
+        version: VERSION,
+        camera: camera.clone(),
+        workloads,
+        dialect,
+        render,
+        share: project.settings.share,
+        scene,
+    }
 }
 
 /// Merges equal workloads. Launch lines are still absent: they are the dialect's.
@@ -246,6 +264,10 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
             pipeline.merged_because = Some(format!("equal steps: {}", kinds.join(", ")));
         }
     }
+    let shared = match request.share {
+        Share::None => Vec::new(),
+        Share::Prefix => share::shared(&pipelines),
+    };
     let mut apart = Vec::new();
     for (position, one) in pipelines.iter().enumerate() {
         for other in &pipelines[position + 1..] {
@@ -284,9 +306,14 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
         render: request.render,
         workloads: request.workloads.iter().map(|workload| workload.name.clone()).collect(),
         pipelines,
+        shared,
         apart,
         assets: Vec::new(),
     }
+}
+
+fn shares_nothing(share: &Share) -> bool {
+    *share == Share::None
 }
 
 /// Where the transcode of a clip lies: `media/clips/scan-640x360-15.mp4`.
@@ -330,11 +357,17 @@ fn difference(a: &Step, b: &Step) -> Option<String> {
         ("module", a.module.as_ref(), b.module.as_ref()),
         ("function", a.function.as_ref(), b.function.as_ref()),
         ("script", a.script.as_ref(), b.script.as_ref()),
+        ("caps", a.caps.as_ref(), b.caps.as_ref()),
+        ("name", a.name.as_ref(), b.name.as_ref()),
+        ("from", a.from.as_ref(), b.from.as_ref()),
     ];
     for (name, one, other) in fields {
         if one != other {
             return Some(format!("`{name}`: {} / {}", shown(one), shown(other)));
         }
+    }
+    if let Some(difference) = inner_difference(&a.steps, &b.steps) {
+        return Some(difference);
     }
     let options = number("batch_size", a.batch_size, b.batch_size)
         .or_else(|| number("inference_interval", a.inference_interval, b.inference_interval))
@@ -350,6 +383,16 @@ fn difference(a: &Step, b: &Step) -> Option<String> {
     let text =
         |values: &BTreeMap<String, Scalar>| values.get(name).map_or("none".to_owned(), Scalar::to_string);
     Some(format!("`{group}.{name}`: {} / {}", text(one), text(other)))
+}
+
+/// What is different in the elements of two bins.
+fn inner_difference(a: &[Step], b: &[Step]) -> Option<String> {
+    for (position, (one, other)) in a.iter().zip(b).enumerate() {
+        if let Some(difference) = difference(one, other) {
+            return Some(format!("`steps[{position}]`, {difference}"));
+        }
+    }
+    (a.len() != b.len()).then(|| format!("`steps`: {} steps / {} steps", a.len(), b.len()))
 }
 
 fn number<T: PartialEq + ToString>(name: &str, one: Option<T>, other: Option<T>) -> Option<String> {
@@ -409,6 +452,7 @@ mod tests {
             workloads,
             dialect: DialectName::Stock,
             render: false,
+            share: Share::None,
             scene: None,
         });
         let mut text = String::new();
