@@ -94,7 +94,10 @@ pub(super) enum Command {
     /// Without flags: every task and whether it must run. `--deps`, `--rdeps` and
     /// `--path` list labels, or restrict `--dot` and `--json` to these tasks.
     Graph(GraphArgs),
-    /// Show a camera as it was understood: its plan and its launch lines
+    /// Show the plan: pipelines, why workloads share them, and the load before anything runs
+    ///
+    /// Reads the config files, not the results: what is shown is what `lp build
+    /// plan` would write now.
     Show(ShowArgs),
     /// Say why a target is fresh, new or stale, down to the line that makes it so
     ///
@@ -279,13 +282,31 @@ pub(super) struct GraphArgs {
 /// `lp show`
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// The camera, as named in the config [default: all]
-    #[arg(value_name = "CAMERA")]
-    pub(super) camera: Option<String>,
+    /// Cameras, as named in the config: each with its pipelines and why they are so [default: the lane]
+    // `cameras` is the name of a flag of every command.
+    #[arg(id = "members", value_name = "CAMERA")]
+    pub(super) cameras: Vec<String>,
 
-    /// As a JSON document
+    /// Show only the totals: what the pipelines ask of the machine
     #[arg(long)]
+    pub(super) summary: bool,
+
+    /// The format on stdout
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: ShowFormat,
+
+    /// Short for `--format json`
+    #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
+}
+
+/// Formats of plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ShowFormat {
+    /// Tables
+    Human,
+    /// A JSON document: what `lp build plan` writes
+    Json,
 }
 
 /// `lp explain`

@@ -1,80 +1,57 @@
-//! `lp show`
+//! `lp show`: the plan, for people and machines, before anything runs.
+//!
+//! It is computed from the config files, so it needs no results, no store and no
+//! worker.
+
+mod camera;
+mod lane;
+mod load;
+
+use rayon::prelude::*;
 
 use super::Exit;
-use super::args::{Global, ShowArgs};
+use super::args::{Global, ShowArgs, ShowFormat};
 use super::console;
-use super::open::open;
+use super::open::{Opened, open};
+use crate::action::document;
 use crate::config::project::Camera;
 use crate::dialect;
-use crate::pipeline::launch;
-use crate::plan::{self, CameraPlan, PlannedSource};
-use crate::record::Pace;
+use crate::plan::summary::{LanePlan, summarise};
+use crate::plan::{self, CameraPlan};
 
 pub(super) fn run(global: &Global, args: &ShowArgs) -> anyhow::Result<Exit> {
+    let format = if args.json { ShowFormat::Json } else { args.format };
     let opened = open(global, &[])?;
-    let cameras: Vec<&Camera> = match &args.camera {
-        Some(camera) => opened.cameras(std::slice::from_ref(camera))?,
-        None => opened.project.cameras.iter().collect(),
-    };
-    let plans: Vec<CameraPlan> = cameras
-        .into_iter()
-        .map(|camera| {
-            let played = dialect::played(&opened.project, camera);
-            dialect::compile(&plan::request(
-                &opened.project,
-                &played,
-                dialect::resolve(&opened.project, camera),
-            ))
-        })
-        .collect();
-    if args.json {
-        let document = serde_json::json!({ "version": 1, "cameras": plans });
-        console::out(&format!("{document:#}\n"));
-        return Ok(Exit::Done);
+    let named = !args.cameras.is_empty();
+    let cameras =
+        if named { opened.cameras(&args.cameras)? } else { opened.project.cameras.iter().collect() };
+    let plans = plans(&opened, &cameras);
+    match format {
+        ShowFormat::Json if args.summary => print(&summarise(&plans)),
+        ShowFormat::Json => print(&LanePlan { version: plan::VERSION, cameras: plans }),
+        ShowFormat::Human if args.summary => {
+            console::out(&lane::totals(&summarise(&plans), &opened.project.settings));
+        }
+        ShowFormat::Human if named => {
+            let texts = plans.iter().map(|plan| camera::text(plan, &opened.project.layout));
+            console::out(&texts.collect::<Vec<_>>().join("\n"));
+        }
+        ShowFormat::Human => console::out(&lane::text(&plans, &opened.project.settings)),
     }
-    let layout = &opened.project.layout;
-    let texts: Vec<String> = plans.iter().map(|plan| text(plan, layout)).collect();
-    console::out(&texts.join("\n"));
     Ok(Exit::Done)
 }
 
-fn text(plan: &CameraPlan, layout: &crate::path::Layout) -> String {
-    let source = match &plan.source {
-        PlannedSource::File { clip } => format!("file {}", layout.shown(clip).display()),
-        PlannedSource::Rtsp { uri, .. } => format!("rtsp {}", crate::os::http::redacted(uri)),
-        PlannedSource::Usb { device } => format!("usb {device}"),
-        PlannedSource::Synthetic { .. } => "synthetic, drawn while it plays".to_owned(),
+/// The whole plans of cameras, as `lp build plan` would write them.
+fn plans(opened: &Opened, cameras: &[&Camera]) -> Vec<CameraPlan> {
+    let project = &opened.project;
+    let plan = |camera: &&Camera| {
+        let dialect = dialect::resolve(project, camera);
+        dialect::compile(&plan::request(project, &dialect::played(project, camera), dialect))
     };
-    let mut text = format!(
-        "{}\n  source     {source}\n  frames     {}x{} at {} fps, target {} fps\n  workloads  {}\n",
-        plan.camera,
-        plan.width,
-        plan.height,
-        plan.fps,
-        plan.target_fps,
-        plan.workloads.join(", ")
-    );
-    for pipeline in &plan.pipelines {
-        text.push_str(&format!(
-            "\n  pipeline {}/{} for {}\n",
-            plan.slug,
-            pipeline.index,
-            pipeline.workloads.join(", ")
-        ));
-        if let Some(because) = &pipeline.merged_because {
-            text.push_str(&format!("  merged: {because}\n"));
-        }
-        match dialect::spec(plan, pipeline, Pace::Live) {
-            Some(spec) => text.push_str(&format!("\n{}\n", launch::line(&spec, layout))),
-            None => {
-                let reason = pipeline.unsupported.as_deref().unwrap_or("it cannot be played");
-                text.push_str(&format!("  not playable: {reason}\n"));
-            }
-        }
-    }
-    for apart in &plan.apart {
-        let [one, other] = &apart.workloads;
-        text.push_str(&format!("\n  {one} and {other} are kept apart: {}\n", apart.because));
-    }
-    text
+    cameras.par_iter().map(plan).collect()
+}
+
+/// Prints a document as the file of it would be.
+fn print<T: serde::Serialize>(value: &T) {
+    console::out(&String::from_utf8(document(value)).expect("JSON is UTF-8"));
 }

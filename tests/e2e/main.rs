@@ -17,6 +17,7 @@ mod locks;
 mod names;
 mod quick;
 mod seeing;
+mod show;
 mod support;
 mod tasks;
 mod together;

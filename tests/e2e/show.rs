@@ -1,0 +1,418 @@
+//! `lp show`: the plan and its load as tables and documents, and two plans side by
+//! side.
+
+use std::fs;
+use std::path::Path;
+
+use expect_test::expect;
+use lp::plan::summary::{LanePlan, summarise};
+use serde_json::Value;
+
+use crate::support::{CAMERAS, Workspace};
+
+/// Three sources, workloads that merge and that do not, one that is named twice,
+/// one that cannot be played.
+const SHOP_CAMERAS: &str = r#"{
+  "lane_config": {
+    "cameras": [
+      {"camera_id": "till", "fileSrc": "a.mp4|http://127.0.0.1:9/a.mp4", "width": 1280, "height": 720, "fps": 15, "targetFps": 14.5,
+       "region_of_interest": {"x": 10, "y": 20, "x2": 650, "y2": 380},
+       "workloads": ["hidden_items", "fake_scan_detection", "product_switching"]},
+      {"camera_id": "Ausgang 漢字", "streamUri": "rtsp://user:secret@127.0.0.1/exit", "width": 640, "height": 360, "fps": 29.97,
+       "workloads": ["faces", "motion", "MOTION", "ask"]},
+      {"camera_id": "usb", "streamUri": "v4l2:///dev/video0", "width": 640, "height": 480, "fps": 30,
+       "workloads": ["count_1", "count_2", "motion", "count_3", "hidden_items", "faces"]}
+    ]
+  }
+}
+"#;
+
+const SHOP_WORKLOADS: &str = r#"{
+  "workload_pipeline_map": {
+    "hidden_items": [
+      {"type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8"},
+      {"type": "gvaclassify", "model": "efficientnet-b0", "device": "CPU", "precision": "FP16-INT8"}
+    ],
+    "fake_scan_detection": [
+      {"type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8"},
+      {"type": "gvaclassify", "model": "efficientnet-b0", "device": "NPU", "precision": "FP16-INT8"}
+    ],
+    "product_switching": [
+      {"type": "gvadetect", "model": "yolo11n", "device": "cpu", "precision": "int8"},
+      {"type": "gvaclassify", "model": "efficientnet-b0", "device": "CPU", "precision": "FP16-INT8"}
+    ],
+    "faces": [
+      {"type": "gvadetect", "model": "face-detection-retail-0004", "device": "CPU", "precision": "FP16", "inference_interval": 1, "threshold": 0.4},
+      {"type": "gvainference", "model": "face-reidentification-retail-0095", "device": "GPU", "precision": "FP16"},
+      {"type": "gvapython", "module": "faces.py", "function": "seen"}
+    ],
+    "motion": [{"type": "motioncells", "properties": {"gridx": 16, "display": false}}],
+    "ask": [{"type": "vlm", "model": "yolo11n", "device": "CPU", "precision": "FP16", "vlm_model": "Qwen/Qwen2.5-VL-7B-Instruct"}],
+    "count_1": [{"script": "count.sh", "parameters": {"size": 1, "mode": "fast"}}],
+    "count_2": [{"script": "count.sh", "parameters": {"size": 2}}],
+    "count_3": [{"script": "count.sh", "parameters": {"size": 1, "mode": "fast"}}]
+  }
+}
+"#;
+
+fn shop(lpfile: &str) -> Workspace {
+    Workspace::empty()
+        .file("Lpfile.toml", lpfile)
+        .file("configs/camera_to_workload.json", SHOP_CAMERAS)
+        .file("configs/workload_to_pipeline.json", SHOP_WORKLOADS)
+        .file("faces.py", "")
+        .file("count.sh", "")
+}
+
+#[test]
+fn the_lane_is_shown_with_the_load_before_anything_runs() {
+    let ws = Workspace::cameras();
+    ws.lp("show").success().stderr(expect![""]).stdout(expect![[r#"
+        camera    source  frames   fps  workloads     pipelines
+        camera-1  file    640x360   15  scan          1
+        camera-2  file    320x180   15  scan, motion  2
+
+        load         count  each second
+        decoding         3  45 frames, 7.8 MB
+        motioncells      1  15 frames
+        zbar             2  30 frames
+
+        2 cameras, 2 workloads
+        3 pipelines before merging, 3 after (3 stock): 0 decodes saved
+    "#]]);
+    shop("[run]\ncount = 2\npace = \"free\"").lp("show").success().stdout(expect![[r#"
+        camera        source  frames      fps  workloads                                                                                pipelines
+        till          file    1280x720     15  hidden_items + product_switching, fake_scan_detection                                    2 instead of 3
+        Ausgang 漢字  rtsp    640x360   29.97  faces, motion, ask (not supported)                                                       3
+        usb           usb     640x480      30  count_1 + count_3 (not supported), count_2 (not supported), motion, hidden_items, faces  5 instead of 6
+
+        load          model                              precision  device  count  each second
+        decoding                                                                4  89.94 frames, 62.2 MB
+        raw frames                                                              3  90 frames, 41.5 MB
+        gvadetect     face-detection-retail-0004         FP16       CPU         2  59.97 inferences
+        gvainference  face-reidentification-retail-0095  FP16       GPU         2  59.97 inferences
+        gvadetect     yolo11n                            INT8       CPU         3  20 inferences
+        gvaclassify   efficientnet-b0                    FP16-INT8  CPU         1  5 inferences for each object in view
+        gvaclassify   efficientnet-b0                    FP16-INT8  CPU         1  10 inferences for each object in view
+        gvaclassify   efficientnet-b0                    FP16-INT8  NPU         1  5 inferences for each object in view
+        gvapython                                                               2  59.97 frames
+        motioncells                                                             2  59.97 frames
+
+        3 cameras, 9 workloads
+        12 pipelines before merging, 10 after (10 dlstreamer): 1 decode saved
+        `run.count` is 2: a run plays 2 copies of this
+        `run.pace` is free: a run plays files as fast as the machine can, not at these rates
+        not supported: `ask` of `Ausgang 漢字`: `vlm` steps are planned but cannot be played yet
+        not supported: `count_1`, `count_3` of `usb`: `script` steps are planned but cannot be played yet
+        not supported: `count_2` of `usb`: `script` steps are planned but cannot be played yet
+        duplicate: `Ausgang 漢字` names `motion` more than once, and gets it once
+    "#]]);
+}
+
+#[test]
+fn the_totals_alone_are_shown_on_demand() {
+    Workspace::cameras().lp("show --summary").success().stdout(expect![[r#"
+        load         count  each second
+        decoding         3  45 frames, 7.8 MB
+        motioncells      1  15 frames
+        zbar             2  30 frames
+
+        2 cameras, 2 workloads
+        3 pipelines before merging, 3 after (3 stock): 0 decodes saved
+    "#]]);
+    Workspace::cameras().lp("show --summary camera-1").success().stdout(expect![[r#"
+        load      count  each second
+        decoding      1  15 frames, 5.2 MB
+        zbar          1  15 frames
+
+        1 camera, 1 workload
+        1 pipeline before merging, 1 after (1 stock): 0 decodes saved
+    "#]]);
+    Workspace::tasks("").lp("show").success().stdout(expect![[r#"
+        0 cameras, 0 workloads
+    "#]]);
+}
+
+#[test]
+fn a_camera_is_shown_with_its_launch_lines() {
+    let ws = Workspace::cameras();
+    ws.lp("show camera-2").success().stdout(expect![[r#"
+        camera-2
+          source     file media/clips/a-320x180-15.mp4
+          frames     320x180 at 15 fps, target 15 fps
+          dialect    stock
+          workloads  scan, motion
+
+          pipeline camera-2/1 for scan
+            step  type
+               1  zbar
+
+          pipeline camera-2/2 for motion
+            step  type         options
+               1  motioncells  gridx=16
+
+          `scan` and `motion` differ in step 1: `type` zbar / motioncells
+
+          load         count  each second
+          decoding         2  30 frames, 2.6 MB
+          motioncells      1  15 frames
+          zbar             1  15 frames
+
+        gst-launch-1.0 filesrc name=camera-2_1_source location=media/clips/a-320x180-15.mp4 ! qtdemux ! h264parse ! clocksync name=camera-2_1_clocksync ! avdec_h264 max-threads=1 ! queue name=camera-2_1_queue max-size-buffers=3 leaky=downstream ! videoconvert ! zbar name=camera-2_1_1_zbar ! fakesink name=camera-2_1_sink sync=false async=true
+
+        gst-launch-1.0 filesrc name=camera-2_2_source location=media/clips/a-320x180-15.mp4 ! qtdemux ! h264parse ! clocksync name=camera-2_2_clocksync ! avdec_h264 max-threads=1 ! queue name=camera-2_2_queue max-size-buffers=3 leaky=downstream ! videoconvert ! motioncells name=camera-2_2_1_motioncells gridx=16 ! fakesink name=camera-2_2_sink sync=false async=true
+    "#]]);
+    ws.lp("show camera-1 camera-3").code(2).stderr_has("did you mean `camera-");
+}
+
+#[test]
+fn a_camera_tells_what_merged_and_what_keeps_the_others_apart() {
+    let shown = shop("").lp("show till Ausgang___ usb").success().stdout;
+    let text: String = shown
+        .lines()
+        .filter(|line| !line.starts_with("gst-launch-1.0 "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    expect![[r#"
+        till
+          source     file media/clips/a-1280x720-15.mp4
+          frames     1280x720 at 15 fps, target 14.5 fps
+          region     10,20 to 650,380
+          dialect    dlstreamer
+          workloads  hidden_items, fake_scan_detection, product_switching
+
+          pipeline till/1 for hidden_items, product_switching
+            merged: `hidden_items` and `product_switching` have the same 2 steps
+            step  type         model            precision  device  options
+               1  gvadetect    yolo11n          INT8       CPU     batch_size=1 inference_interval=3 threshold=0.5
+               2  gvaclassify  efficientnet-b0  FP16-INT8  CPU     batch_size=1
+
+          pipeline till/2 for fake_scan_detection
+            step  type         model            precision  device  options
+               1  gvadetect    yolo11n          INT8       CPU     batch_size=1 inference_interval=3 threshold=0.5
+               2  gvaclassify  efficientnet-b0  FP16-INT8  NPU     batch_size=1
+
+          `hidden_items` and `fake_scan_detection` differ in step 2: `device` CPU / NPU
+
+          load         model            precision  device  count  each second
+          decoding                                             2  30 frames, 41.5 MB
+          gvadetect    yolo11n          INT8       CPU         2  10 inferences
+          gvaclassify  efficientnet-b0  FP16-INT8  CPU         1  5 inferences for each object in view
+          gvaclassify  efficientnet-b0  FP16-INT8  NPU         1  5 inferences for each object in view
+
+
+
+        Ausgang 漢字
+          source     rtsp rtsp://***@127.0.0.1/exit
+          frames     640x360 at 29.97 fps, target 29.97 fps
+          dialect    dlstreamer
+          workloads  faces, motion, ask
+          duplicate  motion: named more than once, done once
+
+          pipeline Ausgang___/1 for faces
+            step  type          model                              precision  device  options
+               1  gvadetect     face-detection-retail-0004         FP16       CPU     batch_size=1 inference_interval=1 threshold=0.4
+               2  gvainference  face-reidentification-retail-0095  FP16       GPU
+               3  gvapython                                                           module=faces.py function=seen
+
+          pipeline Ausgang___/2 for motion
+            step  type         options
+               1  motioncells  display=false gridx=16
+
+          pipeline Ausgang___/3 for ask
+            not supported: `vlm` steps are planned but cannot be played yet
+            step  type  model    precision  device  options
+               1  vlm   yolo11n  FP16       CPU     vlm_model=Qwen/Qwen2.5-VL-7B-Instruct
+
+          `faces` and `motion` differ in step 1: `type` gvadetect / motioncells; step 2: `gvainference` / no step; step 3: `gvapython` / no step
+          `faces` and `ask` differ in step 1: `type` gvadetect / vlm; step 2: `gvainference` / no step; step 3: `gvapython` / no step
+          `motion` and `ask` differ in step 1: `type` motioncells / vlm
+
+          load          model                              precision  device  count  each second
+          decoding                                                                2  59.94 frames, 20.7 MB
+          gvadetect     face-detection-retail-0004         FP16       CPU         1  29.97 inferences
+          gvainference  face-reidentification-retail-0095  FP16       GPU         1  29.97 inferences
+          gvapython                                                               1  29.97 frames
+          motioncells                                                             1  29.97 frames
+
+
+
+        usb
+          source     usb /dev/video0
+          frames     640x480 at 30 fps, target 30 fps
+          dialect    dlstreamer
+          workloads  count_1, count_2, motion, count_3, hidden_items, faces
+
+          pipeline usb/1 for count_1, count_3
+            merged: `count_1` and `count_3` run the same script `count.sh` with the same parameters
+            not supported: `script` steps are planned but cannot be played yet
+            step  type    options
+               1  script  script=count.sh --mode fast --size 1
+
+          pipeline usb/2 for count_2
+            not supported: `script` steps are planned but cannot be played yet
+            step  type    options
+               1  script  script=count.sh --size 2
+
+          pipeline usb/3 for motion
+            step  type         options
+               1  motioncells  display=false gridx=16
+
+          pipeline usb/4 for hidden_items
+            step  type         model            precision  device  options
+               1  gvadetect    yolo11n          INT8       CPU     batch_size=1 inference_interval=3 threshold=0.5
+               2  gvaclassify  efficientnet-b0  FP16-INT8  CPU     batch_size=1
+
+          pipeline usb/5 for faces
+            step  type          model                              precision  device  options
+               1  gvadetect     face-detection-retail-0004         FP16       CPU     batch_size=1 inference_interval=1 threshold=0.4
+               2  gvainference  face-reidentification-retail-0095  FP16       GPU
+               3  gvapython                                                           module=faces.py function=seen
+
+          `count_1` and `count_2` differ in `parameters.mode` fast / unset, `parameters.size` 1 / 2
+          `count_1` runs the script `count.sh`, `motion` has steps
+          `count_1` runs the script `count.sh`, `hidden_items` has steps
+          `count_1` runs the script `count.sh`, `faces` has steps
+
+          load          model                              precision  device  count  each second
+          raw frames                                                              3  90 frames, 41.5 MB
+          gvadetect     face-detection-retail-0004         FP16       CPU         1  30 inferences
+          gvainference  face-reidentification-retail-0095  FP16       GPU         1  30 inferences
+          gvadetect     yolo11n                            INT8       CPU         1  10 inferences
+          gvaclassify   efficientnet-b0                    FP16-INT8  CPU         1  10 inferences for each object in view
+          gvapython                                                               1  30 frames
+          motioncells                                                             1  30 frames
+
+
+
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn documents_are_what_a_build_writes() {
+    for ws in [Workspace::cameras(), shop("")] {
+        ws.lp("build plan").success();
+        assert_eq!(ws.lp("show --json").success().stdout, ws.read("results/plan.json"));
+        assert_eq!(ws.lp("show --summary --format json").success().stdout, ws.read("results/summary.json"));
+    }
+}
+
+/// The documents of projects that have everything that a plan can have.
+fn documents() -> [Vec<Value>; 2] {
+    let shop = shop("");
+    shop.lp("build plan").success();
+    let drawn = Workspace::empty()
+        .file("Lpfile.toml", "[run]\nsource = \"synthetic\"")
+        .file("configs/camera_to_workload.json", &CAMERAS.replace("http://127.0.0.1:9/a.mp4", "scene:basket"))
+        .file("configs/workload_to_pipeline.json", crate::support::WORKLOADS);
+    let scenes = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/scenes/basket.toml");
+    drawn.write("configs/scenes/basket.toml", &fs::read_to_string(scenes).unwrap());
+    drawn.lp("build plan").success();
+    let own = Workspace::empty().at(Path::new(env!("CARGO_MANIFEST_DIR")).to_owned());
+    let parsed = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+    let mut plans = vec![parsed(own.lp("show --json").success().stdout)];
+    let mut summaries = vec![parsed(own.lp("show --summary --json").success().stdout)];
+    for ws in [&shop, &drawn] {
+        plans.push(parsed(ws.read("results/plan.json")));
+        summaries.push(parsed(ws.read("results/summary.json")));
+    }
+    // What each camera's own file holds is what the lane's holds of it.
+    assert_eq!(parsed(shop.read("results/plan/till.json")), plans[1]["cameras"][0]);
+
+    // Whatever keeps scripts from being played, their load has a layout.
+    let mut lane: LanePlan = serde_json::from_value(plans[1].clone()).unwrap();
+    let pipelines = lane.cameras.iter_mut().flat_map(|camera| &mut camera.pipelines);
+    pipelines.filter(|one| one.script().is_some()).for_each(|one| one.unsupported = None);
+    summaries.push(serde_json::to_value(summarise(&lane.cameras)).unwrap());
+
+    let upstream = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/upstream-configs");
+    for pair in ["", "_vlm"] {
+        let file = |what: &str| upstream.join(format!("{what}{pair}.json")).to_str().unwrap().to_owned();
+        let (cameras, workloads) = (file("camera_to_workload"), file("workload_to_pipeline"));
+        // The folder is no part of the package.
+        if upstream.is_dir() {
+            let ws = Workspace::empty().file("person_reid.py", "");
+            let shown = ws.lp(&format!("show --json --cameras {cameras} --workloads {workloads}"));
+            plans.push(parsed(shown.success().stdout));
+        }
+    }
+    [plans, summaries]
+}
+
+/// The places of all `properties` of a schema and their names, as JSON pointers.
+fn properties(at: &str, schema: &Value, found: &mut Vec<(String, String)>) {
+    match schema {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                if let ("properties", Value::Object(names)) = (key.as_str(), value)
+                    && schema.get("additionalProperties") == Some(&Value::Bool(false))
+                {
+                    found.extend(names.keys().map(|name| (format!("{at}/properties"), name.clone())));
+                }
+                properties(&format!("{at}/{key}"), value, found);
+            }
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(n, item)| properties(&format!("{at}/{n}"), item, found));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn documents_have_what_their_schemas_describe_and_nothing_else() {
+    let [plans, summaries] = documents();
+    for (name, documents) in [("plan", plans), ("summary", summaries)] {
+        let path = format!("{}/docs/schema/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+        let schema: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        jsonschema::draft202012::meta::validate(&schema).unwrap();
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        for document in &documents {
+            let faults: Vec<String> = validator
+                .iter_errors(document)
+                .map(|fault| format!("{}: {fault}", fault.instance_path()))
+                .collect();
+            assert!(faults.is_empty(), "{name}:\n{}\n{document:#}", faults.join("\n"));
+        }
+        // A schema that lacks any one of its properties refuses some document: so
+        // each is there, and a new one cannot go unnoticed.
+        let mut places = Vec::new();
+        properties("", &schema, &mut places);
+        assert!(places.len() > 30, "{places:?}");
+        for (at, property) in places {
+            let mut without = schema.clone();
+            without.pointer_mut(&at).unwrap().as_object_mut().unwrap().remove(&property).unwrap();
+            let without = jsonschema::draft202012::new(&without).unwrap();
+            assert!(
+                documents.iter().any(|document| !without.is_valid(document)),
+                "no document of {name} has {at}/{property}"
+            );
+        }
+    }
+}
+
+#[test]
+fn hostile_names_stay_in_their_cells() {
+    let name = "a | b `c` $(d) 'e' ‹漢字› 🛒";
+    let cameras =
+        CAMERAS.replace("camera-1", &name.replace('"', "\\\"")).replace("[\"scan\"]", "[\"w $(x)\"]");
+    let workloads =
+        crate::support::WORKLOADS.replace("\"motion\"", "\"w $(x)\": [{\"type\": \"zbar\"}], \"motion\"");
+    let ws = Workspace::empty()
+        .file("Lpfile.toml", "")
+        .file("configs/camera_to_workload.json", &cameras)
+        .file("configs/workload_to_pipeline.json", &workloads);
+    ws.lp("show").success().stdout(expect![[r#"
+        camera                        source  frames   fps  workloads     pipelines
+        a | b `c` $(d) 'e' ‹漢字› 🛒  file    640x360   15  w $(x)        1
+        camera-2                      file    320x180   15  scan, motion  2
+
+        load         count  each second
+        decoding         3  45 frames, 7.8 MB
+        motioncells      1  15 frames
+        zbar             2  30 frames
+
+        2 cameras, 3 workloads
+        3 pipelines before merging, 3 after (3 stock): 0 decodes saved
+    "#]]);
+}
