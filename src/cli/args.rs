@@ -291,6 +291,10 @@ pub(super) struct ShowArgs {
     #[arg(long)]
     pub(super) summary: bool,
 
+    /// Compare two plans; each is a profile, `default` for none, a plan file, a project's folder, or `-`
+    #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with_all = ["members", "summary"])]
+    pub(super) diff: Vec<String>,
+
     /// The format on stdout
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(super) format: ShowFormat,

@@ -4,6 +4,7 @@
 //! worker.
 
 mod camera;
+mod diff;
 mod lane;
 mod load;
 
@@ -21,6 +22,9 @@ use crate::plan::{self, CameraPlan};
 
 pub(super) fn run(global: &Global, args: &ShowArgs) -> anyhow::Result<Exit> {
     let format = if args.json { ShowFormat::Json } else { args.format };
+    if let [before, after] = args.diff.as_slice() {
+        return diff::run(global, format, before, after);
+    }
     let opened = open(global, &[])?;
     let named = !args.cameras.is_empty();
     let cameras =

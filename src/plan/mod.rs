@@ -13,6 +13,7 @@
 //!
 //! Not here: what a step becomes in GStreamer (`dialect`).
 
+pub mod diff;
 pub mod difference;
 pub mod load;
 pub mod summary;

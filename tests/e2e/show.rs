@@ -2,13 +2,15 @@
 //! side.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use std::process::Stdio;
 
 use expect_test::expect;
 use lp::plan::summary::{LanePlan, summarise};
 use serde_json::Value;
 
-use crate::support::{CAMERAS, Workspace};
+use crate::support::{CAMERAS, Ended, Workspace};
 
 /// Three sources, workloads that merge and that do not, one that is named twice,
 /// one that cannot be played.
@@ -391,6 +393,229 @@ fn documents_have_what_their_schemas_describe_and_nothing_else() {
     }
 }
 
+const PROFILES: &str = "[profile.slow]\nrun.source = \"file\"\nproject.cameras = \"slow.json\"\n\
+                        [profile.npu]\nproject.workloads = \"npu.json\"\n";
+
+/// The shop with a profile of fewer frames, and one of another device.
+fn profiles() -> Workspace {
+    let cameras = SHOP_CAMERAS.replace("\"fps\": 29.97", "\"fps\": 10").replace(
+        "\"workloads\": [\"hidden_items\", \"fake_scan_detection\", \"product_switching\"]",
+        "\"workloads\": [\"hidden_items\", \"product_switching\", \"motion\"]",
+    );
+    let workloads = SHOP_WORKLOADS.replacen(
+        "\"device\": \"cpu\", \"precision\": \"int8\"",
+        "\"device\": \"NPU\", \"precision\": \"INT8\"",
+        1,
+    );
+    shop(PROFILES).file("slow.json", &cameras.replace("\"usb\"", "\"usb-2\"")).file("npu.json", &workloads)
+}
+
+#[test]
+fn two_profiles_are_compared() {
+    let ws = profiles();
+    ws.lp("show --diff slow npu").success().stderr(expect![[r#"
+        warning[LP0415]: `streamUri` holds credentials in clear text
+         --> slow.json:7:48
+          |
+        7 |       {"camera_id": "Ausgang 漢字", "streamUri": "rtsp://user:secret@127.0.0.1/exit", "width": 640, "height": 360, "fps": 10,
+          |                                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the part before `@`
+          |
+          = help: they stand in plan files and in what `lp show` prints: take care who can read those
+
+        warning[LP0410]: the camera names the workload `MOTION` twice
+         --> slow.json:8:41
+          |
+        8 |        "workloads": ["faces", "motion", "MOTION", "ask"]},
+          |                               --------  ^^^^^^^^ ignored
+          |                               |
+          |                               first here
+
+        note[LP0502]: no camera uses the workload `fake_scan_detection`
+         --> configs/workload_to_pipeline.json:7:5
+          |
+        7 |     "fake_scan_detection": [
+          |     ^^^^^^^^^^^^^^^^^^^^^
+        warning[LP0415]: `streamUri` holds credentials in clear text
+         --> configs/camera_to_workload.json:7:48
+          |
+        7 |       {"camera_id": "Ausgang 漢字", "streamUri": "rtsp://user:secret@127.0.0.1/exit", "width": 640, "height": 360, "fps": 29.97,
+          |                                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ the part before `@`
+          |
+          = help: they stand in plan files and in what `lp show` prints: take care who can read those
+
+        warning[LP0410]: the camera names the workload `MOTION` twice
+         --> configs/camera_to_workload.json:8:41
+          |
+        8 |        "workloads": ["faces", "motion", "MOTION", "ask"]},
+          |                               --------  ^^^^^^^^ ignored
+          |                               |
+          |                               first here
+    "#]]).stdout(expect![[r#"
+        - usb-2
+        + usb
+        ~ till
+            workload `motion` removed
+            workload `fake_scan_detection` added, a pipeline of its own
+            `product_switching`: shared with `hidden_items` / a pipeline of its own
+            `product_switching`: step 1: `device` CPU / NPU
+        ~ Ausgang 漢字
+            fps: 10.0 / 29.97
+            target_fps: 10.0 / 29.97
+
+                                  slow  npu
+        cameras                   3     3
+        workloads                 8     9
+        pipelines before merging  12    12
+        pipelines after merging   10    11
+        pipelines not supported   3     3
+        decodes saved             1     0
+
+        each second                                              slow                                   npu
+        decoding                                                 50 frames, 48.4 MB (4 x)               104.94 frames, 82.9 MB (5 x)
+        raw frames                                               90 frames, 41.5 MB (3 x)               90 frames, 41.5 MB (3 x)
+        gvadetect face-detection-retail-0004 FP16 CPU            40 inferences (2 x)                    59.97 inferences (2 x)
+        gvainference face-reidentification-retail-0095 FP16 GPU  40 inferences (2 x)                    59.97 inferences (2 x)
+        gvadetect yolo11n INT8 CPU                               15 inferences (2 x)                    20 inferences (3 x)
+        gvaclassify efficientnet-b0 FP16-INT8 CPU                5 inferences for each object in view   5 inferences for each object in view (2 x)
+                                                                 10 inferences for each object in view  10 inferences for each object in view
+        gvapython                                                40 frames (2 x)                        59.97 frames (2 x)
+        motioncells                                              55 frames (3 x)                        59.97 frames (2 x)
+        gvadetect yolo11n INT8 NPU                               -                                      5 inferences
+        gvaclassify efficientnet-b0 FP16-INT8 NPU                -                                      5 inferences for each object in view
+
+        cameras: 1 removed, 1 added, 2 changed, 0 equal
+    "#]]);
+    ws.lp("show --diff npu npu").success().stdout(expect![[r#"
+        no difference in 3 cameras
+    "#]]);
+    let document = ws.lp("show --diff default npu --json").success().stdout;
+    let mut document: Value = serde_json::from_str(&document).unwrap();
+    for side in ["before", "after"] {
+        assert_eq!(document[side]["cameras"], 3);
+        document.as_object_mut().unwrap().remove(side);
+    }
+    expect![[r#"
+        {
+          "added": [],
+          "changed": [
+            {
+              "camera": "till",
+              "changes": [
+                {
+                  "kind": "sharing",
+                  "shared_with": [
+                    [
+                      "hidden_items"
+                    ],
+                    []
+                  ],
+                  "workload": "product_switching"
+                },
+                {
+                  "differences": [
+                    {
+                      "field": "device",
+                      "step": 1,
+                      "values": [
+                        "CPU",
+                        "NPU"
+                      ]
+                    }
+                  ],
+                  "kind": "steps",
+                  "workloads": [
+                    "product_switching"
+                  ]
+                }
+              ]
+            }
+          ],
+          "equal": 2,
+          "removed": [],
+          "version": 1
+        }
+    "#]]
+    .assert_eq(&format!("{document:#}\n"));
+}
+
+#[test]
+fn default_is_the_project_without_a_profile() {
+    let ws = profiles().env("LP_PROFILE", "npu");
+    let shown = ws.lp("show --diff default npu").success().stdout;
+    assert!(shown.contains("`device` CPU / NPU"), "{shown}");
+    assert_eq!(ws.lp("show --diff . npu").success().stdout, "no difference in 3 cameras\n");
+    // Unless there is one of this name.
+    let ws =
+        ws.file("Lpfile.toml", &PROFILES.replace("profile.npu", "profile.default")).env("LP_PROFILE", "slow");
+    let shown = ws.lp("show --diff slow default").success().stdout;
+    assert!(shown.contains("- usb-2\n+ usb\n"), "{shown}");
+    assert!(shown.contains("`device` CPU / NPU"), "{shown}");
+}
+
+#[test]
+fn plan_files_folders_and_stdin_are_compared() {
+    let ws = profiles();
+    ws.lp("build plan").success();
+    fs::copy(ws.path("results/plan.json"), ws.path("old.json")).unwrap();
+    ws.lp("build plan --profile npu").success();
+    let of_files = ws.lp("show --diff old.json results/plan.json").success().stdout;
+    let as_profiles = ws.lp("show --diff default npu").success().stdout;
+    let changes = |text: &str| text.split("\n\n").next().unwrap().to_owned();
+    assert_eq!(changes(&of_files), changes(&as_profiles));
+    assert_eq!(ws.lp("show --diff . old.json").success().stdout, "no difference in 3 cameras\n");
+
+    // One camera of the lane.
+    ws.lp("show --diff results/plan/till.json results/plan/till.json").success().stdout(expect![[r#"
+        no difference in 1 camera
+    "#]]);
+
+    let mut lp = ws.command(&["show", "--diff", "-", "./old.json"]);
+    let mut running = lp.stdin(Stdio::piped()).spawn().unwrap();
+    running.stdin.take().unwrap().write_all(ws.read("results/plan.json").as_bytes()).unwrap();
+    let ended = Ended::new(running.wait_with_output().unwrap(), &ws.root()).success();
+    assert!(ended.stdout.contains("`device` NPU / CPU"), "{}", ended.stdout);
+}
+
+#[test]
+fn what_is_no_plan_is_refused_by_name() {
+    let ws = Workspace::cameras()
+        .file("broken.json", "{\n  \"version\": 2,\n")
+        .file("other.json", "{\"version\": 2}")
+        .file("without.json", "{\"cameras\": []}")
+        .file("old.json", "{\"version\": 1, \"cameras\": [{\"anything\": 1}]}")
+        .file("short.json", "{\"version\": 2, \"cameras\": [{\"camera\": \"a\"}]}")
+        .file("gone", "");
+    ws.lp("show --diff broken.json gone.json").code(2).stderr(expect![[r#"
+        error: `broken.json` is no plan: EOF while parsing a value at line 3 column 0
+          hint: plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` prints
+        error: failed to read the plan `gone.json`: No such file or directory (os error 2)
+    "#]]);
+    ws.lp("show --diff other.json old.json").code(2).stderr(expect![[r#"
+        error: `other.json` is no plan: it has no `cameras` and no `pipelines`
+          hint: plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` prints
+        error: `old.json` is a plan of version 1, but this `lp` reads version 2
+          hint: let this `lp` make it again: `lp build plan`
+    "#]]);
+    ws.lp("show --diff without.json short.json").code(2).stderr(expect![[r#"
+        error: `without.json` is no plan: it has no `version`
+          hint: plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` prints
+        error: `short.json` is no plan: missing field `version` at line 1 column 42
+          hint: plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` prints
+    "#]]);
+    ws.lp("show --diff gone default").code(2).stderr(expect![[r#"
+        error[LP0701]: there is no profile `gone`
+         |
+         = help: `Lpfile.toml` has no `[profile.NAME]` table
+        error: 1 error
+          hint: for the file or folder of this name, write `./gone`
+    "#]]);
+    ws.lp("show --diff - -").code(2).stderr(expect![[r#"
+        error: only one of the two plans can come from stdin
+    "#]]);
+    ws.lp("show --diff default").code(2).stderr_has("2 values required");
+    ws.lp("show --diff default default camera-1").code(2).stderr_has("cannot be used with");
+}
+
 #[test]
 fn hostile_names_stay_in_their_cells() {
     let name = "a | b `c` $(d) 'e' ‹漢字› 🛒";
@@ -415,4 +640,34 @@ fn hostile_names_stay_in_their_cells() {
         2 cameras, 3 workloads
         3 pipelines before merging, 3 after (3 stock): 0 decodes saved
     "#]]);
+    // A plan file may come from anywhere, and say anything.
+    ws.lp("build plan").success();
+    let plan =
+        ws.read("results/plan.json").replace("w $(x)", "\\u001b[2Jw").replace("zbar\"", "z\\n+ b\u{202e}\"");
+    ws.write("evil.json", &plan);
+    let shown = ws.lp("show --diff results/plan.json evil.json").success().stdout;
+    expect![[r#"
+        ~ a | b `c` $(d) 'e' ‹漢字› 🛒
+            workload `w $(x)` removed
+            workload `\u{1b}[2Jw` added, a pipeline of its own
+        ~ camera-2
+            `scan`: step 1: `type` zbar / z\n+ b\u{202e}
+
+                                  results/plan.json  evil.json
+        cameras                   2                  2
+        workloads                 3                  3
+        pipelines before merging  3                  3
+        pipelines after merging   3                  3
+        pipelines not supported   0                  0
+        decodes saved             0                  0
+
+        each second     results/plan.json        evil.json
+        decoding        45 frames, 7.8 MB (3 x)  45 frames, 7.8 MB (3 x)
+        motioncells     15 frames                15 frames
+        zbar            30 frames (2 x)          -
+        z\n+ b\u{202e}  -                        30 frames (2 x)
+
+        cameras: 0 removed, 0 added, 2 changed, 0 equal
+    "#]]
+    .assert_eq(&shown);
 }
