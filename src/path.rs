@@ -216,6 +216,14 @@ impl Layout {
         absolute.strip_prefix(&self.root).map_or_else(|_| absolute.clone(), Path::to_path_buf)
     }
 
+    /// A file that a pipeline writes, as people write it in the project root when
+    /// they play it themselves: `results/NAME`.
+    #[must_use]
+    pub fn shown_output(&self, name: &str) -> PathBuf {
+        let absolute = self.results.join(name);
+        absolute.strip_prefix(&self.root).map_or_else(|_| absolute.clone(), Path::to_path_buf)
+    }
+
     /// The folders that outputs lie in.
     #[must_use]
     pub fn folders(&self) -> [&Path; 4] {

@@ -50,8 +50,8 @@ fn record(
     let plans: Vec<CameraPlan> =
         run.members.iter().map(|slug| read_json(attempt, &plan_path(slug))).collect::<Result<_, _>>()?;
     for copy in 1..=run.count {
-        for plan in &plans {
-            let slug = plan.slug.copy(copy);
+        for plan in plans.iter().map(|plan| plan.copy(copy)) {
+            let slug = plan.slug.clone();
             let worker = match run.isolation {
                 Isolation::Camera => {
                     workers.push(slug.to_string());
@@ -68,7 +68,7 @@ fn record(
                 camera: plan.camera.clone(),
                 target_fps: plan.target_fps,
                 worker,
-                streams: streams(plan, run, attempt)?,
+                streams: streams(&plan, run, attempt)?,
                 slug,
             });
         }

@@ -291,26 +291,36 @@ pub(super) struct ShowArgs {
     #[arg(long)]
     pub(super) summary: bool,
 
+    /// Print the `gst-launch-1.0` command that plays them once
+    ///
+    /// Neither clips and models nor the elements need to be on this machine.
+    #[arg(long, conflicts_with_all = ["summary", "diff"])]
+    pub(super) launch: bool,
+
     /// Compare two plans; each is a profile, `default` for none, a plan file, a project's folder, or `-`
     #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with_all = ["members", "summary"])]
     pub(super) diff: Vec<String>,
 
-    /// The format on stdout
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(super) format: ShowFormat,
+    /// The format on stdout [default: human, with `--launch` sh]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<ShowFormat>,
 
     /// Short for `--format json`
     #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
 }
 
-/// Formats of plans.
+/// Formats of plans and commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ShowFormat {
     /// Tables
     Human,
-    /// A JSON document: what `lp build plan` writes
+    /// A JSON document: of a plan, what `lp build plan` writes
     Json,
+    /// With `--launch`: one line for a POSIX shell
+    Sh,
+    /// With `--launch`: one argument a line
+    Argv,
 }
 
 /// `lp explain`

@@ -40,6 +40,12 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Refused);
     }
     let left_out = left_out(&opened, &subject)?;
+    if opened.project.settings.render
+        && let Err(missing) = crate::os::display::check()
+    {
+        console::note(&format!("error: `run.render` shows frames on a display, but {missing}"));
+        return Ok(Exit::Refused);
+    }
     let graph = opened.graph(std::slice::from_ref(&subject))?;
     let label = format!("run:{}", subject.name);
     let run = graph.by_label(&label).expect("the subject's tasks were lowered");

@@ -6,6 +6,7 @@
 mod camera;
 mod diff;
 mod lane;
+mod launch;
 mod load;
 
 use rayon::prelude::*;
@@ -18,39 +19,58 @@ use crate::action::document;
 use crate::config::project::Camera;
 use crate::dialect;
 use crate::plan::summary::{LanePlan, summarise};
-use crate::plan::{self, CameraPlan};
+use crate::plan::{self, CameraPlan, PlanRequest};
 
 pub(super) fn run(global: &Global, args: &ShowArgs) -> anyhow::Result<Exit> {
-    let format = if args.json { ShowFormat::Json } else { args.format };
+    let format = if args.json { Some(ShowFormat::Json) } else { args.format };
+    let refuse = |text: &str| {
+        console::note(&format!("error: {text}"));
+        Ok(Exit::Refused)
+    };
+    let is_json = match (format, args.launch) {
+        (Some(ShowFormat::Json), _) => true,
+        (None, _) | (Some(ShowFormat::Human), false) | (Some(ShowFormat::Sh | ShowFormat::Argv), true) => {
+            false
+        }
+        (Some(ShowFormat::Human), true) => return refuse("the formats of `--launch` are sh, argv and json"),
+        (Some(_), false) => return refuse("the formats sh and argv are those of `--launch`"),
+    };
     if let [before, after] = args.diff.as_slice() {
-        return diff::run(global, format, before, after);
+        return diff::run(global, is_json, before, after);
     }
     let opened = open(global, &[])?;
     let named = !args.cameras.is_empty();
     let cameras =
         if named { opened.cameras(&args.cameras)? } else { opened.project.cameras.iter().collect() };
-    let plans = plans(&opened, &cameras);
-    match format {
-        ShowFormat::Json if args.summary => print(&summarise(&plans)),
-        ShowFormat::Json => print(&LanePlan { version: plan::VERSION, cameras: plans }),
-        ShowFormat::Human if args.summary => {
-            console::out(&lane::totals(&summarise(&plans), &opened.project.settings));
-        }
-        ShowFormat::Human if named => {
-            let texts = plans.iter().map(|plan| camera::text(plan, &opened.project.layout));
-            console::out(&texts.collect::<Vec<_>>().join("\n"));
-        }
-        ShowFormat::Human => console::out(&lane::text(&plans, &opened.project.settings)),
+    if args.launch {
+        return launch::run(&opened.project, &cameras, format.unwrap_or(ShowFormat::Sh));
+    }
+    if is_json && !args.summary {
+        print(&LanePlan { version: plan::VERSION, cameras: plans(&opened, &cameras, dialect::compile) });
+        return Ok(Exit::Done);
+    }
+    // Launch lines of a whole lane take longer than all else, and nobody sees them here.
+    let plans = plans(&opened, &cameras, plan::consolidate);
+    if is_json {
+        print(&summarise(&plans));
+    } else if args.summary {
+        console::out(&lane::totals(&summarise(&plans), &opened.project.settings));
+    } else if named {
+        let texts = plans.iter().map(|plan| camera::text(plan, &opened.project.layout));
+        console::out(&texts.collect::<Vec<_>>().join("\n"));
+    } else {
+        console::out(&lane::text(&plans, &opened.project.settings));
     }
     Ok(Exit::Done)
 }
 
-/// The whole plans of cameras, as `lp build plan` would write them.
-fn plans(opened: &Opened, cameras: &[&Camera]) -> Vec<CameraPlan> {
+/// The plans of cameras: with launch lines by `dialect::compile`, without by
+/// `plan::consolidate`.
+fn plans(opened: &Opened, cameras: &[&Camera], make: fn(&PlanRequest) -> CameraPlan) -> Vec<CameraPlan> {
     let project = &opened.project;
     let plan = |camera: &&Camera| {
         let dialect = dialect::resolve(project, camera);
-        dialect::compile(&plan::request(project, &dialect::played(project, camera), dialect))
+        make(&plan::request(project, &dialect::played(project, camera), dialect))
     };
     cameras.par_iter().map(plan).collect()
 }

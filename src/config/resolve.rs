@@ -481,6 +481,8 @@ fn stream_of(stream: RawStream, codec: Codec, settings: &Settings) -> Source {
 /// A stream of the server of `[rtsp]`.
 fn on_server(path: &str, codec: Codec, settings: &Settings) -> Source {
     let Rtsp { host, port, latency_ms, .. } = &settings.rtsp;
+    // A URI has the address of an IPv6 host in brackets.
+    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.clone() };
     Source::Rtsp { uri: format!("rtsp://{host}:{port}/{path}"), codec, latency_ms: *latency_ms }
 }
 

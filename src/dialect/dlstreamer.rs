@@ -1,4 +1,6 @@
-//! Steps made of Intel DL Streamer's elements.
+//! Steps made of Intel DL Streamer's elements: what upstream's generator prints,
+//! element by element and property by property, in its order. Where it differs,
+//! and why, is in `docs/from-upstream.md`.
 //!
 //! Model files lie where upstream's downloader puts them:
 //! `models/object_detection/<model>/<precision>/<model>.xml` for detectors,
@@ -7,121 +9,245 @@
 //! differ, so two models never share one.
 
 use super::{Dialect, element_name, with_properties};
-use crate::config::project::Step;
+use crate::config::models::has_labels;
+use crate::config::project::{Codec, Pace, Step};
 use crate::digest::ContentDigest;
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, Value};
 use crate::plan::{CameraPlan, PlannedPipeline};
 
+/// DL Streamer's own default of `gvapython`'s `function`.
+const DEFAULT_FUNCTION: &str = "process_frame";
+
 pub(super) struct Dlstreamer;
 
 impl Dialect for Dlstreamer {
-    fn steps(&self, plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<Element> {
+    fn decoder(&self, pipeline: &PlannedPipeline, codec: Codec) -> Vec<Element> {
+        match Family::of_first(pipeline) {
+            Family::Cpu | Family::Gpu | Family::Npu => vec![Element::new("decodebin3")],
+            Family::GpuNumber(_) if codec == Codec::Mjpeg => vec![Element::new("decodebin3")],
+            Family::GpuNumber(number) => {
+                let codec = if codec == Codec::H265 { "h265" } else { "h264" };
+                vec![
+                    Element::new(&render_node(number, &format!("{codec}dec"))),
+                    Element::new(&render_node(number, "postproc")),
+                    Element::caps("video/x-raw(memory:VAMemory)"),
+                ]
+            }
+            Family::Other => vec![Element::new("decodebin")],
+        }
+    }
+
+    fn queue(&self, _: &str, is_leaky: bool) -> Element {
+        queue(is_leaky)
+    }
+
+    fn steps(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element> {
+        let queue = || queue(pace == Pace::Live);
         let mut elements = Vec::new();
         if let Some(region) = plan.region_of_interest {
             let roi = format!("{},{},{},{}", region.x, region.y, region.x2, region.y2);
-            elements.push(Element::new("gvaattachroi").text("roi", &roi));
-            elements.push(queue());
+            elements.extend([Element::new("gvaattachroi").text("roi", &roi), queue()]);
         }
+        let has_region = plan.region_of_interest.is_some();
+        let last = pipeline.steps.len().saturating_sub(1);
+        let mut tracker = None;
         for (position, step) in pipeline.steps.iter().enumerate() {
             let name = element_name(plan, pipeline, &format!("{}_{}", position + 1, step.kind));
             match step.kind.as_str() {
                 "gvadetect" => {
-                    elements.push(detect(step, &name, plan.region_of_interest.is_some()));
+                    elements.push(detect(step, &name, has_region));
+                    tracker = Some(elements.len());
                     elements.push(Element::new("gvatrack").text("tracking-type", "zero-term-imageless"));
+                    elements.push(queue());
+                    // The queue behind the tracker is the one between steps.
+                    continue;
                 }
-                "gvaclassify" => elements.push(classify(step, &name)),
-                "gvainference" => {
-                    elements.push(inference(step, "gvainference", "object_classification", &name))
-                }
-                "gvapython" => elements.push(python(step, &name, pipeline, plan)),
+                "gvaclassify" => elements.push(classify(step, has_region)),
+                "gvainference" => elements.push(inference(step, has_region)),
+                "gvapython" => elements.extend([python(step, pipeline, plan), queue()]),
+                // Every detector is tracked already: a step can only say how.
+                "gvatrack" => match tracker {
+                    Some(index) => elements[index] = with_properties(elements[index].clone(), step),
+                    None => elements.push(with_properties(Element::new("gvatrack"), step)),
+                },
                 _ => {
                     elements.push(Element::new("videoconvert"));
                     elements.push(with_properties(Element::new(&step.kind).named(&name), step));
                 }
             }
-            elements.push(queue());
+            if position < last {
+                elements.push(queue());
+            }
         }
-        elements.push(Element::new("gvametaconvert"));
+        elements
+    }
+
+    fn sink(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element> {
+        let queue = || queue(pace == Pace::Live);
+        let mut elements = if pipeline.steps.iter().any(|step| step.kind == "gvapython") {
+            vec![queue()]
+        } else {
+            let file = format!("rs-{}_{}.jsonl", plan.slug, pipeline.index);
+            vec![
+                Element::new("gvametaconvert"),
+                Element::new("gvametapublish")
+                    .text("file-format", "json-lines")
+                    .set("file-path", Value::Output(file)),
+            ]
+        };
+        elements.push(Element::new("gvafpscounter").named(&element_name(plan, pipeline, "fps")));
+        elements.push(queue());
+        if !plan.render {
+            let sink = Element::new("fpsdisplaysink").text("video-sink", "fakesink");
+            elements.push(sink.bool("signal-fps-measurements", true));
+            return elements;
+        }
+        match Family::of_first(pipeline) {
+            Family::Gpu | Family::Npu => elements.push(Element::new("vapostproc")),
+            Family::GpuNumber(number) => elements.push(Element::new(&render_node(number, "postproc"))),
+            Family::Cpu | Family::Other => {}
+        }
+        elements.push(Element::new("gvawatermark"));
+        elements.push(super::display());
         elements
     }
 }
 
-fn queue() -> Element {
-    Element::new("queue").int("max-size-buffers", 3)
+/// What upstream has a file of settings for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Cpu,
+    /// The first, or only, GPU.
+    Gpu,
+    /// `GPU.1` and so on: another one, with a render node of its own.
+    GpuNumber(u32),
+    Npu,
+    /// Several devices, or none: nothing is known about them.
+    Other,
 }
 
-fn inference(step: &Step, factory: &str, folder: &str, name: &str) -> Element {
-    let device = step.device.as_deref().unwrap_or("CPU");
-    let element = Element::new(factory)
-        .named(name)
-        .text("model-instance-id", &instance_id(step))
-        .set("model", Value::Input(model_file(step, folder)))
-        .text("device", device);
-    with_properties(element, step)
+impl Family {
+    fn of(device: Option<&str>) -> Family {
+        match device {
+            Some("CPU") => Family::Cpu,
+            Some("GPU" | "GPU.0") => Family::Gpu,
+            Some("NPU") => Family::Npu,
+            Some(other) => match other.strip_prefix("GPU.").and_then(|number| number.parse().ok()) {
+                Some(number) => Family::GpuNumber(number),
+                None => Family::Other,
+            },
+            None => Family::Other,
+        }
+    }
+
+    fn of_first(pipeline: &PlannedPipeline) -> Family {
+        Family::of(pipeline.steps.first().and_then(|step| step.device.as_deref()))
+    }
+
+    fn backend(self) -> Option<&'static str> {
+        match self {
+            Family::Cpu => Some("opencv"),
+            Family::Npu => Some("ie"),
+            Family::GpuNumber(_) => Some("va-surface-sharing"),
+            Family::Gpu | Family::Other => None,
+        }
+    }
+}
+
+/// The element of a GPU other than the first: `GPU.1` is `/dev/dri/renderD129`.
+/// Named by GStreamer's `va` plugin, which numbers render nodes from 128.
+fn render_node(number: u32, what: &str) -> String {
+    format!("varenderD{}{what}", 128 + number)
+}
+
+fn queue(is_leaky: bool) -> Element {
+    let queue = Element::new("queue").int("max-size-buffers", 3).int("max-size-time", 100_000_000);
+    if is_leaky { queue.text("leaky", "downstream") } else { queue }
 }
 
 fn detect(step: &Step, name: &str, has_region: bool) -> Element {
-    let device = step.device.as_deref().unwrap_or("CPU");
+    let family = Family::of(step.device.as_deref());
     let mut element = Element::new("gvadetect")
+        .text("model-instance-id", &instance_id(step, has_region))
+        .set("threshold", Value::Float(step.threshold.unwrap_or_default()))
         .named(name)
-        .text("model-instance-id", &instance_id(step))
-        .set("threshold", Value::Float(0.5))
-        .int("batch-size", 1)
-        .int("inference-interval", 3)
+        .int("batch-size", step.batch_size.unwrap_or_default().into())
+        .int("inference-interval", step.inference_interval.unwrap_or_default().into())
         .text("scale-method", "fast");
     if has_region {
         element = element.int("inference-region", 1);
     }
-    element = element.set("model", Value::Input(model_file(step, "object_detection"))).text("device", device);
-    if device == "CPU" {
-        element = element.text("pre-process-backend", "opencv");
+    element = with_model(element, step, "object_detection");
+    if let Some(backend) = family.backend() {
+        element = element.text("pre-process-backend", backend);
+    }
+    let throughput = match family {
+        Family::Cpu => Some("CPU_THROUGHPUT_STREAMS=2"),
+        Family::Gpu => Some("GPU_THROUGHPUT_STREAMS=2"),
+        _ => None,
+    };
+    if let Some(throughput) = throughput {
+        element = element.text("ie-config", throughput).int("nireq", 2);
+    }
+    if [Family::Cpu, Family::Gpu, Family::Npu].contains(&family) {
+        element = element.text("pre-process-config", "resize_type=standard");
     }
     with_properties(element, step)
 }
 
-fn classify(step: &Step, name: &str) -> Element {
+fn classify(step: &Step, has_region: bool) -> Element {
     let model = step.model.as_deref().unwrap_or_default();
-    let process = path(&format!("models/object_classification/{model}/{model}.json"));
-    let device = step.device.as_deref().unwrap_or("CPU");
-    let element = Element::new("gvaclassify")
-        .named(name)
-        .text("model-instance-id", &instance_id(step))
-        .int("batch-size", 1)
+    let beside =
+        |ending| Value::Input(path(&format!("models/object_classification/{model}/{model}.{ending}")));
+    let mut element = Element::new("gvaclassify")
+        .text("model-instance-id", &instance_id(step, has_region))
+        .int("batch-size", step.batch_size.unwrap_or_default().into())
         .int("inference-region", 1)
-        .text("scale-method", "fast")
-        .set("model", Value::Input(model_file(step, "object_classification")))
-        .text("device", device)
-        .set("model-proc", Value::Input(process));
+        .text("scale-method", "fast");
+    element = with_model(element, step, "object_classification");
+    if has_labels(model) {
+        element = element.set("labels", beside("txt"));
+    }
+    element = element.set("model-proc", beside("json"));
+    if let Some(backend) = Family::of(step.device.as_deref()).backend() {
+        element = element.text("pre-process-backend", backend);
+    }
     with_properties(element, step)
 }
 
-fn python(step: &Step, name: &str, pipeline: &PlannedPipeline, plan: &CameraPlan) -> Element {
+fn inference(step: &Step, has_region: bool) -> Element {
+    let element = Element::new("gvainference").text("model-instance-id", &instance_id(step, has_region));
+    with_properties(with_model(element, step, "object_classification"), step)
+}
+
+fn python(step: &Step, pipeline: &PlannedPipeline, plan: &CameraPlan) -> Element {
     let module = step.module.as_deref().unwrap_or_default();
     let stream = format!("{}/{}", plan.slug, pipeline.index);
     let argument = serde_json::to_string(&[stream]).expect("text serialises");
-    let mut element = Element::new("gvapython").named(name).set("module", Value::Input(path(module)));
-    if let Some(function) = &step.function {
+    let mut element =
+        Element::new("gvapython").set("module", Value::Input(path(module))).text("class", "PersonReID");
+    if let Some(function) = step.function.as_deref().filter(|function| *function != DEFAULT_FUNCTION) {
         element = element.text("function", function);
     }
     with_properties(element.text("arg", &argument), step)
 }
 
-fn model_file(step: &Step, folder: &str) -> ProjectPath {
+fn with_model(element: Element, step: &Step, folder: &str) -> Element {
     let (model, precision) =
-        (step.model.as_deref().unwrap_or_default(), step.precision.as_deref().unwrap_or("FP32"));
-    path(&format!("models/{folder}/{model}/{precision}/{model}.xml"))
+        (step.model.as_deref().unwrap_or_default(), step.precision.as_deref().unwrap_or_default());
+    let file = path(&format!("models/{folder}/{model}/{precision}/{model}.xml"));
+    element.set("model", Value::Input(file)).text("device", step.device.as_deref().unwrap_or_default())
 }
 
 fn path(text: &str) -> ProjectPath {
     ProjectPath::new(text).expect("the readers refuse model and module names that are no plain paths")
 }
 
-/// Equal for two steps only if they may share one loaded model.
-fn instance_id(step: &Step) -> String {
-    let key =
-        serde_json::to_string(&(&step.kind, &step.device, &step.model, &step.precision, &step.properties))
-            .expect("a step has text keys");
+/// Equal for two steps only if they may share one loaded model: DL Streamer
+/// gives all elements of one id the settings of one of them.
+fn instance_id(step: &Step, has_region: bool) -> String {
+    let key = serde_json::to_string(&(step, has_region)).expect("a step has text keys");
     let model = step.model.as_deref().unwrap_or("model");
     format!("{model}-{}", &ContentDigest::of(key.as_bytes()).to_hex()[..8])
 }

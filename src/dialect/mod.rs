@@ -14,16 +14,21 @@ mod source;
 pub use source::fraction;
 mod stock;
 
-use crate::config::project::Pace;
-use crate::config::project::{Camera, DialectChoice, Project, Source, Step};
+use crate::config::project::{Camera, Codec, DialectChoice, Pace, Project, Source, Step};
 use crate::path::Layout;
 use crate::pipeline::{Element, PipelineSpec, Value, launch};
 use crate::plan::{CameraPlan, DialectName, PlanRequest, PlannedPipeline, consolidate};
 
-/// What a dialect puts between a camera's decoded frames and the sink.
+/// How a dialect plays a pipeline, from encoded video to the sink.
 trait Dialect {
+    /// From encoded video to frames; the first element is the decoder.
+    fn decoder(&self, pipeline: &PlannedPipeline, codec: Codec) -> Vec<Element>;
+    /// The queue behind the decoder.
+    fn queue(&self, name: &str, is_leaky: bool) -> Element;
     /// The elements of all steps, in order.
-    fn steps(&self, plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<Element>;
+    fn steps(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element>;
+    /// What follows the steps; the last element is the sink.
+    fn sink(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element>;
 }
 
 /// The dialect of a camera: as chosen, or by its steps (DESIGN 6).
@@ -94,18 +99,21 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
         DialectName::Stock => &stock::Stock,
         DialectName::Dlstreamer => &dlstreamer::Dlstreamer,
     };
-    let source::Head { mut elements, playback, ingress, decoder } = source::head(plan, pipeline, pace);
-    elements.extend(dialect.steps(plan, pipeline));
-    let sink = elements.len();
-    elements.push(
-        Element::new("fakesink").named(&element_name(plan, pipeline, "sink")).bool("sync", false).bool(
-            "async",
-            // A live source has no preroll; a file's sink must wait for its
-            // first frame, so that the first seek finds a prerolled pipeline.
-            matches!(plan.source, crate::plan::PlannedSource::File { .. }),
-        ),
-    );
+    let source::Head { mut elements, playback, ingress, decoder } =
+        source::head(plan, pipeline, pace, dialect);
+    elements.extend(dialect.steps(plan, pipeline, pace));
+    elements.extend(dialect.sink(plan, pipeline, pace));
+    let sink = elements.len() - 1;
     Some(PipelineSpec { elements, playback, ingress, decoder: Some(decoder), sink })
+}
+
+/// A sink that shows frames and their rate on the display.
+fn display() -> Element {
+    Element::new("fpsdisplaysink")
+        .text("video-sink", "autovideosink")
+        .bool("sync", false)
+        .bool("text-overlay", true)
+        .bool("signal-fps-measurements", true)
 }
 
 /// The name of an element: from the camera's slug and the pipeline's index,
@@ -114,7 +122,8 @@ fn element_name(plan: &CameraPlan, pipeline: &PlannedPipeline, what: &str) -> St
     format!("{}_{}_{what}", plan.slug, pipeline.index)
 }
 
-/// The user's own properties of a step, in the order of their names.
+/// The user's own properties of a step, in the order of their names: instead of
+/// those that the dialect has set already.
 fn with_properties(mut element: Element, step: &Step) -> Element {
     use crate::config::project::Scalar;
     for (name, value) in &step.properties {
@@ -124,7 +133,7 @@ fn with_properties(mut element: Element, step: &Step) -> Element {
             Scalar::Float(value) => Value::Float(*value),
             Scalar::Text(value) => Value::Text(value.clone()),
         };
-        element = element.set(name, value);
+        element = element.with(name, value);
     }
     element
 }

@@ -1,7 +1,7 @@
 //! The head of every measured pipeline: from the source to decoded frames.
 
-use super::element_name;
-use crate::config::project::Pace;
+use super::{Dialect, element_name};
+use crate::config::project::{Codec, Pace};
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, Playback, SCENE_SOURCE, Value};
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
@@ -20,60 +20,57 @@ pub(super) struct Head {
 /// frame back until its time, and the queue behind the decoder drops frames
 /// when the steps cannot keep up. No leaky queue stands before the decoder,
 /// where a lost buffer would damage the frames after it.
-pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Head {
+pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, dialect: &dyn Dialect) -> Head {
     let name = |what| element_name(plan, pipeline, what);
-    let queue = |leaky| {
-        let queue = Element::new("queue").named(&name("queue")).int("max-size-buffers", 3);
-        if leaky { queue.text("leaky", "downstream") } else { queue }
-    };
+    let queue = |is_leaky| dialect.queue(&name("queue"), is_leaky);
     match &plan.source {
-        PlannedSource::File { clip } => file(clip, &name, pace, &queue),
-        PlannedSource::Rtsp { uri, .. } => Head {
-            elements: vec![
+        PlannedSource::File { clip } => {
+            file(clip, &name, pace, |codec| dialect.decoder(pipeline, codec), queue)
+        }
+        PlannedSource::Rtsp { uri, codec, latency_ms } => {
+            let (depayloader, parser) = match codec {
+                Codec::H264 => ("rtph264depay", Element::new("h264parse").int("config-interval", -1)),
+                Codec::H265 => ("rtph265depay", Element::new("h265parse").int("config-interval", -1)),
+                Codec::Mjpeg => ("rtpjpegdepay", Element::new("jpegparse")),
+            };
+            let mut elements = vec![
                 Element::new("rtspsrc")
                     .named(&name("source"))
                     .text("location", uri)
                     .text("protocols", "tcp")
-                    .int("latency", 300),
-                Element::new("rtph264depay"),
-                Element::new("h264parse"),
-                decoder(),
-                queue(true),
-            ],
-            playback: Playback::Once,
-            ingress: Some(2),
-            decoder: 3,
-        },
-        PlannedSource::Usb { device } => Head {
-            elements: vec![
-                Element::new("v4l2src").named(&name("source")).text("device", device),
-                Element::new("videoconvert"),
-                Element::new("videoscale"),
-                Element::new("videorate"),
-                Element::caps(&raw_caps(plan)),
-                queue(true),
-            ],
-            playback: Playback::Once,
+                    .int("latency", i64::from(*latency_ms))
+                    .int("timeout", 5_000_000)
+                    .int("retry", 3)
+                    .bool("drop-on-latency", true),
+                Element::new(depayloader),
+                parser,
+            ];
+            let decoder = elements.len();
+            elements.extend(dialect.decoder(pipeline, *codec));
+            elements.push(queue(true));
+            Head { elements, playback: Playback::Once, ingress: Some(decoder - 1), decoder }
+        }
+        PlannedSource::Usb { device } => {
+            let source = Element::new("v4l2src").named(&name("source")).text("device", device);
+            let mut elements = vec![source];
+            elements.extend(adapted(plan));
             // Behind `videorate`, which gives frames new times.
-            ingress: Some(4),
-            decoder: 4,
-        },
-        PlannedSource::Synthetic { scene } => Head {
-            elements: vec![
-                Element::new(SCENE_SOURCE)
-                    .named(&name("source"))
-                    .text("scene", &serde_json::to_string(scene).expect("a scene has text keys"))
-                    .bool("is-live", pace == Pace::Live),
-                Element::new("videoconvert"),
-                Element::new("videoscale"),
-                Element::new("videorate"),
-                Element::caps(&raw_caps(plan)),
-                queue(pace == Pace::Live),
-            ],
-            playback: Playback::Once,
-            ingress: (pace == Pace::Live).then_some(4),
-            decoder: 4,
-        },
+            let last = elements.len() - 1;
+            elements.push(queue(true));
+            Head { elements, playback: Playback::Once, ingress: Some(last), decoder: last }
+        }
+        PlannedSource::Synthetic { scene } => {
+            let source = Element::new(SCENE_SOURCE)
+                .named(&name("source"))
+                .text("scene", &serde_json::to_string(scene).expect("a scene has text keys"))
+                .bool("is-live", pace == Pace::Live);
+            let mut elements = vec![source];
+            elements.extend(adapted(plan));
+            let last = elements.len() - 1;
+            elements.push(queue(pace == Pace::Live));
+            let ingress = (pace == Pace::Live).then_some(last);
+            Head { elements, playback: Playback::Once, ingress, decoder: last }
+        }
     }
 }
 
@@ -81,7 +78,8 @@ fn file(
     clip: &ProjectPath,
     name: &dyn Fn(&'static str) -> String,
     pace: Pace,
-    queue: &dyn Fn(bool) -> Element,
+    decoder: impl Fn(Codec) -> Vec<Element>,
+    queue: impl Fn(bool) -> Element,
 ) -> Head {
     let mut elements = vec![
         Element::new("filesrc").named(&name("source")).set("location", Value::Input(clip.clone())),
@@ -91,12 +89,13 @@ fn file(
     let ingress = match pace {
         Pace::Live => {
             elements.push(Element::new("clocksync").named(&name("clocksync")));
-            Some(3)
+            Some(elements.len() - 1)
         }
         Pace::Free => None,
     };
     let decoder_index = elements.len();
-    elements.push(decoder());
+    // Clips are transcoded to H.264.
+    elements.extend(decoder(Codec::H264));
     elements.push(queue(pace == Pace::Live));
     let playback = match pace {
         Pace::Live => Playback::Loop,
@@ -105,14 +104,12 @@ fn file(
     Head { elements, playback, ingress, decoder: decoder_index }
 }
 
-/// One thread per stream: many streams share the cores, and frame threads would
-/// add their own delay to each.
-fn decoder() -> Element {
-    Element::new("avdec_h264").int("max-threads", 1)
-}
-
-fn raw_caps(plan: &CameraPlan) -> String {
-    format!("video/x-raw,width={},height={},framerate={}", plan.width, plan.height, fraction(plan.fps))
+/// From raw frames of any size, format and rate to those of the camera.
+fn adapted(plan: &CameraPlan) -> [Element; 4] {
+    let caps =
+        format!("video/x-raw,width={},height={},framerate={}", plan.width, plan.height, fraction(plan.fps));
+    let [convert, scale, rate] = ["videoconvert", "videoscale", "videorate"].map(Element::new);
+    [convert, scale, rate, Element::caps(&caps)]
 }
 
 /// A rate as GStreamer writes it: `15/1`, `30000/1001` for 29.97, else in thousandths.

@@ -13,11 +13,28 @@ use std::borrow::Cow;
 use super::{Element, PipelineSpec, Value};
 use crate::path::Layout;
 
+/// The program.
+const PROGRAM: &str = "gst-launch-1.0";
+
 /// The arguments of `gst-launch-1.0`, program name first. Paths are relative to
 /// the project root where they lie inside; a secret is `$NAME`.
 #[must_use]
 pub fn argv(spec: &PipelineSpec, layout: &Layout) -> Vec<String> {
-    let mut arguments = vec!["gst-launch-1.0".to_owned()];
+    std::iter::once(PROGRAM.to_owned()).chain(chain(spec, layout)).collect()
+}
+
+/// The command that plays several pipelines in one process, and says what
+/// happens in them: program, `--verbose`, and the chains one after another.
+#[must_use]
+pub fn command<'a>(chains: impl IntoIterator<Item = &'a [String]>) -> Vec<String> {
+    let program = [PROGRAM, "--verbose"].map(str::to_owned);
+    program.into_iter().chain(chains.into_iter().flatten().cloned()).collect()
+}
+
+/// The elements of a pipeline as arguments.
+#[must_use]
+pub fn chain(spec: &PipelineSpec, layout: &Layout) -> Vec<String> {
+    let mut arguments = Vec::new();
     for (index, element) in spec.elements.iter().enumerate() {
         if index > 0 {
             arguments.push("!".to_owned());
@@ -30,8 +47,14 @@ pub fn argv(spec: &PipelineSpec, layout: &Layout) -> Vec<String> {
 /// The command as one line for a POSIX shell.
 #[must_use]
 pub fn line(spec: &PipelineSpec, layout: &Layout) -> String {
-    let quoted: Vec<Cow<'_, str>> = argv(spec, layout).into_iter().map(shell_word).collect();
-    quoted.join(" ")
+    quoted(&argv(spec, layout))
+}
+
+/// Arguments as one line for a POSIX shell.
+#[must_use]
+pub fn quoted(argv: &[String]) -> String {
+    let words: Vec<Cow<'_, str>> = argv.iter().cloned().map(shell_word).collect();
+    words.join(" ")
 }
 
 fn push_element(element: &Element, layout: &Layout, arguments: &mut Vec<String>) {
@@ -45,20 +68,24 @@ fn push_element(element: &Element, layout: &Layout, arguments: &mut Vec<String>)
         return;
     }
     arguments.push(element.factory.clone());
-    if let Some(name) = &element.name {
-        arguments.push(format!("name={}", gst_value(name)));
+    let name = element.name.as_ref().map(|name| format!("name={}", gst_value(name)));
+    if element.name_at == 0 {
+        arguments.extend(name.clone());
     }
-    for property in &element.properties {
+    for (index, property) in element.properties.iter().enumerate() {
         let value = match &property.value {
             Value::Text(text) => gst_value(text).into_owned(),
             Value::Int(number) => number.to_string(),
             Value::Float(number) => number.to_string(),
             Value::Bool(value) => value.to_string(),
             Value::Input(path) => gst_value(&layout.shown(path).to_string_lossy()).into_owned(),
-            Value::Output(name) => gst_value(name).into_owned(),
+            Value::Output(name) => gst_value(&layout.shown_output(name).to_string_lossy()).into_owned(),
             Value::Secret(name) => format!("${name}"),
         };
         arguments.push(format!("{}={value}", property.name));
+        if index + 1 == element.name_at {
+            arguments.extend(name.clone());
+        }
     }
 }
 
@@ -112,7 +139,7 @@ mod tests {
                 Element::new("fakesink").bool("sync", false).named("camera-3_1_sink"),
             ],
             expect![
-                "gst-launch-1.0 filesrc location=media/clips/scan-640x360-15.mp4 ! video/x-raw,format=RGB ! fakesink name=camera-3_1_sink sync=false"
+                "gst-launch-1.0 filesrc location=media/clips/scan-640x360-15.mp4 ! video/x-raw,format=RGB ! fakesink sync=false name=camera-3_1_sink"
             ],
         );
     }

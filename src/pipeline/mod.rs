@@ -57,6 +57,9 @@ pub struct Element {
     /// The element's name, unique in its pipeline: `camera-3_1_zbar`. Messages carry it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// How many properties come before the name where a launch line is printed.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub name_at: usize,
     /// Properties in the order in which they are set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<Property>,
@@ -66,7 +69,7 @@ impl Element {
     /// An element without name and properties.
     #[must_use]
     pub fn new(factory: &str) -> Element {
-        Element { factory: factory.to_owned(), name: None, properties: Vec::new() }
+        Element { factory: factory.to_owned(), name: None, name_at: 0, properties: Vec::new() }
     }
 
     /// A `capsfilter` with these caps.
@@ -75,10 +78,11 @@ impl Element {
         Element::new("capsfilter").set("caps", Value::Text(caps.to_owned()))
     }
 
-    /// This element with a name.
+    /// This element with a name, which is printed where it was given.
     #[must_use]
     pub fn named(mut self, name: &str) -> Element {
         self.name = Some(name.to_owned());
+        self.name_at = self.properties.len();
         self
     }
 
@@ -87,6 +91,18 @@ impl Element {
     pub fn set(mut self, name: &str, value: Value) -> Element {
         self.properties.push(Property { name: name.to_owned(), value });
         self
+    }
+
+    /// This element with a property, instead of the one of this name if it has it.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Element {
+        match self.properties.iter_mut().find(|property| property.name == name) {
+            Some(property) => {
+                property.value = value;
+                self
+            }
+            None => self.set(name, value),
+        }
     }
 
     /// This element with one more text property.
@@ -106,6 +122,11 @@ impl Element {
     pub fn bool(self, name: &str, value: bool) -> Element {
         self.set(name, Value::Bool(value))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_first(name_at: &usize) -> bool {
+    *name_at == 0
 }
 
 /// How often a pipeline plays its file.

@@ -47,6 +47,9 @@ pub struct PlanRequest {
     pub workloads: Vec<Workload>,
     /// How steps become elements.
     pub dialect: DialectName,
+    /// Whether frames are shown on the display.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub render: bool,
     /// The scene, for a camera that is drawn live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scene: Option<Scene>,
@@ -86,6 +89,9 @@ pub struct CameraPlan {
     pub region_of_interest: Option<Region>,
     /// How steps become elements.
     pub dialect: DialectName,
+    /// Whether frames are shown on the display.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub render: bool,
     /// Names of the camera's workloads as the workload file has them, in the
     /// camera's order, each once.
     pub workloads: Vec<String>,
@@ -172,6 +178,20 @@ impl PlannedPipeline {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl CameraPlan {
+    /// The plan of the camera in the n-th copy of the lane, whose elements and
+    /// files have names of their own.
+    #[must_use]
+    pub fn copy(&self, n: u32) -> CameraPlan {
+        CameraPlan { slug: self.slug.copy(n), ..self.clone() }
+    }
+}
+
 /// The request for a camera's plan.
 ///
 /// # Panics
@@ -190,7 +210,8 @@ pub fn request(project: &Project, camera: &Camera, dialect: DialectName) -> Plan
         }
         _ => None,
     };
-    PlanRequest { version: VERSION, camera: camera.clone(), workloads, dialect, scene }
+    let render = project.settings.render;
+    PlanRequest { version: VERSION, camera: camera.clone(), workloads, dialect, render, scene }
 }
 
 /// Merges equal workloads. Launch lines are still absent: they are the dialect's.
@@ -240,6 +261,7 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
         target_fps: camera.target(),
         region_of_interest: camera.region,
         dialect: request.dialect,
+        render: request.render,
         workloads: request.workloads.iter().map(|workload| workload.name.clone()).collect(),
         repeated: repeated(request),
         apart: apart(&pipelines),
@@ -391,6 +413,7 @@ pub(crate) mod tests {
             camera,
             workloads: workloads.collect(),
             dialect,
+            render: false,
             scene: None,
         })
     }

@@ -42,6 +42,37 @@ fn a_loop_goes_on_at_the_rate_of_the_clip() {
     assert!(frames.latency_us.iter().all(Option::is_some));
 }
 
+/// As the `dlstreamer` dialect plays a file, but for the elements of its steps.
+#[test]
+fn a_decoder_that_is_found_while_it_runs_loops_and_is_counted() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(10, 10);
+    let queue = || Element::new("queue").int("max-size-buffers", 3).text("leaky", "downstream");
+    // Ended in different passes: what ends a pass must not run into what ends all.
+    for (round, n_frames) in [25, 3, 8, 12, 16].into_iter().enumerate() {
+        let decoder = if round == 0 { "decodebin" } else { "decodebin3" };
+        let paced = vec![
+            Element::new("clocksync").named("ingress"),
+            Element::new(decoder).named("decoder"),
+            queue(),
+            queue(),
+            Element::new("fpsdisplaysink")
+                .text("video-sink", "fakesink")
+                .bool("signal-fps-measurements", true)
+                .named("sink"),
+        ];
+        let stream = format!("{decoder}/{round}");
+        bench.start(&stream, file(&clip, paced, Playback::Loop), 0).unwrap();
+        let (frames, end) = bench.frames(|frames| n_frames <= frames.played);
+        assert_eq!(end, None);
+        let latencies: Vec<u32> = frames.latency_us.iter().copied().flatten().collect();
+        assert!(frames.latency_us.len() <= latencies.len() + 1, "{:?}", frames.latency_us);
+        bench.worker().stop_stream(&stream).unwrap();
+        let (last, end) = bench.frames(|_| false);
+        assert_eq!((end, last.decoded), (Some(End::Eos), last.played + last.dropped));
+    }
+}
+
 #[test]
 fn what_is_not_there_is_refused_by_name() {
     let mut bench = Bench::new();

@@ -25,6 +25,9 @@ use crate::build::Chain;
 
 /// A source that is played again and again.
 pub(crate) struct Loop {
+    /// The first pad that pushes data: what is sought. Through the sinks it would
+    /// not always be reached, since some are linked only after data has come.
+    entry: gst::Pad,
     duration: u64,
     base: Arc<Mutex<Base>>,
 }
@@ -61,17 +64,20 @@ impl Loop {
     pub(crate) fn begin(chain: &Chain, seed: u64) -> Result<Loop, String> {
         let name = chain.pipeline.name();
         let once = |why: &str| format!("`{name}` {why}: it plays once");
-        let duration = chain.pipeline.query_duration::<gst::ClockTime>().map_or(0, gst::ClockTime::nseconds);
+        let entry = chain.entry_pad().ok_or_else(|| once("has no entry"))?;
+        let first = entry.peer().ok_or_else(|| once("has no entry"))?;
+        let duration = first.peer_query_duration::<gst::ClockTime>().map_or(0, gst::ClockTime::nseconds);
         let offset = seed.checked_rem(duration).ok_or_else(|| once("has no duration"))?;
-        let entry = chain.entry_pad().and_then(|pad| pad.peer()).ok_or_else(|| once("has no entry"))?;
         // Accurate: to a keyframe only, all streams of a clip with few of them
         // would begin together.
         let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::SEGMENT | gst::SeekFlags::ACCURATE;
-        seek(chain, flags, offset).map_err(|_| once("cannot be sought"))?;
+        if !seek(&entry, flags, offset) {
+            return Err(once("cannot be sought"));
+        }
 
         let base = Arc::new(Mutex::new(Base { end: duration - offset, wanted: None, shift: 0 }));
         let shared = Arc::clone(&base);
-        entry.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        first.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
             if let Some(gst::PadProbeData::Event(event)) = &mut info.data
                 && let Some(corrected) = corrected(event, &shared)
             {
@@ -79,20 +85,21 @@ impl Loop {
             }
             gst::PadProbeReturn::Ok
         });
-        Ok(Loop { duration, base })
+        Ok(Loop { entry, duration, base })
     }
 
     /// Plays from the beginning, now that the segment is done. Whether it can.
-    pub(crate) fn again(&self, chain: &Chain) -> bool {
+    pub(crate) fn again(&self) -> bool {
         // Before the seek: data flows before it returns.
         lock(&self.base).next_pass(self.duration);
-        seek(chain, gst::SeekFlags::SEGMENT, 0).is_ok()
+        seek(&self.entry, gst::SeekFlags::SEGMENT, 0)
     }
 }
 
-fn seek(chain: &Chain, flags: gst::SeekFlags, start: u64) -> Result<(), gst::glib::BoolError> {
+fn seek(entry: &gst::Pad, flags: gst::SeekFlags, start: u64) -> bool {
     let start = gst::ClockTime::from_nseconds(start);
-    chain.pipeline.seek(1.0, flags, gst::SeekType::Set, start, gst::SeekType::None, gst::ClockTime::NONE)
+    let none = gst::ClockTime::NONE;
+    entry.send_event(gst::event::Seek::new(1.0, flags, gst::SeekType::Set, start, gst::SeekType::None, none))
 }
 
 /// A segment event with the base that it should have; `None` for other events.

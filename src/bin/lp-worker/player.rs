@@ -399,7 +399,7 @@ impl Stage {
                     gst::MessageView::Eos(_) => return End::Eos,
                     gst::MessageView::Error(error) => return messages::end(error),
                     gst::MessageView::SegmentDone(_) if !self.stopping => {
-                        let again = self.looping.as_ref().is_some_and(|looping| looping.again(&self.chain));
+                        let again = self.looping.as_ref().is_some_and(|looping| looping.again());
                         if !again {
                             return self.failed("the source could not be sought to its beginning".to_owned());
                         }
@@ -431,10 +431,29 @@ impl Stage {
     fn stop(&mut self) -> bool {
         if !std::mem::replace(&mut self.stopping, true) {
             let Some(pad) = self.chain.entry_pad() else { return false };
+            nothing_but_eos(&pad);
             pad.push_event(gst::event::Eos::new());
         }
         true
     }
+}
+
+/// Lets EOS by, and tells whoever pushes anything else that it is over. A demuxer
+/// answers that with the end of a segment: `decodebin3`, which may still hold
+/// the EOS back, would forget it over such a late event.
+fn nothing_but_eos(pad: &gst::Pad) {
+    let types =
+        gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST | gst::PadProbeType::EVENT_DOWNSTREAM;
+    pad.add_probe(types, |_, info| match &info.data {
+        Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => {
+            gst::PadProbeReturn::Ok
+        }
+        Some(gst::PadProbeData::Event(_)) => gst::PadProbeReturn::Drop,
+        _ => {
+            info.flow_res = Err(gst::FlowError::Eos);
+            gst::PadProbeReturn::Handled
+        }
+    });
 }
 
 /// Why a stream cannot go on, if that is what an input says.

@@ -57,6 +57,10 @@ fn convert(text: &str, spec: &glib::ParamSpec) -> Option<glib::Value> {
     if value_type == glib::Type::STRING {
         return Some(text.to_value());
     }
+    // As `gst-launch-1.0` does: `video-sink=fakesink`.
+    if value_type.is_a(gst::Element::static_type()) {
+        return gst::ElementFactory::make(text).build().ok().map(|element| element.to_value());
+    }
     // GStreamer reads `-1` as the largest unsigned number. Hexadecimal is its own.
     if !text.starts_with("0x") {
         macro_rules! parse {
@@ -137,6 +141,7 @@ mod tests {
         check("queue", "leaky", text("downstream"), expect!["downstream"]);
         check("queue", "max-size-buffers", Value::Int(4), expect!["4"]);
         check("queue", "max-size-buffers", text("4"), expect!["4"]);
+        check("fpsdisplaysink", "video-sink", text("fakesink"), expect![[r#""\(GstFakeSink\)\ fakesink0""#]]);
         check("fakesink", "sync", Value::Bool(true), expect!["true"]);
         check("identity", "drop-probability", Value::Int(1), expect!["1"]);
         check(

@@ -3,15 +3,12 @@
 
 use super::lane::load_lines;
 use super::load::number;
-use crate::dialect;
 use crate::os::http::redacted;
 use crate::os::terminal;
 use crate::path::Layout;
-use crate::pipeline::launch;
 use crate::plan::difference::fields;
 use crate::plan::summary::summarise;
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
-use crate::record::Pace;
 use crate::report::{grid::grid, plain};
 
 /// Fields of a step that have a column of their own.
@@ -43,12 +40,6 @@ pub(super) fn text(plan: &CameraPlan, layout: &Layout) -> String {
     if !load.is_empty() {
         lines.push(String::new());
         lines.extend(load.into_iter().map(|line| format!("  {line}")));
-    }
-    for pipeline in &plan.pipelines {
-        if let Some(spec) = dialect::spec(plan, pipeline, Pace::Live) {
-            lines.push(String::new());
-            lines.push(launch::line(&spec, layout));
-        }
     }
     let mut text = plain(&lines.join("\n"));
     text.push('\n');

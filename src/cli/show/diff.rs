@@ -12,11 +12,12 @@ use serde::de::IgnoredAny;
 
 use super::load::rows;
 use super::{plans, print};
-use crate::cli::args::{Global, ShowFormat};
-use crate::cli::open::{accept, request};
+use crate::cli::args::Global;
+use crate::cli::open::{Opened, accept, request};
 use crate::cli::{Exit, Refused, console};
 use crate::config::codes;
 use crate::config::load::{LoadRequest, load};
+use crate::dialect;
 use crate::name::is_unseen;
 use crate::os::{self, terminal};
 use crate::plan::diff::{LaneDiff, diff};
@@ -33,7 +34,7 @@ const LIMIT: u64 = 1 << 30;
 /// The profile that is none, unless there is one of this name.
 const DEFAULT: &str = "default";
 
-pub(super) fn run(global: &Global, format: ShowFormat, before: &str, after: &str) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, is_json: bool, before: &str, after: &str) -> anyhow::Result<Exit> {
     if before == "-" && after == "-" {
         console::note("error: only one of the two plans can come from stdin");
         return Err(Refused.into());
@@ -41,13 +42,12 @@ pub(super) fn run(global: &Global, format: ShowFormat, before: &str, after: &str
     // Both, so that both are reported if both are faulty.
     let (one, other) = (side(global, before), side(global, after));
     let found = diff(&one?, &other?);
-    match format {
-        ShowFormat::Human => console::out(&text(&found, &[before, after])),
-        ShowFormat::Json => {
-            let mut document = serde_json::to_value(&found)?;
-            document["version"] = DOCUMENT.into();
-            print(&document);
-        }
+    if is_json {
+        let mut document = serde_json::to_value(&found)?;
+        document["version"] = DOCUMENT.into();
+        print(&document);
+    } else {
+        console::out(&text(&found, &[before, after]));
     }
     Ok(Exit::Done)
 }
@@ -69,7 +69,7 @@ fn side(global: &Global, name: &str) -> anyhow::Result<Vec<CameraPlan>> {
         let dir = os::fs::canonicalize(&current.join(path))?;
         let loaded = load(&LoadRequest { dir, ..request(global, &[])? });
         let opened = accept(global, loaded)?;
-        return Ok(plans(&opened, &opened.project.cameras.iter().collect::<Vec<_>>()));
+        return Ok(whole(&opened));
     }
     file(name, os::fs::read_awaited(path, LIMIT))
 }
@@ -90,7 +90,12 @@ fn profile(global: &Global, name: &str) -> anyhow::Result<Vec<CameraPlan>> {
             console::note(&format!("  hint: for the file or folder of this name, write `./{name}`"));
         }
     })?;
-    Ok(plans(&opened, &opened.project.cameras.iter().collect::<Vec<_>>()))
+    Ok(whole(&opened))
+}
+
+/// The plan as a file of it would be.
+fn whole(opened: &Opened) -> Vec<CameraPlan> {
+    plans(opened, &opened.project.cameras.iter().collect::<Vec<_>>(), dialect::compile)
 }
 
 /// What tells a plan file from another.

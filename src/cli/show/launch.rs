@@ -1,0 +1,81 @@
+//! `lp show --launch`: one `gst-launch-1.0` command that plays the lane, or some
+//! of its cameras, once.
+
+use serde::Serialize;
+
+use super::super::args::ShowFormat;
+use super::super::{Exit, Refused, console};
+use crate::config::project::{Camera, Project};
+use crate::dialect;
+use crate::pipeline::launch;
+use crate::plan::{self, CameraPlan, PlannedSource};
+
+/// `--format json`
+#[derive(Serialize)]
+struct Document {
+    version: u32,
+    /// The whole command.
+    argv: Vec<String>,
+    pipelines: Vec<Pipeline>,
+}
+
+/// One of the pipelines of the command.
+#[derive(Serialize)]
+struct Pipeline {
+    stream: String,
+    camera: String,
+    workloads: Vec<String>,
+    /// Its part of the command.
+    argv: Vec<String>,
+}
+
+pub(super) fn run(project: &Project, cameras: &[&Camera], format: ShowFormat) -> anyhow::Result<Exit> {
+    let mut pipelines = Vec::new();
+    let mut left_out = Vec::new();
+    let plans: Vec<CameraPlan> = cameras.iter().map(|camera| consolidated(project, camera)).collect();
+    for copy in 1..=project.settings.count {
+        for plan in plans.iter().map(|plan| plan.copy(copy)) {
+            for pipeline in &plan.pipelines {
+                let stream = format!("{}/{}", plan.slug, pipeline.index);
+                let spec = dialect::spec(&plan, pipeline, project.settings.pace);
+                match spec.filter(|_| !matches!(plan.source, PlannedSource::Synthetic { .. })) {
+                    Some(spec) => pipelines.push(Pipeline {
+                        stream,
+                        camera: plan.camera.clone(),
+                        workloads: pipeline.workloads.clone(),
+                        argv: launch::chain(&spec, &project.layout),
+                    }),
+                    None => {
+                        let drawn = "a scene that is drawn live is no source of GStreamer's";
+                        let reason = pipeline.unsupported.as_deref().unwrap_or(drawn);
+                        let workloads = pipeline.workloads.join("`, `");
+                        left_out.push(format!("`{workloads}` of `{}`: {reason}", plan.camera));
+                    }
+                }
+            }
+        }
+    }
+    if pipelines.is_empty() {
+        console::note("error: there is nothing to launch");
+        left_out.iter().for_each(|text| console::note(&format!("  {text}")));
+        return Err(Refused.into());
+    }
+    let argv = launch::command(pipelines.iter().map(|pipeline| pipeline.argv.as_slice()));
+    let text = match format {
+        ShowFormat::Sh | ShowFormat::Human => format!("{}\n", launch::quoted(&argv)),
+        ShowFormat::Argv => argv.iter().map(|argument| format!("{argument}\n")).collect(),
+        ShowFormat::Json => {
+            let document = serde_json::to_value(Document { version: 1, argv, pipelines });
+            format!("{:#}\n", document.expect("a document has text keys"))
+        }
+    };
+    console::out(&text);
+    for text in &left_out {
+        console::note(&format!("left out: {text}"));
+    }
+    Ok(if left_out.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+fn consolidated(project: &Project, camera: &Camera) -> CameraPlan {
+    plan::consolidate(&plan::request(project, camera, dialect::resolve(project, camera)))
+}

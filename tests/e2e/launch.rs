@@ -1,0 +1,368 @@
+//! `lp show --launch`: the command is whole, quoted for a shell, and its
+//! elements depend on devices and options as they should.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use expect_test::{Expect, expect};
+
+use crate::support::Workspace;
+
+const CAMERAS: &str = r#"{ "lane_config": { "cameras": [
+  { "camera_id": "cam1", "streamUri": "rtsp://h/a", "workloads": ["a"] }
+] } }"#;
+
+/// Two files, of cameras and of steps of the workload `a`, and no `Lpfile.toml`.
+fn pair(cameras: &str, steps: &str) -> Workspace {
+    let workloads = format!("{{ \"workload_pipeline_map\": {{ \"a\": [{steps}] }} }}");
+    Workspace::empty().file("c.json", cameras).file("w.json", &workloads)
+}
+
+fn step(kind: &str, device: &str, more: &str) -> String {
+    let (model, precision) = match kind {
+        "gvaclassify" => ("efficientnet-b0", "FP16-INT8"),
+        _ => ("yolo11n", "INT8"),
+    };
+    format!(
+        r#"{{ "type": "{kind}", "model": "{model}", "device": "{device}", "precision": "{precision}"{more} }}"#
+    )
+}
+
+fn argv(ws: &Workspace, sets: &[&str]) -> Vec<String> {
+    let mut arguments =
+        vec!["show", "--launch", "--cameras", "c.json", "--workloads", "w.json", "--format", "argv"];
+    for set in sets {
+        arguments.extend(["--set", set]);
+    }
+    let output = ws.command(&arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The elements from the first whose factory begins with `from`, one a line, for
+/// as long as `lines` says; ids of models are made of digests.
+#[track_caller]
+fn check(ws: &Workspace, sets: &[&str], from: &str, lines: usize, expect: Expect) {
+    let line = argv(ws, sets).join(" ");
+    let elements: Vec<&str> = line.split(" ! ").skip_while(|element| !element.starts_with(from)).collect();
+    let shown: Vec<String> = elements[..lines]
+        .iter()
+        .map(|element| {
+            let words = element.split(' ').map(|word| match word.split_once("model-instance-id=") {
+                Some(("", id)) => format!("model-instance-id={}-*", id.rsplit_once('-').unwrap().0),
+                _ => word.to_owned(),
+            });
+            words.collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    expect.assert_eq(&format!("{}\n", shown.join("\n")));
+}
+
+#[test]
+fn the_printed_line_gives_a_shell_exactly_the_arguments() {
+    let hostile = r#"{ "lane_config": { "cameras": [
+      { "camera_id": "a b; touch owned $(touch owned) `touch owned` 'q' \"d\" \\ ! fakesink",
+        "streamUri": "rtsp://h/a?x=$HOME&y='z';touch%20owned!", "workloads": ["a"] },
+      { "camera_id": "größe", "fileSrc": "x ! filesink location=owned.mp4|https://h/x", "workloads": ["A"] }
+    ] } }"#;
+    let steps = r#"{ "type": "gvapython", "module": "my code/a'b\"c.py", "function": "f; touch owned",
+                     "properties": { "keyword": "a ! filesink location=owned $HOME" } }"#;
+    let ws = pair(hostile, steps);
+    let sets = ["run.source=rtsp", "run.count=2", "paths.models=/a b/$HOME", "paths.results=/r 'r'"];
+    let argv = argv(&ws, &sets);
+    assert_eq!(argv[..2], ["gst-launch-1.0", "--verbose"]);
+
+    let mut arguments = vec!["show", "--launch", "--cameras", "c.json", "--workloads", "w.json"];
+    for set in &sets {
+        arguments.extend(["--set", set]);
+    }
+    let output = ws.command(&arguments).output().unwrap();
+    let line = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(line.lines().count(), 1);
+    assert_eq!(shlex::split(&line).unwrap(), argv);
+
+    // And as a shell has it: a program of that name prints what it was given.
+    let program = ws.path("bin/gst-launch-1.0");
+    ws.write("bin/gst-launch-1.0", "#!/bin/sh\necho \"$0\"; printf '%s\\n' \"$@\"\n");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", ws.path("bin").display());
+    let output = Command::new("/bin/sh")
+        .args(["-c", &line])
+        .env("PATH", path)
+        .current_dir(ws.root())
+        .output()
+        .unwrap();
+    let given: Vec<String> =
+        String::from_utf8(output.stdout).unwrap().lines().skip(1).map(str::to_owned).collect();
+    assert_eq!(given, argv[1..]);
+    assert!(!ws.exists("owned"));
+
+    arguments.extend(["--format", "json"]);
+    let output = ws.command(&arguments).output().unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["argv"], serde_json::json!(argv));
+    let parts = document["pipelines"].as_array().unwrap();
+    let streams: Vec<&str> = parts.iter().map(|part| part["stream"].as_str().unwrap()).collect();
+    assert_eq!(streams.len(), 4);
+    let chains = parts.iter().flat_map(|part| part["argv"].as_array().unwrap().clone());
+    let chains: Vec<String> = chains.map(|word| word.as_str().unwrap().to_owned()).collect();
+    assert_eq!(chains, argv[2..]);
+    // What looks like an element inside a value is none, and no name stands twice.
+    assert!(argv.iter().all(|word| word != "filesink"));
+    let mut names: Vec<&String> = argv.iter().filter(|word| word.starts_with("name=")).collect();
+    let n_names = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!((n_names, names.len()), (8, 8));
+}
+
+#[test]
+fn each_device_has_its_decoder_and_its_options() {
+    let of = |device: &str| {
+        let steps = format!("{}, {}", step("gvadetect", device, ""), step("gvaclassify", device, ""));
+        pair(CAMERAS, &steps)
+    };
+    check(
+        &of("NPU"),
+        &[],
+        "decodebin",
+        5,
+        expect![[r"
+        decodebin3
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvadetect model-instance-id=yolo11n-* threshold=0.5 name=cam1_1_1_gvadetect batch-size=1 inference-interval=3 scale-method=fast model=models/object_detection/yolo11n/INT8/yolo11n.xml device=NPU pre-process-backend=ie pre-process-config=resize_type=standard
+        gvatrack tracking-type=zero-term-imageless
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+    "]],
+    );
+    check(
+        &of("GPU.1"),
+        &["run.render=true"],
+        "varender",
+        14,
+        expect![[r#"
+        varenderD129h264dec
+        varenderD129postproc
+        video/x-raw(memory:VAMemory)
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvadetect model-instance-id=yolo11n-* threshold=0.5 name=cam1_1_1_gvadetect batch-size=1 inference-interval=3 scale-method=fast model=models/object_detection/yolo11n/INT8/yolo11n.xml device=GPU.1 pre-process-backend=va-surface-sharing
+        gvatrack tracking-type=zero-term-imageless
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvaclassify model-instance-id=efficientnet-b0-* batch-size=1 inference-region=1 scale-method=fast model=models/object_classification/efficientnet-b0/FP16-INT8/efficientnet-b0.xml device=GPU.1 labels=models/object_classification/efficientnet-b0/efficientnet-b0.txt model-proc=models/object_classification/efficientnet-b0/efficientnet-b0.json pre-process-backend=va-surface-sharing
+        gvametaconvert
+        gvametapublish file-format=json-lines file-path=results/rs-cam1_1.jsonl
+        gvafpscounter name=cam1_1_fps
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        varenderD129postproc
+        gvawatermark
+    "#]],
+    );
+    check(
+        &of("GPU.0"),
+        &[],
+        "decodebin",
+        3,
+        expect![[r#"
+        decodebin3
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvadetect model-instance-id=yolo11n-* threshold=0.5 name=cam1_1_1_gvadetect batch-size=1 inference-interval=3 scale-method=fast model=models/object_detection/yolo11n/INT8/yolo11n.xml device=GPU.0 ie-config=GPU_THROUGHPUT_STREAMS=2 nireq=2 pre-process-config=resize_type=standard
+    "#]],
+    );
+    check(
+        &of("hetero:gpu, cpu"),
+        &["run.render=true"],
+        "decodebin",
+        12,
+        expect![[r#"
+        decodebin
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvadetect model-instance-id=yolo11n-* threshold=0.5 name=cam1_1_1_gvadetect batch-size=1 inference-interval=3 scale-method=fast model=models/object_detection/yolo11n/INT8/yolo11n.xml device=HETERO:GPU,CPU
+        gvatrack tracking-type=zero-term-imageless
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvaclassify model-instance-id=efficientnet-b0-* batch-size=1 inference-region=1 scale-method=fast model=models/object_classification/efficientnet-b0/FP16-INT8/efficientnet-b0.xml device=HETERO:GPU,CPU labels=models/object_classification/efficientnet-b0/efficientnet-b0.txt model-proc=models/object_classification/efficientnet-b0/efficientnet-b0.json
+        gvametaconvert
+        gvametapublish file-format=json-lines file-path=results/rs-cam1_1.jsonl
+        gvafpscounter name=cam1_1_fps
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvawatermark
+        fpsdisplaysink video-sink=autovideosink sync=false text-overlay=true signal-fps-measurements=true
+    "#]],
+    );
+}
+
+#[test]
+fn options_of_inference_reach_their_elements() {
+    let steps =
+        format!("{}, {}", step("gvadetect", "CPU", r#", "threshold": 0.25"#), step("gvaclassify", "GPU", ""));
+    let sets =
+        ["dlstreamer.threshold=0.9", "workload.A.batch_size_detect=4", "dlstreamer.batch_size_classify=2"];
+    check(
+        &pair(CAMERAS, &steps),
+        &sets,
+        "gvadetect",
+        4,
+        expect![[r#"
+        gvadetect model-instance-id=yolo11n-* threshold=0.25 name=cam1_1_1_gvadetect batch-size=4 inference-interval=3 scale-method=fast model=models/object_detection/yolo11n/INT8/yolo11n.xml device=CPU pre-process-backend=opencv ie-config=CPU_THROUGHPUT_STREAMS=2 nireq=2 pre-process-config=resize_type=standard
+        gvatrack tracking-type=zero-term-imageless
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvaclassify model-instance-id=efficientnet-b0-* batch-size=2 inference-region=1 scale-method=fast model=models/object_classification/efficientnet-b0/FP16-INT8/efficientnet-b0.xml device=GPU labels=models/object_classification/efficientnet-b0/efficientnet-b0.txt model-proc=models/object_classification/efficientnet-b0/efficientnet-b0.json
+    "#]],
+    );
+    let steps =
+        step("gvadetect", "CPU", r#", "properties": { "threshold": 0.75, "nireq": 4, "reshape": true }"#);
+    let track = r#", { "type": "gvatrack", "properties": { "tracking-type": "short-term" } }"#;
+    check(
+        &pair(CAMERAS, &format!("{steps}{track}")),
+        &[],
+        "gvadetect",
+        4,
+        expect![[r#"
+        gvadetect model-instance-id=yolo11n-* threshold=0.75 name=cam1_1_1_gvadetect batch-size=1 inference-interval=3 scale-method=fast model=models/object_detection/yolo11n/INT8/yolo11n.xml device=CPU pre-process-backend=opencv ie-config=CPU_THROUGHPUT_STREAMS=2 nireq=4 pre-process-config=resize_type=standard reshape=true
+        gvatrack tracking-type=short-term
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvametaconvert
+    "#]],
+    );
+}
+
+#[test]
+fn streams_are_received_by_what_they_carry() {
+    let of = |camera: &str| {
+        pair(&format!("{{ \"lane_config\": {{ \"cameras\": [{camera}] }} }}"), &step("gvadetect", "CPU", ""))
+    };
+    let h265 = r#"{ "camera_id": "c", "streamUri": "rtsp://h/a", "codec": "h265", "workloads": ["a"] }"#;
+    check(
+        &of(h265),
+        &["rtsp.latency=100"],
+        "gst-launch",
+        4,
+        expect![[r#"
+        gst-launch-1.0 --verbose rtspsrc name=c_1_source location=rtsp://h/a protocols=tcp latency=100 timeout=5000000 retry=3 drop-on-latency=true
+        rtph265depay
+        h265parse config-interval=-1
+        decodebin3
+    "#]],
+    );
+    let mjpeg = r#"{ "camera_id": "c", "streamUri": "rtsp://h/a", "workloads": ["a"] }"#;
+    check(
+        &of(mjpeg),
+        &["rtsp.codec=mjpeg"],
+        "rtp",
+        3,
+        expect![[r#"
+        rtpjpegdepay
+        jpegparse
+        decodebin3
+    "#]],
+    );
+    // A rate is written as upstream's language writes it.
+    let file = r#"{ "camera_id": "c", "fileSrc": "x.mp4|https://h/x", "fps": 15.0, "width": 1280, "workloads": ["a"] }"#;
+    check(
+        &of(file),
+        &["run.source=rtsp", "rtsp.host=::1"],
+        "gst-launch",
+        1,
+        expect![[r#"
+            gst-launch-1.0 --verbose rtspsrc name=c_1_source location="rtsp://[::1]:8554/x-1280-15.0-bench" protocols=tcp latency=300 timeout=5000000 retry=3 drop-on-latency=true
+        "#]],
+    );
+    check(
+        &of(file),
+        &[],
+        "gst-launch",
+        6,
+        expect![[r#"
+        gst-launch-1.0 --verbose filesrc name=c_1_source location=media/clips/x-1280x1080-15.mp4
+        qtdemux
+        h264parse
+        clocksync name=c_1_clocksync
+        decodebin3
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+    "#]],
+    );
+    check(
+        &of(file),
+        &["run.pace=free"],
+        "gst-launch",
+        5,
+        expect![[r#"
+        gst-launch-1.0 --verbose filesrc name=c_1_source location=media/clips/x-1280x1080-15.mp4
+        qtdemux
+        h264parse
+        decodebin3
+        queue max-size-buffers=3 max-size-time=100000000
+    "#]],
+    );
+    let usb = r#"{ "camera_id": "c", "streamUri": "v4l2:///dev/video3", "workloads": ["a"] }"#;
+    check(
+        &of(usb),
+        &[],
+        "gst-launch",
+        6,
+        expect![[r#"
+        gst-launch-1.0 --verbose v4l2src name=c_1_source device=/dev/video3
+        videoconvert
+        videoscale
+        videorate
+        video/x-raw,width=1920,height=1080,framerate=15/1
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+    "#]],
+    );
+}
+
+/// Upstream gives the sixth detector of its own lane the id of the second.
+#[test]
+fn two_models_never_share_an_id_and_equal_ones_do() {
+    let cameras = r#"{ "lane_config": { "cameras": [
+      { "camera_id": "c1", "streamUri": "rtsp://h/1", "workloads": ["a"] },
+      { "camera_id": "c2", "streamUri": "rtsp://h/2", "workloads": ["a", "b"] },
+      { "camera_id": "c3", "streamUri": "rtsp://h/3", "workloads": ["c"],
+        "region_of_interest": { "x": 0, "y": 0, "x2": 9, "y2": 9 } },
+      { "camera_id": "c4", "streamUri": "rtsp://h/4", "workloads": ["d"] }
+    ] } }"#;
+    let workloads = format!(
+        r#"{{ "workload_pipeline_map": {{ "a": [{}], "b": [{}], "c": [{}], "d": [{}] }} }}"#,
+        step("gvadetect", "CPU", ""),
+        step("gvadetect", "CPU", r#", "inference_interval": 1"#),
+        step("gvadetect", "CPU", ""),
+        r#"{ "type": "gvadetect", "model": "face-detection-retail-0004", "device": "CPU", "precision": "FP16" }"#,
+    );
+    let ws = Workspace::empty().file("c.json", cameras).file("w.json", &workloads);
+    let ids: Vec<String> =
+        argv(&ws, &[]).into_iter().filter(|word| word.starts_with("model-instance-id=")).collect();
+    let [c1, c2, c2b, c3, c4] = ids.as_slice() else { panic!("{ids:?}") };
+    assert_eq!(c1, c2);
+    for (index, id) in [c1, c2b, c3, c4].iter().enumerate() {
+        assert!([c1, c2b, c3, c4][..index].iter().all(|other| other != id), "{ids:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_launched_is_left_out_by_name() {
+    let cameras = r#"{ "lane_config": { "cameras": [
+      { "camera_id": "c1", "streamUri": "rtsp://h/1", "workloads": ["ask"] },
+      { "camera_id": "c2", "streamUri": "rtsp://h/2", "workloads": ["scan"] }
+    ] } }"#;
+    let workloads = r#"{ "workload_pipeline_map": {
+      "scan": [{ "type": "zbar" }],
+      "ask": [{ "type": "vlm", "model": "yolo11n", "device": "CPU", "precision": "INT8", "vlm_model": "q" }]
+    } }"#;
+    let ws = Workspace::empty().file("c.json", cameras).file("w.json", workloads);
+    ws.lp("show --launch --cameras c.json --workloads w.json")
+        .code(1)
+        .stderr(expect![[r#"
+            left out: `ask` of `c1`: `vlm` steps are planned but cannot be played yet
+        "#]])
+        .stdout(expect![[r#"
+            gst-launch-1.0 --verbose rtspsrc name=c2_1_source location=rtsp://h/2 protocols=tcp latency=300 timeout=5000000 retry=3 drop-on-latency=true ! rtph264depay ! h264parse config-interval=-1 ! avdec_h264 max-threads=1 ! queue name=c2_1_queue max-size-buffers=3 leaky=downstream ! videoconvert ! zbar name=c2_1_1_zbar ! fakesink name=c2_1_sink sync=false async=false
+        "#]]);
+    ws.lp("show --launch c1 --cameras c.json --workloads w.json")
+        .code(2)
+        .stderr(expect![[r#"
+            error: there is nothing to launch
+              `ask` of `c1`: `vlm` steps are planned but cannot be played yet
+        "#]])
+        .stdout(expect![""]);
+    ws.lp("show --launch c3 --cameras c.json --workloads w.json").code(2);
+    ws.lp("show --format argv --cameras c.json --workloads w.json").code(2).stderr_has("--launch");
+}
