@@ -5,7 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use lp::config::load::{LoadRequest, Scope, load};
@@ -28,7 +28,7 @@ fn main() {
 
 /// A lane whose cameras carry so many workloads, of which every third shares its
 /// steps with another.
-fn project(folder: &PathBuf, cameras: usize, each: usize, known: usize) -> Project {
+fn project(folder: &Path, cameras: usize, each: usize, known: usize) -> Project {
     let names = |n: usize| (0..each).map(|m| format!("\"w{}\"", (n * each + m) % known)).collect::<Vec<_>>();
     let cameras = (0..cameras).map(|n| {
         let (url, names) = ("a.mp4|http://127.0.0.1/a.mp4", names(n).join(","));
@@ -51,7 +51,7 @@ fn project(folder: &PathBuf, cameras: usize, each: usize, known: usize) -> Proje
         os::fs::write_atomic(&path, text.as_bytes()).expect("there is room for temporary files");
     }
     let loaded = load(&LoadRequest {
-        dir: folder.clone(),
+        dir: folder.to_path_buf(),
         cameras: Some(folder.join("cameras.json")),
         workloads: Some(folder.join("workloads.json")),
         profile: None,
