@@ -109,7 +109,7 @@ impl Dialect for Dlstreamer {
             Family::Cpu | Family::Other => {}
         }
         elements.push(Element::new("gvawatermark"));
-        elements.push(super::display());
+        elements.push(super::display(None));
         elements
     }
 }

@@ -108,9 +108,10 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
 }
 
 /// A sink that shows frames and their rate on the display.
-fn display() -> Element {
-    Element::new("fpsdisplaysink")
-        .text("video-sink", "autovideosink")
+fn display(name: Option<&str>) -> Element {
+    let sink = Element::new("fpsdisplaysink");
+    let sink = if let Some(name) = name { sink.named(name) } else { sink };
+    sink.text("video-sink", "autovideosink")
         .bool("sync", false)
         .bool("text-overlay", true)
         .bool("signal-fps-measurements", true)

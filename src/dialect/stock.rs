@@ -28,7 +28,7 @@ impl Dialect for Stock {
     fn sink(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, _: Pace) -> Vec<Element> {
         let name = element_name(plan, pipeline, "sink");
         if plan.render {
-            return vec![Element::new("videoconvert"), super::display().named(&name)];
+            return vec![Element::new("videoconvert"), super::display(Some(&name))];
         }
         // A live source has no preroll; a file's sink must wait for its first
         // frame, so that the first seek finds a prerolled pipeline.

@@ -23,9 +23,9 @@ pub fn check() -> Result<(), String> {
         Some(Socket::Remote) => Ok(()),
         Some(Socket::Local(path)) if path.exists() => Ok(()),
         Some(Socket::Local(path)) => {
-            Err(format!("`DISPLAY` is `{display}`, but there is no socket `{}`", path.display()))
+            Err(format!("`DISPLAY` is `{display}` and there is no socket `{}`", path.display()))
         }
-        None => Err(format!("`DISPLAY` is `{display}`, which is none such as `:0`")),
+        None => Err(format!("`DISPLAY` is `{display}`, which is not like `:0`")),
     }
 }
 

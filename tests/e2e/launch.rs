@@ -310,6 +310,48 @@ fn streams_are_received_by_what_they_carry() {
     );
 }
 
+#[test]
+fn a_step_of_stock_elements_stands_between_those_of_dl_streamer() {
+    let steps = format!(
+        r#"{}, {{ "type": "zbar", "properties": {{ "cache": true }} }}, {}"#,
+        step("gvadetect", "CPU", ""),
+        r#"{ "type": "gvapython", "module": "m.py", "function": "other" }"#
+    );
+    check(
+        &pair(CAMERAS, &steps),
+        &[],
+        "gvatrack",
+        9,
+        expect![[r#"
+        gvatrack tracking-type=zero-term-imageless
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        videoconvert
+        zbar name=cam1_1_2_zbar cache=true
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvapython module=m.py class=PersonReID function=other arg="[\"cam1/1\"]"
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        gvafpscounter name=cam1_1_fps
+    "#]],
+    );
+}
+
+/// Upstream would leave out such a camera with all its workloads.
+#[test]
+fn beside_a_language_model_the_other_workloads_of_a_camera_are_launched() {
+    let cameras = CAMERAS.replace(r#"["a"]"#, r#"["ask", "a"]"#);
+    let workloads = format!(
+        r#"{{ "workload_pipeline_map": {{ "a": [{}], "ask": [{}] }} }}"#,
+        step("gvainference", "NPU", ""),
+        r#"{ "type": "vlm", "model": "yolo11n", "device": "CPU", "precision": "INT8", "vlm_model": "q" }"#
+    );
+    let ws = Workspace::empty().file("c.json", &cameras).file("w.json", &workloads);
+    let ended = ws.lp("show --launch --cameras c.json --workloads w.json").code(1).stderr(expect![[r#"
+        left out: `ask` of `cam1`: `vlm` steps are planned but cannot be played yet
+    "#]]);
+    assert_eq!(ended.stdout.matches("rtspsrc").count(), 1);
+}
+
 /// Upstream gives the sixth detector of its own lane the id of the second.
 #[test]
 fn two_models_never_share_an_id_and_equal_ones_do() {
@@ -365,4 +407,31 @@ fn what_cannot_be_launched_is_left_out_by_name() {
         .stdout(expect![""]);
     ws.lp("show --launch c3 --cameras c.json --workloads w.json").code(2);
     ws.lp("show --format argv --cameras c.json --workloads w.json").code(2).stderr_has("--launch");
+}
+
+#[test]
+fn rendering_looks_for_the_display_before_anything_runs() {
+    let ws = Workspace::cameras().env("WAYLAND_DISPLAY", "").env("DISPLAY", "");
+    ws.lp("run --set run.render=true")
+        .code(2)
+        .stderr(expect![[r#"
+        error: `run.render` shows frames on a display, but neither `DISPLAY` nor `WAYLAND_DISPLAY` names one
+    "#]])
+        .stdout(expect![""]);
+    let ws = ws.env("DISPLAY", "screen");
+    ws.lp("run --set run.render=true").code(2).stderr(expect![[r#"
+        error: `run.render` shows frames on a display, but `DISPLAY` is `screen`, which is not like `:0`
+    "#]]);
+    let ws = ws.env("DISPLAY", ":4711");
+    ws.lp("run --set run.render=true").code(2).stderr(expect![[r#"
+        error: `run.render` shows frames on a display, but `DISPLAY` is `:4711` and there is no socket `/tmp/.X11-unix/X4711`
+    "#]]);
+    assert!(!ws.exists("results"));
+    // Whoever plays the command somewhere else has a display there.
+    let ended = ws.lp("show --launch camera-1 --set run.render=true").success();
+    assert!(
+        ended.stdout.contains("! videoconvert ! fpsdisplaysink name=camera-1_1_sink"),
+        "{}",
+        ended.stdout
+    );
 }
