@@ -10,7 +10,7 @@ use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::edit::Edit;
 use super::lpfile::{CODECS, URL, is_fetch_url};
-use super::project::{Clip, Codec, Origin};
+use super::project::{Clip, Codec, Credential, Login, Origin};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, table};
 use super::shape::{Shape, UNBROKEN, unseen};
 use super::tree::{Node, Value};
@@ -53,7 +53,7 @@ pub(super) struct RawCamera {
 #[derive(Debug)]
 pub(super) enum RawStream {
     /// An RTSP stream by its whole URI.
-    Uri(String),
+    Uri(String, Option<Login>),
     /// A path on the server of `[rtsp]`.
     Path(String),
     /// A V4L2 device.
@@ -223,10 +223,18 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
     let is_clean = !uri.contains(char::is_whitespace);
     let source = match uri.split_once("://") {
         Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
-            "rtsp" | "rtsps" if is_clean && is_authority(rest) => {
-                warn_of_credentials(uri, at, diagnostics);
-                Some(RawStream::Uri(uri.to_owned()))
-            }
+            "rtsp" | "rtsps" if is_clean && is_authority(rest) => match login(uri) {
+                Some((without, login)) => {
+                    if let Some(Credential::Text(_)) = login.password {
+                        warn_of_credentials(uri, BY_REFERENCE, at, diagnostics);
+                    }
+                    Some(RawStream::Uri(without, Some(login)))
+                }
+                None => {
+                    warn_of_credentials(uri, BY_REFERENCE, at, diagnostics);
+                    Some(RawStream::Uri(uri.to_owned(), None))
+                }
+            },
             "v4l2" if is_clean && is_device(rest) => Some(RawStream::Usb(rest.to_owned())),
             _ => None,
         },
@@ -246,8 +254,40 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
     source
 }
 
+/// The URI without user and password, and these, if one of them is the name of a
+/// variable: `rtsp://${USER}:${PASSWORD}@host/path`.
+fn login(uri: &str) -> Option<(String, Login)> {
+    let (scheme, rest) = uri.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (userinfo, host) = rest[..end].rsplit_once('@')?;
+    let credential = |text: &str| match variable(text) {
+        Some(name) => Credential::Variable(name.to_owned()),
+        None => Credential::Text(text.to_owned()),
+    };
+    let login = match userinfo.split_once(':') {
+        Some((user, password)) => Login { user: credential(user), password: Some(credential(password)) },
+        None => Login { user: credential(userinfo), password: None },
+    };
+    login.variables().next()?;
+    let without = format!("{scheme}://{host}{}", &rest[end..]);
+    Some((without, login))
+}
+
+/// The name in `${NAME}`.
+fn variable(text: &str) -> Option<&str> {
+    let name = text.strip_prefix("${")?.strip_suffix('}')?;
+    let is_name = !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name.then_some(name)
+}
+
+const BY_REFERENCE: &str =
+    "write `rtsp://${USER}:${PASSWORD}@host/path`, and set these variables of your own for `lp run`";
+const IN_CLEAR: &str = "they stand in records of the download: take care who can read those";
+
 /// Warns if a URI has a user or password in front of its host.
-pub(super) fn warn_of_credentials(uri: &str, at: &At<'_>, diagnostics: &mut Diagnostics) {
+fn warn_of_credentials(uri: &str, help: &str, at: &At<'_>, diagnostics: &mut Diagnostics) {
     let authority = uri.split_once("://").map_or("", |(_, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
@@ -256,7 +296,7 @@ pub(super) fn warn_of_credentials(uri: &str, at: &At<'_>, diagnostics: &mut Diag
             Diagnostic::warning(codes::LITERAL_CREDENTIALS, message)
                 .at(at.node.place)
                 .label("the part before `@`")
-                .help("they stand in plan files and in what `lp show` prints: take care who can read those"),
+                .help(help),
         );
     }
 }
@@ -302,7 +342,7 @@ fn clip() -> impl Reader<Value = Clip> + Copy {
         let refused = match read_clip(&written) {
             Ok(clip) => {
                 if let Origin::Url(url) = &clip.origin {
-                    warn_of_credentials(url, at, diagnostics);
+                    warn_of_credentials(url, IN_CLEAR, at, diagnostics);
                 }
                 return Some(clip);
             }

@@ -204,6 +204,9 @@ pub enum Source {
     Rtsp {
         /// `rtsp://host:8554/path`
         uri: String,
+        /// Who is let in, if the environment says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        login: Option<Login>,
         /// What it carries.
         codec: Codec,
         /// The jitter buffer of its receiver, in milliseconds.
@@ -219,6 +222,37 @@ pub enum Source {
         /// The scene's name.
         scene: String,
     },
+}
+
+/// User and password of a stream, at least one of which stands in the environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// The user.
+    pub user: Credential,
+    /// The password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Credential>,
+}
+
+/// A user or a password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Credential {
+    /// As it was written.
+    Text(String),
+    /// The variable that holds it.
+    Variable(String),
+}
+
+impl Login {
+    /// The variables that it needs.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        let parts = [Some(&self.user), self.password.as_ref()];
+        parts.into_iter().flatten().filter_map(|part| match part {
+            Credential::Variable(name) => Some(name.as_str()),
+            Credential::Text(_) => None,
+        })
+    }
 }
 
 /// A video file as a camera names it.

@@ -472,7 +472,9 @@ fn camera_of(raw: RawCamera, settings: &Settings, diagnostics: &mut Diagnostics)
 
 fn stream_of(stream: RawStream, codec: Codec, settings: &Settings) -> Source {
     match stream {
-        RawStream::Uri(uri) => Source::Rtsp { uri, codec, latency_ms: settings.rtsp.latency_ms },
+        RawStream::Uri(uri, login) => {
+            Source::Rtsp { uri, login, codec, latency_ms: settings.rtsp.latency_ms }
+        }
         RawStream::Path(path) => on_server(&path, codec, settings),
         RawStream::Usb(device) => Source::Usb { device },
     }
@@ -483,7 +485,7 @@ fn on_server(path: &str, codec: Codec, settings: &Settings) -> Source {
     let Rtsp { host, port, latency_ms, .. } = &settings.rtsp;
     // A URI has the address of an IPv6 host in brackets.
     let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.clone() };
-    Source::Rtsp { uri: format!("rtsp://{host}:{port}/{path}"), codec, latency_ms: *latency_ms }
+    Source::Rtsp { uri: format!("rtsp://{host}:{port}/{path}"), login: None, codec, latency_ms: *latency_ms }
 }
 
 /// How a camera that has only a `fileSrc` is played. `variant` is what upstream

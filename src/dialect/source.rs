@@ -1,7 +1,7 @@
 //! The head of every measured pipeline: from the source to decoded frames.
 
 use super::{Dialect, element_name};
-use crate::config::project::{Codec, Pace};
+use crate::config::project::{Codec, Credential, Pace};
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, Playback, SCENE_SOURCE, Value};
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
@@ -27,16 +27,21 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
         PlannedSource::File { clip } => {
             file(clip, &name, pace, |codec| dialect.decoder(pipeline, codec), queue)
         }
-        PlannedSource::Rtsp { uri, codec, latency_ms } => {
+        PlannedSource::Rtsp { uri, login, codec, latency_ms } => {
             let (depayloader, parser) = match codec {
                 Codec::H264 => ("rtph264depay", Element::new("h264parse").int("config-interval", -1)),
                 Codec::H265 => ("rtph265depay", Element::new("h265parse").int("config-interval", -1)),
                 Codec::Mjpeg => ("rtpjpegdepay", Element::new("jpegparse")),
             };
+            let mut source = Element::new("rtspsrc").named(&name("source")).text("location", uri);
+            if let Some(login) = login {
+                source = source.set("user-id", credential(&login.user));
+                if let Some(password) = &login.password {
+                    source = source.set("user-pw", credential(password));
+                }
+            }
             let mut elements = vec![
-                Element::new("rtspsrc")
-                    .named(&name("source"))
-                    .text("location", uri)
+                source
                     .text("protocols", "tcp")
                     .int("latency", i64::from(*latency_ms))
                     .int("timeout", 5_000_000)
@@ -102,6 +107,13 @@ fn file(
         Pace::Free => Playback::Once,
     };
     Head { elements, playback, ingress, decoder: decoder_index }
+}
+
+fn credential(credential: &Credential) -> Value {
+    match credential {
+        Credential::Text(text) => Value::Text(text.clone()),
+        Credential::Variable(name) => Value::Secret(name.clone()),
+    }
 }
 
 /// From raw frames of any size, format and rate to those of the camera.

@@ -183,7 +183,7 @@ fn fields(before: &Value, after: &Value) -> Vec<Change> {
         .map(|(field, values)| {
             let mut values = values.map(|value| value.cloned());
             // Passwords are not printed; that they changed is.
-            let hidden = values.clone().map(|value| value.map(|value| redacted(&value)));
+            let hidden = values.clone().map(|value| value.map(|value| without_password(field, &value)));
             if hidden[0] == hidden[1] {
                 values =
                     [hidden[0].clone(), hidden[1].as_ref().map(|uri| format!("{uri} (other credentials)"))];
@@ -193,6 +193,12 @@ fn fields(before: &Value, after: &Value) -> Vec<Change> {
             Change::Field { field: field.clone(), values }
         })
         .collect()
+}
+
+/// A value as it may be printed.
+fn without_password(field: &str, value: &str) -> String {
+    let is_login = field.starts_with("source.login.") && field.ends_with(".text");
+    if is_login { "***".to_owned() } else { redacted(value) }
 }
 
 /// The values of a document by their paths, such as `region_of_interest.x`.
@@ -352,6 +358,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
+    use crate::config::project::{Credential, Login};
     use crate::plan::tests::plan;
     use crate::plan::{DialectName, PlannedSource};
 
@@ -398,6 +405,7 @@ mod tests {
         let rtsp = |uri: &str| CameraPlan {
             source: PlannedSource::Rtsp {
                 uri: uri.into(),
+                login: None,
                 codec: crate::config::project::Codec::H264,
                 latency_ms: 300,
             },
@@ -408,6 +416,28 @@ mod tests {
             &rtsp("rtsp://a:c@h/x"),
             expect![[r#"
             source.uri: rtsp://***@h/x / rtsp://***@h/x (other credentials)
+        "#]],
+        );
+        let with_login = |password: &str| {
+            let mut plan = rtsp("rtsp://h/x");
+            let PlannedSource::Rtsp { login, .. } = &mut plan.source else { unreachable!("it was made so") };
+            let password = Some(Credential::Text(password.into()));
+            *login = Some(Login { user: Credential::Variable("U".into()), password });
+            plan
+        };
+        check(
+            &with_login("b"),
+            &with_login("c"),
+            expect![[r#"
+            source.login.password.text: *** / *** (other credentials)
+        "#]],
+        );
+        check(
+            &rtsp("rtsp://h/x"),
+            &with_login("c"),
+            expect![[r#"
+            source.login.password.text: unset / ***
+            source.login.user.variable: unset / U
         "#]],
         );
         check(

@@ -23,7 +23,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use self::difference::{Difference, differences, distance, equal, sentence};
-use crate::config::project::{Camera, Clip, Codec, Project, Region, Source, Step, Workload};
+use crate::config::project::{Camera, Clip, Codec, Login, Project, Region, Source, Step, Workload};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
@@ -118,8 +118,11 @@ pub enum PlannedSource {
     },
     /// An RTSP stream.
     Rtsp {
-        /// Its URI, as written.
+        /// Its URI, as written but for references to the environment.
         uri: String,
+        /// User and password, if the environment holds one of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        login: Option<Login>,
         /// What it carries.
         codec: Codec,
         /// The jitter buffer of its receiver, in milliseconds.
@@ -242,9 +245,12 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
         Source::File(clip) => {
             PlannedSource::File { clip: clip_path(clip, camera.width, camera.height, camera.fps) }
         }
-        Source::Rtsp { uri, codec, latency_ms } => {
-            PlannedSource::Rtsp { uri: uri.clone(), codec: *codec, latency_ms: *latency_ms }
-        }
+        Source::Rtsp { uri, login, codec, latency_ms } => PlannedSource::Rtsp {
+            uri: uri.clone(),
+            login: login.clone(),
+            codec: *codec,
+            latency_ms: *latency_ms,
+        },
         Source::Usb { device } => PlannedSource::Usb { device: device.clone() },
         Source::Synthetic { .. } => PlannedSource::Synthetic {
             scene: request.scene.clone().expect("a request for a synthetic camera holds its scene"),

@@ -435,3 +435,16 @@ fn rendering_looks_for_the_display_before_anything_runs() {
         ended.stdout
     );
 }
+
+#[test]
+fn credentials_by_reference_are_printed_as_variables() {
+    let cameras = CAMERAS.replace("rtsp://h/a", "rtsp://ad'min:${CAM_PW}@h/a?b=c");
+    let ws = pair(&cameras, r#"{ "type": "zbar" }"#).env("CAM_PW", "hidden").file("Lpfile.toml", "");
+    let ended = ws.lp("show --launch --cameras c.json --workloads w.json").success();
+    let line = ended.stdout.split(" protocols").next().unwrap();
+    expect![[r#"gst-launch-1.0 --verbose rtspsrc name=cam1_1_source 'location="rtsp://h/a?b=c"' 'user-id="ad'\''min"' user-pw="$CAM_PW""#]].assert_eq(line);
+    ws.lp("build plan --cameras c.json --workloads w.json").success();
+    for text in [ws.read("results/plan/cam1.json"), ended.stdout.clone(), ended.stderr.clone()] {
+        assert!(!text.contains("hidden"), "{text}");
+    }
+}

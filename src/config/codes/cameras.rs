@@ -165,10 +165,11 @@ rules! {
     LITERAL_CREDENTIALS = "LP0415", [Warning], "a URI has its user or password written out" {
         why: indoc! {"
             Config files are copied, checked in and shown around, and `lp` writes the URI into plan
-            files and shows it in launch lines. Take care who can read these, or let the camera be
-            watched without a password inside its own network.
+            files and shows it in launch lines. For a stream, name environment variables instead: plans
+            and launch lines have their names, and only the worker that plays it gets their values.
         "},
-        examples: &[wrong(&[Cameras(lane!(r#"{"camera_id": "entrance", "workloads": ["barcodes"], "streamUri": "rtsp://admin:secret@host:8554/1"}"#))])],
+        examples: &[wrong(&[Cameras(lane!(r#"{"camera_id": "entrance", "workloads": ["barcodes"], "streamUri": "rtsp://admin:secret@host:8554/1"}"#))])
+            .right(&[Cameras(lane!(r#"{"camera_id": "entrance", "workloads": ["barcodes"], "streamUri": "rtsp://${CAM_USER}:${CAM_PASSWORD}@host:8554/1"}"#))])],
     }
 
     OTHER_FILE = "LP0416", [Error], "a camera file stands in the place of a workload file, or the other way round" {

@@ -170,10 +170,13 @@ fn streams_win_over_files_and_devices_are_sources() {
     for (uri, expected) in [
         (
             "rtsp://host:8554/a",
-            expect![[r#"Rtsp { uri: "rtsp://host:8554/a", codec: H264, latency_ms: 300 }"#]],
+            expect![[r#"Rtsp { uri: "rtsp://host:8554/a", login: None, codec: H264, latency_ms: 300 }"#]],
         ),
         ("v4l2:///dev/video0", expect![[r#"Usb { device: "/dev/video0" }"#]]),
-        ("'rtsps://host/a'", expect![[r#"Rtsp { uri: "rtsps://host/a", codec: H264, latency_ms: 300 }"#]]),
+        (
+            "'rtsps://host/a'",
+            expect![[r#"Rtsp { uri: "rtsps://host/a", login: None, codec: H264, latency_ms: 300 }"#]],
+        ),
     ] {
         let cameras = CAMERAS.replace("\"fileSrc\"", &format!("\"rtspUri\": \"{uri}\", \"fileSrc\""));
         let loaded = Files::new().with(CAMERA_FILE, cameras).load(|_| {});
@@ -186,10 +189,12 @@ fn a_stream_path_is_on_the_server_of_the_project() {
     let cameras = CAMERAS.replace("\"fileSrc\"", "\"rtspUri\": \"/cam/1\", \"fileSrc\"");
     let files = Files::new().with(CAMERA_FILE, cameras);
     let source = |files: &Files| format!("{:?}", files.load(|_| {}).project.unwrap().cameras[0].source);
-    expect![[r#"Rtsp { uri: "rtsp://rtsp-streamer:8554/cam/1", codec: H264, latency_ms: 300 }"#]]
-        .assert_eq(&source(&files));
+    expect![[
+        r#"Rtsp { uri: "rtsp://rtsp-streamer:8554/cam/1", login: None, codec: H264, latency_ms: 300 }"#
+    ]]
+    .assert_eq(&source(&files));
     let files = files.with("Lpfile.toml", "[rtsp]\nhost = \"nvr\"\nport = 554\n");
-    expect![[r#"Rtsp { uri: "rtsp://nvr:554/cam/1", codec: H264, latency_ms: 300 }"#]]
+    expect![[r#"Rtsp { uri: "rtsp://nvr:554/cam/1", login: None, codec: H264, latency_ms: 300 }"#]]
         .assert_eq(&source(&files));
     check_lpfile(
         "[rtsp]\nhost = \"nvr/x\"\nport = 0\n",
@@ -235,15 +240,15 @@ fn stream_uris_are_ones_that_can_be_played() {
         "\"fileSrc\"",
         "\"streamUri\": \"rtsp://me:secret@h/1\", \"fileSrc\"",
         expect![[r#"
-        warning[LP0415]: `streamUri` holds credentials in clear text
-          --> configs/camera_to_workload.json:10:22
-           |
-        10 |         "streamUri": "rtsp://me:secret@h/1", "fileSrc": "scan.mp4|https://media.example/scan.mp4",
-           |                      ^^^^^^^^^^^^^^^^^^^^^^ the part before `@`
-           |
-           = help: they stand in plan files and in what `lp show` prints: take care who can read those
+            warning[LP0415]: `streamUri` holds credentials in clear text
+              --> configs/camera_to_workload.json:10:22
+               |
+            10 |         "streamUri": "rtsp://me:secret@h/1", "fileSrc": "scan.mp4|https://media.example/scan.mp4",
+               |                      ^^^^^^^^^^^^^^^^^^^^^^ the part before `@`
+               |
+               = help: write `rtsp://${USER}:${PASSWORD}@host/path`, and set these variables of your own for `lp run`
 
-    "#]],
+        "#]],
     );
 }
 
