@@ -26,3 +26,45 @@ pub fn grid(header: &[&str], right: &[usize], rows: Vec<Vec<String>>, width: Opt
     }
     table.to_string().lines().map(|line| line.trim_end().to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(width: Option<usize>, expect: Expect) {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = vec![
+            row(["漢字", "15", "hidden_items + product_switching, fake_scan"]),
+            row(["a\u{1b}[2J", "29.97", ""]),
+        ];
+        let lines = grid(&["camera", "fps", "workloads"], &[1], rows, width);
+        let widest = lines.iter().map(|line| line.chars().count()).max();
+        assert!(widest <= width.or(widest), "{lines:#?}");
+        expect.assert_eq(&(lines.join("\n") + "\n"));
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_they_must_be_and_break_where_there_is_no_room() {
+        check(
+            None,
+            expect![[r#"
+            camera        fps  workloads
+            漢字           15  hidden_items + product_switching, fake_scan
+            a\u{1b}[2J  29.97
+        "#]],
+        );
+        check(
+            Some(40),
+            expect![[r#"
+            camera        fps  workloads
+            漢字           15  hidden_items +
+                               product_switching,
+                               fake_scan
+            a\u{1b}[2J  29.97
+        "#]],
+        );
+    }
+}
