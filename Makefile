@@ -13,7 +13,7 @@ test:
 bench:
 	@scripts/bench
 
-# The fuzzer takes an hour, LP_FUZZ_SECONDS for each of its three targets.
+# The fuzzer takes an hour, LP_FUZZ_SECONDS for each of its four targets.
 campaign:
 	@scripts/setup test
 	@LP_CAMPAIGN_FULL=1 cargo test --locked --test campaign

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -41,7 +42,11 @@ fn folder(parts: &[Part]) -> TempDir {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         match part {
             Part::Cameras(text) | Part::Workloads(text) | Part::Lpfile(text) | Part::File(_, text) => {
-                fs::write(path, text).unwrap();
+                fs::write(&path, text).unwrap();
+                // What asks for an interpreter is meant to be executed.
+                if text.starts_with("#!") {
+                    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+                }
             }
             Part::Bytes(_, bytes) => fs::write(path, bytes).unwrap(),
             Part::Zeros(_, size) => fs::File::create(path).unwrap().set_len(*size).unwrap(),

@@ -1,14 +1,18 @@
-//! `run:lane`: plans become streams, a session plays them, its record is kept.
+//! `run:lane`: plans become streams and scripts, a session plays them, its
+//! record is kept.
+
+mod script;
 
 use super::{ActionError, Actions, document, read_json, write};
 use crate::dialect;
+use crate::digest::ContentDigest;
 use crate::engine::events::Outcome;
 use crate::engine::perform::{Attempt, Outputs, Performed};
 use crate::graph::lower::plan_path;
 use crate::graph::task::{Run, Task};
 use crate::os;
 use crate::plan::CameraPlan;
-use crate::record::{Conditions, Isolation, RunRecord};
+use crate::record::{Conditions, Isolation, LeftOut, RunRecord};
 use crate::session::{Load, MemberLoad, SessionError, StreamLoad, measure};
 
 /// What precedes the window after each stream's first frame, if `auto`.
@@ -19,15 +23,13 @@ pub(super) fn perform(actions: &Actions<'_>, run: &Run, task: &Task, attempt: &A
         Ok(measured) => measured,
         Err(error) => return Performed::failed(&error),
     };
-    if let Err(error) = write(attempt, &task.outputs[0], &document(&record)) {
+    let bytes = document(&record);
+    if let Err(error) = write(attempt, &task.outputs[0], &bytes) {
         return Performed::failed(&error);
     }
-    let failures: Vec<String> = record
-        .members
-        .iter()
-        .flat_map(|member| &member.streams)
-        .filter_map(|stream| Some(format!("{}: {}", stream.stream, stream.failure.as_ref()?)))
-        .collect();
+    script::keep_files(&record, &record.run_id(&ContentDigest::of(&bytes)), attempt);
+    let failures: Vec<String> =
+        record.failures().map(|(_, stream, reason)| format!("{stream}: {reason}")).collect();
     let (outcome, detail) = if record.interrupted {
         (Outcome::Cancelled, "interrupted".to_owned())
     } else if failures.is_empty() {
@@ -44,7 +46,6 @@ fn record(
     run: &Run,
     attempt: &Attempt<'_>,
 ) -> Result<(RunRecord, Vec<u8>), ActionError> {
-    let worker = actions.worker.as_ref().map_err(|reason| ActionError::Worker(reason.clone()))?;
     let mut members = Vec::new();
     let mut workers = Vec::new();
     let plans: Vec<CameraPlan> =
@@ -52,27 +53,41 @@ fn record(
     for copy in 1..=run.count {
         for plan in plans.iter().map(|plan| plan.copy(copy)) {
             let slug = plan.slug.clone();
+            let streams = streams(&plan, run, attempt)?;
             let worker = match run.isolation {
+                _ if streams.is_empty() => None,
                 Isolation::Camera => {
                     workers.push(slug.to_string());
-                    workers.len() - 1
+                    Some(workers.len() - 1)
                 }
                 Isolation::Lane => {
                     if workers.is_empty() {
                         workers.push("lane".to_owned());
                     }
-                    0
+                    Some(0)
                 }
             };
             members.push(MemberLoad {
                 camera: plan.camera.clone(),
                 target_fps: plan.target_fps,
                 worker,
-                streams: streams(&plan, run, attempt)?,
+                streams,
+                scripts: script::scripts(&plan, &slug, run.pace, attempt)?,
+                left_out: left_out(&plan),
                 slug,
             });
         }
     }
+    if members.iter().all(|member| member.streams.is_empty() && member.scripts.is_empty()) {
+        let reasons = members.iter().flat_map(|member| &member.left_out).map(|left| left.reason.as_str());
+        let reason = reasons.take(1).collect::<String>();
+        return Err(ActionError::Worker(format!("nothing can be played: {reason}")));
+    }
+    let command = match &actions.worker {
+        _ if workers.is_empty() => &[][..],
+        Ok(command) => command,
+        Err(reason) => return Err(ActionError::Worker(reason.clone())),
+    };
     let load = Load {
         subject: run.subject.clone(),
         started: attempt.started,
@@ -87,7 +102,7 @@ fn record(
         host: actions.host.clone(),
         members,
         workers,
-        command: worker,
+        command,
         log_dir: attempt.dir,
         lock: attempt.lock,
     };
@@ -101,7 +116,7 @@ fn record(
 fn streams(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<StreamLoad>, ActionError> {
     let mut streams = Vec::new();
     for pipeline in &plan.pipelines {
-        // What cannot be played is refused before a run is asked for.
+        // A script, or what is left out by name.
         let Some(spec) = dialect::spec(plan, pipeline, run.pace) else { continue };
         let spec = spec
             .resolve(attempt.layout, attempt.dir, &|name| os::env::variable(name))
@@ -109,4 +124,12 @@ fn streams(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<St
         streams.push(StreamLoad { index: pipeline.index, workloads: pipeline.workloads.clone(), spec });
     }
     Ok(streams)
+}
+
+fn left_out(plan: &CameraPlan) -> Vec<LeftOut> {
+    let unsupported = plan.pipelines.iter().filter_map(|pipeline| {
+        let reason = pipeline.unsupported.clone()?;
+        Some(LeftOut { workloads: pipeline.workloads.clone(), reason })
+    });
+    unsupported.collect()
 }

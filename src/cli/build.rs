@@ -26,9 +26,8 @@ use crate::name::Slug;
 use crate::os;
 use crate::os::process::Cancel;
 use crate::os::signal::cancel_on_signals;
-use crate::session::Watch;
+use crate::session::{Seen, Watch};
 use crate::store::Store;
-use crate::worker::protocol::EventBody;
 
 pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     let phases = Phases::new();
@@ -117,7 +116,7 @@ fn trace_file(given: &std::path::Path) -> anyhow::Result<TraceFile> {
 }
 
 /// For those who do not look at a measurement while it lasts.
-pub(super) fn unwatched(_: &Slug, _: &EventBody) {}
+pub(super) fn unwatched(_: &Slug, _: Seen<'_>) {}
 
 /// How much may run at once.
 pub(super) fn pools(jobs: Option<u32>, declared: &BTreeMap<String, u32>) -> Pools {

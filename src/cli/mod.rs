@@ -23,6 +23,7 @@ mod quick;
 mod report;
 mod rule;
 mod run;
+mod scripts;
 mod show;
 mod size;
 mod status;

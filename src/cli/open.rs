@@ -8,7 +8,7 @@ use anyhow::Context;
 use rayon::prelude::*;
 
 use super::args::{Color, Global};
-use super::{Refused, console};
+use super::{Refused, console, scripts};
 use crate::config::codes;
 use crate::config::diagnostics::{Diagnostic, Diagnostics, Severity, Sources};
 use crate::config::load::{LoadRequest, Loaded, Scope, load};
@@ -185,16 +185,18 @@ impl Opened {
         Ok((wanted, needed))
     }
 
-    /// Refuses inputs that neither exist nor are made.
+    /// Refuses inputs that neither exist nor are made, and scripts that cannot run.
     pub(super) fn check_sources(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Result<(), Refused> {
         let mut diagnostics = Diagnostics::new();
+        let scripts = scripts::check(&self.project, graph, needed, &mut diagnostics);
         let (sources, layout): (Vec<_>, _) = (select::sources(graph, needed).collect(), &self.project.layout);
         let missing = sources.into_par_iter().filter_map(|(task, n)| {
             let error = os::fs::metadata(&layout.resolve(&task.inputs[n])).err()?;
             Some((task, n, error))
         });
         for (task, n, error) in missing.collect::<Vec<_>>() {
-            let (input, place) = (&task.inputs[n], task.input_place(n));
+            let input = &task.inputs[n];
+            let place = scripts.get(input).copied().unwrap_or_else(|| task.input_place(n));
             let reads = format!("`{}` reads `{input}`", task.label);
             let why = match os::tree::read_link(&error.path) {
                 Ok(target) => {

@@ -17,8 +17,10 @@ use crate::graph::lower::Subject;
 use crate::graph::select;
 use crate::name::Slug;
 use crate::os::signal::cancel_on_signals;
-use crate::record::measure::measure;
+use crate::record::foreign::Figure;
+use crate::record::measure::{measure, number};
 use crate::report::{self, Report};
+use crate::session::Seen;
 use crate::store::Store;
 use crate::worker::protocol::EventBody;
 
@@ -60,7 +62,10 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
     let tools = tools::look(&store, &graph, &needed);
     let human = Console::new(super::build::widest(&graph, &needed));
     let seconds = Seconds::new(&opened, &subject);
-    let watch = |slug: &Slug, event: &EventBody| seconds.see(slug, event);
+    let watch = |slug: &Slug, seen: Seen<'_>| match seen {
+        Seen::Stream(event) => seconds.see(slug, event),
+        Seen::Script(stream, figure) => seconds.see_script(slug, stream, figure),
+    };
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
     let cancel = cancel_on_signals()?;
     let before = store.attempts_of(&label).len();
@@ -138,7 +143,11 @@ fn left_out(opened: &Opened, subject: &Subject) -> Result<Vec<String>, Refused> 
 struct Seconds {
     width: usize,
     cameras: Mutex<BTreeMap<Slug, Second>>,
+    /// When each script was first seen, and when it had a line last.
+    scripts: Mutex<BTreeMap<String, Instants>>,
 }
+
+type Instants = (std::time::Instant, Option<std::time::Instant>);
 
 struct Second {
     streams: usize,
@@ -162,14 +171,45 @@ impl Seconds {
         for camera in opened.project.cameras.iter().filter(|camera| subject.members.contains(&camera.slug)) {
             let request = plan::request(&opened.project, camera, dialect::resolve(&opened.project, camera));
             let pipelines = plan::consolidate(&request).pipelines;
-            let streams = pipelines.iter().filter(|pipeline| pipeline.unsupported.is_none()).count();
+            let streams = pipelines
+                .iter()
+                .filter(|pipeline| pipeline.unsupported.is_none() && pipeline.script().is_none())
+                .count();
             for copy in 1..=opened.project.settings.count {
                 let second = Second { streams, begin_us: None, elapsed_s: 0, heard: BTreeMap::new() };
                 cameras.insert(camera.slug.copy(copy), second);
             }
         }
         let width = cameras.keys().map(|slug| slug.as_str().len()).max().unwrap_or(0);
-        Seconds { width, cameras: Mutex::new(cameras) }
+        Seconds { width, cameras: Mutex::new(cameras), scripts: Mutex::default() }
+    }
+
+    /// A line per script and second that has any figure of frames.
+    fn see_script(&self, slug: &Slug, stream: &str, figure: &Figure) {
+        let said = match figure {
+            Figure::Rates { fps, .. } => {
+                let fps: Vec<String> = fps.iter().map(|fps| number(*fps)).collect();
+                format!("{} fps", fps.join(", "))
+            }
+            Figure::Count { element, rendered, dropped } => {
+                format!("{element}: {rendered} frames  dropped {dropped}")
+            }
+            _ => return,
+        };
+        let now = std::time::Instant::now();
+        let mut scripts = self.scripts.lock().expect("printing does not panic");
+        let (begin, last) = *scripts.entry(stream.to_owned()).or_insert((now, None));
+        if last.is_some_and(|last| now.duration_since(last).as_millis() < 990) {
+            return;
+        }
+        scripts.insert(stream.to_owned(), (begin, Some(now)));
+        let elapsed = now.duration_since(begin).as_secs();
+        let text = format!(
+            "{slug:width$}  {elapsed:>3} s  script {stream}: {said}",
+            slug = slug.as_str(),
+            width = self.width
+        );
+        console::note(&report::plain(&text));
     }
 
     fn see(&self, slug: &Slug, event: &EventBody) {

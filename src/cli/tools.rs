@@ -135,6 +135,10 @@ impl Tools {
     /// What of the machine enters a task's key.
     pub(super) fn facts(&self, task: &Task) -> Facts {
         let mut facts = Facts::default();
+        if task.measures() {
+            let host = self.host.facts.iter();
+            facts.extra = host.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+        }
         if task.factories.is_empty() {
             return facts;
         }
@@ -154,10 +158,6 @@ impl Tools {
                     .collect();
                 facts.tools.extend(plugins);
             }
-        }
-        if task.measures() {
-            let host = self.host.facts.iter();
-            facts.extra = host.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
         }
         facts
     }

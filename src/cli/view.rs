@@ -67,6 +67,9 @@ pub(super) fn write(
             file(&format!("benchmark/{camera}.csv"), csv.as_bytes())?;
         }
     }
+    for script in report.record.members.iter().flat_map(|member| &member.scripts) {
+        file(&format!("{}.log", script.stream), script.output.as_bytes())?;
+    }
     if let Some(logs) = attempt.logs.and_then(|logs| store.read_blob(&logs, LIMIT)) {
         file("workers.log", &logs)?;
     }

@@ -17,7 +17,7 @@ mod stock;
 use crate::config::project::{Camera, Codec, DialectChoice, Pace, Project, Source, Step};
 use crate::path::Layout;
 use crate::pipeline::{Element, PipelineSpec, Value, launch};
-use crate::plan::{CameraPlan, DialectName, PlanRequest, PlannedPipeline, consolidate};
+use crate::plan::{CameraPlan, DialectName, PlanRequest, PlannedPipeline, PlannedSource, consolidate};
 
 /// How a dialect plays a pipeline, from encoded video to the sink.
 trait Dialect {
@@ -82,6 +82,13 @@ pub fn compile(request: &PlanRequest) -> CameraPlan {
             pipeline.launch = Some(launch::line(spec, &layout));
             assets.extend(spec.inputs().into_iter().cloned());
         }
+        if let Some(script) = pipeline.script() {
+            assets.push(script.path);
+            // It opens the camera's clip itself.
+            if let PlannedSource::File { clip } = &plan.source {
+                assets.push(clip.clone());
+            }
+        }
     }
     assets.sort();
     assets.dedup();
@@ -89,10 +96,11 @@ pub fn compile(request: &PlanRequest) -> CameraPlan {
     plan
 }
 
-/// One pipeline as it is played; `None` if it cannot be.
+/// One pipeline as a worker plays it; `None` if none can: it is a script, or
+/// not supported.
 #[must_use]
 pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option<PipelineSpec> {
-    if pipeline.unsupported.is_some() {
+    if pipeline.unsupported.is_some() || pipeline.script().is_some() {
         return None;
     }
     let dialect: &dyn Dialect = match plan.dialect {

@@ -14,7 +14,7 @@ use crate::dialect;
 use crate::digest::ContentDigest;
 use crate::name::Slug;
 use crate::path::ProjectPath;
-use crate::plan::{self, DialectName};
+use crate::plan::{self, DialectName, PlannedSource};
 use crate::record::measure;
 use crate::report;
 
@@ -278,7 +278,11 @@ fn user_task(task: &UserTask, variable: &dyn Fn(&str) -> Option<String>) -> Task
 
 fn run_tasks(project: &Project, subject: &Subject, members: &[&PlannedCamera], tasks: &mut Vec<Task>) {
     let settings = &project.settings;
-    let inference = members.iter().any(|planned| planned.plan.dialect == DialectName::Dlstreamer);
+    let plays = |planned: &&&PlannedCamera| {
+        planned.plan.pipelines.iter().any(|one| one.unsupported.is_none() && one.script().is_none())
+    };
+    let mut playing = members.iter().filter(plays);
+    let inference = playing.any(|planned| planned.plan.dialect == DialectName::Dlstreamer);
     let isolation = settings.isolation.unwrap_or(if inference { Isolation::Lane } else { Isolation::Camera });
     let mut inputs: BTreeSet<ProjectPath> = BTreeSet::new();
     let mut factories: BTreeSet<String> = BTreeSet::new();
@@ -288,6 +292,12 @@ fn run_tasks(project: &Project, subject: &Subject, members: &[&PlannedCamera], t
             if let Some(spec) = dialect::spec(&planned.plan, pipeline, settings.pace) {
                 inputs.extend(spec.inputs().into_iter().cloned());
                 factories.extend(spec.factories().into_iter().map(str::to_owned));
+            }
+            if let Some(script) = pipeline.script() {
+                inputs.insert(project.layout.named(script.path));
+                if let PlannedSource::File { clip } = &planned.plan.source {
+                    inputs.insert(clip.clone());
+                }
             }
         }
     }

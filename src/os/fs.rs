@@ -95,6 +95,16 @@ pub fn read_awaited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
+/// The first bytes of a file, at most `limit`.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_head(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut head)?;
+    Ok(head)
+}
+
 /// The names in a folder, sorted; those that are not UTF-8 are left out.
 ///
 /// # Errors

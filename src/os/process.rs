@@ -6,7 +6,7 @@
 //! its leader runs or is still unreaped, so its number cannot have been reused.
 //!
 //! [`Piped`] is a child that is talked to (a worker); [`run_command`] runs a
-//! user's command to its end.
+//! user's command to its end, and [`listen_to_command`] hears what it prints.
 //!
 //! *Inheriting a descriptor* (the build lock): std and rustix open everything
 //! CLOEXEC, and the flag cannot be cleared between fork and exec without
@@ -37,7 +37,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 mod command;
 
-pub use command::{Command, Finished, run_command};
+pub use command::{Command, Finished, Heard, listen_to_command, run_command};
 
 /// Shared while a process is spawned, held alone while a descriptor is open for
 /// it; see the module's text.
@@ -61,6 +61,11 @@ impl Exit {
     pub fn success(&self) -> bool {
         *self == Exit::Code(0)
     }
+
+    fn signal(number: i32) -> Exit {
+        let name = signal_hook::low_level::signal_name(number);
+        Exit::Signal(name.map_or_else(|| format!("signal {number}"), str::to_owned))
+    }
 }
 
 impl fmt::Display for Exit {
@@ -76,10 +81,7 @@ impl From<ExitStatus> for Exit {
     fn from(status: ExitStatus) -> Exit {
         match (status.code(), status.signal()) {
             (Some(code), _) => Exit::Code(code),
-            (None, Some(signal)) => Exit::Signal(
-                signal_hook::low_level::signal_name(signal)
-                    .map_or_else(|| format!("signal {signal}"), str::to_owned),
-            ),
+            (None, Some(signal)) => Exit::signal(signal),
             (None, None) => unreachable!("a process that was waited for has exited or was killed"),
         }
     }
@@ -194,12 +196,15 @@ impl Group {
         }
     }
 
-    /// Whether the leader has ended; it stays unreaped.
-    fn has_ended(&self) -> io::Result<bool> {
+    /// How the leader has ended, if it has; it stays unreaped.
+    fn ended(&self) -> io::Result<Option<Exit>> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         let waited =
             rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::Pid(self.leader), options))?;
-        Ok(waited.is_some())
+        Ok(waited.map(|status| match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Exit::Code(code),
+            (None, signal) => Exit::signal(signal.unwrap_or(0)),
+        }))
     }
 
     /// Asks what is left of the group to end, reaps the leader, and kills what

@@ -113,7 +113,7 @@ pub fn load<'a>(cameras: impl IntoIterator<Item = &'a CameraPlan>) -> Load {
     let mut sums = Sums::default();
     for camera in cameras {
         for pipeline in camera.pipelines.iter().filter(|pipeline| pipeline.unsupported.is_none()) {
-            if let Some(script) = pipeline.script() {
+            if let Some(script) = pipeline.script_file() {
                 *sums.scripts.entry(script).or_default() += 1;
                 continue;
             }
@@ -344,9 +344,6 @@ mod tests {
                 ("v", &["vlm model=m"]),
             ],
         );
-        for pipeline in camera.pipelines.iter_mut().filter(|one| one.script().is_some()) {
-            pipeline.unsupported = None;
-        }
         camera.fps = 29.97;
         (camera.width, camera.height) = (641, 361);
         let mut usb = camera.clone();

@@ -18,19 +18,19 @@ pub mod difference;
 pub mod load;
 pub mod summary;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use self::difference::{Difference, differences, distance, equal, sentence};
-use crate::config::project::{Camera, Clip, Codec, Login, Project, Region, Source, Step, Workload};
+use crate::config::project::{Camera, Clip, Codec, Login, Project, Region, Scalar, Source, Step, Workload};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
 
 /// The version of the plan files and of `results/summary.json`. It is part of the
 /// `plan:` action, so a new meaning makes every plan stale.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// With more pipelines than this, each is compared only with the earlier one that
 /// it is most like: the pairs of twenty are 190, which nobody reads.
@@ -160,6 +160,40 @@ pub struct PlannedPipeline {
     pub launch: Option<String>,
 }
 
+impl PlannedPipeline {
+    /// The file of the script that it is, whatever a plan file says of it.
+    #[must_use]
+    pub fn script_file(&self) -> Option<&str> {
+        self.steps.first().and_then(|step| step.script.as_deref())
+    }
+
+    /// The user's script that it is, in place of elements.
+    #[must_use]
+    pub fn script(&self) -> Option<Script<'_>> {
+        let [step] = self.steps.as_slice() else { return None };
+        let script = step.script.as_ref()?;
+        let path = ProjectPath::new(script).expect("a project's scripts lie inside it");
+        Some(Script { path, parameters: &step.parameters })
+    }
+}
+
+/// A user's script as a pipeline.
+#[derive(Clone, Debug)]
+pub struct Script<'a> {
+    /// Its file.
+    pub path: ProjectPath,
+    /// What it is given, by name.
+    pub parameters: &'a BTreeMap<String, Scalar>,
+}
+
+impl Script<'_> {
+    /// Its arguments: `--key value` for each parameter, in the order of their
+    /// names. Each is one argument, whatever is in it.
+    pub fn arguments(&self) -> impl Iterator<Item = String> {
+        self.parameters.iter().flat_map(|(key, value)| [format!("--{key}"), value.to_string()])
+    }
+}
+
 /// Two pipelines of one camera that did not merge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Apart {
@@ -171,14 +205,6 @@ pub struct Apart {
     pub because: String,
     /// All that it says, and what it has no room for.
     pub differences: Vec<Difference>,
-}
-
-impl PlannedPipeline {
-    /// The script that it is, if it is one.
-    #[must_use]
-    pub fn script(&self) -> Option<&str> {
-        self.steps.first().and_then(|step| step.script.as_deref())
-    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -289,8 +315,8 @@ pub fn clip_path(clip: &Clip, width: u32, height: u32, fps: f64) -> ProjectPath 
 
 /// Why steps cannot be played by any dialect yet.
 fn unsupported(steps: &[Step]) -> Option<String> {
-    let word = steps.iter().map(|step| step.kind.as_str()).find(|kind| ["vlm", "script"].contains(kind))?;
-    Some(format!("`{word}` steps are planned but cannot be played yet"))
+    let has_vlm = steps.iter().any(|step| step.kind == "vlm");
+    has_vlm.then(|| "`vlm` steps are planned but cannot be played yet".to_owned())
 }
 
 /// The workloads that a camera names more than once, by their names in the
@@ -348,7 +374,7 @@ fn of_pair(one: &PlannedPipeline, other: &PlannedPipeline) -> Apart {
     let differences = differences(&one.steps, &other.steps);
     let workloads = [one.workloads[0].clone(), other.workloads[0].clone()];
     let [first, second] = &workloads;
-    let because = match (one.script(), other.script()) {
+    let because = match (one.script_file(), other.script_file()) {
         (Some(script), None) => format!("`{first}` runs the script `{script}`, `{second}` has steps"),
         (None, Some(script)) => format!("`{first}` has steps, `{second}` runs the script `{script}`"),
         _ => format!("`{first}` and `{second}` differ in {}", sentence(&differences)),
@@ -361,7 +387,7 @@ pub(crate) mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::config::project::{Origin, Scalar};
+    use crate::config::project::Origin;
 
     /// `gvadetect device=CPU model=yolo11n x=1`, `script script=a.sh x=1`.
     pub(crate) fn step(text: &str) -> Step {
@@ -508,12 +534,9 @@ pub(crate) mod tests {
             expect![[r#"
                 1 a, c
                   `a` and `c` run the same script `p/a.sh` with the same parameters
-                  `script` steps are planned but cannot be played yet
                 2 b
-                  `script` steps are planned but cannot be played yet
                 3 d, e
                   `d` and `e` run the same script `p/d.sh` without parameters
-                  `script` steps are planned but cannot be played yet
                 4 f
                 `a` and `b` differ in `parameters.mode` x / unset, `parameters.size` 1 / 2
                 `a` and `d` differ in `script` p/a.sh / p/d.sh, `parameters.mode` x / unset, `parameters.size` 1 / unset

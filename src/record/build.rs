@@ -12,16 +12,27 @@
 //!
 //! A worker that says nothing at all has no time here. Whoever holds its
 //! process notices that, ends it and calls [`RecordBuilder::worker_exited`].
+//!
+//! A user's script tells no time, so whoever reads what it prints says when a
+//! line was read ([`RecordBuilder::script_said`]), and what time it is
+//! ([`RecordBuilder::tick`]). Its window begins `warmup` after its first figure.
 
+mod script;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use self::script::Script;
+pub use self::script::{FREE_US, QUIET_US};
 use self::stream::{Stream, Timing};
-use super::{Conditions, Host, MachineSample, Member, Pace, RunRecord, VERSION, WorkerRecord, WorkerSample};
+use super::foreign::Figure;
+use super::{
+    Conditions, Host, LeftOut, MachineSample, Member, Pace, RunRecord, VERSION, WorkerRecord, WorkerSample,
+};
 use crate::collect::machine::MachineReading;
+use crate::config::project::Scalar;
 use crate::name::Slug;
 use crate::time::Utc;
 use crate::worker::protocol::{Event, EventBody, StreamName};
@@ -65,6 +76,10 @@ pub struct MemberSetup {
     pub target_fps: f64,
     /// Its pipelines.
     pub streams: Vec<StreamSetup>,
+    /// Its scripts.
+    pub scripts: Vec<ScriptSetup>,
+    /// What of it cannot be played.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// A pipeline of a camera.
@@ -78,27 +93,58 @@ pub struct StreamSetup {
     pub worker: usize,
 }
 
+/// A user's script, run for a camera.
+#[derive(Clone, Debug)]
+pub struct ScriptSetup {
+    /// `camera-3/2`, unique in the run.
+    pub stream: StreamName,
+    /// The workloads that it serves, as written.
+    pub workloads: Vec<String>,
+    /// Its file, relative to the project.
+    pub script: String,
+    /// What it is given.
+    pub parameters: BTreeMap<String, Scalar>,
+}
+
+/// How a script came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScriptEnd {
+    /// It could not be started, for this reason.
+    NotStarted(String),
+    /// It has ended.
+    Ended {
+        /// `exited with status 3`
+        how: String,
+        /// Whether that was status 0.
+        success: bool,
+    },
+}
+
 /// What a session should do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The stream has failed. If it still plays, stop it; the others go on.
+    /// The stream or script has failed. If it still plays, stop it; the others go on.
     Failed {
-        /// The stream.
+        /// The stream or script.
         stream: StreamName,
         /// Why, as the record says it.
         reason: String,
     },
-    /// All figures are there: close every worker's stdin. Said once.
+    /// All figures are there: close every worker's stdin, end every script. Said once.
     StopAll,
 }
 
-/// Collects what a run's workers say.
+/// Collects what a run's workers and scripts say.
 #[derive(Debug)]
 pub struct RecordBuilder {
     setup: Setup,
     timing: Timing,
     /// In the order of `setup.members`, flattened.
     streams: Vec<Stream>,
+    /// In the same order.
+    scripts: Vec<Script>,
+    /// The newest time of `lp`'s own, in microseconds.
+    now_us: u64,
     workers: Vec<Worker>,
     machine: Vec<MachineSample>,
     missing: BTreeMap<String, String>,
@@ -129,6 +175,8 @@ impl RecordBuilder {
         };
         let planned = setup.members.iter().flat_map(|member| &member.streams);
         let streams: Vec<Stream> = planned.cloned().map(Stream::new).collect();
+        let planned = setup.members.iter().flat_map(|member| &member.scripts);
+        let scripts = planned.cloned().map(Script::new).collect();
         let n_workers = setup.workers.len();
         assert!(
             streams.iter().all(|stream| stream.setup.worker < n_workers),
@@ -137,6 +185,8 @@ impl RecordBuilder {
         RecordBuilder {
             timing,
             streams,
+            scripts,
+            now_us: setup.origin_ns / 1000,
             workers: (0..n_workers).map(|_| Worker::default()).collect(),
             machine: Vec::new(),
             missing: BTreeMap::new(),
@@ -256,6 +306,54 @@ impl RecordBuilder {
         self.decide(&failed_before)
     }
 
+    /// Takes in the time of `lp`'s own CLOCK_MONOTONIC, by which scripts are judged.
+    pub fn tick(&mut self, at_ns: u64) -> Vec<Decision> {
+        self.now_us = self.now_us.max(at_ns / 1000);
+        if self.stopping {
+            return Vec::new();
+        }
+        let failed_before = self.failed();
+        for script in &mut self.scripts {
+            script.tick(self.timing, self.now_us);
+        }
+        self.decide(&failed_before)
+    }
+
+    /// Takes in that the script of this index, counted over all members, was
+    /// started at `at_ns` of CLOCK_MONOTONIC.
+    ///
+    /// # Panics
+    /// If the set-up has no such script; so do the next three.
+    pub fn script_started(&mut self, script: usize, at_ns: u64) {
+        self.scripts[script].started(at_ns / 1000);
+    }
+
+    /// Takes in a figure that a script printed in a line that was read at `at_ns`.
+    pub fn script_said(&mut self, script: usize, at_ns: u64, figure: &Figure) -> Vec<Decision> {
+        // What drains is no part of anybody's window.
+        if !self.stopping {
+            self.scripts[script].said(self.timing, at_ns / 1000, figure);
+        }
+        self.tick(at_ns)
+    }
+
+    /// Takes in that a script has ended.
+    pub fn script_ended(&mut self, script: usize, at_ns: u64, end: &ScriptEnd) -> Vec<Decision> {
+        let failed_before = self.failed();
+        let at_us = at_ns / 1000;
+        self.now_us = self.now_us.max(at_us);
+        let state = &mut self.scripts[script];
+        let asked = self.stopping || state.failure.is_some();
+        state.ended(self.timing, at_us, end, asked);
+        self.decide(&failed_before)
+    }
+
+    /// Takes in what a script printed: the begin and the end, and how many bytes
+    /// in between were left out.
+    pub fn script_printed(&mut self, script: usize, (output, left_out): (String, u64)) {
+        self.scripts[script].printed(output, left_out);
+    }
+
     /// Takes in that the user wants to stop now. Windows that are still open
     /// end here. Without a `duration` this is the normal end.
     pub fn interrupt(&mut self) -> Vec<Decision> {
@@ -266,14 +364,19 @@ impl RecordBuilder {
         for stream in &mut self.streams {
             stream.cut(self.workers[stream.setup.worker].now_us);
         }
+        for script in &mut self.scripts {
+            script.cut(self.now_us);
+        }
         let until_stopped = timing.pace == Pace::Live && timing.duration_us == 0;
         let whole = |stream: &Stream| stream.failure.is_some() || stream.window(timing).is_some();
-        self.interrupted = !(until_stopped && self.streams.iter().all(whole));
+        let of_script = |script: &Script| script.failure.is_some() || script.window(timing).is_some();
+        let all_whole = self.streams.iter().all(whole) && self.scripts.iter().all(of_script);
+        self.interrupted = !(until_stopped && all_whole);
         self.stopping = true;
         vec![Decision::StopAll]
     }
 
-    /// Whether a stream has failed.
+    /// Whether a stream that a worker plays has failed.
     #[must_use]
     pub fn has_failed(&self, stream: &str) -> bool {
         self.streams.iter().any(|known| known.setup.stream == stream && known.failure.is_some())
@@ -283,14 +386,25 @@ impl RecordBuilder {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.streams.iter().all(|stream| stream.end.is_some() || stream.failure.is_some())
+            && self.scripts.iter().all(Script::is_settled)
     }
 
     /// The record. A stream that is neither done nor failed by now has failed,
     /// unless the user stopped the run.
     #[must_use]
     pub fn finish(self) -> RunRecord {
-        let RecordBuilder { setup, timing, streams, workers, mut machine, missing, stopping, interrupted } =
-            self;
+        let RecordBuilder {
+            setup,
+            timing,
+            streams,
+            scripts,
+            now_us,
+            workers,
+            mut machine,
+            missing,
+            stopping,
+            interrupted,
+        } = self;
         let origin_us = setup.origin_ns / 1000;
         let since = |at_us: &mut u64| *at_us = at_us.saturating_sub(origin_us);
 
@@ -304,17 +418,25 @@ impl RecordBuilder {
             }
             stream.into_record(timing, origin_us)
         });
+        let mut scripts = scripts.into_iter().map(|mut script| {
+            if !stopping && !script.done {
+                script.fail(now_us, "the run ended before it was done".to_owned());
+            }
+            script.into_record(timing, origin_us)
+        });
         let members = setup
             .members
             .into_iter()
             .map(|member| Member {
                 streams: streams.by_ref().take(member.streams.len()).collect(),
+                scripts: scripts.by_ref().take(member.scripts.len()).collect(),
+                left_out: member.left_out,
                 camera: member.camera,
                 slug: member.slug,
                 target_fps: member.target_fps,
             })
             .collect();
-        drop(streams);
+        drop((streams, scripts));
 
         machine.iter_mut().for_each(|sample| since(&mut sample.at_us));
         let workers =
@@ -348,18 +470,27 @@ impl RecordBuilder {
     }
 
     fn failed(&self) -> Vec<bool> {
-        self.streams.iter().map(|stream| stream.failure.is_some()).collect()
+        let streams = self.streams.iter().map(|stream| stream.failure.is_some());
+        streams.chain(self.scripts.iter().map(|script| script.failure.is_some())).collect()
     }
 
     /// The failures since `failed_before`, and whether that was all.
     fn decide(&mut self, failed_before: &[bool]) -> Vec<Decision> {
-        let new = |(stream, before): (&Stream, &bool)| {
-            let (_, reason) = stream.failure.as_ref().filter(|_| !before)?;
-            Some(Decision::Failed { stream: stream.setup.stream.clone(), reason: reason.clone() })
-        };
-        let mut decisions: Vec<Decision> = self.streams.iter().zip(failed_before).filter_map(new).collect();
+        let streams = self
+            .streams
+            .iter()
+            .map(|stream| (&stream.setup.stream, stream.failure.as_ref().map(|(_, reason)| reason)));
+        let scripts = self.scripts.iter().map(|script| (&script.setup.stream, script.failure.as_ref()));
+        let mut decisions: Vec<Decision> = streams
+            .chain(scripts)
+            .zip(failed_before)
+            .filter_map(|((stream, reason), before)| {
+                let reason = reason.filter(|_| !before)?;
+                Some(Decision::Failed { stream: stream.clone(), reason: reason.clone() })
+            })
+            .collect();
         let settled = |stream: &Stream| stream.done || stream.failure.is_some();
-        if !self.stopping && self.streams.iter().all(settled) {
+        if !self.stopping && self.streams.iter().all(settled) && self.scripts.iter().all(Script::is_settled) {
             self.stopping = true;
             decisions.push(Decision::StopAll);
         }

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::build::{Decision, MemberSetup, RecordBuilder, Setup, StreamSetup};
+use super::build::{Decision, MemberSetup, RecordBuilder, ScriptEnd, ScriptSetup, Setup, StreamSetup};
+use super::foreign::figure;
 use super::{Conditions, Host, Isolation, Pace, RunRecord};
 use crate::collect::machine::MachineReading;
+use crate::config::project::Scalar;
 use crate::name::Slug;
 use crate::time::Utc;
 use crate::worker::protocol::{End, Event, EventBody};
@@ -32,6 +34,22 @@ pub(crate) fn member(slug: &str, camera: &str, target_fps: f64, streams: &[(&[&s
         slug: Slug::of(slug).unwrap(),
         target_fps,
         streams: streams.iter().enumerate().map(stream).collect(),
+        scripts: Vec::new(),
+        left_out: Vec::new(),
+    }
+}
+
+/// A camera `slug` whose first pipelines are scripts of these names.
+pub(crate) fn scripted(slug: &str, target_fps: f64, scripts: &[&str]) -> MemberSetup {
+    let script = |(index, name): (usize, &&str)| ScriptSetup {
+        stream: format!("{slug}/{}", index + 1),
+        workloads: vec![format!("of-{name}")],
+        script: format!("pipelines/{name}.sh"),
+        parameters: [("threshold".to_owned(), Scalar::Float(0.5))].into(),
+    };
+    MemberSetup {
+        scripts: scripts.iter().enumerate().map(script).collect(),
+        ..member(slug, slug, target_fps, &[])
     }
 }
 
@@ -133,6 +151,37 @@ impl Story {
         self.say(worker, at_us, body);
     }
 
+    /// A script prints a line.
+    pub(crate) fn print(&mut self, script: usize, at_us: u64, line: &str) {
+        let figure = figure(line.as_bytes()).unwrap_or_else(|| panic!("`{line}` is no figure"));
+        let decisions = self.builder.script_said(script, at_us * 1000, &figure);
+        self.heard(decisions);
+    }
+
+    /// A script's `fpsdisplaysink` counts: `fps` frames a second from `from` to `to`,
+    /// two lines a second, none of them lost.
+    pub(crate) fn count(&mut self, script: usize, from: u64, to: u64, fps: u64) {
+        for half in 2 * from..=2 * to {
+            let rendered = (half - 2 * from) * fps / 2;
+            self.print(script, half * S / 2, &displayed("till", rendered, 0));
+        }
+    }
+
+    /// The time passes.
+    pub(crate) fn tick_until(&mut self, at_us: u64) {
+        let decisions = self.builder.tick(at_us * 1000);
+        self.heard(decisions);
+    }
+
+    /// A script exits.
+    pub(crate) fn exit(&mut self, script: usize, at_us: u64, how: &str, output: &str) {
+        let success = how == "exited with status 0";
+        let end = ScriptEnd::Ended { how: how.to_owned(), success };
+        let decisions = self.builder.script_ended(script, at_us * 1000, &end);
+        self.heard(decisions);
+        self.builder.script_printed(script, (output.to_owned(), 0));
+    }
+
     /// The record, and a line per stream and decision.
     pub(crate) fn told(self) -> (RunRecord, String) {
         let mut text = String::new();
@@ -149,6 +198,16 @@ impl Story {
                 stream.failure.as_deref().unwrap_or("ok"),
             ));
         }
+        for script in record.members.iter().flat_map(|member| &member.scripts) {
+            let window =
+                script.window_us.map_or_else(|| "none".to_owned(), |w| format!("[{}, {})", w.0, w.1));
+            let n: usize = script.rates.iter().map(|element| element.rates.len()).sum();
+            text.push_str(&format!(
+                "{}: script, window {window}, {n} rates; {}\n",
+                script.stream,
+                script.failure.as_deref().unwrap_or("ok"),
+            ));
+        }
         for decision in self.decisions {
             text.push_str(&format!("> {decision}\n"));
         }
@@ -157,6 +216,14 @@ impl Story {
         }
         (record, text)
     }
+}
+
+/// A line of `fpsdisplaysink`.
+pub(crate) fn displayed(element: &str, rendered: u64, dropped: u64) -> String {
+    format!(
+        "/GstPipeline:pipeline0/GstFPSDisplaySink:{element}: last-message = rendered: {rendered}, \
+         dropped: {dropped}, current: 15.00, average: 15.00"
+    )
 }
 
 /// A lane of six cameras at 15 fps, one of them slow, one dead, one with two

@@ -10,6 +10,7 @@
 //! Not here: how figures are shown (`report`).
 
 mod machine;
+mod script;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -17,15 +18,17 @@ mod verdict;
 use serde::{Deserialize, Serialize};
 
 pub use self::machine::{MachineFigures, WorkerFigures};
+pub use self::script::{ChannelFigures, ElementFigures, ScriptFigures};
 pub use self::verdict::{
     FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, Verdict, number,
 };
-use super::{Member, Pace, RunRecord, StreamRecord};
+use super::{LeftOut, Member, Pace, RunRecord, StreamRecord};
 use crate::name::Slug;
 use crate::stats;
 
-/// The version of the measurement's layout.
-pub const VERSION: u32 = 1;
+/// The version of the measurement's layout. 2 brought scripts, what was left
+/// out, and frames that are not counted (`null`).
+pub const VERSION: u32 = 2;
 
 /// What a record says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,11 +62,13 @@ pub struct CameraFigures {
     pub verdict: Verdict,
     /// Its worst stream: by verdict, then by frame rate. `None` without streams.
     pub worst: Option<String>,
-    /// Its pipelines.
+    /// Its pipelines and scripts, in the order of the plan.
     pub streams: Vec<StreamFigures>,
+    /// What of it was not played, and why.
+    pub left_out: Vec<LeftOut>,
 }
 
-/// One pipeline.
+/// One pipeline, or one script.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamFigures {
     /// `camera-3/1`
@@ -82,11 +87,11 @@ pub struct StreamFigures {
     pub fps_interval: Option<Interval>,
     /// Why there is no interval.
     pub no_interval: Option<String>,
-    /// Frames that arrived in the window.
-    pub frames: u64,
-    /// Frames dropped in the window.
-    pub dropped: u64,
-    /// `dropped / (frames + dropped)`; `None` if both are 0.
+    /// Frames that arrived in the window; `None` for a script that counts none.
+    pub frames: Option<u64>,
+    /// Frames dropped in the window; `None` for a script that counts none.
+    pub dropped: Option<u64>,
+    /// `dropped / (frames + dropped)`; `None` if both are 0 or not known.
     pub dropped_share: Option<f64>,
     /// Latency over the window; `None` where it has no meaning.
     pub latency_us: Option<Percentiles>,
@@ -94,8 +99,11 @@ pub struct StreamFigures {
     pub no_latency: Option<String>,
     /// Frames of the window whose latency is unknown, where others' is known.
     pub frames_without_latency: u64,
-    /// Each whole second of the window.
+    /// Each whole second of the window; empty for a script.
     pub seconds: Vec<Second>,
+    /// What only a script has; `None` for a pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<ScriptFigures>,
 }
 
 /// A 95 % interval.
@@ -143,10 +151,12 @@ pub struct WorkloadFigures {
 /// All pipelines together, each counted once.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
-    /// Cameras, copies counted.
+    /// Cameras of which anything was played, copies counted.
     pub cameras: usize,
     /// Cameras that hold their target.
     pub holding: usize,
+    /// Scripts, which count in none of the figures below.
+    pub scripts: usize,
     /// Pipelines.
     pub pipelines: usize,
     /// Frames that arrived in the windows.
@@ -196,8 +206,12 @@ pub fn measure(record: &RunRecord) -> Measurement {
 }
 
 fn camera(record: &RunRecord, member: &Member) -> CameraFigures {
-    let streams: Vec<StreamFigures> =
-        member.streams.iter().map(|stream| figures(record, member, stream)).collect();
+    let streams = member.streams.iter().map(|stream| figures(record, member, stream));
+    let scripts = member.scripts.iter().map(|one| script::figures(record, member, one));
+    let mut streams: Vec<StreamFigures> = streams.chain(scripts).collect();
+    // `camera-3/2`: by the number that the plan gave it.
+    let number = |figures: &StreamFigures| figures.stream.rsplit('/').next()?.parse::<u32>().ok();
+    streams.sort_by_key(number);
     let worst = streams.iter().min_by(|a, b| {
         let fps = |stream: &StreamFigures| stream.fps.unwrap_or(0.0);
         b.verdict.cmp(&a.verdict).then(fps(a).total_cmp(&fps(b)))
@@ -209,6 +223,7 @@ fn camera(record: &RunRecord, member: &Member) -> CameraFigures {
         verdict: worst.map_or(Verdict::NotJudged, |stream| stream.verdict),
         worst: worst.map(|stream| stream.stream.clone()),
         streams,
+        left_out: member.left_out.clone(),
     }
 }
 
@@ -253,13 +268,14 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         fps: fps.map(rounded),
         fps_interval,
         no_interval,
-        frames,
-        dropped: stream.dropped,
+        frames: Some(frames),
+        dropped: Some(stream.dropped),
         dropped_share: share(stream.dropped, frames + stream.dropped),
         latency_us,
         no_latency,
         frames_without_latency: unknown,
         seconds,
+        script: None,
     }
 }
 
@@ -281,19 +297,22 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 }
 
 fn workloads(member: &Member) -> impl Iterator<Item = WorkloadFigures> {
-    member.streams.iter().flat_map(move |stream| {
-        stream.workloads.iter().map(move |workload| WorkloadFigures {
+    let streams = member.streams.iter().map(|one| (&one.stream, &one.workloads));
+    let scripts = member.scripts.iter().map(|one| (&one.stream, &one.workloads));
+    streams.chain(scripts).flat_map(move |(stream, workloads)| {
+        workloads.iter().map(move |workload| WorkloadFigures {
             camera: member.camera.clone(),
             slug: member.slug.clone(),
             workload: workload.clone(),
-            stream: stream.stream.clone(),
-            shared_with: stream.workloads.iter().filter(|other| *other != workload).cloned().collect(),
+            stream: stream.clone(),
+            shared_with: workloads.iter().filter(|other| *other != workload).cloned().collect(),
         })
     })
 }
 
 fn totals(record: &RunRecord, cameras: &[CameraFigures]) -> Totals {
-    let streams = || cameras.iter().flat_map(|camera| &camera.streams);
+    let all = || cameras.iter().flat_map(|camera| &camera.streams);
+    let streams = || all().filter(|stream| stream.script.is_none());
     let rates: Vec<f64> = streams().filter_map(|stream| stream.fps).collect();
     let fps = match record.conditions.pace {
         Pace::Live => (!rates.is_empty()).then(|| rates.iter().sum()),
@@ -307,11 +326,12 @@ fn totals(record: &RunRecord, cameras: &[CameraFigures]) -> Totals {
         }
     };
     Totals {
-        cameras: cameras.len(),
+        cameras: cameras.iter().filter(|camera| !camera.streams.is_empty()).count(),
         holding: cameras.iter().filter(|camera| camera.verdict == Verdict::Holds).count(),
+        scripts: all().filter(|stream| stream.script.is_some()).count(),
         pipelines: streams().count(),
-        frames: streams().map(|stream| stream.frames).sum(),
-        dropped: streams().map(|stream| stream.dropped).sum(),
+        frames: streams().filter_map(|stream| stream.frames).sum(),
+        dropped: streams().filter_map(|stream| stream.dropped).sum(),
         fps: fps.map(rounded),
     }
 }

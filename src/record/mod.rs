@@ -2,7 +2,7 @@
 //!
 //! A record is the artefact of a `run:` task. It holds the run's conditions,
 //! one entry per stream with everything its worker said inside the measured
-//! window, the machine's and the workers' samples, and how it all ended. The
+//! window, one per script with what it printed about frames, the machine's and the workers' samples, and how it all ended. The
 //! figures that people read are computed from it (`record::measure`), so a
 //! better formula needs no new run.
 //!
@@ -12,7 +12,9 @@
 pub mod build;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod foreign;
 pub mod measure;
+pub mod script;
 
 use std::collections::BTreeMap;
 
@@ -24,8 +26,9 @@ use crate::name::Slug;
 use crate::time::Utc;
 use crate::worker::protocol::End;
 
-/// The version of the record's layout.
-pub const VERSION: u32 = 1;
+/// The version of the record's layout. Older ones are read as well: 2 brought
+/// [`Member::scripts`] and [`Member::left_out`].
+pub const VERSION: u32 = 2;
 
 /// Everything that one run measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,8 +66,19 @@ impl RunRecord {
     /// interrupted it.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let failed = |stream: &StreamRecord| stream.failure.is_some();
-        !self.interrupted && !self.members.iter().flat_map(|member| &member.streams).any(failed)
+        !self.interrupted && self.failures().next().is_none()
+    }
+
+    /// The streams and scripts that failed, each with its camera's name and the
+    /// reason.
+    pub fn failures(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.members.iter().flat_map(|member| {
+            let streams = member.streams.iter().map(|one| (&one.stream, &one.failure));
+            let scripts = member.scripts.iter().map(|one| (&one.stream, &one.failure));
+            streams.chain(scripts).filter_map(|(stream, failure)| {
+                Some((member.camera.as_str(), stream.as_str(), failure.as_deref()?))
+            })
+        })
     }
 }
 
@@ -104,6 +118,21 @@ pub struct Member {
     pub target_fps: f64,
     /// Its pipelines.
     pub streams: Vec<StreamRecord>,
+    /// Its scripts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<script::ScriptRecord>,
+    /// What of it cannot be played.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Workloads of a camera that were left out of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Their names as written.
+    pub workloads: Vec<String>,
+    /// Why.
+    pub reason: String,
 }
 
 /// One pipeline of a camera, as it was played.

@@ -1,4 +1,5 @@
-//! The benchmark of one camera within a run: one row per workload.
+//! The benchmark of one camera within a run: one row per workload that was
+//! played.
 //!
 //! A pipeline that serves several workloads appears under each of them, with
 //! `shared_with`, so rows must not be added up. Copies of the lane are members
@@ -13,7 +14,7 @@ use super::json::pretty;
 use super::{Report, VERSION};
 use crate::name::Slug;
 use crate::record::measure::{MachineFigures, StreamFigures, WorkerFigures, measure};
-use crate::record::{Conditions, RunRecord};
+use crate::record::{Conditions, LeftOut, RunRecord};
 use crate::time::Utc;
 
 #[derive(Serialize)]
@@ -27,6 +28,7 @@ struct Document<'a> {
     conditions: &'a Conditions,
     host: &'a BTreeMap<String, String>,
     rows: Vec<WorkloadRow<'a>>,
+    left_out: &'a [LeftOut],
     workers: Vec<&'a WorkerFigures>,
     machine: &'a MachineFigures,
 }
@@ -65,6 +67,7 @@ pub fn benchmark_json(record: &RunRecord, camera: &Slug) -> Option<String> {
         conditions: &record.conditions,
         host: &record.host.facts,
         rows: rows.collect(),
+        left_out: &member.left_out,
         workers: measurement.workers.iter().filter(shared).collect(),
         machine: &measurement.machine,
     }))

@@ -1,4 +1,4 @@
-//! The report as CSV: one row per pipeline.
+//! The report as CSV: one row per pipeline or script.
 //!
 //! Columns are only ever added at the end. An empty cell is a figure that is
 //! not defined. `docs/measuring.md` describes each column and its unit.
@@ -17,7 +17,7 @@ pub(super) struct Row<'a> {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> String);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 32] = [
+pub(super) const COLUMNS: [Column; 35] = [
     ("run", |row| row.report.run.to_owned()),
     ("subject", |row| row.report.record.subject.clone()),
     ("started_utc", |row| row.report.record.started.to_string()),
@@ -32,8 +32,8 @@ pub(super) const COLUMNS: [Column; 32] = [
     ("fps_low", |row| cell(row.stream.fps_interval.map(|interval| interval.low))),
     ("fps_high", |row| cell(row.stream.fps_interval.map(|interval| interval.high))),
     ("window_s", |row| cell(row.stream.window_us.map(|us| us as f64 / 1e6))),
-    ("frames", |row| row.stream.frames.to_string()),
-    ("dropped", |row| row.stream.dropped.to_string()),
+    ("frames", |row| count(row.stream.frames)),
+    ("dropped", |row| count(row.stream.dropped)),
     ("dropped_percent", |row| hundredfold(row.stream.dropped_share)),
     ("latency_p50_ms", |row| latency(row, |latency| latency.p50)),
     ("latency_p95_ms", |row| latency(row, |latency| latency.p95)),
@@ -56,6 +56,9 @@ pub(super) const COLUMNS: [Column; 32] = [
     ("repeat", |row| row.report.record.conditions.repeat.to_string()),
     ("interrupted", |row| row.report.record.interrupted.to_string()),
     ("host", |row| super::host(&row.report.record.host)),
+    ("kind", |row| if row.stream.script.is_some() { "script" } else { "pipeline" }.to_owned()),
+    ("script", |row| row.stream.script.as_ref().map(|script| script.script.clone()).unwrap_or_default()),
+    ("script_exit", |row| row.stream.script.as_ref().and_then(|one| one.exit.clone()).unwrap_or_default()),
 ];
 
 /// The report as CSV.
@@ -88,6 +91,10 @@ pub(super) fn write(records: impl Iterator<Item = Vec<String>>) -> String {
 
 fn cell(figure: Option<f64>) -> String {
     figure.map(|figure| figure.to_string()).unwrap_or_default()
+}
+
+fn count(count: Option<u64>) -> String {
+    count.map(|count| count.to_string()).unwrap_or_default()
 }
 
 /// A share as a percentage; four decimals are all that a share has.

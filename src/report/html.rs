@@ -6,10 +6,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
 use self::chart::{Chart, Line, merged};
 use super::{
-    NONE, Report, conditions, failures, fps, gaps, mebibytes, millis, number, percent, plain, sightings,
-    target,
+    NONE, NOT_MEASURED, Report, absent, conditions, dropped, failures, fps, gaps, mebibytes, millis, number,
+    percent, plain, sightings, target,
 };
-use crate::record::measure::{CameraFigures, Percentiles, StreamFigures, Verdict};
+use crate::record::measure::{
+    CameraFigures, ElementFigures, Percentiles, ScriptFigures, StreamFigures, Verdict,
+};
 use crate::record::{Member, Pace};
 
 const STYLE: &str = include_str!("html/style.css");
@@ -49,8 +51,8 @@ pub fn html(report: &Report<'_>) -> String {
                                 div class="card" {
                                     h3 { (plain(&failure.title)) }
                                     p { (plain(failure.reason)) }
-                                    @if !failure.stderr_tail.is_empty() {
-                                        pre aria-label="The last lines of its stderr" { (plain(failure.stderr_tail)) }
+                                    @if !failure.tail.is_empty() {
+                                        pre aria-label="The last lines that it printed" { (plain(failure.tail)) }
                                     }
                                 }
                             }
@@ -93,13 +95,18 @@ fn tiles(report: &Report<'_>) -> Markup {
     let interval = interval
         .map_or_else(String::new, |(cpu, interval)| format!(", ± {:.1}", (interval.high - cpu) * 100.0));
     let pipelines = if totals.pipelines == 1 { "pipeline" } else { "pipelines" };
+    let scripts = match totals.scripts {
+        0 => String::new(),
+        1 => ", without 1 script".to_owned(),
+        n => format!(", without {n} scripts"),
+    };
     let rate = totals.fps.map_or_else(|| NONE.to_owned(), |fps| format!("{fps:.1} fps"));
     markup! {
         ul class="tiles" {
             @if report.record.conditions.pace == Pace::Live {
                 li { b { (totals.holding) " of " (totals.cameras) } "cameras hold" }
             }
-            li { b { (rate) } "in " (totals.pipelines) " " (pipelines) }
+            li { b { (rate) } "in " (totals.pipelines) " " (pipelines) (scripts) }
             li { b { (with_unit(percent(share, 2), "%")) } "of frames dropped" }
             li { b { (with_unit(percent(machine.cpu, 1), "%")) } "CPU of all cores" (interval) }
             li { b { (with_unit(mebibytes(machine.memory_max), "MiB")) } "memory in use at most" }
@@ -129,6 +136,14 @@ fn cameras(report: &Report<'_>) -> Markup {
                         @for (index, stream) in camera.streams.iter().enumerate() {
                             (camera_row(report, camera, stream, index == 0))
                         }
+                        @for left in &camera.left_out {
+                            tr {
+                                th scope="row" { (plain(&camera.camera)) (copy(camera)) }
+                                td { "left out" }
+                                td { (plain(&left.workloads.join(", "))) }
+                                td colspan="6" class="edge" { (plain(&left.reason)) }
+                            }
+                        }
                     }
                 }
             }
@@ -149,8 +164,8 @@ fn camera_row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigure
             td { (plain(&stream.workloads.join(", "))) }
             td class="num" { (target(report.record, camera.target_fps)) }
             td class="num" { (fps(stream)) }
-            td class="num" { (stream.latency_us.map_or_else(|| "-".to_owned(), latency)) }
-            td class="num" { (percent(stream.dropped_share, 2)) }
+            td class="num" { (stream.latency_us.map_or_else(|| absent(stream).to_owned(), latency)) }
+            td class="num" { (dropped(stream)) }
             @if first {
                 td class="num" rowspan=(rows) { (percent(worker.and_then(|worker| worker.cpu), 0)) }
                 td class="num edge" rowspan=(rows) { (mebibytes(worker.and_then(|worker| worker.rss_max))) }
@@ -193,6 +208,9 @@ fn over_time(report: &Report<'_>, member: &Member, camera: &CameraFigures) -> Ma
                 @if let Some(reason) = &stream.reason { p class="soft small" { (stream.stream) ": " (plain(reason)) } }
             }
             div class="charts" { (fps_chart(report, camera)) (latency_chart(report, camera)) }
+            @for stream in &camera.streams {
+                @if let Some(figures) = &stream.script { (script(stream, figures)) }
+            }
             @if !kinds.is_empty() {
                 div class="saw" {
                     h4 { "What its elements saw" }
@@ -217,6 +235,51 @@ fn over_time(report: &Report<'_>, member: &Member, camera: &CameraFigures) -> Ma
     }
 }
 
+/// What a script said, element by element.
+fn script(stream: &StreamFigures, figures: &ScriptFigures) -> Markup {
+    let parameters = figures.parameters.iter().map(|(key, value)| format!(" --{key} {value}"));
+    let line = format!("{}{}", figures.script, parameters.collect::<String>());
+    let count = |count: Option<u64>| count.map_or_else(|| NOT_MEASURED.to_owned(), |count| count.to_string());
+    let part = |name: &Option<String>| name.as_deref().map_or_else(|| NONE.to_owned(), plain);
+    markup! {
+        div class="saw" {
+            h4 { "What the script " (stream.stream) " printed" }
+            p class="soft small" {
+                code { (plain(&line)) } ": " (figures.exit.as_deref().unwrap_or("not started"))
+                @if figures.asked_to_end { ", after it was asked to end" }
+            }
+            table {
+                thead { tr {
+                    th scope="col" { "Element" } th scope="col" { "Of" } th scope="col" class="num" { "fps" }
+                    th scope="col" class="num" { "Frames" } th scope="col" class="num" { "Dropped" }
+                    th scope="col" class="num" { "Latency ms" br; "p50 / p95 / p99" }
+                } }
+                tbody {
+                    @for element in &figures.elements {
+                        tr {
+                            td { (plain(&element.element)) } td { (element.meter.factory()) }
+                            td class="num" { (element.fps.map_or_else(|| NOT_MEASURED.to_owned(), |fps| format!("{fps:.2}"))) }
+                            td class="num" { (count(element.frames)) } td class="num" { (count(element.dropped)) }
+                            td class="num" { (NONE) }
+                        }
+                    }
+                    @for channel in &figures.channels {
+                        tr {
+                            td { (part(&channel.source)) " \u{2192} " (part(&channel.sink)) } td { "latency tracer" }
+                            td class="num" { (NONE) }
+                            td class="num" { (channel.frames) } td class="num" { (NONE) }
+                            td class="num" { (channel.latency_us.map_or_else(|| NOT_MEASURED.to_owned(), |l| [l.p50, l.p95, l.p99].map(millis).join(" / "))) }
+                        }
+                    }
+                    @if figures.elements.is_empty() && figures.channels.is_empty() {
+                        tr { td colspan="6" { (NOT_MEASURED) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The time axis of a camera's charts: as long as the longest window of all, so
 /// that a stream that ended early is seen to.
 fn longest(report: &Report<'_>) -> f64 {
@@ -231,6 +294,21 @@ fn grouped(group: usize) -> String {
 
 fn fps_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
     let line = |stream: &StreamFigures| {
+        if let Some(script) = &stream.script {
+            let fps = |element: &ElementFigures| element.fps.unwrap_or(f64::INFINITY);
+            let slowest = script.elements.iter().min_by(|a, b| fps(a).total_cmp(&fps(b)));
+            let points = slowest.map_or(&[][..], |element| element.points.as_slice());
+            let group = points.len().div_ceil(chart::MOST_POINTS).max(1);
+            let worst = |points: &[(f64, f64)]| {
+                let at = points.last().map_or(0.0, |(at, _)| *at);
+                (at, points.iter().map(|(_, fps)| *fps).reduce(f64::min))
+            };
+            let name = match group {
+                1 => plain(&stream.stream),
+                n => format!("{}, worst of each {n} lines", plain(&stream.stream)),
+            };
+            return Line { name, points: points.chunks(group).map(worst).collect() };
+        }
         let frames = stream.seconds.iter().map(|second| Some(f64::from(second.frames))).collect();
         let (points, group) = merged(frames, f64::min);
         Line { name: format!("{}{}", plain(&stream.stream), grouped(group)), points }
@@ -256,12 +334,16 @@ fn fps_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
 
 /// The median and 95th percentile of the camera's worst stream that has any.
 fn latency_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
-    let has_latency = |stream: &&StreamFigures| stream.latency_us.is_some();
+    // A script's latencies have no seconds to draw; they stand in its table.
+    let has_latency = |stream: &&StreamFigures| stream.latency_us.is_some() && stream.script.is_none();
     let streams = || camera.streams.iter().filter(has_latency);
     let Some(stream) = streams().max_by_key(|stream| stream.latency_us.map(|latency| latency.p95)) else {
         return markup! {
             figure { figcaption { b { "Latency" } } p class="soft small" {
-                "Not defined: " (camera.streams.first().and_then(|s| s.no_latency.as_deref()).unwrap_or("no pipeline")) "."
+                @match camera.streams.iter().find(|stream| stream.script.is_none()) {
+                    Some(stream) => { "Not defined: " (stream.no_latency.as_deref().unwrap_or("no frame was measured")) "." }
+                    None => { "No pipeline of lp's own plays this camera." }
+                }
             } }
         };
     };

@@ -29,7 +29,7 @@ use crate::record::{Conditions, Host, Isolation, Pace, RunRecord, WorkerRecord};
 use crate::time::duration_text;
 
 /// The version of the JSON and CSV documents.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a report is made from.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,21 @@ pub struct Report<'a> {
 
 /// What shows that a figure is not defined.
 const NONE: &str = "-";
+/// What shows that a script printed nothing that gives the figure.
+const NOT_MEASURED: &str = "not measured";
+
+/// What stands for a figure that is absent.
+fn absent(stream: &StreamFigures) -> &'static str {
+    if stream.script.is_some() { NOT_MEASURED } else { NONE }
+}
+
+/// The share of dropped frames in percent.
+fn dropped(stream: &StreamFigures) -> String {
+    match stream.dropped {
+        None => absent(stream).to_owned(),
+        Some(_) => percent(stream.dropped_share, 2),
+    }
+}
 
 /// A text without control characters but line breaks: those are written out, as
 /// `\u{1b}`. Tabs become blanks.
@@ -95,7 +110,7 @@ fn host(host: &Host) -> String {
 /// A frame rate with its interval: `14.98 ± 0.12`.
 fn fps(stream: &StreamFigures) -> String {
     match (stream.fps, stream.fps_interval) {
-        (None, _) => NONE.to_owned(),
+        (None, _) => absent(stream).to_owned(),
         (Some(fps), None) => format!("{fps:.2}"),
         (Some(fps), Some(interval)) => format!("{fps:.2} ± {:.2}", interval.high - fps),
     }
@@ -122,15 +137,18 @@ fn gaps(report: &Report<'_>) -> Vec<String> {
         None => gaps.push((reason, vec![about.to_owned()])),
     };
     for stream in measurement.cameras.iter().flat_map(|camera| &camera.streams) {
-        if let Some(reason) = &stream.no_interval {
+        // A script without a frame rate says why beside its verdict.
+        if let Some(reason) =
+            stream.no_interval.as_ref().filter(|_| stream.fps.is_some() || stream.script.is_none())
+        {
             add(format!("no interval of the frame rate: {reason}"), &stream.stream);
         }
         if let Some(reason) = &stream.no_latency {
             add(format!("no latency: {reason}"), &stream.stream);
         }
         if stream.frames_without_latency > 0 && stream.latency_us.is_some() {
-            let n = stream.frames_without_latency;
-            add(format!("latency unknown for {n} of {} frames", stream.frames), &stream.stream);
+            let (n, all) = (stream.frames_without_latency, stream.frames.unwrap_or(0));
+            add(format!("latency unknown for {n} of {all} frames"), &stream.stream);
         }
     }
     for worker in &measurement.workers {
@@ -152,29 +170,41 @@ struct Failure<'a> {
     /// `camera-3/1 of Self-checkout`, or `worker camera-3`.
     title: String,
     reason: &'a str,
-    /// The tail of the worker's stderr; empty if it said nothing, or nothing of
-    /// it is known to be about this.
-    stderr_tail: &'a str,
+    /// The tail of the worker's stderr, or of what a script printed; empty if it
+    /// said nothing, or nothing of it is known to be about this.
+    tail: &'a str,
 }
 
-/// The streams that failed, then the workers that died, each with the tail of
-/// stderr once.
+/// The most lines of a script's output that are shown where it has failed.
+const TAIL_LINES: usize = 20;
+
+/// The last lines of a text, at most [`TAIL_LINES`] and some kilobytes.
+fn last_lines(text: &str) -> &str {
+    let text = text.trim_end();
+    let lines = text.rmatch_indices('\n').nth(TAIL_LINES - 1).map_or(0, |(at, _)| at + 1);
+    let mut begin = lines.max(text.len().saturating_sub(4_096));
+    while !text.is_char_boundary(begin) {
+        begin += 1;
+    }
+    &text[begin..]
+}
+
+/// The streams and scripts that failed, then the workers that died, each with
+/// the tail of what it said once.
 fn failures<'a>(report: &Report<'a>) -> Vec<Failure<'a>> {
     let mut failures = Vec::new();
-    for member in &report.record.members {
-        for stream in &member.streams {
-            if let Some(reason) = &stream.failure {
-                let title = format!("{} of {}", stream.stream, member.camera);
-                failures.push(Failure { title, reason, stderr_tail: "" });
-            }
-        }
+    let scripts = || report.record.members.iter().flat_map(|member| &member.scripts);
+    for (camera, stream, reason) in report.record.failures() {
+        let output = scripts().find(|script| script.stream == stream).map(|script| script.output.as_str());
+        let title = format!("{stream} of {camera}");
+        failures.push(Failure { title, reason, tail: last_lines(output.unwrap_or_default()) });
     }
     let tells = |worker: &&WorkerRecord| worker.death.is_some() || !worker.stderr_tail.is_empty();
     for worker in report.record.workers.iter().filter(tells) {
         failures.push(Failure {
             title: format!("worker {}", worker.name),
             reason: worker.death.as_deref().unwrap_or("its last words"),
-            stderr_tail: &worker.stderr_tail,
+            tail: &worker.stderr_tail,
         });
     }
     failures

@@ -3,9 +3,10 @@
 
 use super::grid::grid;
 use super::{
-    NONE, Report, conditions, failures, fps, gaps, host, mebibytes, millis, percent, plain, target, verdict,
+    NONE, Report, absent, conditions, dropped, failures, fps, gaps, host, mebibytes, millis, percent, plain,
+    target, verdict,
 };
-use crate::record::measure::{CameraFigures, StreamFigures};
+use crate::record::measure::{CameraFigures, StreamFigures, Verdict};
 
 const HEADER: [&str; 9] = [
     "camera",
@@ -35,6 +36,14 @@ pub fn table(report: &Report<'_>) -> String {
         for (index, stream) in camera.streams.iter().enumerate() {
             rows.push(row(report, camera, stream, index == 0));
         }
+        for (index, left) in camera.left_out.iter().enumerate() {
+            let first = camera.streams.is_empty() && index == 0;
+            let mut cells = vec![String::new(); HEADER.len()];
+            cells[0] = if first { name(camera) } else { String::new() };
+            cells[1] = left.workloads.join("\n");
+            cells[HEADER.len() - 1] = format!("left out: {}", left.reason);
+            rows.push(cells);
+        }
     }
     lines.extend(grid(&HEADER, &[2, 3, 4, 5, 6, 7], rows, None));
     lines.push(String::new());
@@ -55,7 +64,7 @@ pub fn table(report: &Report<'_>) -> String {
     lines.extend(gaps(report).into_iter().map(|gap| format!("note: {gap}")));
     for failure in failures(report) {
         lines.push(format!("failed: {}: {}", failure.title, failure.reason));
-        lines.extend(failure.stderr_tail.lines().map(|line| format!("  | {line}")));
+        lines.extend(failure.tail.lines().map(|line| format!("  | {line}")));
     }
     lines.push(measurement.verdict.clone());
     let mut text = plain(&lines.join("\n"));
@@ -68,31 +77,34 @@ fn shared(report: &Report<'_>, worker: &str) -> bool {
     report.record.members.iter().all(|member| member.slug.as_str() != worker)
 }
 
-fn row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigures, first: bool) -> Vec<String> {
-    let worker = report.measurement.own_worker(&camera.slug).filter(|_| first);
-    let latency = stream.latency_us.map_or_else(
-        || NONE.to_owned(),
-        |latency| [latency.p50, latency.p95, latency.p99].map(millis).join("/"),
-    );
-    let mut verdict = verdict(stream.verdict);
-    // Failures are told below the table, with what is known about them.
-    if let Some(reason) =
-        stream.reason.as_ref().filter(|_| stream.verdict != crate::record::measure::Verdict::Failed)
-    {
-        verdict = format!("{verdict}: {}", reason.replace("; ", "\n"));
-    }
-    let name = if camera.slug.as_str() == camera.camera {
+fn name(camera: &CameraFigures) -> String {
+    if camera.slug.as_str() == camera.camera {
         camera.camera.clone()
     } else {
         format!("{} ({})", camera.camera, camera.slug)
+    }
+}
+
+fn row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigures, first: bool) -> Vec<String> {
+    let worker = report.measurement.own_worker(&camera.slug).filter(|_| first);
+    let latency = stream.latency_us.map_or_else(
+        || absent(stream).to_owned(),
+        |latency| [latency.p50, latency.p95, latency.p99].map(millis).join("/"),
+    );
+    let reason = stream.reason.as_ref().map(|reason| reason.replace("; ", "\n"));
+    let verdict = match (stream.verdict, reason) {
+        // Failures are told below the table, with what is known about them.
+        (Verdict::Failed, _) | (_, None) => verdict(stream.verdict),
+        (Verdict::NotJudged, Some(reason)) => reason,
+        (_, Some(reason)) => format!("{}: {reason}", verdict(stream.verdict)),
     };
     let cells = [
-        if first { name } else { String::new() },
+        if first { name(camera) } else { String::new() },
         stream.workloads.join("\n"),
         target(report.record, camera.target_fps),
         fps(stream),
         latency,
-        percent(stream.dropped_share, 2),
+        dropped(stream),
         worker.map_or_else(|| if first { NONE.to_owned() } else { String::new() }, |w| percent(w.cpu, 0)),
         worker.map_or_else(|| if first { NONE.to_owned() } else { String::new() }, |w| mebibytes(w.rss_max)),
         verdict,

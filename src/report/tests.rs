@@ -4,7 +4,8 @@ use expect_test::expect;
 
 use super::*;
 use crate::name::Slug;
-use crate::record::fixture::{S, Story, member, setup, six_cameras};
+use crate::record::LeftOut;
+use crate::record::fixture::{S, Story, displayed, member, scripted, setup, six_cameras};
 use crate::record::measure::measure;
 use crate::worker::protocol::End;
 
@@ -116,9 +117,9 @@ fn free_pace_has_no_target_and_no_latency() {
 fn csv_has_a_row_per_pipeline() {
     let text = with_report(&two_copies(), csv);
     expect![[r#"
-        run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,holds,,10,10,10,10,5,50,0,0,5,5,5,,,,,live,lane,5,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB"
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,holds,,10,10,10,10,5,50,0,0,5,5,5,,,,,live,lane,5,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB"
+        run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host,kind,script,script_exit
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,holds,,10,10,10,10,5,50,0,0,5,5,5,,,,,live,lane,5,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,holds,,10,10,10,10,5,50,0,0,5,5,5,,,,,live,lane,5,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,
     "#]].assert_eq(&text);
     assert_eq!(with_report(&six_cameras(), csv).lines().count(), 8);
 }
@@ -151,7 +152,7 @@ fn json_is_a_versioned_document() {
           "run": "20261124T064200Z-9f2c41",
           "started": "2026-11-24T06:42:00Z",
           "subject": "lane",
-          "version": 1
+          "version": 2
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&document).unwrap());
     let mut stream = measurement["cameras"][0]["streams"][0].clone();
@@ -231,7 +232,7 @@ fn benchmarks_of_a_lane_name_only_their_own_camera() {
 
 #[test]
 fn html_is_whole_escapes_names_and_fetches_nothing() {
-    for record in [six_cameras(), two_copies(), free()] {
+    for record in [six_cameras(), two_copies(), free(), with_scripts()] {
         let text = with_report(&record, html);
         assert_eq!(text, with_report(&record, html), "the same record makes the same bytes");
         assert_well_formed(&text);
@@ -312,4 +313,105 @@ fn assert_well_formed(text: &str) {
     for link in links {
         assert!(ids.contains(&link.trim_start_matches('#')), "{link} leads nowhere");
     }
+}
+
+/// A camera with three scripts (one counts, one prints nothing, one fails) and a
+/// workload that is left out, and a camera of which nothing is played.
+fn with_scripts() -> RunRecord {
+    let left_out = |workload: &str| {
+        vec![LeftOut { workloads: vec![workload.to_owned()], reason: "not played <yet>".to_owned() }]
+    };
+    let mut till = scripted("till", 16.0, &["counts", "silent", "fails"]);
+    till.left_out = left_out("talk");
+    let mut door = member("door", "Door", 15.0, &[]);
+    door.left_out = left_out("ask");
+    let mut story = Story::new(setup(Pace::Live, 5, 2, &[], vec![till, door]));
+    (0..3).for_each(|script| story.builder.script_started(script, 0));
+    let lines: Vec<String> = (1..=30).map(|n| format!("line {n} \u{1b}[1m<b>")).collect();
+    story.exit(2, S, "exited with status 3", &lines.join("\n"));
+    for half in 0..=16 {
+        let at_us = half * S / 2;
+        story.print(0, at_us, &displayed("till", half * 8, 0));
+        story.print(0, at_us, "latency_tracer_pipeline, sink_name=(string)k, frame_latency=(double)8.25;");
+    }
+    story.tick_until(9 * S);
+    (0..2).for_each(|script| story.exit(script, 9 * S, "killed by SIGTERM", ""));
+    story.builder.finish()
+}
+
+#[test]
+fn scripts_stand_beside_pipelines_and_what_was_not_measured_is_never_zero() {
+    expect![[r#"
+        run 20261124T064200Z-9f2c41 of lane
+        5s after 2s of warm-up, live pace, a worker per camera, repeat 1
+        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+
+        camera       workloads  target           fps    latency ms       dropped      CPU %  memory  verdict
+                                                       p50/p95/p99             %  of a core     MiB
+        till         of-counts      16  16.00 ± 0.00   8.2/8.2/8.2          0.00          -       -  holds
+                     of-silent      16  not measured  not measured  not measured                     not measured: it printed no line of `gvafpscounter` or `fpsdisplaysink` in its window
+                     of-fails       16  not measured  not measured  not measured                     failed
+                     talk                                                                            left out: not played <yet>
+        Door (door)  ask                                                                             left out: not played <yet>
+
+        machine: CPU - % of all cores, memory - MiB in use at most
+        note: till/2, till/3: no latency: not measured: it printed no line of a latency tracer in its window
+        note: machine: no sample in the window
+        failed: till/3 of till: exited with status 3 after 1.0 s, before it was asked to end
+          | line 11 \u{1b}[1m<b>
+          | line 12 \u{1b}[1m<b>
+          | line 13 \u{1b}[1m<b>
+          | line 14 \u{1b}[1m<b>
+          | line 15 \u{1b}[1m<b>
+          | line 16 \u{1b}[1m<b>
+          | line 17 \u{1b}[1m<b>
+          | line 18 \u{1b}[1m<b>
+          | line 19 \u{1b}[1m<b>
+          | line 20 \u{1b}[1m<b>
+          | line 21 \u{1b}[1m<b>
+          | line 22 \u{1b}[1m<b>
+          | line 23 \u{1b}[1m<b>
+          | line 24 \u{1b}[1m<b>
+          | line 25 \u{1b}[1m<b>
+          | line 26 \u{1b}[1m<b>
+          | line 27 \u{1b}[1m<b>
+          | line 28 \u{1b}[1m<b>
+          | line 29 \u{1b}[1m<b>
+          | line 30 \u{1b}[1m<b>
+        0 of 1 camera holds 16 fps, 1 failed, 2 with workloads left out; CPU not measured
+    "#]].assert_eq(&with_report(&with_scripts(), table));
+
+    let text = with_report(&with_scripts(), csv);
+    let cells = |line: &str| -> Vec<String> {
+        let names =
+            ["stream", "verdict", "fps", "frames", "dropped", "latency_p95_ms", "kind", "script_exit"];
+        let record = |line: &str| -> Vec<String> {
+            let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+            reader.records().next().unwrap().unwrap().iter().map(str::to_owned).collect()
+        };
+        let header = record(text.lines().next().unwrap());
+        let row = record(line);
+        names.iter().map(|name| row[header.iter().position(|known| known == name).unwrap()].clone()).collect()
+    };
+    let rows: Vec<String> = text.lines().skip(1).map(|line| cells(line).join("|")).collect();
+    expect![[r#"
+        till/1|holds|16|72|0|8.25|script|killed by SIGTERM
+        till/2|not judged|||||script|killed by SIGTERM
+        till/3|failed|||||script|exited with status 3"#]]
+    .assert_eq(&rows.join("\n"));
+
+    let document: serde_json::Value = serde_json::from_str(&with_report(&with_scripts(), json)).unwrap();
+    let cameras = &document["measurement"]["cameras"];
+    assert_eq!(cameras[0]["streams"][1]["fps"], serde_json::Value::Null);
+    assert_eq!(cameras[0]["streams"][1]["frames"], serde_json::Value::Null);
+    assert_eq!(cameras[0]["streams"][0]["script"]["elements"][0]["element"], "till");
+    assert_eq!(cameras[1]["left_out"][0]["workloads"][0], "ask");
+
+    let text = with_report(&with_scripts(), html);
+    assert!(text.contains("What the script till/1 printed"));
+    assert!(text.contains("<code>pipelines/counts.sh --threshold 0.5</code>"));
+    assert!(text.contains(">not measured<") && text.contains("not played &lt;yet&gt;"));
+    assert!(text.contains("line 30 \\u{1b}[1m&lt;b&gt;") && !text.contains("line 10 "));
+    let benchmark = benchmark_json(&with_scripts(), &Slug::of("door").unwrap()).unwrap();
+    assert!(benchmark.contains("\"rows\": []") && benchmark.contains("not played <yet>"));
 }

@@ -1,22 +1,27 @@
-//! A load on the machine: streams in workers, and a collector beside them.
+//! A load on the machine: streams in workers, users' scripts, and a collector
+//! beside them.
 //!
-//! [`measure`] starts the workers, lets `record::build` decide by the times of
-//! their events, and returns the record. [`play_once`] plays one pipeline to its
-//! end, unmeasured: that is how clips are made.
+//! [`measure`] starts the workers and scripts, lets `record::build` decide by
+//! the times of what they say, and returns the record. [`play_once`] plays one
+//! pipeline to its end, unmeasured: that is how clips are made.
 //!
-//! The only clock of `lp`'s own that counts here is the watchdog's: a worker
-//! speaks every second, so one that is silent for [`SILENCE`] is ended, since it
-//! cannot tell the time any more.
+//! Workers tell the time with everything they say. `lp`'s own clock counts for
+//! two things only: scripts, which tell none, and the watchdog: a worker speaks
+//! every second, so one that is silent for [`SILENCE`] is ended, since it cannot
+//! tell the time any more.
 
 mod once;
+mod script;
 
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, never, select, tick, unbounded};
+use crossbeam_channel::{Receiver, bounded, never, select, tick, unbounded};
 
+pub use self::script::ScriptLoad;
+use self::script::{Running, ScriptMessage};
 pub use once::play_once;
 
 use crate::collect::Collector;
@@ -25,8 +30,9 @@ use crate::name::Slug;
 use crate::os;
 use crate::os::process::Cancel;
 use crate::pipeline::PipelineSpec;
-use crate::record::build::{Decision, MemberSetup, RecordBuilder, Setup, StreamSetup};
-use crate::record::{Conditions, Host, RunRecord};
+use crate::record::build::{Decision, MemberSetup, RecordBuilder, ScriptEnd, Setup, StreamSetup};
+use crate::record::foreign::Figure;
+use crate::record::{Conditions, Host, LeftOut, RunRecord};
 use crate::time::Utc;
 use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::error::WorkerError;
@@ -38,8 +44,17 @@ pub const SILENCE: Duration = Duration::from_secs(20);
 /// The most of a worker's log that is kept.
 const LOG_LIMIT: u64 = 1 << 20;
 
-/// Sees every event of a measured stream, with the slug of its member.
-pub type Watch<'a> = dyn Fn(&Slug, &EventBody) + Sync + 'a;
+/// What a member of a run does while it is measured.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// A worker said something of one of its streams.
+    Stream(&'a EventBody),
+    /// One of its scripts (`camera-3/2`) printed a figure.
+    Script(&'a str, &'a Figure),
+}
+
+/// Sees what the members of a run do, each by its slug.
+pub type Watch<'a> = dyn Fn(&Slug, Seen<'_>) + Sync + 'a;
 
 /// Why a session could not be held.
 #[derive(Debug, thiserror::Error)]
@@ -91,10 +106,14 @@ pub struct MemberLoad {
     pub slug: Slug,
     /// The rate that its streams should hold.
     pub target_fps: f64,
-    /// An index into [`Load::workers`].
-    pub worker: usize,
+    /// An index into [`Load::workers`]; `None` without streams.
+    pub worker: Option<usize>,
     /// Its pipelines.
     pub streams: Vec<StreamLoad>,
+    /// Its scripts.
+    pub scripts: Vec<ScriptLoad>,
+    /// What of it cannot be played.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// A pipeline of a member.
@@ -140,9 +159,11 @@ impl Load<'_> {
                 .map(|stream| StreamSetup {
                     stream: Load::stream_name(member, stream),
                     workloads: stream.workloads.clone(),
-                    worker: member.worker,
+                    worker: member.worker.expect("a member with streams has a worker"),
                 })
                 .collect(),
+            scripts: member.scripts.iter().map(|script| script.setup.clone()).collect(),
+            left_out: member.left_out.clone(),
         };
         Setup {
             subject: self.subject.clone(),
@@ -163,6 +184,10 @@ struct Live {
     ended: bool,
 }
 
+/// The most messages of scripts that wait to be heard. One that prints faster
+/// than it is heard waits, as it would at any full pipe.
+const SCRIPT_MESSAGES: usize = 4_096;
+
 /// Plays a load and measures it.
 ///
 /// # Errors
@@ -182,30 +207,45 @@ pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<Ru
         live.push(Live { worker: Some(worker), heard: Instant::now(), ended: false });
     }
     drop(sender);
+    if cancel.is_cancelled() {
+        return Err(SessionError::Cancelled);
+    }
     let mut session = Session {
         load,
         builder: RecordBuilder::new(load.setup()),
         live,
+        scripts: Vec::new(),
         sampler: None,
         watch,
         stopping: false,
     };
     session.start_sampler();
     session.start_streams();
-    session.listen(&messages, cancel);
-    Ok(session.builder.finish())
+    let (sender, said) = bounded(SCRIPT_MESSAGES);
+    std::thread::scope(|scope| {
+        let mut session = session;
+        session.start_scripts(&mut |index, script, cancel| {
+            let sender = sender.clone();
+            scope.spawn(move || script.run(index, load.lock, &cancel, &sender));
+        });
+        drop(sender);
+        session.listen(&messages, &said, cancel);
+        Ok(session.builder.finish())
+    })
 }
 
 struct Session<'a> {
     load: &'a Load<'a>,
     builder: RecordBuilder,
     live: Vec<Live>,
+    /// In the order in which the builder counts them.
+    scripts: Vec<Running<'a>>,
     sampler: Option<MachineSampler>,
     watch: &'a Watch<'a>,
     stopping: bool,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
     fn start_sampler(&mut self) {
         match MachineSampler::start() {
             Ok(sampler) => self.sampler = Some(sampler),
@@ -213,13 +253,41 @@ impl Session<'_> {
         }
     }
 
-    fn start_streams(&mut self) {
-        let mut seed = 0;
+    fn worker_of(&mut self, member: &MemberLoad) -> Option<&mut Worker> {
+        self.live[member.worker?].worker.as_mut()
+    }
+
+    /// Starts every script by `run`, which may not wait for it.
+    fn start_scripts(&mut self, run: &mut dyn FnMut(usize, &'a ScriptLoad, Cancel)) {
         for member in &self.load.members {
+            for script in &member.scripts {
+                let index = self.scripts.len();
+                self.builder.script_started(index, os::clock::monotonic_ns());
+                match os::process::cancel_pair() {
+                    Ok((canceller, cancel)) => {
+                        self.scripts.push(Running::new(&member.slug, script, canceller));
+                        run(index, script, cancel);
+                    }
+                    Err(error) => {
+                        self.scripts.push(Running::over(&member.slug, script));
+                        let end = ScriptEnd::NotStarted(error.to_string());
+                        let now_ns = os::clock::monotonic_ns();
+                        let decisions = self.builder.script_ended(index, now_ns, &end);
+                        self.obey(decisions);
+                    }
+                }
+            }
+        }
+    }
+
+    fn start_streams(&mut self) {
+        let load = self.load;
+        let mut seed = 0;
+        for member in &load.members {
             for stream in &member.streams {
                 let name = Load::stream_name(member, stream);
                 seed += 1;
-                let Some(worker) = self.live[member.worker].worker.as_mut() else { continue };
+                let Some(worker) = self.worker_of(member) else { continue };
                 // A worker that no longer reads has died; its exit says so.
                 if let Ok(id) = worker.start_stream(name.clone(), stream.spec.clone(), seed) {
                     self.builder.asked_to_start(&name, id);
@@ -228,27 +296,63 @@ impl Session<'_> {
         }
     }
 
-    /// Listens until every worker has ended.
-    fn listen(&mut self, messages: &Receiver<(usize, WorkerMessage)>, cancel: &Cancel) {
+    /// Listens until every worker and every script has ended.
+    fn listen(
+        &mut self,
+        messages: &Receiver<(usize, WorkerMessage)>,
+        said: &Receiver<(usize, ScriptMessage)>,
+        cancel: &Cancel,
+    ) {
         let seconds = tick(Duration::from_secs(1));
         let mut cancelled = cancel.receiver().clone();
-        while self.live.iter().any(|live| !live.ended) {
+        let (mut messages, mut said) = (messages.clone(), said.clone());
+        let lives = |session: &Session<'_>| {
+            session.live.iter().any(|live| !live.ended) || session.scripts.iter().any(Running::lives)
+        };
+        while lives(self) {
             select! {
                 recv(messages) -> message => match message {
                     Ok((index, message)) => self.hear(index, message),
-                    Err(_) => return,
+                    // All that could speak have been heard to their end.
+                    Err(_) => messages = never(),
+                },
+                recv(said) -> message => match message {
+                    Ok((index, message)) => self.hear_script(index, message),
+                    Err(_) => said = never(),
                 },
                 recv(seconds) -> _ => {
                     self.sample();
                     self.end_the_silent();
+                    let decisions = self.builder.tick(os::clock::monotonic_ns());
+                    self.obey(decisions);
                 }
                 recv(cancelled) -> _ => {
                     cancelled = never();
-                    let decisions = self.builder.interrupt();
+                    let mut decisions = self.builder.tick(os::clock::monotonic_ns());
+                    decisions.extend(self.builder.interrupt());
                     self.obey(decisions);
                 }
             }
         }
+    }
+
+    fn hear_script(&mut self, index: usize, message: ScriptMessage) {
+        let decisions = match message {
+            ScriptMessage::Said { at_ns, figure } => {
+                let running = &self.scripts[index];
+                if !self.stopping {
+                    (self.watch)(running.slug, Seen::Script(&running.script.setup.stream, &figure));
+                }
+                self.builder.script_said(index, at_ns, &figure)
+            }
+            ScriptMessage::Ended { at_ns, end } => self.builder.script_ended(index, at_ns, &end),
+            ScriptMessage::Over { output } => {
+                self.scripts[index].has_ended();
+                self.builder.script_printed(index, output);
+                return;
+            }
+        };
+        self.obey(decisions);
     }
 
     fn hear(&mut self, index: usize, message: WorkerMessage) {
@@ -285,7 +389,7 @@ impl Session<'_> {
         };
         let slug = stream.rsplit_once('/').map_or(stream.as_str(), |(slug, _)| slug);
         if let Some(member) = self.load.members.iter().find(|member| member.slug.as_str() == slug) {
-            (self.watch)(&member.slug, &event.body);
+            (self.watch)(&member.slug, Seen::Stream(&event.body));
         }
     }
 
@@ -303,6 +407,7 @@ impl Session<'_> {
                             worker.finish();
                         }
                     }
+                    self.scripts.iter_mut().for_each(Running::end);
                 }
             }
         }
@@ -312,7 +417,7 @@ impl Session<'_> {
             return;
         }
         for index in 0..self.live.len() {
-            let mut streams = self.load.members.iter().filter(|member| member.worker == index).peekable();
+            let mut streams = self.load.members.iter().filter(|m| m.worker == Some(index)).peekable();
             let lost = streams.peek().is_some()
                 && streams.all(|member| {
                     member.streams.iter().all(|s| self.builder.has_failed(&Load::stream_name(member, s)))
@@ -324,10 +429,14 @@ impl Session<'_> {
     }
 
     fn end_failed(&mut self, stream: &str) {
-        let member = self.load.members.iter().find(|member| {
+        let load = self.load;
+        if let Some(script) = self.scripts.iter_mut().find(|known| known.script.setup.stream == stream) {
+            return script.end();
+        }
+        let member = load.members.iter().find(|member| {
             member.streams.iter().any(|candidate| Load::stream_name(member, candidate) == stream)
         });
-        if let Some(worker) = member.and_then(|member| self.live[member.worker].worker.as_mut()) {
+        if let Some(worker) = member.and_then(|member| self.worker_of(member)) {
             // If it has died, its exit tells more than this.
             let _ = worker.stop_stream(stream);
         }

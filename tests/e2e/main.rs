@@ -18,6 +18,7 @@ mod links;
 mod locks;
 mod names;
 mod quick;
+mod scripts;
 mod seeing;
 mod show;
 mod support;

@@ -8,6 +8,7 @@ mod lane;
 mod project;
 mod replay;
 mod scenes;
+mod scripts;
 mod support;
 mod tools;
 mod worker;

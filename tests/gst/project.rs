@@ -83,6 +83,8 @@ fn copy(ws: &Workspace, root: &Path, path: &str) {
         }
     } else {
         ws.write(path, &fs::read_to_string(root.join(path)).unwrap());
+        // Scripts may be executed.
+        fs::set_permissions(ws.path(path), root.join(path).metadata().unwrap().permissions()).unwrap();
     }
 }
 

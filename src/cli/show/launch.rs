@@ -46,8 +46,11 @@ pub(super) fn run(project: &Project, cameras: &[&Camera], format: ShowFormat) ->
                         argv: launch::chain(&spec, &project.layout),
                     }),
                     None => {
-                        let drawn = "a scene that is drawn live is no source of GStreamer's";
-                        let reason = pipeline.unsupported.as_deref().unwrap_or(drawn);
+                        let otherwise = match pipeline.script() {
+                            Some(_) => "a script is a program of its own",
+                            None => "a scene that is drawn live is no source of GStreamer's",
+                        };
+                        let reason = pipeline.unsupported.as_deref().unwrap_or(otherwise);
                         let workloads = pipeline.workloads.join("`, `");
                         left_out.push(format!("`{workloads}` of `{}`: {reason}", plan.camera));
                     }

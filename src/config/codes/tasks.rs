@@ -66,4 +66,40 @@ rules! {
             because: "what is missing differs from machine to machine",
         },
     }
+
+    SCRIPT_NOT_RUNNABLE = "LP0804", [Error], "a script cannot be started" {
+        why: indoc! {"
+            A script is started as a program, without a shell around it. So it must be a file that may
+            be executed (`chmod +x`), and the program behind `#!` in its first line must exist. It is
+            looked at when a run is asked for, unless a task makes it.
+        "},
+        examples: &[wrong(&[
+            File("pipelines/hidden_item.sh", "#!/usr/bin/shh\nexec gst-launch-1.0 -v videotestsrc ! fpsdisplaysink\n"),
+            Workloads(steps!(r#"{"script": "pipelines/hidden_item.sh"}"#)),
+            Cameras(camera!(r#""fps": 15"#)),
+        ])
+        .right(&[File("pipelines/hidden_item.sh", "#!/bin/sh\nexec gst-launch-1.0 -v videotestsrc ! fpsdisplaysink\n")])],
+        reported: Reported::By("lp build --dry-run report"),
+    }
+
+    SCRIPT_SOURCE = "LP0805", [Error], "a script cannot see the frames of its camera" {
+        why: indoc! {"
+            With `run.source = \"synthetic\"` a camera's scene is drawn inside the worker, and a script
+            is a program of its own: there is no path or URI that it could open. Play the clip that is
+            drawn from the scene instead.
+        "},
+        examples: &[wrong(&[
+            Lpfile("[run]\nsource = \"synthetic\"\n"),
+            File("configs/scenes/till.toml", "duration_s = 2\n"),
+            File("pipelines/hidden_item.sh", "#!/bin/sh\nexec gst-launch-1.0 -v videotestsrc ! fpsdisplaysink\n"),
+            Workloads(steps!(r#"{"script": "pipelines/hidden_item.sh"}"#)),
+            Cameras(indoc! {r#"
+                {"lane_config": {"cameras": [
+                  {"camera_id": "entrance", "workloads": ["barcodes"], "fileSrc": "till.mp4|scene:till"}
+                ]}}
+            "#}),
+        ])
+        .right(&[Lpfile("[run]\nsource = \"file\"\n")])],
+        reported: Reported::By("lp build --dry-run report"),
+    }
 }

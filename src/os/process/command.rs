@@ -52,6 +52,28 @@ pub enum Finished {
 /// # Errors
 /// When the program is not found or cannot be started.
 pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(Finished, Vec<u8>)> {
+    listen_to_command(command, cancel, &mut |_| {})
+}
+
+/// What a command does while it is listened to.
+#[derive(Debug)]
+pub enum Heard<'a> {
+    /// It printed this, in pieces of any length.
+    Piece(&'a [u8]),
+    /// Its leader has ended, by itself or not. What it started may live on for
+    /// the grace time, and print.
+    Ended(Exit),
+}
+
+/// As [`run_command`], telling what happens as it comes.
+///
+/// # Errors
+/// When the program is not found or cannot be started.
+pub fn listen_to_command(
+    command: &Command<'_>,
+    cancel: &Cancel,
+    heard: &mut dyn FnMut(Heard<'_>),
+) -> io::Result<(Finished, Vec<u8>)> {
     let (name, arguments) = split(command.argv)?;
     let program = find_program(name, command)?;
     let (reader, writer) = io::pipe()?;
@@ -70,7 +92,7 @@ pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(Finish
     let group = Group::spawn(&expression, command.inherit)?;
     // Ours is the only other end: the pipe ends with those who write into it.
     drop(expression);
-    let mut log = Log::new(reader, command.log_limit)?;
+    let mut log = Log::new(reader, command.log_limit, heard)?;
     let pidfd = rustix::process::pidfd_open(group.leader, PidfdFlags::empty()).ok();
 
     let watched = Watched { group: &group, pidfd: pidfd.as_ref() };
@@ -86,6 +108,11 @@ pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(Finish
             group.signal(Signal::KILL);
             watched.wait(&mut log, None, None)?;
         }
+    }
+    // What it printed before its end comes before it.
+    log.drain();
+    if let Some(exit) = group.ended()? {
+        (log.heard)(Heard::Ended(exit));
     }
     let exit = group.reap_while(command.grace, &mut || log.drain())?;
     log.drain();
@@ -109,9 +136,14 @@ struct Watched<'a> {
 
 impl Watched<'_> {
     /// Waits for the leader's end and takes in what is printed meanwhile.
-    fn wait(&self, log: &mut Log, deadline: Option<Instant>, cancel: Option<&Cancel>) -> io::Result<Waited> {
+    fn wait(
+        &self,
+        log: &mut Log<'_>,
+        deadline: Option<Instant>,
+        cancel: Option<&Cancel>,
+    ) -> io::Result<Waited> {
         loop {
-            if self.group.has_ended()? {
+            if self.group.ended()?.is_some() {
                 return Ok(Waited::Ended);
             }
             if cancel.is_some_and(Cancel::is_cancelled) {
@@ -140,21 +172,26 @@ impl Watched<'_> {
     }
 }
 
+/// As much as is taken in at once, in pieces: what prints faster than we read
+/// must not keep us from looking at the clock.
+const MOST_PIECES: usize = 64;
+
 /// The end of what a command prints.
-struct Log {
+struct Log<'a> {
     /// `None` when everybody has closed the other end.
     reader: Option<PipeReader>,
     bytes: Vec<u8>,
     limit: usize,
     /// Whether there was more.
     is_cut: bool,
+    heard: &'a mut dyn FnMut(Heard<'_>),
 }
 
-impl Log {
-    fn new(reader: PipeReader, limit: usize) -> io::Result<Log> {
+impl<'a> Log<'a> {
+    fn new(reader: PipeReader, limit: usize, heard: &'a mut dyn FnMut(Heard<'_>)) -> io::Result<Log<'a>> {
         // Of our end alone: those who write wait as they always do.
         rustix::fs::fcntl_setfl(&reader, rustix::fs::OFlags::NONBLOCK)?;
-        Ok(Log { reader: Some(reader), bytes: Vec::new(), limit, is_cut: false })
+        Ok(Log { reader: Some(reader), bytes: Vec::new(), limit, is_cut: false, heard })
     }
 
     fn open(&self) -> Option<&PipeReader> {
@@ -164,10 +201,12 @@ impl Log {
     /// Takes in what is there.
     fn drain(&mut self) {
         let mut buffer = [0; 16 * 1024];
-        while let Some(reader) = &mut self.reader {
+        for _ in 0..MOST_PIECES {
+            let Some(reader) = &mut self.reader else { return };
             match reader.read(&mut buffer) {
                 Ok(0) => self.reader = None,
                 Ok(n) => {
+                    (self.heard)(Heard::Piece(&buffer[..n]));
                     self.bytes.extend_from_slice(&buffer[..n]);
                     if self.bytes.len() > self.limit.saturating_mul(2) {
                         self.cut();
@@ -311,6 +350,36 @@ mod tests {
         });
         assert_eq!(finished, Finished::Cancelled);
         assert!(is_gone(&given));
+    }
+
+    #[test]
+    fn what_prints_without_end_is_stopped_all_the_same() {
+        let given = Given { timeout: Some(Duration::from_millis(300)), ..Given::new() };
+        let (finished, log) = given.run("exec yes");
+        assert_eq!(finished, Finished::TimedOut);
+        assert!(log.len() <= 1000 && log.iter().all(|byte| b"y\n".contains(byte)));
+    }
+
+    #[test]
+    fn what_is_printed_is_heard_and_the_end_is_known() {
+        let (argv, env) =
+            (["/bin/sh", "-c", "printf a; printf b >&2; exit 3"].map(OsString::from), [].into());
+        let command = Command {
+            argv: &argv,
+            dir: Path::new("/"),
+            env: &env,
+            log_limit: 0,
+            timeout: None,
+            grace: Duration::from_millis(300),
+            inherit: None,
+        };
+        let mut heard = String::new();
+        let ended = listen_to_command(&command, &Cancel::never(), &mut |one| match one {
+            Heard::Piece(piece) => heard.push_str(std::str::from_utf8(piece).unwrap()),
+            Heard::Ended(exit) => heard.push_str(&format!("; {exit}")),
+        });
+        assert_eq!(ended.unwrap(), (Finished::Exited(Exit::Code(3)), Vec::new()));
+        assert_eq!(heard, "ab; exited with status 3");
     }
 
     #[test]

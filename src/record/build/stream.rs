@@ -213,7 +213,7 @@ impl Stream {
 impl Timing {
     /// The window of a stream with this first frame; an end that only events
     /// will tell is `u64::MAX`.
-    fn limits(self, first_us: u64) -> (u64, u64) {
+    pub(super) fn limits(self, first_us: u64) -> (u64, u64) {
         let begin = first_us.saturating_add(self.warmup_us);
         match (self.pace, self.duration_us) {
             (Pace::Free, _) => (first_us, u64::MAX),

@@ -3,7 +3,8 @@
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::record::fixture::{S, Story, member, setup};
+use crate::record::fixture::{S, Story, displayed, member, scripted, setup};
+use crate::record::script::{MAX_ELEMENTS, MAX_RATES, Rate};
 use crate::worker::protocol::End;
 
 /// One camera `c` with one stream `c/1`: 5 s window after 2 s of warm-up.
@@ -367,4 +368,242 @@ fn a_run_that_just_stops_has_failed() {
             c/1: window [2000000, 3000000), 15 frames, 15 decoded, 0 dropped; the run ended before it was done
         "#]],
     );
+}
+
+/// One camera with one script that was started at 100 s: 5 s of window after 2 s.
+fn script(pace: Pace, duration: u64) -> Story {
+    let mut story = Story::new(setup(pace, duration, 2, &[], vec![scripted("c", 15.0, &["hidden"])]));
+    story.builder.script_started(0, 100 * S * 1000);
+    story
+}
+
+#[test]
+fn a_script_is_measured_after_its_first_figure() {
+    let mut story = script(Pace::Live, 5);
+    story.tick_until(102 * S);
+    story.count(0, 103, 111, 15);
+    story.exit(0, 112 * S, "killed by SIGTERM", "bye");
+    let record = check(
+        story,
+        expect![[r#"
+            c/1: script, window [105000000, 110000000), 10 rates; ok
+            > stop all
+        "#]],
+    );
+    let script = &record.members[0].scripts[0];
+    assert_eq!((script.started_us, script.first_figure_us), (100 * S, Some(103 * S)));
+    assert_eq!(script.rates[0].element, "till");
+    assert_eq!(script.rates[0].rates[0], Rate::Count { at_us: 105 * S, rendered: 30, dropped: 0 });
+    let exit = script.exit.as_ref().unwrap();
+    assert_eq!((exit.how.as_str(), exit.asked, script.output.as_str()), ("killed by SIGTERM", true, "bye"));
+    assert!(record.is_complete());
+}
+
+#[test]
+fn a_script_without_figures_is_measured_after_its_start() {
+    let mut story = script(Pace::Live, 5);
+    story.tick_until(106 * S);
+    assert!(story.decisions.is_empty());
+    story.tick_until(107 * S + 1);
+    // A figure that comes now opens no second window.
+    story.print(0, 107 * S + 2, &displayed("till", 1, 0));
+    check(
+        story,
+        expect![[r#"
+            c/1: script, window [102000000, 107000000), 0 rates; ok
+            > stop all
+        "#]],
+    );
+}
+
+#[test]
+fn a_script_that_exits_early_has_failed_whatever_its_status() {
+    for (how, expected) in [
+        (
+            "exited with status 0",
+            expect![[r#"
+                c/1: script, window [102000000, 103200000), 0 rates; exited with status 0 after 3.2 s, before it was asked to end
+                > c/1 failed: exited with status 0 after 3.2 s, before it was asked to end
+                > stop all
+            "#]],
+        ),
+        (
+            "killed by SIGSEGV",
+            expect![[r#"
+                c/1: script, window [102000000, 103200000), 0 rates; killed by SIGSEGV after 3.2 s, before it was asked to end
+                > c/1 failed: killed by SIGSEGV after 3.2 s, before it was asked to end
+                > stop all
+            "#]],
+        ),
+    ] {
+        let mut story = script(Pace::Live, 5);
+        story.exit(0, 103 * S + S / 5, how, "");
+        let record = check(story, expected);
+        assert!(!record.is_complete());
+    }
+}
+
+#[test]
+fn a_script_may_end_after_its_window_while_others_are_measured() {
+    let mut slow = member("b", "B", 15.0, &[(&["scan"], 0)]);
+    slow.scripts = scripted("b", 15.0, &["hidden"]).scripts;
+    slow.scripts[0].stream = "b/2".to_owned();
+    let mut story = Story::new(setup(Pace::Live, 5, 2, &["b"], vec![slow]));
+    story.builder.script_started(0, 0);
+    story.exit(0, 7 * S, "exited with status 3", "");
+    story.play(0, "b/1", 10, 17, 15);
+    check(
+        story,
+        expect![[r#"
+            b/1: window [12000000, 17000000), 75 frames, 75 decoded, 0 dropped; ok
+            b/2: script, window [2000000, 7000000), 0 rates; ok
+            > stop all
+        "#]],
+    );
+}
+
+#[test]
+fn played_freely_a_script_ends_by_itself() {
+    let mut story = script(Pace::Free, 0);
+    story.count(0, 101, 103, 100);
+    story.exit(0, 104 * S, "exited with status 0", "");
+    check(
+        story,
+        expect![[r#"
+            c/1: script, window [100000000, 104000000), 5 rates; ok
+            > stop all
+        "#]],
+    );
+    let mut story = script(Pace::Free, 0);
+    story.exit(0, 104 * S, "exited with status 2", "");
+    check(
+        story,
+        expect![[r#"
+            c/1: script, window [100000000, 104000000), 0 rates; exited with status 2 after 4.0 s
+            > c/1 failed: exited with status 2 after 4.0 s
+            > stop all
+        "#]],
+    );
+    let mut story = script(Pace::Free, 0);
+    story.tick_until(100 * S + FREE_US);
+    check(
+        story,
+        expect![[r#"
+            c/1: script, window [100000000, 700000000), 0 rates; hangs: neither a figure nor its end for 600 s
+            > c/1 failed: hangs: neither a figure nor its end for 600 s
+            > stop all
+        "#]],
+    );
+}
+
+#[test]
+fn a_script_whose_figures_cease_hangs() {
+    let mut story = script(Pace::Live, 3600);
+    story.count(0, 101, 110, 15);
+    story.tick_until(110 * S + QUIET_US - 1);
+    assert!(story.decisions.is_empty());
+    story.tick_until(110 * S + QUIET_US);
+    check(
+        story,
+        expect![[r#"
+            c/1: script, window [103000000, 170000000), 15 rates; hangs: no figure for 60 s
+            > c/1 failed: hangs: no figure for 60 s
+            > stop all
+        "#]],
+    );
+}
+
+#[test]
+fn an_interrupted_script_is_cut_and_has_not_failed() {
+    let mut story = script(Pace::Live, 5);
+    story.count(0, 101, 105, 15);
+    story.tick_until(105 * S);
+    let decisions = story.builder.interrupt();
+    story.heard(decisions);
+    story.exit(0, 106 * S, "killed by SIGTERM", "");
+    check(
+        story,
+        expect![[r#"
+            c/1: script, window [103000000, 105000000), 5 rates; ok
+            > stop all
+            interrupted
+        "#]],
+    );
+}
+
+#[test]
+fn a_script_that_cannot_be_started_costs_only_itself() {
+    let mut story = Story::new(setup(Pace::Live, 5, 2, &[], vec![scripted("c", 15.0, &["a", "b"])]));
+    for index in [0, 1] {
+        story.builder.script_started(index, 100 * S * 1000);
+    }
+    let end = ScriptEnd::NotStarted("Exec format error (os error 8)".to_owned());
+    let decisions = story.builder.script_ended(0, 100 * S * 1000, &end);
+    story.heard(decisions);
+    story.tick_until(108 * S);
+    let record = check(
+        story,
+        expect![[r#"
+            c/1: script, window none, 0 rates; did not start: Exec format error (os error 8)
+            c/2: script, window [102000000, 107000000), 0 rates; ok
+            > c/1 failed: did not start: Exec format error (os error 8)
+            > stop all
+        "#]],
+    );
+    assert_eq!(record.members[0].scripts[0].exit, None);
+}
+
+/// The elements that rates were given to.
+#[track_caller]
+fn check_names(lines: &[&str], expect: Expect) {
+    let mut story = script(Pace::Live, 5);
+    story.print(0, 100 * S, "FpsCounter(last 1.00sec): total=1 fps, number-streams=1, per-stream=1 fps");
+    for line in lines {
+        story.print(0, 103 * S, line);
+    }
+    let record = story.builder.finish();
+    let rates = record.members[0].scripts[0].rates.iter();
+    expect.assert_eq(&rates.map(|one| format!("{}: {:?}\n", one.element, one.rates)).collect::<String>());
+}
+
+const THREE: &str = "FpsCounter(last 1.00sec): total=6 fps, number-streams=3, per-stream=2.00 fps (1, 2, 3)";
+
+#[test]
+fn counters_get_their_rates_in_byte_order_of_their_names() {
+    let name = |name: &str| format!("/GstPipeline:p/GstGvaFpscounter:{name}.GstPad:sink: caps = video/x-raw");
+    let (nine, ten, one) = (name("stream9"), name("stream10"), name("Stream1"));
+    check_names(
+        &[&nine, &ten, &one, &one, THREE],
+        expect![[r#"
+            Stream1: [Last { at_us: 103000000, over_us: 1000000, fps: 1.0 }]
+            stream10: [Last { at_us: 103000000, over_us: 1000000, fps: 2.0 }]
+            stream9: [Last { at_us: 103000000, over_us: 1000000, fps: 3.0 }]
+        "#]],
+    );
+    // One name is missing: whose rates these are cannot be known.
+    check_names(
+        &[&nine, &ten, THREE],
+        expect![[r#"
+            1 of 3: [Last { at_us: 103000000, over_us: 1000000, fps: 1.0 }]
+            2 of 3: [Last { at_us: 103000000, over_us: 1000000, fps: 2.0 }]
+            3 of 3: [Last { at_us: 103000000, over_us: 1000000, fps: 3.0 }]
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_record_keeps_of_a_script_is_bounded() {
+    let mut story = script(Pace::Live, 5);
+    story.print(0, 100 * S, &displayed("0", 1, 0));
+    for element in 0..2 * MAX_ELEMENTS {
+        story.print(0, 103 * S, &displayed(&element.to_string(), 1, 0));
+    }
+    for n in 0..MAX_RATES as u64 {
+        story.print(0, 103 * S + n, &displayed("0", n, 0));
+    }
+    let record = story.builder.finish();
+    let script = &record.members[0].scripts[0];
+    assert_eq!(script.rates.len(), MAX_ELEMENTS);
+    assert_eq!(script.rates.iter().map(|element| element.rates.len()).sum::<usize>(), MAX_RATES);
+    assert_eq!(script.figures_left_out, 2 * MAX_ELEMENTS as u64);
 }

@@ -1,14 +1,14 @@
 //! What the machine and the workers spent while the streams were measured.
 //!
-//! The *common window* is the time in which all streams that did not fail were
-//! measured together: from the latest begin to the earliest end. Played freely,
+//! The *common window* is the time in which all streams, and scripts with
+//! figures, that did not fail were measured together: from the latest begin to the earliest end. Played freely,
 //! streams end when they like, so there it reaches from the first frame of all
 //! to the last.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Interval, rounded, share};
-use crate::record::{Isolation, MachineSample, Pace, RunRecord, StreamRecord, WorkerRecord, WorkerSample};
+use crate::record::{Isolation, MachineSample, Pace, RunRecord, WorkerRecord, WorkerSample};
 use crate::stats;
 
 /// The whole machine over the common window.
@@ -101,20 +101,24 @@ fn plays(record: &RunRecord, worker: &WorkerRecord, slug: &str) -> bool {
     record.conditions.isolation == Isolation::Lane || worker.name == slug
 }
 
-/// The common window of the members that `of` takes. Streams that failed do not
-/// narrow it, unless there are no others.
+/// The common window of the members that `of` takes. What failed does not
+/// narrow it, unless there is nothing else, and neither does a script without
+/// figures: its window says only that it ran.
 fn common_window(record: &RunRecord, of: impl Fn(&str) -> bool) -> Option<(u64, u64)> {
-    let streams = || {
-        let members = record.members.iter().filter(|member| of(member.slug.as_str()));
-        members.flat_map(|member| &member.streams).filter(|stream| stream.window_us.is_some())
-    };
-    let lives = |stream: &&StreamRecord| stream.failure.is_none();
-    let any_lives = streams().any(|stream| lives(&stream));
-    let windows: Vec<(u64, u64)> = streams()
-        .filter(|stream| !any_lives || lives(stream))
-        .filter_map(|stream| stream.window_us)
-        .collect();
-    let (begins, ends) = (|| windows.iter().map(|w| w.0), || windows.iter().map(|w| w.1));
+    let members = || record.members.iter().filter(|member| of(member.slug.as_str()));
+    let streams = members().flat_map(|member| &member.streams);
+    let scripts = members().flat_map(|member| &member.scripts);
+    // Each window with how much it tells: 0 is best.
+    let of_streams = streams.map(|one| (one.window_us, u8::from(one.failure.is_some()) * 2));
+    let of_scripts = scripts.map(|one| {
+        let is_silent = one.first_figure_us.is_none();
+        (one.window_us, u8::from(one.failure.is_some()) * 2 + u8::from(is_silent))
+    });
+    let windows: Vec<((u64, u64), u8)> =
+        of_streams.chain(of_scripts).filter_map(|(window, rank)| Some((window?, rank))).collect();
+    let best = windows.iter().map(|(_, rank)| *rank).min()?;
+    let windows = || windows.iter().filter(|(_, rank)| *rank == best).map(|(window, _)| *window);
+    let (begins, ends) = (|| windows().map(|w| w.0), || windows().map(|w| w.1));
     let (begin, end) = match record.conditions.pace {
         Pace::Live => (begins().max()?, ends().min()?),
         Pace::Free => (begins().min()?, ends().max()?),

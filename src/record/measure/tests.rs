@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::collect::machine::MachineReading;
-use crate::record::fixture::{S, Story, member, setup, six_cameras};
+use crate::record::fixture::{S, Story, displayed, member, scripted, setup, six_cameras};
 use crate::worker::protocol::{End, EventBody};
 
 /// A line per stream, then the verdict.
@@ -194,4 +194,148 @@ fn a_whole_lane() {
     );
     let text = serde_json::to_string(&measurement).unwrap();
     assert_eq!(serde_json::from_str::<Measurement>(&text).unwrap(), measurement);
+}
+
+/// One camera with one script: 10 s of window after 2 s, from its start at 0.
+fn script(act: impl FnOnce(&mut Story)) -> RunRecord {
+    let mut story = Story::new(setup(Pace::Live, 10, 2, &[], vec![scripted("c", 15.0, &["hidden"])]));
+    story.builder.script_started(0, 0);
+    act(&mut story);
+    story.tick_until(20 * S);
+    story.exit(0, 20 * S, "killed by SIGTERM", "");
+    story.builder.finish()
+}
+
+/// A line of `gvafpscounter` at each second of the window, and one before.
+fn rates(story: &mut Story, kind: &str, fps: impl Fn(u64) -> f64) {
+    for second in 0..14 {
+        let over = if kind == "last" { 1 } else { second + 1 };
+        let fps = fps(second);
+        let line = format!(
+            "FpsCounter({kind} {over}.00sec): total={fps} fps, number-streams=1, per-stream={fps:.2} fps"
+        );
+        story.print(0, second * S, &line);
+    }
+}
+
+#[test]
+fn counts_of_a_script_are_judged_like_a_stream() {
+    let measurement = check(
+        &script(|story| story.count(0, 0, 13, 15)),
+        expect![[r#"
+            c/1: 14.947 fps, holds
+            1 of 1 camera holds 15 fps; CPU not measured
+        "#]],
+    );
+    assert_eq!(measurement.cameras[0].streams[0].frames, Some(142));
+    let measurement = check(
+        &script(|story| {
+            for n in 0..28 {
+                story.print(0, n * S / 2, &displayed("till", n * 8, n));
+            }
+        }),
+        expect![[r#"
+            c/1: 16.000 fps, does not hold (11.11 % dropped is more than 2 %)
+            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        "#]],
+    );
+    let stream = &measurement.cameras[0].streams[0];
+    assert_eq!((stream.frames, stream.dropped), (Some(152), Some(19)));
+}
+
+#[test]
+fn a_rate_alone_cannot_hold_since_drops_are_not_counted() {
+    check(
+        &script(|story| rates(story, "last", |_| 15.0)),
+        expect![[r#"
+            c/1: 15.000 fps, undecided (the rate holds, but `gvafpscounter` counts no dropped frames)
+            0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        "#]],
+    );
+    check(
+        &script(|story| rates(story, "last", |second| if second < 2 { 40.0 } else { 12.0 })),
+        expect![[r#"
+            c/1: 12.000 fps, does not hold (12.00 fps is less than 98 % of 15)
+            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        "#]],
+    );
+}
+
+#[test]
+fn an_average_since_the_begin_is_freed_from_what_was_before_the_window() {
+    // 40 fps for two seconds, 10 after that.
+    let average = |second: u64| {
+        let seconds = second + 1;
+        let frames = if seconds <= 2 { 40 * seconds } else { 80 + 10 * (seconds - 2) };
+        frames as f64 / seconds as f64
+    };
+    let measurement = check(
+        &script(|story| rates(story, "average", average)),
+        expect![[r#"
+            c/1: 10.000 fps, does not hold (10.00 fps is less than 98 % of 15)
+            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        "#]],
+    );
+    assert_eq!(measurement.cameras[0].streams[0].frames, None);
+}
+
+#[test]
+fn a_script_that_prints_no_figures_is_not_measured_and_never_zero() {
+    let measurement = check(
+        &script(|_| {}),
+        expect![[r#"
+            c/1: - fps, not judged (not measured: it printed no line of `gvafpscounter` or `fpsdisplaysink` in its window)
+            0 of 1 camera holds 15 fps, 1 not judged; CPU not measured
+        "#]],
+    );
+    let stream = &measurement.cameras[0].streams[0];
+    assert_eq!((stream.fps, stream.frames, stream.dropped, stream.latency_us), (None, None, None, None));
+    assert_eq!((measurement.totals.fps, measurement.totals.scripts), (None, 1));
+}
+
+#[test]
+fn figures_that_tell_of_a_part_of_the_window_decide_nothing() {
+    check(
+        &script(|story| story.count(0, 0, 5, 15)),
+        expect![[r#"
+            c/1: 15.000 fps, undecided (its figures tell of 3 s of a window of 10 s)
+            0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        "#]],
+    );
+}
+
+#[test]
+fn latencies_of_a_script_are_told_by_channel() {
+    let tracer = |source: &str, ms: u64| {
+        format!(
+            "latency_tracer_pipeline, source_name=(string){source}, sink_name=(string)k, frame_latency=(double){ms};"
+        )
+    };
+    let measurement = measure(&script(|story| {
+        story.print(0, 0, &tracer("a", 500));
+        for ms in 1..=100 {
+            story.print(0, 3 * S + ms, &tracer("a", ms));
+            story.print(0, 3 * S + ms, &tracer("b", 2 * ms));
+        }
+    }));
+    let stream = &measurement.cameras[0].streams[0];
+    assert_eq!(stream.latency_us, Some(Percentiles { p50: 100_000, p95: 190_000, p99: 198_000 }));
+    let channels = &stream.script.as_ref().unwrap().channels;
+    let shown: Vec<_> = channels.iter().map(|one| (one.source.as_deref(), one.frames)).collect();
+    assert_eq!(shown, [(Some("a"), 100), (Some("b"), 100)]);
+
+    let interval = "latency_tracer_pipeline_interval, interval=(double)1000, avg=(double)1.5, max=(double)9;";
+    let measurement = measure(&script(|story| (0..9).for_each(|n| story.print(0, n * S, interval))));
+    expect!["only intervals were traced, which have no percentiles: mean 1.5 ms, at most 9.0 ms"]
+        .assert_eq(measurement.cameras[0].streams[0].no_latency.as_ref().unwrap());
+}
+
+#[test]
+fn records_of_the_first_version_are_read() {
+    let mut record = serde_json::to_value(six_cameras()).unwrap();
+    record["version"] = 1.into();
+    assert!(record["members"][0].get("scripts").is_none());
+    let record: RunRecord = serde_json::from_value(record).unwrap();
+    assert_eq!(record.version, 1);
+    assert_eq!(measure(&record).totals.pipelines, 7);
 }

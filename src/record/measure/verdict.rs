@@ -78,7 +78,7 @@ pub(super) fn of_stream(
 }
 
 /// `offered` = frames that arrived + frames that were dropped.
-fn judge(fps: f64, target: f64, dropped: u64, offered: u64) -> (Verdict, Option<String>) {
+pub(super) fn judge(fps: f64, target: f64, dropped: u64, offered: u64) -> (Verdict, Option<String>) {
     let fps_says = if fps >= HOLDS_FPS * target {
         Verdict::Holds
     } else if fps < FAILS_FPS * target {
@@ -127,10 +127,19 @@ pub(super) fn line(
         Pace::Live => live(cameras, totals),
     };
     let count = |verdict: Verdict| cameras.iter().filter(|camera| camera.verdict == verdict).count();
+    let is_unjudged =
+        |camera: &&CameraFigures| camera.verdict == Verdict::NotJudged && !camera.streams.is_empty();
+    let unjudged = match record.conditions.pace {
+        Pace::Live => cameras.iter().filter(is_unjudged).count(),
+        Pace::Free => 0,
+    };
+    let left_out = cameras.iter().filter(|camera| !camera.left_out.is_empty()).count();
     let rest = [
+        (unjudged, "not judged", "not judged"),
         (count(Verdict::DoesNotHold), "does not", "do not"),
         (count(Verdict::Undecided), "is undecided", "are undecided"),
         (count(Verdict::Failed), "failed", "failed"),
+        (left_out, "with workloads left out", "with workloads left out"),
     ];
     for (n, one, many) in rest.into_iter().filter(|(n, ..)| *n > 0) {
         text.push_str(&format!(", {n} {}", if n == 1 { one } else { many }));
@@ -146,8 +155,9 @@ pub(super) fn line(
 }
 
 fn live(cameras: &[CameraFigures], totals: &Totals) -> String {
-    let target = match cameras.split_first() {
-        Some((first, rest)) if rest.iter().all(|camera| camera.target_fps == first.target_fps) => {
+    let mut played = cameras.iter().filter(|camera| !camera.streams.is_empty());
+    let target = match played.next() {
+        Some(first) if played.all(|camera| camera.target_fps == first.target_fps) => {
             format!("{} fps", number(first.target_fps))
         }
         _ if totals.holding == 1 => "its target".to_owned(),
@@ -166,7 +176,15 @@ fn live(cameras: &[CameraFigures], totals: &Totals) -> String {
 fn free(totals: &Totals) -> String {
     let pipelines = if totals.pipelines == 1 { "pipeline" } else { "pipelines" };
     let fps = totals.fps.map_or_else(|| "no frame".to_owned(), |fps| format!("{fps:.0} fps in all"));
-    format!("{} {pipelines} played once: {fps}", totals.pipelines)
+    let scripts = match totals.scripts {
+        0 => String::new(),
+        1 => ", 1 script".to_owned(),
+        n => format!(", {n} scripts"),
+    };
+    if totals.pipelines == 0 {
+        return scripts.trim_start_matches(", ").to_owned();
+    }
+    format!("{} {pipelines} played once: {fps}{scripts}", totals.pipelines)
 }
 
 #[cfg(test)]

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Reads barcodes in the frames of its camera and traces their latency.
+#
+#   codes.sh [--cache true|false]
+#
+# With GStreamer's own tracer the latency of each frame is printed, and becomes
+# that of this script. `zbar` posts the codes that it reads; `-m` prints them, so
+# they are in the log of this script beside the report.
+set -eu
+
+cache=true
+while [ $# -gt 0 ]; do
+    case $1 in
+    --cache) cache=$2 ;;
+    *) echo "codes.sh: unknown parameter $1" >&2; exit 2 ;;
+    esac
+    shift 2
+done
+
+export GST_TRACERS='latency(flags=pipeline)' GST_DEBUG='GST_TRACER:7' GST_DEBUG_NO_COLOR=1
+
+# As a camera would deliver, or as fast as the machine can.
+sync=true
+[ "$LP_CAMERA_PACE" = live ] || sync=false
+
+look() {
+    gst-launch-1.0 -m -v "$@" ! videoconvert ! zbar "cache=$cache" \
+        ! fpsdisplaysink "name=$LP_CAMERA_SLUG" "sync=$sync" text-overlay=false video-sink=fakesink
+}
+
+case $LP_CAMERA_SOURCE_KIND in
+file)
+    look filesrc "location=$LP_CAMERA_SOURCE" ! decodebin
+    # A clip ends and a camera does not: begin again until `lp` ends us.
+    while [ "$LP_CAMERA_PACE" = live ]; do
+        look filesrc "location=$LP_CAMERA_SOURCE" ! decodebin
+    done
+    ;;
+rtsp) look rtspsrc "location=$LP_CAMERA_SOURCE" protocols=tcp latency=300 ! decodebin ;;
+usb) look v4l2src "device=$LP_CAMERA_SOURCE" ;;
+esac

@@ -1,0 +1,167 @@
+//! What a user's script is given: arguments, environment, folders of its own.
+//!
+//! `docs/configuration.md` documents all of it for those who write scripts.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::ActionError;
+use crate::config::project::{Credential, Pace};
+use crate::engine::perform::Attempt;
+use crate::name::Slug;
+use crate::os;
+use crate::plan::{CameraPlan, PlannedSource, Script};
+use crate::record::RunRecord;
+use crate::record::build::ScriptSetup;
+use crate::session::ScriptLoad;
+
+/// Where scripts may leave files, below the attempt's folder.
+const FILES: &str = "files";
+
+/// The scripts of a member, with their folders made.
+pub(super) fn scripts(
+    plan: &CameraPlan,
+    slug: &Slug,
+    pace: Pace,
+    attempt: &Attempt<'_>,
+) -> Result<Vec<ScriptLoad>, ActionError> {
+    let mut scripts = Vec::new();
+    for pipeline in &plan.pipelines {
+        let Some(script) = pipeline.script() else { continue };
+        let setup = ScriptSetup {
+            stream: format!("{slug}/{}", pipeline.index),
+            workloads: pipeline.workloads.clone(),
+            script: script.path.as_str().to_owned(),
+            parameters: script.parameters.clone(),
+        };
+        let files = attempt.dir.join(FILES).join(&setup.stream);
+        let temporary = attempt.dir.join("tmp").join(&setup.stream);
+        os::fs::create_dir_all(&files)?;
+        os::fs::create_dir_all(&temporary)?;
+        let camera = Camera { plan, slug, pace };
+        let mut env = environment(&camera, &script, attempt, &files, &temporary)?;
+        let secrets = log_in(plan, &mut env)?;
+        scripts.push(ScriptLoad {
+            argv: argv(&script, attempt),
+            dir: attempt.layout.root.clone(),
+            env,
+            secrets,
+            setup,
+        });
+    }
+    Ok(scripts)
+}
+
+/// A script that lies in the project is called as seen from its root, so that
+/// `$0` is the same on every machine.
+fn argv(script: &Script<'_>, attempt: &Attempt<'_>) -> Vec<OsString> {
+    let mut program = attempt.layout.shown(&script.path);
+    if !program.as_os_str().as_bytes().contains(&b'/') {
+        program = Path::new(".").join(program);
+    }
+    std::iter::once(program.into_os_string()).chain(script.arguments().map(OsString::from)).collect()
+}
+
+/// The camera as a script sees it.
+struct Camera<'a> {
+    plan: &'a CameraPlan,
+    slug: &'a Slug,
+    pace: Pace,
+}
+
+fn environment(
+    camera: &Camera<'_>,
+    script: &Script<'_>,
+    attempt: &Attempt<'_>,
+    files: &Path,
+    temporary: &Path,
+) -> Result<BTreeMap<OsString, OsString>, ActionError> {
+    let Camera { plan, slug, pace } = camera;
+    let (kind, source): (&str, OsString) = match &plan.source {
+        PlannedSource::File { clip } => ("file", attempt.layout.resolve(clip).into()),
+        PlannedSource::Rtsp { uri, .. } => ("rtsp", uri.into()),
+        PlannedSource::Usb { device } => ("usb", device.into()),
+        // Refused at its place before a run is asked for.
+        PlannedSource::Synthetic { .. } => {
+            return Err(ActionError::Worker(format!(
+                "`{}` runs a script, but is drawn inside the worker, where no script can see it",
+                plan.camera
+            )));
+        }
+    };
+    let device = script.parameters.get("device").map_or("CPU".to_owned(), ToString::to_string);
+    let text = |value: &dyn ToString| OsString::from(value.to_string());
+    let mut environment: BTreeMap<OsString, OsString> = [
+        ("PATH", "/usr/local/bin:/usr/bin:/bin".into()),
+        ("LANG", "C.UTF-8".into()),
+        ("HOME", os::env::home().unwrap_or_else(|| "/".into())),
+        ("TMPDIR", temporary.into()),
+        ("LP_CAMERA_ID", text(&plan.camera)),
+        ("LP_CAMERA_SLUG", text(slug)),
+        ("LP_CAMERA_SOURCE", source),
+        ("LP_CAMERA_SOURCE_KIND", kind.into()),
+        ("LP_CAMERA_WIDTH", text(&plan.width)),
+        ("LP_CAMERA_HEIGHT", text(&plan.height)),
+        ("LP_CAMERA_FPS", text(&plan.fps)),
+        ("LP_CAMERA_TARGET_FPS", text(&plan.target_fps)),
+        ("LP_CAMERA_PACE", if *pace == Pace::Free { "free" } else { "live" }.into()),
+        ("LP_CAMERA_DEVICE", device.into()),
+        ("LP_CAMERA_RESULTS_DIR", files.into()),
+        ("LP_CAMERA_MODELS_DIR", attempt.layout.models.clone().into()),
+    ]
+    .map(|(name, value): (&str, OsString)| (name.into(), value))
+    .into();
+    if let Some(roi) = &plan.region_of_interest {
+        let roi = format!("{},{},{},{}", roi.x, roi.y, roi.x2, roi.y2);
+        environment.insert("LP_CAMERA_ROI".into(), roi.into());
+    }
+    Ok(environment)
+}
+
+/// Adds user and password of the camera's stream. Says what of them stands in
+/// the caller's environment: variable and value.
+fn log_in(
+    plan: &CameraPlan,
+    environment: &mut BTreeMap<OsString, OsString>,
+) -> Result<Vec<(String, String)>, ActionError> {
+    let mut secrets = Vec::new();
+    let PlannedSource::Rtsp { login: Some(login), .. } = &plan.source else { return Ok(secrets) };
+    let parts = [("LP_CAMERA_USER", Some(&login.user)), ("LP_CAMERA_PASSWORD", login.password.as_ref())];
+    for (name, credential) in parts {
+        let value = match credential {
+            None => continue,
+            Some(Credential::Text(text)) => text.clone(),
+            Some(Credential::Variable(variable)) => {
+                let value = os::env::variable(variable)
+                    .ok_or_else(|| ActionError::Worker(format!("the variable `{variable}` is not set")))?;
+                secrets.push((variable.clone(), value.clone()));
+                value
+            }
+        };
+        environment.insert(name.into(), value.into());
+    }
+    Ok(secrets)
+}
+
+/// Moves what scripts left into the run's view, `results/runs/<run-id>/camera-3/2/`.
+/// What cannot be moved is said and lost with the attempt.
+pub(super) fn keep_files(record: &RunRecord, run: &str, attempt: &Attempt<'_>) {
+    let view = attempt.layout.results.join("runs").join(run);
+    for script in record.members.iter().flat_map(|member| &member.scripts) {
+        let files = attempt.dir.join(FILES).join(&script.stream);
+        if os::fs::list_names(&files).is_ok_and(|names| names.is_empty()) {
+            continue;
+        }
+        if let Err(error) = keep(&files, &view.join(&script.stream)) {
+            let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
+            (attempt.note)(&format!("note: files of `{}` are lost: {error}{cause}", script.stream));
+        }
+    }
+}
+
+fn keep(files: &Path, place: &Path) -> Result<(), os::fs::FsError> {
+    os::fs::create_parent(place)?;
+    os::fs::rename(files, place)
+}

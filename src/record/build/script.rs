@@ -1,0 +1,288 @@
+//! One script of a run while it runs.
+//!
+//! Its window begins `warmup` after its first figure, as a stream's does after
+//! its first frame. One that has printed no figure yet is measured from its
+//! start: a script that prints none at all must end as well.
+
+use std::collections::BTreeSet;
+
+use super::stream::Timing;
+use super::{ScriptEnd, ScriptSetup};
+use crate::record::Pace;
+use crate::record::foreign::{Channel, Figure, Span};
+use crate::record::script::{
+    ChannelLatencies, ElementRates, LatencyInterval, MAX_ELEMENTS, MAX_LATENCIES, MAX_RATES, Meter, Rate,
+    ScriptExit, ScriptRecord,
+};
+
+/// A script that has printed figures and prints none for this long has failed.
+pub const QUIET_US: u64 = 60_000_000;
+
+/// Played freely, a script that prints no figure and does not end for this long
+/// has failed: nothing else would end it.
+pub const FREE_US: u64 = 600_000_000;
+
+/// A script. All times are absolute microseconds of `lp`.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) setup: ScriptSetup,
+    started_us: Option<u64>,
+    first_figure_us: Option<u64>,
+    last_figure_us: Option<u64>,
+    /// Names of counters, as a verbose launch tells them.
+    counters: BTreeSet<String>,
+    rates: Vec<ElementRates>,
+    latencies: Vec<ChannelLatencies>,
+    n_rates: usize,
+    n_latencies: usize,
+    left_out: u64,
+    /// The window ends here at the latest.
+    cut_us: Option<u64>,
+    /// Its window is complete.
+    pub(super) done: bool,
+    exit: Option<ScriptExit>,
+    output: String,
+    output_left_out: u64,
+    /// Why.
+    pub(super) failure: Option<String>,
+}
+
+impl Script {
+    pub(super) fn new(setup: ScriptSetup) -> Script {
+        Script {
+            setup,
+            started_us: None,
+            first_figure_us: None,
+            last_figure_us: None,
+            counters: BTreeSet::new(),
+            rates: Vec::new(),
+            latencies: Vec::new(),
+            n_rates: 0,
+            n_latencies: 0,
+            left_out: 0,
+            cut_us: None,
+            done: false,
+            exit: None,
+            output: String::new(),
+            output_left_out: 0,
+            failure: None,
+        }
+    }
+
+    pub(super) fn started(&mut self, at_us: u64) {
+        self.started_us.get_or_insert(at_us);
+    }
+
+    /// Takes in a figure that was read at `at_us`.
+    pub(super) fn said(&mut self, timing: Timing, at_us: u64, figure: &Figure) {
+        // What it left behind may still print.
+        if self.exit.is_some() {
+            return;
+        }
+        if let Figure::Counter { element } = figure {
+            if self.counters.len() < MAX_ELEMENTS {
+                self.counters.insert(element.clone());
+            }
+            return;
+        }
+        // A window that is complete without a figure begins no second time.
+        if self.done || self.failure.is_some() {
+            return;
+        }
+        self.first_figure_us.get_or_insert(at_us);
+        self.last_figure_us = Some(at_us);
+        let inside = self.limits(timing).is_some_and(|(begin, end)| (begin..end).contains(&at_us));
+        if !inside || self.cut_us.is_some_and(|cut| cut <= at_us) {
+            return;
+        }
+        match figure {
+            Figure::Rates { span, over_us, fps } => {
+                let over_us = *over_us;
+                for (element, fps) in self.names(fps.len()).into_iter().zip(fps.iter().copied()) {
+                    let rate = match span {
+                        Span::Last => Rate::Last { at_us, over_us, fps },
+                        Span::Begin => Rate::Begin { at_us, over_us, fps },
+                    };
+                    self.rate(element, Meter::GvaFpsCounter, rate);
+                }
+            }
+            Figure::Count { element, rendered, dropped } => {
+                let rate = Rate::Count { at_us, rendered: *rendered, dropped: *dropped };
+                self.rate(element.clone(), Meter::FpsDisplaySink, rate);
+            }
+            Figure::Latency { channel, us } => {
+                if let Some(known) = self.channel(channel) {
+                    known.at_us.push(at_us);
+                    known.latency_us.push(*us);
+                }
+            }
+            Figure::LatencyInterval { channel, mean_us, max_us } => {
+                let interval = LatencyInterval { at_us, mean_us: *mean_us, max_us: *max_us };
+                if let Some(known) = self.channel(channel) {
+                    known.intervals.push(interval);
+                }
+            }
+            Figure::Counter { .. } => {}
+        }
+    }
+
+    /// The names of `n` counters, whose rates come in byte order of their names.
+    /// Where not all of them are known, or some have ended, a rate could be
+    /// anybody's, so it keeps its place instead of getting a wrong name.
+    fn names(&self, n: usize) -> Vec<String> {
+        if self.counters.len() == n {
+            return self.counters.iter().cloned().collect();
+        }
+        match n {
+            1 => vec!["1 of 1".to_owned()],
+            n => (1..=n).map(|place| format!("{place} of {n}")).collect(),
+        }
+    }
+
+    fn rate(&mut self, element: String, meter: Meter, rate: Rate) {
+        let known = self.rates.iter().position(|known| known.meter == meter && known.element == element);
+        if self.n_rates == MAX_RATES || (known.is_none() && self.rates.len() == MAX_ELEMENTS) {
+            self.left_out += 1;
+            return;
+        }
+        self.n_rates += 1;
+        match known {
+            Some(index) => self.rates[index].rates.push(rate),
+            None => self.rates.push(ElementRates { element, meter, rates: vec![rate] }),
+        }
+    }
+
+    /// Where a latency of this channel is kept; `None` if it is not, but counted.
+    fn channel(&mut self, channel: &Channel) -> Option<&mut ChannelLatencies> {
+        let Channel { source, sink } = channel;
+        let known = self.latencies.iter().position(|known| known.source == *source && known.sink == *sink);
+        if self.n_latencies == MAX_LATENCIES || (known.is_none() && self.latencies.len() == MAX_ELEMENTS) {
+            self.left_out += 1;
+            return None;
+        }
+        self.n_latencies += 1;
+        let index = known.unwrap_or_else(|| {
+            let (source, sink) = (source.clone(), sink.clone());
+            self.latencies.push(ChannelLatencies { source, sink, ..ChannelLatencies::default() });
+            self.latencies.len() - 1
+        });
+        Some(&mut self.latencies[index])
+    }
+
+    /// Takes in the time.
+    pub(super) fn tick(&mut self, timing: Timing, at_us: u64) {
+        if self.exit.is_some() || self.failure.is_some() {
+            return;
+        }
+        let quiet =
+            |since: Option<u64>, limit: u64| since.is_some_and(|at| limit <= at_us.saturating_sub(at));
+        let end = self.limits(timing).map_or(u64::MAX, |(_, end)| end);
+        if end <= at_us {
+            self.done = true;
+            self.cut(end);
+        } else if quiet(self.last_figure_us, QUIET_US) {
+            self.fail(at_us, format!("hangs: no figure for {} s", QUIET_US / 1_000_000));
+        } else if timing.pace == Pace::Free
+            && self.first_figure_us.is_none()
+            && quiet(self.started_us, FREE_US)
+        {
+            self.fail(at_us, format!("hangs: neither a figure nor its end for {} s", FREE_US / 1_000_000));
+        }
+    }
+
+    /// Takes in that it has ended, or could not be started.
+    pub(super) fn ended(&mut self, timing: Timing, at_us: u64, end: &ScriptEnd, asked: bool) {
+        if !asked {
+            self.tick(timing, at_us);
+        }
+        self.cut(at_us);
+        let seconds = at_us.saturating_sub(self.started_us.unwrap_or(at_us)) as f64 / 1e6;
+        let ScriptEnd::Ended { how, success } = end else {
+            let ScriptEnd::NotStarted(reason) = end else { return };
+            return self.fail(at_us, format!("did not start: {reason}"));
+        };
+        self.exit = Some(ScriptExit { at_us, how: how.clone(), asked });
+        match timing.pace {
+            // What it died of after we asked it to end says nothing.
+            _ if asked || self.done => {}
+            Pace::Free if *success => self.done = self.failure.is_none(),
+            Pace::Free => self.fail(at_us, format!("{how} after {seconds:.1} s")),
+            Pace::Live => {
+                self.fail(at_us, format!("{how} after {seconds:.1} s, before it was asked to end"));
+            }
+        }
+    }
+
+    /// Takes in what it printed.
+    pub(super) fn printed(&mut self, output: String, left_out: u64) {
+        self.output = output;
+        self.output_left_out = left_out;
+    }
+
+    /// Declares it failed; the first reason stays.
+    pub(super) fn fail(&mut self, at_us: u64, reason: String) {
+        if self.failure.is_none() {
+            self.failure = Some(reason);
+            self.cut(at_us);
+        }
+    }
+
+    /// Ends the window here, if it has not ended before.
+    pub(super) fn cut(&mut self, at_us: u64) {
+        self.cut_us.get_or_insert(at_us);
+    }
+
+    /// Whether nothing of it is left to wait for.
+    pub(super) fn is_settled(&self) -> bool {
+        self.done || self.failure.is_some()
+    }
+
+    /// The window as far as the time decides it.
+    fn limits(&self, timing: Timing) -> Option<(u64, u64)> {
+        let started = self.started_us?;
+        match timing.pace {
+            // The whole of its life.
+            Pace::Free => Some((started, u64::MAX)),
+            Pace::Live => Some(timing.limits(self.first_figure_us.unwrap_or(started))),
+        }
+    }
+
+    /// The window `[begin, end)` as far as it is known.
+    pub(super) fn window(&self, timing: Timing) -> Option<(u64, u64)> {
+        let (begin, end) = self.limits(timing)?;
+        let end = end.min(self.cut_us.unwrap_or(u64::MAX));
+        (begin < end && end < u64::MAX).then_some((begin, end))
+    }
+
+    pub(super) fn into_record(self, timing: Timing, origin_us: u64) -> ScriptRecord {
+        let since = |at_us: u64| at_us.saturating_sub(origin_us);
+        let window = self.window(timing);
+        let (mut rates, mut latencies) = (self.rates, self.latencies);
+        rates.sort_by(|a, b| (&a.element, a.meter).cmp(&(&b.element, b.meter)));
+        latencies.sort_by(|a, b| (&a.source, &a.sink).cmp(&(&b.source, &b.sink)));
+        for rate in rates.iter_mut().flat_map(|element| &mut element.rates) {
+            let (Rate::Last { at_us, .. } | Rate::Begin { at_us, .. } | Rate::Count { at_us, .. }) = rate;
+            *at_us = since(*at_us);
+        }
+        for channel in &mut latencies {
+            channel.at_us.iter_mut().for_each(|at_us| *at_us = since(*at_us));
+            channel.intervals.iter_mut().for_each(|interval| interval.at_us = since(interval.at_us));
+        }
+        ScriptRecord {
+            stream: self.setup.stream,
+            workloads: self.setup.workloads,
+            script: self.setup.script,
+            parameters: self.setup.parameters,
+            started_us: since(self.started_us.unwrap_or(origin_us)),
+            first_figure_us: self.first_figure_us.map(since),
+            window_us: window.map(|(begin, end)| (since(begin), since(end))),
+            rates,
+            latencies,
+            figures_left_out: self.left_out,
+            exit: self.exit.map(|exit| ScriptExit { at_us: since(exit.at_us), ..exit }),
+            failure: self.failure,
+            output: self.output,
+            output_left_out: self.output_left_out,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a run keeps of a user's script: how it was started, what it printed
+//! about frames and latencies inside its window, and how it ended.
+//!
+//! All times are of `lp`'s own CLOCK_MONOTONIC when a line was read, since a
+//! script has no clock that it tells.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::project::Scalar;
+
+/// The most rates that a record keeps of a script.
+pub const MAX_RATES: usize = 100_000;
+/// The most latencies that a record keeps of a script: four hours of 30 a second.
+pub const MAX_LATENCIES: usize = 432_000;
+/// The most elements and channels that are told apart in a script's output.
+pub const MAX_ELEMENTS: usize = 64;
+
+/// A script of a camera, as it was run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScriptRecord {
+    /// `camera-3/2`
+    pub stream: String,
+    /// The workloads that it serves, as written.
+    pub workloads: Vec<String>,
+    /// Its file, relative to the project.
+    pub script: String,
+    /// What it was given, by name.
+    pub parameters: BTreeMap<String, Scalar>,
+    /// When it was started.
+    pub started_us: u64,
+    /// When its first figure was read; `None` if none came.
+    pub first_figure_us: Option<u64>,
+    /// The measured window, `[begin, end)`; `None` if warm-up never ended.
+    pub window_us: Option<(u64, u64)>,
+    /// Rates that were read in the window, by element.
+    pub rates: Vec<ElementRates>,
+    /// Latencies that were read in the window, by channel.
+    pub latencies: Vec<ChannelLatencies>,
+    /// Figures of the window that are beyond what a record keeps.
+    pub figures_left_out: u64,
+    /// How it ended; `None` if it could not be started.
+    pub exit: Option<ScriptExit>,
+    /// Why it counts as failed; `None` if it does not.
+    pub failure: Option<String>,
+    /// The begin and the end of what it printed.
+    pub output: String,
+    /// Bytes in between that were left out.
+    pub output_left_out: u64,
+}
+
+/// What an element said about its frames.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ElementRates {
+    /// Its name; `2 of 3` for a counter whose name is not known, by its place
+    /// among all.
+    pub element: String,
+    /// What it is.
+    pub meter: Meter,
+    /// In the order of their lines.
+    pub rates: Vec<Rate>,
+}
+
+/// An element that counts frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Meter {
+    FpsDisplaySink,
+    GvaFpsCounter,
+}
+
+impl Meter {
+    /// Its factory.
+    #[must_use]
+    pub fn factory(self) -> &'static str {
+        match self {
+            Meter::FpsDisplaySink => "fpsdisplaysink",
+            Meter::GvaFpsCounter => "gvafpscounter",
+        }
+    }
+}
+
+/// What one line said about frames.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum Rate {
+    /// Frames per second since the line before.
+    Last {
+        /// When it was read.
+        at_us: u64,
+        /// The length of that time.
+        over_us: u64,
+        /// Frames per second.
+        fps: f64,
+    },
+    /// Frames per second since the counters began.
+    Begin {
+        /// When it was read.
+        at_us: u64,
+        /// The length of that time.
+        over_us: u64,
+        /// Frames per second.
+        fps: f64,
+    },
+    /// Frames since the element began.
+    Count {
+        /// When it was read.
+        at_us: u64,
+        /// Frames shown.
+        rendered: u64,
+        /// Frames dropped.
+        dropped: u64,
+    },
+}
+
+/// Latencies between two elements.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChannelLatencies {
+    /// The element that frames leave; `None` where the tracer does not say.
+    pub source: Option<String>,
+    /// The element that they arrive at; `None` where the tracer does not say.
+    pub sink: Option<String>,
+    /// When each line about a frame was read.
+    pub at_us: Vec<u64>,
+    /// The latency of each of those frames in microseconds.
+    pub latency_us: Vec<u32>,
+    /// Lines about intervals.
+    pub intervals: Vec<LatencyInterval>,
+}
+
+/// Latencies of the frames of an interval, where a tracer tells no others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencyInterval {
+    /// When the line was read.
+    pub at_us: u64,
+    /// Their mean in microseconds.
+    pub mean_us: u32,
+    /// The largest in microseconds.
+    pub max_us: u32,
+}
+
+/// How a script ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptExit {
+    /// When.
+    pub at_us: u64,
+    /// `exited with status 3`, `killed by SIGSEGV`
+    pub how: String,
+    /// Whether it had been asked to.
+    pub asked: bool,
+}

@@ -1,0 +1,189 @@
+//! One user's script of a run, from its start to the end of its process group.
+//!
+//! It is started as an argument list, reads nothing, and what it prints is cut
+//! into lines; those with figures are sent to the session with the time when
+//! they were read. Of everything it prints the begin and the end are kept.
+//!
+//! To end it, its group gets SIGTERM, and SIGKILL after [`GRACE`].
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+
+use crate::name::Slug;
+use crate::os;
+use crate::os::process::{Cancel, Canceller, Command, Heard, listen_to_command};
+use crate::record::build::{ScriptEnd, ScriptSetup};
+use crate::record::foreign::{Figure, Lines, figure};
+
+/// Between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How much of the begin of its output is kept, in bytes.
+const HEAD: usize = 64 << 10;
+/// How much of the end of its output is kept, in bytes.
+const TAIL: usize = 192 << 10;
+
+/// A script that a run starts.
+#[derive(Clone, Debug)]
+pub struct ScriptLoad {
+    /// What the record says of it.
+    pub setup: ScriptSetup,
+    /// Program and arguments.
+    pub argv: Vec<OsString>,
+    /// Where it runs; absolute.
+    pub dir: PathBuf,
+    /// All of its environment.
+    pub env: BTreeMap<OsString, OsString>,
+    /// Values that no record may hold, each behind the variable that it is from.
+    pub secrets: Vec<(String, String)>,
+}
+
+/// What a script's thread tells the session.
+#[derive(Debug)]
+pub(super) enum ScriptMessage {
+    /// It printed a figure, in a line that was read at this time.
+    Said { at_ns: u64, figure: Figure },
+    /// It has ended, or could not be started. What it left behind is being ended.
+    Ended { at_ns: u64, end: ScriptEnd },
+    /// Nothing is left of it: the begin and the end of what it printed, and how
+    /// many bytes are left out in between.
+    Over { output: (String, u64) },
+}
+
+/// A script that was started.
+pub(super) struct Running<'a> {
+    pub(super) slug: &'a Slug,
+    pub(super) script: &'a ScriptLoad,
+    canceller: Option<Canceller>,
+    ended: bool,
+}
+
+impl<'a> Running<'a> {
+    pub(super) fn new(slug: &'a Slug, script: &'a ScriptLoad, canceller: Canceller) -> Running<'a> {
+        Running { slug, script, canceller: Some(canceller), ended: false }
+    }
+
+    /// One that could not be started.
+    pub(super) fn over(slug: &'a Slug, script: &'a ScriptLoad) -> Running<'a> {
+        Running { slug, script, canceller: None, ended: true }
+    }
+
+    pub(super) fn lives(&self) -> bool {
+        !self.ended
+    }
+
+    /// Asks it to end. Returns at once.
+    pub(super) fn end(&mut self) {
+        self.canceller = None;
+    }
+
+    pub(super) fn has_ended(&mut self) {
+        self.ended = true;
+    }
+}
+
+impl ScriptLoad {
+    /// Runs it to its end, or until `cancel` comes.
+    pub(super) fn run(
+        &self,
+        index: usize,
+        lock: Option<BorrowedFd<'_>>,
+        cancel: &Cancel,
+        session: &Sender<(usize, ScriptMessage)>,
+    ) {
+        let command = Command {
+            argv: &self.argv,
+            dir: &self.dir,
+            env: &self.env,
+            log_limit: TAIL,
+            timeout: None,
+            grace: GRACE,
+            inherit: lock,
+        };
+        let (mut lines, mut head, mut printed) = (Lines::default(), Vec::new(), 0_usize);
+        let send = |at_ns: u64, line: &[u8]| {
+            if let Some(figure) = figure(line) {
+                // A session that no longer listens is no reason to stop reading.
+                let _ = session.send((index, ScriptMessage::Said { at_ns, figure }));
+            }
+        };
+        let ended = listen_to_command(&command, cancel, &mut |heard| {
+            let at_ns = os::clock::monotonic_ns();
+            match heard {
+                Heard::Piece(piece) => {
+                    printed += piece.len();
+                    head.extend_from_slice(&piece[..piece.len().min(HEAD - head.len())]);
+                    lines.push(piece, |line| send(at_ns, line));
+                }
+                Heard::Ended(exit) => {
+                    std::mem::take(&mut lines).finish(|line| send(at_ns, line));
+                    let end = ScriptEnd::Ended { how: exit.to_string(), success: exit.success() };
+                    let _ = session.send((index, ScriptMessage::Ended { at_ns, end }));
+                }
+            }
+        });
+        let tail = ended.map(|(_, tail)| tail).unwrap_or_else(|error| {
+            let end = ScriptEnd::NotStarted(error.to_string());
+            let _ = session.send((index, ScriptMessage::Ended { at_ns: os::clock::monotonic_ns(), end }));
+            Vec::new()
+        });
+        let (text, left_out) = kept(&head, &tail, printed);
+        let output = (without(&self.secrets, text), left_out);
+        let _ = session.send((index, ScriptMessage::Over { output }));
+    }
+}
+
+/// The begin and the end of `printed` bytes as text, and how many are left out.
+fn kept(head: &[u8], tail: &[u8], printed: usize) -> (String, u64) {
+    let left_out = printed.saturating_sub(head.len() + tail.len());
+    // What stands in both stands once.
+    let twice = (head.len() + tail.len()).saturating_sub(printed);
+    let rest = &tail[twice.min(tail.len())..];
+    let mut bytes = head.to_vec();
+    if left_out > 0 {
+        bytes.extend_from_slice(format!("\n... {left_out} bytes are left out here ...\n").as_bytes());
+    }
+    bytes.extend_from_slice(rest);
+    (String::from_utf8_lossy(&bytes).into_owned(), left_out as u64)
+}
+
+/// A secret of fewer bytes is none, and would be found in any text.
+const SHORTEST_SECRET: usize = 4;
+
+/// A text in which variables stand for their values: a script may print its
+/// environment, and records are shown around.
+fn without(secrets: &[(String, String)], mut text: String) -> String {
+    for (variable, value) in secrets.iter().filter(|(_, value)| SHORTEST_SECRET <= value.len()) {
+        if text.contains(value.as_str()) {
+            text = text.replace(value, &format!("${variable}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_shown_by_their_names() {
+        let secrets = [("USER".to_owned(), "bob".to_owned()), ("PW".to_owned(), "hunter2".to_owned())];
+        assert_eq!(without(&secrets, "bob: hunter2 hunter2".to_owned()), "bob: $PW $PW");
+    }
+
+    #[test]
+    fn of_a_long_output_the_begin_and_the_end_are_kept() {
+        assert_eq!(kept(b"abc", b"abc", 3), ("abc".to_owned(), 0));
+        assert_eq!(kept(b"abc", b"cde", 5), ("abcde".to_owned(), 0));
+        assert_eq!(kept(b"abc", b"fgh", 6), ("abcfgh".to_owned(), 0));
+        let (text, left_out) = kept(b"abc", b"xyz", 10);
+        assert_eq!((text.as_str(), left_out), ("abc\n... 4 bytes are left out here ...\nxyz", 4));
+        assert_eq!(kept(b"", b"", 0), (String::new(), 0));
+        assert_eq!(kept(b"\xff", b"\xff", 1), ("\u{fffd}".to_owned(), 0));
+    }
+}

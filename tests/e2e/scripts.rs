@@ -1,0 +1,548 @@
+//! Users' scripts as members of a run, those that misbehave above all. Each run
+//! is of scripts alone and needs no worker, unless it says otherwise.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+use lp::os::clock::monotonic_ns;
+use lp::record::RunRecord;
+use lp::record::script::ScriptRecord;
+use lp::worker::protocol::{Event, EventBody};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Ended, Workspace};
+
+/// What a script does that does what it should: a figure, and no end.
+const STEADY: &str = "echo 'FpsCounter(last 0.50sec): total=15.00 fps, number-streams=1, per-stream=15.00 fps'\n\
+                      exec sleep 1000";
+
+/// A camera `till` with a workload for each of these scripts (name, text,
+/// parameters), measured for a second.
+fn till(scripts: &[(&str, &str, &str)]) -> Workspace {
+    let (mut names, mut workloads) = (Vec::new(), Vec::new());
+    let mut ws = Workspace::empty().file("Lpfile.toml", "[run]\nduration = \"1s\"\nwarmup = \"0s\"\n");
+    for (name, text, parameters) in scripts {
+        names.push(format!("\"{name}\""));
+        workloads.push(format!(
+            "    \"{name}\": [{{\"script\": \"pipelines/{name}.sh\", \"parameters\": {{{parameters}}}}}]"
+        ));
+        ws = script(ws, name, &format!("#!/bin/sh\n{text}\n"));
+    }
+    let camera = format!(
+        "{{\"camera_id\": \"till\", \"streamUri\": \"rtsp://h/1\", \"width\": 640, \"height\": 360, \"fps\": 15, \
+         \"region_of_interest\": {{\"x\": 1, \"y\": 2, \"x2\": 30, \"y2\": 40}}, \"workloads\": [{}]}}",
+        names.join(", ")
+    );
+    let cameras = format!("{{\"lane_config\": {{\"cameras\": [\n  {camera}\n]}}}}\n");
+    ws.file("configs/camera_to_workload.json", &cameras).file(
+        "configs/workload_to_pipeline.json",
+        &format!("{{\n  \"workload_pipeline_map\": {{\n{}\n  }}\n}}\n", workloads.join(",\n")),
+    )
+}
+
+/// Writes `pipelines/<name>.sh` and lets it be executed.
+fn script(ws: Workspace, name: &str, text: &str) -> Workspace {
+    let path = format!("pipelines/{name}.sh");
+    let ws = ws.file(&path, text);
+    fs::set_permissions(ws.path(&path), fs::Permissions::from_mode(0o755)).unwrap();
+    ws
+}
+
+fn latest(ws: &Workspace) -> RunRecord {
+    serde_json::from_str(&ws.read("results/latest/record.json")).unwrap()
+}
+
+fn scripts(record: &RunRecord) -> Vec<&ScriptRecord> {
+    record.members.iter().flat_map(|member| &member.scripts).collect()
+}
+
+/// The lines of the report that say what failed, times left out.
+#[track_caller]
+fn check_failures(ended: &Ended, expect: Expect) {
+    let lines = ended.stdout.lines().filter(|line| line.starts_with("failed: ") || line.starts_with("  |"));
+    let mut text = String::new();
+    for line in lines {
+        let (head, tail) = line.split_once(" after ").unwrap_or((line, ""));
+        text.push_str(head);
+        if let Some((_, tail)) = tail.split_once(" s") {
+            text.push_str(&format!(" after ? s{tail}"));
+        }
+        text.push('\n');
+    }
+    expect.assert_eq(&text);
+}
+
+/// Whether the process of this number has gone, or waits only for whoever it
+/// was left to.
+fn is_gone(pid: &str) -> bool {
+    let stat = fs::read_to_string(Path::new("/proc").join(pid.trim()).join("stat"));
+    stat.map_or(true, |stat| stat.contains(") Z "))
+}
+
+#[test]
+fn a_script_gets_its_camera_and_its_parameters() {
+    let tell = "env | grep ^LP_CAMERA_ | sort\nfor one; do echo \"[$one]\"; done\necho $0 in $PWD\n";
+    let parameters = r#""device": "GPU.1", "on": true, "threshold": -0.5, "n": 3, "x": "$(touch pwned); `id` 'a' \"b\"", "y": "--z=1", "empty": """#;
+    let ws = till(&[("hidden", &format!("{tell}{STEADY}"), parameters)]);
+    ws.lp("run").success();
+    let log = ws.read("results/latest/till/1.log").replace(ws.root().to_str().unwrap(), "<project>");
+    let log: String = log
+        .lines()
+        .filter(|line| !line.starts_with("FpsCounter"))
+        // The folder of the attempt is another each time.
+        .map(|line| match line.split_once("tmp/") {
+            Some((head, tail)) => format!("{head}tmp/<attempt>/{}\n", tail.split_once('/').unwrap().1),
+            None => format!("{line}\n"),
+        })
+        .collect();
+    expect![[r#"
+        LP_CAMERA_DEVICE=GPU.1
+        LP_CAMERA_FPS=15
+        LP_CAMERA_HEIGHT=360
+        LP_CAMERA_ID=till
+        LP_CAMERA_MODELS_DIR=<project>/models
+        LP_CAMERA_PACE=live
+        LP_CAMERA_RESULTS_DIR=<project>/.lpcache/tmp/<attempt>/files/till/1
+        LP_CAMERA_ROI=1,2,30,40
+        LP_CAMERA_SLUG=till
+        LP_CAMERA_SOURCE=rtsp://h/1
+        LP_CAMERA_SOURCE_KIND=rtsp
+        LP_CAMERA_TARGET_FPS=15
+        LP_CAMERA_WIDTH=640
+        [--device]
+        [GPU.1]
+        [--empty]
+        []
+        [--n]
+        [3]
+        [--on]
+        [true]
+        [--threshold]
+        [-0.5]
+        [--x]
+        [$(touch pwned); `id` 'a' "b"]
+        [--y]
+        [--z=1]
+        pipelines/hidden.sh in <project>
+    "#]]
+    .assert_eq(&log);
+    assert!(!ws.exists("pwned"));
+}
+
+#[test]
+fn credentials_come_from_the_environment_and_stay_out_of_the_record() {
+    let ws =
+        till(&[("a", &format!("echo $LP_CAMERA_SOURCE $LP_CAMERA_USER $LP_CAMERA_PASSWORD\n{STEADY}"), "")]);
+    let cameras = ws.read("configs/camera_to_workload.json");
+    let uri = "rtsp://viewer:${CAMERA_PASSWORD}@h/1";
+    ws.write("configs/camera_to_workload.json", &cameras.replace("rtsp://h/1", uri));
+    let ended = ws.lp("run").code(1);
+    assert!(ended.stderr.contains("the variable `CAMERA_PASSWORD` is not set"), "{}", ended.stderr);
+
+    let ws = ws.env("CAMERA_PASSWORD", "hunter2");
+    ws.lp("run").success();
+    let log = ws.read("results/latest/till/1.log");
+    assert!(log.starts_with("rtsp://h/1 viewer $CAMERA_PASSWORD\n"), "{log}");
+    assert!(!ws.read("results/latest/record.json").contains("hunter2"));
+}
+
+#[test]
+fn a_script_that_ends_early_is_named_and_the_others_are_measured() {
+    let ws = till(&[
+        ("zero", "echo done", ""),
+        ("three", "echo 'no such model' >&2; exit 3", ""),
+        ("signal", "kill -SEGV $$", ""),
+        ("absent", "exec no-such-program", ""),
+        ("steady", STEADY, ""),
+    ]);
+    let ws = script(ws, "plain", "echo no first line\n");
+    let workloads = ws.read("configs/workload_to_pipeline.json");
+    let workloads = workloads.replace("pipelines/zero.sh", "pipelines/plain.sh");
+    let with_zero = workloads.replacen(
+        "\"three\"",
+        "\"zero2\": [{\"script\": \"pipelines/zero.sh\"}],\n    \"three\"",
+        1,
+    );
+    ws.write("configs/workload_to_pipeline.json", &with_zero);
+    let cameras = ws.read("configs/camera_to_workload.json");
+    ws.write("configs/camera_to_workload.json", &cameras.replace("\"zero\"", "\"zero\", \"zero2\""));
+    let ended = ws.lp("run").code(1);
+    check_failures(
+        &ended,
+        expect![[r#"
+        failed: till/1 of till: did not start: Exec format error (os error 8)
+        failed: till/2 of till: exited with status 0 after ? s, before it was asked to end
+          | done
+        failed: till/3 of till: exited with status 3 after ? s, before it was asked to end
+          | no such model
+        failed: till/4 of till: killed by SIGSEGV after ? s, before it was asked to end
+        failed: till/5 of till: exited with status 127 after ? s, before it was asked to end
+          | pipelines/absent.sh: 2: exec: no-such-program: not found
+    "#]],
+    );
+    let record = latest(&ws);
+    assert!(!record.is_complete());
+    let steady = scripts(&record)[5];
+    assert_eq!((steady.failure.as_deref(), steady.rates.len()), (None, 1));
+}
+
+#[test]
+fn a_script_that_ignores_sigterm_is_killed_with_its_children() {
+    let text = "trap '' TERM\nsleep 1000 &\necho $$ $! > $LP_CAMERA_RESULTS_DIR/pids\n\
+                while :; do sleep 1000; done";
+    let ws = till(&[("stubborn", text, "")]);
+    ws.lp("run").success();
+    for pid in ws.read("results/latest/till/1/pids").split_whitespace() {
+        assert!(is_gone(pid), "{pid}");
+    }
+    let record = latest(&ws);
+    let exit = scripts(&record)[0].exit.as_ref().unwrap();
+    assert_eq!((exit.how.as_str(), exit.asked), ("killed by SIGKILL", true));
+}
+
+#[test]
+fn what_a_script_leaves_behind_is_ended() {
+    let text = "sleep 1000 &\necho $! > $LP_CAMERA_RESULTS_DIR/pid";
+    let ws = till(&[("leaver", text, "")]);
+    ws.lp("run").code(1);
+    assert!(is_gone(&ws.read("results/latest/till/1/pid")));
+}
+
+#[test]
+fn any_output_is_kept_within_bounds_and_only_whole_figures_count() {
+    let counter = |fps: &str| {
+        format!("FpsCounter(last 0.10sec): total={fps} fps, number-streams=1, per-stream={fps} fps")
+    };
+    let text = format!(
+        "echo begin\nhead -c 3000000 /dev/zero | tr '\\0' x\nprintf '{good}\\n'\n\
+         head -c 1000 /dev/zero\nprintf '\\377\\376\\n{nan}\\n{huge}\\n{good}\\nlast line without end'\n\
+         echo '{good}' >&2\nexec >&- 2>&-\nsleep 1000",
+        good = counter("14.50"),
+        nan = counter("nan"),
+        huge = counter("1e400"),
+    );
+    let ws = till(&[("loud", &text, "")]);
+    ws.lp("run").success();
+    let record = latest(&ws);
+    let [loud] = scripts(&record)[..] else { panic!("one script") };
+    // One stands at the end of the endless line, and one behind a text without end.
+    assert_eq!(loud.rates.len(), 1);
+    assert_eq!(loud.rates[0].rates.len(), 1);
+    assert!(loud.output.starts_with("begin\nxxx") && loud.output.len() < 300_000, "{}", loud.output.len());
+    assert!(loud.output_left_out > 2_700_000, "{}", loud.output_left_out);
+    assert_eq!(ws.read("results/latest/till/1.log"), loud.output);
+}
+
+#[test]
+fn a_script_that_asks_for_input_gets_none() {
+    let ws = till(&[("asks", &format!("cat\necho nothing to read\n{STEADY}"), "")]);
+    ws.lp("run").success();
+    assert!(ws.read("results/latest/till/1.log").starts_with("nothing to read\n"));
+}
+
+#[test]
+fn a_script_without_figures_is_not_measured() {
+    let ws = till(&[("silent", "exec sleep 1000", "")]);
+    let ended = ws.lp("run").success();
+    let table: Vec<&str> =
+        ended.stdout.lines().skip(5).take_while(|line| !line.starts_with("machine")).collect();
+    expect![[r#"
+        camera  workloads  target           fps    latency ms       dropped      CPU %  memory  verdict
+                                                  p50/p95/p99             %  of a core     MiB
+        till    silent         15  not measured  not measured  not measured          -       -  not measured: it printed no line of `gvafpscounter` or `fpsdisplaysink` in its window
+    "#]].assert_eq(&table.join("\n"));
+    assert!(ended.stdout.contains("\n0 of 1 camera holds 15 fps, 1 not judged; CPU "), "{}", ended.stdout);
+
+    let csv = ws.read("results/latest/report.csv");
+    let [header, row] = csv.lines().collect::<Vec<_>>()[..] else { panic!("{csv}") };
+    let cell = |name: &str| {
+        let index = header.split(',').position(|known| known == name).unwrap();
+        row.split(',').nth(index).unwrap()
+    };
+    for name in ["fps", "fps_low", "frames", "dropped", "dropped_percent", "latency_p50_ms"] {
+        assert_eq!(cell(name), "", "{name}");
+    }
+    assert!(cell("reason").starts_with("not measured: "));
+    let json: serde_json::Value = serde_json::from_str(&ws.read("results/latest/report.json")).unwrap();
+    let stream = &json["measurement"]["cameras"][0]["streams"][0];
+    assert_eq!((&stream["fps"], &stream["frames"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    assert!(ws.read("results/latest/report.html").contains("<td class=\"num\">not measured</td>"));
+}
+
+#[test]
+fn ctrl_c_ends_scripts_and_keeps_the_record() {
+    let text = "echo $$ > $LP_CAMERA_RESULTS_DIR/pid\necho > ready\nexec sleep 1000";
+    let ws = till(&[("waits", text, "")]);
+    ws.write("Lpfile.toml", "[run]\nduration = \"1h\"\nwarmup = \"0s\"\n");
+    let ready = ws.path("ready");
+    rustix::fs::mknodat(rustix::fs::CWD, &ready, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let child = ws.command(&["run"]).spawn().unwrap();
+    // Reading ends when the script has written and closed its end.
+    fs::read_to_string(&ready).unwrap();
+    kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), Signal::INT).unwrap();
+    let ended = Ended::new(child.wait_with_output().unwrap(), &ws.root());
+    let ended = ended.code(130);
+    assert!(ended.stdout.contains("; interrupted\n"), "{}", ended.stdout);
+    assert!(is_gone(&ws.read("results/latest/till/1/pid")));
+    assert!(latest(&ws).interrupted);
+}
+
+#[test]
+fn equal_scripts_with_equal_parameters_run_once() {
+    let ws = till(&[("a", STEADY, "\"n\": 1"), ("b", "", "\"n\": 1"), ("c", "", "\"n\": 2")]);
+    let workloads = ws.read("configs/workload_to_pipeline.json");
+    ws.write(
+        "configs/workload_to_pipeline.json",
+        &workloads.replace("pipelines/b.sh", "pipelines/a.sh").replace("pipelines/c.sh", "pipelines/a.sh"),
+    );
+    ws.lp("run").success();
+    let record = latest(&ws);
+    let shown: Vec<String> =
+        scripts(&record).iter().map(|one| format!("{}: {}", one.stream, one.workloads.join(" "))).collect();
+    assert_eq!(shown, ["till/1: a b", "till/2: c"]);
+}
+
+#[test]
+fn every_copy_of_the_lane_runs_its_own() {
+    let ws = till(&[("a", &format!("echo $LP_CAMERA_SLUG of $LP_CAMERA_ID\n{STEADY}"), "")]);
+    ws.lp("run --set run.count=2").success();
+    for slug in ["till", "till-l2"] {
+        let log = ws.read(&format!("results/latest/{slug}/1.log"));
+        assert!(log.starts_with(&format!("{slug} of till\n")), "{log}");
+    }
+}
+
+#[test]
+fn played_freely_status_0_is_the_normal_end() {
+    let ws = till(&[("once", "echo $LP_CAMERA_PACE", "")]);
+    let ended = ws.lp("run --set run.pace=free").success();
+    assert!(ended.stdout.contains("\n1 script; CPU "), "{}", ended.stdout);
+    assert_eq!(ws.read("results/latest/till/1.log"), "free\n");
+
+    let ws = till(&[("once", "exit 3", "")]);
+    let ended = ws.lp("run --set run.pace=free").code(1);
+    check_failures(
+        &ended,
+        expect![[r#"
+        failed: till/1 of till: exited with status 3 after ? s
+    "#]],
+    );
+}
+
+#[test]
+fn a_script_and_its_parameters_belong_to_the_run() {
+    let ws = till(&[("a", STEADY, "\"n\": 1")]);
+    ws.lp("build report").success();
+    ws.lp("build report").success().stderr(expect![[r#"
+        nothing to do: 4 tasks fresh
+    "#]]);
+    let ws = script(ws, "a", &format!("#!/bin/sh\n# slower\n{STEADY}\n"));
+    ws.lp("explain run:lane").success().stdout(expect![[r#"
+        `run:lane` is stale: `pipelines/a.sh` changed
+        `lp run` always measures; `lp build` would measure too: no record fits
+    "#]]);
+    ws.lp("build report").success();
+    let workloads = ws.read("configs/workload_to_pipeline.json");
+    ws.write("configs/workload_to_pipeline.json", &workloads.replace("\"n\": 1", "\"n\": 2"));
+    ws.lp("explain run:lane").success().stdout(expect![[r#"
+        `run:lane` is stale because `plan:till` is stale: `n` changed from 1 to 2 (configs/workload_to_pipeline.json:3:60)
+        `lp run` always measures; whether `lp build` would measure too depends on what `run:lane` reads
+    "#]]);
+}
+
+#[test]
+fn a_plan_shows_a_script_and_a_launch_leaves_it_out() {
+    let ws = till(&[("a", STEADY, "\"n\": 1")]);
+    let ended = ws.lp("show till").success();
+    assert!(ended.stdout.contains("pipelines/a.sh --n 1\n"), "{}", ended.stdout);
+    ws.lp("show --launch").code(2).stderr_has("`a` of `till`: a script is a program of its own\n");
+}
+
+#[test]
+fn scripts_that_cannot_be_started_are_refused_at_their_places() {
+    let ws = till(&[
+        ("folder", "", ""),
+        ("mode", "", ""),
+        ("gone", "", ""),
+        ("shell", "", ""),
+        ("windows", "", ""),
+    ]);
+    fs::remove_file(ws.path("pipelines/folder.sh")).unwrap();
+    fs::create_dir(ws.path("pipelines/folder.sh")).unwrap();
+    fs::set_permissions(ws.path("pipelines/mode.sh"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::remove_file(ws.path("pipelines/gone.sh")).unwrap();
+    ws.write("pipelines/shell.sh", "#!/no/such/sh -e\n");
+    ws.write("pipelines/windows.sh", "#!/bin/sh\r\n");
+    ws.lp("run").code(2).stderr(expect![[r#"
+        error[LP0804]: `pipelines/folder.sh` cannot be started: it is no file
+         --> configs/workload_to_pipeline.json:3:16
+          |
+        3 |     "folder": [{"script": "pipelines/folder.sh", "parameters": {}}],
+          |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: name the program that is to be run
+
+        error[LP0804]: `pipelines/mode.sh` cannot be started: it may not be executed
+         --> configs/workload_to_pipeline.json:4:14
+          |
+        4 |     "mode": [{"script": "pipelines/mode.sh", "parameters": {}}],
+          |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: chmod +x pipelines/mode.sh
+
+        error[LP0802]: `run:lane` reads `pipelines/gone.sh`, which does not exist and which no task makes
+         --> configs/workload_to_pipeline.json:5:14
+          |
+        5 |     "gone": [{"script": "pipelines/gone.sh", "parameters": {}}],
+          |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+        error[LP0804]: `pipelines/shell.sh` cannot be started: its first line asks for `/no/such/sh`, which does not exist
+         --> configs/workload_to_pipeline.json:6:15
+          |
+        6 |     "shell": [{"script": "pipelines/shell.sh", "parameters": {}}],
+          |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: name a program of this machine, such as `#!/bin/sh`
+
+        error[LP0804]: `pipelines/windows.sh` cannot be started: its first line ends in a carriage return, which counts as a part of it
+         --> configs/workload_to_pipeline.json:7:17
+          |
+        7 |     "windows": [{"script": "pipelines/windows.sh", "parameters": {}}]
+          |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: sed -i 's/\r$//' pipelines/windows.sh
+        error: 5 errors
+    "#]]);
+    assert!(!ws.exists("results"));
+}
+
+#[test]
+fn a_script_of_a_camera_that_is_drawn_live_is_refused() {
+    let ws = till(&[("a", STEADY, "")]).file("configs/scenes/s.toml", "duration_s = 2\n");
+    let cameras = ws.read("configs/camera_to_workload.json");
+    let cameras = cameras.replace("\"streamUri\": \"rtsp://h/1\"", "\"fileSrc\": \"s.mp4|scene:s\"");
+    ws.write("configs/camera_to_workload.json", &cameras);
+    ws.lp("run --set run.source=synthetic").code(2).stderr(expect![[r#"
+        error[LP0805]: `pipelines/a.sh` cannot see the frames of `till`, which are drawn live
+         --> configs/workload_to_pipeline.json:3:11
+          |
+        3 |     "a": [{"script": "pipelines/a.sh", "parameters": {}}]
+          |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+         ::: configs/camera_to_workload.json:2:3
+          |
+        2 |   {"camera_id": "till", "fileSrc": "s.mp4|scene:s", "width": 640, "height": 360, "fps": 15, "region_of_interest": {"x": 1, "y": 2, "x2": 30, "y2": 40}, "workloads": ["a"]}
+          |   ------------------------------------------------------------------------------------------------------------------------------------------------------------------------- this camera
+          |
+          = help: play its clip: `--set run.source=file`, or give the camera other workloads
+        error: 1 error
+    "#]]);
+}
+
+/// `till` with a script, and cameras with a `vlm` step: one has nothing else.
+fn with_vlm(only: bool) -> Workspace {
+    let ws = till(&[("a", STEADY, "")]);
+    let cameras = ws.read("configs/camera_to_workload.json");
+    let cameras = if only {
+        cameras.replace(
+            "\n]}}",
+            ",\n  {\"camera_id\": \"door\", \"streamUri\": \"rtsp://h/2\", \"workloads\": [\"talk\"]}\n]}}",
+        )
+    } else {
+        cameras.replace("[\"a\"]", "[\"a\", \"talk\"]")
+    };
+    ws.write("configs/camera_to_workload.json", &cameras);
+    let workloads = ws.read("configs/workload_to_pipeline.json");
+    let vlm = r#""talk": [{"type": "vlm", "model": "yolo11n", "device": "CPU", "precision": "INT8", "vlm_model": "m"}]"#;
+    ws.write(
+        "configs/workload_to_pipeline.json",
+        &workloads.replace("\n  }\n}", &format!(",\n    {vlm}\n  }}\n}}")),
+    );
+    ws
+}
+
+#[test]
+fn what_is_not_supported_is_left_out_by_name_and_the_rest_is_measured() {
+    for only in [true, false] {
+        let ws = with_vlm(only);
+        let camera = if only { "door" } else { "till" };
+        let left_out =
+            format!("left out: `talk` of `{camera}`: `vlm` steps are planned but cannot be played yet\n");
+        let ended = ws.lp("run").code(1).stderr_has(&left_out);
+        assert!(ended.stdout.contains("left out: `vlm` steps are planned"), "{}", ended.stdout);
+        assert!(ended.stdout.contains(", 1 with workloads left out; "), "{}", ended.stdout);
+        let record = latest(&ws);
+        assert!(record.is_complete());
+        assert_eq!(scripts(&record).len(), 1);
+        assert_eq!(record.members.iter().flat_map(|member| &member.left_out).count(), 1);
+        assert!(ws.read("results/latest/report.html").contains("left out"));
+    }
+}
+
+#[test]
+fn a_run_of_nothing_but_what_is_not_supported_is_refused() {
+    let ws = with_vlm(true);
+    let ended = ws.lp("run door").code(2);
+    expect![[r#"
+        error: nothing can be played: `talk` of `door`: `vlm` steps are planned but cannot be played yet
+    "#]]
+    .assert_eq(&ended.stderr);
+    assert!(!ws.exists("results"));
+}
+
+/// What a worker says of a stream of 15 frames a second.
+fn frames(stream: &str) -> String {
+    let begin_us = monotonic_ns() / 1000 + 60_000_000;
+    let mut lines = String::new();
+    for second in 0..4 {
+        let at = begin_us + second * 1_000_000;
+        let arrived_us: Vec<u64> = (0..15).map(|n| at + n * 66_666).collect();
+        let body = EventBody::Frames {
+            stream: stream.to_owned(),
+            latency_us: vec![Some(2_000); arrived_us.len()],
+            arrived_us,
+            decoded: 15 * (second + 1),
+            played: 15 * (second + 1),
+            dropped: 0,
+            queues: Default::default(),
+        };
+        lines.push_str(&serde_json::to_string(&Event { at: (at + 1_000_000) * 1000, body }).unwrap());
+        lines.push('\n');
+    }
+    lines
+}
+
+#[test]
+fn a_script_beside_a_pipeline_costs_only_itself() {
+    let ws = till(&[("a", STEADY, ""), ("b", "exit 3", "")]);
+    let cameras = ws.read("configs/camera_to_workload.json");
+    ws.write("configs/camera_to_workload.json", &cameras.replace("[\"a\"", "[\"scan\", \"a\""));
+    let workloads = ws.read("configs/workload_to_pipeline.json");
+    let scan = "_map\": {\n    \"scan\": [{\"type\": \"zbar\"}],";
+    ws.write("configs/workload_to_pipeline.json", &workloads.replace("_map\": {", scan));
+    ws.write("replay/till-1.jsonl", &frames("till/1"));
+    let replay = ws.path("replay").to_str().unwrap().to_owned();
+    let ws = ws
+        .env("LP_WORKER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker"))
+        .env("FAKE_WORKER", &replay);
+    let ended = ws.lp("run").code(1);
+    check_failures(
+        &ended,
+        expect![[r#"
+        failed: till/3 of till: exited with status 3 after ? s, before it was asked to end
+    "#]],
+    );
+    let record = latest(&ws);
+    let member = &record.members[0];
+    assert_eq!((member.streams[0].arrived_us.len(), &member.streams[0].failure), (15, &None));
+    let streams: Vec<&str> = member.scripts.iter().map(|script| script.stream.as_str()).collect();
+    assert_eq!(streams, ["till/2", "till/3"]);
+    assert_eq!(member.scripts[0].failure, None);
+    let json: serde_json::Value =
+        serde_json::from_str(&ws.read("results/latest/benchmark/till.json")).unwrap();
+    let rows: Vec<&str> =
+        json["rows"].as_array().unwrap().iter().map(|row| row["workload"].as_str().unwrap()).collect();
+    assert_eq!(rows, ["scan", "a", "b"]);
+}
