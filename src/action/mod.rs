@@ -100,7 +100,10 @@ fn write(attempt: &Attempt<'_>, path: &ProjectPath, bytes: &[u8]) -> Result<(), 
 
 /// A document of ours as a file: pretty, with a final newline, the same bytes
 /// for the same value.
-fn document<T: serde::Serialize>(value: &T) -> Vec<u8> {
+///
+/// # Panics
+/// Never for documents of ours, whose keys are texts.
+pub fn document<T: serde::Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("documents have text keys");
     bytes.push(b'\n');
     bytes

@@ -15,5 +15,5 @@ pub(super) fn lane(task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionError
     let cameras = task.inputs.iter().map(|path| read_json(attempt, path)).collect::<Result<_, _>>()?;
     let plan = LanePlan { version: crate::plan::VERSION, cameras };
     write(attempt, &task.outputs[0], &document(&plan))?;
-    write(attempt, &task.outputs[1], &document(&summarise(&plan)))
+    write(attempt, &task.outputs[1], &document(&summarise(&plan.cameras)))
 }

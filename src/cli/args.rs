@@ -94,7 +94,10 @@ pub(super) enum Command {
     /// Without flags: every task and whether it must run. `--deps`, `--rdeps` and
     /// `--path` list labels, or restrict `--dot` and `--json` to these tasks.
     Graph(GraphArgs),
-    /// Show a camera as it was understood: its plan and its launch lines
+    /// Show the plan: pipelines, why workloads share them, and the load before anything runs
+    ///
+    /// Reads the config files, not the results: what is shown is what `lp build
+    /// plan` would write now.
     Show(ShowArgs),
     /// Say why a target is fresh, new or stale, down to the line that makes it so
     ///
@@ -286,34 +289,45 @@ pub(super) struct GraphArgs {
 /// `lp show`
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// The cameras, as named in the config [default: all]
-    #[arg(value_name = "CAMERA")]
+    /// Cameras, as named in the config: each with its pipelines and why they are so [default: the lane]
+    // `cameras` is the name of a flag of every command.
+    #[arg(id = "members", value_name = "CAMERA")]
     pub(super) cameras: Vec<String>,
+
+    /// Show only the totals: what the pipelines ask of the machine
+    #[arg(long)]
+    pub(super) summary: bool,
 
     /// Print the `gst-launch-1.0` command that plays them once
     ///
     /// Neither clips and models nor the elements need to be on this machine.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["summary", "diff"])]
     pub(super) launch: bool,
 
-    /// The format of `--launch`
-    #[arg(long, value_enum, default_value = "sh", requires = "launch", value_name = "FORMAT")]
-    pub(super) format: LaunchFormat,
+    /// Compare two plans; each is a profile, `default` for none, a plan file, a project's folder, or `-`
+    #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with_all = ["members", "summary"])]
+    pub(super) diff: Vec<String>,
 
-    /// As a JSON document
+    /// The format on stdout [default: human, with `--launch` sh]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<ShowFormat>,
+
+    /// Short for `--format json`
     #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
 }
 
-/// What `lp show --launch` prints.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LaunchFormat {
-    /// One line for a POSIX shell
-    Sh,
-    /// One argument a line
-    Argv,
-    /// The arguments, and those of each pipeline, as a JSON document
+/// Formats of plans and commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ShowFormat {
+    /// Tables
+    Human,
+    /// A JSON document: of a plan, what `lp build plan` writes
     Json,
+    /// With `--launch`: one line for a POSIX shell
+    Sh,
+    /// With `--launch`: one argument a line
+    Argv,
 }
 
 /// `lp explain`

@@ -126,7 +126,7 @@ fn quoted(text: &str) -> String {
 /// workload that needs it.
 fn missing<'p>(root: &Path, project: &'p Project) -> Vec<(&'p str, &'p str)> {
     let mut missing: Vec<(&str, &str)> = Vec::new();
-    for workload in &project.workloads {
+    for workload in project.workloads.iter() {
         let files = workload.steps.iter().flat_map(|step| [&step.module, &step.script]).flatten();
         for file in files.filter(|file| !os::fs::is_file(&root.join(PathBuf::from(file)))) {
             if missing.iter().all(|(known, _)| known != file) {

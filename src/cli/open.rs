@@ -93,7 +93,11 @@ pub(super) fn print(diagnostics: &Diagnostics, sources: &Sources, color: crate::
 
 /// Reads a project, prints what is wrong with it, and refuses it if it has errors.
 pub(super) fn open(global: &Global, more_sets: &[String]) -> anyhow::Result<Opened> {
-    let loaded = read(global, more_sets)?;
+    accept(global, read(global, more_sets)?)
+}
+
+/// Prints what is wrong with a project that was read, and refuses it if it has errors.
+pub(super) fn accept(global: &Global, loaded: Loaded) -> anyhow::Result<Opened> {
     let color = color(global);
     // Notes are for `lp check`; what may be a mistake is shown everywhere.
     if loaded.diagnostics.count(Severity::Error) + loaded.diagnostics.count(Severity::Warning) > 0 {

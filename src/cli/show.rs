@@ -1,94 +1,81 @@
-//! `lp show`
+//! `lp show`: the plan, for people and machines, before anything runs.
+//!
+//! It is computed from the config files, so it needs no results, no store and no
+//! worker.
 
+mod camera;
+mod diff;
+mod lane;
 mod launch;
+mod load;
+
+use rayon::prelude::*;
 
 use super::Exit;
-use super::args::{Global, LaunchFormat, ShowArgs};
+use super::args::{Global, ShowArgs, ShowFormat};
 use super::console;
-use super::open::open;
+use super::open::{Opened, open};
+use crate::action::document;
 use crate::config::project::Camera;
 use crate::dialect;
-use crate::pipeline::launch as launch_line;
-use crate::plan::{self, CameraPlan, PlannedSource};
-use crate::record::Pace;
+use crate::plan::summary::{LanePlan, summarise};
+use crate::plan::{self, CameraPlan, PlanRequest};
 
 pub(super) fn run(global: &Global, args: &ShowArgs) -> anyhow::Result<Exit> {
-    let opened = open(global, &[])?;
-    let cameras: Vec<&Camera> = if args.cameras.is_empty() {
-        opened.project.cameras.iter().collect()
-    } else {
-        opened.cameras(&args.cameras)?
+    let format = if args.json { Some(ShowFormat::Json) } else { args.format };
+    let refuse = |text: &str| {
+        console::note(&format!("error: {text}"));
+        Ok(Exit::Refused)
     };
-    if args.launch {
-        let format = if args.json { LaunchFormat::Json } else { args.format };
-        return launch::run(&opened.project, &cameras, format);
+    let is_json = match (format, args.launch) {
+        (Some(ShowFormat::Json), _) => true,
+        (None, _) | (Some(ShowFormat::Human), false) | (Some(ShowFormat::Sh | ShowFormat::Argv), true) => {
+            false
+        }
+        (Some(ShowFormat::Human), true) => return refuse("the formats of `--launch` are sh, argv and json"),
+        (Some(_), false) => return refuse("the formats sh and argv are those of `--launch`"),
+    };
+    if let [before, after] = args.diff.as_slice() {
+        return diff::run(global, is_json, before, after);
     }
-    let plans: Vec<CameraPlan> = cameras
-        .into_iter()
-        .map(|camera| {
-            let played = dialect::played(&opened.project, camera);
-            dialect::compile(&plan::request(
-                &opened.project,
-                &played,
-                dialect::resolve(&opened.project, camera),
-            ))
-        })
-        .collect();
-    if args.json {
-        let document = serde_json::json!({ "version": 1, "cameras": plans });
-        console::out(&format!("{document:#}\n"));
+    let opened = open(global, &[])?;
+    let named = !args.cameras.is_empty();
+    let cameras =
+        if named { opened.cameras(&args.cameras)? } else { opened.project.cameras.iter().collect() };
+    if args.launch {
+        return launch::run(&opened.project, &cameras, format.unwrap_or(ShowFormat::Sh));
+    }
+    if is_json && !args.summary {
+        print(&LanePlan { version: plan::VERSION, cameras: plans(&opened, &cameras, dialect::compile) });
         return Ok(Exit::Done);
     }
-    let layout = &opened.project.layout;
-    let texts: Vec<String> = plans.iter().map(|plan| text(plan, layout)).collect();
-    console::out(&texts.join("\n"));
+    // Launch lines of a whole lane take longer than all else, and nobody sees them here.
+    let plans = plans(&opened, &cameras, plan::consolidate);
+    if is_json {
+        print(&summarise(&plans));
+    } else if args.summary {
+        console::out(&lane::totals(&summarise(&plans), &opened.project.settings));
+    } else if named {
+        let texts = plans.iter().map(|plan| camera::text(plan, &opened.project.layout));
+        console::out(&texts.collect::<Vec<_>>().join("\n"));
+    } else {
+        console::out(&lane::text(&plans, &opened.project.settings));
+    }
     Ok(Exit::Done)
 }
 
-fn text(plan: &CameraPlan, layout: &crate::path::Layout) -> String {
-    let source = match &plan.source {
-        PlannedSource::File { clip } => format!("file {}", layout.shown(clip).display()),
-        PlannedSource::Rtsp { uri, .. } => format!("rtsp {}", crate::os::http::redacted(uri)),
-        PlannedSource::Usb { device } => format!("usb {device}"),
-        PlannedSource::Synthetic { .. } => "synthetic, drawn while it plays".to_owned(),
+/// The plans of cameras: with launch lines by `dialect::compile`, without by
+/// `plan::consolidate`.
+fn plans(opened: &Opened, cameras: &[&Camera], make: fn(&PlanRequest) -> CameraPlan) -> Vec<CameraPlan> {
+    let project = &opened.project;
+    let plan = |camera: &&Camera| {
+        let dialect = dialect::resolve(project, camera);
+        make(&plan::request(project, &dialect::played(project, camera), dialect))
     };
-    let mut text = format!(
-        "{}\n  source     {source}\n  frames     {}x{} at {} fps, target {} fps\n  workloads  {}\n",
-        plan.camera,
-        plan.width,
-        plan.height,
-        plan.fps,
-        plan.target_fps,
-        plan.workloads.join(", ")
-    );
-    for pipeline in &plan.pipelines {
-        text.push_str(&format!(
-            "\n  pipeline {}/{} for {}\n",
-            plan.slug,
-            pipeline.index,
-            pipeline.workloads.join(", ")
-        ));
-        if let Some(because) = &pipeline.merged_because {
-            text.push_str(&format!("  merged: {because}\n"));
-        }
-        match dialect::spec(plan, pipeline, Pace::Live) {
-            Some(spec) => text.push_str(&format!("\n{}\n", launch_line::line(&spec, layout))),
-            None => match pipeline.script() {
-                Some(script) => {
-                    let words: Vec<String> = script.arguments().collect();
-                    let path = layout.shown(&script.path);
-                    text.push_str(&format!("  script: {} {}\n", path.display(), words.join(" ")));
-                }
-                None => {
-                    let reason = pipeline.unsupported.as_deref().unwrap_or("it cannot be played");
-                    text.push_str(&format!("  not playable: {reason}\n"));
-                }
-            },
-        }
-    }
-    for apart in &plan.apart {
-        let [one, other] = &apart.workloads;
-        text.push_str(&format!("\n  {one} and {other} are kept apart: {}\n", apart.because));
-    }
-    text
+    cameras.par_iter().map(plan).collect()
+}
+
+/// Prints a document as the file of it would be.
+fn print<T: serde::Serialize>(value: &T) {
+    console::out(&String::from_utf8(document(value)).expect("JSON is UTF-8"));
 }

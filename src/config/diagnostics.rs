@@ -245,6 +245,12 @@ impl Diagnostics {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
+    /// Whether there is one of this code.
+    #[must_use]
+    pub fn has(&self, code: &str) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.code == code)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

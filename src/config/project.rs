@@ -7,7 +7,8 @@
 //!
 //! What serialises is what enters digests; places do not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,7 @@ pub struct Project {
     /// In the order of the camera file.
     pub cameras: Vec<Camera>,
     /// In the order of the workload file.
-    pub workloads: Vec<Workload>,
+    pub workloads: Workloads,
     /// The scene files that cameras name, by name.
     pub scenes: BTreeMap<String, SceneFile>,
     /// `[asset.NAME]`, by name.
@@ -40,8 +41,7 @@ impl Project {
     /// The workload of this name, compared without regard to case.
     #[must_use]
     pub fn workload(&self, name: &str) -> Option<&Workload> {
-        let folded = name.to_lowercase();
-        self.workloads.iter().find(|workload| workload.name.to_lowercase() == folded)
+        self.workloads.by_name.get(&name.to_lowercase()).map(|n| &self.workloads[*n])
     }
 
     /// The camera whose name or slug is `text`.
@@ -176,7 +176,8 @@ pub struct Camera {
     pub fps: f64,
     /// `targetFps`; `None` = `fps`.
     pub target_fps: Option<f64>,
-    /// Names of workloads as written, each mapped.
+    /// Names of workloads as written, each mapped. One that is named twice stands
+    /// here twice.
     pub workloads: Vec<String>,
     /// `region_of_interest`; it may reach out of the frame by its far edges.
     pub region: Option<Region>,
@@ -296,6 +297,34 @@ pub struct Workload {
     /// The workload's key in its file.
     #[serde(skip)]
     pub place: Place,
+}
+
+/// The workloads of a project, which a lane of many cameras looks up by name.
+#[derive(Clone, Debug, Default)]
+pub struct Workloads {
+    list: Vec<Workload>,
+    /// By the name in lower case.
+    by_name: HashMap<String, usize>,
+}
+
+impl Workloads {
+    /// In this order; of two with one name, the first is found.
+    #[must_use]
+    pub fn new(list: Vec<Workload>) -> Workloads {
+        let mut by_name = HashMap::with_capacity(list.len());
+        for (n, workload) in list.iter().enumerate() {
+            by_name.entry(workload.name.to_lowercase()).or_insert(n);
+        }
+        Workloads { list, by_name }
+    }
+}
+
+impl Deref for Workloads {
+    type Target = [Workload];
+
+    fn deref(&self) -> &[Workload] {
+        &self.list
+    }
 }
 
 /// One step of a workload.

@@ -17,7 +17,7 @@ use super::inference::{RawOptions, WorkloadOptions};
 use super::lpfile::RawLpfile;
 use super::project::{
     Camera, Clip, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp, SceneFile,
-    Settings, Share, Source, UserTask, Workload,
+    Settings, Share, Source, UserTask, Workload, Workloads,
 };
 use super::tasks::RawTask;
 use super::workloads::RawWorkload;
@@ -77,7 +77,7 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
         layout,
         settings,
         cameras,
-        workloads: workloads.unwrap_or_default(),
+        workloads: Workloads::new(workloads.unwrap_or_default()),
         scenes: raw.scenes,
         assets: lpfile.assets,
         tasks,
@@ -454,13 +454,7 @@ fn camera_of(raw: RawCamera, settings: &Settings, diagnostics: &mut Diagnostics)
         None => file_of(raw.file, raw.has_source, &stream, codec, raw.place, settings, diagnostics),
     };
 
-    let mut workloads: Vec<String> = Vec::new();
-    for workload in raw.workloads {
-        let folded = workload.value.to_lowercase();
-        if !workloads.iter().any(|known| known.to_lowercase() == folded) {
-            workloads.push(workload.value);
-        }
-    }
+    let workloads = raw.workloads.into_iter().map(|workload| workload.value).collect();
     let name = raw.id?.value;
     Some(Camera {
         slug: Slug::of(&name)?,

@@ -85,6 +85,16 @@ pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
+/// The whole of what a user names, at most `limit` bytes: a pipe is waited for.
+///
+/// # Errors
+/// When it cannot be read. `FileTooLarge` when it is larger.
+pub fn read_awaited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+}
+
 /// The first bytes of a file, at most `limit`.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! The terminal that stderr may be.
+//! The terminal that stderr or stdout may be.
 
 use std::io::IsTerminal;
 
@@ -13,5 +13,12 @@ pub fn can_redraw() -> bool {
 #[must_use]
 pub fn columns() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// How many columns stdout has; `None` if it is no terminal or does not say.
+#[must_use]
+pub fn columns_of_stdout() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }

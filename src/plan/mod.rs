@@ -9,15 +9,21 @@
 //! Pure: [`consolidate`] is called while the graph is lowered, to learn what a
 //! member needs, and again by the `plan:` action, which writes the result.
 //!
+//! `docs/schema/plan.schema.json` and `summary.schema.json` describe the files.
+//!
 //! Not here: what a step becomes in GStreamer (`dialect`).
 
+pub mod diff;
+pub mod difference;
+pub mod load;
 pub mod share;
 pub mod summary;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use self::difference::{Difference, differences, distance, equal, sentence};
 use crate::config::project::{
     Camera, Clip, Codec, Login, Project, Region, Scalar, Share, Source, Step, Workload,
 };
@@ -25,9 +31,13 @@ use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
 
-/// The version of `results/plan/<camera>.json`. It is part of the `plan:`
-/// action, so a new meaning makes every plan stale.
-pub const VERSION: u32 = 2;
+/// The version of the plan files and of `results/summary.json`. It is part of the
+/// `plan:` action, so a new meaning makes every plan stale.
+pub const VERSION: u32 = 3;
+
+/// With more pipelines than this, each is compared only with the earlier one that
+/// it is most like: the pairs of twenty are 190, which nobody reads.
+const ALL_PAIRS: usize = 4;
 
 /// Everything that a plan is made from. The `plan:` action holds it whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,14 +98,19 @@ pub struct CameraPlan {
     /// Whether frames are shown on the display.
     #[serde(default, skip_serializing_if = "is_false")]
     pub render: bool,
-    /// Names of the camera's workloads, in its order.
+    /// Names of the camera's workloads as the workload file has them, in the
+    /// camera's order, each once.
     pub workloads: Vec<String>,
+    /// Those that the camera names more than once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeated: Vec<String>,
     /// In the order of their first workload.
     pub pipelines: Vec<PlannedPipeline>,
     /// Pipelines that are played as one, with `run.share = "prefix"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared: Vec<share::Shared>,
-    /// Pairs of pipelines, and what keeps them apart.
+    /// What keeps pipelines apart: all pairs of up to four; of more, each with the
+    /// earlier one that it is most like.
     pub apart: Vec<Apart>,
     /// Files that must be there before the camera can be played.
     pub assets: Vec<ProjectPath>,
@@ -156,6 +171,12 @@ pub struct PlannedPipeline {
 }
 
 impl PlannedPipeline {
+    /// The file of the script that it is, whatever a plan file says of it.
+    #[must_use]
+    pub fn script_file(&self) -> Option<&str> {
+        self.steps.first().and_then(|step| step.script.as_deref())
+    }
+
     /// The user's script that it is, in place of elements.
     #[must_use]
     pub fn script(&self) -> Option<Script<'_>> {
@@ -184,12 +205,16 @@ impl Script<'_> {
 }
 
 /// Two pipelines of one camera that did not merge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Apart {
+    /// Their indices.
+    pub pipelines: [u32; 2],
     /// The first workload of each.
     pub workloads: [String; 2],
-    /// The first difference: "step 2 differs in `device`: CPU / NPU".
+    /// "`hidden_items` and `fake_scan_detection` differ in step 2: `device` CPU / NPU"
     pub because: String,
+    /// All that it says, and what it has no room for.
+    pub differences: Vec<Difference>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -212,13 +237,12 @@ impl CameraPlan {
 /// Never for a camera of `project`: its workloads are mapped.
 #[must_use]
 pub fn request(project: &Project, camera: &Camera, dialect: DialectName) -> PlanRequest {
-    let mut workloads: Vec<Workload> = Vec::new();
-    for name in &camera.workloads {
-        let workload = project.workload(name).expect("a project's cameras use mapped workloads");
-        if workloads.iter().all(|known| known.slug != workload.slug) {
-            workloads.push(workload.clone());
-        }
-    }
+    let mut known = HashSet::new();
+    let workloads = camera.workloads.iter().map(|name| {
+        let workload = project.workload(name);
+        workload.expect("a project's cameras use mapped workloads")
+    });
+    let workloads = workloads.filter(|workload| known.insert(&workload.slug)).cloned().collect();
     let scene = match &camera.source {
         Source::Synthetic { scene } => {
             Some(project.scenes.get(scene).expect("a project has the scenes that it uses").scene.clone())
@@ -246,7 +270,7 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
     let camera = &request.camera;
     let mut pipelines: Vec<PlannedPipeline> = Vec::new();
     for workload in &request.workloads {
-        match pipelines.iter_mut().find(|pipeline| same_steps(&pipeline.steps, &workload.steps)) {
+        match pipelines.iter_mut().find(|pipeline| equal(&pipeline.steps, &workload.steps)) {
             Some(pipeline) => pipeline.workloads.push(workload.name.clone()),
             None => pipelines.push(PlannedPipeline {
                 index: u32::try_from(pipelines.len()).expect("a camera has few pipelines") + 1,
@@ -258,24 +282,12 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
             }),
         }
     }
-    for pipeline in &mut pipelines {
-        if pipeline.workloads.len() > 1 {
-            let kinds: Vec<&str> = pipeline.steps.iter().map(|step| step.kind.as_str()).collect();
-            pipeline.merged_because = Some(format!("equal steps: {}", kinds.join(", ")));
-        }
-    }
     let shared = match request.share {
         Share::None => Vec::new(),
         Share::Prefix => share::shared(&pipelines),
     };
-    let mut apart = Vec::new();
-    for (position, one) in pipelines.iter().enumerate() {
-        for other in &pipelines[position + 1..] {
-            apart.push(Apart {
-                workloads: [one.workloads[0].clone(), other.workloads[0].clone()],
-                because: first_difference(&one.steps, &other.steps),
-            });
-        }
+    for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.workloads.len() > 1) {
+        pipeline.merged_because = Some(merged(&pipeline.workloads, &pipeline.steps));
     }
     let source = match &camera.source {
         Source::File(clip) => {
@@ -305,9 +317,10 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
         dialect: request.dialect,
         render: request.render,
         workloads: request.workloads.iter().map(|workload| workload.name.clone()).collect(),
+        repeated: repeated(request),
+        apart: apart(&pipelines),
         pipelines,
         shared,
-        apart,
         assets: Vec::new(),
     }
 }
@@ -333,107 +346,115 @@ fn unsupported(steps: &[Step]) -> Option<String> {
     has_vlm.then(|| "`vlm` steps are planned but cannot be played yet".to_owned())
 }
 
-/// Equal in everything that a pipeline is made of; places do not count.
-fn same_steps(one: &[Step], other: &[Step]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| difference(a, b).is_none())
+/// The workloads that a camera names more than once, by their names in the
+/// workload file.
+fn repeated(request: &PlanRequest) -> Vec<String> {
+    // Each workload that is asked for stands there once, so most have none.
+    if request.camera.workloads.len() == request.workloads.len() {
+        return Vec::new();
+    }
+    let mut seen = HashSet::new();
+    let again = request.camera.workloads.iter().map(|name| name.to_lowercase());
+    let again: HashSet<String> = again.filter(|name| !seen.insert(name.clone())).collect();
+    let names = request.workloads.iter().map(|workload| &workload.name);
+    names.filter(|name| again.contains(&name.to_lowercase())).cloned().collect()
 }
 
-fn first_difference(one: &[Step], other: &[Step]) -> String {
-    for (position, (a, b)) in one.iter().zip(other).enumerate() {
-        if let Some(difference) = difference(a, b) {
-            return format!("step {} differs in {difference}", position + 1);
+/// "`a` and `b` have the same 2 steps"
+fn merged(workloads: &[String], steps: &[Step]) -> String {
+    let names = listed(workloads);
+    if let [Step { script: Some(script), parameters, .. }] = steps {
+        let parameters = if parameters.is_empty() { "without" } else { "with the same" };
+        return format!("{names} run the same script `{script}` {parameters} parameters");
+    }
+    match steps.len() {
+        1 => format!("{names} have the same step"),
+        n => format!("{names} have the same {n} steps"),
+    }
+}
+
+/// "`a`, `b` and `c`"
+fn listed(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// Which pipelines are compared is said at [`CameraPlan::apart`].
+fn apart(pipelines: &[PlannedPipeline]) -> Vec<Apart> {
+    let mut found = Vec::new();
+    for (n, other) in pipelines.iter().enumerate() {
+        let before = &pipelines[..n];
+        if pipelines.len() <= ALL_PAIRS {
+            found.extend(before.iter().map(|one| of_pair(one, other)));
+        } else if let Some(nearest) = before.iter().min_by_key(|one| distance(&one.steps, &other.steps)) {
+            found.push(of_pair(nearest, other));
         }
     }
-    format!("{} steps / {} steps", one.len(), other.len())
+    found
 }
 
-fn difference(a: &Step, b: &Step) -> Option<String> {
-    let shown = |value: Option<&String>| value.map_or("none", String::as_str).to_owned();
-    let fields = [
-        ("type", Some(&a.kind), Some(&b.kind)),
-        ("model", a.model.as_ref(), b.model.as_ref()),
-        ("precision", a.precision.as_ref(), b.precision.as_ref()),
-        ("device", a.device.as_ref(), b.device.as_ref()),
-        ("module", a.module.as_ref(), b.module.as_ref()),
-        ("function", a.function.as_ref(), b.function.as_ref()),
-        ("script", a.script.as_ref(), b.script.as_ref()),
-        ("caps", a.caps.as_ref(), b.caps.as_ref()),
-        ("name", a.name.as_ref(), b.name.as_ref()),
-        ("from", a.from.as_ref(), b.from.as_ref()),
-    ];
-    for (name, one, other) in fields {
-        if one != other {
-            return Some(format!("`{name}`: {} / {}", shown(one), shown(other)));
-        }
-    }
-    if let Some(difference) = inner_difference(&a.steps, &b.steps) {
-        return Some(difference);
-    }
-    let options = number("batch_size", a.batch_size, b.batch_size)
-        .or_else(|| number("inference_interval", a.inference_interval, b.inference_interval))
-        .or_else(|| number("threshold", a.threshold, b.threshold));
-    if options.is_some() {
-        return options;
-    }
-    let groups = [("properties", &a.properties, &b.properties), ("parameters", &a.parameters, &b.parameters)];
-    let (group, one, other) = groups.into_iter().find(|(_, one, other)| one != other)?;
-    let mut names: Vec<&String> = one.keys().chain(other.keys()).collect();
-    names.sort();
-    let name = names.into_iter().find(|name| one.get(*name) != other.get(*name))?;
-    let text =
-        |values: &BTreeMap<String, Scalar>| values.get(name).map_or("none".to_owned(), Scalar::to_string);
-    Some(format!("`{group}.{name}`: {} / {}", text(one), text(other)))
-}
-
-/// What is different in the elements of two bins.
-fn inner_difference(a: &[Step], b: &[Step]) -> Option<String> {
-    for (position, (one, other)) in a.iter().zip(b).enumerate() {
-        if let Some(difference) = difference(one, other) {
-            return Some(format!("`steps[{position}]`, {difference}"));
-        }
-    }
-    (a.len() != b.len()).then(|| format!("`steps`: {} steps / {} steps", a.len(), b.len()))
-}
-
-fn number<T: PartialEq + ToString>(name: &str, one: Option<T>, other: Option<T>) -> Option<String> {
-    let shown = |value: &Option<T>| value.as_ref().map_or("none".to_owned(), T::to_string);
-    (one != other).then(|| format!("`{name}`: {} / {}", shown(&one), shown(&other)))
+fn of_pair(one: &PlannedPipeline, other: &PlannedPipeline) -> Apart {
+    let differences = differences(&one.steps, &other.steps);
+    let workloads = [one.workloads[0].clone(), other.workloads[0].clone()];
+    let [first, second] = &workloads;
+    let because = match (one.script_file(), other.script_file()) {
+        (Some(script), None) => format!("`{first}` runs the script `{script}`, `{second}` has steps"),
+        (None, Some(script)) => format!("`{first}` has steps, `{second}` runs the script `{script}`"),
+        _ => format!("`{first}` and `{second}` differ in {}", sentence(&differences)),
+    };
+    Apart { pipelines: [one.index, other.index], workloads, because, differences }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
     use crate::config::project::Origin;
 
-    fn step(text: &str) -> Step {
+    /// `gvadetect device=CPU model=yolo11n x=1`, `script script=a.sh x=1`.
+    pub(crate) fn step(text: &str) -> Step {
         let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
         let mut step = Step::new(kind, Default::default());
         for pair in rest.split_whitespace() {
             let (key, value) = pair.split_once('=').unwrap();
+            let text = Some(value.to_owned());
             match key {
-                "device" => step.device = Some(value.to_owned()),
-                "model" => step.model = Some(value.to_owned()),
+                "device" => step.device = text,
+                "model" => step.model = text,
+                "precision" => step.precision = text,
+                "module" => step.module = text,
+                "function" => step.function = text,
+                "inference_interval" => step.inference_interval = value.parse().ok(),
+                "threshold" => step.threshold = value.parse().ok(),
+                "script" => step.script = text,
                 _ => {
-                    step.properties.insert(key.to_owned(), Scalar::Text(value.to_owned()));
+                    let map = if kind == "script" { &mut step.parameters } else { &mut step.properties };
+                    map.insert(
+                        key.to_owned(),
+                        serde_json::from_str(value).unwrap_or(Scalar::Text(value.into())),
+                    );
                 }
             }
         }
         step
     }
 
-    #[track_caller]
-    fn check(workloads: &[(&str, &[&str])], expect: Expect) {
-        let workloads: Vec<Workload> = workloads
-            .iter()
-            .map(|(name, steps)| Workload {
-                name: (*name).to_owned(),
-                slug: Slug::of(name).unwrap(),
-                steps: steps.iter().map(|text| step(text)).collect(),
-                place: Default::default(),
-            })
-            .collect();
+    /// A plan of a camera of 640x360 at 15 fps that names these workloads.
+    pub(crate) fn plan(dialect: DialectName, workloads: &[(&str, &[&str])]) -> CameraPlan {
+        let names = workloads.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let mut known = HashSet::new();
+        let workloads = workloads.iter().filter(|(name, _)| known.insert(name.to_lowercase()));
+        let workloads = workloads.map(|(name, steps)| Workload {
+            name: (*name).to_owned(),
+            slug: Slug::of(name).unwrap(),
+            steps: steps.iter().map(|text| step(text)).collect(),
+            place: Default::default(),
+        });
         let camera = Camera {
             name: "camera-1".into(),
             slug: Slug::of("camera-1").unwrap(),
@@ -442,27 +463,33 @@ mod tests {
             height: 360,
             fps: 15.0,
             target_fps: None,
-            workloads: workloads.iter().map(|workload| workload.name.clone()).collect(),
+            workloads: names,
             region: None,
             place: Default::default(),
         };
-        let plan = consolidate(&PlanRequest {
+        consolidate(&PlanRequest {
             version: VERSION,
             camera,
-            workloads,
-            dialect: DialectName::Stock,
+            workloads: workloads.collect(),
+            dialect,
             render: false,
             share: Share::None,
             scene: None,
-        });
+        })
+    }
+
+    #[track_caller]
+    fn check(workloads: &[(&str, &[&str])], expect: Expect) {
+        let plan = plan(DialectName::Dlstreamer, workloads);
         let mut text = String::new();
         for pipeline in &plan.pipelines {
-            text += &format!("{} {}", pipeline.index, pipeline.workloads.join(" + "));
-            text += &pipeline.merged_because.as_ref().map_or(String::new(), |why| format!(" ({why})"));
-            text += "\n";
+            text += &format!("{} {}\n", pipeline.index, pipeline.workloads.join(", "));
+            text += &pipeline.merged_because.as_ref().map_or(String::new(), |why| format!("  {why}\n"));
+            text += &pipeline.unsupported.as_ref().map_or(String::new(), |why| format!("  {why}\n"));
         }
-        for apart in &plan.apart {
-            text += &format!("{} | {}: {}\n", apart.workloads[0], apart.workloads[1], apart.because);
+        text += &plan.apart.iter().map(|apart| format!("{}\n", apart.because)).collect::<String>();
+        if !plan.repeated.is_empty() {
+            text += &format!("repeated: {}\n", plan.repeated.join(", "));
         }
         expect.assert_eq(&text);
     }
@@ -470,34 +497,127 @@ mod tests {
     #[test]
     fn equal_steps_share_a_pipeline() {
         check(
-            &[("a", &["motioncells gridx=16", "zbar"]), ("b", &["motioncells gridx=16", "zbar"])],
-            expect![[r"
-                1 a + b (equal steps: motioncells, zbar)
-            "]],
+            &[
+                ("a", &["motioncells gridx=16", "zbar"]),
+                ("b", &["zbar"]),
+                ("c", &["motioncells gridx=16", "zbar"]),
+                ("d", &["motioncells gridx=16", "zbar"]),
+                ("e", &["zbar"]),
+            ],
+            expect![[r#"
+                1 a, c, d
+                  `a`, `c` and `d` have the same 2 steps
+                2 b, e
+                  `b` and `e` have the same step
+                `a` and `b` differ in step 1: `type` motioncells / zbar; step 2: `zbar` / no step
+            "#]],
         );
     }
 
     #[test]
-    fn the_first_difference_keeps_pipelines_apart() {
+    fn a_sentence_says_what_keeps_two_pipelines_apart() {
+        check(
+            &[
+                ("fake_scan", &["gvadetect device=CPU", "gvaclassify device=CPU"]),
+                ("hidden", &["gvadetect device=CPU", "gvaclassify device=NPU precision=INT8 threshold=0.4"]),
+                ("motion", &["gvadetect device=GPU", "motioncells", "zbar"]),
+            ],
+            expect![[r#"
+                1 fake_scan
+                2 hidden
+                3 motion
+                `fake_scan` and `hidden` differ in step 2: `precision` unset / INT8, `device` CPU / NPU, `threshold` unset / 0.4
+                `fake_scan` and `motion` differ in step 1: `device` CPU / GPU; step 2: `type` gvaclassify / motioncells; step 3: no step / `zbar`
+                `hidden` and `motion` differ in step 1: `device` CPU / GPU; step 2: `type` gvaclassify / motioncells; step 3: no step / `zbar`
+            "#]],
+        );
+        check(
+            &[
+                ("a", &["gvapython module=a.py function=f", "x size=1"]),
+                ("b", &["gvapython module=b.py", "x size=\"1\""]),
+                ("c", &["gvapython module=a.py function=f", "x size=1 a=1 b=2 c=3 d=4 e=true"]),
+            ],
+            expect![[r#"
+                1 a
+                2 b
+                3 c
+                `a` and `b` differ in step 1: `module` a.py / b.py, `function` f / unset; step 2: `properties.size` 1 / "1"
+                `a` and `c` differ in step 2: `properties.a` unset / 1, `properties.b` unset / 2, `properties.c` unset / 3, `properties.d` unset / 4, and 1 more
+                `b` and `c` differ in step 1: `module` b.py / a.py, `function` unset / f; step 2: `properties.size` "1" / 1, `properties.a` unset / 1, and 4 more
+            "#]],
+        );
+    }
+
+    #[test]
+    fn scripts_merge_only_with_equal_parameters() {
+        check(
+            &[
+                ("a", &["script script=p/a.sh size=1 mode=x"]),
+                ("b", &["script script=p/a.sh size=2"]),
+                ("c", &["script script=p/a.sh size=1 mode=x"]),
+                ("d", &["script script=p/d.sh"]),
+                ("e", &["script script=p/d.sh"]),
+                ("f", &["zbar"]),
+            ],
+            expect![[r#"
+                1 a, c
+                  `a` and `c` run the same script `p/a.sh` with the same parameters
+                2 b
+                3 d, e
+                  `d` and `e` run the same script `p/d.sh` without parameters
+                4 f
+                `a` and `b` differ in `parameters.mode` x / unset, `parameters.size` 1 / 2
+                `a` and `d` differ in `script` p/a.sh / p/d.sh, `parameters.mode` x / unset, `parameters.size` 1 / unset
+                `b` and `d` differ in `script` p/a.sh / p/d.sh, `parameters.size` 2 / unset
+                `a` runs the script `p/a.sh`, `f` has steps
+                `b` runs the script `p/a.sh`, `f` has steps
+                `d` runs the script `p/d.sh`, `f` has steps
+            "#]],
+        );
+    }
+
+    #[test]
+    fn of_many_pipelines_each_is_compared_with_the_one_it_is_most_like() {
         check(
             &[
                 ("a", &["gvadetect device=CPU", "zbar"]),
-                ("b", &["gvadetect device=NPU", "zbar"]),
-                ("c", &["gvadetect device=CPU"]),
-                ("d", &["gvadetect device=CPU x=1"]),
+                ("b", &["gvadetect device=NPU model=m", "zbar"]),
+                ("c", &["gvadetect device=NPU model=n", "zbar"]),
+                ("d", &["gvadetect device=CPU"]),
+                ("e", &["gvadetect device=CPU x=1"]),
             ],
-            expect![[r"
+            expect![[r#"
                 1 a
                 2 b
                 3 c
                 4 d
-                a | b: step 1 differs in `device`: CPU / NPU
-                a | c: 2 steps / 1 steps
-                a | d: step 1 differs in `properties.x`: none / 1
-                b | c: step 1 differs in `device`: NPU / CPU
-                b | d: step 1 differs in `device`: NPU / CPU
-                c | d: step 1 differs in `properties.x`: none / 1
-            "]],
+                5 e
+                `a` and `b` differ in step 1: `model` unset / m, `device` CPU / NPU
+                `b` and `c` differ in step 1: `model` m / n
+                `a` and `d` differ in step 2: `zbar` / no step
+                `d` and `e` differ in step 1: `properties.x` unset / 1
+            "#]],
+        );
+        // A thousand pipelines have half a million pairs, but a thousand sentences.
+        let names: Vec<String> = (0..1000).map(|n| format!("w{n}")).collect();
+        let steps: Vec<[String; 1]> = (0..1000).map(|n| [format!("x n={n}")]).collect();
+        let steps: Vec<[&str; 1]> = steps.iter().map(|[step]| [step.as_str()]).collect();
+        let workloads: Vec<(&str, &[&str])> =
+            names.iter().zip(&steps).map(|(name, steps)| (name.as_str(), steps.as_slice())).collect();
+        assert_eq!(plan(DialectName::Stock, &workloads).apart.len(), 999);
+    }
+
+    #[test]
+    fn what_cannot_be_played_and_what_is_named_twice_is_said() {
+        check(
+            &[("ask", &["vlm model=m"]), ("Scan", &["zbar"]), ("scan", &[]), ("SCAN", &[])],
+            expect![[r#"
+                1 ask
+                  `vlm` steps are planned but cannot be played yet
+                2 Scan
+                `ask` and `Scan` differ in step 1: `type` vlm / zbar
+                repeated: Scan
+            "#]],
         );
     }
 

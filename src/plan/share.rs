@@ -10,7 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PlannedPipeline, difference};
+use super::PlannedPipeline;
+use super::difference::equal;
 use crate::config::project::{Step, main_chain};
 
 /// Pipelines of a camera that are played as one.
@@ -32,6 +33,15 @@ pub struct Shared {
 pub fn shared(pipelines: &[PlannedPipeline]) -> Vec<Shared> {
     let playable: Vec<&PlannedPipeline> = pipelines.iter().filter(|one| one.unsupported.is_none()).collect();
     groups(&playable, 0)
+}
+
+/// How many first steps of a pipeline are done for an earlier one that it shares
+/// with, and decoding too; 0 if it shares with none that is earlier.
+#[must_use]
+pub fn done_before(shared: &[Shared], pipeline: u32) -> usize {
+    let Some(group) = shared.iter().find(|group| group.pipelines.contains(&pipeline)) else { return 0 };
+    let own = if group.pipelines.first() == Some(&pipeline) { 0 } else { group.steps };
+    own.max(done_before(&group.within, pipeline))
 }
 
 /// Groups of pipelines that agree in the step `depth`, having agreed in all
@@ -73,7 +83,7 @@ fn step(pipeline: &PlannedPipeline, depth: usize) -> Option<&Step> {
 }
 
 fn same(one: &Step, other: &Step) -> bool {
-    difference(one, other).is_none()
+    equal(std::slice::from_ref(one), std::slice::from_ref(other))
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The plans of all cameras together: `results/plan.json`, and in a few numbers
 //! `results/summary.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CameraPlan, DialectName, VERSION};
+use super::load::{Load, load};
+use super::share::done_before;
+use super::{CameraPlan, DialectName, PlannedPipeline, VERSION};
 
 /// `results/plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,8 +18,8 @@ pub struct LanePlan {
     pub cameras: Vec<CameraPlan>,
 }
 
-/// `results/summary.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// `results/summary.json`: one copy of the lane.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// [`VERSION`].
     pub version: u32,
@@ -25,50 +27,170 @@ pub struct Summary {
     pub cameras: usize,
     /// Distinct workloads that are used.
     pub workloads: usize,
-    /// Workloads counted once per camera that carries them.
-    pub workload_uses: usize,
-    /// Pipelines after consolidation.
+    /// Workloads, counted once for each camera that carries them: what it would
+    /// take if each had a pipeline of its own.
+    pub pipelines_before_merging: usize,
+    /// Pipelines after merging, those that cannot be played among them.
     pub pipelines: usize,
-    /// `workload_uses - pipelines`: decodes that sharing saves.
+    /// How many times fewer a camera's frames are decoded (or drawn, or captured)
+    /// because workloads share a pipeline that can be played, or pipelines share
+    /// decoding.
     pub decodes_saved: usize,
     /// Pipelines by dialect.
     pub dialects: BTreeMap<String, usize>,
-    /// Names of workloads that cannot be played yet.
-    pub unsupported: Vec<String>,
+    /// What the pipelines that can be played ask for.
+    pub load: Load,
+    /// Pipelines that cannot be played, and why.
+    pub unsupported: Vec<Unsupported>,
+    /// Workloads that a camera names more than once; each is done once.
+    pub repeated: Vec<Repeated>,
 }
 
-/// Counts what a lane needs.
+/// A pipeline that cannot be played.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsupported {
+    /// The camera's name.
+    pub camera: String,
+    /// The workloads that the pipeline would serve.
+    pub workloads: Vec<String>,
+    /// Why.
+    pub because: String,
+}
+
+/// Workloads that a camera names more than once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeated {
+    /// The camera's name.
+    pub camera: String,
+    /// Their names.
+    pub workloads: Vec<String>,
+}
+
+/// Counts what cameras need.
 #[must_use]
-pub fn summarise(plan: &LanePlan) -> Summary {
-    let mut names: Vec<String> = Vec::new();
-    let mut unsupported: Vec<String> = Vec::new();
-    let mut dialects: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut workload_uses, mut pipelines) = (0, 0);
-    for camera in &plan.cameras {
-        workload_uses += camera.workloads.len();
-        pipelines += camera.pipelines.len();
-        names.extend(camera.workloads.iter().map(|name| name.to_lowercase()));
-        let dialect = match camera.dialect {
-            DialectName::Stock => "stock",
-            DialectName::Dlstreamer => "dlstreamer",
-        };
-        *dialects.entry(dialect.to_owned()).or_default() += camera.pipelines.len();
-        for pipeline in camera.pipelines.iter().filter(|pipeline| pipeline.unsupported.is_some()) {
-            unsupported.extend(pipeline.workloads.iter().cloned());
+pub fn summarise(cameras: &[CameraPlan]) -> Summary {
+    let mut summary = Summary {
+        version: VERSION,
+        cameras: cameras.len(),
+        workloads: 0,
+        pipelines_before_merging: 0,
+        pipelines: 0,
+        decodes_saved: 0,
+        dialects: BTreeMap::new(),
+        load: load(cameras),
+        unsupported: Vec::new(),
+        repeated: Vec::new(),
+    };
+    let mut names = HashSet::new();
+    for camera in cameras {
+        // Names as the workload file has them, so equal ones are one workload.
+        names.extend(&camera.workloads);
+        summary.pipelines_before_merging += camera.workloads.len();
+        summary.pipelines += camera.pipelines.len();
+        *summary.dialects.entry(camera.dialect.word().to_owned()).or_default() += camera.pipelines.len();
+        summary.decodes_saved += decodes_saved(camera);
+        for pipeline in &camera.pipelines {
+            summary.unsupported.extend(pipeline.unsupported.iter().map(|because| Unsupported {
+                camera: camera.camera.clone(),
+                workloads: pipeline.workloads.clone(),
+                because: because.clone(),
+            }));
+        }
+        if !camera.repeated.is_empty() {
+            let (camera, workloads) = (camera.camera.clone(), camera.repeated.clone());
+            summary.repeated.push(Repeated { camera, workloads });
         }
     }
-    for list in [&mut names, &mut unsupported] {
-        list.sort();
-        list.dedup();
+    summary.workloads = names.len();
+    summary
+}
+
+/// How many times fewer a camera's frames are decoded because workloads share a
+/// pipeline, or pipelines share decoding. A script decodes for itself, if it does.
+#[must_use]
+pub fn decodes_saved(camera: &CameraPlan) -> usize {
+    let played =
+        camera.pipelines.iter().filter(|one| one.unsupported.is_none() && one.script_file().is_none());
+    let shares = |pipeline: &PlannedPipeline| usize::from(done_before(&camera.shared, pipeline.index) > 0);
+    played.map(|pipeline| pipeline.workloads.len() - 1 + shares(pipeline)).sum()
+}
+
+impl DialectName {
+    /// As it is written: `stock`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            DialectName::Stock => "stock",
+            DialectName::Dlstreamer => "dlstreamer",
+        }
     }
-    Summary {
-        version: VERSION,
-        cameras: plan.cameras.len(),
-        workloads: names.len(),
-        workload_uses,
-        pipelines,
-        decodes_saved: workload_uses - pipelines,
-        dialects,
-        unsupported,
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::plan::tests::plan;
+
+    #[track_caller]
+    fn check(cameras: &[CameraPlan], expect: Expect) {
+        let summary = Summary { load: Load::default(), ..summarise(cameras) };
+        let mut document = serde_json::to_value(summary).unwrap();
+        document.as_object_mut().unwrap().remove("load");
+        expect.assert_eq(&format!("{document:#}\n"));
+    }
+
+    #[test]
+    fn only_pipelines_that_are_played_save_decodes() {
+        let mut camera = plan(
+            DialectName::Stock,
+            &[
+                ("a", &["zbar"]),
+                ("b", &["zbar"]),
+                ("B", &[]),
+                ("s", &["script script=s.sh"]),
+                ("t", &["script script=s.sh"]),
+                ("v", &["vlm"]),
+                ("w", &["vlm"]),
+            ],
+        );
+        let mut other = plan(DialectName::Dlstreamer, &[("a", &["zbar"]), ("c", &["gvadetect"])]);
+        (camera.camera, other.camera) = ("one".into(), "other".into());
+        check(
+            &[camera, other],
+            expect![[r#"
+                {
+                  "cameras": 2,
+                  "decodes_saved": 1,
+                  "dialects": {
+                    "dlstreamer": 2,
+                    "stock": 3
+                  },
+                  "pipelines": 5,
+                  "pipelines_before_merging": 8,
+                  "repeated": [
+                    {
+                      "camera": "one",
+                      "workloads": [
+                        "b"
+                      ]
+                    }
+                  ],
+                  "unsupported": [
+                    {
+                      "because": "`vlm` steps are planned but cannot be played yet",
+                      "camera": "one",
+                      "workloads": [
+                        "v",
+                        "w"
+                      ]
+                    }
+                  ],
+                  "version": 3,
+                  "workloads": 7
+                }
+            "#]],
+        );
     }
 }

@@ -10,6 +10,7 @@
 
 mod benchmark;
 mod csv;
+pub mod grid;
 mod html;
 mod json;
 mod sightings;

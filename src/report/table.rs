@@ -1,8 +1,7 @@
 //! The report for a terminal: plain text, readable without colour, the verdict
 //! in its last line.
 
-use comfy_table::{CellAlignment, Table, presets};
-
+use super::grid::grid;
 use super::{
     NONE, Report, absent, conditions, dropped, failures, fps, gaps, host, mebibytes, millis, percent, plain,
     target, verdict,
@@ -32,28 +31,21 @@ pub fn table(report: &Report<'_>) -> String {
         String::new(),
     ];
 
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(HEADER);
+    let mut rows = Vec::new();
     for camera in &measurement.cameras {
         for (index, stream) in camera.streams.iter().enumerate() {
-            table.add_row(row(report, camera, stream, index == 0));
+            rows.push(row(report, camera, stream, index == 0));
         }
         for (index, left) in camera.left_out.iter().enumerate() {
             let first = camera.streams.is_empty() && index == 0;
             let mut cells = vec![String::new(); HEADER.len()];
-            cells[0] = if first { plain(&name(camera)) } else { String::new() };
-            cells[1] = plain(&left.workloads.join("\n"));
-            cells[HEADER.len() - 1] = plain(&format!("left out: {}", left.reason));
-            table.add_row(cells);
+            cells[0] = if first { name(camera) } else { String::new() };
+            cells[1] = left.workloads.join("\n");
+            cells[HEADER.len() - 1] = format!("left out: {}", left.reason);
+            rows.push(cells);
         }
     }
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if (2..=7).contains(&index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    lines.extend(table.to_string().lines().map(|line| line.trim_end().to_owned()));
+    lines.extend(grid(&HEADER, &[2, 3, 4, 5, 6, 7], rows, None));
     lines.push(String::new());
 
     for worker in measurement.workers.iter().filter(|worker| shared(report, &worker.name)) {
@@ -117,5 +109,5 @@ fn row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigures, firs
         worker.map_or_else(|| if first { NONE.to_owned() } else { String::new() }, |w| mebibytes(w.rss_max)),
         verdict,
     ];
-    cells.map(|cell| plain(&cell)).to_vec()
+    cells.to_vec()
 }

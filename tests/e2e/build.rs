@@ -28,19 +28,49 @@ fn the_plan_says_which_workloads_share_a_pipeline() {
     ws.lp("build plan").success();
     let plan: serde_json::Value = serde_json::from_str(&ws.read("results/plan.json")).unwrap();
     assert_eq!(plan["cameras"][1]["pipelines"][1]["workloads"][0], "motion");
-    assert_eq!(plan["cameras"][1]["apart"][0]["because"], "step 1 differs in `type`: zbar / motioncells");
+    assert_eq!(
+        plan["cameras"][1]["apart"][0]["because"],
+        "`scan` and `motion` differ in step 1: `type` zbar / motioncells"
+    );
     expect![[r#"
         {
-          "version": 2,
+          "version": 3,
           "cameras": 2,
           "workloads": 2,
-          "workload_uses": 3,
+          "pipelines_before_merging": 3,
           "pipelines": 3,
           "decodes_saved": 0,
           "dialects": {
             "stock": 3
           },
-          "unsupported": []
+          "load": {
+            "decoded": {
+              "pipelines": 3,
+              "frames_per_second": 45.0,
+              "bytes_per_second": 7776000
+            },
+            "raw": {
+              "pipelines": 0,
+              "frames_per_second": 0.0,
+              "bytes_per_second": 0
+            },
+            "inferences": [],
+            "elements": [
+              {
+                "element": "motioncells",
+                "steps": 1,
+                "frames_per_second": 15.0
+              },
+              {
+                "element": "zbar",
+                "steps": 2,
+                "frames_per_second": 30.0
+              }
+            ],
+            "scripts": []
+          },
+          "unsupported": [],
+          "repeated": []
         }
     "#]]
     .assert_eq(&ws.read("results/summary.json"));
@@ -103,7 +133,7 @@ fn going_back_to_an_earlier_config_restores_its_results() {
     ws.write("configs/camera_to_workload.json", CAMERAS);
     ws.lp("build plan").success().stderr(expect![[r#"
         plan:camera-1  restored: output `results/plan/camera-1.json` was changed
-        plan           restored: output `results/plan.json` was changed
+        plan           restored: outputs `results/plan.json`, `results/summary.json` were changed
         0 tasks ran, 2 restored, 1 fresh
     "#]]);
     assert!(ws.read("results/plan/camera-1.json").contains("\"fps\": 15.0"));
@@ -199,6 +229,7 @@ fn the_default_lane_has_eight_workload_uses_in_seven_pipelines() {
     ws.lp("check --strict").success();
     ws.lp("build plan").success();
     let summary: serde_json::Value = serde_json::from_str(&ws.read("results/summary.json")).unwrap();
-    let counts = ["cameras", "workloads", "workload_uses", "pipelines"].map(|name| summary[name].clone());
+    let counts =
+        ["cameras", "workloads", "pipelines_before_merging", "pipelines"].map(|name| summary[name].clone());
     assert_eq!(counts, [6, 6, 8, 7]);
 }

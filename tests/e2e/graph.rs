@@ -1,4 +1,4 @@
-//! `lp graph`, `lp show`, `lp explain`, `lp cache`: looking without touching.
+//! `lp graph`, `lp explain`, `lp cache`: looking without touching.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -50,28 +50,6 @@ fn a_target_is_explained_down_to_the_value_that_changed() {
     ws.lp("explain plan").success().stdout(expect![[r#"
         `plan` is stale because `plan:camera-1` is stale: `fps` changed from 15 to 30 (configs/camera_to_workload.json:4:114)
     "#]]);
-}
-
-#[test]
-fn a_camera_is_shown_with_its_launch_lines() {
-    let ws = Workspace::cameras();
-    ws.lp("show camera-2").success().stdout(expect![[r#"
-        camera-2
-          source     file media/clips/a-320x180-15.mp4
-          frames     320x180 at 15 fps, target 15 fps
-          workloads  scan, motion
-
-          pipeline camera-2/1 for scan
-
-        gst-launch-1.0 filesrc name=camera-2_1_source location=media/clips/a-320x180-15.mp4 ! qtdemux ! h264parse ! clocksync name=camera-2_1_clocksync ! avdec_h264 max-threads=1 ! queue name=camera-2_1_queue max-size-buffers=3 leaky=downstream ! videoconvert ! zbar name=camera-2_1_1_zbar ! fakesink name=camera-2_1_sink sync=false async=true
-
-          pipeline camera-2/2 for motion
-
-        gst-launch-1.0 filesrc name=camera-2_2_source location=media/clips/a-320x180-15.mp4 ! qtdemux ! h264parse ! clocksync name=camera-2_2_clocksync ! avdec_h264 max-threads=1 ! queue name=camera-2_2_queue max-size-buffers=3 leaky=downstream ! videoconvert ! motioncells name=camera-2_2_1_motioncells gridx=16 ! fakesink name=camera-2_2_sink sync=false async=true
-
-          scan and motion are kept apart: step 1 differs in `type`: zbar / motioncells
-    "#]]);
-    ws.lp("show camera-3").code(2).stderr_has("did you mean `camera-");
 }
 
 #[test]

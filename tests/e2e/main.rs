@@ -20,6 +20,7 @@ mod names;
 mod quick;
 mod scripts;
 mod seeing;
+mod show;
 mod support;
 mod tasks;
 mod together;

@@ -138,8 +138,7 @@ fn credentials_come_from_the_environment_and_stay_out_of_the_record() {
     let cameras = ws.read("configs/camera_to_workload.json");
     let uri = "rtsp://viewer:${CAMERA_PASSWORD}@h/1";
     ws.write("configs/camera_to_workload.json", &cameras.replace("rtsp://h/1", uri));
-    let ended = ws.lp("run").code(1);
-    assert!(ended.stderr.contains("the variable `CAMERA_PASSWORD` is not set"), "{}", ended.stderr);
+    ws.lp("run").code(2).stderr_has("needs the environment variable `CAMERA_PASSWORD`, which is not set");
 
     let ws = ws.env("CAMERA_PASSWORD", "hunter2");
     ws.lp("run").success();

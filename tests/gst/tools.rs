@@ -16,7 +16,7 @@ fn the_shown_launch_line_runs_in_a_shell() {
         r#"{"type": "motioncells", "properties": {"gap": 1, "display": false}}, {"type": "zbar"}"#,
     )]);
     ws.lp("build camera-3").success();
-    let shown = ws.lp("show camera-3").success().stdout;
+    let shown = ws.lp("show --launch camera-3").success().stdout;
     let lines: Vec<&str> = shown.lines().filter(|line| line.starts_with("gst-launch-1.0 ")).collect();
     let [line] = lines.as_slice() else { panic!("{shown}") };
     let output = Command::new("sh").args(["-c", line]).current_dir(ws.root()).output().unwrap();

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::super::args::LaunchFormat;
+use super::super::args::ShowFormat;
 use super::super::{Exit, Refused, console};
 use crate::config::project::{Camera, Project};
 use crate::dialect;
@@ -31,7 +31,7 @@ struct Pipeline {
     argv: Vec<String>,
 }
 
-pub(super) fn run(project: &Project, cameras: &[&Camera], format: LaunchFormat) -> anyhow::Result<Exit> {
+pub(super) fn run(project: &Project, cameras: &[&Camera], format: ShowFormat) -> anyhow::Result<Exit> {
     let mut pipelines = Vec::new();
     let mut left_out = Vec::new();
     let plans: Vec<CameraPlan> = cameras.iter().map(|camera| consolidated(project, camera)).collect();
@@ -59,9 +59,9 @@ pub(super) fn run(project: &Project, cameras: &[&Camera], format: LaunchFormat) 
     }
     let argv = launch::command(pipelines.iter().map(|pipeline| pipeline.argv.as_slice()));
     let text = match format {
-        LaunchFormat::Sh => format!("{}\n", launch::quoted(&argv)),
-        LaunchFormat::Argv => argv.iter().map(|argument| format!("{argument}\n")).collect(),
-        LaunchFormat::Json => {
+        ShowFormat::Sh | ShowFormat::Human => format!("{}\n", launch::quoted(&argv)),
+        ShowFormat::Argv => argv.iter().map(|argument| format!("{argument}\n")).collect(),
+        ShowFormat::Json => {
             let document = serde_json::to_value(Document { version: 1, argv, pipelines });
             format!("{:#}\n", document.expect("a document has text keys"))
         }

@@ -1,0 +1,113 @@
+//! One camera: where its frames come from, each of its pipelines, and why they
+//! are as they are.
+
+use super::lane::load_lines;
+use super::load::number;
+use crate::os::http::redacted;
+use crate::os::terminal;
+use crate::path::Layout;
+use crate::plan::difference::fields;
+use crate::plan::share::done_before;
+use crate::plan::summary::summarise;
+use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
+use crate::report::{grid::grid, plain};
+
+/// Fields of a step that have a column of their own.
+const COLUMNS: [&str; 4] = ["type", "model", "precision", "device"];
+
+pub(super) fn text(plan: &CameraPlan, layout: &Layout) -> String {
+    let mut lines = vec![plan.camera.clone()];
+    let mut fact = |name: &str, value: &str| lines.push(format!("  {name:<10} {value}"));
+    fact("source", &source(plan, layout));
+    let (width, height, fps) = (plan.width, plan.height, number(plan.fps));
+    fact("frames", &format!("{width}x{height} at {fps} fps, target {} fps", number(plan.target_fps)));
+    if let Some(region) = plan.region_of_interest {
+        fact("region", &format!("{},{} to {},{}", region.x, region.y, region.x2, region.y2));
+    }
+    fact("dialect", plan.dialect.word());
+    fact("workloads", &plan.workloads.join(", "));
+    if !plan.repeated.is_empty() {
+        fact("duplicate", &format!("{}: named more than once, done once", plan.repeated.join(", ")));
+    }
+    for pipeline in &plan.pipelines {
+        lines.push(String::new());
+        lines.extend(pipeline_lines(plan, pipeline));
+    }
+    if !plan.apart.is_empty() {
+        lines.push(String::new());
+        lines.extend(plan.apart.iter().map(|apart| format!("  {}", apart.because)));
+    }
+    let load = load_lines(&summarise(std::slice::from_ref(plan)));
+    if !load.is_empty() {
+        lines.push(String::new());
+        lines.extend(load.into_iter().map(|line| format!("  {line}")));
+    }
+    let mut text = plain(&lines.join("\n"));
+    text.push('\n');
+    text
+}
+
+fn source(plan: &CameraPlan, layout: &Layout) -> String {
+    match &plan.source {
+        PlannedSource::File { clip } => format!("file {}", layout.shown(clip).display()),
+        PlannedSource::Rtsp { uri, .. } => format!("rtsp {}", redacted(uri)),
+        PlannedSource::Usb { device } => format!("usb {device}"),
+        PlannedSource::Synthetic { .. } => "synthetic, drawn while it plays".to_owned(),
+    }
+}
+
+fn pipeline_lines(plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<String> {
+    let PlannedPipeline { index, workloads, merged_because, steps, unsupported, .. } = pipeline;
+    let mut lines = vec![format!("  pipeline {}/{index} for {}", plan.slug, workloads.join(", "))];
+    if let Some(because) = merged_because {
+        lines.push(format!("    merged: {because}"));
+    }
+    if let Some(text) = shared(plan, *index) {
+        lines.push(format!("    shared: {text}"));
+    }
+    if let Some(because) = unsupported {
+        lines.push(format!("    not supported: {because}"));
+    }
+    let rows = steps.iter().enumerate().map(|(n, step)| {
+        let mut cells = vec![(n + 1).to_string()];
+        let all: Vec<(String, String)> =
+            fields(step).map(|(name, value)| (name, value.to_string())).collect();
+        cells.extend(COLUMNS.map(|column| {
+            let found = all.iter().find(|(name, _)| name == column);
+            found.map_or_else(String::new, |(_, value)| value.clone())
+        }));
+        let others = all.iter().filter(|(name, _)| !COLUMNS.contains(&name.as_str()));
+        let others = others.map(|(name, value)| {
+            let name = name.strip_prefix("properties.").unwrap_or(name);
+            match name.strip_prefix("parameters.") {
+                Some(name) => format!("--{name} {value}"),
+                None => format!("{name}={value}"),
+            }
+        });
+        cells.push(others.collect::<Vec<_>>().join(" "));
+        cells
+    });
+    let mut header = vec!["step"];
+    header.extend(COLUMNS);
+    header.push("options");
+    let (header, rows) = without_empty(&header, rows.collect());
+    let width = terminal::columns_of_stdout().map(|columns| columns.saturating_sub(4));
+    lines.extend(grid(&header, &[0], rows, width).into_iter().map(|line| format!("    {line}")));
+    lines
+}
+
+/// What a pipeline shares with earlier ones.
+fn shared(plan: &CameraPlan, index: u32) -> Option<String> {
+    let steps = done_before(&plan.shared, index);
+    let first = plan.shared.iter().find(|group| group.pipelines.contains(&index))?.pipelines[0];
+    let shared = if steps == 1 { "its first step".to_owned() } else { format!("its first {steps} steps") };
+    (steps > 0).then(|| format!("decoding and {shared}, in the same pipeline as {}/{first}", plan.slug))
+}
+
+/// Leaves out columns in which no row has anything.
+fn without_empty<'a>(header: &[&'a str], rows: Vec<Vec<String>>) -> (Vec<&'a str>, Vec<Vec<String>>) {
+    let is_used = |n: &usize| rows.iter().any(|row| !row[*n].is_empty());
+    let used: Vec<usize> = (0..header.len()).filter(is_used).collect();
+    let rows = rows.iter().map(|row| used.iter().map(|n| row[*n].clone()).collect()).collect();
+    (used.iter().map(|n| header[*n]).collect(), rows)
+}
