@@ -6,6 +6,7 @@
 //! `UPDATE_EXPECT=1 cargo test --test catalogue`.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,6 +18,9 @@ use lp::config::Color;
 use lp::config::codes::{CHAPTERS, Example, Part, Reported, Rule, rules};
 use lp::config::diagnostics::{Diagnostics, Severity};
 use lp::config::load::{LoadRequest, load};
+use lp::dialect::check;
+use lp::pipeline::PipelineSpec;
+use lp::pipeline::machine::{BuildFault, Factory, LinkFault, Machine, PropertyInfo, PropertyKind};
 use tempfile::TempDir;
 
 /// The folder that examples are shown in.
@@ -84,6 +88,64 @@ fn read(parts: &[Part]) -> Said {
     }
 }
 
+/// Asks a small machine of the test's own about a project: it has what examples
+/// use, and no DL Streamer.
+fn ask(parts: &[Part]) -> Said {
+    let folder = folder(parts);
+    let request = LoadRequest { dir: folder.path().to_path_buf(), ..LoadRequest::default() };
+    let loaded = load(&request);
+    let mut diagnostics = loaded.diagnostics;
+    if let Some(project) = &loaded.project {
+        let cameras: Vec<_> = project.cameras.iter().collect();
+        let machine = machine(check::factories(project, &cameras));
+        let Ok(found) =
+            check::machine(project, &cameras, &machine, |spec| Ok::<_, Infallible>(attempt(spec)));
+        diagnostics.append(found);
+    }
+    Said {
+        found: found(&diagnostics),
+        text: shown(&diagnostics.render_human(&loaded.sources, Color::Never), folder.path()),
+    }
+}
+
+fn machine(asked: BTreeSet<String>) -> Machine {
+    let names = ["queue", "zbar", "motioncells", "x264enc"].map(str::to_owned).to_vec();
+    let lacks = |name: &str| name.starts_with("gva") || name == "zbarr";
+    let found = Factory { plugin: "some".to_owned(), version: "1.22.0".to_owned() };
+    let factories = asked.into_iter().map(|name| (name.clone(), (!lacks(&name)).then(|| found.clone())));
+    let int = PropertyKind::Int { min: 0, max: u32::MAX.into() };
+    let word = PropertyKind::Word { nicks: ["no", "upstream", "downstream"].map(str::to_owned).to_vec() };
+    let queue = [
+        ("current-level-buffers", int.clone(), false),
+        ("leaky", word, true),
+        ("max-size-buffers", int, true),
+    ];
+    let info = |kind, writable| PropertyInfo { kind, writable, default: None };
+    let queue = queue.map(|(name, kind, writable)| (name.to_owned(), info(kind, writable)));
+    Machine {
+        factories: factories.collect(),
+        properties: [("queue".to_owned(), queue.into())].into(),
+        names,
+        ..Machine::default()
+    }
+}
+
+/// Links everything but H.264 to `zbar`, and knows one text that is no caps.
+fn attempt(spec: &PipelineSpec) -> Option<BuildFault> {
+    let factory = |at: usize| spec.elements[at].factory.as_str();
+    for at in 1..spec.elements.len() {
+        if (factory(at - 1), factory(at)) == ("x264enc", "zbar") {
+            let link =
+                LinkFault { to: at, gives: "`video/x-h264`".to_owned(), takes: "`video/x-raw`".to_owned() };
+            return Some(BuildFault { link: Some(link), ..BuildFault::of(at - 1, "") });
+        }
+    }
+    let wide = spec.elements.iter().position(|element| format!("{element:?}").contains("(int)wide"))?;
+    let reason =
+        "`capsfilter`: expected a `GstCaps` for property `caps`, found `video/x-raw,width=(int)wide`";
+    Some(BuildFault { property: Some("caps".to_owned()), ..BuildFault::of(wide, reason) })
+}
+
 fn found(diagnostics: &Diagnostics) -> Vec<(String, Severity)> {
     diagnostics.sorted().iter().map(|one| (one.code.to_owned(), one.severity)).collect()
 }
@@ -127,6 +189,7 @@ fn shown(text: &str, folder: &Path) -> String {
 fn said(rule: &Rule, parts: &[Part]) -> Option<Said> {
     match rule.reported {
         Reported::OnReading => Some(read(parts)),
+        Reported::OnMachine => Some(ask(parts)),
         Reported::By(command) => Some(run(command, parts)),
         Reported::Elsewhere { .. } => None,
     }
@@ -290,6 +353,7 @@ fn example_text(text: &mut String, rule: &Rule, example: &Example) {
     }
     match rule.reported {
         Reported::OnReading => {}
+        Reported::OnMachine => writeln!(text, "\nWhat `lp check --machine` says:").unwrap(),
         Reported::By(command) => writeln!(text, "\nWhat `{command}` says:").unwrap(),
         Reported::Elsewhere { by, because } => {
             writeln!(text, "\nReported by `{by}`; there is no message to show here, because {because}.")

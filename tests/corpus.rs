@@ -397,6 +397,8 @@ const PARTLY_IN_SCHEMA: &[&str] = &[
     codes::BAD_NAME,
     codes::OTHER_FILE,
     codes::OLD_AND_NEW_FORM,
+    codes::BAD_CAPS,
+    codes::MISPLACED_KEY,
     codes::UNKNOWN_STEP,
 ];
 

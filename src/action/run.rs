@@ -5,6 +5,7 @@ mod script;
 
 use super::{ActionError, Actions, document, read_json, write};
 use crate::dialect;
+use crate::dialect::share::Played;
 use crate::digest::ContentDigest;
 use crate::engine::events::Outcome;
 use crate::engine::perform::{Attempt, Outputs, Performed};
@@ -13,7 +14,7 @@ use crate::graph::task::{Run, Task};
 use crate::os;
 use crate::plan::CameraPlan;
 use crate::record::{Conditions, Isolation, LeftOut, RunRecord};
-use crate::session::{Load, MemberLoad, SessionError, StreamLoad, measure};
+use crate::session::{Load, MemberLoad, PipelineLoad, SessionError, StreamLoad, measure};
 
 /// What precedes the window after each stream's first frame, if `auto`.
 const WARMUP_AUTO_MS: u64 = 2_000;
@@ -53,9 +54,9 @@ fn record(
     for copy in 1..=run.count {
         for plan in plans.iter().map(|plan| plan.copy(copy)) {
             let slug = plan.slug.clone();
-            let streams = streams(&plan, run, attempt)?;
+            let pipelines = pipelines(&plan, run, attempt)?;
             let worker = match run.isolation {
-                _ if streams.is_empty() => None,
+                _ if pipelines.is_empty() => None,
                 Isolation::Camera => {
                     workers.push(slug.to_string());
                     Some(workers.len() - 1)
@@ -71,14 +72,14 @@ fn record(
                 camera: plan.camera.clone(),
                 target_fps: plan.target_fps,
                 worker,
-                streams,
+                pipelines,
                 scripts: script::scripts(&plan, &slug, run.pace, attempt)?,
                 left_out: left_out(&plan),
                 slug,
             });
         }
     }
-    if members.iter().all(|member| member.streams.is_empty() && member.scripts.is_empty()) {
+    if members.iter().all(|member| member.pipelines.is_empty() && member.scripts.is_empty()) {
         let reasons = members.iter().flat_map(|member| &member.left_out).map(|left| left.reason.as_str());
         let reason = reasons.take(1).collect::<String>();
         return Err(ActionError::Worker(format!("nothing can be played: {reason}")));
@@ -113,17 +114,20 @@ fn record(
     Ok((record, load.logs()))
 }
 
-fn streams(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<StreamLoad>, ActionError> {
-    let mut streams = Vec::new();
-    for pipeline in &plan.pipelines {
-        // A script, or what is left out by name.
-        let Some(spec) = dialect::spec(plan, pipeline, run.pace) else { continue };
+fn pipelines(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<PipelineLoad>, ActionError> {
+    let mut pipelines = Vec::new();
+    for Played { streams, spec } in dialect::share::pipelines(plan, run.pace) {
         let spec = spec
             .resolve(attempt.layout, attempt.dir, &|name| os::env::variable(name))
             .map_err(|error| ActionError::Worker(error.to_string()))?;
-        streams.push(StreamLoad { index: pipeline.index, workloads: pipeline.workloads.clone(), spec });
+        let stream = |(index, sink): (u32, usize)| {
+            let planned = plan.pipelines.iter().find(|pipeline| pipeline.index == index);
+            let workloads = planned.map_or(Vec::new(), |pipeline| pipeline.workloads.clone());
+            StreamLoad { index, workloads, sink }
+        };
+        pipelines.push(PipelineLoad { spec, streams: streams.into_iter().map(stream).collect() });
     }
-    Ok(streams)
+    Ok(pipelines)
 }
 
 fn left_out(plan: &CameraPlan) -> Vec<LeftOut> {

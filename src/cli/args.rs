@@ -137,6 +137,13 @@ pub(super) struct CheckArgs {
     #[arg(long)]
     pub(super) strict: bool,
 
+    /// Also ask a worker whether this machine can play all cameras
+    ///
+    /// Names the elements, properties and values that GStreamer does not take here,
+    /// and elements that cannot be linked. Plays nothing.
+    #[arg(long, conflicts_with = "explain")]
+    pub(super) machine: bool,
+
     /// Explain a code such as LP0405, with an example; needs no project
     #[arg(long, value_name = "CODE", conflicts_with = "strict")]
     pub(super) explain: Option<String>,

@@ -12,7 +12,7 @@ use super::phases::Phases;
 use super::quick::Quick;
 use super::tools::{self, Tools};
 use super::trace::TraceFile;
-use super::{Exit, Refused, console, last, quick};
+use super::{Exit, Refused, console, last, machine, quick};
 use crate::action::Actions;
 use crate::config::codes;
 use crate::config::diagnostics::{Diagnostic, Diagnostics};
@@ -21,6 +21,7 @@ use crate::engine::events::{Progress, Summary};
 use crate::engine::states::{OnFailure, Pools};
 use crate::engine::why::Standing;
 use crate::engine::{Engine, Verdict};
+use crate::graph::task::{Action, Task};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::name::Slug;
 use crate::os;
@@ -146,7 +147,7 @@ impl Build<'_> {
         act: impl FnOnce(&mut Engine<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let actions = Actions { worker: self.tools.command(), host: self.tools.host.clone(), watch };
-        let facts = |task: &crate::graph::task::Task| self.tools.facts(task);
+        let facts = |task: &Task| self.tools.facts(task);
         act(&mut Engine {
             graph: self.graph,
             store: self.store,
@@ -202,68 +203,74 @@ impl Build<'_> {
         Ok(Exit::Done)
     }
 
-    /// Before anything starts: no worker, or elements that are not installed,
-    /// for tasks that must run.
+    /// Before anything starts: no worker, elements that are not installed, or
+    /// cameras that this machine cannot play, for tasks that must run.
     pub(super) fn refuse_missing(
         &self,
         engine: &Engine<'_>,
         needed: &BTreeSet<TaskId>,
     ) -> anyhow::Result<()> {
-        let lacks = |id: &&TaskId| {
-            let task = self.graph.task(**id);
-            !task.factories.is_empty() && (self.tools.worker.is_err() || !self.tools.missing(task).is_empty())
+        // What a run lacks is found by trying, not by names alone.
+        let lacks = |id: &TaskId| {
+            let task = self.graph.task(*id);
+            let is_run = task.measures();
+            !task.factories.is_empty()
+                && (is_run || self.tools.worker.is_err() || !self.tools.missing(task).is_empty())
         };
-        if !needed.iter().any(|id| lacks(&id)) {
+        if !needed.iter().any(lacks) {
             return Ok(());
         }
         let verdicts = engine.look(needed)?;
-        let must_run = |id: &&TaskId| {
-            engine.again == Some(**id) || !matches!(verdicts[*id], Verdict::Fresh | Verdict::Restorable(_))
+        let must_run = |id: &TaskId| {
+            engine.again == Some(*id) || !matches!(verdicts[id], Verdict::Fresh | Verdict::Restorable(_))
         };
-        let affected: Vec<TaskId> = needed.iter().filter(|id| lacks(id) && must_run(id)).copied().collect();
+        let affected: Vec<&Task> =
+            needed.iter().filter(|id| lacks(id) && must_run(id)).map(|id| self.graph.task(*id)).collect();
         if affected.is_empty() {
             return Ok(());
         }
         if let Err(error) = &self.tools.worker {
             console::error(error, error.hint());
             let labels: Vec<String> =
-                affected.iter().take(5).map(|id| format!("`{}`", self.graph.task(*id).label)).collect();
+                affected.iter().take(5).map(|task| format!("`{}`", task.label)).collect();
             console::note(&format!("  needed by {}", labels.join(", ")));
             return Err(Refused.into());
         }
-        let mut diagnostics = Diagnostics::new();
-        let missing: BTreeSet<&str> =
-            affected.iter().flat_map(|id| self.tools.missing(self.graph.task(*id))).collect();
-        for factory in missing {
-            let (places, labels) = self.who_needs(factory, &affected);
-            let mut diagnostic = Diagnostic::error(
-                codes::MISSING_ELEMENT,
-                format!("this machine has no element `{factory}`, which {labels} needs"),
-            )
-            .help(way_out(factory));
-            let mut places = places.into_iter();
-            if let Some(first) = places.next() {
-                diagnostic = diagnostic.at(first);
+        let mut diagnostics = self.lacking(&affected);
+        let members: BTreeSet<&Slug> = affected
+            .iter()
+            .filter_map(|task| if let Action::Run(run) = &task.action { Some(&run.members) } else { None })
+            .flatten()
+            .collect();
+        if !members.is_empty() {
+            let project = &self.opened.project;
+            let cameras: Vec<_> =
+                project.cameras.iter().filter(|camera| members.contains(&camera.slug)).collect();
+            match machine::ask(project, &cameras) {
+                Ok((found, _)) => diagnostics.append(found),
+                Err(error) => {
+                    console::error(&error, error.hint());
+                    return Err(Refused.into());
+                }
             }
-            for other in places {
-                diagnostic = diagnostic.also(other, "also here");
-            }
-            diagnostics.push(diagnostic);
         }
-        Err(self.opened.refuse(&diagnostics).into())
+        if diagnostics.is_empty() { Ok(()) } else { Err(self.opened.refuse(&diagnostics).into()) }
     }
 
-    /// The places of steps that name a factory, and the first task that needs it.
-    fn who_needs(
-        &self,
-        factory: &str,
-        affected: &[TaskId],
-    ) -> (Vec<crate::config::diagnostics::Place>, String) {
-        let steps = self.opened.project.workloads.iter().flat_map(|workload| &workload.steps);
-        let places = steps.filter(|step| step.kind == factory).map(|step| step.kind_place).collect();
-        let needing = affected.iter().map(|id| self.graph.task(*id));
-        let label =
-            needing.filter(|task| task.factories.iter().any(|name| name == factory)).map(|task| &task.label);
-        (places, label.take(1).map(|label| format!("`{label}`")).collect())
+    /// The elements that tasks lack, runs excepted: each once.
+    fn lacking(&self, affected: &[&Task]) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        let mut missing: BTreeMap<&str, &Task> = BTreeMap::new();
+        for task in affected.iter().filter(|task| !task.measures()) {
+            for factory in self.tools.missing(task) {
+                missing.entry(factory).or_insert(task);
+            }
+        }
+        for (factory, task) in missing {
+            let message = format!("this machine has no element `{factory}`, which `{}` needs", task.label);
+            let fault = Diagnostic::error(codes::MISSING_ELEMENT, message).at(task.place);
+            diagnostics.push(fault.help(way_out(factory)));
+        }
+        diagnostics
     }
 }

@@ -1,11 +1,14 @@
 //! `lp check`
 
+use std::error::Error;
+
 use super::args::{CheckArgs, CheckFormat, Global};
 use super::open::{color, graph_faults, print, refusal, request};
-use super::{Exit, console, rule};
-use crate::config::diagnostics::Severity;
+use super::{Exit, console, machine, rule};
+use crate::config::codes;
+use crate::config::diagnostics::{Diagnostic, Severity};
 use crate::config::document;
-use crate::config::load::{LoadRequest, Scope, load};
+use crate::config::load::{LoadRequest, Loaded, Scope, load};
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     let format = if args.json { CheckFormat::Json } else { args.format };
@@ -14,11 +17,16 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     }
     // One of the two files alone is checked by itself, wherever it is.
     let is_single = global.cameras.is_some() != global.workloads.is_some();
+    if is_single && args.machine {
+        console::note("error: `--machine` needs cameras and workloads: name both files, or none");
+        return Ok(Exit::Refused);
+    }
     let scope = if is_single { Scope::Single } else { Scope::Project };
     let mut loaded = load(&LoadRequest { scope, ..request(global, &[])? });
     if let Some(project) = &loaded.project {
         loaded.diagnostics.append(graph_faults(project));
     }
+    let gstreamer = if args.machine { ask_machine(&mut loaded) } else { String::new() };
     if args.strict {
         loaded.diagnostics.deny_warnings();
     }
@@ -46,6 +54,32 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
         None if global.cameras.is_some() => cameras,
         None => workloads,
     };
-    console::note(&format!("no errors: {what}{warnings}"));
+    console::note(&format!("no errors: {what}{warnings}{gstreamer}"));
     Ok(Exit::Done)
+}
+
+/// Adds what the machine lacks to what is wrong with the files, if these can be
+/// understood at all; says which GStreamer was asked.
+fn ask_machine(loaded: &mut Loaded) -> String {
+    if loaded.diagnostics.has_errors() {
+        return String::new();
+    }
+    let Some(project) = &loaded.project else { return String::new() };
+    let cameras: Vec<_> = project.cameras.iter().collect();
+    match machine::ask(project, &cameras) {
+        Ok((found, gstreamer)) => {
+            loaded.diagnostics.append(found);
+            format!(", GStreamer {gstreamer}")
+        }
+        Err(error) => {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            let message = format!("this machine cannot be asked: {error}{cause}");
+            let fault = Diagnostic::error(codes::NO_WORKER, message);
+            loaded.diagnostics.push(match error.hint() {
+                Some(hint) => fault.help(hint),
+                None => fault,
+            });
+            String::new()
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod import;
 mod init;
 mod journal;
 mod last;
+mod machine;
 mod open;
 mod phases;
 mod quick;

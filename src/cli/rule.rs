@@ -36,6 +36,7 @@ fn text(rule: &Rule) -> String {
         }
         let by = match rule.reported {
             Reported::OnReading => "lp check",
+            Reported::OnMachine => "lp check --machine",
             Reported::By(command) => command,
             Reported::Elsewhere { by, because } => {
                 text.push_str(&format!("\n`{by}` reports it; no message is shown, because {because}.\n"));

@@ -10,7 +10,7 @@
 //! can look it up and tests can name it. LP00xx: files as such; LP01xx: syntax;
 //! LP02xx: keys and values; LP03xx: `Lpfile.toml`; LP04xx: cameras; LP05xx:
 //! workloads; LP06xx: scenes; LP07xx: overrides and profiles;
-//! LP08xx: tasks and pipelines. There is a file for each hundred.
+//! LP08xx: tasks and pipelines; LP09xx: the machine. There is a file for each hundred.
 //!
 //! Whoever reports a fault names the constant, `codes::EMPTY_REGION`, which is
 //! the code as text.
@@ -73,6 +73,7 @@ macro_rules! steps {
 mod cameras;
 mod files;
 mod lpfile;
+mod machine;
 mod overrides;
 mod scenes;
 mod syntax;
@@ -83,6 +84,7 @@ mod workloads;
 pub use cameras::*;
 pub use files::*;
 pub use lpfile::*;
+pub use machine::*;
 pub use overrides::*;
 pub use scenes::*;
 pub use syntax::*;
@@ -91,7 +93,7 @@ pub use values::*;
 pub use workloads::*;
 
 /// The hundreds, each with what it is about.
-pub const CHAPTERS: [(&str, &[Rule]); 9] = [
+pub const CHAPTERS: [(&str, &[Rule]); 10] = [
     ("Files", files::RULES),
     ("Syntax", syntax::RULES),
     ("Keys and values", values::RULES),
@@ -101,6 +103,7 @@ pub const CHAPTERS: [(&str, &[Rule]); 9] = [
     ("Scenes", scenes::RULES),
     ("Overrides and profiles", overrides::RULES),
     ("Tasks and pipelines", tasks::RULES),
+    ("The machine", machine::RULES),
 ];
 
 /// Its text, from which the messages are taken.
@@ -166,6 +169,9 @@ pub enum Reported {
     OnReading,
     /// This command, when the project was read without errors.
     By(&'static str),
+    /// `lp check --machine`, and every command before it runs cameras. Examples
+    /// are shown with a small machine that the catalogue's test makes up.
+    OnMachine,
     /// This command, but no example can show it everywhere.
     Elsewhere {
         /// The command.

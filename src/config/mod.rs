@@ -9,6 +9,7 @@
 //! Not here: what a machine has (`dialect` checks a project against it) and
 //! edges between tasks (`graph`).
 
+mod branches;
 mod cameras;
 pub mod codes;
 mod device;

@@ -362,6 +362,18 @@ pub struct Step {
     /// Properties of the element, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, Scalar>,
+    /// Caps that leave the element.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caps: Option<String>,
+    /// The name of a `tee`, unique in its workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The earlier `tee` at which a side branch begins with this step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The elements of a `bin`: none of them is a bin or begins a branch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
     /// A script's file, inside the project; `kind` is `script`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
@@ -374,6 +386,10 @@ pub struct Step {
     /// The value of `type`, as written.
     #[serde(skip)]
     pub kind_place: Place,
+    /// Where its other keys and their values are: `caps`, `from`, `name`, and
+    /// `properties.NAME`.
+    #[serde(skip)]
+    pub places: BTreeMap<String, (Place, Place)>,
 }
 
 impl Step {
@@ -391,12 +407,43 @@ impl Step {
             inference_interval: None,
             threshold: None,
             properties: BTreeMap::new(),
+            caps: None,
+            name: None,
+            from: None,
+            steps: Vec::new(),
             script: None,
             parameters: BTreeMap::new(),
             place,
             kind_place: place,
+            places: BTreeMap::new(),
         }
     }
+
+    /// Where the value of one of its keys is, else the step itself.
+    #[must_use]
+    pub fn value_place(&self, key: &str) -> Place {
+        self.places.get(key).map_or(self.place, |(_, value)| *value)
+    }
+
+    /// Where one of its keys is, else the step itself.
+    #[must_use]
+    pub fn key_place(&self, key: &str) -> Place {
+        self.places.get(key).map_or(self.place, |(key, _)| *key)
+    }
+}
+
+/// The steps of the main chain, which is the measured one: those before the
+/// first that begins a side branch.
+#[must_use]
+pub fn main_chain(steps: &[Step]) -> &[Step] {
+    let end = steps.iter().position(|step| step.from.is_some()).unwrap_or(steps.len());
+    &steps[..end]
+}
+
+/// Whether an element ends a chain, by the custom that its factory says so.
+#[must_use]
+pub fn is_sink(factory: &str) -> bool {
+    factory.ends_with("sink")
 }
 
 /// A plain value in a config.

@@ -282,6 +282,11 @@ impl<'t> Table<'t> {
         self.remove(key)
     }
 
+    /// Takes out a key that cannot be here, for a caller that says why.
+    pub fn misplaced(&mut self, key: &'static str) -> Option<(&'t Key, At<'t>)> {
+        self.remove(key)
+    }
+
     /// Reads a key if it is there.
     pub fn optional<R: Reader>(
         &mut self,

@@ -3,12 +3,12 @@
 //! name of a workload to a script.
 //!
 //! A step names one of upstream's elements, or any GStreamer element by its
-//! factory, or a script. A word that looks like a slip of one of upstream's is
+//! factory, or a script. Steps that are elements may branch at a `tee` (`branches`).
+//! A word that looks like a slip of one of upstream's is
 //! refused here; any other is checked against the machine, by `dialect`. What
 //! upstream wrote in older forms is taken with a note that names the current one.
 
-use std::collections::BTreeMap;
-
+use super::branches::{caps, check_branches};
 use super::cameras::{RawRegion, read_region, region_of_interest};
 use super::codes;
 use super::device::{device, precision};
@@ -48,8 +48,8 @@ pub(super) struct RawWorkload {
 }
 
 /// A step as written.
-struct RawStep {
-    step: Step,
+pub(super) struct RawStep {
+    pub(super) step: Step,
     options: RawOptions,
     region: Option<Spanned<RawRegion>>,
 }
@@ -137,6 +137,7 @@ fn workload(
     }
     let steps = steps(diagnostics);
     check_order(&steps, diagnostics);
+    check_branches(&steps, diagnostics);
     let region = common_region(&steps, diagnostics);
     let (steps, options) = steps.into_iter().flatten().map(|raw| (raw.step, raw.options)).unzip();
     Some(RawWorkload { name: name.to_owned(), place, steps, options, region })
@@ -239,6 +240,10 @@ fn step_shape() -> Shape {
         };
         cases.push((When::Matches("type", folded([kind])), fields));
     }
+    for kind in ["tee", "bin", "capsfilter"] {
+        let fields = described(UnknownKeys::Warn, |table, diagnostics| element(kind, table, diagnostics));
+        cases.push((When::Matches("type", format!(r"^\s*{kind}\s*$")), fields));
+    }
     let other = described(UnknownKeys::Warn, |table, diagnostics| element("identity", table, diagnostics));
     cases.push((When::Always, other));
     Shape::Named("step", Box::new(Shape::Cases(cases)))
@@ -327,8 +332,12 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
         step.module = table.required("module", module, plain_path(), diagnostics).map(String::from);
         step.function = table.optional("function", "A function of it", text(), diagnostics);
     }
-    let properties = "Properties of the element";
-    step.properties = table.optional("properties", properties, scalars(), diagnostics).unwrap_or_default();
+    if kind != "bin" {
+        properties(&mut step, table, diagnostics);
+    }
+    if !UPSTREAM.contains(&kind) {
+        stock(kind, &mut step, table, diagnostics);
+    }
     if is_vlm {
         vlm(&mut step, table, diagnostics);
     }
@@ -338,6 +347,110 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
         region = step_region(key, &at, diagnostics);
     }
     Some(RawStep { step, options: given, region })
+}
+
+/// What every element may have.
+fn properties(step: &mut Step, table: &mut Table<'_>, diagnostics: &mut Diagnostics) {
+    let about = "Properties of the element";
+    for (key, value, place) in table.optional("properties", about, scalars(), diagnostics).unwrap_or_default()
+    {
+        step.places.insert(format!("properties.{}", key.text), (key.place, place));
+        step.properties.insert(key.text, value);
+    }
+}
+
+/// The keys of an element that is none of upstream's words.
+fn stock(kind: &str, step: &mut Step, table: &mut Table<'_>, diagnostics: &mut Diagnostics) {
+    let from = "The earlier tee, by name, at which a side branch begins with this step";
+    step.from = placed(step, table, "from", from, text(), diagnostics);
+    if kind == "tee" {
+        let name = "What the steps behind it call it";
+        step.name = placed(step, table, "name", name, text(), diagnostics);
+        refuse(
+            table,
+            "caps",
+            "put the caps behind the tee: `{\"type\": \"capsfilter\", \"caps\": ...}`",
+            diagnostics,
+        );
+    } else {
+        let about = "Caps that leave the element, as GStreamer writes them";
+        step.caps = placed(step, table, "caps", about, caps(), diagnostics);
+        refuse(table, "name", "only a `tee` has a name; all other elements are named by `lp`", diagnostics);
+    }
+    if kind == "bin" {
+        let inner = "Its elements, linked as they stand";
+        step.steps = table.required("steps", inner, inner_steps(), diagnostics).unwrap_or_default();
+        refuse(table, "properties", "give them to the elements in `steps`", diagnostics);
+    } else {
+        refuse(table, "steps", "only a `bin` has steps", diagnostics);
+    }
+    if kind == "capsfilter" {
+        table.needs_one_of(&["caps", "properties"]);
+    }
+    let has_caps = step.caps.is_some() || step.properties.contains_key("caps");
+    if kind == "capsfilter" && !has_caps && !step.places.contains_key("caps") {
+        let fault = Diagnostic::error(codes::MISSING_KEY, "`caps` is missing").at(step.place);
+        diagnostics.push(fault.label("in this object").help("such as `\"caps\": \"video/x-raw,width=640\"`"));
+    }
+}
+
+/// Reads a text if it is there, and keeps the places of its key and its own.
+fn placed(
+    step: &mut Step,
+    table: &mut Table<'_>,
+    key: &'static str,
+    about: &'static str,
+    reader: impl Reader<Value = String> + Copy,
+    diagnostics: &mut Diagnostics,
+) -> Option<String> {
+    let (written, at) = table.take(key, about, &reader)?;
+    step.places.insert(key.to_owned(), (written.place, at.node.place));
+    reader.read(&at, diagnostics)
+}
+
+/// Reports a key that only other elements have.
+fn refuse(table: &mut Table<'_>, key: &'static str, why: &str, diagnostics: &mut Diagnostics) {
+    if let Some((written, _)) = table.misplaced(key) {
+        let fault = Diagnostic::error(codes::MISPLACED_KEY, format!("this step cannot have `{key}`"));
+        diagnostics.push(fault.at(written.place).help(why));
+    }
+}
+
+/// The elements of a bin: a chain.
+fn inner_steps() -> impl Reader<Value = Vec<Step>> + Copy {
+    let inner = || table(Called::Plainly, UnknownKeys::Warn, inner_step);
+    by(
+        move || Shape::List { item: Box::new(inner().shape()), is_filled: true },
+        move |at, diagnostics| {
+            let Value::List(items) = &at.node.value else {
+                at.wrong("a list of steps", diagnostics);
+                return None;
+            };
+            if items.is_empty() {
+                let message = format!("`{}` must not be empty", at.name);
+                diagnostics.push(Diagnostic::error(codes::EMPTY_LIST, message).at(at.node.place));
+            }
+            let steps = items.iter().enumerate();
+            let read = |(index, node)| {
+                inner().read(&At { name: format!("{}[{index}]", at.name), node }, diagnostics)
+            };
+            Some(steps.filter_map(read).collect())
+        },
+    )
+}
+
+/// An element of a bin.
+fn inner_step(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<Step> {
+    let about = "A GStreamer element by its factory";
+    let kind = table.required("type", about, spanned(factory()), diagnostics);
+    let mut step = Step::new(kind.as_ref().map_or("", |kind| &kind.value), table.place());
+    properties(&mut step, table, diagnostics);
+    let about = "Caps that leave the element, as GStreamer writes them";
+    step.caps = placed(&mut step, table, "caps", about, caps(), diagnostics);
+    refuse(table, "from", "a branch begins at a step of the workload, not inside a bin", diagnostics);
+    refuse(table, "name", "a branch begins at a tee of the workload, not inside a bin", diagnostics);
+    step.kind_place = kind?.place;
+    Some(step)
 }
 
 /// The keys of a vision language model's server.
@@ -360,7 +473,8 @@ fn script(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawSte
     let parameters = table.optional("parameters", parameters, scalars(), diagnostics);
     let mut step = Step::new("script", table.place());
     step.script = Some(path?.into());
-    step.parameters = parameters.unwrap_or_default();
+    step.parameters =
+        parameters.unwrap_or_default().into_iter().map(|(key, value, _)| (key.text, value)).collect();
     Some(RawStep { step, options: RawOptions::default(), region: None })
 }
 
@@ -425,6 +539,21 @@ fn kind() -> impl Reader<Value = String> + Copy {
         }
         diagnostics.push(diagnostic);
         None
+    })
+}
+
+/// The type of a step in a bin: an element, and none that has a meaning of its own.
+fn factory() -> impl Reader<Value = String> + Copy {
+    let pattern = || Shape::Text(Some(r"^\s*(?!bin\s*$)(?![gG][vV][aA])[A-Za-z0-9_\-]+\s*$".to_owned()));
+    by(pattern, |at, diagnostics| {
+        let kind = kind().read(at, diagnostics)?;
+        if UPSTREAM.contains(&&*kind) || kind == "bin" {
+            let message = format!("`{kind}` cannot stand in a bin");
+            let fault = Diagnostic::error(codes::UNKNOWN_STEP, message).at(at.node.place);
+            diagnostics.push(fault.help("a bin holds GStreamer elements by their factories"));
+            return None;
+        }
+        Some(kind)
     })
 }
 
@@ -496,14 +625,15 @@ fn vlm_precision() -> impl Reader<Value = String> + Copy {
     )
 }
 
-/// Properties of an element, or parameters of a script: plain values.
-fn scalars() -> impl Reader<Value = BTreeMap<String, Scalar>> + Copy {
+/// Properties of an element, or parameters of a script: plain values, with the
+/// place of each.
+fn scalars() -> impl Reader<Value = Vec<(Key, Scalar, Place)>> + Copy {
     const NAMES: &str = r"^[A-Za-z][A-Za-z0-9_\-]*$";
     let shape = || {
         let plain = Shape::Text(Some(UNBROKEN.to_owned()));
         Shape::Either(vec![Shape::Bool, Shape::Finite, plain])
     };
-    let entries = map_of(Called::ByPath, UnknownKeys::Warn, NAMES, shape, |key, at, diagnostics| {
+    map_of(Called::ByPath, UnknownKeys::Warn, NAMES, shape, |key, at, diagnostics| {
         let starts_well = key.text.starts_with(|c: char| c.is_ascii_alphabetic());
         if !starts_well || !key.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             let message = format!("`{}` cannot be the name of a property", key.text.escape_debug());
@@ -521,10 +651,6 @@ fn scalars() -> impl Reader<Value = BTreeMap<String, Scalar>> + Copy {
                 return None;
             }
         };
-        Some((key.text.clone(), value))
-    });
-    by(
-        move || entries.shape(),
-        move |at, diagnostics| Some(entries.read(at, diagnostics)?.into_iter().collect()),
-    )
+        Some((key.clone(), value, at.node.place))
+    })
 }

@@ -1,40 +1,212 @@
-//! What a machine lacks for a plan, said before anything runs.
+//! What keeps cameras from being played on a machine, said before anything runs.
+//!
+//! [`machine`] compares what cameras need with what a worker said of its machine:
+//! dialects that do not fit, elements that are missing, properties that they do
+//! not have or that do not take a value ([`property`]), and pipelines that cannot
+//! be built, which only a worker can try. Every fault points at the step, and
+//! where possible the property, that it is about. What stands in several
+//! cameras, or in a workload that several use, is said once.
+//!
+//! Pure: asking the worker is the caller's.
 
+mod property;
+mod trial;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{is_inference, played, resolve, spec};
+use crate::config::codes;
+use crate::config::diagnostics::{Diagnostic, Diagnostics, Place};
+use crate::config::project::{Camera, DialectChoice, Project, Step};
+use crate::name::did_you_mean;
 use crate::pipeline::PipelineSpec;
-use crate::pipeline::machine::{Machine, debian_package};
+use crate::pipeline::machine::{BuildFault, Machine, debian_package};
+use crate::plan::{CameraPlan, DialectName, PlannedPipeline, consolidate, request};
 
-/// A factory that a pipeline needs and the machine does not have.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MissingElement {
-    /// The factory.
-    pub factory: String,
-    /// Streams that need it.
-    pub streams: Vec<String>,
-    /// How to get it, as a sentence or a command.
-    pub way_out: String,
+/// So many places of one fault are shown.
+const SHOWN: usize = 8;
+
+/// A camera's plan, and its pipelines that can be played.
+struct Planned<'p> {
+    camera: &'p Camera,
+    plan: CameraPlan,
+    specs: Vec<(PlannedPipeline, PipelineSpec)>,
 }
 
-/// Every missing factory once, sorted, with all the streams that need it.
+impl<'p> Planned<'p> {
+    fn of(project: &Project, camera: &'p Camera) -> Planned<'p> {
+        let dialect = resolve(project, camera);
+        let plan = consolidate(&request(project, &played(project, camera), dialect));
+        let pace = project.settings.pace;
+        let playable = plan.pipelines.iter();
+        let specs = playable.filter_map(|one| Some((one.clone(), spec(&plan, one, pace)?))).collect();
+        Planned { camera, plan, specs }
+    }
+
+    /// The steps that are played, those of bins behind their bin.
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        let steps = self.specs.iter().flat_map(|(pipeline, _)| &pipeline.steps);
+        steps.flat_map(|step| std::iter::once(step).chain(&step.steps))
+    }
+}
+
+/// Every factory that cameras need, and that a worker must describe.
 #[must_use]
-pub fn missing_elements(specs: &[(String, PipelineSpec)], machine: &Machine) -> Vec<MissingElement> {
-    let mut missing: Vec<MissingElement> = Vec::new();
-    for (stream, spec) in specs {
-        for factory in spec.factories() {
-            if machine.has(factory) {
+pub fn factories(project: &Project, cameras: &[&Camera]) -> BTreeSet<String> {
+    let mut factories = BTreeSet::new();
+    for camera in cameras {
+        for (_, spec) in Planned::of(project, camera).specs {
+            factories.extend(spec.factories().into_iter().map(str::to_owned));
+        }
+    }
+    factories
+}
+
+/// Everything that keeps these cameras from being played on `machine`, which
+/// describes their [`factories`]. `attempt` tries to build a pipeline there.
+///
+/// # Errors
+/// Those of `attempt`.
+pub fn machine<E>(
+    project: &Project,
+    cameras: &[&Camera],
+    machine: &Machine,
+    mut attempt: impl FnMut(&PipelineSpec) -> Result<Option<BuildFault>, E>,
+) -> Result<Diagnostics, E> {
+    let lane: Vec<Planned<'_>> = cameras.iter().map(|camera| Planned::of(project, camera)).collect();
+    let mut diagnostics = Diagnostics::new();
+    // Cameras of which more need not be said.
+    let mut settled = BTreeSet::new();
+    for planned in &lane {
+        if let Some(fault) = dialect_fault(project, planned, machine) {
+            diagnostics.push(fault);
+            settled.insert(&planned.camera.slug);
+        }
+    }
+    let open: Vec<&Planned<'_>> = lane.iter().filter(|one| !settled.contains(&one.camera.slug)).collect();
+    missing_elements(&open, machine, &mut diagnostics);
+
+    let mut faulty = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for step in open.iter().flat_map(|planned| planned.steps()) {
+        if seen.insert((step.place, step.kind_place)) {
+            let found = property::faults(step, machine);
+            if !found.is_empty() {
+                faulty.insert(step.place);
+            }
+            diagnostics.append(found);
+        }
+    }
+    let mut tried = BTreeSet::new();
+    for planned in &open {
+        for (pipeline, spec) in &planned.specs {
+            let lacks = spec.factories().into_iter().any(|factory| is_missing(machine, factory));
+            let inner = |step: &Step| step.steps.iter().any(|inner| faulty.contains(&inner.place));
+            let is_faulty = |step: &Step| faulty.contains(&step.place) || inner(step);
+            if lacks
+                || pipeline.steps.iter().any(is_faulty)
+                || !tried.insert(trial::likeness(planned, pipeline))
+            {
                 continue;
             }
-            match missing.iter_mut().find(|known| known.factory == factory) {
-                Some(known) => known.streams.push(stream.clone()),
-                None => missing.push(MissingElement {
-                    factory: factory.to_owned(),
-                    streams: vec![stream.clone()],
-                    way_out: way_out(factory),
-                }),
+            if let Some(trial) = trial::Trial::of(project, planned, spec)
+                && let Some(fault) = attempt(&trial.spec)?
+            {
+                diagnostics.push(trial.diagnostic(planned, pipeline, spec, &fault));
             }
         }
     }
-    missing.sort();
-    missing
+    Ok(diagnostics)
+}
+
+/// Whether the machine was asked for a factory and does not have it.
+fn is_missing(machine: &Machine, factory: &str) -> bool {
+    matches!(machine.factories.get(factory), Some(None))
+}
+
+/// Why a camera's dialect cannot play it here, and what could.
+fn dialect_fault(project: &Project, planned: &Planned<'_>, machine: &Machine) -> Option<Diagnostic> {
+    let camera = &planned.camera.name;
+    let inference = planned.steps().find(|step| is_inference(step));
+    let fault = |message: String, step: Option<&Step>| {
+        let place = step.map_or(planned.camera.place, |step| step.kind_place);
+        Diagnostic::error(codes::NO_DIALECT, message).at(place)
+    };
+    match (planned.plan.dialect, inference) {
+        (DialectName::Stock, Some(step)) => {
+            let message = format!("the dialect `stock` cannot play `{camera}`: `{}` runs a model", step.kind);
+            Some(fault(message, Some(step)).help(
+                "choose `run.dialect = \"auto\"` or `\"dlstreamer\"`, or give the camera workloads of stock elements",
+            ))
+        }
+        (DialectName::Dlstreamer, step) => {
+            let factories = planned.specs.iter().flat_map(|(_, spec)| spec.factories());
+            let lacking: BTreeSet<&str> = factories
+                .filter(|factory| factory.starts_with("gva") && is_missing(machine, factory))
+                .collect();
+            if lacking.is_empty() {
+                return None;
+            }
+            let lacking: Vec<String> = lacking.iter().map(|factory| format!("`{factory}`")).collect();
+            let fault =
+                fault(format!("`{camera}` needs Intel DL Streamer, which this machine does not have"), step);
+            let fault = fault.label(format!("missing: {}", lacking.join(", ")));
+            Some(match (step, project.settings.dialect) {
+                (None, DialectChoice::Dlstreamer) => fault.help(
+                    "choose `run.dialect = \"auto\"` or `\"stock\"`: all steps of the camera are stock elements",
+                ),
+                _ => fault.help(
+                    "run inside DL Streamer's container image, or give the camera workloads of stock elements",
+                ),
+            })
+        }
+        (DialectName::Stock, None) => None,
+    }
+}
+
+/// Who needs a factory that is missing.
+#[derive(Default)]
+struct Needing<'p> {
+    steps: BTreeSet<Place>,
+    cameras: Vec<&'p Camera>,
+}
+
+/// Every missing factory once, at the steps that name it, else at the cameras
+/// whose pipelines have it.
+fn missing_elements(lane: &[&Planned<'_>], machine: &Machine, diagnostics: &mut Diagnostics) {
+    let mut missing: BTreeMap<&str, Needing<'_>> = BTreeMap::new();
+    for planned in lane {
+        let factories: BTreeSet<&str> = planned.specs.iter().flat_map(|(_, spec)| spec.factories()).collect();
+        for factory in factories.into_iter().filter(|factory| is_missing(machine, factory)) {
+            let needing = missing.entry(factory).or_default();
+            needing.cameras.push(planned.camera);
+            let named = planned.steps().filter(|step| step.kind == factory).map(|step| step.kind_place);
+            needing.steps.extend(named.filter(|place| !place.is_nowhere()));
+        }
+    }
+    for (factory, Needing { steps, cameras }) in missing {
+        let names = match cameras.as_slice() {
+            [only] => format!("`{}` needs", only.name),
+            [first, second] => format!("`{}` and `{}` need", first.name, second.name),
+            [first, rest @ ..] => format!("`{}` and {} more cameras need", first.name, rest.len()),
+            [] => unreachable!("an element is missing where a camera needs it"),
+        };
+        let message = format!("this machine has no element `{factory}`, which {names}");
+        let mut fault = Diagnostic::error(codes::MISSING_ELEMENT, message);
+        if steps.is_empty() {
+            // One that `lp` itself puts in, such as a decoder.
+            fault = fault.at(cameras[0].place);
+        }
+        for (position, place) in steps.into_iter().take(SHOWN).enumerate() {
+            fault = if position == 0 { fault.at(place) } else { fault.also(place, "also here") };
+        }
+        let names = machine.names.iter().map(String::as_str);
+        let meant = debian_package(factory).is_none().then(|| did_you_mean(factory, names)).flatten();
+        diagnostics.push(match meant {
+            Some(meant) => fault.help(format!("did you mean `{meant}`?")),
+            None => fault.help(way_out(factory)),
+        });
+    }
 }
 
 /// How to get a factory.
@@ -49,27 +221,4 @@ pub fn way_out(factory: &str) -> String {
             .to_owned();
     }
     format!("no Debian package is known to have it; see `gst-inspect-1.0 {factory}`")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pipeline::{Element, Playback};
-
-    #[test]
-    fn each_missing_factory_is_named_once_with_its_streams_and_the_way_out() {
-        let spec = PipelineSpec {
-            elements: vec![Element::new("gvadetect"), Element::new("zbar")],
-            playback: Playback::Once,
-            ingress: None,
-            decoder: None,
-            sink: 1,
-        };
-        let machine = Machine { factories: [("gvadetect".into(), None)].into(), ..Machine::default() };
-        let missing =
-            missing_elements(&[("camera-1/1".into(), spec.clone()), ("camera-2/1".into(), spec)], &machine);
-        let shown: Vec<_> = missing.iter().map(|m| (m.factory.as_str(), m.streams.len())).collect();
-        assert_eq!(shown, [("gvadetect", 2), ("zbar", 2)]);
-        assert_eq!(missing[1].way_out, "sudo apt-get install gstreamer1.0-plugins-bad");
-    }
 }

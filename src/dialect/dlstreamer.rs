@@ -8,6 +8,7 @@
 //! are shared by `model-instance-id`, made from everything that makes them
 //! differ, so two models never share one.
 
+use super::stock::step_elements;
 use super::{Dialect, element_name, with_properties};
 use crate::config::models::has_labels;
 use crate::config::project::{Codec, Pace, Step};
@@ -71,10 +72,7 @@ impl Dialect for Dlstreamer {
                     Some(index) => elements[index] = with_properties(elements[index].clone(), step),
                     None => elements.push(with_properties(Element::new("gvatrack"), step)),
                 },
-                _ => {
-                    elements.push(Element::new("videoconvert"));
-                    elements.push(with_properties(Element::new(&step.kind).named(&name), step));
-                }
+                _ => elements.extend(step_elements(plan, pipeline, position, step)),
             }
             if position < last {
                 elements.push(queue());

@@ -4,11 +4,12 @@
 //! Streamer's. Each gets the same source: a paced file as a camera would
 //! deliver it, an RTSP stream, a V4L2 device, or a scene drawn live.
 //!
-//! [`compile`] makes a camera's whole plan, [`spec`] one pipeline for a run,
-//! and [`check`] says which of its elements a machine lacks.
+//! [`compile`] makes a camera's whole plan, [`spec`] one planned pipeline,
+//! [`share::pipelines`] all that a camera plays, shared ones as one, and [`check`] says what keeps a machine from playing it.
 
 pub mod check;
 mod dlstreamer;
+pub mod share;
 mod source;
 
 pub use source::fraction;
@@ -75,19 +76,19 @@ pub fn compile(request: &PlanRequest) -> CameraPlan {
     // Paths in a plan are relative to the project, so any root serves.
     let layout = Layout::new("/".into());
     let mut assets = Vec::new();
-    let specs: Vec<Option<PipelineSpec>> =
-        plan.pipelines.iter().map(|pipeline| spec(&plan, pipeline, Pace::Live)).collect();
-    for (pipeline, spec) in plan.pipelines.iter_mut().zip(&specs) {
-        if let Some(spec) = spec {
-            pipeline.launch = Some(launch::line(spec, &layout));
-            assets.extend(spec.inputs().into_iter().cloned());
+    for played in share::pipelines(&plan, Pace::Live) {
+        let (first, _) = played.streams[0];
+        let line = launch::line(&played.spec, &layout);
+        for pipeline in plan.pipelines.iter_mut().filter(|pipeline| pipeline.index == first) {
+            pipeline.launch = Some(line.clone());
         }
-        if let Some(script) = pipeline.script() {
-            assets.push(script.path);
-            // It opens the camera's clip itself.
-            if let PlannedSource::File { clip } = &plan.source {
-                assets.push(clip.clone());
-            }
+        assets.extend(played.spec.inputs().into_iter().cloned());
+    }
+    for script in plan.pipelines.iter().filter_map(PlannedPipeline::script) {
+        assets.push(script.path);
+        // It opens the camera's clip itself.
+        if let PlannedSource::File { clip } = &plan.source {
+            assets.push(clip.clone());
         }
     }
     assets.sort();
@@ -105,6 +106,8 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
     }
     let dialect: &dyn Dialect = match plan.dialect {
         DialectName::Stock => &stock::Stock,
+        // Steps that branch are stock elements; the readers see to it.
+        DialectName::Dlstreamer if pipeline.steps.iter().any(|step| step.from.is_some()) => &stock::Stock,
         DialectName::Dlstreamer => &dlstreamer::Dlstreamer,
     };
     let source::Head { mut elements, playback, ingress, decoder } =
@@ -112,6 +115,7 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
     elements.extend(dialect.steps(plan, pipeline, pace));
     elements.extend(dialect.sink(plan, pipeline, pace));
     let sink = elements.len() - 1;
+    stock::side_branches(plan, pipeline, &mut elements);
     Some(PipelineSpec { elements, playback, ingress, decoder: Some(decoder), sink })
 }
 
@@ -129,6 +133,15 @@ fn display(name: Option<&str>) -> Element {
 /// never from a counter over the lane, or one more camera would rename everything.
 fn element_name(plan: &CameraPlan, pipeline: &PlannedPipeline, what: &str) -> String {
     format!("{}_{}_{what}", plan.slug, pipeline.index)
+}
+
+/// The place among its pipeline's steps of the step that an element of this name
+/// was made of, and the place inside a bin: `[2, 0]` for `camera-3_1_3-1_zbar`.
+/// `None` for an element that `lp` itself put in.
+fn step_path(plan: &CameraPlan, pipeline: &PlannedPipeline, name: &str) -> Option<Vec<usize>> {
+    let rest = name.strip_prefix(&element_name(plan, pipeline, ""))?;
+    let (path, _) = rest.split_once('_')?;
+    path.split('-').map(|position| position.parse::<usize>().ok()?.checked_sub(1)).collect()
 }
 
 /// The user's own properties of a step, in the order of their names: instead of

@@ -1,10 +1,37 @@
-//! Steps made of stock GStreamer elements, each behind a `videoconvert` that
-//! costs nothing where the format already fits.
+//! Steps made of stock GStreamer elements.
+//!
+//! Each step that works on raw video stands behind a `videoconvert`, which costs
+//! nothing where the format already fits. None stands before an element that
+//! takes anything (a `queue`, a `tee`), nor behind one that leaves no raw video
+//! (an encoder), nor inside a `bin`, whose elements are linked as they are
+//! written: so a bin is the way to say exactly what is wanted. A bin becomes no
+//! `GstBin`, only elements in a row; their names tell that they belong together.
+//!
+//! Every branch of a tee begins with a queue, so that each has a thread of its
+//! own and none waits for the first frame of another. It is put in where the
+//! steps do not begin with one. A side branch that ends in no sink gets a
+//! `fakesink` that waits for nothing.
 
 use super::{Dialect, element_name, with_properties};
-use crate::config::project::{Codec, Pace};
+use crate::config::project::{Codec, Pace, Step, is_sink, main_chain};
 use crate::pipeline::Element;
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
+
+/// Elements that take any caps and leave what they take.
+const ANY_CAPS: [&str; 12] = [
+    "queue",
+    "queue2",
+    "multiqueue",
+    "tee",
+    "capsfilter",
+    "identity",
+    "valve",
+    "clocksync",
+    "videoconvert",
+    "fakesink",
+    "filesink",
+    "fdsink",
+];
 
 pub(super) struct Stock;
 
@@ -37,10 +64,10 @@ impl Dialect for Stock {
     }
 
     fn steps(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, _: Pace) -> Vec<Element> {
-        let mut elements = Vec::new();
+        let mut chain = Chain::default();
         if let Some(region) = plan.region_of_interest {
             // A stock element sees no metadata of regions: it gets just the pixels.
-            elements.push(
+            chain.elements.push(
                 Element::new("videocrop")
                     .int("left", region.x.into())
                     .int("top", region.y.into())
@@ -48,11 +75,220 @@ impl Dialect for Stock {
                     .int("bottom", plan.height.saturating_sub(region.y2).into()),
             );
         }
-        for (position, step) in pipeline.steps.iter().enumerate() {
-            let name = element_name(plan, pipeline, &format!("{}_{}", position + 1, step.kind));
-            elements.push(Element::new("videoconvert"));
-            elements.push(with_properties(Element::new(&step.kind).named(&name), step));
+        let main = main_chain(&pipeline.steps);
+        for (position, step) in main.iter().enumerate() {
+            let path = (position + 1).to_string();
+            chain.push(step, &|what| element_name(plan, pipeline, what), &path);
+            if is_branched(step, &pipeline.steps) {
+                let next = main.get(position + 1);
+                chain.begin_branch(next, &element_name(plan, pipeline, &format!("{path}_queue")));
+            }
         }
-        elements
+        chain.elements
+    }
+}
+
+/// The elements that a step of a single chain becomes.
+pub(super) fn step_elements(
+    plan: &CameraPlan,
+    pipeline: &PlannedPipeline,
+    position: usize,
+    step: &Step,
+) -> Vec<Element> {
+    let mut chain = Chain::default();
+    chain.push(step, &|what| element_name(plan, pipeline, what), &(position + 1).to_string());
+    chain.elements
+}
+
+/// Adds the side branches to the elements of a pipeline that has its main chain.
+pub(super) fn side_branches(plan: &CameraPlan, pipeline: &PlannedPipeline, elements: &mut Vec<Element>) {
+    let name = |what: &str| element_name(plan, pipeline, what);
+    let steps = &pipeline.steps;
+    let mut at = main_chain(steps).len();
+    while let Some(first) = steps.get(at) {
+        let end = at + 1 + main_chain(&steps[at + 1..]).len();
+        let tee = steps.iter().position(|step| step.name.is_some() && step.name == first.from);
+        let tee = tee.expect("the readers refuse a `from` that names no earlier tee");
+        let tee_name = name(&format!("{}_tee", tee + 1));
+        let from = elements.iter().position(|element| element.name.as_deref() == Some(&tee_name));
+        let from = from.expect("a tee stands before the branches that begin at it");
+
+        let mut chain = Chain { is_raw: leaves_raw(&steps[..=tee]), ..Chain::default() };
+        chain.begin_branch(Some(first), &name(&format!("{}_branch", at + 1)));
+        for (position, step) in steps.iter().enumerate().take(end).skip(at) {
+            let path = (position + 1).to_string();
+            chain.push(step, &name, &path);
+            if is_branched(step, steps) {
+                let next = steps.get(position + 1).filter(|next| next.from.is_none());
+                chain.begin_branch(next, &name(&format!("{path}_queue")));
+            }
+        }
+        let last = &steps[end - 1];
+        if !is_sink(&last.steps.last().unwrap_or(last).kind) {
+            let sink = Element::new("fakesink").named(&name(&format!("{end}_end")));
+            chain.elements.push(sink.bool("sync", false).bool("async", false));
+        }
+        chain.elements[0].from = Some(from);
+        elements.append(&mut chain.elements);
+        at = end;
+    }
+}
+
+/// Whether a side branch begins at this step.
+fn is_branched(step: &Step, steps: &[Step]) -> bool {
+    step.name.is_some() && steps.iter().any(|other| other.from == step.name)
+}
+
+/// Whether raw video leaves the tee that is the last of these steps.
+fn leaves_raw(steps: &[Step]) -> bool {
+    let tee = steps.len() - 1;
+    // From the beginning of the branch that the tee stands in; that begins at an
+    // earlier tee, or at the decoder.
+    let begin = steps[..=tee].iter().rposition(|step| step.from.is_some());
+    let before = begin.and_then(|begin| {
+        let from = &steps[begin].from;
+        steps[..begin].iter().position(|step| step.name.is_some() && step.name == *from)
+    });
+    let is_raw = before.is_none_or(|tee| leaves_raw(&steps[..=tee]));
+    steps[begin.unwrap_or(0)..=tee].iter().fold(is_raw, leaves_raw_behind)
+}
+
+/// Whether raw video leaves a step, if it did or did not leave the one before.
+fn leaves_raw_behind(is_raw: bool, step: &Step) -> bool {
+    let behind = step.steps.iter().fold(is_raw, leaves_raw_behind);
+    let kind = step.kind.as_str();
+    let behind = if kind.ends_with("enc") || kind.starts_with("avenc_") {
+        false
+    } else if kind.ends_with("dec") || kind.starts_with("avdec_") || kind.starts_with("decodebin") {
+        true
+    } else {
+        behind
+    };
+    // Video in a GPU's memory is none that a `videoconvert` takes.
+    step.caps.as_ref().map_or(behind, |caps| caps.starts_with("video/x-raw") && !caps.contains("memory:"))
+}
+
+/// Elements in a row.
+struct Chain {
+    elements: Vec<Element>,
+    is_raw: bool,
+}
+
+impl Default for Chain {
+    fn default() -> Chain {
+        Chain { elements: Vec::new(), is_raw: true }
+    }
+}
+
+impl Chain {
+    /// Adds a step, whose elements are named by `name` from `path`, its place
+    /// among the steps.
+    fn push(&mut self, step: &Step, name: &dyn Fn(&str) -> String, path: &str) {
+        let first = step.steps.first().unwrap_or(step);
+        if self.is_raw && !ANY_CAPS.contains(&first.kind.as_str()) {
+            self.elements.push(Element::new("videoconvert"));
+        }
+        if step.steps.is_empty() {
+            self.push_element(step, name, path);
+        }
+        for (position, inner) in step.steps.iter().enumerate() {
+            self.push_element(inner, name, &format!("{path}-{}", position + 1));
+        }
+        if let (false, Some(caps)) = (step.steps.is_empty(), &step.caps) {
+            self.elements.push(Element::caps(caps));
+        }
+        self.is_raw = leaves_raw_behind(self.is_raw, step);
+    }
+
+    fn push_element(&mut self, step: &Step, name: &dyn Fn(&str) -> String, path: &str) {
+        let element = Element::new(&step.kind).named(&name(&format!("{path}_{}", step.kind)));
+        let mut element = with_properties(element, step);
+        if let Some(caps) = &step.caps {
+            if step.kind == "capsfilter" {
+                element = element.text("caps", caps);
+            } else {
+                self.elements.push(element);
+                element = Element::caps(caps);
+            }
+        }
+        self.elements.push(element);
+    }
+
+    /// Puts a queue behind a tee, unless the branch begins with one.
+    fn begin_branch(&mut self, first: Option<&Step>, name: &str) {
+        let kind = first.map_or("", |step| step.steps.first().unwrap_or(step).kind.as_str());
+        if !["queue", "queue2", "multiqueue"].contains(&kind) {
+            self.elements.push(Element::new("queue").named(name).int("max-size-buffers", 3));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use crate::config::project::Pace;
+    use crate::dialect;
+    use crate::path::Layout;
+    use crate::pipeline::launch;
+    use crate::plan::{CameraPlan, DialectName};
+
+    /// The steps of one workload, as JSON, and the launch line behind the source.
+    #[track_caller]
+    fn check(steps: &str, expect: Expect) {
+        let text = format!(
+            r#"{{"version": 1, "camera": "c", "slug": "c", "source": {{"kind": "usb", "device": "/dev/video0"}},
+                "width": 640, "height": 360, "fps": 15.0, "target_fps": 15.0, "dialect": "stock",
+                "workloads": ["w"], "apart": [], "assets": [],
+                "pipelines": [{{"index": 1, "workloads": ["w"], "steps": {steps}}}]}}"#
+        );
+        let plan: CameraPlan = serde_json::from_str(&text).unwrap();
+        assert_eq!(plan.dialect, DialectName::Stock);
+        let spec = dialect::spec(&plan, &plan.pipelines[0], Pace::Live).unwrap();
+        assert_eq!(spec.fault(), None);
+        assert_eq!(spec.elements[spec.sink].name.as_deref(), Some("c_1_sink"));
+        let line = launch::line(&spec, &Layout::new("/p".into()));
+        let (_, behind_source) = line.split_once("leaky=downstream ! ").unwrap();
+        expect.assert_eq(&behind_source.replace(" c_1", "\n  c_1"));
+    }
+
+    #[test]
+    fn a_converter_stands_before_what_works_on_raw_video() {
+        check(
+            r#"[{"type": "queue"}, {"type": "zbar"}, {"type": "capsfilter", "caps": "video/x-raw,format=GRAY8"},
+                {"type": "x264enc", "caps": "video/x-h264"}, {"type": "h264parse"}, {"type": "avdec_h264"},
+                {"type": "motioncells"}]"#,
+            expect![
+                "queue name=c_1_1_queue ! videoconvert ! zbar name=c_1_2_zbar ! capsfilter name=c_1_3_capsfilter caps=video/x-raw,format=GRAY8 ! videoconvert ! x264enc name=c_1_4_x264enc ! video/x-h264 ! h264parse name=c_1_5_h264parse ! avdec_h264 name=c_1_6_avdec_h264 ! videoconvert ! motioncells name=c_1_7_motioncells ! fakesink name=c_1_sink sync=false async=false"
+            ],
+        );
+    }
+
+    #[test]
+    fn a_bin_is_linked_as_it_stands() {
+        check(
+            r#"[{"type": "bin", "caps": "video/x-raw,width=320", "steps": [
+                 {"type": "videoscale", "caps": "video/x-raw,height=180"}, {"type": "zbar", "properties": {"cache": true}}]},
+                {"type": "motioncells"}]"#,
+            expect![
+                "videoconvert ! videoscale name=c_1_1-1_videoscale ! video/x-raw,height=180 ! zbar name=c_1_1-2_zbar cache=true ! video/x-raw,width=320 ! videoconvert ! motioncells name=c_1_2_motioncells ! fakesink name=c_1_sink sync=false async=false"
+            ],
+        );
+    }
+
+    #[test]
+    fn every_branch_begins_with_a_queue_and_ends_in_a_sink() {
+        check(
+            r#"[{"type": "zbar"}, {"type": "tee", "name": "t"}, {"type": "motioncells"},
+                {"from": "t", "type": "queue", "properties": {"leaky": "downstream"}}, {"type": "x264enc"},
+                {"type": "tee", "name": "u"}, {"type": "mp4mux"}, {"type": "filesink", "properties": {"location": "a.mp4"}},
+                {"from": "u", "type": "h264parse"},
+                {"from": "t", "type": "zbar"}]"#,
+            expect![[r#"
+                videoconvert ! zbar name=c_1_1_zbar ! tee name=c_1_2_tee ! queue name=c_1_2_queue max-size-buffers=3 ! videoconvert ! motioncells name=c_1_3_motioncells ! fakesink name=c_1_sink sync=false async=false
+                  c_1_2_tee. ! queue name=c_1_4_queue leaky=downstream ! videoconvert ! x264enc name=c_1_5_x264enc ! tee name=c_1_6_tee ! queue name=c_1_6_queue max-size-buffers=3 ! mp4mux name=c_1_7_mp4mux ! filesink name=c_1_8_filesink location=a.mp4
+                  c_1_6_tee. ! queue name=c_1_9_branch max-size-buffers=3 ! h264parse name=c_1_9_h264parse ! fakesink name=c_1_9_end sync=false async=false
+                  c_1_2_tee. ! queue name=c_1_10_branch max-size-buffers=3 ! videoconvert ! zbar name=c_1_10_zbar ! fakesink name=c_1_10_end sync=false async=false"#]],
+        );
     }
 }

@@ -14,7 +14,7 @@ use crate::dialect;
 use crate::digest::ContentDigest;
 use crate::name::Slug;
 use crate::path::ProjectPath;
-use crate::plan::{self, DialectName, PlannedSource};
+use crate::plan::{self, DialectName, PlannedPipeline, PlannedSource};
 use crate::record::measure;
 use crate::report;
 
@@ -288,16 +288,14 @@ fn run_tasks(project: &Project, subject: &Subject, members: &[&PlannedCamera], t
     let mut factories: BTreeSet<String> = BTreeSet::new();
     for planned in members {
         inputs.insert(plan_path(&planned.plan.slug));
-        for pipeline in &planned.plan.pipelines {
-            if let Some(spec) = dialect::spec(&planned.plan, pipeline, settings.pace) {
-                inputs.extend(spec.inputs().into_iter().cloned());
-                factories.extend(spec.factories().into_iter().map(str::to_owned));
-            }
-            if let Some(script) = pipeline.script() {
-                inputs.insert(project.layout.named(script.path));
-                if let PlannedSource::File { clip } = &planned.plan.source {
-                    inputs.insert(clip.clone());
-                }
+        for played in dialect::share::pipelines(&planned.plan, settings.pace) {
+            inputs.extend(played.spec.inputs().into_iter().cloned());
+            factories.extend(played.spec.factories().into_iter().map(str::to_owned));
+        }
+        for script in planned.plan.pipelines.iter().filter_map(PlannedPipeline::script) {
+            inputs.insert(project.layout.named(script.path));
+            if let PlannedSource::File { clip } = &planned.plan.source {
+                inputs.insert(clip.clone());
             }
         }
     }

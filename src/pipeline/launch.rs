@@ -6,6 +6,9 @@
 //! backslashes itself, and then parses quotes: so a value that holds anything
 //! but plain characters is put into double quotes *inside* its argument.
 //!
+//! A branch begins behind the name of its tee and a full stop, as
+//! `gst-launch-1.0` has it: `tee name=t ! queue ! fakesink t. ! queue ! fakesink`.
+//!
 //! Not said by a launch line: looping, which needs seeks.
 
 use std::borrow::Cow;
@@ -36,10 +39,15 @@ pub fn command<'a>(chains: impl IntoIterator<Item = &'a [String]>) -> Vec<String
 pub fn chain(spec: &PipelineSpec, layout: &Layout) -> Vec<String> {
     let mut arguments = Vec::new();
     for (index, element) in spec.elements.iter().enumerate() {
+        if let Some(from) = element.from {
+            arguments.push(format!("{}.", spec.elements[from].reference(from)));
+        }
         if index > 0 {
             arguments.push("!".to_owned());
         }
-        push_element(element, layout, &mut arguments);
+        let is_branched = spec.elements.iter().any(|other| other.from == Some(index));
+        let reference = is_branched.then(|| element.reference(index));
+        push_element(element, reference.or_else(|| element.name.clone()), layout, &mut arguments);
     }
     arguments
 }
@@ -57,18 +65,18 @@ pub fn quoted(argv: &[String]) -> String {
     words.join(" ")
 }
 
-fn push_element(element: &Element, layout: &Layout, arguments: &mut Vec<String>) {
+fn push_element(element: &Element, name: Option<String>, layout: &Layout, arguments: &mut Vec<String>) {
     // gst-launch reads bare caps between two `!` as a filter, as people write it.
-    if let ("capsfilter", None, [only]) =
-        (element.factory.as_str(), &element.name, element.properties.as_slice())
+    if let ("capsfilter", None, [only]) = (element.factory.as_str(), &name, element.properties.as_slice())
         && only.name == "caps"
         && let Value::Text(caps) = &only.value
+        && caps.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+:,;=()[]{} ".contains(c))
     {
         arguments.push(caps.clone());
         return;
     }
     arguments.push(element.factory.clone());
-    let name = element.name.as_ref().map(|name| format!("name={}", gst_value(name)));
+    let name = name.as_ref().map(|name| format!("name={}", gst_value(name)));
     if element.name_at == 0 {
         arguments.extend(name.clone());
     }
@@ -152,6 +160,26 @@ mod tests {
                 Element::new("fakesink"),
             ],
             expect![[r#"gst-launch-1.0 filesrc 'location="a b\"; $(rm x) ! fakesink"' ! fakesink"#]],
+        );
+    }
+
+    #[test]
+    fn a_branch_begins_behind_its_tee() {
+        check(
+            vec![
+                Element::new("videotestsrc"),
+                Element::new("tee").named("camera-3_1_tee"),
+                Element::new("queue"),
+                Element::new("fakesink"),
+                Element::new("queue").branching_from(1),
+                Element::new("tee"),
+                Element::new("fakesink"),
+                Element::caps("video/x-raw,width=3").branching_from(5),
+                Element::new("fakesink"),
+            ],
+            expect![
+                "gst-launch-1.0 videotestsrc ! tee name=camera-3_1_tee ! queue ! fakesink camera-3_1_tee. ! queue ! tee name=tee-5 ! fakesink tee-5. ! video/x-raw,width=3 ! fakesink"
+            ],
         );
     }
 

@@ -1,4 +1,5 @@
-//! What a machine can play: GStreamer's version and its element factories.
+//! What a machine can play: GStreamer's version, its element factories and their
+//! properties, and why a pipeline cannot be built there.
 //!
 //! Plain data. `worker` fills it by asking an `lp-worker`; `dialect::check`
 //! compares it with what a plan needs.
@@ -17,7 +18,7 @@ pub struct Factory {
 }
 
 /// What the machine behind a worker has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// The version of the worker's protocol.
     pub protocol: u32,
@@ -25,6 +26,107 @@ pub struct Machine {
     pub gstreamer: String,
     /// Factories that were asked for: `None` for those that are not installed.
     pub factories: BTreeMap<String, Option<Factory>>,
+    /// Properties of the factories that were described, by factory and name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, BTreeMap<String, PropertyInfo>>,
+    /// Every factory of the registry, if one that was to be described is not
+    /// among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+}
+
+/// A property of an element.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PropertyInfo {
+    /// What values it takes.
+    #[serde(flatten)]
+    pub kind: PropertyKind,
+    /// Whether a pipeline can set it.
+    pub writable: bool,
+    /// What it is when nobody sets it, as GStreamer writes it; `None` where that
+    /// cannot be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+/// What values a property takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum PropertyKind {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number.
+    Int {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: u64,
+    },
+    /// A real number.
+    Number {
+        /// The least.
+        min: f64,
+        /// The greatest.
+        max: f64,
+    },
+    /// Any text.
+    Text,
+    /// One of these words: an enum.
+    Word {
+        /// Their nicks.
+        nicks: Vec<String>,
+    },
+    /// Some of these words joined by `+`: flags.
+    Words {
+        /// Their nicks.
+        nicks: Vec<String>,
+    },
+    /// Something that only GStreamer can read, such as caps.
+    Other {
+        /// The name of its GObject type: `GstCaps`.
+        name: String,
+    },
+}
+
+/// Why a pipeline cannot be built on a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildFault {
+    /// In a sentence, for people.
+    pub reason: String,
+    /// The element that it is about, by its index in the spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub element: Option<usize>,
+    /// Its property that cannot be set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub property: Option<String>,
+    /// The element behind it, if these two cannot be linked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkFault>,
+}
+
+/// Two elements that cannot be linked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkFault {
+    /// The element behind, by its index in the spec.
+    pub to: usize,
+    /// Caps that the element before gives, shortened.
+    pub gives: String,
+    /// Caps that the element behind takes, shortened.
+    pub takes: String,
+}
+
+impl BuildFault {
+    /// A fault of the whole pipeline.
+    #[must_use]
+    pub fn new(reason: impl Into<String>) -> BuildFault {
+        BuildFault { reason: reason.into(), element: None, property: None, link: None }
+    }
+
+    /// A fault of one element.
+    #[must_use]
+    pub fn of(element: usize, reason: impl Into<String>) -> BuildFault {
+        BuildFault { element: Some(element), ..BuildFault::new(reason) }
+    }
 }
 
 impl Machine {
@@ -65,7 +167,7 @@ mod tests {
     fn only_what_was_found_is_there() {
         let found = Factory { plugin: "zbar".into(), version: "1.22.0".into() };
         let factories = [("zbar".to_owned(), Some(found)), ("gvadetect".to_owned(), None)].into();
-        let machine = Machine { protocol: 1, gstreamer: "1.22.0".into(), factories };
+        let machine = Machine { protocol: 1, gstreamer: "1.22.0".into(), factories, ..Machine::default() };
         assert!(machine.has("zbar"));
         assert!(!machine.has("gvadetect"));
         assert!(!machine.has("queue"));

@@ -1,6 +1,7 @@
 //! A GStreamer pipeline as plain data.
 //!
-//! A [`PipelineSpec`] is a chain of elements with properties, written by
+//! A [`PipelineSpec`] is a chain of elements with properties, which branches
+//! where an element names an earlier one ([`Element::from`]), written by
 //! `dialect`, hashed into plans, sent to a worker as JSON and printed as a
 //! `gst-launch-1.0` line ([`launch`]). It holds no absolute path and no secret:
 //! [`Value::Input`], [`Value::Output`] and [`Value::Secret`] are resolved when
@@ -49,7 +50,7 @@ pub struct Property {
     pub value: Value,
 }
 
-/// One element of a chain.
+/// One element of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Element {
     /// The factory: `avdec_h264`, `capsfilter`.
@@ -57,6 +58,10 @@ pub struct Element {
     /// The element's name, unique in its pipeline: `camera-3_1_zbar`. Messages carry it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The index of the element that it is linked from, a `tee`, instead of the
+    /// one before it, which then ends its branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<usize>,
     /// How many properties come before the name where a launch line is printed.
     #[serde(default, skip_serializing_if = "is_first")]
     pub name_at: usize,
@@ -69,7 +74,7 @@ impl Element {
     /// An element without name and properties.
     #[must_use]
     pub fn new(factory: &str) -> Element {
-        Element { factory: factory.to_owned(), name: None, name_at: 0, properties: Vec::new() }
+        Element { factory: factory.to_owned(), name: None, name_at: 0, from: None, properties: Vec::new() }
     }
 
     /// A `capsfilter` with these caps.
@@ -78,11 +83,24 @@ impl Element {
         Element::new("capsfilter").set("caps", Value::Text(caps.to_owned()))
     }
 
+    /// What it is called in its pipeline: its name, else its factory and index.
+    #[must_use]
+    pub fn reference(&self, index: usize) -> String {
+        self.name.clone().unwrap_or_else(|| format!("{}-{index}", self.factory))
+    }
+
     /// This element with a name, which is printed where it was given.
     #[must_use]
     pub fn named(mut self, name: &str) -> Element {
         self.name = Some(name.to_owned());
         self.name_at = self.properties.len();
+        self
+    }
+
+    /// This element, at the beginning of a branch of the element `index`.
+    #[must_use]
+    pub fn branching_from(mut self, index: usize) -> Element {
+        self.from = Some(index);
         self
     }
 
@@ -140,11 +158,12 @@ pub enum Playback {
     Loop,
 }
 
-/// A chain of elements, and where it is measured. Elements are named by their
-/// index in the chain.
+/// Elements, how they are linked, and where they are measured. Elements are
+/// named by their index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PipelineSpec {
-    /// From source to sink.
+    /// From source to sink, each linked from the one before it unless it names
+    /// another.
     pub elements: Vec<Element>,
     /// How often the source plays.
     pub playback: Playback,
@@ -168,6 +187,60 @@ impl PipelineSpec {
         factories.dedup();
         factories.retain(|factory| *factory != SCENE_SOURCE);
         factories
+    }
+
+    /// The element that `index` is linked from; `None` for the source.
+    #[must_use]
+    pub fn upstream(&self, index: usize) -> Option<usize> {
+        self.elements[index].from.or(index.checked_sub(1))
+    }
+
+    /// The elements from the source to `index`, both included, in order.
+    #[must_use]
+    pub fn path_to(&self, index: usize) -> Vec<usize> {
+        let mut path: Vec<usize> = std::iter::successors(Some(index), |at| self.upstream(*at)).collect();
+        path.reverse();
+        path
+    }
+
+    /// The first element on the way to `sink` that no other of `sinks` has on its
+    /// own: where a branch of a shared pipeline begins. 0 if there are no others.
+    #[must_use]
+    pub fn branch_to(&self, sink: usize, sinks: &[usize]) -> usize {
+        let others: Vec<usize> =
+            sinks.iter().filter(|other| **other != sink).flat_map(|other| self.path_to(*other)).collect();
+        self.path_to(sink).into_iter().find(|index| !others.contains(index)).unwrap_or(sink)
+    }
+
+    /// Which of `sinks` an element is about: those that it leads to, and for one in
+    /// a side branch those that the element where that begins leads to.
+    #[must_use]
+    pub fn serves(&self, index: usize, sinks: &[usize]) -> Vec<usize> {
+        let paths: Vec<Vec<usize>> = sinks.iter().map(|sink| self.path_to(*sink)).collect();
+        let served = |index: usize| (0..sinks.len()).filter(|n| paths[*n].contains(&index)).collect();
+        let upwards = std::iter::successors(Some(index), |at| self.upstream(*at));
+        upwards.map(served).find(|served: &Vec<usize>| !served.is_empty()).unwrap_or_default()
+    }
+
+    /// What is wrong with its indices: each names an element, and an element is
+    /// linked from an earlier one only.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        let n_elements = self.elements.len();
+        for index in [Some(self.sink), self.ingress, self.decoder].into_iter().flatten() {
+            if n_elements <= index {
+                return Some(format!("the spec names element {index}, but has only {n_elements}"));
+            }
+        }
+        let branches = self.elements.iter().enumerate().filter_map(|(index, e)| Some((index, e.from?)));
+        for (index, from) in branches {
+            if index <= from {
+                return Some(format!(
+                    "element {index} is linked from element {from}, which is no earlier one"
+                ));
+            }
+        }
+        None
     }
 
     /// Every path of the project that the pipeline reads, in order, each once.
@@ -254,6 +327,29 @@ mod tests {
             spec().resolve(&layout, "/out".as_ref(), &|_| None),
             Err(ResolveError::MissingVariable("PW".into()))
         );
+    }
+
+    #[test]
+    fn a_path_leads_from_the_source_through_tees() {
+        let mut spec = spec();
+        let more = ["tee", "a", "a_sink"].map(Element::new);
+        spec.elements.truncate(1);
+        spec.elements.extend(more);
+        spec.elements.push(Element::new("b").branching_from(1));
+        spec.elements.push(Element::new("b_sink"));
+        assert_eq!(spec.path_to(3), [0, 1, 2, 3]);
+        assert_eq!(spec.path_to(5), [0, 1, 4, 5]);
+        assert_eq!(spec.fault(), None);
+        assert_eq!(
+            [spec.branch_to(3, &[3, 5]), spec.branch_to(5, &[3, 5]), spec.branch_to(3, &[3])],
+            [2, 4, 0]
+        );
+        assert_eq!(
+            [spec.serves(1, &[3, 5]), spec.serves(4, &[3, 5]), spec.serves(4, &[3])],
+            [vec![0, 1], vec![1], vec![0]]
+        );
+        spec.elements[4].from = Some(4);
+        assert_eq!(spec.fault().unwrap(), "element 4 is linked from element 4, which is no earlier one");
     }
 
     #[test]

@@ -16,6 +16,7 @@
 pub mod diff;
 pub mod difference;
 pub mod load;
+pub mod share;
 pub mod summary;
 
 use std::collections::{BTreeMap, HashSet};
@@ -23,7 +24,9 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use self::difference::{Difference, differences, distance, equal, sentence};
-use crate::config::project::{Camera, Clip, Codec, Login, Project, Region, Scalar, Source, Step, Workload};
+use crate::config::project::{
+    Camera, Clip, Codec, Login, Project, Region, Scalar, Share, Source, Step, Workload,
+};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
@@ -50,6 +53,9 @@ pub struct PlanRequest {
     /// Whether frames are shown on the display.
     #[serde(default, skip_serializing_if = "is_false")]
     pub render: bool,
+    /// What pipelines of the camera share.
+    #[serde(default, skip_serializing_if = "shares_nothing")]
+    pub share: Share,
     /// The scene, for a camera that is drawn live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scene: Option<Scene>,
@@ -100,6 +106,9 @@ pub struct CameraPlan {
     pub repeated: Vec<String>,
     /// In the order of their first workload.
     pub pipelines: Vec<PlannedPipeline>,
+    /// Pipelines that are played as one, with `run.share = "prefix"`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<share::Shared>,
     /// What keeps pipelines apart: all pairs of up to four; of more, each with the
     /// earlier one that it is most like.
     pub apart: Vec<Apart>,
@@ -155,7 +164,8 @@ pub struct PlannedPipeline {
     /// Why it cannot be played; `None` if it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsupported: Option<String>,
-    /// Its `gst-launch-1.0` line, paths relative to the project root.
+    /// Its `gst-launch-1.0` line, that of the shared pipeline if it is played in
+    /// one; then the others that are have none. Paths relative to the project root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<String>,
 }
@@ -240,7 +250,15 @@ pub fn request(project: &Project, camera: &Camera, dialect: DialectName) -> Plan
         _ => None,
     };
     let render = project.settings.render;
-    PlanRequest { version: VERSION, camera: camera.clone(), workloads, dialect, render, scene }
+    PlanRequest {
+        version: VERSION,
+        camera: camera.clone(),
+        workloads,
+        dialect,
+        render,
+        share: project.settings.share,
+        scene,
+    }
 }
 
 /// Merges equal workloads. Launch lines are still absent: they are the dialect's.
@@ -267,6 +285,10 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
     for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.workloads.len() > 1) {
         pipeline.merged_because = Some(merged(&pipeline.workloads, &pipeline.steps));
     }
+    let shared = match request.share {
+        Share::None => Vec::new(),
+        Share::Prefix => share::shared(&pipelines),
+    };
     let source = match &camera.source {
         Source::File(clip) => {
             PlannedSource::File { clip: clip_path(clip, camera.width, camera.height, camera.fps) }
@@ -298,8 +320,13 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
         repeated: repeated(request),
         apart: apart(&pipelines),
         pipelines,
+        shared,
         assets: Vec::new(),
     }
+}
+
+fn shares_nothing(share: &Share) -> bool {
+    *share == Share::None
 }
 
 /// Where the transcode of a clip lies: `media/clips/scan-640x360-15.mp4`.
@@ -446,6 +473,7 @@ pub(crate) mod tests {
             workloads: workloads.collect(),
             dialect,
             render: false,
+            share: Share::None,
             scene: None,
         })
     }
@@ -517,6 +545,37 @@ pub(crate) mod tests {
                 `a` and `c` differ in step 2: `properties.a` unset / 1, `properties.b` unset / 2, `properties.c` unset / 3, `properties.d` unset / 4, and 1 more
                 `b` and `c` differ in step 1: `module` b.py / a.py, `function` unset / f; step 2: `properties.size` "1" / 1, `properties.a` unset / 1, and 4 more
             "#]],
+        );
+    }
+
+    #[test]
+    fn bins_differ_in_their_elements() {
+        let bin = |inner: &[&str]| Workload {
+            name: format!("bin of {}", inner.len()),
+            slug: Slug::of("bin").unwrap(),
+            steps: vec![Step { steps: inner.iter().map(|text| step(text)).collect(), ..step("bin") }],
+            place: Default::default(),
+        };
+        #[track_caller]
+        fn check(one: &Workload, other: &Workload, expect: Expect) {
+            let differences = differences(&one.steps, &other.steps);
+            assert_eq!(differences.is_empty(), equal(&one.steps, &other.steps));
+            assert_eq!(differences.len(), distance(&one.steps, &other.steps));
+            expect.assert_eq(&sentence(&differences));
+        }
+        check(&bin(&["a x=1", "b"]), &bin(&["a x=1", "b"]), expect![""]);
+        check(
+            &bin(&["a x=1", "b"]),
+            &bin(&["a x=2"]),
+            expect!["step 1: `steps[0].properties.x` 1 / 2, `steps[1].type` b / unset"],
+        );
+        let mut filtered = bin(&["a", "b"]);
+        filtered.steps[0].caps = Some("video/x-raw".into());
+        filtered.steps[0].from = Some("frames".into());
+        check(
+            &bin(&["a", "c x=1"]),
+            &filtered,
+            expect!["step 1: `caps` unset / video/x-raw, `from` unset / frames, `steps[1].type` c / b"],
         );
     }
 

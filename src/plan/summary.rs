@@ -32,7 +32,7 @@ pub struct Summary {
     /// Pipelines after merging, those that cannot be played among them.
     pub pipelines: usize,
     /// How many times fewer a camera's frames are decoded (or drawn, or captured)
-    /// because workloads share a pipeline that can be played.
+    /// because workloads share a pipeline that can be played, or pipelines decoding.
     pub decodes_saved: usize,
     /// Pipelines by dialect.
     pub dialects: BTreeMap<String, usize>,
@@ -104,12 +104,13 @@ pub fn summarise(cameras: &[CameraPlan]) -> Summary {
 }
 
 /// How many times fewer a camera's frames are decoded because workloads share a
-/// pipeline. A script decodes for itself, if it does.
+/// pipeline, or pipelines decoding. A script decodes for itself, if it does.
 #[must_use]
 pub fn decodes_saved(camera: &CameraPlan) -> usize {
     let played =
         camera.pipelines.iter().filter(|one| one.unsupported.is_none() && one.script_file().is_none());
-    played.map(|pipeline| pipeline.workloads.len() - 1).sum()
+    let merged: usize = played.map(|pipeline| pipeline.workloads.len() - 1).sum();
+    merged + camera.shared.iter().map(|group| group.pipelines.len() - 1).sum::<usize>()
 }
 
 impl DialectName {

@@ -91,6 +91,8 @@ pub struct StreamSetup {
     pub workloads: Vec<String>,
     /// The worker that plays it: an index of [`Setup::workers`].
     pub worker: usize,
+    /// The other streams of its pipeline.
+    pub shares_decode_with: Vec<StreamName>,
 }
 
 /// A user's script, run for a camera.
@@ -223,12 +225,12 @@ impl RecordBuilder {
                 self.workers[worker].samples.push(WorkerSample { at_us, cpu_us: *cpu_us, rss: *rss });
             }
             EventBody::Done { id } => {
-                if let Some(stream) = self.requested(worker, *id) {
+                for stream in self.requested(worker, *id) {
                     stream.playing_us.get_or_insert(at_us);
                 }
             }
             EventBody::Refused { id, reason } => {
-                if let Some(stream) = self.requested(worker, *id) {
+                for stream in self.requested(worker, *id) {
                     stream.fail(at_us, format!("did not start: {reason}"));
                 }
             }
@@ -255,7 +257,10 @@ impl RecordBuilder {
                     stream.ended(timing, at_us, end, stopping);
                 }
             }
-            EventBody::Hello { .. } | EventBody::Factories { .. } => {}
+            EventBody::Hello { .. }
+            | EventBody::Factories { .. }
+            | EventBody::Described { .. }
+            | EventBody::Tried { .. } => {}
         }
         if !stopping {
             for stream in self.streams.iter_mut().filter(|stream| stream.setup.worker == worker) {
@@ -465,8 +470,10 @@ impl RecordBuilder {
         self.streams.iter_mut().find(|known| known.setup.worker == worker && known.setup.stream == name)
     }
 
-    fn requested(&mut self, worker: usize, id: u64) -> Option<&mut Stream> {
-        self.streams.iter_mut().find(|known| known.setup.worker == worker && known.request == Some(id))
+    /// The streams that a request started: those of one pipeline.
+    fn requested(&mut self, worker: usize, id: u64) -> impl Iterator<Item = &mut Stream> {
+        let asked = move |known: &&mut Stream| known.setup.worker == worker && known.request == Some(id);
+        self.streams.iter_mut().filter(asked)
     }
 
     fn failed(&self) -> Vec<bool> {

@@ -28,6 +28,7 @@ pub(crate) fn member(slug: &str, camera: &str, target_fps: f64, streams: &[(&[&s
         stream: format!("{slug}/{}", index + 1),
         workloads: workloads.iter().map(|&workload| workload.to_owned()).collect(),
         worker: *worker,
+        shares_decode_with: Vec::new(),
     };
     MemberSetup {
         camera: camera.to_owned(),

@@ -159,6 +159,10 @@ pub struct Totals {
     pub scripts: usize,
     /// Pipelines.
     pub pipelines: usize,
+    /// Decoders: pipelines that share one count once.
+    pub decoders: usize,
+    /// Frames decoded in the windows, those of a shared decoder once.
+    pub decoded: u64,
     /// Frames that arrived in the windows.
     pub frames: u64,
     /// Frames dropped in the windows.
@@ -310,6 +314,25 @@ fn workloads(member: &Member) -> impl Iterator<Item = WorkloadFigures> {
     })
 }
 
+/// What each decoder decoded. Windows of streams that share one may differ by a
+/// tick, so the greatest count is taken.
+fn decoders(record: &RunRecord) -> Vec<u64> {
+    let streams: Vec<&StreamRecord> = record.members.iter().flat_map(|member| &member.streams).collect();
+    let is_first = |stream: &&&StreamRecord| {
+        let own = streams.iter().position(|other| other.stream == stream.stream);
+        let shared = stream.shares_decode_with.iter();
+        shared
+            .filter_map(|name| streams.iter().position(|other| other.stream == *name))
+            .all(|at| Some(at) > own)
+    };
+    let decoded = |stream: &&StreamRecord| {
+        let shares = |other: &&&StreamRecord| stream.shares_decode_with.contains(&other.stream);
+        let others = streams.iter().filter(shares).map(|other| other.decoded);
+        others.chain([stream.decoded]).max().unwrap_or(0)
+    };
+    streams.iter().filter(is_first).map(decoded).collect()
+}
+
 fn totals(record: &RunRecord, cameras: &[CameraFigures]) -> Totals {
     let all = || cameras.iter().flat_map(|camera| &camera.streams);
     let streams = || all().filter(|stream| stream.script.is_none());
@@ -325,11 +348,14 @@ fn totals(record: &RunRecord, cameras: &[CameraFigures]) -> Totals {
             span.map(|span| stats::long_run_fps(&arrived, span))
         }
     };
+    let decoders = decoders(record);
     Totals {
         cameras: cameras.iter().filter(|camera| !camera.streams.is_empty()).count(),
         holding: cameras.iter().filter(|camera| camera.verdict == Verdict::Holds).count(),
         scripts: all().filter(|stream| stream.script.is_some()).count(),
         pipelines: streams().count(),
+        decoders: decoders.len(),
+        decoded: decoders.iter().sum(),
         frames: streams().filter_map(|stream| stream.frames).sum(),
         dropped: streams().filter_map(|stream| stream.dropped).sum(),
         fps: fps.map(rounded),

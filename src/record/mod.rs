@@ -142,6 +142,10 @@ pub struct StreamRecord {
     pub stream: String,
     /// The workloads that it serves, as written.
     pub workloads: Vec<String>,
+    /// Streams of the same pipeline, which decoded once for all of them; empty for
+    /// a stream with a decoder of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares_decode_with: Vec<String>,
     /// The first frame at the sink; `None` if none came.
     pub first_frame_us: Option<u64>,
     /// The measured window, `[begin, end)`; `None` if warm-up never ended.

@@ -100,13 +100,18 @@ fn tiles(report: &Report<'_>) -> Markup {
         1 => ", without 1 script".to_owned(),
         n => format!(", without {n} scripts"),
     };
+    let decoders = match totals.decoders {
+        n if n == totals.pipelines => String::new(),
+        1 => ", 1 decoder".to_owned(),
+        n => format!(", {n} decoders"),
+    };
     let rate = totals.fps.map_or_else(|| NONE.to_owned(), |fps| format!("{fps:.1} fps"));
     markup! {
         ul class="tiles" {
             @if report.record.conditions.pace == Pace::Live {
                 li { b { (totals.holding) " of " (totals.cameras) } "cameras hold" }
             }
-            li { b { (rate) } "in " (totals.pipelines) " " (pipelines) (scripts) }
+            li { b { (rate) } "in " (totals.pipelines) " " (pipelines) (decoders) (scripts) }
             li { b { (with_unit(percent(share, 2), "%")) } "of frames dropped" }
             li { b { (with_unit(percent(machine.cpu, 1), "%")) } "CPU of all cores" (interval) }
             li { b { (with_unit(mebibytes(machine.memory_max), "MiB")) } "memory in use at most" }

@@ -36,7 +36,7 @@ use crate::record::{Conditions, Host, LeftOut, RunRecord};
 use crate::time::Utc;
 use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::error::WorkerError;
-use crate::worker::protocol::{Event, EventBody};
+use crate::worker::protocol::{Event, EventBody, Tap};
 
 /// A worker that says nothing for so long is ended.
 pub const SILENCE: Duration = Duration::from_secs(20);
@@ -108,22 +108,52 @@ pub struct MemberLoad {
     pub target_fps: f64,
     /// An index into [`Load::workers`]; `None` without streams.
     pub worker: Option<usize>,
-    /// Its pipelines.
-    pub streams: Vec<StreamLoad>,
+    /// What it plays.
+    pub pipelines: Vec<PipelineLoad>,
     /// Its scripts.
     pub scripts: Vec<ScriptLoad>,
     /// What of it cannot be played.
     pub left_out: Vec<LeftOut>,
 }
 
-/// A pipeline of a member.
+/// A pipeline of a member, with the streams that it serves: one, or those that
+/// share it.
+pub struct PipelineLoad {
+    /// Resolved for the worker's machine.
+    pub spec: PipelineSpec,
+    /// Not empty.
+    pub streams: Vec<StreamLoad>,
+}
+
+/// A stream of a member.
+#[derive(Clone)]
 pub struct StreamLoad {
-    /// The pipeline's index in its camera's plan.
+    /// Its pipeline's index in its camera's plan.
     pub index: u32,
     /// The workloads that it serves.
     pub workloads: Vec<String>,
-    /// Resolved for the worker's machine.
-    pub spec: PipelineSpec,
+    /// The element at which its frames have arrived.
+    pub sink: usize,
+}
+
+impl MemberLoad {
+    /// Its streams, in the order of the plan.
+    fn streams(&self) -> Vec<&StreamLoad> {
+        let mut streams: Vec<&StreamLoad> =
+            self.pipelines.iter().flat_map(|pipeline| &pipeline.streams).collect();
+        streams.sort_by_key(|stream| stream.index);
+        streams
+    }
+
+    /// The names of the others that share a stream's pipeline.
+    fn sharing(&self, stream: &StreamLoad) -> Vec<String> {
+        let shares = |pipeline: &&PipelineLoad| pipeline.streams.iter().any(|one| one.index == stream.index);
+        let pipeline = self.pipelines.iter().filter(shares).flat_map(|pipeline| &pipeline.streams);
+        pipeline
+            .filter(|other| other.index != stream.index)
+            .map(|other| Load::stream_name(self, other))
+            .collect()
+    }
 }
 
 impl Load<'_> {
@@ -154,12 +184,13 @@ impl Load<'_> {
             slug: member.slug.clone(),
             target_fps: member.target_fps,
             streams: member
-                .streams
-                .iter()
+                .streams()
+                .into_iter()
                 .map(|stream| StreamSetup {
                     stream: Load::stream_name(member, stream),
                     workloads: stream.workloads.clone(),
                     worker: member.worker.expect("a member with streams has a worker"),
+                    shares_decode_with: member.sharing(stream),
                 })
                 .collect(),
             scripts: member.scripts.iter().map(|script| script.setup.clone()).collect(),
@@ -284,13 +315,19 @@ impl<'a> Session<'a> {
         let load = self.load;
         let mut seed = 0;
         for member in &load.members {
-            for stream in &member.streams {
-                let name = Load::stream_name(member, stream);
+            for PipelineLoad { spec, streams } in &member.pipelines {
+                let tap = |stream: &StreamLoad| Tap {
+                    stream: Load::stream_name(member, stream),
+                    sink: stream.sink,
+                };
+                let taps: Vec<Tap> = streams.iter().map(tap).collect();
                 seed += 1;
                 let Some(worker) = self.worker_of(member) else { continue };
+                let (first, also) = taps.split_first().expect("a pipeline serves a stream");
+                let started = worker.start_streams(first.stream.clone(), spec.clone(), seed, also.to_vec());
                 // A worker that no longer reads has died; its exit says so.
-                if let Ok(id) = worker.start_stream(name.clone(), stream.spec.clone(), seed) {
-                    self.builder.asked_to_start(&name, id);
+                if let Ok(id) = started {
+                    taps.iter().for_each(|tap| self.builder.asked_to_start(&tap.stream, id));
                 }
             }
         }
@@ -420,7 +457,8 @@ impl<'a> Session<'a> {
             let mut streams = self.load.members.iter().filter(|m| m.worker == Some(index)).peekable();
             let lost = streams.peek().is_some()
                 && streams.all(|member| {
-                    member.streams.iter().all(|s| self.builder.has_failed(&Load::stream_name(member, s)))
+                    let streams = member.streams();
+                    streams.into_iter().all(|s| self.builder.has_failed(&Load::stream_name(member, s)))
                 });
             if lost && let Some(worker) = self.live[index].worker.take() {
                 worker.finish();
@@ -434,7 +472,7 @@ impl<'a> Session<'a> {
             return script.end();
         }
         let member = load.members.iter().find(|member| {
-            member.streams.iter().any(|candidate| Load::stream_name(member, candidate) == stream)
+            member.streams().into_iter().any(|candidate| Load::stream_name(member, candidate) == stream)
         });
         if let Some(worker) = member.and_then(|member| self.worker_of(member)) {
             // If it has died, its exit tells more than this.

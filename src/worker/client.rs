@@ -2,7 +2,8 @@
 //!
 //! [`Worker::start`] starts one; what it says goes into a channel of the
 //! caller's, with the worker's index, so that one loop can listen to many.
-//! [`Worker::hello`] and [`Worker::inspect`] wait for their answers; `start` and
+//! [`Worker::hello`], [`Worker::inspect`], [`Worker::describe`] and
+//! [`Worker::try_spec`] wait for their answers; `start` and
 //! `stop` of streams do not, their answers are events like all others.
 //!
 //! A worker ends by [`Worker::finish`], or by being dropped: its stdin is
@@ -23,15 +24,15 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rustix::process::Signal;
 
 use super::error::{WorkerError, WorkerExit};
-use super::protocol::{Event, EventBody, Request, RequestBody, StreamName, VERSION};
+use super::protocol::{Event, EventBody, Request, RequestBody, StreamName, Tap, VERSION};
 use crate::os::process::{self, Exit, Group, Piped};
 use crate::pipeline::PipelineSpec;
-use crate::pipeline::machine::Machine;
+use crate::pipeline::machine::{BuildFault, Machine};
 
 /// How long a worker may take to end when it is asked to.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// How long `hello` and `inspect` may take. The first GStreamer program of a
+/// How long an answer that is waited for may take. The first GStreamer program of a
 /// machine scans all plugins, which takes seconds.
 const ANSWER: Duration = Duration::from_secs(60);
 
@@ -177,6 +178,33 @@ impl Worker {
         Ok(machine)
     }
 
+    /// Asks for everything about these factories that can be checked.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn describe(&mut self, factories: &[String]) -> Result<Machine, WorkerError> {
+        let mut machine =
+            Machine { protocol: VERSION, gstreamer: self.gstreamer.clone(), ..Machine::default() };
+        for event in self.ask(RequestBody::Describe { factories: factories.to_vec() })? {
+            if let EventBody::Described { factories, properties, names } = event {
+                machine = Machine { factories, properties, names, ..machine };
+            }
+        }
+        Ok(machine)
+    }
+
+    /// Asks why a pipeline cannot be built; `None` if it can.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn try_spec(&mut self, spec: PipelineSpec) -> Result<Option<BuildFault>, WorkerError> {
+        let events = self.ask(RequestBody::Try { spec })?;
+        Ok(events.into_iter().find_map(|event| match event {
+            EventBody::Tried { fault } => fault,
+            _ => None,
+        }))
+    }
+
     /// Asks it to play a stream. The id that its answer will carry.
     ///
     /// # Errors
@@ -187,7 +215,22 @@ impl Worker {
         spec: PipelineSpec,
         seed: u64,
     ) -> Result<u64, WorkerError> {
-        self.send(RequestBody::Start { stream, spec, seed })
+        self.start_streams(stream, spec, seed, Vec::new())
+    }
+
+    /// Asks it to play a pipeline that serves a stream and `also` others. The id
+    /// that its answer will carry.
+    ///
+    /// # Errors
+    /// When it does not read its stdin.
+    pub fn start_streams(
+        &mut self,
+        stream: StreamName,
+        spec: PipelineSpec,
+        seed: u64,
+        also: Vec<Tap>,
+    ) -> Result<u64, WorkerError> {
+        self.send(RequestBody::Start { stream, spec, seed, also })
     }
 
     /// Asks it to end a stream. The id that its answer will carry.
@@ -303,7 +346,10 @@ impl Listener {
         let mut waiting = lock(&self.waiting);
         waiting.last_event = Some(String::from_utf8_lossy(line).trim_end().to_owned());
         let asked = waiting.answer.as_ref().filter(|(awaited, _)| match &event.body {
-            EventBody::Hello { .. } | EventBody::Factories { .. } => true,
+            EventBody::Hello { .. }
+            | EventBody::Factories { .. }
+            | EventBody::Described { .. }
+            | EventBody::Tried { .. } => true,
             EventBody::Done { id } | EventBody::Refused { id, .. } => id == awaited,
             _ => false,
         });
@@ -382,7 +428,7 @@ mod tests {
         check(
             r#"read line
                echo '{"at":1,"event":"process","cpu_us":2,"rss":3}'
-               echo '{"at":2,"event":"hello","protocol":1,"gstreamer":"1.22.0","pid":5}'
+               echo '{"at":2,"event":"hello","protocol":2,"gstreamer":"1.22.0","pid":5}'
                echo '{"at":3,"event":"done","id":1}'
                read end; exit 0"#,
             expect![[r#"
@@ -399,7 +445,7 @@ mod tests {
                echo '{"at":2,"event":"hello","protocol":99,"gstreamer":"1.22.0","pid":5}'
                echo '{"at":3,"event":"done","id":1}'"#,
             expect![[r#"
-                the worker speaks protocol 99, but this `lp` needs 1
+                the worker speaks protocol 99, but this `lp` needs 2
                 7 exited with status 0"#]],
         );
     }

@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::PipelineSpec;
-use crate::pipeline::machine::Factory;
+use crate::pipeline::machine::{BuildFault, Factory, PropertyInfo};
 
 /// The version that both sides must have. It enters the digests of runs.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The name of a stream: `camera-3/1`, or `camera-3-l2/1` in the second copy of
 /// the lane. Unique in a run.
@@ -48,22 +48,49 @@ pub enum RequestBody {
         /// Factory names.
         factories: Vec<String>,
     },
+    /// What are these factories, and what properties do they have? Answered by
+    /// [`EventBody::Described`] before `Done`.
+    Describe {
+        /// Factory names.
+        factories: Vec<String>,
+    },
+    /// Could this pipeline be built? It is, as far as its elements can be made,
+    /// set and linked, and is not played: no file, device or network is touched.
+    /// Answered by [`EventBody::Tried`] before `Done`.
+    Try {
+        /// The pipeline, resolved for the worker's machine.
+        spec: PipelineSpec,
+    },
     /// Builds and plays a pipeline. `Done` when it plays, `Refused` with the
     /// reason when it cannot; then [`EventBody::Frames`],
     /// [`EventBody::Element`] until [`EventBody::Ended`].
     Start {
-        /// The stream's name.
+        /// The stream's name. It is measured at the spec's sink.
         stream: StreamName,
         /// The pipeline, resolved for the worker's machine.
         spec: PipelineSpec,
         /// Seeds the start offset of a looping stream.
         seed: u64,
+        /// More streams that this pipeline serves: it decodes once for all, and
+        /// branches.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<Tap>,
     },
-    /// Sends EOS through a stream. `Done` at once; `Ended` follows.
+    /// Sends EOS through a stream. `Done` at once; `Ended` follows. Others that
+    /// share its pipeline go on.
     Stop {
         /// The stream's name.
         stream: StreamName,
     },
+}
+
+/// A stream of a pipeline that serves several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tap {
+    /// Its name.
+    pub stream: StreamName,
+    /// The element of the spec at which its frames have arrived.
+    pub sink: usize,
 }
 
 /// What a worker says.
@@ -105,6 +132,21 @@ pub enum EventBody {
     Factories {
         /// `None` for those that are not installed.
         factories: BTreeMap<String, Option<Factory>>,
+    },
+    /// The answer to [`RequestBody::Describe`].
+    Described {
+        /// `None` for those that are not installed.
+        factories: BTreeMap<String, Option<Factory>>,
+        /// Properties of those that are, by factory and name.
+        properties: BTreeMap<String, BTreeMap<String, PropertyInfo>>,
+        /// Every factory of the registry, if one of those asked for is not
+        /// installed; else empty.
+        names: Vec<String>,
+    },
+    /// The answer to [`RequestBody::Try`].
+    Tried {
+        /// Why it cannot be built; `None` if it can.
+        fault: Option<BuildFault>,
     },
     /// Frames of a stream since its last event of this kind. Sent once a second
     /// for every stream that plays, also when there were none, and once more

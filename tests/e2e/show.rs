@@ -280,6 +280,73 @@ fn documents_are_what_a_build_writes() {
     }
 }
 
+/// Pipelines that share their first steps, branch and have bins.
+fn branching() -> Workspace {
+    let workloads = r#"{
+      "workload_pipeline_map": {
+        "scan": [{"type": "identity"}, {"type": "zbar", "caps": "video/x-raw,format=GRAY8"}, {"type": "videoflip"}],
+        "motion": [
+          {"type": "identity"}, {"type": "tee", "name": "frames"}, {"type": "motioncells"},
+          {"from": "frames", "type": "bin", "steps": [{"type": "videoscale"}, {"type": "jpegenc"}]}
+        ],
+        "turn": [{"type": "identity"}, {"type": "zbar", "caps": "video/x-raw,format=GRAY8"}, {"type": "gamma"}]
+      }
+    }"#;
+    let cameras = CAMERAS.replace("[\"scan\", \"motion\"]", "[\"scan\", \"motion\", \"turn\"]");
+    Workspace::empty()
+        .file("Lpfile.toml", "[run]\nshare = \"prefix\"")
+        .file("configs/camera_to_workload.json", &cameras)
+        .file("configs/workload_to_pipeline.json", workloads)
+}
+
+#[test]
+fn what_pipelines_share_is_shown_and_counted_once() {
+    branching().lp("show camera-2").success().stdout(expect![[r#"
+        camera-2
+          source     file media/clips/a-320x180-15.mp4
+          frames     320x180 at 15 fps, target 15 fps
+          dialect    stock
+          workloads  scan, motion, turn
+
+          pipeline camera-2/1 for scan
+            step  type       options
+               1  identity
+               2  zbar       caps=video/x-raw,format=GRAY8
+               3  videoflip
+
+          pipeline camera-2/2 for motion
+            step  type         options
+               1  identity
+               2  tee          name=frames
+               3  motioncells
+               4  bin          from=frames steps[0].type=videoscale steps[1].type=jpegenc
+
+          pipeline camera-2/3 for turn
+            step  type      options
+               1  identity
+               2  zbar      caps=video/x-raw,format=GRAY8
+               3  gamma
+
+          pipelines 1, 2, 3 share decoding and their first step
+            pipelines 1, 3 share their first 2 steps
+
+          `scan` and `motion` differ in step 2: `type` zbar / tee; step 3: `type` videoflip / motioncells; step 4: no step / `bin`
+          `scan` and `turn` differ in step 3: `type` videoflip / gamma
+          `motion` and `turn` differ in step 2: `type` tee / zbar; step 3: `type` motioncells / gamma; step 4: `bin` / no step
+
+          load         count  each second
+          decoding         1  15 frames, 1.3 MB
+          gamma            1  15 frames
+          identity         1  15 frames
+          jpegenc          1  15 frames
+          motioncells      1  15 frames
+          tee              1  15 frames
+          videoflip        1  15 frames
+          videoscale       1  15 frames
+          zbar             1  15 frames
+    "#]]);
+}
+
 /// The documents of projects that have everything that a plan can have.
 fn documents() -> [Vec<Value>; 2] {
     let shop = shop("");
@@ -295,7 +362,9 @@ fn documents() -> [Vec<Value>; 2] {
     let parsed = |text: String| serde_json::from_str::<Value>(&text).unwrap();
     let mut plans = vec![parsed(own.lp("show --json").success().stdout)];
     let mut summaries = vec![parsed(own.lp("show --summary --json").success().stdout)];
-    for ws in [&shop, &drawn] {
+    let branching = branching();
+    branching.lp("build plan").success();
+    for ws in [&shop, &drawn, &branching] {
         plans.push(parsed(ws.read("results/plan.json")));
         summaries.push(parsed(ws.read("results/summary.json")));
     }

@@ -123,7 +123,7 @@ fn a_drawn_source_needs_no_files() {
 fn an_element_that_nobody_has_is_refused_at_its_place() {
     let ws = short(&[GOOD, ("bad", r#"{"type": "nosuchelement"}"#)]);
     ws.lp("run").code(2).stderr(expect![[r#"
-        error[LP0803]: this machine has no element `nosuchelement`, which `run:lane` needs
+        error[LP0803]: this machine has no element `nosuchelement`, which `bad` needs
          --> configs/workload_to_pipeline.json:4:25
           |
         4 |     "of-bad": [{"type": "nosuchelement"}]
@@ -153,7 +153,7 @@ fn an_element_of_a_package_that_is_missing_is_refused_with_that_package() {
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let ws = ws.env("GST_PLUGIN_SYSTEM_PATH_1_0", &text(&plugins)).env("GST_REGISTRY", &text(&registry));
     ws.lp("run").code(2).stderr(expect![[r#"
-        error[LP0803]: this machine has no element `zbar`, which `run:lane` needs
+        error[LP0803]: this machine has no element `zbar`, which `good` needs
          --> configs/workload_to_pipeline.json:3:26
           |
         3 |     "of-good": [{"type": "zbar"}]

@@ -2,6 +2,7 @@
 //! projects.
 
 mod agreement;
+mod check;
 mod faults;
 mod incremental;
 mod lane;
@@ -9,6 +10,8 @@ mod project;
 mod replay;
 mod scenes;
 mod scripts;
+mod share;
+mod stock;
 mod support;
 mod tools;
 mod worker;

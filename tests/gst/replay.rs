@@ -66,7 +66,7 @@ fn a_pipeline_that_hangs_costs_its_camera_only() {
 fn a_worker_of_another_version_is_refused_before_anything_starts() {
     let ws = fake(&[("good", r#"{"type": "zbar"}"#)]).env("FAKE_WORKER_PROTOCOL", "7");
     ws.lp("run").code(2).stderr(expect![[r#"
-        error: the worker speaks protocol 7, but this `lp` needs 1
+        error: the worker speaks protocol 7, but this `lp` needs 2
           hint: install `lp` and `lp-worker` of the same version
           needed by `run:lane`
     "#]]);

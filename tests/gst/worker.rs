@@ -83,7 +83,7 @@ fn what_is_not_there_is_refused_by_name() {
         .assert_eq(&refusal(vec![Element::new("gvadetect"), sink()]));
     expect!["`queue` (`q`): no property `leeky`"]
         .assert_eq(&refusal(vec![Element::new("queue").named("q").text("leeky", "downstream"), sink()]));
-    expect!["`h264parse` (`h264parse-2`) cannot be linked to `wavparse` (`w`): it gives `video/x-h264, parsed=(boolean)true, stream-format=(string){ avc, avc3, byte-stream }, alignment=(string){ au, nal }`, which takes `audio/x-wav; audio/x-rf64`"].assert_eq(&refusal(vec![Element::new("wavparse").named("w"), sink()]));
+    expect!["`h264parse` (`h264parse-2`) cannot be linked to `wavparse` (`w`): it gives `video/x-h264, parsed=true, stream-format={ avc, avc3, byte-stream }, alignment={ au, nal }`, which takes `audio/x-wav; audio/x-rf64`"].assert_eq(&refusal(vec![Element::new("wavparse").named("w"), sink()]));
     expect!["`filesink` (`out`) has no output to link to `fakesink` (`fakesink-4`)"]
         .assert_eq(&refusal(vec![Element::new("filesink").named("out"), sink()]));
 }
@@ -280,4 +280,118 @@ fn factories_are_described_or_absent() {
     assert!(machine.has("queue") && !machine.has("no-such-element"));
     assert_eq!(machine.factories["queue"].as_ref().unwrap().plugin, "coreelements");
     assert!(machine.gstreamer.starts_with("1."), "{}", machine.gstreamer);
+}
+
+/// A chain with a side branch that leaks, or is slow, or ends early.
+fn branching(clip: &std::path::Path, side: Vec<Element>) -> lp::pipeline::PipelineSpec {
+    let mut elements = file(clip, vec![decoder(), Element::new("tee").named("t")], Playback::Once).elements;
+    let tee = elements.len() - 1;
+    elements.extend([Element::new("queue").named("main"), sink().named("sink")]);
+    let sink = elements.len() - 1;
+    for (position, element) in side.into_iter().enumerate() {
+        elements.push(if position == 0 { element.branching_from(tee) } else { element });
+    }
+    lp::pipeline::PipelineSpec { sink, ..spec(elements, Playback::Once) }
+}
+
+#[test]
+fn what_a_side_branch_drops_is_not_missing_at_the_sink() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(120, 30);
+    let side = vec![
+        Element::new("queue").named("side").text("leaky", "downstream").int("max-size-buffers", 1),
+        Element::new("identity").int("sleep-time", 50_000),
+        sink().bool("async", false),
+    ];
+    bench.start("camera-1/1", branching(&clip, side), 0).unwrap();
+    let mut last = (0, 0, 0, Vec::new());
+    let end = loop {
+        match bench.event().body {
+            EventBody::Ended { end, .. } => break end,
+            EventBody::Frames { decoded, played, dropped, queues, .. } => {
+                assert!(played + dropped <= decoded);
+                last = (decoded, played, dropped, queues.into_keys().collect());
+            }
+            _ => {}
+        }
+    };
+    assert_eq!(end, End::Eos);
+    assert_eq!(last, (120, 120, 0, vec!["main".to_owned()]));
+}
+
+#[test]
+fn a_branch_of_a_branch_plays_as_well() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(10, 10);
+    let mut spec = branching(
+        &clip,
+        vec![Element::new("queue"), Element::new("tee").named("u"), Element::new("queue"), sink()],
+    );
+    let inner = spec.elements.iter().position(|element| element.name.as_deref() == Some("u")).unwrap();
+    spec.elements.extend([
+        Element::new("queue").branching_from(inner),
+        Element::new("videoconvert"),
+        Element::new("videoanalyse").named("seen"),
+        sink(),
+    ]);
+    bench.start("camera-1/1", spec, 0).unwrap();
+    let mut seen = 0;
+    let end = loop {
+        match bench.event().body {
+            EventBody::Element { element, .. } => seen += usize::from(element == "seen"),
+            EventBody::Ended { end, .. } => break end,
+            _ => {}
+        }
+    };
+    assert_eq!((seen, end), (10, End::Eos));
+}
+
+#[test]
+fn a_branch_from_nowhere_is_refused() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(2, 10);
+    let mut spec = branching(&clip, vec![Element::new("queue"), sink()]);
+    spec.elements[6].from = Some(9);
+    expect!["element 6 is linked from element 9, which is no earlier one"]
+        .assert_eq(&bench.start("camera-1/1", spec, 0).unwrap_err());
+}
+
+#[test]
+fn properties_are_described_by_type_limits_and_words() {
+    let mut bench = Bench::new();
+    bench.worker().hello().unwrap();
+    let machine = bench.worker().describe(&["queue".into(), "no-such-element".into()]).unwrap();
+    assert!(machine.has("queue") && !machine.has("no-such-element"));
+    assert!(machine.names.iter().any(|name| name == "zbar"), "{:?}", machine.names);
+    let queue = &machine.properties["queue"];
+    let shown = |name: &str| serde_json::to_string(&queue[name]).unwrap();
+    expect![[r#"{"type":"word","nicks":["no","upstream","downstream"],"writable":true,"default":"no"}"#]]
+        .assert_eq(&shown("leaky"));
+    expect![[r#"{"type":"int","min":0,"max":4294967295,"writable":true,"default":"200"}"#]]
+        .assert_eq(&shown("max-size-buffers"));
+    expect![[r#"{"type":"int","min":0,"max":4294967295,"writable":false,"default":"0"}"#]]
+        .assert_eq(&shown("current-level-buffers"));
+    expect![[r#"{"type":"bool","writable":true,"default":"false"}"#]].assert_eq(&shown("silent"));
+    // Nobody asked for names where all are there.
+    assert!(bench.worker().describe(&["queue".into()]).unwrap().names.is_empty());
+}
+
+#[test]
+fn a_pipeline_is_tried_without_being_played() {
+    let mut bench = Bench::new();
+    bench.worker().hello().unwrap();
+    let absent = |rest: Vec<Element>| file("/nowhere.mp4".as_ref(), rest, Playback::Once);
+    assert_eq!(bench.worker().try_spec(absent(vec![decoder(), sink()])).unwrap(), None);
+    let fault = bench.worker().try_spec(absent(vec![Element::new("wavparse"), sink()])).unwrap().unwrap();
+    let link = fault.link.unwrap();
+    assert_eq!((fault.element, link.to), (Some(2), 3));
+    expect!["`audio/x-wav; audio/x-rf64`"].assert_eq(&link.takes);
+    let set = vec![decoder(), Element::new("queue").text("leeky", "no"), sink()];
+    let fault = bench.worker().try_spec(absent(set)).unwrap().unwrap();
+    assert_eq!((fault.element, fault.property.as_deref()), (Some(4), Some("leeky")));
+    // A pad that comes late is judged by its template.
+    let demuxed = vec![Element::new("filesrc"), Element::new("qtdemux"), Element::new("zbar"), sink()];
+    assert_eq!(bench.worker().try_spec(spec(demuxed, Playback::Once)).unwrap(), None);
+    let demuxed = vec![Element::new("filesrc"), Element::new("wavparse"), Element::new("zbar"), sink()];
+    assert!(bench.worker().try_spec(spec(demuxed, Playback::Once)).unwrap().is_some());
 }

@@ -1,6 +1,7 @@
 //! From a spec to a `gst::Pipeline`: elements made, set and linked.
 //!
-//! Elements are linked in order. One whose output appears only while it runs (a
+//! Elements are linked in order, each from the one before it or from the tee that
+//! it names. One whose output appears only while it runs (a
 //! demuxer, `decodebin`, `rtspsrc`) is linked when the pad comes: the first pad
 //! whose caps fit what follows. Everything that follows is linked already, so a
 //! `queue` behind a demuxer does not take the audio.
@@ -11,6 +12,7 @@ use gst::prelude::*;
 use gstreamer as gst;
 
 use lp::pipeline::PipelineSpec;
+use lp::pipeline::machine::{BuildFault, LinkFault};
 
 use crate::property::{self, shown};
 
@@ -48,35 +50,70 @@ impl Late {
 impl Chain {
     /// Makes, sets and links all elements. `unlinked` hears of an element whose
     /// pads have all come and none of which fits.
-    pub(crate) fn build(spec: &PipelineSpec, stream: &str, unlinked: &Unlinked) -> Result<Chain, String> {
-        check_indices(spec)?;
+    pub(crate) fn build(spec: &PipelineSpec, stream: &str, unlinked: &Unlinked) -> Result<Chain, BuildFault> {
+        if let Some(fault) = spec.fault() {
+            return Err(BuildFault::new(fault));
+        }
         let pipeline = gst::Pipeline::with_name(stream);
         let mut elements = Vec::new();
         for (index, element) in spec.elements.iter().enumerate() {
             let made = make(element, index)?;
-            pipeline
-                .add(&made)
-                .map_err(|_| format!("{}: the pipeline has an element of this name already", shown(&made)))?;
+            pipeline.add(&made).map_err(|_| {
+                let reason = format!("{}: the pipeline has an element of this name already", shown(&made));
+                BuildFault::of(index, reason)
+            })?;
             elements.push(made);
         }
         let mut chain = Chain { pipeline, elements, late: Vec::new() };
         // Links at hand come first: a late one is tried against all that follows.
         let mut late = Vec::new();
-        for (index, pair) in chain.elements.windows(2).enumerate() {
-            let [upstream, downstream] = pair else { continue };
+        for index in 0..chain.elements.len() {
+            let Some(from) = spec.upstream(index) else { continue };
+            let (upstream, downstream) = (&chain.elements[from], &chain.elements[index]);
             if has_src_pad(upstream) {
-                upstream.link(downstream).map_err(|_| cannot_link(upstream, downstream))?;
+                upstream.link(downstream).map_err(|_| cannot_link((from, upstream), (index, downstream)))?;
             } else if has_sometimes_pad(upstream) {
-                late.push(index);
+                late.push((from, index));
             } else {
-                return Err(format!("{} has no output to link to {}", shown(upstream), shown(downstream)));
+                let reason = format!("{} has no output to link to {}", shown(upstream), shown(downstream));
+                return Err(BuildFault::of(from, reason));
             }
         }
-        for index in late {
-            let late = link_late(&chain.elements[index], &chain.elements[index + 1], index, unlinked);
+        for (from, index) in late {
+            let late = link_late(&chain.elements[from], &chain.elements[index], from, unlinked);
             chain.late.push(late);
         }
         Ok(chain)
+    }
+
+    /// Whether a pipeline can be built here. Pads that come only while it plays
+    /// are judged by their templates.
+    pub(crate) fn try_build(spec: &PipelineSpec) -> Result<(), BuildFault> {
+        let chain = Chain::build(spec, "tried", &(Arc::new(|_| ()) as Unlinked))?;
+        for late in &chain.late {
+            let from = late.lock().index;
+            let Some(index) = (0..chain.elements.len()).find(|index| spec.upstream(*index) == Some(from))
+            else {
+                continue;
+            };
+            let (upstream, downstream) = (&chain.elements[from], &chain.elements[index]);
+            let mut offered = gst::Caps::new_empty();
+            for template in upstream.pad_template_list() {
+                if template.direction() == gst::PadDirection::Src {
+                    offered.merge(template.caps().clone());
+                }
+            }
+            let taken = downstream.static_pad("sink").map(|pad| pad.query_caps(None));
+            if taken.as_ref().is_some_and(|taken| !taken.can_intersect(&offered)) {
+                return Err(link_fault(
+                    (from, upstream),
+                    (index, downstream),
+                    abridged(&offered),
+                    taken.map_or_else(String::new, |taken| abridged(&taken)),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Calls `attach` with the src pad of an element: now, or when it comes.
@@ -97,6 +134,19 @@ impl Chain {
         }
     }
 
+    /// The name of the element of the spec that `object` is or is part of: a bin
+    /// posts the messages of its children in their names.
+    pub(crate) fn part_of(pipeline: &gst::Pipeline, object: &gst::Object) -> Option<String> {
+        let mut at = object.clone();
+        loop {
+            let parent = at.parent()?;
+            if parent == *pipeline.upcast_ref::<gst::Object>() {
+                return Some(at.name().to_string());
+            }
+            at = parent;
+        }
+    }
+
     /// The first src pad that pushes data: behind a demuxer that pulls, else
     /// behind the source. EOS enters here, and a seek has something to act on
     /// once a buffer has come by.
@@ -109,26 +159,17 @@ impl Chain {
     }
 }
 
-fn check_indices(spec: &PipelineSpec) -> Result<(), String> {
-    let n_elements = spec.elements.len();
-    for index in [Some(spec.sink), spec.ingress, spec.decoder].into_iter().flatten() {
-        if n_elements <= index {
-            return Err(format!("the spec names element {index}, but has only {n_elements}"));
-        }
-    }
-    Ok(())
-}
-
-fn make(element: &lp::pipeline::Element, index: usize) -> Result<gst::Element, String> {
+fn make(element: &lp::pipeline::Element, index: usize) -> Result<gst::Element, BuildFault> {
     let factory_name = &element.factory;
+    let fault = |reason: String| BuildFault::of(index, reason);
     let factory = gst::ElementFactory::find(factory_name)
-        .ok_or_else(|| format!("no element `{factory_name}` is installed on the worker's machine"))?;
+        .ok_or_else(|| fault(format!("no element `{factory_name}` is installed on the worker's machine")))?;
     // Not GStreamer's own names, which count over all streams of this worker.
-    let name = element.name.clone().unwrap_or_else(|| format!("{factory_name}-{index}"));
-    let made = factory.create().name(name).build();
-    let made = made.map_err(|error| format!("element `{factory_name}` cannot be made: {error}"))?;
+    let made = factory.create().name(element.reference(index)).build();
+    let made = made.map_err(|error| fault(format!("element `{factory_name}` cannot be made: {error}")))?;
     for property in &element.properties {
-        property::set(&made, property)?;
+        property::set(&made, property)
+            .map_err(|reason| BuildFault { property: Some(property.name.clone()), ..fault(reason) })?;
     }
     Ok(made)
 }
@@ -148,24 +189,61 @@ fn has_template(element: &gst::Element, presence: gst::PadPresence) -> bool {
         .any(|template| template.direction() == gst::PadDirection::Src && template.presence() == presence)
 }
 
-fn cannot_link(upstream: &gst::Element, downstream: &gst::Element) -> String {
+fn cannot_link(
+    (from, upstream): (usize, &gst::Element),
+    (to, downstream): (usize, &gst::Element),
+) -> BuildFault {
     let caps = |pad: Option<gst::Pad>| {
-        pad.map_or_else(|| "nothing".to_owned(), |pad| abridged(&pad.query_caps(None).to_string()))
+        pad.map_or_else(|| "nothing".to_owned(), |pad| abridged(&pad.query_caps(None)))
     };
-    format!(
-        "{} cannot be linked to {}: it gives {}, which takes {}",
-        shown(upstream),
-        shown(downstream),
-        caps(upstream.static_pad("src")),
-        caps(downstream.static_pad("sink")),
-    )
+    // A tee has no pad for a branch that was not made, but gives what it takes.
+    let gives = upstream.static_pad("src").or_else(|| upstream.static_pad("sink"));
+    link_fault((from, upstream), (to, downstream), caps(gives), caps(downstream.static_pad("sink")))
 }
 
-/// Caps of converters run to pages.
-fn abridged(caps: &str) -> String {
-    match caps.char_indices().nth(160) {
-        Some((end, _)) => format!("`{}...`", &caps[..end]),
-        None => format!("`{caps}`"),
+fn link_fault(
+    (from, upstream): (usize, &gst::Element),
+    (to, downstream): (usize, &gst::Element),
+    gives: String,
+    takes: String,
+) -> BuildFault {
+    let (upstream, downstream) = (shown(upstream), shown(downstream));
+    let reason =
+        format!("{upstream} cannot be linked to {downstream}: it gives {gives}, which takes {takes}");
+    BuildFault { link: Some(LinkFault { to, gives, takes }), ..BuildFault::of(from, reason) }
+}
+
+/// Caps for a sentence: each structure once with what is certain of it, as those
+/// of converters run to pages.
+fn abridged(caps: &gst::CapsRef) -> String {
+    const MOST: usize = 100;
+    if caps.is_any() {
+        return "anything".to_owned();
+    }
+    let mut shown: Vec<String> = Vec::new();
+    for (structure, features) in caps.iter_with_features() {
+        let mut text = structure.name().to_string();
+        if !features.is_equal(gst::CAPS_FEATURES_MEMORY_SYSTEM_MEMORY.as_ref()) {
+            text.push_str(&format!("({features})"));
+        }
+        for (name, value) in structure.iter() {
+            let certain = !value.type_().name().ends_with("Range");
+            if let Some(value) = certain.then(|| value.serialize().ok()).flatten() {
+                text.push_str(&format!(", {name}={value}"));
+            }
+        }
+        if !shown.contains(&text) {
+            shown.push(text);
+        }
+    }
+    let mut text = shown.join("; ");
+    // Types that the values tell anyway.
+    for noise in ["(string)", "(int)", "(fraction)", "(boolean)"] {
+        text = text.replace(noise, "");
+    }
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("`{}...`", &text[..end]),
+        None => format!("`{text}`"),
     }
 }
 

@@ -13,6 +13,7 @@
 //! its death is reported by `lp`, a stream that silently stopped would not be.
 
 mod build;
+mod describe;
 mod looping;
 mod messages;
 mod output;
@@ -21,7 +22,6 @@ mod probe;
 mod property;
 mod scene_source;
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,12 +30,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use gstreamer as gst;
-use gstreamer::prelude::*;
 
 use lp::os::{clock, process};
-use lp::pipeline::machine::Factory;
-use lp::worker::protocol::{EventBody, Request, RequestBody, VERSION};
+use lp::worker::protocol::{EventBody, Request, RequestBody, Tap, VERSION};
 
+use crate::build::Chain;
 use crate::output::{Events, log};
 use crate::player::{Player, Playing};
 
@@ -135,10 +134,21 @@ fn answer(request: Request, player: &mut Player, events: &Events) {
             events.send(EventBody::Done { id });
         }
         RequestBody::Inspect { factories } => {
-            events.send(EventBody::Factories { factories: inspect(factories) });
+            events.send(EventBody::Factories { factories: describe::factories(factories) });
             events.send(EventBody::Done { id });
         }
-        RequestBody::Start { stream, spec, seed } => player.start(id, stream, spec, seed),
+        RequestBody::Describe { factories } => {
+            events.send(describe::describe(factories));
+            events.send(EventBody::Done { id });
+        }
+        RequestBody::Try { spec } => {
+            events.send(EventBody::Tried { fault: Chain::try_build(&spec).err() });
+            events.send(EventBody::Done { id });
+        }
+        RequestBody::Start { stream, spec, seed, also } => {
+            let first = Tap { stream, sink: spec.sink };
+            player.start(id, std::iter::once(first).chain(also).collect(), spec, seed);
+        }
         RequestBody::Stop { stream } => player.stop(id, &stream),
     }
 }
@@ -152,14 +162,6 @@ fn start_gstreamer() -> anyhow::Result<()> {
 fn gstreamer() -> String {
     let (major, minor, micro, _) = gst::version();
     format!("{major}.{minor}.{micro}")
-}
-
-fn inspect(names: Vec<String>) -> BTreeMap<String, Option<Factory>> {
-    let find = |name: &str| {
-        let plugin = gst::ElementFactory::find(name)?.plugin()?;
-        Some(Factory { plugin: plugin.plugin_name().to_string(), version: plugin.version().to_string() })
-    };
-    names.into_iter().map(|name| (name.clone(), find(&name))).collect()
 }
 
 /// Reports every stream and this process once a second, as long as the

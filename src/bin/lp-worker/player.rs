@@ -4,6 +4,11 @@
 //! channel, beside what `lp` asks, and its thread alone acts on both. So a
 //! pipeline that hangs in a state change holds up nobody else.
 //!
+//! *Sharing.* A pipeline may serve several streams, each with a sink of its own.
+//! When one of them is asked to stop, its branch is cut off behind the tee and
+//! gets EOS, and the others go on; the last one stops the pipeline. What ends the
+//! pipeline ends all of them.
+//!
 //! *Looping.* The source is prerolled, then sought to the seeded offset (with
 //! flush, so running time starts at 0) for the length of one *segment*. At its
 //! end the demuxer does not send EOS but says so, and is sought to the beginning
@@ -20,7 +25,7 @@ use gst::prelude::*;
 use gstreamer as gst;
 
 use lp::pipeline::{PipelineSpec, Playback};
-use lp::worker::protocol::{End, EventBody, StreamName};
+use lp::worker::protocol::{End, EventBody, StreamName, Tap};
 
 use crate::build::Chain;
 use crate::looping::Loop;
@@ -58,7 +63,12 @@ impl Playing {
 /// What a stream's thread acts on.
 enum Input {
     Message(gst::Message),
-    Stop,
+    /// One of its streams is to end.
+    Stop(usize),
+    /// All are.
+    StopAll,
+    /// EOS has arrived at the sink of one of its streams.
+    Drained(usize),
     /// The first buffer has come by the entry pad.
     Data,
     /// A demuxer has nothing for what follows it.
@@ -71,7 +81,8 @@ pub(crate) struct Player {
     playing: Arc<Playing>,
     /// Names that are taken, until their streams are over.
     taken: Arc<Mutex<BTreeSet<StreamName>>>,
-    inputs: BTreeMap<StreamName, Sender<Input>>,
+    /// Where a stream's pipeline listens, and which of its streams it is.
+    inputs: BTreeMap<StreamName, (Sender<Input>, usize)>,
     /// Held by each stream's thread, so that its disconnection says that all
     /// are over.
     alive: Sender<Infallible>,
@@ -84,19 +95,26 @@ impl Player {
         Player { events, playing, taken: Arc::default(), inputs: BTreeMap::new(), alive, over }
     }
 
-    /// Starts a stream; it answers the request itself.
-    pub(crate) fn start(&mut self, id: u64, stream: StreamName, spec: PipelineSpec, seed: u64) {
-        let is_free = self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone());
-        if !is_free {
-            return self.events.send(EventBody::Refused { id, reason: format!("`{stream}` plays already") });
+    /// Starts a pipeline with its streams; it answers the request itself.
+    pub(crate) fn start(&mut self, id: u64, taps: Vec<Tap>, spec: PipelineSpec, seed: u64) {
+        let mut names = Vec::new();
+        for Tap { stream, .. } in &taps {
+            let is_free = self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone());
+            if !is_free {
+                let reason = format!("`{stream}` plays already");
+                return self.events.send(EventBody::Refused { id, reason });
+            }
+            names.push(Name { stream: stream.clone(), taken: Arc::clone(&self.taken) });
         }
         let (sender, receiver) = crossbeam_channel::unbounded();
-        self.inputs.insert(stream.clone(), sender.clone());
-        let name = Name { stream, taken: Arc::clone(&self.taken) };
+        for (index, Tap { stream, .. }) in taps.iter().enumerate() {
+            self.inputs.insert(stream.clone(), (sender.clone(), index));
+        }
+        let sinks = taps.iter().map(|tap| tap.sink).collect();
         let (events, playing, alive) = (self.events.clone(), Arc::clone(&self.playing), self.alive.clone());
         std::thread::spawn(move || {
             let _guard = AbortOnPanic;
-            play(id, name, &spec, seed, (sender, receiver), &events, &playing);
+            play(id, (names, sinks), &spec, seed, (sender, receiver), &events, &playing);
             drop(alive);
         });
     }
@@ -104,9 +122,9 @@ impl Player {
     /// Asks a stream to end.
     pub(crate) fn stop(&self, id: u64, stream: &str) {
         self.events.send(match self.inputs.get(stream) {
-            Some(input) => {
+            Some((input, index)) => {
                 // One that has ended meanwhile is what was asked for.
-                let _ = input.send(Input::Stop);
+                let _ = input.send(Input::Stop(*index));
                 EventBody::Done { id }
             }
             None => EventBody::Refused { id, reason: format!("no stream `{stream}` was started") },
@@ -116,8 +134,8 @@ impl Player {
     /// Ends all streams and waits for them, but no longer than `limit`.
     pub(crate) fn finish(self, limit: Duration) {
         let Player { events, playing, inputs, alive, over, .. } = self;
-        for input in inputs.values() {
-            let _ = input.send(Input::Stop);
+        for (input, _) in inputs.values() {
+            let _ = input.send(Input::StopAll);
         }
         drop(alive);
         let _ = over.recv_timeout(limit);
@@ -156,7 +174,11 @@ impl Drop for Name {
 /// What elements saw. Kept back until the stream's start is answered, silent
 /// after its end.
 #[derive(Clone, Default)]
-struct Sightings(Arc<Mutex<SightingsState>>);
+struct Sightings {
+    state: Arc<Mutex<SightingsState>>,
+    /// Streams of the pipeline that are over while others go on.
+    over: Arc<Mutex<BTreeSet<usize>>>,
+}
 
 #[derive(Default)]
 enum SightingsState {
@@ -168,11 +190,22 @@ enum SightingsState {
 
 impl Sightings {
     fn lock(&self) -> MutexGuard<'_, SightingsState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, sighting: EventBody) {
-        match &mut *self.lock() {
+    /// Whether a stream is over, and by that no more is to be said of it.
+    fn end_of(&self, stream: usize) {
+        // Under the other lock, so that nothing is being added meanwhile.
+        let _state = self.lock();
+        self.over.lock().unwrap_or_else(PoisonError::into_inner).insert(stream);
+    }
+
+    fn add(&self, stream: usize, sighting: EventBody) {
+        let mut state = self.lock();
+        if self.over.lock().unwrap_or_else(PoisonError::into_inner).contains(&stream) {
+            return;
+        }
+        match &mut *state {
             SightingsState::Silent => {}
             SightingsState::Kept(kept) => kept.push(sighting),
             SightingsState::Sent(events) => events.send(sighting),
@@ -197,10 +230,10 @@ impl Sightings {
     }
 }
 
-/// The whole life of a stream, in its own thread.
+/// The whole life of a pipeline and its streams, in its own thread.
 fn play(
     id: u64,
-    name: Name,
+    (names, sinks): (Vec<Name>, Vec<usize>),
     spec: &PipelineSpec,
     seed: u64,
     (sender, receiver): (Sender<Input>, Receiver<Input>),
@@ -208,7 +241,7 @@ fn play(
     playing: &Playing,
 ) {
     let refuse = |reason| events.send(EventBody::Refused { id, reason });
-    let stream = name.stream.clone();
+    let stream = names[0].stream.clone();
     let unlinked = {
         let sender = sender.clone();
         Arc::new(move |reason| drop(sender.send(Input::Unlinked(reason))))
@@ -216,29 +249,54 @@ fn play(
     };
     let chain = match Chain::build(spec, &stream, &unlinked) {
         Ok(chain) => chain,
-        Err(reason) => {
-            drop(name);
-            return refuse(reason);
+        Err(fault) => {
+            drop(names);
+            return refuse(fault.reason);
         }
     };
-    let meter = Meter::attach(spec, &stream, &chain);
+    if let Some(sink) = sinks.iter().find(|sink| spec.elements.len() <= **sink) {
+        drop(names);
+        return refuse(format!("the spec has no element {sink}, which is to be a sink"));
+    }
+    let track = |(name, sink): (Name, &usize)| {
+        let meter = Meter::attach(spec, &name.stream, *sink, &sinks, &chain);
+        Track {
+            stream: name.stream.clone(),
+            name: Some(name),
+            meter,
+            branch: spec.branch_to(*sink, &sinks),
+            stopped: false,
+        }
+    };
+    let tracks: Vec<Track> = names.into_iter().zip(&sinks).map(track).collect();
     let sightings = Sightings::default();
-    watch_bus(&chain, &stream, &meter, &sightings, sender.clone());
-    let mut stage = Stage { chain, sender, inputs: receiver, meter, looping: None, stopping: false };
+    watch_bus(&chain, spec, &tracks, &sinks, &sightings, sender.clone());
+    if tracks.len() > 1 {
+        watch_ends(&chain, &sinks, &sender);
+    }
+    let mut stage = Stage { chain, sender, inputs: receiver, tracks, looping: None, stopping: false };
 
     match stage.start(spec, seed, &sightings) {
         Ok(()) => {
             events.send(EventBody::Done { id });
-            playing.lock().insert(stream.clone(), Arc::clone(&stage.meter));
+            for track in &stage.tracks {
+                playing.lock().insert(track.stream.clone(), Arc::clone(&track.meter));
+            }
             sightings.send(events);
-            let end = stage.run();
+            let end = stage.run(&mut |index, track| {
+                sightings.end_of(index);
+                track.name = None;
+                playing.end(&track.stream, End::Eos, events);
+            });
             sightings.silence();
-            drop(name);
-            // Before the pipeline is taken down: a plugin may hang in that.
-            playing.end(&stream, end, events);
+            for track in &mut stage.tracks {
+                track.name = None;
+                // Before the pipeline is taken down: a plugin may hang in that.
+                playing.end(&track.stream, end.clone(), events);
+            }
         }
         Err(reason) => {
-            drop(name);
+            stage.tracks.iter_mut().for_each(|track| track.name = None);
             refuse(reason);
         }
     }
@@ -247,24 +305,71 @@ fn play(
     }
 }
 
-fn watch_bus(chain: &Chain, stream: &str, meter: &Arc<Meter>, sightings: &Sightings, inputs: Sender<Input>) {
+/// One stream of a pipeline.
+struct Track {
+    stream: StreamName,
+    /// Until it is over.
+    name: Option<Name>,
+    meter: Arc<Meter>,
+    /// The first element that is its own.
+    branch: usize,
+    stopped: bool,
+}
+
+/// Says when EOS has arrived at each sink.
+fn watch_ends(chain: &Chain, sinks: &[usize], inputs: &Sender<Input>) {
+    for (index, sink) in sinks.iter().enumerate() {
+        let Some(pad) = chain.elements[*sink].static_pad("sink") else { continue };
+        let inputs = inputs.clone();
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if let Some(gst::PadProbeData::Event(event)) = &info.data
+                && event.type_() == gst::EventType::Eos
+            {
+                let _ = inputs.send(Input::Drained(index));
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+}
+
+fn watch_bus(
+    chain: &Chain,
+    spec: &PipelineSpec,
+    tracks: &[Track],
+    sinks: &[usize],
+    sightings: &Sightings,
+    inputs: Sender<Input>,
+) {
     let Some(bus) = chain.pipeline.bus() else { return };
-    let (stream, meter, sightings) = (stream.to_owned(), Arc::clone(meter), sightings.clone());
+    let streams: Vec<StreamName> = tracks.iter().map(|track| track.stream.clone()).collect();
+    let meters: Vec<Arc<Meter>> = tracks.iter().map(|track| Arc::clone(&track.meter)).collect();
+    let served: BTreeMap<String, Vec<usize>> = chain
+        .elements
+        .iter()
+        .enumerate()
+        .map(|(index, element)| (element.name().to_string(), spec.serves(index, sinks)))
+        .collect();
+    let sightings = sightings.clone();
     let pipeline = chain.pipeline.downgrade();
-    let sink = chain.elements.last().map(|sink| sink.name().to_string());
     bus.set_sync_handler(move |_, message| {
         match message.view() {
-            gst::MessageView::Element(message) => {
-                if let Some(sighting) = messages::seen(&stream, message) {
-                    sightings.add(sighting);
+            gst::MessageView::Element(element) => {
+                let part = message.src().zip(pipeline.upgrade());
+                let part = part.and_then(|(source, pipeline)| Chain::part_of(&pipeline, source));
+                for index in part.and_then(|part| served.get(&part)).into_iter().flatten() {
+                    if let Some(sighting) = messages::seen(&streams[*index], element) {
+                        sightings.add(*index, sighting);
+                    }
                 }
             }
             gst::MessageView::Qos(qos) => {
-                // What arrived at the sink was played, whatever becomes of it there.
                 if let Some((element, count)) = messages::dropped(qos)
-                    && Some(&element) != sink.as_ref()
+                    && let (Some(source), Some(pipeline)) = (qos.src(), pipeline.upgrade())
+                    && let Some(part) = Chain::part_of(&pipeline, source)
                 {
-                    meter.dropped_by_qos(element, count);
+                    for meter in &meters {
+                        meter.dropped_by_qos(&part, element.clone(), count);
+                    }
                 }
             }
             gst::MessageView::Warning(warning) => log(&messages::warning(warning)),
@@ -290,7 +395,7 @@ struct Stage {
     chain: Chain,
     sender: Sender<Input>,
     inputs: Receiver<Input>,
-    meter: Arc<Meter>,
+    tracks: Vec<Track>,
     /// Of a source that is played again and again.
     looping: Option<Loop>,
     stopping: bool,
@@ -371,7 +476,7 @@ impl Stage {
             if let Some(reason) = failure(&input) {
                 return Err(reason);
             }
-            if matches!(input, Input::Stop) {
+            if matches!(input, Input::Stop(_) | Input::StopAll) {
                 return Err("it was stopped before it played".to_owned());
             }
             let done = done(&input);
@@ -384,13 +489,30 @@ impl Stage {
         Err("its inputs are closed".to_owned())
     }
 
-    /// Acts on messages and requests until the stream is over.
-    fn run(&mut self) -> End {
+    /// Acts on messages and requests until the pipeline is over. `over` hears of
+    /// streams that are over before.
+    fn run(&mut self, over: &mut dyn FnMut(usize, &mut Track)) -> End {
         while let Ok(input) = self.inputs.recv() {
             match input {
-                Input::Stop => {
+                Input::Stop(index) => {
+                    if std::mem::replace(&mut self.tracks[index].stopped, true) {
+                        continue;
+                    }
+                    if self.tracks.iter().any(|track| !track.stopped) {
+                        self.cut(index);
+                    } else if !self.stop() {
+                        return End::Eos;
+                    }
+                }
+                Input::StopAll => {
                     if !self.stop() {
                         return End::Eos;
+                    }
+                }
+                Input::Drained(index) => {
+                    let track = &mut self.tracks[index];
+                    if track.stopped && !self.stopping && track.name.is_some() {
+                        over(index, track);
                     }
                 }
                 Input::Unlinked(reason) => return self.failed(reason),
@@ -422,6 +544,21 @@ impl Stage {
 
     fn failed(&self, reason: String) -> End {
         End::Error { element: self.chain.pipeline.name().to_string(), reason, debug: String::new() }
+    }
+
+    /// Cuts off the branch of one stream: nothing more enters it, and what is in it
+    /// is played to EOS.
+    fn cut(&self, index: usize) {
+        let track = &self.tracks[index];
+        let head = self.chain.elements[track.branch].static_pad("sink");
+        let Some((head, tee)) = head.and_then(|head| head.peer().map(|tee| (head, tee))) else { return };
+        track.meter.cut();
+        tee.add_probe(
+            gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST | gst::PadProbeType::EVENT_DOWNSTREAM,
+            |_, _| gst::PadProbeReturn::Drop,
+        );
+        // It waits for what is just entering, which a hanging element may hold up.
+        std::thread::spawn(move || head.send_event(gst::event::Eos::new()));
     }
 
     /// Sends EOS in where data enters; `false` if none ever came in. What is on
@@ -464,6 +601,6 @@ fn failure(input: &Input) -> Option<String> {
             gst::MessageView::Error(error) => Some(messages::reason(error)),
             _ => None,
         },
-        Input::Stop | Input::Data => None,
+        Input::Stop(_) | Input::StopAll | Input::Drained(_) | Input::Data => None,
     }
 }

@@ -6,7 +6,8 @@
 //! time, because it goes on over loops while timestamps start again.
 //!
 //! *Dropped* are the frames that leaky queues threw away and those that QoS
-//! skipped from the decoder up to the sink. A queue does not say what it drops.
+//! skipped from the decoder up to the sink, on the way between these two: what
+//! happens in side branches is not theirs. A queue does not say what it drops.
 //! But it is first in, first out: when a frame leaves, every older one that has
 //! not left was dropped. So each count is exact, never falls, and may only lag
 //! until the next frame leaves; at EOS nothing is left in a queue, and decoded =
@@ -14,8 +15,8 @@
 //!
 //! Costs 0.1 us a frame and probe; lines are made once a second, elsewhere.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gst::glib::WeakRef;
@@ -37,12 +38,16 @@ pub(crate) struct Meter {
     stream: String,
     has_ingress: bool,
     decoder: String,
+    /// Names of the elements from the source to the sink, the sink excepted.
+    path: BTreeSet<String>,
     ingress: Mutex<Ingress>,
     decoded: AtomicU64,
     sink: Mutex<Sink>,
     queues: Vec<Queue>,
     /// Frames dropped by QoS, by element.
     qos: Mutex<BTreeMap<String, u64>>,
+    /// Whether its branch was cut off a pipeline that goes on.
+    is_cut: AtomicBool,
 }
 
 #[derive(Default)]
@@ -61,6 +66,8 @@ struct Sink {
 struct Queue {
     name: String,
     element: WeakRef<gst::Element>,
+    /// Whether no other stream's frames come by.
+    is_own: bool,
     /// For those that leak.
     traffic: Option<Arc<Mutex<Traffic>>>,
 }
@@ -92,19 +99,36 @@ impl Traffic {
 }
 
 impl Meter {
-    /// Installs the probes. To be called before the pipeline leaves NULL.
-    pub(crate) fn attach(spec: &PipelineSpec, stream: &str, chain: &Chain) -> Arc<Meter> {
-        let queues = chain.elements.iter().filter_map(Queue::of).collect();
+    /// Installs the probes on the way to the element `sink`. To be called before the pipeline leaves NULL.
+    ///
+    /// `sinks` are those of all streams of the pipeline.
+    pub(crate) fn attach(
+        spec: &PipelineSpec,
+        stream: &str,
+        sink: usize,
+        sinks: &[usize],
+        chain: &Chain,
+    ) -> Arc<Meter> {
+        let path = spec.path_to(sink);
+        let branch = spec.branch_to(sink, sinks);
+        let queue = |index: &usize| {
+            let queue = Queue::of(&chain.elements[*index])?;
+            Some(Queue { is_own: branch <= *index, ..queue })
+        };
+        let queues = path.iter().filter_map(queue).collect();
+        let before_sink = path.iter().filter(|index| **index != sink);
         let decoder = spec.decoder.map(|index| chain.elements[index].name().to_string());
         let meter = Arc::new(Meter {
             stream: stream.to_owned(),
             has_ingress: spec.ingress.is_some(),
             decoder: decoder.unwrap_or_default(),
+            path: before_sink.map(|index| chain.elements[*index].name().to_string()).collect(),
             ingress: Mutex::default(),
             decoded: AtomicU64::new(0),
             sink: Mutex::default(),
             queues,
             qos: Mutex::default(),
+            is_cut: AtomicBool::new(false),
         });
         if let Some(index) = spec.ingress {
             let meter = Arc::clone(&meter);
@@ -114,7 +138,7 @@ impl Meter {
             let meter = Arc::clone(&meter);
             chain.with_src_pad(index, move |pad| meter.watch_decoder(pad));
         }
-        if let Some(pad) = chain.elements[spec.sink].static_pad("sink") {
+        if let Some(pad) = chain.elements[sink].static_pad("sink") {
             Arc::clone(&meter).watch_sink(&pad);
         }
         meter
@@ -146,7 +170,9 @@ impl Meter {
         on_frames(
             pad,
             move |_| {
-                self.decoded.fetch_add(1, Ordering::Relaxed);
+                if !self.is_cut.load(Ordering::Relaxed) {
+                    self.decoded.fetch_add(1, Ordering::Relaxed);
+                }
             },
             move || forget.decoded.store(0, Ordering::Relaxed),
         );
@@ -174,24 +200,34 @@ impl Meter {
         );
     }
 
-    /// Takes note of how many frames an element's QoS has dropped so far.
-    pub(crate) fn dropped_by_qos(&self, element: String, count: u64) {
+    /// Takes note of how many frames the QoS of `element`, which is `part` of the
+    /// spec or inside it, has dropped so far.
+    pub(crate) fn dropped_by_qos(&self, part: &str, element: String, count: u64) {
         // Behind the sink's pad a frame has arrived, whatever becomes of it.
-        lock(&self.qos).insert(element, count);
+        if self.path.contains(part) {
+            lock(&self.qos).insert(element, count);
+        }
+    }
+
+    /// Takes note that the stream's branch is being cut off.
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
     }
 
     /// The frames since the last call. After EOS all queues have run empty, so
-    /// what is missing behind them was dropped.
+    /// what is missing behind them was dropped. Of a branch that was cut off, only
+    /// its own queues have; what was on its way through shared ones is nobody's.
     pub(crate) fn report(&self, after_eos: bool) -> EventBody {
         let (arrived_us, latency_us, played) = {
             let mut sink = lock(&self.sink);
             (std::mem::take(&mut sink.arrived_us), std::mem::take(&mut sink.latency_us), sink.played)
         };
+        let is_cut = self.is_cut.load(Ordering::Relaxed);
         // From the sink upwards, so that no frame is seen behind a place and
         // not yet before it.
         let (levels, leaked) =
             self.queues.iter().rev().fold((BTreeMap::new(), 0), |(mut levels, sum), queue| {
-                let (level, dropped) = queue.look(after_eos);
+                let (level, dropped) = queue.look(after_eos && (queue.is_own || !is_cut));
                 levels.insert(queue.name.clone(), level);
                 (levels, sum + dropped)
             });
@@ -203,7 +239,11 @@ impl Meter {
             stream: self.stream.clone(),
             arrived_us,
             latency_us,
-            decoded: self.decoded.load(Ordering::Relaxed) + by_decoder,
+            decoded: match self.decoded.load(Ordering::Relaxed) + by_decoder {
+                _ if is_cut && after_eos => played + leaked + by_all,
+                decoded if is_cut => decoded.max(played + leaked + by_all),
+                decoded => decoded,
+            },
             played,
             dropped: leaked + by_all,
             queues: levels,
@@ -235,7 +275,7 @@ impl Queue {
                 move || *lock(&forget) = Traffic::default(),
             );
         }
-        Some(Queue { name: element.name().to_string(), element: element.downgrade(), traffic })
+        Some(Queue { name: element.name().to_string(), element: element.downgrade(), is_own: true, traffic })
     }
 
     /// Its fill, and what it has dropped.

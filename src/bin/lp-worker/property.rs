@@ -14,8 +14,7 @@ pub(crate) fn set(element: &gst::Element, property: &Property) -> Result<(), Str
     let refused = |why: String| format!("{}: {why}", shown(element));
     let Property { name, value } = property;
     let spec = element.find_property(name).ok_or_else(|| refused(format!("no property `{name}`")))?;
-    let flags = spec.flags();
-    if !flags.contains(glib::ParamFlags::WRITABLE) || flags.contains(glib::ParamFlags::CONSTRUCT_ONLY) {
+    if !is_writable(&spec) {
         return Err(refused(format!("property `{name}` cannot be set")));
     }
     let text = match value {
@@ -34,6 +33,12 @@ pub(crate) fn set(element: &gst::Element, property: &Property) -> Result<(), Str
     let value = convert(&text, &spec).filter(|value| in_range(value, &spec)).ok_or_else(expected)?;
     element.set_property_from_value(name, &value);
     Ok(())
+}
+
+/// Whether a property can be set once its element is made.
+pub(crate) fn is_writable(spec: &glib::ParamSpec) -> bool {
+    let flags = spec.flags();
+    flags.contains(glib::ParamFlags::WRITABLE) && !flags.contains(glib::ParamFlags::CONSTRUCT_ONLY)
 }
 
 /// An element as it is named in texts: `` `avdec_h264` (`camera-3_1_decoder`) ``.

@@ -54,17 +54,15 @@ rules! {
     MISSING_ELEMENT = "LP0803", [Error], "this machine lacks an element that a pipeline needs" {
         why: indoc! {"
             GStreamer has no element of that name here. The message says which package has it, where
-            that is known; `lp doctor` lists all that is missing.
+            that is known; `lp doctor` lists all that is missing. Elements that no step names, such as the
+            decoder of a clip, are reported at the camera.
         "},
         examples: &[wrong(&[
-            Workloads(steps!(r#"{"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"}"#)),
+            Workloads(steps!(r#"{"type": "zbarr"}"#)),
             Cameras(camera!(r#""fps": 15"#)),
         ])
         .right(&[Workloads(steps!(r#"{"type": "zbar"}"#))])],
-        reported: Reported::Elsewhere {
-            by: "lp run",
-            because: "what is missing differs from machine to machine",
-        },
+        reported: Reported::OnMachine,
     }
 
     SCRIPT_NOT_RUNNABLE = "LP0804", [Error], "a script cannot be started" {

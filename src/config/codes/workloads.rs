@@ -103,4 +103,73 @@ rules! {
         examples: &[wrong(&[Workloads(steps!(r#"{"type": "zbar"}"#, r#"{"script": "pipelines/hidden_item.sh"}"#))])
             .right(&[Workloads(steps!(r#"{"script": "pipelines/hidden_item.sh"}"#))])],
     }
+
+    UNKNOWN_TEE = "LP0509", [Error], "a side branch begins at a tee that is not there" {
+        why: indoc! {"
+            `from` names a step of type `tee` that stands before the step in the same workload, by its
+            `name`. The side branch gets every frame that comes by that tee.
+        "},
+        examples: &[wrong(&[Workloads(steps!(
+            r#"{"type": "tee", "name": "frames"}"#,
+            r#"{"type": "zbar"}"#,
+            r#"{"from": "frame", "type": "motioncells"}"#
+        ))])
+        .right(&[Workloads(steps!(
+            r#"{"type": "tee", "name": "frames"}"#,
+            r#"{"type": "zbar"}"#,
+            r#"{"from": "frames", "type": "motioncells"}"#
+        ))])],
+    }
+
+    DUPLICATE_TEE = "LP0510", [Error], "two tees of a workload have the same name" {
+        why: indoc! {"
+            A `from` would not tell which of them it means.
+        "},
+        examples: &[wrong(&[Workloads(steps!(
+            r#"{"type": "tee", "name": "t"}"#,
+            r#"{"type": "zbar"}"#,
+            r#"{"type": "tee", "name": "t"}"#
+        ))])
+        .right(&[Workloads(steps!(
+            r#"{"type": "tee", "name": "t"}"#,
+            r#"{"type": "zbar"}"#,
+            r#"{"type": "tee", "name": "seen"}"#
+        ))])],
+    }
+
+    BAD_CAPS = "LP0511", [Error], "a text is no caps" {
+        why: indoc! {"
+            Caps are written as GStreamer prints them: a media type, and behind commas fields with
+            values, `video/x-raw,format=RGB,width=[1,640]`; several are separated by `;`. Only the
+            syntax is checked here; `lp check --machine` asks GStreamer.
+        "},
+        examples: &[wrong(&[Workloads(steps!(r#"{"type": "capsfilter", "caps": "format=RGB"}"#))])
+            .right(&[Workloads(steps!(r#"{"type": "capsfilter", "caps": "video/x-raw,format=RGB"}"#))])],
+    }
+
+    MISPLACED_KEY = "LP0512", [Error], "a step has a key that only other steps have" {
+        why: indoc! {"
+            Only a `tee` has a `name`, and only a `bin` has `steps`; inside a bin nothing branches; a
+            workload with inference steps is one chain. Such a key would change nothing, and the
+            pipeline would not be what its author thinks.
+        "},
+        examples: &[wrong(&[Workloads(steps!(r#"{"type": "zbar", "name": "codes"}"#))])
+            .right(&[Workloads(steps!(r#"{"type": "zbar"}"#))])],
+    }
+
+    MISPLACED_SINK = "LP0513", [Error], "a sink stands where frames go on" {
+        why: indoc! {"
+            The main chain is measured and ends in a sink of `lp`'s own, so a sink (an element whose
+            factory ends with `sink`) can only be the last step of a side branch.
+        "},
+        examples: &[wrong(&[Workloads(steps!(
+            r#"{"type": "zbar"}"#,
+            r#"{"type": "fakevideosink"}"#
+        ))])
+        .right(&[Workloads(steps!(
+            r#"{"type": "tee", "name": "t"}"#,
+            r#"{"type": "zbar"}"#,
+            r#"{"from": "t", "type": "fakevideosink"}"#
+        ))])],
+    }
 }

@@ -244,7 +244,7 @@ fn slips_in_a_step_are_found() {
             3 | { "type": "zbar", "model": "m", "properties": { "a b": 1, "c": [1] } }
               |                   ^^^^^^^ ignored
               |
-              = help: possible here: type, properties
+              = help: possible here: type, properties, from, caps
 
             error[LP0212]: `a b` cannot be the name of a property
              --> configs/workload_to_pipeline.json:3:49

@@ -183,6 +183,7 @@ impl Stream {
         StreamRecord {
             stream: self.setup.stream,
             workloads: self.setup.workloads,
+            shares_decode_with: self.setup.shares_decode_with,
             first_frame_us: self.first_frame_us.map(since),
             window_us: window.map(|(begin, end)| (since(begin), since(end))),
             arrived_us,

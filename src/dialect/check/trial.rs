@@ -1,0 +1,146 @@
+//! A pipeline as a worker tries to build it, and what its refusal means.
+//!
+//! Elements are linked in order, so the first link that fails is the one that is
+//! wrong. What a decoder gives is known only while it plays; a clip's size and
+//! rate are the camera's, so a filter behind the decoder tells them.
+
+use std::path::Path;
+
+use super::Planned;
+use crate::config::codes;
+use crate::config::diagnostics::{Diagnostic, Place};
+use crate::config::project::{Project, Step};
+use crate::dialect::{fraction, step_path};
+use crate::pipeline::machine::BuildFault;
+use crate::pipeline::{Element, PipelineSpec, Value};
+use crate::plan::{PlannedPipeline, PlannedSource};
+
+/// What makes two pipelines alike: those are tried once.
+pub(super) fn likeness(planned: &Planned<'_>, pipeline: &PlannedPipeline) -> String {
+    let plan = &planned.plan;
+    let source = match &plan.source {
+        PlannedSource::File { .. } => "file".to_owned(),
+        other => serde_json::to_string(other).expect("a source has text keys"),
+    };
+    let size = (plan.width, plan.height, plan.fps.to_bits());
+    serde_json::to_string(&(source, size, plan.region_of_interest, plan.dialect, &pipeline.steps))
+        .expect("steps have text keys")
+}
+
+/// A pipeline that is tried.
+pub(super) struct Trial {
+    /// For the worker's machine.
+    pub(super) spec: PipelineSpec,
+    /// The index of the filter that was put in.
+    inserted: Option<usize>,
+}
+
+impl Trial {
+    /// The trial of a pipeline; `None` for one that cannot even be asked about.
+    pub(super) fn of(project: &Project, planned: &Planned<'_>, spec: &PipelineSpec) -> Option<Trial> {
+        // Secrets and outputs matter only to what plays.
+        let mut spec = spec.resolve(&project.layout, Path::new("/"), &|_| Some(String::new())).ok()?;
+        let inserted = match (&planned.plan.source, spec.decoder) {
+            // A decoder for a GPU gives frames in another memory.
+            (PlannedSource::File { .. }, Some(decoder))
+                if spec.elements[decoder].factory.starts_with("avdec_") =>
+            {
+                Some(decoder + 1)
+            }
+            _ => None,
+        };
+        if let Some(at) = inserted {
+            let plan = &planned.plan;
+            let (width, height, rate) = (plan.width, plan.height, fraction(plan.fps));
+            let caps = format!("video/x-raw,width={width},height={height},framerate={rate}");
+            spec.elements.insert(at, Element::caps(&caps));
+            for index in spec.elements.iter_mut().filter_map(|element| element.from.as_mut()) {
+                *index += usize::from(at <= *index);
+            }
+            spec.sink += usize::from(at <= spec.sink);
+        }
+        Some(Trial { spec, inserted })
+    }
+
+    /// The index in the pipeline itself.
+    fn original(&self, index: usize) -> usize {
+        index - usize::from(self.inserted.is_some_and(|at| at <= index))
+    }
+
+    /// A refusal, at the steps that it is about.
+    pub(super) fn diagnostic(
+        &self,
+        planned: &Planned<'_>,
+        pipeline: &PlannedPipeline,
+        spec: &PipelineSpec,
+        fault: &BuildFault,
+    ) -> Diagnostic {
+        let place_of = |index: usize| {
+            let index = self.original(index);
+            let step = step_of(planned, pipeline, spec, index)?;
+            Some(place(step, &spec.elements[index]))
+        };
+        let place = fault.element.and_then(place_of);
+        let Some(link) = &fault.link else {
+            let step = fault.element.and_then(|index| step_of(planned, pipeline, spec, self.original(index)));
+            let named = fault.property.as_ref().zip(step).map(|(name, step)| {
+                let key = format!("properties.{name}");
+                step.places
+                    .get(&key)
+                    .or_else(|| step.places.get(name))
+                    .map_or(step.place, |(_, value)| *value)
+            });
+            let message = format!("`{}` cannot be built: {}", planned.camera.name, fault.reason);
+            let place = named.or(place).unwrap_or(planned.camera.place);
+            return Diagnostic::error(codes::CANNOT_BUILD, message).at(place);
+        };
+        let factory = |index: usize| &spec.elements[self.original(index)].factory;
+        let from = fault.element.unwrap_or_default();
+        let message = format!("`{}` cannot be linked to `{}`", factory(from), factory(link.to));
+        let diagnostic = Diagnostic::error(codes::CANNOT_LINK, message);
+        let (gives, takes) = (format!("gives {}", link.gives), format!("takes {}", link.takes));
+        match (place, place_of(link.to)) {
+            (from, Some(to)) if from.is_none_or(|from| from == to) => {
+                let help = format!("`{}` {gives}", factory(from_index(fault)));
+                diagnostic.at(to).label(takes).help(help)
+            }
+            (Some(from), Some(to)) => diagnostic.at(to).label(takes).also(from, gives),
+            (Some(from), None) => {
+                diagnostic.at(from).label(gives).help(format!("`{}` {takes}", factory(link.to)))
+            }
+            (None, _) => diagnostic.at(planned.camera.place).help(format!("it {gives}, which {takes}")),
+        }
+    }
+}
+
+fn from_index(fault: &BuildFault) -> usize {
+    fault.element.unwrap_or_default()
+}
+
+/// Where an element of a step is written: its caps, or its type.
+fn place(step: &Step, element: &Element) -> Place {
+    let is_caps = |caps: &String| {
+        let value = element.properties.first().map(|property| &property.value);
+        element.factory == "capsfilter" && value == Some(&Value::Text(caps.clone()))
+    };
+    if step.caps.as_ref().is_some_and(is_caps) { step.value_place("caps") } else { step.kind_place }
+}
+
+/// The step that an element was made of. A filter without a name belongs to the
+/// element before it, all else without one to the element behind.
+fn step_of<'p>(
+    planned: &Planned<'_>,
+    pipeline: &'p PlannedPipeline,
+    spec: &PipelineSpec,
+    index: usize,
+) -> Option<&'p Step> {
+    let named = if spec.elements[index].factory == "capsfilter" {
+        (0..=index).rev().find(|at| spec.elements[*at].name.is_some())
+    } else {
+        (index..spec.elements.len()).find(|at| spec.elements[*at].name.is_some())
+    };
+    let path = step_path(&planned.plan, pipeline, spec.elements[named?].name.as_deref()?)?;
+    let (first, inner) = path.split_first()?;
+    let step = pipeline.steps.get(*first)?;
+    inner.first().map_or(Some(step), |inner| step.steps.get(*inner))
+}
