@@ -12,6 +12,7 @@ use super::journal::Journal;
 use super::open::{Opened, open};
 use super::phases::Phases;
 use super::{Exit, Refused, console, last, tools, view};
+use crate::config::project::Source;
 use crate::engine::states::OnFailure;
 use crate::graph::lower::Subject;
 use crate::graph::select;
@@ -46,6 +47,11 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
         && let Err(missing) = crate::os::display::check()
     {
         console::note(&format!("error: `run.render` shows frames on a display, but {missing}"));
+        return Ok(Exit::Refused);
+    }
+    let unset = unset_variables(&opened, &subject);
+    if !unset.is_empty() {
+        unset.iter().for_each(|text| console::note(&format!("error: {text}")));
         return Ok(Exit::Refused);
     }
     let graph = opened.graph(std::slice::from_ref(&subject))?;
@@ -137,6 +143,22 @@ fn left_out(opened: &Opened, subject: &Subject) -> Result<Vec<String>, Refused> 
         return Err(Refused);
     }
     Ok(left_out)
+}
+
+/// Variables with user or password of a stream that are not set.
+fn unset_variables(opened: &Opened, subject: &Subject) -> Vec<String> {
+    let members = opened.project.cameras.iter().filter(|camera| subject.members.contains(&camera.slug));
+    let mut unset = Vec::new();
+    for camera in members {
+        let Source::Rtsp { login: Some(login), .. } = &camera.source else { continue };
+        for name in login.variables().filter(|name| crate::os::env::variable(name).is_none()) {
+            unset.push(format!(
+                "the stream of `{}` needs the environment variable `{name}`, which is not set",
+                camera.name
+            ));
+        }
+    }
+    unset
 }
 
 /// One plain line per camera and second, once all its pipelines have reported.

@@ -102,7 +102,7 @@ fn the_printed_line_gives_a_shell_exactly_the_arguments() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["argv"], serde_json::json!(argv));
     let parts = document["pipelines"].as_array().unwrap();
-    let streams: Vec<&str> = parts.iter().map(|part| part["stream"].as_str().unwrap()).collect();
+    let streams: Vec<&str> = parts.iter().map(|part| part["streams"][0].as_str().unwrap()).collect();
     assert_eq!(streams.len(), 4);
     let chains = parts.iter().flat_map(|part| part["argv"].as_array().unwrap().clone());
     let chains: Vec<String> = chains.map(|word| word.as_str().unwrap().to_owned()).collect();
@@ -447,4 +447,35 @@ fn credentials_by_reference_are_printed_as_variables() {
     for text in [ws.read("results/plan/cam1.json"), ended.stdout.clone(), ended.stderr.clone()] {
         assert!(!text.contains("hidden"), "{text}");
     }
+}
+
+#[test]
+fn a_password_that_is_not_set_is_named_before_anything_runs() {
+    let cameras = CAMERAS.replace("rtsp://h/a", "rtsp://${CAM_USER}:${CAM_PW}@h/a");
+    let ws = pair(&cameras, r#"{ "type": "zbar" }"#).env("CAM_USER", "me").file("Lpfile.toml", "");
+    ws.lp("run --cameras c.json --workloads w.json").code(2).stderr(expect![[r#"
+        error: the stream of `cam1` needs the environment variable `CAM_PW`, which is not set
+    "#]]);
+    assert!(!ws.exists("results"));
+}
+
+#[test]
+fn pipelines_that_share_their_first_steps_are_launched_as_one() {
+    let cameras = CAMERAS.replace(r#"["a"]"#, r#"["a", "b"]"#);
+    let workloads = format!(
+        r#"{{ "workload_pipeline_map": {{ "a": [{detect}], "b": [{detect}, {}] }} }}"#,
+        step("gvaclassify", "CPU", ""),
+        detect = step("gvadetect", "CPU", ""),
+    );
+    let ws = Workspace::empty().file("c.json", &cameras).file("w.json", &workloads);
+    let line = argv(&ws, &["run.share=prefix"]).join(" ");
+    let kinds: Vec<&str> =
+        line.split(' ').filter(|word| !word.contains('=') || word.starts_with("name=")).collect();
+    expect!["gst-launch-1.0 --verbose rtspsrc name=cam1_1_source ! rtph264depay ! h264parse ! decodebin3 ! queue ! gvadetect name=cam1_1_1_gvadetect ! gvatrack ! queue ! tee name=cam1_1_1_shared ! queue name=cam1_1_1_share ! gvametaconvert ! gvametapublish ! gvafpscounter name=cam1_1_fps ! queue ! fpsdisplaysink cam1_1_1_shared. ! queue name=cam1_2_1_share ! gvaclassify ! gvametaconvert ! gvametapublish ! gvafpscounter name=cam1_2_fps ! queue ! fpsdisplaysink"].assert_eq(&kinds.join(" "));
+    let json = ws
+        .lp("show --launch --format json --cameras c.json --workloads w.json --set run.share=prefix")
+        .success()
+        .stdout;
+    let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+    expect![[r#"["cam1/1","cam1/2"]"#]].assert_eq(&document["pipelines"][0]["streams"].to_string());
 }

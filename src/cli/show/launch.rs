@@ -7,8 +7,9 @@ use super::super::args::ShowFormat;
 use super::super::{Exit, Refused, console};
 use crate::config::project::{Camera, Project};
 use crate::dialect;
+use crate::dialect::share::Played;
 use crate::pipeline::launch;
-use crate::plan::{self, CameraPlan, PlannedSource};
+use crate::plan::{self, CameraPlan, PlannedPipeline, PlannedSource};
 
 /// `--format json`
 #[derive(Serialize)]
@@ -22,7 +23,8 @@ struct Document {
 /// One of the pipelines of the command.
 #[derive(Serialize)]
 struct Pipeline {
-    stream: String,
+    /// Several, if they share it.
+    streams: Vec<String>,
     camera: String,
     workloads: Vec<String>,
     /// Its part of the command.
@@ -35,27 +37,19 @@ pub(super) fn run(project: &Project, cameras: &[&Camera], format: ShowFormat) ->
     let plans: Vec<CameraPlan> = cameras.iter().map(|camera| consolidated(project, camera)).collect();
     for copy in 1..=project.settings.count {
         for plan in plans.iter().map(|plan| plan.copy(copy)) {
-            for pipeline in &plan.pipelines {
-                let stream = format!("{}/{}", plan.slug, pipeline.index);
-                let spec = dialect::spec(&plan, pipeline, project.settings.pace);
-                match spec.filter(|_| !matches!(plan.source, PlannedSource::Synthetic { .. })) {
-                    Some(spec) => pipelines.push(Pipeline {
-                        stream,
-                        camera: plan.camera.clone(),
-                        workloads: pipeline.workloads.clone(),
-                        argv: launch::chain(&spec, &project.layout),
-                    }),
-                    None => {
-                        let otherwise = match pipeline.script() {
-                            Some(_) => "a script is a program of its own",
-                            None => "a scene that is drawn live is no source of GStreamer's",
-                        };
-                        let reason = pipeline.unsupported.as_deref().unwrap_or(otherwise);
-                        let workloads = pipeline.workloads.join("`, `");
-                        left_out.push(format!("`{workloads}` of `{}`: {reason}", plan.camera));
-                    }
-                }
-            }
+            let is_drawn = matches!(plan.source, PlannedSource::Synthetic { .. });
+            let played =
+                if is_drawn { Vec::new() } else { dialect::share::pipelines(&plan, project.settings.pace) };
+            let is_played =
+                |index: u32| played.iter().any(|one| one.streams.iter().any(|(own, _)| *own == index));
+            let missing = plan.pipelines.iter().filter(|pipeline| !is_played(pipeline.index));
+            left_out.extend(missing.map(|pipeline| why_not(&plan, pipeline)));
+            pipelines.extend(played.into_iter().map(|Played { streams, spec }| Pipeline {
+                streams: streams.iter().map(|(index, _)| format!("{}/{index}", plan.slug)).collect(),
+                camera: plan.camera.clone(),
+                workloads: workloads(&plan, &streams),
+                argv: launch::chain(&spec, &project.layout),
+            }));
         }
     }
     if pipelines.is_empty() {
@@ -81,4 +75,19 @@ pub(super) fn run(project: &Project, cameras: &[&Camera], format: ShowFormat) ->
 
 fn consolidated(project: &Project, camera: &Camera) -> CameraPlan {
     plan::consolidate(&plan::request(project, camera, dialect::resolve(project, camera)))
+}
+
+fn workloads(plan: &CameraPlan, streams: &[(u32, usize)]) -> Vec<String> {
+    let is_served = |pipeline: &&PlannedPipeline| streams.iter().any(|(index, _)| *index == pipeline.index);
+    plan.pipelines.iter().filter(is_served).flat_map(|pipeline| pipeline.workloads.clone()).collect()
+}
+
+/// Why a pipeline has no part in the command.
+fn why_not(plan: &CameraPlan, pipeline: &PlannedPipeline) -> String {
+    let otherwise = match pipeline.script() {
+        Some(_) => "a script is a program of its own",
+        None => "a scene that is drawn live is no source of GStreamer's",
+    };
+    let reason = pipeline.unsupported.as_deref().unwrap_or(otherwise);
+    format!("`{}` of `{}`: {reason}", pipeline.workloads.join("`, `"), plan.camera)
 }
