@@ -26,36 +26,18 @@ pub struct Difference {
 }
 
 /// A value of a step, where it lies.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Found<'a> {
     Text(&'a str),
-    /// The elements of a bin.
-    Steps(&'a [Step]),
     Int(i64),
     Float(f64),
     Scalar(&'a Scalar),
-}
-
-impl PartialEq for Found<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Found::Text(one), Found::Text(other)) => one == other,
-            (Found::Int(one), Found::Int(other)) => one == other,
-            (Found::Float(one), Found::Float(other)) => one == other,
-            (Found::Scalar(one), Found::Scalar(other)) => one == other,
-            // Not by `==`, for which places count.
-            (Found::Steps(one), Found::Steps(other)) => equal(one, other),
-            _ => false,
-        }
-    }
 }
 
 impl Found<'_> {
     fn to_scalar(self) -> Scalar {
         match self {
             Found::Text(text) => Scalar::Text(text.to_owned()),
-            // As data, so that any difference shows.
-            Found::Steps(steps) => Scalar::Text(serde_json::to_string(steps).expect("a step has text keys")),
             Found::Int(number) => Scalar::Int(number),
             Found::Float(number) => Scalar::Float(number),
             Found::Scalar(scalar) => scalar.clone(),
@@ -64,7 +46,7 @@ impl Found<'_> {
 }
 
 /// The fields that are no maps, in the order in which people are told of them.
-fn plain_fields(step: &Step) -> [(&'static str, Option<Found<'_>>); 14] {
+fn plain_fields(step: &Step) -> [(&'static str, Option<Found<'_>>); 13] {
     // Every field is named here, so that a new one cannot be forgotten.
     let Step {
         kind,
@@ -80,7 +62,7 @@ fn plain_fields(step: &Step) -> [(&'static str, Option<Found<'_>>); 14] {
         caps,
         name,
         from,
-        steps,
+        steps: _,
         script,
         parameters: _,
         place: _,
@@ -103,7 +85,6 @@ fn plain_fields(step: &Step) -> [(&'static str, Option<Found<'_>>); 14] {
         ("caps", text(caps)),
         ("name", text(name)),
         ("from", text(from)),
-        ("steps", (!steps.is_empty()).then_some(Found::Steps(steps))),
         ("script", text(script)),
     ]
 }
@@ -113,39 +94,88 @@ fn maps(step: &Step) -> [(&'static str, &BTreeMap<String, Scalar>); 2] {
     [("properties", &step.properties), ("parameters", &step.parameters)]
 }
 
-/// Everything that is set in a step: its name and value.
-pub fn fields(step: &Step) -> impl Iterator<Item = (String, Scalar)> {
+/// Everything that is set in a step: its name and value. Those of the elements of
+/// a bin are called `steps[0].caps`.
+pub fn fields(step: &Step) -> Vec<(String, Scalar)> {
     let plain = plain_fields(step).into_iter();
     let plain = plain.filter_map(|(name, value)| Some((name.to_owned(), value?.to_scalar())));
     let entries = maps(step).into_iter().flat_map(|(group, map)| {
         map.iter().map(move |(name, value)| (format!("{group}.{name}"), value.clone()))
     });
-    plain.chain(entries)
+    let mut found: Vec<(String, Scalar)> = plain.chain(entries).collect();
+    for (n, inner) in step.steps.iter().enumerate() {
+        found.extend(fields(inner).into_iter().map(|(name, value)| (format!("steps[{n}].{name}"), value)));
+    }
+    found
 }
 
-/// A field in which two steps differ: the map that it is in, its name, its values.
-type Unequal<'a> = (Option<&'static str>, &'a str, [Option<Found<'a>>; 2]);
+/// A field in which two steps differ.
+struct Unequal<'a> {
+    /// Which element of a bin it is of.
+    inner: Option<usize>,
+    /// The map that it is in.
+    group: Option<&'static str>,
+    name: &'a str,
+    values: [Option<Found<'a>>; 2],
+}
+
+impl Unequal<'_> {
+    fn field(&self) -> String {
+        let inner = self.inner.map_or_else(String::new, |n| format!("steps[{n}]."));
+        let group = self.group.map_or_else(String::new, |group| format!("{group}."));
+        format!("{inner}{group}{}", self.name)
+    }
+}
 
 /// Without allocating, since every camera's workloads are compared.
 fn unequal<'a>(one: &'a Step, other: &'a Step) -> impl Iterator<Item = Unequal<'a>> {
-    let plain = plain_fields(one).into_iter().zip(plain_fields(other));
-    let plain = plain.map(|((name, one), (_, other))| (None, name, [one, other]));
-    let entries = maps(one).into_iter().zip(maps(other)).flat_map(|((group, one), (_, other))| {
-        let get = |map: &'a BTreeMap<String, Scalar>, name| map.get(name).map(Found::Scalar);
-        let new = other.keys().filter(|name| !one.contains_key(*name));
-        one.keys()
-            .chain(new)
-            .map(move |name| (Some(group), name.as_str(), [get(one, name), get(other, name)]))
+    let inner = (0..one.steps.len().max(other.steps.len())).flat_map(|n| {
+        let pair = [one.steps.get(n), other.steps.get(n)];
+        let kinds = pair.map(|step| step.map(|step| Found::Text(&step.kind)));
+        let missing = Unequal { inner: Some(n), group: None, name: "type", values: kinds };
+        let both = if let [Some(one), Some(other)] = pair { Some(of_own(one, other)) } else { None };
+        let missing = both.is_none().then_some(missing);
+        let both = both.into_iter().flatten().map(move |found| Unequal { inner: Some(n), ..found });
+        missing.into_iter().chain(both)
     });
     // Of steps that do something else, the rest differs as a matter of course.
     let limit = if one.kind == other.kind { usize::MAX } else { 1 };
-    plain.chain(entries).filter(|(_, _, [one, other])| one != other).take(limit)
+    of_own(one, other).chain(inner).take(limit)
+}
+
+/// The fields that are a step's own, and not of the elements of a bin.
+fn of_own<'a>(one: &'a Step, other: &'a Step) -> impl Iterator<Item = Unequal<'a>> {
+    let plain = plain_fields(one).into_iter().zip(plain_fields(other));
+    let plain = plain.map(|((name, one), (_, other))| Unequal {
+        inner: None,
+        group: None,
+        name,
+        values: [one, other],
+    });
+    let entries = maps(one).into_iter().zip(maps(other)).flat_map(|((group, one), (_, other))| {
+        let get = |map: &'a BTreeMap<String, Scalar>, name| map.get(name).map(Found::Scalar);
+        let new = other.keys().filter(|name| !one.contains_key(*name));
+        one.keys().chain(new).map(move |name| Unequal {
+            inner: None,
+            group: Some(group),
+            name,
+            values: [get(one, name), get(other, name)],
+        })
+    });
+    let limit = if one.kind == other.kind { usize::MAX } else { 1 };
+    plain.chain(entries).filter(|Unequal { values: [one, other], .. }| one != other).take(limit)
+}
+
+/// Whether two steps are equal in everything that a pipeline is made of.
+#[must_use]
+pub fn same(one: &Step, other: &Step) -> bool {
+    unequal(one, other).next().is_none()
 }
 
 /// Whether they are equal in everything that a pipeline is made of.
 #[must_use]
 pub fn equal(one: &[Step], other: &[Step]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| unequal(one, other).next().is_none())
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
 }
 
 /// How many [`differences`] there are.
@@ -164,13 +194,11 @@ pub fn differences(one: &[Step], other: &[Step]) -> Vec<Difference> {
     for n in 0..one.len().max(other.len()) {
         let step = u32::try_from(n + 1).expect("a workload has few steps");
         match (one.get(n), other.get(n)) {
-            (Some(one), Some(other)) => {
-                found.extend(unequal(one, other).map(|(group, name, values)| Difference {
-                    step,
-                    field: group.map_or_else(|| name.to_owned(), |group| format!("{group}.{name}")),
-                    values: values.map(|value| value.map(Found::to_scalar)),
-                }))
-            }
+            (Some(one), Some(other)) => found.extend(unequal(one, other).map(|unequal| Difference {
+                step,
+                field: unequal.field(),
+                values: unequal.values.map(|value| value.map(Found::to_scalar)),
+            })),
             (one, other) => found.push(Difference {
                 step,
                 field: "type".to_owned(),

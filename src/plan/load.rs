@@ -13,11 +13,11 @@
 //! (<https://dlstreamer.github.io/dev_guide/object_tracking.html>).
 //! `reclassify-interval` depends on how long objects stay, and is not counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::share::done_before;
+use super::share::Shared;
 use super::{CameraPlan, DialectName, PlannedPipeline, PlannedSource};
 use crate::config::project::{Scalar, Step};
 
@@ -39,7 +39,7 @@ pub struct Load {
 /// Frames that enter the steps of pipelines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Frames {
-    /// So many pipelines; those that are played as one (`run.share`) count once.
+    /// So many pipelines; those that share decoding are one.
     pub pipelines: usize,
     /// The sum of `fps` of their cameras.
     pub frames_per_second: f64,
@@ -113,6 +113,7 @@ pub fn load<'a>(cameras: impl IntoIterator<Item = &'a CameraPlan>) -> Load {
     let mut load = Load::default();
     let mut sums = Sums::default();
     for camera in cameras {
+        let done = done_elsewhere(&camera.shared);
         for pipeline in camera.pipelines.iter().filter(|pipeline| pipeline.unsupported.is_none()) {
             if let Some(script) = pipeline.script_file() {
                 *sums.scripts.entry(script).or_default() += 1;
@@ -123,13 +124,13 @@ pub fn load<'a>(cameras: impl IntoIterator<Item = &'a CameraPlan>) -> Load {
                 PlannedSource::Usb { .. } | PlannedSource::Synthetic { .. } => &mut load.raw,
             };
             let bytes = camera.fps * f64::from(camera.width) * f64::from(camera.height) * 1.5;
-            let done = done_before(&camera.shared, pipeline.index);
-            if done == 0 {
+            let done = done.get(&pipeline.index).copied();
+            if done.is_none() {
                 frames.pipelines += 1;
                 frames.frames_per_second += camera.fps;
                 frames.bytes_per_second += bytes.round() as u64;
             }
-            add_steps(camera, pipeline, done, &mut sums);
+            add_steps(camera, pipeline, done.unwrap_or(0), &mut sums);
         }
     }
     for frames in [&mut load.decoded, &mut load.raw] {
@@ -163,40 +164,60 @@ pub fn load<'a>(cameras: impl IntoIterator<Item = &'a CameraPlan>) -> Load {
     load
 }
 
-/// What one pipeline's steps ask for, but for the first that are `done` for
-/// another one.
+/// How many of its first steps a pipeline leaves to one before it, with which it
+/// shares decoding too; those that do all themselves are not there.
+fn done_elsewhere(shared: &[Shared]) -> HashMap<u32, usize> {
+    let mut done = HashMap::new();
+    for group in shared {
+        done.extend(group.pipelines.iter().skip(1).map(|pipeline| (*pipeline, group.steps)));
+        // Those that share more leave more.
+        done.extend(done_elsewhere(&group.within));
+    }
+    done
+}
+
+/// What one pipeline's steps ask for, without the first few.
 fn add_steps<'a>(camera: &'a CameraPlan, pipeline: &'a PlannedPipeline, done: usize, sums: &mut Sums<'a>) {
     // Objects are in every n-th frame.
     let mut objects: Option<u64> = None;
-    let mut elsewhere = Sums::default();
     for (n, step) in pipeline.steps.iter().enumerate() {
-        let sums = if n < done { &mut elsewhere } else { &mut *sums };
-        let interval = interval(step, camera.dialect);
-        let of_objects = looks_at_regions(step).then_some(objects).flatten();
-        match step.kind.as_str() {
-            "gvadetect" => {
-                add_inferences(camera, step, interval, of_objects, sums);
-                // Of two detectors, the one that finds objects more often counts.
-                objects = Some(objects.map_or(interval, |before| before.min(interval)));
-            }
-            "gvaclassify" | "gvainference" => add_inferences(camera, step, interval, of_objects, sums),
-            "bin" => {
-                for inner in &step.steps {
-                    let (steps, rate) = sums.elements.entry(inner.kind.as_str()).or_default();
-                    *steps += 1;
-                    *rate += camera.fps;
-                }
-            }
-            kind => {
-                let (steps, rate) = sums.elements.entry(kind).or_default();
-                *steps += 1;
-                *rate += camera.fps;
-                let tracks = step.properties.get("tracking-type").map(Scalar::to_string);
-                if kind == "gvatrack" && tracks.is_some_and(|how| how.starts_with("short-term")) {
-                    objects = objects.map(|_| 1);
-                }
-            }
+        let (own, counts) = (std::slice::from_ref(step), done <= n);
+        for step in if step.steps.is_empty() { own } else { &step.steps } {
+            objects = add_step(camera, step, objects, counts.then_some(&mut *sums));
         }
+    }
+}
+
+/// What a step asks for, if it counts; gives back in which frames there are
+/// objects behind it.
+fn add_step<'a>(
+    camera: &'a CameraPlan,
+    step: &'a Step,
+    objects: Option<u64>,
+    sums: Option<&mut Sums<'a>>,
+) -> Option<u64> {
+    let interval = interval(step, camera.dialect);
+    let of_objects = looks_at_regions(step).then_some(objects).flatten();
+    match (step.kind.as_str(), sums) {
+        ("gvadetect" | "gvaclassify" | "gvainference", Some(sums)) => {
+            add_inferences(camera, step, interval, of_objects, sums);
+        }
+        (kind, Some(sums)) => {
+            let (steps, rate) = sums.elements.entry(kind).or_default();
+            *steps += 1;
+            *rate += camera.fps;
+        }
+        (_, None) => {}
+    }
+    match step.kind.as_str() {
+        // Of two detectors, the one that finds objects more often counts.
+        "gvadetect" => Some(objects.map_or(interval, |before| before.min(interval))),
+        "gvatrack" => {
+            let tracks = step.properties.get("tracking-type").map(Scalar::to_string);
+            let fills = tracks.is_some_and(|how| how.starts_with("short-term"));
+            if fills { objects.map(|_| 1) } else { objects }
+        }
+        _ => objects,
     }
 }
 
@@ -371,5 +392,31 @@ mod tests {
             s.sh: 4 x
         "#]]
         .assert_eq(&text(&both));
+    }
+
+    #[test]
+    fn what_pipelines_share_is_asked_for_once() {
+        let classify = "gvaclassify model=b0 precision=FP16 device=GPU";
+        let mut camera = plan(
+            DialectName::Dlstreamer,
+            &[
+                ("a", &[DETECT, "zbar", "x"]),
+                ("b", &[DETECT, classify]),
+                ("c", &[DETECT, "zbar", "y"]),
+                ("d", &["zbar"]),
+            ],
+        );
+        camera.shared = crate::plan::share::shared(&camera.pipelines);
+        assert_eq!(crate::plan::summary::decodes_saved(&camera), 2);
+        expect![[r#"
+            decoded: 2 pipelines, 30 fps, 10368000 B/s
+            raw: 0 pipelines, 0 fps, 0 B/s
+            gvadetect yolo11n INT8 CPU: 1 x, PerSecond(5.0)
+            gvaclassify b0 FP16 GPU: 1 x, PerSecondPerObject(5.0)
+            x: 1 x, 15 fps
+            y: 1 x, 15 fps
+            zbar: 2 x, 30 fps
+        "#]]
+        .assert_eq(&text(&load(&[camera])));
     }
 }

@@ -282,13 +282,13 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
             }),
         }
     }
+    for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.workloads.len() > 1) {
+        pipeline.merged_because = Some(merged(&pipeline.workloads, &pipeline.steps));
+    }
     let shared = match request.share {
         Share::None => Vec::new(),
         Share::Prefix => share::shared(&pipelines),
     };
-    for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.workloads.len() > 1) {
-        pipeline.merged_because = Some(merged(&pipeline.workloads, &pipeline.steps));
-    }
     let source = match &camera.source {
         Source::File(clip) => {
             PlannedSource::File { clip: clip_path(clip, camera.width, camera.height, camera.fps) }
@@ -545,6 +545,37 @@ pub(crate) mod tests {
                 `a` and `c` differ in step 2: `properties.a` unset / 1, `properties.b` unset / 2, `properties.c` unset / 3, `properties.d` unset / 4, and 1 more
                 `b` and `c` differ in step 1: `module` b.py / a.py, `function` unset / f; step 2: `properties.size` "1" / 1, `properties.a` unset / 1, and 4 more
             "#]],
+        );
+    }
+
+    #[test]
+    fn bins_differ_in_their_elements() {
+        let bin = |inner: &[&str]| Workload {
+            name: format!("bin of {}", inner.len()),
+            slug: Slug::of("bin").unwrap(),
+            steps: vec![Step { steps: inner.iter().map(|text| step(text)).collect(), ..step("bin") }],
+            place: Default::default(),
+        };
+        #[track_caller]
+        fn check(one: &Workload, other: &Workload, expect: Expect) {
+            let differences = differences(&one.steps, &other.steps);
+            assert_eq!(differences.is_empty(), equal(&one.steps, &other.steps));
+            assert_eq!(differences.len(), distance(&one.steps, &other.steps));
+            expect.assert_eq(&sentence(&differences));
+        }
+        check(&bin(&["a x=1", "b"]), &bin(&["a x=1", "b"]), expect![""]);
+        check(
+            &bin(&["a x=1", "b"]),
+            &bin(&["a x=2"]),
+            expect!["step 1: `steps[0].properties.x` 1 / 2, `steps[1].type` b / unset"],
+        );
+        let mut filtered = bin(&["a", "b"]);
+        filtered.steps[0].caps = Some("video/x-raw".into());
+        filtered.steps[0].from = Some("frames".into());
+        check(
+            &bin(&["a", "c x=1"]),
+            &filtered,
+            expect!["step 1: `caps` unset / video/x-raw, `from` unset / frames, `steps[1].type` c / b"],
         );
     }
 

@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::PlannedPipeline;
-use super::difference::equal;
+use super::difference::same;
 use crate::config::project::{Step, main_chain};
 
 /// Pipelines of a camera that are played as one.
@@ -33,15 +33,6 @@ pub struct Shared {
 pub fn shared(pipelines: &[PlannedPipeline]) -> Vec<Shared> {
     let playable: Vec<&PlannedPipeline> = pipelines.iter().filter(|one| one.unsupported.is_none()).collect();
     groups(&playable, 0)
-}
-
-/// How many first steps of a pipeline are done for an earlier one that it shares
-/// with, and decoding too; 0 if it shares with none that is earlier.
-#[must_use]
-pub fn done_before(shared: &[Shared], pipeline: u32) -> usize {
-    let Some(group) = shared.iter().find(|group| group.pipelines.contains(&pipeline)) else { return 0 };
-    let own = if group.pipelines.first() == Some(&pipeline) { 0 } else { group.steps };
-    own.max(done_before(&group.within, pipeline))
 }
 
 /// Groups of pipelines that agree in the step `depth`, having agreed in all
@@ -80,10 +71,6 @@ fn of_group(group: &[&PlannedPipeline], depth: usize) -> Shared {
 fn step(pipeline: &PlannedPipeline, depth: usize) -> Option<&Step> {
     let ends = |step: &&Step| !["tee", "gvapython"].contains(&step.kind.as_str());
     main_chain(&pipeline.steps).iter().take_while(ends).nth(depth)
-}
-
-fn same(one: &Step, other: &Step) -> bool {
-    equal(std::slice::from_ref(one), std::slice::from_ref(other))
 }
 
 #[cfg(test)]

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::load::{Load, load};
-use super::share::done_before;
-use super::{CameraPlan, DialectName, PlannedPipeline, VERSION};
+use super::{CameraPlan, DialectName, VERSION};
 
 /// `results/plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,8 +32,7 @@ pub struct Summary {
     /// Pipelines after merging, those that cannot be played among them.
     pub pipelines: usize,
     /// How many times fewer a camera's frames are decoded (or drawn, or captured)
-    /// because workloads share a pipeline that can be played, or pipelines share
-    /// decoding.
+    /// because workloads share a pipeline that can be played, or pipelines decoding.
     pub decodes_saved: usize,
     /// Pipelines by dialect.
     pub dialects: BTreeMap<String, usize>,
@@ -106,13 +104,13 @@ pub fn summarise(cameras: &[CameraPlan]) -> Summary {
 }
 
 /// How many times fewer a camera's frames are decoded because workloads share a
-/// pipeline, or pipelines share decoding. A script decodes for itself, if it does.
+/// pipeline, or pipelines decoding. A script decodes for itself, if it does.
 #[must_use]
 pub fn decodes_saved(camera: &CameraPlan) -> usize {
     let played =
         camera.pipelines.iter().filter(|one| one.unsupported.is_none() && one.script_file().is_none());
-    let shares = |pipeline: &PlannedPipeline| usize::from(done_before(&camera.shared, pipeline.index) > 0);
-    played.map(|pipeline| pipeline.workloads.len() - 1 + shares(pipeline)).sum()
+    let merged: usize = played.map(|pipeline| pipeline.workloads.len() - 1).sum();
+    merged + camera.shared.iter().map(|group| group.pipelines.len() - 1).sum::<usize>()
 }
 
 impl DialectName {

@@ -280,6 +280,73 @@ fn documents_are_what_a_build_writes() {
     }
 }
 
+/// Pipelines that share their first steps, branch and have bins.
+fn branching() -> Workspace {
+    let workloads = r#"{
+      "workload_pipeline_map": {
+        "scan": [{"type": "identity"}, {"type": "zbar", "caps": "video/x-raw,format=GRAY8"}, {"type": "videoflip"}],
+        "motion": [
+          {"type": "identity"}, {"type": "tee", "name": "frames"}, {"type": "motioncells"},
+          {"from": "frames", "type": "bin", "steps": [{"type": "videoscale"}, {"type": "jpegenc"}]}
+        ],
+        "turn": [{"type": "identity"}, {"type": "zbar", "caps": "video/x-raw,format=GRAY8"}, {"type": "gamma"}]
+      }
+    }"#;
+    let cameras = CAMERAS.replace("[\"scan\", \"motion\"]", "[\"scan\", \"motion\", \"turn\"]");
+    Workspace::empty()
+        .file("Lpfile.toml", "[run]\nshare = \"prefix\"")
+        .file("configs/camera_to_workload.json", &cameras)
+        .file("configs/workload_to_pipeline.json", workloads)
+}
+
+#[test]
+fn what_pipelines_share_is_shown_and_counted_once() {
+    branching().lp("show camera-2").success().stdout(expect![[r#"
+        camera-2
+          source     file media/clips/a-320x180-15.mp4
+          frames     320x180 at 15 fps, target 15 fps
+          dialect    stock
+          workloads  scan, motion, turn
+
+          pipeline camera-2/1 for scan
+            step  type       options
+               1  identity
+               2  zbar       caps=video/x-raw,format=GRAY8
+               3  videoflip
+
+          pipeline camera-2/2 for motion
+            step  type         options
+               1  identity
+               2  tee          name=frames
+               3  motioncells
+               4  bin          from=frames steps[0].type=videoscale steps[1].type=jpegenc
+
+          pipeline camera-2/3 for turn
+            step  type      options
+               1  identity
+               2  zbar      caps=video/x-raw,format=GRAY8
+               3  gamma
+
+          pipelines 1, 2, 3 share decoding and their first step
+            pipelines 1, 3 share their first 2 steps
+
+          `scan` and `motion` differ in step 2: `type` zbar / tee; step 3: `type` videoflip / motioncells; step 4: no step / `bin`
+          `scan` and `turn` differ in step 3: `type` videoflip / gamma
+          `motion` and `turn` differ in step 2: `type` tee / zbar; step 3: `type` motioncells / gamma; step 4: `bin` / no step
+
+          load         count  each second
+          decoding         1  15 frames, 1.3 MB
+          gamma            1  15 frames
+          identity         1  15 frames
+          jpegenc          1  15 frames
+          motioncells      1  15 frames
+          tee              1  15 frames
+          videoflip        1  15 frames
+          videoscale       1  15 frames
+          zbar             1  15 frames
+    "#]]);
+}
+
 /// The documents of projects that have everything that a plan can have.
 fn documents() -> [Vec<Value>; 2] {
     let shop = shop("");
@@ -291,12 +358,12 @@ fn documents() -> [Vec<Value>; 2] {
     let scenes = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/scenes/basket.toml");
     drawn.write("configs/scenes/basket.toml", &fs::read_to_string(scenes).unwrap());
     drawn.lp("build plan").success();
-    let branching = branching();
-    branching.lp("build plan").success();
     let own = Workspace::empty().at(Path::new(env!("CARGO_MANIFEST_DIR")).to_owned());
     let parsed = |text: String| serde_json::from_str::<Value>(&text).unwrap();
     let mut plans = vec![parsed(own.lp("show --json").success().stdout)];
     let mut summaries = vec![parsed(own.lp("show --summary --json").success().stdout)];
+    let branching = branching();
+    branching.lp("build plan").success();
     for ws in [&shop, &drawn, &branching] {
         plans.push(parsed(ws.read("results/plan.json")));
         summaries.push(parsed(ws.read("results/summary.json")));
@@ -316,114 +383,6 @@ fn documents() -> [Vec<Value>; 2] {
         }
     }
     [plans, summaries]
-}
-
-/// One camera whose pipelines share their first steps, with tees, bins and caps.
-fn branching() -> Workspace {
-    let workloads = r#"{ "workload_pipeline_map": {
-      "motion": [{ "type": "motioncells" }],
-      "codes": [{ "type": "motioncells" }, { "type": "zbar" }],
-      "twice": [{ "type": "motioncells" }, { "type": "zbar" }, { "type": "zbar" }],
-      "side": [
-        { "type": "identity", "caps": "video/x-raw" },
-        { "type": "tee", "name": "t" },
-        { "type": "bin", "steps": [{ "type": "videoscale" }, { "type": "videoflip" }] },
-        { "type": "identity", "from": "t" }
-      ]
-    } }"#;
-    let cameras = r#"{ "lane_config": { "cameras": [
-      { "camera_id": "till", "fileSrc": "a.mp4|http://127.0.0.1:9/a.mp4", "width": 640, "height": 480, "fps": 10,
-        "workloads": ["motion", "codes", "twice", "side"] }
-    ] } }"#;
-    Workspace::empty()
-        .file("Lpfile.toml", "run.share = \"prefix\"\n")
-        .file("configs/camera_to_workload.json", cameras)
-        .file("configs/workload_to_pipeline.json", workloads)
-}
-
-#[test]
-fn pipelines_that_share_decoding_say_so_and_are_counted_once() {
-    let ws = branching();
-    ws.lp("show till").success().stdout(expect![[r#"
-        till
-          source     file media/clips/a-640x480-10.mp4
-          frames     640x480 at 10 fps, target 10 fps
-          dialect    stock
-          workloads  motion, codes, twice, side
-
-          pipeline till/1 for motion
-            step  type
-               1  motioncells
-
-          pipeline till/2 for codes
-            shared: decoding and its first step, in the same pipeline as till/1
-            step  type
-               1  motioncells
-               2  zbar
-
-          pipeline till/3 for twice
-            shared: decoding and its first 2 steps, in the same pipeline as till/1
-            step  type
-               1  motioncells
-               2  zbar
-               3  zbar
-
-          pipeline till/4 for side
-            step  type      options
-               1  identity  caps=video/x-raw
-               2  tee       name=t
-               3  bin       steps=[{"type":"videoscale"},{"type":"videoflip"}]
-               4  identity  from=t
-
-          `motion` and `codes` differ in step 2: no step / `zbar`
-          `motion` and `twice` differ in step 2: no step / `zbar`; step 3: no step / `zbar`
-          `codes` and `twice` differ in step 3: no step / `zbar`
-          `motion` and `side` differ in step 1: `type` motioncells / identity; step 2: no step / `tee`; step 3: no step / `bin`; step 4: no step / `identity`
-          `codes` and `side` differ in step 1: `type` motioncells / identity; step 2: `type` zbar / tee; step 3: no step / `bin`; step 4: no step / `identity`
-          `twice` and `side` differ in step 1: `type` motioncells / identity; step 2: `type` zbar / tee; step 3: `type` zbar / bin; step 4: no step / `identity`
-
-          load         count  each second
-          decoding         2  20 frames, 9.2 MB
-          identity         2  20 frames
-          motioncells      1  10 frames
-          tee              1  10 frames
-          videoflip        1  10 frames
-          videoscale       1  10 frames
-          zbar             2  20 frames
-    "#]]);
-    let unshared = ws.lp("show --set run.share=none").success().stdout;
-    expect![[r#"
-        camera  source  frames   fps  workloads                   pipelines
-        till    file    640x480   10  motion, codes, twice, side  4
-
-        load         count  each second
-        decoding         4  40 frames, 18.4 MB
-        identity         2  20 frames
-        motioncells      3  30 frames
-        tee              1  10 frames
-        videoflip        1  10 frames
-        videoscale       1  10 frames
-        zbar             3  30 frames
-
-        1 camera, 4 workloads
-        4 pipelines before merging, 4 after (4 stock): 0 decodes saved
-    "#]].assert_eq(&unshared);
-    ws.lp("show").success().stdout(expect![[r#"
-        camera  source  frames   fps  workloads                   pipelines
-        till    file    640x480   10  motion, codes, twice, side  4
-
-        load         count  each second
-        decoding         2  20 frames, 9.2 MB
-        identity         2  20 frames
-        motioncells      1  10 frames
-        tee              1  10 frames
-        videoflip        1  10 frames
-        videoscale       1  10 frames
-        zbar             2  20 frames
-
-        1 camera, 4 workloads
-        4 pipelines before merging, 4 after (4 stock): 2 decodes saved
-    "#]]);
 }
 
 /// The places of all `properties` of a schema and their names, as JSON pointers.

@@ -7,7 +7,7 @@ use crate::os::http::redacted;
 use crate::os::terminal;
 use crate::path::Layout;
 use crate::plan::difference::fields;
-use crate::plan::share::done_before;
+use crate::plan::share::Shared;
 use crate::plan::summary::summarise;
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
 use crate::report::{grid::grid, plain};
@@ -32,6 +32,10 @@ pub(super) fn text(plan: &CameraPlan, layout: &Layout) -> String {
     for pipeline in &plan.pipelines {
         lines.push(String::new());
         lines.extend(pipeline_lines(plan, pipeline));
+    }
+    if !plan.shared.is_empty() {
+        lines.push(String::new());
+        lines.extend(shared_lines(&plan.shared, 1));
     }
     if !plan.apart.is_empty() {
         lines.push(String::new());
@@ -62,16 +66,13 @@ fn pipeline_lines(plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<String> 
     if let Some(because) = merged_because {
         lines.push(format!("    merged: {because}"));
     }
-    if let Some(text) = shared(plan, *index) {
-        lines.push(format!("    shared: {text}"));
-    }
     if let Some(because) = unsupported {
         lines.push(format!("    not supported: {because}"));
     }
     let rows = steps.iter().enumerate().map(|(n, step)| {
         let mut cells = vec![(n + 1).to_string()];
         let all: Vec<(String, String)> =
-            fields(step).map(|(name, value)| (name, value.to_string())).collect();
+            fields(step).into_iter().map(|(name, value)| (name, value.to_string())).collect();
         cells.extend(COLUMNS.map(|column| {
             let found = all.iter().find(|(name, _)| name == column);
             found.map_or_else(String::new, |(_, value)| value.clone())
@@ -96,12 +97,19 @@ fn pipeline_lines(plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<String> 
     lines
 }
 
-/// What a pipeline shares with earlier ones.
-fn shared(plan: &CameraPlan, index: u32) -> Option<String> {
-    let steps = done_before(&plan.shared, index);
-    let first = plan.shared.iter().find(|group| group.pipelines.contains(&index))?.pipelines[0];
-    let shared = if steps == 1 { "its first step".to_owned() } else { format!("its first {steps} steps") };
-    (steps > 0).then(|| format!("decoding and {shared}, in the same pipeline as {}/{first}", plan.slug))
+/// "pipelines 1, 3 share decoding and their first 2 steps", and below those that
+/// share more.
+fn shared_lines(shared: &[Shared], depth: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for group in shared {
+        let pipelines: Vec<String> = group.pipelines.iter().map(u32::to_string).collect();
+        let steps =
+            if group.steps == 1 { "first step".to_owned() } else { format!("first {} steps", group.steps) };
+        let what = if depth == 1 { "decoding and their" } else { "their" };
+        lines.push(format!("{}pipelines {} share {what} {steps}", "  ".repeat(depth), pipelines.join(", ")));
+        lines.extend(shared_lines(&group.within, depth + 1));
+    }
+    lines
 }
 
 /// Leaves out columns in which no row has anything.
