@@ -1,6 +1,7 @@
 //! `run:lane`: plans become streams and scripts, a session plays them, its
 //! record is kept.
 
+mod files;
 mod script;
 
 use super::{ActionError, Actions, document, read_json, write};
@@ -28,7 +29,7 @@ pub(super) fn perform(actions: &Actions<'_>, run: &Run, task: &Task, attempt: &A
     if let Err(error) = write(attempt, &task.outputs[0], &bytes) {
         return Performed::failed(&error);
     }
-    script::keep_files(&record, &record.run_id(&ContentDigest::of(&bytes)), attempt);
+    files::keep(&record, &record.run_id(&ContentDigest::of(&bytes)), attempt);
     let failures: Vec<String> =
         record.failures().map(|(_, stream, reason)| format!("{stream}: {reason}")).collect();
     let (outcome, detail) = if record.interrupted {
@@ -117,8 +118,13 @@ fn record(
 fn pipelines(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<PipelineLoad>, ActionError> {
     let mut pipelines = Vec::new();
     for Played { streams, spec } in dialect::share::pipelines(plan, run.pace) {
+        let stream = format!("{}/{}", plan.slug, streams[0].0);
+        let files = files::folder(attempt, &stream);
+        if spec.writes() {
+            os::fs::create_dir_all(&files)?;
+        }
         let spec = spec
-            .resolve(attempt.layout, attempt.dir, &|name| os::env::variable(name))
+            .resolve(attempt.layout, &files, &|name| os::env::variable(name))
             .map_err(|error| ActionError::Worker(error.to_string()))?;
         let stream = |(index, sink): (u32, usize)| {
             let planned = plan.pipelines.iter().find(|pipeline| pipeline.index == index);

@@ -187,6 +187,12 @@ impl Opened {
 
     /// Refuses inputs that neither exist nor are made, and scripts that cannot run.
     pub(super) fn check_sources(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Result<(), Refused> {
+        let diagnostics = self.source_faults(graph, needed);
+        if diagnostics.is_empty() { Ok(()) } else { Err(self.refuse(&diagnostics)) }
+    }
+
+    /// Inputs that neither exist nor are made, and scripts that cannot run.
+    pub(super) fn source_faults(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let scripts = scripts::check(&self.project, graph, needed, &mut diagnostics);
         let (sources, layout): (Vec<_>, _) = (select::sources(graph, needed).collect(), &self.project.layout);
@@ -208,7 +214,7 @@ impl Opened {
             };
             diagnostics.push(Diagnostic::error(codes::NO_PRODUCER, format!("{reads}, {why}")).at(place));
         }
-        if diagnostics.is_empty() { Ok(()) } else { Err(self.refuse(&diagnostics)) }
+        diagnostics
     }
 
     /// The cameras that were named, in that order.

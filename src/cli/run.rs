@@ -11,11 +11,11 @@ use super::console::{Console, Many, summary_line};
 use super::journal::Journal;
 use super::open::{Opened, open};
 use super::phases::Phases;
-use super::{Exit, Refused, console, last, tools, view};
+use super::{Exit, Refused, console, last, machine, tools, view};
 use crate::config::project::Source;
 use crate::engine::states::OnFailure;
 use crate::graph::lower::Subject;
-use crate::graph::select;
+use crate::graph::{TaskGraph, TaskId, select};
 use crate::name::Slug;
 use crate::os::signal::cancel_on_signals;
 use crate::record::foreign::Figure;
@@ -62,7 +62,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
         if subject.name == "lane" { "report".to_owned() } else { format!("report:{}", subject.name) };
     let report = graph.by_label(&report_label).expect("the subject's tasks were lowered");
     let needed = select::closure(&graph, &BTreeSet::from([report]));
-    opened.check_sources(&graph, &needed)?;
+    check_sources(&opened, &graph, &needed, &subject)?;
 
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, &graph, &needed);
@@ -143,6 +143,27 @@ fn left_out(opened: &Opened, subject: &Subject) -> Result<Vec<String>, Refused> 
         return Err(Refused);
     }
     Ok(left_out)
+}
+
+/// Refuses inputs that are missing, together with what the machine lacks: who has
+/// to get models should not learn only then that they cannot be used here.
+fn check_sources(
+    opened: &Opened,
+    graph: &TaskGraph,
+    needed: &BTreeSet<TaskId>,
+    subject: &Subject,
+) -> Result<(), Refused> {
+    let mut faults = opened.source_faults(graph, needed);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let members: Vec<_> =
+        opened.project.cameras.iter().filter(|camera| subject.members.contains(&camera.slug)).collect();
+    match machine::ask(&opened.project, &members) {
+        Ok((lacking, _)) => faults.append(lacking),
+        Err(error) => console::error(&error, error.hint()),
+    }
+    Err(opened.refuse(&faults))
 }
 
 /// Variables with user or password of a stream that are not set.

@@ -2,7 +2,7 @@
 //!
 //! [`machine`] compares what cameras need with what a worker said of its machine:
 //! dialects that do not fit, elements that are missing, properties that they do
-//! not have or that do not take a value ([`property`]), and pipelines that cannot
+//! not have or that do not take a value (`property`), and pipelines that cannot
 //! be built, which only a worker can try. Every fault points at the step, and
 //! where possible the property, that it is about. What stands in several
 //! cameras, or in a workload that several use, is said once.

@@ -257,6 +257,13 @@ impl PipelineSpec {
         inputs
     }
 
+    /// Whether it writes files.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        let mut properties = self.elements.iter().flat_map(|element| &element.properties);
+        properties.any(|property| matches!(property.value, Value::Output(_)))
+    }
+
     /// The same pipeline for this machine: inputs become absolute paths,
     /// outputs paths below `output_dir`, secrets the values of their variables.
     ///
@@ -356,5 +363,6 @@ mod tests {
     fn a_spec_knows_what_it_needs() {
         assert_eq!(spec().factories(), ["filesink", "filesrc", "rtspsrc"]);
         assert_eq!(spec().inputs().len(), 1);
+        assert!(spec().writes());
     }
 }

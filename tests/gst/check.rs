@@ -357,3 +357,13 @@ fn without_a_worker_nothing_is_known_of_the_machine() {
         serde_json::from_str(&ws.lp("check --machine --json").code(2).stdout).unwrap();
     assert_eq!(json["diagnostics"][0]["code"], "LP0901");
 }
+
+#[test]
+fn a_run_names_missing_models_together_with_what_the_machine_lacks() {
+    let detect = r#"{"type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8"}"#;
+    let ws = short(&[("camera-1", detect)]);
+    let ended = ws.lp("run").code(2);
+    assert!(ended.stderr.contains("models/object_detection/yolo11n/INT8/yolo11n.xml"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("error[LP0902]: `camera-1` needs Intel DL Streamer"), "{}", ended.stderr);
+    assert!(!ws.exists("results"));
+}

@@ -13,12 +13,8 @@ use crate::engine::perform::Attempt;
 use crate::name::Slug;
 use crate::os;
 use crate::plan::{CameraPlan, PlannedSource, Script};
-use crate::record::RunRecord;
 use crate::record::build::ScriptSetup;
 use crate::session::ScriptLoad;
-
-/// Where scripts may leave files, below the attempt's folder.
-const FILES: &str = "files";
 
 /// The scripts of a member, with their folders made.
 pub(super) fn scripts(
@@ -36,7 +32,7 @@ pub(super) fn scripts(
             script: script.path.as_str().to_owned(),
             parameters: script.parameters.clone(),
         };
-        let files = attempt.dir.join(FILES).join(&setup.stream);
+        let files = super::files::folder(attempt, &setup.stream);
         let temporary = attempt.dir.join("tmp").join(&setup.stream);
         os::fs::create_dir_all(&files)?;
         os::fs::create_dir_all(&temporary)?;
@@ -143,25 +139,4 @@ fn log_in(
         environment.insert(name.into(), value.into());
     }
     Ok(secrets)
-}
-
-/// Moves what scripts left into the run's view, `results/runs/<run-id>/camera-3/2/`.
-/// What cannot be moved is said and lost with the attempt.
-pub(super) fn keep_files(record: &RunRecord, run: &str, attempt: &Attempt<'_>) {
-    let view = attempt.layout.results.join("runs").join(run);
-    for script in record.members.iter().flat_map(|member| &member.scripts) {
-        let files = attempt.dir.join(FILES).join(&script.stream);
-        if os::fs::list_names(&files).is_ok_and(|names| names.is_empty()) {
-            continue;
-        }
-        if let Err(error) = keep(&files, &view.join(&script.stream)) {
-            let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
-            (attempt.note)(&format!("note: files of `{}` are lost: {error}{cause}", script.stream));
-        }
-    }
-}
-
-fn keep(files: &Path, place: &Path) -> Result<(), os::fs::FsError> {
-    os::fs::create_parent(place)?;
-    os::fs::rename(files, place)
 }

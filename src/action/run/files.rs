@@ -1,0 +1,38 @@
+//! Files that pipelines and scripts write while they are measured: each stream
+//! has a folder in the attempt, which becomes part of the run's view.
+
+use std::path::{Path, PathBuf};
+
+use crate::engine::perform::Attempt;
+use crate::os;
+use crate::record::RunRecord;
+
+/// Where a stream may leave files; `stream` is `camera-3/2`. Not made yet.
+pub(super) fn folder(attempt: &Attempt<'_>, stream: &str) -> PathBuf {
+    attempt.dir.join("files").join(stream)
+}
+
+/// Moves what was left into the run's view, `results/runs/<run-id>/camera-3/2/`.
+/// What cannot be moved is said and lost with the attempt.
+pub(super) fn keep(record: &RunRecord, run: &str, attempt: &Attempt<'_>) {
+    let view = attempt.layout.results.join("runs").join(run);
+    let members = || record.members.iter();
+    let scripts = members().flat_map(|member| &member.scripts).map(|script| &script.stream);
+    let streams = members().flat_map(|member| &member.streams).map(|stream| &stream.stream);
+    for stream in scripts.chain(streams) {
+        let files = folder(attempt, stream);
+        // Most have none.
+        if os::fs::list_names(&files).map_or(true, |names| names.is_empty()) {
+            continue;
+        }
+        if let Err(error) = moved(&files, &view.join(stream)) {
+            let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
+            (attempt.note)(&format!("note: files of `{stream}` are lost: {error}{cause}"));
+        }
+    }
+}
+
+fn moved(files: &Path, place: &Path) -> Result<(), os::fs::FsError> {
+    os::fs::create_parent(place)?;
+    os::fs::rename(files, place)
+}
