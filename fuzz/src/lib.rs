@@ -24,7 +24,7 @@ pub fn check_diagnostics(diagnostics: &Diagnostics, sources: &Sources) {
     }
     let columns = [40, 80, 1000][count % 3];
     if count % 4 == 3 {
-        diagnostics.render_within(sources, Color::Always, columns);
+        let _ = diagnostics.render_within(sources, Color::Always, columns);
     } else {
         check_text(&diagnostics.render_within(sources, Color::Never, columns));
     }

@@ -39,12 +39,13 @@ impl Dialect for Stock {
     fn decoder(&self, _: &PlannedPipeline, codec: Codec) -> Vec<Element> {
         // One thread per stream: many streams share the cores, and frame threads
         // would add their own delay to each.
-        let decoder = match codec {
-            Codec::H264 => "avdec_h264",
-            Codec::H265 => "avdec_h265",
-            Codec::Mjpeg => "avdec_mjpeg",
-        };
-        vec![Element::new(decoder).int("max-threads", 1)]
+        let decoder = |factory| Element::new(factory).int("max-threads", 1);
+        vec![match codec {
+            Codec::H264 => decoder("avdec_h264"),
+            Codec::H265 => decoder("avdec_h265"),
+            // Has no threads.
+            Codec::Mjpeg => Element::new("avdec_mjpeg"),
+        }]
     }
 
     fn queue(&self, name: &str, is_leaky: bool) -> Element {

@@ -367,3 +367,16 @@ fn a_run_names_missing_models_together_with_what_the_machine_lacks() {
     assert!(ended.stderr.contains("error[LP0902]: `camera-1` needs Intel DL Streamer"), "{}", ended.stderr);
     assert!(!ws.exists("results"));
 }
+
+#[test]
+fn streams_of_every_codec_can_be_received() {
+    let ws = short(&[("camera-1", r#"{"type": "zbar"}"#)]);
+    let camera = |codec: &str| {
+        format!(
+            r#"{{"camera_id": "{codec}", "streamUri": "rtsp://h/{codec}", "codec": "{codec}", "workloads": ["of-camera-1"]}}"#
+        )
+    };
+    let cameras = ["h264", "h265", "mjpeg"].map(camera).join(", ");
+    ws.write("configs/camera_to_workload.json", &format!(r#"{{"lane_config": {{"cameras": [{cameras}]}}}}"#));
+    ws.lp("check --machine").success();
+}

@@ -14,6 +14,10 @@ use crate::property::shown;
 pub(crate) fn seen(stream: &str, message: &gst::message::Element) -> Option<EventBody> {
     let element = message.src()?.downcast_ref::<gst::Element>()?;
     let structure = message.structure()?;
+    // What an RTP session tells about its sender is nothing that was seen.
+    if structure.name().starts_with("application/x-rtp") {
+        return None;
+    }
     let fields = structure.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     Some(EventBody::Element {
         stream: stream.to_owned(),
