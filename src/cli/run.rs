@@ -1,6 +1,6 @@
 //! `lp run`
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Mutex;
 
 use anyhow::Context;
@@ -12,7 +12,7 @@ use super::journal::Journal;
 use super::open::{Opened, open};
 use super::phases::Phases;
 use super::{Exit, Refused, console, last, machine, tools, view};
-use crate::config::project::Source;
+use crate::config::project::{Camera, Source};
 use crate::engine::states::OnFailure;
 use crate::graph::lower::Subject;
 use crate::graph::{TaskGraph, TaskId, select};
@@ -121,7 +121,7 @@ fn left_out(opened: &Opened, subject: &Subject) -> Result<Vec<String>, Refused> 
     use crate::{dialect, plan};
     let mut left_out = Vec::new();
     let mut playable = 0;
-    for camera in opened.project.cameras.iter().filter(|camera| subject.members.contains(&camera.slug)) {
+    for camera in members(opened, subject) {
         let request = plan::request(&opened.project, camera, dialect::resolve(&opened.project, camera));
         for pipeline in plan::consolidate(&request).pipelines {
             match pipeline.unsupported {
@@ -145,6 +145,12 @@ fn left_out(opened: &Opened, subject: &Subject) -> Result<Vec<String>, Refused> 
     Ok(left_out)
 }
 
+/// The cameras of a subject, in project order.
+fn members<'o>(opened: &'o Opened, subject: &Subject) -> Vec<&'o Camera> {
+    let wanted: HashSet<&Slug> = subject.members.iter().collect();
+    opened.project.cameras.iter().filter(|camera| wanted.contains(&camera.slug)).collect()
+}
+
 /// Refuses inputs that are missing, together with what the machine lacks: who has
 /// to get models should not learn only then that they cannot be used here.
 fn check_sources(
@@ -157,9 +163,7 @@ fn check_sources(
     if faults.is_empty() {
         return Ok(());
     }
-    let members: Vec<_> =
-        opened.project.cameras.iter().filter(|camera| subject.members.contains(&camera.slug)).collect();
-    match machine::ask(&opened.project, &members) {
+    match machine::ask(&opened.project, &members(opened, subject)) {
         Ok((lacking, _)) => faults.append(lacking),
         Err(error) => console::error(&error, error.hint()),
     }
@@ -168,9 +172,8 @@ fn check_sources(
 
 /// Variables with user or password of a stream that are not set.
 fn unset_variables(opened: &Opened, subject: &Subject) -> Vec<String> {
-    let members = opened.project.cameras.iter().filter(|camera| subject.members.contains(&camera.slug));
     let mut unset = Vec::new();
-    for camera in members {
+    for camera in members(opened, subject) {
         let Source::Rtsp { login: Some(login), .. } = &camera.source else { continue };
         for name in login.variables().filter(|name| crate::os::env::variable(name).is_none()) {
             unset.push(format!(
@@ -211,7 +214,7 @@ impl Seconds {
     fn new(opened: &Opened, subject: &Subject) -> Seconds {
         use crate::{dialect, plan};
         let mut cameras = BTreeMap::new();
-        for camera in opened.project.cameras.iter().filter(|camera| subject.members.contains(&camera.slug)) {
+        for camera in members(opened, subject) {
             let request = plan::request(&opened.project, camera, dialect::resolve(&opened.project, camera));
             let pipelines = plan::consolidate(&request).pipelines;
             let streams = pipelines
