@@ -7,7 +7,7 @@
 //!
 //! What serialises is what enters digests; places do not.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -304,14 +304,14 @@ pub struct Workload {
 pub struct Workloads {
     list: Vec<Workload>,
     /// By the name in lower case.
-    by_name: HashMap<String, usize>,
+    by_name: BTreeMap<String, usize>,
 }
 
 impl Workloads {
     /// In this order; of two with one name, the first is found.
     #[must_use]
     pub fn new(list: Vec<Workload>) -> Workloads {
-        let mut by_name = HashMap::with_capacity(list.len());
+        let mut by_name = BTreeMap::new();
         for (n, workload) in list.iter().enumerate() {
             by_name.entry(workload.name.to_lowercase()).or_insert(n);
         }

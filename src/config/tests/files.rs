@@ -326,6 +326,17 @@ fn all_pairs_that_upstream_ships_are_read_without_errors() {
 }
 
 #[test]
+fn two_loads_of_the_same_files_print_the_same() {
+    let entry = |n: u32| format!("\"w{n}\": [{{ \"type\": \"zbar\" }}]");
+    let entries: Vec<String> = (0..50).map(entry).collect();
+    let workloads = format!("{{ \"workload_pipeline_map\": {{ {} }} }}", entries.join(", "));
+    let cameras = CAMERAS.replace("Barcodes", "w7");
+    let files = Files::new().with(WORKLOAD_FILE, workloads).with(CAMERA_FILE, cameras);
+    let print = || format!("{:?}", files.load(|_| {}).project.unwrap());
+    assert_eq!(print(), print());
+}
+
+#[test]
 fn strict_turns_warnings_into_errors() {
     let loaded = Files::new().with(CAMERA_FILE, CAMERAS.replace("\"fps\"", "\"Fps\"")).load(|_| {});
     let mut diagnostics = loaded.diagnostics;
