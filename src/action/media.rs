@@ -13,6 +13,7 @@ use crate::pipeline::{Element, PipelineSpec, Playback, SCENE_SOURCE, Value};
 use crate::scene::Scene;
 use crate::scene::truth::truth;
 use crate::session::play_once;
+use crate::worker::launch::Reach;
 
 pub(super) fn generate(
     actions: &Actions<'_>,
@@ -78,16 +79,26 @@ fn encode(
     let sink = elements.len() - 1;
     let spec = PipelineSpec { elements, playback: Playback::Once, ingress: None, decoder: None, sink };
     let made = place(attempt, &task.outputs[0])?;
-    play(actions, &spec, attempt)?;
+    let reach = Reach {
+        reads: task.inputs.iter().map(|input| attempt.layout.resolve(input)).collect(),
+        writes: made.parent().into_iter().map(Path::to_path_buf).collect(),
+        ..Reach::default()
+    };
+    play(actions, &spec, &reach, attempt)?;
     zero_times(&made)
 }
 
-fn play(actions: &Actions<'_>, spec: &PipelineSpec, attempt: &Attempt<'_>) -> Result<(), ActionError> {
-    let worker = actions.worker.as_ref().map_err(|reason| ActionError::Worker(reason.clone()))?;
+fn play(
+    actions: &Actions<'_>,
+    spec: &PipelineSpec,
+    reach: &Reach,
+    attempt: &Attempt<'_>,
+) -> Result<(), ActionError> {
+    let launch = actions.worker.as_ref().map_err(|reason| ActionError::Worker(reason.clone()))?;
     let spec = spec
         .resolve(attempt.layout, attempt.dir, &|name| os::env::variable(name))
         .map_err(|error| ActionError::Worker(error.to_string()))?;
-    play_once(worker, &spec, &attempt.dir.join("worker.log"), attempt.lock, attempt.cancel)
+    play_once(launch, reach, &spec, &attempt.dir.join("worker.log"), attempt.lock, attempt.cancel)
         .map_err(|error| if attempt.cancel.is_cancelled() { ActionError::Cancelled } else { error.into() })
 }
 

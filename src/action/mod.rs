@@ -14,7 +14,6 @@ mod plan;
 mod report;
 mod run;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::engine::perform::{Attempt, Perform, Performed};
@@ -23,11 +22,12 @@ use crate::os;
 use crate::path::ProjectPath;
 use crate::record::Host;
 use crate::session::{SessionError, Watch};
+use crate::worker::launch::Launch;
 
 /// What actions need to know besides the task.
 pub struct Actions<'a> {
-    /// The worker's program and arguments; `Err` says why there is none.
-    pub worker: Result<Vec<OsString>, String>,
+    /// How workers are started; `Err` says why none can be.
+    pub worker: Result<Launch, String>,
     /// The machine that is measured.
     pub host: Host,
     /// Sees what streams report while they are measured.

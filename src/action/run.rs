@@ -4,24 +4,28 @@
 mod files;
 mod script;
 
+use std::path::PathBuf;
+
 use super::{ActionError, Actions, document, read_json, write};
 use crate::dialect;
 use crate::dialect::share::Played;
 use crate::digest::ContentDigest;
 use crate::engine::events::Outcome;
 use crate::engine::perform::{Attempt, Outputs, Performed};
-use crate::graph::lower::plan_path;
+use crate::graph::lower::{PLANS, plan_path};
 use crate::graph::task::{Run, Task};
 use crate::os;
+use crate::pipeline::PipelineSpec;
 use crate::plan::CameraPlan;
 use crate::record::{Conditions, Isolation, LeftOut, RunRecord};
 use crate::session::{Load, MemberLoad, PipelineLoad, SessionError, StreamLoad, measure};
+use crate::worker::launch::Reach;
 
 /// What precedes the window after each stream's first frame, if `auto`.
 const WARMUP_AUTO_MS: u64 = 2_000;
 
 pub(super) fn perform(actions: &Actions<'_>, run: &Run, task: &Task, attempt: &Attempt<'_>) -> Performed {
-    let (record, log) = match record(actions, run, attempt) {
+    let (record, log) = match record(actions, run, task, attempt) {
         Ok(measured) => measured,
         Err(error) => return Performed::failed(&error),
     };
@@ -46,6 +50,7 @@ pub(super) fn perform(actions: &Actions<'_>, run: &Run, task: &Task, attempt: &A
 fn record(
     actions: &Actions<'_>,
     run: &Run,
+    task: &Task,
     attempt: &Attempt<'_>,
 ) -> Result<(RunRecord, Vec<u8>), ActionError> {
     let mut members = Vec::new();
@@ -85,9 +90,9 @@ fn record(
         let reason = reasons.take(1).collect::<String>();
         return Err(ActionError::Worker(format!("nothing can be played: {reason}")));
     }
-    let command = match &actions.worker {
-        _ if workers.is_empty() => &[][..],
-        Ok(command) => command,
+    let launch = match &actions.worker {
+        _ if workers.is_empty() => None,
+        Ok(launch) => Some(launch),
         Err(reason) => return Err(ActionError::Worker(reason.clone())),
     };
     let load = Load {
@@ -102,9 +107,10 @@ fn record(
             repeat: attempt.repeat,
         },
         host: actions.host.clone(),
+        reach: reach(task, &members, attempt),
         members,
         workers,
-        command,
+        launch,
         log_dir: attempt.dir,
         lock: attempt.lock,
     };
@@ -134,6 +140,20 @@ fn pipelines(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<
         pipelines.push(PipelineLoad { spec, streams: streams.into_iter().map(stream).collect() });
     }
     Ok(pipelines)
+}
+
+/// What the workers of a run need: its inputs but the plans, which `lp` has read,
+/// and the folders of what they write.
+fn reach(task: &Task, members: &[MemberLoad], attempt: &Attempt<'_>) -> Reach {
+    let specs = || members.iter().flat_map(|member| &member.pipelines).map(|pipeline| &pipeline.spec);
+    let inputs = task.inputs.iter().filter(|input| !input.as_str().starts_with(PLANS));
+    let files = attempt.dir.join(files::FOLDER);
+    Reach {
+        reads: inputs.map(|input| attempt.layout.resolve(input)).collect(),
+        writes: Some(files).filter(|files| files.is_dir()).into_iter().collect(),
+        devices: specs().flat_map(PipelineSpec::cameras).map(PathBuf::from).collect(),
+        network: specs().any(|spec| spec.factories().contains(&"rtspsrc")),
+    }
 }
 
 fn left_out(plan: &CameraPlan) -> Vec<LeftOut> {

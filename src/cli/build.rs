@@ -50,7 +50,7 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     })?;
     phases.timed("looking", || opened.check_sources(&graph, &needed))?;
     let store = phases.timed("opening", || Store::open(opened.project.layout.clone()))?;
-    let tools = tools::look(&store, &graph, &needed);
+    let tools = tools::look(&store, opened.worker(), &graph, &needed);
     let mut human = Console::new(widest(&graph, &needed));
     if !args.json && !args.dry_run {
         human = human.live();
@@ -146,7 +146,7 @@ impl Build<'_> {
         again: Option<TaskId>,
         act: impl FnOnce(&mut Engine<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let actions = Actions { worker: self.tools.command(), host: self.tools.host.clone(), watch };
+        let actions = Actions { worker: self.tools.launch(), host: self.tools.host.clone(), watch };
         let facts = |task: &Task| self.tools.facts(task);
         act(&mut Engine {
             graph: self.graph,
@@ -230,7 +230,7 @@ impl Build<'_> {
             return Ok(());
         }
         if let Err(error) = &self.tools.worker {
-            console::error(error, error.hint());
+            console::error(error, error.hint().as_deref());
             let labels: Vec<String> =
                 affected.iter().take(5).map(|task| format!("`{}`", task.label)).collect();
             console::note(&format!("  needed by {}", labels.join(", ")));
@@ -249,7 +249,7 @@ impl Build<'_> {
             match machine::ask(project, &cameras) {
                 Ok((found, _)) => diagnostics.append(found),
                 Err(error) => {
-                    console::error(&error, error.hint());
+                    console::error(&error, error.hint().as_deref());
                     return Err(Refused.into());
                 }
             }

@@ -41,11 +41,14 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<Exit> {
     };
 
     let mut findings = Vec::new();
+    let command = project.as_ref().and_then(|project| project.settings.worker.as_ref());
+    let worker = tools::find(command, &layout.root);
     let store = Store::open(layout)?;
-    let tools = tools::look_for(&store, &factories, &factories);
+    let tools = tools::look_for(&store, worker, &factories, &factories);
     findings.push(match &tools.worker {
-        Ok(program) => {
-            Finding { what: "worker".to_owned(), found: Some(program.display().to_string()), way_out: None }
+        Ok(launch) => {
+            let program = launch.program().display().to_string();
+            Finding { what: "worker".to_owned(), found: Some(program), way_out: None }
         }
         Err(error) => Finding {
             what: "worker".to_owned(),

@@ -36,7 +36,7 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> anyhow::Result<Exit> {
     let graph = opened.graph(&select::subjects(&opened.project, &args.targets))?;
     let (wanted, needed) = opened.select(&graph, &args.targets)?;
     let store = Store::open(opened.project.layout.clone())?;
-    let tools = tools::look(&store, &graph, &needed);
+    let tools = tools::look(&store, opened.worker(), &graph, &needed);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: None };
     let standings = build.standings(&needed)?;
     let explained = Explained {

@@ -63,7 +63,7 @@ fn show(
 ) -> anyhow::Result<()> {
     let needed = select::closure(graph, selected);
     let store = Store::open(opened.project.layout.clone())?;
-    let tools = tools::look(&store, graph, &needed);
+    let tools = tools::look(&store, opened.worker(), graph, &needed);
     let build = Build { opened, graph, store: &store, tools: &tools, jobs: None };
     let verdicts = build.look(&needed)?;
     let shade = |id: TaskId| match &verdicts[&id] {

@@ -8,7 +8,7 @@ use anyhow::Context;
 use rayon::prelude::*;
 
 use super::args::{Color, Global};
-use super::{Refused, console, scripts};
+use super::{Refused, console, scripts, tools};
 use crate::config::codes;
 use crate::config::diagnostics::{Diagnostic, Diagnostics, Severity, Sources};
 use crate::config::load::{LoadRequest, Loaded, Scope, load};
@@ -19,6 +19,8 @@ use crate::graph::{TaskGraph, TaskId, link, select};
 use crate::name::did_you_mean;
 use crate::os;
 use crate::path::ProjectPath;
+use crate::worker::error::WorkerError;
+use crate::worker::launch::Launch;
 
 /// A project that was read without errors.
 pub(super) struct Opened {
@@ -153,6 +155,11 @@ impl Opened {
         print(diagnostics, &self.sources, self.color);
         console::note(&refusal(diagnostics));
         Refused
+    }
+
+    /// How the project's workers are started.
+    pub(super) fn worker(&self) -> Result<Launch, WorkerError> {
+        tools::find(self.project.settings.worker.as_ref(), &self.project.layout.root)
     }
 
     /// The graph with the tasks of these runs.

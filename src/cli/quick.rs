@@ -30,6 +30,7 @@ use super::phases::Phases;
 use super::{Exit, last, open, tools};
 use crate::action::Actions;
 use crate::config::load::{find_root, included_files};
+use crate::config::worker::WorkerCommand;
 use crate::digest::ContentDigest;
 use crate::engine::events::Progress;
 use crate::engine::{Engine, EngineError, Facts};
@@ -62,8 +63,9 @@ struct Basis {
     includes: Vec<(String, Vec<ProjectPath>)>,
     /// Names of variables that tasks take from the caller, and a digest of their values.
     passed: (BTreeSet<String>, ContentDigest),
-    /// The worker's tools, if any task needs them.
+    /// The worker's tools, if any task needs them, and how it is started.
     tools: Option<String>,
+    worker: Option<WorkerCommand>,
     media: PathBuf,
     models: PathBuf,
     results: PathBuf,
@@ -81,7 +83,8 @@ impl Basis {
             files: files.collect::<Option<_>>()?,
             includes: includes.collect(),
             passed: passed(&self.passed.0),
-            tools: if self.tools.is_some() { tools::stamp_now() } else { None },
+            tools: self.tools.as_ref().and_then(|_| tools::stamp_now(self.worker.as_ref(), root)),
+            worker: self.worker.clone(),
             media: self.media.clone(),
             models: self.models.clone(),
             results: self.results.clone(),
@@ -280,7 +283,8 @@ pub(super) fn remember(
     }
     let project = &opened.project;
     let needs_tools = needed.iter().any(|id| !build.graph.task(*id).factories.is_empty());
-    let stamp = if needs_tools { tools::stamp_now() } else { None };
+    let worker = project.settings.worker.clone();
+    let stamp = if needs_tools { tools::stamp_now(worker.as_ref(), &root) } else { None };
     if needs_tools && (stamp.is_none() || build.tools.stamp != stamp) {
         return;
     }
@@ -291,6 +295,7 @@ pub(super) fn remember(
         includes: opened.includes.clone(),
         passed: passed(&project.tasks.iter().flat_map(|task| task.pass.iter().cloned()).collect()),
         tools: stamp,
+        worker,
         media: layout.media.clone(),
         models: layout.models.clone(),
         results: layout.results.clone(),

@@ -65,7 +65,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
     check_sources(&opened, &graph, &needed, &subject)?;
 
     let store = Store::open(opened.project.layout.clone())?;
-    let tools = tools::look(&store, &graph, &needed);
+    let tools = tools::look(&store, opened.worker(), &graph, &needed);
     let human = Console::new(super::build::widest(&graph, &needed));
     let seconds = Seconds::new(&opened, &subject);
     let watch = |slug: &Slug, seen: Seen<'_>| match seen {
@@ -165,7 +165,7 @@ fn check_sources(
     }
     match machine::ask(&opened.project, &members(opened, subject)) {
         Ok((lacking, _)) => faults.append(lacking),
-        Err(error) => console::error(&error, error.hint()),
+        Err(error) => console::error(&error, error.hint().as_deref()),
     }
     Err(opened.refuse(&faults))
 }

@@ -2,17 +2,18 @@
 //!
 //! What a worker said about its machine is remembered in the store under a
 //! *stamp*: the identities of `lp-worker`, of GStreamer's library and plugin
-//! folders, and the values of `GST_*`. While the stamp stays the same no worker
-//! is started to ask again.
+//! folders, and the values of `GST_*`; of a worker in a container its command and
+//! the id of its image. While the stamp stays the same no worker is started to
+//! ask again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::collect::host;
+use crate::config::worker::WorkerCommand;
 use crate::engine::Facts;
 use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId};
@@ -20,15 +21,16 @@ use crate::os;
 use crate::pipeline::machine::Machine;
 use crate::record::Host;
 use crate::store::{Store, state};
-use crate::worker::client::{Worker, find_worker};
+use crate::worker::client::Worker;
 use crate::worker::error::WorkerError;
+use crate::worker::launch::{Launch, Reach};
 
 const REMEMBERED: &str = "machine";
 
 /// The worker and its machine.
 pub(super) struct Tools {
-    /// The worker's program; `Err` says why there is none that can be used.
-    pub(super) worker: Result<PathBuf, WorkerError>,
+    /// How workers are started; `Err` says why none can be.
+    pub(super) worker: Result<Launch, WorkerError>,
     /// What it has, of all factories that were asked for; `None` without a worker.
     pub(super) machine: Option<Machine>,
     /// The host's fingerprint, and facts that could not be found out.
@@ -43,29 +45,44 @@ struct Remembered {
     machine: Machine,
 }
 
+/// The worker that a project asks for, or the environment.
+pub(super) fn find(command: Option<&WorkerCommand>, root: &Path) -> Result<Launch, WorkerError> {
+    Launch::find(os::env::raw("LP_WORKER").as_deref(), command, root)
+}
+
 /// Finds the worker and what its machine has for the tasks of `selected`. If
 /// that is not remembered, the worker is asked for all of the graph's factories
 /// at once, so that the next command need not ask again.
-pub(super) fn look(store: &Store, graph: &TaskGraph, selected: &BTreeSet<TaskId>) -> Tools {
+pub(super) fn look(
+    store: &Store,
+    worker: Result<Launch, WorkerError>,
+    graph: &TaskGraph,
+    selected: &BTreeSet<TaskId>,
+) -> Tools {
     let of = |task: &Task| task.factories.clone();
     let needed = selected.iter().flat_map(|id| of(graph.task(*id))).collect();
     let all = graph.tasks().iter().flat_map(of).collect();
-    look_for(store, &needed, &all)
+    look_for(store, worker, &needed, &all)
 }
 
-/// Finds the worker and what its machine has of the factories `needed`. If that
+/// Finds what the machine of the worker has of the factories `needed`. If that
 /// is not remembered, the worker is asked for `all` of these. A worker that does
 /// not answer as it should is none: what needs no worker goes on.
-pub(super) fn look_for(store: &Store, needed: &BTreeSet<String>, all: &BTreeSet<String>) -> Tools {
-    let worker = find_worker(os::env::raw("LP_WORKER").as_deref());
+pub(super) fn look_for(
+    store: &Store,
+    worker: Result<Launch, WorkerError>,
+    needed: &BTreeSet<String>,
+    all: &BTreeSet<String>,
+) -> Tools {
     let mut host = Host { facts: host::facts().facts };
-    if needed.is_empty() {
-        return Tools { worker, machine: None, host, stamp: None };
-    }
-    let Ok(program) = &worker else {
-        return Tools { worker, machine: None, host, stamp: None };
+    let launch = match worker {
+        Ok(launch) if !needed.is_empty() => launch,
+        worker => return Tools { worker, machine: None, host, stamp: None },
     };
-    let stamp = stamp(program);
+    let (stamp, image) = match stamp(&launch) {
+        Ok(stamp) => stamp,
+        Err(error) => return Tools { worker: Err(error), machine: None, host, stamp: None },
+    };
     let remembered: Option<Remembered> =
         store.text(REMEMBERED).and_then(|text| serde_json::from_str(&text).ok());
     let known =
@@ -75,7 +92,7 @@ pub(super) fn look_for(store: &Store, needed: &BTreeSet<String>, all: &BTreeSet<
         known => {
             let mut wanted: BTreeSet<String> = needed.union(all).cloned().collect();
             wanted.extend(known.into_iter().flat_map(|machine| machine.factories.into_keys()));
-            let machine = match ask(program, &wanted) {
+            let machine = match ask(&launch, &wanted) {
                 Ok(machine) => machine,
                 Err(error) => return Tools { worker: Err(error), machine: None, host, stamp: None },
             };
@@ -85,51 +102,60 @@ pub(super) fn look_for(store: &Store, needed: &BTreeSet<String>, all: &BTreeSet<
         }
     };
     host.facts.insert("gstreamer".to_owned(), machine.gstreamer.clone());
-    Tools { worker, machine: Some(machine), host, stamp: Some(stamp) }
+    if let Some(image) = image {
+        // What a container may use is in its command, and its libraries in its image.
+        let words: Vec<_> = launch.words()[1..].iter().map(|word| word.to_string_lossy()).collect();
+        host.facts.insert("worker".to_owned(), words.join(" "));
+        // As engines print them.
+        host.facts.insert("worker image".to_owned(), image.chars().take(12).collect());
+    }
+    Tools { worker: Ok(launch), machine: Some(machine), host, stamp: Some(stamp) }
 }
 
-fn ask(program: &PathBuf, factories: &BTreeSet<String>) -> Result<Machine, WorkerError> {
-    let (sender, _messages) = crossbeam_channel::unbounded();
-    let command = [OsString::from(program)];
-    let mut worker = Worker::start(&command, "/dev/null".as_ref(), None, 0, sender)?;
-    worker.hello()?;
+fn ask(launch: &Launch, factories: &BTreeSet<String>) -> Result<Machine, WorkerError> {
+    let mut worker = Worker::ask_one(launch, &Reach::default())?;
     let machine = worker.inspect(&factories.iter().cloned().collect::<Vec<_>>())?;
     worker.finish();
     Ok(machine)
 }
 
 /// The stamp of the tools that would be used now; `None` without a worker.
-pub(super) fn stamp_now() -> Option<String> {
-    find_worker(os::env::raw("LP_WORKER").as_deref()).ok().map(|program| stamp(&program))
+pub(super) fn stamp_now(command: Option<&WorkerCommand>, root: &Path) -> Option<String> {
+    let launch = find(command, root).ok()?;
+    stamp(&launch).ok().map(|(stamp, _)| stamp)
 }
 
-/// Changes when the worker, GStreamer or one of its plugins is replaced.
-fn stamp(worker: &std::path::Path) -> String {
-    let mut paths = vec![worker.to_path_buf()];
-    for library in ["/usr/lib", "/usr/lib64", "/usr/local/lib"] {
-        let folders = os::fs::list_names(library.as_ref()).unwrap_or_default();
-        let multiarch = folders.iter().filter(|name| name.contains("-linux-"));
-        for folder in multiarch.map(|name| format!("{library}/{name}")).chain([library.to_owned()]) {
-            paths.push(format!("{folder}/libgstreamer-1.0.so.0").into());
-            paths.push(format!("{folder}/gstreamer-1.0").into());
-        }
-    }
-    let variables: Vec<(String, String)> =
+/// Changes when the worker, GStreamer or one of its plugins is replaced, or the
+/// image that has them. Also the id of that image.
+fn stamp(launch: &Launch) -> Result<(String, Option<String>), WorkerError> {
+    let mut values: Vec<(String, String)> =
         os::env::all().into_iter().filter(|(name, _)| name.starts_with("GST_")).collect();
-    for (_, value) in variables.iter().filter(|(name, _)| name.contains("PLUGIN") && name.contains("PATH")) {
-        paths.extend(value.split(':').map(PathBuf::from));
+    let mut paths = vec![launch.program().to_path_buf()];
+    let image = launch.image_id()?;
+    if let Some(image) = &image {
+        values.push(("image".to_owned(), image.clone()));
+    } else {
+        for library in ["/usr/lib", "/usr/lib64", "/usr/local/lib"] {
+            let folders = os::fs::list_names(library.as_ref()).unwrap_or_default();
+            let multiarch = folders.iter().filter(|name| name.contains("-linux-"));
+            for folder in multiarch.map(|name| format!("{library}/{name}")).chain([library.to_owned()]) {
+                paths.push(format!("{folder}/libgstreamer-1.0.so.0").into());
+                paths.push(format!("{folder}/gstreamer-1.0").into());
+            }
+        }
+        let in_variables = values.iter().filter(|(name, _)| name.contains("PLUGIN") && name.contains("PATH"));
+        paths.extend(in_variables.flat_map(|(_, value)| value.split(':').map(PathBuf::from)));
     }
     paths.sort();
-    state::stamp(&paths, &variables).to_hex()
+    let words = launch.words().iter().skip(1);
+    values.extend(words.map(|word| ("worker".to_owned(), word.to_string_lossy().into_owned())));
+    Ok((state::stamp(&paths, &values).to_hex(), image))
 }
 
 impl Tools {
-    /// The worker's command line for actions; the reason where there is none.
-    pub(super) fn command(&self) -> Result<Vec<OsString>, String> {
-        match &self.worker {
-            Ok(program) => Ok(vec![program.clone().into_os_string()]),
-            Err(error) => Err(error.to_string()),
-        }
+    /// How actions start workers; the reason where they cannot.
+    pub(super) fn launch(&self) -> Result<Launch, String> {
+        self.worker.as_ref().map(Launch::clone).map_err(ToString::to_string)
     }
 
     /// What of the machine enters a task's key.

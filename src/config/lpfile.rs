@@ -15,6 +15,7 @@ use super::shape::{Shape, TEXT, unseen};
 use super::tasks::{RawTask, task_list};
 use super::tree::{Key, Node};
 use super::values::{boolean, duration, list_of, one_of, read_duration, read_text, spanned, text, whole};
+use super::worker::{WorkerCommand, worker};
 use crate::name::is_unseen;
 use crate::path::is_file_name;
 
@@ -33,6 +34,8 @@ pub(super) struct RawLpfile {
     pub(super) results: Option<Spanned<String>>,
     pub(super) run: RawRun,
     pub(super) rtsp: RawRtsp,
+    /// `[worker] command`
+    pub(super) worker: Option<WorkerCommand>,
     /// `[dlstreamer]`
     pub(super) options: RawOptions,
     pub(super) workload_options: Vec<WorkloadOptions>,
@@ -121,6 +124,8 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     }
     raw.run = table.optional("run", "How cameras are run", run(), diagnostics).unwrap_or_default();
     raw.rtsp = table.optional("rtsp", "RTSP streams", rtsp(), diagnostics).unwrap_or_default();
+    let workers = "How workers, which play pipelines, are started";
+    raw.worker = table.optional("worker", workers, worker(), diagnostics).flatten();
     let inference = "Options of DL Streamer's elements, for all steps";
     raw.options =
         table.optional("dlstreamer", inference, inference_options(), diagnostics).unwrap_or_default();

@@ -40,6 +40,7 @@ mod toml_faults;
 pub mod tree;
 pub mod values;
 mod visible;
+pub mod worker;
 mod workloads;
 
 pub use render::{Color, document};

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::diagnostics::Place;
+use super::worker::WorkerCommand;
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
 use crate::scene::Scene;
@@ -51,7 +52,7 @@ impl Project {
     }
 }
 
-/// `[run]` and `[pools]`.
+/// `[run]`, `[rtsp]`, `[worker]` and `[pools]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The measured window; zero = until Ctrl-C.
@@ -74,6 +75,8 @@ pub struct Settings {
     pub render: bool,
     /// `[rtsp]`
     pub rtsp: Rtsp,
+    /// `[worker] command`; `None` = the program beside `lp`.
+    pub worker: Option<WorkerCommand>,
     /// `[pools]`: name to depth, with the defaults of `network`, `gpu` and
     /// `npu`. `cpu` is there only if it was set; `exclusive` never.
     pub pools: BTreeMap<String, u32>,

@@ -130,6 +130,7 @@ fn settings(raw: &RawLpfile) -> Settings {
             latency_ms: raw.rtsp.latency_ms.unwrap_or(RTSP_LATENCY_MS),
             codec: raw.rtsp.codec.unwrap_or(Codec::H264),
         },
+        worker: raw.worker.clone(),
         pools,
     }
 }

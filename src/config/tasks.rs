@@ -133,7 +133,7 @@ fn fields() -> impl Reader<Value = RawTask> + Copy {
 }
 
 /// An argument list, of which the first names the program.
-fn command_line() -> impl Reader<Value = Vec<String>> + Copy {
+pub(super) fn command_line() -> impl Reader<Value = Vec<String>> + Copy {
     let arguments = filled_list_of(argument());
     by(
         move || arguments.shape(),

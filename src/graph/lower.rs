@@ -151,10 +151,13 @@ fn path(text: &str) -> ProjectPath {
     ProjectPath::new(text).expect("labels and slugs make plain paths")
 }
 
+/// Where the plans of cameras are.
+pub const PLANS: &str = "results/plan/";
+
 /// The path of a camera's plan.
 #[must_use]
 pub fn plan_path(camera: &Slug) -> ProjectPath {
-    path(&format!("results/plan/{camera}.json"))
+    path(&format!("{PLANS}{camera}.json"))
 }
 
 /// The path of a subject's record.

@@ -23,6 +23,18 @@ pub fn all() -> Vec<(String, String)> {
         .collect()
 }
 
+/// All variables, whatever their encoding.
+#[must_use]
+pub fn all_raw() -> std::collections::BTreeMap<OsString, OsString> {
+    std::env::vars_os().collect()
+}
+
+/// The user and the group that this process acts as.
+#[must_use]
+pub fn user_and_group() -> (u32, u32) {
+    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+}
+
 /// The user's home directory.
 #[must_use]
 pub fn home() -> Option<OsString> {

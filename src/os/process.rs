@@ -37,7 +37,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 mod command;
 
-pub use command::{Command, Finished, Heard, listen_to_command, run_command};
+pub use command::{Command, Finished, Heard, listen_to_command, program_in, run_command};
 
 /// Shared while a process is spawned, held alone while a descriptor is open for
 /// it; see the module's text.
@@ -62,7 +62,9 @@ impl Exit {
         *self == Exit::Code(0)
     }
 
-    fn signal(number: i32) -> Exit {
+    /// Killed by the signal of this number.
+    #[must_use]
+    pub fn signal(number: i32) -> Exit {
         let name = signal_hook::low_level::signal_name(number);
         Exit::Signal(name.map_or_else(|| format!("signal {number}"), str::to_owned))
     }
@@ -246,15 +248,14 @@ pub struct Piped {
 
 impl Piped {
     /// Starts `command` (program and arguments) in the current folder and
-    /// environment, its stderr going to the end of the file `stderr`.
+    /// environment, its stderr going to `stderr`.
     ///
     /// # Errors
-    /// When the file cannot be opened or the program cannot be started.
-    pub fn start(command: &[OsString], stderr: &Path, inherit: Option<BorrowedFd<'_>>) -> io::Result<Piped> {
+    /// When the program cannot be started.
+    pub fn start(command: &[OsString], stderr: File, inherit: Option<BorrowedFd<'_>>) -> io::Result<Piped> {
         let (program, arguments) = split(command)?;
         let (stdin_reader, stdin) = io::pipe()?;
         let (stdout, stdout_writer) = io::pipe()?;
-        let stderr = File::options().create(true).append(true).open(stderr)?;
         let expression = duct::cmd(program, arguments)
             .stdin_file(stdin_reader)
             .stdout_file(stdout_writer)
@@ -286,12 +287,37 @@ pub fn beside_this_program(name: &str) -> io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name(name))
 }
 
+/// A file for what a child prints on stderr, which is written at its end.
+///
+/// # Errors
+/// When it cannot be opened or made.
+pub fn log_file(path: &Path) -> io::Result<File> {
+    File::options().create(true).read(true).append(true).open(path)
+}
+
+/// The same without a place: it is gone with whoever has it open.
+///
+/// # Errors
+/// When the system has no memory for it.
+pub fn unnamed_log_file() -> io::Result<File> {
+    let file = File::from(rustix::fs::memfd_create("log", rustix::fs::MemfdFlags::CLOEXEC)?);
+    rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::APPEND)?;
+    Ok(file)
+}
+
 /// The last `limit` bytes of a file as text, whole lines where possible.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn tail(path: &Path, limit: u64) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    tail_of(File::open(path)?, limit)
+}
+
+/// As [`tail`], of an open file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn tail_of(mut file: File, limit: u64) -> io::Result<String> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(limit)))?;
     let mut bytes = Vec::new();

@@ -13,7 +13,6 @@
 mod once;
 mod script;
 
-use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -36,6 +35,7 @@ use crate::record::{Conditions, Host, LeftOut, RunRecord};
 use crate::time::Utc;
 use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::error::WorkerError;
+use crate::worker::launch::{Launch, Reach};
 use crate::worker::protocol::{Event, EventBody, Tap};
 
 /// A worker that says nothing for so long is ended.
@@ -90,8 +90,10 @@ pub struct Load<'a> {
     pub members: Vec<MemberLoad>,
     /// Names of the workers.
     pub workers: Vec<String>,
-    /// The worker's program and arguments.
-    pub command: &'a [OsString],
+    /// How workers are started; `None` if there are none.
+    pub launch: Option<&'a Launch>,
+    /// What each of them needs.
+    pub reach: Reach,
     /// Where the workers' logs go.
     pub log_dir: &'a Path,
     /// The build lock, for the workers to inherit.
@@ -231,9 +233,11 @@ pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<Ru
         if cancel.is_cancelled() {
             return Err(SessionError::Cancelled);
         }
+        let launch = load.launch.expect("a load with workers says how they are started");
+        let log = load.log_path(name);
         let failed = |source| SessionError::Worker { worker: name.clone(), source };
-        let mut worker = Worker::start(load.command, &load.log_path(name), load.lock, index, sender.clone())
-            .map_err(failed)?;
+        let mut worker =
+            Worker::start(launch, &load.reach, &log, load.lock, index, sender.clone()).map_err(failed)?;
         worker.hello().map_err(failed)?;
         live.push(Live { worker: Some(worker), heard: Instant::now(), ended: false });
     }

@@ -1,15 +1,15 @@
 //! One pipeline, played to its end and not measured.
 
-use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
-use crossbeam_channel::{select, unbounded};
+use crossbeam_channel::{never, select, unbounded};
 
 use super::SessionError;
 use crate::os::process::Cancel;
 use crate::pipeline::PipelineSpec;
 use crate::worker::client::{Worker, WorkerMessage};
+use crate::worker::launch::{Launch, Reach};
 use crate::worker::protocol::{End, EventBody};
 
 /// Plays `spec` in a worker of its own until EOS.
@@ -18,7 +18,8 @@ use crate::worker::protocol::{End, EventBody};
 /// When the worker does not start, refuses the pipeline or dies, when an element
 /// posts an error, or when the user stops it.
 pub fn play_once(
-    command: &[OsString],
+    launch: &Launch,
+    reach: &Reach,
     spec: &PipelineSpec,
     log: &Path,
     lock: Option<BorrowedFd<'_>>,
@@ -26,12 +27,13 @@ pub fn play_once(
 ) -> Result<(), SessionError> {
     let failed = |source| SessionError::Worker { worker: "media".to_owned(), source };
     let (sender, messages) = unbounded();
-    let mut worker = Worker::start(command, log, lock, 0, sender).map_err(failed)?;
+    let mut worker = Worker::start(launch, reach, log, lock, 0, sender).map_err(failed)?;
     worker.hello().map_err(failed)?;
     worker.start_stream("media/1".to_owned(), spec.clone(), 0).map_err(failed)?;
     let mut worker = Some(worker);
     let mut result = Ok(());
     let mut over = false;
+    let mut cancelled = cancel.receiver().clone();
     loop {
         select! {
             recv(messages) -> message => {
@@ -58,12 +60,13 @@ pub fn play_once(
                     }
                 }
             }
-            recv(cancel.receiver()) -> _ => {
+            recv(cancelled) -> _ => {
+                cancelled = never();
                 // Half a clip is of no use to anybody.
                 if let Some(worker) = worker.take() {
                     worker.kill();
                 }
-                return Err(SessionError::Cancelled);
+                (over, result) = (true, Err(SessionError::Cancelled));
             }
         }
     }

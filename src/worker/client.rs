@@ -13,10 +13,11 @@
 //!
 //! Not here: what events mean (`session`), and starting processes (`os`).
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
+
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +25,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rustix::process::Signal;
 
 use super::error::{WorkerError, WorkerExit};
+use super::launch::{Launch, Reach};
 use super::protocol::{Event, EventBody, Request, RequestBody, StreamName, Tap, VERSION};
+use crate::os::fs::File;
 use crate::os::process::{self, Exit, Group, Piped};
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Machine};
@@ -61,20 +64,6 @@ pub enum WorkerMessage {
 /// that is not listened to would stop.
 pub type Messages = Sender<(usize, WorkerMessage)>;
 
-/// The worker to start: `LP_WORKER`, whose value is passed, else the one beside
-/// this program.
-///
-/// # Errors
-/// When there is no such file.
-pub fn find_worker(lp_worker: Option<&OsStr>) -> Result<PathBuf, WorkerError> {
-    let path = match lp_worker.filter(|value| !value.is_empty()) {
-        Some(path) => PathBuf::from(path),
-        None => process::beside_this_program("lp-worker")
-            .map_err(|source| WorkerError::Start { program: "lp-worker".into(), source })?,
-    };
-    if path.is_file() { Ok(path) } else { Err(WorkerError::Absent { path }) }
-}
-
 /// A worker process that runs.
 #[derive(Debug)]
 pub struct Worker {
@@ -100,20 +89,48 @@ struct Waiting {
 }
 
 impl Worker {
-    /// Starts `command`, whose stderr goes to the end of `stderr_log`, and which
+    /// Starts one, whose stderr goes to the end of `stderr_log`, and which
     /// inherits a descriptor: the build lock.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn start(
-        command: &[OsString],
+        launch: &Launch,
+        reach: &Reach,
         stderr_log: &Path,
         inherit: Option<BorrowedFd<'_>>,
         index: usize,
         messages: Messages,
     ) -> Result<Worker, WorkerError> {
-        let started = Piped::start(command, stderr_log, inherit);
-        let Piped { group, stdin, stdout } = started.map_err(|source| WorkerError::Start {
+        Worker::start_with(launch, reach, process::log_file(stderr_log), inherit, index, messages)
+    }
+
+    /// Starts one that is asked about its machine, and hears who it is.
+    ///
+    /// # Errors
+    /// When it cannot be started, speaks another version of the protocol, or does
+    /// not answer.
+    pub fn ask_one(launch: &Launch, reach: &Reach) -> Result<Worker, WorkerError> {
+        let (sender, _) = crossbeam_channel::unbounded();
+        let mut worker = Worker::start_with(launch, reach, process::unnamed_log_file(), None, 0, sender)?;
+        worker.hello()?;
+        Ok(worker)
+    }
+
+    fn start_with(
+        launch: &Launch,
+        reach: &Reach,
+        stderr: io::Result<File>,
+        inherit: Option<BorrowedFd<'_>>,
+        index: usize,
+        messages: Messages,
+    ) -> Result<Worker, WorkerError> {
+        let (command, name) = launch.command(reach);
+        let started = stderr.and_then(|stderr| {
+            let log = stderr.try_clone()?;
+            Ok((Piped::start(&command, stderr, inherit)?, log))
+        });
+        let (Piped { group, stdin, stdout }, log) = started.map_err(|source| WorkerError::Start {
             program: command.first().cloned().unwrap_or_default(),
             source,
         })?;
@@ -126,9 +143,9 @@ impl Worker {
             reader.read(stdout);
             drop(reading);
         });
-        let (reaped, stderr_log) = (Arc::clone(&group), stderr_log.to_owned());
+        let (reaped, launch) = (Arc::clone(&group), launch.clone());
         std::thread::spawn(move || {
-            listener.wait(&reaped, &stderr_log, &at_end);
+            listener.wait(&reaped, &launch, name, log, &at_end);
             drop(alive);
         });
         Ok(Worker {
@@ -330,11 +347,16 @@ impl Listener {
     }
 
     /// Waits for the worker, then for the rest of what it said.
-    fn wait(&self, group: &Group, stderr_log: &Path, at_end: &Receiver<()>) {
+    fn wait(&self, group: &Group, launch: &Launch, name: Option<OsString>, log: File, at_end: &Receiver<()>) {
         let exit = group.wait_leader().and_then(|()| group.reap(GRACE));
         let exit = exit.unwrap_or_else(|error| Exit::Signal(format!("an unknown cause ({error})")));
+        // An engine's client that was killed leaves the container behind.
+        if let Some(name) = name.filter(|_| !exit.success()) {
+            launch.remove(&name);
+        }
+        let exit = launch.ended(exit);
         let _ = at_end.recv_timeout(REST);
-        let stderr_tail = process::tail(stderr_log, TAIL).unwrap_or_default();
+        let stderr_tail = process::tail_of(log, TAIL).unwrap_or_default();
         let mut waiting = lock(&self.waiting);
         let exit = WorkerExit { exit, last_event: waiting.last_event.take(), stderr_tail };
         waiting.exit = Some(exit.clone());
@@ -397,13 +419,20 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
+    use crate::config::worker::WorkerCommand;
+
+    fn shell(script: &str) -> Launch {
+        let words = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+        let command = WorkerCommand { words, container: None };
+        Launch::find(None, Some(&command), "/".as_ref()).unwrap()
+    }
 
     /// What comes from a shell script that plays a worker.
     fn listen(script: &str, act: impl FnOnce(&mut Worker) -> String) -> String {
         let log = tempfile::NamedTempFile::new().unwrap();
         let (sender, messages) = crossbeam_channel::unbounded();
-        let command = ["/bin/sh", "-c", script].map(OsString::from);
-        let mut worker = Worker::start(&command, log.path(), None, 7, sender).unwrap();
+        let (launch, reach) = (shell(script), Reach::default());
+        let mut worker = Worker::start(&launch, &reach, log.path(), None, 7, sender).unwrap();
         let mut lines = vec![act(&mut worker)];
         worker.finish();
         lines.extend(messages.iter().map(|(index, message)| match message {
@@ -477,20 +506,13 @@ mod tests {
     fn a_killed_worker_takes_its_children_along() {
         let log = tempfile::NamedTempFile::new().unwrap();
         let (sender, messages) = crossbeam_channel::unbounded();
-        let command = ["/bin/sh", "-c", "sleep 1000; :"].map(OsString::from);
-        let worker = Worker::start(&command, log.path(), None, 0, sender).unwrap();
+        let (launch, reach) = (shell("sleep 1000; :"), Reach::default());
+        let worker = Worker::start(&launch, &reach, log.path(), None, 0, sender).unwrap();
         worker.kill();
         let messages: Vec<_> = messages.iter().map(|(_, message)| message).collect();
         let exit = Exit::Signal("SIGKILL".into());
         // Its children hold the pipe; this comes at once because they died too.
         let exited = WorkerExit { exit, last_event: None, stderr_tail: String::new() };
         assert_eq!(messages, [WorkerMessage::Exited(exited)]);
-    }
-
-    #[test]
-    fn an_absent_worker_is_named() {
-        let error = find_worker(Some("/nowhere/lp-worker".as_ref())).unwrap_err();
-        expect!["no worker: `/nowhere/lp-worker` does not exist"].assert_eq(&error.to_string());
-        assert!(error.hint().unwrap().contains("LP_WORKER"));
     }
 }

@@ -17,6 +17,22 @@ pub enum WorkerError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// The program of `[worker] command` is not installed.
+    #[error("no worker: there is no program `{program}`, with which `worker.command` begins")]
+    NoProgram {
+        /// As it was given.
+        program: String,
+        /// The engine that it would be.
+        engine: Option<String>,
+    },
+    /// The engine has no image to run.
+    #[error("no worker: the image `{image}` of `worker.command` cannot be had: {said}")]
+    NoImage {
+        /// As it was given.
+        image: String,
+        /// What the engine says of it.
+        said: String,
+    },
     /// It could not be started.
     #[error("failed to start the worker `{}`", .program.to_string_lossy())]
     Start {
@@ -49,14 +65,24 @@ pub enum WorkerError {
 impl WorkerError {
     /// A way out, where there is one.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            WorkerError::Absent { .. } => Some(
-                "build or install `lp-worker` (it needs GStreamer's development files), or name one in `LP_WORKER`",
-            ),
-            WorkerError::Version { .. } => Some("install `lp` and `lp-worker` of the same version"),
-            _ => None,
-        }
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            WorkerError::Absent { .. } => {
+                "build or install `lp-worker` (it needs GStreamer's development files), or name one in `LP_WORKER`"
+            }
+            WorkerError::NoProgram { engine: Some(engine), .. } => {
+                return Some(format!("install {engine}, or remove `command` to use the worker beside `lp`"));
+            }
+            WorkerError::NoProgram { engine: None, .. } => {
+                "correct `command` in `[worker]`, or remove it to use the worker beside `lp`"
+            }
+            WorkerError::NoImage { .. } => "build or pull it; `lp` does not, since it measures",
+            WorkerError::Version { .. } => {
+                "install `lp` and `lp-worker` of the same version; that of an image comes with building it again"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
 }
 

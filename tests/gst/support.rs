@@ -1,6 +1,6 @@
 //! A worker under test, and clips that `ffmpeg` makes for it.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use crossbeam_channel::Receiver;
 use lp::pipeline::{Element, PipelineSpec, Playback, Value};
 use lp::worker::client::{Worker, WorkerMessage};
 use lp::worker::error::WorkerExit;
+use lp::worker::launch::{Launch, Reach};
 use lp::worker::protocol::{End, Event, EventBody};
 
 /// Longer than anything here takes, on the busiest machine.
@@ -46,8 +47,10 @@ impl Bench {
     pub(crate) fn new() -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let (sender, messages) = crossbeam_channel::unbounded();
-        let command = [OsString::from(env!("CARGO_BIN_EXE_lp-worker"))];
-        let worker = Worker::start(&command, &dir.path().join("stderr"), None, 0, sender).unwrap();
+        let program = OsStr::new(env!("CARGO_BIN_EXE_lp-worker"));
+        let launch = Launch::find(Some(program), None, dir.path()).unwrap();
+        let log = dir.path().join("stderr");
+        let worker = Worker::start(&launch, &Reach::default(), &log, None, 0, sender).unwrap();
         Bench { worker: Some(worker), messages, dir }
     }
 

@@ -7,9 +7,12 @@ use crate::engine::perform::Attempt;
 use crate::os;
 use crate::record::RunRecord;
 
+/// The folder of all streams' files, in the attempt.
+pub(super) const FOLDER: &str = "files";
+
 /// Where a stream may leave files; `stream` is `camera-3/2`. Not made yet.
 pub(super) fn folder(attempt: &Attempt<'_>, stream: &str) -> PathBuf {
-    attempt.dir.join("files").join(stream)
+    attempt.dir.join(FOLDER).join(stream)
 }
 
 /// Moves what was left into the run's view, `results/runs/<run-id>/camera-3/2/`.

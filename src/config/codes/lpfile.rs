@@ -74,4 +74,20 @@ rules! {
         examples: &[wrong(&[Lpfile("[workload.barcode]\nthreshold = 0.4\n")])
             .right(&[Lpfile("[workload.barcodes]\nthreshold = 0.4\n")])],
     }
+
+    BAD_WORKER = "LP0307", [Error], "`[worker] command` cannot be the start of a worker" {
+        why: indoc! {"
+            `lp` talks to a worker through its stdin and stdout. A container that is to be one runs in
+            the foreground (no `-d`), with stdin (`-i`) and without a terminal (no `-t`). `lp` gives it
+            its name and removes it when it has ended.
+        "},
+        examples: &[wrong(&[Lpfile(indoc! {r#"
+            [worker]
+            command = ["podman", "run", "-it", "--name", "till", "localhost/lp/pipeline-exec"]
+        "#})])
+        .right(&[Lpfile(indoc! {r#"
+            [worker]
+            command = ["podman", "run", "-i", "localhost/lp/pipeline-exec"]
+        "#})])],
+    }
 }

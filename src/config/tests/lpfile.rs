@@ -57,7 +57,7 @@ fn run_has_words_and_ranges() {
 #[test]
 fn unknown_keys_of_the_project_file_are_errors() {
     check_lpfile(
-        "runs = 1\n[run]\n_note = 1\n[paths]\nmodel = \"m\"\n[worker]\n",
+        "runs = 1\n[run]\n_note = 1\n[paths]\nmodel = \"m\"\n[wroker]\n",
         expect![[r#"
             error[LP0201]: unknown key `runs`
              --> Lpfile.toml:1:1
@@ -83,13 +83,13 @@ fn unknown_keys_of_the_project_file_are_errors() {
               |
               = help: did you mean `models`?
 
-            error[LP0201]: unknown key `worker`
+            error[LP0201]: unknown key `wroker`
              --> Lpfile.toml:6:2
               |
-            6 | [worker]
+            6 | [wroker]
               |  ^^^^^^
               |
-              = help: possible here: project, paths, run, rtsp, dlstreamer, workload, pools, asset, task
+              = help: did you mean `worker`?
 
         "#]],
     );
@@ -301,4 +301,108 @@ fn included_files_hold_tasks() {
 
     "#]],
     );
+}
+
+#[test]
+fn a_container_of_a_worker_runs_in_the_foreground_with_stdin_and_no_terminal() {
+    check_lpfile(
+        "[worker]\ncommand = [\"podman\", \"run\", \"-dt\", \"--name=a\", \"--restart\", \"always\", \"image\"]\n",
+        expect![[r#"
+            error[LP0307]: `worker.command` does not connect the worker's stdin
+             --> Lpfile.toml:2:22
+              |
+            2 | command = ["podman", "run", "-dt", "--name=a", "--restart", "always", "image"]
+              |                      ^^^^^
+              |
+              = help: write "-i" behind "run"
+
+            error[LP0307]: `-d` cannot be an option in `worker.command`
+             --> Lpfile.toml:2:29
+              |
+            2 | command = ["podman", "run", "-dt", "--name=a", "--restart", "always", "image"]
+              |                             ^^^^^ `lp` talks to the container, so it cannot be detached
+
+            error[LP0307]: `-t` cannot be an option in `worker.command`
+             --> Lpfile.toml:2:29
+              |
+            2 | command = ["podman", "run", "-dt", "--name=a", "--restart", "always", "image"]
+              |                             ^^^^^ a terminal would change what `lp` and the worker say to each other
+
+            error[LP0307]: `--name` cannot be an option in `worker.command`
+             --> Lpfile.toml:2:36
+              |
+            2 | command = ["podman", "run", "-dt", "--name=a", "--restart", "always", "image"]
+              |                                    ^^^^^^^^^^ several workers run at once, so `lp` names them
+
+            error[LP0307]: `--restart` cannot be an option in `worker.command`
+             --> Lpfile.toml:2:48
+              |
+            2 | command = ["podman", "run", "-dt", "--name=a", "--restart", "always", "image"]
+              |                                                ^^^^^^^^^^^ a worker that died must not come back by itself
+
+        "#]],
+    );
+    check_lpfile(
+        "[worker]\ncommand = [\"sudo\", \"docker\", \"run\", \"-i\", \"--user\", \"1\"]\n",
+        expect![[r#"
+        error[LP0307]: `worker.command` names no image
+         --> Lpfile.toml:2:30
+          |
+        2 | command = ["sudo", "docker", "run", "-i", "--user", "1"]
+          |                              ^^^^^
+          |
+          = help: expected `podman run -i OPTION... IMAGE`; an option whose value is missing takes the image for it
+
+    "#]],
+    );
+    check_lpfile(
+        "[worker]\ncommand = \"podman run -i image\"\nimage = \"image\"\n",
+        expect![[r#"
+        error[LP0203]: `worker.command` must be a list of arguments; there is no shell
+         --> Lpfile.toml:2:11
+          |
+        2 | command = "podman run -i image"
+          |           ^^^^^^^^^^^^^^^^^^^^^ found the text `podman run -i image`
+          |
+          = help: write ["podman", "run", "-i", "image"]
+
+        error[LP0201]: unknown key `worker.image`
+         --> Lpfile.toml:3:1
+          |
+        3 | image = "image"
+          | ^^^^^
+          |
+          = help: possible here: command
+
+    "#]],
+    );
+}
+
+#[test]
+fn the_image_is_the_first_word_that_is_neither_option_nor_value() {
+    let read = |words: &str| {
+        let text = format!("[worker]\ncommand = [{words}]\n");
+        let loaded = Files::new().with("Lpfile.toml", text).load(|_| {});
+        let command = loaded.project.unwrap().settings.worker.unwrap();
+        command.container.map(|container| {
+            let options = container.options.join(" ");
+            format!("{} of {}, {options}", command.words[container.image], container.engine)
+        })
+    };
+    let check = |words: &str, expect: expect_test::Expect| expect.assert_eq(&format!("{:?}", read(words)));
+    check(r#""podman", "run", "-i", "till:1", "lp-worker""#, expect![[r#"Some("till:1 of podman, -i")"#]]);
+    check(
+        r#""/usr/bin/docker", "--context", "x", "container", "run", "-i", "till""#,
+        expect![[r#"Some("till of docker, -i")"#]],
+    );
+    check(
+        r#""podman", "run", "-iu", "7:7", "-eA=b", "--rm", "--cpus", "1", "--memory=1g", "till", "-v""#,
+        expect![[r#"Some("till of podman, -i -u -e --rm --cpus --memory")"#]],
+    );
+    check(
+        r#""sudo", "-n", "podman", "run", "-iv/a:/b", "--device", "/dev/dri", "--", "till""#,
+        expect![[r#"Some("till of podman, -i -v --device")"#]],
+    );
+    check(r#""podman", "exec", "-i", "till", "lp-worker""#, expect!["None"]);
+    check(r#""nice", "-n", "5", "lp-worker""#, expect!["None"]);
 }

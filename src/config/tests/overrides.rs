@@ -196,7 +196,7 @@ fn a_profile_is_a_table() {
             3 | [profile.q.profile]
               |            ^^^^^^^
               |
-              = help: possible here: project, paths, run, rtsp, dlstreamer, workload, pools, asset, task
+              = help: possible here: project, paths, run, rtsp, worker, dlstreamer, workload, pools, asset, task
 
         "#]],
     );

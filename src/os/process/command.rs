@@ -239,19 +239,26 @@ impl<'a> Log<'a> {
 
 /// The path of a command's program, as `execvpe` would find it from `dir`.
 fn find_program(name: &OsStr, command: &Command<'_>) -> io::Result<OsString> {
-    if name.as_bytes().contains(&b'/') {
-        return Ok(name.to_owned());
-    }
     let paths = command.env.get(OsStr::new("PATH")).map(OsString::as_os_str).unwrap_or_default();
-    let is_program = |path: &PathBuf| {
-        let found = std::fs::metadata(command.dir.join(path));
-        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    };
-    let candidates = std::env::split_paths(paths).map(|folder| Path::new(".").join(folder).join(name));
-    candidates.into_iter().find(is_program).map(PathBuf::into_os_string).ok_or_else(|| {
+    program_in(name, paths, command.dir).ok_or_else(|| {
         let message = format!("there is no such program in {}", paths.to_string_lossy());
         io::Error::new(io::ErrorKind::NotFound, message)
     })
+}
+
+/// The path of a program: of one without `/`, as it is found in `paths`, which is
+/// a `PATH`; relative folders there begin in `dir`.
+#[must_use]
+pub fn program_in(name: &OsStr, paths: &OsStr, dir: &Path) -> Option<OsString> {
+    if name.as_bytes().contains(&b'/') {
+        return Some(name.to_owned());
+    }
+    let is_program = |path: &PathBuf| {
+        let found = std::fs::metadata(dir.join(path));
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let mut candidates = std::env::split_paths(paths).map(|folder| Path::new(".").join(folder).join(name));
+    candidates.find(is_program).map(PathBuf::into_os_string)
 }
 
 #[cfg(test)]

@@ -1,0 +1,392 @@
+//! How a worker is started: as a program of this machine, or in a container.
+//!
+//! [`Launch::find`] decides which. A container is started by the user's own
+//! `podman run` or `docker run`; [`Launch::command`] adds to it, for each
+//! worker, what only `lp` knows: a name, the files that the worker reads and
+//! writes at the same paths as outside, and the user that owns them. It also
+//! takes away what a worker does not need: capabilities, the network, a writable
+//! root. Whatever the user's command sets itself stays.
+//!
+//! A container ends with its worker (`--rm`), and a worker ends with its stdin,
+//! so both end with `lp`. What does not end by itself is removed by its name:
+//! killing an engine's client does not touch the container.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::error::WorkerError;
+use crate::config::worker::{ContainerCommand, WorkerCommand};
+use crate::digest::ContentDigest;
+use crate::os;
+use crate::os::process::{self, Cancel, Exit, Finished};
+
+/// How long an engine may take to say something about an image, or to remove a
+/// container.
+const ENGINE: Duration = Duration::from_secs(60);
+
+/// The program that is started, which stands at the front of every command.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    words: Vec<OsString>,
+    container: Option<ContainerCommand>,
+}
+
+/// What a worker needs besides its requests. Paths are absolute.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// Files and folders that it reads. What does not exist is left out.
+    pub reads: BTreeSet<PathBuf>,
+    /// Folders that it writes in.
+    pub writes: BTreeSet<PathBuf>,
+    /// Device nodes that it opens.
+    pub devices: BTreeSet<PathBuf>,
+    /// Whether it receives streams.
+    pub network: bool,
+}
+
+impl Launch {
+    /// The worker to start: `LP_WORKER`, whose value is passed, else that of
+    /// `[worker] command`, else the one beside this program. A relative program
+    /// with a `/` in it begins in `root`.
+    ///
+    /// # Errors
+    /// When there is no such program.
+    pub fn find(
+        lp_worker: Option<&OsStr>,
+        command: Option<&WorkerCommand>,
+        root: &Path,
+    ) -> Result<Launch, WorkerError> {
+        let path = match (lp_worker.filter(|value| !value.is_empty()), command) {
+            (Some(path), _) => PathBuf::from(path),
+            (None, Some(command)) => return Launch::of(command, root),
+            (None, None) => process::beside_this_program("lp-worker")
+                .map_err(|source| WorkerError::Start { program: "lp-worker".into(), source })?,
+        };
+        if !path.is_file() {
+            return Err(WorkerError::Absent { path });
+        }
+        Ok(Launch { words: vec![path.into_os_string()], container: None })
+    }
+
+    fn of(command: &WorkerCommand, root: &Path) -> Result<Launch, WorkerError> {
+        let mut words: Vec<OsString> = command.words.iter().map(OsString::from).collect();
+        let paths = os::env::raw("PATH").unwrap_or_default();
+        let found = process::program_in(&words[0], &paths, root).map(|program| root.join(program));
+        match found.filter(|program| program.is_file()) {
+            Some(program) => words[0] = program.into_os_string(),
+            None => {
+                let engine = command.container.as_ref().map(|container| container.engine.clone());
+                return Err(WorkerError::NoProgram { program: command.words[0].clone(), engine });
+            }
+        }
+        Ok(Launch { words, container: command.container.clone() })
+    }
+
+    /// Its program's file.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        Path::new(&self.words[0])
+    }
+
+    /// All of it, as it was given.
+    #[must_use]
+    pub fn words(&self) -> &[OsString] {
+        &self.words
+    }
+
+    /// The image, if it runs a container.
+    #[must_use]
+    pub fn image(&self) -> Option<&OsStr> {
+        Some(&self.words[self.container.as_ref()?.image])
+    }
+
+    /// The id of that image, as the engine has it now.
+    ///
+    /// # Errors
+    /// When it has none of that name, or does not answer.
+    pub fn image_id(&self) -> Result<Option<String>, WorkerError> {
+        let Some(image) = self.image() else { return Ok(None) };
+        let named = image.to_string_lossy().into_owned();
+        match self.engine(&["image", "inspect", "--format", "{{.Id}}"], image) {
+            Ok((true, said)) => {
+                // Warnings precede it.
+                let id = said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+                Ok(Some(id.trim_start_matches("sha256:").to_owned()))
+            }
+            Ok((false, said)) => Err(WorkerError::NoImage { image: named, said: last_line(&said) }),
+            Err(error) => Err(WorkerError::NoImage { image: named, said: error.to_string() }),
+        }
+    }
+
+    /// Program and arguments of one worker, and the container's name.
+    pub(super) fn command(&self, reach: &Reach) -> (Vec<OsString>, Option<OsString>) {
+        let Some(container) = &self.container else { return (self.words.clone(), None) };
+        let name = fresh_name();
+        let mut words = self.words[..=container.run].to_vec();
+        words.extend(["--rm".into(), "--name".into(), name.clone()]);
+        let (user, group) = os::env::user_and_group();
+        let is_own = user != 0 && container.engine == "podman" && self.runs_the_engine_itself(container);
+        add(&mut words, container, reach, (user, group), is_own);
+        words.extend_from_slice(&self.words[container.run + 1..]);
+        (words, Some(name))
+    }
+
+    /// Whether the engine's client runs as this user, not through `sudo`.
+    fn runs_the_engine_itself(&self, container: &ContainerCommand) -> bool {
+        self.program().file_name() == Some(OsStr::new(&container.engine))
+    }
+
+    /// Removes a container of this name, if there is one.
+    pub(super) fn remove(&self, name: &OsStr) {
+        let removed = self.engine(&["rm", "--force", "--volumes"], name);
+        if let Ok((false, said)) = removed {
+            tracing::debug!(name = %name.to_string_lossy(), said, "nothing was removed");
+        }
+    }
+
+    /// Has the engine do something; whether it did, and what it said.
+    fn engine(&self, arguments: &[&str], last: &OsStr) -> std::io::Result<(bool, String)> {
+        let run = self.container.as_ref().map_or(0, |container| container.run);
+        let mut argv = self.words[..run].to_vec();
+        // `podman container run` is the same as `podman run`, but not so for images.
+        if argv.last().is_some_and(|word| word == "container") {
+            argv.pop();
+        }
+        argv.extend(arguments.iter().map(OsString::from));
+        argv.push(last.to_owned());
+        let command = process::Command {
+            argv: &argv,
+            dir: Path::new("/"),
+            env: &os::env::all_raw(),
+            log_limit: 64 << 10,
+            timeout: Some(ENGINE),
+            grace: Duration::from_secs(1),
+            inherit: None,
+        };
+        let (finished, said) = process::run_command(&command, &Cancel::never())?;
+        Ok((finished == Finished::Exited(Exit::Code(0)), String::from_utf8_lossy(&said).into_owned()))
+    }
+
+    /// How a worker has ended. What runs a container tells a signal as a status,
+    /// 128 and its number, as shells do.
+    pub(super) fn ended(&self, exit: Exit) -> Exit {
+        match exit {
+            Exit::Code(code) if self.container.is_some() && 128 < code => Exit::signal(code - 128),
+            exit => exit,
+        }
+    }
+}
+
+/// Adds options that the user's command does not give itself. `is_own`: podman
+/// without root, whose users are not those outside.
+fn add(
+    words: &mut Vec<OsString>,
+    container: &ContainerCommand,
+    reach: &Reach,
+    (user, group): (u32, u32),
+    is_own: bool,
+) {
+    let mut unless = |names: &[&str], option: String| {
+        if !container.has(names) {
+            words.push(option.into());
+        }
+    };
+    unless(&["--pull"], "--pull=never".into());
+    let privileged = "--privileged";
+    unless(&["--cap-drop", privileged], "--cap-drop=all".into());
+    if !container.mentions_new_privileges {
+        unless(&[privileged], "--security-opt=no-new-privileges".into());
+    }
+    if !container.has(&["--read-only", privileged]) {
+        unless(&[], "--read-only".into());
+        unless(&["--tmpfs"], "--tmpfs=/tmp".into());
+    }
+    if !reach.network {
+        unless(&["--network", "--net"], "--network=none".into());
+    }
+    unless(&["--user", "-u", "--userns"], format!("--user={user}:{group}"));
+    if is_own {
+        unless(&["--user", "-u", "--userns"], "--userns=keep-id".into());
+    }
+    for device in &reach.devices {
+        unless(&[privileged], format!("--device={}", device.display()));
+        // Groups of podman without root are others than outside.
+        if let Some(group) = os::fs::metadata(device).ok().map(|metadata| metadata.gid()).filter(|_| !is_own)
+        {
+            unless(&["--group-add", privileged], format!("--group-add={group}"));
+        }
+    }
+    for (name, _) in os::env::all().iter().filter(|(name, _)| name.starts_with("GST_DEBUG")) {
+        unless(&[], format!("--env={name}"));
+    }
+    for path in &reach.reads {
+        if let Ok(source) = os::fs::canonicalize(path) {
+            words.push(mount(&source, path, ",readonly"));
+        }
+    }
+    for path in &reach.writes {
+        words.push(mount(path, path, ""));
+    }
+}
+
+/// `--mount` of a path. Its fields are those of a line of CSV, so a path may
+/// contain commas and quotes, in quotes.
+fn mount(source: &Path, target: &Path, end: &str) -> OsString {
+    let mut option = b"--mount=type=bind".to_vec();
+    for (key, path) in [("source", source), ("target", target)] {
+        let field = [key.as_bytes(), b"=", path.as_os_str().as_bytes()].concat();
+        option.push(b',');
+        if field.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
+            option.push(b'"');
+            for byte in field {
+                option.extend(if byte == b'"' { &b"\"\""[..] } else { std::slice::from_ref(&byte) });
+            }
+            option.push(b'"');
+        } else {
+            option.extend(field);
+        }
+    }
+    option.extend(end.as_bytes());
+    OsString::from_vec(option)
+}
+
+/// `lp-worker-3f2a91cc-1`: unique on this machine, whatever shares its engine.
+fn fresh_name() -> OsString {
+    static THIS_LP: OnceLock<String> = OnceLock::new();
+    static N: AtomicU32 = AtomicU32::new(1);
+    let this_lp = THIS_LP.get_or_init(|| {
+        let text = format!("{} {} {:?}", std::process::id(), os::clock::monotonic_ns(), os::clock::utc_now());
+        ContentDigest::of(text.as_bytes()).to_hex()[..8].to_owned()
+    });
+    format!("lp-worker-{this_lp}-{}", N.fetch_add(1, Ordering::Relaxed)).into()
+}
+
+fn last_line(said: &str) -> String {
+    said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn container(options: &[&str]) -> Launch {
+        let words = [&["/bin/podman", "run", "-i"], options, &["till", "lp-worker"]].concat();
+        let container = ContainerCommand {
+            engine: "podman".to_owned(),
+            run: 1,
+            image: words.len() - 2,
+            options: options
+                .iter()
+                .map(|option| option.split('=').next().unwrap_or(option).to_owned())
+                .collect(),
+            mentions_new_privileges: options.iter().any(|option| option.contains("no-new-privileges")),
+        };
+        Launch { words: words.iter().map(OsString::from).collect(), container: Some(container) }
+    }
+
+    #[track_caller]
+    fn check(options: &[&str], reach: &Reach, expect: Expect) {
+        let launch = container(options);
+        let mut words = Vec::new();
+        add(&mut words, launch.container.as_ref().unwrap(), reach, (1000, 1000), true);
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+        expect.assert_eq(&words.join(" "));
+    }
+
+    #[test]
+    fn a_container_gets_no_more_than_its_worker_needs() {
+        check(
+            &[],
+            &Reach::default(),
+            expect![
+                "--pull=never --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs=/tmp --network=none --user=1000:1000 --userns=keep-id"
+            ],
+        );
+        let reach = Reach {
+            reads: ["/dev/null", "/dev/zero/nowhere"].map(PathBuf::from).into(),
+            writes: ["/p/,\"x"].map(PathBuf::from).into(),
+            devices: ["/dev/null"].map(PathBuf::from).into(),
+            network: true,
+        };
+        check(
+            &[],
+            &reach,
+            expect![[
+                r#"--pull=never --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs=/tmp --user=1000:1000 --userns=keep-id --device=/dev/null --mount=type=bind,source=/dev/null,target=/dev/null,readonly --mount=type=bind,"source=/p/,""x","target=/p/,""x""#
+            ]],
+        );
+    }
+
+    #[test]
+    fn what_the_command_says_itself_stays() {
+        let options = [
+            "--pull=newer",
+            "--cap-drop=net_raw",
+            "--security-opt=no-new-privileges=false",
+            "--read-only=false",
+            "--net=host",
+            "-u=7",
+        ];
+        check(&options, &Reach::default(), expect![[""]]);
+        check(
+            &["--privileged"],
+            &Reach::default(),
+            expect!["--pull=never --network=none --user=1000:1000 --userns=keep-id"],
+        );
+        check(
+            &["--security-opt=label=disable"],
+            &Reach::default(),
+            expect![
+                "--pull=never --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs=/tmp --network=none --user=1000:1000 --userns=keep-id"
+            ],
+        );
+    }
+
+    #[test]
+    fn each_container_has_a_name_behind_run() {
+        let launch = container(&["--cpus=1"]);
+        let (words, name) = launch.command(&Reach::default());
+        let name = name.unwrap();
+        assert_eq!(words[..5], ["/bin/podman", "run", "--rm", "--name", name.to_str().unwrap()]);
+        assert_eq!(words[words.len() - 4..], ["-i", "--cpus=1", "till", "lp-worker"]);
+        assert_ne!(launch.command(&Reach::default()).1.unwrap(), name);
+    }
+
+    #[test]
+    fn an_engine_tells_signals_as_shells_do() {
+        assert_eq!(container(&[]).ended(Exit::Code(139)), Exit::Signal("SIGSEGV".to_owned()));
+        assert_eq!(container(&[]).ended(Exit::Code(125)), Exit::Code(125));
+        let program = Launch { words: vec!["lp-worker".into()], container: None };
+        assert_eq!(program.ended(Exit::Code(139)), Exit::Code(139));
+    }
+
+    #[test]
+    fn a_worker_that_is_not_there_is_named_with_a_way_out() {
+        let find = |lp_worker: Option<&str>, words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let container = (1 < words.len()).then(|| container(&[]).container.unwrap());
+            let command = WorkerCommand { words, container };
+            let error = Launch::find(lp_worker.map(OsStr::new), Some(&command), "/p".as_ref()).unwrap_err();
+            format!("{error}\n{}", error.hint().unwrap())
+        };
+        expect![[r#"
+            no worker: `/nowhere/lp-worker` does not exist
+            build or install `lp-worker` (it needs GStreamer's development files), or name one in `LP_WORKER`"#]].assert_eq(&find(Some("/nowhere/lp-worker"), &["lp-worker"]));
+        expect![[r#"
+            no worker: there is no program `bin/lp-worker`, with which `worker.command` begins
+            correct `command` in `[worker]`, or remove it to use the worker beside `lp`"#]]
+        .assert_eq(&find(None, &["bin/lp-worker"]));
+        expect![[r#"
+            no worker: there is no program `no-podman`, with which `worker.command` begins
+            install podman, or remove `command` to use the worker beside `lp`"#]]
+        .assert_eq(&find(Some(""), &["no-podman", "run", "-i", "till"]));
+    }
+}
