@@ -78,7 +78,7 @@ impl WorkerError {
             }
             WorkerError::NoImage { .. } => "build or pull it; `lp` does not, since it measures",
             WorkerError::Version { .. } => {
-                "install `lp` and `lp-worker` of the same version; that of an image comes with building it again"
+                "install `lp` and `lp-worker` of the same version; if it is in an image, build that again"
             }
             _ => return None,
         };

@@ -198,6 +198,8 @@ fn add(
         }
     };
     unless(&["--pull"], "--pull=never".into());
+    // A health check of the image would run beside what is measured.
+    unless(&["--health-cmd"], "--no-healthcheck".into());
     let privileged = "--privileged";
     unless(&["--cap-drop", privileged], "--cap-drop=all".into());
     if !container.mentions_new_privileges {
@@ -307,7 +309,7 @@ mod tests {
             &[],
             &Reach::default(),
             expect![
-                "--pull=never --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs=/tmp --network=none --user=1000:1000 --userns=keep-id"
+                "--pull=never --no-healthcheck --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs=/tmp --network=none --user=1000:1000 --userns=keep-id"
             ],
         );
         let reach = Reach {
@@ -320,7 +322,7 @@ mod tests {
             &[],
             &reach,
             expect![[
-                r#"--pull=never --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs=/tmp --user=1000:1000 --userns=keep-id --device=/dev/null --mount=type=bind,source=/dev/null,target=/dev/null,readonly --mount=type=bind,"source=/p/,""x","target=/p/,""x""#
+                r#"--pull=never --no-healthcheck --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs=/tmp --user=1000:1000 --userns=keep-id --device=/dev/null --mount=type=bind,source=/dev/null,target=/dev/null,readonly --mount=type=bind,"source=/p/,""x","target=/p/,""x""#
             ]],
         );
     }
@@ -335,17 +337,17 @@ mod tests {
             "--net=host",
             "-u=7",
         ];
-        check(&options, &Reach::default(), expect![[""]]);
+        check(&options, &Reach::default(), expect!["--no-healthcheck"]);
         check(
             &["--privileged"],
             &Reach::default(),
-            expect!["--pull=never --network=none --user=1000:1000 --userns=keep-id"],
+            expect!["--pull=never --no-healthcheck --network=none --user=1000:1000 --userns=keep-id"],
         );
         check(
             &["--security-opt=label=disable"],
             &Reach::default(),
             expect![
-                "--pull=never --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs=/tmp --network=none --user=1000:1000 --userns=keep-id"
+                "--pull=never --no-healthcheck --cap-drop=all --security-opt=no-new-privileges --read-only --tmpfs=/tmp --network=none --user=1000:1000 --userns=keep-id"
             ],
         );
     }

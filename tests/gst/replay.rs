@@ -67,7 +67,7 @@ fn a_worker_of_another_version_is_refused_before_anything_starts() {
     let ws = fake(&[("good", r#"{"type": "zbar"}"#)]).env("FAKE_WORKER_PROTOCOL", "7");
     ws.lp("run").code(2).stderr(expect![[r#"
         error: the worker speaks protocol 7, but this `lp` needs 2
-          hint: install `lp` and `lp-worker` of the same version; that of an image comes with building it again
+          hint: install `lp` and `lp-worker` of the same version; if it is in an image, build that again
           needed by `run:lane`
     "#]]);
     assert!(!ws.exists("results"));
