@@ -24,3 +24,4 @@ mod show;
 mod support;
 mod tasks;
 mod together;
+mod workers;
