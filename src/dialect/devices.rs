@@ -158,7 +158,56 @@ fn of_factory(factory: &str) -> Option<Device> {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::{Expect, expect};
+
     use super::*;
+    use crate::config::diagnostics::Place;
+    use crate::config::project::Step;
+
+    /// Steps as `TYPE DEVICE`.
+    #[track_caller]
+    fn check(steps: &[(&str, &str)], elements: &[Element], expect: Expect) {
+        let step = |(kind, device): &(&str, &str)| {
+            let device = Some((*device).to_owned());
+            Step { device, ..Step::new(kind, Place::default()) }
+        };
+        let pipeline = PlannedPipeline {
+            index: 1,
+            workloads: vec!["w".to_owned()],
+            merged_because: None,
+            steps: steps.iter().map(step).collect(),
+            unsupported: None,
+            launch: None,
+        };
+        let needs: BTreeSet<(Device, String)> = of_pipeline(&pipeline, elements).into_iter().collect();
+        let text: String = needs.iter().map(|(device, by)| format!("{device:?}: {by}\n")).collect();
+        expect.assert_eq(&text);
+    }
+
+    #[test]
+    fn steps_elements_and_their_properties_ask_for_devices() {
+        check(
+            &[("gvadetect", "GPU"), ("gvapython", "NPU"), ("gvaclassify", "CPU")],
+            &[
+                Element::new("decodebin3"),
+                Element::new("gvadetect").text("device", "GPU").text("pre-process-backend", "va"),
+                Element::new("gvaclassify")
+                    .text("device", "cpu")
+                    .text("pre-process-backend", "va-surface-sharing"),
+                Element::new("gvainference").text("device", "gpu.1"),
+                Element::new("v4l2src").text("device", "GPU"),
+                Element::new("vapostproc"),
+            ],
+            expect![[r#"
+                Gpu(None): `gvaclassify` with va-surface-sharing
+                Gpu(None): `gvadetect` on GPU
+                Gpu(None): `vapostproc`
+                Gpu(Some(129)): `gvainference` on GPU.1
+                Npu: `gvapython` on NPU
+            "#]],
+        );
+        check(&[("gvadetect", "AUTO")], &[Element::new("gvadetect").text("device", "AUTO")], expect![[""]]);
+    }
 
     #[test]
     fn elements_on_a_gpu_are_known_by_their_plugin() {

@@ -138,7 +138,8 @@ fn display() -> Finding {
             .wrong(wrong)
             .way_out("run it in a session with a display, or without `run.render`")
             .in_container(
-                "X11: -e DISPLAY -v /tmp/.X11-unix:/tmp/.X11-unix:ro; Wayland: -e WAYLAND_DISPLAY=/run/wayland \
+                "X11: -e DISPLAY -e XAUTHORITY=/run/xauth -v /tmp/.X11-unix:/tmp/.X11-unix:ro \
+                 -v $XAUTHORITY:/run/xauth:ro; Wayland: -e WAYLAND_DISPLAY=/run/wayland \
                  -v $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY:/run/wayland",
             ),
     }
@@ -213,8 +214,10 @@ fn judge(looked: &Looked, kind: &Kind, me: &Owner) -> Result<String, Fault> {
             wrong: format!("`{path}` is for {group}, and this process is not in it"),
             on_host: Some(match &looked.group {
                 Some(name) => format!("sudo usermod -aG {name} $USER, and log in again"),
+                // Inside a container the host's name for it is not known.
                 None => format!(
-                    "sudo groupadd --gid {gid} {0}-{gid}; sudo usermod -aG {0}-{gid} $USER, and log in again",
+                    "`getent group {gid}` names it, else sudo groupadd --gid {gid} {}-{gid}; \
+                     sudo usermod -aG its name $USER, and log in again",
                     kind.group
                 ),
             }),
@@ -329,7 +332,7 @@ mod tests {
             &[1000],
             expect![[r#"
                 missing  X  `/dev/dri/renderD128` is for group 104, which has no name, and this process is not in it
-                            on the host: sudo groupadd --gid 104 render-104; sudo usermod -aG render-104 $USER, and log in again
+                            on the host: `getent group 104` names it, else sudo groupadd --gid 104 render-104; sudo usermod -aG its name $USER, and log in again
                             in a container: --device /dev/dri --group-add 104
             "#]],
         );
