@@ -6,7 +6,7 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use expect_test::expect;
 
@@ -55,32 +55,38 @@ fn devices(ended: &Ended) -> String {
     text
 }
 
-/// Runs `lp doctor` in a mount namespace that `script` prepares, `with` being
-/// put before its command line; `None`, with a line that says so, where this
-/// user may not do that.
-fn doctor_where(ws: &Workspace, script: &str, with: &str) -> Option<Ended> {
-    let ways: [&[&str]; 2] = [&["-m"], &["-rm"]];
-    let lp = ws.command(&["doctor"]);
-    for way in ways {
-        let run = |script: &str| {
-            let mut command = Command::new("unshare");
-            command.args(way).args(["sh", "-ec", script, "sh"]).arg(lp.get_program()).args(lp.get_args());
-            for (name, value) in lp.get_envs() {
-                match value {
-                    Some(value) => command.env(name, value),
-                    None => command.env_remove(name),
-                };
-            }
-            command.current_dir(ws.root()).output().unwrap()
-        };
-        if run(script).status.success() {
-            return Some(Ended::new(run(&format!("{script}\nexec {with} \"$@\"")), &ws.root()));
-        }
+/// A mount namespace that this user may make, and in which `probe` succeeds: the
+/// command line up to a script. `None`, with a line that says so, if there is none.
+fn namespace(probe: &str) -> Option<Vec<&'static str>> {
+    let ways = [vec!["unshare", "-m", "sh", "-ec"], vec!["unshare", "-rm", "sh", "-ec"]];
+    let works = |way: &Vec<&str>| {
+        let probed = Command::new(way[0]).args(&way[1..]).arg(probe).stderr(Stdio::null()).status();
+        probed.is_ok_and(|status| status.success())
+    };
+    let found = ways.into_iter().find(works);
+    if found.is_none() {
+        // Not by `eprintln!`, which a test that passes swallows.
+        let skipped = format!("skipped: this user may not do `{probe}` in a mount namespace\n");
+        std::io::stderr().write_all(skipped.as_bytes()).unwrap();
     }
-    // Not by `eprintln!`, which a test that passes swallows.
-    let skipped = format!("skipped: this user may not prepare a mount namespace with `{script}`\n");
-    std::io::stderr().write_all(skipped.as_bytes()).unwrap();
-    None
+    found
+}
+
+/// Runs `lp doctor`, `with` being put before its command line, in a namespace
+/// that `script` prepares.
+#[track_caller]
+fn doctor_where(ws: &Workspace, namespace: &[&str], script: &str, with: &str) -> Ended {
+    let lp = ws.command(&["doctor"]);
+    let mut command = Command::new(namespace[0]);
+    command.args(&namespace[1..]).arg(format!("{script}\nexec {with} \"$@\"")).arg("sh");
+    command.arg(lp.get_program()).args(lp.get_args()).current_dir(ws.root());
+    for (name, value) in lp.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    Ended::new(command.output().unwrap(), &ws.root())
 }
 
 /// No GPU and no NPU, also on a machine that has them.
@@ -127,8 +133,8 @@ fn a_plan_without_devices_is_not_asked_for_any() {
 #[test]
 fn all_devices_that_are_not_there_are_missed_at_once() {
     let ws = every_device("/dev/lp-none/video0");
-    let Some(ended) = doctor_where(&ws, NO_DEVICES, "") else { return };
-    let ended = ended.code(1);
+    let Some(namespace) = namespace("mount -t tmpfs none /mnt") else { return };
+    let ended = doctor_where(&ws, &namespace, NO_DEVICES, "").code(1);
     expect![[r#"
         missing  GPU                           there is no `/dev/dri/renderD*`
                                                needed by: `gvadetect` on GPU of `first`
@@ -155,7 +161,11 @@ fn devices_of_other_groups_are_told_with_the_groups_and_the_ways_in() {
     let nobody = "setpriv --reuid=65534 --regid=65534";
     let whole = ws.root().parent().unwrap().to_owned();
     let script = format!("{NODES}\nchown -R 65534:65534 '{}'", whole.display());
-    let Some(ended) = doctor_where(&ws, &script, &format!("{nobody} --clear-groups")) else { return };
+    let Some(namespace) = namespace("mount -t tmpfs none /mnt; mknod /mnt/x c 226 255; chown 1:1 /mnt/x")
+    else {
+        return;
+    };
+    let ended = doctor_where(&ws, &namespace, &script, &format!("{nobody} --clear-groups"));
     expect![[r#"
         missing  GPU                           `/dev/dri/renderD128` is for group `render` (4104), and this process is not in it
                                                needed by: `gvadetect` on GPU of `first`
@@ -175,7 +185,7 @@ fn devices_of_other_groups_are_told_with_the_groups_and_the_ways_in() {
                                                in a container: --device /dev/video0 --group-add 4044
     "#]].assert_eq(&devices(&ended.code(1)));
     // With the groups all are opened, and nothing is behind them.
-    let ended = doctor_where(&ws, &script, &format!("{nobody} --groups 4104,4105,4044")).unwrap().code(1);
+    let ended = doctor_where(&ws, &namespace, &script, &format!("{nobody} --groups 4104,4105,4044")).code(1);
     expect![[r#"
         missing  GPU                           `/dev/dri/renderD128` cannot be opened: No such device or address (os error 6)
                                                needed by: `gvadetect` on GPU of `first`
