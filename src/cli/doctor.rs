@@ -1,23 +1,24 @@
 //! `lp doctor`
+//!
+//! Each part of this folder looks at one thing and gives [`Finding`]s; here they
+//! are put together and printed. Something that is needed and missing makes the
+//! exit code 1; a note never does.
+
+mod devices;
+mod finding;
+mod limits;
+mod software;
 
 use std::collections::BTreeSet;
 
 use super::args::{DoctorArgs, Global};
 use super::open::read;
 use super::{Exit, console, tools};
-use crate::dialect::check::way_out;
+use crate::config::project::Camera;
+use crate::dialect::devices::needed;
 use crate::graph::lower::{GENERATE_FACTORIES, Lowering, Subject, TRANSCODE_FACTORIES, lower};
 use crate::os;
-use crate::pipeline::machine::debian_package;
 use crate::store::Store;
-
-/// One thing that was looked at.
-#[derive(serde::Serialize)]
-struct Finding {
-    what: String,
-    found: Option<String>,
-    way_out: Option<String>,
-}
 
 pub(super) fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<Exit> {
     // Without a project, or with a broken one, the default lane is looked at.
@@ -40,69 +41,35 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<Exit> {
         }
     };
 
-    let mut findings = Vec::new();
     let command = project.as_ref().and_then(|project| project.settings.worker.as_ref());
     let worker = tools::find(command, &layout.root);
     let store = Store::open(layout)?;
     let tools = tools::look_for(&store, worker, &factories, &factories);
-    findings.push(match &tools.worker {
-        Ok(launch) => {
-            let program = launch.program().display().to_string();
-            Finding { what: "worker".to_owned(), found: Some(program), way_out: None }
-        }
-        Err(error) => Finding {
-            what: "worker".to_owned(),
-            found: None,
-            way_out: Some(match error.hint() {
-                Some(hint) => format!("{error}: {hint}"),
-                None => error.to_string(),
-            }),
-        },
-    });
-    if let Some(machine) = &tools.machine {
-        findings.push(Finding {
-            what: "GStreamer".to_owned(),
-            found: Some(machine.gstreamer.clone()),
-            way_out: None,
-        });
-        for factory in &factories {
-            let found = machine.factories.get(factory).cloned().flatten();
-            findings.push(Finding {
-                what: format!("element {factory}"),
-                way_out: found.is_none().then(|| way_out(factory)),
-                found: found.map(|factory| format!("plugin {} {}", factory.plugin, factory.version)),
-            });
-        }
+    let mut findings = software::findings(&tools, &factories);
+    if let Some(project) = &project {
+        let cameras: Vec<&Camera> = project.cameras.iter().collect();
+        findings.extend(devices::findings(&needed(project, &cameras)));
     }
-    let missing = findings.iter().filter(|finding| finding.found.is_none()).count();
+    findings.extend(limits::findings(&tools.host.facts));
+
+    let missing = findings.iter().filter(|finding| finding.is_missing()).count();
     if args.json {
         let document = serde_json::json!({ "version": 1, "missing": missing, "findings": findings });
         console::out(&format!("{document:#}\n"));
     } else {
-        print(&findings, project.is_some());
+        console::out(&finding::table(&findings));
+        let packages = software::packages(&findings);
+        if !packages.is_empty() {
+            console::out(&format!(
+                "\ninstall what is missing:\n  sudo apt-get install {}\n",
+                packages.join(" ")
+            ));
+        }
+        if project.is_none() {
+            console::note(
+                "note: looked at what the default lane needs; there is no project here without errors",
+            );
+        }
     }
     Ok(if missing == 0 { Exit::Done } else { Exit::Failed })
-}
-
-fn print(findings: &[Finding], has_project: bool) {
-    let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
-    for finding in findings {
-        let (mark, text) = match (&finding.found, &finding.way_out) {
-            (Some(found), _) => ("ok     ", found.clone()),
-            (None, way_out) => ("missing", way_out.clone().unwrap_or_default()),
-        };
-        console::out(&format!("{mark}  {:width$}  {text}\n", finding.what));
-    }
-    let packages: BTreeSet<&str> = findings
-        .iter()
-        .filter(|finding| finding.found.is_none())
-        .filter_map(|finding| debian_package(finding.what.strip_prefix("element ")?))
-        .collect();
-    if !packages.is_empty() {
-        let packages = packages.into_iter().collect::<Vec<_>>().join(" ");
-        console::out(&format!("\ninstall what is missing:\n  sudo apt-get install {packages}\n"));
-    }
-    if !has_project {
-        console::note("note: looked at what the default lane needs; there is no project here without errors");
-    }
 }

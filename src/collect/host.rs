@@ -4,13 +4,17 @@
 //! is rounded to 256 MiB (firmware takes a little more or less of it) and GPUs
 //! are named by driver and PCI id, not by card number.
 //!
+//! What makes less of the machine than it is - a container, limits of control
+//! groups, cores that are not allowed - is a fact only where it is so: records of
+//! a whole machine do not speak of it.
+//!
 //! Not here: `gstreamer`, which only a worker knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::CollectError;
 use super::machine::kibibytes;
+use super::{CollectError, cgroup};
 use crate::os::proc;
 
 /// Memory is rounded to a multiple of this, in MiB.
@@ -19,7 +23,8 @@ const MEMORY_STEP_MIB: u64 = 256;
 /// What could be found out about a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostFacts {
-    /// `cpu`, `cpus`, `memory`, `kernel`, `governor`, `virtualised`, `gpu`, `npu`.
+    /// `cpu`, `cpus`, `memory`, `kernel`, `governor`, `virtualised`, `gpu`, `npu`;
+    /// where it is so, also `container`, `cpus_allowed`, `cpu_limit`, `memory_limit`.
     pub facts: BTreeMap<String, String>,
     /// Facts that could not be found out, with the reason.
     pub missing: BTreeMap<String, String>,
@@ -33,8 +38,10 @@ pub fn facts() -> HostFacts {
 
 fn facts_below(root: &Path) -> HostFacts {
     let mut host = HostFacts::default();
+    let mut cores = None;
     match read(&root.join("proc/cpuinfo")) {
         Ok(cpuinfo) => {
+            cores = Some(values(&cpuinfo, "processor").count());
             host.know("cpu", cpu_model(&cpuinfo));
             host.know("cpus", values(&cpuinfo, "processor").count().to_string());
             host.know("virtualised", if has_hypervisor(&cpuinfo) { "yes" } else { "no" }.to_owned());
@@ -46,6 +53,7 @@ fn facts_below(root: &Path) -> HostFacts {
         let missing = || CollectError::Format { path: meminfo.clone(), expected: "`MemTotal`" };
         kibibytes(&text, "MemTotal").ok_or_else(missing)
     });
+    let memory = total.as_ref().ok().map(|kib| kib * 1024);
     match total {
         Ok(kib) => host.know("memory", rounded_memory(kib)),
         Err(error) => host.lack("memory", &error),
@@ -57,10 +65,59 @@ fn facts_below(root: &Path) -> HostFacts {
     host.know("governor", governors(&root.join("sys/devices/system/cpu")));
     host.know("gpu", devices(&root.join("sys/class/drm"), "card"));
     host.know("npu", devices(&root.join("sys/class/accel"), "accel"));
+    if let Some(container) = container(root) {
+        host.know("container", container);
+    }
+    if let Some(cores) = cores {
+        host.bound(root, cores, memory);
+    }
     host
 }
 
+/// What made the container that we are in, by the marks that it leaves there.
+fn container(root: &Path) -> Option<String> {
+    let named = proc::read(&root.join("run/systemd/container")).ok().filter(|name| !name.is_empty());
+    let marked = || {
+        let marks = [("run/.containerenv", "podman"), (".dockerenv", "docker")];
+        let (_, engine) = marks.into_iter().find(|(mark, _)| proc::is_there(&root.join(mark)))?;
+        // The disk of a machine that was made from an image may keep the mark. An
+        // engine also mounts these.
+        let own = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+        let mounts = proc::read(&root.join("proc/self/mountinfo")).unwrap_or_default();
+        let mut points = mounts.lines().filter_map(|mount| mount.split(' ').nth(4));
+        points.any(|point| own.contains(&point)).then(|| engine.to_owned())
+    };
+    named.or_else(marked)
+}
+
 impl HostFacts {
+    /// Learns what of `cores` and `memory` (in bytes) this process may use.
+    fn bound(&mut self, root: &Path, cores: usize, memory: Option<u64>) {
+        let status = proc::read(&root.join("proc/self/status")).unwrap_or_default();
+        if let Some(allowed) = values(&status, "Cpus_allowed_list").next().and_then(count)
+            && allowed < cores
+        {
+            self.know("cpus_allowed", allowed.to_string());
+        }
+        match cgroup::limits(root) {
+            Ok(limits) => {
+                #[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 cores")]
+                if let Some(limit) = limits.cores.filter(|limit| *limit < cores as f64) {
+                    self.know(
+                        "cpu_limit",
+                        format!("{:.2}", limit).trim_end_matches('0').trim_end_matches('.').to_owned(),
+                    );
+                }
+                if let Some(limit) =
+                    limits.memory.filter(|limit| memory.is_some_and(|memory| *limit < memory))
+                {
+                    self.know("memory_limit", format!("{} MiB", limit / (1024 * 1024)));
+                }
+            }
+            Err(error) => ["cpu_limit", "memory_limit"].iter().for_each(|name| self.lack(name, &error)),
+        }
+    }
+
     fn know(&mut self, name: &str, value: String) {
         self.facts.insert(name.to_owned(), value);
     }
@@ -74,7 +131,17 @@ fn read(path: &Path) -> Result<String, CollectError> {
     proc::read(path).map_err(|source| CollectError::read(path, source))
 }
 
-/// The values of `key` in the text of `/proc/cpuinfo`, one per core.
+/// How many numbers a list such as `0-3,8` has.
+fn count(list: &str) -> Option<usize> {
+    let range = |range: &str| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some((last.parse::<usize>().ok()? + 1).saturating_sub(first.parse().ok()?))
+    };
+    list.split(',').map(range).sum()
+}
+
+/// The values of `key` in the text of `/proc/cpuinfo`, one per core, or of
+/// `/proc/self/status`.
 fn values<'a>(cpuinfo: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
     let value = move |line: &'a str| {
         let (name, value) = line.split_once(':')?;
@@ -231,6 +298,107 @@ mod tests {
                 host memory: expected `MemTotal` in `/proc/meminfo`, found none
             "#]],
         );
+    }
+
+    const TWO_CORES: [(&str, &str); 3] = [
+        ("proc/cpuinfo", "processor: 0\nmodel name: X\nprocessor: 1\n"),
+        ("proc/meminfo", "MemTotal: 4194304 kB\n"),
+        ("proc/sys/kernel/osrelease", "6.1\n"),
+    ];
+
+    /// The facts that are not there on a whole machine.
+    #[track_caller]
+    fn check_bounds(files: &[(&str, &str)], expect: Expect) {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in TWO_CORES.iter().chain(files) {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let names = ["container", "cpus_allowed", "cpu_limit", "memory_limit"];
+        let host = facts_below(root.path());
+        let facts = names.iter().filter_map(|name| Some(format!("{name} = {}\n", host.facts.get(*name)?)));
+        let missing = host.missing.iter().map(|(name, reason)| format!("{name}: {reason}\n"));
+        let text: String = facts.chain(missing).collect();
+        expect.assert_eq(&text.replace(&root.path().display().to_string(), ""));
+    }
+
+    const CGROUP: [(&str, &str); 2] = [
+        ("proc/self/cgroup", "0::/\n"),
+        ("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"),
+    ];
+
+    #[test]
+    fn a_container_with_less_than_the_machine_says_so() {
+        let [group, mount] = CGROUP;
+        check_bounds(
+            &[
+                group,
+                (mount.0, &format!("90 83 254:0 /x/hosts /etc/hosts rw - ext4 /dev/vda rw\n{}", mount.1)),
+                ("run/.containerenv", ""),
+                ("proc/self/status", "Name:\tlp\nCpus_allowed_list:\t1\n"),
+                ("sys/fs/cgroup/cpu.max", "75000 100000\n"),
+                ("sys/fs/cgroup/memory.max", "536870912\n"),
+            ],
+            expect![[r#"
+                container = podman
+                cpus_allowed = 1
+                cpu_limit = 0.75
+                memory_limit = 512 MiB
+            "#]],
+        );
+    }
+
+    #[test]
+    fn limits_of_the_whole_machine_or_more_are_none() {
+        let [group, mount] = CGROUP;
+        check_bounds(
+            &[
+                group,
+                mount,
+                // Cores that could be plugged in are allowed too.
+                ("proc/self/status", "Cpus_allowed_list:\t0-127\n"),
+                ("sys/fs/cgroup/cpu.max", "200000 100000\n"),
+                ("sys/fs/cgroup/memory.max", "4294967296\n"),
+            ],
+            expect![""],
+        );
+        let hosts = ("proc/self/mountinfo", "90 83 254:0 /x/hosts /etc/hosts rw - ext4 /dev/vda rw\n");
+        check_bounds(
+            &[(".dockerenv", ""), hosts],
+            expect![[r#"
+            container = docker
+        "#]],
+        );
+        // A machine whose disk was made from an image.
+        check_bounds(&[(".dockerenv", ""), mount], expect![""]);
+        check_bounds(
+            &[(".dockerenv", ""), ("run/systemd/container", "lxc\n")],
+            expect![[r#"
+            container = lxc
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_limit_that_cannot_be_read_is_missing_and_not_absent() {
+        let [group, mount] = CGROUP;
+        check_bounds(
+            &[group, mount, ("sys/fs/cgroup/cpu.max", "?\n")],
+            expect![[r#"
+                host cpu_limit: expected a quota and a period in `/sys/fs/cgroup/cpu.max`, found none
+                host memory_limit: expected a quota and a period in `/sys/fs/cgroup/cpu.max`, found none
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_list_of_cores_is_counted() {
+        for (list, expected) in
+            [("0", Some(1)), ("0-3,8", Some(5)), ("", None), ("3-1", Some(0)), ("a-b", None)]
+        {
+            assert_eq!(count(list), expected, "{list}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! frames use. Not here: what becomes of readings (`record`), and threads that
 //! sample once a second (`session`).
 
+pub mod cgroup;
 pub mod host;
 pub mod machine;
 

@@ -8,6 +8,7 @@
 //! are shared by `model-instance-id`, made from everything that makes them
 //! differ, so two models never share one.
 
+use super::devices::FIRST_RENDER_NODE;
 use super::stock::step_elements;
 use super::{Dialect, element_name, with_properties};
 use crate::config::models::has_labels;
@@ -156,7 +157,7 @@ impl Family {
 /// The element of a GPU other than the first: `GPU.1` is `/dev/dri/renderD129`.
 /// Named by GStreamer's `va` plugin, which numbers render nodes from 128.
 fn render_node(number: u32, what: &str) -> String {
-    format!("varenderD{}{what}", 128 + number)
+    format!("varenderD{}{what}", FIRST_RENDER_NODE + number)
 }
 
 fn queue(is_leaky: bool) -> Element {

@@ -8,6 +8,7 @@
 //! [`share::pipelines`] all that a camera plays, shared ones as one, and [`check`] says what keeps a machine from playing it.
 
 pub mod check;
+pub mod devices;
 mod dlstreamer;
 pub mod share;
 mod source;

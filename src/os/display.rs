@@ -1,32 +1,71 @@
 //! The display that windows would be shown on.
 
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-/// Whether there is a display, by what the environment says of it and by the
-/// sockets of a local one.
+/// The display, if there is one: by what the environment says of it, and by
+/// connecting to a local one.
 ///
 /// # Errors
 /// What is missing, as half a sentence.
-pub fn check() -> Result<(), String> {
-    let wayland = super::env::variable("WAYLAND_DISPLAY").filter(|name| !name.is_empty());
-    let folder = super::env::variable("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
+pub fn check() -> Result<String, String> {
+    match (wayland(), x11()) {
+        (Some(Ok(found)), _) | (_, Some(Ok(found))) => Ok(found),
+        (_, Some(Err(missing))) | (Some(Err(missing)), None) => Err(missing),
+        (None, None) => Err("neither `DISPLAY` nor `WAYLAND_DISPLAY` names one".to_owned()),
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    super::env::variable(name).filter(|value| !value.is_empty())
+}
+
+/// The compositor that `WAYLAND_DISPLAY` names; `None` if it names none.
+fn wayland() -> Option<Result<String, String>> {
+    let name = variable("WAYLAND_DISPLAY")?;
     // An absolute name stands for itself.
-    if let (Some(name), Some(folder)) = (&wayland, &folder)
-        && Path::new(folder).join(name).exists()
-    {
-        return Ok(());
-    }
-    let Some(display) = super::env::variable("DISPLAY").filter(|display| !display.is_empty()) else {
-        return Err("neither `DISPLAY` nor `WAYLAND_DISPLAY` names one".to_owned());
-    };
-    match socket(&display) {
-        Some(Socket::Remote) => Ok(()),
-        Some(Socket::Local(path)) if path.exists() => Ok(()),
-        Some(Socket::Local(path)) => {
-            Err(format!("`DISPLAY` is `{display}` and there is no socket `{}`", path.display()))
+    let path = Path::new(&variable("XDG_RUNTIME_DIR").unwrap_or_default()).join(&name);
+    Some(if path.is_relative() {
+        Err(format!("`WAYLAND_DISPLAY` is `{name}` and `XDG_RUNTIME_DIR` is not set"))
+    } else {
+        match reach(&path) {
+            Ok(()) => Ok(format!("Wayland `{}`", path.display())),
+            Err(refused) => Err(format!("`WAYLAND_DISPLAY` is `{name}` and {}", refused.of(&path))),
         }
+    })
+}
+
+/// The server that `DISPLAY` names; `None` if it names none.
+fn x11() -> Option<Result<String, String>> {
+    let display = variable("DISPLAY")?;
+    Some(match socket(&display) {
+        Some(Socket::Remote) => Ok(format!("X11 `{display}`, elsewhere")),
+        Some(Socket::Local(path)) => match reach(&path) {
+            Ok(()) => Ok(format!("X11 `{display}`")),
+            Err(refused) => Err(format!("`DISPLAY` is `{display}` and {}", refused.of(&path))),
+        },
         None => Err(format!("`DISPLAY` is `{display}`, which is not like `:0`")),
+    })
+}
+
+/// Why nobody answers at a socket.
+struct Refused(io::Error);
+
+impl Refused {
+    fn of(&self, path: &Path) -> String {
+        let path = path.display();
+        match self.0.kind() {
+            io::ErrorKind::NotFound => format!("there is no socket `{path}`"),
+            io::ErrorKind::ConnectionRefused => format!("nobody answers at the socket `{path}`"),
+            io::ErrorKind::PermissionDenied => format!("this user may not connect to the socket `{path}`"),
+            _ => format!("the socket `{path}` cannot be connected to: {}", self.0),
+        }
     }
+}
+
+fn reach(path: &Path) -> Result<(), Refused> {
+    UnixStream::connect(path).map(drop).map_err(Refused)
 }
 
 #[derive(Debug, PartialEq, Eq)]

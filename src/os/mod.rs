@@ -6,6 +6,7 @@
 //! decides how errors name a path and how a file is replaced.
 
 pub mod clock;
+pub mod device;
 pub mod display;
 pub mod env;
 pub mod failpoint;

@@ -33,6 +33,12 @@ pub fn names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+/// Whether there is anything at this path.
+#[must_use]
+pub fn is_there(path: &Path) -> bool {
+    path.exists()
+}
+
 /// The last component of what a symbolic link points to: the driver's name for
 /// `/sys/class/drm/card0/device/driver`.
 ///

@@ -71,7 +71,10 @@ impl WorkerError {
                 "build or install `lp-worker` (it needs GStreamer's development files), or name one in `LP_WORKER`"
             }
             WorkerError::NoProgram { engine: Some(engine), .. } => {
-                return Some(format!("install {engine}, or remove `command` to use the worker beside `lp`"));
+                return Some(format!(
+                    "install {engine} (Debian: {}), or remove `command` to use the worker beside `lp`",
+                    if engine == "docker" { "docker.io" } else { engine }
+                ));
             }
             WorkerError::NoProgram { engine: None, .. } => {
                 "correct `command` in `[worker]`, or remove it to use the worker beside `lp`"

@@ -388,7 +388,7 @@ mod tests {
         .assert_eq(&find(None, &["bin/lp-worker"]));
         expect![[r#"
             no worker: there is no program `no-podman`, with which `worker.command` begins
-            install podman, or remove `command` to use the worker beside `lp`"#]]
+            install podman (Debian: podman), or remove `command` to use the worker beside `lp`"#]]
         .assert_eq(&find(Some(""), &["no-podman", "run", "-i", "till"]));
     }
 }

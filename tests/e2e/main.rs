@@ -5,6 +5,7 @@ mod build;
 mod cache;
 mod check;
 mod ci;
+mod doctor;
 mod download;
 mod explain;
 mod faults;

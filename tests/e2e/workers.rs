@@ -16,12 +16,12 @@ fn an_engine_that_is_not_installed_is_said_before_anything_starts() {
     let ws = with(r#"["podman", "run", "-i", "localhost/lp/pipeline-exec"]"#).env("PATH", "/nowhere");
     ws.lp("run").code(2).stderr(expect![[r#"
         error: no worker: there is no program `podman`, with which `worker.command` begins
-          hint: install podman, or remove `command` to use the worker beside `lp`
+          hint: install podman (Debian: podman), or remove `command` to use the worker beside `lp`
           needed by `transcode:a.mp4@640x360@15`, `transcode:a.mp4@320x180@15`, `run:lane`
     "#]]);
     ws.lp("build assets").code(2).stderr(expect![[r#"
         error: no worker: there is no program `podman`, with which `worker.command` begins
-          hint: install podman, or remove `command` to use the worker beside `lp`
+          hint: install podman (Debian: podman), or remove `command` to use the worker beside `lp`
           needed by `transcode:a.mp4@640x360@15`, `transcode:a.mp4@320x180@15`
     "#]]);
     assert!(!ws.exists("media"));

@@ -1,0 +1,117 @@
+//! One thing that was looked at, and how findings are printed.
+
+use std::fmt::Display;
+
+use serde::Serialize;
+
+/// So many of those that need a thing are printed.
+const SHOWN: usize = 3;
+
+/// One thing that was looked at: there or missing, or something to know.
+#[derive(Debug, Serialize)]
+pub(super) struct Finding {
+    what: String,
+    /// What is there; `None` if it is missing.
+    found: Option<String>,
+    /// How to get it: on this machine, for devices on the host.
+    way_out: Option<String>,
+    /// What is wrong, where the way out does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrong: Option<String>,
+    /// What gives it to a container: flags of `podman run` and `docker run`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_container: Option<String>,
+    /// Who asks for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    needed_by: Vec<String>,
+    /// What follows from it, if it is something to know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+impl Finding {
+    /// It is there.
+    pub(super) fn found(what: impl Into<String>, found: impl Display) -> Finding {
+        Finding { found: Some(found.to_string()), ..Finding::missing(what) }
+    }
+
+    /// It is needed and not there, or of no use.
+    pub(super) fn missing(what: impl Into<String>) -> Finding {
+        Finding {
+            what: what.into(),
+            found: None,
+            way_out: None,
+            wrong: None,
+            in_container: None,
+            needed_by: Vec::new(),
+            note: None,
+        }
+    }
+
+    pub(super) fn way_out(self, way_out: impl Into<String>) -> Finding {
+        Finding { way_out: Some(way_out.into()), ..self }
+    }
+
+    pub(super) fn wrong(self, wrong: impl Into<String>) -> Finding {
+        Finding { wrong: Some(wrong.into()), ..self }
+    }
+
+    pub(super) fn in_container(self, flags: impl Into<String>) -> Finding {
+        Finding { in_container: Some(flags.into()), ..self }
+    }
+
+    pub(super) fn needed_by(self, needed_by: impl IntoIterator<Item = String>) -> Finding {
+        Finding { needed_by: needed_by.into_iter().collect(), ..self }
+    }
+
+    pub(super) fn note(self, note: impl Into<String>) -> Finding {
+        Finding { note: Some(note.into()), ..self }
+    }
+
+    pub(super) fn what(&self) -> &str {
+        &self.what
+    }
+
+    pub(super) fn is_missing(&self) -> bool {
+        self.found.is_none()
+    }
+
+    /// What stands behind its name; the first line beside it, the others below.
+    fn lines(&self) -> Vec<String> {
+        let Some(found) = &self.found else {
+            let Some(wrong) = &self.wrong else { return vec![self.way_out.clone().unwrap_or_default()] };
+            let mut lines = vec![wrong.clone()];
+            if !self.needed_by.is_empty() {
+                let mut needed_by = self.needed_by[..self.needed_by.len().min(SHOWN)].join(", ");
+                if self.needed_by.len() > SHOWN {
+                    needed_by.push_str(&format!(" and {} more", self.needed_by.len() - SHOWN));
+                }
+                lines.push(format!("needed by: {needed_by}"));
+            }
+            lines.extend(self.way_out.iter().map(|way_out| format!("on the host: {way_out}")));
+            lines.extend(self.in_container.iter().map(|flags| format!("in a container: {flags}")));
+            return lines;
+        };
+        std::iter::once(found).chain(&self.note).cloned().collect()
+    }
+}
+
+/// All findings as text, one after the other.
+pub(super) fn table(findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or(0);
+    let mut table = String::new();
+    for finding in findings {
+        let mark = match finding {
+            Finding { found: None, .. } => "missing",
+            Finding { note: Some(_), .. } => "note",
+            _ => "ok",
+        };
+        let mut lines = finding.lines().into_iter();
+        let first = lines.next().unwrap_or_default();
+        table.push_str(&format!("{mark:7}  {:width$}  {first}\n", finding.what));
+        for line in lines {
+            table.push_str(&format!("{:7}  {:width$}  {line}\n", "", ""));
+        }
+    }
+    table
+}

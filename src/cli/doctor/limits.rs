@@ -1,0 +1,67 @@
+//! What makes less of the machine than it is: something to know, no fault.
+
+use std::collections::BTreeMap;
+
+use super::finding::Finding;
+
+pub(super) fn findings(facts: &BTreeMap<String, String>) -> Vec<Finding> {
+    let fact = |name: &str| facts.get(name);
+    let of =
+        |name: &str, unit: &str| fact(name).map(|whole| format!(" of {whole}{unit}")).unwrap_or_default();
+    let mut findings = Vec::new();
+    if let Some(container) = fact("container") {
+        findings.push(
+            Finding::found("container", container)
+                .note("what limits it from further out cannot be seen from in here"),
+        );
+    }
+    if let Some(cores) = fact("cpus_allowed") {
+        findings.push(limit("cores", format!("{cores}{} may be used", of("cpus", ""))));
+    }
+    if let Some(limit_of_time) = fact("cpu_limit") {
+        findings.push(limit("CPU time", format!("at most {limit_of_time}{} cores' worth", of("cpus", ""))));
+    }
+    if let Some(memory) = fact("memory_limit") {
+        findings.push(limit("memory", format!("at most {memory}{}", of("memory", ""))));
+    }
+    findings
+}
+
+fn limit(what: &str, found: String) -> Finding {
+    Finding::found(what, found).note("measurements are of what is allowed, not of the machine")
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::finding::table;
+    use super::*;
+
+    #[test]
+    fn limits_are_notes_and_nothing_is_missing() {
+        let facts = [
+            ("container", "podman"),
+            ("cpus", "8"),
+            ("cpus_allowed", "4"),
+            ("cpu_limit", "1.5"),
+            ("memory", "31744 MiB"),
+            ("memory_limit", "512 MiB"),
+        ];
+        let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let findings = findings(&facts);
+        assert!(!findings.iter().any(Finding::is_missing));
+        expect![[r#"
+            note     container  podman
+                                what limits it from further out cannot be seen from in here
+            note     cores      4 of 8 may be used
+                                measurements are of what is allowed, not of the machine
+            note     CPU time   at most 1.5 of 8 cores' worth
+                                measurements are of what is allowed, not of the machine
+            note     memory     at most 512 MiB of 31744 MiB
+                                measurements are of what is allowed, not of the machine
+        "#]]
+        .assert_eq(&table(&findings));
+        assert!(super::findings(&BTreeMap::new()).is_empty());
+    }
+}

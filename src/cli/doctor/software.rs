@@ -1,0 +1,62 @@
+//! The engine and the image of a worker in a container, the worker, GStreamer and
+//! its elements.
+
+use std::collections::BTreeSet;
+
+use super::super::tools::Tools;
+use super::finding::Finding;
+use crate::dialect::check::way_out;
+use crate::pipeline::machine::debian_package;
+use crate::worker::error::WorkerError;
+
+pub(super) fn findings(tools: &Tools, factories: &BTreeSet<String>) -> Vec<Finding> {
+    let mut findings = worker(tools);
+    let Some(machine) = &tools.machine else { return findings };
+    findings.push(Finding::found("GStreamer", &machine.gstreamer));
+    findings.extend(factories.iter().map(|factory| {
+        let what = format!("element {factory}");
+        match machine.factories.get(factory).and_then(Option::as_ref) {
+            Some(found) => Finding::found(what, format!("plugin {} {}", found.plugin, found.version)),
+            None => Finding::missing(what).way_out(way_out(factory)),
+        }
+    }));
+    findings
+}
+
+/// The worker; of one in a container, what comes before it.
+fn worker(tools: &Tools) -> Vec<Finding> {
+    let launch = match &tools.worker {
+        Ok(launch) => launch,
+        Err(error) => {
+            let what = match error {
+                WorkerError::NoProgram { engine: Some(_), .. } => "engine",
+                WorkerError::NoImage { .. } => "image",
+                _ => "worker",
+            };
+            return vec![Finding::missing(what).way_out(match error.hint() {
+                Some(hint) => format!("{error}: {hint}"),
+                None => error.to_string(),
+            })];
+        }
+    };
+    let program = Finding::found(
+        if launch.image().is_some() { "engine" } else { "worker" },
+        launch.program().display(),
+    );
+    let image = launch.image().map(|image| {
+        let id = tools.host.facts.get("worker image").map_or("", String::as_str);
+        [
+            Finding::found("image", format!("{} {id}", image.display())),
+            Finding::found("worker", "in a container of it"),
+        ]
+    });
+    std::iter::once(program).chain(image.into_iter().flatten()).collect()
+}
+
+/// The Debian packages that bring what is missing, each once.
+pub(super) fn packages(findings: &[Finding]) -> Vec<&'static str> {
+    let missing = findings.iter().filter(|finding| finding.is_missing());
+    let packages: BTreeSet<&str> =
+        missing.filter_map(|finding| debian_package(finding.what().strip_prefix("element ")?)).collect();
+    packages.into_iter().collect()
+}

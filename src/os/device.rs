@@ -1,0 +1,133 @@
+//! Device nodes: what they are, whose they are, and whether they can be opened.
+//!
+//! Only opening tells: a container may forbid a device whatever its mode says.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+/// What stands at the path of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The driver's number if it is a character device: 226 for GPUs.
+    pub major: Option<u32>,
+    /// Permission bits.
+    pub mode: u32,
+    /// The user that owns it.
+    pub uid: u32,
+    /// The group that owns it.
+    pub gid: u32,
+}
+
+/// Why a device is not opened.
+#[derive(Debug)]
+pub enum Refused {
+    /// `EACCES`: its mode, or a mount without devices.
+    Denied,
+    /// `EPERM`: rules about devices, such as a container's.
+    Forbidden,
+    /// Anything else: no driver behind it, busy.
+    Otherwise(io::Error),
+}
+
+/// Who a process is to the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The user.
+    pub uid: u32,
+    /// Its groups.
+    pub gids: BTreeSet<u32>,
+}
+
+/// What stands at `path`, links followed; `None` if there is nothing.
+///
+/// # Errors
+/// When one may not look.
+pub fn look(path: &Path) -> io::Result<Option<Node>> {
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(Some(Node {
+            major: found.file_type().is_char_device().then(|| rustix::fs::major(found.rdev())),
+            mode: found.permissions().mode() & 0o777,
+            uid: found.uid(),
+            gid: found.gid(),
+        })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens a device for reading and writing, as its users do, and closes it.
+///
+/// # Errors
+/// When it is not opened.
+pub fn open(path: &Path) -> Result<(), Refused> {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(_) => Ok(()),
+        Err(Errno::ACCESS) => Err(Refused::Denied),
+        Err(Errno::PERM) => Err(Refused::Forbidden),
+        Err(error) => Err(Refused::Otherwise(error.into())),
+    }
+}
+
+/// Who this process is.
+#[must_use]
+pub fn this_process() -> Owner {
+    let mut gids: BTreeSet<u32> = rustix::process::getgroups()
+        .unwrap_or_default()
+        .into_iter()
+        .map(rustix::process::Gid::as_raw)
+        .collect();
+    gids.insert(rustix::process::getegid().as_raw());
+    Owner { uid: rustix::process::geteuid().as_raw(), gids }
+}
+
+/// The name of a group; `None` if `/etc/group` has none for it.
+#[must_use]
+pub fn group_name(gid: u32) -> Option<String> {
+    named(&std::fs::read_to_string("/etc/group").ok()?, gid)
+}
+
+fn named(groups: &str, gid: u32) -> Option<String> {
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1)?.parse() == Ok(gid)).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_has_the_first_name_of_its_number() {
+        let groups = "root:x:0:\nvideo:x:44:me,you\n\n:x:7:\nbroken\nrender:*:104:\nother:x:44:\n";
+        for (gid, expected) in
+            [(0, Some("root")), (44, Some("video")), (104, Some("render")), (7, None), (9, None)]
+        {
+            assert_eq!(named(groups, gid).as_deref(), expected, "{gid}");
+        }
+    }
+
+    #[test]
+    fn a_device_is_told_from_a_file_and_from_nothing() {
+        let null = look(Path::new("/dev/null")).unwrap().unwrap();
+        assert_eq!((null.major, null.mode), (Some(1), 0o666));
+        assert!(open(Path::new("/dev/null")).is_ok());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert_eq!(look(&file).unwrap(), None);
+        assert!(matches!(open(&file), Err(Refused::Otherwise(_))));
+        std::fs::write(&file, "").unwrap();
+        let found = look(&file).unwrap().unwrap();
+        assert_eq!(found.major, None);
+        let me = this_process();
+        assert_eq!(found.uid, me.uid);
+        assert!(me.gids.contains(&rustix::process::getgid().as_raw()));
+    }
+}
