@@ -270,7 +270,8 @@ fn fresh_name() -> OsString {
 }
 
 fn last_line(said: &str) -> String {
-    said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing").to_owned()
+    let line = said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing");
+    line.trim_start_matches("Error: ").to_owned()
 }
 
 #[cfg(test)]
