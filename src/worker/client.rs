@@ -7,14 +7,13 @@
 //! `stop` of streams do not, their answers are events like all others.
 //!
 //! A worker ends by [`Worker::finish`], or by being dropped: its stdin is
-//! closed, and after [`GRACE`] its process group is killed. The last message is
-//! always [`WorkerMessage::Exited`], which says how it ended and what it said
+//! closed, and after [`GRACE`] its container is removed and its process group
+//! killed. The last message is always [`WorkerMessage::Exited`], which says how it ended and what it said
 //! last.
 //!
 //! Not here: what events mean (`session`), and starting processes (`os`).
 
 use std::ffi::OsString;
-
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -68,6 +67,7 @@ pub type Messages = Sender<(usize, WorkerMessage)>;
 #[derive(Debug)]
 pub struct Worker {
     group: Arc<Group>,
+    container: Option<Container>,
     stdin: Option<PipeWriter>,
     waiting: Arc<Mutex<Waiting>>,
     /// Disconnected when it has ended.
@@ -75,6 +75,19 @@ pub struct Worker {
     next_id: u64,
     gstreamer: String,
     grace: Duration,
+}
+
+/// The container that a worker runs in.
+#[derive(Clone, Debug)]
+struct Container {
+    launch: Launch,
+    name: OsString,
+}
+
+impl Container {
+    fn remove(&self) {
+        self.launch.remove(&self.name);
+    }
 }
 
 /// Between the caller and the thread that reads.
@@ -143,13 +156,15 @@ impl Worker {
             reader.read(stdout);
             drop(reading);
         });
-        let (reaped, launch) = (Arc::clone(&group), launch.clone());
+        let container = name.map(|name| Container { launch: launch.clone(), name });
+        let (reaped, inside) = (Arc::clone(&group), container.clone());
         std::thread::spawn(move || {
-            listener.wait(&reaped, &launch, name, log, &at_end);
+            listener.wait(&reaped, inside.as_ref(), log, &at_end);
             drop(alive);
         });
         Ok(Worker {
             group,
+            container,
             stdin: Some(stdin),
             waiting,
             ended,
@@ -311,8 +326,11 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.stdin = None;
         let (group, ended, grace) = (Arc::clone(&self.group), self.ended.clone(), self.grace);
+        let container = self.container.take();
         std::thread::spawn(move || {
             if ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
+                // First of all, since the engine's client may be another user's.
+                container.iter().for_each(Container::remove);
                 group.signal(Signal::KILL);
             }
         });
@@ -347,14 +365,17 @@ impl Listener {
     }
 
     /// Waits for the worker, then for the rest of what it said.
-    fn wait(&self, group: &Group, launch: &Launch, name: Option<OsString>, log: File, at_end: &Receiver<()>) {
+    fn wait(&self, group: &Group, container: Option<&Container>, log: File, at_end: &Receiver<()>) {
         let exit = group.wait_leader().and_then(|()| group.reap(GRACE));
         let exit = exit.unwrap_or_else(|error| Exit::Signal(format!("an unknown cause ({error})")));
-        // An engine's client that was killed leaves the container behind.
-        if let Some(name) = name.filter(|_| !exit.success()) {
-            launch.remove(&name);
-        }
-        let exit = launch.ended(exit);
+        let exit = match container {
+            Some(container) if !exit.success() => {
+                // An engine's client that was killed leaves the container behind.
+                container.remove();
+                container.launch.ended(exit)
+            }
+            _ => exit,
+        };
         let _ = at_end.recv_timeout(REST);
         let stderr_tail = process::tail_of(log, TAIL).unwrap_or_default();
         let mut waiting = lock(&self.waiting);
