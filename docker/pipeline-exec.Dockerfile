@@ -1,0 +1,64 @@
+# pipeline-exec: plays a lane's pipelines and measures them.
+#
+#   scripts/images                                        builds it from this machine's binaries
+#   docker build -f docker/pipeline-exec.Dockerfile .        builds the binaries in a container first
+#
+# Podman before 4.5 has to be told the default: --build-arg BINARIES=built
+ARG BASE=docker.io/library/debian:bookworm-slim
+ARG RUST=docker.io/library/rust:1.88-bookworm
+ARG BINARIES=built
+
+FROM ${RUST} AS built
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libgstreamer1.0-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /source
+COPY Cargo.toml Cargo.lock ./
+COPY src src
+COPY tests tests
+COPY benches benches
+RUN cargo build --release --locked --bins \
+    && mkdir /out \
+    && strip -o /out/lp target/release/lp \
+    && strip -o /out/lp-worker target/release/lp-worker \
+    && cp Cargo.lock /out/
+
+FROM scratch AS staged
+ARG STAGED=target/docker/latest
+COPY ${STAGED}/ /out/
+
+FROM ${BINARIES} AS binaries
+
+FROM ${BASE}
+# The same in both images, so that they share this layer.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+        gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
+        gstreamer1.0-plugins-ugly gstreamer1.0-libav \
+    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
+    && useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
+        --shell /usr/sbin/nologin lane \
+    && mkdir -p /usr/share/lp /project
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gstreamer1.0-opencv gstreamer1.0-x \
+    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
+RUN dpkg-query --show --showformat '${Package} ${Version} ${Architecture}\n' > /usr/share/lp/packages.txt
+COPY --from=binaries /out/Cargo.lock /usr/share/lp/
+COPY --from=binaries /out/lp /out/lp-worker /usr/local/bin/
+# GStreamer looks at its plugins now, so that no start has to.
+ENV GST_REGISTRY=/usr/share/lp/gstreamer-registry.bin HOME=/tmp XDG_CACHE_HOME=/tmp
+RUN lp-worker --version && chmod 644 "$GST_REGISTRY"
+ENV GST_REGISTRY_UPDATE=no
+USER 10001:10001
+WORKDIR /project
+CMD ["lp", "run"]
+HEALTHCHECK --interval=5m --timeout=10s CMD ["lp-worker", "--version"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+ARG BASE
+LABEL org.opencontainers.image.title="lp pipeline-exec" \
+      org.opencontainers.image.description="Plays the pipelines of a loss-prevention lane and measures them" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${BASE}"
