@@ -38,7 +38,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
     && useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin lane \
-    && mkdir -p /usr/share/lp /project
+    && mkdir -p /usr/share/lp /project \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 RUN dpkg-query --show --showformat '${Package} ${Version} ${Architecture}\n' > /usr/share/lp/packages.txt
 COPY --from=binaries /out/Cargo.lock /usr/share/lp/
 COPY --from=binaries /out/lp /out/lp-worker /usr/local/bin/

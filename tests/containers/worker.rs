@@ -1,0 +1,1 @@
+//! `lp` outside, its workers in containers.
