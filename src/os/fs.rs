@@ -13,7 +13,7 @@ mod identity;
 
 pub use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -55,7 +55,30 @@ pub trait Context<T> {
 
 impl<T, E: Into<io::Error>> Context<T> for Result<T, E> {
     fn context(self, action: &'static str, path: &Path) -> Result<T, FsError> {
-        self.map_err(|error| FsError { action, path: path.to_path_buf(), source: error.into() })
+        self.map_err(|error| FsError {
+            action,
+            path: path.to_path_buf(),
+            source: say_whose(error.into(), path),
+        })
+    }
+}
+
+/// Says whose the path is, if that is why it was refused: in a container, users
+/// are numbers that nobody sees.
+fn say_whose(error: io::Error, path: &Path) -> io::Error {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error;
+    }
+    let standing = path.ancestors().find_map(|path| Some((path, path.metadata().ok()?)));
+    let (uid, gid) = super::env::user_and_group();
+    match standing {
+        Some((path, metadata)) if metadata.uid() != uid => {
+            let path = crate::path::shown(&path.to_string_lossy()).into_owned();
+            let whose =
+                format!("`{path}` belongs to {}:{}, but `lp` is {uid}:{gid}", metadata.uid(), metadata.gid());
+            io::Error::new(io::ErrorKind::PermissionDenied, format!("permission denied: {whose}"))
+        }
+        _ => error,
     }
 }
 

@@ -64,12 +64,24 @@ pub(crate) fn end(error: &gst::message::Error) -> End {
     let debug = error.debug().map(|debug| debug.to_string()).unwrap_or_default();
     let text = error.error().to_string();
     let detail = debug.split_once(":\n").map_or("", |(_, detail)| detail.trim());
+    let full = full_file(error);
+    let detail = full.as_deref().unwrap_or(detail);
     let reason = match (text.trim_end_matches('.'), detail.trim_end_matches('.')) {
         (text, "") => text.to_owned(),
         (text, detail) => format!("{text}: {detail}"),
     };
     let element = error.src().map(|source| source.name().to_string()).unwrap_or_default();
     End::Error { element, reason, debug }
+}
+
+/// The file for which no space was left: `filesink` does not name it.
+fn full_file(error: &gst::message::Error) -> Option<String> {
+    if !error.error().matches(gst::ResourceError::NoSpaceLeft) {
+        return None;
+    }
+    let source = error.src()?;
+    source.find_property("location").filter(|found| found.value_type() == glib::Type::STRING)?;
+    source.property::<Option<String>>("location")
 }
 
 /// An error as the reason for a refusal.
