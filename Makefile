@@ -2,10 +2,17 @@
 # people who know upstream's targets.
 LP = target/release/lp
 
-.PHONY: demo test bench campaign install run-lp validate-all-configs
+.PHONY: demo docker-demo docker-images test bench campaign install run-lp validate-all-configs
 
 demo:
 	@scripts/demo
+
+docker-demo:
+	@scripts/docker-demo
+
+docker-images:
+	@scripts/setup containers
+	@scripts/images
 
 test:
 	@scripts/test

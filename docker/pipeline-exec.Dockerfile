@@ -1,7 +1,7 @@
 # pipeline-exec: plays a lane's pipelines and measures them.
 #
 #   scripts/images                                        builds it from this machine's binaries
-#   docker build -f docker/pipeline-exec.Dockerfile .        builds the binaries in a container first
+#   docker build -f docker/pipeline-exec.Dockerfile .     builds the binaries in a container first
 #
 # Podman before 4.5 has to be told the default: --build-arg BINARIES=built
 ARG BASE=docker.io/library/debian:bookworm-slim
@@ -29,17 +29,22 @@ COPY ${STAGED}/ /out/
 
 FROM ${BINARIES} AS binaries
 
-FROM ${BASE}
-# The same in both images, so that they share this layer.
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates \
-        gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-        gstreamer1.0-plugins-ugly gstreamer1.0-libav \
-    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
-    && useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
+# The next steps are the same for both images, and are done once.
+FROM ${BASE} AS base
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin lane \
     && mkdir -p /usr/share/lp /project \
     && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
+
+FROM base AS gstreamer
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends \
+        gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
+        gstreamer1.0-plugins-ugly gstreamer1.0-libav \
+    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
+
+FROM gstreamer
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gstreamer1.0-opencv gstreamer1.0-x \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \

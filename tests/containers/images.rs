@@ -75,10 +75,19 @@ fn an_image_lists_its_packages_and_lets_nobody_become_somebody_else() {
     let Some(engine) = images() else { return };
     for name in NAMES {
         let said = look(engine, name, "cat /usr/share/lp/packages.txt");
-        let found =
-            look(engine, name, "dpkg-query --show --showformat '${Package} ${Version} ${Architecture}\\n'");
-        assert_eq!(said, found);
-        assert!(said.lines().any(|line| line.starts_with("libgstreamer1.0-0 1.")), "{said}");
+        let has = |package: &str| said.lines().any(|line| line.starts_with(&format!("{package} ")));
+        assert!(has("libc6") && has("libgstreamer1.0-0") && has("libavcodec59"), "{said}");
+        if name == "pipeline-exec" {
+            let format = "dpkg-query --show --showformat '${Package} ${Version} ${Architecture}\\n'";
+            assert_eq!(said, look(engine, name, format));
+        } else {
+            // Not what only players and screens need.
+            assert!(!has("libllvm15") && !has("libgtk-3-0"), "{said}");
+            let unlicensed = "cut -d ' ' -f 1 /usr/share/lp/packages.txt | while read -r package; do \
+                dpkg-query --show $package >/dev/null 2>&1 || test -e /usr/share/doc/$package/copyright || \
+                echo $package; done";
+            assert_eq!(look(engine, name, unlicensed), "");
+        }
         let crates = look(engine, name, "cat /usr/share/lp/Cargo.lock");
         assert_eq!(crates, fs::read_to_string(root().join("Cargo.lock")).unwrap());
         let raised = look(engine, name, "find / -xdev -type f -perm /6000");
