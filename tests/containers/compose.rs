@@ -1,11 +1,14 @@
 //! A project's lane through both containers, and what is said when it cannot.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use expect_test::expect;
 use jiff::{Timestamp, ToSpan};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 use crate::support::{DRAWN, Ended, Lane, Mount, images};
@@ -163,6 +166,33 @@ fn a_folder_that_cannot_be_written_is_named_with_its_owner() {
          caused by: Read-only file system (os error 30)\n"
     ), "{}", read_only.stderr);
     assert!(!lane.path("results/plan").exists());
+}
+
+#[test]
+fn ctrl_c_ends_the_lane_and_keeps_what_it_measured() {
+    let Some(engine) = images() else { return };
+    let lane = Lane::new(engine, &["camera-1"], DRAWN);
+    let mut command = lane.command();
+    // A terminal sends it to the whole group; this one is to be left alone.
+    let mut running = command.env("LP_SET_RUN_DURATION", "10min").process_group(0).spawn().unwrap();
+    let mut stderr = String::new();
+    let mut lines = BufReader::new(running.stderr.take().unwrap()).lines();
+    for line in lines.by_ref() {
+        stderr.push_str(&line.unwrap());
+        stderr.push('\n');
+        if stderr.ends_with("dropped 0\n") {
+            break;
+        }
+    }
+    let group = Pid::from_raw(running.id().try_into().unwrap()).unwrap();
+    kill_process_group(group, Signal::INT).unwrap();
+    for line in lines {
+        stderr.push_str(&line.unwrap());
+        stderr.push('\n');
+    }
+    assert_eq!(running.wait().unwrap().code(), Some(130), "{stderr}");
+    assert!(lane.record().interrupted);
+    assert_eq!(lane.container("pipeline-exec")["State"]["Running"], false);
 }
 
 #[test]
