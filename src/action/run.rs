@@ -4,8 +4,6 @@
 mod files;
 mod script;
 
-use std::path::PathBuf;
-
 use super::{ActionError, Actions, document, read_json, write};
 use crate::dialect;
 use crate::dialect::share::Played;
@@ -15,8 +13,7 @@ use crate::engine::perform::{Attempt, Outputs, Performed};
 use crate::graph::lower::{PLANS, plan_path};
 use crate::graph::task::{Run, Task};
 use crate::os;
-use crate::pipeline::PipelineSpec;
-use crate::plan::CameraPlan;
+use crate::plan::{CameraPlan, PlannedSource};
 use crate::record::{Conditions, Isolation, LeftOut, RunRecord};
 use crate::session::{Load, MemberLoad, PipelineLoad, SessionError, StreamLoad, measure};
 use crate::worker::launch::Reach;
@@ -107,7 +104,7 @@ fn record(
             repeat: attempt.repeat,
         },
         host: actions.host.clone(),
-        reach: reach(task, &members, attempt),
+        reach: reach(run, task, &plans, attempt),
         members,
         workers,
         launch,
@@ -143,16 +140,16 @@ fn pipelines(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<
 }
 
 /// What the workers of a run need: its inputs but the plans, which `lp` has read,
-/// and the folders of what they write.
-fn reach(task: &Task, members: &[MemberLoad], attempt: &Attempt<'_>) -> Reach {
-    let specs = || members.iter().flat_map(|member| &member.pipelines).map(|pipeline| &pipeline.spec);
+/// the folder of what they write, and the devices of its cameras.
+fn reach(run: &Run, task: &Task, plans: &[CameraPlan], attempt: &Attempt<'_>) -> Reach {
     let inputs = task.inputs.iter().filter(|input| !input.as_str().starts_with(PLANS));
     let files = attempt.dir.join(files::FOLDER);
+    let devices = plans.iter().flat_map(|plan| dialect::devices::of_plan(plan, run.pace));
     Reach {
         reads: inputs.map(|input| attempt.layout.resolve(input)).collect(),
         writes: Some(files).filter(|files| files.is_dir()).into_iter().collect(),
-        devices: specs().flat_map(PipelineSpec::cameras).map(PathBuf::from).collect(),
-        network: specs().any(|spec| spec.factories().contains(&"rtspsrc")),
+        devices: devices.filter_map(|(device, _)| device.given()).collect(),
+        network: plans.iter().any(|plan| matches!(plan.source, PlannedSource::Rtsp { .. })),
     }
 }
 

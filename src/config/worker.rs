@@ -158,7 +158,7 @@ fn container(
             diagnostics.push(fault(message, place_of(*index)).label(*why));
         }
     }
-    if index >= words.len() {
+    if words.get(index).is_none_or(|image| image.trim().is_empty()) {
         let message = format!("`{}` names no image", at.name);
         let help = "expected `podman run -i OPTION... IMAGE`; an option whose value is missing takes the image for it";
         diagnostics.push(fault(message, place_of(run)).help(help));

@@ -8,11 +8,12 @@
 //! Pure: looking for the devices is the caller's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::{played, resolve, spec};
-use crate::config::project::{Camera, Project, Source};
+use crate::config::project::{Camera, Pace, Project};
 use crate::pipeline::{Element, Value};
-use crate::plan::{PlannedPipeline, consolidate, request};
+use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource, consolidate, request};
 
 /// Something of a machine besides its cores and memory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,29 +31,57 @@ pub enum Device {
 /// The render node of the first GPU: `/dev/dri/renderD128`.
 pub(super) const FIRST_RENDER_NODE: u32 = 128;
 
+impl Device {
+    /// What a container is given so that a device can be opened there, and the
+    /// node whose group it takes: for one of several GPUs all of them, since
+    /// elements choose.
+    #[must_use]
+    pub fn given(&self) -> Option<(PathBuf, PathBuf)> {
+        match self {
+            Device::Gpu(node) => {
+                let node = node.unwrap_or(FIRST_RENDER_NODE);
+                Some(("/dev/dri".into(), format!("/dev/dri/renderD{node}").into()))
+            }
+            Device::Npu => Some(("/dev/accel".into(), "/dev/accel/accel0".into())),
+            Device::Camera(path) => Some((path.into(), path.into())),
+            Device::Display => None,
+        }
+    }
+}
+
 /// The devices that `cameras` need, each with what asks for it.
 #[must_use]
 pub fn needed(project: &Project, cameras: &[&Camera]) -> BTreeMap<Device, BTreeSet<String>> {
     let mut needs: BTreeMap<Device, BTreeSet<String>> = BTreeMap::new();
+    for camera in cameras {
+        let plan = consolidate(&request(project, &played(project, camera), resolve(project, camera)));
+        for (device, by) in of_plan(&plan, project.settings.pace) {
+            needs.entry(device).or_default().extend(by);
+        }
+    }
+    needs
+}
+
+/// The devices that a camera's plan needs, each with what asks for it.
+#[must_use]
+pub fn of_plan(plan: &CameraPlan, pace: Pace) -> BTreeMap<Device, BTreeSet<String>> {
+    let mut needs: BTreeMap<Device, BTreeSet<String>> = BTreeMap::new();
     let mut need = |device: Device, by: String| {
         needs.entry(device).or_default().insert(by);
     };
-    for camera in cameras {
-        let plan = consolidate(&request(project, &played(project, camera), resolve(project, camera)));
-        // A script gets the camera as well.
-        if let Source::Usb { device } = &camera.source
-            && plan.pipelines.iter().any(|pipeline| pipeline.unsupported.is_none())
-        {
-            need(Device::Camera(device.clone()), format!("the camera `{}`", camera.name));
+    // A script gets the camera as well.
+    if let PlannedSource::Usb { device } = &plan.source
+        && plan.pipelines.iter().any(|pipeline| pipeline.unsupported.is_none())
+    {
+        need(Device::Camera(device.clone()), format!("the camera `{}`", plan.camera));
+    }
+    for pipeline in &plan.pipelines {
+        let Some(spec) = spec(plan, pipeline, pace) else { continue };
+        if plan.render {
+            need(Device::Display, "`run.render`".to_owned());
         }
-        for pipeline in &plan.pipelines {
-            let Some(spec) = spec(&plan, pipeline, project.settings.pace) else { continue };
-            if plan.render {
-                need(Device::Display, "`run.render`".to_owned());
-            }
-            for (device, by) in of_pipeline(pipeline, &spec.elements) {
-                need(device, format!("{by} of `{}`", pipeline.workloads.join("`, `")));
-            }
+        for (device, by) in of_pipeline(pipeline, &spec.elements) {
+            need(device, format!("{by} of `{}`", pipeline.workloads.join("`, `")));
         }
     }
     needs
@@ -229,6 +258,18 @@ mod tests {
         ] {
             assert_eq!(of_factory(factory), expected, "{factory}");
         }
+    }
+
+    #[test]
+    fn a_container_is_given_all_gpus_and_one_camera() {
+        let given = |device: Device| {
+            device.given().map(|(given, node)| format!("{} {}", given.display(), node.display()))
+        };
+        assert_eq!(given(Device::Gpu(None)).unwrap(), "/dev/dri /dev/dri/renderD128");
+        assert_eq!(given(Device::Gpu(Some(129))).unwrap(), "/dev/dri /dev/dri/renderD129");
+        assert_eq!(given(Device::Npu).unwrap(), "/dev/accel /dev/accel/accel0");
+        assert_eq!(given(Device::Camera("/dev/video2".to_owned())).unwrap(), "/dev/video2 /dev/video2");
+        assert_eq!(given(Device::Display), None);
     }
 
     #[test]

@@ -264,16 +264,6 @@ impl PipelineSpec {
         properties.any(|property| matches!(property.value, Value::Output(_)))
     }
 
-    /// The device nodes of cameras that it reads from: `/dev/video0`.
-    pub fn cameras(&self) -> impl Iterator<Item = &str> {
-        let sources = self.elements.iter().filter(|element| element.factory == "v4l2src");
-        let properties = sources.flat_map(|element| &element.properties);
-        properties.filter_map(|property| match &property.value {
-            Value::Text(device) if property.name == "device" => Some(device.as_str()),
-            _ => None,
-        })
-    }
-
     /// The same pipeline for this machine: inputs become absolute paths,
     /// outputs paths below `output_dir`, secrets the values of their variables.
     ///

@@ -44,8 +44,9 @@ pub struct Reach {
     pub reads: BTreeSet<PathBuf>,
     /// Folders that it writes in.
     pub writes: BTreeSet<PathBuf>,
-    /// Device nodes that it opens.
-    pub devices: BTreeSet<PathBuf>,
+    /// Device nodes, or folders of them, that it opens, and the node whose group
+    /// may. What does not exist is left out.
+    pub devices: BTreeSet<(PathBuf, PathBuf)>,
     /// Whether it receives streams.
     pub network: bool,
 }
@@ -216,11 +217,13 @@ fn add(
     if is_own {
         unless(&["--user", "-u", "--userns"], "--userns=keep-id".into());
     }
-    for device in &reach.devices {
-        unless(&[privileged], format!("--device={}", device.display()));
+    let group_of = |node: &PathBuf| os::fs::metadata(node).ok().map(|metadata| metadata.gid());
+    let devices = reach.devices.iter().filter_map(|(given, node)| Some((given, group_of(node)?)));
+    let mut groups = BTreeSet::new();
+    for (given, group) in devices {
+        unless(&[privileged], format!("--device={}", given.display()));
         // Groups of podman without root are others than outside.
-        if let Some(group) = os::fs::metadata(device).ok().map(|metadata| metadata.gid()).filter(|_| !is_own)
-        {
+        if !is_own && groups.insert(group) {
             unless(&["--group-add", privileged], format!("--group-add={group}"));
         }
     }
@@ -295,13 +298,28 @@ mod tests {
         Launch { words: words.iter().map(OsString::from).collect(), container: Some(container) }
     }
 
-    #[track_caller]
-    fn check(options: &[&str], reach: &Reach, expect: Expect) {
+    fn added(options: &[&str], reach: &Reach, is_own: bool) -> String {
         let launch = container(options);
         let mut words = Vec::new();
-        add(&mut words, launch.container.as_ref().unwrap(), reach, (1000, 1000), true);
+        add(&mut words, launch.container.as_ref().unwrap(), reach, (1000, 1000), is_own);
         let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-        expect.assert_eq(&words.join(" "));
+        words.join(" ")
+    }
+
+    #[track_caller]
+    fn check(options: &[&str], reach: &Reach, expect: Expect) {
+        expect.assert_eq(&added(options, reach, true));
+    }
+
+    #[test]
+    fn a_device_comes_with_its_group_where_groups_are_those_outside() {
+        let null = ("/dev".into(), "/dev/null".into());
+        let reach =
+            Reach { devices: [null, ("/dev/x".into(), "/dev/x/y".into())].into(), ..Reach::default() };
+        assert!(added(&[], &reach, false).ends_with("--user=1000:1000 --device=/dev --group-add=0"));
+        assert!(added(&["--group-add=keep-groups"], &reach, false).ends_with("--device=/dev"));
+        assert!(added(&[], &reach, true).ends_with("--userns=keep-id --device=/dev"));
+        assert!(!added(&["--privileged"], &reach, false).contains("--device"));
     }
 
     #[test]
@@ -316,7 +334,7 @@ mod tests {
         let reach = Reach {
             reads: ["/dev/null", "/dev/zero/nowhere"].map(PathBuf::from).into(),
             writes: ["/p/,\"x"].map(PathBuf::from).into(),
-            devices: ["/dev/null"].map(PathBuf::from).into(),
+            devices: [("/dev/null".into(), "/dev/null".into()), ("/dev/x".into(), "/dev/x/y".into())].into(),
             network: true,
         };
         check(

@@ -356,6 +356,19 @@ fn a_container_of_a_worker_runs_in_the_foreground_with_stdin_and_no_terminal() {
     "#]],
     );
     check_lpfile(
+        "[worker]\ncommand = [\"podman\", \"run\", \"-i\", \" \"]\n",
+        expect![[r#"
+        error[LP0307]: `worker.command` names no image
+         --> Lpfile.toml:2:22
+          |
+        2 | command = ["podman", "run", "-i", " "]
+          |                      ^^^^^
+          |
+          = help: expected `podman run -i OPTION... IMAGE`; an option whose value is missing takes the image for it
+
+    "#]],
+    );
+    check_lpfile(
         "[worker]\ncommand = \"podman run -i image\"\nimage = \"image\"\n",
         expect![[r#"
         error[LP0203]: `worker.command` must be a list of arguments; there is no shell
