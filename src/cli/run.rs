@@ -17,6 +17,7 @@ use crate::engine::states::OnFailure;
 use crate::graph::lower::Subject;
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::name::Slug;
+use crate::os;
 use crate::os::signal::cancel_on_signals;
 use crate::record::foreign::Figure;
 use crate::record::measure::{measure, number};
@@ -79,6 +80,8 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
     let progress = Many(vec![&human, &journal]);
     let summary = build.with_engine(&progress, &watch, &cancel, OnFailure::Stop, Some(run), |engine| {
         build.refuse_missing(engine, &needed)?;
+        // Else it would be said only after the measurement.
+        os::fs::try_to_write(&opened.project.layout.results).context("results cannot be kept")?;
         let built = engine.build(&needed);
         last::keep(&store, &journal);
         Ok(built?.summary)

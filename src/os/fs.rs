@@ -371,6 +371,17 @@ pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
     fs_call("create", path, || std::fs::create_dir_all(path)).context("create the folder", path)
 }
 
+/// Makes a folder and those above it, and tries whether files can be made there.
+///
+/// # Errors
+/// When they cannot.
+pub fn try_to_write(folder: &Path) -> Result<(), FsError> {
+    create_dir_all(folder)?;
+    let file = folder.join(temporary_name());
+    fs_call("create", &file, || File::create_new(&file)).context("make a file in", folder)?;
+    fs_call("remove", &file, || std::fs::remove_file(&file)).context("remove", &file)
+}
+
 /// Makes one folder that is not there yet.
 ///
 /// # Errors
