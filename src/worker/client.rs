@@ -8,12 +8,11 @@
 //!
 //! A worker ends by [`Worker::finish`], or by being dropped: its stdin is
 //! closed, and after [`GRACE`] its container is removed and its process group
-//! killed. The last message is always [`WorkerMessage::Exited`], which says how it ended and what it said
-//! last.
+//! killed. The last message is always [`WorkerMessage::Exited`], which says how it
+//! ended and what it said last.
 //!
 //! Not here: what events mean (`session`), and starting processes (`os`).
 
-use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -24,7 +23,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rustix::process::Signal;
 
 use super::error::{WorkerError, WorkerExit};
-use super::launch::{Launch, Reach};
+use super::launch::{Container, Launch, Reach};
 use super::protocol::{Event, EventBody, Request, RequestBody, StreamName, Tap, VERSION};
 use crate::os::fs::File;
 use crate::os::process::{self, Exit, Group, Piped};
@@ -77,19 +76,6 @@ pub struct Worker {
     grace: Duration,
 }
 
-/// The container that a worker runs in.
-#[derive(Clone, Debug)]
-struct Container {
-    launch: Launch,
-    name: OsString,
-}
-
-impl Container {
-    fn remove(&self) {
-        self.launch.remove(&self.name);
-    }
-}
-
 /// Between the caller and the thread that reads.
 #[derive(Debug, Default)]
 struct Waiting {
@@ -138,7 +124,7 @@ impl Worker {
         index: usize,
         messages: Messages,
     ) -> Result<Worker, WorkerError> {
-        let (command, name) = launch.command(reach);
+        let (command, container) = launch.command(reach);
         let started = stderr.and_then(|stderr| {
             let log = stderr.try_clone()?;
             Ok((Piped::start(&command, stderr, inherit)?, log))
@@ -156,7 +142,6 @@ impl Worker {
             reader.read(stdout);
             drop(reading);
         });
-        let container = name.map(|name| Container { launch: launch.clone(), name });
         let (reaped, inside) = (Arc::clone(&group), container.clone());
         std::thread::spawn(move || {
             listener.wait(&reaped, inside.as_ref(), log, &at_end);
@@ -372,7 +357,7 @@ impl Listener {
             Some(container) if !exit.success() => {
                 // An engine's client that was killed leaves the container behind.
                 container.remove();
-                container.launch.ended(exit)
+                Container::ended(exit)
             }
             _ => exit,
         };

@@ -125,8 +125,8 @@ impl Launch {
         }
     }
 
-    /// Program and arguments of one worker, and the container's name.
-    pub(super) fn command(&self, reach: &Reach) -> (Vec<OsString>, Option<OsString>) {
+    /// Program and arguments of one worker, and the container that it will run in.
+    pub(super) fn command(&self, reach: &Reach) -> (Vec<OsString>, Option<Container>) {
         let Some(container) = &self.container else { return (self.words.clone(), None) };
         let name = fresh_name();
         let mut words = self.words[..=container.run].to_vec();
@@ -135,20 +135,12 @@ impl Launch {
         let is_own = user != 0 && container.engine == "podman" && self.runs_the_engine_itself(container);
         add(&mut words, container, reach, (user, group), is_own);
         words.extend_from_slice(&self.words[container.run + 1..]);
-        (words, Some(name))
+        (words, Some(Container { launch: self.clone(), name }))
     }
 
     /// Whether the engine's client runs as this user, not through `sudo`.
     fn runs_the_engine_itself(&self, container: &ContainerCommand) -> bool {
         self.program().file_name() == Some(OsStr::new(&container.engine))
-    }
-
-    /// Removes a container of this name, if there is one.
-    pub(super) fn remove(&self, name: &OsStr) {
-        let removed = self.engine(&["rm", "--force", "--volumes"], name);
-        if let Ok((false, said)) = removed {
-            tracing::debug!(name = %name.to_string_lossy(), said, "nothing was removed");
-        }
     }
 
     /// Has the engine do something; whether it did, and what it said.
@@ -173,12 +165,29 @@ impl Launch {
         let (finished, said) = process::run_command(&command, &Cancel::never())?;
         Ok((finished == Finished::Exited(Exit::Code(0)), String::from_utf8_lossy(&said).into_owned()))
     }
+}
 
-    /// How a worker has ended. What runs a container tells a signal as a status,
+/// The container of a worker.
+#[derive(Clone, Debug)]
+pub(super) struct Container {
+    launch: Launch,
+    name: OsString,
+}
+
+impl Container {
+    /// Removes it, if it is still there.
+    pub(super) fn remove(&self) {
+        let removed = self.launch.engine(&["rm", "--force", "--volumes"], &self.name);
+        if let Ok((false, said)) = removed {
+            tracing::debug!(name = %self.name.to_string_lossy(), said, "nothing was removed");
+        }
+    }
+
+    /// How its worker has ended. What runs a container tells a signal as a status,
     /// 128 and its number, as shells do.
-    pub(super) fn ended(&self, exit: Exit) -> Exit {
+    pub(super) fn ended(exit: Exit) -> Exit {
         match exit {
-            Exit::Code(code) if self.container.is_some() && 128 < code => Exit::signal(code - 128),
+            Exit::Code(code) if 128 < code => Exit::signal(code - 128),
             exit => exit,
         }
     }
@@ -375,18 +384,16 @@ mod tests {
     fn each_container_has_a_name_behind_run() {
         let launch = container(&["--cpus=1"]);
         let (words, name) = launch.command(&Reach::default());
-        let name = name.unwrap();
+        let name = name.unwrap().name;
         assert_eq!(words[..5], ["/bin/podman", "run", "--rm", "--name", name.to_str().unwrap()]);
         assert_eq!(words[words.len() - 4..], ["-i", "--cpus=1", "till", "lp-worker"]);
-        assert_ne!(launch.command(&Reach::default()).1.unwrap(), name);
+        assert_ne!(launch.command(&Reach::default()).1.unwrap().name, name);
     }
 
     #[test]
     fn an_engine_tells_signals_as_shells_do() {
-        assert_eq!(container(&[]).ended(Exit::Code(139)), Exit::Signal("SIGSEGV".to_owned()));
-        assert_eq!(container(&[]).ended(Exit::Code(125)), Exit::Code(125));
-        let program = Launch { words: vec!["lp-worker".into()], container: None };
-        assert_eq!(program.ended(Exit::Code(139)), Exit::Code(139));
+        assert_eq!(Container::ended(Exit::Code(139)), Exit::Signal("SIGSEGV".to_owned()));
+        assert_eq!(Container::ended(Exit::Code(125)), Exit::Code(125));
     }
 
     #[test]

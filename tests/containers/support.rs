@@ -11,26 +11,10 @@ use lp::record::RunRecord;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::project::SHORT_SCENE;
+
 /// Who the containers are when the tests are root's.
 const NOBODY_SPECIAL: u32 = 10001;
-
-/// Three seconds, small, and quick to draw.
-const SCENE: &str = r##"
-width = 320
-height = 180
-fps = 15
-duration_s = 3.0
-
-[zones]
-scan = { x = 100, y = 40, width = 80, height = 100 }
-
-[[items]]
-name = "Tea"
-code = "TEA-1"
-width = 120
-height = 150
-path = [{ at_s = 0.5, x = -60, y = 90 }, { at_s = 2.0, x = 160, y = 90 }]
-"##;
 
 /// What one camera over that scene is read from.
 pub(crate) const DRAWN: &str = "short.mp4|scene:short";
@@ -197,7 +181,7 @@ impl Lane {
             format!("lp-test-{}", directory.path().file_name().unwrap().to_str().unwrap().to_lowercase());
         let lane = Lane { engine, directory, name: name.replace('.', "-"), user };
         lane.write("Lpfile.toml", "[run]\nduration = \"2s\"\nwarmup = \"0s\"\n");
-        lane.write("configs/scenes/short.toml", SCENE);
+        lane.write("configs/scenes/short.toml", SHORT_SCENE);
         lane.write(
             "configs/workload_to_pipeline.json",
             r#"{"workload_pipeline_map": {"scan": [{"type": "zbar"}]}}"#,

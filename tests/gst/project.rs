@@ -19,7 +19,7 @@ use crate::workspace::{Ended, Workspace};
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Three seconds, small, and quick to draw.
-const SHORT_SCENE: &str = r##"
+pub(crate) const SHORT_SCENE: &str = r##"
 width = 320
 height = 180
 fps = 15
