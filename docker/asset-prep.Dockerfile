@@ -14,6 +14,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
+COPY configs configs
+COPY docs docs
 COPY src src
 COPY tests tests
 COPY benches benches

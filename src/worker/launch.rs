@@ -1,8 +1,8 @@
 //! How a worker is started: as a program of this machine, or in a container.
 //!
 //! [`Launch::find`] decides which. A container is started by the user's own
-//! `podman run` or `docker run`; [`Launch::command`] adds to it, for each
-//! worker, what only `lp` knows: a name, the files that the worker reads and
+//! `podman run` or `docker run`; [`Launch`] adds to it, for each worker, what only
+//! `lp` knows: a name, the files that the worker reads and
 //! writes at the same paths as outside, and the user that owns them. It also
 //! takes away what a worker does not need: capabilities, the network, a writable
 //! root. Whatever the user's command sets itself stays.

@@ -1,7 +1,9 @@
 //! What the images are made of, and what is said where they cannot be made.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use expect_test::expect;
@@ -131,7 +133,7 @@ fn a_second_build_without_changes_is_all_cache() {
 fn a_base_that_cannot_be_had_is_named_and_nothing_is_built() {
     let Some(engine) = images() else { return };
     let tag = format!("{}-none", engine.tag);
-    let binaries = std::path::Path::new(env!("CARGO_BIN_EXE_lp")).parent().unwrap().to_str().unwrap();
+    let binaries = Path::new(env!("CARGO_BIN_EXE_lp")).parent().unwrap().to_str().unwrap();
     let mut script = engine.script("images", &["--tag", &tag, "--binaries", binaries]);
     let base = "localhost/lp/no-such-base:1";
     Ended::of(script.env("LP_BASE_IMAGE", base)).code(1).has(&format!(
@@ -153,7 +155,7 @@ fn without_an_engine_it_is_said_how_to_get_one() {
     // All that the scripts need but an engine.
     let folder = tempfile::tempdir().unwrap();
     for name in ["awk", "bash", "cat", "dirname", "env", "id", "mkdir", "mktemp", "rm", "sed"] {
-        let program = ["/usr/bin", "/bin"].map(|bin| std::path::Path::new(bin).join(name));
+        let program = ["/usr/bin", "/bin"].map(|bin| Path::new(bin).join(name));
         symlink(program.iter().find(|program| program.exists()).unwrap(), folder.path().join(name)).unwrap();
     }
     for (script, code) in [("images", 1), ("lane", 2)] {
@@ -165,5 +167,37 @@ fn without_an_engine_it_is_said_how_to_get_one() {
               hint: scripts/setup containers    (installs podman from Debian)
         "#]]
         .assert_eq(&ended.stderr);
+    }
+}
+
+/// Every file of a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn a_build_in_a_container_gets_all_that_the_sources_include() {
+    let mut folders = BTreeSet::from(["src".to_owned()]);
+    for file in files(&root().join("src")) {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        for (_, included) in
+            code.match_indices("include_str!(\"").map(|(at, start)| code.split_at(at + start.len()))
+        {
+            let path =
+                file.parent().unwrap().join(included.split('"').next().unwrap()).canonicalize().unwrap();
+            let inside = path.strip_prefix(root().canonicalize().unwrap()).unwrap();
+            folders.insert(inside.components().next().unwrap().as_os_str().to_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(folders.iter().collect::<Vec<_>>(), ["configs", "docs", "src"]);
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let ignored = read(".dockerignore");
+    let images = NAMES.map(|name| read(&format!("docker/{name}.Dockerfile")));
+    for folder in folders {
+        assert!(ignored.lines().any(|line| line == format!("!{folder}")), "{folder}");
+        let copy = format!("COPY {folder} {folder}");
+        assert!(images.iter().all(|image| image.lines().any(|line| line == copy)), "{folder}");
     }
 }
