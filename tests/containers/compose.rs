@@ -157,7 +157,7 @@ fn a_folder_that_cannot_be_written_is_named_with_its_owner() {
     let mounts = |results| [(".lpcache", Mount::Writable), ("media", Mount::Writable), ("results", results)];
     let (uid, gid) = lane.user;
     lane.lp((4242, 4343), &mounts(Mount::Writable), &["run"]).code(1).has(&format!(
-        "caused by: permission denied: `/project/.lpcache` belongs to {uid}:{gid}, but `lp` is 4242:4343\n"
+        "caused by: permission denied: `/project/results` belongs to {uid}:{gid}, but `lp` is 4242:4343\n"
     ));
 
     let read_only = lane.lp(lane.user, &mounts(Mount::ReadOnly), &["run"]).code(1);
