@@ -74,20 +74,27 @@ fn facts_below(root: &Path) -> HostFacts {
     host
 }
 
-/// What made the container that we are in, by the marks that it leaves there.
+/// What made the container that we are in, by what it leaves there.
 fn container(root: &Path) -> Option<String> {
-    let named = proc::read(&root.join("run/systemd/container")).ok().filter(|name| !name.is_empty());
-    let marked = || {
-        let marks = [("run/.containerenv", "podman"), (".dockerenv", "docker")];
-        let (_, engine) = marks.into_iter().find(|(mark, _)| proc::is_there(&root.join(mark)))?;
-        // The disk of a machine that was made from an image may keep the mark. An
-        // engine also mounts these.
-        let own = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
-        let mounts = proc::read(&root.join("proc/self/mountinfo")).unwrap_or_default();
-        let mut points = mounts.lines().filter_map(|mount| mount.split(' ').nth(4));
-        points.any(|point| own.contains(&point)).then(|| engine.to_owned())
-    };
-    named.or_else(marked)
+    if let Some(named) = proc::read(&root.join("run/systemd/container")).ok().filter(|name| !name.is_empty())
+    {
+        return Some(named);
+    }
+    // An engine mounts these. The disk of a machine that was made from an image
+    // may keep a mark, but not them.
+    let own = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+    let mounts = proc::read(&root.join("proc/self/mountinfo")).unwrap_or_default();
+    let from = mounts.lines().find_map(|mount| {
+        let mut fields = mount.split(' ').skip(3);
+        let from = fields.next()?;
+        own.contains(&fields.next()?).then_some(from)
+    })?;
+    let marks = [("run/.containerenv", "podman"), (".dockerenv", "docker")];
+    let mark = marks.into_iter().find(|(mark, _)| proc::is_there(&root.join(mark)));
+    // Under a read-only root podman hides its mark behind a `/run` of its own.
+    let kept = [("/overlay-containers/", "podman"), ("/containers/", "docker")];
+    let kept = || kept.into_iter().find(|(folder, _)| from.contains(folder));
+    mark.or_else(kept).map(|(_, engine)| engine.to_owned())
 }
 
 impl HostFacts {
@@ -370,6 +377,22 @@ mod tests {
             container = docker
         "#]],
         );
+        let kept = |from: &str| format!("90 83 254:0 {from} /etc/hosts rw - ext4 /dev/vda rw\n");
+        let podman = kept("/run/containers/storage/overlay-containers/8d2d/userdata/hosts");
+        check_bounds(
+            &[("proc/self/mountinfo", &podman)],
+            expect![[r#"
+            container = podman
+        "#]],
+        );
+        let docker = kept("/var/lib/docker/containers/8d2d/hosts");
+        check_bounds(
+            &[("proc/self/mountinfo", &docker)],
+            expect![[r#"
+            container = docker
+        "#]],
+        );
+        check_bounds(&[("proc/self/mountinfo", &kept("/srv/hosts"))], expect![""]);
         // A machine whose disk was made from an image.
         check_bounds(&[(".dockerenv", ""), mount], expect![""]);
         check_bounds(

@@ -67,6 +67,7 @@ fn a_lane_is_measured_by_containers_without_privileges_and_leaves_files_of_its_u
     let record = lane.record();
     assert!(record.is_complete());
     assert_eq!(record.members.len(), 2);
+    assert_eq!(record.host.facts["container"], engine.program);
     for folder in [".lpcache", "media", "results"] {
         let mut found = Vec::new();
         foreign(&lane.path(folder), lane.user, &mut found);
