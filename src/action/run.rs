@@ -14,7 +14,7 @@ use crate::graph::lower::{PLANS, plan_path};
 use crate::graph::task::{Run, Task};
 use crate::os;
 use crate::plan::{CameraPlan, PlannedSource};
-use crate::record::{Conditions, Isolation, LeftOut, RunRecord};
+use crate::record::{Conditions, Configured, Isolation, LeftOut, RunRecord, SourceKind};
 use crate::session::{Load, MemberLoad, PipelineLoad, SessionError, StreamLoad, measure};
 use crate::worker::launch::Reach;
 
@@ -74,6 +74,7 @@ fn record(
             members.push(MemberLoad {
                 camera: plan.camera.clone(),
                 target_fps: plan.target_fps,
+                configured: configured(&plan),
                 worker,
                 pipelines,
                 scripts: script::scripts(&plan, &slug, run.pace, attempt)?,
@@ -151,6 +152,17 @@ fn reach(run: &Run, task: &Task, plans: &[CameraPlan], attempt: &Attempt<'_>) ->
         devices: devices.filter_map(|(device, _)| device.given()).collect(),
         network: plans.iter().any(|plan| matches!(plan.source, PlannedSource::Rtsp { .. })),
     }
+}
+
+fn configured(plan: &CameraPlan) -> Configured {
+    let (source, codec) = match &plan.source {
+        PlannedSource::File { .. } => (SourceKind::File, None),
+        PlannedSource::Rtsp { codec, .. } => (SourceKind::Rtsp, Some(*codec)),
+        PlannedSource::Usb { .. } => (SourceKind::Usb, None),
+        PlannedSource::Synthetic { .. } => (SourceKind::Synthetic, None),
+    };
+    let CameraPlan { width, height, fps, .. } = plan;
+    Configured { source, width: *width, height: *height, fps: *fps, codec, accept: Vec::new() }
 }
 
 fn left_out(plan: &CameraPlan) -> Vec<LeftOut> {

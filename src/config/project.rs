@@ -106,6 +106,19 @@ pub enum Codec {
     Mjpeg,
 }
 
+/// `[camera.NAME] accept`: where a source may differ from what the config says of
+/// it and still hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accept {
+    /// The size of its frames.
+    Size,
+    /// Their rate.
+    Rate,
+    /// Their encoding.
+    Codec,
+}
+
 /// `run.share`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -29,7 +29,8 @@ pub use self::script::{FREE_US, QUIET_US};
 use self::stream::{Stream, Timing};
 use super::foreign::Figure;
 use super::{
-    Conditions, Host, LeftOut, MachineSample, Member, Pace, RunRecord, VERSION, WorkerRecord, WorkerSample,
+    Conditions, Configured, Host, LeftOut, MachineSample, Member, Pace, RunRecord, VERSION, WorkerRecord,
+    WorkerSample,
 };
 use crate::collect::machine::MachineReading;
 use crate::config::project::Scalar;
@@ -74,6 +75,8 @@ pub struct MemberSetup {
     pub slug: Slug,
     /// The rate that its streams should hold.
     pub target_fps: f64,
+    /// What the config says of its source.
+    pub configured: Option<Configured>,
     /// Its pipelines.
     pub streams: Vec<StreamSetup>,
     /// Its scripts.
@@ -439,6 +442,7 @@ impl RecordBuilder {
                 camera: member.camera,
                 slug: member.slug,
                 target_fps: member.target_fps,
+                configured: member.configured,
             })
             .collect();
         drop((streams, scripts));

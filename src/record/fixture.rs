@@ -34,6 +34,7 @@ pub(crate) fn member(slug: &str, camera: &str, target_fps: f64, streams: &[(&[&s
         camera: camera.to_owned(),
         slug: Slug::of(slug).unwrap(),
         target_fps,
+        configured: None,
         streams: streams.iter().enumerate().map(stream).collect(),
         scripts: Vec::new(),
         left_out: Vec::new(),

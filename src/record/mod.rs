@@ -20,15 +20,17 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::config::project::{Isolation, Pace};
+pub use crate::config::project::{Accept, Codec, Isolation, Pace};
 use crate::digest::ContentDigest;
 use crate::name::Slug;
 use crate::time::Utc;
 use crate::worker::protocol::End;
 
 /// The version of the record's layout. Older ones are read as well: 2 brought
-/// [`Member::scripts`] and [`Member::left_out`].
-pub const VERSION: u32 = 2;
+/// [`Member::scripts`] and [`Member::left_out`]; 3 brought [`Member::configured`],
+/// [`StreamRecord::late_us`], [`StreamRecord::delivery`] and
+/// [`StreamRecord::taken_out`].
+pub const VERSION: u32 = 3;
 
 /// Everything that one run measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,6 +118,9 @@ pub struct Member {
     pub slug: Slug,
     /// The rate that each of its streams should hold: `targetFps`, else `fps`.
     pub target_fps: f64,
+    /// What the config says of its source; `None` in records before version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configured: Option<Configured>,
     /// Its pipelines.
     pub streams: Vec<StreamRecord>,
     /// Its scripts.
@@ -124,6 +129,37 @@ pub struct Member {
     /// What of it cannot be played.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+}
+
+/// What the config says of a camera's source, beside which stands what it
+/// delivered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Configured {
+    /// Where its frames come from.
+    pub source: SourceKind,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: f64,
+    /// What an RTSP stream should carry; `None` for other sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<Codec>,
+    /// Where the source may differ from the config without a word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accept: Vec<Accept>,
+}
+
+/// Where a camera's frames come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum SourceKind {
+    File,
+    Rtsp,
+    Usb,
+    Synthetic,
 }
 
 /// Workloads of a camera that were left out of the run.
@@ -154,10 +190,23 @@ pub struct StreamRecord {
     pub arrived_us: Vec<u64>,
     /// Latency of each of those frames; empty where it has no meaning.
     pub latency_us: Vec<Option<u32>>,
-    /// Frames that left the decoder in the window.
+    /// Lateness of each of those frames in microseconds: its arrival less the time
+    /// when it was due, which is the pipeline's base time plus its running time.
+    /// Negative for a frame that came early. Empty where frames are not due at
+    /// a time (free pace) and in records before version 3.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late_us: Vec<Option<i64>>,
+    /// Whole frames that left the decoder in the window.
     pub decoded: u64,
     /// Frames dropped in the window.
     pub dropped: u64,
+    /// Frames that steps took out in the window (`videorate`, `identity
+    /// drop-probability`): decoded, and neither arrived nor dropped.
+    #[serde(default)]
+    pub taken_out: u64,
+    /// What the source delivered; `None` in records before version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
     /// Frames over the stream's whole life: decoded, played, dropped. They add
     /// up after EOS.
     pub life: Life,
@@ -170,6 +219,53 @@ pub struct StreamRecord {
     pub end: Option<End>,
     /// Why it counts as failed; `None` if it does not.
     pub failure: Option<String>,
+}
+
+/// What the source of a stream delivered in the window, before anything of ours
+/// changed it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Frames that the source delivered: frames of different RTP timestamps, buffers
+    /// of the device or the scene, encoded frames that left `clocksync`. `None` if
+    /// they could not be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<u64>,
+    /// The longest time between two of them, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_gap_us: Option<u64>,
+    /// Frames that the decoder flagged as damaged, such as the grey ones before the
+    /// first key frame. They neither count as decoded nor as arrived.
+    #[serde(default)]
+    pub damaged: u64,
+    /// Copies that the `videorate` behind the source made.
+    #[serde(default)]
+    pub copied: u64,
+    /// Frames that this `videorate` dropped.
+    #[serde(default)]
+    pub thinned: u64,
+    /// The most frames from one key frame to the next, over the stream's life;
+    /// `None` if no two were seen, or the video is not encoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_frame_every: Option<u64>,
+    /// What the caps said over the stream's life, in order: more than one if the
+    /// stream changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub video: Vec<VideoFormat>,
+}
+
+/// A stream's video as its caps describe it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VideoFormat {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames per second as announced; `None` if variable or not announced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fps: Option<f64>,
+    /// The encoding as RTP names it (`H264`, `H265`, `JPEG`); `None` for raw video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
 }
 
 /// Frame counts over the whole life of a stream.

@@ -31,7 +31,7 @@ use crate::os::process::Cancel;
 use crate::pipeline::PipelineSpec;
 use crate::record::build::{Decision, MemberSetup, RecordBuilder, ScriptEnd, Setup, StreamSetup};
 use crate::record::foreign::Figure;
-use crate::record::{Conditions, Host, LeftOut, RunRecord};
+use crate::record::{Conditions, Configured, Host, LeftOut, RunRecord};
 use crate::time::Utc;
 use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::error::WorkerError;
@@ -108,6 +108,8 @@ pub struct MemberLoad {
     pub slug: Slug,
     /// The rate that its streams should hold.
     pub target_fps: f64,
+    /// What the config says of its source.
+    pub configured: Configured,
     /// An index into [`Load::workers`]; `None` without streams.
     pub worker: Option<usize>,
     /// What it plays.
@@ -185,6 +187,7 @@ impl Load<'_> {
             camera: member.camera.clone(),
             slug: member.slug.clone(),
             target_fps: member.target_fps,
+            configured: Some(member.configured.clone()),
             streams: member
                 .streams()
                 .into_iter()
