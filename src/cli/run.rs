@@ -240,7 +240,7 @@ impl Seconds {
                 let fps: Vec<String> = fps.iter().map(|fps| number(*fps)).collect();
                 format!("{} fps", fps.join(", "))
             }
-            Figure::Count { element, rendered, dropped } => {
+            Figure::Count { element, rendered, dropped, .. } => {
                 format!("{element}: {rendered} frames  dropped {dropped}")
             }
             _ => return,

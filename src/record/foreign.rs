@@ -34,6 +34,8 @@ pub enum Figure {
     },
     /// `fpsdisplaysink`: frames since the element began.
     Count {
+        /// The pipeline that it is in.
+        pipeline: Option<String>,
         /// The element's name.
         element: String,
         /// Frames shown.
@@ -68,9 +70,16 @@ pub enum Span {
     Begin,
 }
 
-/// Where a latency begins and ends; both absent where the tracer does not say.
+/// Where a latency begins and ends; absent is what the tracer does not say.
+///
+/// Two pipelines of one process may have elements of the same names. DL Streamer's
+/// tracer then tells the pipeline, GStreamer's the elements' addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Channel {
+    /// The pipeline that both are in.
+    pub pipeline: Option<String>,
+    /// The addresses of both.
+    pub addresses: Option<(String, String)>,
     /// The element that frames leave.
     pub source: Option<String>,
     /// The element that they arrive at.
@@ -94,6 +103,10 @@ pub fn figure(line: &[u8]) -> Option<Figure> {
 }
 
 /// `FpsCounter(last 1.00sec): total=30.00 fps, number-streams=2, per-stream=15.00 fps (15.01, 14.99)`
+///
+/// Since 2026 `, detections=7` stands behind `fps`: before the list in the first
+/// versions, which has been at the end before. Both are read, and so is any other
+/// `, key=value`.
 fn rates(text: &str) -> Option<Figure> {
     let rest = text.strip_prefix("FpsCounter(")?;
     let (span, rest) = rest.split_once(' ')?;
@@ -105,23 +118,60 @@ fn rates(text: &str) -> Option<Figure> {
     let (seconds, rest) = rest.split_once("sec): total=")?;
     let (_total, rest) = rest.split_once(" fps, number-streams=")?;
     let (n, rest) = rest.split_once(", per-stream=")?;
-    let (each, list) = rest.split_once(" fps")?;
+    let (each, rest) = rest.split_once(" fps")?;
     let n: usize = n.parse().ok().filter(|n| (1..=MAX_COUNTERS).contains(n))?;
-    let fps = match (n, list) {
-        (1, "") => vec![number(each)?],
-        (_, list) => {
-            let list = list.strip_prefix(" (")?.strip_suffix(')')?;
-            list.split(", ").map(number).collect::<Option<Vec<f64>>>()?
-        }
+    let each = number(each)?;
+    let fps = match (n, list_of_rates(rest)?) {
+        (1, None) => vec![each],
+        (_, list) => list?.split(", ").map(number).collect::<Option<Vec<f64>>>()?,
     };
     let over_us = micros(number(seconds)? * 1e6)?;
     (fps.len() == n && over_us > 0).then_some(Figure::Rates { span, over_us, fps })
 }
 
+/// The list behind `fps`, `Some(None)` if there is none; `None` if anything there
+/// is neither a list nor a `, key=value`. Where there are two lists, that of the
+/// rates is the one directly behind `fps`.
+fn list_of_rates(mut rest: &str) -> Option<Option<&str>> {
+    let (mut list, mut is_direct) = (None, true);
+    while !rest.is_empty() {
+        if let Some(inner) = rest.strip_prefix(" (") {
+            let (inner, after) = inner.split_once(')')?;
+            match list {
+                None => list = Some((inner, is_direct)),
+                Some((_, true)) => {}
+                Some((_, false)) => return None,
+            }
+            rest = after;
+        } else {
+            rest = behind_pair(rest)?;
+        }
+        is_direct = false;
+    }
+    Some(list.map(|(list, _)| list))
+}
+
+/// What follows a `, key=value`, whose value may have a unit: `, latency=3.1 ms`.
+fn behind_pair(text: &str) -> Option<&str> {
+    let (key, rest) = text.strip_prefix(", ")?.split_once('=')?;
+    let is_key = key.starts_with(|c: char| c.is_ascii_alphabetic())
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    let end = rest.find([' ', ',', '(', ')', '=']).unwrap_or(rest.len());
+    if !is_key || end == 0 {
+        return None;
+    }
+    let rest = &rest[end..];
+    let Some(unit) = rest.strip_prefix(' ') else { return Some(rest) };
+    let end = unit.find(|c: char| !c.is_ascii_alphabetic() && c != '%').unwrap_or(unit.len());
+    Some(if end == 0 { rest } else { &unit[end..] })
+}
+
 /// `/GstPipeline:pipeline0/GstFPSDisplaySink:till: last-message = rendered: 9, dropped: 0, current: 16.24, average: 16.24`
 fn count(text: &str) -> Option<Figure> {
     let (path, message) = text.split_once(": last-message = ")?;
-    let element = path.starts_with('/').then(|| path.rsplit_once("/GstFPSDisplaySink:"))??.1;
+    let (parents, element) = path.strip_prefix('/')?.rsplit_once("/GstFPSDisplaySink:")?;
+    let pipeline = parents.split('/').next().and_then(|pipeline| pipeline.split_once(':'));
+    let pipeline = pipeline.and_then(|(_, pipeline)| name(pipeline));
     let (rendered, rest) = message.strip_prefix("rendered: ")?.split_once(", dropped: ")?;
     let (dropped, rest) = rest.split_once(", ")?;
     // With drops the same two places have other names.
@@ -130,7 +180,8 @@ fn count(text: &str) -> Option<Figure> {
         None => rest.strip_prefix("fps: ")?.split_once(", drop rate: ")?,
     };
     number(first).and_then(|_| number(second))?;
-    Some(Figure::Count { element: name(element)?, rendered: digits(rendered)?, dropped: digits(dropped)? })
+    let (rendered, dropped) = (digits(rendered)?, digits(dropped)?);
+    Some(Figure::Count { pipeline, element: name(element)?, rendered, dropped })
 }
 
 /// `/GstPipeline:pipeline0/GstGvaFpscounter:till.GstPad:sink: caps = video/x-raw, ...`
@@ -143,7 +194,7 @@ fn counter(text: &str) -> Option<Figure> {
     Some(Figure::Counter { element: name(element)? })
 }
 
-/// `... latency_tracer_pipeline, source_name=(string)s, sink_name=(string)k, frame_latency=(double)1.5, ...;`
+/// `... latency_tracer_pipeline, pipeline_name=(string)p, source_name=(string)s, sink_name=(string)k, frame_latency=(double)1.5, ...;`
 fn latency(text: &str) -> Option<Figure> {
     let at = text.find("latency_tracer_pipeline").or_else(|| text.find("latency, src-element"))?;
     // Behind the head of a debug line, or alone.
@@ -161,14 +212,18 @@ fn latency(text: &str) -> Option<Figure> {
         let (_, kind, value) = get(key)?;
         if *kind == "double" { u32::try_from(micros(number(value)? * 1e3)?).ok() } else { None }
     };
-    let channel = Channel { source: string("source_name"), sink: string("sink_name") };
+    let channel = Channel {
+        pipeline: string("pipeline_name"),
+        addresses: string("src-element-id").zip(string("sink-element-id")),
+        source: string("source_name").or_else(|| string("src-element")),
+        sink: string("sink_name").or_else(|| string("sink-element")),
+    };
     match record {
         "latency_tracer_pipeline" => Some(Figure::Latency { channel, us: millis("frame_latency")? }),
         "latency_tracer_pipeline_interval" => {
             Some(Figure::LatencyInterval { channel, mean_us: millis("avg")?, max_us: millis("max")? })
         }
         "latency" => {
-            let channel = Channel { source: string("src-element"), sink: string("sink-element") };
             let (_, _, time) = get("time").filter(|(_, kind, _)| *kind == "guint64")?;
             Some(Figure::Latency { channel, us: u32::try_from(digits(time)? / 1_000).ok()? })
         }
@@ -333,6 +388,42 @@ mod tests {
     }
 
     #[test]
+    fn a_counter_may_tell_more_about_its_streams() {
+        let line = |n: u32, rest: &str| {
+            format!(
+                "FpsCounter(last 1.00sec): total=30.00 fps, number-streams={n}, per-stream=15.00 fps{rest}"
+            )
+        };
+        let two = "Rates { span: Last, over_us: 1000000, fps: [15.01, 14.99] }";
+        for rest in [
+            // As DL Streamer prints it since 2026, and as it would stand at the end.
+            ", detections=7 (15.01, 14.99)",
+            " (15.01, 14.99), detections=7",
+            " (15.01, 14.99), detections=12 (5, 7)",
+            " (15.01, 14.99), detections=-1, latency=3.1 ms, cpu-share=4 %",
+            ", detections=7, latency=3.1 ms (15.01, 14.99)",
+        ] {
+            let read = figure(line(2, rest).as_bytes()).map(|figure| format!("{figure:?}"));
+            assert_eq!(read.as_deref(), Some(two), "{rest}");
+        }
+        check(&line(1, ", detections=7"), expect!["Rates { span: Last, over_us: 1000000, fps: [15.0] }"]);
+        for rest in [
+            ", detections",
+            ", detections=",
+            ", detections=7,",
+            ", detections=7 ",
+            ", detections=7FpsCounter(last 1.00sec): total=1.00 fps",
+            ", =7 (15.01, 14.99)",
+            "detections=7",
+            ", detections=7 (15.01, 14.99) (5, 7)",
+            ", detections=7 (15.01, 14.99",
+            ", detections=7 (nan, 14.99)",
+        ] {
+            assert_eq!(figure(line(2, rest).as_bytes()), None, "{rest}");
+        }
+    }
+
+    #[test]
     fn a_verbose_launch_names_the_counters() {
         check(
             "/GstPipeline:pipeline0/GstGvaFpscounter:stream1_2_10.GstPad:sink: caps = video/x-raw, width=(int)640",
@@ -348,11 +439,11 @@ mod tests {
     fn a_display_sink_gives_counts() {
         check(
             "/GstPipeline:pipeline0/GstFPSDisplaySink:till: last-message = rendered: 41, dropped: 0, current: 15.01, average: 15.26",
-            expect![[r#"Count { element: "till", rendered: 41, dropped: 0 }"#]],
+            expect![[r#"Count { pipeline: Some("pipeline0"), element: "till", rendered: 41, dropped: 0 }"#]],
         );
         check(
             "/GstPipeline:pipeline0/GstFPSDisplaySink:till: last-message = rendered: 41, dropped: 3, fps: 15.01, drop rate: 1.50",
-            expect![[r#"Count { element: "till", rendered: 41, dropped: 3 }"#]],
+            expect![[r#"Count { pipeline: Some("pipeline0"), element: "till", rendered: 41, dropped: 3 }"#]],
         );
     }
 
@@ -361,23 +452,25 @@ mod tests {
         check(
             "0:00:05.1 9 0x55 TRACE GST_TRACER :0:: latency_tracer_pipeline, pipeline_name=(string)p, source_name=(string)src, sink_name=(string)sink0, frame_latency=(double)12.345678, avg=(double)11, min=(double)1, max=(double)20, latency=(double)66.1, fps=(double)15.1, frame_num=(uint)31;",
             expect![[
-                r#"Latency { channel: Channel { source: Some("src"), sink: Some("sink0") }, us: 12346 }"#
+                r#"Latency { channel: Channel { pipeline: Some("p"), addresses: None, source: Some("src"), sink: Some("sink0") }, us: 12346 }"#
             ]],
         );
         check(
             "\u{1b}[36mTRACE  \u{1b}[00m \u{1b}[00;34m GST_TRACER :0::\u{1b}[00m latency_tracer_pipeline_interval, source_name=(string)\"a\\ b\", sink_name=(string)k, interval=(double)1000.2, avg=(double)1.5, min=(double)1, max=(double)2e0, latency=(double)33.3, fps=(double)30;",
             expect![[
-                r#"LatencyInterval { channel: Channel { source: Some("a b"), sink: Some("k") }, mean_us: 1500, max_us: 2000 }"#
+                r#"LatencyInterval { channel: Channel { pipeline: None, addresses: None, source: Some("a b"), sink: Some("k") }, mean_us: 1500, max_us: 2000 }"#
             ]],
         );
         check(
             "GST_TRACER :0:: latency_tracer_pipeline, frame_latency=(double)2.5, avg=(double)2.5, frame_num=(uint)1;",
-            expect!["Latency { channel: Channel { source: None, sink: None }, us: 2500 }"],
+            expect![
+                "Latency { channel: Channel { pipeline: None, addresses: None, source: None, sink: None }, us: 2500 }"
+            ],
         );
         check(
             "0:00:00.090043203 24265 0x555f77670400 TRACE             GST_TRACER :0:: latency, src-element-id=(string)0x5, src-element=(string)videotestsrc0, src=(string)src, sink-element-id=(string)0x6, sink-element=(string)fakesink0, sink=(string)sink, time=(guint64)67627, ts=(guint64)89958103;",
             expect![[
-                r#"Latency { channel: Channel { source: Some("videotestsrc0"), sink: Some("fakesink0") }, us: 67 }"#
+                r#"Latency { channel: Channel { pipeline: None, addresses: Some(("0x5", "0x6")), source: Some("videotestsrc0"), sink: Some("fakesink0") }, us: 67 }"#
             ]],
         );
     }

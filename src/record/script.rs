@@ -54,7 +54,7 @@ pub struct ScriptRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ElementRates {
     /// Its name; `2 of 3` for a counter whose name is not known, by its place
-    /// among all.
+    /// among all. `lane2/till` where elements of two pipelines are called alike.
     pub element: String,
     /// What it is.
     pub meter: Meter,
@@ -119,6 +119,8 @@ pub enum Rate {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChannelLatencies {
     /// The element that frames leave; `None` where the tracer does not say.
+    /// `lane2/src` where those of two pipelines are called alike; `src (2 of 3)`
+    /// if the tracer does not name the pipelines.
     pub source: Option<String>,
     /// The element that they arrive at; `None` where the tracer does not say.
     pub sink: Option<String>,

@@ -31,8 +31,9 @@ pub(super) struct Script {
     last_figure_us: Option<u64>,
     /// Names of counters, as a verbose launch tells them.
     counters: BTreeSet<String>,
-    rates: Vec<ElementRates>,
-    latencies: Vec<ChannelLatencies>,
+    /// Each with the pipeline that its element is in, if that is known.
+    rates: Vec<(Option<String>, ElementRates)>,
+    latencies: Vec<(Channel, ChannelLatencies)>,
     n_rates: usize,
     n_latencies: usize,
     left_out: u64,
@@ -103,12 +104,12 @@ impl Script {
                         Span::Last => Rate::Last { at_us, over_us, fps },
                         Span::Begin => Rate::Begin { at_us, over_us, fps },
                     };
-                    self.rate(element, Meter::GvaFpsCounter, rate);
+                    self.rate(None, element, Meter::GvaFpsCounter, rate);
                 }
             }
-            Figure::Count { element, rendered, dropped } => {
+            Figure::Count { pipeline, element, rendered, dropped } => {
                 let rate = Rate::Count { at_us, rendered: *rendered, dropped: *dropped };
-                self.rate(element.clone(), Meter::FpsDisplaySink, rate);
+                self.rate(pipeline.clone(), element.clone(), Meter::FpsDisplaySink, rate);
             }
             Figure::Latency { channel, us } => {
                 if let Some(known) = self.channel(channel) {
@@ -139,34 +140,36 @@ impl Script {
         }
     }
 
-    fn rate(&mut self, element: String, meter: Meter, rate: Rate) {
-        let known = self.rates.iter().position(|known| known.meter == meter && known.element == element);
+    fn rate(&mut self, pipeline: Option<String>, element: String, meter: Meter, rate: Rate) {
+        let known = self.rates.iter().position(|(within, known)| {
+            known.meter == meter && known.element == element && *within == pipeline
+        });
         if self.n_rates == MAX_RATES || (known.is_none() && self.rates.len() == MAX_ELEMENTS) {
             self.left_out += 1;
             return;
         }
         self.n_rates += 1;
         match known {
-            Some(index) => self.rates[index].rates.push(rate),
-            None => self.rates.push(ElementRates { element, meter, rates: vec![rate] }),
+            Some(index) => self.rates[index].1.rates.push(rate),
+            None => self.rates.push((pipeline, ElementRates { element, meter, rates: vec![rate] })),
         }
     }
 
     /// Where a latency of this channel is kept; `None` if it is not, but counted.
     fn channel(&mut self, channel: &Channel) -> Option<&mut ChannelLatencies> {
-        let Channel { source, sink } = channel;
-        let known = self.latencies.iter().position(|known| known.source == *source && known.sink == *sink);
+        let known = self.latencies.iter().position(|(known, _)| known == channel);
         if self.n_latencies == MAX_LATENCIES || (known.is_none() && self.latencies.len() == MAX_ELEMENTS) {
             self.left_out += 1;
             return None;
         }
         self.n_latencies += 1;
         let index = known.unwrap_or_else(|| {
-            let (source, sink) = (source.clone(), sink.clone());
-            self.latencies.push(ChannelLatencies { source, sink, ..ChannelLatencies::default() });
+            let (source, sink) = (channel.source.clone(), channel.sink.clone());
+            let none = ChannelLatencies { source, sink, ..ChannelLatencies::default() };
+            self.latencies.push((channel.clone(), none));
             self.latencies.len() - 1
         });
-        Some(&mut self.latencies[index])
+        Some(&mut self.latencies[index].1)
     }
 
     /// Takes in the time.
@@ -257,7 +260,7 @@ impl Script {
     pub(super) fn into_record(self, timing: Timing, origin_us: u64) -> ScriptRecord {
         let since = |at_us: u64| at_us.saturating_sub(origin_us);
         let window = self.window(timing);
-        let (mut rates, mut latencies) = (self.rates, self.latencies);
+        let (mut rates, mut latencies) = (elements(self.rates), channels(self.latencies));
         rates.sort_by(|a, b| (&a.element, a.meter).cmp(&(&b.element, b.meter)));
         latencies.sort_by(|a, b| (&a.source, &a.sink).cmp(&(&b.source, &b.sink)));
         for rate in rates.iter_mut().flat_map(|element| &mut element.rates) {
@@ -285,4 +288,54 @@ impl Script {
             output_left_out: self.output_left_out,
         }
     }
+}
+
+/// Rates by names that differ: of elements that are called alike, each begins
+/// with its pipeline.
+fn elements(rates: Vec<(Option<String>, ElementRates)>) -> Vec<ElementRates> {
+    let alike = |a: &ElementRates, b: &ElementRates| a.element == b.element && a.meter == b.meter;
+    let twins = twins(&rates, |(_, a), (_, b)| alike(a, b));
+    let named = rates.into_iter().zip(twins).map(|((pipeline, mut rates), twin)| {
+        rates.element = twin.told_apart(rates.element, pipeline.as_deref());
+        rates
+    });
+    named.collect()
+}
+
+/// Latencies by names that differ: of channels between elements that are called
+/// alike, each begins with its pipeline.
+fn channels(latencies: Vec<(Channel, ChannelLatencies)>) -> Vec<ChannelLatencies> {
+    let alike = |a: &Channel, b: &Channel| a.source == b.source && a.sink == b.sink;
+    let twins = twins(&latencies, |(a, _), (b, _)| alike(a, b));
+    let named = latencies.into_iter().zip(twins).map(|((channel, mut latencies), twin)| {
+        let told_apart = |name| twin.told_apart(name, channel.pipeline.as_deref());
+        latencies.source = latencies.source.map(told_apart);
+        latencies.sink = latencies.sink.map(told_apart);
+        latencies
+    });
+    named.collect()
+}
+
+/// The place of one among those that are called alike, and how many these are.
+struct Twin {
+    place: usize,
+    of: usize,
+}
+
+impl Twin {
+    /// `till` if nothing else is called so, else `lane2/till` or, where the
+    /// pipeline is not known, `till (2 of 3)`.
+    fn told_apart(&self, name: String, pipeline: Option<&str>) -> String {
+        match pipeline {
+            _ if self.of < 2 => name,
+            Some(pipeline) => format!("{pipeline}/{name}"),
+            None => format!("{name} ({} of {})", self.place, self.of),
+        }
+    }
+}
+
+fn twins<T>(all: &[T], alike: impl Fn(&T, &T) -> bool) -> Vec<Twin> {
+    let count = |among: &[T], one: &T| among.iter().filter(|other| alike(other, one)).count();
+    let twin = |(at, one)| Twin { place: count(&all[..=at], one), of: count(all, one) };
+    all.iter().enumerate().map(twin).collect()
 }

@@ -331,6 +331,57 @@ fn latencies_of_a_script_are_told_by_channel() {
 }
 
 #[test]
+fn what_two_pipelines_of_a_script_print_is_kept_apart() {
+    let shown = |line: &dyn Fn(&str, u64) -> String| {
+        let measurement = measure(&script(|story| {
+            for second in 0..14 {
+                story.print(0, second * S, &line("lane1", second));
+                story.print(0, second * S, &line("lane2", second));
+            }
+        }));
+        let figures = measurement.cameras[0].streams[0].script.clone().unwrap();
+        let elements = figures.elements.iter().map(|one| format!("{} {:?}", one.element, one.fps));
+        let channels = figures.channels.iter().map(|one| {
+            let interval = one.interval_mean_us.map(|us| us / 1_000);
+            let ms = one.latency_us.map(|us| u64::from(us.p95 / 1_000)).or(interval).unwrap_or_default();
+            format!("{} to {}: {ms} ms", one.source.as_deref().unwrap(), one.sink.as_deref().unwrap())
+        });
+        elements.chain(channels).collect::<Vec<_>>()
+    };
+    let ms = |pipeline: &str| if pipeline == "lane1" { 10 } else { 90 };
+    let names = "source_name=(string)src, sink_name=(string)out";
+    let apart = ["lane1/src to lane1/out: 10 ms", "lane2/src to lane2/out: 90 ms"];
+    assert_eq!(
+        shown(&|p, _| format!(
+            "latency_tracer_pipeline, pipeline_name=(string){p}, {names}, frame_latency=(double){};",
+            ms(p)
+        )),
+        apart
+    );
+    assert_eq!(
+        shown(&|p, _| format!(
+            "latency_tracer_pipeline_interval, pipeline_name=(string){p}, {names}, avg=(double){}, max=(double)99;",
+            ms(p)
+        )),
+        apart
+    );
+    // GStreamer's own tracer does not name the pipeline.
+    assert_eq!(
+        shown(&|p, _| format!(
+            "latency, src-element-id=(string)0x{p}, src-element=(string)src, src=(string)src, \
+             sink-element-id=(string)0x9{p}, sink-element=(string)out, sink=(string)sink, time=(guint64){}, ts=(guint64)1;",
+            ms(p) * 1_000_000
+        )),
+        ["src (1 of 2) to out (1 of 2): 10 ms", "src (2 of 2) to out (2 of 2): 90 ms"]
+    );
+    let fps = |pipeline: &str| if pipeline == "lane1" { 15 } else { 10 };
+    assert_eq!(
+        shown(&|p, second| displayed("till", second * fps(p), 0).replace("pipeline0", p)),
+        ["lane1/till Some(15.0)", "lane2/till Some(10.0)"]
+    );
+}
+
+#[test]
 fn records_of_the_first_version_are_read() {
     let mut record = serde_json::to_value(six_cameras()).unwrap();
     record["version"] = 1.into();
