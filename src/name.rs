@@ -11,14 +11,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::ContentDigest;
+
 /// Words that labels use themselves, so that no camera or user task may be called so.
 const RESERVED: [&str; 4] = ["lane", "plan", "assets", "report"];
 
 /// A camera's, workload's or user task's name in file names, labels and
 /// element names: `camera-3`.
 ///
-/// Only `[A-Za-z0-9_-]`, never empty. Made from the name that the user wrote,
-/// which is kept beside it for everything people see.
+/// Only `[A-Za-z0-9_-]`, never empty, and of a new one the first is no `-`, which
+/// would look like a flag. Made from the name that the user wrote, which is kept
+/// beside it for everything people see.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(String);
@@ -28,15 +31,26 @@ impl Slug {
     /// (`results/run/a+b+c.json`), which ends at 255 bytes.
     pub const MAX: usize = 80;
 
-    /// The slug of a name: every character outside `[A-Za-z0-9_-]` becomes `_`.
-    /// `None` for a name that has no character at all.
+    /// The slug of a name: every character outside `[A-Za-z0-9_-]`, and a `-` in
+    /// front, becomes `_`. `None` for a name that has no character at all.
+    ///
+    /// Of a name in another script, hardly a character would be left to tell it
+    /// from others. So if one is outside `[A-Za-z0-9 _.-]`, six hex digits of the
+    /// name's digest follow: `T_r-5c1a80`. What comes before them is cut, so that
+    /// such a slug too is no longer than a name may be.
     #[must_use]
     pub fn of(name: &str) -> Option<Slug> {
-        let text: String = name
-            .trim()
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })
-            .collect();
+        let name = name.trim();
+        let kept = |c: char| if is_of_slugs(c) { c } else { '_' };
+        let mut text: String = name.chars().map(kept).collect();
+        if text.starts_with('-') {
+            text.replace_range(..1, "_");
+        }
+        if !name.chars().all(|c| is_of_slugs(c) || c == ' ' || c == '.') {
+            let digest = &ContentDigest::of(name.as_bytes()).to_hex()[..6];
+            text.truncate(Slug::MAX - 1 - digest.len());
+            text = format!("{text}-{digest}");
+        }
         if text.is_empty() { None } else { Some(Slug(text)) }
     }
 
@@ -74,11 +88,14 @@ impl TryFrom<String> for Slug {
     type Error = String;
 
     fn try_from(text: String) -> Result<Slug, String> {
-        match Slug::of(&text) {
-            Some(slug) if slug.0 == text => Ok(slug),
-            _ => Err(format!("`{text}` is not a slug")),
-        }
+        // Those in older records may begin with `-`.
+        let is_slug = !text.is_empty() && text.chars().all(is_of_slugs);
+        if is_slug { Ok(Slug(text)) } else { Err(format!("`{text}` is not a slug")) }
     }
+}
+
+fn is_of_slugs(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
 impl From<Slug> for String {
@@ -126,6 +143,8 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
 
     #[track_caller]
@@ -136,9 +155,45 @@ mod tests {
     #[test]
     fn a_slug_keeps_letters_digits_and_dashes_and_replaces_the_rest() {
         check("camera-3", Some("camera-3"));
-        check("cam 1/ä", Some("cam_1__"));
-        check("../x", Some("___x"));
+        check("Lane 1", Some("Lane_1"));
+        check("a.b", Some("a_b"));
+        check("-x", Some("_x"));
+        check("--", Some("_-"));
         check("  ", None);
+    }
+
+    #[test]
+    fn a_slug_has_a_digest_if_more_than_blanks_and_dots_were_replaced() {
+        let names = ["Tür", "TÜR", " Tür ", "入口", "出口", "till 1/2", "=a", "-\u{2013}"];
+        let slugs: Vec<String> = names.iter().map(|name| Slug::of(name).unwrap().to_string()).collect();
+        expect![[r#"
+            T_r-d24bbb
+            T_R-54f55b
+            T_r-d24bbb
+            __-9fbf9f
+            __-5366e8
+            till_1_2-21258b
+            _a-4ae7cc
+            __-55d59d"#]]
+        .assert_eq(&slugs.join("\n"));
+    }
+
+    #[test]
+    fn a_slug_with_a_digest_is_no_longer_than_a_name_may_be() {
+        let slug = Slug::of(&format!("{}{}", "a".repeat(79), 'ä')).unwrap();
+        assert_eq!(slug.as_str().len(), Slug::MAX);
+        assert!(slug.as_str().starts_with(&format!("{}-", "a".repeat(73))));
+        assert_ne!(Slug::of(&format!("{}{}", "a".repeat(79), 'ü')).unwrap(), slug);
+    }
+
+    #[test]
+    fn slugs_are_read_back() {
+        for text in ["camera-3", "T_r-5c1a80", "-x"] {
+            assert_eq!(Slug::try_from(text.to_owned()).unwrap().as_str(), text);
+        }
+        for text in ["", "a b", "Tür", "../x"] {
+            assert!(Slug::try_from(text.to_owned()).is_err(), "{text}");
+        }
     }
 
     #[test]

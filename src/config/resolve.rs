@@ -153,12 +153,13 @@ fn check_slugs(cameras: &[RawCamera], tasks: &[RawTask], count: u32, diagnostics
                     .label(format!("labels use `{slug}` themselves")),
             );
         }
-        if slug.as_str().len() > Slug::MAX {
+        let length = name.value.trim().chars().count();
+        if length > Slug::MAX {
             let message = format!("the name of the {what} has more than {} characters", Slug::MAX);
             diagnostics.push(
                 Diagnostic::error(codes::BAD_NAME, message)
                     .at(name.place)
-                    .label(format!("{} characters", slug.as_str().len()))
+                    .label(format!("{length} characters"))
                     .help("files are called after it; give it a shorter one"),
             );
             continue;
@@ -335,10 +336,10 @@ fn resolve_workloads(
     }
     let mut workloads: Vec<Workload> = Vec::with_capacity(raw.len());
     // Case does not matter where cameras name workloads, so not here either.
-    let mut taken: HashMap<String, (String, Place)> = HashMap::new();
+    let mut taken: HashMap<Slug, (String, Place)> = HashMap::new();
     for RawWorkload { name, place, mut steps, options: given, .. } in raw {
         let Some(slug) = Slug::of(&name) else { continue };
-        let folded = slug.as_str().to_lowercase();
+        let Some(folded) = Slug::of(&name.to_lowercase()) else { continue };
         if let Some((other, other_place)) = taken.get(&folded) {
             let message = format!("the workloads `{other}` and `{name}` are one in labels and files");
             diagnostics.push(
@@ -347,9 +348,10 @@ fn resolve_workloads(
                     .label("again here")
                     .also(*other_place, "first here"),
             );
-            continue;
+            // It is mapped all the same: cameras that name it have no fault.
+        } else {
+            taken.insert(folded, (name.clone(), place));
         }
-        taken.insert(folded, (name.clone(), place));
         let of_workload = options.get(&name.to_lowercase()).copied().unwrap_or_default();
         for (step, given) in steps.iter_mut().zip(given) {
             given.or(of_workload).or(lpfile.options).apply_to(step);

@@ -256,3 +256,25 @@ outputs = ["made.sh"]
     ws.lp("build").success().stderr_has("restored: output `made.sh` was changed");
     assert!(is_executable());
 }
+
+#[test]
+fn cameras_in_other_scripts_and_like_flags_have_files_of_their_own() {
+    let ws = Workspace::cameras();
+    let cameras = ws.read("configs/camera_to_workload.json");
+    for names in [["入口", "出口"], ["Tür", "Tor ä"], ["-x", "--help"]] {
+        let named = cameras.replace("camera-1", names[0]).replace("camera-2", names[1]);
+        ws.write("configs/camera_to_workload.json", &named);
+        ws.lp("check --strict").success();
+        fs::remove_dir_all(ws.path("results")).ok();
+        ws.lp("build plan").success();
+        let files = fs::read_dir(ws.path("results/plan")).unwrap();
+        let files: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        assert_eq!(files.len(), 2, "{files:?}");
+        assert!(files.iter().all(|file| file.is_ascii() && !file.starts_with('-')), "{files:?}");
+        for name in names {
+            let slug = lp::name::Slug::of(name).unwrap();
+            let shown = ws.lp(&format!("show {slug}")).success().stdout;
+            assert!(shown.contains(name), "{shown}");
+        }
+    }
+}

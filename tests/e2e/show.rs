@@ -163,7 +163,7 @@ fn a_camera_is_shown_with_its_steps_and_its_load() {
 
 #[test]
 fn a_camera_tells_what_merged_and_what_keeps_the_others_apart() {
-    let shown = shop("").lp("show till Ausgang___ usb").success().stdout;
+    let shown = shop("").lp("show till Ausgang___-091982 usb").success().stdout;
     expect![[r#"
         till
           source     file media/clips/a-1280x720-15.mp4
@@ -198,17 +198,17 @@ fn a_camera_tells_what_merged_and_what_keeps_the_others_apart() {
           workloads  faces, motion, ask
           duplicate  motion: named more than once, done once
 
-          pipeline Ausgang___/1 for faces
+          pipeline Ausgang___-091982/1 for faces
             step  type          model                              precision  device  options
                1  gvadetect     face-detection-retail-0004         FP16       CPU     batch_size=1 inference_interval=1 threshold=0.4
                2  gvainference  face-reidentification-retail-0095  FP16       GPU
                3  gvapython                                                           module=faces.py function=seen
 
-          pipeline Ausgang___/2 for motion
+          pipeline Ausgang___-091982/2 for motion
             step  type         options
                1  motioncells  display=false gridx=16
 
-          pipeline Ausgang___/3 for ask
+          pipeline Ausgang___-091982/3 for ask
             not supported: `vlm` steps are planned but cannot be played yet
             step  type  model    precision  device  options
                1  vlm   yolo11n  FP16       CPU     vlm_model=Qwen/Qwen2.5-VL-7B-Instruct

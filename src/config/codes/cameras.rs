@@ -10,9 +10,9 @@ rules! {
     DUPLICATE_CAMERA = "LP0401", [Error], "two cameras have the same id, or ids with the same slug" {
         why: indoc! {"
             Labels, files and element names are made of a camera's slug: its id, in which every
-            character but letters, digits, `_` and `-` has become `_`. Two cameras with one slug would
-            overwrite each other's results. With `run.count` the copies `-l2`, `-l3` and so on are
-            taken as well.
+            character but A to Z, a to z, 0 to 9, `_` and `-` has become `_`, and a digest follows if
+            more than blanks and dots did. Two cameras with one slug would overwrite each other's
+            results. With `run.count` the copies `-l2`, `-l3` and so on are taken as well.
         "},
         examples: &[wrong(&[Cameras(lane!(
             r#"{"camera_id": "till 1", "workloads": ["barcodes"], "streamUri": "rtsp://host:8554/1"}"#,

@@ -10,8 +10,8 @@ rules! {
     DUPLICATE_NAME = "LP0301", [Error], "two tasks have the same name" {
         why: indoc! {"
             Names of tasks and cameras become labels and names of files, in which every character but
-            letters, digits, `_` and `-` is written as `_`. No two may come out the same, not even a
-            task and a camera.
+            A to Z, a to z, 0 to 9, `_` and `-` is written as `_`, and a digest follows if that is
+            more than blanks and dots. No two may come out the same, not even a task and a camera.
         "},
         examples: &[wrong(&[Lpfile(indoc! {r#"
             [[task]]

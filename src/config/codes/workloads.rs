@@ -10,8 +10,8 @@ rules! {
     DUPLICATE_WORKLOAD = "LP0501", [Error], "two workloads have the same name or the same slug" {
         why: indoc! {"
             Names of workloads are compared without regard to case, and become parts of file names, in
-            which every character but letters, digits, `_` and `-` is written as `_`. No two may come
-            out the same.
+            which every character but A to Z, a to z, 0 to 9, `_` and `-` is written as `_`, and a
+            digest follows if that is more than blanks and dots. No two may come out the same.
         "},
         examples: &[wrong(&[Workloads(indoc! {r#"
             {"workload_pipeline_map": {

@@ -136,6 +136,55 @@ fn workloads_have_unique_names_and_slugs() {
 }
 
 #[test]
+fn a_workload_that_is_twice_there_is_mapped_all_the_same() {
+    let workloads = WORKLOADS.replace("\"barcodes\"", "\"TÜR\": [{ \"type\": \"zbar\" }], \"tür\"");
+    check(
+        Files::new()
+            .with(WORKLOAD_FILE, workloads)
+            .with(CAMERA_FILE, CAMERAS.replace("[\"Barcodes\"]", "[\"tür\"]")),
+        expect![[r#"
+            error[LP0501]: the workloads `TÜR` and `tür` are one in labels and files
+             --> configs/workload_to_pipeline.json:3:34
+              |
+            3 |     "TÜR": [{ "type": "zbar" }], "tür": [{ "type": "zbar", "properties": { "cache": true, "x-density": 2 } }]
+              |     ----- first here             ^^^^^ again here
+
+        "#]],
+    );
+    let workloads = WORKLOADS.replace("\"barcodes\"", "\"a b\": [{ \"type\": \"zbar\" }], \"a.b\"");
+    check(
+        Files::new()
+            .with(WORKLOAD_FILE, workloads)
+            .with(CAMERA_FILE, CAMERAS.replace("[\"Barcodes\"]", "[\"a b\", \"a.b\"]")),
+        expect![[r#"
+            error[LP0501]: the workloads `a b` and `a.b` are one in labels and files
+             --> configs/workload_to_pipeline.json:3:34
+              |
+            3 |     "a b": [{ "type": "zbar" }], "a.b": [{ "type": "zbar", "properties": { "cache": true, "x-density": 2 } }]
+              |     ----- first here             ^^^^^ again here
+
+        "#]],
+    );
+}
+
+#[test]
+fn names_of_any_script_are_taken_side_by_side() {
+    let workloads = WORKLOADS.replace("\"barcodes\"", "\"入口\": [{ \"type\": \"zbar\" }], \"出口\"");
+    let (head, rest) = CAMERAS.split_once("      {\n").unwrap();
+    let (camera, tail) = rest.rsplit_once("\n    ]").unwrap();
+    let camera = camera.replace("[\"Barcodes\"]", "[\"入口\", \"出口\"]");
+    let two = ["入口", "出口"].map(|name| format!("      {{\n{}", camera.replace("cam1", name)));
+    let cameras = format!("{head}{}\n    ]{tail}", two.join(",\n"));
+    let files = Files::new().with(WORKLOAD_FILE, workloads).with(CAMERA_FILE, cameras);
+    let task = "[[task]]\nname = \"入出\"\ncommand = [\"x\"]\n";
+    let loaded = files.with("Lpfile.toml", task).load(|_| {});
+    assert_eq!(shown(&loaded), "");
+    let project = loaded.project.unwrap();
+    let slugs: Vec<&str> = project.cameras.iter().map(|camera| camera.slug.as_str()).collect();
+    assert_eq!(slugs, ["__-9fbf9f", "__-5366e8"]);
+}
+
+#[test]
 fn slips_in_a_step_are_found() {
     check_step(
         r#"{ "type": "gvadetct", "model": "m", "device": "CPU", "precision": "FP16" }"#,
