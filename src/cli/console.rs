@@ -3,9 +3,13 @@
 //! one line of summary. All on stderr.
 //!
 //! [`JsonLines`] prints the same events for machines, on stdout.
+//!
+//! Everything on stdout goes through [`out`]. Nobody who calls it stops over an
+//! error: a measurement is worth more than what is printed about it. The first
+//! error is kept, and `cli::main` tells it at the end ([`lost_output`]).
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io::{self, ErrorKind, Write};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,11 +19,34 @@ use super::status::{PER_SECOND, Status, plain};
 use crate::engine::events::{BuildEvent, Outcome, Progress, Summary};
 use crate::os::terminal;
 
-/// Writes to stdout; a closed pipe is no error of ours.
+/// The first error of stdout. Nothing is written after it: what follows a gap
+/// would be taken for the whole.
+static STDOUT_FAILED: OnceLock<io::Error> = OnceLock::new();
+
+/// Writes to stdout; an error is kept for [`lost_output`].
 pub(super) fn out(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes());
-    let _ = stdout.flush();
+    out_by(|| io::stdout().lock().write_all(text.as_bytes()));
+}
+
+/// As [`out`], for text that somebody else writes to stdout.
+pub(super) fn out_by(print: impl FnOnce() -> io::Result<()>) {
+    if STDOUT_FAILED.get().is_some() {
+        return;
+    }
+    if let Err(error) = print().and_then(|()| io::stdout().lock().flush()) {
+        // Only another thread could have set it, with an error as good as this.
+        let _ = STDOUT_FAILED.set(error);
+    }
+}
+
+/// Says that output was lost, if it was: `true` then. A reader who closes the
+/// pipe, as `head` does, has seen enough and lost nothing.
+pub(super) fn lost_output() -> bool {
+    let lost = STDOUT_FAILED.get().filter(|error| error.kind() != ErrorKind::BrokenPipe);
+    if let Some(error) = lost {
+        note(&error_text("failed to write to stdout", std::iter::once(error.to_string()), None));
+    }
+    lost.is_some()
 }
 
 /// Writes one line to stderr.

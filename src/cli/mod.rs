@@ -1,7 +1,7 @@
 //! What a person types and sees: one file per command.
 //!
 //! Data goes to stdout, all else to stderr. Exit codes: 0 done; 1 a task or a
-//! camera failed, or something is missing; 2 the request or a config is wrong,
+//! camera failed, something is missing, or output could not be written; 2 the request or a config is wrong,
 //! or something needed is not there before anything starts; 101 a bug; 130
 //! interrupted.
 
@@ -76,28 +76,33 @@ impl From<Exit> for ExitCode {
 /// Runs `lp` with the arguments of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    let exit = run();
+    if console::lost_output() && exit == Exit::Done { Exit::Failed } else { exit }.into()
+}
+
+fn run() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help goes to stdout and ends well, faults go to stderr.
-            let _ = error.print();
+            console::out_by(|| error.print());
             let exit = if error.use_stderr() { Exit::Refused } else { Exit::Done };
             // Bare `lp` prints the short help: nothing was asked, nothing failed.
             let bare = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-            return if bare { Exit::Done } else { exit }.into();
+            return if bare { Exit::Done } else { exit };
         }
     };
     log_for_maintainers();
     match dispatch(&cli) {
-        Ok(exit) => exit.into(),
-        Err(error) if error.is::<Refused>() => Exit::Refused.into(),
+        Ok(exit) => exit,
+        Err(error) if error.is::<Refused>() => Exit::Refused,
         Err(error) if is_interruption(&error) => {
             console::note(&error.to_string());
-            Exit::Interrupted.into()
+            Exit::Interrupted
         }
         Err(error) => {
             console::error(error.as_ref(), None);
-            Exit::Failed.into()
+            Exit::Failed
         }
     }
 }

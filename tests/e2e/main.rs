@@ -18,6 +18,7 @@ mod launch;
 mod links;
 mod locks;
 mod names;
+mod output;
 mod quick;
 mod scripts;
 mod seeing;

@@ -15,12 +15,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::{Ended, Workspace};
 
 /// What a script does that does what it should: a figure, and no end.
-const STEADY: &str = "echo 'FpsCounter(last 0.50sec): total=15.00 fps, number-streams=1, per-stream=15.00 fps'\n\
+pub(crate) const STEADY: &str = "echo 'FpsCounter(last 0.50sec): total=15.00 fps, number-streams=1, per-stream=15.00 fps'\n\
                       exec sleep 1000";
 
 /// A camera `till` with a workload for each of these scripts (name, text,
 /// parameters), measured for a second.
-fn till(scripts: &[(&str, &str, &str)]) -> Workspace {
+pub(crate) fn till(scripts: &[(&str, &str, &str)]) -> Workspace {
     let (mut names, mut workloads) = (Vec::new(), Vec::new());
     let mut ws = Workspace::empty().file("Lpfile.toml", "[run]\nduration = \"1s\"\nwarmup = \"0s\"\n");
     for (name, text, parameters) in scripts {
