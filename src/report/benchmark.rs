@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::csv::{COLUMNS, Row, write};
+use super::csv::{COLUMNS, Cell, Row, names, text, write};
 use super::json::pretty;
 use super::{Report, VERSION};
 use crate::name::Slug;
@@ -83,15 +83,15 @@ pub fn benchmark_csv(record: &RunRecord, camera: &Slug) -> Option<String> {
     let report = Report { run: "", record, measurement: &measurement };
     let columns = || COLUMNS.iter().filter(|(name, _)| *name != "run");
 
-    let mut records: Vec<Vec<String>> = Vec::new();
-    let names = columns().map(|(name, _)| (*name).to_owned());
-    records.push(["workload".to_owned(), "shared_with".to_owned()].into_iter().chain(names).collect());
+    let mut records: Vec<Vec<Cell>> = Vec::new();
+    let header = ["workload", "shared_with"].into_iter().chain(columns().map(|(name, _)| *name));
+    records.push(header.map(text).collect());
     for camera in measurement.cameras.iter().filter(|c| is_copy(record, &c.slug, &member.camera)) {
         for stream in &camera.streams {
             for served in measurement.workloads.iter().filter(|row| row.stream == stream.stream) {
                 let row = Row { report, camera, stream };
                 let values = columns().map(|(_, value)| value(&row));
-                let own = [served.workload.clone(), served.shared_with.join("; ")];
+                let own = [text(&served.workload), names(&served.shared_with)];
                 records.push(own.into_iter().chain(values).collect());
             }
         }

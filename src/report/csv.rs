@@ -2,10 +2,19 @@
 //!
 //! Columns are only ever added at the end. An empty cell is a figure that is
 //! not defined. `docs/measuring.md` describes each column and its unit.
+//!
+//! A spreadsheet takes a text such as `=1+1` for a formula and calculates it, and
+//! names come from whoever wrote the config. So [`write`] knows texts from
+//! figures, and makes texts harmless.
 
 use super::Report;
 use crate::record::measure::{CameraFigures, Percentiles, StreamFigures, WorkerFigures};
 use crate::record::{Isolation, Pace};
+
+/// What a formula may begin with, by OWASP's advice about CSV injection. The last
+/// four are full-width forms.
+const OF_FORMULAS: [char; 11] =
+    ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
 /// What a row is about.
 pub(super) struct Row<'a> {
@@ -14,20 +23,28 @@ pub(super) struct Row<'a> {
     pub(super) stream: &'a StreamFigures,
 }
 
-pub(super) type Column = (&'static str, fn(&Row<'_>) -> String);
+/// One cell of a table.
+pub(super) enum Cell {
+    /// For people; may say anything.
+    Text(String),
+    /// Digits of ours, which a spreadsheet may calculate with.
+    Figure(String),
+}
+
+pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
 pub(super) const COLUMNS: [Column; 35] = [
-    ("run", |row| row.report.run.to_owned()),
-    ("subject", |row| row.report.record.subject.clone()),
-    ("started_utc", |row| row.report.record.started.to_string()),
-    ("camera", |row| row.camera.camera.clone()),
-    ("member", |row| row.camera.slug.to_string()),
-    ("stream", |row| row.stream.stream.clone()),
-    ("workloads", |row| row.stream.workloads.join("; ")),
-    ("verdict", |row| row.stream.verdict.to_string()),
-    ("reason", |row| row.stream.reason.clone().unwrap_or_default()),
-    ("target_fps", |row| row.camera.target_fps.to_string()),
+    ("run", |row| text(row.report.run)),
+    ("subject", |row| text(&row.report.record.subject)),
+    ("started_utc", |row| text(row.report.record.started)),
+    ("camera", |row| text(&row.camera.camera)),
+    ("member", |row| text(&row.camera.slug)),
+    ("stream", |row| text(&row.stream.stream)),
+    ("workloads", |row| names(&row.stream.workloads)),
+    ("verdict", |row| text(row.stream.verdict)),
+    ("reason", |row| text(row.stream.reason.as_deref().unwrap_or_default())),
+    ("target_fps", |row| cell(Some(row.camera.target_fps))),
     ("fps", |row| cell(row.stream.fps)),
     ("fps_low", |row| cell(row.stream.fps_interval.map(|interval| interval.low))),
     ("fps_high", |row| cell(row.stream.fps_interval.map(|interval| interval.high))),
@@ -42,29 +59,35 @@ pub(super) const COLUMNS: [Column; 35] = [
     ("worker_memory_max_mib", |row| worker(row, |worker| mib(worker.rss_max))),
     ("machine_cpu_percent", |row| hundredfold(row.report.measurement.machine.cpu)),
     ("machine_memory_max_mib", |row| mib(row.report.measurement.machine.memory_max)),
-    ("pace", |row| match row.report.record.conditions.pace {
-        Pace::Live => "live".to_owned(),
-        Pace::Free => "free".to_owned(),
+    ("pace", |row| {
+        text(match row.report.record.conditions.pace {
+            Pace::Live => "live",
+            Pace::Free => "free",
+        })
     }),
-    ("isolation", |row| match row.report.record.conditions.isolation {
-        Isolation::Camera => "camera".to_owned(),
-        Isolation::Lane => "lane".to_owned(),
+    ("isolation", |row| {
+        text(match row.report.record.conditions.isolation {
+            Isolation::Camera => "camera",
+            Isolation::Lane => "lane",
+        })
     }),
-    ("duration_s", |row| (row.report.record.conditions.duration_ms as f64 / 1e3).to_string()),
-    ("warmup_s", |row| (row.report.record.conditions.warmup_ms as f64 / 1e3).to_string()),
-    ("count", |row| row.report.record.conditions.count.to_string()),
-    ("repeat", |row| row.report.record.conditions.repeat.to_string()),
-    ("interrupted", |row| row.report.record.interrupted.to_string()),
-    ("host", |row| super::host(&row.report.record.host)),
-    ("kind", |row| if row.stream.script.is_some() { "script" } else { "pipeline" }.to_owned()),
-    ("script", |row| row.stream.script.as_ref().map(|script| script.script.clone()).unwrap_or_default()),
-    ("script_exit", |row| row.stream.script.as_ref().and_then(|one| one.exit.clone()).unwrap_or_default()),
+    ("duration_s", |row| cell(Some(row.report.record.conditions.duration_ms as f64 / 1e3))),
+    ("warmup_s", |row| cell(Some(row.report.record.conditions.warmup_ms as f64 / 1e3))),
+    ("count", |row| count(Some(row.report.record.conditions.count.into()))),
+    ("repeat", |row| count(Some(row.report.record.conditions.repeat.into()))),
+    ("interrupted", |row| text(row.report.record.interrupted)),
+    ("host", |row| text(super::host(&row.report.record.host))),
+    ("kind", |row| text(if row.stream.script.is_some() { "script" } else { "pipeline" })),
+    ("script", |row| text(row.stream.script.as_ref().map_or("", |script| &script.script))),
+    ("script_exit", |row| {
+        text(row.stream.script.as_ref().and_then(|script| script.exit.as_deref()).unwrap_or_default())
+    }),
 ];
 
 /// The report as CSV.
 #[must_use]
 pub fn csv(report: &Report<'_>) -> String {
-    let header = COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let header = COLUMNS.iter().map(|(name, _)| text(name)).collect();
     let rows = rows(report).map(|row| COLUMNS.iter().map(|(_, value)| value(&row)).collect());
     write(std::iter::once(header).chain(rows))
 }
@@ -79,38 +102,58 @@ pub(super) fn rows<'a>(report: &Report<'a>) -> impl Iterator<Item = Row<'a>> {
         .flat_map(move |camera| camera.streams.iter().map(move |stream| Row { report, camera, stream }))
 }
 
-/// Records as CSV.
-pub(super) fn write(records: impl Iterator<Item = Vec<String>>) -> String {
+/// Records as CSV. A text that a spreadsheet would take for a formula, or that
+/// begins with `'`, gets a `'` in front: then it is shown as it is, and whoever
+/// takes away the first `'` of a text has what was written.
+pub(super) fn write(records: impl Iterator<Item = Vec<Cell>>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for record in records {
-        writer.write_record(record).expect("a vector takes all bytes, and all records are as long");
+        let cells = record.into_iter().map(|cell| match cell {
+            Cell::Text(text) if text.starts_with(OF_FORMULAS) || text.starts_with('\'') => {
+                format!("'{text}")
+            }
+            Cell::Text(cell) | Cell::Figure(cell) => cell,
+        });
+        writer.write_record(cells).expect("a vector takes all bytes, and all records are as long");
     }
     let bytes = writer.into_inner().expect("a vector takes all bytes");
     String::from_utf8(bytes).expect("all cells are UTF-8")
 }
 
-fn cell(figure: Option<f64>) -> String {
-    figure.map(|figure| figure.to_string()).unwrap_or_default()
+pub(super) fn text(text: impl std::fmt::Display) -> Cell {
+    Cell::Text(text.to_string())
 }
 
-fn count(count: Option<u64>) -> String {
-    count.map(|count| count.to_string()).unwrap_or_default()
+/// Names as one text: joined by `; `, each with a backslash before its own
+/// backslashes and semicolons, so that the list can be taken apart again.
+pub(super) fn names(names: &[String]) -> Cell {
+    let escaped = names.iter().map(|name| name.replace('\\', "\\\\").replace(';', "\\;"));
+    text(escaped.collect::<Vec<_>>().join("; "))
+}
+
+fn cell(figure: Option<f64>) -> Cell {
+    Cell::Figure(figure.map(|figure| figure.to_string()).unwrap_or_default())
+}
+
+fn count(count: Option<u64>) -> Cell {
+    Cell::Figure(count.map(|count| count.to_string()).unwrap_or_default())
 }
 
 /// A share as a percentage; four decimals are all that a share has.
-fn hundredfold(share: Option<f64>) -> String {
+fn hundredfold(share: Option<f64>) -> Cell {
     cell(share.map(|share| (share * 1e6).round() / 1e4))
 }
 
-fn mib(bytes: Option<u64>) -> String {
-    bytes.map(|bytes| format!("{:.1}", bytes as f64 / f64::from(1 << 20))).unwrap_or_default()
+fn mib(bytes: Option<u64>) -> Cell {
+    let mib = bytes.map(|bytes| format!("{:.1}", bytes as f64 / f64::from(1 << 20)));
+    Cell::Figure(mib.unwrap_or_default())
 }
 
-fn latency(row: &Row<'_>, which: fn(&Percentiles) -> u32) -> String {
+fn latency(row: &Row<'_>, which: fn(&Percentiles) -> u32) -> Cell {
     cell(row.stream.latency_us.as_ref().map(|latency| f64::from(which(latency)) / 1e3))
 }
 
 /// A figure of the worker that plays only this member.
-fn worker(row: &Row<'_>, which: fn(&WorkerFigures) -> String) -> String {
-    row.report.measurement.own_worker(&row.camera.slug).map(which).unwrap_or_default()
+fn worker(row: &Row<'_>, which: fn(&WorkerFigures) -> Cell) -> Cell {
+    row.report.measurement.own_worker(&row.camera.slug).map_or_else(|| cell(None), which)
 }

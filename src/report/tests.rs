@@ -125,6 +125,49 @@ fn csv_has_a_row_per_pipeline() {
 }
 
 #[test]
+fn no_cell_of_csv_is_a_formula_and_lists_can_be_taken_apart() {
+    let hostile = ["=HYPERLINK(\"http://x\",\"till\")", "+1", "-1", "@a", "\ttab", "\u{ff1d}1", "'=1", "a'"];
+    let workloads: [&[&str]; 2] = [&["=scan; all", "-a\\", ";"], &["b; c"]];
+    let members = hostile.iter().enumerate().map(|(n, name)| {
+        let streams = workloads.map(|workloads| (workloads, 0));
+        member(&format!("c{n}"), name, 10.0, if n == 0 { &streams } else { &streams[1..] })
+    });
+    let mut record = Story::new(setup(Pace::Live, 5, 2, &["lane"], members.collect())).builder.finish();
+    record.members[0].streams[0].failure = Some("@SUM(1)".to_owned());
+    let cells = |table: &str, wanted: &[&str]| -> String {
+        let mut reader = ::csv::Reader::from_reader(table.as_bytes());
+        let header = reader.headers().unwrap().clone();
+        let rows = reader.records().map(|row| {
+            let row = row.unwrap();
+            let cells = header.iter().zip(&row).filter(|(name, _)| wanted.contains(name));
+            cells.map(|(_, cell)| cell.to_owned()).collect::<Vec<_>>().join(" | ") + "\n"
+        });
+        rows.collect()
+    };
+    let table = with_report(&record, csv);
+    expect![[r#"
+        '=HYPERLINK("http://x","till") | '=scan\; all; -a\\; \; | '@SUM(1) | 10
+        '=HYPERLINK("http://x","till") | b\; c | the run ended before it was done | 10
+        '+1 | b\; c | the run ended before it was done | 10
+        '-1 | b\; c | the run ended before it was done | 10
+        '@a | b\; c | the run ended before it was done | 10
+        '	tab | b\; c | the run ended before it was done | 10
+        '＝1 | b\; c | the run ended before it was done | 10
+        ''=1 | b\; c | the run ended before it was done | 10
+        a' | b\; c | the run ended before it was done | 10
+    "#]]
+    .assert_eq(&cells(&table, &["camera", "workloads", "reason", "target_fps"]));
+    let table = benchmark_csv(&record, &Slug::of("c0").unwrap()).unwrap();
+    expect![[r#"
+        '=scan; all | '-a\\; \;
+        '-a\ | '=scan\; all; \;
+        ; | '=scan\; all; -a\\
+        b; c | 
+    "#]]
+    .assert_eq(&cells(&table, &["workload", "shared_with"]));
+}
+
+#[test]
 fn json_is_a_versioned_document() {
     let text = with_report(&two_copies(), json);
     let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
