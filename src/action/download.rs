@@ -1,17 +1,36 @@
-//! `download:scan.mp4`: from the first of its URLs that delivers what is pinned.
+//! `download:scan.mp4`: from the first of its URLs that delivers what is wanted.
+//!
+//! A pinned file is the one with that digest, whatever it looks like and
+//! whatever the server says of it. Without a pin the answer is looked at
+//! ([`content`]), and one that is no video is not kept.
+//!
+//! A URL that fails for the moment (the server is busy, the connection breaks) is
+//! asked again after the others have been, [`ROUNDS`] times in all.
 
-use super::place;
+use std::time::Duration;
+
+use super::{content, place};
 use crate::engine::perform::{Attempt, Performed};
-use crate::graph::task::{Download, Task};
+use crate::graph::task::{Download, Task, Wanted};
 use crate::os::http::{self, Limits};
+use crate::time::duration_text;
+
+/// How often a URL is asked that fails for the moment.
+const ROUNDS: u32 = 3;
+
+/// The wait before the second round, twice as long before each one after it.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest wait, whatever servers ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Why no URL delivered the file.
 #[derive(Debug, thiserror::Error)]
 enum NotDownloaded {
     #[error(transparent)]
     Http(#[from] http::DownloadError),
-    #[error("`{url}` has digest {actual}, but the config pins {expected}")]
-    DigestMismatch { url: String, expected: String, actual: String },
+    #[error("`{url}` has digest {actual}, but the config pins {expected}{}", found.as_ref().map_or(String::new(), |found| format!(": {found}")))]
+    DigestMismatch { url: String, expected: String, actual: String, found: Option<String> },
 }
 
 pub(super) fn perform(download: &Download, task: &Task, attempt: &Attempt<'_>) -> Performed {
@@ -19,25 +38,65 @@ pub(super) fn perform(download: &Download, task: &Task, attempt: &Attempt<'_>) -
         Ok(place) => place,
         Err(error) => return Performed::failed(&error),
     };
-    let mut failures = Vec::new();
-    for url in &download.urls {
-        let fetched =
-            http::download(url, &place, Limits::default(), &mut |_, _| {}, &|| attempt.cancel.is_cancelled());
-        if attempt.cancel.is_cancelled() {
+    let mut failures: Vec<String> = Vec::new();
+    let mut urls: Vec<&String> = download.urls.iter().collect();
+    for round in 0..ROUNDS {
+        let (mut again, mut pause) = (Vec::new(), PAUSE * 2_u32.pow(round));
+        let mut reason = String::new();
+        for url in urls {
+            let fetched = fetch(download, url, &place, attempt);
+            if attempt.cancel.is_cancelled() {
+                return Performed::cancelled();
+            }
+            let Err(error) = fetched else { return Performed::succeeded() };
+            match &error {
+                NotDownloaded::Http(http) if http.is_temporary() && round + 1 < ROUNDS => {
+                    pause = pause.max(http.retry_after().unwrap_or_default().min(LONGEST_PAUSE));
+                    reason = error.to_string();
+                    again.push(url);
+                }
+                _ => failures.push(Performed::failed(&error).detail),
+            }
+        }
+        if again.is_empty() {
+            break;
+        }
+        urls = again;
+        (attempt.note)(&format!("{}: {reason}; asking again in {}", task.label, duration_text(pause)));
+        if attempt.cancel.wait(pause) {
             return Performed::cancelled();
         }
-        let error = match fetched {
-            Ok(downloaded) => match &download.sha256 {
-                Some(expected) if *expected != downloaded.sha256 => NotDownloaded::DigestMismatch {
-                    url: http::redacted(url),
-                    expected: expected.clone(),
-                    actual: downloaded.sha256,
-                },
-                _ => return Performed::succeeded(),
-            },
-            Err(error) => error.into(),
-        };
-        failures.push(Performed::failed(&error).detail);
     }
     Performed::failed_with(failures.join("\n"))
+}
+
+fn fetch(
+    download: &Download,
+    url: &str,
+    place: &std::path::Path,
+    attempt: &Attempt<'_>,
+) -> Result<(), NotDownloaded> {
+    let file = place.file_name().unwrap_or_default().to_string_lossy();
+    let mut found = None;
+    let mut is_fit = |answer: http::Answer<'_>| match download.wanted {
+        Some(Wanted::Video) => content::is_video(&file, answer),
+        None => {
+            // In case it is not the pinned one.
+            found = content::is_video(&file, answer).err();
+            Ok(())
+        }
+    };
+    // What a request before this one left there.
+    crate::os::fs::remove(place).map_err(http::DownloadError::Write)?;
+    let is_cancelled = || attempt.cancel.is_cancelled();
+    let got = http::download(url, place, Limits::default(), &mut is_fit, &mut |_, _| {}, &is_cancelled)?;
+    match &download.sha256 {
+        Some(expected) if *expected != got.sha256 => Err(NotDownloaded::DigestMismatch {
+            url: http::redacted(url),
+            expected: expected.clone(),
+            actual: got.sha256,
+            found,
+        }),
+        _ => Ok(()),
+    }
 }

@@ -7,6 +7,7 @@
 //! Not here: whether a task must be done, and keeping what it made.
 
 mod command;
+mod content;
 mod download;
 mod media;
 mod mp4;

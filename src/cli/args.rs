@@ -175,6 +175,14 @@ pub(super) struct BuildArgs {
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
 
+    /// Perform the targets themselves even if nothing has changed
+    ///
+    /// For what depends on more than `lp` can see: a file that was replaced on its
+    /// server, a command that asks the network. What they need and what needs them
+    /// runs only if it must. The older result is kept if the new attempt fails.
+    #[arg(long, requires = "targets")]
+    pub(super) again: bool,
+
     /// Say what would run, and why, but run nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,

@@ -20,7 +20,7 @@ use crate::dialect::check::way_out;
 use crate::engine::events::{Progress, Summary};
 use crate::engine::states::{OnFailure, Pools};
 use crate::engine::why::Standing;
-use crate::engine::{Engine, Verdict};
+use crate::engine::{Again, Engine, Verdict};
 use crate::graph::task::{Action, Task};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::name::Slug;
@@ -33,8 +33,8 @@ use crate::store::Store;
 pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     let phases = Phases::new();
     let mut announced = Announced::No;
-    // A trace shows all of it.
-    if !args.dry_run && args.trace.is_none() {
+    // A trace shows all of it, and only the whole way performs anything again.
+    if !args.dry_run && args.trace.is_none() && !args.again {
         match quick::build(global, args)? {
             Quick::Done(exit) => return Ok(exit),
             Quick::Impossible => {}
@@ -42,12 +42,16 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
         }
     }
     let opened = phases.timed("reading", || open(global, &[]))?;
-    let (graph, needed) = phases.timed("linking", || {
+    let (graph, wanted, needed) = phases.timed("linking", || {
         let subjects = select::subjects(&opened.project, &args.targets);
         let graph = opened.graph(&subjects)?;
-        let needed = opened.select(&graph, &args.targets)?.1;
-        Ok::<_, Refused>((graph, needed))
+        let (wanted, needed) = opened.select(&graph, &args.targets)?;
+        Ok::<_, Refused>((graph, wanted, needed))
     })?;
+    let again = match args.again {
+        true => Again { tasks: wanted, why: "asked for with `--again`" },
+        false => Again::nothing(),
+    };
     phases.timed("looking", || opened.check_sources(&graph, &needed))?;
     let store = phases.timed("opening", || Store::open(opened.project.layout.clone()))?;
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
@@ -61,11 +65,11 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     let progress = Many(vec![shown, &journal]);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
     if args.dry_run {
-        return build.dry_run(&needed);
+        return build.dry_run(&needed, again);
     }
     let trace = args.trace.as_deref().map(trace_file).transpose()?;
     let cancel = cancel_on_signals()?;
-    let built = build.with_engine(&progress, &unwatched, &cancel, on_failure(args), None, |engine| {
+    let built = build.with_engine(&progress, &unwatched, &cancel, on_failure(args), again, |engine| {
         build.refuse_missing(engine, &needed)?;
         engine.seen = phases.timed("looking", || quick::recall(global, args, &build, &needed));
         let built = engine.build(&needed);
@@ -143,7 +147,7 @@ impl Build<'_> {
         watch: &Watch<'_>,
         cancel: &Cancel,
         on_failure: OnFailure,
-        again: Option<TaskId>,
+        again: Again,
         act: impl FnOnce(&mut Engine<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let actions = Actions { worker: self.tools.launch(), host: self.tools.host.clone(), watch };
@@ -167,20 +171,23 @@ impl Build<'_> {
 
     /// Whether each task of `needed` must run; runs nothing.
     pub(super) fn look(&self, needed: &BTreeSet<TaskId>) -> anyhow::Result<BTreeMap<TaskId, Verdict>> {
-        self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, None, |engine| {
+        self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, Again::nothing(), |engine| {
             Ok(engine.look(needed)?)
         })
     }
 
     /// How each task of `needed` stands, with every reason; runs nothing.
     pub(super) fn standings(&self, needed: &BTreeSet<TaskId>) -> anyhow::Result<BTreeMap<TaskId, Standing>> {
-        self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, None, |engine| {
+        self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, Again::nothing(), |engine| {
             Ok(engine.standings(needed)?)
         })
     }
 
-    fn dry_run(&self, needed: &BTreeSet<TaskId>) -> anyhow::Result<Exit> {
-        let verdicts = self.look(needed)?;
+    fn dry_run(&self, needed: &BTreeSet<TaskId>, again: Again) -> anyhow::Result<Exit> {
+        let verdicts =
+            self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, again, |engine| {
+                Ok(engine.look(needed)?)
+            })?;
         let width = needed.iter().map(|id| self.graph.task(*id).label.chars().count()).max();
         let width = width.unwrap_or(0).min(40);
         let mut n_stale = 0;
@@ -222,7 +229,8 @@ impl Build<'_> {
         }
         let verdicts = engine.look(needed)?;
         let must_run = |id: &TaskId| {
-            engine.again == Some(*id) || !matches!(verdicts[id], Verdict::Fresh | Verdict::Restorable(_))
+            engine.again.tasks.contains(id)
+                || !matches!(verdicts[id], Verdict::Fresh | Verdict::Restorable(_))
         };
         let affected: Vec<&Task> =
             needed.iter().filter(|id| lacks(id) && must_run(id)).map(|id| self.graph.task(*id)).collect();

@@ -33,7 +33,7 @@ use crate::config::load::{find_root, included_files};
 use crate::config::worker::WorkerCommand;
 use crate::digest::ContentDigest;
 use crate::engine::events::Progress;
-use crate::engine::{Engine, EngineError, Facts};
+use crate::engine::{Again, Engine, EngineError, Facts};
 use crate::graph::image::{self, Image, Seen};
 use crate::graph::{TaskGraph, TaskId, link};
 use crate::os;
@@ -219,7 +219,7 @@ fn try_build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<Quick>>
         cancel: &cancel,
         pools: pools(args.jobs, &basis.pools),
         on_failure: on_failure(args),
-        again: None,
+        again: Again::nothing(),
         fresh_elsewhere: image.n_tasks() - cone.len(),
         seen: HashMap::new(),
         since,

@@ -13,6 +13,7 @@ use super::open::{Opened, open};
 use super::phases::Phases;
 use super::{Exit, Refused, console, last, machine, tools, view};
 use crate::config::project::{Camera, Source};
+use crate::engine::Again;
 use crate::engine::states::OnFailure;
 use crate::graph::lower::Subject;
 use crate::graph::{TaskGraph, TaskId, select};
@@ -78,7 +79,8 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
     let before = store.attempts_of(&label).len();
     let journal = Journal::new(&graph, &phases);
     let progress = Many(vec![&human, &journal]);
-    let summary = build.with_engine(&progress, &watch, &cancel, OnFailure::Stop, Some(run), |engine| {
+    let again = Again { tasks: BTreeSet::from([run]), why: "a run always measures" };
+    let summary = build.with_engine(&progress, &watch, &cancel, OnFailure::Stop, again, |engine| {
         build.refuse_missing(engine, &needed)?;
         // Else it would be said only after the measurement.
         os::fs::try_to_write(&opened.project.layout.results).context("results cannot be kept")?;

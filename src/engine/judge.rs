@@ -50,8 +50,12 @@ impl Engine<'_> {
         let freshness = self.store.freshness(&task.label, &key, &task.outputs);
         let mut judged = Judged { key: Some(key), verdict: Verdict::Fresh, restorable: None, repeat: 0 };
         take(&mut judged, freshness);
+        let is_done = matches!(judged.verdict, Verdict::Fresh | Verdict::Restorable(_));
         if task.is_always_stale() {
             judged.verdict = Verdict::Stale("it is declared with `cache = false`".to_owned());
+            judged.restorable = None;
+        } else if is_done && self.again.tasks.contains(&id) {
+            judged.verdict = Verdict::Stale(self.again.why.to_owned());
             judged.restorable = None;
         }
         Ok(judged)
@@ -82,7 +86,7 @@ impl Engine<'_> {
         mut key: KeyDocument,
     ) -> Result<Judged, EngineError> {
         let next = self.store.next_repeat(&task.label, &key);
-        let again = self.again == Some(id);
+        let again = self.again.tasks.contains(&id);
         let fitting = if again { None } else { self.store.fitting_measurement(&task.label, &key) };
         // For the sentence, compare with the last attempt as if it were this repeat.
         let last = self.store.attempts_of(&task.label).first().and_then(|last| last.repeat);
@@ -92,7 +96,7 @@ impl Engine<'_> {
         let mut judged = Judged { key: None, verdict: Verdict::Fresh, restorable: None, repeat: next };
         take(&mut judged, freshness);
         if again {
-            judged.verdict = Verdict::Stale("a run always measures".to_owned());
+            judged.verdict = Verdict::Stale(self.again.why.to_owned());
             judged.restorable = None;
         }
         let reused = judged.restorable.is_some() || judged.verdict.is_fresh();

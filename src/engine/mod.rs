@@ -68,8 +68,8 @@ pub struct Engine<'a> {
     pub pools: Pools,
     /// What happens to the rest after a failure.
     pub on_failure: OnFailure,
-    /// A measurement that is made again even if a record fits.
-    pub again: Option<TaskId>,
+    /// What is performed even if the store has it.
+    pub again: Again,
     /// Tasks outside of the graph that were found fresh; they are only counted.
     pub fresh_elsewhere: usize,
     /// What was to be seen of the files of tasks when they were fresh earlier. As
@@ -77,6 +77,23 @@ pub struct Engine<'a> {
     pub seen: HashMap<TaskId, u128>,
     /// That nobody held the build lock before anybody looked.
     pub since: Option<Unheld>,
+}
+
+/// Tasks that are performed even if nothing that they depend on has changed.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// The tasks.
+    pub tasks: BTreeSet<TaskId>,
+    /// Why, for people.
+    pub why: &'static str,
+}
+
+impl Again {
+    /// None.
+    #[must_use]
+    pub fn nothing() -> Again {
+        Again { tasks: BTreeSet::new(), why: "" }
+    }
 }
 
 /// What came of a build.
@@ -204,7 +221,7 @@ impl Engine<'_> {
         // Before the look: what is changed after it then shows in the next glance.
         let glances = self.glances(selected);
         let settled = |id: TaskId| {
-            let seen = self.seen.get(&id);
+            let seen = self.seen.get(&id).filter(|_| !self.again.tasks.contains(&id));
             seen.is_some() && seen == glances.get(&id).map(|glance| &glance.print)
         };
         let verdicts = self.look_except(selected, &settled)?;

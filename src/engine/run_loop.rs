@@ -244,7 +244,7 @@ mod tests {
     use super::super::events::Progress;
     use super::super::perform::{Attempt, Perform, Performed};
     use super::super::states::{OnFailure, Pools};
-    use super::super::{Engine, Facts};
+    use super::super::{Again, Engine, Facts};
     use super::*;
     use crate::graph::link::{link, tests::task};
     use crate::os::process::Cancel;
@@ -285,7 +285,7 @@ mod tests {
             cancel: &Cancel::never(),
             pools: Pools::new(1, &BTreeMap::new()),
             on_failure: OnFailure::KeepGoing,
-            again: None,
+            again: Again::nothing(),
             fresh_elsewhere: 0,
             seen: HashMap::new(),
             since: store.since().cloned(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rayon::prelude::*;
 
-use super::task::{Action, Command, Download, Pool, Run, Task, Transcode};
+use super::task::{Action, Command, Download, Pool, Run, Task, Transcode, Wanted};
 use crate::config::project::{Camera, Clip, Isolation, Origin, Pace, Project, Source, UserTask};
 use crate::dialect;
 use crate::digest::ContentDigest;
@@ -176,9 +176,10 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
                 urls.push(url.clone());
             }
             let sha256 = pin.and_then(|pin| pin.sha256.clone());
+            let wanted = sha256.is_none().then_some(Wanted::Video);
             Task {
                 label: format!("download:{}", clip.file),
-                action: Action::Download(Download { urls, sha256 }),
+                action: Action::Download(Download { urls, sha256, wanted }),
                 inputs: Vec::new(),
                 outputs: vec![original.clone()],
                 pool: Pool::Network,

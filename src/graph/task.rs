@@ -123,6 +123,18 @@ pub struct Download {
     pub urls: Vec<String>,
     /// The digest that it must have: 64 lowercase hex digits.
     pub sha256: Option<String>,
+    /// What it must be. `None` with a pin, which says all of it. Older versions of
+    /// `lp` did not look, so what they kept without a pin does not fit this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Wanted>,
+}
+
+/// What a download must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// A file with moving pictures.
+    Video,
 }
 
 /// A transcode.
@@ -208,5 +220,25 @@ impl fmt::Display for Pool {
             Pool::Exclusive => "exclusive",
             Pool::User(name) => name,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn only_a_download_without_a_pin_has_another_key_than_it_had() {
+        let text = |sha256: Option<&str>, wanted| {
+            let urls = vec!["http://h/a.mp4".to_owned()];
+            let sha256 = sha256.map(str::to_owned);
+            serde_json::to_string(&Action::Download(Download { urls, sha256, wanted })).unwrap()
+        };
+        expect![[r#"{"action":"download","urls":["http://h/a.mp4"],"sha256":"71aa"}"#]]
+            .assert_eq(&text(Some("71aa"), None));
+        expect![[r#"{"action":"download","urls":["http://h/a.mp4"],"sha256":null,"wanted":"video"}"#]]
+            .assert_eq(&text(None, Some(Wanted::Video)));
     }
 }

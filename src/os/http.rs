@@ -3,7 +3,8 @@
 //! The request runs on a thread of its own, which hands over the body in
 //! pieces: so a server that says nothing can neither outlast the idle limit nor
 //! delay Ctrl-C. A body that is shorter than the server announced is an error,
-//! never a short file.
+//! never a short file. Any 2xx status brings a body; whether that is the file
+//! is the caller's to say, who is shown the [`Answer`] before anything is kept.
 //!
 //! A user name and password in a URL are sent as Basic authentication and never
 //! appear in a message. Not here: retries, mirrors and pins (`action::download`).
@@ -42,6 +43,23 @@ impl Default for Limits {
     }
 }
 
+/// How much of a body is there when the caller is asked about it, in bytes; a
+/// body may be shorter.
+const BEGIN: usize = 16 << 10;
+
+/// What a server answered, as far as the beginning of the body.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// 200 to 299.
+    pub status: u16,
+    /// The value of `Content-Encoding`, if there is one.
+    pub encoding: Option<&'a str>,
+    /// The value of `Content-Range`, if there is one.
+    pub range: Option<&'a str>,
+    /// The first bytes of the body: all of it if it is short.
+    pub begin: &'a [u8],
+}
+
 /// A file that arrived whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Downloaded {
@@ -58,7 +76,10 @@ pub struct Downloaded {
 #[expect(missing_docs, reason = "the texts say it")]
 pub enum DownloadError {
     #[error("the server answered {status} for `{url}`")]
-    Status { url: String, status: u16 },
+    Status { url: String, status: u16, retry_after: Option<Duration> },
+
+    #[error("`{url}` did not bring the file: {found}")]
+    Unfit { url: String, found: String },
 
     #[error("`{url}` is not a URL that can be fetched")]
     Url { url: String },
@@ -93,10 +114,33 @@ pub enum DownloadError {
     Write(#[from] FsError),
 }
 
+impl DownloadError {
+    /// Whether the same request may well succeed in a moment. Not after a silence:
+    /// it has taken long enough.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            DownloadError::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..=599),
+            DownloadError::Request { source, .. } | DownloadError::Body { source, .. } => {
+                source.kind() != io::ErrorKind::TimedOut
+            }
+            DownloadError::Truncated { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// How long the server asks to wait before the next request.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        if let DownloadError::Status { retry_after, .. } = self { *retry_after } else { None }
+    }
+}
+
 /// Fetches `url` into the file `dest`, which must not exist yet.
 ///
-/// `on_progress` gets the bytes so far and, if the server said so, of how many.
-/// After an error a part of the file may be at `dest`.
+/// `is_fit` sees what the server answered once its body has begun, and refuses it
+/// by saying what came instead. `on_progress` gets the bytes so far and, if the
+/// server said so, of how many. After an error a part of the file may be at `dest`.
 ///
 /// # Errors
 /// When the file did not arrive whole; see [`DownloadError`].
@@ -104,6 +148,7 @@ pub fn download(
     url: &str,
     dest: &Path,
     limits: Limits,
+    is_fit: &mut dyn FnMut(Answer<'_>) -> Result<(), String>,
     on_progress: &mut dyn FnMut(u64, Option<u64>),
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Downloaded, DownloadError> {
@@ -117,17 +162,29 @@ pub fn download(
         .map_err(|source| DownloadError::Request { url: shown.clone(), source })?;
 
     let mut body = Body { url: shown, pieces, limits, is_cancelled };
-    let expected = match body.next()? {
-        Some(Piece::Head { length }) => length,
-        _ => return Err(DownloadError::Url { url: body.url }),
+    let Some(Piece::Head { status, length: expected, encoding, range }) = body.next()? else {
+        return Err(DownloadError::Url { url: body.url });
     };
     if expected.is_some_and(|length| length > limits.max_bytes) {
         return Err(DownloadError::TooLarge { url: body.url, limit: limits.max_bytes });
     }
+    let mut begin = Vec::new();
+    let mut is_over = false;
+    while !is_over && begin.len() < BEGIN {
+        match body.next()? {
+            Some(Piece::Bytes(piece)) => begin.extend(piece),
+            _ => is_over = true,
+        }
+    }
+    let answer = Answer { status, encoding: encoding.as_deref(), range: range.as_deref(), begin: &begin };
+    if let Err(found) = is_fit(answer) {
+        return Err(DownloadError::Unfit { url: body.url, found });
+    }
     let mut file = File::create_new(dest).context("create", dest)?;
     let (mut sha256, mut blake3) = (sha2::Sha256::new(), blake3::Hasher::new());
     let mut bytes = 0;
-    while let Some(Piece::Bytes(piece)) = body.next()? {
+    let mut next = Some(Piece::Bytes(begin));
+    while let Some(Piece::Bytes(piece)) = next {
         bytes += piece.len() as u64;
         if bytes > limits.max_bytes {
             return Err(DownloadError::TooLarge { url: body.url, limit: limits.max_bytes });
@@ -136,6 +193,7 @@ pub fn download(
         blake3.update(&piece);
         file.write_all(&piece).context("write", dest)?;
         on_progress(bytes, expected);
+        next = if is_over { None } else { body.next()? };
     }
     if let Some(expected) = expected.filter(|expected| *expected != bytes) {
         return Err(DownloadError::Truncated { url: body.url, expected, actual: bytes });
@@ -147,7 +205,7 @@ pub fn download(
 
 /// What the requesting thread hands over: a head, bytes, then an end or a fault.
 enum Piece {
-    Head { length: Option<u64> },
+    Head { status: u16, length: Option<u64>, encoding: Option<String>, range: Option<String> },
     Bytes(Vec<u8>),
     End,
     Failed(Fault),
@@ -155,7 +213,7 @@ enum Piece {
 
 enum Fault {
     Url,
-    Status(u16),
+    Status(u16, Option<Duration>),
     Request(io::Error),
     Body(io::Error),
 }
@@ -184,8 +242,8 @@ impl Body<'_> {
                     return Err(DownloadError::Body { url: url(), source });
                 }
                 Ok(Piece::Failed(Fault::Url)) => return Err(DownloadError::Url { url: url() }),
-                Ok(Piece::Failed(Fault::Status(status))) => {
-                    return Err(DownloadError::Status { url: url(), status });
+                Ok(Piece::Failed(Fault::Status(status, retry_after))) => {
+                    return Err(DownloadError::Status { url: url(), status, retry_after });
                 }
                 Ok(Piece::Failed(Fault::Request(source))) => {
                     return Err(DownloadError::Request { url: url(), source });
@@ -218,15 +276,26 @@ fn request(
         .timeout_per_read(Some(limits.idle))
         .build()
         .into();
-    let response = match agent.get(url).call() {
+    let header = |response: &ureq::http::Response<ureq::Body>, name: &str| {
+        Some(response.headers().get(name)?.to_str().ok()?.trim().to_owned())
+    };
+    // Who decodes would lose the length that was announced, and the pinned digest.
+    let response = match agent.get(url).header("Accept-Encoding", "identity").call() {
         Ok(response) if response.status().is_success() => response,
-        Ok(response) => return sender.send(Piece::Failed(Fault::Status(response.status().as_u16()))),
+        Ok(response) => {
+            // The other form, a date, is left to whoever waits.
+            let seconds = header(&response, "retry-after").and_then(|value| value.parse().ok());
+            let fault = Fault::Status(response.status().as_u16(), seconds.map(Duration::from_secs));
+            return sender.send(Piece::Failed(fault));
+        }
         // These repeat the URL, with its password.
         Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => return sender.send(Piece::Failed(Fault::Url)),
         Err(error) => return sender.send(Piece::Failed(Fault::Request(error.into_io()))),
     };
+    let status = response.status().as_u16();
+    let (encoding, range) = (header(&response, "content-encoding"), header(&response, "content-range"));
     let body = response.into_body();
-    sender.send(Piece::Head { length: body.content_length() })?;
+    sender.send(Piece::Head { status, length: body.content_length(), encoding, range })?;
     let mut reader = body.into_with_config().limit(u64::MAX).reader();
     loop {
         let mut piece = vec![0; 256 * 1024];
@@ -271,7 +340,7 @@ mod tests {
     fn check(base: &str, url: &str, expect: Expect) {
         let folder = tempfile::tempdir().unwrap();
         let dest = folder.path().join("x");
-        let text = match download(url, &dest, Limits::default(), &mut |_, _| {}, &|| false) {
+        let text = match download(url, &dest, Limits::default(), &mut |_| Ok(()), &mut |_, _| {}, &|| false) {
             Ok(file) => {
                 format!("{} bytes: {}", file.bytes, String::from_utf8_lossy(&std::fs::read(dest).unwrap()))
             }
@@ -287,7 +356,8 @@ mod tests {
         let dest = folder.path().join("x");
         let mut seen = Vec::new();
         let mut on_progress = |bytes, of| seen.push((bytes, of));
-        let file = download(&base, &dest, Limits::default(), &mut on_progress, &|| false).unwrap();
+        let file =
+            download(&base, &dest, Limits::default(), &mut |_| Ok(()), &mut on_progress, &|| false).unwrap();
         assert_eq!(file.content, ContentDigest::of(b"lane"));
         assert_eq!(seen, [(4, Some(4))]);
         expect!["d93244e7b08131ef10eda16a0717627450cf0e51d1ca713c41d301a51b9a6e54"].assert_eq(&file.sha256);
@@ -334,11 +404,52 @@ mod tests {
     }
 
     #[test]
+    fn what_came_is_shown_before_it_is_kept() {
+        let base = serve(|request| {
+            let header = |name: &str, value: &str| tiny_http::Header::from_bytes(name, value).unwrap();
+            let body = "x".repeat(BEGIN + 7);
+            let response = tiny_http::Response::from_string(body).with_status_code(206);
+            let response = response
+                .with_header(header("Content-Range", "bytes 0-16390/99999"))
+                .with_header(header("Content-Encoding", "gzip"));
+            request.respond(response).unwrap();
+        });
+        let mut is_fit = |answer: Answer<'_>| {
+            let Answer { status, encoding, range, begin } = answer;
+            assert!((BEGIN..=BEGIN + 7).contains(&begin.len()));
+            Err(format!("{status} {encoding:?} {range:?}"))
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let dest = folder.path().join("x");
+        let error = download(&base, &dest, Limits::default(), &mut is_fit, &mut |_, _| {}, &|| false);
+        let DownloadError::Unfit { found, .. } = error.unwrap_err() else { panic!("it fits") };
+        expect![[r#"206 Some("gzip") Some("bytes 0-16390/99999")"#]].assert_eq(&found);
+        assert!(!dest.exists());
+    }
+
+    #[test]
+    fn a_server_says_how_long_to_wait() {
+        let base = serve(|request| {
+            let wait = if request.url() == "/date" { "Fri, 31 Dec 1999 23:59:59 GMT" } else { "7" };
+            let header = tiny_http::Header::from_bytes("Retry-After", wait).unwrap();
+            request.respond(tiny_http::Response::empty(503).with_header(header)).unwrap();
+        });
+        let error = |path: &str| {
+            let (url, dest) = (format!("{base}{path}"), Path::new("/nowhere/x"));
+            download(&url, dest, Limits::default(), &mut |_| Ok(()), &mut |_, _| {}, &|| false).unwrap_err()
+        };
+        assert!(error("/").is_temporary());
+        assert_eq!(error("/").retry_after(), Some(Duration::from_secs(7)));
+        assert_eq!(error("/date").retry_after(), None);
+    }
+
+    #[test]
     fn a_silent_server_does_not_delay_an_interrupt() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let dest = Path::new("/nowhere/x");
-        let error = download(&url, dest, Limits::default(), &mut |_, _| {}, &|| true).unwrap_err();
+        let error =
+            download(&url, dest, Limits::default(), &mut |_| Ok(()), &mut |_, _| {}, &|| true).unwrap_err();
         assert!(matches!(error, DownloadError::Cancelled { .. }));
     }
 
@@ -346,7 +457,9 @@ mod tests {
     fn a_file_above_the_limit_is_refused() {
         let base = serve(|request| request.respond(tiny_http::Response::from_string("lane")).unwrap());
         let limits = Limits { max_bytes: 3, ..Limits::default() };
-        let error = download(&base, Path::new("/nowhere/x"), limits, &mut |_, _| {}, &|| false).unwrap_err();
+        let error =
+            download(&base, Path::new("/nowhere/x"), limits, &mut |_| Ok(()), &mut |_, _| {}, &|| false)
+                .unwrap_err();
         assert!(matches!(error, DownloadError::TooLarge { limit: 3, .. }));
     }
 

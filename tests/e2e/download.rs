@@ -3,34 +3,54 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use expect_test::expect;
+
 use crate::support::{CAMERAS, Workspace};
 
-/// SHA-256 of `not really a video`.
+/// The digest of something else.
 const DIGEST: &str = "a42a4ba0b5b3c0d0a22ad0ad43ad5bbd3a2a30f0e33d37a2cf6ba5e18ecf8b6e";
-const BODY: &str = "not really a video";
+/// Begins as a video does.
+const BODY: &str = "\0\0\0\u{18}ftypisom: not really a video";
+const PAGE: &str = "<!DOCTYPE html><title>Guest network</title><body>Sign in</body>";
 
-/// Serves [`BODY`] under `/a.mp4` and counts requests.
+/// Serves on a port of its own and counts requests.
 struct Server {
     port: u16,
     n_requests: Arc<AtomicUsize>,
     server: Arc<tiny_http::Server>,
 }
 
+/// A status, headers and a body.
+type Answer = (u16, Vec<(&'static str, &'static str)>, &'static str);
+
 impl Server {
+    /// [`BODY`] under `/a.mp4`.
     fn start() -> Server {
+        Server::answering(|url, _| if url == "/a.mp4" { (200, vec![], BODY) } else { (404, vec![], "no") })
+    }
+
+    /// Answers by `answer`, which gets the path and how many requests came before.
+    fn answering(answer: impl Fn(&str, usize) -> Answer + Send + 'static) -> Server {
         let server = Arc::new(tiny_http::Server::http("127.0.0.1:0").unwrap());
         let port = server.server_addr().to_ip().unwrap().port();
         let n_requests = Arc::new(AtomicUsize::new(0));
         let (serving, counted) = (Arc::clone(&server), Arc::clone(&n_requests));
         std::thread::spawn(move || {
             for request in serving.incoming_requests() {
-                counted.fetch_add(1, Ordering::SeqCst);
-                let found = request.url() == "/a.mp4";
-                let (body, status) = if found { (BODY, 200) } else { ("no", 404) };
-                let _ = request.respond(tiny_http::Response::from_string(body).with_status_code(status));
+                let before = counted.fetch_add(1, Ordering::SeqCst);
+                let (status, headers, body) = answer(request.url(), before);
+                let mut response = tiny_http::Response::from_string(body).with_status_code(status);
+                for (name, value) in headers {
+                    response.add_header(tiny_http::Header::from_bytes(name, value).unwrap());
+                }
+                let _ = request.respond(response);
             }
         });
         Server { port, n_requests, server }
+    }
+
+    fn n_requests(&self) -> usize {
+        self.n_requests.load(Ordering::SeqCst)
     }
 }
 
@@ -61,7 +81,7 @@ fn a_pinned_asset_is_fetched_once() {
     std::fs::remove_file(ws.path("media/a.mp4")).unwrap();
     ws.lp("build download:a.mp4").success().stderr_has("`media/a.mp4` was deleted");
     assert_eq!(ws.read("media/a.mp4"), BODY);
-    assert_eq!(server.n_requests.load(Ordering::SeqCst), 1);
+    assert_eq!(server.n_requests(), 1);
 }
 
 #[test]
@@ -82,7 +102,7 @@ fn a_mirror_is_tried_before_the_url_of_the_camera() {
         server.port
     );
     workspace(&server, &mirror).lp("build download:a.mp4").success();
-    assert_eq!(server.n_requests.load(Ordering::SeqCst), 2);
+    assert_eq!(server.n_requests(), 2);
 }
 
 #[test]
@@ -91,4 +111,124 @@ fn a_server_that_is_gone_is_a_failed_task() {
     let ended = ws.lp("build download:a.mp4").code(1);
     assert!(ended.stderr.contains("error: `download:a.mp4` failed"), "{}", ended.stderr);
     assert!(!ws.exists("media/a.mp4"));
+}
+
+#[test]
+fn what_is_no_video_is_no_download() {
+    let answers: [(&str, Answer, &str); 7] = [
+        (
+            "page",
+            (200, vec![("Content-Type", "video/mp4")], PAGE),
+            "sent an HTML page titled `Guest network`",
+        ),
+        ("empty", (200, vec![], ""), "sent an empty body"),
+        ("queued", (202, vec![], BODY), "answered 202 Accepted: it is not ready"),
+        ("nothing", (204, vec![], ""), "answered 204 No Content"),
+        (
+            "part",
+            (206, vec![("Content-Range", "bytes 0-29/900")], BODY),
+            "answered 206 Partial Content, bytes 0-29/900, though all of it was asked for",
+        ),
+        (
+            "packed",
+            (200, vec![("Content-Encoding", "br")], "\u{1}\u{2}"),
+            "sent it br-encoded, though nobody asked for that",
+        ),
+        (
+            "error",
+            (200, vec![], "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code></Error>"),
+            "sent an XML error document with the code `NoSuchKey`",
+        ),
+    ];
+    let told = answers.clone();
+    let server = Server::answering(move |url, _| {
+        let found = answers.iter().find(|(name, ..)| url == format!("/{name}"));
+        found.map_or((200, vec![], BODY), |(_, answer, _)| answer.clone())
+    });
+    for (name, _, found) in told {
+        let url = format!("http://127.0.0.1:{}/{name}", server.port);
+        let cameras = CAMERAS.replace("http://127.0.0.1:9/a.mp4", &url.replace("//", "//user:secret@"));
+        let ws = Workspace::cameras().file("configs/camera_to_workload.json", &cameras);
+        let ended = ws.lp("build download:a.mp4").code(1);
+        let expected =
+            format!("`{}` did not bring the file: the server {found}\n", url.replace("//", "//***@"));
+        assert!(ended.stderr.contains(&expected), "{expected}\n{}", ended.stderr);
+        assert!(!ws.exists("media/a.mp4"));
+        // The next mirror is asked.
+        let mirror = format!("[asset.\"a.mp4\"]\nurls = [\"{url}\", \"{url}/well\"]\n");
+        ws.write("Lpfile.toml", &mirror);
+        ws.lp("build download:a.mp4").success();
+        assert_eq!(ws.read("media/a.mp4"), BODY);
+    }
+}
+
+#[test]
+fn a_pinned_file_may_look_like_anything_but_only_with_its_pin() {
+    let server = Server::answering(|_, _| (206, vec![("Content-Encoding", "gzip")], PAGE));
+    let ws = workspace(&server, &format!("[asset.\"a.mp4\"]\nsha256 = \"{}\"\n", sha256(PAGE)));
+    ws.lp("build download:a.mp4").success();
+    assert_eq!(ws.read("media/a.mp4"), PAGE);
+    ws.write("Lpfile.toml", &format!("[asset.\"a.mp4\"]\nsha256 = \"{DIGEST}\"\n"));
+    let told = format!("pins {DIGEST}: the server answered 206");
+    ws.lp("build download:a.mp4").code(1).stderr_has(&told);
+    // What is in place and in the store is not content enough without it.
+    ws.write("Lpfile.toml", "");
+    ws.lp("build download:a.mp4").code(1).stderr_has("did not bring the file");
+}
+
+#[test]
+fn a_server_that_is_busy_is_asked_again_after_the_mirrors() {
+    let server = Server::answering(|url, before| match (url, before) {
+        ("/busy.mp4", 0..4) => (503, vec![("Retry-After", "0")], "busy"),
+        ("/busy.mp4", _) => (200, vec![], BODY),
+        _ => (404, vec![], "no"),
+    });
+    let urls = format!(
+        "[asset.\"a.mp4\"]\nurls = [\"http://127.0.0.1:{0}/busy.mp4\", \"http://127.0.0.1:{0}/gone.mp4\"]\n",
+        server.port
+    );
+    let ws = workspace(&server, &urls);
+    let again = format!(
+        "download:a.mp4: the server answered 503 for `http://127.0.0.1:{}/busy.mp4`; asking again in",
+        server.port
+    );
+    let ended = ws.lp("build download:a.mp4").success().stderr_has(&format!("{again} 500ms"));
+    assert!(ended.stderr.contains(&format!("{again} 1s")), "{}", ended.stderr);
+    // Busy, gone, the camera's own; then the busy one alone, twice.
+    assert_eq!(server.n_requests(), 5);
+    assert_eq!(ws.read("media/a.mp4"), BODY);
+}
+
+#[test]
+fn a_download_is_performed_again_when_it_is_asked_for() {
+    let server = Server::answering(|_, before| {
+        (200, vec![], if before < 2 { BODY } else { "\0\0\0\u{18}ftypisom: another" })
+    });
+    let task = "[[task]]\nname = \"copy\"\ncommand = [\"cp\", \"media/a.mp4\", \"b.mp4\"]\n\
+                inputs = [\"media/a.mp4\"]\noutputs = [\"b.mp4\"]\n";
+    let ws = workspace(&server, task);
+    ws.lp("build copy").success();
+    ws.lp("build copy").success().stderr_has("nothing to do");
+    ws.lp("build --again --dry-run download:a.mp4").success().stderr(expect![[r#"
+        download:a.mp4  stale: asked for with `--again`
+        1 task would run
+    "#]]);
+    assert_eq!(server.n_requests(), 1);
+    // The same came: nothing else runs.
+    ws.lp("build --again download:a.mp4")
+        .success()
+        .stderr_has("download:a.mp4  stale: asked for with `--again`");
+    ws.lp("explain --last").success().stdout_has("asked for with `--again`");
+    ws.lp("build copy").success().stderr_has("nothing to do");
+    // Something else came.
+    ws.lp("build --again download:a.mp4").success();
+    assert_eq!(server.n_requests(), 3);
+    ws.lp("build copy").success().stderr_has("task:copy       stale: `media/a.mp4` changed");
+    // Each target, and not what it needs.
+    ws.lp("build --again copy").success().stderr_has("task:copy       stale: asked for with `--again`");
+    assert_eq!(server.n_requests(), 3);
+    ws.lp("build --again download:a.mp4 copy").success().stderr_has("task:copy       stale: asked for");
+    assert_eq!(server.n_requests(), 4);
+    // All is a wish that must be spelt out.
+    ws.lp("build --again").code(2).stderr_has("<TARGET>");
 }

@@ -172,4 +172,10 @@ impl Ended {
         assert!(self.stderr.contains(text), "`{text}` is not in:\n{}", self.stderr);
         self
     }
+
+    #[track_caller]
+    pub(crate) fn stdout_has(self, text: &str) -> Ended {
+        assert!(self.stdout.contains(text), "`{text}` is not in:\n{}", self.stdout);
+        self
+    }
 }

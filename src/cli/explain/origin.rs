@@ -85,7 +85,9 @@ impl Origins<'_> {
         }
         let keys: Vec<Down<'_>> = at.keys.iter().map(down).collect();
         match (&task.action, keys.as_slice()) {
-            (_, [Down::Key("version")]) => Origin::note("another version of lp"),
+            (_, [Down::Key("version")]) | (Action::Download(_), [Down::Key("wanted")]) => {
+                Origin::note("another version of lp")
+            }
             (Action::Plan(request), keys) => self.of_plan(request, keys, new),
             (Action::Generate { .. }, [Down::Key("scene"), keys @ ..]) => {
                 let file = task.label.strip_prefix("generate:").unwrap_or_default();

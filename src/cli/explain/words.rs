@@ -89,6 +89,10 @@ fn follows(reason: &StaleReason, all: &[&StaleReason]) -> bool {
     if begins(reason, &["scene"]) && !matches!(reason, StaleReason::Changed { .. }) {
         return earlier(&SOURCE);
     }
+    // Only a file without a pin is looked at.
+    if begins(reason, &["wanted"]) {
+        return earlier(&["sha256"]);
+    }
     // Who is planned and played brings or takes files.
     if matches!(reason, StaleReason::InputAdded(_) | StaleReason::InputRemoved(_)) {
         return earlier(&["cameras"]) || earlier(&["members"]);
