@@ -40,6 +40,7 @@ use args::{Cli, Command};
 
 use crate::engine::EngineError;
 use crate::os::lock::LockError;
+use crate::worker::client;
 
 /// How `lp` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +74,19 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Whatever becomes of a command, also a panic: no worker outlives `lp`.
+struct WorkersEnd;
+
+impl Drop for WorkersEnd {
+    fn drop(&mut self) {
+        client::wait_for_ends();
+    }
+}
+
 /// Runs `lp` with the arguments of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    let _at_the_end = WorkersEnd;
     let exit = run();
     if console::lost_output() && exit == Exit::Done { Exit::Failed } else { exit }.into()
 }

@@ -9,7 +9,8 @@
 //! A worker ends by [`Worker::finish`], or by being dropped: its stdin is
 //! closed, and after [`GRACE`] its container is removed and its process group
 //! killed. The last message is always [`WorkerMessage::Exited`], which says how it
-//! ended and what it said last.
+//! ended and what it said last. Nobody waits for that end but [`wait_for_ends`],
+//! which a process calls before its own.
 //!
 //! Not here: what events mean (`session`), and starting processes (`os`).
 
@@ -17,6 +18,7 @@ use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -46,6 +48,13 @@ const TAIL: u64 = 4_096;
 
 /// The longest line that is taken for an event.
 const MAX_LINE: usize = 64 << 20;
+
+/// How long a worker that was killed may take to be gone: one that hangs in the
+/// kernel is not, and nothing can be done about it.
+const GONE: Duration = Duration::from_secs(5);
+
+/// The threads that see workers to their ends.
+static ENDINGS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
 
 /// What the caller's channel gets from a worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -312,13 +321,28 @@ impl Drop for Worker {
         self.stdin = None;
         let (group, ended, grace) = (Arc::clone(&self.group), self.ended.clone(), self.grace);
         let container = self.container.take();
-        std::thread::spawn(move || {
+        let ending = std::thread::spawn(move || {
             if ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
                 // First of all, since the engine's client may be another user's.
                 container.iter().for_each(Container::remove);
                 group.signal(Signal::KILL);
+                let _ = ended.recv_timeout(GONE);
             }
         });
+        let mut endings = lock(&ENDINGS);
+        endings.retain(|ending| !ending.is_finished());
+        endings.push(ending);
+    }
+}
+
+/// Waits until every worker that was dropped has ended and is reaped: at once if
+/// they have, [`GRACE`] and a little for one that must be killed. Without this a
+/// process that ends takes with it whoever would have killed them.
+pub fn wait_for_ends() {
+    loop {
+        let Some(ending) = lock(&ENDINGS).pop() else { return };
+        // It has said nothing if it panicked, and the others still count.
+        let _ = ending.join();
     }
 }
 
@@ -416,8 +440,8 @@ fn malformed(line: &[u8], error: &serde_json::Error) -> String {
     format!("expected an event as JSON on one line, found `{text}`: {error}")
 }
 
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ fn check_failures(ended: &Ended, expect: Expect) {
 
 /// Whether the process of this number has gone, or waits only for whoever it
 /// was left to.
-fn is_gone(pid: &str) -> bool {
+pub(crate) fn is_gone(pid: &str) -> bool {
     let stat = fs::read_to_string(Path::new("/proc").join(pid.trim()).join("stat"));
     stat.map_or(true, |stat| stat.contains(") Z "))
 }

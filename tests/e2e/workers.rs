@@ -3,9 +3,31 @@
 
 use expect_test::expect;
 
+use std::os::unix::fs::PermissionsExt;
+
+use crate::scripts::is_gone;
 use crate::support::Workspace;
 
 const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker");
+
+/// Answers, writes its number into `pids`, and ends with nothing but SIGKILL; so
+/// does the process that it starts.
+const DEAF: &str = r#"#!/bin/sh
+trap '' TERM INT HUP
+sleep 1000 &
+echo $$ $! >>pids
+while IFS= read -r line; do
+    id=${line#*'"id":'}
+    case $line in
+    *'"request":"hello"'*) body='"hello","protocol":2,"gstreamer":"1.22.0","pid":1' ;;
+    *'"request":"describe"'*) body='"described","factories":{},"properties":{},"names":[]' ;;
+    *'"request":"inspect"'*) body='"factories","factories":{}' ;;
+    *) body='"tried","fault":null' ;;
+    esac
+    printf '{"at":1,"event":%s}\n{"at":2,"event":"done","id":%s}\n' "$body" "${id%%,*}"
+done
+wait
+"#;
 
 fn with(command: &str) -> Workspace {
     Workspace::cameras().file("Lpfile.toml", &format!("[worker]\ncommand = {command}\n"))
@@ -44,4 +66,24 @@ fn a_program_with_arguments_is_a_worker_and_a_relative_one_begins_at_the_project
           hint: build or install `lp-worker` (it needs GStreamer's development files), or name one in `LP_WORKER`
           needed by `transcode:a.mp4@640x360@15`, `transcode:a.mp4@320x180@15`, `run:lane`
     "#]]);
+}
+
+#[test]
+fn no_worker_outlives_lp() {
+    let try_one = |command: &str, code| {
+        let ws = with(r#"["./deaf"]"#).file("deaf", DEAF);
+        std::fs::set_permissions(ws.path("deaf"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        ws.lp(command).code(code);
+        let pids = ws.read("pids");
+        assert!(pids.split_whitespace().count() >= 2, "{command}: no worker was started");
+        for pid in pids.split_whitespace() {
+            assert!(is_gone(pid), "{command}: {pid} of {pids}");
+        }
+    };
+    // It takes as long as a worker has time to end, so all at once.
+    std::thread::scope(|scope| {
+        for (command, code) in [("check --machine", 0), ("doctor", 1), ("build assets", 2)] {
+            scope.spawn(move || try_one(command, code));
+        }
+    });
 }
