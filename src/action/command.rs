@@ -51,7 +51,7 @@ pub(super) fn perform(command: &Command, attempt: &Attempt<'_>) -> Performed {
 
 fn environment(command: &Command, attempt: &Attempt<'_>) -> BTreeMap<OsString, OsString> {
     let mut environment: BTreeMap<OsString, OsString> = BTreeMap::from([
-        ("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()),
+        ("PATH".into(), super::PATH.into()),
         ("LANG".into(), "C.UTF-8".into()),
         ("HOME".into(), os::env::home().unwrap_or_else(|| "/".into())),
         ("TMPDIR".into(), attempt.dir.as_os_str().to_owned()),

@@ -35,6 +35,9 @@ pub struct Actions<'a> {
     pub watch: &'a Watch<'a>,
 }
 
+/// Where users' commands and scripts find programs.
+pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
 impl Perform for Actions<'_> {
     fn perform(&self, task: &Task, attempt: &Attempt<'_>) -> Performed {
         let done = match &task.action {

@@ -1,7 +1,7 @@
 //! From flags to a project, and from a project to its graph.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::args::{Color, Global};
 use super::{Refused, console, scripts, tools};
 use crate::config::codes;
-use crate::config::diagnostics::{Diagnostic, Diagnostics, Severity, Sources};
+use crate::config::diagnostics::{Diagnostic, Diagnostics, Place, Severity, Sources};
 use crate::config::load::{LoadRequest, Loaded, Scope, load};
 use crate::config::project::{Camera, Project};
 use crate::digest::ContentDigest;
@@ -125,15 +125,59 @@ pub(super) fn refusal(diagnostics: &Diagnostics) -> String {
     text
 }
 
-/// What keeps a project's tasks from being a graph. The tasks that `lp` itself
-/// makes always are one, so only those of the user are reason to look.
+/// What keeps a project's tasks from being a graph, and the scripts of its cameras
+/// from being run. The tasks that `lp` itself makes always are a graph, so only
+/// what users wrote is reason to look.
 pub(super) fn graph_faults(project: &Project) -> Diagnostics {
-    if project.tasks.is_empty() {
+    let has_scripts = scripts::are_used(project);
+    if project.tasks.is_empty() && !has_scripts {
         return Diagnostics::new();
     }
     let subjects = [Subject::lane(project)];
     let lowered = lower(&Lowering { project, subjects: &subjects, variable: &|_| None });
-    of_faults(link::link(lowered.tasks).err().unwrap_or_default())
+    let graph = match link::link(lowered.tasks) {
+        Ok(graph) => graph,
+        Err(faults) => return of_faults(faults),
+    };
+    let mut diagnostics = Diagnostics::new();
+    if let Some(run) = graph.by_label("run:lane").filter(|_| has_scripts) {
+        let needed = BTreeSet::from([run]);
+        let scripts = scripts::check(project, &graph, &needed, &mut diagnostics);
+        let is_script = |input: &ProjectPath| scripts.contains_key(input);
+        missing_inputs(project, &graph, &needed, &scripts, &is_script, &mut diagnostics);
+    }
+    diagnostics
+}
+
+/// Adds those inputs that are `looked_at`, and neither exist nor are made.
+fn missing_inputs(
+    project: &Project,
+    graph: &TaskGraph,
+    needed: &BTreeSet<TaskId>,
+    scripts: &BTreeMap<ProjectPath, Place>,
+    looked_at: &(dyn Fn(&ProjectPath) -> bool + Sync),
+    diagnostics: &mut Diagnostics,
+) {
+    let sources: Vec<_> = select::sources(graph, needed).collect();
+    let missing = sources.into_par_iter().filter_map(|(task, n)| {
+        let input = Some(&task.inputs[n]).filter(|input| looked_at(input))?;
+        let error = os::fs::metadata(&project.layout.resolve(input)).err()?;
+        Some((task, n, error))
+    });
+    for (task, n, error) in missing.collect::<Vec<_>>() {
+        let input = &task.inputs[n];
+        let place = scripts.get(input).copied().unwrap_or_else(|| task.input_place(n));
+        let reads = format!("`{}` reads `{input}`", task.label);
+        let why = match os::tree::read_link(&error.path) {
+            Ok(target) => {
+                let target = target.as_path().to_string_lossy();
+                format!("a link to `{}`, which leads to nothing", crate::path::shown(&target))
+            }
+            Err(_) if error.is_not_found() => "which does not exist and which no task makes".to_owned(),
+            Err(_) => format!("which cannot be read: {}", error.source),
+        };
+        diagnostics.push(Diagnostic::error(codes::NO_PRODUCER, format!("{reads}, {why}")).at(place));
+    }
 }
 
 fn of_faults(faults: Vec<link::LinkFault>) -> Diagnostics {
@@ -202,25 +246,7 @@ impl Opened {
     pub(super) fn source_faults(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let scripts = scripts::check(&self.project, graph, needed, &mut diagnostics);
-        let (sources, layout): (Vec<_>, _) = (select::sources(graph, needed).collect(), &self.project.layout);
-        let missing = sources.into_par_iter().filter_map(|(task, n)| {
-            let error = os::fs::metadata(&layout.resolve(&task.inputs[n])).err()?;
-            Some((task, n, error))
-        });
-        for (task, n, error) in missing.collect::<Vec<_>>() {
-            let input = &task.inputs[n];
-            let place = scripts.get(input).copied().unwrap_or_else(|| task.input_place(n));
-            let reads = format!("`{}` reads `{input}`", task.label);
-            let why = match os::tree::read_link(&error.path) {
-                Ok(target) => {
-                    let target = target.as_path().to_string_lossy();
-                    format!("a link to `{}`, which leads to nothing", crate::path::shown(&target))
-                }
-                Err(_) if error.is_not_found() => "which does not exist and which no task makes".to_owned(),
-                Err(_) => format!("which cannot be read: {}", error.source),
-            };
-            diagnostics.push(Diagnostic::error(codes::NO_PRODUCER, format!("{reads}, {why}")).at(place));
-        }
+        missing_inputs(&self.project, graph, needed, &scripts, &|_| true, &mut diagnostics);
         diagnostics
     }
 

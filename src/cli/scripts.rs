@@ -1,12 +1,13 @@
-//! Users' scripts, looked at before a run: can they be started, and is there
-//! something that they could read?
+//! Users' scripts, looked at by `lp check` and before a run: can they be started,
+//! and is there something that they could read?
 //!
 //! Not here: running them (`session`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::action;
 use crate::config::codes;
 use crate::config::diagnostics::{Diagnostic, Diagnostics, Place};
 use crate::config::project::{Project, Source, Step};
@@ -36,7 +37,6 @@ pub(super) fn check(
     if members.is_empty() {
         return places;
     }
-    let made: BTreeSet<&ProjectPath> = graph.tasks().iter().flat_map(|task| &task.outputs).collect();
     for camera in project.cameras.iter().filter(|camera| members.contains(&camera.slug)) {
         let is_drawn = matches!(dialect::played(project, camera).source, Source::Synthetic { .. });
         let workloads = camera.workloads.iter().filter_map(|name| project.workload(name));
@@ -54,7 +54,7 @@ pub(super) fn check(
                 );
             }
             // Each is looked at once, wherever it is used first.
-            if places.insert(path.clone(), step.place).is_none() && !made.contains(&path) {
+            if places.insert(path.clone(), step.place).is_none() && graph.producer(&path).is_none() {
                 let place = project.layout.resolve(&path);
                 if let Some((fault, help)) = fault(&project.layout.root, &place) {
                     let message = format!("`{path}` cannot be started: {fault}");
@@ -65,6 +65,13 @@ pub(super) fn check(
         }
     }
     places
+}
+
+/// Whether a camera runs a script.
+pub(super) fn are_used(project: &Project) -> bool {
+    let workloads = project.cameras.iter().flat_map(|camera| &camera.workloads);
+    let mut steps = workloads.filter_map(|name| project.workload(name)).flat_map(|workload| &workload.steps);
+    steps.any(|step| step.script.is_some())
 }
 
 fn script_of(project: &Project, step: &Step) -> Option<ProjectPath> {
@@ -84,18 +91,56 @@ fn fault(root: &Path, place: &Path) -> Option<(String, String)> {
         return Some(("it may not be executed".to_owned(), format!("chmod +x {shown}")));
     }
     let head = os::fs::read_head(place, 256).ok()?;
-    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-    let line = std::str::from_utf8(line).ok()?;
-    let interpreter = line.split_ascii_whitespace().next().unwrap_or_default();
+    let Some(line) = head.strip_prefix(b"#!") else { return no_program(&head, &shown) };
+    let line = std::str::from_utf8(line.split(|byte| *byte == b'\n').next()?).ok()?;
     if line.ends_with('\r') {
         let fault = "its first line ends in a carriage return, which counts as a part of it";
         return Some((fault.to_owned(), format!("sed -i 's/\\r$//' {shown}")));
     }
+    let line = line.trim_ascii();
+    let (interpreter, argument) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+    let asks_for = |program: &str| {
+        let fault = format!("its first line asks for `{}`, which does not exist", program.escape_debug());
+        Some((fault, "name a program of this machine, such as `#!/bin/sh`".to_owned()))
+    };
     // A relative one is found from the folder in which the script is started.
-    let interpreter_place: PathBuf = root.join(interpreter);
-    if interpreter.is_empty() || os::fs::metadata(&interpreter_place).is_err() {
-        let fault = format!("its first line asks for `{}`, which does not exist", interpreter.escape_debug());
-        return Some((fault, "name a program of this machine, such as `#!/bin/sh`".to_owned()));
+    if interpreter.is_empty() || !is_program(&root.join(interpreter)) {
+        return asks_for(interpreter);
     }
-    None
+    if Path::new(interpreter).file_name() != Some("env".as_ref()) {
+        return None;
+    }
+    // The kernel passes all the rest as one argument, which `-S` splits.
+    let program = match argument.trim_ascii().strip_prefix("-S") {
+        Some(words) => words.split_ascii_whitespace().next().unwrap_or_default(),
+        None => argument.trim_ascii(),
+    };
+    if program.is_empty() || program.starts_with('-') || program.contains('=') {
+        return None;
+    }
+    let found = os::process::program_in(program.as_ref(), action::PATH.as_ref(), root);
+    if found.is_some_and(|found| is_program(&root.join(found))) { None } else { asks_for(program) }
+}
+
+fn is_program(place: &Path) -> bool {
+    os::fs::metadata(place).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// Why a file that does not begin with `#!` cannot be started. Of what is no text
+/// the kernel may know more than we.
+fn no_program(head: &[u8], shown: &str) -> Option<(String, String)> {
+    let way_out = "begin it with `#!` and a program of this machine, such as `#!/bin/sh`".to_owned();
+    let fault = if head.is_empty() {
+        "it is empty"
+    } else if head.starts_with(b"\xef\xbb\xbf#!") {
+        let way_out = format!("sed -i '1s/^\\xef\\xbb\\xbf//' {shown}");
+        return Some(("a byte-order mark stands before its `#!`".to_owned(), way_out));
+    } else if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        return Some(("it is written in UTF-16".to_owned(), "save it as UTF-8".to_owned()));
+    } else if head.contains(&0) {
+        return None;
+    } else {
+        "it does not begin with `#!`"
+    };
+    Some((fault.to_owned(), way_out))
 }

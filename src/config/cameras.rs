@@ -23,6 +23,10 @@ use crate::path::is_file_name;
 /// Keys for a stream URI; the first that is not blank wins.
 const STREAM_KEYS: [&str; 4] = ["streamUri", "stream_uri", "rtspUri", "rtsp_url"];
 
+/// Frames per second must be above this: with frames of more than 100 s, `mp4mux`
+/// writes a clip that nothing can play.
+const SLOWEST: f64 = 0.01;
+
 /// A camera as written.
 #[derive(Debug)]
 pub(super) struct RawCamera {
@@ -116,7 +120,7 @@ fn lane() -> impl Reader<Value = Vec<RawCamera>> + Copy {
 fn camera() -> impl Reader<Value = RawCamera> + Copy {
     table(Called::Plainly, UnknownKeys::Warn, |table, diagnostics| {
         let size = spanned(as_written(whole(16, 16_384)));
-        let rate = spanned(as_written(number(0.0, 1000.0)));
+        let rate = spanned(as_written(number(SLOWEST, 1000.0)));
         let id = "Its name: any text without control characters, unique in the file";
         let id = table.required("camera_id", id, spanned(text()), diagnostics);
         let (stream, has_stream) = stream(table, diagnostics);

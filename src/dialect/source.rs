@@ -124,7 +124,8 @@ fn adapted(plan: &CameraPlan) -> [Element; 4] {
     [convert, scale, rate, Element::caps(&caps)]
 }
 
-/// A rate as GStreamer writes it: `15/1`, `30000/1001` for 29.97, else in thousandths.
+/// A rate as GStreamer writes it: `15/1`, `30000/1001` for 29.97, else in
+/// thousandths, or in millionths where a slow rate would be another one.
 #[must_use]
 pub fn fraction(fps: f64) -> String {
     if fps.fract() == 0.0 {
@@ -134,7 +135,12 @@ pub fn fraction(fps: f64) -> String {
     if (ntsc - fps).abs() < 0.005 {
         return format!("{}/1001", fps.ceil() * 1000.0);
     }
-    format!("{}/1000", (fps * 1000.0).round())
+    let thousandths = (fps * 1000.0).round();
+    if (thousandths / 1000.0 - fps).abs() <= fps * 1e-4 {
+        format!("{thousandths}/1000")
+    } else {
+        format!("{}/1000000", (fps * 1_000_000.0).round())
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +151,8 @@ mod tests {
     fn rates_are_fractions() {
         for (fps, text) in
             [(15.0, "15/1"), (29.97, "30000/1001"), (14.95, "14950/1000"), (23.976, "24000/1001")]
+                .into_iter()
+                .chain([(0.08, "80/1000"), (0.0125, "12500/1000000"), (12.3456, "12346/1000")])
         {
             assert_eq!(fraction(fps), text);
         }

@@ -39,8 +39,19 @@ use crate::time::Utc;
 use crate::worker::protocol::{Event, EventBody, StreamName};
 
 /// A stream that plays and has no frame for this long has failed: as long as
-/// a slow model may take for its first frame, and far beyond any hiccup.
+/// a slow model may take for its first frame, and far beyond any hiccup. A slow
+/// camera has longer, see [`patience_us`].
 pub const HANG_US: u64 = 10_000_000;
+
+/// How many frames in a row a slow camera may leave out.
+const PATIENCE: f64 = 3.0;
+
+/// How long nothing may come from a camera of this rate, in microseconds: a time
+/// that is right for most, or some periods of one that has few frames.
+fn patience_us(usual_us: u64, fps: f64) -> u64 {
+    // A float beyond the range becomes its end.
+    usual_us.max((PATIENCE * 1e6 / fps) as u64)
+}
 
 /// A stream that was asked to start and neither plays nor is refused for this
 /// long has failed. Longer than [`HANG_US`], since models are loaded here.
@@ -178,10 +189,15 @@ impl RecordBuilder {
             warmup_us: setup.conditions.warmup_ms * 1000,
             duration_us: setup.conditions.duration_ms * 1000,
         };
-        let planned = setup.members.iter().flat_map(|member| &member.streams);
-        let streams: Vec<Stream> = planned.cloned().map(Stream::new).collect();
-        let planned = setup.members.iter().flat_map(|member| &member.scripts);
-        let scripts = planned.cloned().map(Script::new).collect();
+        let members = || setup.members.iter();
+        let streams: Vec<Stream> = members()
+            .flat_map(|member| member.streams.iter().map(|stream| (stream, member.target_fps)))
+            .map(|(stream, fps)| Stream::new(stream.clone(), patience_us(HANG_US, fps)))
+            .collect();
+        let scripts = members()
+            .flat_map(|member| member.scripts.iter().map(|script| (script, member.target_fps)))
+            .map(|(script, fps)| Script::new(script.clone(), patience_us(QUIET_US, fps)))
+            .collect();
         let n_workers = setup.workers.len();
         assert!(
             streams.iter().all(|stream| stream.setup.worker < n_workers),

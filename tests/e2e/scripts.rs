@@ -156,7 +156,8 @@ fn a_script_that_ends_early_is_named_and_the_others_are_measured() {
         ("absent", "exec no-such-program", ""),
         ("steady", STEADY, ""),
     ]);
-    let ws = script(ws, "plain", "echo no first line\n");
+    // A program of no known kind: only the kernel can say so.
+    let ws = script(ws, "plain", "\0no first line\n");
     let workloads = ws.read("configs/workload_to_pipeline.json");
     let workloads = workloads.replace("pipelines/zero.sh", "pipelines/plain.sh");
     let with_zero = workloads.replacen(
@@ -374,6 +375,8 @@ fn scripts_that_cannot_be_started_are_refused_at_their_places() {
     fs::remove_file(ws.path("pipelines/gone.sh")).unwrap();
     ws.write("pipelines/shell.sh", "#!/no/such/sh -e\n");
     ws.write("pipelines/windows.sh", "#!/bin/sh\r\n");
+    let checked = ws.lp("check").code(2).stderr;
+    assert_eq!(ws.lp("run").code(2).stderr, checked, "a check says what a run says");
     ws.lp("run").code(2).stderr(expect![[r#"
         error[LP0804]: `pipelines/folder.sh` cannot be started: it is no file
          --> configs/workload_to_pipeline.json:3:16
@@ -415,6 +418,54 @@ fn scripts_that_cannot_be_started_are_refused_at_their_places() {
         error: 5 errors
     "#]]);
     assert!(!ws.exists("results"));
+}
+
+#[test]
+fn a_script_must_begin_with_its_program() {
+    let good =
+        ["#!/bin/sh\n", "#! /usr/bin/env sh\n", "#!/usr/bin/env -S sh -e\n", "#!/usr/bin/env A=b sh\n"];
+    let bad = [
+        "",
+        "echo no",
+        "\u{feff}#!/bin/sh\n",
+        "#!/usr/bin/env no-such\n",
+        "#!/usr/bin/env sh -e\n",
+        "#!/etc\n",
+    ];
+    let ws = till(&[("a", "", "")]);
+    for text in good {
+        ws.write("pipelines/a.sh", text);
+        ws.lp("check").success();
+    }
+    let told = bad.map(|text| {
+        ws.write("pipelines/a.sh", text);
+        let told = ws.lp("check").code(2).stderr;
+        let lines = told.lines().filter(|line| line.starts_with("error[") || line.starts_with("  = help"));
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    expect![[r#"
+        error[LP0804]: `pipelines/a.sh` cannot be started: it is empty
+          = help: begin it with `#!` and a program of this machine, such as `#!/bin/sh`
+        error[LP0804]: `pipelines/a.sh` cannot be started: it does not begin with `#!`
+          = help: begin it with `#!` and a program of this machine, such as `#!/bin/sh`
+        error[LP0804]: `pipelines/a.sh` cannot be started: a byte-order mark stands before its `#!`
+          = help: sed -i '1s/^\xef\xbb\xbf//' pipelines/a.sh
+        error[LP0804]: `pipelines/a.sh` cannot be started: its first line asks for `no-such`, which does not exist
+          = help: name a program of this machine, such as `#!/bin/sh`
+        error[LP0804]: `pipelines/a.sh` cannot be started: its first line asks for `sh -e`, which does not exist
+          = help: name a program of this machine, such as `#!/bin/sh`
+        error[LP0804]: `pipelines/a.sh` cannot be started: its first line asks for `/etc`, which does not exist
+          = help: name a program of this machine, such as `#!/bin/sh`"#]].assert_eq(&told.join("\n"));
+    // One that a task makes need not be there yet, nor in a folder that it makes.
+    fs::remove_file(ws.path("pipelines/a.sh")).unwrap();
+    ws.lp("check").code(2).stderr_has("LP0802");
+    for output in ["pipelines/a.sh", "pipelines"] {
+        ws.write(
+            "Lpfile.toml",
+            &format!("[[task]]\nname = \"x\"\ncommand = [\"x\"]\noutputs = [\"{output}\"]\n"),
+        );
+        ws.lp("check").success();
+    }
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn environment(
     let device = script.parameters.get("device").map_or("CPU".to_owned(), ToString::to_string);
     let text = |value: &dyn ToString| OsString::from(value.to_string());
     let mut environment: BTreeMap<OsString, OsString> = [
-        ("PATH", "/usr/local/bin:/usr/bin:/bin".into()),
+        ("PATH", crate::action::PATH.into()),
         ("LANG", "C.UTF-8".into()),
         ("HOME", os::env::home().unwrap_or_else(|| "/".into())),
         ("TMPDIR", temporary.into()),

@@ -44,7 +44,8 @@ rules! {
     NO_PRODUCER = "LP0802", [Error], "a task reads a file that does not exist and that no task makes" {
         why: indoc! {"
             The file is missing, its name is misspelt, or the task that makes it does not declare it in
-            its `outputs`. It is looked for when the task is needed, not by `lp check`.
+            its `outputs`. It is looked for when the task is needed; `lp check` looks for the scripts of
+            cameras.
         "},
         examples: &[wrong(&[Lpfile("[[task]]\nname = \"copy\"\ncommand = [\"cp\", \"a.txt\", \"b.txt\"]\ninputs = [\"a.txt\"]\noutputs = [\"b.txt\"]\n")])
             .right(&[File("a.txt", "hello\n")])],
@@ -68,8 +69,8 @@ rules! {
     SCRIPT_NOT_RUNNABLE = "LP0804", [Error], "a script cannot be started" {
         why: indoc! {"
             A script is started as a program, without a shell around it. So it must be a file that may
-            be executed (`chmod +x`), and the program behind `#!` in its first line must exist. It is
-            looked at when a run is asked for, unless a task makes it.
+            be executed (`chmod +x`), and begin with `#!` and a program that exists. `lp check` looks at
+            it, and whatever runs it, unless a task makes it.
         "},
         examples: &[wrong(&[
             File("pipelines/hidden_item.sh", "#!/usr/bin/shh\nexec gst-launch-1.0 -v videotestsrc ! fpsdisplaysink\n"),
@@ -77,7 +78,7 @@ rules! {
             Cameras(camera!(r#""fps": 15"#)),
         ])
         .right(&[File("pipelines/hidden_item.sh", "#!/bin/sh\nexec gst-launch-1.0 -v videotestsrc ! fpsdisplaysink\n")])],
-        reported: Reported::By("lp build --dry-run report"),
+        reported: Reported::By("lp check"),
     }
 
     SCRIPT_SOURCE = "LP0805", [Error], "a script cannot see the frames of its camera" {
@@ -98,6 +99,6 @@ rules! {
             "#}),
         ])
         .right(&[Lpfile("[run]\nsource = \"file\"\n")])],
-        reported: Reported::By("lp build --dry-run report"),
+        reported: Reported::By("lp check"),
     }
 }

@@ -304,25 +304,25 @@ fn numbers_of_a_camera_are_sane() {
         "\"fps\": 15",
         "\"fps\": 1001",
         expect![[r#"
-        error[LP0204]: `fps` must be a number above 0 and up to 1000
-         --> configs/camera_to_workload.json:7:16
-          |
-        7 |         "fps": 1001,
-          |                ^^^^ found 1001
+            error[LP0204]: `fps` must be a number above 0.01 and up to 1000
+             --> configs/camera_to_workload.json:7:16
+              |
+            7 |         "fps": 1001,
+              |                ^^^^ found 1001
 
-    "#]],
+        "#]],
     );
     check_camera(
         "\"fps\": 15",
         "\"fps\": \"15\"",
         expect![[r#"
-        error[LP0203]: `fps` must be a number above 0 and up to 1000
-         --> configs/camera_to_workload.json:7:16
-          |
-        7 |         "fps": "15",
-          |                ^^^^ found the text `15`
+            error[LP0203]: `fps` must be a number above 0.01 and up to 1000
+             --> configs/camera_to_workload.json:7:16
+              |
+            7 |         "fps": "15",
+              |                ^^^^ found the text `15`
 
-    "#]],
+        "#]],
     );
     check_camera(
         "\"fps\": 15",

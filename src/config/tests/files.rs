@@ -97,7 +97,7 @@ fn several_faults_of_several_files_come_in_one_pass() {
               |
               = help: did you mean `pace`?
 
-            error[LP0204]: `fps` must be a number above 0 and up to 1000
+            error[LP0204]: `fps` must be a number above 0.01 and up to 1000
              --> configs/camera_to_workload.json:7:16
               |
             7 |         "fps": 0,
@@ -237,13 +237,13 @@ fn windows_files_keep_their_places() {
     check(
         Files::new().with(CAMERA_FILE, cameras),
         expect![[r#"
-        error[LP0204]: `fps` must be a number above 0 and up to 1000
-         --> configs/camera_to_workload.json:7:16
-          |
-        7 |         "fps": 0,
-          |                ^ found 0
+            error[LP0204]: `fps` must be a number above 0.01 and up to 1000
+             --> configs/camera_to_workload.json:7:16
+              |
+            7 |         "fps": 0,
+              |                ^ found 0
 
-    "#]],
+        "#]],
     );
 }
 

@@ -15,7 +15,8 @@ use crate::record::script::{
     ScriptExit, ScriptRecord,
 };
 
-/// A script that has printed figures and prints none for this long has failed.
+/// A script that has printed figures and prints none for this long has failed;
+/// that of a slow camera has longer.
 pub const QUIET_US: u64 = 60_000_000;
 
 /// Played freely, a script that prints no figure and does not end for this long
@@ -26,6 +27,8 @@ pub const FREE_US: u64 = 600_000_000;
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) setup: ScriptSetup,
+    /// How long it may be without a figure.
+    quiet_us: u64,
     started_us: Option<u64>,
     first_figure_us: Option<u64>,
     last_figure_us: Option<u64>,
@@ -49,9 +52,10 @@ pub(super) struct Script {
 }
 
 impl Script {
-    pub(super) fn new(setup: ScriptSetup) -> Script {
+    pub(super) fn new(setup: ScriptSetup, quiet_us: u64) -> Script {
         Script {
             setup,
+            quiet_us,
             started_us: None,
             first_figure_us: None,
             last_figure_us: None,
@@ -183,8 +187,8 @@ impl Script {
         if end <= at_us {
             self.done = true;
             self.cut(end);
-        } else if quiet(self.last_figure_us, QUIET_US) {
-            self.fail(at_us, format!("hangs: no figure for {} s", QUIET_US / 1_000_000));
+        } else if quiet(self.last_figure_us, self.quiet_us) {
+            self.fail(at_us, format!("hangs: no figure for {} s", self.quiet_us / 1_000_000));
         } else if timing.pace == Pace::Free
             && self.first_figure_us.is_none()
             && quiet(self.started_us, FREE_US)

@@ -1,6 +1,6 @@
 //! One stream of a run while it is played.
 
-use super::{HANG_US, START_US, StreamSetup};
+use super::{START_US, StreamSetup};
 use crate::record::{Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
 use crate::worker::protocol::End;
 
@@ -17,6 +17,8 @@ pub(super) struct Timing {
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) setup: StreamSetup,
+    /// How long it may be without a frame.
+    hang_us: u64,
     /// The id of the request that started it.
     pub(super) request: Option<u64>,
     /// The worker's time when it was asked to start, or soon after.
@@ -51,9 +53,10 @@ struct Tick {
 }
 
 impl Stream {
-    pub(super) fn new(setup: StreamSetup) -> Stream {
+    pub(super) fn new(setup: StreamSetup, hang_us: u64) -> Stream {
         Stream {
             setup,
+            hang_us,
             request: None,
             asked_us: None,
             playing_us: None,
@@ -134,12 +137,12 @@ impl Stream {
             return;
         }
         let quiet = |since: u64, limit: u64| now_us.saturating_sub(since) >= limit;
-        let seconds = HANG_US / 1_000_000;
+        let seconds = self.hang_us / 1_000_000;
         match (self.last_frame_us, self.playing_us, self.request) {
-            (Some(last), ..) if quiet(last, HANG_US) => {
+            (Some(last), ..) if quiet(last, self.hang_us) => {
                 self.fail(now_us, format!("hangs: no frame for {seconds} s"));
             }
-            (None, Some(playing), _) if quiet(playing, HANG_US) => {
+            (None, Some(playing), _) if quiet(playing, self.hang_us) => {
                 self.fail(now_us, format!("hangs: no frame within {seconds} s of its start"));
             }
             (None, None, Some(_)) if quiet(*self.asked_us.get_or_insert(now_us), START_US) => {

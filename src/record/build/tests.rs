@@ -497,6 +497,28 @@ fn played_freely_a_script_ends_by_itself() {
 }
 
 #[test]
+fn a_slow_camera_has_three_of_its_periods() {
+    // A frame in 12.5 s.
+    let mut story =
+        Story::new(setup(Pace::Live, 60, 0, &["c"], vec![member("c", "C", 0.08, &[(&["scan"], 0)])]));
+    story.builder.asked_to_start("c/1", 7);
+    story.tick(0, "c/1", S, &[(S, None)], 0);
+    story.tick(0, "c/1", S + 37_500_000 - 1, &[], 0);
+    assert!(story.decisions.is_empty());
+    story.tick(0, "c/1", S + 37_500_000, &[], 0);
+    check(
+        story,
+        expect![[r#"
+        c/1: window [1000000, 38500000), 1 frames, 0 decoded, 0 dropped; hangs: no frame for 37 s
+        > c/1 failed: hangs: no frame for 37 s
+        > stop all
+    "#]],
+    );
+    assert_eq!(patience_us(QUIET_US, 0.08), QUIET_US);
+    assert_eq!(patience_us(QUIET_US, 0.02), 150_000_000);
+}
+
+#[test]
 fn a_script_whose_figures_cease_hangs() {
     let mut story = script(Pace::Live, 3600);
     story.count(0, 101, 110, 15);
