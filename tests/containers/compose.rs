@@ -123,6 +123,15 @@ fn a_project_or_an_image_that_is_missing_is_named_before_anything_starts() {
           hint: scripts/images
     "#]]
     .assert_eq(&ended.stderr);
+    if engine.program == "podman" {
+        let colon = lane.path("a:b");
+        std::os::unix::fs::symlink(lane.path(""), &colon).unwrap();
+        Ended::of(lane.command().env("LP_PROJECT", &colon)).code(2).has(&format!(
+            "error: podman-compose cannot mount `{}`, whose path has a colon\n",
+            colon.display()
+        ));
+        assert!(!lane.path(".lpcache").exists(), "nothing was made, and nobody's owner changed");
+    }
     fs::remove_file(lane.path("Lpfile.toml")).unwrap();
     Ended::of(&mut lane.command()).code(2).has("error: there is no `Lpfile.toml` in `");
     assert!(!lane.path(".lpcache").exists());
