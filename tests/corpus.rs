@@ -111,7 +111,8 @@ fn verdicts(folder: &str, file: impl Fn(&str) -> String) -> Vec<Verdict> {
 fn judge(mut loaded: Loaded, folder: &Path) -> Judged {
     if let Some(project) = &loaded.project {
         let subjects = [Subject::lane(project)];
-        let lowered = lower(&Lowering { project, subjects: &subjects, variable: &|_| None });
+        let lowered =
+            lower(&Lowering { project, subjects: &subjects, variable: &|_| None, parts: &|_| Vec::new() });
         for fault in link(lowered.tasks).err().unwrap_or_default() {
             let diagnostic =
                 Diagnostic::error(codes::GRAPH, fault.message).at(fault.place).label(fault.label);

@@ -29,7 +29,13 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<Exit> {
         Some(project) => {
             let subjects = [Subject::lane(project)];
             let variable = |name: &str| os::env::variable(name);
-            let tasks = lower(&Lowering { project, subjects: &subjects, variable: &variable }).tasks;
+            let tasks = lower(&Lowering {
+                project,
+                subjects: &subjects,
+                variable: &variable,
+                parts: &|_| Vec::new(),
+            })
+            .tasks;
             factories.extend(tasks.into_iter().flat_map(|task| task.factories));
             project.layout.clone()
         }

@@ -1,6 +1,6 @@
 //! From flags to a project, and from a project to its graph.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ use crate::graph::lower::{Lowering, Subject, lower};
 use crate::graph::{TaskGraph, TaskId, link, select};
 use crate::name::did_you_mean;
 use crate::os;
-use crate::path::ProjectPath;
+use crate::path::{Layout, ProjectPath};
 use crate::worker::error::WorkerError;
 use crate::worker::launch::Launch;
 
@@ -129,22 +129,23 @@ pub(super) fn refusal(diagnostics: &Diagnostics) -> String {
 /// from being run. The tasks that `lp` itself makes always are a graph, so only
 /// what users wrote is reason to look.
 pub(super) fn graph_faults(project: &Project) -> Diagnostics {
-    let has_scripts = scripts::are_used(project);
-    if project.tasks.is_empty() && !has_scripts {
+    let scripts = scripts::of_cameras(project);
+    if project.tasks.is_empty() && scripts.is_empty() {
         return Diagnostics::new();
     }
     let subjects = [Subject::lane(project)];
-    let lowered = lower(&Lowering { project, subjects: &subjects, variable: &|_| None });
+    let lowered =
+        lower(&Lowering { project, subjects: &subjects, variable: &|_| None, parts: &|_| Vec::new() });
     let graph = match link::link(lowered.tasks) {
         Ok(graph) => graph,
         Err(faults) => return of_faults(faults),
     };
     let mut diagnostics = Diagnostics::new();
-    if let Some(run) = graph.by_label("run:lane").filter(|_| has_scripts) {
+    if let Some(run) = graph.by_label("run:lane").filter(|_| !scripts.is_empty()) {
         let needed = BTreeSet::from([run]);
-        let scripts = scripts::check(project, &graph, &needed, &mut diagnostics);
-        let is_script = |input: &ProjectPath| scripts.contains_key(input);
-        missing_inputs(project, &graph, &needed, &scripts, &is_script, &mut diagnostics);
+        let places = scripts::check(project, &graph, &needed, &mut diagnostics);
+        let is_script = |input: &ProjectPath| scripts.contains(input);
+        missing_inputs(project, &graph, &needed, &places, &is_script, &mut diagnostics);
     }
     diagnostics
 }
@@ -154,7 +155,7 @@ fn missing_inputs(
     project: &Project,
     graph: &TaskGraph,
     needed: &BTreeSet<TaskId>,
-    scripts: &BTreeMap<ProjectPath, Place>,
+    places: &BTreeMap<ProjectPath, Place>,
     looked_at: &(dyn Fn(&ProjectPath) -> bool + Sync),
     diagnostics: &mut Diagnostics,
 ) {
@@ -166,7 +167,7 @@ fn missing_inputs(
     });
     for (task, n, error) in missing.collect::<Vec<_>>() {
         let input = &task.inputs[n];
-        let place = scripts.get(input).copied().unwrap_or_else(|| task.input_place(n));
+        let place = places.get(input).copied().unwrap_or_else(|| task.input_place(n));
         let reads = format!("`{}` reads `{input}`", task.label);
         let why = match os::tree::read_link(&error.path) {
             Ok(target) => {
@@ -193,6 +194,25 @@ fn of_faults(faults: Vec<link::LinkFault>) -> Diagnostics {
     diagnostics
 }
 
+/// The files in which an ONNX model keeps tensors, and a note for each that lies
+/// outside the project. None of a file that cannot be read: who plays it says so.
+fn parts(layout: &Layout, model: &ProjectPath) -> (Vec<ProjectPath>, Vec<String>) {
+    let names = os::onnx::external_files(&layout.resolve(model)).unwrap_or_default();
+    let folder = model.folders().next().map_or(String::new(), |folder| format!("{folder}/"));
+    let (mut inside, mut outside) = (Vec::new(), Vec::new());
+    for name in names {
+        let written = if name.starts_with('/') { name.clone() } else { format!("{folder}{name}") };
+        match ProjectPath::new(&written) {
+            Ok(path) => inside.push(path),
+            Err(_) => outside.push(format!(
+                "`{model}` keeps data in `{}`, outside the project: a change of it is not seen",
+                crate::path::shown(&name)
+            )),
+        }
+    }
+    (inside, outside)
+}
+
 impl Opened {
     /// Prints faults that were found after reading.
     pub(super) fn refuse(&self, diagnostics: &Diagnostics) -> Refused {
@@ -209,8 +229,16 @@ impl Opened {
     /// The graph with the tasks of these runs.
     pub(super) fn graph(&self, subjects: &[Subject]) -> Result<TaskGraph, Refused> {
         let variable = |name: &str| os::env::variable(name);
-        let lowered = lower(&Lowering { project: &self.project, subjects, variable: &variable });
-        for note in &lowered.notes {
+        let outside = RefCell::new(BTreeSet::new());
+        let parts = |model: &ProjectPath| {
+            let (inside, others) = parts(&self.project.layout, model);
+            outside.borrow_mut().extend(others);
+            inside
+        };
+        let lowered =
+            lower(&Lowering { project: &self.project, subjects, variable: &variable, parts: &parts });
+        let outside = outside.into_inner();
+        for note in outside.iter().chain(&lowered.notes) {
             self.is_clean.set(false);
             console::note(&format!("note: {note}"));
         }
@@ -245,8 +273,8 @@ impl Opened {
     /// Inputs that neither exist nor are made, and scripts that cannot run.
     pub(super) fn source_faults(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        let scripts = scripts::check(&self.project, graph, needed, &mut diagnostics);
-        missing_inputs(&self.project, graph, needed, &scripts, &|_| true, &mut diagnostics);
+        let places = scripts::check(&self.project, graph, needed, &mut diagnostics);
+        missing_inputs(&self.project, graph, needed, &places, &|_| true, &mut diagnostics);
         diagnostics
     }
 

@@ -1,5 +1,5 @@
 //! Users' scripts, looked at by `lp check` and before a run: can they be started,
-//! and is there something that they could read?
+//! and is there something that they could read? And where a run's files are named.
 //!
 //! Not here: running them (`session`).
 
@@ -17,8 +17,8 @@ use crate::graph::{TaskGraph, TaskId};
 use crate::os;
 use crate::path::ProjectPath;
 
-/// Looks at the scripts of the runs in `needed`. Says where each is written, so
-/// that one which is not there is reported at that place.
+/// Looks at the scripts of the runs in `needed`. Says where they and the files of
+/// steps are written, so that one which is not there is reported at that place.
 pub(super) fn check(
     project: &Project,
     graph: &TaskGraph,
@@ -39,6 +39,9 @@ pub(super) fn check(
     }
     for camera in project.cameras.iter().filter(|camera| members.contains(&camera.slug)) {
         let is_drawn = matches!(dialect::played(project, camera).source, Source::Synthetic { .. });
+        for (path, place) in dialect::step_files(project, camera) {
+            places.entry(project.layout.named(path)).or_insert(place);
+        }
         let workloads = camera.workloads.iter().filter_map(|name| project.workload(name));
         for step in workloads.flat_map(|workload| &workload.steps) {
             let Some(path) = script_of(project, step) else { continue };
@@ -67,11 +70,11 @@ pub(super) fn check(
     places
 }
 
-/// Whether a camera runs a script.
-pub(super) fn are_used(project: &Project) -> bool {
+/// The scripts that cameras run.
+pub(super) fn of_cameras(project: &Project) -> BTreeSet<ProjectPath> {
     let workloads = project.cameras.iter().flat_map(|camera| &camera.workloads);
-    let mut steps = workloads.filter_map(|name| project.workload(name)).flat_map(|workload| &workload.steps);
-    steps.any(|step| step.script.is_some())
+    let steps = workloads.filter_map(|name| project.workload(name)).flat_map(|workload| &workload.steps);
+    steps.filter_map(|step| script_of(project, step)).collect()
 }
 
 fn script_of(project: &Project, step: &Step) -> Option<ProjectPath> {

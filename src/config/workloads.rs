@@ -23,6 +23,7 @@ use super::tasks::plain_path;
 use super::tree::{Key, Node, Value};
 use super::values::{read_text, spanned, text};
 use crate::name::{did_you_mean, is_unseen};
+use crate::pipeline::files;
 
 /// Steps that run a model; all of `model`, `device` and `precision` are needed.
 const INFERENCE: [&str; 3] = ["gvadetect", "gvaclassify", "gvainference"];
@@ -308,6 +309,9 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
         if let Some(name) = &name {
             check_model(name, precision.as_ref(), diagnostics);
         }
+        if let Some(name) = &name {
+            step.places.insert("model".to_owned(), (name.place, name.place));
+        }
         step.model = name.map(|name| name.value);
         step.precision = precision.map(|precision| precision.value);
         if let Some((key, at)) = table.old("model_instance_id", "Made by `lp` itself now", &text()) {
@@ -354,6 +358,16 @@ fn properties(step: &mut Step, table: &mut Table<'_>, diagnostics: &mut Diagnost
     let about = "Properties of the element";
     for (key, value, place) in table.optional("properties", about, scalars(), diagnostics).unwrap_or_default()
     {
+        if let Scalar::Text(text) = &value
+            && files::are_named_by(&step.kind, &key.text)
+            && files::named(text).is_none()
+        {
+            let message = format!("`{}` names a file outside the project", key.text);
+            let warning = Diagnostic::warning(codes::FILE_OUTSIDE, message).at(place);
+            diagnostics.push(warning.label("a change of it is not seen").help(
+                "copy it into the project, or link to it from there, and give its path from the project file",
+            ));
+        }
         step.places.insert(format!("properties.{}", key.text), (key.place, place));
         step.properties.insert(key.text, value);
     }

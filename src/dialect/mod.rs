@@ -16,9 +16,10 @@ mod source;
 pub use source::fraction;
 mod stock;
 
-use crate::config::project::{Camera, Codec, DialectChoice, Pace, Project, Source, Step};
-use crate::path::Layout;
-use crate::pipeline::{Element, PipelineSpec, Value, launch};
+use crate::config::diagnostics::Place;
+use crate::config::project::{Camera, Codec, DialectChoice, Pace, Project, Scalar, Source, Step};
+use crate::path::{Layout, ProjectPath};
+use crate::pipeline::{Element, PipelineSpec, Value, files, launch};
 use crate::plan::{CameraPlan, DialectName, PlanRequest, PlannedPipeline, PlannedSource, consolidate};
 
 /// How a dialect plays a pipeline, from encoded video to the sink.
@@ -83,7 +84,7 @@ pub fn compile(request: &PlanRequest) -> CameraPlan {
         for pipeline in plan.pipelines.iter_mut().filter(|pipeline| pipeline.index == first) {
             pipeline.launch = Some(line.clone());
         }
-        assets.extend(played.spec.inputs().into_iter().cloned());
+        assets.extend(played.spec.inputs());
     }
     for script in plan.pipelines.iter().filter_map(PlannedPipeline::script) {
         assets.push(script.path);
@@ -120,6 +121,40 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
     Some(PipelineSpec { elements, playback, ingress, decoder: Some(decoder), sink })
 }
 
+/// The files that each step of a camera reads, and where it names them.
+#[must_use]
+pub fn step_files(project: &Project, camera: &Camera) -> Vec<(ProjectPath, Place)> {
+    let request = crate::plan::request(project, &played(project, camera), resolve(project, camera));
+    let plan = consolidate(&request);
+    let mut found = Vec::new();
+    for pipeline in &plan.pipelines {
+        for step in pipeline.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.steps)) {
+            // As if it were alone, so that every file is one of its own.
+            let step = Step { from: None, ..step.clone() };
+            let alone = PlannedPipeline { steps: vec![step], ..pipeline.clone() };
+            let Some(spec) = spec(&plan, &alone, Pace::Live) else { continue };
+            let clip = if let PlannedSource::File { clip } = &plan.source { Some(clip) } else { None };
+            let files = spec.inputs().into_iter().filter(|path| Some(path) != clip);
+            found.extend(files.map(|path| {
+                let place = place_of(&alone.steps[0], &path);
+                (path, place)
+            }));
+        }
+    }
+    found
+}
+
+/// Where a step names one of its files: in a property, by its model, else in all.
+fn place_of(step: &Step, path: &ProjectPath) -> Place {
+    let of_step = |(name, value): (&String, &Scalar)| {
+        let Scalar::Text(text) = value else { return None };
+        let named = files::are_named_by(&step.kind, name).then(|| files::named(text))?;
+        let property = crate::pipeline::Property { name: name.clone(), value: named? };
+        files::of(&property).contains(path).then(|| step.value_place(&format!("properties.{name}")))
+    };
+    step.properties.iter().find_map(of_step).unwrap_or_else(|| step.value_place("model"))
+}
+
 /// A sink that shows frames and their rate on the display.
 fn display(name: Option<&str>) -> Element {
     let sink = Element::new("fpsdisplaysink");
@@ -146,15 +181,18 @@ fn step_path(plan: &CameraPlan, pipeline: &PlannedPipeline, name: &str) -> Optio
 }
 
 /// The user's own properties of a step, in the order of their names: instead of
-/// those that the dialect has set already.
+/// those that the dialect has set already. A text that names files which the
+/// element reads becomes these files.
 fn with_properties(mut element: Element, step: &Step) -> Element {
-    use crate::config::project::Scalar;
     for (name, value) in &step.properties {
         let value = match value {
             Scalar::Bool(value) => Value::Bool(*value),
             Scalar::Int(value) => Value::Int(*value),
             Scalar::Float(value) => Value::Float(*value),
-            Scalar::Text(value) => Value::Text(value.clone()),
+            Scalar::Text(text) => {
+                let files = if files::are_named_by(&step.kind, name) { files::named(text) } else { None };
+                files.unwrap_or_else(|| Value::Text(text.clone()))
+            }
         };
         element = element.with(name, value);
     }

@@ -59,6 +59,8 @@ pub struct Lowering<'a> {
     pub subjects: &'a [Subject],
     /// The caller's environment, for `pass`.
     pub variable: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// The files that a model file names in its own bytes.
+    pub parts: &'a dyn Fn(&ProjectPath) -> Vec<ProjectPath>,
 }
 
 /// Tasks, and notes about assets that gave way.
@@ -122,13 +124,14 @@ pub fn lower(lowering: &Lowering<'_>) -> Lowered {
     if !cameras.is_empty() {
         lowered.tasks.push(plan_lane_task(&cameras));
     }
-    lowered.tasks.par_extend(project.tasks.par_iter().map(|task| user_task(task, lowering.variable)));
+    let variable = lowering.variable;
+    lowered.tasks.par_extend(project.tasks.par_iter().map(|task| user_task(task, variable)));
     for subject in lowering.subjects {
         let wanted: HashSet<&Slug> = subject.members.iter().collect();
         let members: Vec<&PlannedCamera> =
             cameras.iter().filter(|planned| wanted.contains(&planned.request.camera.slug)).collect();
         if !members.is_empty() {
-            run_tasks(project, subject, &members, &mut lowered.tasks);
+            run_tasks(lowering, subject, &members, &mut lowered.tasks);
         }
     }
     lowered
@@ -280,7 +283,22 @@ fn user_task(task: &UserTask, variable: &dyn Fn(&str) -> Option<String>) -> Task
     }
 }
 
-fn run_tasks(project: &Project, subject: &Subject, members: &[&PlannedCamera], tasks: &mut Vec<Task>) {
+/// What else an ONNX model needs. Of one that a task makes, what the task makes
+/// beside it: the model itself may not be there yet.
+fn parts_of(lowering: &Lowering<'_>, model: &ProjectPath) -> Vec<ProjectPath> {
+    let outputs = |task: &UserTask| task.outputs.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    let mut made = lowering.project.tasks.iter().map(outputs);
+    let Some(made) = made.find(|outputs| outputs.iter().any(|output| model.is_within(output))) else {
+        return (lowering.parts)(model);
+    };
+    let folder = model.folders().next().unwrap_or_default();
+    let is_beside =
+        |output: &ProjectPath| model.is_within(output) || output.folders().any(|around| around == folder);
+    made.into_iter().filter(is_beside).collect()
+}
+
+fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCamera], tasks: &mut Vec<Task>) {
+    let project = lowering.project;
     let settings = &project.settings;
     let plays = |planned: &&&PlannedCamera| {
         planned.plan.pipelines.iter().any(|one| one.unsupported.is_none() && one.script().is_none())
@@ -293,7 +311,13 @@ fn run_tasks(project: &Project, subject: &Subject, members: &[&PlannedCamera], t
     for planned in members {
         inputs.insert(plan_path(&planned.plan.slug));
         for played in dialect::share::pipelines(&planned.plan, settings.pace) {
-            inputs.extend(played.spec.inputs().into_iter().cloned());
+            for path in played.spec.inputs() {
+                let path = project.layout.named(path);
+                if path.as_str().ends_with(".onnx") {
+                    inputs.extend(parts_of(lowering, &path));
+                }
+                inputs.insert(path);
+            }
             factories.extend(played.spec.factories().into_iter().map(str::to_owned));
         }
         for script in planned.plan.pipelines.iter().filter_map(PlannedPipeline::script) {

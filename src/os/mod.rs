@@ -13,6 +13,7 @@ pub mod failpoint;
 pub mod fs;
 pub mod http;
 pub mod lock;
+pub mod onnx;
 pub mod proc;
 pub mod process;
 pub mod signal;

@@ -14,7 +14,7 @@
 use std::borrow::Cow;
 
 use super::{Element, PipelineSpec, Value};
-use crate::path::Layout;
+use crate::path::{Layout, ProjectPath};
 
 /// The program.
 const PROGRAM: &str = "gst-launch-1.0";
@@ -87,6 +87,12 @@ fn push_element(element: &Element, name: Option<String>, layout: &Layout, argume
             Value::Float(number) => number.to_string(),
             Value::Bool(value) => value.to_string(),
             Value::Input(path) => gst_value(&layout.shown(path).to_string_lossy()).into_owned(),
+            Value::Inputs(parts) => {
+                let part = |(before, path): &(String, ProjectPath)| {
+                    format!("{before}{}", layout.shown(path).to_string_lossy())
+                };
+                gst_value(&parts.iter().map(part).collect::<Vec<_>>().join(",")).into_owned()
+            }
             Value::Output(name) => gst_value(&layout.shown_output(name).to_string_lossy()).into_owned(),
             Value::Secret(name) => format!("${name}"),
         };

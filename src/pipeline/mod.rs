@@ -10,6 +10,7 @@
 //! [`machine::Machine`] says what the machine at hand can play.
 //! Not here: playing (`bin/lp-worker`), and what a step becomes (`dialect`).
 
+pub mod files;
 pub mod launch;
 pub mod machine;
 
@@ -34,6 +35,8 @@ pub enum Value {
     Bool(bool),
     /// A file or directory of the project that is read.
     Input(ProjectPath),
+    /// Several of them, joined by commas, each behind a text such as `layer=`.
+    Inputs(Vec<(String, ProjectPath)>),
     /// A file that is written: its path below the directory that the performer
     /// chooses.
     Output(String),
@@ -111,10 +114,12 @@ impl Element {
         self
     }
 
-    /// This element with a property, instead of the one of this name if it has it.
+    /// This element with a property, instead of the one of this name if it has it:
+    /// `model_proc` is `model-proc`.
     #[must_use]
     pub fn with(mut self, name: &str, value: Value) -> Element {
-        match self.properties.iter_mut().find(|property| property.name == name) {
+        let is_it = |property: &&mut Property| property.name.replace('_', "-") == name.replace('_', "-");
+        match self.properties.iter_mut().find(is_it) {
             Some(property) => {
                 property.value = value;
                 self
@@ -243,14 +248,13 @@ impl PipelineSpec {
         None
     }
 
-    /// Every path of the project that the pipeline reads, in order, each once.
+    /// Every path of the project that the pipeline reads, in order, each once:
+    /// those that its properties name, and the weights of their models.
     #[must_use]
-    pub fn inputs(&self) -> Vec<&ProjectPath> {
+    pub fn inputs(&self) -> Vec<ProjectPath> {
         let mut inputs = Vec::new();
-        for property in self.elements.iter().flat_map(|element| &element.properties) {
-            if let Value::Input(path) = &property.value
-                && !inputs.contains(&path)
-            {
+        for path in self.elements.iter().flat_map(|element| &element.properties).flat_map(files::of) {
+            if !inputs.contains(&path) {
                 inputs.push(path);
             }
         }
@@ -282,6 +286,11 @@ impl PipelineSpec {
         for property in resolved.elements.iter_mut().flat_map(|element| &mut element.properties) {
             property.value = match &property.value {
                 Value::Input(path) => Value::Text(utf8(layout.resolve(path))?),
+                Value::Inputs(parts) => {
+                    let parts =
+                        parts.iter().map(|(before, path)| Ok(before.clone() + &utf8(layout.resolve(path))?));
+                    Value::Text(parts.collect::<Result<Vec<_>, _>>()?.join(","))
+                }
                 Value::Output(name) => Value::Text(utf8(output_dir.join(name))?),
                 Value::Secret(name) => {
                     Value::Text(variable(name).ok_or_else(|| ResolveError::MissingVariable(name.clone()))?)

@@ -17,6 +17,7 @@ mod init;
 mod launch;
 mod links;
 mod locks;
+mod models;
 mod names;
 mod output;
 mod quick;

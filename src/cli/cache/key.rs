@@ -24,7 +24,12 @@ use crate::store::FORMAT;
 pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
     let opened = open(global, &[])?;
     // Without the caller's environment, which differs from machine to machine.
-    let lowered = lower(&Lowering { project: &opened.project, subjects: &[], variable: &|_| None });
+    let lowered = lower(&Lowering {
+        project: &opened.project,
+        subjects: &[],
+        variable: &|_| None,
+        parts: &|_| Vec::new(),
+    });
     let digest = digest(&opened.project, &lowered.tasks);
     console::out(&format!("{}{}\n", prefix(), &digest.to_hex()[..16]));
     Ok(Exit::Done)

@@ -1,0 +1,161 @@
+//! Every file of a model is an input of the runs that use it.
+
+use expect_test::expect;
+use lp::worker::protocol::{Event, EventBody};
+
+use crate::support::Workspace;
+
+const CAMERA: &str = r#"{"lane_config": {"cameras": [
+  {"camera_id": "till", "streamUri": "rtsp://h/1", "width": 640, "height": 360, "fps": 15, "workloads": ["w"]}
+]}}"#;
+
+/// A project whose camera has these steps, on a worker that plays nothing.
+fn with(steps: &str) -> Workspace {
+    let ws = Workspace::tasks("[run]\nduration = \"5s\"\nwarmup = \"0s\"\n")
+        .file("configs/camera_to_workload.json", CAMERA)
+        .file(
+            "configs/workload_to_pipeline.json",
+            &format!("{{\"workload_pipeline_map\": {{\"w\": [\n{steps}\n]}}}}\n"),
+        );
+    let replay = ws.path("replay").to_str().unwrap().to_owned();
+    ws.write("replay/till-1.jsonl", &frames());
+    ws.env("LP_WORKER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker"))
+        .env("FAKE_WORKER", &replay)
+}
+
+/// What the worker says of six seconds at 15 frames a second.
+fn frames() -> String {
+    let begin_us = lp::os::clock::monotonic_ns() / 1000 + 60_000_000;
+    let lines = (0..6).map(|second| {
+        let at = begin_us + second * 1_000_000;
+        let arrived_us: Vec<u64> = (0..15).map(|n| at + n * 66_666).collect();
+        let body = EventBody::Frames {
+            stream: "till/1".to_owned(),
+            latency_us: arrived_us.iter().map(|_| Some(2_000)).collect(),
+            arrived_us,
+            decoded: 15 * (second + 1),
+            played: 15 * (second + 1),
+            dropped: 0,
+            queues: Default::default(),
+        };
+        serde_json::to_string(&Event { at: (at + 1_000_000) * 1000, body }).unwrap() + "\n"
+    });
+    lines.collect()
+}
+
+const DETECT: &str = r#"{"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"}"#;
+const XML: &str = "models/object_detection/yolo11n/INT8/yolo11n.xml";
+const BIN: &str = "models/object_detection/yolo11n/INT8/yolo11n.bin";
+
+#[test]
+fn weights_that_are_missing_are_named_before_the_run_at_the_model() {
+    let ws = with(DETECT).file(XML, "<net/>");
+    ws.lp("run").code(2).stderr(expect![[r#"
+        error[LP0802]: `run:lane` reads `models/object_detection/yolo11n/INT8/yolo11n.bin`, which does not exist and which no task makes
+         --> configs/workload_to_pipeline.json:2:32
+          |
+        2 | {"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"}
+          |                                ^^^^^^^^^
+        error: 1 error
+    "#]]);
+}
+
+#[test]
+fn weights_that_were_replaced_are_measured_under_a_new_key() {
+    let ws = with(DETECT).file(XML, "<net/>").file(BIN, "1");
+    ws.lp("build run:lane").success();
+    ws.lp("build run:lane").success().stderr_has("nothing to do");
+    ws.write(BIN, "2");
+    ws.lp("build run:lane").success().stderr_has(&format!("run:lane   stale: `{BIN}` changed"));
+    // A plan lists them, so that they can be fetched by it.
+    let plan: serde_json::Value = serde_json::from_str(&ws.read("results/plan/till.json")).unwrap();
+    assert_eq!(plan["assets"], serde_json::json!([BIN, XML]));
+}
+
+#[test]
+fn files_that_properties_name_are_inputs_at_their_place() {
+    let ws = with(
+        r#"{"type": "gvadetect", "model": "m", "precision": "FP32", "device": "CPU", "properties": {"model": "own/m.xml", "model-proc": "own/m.json", "labels-file": "own/m.txt"}},
+{"type": "gvapython", "module": "own/see.py"},
+{"type": "facedetect", "properties": {"profile": "own/face.xml", "min-size-width": 30}}"#,
+    );
+    let ended = ws.lp("run").code(2).stderr;
+    let missing: Vec<&str> = ended
+        .lines()
+        .filter_map(|line| line.strip_prefix("error[LP0802]: `run:lane` reads `")?.split('`').next())
+        .collect();
+    assert_eq!(
+        missing.join(" "),
+        "own/m.bin own/m.xml own/m.json own/m.txt own/see.py own/face.xml",
+        "{ended}"
+    );
+    assert!(
+        ended.contains(
+            r#"
+ --> configs/workload_to_pipeline.json:4:50"#
+        ),
+        "{ended}"
+    );
+}
+
+#[test]
+fn a_file_outside_the_project_is_warned_of() {
+    let ws = with(
+        r#"{"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU", "properties": {"model-proc": "/opt/x.json"}}"#,
+    );
+    ws.lp("check").success().stderr_has("warning[LP0514]: `model-proc` names a file outside the project");
+}
+
+/// A field of a protobuf message.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat()
+}
+
+/// An ONNX model with a tensor in this file.
+fn onnx(location: &str) -> String {
+    let entry = [field(1, b"location"), field(2, location.as_bytes())].concat();
+    String::from_utf8(field(7, &field(5, &field(13, &entry)))).unwrap()
+}
+
+const ONNX: &str = r#"{"type": "gvadetect", "model": "m", "precision": "FP32", "device": "CPU", "properties": {"model": "models/m/m.onnx"}}"#;
+
+#[test]
+fn the_external_data_of_an_onnx_model_is_an_input() {
+    let ws = with(ONNX).file("models/m/m.onnx", &onnx("m.data"));
+    ws.lp("run").code(2).stderr_has("`run:lane` reads `models/m/m.data`, which does not exist");
+    ws.write("models/m/m.data", "1");
+    ws.lp("build run:lane").success();
+    ws.write("models/m/m.data", "2");
+    ws.lp("build run:lane").success().stderr_has("run:lane   stale: `models/m/m.data` changed");
+    ws.write("models/m/m.onnx", &onnx("/elsewhere/m.data"));
+    ws.lp("build run:lane").success().stderr_has(
+        "note: `models/m/m.onnx` keeps data in `/elsewhere/m.data`, outside the project: a change of it is not seen",
+    );
+}
+
+#[test]
+fn a_model_that_a_task_makes_comes_with_what_the_task_makes_beside_it() {
+    for outputs in [r#""models/m""#, r#""models/m/m.onnx", "models/m/w.data""#] {
+        let ws = with(ONNX).file("in", "1");
+        let task = "[[task]]\nname = \"export\"\ncommand = [\"sh\", \"-c\", \"mkdir -p models/m; cp in models/m/m.onnx; cp in models/m/w.data\"]\ninputs = [\"in\"]\n";
+        ws.write("Lpfile.toml", &format!("{}{task}outputs = [{outputs}]\n", ws.read("Lpfile.toml")));
+        ws.lp("build run:lane").success();
+        // The same inputs whether the model is there or not.
+        ws.lp("build run:lane").success().stderr_has("nothing to do");
+        ws.write("models/m/w.data", "by hand");
+        ws.lp("build run:lane").success().stderr_has("task:export  restored: output `models/m");
+    }
+}
+
+#[test]
+fn an_openvino_model_that_a_task_makes_may_be_declared_by_its_folder() {
+    let ws = with(DETECT).file("in", "1");
+    let folder = "models/object_detection/yolo11n";
+    let task = format!(
+        "[[task]]\nname = \"export\"\ncommand = [\"sh\", \"-c\", \"mkdir -p {folder}/INT8; cp in {XML}; cp in {BIN}\"]\ninputs = [\"in\"]\noutputs = [\"{folder}\"]\n"
+    );
+    ws.write("Lpfile.toml", &format!("{}{task}", ws.read("Lpfile.toml")));
+    ws.lp("build run:lane").success();
+    ws.write("in", "2");
+    ws.lp("build run:lane").success().stderr_has(&format!("run:lane     stale: `{BIN}` changed"));
+}
