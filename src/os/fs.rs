@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::OFlags;
 
 use super::failpoint::{fs_call, fs_write};
-pub use glance::Glance;
+pub use glance::{Change, Glance, Trace};
 pub use identity::{StatIdentity, hash_file, now_ns, tick_ns};
 
 /// Something that was tried with a path and failed.

@@ -12,6 +12,7 @@ pub mod env;
 pub mod failpoint;
 pub mod fs;
 pub mod http;
+pub mod links;
 pub mod lock;
 pub mod onnx;
 pub mod proc;

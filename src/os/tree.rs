@@ -4,6 +4,9 @@
 //! digest of the folder. Names, kinds, execute bits, contents and targets of
 //! links count; times, owners and other permissions do not.
 //!
+//! [`digest_through_links`] is the digest of what a task reads there: it adds what
+//! links lead to outside the folder.
+//!
 //! A listing that was read from bytes is checked: its names stay below the
 //! folder and stand in folders of the same listing, so it can be written out
 //! without following anybody's link.
@@ -15,6 +18,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::fs::{Context, Executable, FsError};
+use super::links::Walked;
 use crate::digest::ContentDigest;
 pub use name::{ItemName, LinkTarget};
 
@@ -109,6 +113,58 @@ impl Listing {
     }
 }
 
+/// The digest of everything that is read in a folder: its listing's, unless links
+/// in it lead out of it. Then what they lead to counts as well, by [`Walked`]'s
+/// rule. Of a link to nothing, or to what is neither file nor folder, only its
+/// text counts.
+///
+/// # Errors
+/// When something cannot be read; see [`Listing::read`].
+pub fn digest_through_links(
+    folder: &Path,
+    digest: &dyn Fn(&Path) -> Result<ContentDigest, FsError>,
+) -> Result<ContentDigest, FsError> {
+    through_links(folder, &mut Walked::new(folder), digest)
+}
+
+/// What a link in a folder leads to, outside the folder.
+#[derive(Serialize)]
+struct Reached<'a> {
+    name: &'a ItemName,
+    content: ContentDigest,
+    /// Of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    executable: Option<bool>,
+}
+
+fn through_links(
+    folder: &Path,
+    walked: &mut Walked<'_>,
+    digest: &dyn Fn(&Path) -> Result<ContentDigest, FsError>,
+) -> Result<ContentDigest, FsError> {
+    let listing = Listing::read(folder, digest)?;
+    let mut outside = Vec::new();
+    for item in listing.items().iter().filter(|item| matches!(item.node, Node::Symlink { .. })) {
+        let link = folder.join(item.name.as_path());
+        let Ok(target) = std::fs::metadata(&link) else { continue };
+        if target.is_dir()
+            && let Some(real) = walked.enter(&link)
+        {
+            let content = through_links(&real, walked, digest);
+            walked.leave();
+            outside.push(Reached { name: &item.name, content: content?, executable: None });
+        } else if target.is_file() && walked.reach(&link).is_some() {
+            let executable = Executable::of(&target) == Executable::Yes;
+            outside.push(Reached { name: &item.name, content: digest(&link)?, executable: Some(executable) });
+        }
+    }
+    if outside.is_empty() {
+        return Ok(listing.digest());
+    }
+    let reached = serde_json::to_vec(&outside).expect("texts, digests and flags become JSON");
+    Ok(ContentDigest::of(&[listing.bytes(), reached].concat()))
+}
+
 fn collect(
     folder: &Path,
     within: Option<&ItemName>,
@@ -201,6 +257,41 @@ mod tests {
         assert_eq!(digest(), first);
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
         assert_ne!(digest(), first);
+    }
+
+    #[test]
+    fn what_links_lead_to_outside_a_folder_is_in_its_digest() {
+        use std::fs;
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| root.path().join(path);
+        for folder in ["hub/snapshots/1", "hub/blobs", "far/deep"] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        fs::write(at("hub/blobs/b"), "1").unwrap();
+        fs::write(at("far/deep/file"), "1").unwrap();
+        let digest = |path: &str| digest_through_links(&at(path), &plain).unwrap();
+        // A folder whose links stay inside is its listing.
+        symlink("../../blobs/b", at("hub/snapshots/1/model")).unwrap();
+        assert_eq!(digest("hub"), Listing::read(&at("hub"), &plain).unwrap().digest());
+        let alone = digest("hub/snapshots/1");
+        fs::write(at("hub/blobs/b"), "2").unwrap();
+        assert_ne!(digest("hub/snapshots/1"), alone);
+        // Through two links, with ways back, and with a link to nothing.
+        for (target, link) in [
+            ("../far", "hub/far"),
+            ("../hub", "far/back"),
+            ("..", "far/deep/up"),
+            ("../..", "hub/blobs/root"),
+            ("self", "hub/self"),
+            ("nowhere", "hub/gone"),
+        ] {
+            symlink(target, at(link)).unwrap();
+        }
+        let before = digest("hub");
+        assert_eq!(digest("hub"), before);
+        fs::write(at("far/deep/file"), "2").unwrap();
+        assert_ne!(digest("hub"), before);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::path::ProjectPath;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct InputDigest {
-    /// Of the file's bytes or the folder's listing; links are followed.
+    /// Of the file's bytes or of what is read in the folder; links are followed.
     pub content: ContentDigest,
     /// What it is.
     pub kind: InputKind,

@@ -13,8 +13,8 @@ use crate::os::tree::{self, Listing, Node};
 use crate::path::ProjectPath;
 
 impl Store {
-    /// The digest of a file's bytes or a folder's listing; links are followed.
-    /// May be called from many threads.
+    /// The digest of a file's bytes or of what is read in a folder; links are
+    /// followed. May be called from many threads.
     ///
     /// # Errors
     /// When there is nothing ([`FsError::is_not_found`]) or it cannot be read.
@@ -25,7 +25,7 @@ impl Store {
     /// As [`Store::digest_of`], for a path that was just looked at, links followed.
     pub(super) fn digest_at(&self, path: &Path, metadata: &Metadata) -> Result<ContentDigest, FsError> {
         if metadata.is_dir() {
-            return Ok(self.listing(path)?.digest());
+            return tree::digest_through_links(path, &|path| self.digest_of(path));
         }
         let known = self.state().recall(path, &StatIdentity::of(metadata));
         known.map_or_else(|| self.hash(path), Ok)

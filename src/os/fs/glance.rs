@@ -3,12 +3,19 @@
 //! It is to a whole folder what [`StatIdentity`] is to a file: as long as it
 //! stays the same, nobody has written to what is there. It only saves looking
 //! closer, and never enters a digest that is compared between machines.
+//!
+//! A [`Trace`] is the same look, kept apart by what a change of it may mean, so
+//! that one taken before and one taken after tell whether somebody wrote in
+//! between, even if all reads as before.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::{StatIdentity, now_ns};
+use super::super::links::Walked;
+use super::{Metadata, StatIdentity, now_ns};
 
 /// What a glance at a path showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +35,19 @@ impl Glance {
         let begin = now_ns();
         let mut hasher = blake3::Hasher::new();
         let mut is_racy = false;
-        let found = glance(path, Links::Follow, begin, &mut hasher, &mut is_racy);
+        let found = look(path, &mut |seen| {
+            hasher.update(seen.kind);
+            hasher.update(&(seen.name.len() as u64).to_le_bytes());
+            hasher.update(seen.name.as_bytes());
+            if let Some(metadata) = seen.metadata {
+                let identity = StatIdentity::of(metadata);
+                is_racy |= identity.is_racy(begin);
+                let StatIdentity { device, inode, size, mtime_ns, ctime_ns } = identity;
+                for word in [device, inode, size, mtime_ns.cast_unsigned(), ctime_ns.cast_unsigned()] {
+                    hasher.update(&word.to_le_bytes());
+                }
+            }
+        });
         if found.is_err() {
             hasher.update(b"error");
         }
@@ -54,65 +73,131 @@ fn print(hasher: &blake3::Hasher) -> u128 {
     u128::from_le_bytes(*hash.as_bytes().first_chunk().expect("a hash has 32 bytes")).max(1)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Links {
-    Follow,
-    /// Inside a folder a link is what is written in it.
-    Keep,
+/// What is at a path, to be compared with another look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// Of names, kinds, inodes, sizes and times of writing.
+    written: u128,
+    /// Of the times at which anything else about the files changed. Not of those
+    /// with several names: their time changes whenever one comes or goes.
+    touched: u128,
 }
 
-fn glance(
+/// How one trace differs from an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Only modes, owners or names of files have changed. Or somebody wrote, and set
+    /// the times back; or put something else in its place for a while.
+    Touched,
+    /// Something was written, or came, or went.
+    Written,
+}
+
+impl Trace {
+    /// Looks at `path` as [`Glance::at`] does.
+    #[must_use]
+    pub fn at(path: &Path) -> Trace {
+        let (mut written, mut touched) = (blake3::Hasher::new(), blake3::Hasher::new());
+        let found = look(path, &mut |seen| {
+            written.update(seen.kind);
+            written.update(&(seen.name.len() as u64).to_le_bytes());
+            written.update(seen.name.as_bytes());
+            if let Some(metadata) = seen.metadata {
+                let StatIdentity { device, inode, size, mtime_ns, ctime_ns } = StatIdentity::of(metadata);
+                for word in [device, inode, size, mtime_ns.cast_unsigned()] {
+                    written.update(&word.to_le_bytes());
+                }
+                let ctime_ns = if metadata.nlink() == 1 { ctime_ns } else { 0 };
+                touched.update(&ctime_ns.to_le_bytes());
+            }
+        });
+        if found.is_err() {
+            written.update(b"error");
+        }
+        Trace { written: print(&written), touched: print(&touched) }
+    }
+
+    /// What has changed since `earlier`; `None` if nothing.
+    #[must_use]
+    pub fn since(&self, earlier: &Trace) -> Option<Change> {
+        if self.written != earlier.written {
+            Some(Change::Written)
+        } else if self.touched != earlier.touched {
+            Some(Change::Touched)
+        } else {
+            None
+        }
+    }
+}
+
+/// Something that a look comes by.
+struct Seen<'a> {
+    kind: &'static [u8],
+    /// Of an entry of a folder; else empty.
+    name: &'a OsStr,
+    metadata: Option<&'a Metadata>,
+}
+
+/// Tells `see` all that is at `path`, in an order that depends on nothing else.
+fn look(path: &Path, see: &mut dyn FnMut(Seen<'_>)) -> io::Result<()> {
+    look_at(path, OsStr::new(""), &mut Walked::new(path), see)
+}
+
+fn look_at(
     path: &Path,
-    links: Links,
-    begin: i64,
-    hasher: &mut blake3::Hasher,
-    is_racy: &mut bool,
+    name: &OsStr,
+    walked: &mut Walked<'_>,
+    see: &mut dyn FnMut(Seen<'_>),
 ) -> io::Result<()> {
+    let is_top = name.is_empty();
+    let mut see_one = |kind, metadata| see(Seen { kind, name, metadata });
     let metadata = match std::fs::symlink_metadata(path) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            hasher.update(b"nothing");
+            see_one(b"nothing", None);
             return Ok(());
         }
         metadata => metadata?,
     };
-    let mut see = |identity: StatIdentity, kind: &[u8]| {
-        *is_racy |= identity.is_racy(begin);
-        let StatIdentity { device, inode, size, mtime_ns, ctime_ns } = identity;
-        hasher.update(kind);
-        for word in [device, inode, size, mtime_ns.cast_unsigned(), ctime_ns.cast_unsigned()] {
-            hasher.update(&word.to_le_bytes());
-        }
-    };
-    let mut folder = metadata.is_dir();
-    if metadata.is_symlink() {
-        see(StatIdentity::of(&metadata), b"link");
-        if links == Links::Keep {
-            return Ok(());
-        }
-        match std::fs::metadata(path) {
-            Ok(target) if target.is_dir() => folder = true,
-            Ok(target) => see(StatIdentity::of(&target), b"file"),
-            Err(_) => {
-                hasher.update(b"nothing");
-            }
-        }
-    } else if !folder {
-        see(StatIdentity::of(&metadata), b"file");
-    }
-    if folder {
-        // The times of the folder itself change with every file that comes and
+    if metadata.is_dir() {
+        // The times of a folder itself change with every file that comes and
         // goes again, and tell nothing that its entries do not.
-        let mut names: Vec<_> =
-            std::fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
-        names.sort();
-        hasher.update(b"folder");
-        for name in names {
-            hasher.update(&(name.len() as u64).to_le_bytes());
-            hasher.update(name.as_bytes());
-            glance(&path.join(&name), Links::Keep, begin, hasher, is_racy)?;
-        }
-        hasher.update(b"end");
+        see_one(b"folder", None);
+        return look_into(path, walked, see);
     }
+    if !metadata.is_symlink() {
+        see_one(b"file", Some(&metadata));
+        return Ok(());
+    }
+    see_one(b"link", Some(&metadata));
+    match std::fs::metadata(path) {
+        Ok(target) if target.is_dir() && is_top => look_into(path, walked, see),
+        Ok(target) if target.is_dir() => match walked.enter(path) {
+            Some(real) => {
+                let looked = look_into(&real, walked, see);
+                walked.leave();
+                looked
+            }
+            None => Ok(()),
+        },
+        Ok(target) => {
+            see(Seen { kind: b"file", name: OsStr::new(""), metadata: Some(&target) });
+            Ok(())
+        }
+        Err(_) => {
+            see(Seen { kind: b"nothing", name: OsStr::new(""), metadata: None });
+            Ok(())
+        }
+    }
+}
+
+fn look_into(folder: &Path, walked: &mut Walked<'_>, see: &mut dyn FnMut(Seen<'_>)) -> io::Result<()> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
+    names.sort();
+    for name in names {
+        look_at(&folder.join(&name), &name, walked, see)?;
+    }
+    see(Seen { kind: b"end", name: OsStr::new(""), metadata: None });
     Ok(())
 }
 
@@ -167,6 +252,80 @@ mod tests {
         let empty = Glance::at(&link).print;
         fs::write(target.join("x"), "").unwrap();
         assert_ne!(empty, Glance::at(&link).print);
+    }
+
+    #[test]
+    fn what_is_read_through_a_link_in_a_folder_shows() {
+        let shows = |target: &str, change: &dyn Fn(&Path)| {
+            let folder = tempfile::tempdir().unwrap();
+            let x = folder.path().join("x");
+            for made in [x.join("sub"), folder.path().join("far/sub")] {
+                fs::create_dir_all(made).unwrap();
+            }
+            fs::write(folder.path().join("far/file"), "1").unwrap();
+            symlink(target, x.join("link")).unwrap();
+            let before = Glance::at(&x).print;
+            assert_eq!(Glance::at(&x).print, before);
+            change(folder.path());
+            Glance::at(&x).print != before
+        };
+        let edit = |root: &Path| fs::write(root.join("far/file"), "22").unwrap();
+        assert!(shows("../far/file", &edit));
+        assert!(shows("../far", &edit));
+        assert!(!shows("../nowhere", &edit));
+        assert!(shows("../nowhere", &|root| fs::write(root.join("nowhere"), "").unwrap()));
+        // One that leads around its folder is not followed.
+        assert!(!shows("..", &edit));
+        assert!(shows("../far", &|root| symlink("../../x", root.join("far/sub/back")).unwrap()));
+    }
+
+    /// What a trace says of a change to the file `x/file`.
+    #[track_caller]
+    fn change(expected: Option<Change>, change: impl FnOnce(&Path)) {
+        let folder = tempfile::tempdir().unwrap();
+        let x = folder.path().join("x");
+        fs::create_dir(&x).unwrap();
+        let file = x.join("file");
+        fs::write(&file, "1").unwrap();
+        StatIdentity::read(&file).unwrap().wait_until_aged();
+        let before = Trace::at(&x);
+        change(&file);
+        assert_eq!(Trace::at(&x).since(&before), expected);
+    }
+
+    #[test]
+    fn a_trace_tells_writing_from_what_only_touches_a_file() {
+        change(None, |_| {});
+        change(None, |file| {
+            fs::write(file.with_file_name("new"), "").unwrap();
+            fs::remove_file(file.with_file_name("new")).unwrap();
+        });
+        change(Some(Change::Written), |file| fs::write(file, "1").unwrap());
+        change(Some(Change::Touched), |file| {
+            fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+        });
+        let away = |file: &Path| {
+            fs::rename(file, file.with_file_name("away")).unwrap();
+            fs::rename(file.with_file_name("away"), file).unwrap();
+        };
+        change(Some(Change::Touched), away);
+        change(Some(Change::Touched), |file| {
+            let before = fs::metadata(file).unwrap().modified().unwrap();
+            fs::write(file, "2").unwrap();
+            fs::File::options().write(true).open(file).unwrap().set_modified(before).unwrap();
+        });
+    }
+
+    #[test]
+    fn the_other_names_of_a_file_come_and_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "1").unwrap();
+        fs::hard_link(&file, folder.path().join("a")).unwrap();
+        let before = Trace::at(&file);
+        StatIdentity::read(&file).unwrap().wait_until_aged();
+        fs::hard_link(&file, folder.path().join("b")).unwrap();
+        assert_eq!(Trace::at(&file).since(&before), None);
     }
 
     #[test]
