@@ -22,10 +22,11 @@ use crate::worker::launch::Reach;
 const WARMUP_AUTO_MS: u64 = 2_000;
 
 pub(super) fn perform(actions: &Actions<'_>, run: &Run, task: &Task, attempt: &Attempt<'_>) -> Performed {
-    let (record, log) = match record(actions, run, task, attempt) {
+    let (mut record, log) = match record(actions, run, task, attempt) {
         Ok(measured) => measured,
         Err(error) => return Performed::failed(&error),
     };
+    record.inputs_changed = (attempt.inputs_changed)();
     let bytes = document(&record);
     if let Err(error) = write(attempt, &task.outputs[0], &bytes) {
         return Performed::failed(&error);

@@ -9,6 +9,7 @@ use super::Engine;
 use super::events::{BuildEvent, Outcome};
 use super::judge::Judged;
 use super::perform::{Attempt, Outputs, Performed};
+use super::stillness::{Stillness, Turns, Watched};
 use crate::digest::ContentDigest;
 use crate::graph::task::{Action, Task};
 use crate::os;
@@ -51,10 +52,10 @@ impl Engine<'_> {
         };
         let dir = self.directory();
         let mut performed = match self.prepare(task, &dir) {
-            Ok(()) => self.perform_with_retries(task, &dir, judged.repeat, started, lock),
+            Ok(()) => self.perform_with_retries(task, &key, &dir, (judged.repeat, started), lock),
             Err(error) => Performed::failed(&error),
         };
-        let outputs = match self.capture(task, &mut performed, &dir, &key) {
+        let outputs = match self.capture(task, &performed, &dir) {
             Ok(outputs) => outputs,
             Err(error) => {
                 performed = Performed { log: performed.log, ..Performed::failed(&error) };
@@ -128,30 +129,59 @@ impl Engine<'_> {
         places.try_for_each(|place| os::within::check(&place, &self.layout.folders()))
     }
 
+    /// Performs a task until it has succeeded, or has failed as often as it may, and
+    /// looks whether its inputs stood still meanwhile.
     fn perform_with_retries(
         &self,
         task: &Task,
+        key: &KeyDocument,
         dir: &Path,
-        repeat: u32,
-        started: Utc,
+        (repeat, started): (u32, Utc),
         lock: Option<BorrowedFd<'_>>,
     ) -> Performed {
         let retries = if let Action::Command(command) = &task.action { command.retries } else { 0 };
         let note = |text: &str| {
             self.progress.event(&BuildEvent::TaskNote { label: &task.label, note: text });
         };
-        let attempt =
-            Attempt { dir, layout: self.layout, cancel: self.cancel, lock, started, repeat, note: &note };
-        let mut tried = 0;
+        let (mut tried, mut turn) = (0, Turns::First);
         loop {
+            let watched = Watched::new(self, task, key);
+            let inputs_changed = || watched.changed().map(|(path, _)| path.clone()).collect();
+            let attempt = Attempt {
+                dir,
+                layout: self.layout,
+                cancel: self.cancel,
+                lock,
+                started,
+                repeat,
+                note: &note,
+                inputs_changed: &inputs_changed,
+            };
             let performed = catch_unwind(AssertUnwindSafe(|| self.perform.perform(task, &attempt)))
                 .unwrap_or_else(|panic| panicked(panic.as_ref()));
-            let again = matches!(performed.outcome, Outcome::Failed | Outcome::TimedOut) && tried < retries;
-            if !again || self.cancel.wait(back_off(&task.label, tried)) {
-                return performed;
-            }
-            tried += 1;
-            note(&format!("{}: {}; retry {tried} of {retries}", task.label, performed.detail));
+            let again = if matches!(performed.outcome, Outcome::Failed | Outcome::TimedOut) && tried < retries
+            {
+                if self.cancel.wait(back_off(&task.label, tried)) {
+                    return performed;
+                }
+                tried += 1;
+                format!("{}; retry {tried} of {retries}", performed.detail)
+            } else {
+                match watched.verdict(&performed, turn) {
+                    Stillness::Still => return performed,
+                    Stillness::Broken(why) => {
+                        let Performed { log, outputs, .. } = performed;
+                        return Performed { log, outputs, ..Performed::failed(&why) };
+                    }
+                    Stillness::Doubtful(path) => {
+                        turn = Turns::Second;
+                        format!(
+                            "input `{path}` was written while the task ran, but reads as before; once more"
+                        )
+                    }
+                }
+            };
+            note(&format!("{}: {again}", task.label));
             // What the last one left behind is not taken for a result of the next.
             let cleared = os::fs::remove_dir_contents(dir).and_then(|()| self.prepare(task, dir));
             if let Err(error) = cleared {
@@ -165,29 +195,13 @@ impl Engine<'_> {
     fn capture(
         &self,
         task: &Task,
-        performed: &mut Performed,
+        performed: &Performed,
         dir: &Path,
-        key: &KeyDocument,
     ) -> Result<Vec<OutputEntry>, CaptureError> {
         let kept = performed.outputs == Outputs::KeptInAttempt;
         if performed.outcome != Outcome::Succeeded && !kept {
             self.remove_outputs(task, performed);
             return Ok(Vec::new());
-        }
-        for (path, input) in &key.inputs {
-            if self.input(task, path).ok().as_ref() != Some(input) {
-                let changed = CaptureError::InputChanged(path.clone());
-                if !kept {
-                    return Err(changed);
-                }
-                // A measurement cannot be made again: it is kept, but answers for nothing.
-                *performed = Performed {
-                    log: std::mem::take(&mut performed.log),
-                    outputs: performed.outputs,
-                    ..Performed::failed(&changed)
-                };
-                break;
-            }
         }
         if performed.outputs == Outputs::InPlace {
             self.check_places(task)?;
@@ -221,8 +235,6 @@ impl Engine<'_> {
 /// Why a result cannot be kept.
 #[derive(Debug, thiserror::Error)]
 enum CaptureError {
-    #[error("input `{0}` changed while the task ran")]
-    InputChanged(crate::path::ProjectPath),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]

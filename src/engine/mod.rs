@@ -10,6 +10,7 @@
 pub mod events;
 pub mod perform;
 pub mod states;
+mod stillness;
 pub mod why;
 
 mod attempt;

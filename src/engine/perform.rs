@@ -6,7 +6,7 @@ use std::path::Path;
 use super::events::Outcome;
 use crate::graph::task::Task;
 use crate::os::process::Cancel;
-use crate::path::Layout;
+use crate::path::{Layout, ProjectPath};
 use crate::time::Utc;
 
 /// Knows how each kind of task is done.
@@ -34,6 +34,9 @@ pub struct Attempt<'a> {
     pub repeat: u32,
     /// Shows a line to people.
     pub note: &'a (dyn Fn(&str) + Sync),
+    /// The task's inputs that have changed since it began, or were written and
+    /// read as before: for a record, which cannot be made again.
+    pub inputs_changed: &'a (dyn Fn() -> Vec<ProjectPath> + Sync),
 }
 
 /// How a performing ended.

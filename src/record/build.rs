@@ -483,6 +483,7 @@ impl RecordBuilder {
             workers: workers.collect(),
             missing,
             interrupted,
+            inputs_changed: Vec::new(),
         }
     }
 

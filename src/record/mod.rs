@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::config::project::{Accept, Codec, Isolation, Pace};
 use crate::digest::ContentDigest;
 use crate::name::Slug;
+use crate::path::ProjectPath;
 use crate::time::Utc;
 use crate::worker::protocol::End;
 
@@ -55,6 +56,10 @@ pub struct RunRecord {
     pub missing: BTreeMap<String, String>,
     /// Whether the user stopped it before its time.
     pub interrupted: bool,
+    /// Inputs that changed while it ran, or were written and changed back: what was
+    /// measured is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs_changed: Vec<ProjectPath>,
 }
 
 impl RunRecord {
@@ -64,11 +69,22 @@ impl RunRecord {
         format!("{}-{}", self.started.compact(), &file.to_hex()[..6])
     }
 
-    /// Whether it may answer for a later run: no member failed and nobody
-    /// interrupted it.
+    /// Whether it may answer for a later run: no member failed, nobody
+    /// interrupted it, and its inputs stood still.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        !self.interrupted && self.failures().next().is_none()
+        !self.interrupted && self.inputs_changed.is_empty() && self.failures().next().is_none()
+    }
+
+    /// Why nothing that it says can be relied on.
+    #[must_use]
+    pub fn unreliable(&self) -> Option<String> {
+        let names: Vec<String> = self.inputs_changed.iter().map(|path| format!("`{path}`")).collect();
+        match names.as_slice() {
+            [] => None,
+            [one] => Some(format!("its input {one} changed while it ran")),
+            more => Some(format!("its inputs {} changed while it ran", more.join(", "))),
+        }
     }
 
     /// The streams and scripts that failed, each with its camera's name and the

@@ -14,6 +14,7 @@ mod golden;
 mod graph;
 mod import;
 mod init;
+mod inputs;
 mod launch;
 mod links;
 mod locks;

@@ -159,3 +159,40 @@ fn an_openvino_model_that_a_task_makes_may_be_declared_by_its_folder() {
     ws.write("in", "2");
     ws.lp("build run:lane").success().stderr_has(&format!("run:lane     stale: `{BIN}` changed"));
 }
+
+#[test]
+fn a_run_whose_input_changed_under_it_does_not_hold() {
+    let begin = || {
+        let ws = with(DETECT).file(XML, "<net/>").file(BIN, "1");
+        let go = ws.path("replay/go");
+        assert!(std::process::Command::new("mkfifo").arg(&go).status().unwrap().success());
+        let run = ws.command(&["run"]).spawn().unwrap();
+        // Somebody reads it once the stream was started.
+        let go = std::fs::File::options().write(true).open(go).unwrap();
+        (ws, run, go)
+    };
+    let reason = format!("its input `{BIN}` changed while it ran");
+    for back in [false, true] {
+        let (ws, run, go) = begin();
+        ws.write(BIN, "2");
+        if back {
+            ws.write(BIN, "1");
+        }
+        std::io::Write::write_all(&mut &go, b"\n").unwrap();
+        drop(go);
+        let output = run.wait_with_output().unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{shown}");
+        assert!(shown.contains("undecided") && shown.contains(&reason), "{shown}");
+        assert!(!shown.contains("1 of 1 camera holds"), "{shown}");
+        // And so say the figures that are kept, in each form.
+        let table = ws.lp("report").success().stdout;
+        assert!(table.contains("0 of 1 camera holds 15 fps, 1 is undecided"), "{table}");
+        for form in ["json", "csv", "html"] {
+            let page = ws.read(&format!("results/report/lane.{form}"));
+            assert!(page.contains("undecided") && page.contains("changed while it ran"), "{page}");
+        }
+        // It answers for no later build.
+        ws.lp("build --dry-run run:lane").success().stderr_has("run:lane");
+    }
+}

@@ -148,6 +148,9 @@ fn judge(
     if let Some(failure) = &script.failure {
         return (Verdict::Failed, Some(failure.clone()));
     }
+    if let Some(reason) = record.unreliable() {
+        return (Verdict::Undecided, Some(reason));
+    }
     let Some((begin, end)) = script.window_us else {
         return (Verdict::Undecided, Some("stopped before its window began".to_owned()));
     };

@@ -61,6 +61,9 @@ pub(super) fn of_stream(
     if let Some(failure) = &stream.failure {
         return (Verdict::Failed, Some(failure.clone()));
     }
+    if let Some(reason) = record.unreliable() {
+        return (Verdict::Undecided, Some(reason));
+    }
     if record.conditions.pace == Pace::Free {
         let reason = record.interrupted.then(|| "interrupted before the end of the file".to_owned());
         return (Verdict::NotJudged, reason);
@@ -150,6 +153,9 @@ pub(super) fn line(
     }
     if record.interrupted {
         text.push_str("; interrupted");
+    }
+    if let Some(reason) = record.unreliable() {
+        text.push_str(&format!("; {reason}"));
     }
     text
 }

@@ -1,0 +1,102 @@
+//! Whether the inputs of a task stood still while it ran.
+//!
+//! A task that reads B while its input goes from A to B and back must not answer
+//! for A, so digests at the end are not enough: inodes and times are compared as
+//! well. What was written and reads as before may be such a case, or a `touch`,
+//! so the task is performed once more. If that happens again, somebody keeps
+//! writing, and the result is refused; if only modes, owners or names of files
+//! have changed again, the task does that itself (`chmod +x tools/x`), and the
+//! result counts.
+
+use super::Engine;
+use super::perform::{Outputs, Performed};
+use crate::engine::events::Outcome;
+use crate::graph::task::Task;
+use crate::os::fs::{Change, Trace};
+use crate::path::ProjectPath;
+use crate::store::input::InputDigest;
+use crate::store::key::KeyDocument;
+
+/// The inputs of a task as they were before it was performed.
+pub(super) struct Watched<'e> {
+    engine: &'e Engine<'e>,
+    task: &'e Task,
+    inputs: Vec<(&'e ProjectPath, InputDigest, Trace)>,
+}
+
+/// How an input differs from what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Difference {
+    /// It reads as before.
+    Look(Change),
+    /// It is something else.
+    Contents,
+}
+
+/// Which performing of a task it is, retries aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turns {
+    First,
+    /// Its inputs did not stand still during the first.
+    Second,
+}
+
+/// Whether a result may be believed.
+pub(super) enum Stillness {
+    /// It may.
+    Still,
+    /// It may not, since this input was written; perhaps after another try.
+    Doubtful(ProjectPath),
+    /// It may not.
+    Broken(Broken),
+}
+
+/// Why a result is not believed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    #[error("input `{0}` changed while the task ran")]
+    Changed(ProjectPath),
+    #[error("input `{0}` was written while the task ran, each time that it ran, though it reads as before")]
+    Written(ProjectPath),
+}
+
+impl<'e> Watched<'e> {
+    /// Looks at the inputs that `key` was made of.
+    pub(super) fn new(engine: &'e Engine<'e>, task: &'e Task, key: &'e KeyDocument) -> Watched<'e> {
+        let trace = |path: &ProjectPath| Trace::at(&engine.layout.resolve(path));
+        let inputs = key.inputs.iter().map(|(path, input)| (path, *input, trace(path))).collect();
+        Watched { engine, task, inputs }
+    }
+
+    /// The inputs that are not as they were.
+    pub(super) fn changed(&self) -> impl Iterator<Item = (&'e ProjectPath, Difference)> {
+        self.inputs.iter().filter_map(|(path, input, before)| {
+            if self.engine.input(self.task, path).ok().as_ref() != Some(input) {
+                return Some((*path, Difference::Contents));
+            }
+            let now = Trace::at(&self.engine.layout.resolve(path));
+            now.since(before).map(|change| (*path, Difference::Look(change)))
+        })
+    }
+
+    /// Whether what was performed may be believed. What failed is no result.
+    pub(super) fn verdict(&self, performed: &Performed, turn: Turns) -> Stillness {
+        let is_kept = performed.outputs == Outputs::KeptInAttempt;
+        if performed.outcome != Outcome::Succeeded && !is_kept {
+            return Stillness::Still;
+        }
+        let Some((path, difference)) = self.changed().max_by_key(|(_, difference)| *difference) else {
+            return Stillness::Still;
+        };
+        match (difference, turn) {
+            (Difference::Contents, _) => Stillness::Broken(Broken::Changed(path.clone())),
+            // A measurement is not made again unasked: it is kept, but answers for nothing.
+            _ if is_kept => Stillness::Broken(Broken::Changed(path.clone())),
+            (Difference::Look(_), Turns::First) => Stillness::Doubtful(path.clone()),
+            (Difference::Look(Change::Touched), Turns::Second) => Stillness::Still,
+            (Difference::Look(Change::Written), Turns::Second) => {
+                Stillness::Broken(Broken::Written(path.clone()))
+            }
+        }
+    }
+}
