@@ -57,6 +57,7 @@ fn environment(command: &Command, attempt: &Attempt<'_>) -> BTreeMap<OsString, O
         ("TMPDIR".into(), attempt.dir.as_os_str().to_owned()),
     ]);
     let passed = command.pass.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
-    environment.extend(command.env.iter().chain(passed).map(|(name, value)| (name.into(), value.into())));
+    environment.extend(command.env.iter().map(|(name, value)| (name.into(), value.into())));
+    environment.extend(passed.map(|(name, value)| (name.into(), value.0.clone())));
     environment
 }

@@ -28,7 +28,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<Exit> {
     let layout = match &project {
         Some(project) => {
             let subjects = [Subject::lane(project)];
-            let variable = |name: &str| os::env::variable(name);
+            let variable = |name: &str| os::env::raw(name);
             let tasks = lower(&Lowering {
                 project,
                 subjects: &subjects,

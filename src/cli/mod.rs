@@ -39,7 +39,7 @@ use clap::Parser;
 use args::{Cli, Command};
 
 use crate::engine::EngineError;
-use crate::os::lock::LockError;
+use crate::os::{self, lock::LockError};
 use crate::worker::client;
 
 /// How `lp` ends.
@@ -92,6 +92,14 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Exit {
+    // Settings that cannot be read must not be taken for none.
+    let unread = ["LP_SET_", "LP_PROFILE"].map(os::env::not_utf8).concat();
+    if !unread.is_empty() {
+        for name in &unread {
+            console::note(&format!("error: the variable `{}` is not UTF-8", name.escape_debug()));
+        }
+        return Exit::Refused;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

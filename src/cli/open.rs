@@ -228,7 +228,7 @@ impl Opened {
 
     /// The graph with the tasks of these runs.
     pub(super) fn graph(&self, subjects: &[Subject]) -> Result<TaskGraph, Refused> {
-        let variable = |name: &str| os::env::variable(name);
+        let variable = |name: &str| os::env::raw(name);
         let outside = RefCell::new(BTreeSet::new());
         let parts = |model: &ProjectPath| {
             let (inside, others) = parts(&self.project.layout, model);

@@ -113,7 +113,7 @@ fn contents(path: &Path) -> Option<Option<ContentDigest>> {
 }
 
 fn passed(names: &BTreeSet<String>) -> (BTreeSet<String>, ContentDigest) {
-    let values: Vec<_> = names.iter().map(|name| (name, os::env::variable(name))).collect();
+    let values: Vec<_> = names.iter().map(|name| (name, os::env::raw(name))).collect();
     (names.clone(), ContentDigest::of(format!("{values:?}").as_bytes()))
 }
 

@@ -175,14 +175,15 @@ fn check_sources(
     Err(opened.refuse(&faults))
 }
 
-/// Variables with user or password of a stream that are not set.
+/// Variables with user or password of a stream that are not set, or no text.
 fn unset_variables(opened: &Opened, subject: &Subject) -> Vec<String> {
     let mut unset = Vec::new();
     for camera in members(opened, subject) {
         let Source::Rtsp { login: Some(login), .. } = &camera.source else { continue };
-        for name in login.variables().filter(|name| crate::os::env::variable(name).is_none()) {
+        let faults = login.variables().filter_map(|name| Some((name, crate::os::env::fault(name)?)));
+        for (name, fault) in faults {
             unset.push(format!(
-                "the stream of `{}` needs the environment variable `{name}`, which is not set",
+                "the stream of `{}` needs the environment variable `{name}`, {fault}",
                 camera.name
             ));
         }

@@ -128,8 +128,11 @@ pub(super) fn stamp_now(command: Option<&WorkerCommand>, root: &Path) -> Option<
 /// Changes when the worker, GStreamer or one of its plugins is replaced, or the
 /// image that has them. Also the id of that image.
 fn stamp(launch: &Launch) -> Result<(String, Option<String>), WorkerError> {
-    let mut values: Vec<(String, String)> =
-        os::env::all().into_iter().filter(|(name, _)| name.starts_with("GST_")).collect();
+    let mut values: Vec<(String, String)> = os::env::all_raw()
+        .into_iter()
+        .filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GST_"))
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .collect();
     let mut paths = vec![launch.program().to_path_buf()];
     let image = launch.image_id()?;
     if let Some(image) = &image {

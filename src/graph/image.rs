@@ -462,6 +462,7 @@ mod tests {
     use super::*;
     use crate::graph::link::{link, tests::task};
     use crate::graph::task::Command;
+    use crate::graph::task::Passed;
 
     fn graph() -> TaskGraph {
         let mut tasks: Vec<Task> =
@@ -525,7 +526,7 @@ mod tests {
             command(&|command| command.command.push(String::new())),
             command(&|command| command.env.clear()),
             command(&|command| drop(command.pass.insert("A".to_owned(), None))),
-            command(&|command| drop(command.pass.insert("A".to_owned(), Some(String::new())))),
+            command(&|command| drop(command.pass.insert("A".to_owned(), Some(Passed("".into()))))),
             command(&|command| command.cache = false),
         ];
         assert_eq!(BTreeSet::from(all).len(), all.len());

@@ -5,15 +5,18 @@
 //! transcoded: the asset's own task gives way.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ffi::OsString;
+use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::task::{Action, Command, Download, Pool, Run, Task, Transcode, Wanted};
+use super::task::{Action, Command, Download, Passed, Pool, Run, Task, Transcode, Wanted};
+use crate::config::diagnostics::Place;
 use crate::config::project::{Camera, Clip, Isolation, Origin, Pace, Project, Source, UserTask};
 use crate::dialect;
 use crate::digest::ContentDigest;
 use crate::name::Slug;
-use crate::path::ProjectPath;
+use crate::path::{Layout, ProjectPath};
 use crate::plan::{self, DialectName, PlannedPipeline, PlannedSource};
 use crate::record::measure;
 use crate::report;
@@ -58,7 +61,7 @@ pub struct Lowering<'a> {
     /// The runs to make tasks for.
     pub subjects: &'a [Subject],
     /// The caller's environment, for `pass`.
-    pub variable: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    pub variable: &'a (dyn Fn(&str) -> Option<OsString> + Sync),
     /// The files that a model file names in its own bytes.
     pub parts: &'a dyn Fn(&ProjectPath) -> Vec<ProjectPath>,
 }
@@ -124,8 +127,8 @@ pub fn lower(lowering: &Lowering<'_>) -> Lowered {
     if !cameras.is_empty() {
         lowered.tasks.push(plan_lane_task(&cameras));
     }
-    let variable = lowering.variable;
-    lowered.tasks.par_extend(project.tasks.par_iter().map(|task| user_task(task, variable)));
+    let (variable, layout) = (lowering.variable, &project.layout);
+    lowered.tasks.par_extend(project.tasks.par_iter().map(|task| user_task(task, layout, variable)));
     for subject in lowering.subjects {
         let wanted: HashSet<&Slug> = subject.members.iter().collect();
         let members: Vec<&PlannedCamera> =
@@ -260,9 +263,25 @@ fn plan_lane_task(cameras: &[PlannedCamera]) -> Task {
     }
 }
 
-fn user_task(task: &UserTask, variable: &dyn Fn(&str) -> Option<String>) -> Task {
-    let pass: BTreeMap<String, Option<String>> =
-        task.pass.iter().map(|name| (name.clone(), variable(name))).collect();
+/// The program of a command, if it lies in the project: one without `/` is found
+/// in `PATH`.
+fn program(command: &str, layout: &Layout) -> Option<ProjectPath> {
+    let below = Path::new(command).strip_prefix(&layout.root).ok().and_then(Path::to_str);
+    let path = below.or_else(|| command.contains('/').then_some(command))?;
+    ProjectPath::new(path).ok().map(|path| layout.named(path))
+}
+
+fn user_task(task: &UserTask, layout: &Layout, variable: &dyn Fn(&str) -> Option<OsString>) -> Task {
+    let pass: BTreeMap<String, Option<Passed>> =
+        task.pass.iter().map(|name| (name.clone(), variable(name).map(Passed))).collect();
+    let mut inputs: Vec<ProjectPath> = task.inputs.iter().map(|(path, _)| path.clone()).collect();
+    let mut entries: Vec<Place> = task.entry_places().collect();
+    if let Some(program) = program(&task.command[0], layout)
+        && !inputs.iter().any(|input| program.is_within(input))
+    {
+        entries.insert(inputs.len(), task.place);
+        inputs.push(program);
+    }
     Task {
         label: format!("task:{}", task.slug),
         action: Action::Command(Command {
@@ -273,13 +292,13 @@ fn user_task(task: &UserTask, variable: &dyn Fn(&str) -> Option<String>) -> Task
             timeout: task.timeout,
             retries: task.retries,
         }),
-        inputs: task.inputs.iter().map(|(path, _)| path.clone()).collect(),
+        inputs,
         outputs: task.outputs.iter().map(|(path, _)| path.clone()).collect(),
         pool: Pool::named(&task.pool),
         after: task.after.iter().map(|(label, _)| label.clone()).collect(),
         factories: Vec::new(),
         place: task.place,
-        entries: task.entry_places().collect(),
+        entries: entries.into(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! A task: label, action, inputs, outputs, pool, after.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
+use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -175,7 +177,7 @@ pub struct Command {
     /// Variables set for it.
     pub env: BTreeMap<String, String>,
     /// Variables taken from the caller, with their values.
-    pub pass: BTreeMap<String, Option<String>>,
+    pub pass: BTreeMap<String, Option<Passed>>,
     /// `false` = always run.
     pub cache: bool,
     /// How long it may take. Says nothing about the result, so it is not hashed.
@@ -184,6 +186,28 @@ pub struct Command {
     /// Attempts after the first. Not hashed.
     #[serde(skip)]
     pub retries: u32,
+}
+
+/// The value of a variable, whatever its encoding. Its text is the value itself;
+/// of one that is not UTF-8 it is NUL, which no variable has, and its bytes in hex.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Passed(pub OsString);
+
+impl From<String> for Passed {
+    fn from(text: String) -> Passed {
+        let hex = text.strip_prefix('\0').map(|hex| hex.as_bytes().chunks(2));
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = hex.and_then(|hex| hex.map(byte).collect());
+        Passed(bytes.map_or_else(|| text.into(), OsString::from_vec))
+    }
+}
+
+impl From<Passed> for String {
+    fn from(value: Passed) -> String {
+        let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        value.0.into_string().unwrap_or_else(|value| format!("\0{}", hex(value.into_vec())))
+    }
 }
 
 /// A limited resource. A task takes one slot of one pool.

@@ -1,9 +1,10 @@
 //! The caller's environment.
 
+use std::env::VarError;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// A variable's value; `None` if it is not set or not UTF-8.
+/// A variable's value; `None` if it is not set or not UTF-8, which [`fault`] tells apart.
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -13,6 +14,27 @@ pub fn variable(name: &str) -> Option<String> {
 #[must_use]
 pub fn raw(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// Why a variable has no value that is text; `None` if it has one.
+#[must_use]
+pub fn fault(name: &str) -> Option<&'static str> {
+    match std::env::var(name) {
+        Ok(_) => None,
+        Err(VarError::NotPresent) => Some("which is not set"),
+        Err(VarError::NotUnicode(_)) => Some("whose value is not UTF-8"),
+    }
+}
+
+/// The variables that are not UTF-8 and whose names begin so.
+#[must_use]
+pub fn not_utf8(begin: &str) -> Vec<String> {
+    let begins = |name: &OsString| name.as_encoded_bytes().starts_with(begin.as_bytes());
+    let is_text = |text: &OsString| text.to_str().is_some();
+    std::env::vars_os()
+        .filter(|(name, value)| begins(name) && !(is_text(name) && is_text(value)))
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .collect()
 }
 
 /// All variables that are UTF-8.

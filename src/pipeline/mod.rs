@@ -305,8 +305,8 @@ impl PipelineSpec {
 /// Why a pipeline cannot be played here.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ResolveError {
-    /// A secret's variable has no value.
-    #[error("the environment variable `{0}` is not set")]
+    /// A secret's variable has no value that is text.
+    #[error("the environment variable `{0}` is not set, or not UTF-8")]
     MissingVariable(String),
     /// GStreamer takes file names as UTF-8 text.
     #[error("`{}` is not UTF-8, which GStreamer's properties need", .0.display())]

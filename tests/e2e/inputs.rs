@@ -1,12 +1,14 @@
 //! What a task reads is in its key, and stands still while it runs.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
 
 use expect_test::{Expect, expect};
 
-use crate::support::Workspace;
+use crate::support::{Ended, Workspace};
 
 /// A project whose task reads `in` and writes `out` by a shell.
 fn with(shell: &str) -> Workspace {
@@ -131,4 +133,84 @@ fn what_is_read_through_a_link_in_an_input_folder_is_in_the_key() {
     // What only the way back leads to is no part of it.
     ws.write("other", "4\n");
     ws.lp("build").success().stderr_has("nothing to do");
+}
+
+#[test]
+fn the_program_of_a_task_is_an_input_if_it_lies_in_the_project() {
+    let ws = Workspace::tasks(
+        r#"
+[[task]]
+name = "make"
+command = ["sh", "-c", "{ echo '#!/bin/sh'; cat text; } >tools/gen; chmod +x tools/gen"]
+inputs = ["text"]
+outputs = ["tools/gen"]
+[[task]]
+name = "run"
+command = ["./tools/gen"]
+outputs = ["out"]
+"#,
+    );
+    ws.write("text", "echo A >out\n");
+    ws.lp("build").success().stderr(expect![[r#"
+        task:make  new
+        task:run   new
+        2 tasks ran
+    "#]]);
+    ws.write("text", "echo B >out\n");
+    ws.lp("build").success().stderr(expect![[r#"
+        task:make  stale: `text` changed
+        task:run   stale: `tools/gen` changed
+        2 tasks ran
+    "#]]);
+    assert_eq!(ws.read("out"), "B\n");
+    // Said once, also as a part of an input folder and by its whole path.
+    let program = ws.path("tools/gen").to_str().unwrap().to_owned();
+    ws.write("tools/gen", "#!/bin/sh\necho C >out\n");
+    let own = format!("[[task]]\nname = \"run\"\ncommand = [{program:?}]\noutputs = [\"out\"]\n");
+    ws.write("Lpfile.toml", &own);
+    ws.lp("build").success().stderr_has("task:run  stale: ");
+    ws.write("tools/gen", "#!/bin/sh\necho D >out\n");
+    ws.lp("build").success().stderr_has("task:run  stale: `tools/gen` changed");
+    fs::remove_file(&program).unwrap();
+    ws.lp("build").code(2).stderr_has("`task:run` reads `tools/gen`, which does not exist");
+}
+
+/// `lp build` with a variable of these bytes.
+fn build_with(ws: &Workspace, name: &str, value: &[u8]) -> Ended {
+    let mut command = ws.command(&["build"]);
+    Ended::new(command.env(name, OsStr::from_bytes(value)).output().unwrap(), &ws.root())
+}
+
+#[test]
+fn a_variable_that_is_not_utf8_is_passed_on_as_it_is() {
+    let ws = with("printf %s \"$X\" >out").file("in", "");
+    ws.write("Lpfile.toml", &format!("{}pass = [\"X\"]\n", ws.read("Lpfile.toml")));
+    build_with(&ws, "X", b"caf\xe9").success();
+    assert_eq!(fs::read(ws.path("out")).unwrap(), b"caf\xe9");
+    build_with(&ws, "X", b"caf\xe9").success().stderr_has("nothing to do");
+    build_with(&ws, "X", b"caf\xe8").success().stderr_has("task:t  stale: `X` changed from");
+    assert_eq!(fs::read(ws.path("out")).unwrap(), b"caf\xe8");
+    ws.lp("build").success().stderr_has("task:t  stale: ");
+    assert_eq!(ws.read("out"), "");
+}
+
+#[test]
+fn a_setting_that_is_not_utf8_is_refused_by_its_name() {
+    let ws = with("cp in out").file("in", "");
+    ws.lp("build").success();
+    for name in ["LP_SET_RUN_DURATION", "LP_PROFILE"] {
+        let text = format!("error: the variable `{name}` is not UTF-8");
+        build_with(&ws, name, b"caf\xe9").code(2).stderr_has(&text);
+    }
+}
+
+#[test]
+fn a_password_that_is_not_utf8_is_named_before_anything_runs() {
+    let camera = r#"{"lane_config": {"cameras": [{"camera_id": "a", "streamUri": "rtsp://user:${PW}@h/1", "width": 640, "height": 360, "fps": 15, "workloads": ["w"]}]}}"#;
+    let ws = Workspace::tasks("")
+        .file("configs/camera_to_workload.json", camera)
+        .file("configs/workload_to_pipeline.json", r#"{"workload_pipeline_map": {"w": [{"type": "zbar"}]}}"#);
+    let mut command = ws.command(&["run"]);
+    let ended = Ended::new(command.env("PW", OsStr::from_bytes(b"caf\xe9")).output().unwrap(), &ws.root());
+    ended.code(2).stderr_has("needs the environment variable `PW`, whose value is not UTF-8");
 }

@@ -130,8 +130,9 @@ fn log_in(
             None => continue,
             Some(Credential::Text(text)) => text.clone(),
             Some(Credential::Variable(variable)) => {
-                let value = os::env::variable(variable)
-                    .ok_or_else(|| ActionError::Worker(format!("the variable `{variable}` is not set")))?;
+                let value = os::env::variable(variable).ok_or_else(|| {
+                    ActionError::Worker(format!("the variable `{variable}` is not set, or not UTF-8"))
+                })?;
                 secrets.push((variable.clone(), value.clone()));
                 value
             }
