@@ -217,7 +217,7 @@ impl Layout {
     }
 
     /// A file that a pipeline writes, as people write it in the project root when
-    /// they play it themselves: `results/NAME`.
+    /// they play it themselves: `results/NAME`, whose parts may be several.
     #[must_use]
     pub fn shown_output(&self, name: &str) -> PathBuf {
         let absolute = self.results.join(name);

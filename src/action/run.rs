@@ -123,10 +123,9 @@ fn record(
 fn pipelines(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<PipelineLoad>, ActionError> {
     let mut pipelines = Vec::new();
     for Played { streams, spec } in dialect::share::pipelines(plan, run.pace) {
-        let stream = format!("{}/{}", plan.slug, streams[0].0);
-        let files = files::folder(attempt, &stream);
-        if spec.writes() {
-            os::fs::create_dir_all(&files)?;
+        let files = attempt.dir.join(files::FOLDER);
+        for file in spec.stream_files() {
+            os::fs::create_dir_all(&files.join(file.folder()))?;
         }
         let spec = spec
             .resolve(attempt.layout, &files, &|name| os::env::variable(name))

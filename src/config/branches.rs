@@ -9,11 +9,11 @@
 
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place};
-use super::project::is_sink;
 use super::reader::{At, Reader, by};
 use super::shape::Shape;
 use super::values::read_text;
 use super::workloads::RawStep;
+use crate::pipeline::files::is_sink;
 
 /// What the branches of a workload need of the steps before them.
 pub(super) fn check_branches(steps: &[Option<RawStep>], diagnostics: &mut Diagnostics) {

@@ -15,6 +15,7 @@ pub mod codes;
 mod device;
 pub mod diagnostics;
 pub mod edit;
+pub mod files;
 mod inference;
 pub mod json;
 pub mod load;

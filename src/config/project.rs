@@ -456,12 +456,6 @@ pub fn main_chain(steps: &[Step]) -> &[Step] {
     &steps[..end]
 }
 
-/// Whether an element ends a chain, by the custom that its factory says so.
-#[must_use]
-pub fn is_sink(factory: &str) -> bool {
-    factory.ends_with("sink")
-}
-
 /// A plain value in a config.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

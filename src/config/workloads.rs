@@ -14,6 +14,7 @@ use super::codes;
 use super::device::{device, precision};
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::edit::Edit;
+use super::files::{check_paths, check_twice};
 use super::inference::{CLASSIFY, DETECT, RawOptions, options};
 use super::models;
 use super::project::{Scalar, Step};
@@ -23,7 +24,6 @@ use super::tasks::plain_path;
 use super::tree::{Key, Node, Value};
 use super::values::{read_text, spanned, text};
 use crate::name::{did_you_mean, is_unseen};
-use crate::pipeline::files;
 
 /// Steps that run a model; all of `model`, `device` and `precision` are needed.
 const INFERENCE: [&str; 3] = ["gvadetect", "gvaclassify", "gvainference"];
@@ -139,6 +139,7 @@ fn workload(
     let steps = steps(diagnostics);
     check_order(&steps, diagnostics);
     check_branches(&steps, diagnostics);
+    check_twice(steps.iter().flatten().map(|raw| &raw.step), diagnostics);
     let region = common_region(&steps, diagnostics);
     let (steps, options) = steps.into_iter().flatten().map(|raw| (raw.step, raw.options)).unzip();
     Some(RawWorkload { name: name.to_owned(), place, steps, options, region })
@@ -358,19 +359,10 @@ fn properties(step: &mut Step, table: &mut Table<'_>, diagnostics: &mut Diagnost
     let about = "Properties of the element";
     for (key, value, place) in table.optional("properties", about, scalars(), diagnostics).unwrap_or_default()
     {
-        if let Scalar::Text(text) = &value
-            && files::are_named_by(&step.kind, &key.text)
-            && files::named(text).is_none()
-        {
-            let message = format!("`{}` names a file outside the project", key.text);
-            let warning = Diagnostic::warning(codes::FILE_OUTSIDE, message).at(place);
-            diagnostics.push(warning.label("a change of it is not seen").help(
-                "copy it into the project, or link to it from there, and give its path from the project file",
-            ));
-        }
         step.places.insert(format!("properties.{}", key.text), (key.place, place));
         step.properties.insert(key.text, value);
     }
+    check_paths(step, diagnostics);
 }
 
 /// The keys of an element that is none of upstream's words.

@@ -10,12 +10,12 @@
 
 use super::devices::FIRST_RENDER_NODE;
 use super::stock::step_elements;
-use super::{Dialect, element_name, with_properties};
+use super::{Dialect, element_name, stream, with_properties};
 use crate::config::models::has_labels;
 use crate::config::project::{Codec, Pace, Step};
 use crate::digest::ContentDigest;
 use crate::path::ProjectPath;
-use crate::pipeline::{Element, Value};
+use crate::pipeline::{Element, StreamFile, Value};
 use crate::plan::{CameraPlan, PlannedPipeline};
 
 /// DL Streamer's own default of `gvapython`'s `function`.
@@ -87,12 +87,15 @@ impl Dialect for Dlstreamer {
         let mut elements = if pipeline.steps.iter().any(|step| step.kind == "gvapython") {
             vec![queue()]
         } else {
+            // In a launch line where upstream has it.
             let file = format!("rs-{}_{}.jsonl", plan.slug, pipeline.index);
+            let file =
+                StreamFile { stream: stream(plan, pipeline), path: file.clone(), in_launch_line: file };
             vec![
                 Element::new("gvametaconvert"),
                 Element::new("gvametapublish")
                     .text("file-format", "json-lines")
-                    .set("file-path", Value::Output(file)),
+                    .set("file-path", Value::StreamFile(file)),
             ]
         };
         elements.push(Element::new("gvafpscounter").named(&element_name(plan, pipeline, "fps")));
@@ -222,8 +225,7 @@ fn inference(step: &Step, has_region: bool) -> Element {
 
 fn python(step: &Step, pipeline: &PlannedPipeline, plan: &CameraPlan) -> Element {
     let module = step.module.as_deref().unwrap_or_default();
-    let stream = format!("{}/{}", plan.slug, pipeline.index);
-    let argument = serde_json::to_string(&[stream]).expect("text serialises");
+    let argument = serde_json::to_string(&[stream(plan, pipeline)]).expect("text serialises");
     let mut element =
         Element::new("gvapython").set("module", Value::Input(path(module))).text("class", "PersonReID");
     if let Some(function) = step.function.as_deref().filter(|function| *function != DEFAULT_FUNCTION) {

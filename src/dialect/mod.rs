@@ -19,7 +19,8 @@ mod stock;
 use crate::config::diagnostics::Place;
 use crate::config::project::{Camera, Codec, DialectChoice, Pace, Project, Scalar, Source, Step};
 use crate::path::{Layout, ProjectPath};
-use crate::pipeline::{Element, PipelineSpec, Value, files, launch};
+use crate::pipeline::files::{self, Role};
+use crate::pipeline::{Element, PipelineSpec, Property, StreamFile, Value, launch};
 use crate::plan::{CameraPlan, DialectName, PlanRequest, PlannedPipeline, PlannedSource, consolidate};
 
 /// How a dialect plays a pipeline, from encoded video to the sink.
@@ -118,6 +119,7 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
     elements.extend(dialect.sink(plan, pipeline, pace));
     let sink = elements.len() - 1;
     stock::side_branches(plan, pipeline, &mut elements);
+    elements.iter_mut().for_each(|element| place_files(element, &stream(plan, pipeline)));
     Some(PipelineSpec { elements, playback, ingress, decoder: Some(decoder), sink })
 }
 
@@ -148,8 +150,9 @@ pub fn step_files(project: &Project, camera: &Camera) -> Vec<(ProjectPath, Place
 fn place_of(step: &Step, path: &ProjectPath) -> Place {
     let of_step = |(name, value): (&String, &Scalar)| {
         let Scalar::Text(text) = value else { return None };
-        let named = files::are_named_by(&step.kind, name).then(|| files::named(text))?;
-        let property = crate::pipeline::Property { name: name.clone(), value: named? };
+        let role = files::role(&step.kind, name).filter(|role| *role == Role::Reads)?;
+        let value = files::read(files::named(role, name, text)?.ok()?);
+        let property = Property { name: name.clone(), value };
         files::of(&property).contains(path).then(|| step.value_place(&format!("properties.{name}")))
     };
     step.properties.iter().find_map(of_step).unwrap_or_else(|| step.value_place("model"))
@@ -171,6 +174,41 @@ fn element_name(plan: &CameraPlan, pipeline: &PlannedPipeline, what: &str) -> St
     format!("{}_{}_{what}", plan.slug, pipeline.index)
 }
 
+/// The stream that a pipeline is played as: `camera-3/1`.
+fn stream(plan: &CameraPlan, pipeline: &PlannedPipeline) -> String {
+    format!("{}/{}", plan.slug, pipeline.index)
+}
+
+/// Makes files of the texts that name some: what is read lies in the project, what
+/// is written in the folder of the stream, also where no step says so.
+fn place_files(element: &mut Element, stream: &str) {
+    let mut place = |property: &mut Property| {
+        let (Some(role), Value::Text(text)) =
+            (files::role(&element.factory, &property.name), &property.value)
+        else {
+            return;
+        };
+        // The readers refuse what is no path.
+        let Some(Ok(mut files)) = files::named(role, &property.name, text) else { return };
+        property.value = match role {
+            Role::Reads => files::read(files),
+            Role::Writes => {
+                let (_, path) = files.pop().expect("what is written is one path");
+                Value::StreamFile(StreamFile::new(stream, path.as_str()))
+            }
+        };
+    };
+    element.properties.iter_mut().for_each(&mut place);
+    for (name, path) in files::unasked(&element.factory) {
+        if !element.properties.iter().any(|property| property.name == name) {
+            element.properties.push(Property {
+                name: name.to_owned(),
+                value: Value::StreamFile(StreamFile::new(stream, path)),
+            });
+        }
+    }
+}
+
 /// The place among its pipeline's steps of the step that an element of this name
 /// was made of, and the place inside a bin: `[2, 0]` for `camera-3_1_3-1_zbar`.
 /// `None` for an element that `lp` itself put in.
@@ -181,18 +219,14 @@ fn step_path(plan: &CameraPlan, pipeline: &PlannedPipeline, name: &str) -> Optio
 }
 
 /// The user's own properties of a step, in the order of their names: instead of
-/// those that the dialect has set already. A text that names files which the
-/// element reads becomes these files.
+/// those that the dialect has set already.
 fn with_properties(mut element: Element, step: &Step) -> Element {
     for (name, value) in &step.properties {
         let value = match value {
             Scalar::Bool(value) => Value::Bool(*value),
             Scalar::Int(value) => Value::Int(*value),
             Scalar::Float(value) => Value::Float(*value),
-            Scalar::Text(text) => {
-                let files = if files::are_named_by(&step.kind, name) { files::named(text) } else { None };
-                files.unwrap_or_else(|| Value::Text(text.clone()))
-            }
+            Scalar::Text(text) => Value::Text(text.clone()),
         };
         element = element.with(name, value);
     }

@@ -13,8 +13,9 @@
 //! `fakesink` that waits for nothing.
 
 use super::{Dialect, element_name, with_properties};
-use crate::config::project::{Codec, Pace, Step, is_sink, main_chain};
+use crate::config::project::{Codec, Pace, Step, main_chain};
 use crate::pipeline::Element;
+use crate::pipeline::files::is_sink;
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
 
 /// Elements that take any caps and leave what they take.
@@ -287,7 +288,7 @@ mod tests {
                 {"from": "t", "type": "zbar"}]"#,
             expect![[r#"
                 videoconvert ! zbar name=c_1_1_zbar ! tee name=c_1_2_tee ! queue name=c_1_2_queue max-size-buffers=3 ! videoconvert ! motioncells name=c_1_3_motioncells ! fakesink name=c_1_sink sync=false async=false
-                  c_1_2_tee. ! queue name=c_1_4_queue leaky=downstream ! videoconvert ! x264enc name=c_1_5_x264enc ! tee name=c_1_6_tee ! queue name=c_1_6_queue max-size-buffers=3 ! mp4mux name=c_1_7_mp4mux ! filesink name=c_1_8_filesink location=a.mp4
+                  c_1_2_tee. ! queue name=c_1_4_queue leaky=downstream ! videoconvert ! x264enc name=c_1_5_x264enc ! tee name=c_1_6_tee ! queue name=c_1_6_queue max-size-buffers=3 ! mp4mux name=c_1_7_mp4mux ! filesink name=c_1_8_filesink location=results/files/c/1/a.mp4
                   c_1_6_tee. ! queue name=c_1_9_branch max-size-buffers=3 ! h264parse name=c_1_9_h264parse ! fakesink name=c_1_9_end sync=false async=false
                   c_1_2_tee. ! queue name=c_1_10_branch max-size-buffers=3 ! videoconvert ! zbar name=c_1_10_zbar ! fakesink name=c_1_10_end sync=false async=false"#]],
         );

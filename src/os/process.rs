@@ -247,16 +247,22 @@ pub struct Piped {
 }
 
 impl Piped {
-    /// Starts `command` (program and arguments) in the current folder and
+    /// Starts `command` (program and arguments) in the folder `dir` and the current
     /// environment, its stderr going to `stderr`.
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub fn start(command: &[OsString], stderr: File, inherit: Option<BorrowedFd<'_>>) -> io::Result<Piped> {
+    pub fn start(
+        command: &[OsString],
+        dir: &Path,
+        stderr: File,
+        inherit: Option<BorrowedFd<'_>>,
+    ) -> io::Result<Piped> {
         let (program, arguments) = split(command)?;
         let (stdin_reader, stdin) = io::pipe()?;
         let (stdout, stdout_writer) = io::pipe()?;
         let expression = duct::cmd(program, arguments)
+            .dir(dir)
             .stdin_file(stdin_reader)
             .stdout_file(stdout_writer)
             .stderr_file(stderr);

@@ -1,21 +1,45 @@
-//! The files that elements read: which properties name them, and which more
-//! belong to a model.
+//! Files that elements read and write, by the names of properties.
+//!
+//! GStreamer does not say which property names a file, so custom has to: a sink
+//! writes to its `location`, another element reads from it, and tables name the
+//! others (DL Streamer 2026.2, GStreamer 1.22, NNStreamer 2.4). What is written lies
+//! below the folder of its stream, so that streams do not overwrite each other's
+//! files; what is read is an input of the run, and so are the files that a model
+//! consists of.
 //!
 //! Pure. What a model names in its own bytes (the external data of an ONNX
-//! model) is for whoever may read it: `os::onnx`.
+//! model) is for whoever may read it: `os::onnx`. Where the folders are is said by
+//! `dialect` and `action::run`.
 
 use super::{Property, Value};
-use crate::path::ProjectPath;
+use crate::path::{PathError, ProjectPath};
 
-/// Properties that name files which are read, by the beginning of the factory.
-/// DL Streamer 2026.2, GStreamer 1.22, NNStreamer 2.4.
-const READ: &[(&str, &[&str])] = &[
+/// What an element does with the files that a property names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Reads them.
+    Reads,
+    /// Writes one, or several whose names begin with it or are made from it.
+    Writes,
+}
+
+/// What elements write besides the `location` of sinks: the beginning of the
+/// factory, and properties.
+const WRITES: &[(&str, &[&str])] = &[
+    ("motioncells", &["datafile"]),
+    ("dashsink", &["mpd-root-path"]),
+    ("gvametapublish", &["file-path"]),
+    ("", &["multipass-cache-file", "moov-recovery-file", "faststart-file", "temp-template"]),
+];
+
+/// What elements read besides the `location` of those that are no sinks: the
+/// beginning of the factory, and properties.
+const READS: &[(&str, &[&str])] = &[
     (
         "gva",
         &[
             "model",
             "model-path",
-            "model-proc",
             "labels",
             "labels-file",
             "custom-preproc-lib",
@@ -30,38 +54,102 @@ const READ: &[(&str, &[&str])] = &[
     ("facedetect", &["profile", "nose-profile", "mouth-profile", "eyes-profile"]),
     ("faceblur", &["profile"]),
     ("handdetect", &["profile-fist", "profile-palm"]),
+    ("lcms", &["input-profile", "dest-profile"]),
     ("templatematch", &["template"]),
     ("onnxinference", &["model-file"]),
     ("tfliteinference", &["model-file"]),
     ("ssdobjectdetector", &["label-file", "labels-file"]),
     ("tensor_filter", &["model"]),
-    ("gdkpixbufoverlay", &["location"]),
-    ("rsvgoverlay", &["location"]),
+    ("", &["model-proc"]),
+];
+
+/// Files that elements write without being told to: factory, property, and the
+/// path that GStreamer gives it.
+const UNASKED: [(&str, &str, &str); 7] = [
+    ("multifilesink", "location", "%05d"),
+    ("hlssink", "location", "segment%05d.ts"),
+    ("hlssink", "playlist-location", "playlist.m3u8"),
+    ("hlssink2", "location", "segment%05d.ts"),
+    ("hlssink2", "playlist-location", "playlist.m3u8"),
+    ("hlssink3", "location", "segment%05d.ts"),
+    ("hlssink3", "playlist-location", "playlist.m3u8"),
 ];
 
 /// Properties whose file is a model.
 const MODELS: &[&str] = &["model", "model-path", "model-file"];
 
-/// Whether a property names files that the element reads.
+/// Whether an element ends a chain, by the custom that its factory says so:
+/// `filesink`, `hlssink2`.
 #[must_use]
-pub fn are_named_by(factory: &str, property: &str) -> bool {
-    // GObject takes `_` for `-`.
-    let property = property.replace('_', "-");
-    READ.iter().any(|(begin, names)| factory.starts_with(begin) && names.contains(&property.as_str()))
+pub fn is_sink(factory: &str) -> bool {
+    factory.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("sink")
 }
 
-/// The files that such a property's text names: one, or several in the form
-/// `layer=path,layer=path`. `None` if one of them lies outside the project.
+/// What an element does with the files that a property names; `None` if it names
+/// none.
 #[must_use]
-pub fn named(text: &str) -> Option<Value> {
+pub fn role(factory: &str, property: &str) -> Option<Role> {
+    let property = with_hyphens(property);
+    let is_listed = |list: &[(&str, &[&str])]| {
+        list.iter().any(|(begin, names)| factory.starts_with(begin) && names.contains(&property.as_str()))
+    };
+    let is_location = is_location(&property);
+    match () {
+        () if is_listed(WRITES) => Some(Role::Writes),
+        () if is_listed(READS) => Some(Role::Reads),
+        // Those of libcurl take a host without a scheme as well.
+        () if is_location && factory.starts_with("curl") => None,
+        () if is_location && is_sink(factory) => Some(Role::Writes),
+        () if is_location => Some(Role::Reads),
+        () => None,
+    }
+}
+
+/// Properties that an element needs so that it writes nowhere else, with paths.
+pub fn unasked(factory: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    UNASKED.iter().filter(move |(of, _, _)| *of == factory).map(|(_, property, path)| (*property, *path))
+}
+
+/// The files that the text of a property with a role names, each behind the text
+/// that belongs to it (`layer=`, of labels in the form `layer=path,layer=path`);
+/// `None` for a text that names none: an empty one, or one with a scheme such as
+/// `rtmp://host/x`.
+///
+/// # Errors
+/// When what is written would lie outside the stream's folder, or what is read
+/// outside the project.
+pub fn named(
+    role: Role,
+    property: &str,
+    text: &str,
+) -> Option<Result<Vec<(String, ProjectPath)>, PathError>> {
+    match text.split_once("://").map(|(scheme, _)| scheme) {
+        Some("file") => return Some(Err(PathError::Absolute(text.to_owned()))),
+        Some(scheme) if !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+            return None;
+        }
+        _ if text.is_empty() => return None,
+        _ => {}
+    }
+    if role == Role::Writes || is_location(&with_hyphens(property)) {
+        return Some(ProjectPath::new(text).map(|path| vec![(String::new(), path)]));
+    }
     let parts = text.split(',').map(|part| match part.split_once('=') {
-        Some((layer, path)) => Some((format!("{layer}="), ProjectPath::new(path).ok()?)),
-        None => Some((String::new(), ProjectPath::new(part).ok()?)),
+        Some((layer, path)) => Ok((format!("{layer}="), ProjectPath::new(path)?)),
+        None => Ok((String::new(), ProjectPath::new(part)?)),
     });
-    let mut parts: Vec<(String, ProjectPath)> = parts.collect::<Option<_>>()?;
-    match parts.as_slice() {
-        [(layer, _)] if layer.is_empty() => parts.pop().map(|(_, path)| Value::Input(path)),
-        _ => Some(Value::Inputs(parts)),
+    Some(parts.collect())
+}
+
+/// The value of a property that reads these files.
+#[must_use]
+pub fn read(mut files: Vec<(String, ProjectPath)>) -> Value {
+    match files.pop() {
+        Some((before, path)) if files.is_empty() && before.is_empty() => Value::Input(path),
+        last => {
+            files.extend(last);
+            Value::Inputs(files)
+        }
     }
 }
 
@@ -74,13 +162,22 @@ pub fn of(property: &Property) -> Vec<ProjectPath> {
         Value::Inputs(parts) => parts.iter().map(|(_, path)| path.clone()).collect(),
         _ => return Vec::new(),
     };
-    if MODELS.contains(&property.name.replace('_', "-").as_str()) {
+    if MODELS.contains(&with_hyphens(&property.name).as_str()) {
         let weights = files.iter().filter_map(|path| path.as_str().strip_suffix(".xml"));
         let weights: Vec<ProjectPath> =
             weights.filter_map(|stem| ProjectPath::new(&format!("{stem}.bin")).ok()).collect();
         files.extend(weights);
     }
     files
+}
+
+/// GObject takes `_` for `-`.
+fn with_hyphens(property: &str) -> String {
+    property.replace('_', "-")
+}
+
+fn is_location(property: &str) -> bool {
+    property == "location" || property.ends_with("-location")
 }
 
 #[cfg(test)]
@@ -91,23 +188,71 @@ mod tests {
 
     #[track_caller]
     fn check(factory: &str, name: &str, text: &str, expect: Expect) {
-        let value = if are_named_by(factory, name) { named(text) } else { None };
-        let property = Property { name: name.to_owned(), value: value.unwrap_or(Value::Int(0)) };
-        let files: Vec<String> = of(&property).iter().map(ToString::to_string).collect();
-        expect.assert_eq(&files.join(" "));
+        let found = match role(factory, name).map(|role| (role, named(role, name, text))) {
+            None => "no file".to_owned(),
+            Some((_, None)) => "no file of the project".to_owned(),
+            Some((role, Some(Err(error)))) => format!("{role:?} {error}"),
+            Some((role, Some(Ok(files)))) => {
+                let files = of(&Property { name: name.to_owned(), value: read(files) });
+                let files: Vec<String> = files.iter().map(ToString::to_string).collect();
+                format!("{role:?} {}", files.join(" "))
+            }
+        };
+        expect.assert_eq(&found);
     }
 
     #[test]
     fn every_file_of_a_model_is_found() {
-        check("gvadetect", "model", "models/x.xml", expect!["models/x.xml models/x.bin"]);
-        check("gvadetect", "model", "models/x.onnx", expect!["models/x.onnx"]);
-        check("gvaclassify", "model_proc", "./models/x.json", expect!["models/x.json"]);
-        check("gvaclassify", "labels", "a=m/a.txt,b=m/b.txt", expect!["m/a.txt m/b.txt"]);
-        check("gvaclassify", "labels", "m/a.txt", expect!["m/a.txt"]);
-        check("tensor_filter", "model", "m/init.pb,m/predict.pb", expect!["m/init.pb m/predict.pb"]);
-        check("facedetect", "profile", "m/haar.xml", expect!["m/haar.xml"]);
-        // Written, not read.
-        check("gvametapublish", "file-path", "out.jsonl", expect![""]);
-        check("gvadetect", "model", "/opt/x.xml", expect![""]);
+        check("gvadetect", "model", "models/x.xml", expect!["Reads models/x.xml models/x.bin"]);
+        check("gvadetect", "model", "models/x.onnx", expect!["Reads models/x.onnx"]);
+        check("gvaclassify", "model_proc", "./models/x.json", expect!["Reads models/x.json"]);
+        check("gvaclassify", "labels", "a=m/a.txt,b=m/b.txt", expect!["Reads m/a.txt m/b.txt"]);
+        check("gvaclassify", "labels", "m/a.txt", expect!["Reads m/a.txt"]);
+        check("tensor_filter", "model", "m/init.pb,m/predict.pb", expect!["Reads m/init.pb m/predict.pb"]);
+        check("facedetect", "profile", "m/haar.xml", expect!["Reads m/haar.xml"]);
+        check(
+            "gvadetect",
+            "model",
+            "/opt/x.xml",
+            expect!["Reads `/opt/x.xml` is absolute, but must be relative to the project"],
+        );
+    }
+
+    #[test]
+    fn a_sink_writes_and_others_read() {
+        check("multifilesink", "location", "./a//frame-%05d.jpg", expect!["Writes a/frame-%05d.jpg"]);
+        check("splitmuxsink", "location", "clip%02d,1.mp4", expect!["Writes clip%02d,1.mp4"]);
+        check("hlssink2", "playlist-location", "p.m3u8", expect!["Writes p.m3u8"]);
+        check("motioncells", "datafile", "cells", expect!["Writes cells"]);
+        check("x264enc", "multipass-cache-file", "x.log", expect!["Writes x.log"]);
+        check("gvametapublish", "file-path", "out.jsonl", expect!["Writes out.jsonl"]);
+        check("gdkpixbufoverlay", "location", "logo,2.png", expect!["Reads logo,2.png"]);
+        check("x265enc", "profile", "main", expect!["no file"]);
+        check("zbar", "cache", "true", expect!["no file"]);
+    }
+
+    #[test]
+    fn what_is_written_stays_in_its_folder() {
+        check(
+            "filesink",
+            "location",
+            "/tmp/a",
+            expect!["Writes `/tmp/a` is absolute, but must be relative to the project"],
+        );
+        check("filesink", "location", "../a", expect!["Writes `../a` leaves the project"]);
+        check(
+            "giosink",
+            "location",
+            "file:///tmp/a",
+            expect!["Writes `file:///tmp/a` is absolute, but must be relative to the project"],
+        );
+        check("filesink", "location", "", expect!["no file of the project"]);
+        check("gdkpixbufoverlay", "location", "a/../../b", expect!["Reads `a/../../b` leaves the project"]);
+    }
+
+    #[test]
+    fn a_text_with_a_scheme_is_no_file() {
+        check("rtmpsink", "location", "rtmp://host/live", expect!["no file of the project"]);
+        check("curlhttpsink", "location", "host:5555", expect!["no file"]);
     }
 }

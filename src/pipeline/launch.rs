@@ -9,9 +9,13 @@
 //! A branch begins behind the name of its tee and a full stop, as
 //! `gst-launch-1.0` has it: `tee name=t ! queue ! fakesink t. ! queue ! fakesink`.
 //!
+//! Files that a user's steps write go to `results/files/<camera>/<n>/`, as in a run
+//! into a folder of their stream; the line makes these folders.
+//!
 //! Not said by a launch line: looping, which needs seeks.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::{Element, PipelineSpec, Value};
 use crate::path::{Layout, ProjectPath};
@@ -52,10 +56,29 @@ pub fn chain(spec: &PipelineSpec, layout: &Layout) -> Vec<String> {
     arguments
 }
 
-/// The command as one line for a POSIX shell.
+/// The folders that it writes in, as people write them in the project root: none
+/// for what lies in `results/` itself.
+#[must_use]
+pub fn folders(spec: &PipelineSpec, layout: &Layout) -> BTreeSet<String> {
+    let folders = spec.stream_files().filter_map(|file| file.in_launch_line.rsplit_once('/'));
+    folders.map(|(folder, _)| layout.shown_output(folder).to_string_lossy().into_owned()).collect()
+}
+
+/// The command as one line for a POSIX shell, which makes the folders first.
 #[must_use]
 pub fn line(spec: &PipelineSpec, layout: &Layout) -> String {
-    quoted(&argv(spec, layout))
+    in_folders(&folders(spec, layout), &argv(spec, layout))
+}
+
+/// Arguments as one line for a POSIX shell, behind the making of folders.
+#[must_use]
+pub fn in_folders(folders: &BTreeSet<String>, argv: &[String]) -> String {
+    if folders.is_empty() {
+        return quoted(argv);
+    }
+    let mkdir: Vec<String> =
+        ["mkdir", "-p", "--"].map(str::to_owned).into_iter().chain(folders.iter().cloned()).collect();
+    format!("{} && {}", quoted(&mkdir), quoted(argv))
 }
 
 /// Arguments as one line for a POSIX shell.
@@ -94,6 +117,9 @@ fn push_element(element: &Element, name: Option<String>, layout: &Layout, argume
                 gst_value(&parts.iter().map(part).collect::<Vec<_>>().join(",")).into_owned()
             }
             Value::Output(name) => gst_value(&layout.shown_output(name).to_string_lossy()).into_owned(),
+            Value::StreamFile(file) => {
+                gst_value(&layout.shown_output(&file.in_launch_line).to_string_lossy()).into_owned()
+            }
             Value::Secret(name) => format!("${name}"),
         };
         arguments.push(format!("{}={value}", property.name));
@@ -132,14 +158,15 @@ mod tests {
 
     use super::*;
     use crate::path::ProjectPath;
-    use crate::pipeline::Playback;
+    use crate::pipeline::{Playback, StreamFile};
 
     #[track_caller]
     fn check(elements: Vec<Element>, expect: Expect) {
         let sink = elements.len() - 1;
         let spec = PipelineSpec { elements, playback: Playback::Once, ingress: None, decoder: None, sink };
         let line = line(&spec, &Layout::new("/p".into()));
-        assert_eq!(shlex::split(&line).unwrap().len(), argv(&spec, &Layout::new("/p".into())).len());
+        let command = line.rsplit(" && ").next().unwrap();
+        assert_eq!(shlex::split(command).unwrap().len(), argv(&spec, &Layout::new("/p".into())).len());
         expect.assert_eq(&line);
     }
 
@@ -186,6 +213,18 @@ mod tests {
             expect![
                 "gst-launch-1.0 videotestsrc ! tee name=camera-3_1_tee ! queue ! fakesink camera-3_1_tee. ! queue ! tee name=tee-5 ! fakesink tee-5. ! video/x-raw,width=3 ! fakesink"
             ],
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_written_has_a_folder_of_its_stream() {
+        let spec =
+            |path| Element::new("filesink").set("location", Value::StreamFile(StreamFile::new("c/1", path)));
+        check(
+            vec![Element::new("x264enc"), spec("a b/c.h264"), spec("frame-%05d.jpg").branching_from(0)],
+            expect![[
+                r#"mkdir -p -- results/files/c/1 'results/files/c/1/a b' && gst-launch-1.0 x264enc name=x264enc-0 ! filesink 'location="results/files/c/1/a b/c.h264"' x264enc-0. ! filesink location=results/files/c/1/frame-%05d.jpg"#
+            ]],
         );
     }
 

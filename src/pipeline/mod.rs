@@ -4,8 +4,8 @@
 //! where an element names an earlier one ([`Element::from`]), written by
 //! `dialect`, hashed into plans, sent to a worker as JSON and printed as a
 //! `gst-launch-1.0` line ([`launch`]). It holds no absolute path and no secret:
-//! [`Value::Input`], [`Value::Output`] and [`Value::Secret`] are resolved when
-//! a request is sent or a line is printed.
+//! [`Value::Input`], [`Value::Output`], [`Value::StreamFile`] and [`Value::Secret`] are
+//! resolved when a request is sent or a line is printed.
 //!
 //! [`machine::Machine`] says what the machine at hand can play.
 //! Not here: playing (`bin/lp-worker`), and what a step becomes (`dialect`).
@@ -13,6 +13,8 @@
 pub mod files;
 pub mod launch;
 pub mod machine;
+
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -40,8 +42,37 @@ pub enum Value {
     /// A file that is written: its path below the directory that the performer
     /// chooses.
     Output(String),
+    /// A file, or the beginning of the names of files, in the folder of a stream.
+    StreamFile(StreamFile),
     /// The value of an environment variable, by its name. Printed as `$NAME`.
     Secret(String),
+}
+
+/// A file in the folder of a stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StreamFile {
+    /// The stream: `camera-3/1`. The performer chooses where its folder is.
+    pub stream: String,
+    /// The path of the file in that folder: `shots/frame-%05d.jpg`.
+    pub path: String,
+    /// The path below `results/` in a launch line.
+    pub in_launch_line: String,
+}
+
+impl StreamFile {
+    /// A file of a user's step: in a launch line, in a folder of its stream as well.
+    #[must_use]
+    pub fn new(stream: &str, path: &str) -> StreamFile {
+        let in_launch_line = format!("files/{stream}/{path}");
+        StreamFile { stream: stream.to_owned(), path: path.to_owned(), in_launch_line }
+    }
+
+    /// Its folder below the folder of all streams' files.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        let file = Path::new(&self.stream).join(&self.path);
+        file.parent().map(Path::to_path_buf).unwrap_or_default()
+    }
 }
 
 /// One property of an element. Order is kept as written.
@@ -261,11 +292,13 @@ impl PipelineSpec {
         inputs
     }
 
-    /// Whether it writes files.
-    #[must_use]
-    pub fn writes(&self) -> bool {
-        let mut properties = self.elements.iter().flat_map(|element| &element.properties);
-        properties.any(|property| matches!(property.value, Value::Output(_)))
+    /// Every file of a stream that it writes, in order.
+    pub fn stream_files(&self) -> impl Iterator<Item = &StreamFile> {
+        let properties = self.elements.iter().flat_map(|element| &element.properties);
+        properties.filter_map(|property| match &property.value {
+            Value::StreamFile(file) => Some(file),
+            _ => None,
+        })
     }
 
     /// The same pipeline for this machine: inputs become absolute paths,
@@ -276,10 +309,10 @@ impl PipelineSpec {
     pub fn resolve(
         &self,
         layout: &Layout,
-        output_dir: &std::path::Path,
+        output_dir: &Path,
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<PipelineSpec, ResolveError> {
-        let utf8 = |path: std::path::PathBuf| {
+        let utf8 = |path: PathBuf| {
             path.into_os_string().into_string().map_err(|path| ResolveError::NotUtf8(path.into()))
         };
         let mut resolved = self.clone();
@@ -292,6 +325,7 @@ impl PipelineSpec {
                     Value::Text(parts.collect::<Result<Vec<_>, _>>()?.join(","))
                 }
                 Value::Output(name) => Value::Text(utf8(output_dir.join(name))?),
+                Value::StreamFile(file) => Value::Text(utf8(output_dir.join(&file.stream).join(&file.path))?),
                 Value::Secret(name) => {
                     Value::Text(variable(name).ok_or_else(|| ResolveError::MissingVariable(name.clone()))?)
                 }
@@ -310,7 +344,7 @@ pub enum ResolveError {
     MissingVariable(String),
     /// GStreamer takes file names as UTF-8 text.
     #[error("`{}` is not UTF-8, which GStreamer's properties need", .0.display())]
-    NotUtf8(std::path::PathBuf),
+    NotUtf8(PathBuf),
 }
 
 #[cfg(test)]
@@ -323,7 +357,7 @@ mod tests {
             elements: vec![
                 Element::new("filesrc").set("location", Value::Input(clip)),
                 Element::new("rtspsrc").set("user-pw", Value::Secret("PW".into())),
-                Element::new("filesink").set("location", Value::Output("b.mp4".into())),
+                Element::new("filesink").set("location", Value::StreamFile(StreamFile::new("c/1", "b.mp4"))),
             ],
             playback: Playback::Once,
             ingress: None,
@@ -338,7 +372,7 @@ mod tests {
         let resolved =
             spec().resolve(&layout, "/out".as_ref(), &|name| (name == "PW").then(|| "x".into())).unwrap();
         let texts: Vec<_> = resolved.elements.iter().map(|e| e.properties[0].value.clone()).collect();
-        assert_eq!(texts, ["/p/media/a.mp4", "x", "/out/b.mp4"].map(|text| Value::Text(text.to_owned())));
+        assert_eq!(texts, ["/p/media/a.mp4", "x", "/out/c/1/b.mp4"].map(|text| Value::Text(text.to_owned())));
         assert_eq!(
             spec().resolve(&layout, "/out".as_ref(), &|_| None),
             Err(ResolveError::MissingVariable("PW".into()))
@@ -372,6 +406,6 @@ mod tests {
     fn a_spec_knows_what_it_needs() {
         assert_eq!(spec().factories(), ["filesink", "filesrc", "rtspsrc"]);
         assert_eq!(spec().inputs().len(), 1);
-        assert!(spec().writes());
+        assert_eq!(spec().stream_files().count(), 1);
     }
 }

@@ -136,7 +136,7 @@ impl Worker {
         let (command, container) = launch.command(reach);
         let started = stderr.and_then(|stderr| {
             let log = stderr.try_clone()?;
-            Ok((Piped::start(&command, stderr, inherit)?, log))
+            Ok((Piped::start(&command, launch.dir(), stderr, inherit)?, log))
         });
         let (Piped { group, stdin, stdout }, log) = started.map_err(|source| WorkerError::Start {
             program: command.first().cloned().unwrap_or_default(),

@@ -34,6 +34,9 @@ const ENGINE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Launch {
     words: Vec<OsString>,
+    /// The project's folder, where it runs: a path that no rule knows means the same
+    /// wherever `lp` was called.
+    root: PathBuf,
     container: Option<ContainerCommand>,
 }
 
@@ -72,7 +75,7 @@ impl Launch {
         if !path.is_file() {
             return Err(WorkerError::Absent { path });
         }
-        Ok(Launch { words: vec![path.into_os_string()], container: None })
+        Ok(Launch { words: vec![path.into_os_string()], root: root.to_path_buf(), container: None })
     }
 
     fn of(command: &WorkerCommand, root: &Path) -> Result<Launch, WorkerError> {
@@ -86,13 +89,18 @@ impl Launch {
                 return Err(WorkerError::NoProgram { program: command.words[0].clone(), engine });
             }
         }
-        Ok(Launch { words, container: command.container.clone() })
+        Ok(Launch { words, root: root.to_path_buf(), container: command.container.clone() })
     }
 
     /// Its program's file.
     #[must_use]
     pub fn program(&self) -> &Path {
         Path::new(&self.words[0])
+    }
+
+    /// Where it runs.
+    pub(super) fn dir(&self) -> &Path {
+        &self.root
     }
 
     /// All of it, as it was given.
@@ -304,7 +312,11 @@ mod tests {
                 .collect(),
             mentions_new_privileges: options.iter().any(|option| option.contains("no-new-privileges")),
         };
-        Launch { words: words.iter().map(OsString::from).collect(), container: Some(container) }
+        Launch {
+            words: words.iter().map(OsString::from).collect(),
+            root: "/p".into(),
+            container: Some(container),
+        }
     }
 
     fn added(options: &[&str], reach: &Reach, is_own: bool) -> String {

@@ -479,3 +479,27 @@ fn pipelines_that_share_their_first_steps_are_launched_as_one() {
     let document: serde_json::Value = serde_json::from_str(&json).unwrap();
     expect![[r#"["cam1/1","cam1/2"]"#]].assert_eq(&document["pipelines"][0]["streams"].to_string());
 }
+
+#[test]
+fn files_of_steps_are_inputs_of_the_run_or_lie_in_the_folder_of_their_stream() {
+    let ws = Workspace::empty()
+        .file("Lpfile.toml", "")
+        .file(
+            "configs/camera_to_workload.json",
+            r#"{"lane_config": {"cameras": [{"camera_id": "c", "streamUri": "rtsp://h/a", "workloads": ["w"]}]}}"#,
+        )
+        .file(
+            "configs/workload_to_pipeline.json",
+            r#"{"workload_pipeline_map": {"w": [
+                {"type": "gdkpixbufoverlay", "properties": {"location": "logo.png"}},
+                {"type": "tee", "name": "t"}, {"type": "zbar"},
+                {"from": "t", "type": "jpegenc"}, {"type": "multifilesink"}]}}"#,
+        );
+    let line = ws.lp("show --launch").success().stdout;
+    assert!(line.starts_with("mkdir -p -- results/files/c/1 && gst-launch-1.0 "), "{line}");
+    assert!(line.contains(" location=logo.png "), "{line}");
+    assert!(line.ends_with(" location=results/files/c/1/%05d\n"), "{line}");
+    ws.lp("run").code(2).stderr_has("`run:lane` reads `logo.png`, which does not exist");
+    let ws = ws.file("logo.png", "");
+    ws.lp("build run:lane --dry-run").success();
+}

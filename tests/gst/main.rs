@@ -4,6 +4,7 @@
 mod agreement;
 mod check;
 mod faults;
+mod files;
 mod incremental;
 mod lane;
 mod project;

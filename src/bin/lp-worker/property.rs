@@ -22,7 +22,7 @@ pub(crate) fn set(element: &gst::Element, property: &Property) -> Result<(), Str
         Value::Int(number) => number.to_string(),
         Value::Float(number) => number.to_string(),
         Value::Bool(value) => value.to_string(),
-        Value::Input(_) | Value::Inputs(_) | Value::Output(_) | Value::Secret(_) => {
+        Value::Input(_) | Value::Inputs(_) | Value::Output(_) | Value::StreamFile(_) | Value::Secret(_) => {
             return Err(refused(format!("property `{name}` was not resolved for this machine")));
         }
     };

@@ -1,6 +1,8 @@
 //! `lp show --launch`: one `gst-launch-1.0` command that plays the lane, or some
 //! of its cameras, once.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::super::args::ShowFormat;
@@ -15,6 +17,9 @@ use crate::plan::{self, CameraPlan, PlannedPipeline, PlannedSource};
 #[derive(Serialize)]
 struct Document {
     version: u32,
+    /// Folders that must be there before.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    folders: BTreeSet<String>,
     /// The whole command.
     argv: Vec<String>,
     pipelines: Vec<Pipeline>,
@@ -34,6 +39,7 @@ struct Pipeline {
 pub(super) fn run(project: &Project, cameras: &[&Camera], format: ShowFormat) -> anyhow::Result<Exit> {
     let mut pipelines = Vec::new();
     let mut left_out = Vec::new();
+    let mut folders = BTreeSet::new();
     let plans: Vec<CameraPlan> = cameras.iter().map(|camera| consolidated(project, camera)).collect();
     for copy in 1..=project.settings.count {
         for plan in plans.iter().map(|plan| plan.copy(copy)) {
@@ -44,6 +50,7 @@ pub(super) fn run(project: &Project, cameras: &[&Camera], format: ShowFormat) ->
                 |index: u32| played.iter().any(|one| one.streams.iter().any(|(own, _)| *own == index));
             let missing = plan.pipelines.iter().filter(|pipeline| !is_played(pipeline.index));
             left_out.extend(missing.map(|pipeline| why_not(&plan, pipeline)));
+            folders.extend(played.iter().flat_map(|one| launch::folders(&one.spec, &project.layout)));
             pipelines.extend(played.into_iter().map(|Played { streams, spec }| Pipeline {
                 streams: streams.iter().map(|(index, _)| format!("{}/{index}", plan.slug)).collect(),
                 camera: plan.camera.clone(),
@@ -59,10 +66,10 @@ pub(super) fn run(project: &Project, cameras: &[&Camera], format: ShowFormat) ->
     }
     let argv = launch::command(pipelines.iter().map(|pipeline| pipeline.argv.as_slice()));
     let text = match format {
-        ShowFormat::Sh | ShowFormat::Human => format!("{}\n", launch::quoted(&argv)),
+        ShowFormat::Sh | ShowFormat::Human => format!("{}\n", launch::in_folders(&folders, &argv)),
         ShowFormat::Argv => argv.iter().map(|argument| format!("{argument}\n")).collect(),
         ShowFormat::Json => {
-            let document = serde_json::to_value(Document { version: 1, argv, pipelines });
+            let document = serde_json::to_value(Document { version: 1, folders, argv, pipelines });
             format!("{:#}\n", document.expect("a document has text keys"))
         }
     };

@@ -1,0 +1,72 @@
+//! Checks of the files that elements of a user's steps read and write.
+//!
+//! Not here: which properties name them (`pipeline::files`).
+
+use super::codes;
+use super::diagnostics::{Diagnostic, Diagnostics, Place};
+use super::project::{Scalar, Step};
+use crate::path::{PathError, ProjectPath, shown};
+use crate::pipeline::files::{Role, named, role, unasked};
+
+/// Refuses paths that are none for the files of a step, and warns of files that
+/// are read outside the project.
+pub(super) fn check_paths(step: &Step, diagnostics: &mut Diagnostics) {
+    for (property, value) in &step.properties {
+        let (Some(role), Scalar::Text(text)) = (role(&step.kind, property), value) else { continue };
+        let Some(Err(fault)) = named(role, property, text) else { continue };
+        let diagnostic = match (role, fault) {
+            (Role::Writes, _) => {
+                Diagnostic::error(codes::BAD_PATH, format!("`{}` cannot write `{}`", step.kind, shown(text)))
+                    .label("outside the folder of its stream")
+                    .help("write a relative path without `..`, such as `shots/frame-%05d.jpg`")
+            }
+            (Role::Reads, PathError::Absolute(_)) => Diagnostic::warning(
+                codes::FILE_OUTSIDE,
+                format!("`{property}` names a file outside the project"),
+            )
+            .label("a change of it is not seen")
+            .help(
+                "copy it into the project, or link to it from there, and give its path from the project file",
+            ),
+            (Role::Reads, _) => {
+                Diagnostic::error(codes::BAD_PATH, format!("`{}` cannot read `{}`", step.kind, shown(text)))
+                    .label("outside the project")
+                    .help("write a path inside the project, or an absolute one")
+            }
+        };
+        diagnostics.push(diagnostic.at(step.value_place(&format!("properties.{property}"))));
+    }
+}
+
+/// Refuses two files of one path among the steps of a workload: one stream plays
+/// all of them, in one folder.
+pub(super) fn check_twice<'a>(steps: impl Iterator<Item = &'a Step>, diagnostics: &mut Diagnostics) {
+    let mut seen: Vec<(ProjectPath, Place)> = Vec::new();
+    let all = steps.flat_map(|step| std::iter::once(step).chain(&step.steps));
+    for (path, place) in all.flat_map(written) {
+        match seen.iter().find(|(other, _)| *other == path) {
+            Some((_, first)) => diagnostics.push(
+                Diagnostic::error(codes::BAD_PATH, format!("two steps write `{path}`"))
+                    .at(place)
+                    .label("again here")
+                    .also(*first, "first here")
+                    .help("give each a name of its own"),
+            ),
+            None => seen.push((path, place)),
+        }
+    }
+}
+
+/// What a step writes, and where that is said.
+fn written(step: &Step) -> Vec<(ProjectPath, Place)> {
+    let given = step.properties.iter().filter_map(|(property, value)| {
+        let (Some(Role::Writes), Scalar::Text(text)) = (role(&step.kind, property), value) else {
+            return None;
+        };
+        let (_, path) = named(Role::Writes, property, text)?.ok()?.pop()?;
+        Some((path, step.value_place(&format!("properties.{property}"))))
+    });
+    let unasked = unasked(&step.kind).filter(|(property, _)| !step.properties.contains_key(*property));
+    let unasked = unasked.filter_map(|(_, path)| Some((ProjectPath::new(path).ok()?, step.kind_place)));
+    given.chain(unasked).collect()
+}
