@@ -42,7 +42,7 @@ impl Perform for Actions<'_> {
     fn perform(&self, task: &Task, attempt: &Attempt<'_>) -> Performed {
         let done = match &task.action {
             Action::Download(download) => return download::perform(download, task, attempt),
-            Action::Generate { scene } => media::generate(self, scene, task, attempt),
+            Action::Generate { scene, .. } => media::generate(self, scene, task, attempt),
             Action::Transcode(transcode) => media::transcode(self, transcode, task, attempt),
             Action::Plan(request) => plan::camera(request, task, attempt),
             Action::PlanLane { .. } => plan::lane(task, attempt),

@@ -20,6 +20,7 @@ use crate::path::{Layout, ProjectPath};
 use crate::plan::{self, DialectName, PlannedPipeline, PlannedSource};
 use crate::record::measure;
 use crate::report;
+use crate::scene::truth;
 
 /// Which cameras a run plays.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -200,7 +201,7 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
             let stem = clip.file.strip_suffix(".mp4").unwrap_or(&clip.file);
             Task {
                 label: format!("generate:{}", clip.file),
-                action: Action::Generate { scene: scene.scene.clone() },
+                action: Action::Generate { scene: scene.scene.clone(), version: truth::VERSION },
                 // The action holds the scene as it was understood, so a comment
                 // in its file draws nothing again.
                 inputs: Vec::new(),

@@ -90,6 +90,8 @@ pub enum Action {
     Generate {
         /// The scene, as resolved.
         scene: Scene,
+        /// The version of its truth.
+        version: u32,
     },
     /// Brings a video to a size and a rate.
     Transcode(Transcode),

@@ -123,6 +123,12 @@ impl Scene {
         // The duration is at most an hour at 240 fps, so the cast is exact.
         ((self.duration_s * f64::from(self.fps)).round() as u64).max(1)
     }
+
+    /// How long all its frames last, in nanoseconds, rounded down.
+    #[must_use]
+    pub fn length_ns(&self) -> u64 {
+        self.n_frames() * 1_000_000_000 / u64::from(self.fps)
+    }
 }
 
 impl Colour {

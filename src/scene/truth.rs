@@ -13,6 +13,10 @@ use super::draw::SceneError;
 use super::stage::{Placement, Pose, Rect, Stage};
 use super::{BASKET, SCAN, Scene};
 
+/// The version of what is found out: to be raised when the same scene has another
+/// truth, so that files of an older one are made again.
+pub const VERSION: u32 = 2;
+
 /// What happens in a scene, in the order of items or zones, then time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
@@ -26,6 +30,11 @@ pub struct Truth {
     /// frame is still. Raw: pauses of any length separate two intervals; see
     /// [`Truth::motion_in`].
     pub motion: Vec<ZoneSpan>,
+    /// What a player sees besides `motion` that begins the scene again after its
+    /// last frame: zones in which the first frame differs from the last one. The
+    /// interval is the first frame, of every pass but the first.
+    #[serde(default)]
+    pub joins: Vec<ZoneSpan>,
     /// Passes through the zone `scan` during which the item's code is never
     /// readable. A pass is a run of frames with the item's centre in the zone.
     pub unscanned: Vec<ItemSpan>,
@@ -130,6 +139,11 @@ pub fn truth(scene: &Scene) -> Result<Truth, SceneError> {
         let stays = runs.basket.0.iter().zip(&runs.arrives_covered);
         truth.hidden.extend(stays.filter(|(_, covered)| **covered).map(|(stay, _)| item_span(stay)));
     }
+    let (first, last) = (stage.placements(0), before);
+    for (name, _) in zones.iter().filter(|(_, zone)| is_changed(&last, &first, zone)) {
+        let (from_s, to_s) = seconds(&(0..1));
+        truth.joins.push(ZoneSpan { zone: (*name).clone(), from_s, to_s });
+    }
     for (runs, (name, _)) in moves.iter().zip(&zones) {
         for run in &runs.0 {
             let (from_s, to_s) = seconds(run);
@@ -226,6 +240,9 @@ mod tests {
         for span in &truth.motion {
             lines.push(format!("motion {} {}..{}", span.zone, span.from_s, span.to_s));
         }
+        for span in &truth.joins {
+            lines.push(format!("join {} {}..{}", span.zone, span.from_s, span.to_s));
+        }
         for span in &truth.unscanned {
             lines.push(format!("unscanned {} {}..{}", span.item, span.from_s, span.to_s));
         }
@@ -240,10 +257,11 @@ mod tests {
         check(
             |_| {},
             expect![[r#"
-            code TEA-1 1.9..8
-            motion basket 5.5..6.1
-            motion scan 2.3..3.1
-            motion scan 5.1..5.7"#]],
+                code TEA-1 1.9..8
+                motion basket 5.5..6.1
+                motion scan 2.3..3.1
+                motion scan 5.1..5.7
+                join basket 0..0.1"#]],
         );
     }
 
@@ -252,20 +270,22 @@ mod tests {
         check(
             |scene| scene.items[0].code_visible.clear(),
             expect![[r#"
-            motion basket 5.5..6.1
-            motion scan 2.3..3.1
-            motion scan 5.1..5.7
-            unscanned Tea 2.6..5.4"#]],
+                motion basket 5.5..6.1
+                motion scan 2.3..3.1
+                motion scan 5.1..5.7
+                join basket 0..0.1
+                unscanned Tea 2.6..5.4"#]],
         );
         check(
             |scene| scene.items[0].code_visible = vec![Interval { from_s: 4.0, to_s: 4.5 }],
             expect![[r#"
-            code TEA-1 4..4.5
-            motion basket 5.5..6.1
-            motion scan 2.3..3.1
-            motion scan 4..4.1
-            motion scan 4.5..4.6
-            motion scan 5.1..5.7"#]],
+                code TEA-1 4..4.5
+                motion basket 5.5..6.1
+                motion scan 2.3..3.1
+                motion scan 4..4.1
+                motion scan 4.5..4.6
+                motion scan 5.1..5.7
+                join basket 0..0.1"#]],
         );
     }
 
@@ -283,6 +303,7 @@ mod tests {
                 motion basket 5.5..6.1
                 motion scan 2.3..3.1
                 motion scan 5.1..5.7
+                join basket 0..0.1
                 unscanned Tea 2.6..5.4
                 hidden Tea 5.7..8"#]],
         );

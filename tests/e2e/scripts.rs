@@ -353,6 +353,21 @@ fn a_script_and_its_parameters_belong_to_the_run() {
 }
 
 #[test]
+fn a_measurement_that_is_asked_for_again_is_a_further_repeat() {
+    let ws = till(&[("a", STEADY, "")]);
+    let repeat = || {
+        let record: RunRecord = serde_json::from_str(&ws.read("results/run/lane.json")).unwrap();
+        record.conditions.repeat
+    };
+    ws.lp("build run:lane").success();
+    ws.lp("build run:lane").success().stderr_has("nothing to do");
+    assert_eq!(repeat(), 1);
+    ws.lp("build --again run:lane").success().stderr_has("run:lane   stale: asked for with `--again`");
+    assert_eq!(repeat(), 2);
+    ws.lp("build run:lane").success().stderr_has("nothing to do");
+}
+
+#[test]
 fn a_plan_shows_a_script_and_a_launch_leaves_it_out() {
     let ws = till(&[("a", STEADY, "\"n\": 1")]);
     let ended = ws.lp("show till").success();

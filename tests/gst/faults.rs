@@ -120,6 +120,20 @@ fn a_drawn_source_needs_no_files() {
 }
 
 #[test]
+fn sightings_of_a_drawn_scene_have_their_place_in_it_in_every_pass() {
+    let ws = short(&[GOOD]);
+    ws.lp("run --duration 6s --set run.source=synthetic");
+    let record = latest(&ws);
+    let sightings = &record.members[0].streams[0].sightings;
+    // The code shows for the last 1.5 s of 3.
+    let (first, last) = (sightings.first().unwrap(), sightings.last().unwrap());
+    assert!(last.at_us - first.at_us > 2_000_000, "the second pass is seen, too");
+    for sighting in sightings {
+        assert!(sighting.clip_ms.is_some_and(|at| at < 3000), "{sighting:?}");
+    }
+}
+
+#[test]
 fn an_element_that_nobody_has_is_refused_at_its_place() {
     let ws = short(&[GOOD, ("bad", r#"{"type": "nosuchelement"}"#)]);
     ws.lp("run").code(2).stderr(expect![[r#"

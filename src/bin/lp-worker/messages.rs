@@ -10,8 +10,9 @@ use crate::property::shown;
 
 /// An element's message as an event; `None` if no element posted it. To be
 /// called in the thread that posted it, while the pad's segment is the one that
-/// the message is about.
-pub(crate) fn seen(stream: &str, message: &gst::message::Element) -> Option<EventBody> {
+/// the message is about. `pass_ns` is how long a source plays that begins again
+/// without beginning anew in time.
+pub(crate) fn seen(stream: &str, message: &gst::message::Element, pass_ns: Option<u64>) -> Option<EventBody> {
     let element = message.src()?.downcast_ref::<gst::Element>()?;
     let structure = message.structure()?;
     // What an RTP session tells about its sender is nothing that was seen.
@@ -24,7 +25,7 @@ pub(crate) fn seen(stream: &str, message: &gst::message::Element) -> Option<Even
         element: element.name().to_string(),
         factory: element.factory().map(|factory| factory.name().to_string()).unwrap_or_default(),
         message: structure.name().to_string(),
-        stream_time: stream_time(element, structure),
+        stream_time: stream_time(element, structure).map(|time| pass_ns.map_or(time, |pass| time % pass)),
         fields,
     })
 }

@@ -24,7 +24,8 @@ use crossbeam_channel::{Receiver, Sender};
 use gst::prelude::*;
 use gstreamer as gst;
 
-use lp::pipeline::{PipelineSpec, Playback};
+use lp::pipeline::{PipelineSpec, Playback, SCENE_SOURCE, Value};
+use lp::scene::Scene;
 use lp::worker::protocol::{End, EventBody, StreamName, Tap};
 
 use crate::build::Chain;
@@ -332,6 +333,16 @@ fn watch_ends(chain: &Chain, sinks: &[usize], inputs: &Sender<Input>) {
     }
 }
 
+/// How long a drawn scene is: its time runs on when it begins again.
+fn pass_ns(spec: &PipelineSpec) -> Option<u64> {
+    let drawn = spec.elements.iter().find(|element| element.factory == SCENE_SOURCE)?;
+    let scene = drawn.properties.iter().find_map(|property| match &property.value {
+        Value::Text(text) if property.name == "scene" => serde_json::from_str::<Scene>(text).ok(),
+        _ => None,
+    })?;
+    Some(scene.length_ns())
+}
+
 fn watch_bus(
     chain: &Chain,
     spec: &PipelineSpec,
@@ -350,6 +361,7 @@ fn watch_bus(
         .map(|(index, element)| (element.name().to_string(), spec.serves(index, sinks)))
         .collect();
     let sightings = sightings.clone();
+    let pass_ns = pass_ns(spec);
     let pipeline = chain.pipeline.downgrade();
     bus.set_sync_handler(move |_, message| {
         match message.view() {
@@ -357,7 +369,7 @@ fn watch_bus(
                 let part = message.src().zip(pipeline.upgrade());
                 let part = part.and_then(|(source, pipeline)| Chain::part_of(&pipeline, source));
                 for index in part.and_then(|part| served.get(&part)).into_iter().flatten() {
-                    if let Some(sighting) = messages::seen(&streams[*index], element) {
+                    if let Some(sighting) = messages::seen(&streams[*index], element, pass_ns) {
                         sightings.add(*index, sighting);
                     }
                 }
