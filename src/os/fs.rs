@@ -15,6 +15,7 @@ pub use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::OFlags;
@@ -245,8 +246,10 @@ impl Executable {
         Executable::from(metadata.permissions().mode() & 0o100 != 0)
     }
 
-    fn mode(self) -> u32 {
-        // The umask takes away what this user does not want to give.
+    /// The permissions of a new file: the umask takes away what this user does not
+    /// want to give.
+    #[must_use]
+    pub fn mode(self) -> u32 {
         if self == Executable::Yes { 0o777 } else { 0o666 }
     }
 }
@@ -258,7 +261,11 @@ impl From<bool> for Executable {
 }
 
 fn create_new(path: &Path, executable: Executable) -> Result<File, FsError> {
-    let open = || OpenOptions::new().write(true).create_new(true).mode(executable.mode()).open(path);
+    create_with(path, executable.mode())
+}
+
+fn create_with(path: &Path, mode: u32) -> Result<File, FsError> {
+    let open = || OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     fs_call("create", path, open).context("create", path)
 }
 
@@ -311,13 +318,38 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
     fs_call("rename", to, || std::fs::rename(from, to)).context("create", to)
 }
 
-/// Makes a file read-only for everybody: mode 0444.
+/// Makes a file read-only: for everybody (0444), or for those of `mode`.
 ///
 /// # Errors
 /// When its mode cannot be set.
-pub fn protect(path: &Path) -> Result<(), FsError> {
-    let read_only = std::fs::Permissions::from_mode(0o444);
+pub fn protect(path: &Path, mode: u32) -> Result<(), FsError> {
+    let read_only = std::fs::Permissions::from_mode(0o444 & mode);
     fs_call("protect", path, || std::fs::set_permissions(path, read_only)).context("protect", path)
+}
+
+/// The permissions of a file or folder that fewer may read than the umask lets
+/// read a new one: 0600 under the usual 022. `None` for all others. Never the
+/// bits that let a program run as somebody else.
+#[must_use]
+pub fn restricted(metadata: &Metadata) -> Option<u32> {
+    static UMASK: OnceLock<u32> = OnceLock::new();
+    let umask = *UMASK.get_or_init(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+        line.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok()).unwrap_or(0o022)
+    });
+    let mode = metadata.permissions().mode() & 0o777;
+    let is_read_by_fewer = 0o444 & !umask & !mode != 0;
+    is_read_by_fewer.then_some(mode)
+}
+
+/// Gives a folder these permissions; its owner keeps all.
+///
+/// # Errors
+/// When its mode cannot be set.
+pub fn restrict_folder(path: &Path, mode: u32) -> Result<(), FsError> {
+    let mode = std::fs::Permissions::from_mode(0o700 | mode);
+    fs_call("protect", path, || std::fs::set_permissions(path, mode)).context("protect", path)
 }
 
 /// Lets the link at `path` point to `target`, whole or not at all. Replaces a
@@ -504,28 +536,37 @@ pub enum Placed {
     Copied,
 }
 
+/// Whether a file may become another name of the one that it is placed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Linking {
+    Allowed,
+    Never,
+}
+
 /// Puts the file `from` at `to`, which must not exist: by reflink, else (from
-/// 1 MiB up, and if no execute bit is asked for) by hard link, else by copy.
+/// 1 MiB up, and if that is allowed) by hard link, else by copy. `mode` are the
+/// permissions of a new file, of which the umask takes its part.
 ///
 /// Not synced: a file whose bytes are lost with the machine's power has lost its
 /// size as well, so its identity tells.
 ///
 /// # Errors
 /// When none of them works.
-pub fn place(from: &Path, to: &Path, executable: Executable) -> Result<Placed, FsError> {
+pub fn place(from: &Path, to: &Path, mode: u32, linking: Linking) -> Result<Placed, FsError> {
     let source = File::open(from).context("open", from)?;
-    let target = create_new(to, executable)?;
+    let target = create_with(to, mode)?;
     if reflink_copy::reflink_file(&source, &target).is_ok() {
         return Ok(Placed::Reflinked);
     }
     let size = source.metadata().context("look at", from)?.len();
-    if size >= LINK_FROM && executable == Executable::No {
+    if size >= LINK_FROM && linking == Linking::Allowed {
         remove_file(to).context("remove", to)?;
         if fs_call("link", to, || std::fs::hard_link(from, to)).is_ok() {
             return Ok(Placed::Linked);
         }
         // Another file system, or a file system without links.
-        copy(source, create_new(to, executable)?, to)?;
+        copy(source, create_with(to, mode)?, to)?;
     } else {
         copy(source, target, to)?;
     }
@@ -615,9 +656,10 @@ mod tests {
         let (small, large) = (folder.path().join("small"), folder.path().join("large"));
         std::fs::write(&small, "x").unwrap();
         std::fs::write(&large, vec![0; LINK_FROM as usize]).unwrap();
-        assert_ne!(place(&small, &folder.path().join("a"), Executable::No).unwrap(), Placed::Linked);
-        assert_ne!(place(&large, &folder.path().join("b"), Executable::No).unwrap(), Placed::Copied);
-        assert_ne!(place(&large, &folder.path().join("c"), Executable::Yes).unwrap(), Placed::Linked);
+        let place = |from, to, linking| place(from, &folder.path().join(to), 0o666, linking).unwrap();
+        assert_ne!(place(&small, "a", Linking::Allowed), Placed::Linked);
+        assert_ne!(place(&large, "b", Linking::Allowed), Placed::Copied);
+        assert_ne!(place(&large, "c", Linking::Never), Placed::Linked);
         assert_eq!(std::fs::read(folder.path().join("c")).unwrap().len() as u64, LINK_FROM);
     }
 }

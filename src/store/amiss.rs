@@ -61,7 +61,7 @@ impl Store {
         for output in outputs {
             match self.observe(&output.path) {
                 Ok(None) => amiss.deleted.push(output.path.clone()),
-                Ok(Some(found)) if found == *output => {}
+                Ok(Some(found)) if found.is_like(output) => {}
                 Ok(Some(_)) | Err(_) => amiss.changed.push(output.path.clone()),
             }
         }

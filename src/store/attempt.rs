@@ -1,9 +1,12 @@
 //! One performing of a task, as the log keeps it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::key::KeyDocument;
 use crate::digest::{ActionDigest, ContentDigest};
+use crate::os::tree::ItemName;
 use crate::path::ProjectPath;
 use crate::time::Utc;
 
@@ -77,6 +80,37 @@ pub struct OutputEntry {
     pub executable: bool,
     /// Of the file; of all files in the folder; 0 for a link.
     pub size: u64,
+    /// Who may read it, where that is not everybody; not looked at afterwards.
+    #[serde(default, skip_serializing_if = "Modes::is_empty")]
+    pub modes: Modes,
+}
+
+/// Permissions ([`crate::os::fs::restricted`]) of an output and what is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Modes {
+    /// Of the file or folder itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<u32>,
+    /// Of files and folders below it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub below: BTreeMap<ItemName, u32>,
+}
+
+impl Modes {
+    /// Whether everybody may read all of it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Modes::default()
+    }
+}
+
+impl OutputEntry {
+    /// Whether it is the same thing at the same path, whoever may read it.
+    #[must_use]
+    pub fn is_like(&self, other: &OutputEntry) -> bool {
+        (&self.path, self.kind, self.content, self.executable)
+            == (&other.path, other.kind, other.content, other.executable)
+    }
 }
 
 /// What an output is.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::ContentDigest;
 use crate::os::failpoint;
-use crate::os::fs::{self, Context, Executable, FsError, Placed};
+use crate::os::fs::{self, Context, Executable, FsError, Linking, Placed};
 
 /// The blobs below a cache folder.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Cas {
             failpoint::hit("store.before-blob");
             let temporary = self.temporary()?;
             fs::write_unsynced(&temporary, bytes)?;
-            self.admit(&temporary, &content)?;
+            self.admit(&temporary, &content, None)?;
         }
         Ok(content)
     }
@@ -90,6 +90,8 @@ impl Cas {
         executable: Executable,
         put: Put,
     ) -> Result<Option<Placed>, FsError> {
+        let metadata = fs::metadata(from)?;
+        let mode = fs::restricted(&metadata);
         if self.contains(content) {
             if put == Put::Move {
                 fs::remove(from)?;
@@ -101,11 +103,14 @@ impl Cas {
         let placed = if put == Put::Move && fs::rename(from, &temporary).is_ok() {
             Placed::Linked
         } else {
-            // A blob is not executable, so an executable file must not share
-            // its inode; `place` never links one.
-            fs::place(from, &temporary, executable)?
+            // A blob is read-only and not executable. So a file that is executable,
+            // is not for everybody, or has a name that is not ours to protect must
+            // not share its inode.
+            let is_ours = executable == Executable::No && mode.is_none() && metadata.nlink() == 1;
+            let linking = if is_ours { Linking::Allowed } else { Linking::Never };
+            fs::place(from, &temporary, executable.mode() & mode.unwrap_or(0o777), linking)?
         };
-        self.admit(&temporary, content)?;
+        self.admit(&temporary, content, mode)?;
         if put == Put::Move {
             fs::remove(from)?;
         }
@@ -163,10 +168,11 @@ impl Cas {
         Ok(folder.join(fs::temporary_name()))
     }
 
-    fn admit(&self, temporary: &Path, content: &ContentDigest) -> Result<(), FsError> {
+    /// `mode` are the permissions of a file that not everybody may read.
+    fn admit(&self, temporary: &Path, content: &ContentDigest, mode: Option<u32>) -> Result<(), FsError> {
         let path = self.path(content);
         fs::create_parent(&path)?;
-        fs::protect(temporary)?;
+        fs::protect(temporary, mode.unwrap_or(0o444))?;
         fs::rename(temporary, &path)?;
         // Renaming between two names of one file leaves both.
         fs::remove(temporary)

@@ -9,15 +9,16 @@
 //! writes through it nevertheless (root can) changes the blob too; its identity
 //! shows that, and the blob counts as lost.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::attempt::{OutputEntry, OutputKind};
+use super::attempt::{Modes, OutputEntry, OutputKind};
 use super::cas::Put;
 use super::{Store, StoreError};
 use crate::digest::ContentDigest;
 use crate::os::failpoint;
-use crate::os::fs::{self, Context, Executable, FsError, Placed, StatIdentity};
+use crate::os::fs::{self, Context, Executable, FsError, Linking, Placed, StatIdentity};
 use crate::os::tree::{LinkTarget, Listing, Node};
 use crate::path::ProjectPath;
 
@@ -34,10 +35,11 @@ impl Store {
     /// When there is nothing ([`StoreError::OutputMissing`]), or it cannot be
     /// read or stored.
     pub fn capture(&self, path: &ProjectPath, from: &Path, put: Put) -> Result<OutputEntry, StoreError> {
-        let Some((entry, listing)) = self.observe_at(path, from)? else {
+        let Some((mut entry, listing)) = self.observe_at(path, from)? else {
             return Err(StoreError::OutputMissing { path: path.clone() });
         };
         self.create()?;
+        entry.modes = modes(from, listing.as_ref())?;
         match (entry.kind, listing) {
             (OutputKind::Symlink, _) => {
                 self.cas.put_bytes(crate::os::tree::read_link(from)?.as_bytes())?;
@@ -223,9 +225,11 @@ impl Store {
         place: &Path,
     ) -> Result<(), FsError> {
         let made = match plan {
-            Plan::File => self.place_blob(&output.content, temporary, output.executable.into()),
+            Plan::File => {
+                self.place_blob(&output.content, temporary, output.executable.into(), output.modes.own)
+            }
             Plan::Symlink(target) => fs::symlink(target.as_path(), temporary),
-            Plan::Dir(listing) => self.place_tree(listing, temporary),
+            Plan::Dir(listing) => self.place_tree(listing, &output.modes, temporary),
         };
         failpoint::hit("store.before-place");
         // Removed only now, and never written to: it may be a link to a blob.
@@ -236,36 +240,66 @@ impl Store {
         renamed
     }
 
-    fn place_tree(&self, listing: &Listing, folder: &Path) -> Result<(), FsError> {
-        fs::create_dir(folder)?;
+    fn place_tree(&self, listing: &Listing, modes: &Modes, folder: &Path) -> Result<(), FsError> {
+        let create_dir = |path: &Path, mode: Option<u32>| {
+            fs::create_dir(path)?;
+            mode.map_or(Ok(()), |mode| fs::restrict_folder(path, mode))
+        };
+        create_dir(folder, modes.own)?;
         for item in listing.items() {
             let path: PathBuf = folder.join(item.name.as_path());
+            let mode = modes.below.get(&item.name).copied();
             match &item.node {
-                Node::Dir => fs::create_dir(&path)?,
+                Node::Dir => create_dir(&path, mode)?,
                 Node::Symlink { target } => {
                     fs::symlink(target.as_path(), &path)?;
                 }
                 Node::File { content, executable } => {
-                    self.place_blob(content, &path, (*executable).into())?;
+                    self.place_blob(content, &path, (*executable).into(), mode)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn place_blob(&self, content: &ContentDigest, to: &Path, executable: Executable) -> Result<(), FsError> {
+    fn place_blob(
+        &self,
+        content: &ContentDigest,
+        to: &Path,
+        executable: Executable,
+        mode: Option<u32>,
+    ) -> Result<(), FsError> {
         let blob = self.cas.path(content);
+        let found = fs::metadata(&blob)?;
         // Who changes the mode of an output that shares the blob's inode changes
         // the blob's too, and a link would bring it back.
-        if fs::look(&blob)?.is_some_and(|found| Executable::of(&found) == Executable::Yes) {
-            fs::protect(&blob)?;
+        if Executable::of(&found) == Executable::Yes {
+            fs::protect(&blob, 0o444)?;
         }
-        if fs::place(&blob, to, executable)? == Placed::Linked {
+        let is_alike = executable == Executable::No && mode.is_none() && fs::restricted(&found).is_none();
+        let linking = if is_alike { Linking::Allowed } else { Linking::Never };
+        let mode = executable.mode() & mode.unwrap_or(0o777);
+        if fs::place(&blob, to, mode, linking)? == Placed::Linked {
             // Both names have a new identity now, with the bytes of before.
             self.remember_linked(&blob, *content)?;
         }
         Ok(())
     }
+}
+
+/// The permissions of what stands at `place`, where not everybody may read it.
+fn modes(place: &Path, listing: Option<&Listing>) -> Result<Modes, FsError> {
+    let of = |path: &Path| {
+        let found = fs::look(path)?.filter(|metadata| !metadata.is_symlink());
+        Ok(found.and_then(|metadata| fs::restricted(&metadata)))
+    };
+    let mut modes = Modes { own: of(place)?, below: BTreeMap::new() };
+    for item in listing.map_or(&[][..], Listing::items) {
+        if let Some(mode) = of(&place.join(item.name.as_path()))? {
+            modes.below.insert(item.name.clone(), mode);
+        }
+    }
+    Ok(modes)
 }
 
 /// The contents of the files in a folder.

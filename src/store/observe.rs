@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use super::attempt::{OutputEntry, OutputKind};
+use super::attempt::{Modes, OutputEntry, OutputKind};
 use super::state::Age;
 use super::{Store, StoreError};
 use crate::digest::ContentDigest;
@@ -53,6 +53,7 @@ impl Store {
             content,
             executable,
             size,
+            modes: Modes::default(),
         };
         if metadata.is_symlink() {
             let target = tree::read_link(place)?;

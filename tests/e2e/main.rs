@@ -21,6 +21,7 @@ mod locks;
 mod models;
 mod names;
 mod output;
+mod outputs;
 mod quick;
 mod scripts;
 mod seeing;

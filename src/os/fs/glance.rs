@@ -74,20 +74,20 @@ fn print(hasher: &blake3::Hasher) -> u128 {
 }
 
 /// What is at a path, to be compared with another look at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// Of names, kinds, inodes, sizes and times of writing.
     written: u128,
-    /// Of the times at which anything else about the files changed. Not of those
-    /// with several names: their time changes whenever one comes or goes.
-    touched: u128,
+    /// Of each file when anything else about it changed last, and how many names
+    /// it has: the time changes whenever a name comes or goes.
+    touched: Vec<(i64, u64)>,
 }
 
 /// How one trace differs from an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
-    /// Only modes, owners or names of files have changed. Or somebody wrote, and set
-    /// the times back; or put something else in its place for a while.
+    /// Only modes or owners of files have changed, or one was renamed. Or somebody
+    /// wrote and set the times back, or put something else there for a while.
     Touched,
     /// Something was written, or came, or went.
     Written,
@@ -97,7 +97,7 @@ impl Trace {
     /// Looks at `path` as [`Glance::at`] does.
     #[must_use]
     pub fn at(path: &Path) -> Trace {
-        let (mut written, mut touched) = (blake3::Hasher::new(), blake3::Hasher::new());
+        let (mut written, mut touched) = (blake3::Hasher::new(), Vec::new());
         let found = look(path, &mut |seen| {
             written.update(seen.kind);
             written.update(&(seen.name.len() as u64).to_le_bytes());
@@ -107,26 +107,24 @@ impl Trace {
                 for word in [device, inode, size, mtime_ns.cast_unsigned()] {
                     written.update(&word.to_le_bytes());
                 }
-                let ctime_ns = if metadata.nlink() == 1 { ctime_ns } else { 0 };
-                touched.update(&ctime_ns.to_le_bytes());
+                touched.push((ctime_ns, metadata.nlink()));
             }
         });
         if found.is_err() {
             written.update(b"error");
         }
-        Trace { written: print(&written), touched: print(&touched) }
+        Trace { written: print(&written), touched }
     }
 
     /// What has changed since `earlier`; `None` if nothing.
     #[must_use]
     pub fn since(&self, earlier: &Trace) -> Option<Change> {
         if self.written != earlier.written {
-            Some(Change::Written)
-        } else if self.touched != earlier.touched {
-            Some(Change::Touched)
-        } else {
-            None
+            return Some(Change::Written);
         }
+        let mut files = self.touched.iter().zip(&earlier.touched);
+        let is_touched = files.any(|(now, then)| now.0 != then.0 && (now.1, then.1) == (1, 1));
+        is_touched.then_some(Change::Touched)
     }
 }
 
@@ -321,11 +319,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "1").unwrap();
-        fs::hard_link(&file, folder.path().join("a")).unwrap();
-        let before = Trace::at(&file);
-        StatIdentity::read(&file).unwrap().wait_until_aged();
-        fs::hard_link(&file, folder.path().join("b")).unwrap();
-        assert_eq!(Trace::at(&file).since(&before), None);
+        for name in ["a", "b"] {
+            let before = Trace::at(&file);
+            StatIdentity::read(&file).unwrap().wait_until_aged();
+            fs::hard_link(&file, folder.path().join(name)).unwrap();
+            assert_eq!(Trace::at(&file).since(&before), None);
+        }
     }
 
     #[test]

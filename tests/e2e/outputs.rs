@@ -1,0 +1,105 @@
+//! What a task writes, where it may be another's as well.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use crate::support::Workspace;
+
+/// A task with this shell text. From 1 MiB up, files are linked where the file
+/// system cannot share extents.
+fn with(shell: &str, outputs: &str) -> Workspace {
+    let ws = Workspace::tasks(&format!(
+        "[[task]]\nname = \"t\"\ncommand = [\"sh\", \"-c\", '''{shell}''']\ninputs = [\"in\"]\noutputs = [{outputs}]\n"
+    ));
+    fs::write(ws.path("in"), vec![b'a'; 2 << 20]).unwrap();
+    ws
+}
+
+fn mode(ws: &Workspace, path: &str) -> u32 {
+    fs::metadata(ws.path(path)).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn an_output_that_is_another_name_of_its_source_leaves_the_source_alone() {
+    for (shell, outputs) in [
+        ("ln in out", "\"out\""),
+        ("mkdir out; ln in out/f; ln in out/g", "\"out\""),
+        ("ln -s in out; ln in out2", "\"out\", \"out2\""),
+        ("cp in spare; ln spare out", "\"out\""),
+    ] {
+        let ws = with(shell, outputs);
+        fs::set_permissions(ws.path("in"), fs::Permissions::from_mode(0o644)).unwrap();
+        // A link to an input is no change of it.
+        assert_eq!(ws.lp("build").success().stderr, "task:t  new\n1 task ran\n", "{shell}");
+        assert_eq!(mode(&ws, "in"), 0o644, "{shell}");
+        // Its names are those that the task gave it.
+        let n_names = if shell.contains("mkdir") {
+            3
+        } else if shell.contains("spare") {
+            1
+        } else {
+            2
+        };
+        assert_eq!(fs::metadata(ws.path("in")).unwrap().nlink(), n_names, "{shell}");
+        if ws.exists("spare") {
+            assert_eq!(mode(&ws, "spare"), 0o644);
+        }
+        ws.lp("build").success().stderr_has("nothing to do");
+        // Writing to the source damages nothing that is stored.
+        fs::write(ws.path("in"), vec![b'b'; 2 << 20]).unwrap();
+        ws.lp("cache verify").success();
+        ws.lp("build").success().stderr_has("task:t  stale: `in` changed");
+    }
+}
+
+#[test]
+fn restored_outputs_are_for_those_for_whom_they_were_made() {
+    let shell = "umask 022; mkdir dir out
+        for f in small dir/small; do echo 1 >$f; done; cp in large; cp in dir/large
+        echo '#!/bin/sh' >tool; cp tool setuid; cp tool dir/tool; echo 1 >plain
+        chmod 0600 small large dir/small dir/large; chmod 0700 tool dir/tool; chmod 4755 setuid; chmod 0644 plain
+        mkdir dir/own; chmod 0700 dir/own; chmod 0750 dir";
+    let made = ["small", "large", "tool", "setuid", "plain"];
+    let outputs: Vec<String> = made.iter().chain(&["dir"]).map(|name| format!("{name:?}")).collect();
+    let ws = with(shell, &outputs.join(", "));
+    let expected = |setuid: u32| {
+        [
+            ("small", 0o600),
+            ("large", 0o600),
+            ("tool", 0o700),
+            ("setuid", setuid),
+            ("plain", 0o644),
+            ("dir", 0o750),
+            ("dir/small", 0o600),
+            ("dir/large", 0o600),
+            ("dir/tool", 0o700),
+            ("dir/own", 0o700),
+        ]
+    };
+    let mut build = std::process::Command::new("sh");
+    build.args(["-c", "umask 022; exec \"$0\" build", env!("CARGO_BIN_EXE_lp")]).current_dir(ws.root());
+    build.env("LP_LOCK_DIR", ws.root().with_file_name("lock"));
+    assert!(build.output().unwrap().status.success());
+    for (path, bits) in expected(0o4755) {
+        assert_eq!(mode(&ws, path), bits, "{path}");
+    }
+    for path in made {
+        fs::remove_file(ws.path(path)).unwrap();
+    }
+    fs::remove_dir_all(ws.path("dir")).unwrap();
+    let output = build.output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("restored"), "{output:?}");
+    for (path, bits) in expected(0o755) {
+        assert_eq!(mode(&ws, path), bits, "{path}");
+    }
+    // Nor may anybody else read them in the store.
+    let blobs = std::process::Command::new("find")
+        .args([".lpcache/cas", "-type", "f", "-size", "+1000k", "-perm", "/077"])
+        .current_dir(ws.root())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(blobs.stdout).unwrap(), "");
+    // Whom a user lets read one afterwards is the user's business.
+    fs::set_permissions(ws.path("small"), fs::Permissions::from_mode(0o644)).unwrap();
+    ws.lp("build").success().stderr_has("nothing to do");
+}
