@@ -1,14 +1,21 @@
 //! The whole machine: how busy its cores are and how much memory is in use.
 //!
-//! Busy is all time but `idle` and `iowait`, over all cores. Time of virtual
-//! guests is part of `user` and `nice` already and is not added again; time
-//! that a hypervisor stole counts as busy, since nobody here could use it.
+//! Busy is all time but `idle` and `iowait`, over the cores that are online. The
+//! kernel counts those two as they pass, but all other columns of `/proc/stat` by
+//! looking at what runs at each tick: work that always falls between two ticks
+//! is not seen, and work that falls on them counts for the whole time between. So
+//! busy is what the clock says less what was idle, and never the sum of the columns.
+//! Time that a hypervisor stole is part of busy, since nobody here could use it, and
+//! is told apart as well. `iowait` may shrink, and `idle` of a core that comes or
+//! goes may jump, so each core is held to the time that has passed.
 //! Memory in use is `MemTotal - MemAvailable`: caches that the kernel would
 //! give up are not in use.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{CollectError, Collector};
+use crate::os::clock::monotonic_ns;
 use crate::os::proc::Pseudofile;
 
 /// The machine at one moment.
@@ -16,6 +23,8 @@ use crate::os::proc::Pseudofile;
 pub struct MachineReading {
     /// Share of all cores that was busy since the sample before, 0 to 1.
     pub cpu: f64,
+    /// Share of all cores that a hypervisor took away in that time, part of `cpu`.
+    pub steal: f64,
     /// Memory in use in bytes.
     pub memory: u64,
 }
@@ -25,7 +34,7 @@ pub struct MachineReading {
 pub struct MachineSampler {
     stat: Source,
     meminfo: Source,
-    before: CpuTimes,
+    before: Snapshot,
 }
 
 #[derive(Debug)]
@@ -34,12 +43,23 @@ struct Source {
     file: Pseudofile,
 }
 
-/// Clock ticks since boot, over all cores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct CpuTimes {
-    busy: u64,
-    total: u64,
+/// The cores that are online, at a moment.
+#[derive(Debug)]
+struct Snapshot {
+    at_ns: u64,
+    cores: BTreeMap<u32, Core>,
 }
+
+/// Clock ticks of a core since boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Core {
+    /// `idle` and `iowait`.
+    idle: u64,
+    steal: u64,
+}
+
+/// Nanoseconds of a tick of `/proc/stat`: `USER_HZ` is 100.
+const TICK_NS: u64 = 10_000_000;
 
 impl MachineSampler {
     /// Begins to sample: the first sample speaks about the time from here on.
@@ -53,7 +73,7 @@ impl MachineSampler {
     fn below(proc: &Path) -> Result<MachineSampler, CollectError> {
         let mut stat = Source::open(proc.join("stat"))?;
         let mut meminfo = Source::open(proc.join("meminfo"))?;
-        let before = stat.parse(cpu_times, "the line `cpu`")?;
+        let before = Snapshot { at_ns: monotonic_ns(), cores: stat.parse(cores, "a line `cpu0`")? };
         meminfo.parse(memory_in_use, "`MemTotal` and `MemAvailable`")?;
         Ok(MachineSampler { stat, meminfo, before })
     }
@@ -67,11 +87,11 @@ impl Collector for MachineSampler {
     }
 
     fn sample(&mut self) -> Result<MachineReading, CollectError> {
-        let now = self.stat.parse(cpu_times, "the line `cpu`")?;
+        let now = Snapshot { at_ns: monotonic_ns(), cores: self.stat.parse(cores, "a line `cpu0`")? };
         let memory = self.meminfo.parse(memory_in_use, "`MemTotal` and `MemAvailable`")?;
-        let cpu = busy_share(self.before, now).ok_or(CollectError::TooSoon)?;
+        let (cpu, steal) = busy_and_steal(&self.before, &now).ok_or(CollectError::TooSoon)?;
         self.before = now;
-        Ok(MachineReading { cpu, memory })
+        Ok(MachineReading { cpu, steal, memory })
     }
 }
 
@@ -87,22 +107,39 @@ impl Source {
     }
 }
 
-/// `cpu  user nice system idle iowait irq softirq steal guest guest_nice`
-fn cpu_times(stat: &str) -> Option<CpuTimes> {
-    let numbers = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
-    // `guest` and `guest_nice`, the ninth and tenth, are inside the first two.
-    let ticks: Vec<u64> =
-        numbers.split_ascii_whitespace().take(8).map(str::parse).collect::<Result<_, _>>().ok()?;
-    let [_, _, _, idle, rest @ ..] = ticks.as_slice() else { return None };
-    let total: u64 = ticks.iter().sum();
-    Some(CpuTimes { busy: total - idle - rest.first().unwrap_or(&0), total })
+/// The lines `cpu0 user nice system idle iowait irq softirq steal guest guest_nice`, of
+/// which there is one for each core that is online.
+fn cores(stat: &str) -> Option<BTreeMap<u32, Core>> {
+    let mut cores = BTreeMap::new();
+    for line in stat.lines() {
+        let Some((number, ticks)) = line.strip_prefix("cpu").and_then(|rest| rest.split_once(' ')) else {
+            continue;
+        };
+        // The first line is the sum of all, those that have gone included.
+        let Ok(number) = number.parse() else { continue };
+        let ticks: Vec<u64> =
+            ticks.split_ascii_whitespace().take(8).map(str::parse).collect::<Result<_, _>>().ok()?;
+        let [_, _, _, idle, rest @ ..] = ticks.as_slice() else { return None };
+        let iowait = rest.first().copied().unwrap_or(0);
+        let steal = rest.get(3).copied().unwrap_or(0);
+        cores.insert(number, Core { idle: idle.saturating_add(iowait), steal });
+    }
+    Some(cores).filter(|cores| !cores.is_empty())
 }
 
-/// `None` if no time has passed.
-fn busy_share(before: CpuTimes, now: CpuTimes) -> Option<f64> {
-    let total = now.total.checked_sub(before.total).filter(|total| *total > 0)?;
-    // `iowait` may shrink (the kernel says so itself), so busy is clamped.
-    Some((now.busy.saturating_sub(before.busy) as f64 / total as f64).min(1.0))
+/// The shares of the cores that were online all the time; `None` if no time has
+/// passed.
+fn busy_and_steal(before: &Snapshot, now: &Snapshot) -> Option<(f64, f64)> {
+    let elapsed_ns = now.at_ns.checked_sub(before.at_ns).filter(|elapsed| *elapsed >= TICK_NS)?;
+    let both = now.cores.iter().filter_map(|(number, core)| Some((before.cores.get(number)?, core)));
+    // A tick more than has passed is how whole ticks come out.
+    let most = elapsed_ns + TICK_NS;
+    let passed = |from: u64, to: u64| to.saturating_sub(from).saturating_mul(TICK_NS).min(most) as f64;
+    let (n, idle, steal) = both.fold((0, 0.0, 0.0), |(n, idle, steal), (from, to)| {
+        (n + 1, idle + passed(from.idle, to.idle), steal + passed(from.steal, to.steal))
+    });
+    let whole = elapsed_ns as f64 * f64::from(n);
+    (n > 0).then(|| ((1.0 - idle / whole).clamp(0.0, 1.0), (steal / whole).clamp(0.0, 1.0)))
 }
 
 fn memory_in_use(meminfo: &str) -> Option<u64> {
@@ -119,23 +156,45 @@ pub(super) fn kibibytes(meminfo: &str, key: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    /// Busy and stolen percent of a second between two texts.
     #[track_caller]
-    fn check(before: &str, now: &str, expected: Option<f64>) {
-        assert_eq!(busy_share(cpu_times(before).unwrap(), cpu_times(now).unwrap()), expected);
+    fn check(before: &str, now: &str, expected: Option<(f64, f64)>) {
+        let snapshot = |at_ns, text| Snapshot { at_ns, cores: cores(text).unwrap() };
+        let shares = busy_and_steal(&snapshot(0, before), &snapshot(1_000_000_000, now));
+        let percent = |share: f64| (share * 1e4).round() / 100.0;
+        assert_eq!(shares.map(|(busy, steal)| (percent(busy), percent(steal))), expected);
     }
 
     #[test]
-    fn busy_is_all_but_idle_and_iowait_and_guests_count_once() {
-        // +10 user (all of it guest), +5 system, +2 irq, +3 steal, +60 idle, +20 iowait.
-        check("cpu  0 0 0 0 0 0 0 0 0 0", "cpu  10 0 5 60 20 2 0 3 10 0", Some(0.2));
-        check("cpu  10 0 0 90 0 0 0 0", "cpu  20 0 0 90 0 0 0 0", Some(1.0));
-        check("cpu  10 0 0 90", "cpu  10 0 0 90", None);
+    fn busy_is_the_time_that_passed_less_what_was_idle_or_waited() {
+        // What the other columns say does not matter: they sample.
+        check("cpu0 0 0 0 0 0 0 0 0 0 0", "cpu0 99 0 5 70 20 2 0 3 10 0", Some((10.0, 3.0)));
+        check("cpu0 0 0 0 0 0 0 0 0 0 0", "cpu0 0 0 0 70 20 0 0 0 0 0", Some((10.0, 0.0)));
+        check("cpu0 10 0 0 90", "cpu0 10 0 0 90", Some((100.0, 0.0)));
+        let two = "cpu  0 0 0 0\ncpu0 0 0 0 0\ncpu1 0 0 0 0\n";
+        check(two, "cpu  0 0 0 900\ncpu0 0 0 0 50\ncpu1 0 0 0 100\n", Some((25.0, 0.0)));
     }
 
     #[test]
-    fn other_texts_have_no_times() {
-        for text in ["", "cpu0 1 2 3 4", "cpu  1 2 x 4", "cpu  1 2"] {
-            assert_eq!(cpu_times(text), None, "{text}");
+    fn counters_that_jump_are_held_to_the_time_that_passed() {
+        let two = "cpu0 0 0 0 500 100 0 0 0\ncpu1 0 0 0 500 100 0 0 0\n";
+        // `iowait` of the one shrinks, `idle` of the other makes up for hours.
+        check(two, "cpu0 0 0 0 550 90 0 0 0\ncpu1 0 0 0 999999 100 0 0 0\n", Some((29.5, 0.0)));
+        check(two, "cpu0 0 0 0 400 90 0 0 0\ncpu1 0 0 0 400 90 0 0 0\n", Some((100.0, 0.0)));
+    }
+
+    #[test]
+    fn cores_that_come_and_go_do_not_count() {
+        let before = "cpu0 0 0 0 500\ncpu1 0 0 0 500\n";
+        check(before, "cpu0 0 0 0 550\n", Some((50.0, 0.0)));
+        check("cpu0 0 0 0 500\n", "cpu0 0 0 0 550\ncpu1 0 0 0 900\n", Some((50.0, 0.0)));
+        check(before, "cpu7 0 0 0 550\n", None);
+    }
+
+    #[test]
+    fn other_texts_have_no_cores() {
+        for text in ["", "cpu  1 2 3 4", "cpu0 1 2 x 4", "cpu0 1 2"] {
+            assert_eq!(cores(text), None, "{text}");
         }
     }
 
@@ -150,12 +209,14 @@ mod tests {
     fn samples_speak_about_the_time_between_them() {
         let proc = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(proc.path().join(name), text).unwrap();
-        write("stat", "cpu  0 0 0 100 0 0 0 0 0 0\n");
+        write("stat", "cpu  0 0 0 100 0 0 0 0 0 0\ncpu0 0 0 0 100 0 0 0 0 0 0\n");
         write("meminfo", "MemTotal: 4 kB\nMemAvailable: 1 kB\n");
         let mut sampler = MachineSampler::below(proc.path()).unwrap();
-        write("stat", "cpu  50 0 0 150 0 0 0 0 0 0\n");
-        assert_eq!(sampler.sample().unwrap(), MachineReading { cpu: 0.5, memory: 3072 });
+        let began = sampler.before.at_ns;
+        sampler.before.at_ns = u64::MAX;
         assert!(matches!(sampler.sample(), Err(CollectError::TooSoon)));
+        sampler.before.at_ns = began - 1_000_000_000;
+        assert_eq!(sampler.sample().unwrap(), MachineReading { cpu: 1.0, steal: 0.0, memory: 3072 });
     }
 
     #[test]
@@ -170,7 +231,7 @@ mod tests {
         std::fs::write(proc.path().join("stat"), "nothing\n").unwrap();
         std::fs::write(proc.path().join("meminfo"), "").unwrap();
         let error = MachineSampler::below(proc.path()).unwrap_err();
-        assert!(error.reason().starts_with("expected the line `cpu` in `"), "{}", error.reason());
+        assert!(error.reason().starts_with("expected a line `cpu0` in `"), "{}", error.reason());
     }
 
     #[test]

@@ -291,10 +291,10 @@ impl RecordBuilder {
 
     /// Takes in a sample of the machine, taken at `at_ns` of CLOCK_MONOTONIC.
     pub fn observe_machine(&mut self, at_ns: u64, reading: MachineReading) {
-        let MachineReading { cpu, memory } = reading;
+        let MachineReading { cpu, steal, memory } = reading;
         // To the millionth: these are read back from JSON as they were written.
         let cpu = (cpu * 1e6).round() / 1e6;
-        self.machine.push(MachineSample { at_us: at_ns / 1000, cpu, memory });
+        self.machine.push(MachineSample { at_us: at_ns / 1000, cpu, steal: Some(steal), memory });
     }
 
     /// Remembers that a collector could not run.

@@ -288,7 +288,7 @@ pub(crate) fn six_cameras() -> RunRecord {
         let busy = 0.30 + ((second * 37) % 11) as f64 / 100.0;
         story.builder.observe_machine(
             ((second + 1) * S + 500_000) * 1000,
-            MachineReading { cpu: busy, memory: 1_400 << 20 },
+            MachineReading { cpu: busy, steal: 0.0, memory: 1_400 << 20 },
         );
         if second == 14 {
             let tail = "0:00:14 ERROR motioncells: bad </pre><script>alert(1)</script>\nSegmentation fault";

@@ -29,8 +29,8 @@ use crate::worker::protocol::End;
 
 /// The version of the record's layout. Older ones are read as well: 2 brought
 /// [`Member::scripts`] and [`Member::left_out`]; 3 brought [`Member::configured`],
-/// [`StreamRecord::late_us`], [`StreamRecord::delivery`] and
-/// [`StreamRecord::taken_out`].
+/// [`StreamRecord::late_us`], [`StreamRecord::delivery`],
+/// [`StreamRecord::taken_out`] and [`MachineSample::steal`].
 pub const VERSION: u32 = 3;
 
 /// Everything that one run measured.
@@ -323,6 +323,10 @@ pub struct MachineSample {
     pub at_us: u64,
     /// Share of all cores that was busy since the sample before, 0 to 1.
     pub cpu: f64,
+    /// Share of all cores that a hypervisor took away in that time, part of `cpu`;
+    /// `None` in records before version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steal: Option<f64>,
     /// Memory in use (total - available) in bytes.
     pub memory: u64,
 }

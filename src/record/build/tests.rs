@@ -350,7 +350,7 @@ fn times_are_since_the_origin() {
     let mut story = Story::new(setup);
     story.play(0, "c/1", 1_001, 1_008, 15);
     story.say(0, 1_008 * S, EventBody::Process { cpu_us: 5, rss: 6 });
-    story.builder.observe_machine(1_002_000_000_000, MachineReading { cpu: 0.5, memory: 9 });
+    story.builder.observe_machine(1_002_000_000_000, MachineReading { cpu: 0.5, steal: 0.0, memory: 9 });
     let (record, _) = story.told();
     let stream = &record.members[0].streams[0];
     assert_eq!((stream.first_frame_us, stream.window_us), (Some(S), Some((3 * S, 8 * S))));

@@ -147,7 +147,7 @@ fn the_machine_and_workers_are_averaged_over_the_common_window() {
     story.play(0, "a/1", 0, 8, 15); // window 2 to 7 s
     story.play(1, "b/1", 1, 8, 15); // window 3 to 8 s: common 3 to 7 s
     for (second, cpu) in [(1, 1.0), (3, 1.0), (4, 0.2), (5, 0.4), (7, 0.3), (8, 1.0)] {
-        let reading = MachineReading { cpu, memory: (second << 20) };
+        let reading = MachineReading { cpu, steal: 0.0, memory: (second << 20) };
         story.builder.observe_machine(second * S * 1000, reading);
         story.say(0, second * S, EventBody::Process { cpu_us: second * second * 100_000, rss: second << 20 });
     }
