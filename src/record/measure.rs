@@ -9,26 +9,33 @@
 //!
 //! Not here: how figures are shown (`report`).
 
+mod delay;
 mod machine;
 mod script;
+mod source;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::delay::{GAP_US, LATE_US, Lateness, PERIODS};
 pub use self::machine::{MachineFigures, WorkerFigures};
 pub use self::script::{ChannelFigures, ElementFigures, ScriptFigures};
+pub use self::source::MORE_FPS;
+use self::source::Source;
 pub use self::verdict::{
-    FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, Verdict, number,
+    FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, Verdict, number,
 };
-use super::{LeftOut, Member, Pace, RunRecord, StreamRecord};
+use super::{Delivery, LeftOut, Member, Pace, RunRecord, StreamRecord};
 use crate::name::Slug;
 use crate::stats;
 
 /// The version of the measurement's layout. 2 brought scripts, what was left
-/// out, and frames that are not counted (`null`).
-pub const VERSION: u32 = 2;
+/// out, and frames that are not counted (`null`). 3 has the range of whole seconds in
+/// the place of a 95 % interval, and brought lateness, gaps, what the source
+/// delivered, frames that steps took out, and stolen time.
+pub const VERSION: u32 = 3;
 
 /// What a record says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +63,8 @@ pub struct CameraFigures {
     pub camera: String,
     /// Its slug, with `-l2` for the second copy.
     pub slug: Slug,
-    /// The rate that its streams should hold.
+    /// The rate that its streams should hold; where the camera may deliver at any
+    /// rate, what came.
     pub target_fps: f64,
     /// That of its worst stream.
     pub verdict: Verdict,
@@ -83,16 +91,31 @@ pub struct StreamFigures {
     pub window_us: Option<u64>,
     /// The long-run frame rate; `None` without a window.
     pub fps: Option<f64>,
-    /// The 95 % interval of `fps`.
-    pub fps_interval: Option<Interval>,
-    /// Why there is no interval.
-    pub no_interval: Option<String>,
+    /// The fewest and the most frames in a whole second of the window; for a script,
+    /// the least and the greatest rate that a line told. `None` without any.
+    pub fps_range: Option<Range>,
     /// Frames that arrived in the window; `None` for a script that counts none.
     pub frames: Option<u64>,
     /// Frames dropped in the window; `None` for a script that counts none.
     pub dropped: Option<u64>,
     /// `dropped / (frames + dropped)`; `None` if both are 0 or not known.
     pub dropped_share: Option<f64>,
+    /// Frames that left the decoder in the window; `None` for a script.
+    pub decoded: Option<u64>,
+    /// Frames that steps took out in the window; `None` for a script.
+    pub taken_out: Option<u64>,
+    /// What the source delivered; `None` for a script and in older records.
+    pub delivery: Option<Delivery>,
+    /// `delivery.frames` per second of the window.
+    pub delivered_fps: Option<f64>,
+    /// Lateness against the times when frames were due; `None` without such times
+    /// (free pace, a script, an older record).
+    pub lateness_us: Option<Lateness>,
+    /// The longest time without a frame in the window; `None` without a window and
+    /// for a script.
+    pub longest_gap_us: Option<u64>,
+    /// What should be known of it even if it holds.
+    pub notes: Vec<String>,
     /// Latency over the window; `None` where it has no meaning.
     pub latency_us: Option<Percentiles>,
     /// Why there is no latency.
@@ -106,13 +129,12 @@ pub struct StreamFigures {
     pub script: Option<ScriptFigures>,
 }
 
-/// A 95 % interval.
+/// The least and the greatest of values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
-    /// Its lower end.
-    pub low: f64,
-    /// Its upper end.
-    pub high: f64,
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Range {
+    pub min: f64,
+    pub max: f64,
 }
 
 /// Nearest-rank percentiles in microseconds.
@@ -172,9 +194,12 @@ pub struct Totals {
     pub fps: Option<f64>,
 }
 
-impl Interval {
-    fn around(middle: f64, half: f64, most: f64) -> Interval {
-        Interval { low: rounded((middle - half).max(0.0)), high: rounded((middle + half).min(most)) }
+impl Range {
+    /// `None` if there are no values.
+    fn of(values: &[f64]) -> Option<Range> {
+        let min = values.iter().copied().reduce(f64::min)?;
+        let max = values.iter().copied().reduce(f64::max)?;
+        Some(Range { min: rounded(min), max: rounded(max) })
     }
 }
 
@@ -220,10 +245,11 @@ fn camera(record: &RunRecord, member: &Member) -> CameraFigures {
         let fps = |stream: &StreamFigures| stream.fps.unwrap_or(0.0);
         b.verdict.cmp(&a.verdict).then(fps(a).total_cmp(&fps(b)))
     });
+    let accepted = member.streams.iter().filter_map(|stream| Source::of(member, stream).accepted_fps());
     CameraFigures {
         camera: member.camera.clone(),
         slug: member.slug.clone(),
-        target_fps: member.target_fps,
+        target_fps: accepted.min_by(f64::total_cmp).map_or(member.target_fps, rounded),
         verdict: worst.map_or(Verdict::NotJudged, |stream| stream.verdict),
         worst: worst.map(|stream| stream.stream.clone()),
         streams,
@@ -236,11 +262,6 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
     let fps = stream.window_us.map(|window| stats::long_run_fps(arrived, window));
     let ranges = stream.window_us.map_or_else(Vec::new, |window| stats::whole_seconds(arrived, window));
     let counts: Vec<f64> = ranges.iter().map(|range| range.len() as f64).collect();
-    let (fps_interval, no_interval) = match (fps, stats::half_width95(&counts)) {
-        (None, _) => (None, Some("no frame was measured".to_owned())),
-        (Some(_), Err(reason)) => (None, Some(reason.to_string())),
-        (Some(fps), Ok(half)) => (Some(Interval::around(fps, half, f64::INFINITY)), None),
-    };
     let latency_of = |range: &std::ops::Range<usize>| percentiles(stream.latency_us.get(range.clone())?);
     let seconds = ranges
         .iter()
@@ -262,25 +283,50 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         };
         reason.to_owned()
     });
+    let window_us = stream.window_us.map(|(begin, end)| end - begin);
+    let delivered_fps = stream.delivery.as_ref().and_then(|delivery| delivery.frames).zip(window_us);
+    let delivered_fps = delivered_fps.map(|(frames, us)| rounded(frames as f64 * 1e6 / us.max(1) as f64));
+    let gap_us = |window| delay::longest_gap_us(arrived, window).1;
     let unknown = stream.latency_us.iter().filter(|latency| latency.is_none()).count() as u64;
     StreamFigures {
         stream: stream.stream.clone(),
         workloads: stream.workloads.clone(),
         verdict,
         reason,
-        window_us: stream.window_us.map(|(begin, end)| end - begin),
+        window_us,
         fps: fps.map(rounded),
-        fps_interval,
-        no_interval,
+        fps_range: Range::of(&counts),
         frames: Some(frames),
         dropped: Some(stream.dropped),
         dropped_share: share(stream.dropped, frames + stream.dropped),
+        decoded: Some(stream.decoded),
+        taken_out: Some(stream.taken_out),
+        delivery: stream.delivery.clone(),
+        delivered_fps,
+        lateness_us: delay::percentiles(&delay::late_us(member, stream)),
+        longest_gap_us: stream.window_us.map(gap_us),
+        notes: notes(member, stream),
         latency_us,
         no_latency,
         frames_without_latency: unknown,
         seconds,
         script: None,
     }
+}
+
+/// What should be known of a stream even if it holds.
+fn notes(member: &Member, stream: &StreamRecord) -> Vec<String> {
+    let mut notes = Source::of(member, stream).notes();
+    let delivery = stream.delivery.as_ref();
+    let of = |count: fn(&Delivery) -> u64| delivery.map_or(0, count);
+    let counts = [
+        ("damaged frames, which do not count as arrived", of(|delivery| delivery.damaged)),
+        ("copies that make up for what the source lacks", of(|delivery| delivery.copied)),
+        ("frames left out since they are beyond the rate of the config", of(|delivery| delivery.thinned)),
+        ("frames that steps took out, which do not count as dropped", stream.taken_out),
+    ];
+    notes.extend(counts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{what}: {n}")));
+    notes
 }
 
 fn percentiles(latency_us: &[Option<u32>]) -> Option<Percentiles> {

@@ -115,6 +115,16 @@ pub enum Rate {
     },
 }
 
+impl Rate {
+    /// When its line was read.
+    #[must_use]
+    pub fn at_us(&self) -> u64 {
+        match self {
+            Rate::Last { at_us, .. } | Rate::Begin { at_us, .. } | Rate::Count { at_us, .. } => *at_us,
+        }
+    }
+}
+
 /// Latencies between two elements.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChannelLatencies {

@@ -8,7 +8,7 @@
 //! figures, and makes texts harmless.
 
 use super::Report;
-use crate::record::measure::{CameraFigures, Percentiles, StreamFigures, WorkerFigures};
+use crate::record::measure::{CameraFigures, Lateness, Percentiles, StreamFigures, WorkerFigures};
 use crate::record::{Isolation, Pace};
 
 /// What a formula may begin with, by OWASP's advice about CSV injection. The last
@@ -34,7 +34,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 35] = [
+pub(super) const COLUMNS: [Column; 49] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -46,8 +46,9 @@ pub(super) const COLUMNS: [Column; 35] = [
     ("reason", |row| text(row.stream.reason.as_deref().unwrap_or_default())),
     ("target_fps", |row| cell(Some(row.camera.target_fps))),
     ("fps", |row| cell(row.stream.fps)),
-    ("fps_low", |row| cell(row.stream.fps_interval.map(|interval| interval.low))),
-    ("fps_high", |row| cell(row.stream.fps_interval.map(|interval| interval.high))),
+    // They were the ends of a 95 % interval, which there is no longer.
+    ("fps_low", |_| cell(None)),
+    ("fps_high", |_| cell(None)),
     ("window_s", |row| cell(row.stream.window_us.map(|us| us as f64 / 1e6))),
     ("frames", |row| count(row.stream.frames)),
     ("dropped", |row| count(row.stream.dropped)),
@@ -82,6 +83,20 @@ pub(super) const COLUMNS: [Column; 35] = [
     ("script_exit", |row| {
         text(row.stream.script.as_ref().and_then(|script| script.exit.as_deref()).unwrap_or_default())
     }),
+    ("fps_second_min", |row| cell(row.stream.fps_range.map(|range| range.min))),
+    ("fps_second_max", |row| cell(row.stream.fps_range.map(|range| range.max))),
+    ("late_p50_ms", |row| late(row, |late| late.p50)),
+    ("late_p95_ms", |row| late(row, |late| late.p95)),
+    ("late_p99_ms", |row| late(row, |late| late.p99)),
+    ("late_max_ms", |row| late(row, |late| late.max)),
+    ("longest_gap_s", |row| cell(row.stream.longest_gap_us.map(|us| us as f64 / 1e6))),
+    ("decoded", |row| count(row.stream.decoded)),
+    ("taken_out", |row| count(row.stream.taken_out)),
+    ("delivered", |row| count(row.stream.delivery.as_ref().and_then(|delivery| delivery.frames))),
+    ("delivered_fps", |row| cell(row.stream.delivered_fps)),
+    ("damaged", |row| count(row.stream.delivery.as_ref().map(|delivery| delivery.damaged))),
+    ("copied", |row| count(row.stream.delivery.as_ref().map(|delivery| delivery.copied))),
+    ("machine_steal_percent", |row| hundredfold(row.report.measurement.machine.steal)),
 ];
 
 /// The report as CSV.
@@ -151,6 +166,10 @@ fn mib(bytes: Option<u64>) -> Cell {
 
 fn latency(row: &Row<'_>, which: fn(&Percentiles) -> u32) -> Cell {
     cell(row.stream.latency_us.as_ref().map(|latency| f64::from(which(latency)) / 1e3))
+}
+
+fn late(row: &Row<'_>, which: fn(&Lateness) -> i64) -> Cell {
+    cell(row.stream.lateness_us.as_ref().map(|late| which(late) as f64 / 1e3))
 }
 
 /// A figure of the worker that plays only this member.

@@ -6,11 +6,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
 use self::chart::{Chart, Line, merged};
 use super::{
-    NONE, NOT_MEASURED, Report, absent, conditions, dropped, failures, fps, gaps, mebibytes, millis, number,
-    percent, plain, sightings, target,
+    NONE, NOT_MEASURED, Report, absent, conditions, cpu_range, dropped, failures, fps, gaps, mebibytes,
+    millis, number, percent, plain, sightings, stolen, target,
 };
 use crate::record::measure::{
-    CameraFigures, ElementFigures, Percentiles, ScriptFigures, StreamFigures, Verdict,
+    CameraFigures, ElementFigures, Lateness, Percentiles, ScriptFigures, StreamFigures, Verdict,
 };
 use crate::record::{Member, Pace};
 
@@ -71,7 +71,7 @@ pub fn html(report: &Report<'_>) -> String {
                     }
                     @if !gaps.is_empty() {
                         section aria-labelledby="gaps" {
-                            h2 id="gaps" { "What is missing, and why" }
+                            h2 id="gaps" { "What is missing, and what should be known" }
                             div class="card" { ul class="notes" { @for gap in &gaps { li { (gap) } } } }
                         }
                     }
@@ -91,9 +91,6 @@ fn tiles(report: &Report<'_>) -> Markup {
     let share = (offered > 0).then(|| totals.dropped as f64 / offered as f64);
     let with_unit =
         |figure: String, unit: &str| if figure == NONE { figure } else { format!("{figure} {unit}") };
-    let interval = machine.cpu.zip(machine.cpu_interval);
-    let interval = interval
-        .map_or_else(String::new, |(cpu, interval)| format!(", ± {:.1}", (interval.high - cpu) * 100.0));
     let pipelines = if totals.pipelines == 1 { "pipeline" } else { "pipelines" };
     let scripts = match totals.scripts {
         0 => String::new(),
@@ -113,7 +110,7 @@ fn tiles(report: &Report<'_>) -> Markup {
             }
             li { b { (rate) } "in " (totals.pipelines) " " (pipelines) (decoders) (scripts) }
             li { b { (with_unit(percent(share, 2), "%")) } "of frames dropped" }
-            li { b { (with_unit(percent(machine.cpu, 1), "%")) } "CPU of all cores" (interval) }
+            li { b { (with_unit(percent(machine.cpu, 1), "%")) } "CPU of all cores" (cpu_range(machine)) (stolen(machine)) }
             li { b { (with_unit(mebibytes(machine.memory_max), "MiB")) } "memory in use at most" }
         }
     }
@@ -131,6 +128,7 @@ fn cameras(report: &Report<'_>) -> Markup {
                         th scope="col" class="num" { "Target" br; "fps" }
                         th scope="col" class="num" { "Measured" br; "fps" }
                         th scope="col" class="num" { "Latency ms" br; "p50 / p95 / p99" }
+                        th scope="col" class="num" { "Late ms" br; "p95 / max" }
                         th scope="col" class="num" { "Dropped" br; "%" }
                         th scope="col" class="num" { "CPU %" br; "of a core" }
                         th scope="col" class="num edge" { "Memory" br; "MiB" }
@@ -146,7 +144,7 @@ fn cameras(report: &Report<'_>) -> Markup {
                                 th scope="row" { (plain(&camera.camera)) (copy(camera)) }
                                 td { "left out" }
                                 td { (plain(&left.workloads.join(", "))) }
-                                td colspan="6" class="edge" { (plain(&left.reason)) }
+                                td colspan="7" class="edge" { (plain(&left.reason)) }
                             }
                         }
                     }
@@ -160,6 +158,7 @@ fn camera_row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigure
     let worker = report.measurement.own_worker(&camera.slug);
     let rows = camera.streams.len();
     let latency = |latency: Percentiles| [latency.p50, latency.p95, latency.p99].map(millis).join(" / ");
+    let late = |late: Lateness| [late.p95, late.max].map(|us| format!("{:.1}", us as f64 / 1e3)).join(" / ");
     markup! {
         tr {
             @if first {
@@ -170,6 +169,7 @@ fn camera_row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigure
             td class="num" { (target(report.record, camera.target_fps)) }
             td class="num" { (fps(stream)) }
             td class="num" { (stream.latency_us.map_or_else(|| absent(stream).to_owned(), latency)) }
+            td class="num" { (stream.lateness_us.map_or_else(|| NONE.to_owned(), late)) }
             td class="num" { (dropped(stream)) }
             @if first {
                 td class="num" rowspan=(rows) { (percent(worker.and_then(|worker| worker.cpu), 0)) }
@@ -211,6 +211,7 @@ fn over_time(report: &Report<'_>, member: &Member, camera: &CameraFigures) -> Ma
             }
             @for stream in &camera.streams {
                 @if let Some(reason) = &stream.reason { p class="soft small" { (stream.stream) ": " (plain(reason)) } }
+                @if let Some(frames) = frames(stream) { p class="soft small" { (stream.stream) ": " (plain(&frames)) } }
             }
             div class="charts" { (fps_chart(report, camera)) (latency_chart(report, camera)) }
             @for stream in &camera.streams {
@@ -238,6 +239,29 @@ fn over_time(report: &Report<'_>, member: &Member, camera: &CameraFigures) -> Ma
             }
         }
     }
+}
+
+/// What became of the frames of a pipeline, and what its source was seen to be:
+/// `450 frames decoded = 440 arrived + 8 dropped + 2 taken out by steps; ...`
+fn frames(stream: &StreamFigures) -> Option<String> {
+    let ((decoded, arrived), (dropped, taken_out)) =
+        (stream.decoded.zip(stream.frames)?, stream.dropped.zip(stream.taken_out)?);
+    let mut text = format!("{decoded} frames decoded: {arrived} arrived, {dropped} dropped");
+    if taken_out > 0 {
+        text.push_str(&format!(", {taken_out} taken out by steps"));
+    }
+    let Some(delivery) = &stream.delivery else { return Some(text) };
+    if let Some((frames, fps)) = delivery.frames.zip(stream.delivered_fps) {
+        text.push_str(&format!("; {frames} delivered, {fps:.2} fps"));
+    }
+    if let Some(format) = delivery.video.last() {
+        let codec = format.codec.as_deref().map(|codec| format!("{codec} ")).unwrap_or_default();
+        text.push_str(&format!("; {codec}{}x{}", format.width, format.height));
+    }
+    if let Some(every) = delivery.key_frame_every {
+        text.push_str(&format!(", a key frame every {every} frames"));
+    }
+    Some(text)
 }
 
 /// What a script said, element by element.
@@ -455,13 +479,14 @@ fn legend(report: &Report<'_>) -> Markup {
                 @if report.record.conditions.pace == Pace::Live {
                     p {
                         "A stream holds its target with at least 99.5 % of it and at most 0.5 % of its frames dropped; "
-                        "it does not hold with less than 98 % or more than 2 % dropped. In between it is undecided, which never counts as holding. "
+                        "it does not hold with less than 98 % or more than 2 % dropped. It is undecided in between, in a window of fewer than 200 frames, "
+                        "with a gap of a second, with a frame half a second late, and where the camera gave something else than configured. That never counts as holding. "
                     }
-                    p { "Latency runs from the encoded frame leaving the paced source to the same frame at the sink. Percentiles are nearest rank and have no interval, because frames of one run are not independent." }
+                    p { "Latency runs from the encoded frame leaving the paced source to the same frame at the sink. Late is a frame at the sink against the time when it was due, so time that it waited in front of a busy decoder is in it. Percentiles are nearest rank." }
                 } @else {
                     p { "Files were played once, as fast as the machine can. There is no target and no latency: frames wait in queues for as long as the queues are deep." }
                 }
-                p { "± is a 95 % interval over the seconds of this one run; it says nothing about other runs. One-second rates of a paced stream go up and down by a frame, since the borders of seconds fall between frames." }
+                p { "Behind a frame rate stand the fewest and the most frames in a whole second of this one run. Those of a paced stream go up and down by a frame, since the borders of seconds fall between frames; they say nothing about other runs." }
             }
         }
     }

@@ -2,8 +2,8 @@
 //! the benchmark of each of its cameras.
 //!
 //! All pure, and the same record makes the same bytes. Every form shows a
-//! run's conditions and host beside its figures, and says why a figure or its
-//! interval is missing. Names and texts of workers are untrusted: HTML escapes
+//! run's conditions and host beside its figures, and says why a figure is
+//! missing. Names and texts of workers are untrusted: HTML escapes
 //! them, and control characters never reach a terminal ([`plain`]).
 //!
 //! Not here: computing figures (`record::measure`) and writing files (`action`).
@@ -24,12 +24,12 @@ pub use self::html::html;
 pub use self::json::json;
 pub use self::table::table;
 
-use crate::record::measure::{Measurement, StreamFigures, Verdict, number};
+use crate::record::measure::{MachineFigures, Measurement, StreamFigures, Verdict, number};
 use crate::record::{Conditions, Host, Isolation, Pace, RunRecord, WorkerRecord};
 use crate::time::duration_text;
 
 /// The version of the JSON and CSV documents.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What a report is made from.
 #[derive(Clone, Copy, Debug)]
@@ -107,13 +107,28 @@ fn host(host: &Host) -> String {
     if facts.is_empty() { "unknown host".to_owned() } else { facts.join(", ") }
 }
 
-/// A frame rate with its interval: `14.98 ± 0.12`.
+/// A frame rate with the range of whole seconds, or of a script's lines:
+/// `14.98 (14..16)`.
 fn fps(stream: &StreamFigures) -> String {
-    match (stream.fps, stream.fps_interval) {
+    match (stream.fps, stream.fps_range) {
         (None, _) => absent(stream).to_owned(),
         (Some(fps), None) => format!("{fps:.2}"),
-        (Some(fps), Some(interval)) => format!("{fps:.2} ± {:.2}", interval.high - fps),
+        (Some(fps), Some(range)) => format!("{fps:.2} ({}..{})", number(range.min), number(range.max)),
     }
+}
+
+/// The range of the samples of the machine's CPU, in percent: ` (30..33)`; nothing
+/// without samples.
+fn cpu_range(machine: &MachineFigures) -> String {
+    let tenths = |share: f64| number((share * 1000.0).round() / 10.0);
+    let range = machine.cpu_range.map(|range| format!(" ({}..{})", tenths(range.min), tenths(range.max)));
+    range.unwrap_or_default()
+}
+
+/// What a hypervisor took away, where it did: `, 2.1 % stolen`.
+fn stolen(machine: &MachineFigures) -> String {
+    let worth_telling = machine.steal.filter(|steal| *steal >= 0.000_5);
+    worth_telling.map_or_else(String::new, |steal| format!(", {:.1} % stolen", steal * 100.0))
 }
 
 fn percent(share: Option<f64>, decimals: usize) -> String {
@@ -128,7 +143,8 @@ fn millis(us: u32) -> String {
     format!("{:.1}", f64::from(us) / 1000.0)
 }
 
-/// Why figures are missing: each reason once, with what it is about.
+/// What should be known of the figures, and why some are missing: each reason once,
+/// with what it is about.
 fn gaps(report: &Report<'_>) -> Vec<String> {
     let Report { record, measurement, .. } = report;
     let mut gaps: Vec<(String, Vec<String>)> = Vec::new();
@@ -137,12 +153,7 @@ fn gaps(report: &Report<'_>) -> Vec<String> {
         None => gaps.push((reason, vec![about.to_owned()])),
     };
     for stream in measurement.cameras.iter().flat_map(|camera| &camera.streams) {
-        // A script without a frame rate says why beside its verdict.
-        if let Some(reason) =
-            stream.no_interval.as_ref().filter(|_| stream.fps.is_some() || stream.script.is_none())
-        {
-            add(format!("no interval of the frame rate: {reason}"), &stream.stream);
-        }
+        stream.notes.iter().for_each(|note| add(note.clone(), &stream.stream));
         if let Some(reason) = &stream.no_latency {
             add(format!("no latency: {reason}"), &stream.stream);
         }

@@ -3,8 +3,8 @@
 
 use super::grid::grid;
 use super::{
-    NONE, Report, absent, conditions, dropped, failures, fps, gaps, host, mebibytes, millis, percent, plain,
-    target, verdict,
+    NONE, Report, absent, conditions, cpu_range, dropped, failures, fps, gaps, host, mebibytes, millis,
+    percent, plain, stolen, target, verdict,
 };
 use crate::record::measure::{CameraFigures, StreamFigures, Verdict};
 
@@ -53,12 +53,11 @@ pub fn table(report: &Report<'_>) -> String {
         lines.push(format!("worker {}: CPU {cpu} % of a core, memory {memory} MiB", worker.name));
     }
     let machine = &measurement.machine;
-    let interval = machine.cpu.zip(machine.cpu_interval);
-    let interval = interval
-        .map_or_else(String::new, |(cpu, interval)| format!(" ± {:.1}", (interval.high - cpu) * 100.0));
     lines.push(format!(
-        "machine: CPU {}{interval} % of all cores, memory {} MiB in use at most",
+        "machine: CPU {}{} % of all cores{}, memory {} MiB in use at most",
         percent(machine.cpu, 1),
+        cpu_range(machine),
+        stolen(machine),
         mebibytes(machine.memory_max)
     ));
     lines.extend(gaps(report).into_iter().map(|gap| format!("note: {gap}")));

@@ -1,16 +1,12 @@
-//! Figures from samples: percentiles, means, intervals, frame rates. Pure.
+//! Figures from samples: percentiles and frame rates. Pure.
 //!
 //! Percentiles are *nearest rank*: always a value that was measured, never one
-//! in between. Intervals are 95 % intervals of a mean by Student's t over
-//! one-second values, and are refused where those are few or not independent
-//! ([`NoInterval`]).
+//! in between.
 //!
 //! `docs/measuring.md` explains the same to people who read reports.
 
-mod interval;
 mod rate;
 
-pub use interval::{MIN_SECONDS, NoInterval, half_width95};
 pub use rate::{long_run_fps, whole_seconds};
 
 /// The nearest-rank percentile of values in ascending order: the smallest one
@@ -24,12 +20,6 @@ pub fn percentile<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     assert!(percent <= 100, "{percent} is a percentage");
     let rank = (percent * sorted.len()).div_ceil(100).max(1);
     sorted.get(rank - 1).copied()
-}
-
-/// The arithmetic mean. `None` if there are no values.
-#[must_use]
-pub fn mean(values: &[f64]) -> Option<f64> {
-    if values.is_empty() { None } else { Some(values.iter().sum::<f64>() / values.len() as f64) }
 }
 
 #[cfg(test)]
@@ -47,11 +37,5 @@ mod tests {
         assert_eq!([50, 95, 99].map(|p| percentile(&hundred, p)), [Some(50), Some(95), Some(99)]);
         assert_eq!([50, 99].map(|p| percentile(&[7.5], p)), [Some(7.5), Some(7.5)]);
         assert_eq!(percentile::<u32>(&[], 50), None);
-    }
-
-    #[test]
-    fn the_mean_of_nothing_is_nothing() {
-        assert_eq!(mean(&[1.0, 2.0, 6.0]), Some(3.0));
-        assert_eq!(mean(&[]), None);
     }
 }

@@ -7,9 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Interval, rounded, share};
+use super::{Range, rounded, share};
 use crate::record::{Isolation, MachineSample, Pace, RunRecord, WorkerRecord, WorkerSample};
-use crate::stats;
 
 /// The whole machine over the common window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,8 +17,11 @@ pub struct MachineFigures {
     pub window_us: Option<(u64, u64)>,
     /// Mean share of all cores that was busy, 0 to 1.
     pub cpu: Option<f64>,
-    /// The 95 % interval of `cpu`.
-    pub cpu_interval: Option<Interval>,
+    /// The least and the greatest of its samples.
+    pub cpu_range: Option<Range>,
+    /// Mean share of all cores that a hypervisor took away, part of `cpu`; `None` in
+    /// records before version 3.
+    pub steal: Option<f64>,
     /// Most memory in use in bytes.
     pub memory_max: Option<u64>,
     /// Why figures are missing.
@@ -42,8 +44,14 @@ pub struct WorkerFigures {
 }
 
 pub(super) fn machine(record: &RunRecord) -> MachineFigures {
-    let mut figures =
-        MachineFigures { window_us: None, cpu: None, cpu_interval: None, memory_max: None, reason: None };
+    let mut figures = MachineFigures {
+        window_us: None,
+        cpu: None,
+        cpu_range: None,
+        steal: None,
+        memory_max: None,
+        reason: None,
+    };
     if let Some(reason) = record.missing.get("machine") {
         figures.reason = Some(reason.clone());
         return figures;
@@ -59,15 +67,13 @@ pub(super) fn machine(record: &RunRecord) -> MachineFigures {
         figures.reason = Some("no sample in the window".to_owned());
         return figures;
     }
-    let busy: f64 = inside.iter().map(|(from, to)| to.cpu * (to.at_us - from.at_us) as f64).sum();
-    let cpu = busy / total as f64;
-    let values: Vec<f64> = inside.iter().map(|(_, to)| to.cpu).collect();
-    match stats::half_width95(&values) {
-        Ok(half) => figures.cpu_interval = Some(Interval::around(cpu, half, 1.0)),
-
-        Err(reason) => figures.reason = Some(format!("no interval of the CPU share: {reason}")),
-    }
-    figures.cpu = Some(rounded(cpu));
+    let mean = |share: &dyn Fn(&MachineSample) -> Option<f64>| {
+        let weighed = inside.iter().map(|(from, to)| Some(share(to)? * (to.at_us - from.at_us) as f64));
+        Some(rounded(weighed.sum::<Option<f64>>()? / total as f64))
+    };
+    figures.cpu = mean(&|sample| Some(sample.cpu));
+    figures.steal = mean(&|sample| sample.steal);
+    figures.cpu_range = Range::of(&inside.iter().map(|(_, to)| to.cpu).collect::<Vec<f64>>());
     figures.memory_max =
         inside.iter().map(|(from, to): &(MachineSample, _)| from.memory.max(to.memory)).max();
     figures

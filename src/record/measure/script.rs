@@ -1,15 +1,16 @@
 //! Figures of a user's script, from what it printed in its window.
 //!
-//! A script *has* the frame rate of its slowest counter. A counter's rate is
-//! frames over time between its first and last line in the window, as far as
-//! they tell it:
+//! A script *has* the frame rate of its slowest counter: the frames that its lines
+//! in the window tell of, over the time from the first of them to the last. Time in
+//! between without frames counts, and so does what is missing at either end of
+//! the window beyond the distance of two lines. Of frames,
 //!
-//! - counts (`fpsdisplaysink`): frames between two lines over the time between
-//!   their being read;
-//! - rates since the line before (`gvafpscounter`): their mean weighted by their
-//!   lengths, over lines whose time lies in the window wholly;
-//! - rates since the begin (`gvafpscounter` with `interval` as average): frames
-//!   `rate * length` of a line less those of the line before it.
+//! - counts (`fpsdisplaysink`) tell those since the line before, and all that they
+//!   show if they began anew in between;
+//! - rates since the line before (`gvafpscounter`) tell `rate * length`, if all of
+//!   that time lies in the window;
+//! - rates since the begin (`gvafpscounter` with `interval` as average) tell
+//!   `rate * length` less that of the line before.
 //!
 //! Nothing printed is *not measured*, which is never zero.
 
@@ -17,16 +18,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::verdict::{self, number};
-use super::{Interval, Percentiles, StreamFigures, Verdict, percentiles, rounded, share};
+use super::source::Asked;
+use super::verdict::{self, Kept, conclude, number};
+use super::{Percentiles, Range, StreamFigures, Verdict, delay, percentiles, rounded, share};
 use crate::config::project::Scalar;
 use crate::record::script::{ChannelLatencies, ElementRates, Meter, Rate, ScriptRecord};
 use crate::record::{Member, Pace, RunRecord};
-use crate::stats::{self, NoInterval};
-
-/// Of a window, so much may be outside of what a counter's lines tell: borders
-/// of the window fall between lines, which come every second or so.
-const MAY_BE_UNCOVERED_US: u64 = 2_500_000;
+use crate::stats;
 
 /// What only a script's figures have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,12 +52,16 @@ pub struct ElementFigures {
     pub meter: Meter,
     /// Frames per second over `covered_us`; `None` where that is 0.
     pub fps: Option<f64>,
-    /// The 95 % interval of `fps`.
-    pub fps_interval: Option<Interval>,
-    /// Why there is no interval.
-    pub no_interval: Option<String>,
-    /// The part of the window that its lines tell of.
+    /// The least and the greatest rate between two lines.
+    pub fps_range: Option<Range>,
+    /// The part of the window that `fps` is about: less one line at each end.
     pub covered_us: u64,
+    /// The longest time without a line in the window.
+    pub longest_gap_us: u64,
+    /// Where that begins, since the begin of the window.
+    pub gap_from_us: u64,
+    /// How far its lines are apart, by their median.
+    pub line_every_us: u64,
     /// Frames in that time; `None` for a meter that only tells rates.
     pub frames: Option<u64>,
     /// Frames dropped in that time; `None` for a meter that counts none.
@@ -89,9 +91,9 @@ pub struct ChannelFigures {
 
 /// The figures of a script.
 pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord) -> StreamFigures {
-    let window = script.window_us;
+    let (window, pace) = (script.window_us, record.conditions.pace);
     let elements: Vec<ElementFigures> =
-        script.rates.iter().filter_map(|rates| Some(element(rates, window?))).collect();
+        script.rates.iter().filter_map(|rates| Some(element(rates, window?, pace))).collect();
     let channels: Vec<ChannelFigures> = script.latencies.iter().map(channel).collect();
     let measured = || elements.iter().filter(|element| element.fps.is_some());
     let slowest = measured().min_by(|a, b| {
@@ -109,7 +111,7 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
         }
         (_, Some(_)) => "not measured: its lines tell no time that lies in the window".to_owned(),
     });
-    let (verdict, reason) = judge(record, member, script, slowest, counted, no_fps.as_ref());
+    let (verdict, reason) = judge(record, member, script, &elements, slowest, counted, no_fps.as_ref());
     StreamFigures {
         stream: script.stream.clone(),
         workloads: script.workloads.clone(),
@@ -117,11 +119,17 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
         reason,
         window_us: window.map(|(begin, end)| end - begin),
         fps: slowest.and_then(|element| element.fps),
-        fps_interval: slowest.and_then(|element| element.fps_interval),
-        no_interval: slowest.and_then(|element| element.no_interval.clone()).or_else(|| no_fps.clone()),
+        fps_range: slowest.and_then(|element| element.fps_range),
         frames: counted.map(|(frames, _)| frames),
         dropped: counted.map(|(_, dropped)| dropped),
         dropped_share: counted.and_then(|(frames, dropped)| share(dropped, frames + dropped)),
+        decoded: None,
+        taken_out: None,
+        delivery: None,
+        delivered_fps: None,
+        lateness_us: None,
+        longest_gap_us: None,
+        notes: Vec::new(),
         latency_us,
         no_latency: latency_us.is_none().then(|| no_latency(&channels)),
         frames_without_latency: 0,
@@ -141,6 +149,7 @@ fn judge(
     record: &RunRecord,
     member: &Member,
     script: &ScriptRecord,
+    elements: &[ElementFigures],
     slowest: Option<&ElementFigures>,
     counted: Option<(u64, u64)>,
     no_fps: Option<&String>,
@@ -170,96 +179,116 @@ fn judge(
     if script.figures_left_out > 0 {
         return undecided(format!("it printed {} more figures than a record keeps", script.figures_left_out));
     }
-    if slowest.covered_us + MAY_BE_UNCOVERED_US.max(measured / 10) < measured {
-        let (covered, whole) = (seconds(slowest.covered_us), seconds(measured));
-        return undecided(format!("its figures tell of {covered} s of a window of {whole} s"));
+    let asked = Asked::by_config(member);
+    let (frames, dropped) = counted.unwrap_or((0, 0));
+    let kept = Kept {
+        fps,
+        frames: fps * measured as f64 / 1e6,
+        dropped,
+        offered: frames + dropped,
+        taken_out: 0,
+        window_us: measured,
+        asked: &asked,
+    };
+    let mut findings = verdict::judge(&kept);
+    let limit = |line_every_us| delay::limit_us(delay::GAP_US, asked.fps).max(2 * line_every_us);
+    let holes = elements.iter().filter(|element| element.longest_gap_us > limit(element.line_every_us));
+    if let Some(worst) = holes.max_by_key(|element| element.longest_gap_us) {
+        let hole = delay::no_frame("figure", worst.longest_gap_us, worst.gap_from_us);
+        findings.push((Verdict::Undecided, hole));
     }
-    match counted {
-        Some((frames, dropped)) => verdict::judge(fps, member.target_fps, dropped, frames + dropped),
-        None => match verdict::judge(fps, member.target_fps, 0, 0) {
-            (Verdict::Holds, _) => undecided(format!(
-                "the rate holds, but `{}` counts no dropped frames",
-                slowest.meter.factory()
-            )),
-            other => other,
-        },
+    if counted.is_none() && findings.is_empty() {
+        let meter = slowest.meter.factory();
+        return undecided(format!("the rate holds, but `{meter}` counts no dropped frames"));
     }
+    conclude(findings, &kept)
 }
 
 /// Frames between two lines, or in the time of one.
 #[derive(Clone, Copy)]
 struct Part {
-    at_us: u64,
-    over_us: u64,
+    from_us: u64,
+    to_us: u64,
     frames: f64,
     counted: Option<(u64, u64)>,
 }
 
-fn element(element: &ElementRates, (begin, _): (u64, u64)) -> ElementFigures {
+fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> ElementFigures {
     let mut parts: Vec<Part> = Vec::new();
     let mut before: Option<Rate> = None;
     for rate in &element.rates {
         parts.extend(part(before, *rate, begin));
         before = Some(*rate);
     }
-    let covered_us: u64 = parts.iter().map(|part| part.over_us).sum();
+    let at_us: Vec<u64> = element.rates.iter().map(Rate::at_us).collect();
+    let mut apart: Vec<u64> = at_us.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+    apart.sort_unstable();
+    let line_every_us = stats::percentile(&apart, 50).unwrap_or(0);
+    // Borders of the window fall between lines. What is missing beyond that is time
+    // without frames; a script that is played freely has its start and its end in there.
+    let span = parts.first().zip(parts.last()).map(|(first, last)| match pace {
+        Pace::Live => (
+            first.from_us.min(begin.saturating_add(line_every_us)),
+            last.to_us.max(end.saturating_sub(line_every_us)),
+        ),
+        Pace::Free => (first.from_us, last.to_us),
+    });
+    let covered_us = span.map_or(0, |(from, to)| to.saturating_sub(from));
     let frames: f64 = parts.iter().map(|part| part.frames).sum();
     let fps = (covered_us > 0).then(|| frames * 1e6 / covered_us as f64);
-    let rate = |part: &Part| part.frames * 1e6 / part.over_us as f64;
+    let rate = |part: &Part| part.frames * 1e6 / part.to_us.saturating_sub(part.from_us).max(1) as f64;
     let rates: Vec<f64> = parts.iter().map(rate).collect();
-    let (fps_interval, no_interval) = match (fps, stats::half_width95(&rates)) {
-        (None, _) => (None, None),
-        (Some(fps), Ok(half)) => (Some(Interval::around(fps, half, f64::INFINITY)), None),
-        (Some(_), Err(NoInterval::TooFew { found })) => {
-            (None, Some(format!("too few lines ({found} of at least {})", stats::MIN_SECONDS)))
-        }
-        (Some(_), Err(reason)) => (None, Some(reason.to_string())),
-    };
     let counted = parts.iter().filter_map(|part| part.counted);
     let counted = counted.reduce(|(frames, dropped), (f, d)| (frames + f, dropped + d));
     let seconds = |at_us: u64| rounded(at_us.saturating_sub(begin) as f64 / 1e6);
+    let (gap_from_us, longest_gap_us) = delay::longest_gap_us(&at_us, (begin, end));
     ElementFigures {
         element: element.element.clone(),
         meter: element.meter,
         fps: fps.map(rounded),
-        fps_interval,
-        no_interval,
+        fps_range: Range::of(&rates),
         covered_us,
+        longest_gap_us,
+        gap_from_us,
+        line_every_us,
         frames: counted.map(|(frames, _)| frames),
         dropped: counted.map(|(_, dropped)| dropped),
-        points: parts.iter().map(|part| (seconds(part.at_us), rounded(rate(part)))).collect(),
+        points: parts.iter().map(|part| (seconds(part.to_us), rounded(rate(part)))).collect(),
     }
 }
 
 /// What a line tells of the time before it; `None` if that began before the
-/// window, or an element began anew in between.
+/// window.
 fn part(before: Option<Rate>, rate: Rate, begin: u64) -> Option<Part> {
     let frames = |fps: f64, over_us: u64| fps * over_us as f64 / 1e6;
+    let to_us = rate.at_us();
+    let since = |from: u64, frames: f64| Part { from_us: from, to_us, frames, counted: None };
+    // The whole time that the line is about, which is that of its counter's life for
+    // one that counts from the begin.
+    let whole = |fps: f64, over_us: u64| {
+        let from = to_us.checked_sub(over_us).filter(|from| begin <= *from)?;
+        Some(since(from, frames(fps, over_us)))
+    };
     match (before, rate) {
-        (_, Rate::Last { at_us, over_us, fps }) => {
-            let inside = at_us.checked_sub(over_us).is_some_and(|from| begin <= from);
-            inside.then(|| Part { at_us, over_us, frames: frames(fps, over_us), counted: None })
-        }
+        (_, Rate::Last { over_us, fps, .. }) => whole(fps, over_us),
         (
-            Some(Rate::Begin { over_us: over_before, fps: fps_before, .. }),
-            Rate::Begin { at_us, over_us, fps },
+            Some(Rate::Begin { at_us: from, over_us: over_before, fps: fps_before }),
+            Rate::Begin { over_us, fps, .. },
         ) if over_before < over_us => {
             let frames = frames(fps, over_us) - frames(fps_before, over_before);
-            Some(Part { at_us, over_us: over_us - over_before, frames: frames.max(0.0), counted: None })
+            Some(since(from, frames.max(0.0)))
         }
-        // The counter's whole life lies in the window.
-        (_, Rate::Begin { at_us, over_us, fps }) => {
-            let inside = at_us.checked_sub(over_us).is_some_and(|from| begin <= from);
-            inside.then(|| Part { at_us, over_us, frames: frames(fps, over_us), counted: None })
-        }
+        (_, Rate::Begin { over_us, fps, .. }) => whole(fps, over_us),
         (
             Some(Rate::Count { at_us: from, rendered: rendered_before, dropped: dropped_before }),
-            Rate::Count { at_us, rendered, dropped },
-        ) if from < at_us => {
-            let rendered = rendered.checked_sub(rendered_before)?;
-            let dropped = dropped.checked_sub(dropped_before)?;
-            let counted = Some((rendered, dropped));
-            Some(Part { at_us, over_us: at_us - from, frames: rendered as f64, counted })
+            Rate::Count { rendered, dropped, .. },
+        ) if from < to_us => {
+            // Fewer than before: it began anew, so all that it shows is new.
+            let is_new = rendered < rendered_before || dropped < dropped_before;
+            let (rendered_before, dropped_before) =
+                if is_new { (0, 0) } else { (rendered_before, dropped_before) };
+            let (rendered, dropped) = (rendered - rendered_before, dropped - dropped_before);
+            Some(Part { counted: Some((rendered, dropped)), ..since(from, rendered as f64) })
         }
         (_, Rate::Count { .. }) => None,
     }

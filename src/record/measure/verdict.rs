@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CameraFigures, Totals};
+use super::source::{Asked, Source};
+use super::{CameraFigures, Totals, delay};
 use crate::record::{Member, Pace, RunRecord, StreamRecord};
 
 /// At least this share of the target is needed to hold it.
@@ -15,6 +16,9 @@ pub const FAILS_FPS: f64 = 0.98;
 pub const HOLDS_DROPPED_PER_MILLE: u64 = 5;
 /// With more than this many of 1,000 frames dropped it is not held.
 pub const FAILS_DROPPED_PER_MILLE: u64 = 20;
+/// With fewer frames due in a window, one of them is more than
+/// [`HOLDS_DROPPED_PER_MILLE`], and nothing can hold.
+pub const LEAST_FRAMES: f64 = 200.0;
 
 /// Whether a stream kept up with its target, from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,7 +28,8 @@ pub enum Verdict {
     NotJudged,
     /// At least [`HOLDS_FPS`] of the target, at most [`HOLDS_DROPPED_PER_MILLE`].
     Holds,
-    /// In between, or not measured to the end. Never counts as holding.
+    /// In between, not measured for long enough, with a gap or late frames, or the
+    /// camera gave something else than configured. Never counts as holding.
     Undecided,
     /// Less than [`FAILS_FPS`] of the target, or more than [`FAILS_DROPPED_PER_MILLE`].
     DoesNotHold,
@@ -77,45 +82,119 @@ pub(super) fn of_stream(
         let reason = format!("interrupted after {} s of {} s", seconds(measured), seconds(asked));
         return (Verdict::Undecided, Some(reason));
     }
-    judge(fps, member.target_fps, stream.dropped, stream.arrived_us.len() as u64 + stream.dropped)
+    let source = Source::of(member, stream);
+    let asked = source.asked();
+    let mut findings = source.findings(delay::limit_us(delay::GAP_US, asked.fps));
+    let frames = stream.arrived_us.len() as u64;
+    let kept = Kept {
+        fps,
+        frames: frames as f64,
+        dropped: stream.dropped,
+        offered: frames + stream.dropped,
+        taken_out: stream.taken_out,
+        window_us: measured,
+        asked: &asked,
+    };
+    findings.extend(judge(&kept));
+    findings.extend(delay::findings(member, stream, &source, asked.fps));
+    conclude(findings, &kept)
 }
 
-/// `offered` = frames that arrived + frames that were dropped.
-pub(super) fn judge(fps: f64, target: f64, dropped: u64, offered: u64) -> (Verdict, Option<String>) {
-    let fps_says = if fps >= HOLDS_FPS * target {
-        Verdict::Holds
-    } else if fps < FAILS_FPS * target {
-        Verdict::DoesNotHold
-    } else {
-        Verdict::Undecided
+/// The gravest of what speaks against holding, and all of it as the reason. If
+/// nothing does, the window may still be too short.
+pub(super) fn conclude(mut findings: Vec<(Verdict, String)>, kept: &Kept<'_>) -> (Verdict, Option<String>) {
+    let target = kept.asked.fps;
+    if findings.is_empty() && kept.is_short() && target > 0.0 {
+        let needed = (LEAST_FRAMES / target).ceil();
+        findings.push((Verdict::Undecided, format!("too short, needs {needed} s at {} fps", number(target))));
+    }
+    let verdict = findings.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Holds);
+    let reasons: Vec<String> = findings.into_iter().map(|(_, text)| text).collect();
+    (verdict, (!reasons.is_empty()).then(|| reasons.join("; ")))
+}
+
+/// Frames that arrived, beside what was asked for.
+pub(super) struct Kept<'a> {
+    pub(super) fps: f64,
+    /// Frames that arrived; a fraction where only a rate is known.
+    pub(super) frames: f64,
+    pub(super) dropped: u64,
+    /// Frames that arrived or were dropped.
+    pub(super) offered: u64,
+    pub(super) taken_out: u64,
+    pub(super) window_us: u64,
+    pub(super) asked: &'a Asked,
+}
+
+impl Kept<'_> {
+    /// Frames that were due in the window.
+    fn due(&self) -> f64 {
+        self.asked.fps * self.window_us as f64 / 1e6
+    }
+
+    /// Whether one frame is more than what may be dropped.
+    fn is_short(&self) -> bool {
+        self.due() < LEAST_FRAMES - 1e-6
+    }
+}
+
+/// What the rate of the frames and those that were dropped say against holding.
+pub(super) fn judge(kept: &Kept<'_>) -> Vec<(Verdict, String)> {
+    let Kept { fps, dropped, offered, .. } = *kept;
+    let Asked { fps: target, is_of_source, .. } = *kept.asked;
+    // The rate of a source was counted over the window, whose borders account for a
+    // frame.
+    let spare = if is_of_source { 1e6 / kept.window_us.max(1) as f64 } else { 0.0 };
+    // In whole numbers where the target may lose nothing, so that exactly 0.5 % is
+    // exactly that.
+    let lost = |dropped: u64, per_mille: u64| {
+        let most = per_mille as f64 + 1000.0 * kept.asked.may_lose();
+        (dropped * 1000) as f64 > most * offered as f64
     };
-    // In whole numbers, so that exactly 0.5 % is exactly that.
-    let drops_say = if dropped * 1000 <= HOLDS_DROPPED_PER_MILLE * offered {
-        Verdict::Holds
-    } else if dropped * 1000 > FAILS_DROPPED_PER_MILLE * offered {
-        Verdict::DoesNotHold
-    } else {
-        Verdict::Undecided
+    let mut fps_says = match fps {
+        fps if fps + spare >= HOLDS_FPS * target => Verdict::Holds,
+        fps if fps + spare < FAILS_FPS * target => Verdict::DoesNotHold,
+        _ => Verdict::Undecided,
     };
-    let percent = |per_mille: u64| number(per_mille as f64 / 10.0);
-    let fps_text = || match fps_says {
-        Verdict::Holds => None,
-        Verdict::DoesNotHold => {
-            Some(format!("{fps:.2} fps is less than {} % of {}", number(FAILS_FPS * 100.0), number(target)))
+    let mut drops_say = match dropped {
+        dropped if !lost(dropped, HOLDS_DROPPED_PER_MILLE) => Verdict::Holds,
+        dropped if lost(dropped, FAILS_DROPPED_PER_MILLE) => Verdict::DoesNotHold,
+        _ => Verdict::Undecided,
+    };
+    if kept.is_short() {
+        // The borders of the window account for a frame at each end.
+        if kept.frames + 2.0 >= FAILS_FPS * kept.due() {
+            fps_says = Verdict::Holds;
         }
-        _ => Some(format!("{fps:.2} fps is less than {} % of {}", number(HOLDS_FPS * 100.0), number(target))),
-    };
-    let drops_text = || {
+        if !lost(dropped.saturating_sub(2), FAILS_DROPPED_PER_MILLE) {
+            drops_say = Verdict::Holds;
+        }
+    }
+    let mut findings = Vec::new();
+    if fps_says != Verdict::Holds {
+        let share = if fps_says == Verdict::DoesNotHold { FAILS_FPS } else { HOLDS_FPS };
+        let of = if is_of_source { " that came" } else { "" };
+        let mut text =
+            format!("{fps:.2} fps is less than {} % of {}{of}", number(share * 100.0), number(target));
+        if kept.taken_out > 0 {
+            text.push_str(&format!(", since steps took out {} frames", kept.taken_out));
+        }
+        findings.push((fps_says, text));
+    }
+    if drops_say != Verdict::Holds {
         let limit = match drops_say {
-            Verdict::Holds => return None,
             Verdict::DoesNotHold => FAILS_DROPPED_PER_MILLE,
             _ => HOLDS_DROPPED_PER_MILLE,
         };
         let share = dropped as f64 * 100.0 / offered as f64;
-        Some(format!("{share:.2} % dropped is more than {} %", percent(limit)))
-    };
-    let reasons: Vec<String> = [fps_text(), drops_text()].into_iter().flatten().collect();
-    (fps_says.max(drops_say), (!reasons.is_empty()).then(|| reasons.join("; ")))
+        let most = number(limit as f64 / 10.0 + 100.0 * kept.asked.may_lose());
+        let mut text = format!("{share:.2} % dropped is more than {most} %");
+        if kept.asked.may_lose() > 0.0 {
+            text.push_str(&format!(" with {} of {} fps asked", number(target), number(kept.asked.of)));
+        }
+        findings.push((drops_say, text));
+    }
+    findings
 }
 
 /// The run in one line.
@@ -199,10 +278,18 @@ mod tests {
 
     use super::*;
 
+    fn verdict_on(kept: &Kept<'_>) -> String {
+        let (verdict, reason) = conclude(judge(kept), kept);
+        format!("{verdict}: {}", reason.unwrap_or_default())
+    }
+
+    /// 60 s of 15 fps.
     #[track_caller]
     fn check(fps: f64, dropped: u64, offered: u64, expect: Expect) {
-        let (verdict, reason) = judge(fps, 15.0, dropped, offered);
-        expect.assert_eq(&format!("{verdict}: {}", reason.unwrap_or_default()));
+        let asked = Asked { fps: 15.0, of: 15.0, is_of_source: false };
+        let (frames, window_us) = (fps * 60.0, 60_000_000);
+        let kept = Kept { fps, frames, dropped, offered, taken_out: 0, window_us, asked: &asked };
+        expect.assert_eq(&verdict_on(&kept));
     }
 
     #[test]
@@ -230,6 +317,61 @@ mod tests {
             30,
             1000,
             expect!["does not hold: 14.80 fps is less than 99.5 % of 15; 3.00 % dropped is more than 2 %"],
+        );
+    }
+
+    #[test]
+    fn a_short_window_decides_only_what_its_borders_do_not_explain() {
+        #[track_caller]
+        fn check(target: f64, seconds: f64, frames: u64, dropped: u64, expect: Expect) {
+            let asked = Asked { fps: target, of: target, is_of_source: false };
+            let fps = frames as f64 / seconds;
+            let window_us = (seconds * 1e6) as u64;
+            let offered = frames + dropped;
+            let frames = frames as f64;
+            let kept = Kept { fps, frames, dropped, offered, taken_out: 0, window_us, asked: &asked };
+            expect.assert_eq(&verdict_on(&kept));
+        }
+        check(15.0, 14.0, 210, 0, expect!["holds: "]);
+        check(15.0, 13.3, 200, 0, expect!["undecided: too short, needs 14 s at 15 fps"]);
+        check(15.0, 1.0, 15, 0, expect!["undecided: too short, needs 14 s at 15 fps"]);
+        check(15.0, 1.0, 13, 2, expect!["undecided: too short, needs 14 s at 15 fps"]);
+        check(
+            15.0,
+            1.0,
+            12,
+            3,
+            expect!["does not hold: 12.00 fps is less than 98 % of 15; 20.00 % dropped is more than 2 %"],
+        );
+        check(29.97, 5.0, 149, 0, expect!["undecided: too short, needs 7 s at 29.97 fps"]);
+        check(0.5, 1.0, 0, 0, expect!["undecided: too short, needs 400 s at 0.5 fps"]);
+        check(0.5, 400.0, 200, 0, expect!["holds: "]);
+    }
+
+    #[test]
+    fn a_target_below_the_rate_of_the_camera_may_lose_the_rest() {
+        #[track_caller]
+        fn check(fps: f64, expect: Expect) {
+            let asked = Asked { fps: 15.0, of: 30.0, is_of_source: false };
+            let frames = (fps * 60.0).round();
+            let (dropped, window_us) = (1800 - frames as u64, 60_000_000);
+            let kept = Kept { fps, frames, dropped, offered: 1800, taken_out: 0, window_us, asked: &asked };
+            expect.assert_eq(&verdict_on(&kept));
+        }
+        check(30.0, expect!["holds: "]);
+        check(19.9, expect!["holds: "]);
+        check(15.0, expect!["holds: "]);
+        check(
+            14.8,
+            expect![
+                "undecided: 14.80 fps is less than 99.5 % of 15; 50.67 % dropped is more than 50.5 % with 15 of 30 fps asked"
+            ],
+        );
+        check(
+            14.0,
+            expect![
+                "does not hold: 14.00 fps is less than 98 % of 15; 53.33 % dropped is more than 52 % with 15 of 30 fps asked"
+            ],
         );
     }
 

@@ -1,0 +1,131 @@
+//! Frames that were missed for too long, or came too late.
+//!
+//! A mean rate is blind to a pause that is made up for, and latency to the time
+//! that a frame spends before it is looked at. Until there is a verdict on
+//! deadlines, such a stream is at least undecided.
+
+use serde::{Deserialize, Serialize};
+
+use super::source::{Source, seconds};
+use super::verdict::Verdict;
+use crate::record::{Member, SourceKind, StreamRecord};
+use crate::stats;
+
+/// So long may no frame arrive: a second, of which a twentieth is left to how it
+/// is measured, since a source that holds back for a second sends within it.
+pub const GAP_US: u64 = 950_000;
+/// So late may a frame be.
+pub const LATE_US: u64 = 500_000;
+/// Neither limit is shorter than so many periods of the frame rate.
+pub const PERIODS: f64 = 2.5;
+/// A gap that is longer by this than that of the camera is another one.
+const OTHER_GAP_US: u64 = 250_000;
+
+/// Nearest-rank percentiles of the lateness in microseconds; negative is early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Lateness {
+    pub p50: i64,
+    pub p95: i64,
+    pub p99: i64,
+    pub max: i64,
+}
+
+/// A limit that suits a frame rate.
+pub(super) fn limit_us(least_us: u64, fps: f64) -> u64 {
+    // A rate of 0 makes it infinite, which `as` turns into the greatest number.
+    least_us.max((PERIODS * 1e6 / fps) as u64)
+}
+
+/// The longest time without a frame in `window`, its ends included: where it
+/// begins since the begin of the window, and how long it is.
+pub(super) fn longest_gap_us(arrived_us: &[u64], (begin, end): (u64, u64)) -> (u64, u64) {
+    let mut longest = (0, 0);
+    let mut from = begin;
+    for at in arrived_us.iter().copied().chain([end]) {
+        let length = at.saturating_sub(from);
+        if longest.1 < length {
+            longest = (from - begin, length);
+        }
+        from = at.max(from);
+    }
+    longest
+}
+
+/// The lateness of each frame that is known, in ascending order. A camera's own
+/// clock and the jitter buffer add the same to all of its frames, so there the
+/// least of them is on time.
+pub(super) fn late_us(member: &Member, stream: &StreamRecord) -> Vec<i64> {
+    let mut late: Vec<i64> = stream.late_us.iter().flatten().copied().collect();
+    late.sort_unstable();
+    let kind = member.configured.as_ref().map(|configured| configured.source);
+    if let (Some(SourceKind::Rtsp | SourceKind::Usb), Some(least)) = (kind, late.first().copied()) {
+        late.iter_mut().for_each(|one| *one = one.saturating_sub(least));
+    }
+    late
+}
+
+/// Percentiles of values in ascending order.
+pub(super) fn percentiles(late_us: &[i64]) -> Option<Lateness> {
+    let at = |percent| stats::percentile(late_us, percent);
+    Some(Lateness { p50: at(50)?, p95: at(95)?, p99: at(99)?, max: at(100)? })
+}
+
+/// What speaks against a stream of which `fps` frames a second should arrive.
+pub(super) fn findings(
+    member: &Member,
+    stream: &StreamRecord,
+    source: &Source<'_>,
+    fps: f64,
+) -> Vec<(Verdict, String)> {
+    let mut texts = Vec::new();
+    let limit = limit_us(GAP_US, fps);
+    if let Some(window) = stream.window_us {
+        let (from, length) = longest_gap_us(&stream.arrived_us, window);
+        // What a camera does not send cannot arrive; its pauses are told as that.
+        let of_camera = source.longest_gap_us().filter(|gap| *gap > limit);
+        if length > limit && of_camera.is_none_or(|gap| length > gap + OTHER_GAP_US) {
+            texts.push(no_frame("frame", length, from));
+        }
+    }
+    let late = late_us(member, stream);
+    let limit = i64::try_from(limit_us(LATE_US, fps)).unwrap_or(i64::MAX);
+    let n_late = late.len() - late.partition_point(|one| *one <= limit);
+    if let Some(worst) = late.last().filter(|_| n_late > 0) {
+        let came = if n_late == 1 { "frame came" } else { "frames came" };
+        let (limit, worst) = (seconds(limit.unsigned_abs()), seconds(worst.unsigned_abs()));
+        texts.push(format!("{n_late} {came} more than {limit} late, the worst {worst}"));
+    }
+    texts.into_iter().map(|text| (Verdict::Undecided, text)).collect()
+}
+
+/// `no frame for 9.1 s, from 12.3 s of its window on`
+pub(super) fn no_frame(what: &str, length_us: u64, from_us: u64) -> String {
+    format!("no {what} for {}, from {} of its window on", seconds(length_us), seconds(from_us))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_gap_may_be_at_either_end() {
+        let window = (10, 100);
+        for (arrived, expected) in [
+            (&[][..], (0, 90)),
+            (&[10, 20, 95], (10, 75)),
+            (&[70, 80, 90], (0, 60)),
+            (&[10, 20, 30], (20, 70)),
+            (&[10, 55, 99], (0, 45)),
+        ] {
+            assert_eq!(longest_gap_us(arrived, window), expected, "{arrived:?}");
+        }
+    }
+
+    #[test]
+    fn slow_cameras_have_longer_limits() {
+        assert_eq!(limit_us(GAP_US, 15.0), GAP_US);
+        assert_eq!(limit_us(GAP_US, 0.5), 5_000_000);
+        assert_eq!(limit_us(LATE_US, 0.0), u64::MAX);
+    }
+}

@@ -1,0 +1,196 @@
+//! What a source delivered beside what the config says of it, and what is left
+//! for the machine to keep of that.
+//!
+//! Only a camera (RTSP, USB) can give something else than configured: files and
+//! scenes are made to measure. Where it does, the stream never holds unless
+//! `[camera.NAME] accept` takes the difference, and the machine is judged by what
+//! came, so that it is never called slow for what it was not given.
+
+use super::verdict::{HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, Verdict, number};
+use crate::record::{Accept, Codec, Configured, Delivery, Member, SourceKind, StreamRecord, VideoFormat};
+
+/// A rate above this share of the configured one is another rate.
+pub const MORE_FPS: f64 = 1.02;
+
+/// What the machine has to keep.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Asked {
+    /// Frames per second that must arrive.
+    pub(super) fps: f64,
+    /// Those of the source, of which `fps` may be a part.
+    pub(super) of: f64,
+    /// Whether these are not those of the config.
+    pub(super) is_of_source: bool,
+}
+
+impl Asked {
+    /// What is asked for where nothing is known of the source: of scripts, and of
+    /// older records.
+    pub(super) fn by_config(member: &Member) -> Asked {
+        let fps = member.target_fps;
+        let of = member.configured.as_ref().map_or(fps, |configured| configured.fps.max(fps));
+        Asked { fps, of, is_of_source: false }
+    }
+
+    /// The share of frames that the target may lose.
+    pub(super) fn may_lose(&self) -> f64 {
+        if self.of > 0.0 { (1.0 - self.fps / self.of).max(0.0) } else { 0.0 }
+    }
+}
+
+/// A stream's source as it was configured and as it was.
+pub(super) struct Source<'a> {
+    member: &'a Member,
+    /// The config and what was delivered, of a camera where both are known.
+    camera: Option<(&'a Configured, &'a Delivery)>,
+    damaged: u64,
+    /// Frames that were due or delivered, whichever is known.
+    offered: u64,
+    window_us: u64,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn of(member: &'a Member, stream: &'a StreamRecord) -> Source<'a> {
+        let delivery = stream.delivery.as_ref();
+        let is_camera =
+            |configured: &&Configured| matches!(configured.source, SourceKind::Rtsp | SourceKind::Usb);
+        let damaged = delivery.map_or(0, |delivery| delivery.damaged);
+        Source {
+            member,
+            camera: member.configured.as_ref().filter(is_camera).zip(delivery),
+            damaged,
+            offered: stream.arrived_us.len() as u64 + stream.dropped + stream.taken_out + damaged,
+            window_us: stream.window_us.map_or(0, |(begin, end)| end.saturating_sub(begin)),
+        }
+    }
+
+    fn rate(&self, frames: u64) -> f64 {
+        frames as f64 * 1e6 / self.window_us.max(1) as f64
+    }
+
+    /// Frames of a camera, if they were counted; without those that the `videorate`
+    /// behind it dropped, which is there to do so.
+    fn frames(&self) -> Option<u64> {
+        let (_, delivery) = self.camera?;
+        Some(delivery.frames?.saturating_sub(delivery.thinned))
+    }
+
+    fn accepts(&self, what: Accept) -> bool {
+        self.camera.is_some_and(|(configured, _)| configured.accept.contains(&what))
+    }
+
+    /// Its rate where that is not the configured one. A frame more or less is what
+    /// the borders of the window make.
+    fn other_rate(&self) -> Option<f64> {
+        let ((configured, _), frames) = (self.camera?, self.frames()?);
+        let is_less = self.rate(frames + 1) < HOLDS_FPS * configured.fps;
+        let is_more = self.rate(frames.saturating_sub(1)) > MORE_FPS * configured.fps;
+        (is_less || is_more).then(|| self.rate(frames))
+    }
+
+    fn has_much_damage(&self) -> bool {
+        self.damaged * 1000 > HOLDS_DROPPED_PER_MILLE * self.offered
+    }
+
+    /// What the machine has to keep: the target, or what came where that is less;
+    /// where any rate is accepted and the target is the whole of it, all that came.
+    pub(super) fn asked(&self) -> Asked {
+        let by_config = Asked::by_config(self.member);
+        let damaged = if self.has_much_damage() { self.damaged } else { 0 };
+        let rate = self.other_rate();
+        let whole = match (rate, self.frames()) {
+            (Some(_), Some(frames)) => self.rate(frames.saturating_sub(damaged)),
+            _ if damaged > 0 => (by_config.of - self.rate(damaged)).max(0.0),
+            _ => return by_config,
+        };
+        let takes_all = self.accepts(Accept::Rate) && by_config.fps >= by_config.of;
+        let fps = if takes_all && rate.is_some() { whole } else { by_config.fps.min(whole) };
+        Asked { fps, of: whole.max(fps), is_of_source: whole < by_config.fps || takes_all }
+    }
+
+    /// What the camera has to hold in the place of its target: what came, if it may
+    /// deliver at any rate and does.
+    pub(super) fn accepted_fps(&self) -> Option<f64> {
+        let is_accepted = self.accepts(Accept::Rate) && self.other_rate().is_some();
+        is_accepted.then(|| self.asked().fps)
+    }
+
+    /// The longest time without a frame from a camera.
+    pub(super) fn longest_gap_us(&self) -> Option<u64> {
+        self.camera?.1.longest_gap_us
+    }
+
+    /// Where it differs from the config and that is not accepted, and what of it was
+    /// damaged. `gap_limit_us`: so long may a camera pause.
+    pub(super) fn findings(&self, gap_limit_us: u64) -> Vec<(Verdict, String)> {
+        let mut texts = Vec::new();
+        if let Some((configured, delivery)) = self.camera {
+            let refused = |what: Accept, text: Option<String>| text.filter(|_| !self.accepts(what));
+            let rate = self.other_rate().map(|rate| of_fps(rate, configured));
+            let pause = delivery.longest_gap_us.filter(|gap| *gap > gap_limit_us);
+            let pause = pause.map(|gap| format!("no frame came from the camera for {}", seconds(gap)));
+            texts.extend(refused(Accept::Rate, rate));
+            texts.extend(refused(Accept::Rate, pause));
+            texts.extend(refused(Accept::Size, size(configured, &delivery.video)));
+            texts.extend(refused(Accept::Codec, codec(configured, &delivery.video)));
+        }
+        if self.has_much_damage() {
+            let share = self.damaged as f64 * 100.0 / self.offered as f64;
+            texts.push(format!("{} damaged frames are {share:.2} % of all", self.damaged));
+        }
+        texts.into_iter().map(|text| (Verdict::Undecided, text)).collect()
+    }
+
+    /// What is said of a stream that holds as well.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some((configured, delivery)) = self.camera {
+            let accepted = |what: Accept, text: Option<String>| text.filter(|_| self.accepts(what));
+            let rate = self.other_rate().map(|rate| of_fps(rate, configured));
+            notes.extend(accepted(Accept::Rate, rate));
+            notes.extend(accepted(Accept::Size, size(configured, &delivery.video)));
+            notes.extend(accepted(Accept::Codec, codec(configured, &delivery.video)));
+        }
+        notes.into_iter().map(|text| format!("{text}, which `accept` takes")).collect()
+    }
+}
+
+/// `9.1 s`
+pub(super) fn seconds(us: u64) -> String {
+    format!("{:.1} s", us as f64 / 1e6)
+}
+
+fn of_fps(rate: f64, configured: &Configured) -> String {
+    format!("the camera delivers {} of {} fps", number(rate), number(configured.fps))
+}
+
+/// What is wrong with the size of its frames, if anything is.
+fn size(configured: &Configured, video: &[VideoFormat]) -> Option<String> {
+    let text = |(width, height): (u32, u32)| format!("{width}x{height}");
+    let asked = (configured.width, configured.height);
+    let mut sizes: Vec<(u32, u32)> = video.iter().map(|format| (format.width, format.height)).collect();
+    // Caps without a size say nothing about it.
+    sizes.retain(|size| *size != (0, 0));
+    sizes.dedup();
+    match sizes.as_slice() {
+        [] => None,
+        [one] if *one == asked => None,
+        [one] => Some(format!("the camera delivers {}, not {}", text(*one), text(asked))),
+        all => {
+            let all: Vec<String> = all.iter().copied().map(text).collect();
+            let (all, asked) = (all.join(", then "), text(asked));
+            Some(format!("the camera changed its size in mid-run: {all} ({asked} configured)"))
+        }
+    }
+}
+
+/// What is wrong with its encoding, if anything is.
+fn codec(configured: &Configured, video: &[VideoFormat]) -> Option<String> {
+    let asked = match configured.codec? {
+        Codec::H264 => "H264",
+        Codec::H265 => "H265",
+        Codec::Mjpeg => "JPEG",
+    };
+    let other = video.iter().filter_map(|format| format.codec.as_deref()).find(|codec| *codec != asked)?;
+    Some(format!("the camera delivers {other}, not {asked}"))
+}
