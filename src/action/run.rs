@@ -161,8 +161,8 @@ fn configured(plan: &CameraPlan) -> Configured {
         PlannedSource::Usb { .. } => (SourceKind::Usb, None),
         PlannedSource::Synthetic { .. } => (SourceKind::Synthetic, None),
     };
-    let CameraPlan { width, height, fps, .. } = plan;
-    Configured { source, width: *width, height: *height, fps: *fps, codec, accept: Vec::new() }
+    let CameraPlan { width, height, fps, accept, .. } = plan;
+    Configured { source, width: *width, height: *height, fps: *fps, codec, accept: accept.clone() }
 }
 
 fn left_out(plan: &CameraPlan) -> Vec<LeftOut> {

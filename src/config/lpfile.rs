@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::inference::{RawOptions, WorkloadOptions, options};
-use super::project::{AssetPin, Codec, DialectChoice, FileSourceMode, Isolation, Pace, Share};
+use super::project::{Accept, AssetPin, Codec, DialectChoice, FileSourceMode, Isolation, Pace, Share};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, map_of, table};
 use super::shape::{Shape, TEXT, unseen};
 use super::tasks::{RawTask, task_list};
@@ -39,6 +39,8 @@ pub(super) struct RawLpfile {
     /// `[dlstreamer]`
     pub(super) options: RawOptions,
     pub(super) workload_options: Vec<WorkloadOptions>,
+    /// `[camera.NAME] accept`, by the name as written.
+    pub(super) accepted: Vec<(Spanned<String>, Vec<Accept>)>,
     pub(super) pools: BTreeMap<String, u32>,
     pub(super) assets: BTreeMap<String, AssetPin>,
     pub(super) tasks: Vec<RawTask>,
@@ -132,6 +134,8 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     let workloads = "The same options for the steps of one workload, by its name";
     let workloads = table.optional("workload", workloads, workloads_map(), diagnostics);
     raw.workload_options = workloads.unwrap_or_default();
+    let cameras = "What a camera may be, by its name or slug";
+    raw.accepted = table.optional("camera", cameras, cameras_map(), diagnostics).unwrap_or_default();
     let pools =
         table.optional("pools", "How many tasks run at once, by what they need", pools(), diagnostics);
     raw.pools = pools.unwrap_or_default().into_iter().collect();
@@ -248,6 +252,32 @@ fn workloads_map() -> impl Reader<Value = Vec<WorkloadOptions>> + Copy {
             Some(WorkloadOptions { name: key.text.clone(), place: key.place, options })
         },
     )
+}
+
+fn cameras_map() -> impl Reader<Value = Vec<(Spanned<String>, Vec<Accept>)>> + Copy {
+    map_of(
+        Called::ByPath,
+        UnknownKeys::Refuse,
+        TEXT,
+        || camera().shape(),
+        |key, at, diagnostics| {
+            let name = Spanned { value: key.text.clone(), place: key.place };
+            Some((name, camera().read(at, diagnostics)?))
+        },
+    )
+}
+
+fn camera() -> impl Reader<Value = Vec<Accept>> + Copy {
+    const DIFFERENCES: &[(&str, Accept)] =
+        &[("size", Accept::Size), ("rate", Accept::Rate), ("codec", Accept::Codec)];
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+        let accept = "Where an RTSP or USB camera may differ from its config and still hold";
+        let accept = table.optional("accept", accept, list_of(one_of(DIFFERENCES, &[])), diagnostics);
+        let mut accept = accept.unwrap_or_default();
+        accept.sort_unstable();
+        accept.dedup();
+        Some(accept)
+    })
 }
 
 fn host_name() -> impl Reader<Value = String> + Copy {

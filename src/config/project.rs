@@ -197,6 +197,9 @@ pub struct Camera {
     pub workloads: Vec<String>,
     /// `region_of_interest`; it may reach out of the frame by its far edges.
     pub region: Option<Region>,
+    /// `[camera.NAME] accept`, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accept: Vec<Accept>,
     /// The camera's object in its file.
     #[serde(skip)]
     pub place: Place,

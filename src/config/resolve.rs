@@ -16,8 +16,8 @@ use super::edit::Edit;
 use super::inference::{RawOptions, WorkloadOptions};
 use super::lpfile::RawLpfile;
 use super::project::{
-    Camera, Clip, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp, SceneFile,
-    Settings, Share, Source, UserTask, Workload, Workloads,
+    Accept, Camera, Clip, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp,
+    SceneFile, Settings, Share, Source, UserTask, Workload, Workloads,
 };
 use super::tasks::RawTask;
 use super::workloads::RawWorkload;
@@ -70,7 +70,8 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
         check_mapping(&raw_cameras, workloads, diagnostics);
     }
     check_vlm(&raw_cameras, workloads.as_deref(), diagnostics);
-    let resolve_camera = |camera| camera_of(camera, &settings, diagnostics);
+    check_accepted(&lpfile.accepted, &raw_cameras, diagnostics);
+    let resolve_camera = |camera| camera_of(camera, &settings, &lpfile.accepted, diagnostics);
     let cameras = raw_cameras.into_iter().filter_map(resolve_camera).collect();
     let tasks = tasks.into_iter().filter_map(|task| task_of(task, &settings, &layout, diagnostics)).collect();
     Project {
@@ -323,6 +324,37 @@ fn check_options(options: &[WorkloadOptions], workloads: &[RawWorkload], diagnos
     }
 }
 
+/// `[camera.NAME]` is about a camera that there is. Without a camera, or with one
+/// whose name is faulty, nothing is known of it.
+fn check_accepted(
+    accepted: &[(Spanned<String>, Vec<Accept>)],
+    cameras: &[RawCamera],
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(names) = cameras.iter().map(|camera| Some(&camera.id.as_ref()?.value)).collect() else { return };
+    let names: Vec<&String> = names;
+    for (given, _) in accepted.iter().filter(|_| !names.is_empty()) {
+        if names.iter().any(|name| is_of_camera(&given.value, name)) {
+            continue;
+        }
+        let message = format!("`[camera.{}]` is about a camera that there is not", given.value);
+        let names = || names.iter().map(|name| name.as_str());
+        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_CAMERA, message)
+            .at(given.place)
+            .label("the camera file has none of this name")
+            .suggest(&given.value, names(), diagnostics);
+        if diagnostic.help.is_none() && names().count() <= 20 {
+            diagnostic = diagnostic.help(format!("there are: {}", names().collect::<Vec<_>>().join(", ")));
+        }
+        diagnostics.push(diagnostic);
+    }
+}
+
+/// Whether `given` is the name of a camera or its slug.
+fn is_of_camera(given: &str, name: &str) -> bool {
+    given == name || Slug::of(name).is_some_and(|slug| slug.as_str() == given)
+}
+
 fn resolve_workloads(
     raw: Vec<RawWorkload>,
     lpfile: &RawLpfile,
@@ -423,7 +455,12 @@ fn check_mapping(cameras: &[RawCamera], workloads: &[Workload], diagnostics: &mu
     }
 }
 
-fn camera_of(raw: RawCamera, settings: &Settings, diagnostics: &mut Diagnostics) -> Option<Camera> {
+fn camera_of(
+    raw: RawCamera,
+    settings: &Settings,
+    accepted: &[(Spanned<String>, Vec<Accept>)],
+    diagnostics: &mut Diagnostics,
+) -> Option<Camera> {
     // Numbers with faults were reported; nothing is checked against a default
     // that merely stands in for them.
     let width = raw.width.as_ref().map_or(WIDTH, |width| width.value);
@@ -459,8 +496,11 @@ fn camera_of(raw: RawCamera, settings: &Settings, diagnostics: &mut Diagnostics)
 
     let workloads = raw.workloads.into_iter().map(|workload| workload.value).collect();
     let name = raw.id?.value;
+    // A camera may be named twice, by its name and by its slug; what comes later counts.
+    let accept = accepted.iter().rev().find(|(given, _)| is_of_camera(&given.value, &name));
     Some(Camera {
         slug: Slug::of(&name)?,
+        accept: accept.map(|(_, accept)| accept.clone()).unwrap_or_default(),
         name,
         source: source?,
         width,

@@ -1,7 +1,7 @@
 //! The head of every measured pipeline: from the source to decoded frames.
 
 use super::{Dialect, element_name};
-use crate::config::project::{Codec, Credential, Pace};
+use crate::config::project::{Accept, Codec, Credential, Pace};
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, Playback, SCENE_SOURCE, Value};
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
@@ -28,10 +28,18 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
             file(clip, &name, pace, |codec| dialect.decoder(pipeline, codec), queue)
         }
         PlannedSource::Rtsp { uri, login, codec, latency_ms } => {
-            let (depayloader, parser) = match codec {
-                Codec::H264 => ("rtph264depay", Element::new("h264parse").int("config-interval", -1)),
-                Codec::H265 => ("rtph265depay", Element::new("h265parse").int("config-interval", -1)),
-                Codec::Mjpeg => ("rtpjpegdepay", Element::new("jpegparse")),
+            let takes_any = plan.accept.contains(&Accept::Codec);
+            let encoded = match codec {
+                // `decodebin` finds out what came; there is no place between parser and
+                // decoder where latency could begin.
+                _ if takes_any => vec![Element::caps("application/x-rtp,media=video")],
+                Codec::H264 => {
+                    vec![Element::new("rtph264depay"), Element::new("h264parse").int("config-interval", -1)]
+                }
+                Codec::H265 => {
+                    vec![Element::new("rtph265depay"), Element::new("h265parse").int("config-interval", -1)]
+                }
+                Codec::Mjpeg => vec![Element::new("rtpjpegdepay"), Element::new("jpegparse")],
             };
             let mut source = Element::new("rtspsrc").named(&name("source")).text("location", uri);
             if let Some(login) = login {
@@ -47,13 +55,17 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
                     .int("timeout", 5_000_000)
                     .int("retry", 3)
                     .bool("drop-on-latency", true),
-                Element::new(depayloader),
-                parser,
             ];
+            elements.extend(encoded);
             let decoder = elements.len();
-            elements.extend(dialect.decoder(pipeline, *codec));
+            if takes_any {
+                elements.push(Element::new("decodebin"));
+            } else {
+                elements.extend(dialect.decoder(pipeline, *codec));
+            }
             elements.push(queue(true));
-            Head { elements, playback: Playback::Once, ingress: Some(decoder - 1), decoder }
+            let ingress = (!takes_any).then(|| decoder - 1);
+            Head { elements, playback: Playback::Once, ingress, decoder }
         }
         PlannedSource::Usb { device } => {
             let source = Element::new("v4l2src").named(&name("source")).text("device", device);

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use self::difference::{Difference, differences, distance, equal, sentence};
 use crate::config::project::{
-    Camera, Clip, Codec, Login, Project, Region, Scalar, Share, Source, Step, Workload,
+    Accept, Camera, Clip, Codec, Login, Project, Region, Scalar, Share, Source, Step, Workload,
 };
 use crate::name::Slug;
 use crate::path::ProjectPath;
@@ -93,6 +93,9 @@ pub struct CameraPlan {
     /// Pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region_of_interest: Option<Region>,
+    /// Where an RTSP or USB camera may differ from what is said here and still hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accept: Vec<Accept>,
     /// How steps become elements.
     pub dialect: DialectName,
     /// Whether frames are shown on the display.
@@ -314,6 +317,7 @@ pub fn consolidate(request: &PlanRequest) -> CameraPlan {
         fps: camera.fps,
         target_fps: camera.target(),
         region_of_interest: camera.region,
+        accept: camera.accept.clone(),
         dialect: request.dialect,
         render: request.render,
         workloads: request.workloads.iter().map(|workload| workload.name.clone()).collect(),
@@ -465,6 +469,7 @@ pub(crate) mod tests {
             target_fps: None,
             workloads: names,
             region: None,
+            accept: Vec::new(),
             place: Default::default(),
         };
         consolidate(&PlanRequest {

@@ -255,6 +255,18 @@ fn streams_are_received_by_what_they_carry() {
         decodebin3
     "#]],
     );
+    // Whatever comes, if another codec is accepted.
+    check(
+        &of(mjpeg).file("Lpfile.toml", "[camera.c]\naccept = [\"codec\"]\n"),
+        &[],
+        "application/x-rtp",
+        3,
+        expect![[r#"
+            application/x-rtp,media=video
+            decodebin
+            queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        "#]],
+    );
     // A rate is written as upstream's language writes it.
     let file = r#"{ "camera_id": "c", "fileSrc": "x.mp4|https://h/x", "fps": 15.0, "width": 1280, "workloads": ["a"] }"#;
     check(

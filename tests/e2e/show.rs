@@ -352,7 +352,10 @@ fn documents() -> [Vec<Value>; 2] {
     let shop = shop("");
     shop.lp("build plan").success();
     let drawn = Workspace::empty()
-        .file("Lpfile.toml", "[run]\nsource = \"synthetic\"\nrender = true")
+        .file(
+            "Lpfile.toml",
+            "[run]\nsource = \"synthetic\"\nrender = true\n[camera.camera-1]\naccept = [\"rate\"]\n",
+        )
         .file("configs/camera_to_workload.json", &CAMERAS.replace("http://127.0.0.1:9/a.mp4", "scene:basket"))
         .file("configs/workload_to_pipeline.json", crate::support::WORKLOADS);
     let scenes = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/scenes/basket.toml");

@@ -3,7 +3,7 @@
 use indoc::indoc;
 
 use super::super::diagnostics::Severity::Error;
-use super::Part::Lpfile;
+use super::Part::{Cameras, Lpfile};
 use super::{Rule, wrong};
 
 rules! {
@@ -89,5 +89,17 @@ rules! {
             [worker]
             command = ["podman", "run", "-i", "localhost/lp/pipeline-exec"]
         "#})])],
+    }
+
+    UNKNOWN_CAMERA = "LP0308", [Error], "`[camera.NAME]` is about a camera that there is not" {
+        why: indoc! {"
+            The table says where one camera may differ from its config and still hold. Without a
+            camera of that name or slug it would silently have no effect.
+        "},
+        examples: &[wrong(&[
+            Cameras(camera!("\"codec\": \"h264\"")),
+            Lpfile("[camera.entrence]\naccept = [\"rate\"]\n"),
+        ])
+        .right(&[Lpfile("[camera.entrance]\naccept = [\"rate\"]\n")])],
     }
 }

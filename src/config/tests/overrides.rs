@@ -26,6 +26,22 @@ fn later_settings_win() {
 }
 
 #[test]
+fn a_camera_is_accepted_by_its_name_or_slug_and_a_profile_replaces_the_list() {
+    let cameras = super::CAMERAS.replace("cam1", "Till 1");
+    let lpfile = "[camera.\"Till 1\"]\naccept = [\"codec\", \"size\", \"size\"]\n\
+                  [profile.p.camera.\"Till 1\"]\naccept = [\"rate\"]\n\
+                  [profile.q.camera.Till_1]\naccept = []\n";
+    let files = Files::new().with("Lpfile.toml", lpfile).with(super::CAMERA_FILE, cameras);
+    let accepted = |profile: Option<&str>| {
+        let loaded = files.load(|request| request.profile = profile.map(str::to_owned));
+        assert_eq!(shown(&loaded), "");
+        format!("{:?}", loaded.project.unwrap().cameras[0].accept)
+    };
+    let accepted = [None, Some("p"), Some("q")].map(accepted);
+    assert_eq!(accepted, ["[Size, Codec]", "[Rate]", "[]"]);
+}
+
+#[test]
 fn faults_of_overrides_are_shown_in_them() {
     check_with(
         Files::new(),
@@ -196,7 +212,7 @@ fn a_profile_is_a_table() {
             3 | [profile.q.profile]
               |            ^^^^^^^
               |
-              = help: possible here: project, paths, run, rtsp, worker, dlstreamer, workload, pools, asset, task
+              = help: possible here: project, paths, run, rtsp, worker, dlstreamer, workload, camera, pools, asset, task
 
         "#]],
     );
