@@ -77,7 +77,14 @@ fn encode(
             .bool("sync", false),
     ]);
     let sink = elements.len() - 1;
-    let spec = PipelineSpec { elements, playback: Playback::Once, ingress: None, decoder: None, sink };
+    let spec = PipelineSpec {
+        elements,
+        playback: Playback::Once,
+        delivery: None,
+        ingress: None,
+        decoder: None,
+        sink,
+    };
     let made = place(attempt, &task.outputs[0])?;
     let reach = Reach {
         reads: task.inputs.iter().map(|input| attempt.layout.resolve(input)).collect(),

@@ -113,14 +113,14 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
         DialectName::Dlstreamer if pipeline.steps.iter().any(|step| step.from.is_some()) => &stock::Stock,
         DialectName::Dlstreamer => &dlstreamer::Dlstreamer,
     };
-    let source::Head { mut elements, playback, ingress, decoder } =
+    let source::Head { mut elements, playback, delivery, ingress, decoder } =
         source::head(plan, pipeline, pace, dialect);
     elements.extend(dialect.steps(plan, pipeline, pace));
     elements.extend(dialect.sink(plan, pipeline, pace));
     let sink = elements.len() - 1;
     stock::side_branches(plan, pipeline, &mut elements);
     elements.iter_mut().for_each(|element| place_files(element, &stream(plan, pipeline)));
-    Some(PipelineSpec { elements, playback, ingress, decoder: Some(decoder), sink })
+    Some(PipelineSpec { elements, playback, delivery: Some(delivery), ingress, decoder: Some(decoder), sink })
 }
 
 /// The files that each step of a camera reads, and where it names them.

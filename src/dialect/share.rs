@@ -154,6 +154,7 @@ impl Joined<'_> {
             .collect();
         let spec = PipelineSpec {
             playback: spec.playback,
+            delivery: spec.delivery.map(|index| place(first, index)),
             ingress: spec.ingress.map(|index| place(first, index)),
             decoder: spec.decoder.map(|index| place(first, index)),
             sink: streams[0].1,

@@ -10,6 +10,7 @@ use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
 pub(super) struct Head {
     pub(super) elements: Vec<Element>,
     pub(super) playback: Playback,
+    pub(super) delivery: usize,
     pub(super) ingress: Option<usize>,
     pub(super) decoder: usize,
 }
@@ -65,30 +66,45 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
             }
             elements.push(queue(true));
             let ingress = (!takes_any).then(|| decoder - 1);
-            Head { elements, playback: Playback::Once, ingress, decoder }
+            Head { elements, playback: Playback::Once, delivery: 0, ingress, decoder }
         }
         PlannedSource::Usb { device } => {
             let source = Element::new("v4l2src").named(&name("source")).text("device", device);
-            let mut elements = vec![source];
-            elements.extend(adapted(plan));
-            // Behind `videorate`, which gives frames new times.
-            let last = elements.len() - 1;
-            elements.push(queue(true));
-            Head { elements, playback: Playback::Once, ingress: Some(last), decoder: last }
+            raw(plan, source, true, true, queue)
         }
         PlannedSource::Synthetic { scene } => {
+            let is_live = pace == Pace::Live;
             let source = Element::new(SCENE_SOURCE)
                 .named(&name("source"))
                 .text("scene", &serde_json::to_string(scene).expect("a scene has text keys"))
-                .bool("is-live", pace == Pace::Live);
-            let mut elements = vec![source];
-            elements.extend(adapted(plan));
-            let last = elements.len() - 1;
-            elements.push(queue(pace == Pace::Live));
-            let ingress = (pace == Pace::Live).then_some(last);
-            Head { elements, playback: Playback::Once, ingress, decoder: last }
+                .bool("is-live", is_live);
+            raw(plan, source, plan.fps < f64::from(scene.fps), is_live, queue)
         }
     }
+}
+
+/// From raw frames of any size and format to those of the camera. A source that
+/// may be faster than the camera is thinned to its rate; none is filled up, or
+/// the steps would work on copies that no camera has sent.
+fn raw(
+    plan: &CameraPlan,
+    source: Element,
+    is_thinned: bool,
+    is_live: bool,
+    queue: impl Fn(bool) -> Element,
+) -> Head {
+    let mut elements = vec![source, Element::new("videoconvert"), Element::new("videoscale")];
+    let mut caps = format!("video/x-raw,width={},height={}", plan.width, plan.height);
+    if is_thinned {
+        elements.push(Element::new("videorate").bool("drop-only", true));
+        // Not from 0: `videorate` aborts the process over frames of no known rate.
+        caps += &format!(",framerate=[1/1000,{}]", fraction(plan.fps));
+    }
+    elements.push(Element::caps(&caps));
+    let decoder = elements.len() - 1;
+    elements.push(queue(is_live));
+    let ingress = is_live.then_some(decoder);
+    Head { elements, playback: Playback::Once, delivery: 0, ingress, decoder }
 }
 
 fn file(
@@ -118,7 +134,7 @@ fn file(
         Pace::Live => Playback::Loop,
         Pace::Free => Playback::Once,
     };
-    Head { elements, playback, ingress, decoder: decoder_index }
+    Head { elements, playback, delivery: decoder_index - 1, ingress, decoder: decoder_index }
 }
 
 fn credential(credential: &Credential) -> Value {
@@ -126,14 +142,6 @@ fn credential(credential: &Credential) -> Value {
         Credential::Text(text) => Value::Text(text.clone()),
         Credential::Variable(name) => Value::Secret(name.clone()),
     }
-}
-
-/// From raw frames of any size, format and rate to those of the camera.
-fn adapted(plan: &CameraPlan) -> [Element; 4] {
-    let caps =
-        format!("video/x-raw,width={},height={},framerate={}", plan.width, plan.height, fraction(plan.fps));
-    let [convert, scale, rate] = ["videoconvert", "videoscale", "videorate"].map(Element::new);
-    [convert, scale, rate, Element::caps(&caps)]
 }
 
 /// A rate as GStreamer writes it: `15/1`, `30000/1001` for 29.97, else in

@@ -163,7 +163,14 @@ mod tests {
     #[track_caller]
     fn check(elements: Vec<Element>, expect: Expect) {
         let sink = elements.len() - 1;
-        let spec = PipelineSpec { elements, playback: Playback::Once, ingress: None, decoder: None, sink };
+        let spec = PipelineSpec {
+            elements,
+            playback: Playback::Once,
+            delivery: None,
+            ingress: None,
+            decoder: None,
+            sink,
+        };
         let line = line(&spec, &Layout::new("/p".into()));
         let command = line.rsplit(" && ").next().unwrap();
         assert_eq!(shlex::split(command).unwrap().len(), argv(&spec, &Layout::new("/p".into())).len());

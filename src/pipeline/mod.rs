@@ -203,6 +203,11 @@ pub struct PipelineSpec {
     pub elements: Vec<Element>,
     /// How often the source plays.
     pub playback: Playback,
+    /// The source has delivered a frame when it leaves this element, before anything
+    /// changes its rate: an `rtspsrc` as packets come in, a camera, `clocksync`.
+    /// `None` in a pipeline that is not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<usize>,
     /// Latency starts where a buffer leaves this element (`clocksync`, a parser);
     /// `None` where latency has no meaning (a free-running file).
     pub ingress: Option<usize>,
@@ -263,7 +268,7 @@ impl PipelineSpec {
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         let n_elements = self.elements.len();
-        for index in [Some(self.sink), self.ingress, self.decoder].into_iter().flatten() {
+        for index in [Some(self.sink), self.delivery, self.ingress, self.decoder].into_iter().flatten() {
             if n_elements <= index {
                 return Some(format!("the spec names element {index}, but has only {n_elements}"));
             }
@@ -360,6 +365,7 @@ mod tests {
                 Element::new("filesink").set("location", Value::StreamFile(StreamFile::new("c/1", "b.mp4"))),
             ],
             playback: Playback::Once,
+            delivery: None,
             ingress: None,
             decoder: None,
             sink: 2,

@@ -253,10 +253,24 @@ impl RecordBuilder {
                     stream.fail(at_us, format!("did not start: {reason}"));
                 }
             }
-            EventBody::Frames { stream, arrived_us, latency_us, decoded, played, dropped, .. } => {
+            EventBody::Frames {
+                stream,
+                arrived_us,
+                latency_us,
+                late_us,
+                decoded,
+                played,
+                dropped,
+                taken_out,
+                fates,
+                delivered,
+                ..
+            } => {
                 if let Some(stream) = self.stream(worker, stream) {
-                    stream.frames(timing, arrived_us, latency_us);
-                    stream.tick(timing, at_us, [*decoded, *played, *dropped]);
+                    stream.frames(timing, arrived_us, latency_us, late_us);
+                    stream.fates(timing, fates);
+                    stream.delivered(timing, delivered);
+                    stream.tick(timing, at_us, [*decoded, *played, *dropped, *taken_out]);
                 }
             }
             EventBody::Element { stream, element, factory, message, stream_time, fields } => {

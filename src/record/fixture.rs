@@ -10,7 +10,7 @@ use crate::collect::machine::MachineReading;
 use crate::config::project::Scalar;
 use crate::name::Slug;
 use crate::time::Utc;
-use crate::worker::protocol::{End, Event, EventBody};
+use crate::worker::protocol::{Delivered, End, Event, EventBody, Fates};
 
 pub(crate) const S: u64 = 1_000_000;
 
@@ -20,6 +20,8 @@ pub(crate) struct Story {
     pub(crate) decisions: Vec<String>,
     /// Cumulative counters by stream.
     counters: BTreeMap<String, [u64; 3]>,
+    /// What the source of each stream delivers with its next tick.
+    delivered: BTreeMap<String, Delivered>,
 }
 
 /// A camera: name, target, streams as `(workloads, worker)`.
@@ -84,7 +86,12 @@ pub(crate) fn setup(
 
 impl Story {
     pub(crate) fn new(setup: Setup) -> Story {
-        Story { builder: RecordBuilder::new(setup), decisions: Vec::new(), counters: BTreeMap::new() }
+        Story {
+            builder: RecordBuilder::new(setup),
+            decisions: Vec::new(),
+            counters: BTreeMap::new(),
+            delivered: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn heard(&mut self, decisions: Vec<Decision>) {
@@ -99,7 +106,13 @@ impl Story {
         self.heard(decisions);
     }
 
-    /// A tick with these frames, `dropped` more of them lost.
+    /// What the source of a stream delivers with its next tick.
+    pub(crate) fn deliver(&mut self, stream: &str, delivered: Delivered) {
+        self.delivered.insert(stream.to_owned(), delivered);
+    }
+
+    /// A tick with these frames, each decoded when it arrives and on time, `dropped`
+    /// more of them lost when the last one arrives, or just before the tick.
     pub(crate) fn tick(
         &mut self,
         worker: usize,
@@ -111,14 +124,24 @@ impl Story {
         let n_frames = frames.len() as u64;
         let counters = self.counters.entry(stream.to_owned()).or_default();
         *counters = [counters[0] + n_frames + dropped, counters[1] + n_frames, counters[2] + dropped];
+        let lost_us = vec![frames.last().map_or(at_us - 1, |(at, _)| *at); dropped as usize];
+        let arrived_us: Vec<u64> = frames.iter().map(|(at, _)| *at).collect();
         let [decoded, played, dropped] = *counters;
         let body = EventBody::Frames {
             stream: stream.to_owned(),
-            arrived_us: frames.iter().map(|(at, _)| *at).collect(),
+            fates: Box::new(Fates {
+                decoded_us: [&arrived_us[..], &lost_us].concat(),
+                dropped_us: lost_us,
+                ..Fates::default()
+            }),
+            arrived_us,
             latency_us: frames.iter().map(|(_, latency)| *latency).collect(),
+            late_us: frames.iter().map(|_| Some(0)).collect(),
             decoded,
             played,
             dropped,
+            taken_out: 0,
+            delivered: Box::new(self.delivered.remove(stream).unwrap_or_default()),
             queues: BTreeMap::new(),
         };
         self.say(worker, at_us, body);

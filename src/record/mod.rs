@@ -26,6 +26,7 @@ use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::time::Utc;
 use crate::worker::protocol::End;
+pub use crate::worker::protocol::VideoFormat;
 
 /// The version of the record's layout. Older ones are read as well: 2 brought
 /// [`Member::scripts`] and [`Member::left_out`]; 3 brought [`Member::configured`],
@@ -223,8 +224,8 @@ pub struct StreamRecord {
     /// What the source delivered; `None` in records before version 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
-    /// Frames over the stream's whole life: decoded, played, dropped. They add
-    /// up after EOS.
+    /// Frames over the stream's whole life: decoded, played, dropped, taken
+    /// out. They add up after EOS.
     pub life: Life,
     /// What elements reported over the stream's whole life, oldest first, at
     /// most [`MAX_SIGHTINGS`].
@@ -269,21 +270,6 @@ pub struct Delivery {
     pub video: Vec<VideoFormat>,
 }
 
-/// A stream's video as its caps describe it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VideoFormat {
-    /// Pixels.
-    pub width: u32,
-    /// Pixels.
-    pub height: u32,
-    /// Frames per second as announced; `None` if variable or not announced.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fps: Option<f64>,
-    /// The encoding as RTP names it (`H264`, `H265`, `JPEG`); `None` for raw video.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub codec: Option<String>,
-}
-
 /// Frame counts over the whole life of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Life {
@@ -293,6 +279,17 @@ pub struct Life {
     pub played: u64,
     /// Frames dropped in between.
     pub dropped: u64,
+    /// Frames that steps took out in between.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub taken_out: u64,
+    /// Frames that left the decoder damaged; these count nowhere else.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub damaged: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The most sightings that a record keeps per stream.

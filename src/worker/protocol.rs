@@ -20,7 +20,7 @@ use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Factory, PropertyInfo};
 
 /// The version that both sides must have. It enters the digests of runs.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The name of a stream: `camera-3/1`, or `camera-3-l2/1` in the second copy of
 /// the lane. Unique in a run.
@@ -154,21 +154,34 @@ pub enum EventBody {
     Frames {
         /// The stream.
         stream: StreamName,
-        /// When each frame arrived at the sink, in microseconds of CLOCK_MONOTONIC.
+        /// When each whole frame arrived at the sink, in microseconds of CLOCK_MONOTONIC.
         arrived_us: Vec<u64>,
         /// The latency of each of those frames in microseconds, as DESIGN 11
         /// defines it; empty when the pipeline has no ingress, else as long as
         /// `arrived_us` with `None` for a frame that could not be matched.
         latency_us: Vec<Option<u32>>,
-        /// Frames that the decoder was done with since the stream started: those
+        /// How much later than due each of those frames arrived, in microseconds;
+        /// empty when the pipeline has no ingress, `None` for a frame without a time.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        late_us: Vec<Option<i64>>,
+        /// Whole frames that the decoder was done with since the stream started: those
         /// that left it and those that its QoS dropped. 0 without a decoder.
         decoded: u64,
-        /// Frames that arrived at the sink since the stream started.
+        /// Whole frames that arrived at the sink since the stream started.
         played: u64,
-        /// Frames dropped since the stream started: by leaky queues (in - out -
-        /// level) and by QoS from the decoder up to the sink. Never falls; after
-        /// EOS, decoded = played + dropped.
+        /// Frames dropped since the stream started: by leaky queues and by QoS from
+        /// the decoder up to the sink. Never falls.
         dropped: u64,
+        /// Frames that steps have taken out since the stream started. Never falls;
+        /// after EOS, decoded = played + dropped + taken_out.
+        #[serde(default)]
+        taken_out: u64,
+        /// When frames left the decoder, by what became of them.
+        #[serde(default)]
+        fates: Box<Fates>,
+        /// What the source delivered.
+        #[serde(default)]
+        delivered: Box<Delivered>,
         /// The fill of each queue, in buffers, by element name.
         queues: BTreeMap<String, u32>,
     },
@@ -203,6 +216,65 @@ pub enum EventBody {
         /// Resident memory in bytes.
         rss: u64,
     },
+}
+
+/// When frames left the decoder, in microseconds of CLOCK_MONOTONIC: those of
+/// which it became known since the last event. A frame that the decoder itself
+/// dropped has the time of that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fates {
+    /// All whole frames, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decoded_us: Vec<u64>,
+    /// Those of them that leaky queues or QoS dropped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped_us: Vec<u64>,
+    /// Those of them that neither arrived nor were dropped, when a later one has
+    /// arrived: steps took them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_out_us: Vec<u64>,
+    /// Frames that the decoder flagged as corrupted; these are in no other list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged_us: Vec<u64>,
+    /// Arrivals of copies, which `videorate` flags; these are in no other list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copied_us: Vec<u64>,
+}
+
+/// What the source has delivered since the last event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// When each frame was delivered, in microseconds of CLOCK_MONOTONIC, ascending;
+    /// `None` if that cannot be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames_us: Option<Vec<u64>>,
+    /// When those of them were delivered that the `videorate` behind the source dropped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thinned_us: Vec<u64>,
+    /// The most frames from one key frame to the next since the stream started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_frame_every: Option<u64>,
+    /// What the caps say from now on, if that changed: at most [`MAX_FORMATS`] of a stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub video: Vec<VideoFormat>,
+}
+
+/// The most changes of its caps that are told of a stream.
+pub const MAX_FORMATS: usize = 16;
+
+/// A stream's video as its caps describe it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VideoFormat {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames per second as announced; `None` if variable or not announced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fps: Option<f64>,
+    /// The encoding as RTP names it (`H264`, `H265`, `JPEG`); `None` for files and raw video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
 }
 
 /// How a stream ended.

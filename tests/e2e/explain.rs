@@ -660,6 +660,10 @@ fn frames(stream: &str) -> String {
             decoded: 15 * (second + 1),
             played: 15 * (second + 1),
             dropped: 0,
+            late_us: Vec::new(),
+            taken_out: 0,
+            fates: Default::default(),
+            delivered: Default::default(),
             queues: Default::default(),
         };
         lines.push_str(&serde_json::to_string(&Event { at: (at + 1_000_000) * 1000, body }).unwrap());

@@ -270,6 +270,10 @@ fn three_seconds() -> String {
             decoded: 15 * (second + 1),
             played: 15 * (second + 1),
             dropped: 0,
+            late_us: Vec::new(),
+            taken_out: 0,
+            fates: Default::default(),
+            delivered: Default::default(),
             queues: Default::default(),
         };
         let event = lp::worker::protocol::Event { at: (at + 1_000_000) * 1000, body };

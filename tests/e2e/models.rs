@@ -36,6 +36,10 @@ fn frames() -> String {
             decoded: 15 * (second + 1),
             played: 15 * (second + 1),
             dropped: 0,
+            late_us: Vec::new(),
+            taken_out: 0,
+            fates: Default::default(),
+            delivered: Default::default(),
             queues: Default::default(),
         };
         serde_json::to_string(&Event { at: (at + 1_000_000) * 1000, body }).unwrap() + "\n"

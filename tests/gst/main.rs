@@ -12,6 +12,7 @@ mod replay;
 mod scenes;
 mod scripts;
 mod share;
+mod source;
 mod stock;
 mod support;
 mod tools;

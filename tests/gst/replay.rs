@@ -35,6 +35,10 @@ fn frames(stream: &str, playing: u64, until: u64) -> String {
             decoded: played,
             played,
             dropped: 0,
+            late_us: Vec::new(),
+            taken_out: 0,
+            fates: Default::default(),
+            delivered: Default::default(),
             queues: Default::default(),
         };
         let event = Event { at: (at + 1_000_000) * 1000, body };
@@ -66,7 +70,7 @@ fn a_pipeline_that_hangs_costs_its_camera_only() {
 fn a_worker_of_another_version_is_refused_before_anything_starts() {
     let ws = fake(&[("good", r#"{"type": "zbar"}"#)]).env("FAKE_WORKER_PROTOCOL", "7");
     ws.lp("run").code(2).stderr(expect![[r#"
-        error: the worker speaks protocol 7, but this `lp` needs 2
+        error: the worker speaks protocol 7, but this `lp` needs 3
           hint: install `lp` and `lp-worker` of the same version; if it is in an image, build that again
           needed by `run:lane`
     "#]]);

@@ -10,7 +10,7 @@ use lp::pipeline::{Element, PipelineSpec, Playback, Value};
 use lp::worker::client::{Worker, WorkerMessage};
 use lp::worker::error::WorkerExit;
 use lp::worker::launch::{Launch, Reach};
-use lp::worker::protocol::{End, Event, EventBody};
+use lp::worker::protocol::{Delivered, End, Event, EventBody, Fates};
 
 /// Longer than anything here takes, on the busiest machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -26,20 +26,44 @@ pub(crate) struct Bench {
 pub(crate) struct Frames {
     pub(crate) arrived_us: Vec<u64>,
     pub(crate) latency_us: Vec<Option<u32>>,
+    pub(crate) late_us: Vec<Option<i64>>,
     pub(crate) decoded: u64,
     pub(crate) played: u64,
     pub(crate) dropped: u64,
+    pub(crate) taken_out: u64,
+    pub(crate) fates: Fates,
+    pub(crate) delivered: Delivered,
 }
 
 impl Frames {
     pub(crate) fn add(&mut self, body: EventBody) {
-        if let EventBody::Frames { arrived_us, latency_us, decoded, played, dropped, .. } = body {
-            self.arrived_us.extend(arrived_us);
-            self.latency_us.extend(latency_us);
+        let EventBody::Frames { arrived_us, latency_us, late_us, .. } = &body else { return };
+        self.arrived_us.extend(arrived_us);
+        self.latency_us.extend(latency_us);
+        self.late_us.extend(late_us);
+        if let EventBody::Frames { decoded, played, dropped, taken_out, fates, delivered, .. } = body {
             assert!(self.dropped <= dropped, "dropped fell from {} to {dropped}", self.dropped);
-            assert!(played + dropped <= decoded || decoded == 0, "{played} + {dropped} > {decoded}");
-            (self.decoded, self.played, self.dropped) = (decoded, played, dropped);
+            assert!(self.taken_out <= taken_out, "taken out fell from {} to {taken_out}", self.taken_out);
+            let accounted = played + dropped + taken_out;
+            assert!(accounted <= decoded || decoded == 0, "{accounted} of {decoded}");
+            (self.decoded, self.played, self.dropped, self.taken_out) = (decoded, played, dropped, taken_out);
+            self.fates.decoded_us.extend(fates.decoded_us);
+            self.fates.dropped_us.extend(fates.dropped_us);
+            self.fates.taken_out_us.extend(fates.taken_out_us);
+            self.fates.damaged_us.extend(fates.damaged_us);
+            self.fates.copied_us.extend(fates.copied_us);
+            if let Some(frames_us) = delivered.frames_us {
+                self.delivered.frames_us.get_or_insert_default().extend(frames_us);
+            }
+            self.delivered.thinned_us.extend(delivered.thinned_us);
+            self.delivered.key_frame_every = delivered.key_frame_every;
+            self.delivered.video.extend(delivered.video);
         }
+    }
+
+    /// How many frames the source delivered; panics if nobody could count them.
+    pub(crate) fn n_delivered(&self) -> usize {
+        self.delivered.frames_us.as_ref().unwrap().len()
     }
 }
 
@@ -56,6 +80,11 @@ impl Bench {
 
     pub(crate) fn worker(&mut self) -> &mut Worker {
         self.worker.as_mut().unwrap()
+    }
+
+    /// A file of the test.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     /// Makes a clip of `n_frames` at `fps`, without B-frames.
@@ -150,7 +179,9 @@ pub(crate) fn file(clip: &Path, rest: Vec<Element>, playback: Playback) -> Pipel
 pub(crate) fn spec(elements: Vec<Element>, playback: Playback) -> PipelineSpec {
     let index = |name: &str| elements.iter().position(|element| element.name.as_deref() == Some(name));
     let (ingress, decoder, sink) = (index("ingress"), index("decoder"), elements.len() - 1);
-    PipelineSpec { ingress, decoder, sink, elements, playback }
+    // As of the dialects' pipelines: a source of its own name, else `clocksync` or the parser.
+    let delivery = index("source").or(decoder.and_then(|decoder| decoder.checked_sub(1)));
+    PipelineSpec { delivery, ingress, decoder, sink, elements, playback }
 }
 
 pub(crate) fn decoder() -> Element {

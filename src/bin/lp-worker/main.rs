@@ -12,6 +12,7 @@
 //! A panic in a callback of GStreamer or in a stream's thread aborts the process:
 //! its death is reported by `lp`, a stream that silently stopped would not be.
 
+mod account;
 mod build;
 mod describe;
 mod looping;

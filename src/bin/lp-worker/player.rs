@@ -379,8 +379,9 @@ fn watch_bus(
                     && let (Some(source), Some(pipeline)) = (qos.src(), pipeline.upgrade())
                     && let Some(part) = Chain::part_of(&pipeline, source)
                 {
+                    let running_time = qos.get().1.map(gst::ClockTime::nseconds);
                     for meter in &meters {
-                        meter.dropped_by_qos(&part, element.clone(), count);
+                        meter.dropped_by_qos(&part, element.clone(), count, running_time);
                     }
                 }
             }

@@ -1,22 +1,27 @@
-//! Counting frames where the spec says, and timing them.
+//! Watching a stream's frames at four places: where the source delivers them, at
+//! the ingress, where they leave the decoder, and at the sink.
 //!
-//! *Decoded* is counted where frames leave the decoder, *played* where they
-//! arrive at the sink. *Latency* is the time between a buffer leaving the
-//! ingress and the buffer of the same running time arriving at the sink: running
-//! time, because it goes on over loops while timestamps start again.
+//! *Delivered* is what the source gave, before anything of ours changed it: an
+//! `rtspsrc` by the packets that come in, since the thread behind its jitterbuffer
+//! also decodes, and a slow decoder is no slow camera. *Latency* is the time
+//! between a buffer leaving the ingress and the buffer of the same running time
+//! arriving at the sink: running time, because it goes on over loops while
+//! timestamps start again. *Lateness* is an arrival less the time when the frame
+//! was due, base time + running time; so it has what a frame waited in front of a
+//! busy decoder. What becomes of frames between decoder and sink is told by
+//! [`account`](crate::account).
 //!
 //! *Dropped* are the frames that leaky queues threw away and those that QoS
 //! skipped from the decoder up to the sink, on the way between these two: what
 //! happens in side branches is not theirs. A queue does not say what it drops.
 //! But it is first in, first out: when a frame leaves, every older one that has
-//! not left was dropped. So each count is exact, never falls, and may only lag
-//! until the next frame leaves; at EOS nothing is left in a queue, and decoded =
-//! played + dropped.
+//! not left was dropped, and at EOS nothing is left in it.
 //!
-//! Costs 0.1 us a frame and probe; lines are made once a second, elsewhere.
+//! Costs 0.1 us a frame and probe, and the account 0.03 us a frame; lines are made
+//! once a second, elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gst::glib::WeakRef;
@@ -25,13 +30,18 @@ use gstreamer as gst;
 
 use lp::os::clock::monotonic_ns;
 use lp::pipeline::PipelineSpec;
-use lp::worker::protocol::EventBody;
+use lp::worker::protocol::{Delivered, EventBody, MAX_FORMATS, VideoFormat};
 
+use crate::account::{Account, Arrival, Thinning};
 use crate::build::Chain;
 
 /// Frames between ingress and sink whose departure is remembered. Those that
 /// were dropped on the way are forgotten as newer ones come.
 const MAX_UNDERWAY: usize = 1_024;
+
+/// The last RTP times that are remembered: the packets of a frame have one, and
+/// frames that refer to later ones come in another order.
+const RTP_TIMES: usize = 16;
 
 /// The counters of one stream.
 pub(crate) struct Meter {
@@ -40,14 +50,41 @@ pub(crate) struct Meter {
     decoder: String,
     /// Names of the elements from the source to the sink, the sink excepted.
     path: BTreeSet<String>,
+    source: Mutex<Source>,
     ingress: Mutex<Ingress>,
-    decoded: AtomicU64,
+    account: Mutex<Account>,
     sink: Mutex<Sink>,
     queues: Vec<Queue>,
     /// Frames dropped by QoS, by element.
     qos: Mutex<BTreeMap<String, u64>>,
     /// Whether its branch was cut off a pipeline that goes on.
     is_cut: AtomicBool,
+}
+
+/// What the source delivers.
+#[derive(Default)]
+struct Source {
+    /// `None` until it is known where to count.
+    frames_us: Option<Vec<u64>>,
+    /// `None` if no `videorate` stands behind it.
+    thinning: Option<Thinning>,
+    rtp: Rtp,
+    /// Frames since the last key frame, if one was seen, and the most there were.
+    since_key: Option<u64>,
+    key_frame_every: Option<u64>,
+    /// As RTP names it.
+    codec: Option<String>,
+    format: Option<VideoFormat>,
+    formats: Vec<VideoFormat>,
+    n_formats: usize,
+}
+
+/// The frames of an RTP stream.
+#[derive(Default)]
+struct Rtp {
+    /// The source that is played, once it is known: a server may send others.
+    ssrc: Option<u32>,
+    times: VecDeque<u32>,
 }
 
 #[derive(Default)]
@@ -60,7 +97,7 @@ struct Ingress {
 struct Sink {
     arrived_us: Vec<u64>,
     latency_us: Vec<Option<u32>>,
-    played: u64,
+    late_us: Vec<Option<i64>>,
 }
 
 struct Queue {
@@ -72,29 +109,98 @@ struct Queue {
     traffic: Option<Arc<Mutex<Traffic>>>,
 }
 
-/// What went through a leaky queue. Entered = left + dropped + inside.
+/// What is in a leaky queue.
 #[derive(Default)]
 struct Traffic {
-    inside: VecDeque<Option<gst::ClockTime>>,
-    dropped: u64,
+    inside: VecDeque<Inside>,
+    /// Whether the oldest are dropped, not those that come.
+    drops_oldest: bool,
+}
+
+/// A frame in a queue: its running time, and when it entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Inside {
+    time: Option<u64>,
+    entered_us: u64,
+    is_copy: bool,
 }
 
 impl Traffic {
-    fn entered(&mut self, timestamp: Option<gst::ClockTime>) {
-        self.inside.push_back(timestamp);
+    fn entered(&mut self, frame: Inside) {
+        self.inside.push_back(frame);
     }
 
-    fn left(&mut self, timestamp: Option<gst::ClockTime>) {
-        let older = self.inside.iter().position(|inside| *inside == timestamp).unwrap_or(0);
-        self.inside.drain(..=older.min(self.inside.len().saturating_sub(1)));
-        self.dropped += older as u64;
+    /// Gives what was dropped before the frame that leaves.
+    fn left(&mut self, time: Option<u64>) -> Vec<Inside> {
+        let older = self.inside.iter().position(|inside| inside.time == time).unwrap_or(0);
+        let dropped = self.inside.drain(..older).collect();
+        self.inside.pop_front();
+        dropped
     }
 
-    /// What must have been dropped when no more than `level` frames are in the
-    /// queue. One more may be about to enter and one about to have left, as
+    /// Gives what must have been dropped when no more than `level` frames are in
+    /// the queue. One more may be about to enter and one about to have left, as
     /// each side is one thread and waits for this lock.
-    fn dropped(&self, level: u32) -> u64 {
-        self.dropped + (self.inside.len() as u64).saturating_sub(u64::from(level) + 2)
+    fn stalled(&mut self, level: u32) -> Vec<Inside> {
+        let dropped = self.inside.len().saturating_sub(level as usize + 2);
+        self.inside.drain(..if self.drops_oldest { dropped } else { 0 }).collect()
+    }
+}
+
+impl Rtp {
+    /// Whether a packet is the first of a frame.
+    fn begins_frame(&mut self, packet: &[u8]) -> bool {
+        let number = |at: usize| {
+            packet.get(at..at + 4).map(|bytes| bytes.iter().fold(0, |n, b| n << 8 | u32::from(*b)))
+        };
+        let (Some(time), Some(ssrc)) = (number(4), number(8)) else { return false };
+        if self.ssrc.is_some_and(|played| played != ssrc) || self.times.contains(&time) {
+            return false;
+        }
+        self.times.push_back(time);
+        if RTP_TIMES < self.times.len() {
+            self.times.pop_front();
+        }
+        true
+    }
+}
+
+impl Source {
+    fn delivered(&mut self, at_us: u64) {
+        self.frames_us.get_or_insert_default().push(at_us);
+    }
+
+    fn encoded(&mut self, is_key: bool) {
+        if is_key {
+            self.key_frame_every = self.key_frame_every.max(self.since_key);
+            self.since_key = Some(0);
+        }
+        if let Some(n_frames) = &mut self.since_key {
+            *n_frames += 1;
+        }
+    }
+
+    fn caps(&mut self, caps: &gst::CapsRef) {
+        let Some(structure) = caps.structure(0) else { return };
+        let pixels = |name| structure.get::<i32>(name).ok().and_then(|pixels| u32::try_from(pixels).ok());
+        let (Some(width), Some(height)) = (pixels("width"), pixels("height")) else { return };
+        let rate = structure.get::<gst::Fraction>("framerate").ok().filter(|rate| rate.numer() > 0);
+        let fps = rate.map(|rate| f64::from(rate.numer()) / f64::from(rate.denom()));
+        let format = VideoFormat { width, height, fps, codec: self.codec.clone() };
+        if self.n_formats < MAX_FORMATS && self.format.as_ref() != Some(&format) {
+            self.n_formats += 1;
+            self.format = Some(format.clone());
+            self.formats.push(format);
+        }
+    }
+
+    fn report(&mut self) -> Delivered {
+        Delivered {
+            frames_us: self.frames_us.as_mut().map(std::mem::take),
+            thinned_us: self.thinning.as_mut().map_or_else(Vec::new, |it| std::mem::take(&mut it.thinned_us)),
+            key_frame_every: self.key_frame_every,
+            video: std::mem::take(&mut self.formats),
+        }
     }
 }
 
@@ -123,13 +229,17 @@ impl Meter {
             has_ingress: spec.ingress.is_some(),
             decoder: decoder.unwrap_or_default(),
             path: before_sink.map(|index| chain.elements[*index].name().to_string()).collect(),
+            source: Mutex::default(),
             ingress: Mutex::default(),
-            decoded: AtomicU64::new(0),
+            account: Mutex::default(),
             sink: Mutex::default(),
             queues,
             qos: Mutex::default(),
             is_cut: AtomicBool::new(false),
         });
+        if let (Some(delivery), Some(decoder)) = (spec.delivery, spec.decoder) {
+            Arc::clone(&meter).watch_source(spec, chain, delivery, decoder);
+        }
         if let Some(index) = spec.ingress {
             let meter = Arc::clone(&meter);
             chain.with_src_pad(index, move |pad| meter.watch_ingress(pad));
@@ -138,74 +248,190 @@ impl Meter {
             let meter = Arc::clone(&meter);
             chain.with_src_pad(index, move |pad| meter.watch_decoder(pad));
         }
+        for queue in &meter.queues {
+            queue.watch(&meter);
+        }
         if let Some(pad) = chain.elements[sink].static_pad("sink") {
             Arc::clone(&meter).watch_sink(&pad);
         }
         meter
     }
 
+    fn watch_source(self: Arc<Meter>, spec: &PipelineSpec, chain: &Chain, delivery: usize, decoder: usize) {
+        let element = &chain.elements[delivery];
+        if spec.elements[delivery].factory == "rtspsrc" {
+            let meter = Arc::clone(&self);
+            chain.with_src_pad(delivery, move |pad| meter.note_rtp(pad));
+            let meter = Arc::clone(&self);
+            if let Some(bin) = element.downcast_ref::<gst::Bin>() {
+                bin.connect_deep_element_added(move |_, _, inner| {
+                    let is_buffer =
+                        inner.factory().is_some_and(|factory| factory.name() == "rtpjitterbuffer");
+                    if let Some(pad) = inner.static_pad("sink").filter(|_| is_buffer) {
+                        Arc::clone(&meter).watch_packets(&pad);
+                    }
+                });
+            }
+            // What comes out of the parser tells the rest.
+            chain.with_src_pad(decoder.saturating_sub(1), move |pad| self.watch_delivery(pad, false));
+        } else {
+            let behind = spec.path_to(decoder).into_iter().filter(|index| delivery < *index);
+            let is_thinned = behind.into_iter().any(|index| spec.elements[index].factory == "videorate");
+            lock(&self.source).thinning = is_thinned.then(Thinning::default);
+            chain.with_src_pad(delivery, move |pad| self.watch_delivery(pad, true));
+        }
+    }
+
+    /// Takes note of which stream of an RTSP server is played.
+    fn note_rtp(&self, pad: &gst::Pad) {
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let codec = caps.structure(0).and_then(|caps| caps.get::<String>("encoding-name").ok());
+        // `recv_rtp_src_SESSION_SSRC_TYPE`
+        let ssrc = pad.name().rsplit('_').nth(1).and_then(|ssrc| ssrc.parse().ok());
+        let mut source = lock(&self.source);
+        source.codec = codec;
+        source.rtp.ssrc = ssrc;
+    }
+
+    /// Counts frames by their packets, as they come from the network.
+    fn watch_packets(self: Arc<Meter>, pad: &gst::Pad) {
+        pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |pad, info| {
+            let is_video = || {
+                let caps = pad.current_caps();
+                let media = caps.and_then(|caps| caps.structure(0)?.get::<String>("media").ok());
+                media.is_none_or(|media| media == "video")
+            };
+            let at_us = monotonic_ns() / 1_000;
+            let packet = |buffer: &gst::BufferRef| {
+                let mut header = [0; 12];
+                let mut source = lock(&self.source);
+                if buffer.copy_to_slice(0, &mut header).is_ok() && source.rtp.begins_frame(&header) {
+                    source.delivered(at_us);
+                }
+            };
+            match &info.data {
+                Some(gst::PadProbeData::Buffer(buffer)) if is_video() => packet(buffer),
+                Some(gst::PadProbeData::BufferList(list)) if is_video() => list.iter().for_each(packet),
+                _ => {}
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// Looks at what is delivered, and counts it unless the packets are counted.
+    fn watch_delivery(self: Arc<Meter>, pad: &gst::Pad, is_counted: bool) {
+        let is_encoded = AtomicBool::new(false);
+        if let Some(caps) = pad.current_caps() {
+            is_encoded.store(!is_raw(&caps), Ordering::Relaxed);
+            lock(&self.source).caps(&caps);
+        }
+        on_frames(pad, move |sight| match sight {
+            Sight::Frame(frame) if !self.is_cut.load(Ordering::Relaxed) => {
+                let mut source = lock(&self.source);
+                if is_counted {
+                    let at_us = monotonic_ns() / 1_000;
+                    source.delivered(at_us);
+                    if let Some(thinning) = &mut source.thinning {
+                        thinning.delivered(frame.running_time, at_us);
+                    }
+                }
+                if is_encoded.load(Ordering::Relaxed) {
+                    source.encoded(!frame.flags.contains(gst::BufferFlags::DELTA_UNIT));
+                }
+            }
+            Sight::Frame(_) => {}
+            Sight::Caps(caps) => {
+                is_encoded.store(!is_raw(caps), Ordering::Relaxed);
+                lock(&self.source).caps(caps);
+            }
+            Sight::Flushed => {
+                let mut source = lock(&self.source);
+                source.frames_us = None;
+                source.since_key = None;
+                if let Some(thinning) = &mut source.thinning {
+                    *thinning = Thinning::default();
+                }
+            }
+        });
+    }
+
     fn watch_ingress(self: Arc<Meter>, pad: &gst::Pad) {
-        let forget = Arc::clone(&self);
-        on_frames(
-            pad,
-            move |frame| {
-                let Some(running_time) = frame.running_time else { return };
+        on_frames(pad, move |sight| match sight {
+            Sight::Frame(Frame { running_time: Some(running_time), .. }) => {
                 let now = monotonic_ns();
                 let mut ingress = lock(&self.ingress);
-                if ingress.left_at.insert(running_time, now).is_none() {
-                    ingress.order.push_back(running_time);
+                if ingress.left_at.insert(*running_time, now).is_none() {
+                    ingress.order.push_back(*running_time);
                 }
                 if MAX_UNDERWAY < ingress.order.len()
                     && let Some(oldest) = ingress.order.pop_front()
                 {
                     ingress.left_at.remove(&oldest);
                 }
-            },
-            move || *lock(&forget.ingress) = Ingress::default(),
-        );
+            }
+            Sight::Flushed => *lock(&self.ingress) = Ingress::default(),
+            Sight::Frame(_) | Sight::Caps(_) => {}
+        });
     }
 
     fn watch_decoder(self: Arc<Meter>, pad: &gst::Pad) {
-        let forget = Arc::clone(&self);
-        on_frames(
-            pad,
-            move |_| {
-                if !self.is_cut.load(Ordering::Relaxed) {
-                    self.decoded.fetch_add(1, Ordering::Relaxed);
-                }
-            },
-            move || forget.decoded.store(0, Ordering::Relaxed),
-        );
+        on_frames(pad, move |sight| match sight {
+            Sight::Frame(frame) if !self.is_cut.load(Ordering::Relaxed) => {
+                let at_us = monotonic_ns() / 1_000;
+                let due = lock(&self.source).thinning.as_mut().and_then(|it| it.passed(frame.running_time));
+                let is_damaged = frame.flags.contains(gst::BufferFlags::CORRUPTED);
+                lock(&self.account).decoded(frame.running_time, due, at_us, is_damaged);
+            }
+            Sight::Flushed => *lock(&self.account) = Account::default(),
+            Sight::Frame(_) | Sight::Caps(_) => {}
+        });
     }
 
     fn watch_sink(self: Arc<Meter>, pad: &gst::Pad) {
-        let forget = Arc::clone(&self);
-        on_frames(
-            pad,
-            move |frame| {
+        let element = pad.parent_element().map(|element| element.downgrade()).unwrap_or_default();
+        on_frames(pad, move |sight| match sight {
+            Sight::Frame(frame) => {
                 let now = monotonic_ns();
                 let left_at = match frame.running_time {
                     Some(time) if self.has_ingress => lock(&self.ingress).left_at.remove(&time),
                     _ => None,
                 };
+                let arrival = lock(&self.account).arrived(
+                    frame.running_time,
+                    now / 1_000,
+                    frame.flags.contains(gst::BufferFlags::GAP),
+                );
+                let Arrival::Whole(due) = arrival else { return };
                 let mut sink = lock(&self.sink);
-                sink.played += 1;
                 sink.arrived_us.push(now / 1_000);
                 if self.has_ingress {
                     let latency = left_at.map(|left_at| now.saturating_sub(left_at) / 1_000);
                     sink.latency_us.push(latency.map(|us| u32::try_from(us).unwrap_or(u32::MAX)));
+                    sink.late_us.push(due.and_then(|due| late_us(&element.upgrade()?, due)));
                 }
-            },
-            move || *lock(&forget.sink) = Sink::default(),
-        );
+            }
+            Sight::Flushed => *lock(&self.sink) = Sink::default(),
+            Sight::Caps(_) => {}
+        });
     }
 
     /// Takes note of how many frames the QoS of `element`, which is `part` of the
-    /// spec or inside it, has dropped so far.
-    pub(crate) fn dropped_by_qos(&self, part: &str, element: String, count: u64) {
+    /// spec or inside it, has dropped so far, the last one at this running time.
+    pub(crate) fn dropped_by_qos(&self, part: &str, element: String, count: u64, running_time: Option<u64>) {
         // Behind the sink's pad a frame has arrived, whatever becomes of it.
-        if self.path.contains(part) {
-            lock(&self.qos).insert(element, count);
+        if !self.path.contains(part) || self.is_cut.load(Ordering::Relaxed) {
+            return;
+        }
+        let by_decoder = element == self.decoder;
+        let before = lock(&self.qos).insert(element, count).unwrap_or(0);
+        let at_us = monotonic_ns() / 1_000;
+        let mut account = lock(&self.account);
+        for n in before..count {
+            if by_decoder {
+                account.skipped_by_decoder(at_us);
+            } else {
+                account.skipped(running_time.filter(|_| n + 1 == count), at_us);
+            }
         }
     }
 
@@ -215,40 +441,68 @@ impl Meter {
     }
 
     /// The frames since the last call. After EOS all queues have run empty, so
-    /// what is missing behind them was dropped. Of a branch that was cut off, only
-    /// its own queues have; what was on its way through shared ones is nobody's.
+    /// what is missing behind them was dropped, and what is missing else was taken
+    /// out. Of a branch that was cut off, only its own queues have run empty; what
+    /// was on its way through shared ones is nobody's.
     pub(crate) fn report(&self, after_eos: bool) -> EventBody {
-        let (arrived_us, latency_us, played) = {
-            let mut sink = lock(&self.sink);
-            (std::mem::take(&mut sink.arrived_us), std::mem::take(&mut sink.latency_us), sink.played)
-        };
         let is_cut = self.is_cut.load(Ordering::Relaxed);
-        // From the sink upwards, so that no frame is seen behind a place and
-        // not yet before it.
-        let (levels, leaked) =
-            self.queues.iter().rev().fold((BTreeMap::new(), 0), |(mut levels, sum), queue| {
-                let (level, dropped) = queue.look(after_eos && (queue.is_own || !is_cut));
-                levels.insert(queue.name.clone(), level);
-                (levels, sum + dropped)
-            });
-        let (by_decoder, by_all) = {
-            let qos = lock(&self.qos);
-            (qos.get(&self.decoder).copied().unwrap_or(0), qos.values().sum::<u64>())
+        let mut levels = BTreeMap::new();
+        for queue in &self.queues {
+            let (level, dropped) = queue.look(after_eos && (queue.is_own || !is_cut));
+            levels.insert(queue.name.clone(), level);
+            self.drop_all(&dropped);
+        }
+        let Sink { arrived_us, latency_us, late_us } = std::mem::take(&mut *lock(&self.sink));
+        let (fates, totals) = {
+            let mut account = lock(&self.account);
+            if after_eos && !is_cut {
+                account.finish();
+            }
+            account.report()
         };
+        let delivered = {
+            let mut source = lock(&self.source);
+            if let Some(thinning) = source.thinning.as_mut().filter(|_| after_eos && !is_cut) {
+                thinning.finish();
+            }
+            source.report()
+        };
+        let accounted = totals.played + totals.dropped + totals.taken_out;
         EventBody::Frames {
             stream: self.stream.clone(),
             arrived_us,
             latency_us,
-            decoded: match self.decoded.load(Ordering::Relaxed) + by_decoder {
-                _ if is_cut && after_eos => played + leaked + by_all,
-                decoded if is_cut => decoded.max(played + leaked + by_all),
-                decoded => decoded,
-            },
-            played,
-            dropped: leaked + by_all,
+            late_us,
+            decoded: if is_cut && after_eos { accounted } else { totals.decoded },
+            played: totals.played,
+            dropped: totals.dropped,
+            taken_out: totals.taken_out,
+            fates: Box::new(fates),
+            delivered: Box::new(delivered),
             queues: levels,
         }
     }
+
+    fn drop_all(&self, dropped: &[Inside]) {
+        if dropped.is_empty() {
+            return;
+        }
+        let mut account = lock(&self.account);
+        for frame in dropped.iter().filter(|frame| !frame.is_copy) {
+            account.dropped(frame.time, frame.entered_us);
+        }
+    }
+}
+
+/// How much later than due a frame arrives now at a sink.
+fn late_us(sink: &gst::Element, due: u64) -> Option<i64> {
+    let due = sink.base_time()?.nseconds().checked_add(due)?;
+    let now = sink.clock()?.time().nseconds();
+    Some((now.cast_signed() - due.cast_signed()) / 1_000)
+}
+
+fn is_raw(caps: &gst::CapsRef) -> bool {
+    caps.structure(0).is_some_and(|caps| caps.name().starts_with("video/x-raw"))
 }
 
 impl Queue {
@@ -257,52 +511,68 @@ impl Queue {
         if !["queue", "queue2"].contains(&factory.as_str()) {
             return None;
         }
-        let leaks = element.find_property("leaky").is_some_and(|_| {
-            let leaky = element.property_value("leaky").serialize();
-            leaky.is_ok_and(|leaky| leaky != "no")
+        let leaky =
+            element.find_property("leaky").and_then(|_| element.property_value("leaky").serialize().ok());
+        let traffic = leaky.filter(|leaky| leaky != "no").map(|leaky| {
+            let drops_oldest = leaky == "downstream";
+            Arc::new(Mutex::new(Traffic { drops_oldest, ..Traffic::default() }))
         });
-        let traffic = leaks.then(|| Arc::new(Mutex::new(Traffic::default())));
-        if let (Some(traffic), Some(sink), Some(src)) =
-            (&traffic, element.static_pad("sink"), element.static_pad("src"))
-        {
-            let (entered, left, forget) = (Arc::clone(traffic), Arc::clone(traffic), Arc::clone(traffic));
-            // Both sides are forgotten when the flush is over on the second; a
-            // queue that flushes is empty.
-            on_frames(&sink, move |frame| lock(&entered).entered(frame.timestamp), || ());
-            on_frames(
-                &src,
-                move |frame| lock(&left).left(frame.timestamp),
-                move || *lock(&forget) = Traffic::default(),
-            );
-        }
         Some(Queue { name: element.name().to_string(), element: element.downgrade(), is_own: true, traffic })
     }
 
+    /// Tells a meter what it drops.
+    fn watch(&self, meter: &Arc<Meter>) {
+        let (Some(traffic), Some(element)) = (&self.traffic, self.element.upgrade()) else { return };
+        let (Some(sink), Some(src)) = (element.static_pad("sink"), element.static_pad("src")) else { return };
+        let entered = Arc::clone(traffic);
+        // Both sides are forgotten when the flush is over on the second; a
+        // queue that flushes is empty.
+        on_frames(&sink, move |sight| {
+            if let Sight::Frame(frame) = sight {
+                let entered_us = monotonic_ns() / 1_000;
+                let is_copy = frame.flags.contains(gst::BufferFlags::GAP);
+                lock(&entered).entered(Inside { time: frame.running_time, entered_us, is_copy });
+            }
+        });
+        let (left, meter) = (Arc::clone(traffic), Arc::clone(meter));
+        on_frames(&src, move |sight| match sight {
+            Sight::Frame(frame) => {
+                let dropped = lock(&left).left(frame.running_time);
+                meter.drop_all(&dropped);
+            }
+            Sight::Flushed => lock(&left).inside.clear(),
+            Sight::Caps(_) => {}
+        });
+    }
+
     /// Its fill, and what it has dropped.
-    fn look(&self, after_eos: bool) -> (u32, u64) {
+    fn look(&self, after_eos: bool) -> (u32, Vec<Inside>) {
         let level =
             || self.element.upgrade().map_or(0, |queue| queue.property::<u32>("current-level-buffers"));
-        let Some(traffic) = &self.traffic else { return (level(), 0) };
-        let traffic = lock(traffic);
+        let Some(traffic) = &self.traffic else { return (level(), Vec::new()) };
+        let mut traffic = lock(traffic);
         let level = level();
-        let dropped =
-            if after_eos { traffic.dropped + traffic.inside.len() as u64 } else { traffic.dropped(level) };
+        let dropped = if after_eos { traffic.inside.drain(..).collect() } else { traffic.stalled(level) };
         (level, dropped)
     }
 }
 
-/// A buffer at a probe, in nanoseconds.
-struct Frame {
-    timestamp: Option<gst::ClockTime>,
-    running_time: Option<u64>,
+/// What comes by at a probe.
+enum Sight<'a> {
+    Frame(&'a Frame),
+    Caps(&'a gst::CapsRef),
+    /// A flush is over.
+    Flushed,
 }
 
-/// Calls `seen` for each buffer that comes by, `flushed` when a flush is over.
-fn on_frames(
-    pad: &gst::Pad,
-    seen: impl Fn(&Frame) + Send + Sync + 'static,
-    flushed: impl Fn() + Send + Sync + 'static,
-) {
+/// A buffer at a probe.
+struct Frame {
+    /// In nanoseconds.
+    running_time: Option<u64>,
+    flags: gst::BufferFlags,
+}
+
+fn on_frames(pad: &gst::Pad, seen: impl Fn(Sight<'_>) + Send + Sync + 'static) {
     let segment = Mutex::new(None::<gst::FormattedSegment<gst::ClockTime>>);
     let types = gst::PadProbeType::BUFFER
         | gst::PadProbeType::BUFFER_LIST
@@ -310,12 +580,11 @@ fn on_frames(
         | gst::PadProbeType::EVENT_FLUSH;
     pad.add_probe(types, move |_, info| {
         let frame = |buffer: &gst::BufferRef| {
-            let timestamp = buffer.pts();
             let running_time = lock(&segment)
                 .as_ref()
-                .and_then(|segment| segment.to_running_time(timestamp))
+                .and_then(|segment| segment.to_running_time(buffer.pts()))
                 .map(gst::ClockTime::nseconds);
-            seen(&Frame { timestamp, running_time });
+            seen(Sight::Frame(&Frame { running_time, flags: buffer.flags() }));
         };
         match &info.data {
             Some(gst::PadProbeData::Buffer(buffer)) => frame(buffer),
@@ -324,7 +593,8 @@ fn on_frames(
                 gst::EventView::Segment(event) => {
                     *lock(&segment) = event.segment().downcast_ref::<gst::ClockTime>().cloned();
                 }
-                gst::EventView::FlushStop(_) => flushed(),
+                gst::EventView::Caps(event) => seen(Sight::Caps(event.caps())),
+                gst::EventView::FlushStop(_) => seen(Sight::Flushed),
                 _ => {}
             },
             _ => {}
@@ -343,36 +613,53 @@ mod tests {
 
     use super::*;
 
-    /// `+3` enters, `-3` leaves; a number is the level to ask about.
+    /// `+3` enters, `-3` leaves; a number is the level to ask about. Shows what was dropped.
     #[track_caller]
     fn check(script: &str, expect: Expect) {
-        let mut traffic = Traffic::default();
-        let mut answers = Vec::new();
+        let mut traffic = Traffic { drops_oldest: true, ..Traffic::default() };
+        let mut dropped = Vec::new();
         for word in script.split_ascii_whitespace() {
-            let time = |text: &str| Some(gst::ClockTime::from_nseconds(text.parse().unwrap()));
+            let time = |text: &str| Some(text.parse().unwrap());
             if let Some(text) = word.strip_prefix('+') {
-                traffic.entered(time(text));
+                traffic.entered(Inside { time: time(text), entered_us: 0, is_copy: false });
             } else if let Some(text) = word.strip_prefix('-') {
-                traffic.left(time(text));
+                dropped.extend(traffic.left(time(text)));
             } else {
-                answers.push(traffic.dropped(word.parse().unwrap()).to_string());
+                dropped.extend(traffic.stalled(word.parse().unwrap()));
             }
         }
-        expect.assert_eq(&format!("{} inside {}", answers.join(" "), traffic.inside.len()));
+        let dropped: Vec<u64> = dropped.into_iter().filter_map(|frame| frame.time).collect();
+        expect.assert_eq(&format!("{dropped:?}, inside {}", traffic.inside.len()));
     }
 
     #[test]
     fn a_frame_that_leaves_tells_what_was_dropped_before_it() {
-        check("+1 +2 +3 -1 0 +4 -4 0", expect!["0 2 inside 0"]);
+        check("+1 +2 +3 -1 0 +4 -4 0", expect!["[2, 3], inside 0"]);
     }
 
     #[test]
     fn the_same_time_again_is_another_frame() {
-        check("+1 +2 -1 -2 +1 +2 -2 0", expect!["1 inside 0"]);
+        check("+1 +2 -1 -2 +1 +2 -2 0", expect!["[1], inside 0"]);
     }
 
     #[test]
     fn a_stalled_queue_has_dropped_what_it_cannot_hold() {
-        check("+1 +2 +3 +4 +5 +6 3 1 0", expect!["1 3 4 inside 6"]);
+        check("+1 +2 +3 +4 +5 +6 3 1 0", expect!["[1, 2, 3, 4], inside 2"]);
+        check("+1 +2 +3 +4 +5 +6 0 -5 -6", expect!["[1, 2, 3, 4], inside 0"]);
+    }
+
+    #[test]
+    fn packets_of_one_time_are_a_frame_in_any_order() {
+        let mut rtp = Rtp::default();
+        let packet = |time: u8, ssrc: u8| [0x80, 96, 0, 0, 0, 0, 0, time, 0, 0, 0, ssrc, 1, 2];
+        let frames = |rtp: &mut Rtp, times: &[u8], ssrc: u8| {
+            times.iter().filter(|time| rtp.begins_frame(&packet(**time, ssrc))).count()
+        };
+        // The third and fourth frame are sent before the second, which refers to them.
+        assert_eq!(frames(&mut rtp, &[1, 1, 1, 3, 3, 2, 4, 3], 7), 4);
+        rtp.ssrc = Some(7);
+        assert_eq!(frames(&mut rtp, &[5, 6], 8), 0);
+        assert_eq!(frames(&mut rtp, &[5, 6], 7), 2);
+        assert!(!rtp.begins_frame(&[0x80]));
     }
 }

@@ -1,8 +1,8 @@
 //! One stream of a run while it is played.
 
 use super::{START_US, StreamSetup};
-use crate::record::{Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
-use crate::worker::protocol::End;
+use crate::record::{Delivery, Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
+use crate::worker::protocol::{Delivered, End, Fates, MAX_FORMATS};
 
 /// What decides about windows.
 #[derive(Clone, Copy, Debug)]
@@ -25,13 +25,22 @@ pub(super) struct Stream {
     pub(super) asked_us: Option<u64>,
     /// When the worker said that it plays.
     pub(super) playing_us: Option<u64>,
+    /// Of whole frames.
     first_frame_us: Option<u64>,
     last_frame_us: Option<u64>,
+    last_damaged_us: Option<u64>,
     /// Frames from the window's begin on; cut to its end when all is known.
     arrived_us: Vec<u64>,
     latency_us: Vec<Option<u32>>,
     has_latency: bool,
-    ticks: Vec<Tick>,
+    late_us: Vec<Option<i64>>,
+    is_due: bool,
+    /// In the window, as far as it is known.
+    decoded: u64,
+    dropped: u64,
+    taken_out: u64,
+    delivery: Delivery,
+    last_delivered_us: Option<u64>,
     life: Life,
     sightings: Vec<Sighting>,
     sightings_left_out: u64,
@@ -44,14 +53,6 @@ pub(super) struct Stream {
     pub(super) failure: Option<(u64, String)>,
 }
 
-/// Cumulative counters at a moment.
-#[derive(Clone, Copy, Debug)]
-struct Tick {
-    at_us: u64,
-    decoded: u64,
-    dropped: u64,
-}
-
 impl Stream {
     pub(super) fn new(setup: StreamSetup, hang_us: u64) -> Stream {
         Stream {
@@ -62,10 +63,17 @@ impl Stream {
             playing_us: None,
             first_frame_us: None,
             last_frame_us: None,
+            last_damaged_us: None,
             arrived_us: Vec::new(),
             latency_us: Vec::new(),
             has_latency: false,
-            ticks: Vec::new(),
+            late_us: Vec::new(),
+            is_due: false,
+            decoded: 0,
+            dropped: 0,
+            taken_out: 0,
+            delivery: Delivery::default(),
+            last_delivered_us: None,
             life: Life::default(),
             sightings: Vec::new(),
             sightings_left_out: 0,
@@ -77,8 +85,15 @@ impl Stream {
     }
 
     /// Takes in frames in the order of their arrival.
-    pub(super) fn frames(&mut self, timing: Timing, arrived_us: &[u64], latency_us: &[Option<u32>]) {
+    pub(super) fn frames(
+        &mut self,
+        timing: Timing,
+        arrived_us: &[u64],
+        latency_us: &[Option<u32>],
+        late_us: &[Option<i64>],
+    ) {
         self.has_latency |= !latency_us.is_empty();
+        self.is_due |= !late_us.is_empty();
         for (index, at_us) in arrived_us.iter().enumerate() {
             let first = *self.first_frame_us.get_or_insert(*at_us);
             self.last_frame_us = Some(*at_us);
@@ -86,15 +101,70 @@ impl Stream {
             if (begin..end).contains(at_us) {
                 self.arrived_us.push(*at_us);
                 self.latency_us.push(latency_us.get(index).copied().flatten());
+                self.late_us.push(late_us.get(index).copied().flatten());
             }
         }
     }
 
-    /// Takes in the counters of a tick: decoded, played, dropped.
-    pub(super) fn tick(&mut self, timing: Timing, at_us: u64, counters: [u64; 3]) {
-        let [decoded, played, dropped] = counters;
-        self.life = Life { decoded, played, dropped };
-        self.ticks.push(Tick { at_us, decoded, dropped });
+    /// Takes in when frames left the decoder, by what became of them. To be called
+    /// after [`Stream::frames`], which may open the window: none that left before
+    /// an earlier tick can lie in it.
+    pub(super) fn fates(&mut self, timing: Timing, fates: &Fates) {
+        let inside = |times: &[u64]| times.iter().filter(|at_us| self.counts(timing, **at_us)).count() as u64;
+        let Fates { decoded_us, dropped_us, taken_out_us, damaged_us, copied_us } = fates;
+        let [decoded, dropped, taken_out] = [decoded_us, dropped_us, taken_out_us].map(|times| inside(times));
+        let [damaged, copied] = [damaged_us, copied_us].map(|times| inside(times));
+        self.decoded += decoded;
+        self.dropped += dropped;
+        self.taken_out += taken_out;
+        self.delivery.damaged += damaged;
+        self.delivery.copied += copied;
+        self.life.damaged += damaged_us.len() as u64;
+        self.last_damaged_us = damaged_us.last().copied().or(self.last_damaged_us);
+    }
+
+    /// Takes in what the source delivered, as [`Stream::fates`].
+    pub(super) fn delivered(&mut self, timing: Timing, delivered: &Delivered) {
+        let Delivered { frames_us, thinned_us, key_frame_every, video } = delivered;
+        for at_us in frames_us.iter().flatten() {
+            if self.counts(timing, *at_us) {
+                *self.delivery.frames.get_or_insert(0) += 1;
+                self.gap_until(timing, *at_us);
+                self.last_delivered_us = Some(*at_us);
+            }
+        }
+        if frames_us.is_some() {
+            self.delivery.frames.get_or_insert(0);
+        }
+        self.delivery.thinned +=
+            thinned_us.iter().filter(|at_us| self.counts(timing, **at_us)).count() as u64;
+        self.delivery.key_frame_every = key_frame_every.or(self.delivery.key_frame_every);
+        let free = MAX_FORMATS.saturating_sub(self.delivery.video.len());
+        self.delivery.video.extend(video.iter().take(free).cloned());
+    }
+
+    /// Whether what happened then counts. Played freely, all does: the window is the
+    /// stream's life.
+    fn counts(&self, timing: Timing, at_us: u64) -> bool {
+        let Some(first) = self.first_frame_us else { return timing.pace == Pace::Free };
+        let (begin, end) = timing.limits(first);
+        timing.pace == Pace::Free || (begin..end.min(self.cut_us.unwrap_or(u64::MAX))).contains(&at_us)
+    }
+
+    /// Takes in that nothing was delivered up to now since the last frame, or since
+    /// the window began. Free pace has no gaps, as nothing is due.
+    fn gap_until(&mut self, timing: Timing, at_us: u64) {
+        let begin = self.first_frame_us.map(|first| timing.limits(first).0);
+        if let Some(since) = self.last_delivered_us.or(begin).filter(|_| timing.pace == Pace::Live) {
+            let gap = at_us.saturating_sub(since);
+            self.delivery.longest_gap_us = self.delivery.longest_gap_us.max(Some(gap));
+        }
+    }
+
+    /// Takes in the counters of a tick: decoded, played, dropped, taken out.
+    pub(super) fn tick(&mut self, timing: Timing, at_us: u64, counters: [u64; 4]) {
+        let [decoded, played, dropped, taken_out] = counters;
+        self.life = Life { decoded, played, dropped, taken_out, ..self.life };
         // Every frame up to a tick has been reported with it or before it.
         let complete = self.first_frame_us.is_some_and(|first| timing.limits(first).1 <= at_us);
         self.done |= complete && self.failure.is_none();
@@ -139,10 +209,17 @@ impl Stream {
         let quiet = |since: u64, limit: u64| now_us.saturating_sub(since) >= limit;
         let seconds = self.hang_us / 1_000_000;
         match (self.last_frame_us, self.playing_us, self.request) {
-            (Some(last), ..) if quiet(last, self.hang_us) => {
+            (Some(last), ..) if quiet(last.max(self.last_damaged_us.unwrap_or(0)), self.hang_us) => {
                 self.fail(now_us, format!("hangs: no frame for {seconds} s"));
             }
-            (None, Some(playing), _) if quiet(playing, self.hang_us) => {
+            (None, Some(playing), _) if self.life.damaged > 0 && quiet(playing, START_US) => {
+                let (seconds, n_damaged) = (START_US / 1_000_000, self.life.damaged);
+                let reason = format!(
+                    "no whole frame within {seconds} s, only {n_damaged} damaged ones: no key frame came"
+                );
+                self.fail(now_us, reason);
+            }
+            (None, Some(playing), _) if self.life.damaged == 0 && quiet(playing, self.hang_us) => {
                 self.fail(now_us, format!("hangs: no frame within {seconds} s of its start"));
             }
             (None, None, Some(_)) if quiet(*self.asked_us.get_or_insert(now_us), START_US) => {
@@ -174,13 +251,16 @@ impl Stream {
         (begin < end && end < u64::MAX).then_some((begin, end))
     }
 
-    pub(super) fn into_record(self, timing: Timing, origin_us: u64) -> StreamRecord {
+    pub(super) fn into_record(mut self, timing: Timing, origin_us: u64) -> StreamRecord {
         let since = |at_us: u64| at_us.saturating_sub(origin_us);
         let window = self.window(timing);
         let n_frames = self.arrived_us.partition_point(|at| window.is_some_and(|(_, end)| *at < end));
         let arrived_us = self.arrived_us[..n_frames].iter().map(|at| since(*at)).collect();
         let latency_us = if self.has_latency { self.latency_us[..n_frames].to_vec() } else { Vec::new() };
-        let (decoded, dropped) = window.map_or((0, 0), |window| self.counted(timing, window));
+        let late_us = if self.is_due { self.late_us[..n_frames].to_vec() } else { Vec::new() };
+        if let Some((_, end)) = window.filter(|_| self.delivery.frames.is_some()) {
+            self.gap_until(timing, end);
+        }
         let mut sightings = self.sightings;
         sightings.iter_mut().for_each(|sighting| sighting.at_us = since(sighting.at_us));
         StreamRecord {
@@ -191,29 +271,17 @@ impl Stream {
             window_us: window.map(|(begin, end)| (since(begin), since(end))),
             arrived_us,
             latency_us,
-            late_us: Vec::new(),
-            decoded,
-            dropped,
-            taken_out: 0,
-            delivery: None,
+            late_us,
+            decoded: self.decoded,
+            dropped: self.dropped,
+            taken_out: self.taken_out,
+            delivery: Some(self.delivery),
             life: self.life,
             sightings,
             sightings_left_out: self.sightings_left_out,
             end: self.end,
             failure: self.failure.map(|(_, reason)| reason),
         }
-    }
-
-    /// Frames decoded and dropped in the window: the difference between the two
-    /// ticks that lie nearest to its borders, the earlier one where two are
-    /// equally near. Played freely, the window is the stream's life.
-    fn counted(&self, timing: Timing, (begin, end): (u64, u64)) -> (u64, u64) {
-        if timing.pace == Pace::Free {
-            return (self.life.decoded, self.life.dropped);
-        }
-        let nearest = |border: u64| self.ticks.iter().min_by_key(|tick| tick.at_us.abs_diff(border));
-        let (Some(from), Some(to)) = (nearest(begin), nearest(end)) else { return (0, 0) };
-        (to.decoded.saturating_sub(from.decoded), to.dropped.saturating_sub(from.dropped))
     }
 }
 

@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::record::fixture::{S, Story, displayed, member, scripted, setup};
 use crate::record::script::{MAX_ELEMENTS, MAX_RATES, Rate};
-use crate::worker::protocol::End;
+use crate::worker::protocol::{Delivered, End, Fates, VideoFormat};
 
 /// One camera `c` with one stream `c/1`: 5 s window after 2 s of warm-up.
 fn one(pace: Pace, duration: u64) -> Story {
@@ -48,7 +48,7 @@ fn a_window_begins_after_warm_up_and_is_as_long_as_asked() {
     let stream = &record.members[0].streams[0];
     assert_eq!((stream.arrived_us[0], stream.arrived_us[74]), (102 * S, 106 * S + 14 * S / 15));
     assert_eq!(stream.latency_us.len(), 75);
-    assert_eq!(stream.life, crate::record::Life { decoded: 150, played: 150, dropped: 0 });
+    assert_eq!(stream.life, crate::record::Life { decoded: 150, played: 150, ..Default::default() });
 }
 
 #[test]
@@ -67,28 +67,134 @@ fn the_first_frame_counts_and_not_the_start() {
     let record = check(
         story,
         expect![[r#"
-            c/1: window [96000001, 101000001), 2 frames, 4 decoded, 0 dropped; ok
+            c/1: window [96000001, 101000001), 2 frames, 2 decoded, 0 dropped; ok
             > stop all
         "#]],
     );
     assert_eq!(record.members[0].streams[0].latency_us, [Some(3), None]);
 }
 
+/// An event of stream `c/1` that only says when frames left the decoder, as seconds:
+/// all of them, those dropped, those taken out, those damaged.
+fn fates(story: &mut Story, at_us: u64, seconds: [&[f64]; 4]) {
+    let us = |index: usize| seconds[index].iter().map(|at| (at * 1e6) as u64).collect::<Vec<u64>>();
+    let fates = Fates {
+        decoded_us: us(0),
+        dropped_us: us(1),
+        taken_out_us: us(2),
+        damaged_us: us(3),
+        ..Fates::default()
+    };
+    let body = EventBody::Frames {
+        stream: "c/1".into(),
+        arrived_us: Vec::new(),
+        latency_us: Vec::new(),
+        late_us: Vec::new(),
+        decoded: 0,
+        played: 0,
+        dropped: 0,
+        taken_out: 0,
+        fates: Box::new(fates),
+        delivered: Box::default(),
+        queues: BTreeMap::new(),
+    };
+    story.say(0, at_us, body);
+}
+
 #[test]
-fn counters_come_from_the_ticks_nearest_to_the_borders() {
+fn frames_count_in_the_window_in_which_they_left_the_decoder() {
     let mut story = one(Pace::Live, 5);
-    story.tick(0, "c/1", S, &[(S / 2, None)], 1); // first frame at 0.5 s: window 2.5 s to 7.5 s
-    story.tick(0, "c/1", 2 * S, &[], 10);
-    story.tick(0, "c/1", 3 * S, &[], 100); // as near to 2.5 s as the one before, which wins
-    story.tick(0, "c/1", 7 * S + S / 4, &[], 1_000);
-    story.tick(0, "c/1", 8 * S, &[], 10_000);
-    check(
+    story.tick(0, "c/1", S, &[(S / 2, None)], 0); // the window is [2.5, 7.5)
+    fates(&mut story, 3 * S, [&[2.4, 2.499_999, 2.5, 2.9], &[2.4, 2.499_999], &[], &[2.45, 2.6]]);
+    // What became of a frame may be known a tick later.
+    fates(&mut story, 7 * S, [&[7.499_999], &[2.5], &[2.4], &[]]);
+    fates(&mut story, 8 * S, [&[7.5, 7.6], &[7.499_999, 7.5], &[2.9, 7.6], &[7.7]]);
+    let record = check(
         story,
         expect![[r#"
-            c/1: window [2500000, 7500000), 0 frames, 1100 decoded, 1100 dropped; ok
+            c/1: window [2500000, 7500000), 0 frames, 3 decoded, 2 dropped; ok
             > stop all
         "#]],
     );
+    let stream = &record.members[0].streams[0];
+    let delivery = stream.delivery.as_ref().unwrap();
+    assert_eq!((stream.taken_out, delivery.damaged, stream.life.damaged), (1, 1, 3));
+}
+
+/// A source that delivers at these times, as seconds.
+fn delivered(seconds: &[f64]) -> Delivered {
+    let frames_us = seconds.iter().map(|at| (at * 1e6) as u64).collect();
+    Delivered { frames_us: Some(frames_us), ..Delivered::default() }
+}
+
+#[test]
+fn delivered_frames_are_counted_and_so_is_silence_up_to_the_borders() {
+    let gap = |times: &[f64]| {
+        let mut story = one(Pace::Live, 5);
+        story.deliver("c/1", delivered(times)); // the window is [3, 8)
+        story.tick(0, "c/1", 9 * S, &[(S, None)], 0);
+        let (record, _) = story.told();
+        let delivery = record.members[0].streams[0].delivery.clone().unwrap();
+        (delivery.frames, delivery.longest_gap_us.map(|us| us / 1000))
+    };
+    assert_eq!(gap(&[1.0, 2.9, 3.5, 4.0, 4.5, 5.5, 6.5, 7.5, 8.0, 20.0]), (Some(6), Some(1_000)));
+    assert_eq!(gap(&[2.9, 3.1, 4.0]), (Some(2), Some(4_000)), "silent at the end");
+    assert_eq!(gap(&[5.5, 6.0, 7.0]), (Some(3), Some(2_500)), "silent at the begin");
+    assert_eq!(gap(&[2.0, 9.0]), (Some(0), Some(5_000)), "silent");
+}
+
+#[test]
+fn what_the_source_says_of_itself_is_kept_in_order() {
+    let mut story = one(Pace::Live, 5);
+    let format = |width| VideoFormat { width, height: 480, fps: Some(10.0), codec: Some("H264".into()) };
+    for (second, width) in (0..20).zip(640..) {
+        let video = vec![format(width)];
+        let key_frame_every = (second == 3).then_some(30);
+        story.deliver("c/1", Delivered { video, key_frame_every, ..Delivered::default() });
+        story.play(0, "c/1", second, second + 1, 15);
+    }
+    let (record, _) = story.told();
+    let delivery = record.members[0].streams[0].delivery.clone().unwrap();
+    assert_eq!((delivery.frames, delivery.longest_gap_us), (None, None), "nobody could count");
+    assert_eq!(
+        (delivery.video.len(), delivery.video[0].width, delivery.key_frame_every),
+        (16, 640, Some(30))
+    );
+}
+
+#[test]
+fn damaged_frames_are_no_first_frame_and_no_hang() {
+    let mut story = one(Pace::Live, 5);
+    story.say(0, S, EventBody::Done { id: 7 });
+    for second in 2..31_u64 {
+        fates(&mut story, second * S, [&[], &[], &[], &[second as f64 - 0.5]]);
+    }
+    story.play(0, "c/1", 31, 39, 15);
+    check(
+        story,
+        expect![[r#"
+            c/1: window [33000000, 38000000), 75 frames, 75 decoded, 0 dropped; ok
+            > stop all
+        "#]],
+    );
+
+    let mut story = one(Pace::Live, 5);
+    story.say(0, S, EventBody::Done { id: 7 });
+    for second in 2..62_u64 {
+        fates(&mut story, second * S, [&[], &[], &[], &[second as f64 - 0.5]]);
+    }
+    assert_eq!(
+        story.decisions[0],
+        "c/1 failed: no whole frame within 60 s, only 60 damaged ones: no key frame came"
+    );
+}
+
+#[test]
+fn lateness_is_kept_where_frames_are_due() {
+    let mut story = one(Pace::Live, 5);
+    story.play(0, "c/1", 100, 108, 15);
+    let (record, _) = story.told();
+    assert_eq!(record.members[0].streams[0].late_us, [Some(0); 75]);
 }
 
 #[test]
@@ -282,7 +388,7 @@ fn an_interruption_cuts_the_windows() {
     check(
         story,
         expect![[r#"
-            c/1: window [2000000, 10000000), 121 frames, 120 decoded, 0 dropped; ok
+            c/1: window [2000000, 10000000), 121 frames, 121 decoded, 0 dropped; ok
             > stop all
             interrupted
         "#]],
@@ -509,7 +615,7 @@ fn a_slow_camera_has_three_of_its_periods() {
     check(
         story,
         expect![[r#"
-        c/1: window [1000000, 38500000), 1 frames, 0 decoded, 0 dropped; hangs: no frame for 37 s
+        c/1: window [1000000, 38500000), 1 frames, 1 decoded, 0 dropped; hangs: no frame for 37 s
         > c/1 failed: hangs: no frame for 37 s
         > stop all
     "#]],

@@ -1,0 +1,178 @@
+//! What sources deliver: counted before anything of ours changes it, told apart
+//! from what the decoder and the steps make of it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use lp::dialect::share;
+use lp::pipeline::{Element, PipelineSpec, Playback, Value};
+use lp::plan::CameraPlan;
+use lp::record::{Pace, RunRecord, StreamRecord, VideoFormat};
+use lp::worker::protocol::End;
+
+use crate::project::{latest, short};
+use crate::support::{Bench, Frames, decoder, file, sink, spec};
+
+/// The pipeline of a USB camera of 320x240 at 15 fps, with a test source of this rate
+/// and so many frames instead of the device.
+fn usb(fps: u32, n_frames: i64) -> PipelineSpec {
+    let plan = r#"{"version": 1, "camera": "c", "slug": "c", "source": {"kind": "usb", "device": "/dev/video0"},
+        "width": 320, "height": 240, "fps": 15.0, "target_fps": 15.0, "dialect": "stock", "workloads": [], "apart": [],
+        "assets": [], "pipelines": [{"index": 1, "workloads": ["w"], "steps": [{"type": "identity"}]}]}"#;
+    let plan: CameraPlan = serde_json::from_str(plan).unwrap();
+    let mut spec = share::pipelines(&plan, Pace::Live).remove(0).spec;
+    assert_eq!(spec.elements[0].factory, "v4l2src");
+    spec.elements[0] = Element::new("videotestsrc").int("num-buffers", n_frames).bool("is-live", true);
+    let caps = format!("video/x-raw,width=640,height=480,framerate={fps}/1");
+    spec.elements.insert(1, Element::caps(&caps));
+    spec.ingress = spec.ingress.map(|index| index + 1);
+    spec.decoder = spec.decoder.map(|index| index + 1);
+    spec.sink += 1;
+    spec
+}
+
+fn played(spec: PipelineSpec) -> Frames {
+    let mut bench = Bench::new();
+    bench.start("camera-1/1", spec, 0).unwrap();
+    let (frames, end) = bench.frames(|_| false);
+    assert_eq!(end, Some(End::Eos));
+    frames
+}
+
+#[test]
+fn a_camera_that_gives_less_is_not_filled_up() {
+    let frames = played(usb(5, 8));
+    assert_eq!((frames.n_delivered(), frames.decoded, frames.played), (8, 8, 8));
+    assert!(frames.delivered.thinned_us.is_empty() && frames.fates.copied_us.is_empty());
+    let format = VideoFormat { width: 640, height: 480, fps: Some(5.0), codec: None };
+    assert_eq!(frames.delivered.video, [format]);
+    assert_eq!(frames.delivered.key_frame_every, None);
+    // `videorate` holds each frame until the next has come, which is no lateness.
+    let late: Vec<i64> = frames.late_us.iter().map(|late| late.unwrap()).collect();
+    assert_eq!(late.len(), 8);
+    assert!(*late.iter().min().unwrap() < 150_000, "{late:?}");
+}
+
+#[test]
+fn a_camera_that_gives_more_is_thinned_to_its_rate() {
+    let frames = played(usb(30, 60));
+    assert_eq!((frames.n_delivered(), frames.delivered.thinned_us.len()), (60, 30));
+    assert_eq!((frames.decoded, frames.played + frames.dropped), (30, 30));
+}
+
+#[test]
+fn frames_of_a_clip_are_delivered_behind_the_clock() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(10, 10);
+    let paced = vec![Element::new("clocksync").named("ingress"), decoder(), sink()];
+    bench.start("camera-1/1", file(&clip, paced, Playback::Once), 0).unwrap();
+    let (frames, _) = bench.frames(|_| false);
+    assert_eq!((frames.n_delivered(), frames.played), (10, 10));
+    let format = VideoFormat { width: 160, height: 120, fps: Some(10.0), codec: None };
+    assert_eq!(frames.delivered.video, [format]);
+    assert_eq!(frames.late_us.len(), 10);
+    assert!(frames.late_us.iter().all(|late| late.unwrap() > -1_000), "{:?}", frames.late_us);
+}
+
+/// A raw H.264 stream of 60 frames with a key frame every 20, the first of which
+/// is lost: as a camera's is that is joined in mid-GOP.
+fn joined_late(bench: &Bench) -> PathBuf {
+    let path = bench.path("joined.h264");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10", "-frames:v", "60"])
+        .args(["-c:v", "libx264", "-bf", "0", "-g", "20", "-sc_threshold", "0", "-threads", "1"])
+        .args(["-slices", "1", "-pix_fmt", "yuv420p"])
+        .arg(&path)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let stream = fs::read(&path).unwrap();
+    let starts: Vec<usize> =
+        (0..stream.len() - 3).filter(|at| stream[*at..].starts_with(&[0, 0, 1])).collect();
+    let ends = starts[1..].iter().copied().chain([stream.len()]);
+    let mut units = starts.iter().zip(ends).map(|(start, end)| &stream[*start..end]);
+    let mut joined: Vec<u8> = Vec::new();
+    let is_key = |unit: &&[u8]| unit[3] & 0x1f == 5;
+    joined.extend(units.by_ref().take_while(|unit| !is_key(unit)).flatten());
+    joined.extend(units.flatten());
+    fs::write(&path, joined).unwrap();
+    path
+}
+
+#[test]
+fn grey_frames_before_the_first_key_frame_are_no_frames() {
+    let mut bench = Bench::new();
+    let stream = joined_late(&bench);
+    let source = Element::new("filesrc").set("location", Value::Text(stream.to_str().unwrap().to_owned()));
+    // A queue that leaks, and a step that forgets flags.
+    let elements = vec![
+        source,
+        Element::new("h264parse"),
+        decoder(),
+        Element::new("queue").text("leaky", "downstream").int("max-size-buffers", 3),
+        Element::new("identity").text("drop-buffer-flags", "corrupted"),
+        Element::new("videoconvert"),
+        Element::caps("video/x-raw,format=RGB"),
+        sink(),
+    ];
+    let mut spec = spec(elements, Playback::Once);
+    // All that was flagged is dropped by this `identity`; without it, it comes to the sink.
+    for taken_out in [true, false] {
+        if !taken_out {
+            spec.elements.remove(4);
+            spec.sink -= 1;
+        }
+        let stream = format!("camera-1/{taken_out}");
+        bench.start(&stream, spec.clone(), 0).unwrap();
+        let (frames, end) = bench.frames(|_| false);
+        assert_eq!(end, Some(End::Eos));
+        assert_eq!(frames.fates.damaged_us.len(), 19);
+        assert_eq!((frames.decoded, frames.played + frames.dropped, frames.taken_out), (40, 40, 0));
+        assert_eq!((frames.n_delivered(), frames.delivered.key_frame_every), (59, Some(20)));
+    }
+}
+
+fn only(record: &RunRecord) -> &StreamRecord {
+    &record.members[0].streams[0]
+}
+
+#[test]
+fn frames_that_steps_take_out_are_told() {
+    let half = r#"{"type": "identity", "properties": {"drop-probability": 0.5}}"#;
+    let thinned = r#"{"type": "videorate", "caps": "video/x-raw,framerate=5/1"}"#;
+    let filled = r#"{"type": "videorate", "caps": "video/x-raw,framerate=30/1"}"#;
+    let ws = short(&[("half", half), ("thinned", thinned), ("filled", filled)]);
+    ws.lp("run --set run.pace=free").success();
+    let record = latest(&ws);
+    let [half, thinned, filled] = [0, 1, 2].map(|index| &record.members[index].streams[0]);
+    for stream in [half, thinned, filled] {
+        assert_eq!((stream.decoded, stream.dropped), (45, 0), "{}", stream.stream);
+        assert_eq!(stream.decoded, stream.arrived_us.len() as u64 + stream.taken_out, "{}", stream.stream);
+        assert_eq!(stream.life.decoded, stream.life.played + stream.life.taken_out);
+        assert_eq!(stream.delivery.as_ref().unwrap().frames, Some(45));
+    }
+    assert!((5..40).contains(&half.taken_out), "{}", half.taken_out);
+    assert!((14..17).contains(&thinned.arrived_us.len()), "{}", thinned.arrived_us.len());
+    assert_eq!(filled.taken_out, 0);
+    assert!((40..50).contains(&filled.delivery.as_ref().unwrap().copied), "{:?}", filled.delivery);
+}
+
+#[test]
+fn a_short_window_has_exactly_its_own_frames() {
+    // 100 ms a frame at 15 fps: a third is dropped; half of the rest is taken out.
+    let slow = r#"{"type": "identity", "properties": {"sleep-time": 100000}},
+        {"type": "identity", "properties": {"drop-probability": 0.5}}"#;
+    let ws = short(&[("slow", slow)]);
+    ws.lp("run --set run.duration=2500ms").success();
+    let record = latest(&ws);
+    let stream = only(&record);
+    let arrived = stream.arrived_us.len() as u64;
+    let accounted = arrived + stream.dropped + stream.taken_out;
+    // At each border at most the queue's three frames are on their way, one in it or
+    // out of it, one in the decoder's thread, one in the step's, and those that
+    // the last arrival has not told of.
+    assert!(stream.decoded.abs_diff(accounted) <= 12, "{} decoded, {accounted} told of", stream.decoded);
+    assert!(stream.dropped > 0 && stream.taken_out > 0, "{} {}", stream.dropped, stream.taken_out);
+    assert_eq!(stream.life.decoded, stream.life.played + stream.life.dropped + stream.life.taken_out);
+}
