@@ -84,6 +84,7 @@ fn encode(
         ingress: None,
         decoder: None,
         sink,
+        size: None,
     };
     let made = place(attempt, &task.outputs[0])?;
     let reach = Reach {

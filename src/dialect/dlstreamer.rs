@@ -44,6 +44,11 @@ impl Dialect for Dlstreamer {
         queue(is_leaky)
     }
 
+    fn relies_on_size(&self, plan: &CameraPlan) -> Option<[u32; 2]> {
+        // `roi` is in pixels of the frame that comes, and its lines are upstream's.
+        plan.region_of_interest.map(|_| [plan.width, plan.height])
+    }
+
     fn steps(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element> {
         let queue = || queue(pace == Pace::Live);
         let mut elements = Vec::new();

@@ -31,6 +31,9 @@ trait Dialect {
     fn queue(&self, name: &str, is_leaky: bool) -> Element;
     /// The elements of all steps, in order.
     fn steps(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element>;
+    /// The width and height that its elements for this camera rely on, though they
+    /// do not make it so.
+    fn relies_on_size(&self, plan: &CameraPlan) -> Option<[u32; 2]>;
     /// What follows the steps; the last element is the sink.
     fn sink(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element>;
 }
@@ -120,7 +123,15 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
     let sink = elements.len() - 1;
     stock::side_branches(plan, pipeline, &mut elements);
     elements.iter_mut().for_each(|element| place_files(element, &stream(plan, pipeline)));
-    Some(PipelineSpec { elements, playback, delivery: Some(delivery), ingress, decoder: Some(decoder), sink })
+    Some(PipelineSpec {
+        elements,
+        playback,
+        delivery: Some(delivery),
+        ingress,
+        decoder: Some(decoder),
+        sink,
+        size: dialect.relies_on_size(plan),
+    })
 }
 
 /// The files that each step of a camera reads, and where it names them.

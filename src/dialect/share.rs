@@ -158,6 +158,7 @@ impl Joined<'_> {
             ingress: spec.ingress.map(|index| place(first, index)),
             decoder: spec.decoder.map(|index| place(first, index)),
             sink: streams[0].1,
+            size: spec.size,
             elements: self.elements,
         };
         Played { streams, spec }

@@ -13,7 +13,7 @@
 //! `fakesink` that waits for nothing.
 
 use super::{Dialect, element_name, with_properties};
-use crate::config::project::{Codec, Pace, Step, main_chain};
+use crate::config::project::{Accept, Codec, Pace, Step, main_chain};
 use crate::pipeline::Element;
 use crate::pipeline::files::is_sink;
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
@@ -65,10 +65,21 @@ impl Dialect for Stock {
         vec![Element::new("fakesink").named(&name).bool("sync", false).bool("async", waits)]
     }
 
+    fn relies_on_size(&self, plan: &CameraPlan) -> Option<[u32; 2]> {
+        let is_scaled = plan.accept.contains(&Accept::Size);
+        plan.region_of_interest.filter(|_| !is_scaled).map(|_| [plan.width, plan.height])
+    }
+
     fn steps(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, _: Pace) -> Vec<Element> {
         let mut chain = Chain::default();
         if let Some(region) = plan.region_of_interest {
             // A stock element sees no metadata of regions: it gets just the pixels.
+            // They are those of a frame as the config has it, and of a server that may
+            // send another size, they are so only after scaling.
+            if matches!(plan.source, PlannedSource::Rtsp { .. }) && plan.accept.contains(&Accept::Size) {
+                let size = format!("video/x-raw,width={},height={}", plan.width, plan.height);
+                chain.elements.extend([Element::new("videoscale"), Element::caps(&size)]);
+            }
             chain.elements.push(
                 Element::new("videocrop")
                     .int("left", region.x.into())

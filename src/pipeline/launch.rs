@@ -170,6 +170,7 @@ mod tests {
             ingress: None,
             decoder: None,
             sink,
+            size: None,
         };
         let line = line(&spec, &Layout::new("/p".into()));
         let command = line.rsplit(" && ").next().unwrap();

@@ -216,6 +216,10 @@ pub struct PipelineSpec {
     pub decoder: Option<usize>,
     /// Frames arriving at this element count as played: the sink.
     pub sink: usize,
+    /// The width and height in pixels that frames must have behind the decoder, where
+    /// the steps depend on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<[u32; 2]>,
 }
 
 impl PipelineSpec {
@@ -369,6 +373,7 @@ mod tests {
             ingress: None,
             decoder: None,
             sink: 2,
+            size: None,
         }
     }
 

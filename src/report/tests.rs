@@ -117,8 +117,8 @@ fn csv_has_a_row_per_pipeline() {
     let text = with_report(&two_copies(), csv);
     expect![[r#"
         run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host,kind,script,script_exit,fps_second_min,fps_second_max,late_p50_ms,late_p95_ms,late_p99_ms,late_max_ms,longest_gap_s,decoded,taken_out,delivered,delivered_fps,damaged,copied,machine_steal_percent
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,,,,,0.1,200,0,,,,,
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,,,,,0.1,200,0,,,,,
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,
     "#]].assert_eq(&text);
     assert_eq!(with_report(&six_cameras(), csv).lines().count(), 8);
 }
@@ -203,7 +203,11 @@ fn json_is_a_versioned_document() {
         {
           "decoded": 200,
           "delivered_fps": null,
-          "delivery": null,
+          "delivery": {
+            "copied": 0,
+            "damaged": 0,
+            "thinned": 0
+          },
           "dropped": 0,
           "dropped_share": 0.0,
           "fps": 10.0,
@@ -218,7 +222,12 @@ fn json_is_a_versioned_document() {
             "p95": 5000,
             "p99": 5000
           },
-          "lateness_us": null,
+          "lateness_us": {
+            "max": 0,
+            "p50": 0,
+            "p95": 0,
+            "p99": 0
+          },
           "longest_gap_us": 100000,
           "no_latency": null,
           "notes": [],

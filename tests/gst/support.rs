@@ -181,7 +181,7 @@ pub(crate) fn spec(elements: Vec<Element>, playback: Playback) -> PipelineSpec {
     let (ingress, decoder, sink) = (index("ingress"), index("decoder"), elements.len() - 1);
     // As of the dialects' pipelines: a source of its own name, else `clocksync` or the parser.
     let delivery = index("source").or(decoder.and_then(|decoder| decoder.checked_sub(1)));
-    PipelineSpec { delivery, ingress, decoder, sink, elements, playback }
+    PipelineSpec { delivery, ingress, decoder, sink, elements, playback, size: None }
 }
 
 pub(crate) fn decoder() -> Element {

@@ -72,8 +72,8 @@ enum Input {
     Drained(usize),
     /// The first buffer has come by the entry pad.
     Data,
-    /// A demuxer has nothing for what follows it.
-    Unlinked(String),
+    /// What comes does not fit what follows: a demuxer's pads, a size.
+    Unfit(String),
 }
 
 /// All streams of this worker.
@@ -245,8 +245,7 @@ fn play(
     let stream = names[0].stream.clone();
     let unlinked = {
         let sender = sender.clone();
-        Arc::new(move |reason| drop(sender.send(Input::Unlinked(reason))))
-            as Arc<dyn Fn(String) + Send + Sync>
+        Arc::new(move |reason| drop(sender.send(Input::Unfit(reason)))) as Arc<dyn Fn(String) + Send + Sync>
     };
     let chain = match Chain::build(spec, &stream, &unlinked) {
         Ok(chain) => chain,
@@ -270,6 +269,7 @@ fn play(
         }
     };
     let tracks: Vec<Track> = names.into_iter().zip(&sinks).map(track).collect();
+    watch_size(&chain, spec, &sender);
     let sightings = Sightings::default();
     watch_bus(&chain, spec, &tracks, &sinks, &sightings, sender.clone());
     if tracks.len() > 1 {
@@ -341,6 +341,28 @@ fn pass_ns(spec: &PipelineSpec) -> Option<u64> {
         _ => None,
     })?;
     Some(scene.length_ns())
+}
+
+/// Says when frames have another size than the pipeline relies on.
+fn watch_size(chain: &Chain, spec: &PipelineSpec, inputs: &Sender<Input>) {
+    let (Some([width, height]), Some(decoder)) = (spec.size, spec.decoder) else { return };
+    let inputs = inputs.clone();
+    chain.with_src_pad(decoder, move |pad| {
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            let Some(gst::PadProbeData::Event(event)) = &info.data else { return gst::PadProbeReturn::Ok };
+            if let gst::EventView::Caps(caps) = event.view()
+                && let Some(caps) = caps.caps().structure(0)
+                && let (Ok(w), Ok(h)) = (caps.get::<i32>("width"), caps.get::<i32>("height"))
+                && (i64::from(w), i64::from(h)) != (i64::from(width), i64::from(height))
+            {
+                let reason = format!(
+                    "its frames are {w}x{h}, but the config says {width}x{height}, and its region is in those pixels"
+                );
+                let _ = inputs.send(Input::Unfit(reason));
+            }
+            gst::PadProbeReturn::Ok
+        });
+    });
 }
 
 fn watch_bus(
@@ -528,7 +550,7 @@ impl Stage {
                         over(index, track);
                     }
                 }
-                Input::Unlinked(reason) => return self.failed(reason),
+                Input::Unfit(reason) => return self.failed(reason),
                 Input::Data => {}
                 Input::Message(message) => match message.view() {
                     gst::MessageView::Eos(_) => return End::Eos,
@@ -609,7 +631,7 @@ fn nothing_but_eos(pad: &gst::Pad) {
 /// Why a stream cannot go on, if that is what an input says.
 fn failure(input: &Input) -> Option<String> {
     match input {
-        Input::Unlinked(reason) => Some(reason.clone()),
+        Input::Unfit(reason) => Some(reason.clone()),
         Input::Message(message) => match message.view() {
             gst::MessageView::Error(error) => Some(messages::reason(error)),
             _ => None,

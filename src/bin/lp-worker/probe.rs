@@ -47,6 +47,8 @@ const RTP_TIMES: usize = 16;
 pub(crate) struct Meter {
     stream: String,
     has_ingress: bool,
+    /// Whether frames are due at a time.
+    is_paced: bool,
     decoder: String,
     /// Names of the elements from the source to the sink, the sink excepted.
     path: BTreeSet<String>,
@@ -74,6 +76,8 @@ struct Source {
     key_frame_every: Option<u64>,
     /// As RTP names it.
     codec: Option<String>,
+    /// Whether the caps of what is delivered have a size.
+    is_described: bool,
     format: Option<VideoFormat>,
     formats: Vec<VideoFormat>,
     n_formats: usize,
@@ -180,10 +184,16 @@ impl Source {
         }
     }
 
+    /// What is delivered has these caps.
     fn caps(&mut self, caps: &gst::CapsRef) {
-        let Some(structure) = caps.structure(0) else { return };
+        self.is_described |= self.describe(caps);
+    }
+
+    /// Takes note of caps if they have a size.
+    fn describe(&mut self, caps: &gst::CapsRef) -> bool {
+        let Some(structure) = caps.structure(0) else { return false };
         let pixels = |name| structure.get::<i32>(name).ok().and_then(|pixels| u32::try_from(pixels).ok());
-        let (Some(width), Some(height)) = (pixels("width"), pixels("height")) else { return };
+        let (Some(width), Some(height)) = (pixels("width"), pixels("height")) else { return false };
         let rate = structure.get::<gst::Fraction>("framerate").ok().filter(|rate| rate.numer() > 0);
         let fps = rate.map(|rate| f64::from(rate.numer()) / f64::from(rate.denom()));
         let format = VideoFormat { width, height, fps, codec: self.codec.clone() };
@@ -192,6 +202,7 @@ impl Source {
             self.format = Some(format.clone());
             self.formats.push(format);
         }
+        true
     }
 
     fn report(&mut self) -> Delivered {
@@ -227,6 +238,7 @@ impl Meter {
         let meter = Arc::new(Meter {
             stream: stream.to_owned(),
             has_ingress: spec.ingress.is_some(),
+            is_paced: spec.ingress.is_some() || is_rtsp(spec),
             decoder: decoder.unwrap_or_default(),
             path: before_sink.map(|index| chain.elements[*index].name().to_string()).collect(),
             source: Mutex::default(),
@@ -259,7 +271,7 @@ impl Meter {
 
     fn watch_source(self: Arc<Meter>, spec: &PipelineSpec, chain: &Chain, delivery: usize, decoder: usize) {
         let element = &chain.elements[delivery];
-        if spec.elements[delivery].factory == "rtspsrc" {
+        if is_rtsp(spec) {
             let meter = Arc::clone(&self);
             chain.with_src_pad(delivery, move |pad| meter.note_rtp(pad));
             let meter = Arc::clone(&self);
@@ -383,7 +395,14 @@ impl Meter {
                 lock(&self.account).decoded(frame.running_time, due, at_us, is_damaged);
             }
             Sight::Flushed => *lock(&self.account) = Account::default(),
-            Sight::Frame(_) | Sight::Caps(_) => {}
+            Sight::Caps(caps) => {
+                let mut source = lock(&self.source);
+                // Where no parser stands before it, only the decoder knows the size.
+                if !source.is_described {
+                    source.describe(caps);
+                }
+            }
+            Sight::Frame(_) => {}
         });
     }
 
@@ -407,6 +426,8 @@ impl Meter {
                 if self.has_ingress {
                     let latency = left_at.map(|left_at| now.saturating_sub(left_at) / 1_000);
                     sink.latency_us.push(latency.map(|us| u32::try_from(us).unwrap_or(u32::MAX)));
+                }
+                if self.is_paced {
                     sink.late_us.push(due.and_then(|due| late_us(&element.upgrade()?, due)));
                 }
             }
@@ -499,6 +520,10 @@ fn late_us(sink: &gst::Element, due: u64) -> Option<i64> {
     let due = sink.base_time()?.nseconds().checked_add(due)?;
     let now = sink.clock()?.time().nseconds();
     Some((now.cast_signed() - due.cast_signed()) / 1_000)
+}
+
+fn is_rtsp(spec: &PipelineSpec) -> bool {
+    spec.delivery.is_some_and(|index| spec.elements[index].factory == "rtspsrc")
 }
 
 fn is_raw(caps: &gst::CapsRef) -> bool {
