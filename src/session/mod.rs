@@ -25,6 +25,7 @@ pub use once::play_once;
 
 use crate::collect::Collector;
 use crate::collect::machine::MachineSampler;
+use crate::digest::ContentDigest;
 use crate::name::Slug;
 use crate::os;
 use crate::os::process::Cancel;
@@ -272,6 +273,14 @@ pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<Ru
     })
 }
 
+/// Where in its clip a camera begins, in 2^-64 of the clip: anywhere, but always
+/// the same for one of this name, whatever cameras stand beside it. All pipelines
+/// of a camera begin together, as they would see the same frames of a real one.
+fn offset(slug: &Slug) -> u64 {
+    let digest = ContentDigest::of(slug.as_str().as_bytes()).to_hex();
+    u64::from_str_radix(&digest[..16], 16).expect("a digest is written in hex digits")
+}
+
 struct Session<'a> {
     load: &'a Load<'a>,
     builder: RecordBuilder,
@@ -320,15 +329,14 @@ impl<'a> Session<'a> {
 
     fn start_streams(&mut self) {
         let load = self.load;
-        let mut seed = 0;
         for member in &load.members {
+            let seed = offset(&member.slug);
             for PipelineLoad { spec, streams } in &member.pipelines {
                 let tap = |stream: &StreamLoad| Tap {
                     stream: Load::stream_name(member, stream),
                     sink: stream.sink,
                 };
                 let taps: Vec<Tap> = streams.iter().map(tap).collect();
-                seed += 1;
                 let Some(worker) = self.worker_of(member) else { continue };
                 let (first, also) = taps.split_first().expect("a pipeline serves a stream");
                 let started = worker.start_streams(first.stream.clone(), spec.clone(), seed, also.to_vec());

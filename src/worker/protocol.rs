@@ -69,7 +69,7 @@ pub enum RequestBody {
         stream: StreamName,
         /// The pipeline, resolved for the worker's machine.
         spec: PipelineSpec,
-        /// Seeds the start offset of a looping stream.
+        /// Where a looping stream begins, in 2^-64 of its clip.
         seed: u64,
         /// More streams that this pipeline serves: it decodes once for all, and
         /// branches.

@@ -9,6 +9,7 @@ mod incremental;
 mod lane;
 mod project;
 mod replay;
+mod rtsp;
 mod scenes;
 mod scripts;
 mod share;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use expect_test::expect;
 use lp::dialect::share;
 use lp::pipeline::{Element, PipelineSpec, Playback, Value};
 use lp::plan::CameraPlan;
@@ -12,6 +13,7 @@ use lp::record::{Pace, RunRecord, StreamRecord, VideoFormat};
 use lp::worker::protocol::End;
 
 use crate::project::{latest, short};
+use crate::rtsp::{record, serve};
 use crate::support::{Bench, Frames, decoder, file, sink, spec};
 
 /// The pipeline of a USB camera of 320x240 at 15 fps, with a test source of this rate
@@ -75,18 +77,24 @@ fn frames_of_a_clip_are_delivered_behind_the_clock() {
     assert!(frames.late_us.iter().all(|late| late.unwrap() > -1_000), "{:?}", frames.late_us);
 }
 
-/// A raw H.264 stream of 60 frames with a key frame every 20, the first of which
-/// is lost: as a camera's is that is joined in mid-GOP.
-fn joined_late(bench: &Bench) -> PathBuf {
-    let path = bench.path("joined.h264");
+/// Makes a raw H.264 stream with a key frame every 20 frames.
+fn raw(bench: &Bench, size: &str, n_frames: u32) -> PathBuf {
+    let path = bench.path(&format!("{size}-{n_frames}.h264"));
     let made = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=10", "-frames:v", "60"])
-        .args(["-c:v", "libx264", "-bf", "0", "-g", "20", "-sc_threshold", "0", "-threads", "1"])
-        .args(["-slices", "1", "-pix_fmt", "yuv420p"])
+        .args(["-v", "error", "-f", "lavfi", "-i", &format!("testsrc2=size={size}:rate=10")])
+        .args(["-frames:v", &n_frames.to_string(), "-c:v", "libx264", "-bf", "0", "-g", "20"])
+        .args(["-sc_threshold", "0", "-threads", "1", "-slices", "1", "-pix_fmt", "yuv420p"])
         .arg(&path)
         .status()
         .unwrap();
     assert!(made.success());
+    path
+}
+
+/// Such a stream of 60 frames, the first of which is lost, a key frame: as a
+/// camera's is that is joined in mid-GOP.
+fn joined_late(bench: &Bench) -> PathBuf {
+    let path = raw(bench, "160x120", 60);
     let stream = fs::read(&path).unwrap();
     let starts: Vec<usize> =
         (0..stream.len() - 3).filter(|at| stream[*at..].starts_with(&[0, 0, 1])).collect();
@@ -131,6 +139,98 @@ fn grey_frames_before_the_first_key_frame_are_no_frames() {
         assert_eq!((frames.decoded, frames.played + frames.dropped, frames.taken_out), (40, 40, 0));
         assert_eq!((frames.n_delivered(), frames.delivered.key_frame_every), (59, Some(20)));
     }
+}
+
+/// The pipeline of an RTSP camera, with these keys of its plan.
+fn rtsp(uri: &str, keys: &str) -> PipelineSpec {
+    let plan = format!(
+        r#"{{"version": 1, "camera": "c", "slug": "c",
+        "source": {{"kind": "rtsp", "uri": "{uri}", "codec": "h264", "latency_ms": 200}},
+        "width": 160, "height": 120, "fps": 20.0, "target_fps": 20.0, "dialect": "stock", "workloads": [], "apart": [],
+        "assets": [], "pipelines": [{{"index": 1, "workloads": ["w"], "steps": [{{"type": "identity"}}]}}]{keys}}}"#
+    );
+    let plan: CameraPlan = serde_json::from_str(&plan).unwrap();
+    share::pipelines(&plan, Pace::Live).remove(0).spec
+}
+
+#[test]
+fn an_rtsp_stream_is_counted_as_it_comes_from_the_network() {
+    let bench = Bench::new();
+    let mut recording = record(&raw(&bench, "160x120", 50));
+    // It is joined ten frames after a key frame.
+    recording.frames.drain(..10);
+    let frames = played(rtsp(&serve(&[recording], 20), ""));
+    assert_eq!(frames.n_delivered(), 40);
+    // The parser may keep the first one to itself.
+    assert!((9..=10).contains(&frames.fates.damaged_us.len()), "{:?}", frames.fates.damaged_us);
+    assert_eq!((frames.decoded, frames.played + frames.dropped), (30, 30));
+    assert_eq!(frames.delivered.key_frame_every, Some(20));
+    let [VideoFormat { width: 160, height: 120, codec: Some(codec), .. }] = &frames.delivered.video[..]
+    else {
+        panic!("{:?}", frames.delivered.video)
+    };
+    assert_eq!((codec.as_str(), frames.late_us.len()), ("H264", frames.played as usize));
+}
+
+#[test]
+fn a_region_is_refused_on_frames_of_another_size_or_scaled() {
+    let mut bench = Bench::new();
+    let recordings = [("160x120", 20), ("320x240", 20), ("80x60", 20)]
+        .map(|(size, n_frames)| record(&raw(&bench, size, n_frames)));
+    let url = serve(&recordings, 20);
+    let region = r#", "region_of_interest": {"x": 40, "y": 0, "x2": 160, "y2": 60}"#;
+    let mut refusal = |spec: PipelineSpec| match bench.start("camera-1/1", spec, 0) {
+        // It plays as soon as the server answers, maybe before it has sent a frame.
+        Ok(()) => match bench.frames(|_| false).1 {
+            Some(End::Error { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        },
+        Err(reason) => reason,
+    };
+    expect!["its frames are 320x240, but the config says 160x120, and its region is in those pixels"]
+        .assert_eq(&refusal(rtsp(&url, region)));
+    let smaller = serve(&recordings[2..], 20);
+    expect!["its frames are 80x60, but the config says 160x120, and its region is in those pixels"]
+        .assert_eq(&refusal(rtsp(&smaller, region)));
+
+    let mut scaled = rtsp(&url, &format!(r#"{region}, "accept": ["size"]"#));
+    // Fails unless the step gets the region's pixels.
+    let step = scaled.elements.iter().position(|element| element.factory == "identity").unwrap();
+    scaled.elements[step] = Element::caps("video/x-raw,width=120,height=60");
+    let frames = played(scaled);
+    assert_eq!((frames.n_delivered(), frames.decoded), (60, 60));
+    let sizes: Vec<u32> = frames.delivered.video.iter().map(|format| format.width).collect();
+    assert_eq!(sizes, [160, 320, 80]);
+}
+
+#[test]
+fn cameras_of_one_clip_begin_at_different_frames_and_pipelines_of_one_together() {
+    let ws = short(&[
+        ("one", r#"{"type": "videoanalyse"}"#),
+        ("two", r#"{"type": "videoanalyse"}"#),
+        ("three", r#"{"type": "videoanalyse"}"#),
+    ]);
+    let cameras = ws.read("configs/camera_to_workload.json");
+    ws.write("configs/camera_to_workload.json", &cameras.replace("[\"of-one\"]", "[\"of-one\", \"more\"]"));
+    let workloads = ws.read("configs/workload_to_pipeline.json");
+    let more = r#"{"workload_pipeline_map": {"more": [{"type": "identity"}, {"type": "videoanalyse"}],"#;
+    ws.write(
+        "configs/workload_to_pipeline.json",
+        &format!("{more}{}", workloads.split_once("map\": {").unwrap().1),
+    );
+    let begins = || {
+        ws.lp("run --set run.count=2").success();
+        let record = latest(&ws);
+        let streams = record.members.iter().flat_map(|member| &member.streams);
+        let begin = |stream: &StreamRecord| (stream.stream.clone(), stream.sightings[0].clip_ms.unwrap());
+        streams.map(begin).collect::<std::collections::BTreeMap<String, u64>>()
+    };
+    let first = begins();
+    assert_eq!(first.len(), 8);
+    assert_eq!((first["one/1"], first["one-l2/1"]), (first["one/2"], first["one-l2/2"]));
+    let distinct: std::collections::BTreeSet<&u64> = first.values().collect();
+    assert_eq!(distinct.len(), 6, "{first:?}");
+    assert_eq!(begins(), first);
 }
 
 fn only(record: &RunRecord) -> &StreamRecord {

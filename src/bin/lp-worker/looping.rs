@@ -1,6 +1,6 @@
 //! Playing a file again and again, at exactly its rate.
 //!
-//! The first pass begins with a flushing seek to the seeded offset, each later
+//! The first pass begins with a flushing seek to a seeded part of the clip, each later
 //! one with a seek to 0 that does not flush, so nothing in flight is lost and
 //! running time goes on.
 //!
@@ -67,7 +67,10 @@ impl Loop {
         let entry = chain.entry_pad().ok_or_else(|| once("has no entry"))?;
         let first = entry.peer().ok_or_else(|| once("has no entry"))?;
         let duration = first.peer_query_duration::<gst::ClockTime>().map_or(0, gst::ClockTime::nseconds);
-        let offset = seed.checked_rem(duration).ok_or_else(|| once("has no duration"))?;
+        if duration == 0 {
+            return Err(once("has no duration"));
+        }
+        let offset = part(duration, seed);
         // Accurate: to a keyframe only, all streams of a clip with few of them
         // would begin together.
         let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::SEGMENT | gst::SeekFlags::ACCURATE;
@@ -94,6 +97,12 @@ impl Loop {
         lock(&self.base).next_pass(self.duration);
         seek(&self.entry, gst::SeekFlags::SEGMENT, 0)
     }
+}
+
+/// So many 2^-64 of a duration: less than all of it.
+fn part(duration: u64, seed: u64) -> u64 {
+    let part = (u128::from(duration) * u128::from(seed)) >> 64;
+    u64::try_from(part).expect("a part is not more than the whole")
 }
 
 fn seek(entry: &gst::Pad, flags: gst::SeekFlags, start: u64) -> bool {
@@ -123,6 +132,14 @@ fn lock(base: &Mutex<Base>) -> std::sync::MutexGuard<'_, Base> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_seed_is_a_part_of_the_clip() {
+        let clip = 20_000_000_000;
+        let parts = [0, 1 << 62, 1 << 63, u64::MAX].map(|seed| part(clip, seed));
+        assert_eq!(parts, [0, clip / 4, clip / 2, clip - 1]);
+        assert_eq!(part(1, u64::MAX), 0);
+    }
 
     #[test]
     fn each_pass_begins_where_the_one_before_should_have_ended() {
