@@ -121,6 +121,19 @@ fn a_changed_value_of_a_camera_is_found_in_its_own_object() {
 }
 
 #[test]
+fn what_is_accepted_of_a_camera_is_found_in_the_project_file() {
+    check_edit(
+        "Lpfile.toml",
+        "[run]",
+        "[camera.camera-2]\naccept = [\"rate\"]\n\n[run]",
+        "plan:camera-2",
+        expect![[r#"
+            `plan:camera-2` is stale: `camera.camera-2.accept` was added: ["rate"] (Lpfile.toml:2:10)
+        "#]],
+    );
+}
+
+#[test]
 fn a_value_that_is_no_longer_written_points_at_what_is_around_it() {
     check_edit(
         CAMERAS_FILE,

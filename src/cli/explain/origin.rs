@@ -163,6 +163,12 @@ impl Origins<'_> {
                 let last = if let [Down::Key(last)] = rest { last } else { "region_of_interest" };
                 in_camera(&path).named(last)
             }
+            [Down::Key("camera"), Down::Key("accept"), ..] => {
+                let names = [camera.name.as_str(), camera.slug.as_str()];
+                let is_set = |name: &&str| self.locator.setting(&["camera", name, "accept"]).is_some();
+                let name = names.into_iter().find(is_set).unwrap_or(names[0]);
+                self.setting(&["camera", name, "accept"], None)
+            }
             [Down::Key("camera"), Down::Key("source"), ..] => self.of_source(request),
             [Down::Key("camera"), Down::Key("workloads")] => match new.and_then(Value::as_array) {
                 Some(_) => in_camera(&[Down::Key("workloads")]),
