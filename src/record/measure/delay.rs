@@ -53,16 +53,28 @@ pub(super) fn longest_gap_us(arrived_us: &[u64], (begin, end): (u64, u64)) -> (u
 }
 
 /// The lateness of each frame that is known, in ascending order. A camera's own
-/// clock and the jitter buffer add the same to all of its frames, so there the
-/// least of them is on time.
+/// clock and the jitter buffer may delay all of its frames by the same, which is
+/// no lateness: there the median of the window's first second is on time.
 pub(super) fn late_us(member: &Member, stream: &StreamRecord) -> Vec<i64> {
     let mut late: Vec<i64> = stream.late_us.iter().flatten().copied().collect();
-    late.sort_unstable();
     let kind = member.configured.as_ref().map(|configured| configured.source);
-    if let (Some(SourceKind::Rtsp | SourceKind::Usb), Some(least)) = (kind, late.first().copied()) {
-        late.iter_mut().for_each(|one| *one = one.saturating_sub(least));
-    }
+    let usual = match kind {
+        Some(SourceKind::Rtsp | SourceKind::Usb) => usual_us(stream),
+        _ => 0,
+    };
+    late.iter_mut().for_each(|one| *one = one.saturating_sub(usual));
+    late.sort_unstable();
     late
+}
+
+/// By how much a camera's frames are delayed when the window begins. Not negative:
+/// frames that come in a burst are early by its clock, and no later one is late for that.
+fn usual_us(stream: &StreamRecord) -> i64 {
+    let begin = stream.window_us.map_or(0, |(begin, _)| begin);
+    let first = stream.arrived_us.partition_point(|at| *at < begin.saturating_add(1_000_000));
+    let mut late: Vec<i64> = stream.late_us.iter().take(first.max(1)).flatten().copied().collect();
+    late.sort_unstable();
+    stats::percentile(&late, 50).unwrap_or(0).max(0)
 }
 
 /// Percentiles of values in ascending order.
