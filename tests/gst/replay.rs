@@ -67,6 +67,15 @@ fn a_pipeline_that_hangs_costs_its_camera_only() {
 }
 
 #[test]
+fn a_run_of_a_second_is_too_short_to_decide() {
+    let ws = fake(&[("good", r#"{"type": "zbar"}"#)]);
+    ws.write("replay/good-1.jsonl", &frames("good/1", 5, 5));
+    let ended = ws.lp("run --duration 1s").success();
+    assert!(ended.stdout.contains("  undecided: too short, needs 14 s at 15 fps\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("0 of 1 camera holds 15 fps, 1 is undecided"), "{}", ended.stdout);
+}
+
+#[test]
 fn a_worker_of_another_version_is_refused_before_anything_starts() {
     let ws = fake(&[("good", r#"{"type": "zbar"}"#)]).env("FAKE_WORKER_PROTOCOL", "7");
     ws.lp("run").code(2).stderr(expect![[r#"
