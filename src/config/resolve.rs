@@ -494,6 +494,23 @@ fn camera_of(
         None => file_of(raw.file, raw.has_source, &stream, codec, raw.place, settings, diagnostics),
     };
 
+    if matches!(source, Some(Source::File(_))) {
+        for (key, size) in [("width", &raw.width), ("height", &raw.height)] {
+            let Some(Spanned { value, place }) = size.as_ref().filter(|size| size.value % 2 == 1) else {
+                continue;
+            };
+            let (below, above) = (value - 1, value + 1);
+            diagnostics.push(
+                Diagnostic::error(
+                    codes::ODD_SIZE,
+                    format!("`{key}` is {value}, but a clip needs an even one"),
+                )
+                .at(*place)
+                .help(format!("write {above} or {below}; the clip is scaled to it")),
+            );
+        }
+    }
+
     let workloads = raw.workloads.into_iter().map(|workload| workload.value).collect();
     let name = raw.id?.value;
     // A camera may be named twice, by its name and by its slug; what comes later counts.

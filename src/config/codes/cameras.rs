@@ -179,4 +179,16 @@ rules! {
         "},
         examples: &[wrong(&[Cameras(steps!(r#"{"type": "zbar"}"#))]).right(&[Cameras(camera!(r#""fps": 15"#))])],
     }
+
+    ODD_SIZE = "LP0417", [Error], "a clip cannot have an odd width or height" {
+        why: indoc! {"
+            Clips are encoded as H.264 with the colours of four pixels in one, so a frame has an even
+            number of columns and of rows. Streams and USB cameras are played as they come and may
+            have any size.
+        "},
+        examples: &[
+            wrong(&[Cameras(lane!(r#"{"camera_id": "entrance", "workloads": ["barcodes"], "fileSrc": "scan.mp4|https://host/scan.mp4", "width": 853, "height": 480}"#))])
+                .right(&[Cameras(lane!(r#"{"camera_id": "entrance", "workloads": ["barcodes"], "fileSrc": "scan.mp4|https://host/scan.mp4", "width": 854, "height": 480}"#))]),
+        ],
+    }
 }
