@@ -51,8 +51,8 @@ FROM gstreamer AS closure
 COPY --from=base /var/lib/dpkg/status /base-status
 COPY docker/closure /
 RUN ["/closure", "/out", "/base-status", \
-     "coreelements", "typefindfunctions", "playback", "app", "videoconvertscale", "videorate", \
-     "isomp4", "matroska", "avi", "flv", "mpegtsdemux", "mpegpsdemux", "ogg", "multifile", \
+     "coreelements", "typefindfunctions", "playback", "app", "videoconvertscale", "deinterlace", \
+     "videofilter", "audioparsers", "isomp4", "matroska", "avi", "flv", "mpegtsdemux", "mpegpsdemux", "ogg", "multifile", \
      "videoparsersbad", "jpeg", "jpegformat", "libav", "theora", "vpx", "x264"]
 
 FROM base

@@ -1,18 +1,25 @@
 //! `generate:` and `transcode:`: pipelines that a worker plays once, to a file.
 //!
+//! A clip is read once as it is before it is transcoded. What that finds
+//! ([`Contents`]) decides whether it can be transcoded at all, and which of its tracks is;
+//! afterwards it is held against what came out of the decoder, so that neither a
+//! clip that is cut off nor a damaged one passes for a whole one.
+//!
 //! Both give the same bytes for the same input and tools: x264 works with one
 //! thread, and the clock that `mp4mux` writes is taken out again.
 
 use std::path::Path;
 
-use super::{ActionError, Actions, document, mp4, place, write};
+use super::{ActionError, Actions, cut, document, mp4, place, write};
 use crate::engine::perform::Attempt;
 use crate::graph::task::{Task, Transcode};
 use crate::os;
-use crate::pipeline::{Element, PipelineSpec, Playback, SCENE_SOURCE, Value};
+use crate::path::ProjectPath;
+use crate::pipeline::clip::{Contents, Decoded, Loss, Resampled, Track};
+use crate::pipeline::{CLIP_SOURCE, Element, FRAME_RATE, PipelineSpec, Playback, SCENE_SOURCE, Value};
 use crate::scene::Scene;
 use crate::scene::truth::truth;
-use crate::session::play_once;
+use crate::session::{Said, SessionError, play_once};
 use crate::worker::launch::Reach;
 
 pub(super) fn generate(
@@ -35,21 +42,76 @@ pub(super) fn transcode(
     task: &Task,
     attempt: &Attempt<'_>,
 ) -> Result<(), ActionError> {
-    let Transcode { width, height, framerate } = transcode;
-    let caps = format!(
-        "video/x-raw,format=I420,width={width},height={height},framerate={framerate},pixel-aspect-ratio=1/1"
-    );
-    let head = vec![
-        Element::new("filesrc").set("location", Value::Input(task.inputs[0].clone())),
-        // Only the video: sound is never looked at.
-        Element::new("decodebin").text("caps", "video/x-raw"),
+    let clip = &task.inputs[0];
+    let fault = |reason: String| ActionError::Clip { clip: clip.clone(), reason };
+    let cut = os::fs::inspect(&attempt.layout.resolve(clip), &mut |file| cut::cut_off(file))?;
+    let contents = match (contents(actions, clip, attempt), &cut) {
+        (Err(ActionError::Session(SessionError::Failed(reason))), cut) => {
+            let cut = cut.as_ref().map_or(String::new(), |cut| format!("is cut off ({cut}) and "));
+            return Err(fault(format!("{cut}cannot be read: {reason}")));
+        }
+        (contents, _) => contents?,
+    };
+    let film = contents.film().ok_or_else(|| fault(contents.without_film()))?;
+    if let Some(reason) = contents.fault(film, cut.as_deref()) {
+        return Err(fault(reason));
+    }
+
+    let said = match encode(actions, film_at_rate(transcode, clip, film), 23, task, attempt) {
+        Err(ActionError::Session(SessionError::Failed(reason))) => {
+            return Err(fault(format!("cannot be transcoded: {reason}")));
+        }
+        said => said?,
+    };
+    let decoded: Decoded = heard(&said, "clip-decoded")?;
+    let Resampled { n_out, n_copies, .. } = heard(&said, "clip-resampled")?;
+    match decoded.loss(&film.times) {
+        Some(Loss::End(reason)) => return Err(fault(reason)),
+        Some(Loss::Frames(reason)) => (attempt.note)(&format!("note: `{clip}` is damaged: {reason}")),
+        None if 0 < n_copies => (attempt.note)(&format!(
+            "note: {n_copies} of {n_out} frames of `{}` are copies: `{clip}` has {:.2} frames per second; \
+             with `drop_only = true` in `[clip]` none are made",
+            task.outputs[0],
+            film.times.rate()
+        )),
+        None => {}
+    }
+    Ok(())
+}
+
+/// Reads a clip without decoding it.
+fn contents(
+    actions: &Actions<'_>,
+    clip: &ProjectPath,
+    attempt: &Attempt<'_>,
+) -> Result<Contents, ActionError> {
+    let source = Element::new(CLIP_SOURCE).set("location", Value::Input(clip.clone()));
+    let elements = vec![source, Element::new("fakesink").bool("sync", false)];
+    let reach = Reach { reads: [attempt.layout.resolve(clip)].into(), ..Reach::default() };
+    heard(&play(actions, "clip/1", elements, &reach, attempt)?, "clip-contents")
+}
+
+/// The film of a clip as the camera would show it.
+fn film_at_rate(transcode: &Transcode, clip: &ProjectPath, film: &Track) -> Vec<Element> {
+    let Transcode { width, height, framerate, drop_only, version: _ } = transcode;
+    let caps = format!("video/x-raw,format=I420,width={width},height={height},pixel-aspect-ratio=1/1");
+    let (numer, denom) = framerate.split_once('/').unwrap_or((framerate, "1"));
+    let rate = numer.parse::<f64>().unwrap_or(0.0) / denom.parse::<f64>().unwrap_or(1.0);
+    // Of an interlaced clip each field is a picture of its own, if so many are needed.
+    let fields = if film.times.rate() * 1.05 < rate { "all" } else { "top" };
+    vec![
+        Element::new(CLIP_SOURCE).set("location", Value::Input(clip.clone())).text("track", &film.id),
+        // Does nothing to progressive frames. `linear` alone gives every field its own
+        // picture and time; `yadif` and others lose some at both ends of a clip.
+        Element::new("deinterlace").text("method", "linear").text("fields", fields),
+        Element::new(FRAME_RATE).text("framerate", framerate).bool("drop-only", *drop_only),
+        // As the clip's display matrix says, if it has one.
+        Element::new("videoflip").text("video-direction", "auto"),
         Element::new("videoconvert"),
         // Bars keep the shape of things where the shapes of the frames differ.
         Element::new("videoscale").bool("add-borders", true),
-        Element::new("videorate"),
         Element::caps(&caps),
-    ];
-    encode(actions, head, 23, task, attempt)
+    ]
 }
 
 /// Encodes what comes out of `head` into the task's first output.
@@ -59,7 +121,7 @@ fn encode(
     quantizer: i64,
     task: &Task,
     attempt: &Attempt<'_>,
-) -> Result<(), ActionError> {
+) -> Result<Said, ActionError> {
     let mut elements = head;
     elements.extend([
         Element::new("x264enc")
@@ -76,6 +138,24 @@ fn encode(
             .set("location", Value::Output(task.outputs[0].as_str().to_owned()))
             .bool("sync", false),
     ]);
+    let made = place(attempt, &task.outputs[0])?;
+    let reach = Reach {
+        reads: task.inputs.iter().map(|input| attempt.layout.resolve(input)).collect(),
+        writes: made.parent().into_iter().map(Path::to_path_buf).collect(),
+        ..Reach::default()
+    };
+    let said = play(actions, "media/1", elements, &reach, attempt)?;
+    zero_times(&made)?;
+    Ok(said)
+}
+
+fn play(
+    actions: &Actions<'_>,
+    stream: &str,
+    elements: Vec<Element>,
+    reach: &Reach,
+    attempt: &Attempt<'_>,
+) -> Result<Said, ActionError> {
     let sink = elements.len() - 1;
     let spec = PipelineSpec {
         elements,
@@ -86,28 +166,20 @@ fn encode(
         sink,
         size: None,
     };
-    let made = place(attempt, &task.outputs[0])?;
-    let reach = Reach {
-        reads: task.inputs.iter().map(|input| attempt.layout.resolve(input)).collect(),
-        writes: made.parent().into_iter().map(Path::to_path_buf).collect(),
-        ..Reach::default()
-    };
-    play(actions, &spec, &reach, attempt)?;
-    zero_times(&made)
-}
-
-fn play(
-    actions: &Actions<'_>,
-    spec: &PipelineSpec,
-    reach: &Reach,
-    attempt: &Attempt<'_>,
-) -> Result<(), ActionError> {
     let launch = actions.worker.as_ref().map_err(|reason| ActionError::Worker(reason.clone()))?;
     let spec = spec
         .resolve(attempt.layout, attempt.dir, &|name| os::env::variable(name))
         .map_err(|error| ActionError::Worker(error.to_string()))?;
-    play_once(launch, reach, &spec, &attempt.dir.join("worker.log"), attempt.lock, attempt.cancel)
+    let log = attempt.dir.join("worker.log");
+    play_once(launch, reach, stream, &spec, &log, attempt.lock, attempt.cancel)
         .map_err(|error| if attempt.cancel.is_cancelled() { ActionError::Cancelled } else { error.into() })
+}
+
+/// What an element of the worker's said at the end of a pipeline.
+fn heard<T: serde::de::DeserializeOwned>(said: &Said, message: &str) -> Result<T, ActionError> {
+    let json = said.get(message).map_or("", String::as_str);
+    serde_json::from_str(json)
+        .map_err(|error| ActionError::Worker(format!("the worker did not say `{message}` as JSON: {error}")))
 }
 
 fn zero_times(file: &Path) -> Result<(), ActionError> {

@@ -8,6 +8,7 @@
 
 mod command;
 mod content;
+mod cut;
 mod download;
 mod media;
 mod mp4;
@@ -68,6 +69,8 @@ enum ActionError {
     Fs(#[from] os::fs::FsError),
     #[error("`{path}` is not what lp wrote there")]
     Malformed { path: ProjectPath, source: serde_json::Error },
+    #[error("`{clip}` {reason}")]
+    Clip { clip: ProjectPath, reason: String },
     #[error(transparent)]
     Session(#[from] SessionError),
     #[error("{0}")]

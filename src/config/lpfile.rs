@@ -33,6 +33,7 @@ pub(super) struct RawLpfile {
     pub(super) models: Option<Spanned<String>>,
     pub(super) results: Option<Spanned<String>>,
     pub(super) run: RawRun,
+    pub(super) drop_only: Option<bool>,
     pub(super) rtsp: RawRtsp,
     /// `[worker] command`
     pub(super) worker: Option<WorkerCommand>,
@@ -125,6 +126,7 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
         (raw.media, raw.models, raw.results) = (media, models, results);
     }
     raw.run = table.optional("run", "How cameras are run", run(), diagnostics).unwrap_or_default();
+    raw.drop_only = table.optional("clip", "How clips are brought to a rate", clip(), diagnostics).flatten();
     raw.rtsp = table.optional("rtsp", "RTSP streams", rtsp(), diagnostics).unwrap_or_default();
     let workers = "How workers, which play pipelines, are started";
     raw.worker = table.optional("worker", workers, worker(), diagnostics).flatten();
@@ -222,6 +224,14 @@ fn warmup() -> impl Reader<Value = Option<Duration>> + Copy {
 /// What RTSP streams can carry.
 pub(super) const CODECS: &[(&str, Codec)] =
     &[("h264", Codec::H264), ("h265", Codec::H265), ("mjpeg", Codec::Mjpeg)];
+
+fn clip() -> impl Reader<Value = Option<bool>> + Copy {
+    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+        let drop_only = "Whether a clip with too few frames stays as it is instead of getting copies; \
+                         `false` if not given";
+        Some(table.optional("drop_only", drop_only, boolean(), diagnostics))
+    })
+}
 
 fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
     table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {

@@ -52,7 +52,7 @@ impl Project {
     }
 }
 
-/// `[run]`, `[rtsp]`, `[worker]` and `[pools]`.
+/// `[run]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The measured window; zero = until Ctrl-C.
@@ -73,6 +73,8 @@ pub struct Settings {
     pub share: Share,
     /// Whether what is played is also shown on a display.
     pub render: bool,
+    /// `[clip]`: whether clips with too few frames keep them instead of getting copies.
+    pub drop_only: bool,
     /// `[rtsp]`
     pub rtsp: Rtsp,
     /// `[worker] command`; `None` = the program beside `lp`.

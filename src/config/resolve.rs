@@ -125,6 +125,7 @@ fn settings(raw: &RawLpfile) -> Settings {
         count: raw.run.count.unwrap_or(1),
         share: raw.run.share.unwrap_or(Share::None),
         render: raw.run.render.unwrap_or(false),
+        drop_only: raw.drop_only.unwrap_or(false),
         rtsp: Rtsp {
             host: raw.rtsp.host.clone().unwrap_or_else(|| RTSP_HOST.to_owned()),
             port: raw.rtsp.port.unwrap_or(RTSP_PORT),

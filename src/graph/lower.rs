@@ -77,12 +77,15 @@ pub struct Lowered {
 }
 
 /// The factories that transcoding needs.
-pub const TRANSCODE_FACTORIES: [&str; 11] = [
+pub const TRANSCODE_FACTORIES: [&str; 14] = [
     "filesrc",
+    "parsebin",
+    "funnel",
     "decodebin",
+    "deinterlace",
+    "videoflip",
     "videoconvert",
     "videoscale",
-    "videorate",
     "capsfilter",
     "x264enc",
     "h264parse",
@@ -221,6 +224,8 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
             width: camera.width,
             height: camera.height,
             framerate: dialect::fraction(camera.fps),
+            drop_only: project.settings.drop_only,
+            version: Transcode::VERSION,
         }),
         inputs: vec![original],
         outputs: vec![transcoded],

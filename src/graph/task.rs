@@ -150,6 +150,17 @@ pub struct Transcode {
     pub height: u32,
     /// Frames per second, as a fraction: `15/1`.
     pub framerate: String,
+    /// Whether no frame is copied where the clip has too few.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drop_only: bool,
+    /// The version of the way in which it is done.
+    pub version: u32,
+}
+
+impl Transcode {
+    /// Rises with every change of the way in which clips are transcoded, so that
+    /// those of before are made again.
+    pub const VERSION: u32 = 2;
 }
 
 /// A run.

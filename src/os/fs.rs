@@ -374,6 +374,15 @@ pub fn symlink(target: &Path, path: &Path) -> Result<(), FsError> {
     fs_call("symlink", path, || std::os::unix::fs::symlink(target, path)).context("create the link", path)
 }
 
+/// Looks into a file.
+///
+/// # Errors
+/// When it cannot be opened, or `look` fails.
+pub fn inspect<T>(path: &Path, look: &mut dyn FnMut(&mut File) -> io::Result<T>) -> Result<T, FsError> {
+    let mut file = File::open(path).context("open", path)?;
+    fs_call("read", path, || look(&mut file)).context("read", path)
+}
+
 /// Changes a file in place.
 ///
 /// # Errors

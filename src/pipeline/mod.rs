@@ -10,6 +10,7 @@
 //! [`machine::Machine`] says what the machine at hand can play.
 //! Not here: playing (`bin/lp-worker`), and what a step becomes (`dialect`).
 
+pub mod clip;
 pub mod files;
 pub mod launch;
 pub mod machine;
@@ -22,6 +23,15 @@ use crate::path::{Layout, ProjectPath};
 
 /// The element that the worker itself brings: it draws a scene.
 pub const SCENE_SOURCE: &str = "lpscenesrc";
+
+/// The element that the worker itself brings: it reads a clip, whole or its film.
+pub const CLIP_SOURCE: &str = "lpclipsrc";
+
+/// The element that the worker itself brings: it brings frames to a rate.
+pub const FRAME_RATE: &str = "lpframerate";
+
+/// What the worker brings itself.
+const OWN: [&str; 3] = [SCENE_SOURCE, CLIP_SOURCE, FRAME_RATE];
 
 /// The value of an element's property.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -224,13 +234,13 @@ pub struct PipelineSpec {
 
 impl PipelineSpec {
     /// Every factory that the machine must have, sorted, each once. The worker's
-    /// own is not among them.
+    /// own are not among them.
     #[must_use]
     pub fn factories(&self) -> Vec<&str> {
         let mut factories: Vec<&str> = self.elements.iter().map(|e| e.factory.as_str()).collect();
         factories.sort_unstable();
         factories.dedup();
-        factories.retain(|factory| *factory != SCENE_SOURCE);
+        factories.retain(|factory| !OWN.contains(factory));
         factories
     }
 

@@ -21,7 +21,7 @@ use crossbeam_channel::{Receiver, bounded, never, select, tick, unbounded};
 
 pub use self::script::ScriptLoad;
 use self::script::{Running, ScriptMessage};
-pub use once::play_once;
+pub use once::{Said, play_once};
 
 use crate::collect::Collector;
 use crate::collect::machine::MachineSampler;

@@ -1,73 +1,192 @@
 //! One pipeline, played to its end and not measured.
+//!
+//! It may be slow, but it must get on: [`Progress`] ends one in which no frame
+//! comes any more. As in a run, the worker's own times decide, and `lp`'s clock only
+//! about a worker that says nothing at all.
 
+use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
+use std::time::Duration;
 
-use crossbeam_channel::{never, select, unbounded};
+use crossbeam_channel::{after, never, select, unbounded};
 
-use super::SessionError;
+use super::{SILENCE, SessionError};
 use crate::os::process::Cancel;
 use crate::pipeline::PipelineSpec;
 use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::launch::{Launch, Reach};
-use crate::worker::protocol::{End, EventBody};
+use crate::worker::protocol::{End, Event, EventBody};
 
-/// Plays `spec` in a worker of its own until EOS.
+/// How long no frame may come.
+const STALL: Duration = Duration::from_secs(60);
+
+/// What elements said about what they had done: the field `json` of their
+/// messages, by the message's name.
+pub type Said = BTreeMap<String, String>;
+
+/// Plays `spec` in a worker of its own until EOS. `stream` is its name.
 ///
 /// # Errors
 /// When the worker does not start, refuses the pipeline or dies, when an element
-/// posts an error, or when the user stops it.
+/// posts an error, when no frame comes for [`STALL`] or no word for [`SILENCE`],
+/// or when the user stops it.
 pub fn play_once(
     launch: &Launch,
     reach: &Reach,
+    stream: &str,
     spec: &PipelineSpec,
     log: &Path,
     lock: Option<BorrowedFd<'_>>,
     cancel: &Cancel,
-) -> Result<(), SessionError> {
+) -> Result<Said, SessionError> {
     let failed = |source| SessionError::Worker { worker: "media".to_owned(), source };
     let (sender, messages) = unbounded();
     let mut worker = Worker::start(launch, reach, log, lock, 0, sender).map_err(failed)?;
     worker.hello().map_err(failed)?;
-    worker.start_stream("media/1".to_owned(), spec.clone(), 0).map_err(failed)?;
+    worker.start_stream(stream.to_owned(), spec.clone(), 0).map_err(failed)?;
     let mut worker = Some(worker);
-    let mut result = Ok(());
-    let mut over = false;
+    let mut said = Said::new();
+    let mut progress = Progress::default();
+    let mut result = None;
     let mut cancelled = cancel.receiver().clone();
     loop {
-        select! {
-            recv(messages) -> message => {
-                let ended = match message {
-                    Ok((_, WorkerMessage::Event(event))) => match event.body {
-                        EventBody::Ended { end: End::Eos, .. } => Some(Ok(())),
+        let silent = if result.is_some() { never() } else { after(SILENCE) };
+        let ended = select! {
+            recv(messages) -> message => match message {
+                Ok((_, WorkerMessage::Event(event))) => {
+                    let stalled = progress.stalled(&event);
+                    match event.body {
+                        EventBody::Ended { end: End::Eos, .. } => Some(Ended::Came(Ok(()))),
                         EventBody::Ended { end: End::Error { element, reason, .. }, .. } => {
-                            Some(Err(SessionError::Failed(format!("`{element}`: {reason}"))))
+                            let reason = format!("`{element}`: {reason}");
+                            Some(Ended::Came(Err(SessionError::Failed(reason))))
                         }
-                        EventBody::Refused { reason, .. } => Some(Err(SessionError::Failed(reason))),
-                        _ => None,
-                    },
-                    Ok((_, WorkerMessage::Malformed(_))) => None,
-                    Ok((_, WorkerMessage::Exited(exit))) => {
-                        return if over { result } else { Err(SessionError::Failed(exit.to_string())) };
-                    }
-                    Err(_) => return result,
-                };
-                if let Some(ended) = ended && !over {
-                    over = true;
-                    result = ended;
-                    if let Some(worker) = worker.take() {
-                        worker.finish();
+                        EventBody::Refused { reason, .. } => {
+                            Some(Ended::Came(Err(SessionError::Failed(reason))))
+                        }
+                        EventBody::Element { message, mut fields, .. } => {
+                            said.extend(fields.remove("json").map(|json| (message, json)));
+                            None
+                        }
+                        _ => stalled.map(|reason| Ended::Forced(SessionError::Failed(reason))),
                     }
                 }
-            }
+                Ok((_, WorkerMessage::Malformed(_))) => None,
+                Ok((_, WorkerMessage::Exited(exit))) => {
+                    let died = || Err(SessionError::Failed(exit.to_string()));
+                    return result.unwrap_or_else(died).map(|()| said);
+                }
+                // The worker's last message is that it has ended.
+                Err(_) => return result.unwrap_or(Ok(())).map(|()| said),
+            },
+            // Unless this process was stopped as well, and has not read yet.
+            recv(silent) -> _ => messages.is_empty().then(|| {
+                let (silence, so_far) = (SILENCE.as_secs(), progress.so_far());
+                let reason = format!("the worker said nothing for {silence} s, {so_far}");
+                Ended::Forced(SessionError::Failed(reason))
+            }),
             recv(cancelled) -> _ => {
                 cancelled = never();
-                // Half a clip is of no use to anybody.
-                if let Some(worker) = worker.take() {
-                    worker.kill();
-                }
-                (over, result) = (true, Err(SessionError::Cancelled));
+                result = None;
+                Some(Ended::Forced(SessionError::Cancelled))
             }
+        };
+        if let Some(ended) = ended
+            && result.is_none()
+        {
+            result = Some(match ended {
+                Ended::Came(result) => {
+                    worker.take().into_iter().for_each(Worker::finish);
+                    result
+                }
+                Ended::Forced(error) => {
+                    worker.take().into_iter().for_each(Worker::kill);
+                    Err(error)
+                }
+            });
         }
+    }
+}
+
+/// How a pipeline came to its end.
+enum Ended {
+    /// By itself.
+    Came(Result<(), SessionError>),
+    /// Half a clip is of no use to anybody, and a worker that hangs does not finish.
+    Forced(SessionError),
+}
+
+/// Whether frames still come, by the times that the worker gives its events.
+#[derive(Debug, Default)]
+struct Progress {
+    /// When the last one came, in nanoseconds of the worker's clock.
+    at: Option<u64>,
+    n_frames: u64,
+}
+
+impl Progress {
+    /// Why it is given up, if an event shows that.
+    fn stalled(&mut self, event: &Event) -> Option<String> {
+        let since = *self.at.get_or_insert(event.at);
+        if let EventBody::Frames { played, .. } = event.body
+            && played != self.n_frames
+        {
+            (self.at, self.n_frames) = (Some(event.at), played);
+            return None;
+        }
+        let has_stalled = STALL <= Duration::from_nanos(event.at.saturating_sub(since));
+        has_stalled.then(|| format!("no frame came for {} s, {}", STALL.as_secs(), self.so_far()))
+    }
+
+    /// What was seen last.
+    fn so_far(&self) -> String {
+        match self.n_frames {
+            0 => "and none before".to_owned(),
+            n_frames => format!("after {n_frames} had come"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Seconds, and how many frames have come; `None` is another event.
+    #[track_caller]
+    fn check(events: &[(u64, Option<u64>)], expect: Expect) {
+        let mut progress = Progress::default();
+        let reasons = events.iter().filter_map(|(at_s, n_frames)| {
+            let at = at_s * 1_000_000_000;
+            let event = match n_frames {
+                Some(played) => json!({
+                    "at": at, "event": "frames", "stream": "media/1", "arrived_us": [], "latency_us": [],
+                    "decoded": 0, "played": played, "dropped": 0, "queues": {},
+                }),
+                None => json!({ "at": at, "event": "process", "cpu_us": 0, "rss": 0 }),
+            };
+            let reason = progress.stalled(&serde_json::from_value(event).unwrap())?;
+            Some(format!("{at_s}: {reason}"))
+        });
+        expect.assert_eq(&reasons.collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn a_pipeline_without_new_frames_is_given_up_after_a_minute() {
+        check(
+            &[(5, None), (6, Some(8)), (7, Some(8)), (65, Some(8)), (66, Some(8))],
+            expect!["66: no frame came for 60 s, after 8 had come"],
+        );
+        // The worker itself lives, but the stream does not even start.
+        check(&[(5, None), (64, None), (65, None)], expect!["65: no frame came for 60 s, and none before"]);
+    }
+
+    #[test]
+    fn a_slow_pipeline_is_not_given_up() {
+        let slow: Vec<_> = (0..100).map(|n| (n * 50, Some(n))).collect();
+        check(&slow, expect![""]);
     }
 }

@@ -87,3 +87,30 @@ fn no_worker_outlives_lp() {
         }
     });
 }
+
+#[test]
+fn a_transcode_in_which_no_frame_comes_any_more_is_given_up() {
+    let ws = Workspace::empty()
+        .file("Lpfile.toml", "[[task]]\nname = \"bring\"\ncommand = [\"touch\", \"media/a.mp4\"]\noutputs = [\"media/a.mp4\"]\n")
+        .file(
+            "configs/camera_to_workload.json",
+            r#"{"lane_config": {"cameras": [{"camera_id": "till", "fileSrc": "a.mp4|http://127.0.0.1:9/", "workloads": ["codes"]}]}}"#,
+        )
+        .file("configs/workload_to_pipeline.json", r#"{"workload_pipeline_map": {"codes": [{"type": "zbar"}]}}"#)
+        .env("LP_WORKER", FAKE);
+    let frames = |at_s: u64, played| {
+        format!(
+            "{{\"at\":{},\"event\":\"frames\",\"stream\":\"clip/1\",\"arrived_us\":[],\"latency_us\":[],\
+             \"decoded\":0,\"played\":{played},\"dropped\":0,\"queues\":{{}}}}\n",
+            at_s * 1_000_000_000
+        )
+    };
+    // Later than any machine has been up.
+    let begin = 9_000_000_000;
+    let events: String =
+        [(0, 7), (1, 8), (60, 8), (61, 8)].map(|(at, played)| frames(begin + at, played)).concat();
+    ws.write("replay/clip-1.jsonl", &events);
+    let replay = ws.path("replay").to_str().unwrap().to_owned();
+    let ended = ws.env("FAKE_WORKER", &replay).lp("build assets").code(1);
+    ended.stderr_has("`media/a.mp4` cannot be read: no frame came for 60 s, after 8 had come");
+}

@@ -25,7 +25,7 @@ fn a_second_build_runs_nothing_and_starts_no_worker() {
     let ws = counting();
     ws.lp("build").success().stderr_has("4 tasks ran");
     let n_started = ws.read("started.txt").lines().count();
-    assert_eq!(n_started, 3, "one that says what the machine has, one to draw, one to transcode");
+    assert_eq!(n_started, 4, "to say what the machine has, to draw, to look at the clip, to transcode");
     ws.lp("build").success().stderr_has("nothing to do: 4 tasks fresh");
     ws.lp("graph").success();
     ws.lp("explain assets").success();

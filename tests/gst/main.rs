@@ -3,6 +3,7 @@
 
 mod agreement;
 mod check;
+mod clips;
 mod faults;
 mod files;
 mod incremental;

@@ -14,7 +14,9 @@
 
 mod account;
 mod build;
+mod clip_source;
 mod describe;
+mod frame_rate;
 mod looping;
 mod messages;
 mod output;
@@ -77,6 +79,8 @@ fn main() -> anyhow::Result<ExitCode> {
     let events = Events::take_stdout().context("failed to take over stdout")?;
     gst::init().context("failed to initialise GStreamer")?;
     scene_source::register().context("failed to register `lpscenesrc`")?;
+    clip_source::register().context("failed to register `lpclipsrc`")?;
+    frame_rate::register().context("failed to register `lpframerate`")?;
 
     let playing = Arc::new(Playing::default());
     let _ticker = start_ticker(events.clone(), Arc::clone(&playing));

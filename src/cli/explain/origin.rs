@@ -93,6 +93,7 @@ impl Origins<'_> {
                 let file = task.label.strip_prefix("generate:").unwrap_or_default();
                 self.of_scene(self.scene_of_clip(file), keys, new)
             }
+            (Action::Transcode(_), [Down::Key("drop_only")]) => self.setting(&["clip", "drop_only"], new),
             (Action::Download(_), [Down::Key(key)]) => self.of_download(task, key, new),
             (Action::PlanLane { .. } | Action::Run(_), [Down::Key("cameras" | "members"), Down::Item(_)]) => {
                 let slug = new.and_then(Value::as_str).unwrap_or_default();

@@ -112,7 +112,7 @@ fn faults_of_overrides_are_shown_in_them() {
             1 | run=1
               | ^^^
               |
-              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
+              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, clip.drop_only, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
 
             error[LP0702]: unknown key `project.include`
              --> --set project.include:1:1
@@ -120,7 +120,7 @@ fn faults_of_overrides_are_shown_in_them() {
             1 | project.include=x
               | ^^^^^^^^^^^^^^^
               |
-              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
+              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, clip.drop_only, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
 
             error[LP0213]: `asset.scan.mp4.sha256` must be 64 hex digits
              --> --set asset."scan.mp4".sha256:1:25
@@ -212,7 +212,7 @@ fn a_profile_is_a_table() {
             3 | [profile.q.profile]
               |            ^^^^^^^
               |
-              = help: possible here: project, paths, run, rtsp, worker, dlstreamer, workload, camera, pools, asset, task
+              = help: possible here: project, paths, run, clip, rtsp, worker, dlstreamer, workload, camera, pools, asset, task
 
         "#]],
     );

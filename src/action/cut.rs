@@ -1,0 +1,204 @@
+//! Whether a video file ends before its container says so.
+//!
+//! A download that broke off, a recorder that lost its power: what is there may
+//! play, and what plays may end in a frozen picture. Containers of nested parts say
+//! how long each is, so a part that goes on beyond the file's end tells, exactly and
+//! without decoding: MP4 and MOV, fragmented or not (ISO/IEC 14496-12, section 4.2),
+//! Matroska and WebM (RFC 8794, sections 4 to 6) and AVI. Only parts that hold
+//! video count, as some programs append bytes of their own.
+//!
+//! An MPEG transport stream has no end; whole packets of it are a clip.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+/// An MPEG transport stream's packets (ISO/IEC 13818-1, section 2.4.3), and the byte
+/// with which each begins.
+const PACKET: u64 = 188;
+const SYNC: u8 = 0x47;
+
+/// The part that is cut off, as `` `mdat` at byte 40 has 60 of 100 bytes``; `None` if
+/// the file is whole, or of a kind that does not tell.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn cut_off<F: Read + Seek>(file: &mut F) -> io::Result<Option<String>> {
+    let end = file.seek(SeekFrom::End(0))?;
+    let head = bytes_at(file, 0)?;
+    match (&head[..4], &head[4..8]) {
+        (_, b"ftyp" | b"styp" | b"moov" | b"moof" | b"mdat" | b"free" | b"skip" | b"wide") => {
+            walk(file, end, mp4_box)
+        }
+        ([0x1a, 0x45, 0xdf, 0xa3], _) => walk(file, end, matroska_element),
+        (b"RIFF", _) => walk(file, end, riff_chunk),
+        ([SYNC, ..], _) if bytes_at(file, PACKET)?[0] == SYNC => {
+            let (at, there) = (end - end % PACKET, end % PACKET);
+            Ok((0 < there).then(|| format!("the packet at byte {at} has {there} of {PACKET} bytes")))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A part of a file.
+struct Part {
+    name: String,
+    /// With its header; `None` if it does not say.
+    size: Option<u64>,
+    /// Bytes of its header.
+    header: u64,
+    /// Whether it holds video, or parts that do.
+    counts: bool,
+}
+
+/// Goes from part to part, and into those that do not say how long they are.
+fn walk<F: Read + Seek>(
+    file: &mut F,
+    end: u64,
+    part: fn([u8; 16]) -> Option<Part>,
+) -> io::Result<Option<String>> {
+    let mut at = 0;
+    while at < end {
+        let Some(Part { name, size, header, counts }) = part(bytes_at(file, at)?) else { return Ok(None) };
+        let next = match size {
+            Some(size) if at.saturating_add(size) > end => {
+                let there = end - at;
+                return Ok(counts.then(|| format!("`{name}` at byte {at} has {there} of {size} bytes")));
+            }
+            Some(size) => at + size.max(header),
+            None => at + header,
+        };
+        at = next;
+    }
+    Ok(None)
+}
+
+/// Zeros where the file has no more.
+fn bytes_at<F: Read + Seek>(file: &mut F, at: u64) -> io::Result<[u8; 16]> {
+    file.seek(SeekFrom::Start(at))?;
+    let mut bytes = Vec::new();
+    file.take(16).read_to_end(&mut bytes)?;
+    bytes.resize(16, 0);
+    Ok(bytes.try_into().unwrap_or_default())
+}
+
+fn mp4_box(bytes: [u8; 16]) -> Option<Part> {
+    let (size, kind) = (&bytes[..4], &bytes[4..8]);
+    let (size, header) = match number(size) {
+        // To the end of the file.
+        0 => return None,
+        1 => (number(&bytes[8..]), 16),
+        size => (size, 8),
+    };
+    let name = String::from_utf8_lossy(kind).into_owned();
+    let counts = [&b"moov"[..], b"moof", b"mdat"].contains(&kind);
+    (header <= size).then_some(Part { name, size: Some(size), header, counts })
+}
+
+fn matroska_element(bytes: [u8; 16]) -> Option<Part> {
+    // The leading zeros of the first byte tell how many follow.
+    let id_size = bytes[0].leading_zeros() as usize + 1;
+    let data = bytes.get(id_size..).filter(|_| id_size <= 4)?;
+    let size_size = data[0].leading_zeros() as usize + 1;
+    if 8 < size_size {
+        return None;
+    }
+    let mask = (1_u64 << (7 * size_size)) - 1;
+    let data_size = number(&data[..size_size]) & mask;
+    let header = (id_size + size_size) as u64;
+    let name = match number(&bytes[..id_size]) {
+        0x1853_8067 => "Segment",
+        0x1f43_b675 => "Cluster",
+        0xa0 => "BlockGroup",
+        0xa3 => "SimpleBlock",
+        _ => "",
+    };
+    // All ones: the size is not known.
+    let size = (data_size != mask).then(|| header.saturating_add(data_size));
+    Some(Part { name: name.to_owned(), size, header, counts: !name.is_empty() })
+}
+
+fn riff_chunk(bytes: [u8; 16]) -> Option<Part> {
+    let size = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
+    // A recorder that did not come to its end leaves 0.
+    let is_video = &bytes[..4] == b"RIFF" && 0 < size;
+    let size = Some(8 + u64::from(size) + u64::from(size % 2));
+    is_video.then_some(Part { name: "RIFF".to_owned(), size, header: 12, counts: true })
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(body.len() + 8).unwrap();
+        [&size.to_be_bytes()[..], kind, body].concat()
+    }
+
+    /// Every cut of a file within its last part is told, the whole file is not.
+    #[track_caller]
+    fn check(file: &[u8], last: &str, last_at: usize) {
+        assert_eq!(cut_off(&mut Cursor::new(file)).unwrap(), None);
+        // The header itself has to be there.
+        for n_bytes in last_at + 16..file.len() {
+            let (there, all) = (n_bytes - last_at, file.len() - last_at);
+            let expected = format!("`{last}` at byte {last_at} has {there} of {all} bytes");
+            assert_eq!(cut_off(&mut Cursor::new(&file[..n_bytes])).unwrap(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_mp4_is_cut_off_within_its_data() {
+        let head = [boxed(b"ftyp", b"isom"), boxed(b"moov", &[0; 40])].concat();
+        check(&[head.clone(), boxed(b"mdat", &[7; 50])].concat(), "mdat", 60);
+        // Fragmented, and with 64 bits.
+        let large = [&1_u32.to_be_bytes()[..], b"mdat", &46_u64.to_be_bytes(), &[7; 30]].concat();
+        let fragments = [boxed(b"moof", &[0; 20]), boxed(b"mdat", &[7; 20]), boxed(b"moof", &[0; 20]), large];
+        check(&[head.clone(), fragments.concat()].concat(), "mdat", 60 + 28 + 28 + 28);
+        // A phone's own trailer, and data up to the end of the file.
+        let trailer = [head.clone(), boxed(b"mdat", &[7; 50]), vec![0xff; 40]].concat();
+        assert_eq!(cut_off(&mut Cursor::new(trailer)).unwrap(), None);
+        let open = [head, 0_u32.to_be_bytes().to_vec(), b"mdat".to_vec(), vec![7; 9]].concat();
+        assert_eq!(cut_off(&mut Cursor::new(open)).unwrap(), None);
+    }
+
+    #[test]
+    fn a_matroska_is_cut_off_within_its_data() {
+        let header = [&[0x1a, 0x45, 0xdf, 0xa3, 0x84][..], &[0; 4]].concat();
+        let cluster = |size: u8| vec![0x1f, 0x43, 0xb6, 0x75, 0x80 | size];
+        let block = [&[0xa3, 0x94][..], &[5; 20]].concat();
+        let whole = [cluster(22), block.clone()].concat();
+        let segment = [&[0x18, 0x53, 0x80, 0x67, 0x80 | 54][..], &whole, &whole].concat();
+        check(&[header.clone(), segment].concat(), "Segment", 9);
+        // Recorded live: only the parts say how long they are.
+        let unknown = vec![0x18, 0x53, 0x80, 0x67, 0xff];
+        check(&[header.clone(), unknown.clone(), whole.clone(), whole].concat(), "Cluster", 14 + 27);
+        check(&[header, unknown, cluster(0x7f), block.clone(), block].concat(), "SimpleBlock", 14 + 5 + 22);
+    }
+
+    #[test]
+    fn an_avi_is_cut_off_within_its_data() {
+        let file = [&b"RIFF"[..], &40_u32.to_le_bytes(), b"AVI ", &[7; 36]].concat();
+        check(&file, "RIFF", 0);
+        let unfinished = [&b"RIFF"[..], &0_u32.to_le_bytes(), b"AVI ", &[7; 36]].concat();
+        assert_eq!(cut_off(&mut Cursor::new(unfinished)).unwrap(), None);
+    }
+
+    #[test]
+    fn a_transport_stream_is_cut_off_within_a_packet() {
+        let stream = [&[SYNC][..], &[0; 187]].concat().repeat(3);
+        assert_eq!(cut_off(&mut Cursor::new(&stream[..376])).unwrap(), None);
+        let cut = cut_off(&mut Cursor::new(&stream[..400])).unwrap();
+        assert_eq!(cut.unwrap(), "the packet at byte 376 has 24 of 188 bytes");
+    }
+
+    #[test]
+    fn other_files_do_not_tell() {
+        assert_eq!(cut_off(&mut Cursor::new([0; 400])).unwrap(), None);
+        assert_eq!(cut_off(&mut Cursor::new(b"abc")).unwrap(), None);
+    }
+}

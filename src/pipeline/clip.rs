@@ -1,0 +1,423 @@
+//! What a clip holds, and whether what was decoded of it is all of it.
+//!
+//! The worker reads a clip once from end to end without decoding it
+//! ([`Contents`]), and counts again what leaves the decoder while it transcodes
+//! ([`Decoded`]). The decisions are here, and pure: which track is
+//! the film ([`Contents::film`]), what the clip lacks ([`Contents::fault`]), and
+//! what the decoder lost ([`Decoded::loss`]).
+//!
+//! A clip may hold more than it announces: a recorder that was stopped leaves an
+//! early figure in the header, and everything plays. It must not hold less.
+//!
+//! Not here: what follows from the caps and tags of the film while it plays, as
+//! its orientation, its fields and its range do. Elements of the transcode see them.
+//!
+//! Times are nanoseconds of the pipeline's running time, so that edit lists and
+//! clips that do not begin at 0 are accounted for.
+
+use serde::{Deserialize, Serialize};
+
+/// A longer pause between two frames is a jump of the recorder's clock, and no
+/// recording, unless the clip is a time lapse.
+const PAUSE_NS: u64 = 10_000_000_000;
+
+/// In a time lapse, a jump is this many times the usual interval.
+const PAUSE_INTERVALS: u64 = 20;
+
+/// How much a clip may lack of what it announces: headers are rounded, and may
+/// count tracks that are not read. Whichever is more.
+const TOLERANCE_NS: u64 = 1_000_000_000;
+const TOLERANCE_PARTS: u64 = 20;
+
+/// How much of the end of a film the decoder may lose.
+const LOST_END_NS: u64 = 500_000_000;
+
+/// A clip, as one pass over the whole file found it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// How long the container says it is.
+    pub announced_ns: Option<u64>,
+    /// In the order in which the container has them: video, sound, subtitles.
+    pub tracks: Vec<Track>,
+}
+
+/// A track of a clip.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Track {
+    /// GStreamer's id of the stream, by which it is found again.
+    pub id: String,
+    /// The name of its caps: `video/x-h264`, `image/jpeg`, `audio/mpeg`.
+    pub kind: String,
+    /// Pixels; 0 if it has no pictures.
+    pub width: u32,
+    /// Pixels; 0 if it has no pictures.
+    pub height: u32,
+    /// How far it reaches in the container's own time, which may begin before its first
+    /// frame, and in which the container announces its length.
+    pub reaches_ns: u64,
+    /// Its frames and their times.
+    pub times: Times,
+}
+
+/// When frames of a track are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// Frames, without those that an edit list cuts.
+    pub n_frames: u64,
+    /// When the first is shown.
+    pub begin_ns: u64,
+    /// When the last is shown.
+    pub last_ns: u64,
+    /// When the last is over.
+    pub end_ns: u64,
+    /// The median time from a frame to the next; 0 if there are not two.
+    pub interval_ns: u64,
+    /// The longest time from a frame to the next.
+    pub pause_ns: u64,
+    /// Where that begins.
+    pub pause_at_ns: u64,
+}
+
+impl Times {
+    /// Of frames that are shown at `shown`, in any order, the last for `last_for`
+    /// if that is known, else as long as the median.
+    #[must_use]
+    pub fn of(mut shown: Vec<u64>, last_for: Option<u64>) -> Times {
+        shown.sort_unstable();
+        let (Some(begin), Some(last)) = (shown.first().copied(), shown.last().copied()) else {
+            return Times::default();
+        };
+        let (mut pause_ns, mut pause_at_ns) = (0, begin);
+        for pair in shown.windows(2) {
+            if pause_ns < pair[1] - pair[0] {
+                (pause_ns, pause_at_ns) = (pair[1] - pair[0], pair[0]);
+            }
+        }
+        let mut intervals: Vec<u64> = shown.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        intervals.sort_unstable();
+        let interval_ns = intervals.get(intervals.len() / 2).copied().unwrap_or(0);
+        Times {
+            n_frames: shown.len() as u64,
+            begin_ns: begin,
+            last_ns: last,
+            end_ns: last.saturating_add(last_for.unwrap_or(interval_ns)),
+            interval_ns,
+            pause_ns,
+            pause_at_ns,
+        }
+    }
+
+    /// How long it plays.
+    fn duration_ns(&self) -> u64 {
+        self.end_ns - self.begin_ns
+    }
+
+    /// Frames a second, on average; 0 if it has no length.
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        match self.duration_ns() {
+            0 => 0.0,
+            duration => self.n_frames as f64 * 1e9 / duration as f64,
+        }
+    }
+}
+
+impl Track {
+    fn has_pictures(&self) -> bool {
+        self.kind.starts_with("video/") || self.kind.starts_with("image/")
+    }
+
+    fn area(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
+impl Contents {
+    /// The track that is meant when people speak of the clip: of those with
+    /// pictures the largest, and not a cover, a preview or the pictures of chapters,
+    /// which have few frames or are short.
+    #[must_use]
+    pub fn film(&self) -> Option<&Track> {
+        let pictures = || self.tracks.iter().filter(|track| track.has_pictures() && 0 < track.times.n_frames);
+        let most = pictures().map(|track| track.times.n_frames).max()?;
+        let longest = pictures().map(|track| track.times.duration_ns()).max()?;
+        let is_film =
+            |track: &&Track| most <= track.times.n_frames * 10 && longest <= track.times.duration_ns() * 2;
+        let best = |track: &&Track| (is_film(track), track.area(), track.times.n_frames);
+        // Of equals the first, where `max_by_key` takes the last.
+        pictures().rev().max_by_key(best)
+    }
+
+    /// Why a file without a film cannot be played: `has no video`.
+    #[must_use]
+    pub fn without_film(&self) -> String {
+        match self.tracks.iter().map(|track| format!("`{}`", track.kind)).collect::<Vec<_>>().join(" and ") {
+            kinds if kinds.is_empty() => "has no video".to_owned(),
+            kinds => format!("has no video, only {kinds}"),
+        }
+    }
+
+    /// What makes `film` no recording that could be played as it was: less than
+    /// was announced, or a jump of the clock. `cut` says where the file itself is
+    /// known to be cut off.
+    #[must_use]
+    pub fn fault(&self, film: &Track, cut: Option<&str>) -> Option<String> {
+        let reaches_ns = self.tracks.iter().map(|track| track.reaches_ns).max().unwrap_or(0);
+        let tolerated_ns = TOLERANCE_NS.max(reaches_ns / TOLERANCE_PARTS);
+        let is_short = self.announced_ns.is_some_and(|announced| reaches_ns + tolerated_ns < announced);
+        let Times { n_frames, last_ns, end_ns, interval_ns, .. } = film.times;
+        if cut.is_some() || is_short {
+            let announced = match self.announced_ns {
+                Some(announced) if end_ns < announced => format!("it announces {}, but ", seconds(announced)),
+                _ => String::new(),
+            };
+            let cut = cut.map_or(String::new(), |cut| format!(": {cut}"));
+            return Some(format!(
+                "is cut off: {announced}its video ends at {} after {n_frames} frames{cut}",
+                seconds(end_ns)
+            ));
+        }
+        // The last frame may be the one that stays.
+        let pauses = [(film.times.pause_ns, film.times.pause_at_ns), (end_ns - last_ns, last_ns)];
+        let (pause_ns, pause_at_ns) = pauses.into_iter().max().unwrap_or_default();
+        if PAUSE_NS.max(interval_ns.saturating_mul(PAUSE_INTERVALS)) < pause_ns {
+            return Some(format!(
+                "has a jump of its clock: no frame for {} from {} on, where frames come every {}; \
+                 cut it there, or give its frames new times",
+                seconds(pause_ns),
+                seconds(pause_at_ns),
+                seconds(interval_ns)
+            ));
+        }
+        None
+    }
+}
+
+/// What left the decoder.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decoded {
+    /// When its frames are shown.
+    pub times: Times,
+    /// Frames that the decoder says are damaged.
+    pub n_damaged: u64,
+    /// When the first of them is shown.
+    pub damaged_at_ns: u64,
+}
+
+/// What was lost between the file and the decoder's output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The end of the film.
+    End(String),
+    /// Frames before it.
+    Frames(String),
+}
+
+impl Decoded {
+    /// What of `film` did not come out of the decoder, or not whole. By times and
+    /// not by numbers: some codecs have packets without a picture of their own.
+    #[must_use]
+    pub fn loss(&self, film: &Times) -> Option<Loss> {
+        let times = &self.times;
+        if times.n_frames == 0 {
+            return Some(Loss::End(format!(
+                "is damaged: none of its {} frames can be decoded",
+                film.n_frames
+            )));
+        }
+        // Decoders round.
+        let slack_ns = film.interval_ns * 3 / 4;
+        if times.last_ns + slack_ns.max(LOST_END_NS) < film.last_ns {
+            return Some(Loss::End(format!(
+                "is damaged from {} on: its video goes on to {}, but {} of {} frames can be decoded",
+                seconds(times.end_ns),
+                seconds(film.end_ns),
+                times.n_frames,
+                film.n_frames
+            )));
+        }
+        if 0 < self.n_damaged {
+            let at = seconds(self.damaged_at_ns);
+            return Some(Loss::Frames(format!("{} damaged frames, the first at {at}", self.n_damaged)));
+        }
+        let gap = if film.begin_ns + slack_ns < times.begin_ns {
+            (film.begin_ns, times.begin_ns)
+        } else if film.pause_ns + slack_ns < times.pause_ns {
+            (times.pause_at_ns, times.pause_at_ns + times.pause_ns)
+        } else if times.last_ns + slack_ns < film.last_ns {
+            (times.last_ns, film.end_ns)
+        } else {
+            return None;
+        };
+        let (from, to) = (seconds(gap.0), seconds(gap.1));
+        Some(Loss::Frames(format!("no frame between {from} and {to} can be decoded")))
+    }
+}
+
+/// What became of the frames on their way to another rate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resampled {
+    /// Frames that came.
+    pub n_in: u64,
+    /// Frames that left.
+    pub n_out: u64,
+    /// Frames that left more than once, each time but the first.
+    pub n_copies: u64,
+}
+
+/// Seconds with as many digits as tell something: `2.4 s`, `0.067 s`.
+fn seconds(ns: u64) -> String {
+    let text = format!("{:.3}", ns as f64 / 1e9);
+    let text = text.trim_end_matches('0');
+    format!("{} s", if text.ends_with('.') { format!("{text}0") } else { text.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn steady(n_frames: u64, interval_ms: u64) -> Times {
+        Times::of((0..n_frames).map(|n| n * interval_ms * MS).collect(), None)
+    }
+
+    fn track(id: &str, kind: &str, size: (u32, u32), times: Times) -> Track {
+        let (width, height, reaches_ns) = (size.0, size.1, times.end_ns);
+        Track { id: id.to_owned(), kind: kind.to_owned(), width, height, reaches_ns, times }
+    }
+
+    fn film(times: Times) -> Track {
+        track("film", "video/x-h264", (640, 360), times)
+    }
+
+    #[track_caller]
+    fn check_film(others: &[Track], expect: &str) {
+        let mut tracks = vec![film(steady(30, 100))];
+        tracks.extend_from_slice(others);
+        for _ in 0..tracks.len() {
+            tracks.rotate_left(1);
+            let contents = Contents { announced_ns: None, tracks: tracks.clone() };
+            assert_eq!(contents.film().map(|track| track.id.as_str()), Some(expect), "{tracks:?}");
+        }
+    }
+
+    #[test]
+    fn the_film_is_the_largest_track_that_is_no_still_picture() {
+        let cover = track("cover", "image/jpeg", (3000, 3000), steady(1, 0));
+        let long_cover = track("cover", "video/x-h264", (3000, 3000), Times::of(vec![0], Some(3_000 * MS)));
+        let preview = track("preview", "video/x-h264", (160, 90), steady(60, 50));
+        let chapters = track("chapters", "image/jpeg", (1920, 1080), steady(2, 1_500));
+        let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
+        check_film(&[cover.clone(), sound], "film");
+        check_film(&[long_cover], "film");
+        check_film(&[preview, chapters], "film");
+        check_film(&[track("large", "video/x-h265", (1920, 1080), steady(29, 100))], "large");
+
+        let only = Contents { announced_ns: None, tracks: vec![cover] };
+        assert_eq!(only.film().map(|track| track.id.as_str()), Some("cover"));
+    }
+
+    #[test]
+    fn a_file_without_pictures_says_what_it_has() {
+        let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
+        let contents = Contents { announced_ns: None, tracks: vec![sound] };
+        assert_eq!(contents.film(), None);
+        assert_eq!(contents.without_film(), "has no video, only `audio/mpeg`");
+    }
+
+    #[track_caller]
+    fn check(announced_ms: u64, times: Times, cut: Option<&str>, expect: Expect) {
+        let film = film(times);
+        let contents = Contents { announced_ns: Some(announced_ms * MS), tracks: vec![film.clone()] };
+        expect.assert_eq(&contents.fault(&film, cut).unwrap_or_else(|| "whole".to_owned()));
+    }
+
+    #[test]
+    fn a_clip_that_lacks_what_it_announces_is_cut_off() {
+        check(3_000, steady(30, 100), None, expect!["whole"]);
+        check(3_200, steady(30, 100), None, expect!["whole"]);
+        check(530, steady(30, 100), None, expect!["whole"]);
+        check(
+            3_000,
+            steady(17, 100),
+            None,
+            expect!["is cut off: it announces 3.0 s, but its video ends at 1.7 s after 17 frames"],
+        );
+        check(
+            0,
+            steady(17, 100),
+            Some("`mdat` at byte 40 has 60 of 100 bytes"),
+            expect![
+                "is cut off: its video ends at 1.7 s after 17 frames: `mdat` at byte 40 has 60 of 100 bytes"
+            ],
+        );
+    }
+
+    #[test]
+    fn sound_that_is_longer_than_the_film_is_no_cut() {
+        let film = film(steady(30, 100));
+        let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
+        let tracks = vec![film.clone(), sound];
+        assert_eq!(Contents { announced_ns: Some(6_000 * MS), tracks }.fault(&film, None), None);
+    }
+
+    #[test]
+    fn a_jump_of_the_clock_is_told_with_its_second() {
+        let jump = |interval_ms: u64, gap_ms: u64| {
+            let times = (0..30).map(|n| n * interval_ms * MS + if n < 15 { 0 } else { gap_ms * MS });
+            Times::of(times.collect(), None)
+        };
+        check(
+            600_000,
+            jump(100, 600_000),
+            None,
+            expect![
+                "has a jump of its clock: no frame for 600.1 s from 1.4 s on, where frames come every 0.1 s; cut it there, or give its frames new times"
+            ],
+        );
+        check(0, jump(100, 5_000), None, expect!["whole"]);
+        // A time lapse.
+        check(0, jump(20_000, 40_000), None, expect!["whole"]);
+    }
+
+    #[track_caller]
+    fn check_loss(decoded: &[u64], n_damaged: u64, expect: Expect) {
+        let times = Times::of(decoded.iter().map(|n| n * 100 * MS).collect(), None);
+        let decoded = Decoded { times, n_damaged, damaged_at_ns: 400 * MS };
+        expect.assert_eq(&format!("{:?}", decoded.loss(&steady(30, 100))));
+    }
+
+    #[test]
+    fn what_the_decoder_loses_is_told_with_its_second() {
+        let all: Vec<u64> = (0..30).collect();
+        check_loss(&all, 0, expect!["None"]);
+        check_loss(
+            &all[..29],
+            0,
+            expect![[r#"Some(Frames("no frame between 2.8 s and 3.0 s can be decoded"))"#]],
+        );
+        check_loss(&all, 3, expect![[r#"Some(Frames("3 damaged frames, the first at 0.4 s"))"#]]);
+        check_loss(
+            &all[..20],
+            2,
+            expect![[
+                r#"Some(End("is damaged from 2.0 s on: its video goes on to 3.0 s, but 20 of 30 frames can be decoded"))"#
+            ]],
+        );
+        check_loss(
+            &all[5..],
+            0,
+            expect![[r#"Some(Frames("no frame between 0.0 s and 0.5 s can be decoded"))"#]],
+        );
+        let holed: Vec<u64> = all.iter().copied().filter(|n| !(10..15).contains(n)).collect();
+        check_loss(
+            &holed,
+            0,
+            expect![[r#"Some(Frames("no frame between 0.9 s and 1.5 s can be decoded"))"#]],
+        );
+        check_loss(&[], 0, expect![[r#"Some(End("is damaged: none of its 30 frames can be decoded"))"#]]);
+    }
+}
