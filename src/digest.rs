@@ -17,6 +17,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[error("expected 64 hex digits, found `{0}`")]
 pub struct ParseDigestError(String);
 
+/// The 64 hex digits of a digest of `text` that cannot be computed without `key`.
+#[must_use]
+pub fn keyed(key: &[u8], text: &str) -> String {
+    let key = blake3::derive_key("lp 2026-11 credentials that are written out", key);
+    blake3::keyed_hash(&key, text.as_bytes()).to_hex().to_string()
+}
+
 macro_rules! digest_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -16,10 +16,13 @@ mod plan;
 mod report;
 mod run;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::config::project::Password;
 use crate::engine::perform::{Attempt, Perform, Performed};
 use crate::graph::task::{Action, Task};
+use crate::name::Slug;
 use crate::os;
 use crate::path::ProjectPath;
 use crate::record::Host;
@@ -34,6 +37,8 @@ pub struct Actions<'a> {
     pub host: Host,
     /// Sees what streams report while they are measured.
     pub watch: &'a Watch<'a>,
+    /// Passwords that the config has written out, by camera.
+    pub passwords: &'a BTreeMap<Slug, Password>,
 }
 
 /// Where users' commands and scripts find programs.

@@ -3,7 +3,9 @@
 
 mod files;
 mod script;
+mod secrets;
 
+use self::secrets::Secrets;
 use super::{ActionError, Actions, document, read_json, write};
 use crate::dialect;
 use crate::dialect::share::Played;
@@ -55,10 +57,12 @@ fn record(
     let mut workers = Vec::new();
     let plans: Vec<CameraPlan> =
         run.members.iter().map(|slug| read_json(attempt, &plan_path(slug))).collect::<Result<_, _>>()?;
+    let secrets: Vec<Secrets> =
+        plans.iter().map(|plan| Secrets::of(plan, actions.passwords)).collect::<Result<_, _>>()?;
     for copy in 1..=run.count {
-        for plan in plans.iter().map(|plan| plan.copy(copy)) {
+        for (plan, secrets) in plans.iter().map(|plan| plan.copy(copy)).zip(&secrets) {
             let slug = plan.slug.clone();
-            let pipelines = pipelines(&plan, run, attempt)?;
+            let pipelines = pipelines(&plan, run, secrets, attempt)?;
             let worker = match run.isolation {
                 _ if pipelines.is_empty() => None,
                 Isolation::Camera => {
@@ -78,7 +82,7 @@ fn record(
                 configured: configured(&plan),
                 worker,
                 pipelines,
-                scripts: script::scripts(&plan, &slug, run.pace, attempt)?,
+                scripts: script::scripts(&plan, &slug, run.pace, secrets, attempt)?,
                 left_out: left_out(&plan),
                 slug,
             });
@@ -107,6 +111,7 @@ fn record(
         },
         host: actions.host.clone(),
         reach: reach(run, task, &plans, attempt),
+        secrets: Secrets::all(&secrets),
         members,
         workers,
         launch,
@@ -120,7 +125,12 @@ fn record(
     Ok((record, load.logs()))
 }
 
-fn pipelines(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<PipelineLoad>, ActionError> {
+fn pipelines(
+    plan: &CameraPlan,
+    run: &Run,
+    secrets: &Secrets,
+    attempt: &Attempt<'_>,
+) -> Result<Vec<PipelineLoad>, ActionError> {
     let mut pipelines = Vec::new();
     for Played { streams, spec } in dialect::share::pipelines(plan, run.pace) {
         let files = attempt.dir.join(files::FOLDER);
@@ -128,7 +138,7 @@ fn pipelines(plan: &CameraPlan, run: &Run, attempt: &Attempt<'_>) -> Result<Vec<
             os::fs::create_dir_all(&files.join(file.folder()))?;
         }
         let spec = spec
-            .resolve(attempt.layout, &files, &|name| os::env::variable(name))
+            .resolve(attempt.layout, &files, &|name| secrets.value(name))
             .map_err(|error| ActionError::Worker(error.to_string()))?;
         let stream = |(index, sink): (u32, usize)| {
             let planned = plan.pipelines.iter().find(|pipeline| pipeline.index == index);

@@ -150,7 +150,12 @@ impl Build<'_> {
         again: Again,
         act: impl FnOnce(&mut Engine<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let actions = Actions { worker: self.tools.launch(), host: self.tools.host.clone(), watch };
+        let actions = Actions {
+            worker: self.tools.launch(),
+            host: self.tools.host.clone(),
+            watch,
+            passwords: &self.opened.project.passwords,
+        };
         let facts = |task: &Task| self.tools.facts(task);
         act(&mut Engine {
             graph: self.graph,

@@ -208,7 +208,10 @@ fn try_build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<Quick>>
     let cancel = if cone.is_empty() { Cancel::never() } else { cancel_on_signals()? };
     let store = if cone.is_empty() { Store::unread(layout.clone()) } else { Store::open(layout.clone())? };
     let none = Host { facts: BTreeMap::new() };
-    let actions = Actions { worker: Err(String::new()), host: none, watch: &unwatched };
+    // Whatever plays goes the whole way.
+    let passwords = BTreeMap::new();
+    let actions =
+        Actions { worker: Err(String::new()), host: none, watch: &unwatched, passwords: &passwords };
     let engine = Engine {
         graph: &graph,
         store: &store,

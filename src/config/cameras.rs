@@ -10,7 +10,7 @@ use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::edit::Edit;
 use super::lpfile::{CODECS, URL, is_fetch_url};
-use super::project::{Clip, Codec, Credential, Login, Origin};
+use super::project::{Clip, Codec, Origin};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, table};
 use super::shape::{Shape, UNBROKEN, unseen};
 use super::tree::{Node, Value};
@@ -56,12 +56,28 @@ pub(super) struct RawCamera {
 /// A stream as written.
 #[derive(Debug)]
 pub(super) enum RawStream {
-    /// An RTSP stream by its whole URI.
-    Uri(String, Option<Login>),
+    /// An RTSP stream by its URI without user and password, and these.
+    Uri(String, Option<RawLogin>),
     /// A path on the server of `[rtsp]`.
     Path(String),
     /// A V4L2 device.
     Usb(String),
+}
+
+/// User and password of a stream as written.
+#[derive(Debug)]
+pub(super) struct RawLogin {
+    pub(super) user: RawCredential,
+    pub(super) password: Option<RawCredential>,
+}
+
+/// A user or a password as written.
+#[derive(Debug)]
+pub(super) enum RawCredential {
+    /// What it is, without the escapes of a URI.
+    Text(String),
+    /// The name of a variable.
+    Variable(String),
 }
 
 /// `region_of_interest` as written, checked against no frame yet. Each edge has
@@ -229,15 +245,12 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
         Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
             "rtsp" | "rtsps" if is_clean && is_authority(rest) => match login(uri) {
                 Some((without, login)) => {
-                    if let Some(Credential::Text(_)) = login.password {
+                    if let RawCredential::Text(_) = login.password.as_ref().unwrap_or(&login.user) {
                         warn_of_credentials(uri, BY_REFERENCE, at, diagnostics);
                     }
                     Some(RawStream::Uri(without, Some(login)))
                 }
-                None => {
-                    warn_of_credentials(uri, BY_REFERENCE, at, diagnostics);
-                    Some(RawStream::Uri(uri.to_owned(), None))
-                }
+                None => Some(RawStream::Uri(uri.to_owned(), None)),
             },
             "v4l2" if is_clean && is_device(rest) => Some(RawStream::Usb(rest.to_owned())),
             _ => None,
@@ -258,23 +271,42 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
     source
 }
 
-/// The URI without user and password, and these, if one of them is the name of a
-/// variable: `rtsp://${USER}:${PASSWORD}@host/path`.
-fn login(uri: &str) -> Option<(String, Login)> {
+/// The URI without user and password, and these: as text or by the name of a
+/// variable, `rtsp://${USER}:${PASSWORD}@host/path`. `None` if it has none.
+fn login(uri: &str) -> Option<(String, RawLogin)> {
     let (scheme, rest) = uri.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    // The last one: a password may hold an `@`.
     let (userinfo, host) = rest[..end].rsplit_once('@')?;
     let credential = |text: &str| match variable(text) {
-        Some(name) => Credential::Variable(name.to_owned()),
-        None => Credential::Text(text.to_owned()),
+        Some(name) => RawCredential::Variable(name.to_owned()),
+        None => RawCredential::Text(without_escapes(text)),
     };
     let login = match userinfo.split_once(':') {
-        Some((user, password)) => Login { user: credential(user), password: Some(credential(password)) },
-        None => Login { user: credential(userinfo), password: None },
+        Some((user, password)) => RawLogin { user: credential(user), password: Some(credential(password)) },
+        None => RawLogin { user: credential(userinfo), password: None },
     };
-    login.variables().next()?;
-    let without = format!("{scheme}://{host}{}", &rest[end..]);
-    Some((without, login))
+    Some((format!("{scheme}://{host}{}", &rest[end..]), login))
+}
+
+/// A part of a URI with `%40` as `@`; what is no escape stays as it is.
+fn without_escapes(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let [first, behind @ ..] = rest {
+        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if *first == b'%' && !byte.is_ascii_control() => {
+                bytes.push(byte);
+                rest = &behind[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
 /// The name in `${NAME}`.

@@ -179,12 +179,20 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     let scenes = reading.scenes(&cameras);
     let Reading { mut diagnostics, sources, files, texts, includes, .. } = reading;
 
-    let raw = Raw { lpfile, more_tasks, cameras, workloads, scenes };
+    let machine_key = machine_key(disk);
+    let raw = Raw { lpfile, more_tasks, cameras, workloads, scenes, machine_key };
     let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
     let project = resolve(root, raw, &mut diagnostics);
     outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
     let project = if diagnostics.has_errors() { None } else { Some(project) };
     Loaded { project, counted, diagnostics, sources, files, texts, includes, settings }
+}
+
+/// The id that the system gave this machine: random, and in no project or store.
+fn machine_key(disk: &dyn Files) -> Option<Vec<u8>> {
+    let id = disk.read(Path::new("/etc/machine-id"), 4_096).ok()?;
+    let id = id.trim_ascii();
+    (id.len() >= 32).then(|| id.to_vec())
 }
 
 /// A path that somebody named, or the default that nobody did.

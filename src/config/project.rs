@@ -36,6 +36,19 @@ pub struct Project {
     pub assets: BTreeMap<String, AssetPin>,
     /// `[[task]]`, in the order of the files.
     pub tasks: Vec<UserTask>,
+    /// What cameras have written out instead of naming a variable
+    /// ([`Credential::Written`]), by their slugs. Here alone, for no document may hold it.
+    pub passwords: BTreeMap<Slug, Password>,
+}
+
+/// A password as it is sent.
+#[derive(Clone)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(***)")
+    }
 }
 
 impl Project {
@@ -223,9 +236,9 @@ pub enum Source {
     File(Clip),
     /// An RTSP stream.
     Rtsp {
-        /// `rtsp://host:8554/path`
+        /// `rtsp://host:8554/path`, without user and password.
         uri: String,
-        /// Who is let in, if the environment says.
+        /// Who is let in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         login: Option<Login>,
         /// What it carries.
@@ -245,7 +258,7 @@ pub enum Source {
     },
 }
 
-/// User and password of a stream, at least one of which stands in the environment.
+/// User and password of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
     /// The user.
@@ -259,19 +272,32 @@ pub struct Login {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Credential {
-    /// As it was written.
+    /// A user, as written.
     Text(String),
     /// The variable that holds it.
     Variable(String),
+    /// A password, or a user without one (it may be a token), that is written out.
+    Written {
+        /// The variable that stands for it in launch lines: `PASSWORD_till`.
+        variable: String,
+        /// A digest of it, with a key of this machine: another password is another
+        /// plan, and nobody who has the plan or the store can try passwords on it.
+        /// `unknown` on a machine without an id.
+        password_digest: String,
+    },
 }
 
 impl Login {
-    /// The variables that it needs.
+    /// User, and password if it has one.
+    pub fn parts(&self) -> impl Iterator<Item = &Credential> {
+        [Some(&self.user), self.password.as_ref()].into_iter().flatten()
+    }
+
+    /// The variables that it needs of the environment.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        let parts = [Some(&self.user), self.password.as_ref()];
-        parts.into_iter().flatten().filter_map(|part| match part {
+        self.parts().filter_map(|part| match part {
             Credential::Variable(name) => Some(name.as_str()),
-            Credential::Text(_) => None,
+            Credential::Text(_) | Credential::Written { .. } => None,
         })
     }
 }

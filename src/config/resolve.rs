@@ -9,18 +9,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::cameras::{RawCamera, RawRegion, RawStream};
+use super::cameras::{RawCamera, RawCredential, RawLogin, RawRegion, RawStream};
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::edit::Edit;
 use super::inference::{RawOptions, WorkloadOptions};
 use super::lpfile::RawLpfile;
 use super::project::{
-    Accept, Camera, Clip, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp,
-    SceneFile, Settings, Share, Source, UserTask, Workload, Workloads,
+    Accept, Camera, Clip, Codec, Credential, DialectChoice, FileSourceMode, Login, Origin, Pace, Password,
+    Project, Region, Rtsp, SceneFile, Settings, Share, Source, UserTask, Workload, Workloads,
 };
 use super::tasks::RawTask;
 use super::workloads::RawWorkload;
+use crate::digest::keyed;
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
 
@@ -46,6 +47,8 @@ pub(super) struct Raw {
     /// that are not mapped.
     pub(super) workloads: Option<Vec<RawWorkload>>,
     pub(super) scenes: BTreeMap<String, SceneFile>,
+    /// What this machine has that its files do not tell, to make digests of passwords.
+    pub(super) machine_key: Option<Vec<u8>>,
 }
 
 /// Answers every question that `raw` leaves open.
@@ -71,8 +74,10 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
     }
     check_vlm(&raw_cameras, workloads.as_deref(), diagnostics);
     check_accepted(&lpfile.accepted, &raw_cameras, diagnostics);
-    let resolve_camera = |camera| camera_of(camera, &settings, &lpfile.accepted, diagnostics);
+    let mut logins = Logins { key: raw.machine_key.as_deref(), passwords: BTreeMap::new() };
+    let resolve_camera = |camera| camera_of(camera, &settings, &lpfile.accepted, &mut logins, diagnostics);
     let cameras = raw_cameras.into_iter().filter_map(resolve_camera).collect();
+    let passwords = logins.passwords;
     let tasks = tasks.into_iter().filter_map(|task| task_of(task, &settings, &layout, diagnostics)).collect();
     Project {
         layout,
@@ -82,6 +87,7 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
         scenes: raw.scenes,
         assets: lpfile.assets,
         tasks,
+        passwords,
     }
 }
 
@@ -460,6 +466,7 @@ fn camera_of(
     raw: RawCamera,
     settings: &Settings,
     accepted: &[(Spanned<String>, Vec<Accept>)],
+    logins: &mut Logins<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Camera> {
     // Numbers with faults were reported; nothing is checked against a default
@@ -491,7 +498,10 @@ fn camera_of(
         if raw.has_fraction[1] { format!("{fps:?}") } else { fps.to_string() },
     );
     let source = match raw.stream {
-        Some(stream) => Some(stream_of(stream.value, codec, settings)),
+        Some(stream) => {
+            let slug = raw.id.as_ref().and_then(|id| Slug::of(&id.value));
+            slug.map(|slug| stream_of(stream.value, codec, settings, &slug, logins))
+        }
         None => file_of(raw.file, raw.has_source, &stream, codec, raw.place, settings, diagnostics),
     };
 
@@ -531,13 +541,54 @@ fn camera_of(
     })
 }
 
-fn stream_of(stream: RawStream, codec: Codec, settings: &Settings) -> Source {
+fn stream_of(
+    stream: RawStream,
+    codec: Codec,
+    settings: &Settings,
+    slug: &Slug,
+    logins: &mut Logins<'_>,
+) -> Source {
     match stream {
         RawStream::Uri(uri, login) => {
+            let login = login.map(|login| logins.login(login, slug));
             Source::Rtsp { uri, login, codec, latency_ms: settings.rtsp.latency_ms }
         }
         RawStream::Path(path) => on_server(&path, codec, settings),
         RawStream::Usb(device) => Source::Usb { device },
+    }
+}
+
+/// Takes passwords that are written out apart from what is planned with them.
+struct Logins<'a> {
+    key: Option<&'a [u8]>,
+    passwords: BTreeMap<Slug, Password>,
+}
+
+impl Logins<'_> {
+    fn login(&mut self, raw: RawLogin, slug: &Slug) -> Login {
+        match raw.password {
+            Some(password) => {
+                let user = match raw.user {
+                    RawCredential::Text(user) => Credential::Text(user),
+                    RawCredential::Variable(name) => Credential::Variable(name),
+                };
+                Login { user, password: Some(self.secret(password, slug)) }
+            }
+            None => Login { user: self.secret(raw.user, slug), password: None },
+        }
+    }
+
+    fn secret(&mut self, raw: RawCredential, slug: &Slug) -> Credential {
+        match raw {
+            RawCredential::Variable(name) => Credential::Variable(name),
+            RawCredential::Text(text) => {
+                let digest = self.key.map(|key| keyed(key, &format!("{slug}\0{text}")));
+                let password_digest = digest.unwrap_or_else(|| "unknown".to_owned());
+                self.passwords.insert(slug.clone(), Password(text));
+                let variable = format!("PASSWORD_{slug}").replace('-', "_");
+                Credential::Written { variable, password_digest }
+            }
+        }
     }
 }
 

@@ -140,7 +140,9 @@ fn file(
 fn credential(credential: &Credential) -> Value {
     match credential {
         Credential::Text(text) => Value::Text(text.clone()),
-        Credential::Variable(name) => Value::Secret(name.clone()),
+        Credential::Variable(name) | Credential::Written { variable: name, .. } => {
+            Value::Secret(name.clone())
+        }
     }
 }
 

@@ -54,7 +54,8 @@ pub enum Value {
     Output(String),
     /// A file, or the beginning of the names of files, in the folder of a stream.
     StreamFile(StreamFile),
-    /// The value of an environment variable, by its name. Printed as `$NAME`.
+    /// The value of a variable, by its name: of the environment, or of what the
+    /// performer knows. Printed as `$NAME`.
     Secret(String),
 }
 
@@ -351,8 +352,46 @@ impl PipelineSpec {
                 other => other.clone(),
             };
         }
+        resolved.elements.iter_mut().for_each(log_in);
         Ok(resolved)
     }
+}
+
+/// Moves user and password of an RTSP source into its URI. `rtspsrc` of GStreamer
+/// 1.22 sends a wrong password eight times per start if it is given by properties,
+/// which locks accounts, and once from the URI.
+fn log_in(element: &mut Element) {
+    if element.factory != "rtspsrc" {
+        return;
+    }
+    let mut login = Vec::new();
+    for name in ["user-id", "user-pw"] {
+        let Some(at) = element.properties.iter().position(|property| property.name == name) else { continue };
+        if let Value::Text(text) = element.properties.remove(at).value {
+            login.push(escaped(&text));
+        }
+    }
+    let location = element.properties.iter_mut().find(|property| property.name == "location");
+    if let Some(Value::Text(uri)) = location.map(|property| &mut property.value)
+        && let Some((scheme, rest)) = uri.split_once("://")
+        && !login.is_empty()
+    {
+        *uri = format!("{scheme}://{}@{rest}", login.join(":"));
+    }
+}
+
+/// A text as a part of a URI: all but letters, digits and `-._~` as `%40`.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
 }
 
 /// Why a pipeline cannot be played here.
@@ -375,7 +414,7 @@ mod tests {
         PipelineSpec {
             elements: vec![
                 Element::new("filesrc").set("location", Value::Input(clip)),
-                Element::new("rtspsrc").set("user-pw", Value::Secret("PW".into())),
+                Element::new("souphttpsrc").set("user-pw", Value::Secret("PW".into())),
                 Element::new("filesink").set("location", Value::StreamFile(StreamFile::new("c/1", "b.mp4"))),
             ],
             playback: Playback::Once,
@@ -398,6 +437,22 @@ mod tests {
             spec().resolve(&layout, "/out".as_ref(), &|_| None),
             Err(ResolveError::MissingVariable("PW".into()))
         );
+    }
+
+    #[test]
+    fn user_and_password_of_a_stream_go_into_its_uri() {
+        let source = Element::new("rtspsrc")
+            .text("location", "rtsp://[::1]:8554/a?b@c")
+            .text("user-id", "bob")
+            .set("user-pw", Value::Secret("PW".into()))
+            .text("protocols", "tcp");
+        let spec = PipelineSpec { elements: vec![source], sink: 0, ..spec() };
+        let layout = Layout::new("/p".into());
+        let resolved = spec.resolve(&layout, "/out".as_ref(), &|_| Some("p@s:s/ü%".into())).unwrap();
+        let expected = Element::new("rtspsrc")
+            .text("location", "rtsp://bob:p%40s%3As%2F%C3%BC%25@[::1]:8554/a?b@c")
+            .text("protocols", "tcp");
+        assert_eq!(resolved.elements, [expected]);
     }
 
     #[test]
@@ -425,7 +480,7 @@ mod tests {
 
     #[test]
     fn a_spec_knows_what_it_needs() {
-        assert_eq!(spec().factories(), ["filesink", "filesrc", "rtspsrc"]);
+        assert_eq!(spec().factories(), ["filesink", "filesrc", "souphttpsrc"]);
         assert_eq!(spec().inputs().len(), 1);
         assert_eq!(spec().stream_files().count(), 1);
     }

@@ -10,6 +10,7 @@
 //! every second, so one that is silent for [`SILENCE`] is ended, since it cannot
 //! tell the time any more.
 
+mod hidden;
 mod once;
 mod script;
 
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded, never, select, tick, unbounded};
 
+pub use self::hidden::Hidden;
 pub use self::script::ScriptLoad;
 use self::script::{Running, ScriptMessage};
 pub use once::{Said, play_once};
@@ -95,6 +97,8 @@ pub struct Load<'a> {
     pub launch: Option<&'a Launch>,
     /// What each of them needs.
     pub reach: Reach,
+    /// What record and logs are kept without.
+    pub secrets: Hidden,
     /// Where the workers' logs go.
     pub log_dir: &'a Path,
     /// The build lock, for the workers to inherit.
@@ -168,6 +172,7 @@ impl Load<'_> {
         let mut logs = Vec::new();
         for name in &self.workers {
             let text = os::process::tail(&self.log_path(name), LOG_LIMIT).unwrap_or_default();
+            let text = self.secrets.without(text);
             if !text.is_empty() {
                 logs.extend_from_slice(format!("== {name}\n{text}").as_bytes());
             }
@@ -410,15 +415,18 @@ impl<'a> Session<'a> {
     fn hear(&mut self, index: usize, message: WorkerMessage) {
         self.live[index].heard = Instant::now();
         let decisions = match message {
-            WorkerMessage::Event(event) => {
+            WorkerMessage::Event(mut event) => {
+                self.load.secrets.clear(&mut event.body);
                 self.show(&event);
                 self.builder.observe(index, &event)
             }
             WorkerMessage::Malformed(text) => {
+                let text = self.load.secrets.without(text);
                 tracing::warn!(worker = self.load.workers[index], text, "a line that is no event");
                 return;
             }
-            WorkerMessage::Exited(exit) => {
+            WorkerMessage::Exited(mut exit) => {
+                self.load.secrets.clear_exit(&mut exit);
                 self.live[index].ended = true;
                 self.live[index].worker = None;
                 let death = (!exit.exit.success()).then(|| exit.exit.to_string());

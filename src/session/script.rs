@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
+use super::Hidden;
 use crate::name::Slug;
 use crate::os;
 use crate::os::process::{Cancel, Canceller, Command, Heard, listen_to_command};
@@ -39,8 +40,8 @@ pub struct ScriptLoad {
     pub dir: PathBuf,
     /// All of its environment.
     pub env: BTreeMap<OsString, OsString>,
-    /// Values that no record may hold, each behind the variable that it is from.
-    pub secrets: Vec<(String, String)>,
+    /// What its output is kept without.
+    pub hidden: Hidden,
 }
 
 /// What a script's thread tells the session.
@@ -133,7 +134,7 @@ impl ScriptLoad {
             Vec::new()
         });
         let (text, left_out) = kept(&head, &tail, printed);
-        let output = (without(&self.secrets, text), left_out);
+        let output = (self.hidden.without(text), left_out);
         let _ = session.send((index, ScriptMessage::Over { output }));
     }
 }
@@ -152,29 +153,9 @@ fn kept(head: &[u8], tail: &[u8], printed: usize) -> (String, u64) {
     (String::from_utf8_lossy(&bytes).into_owned(), left_out as u64)
 }
 
-/// A secret of fewer bytes is none, and would be found in any text.
-const SHORTEST_SECRET: usize = 4;
-
-/// A text in which variables stand for their values: a script may print its
-/// environment, and records are shown around.
-fn without(secrets: &[(String, String)], mut text: String) -> String {
-    for (variable, value) in secrets.iter().filter(|(_, value)| SHORTEST_SECRET <= value.len()) {
-        if text.contains(value.as_str()) {
-            text = text.replace(value, &format!("${variable}"));
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_shown_by_their_names() {
-        let secrets = [("USER".to_owned(), "bob".to_owned()), ("PW".to_owned(), "hunter2".to_owned())];
-        assert_eq!(without(&secrets, "bob: hunter2 hunter2".to_owned()), "bob: $PW $PW");
-    }
 
     #[test]
     fn of_a_long_output_the_begin_and_the_end_are_kept() {

@@ -186,7 +186,7 @@ fn another_source_is_one_change_and_keeps_its_password() {
         "/zwei",
         "plan:camera-2",
         expect![[r#"
-            `plan:camera-2` is stale: `streamUri` changed from rtsp://***@10.0.0.7:8554/two to rtsp://***@10.0.0.7:8554/zwei (configs/camera_to_workload.json:16:22)
+            `plan:camera-2` is stale: `streamUri` changed from rtsp://10.0.0.7:8554/two to rtsp://10.0.0.7:8554/zwei (configs/camera_to_workload.json:16:22)
         "#]],
     );
     check_edit(
@@ -195,7 +195,7 @@ fn another_source_is_one_change_and_keeps_its_password() {
         "\"rtspUri\": \"v4l2:///dev/video0\"",
         "plan:camera-2",
         expect![[r#"
-            `plan:camera-2` is stale: `rtspUri` changed from rtsp://***@10.0.0.7:8554/two to v4l2:///dev/video0 (configs/camera_to_workload.json:16:20)
+            `plan:camera-2` is stale: `rtspUri` changed from rtsp://10.0.0.7:8554/two to v4l2:///dev/video0 (configs/camera_to_workload.json:16:20)
         "#]],
     );
     check_edit(

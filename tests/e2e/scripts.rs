@@ -145,6 +145,13 @@ fn credentials_come_from_the_environment_and_stay_out_of_the_record() {
     let log = ws.read("results/latest/till/1.log");
     assert!(log.starts_with("rtsp://h/1 viewer $CAMERA_PASSWORD\n"), "{log}");
     assert!(!ws.read("results/latest/record.json").contains("hunter2"));
+
+    let uri = "rtsp://viewer:hunt%3dr3@h/1";
+    ws.write("configs/camera_to_workload.json", &cameras.replace("rtsp://h/1", uri));
+    ws.lp("run").success();
+    let log = ws.read("results/latest/till/1.log");
+    assert!(log.starts_with("rtsp://h/1 viewer $PASSWORD_till\n"), "{log}");
+    assert!(!ws.read("results/latest/record.json").contains("hunt=r3"));
 }
 
 #[test]

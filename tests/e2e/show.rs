@@ -367,7 +367,13 @@ fn documents() -> [Vec<Value>; 2] {
     let mut summaries = vec![parsed(own.lp("show --summary --json").success().stdout)];
     let branching = branching();
     branching.lp("build plan").success();
-    for ws in [&shop, &drawn, &branching] {
+    let written = CAMERAS.replace(
+        "\"fileSrc\": \"a.mp4|http://127.0.0.1:9/a.mp4\"",
+        "\"streamUri\": \"rtsp://me:secret@h/1\"",
+    );
+    let written = Workspace::cameras().file("configs/camera_to_workload.json", &written);
+    written.lp("build plan").success();
+    for ws in [&shop, &drawn, &branching, &written] {
         plans.push(parsed(ws.read("results/plan.json")));
         summaries.push(parsed(ws.read("results/summary.json")));
     }

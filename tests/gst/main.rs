@@ -9,6 +9,7 @@ mod files;
 mod incremental;
 mod lane;
 mod project;
+mod recorded;
 mod replay;
 mod rtsp;
 mod scenes;

@@ -1,142 +1,139 @@
-//! An RTSP server that sends what a test has recorded, to each client from the
-//! beginning, over the connection itself, and closes it at the end.
+//! RTSP cameras that refuse, or send something else than the config says: a responder
+//! that speaks just enough RTSP, and what `lp run` says of it and leaves behind.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use gstreamer as gst;
-use gstreamer::prelude::*;
+use crate::project::short;
+use crate::workspace::Workspace;
 
-/// A camera's video in packets.
-#[derive(Clone)]
-pub(crate) struct Recording {
-    /// The packets of each frame.
-    pub(crate) frames: Vec<Vec<Vec<u8>>>,
-    /// What SDP says of H.264 for its decoder.
-    parameter_sets: String,
+/// A camera on a port of its own.
+struct Camera {
+    port: u16,
+    /// What was sent to log in.
+    logins: Arc<Mutex<Vec<String>>>,
 }
 
-/// Makes packets of a raw H.264 file.
-pub(crate) fn record(file: &Path) -> Recording {
-    gst::init().unwrap();
-    let launch = "filesrc name=source ! h264parse ! rtph264pay name=pay pt=96 config-interval=-1 \
-                  ! fakesink sync=false";
-    let pipeline = gst::parse::launch(launch).unwrap().downcast::<gst::Pipeline>().unwrap();
-    pipeline.by_name("source").unwrap().set_property("location", file.to_str().unwrap());
-    let packets: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
-    let seen = Arc::clone(&packets);
-    let pad = pipeline.by_name("pay").unwrap().static_pad("src").unwrap();
-    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
-        let keep =
-            |buffer: &gst::BufferRef| seen.lock().unwrap().push(buffer.map_readable().unwrap().to_vec());
-        match &info.data {
-            Some(gst::PadProbeData::Buffer(buffer)) => keep(buffer),
-            Some(gst::PadProbeData::BufferList(list)) => list.iter().for_each(keep),
-            _ => {}
-        }
-        gst::PadProbeReturn::Ok
-    });
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-    let end = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(30), &ends).unwrap();
-    assert_eq!(end.type_(), gst::MessageType::Eos);
-    let caps = pad.current_caps().unwrap();
-    let parameter_sets = caps.structure(0).unwrap().get("sprop-parameter-sets").unwrap();
-    pipeline.set_state(gst::State::Null).unwrap();
-    let mut frames = vec![Vec::new()];
-    for packet in packets.lock().unwrap().drain(..) {
-        let is_last = packet[1] & 0x80 != 0;
-        frames.last_mut().unwrap().push(packet);
-        if is_last {
-            frames.push(Vec::new());
-        }
+/// How a camera answers.
+#[derive(Clone, Copy)]
+enum Answers {
+    /// Nobody is let in; the challenges.
+    Refuses(&'static [&'static str]),
+}
+
+impl Camera {
+    fn start(answers: Answers) -> Camera {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let logins = Arc::default();
+        let camera = Camera { port, logins: Arc::clone(&logins) };
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let logins = Arc::clone(&logins);
+                // Ends with its connection, which the client closes at the latest by ending.
+                std::thread::spawn(move || answer(&stream, answers, &logins));
+            }
+        });
+        camera
     }
-    frames.pop();
-    Recording { frames, parameter_sets }
-}
 
-/// Serves recordings one after another at `fps`; gives its URL.
-pub(crate) fn serve(recordings: &[Recording], fps: u32) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let parameter_sets = recordings[0].parameter_sets.clone();
-    let mut frames: Vec<Vec<Vec<u8>>> =
-        recordings.iter().flat_map(|recording| recording.frames.clone()).collect();
-    let mut number: u16 = 0;
-    for (index, frame) in (0..).zip(&mut frames) {
-        for packet in frame {
-            packet[2..4].copy_from_slice(&number.to_be_bytes());
-            packet[4..8].copy_from_slice(&(index * 90_000 / fps).to_be_bytes());
-            packet[8..12].copy_from_slice(&7_u32.to_be_bytes());
-            number += 1;
-        }
+    fn uri(&self, userinfo: &str) -> String {
+        format!("rtsp://{userinfo}127.0.0.1:{}/door/1", self.port)
     }
-    let frames = Arc::new(frames);
-    std::thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let (frames, parameter_sets) = (Arc::clone(&frames), parameter_sets.clone());
-            // A client that goes away ends its thread with an error of its socket.
-            std::thread::spawn(move || drop(answer(client, &parameter_sets, &frames, fps)));
-        }
-    });
-    format!("rtsp://{address}/camera")
+
+    /// What was sent to log in since this was asked last.
+    fn logins(&self) -> Vec<String> {
+        std::mem::take(&mut *self.logins.lock().unwrap())
+    }
 }
 
-fn answer(
-    mut client: TcpStream,
-    parameter_sets: &str,
-    frames: &[Vec<Vec<u8>>],
-    fps: u32,
-) -> std::io::Result<()> {
-    let mut requests = BufReader::new(client.try_clone()?);
-    loop {
-        let (mut method, mut sequence) = (String::new(), String::new());
-        loop {
-            let mut line = String::new();
-            if requests.read_line(&mut line)? == 0 {
-                return Ok(());
-            }
-            if method.is_empty() {
-                method = line.split(' ').next().unwrap_or_default().to_owned();
-            }
-            if let Some(number) = line.strip_prefix("CSeq:") {
-                number.trim().clone_into(&mut sequence);
-            }
-            if line == "\r\n" {
-                break;
-            }
-        }
-        let sdp = format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\nc=IN IP4 0.0.0.0\r\n\
-             a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={parameter_sets}\r\n\
-             a=control:video\r\n"
-        );
-        let (headers, body) = match method.as_str() {
-            "OPTIONS" => ("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n", ""),
-            "DESCRIBE" => ("Content-Type: application/sdp\r\n", sdp.as_str()),
-            "SETUP" => ("Session: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=00000007\r\n", ""),
-            _ => ("Session: 1\r\nRange: npt=now-\r\n", ""),
+fn answer(stream: &TcpStream, answers: Answers, logins: &Mutex<Vec<String>>) {
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    while lines.next().is_some() {
+        let headers: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+        let header = |name: &str| {
+            let mut found = headers.iter().filter_map(|line| line.split_once(": "));
+            found.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
         };
-        let length = body.len();
-        write!(
-            client,
-            "RTSP/1.0 200 OK\r\nCSeq: {sequence}\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
-        )?;
-        if method == "PLAY" {
-            break;
+        logins.lock().unwrap().extend(header("Authorization"));
+        let number = header("CSeq").unwrap_or_default();
+        let Answers::Refuses(challenges) = answers;
+        let challenges: String =
+            challenges.iter().map(|one| format!("WWW-Authenticate: {one}\r\n")).collect();
+        let answer = format!("RTSP/1.0 401 Unauthorized\r\nCSeq: {number}\r\n{challenges}\r\n");
+        if (&mut &*stream).write_all(answer.as_bytes()).is_err() {
+            return;
         }
     }
-    // What the client reports is read, lest it waits for that.
-    std::thread::spawn(move || drop(requests.read_to_end(&mut Vec::new())));
-    for frame in frames {
-        for packet in frame {
-            let length = u16::try_from(packet.len()).unwrap_or(u16::MAX).to_be_bytes();
-            client.write_all(&[&[b'$', 0], &length[..], packet].concat())?;
+}
+
+/// A camera of this URI.
+fn project(uri: &str) -> Workspace {
+    let ws = short(&[("till", r#"{"type": "identity"}"#)]);
+    let cameras = ws.read("configs/camera_to_workload.json");
+    let file = "\"fileSrc\": \"short.mp4|scene:short\"";
+    ws.write("configs/camera_to_workload.json", &cameras.replace(file, &format!("\"streamUri\": \"{uri}\"")));
+    ws
+}
+
+/// All files of a project but its camera file, with what is in them.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() && !path.is_symlink() {
+            found.extend(files(&path));
+        } else if path.is_file() && !path.ends_with("camera_to_workload.json") {
+            found.push((path.display().to_string(), fs::read(&path).unwrap()));
         }
-        std::thread::sleep(Duration::from_secs(1) / fps);
     }
-    client.shutdown(std::net::Shutdown::Both)
+    found
+}
+
+#[test]
+fn a_password_that_is_written_out_is_sent_once_and_stands_nowhere() {
+    let camera = Camera::start(Answers::Refuses(&["Digest realm=\"door\", nonce=\"1\""]));
+    let password = "Geh@im:7";
+    for written in ["Geh%40im%3a7", "Geh@im:7"] {
+        camera.logins();
+        let ws = project(&camera.uri(&format!("bob:{written}@"))).env("GST_DEBUG", "rtspsrc:4");
+        let mut said = Vec::new();
+        for command in [
+            "run",
+            "build report",
+            "show --launch",
+            "show till",
+            "explain run:till",
+            "graph --dot",
+            "report",
+            "build plan --json",
+        ] {
+            let ended = ws.lp(command);
+            said.push((format!("what `{command}` printed"), ended.stdout.into_bytes()));
+            said.push((format!("what `{command}` said"), ended.stderr.into_bytes()));
+            if command == "run" {
+                let logins = camera.logins();
+                assert_eq!(logins.len(), 1, "{logins:?}");
+                assert!(logins[0].starts_with("Digest username=\"bob\""), "{logins:?}");
+            }
+        }
+        said.extend(files(&ws.root()));
+        for form in [password, "Geh%40im%3a7", "Geh%40im%3A7"] {
+            for (place, bytes) in &said {
+                let text = String::from_utf8_lossy(bytes);
+                let line = text.lines().find(|line| line.contains(form) && !line.contains("streamUri"));
+                assert_eq!(line, None, "`{form}` in {place}");
+            }
+        }
+        // Another password is another plan.
+        let cameras = ws.read("configs/camera_to_workload.json");
+        ws.write("configs/camera_to_workload.json", &cameras.replace(written, "geheim8"));
+        let dry = ws.lp("build plan --dry-run").success();
+        if Path::new("/etc/machine-id").is_file() {
+            assert!(dry.stderr.contains("plan:till  stale: `password_digest` changed"), "{}", dry.stderr);
+        }
+    }
 }

@@ -13,7 +13,7 @@ use lp::record::{Pace, RunRecord, StreamRecord, VideoFormat};
 use lp::worker::protocol::End;
 
 use crate::project::{latest, short};
-use crate::rtsp::{record, serve};
+use crate::recorded::{record, serve};
 use crate::support::{Bench, Frames, decoder, file, sink, spec};
 
 /// The pipeline of a USB camera of 320x240 at 15 fps, with a test source of this rate

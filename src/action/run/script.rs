@@ -8,7 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::ActionError;
-use crate::config::project::{Credential, Pace};
+use super::secrets::{Secrets, login};
+use crate::config::project::Pace;
 use crate::engine::perform::Attempt;
 use crate::name::Slug;
 use crate::os;
@@ -21,6 +22,7 @@ pub(super) fn scripts(
     plan: &CameraPlan,
     slug: &Slug,
     pace: Pace,
+    secrets: &Secrets,
     attempt: &Attempt<'_>,
 ) -> Result<Vec<ScriptLoad>, ActionError> {
     let mut scripts = Vec::new();
@@ -38,12 +40,12 @@ pub(super) fn scripts(
         os::fs::create_dir_all(&temporary)?;
         let camera = Camera { plan, slug, pace };
         let mut env = environment(&camera, &script, attempt, &files, &temporary)?;
-        let secrets = log_in(plan, &mut env)?;
+        log_in(plan, secrets, &mut env);
         scripts.push(ScriptLoad {
             argv: argv(&script, attempt),
             dir: attempt.layout.root.clone(),
             env,
-            secrets,
+            hidden: secrets.hidden(),
             setup,
         });
     }
@@ -116,28 +118,12 @@ fn environment(
     Ok(environment)
 }
 
-/// Adds user and password of the camera's stream. Says what of them stands in
-/// the caller's environment: variable and value.
-fn log_in(
-    plan: &CameraPlan,
-    environment: &mut BTreeMap<OsString, OsString>,
-) -> Result<Vec<(String, String)>, ActionError> {
-    let mut secrets = Vec::new();
-    let PlannedSource::Rtsp { login: Some(login), .. } = &plan.source else { return Ok(secrets) };
-    let parts = [("LP_CAMERA_USER", Some(&login.user)), ("LP_CAMERA_PASSWORD", login.password.as_ref())];
-    for (name, credential) in parts {
-        let value = match credential {
-            None => continue,
-            Some(Credential::Text(text)) => text.clone(),
-            Some(Credential::Variable(variable)) => {
-                let value = os::env::variable(variable).ok_or_else(|| {
-                    ActionError::Worker(format!("the variable `{variable}` is not set, or not UTF-8"))
-                })?;
-                secrets.push((variable.clone(), value.clone()));
-                value
-            }
-        };
-        environment.insert(name.into(), value.into());
+/// Adds user and password of the camera's stream.
+fn log_in(plan: &CameraPlan, secrets: &Secrets, environment: &mut BTreeMap<OsString, OsString>) {
+    let Some(login) = login(plan) else { return };
+    for (name, credential) in ["LP_CAMERA_USER", "LP_CAMERA_PASSWORD"].into_iter().zip(login.parts()) {
+        if let Some(value) = secrets.credential(credential) {
+            environment.insert(name.into(), value.into());
+        }
     }
-    Ok(secrets)
 }

@@ -211,6 +211,8 @@ impl Origins<'_> {
             Source::Synthetic { .. } => return self.setting(&["run", "source"], None),
             Source::File(_) => "fileSrc",
             Source::Rtsp { uri: text, .. } | Source::Usb { device: text } => {
+                // Behind the scheme, a URI has a user and password as written.
+                let text = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
                 let is_it = |key: &&str| below(key).is_some_and(|node| holds(&node, text));
                 STREAMS.into_iter().find(is_it).unwrap_or("streamUri")
             }

@@ -164,9 +164,10 @@ rules! {
 
     LITERAL_CREDENTIALS = "LP0415", [Warning], "a URI has its user or password written out" {
         why: indoc! {"
-            Config files are copied, checked in and shown around, and `lp` writes the URI into plan
-            files and shows it in launch lines. For a stream, name environment variables instead: plans
-            and launch lines have their names, and only the worker that plays it gets their values.
+            Config files are copied, checked in and shown around. For a stream, name environment
+            variables of your own instead. Plans, launch lines and records hold the password of a
+            stream in neither case, and only what plays it gets it; the URL of a download stands in
+            records as it was written.
         "},
         examples: &[wrong(&[Cameras(lane!(r#"{"camera_id": "entrance", "workloads": ["barcodes"], "streamUri": "rtsp://admin:secret@host:8554/1"}"#))])
             .right(&[Cameras(lane!(r#"{"camera_id": "entrance", "workloads": ["barcodes"], "streamUri": "rtsp://${CAM_USER}:${CAM_PASSWORD}@host:8554/1"}"#))])],

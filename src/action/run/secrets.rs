@@ -1,0 +1,70 @@
+//! User and password of a camera's stream, which no plan holds: from the environment,
+//! or from the config, where they are written out.
+
+use std::collections::BTreeMap;
+
+use super::ActionError;
+use crate::config::project::{Credential, Login, Password};
+use crate::name::Slug;
+use crate::os;
+use crate::plan::{CameraPlan, PlannedSource};
+use crate::session::Hidden;
+
+/// The secrets of one camera: names of variables with values.
+pub(super) struct Secrets(BTreeMap<String, String>);
+
+impl Secrets {
+    /// Those of a plan, which is not a copy's.
+    ///
+    /// # Errors
+    /// When a variable is not set, or not UTF-8.
+    pub(super) fn of(
+        plan: &CameraPlan,
+        passwords: &BTreeMap<Slug, Password>,
+    ) -> Result<Secrets, ActionError> {
+        let mut secrets = BTreeMap::new();
+        for credential in login(plan).into_iter().flat_map(Login::parts) {
+            let (name, value) = match credential {
+                Credential::Text(_) => continue,
+                Credential::Variable(name) => (name, os::env::variable(name)),
+                Credential::Written { variable, .. } => {
+                    (variable, passwords.get(&plan.slug).map(|password| password.0.clone()))
+                }
+            };
+            let missing = || ActionError::Worker(format!("the variable `{name}` is not set, or not UTF-8"));
+            secrets.insert(name.clone(), value.ok_or_else(missing)?);
+        }
+        Ok(Secrets(secrets))
+    }
+
+    /// The value of a variable.
+    pub(super) fn value(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+
+    /// The value of a user or password.
+    pub(super) fn credential(&self, credential: &Credential) -> Option<String> {
+        match credential {
+            Credential::Text(text) => Some(text.clone()),
+            Credential::Variable(name) | Credential::Written { variable: name, .. } => self.value(name),
+        }
+    }
+
+    /// What no text of a run may hold.
+    pub(super) fn hidden(&self) -> Hidden {
+        Hidden::new(self.0.iter())
+    }
+
+    /// What no text of a run of several cameras may hold.
+    pub(super) fn all(all: &[Secrets]) -> Hidden {
+        Hidden::new(all.iter().flat_map(|secrets| &secrets.0))
+    }
+}
+
+/// Who is let in to a camera's stream.
+pub(super) fn login(plan: &CameraPlan) -> Option<&Login> {
+    match &plan.source {
+        PlannedSource::Rtsp { login, .. } => login.as_ref(),
+        _ => None,
+    }
+}

@@ -1,0 +1,83 @@
+//! Secrets, kept out of what a run leaves: scripts may print their environment,
+//! GStreamer quotes URIs in its errors, and records are shown around.
+
+use crate::pipeline::escaped;
+use crate::worker::error::WorkerExit;
+use crate::worker::protocol::{End, EventBody};
+
+/// A secret of fewer bytes is none, and would be found in any text.
+const SHORTEST: usize = 4;
+
+/// Values that no text may hold, and the names that stand for them.
+#[derive(Clone, Default)]
+pub struct Hidden(Vec<(String, String)>);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(_, name)| name)).finish()
+    }
+}
+
+impl Hidden {
+    /// These variables: names and values.
+    pub fn new<'a>(secrets: impl Iterator<Item = (&'a String, &'a String)>) -> Hidden {
+        let mut hidden = Vec::new();
+        for (name, value) in secrets.filter(|(_, value)| SHORTEST <= value.len()) {
+            for form in [value.clone(), escaped(value)] {
+                hidden.push((form, format!("${name}")));
+            }
+        }
+        // One that holds another goes first.
+        hidden.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        hidden.dedup();
+        Hidden(hidden)
+    }
+
+    /// A text in which variables stand for their values.
+    #[must_use]
+    pub fn without(&self, mut text: String) -> String {
+        for (value, name) in &self.0 {
+            if text.contains(value.as_str()) {
+                text = text.replace(value, name);
+            }
+        }
+        text
+    }
+
+    /// Takes them out of what an event says in words.
+    pub(super) fn clear(&self, event: &mut EventBody) {
+        if self.0.is_empty() {
+            return;
+        }
+        let clear = |text: &mut String| *text = self.without(std::mem::take(text));
+        match event {
+            EventBody::Refused { reason, .. } => clear(reason),
+            EventBody::Ended { end: End::Error { reason, debug, .. }, .. } => {
+                clear(reason);
+                clear(debug);
+            }
+            EventBody::Element { fields, .. } => fields.values_mut().for_each(clear),
+            _ => {}
+        }
+    }
+
+    /// Takes them out of the last words of a worker.
+    pub(super) fn clear_exit(&self, exit: &mut WorkerExit) {
+        exit.stderr_tail = self.without(std::mem::take(&mut exit.stderr_tail));
+        exit.last_event = exit.last_event.take().map(|event| self.without(event));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_shown_by_their_names() {
+        let secrets = [("USER", "bob"), ("PW", "hunter@2"), ("PW2", "hunter@22")];
+        let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let hidden = Hidden::new(secrets.iter().map(|(name, value)| (name, value)));
+        assert_eq!(hidden.without("bob: hunter@2 hunter%402 hunter@22".to_owned()), "bob: $PW $PW $PW2");
+        assert!(!format!("{hidden:?}").contains("hunter"));
+    }
+}
