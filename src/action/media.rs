@@ -72,7 +72,7 @@ pub(super) fn transcode(
             "note: {n_copies} of {n_out} frames of `{}` are copies: `{clip}` has {:.2} frames per second; \
              with `drop_only = true` in `[clip]` none are made",
             task.outputs[0],
-            film.times.rate()
+            decoded.times.rate()
         )),
         None => {}
     }

@@ -62,7 +62,7 @@ pub struct Track {
 /// When frames of a track are shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
-    /// Frames, without those that an edit list cuts.
+    /// Frames, without those that an edit list cuts. Some may have no time.
     pub n_frames: u64,
     /// When the first is shown.
     pub begin_ns: u64,
@@ -164,7 +164,9 @@ impl Contents {
     pub fn fault(&self, film: &Track, cut: Option<&str>) -> Option<String> {
         let reaches_ns = self.tracks.iter().map(|track| track.reaches_ns).max().unwrap_or(0);
         let tolerated_ns = TOLERANCE_NS.max(reaches_ns / TOLERANCE_PARTS);
-        let is_short = self.announced_ns.is_some_and(|announced| reaches_ns + tolerated_ns < announced);
+        let is_short = self
+            .announced_ns
+            .is_some_and(|announced| 0 < reaches_ns && reaches_ns + tolerated_ns < announced);
         let Times { n_frames, last_ns, end_ns, interval_ns, .. } = film.times;
         if cut.is_some() || is_short {
             let announced = match self.announced_ns {

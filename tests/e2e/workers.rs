@@ -112,5 +112,5 @@ fn a_transcode_in_which_no_frame_comes_any_more_is_given_up() {
     ws.write("replay/clip-1.jsonl", &events);
     let replay = ws.path("replay").to_str().unwrap().to_owned();
     let ended = ws.env("FAKE_WORKER", &replay).lp("build assets").code(1);
-    ended.stderr_has("`media/a.mp4` cannot be read: no frame came for 60 s, after 8 had come");
+    ended.stderr_has("`media/a.mp4` cannot be read: no new frame for 60 s; 8 had come");
 }

@@ -130,6 +130,31 @@ fn a_clip_that_holds_more_than_it_announces_is_whole() {
 }
 
 #[test]
+fn a_bare_stream_without_times_is_a_clip_too() {
+    Case::new("a.h264", "10").pattern(30, "10", H264).becomes(30);
+    Case::new("a.mjpeg", "10").pattern(30, "10", "-c:v mjpeg").becomes(30);
+    Case::new("a.jpg", "10").pattern(1, "10", "").becomes(1);
+}
+
+#[test]
+fn a_transport_stream_has_no_length_that_it_could_lack() {
+    let case = Case::new("a.ts", "10");
+    let folder = case.ws.path("clips");
+    ffmpeg(
+        &folder,
+        "-f lavfi -i testsrc2=size=160x120:rate=10:duration=2 -c:v libx264 -bf 0 -threads 1 one.ts",
+    );
+    ffmpeg(&folder, "-i one.ts -c copy -output_ts_offset 600 two.ts");
+    let joined =
+        [fs::read(folder.join("one.ts")).unwrap(), fs::read(folder.join("two.ts")).unwrap()].concat();
+    fs::write(case.source(), joined).unwrap();
+    // The demuxer bridges the jump of the clock, and what it leaves is told.
+    let ended = case.build().success();
+    let n_frames: u32 = case.probe("nb_read_frames").lines().next().unwrap().parse().unwrap();
+    assert!((40..50).contains(&n_frames), "{n_frames}: {}", ended.stderr);
+}
+
+#[test]
 fn a_clip_whose_end_cannot_be_decoded_is_refused() {
     let case = Case::new("a.mp4", "10").pattern(30, "10", &format!("{H264} -movflags +faststart"));
     let mut bytes = fs::read(case.source()).unwrap();

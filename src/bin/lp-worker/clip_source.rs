@@ -57,11 +57,22 @@ mod imp {
         track: String,
     }
 
+    /// Containers whose header says how long they are; demuxers of others guess.
+    const ANNOUNCING: [&str; 6] = [
+        "video/quicktime",
+        "video/x-matroska",
+        "video/webm",
+        "video/x-msvideo",
+        "video/x-flv",
+        "video/x-ms-asf",
+    ];
+
     /// What came by a pad.
     #[derive(Default)]
     struct Tally {
         segment: Option<gst::FormattedSegment<gst::ClockTime>>,
         shown: Vec<u64>,
+        n_untimed: u64,
         /// How far it reaches in the container's own time.
         reaches_ns: u64,
         /// Of the frame that is shown last.
@@ -72,18 +83,20 @@ mod imp {
 
     impl Tally {
         fn add(&mut self, buffer: &gst::BufferRef) {
-            let Some(segment) = &self.segment else { return };
-            // Outside the segment it is cut by an edit list.
-            let Some(shown) = segment.to_running_time(buffer.pts()).map(gst::ClockTime::nseconds) else {
+            // Bare streams of a codec have no times, or only those of decoding.
+            let (Some(segment), Some(stamp)) = (&self.segment, buffer.dts_or_pts()) else {
+                self.n_untimed += 1;
                 return;
             };
+            let stamp = buffer.pts().unwrap_or(stamp);
+            // Outside the segment it is cut by an edit list.
+            let Some(shown) = segment.to_running_time(stamp).map(gst::ClockTime::nseconds) else { return };
             if self.shown.iter().rev().take(1).all(|last| *last <= shown) {
                 self.last_for = buffer.duration().map(gst::ClockTime::nseconds);
             }
             self.shown.push(shown);
             let lasts = buffer.duration().map_or(0, gst::ClockTime::nseconds);
-            let stamp = buffer.pts().map_or(0, gst::ClockTime::nseconds);
-            self.reaches_ns = self.reaches_ns.max(stamp.max(shown).saturating_add(lasts));
+            self.reaches_ns = self.reaches_ns.max(stamp.nseconds().max(shown).saturating_add(lasts));
             if buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
                 if self.n_damaged == 0 {
                     self.damaged_at_ns = shown;
@@ -93,7 +106,9 @@ mod imp {
         }
 
         fn times(&mut self) -> Times {
-            Times::of(std::mem::take(&mut self.shown), self.last_for)
+            let mut times = Times::of(std::mem::take(&mut self.shown), self.last_for);
+            times.n_frames += self.n_untimed;
+            times
         }
     }
 
@@ -232,11 +247,12 @@ mod imp {
 
             let reading = Arc::new(Mutex::new(Reading::default()));
             let (all, weak) = (Arc::clone(&reading), joined.downgrade());
-            parser.connect_pad_added(move |_, pad| {
+            parser.connect_pad_added(move |parser, pad| {
+                let announces = container(parser).is_some_and(|name| ANNOUNCING.contains(&name.as_str()));
                 let tally = Arc::new(Mutex::new(Tally::default()));
                 lock(&all).tracks.push((pad.clone(), Arc::clone(&tally)));
                 // At the first packet, since not all headers are read before.
-                let (asked, of) = (Mutex::new(false), Arc::clone(&all));
+                let (asked, of) = (Mutex::new(!announces), Arc::clone(&all));
                 tally_of(pad, tally, move |pad| {
                     if !std::mem::replace(&mut *lock(&asked), true) {
                         let announced = pad.query_duration::<gst::ClockTime>();
@@ -294,6 +310,12 @@ mod imp {
             });
             Ok(())
         }
+    }
+
+    /// The name of the file's caps: `video/quicktime`.
+    fn container(parser: &gst::Element) -> Option<String> {
+        let found = parser.downcast_ref::<gst::Bin>()?.by_name("typefind")?;
+        Some(found.property::<Option<gst::Caps>>("caps")?.structure(0)?.name().to_string())
     }
 
     /// Counts what comes by a pad; `first` hears of each packet before.

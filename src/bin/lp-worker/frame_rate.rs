@@ -205,13 +205,18 @@ mod imp {
         fn chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
             let buffers = {
                 let mut state = self.state();
-                let segment = state.segment.as_ref();
-                let Some(shown) = segment.and_then(|segment| segment.to_running_time(buffer.pts())) else {
-                    return Ok(gst::FlowSuccess::Ok);
-                };
-                let shown_for = buffer.duration().map(gst::ClockTime::nseconds);
                 let rate = state.rate();
-                let run = state.grid.add(rate, buffer, shown.nseconds(), shown_for);
+                let shown = match (buffer.pts(), &state.segment) {
+                    (Some(stamp), Some(segment)) => {
+                        segment.to_running_time(stamp).map(gst::ClockTime::nseconds)
+                    }
+                    // Bare streams of a codec have no times.
+                    _ => Some(state.grid.next_ns(rate)),
+                };
+                // Outside the segment it is cut by an edit list.
+                let Some(shown) = shown else { return Ok(gst::FlowSuccess::Ok) };
+                let shown_for = buffer.duration().map(gst::ClockTime::nseconds);
+                let run = state.grid.add(rate, buffer, shown, shown_for);
                 run.map(|run| state.buffers(run)).unwrap_or_default()
             };
             buffers.into_iter().try_fold(gst::FlowSuccess::Ok, |_, buffer| self.src.push(buffer))
@@ -337,6 +342,13 @@ impl<F> Grid<F> {
         }
     }
 
+    /// When a frame is shown that has no time: at the next place.
+    fn next_ns(&self, (numer, denom): (u64, u64)) -> u64 {
+        let interval_ns = u128::from(denom) * 1_000_000_000 / u128::from(numer.max(1));
+        let next = u64::try_from(interval_ns).unwrap_or(u64::MAX);
+        self.first_ns.map_or(0, |first| (first + self.last_ns).saturating_add(next))
+    }
+
     /// The last frame, to the end of the input.
     fn finish(&mut self, rate: (u64, u64)) -> Option<Run<F>> {
         let held = self.held.take()?;
@@ -386,6 +398,16 @@ mod tests {
         check((299, 20), frames(4, 299, 20), expect!["0x1@0 1x1@1 2x1@2 3x1@3"]);
         // Milliseconds, as in Matroska, and a start that is not 0.
         check((30, 1), [1000, 1033, 1067, 1100].map(|ms| ms * 1_000_000), expect!["0x1@0 1x1@1 2x1@2 3x1@3"]);
+    }
+
+    #[test]
+    fn frames_without_times_follow_each_other() {
+        let (mut grid, rate) = (Grid::default(), (30_000, 1_001));
+        let runs = (0..3).filter_map(|n| {
+            let shown = grid.next_ns(rate);
+            grid.add(rate, n, shown, None)
+        });
+        assert_eq!(runs.map(|run| (run.at, run.n)).collect::<Vec<_>>(), [(0, 1), (1, 1)]);
     }
 
     #[test]
