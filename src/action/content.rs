@@ -28,7 +28,8 @@ const VIDEOS: [Magic; 8] = [
 ];
 
 /// Boxes with which files of ISO/IEC 14496-12 and QuickTime begin.
-const BOXES: [&[u8; 4]; 8] = [b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip"];
+const BOXES: [&[u8; 4]; 10] =
+    [b"ftyp", b"styp", b"sidx", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"pnot"];
 
 /// Pictures, with the endings of names that ask for one. A server that keeps a
 /// clip to itself may send a picture that says so.

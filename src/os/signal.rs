@@ -1,14 +1,17 @@
 //! Ctrl-C, SIGTERM and a closed terminal (SIGHUP) as a value that can be waited
-//! for, or as nothing.
+//! for, as the moment before the end, or as nothing.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::process::{Cancel, cancel_pair};
+
+/// Set when somebody waits for signals, and ends in order.
+static AWAITED: AtomicBool = AtomicBool::new(false);
 
 /// A wish to be stopped that comes with the first SIGINT, SIGTERM or SIGHUP from
 /// now on. Later signals change nothing: an orderly end is under way. A SIGHUP
@@ -21,6 +24,7 @@ pub fn cancel_on_signals() -> io::Result<Cancel> {
     if !is_ignored(SIGHUP) {
         signals.add_signal(SIGHUP)?;
     }
+    AWAITED.store(true, Ordering::SeqCst);
     let (canceller, cancel) = cancel_pair()?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let mut canceller = Some(canceller);
@@ -30,6 +34,25 @@ pub fn cancel_on_signals() -> io::Result<Cancel> {
         drop(canceller);
     })?;
     Ok(cancel)
+}
+
+/// Does something before one of these signals ends this process, as it does by
+/// default. Where signals are waited for ([`cancel_on_signals`]) it does nothing.
+///
+/// # Errors
+/// When the handler cannot be installed.
+pub fn before_the_end(act: fn()) -> io::Result<()> {
+    let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+    let mut signals = Signals::new(signals)?;
+    std::thread::Builder::new().name("before the end".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            if !AWAITED.load(Ordering::SeqCst) {
+                act();
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+        }
+    })?;
+    Ok(())
 }
 
 /// Whether this process was started with a signal ignored.

@@ -10,23 +10,24 @@
 //! closed, and after [`GRACE`] its container is removed and its process group
 //! killed. The last message is always [`WorkerMessage::Exited`], which says how it
 //! ended and what it said last. Nobody waits for that end but [`wait_for_ends`],
-//! which a process calls before its own.
+//! which a process calls before its own. A signal that ends the process kills the
+//! workers first.
 //!
 //! Not here: what events mean (`session`), and starting processes (`os`).
 
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use rustix::process::Signal;
 
 use super::error::{WorkerError, WorkerExit};
 use super::launch::{Container, Launch, Reach};
 use super::protocol::{Event, EventBody, Request, RequestBody, StreamName, Tap, VERSION};
+use crate::os;
 use crate::os::fs::File;
 use crate::os::process::{self, Exit, Group, Piped};
 use crate::pipeline::PipelineSpec;
@@ -53,8 +54,8 @@ const MAX_LINE: usize = 64 << 20;
 /// kernel is not, and nothing can be done about it.
 const GONE: Duration = Duration::from_secs(5);
 
-/// The threads that see workers to their ends.
-static ENDINGS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+/// The workers of this process that have not ended, as far as is known.
+static LIVING: Mutex<Vec<Living>> = Mutex::new(Vec::new());
 
 /// What the caller's channel gets from a worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,15 +72,37 @@ pub enum WorkerMessage {
 /// that is not listened to would stop.
 pub type Messages = Sender<(usize, WorkerMessage)>;
 
+/// A worker process, to whoever ends it.
+#[derive(Clone, Debug)]
+struct Living {
+    group: Arc<Group>,
+    container: Option<Container>,
+    /// Disconnected when it has ended.
+    ended: Receiver<()>,
+}
+
+impl Living {
+    fn lives(&self) -> bool {
+        self.ended.try_recv() == Err(TryRecvError::Empty)
+    }
+
+    /// Waits for its end, kills it after `grace`, and waits for that.
+    fn end(&self, grace: Duration) {
+        if self.ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
+            // First of all, since the engine's client may be another user's.
+            self.container.iter().for_each(Container::remove);
+            self.group.signal(Signal::KILL);
+            let _ = self.ended.recv_timeout(GONE);
+        }
+    }
+}
+
 /// A worker process that runs.
 #[derive(Debug)]
 pub struct Worker {
-    group: Arc<Group>,
-    container: Option<Container>,
+    living: Living,
     stdin: Option<PipeWriter>,
     waiting: Arc<Mutex<Waiting>>,
-    /// Disconnected when it has ended.
-    ended: Receiver<()>,
     next_id: u64,
     gstreamer: String,
     grace: Duration,
@@ -133,6 +156,9 @@ impl Worker {
         index: usize,
         messages: Messages,
     ) -> Result<Worker, WorkerError> {
+        // Before there is one to kill. Without a handler a signal ends this process alone.
+        static AT_SIGNALS: Once = Once::new();
+        AT_SIGNALS.call_once(|| drop(os::signal::before_the_end(kill_all)));
         let (command, container) = launch.command(reach);
         let started = stderr.and_then(|stderr| {
             let log = stderr.try_clone()?;
@@ -152,26 +178,22 @@ impl Worker {
             drop(reading);
         });
         let (reaped, inside) = (Arc::clone(&group), container.clone());
+        let living = Living { group, container, ended };
+        let mut others = lock(&LIVING);
+        others.retain(Living::lives);
+        others.push(living.clone());
+        drop(others);
         std::thread::spawn(move || {
             listener.wait(&reaped, inside.as_ref(), log, &at_end);
             drop(alive);
         });
-        Ok(Worker {
-            group,
-            container,
-            stdin: Some(stdin),
-            waiting,
-            ended,
-            next_id: 1,
-            gstreamer: String::new(),
-            grace: GRACE,
-        })
+        Ok(Worker { living, stdin: Some(stdin), waiting, next_id: 1, gstreamer: String::new(), grace: GRACE })
     }
 
     /// The process id, as this machine counts.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.group.pid()
+        self.living.group.pid()
     }
 
     /// Asks who it is; to be called first.
@@ -319,19 +341,8 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.stdin = None;
-        let (group, ended, grace) = (Arc::clone(&self.group), self.ended.clone(), self.grace);
-        let container = self.container.take();
-        let ending = std::thread::spawn(move || {
-            if ended.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
-                // First of all, since the engine's client may be another user's.
-                container.iter().for_each(Container::remove);
-                group.signal(Signal::KILL);
-                let _ = ended.recv_timeout(GONE);
-            }
-        });
-        let mut endings = lock(&ENDINGS);
-        endings.retain(|ending| !ending.is_finished());
-        endings.push(ending);
+        let (living, grace) = (self.living.clone(), self.grace);
+        std::thread::spawn(move || living.end(grace));
     }
 }
 
@@ -339,11 +350,17 @@ impl Drop for Worker {
 /// they have, [`GRACE`] and a little for one that must be killed. Without this a
 /// process that ends takes with it whoever would have killed them.
 pub fn wait_for_ends() {
-    loop {
-        let Some(ending) = lock(&ENDINGS).pop() else { return };
-        // It has said nothing if it panicked, and the others still count.
-        let _ = ending.join();
-    }
+    let living = lock(&LIVING).clone();
+    // Whoever dropped them kills them; this is for those that nobody did.
+    living.iter().for_each(|worker| worker.end(GRACE + GONE));
+}
+
+/// Kills all workers, and waits until they are reaped. Then the signal ends this
+/// process: until it does, nobody starts another worker or comes to an end of its own.
+fn kill_all() {
+    let living = lock(&LIVING);
+    living.iter().filter(|worker| worker.lives()).for_each(|worker| worker.end(Duration::ZERO));
+    std::mem::forget(living);
 }
 
 /// Listens to a worker: one thread reads what it says, one waits for its end.

@@ -1,9 +1,12 @@
 //! `[worker] command`: which worker is started, and what is said where there is
 //! none. Real containers are in `tests/containers`.
 
-use expect_test::expect;
-
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+
+use expect_test::expect;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::scripts::is_gone;
 use crate::support::Workspace;
@@ -80,11 +83,25 @@ fn no_worker_outlives_lp() {
             assert!(is_gone(pid), "{command}: {pid} of {pids}");
         }
     };
+    // A signal that `lp` does not wait for; the worker does not answer.
+    let signalled = || {
+        let mute = "#!/bin/sh\ntrap '' TERM INT HUP\nsleep 1000 &\necho $$ $! >started\nwait\n";
+        let ws = with(r#"["./deaf"]"#).file("deaf", mute);
+        std::fs::set_permissions(ws.path("deaf"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(Command::new("mkfifo").arg(ws.path("started")).status().unwrap().success());
+        let lp = ws.command(&["check", "--machine"]).spawn().unwrap();
+        // Waits until there is one.
+        let pids = ws.read("started");
+        kill_process(Pid::from_child(&lp), Signal::INT).unwrap();
+        assert_eq!(lp.wait_with_output().unwrap().status.signal(), Some(2));
+        assert!(pids.split_whitespace().all(is_gone), "{pids}");
+    };
     // It takes as long as a worker has time to end, so all at once.
     std::thread::scope(|scope| {
         for (command, code) in [("check --machine", 0), ("doctor", 1), ("build assets", 2)] {
             scope.spawn(move || try_one(command, code));
         }
+        scope.spawn(signalled);
     });
 }
 
