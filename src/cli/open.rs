@@ -14,6 +14,7 @@ use crate::config::diagnostics::{Diagnostic, Diagnostics, Place, Severity, Sourc
 use crate::config::load::{LoadRequest, Loaded, Scope, load};
 use crate::config::project::{Camera, Project};
 use crate::digest::ContentDigest;
+use crate::graph::alias::Aliases;
 use crate::graph::lower::{Lowering, Subject, lower};
 use crate::graph::{TaskGraph, TaskId, link, select};
 use crate::name::did_you_mean;
@@ -136,7 +137,8 @@ pub(super) fn graph_faults(project: &Project) -> Diagnostics {
     let subjects = [Subject::lane(project)];
     let lowered =
         lower(&Lowering { project, subjects: &subjects, variable: &|_| None, parts: &|_| Vec::new() });
-    let graph = match link::link(lowered.tasks) {
+    let aliases = Aliases::find(&project.layout, &lowered.tasks);
+    let graph = match link::link_by(lowered.tasks, aliases) {
         Ok(graph) => graph,
         Err(faults) => return of_faults(faults),
     };
@@ -242,7 +244,8 @@ impl Opened {
             self.is_clean.set(false);
             console::note(&format!("note: {note}"));
         }
-        link::link(lowered.tasks).map_err(|faults| self.refuse(&of_faults(faults)))
+        let aliases = Aliases::find(&self.project.layout, &lowered.tasks);
+        link::link_by(lowered.tasks, aliases).map_err(|faults| self.refuse(&of_faults(faults)))
     }
 
     /// The tasks that targets name, and all that these need.

@@ -34,6 +34,7 @@ use crate::config::worker::WorkerCommand;
 use crate::digest::ContentDigest;
 use crate::engine::events::Progress;
 use crate::engine::{Again, Engine, EngineError, Facts};
+use crate::graph::alias::Aliases;
 use crate::graph::image::{self, Image, Seen};
 use crate::graph::{TaskGraph, TaskId, link};
 use crate::os;
@@ -259,7 +260,9 @@ fn glances(image: &Image, layout: &Layout) -> Vec<Glance> {
 
 /// The tasks to look at, if they can be looked at here.
 fn graph_of(image: &Image, cone: &[usize], layout: &Layout) -> Option<TaskGraph> {
-    let graph = link::link(image.tasks(cone).ok()?).ok()?;
+    let tasks = image.tasks(cone).ok()?;
+    let aliases = Aliases::find(layout, &tasks);
+    let graph = link::link_by(tasks, aliases).ok()?;
     let needs_more = |task: &crate::graph::task::Task| task.measures() || !task.factories.is_empty();
     if graph.tasks().iter().any(needs_more) {
         return None;

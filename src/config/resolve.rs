@@ -23,6 +23,7 @@ use super::tasks::RawTask;
 use super::workloads::RawWorkload;
 use crate::digest::keyed;
 use crate::name::Slug;
+use crate::os;
 use crate::path::{Layout, ProjectPath};
 
 const WIDTH: u32 = 1920;
@@ -103,9 +104,15 @@ pub(super) fn layout(root: PathBuf, raw: &RawLpfile, diagnostics: &mut Diagnosti
         ("models", folder(&raw.models, "models"), raw.models.as_ref().map(|written| written.place)),
         ("results", folder(&raw.results, "results"), raw.results.as_ref().map(|written| written.place)),
     ];
+    // One that is not there yet has no links.
+    let real = |path: &PathBuf| os::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
     for (index, (name, path, place)) in folders.iter().enumerate() {
-        if let Some((other, _, other_place)) = folders[..index].iter().find(|(_, other, _)| other == path) {
-            let message = format!("`paths.{other}` and `paths.{name}` are the same folder");
+        let is_same = |other: &PathBuf| other == path || real(other) == real(path);
+        if let Some((other, other_path, other_place)) =
+            folders[..index].iter().find(|(_, other, _)| is_same(other))
+        {
+            let by = if other_path == path { "" } else { " by a link" };
+            let message = format!("`paths.{other}` and `paths.{name}` are the same folder{by}");
             diagnostics.push(
                 Diagnostic::error(codes::SAME_FOLDER, message)
                     .at(place.or(*other_place).unwrap_or_default())

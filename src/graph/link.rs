@@ -1,10 +1,12 @@
 //! Tasks become a graph: edges from paths and from `after`, faults with both places.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
+use super::alias::Aliases;
 use super::task::Task;
 use super::{TaskGraph, TaskId};
 use crate::config::diagnostics::Place;
@@ -36,9 +38,20 @@ pub struct LinkFault {
 /// # Panics
 /// Beyond four billion tasks.
 pub fn link(tasks: Vec<Task>) -> Result<TaskGraph, Vec<LinkFault>> {
+    link_by(tasks, Aliases::default())
+}
+
+/// As [`link`], for paths of which several may be one place.
+///
+/// # Errors
+/// As those of [`link`].
+///
+/// # Panics
+/// Beyond four billion tasks.
+pub fn link_by(tasks: Vec<Task>, aliases: Aliases) -> Result<TaskGraph, Vec<LinkFault>> {
     let mut faults = Vec::new();
     let by_label = labels(&tasks, &mut faults);
-    let producers = producers(&tasks, &mut faults);
+    let producers = producers(&tasks, aliases, &mut faults);
     nested_outputs(&tasks, &producers, &mut faults);
 
     let mut edges: DiGraph<(), ()> = DiGraph::with_capacity(tasks.len(), tasks.len() * 2);
@@ -50,20 +63,24 @@ pub fn link(tasks: Vec<Task>) -> Result<TaskGraph, Vec<LinkFault>> {
     let mut add = |from: TaskId, to: TaskId| {
         edges.add_edge(NodeIndex::new(from.index()), NodeIndex::new(to.index()), ());
     };
-    let mut readers: HashMap<&str, Vec<TaskId>> = HashMap::with_capacity(tasks.len());
+    let mut readers: HashMap<Cow<'_, str>, Vec<TaskId>> = HashMap::with_capacity(tasks.len());
     for (index, task) in tasks.iter().enumerate() {
         let id = TaskId::new(index);
         let mut reads_itself = false;
         for input in &task.inputs {
-            readers.entry(input.as_str()).or_default().push(id);
-            match producer(&producers, input) {
+            let name = match producers.aliases.name_of(input) {
+                Cow::Borrowed(path) => Cow::Borrowed(path.as_str()),
+                Cow::Owned(path) => Cow::Owned(path.into()),
+            };
+            readers.entry(name).or_default().push(id);
+            match producers.of(input) {
                 Some(from) if from == id => reads_itself = true,
                 Some(from) => add(from, id),
                 None => {}
             }
         }
         if reads_itself {
-            faults.extend(own_outputs(task));
+            faults.extend(own_outputs(task, &producers.aliases));
         }
         for (n, label) in task.after.iter().enumerate() {
             match named(&by_label, label) {
@@ -79,11 +96,11 @@ pub fn link(tasks: Vec<Task>) -> Result<TaskGraph, Vec<LinkFault>> {
         }
     }
     // A task that reads a whole directory waits for whoever writes into it.
-    for (path, from) in &producers {
+    for (path, from) in &producers.by_path {
         for directory in path.folders() {
             for reader in readers.get(directory).into_iter().flatten() {
                 if reader == from {
-                    faults.extend(own_outputs(&tasks[from.index()]));
+                    faults.extend(own_outputs(&tasks[from.index()], &producers.aliases));
                 } else {
                     add(*from, *reader);
                 }
@@ -100,9 +117,21 @@ pub fn link(tasks: Vec<Task>) -> Result<TaskGraph, Vec<LinkFault>> {
     if faults.is_empty() { Ok(TaskGraph { tasks, edges, by_label, producers, order }) } else { Err(faults) }
 }
 
-/// The task that makes `path` or a directory around it.
-pub(super) fn producer(producers: &HashMap<ProjectPath, TaskId>, path: &ProjectPath) -> Option<TaskId> {
-    producers.get(path).copied().or_else(|| path.folders().find_map(|folder| producers.get(folder).copied()))
+/// Who makes what.
+#[derive(Debug)]
+pub(super) struct Producers {
+    /// By the one name of each place.
+    by_path: HashMap<ProjectPath, TaskId>,
+    aliases: Aliases,
+}
+
+impl Producers {
+    /// The task that makes `path` or a directory around it.
+    pub(super) fn of(&self, path: &ProjectPath) -> Option<TaskId> {
+        let path = self.aliases.name_of(path);
+        let around = || path.folders().find_map(|folder| self.by_path.get(folder).copied());
+        self.by_path.get(path.as_ref()).copied().or_else(around)
+    }
 }
 
 /// The task that an `after` names.
@@ -125,38 +154,43 @@ fn labels(tasks: &[Task], faults: &mut Vec<LinkFault>) -> HashMap<String, TaskId
     by_label
 }
 
-fn producers(tasks: &[Task], faults: &mut Vec<LinkFault>) -> HashMap<ProjectPath, TaskId> {
-    let mut producers: HashMap<ProjectPath, TaskId> = HashMap::with_capacity(tasks.len());
+fn producers(tasks: &[Task], aliases: Aliases, faults: &mut Vec<LinkFault>) -> Producers {
+    let mut by_path: HashMap<ProjectPath, TaskId> = HashMap::with_capacity(tasks.len());
     for (index, task) in tasks.iter().enumerate() {
         for (n, output) in task.outputs.iter().enumerate() {
-            let first = match producers.entry(output.clone()) {
+            let name = aliases.name_of(output);
+            let first = match by_path.entry(name.clone().into_owned()) {
                 Entry::Vacant(free) => {
                     free.insert(TaskId::new(index));
                     continue;
                 }
                 Entry::Occupied(taken) => &tasks[taken.get().index()],
             };
-            let message = if first.label == task.label {
-                format!("`{}` has the output `{output}` twice", task.label)
+            let mut message = if first.label == task.label {
+                format!("`{}` has the output `{name}` twice", task.label)
             } else {
-                format!("`{}` and `{}` both write `{output}`", first.label, task.label)
+                format!("`{}` and `{}` both write `{name}`", first.label, task.label)
             };
+            let written = place_of_output(first, &name, &aliases);
+            if let Some(other) = [output, written.0].into_iter().find(|path| **path != *name) {
+                message.push_str(&format!(", which `{other}` is by a link"));
+            }
             faults.push(LinkFault {
                 message,
                 place: task.output_place(n),
                 label: "again here".to_owned(),
-                others: vec![(place_of_output(first, output), format!("`{}` writes it here", first.label))],
+                others: vec![(written.1, format!("`{}` writes it here", first.label))],
             });
         }
     }
-    producers
+    Producers { by_path, aliases }
 }
 
-fn nested_outputs(tasks: &[Task], producers: &HashMap<ProjectPath, TaskId>, faults: &mut Vec<LinkFault>) {
+fn nested_outputs(tasks: &[Task], producers: &Producers, faults: &mut Vec<LinkFault>) {
     for task in tasks {
         for (n, output) in task.outputs.iter().enumerate() {
-            for outer in output.folders() {
-                let Some((outer, owner)) = producers.get_key_value(outer) else { continue };
+            for outer in producers.aliases.name_of(output).folders() {
+                let Some((outer, owner)) = producers.by_path.get_key_value(outer) else { continue };
                 let owner = &tasks[owner.index()];
                 faults.push(LinkFault {
                     message: format!(
@@ -165,28 +199,34 @@ fn nested_outputs(tasks: &[Task], producers: &HashMap<ProjectPath, TaskId>, faul
                     ),
                     place: task.output_place(n),
                     label: "inside it".to_owned(),
-                    others: vec![(place_of_output(owner, outer), format!("`{outer}` is an output here"))],
+                    others: vec![(
+                        place_of_output(owner, outer, &producers.aliases).1,
+                        format!("`{outer}` is an output here"),
+                    )],
                 });
             }
         }
     }
 }
 
-fn place_of_output(task: &Task, path: &ProjectPath) -> Place {
-    task.outputs.iter().position(|output| output == path).map_or(task.place, |n| task.output_place(n))
+/// How a task writes the output of this name, and where.
+fn place_of_output<'t>(task: &'t Task, name: &'t ProjectPath, aliases: &Aliases) -> (&'t ProjectPath, Place) {
+    let n = task.outputs.iter().position(|output| *aliases.name_of(output) == *name);
+    n.map_or((name, task.place), |n| (&task.outputs[n], task.output_place(n)))
 }
 
 /// What a task reads and writes as well.
-fn own_outputs(task: &Task) -> impl Iterator<Item = LinkFault> {
+fn own_outputs(task: &Task, aliases: &Aliases) -> impl Iterator<Item = LinkFault> {
     let pairs = task.inputs.iter().enumerate().flat_map(move |(n_in, input)| {
         task.outputs.iter().enumerate().map(move |(n_out, output)| (n_in, input, n_out, output))
     });
     pairs.filter_map(move |(n_in, input, n_out, output)| {
-        let what = if input == output {
+        let (read, written) = (aliases.name_of(input), aliases.name_of(output));
+        let what = if read == written {
             format!("reads `{input}`, which it also writes")
-        } else if output.is_within(input) {
+        } else if written.is_within(&read) {
             format!("reads `{input}` and writes `{output}` inside it")
-        } else if input.is_within(output) {
+        } else if read.is_within(&written) {
             format!("reads `{input}` inside `{output}`, which it also writes")
         } else {
             return None;

@@ -9,6 +9,7 @@
 //!
 //! Not here: whether a task must run (`store`) and running it (`engine`).
 
+pub mod alias;
 pub mod dot;
 pub mod image;
 pub mod link;
@@ -53,7 +54,7 @@ pub struct TaskGraph {
     tasks: Vec<Task>,
     edges: DiGraph<(), ()>,
     by_label: HashMap<String, TaskId>,
-    producers: HashMap<ProjectPath, TaskId>,
+    producers: link::Producers,
     order: Vec<TaskId>,
 }
 
@@ -85,7 +86,7 @@ impl TaskGraph {
     /// The task that makes `path`, or a directory around it.
     #[must_use]
     pub fn producer(&self, path: &ProjectPath) -> Option<TaskId> {
-        link::producer(&self.producers, path)
+        self.producers.of(path)
     }
 
     /// The tasks that must be over before `id`, each once, sorted.

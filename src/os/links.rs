@@ -1,4 +1,4 @@
-//! Which folders are read through links inside a folder.
+//! Where links lead, and which folders are read through links inside a folder.
 //!
 //! A link leads on to its folder once, and never to one that it stands in: a
 //! link to a folder around itself, and one to a folder that is read already,
@@ -50,5 +50,52 @@ impl Walked<'_> {
         let real = link.canonicalize().ok()?;
         let is_walked = self.all.iter().any(|folder| real.starts_with(folder));
         (!is_walked).then_some(real)
+    }
+}
+
+/// Links that lead to links: as many as the system follows.
+const MAX_LINKS: u32 = 40;
+
+/// Where `path` leads, links followed, also if nothing is there yet. `None` if
+/// that cannot be told.
+#[must_use]
+pub fn destination(path: &Path) -> Option<PathBuf> {
+    let mut path = path.to_path_buf();
+    for _ in 0..MAX_LINKS {
+        if let Ok(real) = path.canonicalize() {
+            return Some(real);
+        }
+        let parent = path.parent()?;
+        match path.read_link() {
+            Ok(target) => path = parent.join(target),
+            Err(_) => return Some(destination(parent)?.join(path.file_name()?)),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_to_what_is_not_there_yet_has_a_destination() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("a")).unwrap();
+        for (target, link) in [("a/new/x", "y"), ("y", "z"), ("../b", "a/up"), ("loop", "loop")] {
+            symlink(target, root.join(link)).unwrap();
+        }
+        for (path, expected) in [
+            ("y", Some("a/new/x")),
+            ("z", Some("a/new/x")),
+            ("a/up/c", Some("b/c")),
+            ("a", Some("a")),
+            ("loop", None),
+        ] {
+            assert_eq!(destination(&root.join(path)), expected.map(|text| root.join(text)), "{path}");
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! What a task writes, where it may be another's as well.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use expect_test::{Expect, expect};
 
 use crate::support::Workspace;
 
@@ -102,4 +104,120 @@ fn restored_outputs_are_for_those_for_whom_they_were_made() {
     // Whom a user lets read one afterwards is the user's business.
     fs::set_permissions(ws.path("small"), fs::Permissions::from_mode(0o644)).unwrap();
     ws.lp("build").success().stderr_has("nothing to do");
+}
+
+/// What is said of tasks (`name: input > output`) in a project with these links.
+#[track_caller]
+fn refused(links: &[(&str, &str)], tasks: &[&str], expect: Expect) {
+    let ws = linked(links, tasks);
+    let said = ws.lp("build").code(2).stderr;
+    let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("error[")).collect();
+    expect.assert_eq(&lines.join("\n"));
+    ws.lp("check").code(2).stderr_has(lines[0]);
+}
+
+fn linked(links: &[(&str, &str)], tasks: &[&str]) -> Workspace {
+    let mut lpfile = String::new();
+    for task in tasks {
+        let (name, rest) = task.split_once(": ").unwrap();
+        let (input, output) = rest.split_once("> ").unwrap();
+        let inputs = if input.is_empty() { String::new() } else { format!("{:?}", input.trim()) };
+        let read = if input.is_empty() { "/dev/null" } else { input.trim() };
+        lpfile += &format!(
+            "[[task]]\nname = {name:?}\ncommand = [\"sh\", \"-c\", \"cat {read} >{output}; echo {name} >>{output}\"]\ninputs = [{inputs}]\noutputs = [{output:?}]\n"
+        );
+    }
+    let ws = Workspace::tasks(&lpfile);
+    for (target, link) in links {
+        fs::create_dir_all(ws.path("a/sub")).unwrap();
+        symlink(target, ws.path(link)).unwrap();
+    }
+    ws
+}
+
+#[test]
+fn one_file_by_two_paths_has_one_writer() {
+    refused(
+        &[("a", "b")],
+        &["one: > a/x", "two: > b/x"],
+        expect!["error[LP0801]: `task:one` and `task:two` both write `a/x`, which `b/x` is by a link"],
+    );
+    refused(
+        &[("a/sub", "b")],
+        &["one: > a/sub", "two: > b/x"],
+        expect!["error[LP0801]: `task:two` writes `b/x` inside `a/sub`, an output of `task:one`"],
+    );
+    refused(
+        &[("a", "b")],
+        &["one: b/x > a/x"],
+        expect!["error[LP0801]: `task:one` reads `b/x`, which it also writes"],
+    );
+    refused(
+        &[("a", "b")],
+        &["one: b/x > y", "two: y > a/x"],
+        expect![
+            "error[LP0801]: tasks wait for each other: `task:one` -> `task:two` (reads `y`) -> `task:one` (reads `b/x`)"
+        ],
+    );
+    refused(
+        &[("a", "media"), ("a/sub", "models")],
+        &["one: > media/sub/x", "two: > models/x"],
+        expect![
+            "error[LP0801]: `task:one` and `task:two` both write `a/sub/x`, which `models/x` is by a link"
+        ],
+    );
+}
+
+#[test]
+fn who_reads_through_a_link_waits_for_who_writes() {
+    for (links, input) in [
+        (vec![("a", "b")], "b/x"),
+        (vec![("a/x", "y")], "y"),
+        (vec![("a/sub", "b"), ("b", "c"), ("../x", "a/sub/x")], "c/x"),
+    ] {
+        // The reader comes first in the file, and its name sorts first.
+        let ws = linked(&links, &[&format!("early: {input} > out"), "late: > a/x"]);
+        ws.lp("build -j1").success();
+        assert_eq!(ws.read("out"), "late\nearly\n");
+        ws.lp("build").success().stderr_has("nothing to do: 2 tasks fresh");
+        // Also when the tasks come out of the image of the last build.
+        fs::write(ws.path("a/x"), "by hand").unwrap();
+        ws.lp("build -j1").success().stderr(expect![[r#"
+            task:late   restored: output `a/x` was changed
+            0 tasks ran, 1 restored, 1 fresh
+        "#]]);
+    }
+}
+
+#[test]
+fn folders_of_a_project_that_are_one_by_a_link_are_refused() {
+    let ws = Workspace::cameras();
+    fs::create_dir(ws.path("media")).unwrap();
+    symlink("media", ws.path("results")).unwrap();
+    ws.lp("build plan").code(2).stderr(expect![[r#"
+        error[LP0305]: `paths.media` and `paths.results` are the same folder by a link
+        error: 1 error
+    "#]]);
+    assert_eq!(fs::read_dir(ws.path("media")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_link_that_a_task_makes_is_an_output_of_its_own() {
+    let ws = Workspace::tasks(
+        r#"
+[[task]]
+name = "make"
+command = ["sh", "-c", "echo 1 >x; ln -s x link; mkdir dir; echo 2 >dir/y; ln -s dir to"]
+outputs = ["x", "link", "dir", "to"]
+[[task]]
+name = "read"
+command = ["sh", "-c", "cat link to/y >out"]
+inputs = ["link", "to/y"]
+outputs = ["out"]
+"#,
+    );
+    for said in ["2 tasks ran", "nothing to do: 2 tasks fresh"] {
+        ws.lp("build -j1").success().stderr_has(said);
+    }
+    assert_eq!(ws.read("out"), "1\n2\n");
 }

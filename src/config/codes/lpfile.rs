@@ -60,7 +60,7 @@ rules! {
     SAME_FOLDER = "LP0305", [Error], "two of the folders of `[paths]` are one" {
         why: indoc! {"
             Clips, models and results have the same names now and then, and results are deleted and
-            written again. Each needs a folder of its own.
+            written again. Each needs a folder of its own, and a link from one to another makes them one.
         "},
         examples: &[wrong(&[Lpfile("[paths]\nmedia = \"data\"\nmodels = \"data/\"\n")])
             .right(&[Lpfile("[paths]\nmedia = \"data/media\"\nmodels = \"data/models\"\n")])],

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::{LinkFault, named, producer};
+use super::{LinkFault, Producers, named};
 use crate::config::diagnostics::Place;
 use crate::graph::TaskId;
 use crate::graph::task::Task;
@@ -20,7 +20,7 @@ const SHOWN: usize = 5;
 pub(super) fn cycles(
     tasks: &[Task],
     edges: &DiGraph<(), ()>,
-    producers: &HashMap<ProjectPath, TaskId>,
+    producers: &Producers,
     by_label: &HashMap<String, TaskId>,
 ) -> Vec<LinkFault> {
     let knots = tarjan_scc(edges).into_iter().filter(|knot| knot.len() > 1);
@@ -68,7 +68,7 @@ fn through(start: NodeIndex, edges: &DiGraph<(), ()>, members: &HashSet<NodeInde
 fn fault(
     cycle: &[usize],
     tasks: &[Task],
-    producers: &HashMap<ProjectPath, TaskId>,
+    producers: &Producers,
     by_label: &HashMap<String, TaskId>,
 ) -> LinkFault {
     let steps = cycle.iter().zip(cycle.iter().cycle().skip(1));
@@ -115,13 +115,13 @@ fn step<'a>(
     from: usize,
     to: usize,
     tasks: &'a [Task],
-    producers: &HashMap<ProjectPath, TaskId>,
+    producers: &Producers,
     by_label: &HashMap<String, TaskId>,
 ) -> Step<'a> {
     let (maker, task) = (&tasks[from], &tasks[to]);
     let from = TaskId::new(from);
     let makes = |input: &ProjectPath| {
-        producer(producers, input) == Some(from) || maker.outputs.iter().any(|output| output.is_within(input))
+        producers.of(input) == Some(from) || maker.outputs.iter().any(|output| output.is_within(input))
     };
     let (because, place) = if let Some(n) = task.inputs.iter().position(makes) {
         (format!("reads `{}`", task.inputs[n]), task.input_place(n))
