@@ -129,6 +129,17 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// A word of a command that is printed to be pasted into a POSIX shell: in single
+/// quotes where the shell would take it for more than one word, or expand it.
+#[must_use]
+pub fn for_shell(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,=%@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+}
+
 /// A map by paths is searched by their texts.
 impl Borrow<str> for ProjectPath {
     fn borrow(&self) -> &str {

@@ -63,14 +63,12 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> anyhow::Result<Exit> {
     if !init::make(&root, &files, "lp import")? {
         return Ok(Exit::Refused);
     }
-    let at = args.root.as_ref().map_or(String::new(), |at| format!("cd {} && ", at.display()));
-    console::note(&format!(
-        "made a project of {}; try:\n  {at}lp check\n  {at}lp build plan",
-        match project.cameras.len() {
-            1 => "one camera".to_owned(),
-            n => format!("{n} cameras"),
-        }
-    ));
+    let cameras = match project.cameras.len() {
+        1 => "one camera".to_owned(),
+        n => format!("{n} cameras"),
+    };
+    let next = init::try_in(global, args.root.as_deref(), "lp build plan");
+    console::note(&format!("made a project of {cameras}; {next}"));
     for (file, workload) in missing(&root, project) {
         console::note(&format!("note: `{file}` of the workload `{workload}` is not there yet: copy it"));
     }

@@ -6,6 +6,7 @@ use super::args::{Global, InitArgs};
 use super::open::directory;
 use super::{Exit, console};
 use crate::os;
+use crate::path::for_shell;
 
 /// The files of a new project: one camera over a drawn checkout, and what an
 /// editor needs to help with it.
@@ -29,9 +30,24 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> anyhow::Result<Exit> {
     if !make(&root, &files, "lp init")? {
         return Ok(Exit::Refused);
     }
-    let at = args.root.as_ref().map_or(String::new(), |at| format!("cd {} && ", at.display()));
-    console::note(&format!("made a project of one camera; try:\n  {at}lp check\n  {at}lp run"));
+    console::note(&format!(
+        "made a project of one camera; {}",
+        try_in(global, args.root.as_deref(), "lp run")
+    ));
     Ok(Exit::Done)
+}
+
+/// "try: ...", two commands to paste: they begin with the way into the new project
+/// at `root`, unless the user is there.
+pub(super) fn try_in(global: &Global, root: Option<&Path>, then: &str) -> String {
+    let way: PathBuf = global.directory.as_deref().into_iter().chain(root).collect();
+    let cd = match way.to_string_lossy().as_ref() {
+        "" | "." => String::new(),
+        // Else `cd` takes it for a flag.
+        way if way.starts_with('-') => format!("cd {} && ", for_shell(&format!("./{way}"))),
+        way => format!("cd {} && ", for_shell(way)),
+    };
+    format!("try:\n  {cd}lp check\n  {cd}{then}")
 }
 
 /// Writes the files of a new project below `root`, all or none; with a

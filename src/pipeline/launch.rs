@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{Element, PipelineSpec, Value};
-use crate::path::{Layout, ProjectPath};
+use crate::path::{Layout, ProjectPath, for_shell};
 
 /// The program.
 const PROGRAM: &str = "gst-launch-1.0";
@@ -145,11 +145,7 @@ fn shell_word(word: String) -> Cow<'static, str> {
     {
         return Cow::Owned(format!("{name}=\"${variable}\""));
     }
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,=%@".contains(c);
-    if word == "!" || word.chars().all(plain) {
-        return Cow::Owned(word);
-    }
-    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+    if word == "!" { Cow::Owned(word) } else { Cow::Owned(for_shell(&word).into_owned()) }
 }
 
 #[cfg(test)]

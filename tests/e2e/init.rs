@@ -20,6 +20,36 @@ fn it_is_made_in_a_directory_that_does_not_exist_yet() {
 }
 
 #[test]
+fn the_commands_to_try_can_be_pasted() {
+    let ws = Workspace::empty();
+    std::fs::create_dir(ws.path("it's")).unwrap();
+    for (arguments, way) in [
+        (&["init", "lane 1"][..], "cd 'lane 1' && "),
+        (&["-C", "it's", "init", "$(x)"], "cd 'it'\\''s/$(x)' && "),
+        (&["init", "--", "-x"], "cd ./-x && "),
+        (&["-C", "lane 1", "import", "--cameras", "C", "--workloads", "W", "new"], "cd 'lane 1/new' && "),
+        (&["init", "."], ""),
+    ] {
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|word| match *word {
+                "C" => ws.path("lane 1/configs/camera_to_workload.json").to_str().unwrap().to_owned(),
+                "W" => ws.path("lane 1/configs/workload_to_pipeline.json").to_str().unwrap().to_owned(),
+                word => word.to_owned(),
+            })
+            .collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let ended = ws.command(&arguments).output().unwrap();
+        let told = String::from_utf8(ended.stderr).unwrap();
+        let check = told.lines().find(|line| line.ends_with("lp check")).unwrap_or_else(|| panic!("{told}"));
+        assert_eq!(check, format!("  {way}lp check"));
+        let pasted = check.replace("lp check", "test -e Lpfile.toml");
+        let shell = std::process::Command::new("sh").args(["-c", &pasted]).current_dir(ws.root()).output();
+        assert!(shell.unwrap().status.success(), "{pasted}");
+    }
+}
+
+#[test]
 fn nothing_is_written_if_one_of_its_files_exists() {
     let ws = Workspace::empty().file("configs/scenes/fake-scan.toml", "mine");
     ws.lp("init").code(2).stderr_has("`<project>/configs/scenes/fake-scan.toml` exists");

@@ -11,6 +11,7 @@ use super::finding::Finding;
 use crate::dialect::devices::Device;
 use crate::os::device::{self, Node, Owner, Refused};
 use crate::os::{display, fs};
+use crate::path::for_shell;
 
 /// A kind of device node.
 /// <https://www.kernel.org/doc/html/latest/admin-guide/devices.html>
@@ -161,13 +162,14 @@ impl Looked {
 /// The flags that give a container a device. Without the number of its group
 /// the host is to be asked for it.
 fn flags(path: &str, device: &str, gid: Option<u32>) -> String {
-    let group = gid.map_or_else(|| format!("$(stat -c %g {path})"), |gid| gid.to_string());
-    format!("--device {device} --group-add {group}")
+    let group = gid.map_or_else(|| format!("$(stat -c %g {})", for_shell(path)), |gid| gid.to_string());
+    format!("--device {} --group-add {group}", for_shell(device))
 }
 
 /// What was found of a device that can be used, or why it cannot.
 fn judge(looked: &Looked, kind: &Kind, me: &Owner) -> Result<String, Fault> {
     let path = &looked.path;
+    let word = for_shell(path);
     // GPUs and NPUs are given as a whole: elements choose among them.
     let given = match Path::new(path).parent().and_then(Path::to_str) {
         Some(folder @ ("/dev/dri" | "/dev/accel")) => folder,
@@ -207,7 +209,7 @@ fn judge(looked: &Looked, kind: &Kind, me: &Owner) -> Result<String, Fault> {
             wrong: format!(
                 "`{path}` is not opened although its mode allows it: mounted with `nodev`, or a security module"
             ),
-            on_host: Some(format!("`findmnt -T {path}` shows how it is mounted")),
+            on_host: Some(format!("`findmnt -T {word}` shows how it is mounted")),
             in_container: given_with_group,
         },
         Refused::Denied if node.mode & 0o060 == 0o060 && gid != 0 => Fault {
@@ -227,7 +229,7 @@ fn judge(looked: &Looked, kind: &Kind, me: &Owner) -> Result<String, Fault> {
         Refused::Denied => Fault {
             wrong: format!("`{path}` is for its owner alone (user {}, mode {:03o})", node.uid, node.mode),
             on_host: Some(format!(
-                "sudo chgrp {} {path}; sudo chmod g+rw {path}, which lasts until it is plugged in again",
+                "sudo chgrp {} {word}; sudo chmod g+rw {word}, which lasts until it is plugged in again",
                 kind.group
             )),
             in_container: Some(flags(path, given, None)),
@@ -242,7 +244,7 @@ fn judge(looked: &Looked, kind: &Kind, me: &Owner) -> Result<String, Fault> {
         Refused::Otherwise(error) => Fault {
             wrong: format!("`{path}` cannot be opened: {error}"),
             on_host: Some(match error.kind() {
-                io::ErrorKind::ResourceBusy => format!("sudo fuser -v {path}, which tells who uses it"),
+                io::ErrorKind::ResourceBusy => format!("sudo fuser -v {word}, which tells who uses it"),
                 _ => kind.way_out.to_owned(),
             }),
             in_container: given_with_group,
