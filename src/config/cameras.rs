@@ -272,7 +272,7 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
 }
 
 /// The URI without user and password, and these: as text or by the name of a
-/// variable, `rtsp://${USER}:${PASSWORD}@host/path`. `None` if it has none.
+/// variable, `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`. `None` if it has none.
 fn login(uri: &str) -> Option<(String, RawLogin)> {
     let (scheme, rest) = uri.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -319,7 +319,7 @@ fn variable(text: &str) -> Option<&str> {
 }
 
 const BY_REFERENCE: &str =
-    "write `rtsp://${USER}:${PASSWORD}@host/path`, and set these variables of your own for `lp run`";
+    "write `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`, and set these variables of your own for `lp run`";
 const IN_CLEAR: &str = "they stand in records of the download: take care who can read those";
 
 /// Warns if a URI has a user or password in front of its host.

@@ -246,7 +246,7 @@ fn stream_uris_are_ones_that_can_be_played() {
             10 |         "streamUri": "rtsp://me:secret@h/1", "fileSrc": "scan.mp4|https://media.example/scan.mp4",
                |                      ^^^^^^^^^^^^^^^^^^^^^^ the part before `@`
                |
-               = help: write `rtsp://${USER}:${PASSWORD}@host/path`, and set these variables of your own for `lp run`
+               = help: write `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`, and set these variables of your own for `lp run`
 
         "#]],
     );
