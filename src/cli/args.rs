@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::time::parse_duration;
 
@@ -48,6 +49,77 @@ pub(super) struct Global {
     /// When to use colour
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub(super) color: Color,
+}
+
+/// The flags of [`Global`] that tell which files a project is read from.
+const FILES: [&str; 2] = ["camera_file", "workload_file"];
+
+/// The flags of [`Global`] that change what `Lpfile.toml` says.
+const SETTINGS: [&str; 2] = ["profile", "sets"];
+
+/// The flags of [`Global`] that mean nothing to a command, and why. Such a flag is
+/// refused, since whoever gives it expects something of it.
+fn meaningless(command: &[&str]) -> (Vec<&'static str>, &'static str) {
+    let both = || [FILES, SETTINGS].concat();
+    match command {
+        ["init"] => (both(), "the project that it makes is always the same"),
+        ["import"] => (SETTINGS.to_vec(), "it reads two files and no `Lpfile.toml`"),
+        ["report"] => (both(), "it shows what was measured, whatever the config says now"),
+        ["cache", "show" | "clean"] => (both(), "it reads the store and no config"),
+        ["cache", "key"] => (Vec::new(), ""),
+        ["cache", ..] => (FILES.to_vec(), "the store is that of the whole project"),
+        _ => (Vec::new(), ""),
+    }
+}
+
+/// The command line, whose commands list in their help only flags that mean
+/// something to them.
+pub(super) fn command() -> clap::Command {
+    let root = Cli::command();
+    let globals: Vec<clap::Arg> = root
+        .get_arguments()
+        .filter(|flag| [FILES, SETTINGS].concat().contains(&flag.get_id().as_str()))
+        .cloned()
+        .collect();
+    with_hidden(root, &mut Vec::new(), &globals)
+}
+
+/// A command below which every command hides the flags that mean nothing to it: a
+/// flag that is there already is not inherited.
+fn with_hidden(mut command: clap::Command, path: &mut Vec<String>, globals: &[clap::Arg]) -> clap::Command {
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names {
+        path.push(name.clone());
+        let words: Vec<&str> = path.iter().map(String::as_str).collect();
+        let (hidden, _) = meaningless(&words);
+        let own = globals.iter().map(|flag| flag.clone().hide(hidden.contains(&flag.get_id().as_str())));
+        let own: Vec<clap::Arg> = own.collect();
+        command = command.mut_subcommand(name, |sub| with_hidden(sub.args(own), path, globals));
+        path.pop();
+    }
+    command
+}
+
+/// Why a line is refused that clap takes: a flag that means nothing to its command,
+/// told as the command, the flag and the reason. A variable (`LP_PROFILE`) is set
+/// for all commands and is no such flag.
+pub(super) fn refusal(matches: &ArgMatches) -> Option<(String, String, &'static str)> {
+    let mut command = Vec::new();
+    let mut at = matches;
+    while let Some((name, below)) = at.subcommand() {
+        command.push(name);
+        at = below;
+    }
+    let (mut flags, mut why) = meaningless(&command);
+    let mut words = command.join(" ");
+    if command == ["check"] && at.contains_id("explain") {
+        (flags, why) = ([FILES, SETTINGS].concat(), "it explains a code and reads no config");
+        words.push_str(" --explain");
+    }
+    let given = flags.iter().find(|id| at.value_source(id) == Some(ValueSource::CommandLine))?;
+    let root = Cli::command();
+    let long = root.get_arguments().find(|flag| flag.get_id() == *given).and_then(|flag| flag.get_long());
+    Some((format!("lp {words}"), format!("--{}", long.unwrap_or(given)), why))
 }
 
 /// When to use colour.
@@ -196,7 +268,7 @@ pub(super) struct BuildArgs {
     pub(super) jobs: Option<u32>,
 
     /// Print events as JSON lines on stdout
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub(super) json: bool,
 
     /// Write what ran when, and in which slot, in Chrome's trace format; open it in Perfetto
@@ -232,7 +304,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// `lp report`
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
-    /// A run-id, or `latest`
+    /// A run-id, the first characters of one, or `latest`
     #[arg(value_name = "RUN", default_value = "latest")]
     pub(super) run: String,
 
@@ -241,11 +313,11 @@ pub(super) struct ReportArgs {
     pub(super) format: ReportFormat,
 
     /// Short for `--format json`
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
 
     /// Write report.json, report.csv and report.html into this directory instead
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", conflicts_with_all = ["format", "json"])]
     pub(super) output: Option<PathBuf>,
 }
 
@@ -270,15 +342,15 @@ pub(super) struct GraphArgs {
     pub(super) targets: Vec<String>,
 
     /// List what a target needs, in the order in which it would run
-    #[arg(long, value_name = "TARGET", num_args = 1, conflicts_with_all = ["targets", "rdeps", "path"])]
+    #[arg(long, value_name = "TARGET", num_args = 1, group = "reach", conflicts_with_all = ["targets", "rdeps", "path"])]
     pub(super) deps: Vec<String>,
 
     /// List what needs a target
-    #[arg(long, value_name = "TARGET", num_args = 1, conflicts_with_all = ["targets", "path"])]
+    #[arg(long, value_name = "TARGET", num_args = 1, group = "reach", conflicts_with_all = ["targets", "path"])]
     pub(super) rdeps: Vec<String>,
 
     /// Go only so many steps [default: all the way]
-    #[arg(long, value_name = "N", conflicts_with_all = ["targets", "path"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["targets", "path"], requires = "reach")]
     pub(super) depth: Option<usize>,
 
     /// Show how two targets are connected: a shortest way, and what makes each step
@@ -367,8 +439,8 @@ pub(super) struct CacheArgs {
 pub(super) enum CacheCommand {
     /// Show what is known of a task: its attempts, their outputs and what was hashed
     Show {
-        /// A label such as `plan:camera-3`, or a digest, or the first digits of one [default: a list]
-        #[arg(value_name = "LABEL|DIGEST")]
+        /// A label such as `plan:camera-3`, a digest, a run-id, or the first characters of one [default: a list]
+        #[arg(value_name = "LABEL|DIGEST|RUN")]
         what: Option<String>,
     },
     /// Say how large the store is, and what makes it so

@@ -1,7 +1,8 @@
 //! `lp cache`: one file per command.
 //!
-//! All but `key` need only to know where the store is, so that a broken config
-//! keeps nobody from looking into it or tidying it up.
+//! All but `key` need only to know where the store is, and some the project's
+//! folders, so that a broken config keeps nobody from looking into it or tidying it
+//! up.
 
 mod gc;
 mod key;
@@ -10,8 +11,8 @@ mod stats;
 mod verify;
 
 use super::args::{CacheArgs, CacheCommand, Global};
-use super::open::{directory, print, read};
-use super::{Exit, Refused, console, open};
+use super::open::{read, store_root};
+use super::{Exit, console};
 use crate::config::load::find_root;
 use crate::os::lock::{BuildLock, Holder, Waiting};
 use crate::os::signal::cancel_on_signals;
@@ -22,13 +23,17 @@ pub(super) fn run(global: &Global, args: &CacheArgs) -> anyhow::Result<Exit> {
     if let CacheCommand::Key = args.command {
         return key::run(global);
     }
-    let store = Store::open(layout(global)?)?;
+    let layout = match args.command {
+        CacheCommand::Show { .. } | CacheCommand::Clean => Layout::new(store_root(global)?),
+        _ => layout(global)?,
+    };
+    let store = Store::open(layout)?;
     match &args.command {
         CacheCommand::Show { what: None } => {
             show::list(&store);
             Ok(Exit::Done)
         }
-        CacheCommand::Show { what: Some(what) } => Ok(show::show(&store, what)),
+        CacheCommand::Show { what: Some(what) } => show::show(&store, what),
         CacheCommand::Stats { json } => stats::run(&store, *json),
         CacheCommand::Gc(args) => gc::run(&store, args),
         CacheCommand::Verify { json } => verify::run(&store, *json),
@@ -37,17 +42,16 @@ pub(super) fn run(global: &Global, args: &CacheArgs) -> anyhow::Result<Exit> {
     }
 }
 
-/// Where the project's folders are, or would be if its config had no faults.
+/// Where the project's folders are, or would be if its config had no faults. They
+/// matter to who asks which blobs the project has as files.
 fn layout(global: &Global) -> anyhow::Result<Layout> {
-    let loaded = read(global, &[])?;
-    if let Some(project) = loaded.project {
+    let root = store_root(global)?;
+    if find_root(&root).is_none() {
+        return Ok(Layout::new(root));
+    }
+    if let Some(project) = read(global, &[])?.project {
         return Ok(project.layout);
     }
-    let Some(root) = find_root(&directory(global)?) else {
-        let color = open::color(global);
-        print(&loaded.diagnostics, &loaded.sources, color);
-        return Err(Refused.into());
-    };
     console::note("warning: the config has errors (`lp check` tells which); `[paths]` count as not set");
     Ok(Layout::new(root))
 }

@@ -13,6 +13,10 @@ use crate::config::load::{LoadRequest, Loaded, Scope, load};
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     let format = if args.json { CheckFormat::Json } else { args.format };
     if let Some(code) = &args.explain {
+        if format == CheckFormat::Sarif {
+            console::note("error: the formats of `--explain` are human and json");
+            return Ok(Exit::Refused);
+        }
         return Ok(rule::explain(code, format == CheckFormat::Json));
     }
     // One of the two files alone is checked by itself, wherever it is.

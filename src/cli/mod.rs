@@ -34,7 +34,7 @@ mod view;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use args::{Cli, Command};
 
@@ -100,8 +100,13 @@ fn run() -> Exit {
         }
         return Exit::Refused;
     }
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let line = args::command().try_get_matches();
+    let cli = match line.and_then(|line| Ok((Cli::from_arg_matches(&line)?, args::refusal(&line)))) {
+        Ok((cli, None)) => cli,
+        Ok((_, Some((command, flag, why)))) => {
+            console::note(&format!("error: `{flag}` means nothing to `{command}`: {why}"));
+            return Exit::Refused;
+        }
         Err(error) => {
             // Help goes to stdout and ends well, faults go to stderr.
             console::out_by(|| error.print());

@@ -11,7 +11,7 @@ use super::args::{Color, Global};
 use super::{Refused, console, scripts, tools};
 use crate::config::codes;
 use crate::config::diagnostics::{Diagnostic, Diagnostics, Place, Severity, Sources};
-use crate::config::load::{LoadRequest, Loaded, Scope, load};
+use crate::config::load::{LPFILE, LoadRequest, Loaded, Scope, find_root, load};
 use crate::config::project::{Camera, Project};
 use crate::digest::ContentDigest;
 use crate::graph::alias::Aliases;
@@ -45,6 +45,24 @@ pub(super) fn directory(global: &Global) -> anyhow::Result<PathBuf> {
     // As the current directory of a process, it has no `..` and no links, so that
     // paths below it can be compared. One that is not there is reported later.
     Ok(os::fs::canonicalize(&directory).unwrap_or(directory))
+}
+
+/// The folder with the store of the project that `lp` works in: that of its
+/// `Lpfile.toml` or, of a project without one, the current folder.
+pub(super) fn store_root(global: &Global) -> anyhow::Result<PathBuf> {
+    let here = directory(global)?;
+    if let Some(root) = find_root(&here) {
+        return Ok(root);
+    }
+    if Layout::new(here.clone()).cache().is_dir() {
+        return Ok(here);
+    }
+    console::note(&format!(
+        "error: there is no `{LPFILE}` in `{}` or above, and no store here",
+        here.display()
+    ));
+    console::note("  hint: name the project's folder with `-C DIR`");
+    Err(Refused.into())
 }
 
 /// Reads the config files of `global`, with more `--set`s behind the user's.

@@ -3,19 +3,21 @@
 use anyhow::Context;
 
 use super::args::{Global, ReportArgs, ReportFormat};
-use super::open::open;
+use super::open::store_root;
 use super::{Exit, console, view};
 use crate::name::did_you_mean;
 use crate::os;
+use crate::path::Layout;
 use crate::record::measure::measure;
 use crate::report::{self, Report};
 use crate::store::Store;
 
 pub(super) fn run(global: &Global, args: &ReportArgs) -> anyhow::Result<Exit> {
-    let opened = open(global, &[])?;
-    let store = Store::open(opened.project.layout.clone())?;
+    // Neither the config nor its folders matter, so a config with errors does not either.
+    let store = Store::open(Layout::new(store_root(global)?))?;
     let runs: Vec<_> = store.attempts().into_iter().filter(|attempt| attempt.run_id().is_some()).collect();
-    let found = if args.run == "latest" { runs.first().cloned() } else { store.find_by_run_id(&args.run) };
+    let latest = || runs.first().cloned();
+    let found = if args.run == "latest" { latest() } else { view::find(&store, &args.run)? };
     let Some(attempt) = found else {
         if runs.is_empty() {
             console::note("error: nothing was measured yet\n  hint: measure with `lp run`");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
+use super::{Refused, console};
 use crate::digest::ContentDigest;
 use crate::os;
 use crate::path::Layout;
@@ -18,6 +19,28 @@ use crate::store::attempt::Attempt;
 
 /// The largest record that is read.
 const LIMIT: u64 = 1 << 30;
+
+/// How many of the runs that a word could mean are listed.
+const LISTED: usize = 8;
+
+/// The run whose id is `word` or, alone among all, begins so. Refuses a word that
+/// several begin with.
+pub(super) fn find(store: &Store, word: &str) -> Result<Option<Arc<Attempt>>, Refused> {
+    let found = store.find_by_run_id(word);
+    if found.len() < 2 {
+        return Ok(found.into_iter().next());
+    }
+    console::note(&format!("error: {} runs begin with `{word}`", found.len()));
+    for attempt in found.iter().take(LISTED) {
+        let id = attempt.run_id().unwrap_or_default();
+        let subject = attempt.label.strip_prefix("run:").unwrap_or(&attempt.label);
+        console::note(&format!("  {id}  {subject}"));
+    }
+    if LISTED < found.len() {
+        console::note(&format!("  ... and {} older", found.len() - LISTED));
+    }
+    Err(Refused)
+}
 
 /// A record out of the store.
 pub(super) struct Stored {

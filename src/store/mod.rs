@@ -225,17 +225,16 @@ impl Store {
         self.log().attempts().rev().cloned().collect()
     }
 
-    /// The measurement with this run-id, or the only one whose run-id begins so.
+    /// The measurement with this run-id, or all whose run-ids begin so, newest first.
     #[must_use]
-    pub fn find_by_run_id(&self, run_id: &str) -> Option<Arc<Attempt>> {
+    pub fn find_by_run_id(&self, run_id: &str) -> Vec<Arc<Attempt>> {
         let log = self.log();
         let named = || log.attempts().rev().filter_map(|attempt| Some((attempt.run_id()?, attempt)));
         if let Some((_, attempt)) = named().find(|(id, _)| id == run_id) {
-            return Some(attempt.clone());
+            return vec![attempt.clone()];
         }
-        let mut begin_so = named().filter(|(id, _)| !run_id.is_empty() && id.starts_with(run_id));
-        let (_, only) = begin_so.next()?;
-        begin_so.next().is_none().then(|| only.clone())
+        let begin_so = named().filter(|(id, _)| !run_id.is_empty() && id.starts_with(run_id));
+        begin_so.map(|(_, attempt)| attempt.clone()).collect()
     }
 
     /// A text that was remembered under `name`: the machine of a tools stamp.

@@ -330,8 +330,10 @@ fn cleaning_keeps_measurements() {
     }
     let id = run.run_id().unwrap();
     assert_eq!(&id[..17], "20261124T064200Z-");
-    let found = project.store.find_by_run_id(&id[..12]).unwrap();
-    assert_eq!(project.restore(&found), names);
+    let found = project.store.find_by_run_id(&id[..12]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(project.restore(&found[0]), names);
+    assert!(project.store.find_by_run_id("").is_empty());
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod doctor;
 mod download;
 mod explain;
 mod faults;
+mod flags;
 mod fresh;
 mod golden;
 mod graph;

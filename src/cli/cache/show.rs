@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::cli::{Exit, console};
+use crate::cli::{Exit, console, view};
 use crate::name::did_you_mean;
 use crate::store::Store;
 use crate::store::attempt::Attempt;
@@ -28,30 +28,33 @@ pub(super) fn list(store: &Store) {
     }
 }
 
-pub(super) fn show(store: &Store, what: &str) -> Exit {
+pub(super) fn show(store: &Store, what: &str) -> anyhow::Result<Exit> {
     let all = store.attempts();
     let is_digest = what.len() >= 6 && what.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let found: Vec<&Arc<Attempt>> = all
+    let mut found: Vec<Arc<Attempt>> = all
         .iter()
         .filter(|attempt| {
             attempt.label == what
-                || attempt.run_id().as_deref() == Some(what)
                 || is_digest
                     && (attempt.action.to_hex().starts_with(what)
                         || attempt.outputs.iter().any(|output| output.content.to_hex().starts_with(what)))
         })
+        .cloned()
         .collect();
+    if found.is_empty() {
+        found.extend(view::find(store, what)?);
+    }
     if found.is_empty() {
         console::note(&format!("error: the store knows nothing of `{what}`"));
         if let Some(meant) = did_you_mean(what, all.iter().map(|attempt| attempt.label.as_str())) {
             console::note(&format!("  hint: did you mean `{meant}`?"));
         }
-        return Exit::Refused;
+        return Ok(Exit::Refused);
     }
-    for attempt in found {
+    for attempt in &found {
         console::out(&text(store, attempt));
     }
-    Exit::Done
+    Ok(Exit::Done)
 }
 
 fn text(store: &Store, attempt: &Attempt) -> String {
