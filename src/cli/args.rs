@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::time::parse_duration;
 
@@ -43,83 +42,14 @@ pub(super) struct Global {
     pub(super) profile: Option<String>,
 
     /// Set one key of Lpfile.toml, for example `run.duration=10s`
-    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
+    // Not `global`: of values before and behind a command's name, the first would be
+    // dropped. `flags` gives every command a flag of its own, and joins them.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) sets: Vec<String>,
 
     /// When to use colour
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub(super) color: Color,
-}
-
-/// The flags of [`Global`] that tell which files a project is read from.
-const FILES: [&str; 2] = ["camera_file", "workload_file"];
-
-/// The flags of [`Global`] that change what `Lpfile.toml` says.
-const SETTINGS: [&str; 2] = ["profile", "sets"];
-
-/// The flags of [`Global`] that mean nothing to a command, and why. Such a flag is
-/// refused, since whoever gives it expects something of it.
-fn meaningless(command: &[&str]) -> (Vec<&'static str>, &'static str) {
-    let both = || [FILES, SETTINGS].concat();
-    match command {
-        ["init"] => (both(), "the project that it makes is always the same"),
-        ["import"] => (SETTINGS.to_vec(), "it reads two files and no `Lpfile.toml`"),
-        ["report"] => (both(), "it shows what was measured, whatever the config says now"),
-        ["cache", "show" | "clean"] => (both(), "it reads the store and no config"),
-        ["cache", "key"] => (Vec::new(), ""),
-        ["cache", ..] => (FILES.to_vec(), "the store is that of the whole project"),
-        _ => (Vec::new(), ""),
-    }
-}
-
-/// The command line, whose commands list in their help only flags that mean
-/// something to them.
-pub(super) fn command() -> clap::Command {
-    let root = Cli::command();
-    let globals: Vec<clap::Arg> = root
-        .get_arguments()
-        .filter(|flag| [FILES, SETTINGS].concat().contains(&flag.get_id().as_str()))
-        .cloned()
-        .collect();
-    with_hidden(root, &mut Vec::new(), &globals)
-}
-
-/// A command below which every command hides the flags that mean nothing to it: a
-/// flag that is there already is not inherited.
-fn with_hidden(mut command: clap::Command, path: &mut Vec<String>, globals: &[clap::Arg]) -> clap::Command {
-    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    for name in names {
-        path.push(name.clone());
-        let words: Vec<&str> = path.iter().map(String::as_str).collect();
-        let (hidden, _) = meaningless(&words);
-        let own = globals.iter().map(|flag| flag.clone().hide(hidden.contains(&flag.get_id().as_str())));
-        let own: Vec<clap::Arg> = own.collect();
-        command = command.mut_subcommand(name, |sub| with_hidden(sub.args(own), path, globals));
-        path.pop();
-    }
-    command
-}
-
-/// Why a line is refused that clap takes: a flag that means nothing to its command,
-/// told as the command, the flag and the reason. A variable (`LP_PROFILE`) is set
-/// for all commands and is no such flag.
-pub(super) fn refusal(matches: &ArgMatches) -> Option<(String, String, &'static str)> {
-    let mut command = Vec::new();
-    let mut at = matches;
-    while let Some((name, below)) = at.subcommand() {
-        command.push(name);
-        at = below;
-    }
-    let (mut flags, mut why) = meaningless(&command);
-    let mut words = command.join(" ");
-    if command == ["check"] && at.contains_id("explain") {
-        (flags, why) = ([FILES, SETTINGS].concat(), "it explains a code and reads no config");
-        words.push_str(" --explain");
-    }
-    let given = flags.iter().find(|id| at.value_source(id) == Some(ValueSource::CommandLine))?;
-    let root = Cli::command();
-    let long = root.get_arguments().find(|flag| flag.get_id() == *given).and_then(|flag| flag.get_long());
-    Some((format!("lp {words}"), format!("--{}", long.unwrap_or(given)), why))
 }
 
 /// When to use colour.
@@ -502,26 +432,4 @@ pub(super) struct DoctorArgs {
     /// As a JSON document
     #[arg(long)]
     pub(super) json: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn commands_and_flags_fit_together() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn flags_of_a_command_do_not_hide_those_of_all() {
-        let line = ["lp", "--cameras", "c.json", "run", "camera-3", "-C", "x"];
-        let cli = Cli::try_parse_from(line).unwrap();
-        let Command::Run(run) = cli.command else { panic!("it is `run`") };
-        assert_eq!(run.cameras, ["camera-3"]);
-        assert_eq!(cli.global.cameras, Some("c.json".into()));
-        assert_eq!(cli.global.directory, Some("x".into()));
-    }
 }

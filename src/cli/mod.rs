@@ -12,6 +12,7 @@ mod check;
 mod console;
 mod doctor;
 mod explain;
+mod flags;
 mod graph;
 mod import;
 mod init;
@@ -33,8 +34,6 @@ mod trace;
 mod view;
 
 use std::process::ExitCode;
-
-use clap::FromArgMatches;
 
 use args::{Cli, Command};
 
@@ -100,8 +99,8 @@ fn run() -> Exit {
         }
         return Exit::Refused;
     }
-    let line = args::command().try_get_matches();
-    let cli = match line.and_then(|line| Ok((Cli::from_arg_matches(&line)?, args::refusal(&line)))) {
+    let line = flags::command().try_get_matches();
+    let cli = match line.and_then(|line| Ok((flags::parsed(&line)?, flags::refusal(&line)))) {
         Ok((cli, None)) => cli,
         Ok((_, Some((command, flag, why)))) => {
             console::note(&format!("error: `{flag}` means nothing to `{command}`: {why}"));
