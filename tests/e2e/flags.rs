@@ -61,6 +61,9 @@ fn help_lists_only_flags_that_mean_something() {
 #[test]
 fn flags_of_one_command_that_contradict_each_other_are_refused() {
     let ws = Workspace::cameras();
+    ws.lp("build plan").success();
+    ws.lp("show --diff results/plan.json results/plan.json").success();
+    ws.lp("show --diff results/plan.json default --set run.count=2").success();
     for line in [
         "build --dry-run --json",
         "graph --depth 2",
@@ -68,6 +71,7 @@ fn flags_of_one_command_that_contradict_each_other_are_refused() {
         "report --output out --format csv",
         "report --output out --json",
         "check --explain LP0405 --format sarif",
+        "show --diff results/plan.json results/plan.json --set run.count=2",
     ] {
         ws.lp(line).code(2);
     }

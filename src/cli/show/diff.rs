@@ -39,6 +39,18 @@ pub(super) fn run(global: &Global, is_json: bool, before: &str, after: &str) -> 
         console::note("error: only one of the two plans can come from stdin");
         return Err(Refused.into());
     }
+    if is_file(before) && is_file(after) {
+        let Global { sets, cameras, workloads, .. } = global;
+        let given = [
+            ("--set", !sets.is_empty()),
+            ("--cameras", cameras.is_some()),
+            ("--workloads", workloads.is_some()),
+        ];
+        if let Some((flag, _)) = given.iter().find(|(_, is_given)| *is_given) {
+            console::note(&format!("error: `{flag}` means nothing to `lp show --diff` of two plan files"));
+            return Err(Refused.into());
+        }
+    }
     // Both, so that both are reported if both are faulty.
     let (one, other) = (side(global, before), side(global, after));
     let found = diff(&one?, &other?);
@@ -60,8 +72,7 @@ fn side(global: &Global, name: &str) -> anyhow::Result<Vec<CameraPlan>> {
         return file("stdin", read.map(|_| bytes));
     }
     let path = Path::new(name);
-    let is_path = name.contains('/') || name.ends_with(".json") || name == "." || name == "..";
-    if !is_path {
+    if !is_path(name) {
         return profile(global, name);
     }
     if path.is_dir() {
@@ -72,6 +83,15 @@ fn side(global: &Global, name: &str) -> anyhow::Result<Vec<CameraPlan>> {
         return Ok(whole(&opened));
     }
     file(name, os::fs::read_awaited(path, LIMIT))
+}
+
+fn is_path(name: &str) -> bool {
+    name.contains('/') || name.ends_with(".json") || name == "." || name == ".."
+}
+
+/// Whether the plan stands in a file, so that no config is read for it.
+fn is_file(name: &str) -> bool {
+    name == "-" || (is_path(name) && !Path::new(name).is_dir())
 }
 
 /// The plan of this project with a profile.
