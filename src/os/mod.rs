@@ -1,5 +1,5 @@
 //! What the operating system gives: the only room that opens files, takes
-//! locks, starts processes, speaks HTTP, reads the environment and clocks, and
+//! locks, starts processes, speaks HTTP and RTSP, reads the environment and clocks, and
 //! handles signals.
 //!
 //! Everything above it works with values of this room, so that one place
@@ -17,6 +17,7 @@ pub mod lock;
 pub mod onnx;
 pub mod proc;
 pub mod process;
+pub mod rtsp;
 pub mod signal;
 pub mod terminal;
 pub mod tree;

@@ -7,14 +7,24 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use expect_test::{Expect, expect};
+
 use crate::project::short;
 use crate::workspace::Workspace;
 
 /// A camera on a port of its own.
 struct Camera {
     port: u16,
+    heard: Arc<Heard>,
+}
+
+/// What a camera was asked.
+#[derive(Default)]
+struct Heard {
     /// What was sent to log in.
-    logins: Arc<Mutex<Vec<String>>>,
+    logins: Mutex<Vec<String>>,
+    /// The streams that were asked for.
+    setups: Mutex<Vec<String>>,
 }
 
 /// How a camera answers.
@@ -22,19 +32,26 @@ struct Camera {
 enum Answers {
     /// Nobody is let in; the challenges.
     Refuses(&'static [&'static str]),
+    /// Everybody gets a stream of this kind: as the media line of an SDP has it, and
+    /// its encoding.
+    Sends(&'static str, &'static str),
+    /// No path is known.
+    NotFound,
+    /// Streams are sent in UDP alone.
+    NotInTcp,
 }
 
 impl Camera {
     fn start(answers: Answers) -> Camera {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let logins = Arc::default();
-        let camera = Camera { port, logins: Arc::clone(&logins) };
+        let heard = Arc::default();
+        let camera = Camera { port, heard: Arc::clone(&heard) };
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let logins = Arc::clone(&logins);
+                let heard = Arc::clone(&heard);
                 // Ends with its connection, which the client closes at the latest by ending.
-                std::thread::spawn(move || answer(&stream, answers, &logins));
+                std::thread::spawn(move || answer(&stream, answers, &heard));
             }
         });
         camera
@@ -46,26 +63,68 @@ impl Camera {
 
     /// What was sent to log in since this was asked last.
     fn logins(&self) -> Vec<String> {
-        std::mem::take(&mut *self.logins.lock().unwrap())
+        std::mem::take(&mut *self.heard.logins.lock().unwrap())
     }
 }
 
-fn answer(stream: &TcpStream, answers: Answers, logins: &Mutex<Vec<String>>) {
+fn answer(stream: &TcpStream, answers: Answers, heard: &Heard) {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-    while lines.next().is_some() {
+    while let Some(request) = lines.next() {
         let headers: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
         let header = |name: &str| {
             let mut found = headers.iter().filter_map(|line| line.split_once(": "));
             found.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
         };
-        logins.lock().unwrap().extend(header("Authorization"));
+        heard.logins.lock().unwrap().extend(header("Authorization"));
+        if request.starts_with("SETUP") {
+            heard.setups.lock().unwrap().extend(request.split(' ').nth(1).map(str::to_owned));
+        }
         let number = header("CSeq").unwrap_or_default();
-        let Answers::Refuses(challenges) = answers;
-        let challenges: String =
-            challenges.iter().map(|one| format!("WWW-Authenticate: {one}\r\n")).collect();
-        let answer = format!("RTSP/1.0 401 Unauthorized\r\nCSeq: {number}\r\n{challenges}\r\n");
-        if (&mut &*stream).write_all(answer.as_bytes()).is_err() {
+        let method = request.split(' ').next().unwrap_or_default();
+        let (status, more) = match (answers, method) {
+            (Answers::Refuses(challenges), _) => {
+                let challenges = challenges.iter().map(|one| format!("WWW-Authenticate: {one}\r\n"));
+                ("401 Unauthorized", challenges.collect())
+            }
+            (_, "OPTIONS") => ("200 OK", "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n".to_owned()),
+            (Answers::NotFound, "DESCRIBE") => ("404 Not Found", String::new()),
+            (_, "DESCRIBE") => {
+                let (media, encoding) = answers.stream();
+                let sdp = format!(
+                    "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=control:*\r\nm={media}\r\n\
+                     a=rtpmap:96 {encoding}\r\na=control:stream=0\r\n"
+                );
+                let length = sdp.len();
+                ("200 OK", format!("Content-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n{sdp}"))
+            }
+            (Answers::NotInTcp, "SETUP") => ("461 Unsupported Transport", String::new()),
+            (_, "SETUP") => {
+                let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1";
+                ("200 OK", format!("{transport}\r\nSession: 1\r\n"))
+            }
+            _ => ("200 OK", "Session: 1\r\n".to_owned()),
+        };
+        let end = if more.contains("\r\n\r\n") { "" } else { "\r\n" };
+        let mut answer = format!("RTSP/1.0 {status}\r\nCSeq: {number}\r\n{more}{end}").into_bytes();
+        if method == "PLAY" {
+            // Packets of RTP, each behind `$`, its channel and its length.
+            for number in 0..20 {
+                answer.extend([
+                    b'$', 0, 0, 16, 0x80, 96, 0, number, 0, 0, 0, number, 0, 0, 0, 7, 0x26, 1, 0, 0,
+                ]);
+            }
+        }
+        if (&mut &*stream).write_all(&answer).is_err() {
             return;
+        }
+    }
+}
+
+impl Answers {
+    fn stream(self) -> (&'static str, &'static str) {
+        match self {
+            Answers::Sends(media, encoding) => (media, encoding),
+            _ => ("video 0 RTP/AVP 96", "H264/90000"),
         }
     }
 }
@@ -136,4 +195,112 @@ fn a_password_that_is_written_out_is_sent_once_and_stands_nowhere() {
             assert!(dry.stderr.contains("plan:till  stale: `password_digest` changed"), "{}", dry.stderr);
         }
     }
+}
+
+/// Why the camera `till` of this URI failed.
+fn failure(uri: &str) -> String {
+    let ended = project(uri).lp("run").code(1);
+    let told =
+        ended.stderr.lines().find_map(|line| line.strip_prefix("  caused by: till/1: ")).unwrap_or_default();
+    told.to_owned()
+}
+
+#[test]
+fn a_refusal_is_told_with_its_place_and_reason() {
+    let check = |answers: Answers, userinfo: &str, expect: Expect| {
+        let camera = Camera::start(answers);
+        let told = failure(&camera.uri(userinfo));
+        let (major, minor, ..) = gstreamer::version();
+        let told = told.replace(&format!("GStreamer {major}.{minor}"), "GStreamer VERSION");
+        expect.assert_eq(&told.replace(&camera.port.to_string(), "PORT"));
+    };
+    const MD5: &str = "Digest realm=\"d\", nonce=\"1\"";
+    const SHA: &str = "Digest realm=\"d\", nonce=\"1\", algorithm=SHA-256";
+    check(
+        Answers::Refuses(&[MD5]),
+        "me:secret@",
+        expect![
+            "`till_1_source`: `rtsp://127.0.0.1:PORT/door/1`: the server refuses this user and password (401)"
+        ],
+    );
+    check(
+        Answers::Refuses(&["Basic realm=\"d\""]),
+        "",
+        expect![
+            "`till_1_source`: `rtsp://127.0.0.1:PORT/door/1`: the server asks for a user and password (401)"
+        ],
+    );
+    check(
+        Answers::Refuses(&[SHA]),
+        "me:secret@",
+        expect![
+            "`till_1_source`: `rtsp://127.0.0.1:PORT/door/1`: the server asks for a SHA-256 digest, but GStreamer VERSION answers with MD5 or Basic alone"
+        ],
+    );
+    check(
+        Answers::Refuses(&[SHA, MD5]),
+        "me:secret@",
+        expect![
+            "`till_1_source`: `rtsp://127.0.0.1:PORT/door/1`: the server refuses this user and password (401)"
+        ],
+    );
+    check(
+        Answers::NotFound,
+        "me:secret@",
+        expect!["`till_1_source`: `rtsp://127.0.0.1:PORT/door/1`: the server has no such path (404)"],
+    );
+    check(
+        Answers::NotInTcp,
+        "",
+        expect![
+            "`till_1_source`: `rtsp://127.0.0.1:PORT/door/1`: no stream can be received over TCP, the only transport that `lp` asks for"
+        ],
+    );
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let told = failure(&format!("rtsp://me:secret@127.0.0.1:{free}/door/1"));
+    expect!["`till_1_source`: `rtsp://127.0.0.1:PORT/door/1`: no connection to the server: Connection refused (os error 111)"].assert_eq(&told.replace(&free.to_string(), "PORT"));
+}
+
+#[test]
+fn what_a_camera_sends_is_named_with_the_key_to_set() {
+    let check = |media: &'static str, encoding: &'static str, expect: Expect| {
+        expect.assert_eq(&failure(&Camera::start(Answers::Sends(media, encoding)).uri("")));
+    };
+    check(
+        "video 0 RTP/AVP 96",
+        "H265/90000",
+        expect![
+            "`till/1`: `rtspsrc` (`till_1_source`) sends H265 video, which `rtph264depay` (`rtph264depay-1`) does not take: set `codec` of the camera to `h265`"
+        ],
+    );
+    check(
+        "video 0 RTP/AVP 96",
+        "VP8/90000",
+        expect![
+            "`till/1`: `rtspsrc` (`till_1_source`) offers VP8 video, which `rtph264depay` (`rtph264depay-1`) does not take"
+        ],
+    );
+    check(
+        "audio 0 RTP/AVP 96",
+        "OPUS/48000/2",
+        expect!["`till/1`: `rtspsrc` (`till_1_source`) has no video, only sound (OPUS)"],
+    );
+    check(
+        "application 0 RTP/AVP 96",
+        "vnd.onvif.metadata/90000",
+        expect![
+            "`till/1`: `rtspsrc` (`till_1_source`) offers VND.ONVIF.METADATA, which `rtph264depay` (`rtph264depay-1`) does not take"
+        ],
+    );
+}
+
+#[test]
+fn of_several_streams_that_fit_the_first_is_asked_for() {
+    let first = "audio 0 RTP/AVP 0\r\na=control:sound\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:large\r\n\
+                 m=video 0 RTP/AVP 96";
+    let camera = Camera::start(Answers::Sends(first, "H264/90000"));
+    project(&camera.uri("")).lp("run").code(1);
+    let setups = camera.heard.setups.lock().unwrap();
+    let asked: Vec<&str> = setups.iter().filter_map(|uri| uri.rsplit('/').next()).collect();
+    assert_eq!(asked, ["sound", "large"]);
 }

@@ -15,6 +15,7 @@ use lp::pipeline::PipelineSpec;
 use lp::pipeline::machine::{BuildFault, LinkFault};
 
 use crate::property::{self, shown};
+use crate::words::{Offer, nothing_fits};
 
 /// What is told about pads that come late.
 pub(crate) type Unlinked = Arc<dyn Fn(String) + Send + Sync>;
@@ -38,7 +39,7 @@ struct LateState {
     index: usize,
     pad: Option<gst::glib::WeakRef<gst::Pad>>,
     waiting: Vec<Attach>,
-    offered: Vec<String>,
+    offered: Vec<Offer>,
 }
 
 impl Late {
@@ -247,9 +248,30 @@ fn abridged(caps: &gst::CapsRef) -> String {
     }
 }
 
+/// Of several streams on one path of RTSP that fit, the first of the description is
+/// asked for: their pads come in any order.
+fn choose_stream(upstream: &gst::Element, downstream: &gst::Element) {
+    if upstream.factory().is_none_or(|factory| factory.name() != "rtspsrc") {
+        return;
+    }
+    let (weak, chosen) = (downstream.downgrade(), Mutex::new(None));
+    upstream.connect("select-stream", false, move |values| {
+        let stream = values.get(1)?.get::<u32>().ok()?;
+        let mut caps = values.get(2)?.get::<gst::Caps>().ok()?;
+        // Those of the description are `application/x-unknown`.
+        caps.make_mut().iter_mut().for_each(|structure| structure.set_name("application/x-rtp"));
+        let sink = weak.upgrade().and_then(|downstream| downstream.static_pad("sink"));
+        let fits = sink.is_some_and(|sink| caps.can_intersect(&sink.query_caps(None)));
+        // What does not fit comes as well, so that what is sent can be named.
+        let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((!fits || *chosen.get_or_insert(stream) == stream).to_value())
+    });
+}
+
 fn link_late(upstream: &gst::Element, downstream: &gst::Element, index: usize, unlinked: &Unlinked) -> Late {
     let late = Late(Arc::new(Mutex::new(LateState { index, ..LateState::default() })));
 
+    choose_stream(upstream, downstream);
     let (state, weak) = (late.clone(), downstream.downgrade());
     upstream.connect_pad_added(move |_, pad| {
         let Some(downstream) = weak.upgrade() else { return };
@@ -261,8 +283,7 @@ fn link_late(upstream: &gst::Element, downstream: &gst::Element, index: usize, u
             .filter(fits)
             .filter(|sink| pad.link(sink).is_ok());
         if sink.is_none() {
-            let kind = caps.structure(0).map_or_else(|| caps.to_string(), |first| first.name().to_string());
-            state.lock().offered.push(format!("`{kind}`"));
+            state.lock().offered.push(Offer::of(&caps));
             return;
         }
         let waiting = {
@@ -278,12 +299,7 @@ fn link_late(upstream: &gst::Element, downstream: &gst::Element, index: usize, u
         let Some(downstream) = weak.upgrade() else { return };
         let state = state.lock();
         if state.pad.is_none() {
-            let offered = state.offered.join(" and ");
-            unlinked(format!(
-                "{} offers {offered}, which {} does not take",
-                shown(upstream),
-                shown(&downstream)
-            ));
+            unlinked(nothing_fits(upstream, &downstream, &state.offered));
         }
     });
     late

@@ -24,6 +24,7 @@ mod player;
 mod probe;
 mod property;
 mod scene_source;
+mod words;
 
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use gstreamer as gst;
 use lp::worker::protocol::{End, EventBody};
 
 use crate::property::shown;
+use crate::words;
 
 /// An element's message as an event; `None` if no element posted it. To be
 /// called in the thread that posted it, while the pad's segment is the one that
@@ -71,6 +72,7 @@ pub(crate) fn end(error: &gst::message::Error) -> End {
         (text, "") => text.to_owned(),
         (text, detail) => format!("{text}: {detail}"),
     };
+    let reason = words::better(error, &reason, &debug).unwrap_or(reason);
     let element = error.src().map(|source| source.name().to_string()).unwrap_or_default();
     End::Error { element, reason, debug }
 }

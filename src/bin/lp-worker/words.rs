@@ -1,0 +1,157 @@
+//! What a source sends or refuses, in words that name the place and the key to set:
+//! GStreamer's own often name neither.
+
+use gst::prelude::*;
+use gstreamer as gst;
+
+use lp::os::rtsp::{Answer, ask, public};
+
+use crate::property::shown;
+
+/// What an element offers on a pad: `H265 video`, `sound (PCMA)`, `` `text/x-raw` ``.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// Video in this encoding, where that is said apart from the caps' name.
+    Video(String),
+    Sound(String),
+    Other(String),
+}
+
+impl Offer {
+    pub(crate) fn of(caps: &gst::CapsRef) -> Offer {
+        let Some(first) = caps.structure(0) else { return Offer::Other(format!("`{caps}`")) };
+        let name = first.name().to_string();
+        let text = |field: &str| first.get::<String>(field).ok();
+        // What RTP carries is in fields.
+        let (media, encoding) = match (text("media"), text("encoding-name")) {
+            (Some(media), encoding) => (media, encoding.unwrap_or(name)),
+            (None, _) => (name.split('/').next().unwrap_or_default().to_owned(), format!("`{name}`")),
+        };
+        match media.as_str() {
+            "video" | "image" => Offer::Video(encoding),
+            "audio" => Offer::Sound(encoding),
+            _ => Offer::Other(encoding),
+        }
+    }
+}
+
+/// Why nothing that an element offers is taken by the one behind it.
+pub(crate) fn nothing_fits(upstream: &gst::Element, downstream: &gst::Element, offers: &[Offer]) -> String {
+    let (from, to) = (shown(upstream), shown(downstream));
+    let videos = names(offers, |offer| if let Offer::Video(name) = offer { Some(name) } else { None });
+    let sounds = names(offers, |offer| if let Offer::Sound(name) = offer { Some(name) } else { None });
+    let others = names(offers, |offer| if let Offer::Other(name) = offer { Some(name) } else { None });
+    if videos.is_empty() && others.is_empty() && !sounds.is_empty() {
+        return format!("{from} has no video, only sound ({})", sounds.join(" and "));
+    }
+    if offers.is_empty() {
+        return format!("{from} offers nothing");
+    }
+    if let [video] = videos.as_slice()
+        && let Some(codec) = codec(video)
+        && upstream.factory().is_some_and(|factory| factory.name() == "rtspsrc")
+    {
+        return format!(
+            "{from} sends {video} video, which {to} does not take: set `codec` of the camera to `{codec}`"
+        );
+    }
+    let videos =
+        videos.into_iter().map(|name| if name.starts_with('`') { name } else { format!("{name} video") });
+    let sounds = sounds.into_iter().map(|name| format!("sound ({name})"));
+    let all: Vec<String> = videos.chain(sounds).chain(others).collect();
+    format!("{from} offers {}, which {to} does not take", all.join(" and "))
+}
+
+fn names<'a>(offers: &'a [Offer], pick: impl Fn(&'a Offer) -> Option<&'a String>) -> Vec<String> {
+    let mut names: Vec<String> = offers.iter().filter_map(pick).cloned().collect();
+    names.dedup();
+    names
+}
+
+/// The word of `codec` for an encoding of RTP.
+fn codec(encoding: &str) -> Option<&'static str> {
+    match encoding {
+        "H264" => Some("h264"),
+        "H265" => Some("h265"),
+        "JPEG" => Some("mjpeg"),
+        _ => None,
+    }
+}
+
+/// An error in better words than its own, `reason`, if there are any.
+pub(crate) fn better(error: &gst::message::Error, reason: &str, debug: &str) -> Option<String> {
+    let source = error.src()?;
+    if let Some(rtsp) = around(source, "rtspsrc") {
+        return Some(of_stream(&rtsp.property::<String>("location"), error, reason));
+    }
+    around(source, "decodebin").filter(|_| is_sound_only(debug))?;
+    Some("it has no video, only sound".to_owned())
+}
+
+/// Whether all that lacks a decoder is sound: then `decodebin`, which is asked for
+/// video, misses a plug-in that would make video of it.
+fn is_sound_only(debug: &str) -> bool {
+    let mut missing = debug.lines().filter(|line| line.contains("Missing decoder:")).peekable();
+    missing.peek().is_some() && missing.all(|line| line.contains("(audio/"))
+}
+
+/// The element of this factory that `object` is or is part of.
+fn around(object: &gst::Object, factory: &str) -> Option<gst::Element> {
+    let upwards = std::iter::successors(Some(object.clone()), |object| object.parent());
+    let mut elements = upwards.filter_map(|object| object.downcast::<gst::Element>().ok());
+    elements.find(|element| element.factory().is_some_and(|found| found.name() == factory))
+}
+
+/// Why a stream does not come, with its place.
+fn of_stream(uri: &str, error: &gst::message::Error, reason: &str) -> String {
+    let place = public(uri);
+    let kind = error.error();
+    let is = |code: gst::ResourceError| kind.matches(code);
+    let why = if is(gst::ResourceError::NotFound) {
+        Some("the server has no such path (404)".to_owned())
+    } else if is(gst::ResourceError::NotAuthorized) {
+        refused_login(uri)
+    } else if is(gst::ResourceError::OpenReadWrite) || is(gst::ResourceError::OpenRead) {
+        no_connection(uri)
+    } else if reason.starts_with("No supported stream was found") {
+        Some("no stream can be received over TCP, the only transport that `lp` asks for".to_owned())
+    } else {
+        None
+    };
+    format!("`{place}`: {}", why.as_deref().unwrap_or(reason))
+}
+
+fn no_connection(uri: &str) -> Option<String> {
+    match ask(uri)? {
+        Answer::NoHost => Some("the name of the host has no address".to_owned()),
+        Answer::NoConnection(error) => Some(format!("no connection to the server: {error}")),
+        Answer::Challenges(_) if uri.starts_with("rtsps") => {
+            Some("the server accepts, but does not speak TLS, or its certificate is not trusted".to_owned())
+        }
+        Answer::Challenges(_) => None,
+    }
+}
+
+fn refused_login(uri: &str) -> Option<String> {
+    let Some(Answer::Challenges(challenges)) = ask(uri) else { return None };
+    let by = |name: &str| challenges.iter().find(|one| one.to_lowercase().contains(name));
+    let known = |one: &String| {
+        let one = one.to_lowercase();
+        one.starts_with("basic") || one.starts_with("digest") && !one.contains("sha-")
+    };
+    let (major, minor, ..) = gst::version();
+    if !challenges.is_empty() && !challenges.iter().any(known) {
+        let asked = if by("sha-256").is_some() { "a SHA-256 digest" } else { &challenges[0] };
+        return Some(format!(
+            "the server asks for {asked}, but GStreamer {major}.{minor} answers with MD5 or Basic alone"
+        ));
+    }
+    let has_user = uri
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.split('/').next().unwrap_or_default().contains('@'));
+    Some(if has_user {
+        "the server refuses this user and password (401)".to_owned()
+    } else {
+        "the server asks for a user and password (401)".to_owned()
+    })
+}

@@ -1,0 +1,114 @@
+//! Asks an RTSP server why a source of its stream has failed: once, and without a
+//! user, so that it counts as no attempt to log in.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+/// How long a server may take to accept, and to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Answer {
+    /// The name of its host has no address.
+    NoHost,
+    /// Nobody accepts at its port.
+    NoConnection(io::Error),
+    /// How a user may log in, by each `WWW-Authenticate`; none if it asks for no login,
+    /// speaks another protocol, or speaks it in TLS.
+    Challenges(Vec<String>),
+}
+
+/// A URI of RTSP with its port, and without user and password.
+#[must_use]
+pub fn public(uri: &str) -> String {
+    match parts(uri) {
+        Some(Parts { scheme, host, port, rest }) => format!("{scheme}://{host}:{port}{rest}"),
+        None => uri.to_owned(),
+    }
+}
+
+/// Asks the server of a stream. `None` if that is no URI of one.
+#[must_use]
+pub fn ask(uri: &str) -> Option<Answer> {
+    let Parts { scheme, host, port, .. } = parts(uri)?;
+    let Ok(addresses) = (host.trim_matches(['[', ']']), port).to_socket_addrs() else {
+        return Some(Answer::NoHost);
+    };
+    let mut refusal = None;
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(_) if scheme == "rtsps" => return Some(Answer::Challenges(Vec::new())),
+            Ok(stream) => {
+                return Some(Answer::Challenges(challenges(&stream, &public(uri)).unwrap_or_default()));
+            }
+            Err(error) => refusal = Some(error),
+        }
+    }
+    Some(refusal.map_or(Answer::NoHost, Answer::NoConnection))
+}
+
+fn challenges(mut stream: &TcpStream, uri: &str) -> io::Result<Vec<String>> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "DESCRIBE {uri} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n")?;
+    let mut found = Vec::new();
+    // As many bytes as any head of an answer has.
+    for line in BufReader::new(io::Read::take(stream, 64 << 10)).lines() {
+        let line = line?;
+        if line.is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("www-authenticate")
+        {
+            found.push(value.trim().to_owned());
+        }
+    }
+    Ok(found)
+}
+
+struct Parts<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    port: u16,
+    /// The path and what follows it.
+    rest: &'a str,
+}
+
+fn parts(uri: &str) -> Option<Parts<'_>> {
+    let (scheme, rest) = uri.split_once("://").filter(|(scheme, _)| scheme.starts_with("rtsp"))?;
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let default = if scheme.starts_with("rtsps") { 322 } else { 554 };
+    // An address of IPv6 has colons in its brackets.
+    match host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+        Some((host, port)) => Some(Parts { scheme, host, port: port.parse().ok()?, rest }),
+        None => Some(Parts { scheme, host, port: default, rest }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_is_shown_with_its_port_and_without_its_login() {
+        for (uri, shown) in [
+            ("rtsp://h/a@b", "rtsp://h:554/a@b"),
+            ("rtsps://u:p@h:8554/a?b", "rtsps://h:8554/a?b"),
+            ("rtsp://u@[::1]/a", "rtsp://[::1]:554/a"),
+            ("rtsp://[::1]:1", "rtsp://[::1]:1"),
+        ] {
+            assert_eq!(public(uri), shown);
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_is_told_from_a_host_that_is_not_known() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let answer = ask(&format!("rtsp://127.0.0.1:{free}/a"));
+        assert!(matches!(answer, Some(Answer::NoConnection(_))), "{answer:?}");
+        assert!(matches!(ask("rtsp://no host/a"), Some(Answer::NoHost)));
+    }
+}
