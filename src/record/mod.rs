@@ -208,7 +208,8 @@ pub struct StreamRecord {
     /// Latency of each of those frames; empty where it has no meaning.
     pub latency_us: Vec<Option<u32>>,
     /// Lateness of each of those frames in microseconds: its arrival less the time
-    /// when it was due, which is the pipeline's base time plus its running time.
+    /// when it was due: the pipeline's base time plus its running time, or its RTP
+    /// timestamp, counted from the frame that came fastest in the last minute.
     /// Negative for a frame that came early. Empty where frames are not due at
     /// a time (free pace) and in records before version 3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -254,10 +255,10 @@ pub struct Delivery {
     /// first key frame. They neither count as decoded nor as arrived.
     #[serde(default)]
     pub damaged: u64,
-    /// Copies that the `videorate` behind the source made.
+    /// Copies that a `videorate` among the steps made and that came to the sink.
     #[serde(default)]
     pub copied: u64,
-    /// Frames that this `videorate` dropped.
+    /// Frames that the `videorate` behind the source dropped.
     #[serde(default)]
     pub thinned: u64,
     /// The most frames from one key frame to the next, over the stream's life;

@@ -161,7 +161,7 @@ pub enum EventBody {
         /// `arrived_us` with `None` for a frame that could not be matched.
         latency_us: Vec<Option<u32>>,
         /// How much later than due each of those frames arrived, in microseconds;
-        /// empty when the pipeline has no ingress, `None` for a frame without a time.
+        /// empty when nothing paces frames, `None` for a frame without a time.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         late_us: Vec<Option<i64>>,
         /// Whole frames that the decoder was done with since the stream started: those

@@ -170,6 +170,8 @@ fn an_rtsp_stream_is_counted_as_it_comes_from_the_network() {
         panic!("{:?}", frames.delivered.video)
     };
     assert_eq!((codec.as_str(), frames.late_us.len()), ("H264", frames.played as usize));
+    // None is due before the network brought it.
+    assert!(frames.late_us.iter().all(|late| late.is_some_and(|late| late >= 0)), "{:?}", frames.late_us);
 }
 
 #[test]

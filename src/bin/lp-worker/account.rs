@@ -51,24 +51,31 @@ struct Underway {
     /// Running time in nanoseconds.
     time: Option<u64>,
     at_us: u64,
-    /// The running time at which it is due, if that is not its own.
-    due: Option<u64>,
+    due: Option<Due>,
     is_damaged: bool,
+}
+
+/// When a frame is due, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// In running time.
+    Running(u64),
+    /// Of CLOCK_MONOTONIC.
+    Clock(u64),
 }
 
 /// What came to the sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// A whole frame, due at this running time.
-    Whole(Option<u64>),
+    /// A whole frame, and when it was due.
+    Whole(Option<Due>),
     /// A damaged one, or a copy.
     Other,
 }
 
 impl Account {
-    /// A frame has left the decoder. It is due at the running time `due`, if that
-    /// is not its own.
-    pub(crate) fn decoded(&mut self, time: Option<u64>, due: Option<u64>, at_us: u64, is_damaged: bool) {
+    /// A frame has left the decoder.
+    pub(crate) fn decoded(&mut self, time: Option<u64>, due: Option<Due>, at_us: u64, is_damaged: bool) {
         if is_damaged {
             self.fates.damaged_us.push(at_us);
         } else {
@@ -120,7 +127,7 @@ impl Account {
         }
         let frame = if settled == 0 { None } else { self.underway.pop_front() };
         self.owed += u64::from(frame.is_none());
-        let due = frame.as_ref().and_then(|frame| frame.due).or(time);
+        let due = frame.as_ref().and_then(|frame| frame.due).or(time.map(Due::Running));
         if frame.is_some_and(|frame| frame.is_damaged) {
             return Arrival::Other;
         }

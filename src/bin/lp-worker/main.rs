@@ -23,6 +23,7 @@ mod output;
 mod player;
 mod probe;
 mod property;
+mod rtp;
 mod scene_source;
 mod words;
 

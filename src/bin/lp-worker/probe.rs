@@ -7,7 +7,7 @@
 //! between a buffer leaving the ingress and the buffer of the same running time
 //! arriving at the sink: running time, because it goes on over loops while
 //! timestamps start again. *Lateness* is an arrival less the time when the frame
-//! was due, base time + running time; so it has what a frame waited in front of a
+//! was due, base time + running time (of RTSP: see [`rtp`](crate::rtp)); so it has what a frame waited in front of a
 //! busy decoder. What becomes of frames between decoder and sink is told by
 //! [`account`](crate::account).
 //!
@@ -32,16 +32,13 @@ use lp::os::clock::monotonic_ns;
 use lp::pipeline::PipelineSpec;
 use lp::worker::protocol::{Delivered, EventBody, MAX_FORMATS, VideoFormat};
 
-use crate::account::{Account, Arrival, Thinning};
+use crate::account::{Account, Arrival, Due, Thinning};
 use crate::build::Chain;
+use crate::rtp::Rtp;
 
 /// Frames between ingress and sink whose departure is remembered. Those that
 /// were dropped on the way are forgotten as newer ones come.
 const MAX_UNDERWAY: usize = 1_024;
-
-/// The last RTP times that are remembered: the packets of a frame have one, and
-/// frames that refer to later ones come in another order.
-const RTP_TIMES: usize = 16;
 
 /// The counters of one stream.
 pub(crate) struct Meter {
@@ -49,6 +46,7 @@ pub(crate) struct Meter {
     has_ingress: bool,
     /// Whether frames are due at a time.
     is_paced: bool,
+    is_rtsp: bool,
     decoder: String,
     /// Names of the elements from the source to the sink, the sink excepted.
     path: BTreeSet<String>,
@@ -81,14 +79,6 @@ struct Source {
     format: Option<VideoFormat>,
     formats: Vec<VideoFormat>,
     n_formats: usize,
-}
-
-/// The frames of an RTP stream.
-#[derive(Default)]
-struct Rtp {
-    /// The source that is played, once it is known: a server may send others.
-    ssrc: Option<u32>,
-    times: VecDeque<u32>,
 }
 
 #[derive(Default)]
@@ -148,24 +138,6 @@ impl Traffic {
     fn stalled(&mut self, level: u32) -> Vec<Inside> {
         let dropped = self.inside.len().saturating_sub(level as usize + 2);
         self.inside.drain(..if self.drops_oldest { dropped } else { 0 }).collect()
-    }
-}
-
-impl Rtp {
-    /// Whether a packet is the first of a frame.
-    fn begins_frame(&mut self, packet: &[u8]) -> bool {
-        let number = |at: usize| {
-            packet.get(at..at + 4).map(|bytes| bytes.iter().fold(0, |n, b| n << 8 | u32::from(*b)))
-        };
-        let (Some(time), Some(ssrc)) = (number(4), number(8)) else { return false };
-        if self.ssrc.is_some_and(|played| played != ssrc) || self.times.contains(&time) {
-            return false;
-        }
-        self.times.push_back(time);
-        if RTP_TIMES < self.times.len() {
-            self.times.pop_front();
-        }
-        true
     }
 }
 
@@ -239,6 +211,7 @@ impl Meter {
             stream: stream.to_owned(),
             has_ingress: spec.ingress.is_some(),
             is_paced: spec.ingress.is_some() || is_rtsp(spec),
+            is_rtsp: is_rtsp(spec),
             decoder: decoder.unwrap_or_default(),
             path: before_sink.map(|index| chain.elements[*index].name().to_string()).collect(),
             source: Mutex::default(),
@@ -279,8 +252,8 @@ impl Meter {
                 bin.connect_deep_element_added(move |_, _, inner| {
                     let is_buffer =
                         inner.factory().is_some_and(|factory| factory.name() == "rtpjitterbuffer");
-                    if let Some(pad) = inner.static_pad("sink").filter(|_| is_buffer) {
-                        Arc::clone(&meter).watch_packets(&pad);
+                    if is_buffer {
+                        Arc::clone(&meter).watch_packets(inner);
                     }
                 });
             }
@@ -305,28 +278,24 @@ impl Meter {
         source.rtp.ssrc = ssrc;
     }
 
-    /// Counts frames by their packets, as they come from the network.
-    fn watch_packets(self: Arc<Meter>, pad: &gst::Pad) {
-        pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |pad, info| {
-            let is_video = || {
-                let caps = pad.current_caps();
-                let media = caps.and_then(|caps| caps.structure(0)?.get::<String>("media").ok());
-                media.is_none_or(|media| media == "video")
-            };
-            let at_us = monotonic_ns() / 1_000;
-            let packet = |buffer: &gst::BufferRef| {
-                let mut header = [0; 12];
-                let mut source = lock(&self.source);
-                if buffer.copy_to_slice(0, &mut header).is_ok() && source.rtp.begins_frame(&header) {
-                    source.delivered(at_us);
+    /// Counts frames by their packets, as they come from the network into a
+    /// jitterbuffer, and follows them out of it.
+    fn watch_packets(self: Arc<Meter>, buffer: &gst::Element) {
+        let (Some(sink), Some(src)) = (buffer.static_pad("sink"), buffer.static_pad("src")) else { return };
+        let meter = Arc::clone(&self);
+        on_frames(&sink, move |sight| {
+            if let Sight::Frame(Frame { packet: Some(packet), .. }) = sight {
+                let now = monotonic_ns();
+                let mut source = lock(&meter.source);
+                if source.rtp.came(*packet, now) {
+                    source.delivered(now / 1_000);
                 }
-            };
-            match &info.data {
-                Some(gst::PadProbeData::Buffer(buffer)) if is_video() => packet(buffer),
-                Some(gst::PadProbeData::BufferList(list)) if is_video() => list.iter().for_each(packet),
-                _ => {}
             }
-            gst::PadProbeReturn::Ok
+        });
+        on_frames(&src, move |sight| {
+            if let Sight::Frame(Frame { packet: Some(packet), running_time, .. }) = sight {
+                lock(&self.source).rtp.left_buffer(*packet, *running_time);
+            }
         });
     }
 
@@ -390,7 +359,14 @@ impl Meter {
         on_frames(pad, move |sight| match sight {
             Sight::Frame(frame) if !self.is_cut.load(Ordering::Relaxed) => {
                 let at_us = monotonic_ns() / 1_000;
-                let due = lock(&self.source).thinning.as_mut().and_then(|it| it.passed(frame.running_time));
+                let due = {
+                    let mut source = lock(&self.source);
+                    match &mut source.thinning {
+                        Some(thinning) => thinning.passed(frame.running_time).map(Due::Running),
+                        None if self.is_rtsp => source.rtp.decoded(frame.running_time).map(Due::Clock),
+                        None => frame.running_time.map(Due::Running),
+                    }
+                };
                 let is_damaged = frame.flags.contains(gst::BufferFlags::CORRUPTED);
                 lock(&self.account).decoded(frame.running_time, due, at_us, is_damaged);
             }
@@ -428,7 +404,7 @@ impl Meter {
                     sink.latency_us.push(latency.map(|us| u32::try_from(us).unwrap_or(u32::MAX)));
                 }
                 if self.is_paced {
-                    sink.late_us.push(due.and_then(|due| late_us(&element.upgrade()?, due)));
+                    sink.late_us.push(due.and_then(|due| late_us(&element.upgrade()?, due, now)));
                 }
             }
             Sight::Flushed => *lock(&self.sink) = Sink::default(),
@@ -515,10 +491,12 @@ impl Meter {
     }
 }
 
-/// How much later than due a frame arrives now at a sink.
-fn late_us(sink: &gst::Element, due: u64) -> Option<i64> {
-    let due = sink.base_time()?.nseconds().checked_add(due)?;
-    let now = sink.clock()?.time().nseconds();
+/// How much later than due a frame arrives at a sink, now, at `now` of CLOCK_MONOTONIC.
+fn late_us(sink: &gst::Element, due: Due, now: u64) -> Option<i64> {
+    let (now, due) = match due {
+        Due::Clock(due) => (now, due),
+        Due::Running(due) => (sink.clock()?.time().nseconds(), sink.base_time()?.nseconds() + due),
+    };
     Some((now.cast_signed() - due.cast_signed()) / 1_000)
 }
 
@@ -595,10 +573,13 @@ struct Frame {
     /// In nanoseconds.
     running_time: Option<u64>,
     flags: gst::BufferFlags,
+    /// The begin of an RTP packet of video, where such come by.
+    packet: Option<[u8; 12]>,
 }
 
 fn on_frames(pad: &gst::Pad, seen: impl Fn(Sight<'_>) + Send + Sync + 'static) {
     let segment = Mutex::new(None::<gst::FormattedSegment<gst::ClockTime>>);
+    let is_rtp = AtomicBool::new(false);
     let types = gst::PadProbeType::BUFFER
         | gst::PadProbeType::BUFFER_LIST
         | gst::PadProbeType::EVENT_DOWNSTREAM
@@ -609,7 +590,10 @@ fn on_frames(pad: &gst::Pad, seen: impl Fn(Sight<'_>) + Send + Sync + 'static) {
                 .as_ref()
                 .and_then(|segment| segment.to_running_time(buffer.pts()))
                 .map(gst::ClockTime::nseconds);
-            seen(Sight::Frame(&Frame { running_time, flags: buffer.flags() }));
+            let mut header = [0; 12];
+            let is_packet = is_rtp.load(Ordering::Relaxed) && buffer.copy_to_slice(0, &mut header).is_ok();
+            let packet = is_packet.then_some(header);
+            seen(Sight::Frame(&Frame { running_time, flags: buffer.flags(), packet }));
         };
         match &info.data {
             Some(gst::PadProbeData::Buffer(buffer)) => frame(buffer),
@@ -618,7 +602,11 @@ fn on_frames(pad: &gst::Pad, seen: impl Fn(Sight<'_>) + Send + Sync + 'static) {
                 gst::EventView::Segment(event) => {
                     *lock(&segment) = event.segment().downcast_ref::<gst::ClockTime>().cloned();
                 }
-                gst::EventView::Caps(event) => seen(Sight::Caps(event.caps())),
+                gst::EventView::Caps(event) => {
+                    let media = event.caps().structure(0).and_then(|caps| caps.get::<String>("media").ok());
+                    is_rtp.store(media.is_some_and(|media| media == "video"), Ordering::Relaxed);
+                    seen(Sight::Caps(event.caps()));
+                }
                 gst::EventView::FlushStop(_) => seen(Sight::Flushed),
                 _ => {}
             },
@@ -671,20 +659,5 @@ mod tests {
     fn a_stalled_queue_has_dropped_what_it_cannot_hold() {
         check("+1 +2 +3 +4 +5 +6 3 1 0", expect!["[1, 2, 3, 4], inside 2"]);
         check("+1 +2 +3 +4 +5 +6 0 -5 -6", expect!["[1, 2, 3, 4], inside 0"]);
-    }
-
-    #[test]
-    fn packets_of_one_time_are_a_frame_in_any_order() {
-        let mut rtp = Rtp::default();
-        let packet = |time: u8, ssrc: u8| [0x80, 96, 0, 0, 0, 0, 0, time, 0, 0, 0, ssrc, 1, 2];
-        let frames = |rtp: &mut Rtp, times: &[u8], ssrc: u8| {
-            times.iter().filter(|time| rtp.begins_frame(&packet(**time, ssrc))).count()
-        };
-        // The third and fourth frame are sent before the second, which refers to them.
-        assert_eq!(frames(&mut rtp, &[1, 1, 1, 3, 3, 2, 4, 3], 7), 4);
-        rtp.ssrc = Some(7);
-        assert_eq!(frames(&mut rtp, &[5, 6], 8), 0);
-        assert_eq!(frames(&mut rtp, &[5, 6], 7), 2);
-        assert!(!rtp.begins_frame(&[0x80]));
     }
 }

@@ -1,0 +1,171 @@
+//! The frames of an RTP stream, and when each of them is due.
+//!
+//! A frame is due by its RTP timestamp, counted from the frame that came fastest of the
+//! last minute. The running time that `rtpjitterbuffer` gives to frames would not do:
+//! after a pause of a second it begins anew, and calls what was late punctual and what
+//! follows early (measured: frames that came a second late, then 0.75 s \"early\").
+//! A minute, since the clock of a camera drifts against ours.
+//!
+//! A decoder may give a frame another running time than it came with. Then it is the
+//! next one in order.
+
+use std::collections::VecDeque;
+
+/// The last timestamps that are remembered: the packets of a frame have one, and
+/// frames that refer to later ones come in another order.
+const TIMES: usize = 16;
+
+/// Ticks a second of the timestamps of all video (RFC 3551).
+const RATE: i64 = 90_000;
+
+/// A timestamp that is further from the last one belongs to another time line.
+const MAX_JUMP: i64 = 60 * RATE;
+
+/// How long the fastest frame is remembered, in pieces of 10 s.
+const PIECE_NS: u64 = 10_000_000_000;
+const PIECES: usize = 6;
+
+/// Frames between jitterbuffer and decoder that are remembered.
+const MAX_DECODING: usize = 1_024;
+
+#[derive(Debug, Default)]
+pub(crate) struct Rtp {
+    /// The source that is played, once it is known: a server may send others.
+    pub(crate) ssrc: Option<u32>,
+    times: VecDeque<u32>,
+    /// The newest timestamp, and its ticks since the first.
+    newest: Option<(u32, i64)>,
+    /// When a frame of 0 ticks would have come, had it come as fast as the fastest of
+    /// each piece: number of the piece, nanoseconds.
+    fastest: VecDeque<(u64, i64)>,
+    /// Frames that have left the jitterbuffer and not yet the decoder: running time
+    /// and ticks.
+    decoding: VecDeque<(Option<u64>, i64)>,
+}
+
+impl Rtp {
+    /// A packet came from the network; whether it is the first of a frame.
+    pub(crate) fn came(&mut self, packet: [u8; 12], at_ns: u64) -> bool {
+        let Some(time) = self.time_of(packet).filter(|time| !self.times.contains(time)) else { return false };
+        self.times.push_back(time);
+        if TIMES < self.times.len() {
+            self.times.pop_front();
+        }
+        let ticks = self.ticks(time);
+        let origin = at_ns.cast_signed() - nanoseconds(ticks);
+        let piece = at_ns / PIECE_NS;
+        match self.fastest.back_mut().filter(|(newest, _)| *newest == piece) {
+            Some((_, fastest)) => *fastest = origin.min(*fastest),
+            None => self.fastest.push_back((piece, origin)),
+        }
+        if PIECES < self.fastest.len() {
+            self.fastest.pop_front();
+        }
+        true
+    }
+
+    /// A packet has left the jitterbuffer with this running time.
+    pub(crate) fn left_buffer(&mut self, packet: [u8; 12], running_time: Option<u64>) {
+        let Some(time) = self.time_of(packet) else { return };
+        let ticks = self.ticks(time);
+        if self.decoding.back().is_none_or(|(_, last)| *last != ticks) {
+            self.decoding.push_back((running_time, ticks));
+            if MAX_DECODING < self.decoding.len() {
+                self.decoding.pop_front();
+            }
+        }
+    }
+
+    /// A frame has left the decoder; when it was due, in nanoseconds of CLOCK_MONOTONIC.
+    pub(crate) fn decoded(&mut self, running_time: Option<u64>) -> Option<u64> {
+        let known = self.decoding.iter().find(|(time, _)| time.is_some() && *time == running_time);
+        let (_, ticks) = *known.or_else(|| self.decoding.iter().min_by_key(|(_, ticks)| *ticks))?;
+        // They leave it in the order in which they are shown: what was before is lost.
+        self.decoding.retain(|(_, other)| ticks < *other);
+        let origin = self.fastest.iter().map(|(_, origin)| *origin).min()?;
+        u64::try_from(origin + nanoseconds(ticks)).ok()
+    }
+
+    /// The timestamp of a packet of the stream that is played.
+    fn time_of(&self, packet: [u8; 12]) -> Option<u32> {
+        let [_, _, _, _, t0, t1, t2, t3, s0, s1, s2, s3] = packet;
+        let ssrc = u32::from_be_bytes([s0, s1, s2, s3]);
+        self.ssrc.is_none_or(|played| played == ssrc).then_some(u32::from_be_bytes([t0, t1, t2, t3]))
+    }
+
+    /// Ticks since the first timestamp, which wraps around after 13 hours.
+    fn ticks(&mut self, time: u32) -> i64 {
+        let (newest, ticks) = *self.newest.get_or_insert((time, 0));
+        let jump = i64::from(time.wrapping_sub(newest).cast_signed());
+        if MAX_JUMP < jump.abs() {
+            self.fastest.clear();
+        }
+        if jump > 0 || MAX_JUMP < jump.abs() {
+            self.newest = Some((time, ticks + jump));
+        }
+        ticks + jump
+    }
+}
+
+fn nanoseconds(ticks: i64) -> i64 {
+    ticks * 100_000 / 9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(time: u32, ssrc: u8) -> [u8; 12] {
+        let [t0, t1, t2, t3] = time.to_be_bytes();
+        [0x80, 96, 0, 0, t0, t1, t2, t3, 0, 0, 0, ssrc]
+    }
+
+    #[test]
+    fn packets_of_one_time_are_a_frame_in_any_order() {
+        let mut rtp = Rtp::default();
+        let frames = |rtp: &mut Rtp, times: &[u32], ssrc: u8| {
+            times.iter().filter(|time| rtp.came(packet(**time, ssrc), 1)).count()
+        };
+        // The third and fourth frame are sent before the second, which refers to them.
+        assert_eq!(frames(&mut rtp, &[1, 1, 1, 3, 3, 2, 4, 3], 7), 4);
+        rtp.ssrc = Some(7);
+        assert_eq!(frames(&mut rtp, &[5, 6], 8), 0);
+        assert_eq!(frames(&mut rtp, &[5, 6], 7), 2);
+    }
+
+    /// Frames of 10 fps that come so many milliseconds after the first, or late; the
+    /// jitterbuffer gives them odd times from the second on. How late each was when it came.
+    fn lateness(first: u32, came_ms: &[u64]) -> Vec<i64> {
+        let mut rtp = Rtp::default();
+        let mut late = Vec::new();
+        for (n, came_ms) in (0..).zip(came_ms) {
+            let time = first.wrapping_add(n * 9_000);
+            let at_ns = 5_000_000_000 + came_ms * 1_000_000;
+            assert!(rtp.came(packet(time, 7), at_ns));
+            rtp.left_buffer(packet(time, 7), Some(u64::from(n)));
+            rtp.left_buffer(packet(time, 7), Some(u64::from(n)));
+            let due = rtp.decoded(Some(if n < 2 { u64::from(n) } else { 99 })).unwrap();
+            late.push((at_ns.cast_signed() - due.cast_signed()) / 1_000_000);
+        }
+        late
+    }
+
+    #[test]
+    fn a_frame_is_due_by_the_fastest_of_the_last_minute() {
+        // Held back for a second, then all at once.
+        assert_eq!(
+            lateness(0, &[0, 100, 1_200, 1_200, 1_200, 1_200, 1_200, 1_200]),
+            [0, 0, 1_000, 900, 800, 700, 600, 500]
+        );
+        // Frames are not early: the first was late. Timestamps wrap around.
+        assert_eq!(lateness(u32::MAX - 9_000, &[50, 100, 200, 330]), [0, 0, 0, 30]);
+    }
+
+    #[test]
+    fn a_clock_that_drifts_is_followed() {
+        // 1 ms in a second slower than ours: after ten minutes as late as in a minute.
+        let came: Vec<u64> = (0..6_000).map(|n| n * 100 + n / 10).collect();
+        let late = lateness(0, &came);
+        assert!(late.iter().all(|late| (0..=60).contains(late)), "{:?}", late.iter().max());
+    }
+}
