@@ -283,7 +283,7 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         };
         reason.to_owned()
     });
-    let window_us = stream.window_us.map(|(begin, end)| end - begin);
+    let window_us = stream.window_us.map(|(begin, end)| end.saturating_sub(begin));
     let delivered_fps = stream.delivery.as_ref().and_then(|delivery| delivery.frames).zip(window_us);
     let delivered_fps = delivered_fps.map(|(frames, us)| rounded(frames as f64 * 1e6 / us.max(1) as f64));
     let gap_us = |window| delay::longest_gap_us(arrived, window).1;
@@ -298,7 +298,7 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         fps_range: Range::of(&counts),
         frames: Some(frames),
         dropped: Some(stream.dropped),
-        dropped_share: share(stream.dropped, frames + stream.dropped),
+        dropped_share: share(stream.dropped, frames.saturating_add(stream.dropped)),
         decoded: Some(stream.decoded),
         taken_out: Some(stream.taken_out),
         delivery: stream.delivery.clone(),

@@ -53,6 +53,7 @@ pub fn benchmark_json(record: &RunRecord, camera: &Slug) -> Option<String> {
         let (member, workload) = (&row.slug, row.workload.as_str());
         Some(WorkloadRow { member, workload, shared_with: &row.shared_with, pipeline })
     });
+    let target = measurement.cameras.iter().find(|figures| figures.slug == *camera);
     let shared = |worker: &&WorkerFigures| {
         let namesake = record.members.iter().find(|member| member.slug.as_str() == worker.name);
         namesake.is_none_or(|member| is_ours(&member.slug))
@@ -62,7 +63,7 @@ pub fn benchmark_json(record: &RunRecord, camera: &Slug) -> Option<String> {
         subject: &record.subject,
         started: record.started,
         camera: &member.camera,
-        target_fps: member.target_fps,
+        target_fps: target.map_or(member.target_fps, |camera| camera.target_fps),
         interrupted: record.interrupted,
         conditions: &record.conditions,
         host: &record.host.facts,

@@ -96,7 +96,7 @@ pub(super) fn findings(
         let (from, length) = longest_gap_us(&stream.arrived_us, window);
         // What a camera does not send cannot arrive; its pauses are told as that.
         let of_camera = source.longest_gap_us().filter(|gap| *gap > limit);
-        if length > limit && of_camera.is_none_or(|gap| length > gap + OTHER_GAP_US) {
+        if length > limit && of_camera.is_none_or(|gap| length > gap.saturating_add(OTHER_GAP_US)) {
             texts.push(no_frame("frame", length, from));
         }
     }

@@ -101,7 +101,8 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
         fps(a).total_cmp(&fps(b))
     });
     let counted = measured().filter_map(|element| element.frames.zip(element.dropped));
-    let counted = counted.reduce(|(frames, dropped), (f, d)| (frames + f, dropped + d));
+    let counted =
+        counted.reduce(|(frames, dropped), (f, d)| (frames.saturating_add(f), dropped.saturating_add(d)));
     let latency_us = channels.iter().filter_map(|channel| channel.latency_us).max_by_key(|l| l.p95);
 
     let no_fps = slowest.is_none().then(|| match (&script.failure, window) {
@@ -117,12 +118,12 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
         workloads: script.workloads.clone(),
         verdict,
         reason,
-        window_us: window.map(|(begin, end)| end - begin),
+        window_us: window.map(|(begin, end)| end.saturating_sub(begin)),
         fps: slowest.and_then(|element| element.fps),
         fps_range: slowest.and_then(|element| element.fps_range),
         frames: counted.map(|(frames, _)| frames),
         dropped: counted.map(|(_, dropped)| dropped),
-        dropped_share: counted.and_then(|(frames, dropped)| share(dropped, frames + dropped)),
+        dropped_share: counted.and_then(|(frames, dropped)| share(dropped, frames.saturating_add(dropped))),
         decoded: None,
         taken_out: None,
         delivery: None,
@@ -171,7 +172,7 @@ fn judge(
         return (Verdict::NotJudged, no_fps.cloned());
     };
     let seconds = |us: u64| number(us as f64 / 1e6);
-    let (measured, asked) = (end - begin, record.conditions.duration_ms * 1000);
+    let (measured, asked) = (end.saturating_sub(begin), record.conditions.duration_ms.saturating_mul(1000));
     let undecided = |reason: String| (Verdict::Undecided, Some(reason));
     if measured < asked {
         return undecided(format!("interrupted after {} s of {} s", seconds(measured), seconds(asked)));
@@ -185,13 +186,14 @@ fn judge(
         fps,
         frames: fps * measured as f64 / 1e6,
         dropped,
-        offered: frames + dropped,
+        offered: frames.saturating_add(dropped),
         taken_out: 0,
         window_us: measured,
         asked: &asked,
     };
     let mut findings = verdict::judge(&kept);
-    let limit = |line_every_us| delay::limit_us(delay::GAP_US, asked.fps).max(2 * line_every_us);
+    let limit =
+        |line_every_us: u64| delay::limit_us(delay::GAP_US, asked.fps).max(line_every_us.saturating_mul(2));
     let holes = elements.iter().filter(|element| element.longest_gap_us > limit(element.line_every_us));
     if let Some(worst) = holes.max_by_key(|element| element.longest_gap_us) {
         let hole = delay::no_frame("figure", worst.longest_gap_us, worst.gap_from_us);
@@ -239,7 +241,8 @@ fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> Elem
     let rate = |part: &Part| part.frames * 1e6 / part.to_us.saturating_sub(part.from_us).max(1) as f64;
     let rates: Vec<f64> = parts.iter().map(rate).collect();
     let counted = parts.iter().filter_map(|part| part.counted);
-    let counted = counted.reduce(|(frames, dropped), (f, d)| (frames + f, dropped + d));
+    let counted =
+        counted.reduce(|(frames, dropped), (f, d)| (frames.saturating_add(f), dropped.saturating_add(d)));
     let seconds = |at_us: u64| rounded(at_us.saturating_sub(begin) as f64 / 1e6);
     let (gap_from_us, longest_gap_us) = delay::longest_gap_us(&at_us, (begin, end));
     ElementFigures {

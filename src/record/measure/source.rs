@@ -44,8 +44,9 @@ pub(super) struct Source<'a> {
     /// The config and what was delivered, of a camera where both are known.
     camera: Option<(&'a Configured, &'a Delivery)>,
     damaged: u64,
-    /// Frames that were due or delivered, whichever is known.
+    /// Frames that arrived, were dropped or taken out, or were damaged.
     offered: u64,
+    decoded: u64,
     window_us: u64,
 }
 
@@ -59,7 +60,10 @@ impl<'a> Source<'a> {
             member,
             camera: member.configured.as_ref().filter(is_camera).zip(delivery),
             damaged,
-            offered: stream.arrived_us.len() as u64 + stream.dropped + stream.taken_out + damaged,
+            offered: [stream.dropped, stream.taken_out, damaged]
+                .into_iter()
+                .fold(stream.arrived_us.len() as u64, u64::saturating_add),
+            decoded: stream.decoded,
             window_us: stream.window_us.map_or(0, |(begin, end)| end.saturating_sub(begin)),
         }
     }
@@ -83,13 +87,13 @@ impl<'a> Source<'a> {
     /// the borders of the window make.
     fn other_rate(&self) -> Option<f64> {
         let ((configured, _), frames) = (self.camera?, self.frames()?);
-        let is_less = self.rate(frames + 1) < HOLDS_FPS * configured.fps;
+        let is_less = self.rate(frames.saturating_add(1)) < HOLDS_FPS * configured.fps;
         let is_more = self.rate(frames.saturating_sub(1)) > MORE_FPS * configured.fps;
         (is_less || is_more).then(|| self.rate(frames))
     }
 
     fn has_much_damage(&self) -> bool {
-        self.damaged * 1000 > HOLDS_DROPPED_PER_MILLE * self.offered
+        self.damaged as f64 * 1000.0 > HOLDS_DROPPED_PER_MILLE as f64 * self.offered as f64
     }
 
     /// What the machine has to keep: the target, or what came where that is less;
@@ -151,7 +155,15 @@ impl<'a> Source<'a> {
             notes.extend(accepted(Accept::Size, size(configured, &delivery.video)));
             notes.extend(accepted(Accept::Codec, codec(configured, &delivery.video)));
         }
-        notes.into_iter().map(|text| format!("{text}, which `accept` takes")).collect()
+        let mut notes: Vec<String> =
+            notes.into_iter().map(|text: String| format!("{text}, which `accept` takes")).collect();
+        let frames = self.frames().unwrap_or(0);
+        let lost = frames.saturating_sub(self.damaged).saturating_sub(self.decoded);
+        // The borders of the window account for some that are on their way.
+        if lost as f64 * 1000.0 > (HOLDS_DROPPED_PER_MILLE * 2) as f64 * frames as f64 && lost > 2 {
+            notes.push(format!("frames that came and did not leave the decoder: {lost}"));
+        }
+        notes
     }
 }
 

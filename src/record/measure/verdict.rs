@@ -76,7 +76,7 @@ pub(super) fn of_stream(
     let Some((fps, (begin, end))) = fps.zip(stream.window_us) else {
         return (Verdict::Undecided, Some("stopped before its window began".to_owned()));
     };
-    let (measured, asked) = (end - begin, record.conditions.duration_ms * 1000);
+    let (measured, asked) = (end.saturating_sub(begin), record.conditions.duration_ms.saturating_mul(1000));
     if measured < asked {
         let seconds = |us: u64| number(us as f64 / 1e6);
         let reason = format!("interrupted after {} s of {} s", seconds(measured), seconds(asked));
@@ -90,7 +90,7 @@ pub(super) fn of_stream(
         fps,
         frames: frames as f64,
         dropped: stream.dropped,
-        offered: frames + stream.dropped,
+        offered: frames.saturating_add(stream.dropped),
         taken_out: stream.taken_out,
         window_us: measured,
         asked: &asked,
@@ -145,11 +145,11 @@ pub(super) fn judge(kept: &Kept<'_>) -> Vec<(Verdict, String)> {
     // The rate of a source was counted over the window, whose borders account for a
     // frame.
     let spare = if is_of_source { 1e6 / kept.window_us.max(1) as f64 } else { 0.0 };
-    // In whole numbers where the target may lose nothing, so that exactly 0.5 % is
+    // Whole numbers where the target may lose nothing, so that exactly 0.5 % is
     // exactly that.
     let lost = |dropped: u64, per_mille: u64| {
         let most = per_mille as f64 + 1000.0 * kept.asked.may_lose();
-        (dropped * 1000) as f64 > most * offered as f64
+        dropped as f64 * 1000.0 > most * offered as f64
     };
     let mut fps_says = match fps {
         fps if fps + spare >= HOLDS_FPS * target => Verdict::Holds,
