@@ -78,6 +78,10 @@ const UNASKED: [(&str, &str, &str); 7] = [
 /// Properties whose file is a model.
 const MODELS: &[&str] = &["model", "model-path", "model-file"];
 
+/// Formats of models in two files, of which the second is never named: OpenVINO's
+/// and PaddlePaddle's.
+const WEIGHTS: &[(&str, &str)] = &[(".xml", ".bin"), (".pdmodel", ".pdiparams")];
+
 /// Whether an element ends a chain, by the custom that its factory says so:
 /// `filesink`, `hlssink2`.
 #[must_use]
@@ -163,9 +167,13 @@ pub fn of(property: &Property) -> Vec<ProjectPath> {
         _ => return Vec::new(),
     };
     if MODELS.contains(&with_hyphens(&property.name).as_str()) {
-        let weights = files.iter().filter_map(|path| path.as_str().strip_suffix(".xml"));
-        let weights: Vec<ProjectPath> =
-            weights.filter_map(|stem| ProjectPath::new(&format!("{stem}.bin")).ok()).collect();
+        let beside = |path: &ProjectPath| {
+            let stem = |(model, weights): &(&str, &str)| {
+                Some(format!("{}{weights}", path.as_str().strip_suffix(model)?))
+            };
+            ProjectPath::new(&WEIGHTS.iter().find_map(stem)?).ok()
+        };
+        let weights: Vec<ProjectPath> = files.iter().filter_map(beside).collect();
         files.extend(weights);
     }
     files
@@ -204,6 +212,7 @@ mod tests {
     #[test]
     fn every_file_of_a_model_is_found() {
         check("gvadetect", "model", "models/x.xml", expect!["Reads models/x.xml models/x.bin"]);
+        check("gvadetect", "model", "x/m.pdmodel", expect!["Reads x/m.pdmodel x/m.pdiparams"]);
         check("gvadetect", "model", "models/x.onnx", expect!["Reads models/x.onnx"]);
         check("gvaclassify", "model_proc", "./models/x.json", expect!["Reads models/x.json"]);
         check("gvaclassify", "labels", "a=m/a.txt,b=m/b.txt", expect!["Reads m/a.txt m/b.txt"]);
