@@ -77,6 +77,17 @@ fn frames_of_a_clip_are_delivered_behind_the_clock() {
     assert!(frames.late_us.iter().all(|late| late.unwrap() > -1_000), "{:?}", frames.late_us);
 }
 
+#[test]
+fn a_clip_of_one_frame_loops_from_the_middle_of_it() {
+    let mut bench = Bench::new();
+    let clip = bench.clip(1, 10);
+    let paced = vec![Element::new("clocksync").named("ingress"), decoder(), sink()];
+    bench.start("camera-1/1", file(&clip, paced, Playback::Loop), 1 << 63).unwrap();
+    let (frames, end) = bench.frames(|frames| 12 <= frames.played);
+    assert_eq!((end, frames.dropped, frames.taken_out), (None, 0, 0));
+    assert!(frames.played <= frames.n_delivered() as u64, "{frames:?}");
+}
+
 /// Makes a raw H.264 stream with a key frame every 20 frames.
 fn raw(bench: &Bench, size: &str, n_frames: u32) -> PathBuf {
     let path = bench.path(&format!("{size}-{n_frames}.h264"));

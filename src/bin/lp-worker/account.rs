@@ -147,10 +147,13 @@ impl Account {
         (std::mem::take(&mut self.fates), self.totals)
     }
 
-    /// How many of those underway are not later than `time`: they come first.
+    /// How many of those underway a frame of this time settles, itself the last of
+    /// them: up to the one of the same time, else those that are not later.
     fn not_later(&self, time: Option<u64>) -> usize {
-        let until = time.map_or(0, |time| time + SLACK_NS);
-        self.underway.iter().take_while(|frame| frame.time.is_none_or(|time| time <= until)).count()
+        let Some(time) = time else { return 0 };
+        let same = self.underway.iter().position(|frame| frame.time == Some(time));
+        let is_earlier = |frame: &&Underway| frame.time.is_none_or(|earlier| earlier <= time + SLACK_NS);
+        same.map_or_else(|| self.underway.iter().take_while(is_earlier).count(), |index| index + 1)
     }
 
     fn take_out_oldest(&mut self) {
@@ -278,6 +281,18 @@ mod tests {
             "a1 d2 d3 a3 eos",
             expect!["2 decoded, 2 played, dropped 0 [], taken out 0 [], damaged [], copies [], 0 underway"],
         );
+    }
+
+    #[test]
+    fn frames_a_nanosecond_apart_are_two() {
+        // As an offset within a frame gives them.
+        let mut account = Account::default();
+        account.decoded(Some(0), None, 1, false);
+        account.decoded(Some(1), None, 2, false);
+        account.arrived(Some(0), 3, false);
+        account.arrived(Some(1), 4, false);
+        let (fates, totals) = account.report();
+        assert_eq!((totals.played, fates.taken_out_us, account.owed), (2, Vec::new(), 0));
     }
 
     #[test]

@@ -301,9 +301,9 @@ impl Meter {
 
     /// Looks at what is delivered, and counts it unless the packets are counted.
     fn watch_delivery(self: Arc<Meter>, pad: &gst::Pad, is_counted: bool) {
-        let is_encoded = AtomicBool::new(false);
+        let counts_keys = AtomicBool::new(false);
         if let Some(caps) = pad.current_caps() {
-            is_encoded.store(!is_raw(&caps), Ordering::Relaxed);
+            counts_keys.store(is_encoded(&caps), Ordering::Relaxed);
             lock(&self.source).caps(&caps);
         }
         on_frames(pad, move |sight| match sight {
@@ -316,13 +316,13 @@ impl Meter {
                         thinning.delivered(frame.running_time, at_us);
                     }
                 }
-                if is_encoded.load(Ordering::Relaxed) {
+                if counts_keys.load(Ordering::Relaxed) {
                     source.encoded(!frame.flags.contains(gst::BufferFlags::DELTA_UNIT));
                 }
             }
             Sight::Frame(_) => {}
             Sight::Caps(caps) => {
-                is_encoded.store(!is_raw(caps), Ordering::Relaxed);
+                counts_keys.store(is_encoded(caps), Ordering::Relaxed);
                 lock(&self.source).caps(caps);
             }
             Sight::Flushed => {
@@ -504,8 +504,10 @@ fn is_rtsp(spec: &PipelineSpec) -> bool {
     spec.delivery.is_some_and(|index| spec.elements[index].factory == "rtspsrc")
 }
 
-fn is_raw(caps: &gst::CapsRef) -> bool {
-    caps.structure(0).is_some_and(|caps| caps.name().starts_with("video/x-raw"))
+/// Whether each buffer is an encoded frame.
+fn is_encoded(caps: &gst::CapsRef) -> bool {
+    let name = caps.structure(0).map_or("", |caps| caps.name().as_str());
+    ["video/", "image/"].iter().any(|kind| name.starts_with(kind)) && name != "video/x-raw"
 }
 
 impl Queue {
