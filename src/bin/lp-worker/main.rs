@@ -15,8 +15,10 @@
 mod account;
 mod build;
 mod clip_source;
+mod delivery;
 mod describe;
 mod frame_rate;
+mod frames;
 mod looping;
 mod messages;
 mod output;
@@ -25,6 +27,7 @@ mod probe;
 mod property;
 mod rtp;
 mod scene_source;
+mod traffic;
 mod words;
 
 use std::io::{BufRead, IsTerminal, Read, Write};

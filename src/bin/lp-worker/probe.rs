@@ -22,7 +22,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use gst::glib::WeakRef;
 use gst::prelude::*;
@@ -30,11 +30,13 @@ use gstreamer as gst;
 
 use lp::os::clock::monotonic_ns;
 use lp::pipeline::PipelineSpec;
-use lp::worker::protocol::{Delivered, EventBody, MAX_FORMATS, VideoFormat};
+use lp::worker::protocol::EventBody;
 
 use crate::account::{Account, Arrival, Due, Thinning};
 use crate::build::Chain;
-use crate::rtp::Rtp;
+use crate::delivery::Source;
+use crate::frames::{Frame, Sight, lock, on_frames};
+use crate::traffic::{Inside, Traffic};
 
 /// Frames between ingress and sink whose departure is remembered. Those that
 /// were dropped on the way are forgotten as newer ones come.
@@ -61,26 +63,6 @@ pub(crate) struct Meter {
     is_cut: AtomicBool,
 }
 
-/// What the source delivers.
-#[derive(Default)]
-struct Source {
-    /// `None` until it is known where to count.
-    frames_us: Option<Vec<u64>>,
-    /// `None` if no `videorate` stands behind it.
-    thinning: Option<Thinning>,
-    rtp: Rtp,
-    /// Frames since the last key frame, if one was seen, and the most there were.
-    since_key: Option<u64>,
-    key_frame_every: Option<u64>,
-    /// As RTP names it.
-    codec: Option<String>,
-    /// Whether the caps of what is delivered have a size.
-    is_described: bool,
-    format: Option<VideoFormat>,
-    formats: Vec<VideoFormat>,
-    n_formats: usize,
-}
-
 #[derive(Default)]
 struct Ingress {
     left_at: HashMap<u64, u64>,
@@ -101,90 +83,6 @@ struct Queue {
     is_own: bool,
     /// For those that leak.
     traffic: Option<Arc<Mutex<Traffic>>>,
-}
-
-/// What is in a leaky queue.
-#[derive(Default)]
-struct Traffic {
-    inside: VecDeque<Inside>,
-    /// Whether the oldest are dropped, not those that come.
-    drops_oldest: bool,
-}
-
-/// A frame in a queue: its running time, and when it entered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Inside {
-    time: Option<u64>,
-    entered_us: u64,
-    is_copy: bool,
-}
-
-impl Traffic {
-    fn entered(&mut self, frame: Inside) {
-        self.inside.push_back(frame);
-    }
-
-    /// Gives what was dropped before the frame that leaves.
-    fn left(&mut self, time: Option<u64>) -> Vec<Inside> {
-        let older = self.inside.iter().position(|inside| inside.time == time).unwrap_or(0);
-        let dropped = self.inside.drain(..older).collect();
-        self.inside.pop_front();
-        dropped
-    }
-
-    /// Gives what must have been dropped when no more than `level` frames are in
-    /// the queue. One more may be about to enter and one about to have left, as
-    /// each side is one thread and waits for this lock.
-    fn stalled(&mut self, level: u32) -> Vec<Inside> {
-        let dropped = self.inside.len().saturating_sub(level as usize + 2);
-        self.inside.drain(..if self.drops_oldest { dropped } else { 0 }).collect()
-    }
-}
-
-impl Source {
-    fn delivered(&mut self, at_us: u64) {
-        self.frames_us.get_or_insert_default().push(at_us);
-    }
-
-    fn encoded(&mut self, is_key: bool) {
-        if is_key {
-            self.key_frame_every = self.key_frame_every.max(self.since_key);
-            self.since_key = Some(0);
-        }
-        if let Some(n_frames) = &mut self.since_key {
-            *n_frames += 1;
-        }
-    }
-
-    /// What is delivered has these caps.
-    fn caps(&mut self, caps: &gst::CapsRef) {
-        self.is_described |= self.describe(caps);
-    }
-
-    /// Takes note of caps if they have a size.
-    fn describe(&mut self, caps: &gst::CapsRef) -> bool {
-        let Some(structure) = caps.structure(0) else { return false };
-        let pixels = |name| structure.get::<i32>(name).ok().and_then(|pixels| u32::try_from(pixels).ok());
-        let (Some(width), Some(height)) = (pixels("width"), pixels("height")) else { return false };
-        let rate = structure.get::<gst::Fraction>("framerate").ok().filter(|rate| rate.numer() > 0);
-        let fps = rate.map(|rate| f64::from(rate.numer()) / f64::from(rate.denom()));
-        let format = VideoFormat { width, height, fps, codec: self.codec.clone() };
-        if self.n_formats < MAX_FORMATS && self.format.as_ref() != Some(&format) {
-            self.n_formats += 1;
-            self.format = Some(format.clone());
-            self.formats.push(format);
-        }
-        true
-    }
-
-    fn report(&mut self) -> Delivered {
-        Delivered {
-            frames_us: self.frames_us.as_mut().map(std::mem::take),
-            thinned_us: self.thinning.as_mut().map_or_else(Vec::new, |it| std::mem::take(&mut it.thinned_us)),
-            key_frame_every: self.key_frame_every,
-            video: std::mem::take(&mut self.formats),
-        }
-    }
 }
 
 impl Meter {
@@ -559,107 +457,5 @@ impl Queue {
         let level = level();
         let dropped = if after_eos { traffic.inside.drain(..).collect() } else { traffic.stalled(level) };
         (level, dropped)
-    }
-}
-
-/// What comes by at a probe.
-enum Sight<'a> {
-    Frame(&'a Frame),
-    Caps(&'a gst::CapsRef),
-    /// A flush is over.
-    Flushed,
-}
-
-/// A buffer at a probe.
-struct Frame {
-    /// In nanoseconds.
-    running_time: Option<u64>,
-    flags: gst::BufferFlags,
-    /// The begin of an RTP packet of video, where such come by.
-    packet: Option<[u8; 12]>,
-}
-
-fn on_frames(pad: &gst::Pad, seen: impl Fn(Sight<'_>) + Send + Sync + 'static) {
-    let segment = Mutex::new(None::<gst::FormattedSegment<gst::ClockTime>>);
-    let is_rtp = AtomicBool::new(false);
-    let types = gst::PadProbeType::BUFFER
-        | gst::PadProbeType::BUFFER_LIST
-        | gst::PadProbeType::EVENT_DOWNSTREAM
-        | gst::PadProbeType::EVENT_FLUSH;
-    pad.add_probe(types, move |_, info| {
-        let frame = |buffer: &gst::BufferRef| {
-            let running_time = lock(&segment)
-                .as_ref()
-                .and_then(|segment| segment.to_running_time(buffer.pts()))
-                .map(gst::ClockTime::nseconds);
-            let mut header = [0; 12];
-            let is_packet = is_rtp.load(Ordering::Relaxed) && buffer.copy_to_slice(0, &mut header).is_ok();
-            let packet = is_packet.then_some(header);
-            seen(Sight::Frame(&Frame { running_time, flags: buffer.flags(), packet }));
-        };
-        match &info.data {
-            Some(gst::PadProbeData::Buffer(buffer)) => frame(buffer),
-            Some(gst::PadProbeData::BufferList(list)) => list.iter().for_each(frame),
-            Some(gst::PadProbeData::Event(event)) => match event.view() {
-                gst::EventView::Segment(event) => {
-                    *lock(&segment) = event.segment().downcast_ref::<gst::ClockTime>().cloned();
-                }
-                gst::EventView::Caps(event) => {
-                    let media = event.caps().structure(0).and_then(|caps| caps.get::<String>("media").ok());
-                    is_rtp.store(media.is_some_and(|media| media == "video"), Ordering::Relaxed);
-                    seen(Sight::Caps(event.caps()));
-                }
-                gst::EventView::FlushStop(_) => seen(Sight::Flushed),
-                _ => {}
-            },
-            _ => {}
-        }
-        gst::PadProbeReturn::Ok
-    });
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-
-    use super::*;
-
-    /// `+3` enters, `-3` leaves; a number is the level to ask about. Shows what was dropped.
-    #[track_caller]
-    fn check(script: &str, expect: Expect) {
-        let mut traffic = Traffic { drops_oldest: true, ..Traffic::default() };
-        let mut dropped = Vec::new();
-        for word in script.split_ascii_whitespace() {
-            let time = |text: &str| Some(text.parse().unwrap());
-            if let Some(text) = word.strip_prefix('+') {
-                traffic.entered(Inside { time: time(text), entered_us: 0, is_copy: false });
-            } else if let Some(text) = word.strip_prefix('-') {
-                dropped.extend(traffic.left(time(text)));
-            } else {
-                dropped.extend(traffic.stalled(word.parse().unwrap()));
-            }
-        }
-        let dropped: Vec<u64> = dropped.into_iter().filter_map(|frame| frame.time).collect();
-        expect.assert_eq(&format!("{dropped:?}, inside {}", traffic.inside.len()));
-    }
-
-    #[test]
-    fn a_frame_that_leaves_tells_what_was_dropped_before_it() {
-        check("+1 +2 +3 -1 0 +4 -4 0", expect!["[2, 3], inside 0"]);
-    }
-
-    #[test]
-    fn the_same_time_again_is_another_frame() {
-        check("+1 +2 -1 -2 +1 +2 -2 0", expect!["[1], inside 0"]);
-    }
-
-    #[test]
-    fn a_stalled_queue_has_dropped_what_it_cannot_hold() {
-        check("+1 +2 +3 +4 +5 +6 3 1 0", expect!["[1, 2, 3, 4], inside 2"]);
-        check("+1 +2 +3 +4 +5 +6 0 -5 -6", expect!["[1, 2, 3, 4], inside 0"]);
     }
 }

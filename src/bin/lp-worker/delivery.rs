@@ -1,0 +1,74 @@
+//! What the source of a stream delivers: frames, key frames, and what caps say.
+
+use gstreamer as gst;
+
+use lp::worker::protocol::{Delivered, MAX_FORMATS, VideoFormat};
+
+use crate::account::Thinning;
+use crate::rtp::Rtp;
+
+/// What the source delivers.
+#[derive(Default)]
+pub(crate) struct Source {
+    /// `None` until it is known where to count.
+    pub(crate) frames_us: Option<Vec<u64>>,
+    /// `None` if no `videorate` stands behind it.
+    pub(crate) thinning: Option<Thinning>,
+    pub(crate) rtp: Rtp,
+    /// Frames since the last key frame, if one was seen, and the most there were.
+    pub(crate) since_key: Option<u64>,
+    key_frame_every: Option<u64>,
+    /// As RTP names it.
+    pub(crate) codec: Option<String>,
+    /// Whether the caps of what is delivered have a size.
+    pub(crate) is_described: bool,
+    format: Option<VideoFormat>,
+    formats: Vec<VideoFormat>,
+    n_formats: usize,
+}
+
+impl Source {
+    pub(crate) fn delivered(&mut self, at_us: u64) {
+        self.frames_us.get_or_insert_default().push(at_us);
+    }
+
+    pub(crate) fn encoded(&mut self, is_key: bool) {
+        if is_key {
+            self.key_frame_every = self.key_frame_every.max(self.since_key);
+            self.since_key = Some(0);
+        }
+        if let Some(n_frames) = &mut self.since_key {
+            *n_frames += 1;
+        }
+    }
+
+    /// What is delivered has these caps.
+    pub(crate) fn caps(&mut self, caps: &gst::CapsRef) {
+        self.is_described |= self.describe(caps);
+    }
+
+    /// Takes note of caps if they have a size.
+    pub(crate) fn describe(&mut self, caps: &gst::CapsRef) -> bool {
+        let Some(structure) = caps.structure(0) else { return false };
+        let pixels = |name| structure.get::<i32>(name).ok().and_then(|pixels| u32::try_from(pixels).ok());
+        let (Some(width), Some(height)) = (pixels("width"), pixels("height")) else { return false };
+        let rate = structure.get::<gst::Fraction>("framerate").ok().filter(|rate| rate.numer() > 0);
+        let fps = rate.map(|rate| f64::from(rate.numer()) / f64::from(rate.denom()));
+        let format = VideoFormat { width, height, fps, codec: self.codec.clone() };
+        if self.n_formats < MAX_FORMATS && self.format.as_ref() != Some(&format) {
+            self.n_formats += 1;
+            self.format = Some(format.clone());
+            self.formats.push(format);
+        }
+        true
+    }
+
+    pub(crate) fn report(&mut self) -> Delivered {
+        Delivered {
+            frames_us: self.frames_us.as_mut().map(std::mem::take),
+            thinned_us: self.thinning.as_mut().map_or_else(Vec::new, |it| std::mem::take(&mut it.thinned_us)),
+            key_frame_every: self.key_frame_every,
+            video: std::mem::take(&mut self.formats),
+        }
+    }
+}
