@@ -19,7 +19,7 @@ pub(super) struct Asked {
     pub(super) fps: f64,
     /// Those of the source, of which `fps` may be a part.
     pub(super) of: f64,
-    /// Whether these are not those of the config.
+    /// Whether `fps` is what came, and not what the config asks for.
     pub(super) is_of_source: bool,
 }
 
@@ -124,20 +124,29 @@ impl<'a> Source<'a> {
         self.camera?.1.longest_gap_us
     }
 
+    /// Where a camera differs from its config.
+    fn differences(&self) -> Vec<(Accept, String)> {
+        let Some((configured, delivery)) = self.camera else { return Vec::new() };
+        let rate = self.other_rate();
+        let rate = rate
+            .map(|rate| format!("the camera delivers {} of {} fps", number(rate), number(configured.fps)));
+        let all = [
+            (Accept::Rate, rate),
+            (Accept::Size, size(configured, &delivery.video)),
+            (Accept::Codec, codec(configured, &delivery.video)),
+        ];
+        all.into_iter().filter_map(|(what, text)| Some((what, text?))).collect()
+    }
+
     /// Where it differs from the config and that is not accepted, and what of it was
     /// damaged. `gap_limit_us`: so long may a camera pause.
     pub(super) fn findings(&self, gap_limit_us: u64) -> Vec<(Verdict, String)> {
-        let mut texts = Vec::new();
-        if let Some((configured, delivery)) = self.camera {
-            let refused = |what: Accept, text: Option<String>| text.filter(|_| !self.accepts(what));
-            let rate = self.other_rate().map(|rate| of_fps(rate, configured));
-            let pause = delivery.longest_gap_us.filter(|gap| *gap > gap_limit_us);
-            let pause = pause.map(|gap| format!("no frame came from the camera for {}", seconds(gap)));
-            texts.extend(refused(Accept::Rate, rate));
-            texts.extend(refused(Accept::Rate, pause));
-            texts.extend(refused(Accept::Size, size(configured, &delivery.video)));
-            texts.extend(refused(Accept::Codec, codec(configured, &delivery.video)));
-        }
+        let mut all = self.differences();
+        let pause = self.longest_gap_us().filter(|gap| *gap > gap_limit_us);
+        let pause = pause.map(|gap| format!("no frame came from the camera for {}", seconds(gap)));
+        all.extend(pause.map(|text| (Accept::Rate, text)));
+        all.retain(|(what, _)| !self.accepts(*what));
+        let mut texts: Vec<String> = all.into_iter().map(|(_, text)| text).collect();
         if self.has_much_damage() {
             let share = self.damaged as f64 * 100.0 / self.offered as f64;
             texts.push(format!("{} damaged frames are {share:.2} % of all", self.damaged));
@@ -147,20 +156,13 @@ impl<'a> Source<'a> {
 
     /// What is said of a stream that holds as well.
     pub(super) fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if let Some((configured, delivery)) = self.camera {
-            let accepted = |what: Accept, text: Option<String>| text.filter(|_| self.accepts(what));
-            let rate = self.other_rate().map(|rate| of_fps(rate, configured));
-            notes.extend(accepted(Accept::Rate, rate));
-            notes.extend(accepted(Accept::Size, size(configured, &delivery.video)));
-            notes.extend(accepted(Accept::Codec, codec(configured, &delivery.video)));
-        }
+        let accepted = self.differences().into_iter().filter(|(what, _)| self.accepts(*what));
         let mut notes: Vec<String> =
-            notes.into_iter().map(|text: String| format!("{text}, which `accept` takes")).collect();
+            accepted.map(|(_, text)| format!("{text}, which `accept` takes")).collect();
         let frames = self.frames().unwrap_or(0);
         let lost = frames.saturating_sub(self.damaged).saturating_sub(self.decoded);
         // The borders of the window account for some that are on their way.
-        if lost as f64 * 1000.0 > (HOLDS_DROPPED_PER_MILLE * 2) as f64 * frames as f64 && lost > 2 {
+        if lost > 2 && lost as f64 * 1000.0 > (HOLDS_DROPPED_PER_MILLE * 2) as f64 * frames as f64 {
             notes.push(format!("frames that came and did not leave the decoder: {lost}"));
         }
         notes
@@ -170,10 +172,6 @@ impl<'a> Source<'a> {
 /// `9.1 s`
 pub(super) fn seconds(us: u64) -> String {
     format!("{:.1} s", us as f64 / 1e6)
-}
-
-fn of_fps(rate: f64, configured: &Configured) -> String {
-    format!("the camera delivers {} of {} fps", number(rate), number(configured.fps))
 }
 
 /// What is wrong with the size of its frames, if anything is.
