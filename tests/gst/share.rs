@@ -180,6 +180,8 @@ fn stopping_one_stream_lets_the_others_go_on() {
     let also = vec![Tap { stream: "camera-1/1".into(), sink: other }];
     bench.worker().start_streams("camera-1/2".into(), spec, 0, also).unwrap();
     let (bodies, exit) = bench.finish();
+    // No `GStreamer-CRITICAL` about events that were taken out of the stream.
+    assert_eq!(exit.stderr_tail, "");
     assert!(
         exit.exit.success()
             && bodies.iter().all(

@@ -590,7 +590,7 @@ impl Stage {
         track.meter.cut();
         tee.add_probe(
             gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST | gst::PadProbeType::EVENT_DOWNSTREAM,
-            |_, _| gst::PadProbeReturn::Drop,
+            |_, info| discard(info),
         );
         // It waits for what is just entering, which a hanging element may hold up.
         std::thread::spawn(move || head.send_event(gst::event::Eos::new()));
@@ -620,12 +620,21 @@ fn nothing_but_eos(pad: &gst::Pad) {
         Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => {
             gst::PadProbeReturn::Ok
         }
-        Some(gst::PadProbeData::Event(_)) => gst::PadProbeReturn::Drop,
+        Some(gst::PadProbeData::Event(_)) => discard(info),
         _ => {
             info.flow_res = Err(gst::FlowError::Eos);
             gst::PadProbeReturn::Handled
         }
     });
+}
+
+/// Takes an item out of a stream. An event is *handled*, not dropped: GStreamer 1.22
+/// unrefs a dropped one that the bindings have freed already, and complains.
+fn discard(info: &gst::PadProbeInfo<'_>) -> gst::PadProbeReturn {
+    match &info.data {
+        Some(gst::PadProbeData::Event(_)) => gst::PadProbeReturn::Handled,
+        _ => gst::PadProbeReturn::Drop,
+    }
 }
 
 /// Why a stream cannot go on, if that is what an input says.
