@@ -109,6 +109,27 @@ fn a_start_that_fails_says_what_the_element_said() {
 }
 
 #[test]
+fn sound_where_video_is_asked_for_is_named() {
+    let mut bench = Bench::new();
+    let sound = || vec![Element::new("audiotestsrc").int("num-buffers", 5), Element::new("wavenc")];
+    let mut why = |behind: Vec<Element>| {
+        let spec = spec(sound().into_iter().chain(behind).collect(), Playback::Once);
+        match bench.start("camera-1/1", spec, 0) {
+            Err(reason) => reason,
+            Ok(()) => match bench.frames(|_| false).1 {
+                Some(End::Error { reason, .. }) => reason,
+                other => panic!("{other:?}"),
+            },
+        }
+    };
+    let decoder = || Element::new("decodebin").named("d");
+    let asked = why(vec![decoder().text("caps", "video/x-raw"), sink()]);
+    assert!(asked.ends_with("it has no video, only sound"), "{asked}");
+    let taken = why(vec![decoder(), Element::new("videoconvert"), sink()]);
+    assert!(taken.contains("`decodebin` (`d`) has no video, only sound (`audio/x-raw`)"), "{taken}");
+}
+
+#[test]
 fn a_name_is_taken_until_its_stream_is_over() {
     let mut bench = Bench::new();
     let clip = bench.clip(10, 10);
