@@ -94,8 +94,12 @@ impl Dialect for Dlstreamer {
         } else {
             // In a launch line where upstream has it.
             let file = format!("rs-{}_{}.jsonl", plan.slug, pipeline.index);
-            let file =
-                StreamFile { stream: stream(plan, pipeline), path: file.clone(), in_launch_line: file };
+            let file = StreamFile {
+                stream: stream(plan, pipeline),
+                path: file.clone(),
+                in_launch_line: file,
+                is_pattern: false,
+            };
             vec![
                 Element::new("gvametaconvert"),
                 Element::new("gvametapublish")

@@ -193,7 +193,11 @@ fn stream(plan: &CameraPlan, pipeline: &PlannedPipeline) -> String {
 /// Makes files of the texts that name some: what is read lies in the project, what
 /// is written in the folder of the stream, also where no step says so.
 fn place_files(element: &mut Element, stream: &str) {
-    let mut place = |property: &mut Property| {
+    let file = |factory: &str, property: &str, path: &str| {
+        let is_pattern = files::is_pattern(factory, property);
+        Value::StreamFile(StreamFile { is_pattern, ..StreamFile::new(stream, path) })
+    };
+    let place = |property: &mut Property| {
         let (Some(role), Value::Text(text)) =
             (files::role(&element.factory, &property.name), &property.value)
         else {
@@ -205,17 +209,16 @@ fn place_files(element: &mut Element, stream: &str) {
             Role::Reads => files::read(files),
             Role::Writes => {
                 let (_, path) = files.pop().expect("what is written is one path");
-                Value::StreamFile(StreamFile::new(stream, path.as_str()))
+                file(&element.factory, &property.name, path.as_str())
             }
         };
     };
-    element.properties.iter_mut().for_each(&mut place);
+    element.properties.iter_mut().for_each(place);
     for (name, path) in files::unasked(&element.factory) {
         if !element.properties.iter().any(|property| property.name == name) {
-            element.properties.push(Property {
-                name: name.to_owned(),
-                value: Value::StreamFile(StreamFile::new(stream, path)),
-            });
+            element
+                .properties
+                .push(Property { name: name.to_owned(), value: file(&element.factory, name, path) });
         }
     }
 }

@@ -109,6 +109,13 @@ pub fn role(factory: &str, property: &str) -> Option<Role> {
     }
 }
 
+/// Whether an element numbers its files by a pattern of C, `frame-%05d.jpg`.
+#[must_use]
+pub fn is_pattern(factory: &str, property: &str) -> bool {
+    property == "location"
+        && (["multifilesink", "splitmuxsink"].contains(&factory) || factory.starts_with("hlssink"))
+}
+
 /// Properties that an element needs so that it writes nowhere else, with paths.
 pub fn unasked(factory: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     UNASKED.iter().filter(move |(of, _, _)| *of == factory).map(|(_, property, path)| (*property, *path))
@@ -116,8 +123,8 @@ pub fn unasked(factory: &str) -> impl Iterator<Item = (&'static str, &'static st
 
 /// The files that the text of a property with a role names, each behind the text
 /// that belongs to it (`layer=`, of labels in the form `layer=path,layer=path`);
-/// `None` for a text that names none: an empty one, or one with a scheme such as
-/// `rtmp://host/x`.
+/// `None` for a text that names none: an empty one, one with a scheme such as
+/// `rtmp://host/x`, or a device that is written to, such as `/dev/null`.
 ///
 /// # Errors
 /// When what is written would lie outside the stream's folder, or what is read
@@ -132,7 +139,7 @@ pub fn named(
         Some(scheme) if !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
             return None;
         }
-        _ if text.is_empty() => return None,
+        _ if text.is_empty() || role == Role::Writes && is_device(text) => return None,
         _ => {}
     }
     if role == Role::Writes || is_location(&with_hyphens(property)) {
@@ -177,6 +184,16 @@ pub fn of(property: &Property) -> Vec<ProjectPath> {
         files.extend(weights);
     }
     files
+}
+
+/// Whether a path leads to a device: below `/dev`, but not where the kernel keeps
+/// files in memory.
+fn is_device(path: &str) -> bool {
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    path.starts_with('/')
+        && parts.next() == Some("dev")
+        && parts.next().is_some_and(|part| !["shm", "mqueue", "hugepages", ".", ".."].contains(&part))
+        && parts.all(|part| part != "..")
 }
 
 /// GObject takes `_` for `-`.
@@ -249,6 +266,19 @@ mod tests {
             expect!["Writes `/tmp/a` is absolute, but must be relative to the project"],
         );
         check("filesink", "location", "../a", expect!["Writes `../a` leaves the project"]);
+        check("filesink", "location", "/dev/null", expect!["no file of the project"]);
+        check(
+            "filesink",
+            "location",
+            "/dev/shm/a",
+            expect!["Writes `/dev/shm/a` is absolute, but must be relative to the project"],
+        );
+        check(
+            "filesink",
+            "location",
+            "/dev/fd/../../tmp/a",
+            expect!["Writes `/dev/fd/../../tmp/a` is absolute, but must be relative to the project"],
+        );
         check(
             "giosink",
             "location",

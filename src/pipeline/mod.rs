@@ -68,6 +68,10 @@ pub struct StreamFile {
     pub path: String,
     /// The path below `results/` in a launch line.
     pub in_launch_line: String,
+    /// Whether GStreamer takes the whole path for a pattern, as that of `multifilesink`:
+    /// then a `%` of the folder is doubled.
+    #[serde(default)]
+    pub is_pattern: bool,
 }
 
 impl StreamFile {
@@ -75,7 +79,7 @@ impl StreamFile {
     #[must_use]
     pub fn new(stream: &str, path: &str) -> StreamFile {
         let in_launch_line = format!("files/{stream}/{path}");
-        StreamFile { stream: stream.to_owned(), path: path.to_owned(), in_launch_line }
+        StreamFile { stream: stream.to_owned(), path: path.to_owned(), in_launch_line, is_pattern: false }
     }
 
     /// Its folder below the folder of all streams' files.
@@ -345,7 +349,11 @@ impl PipelineSpec {
                     Value::Text(parts.collect::<Result<Vec<_>, _>>()?.join(","))
                 }
                 Value::Output(name) => Value::Text(utf8(output_dir.join(name))?),
-                Value::StreamFile(file) => Value::Text(utf8(output_dir.join(&file.stream).join(&file.path))?),
+                Value::StreamFile(file) => {
+                    let folder = utf8(output_dir.join(&file.stream))?;
+                    let folder = if file.is_pattern { folder.replace('%', "%%") } else { folder };
+                    Value::Text(format!("{folder}/{}", file.path))
+                }
                 Value::Secret(name) => {
                     Value::Text(variable(name).ok_or_else(|| ResolveError::MissingVariable(name.clone()))?)
                 }
@@ -437,6 +445,17 @@ mod tests {
             spec().resolve(&layout, "/out".as_ref(), &|_| None),
             Err(ResolveError::MissingVariable("PW".into()))
         );
+    }
+
+    #[test]
+    fn a_percent_sign_of_the_folder_is_no_pattern() {
+        let file = |is_pattern| StreamFile { is_pattern, ..StreamFile::new("c/1", "%05d.jpg") };
+        let sinks = [true, false]
+            .map(|is_pattern| Element::new("sink").set("location", Value::StreamFile(file(is_pattern))));
+        let spec = PipelineSpec { elements: sinks.to_vec(), sink: 0, ..spec() };
+        let resolved = spec.resolve(&Layout::new("/p".into()), "/100%d".as_ref(), &|_| None).unwrap();
+        let expected = ["/100%%d/c/1/%05d.jpg", "/100%d/c/1/%05d.jpg"];
+        assert_eq!(resolved.elements, expected.map(|path| Element::new("sink").text("location", path)));
     }
 
     #[test]
