@@ -26,6 +26,9 @@ use crate::record::script::{ChannelLatencies, ElementRates, Meter, Rate, ScriptR
 use crate::record::{Member, Pace, RunRecord};
 use crate::stats;
 
+/// A hole between two lines of a counter that is more than rounding and reading.
+const SLACK_US: u64 = 50_000;
+
 /// What only a script's figures have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScriptFigures {
@@ -235,7 +238,7 @@ fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> Elem
         ),
         Pace::Free => (first.from_us, last.to_us),
     });
-    let covered_us = span.map_or(0, |(from, to)| to.saturating_sub(from));
+    let covered_us = span.map_or(0, |(from, to)| to.saturating_sub(from).saturating_sub(slack_us(&parts)));
     let frames: f64 = parts.iter().map(|part| part.frames).sum();
     let fps = (covered_us > 0).then(|| frames * 1e6 / covered_us as f64);
     let rate = |part: &Part| part.frames * 1e6 / part.to_us.saturating_sub(part.from_us).max(1) as f64;
@@ -258,6 +261,27 @@ fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> Elem
         dropped: counted.map(|(_, dropped)| dropped),
         points: parts.iter().map(|part| (seconds(part.to_us), rounded(rate(part)))).collect(),
     }
+}
+
+/// Time between the lines of a counter of which no line tells, though nothing was
+/// missed: seconds are printed with two decimals, and a line is read a little after
+/// it is printed. Time that is missed shows as a hole of more than [`SLACK_US`] for
+/// which no later line makes up by being about time before.
+fn slack_us(parts: &[Part]) -> u64 {
+    let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return 0 };
+    let told = parts.iter().map(|part| part.to_us.saturating_sub(part.from_us)).fold(0, u64::saturating_add);
+    let untold = last.to_us.saturating_sub(first.from_us).saturating_sub(told);
+    let missed = parts.windows(2).fold(0_u64, |missed, pair| {
+        let (to, from) = (pair[0].to_us, pair[1].from_us);
+        let hole = from.saturating_sub(to);
+        let missed = if SLACK_US < hole { missed.saturating_add(hole) } else { missed };
+        // A line that was read late is followed by one that tells of time before it.
+        match missed.saturating_sub(to.saturating_sub(from)) {
+            rest if from < to && rest < SLACK_US => 0,
+            rest => rest,
+        }
+    });
+    untold.saturating_sub(missed)
 }
 
 /// What a line tells of the time before it; `None` if that began before the

@@ -332,6 +332,28 @@ fn time_without_figures_counts_and_is_named() {
 }
 
 #[test]
+fn rounding_and_reading_of_lines_is_no_time_without_frames() {
+    // A line in 1.004 s that tells of 1.00 s; one of them is read 0.2 s late. Half a
+    // second of some 19 without a line is 2.6 %.
+    let lines = |story: &mut Story, pause_us: u64| {
+        for n in 0..24 {
+            let late = if n == 9 { 200_000 } else { 0 };
+            let at_us = n * (S + 4_000) + late + if n < 12 { 0 } else { pause_us };
+            story.print(
+                0,
+                at_us,
+                "FpsCounter(last 1.00sec): total=15.00 fps, number-streams=1, per-stream=15.00 fps",
+            );
+        }
+    };
+    for (pause_us, fps) in [(0, "15.00"), (500_000, "14.61")] {
+        let measurement = measure(&script(|story| lines(story, pause_us)));
+        let measured = measurement.cameras[0].streams[0].fps.unwrap();
+        assert_eq!(format!("{measured:.2}"), fps, "with a pause of {pause_us} us");
+    }
+}
+
+#[test]
 fn a_script_that_restarts_is_measured_over_its_pauses() {
     // 5 s of 15 fps, then half a second of nothing: 13.6 fps.
     let restarts = |print: &dyn Fn(&mut Story, u64, u64)| {
