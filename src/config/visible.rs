@@ -82,9 +82,28 @@ pub(super) fn json(text: String) -> String {
     escaped
 }
 
+/// The passwords of URIs in a line: `b` of `rtsp://a:b@host`, and a user without a
+/// password, which may be a token. A `${NAME}` is none.
+fn passwords(line: &str) -> Vec<Range<usize>> {
+    let begins = line.match_indices("://").map(|(at, scheme)| at + scheme.len());
+    let password = |begin: usize| {
+        let ends = |c: char| c.is_whitespace() || "/?#\"".contains(c);
+        let authority = line[begin..].split(ends).next()?;
+        let (userinfo, _) = authority.rsplit_once('@')?;
+        let (before, password) = match userinfo.split_once(':') {
+            Some((user, password)) => (user.len() + 1, password),
+            None => (0, userinfo),
+        };
+        let is_name = password.starts_with("${") && password.ends_with('}');
+        (!is_name).then_some(begin + before..begin + userinfo.len())
+    };
+    begins.filter_map(password).collect()
+}
+
 /// A line as it is shown, and where `marks` (ranges of bytes of it) are then.
 ///
-/// Every character is one that the renderer knows the width of. Tabs stay.
+/// Every character is one that the renderer knows the width of. Tabs stay. Of
+/// passwords there are only stars: what a build prints is kept in logs of CI.
 pub(super) fn line(line: &str, marks: &[Range<usize>]) -> (String, Vec<Range<usize>>) {
     let mut shown = String::new();
     let mut moved: Vec<Range<usize>> = marks.iter().map(|_| 0..0).collect();
@@ -98,6 +117,7 @@ pub(super) fn line(line: &str, marks: &[Range<usize>]) -> (String, Vec<Range<usi
             }
         }
     };
+    let passwords = passwords(line);
     let mut done = 0;
     for piece in pieces(line, marks) {
         if piece.start > done {
@@ -107,6 +127,9 @@ pub(super) fn line(line: &str, marks: &[Range<usize>]) -> (String, Vec<Range<usi
             settle(piece.start + at, shown.len());
             match c {
                 '\t' => shown.push('\t'),
+                _ if passwords.iter().any(|password| password.contains(&(piece.start + at))) => {
+                    shown.push('*')
+                }
                 c if is_joiner(c) => {}
                 c if is_treacherous(c) => shown.push(char::REPLACEMENT_CHARACTER),
                 c => shown.push(c),
@@ -179,6 +202,13 @@ mod tests {
         check("\u{1b}[31m\u{202e}\u{9b}x\u{7}\ty", 0..1, expect!["<�>[31m��x�	y"]);
         check("a\u{200b}b", 1..4, expect!["a<�>b"]);
         check("👩\u{200d}👧\u{fe0f} x", 15..16, expect!["👩👧 <x>"]);
+    }
+
+    #[test]
+    fn passwords_are_stars() {
+        check("\"rtsp://bob:p%40s@s@host/1\"", 1..4, expect![[r#""<rts>p://bob:*******@host/1""#]]);
+        check("http://token@h rtsp://h/a@b", 0..1, expect!["<h>ttp://*****@h rtsp://h/a@b"]);
+        check("rtsp://${U}:${P}@h, rtsp://a:é@h", 0..1, expect!["<r>tsp://${U}:${P}@h, rtsp://a:*@h"]);
     }
 
     #[test]

@@ -243,7 +243,7 @@ fn stream_uris_are_ones_that_can_be_played() {
             warning[LP0415]: `streamUri` holds credentials in clear text
               --> configs/camera_to_workload.json:10:22
                |
-            10 |         "streamUri": "rtsp://me:secret@h/1", "fileSrc": "scan.mp4|https://media.example/scan.mp4",
+            10 |         "streamUri": "rtsp://me:******@h/1", "fileSrc": "scan.mp4|https://media.example/scan.mp4",
                |                      ^^^^^^^^^^^^^^^^^^^^^^ the part before `@`
                |
                = help: write `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`, and set these variables of your own for `lp run`
