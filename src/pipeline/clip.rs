@@ -112,6 +112,14 @@ impl Times {
         self.end_ns - self.begin_ns
     }
 
+    /// The longest pause, in words, if it is one that shows: more than a second, and
+    /// than five times the usual interval.
+    #[must_use]
+    pub fn pause(&self) -> Option<String> {
+        let shows = 1_000_000_000.max(self.interval_ns.saturating_mul(5)) < self.pause_ns;
+        shows.then(|| format!("none for {} from {} on", seconds(self.pause_ns), seconds(self.pause_at_ns)))
+    }
+
     /// Frames a second, on average; 0 if it has no length.
     #[must_use]
     pub fn rate(&self) -> f64 {
@@ -364,6 +372,16 @@ mod tests {
         let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
         let tracks = vec![film.clone(), sound];
         assert_eq!(Contents { announced_ns: Some(6_000 * MS), tracks }.fault(&film, None), None);
+    }
+
+    #[test]
+    fn a_pause_that_shows_is_told() {
+        let pause = |gap_ms: u64| {
+            Times::of((0..30).map(|n| n * 100 * MS + if n < 15 { 0 } else { gap_ms * MS }).collect(), None)
+                .pause()
+        };
+        assert_eq!((pause(0), pause(800)), (None, None));
+        assert_eq!(pause(3_000).as_deref(), Some("none for 3.1 s from 1.4 s on"));
     }
 
     #[test]
