@@ -72,9 +72,13 @@ impl<'a> Source<'a> {
         frames as f64 * 1e6 / self.window_us.max(1) as f64
     }
 
-    /// Frames of a camera, if they were counted; without those that the `videorate`
-    /// behind it dropped, which is there to do so.
+    /// Frames of a camera, if they were counted.
     fn frames(&self) -> Option<u64> {
+        self.camera?.1.frames
+    }
+
+    /// Those that the `videorate` behind it let by, which is there to thin them out.
+    fn let_by(&self) -> Option<u64> {
         let (_, delivery) = self.camera?;
         Some(delivery.frames?.saturating_sub(delivery.thinned))
     }
@@ -102,7 +106,7 @@ impl<'a> Source<'a> {
         let by_config = Asked::by_config(self.member);
         let damaged = if self.has_much_damage() { self.damaged } else { 0 };
         let rate = self.other_rate();
-        let whole = match (rate, self.frames()) {
+        let whole = match (rate, self.let_by()) {
             (Some(_), Some(frames)) => self.rate(frames.saturating_sub(damaged)),
             _ if damaged > 0 => (by_config.of - self.rate(damaged)).max(0.0),
             _ => return by_config,
@@ -159,7 +163,7 @@ impl<'a> Source<'a> {
         let accepted = self.differences().into_iter().filter(|(what, _)| self.accepts(*what));
         let mut notes: Vec<String> =
             accepted.map(|(_, text)| format!("{text}, which `accept` takes")).collect();
-        let frames = self.frames().unwrap_or(0);
+        let frames = self.let_by().unwrap_or(0);
         let lost = frames.saturating_sub(self.damaged).saturating_sub(self.decoded);
         // The borders of the window account for some that are on their way.
         if lost > 2 && lost as f64 * 1000.0 > (HOLDS_DROPPED_PER_MILLE * 2) as f64 * frames as f64 {

@@ -74,6 +74,28 @@ fn a_camera_that_gives_less_is_told_as_that_and_never_as_a_slow_machine() {
         0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
     "#]],
     );
+    // A `videorate` thins out what a USB camera gives beyond that.
+    let more = |member: &mut Member| {
+        delivery(member).frames = Some(900);
+        delivery(member).thinned = 450;
+    };
+    check(
+        &camera(SourceKind::Usb, more),
+        expect![[r#"
+         c/1: 15.000 fps, undecided (the camera delivers 30 of 15 fps)
+         0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+     "#]],
+    );
+    check(
+        &camera(SourceKind::Usb, |member| {
+            more(member);
+            member.configured.as_mut().unwrap().accept = vec![Accept::Rate];
+        }),
+        expect![[r#"
+         c/1: 15.000 fps, holds
+         1 of 1 camera holds 15 fps; CPU not measured
+     "#]],
+    );
     // What came and was lost is the machine's doing.
     let both = |member: &mut Member| {
         thin_out(member, 1);
