@@ -57,7 +57,7 @@ pub(super) fn check_twice<'a>(steps: impl Iterator<Item = &'a Step>, diagnostics
     }
 }
 
-/// What a step writes, and where that is said.
+/// The files that a step writes, each with its place in the config.
 fn written(step: &Step) -> Vec<(ProjectPath, Place)> {
     let given = step.properties.iter().filter_map(|(property, value)| {
         let (Some(Role::Writes), Scalar::Text(text)) = (role(&step.kind, property), value) else {
@@ -66,7 +66,7 @@ fn written(step: &Step) -> Vec<(ProjectPath, Place)> {
         let (_, path) = named(Role::Writes, property, text)?.ok()?.pop()?;
         Some((path, step.value_place(&format!("properties.{property}"))))
     });
-    let unasked = unasked(&step.kind).filter(|(property, _)| !step.properties.contains_key(*property));
+    let unasked = unasked(&step.kind, step.properties.keys().map(String::as_str)).into_iter();
     let unasked = unasked.filter_map(|(_, path)| Some((ProjectPath::new(path).ok()?, step.kind_place)));
     given.chain(unasked).collect()
 }

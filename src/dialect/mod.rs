@@ -214,12 +214,10 @@ fn place_files(element: &mut Element, stream: &str) {
         };
     };
     element.properties.iter_mut().for_each(place);
-    for (name, path) in files::unasked(&element.factory) {
-        if !element.properties.iter().any(|property| property.name == name) {
-            element
-                .properties
-                .push(Property { name: name.to_owned(), value: file(&element.factory, name, path) });
-        }
+    let given = element.properties.iter().map(|property| property.name.as_str());
+    for (name, path) in files::unasked(&element.factory, given) {
+        let value = file(&element.factory, name, path);
+        element.properties.push(Property { name: name.to_owned(), value });
     }
 }
 

@@ -1,15 +1,15 @@
 //! Files that elements read and write, by the names of properties.
 //!
-//! GStreamer does not say which property names a file, so custom has to: a sink
-//! writes to its `location`, another element reads from it, and tables name the
-//! others (DL Streamer 2026.2, GStreamer 1.22, NNStreamer 2.4). What is written lies
+//! GStreamer does not say which property names a file, but names follow a custom: a
+//! sink writes to its `location`, any other element reads from it. Tables here have
+//! the rest (DL Streamer 2026.2, GStreamer 1.22, NNStreamer 2.4). What is written lies
 //! below the folder of its stream, so that streams do not overwrite each other's
 //! files; what is read is an input of the run, and so are the files that a model
 //! consists of.
 //!
-//! Pure. What a model names in its own bytes (the external data of an ONNX
-//! model) is for whoever may read it: `os::onnx`. Where the folders are is said by
-//! `dialect` and `action::run`.
+//! Pure. Not here: files that a model names in its own bytes, such as the external
+//! data of an ONNX model (`os::onnx`), and where the folders are (`dialect`,
+//! `action::run`).
 
 use super::{Property, Value};
 use crate::path::{PathError, ProjectPath};
@@ -116,9 +116,14 @@ pub fn is_pattern(factory: &str, property: &str) -> bool {
         && (["multifilesink", "splitmuxsink"].contains(&factory) || factory.starts_with("hlssink"))
 }
 
-/// Properties that an element needs so that it writes nowhere else, with paths.
-pub fn unasked(factory: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    UNASKED.iter().filter(move |(of, _, _)| *of == factory).map(|(_, property, path)| (*property, *path))
+/// Properties that an element which has those of `given` needs besides, so that it
+/// writes nowhere else: each with its path.
+pub fn unasked<'a>(factory: &str, given: impl Iterator<Item = &'a str>) -> Vec<(&'static str, &'static str)> {
+    let given: Vec<String> = given.map(with_hyphens).collect();
+    let needed = UNASKED
+        .iter()
+        .filter(|(of, property, _)| *of == factory && !given.iter().any(|given| given == property));
+    needed.map(|(_, property, path)| (*property, *path)).collect()
 }
 
 /// The files that the text of a property with a role names, each behind the text
@@ -287,6 +292,15 @@ mod tests {
         );
         check("filesink", "location", "", expect!["no file of the project"]);
         check("gdkpixbufoverlay", "location", "a/../../b", expect!["Reads `a/../../b` leaves the project"]);
+    }
+
+    #[test]
+    fn a_file_that_nobody_asked_for_has_a_place_unless_it_is_given() {
+        let playlist = ("playlist-location", "playlist.m3u8");
+        let segments = ("location", "segment%05d.ts");
+        assert_eq!(unasked("hlssink2", ["max-files"].into_iter()), [segments, playlist]);
+        assert_eq!(unasked("hlssink2", ["playlist_location"].into_iter()), [segments]);
+        assert_eq!(unasked("filesink", std::iter::empty()), []);
     }
 
     #[test]
