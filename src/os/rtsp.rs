@@ -24,22 +24,34 @@ pub enum Answer {
 #[must_use]
 pub fn public(uri: &str) -> String {
     match parts(uri) {
-        Some(Parts { scheme, host, port, rest }) => format!("{scheme}://{host}:{port}{rest}"),
+        Some(Parts { scheme, host, port, rest, .. }) => format!("{scheme}://{host}:{port}{rest}"),
         None => uri.to_owned(),
     }
+}
+
+/// Whether a URI of RTSP has a user.
+#[must_use]
+pub fn has_user(uri: &str) -> bool {
+    parts(uri).is_some_and(|parts| parts.has_user)
+}
+
+/// Whether a URI is one of RTSP in TLS.
+#[must_use]
+pub fn is_encrypted(uri: &str) -> bool {
+    parts(uri).is_some_and(|parts| parts.is_encrypted())
 }
 
 /// Asks the server of a stream. `None` if that is no URI of one.
 #[must_use]
 pub fn ask(uri: &str) -> Option<Answer> {
-    let Parts { scheme, host, port, .. } = parts(uri)?;
-    let Ok(addresses) = (host.trim_matches(['[', ']']), port).to_socket_addrs() else {
+    let parts = parts(uri)?;
+    let Ok(addresses) = (parts.host.trim_matches(['[', ']']), parts.port).to_socket_addrs() else {
         return Some(Answer::NoHost);
     };
     let mut refusal = None;
     for address in addresses {
         match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(_) if scheme == "rtsps" => return Some(Answer::Challenges(Vec::new())),
+            Ok(_) if parts.is_encrypted() => return Some(Answer::Challenges(Vec::new())),
             Ok(stream) => {
                 return Some(Answer::Challenges(challenges(&stream, &public(uri)).unwrap_or_default()));
             }
@@ -69,23 +81,35 @@ fn challenges(mut stream: &TcpStream, uri: &str) -> io::Result<Vec<String>> {
 }
 
 struct Parts<'a> {
+    /// In any case: `RTSP` too.
     scheme: &'a str,
+    has_user: bool,
     host: &'a str,
     port: u16,
     /// The path and what follows it.
     rest: &'a str,
 }
 
-fn parts(uri: &str) -> Option<Parts<'_>> {
-    let (scheme, rest) = uri.split_once("://").filter(|(scheme, _)| scheme.starts_with("rtsp"))?;
-    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let default = if scheme.starts_with("rtsps") { 322 } else { 554 };
-    // An address of IPv6 has colons in its brackets.
-    match host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
-        Some((host, port)) => Some(Parts { scheme, host, port: port.parse().ok()?, rest }),
-        None => Some(Parts { scheme, host, port: default, rest }),
+impl Parts<'_> {
+    fn is_encrypted(&self) -> bool {
+        self.scheme.to_ascii_lowercase().starts_with("rtsps")
     }
+}
+
+fn parts(uri: &str) -> Option<Parts<'_>> {
+    let is_rtsp = |scheme: &str| scheme.to_ascii_lowercase().starts_with("rtsp");
+    let (scheme, rest) = uri.split_once("://").filter(|(scheme, _)| is_rtsp(scheme))?;
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (user, host) =
+        authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+    // An address of IPv6 has colons in its brackets.
+    let (host, port) = match host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+        Some((host, port)) => (host, Some(port.parse().ok()?)),
+        None => (host, None),
+    };
+    let mut parts = Parts { scheme, has_user: user.is_some(), host, port: 554, rest };
+    parts.port = port.unwrap_or(if parts.is_encrypted() { 322 } else { 554 });
+    Some(parts)
 }
 
 #[cfg(test)]
@@ -99,8 +123,10 @@ mod tests {
             ("rtsps://u:p@h:8554/a?b", "rtsps://h:8554/a?b"),
             ("rtsp://u@[::1]/a", "rtsp://[::1]:554/a"),
             ("rtsp://[::1]:1", "rtsp://[::1]:1"),
+            ("RTSPS://u:p@h/a", "RTSPS://h:322/a"),
         ] {
             assert_eq!(public(uri), shown);
+            assert_eq!(has_user(uri), uri.contains("u:p@") || uri.contains("u@"), "{uri}");
         }
     }
 

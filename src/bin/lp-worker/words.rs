@@ -4,7 +4,7 @@
 use gst::prelude::*;
 use gstreamer as gst;
 
-use lp::os::rtsp::{Answer, ask, public};
+use lp::os::rtsp::{Answer, ask, has_user, is_encrypted, public};
 
 use crate::property::shown;
 
@@ -125,7 +125,7 @@ fn no_connection(uri: &str) -> Option<String> {
     match ask(uri)? {
         Answer::NoHost => Some("the name of the host has no address".to_owned()),
         Answer::NoConnection(error) => Some(format!("no connection to the server: {error}")),
-        Answer::Challenges(_) if uri.starts_with("rtsps") => {
+        Answer::Challenges(_) if is_encrypted(uri) => {
             Some("the server accepts, but does not speak TLS, or its certificate is not trusted".to_owned())
         }
         Answer::Challenges(_) => None,
@@ -146,10 +146,7 @@ fn refused_login(uri: &str) -> Option<String> {
             "the server asks for {asked}, but GStreamer {major}.{minor} answers with MD5 or Basic alone"
         ));
     }
-    let has_user = uri
-        .split_once("://")
-        .is_some_and(|(_, rest)| rest.split('/').next().unwrap_or_default().contains('@'));
-    Some(if has_user {
+    Some(if has_user(uri) {
         "the server refuses this user and password (401)".to_owned()
     } else {
         "the server asks for a user and password (401)".to_owned()
