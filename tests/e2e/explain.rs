@@ -3,10 +3,8 @@
 use std::fs;
 
 use expect_test::{Expect, expect};
-use lp::os::clock::monotonic_ns;
-use lp::worker::protocol::{Event, EventBody};
 
-use crate::support::{Ended, Workspace};
+use crate::support::{Ended, Workspace, frames};
 
 const CAMERAS_FILE: &str = "configs/camera_to_workload.json";
 const WORKLOADS_FILE: &str = "configs/workload_to_pipeline.json";
@@ -658,33 +656,6 @@ fn a_download_names_its_pin_and_its_url() {
     .assert_eq(&told(ws.lp("explain download:a.mp4")));
 }
 
-/// What a worker says of a stream of 15 frames a second that lasts 20 s.
-fn frames(stream: &str) -> String {
-    // Later than anything that `lp` itself does, as its worker's times would be.
-    let begin_us = monotonic_ns() / 1000 + 60_000_000;
-    let mut lines = String::new();
-    for second in 0..20 {
-        let at = begin_us + second * 1_000_000;
-        let arrived_us: Vec<u64> = (0..15).map(|n| at + n * 66_666).collect();
-        let body = EventBody::Frames {
-            stream: stream.to_owned(),
-            latency_us: arrived_us.iter().map(|_| Some(2_000)).collect(),
-            arrived_us,
-            decoded: 15 * (second + 1),
-            played: 15 * (second + 1),
-            dropped: 0,
-            late_us: Vec::new(),
-            taken_out: 0,
-            fates: Default::default(),
-            delivered: Default::default(),
-            queues: Default::default(),
-        };
-        lines.push_str(&serde_json::to_string(&Event { at: (at + 1_000_000) * 1000, body }).unwrap());
-        lines.push('\n');
-    }
-    lines
-}
-
 /// A project of one camera that was measured by a worker which plays nothing.
 fn measured() -> Workspace {
     let ws = cameras();
@@ -697,7 +668,7 @@ fn measured() -> Workspace {
     let ws = ws
         .env("LP_WORKER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker"))
         .env("FAKE_WORKER", &replay);
-    ws.write("replay/camera-1-1.jsonl", &frames("camera-1/1"));
+    ws.write("replay/camera-1-1.jsonl", &frames("camera-1/1", 20, 20));
     ws
 }
 

@@ -11,7 +11,7 @@ use std::process::{Child, ChildStderr, Command, Output};
 use expect_test::expect;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::support::{CAMERAS, Ended, WORKLOADS, Workspace};
+use crate::support::{CAMERAS, Ended, WORKLOADS, Workspace, frames};
 
 /// A task that says on the pipe `started` that it runs, and waits for a line on
 /// the pipe `go`, with its output half written.
@@ -257,31 +257,6 @@ fn measured(folder: &Path) -> Workspace {
         .env("LP_LOCK_DIR", folder.to_str().unwrap())
 }
 
-/// What the worker says of three seconds at 15 frames a second.
-fn three_seconds() -> String {
-    let begin_us = lp::os::clock::monotonic_ns() / 1000 + 60_000_000;
-    let lines = (0..3).map(|second| {
-        let at = begin_us + second * 1_000_000;
-        let frames: Vec<u64> = (0..15).map(|n| at + n * 66_666).collect();
-        let body = lp::worker::protocol::EventBody::Frames {
-            stream: "drawn/1".to_owned(),
-            latency_us: frames.iter().map(|_| Some(2_000)).collect(),
-            arrived_us: frames,
-            decoded: 15 * (second + 1),
-            played: 15 * (second + 1),
-            dropped: 0,
-            late_us: Vec::new(),
-            taken_out: 0,
-            fates: Default::default(),
-            delivered: Default::default(),
-            queues: Default::default(),
-        };
-        let event = lp::worker::protocol::Event { at: (at + 1_000_000) * 1000, body };
-        serde_json::to_string(&event).unwrap()
-    });
-    lines.collect::<Vec<_>>().join("\n") + "\n"
-}
-
 #[test]
 fn a_real_measurement_waits_for_builds_and_builds_wait_for_it() {
     let builder = slow();
@@ -310,7 +285,7 @@ fn a_real_measurement_waits_for_builds_and_builds_wait_for_it() {
         run.pid()
     );
     assert_eq!(other.line(), expected);
-    measured.write("replay/drawn-1.jsonl", &three_seconds());
+    measured.write("replay/drawn-1.jsonl", &frames("drawn/1", 3, 3));
     say(&measured, "replay/go", "");
     assert_eq!(run.success(), "1 task ran, 1 fresh\n");
     assert_eq!(other.success(), "task:fast  new\n1 task ran\n");

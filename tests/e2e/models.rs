@@ -1,9 +1,8 @@
 //! Every file of a model is an input of the runs that use it.
 
 use expect_test::expect;
-use lp::worker::protocol::{Event, EventBody};
 
-use crate::support::Workspace;
+use crate::support::{Workspace, frames};
 
 const CAMERA: &str = r#"{"lane_config": {"cameras": [
   {"camera_id": "till", "streamUri": "rtsp://h/1", "width": 640, "height": 360, "fps": 15, "workloads": ["w"]}
@@ -18,33 +17,9 @@ fn with(steps: &str) -> Workspace {
             &format!("{{\"workload_pipeline_map\": {{\"w\": [\n{steps}\n]}}}}\n"),
         );
     let replay = ws.path("replay").to_str().unwrap().to_owned();
-    ws.write("replay/till-1.jsonl", &frames());
+    ws.write("replay/till-1.jsonl", &frames("till/1", 6, 6));
     ws.env("LP_WORKER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker"))
         .env("FAKE_WORKER", &replay)
-}
-
-/// What the worker says of six seconds at 15 frames a second.
-fn frames() -> String {
-    let begin_us = lp::os::clock::monotonic_ns() / 1000 + 60_000_000;
-    let lines = (0..6).map(|second| {
-        let at = begin_us + second * 1_000_000;
-        let arrived_us: Vec<u64> = (0..15).map(|n| at + n * 66_666).collect();
-        let body = EventBody::Frames {
-            stream: "till/1".to_owned(),
-            latency_us: arrived_us.iter().map(|_| Some(2_000)).collect(),
-            arrived_us,
-            decoded: 15 * (second + 1),
-            played: 15 * (second + 1),
-            dropped: 0,
-            late_us: Vec::new(),
-            taken_out: 0,
-            fates: Default::default(),
-            delivered: Default::default(),
-            queues: Default::default(),
-        };
-        serde_json::to_string(&Event { at: (at + 1_000_000) * 1000, body }).unwrap() + "\n"
-    });
-    lines.collect()
 }
 
 const DETECT: &str = r#"{"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"}"#;

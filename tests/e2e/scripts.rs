@@ -6,13 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use expect_test::{Expect, expect};
-use lp::os::clock::monotonic_ns;
 use lp::record::RunRecord;
 use lp::record::script::ScriptRecord;
-use lp::worker::protocol::{Event, EventBody};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Ended, Workspace};
+use crate::support::{Ended, Workspace, frames};
 
 /// What a script does that does what it should: a figure, and no end.
 pub(crate) const STEADY: &str = "echo 'FpsCounter(last 0.50sec): total=15.00 fps, number-streams=1, per-stream=15.00 fps'\n\
@@ -564,32 +562,6 @@ fn a_run_of_nothing_but_what_is_not_supported_is_refused() {
     assert!(!ws.exists("results"));
 }
 
-/// What a worker says of a stream of 15 frames a second.
-fn frames(stream: &str) -> String {
-    let begin_us = monotonic_ns() / 1000 + 60_000_000;
-    let mut lines = String::new();
-    for second in 0..4 {
-        let at = begin_us + second * 1_000_000;
-        let arrived_us: Vec<u64> = (0..15).map(|n| at + n * 66_666).collect();
-        let body = EventBody::Frames {
-            stream: stream.to_owned(),
-            latency_us: vec![Some(2_000); arrived_us.len()],
-            arrived_us,
-            decoded: 15 * (second + 1),
-            played: 15 * (second + 1),
-            dropped: 0,
-            late_us: Vec::new(),
-            taken_out: 0,
-            fates: Default::default(),
-            delivered: Default::default(),
-            queues: Default::default(),
-        };
-        lines.push_str(&serde_json::to_string(&Event { at: (at + 1_000_000) * 1000, body }).unwrap());
-        lines.push('\n');
-    }
-    lines
-}
-
 #[test]
 fn a_script_beside_a_pipeline_costs_only_itself() {
     let ws = till(&[("a", STEADY, ""), ("b", "exit 3", "")]);
@@ -598,7 +570,7 @@ fn a_script_beside_a_pipeline_costs_only_itself() {
     let workloads = ws.read("configs/workload_to_pipeline.json");
     let scan = "_map\": {\n    \"scan\": [{\"type\": \"zbar\"}],";
     ws.write("configs/workload_to_pipeline.json", &workloads.replace("_map\": {", scan));
-    ws.write("replay/till-1.jsonl", &frames("till/1"));
+    ws.write("replay/till-1.jsonl", &frames("till/1", 4, 4));
     let replay = ws.path("replay").to_str().unwrap().to_owned();
     let ws = ws
         .env("LP_WORKER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker"))

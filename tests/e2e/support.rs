@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use expect_test::Expect;
+use lp::os::clock::monotonic_ns;
+use lp::worker::protocol::{Event, EventBody};
 use tempfile::TempDir;
 
 /// A camera file with two cameras that need no assets of ours: their clip is
@@ -178,4 +180,34 @@ impl Ended {
         assert!(self.stdout.contains(text), "`{text}` is not in:\n{}", self.stdout);
         self
     }
+}
+
+/// What a worker says of a stream of 15 frames a second that stops after `playing`
+/// seconds, until `until` seconds: a file for `fake-worker`.
+pub(crate) fn frames(stream: &str, playing: u64, until: u64) -> String {
+    // Later than anything that `lp` itself does, as its worker's times would be.
+    let begin_us = monotonic_ns() / 1000 + 60_000_000;
+    let mut lines = String::new();
+    for second in 0..until {
+        let at = begin_us + second * 1_000_000;
+        let arrived_us: Vec<u64> =
+            if second < playing { (0..15).map(|n| at + n * 66_666).collect() } else { Vec::new() };
+        let played = 15 * playing.min(second + 1);
+        let body = EventBody::Frames {
+            stream: stream.to_owned(),
+            latency_us: vec![Some(2_000); arrived_us.len()],
+            arrived_us,
+            decoded: played,
+            played,
+            dropped: 0,
+            late_us: Vec::new(),
+            taken_out: 0,
+            fates: Default::default(),
+            delivered: Default::default(),
+            queues: Default::default(),
+        };
+        lines.push_str(&serde_json::to_string(&Event { at: (at + 1_000_000) * 1000, body }).unwrap());
+        lines.push('\n');
+    }
+    lines
 }

@@ -2,11 +2,9 @@
 //! replays what a test says, faster than real time.
 
 use expect_test::expect;
-use lp::os::clock::monotonic_ns;
-use lp::worker::protocol::{Event, EventBody};
 
 use crate::project::{latest, short};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, frames};
 
 /// A project that the fake worker plays: no clips, since it can make none.
 fn fake(cameras: &[(&str, &str)]) -> Workspace {
@@ -15,37 +13,6 @@ fn fake(cameras: &[(&str, &str)]) -> Workspace {
     ws.env("LP_WORKER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker"))
         .env("LP_SET_RUN_SOURCE", "synthetic")
         .env("FAKE_WORKER", &replay)
-}
-
-/// What a worker says of a stream of 15 frames a second that stops after
-/// `playing` seconds, until `until` seconds.
-fn frames(stream: &str, playing: u64, until: u64) -> String {
-    // Later than anything that `lp` itself does, as its worker's times would be.
-    let begin_us = monotonic_ns() / 1000 + 60_000_000;
-    let mut lines = String::new();
-    for second in 0..until {
-        let at = begin_us + second * 1_000_000;
-        let arrived_us: Vec<u64> =
-            if second < playing { (0..15).map(|n| at + n * 66_666).collect() } else { Vec::new() };
-        let played = 15 * playing.min(second + 1);
-        let body = EventBody::Frames {
-            stream: stream.to_owned(),
-            latency_us: arrived_us.iter().map(|_| Some(2_000)).collect(),
-            arrived_us,
-            decoded: played,
-            played,
-            dropped: 0,
-            late_us: Vec::new(),
-            taken_out: 0,
-            fates: Default::default(),
-            delivered: Default::default(),
-            queues: Default::default(),
-        };
-        let event = Event { at: (at + 1_000_000) * 1000, body };
-        lines.push_str(&serde_json::to_string(&event).unwrap());
-        lines.push('\n');
-    }
-    lines
 }
 
 #[test]
