@@ -9,6 +9,7 @@
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::edit::Edit;
+use super::login::{BY_REFERENCE, IN_CLEAR, RawCredential, RawLogin, login, warn_of_credentials};
 use super::lpfile::{CODECS, URL, is_fetch_url};
 use super::project::{Clip, Codec, Origin};
 use super::reader::{At, Called, Reader, Table, UnknownKeys, by, table};
@@ -62,22 +63,6 @@ pub(super) enum RawStream {
     Path(String),
     /// A V4L2 device.
     Usb(String),
-}
-
-/// User and password of a stream as written.
-#[derive(Debug)]
-pub(super) struct RawLogin {
-    pub(super) user: RawCredential,
-    pub(super) password: Option<RawCredential>,
-}
-
-/// A user or a password as written.
-#[derive(Debug)]
-pub(super) enum RawCredential {
-    /// What it is, without the escapes of a URI.
-    Text(String),
-    /// The name of a variable.
-    Variable(String),
 }
 
 /// `region_of_interest` as written, checked against no frame yet. Each edge has
@@ -269,72 +254,6 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
         diagnostics.push(at.fault(codes::BAD_URL, &message).help(help));
     }
     source
-}
-
-/// The URI without user and password, and these: as text or by the name of a
-/// variable, `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`. `None` if it has none.
-fn login(uri: &str) -> Option<(String, RawLogin)> {
-    let (scheme, rest) = uri.split_once("://")?;
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    // The last one: a password may hold an `@`.
-    let (userinfo, host) = rest[..end].rsplit_once('@')?;
-    let credential = |text: &str| match variable(text) {
-        Some(name) => RawCredential::Variable(name.to_owned()),
-        None => RawCredential::Text(without_escapes(text)),
-    };
-    let login = match userinfo.split_once(':') {
-        Some((user, password)) => RawLogin { user: credential(user), password: Some(credential(password)) },
-        None => RawLogin { user: credential(userinfo), password: None },
-    };
-    Some((format!("{scheme}://{host}{}", &rest[end..]), login))
-}
-
-/// A part of a URI with `%40` as `@`; what is no escape stays as it is.
-fn without_escapes(text: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
-    while let [first, behind @ ..] = rest {
-        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let escaped = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) if *first == b'%' && !byte.is_ascii_control() => {
-                bytes.push(byte);
-                rest = &behind[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
-}
-
-/// The name in `${NAME}`.
-fn variable(text: &str) -> Option<&str> {
-    let name = text.strip_prefix("${")?.strip_suffix('}')?;
-    let is_name = !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    is_name.then_some(name)
-}
-
-const BY_REFERENCE: &str =
-    "write `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`, and set these variables of your own for `lp run`";
-const IN_CLEAR: &str = "they stand in records of the download: take care who can read those";
-
-/// Warns if a URI has a user or password in front of its host.
-fn warn_of_credentials(uri: &str, help: &str, at: &At<'_>, diagnostics: &mut Diagnostics) {
-    let authority = uri.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        let message = format!("`{}` holds credentials in clear text", at.name);
-        diagnostics.push(
-            Diagnostic::warning(codes::LITERAL_CREDENTIALS, message)
-                .at(at.node.place)
-                .label("the part before `@`")
-                .help(help),
-        );
-    }
 }
 
 /// Whether what follows `rtsp://` begins with a host, and with a port that can be one.

@@ -9,19 +9,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::cameras::{RawCamera, RawCredential, RawLogin, RawRegion, RawStream};
+use super::cameras::{RawCamera, RawRegion, RawStream};
 use super::codes;
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::edit::Edit;
 use super::inference::{RawOptions, WorkloadOptions};
+use super::login::Logins;
 use super::lpfile::RawLpfile;
 use super::project::{
-    Accept, Camera, Clip, Codec, Credential, DialectChoice, FileSourceMode, Login, Origin, Pace, Password,
-    Project, Region, Rtsp, SceneFile, Settings, Share, Source, UserTask, Workload, Workloads,
+    Accept, Camera, Clip, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp,
+    SceneFile, Settings, Share, Source, UserTask, Workload, Workloads,
 };
 use super::tasks::RawTask;
 use super::workloads::RawWorkload;
-use crate::digest::keyed;
 use crate::name::Slug;
 use crate::os;
 use crate::path::{Layout, ProjectPath};
@@ -75,7 +75,7 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
     }
     check_vlm(&raw_cameras, workloads.as_deref(), diagnostics);
     check_accepted(&lpfile.accepted, &raw_cameras, diagnostics);
-    let mut logins = Logins { key: raw.machine_key.as_deref(), passwords: BTreeMap::new() };
+    let mut logins = Logins::new(raw.machine_key.as_deref());
     let resolve_camera = |camera| camera_of(camera, &settings, &lpfile.accepted, &mut logins, diagnostics);
     let cameras = raw_cameras.into_iter().filter_map(resolve_camera).collect();
     let passwords = logins.passwords;
@@ -325,16 +325,12 @@ fn check_options(options: &[WorkloadOptions], workloads: &[RawWorkload], diagnos
         if workloads.iter().any(|workload| workload.name.to_lowercase() == folded) {
             continue;
         }
-        let names = || workloads.iter().map(|workload| workload.name.as_str());
         let message = format!("`[workload.{}]` is about a workload that there is not", given.name);
-        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_WORKLOAD, message)
+        let unknown = Diagnostic::error(codes::UNKNOWN_WORKLOAD, message)
             .at(given.place)
-            .label("no workload file has it")
-            .suggest(&given.name, names(), diagnostics);
-        if diagnostic.help.is_none() && (1..=20).contains(&workloads.len()) {
-            diagnostic = diagnostic.help(format!("there are: {}", names().collect::<Vec<_>>().join(", ")));
-        }
-        diagnostics.push(diagnostic);
+            .label("no workload file has it");
+        let names: Vec<&str> = workloads.iter().map(|workload| workload.name.as_str()).collect();
+        push_unknown(unknown, &given.name, &names, diagnostics);
     }
 }
 
@@ -345,23 +341,28 @@ fn check_accepted(
     cameras: &[RawCamera],
     diagnostics: &mut Diagnostics,
 ) {
-    let Some(names) = cameras.iter().map(|camera| Some(&camera.id.as_ref()?.value)).collect() else { return };
-    let names: Vec<&String> = names;
-    for (given, _) in accepted.iter().filter(|_| !names.is_empty()) {
+    let names = cameras.iter().map(|camera| Some(camera.id.as_ref()?.value.as_str()));
+    let Some(names) = names.collect::<Option<Vec<&str>>>().filter(|names| !names.is_empty()) else { return };
+    for (given, _) in accepted {
         if names.iter().any(|name| is_of_camera(&given.value, name)) {
             continue;
         }
         let message = format!("`[camera.{}]` is about a camera that there is not", given.value);
-        let names = || names.iter().map(|name| name.as_str());
-        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_CAMERA, message)
+        let unknown = Diagnostic::error(codes::UNKNOWN_CAMERA, message)
             .at(given.place)
-            .label("the camera file has none of this name")
-            .suggest(&given.value, names(), diagnostics);
-        if diagnostic.help.is_none() && names().count() <= 20 {
-            diagnostic = diagnostic.help(format!("there are: {}", names().collect::<Vec<_>>().join(", ")));
-        }
-        diagnostics.push(diagnostic);
+            .label("the camera file has none of this name");
+        push_unknown(unknown, &given.value, &names, diagnostics);
     }
+}
+
+/// Reports a name that is none of `names`, with the one that was meant, or all of
+/// them if they are few.
+fn push_unknown(unknown: Diagnostic, given: &str, names: &[&str], diagnostics: &mut Diagnostics) {
+    let mut unknown = unknown.suggest(given, names.iter().copied(), diagnostics);
+    if unknown.help.is_none() && (1..=20).contains(&names.len()) {
+        unknown = unknown.help(format!("there are: {}", names.join(", ")));
+    }
+    diagnostics.push(unknown);
 }
 
 /// Whether `given` is the name of a camera or its slug.
@@ -562,40 +563,6 @@ fn stream_of(
         }
         RawStream::Path(path) => on_server(&path, codec, settings),
         RawStream::Usb(device) => Source::Usb { device },
-    }
-}
-
-/// Takes passwords that are written out apart from what is planned with them.
-struct Logins<'a> {
-    key: Option<&'a [u8]>,
-    passwords: BTreeMap<Slug, Password>,
-}
-
-impl Logins<'_> {
-    fn login(&mut self, raw: RawLogin, slug: &Slug) -> Login {
-        match raw.password {
-            Some(password) => {
-                let user = match raw.user {
-                    RawCredential::Text(user) => Credential::Text(user),
-                    RawCredential::Variable(name) => Credential::Variable(name),
-                };
-                Login { user, password: Some(self.secret(password, slug)) }
-            }
-            None => Login { user: self.secret(raw.user, slug), password: None },
-        }
-    }
-
-    fn secret(&mut self, raw: RawCredential, slug: &Slug) -> Credential {
-        match raw {
-            RawCredential::Variable(name) => Credential::Variable(name),
-            RawCredential::Text(text) => {
-                let digest = self.key.map(|key| keyed(key, &format!("{slug}\0{text}")));
-                let password_digest = digest.unwrap_or_else(|| "unknown".to_owned());
-                self.passwords.insert(slug.clone(), Password(text));
-                let variable = format!("PASSWORD_{slug}").replace('-', "_");
-                Credential::Written { variable, password_digest }
-            }
-        }
     }
 }
 

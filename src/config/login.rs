@@ -1,0 +1,141 @@
+//! User and password of a stream: read out of its URI, and kept apart from what is
+//! planned.
+//!
+//! A plan holds the user and, of a password, the name of a variable or a digest
+//! ([`Credential`]). A password that is written out is in [`Logins::passwords`] alone.
+//!
+//! Not here: who gets it (`action::run`).
+
+use std::collections::BTreeMap;
+
+use super::codes;
+use super::diagnostics::{Diagnostic, Diagnostics};
+use super::project::{Credential, Login, Password};
+use super::reader::At;
+use crate::digest::keyed;
+use crate::name::Slug;
+
+/// The way out for a stream.
+pub(super) const BY_REFERENCE: &str =
+    "write `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`, and set these variables of your own for `lp run`";
+/// The way out for a download.
+pub(super) const IN_CLEAR: &str = "they stand in records of the download: take care who can read those";
+
+/// User and password of a stream as written.
+#[derive(Debug)]
+pub(super) struct RawLogin {
+    pub(super) user: RawCredential,
+    pub(super) password: Option<RawCredential>,
+}
+
+/// A user or a password as written.
+#[derive(Debug)]
+pub(super) enum RawCredential {
+    /// What it is, without the escapes of a URI.
+    Text(String),
+    /// The name of a variable.
+    Variable(String),
+}
+
+/// The URI without user and password, and these: as text or by the name of a
+/// variable, `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`. `None` if it has none.
+pub(super) fn login(uri: &str) -> Option<(String, RawLogin)> {
+    let (scheme, rest) = uri.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    // The last one: a password may hold an `@`.
+    let (userinfo, host) = rest[..end].rsplit_once('@')?;
+    let credential = |text: &str| match variable(text) {
+        Some(name) => RawCredential::Variable(name.to_owned()),
+        None => RawCredential::Text(without_escapes(text)),
+    };
+    let login = match userinfo.split_once(':') {
+        Some((user, password)) => RawLogin { user: credential(user), password: Some(credential(password)) },
+        None => RawLogin { user: credential(userinfo), password: None },
+    };
+    Some((format!("{scheme}://{host}{}", &rest[end..]), login))
+}
+
+/// A part of a URI with `%40` as `@`; what is no escape stays as it is.
+fn without_escapes(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let [first, behind @ ..] = rest {
+        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if *first == b'%' && !byte.is_ascii_control() => {
+                bytes.push(byte);
+                rest = &behind[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+/// The name in `${NAME}`.
+fn variable(text: &str) -> Option<&str> {
+    let name = text.strip_prefix("${")?.strip_suffix('}')?;
+    let is_name = !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    is_name.then_some(name)
+}
+
+/// Warns if a URI has a user or password in front of its host.
+pub(super) fn warn_of_credentials(uri: &str, help: &str, at: &At<'_>, diagnostics: &mut Diagnostics) {
+    let authority = uri.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        let message = format!("`{}` holds credentials in clear text", at.name);
+        diagnostics.push(
+            Diagnostic::warning(codes::LITERAL_CREDENTIALS, message)
+                .at(at.node.place)
+                .label("the part before `@`")
+                .help(help),
+        );
+    }
+}
+
+/// Takes passwords that are written out apart from what is planned with them.
+pub(super) struct Logins<'a> {
+    key: Option<&'a [u8]>,
+    /// What was written out, by the camera's slug.
+    pub(super) passwords: BTreeMap<Slug, Password>,
+}
+
+impl<'a> Logins<'a> {
+    /// `key` makes the digests of passwords: see [`Credential::Written`].
+    pub(super) fn new(key: Option<&'a [u8]>) -> Logins<'a> {
+        Logins { key, passwords: BTreeMap::new() }
+    }
+
+    /// The login of the camera with this slug.
+    pub(super) fn login(&mut self, raw: RawLogin, slug: &Slug) -> Login {
+        match raw.password {
+            Some(password) => {
+                let user = match raw.user {
+                    RawCredential::Text(user) => Credential::Text(user),
+                    RawCredential::Variable(name) => Credential::Variable(name),
+                };
+                Login { user, password: Some(self.secret(password, slug)) }
+            }
+            None => Login { user: self.secret(raw.user, slug), password: None },
+        }
+    }
+
+    fn secret(&mut self, raw: RawCredential, slug: &Slug) -> Credential {
+        match raw {
+            RawCredential::Variable(name) => Credential::Variable(name),
+            RawCredential::Text(text) => {
+                let digest = self.key.map(|key| keyed(key, &format!("{slug}\0{text}")));
+                let password_digest = digest.unwrap_or_else(|| "unknown".to_owned());
+                self.passwords.insert(slug.clone(), Password(text));
+                let variable = format!("PASSWORD_{slug}").replace('-', "_");
+                Credential::Written { variable, password_digest }
+            }
+        }
+    }
+}
