@@ -110,7 +110,7 @@ fn begins_as_video(begin: &[u8]) -> bool {
 
 /// A box: its size, of four bytes, and its kind. Only films are so large that the
 /// size looks like letters.
-fn begins_with_box(begin: &[u8]) -> bool {
+pub(super) fn begins_with_box(begin: &[u8]) -> bool {
     let kind = BOXES.iter().find(|kind| Magic(4, &kind[..]).is_in(begin));
     kind.is_some_and(|kind| begin[0] < b' ' || *kind == b"mdat")
 }

@@ -11,6 +11,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::content::begins_with_box;
+
 /// An MPEG transport stream's packets (ISO/IEC 13818-1, section 2.4.3), and the byte
 /// with which each begins.
 const PACKET: u64 = 188;
@@ -24,13 +26,11 @@ const SYNC: u8 = 0x47;
 pub(super) fn cut_off<F: Read + Seek>(file: &mut F) -> io::Result<Option<String>> {
     let end = file.seek(SeekFrom::End(0))?;
     let head = bytes_at(file, 0)?;
-    match (&head[..4], &head[4..8]) {
-        (_, b"ftyp" | b"styp" | b"moov" | b"moof" | b"mdat" | b"free" | b"skip" | b"wide") => {
-            walk(file, end, mp4_box)
-        }
-        ([0x1a, 0x45, 0xdf, 0xa3], _) => walk(file, end, matroska_element),
-        (b"RIFF", _) => walk(file, end, riff_chunk),
-        ([SYNC, ..], _) if bytes_at(file, PACKET)?[0] == SYNC => {
+    match &head[..4] {
+        _ if begins_with_box(&head) => walk(file, end, mp4_box),
+        [0x1a, 0x45, 0xdf, 0xa3] => walk(file, end, matroska_element),
+        b"RIFF" => walk(file, end, riff_chunk),
+        [SYNC, ..] if bytes_at(file, PACKET)?[0] == SYNC => {
             let (at, there) = (end - end % PACKET, end % PACKET);
             Ok((0 < there).then(|| format!("the packet at byte {at} has {there} of {PACKET} bytes")))
         }

@@ -31,7 +31,8 @@ pub use crate::worker::protocol::VideoFormat;
 /// The version of the record's layout. Older ones are read as well: 2 brought
 /// [`Member::scripts`] and [`Member::left_out`]; 3 brought [`Member::configured`],
 /// [`StreamRecord::late_us`], [`StreamRecord::delivery`],
-/// [`StreamRecord::taken_out`] and [`MachineSample::steal`].
+/// [`StreamRecord::taken_out`], [`MachineSample::steal`] and
+/// [`RunRecord::inputs_changed`].
 pub const VERSION: u32 = 3;
 
 /// Everything that one run measured.
@@ -281,15 +282,15 @@ pub struct Life {
     /// Frames dropped in between.
     pub dropped: u64,
     /// Frames that steps took out in between.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub taken_out: u64,
     /// Frames that left the decoder damaged; these count nowhere else.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub damaged: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_none(count: &u64) -> bool {
+fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 

@@ -14,6 +14,7 @@ use gstreamer as gst;
 use lp::pipeline::PipelineSpec;
 use lp::pipeline::machine::{BuildFault, LinkFault};
 
+use crate::frames::lock;
 use crate::property::{self, shown};
 use crate::words::{Offer, nothing_fits};
 
@@ -263,7 +264,7 @@ fn choose_stream(upstream: &gst::Element, downstream: &gst::Element) {
         let sink = weak.upgrade().and_then(|downstream| downstream.static_pad("sink"));
         let fits = sink.is_some_and(|sink| caps.can_intersect(&sink.query_caps(None)));
         // What does not fit comes as well, so that what is sent can be named.
-        let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chosen = lock(&chosen);
         Some((!fits || *chosen.get_or_insert(stream) == stream).to_value())
     });
 }

@@ -36,13 +36,15 @@ pub(crate) fn post(element: &gst::Element, name: &str, value: &impl serde::Seria
 }
 
 mod imp {
-    use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+    use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
     use gst::glib;
     use gst::prelude::*;
     use gst::subclass::prelude::*;
     use gstreamer as gst;
     use lp::pipeline::clip::{Contents, Decoded, Times, Track};
+
+    use crate::frames::lock;
 
     #[derive(Default)]
     pub(crate) struct ClipSource {
@@ -378,9 +380,5 @@ mod imp {
         let matrix = if structure.get::<i32>("height").is_ok_and(|height| 576 < height) { 3 } else { 4 };
         structure.set("colorimetry", format!("1:{matrix}:{rest}"));
         Some(gst::event::Caps::builder(&caps).seqnum(event.seqnum()).build())
-    }
-
-    fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-        mutex.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn register() -> Result<(), glib::BoolError> {
 }
 
 mod imp {
-    use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+    use std::sync::{LazyLock, Mutex, MutexGuard};
 
     use gst::glib;
     use gst::prelude::*;
@@ -39,6 +39,7 @@ mod imp {
     use lp::pipeline::clip::Resampled;
 
     use crate::clip_source::post;
+    use crate::frames::lock;
 
     pub(crate) struct FrameRate {
         sink: gst::Pad,
@@ -199,7 +200,7 @@ mod imp {
 
     impl FrameRate {
         fn state(&self) -> MutexGuard<'_, State> {
-            self.state.lock().unwrap_or_else(PoisonError::into_inner)
+            lock(&self.state)
         }
 
         fn chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
