@@ -46,7 +46,7 @@ pub(super) const COLUMNS: [Column; 49] = [
     ("reason", |row| text(row.stream.reason.as_deref().unwrap_or_default())),
     ("target_fps", |row| cell(Some(row.camera.target_fps))),
     ("fps", |row| cell(row.stream.fps)),
-    // They were the ends of a 95 % interval, which there is no longer.
+    // Without a figure, so that the columns behind them keep their places.
     ("fps_low", |_| cell(None)),
     ("fps_high", |_| cell(None)),
     ("window_s", |row| cell(row.stream.window_us.map(|us| us as f64 / 1e6))),

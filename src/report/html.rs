@@ -71,7 +71,7 @@ pub fn html(report: &Report<'_>) -> String {
                     }
                     @if !gaps.is_empty() {
                         section aria-labelledby="gaps" {
-                            h2 id="gaps" { "What is missing, and what should be known" }
+                            h2 id="gaps" { "Missing figures and notes" }
                             div class="card" { ul class="notes" { @for gap in &gaps { li { (gap) } } } }
                         }
                     }
