@@ -14,6 +14,7 @@ use super::project::{Credential, Login, Password};
 use super::reader::At;
 use crate::digest::keyed;
 use crate::name::Slug;
+use crate::pipeline::login::unescaped;
 
 /// The way out for a stream.
 pub(super) const BY_REFERENCE: &str =
@@ -46,33 +47,13 @@ pub(super) fn login(uri: &str) -> Option<(String, RawLogin)> {
     let (userinfo, host) = rest[..end].rsplit_once('@')?;
     let credential = |text: &str| match variable(text) {
         Some(name) => RawCredential::Variable(name.to_owned()),
-        None => RawCredential::Text(without_escapes(text)),
+        None => RawCredential::Text(unescaped(text)),
     };
     let login = match userinfo.split_once(':') {
         Some((user, password)) => RawLogin { user: credential(user), password: Some(credential(password)) },
         None => RawLogin { user: credential(userinfo), password: None },
     };
     Some((format!("{scheme}://{host}{}", &rest[end..]), login))
-}
-
-/// A part of a URI with `%40` as `@`; what is no escape stays as it is.
-fn without_escapes(text: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
-    while let [first, behind @ ..] = rest {
-        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let escaped = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) if *first == b'%' && !byte.is_ascii_control() => {
-                bytes.push(byte);
-                rest = &behind[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
 /// The name in `${NAME}`.

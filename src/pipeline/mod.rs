@@ -13,6 +13,7 @@
 pub mod clip;
 pub mod files;
 pub mod launch;
+pub mod login;
 pub mod machine;
 
 use std::path::{Path, PathBuf};
@@ -360,46 +361,9 @@ impl PipelineSpec {
                 other => other.clone(),
             };
         }
-        resolved.elements.iter_mut().for_each(log_in);
+        resolved.elements.iter_mut().for_each(login::log_in);
         Ok(resolved)
     }
-}
-
-/// Moves user and password of an RTSP source into its URI. `rtspsrc` of GStreamer
-/// 1.22 sends a wrong password eight times per start if it is given by properties,
-/// which locks accounts, and once from the URI.
-fn log_in(element: &mut Element) {
-    if element.factory != "rtspsrc" {
-        return;
-    }
-    let mut login = Vec::new();
-    for name in ["user-id", "user-pw"] {
-        let Some(at) = element.properties.iter().position(|property| property.name == name) else { continue };
-        if let Value::Text(text) = element.properties.remove(at).value {
-            login.push(escaped(&text));
-        }
-    }
-    let location = element.properties.iter_mut().find(|property| property.name == "location");
-    if let Some(Value::Text(uri)) = location.map(|property| &mut property.value)
-        && let Some((scheme, rest)) = uri.split_once("://")
-        && !login.is_empty()
-    {
-        *uri = format!("{scheme}://{}@{rest}", login.join(":"));
-    }
-}
-
-/// A text as a part of a URI: all but letters, digits and `-._~` as `%40`.
-#[must_use]
-pub fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
 }
 
 /// Why a pipeline cannot be played here.

@@ -1,7 +1,7 @@
 //! Secrets, kept out of what a run leaves: scripts may print their environment,
 //! GStreamer quotes URIs in its errors, and records are shown around.
 
-use crate::pipeline::escaped;
+use crate::pipeline::login::escaped;
 use crate::worker::error::WorkerExit;
 use crate::worker::protocol::{End, EventBody};
 
