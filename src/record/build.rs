@@ -35,6 +35,7 @@ use super::{
 use crate::collect::machine::MachineReading;
 use crate::config::project::Scalar;
 use crate::name::Slug;
+use crate::stats;
 use crate::time::Utc;
 use crate::worker::protocol::{Event, EventBody, StreamName};
 
@@ -49,8 +50,7 @@ const PATIENCE: f64 = 3.0;
 /// How long nothing may come from a camera of this rate, in microseconds: a time
 /// that is right for most, or some periods of one that has few frames.
 fn patience_us(usual_us: u64, fps: f64) -> u64 {
-    // A float beyond the range becomes its end.
-    usual_us.max((PATIENCE * 1e6 / fps) as u64)
+    usual_us.max(stats::periods_us(PATIENCE, fps))
 }
 
 /// A stream that was asked to start and neither plays nor is refused for this

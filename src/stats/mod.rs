@@ -7,7 +7,7 @@
 
 mod rate;
 
-pub use rate::{long_run_fps, whole_seconds};
+pub use rate::{long_run_fps, periods_us, whole_seconds};
 
 /// The nearest-rank percentile of values in ascending order: the smallest one
 /// that at least `percent` of 100 values do not exceed. `None` if there are no

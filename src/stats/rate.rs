@@ -11,6 +11,14 @@ use std::ops::Range;
 
 const SECOND_US: u64 = 1_000_000;
 
+/// How long so many periods of a frame rate are, in microseconds; the greatest number
+/// at a rate of 0.
+#[must_use]
+pub fn periods_us(n_periods: f64, fps: f64) -> u64 {
+    // A float beyond the range becomes its end.
+    (n_periods * SECOND_US as f64 / fps) as u64
+}
+
 /// The long-run rate of frames that arrived in `window`, in frames per second.
 /// Fewer than two frames are counted over the window.
 #[must_use]

@@ -33,8 +33,7 @@ pub struct Lateness {
 
 /// A limit that suits a frame rate.
 pub(super) fn limit_us(least_us: u64, fps: f64) -> u64 {
-    // A rate of 0 makes it infinite, which `as` turns into the greatest number.
-    least_us.max((PERIODS * 1e6 / fps) as u64)
+    least_us.max(stats::periods_us(PERIODS, fps))
 }
 
 /// The longest time without a frame in `window`, its ends included: where it
