@@ -38,7 +38,7 @@ trait Dialect {
     fn sink(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element>;
 }
 
-/// The dialect of a camera: as chosen, or by its steps (DESIGN 6).
+/// The dialect of a camera: as chosen, or by its steps.
 #[must_use]
 pub fn resolve(project: &Project, camera: &Camera) -> DialectName {
     match project.settings.dialect {

@@ -156,9 +156,10 @@ pub enum EventBody {
         stream: StreamName,
         /// When each whole frame arrived at the sink, in microseconds of CLOCK_MONOTONIC.
         arrived_us: Vec<u64>,
-        /// The latency of each of those frames in microseconds, as DESIGN 11
-        /// defines it; empty when the pipeline has no ingress, else as long as
-        /// `arrived_us` with `None` for a frame that could not be matched.
+        /// The latency of each of those frames in microseconds, as
+        /// `docs/measuring.md` defines it; empty when the pipeline has no ingress,
+        /// else as long as `arrived_us` with `None` for a frame that could not be
+        /// matched.
         latency_us: Vec<Option<u32>>,
         /// How much later than due each of those frames arrived, in microseconds;
         /// empty when nothing paces frames, `None` for a frame without a time.
