@@ -304,6 +304,21 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_every_property() {
+        let (_, rest) =
+            include_str!("../../docs/configuration.md").split_once("#### Files of steps").unwrap();
+        let (table, _) = rest.split_once("\n### ").unwrap();
+        for (factory, names) in WRITES.iter().chain(READS) {
+            for word in names.iter().chain([factory]).filter(|word| !word.is_empty()) {
+                assert!(table.contains(&format!("`{word}`")), "{word}");
+            }
+        }
+        for (factory, ..) in UNASKED {
+            assert!(table.contains(&format!("`{factory}`")), "{factory}");
+        }
+    }
+
+    #[test]
     fn a_text_with_a_scheme_is_no_file() {
         check("rtmpsink", "location", "rtmp://host/live", expect!["no file of the project"]);
         check("curlhttpsink", "location", "host:5555", expect!["no file"]);

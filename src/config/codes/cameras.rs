@@ -165,8 +165,8 @@ rules! {
     LITERAL_CREDENTIALS = "LP0415", [Warning], "a URI has its user or password written out" {
         why: indoc! {"
             Config files are copied, checked in and shown around. For a stream, name environment
-            variables of your own instead. Plans, launch lines and records hold the password of a
-            stream in neither case, and only what plays it gets it; the URL of a download stands in
+            variables of your own instead. Either way no plan, launch line or record holds the password
+            of a stream, and only the program that plays it gets it; the URL of a download stands in
             records as it was written.
         "},
         examples: &[wrong(&[Cameras(lane!(r#"{"camera_id": "entrance", "workloads": ["barcodes"], "streamUri": "rtsp://admin:secret@host:8554/1"}"#))])

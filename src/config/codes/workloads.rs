@@ -176,8 +176,8 @@ rules! {
     FILE_OUTSIDE = "LP0514", [Warning], "a step names a file outside the project" {
         why: indoc! {"
             Models, labels and other files that a step reads are inputs of its runs: they must be
-            there, a change of one is measured anew, and a worker in a container sees them. Of a file
-            outside the project nothing of this is done. A link inside the project may lead anywhere.
+            there, a change of one is measured anew, and a worker in a container sees them. `lp` does
+            none of this for a file outside the project. A link inside the project may lead anywhere.
         "},
         examples: &[wrong(&[Workloads(steps!(r#"{"type": "facedetect", "properties": {"profile": "/usr/share/opencv4/haarcascades/face.xml"}}"#))])
             .right(&[Workloads(steps!(r#"{"type": "facedetect", "properties": {"profile": "models/face.xml"}}"#))])],
