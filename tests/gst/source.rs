@@ -186,6 +186,24 @@ fn an_rtsp_stream_is_counted_as_it_comes_from_the_network() {
 }
 
 #[test]
+fn a_stream_of_any_codec_is_counted_without_taking_its_packets_for_frames() {
+    let bench = Bench::new();
+    let url = serve(&[record(&raw(&bench, "160x120", 50))], 20);
+    let frames = played(rtsp(&url, r#", "accept": ["codec"]"#));
+    assert_eq!(
+        (frames.n_delivered(), frames.decoded, frames.late_us.len()),
+        (50, 50, frames.played as usize)
+    );
+    // No parser tells key frames, and packets are none.
+    assert_eq!(frames.delivered.key_frame_every, None);
+    let [VideoFormat { width: 160, height: 120, codec: Some(codec), .. }] = &frames.delivered.video[..]
+    else {
+        panic!("{:?}", frames.delivered.video)
+    };
+    assert_eq!(codec, "H264");
+}
+
+#[test]
 fn a_region_is_refused_on_frames_of_another_size_or_scaled() {
     let mut bench = Bench::new();
     let recordings = [("160x120", 20), ("320x240", 20), ("80x60", 20)]
