@@ -177,7 +177,7 @@ fn contents(begin: &[u8]) -> String {
         return format!("{kind}: `{}`", printable(text));
     }
     let bytes: Vec<String> = begin.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("what begins like no video that is known ({}); if it is right, pin its `sha256`", bytes.join(" "))
+    format!("a file that begins like no known video ({}); if it is right, pin its `sha256`", bytes.join(" "))
 }
 
 /// What stands between two tags, which `lower` has in lower case.
@@ -283,7 +283,7 @@ mod tests {
         check(
             sent(b"\x00\x00\x01\x00\x01\x00\x10\x10"),
             expect![
-                "the server sent what begins like no video that is known (00 00 01 00 01 00 10 10); if it is right, pin its `sha256`"
+                "the server sent a file that begins like no known video (00 00 01 00 01 00 10 10); if it is right, pin its `sha256`"
             ],
         );
     }

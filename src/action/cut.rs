@@ -1,7 +1,7 @@
 //! Whether a video file ends before its container says so.
 //!
-//! A download that broke off, a recorder that lost its power: what is there may
-//! play, and what plays may end in a frozen picture. Containers of nested parts say
+//! A download that broke off, a recorder that lost its power: the rest may play,
+//! and end in a frozen picture. Containers of nested parts say
 //! how long each is, so a part that goes on beyond the file's end tells, exactly and
 //! without decoding: MP4 and MOV, fragmented or not (ISO/IEC 14496-12, section 4.2),
 //! Matroska and WebM (RFC 8794, sections 4 to 6) and AVI. Only parts that hold

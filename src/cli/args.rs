@@ -179,9 +179,9 @@ pub(super) struct BuildArgs {
 
     /// Perform the targets themselves even if nothing has changed
     ///
-    /// For what depends on more than `lp` can see: a file that was replaced on its
-    /// server, a command that asks the network. What they need and what needs them
-    /// runs only if it must. The older result is kept if the new attempt fails.
+    /// For tasks that depend on more than `lp` can see: a file that was replaced on its
+    /// server, a command that asks the network. Tasks that they need, or that need
+    /// them, run only if they must. The older result is kept if the new attempt fails.
     #[arg(long, requires = "targets")]
     pub(super) again: bool,
 

@@ -136,7 +136,7 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     let workloads = "The same options for the steps of one workload, by its name";
     let workloads = table.optional("workload", workloads, workloads_map(), diagnostics);
     raw.workload_options = workloads.unwrap_or_default();
-    let cameras = "What a camera may be, by its name or slug";
+    let cameras = "Where a camera may differ from its config, by its name or slug";
     raw.accepted = table.optional("camera", cameras, cameras_map(), diagnostics).unwrap_or_default();
     let pools =
         table.optional("pools", "How many tasks run at once, by what they need", pools(), diagnostics);

@@ -2,7 +2,7 @@
 //!
 //! A task that reads B while its input goes from A to B and back must not answer
 //! for A, so digests at the end are not enough: inodes and times are compared as
-//! well. What was written and reads as before may be such a case, or a `touch`,
+//! well. An input that was written and reads as before may be such a case, or a `touch`,
 //! so the task is performed once more. If that happens again, somebody keeps
 //! writing, and the result is refused; if only modes, owners or names of files
 //! have changed again, the task does that itself (`chmod +x tools/x`), and the
@@ -79,7 +79,7 @@ impl<'e> Watched<'e> {
         })
     }
 
-    /// Whether what was performed may be believed. What failed is no result.
+    /// Whether the result of a performing may be believed. A failure is no result.
     pub(super) fn verdict(&self, performed: &Performed, turn: Turns) -> Stillness {
         let is_kept = performed.outputs == Outputs::KeptInAttempt;
         if performed.outcome != Outcome::Succeeded && !is_kept {

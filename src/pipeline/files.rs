@@ -2,10 +2,9 @@
 //!
 //! GStreamer does not say which property names a file, but names follow a custom: a
 //! sink writes to its `location`, any other element reads from it. Tables here have
-//! the rest (DL Streamer 2026.2, GStreamer 1.22, NNStreamer 2.4). What is written lies
-//! below the folder of its stream, so that streams do not overwrite each other's
-//! files; what is read is an input of the run, and so are the files that a model
-//! consists of.
+//! the rest (DL Streamer 2026.2, GStreamer 1.22, NNStreamer 2.4). Written files lie
+//! below the folder of their stream, so that streams do not overwrite each other's;
+//! files that are read are inputs of the run, and so are all files of a model.
 //!
 //! Pure. Not here: files that a model names in its own bytes, such as the external
 //! data of an ONNX model (`os::onnx`), and where the folders are (`dialect`,

@@ -189,7 +189,7 @@ impl Thinning {
         }
     }
 
-    /// EOS has come: what waits is dropped.
+    /// EOS has come: frames that wait are dropped.
     pub(crate) fn finish(&mut self) {
         self.thinned_us.extend(self.waiting.drain(..).map(|(_, at_us)| at_us));
     }
