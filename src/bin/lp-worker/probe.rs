@@ -7,9 +7,9 @@
 //! between a buffer leaving the ingress and the buffer of the same running time
 //! arriving at the sink: running time, because it goes on over loops while
 //! timestamps start again. *Lateness* is an arrival less the time when the frame
-//! was due, base time + running time (of RTSP: see [`rtp`](crate::rtp)); so it has what a frame waited in front of a
-//! busy decoder. What becomes of frames between decoder and sink is told by
-//! [`account`](crate::account).
+//! was due, base time + running time (of RTSP: see [`rtp`](crate::rtp)); so it has
+//! the time that a frame waited in front of a busy decoder.
+//! [`account`](crate::account) tells the fates of frames between decoder and sink.
 //!
 //! *Dropped* are the frames that leaky queues threw away and those that QoS
 //! skipped from the decoder up to the sink, on the way between these two: what

@@ -3,7 +3,7 @@
 //! A frame is due by its RTP timestamp, counted from the frame that came fastest of the
 //! last minute. The running time that `rtpjitterbuffer` gives to frames would not do:
 //! after a pause of a second it begins anew, and calls what was late punctual and what
-//! follows early (measured: frames that came a second late, then 0.75 s \"early\").
+//! follows early (measured: frames that came a second late, then 0.75 s "early").
 //! A minute, since the clock of a camera drifts against ours.
 //!
 //! A decoder may give a frame another running time than it came with. Then it is the
