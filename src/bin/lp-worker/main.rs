@@ -28,6 +28,7 @@ mod property;
 mod rtp;
 mod scene_source;
 mod traffic;
+mod watch;
 mod words;
 
 use std::io::{BufRead, IsTerminal, Read, Write};

@@ -1,0 +1,198 @@
+//! Watching a pipeline: everything that its stream's thread acts on becomes an
+//! [`Input`], and what elements saw goes on to `lp`.
+//!
+//! Not here: frames ([`probe`](crate::probe)), and acting ([`player`](crate::player)).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::Sender;
+use gst::prelude::*;
+use gstreamer as gst;
+
+use lp::pipeline::{PipelineSpec, SCENE_SOURCE, Value};
+use lp::scene::Scene;
+use lp::worker::protocol::{EventBody, StreamName};
+
+use crate::build::Chain;
+use crate::frames::lock;
+use crate::messages;
+use crate::output::{Events, log};
+use crate::probe::Meter;
+
+/// What a stream's thread acts on.
+pub(crate) enum Input {
+    Message(gst::Message),
+    /// One of its streams is to end.
+    Stop(usize),
+    /// All are.
+    StopAll,
+    /// EOS has arrived at the sink of one of its streams.
+    Drained(usize),
+    /// The first buffer has come by the entry pad.
+    Data,
+    /// What comes does not fit what follows: a demuxer's pads, a size.
+    Unfit(String),
+}
+
+/// What elements saw. Kept back until the stream's start is answered, silent
+/// after its end.
+#[derive(Clone, Default)]
+pub(crate) struct Sightings {
+    state: Arc<Mutex<SightingsState>>,
+    /// Streams of the pipeline that are over while others go on.
+    over: Arc<Mutex<BTreeSet<usize>>>,
+}
+
+#[derive(Default)]
+enum SightingsState {
+    #[default]
+    Silent,
+    Kept(Vec<EventBody>),
+    Sent(Events),
+}
+
+impl Sightings {
+    /// A stream is over: no more is said of it.
+    pub(crate) fn end_of(&self, stream: usize) {
+        // Under the other lock, so that nothing is being added meanwhile.
+        let _state = lock(&self.state);
+        lock(&self.over).insert(stream);
+    }
+
+    fn add(&self, stream: usize, sighting: EventBody) {
+        let mut state = lock(&self.state);
+        if lock(&self.over).contains(&stream) {
+            return;
+        }
+        match &mut *state {
+            SightingsState::Silent => {}
+            SightingsState::Kept(kept) => kept.push(sighting),
+            SightingsState::Sent(events) => events.send(sighting),
+        }
+    }
+
+    pub(crate) fn keep(&self) {
+        *lock(&self.state) = SightingsState::Kept(Vec::new());
+    }
+
+    pub(crate) fn send(&self, events: &Events) {
+        let mut state = lock(&self.state);
+        if let SightingsState::Kept(kept) =
+            std::mem::replace(&mut *state, SightingsState::Sent(events.clone()))
+        {
+            kept.into_iter().for_each(|sighting| events.send(sighting));
+        }
+    }
+
+    pub(crate) fn silence(&self) {
+        *lock(&self.state) = SightingsState::Silent;
+    }
+}
+
+/// Says when EOS has arrived at each sink.
+pub(crate) fn watch_ends(chain: &Chain, sinks: &[usize], inputs: &Sender<Input>) {
+    for (index, sink) in sinks.iter().enumerate() {
+        let Some(pad) = chain.elements[*sink].static_pad("sink") else { continue };
+        let inputs = inputs.clone();
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if let Some(gst::PadProbeData::Event(event)) = &info.data
+                && event.type_() == gst::EventType::Eos
+            {
+                let _ = inputs.send(Input::Drained(index));
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+}
+
+/// How long a drawn scene is: its time runs on when it begins again.
+fn pass_ns(spec: &PipelineSpec) -> Option<u64> {
+    let drawn = spec.elements.iter().find(|element| element.factory == SCENE_SOURCE)?;
+    let scene = drawn.properties.iter().find_map(|property| match &property.value {
+        Value::Text(text) if property.name == "scene" => serde_json::from_str::<Scene>(text).ok(),
+        _ => None,
+    })?;
+    Some(scene.length_ns())
+}
+
+/// Says when frames have another size than the pipeline relies on.
+pub(crate) fn watch_size(chain: &Chain, spec: &PipelineSpec, inputs: &Sender<Input>) {
+    let (Some([width, height]), Some(decoder)) = (spec.size, spec.decoder) else { return };
+    let inputs = inputs.clone();
+    chain.with_src_pad(decoder, move |pad| {
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            let Some(gst::PadProbeData::Event(event)) = &info.data else { return gst::PadProbeReturn::Ok };
+            if let gst::EventView::Caps(caps) = event.view()
+                && let Some(caps) = caps.caps().structure(0)
+                && let (Ok(w), Ok(h)) = (caps.get::<i32>("width"), caps.get::<i32>("height"))
+                && (i64::from(w), i64::from(h)) != (i64::from(width), i64::from(height))
+            {
+                let reason = format!(
+                    "its frames are {w}x{h}, but the config says {width}x{height}, and its region is in those pixels"
+                );
+                let _ = inputs.send(Input::Unfit(reason));
+            }
+            gst::PadProbeReturn::Ok
+        });
+    });
+}
+
+/// Passes on what the bus says: to the stream's thread, to meters, and what elements saw.
+pub(crate) fn watch_bus(
+    chain: &Chain,
+    spec: &PipelineSpec,
+    streams: Vec<(StreamName, Arc<Meter>)>,
+    sinks: &[usize],
+    sightings: &Sightings,
+    inputs: Sender<Input>,
+) {
+    let Some(bus) = chain.pipeline.bus() else { return };
+    let served: BTreeMap<String, Vec<usize>> = chain
+        .elements
+        .iter()
+        .enumerate()
+        .map(|(index, element)| (element.name().to_string(), spec.serves(index, sinks)))
+        .collect();
+    let sightings = sightings.clone();
+    let pass_ns = pass_ns(spec);
+    let pipeline = chain.pipeline.downgrade();
+    bus.set_sync_handler(move |_, message| {
+        match message.view() {
+            gst::MessageView::Element(element) => {
+                let part = message.src().zip(pipeline.upgrade());
+                let part = part.and_then(|(source, pipeline)| Chain::part_of(&pipeline, source));
+                for index in part.and_then(|part| served.get(&part)).into_iter().flatten() {
+                    if let Some(sighting) = messages::seen(&streams[*index].0, element, pass_ns) {
+                        sightings.add(*index, sighting);
+                    }
+                }
+            }
+            gst::MessageView::Qos(qos) => {
+                if let Some((element, count)) = messages::dropped(qos)
+                    && let (Some(source), Some(pipeline)) = (qos.src(), pipeline.upgrade())
+                    && let Some(part) = Chain::part_of(&pipeline, source)
+                {
+                    let running_time = qos.get().1.map(gst::ClockTime::nseconds);
+                    for (_, meter) in &streams {
+                        meter.dropped_by_qos(&part, element.clone(), count, running_time);
+                    }
+                }
+            }
+            gst::MessageView::Warning(warning) => log(&messages::warning(warning)),
+            gst::MessageView::Error(_)
+            | gst::MessageView::SegmentDone(_)
+            | gst::MessageView::Latency(_)
+            | gst::MessageView::ClockLost(_) => drop(inputs.send(Input::Message(message.clone()))),
+            // Of the pipeline only: a bin reports its children's too.
+            gst::MessageView::Eos(_) | gst::MessageView::AsyncDone(_) => {
+                let pipeline = pipeline.upgrade();
+                if message.src() == pipeline.as_ref().map(|pipeline| pipeline.upcast_ref()) {
+                    drop(inputs.send(Input::Message(message.clone())));
+                }
+            }
+            _ => {}
+        }
+        gst::BusSyncReply::Drop
+    });
+}
