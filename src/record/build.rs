@@ -41,7 +41,7 @@ use crate::worker::protocol::{Event, EventBody, StreamName};
 
 /// A stream that plays and has no frame for this long has failed: as long as
 /// a slow model may take for its first frame, and far beyond any hiccup. A slow
-/// camera has longer, see [`patience_us`].
+/// camera has three of its periods.
 pub const HANG_US: u64 = 10_000_000;
 
 /// How many frames in a row a slow camera may leave out.

@@ -29,7 +29,7 @@ pub type Said = BTreeMap<String, String>;
 ///
 /// # Errors
 /// When the worker does not start, refuses the pipeline or dies, when an element
-/// posts an error, when no frame comes for [`STALL`] or no word for [`SILENCE`],
+/// posts an error, when no frame comes for 60 s or no word for [`SILENCE`],
 /// or when the user stops it.
 pub fn play_once(
     launch: &Launch,

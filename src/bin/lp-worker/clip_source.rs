@@ -2,9 +2,9 @@
 //!
 //! Without a `track` it reads the whole file, decodes nothing, hands on every
 //! packet of every track (so that progress can be seen) and at the end posts the
-//! message `clip-contents`, whose field `json` is a [`Contents`]. With the id of a
+//! message `clip-contents`, whose field `json` is a [`Contents`](lp::pipeline::clip::Contents). With the id of a
 //! track it decodes that track alone, whichever others there are, and at the end
-//! posts `clip-decoded` with a [`Decoded`].
+//! posts `clip-decoded` with a [`Decoded`](lp::pipeline::clip::Decoded).
 //!
 //! Frames whose caps say *full range* but not which matrix get the matrix that
 //! GStreamer assumes for their size: it would forget the range otherwise.
