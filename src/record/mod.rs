@@ -262,6 +262,9 @@ pub struct Delivery {
     /// Frames that the `videorate` behind the source dropped.
     #[serde(default)]
     pub thinned: u64,
+    /// Frames of RTP that lack packets which were lost before they came.
+    #[serde(default)]
+    pub incomplete: u64,
     /// The most frames from one key frame to the next, over the stream's life;
     /// `None` if no two were seen, or the video is not encoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -206,6 +206,7 @@ fn json_is_a_versioned_document() {
           "delivery": {
             "copied": 0,
             "damaged": 0,
+            "incomplete": 0,
             "thinned": 0
           },
           "dropped": 0,

@@ -252,6 +252,9 @@ pub struct Delivered {
     /// When those of them were delivered that the `videorate` behind the source dropped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thinned_us: Vec<u64>,
+    /// When frames came of which packets were lost before they came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete_us: Vec<u64>,
     /// The most frames from one key frame to the next since the stream started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_frame_every: Option<u64>,

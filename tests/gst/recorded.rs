@@ -13,7 +13,7 @@ use gstreamer::prelude::*;
 /// A camera's video in packets.
 #[derive(Clone)]
 pub(crate) struct Recording {
-    /// The packets of each frame.
+    /// The packets of each frame. One that is empty is lost before it is sent.
     pub(crate) frames: Vec<Vec<Vec<u8>>>,
     /// What SDP says of H.264 for its decoder.
     parameter_sets: String,
@@ -67,12 +67,16 @@ pub(crate) fn serve(recordings: &[Recording], fps: u32) -> String {
         recordings.iter().flat_map(|recording| recording.frames.clone()).collect();
     let mut number: u16 = 0;
     for (index, frame) in (0..).zip(&mut frames) {
-        for packet in frame {
+        for packet in frame.iter_mut() {
+            number += 1;
+            if packet.is_empty() {
+                continue;
+            }
             packet[2..4].copy_from_slice(&number.to_be_bytes());
             packet[4..8].copy_from_slice(&(index * 90_000 / fps).to_be_bytes());
             packet[8..12].copy_from_slice(&7_u32.to_be_bytes());
-            number += 1;
         }
+        frame.retain(|packet| !packet.is_empty());
     }
     let frames = Arc::new(frames);
     std::thread::spawn(move || {

@@ -171,7 +171,7 @@ fn an_rtsp_stream_is_counted_as_it_comes_from_the_network() {
     // It is joined ten frames after a key frame.
     recording.frames.drain(..10);
     let frames = played(rtsp(&serve(&[recording], 20), ""));
-    assert_eq!(frames.n_delivered(), 40);
+    assert_eq!((frames.n_delivered(), frames.delivered.incomplete_us.len()), (40, 0));
     // The parser may keep the first one to itself.
     assert!((9..=10).contains(&frames.fates.damaged_us.len()), "{:?}", frames.fates.damaged_us);
     assert_eq!((frames.decoded, frames.played + frames.dropped), (30, 30));
@@ -183,6 +183,20 @@ fn an_rtsp_stream_is_counted_as_it_comes_from_the_network() {
     assert_eq!((codec.as_str(), frames.late_us.len()), ("H264", frames.played as usize));
     // None is due before the network brought it.
     assert!(frames.late_us.iter().all(|late| late.is_some_and(|late| late >= 0)), "{:?}", frames.late_us);
+}
+
+#[test]
+fn frames_whose_packets_were_lost_on_the_way_are_told_where_the_decoder_conceals_it() {
+    let bench = Bench::new();
+    let mut recording = record(&raw(&bench, "640x480", 50));
+    for key_frame in [20, 40] {
+        let packets = &mut recording.frames[key_frame];
+        assert!(packets.len() > 4, "{}", packets.len());
+        packets[2].clear();
+        packets[4].clear();
+    }
+    let frames = played(rtsp(&serve(&[recording], 20), ""));
+    assert_eq!((frames.n_delivered(), frames.delivered.incomplete_us.len()), (50, 2));
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl Frames {
                 self.delivered.frames_us.get_or_insert_default().extend(frames_us);
             }
             self.delivered.thinned_us.extend(delivered.thinned_us);
+            self.delivered.incomplete_us.extend(delivered.incomplete_us);
             self.delivered.key_frame_every = delivered.key_frame_every;
             self.delivered.video.extend(delivered.video);
         }

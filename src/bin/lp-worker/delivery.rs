@@ -12,6 +12,8 @@ use crate::rtp::Rtp;
 pub(crate) struct Source {
     /// `None` until it is known where to count.
     pub(crate) frames_us: Option<Vec<u64>>,
+    /// When frames came that lack packets.
+    pub(crate) incomplete_us: Vec<u64>,
     /// `None` if no `videorate` stands behind it.
     pub(crate) thinning: Option<Thinning>,
     pub(crate) rtp: Rtp,
@@ -66,6 +68,7 @@ impl Source {
     pub(crate) fn report(&mut self) -> Delivered {
         Delivered {
             frames_us: self.frames_us.as_mut().map(std::mem::take),
+            incomplete_us: std::mem::take(&mut self.incomplete_us),
             thinned_us: self.thinning.as_mut().map_or_else(Vec::new, |it| std::mem::take(&mut it.thinned_us)),
             key_frame_every: self.key_frame_every,
             video: std::mem::take(&mut self.formats),

@@ -188,6 +188,9 @@ impl Meter {
                 if source.rtp.came(*packet, now) {
                     source.delivered(now / 1_000);
                 }
+                if source.rtp.shows_loss(*packet) {
+                    source.incomplete_us.push(now / 1_000);
+                }
             }
         });
         on_frames(&src, move |sight| {

@@ -1,4 +1,8 @@
-//! The frames of an RTP stream, and when each of them is due.
+//! The frames of an RTP stream, which of them lack packets, and when each of them is due.
+//!
+//! Packets have numbers, and come over one connection in their order: a gap in the
+//! numbers is packets that were lost before, whose frames decoders often conceal
+//! without flagging them.
 //!
 //! A frame is due by its RTP timestamp, counted from the frame that came fastest of the
 //! last minute. The running time that `rtpjitterbuffer` gives to frames would not do:
@@ -25,6 +29,11 @@ const MAX_JUMP: i64 = 60 * RATE;
 const PIECE_NS: u64 = 10_000_000_000;
 const PIECES: usize = 6;
 
+/// A packet whose number is further ahead belongs to a stream that began anew, and one
+/// that is no further behind came late (RFC 3550, A.1: MAX_DROPOUT, MAX_MISORDER).
+const MAX_LOST: u16 = 3_000;
+const MAX_BEHIND: u16 = 100;
+
 /// Frames between jitterbuffer and decoder that are remembered.
 const MAX_DECODING: usize = 1_024;
 
@@ -33,6 +42,10 @@ pub(crate) struct Rtp {
     /// The source that is played, once it is known: a server may send others.
     pub(crate) ssrc: Option<u32>,
     times: VecDeque<u32>,
+    /// Source and number of the newest packet.
+    last: Option<(u32, u16)>,
+    /// The timestamp of the newest frame that is known to lack packets.
+    incomplete: Option<u32>,
     /// The newest timestamp, and its ticks since the first.
     newest: Option<(u32, i64)>,
     /// When a frame of 0 ticks would have come, had it come as fast as the fastest of
@@ -62,6 +75,26 @@ impl Rtp {
             self.fastest.pop_front();
         }
         true
+    }
+
+    /// Whether this packet, which came from the network, is the first to show that a frame
+    /// lacks packets: that it is part of, or that came just before it.
+    pub(crate) fn shows_loss(&mut self, packet: [u8; 12]) -> bool {
+        let Some(time) = self.time_of(packet) else { return false };
+        let [_, _, n0, n1, .., s0, s1, s2, s3] = packet;
+        let (source, number) = (u32::from_be_bytes([s0, s1, s2, s3]), u16::from_be_bytes([n0, n1]));
+        let before = self.last.filter(|(other, _)| *other == source);
+        let ahead = before.map_or(1, |(_, last)| number.wrapping_sub(last));
+        if before.is_some() && u16::MAX - MAX_BEHIND < ahead {
+            return false;
+        }
+        self.last = Some((source, number));
+        let is_new = self.incomplete != Some(time);
+        let shows = (2..=MAX_LOST).contains(&ahead) && is_new;
+        if shows {
+            self.incomplete = Some(time);
+        }
+        shows
     }
 
     /// A packet has left the jitterbuffer with this running time.
@@ -131,6 +164,31 @@ mod tests {
         rtp.ssrc = Some(7);
         assert_eq!(frames(&mut rtp, &[5, 6], 8), 0);
         assert_eq!(frames(&mut rtp, &[5, 6], 7), 2);
+    }
+
+    /// How many frames lack packets where packets of these numbers come, each with the
+    /// timestamp beside it.
+    fn n_incomplete(packets: &[(u16, u32, u8)]) -> usize {
+        let mut rtp = Rtp::default();
+        let numbered = |(number, time, ssrc): &(u16, u32, u8)| {
+            let mut packet = packet(*time, *ssrc);
+            packet[2..4].copy_from_slice(&number.to_be_bytes());
+            packet
+        };
+        packets.iter().filter(|one| rtp.shows_loss(numbered(one))).count()
+    }
+
+    #[test]
+    fn a_gap_in_the_numbers_is_a_frame_that_lacks_packets() {
+        // Numbers wrap around; one may come twice, or late.
+        assert_eq!(n_incomplete(&[(65_534, 1, 7), (65_535, 1, 7), (0, 2, 7), (0, 2, 7), (1, 2, 7)]), 0);
+        assert_eq!(n_incomplete(&[(5, 1, 7), (6, 1, 7), (4, 1, 7), (7, 2, 7)]), 0);
+        // Two gaps in one frame, and one across the border of the numbers.
+        assert_eq!(n_incomplete(&[(5, 1, 7), (7, 1, 7), (9, 1, 7), (10, 2, 7)]), 1);
+        assert_eq!(n_incomplete(&[(65_535, 1, 7), (1, 2, 7), (4, 3, 7)]), 2);
+        // The camera begins anew, with another source or with another number.
+        assert_eq!(n_incomplete(&[(5, 1, 7), (900, 9, 8), (901, 9, 8)]), 0);
+        assert_eq!(n_incomplete(&[(5, 1, 7), (9_000, 9, 7), (9_001, 9, 7), (100, 10, 7)]), 0);
     }
 
     /// Frames of 10 fps that come so many milliseconds after the first, or late; the

@@ -125,7 +125,7 @@ impl Stream {
 
     /// Takes in what the source delivered, as [`Stream::fates`].
     pub(super) fn delivered(&mut self, timing: Timing, delivered: &Delivered) {
-        let Delivered { frames_us, thinned_us, key_frame_every, video } = delivered;
+        let Delivered { frames_us, thinned_us, incomplete_us, key_frame_every, video } = delivered;
         for at_us in frames_us.iter().flatten() {
             if self.counts(timing, *at_us) {
                 *self.delivery.frames.get_or_insert(0) += 1;
@@ -136,8 +136,10 @@ impl Stream {
         if frames_us.is_some() {
             self.delivery.frames.get_or_insert(0);
         }
-        self.delivery.thinned +=
-            thinned_us.iter().filter(|at_us| self.counts(timing, **at_us)).count() as u64;
+        let inside = |times: &[u64]| times.iter().filter(|at_us| self.counts(timing, **at_us)).count() as u64;
+        let (thinned, incomplete) = (inside(thinned_us), inside(incomplete_us));
+        self.delivery.thinned += thinned;
+        self.delivery.incomplete += incomplete;
         self.delivery.key_frame_every = key_frame_every.or(self.delivery.key_frame_every);
         let free = MAX_FORMATS.saturating_sub(self.delivery.video.len());
         self.delivery.video.extend(video.iter().take(free).cloned());

@@ -144,6 +144,17 @@ fn delivered_frames_are_counted_and_so_is_silence_up_to_the_borders() {
 }
 
 #[test]
+fn frames_that_lack_packets_count_when_they_came() {
+    let mut story = one(Pace::Live, 5);
+    story.play(0, "c/1", 0, 3, 15);
+    let incomplete_us = vec![S, 2 * S - 1, 2 * S, 3 * S, 7 * S - 1, 7 * S];
+    story.deliver("c/1", Delivered { incomplete_us, ..Delivered::default() });
+    story.play(0, "c/1", 3, 8, 15);
+    let (record, _) = story.told();
+    assert_eq!(record.members[0].streams[0].delivery.as_ref().unwrap().incomplete, 3);
+}
+
+#[test]
 fn what_the_source_says_of_itself_is_kept_in_order() {
     let mut story = one(Pace::Live, 5);
     let format = |width| VideoFormat { width, height: 480, fps: Some(10.0), codec: Some("H264".into()) };

@@ -100,6 +100,16 @@ impl<'a> Source<'a> {
         self.damaged as f64 * 1000.0 > HOLDS_DROPPED_PER_MILLE as f64 * self.offered as f64
     }
 
+    /// What frames of a camera lack, and whether that is much.
+    fn lack(&self) -> Option<(bool, String)> {
+        let (_, delivery) = self.camera?;
+        let (lacking, frames) = (delivery.incomplete, delivery.frames.unwrap_or(0));
+        let is_much = lacking as f64 * 1000.0 > HOLDS_DROPPED_PER_MILLE as f64 * frames as f64;
+        let lack = if lacking == 1 { "lacks" } else { "lack" };
+        let text = format!("{lacking} of {frames} frames {lack} packets that were lost before they came");
+        (lacking > 0).then_some((is_much, text))
+    }
+
     /// What the machine has to keep: the target, or what came where that is less;
     /// where any rate is accepted and the target is the whole of it, all that came.
     pub(super) fn asked(&self) -> Asked {
@@ -155,6 +165,7 @@ impl<'a> Source<'a> {
             let share = self.damaged as f64 * 100.0 / self.offered as f64;
             texts.push(format!("{} damaged frames are {share:.2} % of all", self.damaged));
         }
+        texts.extend(self.lack().filter(|(is_much, _)| *is_much).map(|(_, text)| text));
         texts.into_iter().map(|text| (Verdict::Undecided, text)).collect()
     }
 
@@ -163,6 +174,7 @@ impl<'a> Source<'a> {
         let accepted = self.differences().into_iter().filter(|(what, _)| self.accepts(*what));
         let mut notes: Vec<String> =
             accepted.map(|(_, text)| format!("{text}, which `accept` takes")).collect();
+        notes.extend(self.lack().filter(|(is_much, _)| !is_much).map(|(_, text)| text));
         let frames = self.let_by().unwrap_or(0);
         let lost = frames.saturating_sub(self.damaged).saturating_sub(self.decoded);
         // The borders of the window account for some that are on their way.

@@ -223,6 +223,29 @@ fn another_size_rate_or_codec_holds_only_if_it_is_accepted() {
 }
 
 #[test]
+fn frames_that_lack_packets_do_not_hold_although_nobody_flags_them() {
+    let lacking = |n| camera(SourceKind::Rtsp, move |member| delivery(member).incomplete = n);
+    check(
+        &lacking(3),
+        expect![[r#"
+        c/1: 15.000 fps, undecided (3 of 450 frames lack packets that were lost before they came)
+        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+    "#]],
+    );
+    let measurement = check(
+        &lacking(1),
+        expect![[r#"
+        c/1: 15.000 fps, holds
+        1 of 1 camera holds 15 fps; CPU not measured
+    "#]],
+    );
+    assert_eq!(
+        measurement.cameras[0].streams[0].notes,
+        ["1 of 450 frames lacks packets that were lost before they came"]
+    );
+}
+
+#[test]
 fn damaged_and_taken_out_frames_are_told() {
     let damaged = |member: &mut Member| {
         thin_out(member, 2);
