@@ -209,8 +209,8 @@ pub struct StreamRecord {
     /// Latency of each of those frames; empty where it has no meaning.
     pub latency_us: Vec<Option<u32>>,
     /// Lateness of each of those frames in microseconds: its arrival less the time
-    /// when it was due: the pipeline's base time plus its running time, or its RTP
-    /// timestamp, counted from the frame that came fastest in the last minute.
+    /// when it was due: the pipeline's base time plus its running time and, of files and
+    /// scenes, the latency that elements report, or its RTP timestamp, counted from the frame that came fastest in the last minute.
     /// Negative for a frame that came early. Empty where frames are not due at
     /// a time (free pace) and in records before version 3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -78,6 +78,18 @@ fn frames_of_a_clip_are_delivered_behind_the_clock() {
 }
 
 #[test]
+fn what_a_step_holds_by_design_is_not_late() {
+    let mut bench = Bench::new();
+    let encoder = Element::new("x264enc").int("rc-lookahead", 20).int("threads", 1);
+    let rest = vec![Element::new("clocksync").named("ingress"), decoder(), encoder, sink()];
+    let clip = bench.clip(40, 10);
+    bench.start("camera-1/1", file(&clip, rest, Playback::Loop), 0).unwrap();
+    let (frames, _) = bench.frames(|frames| frames.played >= 5);
+    let (latency, late) = (frames.latency_us[0].unwrap(), frames.late_us[0].unwrap());
+    assert!(latency > 1_900_000 && late < 500_000, "{latency} {late}");
+}
+
+#[test]
 fn a_clip_of_one_frame_loops_from_the_middle_of_it() {
     let mut bench = Bench::new();
     let clip = bench.clip(1, 10);

@@ -7,8 +7,10 @@
 //! between a buffer leaving the ingress and the buffer of the same running time
 //! arriving at the sink: running time, because it goes on over loops while
 //! timestamps start again. *Lateness* is an arrival less the time when the frame
-//! was due, base time + running time (of RTSP: see [`rtp`](crate::rtp)); so it has
-//! the time that a frame waited in front of a busy decoder.
+//! was due: base time + running time + the latency that elements report, which a sink
+//! that shows frames would wait for (of RTSP: see [`rtp`](crate::rtp)); so it has
+//! the time that a frame waited in front of a busy decoder, and not the time for which
+//! an encoder holds frames by design.
 //! [`account`](crate::account) tells the fates of frames between decoder and sink.
 //!
 //! *Dropped* are the frames that leaky queues threw away and those that QoS
@@ -21,7 +23,7 @@
 //! once a second, elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gst::glib::WeakRef;
@@ -49,6 +51,11 @@ pub(crate) struct Meter {
     /// Whether frames are due at a time.
     is_paced: bool,
     is_rtsp: bool,
+    /// Whether it takes the usual delay of a camera, which is found out later, for punctual.
+    is_camera: bool,
+    /// The least that elements on the way to the sink hold frames by design, in nanoseconds.
+    latency_ns: AtomicU64,
+    sink_pad: Option<WeakRef<gst::Pad>>,
     decoder: String,
     /// Names of the elements from the source to the sink, the sink excepted.
     path: BTreeSet<String>,
@@ -110,6 +117,9 @@ impl Meter {
             has_ingress: spec.ingress.is_some(),
             is_paced: spec.ingress.is_some() || is_rtsp(spec),
             is_rtsp: is_rtsp(spec),
+            is_camera: is_camera(spec),
+            latency_ns: AtomicU64::new(0),
+            sink_pad: chain.elements[sink].static_pad("sink").map(|pad| pad.downgrade()),
             decoder: decoder.unwrap_or_default(),
             path: before_sink.map(|index| chain.elements[*index].name().to_string()).collect(),
             source: Mutex::default(),
@@ -305,12 +315,34 @@ impl Meter {
                     sink.latency_us.push(latency.map(|us| u32::try_from(us).unwrap_or(u32::MAX)));
                 }
                 if self.is_paced {
+                    let due = due.map(|due| self.with_latency(due));
                     sink.late_us.push(due.and_then(|due| late_us(&element.upgrade()?, due, now)));
                 }
             }
             Sight::Flushed => *lock(&self.sink) = Sink::default(),
             Sight::Caps(_) => {}
         });
+    }
+
+    /// Asks the elements on the way to the sink how long they hold frames by design. A
+    /// camera's frames have their usual delay taken off already.
+    pub(crate) fn note_latency(&self) {
+        if self.is_camera {
+            return;
+        }
+        let mut query = gst::query::Latency::new();
+        let pad = self.sink_pad.as_ref().and_then(WeakRef::upgrade);
+        if pad.is_some_and(|pad| pad.peer_query(&mut query)) {
+            let (_, least, _) = query.result();
+            self.latency_ns.store(least.nseconds(), Ordering::Relaxed);
+        }
+    }
+
+    fn with_latency(&self, due: Due) -> Due {
+        match due {
+            Due::Running(time) => Due::Running(time + self.latency_ns.load(Ordering::Relaxed)),
+            Due::Clock(_) => due,
+        }
     }
 
     /// Takes note of how many frames the QoS of `element`, which is `part` of the
@@ -403,6 +435,11 @@ fn late_us(sink: &gst::Element, due: Due, now: u64) -> Option<i64> {
 
 fn is_rtsp(spec: &PipelineSpec) -> bool {
     spec.delivery.is_some_and(|index| spec.elements[index].factory == "rtspsrc")
+}
+
+fn is_camera(spec: &PipelineSpec) -> bool {
+    let is_device = |index: usize| spec.elements[index].factory == "v4l2src";
+    is_rtsp(spec) || spec.delivery.is_some_and(is_device)
 }
 
 /// Whether each buffer is an encoded frame.
