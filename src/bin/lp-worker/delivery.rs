@@ -1,4 +1,8 @@
 //! What the source of a stream delivers: frames, key frames, and what caps say.
+//!
+//! A USB camera gives its frames to the driver. Where the machine is too slow to take
+//! them, `v4l2src` never sees some; but its buffers have the driver's numbers, so a gap
+//! in these is frames that the camera did deliver.
 
 use gstreamer as gst;
 
@@ -7,6 +11,9 @@ use lp::worker::protocol::{Delivered, MAX_FORMATS, VideoFormat};
 use crate::account::Thinning;
 use crate::rtp::Rtp;
 
+/// A gap of so many numbers is a driver that counts anew.
+const MAX_GAP: u64 = 1_000;
+
 /// What the source delivers.
 #[derive(Default)]
 pub(crate) struct Source {
@@ -14,6 +21,8 @@ pub(crate) struct Source {
     pub(crate) frames_us: Option<Vec<u64>>,
     /// When frames came that lack packets.
     pub(crate) incomplete_us: Vec<u64>,
+    /// Number and time of the newest frame of a device.
+    newest: Option<(u64, u64)>,
     /// `None` if no `videorate` stands behind it.
     pub(crate) thinning: Option<Thinning>,
     pub(crate) rtp: Rtp,
@@ -32,6 +41,19 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn delivered(&mut self, at_us: u64) {
         self.frames_us.get_or_insert_default().push(at_us);
+    }
+
+    /// A device has delivered a frame of this number, and before it those that nobody took:
+    /// at even distances, as a camera sends them.
+    pub(crate) fn numbered(&mut self, number: u64, at_us: u64) {
+        if let Some((newest, since_us)) = self.newest.replace((number, at_us)) {
+            let n_steps = number.saturating_sub(newest).min(MAX_GAP);
+            let length_us = at_us.saturating_sub(since_us);
+            for step in (1..n_steps).filter(|_| n_steps < MAX_GAP) {
+                self.delivered(since_us + length_us * step / n_steps);
+            }
+        }
+        self.delivered(at_us);
     }
 
     pub(crate) fn encoded(&mut self, is_key: bool) {
@@ -73,5 +95,27 @@ impl Source {
             key_frame_every: self.key_frame_every,
             video: std::mem::take(&mut self.formats),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When frames count as delivered if those of these numbers come at these times.
+    fn delivered(frames: &[(u64, u64)]) -> Vec<u64> {
+        let mut source = Source::default();
+        frames.iter().for_each(|(number, at_us)| source.numbered(*number, *at_us));
+        source.report().frames_us.unwrap()
+    }
+
+    #[test]
+    fn frames_that_nobody_took_were_delivered() {
+        assert_eq!(delivered(&[(0, 100), (1, 110), (2, 120)]), [100, 110, 120]);
+        assert_eq!(delivered(&[(7, 100), (10, 130), (11, 140)]), [100, 110, 120, 130, 140]);
+        // The driver counts anew, or gives no numbers.
+        assert_eq!(delivered(&[(7, 100), (0, 110), (1, 120)]), [100, 110, 120]);
+        assert_eq!(delivered(&[(7, 100), (9_000, 110), (9_001, 120)]), [100, 110, 120]);
+        assert_eq!(delivered(&[(0, 100), (0, 110)]), [100, 110]);
     }
 }

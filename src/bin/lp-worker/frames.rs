@@ -19,6 +19,8 @@ pub(crate) struct Frame {
     /// In nanoseconds.
     pub(crate) running_time: Option<u64>,
     pub(crate) flags: gst::BufferFlags,
+    /// Of raw video: the number of the frame.
+    pub(crate) offset: Option<u64>,
     /// The begin of an RTP packet of video, where such come by.
     pub(crate) packet: Option<[u8; 12]>,
 }
@@ -40,7 +42,8 @@ pub(crate) fn on_frames(pad: &gst::Pad, seen: impl Fn(Sight<'_>) + Send + Sync +
             let mut header = [0; 12];
             let is_packet = is_rtp.load(Ordering::Relaxed) && buffer.copy_to_slice(0, &mut header).is_ok();
             let packet = is_packet.then_some(header);
-            seen(Sight::Frame(&Frame { running_time, flags: buffer.flags(), packet }));
+            let offset = Some(buffer.offset()).filter(|offset| *offset != u64::MAX);
+            seen(Sight::Frame(&Frame { running_time, flags: buffer.flags(), offset, packet }));
         };
         match &info.data {
             Some(gst::PadProbeData::Buffer(buffer)) => frame(buffer),

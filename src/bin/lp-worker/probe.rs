@@ -70,6 +70,17 @@ pub(crate) struct Meter {
     is_cut: AtomicBool,
 }
 
+/// How the frames of a source are counted at a pad.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counting {
+    /// By buffers.
+    Buffers,
+    /// By the numbers that a device's driver gives them.
+    Numbers,
+    /// By packets, at another pad.
+    Elsewhere,
+}
+
 #[derive(Default)]
 struct Ingress {
     left_at: HashMap<u64, u64>,
@@ -166,12 +177,16 @@ impl Meter {
                 });
             }
             // What comes out of the parser tells the rest.
-            chain.with_src_pad(decoder.saturating_sub(1), move |pad| self.watch_delivery(pad, false));
+            chain.with_src_pad(decoder.saturating_sub(1), move |pad| {
+                self.watch_delivery(pad, Counting::Elsewhere);
+            });
         } else {
             let behind = spec.path_to(decoder).into_iter().filter(|index| delivery < *index);
             let is_thinned = behind.into_iter().any(|index| spec.elements[index].factory == "videorate");
             lock(&self.source).thinning = is_thinned.then(Thinning::default);
-            chain.with_src_pad(delivery, move |pad| self.watch_delivery(pad, true));
+            let is_device = spec.elements[delivery].factory == "v4l2src";
+            let counting = if is_device { Counting::Numbers } else { Counting::Buffers };
+            chain.with_src_pad(delivery, move |pad| self.watch_delivery(pad, counting));
         }
     }
 
@@ -211,7 +226,7 @@ impl Meter {
     }
 
     /// Looks at what is delivered, and counts it unless the packets are counted.
-    fn watch_delivery(self: Arc<Meter>, pad: &gst::Pad, is_counted: bool) {
+    fn watch_delivery(self: Arc<Meter>, pad: &gst::Pad, counting: Counting) {
         let counts_keys = AtomicBool::new(false);
         if let Some(caps) = pad.current_caps() {
             counts_keys.store(is_encoded(&caps), Ordering::Relaxed);
@@ -220,9 +235,12 @@ impl Meter {
         on_frames(pad, move |sight| match sight {
             Sight::Frame(frame) if !self.is_cut.load(Ordering::Relaxed) => {
                 let mut source = lock(&self.source);
-                if is_counted {
+                if counting != Counting::Elsewhere {
                     let at_us = monotonic_ns() / 1_000;
-                    source.delivered(at_us);
+                    match frame.offset.filter(|_| counting == Counting::Numbers) {
+                        Some(number) => source.numbered(number, at_us),
+                        None => source.delivered(at_us),
+                    }
                     if let Some(thinning) = &mut source.thinning {
                         thinning.delivered(frame.running_time, at_us);
                     }
