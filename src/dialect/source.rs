@@ -5,6 +5,7 @@ use crate::config::project::{Accept, Codec, Credential, Pace};
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, Playback, SCENE_SOURCE, Value};
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
+use crate::scene::{MAX_FPS, Scene};
 
 /// Elements up to the queue behind the decoder, and where to measure.
 pub(super) struct Head {
@@ -74,13 +75,21 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
         }
         PlannedSource::Synthetic { scene } => {
             let is_live = pace == Pace::Live;
+            let scene = drawn(scene, plan.fps);
             let source = Element::new(SCENE_SOURCE)
                 .named(&name("source"))
-                .text("scene", &serde_json::to_string(scene).expect("a scene has text keys"))
+                .text("scene", &serde_json::to_string(&scene).expect("a scene has text keys"))
                 .bool("is-live", is_live);
             raw(plan, source, plan.fps < f64::from(scene.fps), is_live, queue)
         }
     }
+}
+
+/// A scene at the rate at which it is drawn for a camera of `fps`: at least that, as
+/// what moves in it has a place at any time. Its length stays, to within half a frame.
+fn drawn(scene: &Scene, fps: f64) -> Scene {
+    let least = (fps.ceil() as u32).min(MAX_FPS);
+    Scene { fps: scene.fps.max(least), ..scene.clone() }
 }
 
 /// From raw frames of any size and format to those of the camera. A source that
@@ -168,6 +177,16 @@ pub fn fraction(fps: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scene_is_drawn_at_the_rate_of_its_camera_or_its_own_if_that_is_higher() {
+        let text = r#"{"width": 64, "height": 64, "fps": 10, "duration_s": 3.0, "seed": 1, "zones": {}, "items": []}"#;
+        let scene: Scene = serde_json::from_str(text).unwrap();
+        for (fps, rate) in [(5.0, 10), (10.0, 10), (14.95, 15), (30.0, 30), (300.0, 240)] {
+            let drawn = drawn(&scene, fps);
+            assert_eq!((drawn.fps, drawn.length_ns()), (rate, 3_000_000_000));
+        }
+    }
 
     #[test]
     fn rates_are_fractions() {

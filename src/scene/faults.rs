@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Interval, Item, Scene, label};
+use super::{Interval, Item, MAX_FPS, Scene, label};
 
 /// The longest scene, in seconds.
 const MAX_S: f64 = 3600.0;
@@ -21,7 +21,7 @@ impl Scene {
         // encoders halve the height for chroma.
         faults.require("width", self.width.is_multiple_of(4), || expected("a multiple of 4", self.width));
         faults.require("height", self.height.is_multiple_of(2), || expected("an even number", self.height));
-        faults.range("fps", self.fps, 1, 240);
+        faults.range("fps", self.fps, 1, MAX_FPS);
         let duration = self.duration_s.is_finite() && 0.0 < self.duration_s && self.duration_s <= MAX_S;
         faults.require("duration_s", duration, || {
             expected("more than 0 and at most 3600 seconds", self.duration_s)

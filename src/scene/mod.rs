@@ -30,6 +30,9 @@ pub const SCAN: &str = "scan";
 /// The zone in which items end up: arrivals in it make `hidden`.
 pub const BASKET: &str = "basket";
 
+/// The highest rate of a scene, in frames per second.
+pub const MAX_FPS: u32 = 240;
+
 /// A checkout seen from above, for some seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scene {
@@ -37,7 +40,7 @@ pub struct Scene {
     pub width: u32,
     /// Pixels, even, from 64 to 4320. Default 720.
     pub height: u32,
-    /// Frames per second, from 1 to 240. Default 30.
+    /// Frames per second, from 1 to [`MAX_FPS`]. Default 30.
     pub fps: u32,
     /// Seconds, more than 0, at most 3600. Required.
     pub duration_s: f64,

@@ -8,7 +8,7 @@ use expect_test::expect;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
-use crate::project::{Running, crash, is_gone, latest, short, started};
+use crate::project::{Running, SHORT_SCENE, crash, is_gone, latest, short, started};
 
 const GOOD: (&str, &str) = ("good", r#"{"type": "zbar"}"#);
 
@@ -117,6 +117,19 @@ fn a_drawn_source_needs_no_files() {
     ws.lp("run --duration 1s --set run.source=synthetic").success();
     assert_eq!(latest(&ws).members[0].streams[0].failure, None);
     assert!(!ws.exists("media"));
+}
+
+#[test]
+fn a_scene_that_is_slower_than_its_camera_is_drawn_at_the_rate_of_the_camera() {
+    let ws = short(&[GOOD]);
+    ws.write("configs/scenes/short.toml", &SHORT_SCENE.replace("fps = 15", "fps = 5"));
+    ws.lp("run --set run.pace=free --set run.source=synthetic").success();
+    let stream = &latest(&ws).members[0].streams[0];
+    // Three seconds of a camera of 15 fps, in which the code shows for the last 1.5 s.
+    let delivered = stream.delivery.as_ref().unwrap().frames;
+    assert_eq!((delivered, stream.decoded, stream.arrived_us.len()), (Some(45), 45, 45));
+    let places: Vec<u64> = stream.sightings.iter().map(|sighting| sighting.clip_ms.unwrap()).collect();
+    assert!(!places.is_empty() && places.iter().all(|at| (1000..3000).contains(at)), "{places:?}");
 }
 
 #[test]
