@@ -19,6 +19,7 @@ mod delivery;
 mod describe;
 mod frame_rate;
 mod frames;
+mod lateness;
 mod looping;
 mod messages;
 mod output;

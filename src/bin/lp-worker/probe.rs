@@ -23,7 +23,7 @@
 //! once a second, elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gst::glib::WeakRef;
@@ -38,6 +38,7 @@ use crate::account::{Account, Arrival, Due, Thinning};
 use crate::build::Chain;
 use crate::delivery::Source;
 use crate::frames::{Frame, Sight, lock, on_frames};
+use crate::lateness::Lateness;
 use crate::traffic::{Inside, Traffic};
 
 /// Frames between ingress and sink whose departure is remembered. Those that
@@ -51,11 +52,7 @@ pub(crate) struct Meter {
     /// Whether frames are due at a time.
     is_paced: bool,
     is_rtsp: bool,
-    /// Whether it takes the usual delay of a camera, which is found out later, for punctual.
-    is_camera: bool,
-    /// The least that elements on the way to the sink hold frames by design, in nanoseconds.
-    latency_ns: AtomicU64,
-    sink_pad: Option<WeakRef<gst::Pad>>,
+    lateness: Lateness,
     decoder: String,
     /// Names of the elements from the source to the sink, the sink excepted.
     path: BTreeSet<String>,
@@ -123,14 +120,13 @@ impl Meter {
         let queues = path.iter().filter_map(queue).collect();
         let before_sink = path.iter().filter(|index| **index != sink);
         let decoder = spec.decoder.map(|index| chain.elements[index].name().to_string());
+        let pad = chain.elements[sink].static_pad("sink");
         let meter = Arc::new(Meter {
             stream: stream.to_owned(),
             has_ingress: spec.ingress.is_some(),
             is_paced: spec.ingress.is_some() || is_rtsp(spec),
             is_rtsp: is_rtsp(spec),
-            is_camera: is_camera(spec),
-            latency_ns: AtomicU64::new(0),
-            sink_pad: chain.elements[sink].static_pad("sink").map(|pad| pad.downgrade()),
+            lateness: Lateness::new(pad.as_ref(), is_camera(spec)),
             decoder: decoder.unwrap_or_default(),
             path: before_sink.map(|index| chain.elements[*index].name().to_string()).collect(),
             source: Mutex::default(),
@@ -155,7 +151,7 @@ impl Meter {
         for queue in &meter.queues {
             queue.watch(&meter);
         }
-        if let Some(pad) = chain.elements[sink].static_pad("sink") {
+        if let Some(pad) = pad {
             Arc::clone(&meter).watch_sink(&pad);
         }
         meter
@@ -312,7 +308,6 @@ impl Meter {
     }
 
     fn watch_sink(self: Arc<Meter>, pad: &gst::Pad) {
-        let element = pad.parent_element().map(|element| element.downgrade()).unwrap_or_default();
         on_frames(pad, move |sight| match sight {
             Sight::Frame(frame) => {
                 let now = monotonic_ns();
@@ -333,8 +328,7 @@ impl Meter {
                     sink.latency_us.push(latency.map(|us| u32::try_from(us).unwrap_or(u32::MAX)));
                 }
                 if self.is_paced {
-                    let due = due.map(|due| self.with_latency(due));
-                    sink.late_us.push(due.and_then(|due| late_us(&element.upgrade()?, due, now)));
+                    sink.late_us.push(due.and_then(|due| self.lateness.of_us(due, now)));
                 }
             }
             Sight::Flushed => *lock(&self.sink) = Sink::default(),
@@ -342,25 +336,9 @@ impl Meter {
         });
     }
 
-    /// Asks the elements on the way to the sink how long they hold frames by design. A
-    /// camera's frames have their usual delay taken off already.
+    /// Asks anew for what lateness depends on.
     pub(crate) fn note_latency(&self) {
-        if self.is_camera {
-            return;
-        }
-        let mut query = gst::query::Latency::new();
-        let pad = self.sink_pad.as_ref().and_then(WeakRef::upgrade);
-        if pad.is_some_and(|pad| pad.peer_query(&mut query)) {
-            let (_, least, _) = query.result();
-            self.latency_ns.store(least.nseconds(), Ordering::Relaxed);
-        }
-    }
-
-    fn with_latency(&self, due: Due) -> Due {
-        match due {
-            Due::Running(time) => Due::Running(time + self.latency_ns.load(Ordering::Relaxed)),
-            Due::Clock(_) => due,
-        }
+        self.lateness.ask();
     }
 
     /// Takes note of how many frames the QoS of `element`, which is `part` of the
@@ -440,15 +418,6 @@ impl Meter {
             account.dropped(frame.time, frame.entered_us);
         }
     }
-}
-
-/// How much later than due a frame arrives at a sink, now, at `now` of CLOCK_MONOTONIC.
-fn late_us(sink: &gst::Element, due: Due, now: u64) -> Option<i64> {
-    let (now, due) = match due {
-        Due::Clock(due) => (now, due),
-        Due::Running(due) => (sink.clock()?.time().nseconds(), sink.base_time()?.nseconds() + due),
-    };
-    Some((now.cast_signed() - due.cast_signed()) / 1_000)
 }
 
 fn is_rtsp(spec: &PipelineSpec) -> bool {
