@@ -11,6 +11,7 @@
 
 mod delay;
 mod machine;
+mod mixed;
 mod script;
 mod source;
 #[cfg(test)]

@@ -12,7 +12,8 @@
 //! - rates since the begin (`gvafpscounter` with `interval` as average) tell
 //!   `rate * length` less that of the line before.
 //!
-//! Nothing printed is *not measured*, which is never zero.
+//! Nothing printed is *not measured*, which is never zero. Nor is a rate derived
+//! from lines of which it is not known whose they are.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::Asked;
 use super::verdict::{self, Kept, conclude, number};
-use super::{Percentiles, Range, StreamFigures, Verdict, delay, percentiles, rounded, share};
+use super::{Percentiles, Range, StreamFigures, Verdict, delay, mixed, percentiles, rounded, share};
 use crate::config::project::Scalar;
 use crate::record::script::{ChannelLatencies, ElementRates, Meter, Rate, ScriptRecord};
 use crate::record::{Member, Pace, RunRecord};
@@ -53,8 +54,11 @@ pub struct ElementFigures {
     pub element: String,
     /// What it is.
     pub meter: Meter,
-    /// Frames per second over `covered_us`; `None` where that is 0.
+    /// Frames per second over `covered_us`; `None` where that is 0, or for `no_fps`.
     pub fps: Option<f64>,
+    /// Why its lines tell no rate, though a counter was there; the script is undecided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_fps: Option<String>,
     /// The least and the greatest rate between two lines.
     pub fps_range: Option<Range>,
     /// The part of the window that `fps` is about: less one line at each end.
@@ -113,7 +117,8 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
         (_, Some(_)) if elements.is_empty() => {
             "not measured: it printed no line of `gvafpscounter` or `fpsdisplaysink` in its window".to_owned()
         }
-        (_, Some(_)) => "not measured: its lines tell no time that lies in the window".to_owned(),
+        (_, Some(_)) => without_rates(&elements)
+            .unwrap_or_else(|| "not measured: its lines tell no time that lies in the window".to_owned()),
     });
     let (verdict, reason) = judge(record, member, script, &elements, slowest, counted, no_fps.as_ref());
     StreamFigures {
@@ -167,13 +172,15 @@ fn judge(
     let Some((begin, end)) = script.window_us else {
         return (Verdict::Undecided, Some("stopped before its window began".to_owned()));
     };
+    let without_rates = without_rates(elements);
     if record.conditions.pace == Pace::Free {
         let reason = record.interrupted.then(|| "interrupted before its end".to_owned());
-        return (Verdict::NotJudged, reason.or(no_fps.cloned()));
+        return (Verdict::NotJudged, reason.or(no_fps.cloned()).or(without_rates));
     }
-    let Some((slowest, fps)) = slowest.and_then(|slowest| Some((slowest, slowest.fps?))) else {
+    let slowest = slowest.and_then(|slowest| Some((slowest, slowest.fps?)));
+    if slowest.is_none() && without_rates.is_none() {
         return (Verdict::NotJudged, no_fps.cloned());
-    };
+    }
     let seconds = |us: u64| number(us as f64 / 1e6);
     let (measured, asked) = (end.saturating_sub(begin), record.conditions.duration_ms.saturating_mul(1000));
     let undecided = |reason: String| (Verdict::Undecided, Some(reason));
@@ -183,6 +190,7 @@ fn judge(
     if script.figures_left_out > 0 {
         return undecided(format!("it printed {} more figures than a record keeps", script.figures_left_out));
     }
+    let Some((slowest, fps)) = slowest else { return (Verdict::Undecided, without_rates) };
     let asked = Asked::by_config(member);
     let (frames, dropped) = counted.unwrap_or((0, 0));
     let kept = Kept {
@@ -194,10 +202,13 @@ fn judge(
         window_us: measured,
         asked: &asked,
     };
-    let mut findings = verdict::judge(&kept);
+    let mut findings: Vec<(Verdict, String)> =
+        without_rates.into_iter().map(|text| (Verdict::Undecided, text)).collect();
+    findings.extend(verdict::judge(&kept));
     let limit =
         |line_every_us: u64| delay::limit_us(delay::GAP_US, asked.fps).max(line_every_us.saturating_mul(2));
-    let holes = elements.iter().filter(|element| element.longest_gap_us > limit(element.line_every_us));
+    let holes = elements.iter().filter(|element| element.no_fps.is_none());
+    let holes = holes.filter(|element| element.longest_gap_us > limit(element.line_every_us));
     if let Some(worst) = holes.max_by_key(|element| element.longest_gap_us) {
         let hole = delay::no_frame("figure", worst.longest_gap_us, worst.gap_from_us);
         findings.push((Verdict::Undecided, hole));
@@ -207,6 +218,23 @@ fn judge(
         return undecided(format!("the rate holds, but `{meter}` counts no dropped frames"));
     }
     conclude(findings, &kept)
+}
+
+/// Which counters have no rate, and why.
+fn without_rates(elements: &[ElementFigures]) -> Option<String> {
+    let reasons: Vec<&str> = elements.iter().filter_map(|element| element.no_fps.as_deref()).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// Why the lines of a counter tell no rate, if they do not.
+fn no_rate(element: &ElementRates) -> Option<String> {
+    let advice = match element.meter {
+        Meter::FpsDisplaySink => "give their elements different names",
+        // No name in its lines is that of one program only.
+        Meter::GvaFpsCounter => "start one program, or count with `fpsdisplaysink` in each",
+    };
+    mixed::are_mixed(&element.rates)
+        .then(|| format!("the lines of two counters named `{}` are mixed: {advice}", element.element))
 }
 
 /// Frames between two lines, or in the time of one.
@@ -221,7 +249,8 @@ struct Part {
 fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> ElementFigures {
     let mut parts: Vec<Part> = Vec::new();
     let mut before: Option<Rate> = None;
-    for rate in &element.rates {
+    let no_fps = no_rate(element);
+    for rate in element.rates.iter().filter(|_| no_fps.is_none()) {
         parts.extend(part(before, *rate, begin));
         before = Some(*rate);
     }
@@ -252,6 +281,7 @@ fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> Elem
         element: element.element.clone(),
         meter: element.meter,
         fps: fps.map(rounded),
+        no_fps,
         fps_range: Range::of(&rates),
         covered_us,
         longest_gap_us,

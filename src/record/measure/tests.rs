@@ -389,6 +389,50 @@ fn a_script_that_restarts_is_measured_over_its_pauses() {
 }
 
 #[test]
+fn mixed_lines_of_two_programs_tell_no_rate() {
+    // 10 and 7 fps; each in turn would seem to begin anew, with all its frames.
+    check(
+        &script(|story| {
+            for half in 0..46 {
+                story.print(0, half * S / 2, &displayed("till", half * 5, 0));
+                story.print(0, half * S / 2 + S / 4, &displayed("till", half * 7 / 2, 0));
+            }
+        }),
+        expect![[r#"
+            c/1: - fps, undecided (the lines of two counters named `till` are mixed: give their elements different names)
+            0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        "#]],
+    );
+    // One of another name is judged as well.
+    check(
+        &script(|story| {
+            for half in 0..46 {
+                story.print(0, half * S / 2, &displayed("door", half * 6, 0));
+                story.print(0, half * S / 2, &displayed("till", half * 15, 0));
+                story.print(0, half * S / 2 + S / 4, &displayed("till", half * 7 / 2, 0));
+            }
+        }),
+        expect![[r#"
+            c/1: 12.000 fps, does not hold (the lines of two counters named `till` are mixed: give their elements different names; 12.00 fps is less than 98 % of 15)
+            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        "#]],
+    );
+    check(
+        &script(|story| {
+            for second in 0..24 {
+                let line = "FpsCounter(last 1.00sec): total=9 fps, number-streams=1, per-stream=9.00 fps";
+                story.print(0, second * S, line);
+                story.print(0, second * S + S / 3, line);
+            }
+        }),
+        expect![[r#"
+            c/1: - fps, undecided (the lines of two counters named `1 of 1` are mixed: start one program, or count with `fpsdisplaysink` in each)
+            0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        "#]],
+    );
+}
+
+#[test]
 fn latencies_of_a_script_are_told_by_channel() {
     let tracer = |source: &str, ms: u64| {
         format!(
