@@ -10,16 +10,23 @@ use serde::{Deserialize, Serialize};
 
 /// A text that should be a duration is not one.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("expected a duration such as `30s`, `1m30s` or `500ms`, found `{0}`")]
-pub struct ParseDurationError(String);
+pub enum ParseDurationError {
+    /// It is none, or out of range.
+    #[error("expected a duration such as `30s`, `1m30s` or `500ms`, found `{0}`")]
+    NotADuration(String),
+    /// It would become 0, which means something else.
+    #[error("expected `0s` or at least `1ms`, found `{0}`")]
+    BelowMillisecond(String),
+}
 
 /// Reads `30s`, `1m30s`, `500ms`, `2h`, `0s`, and whole weeks and days before
 /// these: `2w`, `30d`, `1d12h`. A day has 24 hours. A number needs its unit.
 ///
 /// # Errors
-/// When the text is no duration, is negative, or is longer than 1,000 days.
+/// When the text is no duration, is negative, is longer than 1,000 days, or is above
+/// 0 and below a millisecond.
 pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
-    let refused = || ParseDurationError(text.to_owned());
+    let refused = || ParseDurationError::NotADuration(text.to_owned());
     let text = text.trim();
     let (days, rest) = leading_days(text).ok_or_else(refused)?;
     let mut duration = Duration::from_secs(days.checked_mul(86_400).ok_or_else(refused)?);
@@ -28,7 +35,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
         let more = Duration::try_from(signed).map_err(|_| refused())?;
         duration = duration.checked_add(more).ok_or_else(refused)?;
     }
-    if duration > Duration::from_secs(1_000 * 86_400) { Err(refused()) } else { Ok(duration) }
+    if duration > Duration::from_secs(1_000 * 86_400) {
+        return Err(refused());
+    }
+    if !duration.is_zero() && duration < Duration::from_millis(1) {
+        return Err(ParseDurationError::BelowMillisecond(text.to_owned()));
+    }
+    Ok(duration)
 }
 
 /// The weeks and days that a text begins with, and what follows them. `None` if
@@ -133,6 +146,17 @@ mod tests {
             "99999999999999999999w",
         ] {
             assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_would_become_0_is_refused() {
+        for text in ["500us", "1ns", "0.0005s", " 999us "] {
+            let refused = Err(ParseDurationError::BelowMillisecond(text.trim().to_owned()));
+            assert_eq!(parse_duration(text), refused, "{text}");
+        }
+        for (text, micros) in [("0us", 0), ("1000us", 1000), ("1500us", 1500)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_micros(micros)), "{text}");
         }
     }
 

@@ -11,7 +11,7 @@ use super::reader::{At, Reader, by};
 use super::shape::{Shape, TEXT};
 use super::tree::Value;
 use crate::name::is_unseen;
-use crate::time::parse_duration;
+use crate::time::{ParseDurationError, parse_duration};
 
 /// What a reader reads, with its place.
 pub fn spanned<R: Reader + Copy>(reader: R) -> impl Reader<Value = Spanned<R::Value>> + Copy {
@@ -92,8 +92,12 @@ pub fn duration() -> impl Reader<Value = Duration> + Copy {
 pub(super) fn read_duration(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Duration> {
     match at.as_text().map(parse_duration) {
         Some(Ok(duration)) => Some(duration),
-        Some(Err(_)) => {
-            let message = format!("`{}` must be a duration such as `30s`, `1m30s` or `500ms`", at.name);
+        Some(Err(error)) => {
+            let right = match error {
+                ParseDurationError::NotADuration(_) => "a duration such as `30s`, `1m30s` or `500ms`",
+                ParseDurationError::BelowMillisecond(_) => "`0s` or at least `1ms`",
+            };
+            let message = format!("`{}` must be {right}", at.name);
             diagnostics.push(at.fault(codes::NOT_A_DURATION, &message));
             None
         }

@@ -75,7 +75,7 @@ rules! {
     NOT_A_DURATION = "LP0208", [Error], "a text is no duration" {
         why: indoc! {"
             A duration is a number and a unit, or several of them: `500ms`, `30s`, `1m30s`, `2h`,
-            `30d`, `2w`.
+            `30d`, `2w`. What is shorter than a millisecond would become 0, which means something else.
         "},
         examples: &[wrong(&[Lpfile("[run]\nduration = \"30\"\n")]).right(&[Lpfile("[run]\nduration = \"30s\"\n")])],
     }
