@@ -34,7 +34,8 @@ pub struct ScriptRecord {
     pub first_figure_us: Option<u64>,
     /// The measured window, `[begin, end)`; `None` if warm-up never ended.
     pub window_us: Option<(u64, u64)>,
-    /// Rates that were read in the window, by element.
+    /// Rates that were read in the window, by element; none for a counter with a
+    /// name that spoke before it and was silent then.
     pub rates: Vec<ElementRates>,
     /// Latencies that were read in the window, by channel.
     pub latencies: Vec<ChannelLatencies>,

@@ -96,8 +96,11 @@ impl Script {
         }
         self.first_figure_us.get_or_insert(at_us);
         self.last_figure_us = Some(at_us);
-        let inside = self.limits(timing).is_some_and(|(begin, end)| (begin..end).contains(&at_us));
-        if !inside || self.cut_us.is_some_and(|cut| cut <= at_us) {
+        let Some((begin, end)) = self.limits(timing) else { return };
+        if at_us < begin {
+            return self.spoke_before(figure);
+        }
+        if end <= at_us || self.cut_us.is_some_and(|cut| cut <= at_us) {
             return;
         }
         match figure {
@@ -144,10 +147,36 @@ impl Script {
         }
     }
 
+    /// Takes in a figure from before the window: it only says which counters there
+    /// are. One without a name says nothing: places change as streams begin.
+    fn spoke_before(&mut self, figure: &Figure) {
+        let silent: Vec<(Option<String>, String, Meter)> = match figure {
+            Figure::Count { pipeline, element, .. } => {
+                vec![(pipeline.clone(), element.clone(), Meter::FpsDisplaySink)]
+            }
+            Figure::Rates { fps, .. } if self.counters.len() == fps.len() => {
+                let names = self.counters.iter().cloned();
+                names.map(|name| (None, name, Meter::GvaFpsCounter)).collect()
+            }
+            _ => return,
+        };
+        for (pipeline, element, meter) in silent {
+            let is_known = self.known(pipeline.as_ref(), &element, meter).is_some();
+            if !is_known && self.rates.len() < MAX_ELEMENTS {
+                self.rates.push((pipeline, ElementRates { element, meter, rates: Vec::new() }));
+            }
+        }
+    }
+
+    /// Where the rates of a counter are.
+    fn known(&self, pipeline: Option<&String>, element: &str, meter: Meter) -> Option<usize> {
+        self.rates.iter().position(|(within, known)| {
+            known.meter == meter && known.element == element && within.as_ref() == pipeline
+        })
+    }
+
     fn rate(&mut self, pipeline: Option<String>, element: String, meter: Meter, rate: Rate) {
-        let known = self.rates.iter().position(|(within, known)| {
-            known.meter == meter && known.element == element && *within == pipeline
-        });
+        let known = self.known(pipeline.as_ref(), &element, meter);
         if self.n_rates == MAX_RATES || (known.is_none() && self.rates.len() == MAX_ELEMENTS) {
             self.left_out += 1;
             return;

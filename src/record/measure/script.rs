@@ -228,6 +228,9 @@ fn without_rates(elements: &[ElementFigures]) -> Option<String> {
 
 /// Why the lines of a counter tell no rate, if they do not.
 fn no_rate(element: &ElementRates) -> Option<String> {
+    if element.rates.is_empty() {
+        return Some(format!("`{}` printed nothing in the window, though it did before", element.element));
+    }
     let advice = match element.meter {
         Meter::FpsDisplaySink => "give their elements different names",
         // No name in its lines is that of one program only.
