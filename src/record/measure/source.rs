@@ -1,8 +1,9 @@
 //! What a source delivered beside what the config says of it, and what is left
 //! for the machine to keep of that.
 //!
-//! Only a camera (RTSP, USB) can give something else than configured: files and
-//! scenes are made to measure. Where it does, the stream never holds unless
+//! Only a camera (RTSP, USB) can give something else than configured, and a clip that
+//! was left with too few frames (`clip.drop_only`): other files and scenes are made to
+//! measure. Where it does, the stream never holds unless
 //! `[camera.NAME] accept` takes the difference, and the machine is judged by what
 //! came, so that it is never called slow for what it was not given.
 
@@ -43,6 +44,8 @@ pub(super) struct Source<'a> {
     member: &'a Member,
     /// The config and what was delivered, of a camera where both are known.
     camera: Option<(&'a Configured, &'a Delivery)>,
+    /// The same of a clip that has too few frames.
+    sparse_clip: Option<(&'a Configured, &'a Delivery)>,
     damaged: u64,
     /// Frames that arrived, were dropped or taken out, or were damaged.
     offered: u64,
@@ -56,9 +59,11 @@ impl<'a> Source<'a> {
         let is_camera =
             |configured: &&Configured| matches!(configured.source, SourceKind::Rtsp | SourceKind::Usb);
         let damaged = delivery.map_or(0, |delivery| delivery.damaged);
+        let known = member.configured.as_ref().zip(delivery);
         Source {
             member,
-            camera: member.configured.as_ref().filter(is_camera).zip(delivery),
+            camera: known.filter(|(configured, _)| is_camera(configured)),
+            sparse_clip: known.filter(|(configured, delivery)| is_sparse_clip(configured, delivery, stream)),
             damaged,
             offered: [stream.dropped, stream.taken_out, damaged]
                 .into_iter()
@@ -72,25 +77,30 @@ impl<'a> Source<'a> {
         frames as f64 * 1e6 / self.window_us.max(1) as f64
     }
 
-    /// Frames of a camera, if they were counted.
+    /// The config and what was delivered, where the rate may be another one.
+    fn rated(&self) -> Option<(&'a Configured, &'a Delivery)> {
+        self.camera.or(self.sparse_clip)
+    }
+
+    /// Frames of a camera or a sparse clip, if they were counted.
     fn frames(&self) -> Option<u64> {
-        self.camera?.1.frames
+        self.rated()?.1.frames
     }
 
     /// Those that the `videorate` behind it let by, which is there to thin them out.
     fn let_by(&self) -> Option<u64> {
-        let (_, delivery) = self.camera?;
+        let (_, delivery) = self.rated()?;
         Some(delivery.frames?.saturating_sub(delivery.thinned))
     }
 
     fn accepts(&self, what: Accept) -> bool {
-        self.camera.is_some_and(|(configured, _)| configured.accept.contains(&what))
+        self.rated().is_some_and(|(configured, _)| configured.accept.contains(&what))
     }
 
     /// Its rate where that is not the configured one. A frame more or less is what
     /// the borders of the window make.
     fn other_rate(&self) -> Option<f64> {
-        let ((configured, _), frames) = (self.camera?, self.frames()?);
+        let ((configured, _), frames) = (self.rated()?, self.frames()?);
         let is_less = self.rate(frames.saturating_add(1)) < HOLDS_FPS * configured.fps;
         let is_more = self.rate(frames.saturating_sub(1)) > MORE_FPS * configured.fps;
         (is_less || is_more).then(|| self.rate(frames))
@@ -140,10 +150,13 @@ impl<'a> Source<'a> {
 
     /// Where a camera differs from its config.
     fn differences(&self) -> Vec<(Accept, String)> {
-        let Some((configured, delivery)) = self.camera else { return Vec::new() };
+        let Some((configured, delivery)) = self.rated() else { return Vec::new() };
+        let what = if self.camera.is_some() { "the camera delivers" } else { "the clip has" };
         let rate = self.other_rate();
-        let rate = rate
-            .map(|rate| format!("the camera delivers {} of {} fps", number(rate), number(configured.fps)));
+        let rate = rate.map(|rate| format!("{what} {} of {} fps", number(rate), number(configured.fps)));
+        if self.camera.is_none() {
+            return rate.map(|text| (Accept::Rate, text)).into_iter().collect();
+        }
         let all = [
             (Accept::Rate, rate),
             (Accept::Size, size(configured, &delivery.video)),
@@ -158,9 +171,10 @@ impl<'a> Source<'a> {
         let mut all = self.differences();
         let pause = self.longest_gap_us().filter(|gap| *gap > gap_limit_us);
         let pause = pause.map(|gap| format!("no frame came from the camera for {}", seconds(gap)));
-        all.extend(pause.map(|text| (Accept::Rate, text)));
         all.retain(|(what, _)| !self.accepts(*what));
         let mut texts: Vec<String> = all.into_iter().map(|(_, text)| text).collect();
+        // No rate has a pause of more than its limit.
+        texts.extend(pause);
         if self.has_much_damage() {
             let share = self.damaged as f64 * 100.0 / self.offered as f64;
             texts.push(format!("{} damaged frames are {share:.2} % of all", self.damaged));
@@ -175,7 +189,7 @@ impl<'a> Source<'a> {
         let mut notes: Vec<String> =
             accepted.map(|(_, text)| format!("{text}, which `accept` takes")).collect();
         notes.extend(self.lack().filter(|(is_much, _)| !is_much).map(|(_, text)| text));
-        let frames = self.let_by().unwrap_or(0);
+        let frames = self.camera.and_then(|_| self.let_by()).unwrap_or(0);
         let lost = frames.saturating_sub(self.damaged).saturating_sub(self.decoded);
         // The borders of the window account for some that are on their way.
         if lost > 2 && lost as f64 * 1000.0 > (HOLDS_DROPPED_PER_MILLE * 2) as f64 * frames as f64 {
@@ -183,6 +197,19 @@ impl<'a> Source<'a> {
         }
         notes
     }
+}
+
+/// Whether a clip lacks frames: more than late ones, and the time after the last
+/// one, account for. A machine that is too slow holds up the file, too, but that
+/// makes frames late.
+fn is_sparse_clip(configured: &Configured, delivery: &Delivery, stream: &StreamRecord) -> bool {
+    let known =
+        (delivery.frames, stream.window_us, stream.arrived_us.last(), stream.late_us.iter().flatten().max());
+    let (Some(frames), Some((begin, end)), Some(last), Some(latest)) = known else { return false };
+    let late_us = u64::try_from(*latest).unwrap_or(0).saturating_add(end.saturating_sub(*last));
+    let due = |us: u64| configured.fps * us as f64 / 1e6;
+    let missing = due(end.saturating_sub(begin)) - frames as f64;
+    configured.source == SourceKind::File && missing > due(late_us) + 2.0
 }
 
 /// `9.1 s`

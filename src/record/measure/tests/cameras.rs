@@ -124,13 +124,64 @@ fn a_camera_that_gives_less_is_told_as_that_and_never_as_a_slow_machine() {
         0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
     "#]],
     );
-    // Files and scenes deliver what was asked for.
+    // Scenes deliver what was asked for.
     check(
-        &camera(SourceKind::File, slow),
+        &camera(SourceKind::Synthetic, slow),
         expect![[r#"
         c/1: 5.000 fps, does not hold (5.00 fps is less than 98 % of 15)
         0 of 1 camera holds 15 fps, 1 does not; CPU not measured
     "#]],
+    );
+}
+
+#[test]
+fn a_clip_with_too_few_frames_is_told_as_that_unless_they_are_late() {
+    let sparse = |member: &mut Member| {
+        thin_out(member, 1);
+        delivery(member).frames = Some(150);
+    };
+    check(
+        &camera(SourceKind::File, sparse),
+        expect![[r#"
+        c/1: 5.000 fps, undecided (the clip has 5 of 15 fps)
+        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+    "#]],
+    );
+    check(
+        &camera(SourceKind::File, |member| {
+            sparse(member);
+            member.configured.as_mut().unwrap().accept = vec![Accept::Rate];
+        }),
+        expect![[r#"
+            c/1: 5.000 fps, undecided (too short, needs 40 s at 5 fps)
+            0 of 1 camera holds 5 fps, 1 is undecided; CPU not measured
+        "#]],
+    );
+    // A decoder that needs three times the time holds up the file.
+    check(
+        &camera(SourceKind::File, |member| {
+            sparse(member);
+            for (n, late) in (0..).zip(&mut member.streams[0].late_us) {
+                *late = Some(n * 133_333);
+            }
+        }),
+        expect![[r#"
+            c/1: 5.000 fps, does not hold (5.00 fps is less than 98 % of 15; 146 frames came more than 0.5 s late, the worst 19.9 s)
+            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        "#]],
+    );
+    // One that stops after a third of the window has no late frame yet.
+    check(
+        &camera(SourceKind::File, |member| {
+            let stream = &mut member.streams[0];
+            stream.arrived_us.retain(|at| *at < 12 * S);
+            stream.late_us.truncate(stream.arrived_us.len());
+            delivery(member).frames = Some(152);
+        }),
+        expect![[r#"
+            c/1: 5.033 fps, does not hold (5.03 fps is less than 98 % of 15; no frame for 20.1 s, from 9.9 s of its window on)
+            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        "#]],
     );
 }
 
@@ -212,6 +263,18 @@ fn another_size_rate_or_codec_holds_only_if_it_is_accepted() {
         expect![[r#"
             c/1: 10.011 fps, does not hold (10.01 fps is less than 98 % of 13.33 that came)
             0 of 1 camera holds 13.33 fps, 1 does not; CPU not measured
+        "#]],
+    );
+    // No rate explains a pause of 9 s.
+    check(
+        &accepting(&[Accept::Rate], &|member| {
+            member.streams[0].arrived_us.retain(|at| !(10 * S..19 * S).contains(at));
+            delivery(member).frames = Some(315);
+            delivery(member).longest_gap_us = Some(9_066_000);
+        }),
+        expect![[r#"
+            c/1: 10.490 fps, undecided (no frame came from the camera for 9.1 s)
+            0 of 1 camera holds 10.5 fps, 1 is undecided; CPU not measured
         "#]],
     );
     // The borders of what is another rate.
