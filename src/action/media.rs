@@ -45,14 +45,17 @@ pub(super) fn transcode(
     let clip = &task.inputs[0];
     let fault = |reason: String| ActionError::Clip { clip: clip.clone(), reason };
     let cut = os::fs::inspect(&attempt.layout.resolve(clip), &mut |file| cut::cut_off(file))?;
-    let contents = match (contents(actions, clip, attempt), &cut) {
-        (Err(ActionError::Session(SessionError::Failed(reason))), cut) => {
-            let cut = cut.as_ref().map_or(String::new(), |cut| format!("is cut off ({cut}) and "));
-            return Err(fault(format!("{cut}cannot be read: {reason}")));
-        }
-        (contents, _) => contents?,
+    let and_cut = |reason: &str| {
+        let cut = cut.as_ref().map_or(String::new(), |cut| format!("is cut off ({cut}) and "));
+        fault(format!("{cut}{reason}"))
     };
-    let film = contents.film().ok_or_else(|| fault(contents.without_film()))?;
+    let contents = match contents(actions, clip, attempt) {
+        Err(ActionError::Session(SessionError::Failed(reason))) => {
+            return Err(and_cut(&format!("cannot be read: {reason}")));
+        }
+        contents => contents?,
+    };
+    let film = contents.film().ok_or_else(|| and_cut(&contents.without_film()))?;
     if let Some(reason) = contents.fault(film, cut.as_deref()) {
         return Err(fault(reason));
     }

@@ -130,6 +130,26 @@ fn a_clip_that_holds_more_than_it_announces_is_whole() {
 }
 
 #[test]
+fn tracks_of_unequal_lengths_are_a_clip() {
+    let film = |seconds: u32| format!("-f lavfi -i testsrc2=size=160x120:rate=10:duration={seconds}");
+    let sound = |seconds: u32| format!("-f lavfi -i sine=duration={seconds}");
+    let codecs = "-c:v libx264 -tune zerolatency -threads 1 -pix_fmt yuv420p -ar 44100 -c:a aac";
+    for name in ["longer.mp4", "longer.mov", "longer.mkv", "longer.flv"] {
+        let longer = format!("{} {} {codecs}", film(2), sound(30));
+        Case::new(name, "10").ffmpeg(&longer).becomes(20);
+    }
+    for name in ["shorter.mp4", "shorter.flv"] {
+        Case::new(name, "10").ffmpeg(&format!("{} {} {codecs}", film(20), sound(1))).becomes(200);
+    }
+    let several = format!("{} {} {}", sound(30), film(2), sound(4));
+    let several = format!("{several} -map 0 -map 1 -map 2 {codecs} -movflags +faststart");
+    Case::new("several.mp4", "10").ffmpeg(&several).becomes(20);
+    // What the whole lacks is still seen, though its length is kept from the demuxer.
+    let cut = format!("{} {} {codecs} -movflags +faststart", film(2), sound(30));
+    Case::new("cut.mp4", "10").ffmpeg(&cut).cut(60).refused("is cut off: it announces 30.");
+}
+
+#[test]
 fn a_bare_stream_without_times_is_a_clip_too() {
     Case::new("a.h264", "10").pattern(30, "10", H264).becomes(30);
     Case::new("a.mjpeg", "10").pattern(30, "10", "-c:v mjpeg").becomes(30);

@@ -45,6 +45,7 @@ mod imp {
     use lp::pipeline::clip::{Contents, Decoded, Times, Track};
 
     use crate::frames::lock;
+    use crate::movie_header;
 
     #[derive(Default)]
     pub(crate) struct ClipSource {
@@ -237,10 +238,16 @@ mod imp {
             let parser = gst::ElementFactory::make("parsebin").build()?;
             self.obj().add_many([&file, &parser])?;
             file.link(&parser)?;
-            if track.is_empty() { self.read_all(&parser) } else { self.decode(&parser, track) }
+            let announced = Arc::default();
+            take_length(file.static_pad("src").as_ref(), &announced);
+            if track.is_empty() { self.read_all(&parser, announced) } else { self.decode(&parser, track) }
         }
 
-        fn read_all(&self, parser: &gst::Element) -> Result<(), glib::BoolError> {
+        fn read_all(
+            &self,
+            parser: &gst::Element,
+            announced: Arc<Mutex<Option<u64>>>,
+        ) -> Result<(), glib::BoolError> {
             let joined = gst::ElementFactory::make("funnel").build()?;
             self.obj().add(&joined)?;
             let out = joined.static_pad("src");
@@ -272,7 +279,9 @@ mod imp {
             let weak = self.obj().downgrade();
             at_eos(out.as_ref(), move || {
                 if let Some(this) = weak.upgrade() {
-                    super::post(this.upcast_ref(), "clip-contents", &lock(&reading).contents());
+                    let mut contents = lock(&reading).contents();
+                    contents.announced_ns = contents.announced_ns.max(*lock(&announced));
+                    super::post(this.upcast_ref(), "clip-contents", &contents);
                 }
             });
             Ok(())
@@ -284,8 +293,9 @@ mod imp {
             let weak = decoder.downgrade();
             parser.connect_pad_added(move |_, pad| {
                 let decoder = weak.upgrade().filter(|_| pad.stream_id().is_some_and(|id| id == track));
-                if let Some(sink) = decoder.and_then(|decoder| decoder.static_pad("sink")) {
-                    let _ = pad.link(&sink);
+                match decoder.and_then(|decoder| decoder.static_pad("sink")) {
+                    Some(sink) => drop(pad.link(&sink)),
+                    None => take_all(pad),
                 }
             });
             let weak = self.obj().downgrade();
@@ -318,6 +328,29 @@ mod imp {
     fn container(parser: &gst::Element) -> Option<String> {
         let found = parser.downcast_ref::<gst::Bin>()?.by_name("typefind")?;
         Some(found.property::<Option<gst::Caps>>("caps")?.structure(0)?.name().to_string())
+    }
+
+    /// Takes the length that an MP4 file announces out of what is read of it.
+    fn take_length(pad: Option<&gst::Pad>, taken: &Arc<Mutex<Option<u64>>>) {
+        let Some(pad) = pad else { return };
+        let taken = Arc::clone(taken);
+        // The demuxer reads a `moov` at once.
+        pad.add_probe(gst::PadProbeType::PULL | gst::PadProbeType::BUFFER, move |_, info| {
+            if let Some(gst::PadProbeData::Buffer(buffer)) = &mut info.data
+                && let Ok(mut bytes) = buffer.make_mut().map_writable()
+                && let Some(length) = movie_header::take_length(&mut bytes)
+            {
+                *lock(&taken) = Some(length);
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// Takes what comes by a pad that leads nowhere: a demuxer whose film has ended
+    /// would otherwise call it an error that nobody takes the rest.
+    fn take_all(pad: &gst::Pad) {
+        let types = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+        pad.add_probe(types, |_, _| gst::PadProbeReturn::Drop);
     }
 
     /// Counts what comes by a pad; `first` hears of each packet before.

@@ -22,6 +22,7 @@ mod frames;
 mod lateness;
 mod looping;
 mod messages;
+mod movie_header;
 mod output;
 mod player;
 mod probe;
