@@ -118,6 +118,17 @@ fn a_clip_that_is_cut_off_is_refused_with_the_second() {
 }
 
 #[test]
+fn a_transport_stream_may_end_within_a_packet() {
+    let case = Case::new("a.ts", "10").pattern(30, "10", H264);
+    let bytes = fs::read(case.source()).unwrap();
+    fs::write(case.source(), &bytes[..bytes.len() - 100]).unwrap();
+    let ended = case.build().success();
+    assert!(!ended.stderr.contains("cut off"), "{}", ended.stderr);
+    let n_frames: u32 = case.probe("nb_read_frames").lines().next().unwrap().parse().unwrap();
+    assert!((29..=30).contains(&n_frames), "{n_frames}");
+}
+
+#[test]
 fn a_clip_that_holds_more_than_it_announces_is_whole() {
     // Without a seekable output the header has no duration.
     let case = Case::new("live.mkv", "10").pattern(30, "10", &format!("{H264} -live 1"));
