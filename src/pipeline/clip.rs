@@ -32,6 +32,10 @@ const TOLERANCE_PARTS: u64 = 20;
 /// How much of the end of a film the decoder may lose.
 const LOST_END_NS: u64 = 500_000_000;
 
+/// How many intervals a frame's own time may be from the one that is guessed for it:
+/// more are hardly ever between a frame and the ones that it is predicted from.
+const REORDERED: u64 = 5;
+
 /// A clip, as one pass over the whole file found it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
@@ -76,6 +80,9 @@ pub struct Times {
     pub pause_ns: u64,
     /// Where that begins.
     pub pause_at_ns: u64,
+    /// Whether the container does not say of each frame when it is shown, but when
+    /// it is decoded, or nothing.
+    pub are_guessed: bool,
 }
 
 impl Times {
@@ -104,6 +111,7 @@ impl Times {
             interval_ns,
             pause_ns,
             pause_at_ns,
+            are_guessed: false,
         }
     }
 
@@ -224,8 +232,9 @@ pub enum Loss {
 }
 
 impl Decoded {
-    /// What of `film` did not come out of the decoder, or not whole. By times and
-    /// not by numbers: some codecs have packets without a picture of their own.
+    /// What of `film` did not come out of the decoder, or not whole. Fewer frames are no
+    /// loss by themselves: some codecs have packets without a picture of their own. Nor
+    /// are other times: decoders round, and give frames times of their own. Only both are.
     #[must_use]
     pub fn loss(&self, film: &Times) -> Option<Loss> {
         let times = &self.times;
@@ -235,8 +244,14 @@ impl Decoded {
                 film.n_frames
             )));
         }
-        // Decoders round.
-        let slack_ns = film.interval_ns * 3 / 4;
+        let damaged = (0 < self.n_damaged).then(|| {
+            let at = seconds(self.damaged_at_ns);
+            Loss::Frames(format!("{} damaged frames, the first at {at}", self.n_damaged))
+        });
+        if film.n_frames <= times.n_frames {
+            return damaged;
+        }
+        let slack_ns = if film.are_guessed { film.interval_ns * REORDERED } else { film.interval_ns * 3 / 4 };
         if times.last_ns + slack_ns.max(LOST_END_NS) < film.last_ns {
             return Some(Loss::End(format!(
                 "is damaged from {} on: its video goes on to {}, but {} of {} frames can be decoded",
@@ -246,9 +261,8 @@ impl Decoded {
                 film.n_frames
             )));
         }
-        if 0 < self.n_damaged {
-            let at = seconds(self.damaged_at_ns);
-            return Some(Loss::Frames(format!("{} damaged frames, the first at {at}", self.n_damaged)));
+        if damaged.is_some() {
+            return damaged;
         }
         let gap = if film.begin_ns + slack_ns < times.begin_ns {
             (film.begin_ns, times.begin_ns)
@@ -439,5 +453,20 @@ mod tests {
             expect![[r#"Some(Frames("no frame between 0.9 s and 1.5 s can be decoded"))"#]],
         );
         check_loss(&[], 0, expect![[r#"Some(End("is damaged: none of its 30 frames can be decoded"))"#]]);
+    }
+
+    #[test]
+    fn what_a_decoder_orders_anew_is_no_loss() {
+        // All came, with times of the decoder's own.
+        let moved: Vec<u64> = (0..30).map(|n| if n < 15 { n } else { n - 2 }).collect();
+        check_loss(&moved, 0, expect!["None"]);
+        check_loss(&moved, 1, expect![[r#"Some(Frames("1 damaged frames, the first at 0.4 s"))"#]]);
+        // Some packets have no picture, and none has a time of its own.
+        let loss = |n_frames: u64| {
+            let times = steady(n_frames, 100);
+            Decoded { times, ..Decoded::default() }.loss(&Times { are_guessed: true, ..steady(30, 100) })
+        };
+        assert_eq!(loss(27), None);
+        assert!(matches!(loss(20), Some(Loss::End(_))), "{:?}", loss(20));
     }
 }

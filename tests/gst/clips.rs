@@ -168,6 +168,15 @@ fn a_bare_stream_without_times_is_a_clip_too() {
 }
 
 #[test]
+fn frames_that_change_their_order_are_not_called_damaged() {
+    for (name, encoder) in [("a.avi", "-c:v mpeg4 -bf 2"), ("a.mpg", "-c:v mpeg2video -bf 2")] {
+        let case = Case::new(name, "25").pattern(75, "25", encoder);
+        let ended = case.build().success();
+        assert!(!ended.stderr.contains("damaged"), "{name}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_transport_stream_has_no_length_that_it_could_lack() {
     let case = Case::new("a.ts", "10");
     let folder = case.ws.path("clips");

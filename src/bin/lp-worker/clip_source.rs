@@ -76,6 +76,8 @@ mod imp {
         segment: Option<gst::FormattedSegment<gst::ClockTime>>,
         shown: Vec<u64>,
         n_untimed: u64,
+        /// Some have no time at which they are shown.
+        are_guessed: bool,
         /// How far it reaches in the container's own time.
         reaches_ns: u64,
         /// Of the frame that is shown last.
@@ -87,6 +89,7 @@ mod imp {
     impl Tally {
         fn add(&mut self, buffer: &gst::BufferRef) {
             // Bare streams of a codec have no times, or only those of decoding.
+            self.are_guessed |= buffer.pts().is_none();
             let (Some(segment), Some(stamp)) = (&self.segment, buffer.dts_or_pts()) else {
                 self.n_untimed += 1;
                 return;
@@ -111,6 +114,7 @@ mod imp {
         fn times(&mut self) -> Times {
             let mut times = Times::of(std::mem::take(&mut self.shown), self.last_for);
             times.n_frames += self.n_untimed;
+            times.are_guessed = self.are_guessed;
             times
         }
     }
