@@ -13,13 +13,13 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::content::begins_with_box;
+use crate::pipeline::clip::Cut;
 
-/// The part that is cut off, as `` `mdat` at byte 40 has 60 of 100 bytes``; `None` if
-/// the file is whole, or of a kind that does not tell.
+/// Where the file is cut off; `None` if it is whole, or of a kind that does not tell.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn cut_off<F: Read + Seek>(file: &mut F) -> io::Result<Option<String>> {
+pub(super) fn cut_off<F: Read + Seek>(file: &mut F) -> io::Result<Option<Cut>> {
     let end = file.seek(SeekFrom::End(0))?;
     let head = bytes_at(file, 0)?;
     match &head[..4] {
@@ -46,14 +46,18 @@ fn walk<F: Read + Seek>(
     file: &mut F,
     end: u64,
     part: fn([u8; 16]) -> Option<Part>,
-) -> io::Result<Option<String>> {
-    let mut at = 0;
+) -> io::Result<Option<Cut>> {
+    let (mut at, mut in_fragments) = (0, false);
     while at < end {
         let Some(Part { name, size, header, counts }) = part(bytes_at(file, at)?) else { return Ok(None) };
+        in_fragments |= name == "moof";
         let next = match size {
             Some(size) if at.saturating_add(size) > end => {
                 let there = end - at;
-                return Ok(counts.then(|| format!("`{name}` at byte {at} has {there} of {size} bytes")));
+                // Behind a fragment others may be lacking, and a `moov` says where the frames are.
+                let n_lost = (!in_fragments && name != "moov").then_some(size - there);
+                let part = format!("`{name}` at byte {at} has {there} of {size} bytes");
+                return Ok(counts.then_some(Cut { part, n_there: end, n_lost }));
             }
             Some(size) => at + size.max(header),
             None => at + header,
@@ -134,11 +138,14 @@ mod tests {
     /// Every cut of a file within its last part is told, the whole file is not.
     #[track_caller]
     fn check(file: &[u8], last: &str, last_at: usize) {
+        let in_fragments = file.windows(4).any(|bytes| bytes == b"moof");
         assert_eq!(cut_off(&mut Cursor::new(file)).unwrap(), None);
         // The header itself has to be there.
         for n_bytes in last_at + 16..file.len() {
             let (there, all) = (n_bytes - last_at, file.len() - last_at);
-            let expected = format!("`{last}` at byte {last_at} has {there} of {all} bytes");
+            let part = format!("`{last}` at byte {last_at} has {there} of {all} bytes");
+            let n_lost = (!in_fragments).then_some((all - there) as u64);
+            let expected = Cut { part, n_there: n_bytes as u64, n_lost };
             assert_eq!(cut_off(&mut Cursor::new(&file[..n_bytes])).unwrap(), Some(expected));
         }
     }
@@ -151,6 +158,7 @@ mod tests {
         let large = [&1_u32.to_be_bytes()[..], b"mdat", &46_u64.to_be_bytes(), &[7; 30]].concat();
         let fragments = [boxed(b"moof", &[0; 20]), boxed(b"mdat", &[7; 20]), boxed(b"moof", &[0; 20]), large];
         check(&[head.clone(), fragments.concat()].concat(), "mdat", 60 + 28 + 28 + 28);
+        check(&[head.clone(), boxed(b"moof", &[0; 20])].concat(), "moof", 60);
         // A phone's own trailer, and data up to the end of the file.
         let trailer = [head.clone(), boxed(b"mdat", &[7; 50]), vec![0xff; 40]].concat();
         assert_eq!(cut_off(&mut Cursor::new(trailer)).unwrap(), None);

@@ -46,7 +46,7 @@ pub(super) fn transcode(
     let fault = |reason: String| ActionError::Clip { clip: clip.clone(), reason };
     let cut = os::fs::inspect(&attempt.layout.resolve(clip), &mut |file| cut::cut_off(file))?;
     let and_cut = |reason: &str| {
-        let cut = cut.as_ref().map_or(String::new(), |cut| format!("is cut off ({cut}) and "));
+        let cut = cut.as_ref().map_or(String::new(), |cut| format!("is cut off ({}) and ", cut.part));
         fault(format!("{cut}{reason}"))
     };
     let contents = match contents(actions, clip, attempt) {
@@ -56,8 +56,11 @@ pub(super) fn transcode(
         contents => contents?,
     };
     let film = contents.film().ok_or_else(|| and_cut(&contents.without_film()))?;
-    if let Some(reason) = contents.fault(film, cut.as_deref()) {
+    if let Some(reason) = contents.fault(film, cut.as_ref()) {
         return Err(fault(reason));
+    }
+    if let Some(cut) = &cut {
+        (attempt.note)(&format!("note: `{clip}` lacks the last moment of its end: {}", cut.part));
     }
 
     let said = match encode(actions, film_at_rate(transcode, clip, film), 23, task, attempt) {

@@ -45,6 +45,17 @@ pub struct Contents {
     pub tracks: Vec<Track>,
 }
 
+/// Where a file is known to end too early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The part within which it ends, as `` `mdat` at byte 40 has 60 of 100 bytes``.
+    pub part: String,
+    /// Bytes of the file.
+    pub n_there: u64,
+    /// Bytes of frames that it lacks; `None` if it may lack more than the rest of the part.
+    pub n_lost: Option<u64>,
+}
+
 /// A track of a clip.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
@@ -173,12 +184,28 @@ impl Contents {
         }
     }
 
+    fn reaches_ns(&self) -> u64 {
+        self.tracks.iter().map(|track| track.reaches_ns).max().unwrap_or(0)
+    }
+
+    /// Whether a cut took no more of the end than a decoder may lose: by what is
+    /// announced, without which nobody knows, and by the bytes, of which the lost seconds have as many as the others.
+    fn lacks_little(&self, film: &Track, cut: &Cut) -> bool {
+        let is_reached =
+            self.announced_ns.is_some_and(|announced| announced <= self.reaches_ns() + LOST_END_NS);
+        let lost_ns = cut.n_lost.map(|n_lost| {
+            u128::from(film.times.duration_ns()) * u128::from(n_lost) / u128::from(cut.n_there.max(1))
+        });
+        is_reached && lost_ns.is_some_and(|lost_ns| lost_ns <= u128::from(LOST_END_NS))
+    }
+
     /// What makes `film` no recording that could be played as it was: less than
     /// was announced, or a jump of the clock. `cut` says where the file itself is
-    /// known to be cut off.
+    /// known to be cut off: it may lack the end that a decoder may lose.
     #[must_use]
-    pub fn fault(&self, film: &Track, cut: Option<&str>) -> Option<String> {
-        let reaches_ns = self.tracks.iter().map(|track| track.reaches_ns).max().unwrap_or(0);
+    pub fn fault(&self, film: &Track, cut: Option<&Cut>) -> Option<String> {
+        let reaches_ns = self.reaches_ns();
+        let cut = cut.filter(|cut| !self.lacks_little(film, cut)).map(|cut| &cut.part);
         let tolerated_ns = TOLERANCE_NS.max(reaches_ns / TOLERANCE_PARTS);
         let is_short = self
             .announced_ns
@@ -353,10 +380,12 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(announced_ms: u64, times: Times, cut: Option<&str>, expect: Expect) {
+    fn check(announced_ms: u64, times: Times, n_lost: Option<Option<u64>>, expect: Expect) {
         let film = film(times);
         let contents = Contents { announced_ns: Some(announced_ms * MS), tracks: vec![film.clone()] };
-        expect.assert_eq(&contents.fault(&film, cut).unwrap_or_else(|| "whole".to_owned()));
+        let part = "`mdat` at byte 40 has 60 of 100 bytes".to_owned();
+        let cut = n_lost.map(|n_lost| Cut { part, n_there: 100, n_lost });
+        expect.assert_eq(&contents.fault(&film, cut.as_ref()).unwrap_or_else(|| "whole".to_owned()));
     }
 
     #[test]
@@ -373,11 +402,45 @@ mod tests {
         check(
             0,
             steady(17, 100),
-            Some("`mdat` at byte 40 has 60 of 100 bytes"),
+            Some(Some(40)),
             expect![
                 "is cut off: its video ends at 1.7 s after 17 frames: `mdat` at byte 40 has 60 of 100 bytes"
             ],
         );
+    }
+
+    #[test]
+    fn a_cut_may_take_the_end_that_a_decoder_may_lose() {
+        // 2.7 s in 100 bytes.
+        check(3_000, steady(27, 100), Some(Some(15)), expect!["whole"]);
+        check(
+            3_000,
+            steady(27, 100),
+            Some(Some(19)),
+            expect![
+                "is cut off: it announces 3.0 s, but its video ends at 2.7 s after 27 frames: `mdat` at byte 40 has 60 of 100 bytes"
+            ],
+        );
+        check(
+            3_300,
+            steady(27, 100),
+            Some(Some(15)),
+            expect![
+                "is cut off: it announces 3.3 s, but its video ends at 2.7 s after 27 frames: `mdat` at byte 40 has 60 of 100 bytes"
+            ],
+        );
+        check(
+            3_000,
+            steady(27, 100),
+            Some(None),
+            expect![
+                "is cut off: it announces 3.0 s, but its video ends at 2.7 s after 27 frames: `mdat` at byte 40 has 60 of 100 bytes"
+            ],
+        );
+        let film = film(steady(27, 100));
+        let cut = Cut { part: String::new(), n_there: 100, n_lost: Some(1) };
+        let contents = Contents { announced_ns: None, tracks: vec![film.clone()] };
+        assert!(contents.fault(&film, Some(&cut)).is_some());
     }
 
     #[test]

@@ -118,6 +118,21 @@ fn a_clip_that_is_cut_off_is_refused_with_the_second() {
 }
 
 #[test]
+fn a_clip_that_lacks_its_last_moment_is_taken_with_a_note() {
+    let index_first = format!("{H264} -movflags +faststart");
+    for (name, encoder) in [("a.mp4", index_first.as_str()), ("b.mkv", H264)] {
+        let ended = Case::new(name, "10").pattern(100, "10", encoder).cut(98).build().success();
+        let note = format!("note: `media/{name}` lacks the last moment of its end: `");
+        assert!(ended.stderr.contains(&note), "{}", ended.stderr);
+    }
+    // Of fragments, and without a length, nobody knows how many there were.
+    for (name, flags) in [("c.mp4", "+frag_keyframe+empty_moov"), ("d.mp4", "+frag_keyframe")] {
+        let fragmented = format!("{H264} -g 10 -movflags {flags}");
+        Case::new(name, "10").pattern(100, "10", &fragmented).cut(90).refused("is cut off: ");
+    }
+}
+
+#[test]
 fn a_transport_stream_may_end_within_a_packet() {
     let case = Case::new("a.ts", "10").pattern(30, "10", H264);
     let bytes = fs::read(case.source()).unwrap();
