@@ -353,6 +353,7 @@ fn reason_json(why: &Why, text: &str, note: Option<&str>, place: Option<Value>) 
             StaleReason::OutputChanged(path) => ("output_changed", Some(path.to_string()), None, None),
             StaleReason::LastAttempt(_) => ("last_attempt", None, None, None),
             StaleReason::Incomplete => ("incomplete", None, None, None),
+            StaleReason::InputWritten => ("input_written", None, None, None),
             StaleReason::Format => ("format", None, None, None),
         },
     };

@@ -51,9 +51,9 @@ impl Engine<'_> {
             return Turn::without_work(Outcome::Failed, judged.verdict.to_string());
         };
         let dir = self.directory();
-        let mut performed = match self.prepare(task, &dir) {
+        let (mut performed, reuse) = match self.prepare(task, &dir) {
             Ok(()) => self.perform_with_retries(task, &key, &dir, (judged.repeat, started), lock),
-            Err(error) => Performed::failed(&error),
+            Err(error) => (Performed::failed(&error), Reuse::Allowed),
         };
         let outputs = match self.capture(task, &performed, &dir) {
             Ok(outputs) => outputs,
@@ -70,7 +70,8 @@ impl Engine<'_> {
             label: task.label.clone(),
             action: key.digest(),
             document: key,
-            complete: !task.measures() || performed.outcome == Outcome::Succeeded,
+            complete: reuse == Reuse::Allowed
+                && (!task.measures() || performed.outcome == Outcome::Succeeded),
             outputs,
             logs,
             started,
@@ -138,7 +139,7 @@ impl Engine<'_> {
         dir: &Path,
         (repeat, started): (u32, Utc),
         lock: Option<BorrowedFd<'_>>,
-    ) -> Performed {
+    ) -> (Performed, Reuse) {
         let retries = if let Action::Command(command) = &task.action { command.retries } else { 0 };
         let note = |text: &str| {
             self.progress.event(&BuildEvent::TaskNote { label: &task.label, note: text });
@@ -162,16 +163,24 @@ impl Engine<'_> {
             let again = if matches!(performed.outcome, Outcome::Failed | Outcome::TimedOut) && tried < retries
             {
                 if self.cancel.wait(back_off(&task.label, tried)) {
-                    return performed;
+                    return (performed, Reuse::Allowed);
                 }
                 tried += 1;
                 format!("{}; retry {tried} of {retries}", performed.detail)
             } else {
                 match watched.verdict(&performed, turn) {
-                    Stillness::Still => return performed,
+                    Stillness::Still => return (performed, Reuse::Allowed),
                     Stillness::Broken(why) => {
                         let Performed { log, outputs, .. } = performed;
-                        return Performed { log, outputs, ..Performed::failed(&why) };
+                        return (Performed { log, outputs, ..Performed::failed(&why) }, Reuse::Allowed);
+                    }
+                    Stillness::Unsettled(path) => {
+                        note(&format!(
+                            "{}: input `{path}` was written again, perhaps by the task itself: its result is not kept \
+                             for later builds; a task that writes a copy of `{path}` instead has one that is",
+                            task.label
+                        ));
+                        return (performed, Reuse::Never);
                     }
                     Stillness::Doubtful(path) => {
                         turn = Turns::Second;
@@ -185,7 +194,7 @@ impl Engine<'_> {
             // What the last one left behind is not taken for a result of the next.
             let cleared = os::fs::remove_dir_contents(dir).and_then(|()| self.prepare(task, dir));
             if let Err(error) = cleared {
-                return Performed { log: performed.log, ..Performed::failed(&error) };
+                return (Performed { log: performed.log, ..Performed::failed(&error) }, Reuse::Allowed);
             }
         }
     }
@@ -230,6 +239,14 @@ impl Engine<'_> {
             }
         }
     }
+}
+
+/// Whether a result, if it is one, may answer for later builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reuse {
+    Allowed,
+    /// Nobody knows what was read for it.
+    Never,
 }
 
 /// Why a result cannot be kept.

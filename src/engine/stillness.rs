@@ -4,9 +4,9 @@
 //! for A, so digests at the end are not enough: inodes and times are compared as
 //! well. An input that was written and reads as before may be such a case, or a `touch`,
 //! so the task is performed once more. If that happens again, somebody keeps
-//! writing, and the result is refused; if only modes, owners or names of files
-//! have changed again, the task does that itself (`chmod +x tools/x`), and the
-//! result counts.
+//! writing, perhaps the task itself (`gofmt -w`): the result stands, but answers for
+//! no later build. If only modes, owners or names of files have changed again, the
+//! task does that itself (`chmod +x tools/x`), and the result counts.
 
 use super::Engine;
 use super::perform::{Outputs, Performed};
@@ -47,6 +47,8 @@ pub(super) enum Stillness {
     Still,
     /// It may not, since this input was written; perhaps after another try.
     Doubtful(ProjectPath),
+    /// As far as anybody can tell, but this input was written in both turns.
+    Unsettled(ProjectPath),
     /// It may not.
     Broken(Broken),
 }
@@ -56,8 +58,6 @@ pub(super) enum Stillness {
 pub(super) enum Broken {
     #[error("input `{0}` changed while the task ran")]
     Changed(ProjectPath),
-    #[error("input `{0}` was written while the task ran, each time that it ran, though it reads as before")]
-    Written(ProjectPath),
 }
 
 impl<'e> Watched<'e> {
@@ -94,9 +94,7 @@ impl<'e> Watched<'e> {
             _ if is_kept => Stillness::Broken(Broken::Changed(path.clone())),
             (Difference::Look(_), Turns::First) => Stillness::Doubtful(path.clone()),
             (Difference::Look(Change::Touched), Turns::Second) => Stillness::Still,
-            (Difference::Look(Change::Written), Turns::Second) => {
-                Stillness::Broken(Broken::Written(path.clone()))
-            }
+            (Difference::Look(Change::Written), Turns::Second) => Stillness::Unsettled(path.clone()),
         }
     }
 }

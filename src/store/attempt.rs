@@ -34,7 +34,7 @@ pub struct Attempt {
     /// Whether it measured. Measurements are never collected: they cannot be remade.
     pub measurement: bool,
     /// Whether it may answer for a later request. `false` for a run that was
-    /// interrupted or lost a member; always `true` for what is no measurement.
+    /// interrupted or lost a member, and for a task whose input was written while it ran.
     pub complete: bool,
     /// Which repeat of a run it was, from 1.
     pub repeat: Option<u32>,

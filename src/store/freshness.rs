@@ -97,7 +97,9 @@ impl Store {
 /// Why nothing could be reused although `last` is there.
 fn why_not_reusable(last: &Attempt, key: &KeyDocument) -> StaleReason {
     let same = || {
-        if !last.complete {
+        if !last.complete && !last.measurement {
+            StaleReason::InputWritten
+        } else if !last.complete {
             StaleReason::Incomplete
         } else if last.is_reusable() {
             StaleReason::OutputsDeclared

@@ -61,6 +61,8 @@ pub enum StaleReason {
     LastAttempt(AttemptOutcome),
     /// The last measurement was interrupted or lost a member.
     Incomplete,
+    /// An input was written while the last attempt ran, though it reads as before.
+    InputWritten,
     /// Key documents had another layout then.
     Format,
 }
@@ -159,6 +161,7 @@ impl fmt::Display for StaleReason {
                 AttemptOutcome::Panicked => "the last attempt panicked",
             }),
             StaleReason::Incomplete => f.write_str("the last measurement is incomplete"),
+            StaleReason::InputWritten => f.write_str("an input was written while it ran last"),
             StaleReason::Format => f.write_str("it was recorded in another format"),
         }
     }
@@ -477,6 +480,7 @@ mod tests {
             StaleReason::LastAttempt(AttemptOutcome::Failed),
             StaleReason::LastAttempt(AttemptOutcome::TimedOut),
             StaleReason::Incomplete,
+            StaleReason::InputWritten,
         ] {
             text.push_str(&format!("{reason}\n"));
         }
@@ -487,6 +491,7 @@ mod tests {
             the last attempt failed
             the last attempt timed out
             the last measurement is incomplete
+            an input was written while it ran last
         "#]]
         .assert_eq(&text);
     }
