@@ -58,6 +58,7 @@ fn what_changes_and_changes_back_while_a_task_runs_is_read_once_more() {
     changes_once("mkdir in; ln -s ../real in/link", "echo B >real; echo A >real", note());
     // Another file in its place for a while, and a link that leads elsewhere.
     changes_once("cp real in", "mv in away; echo B >in; mv away in", note());
+    changes_once("cp real in; ln in other", "mv in away; echo B >in; mv away in", note());
     changes_once("cp real in", "cp -p in away; echo B >in; cp -p away in", note());
     changes_once("mkdir in; ln -s ../real in/link", "ln -sf ../else in/link; ln -sf ../real in/link", note());
     changes_once("mkdir in; mv real in/f; ln -s in/f real", "mv in away; mkdir in; cp away/f in/f", note());
@@ -103,12 +104,38 @@ fn a_task_may_make_its_inputs_executable() {
 
 #[test]
 fn other_names_of_an_input_may_come_and_go() {
-    let ws = with("ln in name; rm name; cp in out").file("in", "A\n");
-    fs::hard_link(ws.path("in"), ws.path("backup")).unwrap();
-    ws.lp("build").success().stderr(expect![[r#"
-        task:t  new
-        1 task ran
-    "#]]);
+    for shell in ["ln in name; cp in out", "rm backup; cp in out"] {
+        let ws = with(shell).file("in", "A\n");
+        fs::hard_link(ws.path("in"), ws.path("backup")).unwrap();
+        ws.lp("build").success().stderr(expect![[r#"
+            task:t  new
+            1 task ran
+        "#]]);
+        ws.lp("build").success().stderr_has("nothing to do");
+    }
+}
+
+#[test]
+fn restoring_what_shares_an_inode_with_an_input_is_no_change_of_it() {
+    let mut text = String::from(
+        "[[task]]\nname = \"read\"\ncommand = [\"sh\", \"-c\", '''until [ -e o1 -a -e o2 -a -e o3 ]; do sleep 0.01; done; cmp o0 large && echo A >out''']\ninputs = [\"o0\", \"flag\"]\noutputs = [\"out\"]\n",
+    );
+    for n in 0..4 {
+        text += &format!(
+            "[[task]]\nname = \"o{n}\"\ncommand = [\"cp\", \"large\", \"o{n}\"]\ninputs = [\"large\"]\noutputs = [\"o{n}\"]\n"
+        );
+    }
+    let ws = Workspace::tasks(&text).file("large", &"x".repeat(2 << 20)).file("flag", "1");
+    ws.lp("build -j 4").success();
+    for n in 0..4 {
+        fs::remove_file(ws.path(&format!("o{n}"))).unwrap();
+    }
+    ws.lp("build task:o0").success();
+    ws.write("flag", "2");
+    // It begins while three more names of what it reads are made.
+    let ended = ws.lp("build -j 4").success();
+    assert!(!ended.stderr.contains("once more"), "{}", ended.stderr);
+    ended.stderr_has("1 task ran");
 }
 
 #[test]

@@ -79,7 +79,7 @@ pub struct Trace {
     /// Of names, kinds, inodes, sizes and times of writing.
     written: u128,
     /// Of each file when anything else about it changed last, and how many names
-    /// it has: the time changes whenever a name comes or goes.
+    /// it has: where names have come or gone, the time tells nothing.
     touched: Vec<(i64, u64)>,
 }
 
@@ -123,7 +123,7 @@ impl Trace {
             return Some(Change::Written);
         }
         let mut files = self.touched.iter().zip(&earlier.touched);
-        let is_touched = files.any(|(now, then)| now.0 != then.0 && (now.1, then.1) == (1, 1));
+        let is_touched = files.any(|(now, then)| now.0 != then.0 && now.1 == then.1);
         is_touched.then_some(Change::Touched)
     }
 }
@@ -325,6 +325,11 @@ mod tests {
             fs::hard_link(&file, folder.path().join(name)).unwrap();
             assert_eq!(Trace::at(&file).since(&before), None);
         }
+        let before = Trace::at(&file);
+        StatIdentity::read(&file).unwrap().wait_until_aged();
+        fs::rename(&file, folder.path().join("away")).unwrap();
+        fs::rename(folder.path().join("away"), &file).unwrap();
+        assert_eq!(Trace::at(&file).since(&before), Some(Change::Touched));
     }
 
     #[test]
