@@ -8,12 +8,14 @@
 //! no later build. If only modes, owners or names of files have changed again, the
 //! task does that itself (`chmod +x tools/x`), and the result counts.
 
+use std::path::Path;
+
 use super::Engine;
 use super::perform::{Outputs, Performed};
 use crate::engine::events::Outcome;
 use crate::graph::task::Task;
 use crate::os::fs::{Change, Trace};
-use crate::path::ProjectPath;
+use crate::path::{Layout, ProjectPath};
 use crate::store::input::InputDigest;
 use crate::store::key::KeyDocument;
 
@@ -63,8 +65,8 @@ pub(super) enum Broken {
 impl<'e> Watched<'e> {
     /// Looks at the inputs that `key` was made of.
     pub(super) fn new(engine: &'e Engine<'e>, task: &'e Task, key: &'e KeyDocument) -> Watched<'e> {
-        let trace = |path: &ProjectPath| Trace::at(&engine.layout.resolve(path));
-        let inputs = key.inputs.iter().map(|(path, input)| (path, *input, trace(path))).collect();
+        let look = |path: &ProjectPath| trace(engine.layout, path);
+        let inputs = key.inputs.iter().map(|(path, input)| (path, *input, look(path))).collect();
         Watched { engine, task, inputs }
     }
 
@@ -74,7 +76,7 @@ impl<'e> Watched<'e> {
             if self.engine.input(self.task, path).ok().as_ref() != Some(input) {
                 return Some((*path, Difference::Contents));
             }
-            let now = Trace::at(&self.engine.layout.resolve(path));
+            let now = trace(self.engine.layout, path);
             now.since(before).map(|change| (*path, Difference::Look(change)))
         })
     }
@@ -97,4 +99,14 @@ impl<'e> Watched<'e> {
             (Difference::Look(Change::Written), Turns::Second) => Stillness::Unsettled(path.clone()),
         }
     }
+}
+
+/// What is at `path` and on the way to it from the folder of `[paths]` or the
+/// project that it lies in; what is around those is nobody's business.
+fn trace(layout: &Layout, path: &ProjectPath) -> Trace {
+    let place = layout.resolve(path);
+    let outside = layout.folders().into_iter().find(|folder| place.starts_with(folder));
+    // A folder of `[paths]` outside of the project may be a link itself.
+    let outside = outside.filter(|folder| *folder != layout.root).and_then(Path::parent);
+    Trace::at(outside.unwrap_or(&layout.root), &place)
 }

@@ -4,6 +4,8 @@
 //! link to a folder around itself, and one to a folder that is read already,
 //! add nothing to read.
 
+use std::ffi::OsString;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 /// The folders that a walk has come through.
@@ -72,6 +74,38 @@ pub fn destination(path: &Path) -> Option<PathBuf> {
         }
     }
     None
+}
+
+/// Tells `see` each folder and link that the system comes through on its way from
+/// the folder `from`, no link on its way, to `path` in it. If `path` is a folder
+/// itself, that is the last. Ends early where nothing is, or nothing may be seen.
+pub fn on_the_way(from: &Path, path: &Path, see: &mut dyn FnMut(&Metadata)) {
+    let parts = |path: &Path| -> Vec<OsString> {
+        path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let (mut at, mut left) = (from.to_path_buf(), parts(path.strip_prefix(from).unwrap_or(path)));
+    let mut links = 0;
+    while let Some(part) = left.pop() {
+        if part == ".." {
+            at.pop();
+            continue;
+        }
+        at.push(part);
+        let Ok(metadata) = at.symlink_metadata() else { return };
+        if metadata.is_symlink() {
+            let Ok(target) = at.read_link() else { return };
+            links += 1;
+            if links > MAX_LINKS {
+                return;
+            }
+            // Where it is absolute, its first part takes the place of all before.
+            at.pop();
+            left.extend(parts(&target));
+        } else if !metadata.is_dir() {
+            return;
+        }
+        see(&metadata);
+    }
 }
 
 #[cfg(test)]

@@ -12,10 +12,14 @@ use crate::support::{Ended, Workspace};
 
 /// A project whose task reads `in` and writes `out` by a shell.
 fn with(shell: &str) -> Workspace {
-    let ws = Workspace::tasks(&format!(
-        "[[task]]\nname = \"t\"\ncommand = [\"sh\", \"-c\", '''{shell}''']\ninputs = [\"in\"]\noutputs = [\"out\"]\n"
-    ));
-    ws.file("real", "A\n")
+    Workspace::tasks(&task(shell, "in")).file("real", "A\n")
+}
+
+/// A task that reads `input` and writes `out` by a shell.
+fn task(shell: &str, input: &str) -> String {
+    format!(
+        "[[task]]\nname = \"t\"\ncommand = [\"sh\", \"-c\", '''{shell}''']\ninputs = [\"{input}\"]\noutputs = [\"out\"]\n"
+    )
 }
 
 /// Dates a file back, so that whatever is written from now on shows in its time.
@@ -62,6 +66,47 @@ fn what_changes_and_changes_back_while_a_task_runs_is_read_once_more() {
     changes_once("cp real in", "cp -p in away; echo B >in; cp -p away in", note());
     changes_once("mkdir in; ln -s ../real in/link", "ln -sf ../else in/link; ln -sf ../real in/link", note());
     changes_once("mkdir in; mv real in/f; ln -s in/f real", "mv in away; mkdir in; cp away/f in/f", note());
+}
+
+#[test]
+fn a_folder_or_link_on_the_way_that_leads_elsewhere_for_a_while_shows() {
+    let note = || {
+        expect![[r#"
+        task:t  new
+        task:t: input `in` was written while the task ran, but reads as before; once more
+        1 task ran
+    "#]]
+    };
+    // The input folder, one in it, one around the input and links in a row.
+    let swap = |folder: &str| format!("mv {folder} away; mkdir {folder}; rm -r {folder}; mv away {folder}");
+    changes_once("mkdir in; mv real in/f; ln -s in/f real", &swap("in"), note());
+    changes_once("mkdir -p in/sub; mv real in/sub/f; ln -s in/sub/f real", &swap("in/sub"), note());
+    let linked = "mkdir v1; mv real v1/f; ln -s v1 cur; ln -s cur latest; ln -s latest/f real";
+    for input in ["ln -s latest/f in", "mkdir in; ln -s ../latest/f in/f", "mkdir in; ln -s ../latest in/sub"]
+    {
+        let make = format!("{linked}; {input}");
+        changes_once(&make, &swap("v1"), note());
+        changes_once(&make, "ln -sfn v2 cur; ln -sfn v1 cur", note());
+    }
+}
+
+#[test]
+fn work_beside_an_input_is_no_change_of_it() {
+    let ws = Workspace::empty().file("cur/in", "A\n").file("v1/in", "A\n");
+    symlink("v1", ws.path("latest")).unwrap();
+    let build = |shell: &str, input: &str| {
+        ws.write("Lpfile.toml", &task(shell, input));
+        ws.lp("build").success()
+    };
+    for folder in ["cur", "latest"] {
+        let beside = format!("touch {folder}/x; mkdir {folder}/y; rm -r {folder}/x; cp {folder}/in out");
+        let ended = build(&beside, &format!("{folder}/in"));
+        assert!(!ended.stderr.contains("once more"), "{}", ended.stderr);
+        fs::remove_dir(ws.path(&format!("{folder}/y"))).unwrap();
+        let swap =
+            format!("mv {folder} away; mkdir {folder}; rm -r {folder}; mv away {folder}; cp {folder}/in out");
+        build(&swap, &format!("{folder}/in")).stderr_has("once more");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::super::links::Walked;
+use super::super::links::{self, Walked};
 use super::{Metadata, StatIdentity, now_ns};
 
 /// What a glance at a path showed.
@@ -39,7 +39,9 @@ impl Glance {
             hasher.update(seen.kind);
             hasher.update(&(seen.name.len() as u64).to_le_bytes());
             hasher.update(seen.name.as_bytes());
-            if let Some(metadata) = seen.metadata {
+            // The times of a folder change with every file that comes and goes again,
+            // and tell nothing that its entries do not.
+            if let Some(metadata) = seen.metadata.filter(|metadata| !metadata.is_dir()) {
                 let identity = StatIdentity::of(metadata);
                 is_racy |= identity.is_racy(begin);
                 let StatIdentity { device, inode, size, mtime_ns, ctime_ns } = identity;
@@ -76,11 +78,12 @@ fn print(hasher: &blake3::Hasher) -> u128 {
 /// What is at a path, to be compared with another look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    /// Of names, kinds, inodes, sizes and times of writing.
+    /// Of names, kinds, inodes, sizes and times of writing; of folders, only inodes.
     written: u128,
-    /// Of each file when anything else about it changed last, and how many names
-    /// it has: where names have come or gone, the time tells nothing.
-    touched: Vec<(i64, u64)>,
+    /// When anything else about each of them changed last (`ctime`), and what
+    /// changes that time innocently: how many names a file has, and when the
+    /// entries of a folder changed last. Where that has changed, the time tells nothing.
+    touched: Vec<(i64, i128)>,
 }
 
 /// How one trace differs from an earlier one.
@@ -94,22 +97,38 @@ pub enum Change {
 }
 
 impl Trace {
-    /// Looks at `path` as [`Glance::at`] does.
+    /// Looks at `path` as [`Glance::at`] does, and at the folders and links on the
+    /// way to it from the folder `from`, and to all that links in it lead to.
     #[must_use]
-    pub fn at(path: &Path) -> Trace {
+    pub fn at(from: &Path, path: &Path) -> Trace {
         let (mut written, mut touched) = (blake3::Hasher::new(), Vec::new());
+        let mut see = |metadata: &Metadata| {
+            let StatIdentity { device, inode, size, mtime_ns, ctime_ns } = StatIdentity::of(metadata);
+            let is_dir = metadata.is_dir();
+            let (size, mtime) = if is_dir { (0, 0) } else { (size, mtime_ns.cast_unsigned()) };
+            for word in [device, inode, size, mtime] {
+                written.update(&word.to_le_bytes());
+            }
+            touched.push((ctime_ns, if is_dir { mtime_ns.into() } else { metadata.nlink().into() }));
+        };
+        links::on_the_way(from, path, &mut see);
+        let mut entries = blake3::Hasher::new();
         let found = look(path, &mut |seen| {
-            written.update(seen.kind);
-            written.update(&(seen.name.len() as u64).to_le_bytes());
-            written.update(seen.name.as_bytes());
-            if let Some(metadata) = seen.metadata {
-                let StatIdentity { device, inode, size, mtime_ns, ctime_ns } = StatIdentity::of(metadata);
-                for word in [device, inode, size, mtime_ns.cast_unsigned()] {
-                    written.update(&word.to_le_bytes());
-                }
-                touched.push((ctime_ns, metadata.nlink()));
+            entries.update(seen.kind);
+            entries.update(&(seen.name.len() as u64).to_le_bytes());
+            entries.update(seen.name.as_bytes());
+            let Some(metadata) = seen.metadata else { return };
+            see(metadata);
+            // Of the one at `path` itself all is seen already.
+            let is_within = metadata.is_symlink() && !seen.name.is_empty();
+            if is_within
+                && let Some((folder, name)) = seen.path.parent().zip(seen.path.file_name())
+                && let Ok(folder) = folder.canonicalize()
+            {
+                links::on_the_way(&folder, &folder.join(name), &mut see);
             }
         });
+        written.update(entries.finalize().as_bytes());
         if found.is_err() {
             written.update(b"error");
         }
@@ -134,6 +153,8 @@ struct Seen<'a> {
     /// Of an entry of a folder; else empty.
     name: &'a OsStr,
     metadata: Option<&'a Metadata>,
+    /// Where it was found.
+    path: &'a Path,
 }
 
 /// Tells `see` all that is at `path`, in an order that depends on nothing else.
@@ -148,7 +169,7 @@ fn look_at(
     see: &mut dyn FnMut(Seen<'_>),
 ) -> io::Result<()> {
     let is_top = name.is_empty();
-    let mut see_one = |kind, metadata| see(Seen { kind, name, metadata });
+    let mut see_one = |kind, metadata| see(Seen { kind, name, metadata, path });
     let metadata = match std::fs::symlink_metadata(path) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             see_one(b"nothing", None);
@@ -157,9 +178,7 @@ fn look_at(
         metadata => metadata?,
     };
     if metadata.is_dir() {
-        // The times of a folder itself change with every file that comes and
-        // goes again, and tell nothing that its entries do not.
-        see_one(b"folder", None);
+        see_one(b"folder", Some(&metadata));
         return look_into(path, walked, see);
     }
     if !metadata.is_symlink() {
@@ -178,11 +197,11 @@ fn look_at(
             None => Ok(()),
         },
         Ok(target) => {
-            see(Seen { kind: b"file", name: OsStr::new(""), metadata: Some(&target) });
+            see(Seen { kind: b"file", name: OsStr::new(""), metadata: Some(&target), path });
             Ok(())
         }
         Err(_) => {
-            see(Seen { kind: b"nothing", name: OsStr::new(""), metadata: None });
+            see(Seen { kind: b"nothing", name: OsStr::new(""), metadata: None, path });
             Ok(())
         }
     }
@@ -195,7 +214,7 @@ fn look_into(folder: &Path, walked: &mut Walked<'_>, see: &mut dyn FnMut(Seen<'_
     for name in names {
         look_at(&folder.join(&name), &name, walked, see)?;
     }
-    see(Seen { kind: b"end", name: OsStr::new(""), metadata: None });
+    see(Seen { kind: b"end", name: OsStr::new(""), metadata: None, path: folder });
     Ok(())
 }
 
@@ -286,9 +305,10 @@ mod tests {
         let file = x.join("file");
         fs::write(&file, "1").unwrap();
         StatIdentity::read(&file).unwrap().wait_until_aged();
-        let before = Trace::at(&x);
+        let look = || Trace::at(folder.path(), &x);
+        let before = look();
         change(&file);
-        assert_eq!(Trace::at(&x).since(&before), expected);
+        assert_eq!(look().since(&before), expected);
     }
 
     #[test]
@@ -307,6 +327,14 @@ mod tests {
             fs::rename(file.with_file_name("away"), file).unwrap();
         };
         change(Some(Change::Touched), away);
+        // The folder, with all that is in it, and the one around that.
+        change(Some(Change::Touched), |file| away(file.parent().unwrap()));
+        change(Some(Change::Written), |file| {
+            let (folder, old) = (file.parent().unwrap(), file.with_file_name("../old"));
+            fs::rename(folder, &old).unwrap();
+            fs::create_dir(folder).unwrap();
+            fs::rename(old.join("file"), file).unwrap();
+        });
         change(Some(Change::Touched), |file| {
             let before = fs::metadata(file).unwrap().modified().unwrap();
             fs::write(file, "2").unwrap();
@@ -320,16 +348,16 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "1").unwrap();
         for name in ["a", "b"] {
-            let before = Trace::at(&file);
+            let before = Trace::at(folder.path(), &file);
             StatIdentity::read(&file).unwrap().wait_until_aged();
             fs::hard_link(&file, folder.path().join(name)).unwrap();
-            assert_eq!(Trace::at(&file).since(&before), None);
+            assert_eq!(Trace::at(folder.path(), &file).since(&before), None);
         }
-        let before = Trace::at(&file);
+        let before = Trace::at(folder.path(), &file);
         StatIdentity::read(&file).unwrap().wait_until_aged();
         fs::rename(&file, folder.path().join("away")).unwrap();
         fs::rename(folder.path().join("away"), &file).unwrap();
-        assert_eq!(Trace::at(&file).since(&before), Some(Change::Touched));
+        assert_eq!(Trace::at(folder.path(), &file).since(&before), Some(Change::Touched));
     }
 
     #[test]
