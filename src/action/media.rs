@@ -75,7 +75,7 @@ pub(super) fn transcode(
         Some(Loss::End(reason)) => return Err(fault(reason)),
         Some(Loss::Frames(reason)) => (attempt.note)(&format!("note: `{clip}` is damaged: {reason}")),
         None if 0 < n_copies => (attempt.note)(&format!(
-            "note: {n_copies} of {n_out} frames of `{}` are copies: `{clip}` has {:.2} frames per second{}; \
+            "note: {n_copies} of {n_out} frames of `{}` are copies: `{clip}` has {:.2} frames per second on average{}; \
              with `drop_only = true` in `[clip]` none are made",
             task.outputs[0],
             decoded.times.rate(),
