@@ -140,6 +140,7 @@ fn answer(
             let length = u16::try_from(packet.len()).unwrap_or(u16::MAX).to_be_bytes();
             client.write_all(&[&[b'$', 0], &length[..], packet].concat())?;
         }
+        // The rate of the camera; no test waits for this.
         std::thread::sleep(Duration::from_secs(1) / fps);
     }
     client.shutdown(std::net::Shutdown::Both)
