@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use lp::config::load::{LoadRequest, Scope, load};
-use lp::config::project::Project;
+use lp::model::Project;
 use lp::plan::{CameraPlan, consolidate, request, summary::summarise};
 use lp::{dialect, os};
 

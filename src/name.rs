@@ -5,7 +5,7 @@
 //! element names.
 //!
 //! Not here: uniqueness, which only whoever knows all names can check
-//! (`config::project`).
+//! (`model`).
 
 use std::fmt;
 

@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use expect_test::expect_file;
-use lp::config::Color;
-use lp::config::codes::{CHAPTERS, Example, Part, Reported, Rule, rules};
-use lp::config::diagnostics::{Diagnostics, Severity};
 use lp::config::load::{LoadRequest, load};
+use lp::diag::Color;
+use lp::diag::codes::{CHAPTERS, Example, Part, Reported, Rule, rules};
+use lp::diag::{Diagnostics, Severity};
 use lp::dialect::check;
 use lp::pipeline::PipelineSpec;
 use lp::pipeline::machine::{BuildFault, Factory, LinkFault, Machine, PropertyInfo, PropertyKind};
@@ -236,7 +236,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let is_left_out =
-            path.ends_with("config/codes") || path.ends_with("codes.rs") || path.ends_with("tests");
+            path.ends_with("diag/codes") || path.ends_with("codes.rs") || path.ends_with("tests");
         if path.is_dir() && !is_left_out {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") && !is_left_out {
@@ -315,7 +315,7 @@ never change how it ends; under `lp check --strict` every warning is an error, a
 
 In the examples, files that are not shown are sound: an empty `Lpfile.toml`, no cameras, and a workload `barcodes`.
 
-This file is written by `UPDATE_EXPECT=1 cargo test --test catalogue` from `src/config/codes/`, and what each example says
+This file is written by `UPDATE_EXPECT=1 cargo test --test catalogue` from `src/diag/codes/`, and what each example says
 is what `lp` said.
 ";
 

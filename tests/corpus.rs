@@ -10,10 +10,10 @@ use std::fs;
 use std::path::Path;
 
 use expect_test::{expect, expect_file};
-use lp::config::Color;
-use lp::config::codes;
-use lp::config::diagnostics::{Diagnostic, Diagnostics, Place, Severity, Sources};
 use lp::config::load::{LoadRequest, Loaded, Scope, load};
+use lp::diag::Color;
+use lp::diag::codes;
+use lp::diag::{Diagnostic, Diagnostics, Place, Severity, Sources};
 use lp::graph::link::link;
 use lp::graph::lower::{Lowering, Subject, lower};
 

@@ -3,18 +3,19 @@
 //! A room uses rooms of lower levels, and what stands left of it in its own
 //! level. `docs/architecture.md` explains why.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms by level, each level from left to right.
 const LEVELS: [&[&str]; 8] = [
     &["digest", "name", "path", "time"],
-    &["os"],
-    &["scene", "pipeline", "config", "collect", "stats"],
+    &["diag", "os"],
+    &["scene", "pipeline", "model", "collect", "stats"],
     &["assets", "plan", "dialect", "worker", "record"],
     &["session", "report", "graph"],
     &["store"],
-    &["engine", "action"],
+    &["config", "engine", "action"],
     &["cli"],
 ];
 
@@ -25,7 +26,7 @@ const BANS: [(&str, &[&str]); 3] = [
         &["session", "report", "record", "worker", "dialect", "plan", "collect", "stats", "scene", "config"],
     ),
     ("graph", &["session"]),
-    ("action", &["store"]),
+    ("action", &["store", "config"]),
 ];
 
 /// What the worker's crate may use of the library.
@@ -65,33 +66,46 @@ fn place(room: &str) -> Option<(usize, usize)> {
     })
 }
 
-/// Every `prefix::a` and the first names in `prefix::{a, b}`.
-fn uses(code: &str, prefix: &str) -> Vec<String> {
-    let mut rooms = Vec::new();
-    for (start, _) in code.match_indices(prefix) {
-        let rest = &code[start + prefix.len()..];
-        if let Some(list) = rest.strip_prefix('{') {
-            let mut depth = 0;
-            let mut word = String::new();
-            for c in list.chars() {
-                match c {
-                    '{' => depth += 1,
-                    '}' if depth == 0 => break,
-                    '}' => depth -= 1,
-                    ',' if depth == 0 => rooms.push(std::mem::take(&mut word)),
-                    c if depth == 0 && !c.is_whitespace() => word.push(c),
-                    _ => {}
-                }
+/// Every path that begins with one of `roots` (`crate`, `super`, ...), as its
+/// segments; a list in braces gives a path for each of its entries.
+fn paths(code: &str, roots: &[&str]) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for root in roots {
+        for (start, _) in code.match_indices(&format!("{root}::")) {
+            let before = code[..start].chars().next_back();
+            if !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+                expand(&code[start..], &[], &mut found);
             }
-            rooms.push(word);
-        } else {
-            let end =
-                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(rest.len());
-            rooms.push(rest[..end].to_owned());
         }
     }
-    rooms.retain(|room| !room.is_empty());
-    rooms
+    found
+}
+
+/// Reads one path and adds it to `found`, after `before`. Gives what follows it.
+fn expand<'a>(text: &'a str, before: &[String], found: &mut Vec<Vec<String>>) -> &'a str {
+    let mut path = before.to_vec();
+    let mut rest = text.trim_start();
+    loop {
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        if end > 0 {
+            path.push(rest[..end].to_owned());
+        }
+        rest = &rest[end..];
+        match rest.strip_prefix("::") {
+            Some(next) => rest = next,
+            None => break,
+        }
+    }
+    let Some(mut list) = rest.strip_prefix('{') else {
+        found.push(path);
+        return rest;
+    };
+    while !list.trim_start().starts_with('}') && !list.trim_start().is_empty() {
+        let after = expand(list, &path, found);
+        let end = after.find([',', '}']).unwrap_or(after.len());
+        list = after[end..].strip_prefix(',').unwrap_or(&after[end..]);
+    }
+    list.trim_start().strip_prefix('}').unwrap_or("")
 }
 
 fn room_of(path: &Path) -> String {
@@ -111,9 +125,9 @@ fn rooms_use_only_what_is_below_or_left_of_them() {
             faults.push(format!("{}: the room `{room}` is not in the table", file.display()));
             continue;
         };
-        for used in uses(&code(&file), "crate::") {
-            let used = used.split("::").next().unwrap().to_owned();
-            let Some(other) = place(&used) else { continue };
+        for path in paths(&code(&file), &["crate"]) {
+            let Some(used) = path.get(1) else { continue };
+            let Some(other) = place(used) else { continue };
             let allowed = other.0 < own.0 || (other.0 == own.0 && other.1 <= own.1);
             let banned = BANS.iter().any(|(from, to)| *from == room && to.contains(&used.as_str()));
             if !allowed || banned {
@@ -124,6 +138,98 @@ fn rooms_use_only_what_is_below_or_left_of_them() {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
+/// The module that a file is: `src/config/mod.rs` is `config`, `src/config/toml.rs`
+/// is `config::toml`.
+fn module_of(file: &Path) -> Vec<String> {
+    let relative = file.strip_prefix("src").unwrap().with_extension("");
+    let mut path: Vec<String> = relative.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+    if path.last().is_some_and(|last| last == "mod") {
+        path.pop();
+    }
+    path
+}
+
+/// What a path in `module` leads to, as far as it leads through modules and what
+/// they export again.
+fn resolve(
+    path: &[String],
+    module: &[String],
+    modules: &BTreeMap<Vec<String>, String>,
+    exports: &BTreeMap<Vec<String>, Vec<String>>,
+) -> Vec<String> {
+    let mut at = if path[0] == "crate" { Vec::new() } else { module.to_vec() };
+    for segment in path {
+        match segment.as_str() {
+            "crate" | "self" => {}
+            "super" => drop(at.pop()),
+            _ => {
+                at.push(segment.clone());
+                if let Some(exported) = exports.get(&at) {
+                    at.clone_from(exported);
+                }
+                if !modules.contains_key(&at) {
+                    at.pop();
+                    break;
+                }
+            }
+        }
+    }
+    at
+}
+
+/// Siblings in a room that use each other, directly or through others. What a
+/// room's `mod.rs` (or a module's own file) has is for all of its children.
+#[test]
+fn no_circle_inside_a_room() {
+    let mut modules = BTreeMap::new();
+    for file in sources(Path::new("src")) {
+        let room = room_of(&file);
+        if room != "lib" && room != "bin" && !is_test(&file) {
+            modules.insert(module_of(&file), code(&file));
+        }
+    }
+    // `pub use edit::Edit` in `diag/mod.rs`: `diag::Edit` is in `diag::edit`.
+    let mut exports = BTreeMap::new();
+    for (module, text) in &modules {
+        for line in text.split("use ").skip(1) {
+            let mut found = Vec::new();
+            expand(line.split(';').next().unwrap(), &[], &mut found);
+            for path in found {
+                let child: Vec<String> = module.iter().cloned().chain(path.first().cloned()).collect();
+                if let (true, Some(name)) = (modules.contains_key(&child), path.last()) {
+                    exports.insert(module.iter().chain([name]).cloned().collect::<Vec<_>>(), child);
+                }
+            }
+        }
+    }
+    let mut edges: BTreeMap<Vec<String>, BTreeSet<Vec<String>>> = BTreeMap::new();
+    for (module, text) in &modules {
+        for path in paths(text, &["crate", "super", "self"]) {
+            let used = resolve(&path, module, &modules, &exports);
+            let shared = module.iter().zip(&used).take_while(|(a, b)| a == b).count();
+            if 0 < shared && shared < module.len() && shared < used.len() {
+                edges.entry(module[..=shared].to_vec()).or_default().insert(used[..=shared].to_vec());
+            }
+        }
+    }
+    let mut circles = BTreeSet::new();
+    for start in edges.keys() {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![start];
+        while let Some(at) = open.pop() {
+            for next in edges.get(at).into_iter().flatten() {
+                if reached.insert(next) {
+                    open.push(next);
+                }
+            }
+        }
+        if reached.contains(start) {
+            circles.insert(start.join("::"));
+        }
+    }
+    assert!(circles.is_empty(), "in circles: {circles:?}");
+}
+
 #[test]
 fn the_worker_sees_only_its_rooms_and_alone_names_gstreamer() {
     let mut faults = Vec::new();
@@ -131,7 +237,8 @@ fn the_worker_sees_only_its_rooms_and_alone_names_gstreamer() {
         let text = code(&file);
         let of_worker = file.starts_with("src/bin/lp-worker");
         if of_worker {
-            for used in uses(&text, "lp::") {
+            for path in paths(&text, &["lp"]) {
+                let used = path[1..].join("::");
                 if !WORKER.iter().any(|room| used == *room || used.starts_with(&format!("{room}::"))) {
                     faults.push(format!("{}: uses `lp::{used}`", file.display()));
                 }

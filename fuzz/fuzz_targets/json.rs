@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lp::config::codes;
-use lp::config::diagnostics::{Diagnostics, Sources};
 use lp::config::json::parse;
 use lp::config::tree::{Node, Value};
+use lp::diag::codes;
+use lp::diag::{Diagnostics, Sources};
 use lp_fuzz::{check_diagnostics, check_tree};
 
 fuzz_target!(|text: &str| {

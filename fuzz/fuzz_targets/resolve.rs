@@ -11,8 +11,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use libfuzzer_sys::fuzz_target;
-use lp::config::diagnostics::Severity;
 use lp::config::load::{Files, LoadRequest, load_from};
+use lp::diag::Severity;
 use lp_fuzz::check_diagnostics;
 
 const ROOT: &str = "/p";

@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use lp::config::codes;
-use lp::config::diagnostics::{Diagnostics, Sources};
 use lp::config::toml::parse;
+use lp::diag::codes;
+use lp::diag::{Diagnostics, Sources};
 use lp_fuzz::{check_diagnostics, check_tree};
 
 fuzz_target!(|text: &str| {

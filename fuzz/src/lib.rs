@@ -2,9 +2,9 @@
 //!
 //! The targets call these; a panic is a finding.
 
-use lp::config::diagnostics::{Diagnostics, FileId, Place, Sources};
 use lp::config::tree::{Node, Value};
-use lp::config::{Color, document};
+use lp::diag::{Color, document};
+use lp::diag::{Diagnostics, FileId, Place, Sources};
 
 /// Faults point into their texts, and can be shown in every way: to people
 /// without a character that a terminal obeys, to machines as valid JSON.

@@ -19,9 +19,9 @@ mod run;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::config::project::Password;
 use crate::engine::perform::{Attempt, Perform, Performed};
 use crate::graph::task::{Action, Task};
+use crate::model::Password;
 use crate::name::Slug;
 use crate::os;
 use crate::path::ProjectPath;

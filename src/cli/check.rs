@@ -5,10 +5,10 @@ use std::error::Error;
 use super::args::{CheckArgs, CheckFormat, Global};
 use super::open::{color, graph_faults, print, refusal, request};
 use super::{Exit, console, machine, rule};
-use crate::config::codes;
-use crate::config::diagnostics::{Diagnostic, Severity};
-use crate::config::document;
 use crate::config::load::{LoadRequest, Loaded, Scope, load};
+use crate::diag::codes;
+use crate::diag::document;
+use crate::diag::{Diagnostic, Severity};
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     let format = if args.json { CheckFormat::Json } else { args.format };

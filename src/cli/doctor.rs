@@ -14,9 +14,9 @@ use std::collections::BTreeSet;
 use super::args::{DoctorArgs, Global};
 use super::open::read;
 use super::{Exit, console, tools};
-use crate::config::project::Camera;
 use crate::dialect::devices::needed;
 use crate::graph::lower::{GENERATE_FACTORIES, Lowering, Subject, TRANSCODE_FACTORIES, lower};
+use crate::model::Camera;
 use crate::os;
 use crate::store::Store;
 

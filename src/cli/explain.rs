@@ -11,12 +11,12 @@ mod words;
 use serde_json::{Value, json};
 
 use super::args::{ExplainArgs, Global};
-use super::build::Build;
 use super::console;
+use super::engine::Build;
 use super::open::{Opened, open};
 use super::{Exit, last, tools};
-use crate::config::diagnostics::Place;
 use crate::config::locate::Locator;
+use crate::diag::Place;
 use crate::engine::why::{State, Why};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::store::Store;

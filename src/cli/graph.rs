@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::args::{Global, GraphArgs};
-use super::build::Build;
 use super::console;
+use super::engine::Build;
 use super::open::{Opened, open};
 use super::{Exit, tools};
 use crate::engine::Verdict;

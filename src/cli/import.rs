@@ -11,11 +11,11 @@ use anyhow::Context;
 use super::args::{Global, ImportArgs};
 use super::open::{color, directory, refusal, request};
 use super::{Exit, console, init};
-use crate::config::codes;
-use crate::config::diagnostics::{FileId, Severity};
-use crate::config::edit::{Edit, apply};
 use crate::config::load::{LoadRequest, Loaded, Scope, load};
-use crate::config::project::Project;
+use crate::diag::codes;
+use crate::diag::{Edit, apply};
+use crate::diag::{FileId, Severity};
+use crate::model::Project;
 use crate::os;
 
 pub(super) fn run(global: &Global, args: &ImportArgs) -> anyhow::Result<Exit> {

@@ -1,9 +1,9 @@
 //! Asks a worker whether its machine can play cameras.
 
 use super::tools;
-use crate::config::diagnostics::Diagnostics;
-use crate::config::project::{Camera, Project};
+use crate::diag::Diagnostics;
 use crate::dialect::check;
+use crate::model::{Camera, Project};
 use crate::pipeline::PipelineSpec;
 use crate::worker::client::Worker;
 use crate::worker::error::WorkerError;

@@ -11,6 +11,7 @@ mod cache;
 mod check;
 mod console;
 mod doctor;
+mod engine;
 mod explain;
 mod flags;
 mod graph;

@@ -9,14 +9,14 @@ use rayon::prelude::*;
 
 use super::args::{Color, Global};
 use super::{Refused, console, scripts, tools};
-use crate::config::codes;
-use crate::config::diagnostics::{Diagnostic, Diagnostics, Place, Severity, Sources};
 use crate::config::load::{LPFILE, LoadRequest, Loaded, Scope, find_root, load};
-use crate::config::project::{Camera, Project};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place, Severity, Sources};
 use crate::digest::ContentDigest;
 use crate::graph::alias::Aliases;
 use crate::graph::lower::{Lowering, Subject, lower};
 use crate::graph::{TaskGraph, TaskId, link, select};
+use crate::model::{Camera, Project};
 use crate::name::did_you_mean;
 use crate::os;
 use crate::path::{Layout, ProjectPath};
@@ -32,7 +32,7 @@ pub(super) struct Opened {
     pub(super) includes: Vec<(String, Vec<ProjectPath>)>,
     /// Whether nothing was printed about it.
     pub(super) is_clean: Cell<bool>,
-    pub(super) color: crate::config::Color,
+    pub(super) color: crate::diag::Color,
     /// What `Lpfile.toml` says, with profile and overrides laid over it.
     pub(super) settings: crate::config::tree::Node,
 }
@@ -87,7 +87,7 @@ pub(super) fn request(global: &Global, more_sets: &[String]) -> anyhow::Result<L
 }
 
 /// Whether stderr gets colours.
-pub(super) fn color(global: &Global) -> crate::config::Color {
+pub(super) fn color(global: &Global) -> crate::diag::Color {
     use std::io::IsTerminal;
     let wanted = match global.color {
         Color::Always => true,
@@ -96,11 +96,11 @@ pub(super) fn color(global: &Global) -> crate::config::Color {
             os::env::raw("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
         }
     };
-    if wanted { crate::config::Color::Always } else { crate::config::Color::Never }
+    if wanted { crate::diag::Color::Always } else { crate::diag::Color::Never }
 }
 
 /// Prints what was found, for people.
-pub(super) fn print(diagnostics: &Diagnostics, sources: &Sources, color: crate::config::Color) {
+pub(super) fn print(diagnostics: &Diagnostics, sources: &Sources, color: crate::diag::Color) {
     if diagnostics.is_empty() {
         return;
     }

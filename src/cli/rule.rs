@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Exit, console};
-use crate::config::codes::{self, Part, Reported, Rule};
+use crate::diag::codes::{self, Part, Reported, Rule};
 
 /// Prints the entry of a code. No project is read.
 pub(super) fn explain(written: &str, is_json: bool) -> Exit {

@@ -6,17 +6,17 @@ use std::sync::Mutex;
 use anyhow::Context;
 
 use super::args::{Global, RunArgs};
-use super::build::Build;
 use super::console::{Console, Many, summary_line};
+use super::engine::Build;
 use super::journal::Journal;
 use super::open::{Opened, open};
 use super::phases::Phases;
 use super::{Exit, Refused, console, last, machine, tools, view};
-use crate::config::project::{Camera, Source};
 use crate::engine::Again;
 use crate::engine::states::OnFailure;
 use crate::graph::lower::Subject;
 use crate::graph::{TaskGraph, TaskId, select};
+use crate::model::{Camera, Source};
 use crate::name::Slug;
 use crate::os;
 use crate::os::signal::cancel_on_signals;
@@ -68,7 +68,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
 
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
-    let human = Console::new(super::build::widest(&graph, &needed));
+    let human = Console::new(super::engine::widest(&graph, &needed));
     let seconds = Seconds::new(&opened, &subject);
     let watch = |slug: &Slug, seen: Seen<'_>| match seen {
         Seen::Stream(event) => seconds.see(slug, event),

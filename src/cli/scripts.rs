@@ -8,12 +8,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::action;
-use crate::config::codes;
-use crate::config::diagnostics::{Diagnostic, Diagnostics, Place};
-use crate::config::project::{Project, Source, Step};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::dialect;
 use crate::graph::task::Action;
 use crate::graph::{TaskGraph, TaskId};
+use crate::model::{Project, Source, Step};
 use crate::os;
 use crate::path::ProjectPath;
 

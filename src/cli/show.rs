@@ -16,8 +16,8 @@ use super::args::{Global, ShowArgs, ShowFormat};
 use super::console;
 use super::open::{Opened, open};
 use crate::action::document;
-use crate::config::project::Camera;
 use crate::dialect;
+use crate::model::Camera;
 use crate::plan::summary::{LanePlan, summarise};
 use crate::plan::{self, CameraPlan, PlanRequest};
 

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::collect::host;
-use crate::config::worker::WorkerCommand;
 use crate::engine::Facts;
 use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId};
+use crate::model::WorkerCommand;
 use crate::os;
 use crate::pipeline::machine::Machine;
 use crate::record::Host;

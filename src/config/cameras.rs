@@ -6,18 +6,18 @@
 //! current one. Defaults and checks that need more than one value are
 //! `resolve`'s.
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
-use super::edit::Edit;
 use super::login::{BY_REFERENCE, IN_CLEAR, RawCredential, RawLogin, login, warn_of_credentials};
 use super::lpfile::{CODECS, URL, is_fetch_url};
-use super::project::{Clip, Codec, Origin};
-use super::reader::{At, Called, Reader, Table, UnknownKeys, by, table};
-use super::shape::{Shape, UNBROKEN, unseen};
+use super::reader::{At, Called, Reader, Table, by, table};
+use super::shape::{Shape, UNBROKEN, UnknownKeys, unseen};
 use super::tree::{Node, Value};
 use super::values::{
     as_written, filled_list_of, number, one_of, read_any_text, read_text, spanned, text, unseen, whole,
 };
+use crate::diag::Edit;
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
+use crate::model::{Clip, Codec, Origin};
 use crate::name::is_unseen;
 use crate::path::is_file_name;
 

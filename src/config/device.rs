@@ -1,9 +1,9 @@
 //! Devices and precisions as OpenVINO names them, whatever their case.
 
-use super::codes;
 use super::reader::{Reader, by};
 use super::shape::{Shape, folded};
 use super::values::read_text;
+use crate::diag::codes;
 
 const PRECISIONS: [&str; 5] = ["INT8", "FP16", "FP32", "FP16-INT8", "FP32-INT8"];
 

@@ -2,9 +2,9 @@
 //!
 //! Not here: which properties name them (`pipeline::files`).
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, Place};
-use super::project::{Scalar, Step};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place};
+use crate::model::{Scalar, Step};
 use crate::path::{PathError, ProjectPath, shown};
 use crate::pipeline::files::{Role, named, role, unasked};
 

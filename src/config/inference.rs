@@ -5,10 +5,10 @@
 //! of DL Streamer's elements:
 //! <https://dlstreamer.github.io/elements/gvadetect.html>.
 
-use super::diagnostics::{Diagnostics, Place};
-use super::project::Step;
 use super::reader::Table;
 use super::values::{share, whole};
+use crate::diag::{Diagnostics, Place};
+use crate::model::Step;
 
 const BATCH_SIZE: u32 = 1;
 const INFERENCE_INTERVAL: u32 = 3;

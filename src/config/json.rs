@@ -10,10 +10,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place};
 use super::text::{Language, MAX_DEPTH, looks_like};
 use super::tree::{Key, Node, Value};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
 
 mod scalars;
 

@@ -9,15 +9,16 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::cameras::{self, RawCamera};
-use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place, Sources, Spanned};
 use super::lpfile::{self, RawLpfile};
-use super::project::{Origin, Project, SceneFile};
 use super::resolve::{Raw, resolve};
 use super::tasks::{self, RawTask};
 use super::text::{Language, MAX_BYTES, admit};
 use super::tree::{Node, Value};
-use super::{codes, json, outputs, overrides, scene, toml, workloads};
+use super::{json, outputs, overrides, scene, toml, workloads};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, FileId, Place, Sources, Spanned};
 use crate::digest::ContentDigest;
+use crate::model::{Origin, Project, SceneFile};
 use crate::os;
 use crate::path::ProjectPath;
 

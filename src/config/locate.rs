@@ -12,9 +12,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::diagnostics::{Diagnostics, FileId, Place, Sources};
 use super::tree::{Node, Value};
 use super::{json, toml};
+use crate::diag::{Diagnostics, FileId, Place, Sources};
 
 /// One step down in a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,11 +8,11 @@
 
 use std::collections::BTreeMap;
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics};
-use super::project::{Credential, Login, Password};
 use super::reader::At;
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::digest::keyed;
+use crate::model::{Credential, Login, Password};
 use crate::name::Slug;
 use crate::pipeline::login::unescaped;
 

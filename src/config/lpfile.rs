@@ -6,16 +6,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
 use super::inference::{RawOptions, WorkloadOptions, options};
-use super::project::{Accept, AssetPin, Codec, DialectChoice, FileSourceMode, Isolation, Pace, Share};
-use super::reader::{At, Called, Reader, Table, UnknownKeys, by, map_of, table};
-use super::shape::{Shape, TEXT, unseen};
+use super::reader::{At, Called, Reader, Table, by, map_of, table};
+use super::shape::{Shape, TEXT, UnknownKeys, unseen};
 use super::tasks::{RawTask, task_list};
 use super::tree::{Key, Node};
 use super::values::{boolean, duration, list_of, one_of, read_duration, read_text, spanned, text, whole};
-use super::worker::{WorkerCommand, worker};
+use super::worker::worker;
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
+use crate::model::WorkerCommand;
+use crate::model::{Accept, AssetPin, Codec, DialectChoice, FileSourceMode, Isolation, Pace, Share};
 use crate::name::is_unseen;
 use crate::path::is_file_name;
 

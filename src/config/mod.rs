@@ -1,9 +1,9 @@
-//! From the files that users write to a [`project::Project`].
+//! From the files that users write to a [`Project`](crate::model::Project).
 //!
 //! A file becomes a spanned tree ([`tree`], by [`json`] or [`toml`]); overrides
 //! and profiles are trees too and are laid over it. One reader per kind of file
 //! takes keys out of a tree ([`reader`]), reports to
-//! [`diagnostics::Diagnostics`] and goes on, so one pass reports every fault of
+//! [`Diagnostics`](crate::diag::Diagnostics) and goes on, so one pass reports every fault of
 //! every file. [`load`] does all of it.
 //!
 //! Not here: what a machine has (`dialect` checks a project against it) and
@@ -11,10 +11,8 @@
 
 mod branches;
 mod cameras;
-pub mod codes;
+mod caps;
 mod device;
-pub mod diagnostics;
-pub mod edit;
 mod files;
 mod inference;
 pub mod json;
@@ -22,14 +20,10 @@ pub mod load;
 pub mod locate;
 mod login;
 mod lpfile;
-pub mod models;
 mod outputs;
 mod overrides;
-pub mod project;
 pub mod reader;
-mod render;
 mod resolve;
-mod sarif;
 mod scene;
 pub mod schema;
 pub mod shape;
@@ -41,8 +35,5 @@ pub mod toml;
 mod toml_faults;
 pub mod tree;
 pub mod values;
-mod visible;
-pub mod worker;
+mod worker;
 mod workloads;
-
-pub use render::{Color, document};

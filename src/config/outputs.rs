@@ -8,9 +8,9 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics};
-use super::project::Project;
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::Project;
 use crate::path::{Layout, ProjectPath};
 
 /// What `lp` makes below `[paths] results`.

@@ -4,10 +4,10 @@
 //! an override counts as a file of one line, `run.duration=10s`. Its value is a
 //! [`Value::Word`], which the reader of its key makes sense of.
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, FileId, Origin, Place, Sources};
 use super::lpfile::scalars;
 use super::tree::{Key, Node, Value};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, FileId, Origin, Place, Sources};
 use crate::name::did_you_mean;
 
 /// Variables that begin so are overrides.

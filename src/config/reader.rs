@@ -10,10 +10,10 @@
 //! it is asked for, which makes the shape. So it asks for all its keys before
 //! it gives up.
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, Place};
-use super::shape::{Field, Fields, Map, Shape};
+use super::shape::{Field, Fields, Map, Shape, UnknownKeys};
 use super::tree::{Key, Node, Value};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place};
 
 /// Reads a value, and says what values it takes.
 pub trait Reader {
@@ -114,26 +114,6 @@ fn found(node: &Node) -> String {
         Value::Float { text, .. } => short(text),
         Value::Bool(value) => format!("{value}"),
         _ => node.kind().to_owned(),
-    }
-}
-
-/// What becomes of keys that nobody asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnknownKeys {
-    /// They are errors: in files of our own format.
-    Refuse,
-    /// They are warnings, and keys that begin with `_` are comments: in files
-    /// of upstream's format.
-    Warn,
-}
-
-impl UnknownKeys {
-    /// What a table is called in the language of the file: upstream's are JSON.
-    fn table(self) -> &'static str {
-        match self {
-            UnknownKeys::Refuse => "table",
-            UnknownKeys::Warn => "object",
-        }
     }
 }
 

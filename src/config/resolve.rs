@@ -10,18 +10,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cameras::{RawCamera, RawRegion, RawStream};
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
-use super::edit::Edit;
 use super::inference::{RawOptions, WorkloadOptions};
 use super::login::Logins;
 use super::lpfile::RawLpfile;
-use super::project::{
+use super::tasks::RawTask;
+use super::workloads::RawWorkload;
+use crate::diag::Edit;
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
+use crate::model::{
     Accept, Camera, Clip, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp,
     SceneFile, Settings, Share, Source, UserTask, Workload, Workloads,
 };
-use super::tasks::RawTask;
-use super::workloads::RawWorkload;
 use crate::name::Slug;
 use crate::os;
 use crate::path::{Layout, ProjectPath};

@@ -4,12 +4,12 @@
 //! Types are checked here, values by [`Scene::faults`], whose paths
 //! (`items[2].path[0].at_s`) are followed back to places in the file.
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, Place};
-use super::reader::{At, Called, Reader, UnknownKeys, by, map_of, table};
-use super::shape::Shape;
+use super::reader::{At, Called, Reader, by, map_of, table};
+use super::shape::{Shape, UnknownKeys};
 use super::tree::{Node, Value};
 use super::values::{any_text, boolean, finite, list_of, read_text, text, whole};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::scene::{Colour, Interval, Item, Keyframe, Scene, Zone};
 
 const SIZE: (u32, u32) = (1280, 720);

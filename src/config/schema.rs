@@ -7,8 +7,8 @@
 
 use serde_json::{Map as Object, Value, json};
 
-use super::reader::{Reader, UnknownKeys};
-use super::shape::{Field, Fields, Map, Shape, When};
+use super::reader::Reader;
+use super::shape::{Field, Fields, Map, Shape, UnknownKeys, When};
 use super::{cameras, lpfile, scene, workloads};
 
 /// Every schema with the name of its file in `docs/schema/`.

@@ -7,8 +7,6 @@
 //! A shape covers what can be said of one value alone; whether a region lies in
 //! its frame, or a workload is mapped, only the checks of `resolve` know.
 
-use super::reader::UnknownKeys;
-
 /// The inside of a class of regular expressions: what cannot be seen
 /// ([`crate::name::is_unseen`]).
 macro_rules! unseen {
@@ -142,4 +140,24 @@ pub fn folded<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     };
     let words: Vec<String> = words.into_iter().map(each).collect();
     format!(r"^\s*({})\s*$", words.join("|"))
+}
+
+/// What becomes of keys that nobody asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownKeys {
+    /// They are errors: in files of our own format.
+    Refuse,
+    /// They are warnings, and keys that begin with `_` are comments: in files
+    /// of upstream's format.
+    Warn,
+}
+
+impl UnknownKeys {
+    /// What a table is called in the language of the file: upstream's are JSON.
+    pub(super) fn table(self) -> &'static str {
+        match self {
+            UnknownKeys::Refuse => "table",
+            UnknownKeys::Warn => "object",
+        }
+    }
 }

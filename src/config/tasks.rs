@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
-use super::reader::{At, Called, Reader, UnknownKeys, by, map_of, table};
-use super::shape::{Shape, TEXT};
+use super::reader::{At, Called, Reader, by, map_of, table};
+use super::shape::{Shape, TEXT, UnknownKeys};
 use super::tree::{Node, Value};
 use super::values::{
     boolean, duration, filled_list_of, list_of, read_any_text, read_duration, read_text, spanned, text, whole,
 };
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::path::ProjectPath;
 
 /// A `[[task]]` as written.

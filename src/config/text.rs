@@ -1,8 +1,8 @@
 //! Bytes of a file on their way to a parser: size, encoding and nesting are
 //! checked here, before anything that could be made to work hard sees them.
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place, Sources};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, FileId, Place, Sources};
 
 /// The largest file that is read.
 pub(super) const MAX_BYTES: u64 = 64 << 20;
@@ -207,7 +207,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::config::Color;
+    use crate::diag::Color;
 
     #[track_caller]
     fn check(bytes: &[u8], language: Language, expect: Expect) {

@@ -6,12 +6,12 @@
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place};
 use super::json::{is_not_finite, number};
 use super::text::within;
 use super::toml_faults::{self, Complaint};
 use super::tree::{Key, Node, Value};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
 
 mod pieces;
 
@@ -128,8 +128,8 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::config::Color;
-    use crate::config::diagnostics::Sources;
+    use crate::diag::Color;
+    use crate::diag::Sources;
 
     #[track_caller]
     fn check(text: &str, expect: Expect) {

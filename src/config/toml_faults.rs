@@ -13,11 +13,11 @@ use std::ops::Range;
 
 use toml_parser::parser::{Event, EventKind, RecursionGuard, parse_document};
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, FileId, Place};
 use super::json::{is_not_finite, meant_number, not_this};
 use super::text::{Language, looks_like, within};
 use super::tree::{Node, Value};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
 
 /// What the parser says.
 pub(super) struct Complaint {

@@ -4,7 +4,7 @@
 //! fraction is finite. What could not be represented was reported and is
 //! [`Value::Broken`], about which readers say nothing more.
 
-use super::diagnostics::Place;
+use crate::diag::Place;
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]

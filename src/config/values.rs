@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, Spanned};
 use super::reader::{At, Reader, by};
 use super::shape::{Shape, TEXT};
 use super::tree::Value;
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Spanned};
 use crate::name::is_unseen;
 use crate::time::{ParseDurationError, parse_duration};
 
@@ -290,9 +290,11 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::config::diagnostics::Sources;
-    use crate::config::reader::{Called, Table, UnknownKeys};
-    use crate::config::{Color, json};
+    use crate::config::json;
+    use crate::config::reader::{Called, Table};
+    use crate::config::shape::UnknownKeys;
+    use crate::diag::Color;
+    use crate::diag::Sources;
 
     /// Reads the key `a` of a JSON text.
     #[track_caller]

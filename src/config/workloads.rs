@@ -8,21 +8,22 @@
 //! refused here; any other is checked against the machine, by `dialect`. What
 //! upstream wrote in older forms is taken with a note that names the current one.
 
-use super::branches::{caps, check_branches};
+use super::branches::check_branches;
 use super::cameras::{RawRegion, read_region, region_of_interest};
-use super::codes;
+use super::caps::caps;
 use super::device::{device, precision};
-use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned};
-use super::edit::Edit;
 use super::files::{check_paths, check_twice};
 use super::inference::{CLASSIFY, DETECT, RawOptions, options};
-use super::models;
-use super::project::{Scalar, Step};
-use super::reader::{At, Called, Reader, Table, UnknownKeys, by, described, map_of, table};
-use super::shape::{Map, Shape, TEXT, UNBROKEN, When, folded, unseen};
+use super::reader::{At, Called, Reader, Table, by, described, map_of, table};
+use super::shape::{Map, Shape, TEXT, UNBROKEN, UnknownKeys, When, folded, unseen};
 use super::tasks::plain_path;
 use super::tree::{Key, Node, Value};
 use super::values::{read_text, spanned, text};
+use crate::diag::Edit;
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
+use crate::model::zoo;
+use crate::model::{Scalar, Step};
 use crate::name::{did_you_mean, is_unseen};
 
 /// Steps that run a model; all of `model`, `device` and `precision` are needed.
@@ -138,7 +139,8 @@ fn workload(
     }
     let steps = steps(diagnostics);
     check_order(&steps, diagnostics);
-    check_branches(&steps, diagnostics);
+    let read: Vec<Option<&Step>> = steps.iter().map(|raw| raw.as_ref().map(|raw| &raw.step)).collect();
+    check_branches(&read, diagnostics);
     check_twice(steps.iter().flatten().map(|raw| &raw.step), diagnostics);
     let region = common_region(&steps, diagnostics);
     let (steps, options) = steps.into_iter().flatten().map(|raw| (raw.step, raw.options)).unzip();
@@ -585,11 +587,11 @@ fn model() -> impl Reader<Value = String> + Copy {
 
 /// Whether a model that is known exists in this precision.
 fn check_model(name: &Spanned<String>, precision: Option<&Spanned<String>>, diagnostics: &mut Diagnostics) {
-    let Some(precisions) = models::precisions(&name.value) else {
+    let Some(precisions) = zoo::precisions(&name.value) else {
         let message = format!("`{}` is no model that is known", name.value);
         let mut warning = Diagnostic::warning(codes::UNKNOWN_MODEL, message).at(name.place).suggest(
             &name.value,
-            models::names(),
+            zoo::names(),
             diagnostics,
         );
         if warning.help.is_none() {

@@ -15,9 +15,9 @@ mod trial;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{is_inference, played, resolve, spec};
-use crate::config::codes;
-use crate::config::diagnostics::{Diagnostic, Diagnostics, Place};
-use crate::config::project::{Camera, DialectChoice, Project, Step};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place};
+use crate::model::{Camera, DialectChoice, Project, Step};
 use crate::name::did_you_mean;
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Machine, debian_package};

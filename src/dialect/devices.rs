@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{played, resolve, spec};
-use crate::config::project::{Camera, Pace, Project};
+use crate::model::{Camera, Pace, Project};
 use crate::pipeline::{Element, Value};
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource, consolidate, request};
 
@@ -190,8 +190,8 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::config::diagnostics::Place;
-    use crate::config::project::Step;
+    use crate::diag::Place;
+    use crate::model::Step;
 
     /// Steps as `TYPE DEVICE`.
     #[track_caller]

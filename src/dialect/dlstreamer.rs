@@ -11,9 +11,9 @@
 use super::devices::FIRST_RENDER_NODE;
 use super::stock::step_elements;
 use super::{Dialect, element_name, stream, with_properties};
-use crate::config::models::has_labels;
-use crate::config::project::{Codec, Pace, Step};
 use crate::digest::ContentDigest;
+use crate::model::zoo::has_labels;
+use crate::model::{Codec, Pace, Step};
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, StreamFile, Value};
 use crate::plan::{CameraPlan, PlannedPipeline};

@@ -16,8 +16,8 @@ mod source;
 pub use source::fraction;
 mod stock;
 
-use crate::config::diagnostics::Place;
-use crate::config::project::{Camera, Codec, DialectChoice, Pace, Project, Scalar, Source, Step};
+use crate::diag::Place;
+use crate::model::{Camera, Codec, DialectChoice, Pace, Project, Scalar, Source, Step};
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::files::{self, Role};
 use crate::pipeline::{Element, PipelineSpec, Property, StreamFile, Value, launch};
@@ -66,9 +66,9 @@ pub fn is_inference(step: &Step) -> bool {
 #[must_use]
 pub fn played(project: &Project, camera: &Camera) -> Camera {
     let mut played = camera.clone();
-    if project.settings.source == crate::config::project::FileSourceMode::Synthetic
+    if project.settings.source == crate::model::FileSourceMode::Synthetic
         && let Source::File(clip) = &camera.source
-        && let crate::config::project::Origin::Scene(scene) = &clip.origin
+        && let crate::model::Origin::Scene(scene) = &clip.origin
     {
         played.source = Source::Synthetic { scene: scene.clone() };
     }

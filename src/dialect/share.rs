@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use super::{element_name, spec};
-use crate::config::project::Pace;
+use crate::model::Pace;
 use crate::pipeline::{Element, PipelineSpec};
 use crate::plan::share::Shared;
 use crate::plan::{CameraPlan, PlannedPipeline};

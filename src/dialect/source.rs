@@ -1,7 +1,7 @@
 //! The head of every measured pipeline: from the source to decoded frames.
 
 use super::{Dialect, element_name};
-use crate::config::project::{Accept, Codec, Credential, Pace};
+use crate::model::{Accept, Codec, Credential, Pace};
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, Playback, SCENE_SOURCE, Value};
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};

@@ -13,7 +13,7 @@
 //! `fakesink` that waits for nothing.
 
 use super::{Dialect, element_name, with_properties};
-use crate::config::project::{Accept, Codec, Pace, Step, main_chain};
+use crate::model::{Accept, Codec, Pace, Step, main_chain};
 use crate::pipeline::Element;
 use crate::pipeline::files::is_sink;
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
@@ -240,8 +240,8 @@ impl Chain {
 mod tests {
     use expect_test::{Expect, expect};
 
-    use crate::config::project::Pace;
     use crate::dialect;
+    use crate::model::Pace;
     use crate::path::Layout;
     use crate::pipeline::launch;
     use crate::plan::{CameraPlan, DialectName};

@@ -251,7 +251,7 @@ fn ranks(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::diagnostics::Place;
+    use crate::diag::Place;
     use crate::graph::link::link;
     use crate::graph::task::{Action, Task};
     use crate::path::ProjectPath;

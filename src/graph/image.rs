@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use super::task::{Action, Pool, Task};
 use super::{TaskGraph, TaskId};
-use crate::config::diagnostics::Place;
+use crate::diag::Place;
 use crate::os::fs::{self, File};
 use crate::path::ProjectPath;
 
@@ -531,7 +531,7 @@ mod tests {
         ];
         assert_eq!(BTreeSet::from(all).len(), all.len());
         let mut moved = task();
-        moved.place = Place::new(crate::config::diagnostics::Sources::new().add("x", ""), 3..4);
+        moved.place = Place::new(crate::diag::Sources::new().add("x", ""), 3..4);
         assert_eq!(identity(&moved), all[0], "where it is written does not matter");
     }
 

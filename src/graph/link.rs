@@ -9,7 +9,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use super::alias::Aliases;
 use super::task::Task;
 use super::{TaskGraph, TaskId};
-use crate::config::diagnostics::Place;
+use crate::diag::Place;
 use crate::name::did_you_mean;
 use crate::path::ProjectPath;
 

@@ -11,10 +11,10 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::task::{Action, Command, Download, Passed, Pool, Run, Task, Transcode, Wanted};
-use crate::config::diagnostics::Place;
-use crate::config::project::{Camera, Clip, Isolation, Origin, Pace, Project, Source, UserTask};
+use crate::diag::Place;
 use crate::dialect;
 use crate::digest::ContentDigest;
+use crate::model::{Camera, Clip, Isolation, Origin, Pace, Project, Source, UserTask};
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
 use crate::plan::{self, DialectName, PlannedPipeline, PlannedSource};

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::lower::Subject;
 use super::task::{Action, Task};
 use super::{TaskGraph, TaskId};
-use crate::config::project::{Camera, Project};
+use crate::model::{Camera, Project};
 use crate::name::did_you_mean;
 
 /// A target that names nothing.

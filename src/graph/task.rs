@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::diagnostics::Place;
-use crate::config::project::{Isolation, Pace};
+use crate::diag::Place;
+use crate::model::{Isolation, Pace};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::plan::PlanRequest;

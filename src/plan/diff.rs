@@ -358,7 +358,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::config::project::{Credential, Login};
+    use crate::model::{Credential, Login};
     use crate::plan::tests::plan;
     use crate::plan::{DialectName, PlannedSource};
 
@@ -389,7 +389,7 @@ mod tests {
     fn values_of_the_camera_are_told_without_passwords() {
         let before = stock(&[("a", &["zbar"])]);
         let mut after = CameraPlan { fps: 30.0, dialect: DialectName::Dlstreamer, ..before.clone() };
-        after.region_of_interest = Some(crate::config::project::Region { x: 1, y: 2, x2: 3, y2: 4 });
+        after.region_of_interest = Some(crate::model::Region { x: 1, y: 2, x2: 3, y2: 4 });
         check(
             &before,
             &after,
@@ -406,7 +406,7 @@ mod tests {
             source: PlannedSource::Rtsp {
                 uri: uri.into(),
                 login: None,
-                codec: crate::config::project::Codec::H264,
+                codec: crate::model::Codec::H264,
                 latency_ms: 300,
             },
             ..before.clone()

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::project::{Scalar, Step};
+use crate::model::{Scalar, Step};
 
 /// A sentence names so many differences; the data has all.
 const TOLD: usize = 4;

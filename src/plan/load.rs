@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::share::Shared;
 use super::{CameraPlan, DialectName, PlannedPipeline, PlannedSource};
-use crate::config::project::{Scalar, Step};
+use crate::model::{Scalar, Step};
 
 /// What some pipelines ask for each second, if all of them keep up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use self::difference::{Difference, differences, distance, equal, sentence};
-use crate::config::project::{
+use crate::model::{
     Accept, Camera, Clip, Codec, Login, Project, Region, Scalar, Share, Source, Step, Workload,
 };
 use crate::name::Slug;
@@ -418,7 +418,7 @@ pub(crate) mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::config::project::Origin;
+    use crate::model::Origin;
 
     /// `gvadetect device=CPU model=yolo11n x=1`, `script script=a.sh x=1`.
     pub(crate) fn step(text: &str) -> Step {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PlannedPipeline;
 use super::difference::same;
-use crate::config::project::{Step, main_chain};
+use crate::model::{Step, main_chain};
 
 /// Pipelines of a camera that are played as one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,7 +33,7 @@ use super::{
     WorkerSample,
 };
 use crate::collect::machine::MachineReading;
-use crate::config::project::Scalar;
+use crate::model::Scalar;
 use crate::name::Slug;
 use crate::stats;
 use crate::time::Utc;

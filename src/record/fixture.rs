@@ -7,7 +7,7 @@ use super::build::{Decision, MemberSetup, RecordBuilder, ScriptEnd, ScriptSetup,
 use super::foreign::figure;
 use super::{Conditions, Host, Isolation, Pace, RunRecord};
 use crate::collect::machine::MachineReading;
-use crate::config::project::Scalar;
+use crate::model::Scalar;
 use crate::name::Slug;
 use crate::time::Utc;
 use crate::worker::protocol::{Delivered, End, Event, EventBody, Fates};

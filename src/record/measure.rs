@@ -10,6 +10,7 @@
 //! Not here: how figures are shown (`report`).
 
 mod delay;
+mod judge;
 mod machine;
 mod mixed;
 mod script;
@@ -226,7 +227,7 @@ pub fn measure(record: &RunRecord) -> Measurement {
     let totals = totals(record, &cameras);
     Measurement {
         version: VERSION,
-        verdict: verdict::line(record, &cameras, &totals, machine.cpu),
+        verdict: judge::line(record, &cameras, &totals, machine.cpu),
         workloads: record.members.iter().flat_map(workloads).collect(),
         workers: record.workers.iter().map(|worker| machine::worker(record, worker)).collect(),
         cameras,
@@ -273,7 +274,7 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         .collect();
 
     let frames = arrived.len() as u64;
-    let (verdict, reason) = verdict::of_stream(record, member, stream, fps);
+    let (verdict, reason) = judge::of_stream(record, member, stream, fps);
     let latency_us = percentiles(&stream.latency_us);
     let no_latency = latency_us.is_none().then(|| {
         let reason = match (record.conditions.pace, stream.latency_us.is_empty()) {

@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::config::project::{Accept, Codec, Isolation, Pace};
 use crate::digest::ContentDigest;
+pub use crate::model::{Accept, Codec, Isolation, Pace};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::time::Utc;

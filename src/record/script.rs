@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::project::Scalar;
+use crate::model::Scalar;
 
 /// The most rates that a record keeps of a script.
 pub const MAX_RATES: usize = 100_000;

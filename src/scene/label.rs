@@ -6,7 +6,7 @@
 use qrcode::{Color, EcLevel, QrCode};
 
 use super::Item;
-use super::stage::Rect;
+use super::rect::Rect;
 
 /// The strip at the top with the name.
 pub(super) const NAME_STRIP: i32 = 30;

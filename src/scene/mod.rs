@@ -22,6 +22,7 @@ mod faults;
 mod font;
 mod label;
 mod paint;
+mod rect;
 mod stage;
 pub mod truth;
 

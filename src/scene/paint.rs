@@ -3,7 +3,8 @@
 //! Integer arithmetic only. Everything is painted once, when a painter is made.
 
 use super::label::{self, Code, NAME_STRIP};
-use super::stage::{HAND, Rect, SHADOW};
+use super::rect::Rect;
+use super::stage::{HAND, SHADOW};
 use super::{BASKET, Item, SCAN, Scene, font};
 
 /// Red, green, blue.

@@ -10,7 +10,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::draw::SceneError;
-use super::stage::{Placement, Pose, Rect, Stage};
+use super::rect::Rect;
+use super::stage::{Placement, Pose, Stage};
 use super::{BASKET, SCAN, Scene};
 
 /// The version of what is found out: to be raised when the same scene has another

@@ -466,7 +466,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::config::worker::WorkerCommand;
+    use crate::model::WorkerCommand;
 
     fn shell(script: &str) -> Launch {
         let words = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();

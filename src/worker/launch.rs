@@ -21,8 +21,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::error::WorkerError;
-use crate::config::worker::{ContainerCommand, WorkerCommand};
 use crate::digest::ContentDigest;
+use crate::model::{ContainerCommand, WorkerCommand};
 use crate::os;
 use crate::os::process::{self, Cancel, Exit, Finished};
 

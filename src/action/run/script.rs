@@ -9,8 +9,8 @@ use std::path::Path;
 
 use super::ActionError;
 use super::secrets::{Secrets, login};
-use crate::config::project::Pace;
 use crate::engine::perform::Attempt;
+use crate::model::Pace;
 use crate::name::Slug;
 use crate::os;
 use crate::plan::{CameraPlan, PlannedSource, Script};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::ActionError;
-use crate::config::project::{Credential, Login, Password};
+use crate::model::{Credential, Login, Password};
 use crate::name::Slug;
 use crate::os;
 use crate::plan::{CameraPlan, PlannedSource};

@@ -8,13 +8,13 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::config::diagnostics::{Place, Sources};
 use crate::config::locate::{Down, Locator, Written};
-use crate::config::project::{DialectChoice, Origin as ClipOrigin, Project, Source, UserTask};
 use crate::config::tree::{self, Node};
+use crate::diag::{Place, Sources};
 use crate::digest::ContentDigest;
 use crate::graph::TaskGraph;
 use crate::graph::task::{Action, Task};
+use crate::model::{DialectChoice, Origin as ClipOrigin, Project, Source, UserTask};
 use crate::path::ProjectPath;
 use crate::plan::PlanRequest;
 use crate::store::stale::{KeyPath, Section, Segment};

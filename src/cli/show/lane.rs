@@ -1,7 +1,7 @@
 //! The lane: a row per camera, and what all of them ask of the machine.
 
 use super::load::{number, rows};
-use crate::config::project::{Pace, Settings};
+use crate::model::{Pace, Settings};
 use crate::os::terminal;
 use crate::plan::summary::{Summary, summarise};
 use crate::plan::{CameraPlan, PlannedSource};

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::super::args::ShowFormat;
 use super::super::{Exit, Refused, console};
-use crate::config::project::{Camera, Project};
 use crate::dialect;
 use crate::dialect::share::Played;
+use crate::model::{Camera, Project};
 use crate::pipeline::launch;
 use crate::plan::{self, CameraPlan, PlannedPipeline, PlannedSource};
 

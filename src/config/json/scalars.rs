@@ -2,9 +2,9 @@
 //! their place.
 
 use super::{Parser, QUOTES, Repeated, Stop};
-use crate::config::codes;
-use crate::config::diagnostics::{Diagnostic, Diagnostics, Place};
 use crate::config::tree::Value;
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place};
 
 impl Parser<'_> {
     /// A text in double quotes, and whether it is all right.

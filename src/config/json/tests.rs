@@ -3,8 +3,8 @@
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::config::Color;
-use crate::config::diagnostics::Sources;
+use crate::diag::Color;
+use crate::diag::Sources;
 
 #[track_caller]
 fn check(text: &str, expect: Expect) {

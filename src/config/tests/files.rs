@@ -7,9 +7,9 @@ use expect_test::expect;
 use super::{
     CAMERA_FILE, CAMERAS, Files, SCENE, WORKLOAD_FILE, WORKLOADS, check, check_lpfile, check_with, shown,
 };
-use crate::config::diagnostics::Severity;
 use crate::config::load::{LoadRequest, load};
-use crate::config::{Color, codes};
+use crate::diag::Severity;
+use crate::diag::{Color, codes};
 
 #[test]
 fn a_sound_project_has_nothing_to_say_and_all_its_values() {

@@ -9,8 +9,8 @@ mod workloads;
 
 use expect_test::Expect;
 
-use super::Color;
 use super::load::{LoadRequest, Loaded, load};
+use crate::diag::Color;
 
 /// One camera that plays a URL, and its workload.
 const CAMERAS: &str = r#"{

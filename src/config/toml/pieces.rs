@@ -16,8 +16,8 @@ use ::toml::de::DeTable;
 use rayon::prelude::*;
 
 use super::{Reader, entries};
-use crate::config::diagnostics::{Diagnostics, FileId};
 use crate::config::tree::{Key, Node, Value};
+use crate::diag::{Diagnostics, FileId};
 
 const HEADER: &str = "[[task]]";
 const BREAK_AND_HEADER: &str = "\n[[task]]";
@@ -108,8 +108,8 @@ fn cuts(text: &str, length: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::diagnostics::Sources;
     use crate::config::toml;
+    use crate::diag::Sources;
 
     /// Whether pieces of this length say something; if so, it is what the whole says.
     #[track_caller]

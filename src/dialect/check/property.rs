@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::codes;
-use crate::config::diagnostics::{Diagnostic, Diagnostics};
-use crate::config::project::{Scalar, Step};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::model::{Scalar, Step};
 use crate::pipeline::machine::{Machine, PropertyInfo, PropertyKind};
 
 /// The faults of a step's own properties; of a bin's elements not.

@@ -7,10 +7,10 @@
 use std::path::Path;
 
 use super::Planned;
-use crate::config::codes;
-use crate::config::diagnostics::{Diagnostic, Place};
-use crate::config::project::{Project, Step};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Place};
 use crate::dialect::{fraction, step_path};
+use crate::model::{Project, Step};
 use crate::pipeline::machine::BuildFault;
 use crate::pipeline::{Element, PipelineSpec, Value};
 use crate::plan::{PlannedPipeline, PlannedSource};

@@ -8,7 +8,7 @@ use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::{LinkFault, Producers, named};
-use crate::config::diagnostics::Place;
+use crate::diag::Place;
 use crate::graph::TaskId;
 use crate::graph::task::Task;
 use crate::path::ProjectPath;

@@ -19,10 +19,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::judge::{self, Kept, conclude};
 use super::source::Asked;
-use super::verdict::{self, Kept, conclude, number};
+use super::verdict::number;
 use super::{Percentiles, Range, StreamFigures, Verdict, delay, mixed, percentiles, rounded, share};
-use crate::config::project::Scalar;
+use crate::model::Scalar;
 use crate::record::script::{ChannelLatencies, ElementRates, Meter, Rate, ScriptRecord};
 use crate::record::{Member, Pace, RunRecord};
 use crate::stats;
@@ -204,7 +205,7 @@ fn judge(
     };
     let mut findings: Vec<(Verdict, String)> =
         without_rates.into_iter().map(|text| (Verdict::Undecided, text)).collect();
-    findings.extend(verdict::judge(&kept));
+    findings.extend(judge::judge(&kept));
     let limit =
         |line_every_us: u64| delay::limit_us(delay::GAP_US, asked.fps).max(line_every_us.saturating_mul(2));
     let holes = elements.iter().filter(|element| element.no_fps.is_none());

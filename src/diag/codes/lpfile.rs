@@ -2,7 +2,7 @@
 
 use indoc::indoc;
 
-use super::super::diagnostics::Severity::Error;
+use super::super::severity::Severity::Error;
 use super::Part::{Cameras, Lpfile};
 use super::{Rule, wrong};
 

@@ -3,7 +3,7 @@
 
 use indoc::indoc;
 
-use super::super::diagnostics::Severity::Error;
+use super::super::severity::Severity::Error;
 use super::Part::{Cameras, File, Lpfile, Workloads};
 use super::{Reported, Rule, wrong};
 

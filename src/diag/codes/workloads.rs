@@ -2,7 +2,7 @@
 
 use indoc::indoc;
 
-use super::super::diagnostics::Severity::{Error, Note, Warning};
+use super::super::severity::Severity::{Error, Note, Warning};
 use super::Part::{Cameras, Workloads};
 use super::{Rule, wrong};
 

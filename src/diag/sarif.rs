@@ -11,7 +11,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use super::diagnostics::{Diagnostic, Diagnostics, Origin, Place, Severity, Sources};
+use super::diagnostics::{Diagnostic, Diagnostics};
+use super::severity::Severity;
+use super::source::{Origin, Place, Sources};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";

@@ -20,7 +20,7 @@
 //!
 //! Not here: finding a fault. An entry knows nothing of the code that reports it.
 
-use super::diagnostics::Severity;
+use super::severity::Severity;
 use crate::name::did_you_mean;
 
 /// Writes a file of the catalogue: the constants, and the list of their entries.

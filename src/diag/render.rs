@@ -15,7 +15,9 @@ use std::ops::Range;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, renderer};
 use serde_json::{Value, json};
 
-use super::diagnostics::{Diagnostic, Diagnostics, Place, Severity, Sources};
+use super::diagnostics::{Diagnostic, Diagnostics};
+use super::severity::Severity;
+use super::source::{Place, Sources};
 use super::visible;
 
 /// Whether to use colours.

@@ -1,6 +1,6 @@
 //! Changes of a JSON text that keep everything else as its author wrote it.
 
-use super::diagnostics::Place;
+use super::source::Place;
 
 /// One change of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::config::diagnostics::Sources;
+    use crate::diag::Sources;
 
     /// Removes every entry whose key begins with `old`, and adds one to the
     /// innermost object that ends the text.

@@ -2,7 +2,7 @@
 
 use indoc::indoc;
 
-use super::super::diagnostics::Severity::{Error, Warning};
+use super::super::severity::Severity::{Error, Warning};
 use super::Part::{Cameras, Lpfile, Workloads};
 use super::{Rule, wrong};
 

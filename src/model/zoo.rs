@@ -75,11 +75,11 @@ pub fn has_labels(name: &str) -> bool {
 }
 
 /// The precisions of a model; `None` if it is not known.
-pub(super) fn precisions(name: &str) -> Option<&'static [&'static str]> {
+pub(crate) fn precisions(name: &str) -> Option<&'static [&'static str]> {
     MODELS.iter().find(|(known, _)| *known == name).map(|(_, precisions)| *precisions)
 }
 
 /// The names of all known models.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     MODELS.iter().map(|(name, _)| *name)
 }

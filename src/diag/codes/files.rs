@@ -2,7 +2,7 @@
 
 use indoc::indoc;
 
-use super::super::diagnostics::Severity::Error;
+use super::super::severity::Severity::Error;
 use super::Part::{Bytes, Cameras, File, Lpfile, Without, Zeros};
 use super::{Rule, wrong};
 

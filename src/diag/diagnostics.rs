@@ -1,0 +1,271 @@
+//! One diagnostic, and the list of all that were found.
+//!
+//! Reading never stops at the first fault; whoever finds one pushes it here and
+//! goes on.
+//!
+//! Not here: how they look (`render`, `sarif`).
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use super::codes;
+use super::edit::Edit;
+use super::severity::Severity;
+use super::source::Place;
+
+/// One thing that is wrong, or worth knowing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// One of [`codes`].
+    pub code: &'static str,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// Where; `None` if it is in no file.
+    pub place: Option<Place>,
+    /// The text under the caret; may be empty.
+    pub label: String,
+    /// A way out.
+    pub help: Option<String>,
+    /// Other places that belong to it, with the text under each.
+    pub secondary: Vec<(Place, String)>,
+    /// Changes of the text that bring it into the current form.
+    pub edits: Vec<Edit>,
+}
+
+impl Diagnostic {
+    /// A diagnostic without a place.
+    #[must_use]
+    pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            severity,
+            code,
+            message: message.into(),
+            place: None,
+            label: String::new(),
+            help: None,
+            secondary: Vec::new(),
+            edits: Vec::new(),
+        }
+    }
+
+    /// An error without a place.
+    #[must_use]
+    pub fn error(code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(Severity::Error, code, message)
+    }
+
+    /// A warning without a place.
+    #[must_use]
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(Severity::Warning, code, message)
+    }
+
+    /// A note without a place.
+    #[must_use]
+    pub fn note(code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(Severity::Note, code, message)
+    }
+
+    /// The same at `place`; nowhere stays no place.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Diagnostic {
+        self.place = if place.is_nowhere() { None } else { Some(place) };
+        self
+    }
+
+    /// The same with a text under the caret.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Diagnostic {
+        self.label = label.into();
+        self
+    }
+
+    /// The same with a way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same with "did you mean" as the way out, if something is close and
+    /// `found` does not hold so many faults already that nobody reads them all.
+    #[must_use]
+    pub fn suggest<'a>(
+        self,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'a str>,
+        found: &Diagnostics,
+    ) -> Diagnostic {
+        match found.did_you_mean(word, candidates) {
+            Some(meant) => self.help(format!("did you mean `{meant}`?")),
+            None => self,
+        }
+    }
+
+    /// The same with a change of the text that takes it away.
+    #[must_use]
+    pub fn edit(mut self, edit: Edit) -> Diagnostic {
+        self.edits.push(edit);
+        self
+    }
+
+    /// The same with another place that belongs to it.
+    #[must_use]
+    pub fn also(mut self, place: Place, text: impl Into<String>) -> Diagnostic {
+        if !place.is_nowhere() {
+            self.secondary.push((place, text.into()));
+        }
+        self
+    }
+}
+
+/// So many faults get a "did you mean". To compare every misspelt word of a
+/// large file with every word that is possible would take minutes.
+const SUGGESTED: usize = 100;
+
+/// So many faults are kept, so that a file of 64 MiB with one every few bytes
+/// does not fill the memory.
+const MOST: usize = 200_000;
+
+/// Everything that was found so far.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Nothing found yet.
+    #[must_use]
+    pub fn new() -> Diagnostics {
+        Diagnostics::default()
+    }
+
+    /// Adds one. Of more faults than anybody can do something about, the rest is
+    /// left out, which is said.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        let severity = diagnostic.severity;
+        match self.list.len().cmp(&MOST) {
+            Ordering::Less => self.list.push(diagnostic),
+            Ordering::Equal => {
+                let message = format!("more than {MOST} faults were found, and the rest is left out");
+                self.list.push(Diagnostic::new(severity, codes::TOO_LARGE, message));
+            }
+            // As grave as the gravest that is left out: notes alone are no error.
+            Ordering::Greater => {
+                let rest = self.list.last_mut().expect("there are more than none");
+                rest.severity = rest.severity.min(severity);
+            }
+        }
+    }
+
+    /// All changes that would bring the texts into the current form.
+    pub fn edits(&self) -> impl Iterator<Item = &Edit> {
+        self.list.iter().flat_map(|diagnostic| &diagnostic.edits)
+    }
+
+    /// Adds all of `other`.
+    pub fn append(&mut self, other: Diagnostics) {
+        for diagnostic in other.list {
+            self.push(diagnostic);
+        }
+    }
+
+    /// Keeps those that `keep` holds for.
+    pub fn retain(&mut self, keep: impl Fn(&Diagnostic) -> bool) {
+        self.list.retain(keep);
+    }
+
+    /// What was most likely meant by `word`; nothing once much was found.
+    #[must_use]
+    pub fn did_you_mean<'a>(
+        &self,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) -> Option<&'a str> {
+        if self.list.len() < SUGGESTED { crate::name::did_you_mean(word, candidates) } else { None }
+    }
+
+    /// Whether `lp` cannot go on.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Whether there is one of this code.
+    #[must_use]
+    pub fn has(&self, code: &str) -> bool {
+        self.list.iter().any(|diagnostic| diagnostic.code == code)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many there are of this severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// Turns warnings into errors: `--strict`.
+    pub fn deny_warnings(&mut self) {
+        for diagnostic in &mut self.list {
+            if diagnostic.severity == Severity::Warning {
+                diagnostic.severity = Severity::Error;
+            }
+        }
+    }
+
+    /// By file, then position, in a file; those without a place come first.
+    /// What was said twice about one place stands once.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut seen = HashSet::new();
+        let mut sorted: Vec<&Diagnostic> = self
+            .list
+            .iter()
+            .filter(|one| seen.insert((one.code, one.place, one.message.as_str(), one.label.as_str())))
+            .collect();
+        sorted.sort_by_key(|diagnostic| diagnostic.place.unwrap_or_default());
+        sorted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hundred_and_first_fault_gets_no_suggestion() {
+        let mut found = Diagnostics::new();
+        for n in 0..=SUGGESTED {
+            let fault = Diagnostic::error("LP0000", "x").suggest("widht", ["width"], &found);
+            assert_eq!(fault.help.is_some(), n < SUGGESTED, "{n}");
+            found.push(fault);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_told_as_gravely_as_the_gravest_of_it() {
+        let mut found = Diagnostics::new();
+        for _ in 0..MOST + 2 {
+            found.push(Diagnostic::note("LP0000", "x"));
+        }
+        assert_eq!((found.count(Severity::Note), found.has_errors()), (MOST + 1, false));
+        found.push(Diagnostic::warning("LP0000", "x"));
+        assert_eq!((found.count(Severity::Note), found.count(Severity::Warning)), (MOST, 1));
+        found.push(Diagnostic::error("LP0000", "x"));
+        found.push(Diagnostic::note("LP0000", "x"));
+        assert_eq!((found.count(Severity::Note), found.count(Severity::Error)), (MOST, 1));
+    }
+}

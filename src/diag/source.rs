@@ -1,0 +1,238 @@
+//! The texts that a project was read from, and places in them.
+//!
+//! [`Sources`] hold every text as it was parsed: without its byte order mark, and
+//! with U+FFFD where it was not UTF-8. A [`Place`] is a range of bytes in one of
+//! them. An override counts as a file of one line.
+
+/// Which of the [`Sources`] a place is in. The default is none of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(u32);
+
+/// A range of bytes in a file. The default is nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The file.
+    pub file: FileId,
+    /// The first byte.
+    pub start: u32,
+    /// The byte behind the last one.
+    pub end: u32,
+}
+
+impl Place {
+    /// Bytes `range` of `file`.
+    #[must_use]
+    pub fn new(file: FileId, range: std::ops::Range<usize>) -> Place {
+        // Texts end at 64 MiB, so offsets fit; saturate rather than panic.
+        let offset = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
+        Place { file, start: offset(range.start), end: offset(range.end) }
+    }
+
+    /// Whether this is a place in no file.
+    #[must_use]
+    pub fn is_nowhere(&self) -> bool {
+        self.file == FileId::default()
+    }
+}
+
+/// A value with the place where it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spanned<T> {
+    /// What was written.
+    pub value: T,
+    /// Where.
+    pub place: Place,
+}
+
+/// The texts that places point into.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    files: Vec<SourceFile>,
+}
+
+/// Where a text comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file of this name.
+    File,
+    /// `--set KEY=VALUE`.
+    Flag,
+    /// A variable `LP_SET_*`.
+    Variable,
+}
+
+#[derive(Clone, Debug)]
+struct SourceFile {
+    name: String,
+    origin: Origin,
+    text: String,
+    /// The first byte of each line.
+    lines: Vec<u32>,
+    /// How many characters precede each block of [`BLOCK`] bytes. A fault in
+    /// each of the cameras of a file of one line would else cost its square.
+    characters: Vec<u32>,
+}
+
+/// The distance of the places at which characters are counted in advance.
+const BLOCK: usize = 4096;
+
+/// A position as people count: both from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Position {
+    pub line: usize,
+    pub column: usize,
+}
+
+impl Sources {
+    /// No file yet.
+    #[must_use]
+    pub fn new() -> Sources {
+        Sources::default()
+    }
+
+    /// Adds a file under the name that people know it by.
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
+        self.add_from(Origin::File, name, text)
+    }
+
+    /// Adds a text of any origin under the name that people know it by.
+    pub fn add_from(&mut self, origin: Origin, name: impl Into<String>, text: impl Into<String>) -> FileId {
+        self.files.push(SourceFile::new(name.into(), origin, text.into()));
+        FileId(u32::try_from(self.files.len()).expect("there are fewer files than u32 can count"))
+    }
+
+    fn file(&self, id: FileId) -> Option<&SourceFile> {
+        self.files.get((id.0 as usize).checked_sub(1)?)
+    }
+
+    /// The name of a file.
+    #[must_use]
+    pub fn name(&self, id: FileId) -> &str {
+        self.file(id).map_or("", |file| &file.name)
+    }
+
+    /// Where the text of a file comes from.
+    #[must_use]
+    pub fn origin(&self, id: FileId) -> Origin {
+        self.file(id).map_or(Origin::File, |file| file.origin)
+    }
+
+    /// The text of a file.
+    #[must_use]
+    pub fn text(&self, id: FileId) -> &str {
+        self.file(id).map_or("", |file| &file.text)
+    }
+
+    /// The position of byte `offset`. A line ending is at the end of its line,
+    /// and so is the end of a file that ends in a newline.
+    #[must_use]
+    pub fn position(&self, id: FileId, offset: u32) -> Position {
+        let Some(file) = self.file(id) else { return Position { line: 1, column: 1 } };
+        let offset = file.floor(offset);
+        let line = file.line_of(offset);
+        let within = file.line(line);
+        let characters = file.characters_before(offset.min(within.end));
+        Position { line: line + 1, column: characters - file.characters_before(within.start) + 1 }
+    }
+
+    /// The number, from 1, of the line that byte `offset` is in.
+    pub(super) fn line_number(&self, id: FileId, offset: u32) -> usize {
+        self.file(id).map_or(1, |file| file.line_of(file.floor(offset)) + 1)
+    }
+
+    /// The range of line `number`, from 1, without its line ending.
+    pub(super) fn line(&self, id: FileId, number: usize) -> std::ops::Range<usize> {
+        self.file(id).map_or(0..0, |file| file.line(number - 1))
+    }
+}
+
+impl SourceFile {
+    fn new(name: String, origin: Origin, text: String) -> SourceFile {
+        let offset = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
+        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(newlines.map(|(at, _)| offset(at + 1))).collect();
+        let blocks = text.as_bytes().chunks(BLOCK);
+        let counted = blocks.scan(0, |characters, block| {
+            *characters += offset(begun(block));
+            Some(*characters)
+        });
+        let characters = std::iter::once(0).chain(counted).collect();
+        SourceFile { name, origin, text, lines, characters }
+    }
+
+    /// How many characters begin before byte `offset`.
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = offset / BLOCK;
+        self.characters[block] as usize + begun(&self.text.as_bytes()[block * BLOCK..offset])
+    }
+
+    /// The nearest boundary of a character at or before `offset`.
+    fn floor(&self, offset: u32) -> usize {
+        let mut offset = (offset as usize).min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    }
+
+    /// The line, from 0, that byte `offset` is in.
+    fn line_of(&self, offset: usize) -> usize {
+        let line = self.lines.partition_point(|start| *start as usize <= offset) - 1;
+        let is_behind_the_last = line > 0 && self.lines[line] as usize == self.text.len();
+        if is_behind_the_last { line - 1 } else { line }
+    }
+
+    /// The range of a line, from 0, without its line ending.
+    fn line(&self, line: usize) -> std::ops::Range<usize> {
+        let start = self.lines[line] as usize;
+        let end = self.lines.get(line + 1).map_or(self.text.len(), |next| *next as usize);
+        let text = &self.text[start..end];
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        start..start + text.strip_suffix('\r').unwrap_or(text).len()
+    }
+}
+
+/// How many characters begin in these bytes of a text.
+fn begun(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The position of every byte that begins a character, and of the end.
+    #[track_caller]
+    fn check(text: &str, expected: &[(usize, usize)]) {
+        let mut sources = Sources::new();
+        let file = sources.add("x", text);
+        let offsets = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+        let found: Vec<_> = offsets
+            .map(|offset| sources.position(file, u32::try_from(offset).unwrap()))
+            .map(|at| (at.line, at.column))
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn columns_count_characters_and_line_endings_are_at_the_end_of_their_line() {
+        check("", &[(1, 1)]);
+        check("ä漢", &[(1, 1), (1, 2), (1, 3)]);
+        check("a\r\nb\n", &[(1, 1), (1, 2), (1, 2), (2, 1), (2, 2), (2, 2)]);
+        check("\n\nc", &[(1, 1), (2, 1), (3, 1), (3, 2)]);
+        check("\r\r\n", &[(1, 1), (1, 2), (1, 2), (1, 2)]);
+    }
+
+    #[test]
+    fn columns_are_right_beyond_the_first_block() {
+        let mut sources = Sources::new();
+        let text = "é".repeat(3 * BLOCK);
+        let file = sources.add("x", format!("ab\n{text}"));
+        for n in [0, 1, BLOCK / 2 - 1, BLOCK / 2, BLOCK, 3 * BLOCK] {
+            let offset = u32::try_from(3 + 2 * n).unwrap();
+            assert_eq!(sources.position(file, offset), Position { line: 2, column: n + 1 });
+            assert_eq!(sources.position(file, offset + 1).column, n + 1);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Cameras and where their frames come from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::diag::Place;
+use crate::name::Slug;
+
+/// What an RTSP stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Codec {
+    H264,
+    H265,
+    Mjpeg,
+}
+
+/// `[camera.NAME] accept`: where a source may differ from what the config says of
+/// it and still hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accept {
+    /// The size of its frames.
+    Size,
+    /// Their rate.
+    Rate,
+    /// Their encoding.
+    Codec,
+}
+
+/// A camera.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Camera {
+    /// As written.
+    pub name: String,
+    /// In labels, files and element names.
+    pub slug: Slug,
+    /// Where its frames come from.
+    pub source: Source,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: f64,
+    /// `targetFps`; `None` = `fps`.
+    pub target_fps: Option<f64>,
+    /// Names of workloads as written, each mapped. One that is named twice stands
+    /// here twice.
+    pub workloads: Vec<String>,
+    /// `region_of_interest`; it may reach out of the frame by its far edges.
+    pub region: Option<Region>,
+    /// `[camera.NAME] accept`, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accept: Vec<Accept>,
+    /// The camera's object in its file.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+impl Camera {
+    /// The rate that its streams should hold.
+    #[must_use]
+    pub fn target(&self) -> f64 {
+        self.target_fps.unwrap_or(self.fps)
+    }
+}
+
+/// Where a camera's frames come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A video file, fetched or generated, then transcoded to the camera's size.
+    File(Clip),
+    /// An RTSP stream.
+    Rtsp {
+        /// `rtsp://host:8554/path`, without user and password.
+        uri: String,
+        /// Who is let in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        login: Option<Login>,
+        /// What it carries.
+        codec: Codec,
+        /// The jitter buffer of its receiver, in milliseconds.
+        latency_ms: u32,
+    },
+    /// A V4L2 device.
+    Usb {
+        /// `/dev/video0`
+        device: String,
+    },
+    /// A scene drawn live inside the worker.
+    Synthetic {
+        /// The scene's name.
+        scene: String,
+    },
+}
+
+/// User and password of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// The user.
+    pub user: Credential,
+    /// The password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Credential>,
+}
+
+/// A user or a password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Credential {
+    /// A user, as written.
+    Text(String),
+    /// The variable that holds it.
+    Variable(String),
+    /// A password, or a user without one (it may be a token), that is written out.
+    Written {
+        /// The variable that stands for it in launch lines: `PASSWORD_till`.
+        variable: String,
+        /// A digest of it, with a key of this machine: another password is another
+        /// plan, and nobody who has the plan or the store can try passwords on it.
+        /// `unknown` on a machine without an id.
+        password_digest: String,
+    },
+}
+
+impl Login {
+    /// User, and password if it has one.
+    pub fn parts(&self) -> impl Iterator<Item = &Credential> {
+        [Some(&self.user), self.password.as_ref()].into_iter().flatten()
+    }
+
+    /// The variables that it needs of the environment.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.parts().filter_map(|part| match part {
+            Credential::Variable(name) => Some(name.as_str()),
+            Credential::Text(_) | Credential::Written { .. } => None,
+        })
+    }
+}
+
+/// A video file as a camera names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clip {
+    /// `scan.mp4`: a plain file name below `media/`.
+    pub file: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a clip comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Fetched over HTTP.
+    Url(String),
+    /// Drawn from `configs/scenes/<name>.toml`.
+    Scene(String),
+}
+
+/// `region_of_interest`, in pixels: `x < x2`, `y < y2`, and `x`, `y` inside the
+/// frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Region {
+    pub x: u32,
+    pub y: u32,
+    pub x2: u32,
+    pub y2: u32,
+}

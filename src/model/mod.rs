@@ -1,0 +1,22 @@
+//! The resolved project: what the config files mean, as plain values.
+//!
+//! `config` makes a [`Project`] from files and flags, and all rooms above read it.
+//! What serialises is what enters digests; places do not.
+//!
+//! Not here: reading, defaults and messages (`config`), and how steps become
+//! pipelines (`plan`, `dialect`).
+
+mod camera;
+mod project;
+mod settings;
+mod task;
+mod worker;
+mod workload;
+pub mod zoo;
+
+pub use camera::{Accept, Camera, Clip, Codec, Credential, Login, Origin, Region, Source};
+pub use project::{Password, Project, SceneFile};
+pub use settings::{DialectChoice, FileSourceMode, Isolation, Pace, Rtsp, Settings, Share};
+pub use task::{AssetPin, UserTask};
+pub use worker::{ContainerCommand, WorkerCommand};
+pub use workload::{Scalar, Step, Workload, Workloads, main_chain};

@@ -1,0 +1,111 @@
+//! Settings of a run: `[run]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::camera::Codec;
+use super::worker::WorkerCommand;
+
+/// `[run]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The measured window; zero = until Ctrl-C.
+    pub duration: Duration,
+    /// What precedes it; `None` = `auto`.
+    pub warmup: Option<Duration>,
+    /// How cameras with only `fileSrc` are played.
+    pub source: FileSourceMode,
+    /// `live` or `free`.
+    pub pace: Pace,
+    /// `None` = lane if any member's dialect is `dlstreamer`, else camera.
+    pub isolation: Option<Isolation>,
+    /// How steps become elements.
+    pub dialect: DialectChoice,
+    /// Copies of the lane within a run, at least 1.
+    pub count: u32,
+    /// What pipelines of one camera share.
+    pub share: Share,
+    /// Whether what is played is also shown on a display.
+    pub render: bool,
+    /// `[clip]`: whether clips with too few frames keep them instead of getting copies.
+    pub drop_only: bool,
+    /// `[rtsp]`
+    pub rtsp: Rtsp,
+    /// `[worker] command`; `None` = the program beside `lp`.
+    pub worker: Option<WorkerCommand>,
+    /// `[pools]`: name to depth, with the defaults of `network`, `gpu` and
+    /// `npu`. `cpu` is there only if it was set; `exclusive` never.
+    pub pools: BTreeMap<String, u32>,
+}
+
+/// `[rtsp]`: the server of streams that are named by a path alone, and how
+/// streams are received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rtsp {
+    /// A name or an address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The jitter buffer of the receiver, in milliseconds.
+    pub latency_ms: u32,
+    /// What streams carry whose camera does not say.
+    pub codec: Codec,
+}
+
+/// `run.share`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Share {
+    /// Every pipeline has a decoder of its own.
+    #[default]
+    None,
+    /// Pipelines of one camera whose first steps agree share decoding and
+    /// those steps.
+    Prefix,
+}
+
+/// How fast files are played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// As a camera would deliver them, again and again.
+    Live,
+    /// Once, as fast as the machine can.
+    Free,
+}
+
+/// What shares a worker process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// The pipelines of one camera.
+    Camera,
+    /// All pipelines.
+    Lane,
+}
+
+/// `run.source`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileSourceMode {
+    /// The transcoded clip.
+    File,
+    /// A stream of the transcoded clip, from the server of `[rtsp]`.
+    Rtsp,
+    /// The clip's scene, drawn live inside the worker.
+    Synthetic,
+}
+
+/// `run.dialect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DialectChoice {
+    /// Per camera, from its steps.
+    Auto,
+    /// Elements of stock GStreamer.
+    Stock,
+    /// Intel DL Streamer's elements.
+    Dlstreamer,
+}

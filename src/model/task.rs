@@ -1,0 +1,58 @@
+//! `[[task]]` and `[asset.NAME]`: what users add to the graph.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::diag::Place;
+use crate::name::Slug;
+use crate::path::ProjectPath;
+
+/// `[asset.NAME]`: pins and mirrors.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssetPin {
+    /// Tried in order, before the URL that a camera names.
+    pub urls: Vec<String>,
+    /// 64 lowercase hex digits.
+    pub sha256: Option<String>,
+    /// The table in its file.
+    pub place: Place,
+}
+
+/// `[[task]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserTask {
+    /// As written.
+    pub name: String,
+    /// In its label.
+    pub slug: Slug,
+    /// Program and arguments; not empty.
+    pub command: Vec<String>,
+    /// Files or directories, with the place of each.
+    pub inputs: Vec<(ProjectPath, Place)>,
+    /// Files or directories, with the place of each.
+    pub outputs: Vec<(ProjectPath, Place)>,
+    /// Labels or task names that come first, with the place of each.
+    pub after: Vec<(String, Place)>,
+    /// Variables set for the command.
+    pub env: BTreeMap<String, String>,
+    /// Variables taken from the caller.
+    pub pass: Vec<String>,
+    /// The pool that it takes a slot of.
+    pub pool: String,
+    /// `None` = no limit.
+    pub timeout: Option<Duration>,
+    /// Attempts after the first.
+    pub retries: u32,
+    /// `false` = always run.
+    pub cache: bool,
+    /// The table in its file.
+    pub place: Place,
+}
+
+impl UserTask {
+    /// The places of its inputs, outputs and `after`, in this order.
+    pub fn entry_places(&self) -> impl Iterator<Item = Place> {
+        let paths = self.inputs.iter().chain(&self.outputs).map(|(_, place)| *place);
+        paths.chain(self.after.iter().map(|(_, place)| *place))
+    }
+}

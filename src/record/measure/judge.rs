@@ -1,0 +1,333 @@
+//! Judges a stream by its record, and says the run in one line.
+
+use super::source::{Asked, Source};
+use super::verdict::{
+    FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, Verdict, number,
+};
+use super::{CameraFigures, Totals, delay};
+use crate::record::{Member, Pace, RunRecord, StreamRecord};
+
+/// The verdict on a stream, and the reason unless it holds.
+pub(super) fn of_stream(
+    record: &RunRecord,
+    member: &Member,
+    stream: &StreamRecord,
+    fps: Option<f64>,
+) -> (Verdict, Option<String>) {
+    if let Some(failure) = &stream.failure {
+        return (Verdict::Failed, Some(failure.clone()));
+    }
+    if let Some(reason) = record.unreliable() {
+        return (Verdict::Undecided, Some(reason));
+    }
+    if record.conditions.pace == Pace::Free {
+        let reason = record.interrupted.then(|| "interrupted before the end of the file".to_owned());
+        return (Verdict::NotJudged, reason);
+    }
+    let Some((fps, (begin, end))) = fps.zip(stream.window_us) else {
+        return (Verdict::Undecided, Some("stopped before its window began".to_owned()));
+    };
+    let (measured, asked) = (end.saturating_sub(begin), record.conditions.duration_ms.saturating_mul(1000));
+    if measured < asked {
+        let seconds = |us: u64| number(us as f64 / 1e6);
+        let reason = format!("interrupted after {} s of {} s", seconds(measured), seconds(asked));
+        return (Verdict::Undecided, Some(reason));
+    }
+    let source = Source::of(member, stream);
+    let asked = source.asked();
+    let mut findings = source.findings(delay::limit_us(delay::GAP_US, asked.fps));
+    let frames = stream.arrived_us.len() as u64;
+    let kept = Kept {
+        fps,
+        frames: frames as f64,
+        dropped: stream.dropped,
+        offered: frames.saturating_add(stream.dropped),
+        taken_out: stream.taken_out,
+        window_us: measured,
+        asked: &asked,
+    };
+    findings.extend(judge(&kept));
+    findings.extend(delay::findings(member, stream, &source, asked.fps));
+    conclude(findings, &kept)
+}
+
+/// The gravest of what speaks against holding, and all of it as the reason. If
+/// nothing does, the window may still be too short.
+pub(super) fn conclude(mut findings: Vec<(Verdict, String)>, kept: &Kept<'_>) -> (Verdict, Option<String>) {
+    let target = kept.asked.fps;
+    if findings.is_empty() && kept.is_short() && target > 0.0 {
+        let needed = (LEAST_FRAMES / target).ceil();
+        findings.push((Verdict::Undecided, format!("too short, needs {needed} s at {} fps", number(target))));
+    }
+    let verdict = findings.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Holds);
+    let reasons: Vec<String> = findings.into_iter().map(|(_, text)| text).collect();
+    (verdict, (!reasons.is_empty()).then(|| reasons.join("; ")))
+}
+
+/// Frames that arrived, beside what was asked for.
+pub(super) struct Kept<'a> {
+    pub(super) fps: f64,
+    /// Frames that arrived; a fraction where only a rate is known.
+    pub(super) frames: f64,
+    pub(super) dropped: u64,
+    /// Frames that arrived or were dropped.
+    pub(super) offered: u64,
+    pub(super) taken_out: u64,
+    pub(super) window_us: u64,
+    pub(super) asked: &'a Asked,
+}
+
+impl Kept<'_> {
+    /// Frames that were due in the window.
+    fn due(&self) -> f64 {
+        self.asked.fps * self.window_us as f64 / 1e6
+    }
+
+    /// Whether one frame is more than what may be dropped.
+    fn is_short(&self) -> bool {
+        self.due() < LEAST_FRAMES - 1e-6
+    }
+}
+
+/// What the rate of the frames and those that were dropped say against holding.
+pub(super) fn judge(kept: &Kept<'_>) -> Vec<(Verdict, String)> {
+    let Kept { fps, dropped, offered, .. } = *kept;
+    let Asked { fps: target, is_of_source, .. } = *kept.asked;
+    // The rate of a source was counted over the window, whose borders account for a
+    // frame.
+    let spare = if is_of_source { 1e6 / kept.window_us.max(1) as f64 } else { 0.0 };
+    // Whole numbers where the target may lose nothing, so that exactly 0.5 % is
+    // exactly that.
+    let lost = |dropped: u64, per_mille: u64| {
+        let most = per_mille as f64 + 1000.0 * kept.asked.may_lose();
+        dropped as f64 * 1000.0 > most * offered as f64
+    };
+    let mut fps_says = match fps {
+        fps if fps + spare >= HOLDS_FPS * target => Verdict::Holds,
+        fps if fps + spare < FAILS_FPS * target => Verdict::DoesNotHold,
+        _ => Verdict::Undecided,
+    };
+    let mut drops_say = match dropped {
+        dropped if !lost(dropped, HOLDS_DROPPED_PER_MILLE) => Verdict::Holds,
+        dropped if lost(dropped, FAILS_DROPPED_PER_MILLE) => Verdict::DoesNotHold,
+        _ => Verdict::Undecided,
+    };
+    if kept.is_short() {
+        // The borders of the window account for a frame at each end.
+        if kept.frames + 2.0 >= FAILS_FPS * kept.due() {
+            fps_says = Verdict::Holds;
+        }
+        if !lost(dropped.saturating_sub(2), FAILS_DROPPED_PER_MILLE) {
+            drops_say = Verdict::Holds;
+        }
+    }
+    let mut findings = Vec::new();
+    if fps_says != Verdict::Holds {
+        let share = if fps_says == Verdict::DoesNotHold { FAILS_FPS } else { HOLDS_FPS };
+        let of = if is_of_source { " that came" } else { "" };
+        let mut text =
+            format!("{fps:.2} fps is less than {} % of {}{of}", number(share * 100.0), number(target));
+        if kept.taken_out > 0 {
+            text.push_str(&format!(", since steps took out {} frames", kept.taken_out));
+        }
+        findings.push((fps_says, text));
+    }
+    if drops_say != Verdict::Holds {
+        let limit = match drops_say {
+            Verdict::DoesNotHold => FAILS_DROPPED_PER_MILLE,
+            _ => HOLDS_DROPPED_PER_MILLE,
+        };
+        let share = dropped as f64 * 100.0 / offered as f64;
+        let most = number(limit as f64 / 10.0 + 100.0 * kept.asked.may_lose());
+        let mut text = format!("{share:.2} % dropped is more than {most} %");
+        if kept.asked.may_lose() > 0.0 {
+            text.push_str(&format!(" with {} of {} fps asked", number(target), number(kept.asked.of)));
+        }
+        findings.push((drops_say, text));
+    }
+    findings
+}
+
+/// The run in one line.
+pub(super) fn line(
+    record: &RunRecord,
+    cameras: &[CameraFigures],
+    totals: &Totals,
+    cpu: Option<f64>,
+) -> String {
+    let mut text = match record.conditions.pace {
+        Pace::Free => free(totals),
+        Pace::Live => live(cameras, totals),
+    };
+    let count = |verdict: Verdict| cameras.iter().filter(|camera| camera.verdict == verdict).count();
+    let is_unjudged =
+        |camera: &&CameraFigures| camera.verdict == Verdict::NotJudged && !camera.streams.is_empty();
+    let unjudged = match record.conditions.pace {
+        Pace::Live => cameras.iter().filter(is_unjudged).count(),
+        Pace::Free => 0,
+    };
+    let left_out = cameras.iter().filter(|camera| !camera.left_out.is_empty()).count();
+    let rest = [
+        (unjudged, "not judged", "not judged"),
+        (count(Verdict::DoesNotHold), "does not", "do not"),
+        (count(Verdict::Undecided), "is undecided", "are undecided"),
+        (count(Verdict::Failed), "failed", "failed"),
+        (left_out, "with workloads left out", "with workloads left out"),
+    ];
+    for (n, one, many) in rest.into_iter().filter(|(n, ..)| *n > 0) {
+        text.push_str(&format!(", {n} {}", if n == 1 { one } else { many }));
+    }
+    match cpu {
+        Some(cpu) => text.push_str(&format!("; CPU {:.0} %", cpu * 100.0)),
+        None => text.push_str("; CPU not measured"),
+    }
+    if record.interrupted {
+        text.push_str("; interrupted");
+    }
+    if let Some(reason) = record.unreliable() {
+        text.push_str(&format!("; {reason}"));
+    }
+    text
+}
+
+fn live(cameras: &[CameraFigures], totals: &Totals) -> String {
+    let mut played = cameras.iter().filter(|camera| !camera.streams.is_empty());
+    let target = match played.next() {
+        Some(first) if played.all(|camera| camera.target_fps == first.target_fps) => {
+            format!("{} fps", number(first.target_fps))
+        }
+        _ if totals.holding == 1 => "its target".to_owned(),
+        _ => "their target".to_owned(),
+    };
+    let one = totals.holding == 1 || totals.cameras == 1;
+    format!(
+        "{} of {} {} {} {target}",
+        totals.holding,
+        totals.cameras,
+        if totals.cameras == 1 { "camera" } else { "cameras" },
+        if one { "holds" } else { "hold" },
+    )
+}
+
+fn free(totals: &Totals) -> String {
+    let pipelines = if totals.pipelines == 1 { "pipeline" } else { "pipelines" };
+    let fps = totals.fps.map_or_else(|| "no frame".to_owned(), |fps| format!("{fps:.0} fps in all"));
+    let scripts = match totals.scripts {
+        0 => String::new(),
+        1 => ", 1 script".to_owned(),
+        n => format!(", {n} scripts"),
+    };
+    if totals.pipelines == 0 {
+        return scripts.trim_start_matches(", ").to_owned();
+    }
+    format!("{} {pipelines} played once: {fps}{scripts}", totals.pipelines)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn verdict_on(kept: &Kept<'_>) -> String {
+        let (verdict, reason) = conclude(judge(kept), kept);
+        format!("{verdict}: {}", reason.unwrap_or_default())
+    }
+
+    /// 60 s of 15 fps.
+    #[track_caller]
+    fn check(fps: f64, dropped: u64, offered: u64, expect: Expect) {
+        let asked = Asked { fps: 15.0, of: 15.0, is_of_source: false };
+        let (frames, window_us) = (fps * 60.0, 60_000_000);
+        let kept = Kept { fps, frames, dropped, offered, taken_out: 0, window_us, asked: &asked };
+        expect.assert_eq(&verdict_on(&kept));
+    }
+
+    #[test]
+    fn the_borders_of_the_frame_rate() {
+        check(15.0, 0, 450, expect!["holds: "]);
+        check(HOLDS_FPS * 15.0, 0, 450, expect!["holds: "]);
+        check(14.9249, 0, 450, expect!["undecided: 14.92 fps is less than 99.5 % of 15"]);
+        check(FAILS_FPS * 15.0, 0, 450, expect!["undecided: 14.70 fps is less than 99.5 % of 15"]);
+        check(14.6999, 0, 450, expect!["does not hold: 14.70 fps is less than 98 % of 15"]);
+    }
+
+    #[test]
+    fn the_borders_of_drops() {
+        check(15.0, 5, 1000, expect!["holds: "]);
+        check(15.0, 6, 1000, expect!["undecided: 0.60 % dropped is more than 0.5 %"]);
+        check(15.0, 20, 1000, expect!["undecided: 2.00 % dropped is more than 0.5 %"]);
+        check(15.0, 21, 1000, expect!["does not hold: 2.10 % dropped is more than 2 %"]);
+        check(0.0, 0, 0, expect!["does not hold: 0.00 fps is less than 98 % of 15"]);
+    }
+
+    #[test]
+    fn the_worse_of_two_reasons_decides_and_both_are_named() {
+        check(
+            14.8,
+            30,
+            1000,
+            expect!["does not hold: 14.80 fps is less than 99.5 % of 15; 3.00 % dropped is more than 2 %"],
+        );
+    }
+
+    #[test]
+    fn a_short_window_decides_only_what_its_borders_do_not_explain() {
+        #[track_caller]
+        fn check(target: f64, seconds: f64, frames: u64, dropped: u64, expect: Expect) {
+            let asked = Asked { fps: target, of: target, is_of_source: false };
+            let fps = frames as f64 / seconds;
+            let window_us = (seconds * 1e6) as u64;
+            let offered = frames + dropped;
+            let frames = frames as f64;
+            let kept = Kept { fps, frames, dropped, offered, taken_out: 0, window_us, asked: &asked };
+            expect.assert_eq(&verdict_on(&kept));
+        }
+        check(15.0, 14.0, 210, 0, expect!["holds: "]);
+        check(15.0, 13.3, 200, 0, expect!["undecided: too short, needs 14 s at 15 fps"]);
+        check(15.0, 1.0, 15, 0, expect!["undecided: too short, needs 14 s at 15 fps"]);
+        check(15.0, 1.0, 13, 2, expect!["undecided: too short, needs 14 s at 15 fps"]);
+        check(
+            15.0,
+            1.0,
+            12,
+            3,
+            expect!["does not hold: 12.00 fps is less than 98 % of 15; 20.00 % dropped is more than 2 %"],
+        );
+        check(29.97, 5.0, 149, 0, expect!["undecided: too short, needs 7 s at 29.97 fps"]);
+        check(0.5, 1.0, 0, 0, expect!["undecided: too short, needs 400 s at 0.5 fps"]);
+        check(0.5, 400.0, 200, 0, expect!["holds: "]);
+    }
+
+    #[test]
+    fn a_target_below_the_rate_of_the_camera_may_lose_the_rest() {
+        #[track_caller]
+        fn check(fps: f64, expect: Expect) {
+            let asked = Asked { fps: 15.0, of: 30.0, is_of_source: false };
+            let frames = (fps * 60.0).round();
+            let (dropped, window_us) = (1800 - frames as u64, 60_000_000);
+            let kept = Kept { fps, frames, dropped, offered: 1800, taken_out: 0, window_us, asked: &asked };
+            expect.assert_eq(&verdict_on(&kept));
+        }
+        check(30.0, expect!["holds: "]);
+        check(19.9, expect!["holds: "]);
+        check(15.0, expect!["holds: "]);
+        check(
+            14.8,
+            expect![
+                "undecided: 14.80 fps is less than 99.5 % of 15; 50.67 % dropped is more than 50.5 % with 15 of 30 fps asked"
+            ],
+        );
+        check(
+            14.0,
+            expect![
+                "does not hold: 14.00 fps is less than 98 % of 15; 53.33 % dropped is more than 52 % with 15 of 30 fps asked"
+            ],
+        );
+    }
+
+    #[test]
+    fn numbers_have_no_needless_zeros() {
+        assert_eq!([15.0, 29.97, 12.5, 0.0, 100.0].map(number), ["15", "29.97", "12.5", "0", "100"]);
+    }
+}
