@@ -12,8 +12,8 @@ use super::quick::Quick;
 use super::tools::{self};
 use super::trace::TraceFile;
 use super::{Exit, Refused, console, last, quick};
-use crate::engine::Again;
 use crate::engine::events::Progress;
+use crate::engine::{Again, Warm};
 use crate::graph::select;
 use crate::os;
 use crate::os::signal::cancel_on_signals;
@@ -58,20 +58,21 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     }
     let trace = args.trace.as_deref().map(trace_file).transpose()?;
     let cancel = cancel_on_signals()?;
-    let built = build.with_engine(&progress, &unwatched, &cancel, on_failure(args), again, |engine| {
-        build.refuse_missing(engine, &needed)?;
-        engine.seen = phases.timed("looking", || quick::recall(global, args, &build, &needed));
-        let built = engine.build(&needed);
-        last::keep(&store, &journal);
-        if let Ok(built) = &built {
-            phases.timed("remembering", || quick::remember(global, args, &build, &needed, &built.glances));
-        }
-        if let Some(trace) = &trace {
-            trace.write(&journal).context("failed to write the trace")?;
-        }
-        Ok(built?)
-    })?;
-    Ok(ended(args, &human, &built.summary))
+    let actions = build.actions(&unwatched);
+    let wanted_again = again.tasks.clone();
+    let engine = build.engine(&actions).watched_by(&progress).stopped_by(&cancel);
+    let engine = engine.on_failure(on_failure(args)).again(again);
+    build.refuse_missing(&engine, &needed, &wanted_again)?;
+    let warm = phases.timed("looking", || Warm::Seen(quick::recall(global, args, &build, &needed)));
+    let built = engine.build(&needed, &warm);
+    last::keep(&store, &journal);
+    if let Ok(built) = &built {
+        phases.timed("remembering", || quick::remember(global, args, &build, &needed, &built.glances));
+    }
+    if let Some(trace) = &trace {
+        trace.write(&journal).context("failed to write the trace")?;
+    }
+    Ok(ended(args, &human, &built?.summary))
 }
 
 /// The file of `--trace`, relative to where the user stands.

@@ -274,13 +274,6 @@ impl Progress for Many<'_> {
     }
 }
 
-/// For those who look only at the summary.
-pub(super) struct Silent;
-
-impl Progress for Silent {
-    fn event(&self, _: &BuildEvent<'_>) {}
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

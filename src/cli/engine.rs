@@ -1,9 +1,9 @@
 //! What every command that looks at or runs tasks shares.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::BuildArgs;
-use super::console::{Console, Silent, summary_line};
+use super::console::{Console, summary_line};
 use super::open::Opened;
 use super::tools::Tools;
 use super::{Exit, Refused, console, machine};
@@ -11,14 +11,13 @@ use crate::action::Actions;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::dialect::check::way_out;
-use crate::engine::events::{Progress, Summary};
+use crate::engine::events::Summary;
 use crate::engine::states::{OnFailure, Pools};
 use crate::engine::why::Standing;
 use crate::engine::{Again, Engine, Verdict};
 use crate::graph::task::{Action, Task};
 use crate::graph::{TaskGraph, TaskId};
 use crate::name::Slug;
-use crate::os::process::Cancel;
 use crate::session::{Seen, Watch};
 use crate::store::Store;
 
@@ -69,58 +68,35 @@ pub(super) struct Build<'a> {
 }
 
 impl Build<'_> {
-    pub(super) fn with_engine<T>(
-        &self,
-        progress: &dyn Progress,
-        watch: &Watch<'_>,
-        cancel: &Cancel,
-        on_failure: OnFailure,
-        again: Again,
-        act: impl FnOnce(&mut Engine<'_>) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        let actions = Actions {
+    /// How tasks are done; `watch` sees what is measured meanwhile.
+    pub(super) fn actions<'w>(&'w self, watch: &'w Watch<'w>) -> Actions<'w> {
+        Actions {
             worker: self.tools.launch(),
             host: self.tools.host.clone(),
             watch,
             passwords: &self.opened.project.passwords,
-        };
+        }
+    }
+
+    pub(super) fn engine<'e>(&'e self, actions: &'e Actions<'e>) -> Engine<'e> {
+        let Opened { project, .. } = self.opened;
         let facts = |task: &Task| self.tools.facts(task);
-        act(&mut Engine {
-            graph: self.graph,
-            store: self.store,
-            layout: &self.opened.project.layout,
-            perform: &actions,
-            progress,
-            facts: &facts,
-            cancel,
-            pools: pools(self.jobs, &self.opened.project.settings.pools),
-            on_failure,
-            again,
-            fresh_elsewhere: 0,
-            seen: HashMap::new(),
-            since: self.store.since().cloned(),
-        })
+        Engine::new(self.graph, self.store, &project.layout, actions, facts)
+            .in_pools(pools(self.jobs, &project.settings.pools))
     }
 
     /// Whether each task of `needed` must run; runs nothing.
     pub(super) fn look(&self, needed: &BTreeSet<TaskId>) -> anyhow::Result<BTreeMap<TaskId, Verdict>> {
-        self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, Again::nothing(), |engine| {
-            Ok(engine.look(needed)?)
-        })
+        Ok(self.engine(&self.actions(&unwatched)).look(needed)?)
     }
 
     /// How each task of `needed` stands, with every reason; runs nothing.
     pub(super) fn standings(&self, needed: &BTreeSet<TaskId>) -> anyhow::Result<BTreeMap<TaskId, Standing>> {
-        self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, Again::nothing(), |engine| {
-            Ok(engine.standings(needed)?)
-        })
+        Ok(self.engine(&self.actions(&unwatched)).standings(needed)?)
     }
 
     pub(super) fn dry_run(&self, needed: &BTreeSet<TaskId>, again: Again) -> anyhow::Result<Exit> {
-        let verdicts =
-            self.with_engine(&Silent, &unwatched, &Cancel::never(), OnFailure::Stop, again, |engine| {
-                Ok(engine.look(needed)?)
-            })?;
+        let verdicts = self.engine(&self.actions(&unwatched)).again(again).look(needed)?;
         let width = needed.iter().map(|id| self.graph.task(*id).label.chars().count()).max();
         let width = width.unwrap_or(0).min(40);
         let mut n_stale = 0;
@@ -149,6 +125,7 @@ impl Build<'_> {
         &self,
         engine: &Engine<'_>,
         needed: &BTreeSet<TaskId>,
+        again: &BTreeSet<TaskId>,
     ) -> anyhow::Result<()> {
         // What a run lacks is found by trying, not by names alone.
         let lacks = |id: &TaskId| {
@@ -162,8 +139,7 @@ impl Build<'_> {
         }
         let verdicts = engine.look(needed)?;
         let must_run = |id: &TaskId| {
-            engine.again.tasks.contains(id)
-                || !matches!(verdicts[id], Verdict::Fresh | Verdict::Restorable(_))
+            again.contains(id) || !matches!(verdicts[id], Verdict::Fresh | Verdict::Restorable(_))
         };
         let affected: Vec<&Task> =
             needed.iter().filter(|id| lacks(id) && must_run(id)).map(|id| self.graph.task(*id)).collect();

@@ -32,7 +32,7 @@ use crate::action::Actions;
 use crate::config::load::{find_root, included_files};
 use crate::digest::ContentDigest;
 use crate::engine::events::Progress;
-use crate::engine::{Again, Engine, EngineError, Facts};
+use crate::engine::{Engine, EngineError, Facts, Warm};
 use crate::graph::alias::Aliases;
 use crate::graph::image::{self, Image, Seen};
 use crate::graph::{TaskGraph, TaskId, link};
@@ -213,22 +213,13 @@ fn try_build(global: &Global, args: &BuildArgs) -> anyhow::Result<Option<Quick>>
     let passwords = BTreeMap::new();
     let actions =
         Actions { worker: Err(String::new()), host: none, watch: &unwatched, passwords: &passwords };
-    let engine = Engine {
-        graph: &graph,
-        store: &store,
-        layout: &layout,
-        perform: &actions,
-        progress: &progress,
-        facts: &|_| Facts::default(),
-        cancel: &cancel,
-        pools: pools(args.jobs, &basis.pools),
-        on_failure: on_failure(args),
-        again: Again::nothing(),
-        fresh_elsewhere: image.n_tasks() - cone.len(),
-        seen: HashMap::new(),
-        since,
-    };
-    let built = engine.build(&all);
+    let engine = Engine::new(&graph, &store, &layout, &actions, |_| Facts::default())
+        .watched_by(&progress)
+        .stopped_by(&cancel)
+        .in_pools(pools(args.jobs, &basis.pools))
+        .on_failure(on_failure(args));
+    let warm = Warm::Elsewhere { n_fresh: image.n_tasks() - cone.len(), since };
+    let built = engine.build(&all, &warm);
     last::keep(&store, &journal);
     let built = match built {
         Err(EngineError::Overtaken) => return Ok(Some(Quick::Overtaken)),

@@ -12,8 +12,7 @@ use super::journal::Journal;
 use super::open::{Opened, open};
 use super::phases::Phases;
 use super::{Exit, Refused, console, last, machine, tools, view};
-use crate::engine::Again;
-use crate::engine::states::OnFailure;
+use crate::engine::{Again, Warm};
 use crate::graph::lower::Subject;
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::model::{Camera, Source};
@@ -80,14 +79,14 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
     let journal = Journal::new(&graph, &phases);
     let progress = Many(vec![&human, &journal]);
     let again = Again { tasks: BTreeSet::from([run]), why: "a run always measures" };
-    let summary = build.with_engine(&progress, &watch, &cancel, OnFailure::Stop, again, |engine| {
-        build.refuse_missing(engine, &needed)?;
-        // Else it would be said only after the measurement.
-        os::fs::try_to_write(&opened.project.layout.results).context("results cannot be kept")?;
-        let built = engine.build(&needed);
-        last::keep(&store, &journal);
-        Ok(built?.summary)
-    })?;
+    let actions = build.actions(&watch);
+    let engine = build.engine(&actions).watched_by(&progress).stopped_by(&cancel).again(again);
+    build.refuse_missing(&engine, &needed, &BTreeSet::from([run]))?;
+    // Else it would be said only after the measurement.
+    os::fs::try_to_write(&opened.project.layout.results).context("results cannot be kept")?;
+    let built = engine.build(&needed, &Warm::Nothing);
+    last::keep(&store, &journal);
+    let summary = built?.summary;
     human.print_failures();
     if summary.panicked {
         return Ok(Exit::Bug);

@@ -151,7 +151,7 @@ impl Engine<'_> {
             let attempt = Attempt {
                 dir,
                 layout: self.layout,
-                cancel: self.cancel,
+                cancel: &self.cancel,
                 lock,
                 started,
                 repeat,

@@ -136,3 +136,10 @@ pub trait Progress: Sync {
     /// Something happened. Called from any thread, one event at a time per task.
     fn event(&self, event: &BuildEvent<'_>);
 }
+
+/// Watches nothing.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn event(&self, _: &BuildEvent<'_>) {}
+}

@@ -32,7 +32,7 @@ use crate::os::lock::{LockError, Unheld};
 use crate::os::process::Cancel;
 use crate::path::Layout;
 use crate::store::{Store, StoreError};
-use events::{Progress, Summary};
+use events::{Progress, Silent, Summary};
 use judge::Judged;
 use perform::Perform;
 use states::{OnFailure, Pools};
@@ -49,35 +49,92 @@ pub struct Facts {
     pub extra: BTreeMap<String, Value>,
 }
 
-/// Everything that a build needs.
+/// Looks at tasks and runs them. [`Engine::new`] gives one that only looks: nobody
+/// watches it, nobody stops it, and one task runs at a time.
 pub struct Engine<'a> {
-    /// The tasks.
-    pub graph: &'a TaskGraph,
-    /// What has run before.
-    pub store: &'a Store,
-    /// Where the project's folders are.
-    pub layout: &'a Layout,
-    /// How tasks are done.
-    pub perform: &'a dyn Perform,
-    /// Who watches.
-    pub progress: &'a dyn Progress,
-    /// What else enters keys.
-    pub facts: &'a (dyn Fn(&Task) -> Facts + Sync),
-    /// Whether the user wants to stop.
-    pub cancel: &'a Cancel,
-    /// How much may run at once.
-    pub pools: Pools,
-    /// What happens to the rest after a failure.
-    pub on_failure: OnFailure,
-    /// What is performed even if the store has it.
-    pub again: Again,
-    /// Tasks outside of the graph that were found fresh; they are only counted.
-    pub fresh_elsewhere: usize,
+    graph: &'a TaskGraph,
+    store: &'a Store,
+    layout: &'a Layout,
+    perform: &'a dyn Perform,
+    /// What else enters the keys of tasks.
+    facts: Box<dyn Fn(&Task) -> Facts + Sync + 'a>,
+    progress: &'a dyn Progress,
+    cancel: Cancel,
+    pools: Pools,
+    on_failure: OnFailure,
+    again: Again,
+}
+
+impl<'a> Engine<'a> {
+    /// The engine for the tasks of `graph`, which are done by `perform` and in whose
+    /// keys `facts` enter.
+    pub fn new(
+        graph: &'a TaskGraph,
+        store: &'a Store,
+        layout: &'a Layout,
+        perform: &'a dyn Perform,
+        facts: impl Fn(&Task) -> Facts + Sync + 'a,
+    ) -> Engine<'a> {
+        Engine {
+            graph,
+            store,
+            layout,
+            perform,
+            facts: Box::new(facts),
+            progress: &Silent,
+            cancel: Cancel::never(),
+            pools: Pools::new(1, &BTreeMap::new()),
+            on_failure: OnFailure::Stop,
+            again: Again::nothing(),
+        }
+    }
+
+    /// Reports what happens to `progress`.
+    #[must_use]
+    pub fn watched_by(self, progress: &'a dyn Progress) -> Engine<'a> {
+        Engine { progress, ..self }
+    }
+
+    /// Stops when `cancel` comes.
+    #[must_use]
+    pub fn stopped_by(self, cancel: &Cancel) -> Engine<'a> {
+        Engine { cancel: cancel.clone(), ..self }
+    }
+
+    /// Runs as many tasks at once as `pools` have slots.
+    #[must_use]
+    pub fn in_pools(self, pools: Pools) -> Engine<'a> {
+        Engine { pools, ..self }
+    }
+
+    /// Treats the other tasks like this after a failure.
+    #[must_use]
+    pub fn on_failure(self, on_failure: OnFailure) -> Engine<'a> {
+        Engine { on_failure, ..self }
+    }
+
+    /// Performs these tasks even if the store has their outputs.
+    #[must_use]
+    pub fn again(self, again: Again) -> Engine<'a> {
+        Engine { again, ..self }
+    }
+}
+
+/// What is known of fresh tasks before a build looks at any.
+#[derive(Debug)]
+pub enum Warm {
+    /// Nothing.
+    Nothing,
     /// What was to be seen of the files of tasks when they were fresh earlier. As
-    /// long as a glance shows the same, a build does not look closer at them.
-    pub seen: HashMap<TaskId, u128>,
-    /// That nobody held the build lock before anybody looked.
-    pub since: Option<Unheld>,
+    /// long as a glance shows the same, the build does not look closer at them.
+    Seen(HashMap<TaskId, u128>),
+    /// Tasks outside of the graph were found fresh.
+    Elsewhere {
+        /// How many; they are only counted.
+        n_fresh: usize,
+        /// That nobody held the build lock before they were looked at.
+        since: Option<Unheld>,
+    },
 }
 
 /// Tasks that are performed even if nothing that they depend on has changed.
@@ -216,13 +273,15 @@ impl Engine<'_> {
     ///
     /// # Errors
     /// When `lp` itself cannot go on; a task that fails is in the summary.
-    pub fn build(&self, selected: &BTreeSet<TaskId>) -> Result<Built, EngineError> {
-        let tasks = selected.len() + self.fresh_elsewhere;
+    pub fn build(&self, selected: &BTreeSet<TaskId>, warm: &Warm) -> Result<Built, EngineError> {
+        let n_elsewhere = if let Warm::Elsewhere { n_fresh, .. } = warm { *n_fresh } else { 0 };
+        let tasks = selected.len() + n_elsewhere;
         self.progress.event(&events::BuildEvent::Started { version: events::VERSION, tasks });
         // Before the look: what is changed after it then shows in the next glance.
         let glances = self.glances(selected);
         let settled = |id: TaskId| {
-            let seen = self.seen.get(&id).filter(|_| !self.again.tasks.contains(&id));
+            let Warm::Seen(seen) = warm else { return false };
+            let seen = seen.get(&id).filter(|_| !self.again.tasks.contains(&id));
             seen.is_some() && seen == glances.get(&id).map(|glance| &glance.print)
         };
         let verdicts = self.look_except(selected, &settled)?;
@@ -241,7 +300,7 @@ impl Engine<'_> {
         let mut summary = Summary { fresh: tasks, ..Summary::default() };
         if !stale.is_empty() {
             self.progress.event(&events::BuildEvent::Looked { tasks: stale.len() });
-            let ran = self.run(selected, stale)?;
+            let ran = self.run(selected, stale, warm)?;
             summary = Summary { fresh: tasks - ran.n_tasks + ran.summary.fresh, ..ran.summary };
             open.extend(ran.well);
         }

@@ -18,7 +18,7 @@ use super::attempt::Turn;
 use super::events::{BuildEvent, Outcome, Summary};
 use super::judge::Judged;
 use super::states::States;
-use super::{Engine, EngineError, Verdict};
+use super::{Engine, EngineError, Verdict, Warm};
 use crate::graph::TaskId;
 use crate::graph::task::{Action, Pool, Task};
 use crate::os::lock::{BuildLock, Holder, Measurement, MeasuringHold, MeasuringLock, Waiting};
@@ -43,14 +43,19 @@ impl Engine<'_> {
         &self,
         selected: &BTreeSet<TaskId>,
         stale: BTreeSet<TaskId>,
+        warm: &Warm,
     ) -> Result<Ran, EngineError> {
         self.store.create().map_err(StoreError::from)?;
         let lock = self.waiting(&|waiting| BuildLock::acquire(&self.store.lock_path(), waiting))?;
         lock.share_with_children().map_err(EngineError::Inherit)?;
         let mut selected = selected;
-        if lock.is_next_after(self.since.as_ref()) {
+        let (since, n_elsewhere) = match warm {
+            Warm::Elsewhere { n_fresh, since } => (since.as_ref(), *n_fresh),
+            Warm::Nothing | Warm::Seen(_) => (self.store.since(), 0),
+        };
+        if lock.is_next_after(since) {
             selected = &stale;
-        } else if self.fresh_elsewhere > 0 {
+        } else if n_elsewhere > 0 {
             return Err(EngineError::Overtaken);
         } else {
             self.store.reload()?;
@@ -238,16 +243,13 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, HashMap};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::super::events::Progress;
     use super::super::perform::{Attempt, Perform, Performed};
-    use super::super::states::{OnFailure, Pools};
-    use super::super::{Again, Engine, Facts};
+    use super::super::states::OnFailure;
+    use super::super::{Engine, Facts};
     use super::*;
     use crate::graph::link::{link, tests::task};
-    use crate::os::process::Cancel;
     use crate::path::Layout;
     use crate::store::Store;
 
@@ -257,10 +259,6 @@ mod tests {
         fn perform(&self, _: &Task, _: &Attempt<'_>) -> Performed {
             Performed::succeeded()
         }
-    }
-
-    impl Progress for Nothing {
-        fn event(&self, _: &BuildEvent<'_>) {}
     }
 
     #[test]
@@ -275,22 +273,8 @@ mod tests {
             assert!(task.label != "a" || asked.fetch_add(1, Ordering::Relaxed) == 0, "a bug");
             Facts::default()
         };
-        let engine = Engine {
-            graph: &graph,
-            store: &store,
-            layout: &layout,
-            perform: &Nothing,
-            progress: &Nothing,
-            facts: &facts,
-            cancel: &Cancel::never(),
-            pools: Pools::new(1, &BTreeMap::new()),
-            on_failure: OnFailure::KeepGoing,
-            again: Again::nothing(),
-            fresh_elsewhere: 0,
-            seen: HashMap::new(),
-            since: store.since().cloned(),
-        };
-        let summary = engine.build(&graph.order().iter().copied().collect()).unwrap().summary;
+        let engine = Engine::new(&graph, &store, &layout, &Nothing, facts).on_failure(OnFailure::KeepGoing);
+        let summary = engine.build(&graph.order().iter().copied().collect(), &Warm::Nothing).unwrap().summary;
         assert!(summary.panicked);
         assert_eq!((summary.failed, summary.skipped), (1, 1));
     }
