@@ -38,7 +38,7 @@ pub(super) fn check(
         return places;
     }
     for camera in project.cameras.iter().filter(|camera| members.contains(&camera.slug)) {
-        let is_drawn = matches!(dialect::played(project, camera).source, Source::Synthetic { .. });
+        let is_drawn = matches!(camera.source, Source::Synthetic { .. });
         for (path, place) in dialect::step_files(project, camera) {
             places.entry(project.layout.named(path)).or_insert(place);
         }

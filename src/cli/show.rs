@@ -70,7 +70,7 @@ fn plans(opened: &Opened, cameras: &[&Camera], make: fn(&PlanRequest) -> CameraP
     let project = &opened.project;
     let plan = |camera: &&Camera| {
         let dialect = dialect::resolve(project, camera);
-        make(&plan::request(project, &dialect::played(project, camera), dialect))
+        make(&plan::request(project, camera, dialect))
     };
     cameras.par_iter().map(plan).collect()
 }

@@ -14,7 +14,7 @@ mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{is_inference, played, resolve, spec};
+use super::{is_inference, resolve, spec};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::model::{Camera, DialectChoice, Project, Step};
@@ -36,7 +36,7 @@ struct Planned<'p> {
 impl<'p> Planned<'p> {
     fn of(project: &Project, camera: &'p Camera) -> Planned<'p> {
         let dialect = resolve(project, camera);
-        let plan = consolidate(&request(project, &played(project, camera), dialect));
+        let plan = consolidate(&request(project, camera, dialect));
         let pace = project.settings.pace;
         let playable = plan.pipelines.iter();
         let specs = playable.filter_map(|one| Some((one.clone(), spec(&plan, one, pace)?))).collect();

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::{played, resolve, spec};
+use super::{resolve, spec};
 use crate::model::{Camera, Pace, Project};
 use crate::pipeline::{Element, Value};
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource, consolidate, request};
@@ -54,7 +54,7 @@ impl Device {
 pub fn needed(project: &Project, cameras: &[&Camera]) -> BTreeMap<Device, BTreeSet<String>> {
     let mut needs: BTreeMap<Device, BTreeSet<String>> = BTreeMap::new();
     for camera in cameras {
-        let plan = consolidate(&request(project, &played(project, camera), resolve(project, camera)));
+        let plan = consolidate(&request(project, camera, resolve(project, camera)));
         for (device, by) in of_plan(&plan, project.settings.pace) {
             needs.entry(device).or_default().extend(by);
         }

@@ -17,7 +17,7 @@ pub use source::fraction;
 mod stock;
 
 use crate::diag::Place;
-use crate::model::{Camera, Codec, DialectChoice, Pace, Project, Scalar, Source, Step};
+use crate::model::{Camera, Codec, DialectChoice, Pace, Project, Scalar, Step};
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::files::{self, Role};
 use crate::pipeline::{Element, PipelineSpec, Property, StreamFile, Value, launch};
@@ -59,20 +59,6 @@ pub fn resolve(project: &Project, camera: &Camera) -> DialectName {
 #[must_use]
 pub fn is_inference(step: &Step) -> bool {
     step.kind.starts_with("gva") || step.kind == "vlm"
-}
-
-/// The camera as a run plays it: with `run.source = "synthetic"`, a camera
-/// whose clip is drawn from a scene gets that scene itself.
-#[must_use]
-pub fn played(project: &Project, camera: &Camera) -> Camera {
-    let mut played = camera.clone();
-    if project.settings.source == crate::model::FileSourceMode::Synthetic
-        && let Source::File(clip) = &camera.source
-        && let crate::model::Origin::Scene(scene) = &clip.origin
-    {
-        played.source = Source::Synthetic { scene: scene.clone() };
-    }
-    played
 }
 
 /// The whole plan of a camera: consolidated, with launch lines and assets.
@@ -137,7 +123,7 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
 /// The files that each step of a camera reads, and where it names them.
 #[must_use]
 pub fn step_files(project: &Project, camera: &Camera) -> Vec<(ProjectPath, Place)> {
-    let request = crate::plan::request(project, &played(project, camera), resolve(project, camera));
+    let request = crate::plan::request(project, camera, resolve(project, camera));
     let plan = consolidate(&request);
     let mut found = Vec::new();
     for pipeline in &plan.pipelines {

@@ -150,8 +150,7 @@ struct PlannedCamera {
 }
 
 fn planned_camera(project: &Project, camera: &Camera) -> PlannedCamera {
-    let played = dialect::played(project, camera);
-    let request = plan::request(project, &played, dialect::resolve(project, camera));
+    let request = plan::request(project, camera, dialect::resolve(project, camera));
     // Without launch lines, which only a plan's readers want.
     let plan = plan::consolidate(&request);
     PlannedCamera { request, plan }
