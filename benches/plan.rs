@@ -1,7 +1,7 @@
 //! How long it takes to consolidate large lanes in memory: `scripts/bench plan`.
 //!
-//! A project is made, read once, and planned again and again, on one core. Reading
-//! it and writing plans is measured by `scripts/bench scale`.
+//! A project is made, read once, and planned again and again; `scripts/bench` does
+//! so on one core. `scripts/bench scale` measures reading it and writing plans.
 
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 
@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use lp::config::load::{LoadRequest, Scope, load};
 use lp::model::Project;
-use lp::plan::{CameraPlan, consolidate, request, summary::summarise};
-use lp::{dialect, os};
+use lp::os;
+use lp::plan::lane::Lane;
+use lp::plan::{CameraPlan, summary::summarise};
 
 const RUNS: usize = 7;
 
@@ -20,7 +21,8 @@ fn main() {
     for (cameras, each, known) in [(20_000, 2, 6), (20_000, 6, 1000), (20_000, 20, 1000)] {
         let project = project(&folder, cameras, each, known);
         let what = format!("{cameras} cameras of {each} workloads out of {known}");
-        let plans: Vec<CameraPlan> = timed(&format!("{what}: consolidating"), || plan(&project));
+        let lane = timed(&format!("{what}: consolidating"), || Lane::of(&project));
+        let plans: Vec<CameraPlan> = lane.cameras.into_iter().map(|planned| planned.plan).collect();
         timed(&format!("{what}: summing up"), || summarise(&plans));
     }
     os::fs::remove(&folder).expect("the folder was made here");
@@ -60,11 +62,6 @@ fn project(folder: &Path, cameras: usize, each: usize, known: usize) -> Project 
         env: Vec::new(),
     });
     loaded.project.expect("the project has no errors")
-}
-
-fn plan(project: &Project) -> Vec<CameraPlan> {
-    let cameras = project.cameras.iter();
-    cameras.map(|camera| consolidate(&request(project, camera, dialect::resolve(project, camera)))).collect()
 }
 
 /// Prints the median of a few runs with their range; gives back the last result.

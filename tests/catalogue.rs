@@ -21,6 +21,7 @@ use lp::diag::{Diagnostics, Severity};
 use lp::dialect::check;
 use lp::pipeline::PipelineSpec;
 use lp::pipeline::machine::{BuildFault, Factory, LinkFault, Machine, PropertyInfo, PropertyKind};
+use lp::plan::lane::Lane;
 use tempfile::TempDir;
 
 /// The folder that examples are shown in.
@@ -96,8 +97,9 @@ fn ask(parts: &[Part]) -> Said {
     let loaded = load(&request);
     let mut diagnostics = loaded.diagnostics;
     if let Some(project) = &loaded.project {
-        let cameras: Vec<_> = project.cameras.iter().collect();
-        let machine = machine(check::factories(project, &cameras));
+        let lane = Lane::of(project);
+        let cameras: Vec<_> = lane.cameras.iter().collect();
+        let machine = machine(check::factories(&cameras, project.settings.pace));
         let Ok(found) =
             check::machine(project, &cameras, &machine, |spec| Ok::<_, Infallible>(attempt(spec)));
         diagnostics.append(found);

@@ -16,6 +16,7 @@ use lp::diag::codes;
 use lp::diag::{Diagnostic, Diagnostics, Place, Severity, Sources};
 use lp::graph::link::link;
 use lp::graph::lower::{Lowering, Subject, lower};
+use lp::plan::lane::Lane;
 
 const CORPUS: &str = "tests/corpus";
 
@@ -110,9 +111,14 @@ fn verdicts(folder: &str, file: impl Fn(&str) -> String) -> Vec<Verdict> {
 /// `folder` is shown as `DIR`.
 fn judge(mut loaded: Loaded, folder: &Path) -> Judged {
     if let Some(project) = &loaded.project {
-        let subjects = [Subject::lane(project)];
-        let lowered =
-            lower(&Lowering { project, subjects: &subjects, variable: &|_| None, parts: &|_| Vec::new() });
+        let (subjects, lane) = ([Subject::lane(project)], Lane::of(project));
+        let lowered = lower(&Lowering {
+            project,
+            lane: &lane,
+            subjects: &subjects,
+            variable: &|_| None,
+            parts: &|_| Vec::new(),
+        });
         for fault in link(lowered.tasks).err().unwrap_or_default() {
             let diagnostic =
                 Diagnostic::error(codes::GRAPH, fault.message).at(fault.place).label(fault.label);

@@ -5,10 +5,12 @@ use crate::dialect;
 use crate::engine::perform::Attempt;
 use crate::graph::task::Task;
 use crate::plan::PlanRequest;
+use crate::plan::lane::PlannedCamera;
 use crate::plan::summary::{LanePlan, summarise};
 
 pub(super) fn camera(request: &PlanRequest, task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionError> {
-    write(attempt, &task.outputs[0], &document(&dialect::compile(request)))
+    let planned = PlannedCamera::new(request.clone());
+    write(attempt, &task.outputs[0], &document(&dialect::compile(&planned.plan)))
 }
 
 pub(super) fn lane(task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionError> {

@@ -1,14 +1,17 @@
 //! `lp check`
 
+use std::cell::LazyCell;
 use std::error::Error;
 
 use super::args::{CheckArgs, CheckFormat, Global};
 use super::open::{color, graph_faults, print, refusal, request};
 use super::{Exit, console, machine, rule};
-use crate::config::load::{LoadRequest, Loaded, Scope, load};
+use crate::config::load::{LoadRequest, Scope, load};
 use crate::diag::codes;
 use crate::diag::document;
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::model::Project;
+use crate::plan::lane::Lane;
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     let format = if args.json { CheckFormat::Json } else { args.format };
@@ -27,10 +30,14 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     }
     let scope = if is_single { Scope::Single } else { Scope::Project };
     let mut loaded = load(&LoadRequest { scope, ..request(global, &[])? });
+    let mut gstreamer = String::new();
     if let Some(project) = &loaded.project {
-        loaded.diagnostics.append(graph_faults(project));
+        let lane = LazyCell::new(|| Lane::of(project));
+        loaded.diagnostics.append(graph_faults(project, || &*lane));
+        if args.machine && !loaded.diagnostics.has_errors() {
+            gstreamer = ask_machine(project, &lane, &mut loaded.diagnostics);
+        }
     }
-    let gstreamer = if args.machine { ask_machine(&mut loaded) } else { String::new() };
     if args.strict {
         loaded.diagnostics.deny_warnings();
     }
@@ -62,24 +69,20 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Adds what the machine lacks to what is wrong with the files, if these can be
-/// understood at all; says which GStreamer was asked.
-fn ask_machine(loaded: &mut Loaded) -> String {
-    if loaded.diagnostics.has_errors() {
-        return String::new();
-    }
-    let Some(project) = &loaded.project else { return String::new() };
-    let cameras: Vec<_> = project.cameras.iter().collect();
+/// Adds what the machine lacks to what is wrong with the files; says which GStreamer
+/// was asked.
+fn ask_machine(project: &Project, lane: &Lane, diagnostics: &mut Diagnostics) -> String {
+    let cameras: Vec<_> = lane.cameras.iter().collect();
     match machine::ask(project, &cameras) {
         Ok((found, gstreamer)) => {
-            loaded.diagnostics.append(found);
+            diagnostics.append(found);
             format!(", GStreamer {gstreamer}")
         }
         Err(error) => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             let message = format!("this machine cannot be asked: {error}{cause}");
             let fault = Diagnostic::error(codes::NO_WORKER, message);
-            loaded.diagnostics.push(match error.hint() {
+            diagnostics.push(match error.hint() {
                 Some(hint) => fault.help(hint),
                 None => fault,
             });

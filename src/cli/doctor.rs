@@ -16,8 +16,8 @@ use super::open::read;
 use super::{Exit, console, tools};
 use crate::dialect::devices::needed;
 use crate::graph::lower::{GENERATE_FACTORIES, Lowering, Subject, TRANSCODE_FACTORIES, lower};
-use crate::model::Camera;
 use crate::os;
+use crate::plan::lane::Lane;
 use crate::store::Store;
 
 pub(super) fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<Exit> {
@@ -25,12 +25,14 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<Exit> {
     let project = read(global, &[])?.project;
     let mut factories: BTreeSet<String> =
         GENERATE_FACTORIES.iter().chain(&TRANSCODE_FACTORIES).map(|name| (*name).to_owned()).collect();
-    let layout = match &project {
-        Some(project) => {
+    let lane = project.as_ref().map(Lane::of);
+    let layout = match project.as_ref().zip(lane.as_ref()) {
+        Some((project, lane)) => {
             let subjects = [Subject::lane(project)];
             let variable = |name: &str| os::env::raw(name);
             let tasks = lower(&Lowering {
                 project,
+                lane,
                 subjects: &subjects,
                 variable: &variable,
                 parts: &|_| Vec::new(),
@@ -52,9 +54,8 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<Exit> {
     let store = Store::open(layout)?;
     let tools = tools::look_for(&store, worker, &factories, &factories);
     let mut findings = software::findings(&tools, &factories);
-    if let Some(project) = &project {
-        let cameras: Vec<&Camera> = project.cameras.iter().collect();
-        findings.extend(devices::findings(&needed(project, &cameras)));
+    if let Some((project, lane)) = project.as_ref().zip(lane.as_ref()) {
+        findings.extend(devices::findings(&needed(lane, project.settings.pace)));
     }
     findings.extend(limits::findings(&tools.host.facts));
 

@@ -161,8 +161,13 @@ impl Build<'_> {
             .collect();
         if !members.is_empty() {
             let project = &self.opened.project;
-            let cameras: Vec<_> =
-                project.cameras.iter().filter(|camera| members.contains(&camera.slug)).collect();
+            let cameras: Vec<_> = self
+                .opened
+                .lane()
+                .cameras
+                .iter()
+                .filter(|planned| members.contains(planned.slug()))
+                .collect();
             match machine::ask(project, &cameras) {
                 Ok((found, _)) => diagnostics.append(found),
                 Err(error) => {

@@ -1,6 +1,6 @@
 //! From flags to a project, and from a project to its graph.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -20,6 +20,7 @@ use crate::model::{Camera, Project};
 use crate::name::did_you_mean;
 use crate::os;
 use crate::path::{Layout, ProjectPath};
+use crate::plan::lane::Lane;
 use crate::worker::error::WorkerError;
 use crate::worker::launch::Launch;
 
@@ -35,6 +36,7 @@ pub(super) struct Opened {
     pub(super) color: crate::diag::Color,
     /// What `Lpfile.toml` says, with profile and overrides laid over it.
     pub(super) settings: crate::config::tree::Node,
+    lane: OnceCell<Lane>,
 }
 
 /// The directory that `lp` works in.
@@ -130,7 +132,7 @@ pub(super) fn accept(global: &Global, loaded: Loaded) -> anyhow::Result<Opened> 
     };
     let is_clean = Cell::new(loaded.diagnostics.count(Severity::Warning) == 0);
     let Loaded { sources, files, includes, settings, .. } = loaded;
-    Ok(Opened { project, sources, files, includes, is_clean, color, settings })
+    Ok(Opened { project, sources, files, includes, is_clean, color, settings, lane: OnceCell::new() })
 }
 
 /// "error: 3 errors, 1 warning"
@@ -146,15 +148,15 @@ pub(super) fn refusal(diagnostics: &Diagnostics) -> String {
 
 /// What keeps a project's tasks from being a graph, and the scripts of its cameras
 /// from being run. The tasks that `lp` itself makes always are a graph, so only
-/// what users wrote is reason to look.
-pub(super) fn graph_faults(project: &Project) -> Diagnostics {
+/// what users wrote is reason to look, and to plan the lane.
+pub(super) fn graph_faults<'l>(project: &Project, lane: impl FnOnce() -> &'l Lane) -> Diagnostics {
     let scripts = scripts::of_cameras(project);
     if project.tasks.is_empty() && scripts.is_empty() {
         return Diagnostics::new();
     }
-    let subjects = [Subject::lane(project)];
+    let (subjects, lane) = ([Subject::lane(project)], lane());
     let lowered =
-        lower(&Lowering { project, subjects: &subjects, variable: &|_| None, parts: &|_| Vec::new() });
+        lower(&Lowering { project, lane, subjects: &subjects, variable: &|_| None, parts: &|_| Vec::new() });
     let aliases = Aliases::find(&project.layout, &lowered.tasks);
     let graph = match link::link_by(lowered.tasks, aliases) {
         Ok(graph) => graph,
@@ -163,7 +165,7 @@ pub(super) fn graph_faults(project: &Project) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     if let Some(run) = graph.by_label("run:lane").filter(|_| !scripts.is_empty()) {
         let needed = BTreeSet::from([run]);
-        let places = scripts::check(project, &graph, &needed, &mut diagnostics);
+        let places = scripts::check(project, lane, &graph, &needed, &mut diagnostics);
         let is_script = |input: &ProjectPath| scripts.contains(input);
         missing_inputs(project, &graph, &needed, &places, &is_script, &mut diagnostics);
     }
@@ -241,6 +243,11 @@ impl Opened {
         Refused
     }
 
+    /// The project's cameras, planned when the first asks.
+    pub(super) fn lane(&self) -> &Lane {
+        self.lane.get_or_init(|| Lane::of(&self.project))
+    }
+
     /// How the project's workers are started.
     pub(super) fn worker(&self) -> Result<Launch, WorkerError> {
         tools::find(self.project.settings.worker.as_ref(), &self.project.layout.root)
@@ -255,8 +262,13 @@ impl Opened {
             outside.borrow_mut().extend(others);
             inside
         };
-        let lowered =
-            lower(&Lowering { project: &self.project, subjects, variable: &variable, parts: &parts });
+        let lowered = lower(&Lowering {
+            project: &self.project,
+            lane: self.lane(),
+            subjects,
+            variable: &variable,
+            parts: &parts,
+        });
         let outside = outside.into_inner();
         for note in outside.iter().chain(&lowered.notes) {
             self.is_clean.set(false);
@@ -294,7 +306,7 @@ impl Opened {
     /// Inputs that neither exist nor are made, and scripts that cannot run.
     pub(super) fn source_faults(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        let places = scripts::check(&self.project, graph, needed, &mut diagnostics);
+        let places = scripts::check(&self.project, self.lane(), graph, needed, &mut diagnostics);
         missing_inputs(&self.project, graph, needed, &places, &|_| true, &mut diagnostics);
         diagnostics
     }

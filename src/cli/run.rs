@@ -1,6 +1,6 @@
 //! `lp run`
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use anyhow::Context;
@@ -15,7 +15,7 @@ use super::{Exit, Refused, console, last, machine, tools, view};
 use crate::engine::{Again, Warm};
 use crate::graph::lower::Subject;
 use crate::graph::{TaskGraph, TaskId, select};
-use crate::model::{Camera, Source};
+use crate::model::Source;
 use crate::name::Slug;
 use crate::os;
 use crate::os::signal::cancel_on_signals;
@@ -122,19 +122,17 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> anyhow::Result<Exit> {
 
 /// Pipelines that cannot be played: left out by name beside others, refused alone.
 fn left_out(opened: &Opened, subject: &Subject) -> Result<Vec<String>, Refused> {
-    use crate::{dialect, plan};
     let mut left_out = Vec::new();
     let mut playable = 0;
-    for camera in members(opened, subject) {
-        let request = plan::request(&opened.project, camera, dialect::resolve(&opened.project, camera));
-        for pipeline in plan::consolidate(&request).pipelines {
-            match pipeline.unsupported {
+    for planned in opened.lane().members(&subject.members) {
+        for pipeline in &planned.plan.pipelines {
+            match &pipeline.unsupported {
                 None => playable += 1,
                 Some(reason) => {
                     left_out.push(format!(
                         "`{}` of `{}`: {reason}",
                         pipeline.workloads.join("`, `"),
-                        camera.name
+                        planned.camera().name
                     ));
                 }
             }
@@ -149,12 +147,6 @@ fn left_out(opened: &Opened, subject: &Subject) -> Result<Vec<String>, Refused> 
     Ok(left_out)
 }
 
-/// The cameras of a subject, in project order.
-fn members<'o>(opened: &'o Opened, subject: &Subject) -> Vec<&'o Camera> {
-    let wanted: HashSet<&Slug> = subject.members.iter().collect();
-    opened.project.cameras.iter().filter(|camera| wanted.contains(&camera.slug)).collect()
-}
-
 /// Refuses inputs that are missing, together with what the machine lacks: who has
 /// to get models should not learn only then that they cannot be used here.
 fn check_sources(
@@ -167,7 +159,7 @@ fn check_sources(
     if faults.is_empty() {
         return Ok(());
     }
-    match machine::ask(&opened.project, &members(opened, subject)) {
+    match machine::ask(&opened.project, &opened.lane().members(&subject.members)) {
         Ok((lacking, _)) => faults.append(lacking),
         Err(error) => console::error(&error, error.hint().as_deref()),
     }
@@ -177,7 +169,8 @@ fn check_sources(
 /// Variables with user or password of a stream that are not set, or no text.
 fn unset_variables(opened: &Opened, subject: &Subject) -> Vec<String> {
     let mut unset = Vec::new();
-    for camera in members(opened, subject) {
+    for planned in opened.lane().members(&subject.members) {
+        let camera = planned.camera();
         let Source::Rtsp { login: Some(login), .. } = &camera.source else { continue };
         let faults = login.variables().filter_map(|name| Some((name, crate::os::env::fault(name)?)));
         for (name, fault) in faults {
@@ -217,18 +210,17 @@ struct Heard {
 
 impl Seconds {
     fn new(opened: &Opened, subject: &Subject) -> Seconds {
-        use crate::{dialect, plan};
         let mut cameras = BTreeMap::new();
-        for camera in members(opened, subject) {
-            let request = plan::request(&opened.project, camera, dialect::resolve(&opened.project, camera));
-            let pipelines = plan::consolidate(&request).pipelines;
-            let streams = pipelines
+        for planned in opened.lane().members(&subject.members) {
+            let streams = planned
+                .plan
+                .pipelines
                 .iter()
                 .filter(|pipeline| pipeline.unsupported.is_none() && pipeline.script().is_none())
                 .count();
             for copy in 1..=opened.project.settings.count {
                 let second = Second { streams, begin_us: None, elapsed_s: 0, heard: BTreeMap::new() };
-                cameras.insert(camera.slug.copy(copy), second);
+                cameras.insert(planned.slug().copy(copy), second);
             }
         }
         let width = cameras.keys().map(|slug| slug.as_str().len()).max().unwrap_or(0);

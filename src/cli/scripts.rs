@@ -16,11 +16,13 @@ use crate::graph::{TaskGraph, TaskId};
 use crate::model::{Project, Source, Step};
 use crate::os;
 use crate::path::ProjectPath;
+use crate::plan::lane::Lane;
 
 /// Looks at the scripts of the runs in `needed`. Says where they and the files of
 /// steps are written, so that one which is not there is reported at that place.
 pub(super) fn check(
     project: &Project,
+    lane: &Lane,
     graph: &TaskGraph,
     needed: &BTreeSet<TaskId>,
     diagnostics: &mut Diagnostics,
@@ -37,13 +39,13 @@ pub(super) fn check(
     if members.is_empty() {
         return places;
     }
-    for camera in project.cameras.iter().filter(|camera| members.contains(&camera.slug)) {
+    for planned in lane.cameras.iter().filter(|planned| members.contains(planned.slug())) {
+        let camera = planned.camera();
         let is_drawn = matches!(camera.source, Source::Synthetic { .. });
-        for (path, place) in dialect::step_files(project, camera) {
+        for (path, place) in dialect::step_files(&planned.plan) {
             places.entry(project.layout.named(path)).or_insert(place);
         }
-        let workloads = camera.workloads.iter().filter_map(|name| project.workload(name));
-        for step in workloads.flat_map(|workload| &workload.steps) {
+        for step in planned.request.workloads.iter().flat_map(|workload| &workload.steps) {
             let Some(path) = script_of(project, step) else { continue };
             if is_drawn {
                 diagnostics.push(

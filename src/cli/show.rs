@@ -14,12 +14,13 @@ use rayon::prelude::*;
 use super::Exit;
 use super::args::{Global, ShowArgs, ShowFormat};
 use super::console;
-use super::open::{Opened, open};
+use super::open::open;
 use crate::action::document;
 use crate::dialect;
 use crate::model::Camera;
+use crate::plan::lane::PlannedCamera;
 use crate::plan::summary::{LanePlan, summarise};
-use crate::plan::{self, CameraPlan, PlanRequest};
+use crate::plan::{self, CameraPlan};
 
 pub(super) fn run(global: &Global, args: &ShowArgs) -> anyhow::Result<Exit> {
     let format = if args.json { Some(ShowFormat::Json) } else { args.format };
@@ -40,17 +41,22 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> anyhow::Result<Exit> {
     }
     let opened = open(global, &[])?;
     let named = !args.cameras.is_empty();
-    let cameras =
-        if named { opened.cameras(&args.cameras)? } else { opened.project.cameras.iter().collect() };
+    let cameras: Vec<&PlannedCamera> = if named {
+        let all = &opened.lane().cameras;
+        let planned = |camera: &Camera| all.iter().find(|planned| *planned.slug() == camera.slug);
+        opened.cameras(&args.cameras)?.into_iter().filter_map(planned).collect()
+    } else {
+        opened.lane().cameras.iter().collect()
+    };
     if args.launch {
         return launch::run(&opened.project, &cameras, format.unwrap_or(ShowFormat::Sh));
     }
     if is_json && !args.summary {
-        print(&LanePlan { version: plan::VERSION, cameras: plans(&opened, &cameras, dialect::compile) });
+        print(&LanePlan { version: plan::VERSION, cameras: compiled(&cameras) });
         return Ok(Exit::Done);
     }
     // Launch lines of a whole lane take longer than all else, and nobody sees them here.
-    let plans = plans(&opened, &cameras, plan::consolidate);
+    let plans: Vec<CameraPlan> = cameras.iter().map(|planned| planned.plan.clone()).collect();
     if is_json {
         print(&summarise(&plans));
     } else if args.summary {
@@ -64,15 +70,9 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The plans of cameras: with launch lines by `dialect::compile`, without by
-/// `plan::consolidate`.
-fn plans(opened: &Opened, cameras: &[&Camera], make: fn(&PlanRequest) -> CameraPlan) -> Vec<CameraPlan> {
-    let project = &opened.project;
-    let plan = |camera: &&Camera| {
-        let dialect = dialect::resolve(project, camera);
-        make(&plan::request(project, camera, dialect))
-    };
-    cameras.par_iter().map(plan).collect()
+/// The plans of cameras with their launch lines.
+fn compiled(cameras: &[&PlannedCamera]) -> Vec<CameraPlan> {
+    cameras.par_iter().map(|planned| dialect::compile(&planned.plan)).collect()
 }
 
 /// Prints a document as the file of it would be.

@@ -14,33 +14,31 @@ mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{is_inference, resolve, spec};
+use super::spec;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
-use crate::model::{Camera, DialectChoice, Project, Step};
+use crate::model::{Camera, DialectChoice, Pace, Project, Step};
 use crate::name::did_you_mean;
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Machine, debian_package};
-use crate::plan::{CameraPlan, DialectName, PlannedPipeline, consolidate, request};
+use crate::plan::lane::PlannedCamera;
+use crate::plan::{CameraPlan, DialectName, PlannedPipeline};
 
 /// So many places of one fault are shown.
 const SHOWN: usize = 8;
 
 /// A camera's plan, and its pipelines that can be played.
-struct Planned<'p> {
+struct Playable<'p> {
     camera: &'p Camera,
-    plan: CameraPlan,
-    specs: Vec<(PlannedPipeline, PipelineSpec)>,
+    plan: &'p CameraPlan,
+    specs: Vec<(&'p PlannedPipeline, PipelineSpec)>,
 }
 
-impl<'p> Planned<'p> {
-    fn of(project: &Project, camera: &'p Camera) -> Planned<'p> {
-        let dialect = resolve(project, camera);
-        let plan = consolidate(&request(project, camera, dialect));
-        let pace = project.settings.pace;
-        let playable = plan.pipelines.iter();
-        let specs = playable.filter_map(|one| Some((one.clone(), spec(&plan, one, pace)?))).collect();
-        Planned { camera, plan, specs }
+impl<'p> Playable<'p> {
+    fn of(planned: &'p PlannedCamera, pace: Pace) -> Playable<'p> {
+        let plan = &planned.plan;
+        let specs = plan.pipelines.iter().filter_map(|one| Some((one, spec(plan, one, pace)?))).collect();
+        Playable { camera: planned.camera(), plan, specs }
     }
 
     /// The steps that are played, those of bins behind their bin.
@@ -52,10 +50,10 @@ impl<'p> Planned<'p> {
 
 /// Every factory that cameras need, and that a worker must describe.
 #[must_use]
-pub fn factories(project: &Project, cameras: &[&Camera]) -> BTreeSet<String> {
+pub fn factories(cameras: &[&PlannedCamera], pace: Pace) -> BTreeSet<String> {
     let mut factories = BTreeSet::new();
-    for camera in cameras {
-        for (_, spec) in Planned::of(project, camera).specs {
+    for planned in cameras {
+        for (_, spec) in Playable::of(planned, pace).specs {
             factories.extend(spec.factories().into_iter().map(str::to_owned));
         }
     }
@@ -69,11 +67,12 @@ pub fn factories(project: &Project, cameras: &[&Camera]) -> BTreeSet<String> {
 /// Those of `attempt`.
 pub fn machine<E>(
     project: &Project,
-    cameras: &[&Camera],
+    cameras: &[&PlannedCamera],
     machine: &Machine,
     mut attempt: impl FnMut(&PipelineSpec) -> Result<Option<BuildFault>, E>,
 ) -> Result<Diagnostics, E> {
-    let lane: Vec<Planned<'_>> = cameras.iter().map(|camera| Planned::of(project, camera)).collect();
+    let pace = project.settings.pace;
+    let lane: Vec<Playable<'_>> = cameras.iter().map(|planned| Playable::of(planned, pace)).collect();
     let mut diagnostics = Diagnostics::new();
     // Cameras of which more need not be said.
     let mut settled = BTreeSet::new();
@@ -83,7 +82,7 @@ pub fn machine<E>(
             settled.insert(&planned.camera.slug);
         }
     }
-    let open: Vec<&Planned<'_>> = lane.iter().filter(|one| !settled.contains(&one.camera.slug)).collect();
+    let open: Vec<&Playable<'_>> = lane.iter().filter(|one| !settled.contains(&one.camera.slug)).collect();
     missing_elements(&open, machine, &mut diagnostics);
 
     let mut faulty = BTreeSet::new();
@@ -125,9 +124,9 @@ fn is_missing(machine: &Machine, factory: &str) -> bool {
 }
 
 /// Why a camera's dialect cannot play it here, and what could.
-fn dialect_fault(project: &Project, planned: &Planned<'_>, machine: &Machine) -> Option<Diagnostic> {
+fn dialect_fault(project: &Project, planned: &Playable<'_>, machine: &Machine) -> Option<Diagnostic> {
     let camera = &planned.camera.name;
-    let inference = planned.steps().find(|step| is_inference(step));
+    let inference = planned.steps().find(|step| step.is_inference());
     let fault = |message: String, step: Option<&Step>| {
         let place = step.map_or(planned.camera.place, |step| step.kind_place);
         Diagnostic::error(codes::NO_DIALECT, message).at(place)
@@ -173,7 +172,7 @@ struct Needing<'p> {
 
 /// Every missing factory once, at the steps that name it, else at the cameras
 /// whose pipelines have it.
-fn missing_elements(lane: &[&Planned<'_>], machine: &Machine, diagnostics: &mut Diagnostics) {
+fn missing_elements(lane: &[&Playable<'_>], machine: &Machine, diagnostics: &mut Diagnostics) {
     let mut missing: BTreeMap<&str, Needing<'_>> = BTreeMap::new();
     for planned in lane {
         let factories: BTreeSet<&str> = planned.specs.iter().flat_map(|(_, spec)| spec.factories()).collect();

@@ -10,10 +10,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::{resolve, spec};
-use crate::model::{Camera, Pace, Project};
+use super::spec;
+use crate::model::Pace;
 use crate::pipeline::{Element, Value};
-use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource, consolidate, request};
+use crate::plan::lane::Lane;
+use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
 
 /// Something of a machine besides its cores and memory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,15 +50,12 @@ impl Device {
     }
 }
 
-/// The devices that `cameras` need, each with what asks for it.
+/// The devices that cameras need, each with what asks for it.
 #[must_use]
-pub fn needed(project: &Project, cameras: &[&Camera]) -> BTreeMap<Device, BTreeSet<String>> {
+pub fn needed(lane: &Lane, pace: Pace) -> BTreeMap<Device, BTreeSet<String>> {
     let mut needs: BTreeMap<Device, BTreeSet<String>> = BTreeMap::new();
-    for camera in cameras {
-        let plan = consolidate(&request(project, camera, resolve(project, camera)));
-        for (device, by) in of_plan(&plan, project.settings.pace) {
-            needs.entry(device).or_default().extend(by);
-        }
+    for (device, by) in lane.cameras.iter().flat_map(|planned| of_plan(&planned.plan, pace)) {
+        needs.entry(device).or_default().extend(by);
     }
     needs
 }

@@ -4,7 +4,7 @@
 //! Streamer's. Each gets the same source: a paced file as a camera would
 //! deliver it, an RTSP stream, a V4L2 device, or a scene drawn live.
 //!
-//! [`compile`] makes a camera's whole plan, [`spec`] one planned pipeline,
+//! [`compile`] adds launch lines to a camera's plan, [`spec`] makes one planned pipeline,
 //! [`share::pipelines`] all that a camera plays, shared ones as one, and [`check`] says what keeps a machine from playing it.
 
 pub mod check;
@@ -17,11 +17,11 @@ pub use source::fraction;
 mod stock;
 
 use crate::diag::Place;
-use crate::model::{Camera, Codec, DialectChoice, Pace, Project, Scalar, Step};
+use crate::model::{Codec, Pace, Scalar, Step};
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::files::{self, Role};
 use crate::pipeline::{Element, PipelineSpec, Property, StreamFile, Value, launch};
-use crate::plan::{CameraPlan, DialectName, PlanRequest, PlannedPipeline, PlannedSource, consolidate};
+use crate::plan::{CameraPlan, DialectName, PlannedPipeline, PlannedSource};
 
 /// How a dialect plays a pipeline, from encoded video to the sink.
 trait Dialect {
@@ -38,33 +38,10 @@ trait Dialect {
     fn sink(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element>;
 }
 
-/// The dialect of a camera: as chosen, or by its steps.
+/// The plan of a camera with its launch lines and assets, as its file has it.
 #[must_use]
-pub fn resolve(project: &Project, camera: &Camera) -> DialectName {
-    match project.settings.dialect {
-        DialectChoice::Stock => DialectName::Stock,
-        DialectChoice::Dlstreamer => DialectName::Dlstreamer,
-        DialectChoice::Auto => {
-            let steps = camera.workloads.iter().filter_map(|name| project.workload(name));
-            if steps.flat_map(|workload| &workload.steps).any(is_inference) {
-                DialectName::Dlstreamer
-            } else {
-                DialectName::Stock
-            }
-        }
-    }
-}
-
-/// Whether a step needs DL Streamer.
-#[must_use]
-pub fn is_inference(step: &Step) -> bool {
-    step.kind.starts_with("gva") || step.kind == "vlm"
-}
-
-/// The whole plan of a camera: consolidated, with launch lines and assets.
-#[must_use]
-pub fn compile(request: &PlanRequest) -> CameraPlan {
-    let mut plan = consolidate(request);
+pub fn compile(plan: &CameraPlan) -> CameraPlan {
+    let mut plan = plan.clone();
     // Paths in a plan are relative to the project, so any root serves.
     let layout = Layout::new("/".into());
     let mut assets = Vec::new();
@@ -122,16 +99,14 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
 
 /// The files that each step of a camera reads, and where it names them.
 #[must_use]
-pub fn step_files(project: &Project, camera: &Camera) -> Vec<(ProjectPath, Place)> {
-    let request = crate::plan::request(project, camera, resolve(project, camera));
-    let plan = consolidate(&request);
+pub fn step_files(plan: &CameraPlan) -> Vec<(ProjectPath, Place)> {
     let mut found = Vec::new();
     for pipeline in &plan.pipelines {
         for step in pipeline.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.steps)) {
             // As if it were alone, so that every file is one of its own.
             let step = Step { from: None, ..step.clone() };
             let alone = PlannedPipeline { steps: vec![step], ..pipeline.clone() };
-            let Some(spec) = spec(&plan, &alone, Pace::Live) else { continue };
+            let Some(spec) = spec(plan, &alone, Pace::Live) else { continue };
             let clip = if let PlannedSource::File { clip } = &plan.source { Some(clip) } else { None };
             let files = spec.inputs().into_iter().filter(|path| Some(path) != clip);
             found.extend(files.map(|path| {

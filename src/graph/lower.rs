@@ -17,6 +17,7 @@ use crate::digest::ContentDigest;
 use crate::model::{Camera, Clip, Isolation, Origin, Pace, Project, Source, UserTask};
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
+use crate::plan::lane::{Lane, PlannedCamera};
 use crate::plan::{self, DialectName, PlannedPipeline, PlannedSource};
 use crate::record::measure;
 use crate::report;
@@ -59,6 +60,8 @@ impl Subject {
 pub struct Lowering<'a> {
     /// The project.
     pub project: &'a Project,
+    /// Its cameras, planned.
+    pub lane: &'a Lane,
     /// The runs to make tasks for.
     pub subjects: &'a [Subject],
     /// The caller's environment, for `pass`.
@@ -108,12 +111,11 @@ pub fn lower(lowering: &Lowering<'_>) -> Lowered {
         givers.iter().flat_map(|task| task.outputs.iter().map(|(path, _)| path)).collect();
     let mut lowered = Lowered::default();
     let mut seen = HashSet::new();
-    let cameras: Vec<PlannedCamera> =
-        project.cameras.iter().map(|camera| planned_camera(project, camera)).collect();
+    let cameras = &lowering.lane.cameras;
 
-    for planned in &cameras {
-        if let Source::File(clip) = &planned.request.camera.source {
-            for task in asset_tasks(project, &planned.request.camera, clip) {
+    for planned in cameras {
+        if let Source::File(clip) = &planned.camera().source {
+            for task in asset_tasks(project, planned.camera(), clip) {
                 if !seen.insert(task.label.clone()) {
                     continue;
                 }
@@ -125,35 +127,21 @@ pub fn lower(lowering: &Lowering<'_>) -> Lowered {
             }
         }
     }
-    for planned in &cameras {
+    for planned in cameras {
         lowered.tasks.push(plan_task(planned));
     }
     if !cameras.is_empty() {
-        lowered.tasks.push(plan_lane_task(&cameras));
+        lowered.tasks.push(plan_lane_task(cameras));
     }
     let (variable, layout) = (lowering.variable, &project.layout);
     lowered.tasks.par_extend(project.tasks.par_iter().map(|task| user_task(task, layout, variable)));
     for subject in lowering.subjects {
-        let wanted: HashSet<&Slug> = subject.members.iter().collect();
-        let members: Vec<&PlannedCamera> =
-            cameras.iter().filter(|planned| wanted.contains(&planned.request.camera.slug)).collect();
+        let members = lowering.lane.members(&subject.members);
         if !members.is_empty() {
             run_tasks(lowering, subject, &members, &mut lowered.tasks);
         }
     }
     lowered
-}
-
-struct PlannedCamera {
-    request: plan::PlanRequest,
-    plan: plan::CameraPlan,
-}
-
-fn planned_camera(project: &Project, camera: &Camera) -> PlannedCamera {
-    let request = plan::request(project, camera, dialect::resolve(project, camera));
-    // Without launch lines, which only a plan's readers want.
-    let plan = plan::consolidate(&request);
-    PlannedCamera { request, plan }
 }
 
 fn path(text: &str) -> ProjectPath {
@@ -238,7 +226,7 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
 }
 
 fn plan_task(planned: &PlannedCamera) -> Task {
-    let slug = &planned.request.camera.slug;
+    let slug = planned.slug();
     Task {
         label: format!("plan:{slug}"),
         action: Action::Plan(Box::new(planned.request.clone())),
@@ -247,7 +235,7 @@ fn plan_task(planned: &PlannedCamera) -> Task {
         pool: Pool::Cpu,
         after: Vec::new(),
         factories: Vec::new(),
-        place: planned.request.camera.place,
+        place: planned.camera().place,
         entries: Box::default(),
     }
 }
@@ -255,10 +243,8 @@ fn plan_task(planned: &PlannedCamera) -> Task {
 fn plan_lane_task(cameras: &[PlannedCamera]) -> Task {
     Task {
         label: "plan".to_owned(),
-        action: Action::PlanLane {
-            cameras: cameras.iter().map(|planned| planned.request.camera.slug.clone()).collect(),
-        },
-        inputs: cameras.iter().map(|planned| plan_path(&planned.request.camera.slug)).collect(),
+        action: Action::PlanLane { cameras: cameras.iter().map(|planned| planned.slug().clone()).collect() },
+        inputs: cameras.iter().map(|planned| plan_path(planned.slug())).collect(),
         outputs: vec![path("results/plan.json"), path("results/summary.json")],
         pool: Pool::Cpu,
         after: Vec::new(),
@@ -355,7 +341,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
     let free = settings.pace == Pace::Free;
     let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let name = &subject.name;
-    let place = if let [only] = members { only.request.camera.place } else { Default::default() };
+    let place = if let [only] = members { only.camera().place } else { Default::default() };
     tasks.push(Task {
         label: format!("run:{name}"),
         action: Action::Run(Run {
@@ -394,7 +380,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
             pool: Pool::Cpu,
             after: Vec::new(),
             factories: Vec::new(),
-            place: planned.request.camera.place,
+            place: planned.camera().place,
             entries: Box::default(),
         });
     }

@@ -148,6 +148,12 @@ impl Step {
         }
     }
 
+    /// Whether a step needs DL Streamer.
+    #[must_use]
+    pub fn is_inference(&self) -> bool {
+        self.kind.starts_with("gva") || self.kind == "vlm"
+    }
+
     /// Where the value of one of its keys is, else the step itself.
     #[must_use]
     pub fn value_place(&self, key: &str) -> Place {

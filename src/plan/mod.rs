@@ -6,8 +6,8 @@
 //! are served by one pipeline. Nothing is shared between cameras: their frames
 //! differ.
 //!
-//! Pure: [`consolidate`] is called while the graph is lowered, to learn what a
-//! member needs, and again by the `plan:` action, which writes the result.
+//! Pure. A command plans all cameras once ([`lane::Lane`]); the `plan:` action makes
+//! the plan of its camera again from the request that it holds, and writes it.
 //!
 //! `docs/schema/plan.schema.json` and `summary.schema.json` describe the files.
 //!
@@ -15,6 +15,7 @@
 
 pub mod diff;
 pub mod difference;
+pub mod lane;
 pub mod load;
 pub mod share;
 pub mod summary;
@@ -24,9 +25,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use self::difference::{Difference, differences, distance, equal, sentence};
-use crate::model::{
-    Accept, Camera, Clip, Codec, Login, Project, Region, Scalar, Share, Source, Step, Workload,
-};
+use crate::model::{Accept, Camera, Clip, Codec, Login, Region, Scalar, Share, Source, Step, Workload};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
@@ -234,42 +233,11 @@ impl CameraPlan {
     }
 }
 
-/// The request for a camera's plan.
-///
-/// # Panics
-/// Never for a camera of `project`: its workloads are mapped.
-#[must_use]
-pub fn request(project: &Project, camera: &Camera, dialect: DialectName) -> PlanRequest {
-    let mut known = HashSet::new();
-    let workloads = camera.workloads.iter().map(|name| {
-        let workload = project.workload(name);
-        workload.expect("a project's cameras use mapped workloads")
-    });
-    let workloads = workloads.filter(|workload| known.insert(&workload.slug)).cloned().collect();
-    let scene = match &camera.source {
-        Source::Synthetic { scene } => {
-            Some(project.scenes.get(scene).expect("a project has the scenes that it uses").scene.clone())
-        }
-        _ => None,
-    };
-    let render = project.settings.render;
-    PlanRequest {
-        version: VERSION,
-        camera: camera.clone(),
-        workloads,
-        dialect,
-        render,
-        share: project.settings.share,
-        scene,
-    }
-}
-
 /// Merges equal workloads. Launch lines are still absent: they are the dialect's.
 ///
 /// # Panics
-/// If a synthetic camera comes without its scene, which [`request`] rules out.
-#[must_use]
-pub fn consolidate(request: &PlanRequest) -> CameraPlan {
+/// If a synthetic camera comes without its scene.
+fn consolidate(request: &PlanRequest) -> CameraPlan {
     let camera = &request.camera;
     let mut pipelines: Vec<PlannedPipeline> = Vec::new();
     for workload in &request.workloads {

@@ -26,6 +26,7 @@ pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
     // Without the caller's environment, which differs from machine to machine.
     let lowered = lower(&Lowering {
         project: &opened.project,
+        lane: opened.lane(),
         subjects: &[],
         variable: &|_| None,
         parts: &|_| Vec::new(),

@@ -11,13 +11,12 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::load::rows;
-use super::{plans, print};
+use super::{compiled, print};
 use crate::cli::args::Global;
 use crate::cli::open::{Opened, accept, request};
 use crate::cli::{Exit, Refused, console};
 use crate::config::load::{LoadRequest, load};
 use crate::diag::codes;
-use crate::dialect;
 use crate::name::is_unseen;
 use crate::os::{self, terminal};
 use crate::plan::diff::{LaneDiff, diff};
@@ -115,7 +114,7 @@ fn profile(global: &Global, name: &str) -> anyhow::Result<Vec<CameraPlan>> {
 
 /// The plan as a file of it would be.
 fn whole(opened: &Opened) -> Vec<CameraPlan> {
-    plans(opened, &opened.project.cameras.iter().collect::<Vec<_>>(), dialect::compile)
+    compiled(&opened.lane().cameras.iter().collect::<Vec<_>>())
 }
 
 /// What tells a plan file from another.

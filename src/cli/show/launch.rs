@@ -9,9 +9,10 @@ use super::super::args::ShowFormat;
 use super::super::{Exit, Refused, console};
 use crate::dialect;
 use crate::dialect::share::Played;
-use crate::model::{Camera, Project};
+use crate::model::Project;
 use crate::pipeline::launch;
-use crate::plan::{self, CameraPlan, PlannedPipeline, PlannedSource};
+use crate::plan::lane::PlannedCamera;
+use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
 
 /// `--format json`
 #[derive(Serialize)]
@@ -36,13 +37,12 @@ struct Pipeline {
     argv: Vec<String>,
 }
 
-pub(super) fn run(project: &Project, cameras: &[&Camera], format: ShowFormat) -> anyhow::Result<Exit> {
+pub(super) fn run(project: &Project, cameras: &[&PlannedCamera], format: ShowFormat) -> anyhow::Result<Exit> {
     let mut pipelines = Vec::new();
     let mut left_out = Vec::new();
     let mut folders = BTreeSet::new();
-    let plans: Vec<CameraPlan> = cameras.iter().map(|camera| consolidated(project, camera)).collect();
     for copy in 1..=project.settings.count {
-        for plan in plans.iter().map(|plan| plan.copy(copy)) {
+        for plan in cameras.iter().map(|planned| planned.plan.copy(copy)) {
             let is_drawn = matches!(plan.source, PlannedSource::Synthetic { .. });
             let played =
                 if is_drawn { Vec::new() } else { dialect::share::pipelines(&plan, project.settings.pace) };
@@ -78,10 +78,6 @@ pub(super) fn run(project: &Project, cameras: &[&Camera], format: ShowFormat) ->
         console::note(&format!("left out: {text}"));
     }
     Ok(if left_out.is_empty() { Exit::Done } else { Exit::Failed })
-}
-
-fn consolidated(project: &Project, camera: &Camera) -> CameraPlan {
-    plan::consolidate(&plan::request(project, camera, dialect::resolve(project, camera)))
 }
 
 fn workloads(plan: &CameraPlan, streams: &[(u32, usize)]) -> Vec<String> {

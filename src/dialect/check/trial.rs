@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::Planned;
+use super::Playable;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Place};
 use crate::dialect::{fraction, step_path};
@@ -16,8 +16,8 @@ use crate::pipeline::{Element, PipelineSpec, Value};
 use crate::plan::{PlannedPipeline, PlannedSource};
 
 /// What makes two pipelines alike: those are tried once.
-pub(super) fn likeness(planned: &Planned<'_>, pipeline: &PlannedPipeline) -> String {
-    let plan = &planned.plan;
+pub(super) fn likeness(planned: &Playable<'_>, pipeline: &PlannedPipeline) -> String {
+    let plan = planned.plan;
     let source = match &plan.source {
         PlannedSource::File { .. } => "file".to_owned(),
         other => serde_json::to_string(other).expect("a source has text keys"),
@@ -37,7 +37,7 @@ pub(super) struct Trial {
 
 impl Trial {
     /// The trial of a pipeline; `None` for one that cannot even be asked about.
-    pub(super) fn of(project: &Project, planned: &Planned<'_>, spec: &PipelineSpec) -> Option<Trial> {
+    pub(super) fn of(project: &Project, planned: &Playable<'_>, spec: &PipelineSpec) -> Option<Trial> {
         // Secrets and outputs matter only to what plays.
         let mut spec = spec.resolve(&project.layout, Path::new("/"), &|_| Some(String::new())).ok()?;
         let inserted = match (&planned.plan.source, spec.decoder) {
@@ -50,7 +50,7 @@ impl Trial {
             _ => None,
         };
         if let Some(at) = inserted {
-            let plan = &planned.plan;
+            let plan = planned.plan;
             let (width, height, rate) = (plan.width, plan.height, fraction(plan.fps));
             let caps = format!("video/x-raw,width={width},height={height},framerate={rate}");
             spec.elements.insert(at, Element::caps(&caps));
@@ -70,7 +70,7 @@ impl Trial {
     /// A refusal, at the steps that it is about.
     pub(super) fn diagnostic(
         &self,
-        planned: &Planned<'_>,
+        planned: &Playable<'_>,
         pipeline: &PlannedPipeline,
         spec: &PipelineSpec,
         fault: &BuildFault,
@@ -129,7 +129,7 @@ fn place(step: &Step, element: &Element) -> Place {
 /// The step that an element was made of. A filter without a name belongs to the
 /// element before it, all else without one to the element behind.
 fn step_of<'p>(
-    planned: &Planned<'_>,
+    planned: &Playable<'_>,
     pipeline: &'p PlannedPipeline,
     spec: &PipelineSpec,
     index: usize,
@@ -139,7 +139,7 @@ fn step_of<'p>(
     } else {
         (index..spec.elements.len()).find(|at| spec.elements[*at].name.is_some())
     };
-    let path = step_path(&planned.plan, pipeline, spec.elements[named?].name.as_deref()?)?;
+    let path = step_path(planned.plan, pipeline, spec.elements[named?].name.as_deref()?)?;
     let (first, inner) = path.split_first()?;
     let step = pipeline.steps.get(*first)?;
     inner.first().map_or(Some(step), |inner| step.steps.get(*inner))
