@@ -1,4 +1,4 @@
-//! What a person types: commands and flags. Their help is written here.
+//! The commands, their flags and their help texts.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::time::parse_duration;
 
-/// Can this machine run my lane, how many lanes, and what limits it?
+/// Measure whether this machine can run a lane of cameras
 ///
-/// Cameras and workloads come from JSON files, everything else from Lpfile.toml.
+/// Two JSON files define cameras and workloads; Lpfile.toml sets everything else.
 #[derive(Debug, Parser)]
 #[command(name = "lp", version, arg_required_else_help = true, max_term_width = 100)]
 pub(super) struct Cli {
-    /// What to do
+    /// The command
     #[command(subcommand)]
     pub(super) command: Command,
 
@@ -25,7 +25,7 @@ pub(super) struct Cli {
 /// Flags of every command.
 #[derive(Args, Debug)]
 pub(super) struct Global {
-    /// Work as if `lp` was started in this directory
+    /// Run as if `lp` was started in this directory
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub(super) directory: Option<PathBuf>,
 
@@ -68,54 +68,55 @@ pub(super) enum Color {
 pub(super) enum Command {
     /// Make a small working project
     ///
-    /// Writes nothing if one of its files exists already.
+    /// Writes nothing if one of its files already exists.
     Init(InitArgs),
     /// Make a project from a camera file and a workload file of Intel's loss-prevention
     ///
-    /// Files that lie in the project's directory are named where they are; others
-    /// are copied into it. Writes nothing if one of its files exists already.
+    /// Files in the project's directory stay where they are; others are copied into
+    /// it. Writes nothing if one of the project's files already exists.
     Import(ImportArgs),
-    /// Read all config files and report every fault at its place
+    /// Check all config files and report every error with its line and column
     Check(CheckArgs),
-    /// Bring targets up to date: plans, assets, and what tasks make
+    /// Bring targets up to date: plans, assets, and outputs of tasks
     ///
     /// A target is a label (`plan:camera-3`), a camera (its inputs), a task's
     /// name, a glob, or one of `plan`, `assets`, `report`. Without targets: the
     /// plan, all assets, and every task that needs no measurement.
     Build(BuildArgs),
-    /// Run cameras and measure them, after bringing what they need up to date
+    /// Measure cameras, after bringing their inputs up to date
     ///
-    /// Downloads, transcodes and plans come from the cache when nothing they
-    /// depend on has changed. The pipelines themselves always run, because their
-    /// measurements describe this run.
+    /// Downloads, transcodes and plans come from the cache if nothing that they
+    /// depend on has changed. The pipelines always run, because measurements
+    /// describe one run.
     Run(RunArgs),
-    /// Show a stored run again: as table, JSON, CSV or HTML
+    /// Show a stored run again as a table, JSON, CSV or HTML
     Report(ReportArgs),
     /// Show the graph of tasks
     ///
-    /// Without flags: every task and whether it must run. `--deps`, `--rdeps` and
-    /// `--path` list labels, or restrict `--dot` and `--json` to these tasks.
+    /// Without flags, lists every task and whether it must run. `--deps`, `--rdeps`
+    /// and `--path` list labels; with `--dot` or `--json`, they restrict the graph
+    /// to these tasks.
     Graph(GraphArgs),
-    /// Show the plan: pipelines, why workloads share them, and the load before anything runs
+    /// Show the plan: pipelines, why workloads share them, and the expected load
     ///
-    /// Reads the config files, not the results: what is shown is what `lp build
-    /// plan` would write now.
+    /// Reads the config files, not the results: shows the plan that `lp build plan`
+    /// would write now.
     Show(ShowArgs),
-    /// Say why a target is fresh, new or stale, down to the line that makes it so
+    /// Explain why a target is fresh, new or stale, down to the line that caused it
     ///
-    /// Follows the chain of tasks from the target to what made it stale, and names
-    /// the place in a file, the override, the variable or the tool. Runs nothing.
+    /// Follows the chain of tasks from the target to the cause, and names the line
+    /// of a file, the override, the variable or the tool. Runs nothing.
     Explain(ExplainArgs),
-    /// Look into the store, check it, and remove from it
+    /// Inspect, check and clean the store of results
     Cache(CacheArgs),
-    /// Look for what this machine lacks, and say how to get it
+    /// Report what this machine lacks for the lane, and how to get it
     Doctor(DoctorArgs),
 }
 
 /// `lp init`
 #[derive(Args, Debug)]
 pub(super) struct InitArgs {
-    /// Where to make it [default: the current directory]
+    /// The directory of the project [default: the current one]
     #[arg(value_name = "DIR")]
     pub(super) root: Option<PathBuf>,
 }
@@ -123,11 +124,11 @@ pub(super) struct InitArgs {
 /// `lp import`
 #[derive(Args, Debug)]
 pub(super) struct ImportArgs {
-    /// Where to make it [default: the current directory]
+    /// The directory of the project [default: the current one]
     #[arg(value_name = "DIR")]
     pub(super) root: Option<PathBuf>,
 
-    /// Print the current form of a camera or workload file in an older one instead
+    /// Print this camera or workload file in the current form instead
     #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "camera_file", "workload_file"])]
     pub(super) rewrite: Option<PathBuf>,
 }
@@ -141,7 +142,7 @@ pub(super) struct CheckArgs {
 
     /// Also ask a worker whether this machine can play all cameras
     ///
-    /// Names the elements, properties and values that GStreamer does not take here,
+    /// Reports elements, properties and values that GStreamer does not accept here,
     /// and elements that cannot be linked. Plays nothing.
     #[arg(long, conflicts_with = "explain")]
     pub(super) machine: bool,
@@ -150,7 +151,7 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "CODE", conflicts_with = "strict")]
     pub(super) explain: Option<String>,
 
-    /// How to print faults
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(super) format: CheckFormat,
 
@@ -159,7 +160,7 @@ pub(super) struct CheckArgs {
     pub(super) json: bool,
 }
 
-/// Formats of faults.
+/// Formats of errors and warnings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum CheckFormat {
     /// For people, on stderr
@@ -173,27 +174,27 @@ pub(super) enum CheckFormat {
 /// `lp build`
 #[derive(Args, Debug)]
 pub(super) struct BuildArgs {
-    /// What to bring up to date
+    /// The targets to bring up to date
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
 
-    /// Perform the targets themselves even if nothing has changed
+    /// Run the targets themselves even if nothing has changed
     ///
     /// For tasks that depend on more than `lp` can see: a file that was replaced on its
-    /// server, a command that asks the network. Tasks that they need, or that need
-    /// them, run only if they must. The older result is kept if the new attempt fails.
+    /// server, a command that uses the network. Tasks that they need, or that need
+    /// them, run only if stale. The store keeps the older result if the new attempt fails.
     #[arg(long, requires = "targets")]
     pub(super) again: bool,
 
-    /// Say what would run, and why, but run nothing
+    /// Print which tasks would run, and why, but run nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
 
-    /// Go on with whatever does not depend on a failed task
+    /// Continue with tasks that do not depend on a failed one
     #[arg(short, long)]
     pub(super) keep_going: bool,
 
-    /// Run so many tasks of pool `cpu` at once [default: the number of cores]
+    /// Run at most N tasks of pool `cpu` at once [default: the number of cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) jobs: Option<u32>,
 
@@ -201,7 +202,7 @@ pub(super) struct BuildArgs {
     #[arg(long, conflicts_with = "dry_run")]
     pub(super) json: bool,
 
-    /// Write what ran when, and in which slot, in Chrome's trace format; open it in Perfetto
+    /// Write a timeline of the tasks in Chrome's trace format; open it in Perfetto
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub(super) trace: Option<PathBuf>,
 }
@@ -218,7 +219,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) duration: Option<Duration>,
 
-    /// Run so many tasks of pool `cpu` at once while inputs are made [default: the number of cores]
+    /// Run at most N tasks of pool `cpu` at once while making inputs [default: the number of cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) jobs: Option<u32>,
 
@@ -234,11 +235,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// `lp report`
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
-    /// A run-id, the first characters of one, or `latest`
+    /// A run-id, its first characters, or `latest`
     #[arg(value_name = "RUN", default_value = "latest")]
     pub(super) run: String,
 
-    /// The format on stdout
+    /// The output format
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(super) format: ReportFormat,
 
@@ -267,31 +268,31 @@ pub(super) enum ReportFormat {
 /// `lp graph`
 #[derive(Args, Debug)]
 pub(super) struct GraphArgs {
-    /// Show only what these targets need
+    /// Show only these targets and the tasks that they need
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<String>,
 
-    /// List what a target needs, in the order in which it would run
+    /// List the tasks that a target needs, in the order in which they would run
     #[arg(long, value_name = "TARGET", num_args = 1, group = "reach", conflicts_with_all = ["targets", "rdeps", "path"])]
     pub(super) deps: Vec<String>,
 
-    /// List what needs a target
+    /// List the tasks that need a target
     #[arg(long, value_name = "TARGET", num_args = 1, group = "reach", conflicts_with_all = ["targets", "path"])]
     pub(super) rdeps: Vec<String>,
 
-    /// Go only so many steps [default: all the way]
+    /// Follow at most N steps [default: all]
     #[arg(long, value_name = "N", conflicts_with_all = ["targets", "path"], requires = "reach")]
     pub(super) depth: Option<usize>,
 
-    /// Show how two targets are connected: a shortest way, and what makes each step
+    /// Show the shortest path between two targets, and the file behind each step
     #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with = "targets")]
     pub(super) path: Vec<String>,
 
-    /// As Graphviz text: `lp graph --dot | dot -Tsvg`
+    /// Print Graphviz text: `lp graph --dot | dot -Tsvg`
     #[arg(long, conflicts_with = "json")]
     pub(super) dot: bool,
 
-    /// As a JSON document
+    /// Print a JSON document
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -299,26 +300,26 @@ pub(super) struct GraphArgs {
 /// `lp show`
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// Cameras, as named in the config: each with its pipelines and why they are so [default: the lane]
+    /// Cameras to show in detail, as named in the config [default: a summary of the lane]
     // `cameras` is the name of a flag of every command.
     #[arg(id = "members", value_name = "CAMERA")]
     pub(super) cameras: Vec<String>,
 
-    /// Show only the totals: what the pipelines ask of the machine
+    /// Show only the totals: the load that the pipelines put on the machine
     #[arg(long)]
     pub(super) summary: bool,
 
     /// Print the `gst-launch-1.0` command that plays them once
     ///
-    /// Neither clips and models nor the elements need to be on this machine.
+    /// Clips, models and elements need not be on this machine.
     #[arg(long, conflicts_with_all = ["summary", "diff"])]
     pub(super) launch: bool,
 
-    /// Compare two plans; each is a profile, `default` for none, a plan file, a project's folder, or `-`
+    /// Compare two plans; each is a profile (`default` for none), a plan file, a project's folder, or `-`
     #[arg(long, value_names = ["A", "B"], num_args = 2, conflicts_with_all = ["members", "summary"])]
     pub(super) diff: Vec<String>,
 
-    /// The format on stdout [default: human, with `--launch` sh]
+    /// The output format [default: human; with `--launch`: sh]
     #[arg(long, value_name = "FORMAT")]
     pub(super) format: Option<ShowFormat>,
 
@@ -332,26 +333,26 @@ pub(super) struct ShowArgs {
 pub(super) enum ShowFormat {
     /// Tables
     Human,
-    /// A JSON document: of a plan, what `lp build plan` writes
+    /// A JSON document; for a plan, the same as `lp build plan` writes
     Json,
     /// With `--launch`: one line for a POSIX shell
     Sh,
-    /// With `--launch`: one argument a line
+    /// With `--launch`: one argument per line
     Argv,
 }
 
 /// `lp explain`
 #[derive(Args, Debug)]
 pub(super) struct ExplainArgs {
-    /// The targets
+    /// The targets to explain
     #[arg(value_name = "TARGET", required_unless_present = "last")]
     pub(super) targets: Vec<String>,
 
-    /// Say what the last build that did something did, and why
+    /// Report what the last build ran, restored and failed, and why
     #[arg(long)]
     pub(super) last: bool,
 
-    /// As a JSON document
+    /// Print a JSON document
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -359,7 +360,7 @@ pub(super) struct ExplainArgs {
 /// `lp cache`
 #[derive(Args, Debug)]
 pub(super) struct CacheArgs {
-    /// What to do
+    /// The command
     #[command(subcommand)]
     pub(super) command: CacheCommand,
 }
@@ -367,61 +368,61 @@ pub(super) struct CacheArgs {
 /// `lp cache ...`
 #[derive(Debug, Subcommand)]
 pub(super) enum CacheCommand {
-    /// Show what is known of a task: its attempts, their outputs and what was hashed
+    /// Show the attempts of a task, their outputs, and the text that was hashed
     Show {
-        /// A label such as `plan:camera-3`, a digest, a run-id, or the first characters of one [default: a list]
+        /// A label such as `plan:camera-3`, a digest, a run-id, or its first characters [default: a list]
         #[arg(value_name = "LABEL|DIGEST|RUN")]
         what: Option<String>,
     },
-    /// Say how large the store is, and what makes it so
+    /// Report the size of the store and its largest parts
     ///
-    /// Takes no lock and waits for nobody.
+    /// Takes no lock, so it never waits.
     Stats {
-        /// As a JSON document
+        /// Print a JSON document
         #[arg(long)]
         json: bool,
     },
-    /// Remove what nothing keeps, and what is beyond the limits
+    /// Delete unreferenced data, and old results beyond the limits
     ///
-    /// Always goes: what no attempt names, attempts that nobody can ask for any
-    /// more, and what a crash left behind. Never goes: measurements. Without
-    /// limits everything else stays.
+    /// Always deletes blobs that no attempt references, unreachable attempts, and
+    /// leftovers of a crash. Never deletes measurements. Without limits, keeps all
+    /// other results.
     Gc(GcArgs),
-    /// Read everything, and say what is not as it was written
+    /// Read the whole store and report damaged data
     ///
-    /// Damaged contents are stored again from the project where it still has
-    /// them, else removed, so that the next build makes them again. Ends with 1
-    /// if something was wrong.
+    /// Stores damaged contents again if the project still has them; else deletes
+    /// them, so that the next build makes them again. Ends with 1 if something
+    /// was damaged.
     Verify {
-        /// As a JSON document
+        /// Print a JSON document
         #[arg(long)]
         json: bool,
     },
-    /// Print a name for saving the store in CI
+    /// Print a cache key under which CI can save the store
     ///
-    /// It changes when a task or a file that tasks read changes, and is the same
-    /// on every checkout. Needs no download and no worker.
+    /// The key changes when a task or a file that tasks read changes, and is the
+    /// same in every checkout. Needs no download and no worker.
     Key,
-    /// Empty the store, measurements excepted
+    /// Delete all results except measurements
     Clean,
 }
 
 /// `lp cache gc`
 #[derive(Args, Debug)]
 pub(super) struct GcArgs {
-    /// Remove what was used least recently until the stored contents are no larger, for example `20GiB`
+    /// Delete the least recently used results until the stored contents are no larger, for example `20GiB`
     #[arg(long, value_name = "SIZE", value_parser = super::size::parse_size)]
     pub(super) max_size: Option<u64>,
 
-    /// Remove what was last used longer ago, for example `30d`
+    /// Delete results that were last used longer ago, for example `30d`
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) max_age: Option<Duration>,
 
-    /// Say what would be removed, but remove nothing
+    /// Report what would be deleted, but delete nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
 
-    /// As a JSON document on stdout
+    /// Print a JSON document
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -429,7 +430,7 @@ pub(super) struct GcArgs {
 /// `lp doctor`
 #[derive(Args, Debug)]
 pub(super) struct DoctorArgs {
-    /// As a JSON document
+    /// Print a JSON document
     #[arg(long)]
     pub(super) json: bool,
 }
