@@ -1,5 +1,5 @@
-# `make demo` and `make test` are all that a new machine needs; the rest is for
-# people who know upstream's targets.
+# A new machine needs only `make demo` and `make test`; run-lp and
+# validate-all-configs have the names of upstream's targets.
 LP = target/release/lp
 
 .PHONY: demo docker-demo docker-images test bench campaign install run-lp validate-all-configs
@@ -20,7 +20,7 @@ test:
 bench:
 	@scripts/bench
 
-# The fuzzer takes an hour, LP_FUZZ_SECONDS for each of its four targets.
+# LP_FUZZ_SECONDS sets the seconds for each of the four fuzz targets.
 campaign:
 	@scripts/setup test
 	@LP_CAMPAIGN_FULL=1 cargo test --locked --test campaign

@@ -1,9 +1,9 @@
-# asset-prep: downloads, draws and transcodes what a lane needs.
+# asset-prep: downloads, draws and transcodes the clips of a lane.
 #
 #   scripts/images                                        builds it from this machine's binaries
 #   docker build -f docker/asset-prep.Dockerfile .        builds the binaries in a container first
 #
-# Podman before 4.5 has to be told the default: --build-arg BINARIES=built
+# Podman before 4.5 needs the default spelt out: --build-arg BINARIES=built
 ARG BASE=docker.io/library/debian:bookworm-slim
 ARG RUST=docker.io/library/rust:1.88-bookworm
 ARG BINARIES=built
@@ -31,7 +31,7 @@ COPY ${STAGED}/ /out/
 
 FROM ${BINARIES} AS binaries
 
-# The next steps are the same for both images, and are done once.
+# The next steps are the same for both images; the cache runs them once.
 FROM ${BASE} AS base
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin lane \
@@ -46,7 +46,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
     && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 
-# Of all that, what reads videos, and writes clips: a third of the size.
+# Only the plugins that read videos and write clips: a third of the size.
 FROM gstreamer AS closure
 COPY --from=base /var/lib/dpkg/status /base-status
 COPY docker/closure /
@@ -59,7 +59,7 @@ FROM base
 COPY --from=closure /out/ /
 COPY --from=binaries /out/Cargo.lock /usr/share/lp/
 COPY --from=binaries /out/lp /out/lp-worker /usr/local/bin/
-# GStreamer looks at its plugins now, so that no start has to.
+# GStreamer scans its plugins now, so that no start has to.
 ENV GST_REGISTRY=/usr/share/lp/gstreamer-registry.bin HOME=/tmp XDG_CACHE_HOME=/tmp
 RUN lp-worker --version && chmod 644 "$GST_REGISTRY"
 ENV GST_REGISTRY_UPDATE=no

@@ -1,9 +1,9 @@
-# pipeline-exec on Intel's DL Streamer, for machines that can pull it: there
-# `gvadetect` and the others are, and the drivers of GPU and NPU.
+# pipeline-exec on Intel's DL Streamer, for machines that can pull it: it has
+# `gvadetect` and its other elements, and the drivers of GPU and NPU.
 #
 #   scripts/images --dlstreamer
 #
-# Written against what Intel documents of its image; it was not built yet.
+# Written from Intel's documentation of its image; it has not been built yet.
 ARG BASE=docker.io/intel/dlstreamer:2025.1.2-ubuntu24
 
 FROM ${BASE}
@@ -15,7 +15,7 @@ RUN dpkg-query --show --showformat '${Package} ${Version} ${Architecture}\n' > /
 ARG STAGED=target/docker/latest
 COPY ${STAGED}/Cargo.lock /usr/share/lp/
 COPY ${STAGED}/lp ${STAGED}/lp-worker /usr/local/bin/
-# GStreamer looks at its plugins now, so that no start has to.
+# GStreamer scans its plugins now, so that no start has to.
 ENV GST_REGISTRY=/usr/share/lp/gstreamer-registry.bin HOME=/tmp XDG_CACHE_HOME=/tmp
 RUN lp-worker --version && chmod 644 "$GST_REGISTRY"
 ENV GST_REGISTRY_UPDATE=no

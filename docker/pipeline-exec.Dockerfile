@@ -3,7 +3,7 @@
 #   scripts/images                                        builds it from this machine's binaries
 #   docker build -f docker/pipeline-exec.Dockerfile .     builds the binaries in a container first
 #
-# Podman before 4.5 has to be told the default: --build-arg BINARIES=built
+# Podman before 4.5 needs the default spelt out: --build-arg BINARIES=built
 ARG BASE=docker.io/library/debian:bookworm-slim
 ARG RUST=docker.io/library/rust:1.88-bookworm
 ARG BINARIES=built
@@ -31,7 +31,7 @@ COPY ${STAGED}/ /out/
 
 FROM ${BINARIES} AS binaries
 
-# The next steps are the same for both images, and are done once.
+# The next steps are the same for both images; the cache runs them once.
 FROM ${BASE} AS base
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin lane \
@@ -54,7 +54,7 @@ RUN apt-get update \
 RUN dpkg-query --show --showformat '${Package} ${Version} ${Architecture}\n' > /usr/share/lp/packages.txt
 COPY --from=binaries /out/Cargo.lock /usr/share/lp/
 COPY --from=binaries /out/lp /out/lp-worker /usr/local/bin/
-# GStreamer looks at its plugins now, so that no start has to.
+# GStreamer scans its plugins now, so that no start has to.
 ENV GST_REGISTRY=/usr/share/lp/gstreamer-registry.bin HOME=/tmp XDG_CACHE_HOME=/tmp
 RUN lp-worker --version && chmod 644 "$GST_REGISTRY"
 ENV GST_REGISTRY_UPDATE=no

@@ -8,19 +8,19 @@
 # volume nor the colon. `podman create --mount` takes the same path, but podman-compose 1.6.0 has no
 # setting to use it for binds (`prefer_volume_over_mount` is fixed in its code, its issue 959).
 #
-# Why it matters: a relative source such as `./config` is made absolute first, so a project that runs
-# elsewhere does not start in a folder whose name has a colon, say a time of day, and nothing in its
-# file can mend it. Only another folder, or a link without a colon, does.
+# Why it matters: podman-compose first makes a relative source such as `./config` absolute, so a project
+# that works elsewhere does not start in a folder whose name has a colon, such as a time of day, and no
+# setting in its file helps. Only another folder, or a link without a colon, does.
 #
 # Installs podman-compose 1.6.0 from PyPI in a temporary folder. Needs python3 with venv, and podman
-# (Debian 12: 4.3.1). Nothing is started. Ends with 0 while this holds, else with 1.
+# (Debian 12: 4.3.1). Starts no container. Ends with 0 while the finding holds, else with 1.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install -q --disable-pip-version-check podman-compose==1.6.0
 
-# Podman with a storage of its own, so that nothing is left behind.
+# Podman with separate storage, so that nothing is left behind.
 cat >"$folder/podman" <<P
 #!/bin/sh
 exec podman --root '$folder/storage' --runroot '$folder/run' "\$@"

@@ -6,17 +6,17 @@
 # password until it has been sent eight times; from the URI it is sent once. Basic and digest alike.
 #
 # Why it matters: cameras and recorders lock an account after a few failed attempts, so one start
-# with a slip in the password is enough to lock out everybody who uses that account.
+# with a typing error in the password can lock out everybody who uses that account.
 #
 # Needs gst-launch-1.0 with rtspsrc (Debian 12: gstreamer1.0-tools, gstreamer1.0-plugins-good,
-# 1.22.0) and python3. Ends with 0 while this holds, else with 1.
+# 1.22.0) and python3. Ends with 0 while the finding holds, else with 1.
 set -euo pipefail
 gst-launch-1.0 --version | sed -n 2p
 folder=$(mktemp -d)
 server=
 trap 'kill $server 2>/dev/null || true; rm -rf "$folder"' EXIT
 
-# A server that lets nobody in, and writes a line for each attempt to log in.
+# A server that refuses every login, and writes a line for each attempt.
 cat >"$folder/server.py" <<'P'
 import socketserver
 class Camera(socketserver.StreamRequestHandler):

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # One expects that a frame which an RTSP camera (or the network) held back for a second looks a second
-# late: its timestamp, as running time, lies a second before its arrival. So it is for short pauses.
+# late: its timestamp, as running time, is a second before its arrival. This is true for short pauses.
 #
 # What happens: after a pause longer than `latency` of `rtspsrc`, or longer than 1 s, the first held
 # frame is stamped with the time of its arrival, as if it were on time, and the frames behind it lie
 # up to 0.4 s in the future, many of them at one and the same time. No frame looks late, although the
-# RTP timestamps are regular over the pause, and tell that frames came up to 1 s late. After a pause
+# RTP timestamps are regular over the pause, and show that frames came up to 1 s late. After a pause
 # of 0.7 s with `latency=2000`, or of 0.1 s with `latency=200`, frames look as late as they are.
 #
-# Why it matters: who measures from running times how late frames are, or finds frames that are too
-# old for an alarm, sees nothing of a pause. The RTP timestamps of the packets must be read instead,
-# say at the sink pad of `rtpjitterbuffer`.
+# Why it matters: a program that uses running times to measure how late frames are, or to find frames
+# that are too old for an alarm, does not see the pause. It must read the RTP timestamps of the packets
+# instead, for example at the sink pad of `rtpjitterbuffer`.
 #
 # Needs Debian 12's gstreamer1.0-plugins-base, -good and -ugly (x264enc), gir1.2-gstreamer-1.0 (all
-# 1.22.0) and python3-gi 3.42.2. Takes 8 s. Ends with 0 while this holds, else with 1.
+# 1.22.0) and python3-gi 3.42.2. Takes 8 s. Ends with 0 while the finding holds, else with 1.
 set -euo pipefail
 exec timeout 50 /usr/bin/python3 - <<'P'
 import socket, sys, threading, time

@@ -3,9 +3,9 @@
 #
 #   codes.sh [--cache true|false]
 #
-# With GStreamer's own tracer the latency of each frame is printed, and becomes
-# that of this script. `zbar` posts the codes that it reads; `-m` prints them, so
-# they are in the log of this script beside the report.
+# GStreamer's own tracer prints the latency of each frame, which `lp` records as the
+# latency of this script. `zbar` posts the codes that it reads; `-m` prints them, so
+# they appear in the log of this script beside the report.
 set -eu
 
 cache=true
@@ -19,7 +19,7 @@ done
 
 export GST_TRACERS='latency(flags=pipeline)' GST_DEBUG='GST_TRACER:7' GST_DEBUG_NO_COLOR=1
 
-# As a camera would deliver, or as fast as the machine can.
+# At camera speed, or as fast as the machine can.
 sync=true
 [ "$LP_CAMERA_PACE" = live ] || sync=false
 
@@ -31,7 +31,7 @@ look() {
 case $LP_CAMERA_SOURCE_KIND in
 file)
     look filesrc "location=$LP_CAMERA_SOURCE" ! decodebin
-    # A clip ends and a camera does not: begin again until `lp` ends us.
+    # A clip ends but a camera does not: play it again until `lp` ends this script.
     while [ "$LP_CAMERA_PACE" = live ]; do
         look filesrc "location=$LP_CAMERA_SOURCE" ! decodebin
     done

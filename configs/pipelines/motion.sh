@@ -3,8 +3,8 @@
 #
 #   motion.sh [--sensitivity 0..1]
 #
-# `lp` gives the camera in LP_CAMERA_* and the parameters of the workload file as
-# arguments. What `fpsdisplaysink` prints becomes the frame rate of this script.
+# `lp` passes the camera in LP_CAMERA_* and the parameters of the workload file as
+# arguments. It reads the frame rate of this script from the lines of `fpsdisplaysink`.
 set -eu
 
 sensitivity=0.9
@@ -16,7 +16,7 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 
-# As a camera would deliver, or as fast as the machine can.
+# At camera speed, or as fast as the machine can.
 sync=true
 [ "$LP_CAMERA_PACE" = live ] || sync=false
 
@@ -29,7 +29,7 @@ watch() {
 case $LP_CAMERA_SOURCE_KIND in
 file)
     watch filesrc "location=$LP_CAMERA_SOURCE" ! decodebin
-    # A clip ends and a camera does not: begin again until `lp` ends us.
+    # A clip ends but a camera does not: play it again until `lp` ends this script.
     while [ "$LP_CAMERA_PACE" = live ]; do
         watch filesrc "location=$LP_CAMERA_SOURCE" ! decodebin
     done
