@@ -29,3 +29,4 @@ pub mod stats;
 pub mod store;
 pub mod time;
 pub mod worker;
+pub(crate) mod workspace;

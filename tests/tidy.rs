@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms by level, each level from left to right.
-const LEVELS: [&[&str]; 8] = [
+const LEVELS: [&[&str]; 9] = [
     &["digest", "name", "path", "time"],
     &["diag", "os"],
     &["scene", "pipeline", "model", "collect", "stats"],
@@ -16,6 +16,7 @@ const LEVELS: [&[&str]; 8] = [
     &["session", "report", "graph"],
     &["store"],
     &["config", "engine", "action"],
+    &["workspace"],
     &["cli"],
 ];
 

@@ -49,12 +49,12 @@ pub(super) struct Global {
 
     /// When to use colour
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
-    pub(super) color: Color,
+    pub(super) color: ColorWhen,
 }
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Color {
+pub(super) enum ColorWhen {
     /// On a terminal, unless NO_COLOR is set
     Auto,
     /// Always

@@ -1,41 +1,54 @@
 //! `lp build`
 
+mod dry_run;
+
+use std::path::Path;
+
 use anyhow::Context;
 
 use super::args::{BuildArgs, Global};
 use super::console::{Announced, Console, JsonLines, Many};
-use super::engine::{Build, ended, on_failure, unwatched, widest};
-use super::journal::Journal;
-use super::open::open;
-use super::phases::Phases;
-use super::quick::Quick;
-use super::tools::{self};
 use super::trace::TraceFile;
-use super::{Exit, Refused, console, last, quick};
-use crate::engine::events::Progress;
-use crate::engine::{Again, Warm};
+use super::{Exit, console, project};
+use crate::engine::events::{Progress, Summary};
+use crate::engine::states::OnFailure;
+use crate::engine::{Again, EngineError, Warm};
 use crate::graph::select;
 use crate::os;
+use crate::os::process::Cancel;
 use crate::os::signal::cancel_on_signals;
 use crate::store::Store;
+use crate::workspace::build::{Build, unwatched};
+use crate::workspace::error::{CommandError, Result};
+use crate::workspace::journal::Journal;
+use crate::workspace::phases::Phases;
+use crate::workspace::tools;
+use crate::workspace::warm::{Changed, Memo};
 
-pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: &BuildArgs) -> Result<Exit> {
     let phases = Phases::new();
+    let memo = Memo::of(&project::request(global, &[])?, &args.targets);
     let mut announced = Announced::No;
     // A trace shows all of it, and only the whole way performs anything again.
-    if !args.dry_run && args.trace.is_none() && !args.again {
-        match quick::build(global, args)? {
-            Quick::Done(exit) => return Ok(exit),
-            Quick::Impossible => {}
-            Quick::Overtaken => announced = Announced::Yes,
+    let is_usual = !args.dry_run && args.trace.is_none() && !args.again;
+    if is_usual
+        && let Some(memo) = &memo
+        && let Some(changed) = memo.changed()
+    {
+        match build_changed(args, memo, changed, &phases)? {
+            Some(exit) => return Ok(exit),
+            None => announced = Announced::Yes,
         }
     }
-    let opened = phases.timed("reading", || open(global, &[]))?;
+    let opened = phases.timed("reading", || project::open(global, &[]))?;
+    let mut is_clean = !opened.has_warnings();
     let (graph, wanted, needed) = phases.timed("linking", || {
-        let subjects = select::subjects(&opened.project, &args.targets);
-        let graph = opened.graph(&subjects)?;
+        let (tasks, notes) = opened.tasks(&select::subjects(&opened.project, &args.targets));
+        console::notes(&notes);
+        is_clean &= notes.is_empty();
+        let graph = opened.link(tasks)?;
         let (wanted, needed) = opened.select(&graph, &args.targets)?;
-        Ok::<_, Refused>((graph, wanted, needed))
+        Ok::<_, CommandError>((graph, wanted, needed))
     })?;
     let again = match args.again {
         true => Again { tasks: wanted, why: "asked for with `--again`" },
@@ -44,42 +57,97 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> anyhow::Result<Exit> {
     phases.timed("looking", || opened.check_sources(&graph, &needed))?;
     let store = phases.timed("opening", || Store::open(opened.project.layout.clone()))?;
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
-    let mut human = Console::new(widest(&graph, &needed));
-    if !args.json && !args.dry_run {
-        human = human.live();
-    }
-    let json = JsonLines::new(announced);
-    let shown: &dyn Progress = if args.json { &json } else { &human };
-    let journal = Journal::new(&graph, &phases);
-    let progress = Many(vec![shown, &journal]);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
     if args.dry_run {
-        return build.dry_run(&needed, again);
+        return dry_run::run(&build, &needed, again);
     }
+    let screen = Screen::new(args, console::widest(&graph, &needed), !args.json, announced);
+    let journal = Journal::new(&graph, &phases);
+    let progress = Many(vec![screen.progress(), &journal]);
     let trace = args.trace.as_deref().map(trace_file).transpose()?;
     let cancel = cancel_on_signals()?;
     let actions = build.actions(&unwatched);
-    let wanted_again = again.tasks.clone();
     let engine = build.engine(&actions).watched_by(&progress).stopped_by(&cancel);
     let engine = engine.on_failure(on_failure(args)).again(again);
-    build.refuse_missing(&engine, &needed, &wanted_again)?;
-    let warm = phases.timed("looking", || Warm::Seen(quick::recall(global, args, &build, &needed)));
+    build.refuse_missing(&engine, &needed)?;
+    let warm = phases.timed("looking", || match &memo {
+        Some(memo) => memo.recall(&build, &needed),
+        None => Warm::Nothing,
+    });
     let built = engine.build(&needed, &warm);
-    last::keep(&store, &journal);
-    if let Ok(built) = &built {
-        phases.timed("remembering", || quick::remember(global, args, &build, &needed, &built.glances));
+    console::keep(&store, &journal);
+    if let (Ok(built), Some(memo)) = (&built, memo.filter(|_| is_clean)) {
+        phases.timed("remembering", || memo.remember(&build, &needed, &built.glances));
     }
     if let Some(trace) = &trace {
         trace.write(&journal).context("failed to write the trace")?;
     }
-    Ok(ended(args, &human, &built?.summary))
+    Ok(screen.ended(&built?.summary))
+}
+
+/// Builds the tasks whose files have changed since the last build, without a look at
+/// the config. `None` if another build came in between: then it was announced, and
+/// nothing else was done.
+fn build_changed(args: &BuildArgs, memo: &Memo, changed: Changed, phases: &Phases) -> Result<Option<Exit>> {
+    let is_nothing = changed.is_nothing();
+    let screen = Screen::new(args, changed.widest, !args.json && !is_nothing, Announced::No);
+    let journal = Journal::new(&changed.graph, phases);
+    let progress = Many(vec![screen.progress(), &journal]);
+    let cancel = if is_nothing { Cancel::never() } else { cancel_on_signals()? };
+    let store = changed.store()?;
+    let actions = changed.actions();
+    let engine = changed.engine(&store, &actions, args.jobs).watched_by(&progress).stopped_by(&cancel);
+    let built = engine.on_failure(on_failure(args)).build(&changed.all, &changed.warm);
+    console::keep(&store, &journal);
+    let built = match built {
+        Err(EngineError::Overtaken) => return Ok(None),
+        built => built?,
+    };
+    memo.update(changed, &built.glances);
+    Ok(Some(screen.ended(&built.summary)))
+}
+
+/// Who shows a build: people or machines see it.
+struct Screen {
+    human: Console,
+    json: Option<JsonLines>,
+}
+
+impl Screen {
+    fn new(args: &BuildArgs, widest: usize, is_live: bool, announced: Announced) -> Screen {
+        let human = Console::new(widest);
+        let human = if is_live { human.live() } else { human };
+        Screen { human, json: args.json.then(|| JsonLines::new(announced)) }
+    }
+
+    fn progress(&self) -> &dyn Progress {
+        self.json.as_ref().map_or(&self.human, |json| json as &dyn Progress)
+    }
+
+    /// Prints what a build came to, and says how `lp` ends.
+    fn ended(&self, summary: &Summary) -> Exit {
+        self.human.print_failures();
+        if self.json.is_none() {
+            console::note(&summary.to_string());
+        }
+        if summary.cancelled {
+            Exit::Interrupted
+        } else if summary.panicked {
+            Exit::Bug
+        } else if summary.failed + summary.skipped > 0 {
+            Exit::Failed
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+fn on_failure(args: &BuildArgs) -> OnFailure {
+    if args.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop }
 }
 
 /// The file of `--trace`, relative to where the user stands.
-fn trace_file(given: &std::path::Path) -> anyhow::Result<TraceFile> {
+fn trace_file(given: &Path) -> Result<TraceFile> {
     let current = os::env::current_dir().context("failed to find the current directory")?;
-    TraceFile::open(current.join(given)).map_err(|error| {
-        console::error(&error, None);
-        Refused.into()
-    })
+    TraceFile::open(current.join(given)).map_err(|error| CommandError::refused_by(&error))
 }

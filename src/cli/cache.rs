@@ -11,15 +11,16 @@ mod stats;
 mod verify;
 
 use super::args::{CacheArgs, CacheCommand, Global};
-use super::open::{read, store_root};
+use super::project::{read, store_root};
 use super::{Exit, console};
 use crate::config::load::find_root;
 use crate::os::lock::{BuildLock, Holder, Waiting};
 use crate::os::signal::cancel_on_signals;
 use crate::path::Layout;
 use crate::store::Store;
+use crate::workspace::error::Result;
 
-pub(super) fn run(global: &Global, args: &CacheArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: &CacheArgs) -> Result<Exit> {
     if let CacheCommand::Key = args.command {
         return key::run(global);
     }
@@ -44,7 +45,7 @@ pub(super) fn run(global: &Global, args: &CacheArgs) -> anyhow::Result<Exit> {
 
 /// Where the project's folders are, or would be if its config had no faults. They
 /// matter to who asks which blobs the project has as files.
-fn layout(global: &Global) -> anyhow::Result<Layout> {
+fn layout(global: &Global) -> Result<Layout> {
     let root = store_root(global)?;
     if find_root(&root).is_none() {
         return Ok(Layout::new(root));
@@ -57,7 +58,7 @@ fn layout(global: &Global) -> anyhow::Result<Layout> {
 }
 
 /// Takes the build lock; says for whom it waits.
-fn lock(store: &Store) -> anyhow::Result<BuildLock> {
+fn lock(store: &Store) -> Result<BuildLock> {
     let cancel = cancel_on_signals()?;
     let mut on_wait = |holder: &Holder| console::note(&format!("waiting for {holder}"));
     let is_cancelled = || cancel.is_cancelled();
@@ -79,7 +80,7 @@ fn is_empty(store: &Store) -> bool {
     is_empty
 }
 
-fn clean(store: &Store) -> anyhow::Result<Exit> {
+fn clean(store: &Store) -> Result<Exit> {
     if is_empty(store) {
         return Ok(Exit::Done);
     }

@@ -4,36 +4,37 @@ use std::cell::LazyCell;
 use std::error::Error;
 
 use super::args::{CheckArgs, CheckFormat, Global};
-use super::open::{color, graph_faults, print, refusal, request};
-use super::{Exit, console, machine, rule};
+use super::project::{color, request};
+use super::{Exit, console, rule};
 use crate::config::load::{LoadRequest, Scope, load};
 use crate::diag::codes;
 use crate::diag::document;
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::model::Project;
 use crate::plan::lane::Lane;
+use crate::workspace::error::{self, CommandError, Result};
+use crate::workspace::{faults, machine};
 
-pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit> {
     let format = if args.json { CheckFormat::Json } else { args.format };
     if let Some(code) = &args.explain {
         if format == CheckFormat::Sarif {
-            console::note("error: the formats of `--explain` are human and json");
-            return Ok(Exit::Refused);
+            return Err(CommandError::refused("the formats of `--explain` are human and json"));
         }
-        return Ok(rule::explain(code, format == CheckFormat::Json));
+        return rule::explain(code, format == CheckFormat::Json);
     }
     // One of the two files alone is checked by itself, wherever it is.
     let is_single = global.cameras.is_some() != global.workloads.is_some();
     if is_single && args.machine {
-        console::note("error: `--machine` needs cameras and workloads: name both files, or none");
-        return Ok(Exit::Refused);
+        let fault = "`--machine` needs cameras and workloads: name both files, or none";
+        return Err(CommandError::refused(fault));
     }
     let scope = if is_single { Scope::Single } else { Scope::Project };
     let mut loaded = load(&LoadRequest { scope, ..request(global, &[])? });
     let mut gstreamer = String::new();
     if let Some(project) = &loaded.project {
         let lane = LazyCell::new(|| Lane::of(project));
-        loaded.diagnostics.append(graph_faults(project, || &*lane));
+        loaded.diagnostics.append(faults::of_graph(project, || &*lane));
         if args.machine && !loaded.diagnostics.has_errors() {
             gstreamer = ask_machine(project, &lane, &mut loaded.diagnostics);
         }
@@ -42,7 +43,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
         loaded.diagnostics.deny_warnings();
     }
     match format {
-        CheckFormat::Human => print(&loaded.diagnostics, &loaded.sources, color(global)),
+        CheckFormat::Human => console::diagnostics(&loaded.diagnostics, &loaded.sources, color(global)),
         CheckFormat::Json => console::out(&document(&serde_json::json!({
             "version": 1,
             "diagnostics": loaded.diagnostics.to_json(&loaded.sources),
@@ -50,8 +51,8 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> anyhow::Result<Exit> {
         CheckFormat::Sarif => console::out(&document(&loaded.diagnostics.to_sarif(&loaded.sources))),
     }
     if loaded.diagnostics.has_errors() {
-        console::note(&refusal(&loaded.diagnostics));
-        return Ok(Exit::Refused);
+        // They have been printed, in the format that was asked for.
+        return Err(CommandError::refused(error::count(&loaded.diagnostics)));
     }
     let warnings = match loaded.diagnostics.count(Severity::Warning) {
         0 => String::new(),

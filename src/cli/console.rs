@@ -8,6 +8,7 @@
 //! error: a measurement is worth more than what is printed about it. The first
 //! error is kept, and `cli::main` tells it at the end ([`lost_output`]).
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -16,8 +17,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use super::status::{PER_SECOND, Status, plain};
-use crate::engine::events::{BuildEvent, Outcome, Progress, Summary};
+use crate::diag::{Color, Diagnostics, Sources};
+use crate::engine::events::{BuildEvent, Outcome, Progress};
+use crate::graph::{TaskGraph, TaskId};
 use crate::os::terminal;
+use crate::store::Store;
+use crate::workspace::error::{CommandError, Kind};
+use crate::workspace::journal::Journal;
+use crate::workspace::last;
 
 /// The first error of stdout. Nothing is written after it: what follows a gap
 /// would be taken for the whole.
@@ -44,7 +51,7 @@ pub(super) fn out_by(print: impl FnOnce() -> io::Result<()>) {
 pub(super) fn lost_output() -> bool {
     let lost = STDOUT_FAILED.get().filter(|error| error.kind() != ErrorKind::BrokenPipe);
     if let Some(error) = lost {
-        note(&error_text("failed to write to stdout", std::iter::once(error.to_string()), None));
+        note(&error_text("failed to write to stdout", &[error.to_string()]));
     }
     lost.is_some()
 }
@@ -55,22 +62,68 @@ pub(super) fn note(line: &str) {
     let _ = writeln!(stderr, "{line}");
 }
 
-/// Prints an error with its causes and a hint.
-pub(super) fn error(error: &dyn std::error::Error, hint: Option<&str>) {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    note(&error_text(&error.to_string(), causes.map(ToString::to_string), hint));
+/// Prints why a command ended early.
+pub(super) fn error(error: &CommandError, color: Color) {
+    for report in &error.reports {
+        if let Some((faults, sources)) = &report.faults {
+            diagnostics(faults, sources, color);
+        }
+        if error.kind == Kind::Interrupted {
+            note(&report.message);
+            continue;
+        }
+        let mut text = error_text(&report.message, &report.causes);
+        for hint in &report.hints {
+            text.push_str(&format!("\n  hint: {hint}"));
+        }
+        for line in &report.details {
+            text.push_str(&format!("\n  {line}"));
+        }
+        note(&text);
+    }
 }
 
-/// "error: ..., caused by: ..., hint: ..."
-fn error_text(message: &str, causes: impl Iterator<Item = String>, hint: Option<&str>) -> String {
+/// "error: ..., caused by: ..."
+fn error_text(message: &str, causes: &[String]) -> String {
     let mut text = format!("error: {message}");
     for cause in causes {
         text.push_str(&format!("\n  caused by: {cause}"));
     }
-    if let Some(hint) = hint {
-        text.push_str(&format!("\n  hint: {hint}"));
-    }
     text
+}
+
+/// Prints what was found in config files.
+pub(super) fn diagnostics(found: &Diagnostics, sources: &Sources, color: Color) {
+    if found.is_empty() {
+        return;
+    }
+    let text = match terminal::columns() {
+        // In less, a caret and its text have no room.
+        Some(columns) => found.render_within(sources, color, columns.max(40)),
+        None => found.render_human(sources, color),
+    };
+    note(text.trim_end());
+}
+
+/// Prints notes about a project's tasks.
+pub(super) fn notes(notes: &[String]) {
+    for text in notes {
+        note(&format!("note: {text}"));
+    }
+}
+
+/// Keeps what a build did for `lp explain --last`. Nothing depends on it, so a failure
+/// is only a warning.
+pub(super) fn keep(store: &Store, journal: &Journal<'_>) {
+    if let Err(error) = last::keep(store, journal) {
+        let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
+        note(&format!("warning: `lp explain --last` will not know of this build: {error}{cause}"));
+    }
+}
+
+/// The length of the longest label.
+pub(super) fn widest(graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> usize {
+    needed.iter().map(|id| graph.task(*id).label.chars().count()).max().unwrap_or(0)
 }
 
 /// The console of `lp build` and of the first part of `lp run`.
@@ -193,8 +246,8 @@ impl Progress for Console {
                     Outcome::Panicked => "panicked: this is a bug in lp",
                     _ => return,
                 };
-                let mut text =
-                    error_text(&format!("`{label}` {word}"), detail.lines().map(str::to_owned), None);
+                let causes: Vec<String> = detail.lines().map(str::to_owned).collect();
+                let mut text = error_text(&format!("`{label}` {word}"), &causes);
                 for line in log.lines() {
                     text.push_str(&format!("\n  | {}", plain(line)));
                 }
@@ -202,31 +255,6 @@ impl Progress for Console {
             }
         }
     }
-}
-
-/// One line for the whole build.
-#[must_use]
-pub(super) fn summary_line(summary: &Summary) -> String {
-    let counted = |n: usize, word: &str| format!("{n} {word}");
-    let tasks = |n: usize| if n == 1 { "1 task".to_owned() } else { format!("{n} tasks") };
-    if summary.ran + summary.restored + summary.failed + summary.skipped == 0 && !summary.cancelled {
-        return format!("nothing to do: {} fresh", tasks(summary.fresh));
-    }
-    let mut parts = vec![format!("{} ran", tasks(summary.ran))];
-    for (n, word) in [
-        (summary.restored, "restored"),
-        (summary.failed, "failed"),
-        (summary.skipped, "not started"),
-        (summary.fresh, "fresh"),
-    ] {
-        if n > 0 {
-            parts.push(counted(n, word));
-        }
-    }
-    if summary.cancelled {
-        parts.push("interrupted".to_owned());
-    }
-    parts.join(", ")
 }
 
 /// Events as JSON lines on stdout; `docs/cli.md` describes them.
@@ -281,6 +309,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::engine::events::Summary;
 
     /// Kind to keys, also those of a summary.
     fn keys(lines: &str) -> BTreeMap<String, Vec<String>> {
@@ -345,15 +374,5 @@ mod tests {
         {
             assert!(page.contains(&format!("`{outcome}`")), "{outcome}");
         }
-    }
-
-    #[test]
-    fn the_summary_names_only_what_happened() {
-        let mut summary = Summary { ran: 3, fresh: 2, ..Summary::default() };
-        assert_eq!(summary_line(&summary), "3 tasks ran, 2 fresh");
-        summary = Summary { fresh: 12, ..Summary::default() };
-        assert_eq!(summary_line(&summary), "nothing to do: 12 tasks fresh");
-        summary = Summary { ran: 1, failed: 1, skipped: 2, cancelled: true, ..Summary::default() };
-        assert_eq!(summary_line(&summary), "1 task ran, 1 failed, 2 not started, interrupted");
     }
 }

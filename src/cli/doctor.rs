@@ -12,15 +12,17 @@ mod software;
 use std::collections::BTreeSet;
 
 use super::args::{DoctorArgs, Global};
-use super::open::read;
-use super::{Exit, console, tools};
+use super::project::read;
+use super::{Exit, console};
 use crate::dialect::devices::needed;
 use crate::graph::lower::{GENERATE_FACTORIES, Lowering, Subject, TRANSCODE_FACTORIES, lower};
 use crate::os;
 use crate::plan::lane::Lane;
 use crate::store::Store;
+use crate::workspace::error::Result;
+use crate::workspace::tools;
 
-pub(super) fn run(global: &Global, args: &DoctorArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     // Without a project, or with a broken one, the default lane is looked at.
     let project = read(global, &[])?.project;
     let mut factories: BTreeSet<String> =

@@ -5,22 +5,24 @@
 //! where a value is written.
 
 mod chain;
+mod last;
 mod origin;
 mod words;
 
 use serde_json::{Value, json};
 
 use super::args::{ExplainArgs, Global};
-use super::console;
-use super::engine::Build;
-use super::open::{Opened, open};
-use super::{Exit, last, tools};
+use super::{Exit, console, project};
 use crate::config::locate::Locator;
 use crate::diag::Place;
 use crate::engine::why::{State, Why};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::store::Store;
 use crate::store::stale::{StaleReason, differences};
+use crate::workspace::build::Build;
+use crate::workspace::error::Result;
+use crate::workspace::open::Workspace;
+use crate::workspace::tools;
 use chain::{Chains, Standings};
 use origin::{Origin, Origins, place_text};
 use words::Cause;
@@ -28,12 +30,12 @@ use words::Cause;
 /// How many causes of a task, or further chains, are told.
 const TOLD: usize = 3;
 
-pub(super) fn run(global: &Global, args: &ExplainArgs) -> anyhow::Result<Exit> {
-    let opened = open(global, &[])?;
+pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
+    let opened = project::open(global, &[])?;
     if args.last {
-        return explain_last(&opened, args);
+        return last::run(&opened, args);
     }
-    let graph = opened.graph(&select::subjects(&opened.project, &args.targets))?;
+    let graph = project::graph(&opened, &select::subjects(&opened.project, &args.targets))?;
     let (wanted, needed) = opened.select(&graph, &args.targets)?;
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
@@ -60,41 +62,7 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// `lp explain --last`, of these targets or of all.
-fn explain_last(opened: &Opened, args: &ExplainArgs) -> anyhow::Result<Exit> {
-    let store = Store::open(opened.project.layout.clone())?;
-    let Some(mut last) = last::read(&store) else {
-        console::note("no build is on record that did anything");
-        return Ok(Exit::Failed);
-    };
-    if !args.targets.is_empty() {
-        let graph = opened.graph(&select::subjects(&opened.project, &args.targets))?;
-        let wanted = opened.select(&graph, &args.targets)?.0;
-        last.retain(&|label| graph.by_label(label).is_some_and(|id| wanted.contains(&id)));
-    }
-    if args.json {
-        console::out(&last.json());
-        return Ok(Exit::Done);
-    }
-    last.print();
-    if last.is_empty() {
-        console::note(&format!("nothing had to be done for {}", args.targets.join(", ")));
-    }
-    match last.later(&store).as_slice() {
-        [] => {}
-        later => {
-            let some: Vec<String> = later.iter().take(TOLD).map(|label| format!("`{label}`")).collect();
-            let rest = if later.len() > TOLD { ", ..." } else { "" };
-            console::note(&format!(
-                "a later build was killed or still runs; it did {}{rest}",
-                some.join(", ")
-            ));
-        }
-    }
-    Ok(Exit::Done)
-}
-
-fn origins<'a>(global: &'a Global, opened: &'a Opened, graph: &'a TaskGraph) -> Origins<'a> {
+fn origins<'a>(global: &'a Global, opened: &'a Workspace, graph: &'a TaskGraph) -> Origins<'a> {
     Origins {
         project: &opened.project,
         graph,
@@ -105,7 +73,7 @@ fn origins<'a>(global: &'a Global, opened: &'a Opened, graph: &'a TaskGraph) -> 
 }
 
 struct Explained<'a> {
-    opened: &'a Opened,
+    opened: &'a Workspace,
     graph: &'a TaskGraph,
     standings: &'a Standings,
     origins: Origins<'a>,

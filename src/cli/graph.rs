@@ -4,20 +4,22 @@ use std::collections::BTreeSet;
 
 use super::args::{Global, GraphArgs};
 use super::console;
-use super::engine::Build;
-use super::open::{Opened, open};
-use super::{Exit, tools};
+use super::{Exit, project};
 use crate::engine::Verdict;
 use crate::graph::dot::{self, Shade};
 use crate::graph::walk::{self, Edge, Toward};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::store::Store;
+use crate::workspace::build::Build;
+use crate::workspace::error::Result;
+use crate::workspace::open::Workspace;
+use crate::workspace::tools;
 
-pub(super) fn run(global: &Global, args: &GraphArgs) -> anyhow::Result<Exit> {
-    let opened = open(global, &[])?;
+pub(super) fn run(global: &Global, args: &GraphArgs) -> Result<Exit> {
+    let opened = project::open(global, &[])?;
     let lists = [&args.targets, &args.deps, &args.rdeps, &args.path];
     let names: Vec<String> = lists.into_iter().flatten().cloned().collect();
-    let graph = opened.graph(&select::subjects(&opened.project, &names))?;
+    let graph = project::graph(&opened, &select::subjects(&opened.project, &names))?;
     let as_document = args.dot || args.json;
 
     let selected = if let [from, to] = args.path.as_slice() {
@@ -55,12 +57,7 @@ pub(super) fn run(global: &Global, args: &GraphArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn show(
-    args: &GraphArgs,
-    opened: &Opened,
-    graph: &TaskGraph,
-    selected: &BTreeSet<TaskId>,
-) -> anyhow::Result<()> {
+fn show(args: &GraphArgs, opened: &Workspace, graph: &TaskGraph, selected: &BTreeSet<TaskId>) -> Result<()> {
     let needed = select::closure(graph, selected);
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, opened.worker(), graph, &needed);
@@ -76,7 +73,7 @@ fn show(
     } else if args.json {
         console::out(&dot::json(graph, selected, &shade));
     } else {
-        let width = selected.iter().map(|id| graph.task(*id).label.chars().count()).max().unwrap_or(0);
+        let width = console::widest(graph, selected);
         for id in graph.order().iter().filter(|id| selected.contains(id)) {
             console::out(&format!("{:width$}  {}\n", graph.task(*id).label, verdicts[id]));
         }
@@ -85,7 +82,7 @@ fn show(
 }
 
 /// The shortest way from one to the other, whichever needs the other.
-fn way(opened: &Opened, graph: &TaskGraph, from: &str, to: &str) -> anyhow::Result<Option<Vec<TaskId>>> {
+fn way(opened: &Workspace, graph: &TaskGraph, from: &str, to: &str) -> Result<Option<Vec<TaskId>>> {
     // Both at once, so that both are reported if both are unknown.
     opened.select(graph, &[from.to_owned(), to.to_owned()])?;
     let from = opened.select(graph, &[from.to_owned()])?.0;

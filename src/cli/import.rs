@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::args::{Global, ImportArgs};
-use super::open::{color, directory, refusal, request};
+use super::project::{color, directory, request};
 use super::{Exit, console, init};
 use crate::config::load::{LoadRequest, Loaded, Scope, load};
 use crate::diag::codes;
@@ -17,21 +17,20 @@ use crate::diag::{Edit, apply};
 use crate::diag::{FileId, Severity};
 use crate::model::Project;
 use crate::os;
+use crate::workspace::error::{self, CommandError, Result};
 
-pub(super) fn run(global: &Global, args: &ImportArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<Exit> {
     if let Some(file) = &args.rewrite {
         return rewrite(global, file);
     }
     if global.cameras.is_none() || global.workloads.is_none() {
-        console::note("error: `lp import` needs both files");
-        console::note("  hint: `lp import --cameras FILE --workloads FILE [DIR]`");
-        return Ok(Exit::Refused);
+        let hint = "`lp import --cameras FILE --workloads FILE [DIR]`";
+        return Err(CommandError::refused("`lp import` needs both files").hint(hint));
     }
     let loaded = load(&LoadRequest { scope: Scope::Pair, ..request(global, &[])? });
     show(global, &loaded);
     let Some(project) = &loaded.project else {
-        console::note(&refusal(&loaded.diagnostics));
-        return Ok(Exit::Refused);
+        return Err(CommandError::refused(error::count(&loaded.diagnostics)));
     };
 
     let current = directory(global)?;
@@ -60,9 +59,7 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> anyhow::Result<Exit> {
         quoted(&named[1])
     );
     files.insert(0, ("Lpfile.toml".to_owned(), lpfile.into_bytes()));
-    if !init::make(&root, &files, "lp import")? {
-        return Ok(Exit::Refused);
-    }
+    init::make(&root, &files, "lp import")?;
     let cameras = match project.cameras.len() {
         1 => "one camera".to_owned(),
         n => format!("{n} cameras"),
@@ -76,7 +73,7 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> anyhow::Result<Exit> {
 }
 
 /// Prints the current form of one file.
-fn rewrite(global: &Global, file: &Path) -> anyhow::Result<Exit> {
+fn rewrite(global: &Global, file: &Path) -> Result<Exit> {
     let base = LoadRequest { scope: Scope::Single, ..request(global, &[])? };
     let path = Some(base.dir.join(file));
     let as_cameras = LoadRequest { cameras: path.clone(), workloads: None, ..base.clone() };
@@ -86,8 +83,7 @@ fn rewrite(global: &Global, file: &Path) -> anyhow::Result<Exit> {
     }
     show(global, &loaded);
     if loaded.diagnostics.has_errors() {
-        console::note(&refusal(&loaded.diagnostics));
-        return Ok(Exit::Refused);
+        return Err(CommandError::refused(error::count(&loaded.diagnostics)));
     }
     let (_, file) = loaded.texts.first().context("a file without faults was read")?;
     console::out(&changed(&loaded, *file));

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{Global, InitArgs};
-use super::open::directory;
+use super::project::directory;
 use super::{Exit, console};
 use crate::os;
 use crate::path::for_shell;
+use crate::workspace::error::{CommandError, Result};
 
 /// The files of a new project: one camera over a drawn checkout, and what an
 /// editor needs to help with it.
@@ -23,13 +24,11 @@ const FILES: [(&str, &str); 7] = [
 /// What git should not see.
 const IGNORED: &str = "/.lpcache/\n/media/\n/models/\n/results/\n";
 
-pub(super) fn run(global: &Global, args: &InitArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit> {
     let current = directory(global)?;
     let root = args.root.as_ref().map_or_else(|| current.clone(), |directory| current.join(directory));
     let files = FILES.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
-    if !make(&root, &files, "lp init")? {
-        return Ok(Exit::Refused);
-    }
+    make(&root, &files, "lp init")?;
     console::note(&format!(
         "made a project of one camera; {}",
         try_in(global, args.root.as_deref(), "lp run")
@@ -51,16 +50,12 @@ pub(super) fn try_in(global: &Global, root: Option<&Path>, then: &str) -> String
 }
 
 /// Writes the files of a new project below `root`, all or none; with a
-/// `.gitignore` if there is none. `false`, after saying so, if one of them exists.
-pub(super) fn make(root: &Path, files: &[(String, Vec<u8>)], command: &str) -> anyhow::Result<bool> {
+/// `.gitignore` if there is none. Refuses if one of them exists.
+pub(super) fn make(root: &Path, files: &[(String, Vec<u8>)], command: &str) -> Result<()> {
     let there = files.iter().map(|(path, _)| root.join(path)).filter(|path| path.exists());
-    let there: Vec<PathBuf> = there.collect();
-    if !there.is_empty() {
-        for path in there {
-            console::note(&format!("error: `{}` exists", path.display()));
-        }
-        console::note(&format!("  hint: `{command}` writes nothing if one of its files exists"));
-        return Ok(false);
+    let there = there.map(|path| format!("`{}` exists", path.display()));
+    if let Some(error) = CommandError::all(there.map(CommandError::refused)) {
+        return Err(error.hint(format!("`{command}` writes nothing if one of its files exists")));
     }
     let mut made = Vec::new();
     if let Err(error) = write_all(root, files, &mut made) {
@@ -70,14 +65,14 @@ pub(super) fn make(root: &Path, files: &[(String, Vec<u8>)], command: &str) -> a
         }
         return Err(error.into());
     }
-    Ok(true)
+    Ok(())
 }
 
 fn write_all(
     root: &Path,
     files: &[(String, Vec<u8>)],
     made: &mut Vec<PathBuf>,
-) -> Result<(), os::fs::FsError> {
+) -> std::result::Result<(), os::fs::FsError> {
     let ignore = (".gitignore".to_owned(), IGNORED.as_bytes().to_vec());
     let ignore = (!root.join(&ignore.0).exists()).then_some(&ignore);
     for (path, text) in files.iter().chain(ignore) {

@@ -11,36 +11,29 @@ mod cache;
 mod check;
 mod console;
 mod doctor;
-mod engine;
 mod explain;
 mod flags;
 mod graph;
 mod import;
 mod init;
-mod journal;
-mod last;
-mod machine;
-mod open;
-mod phases;
-mod quick;
+mod project;
 mod report;
 mod rule;
 mod run;
-mod scripts;
+mod seconds;
 mod show;
 mod size;
 mod status;
-mod tools;
 mod trace;
-mod view;
 
 use std::process::ExitCode;
 
 use args::{Cli, Command};
 
-use crate::engine::EngineError;
-use crate::os::{self, lock::LockError};
+use crate::diag::Color;
+use crate::os;
 use crate::worker::client;
+use crate::workspace::error::{CommandError, Kind, Result};
 
 /// How `lp` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +50,15 @@ enum Exit {
     Interrupted,
 }
 
-/// The request or a config is wrong, and the user has been told why.
-#[derive(Debug, thiserror::Error)]
-#[error("refused")]
-struct Refused;
+impl From<Kind> for Exit {
+    fn from(kind: Kind) -> Exit {
+        match kind {
+            Kind::Refused => Exit::Refused,
+            Kind::Failed => Exit::Failed,
+            Kind::Interrupted => Exit::Interrupted,
+        }
+    }
+}
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
@@ -91,56 +89,56 @@ pub fn main() -> ExitCode {
     if console::lost_output() && exit == Exit::Done { Exit::Failed } else { exit }.into()
 }
 
+/// Runs a command. The one place where an error becomes text and an exit code.
 fn run() -> Exit {
+    let (color, ended) = match command_line() {
+        Ok(Line::Command(cli)) => {
+            log_for_maintainers();
+            (project::color(&cli.global), dispatch(&cli))
+        }
+        Ok(Line::Answered(exit)) => return exit,
+        Err(error) => (Color::Never, Err(error)),
+    };
+    ended.unwrap_or_else(|error| {
+        console::error(&error, color);
+        error.kind.into()
+    })
+}
+
+/// What was typed.
+enum Line {
+    Command(Box<Cli>),
+    /// A question about `lp` itself, or a line that is none of ours: clap has printed
+    /// what is to be said.
+    Answered(Exit),
+}
+
+/// Reads the arguments of this process.
+fn command_line() -> Result<Line> {
     // Settings that cannot be read must not be taken for none.
     let unread = ["LP_SET_", "LP_PROFILE"].map(os::env::not_utf8).concat();
-    if !unread.is_empty() {
-        for name in &unread {
-            console::note(&format!("error: the variable `{}` is not UTF-8", name.escape_debug()));
-        }
-        return Exit::Refused;
+    let faults = unread.iter().map(|name| format!("the variable `{}` is not UTF-8", name.escape_debug()));
+    if let Some(error) = CommandError::all(faults.map(CommandError::refused)) {
+        return Err(error);
     }
     let line = flags::command().try_get_matches();
-    let cli = match line.and_then(|line| Ok((flags::parsed(&line)?, flags::refusal(&line)))) {
-        Ok((cli, None)) => cli,
+    match line.and_then(|line| Ok((flags::parsed(&line)?, flags::refusal(&line)))) {
+        Ok((cli, None)) => Ok(Line::Command(Box::new(cli))),
         Ok((_, Some((command, flag, why)))) => {
-            console::note(&format!("error: `{flag}` means nothing to `{command}`: {why}"));
-            return Exit::Refused;
+            Err(CommandError::refused(format!("`{flag}` means nothing to `{command}`: {why}")))
         }
         Err(error) => {
             // Help goes to stdout and ends well, faults go to stderr.
             console::out_by(|| error.print());
-            let exit = if error.use_stderr() { Exit::Refused } else { Exit::Done };
             // Bare `lp` prints the short help: nothing was asked, nothing failed.
-            let bare = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-            return if bare { Exit::Done } else { exit };
-        }
-    };
-    log_for_maintainers();
-    match dispatch(&cli) {
-        Ok(exit) => exit,
-        Err(error) if error.is::<Refused>() => Exit::Refused,
-        Err(error) if is_interruption(&error) => {
-            console::note(&error.to_string());
-            Exit::Interrupted
-        }
-        Err(error) => {
-            console::error(error.as_ref(), None);
-            Exit::Failed
+            let is_bare = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+            let is_fault = error.use_stderr() && !is_bare;
+            Ok(Line::Answered(if is_fault { Exit::Refused } else { Exit::Done }))
         }
     }
 }
 
-/// Whether the user stopped the wait for a lock.
-fn is_interruption(error: &anyhow::Error) -> bool {
-    let lock = error.downcast_ref::<LockError>().or(match error.downcast_ref::<EngineError>() {
-        Some(EngineError::Lock(lock)) => Some(lock),
-        _ => None,
-    });
-    matches!(lock, Some(LockError::Cancelled { .. }))
-}
-
-fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
+fn dispatch(cli: &Cli) -> Result<Exit> {
     let global = &cli.global;
     match &cli.command {
         Command::Init(args) => init::run(global, args),

@@ -3,16 +3,18 @@
 use anyhow::Context;
 
 use super::args::{Global, ReportArgs, ReportFormat};
-use super::open::store_root;
-use super::{Exit, console, view};
+use super::project::store_root;
+use super::{Exit, console};
 use crate::name::did_you_mean;
 use crate::os;
 use crate::path::Layout;
 use crate::record::measure::measure;
 use crate::report::{self, Report};
 use crate::store::Store;
+use crate::workspace::error::{CommandError, Result};
+use crate::workspace::view;
 
-pub(super) fn run(global: &Global, args: &ReportArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
     // Neither the config nor its folders matter, so a config with errors does not either.
     let store = Store::open(Layout::new(store_root(global)?))?;
     let runs: Vec<_> = store.attempts().into_iter().filter(|attempt| attempt.run_id().is_some()).collect();
@@ -20,18 +22,13 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> anyhow::Result<Exit> {
     let found = if args.run == "latest" { latest() } else { view::find(&store, &args.run)? };
     let Some(attempt) = found else {
         if runs.is_empty() {
-            console::note("error: nothing was measured yet\n  hint: measure with `lp run`");
-        } else {
-            console::note(&format!("error: there is no run `{}`", args.run));
-            let ids: Vec<String> = runs.iter().filter_map(|attempt| attempt.run_id()).collect();
-            let meant = did_you_mean(&args.run, ids.iter().map(String::as_str));
-            let hint = meant.map_or_else(
-                || format!("the newest is {}", ids[0]),
-                |meant| format!("did you mean `{meant}`?"),
-            );
-            console::note(&format!("  hint: {hint}"));
+            return Err(CommandError::refused("nothing was measured yet").hint("measure with `lp run`"));
         }
-        return Ok(Exit::Refused);
+        let ids: Vec<String> = runs.iter().filter_map(|attempt| attempt.run_id()).collect();
+        let meant = did_you_mean(&args.run, ids.iter().map(String::as_str));
+        let hint = meant
+            .map_or_else(|| format!("the newest is {}", ids[0]), |meant| format!("did you mean `{meant}`?"));
+        return Err(CommandError::refused(format!("there is no run `{}`", args.run)).hint(hint));
     };
     let stored = view::read(&store, &attempt)?;
     let measurement = measure(&stored.record);

@@ -4,18 +4,18 @@ use serde_json::{Value, json};
 
 use super::{Exit, console};
 use crate::diag::codes::{self, Part, Reported, Rule};
+use crate::workspace::error::{CommandError, Result};
 
 /// Prints the entry of a code. No project is read.
-pub(super) fn explain(written: &str, is_json: bool) -> Exit {
+pub(super) fn explain(written: &str, is_json: bool) -> Result<Exit> {
     let rule = match codes::find(written) {
         Ok(rule) => rule,
         Err(meant) => {
-            console::note(&format!("error: there is no code `{}`", written.escape_debug()));
-            console::note(&match meant {
-                Some(meant) => format!("  hint: did you mean `{meant}`?"),
-                None => format!("  hint: codes are LP and four digits; {} lists them", codes::DOCUMENT_PATH),
-            });
-            return Exit::Refused;
+            let fault = format!("there is no code `{}`", written.escape_debug());
+            return Err(CommandError::refused(fault).hint(match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("codes are LP and four digits; {} lists them", codes::DOCUMENT_PATH),
+            }));
         }
     };
     if is_json {
@@ -23,7 +23,7 @@ pub(super) fn explain(written: &str, is_json: bool) -> Exit {
     } else {
         console::out(&text(rule));
     }
-    Exit::Done
+    Ok(Exit::Done)
 }
 
 /// For people. What belongs to files is indented.

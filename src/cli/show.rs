@@ -14,20 +14,18 @@ use rayon::prelude::*;
 use super::Exit;
 use super::args::{Global, ShowArgs, ShowFormat};
 use super::console;
-use super::open::open;
+use super::project::open;
 use crate::action::document;
 use crate::dialect;
 use crate::model::Camera;
 use crate::plan::lane::PlannedCamera;
 use crate::plan::summary::{LanePlan, summarise};
 use crate::plan::{self, CameraPlan};
+use crate::workspace::error::{CommandError, Result};
 
-pub(super) fn run(global: &Global, args: &ShowArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit> {
     let format = if args.json { Some(ShowFormat::Json) } else { args.format };
-    let refuse = |text: &str| {
-        console::note(&format!("error: {text}"));
-        Ok(Exit::Refused)
-    };
+    let refuse = |text: &str| Err(CommandError::refused(text));
     let is_json = match (format, args.launch) {
         (Some(ShowFormat::Json), _) => true,
         (None, _) | (Some(ShowFormat::Human), false) | (Some(ShowFormat::Sh | ShowFormat::Argv), true) => {

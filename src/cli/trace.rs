@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::journal::{Journal, Page};
 use crate::os::fs::{self, FsError};
+use crate::workspace::journal::{Journal, Page};
 
 /// Where a trace goes.
 pub(super) struct TraceFile {

@@ -3,6 +3,8 @@
 //! These are also the lines of `lp build --json`: one object a line, the first
 //! with the version, the last with the summary.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// The version of the event stream.
@@ -131,6 +133,28 @@ impl Summary {
     }
 }
 
+/// "3 tasks ran, 1 restored, 2 fresh"
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks = |n: usize| if n == 1 { "1 task".to_owned() } else { format!("{n} tasks") };
+        if self.ran + self.restored + self.failed + self.skipped == 0 && !self.cancelled {
+            return write!(f, "nothing to do: {} fresh", tasks(self.fresh));
+        }
+        write!(f, "{} ran", tasks(self.ran))?;
+        for (n, word) in [
+            (self.restored, "restored"),
+            (self.failed, "failed"),
+            (self.skipped, "not started"),
+            (self.fresh, "fresh"),
+        ] {
+            if n > 0 {
+                write!(f, ", {n} {word}")?;
+            }
+        }
+        if self.cancelled { f.write_str(", interrupted") } else { Ok(()) }
+    }
+}
+
 /// Somebody who watches a build.
 pub trait Progress: Sync {
     /// Something happened. Called from any thread, one event at a time per task.
@@ -142,4 +166,19 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn event(&self, _: &BuildEvent<'_>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_only_what_happened() {
+        let mut summary = Summary { ran: 3, fresh: 2, ..Summary::default() };
+        assert_eq!(summary.to_string(), "3 tasks ran, 2 fresh");
+        summary = Summary { fresh: 12, ..Summary::default() };
+        assert_eq!(summary.to_string(), "nothing to do: 12 tasks fresh");
+        summary = Summary { ran: 1, failed: 1, skipped: 2, cancelled: true, ..Summary::default() };
+        assert_eq!(summary.to_string(), "1 task ran, 1 failed, 2 not started, interrupted");
+    }
 }

@@ -37,7 +37,7 @@ fn project() -> Workspace {
     let ws = Workspace::tasks(TASKS)
         .file("a.txt", "x\n")
         .file("dir/one", "")
-        .env("LP_LOG", "lp::cli::quick=debug");
+        .env("LP_LOG", "lp::workspace::warm=debug");
     ws.lp("build -j1").success().stderr_has("3 tasks ran");
     ws
 }
@@ -219,7 +219,7 @@ fn of_an_edited_config_only_edited_tasks_are_looked_at_closely() {
     assert_eq!(ws.read("c.txt"), "one\n");
     // Another place for the same path is another file.
     let moved = "[[task]]\nname = \"copy\"\ncommand = [\"sh\", \"-c\", \"cat */x > y\"]\ninputs = [\"media/x\"]\noutputs = [\"y\"]\n";
-    let ws = Workspace::tasks(moved).file("media/x", "1\n").env("LP_LOG", "lp::cli::quick=debug");
+    let ws = Workspace::tasks(moved).file("media/x", "1\n").env("LP_LOG", "lp::workspace::warm=debug");
     ws.lp("build").success();
     fs::rename(ws.path("media"), ws.path("videos")).unwrap();
     ws.write("Lpfile.toml", &format!("[paths]\nmedia = \"videos\"\n{moved}"));
@@ -255,7 +255,7 @@ fn a_task_that_failed_or_must_always_run_is_looked_at_each_time() {
          [[task]]\nname = \"always\"\ncommand = [\"true\"]\ncache = false\n\
          [[task]]\nname = \"once\"\ncommand = [\"true\"]\n",
     )
-    .env("LP_LOG", "lp::cli::quick=debug");
+    .env("LP_LOG", "lp::workspace::warm=debug");
     ws.lp("build -k").code(1).whole();
     for _ in 0..2 {
         let ended = ws.lp("build -k").code(1).quick(2, 3);

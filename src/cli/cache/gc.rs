@@ -8,8 +8,9 @@ use crate::os::clock::utc_now;
 use crate::os::usage::Usage;
 use crate::store::Store;
 use crate::store::gc::{Act, Collected, Limits};
+use crate::workspace::error::Result;
 
-pub(super) fn run(store: &Store, args: &GcArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(store: &Store, args: &GcArgs) -> Result<Exit> {
     if !args.json && is_empty(store) {
         return Ok(Exit::Done);
     }

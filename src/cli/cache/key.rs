@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 use serde_json::json;
 
 use crate::cli::args::Global;
-use crate::cli::open::open;
+use crate::cli::project::open;
 use crate::cli::{Exit, console};
 use crate::digest::ContentDigest;
 use crate::graph::lower::{Lowering, lower};
@@ -20,8 +20,9 @@ use crate::os::fs;
 use crate::os::tree::Listing;
 use crate::path::ProjectPath;
 use crate::store::FORMAT;
+use crate::workspace::error::Result;
 
-pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global) -> Result<Exit> {
     let opened = open(global, &[])?;
     // Without the caller's environment, which differs from machine to machine.
     let lowered = lower(&Lowering {

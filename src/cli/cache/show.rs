@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::cli::{Exit, console, view};
+use crate::cli::{Exit, console};
 use crate::name::did_you_mean;
 use crate::store::Store;
 use crate::store::attempt::Attempt;
+use crate::workspace::error::{CommandError, Result};
+use crate::workspace::view;
 
 /// One line per label: its newest attempt.
 pub(super) fn list(store: &Store) {
@@ -28,7 +30,7 @@ pub(super) fn list(store: &Store) {
     }
 }
 
-pub(super) fn show(store: &Store, what: &str) -> anyhow::Result<Exit> {
+pub(super) fn show(store: &Store, what: &str) -> Result<Exit> {
     let all = store.attempts();
     let is_digest = what.len() >= 6 && what.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut found: Vec<Arc<Attempt>> = all
@@ -45,11 +47,12 @@ pub(super) fn show(store: &Store, what: &str) -> anyhow::Result<Exit> {
         found.extend(view::find(store, what)?);
     }
     if found.is_empty() {
-        console::note(&format!("error: the store knows nothing of `{what}`"));
-        if let Some(meant) = did_you_mean(what, all.iter().map(|attempt| attempt.label.as_str())) {
-            console::note(&format!("  hint: did you mean `{meant}`?"));
-        }
-        return Ok(Exit::Refused);
+        let error = CommandError::refused(format!("the store knows nothing of `{what}`"));
+        let meant = did_you_mean(what, all.iter().map(|attempt| attempt.label.as_str()));
+        return Err(match meant {
+            Some(meant) => error.hint(format!("did you mean `{meant}`?")),
+            None => error,
+        });
     }
     for attempt in &found {
         console::out(&text(store, attempt));

@@ -6,8 +6,9 @@ use crate::cli::{Exit, console};
 use crate::os::usage::Usage;
 use crate::store::Store;
 use crate::store::stats::Stats;
+use crate::workspace::error::Result;
 
-pub(super) fn run(store: &Store, json: bool) -> anyhow::Result<Exit> {
+pub(super) fn run(store: &Store, json: bool) -> Result<Exit> {
     if !json && is_empty(store) {
         return Ok(Exit::Done);
     }

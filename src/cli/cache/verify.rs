@@ -5,8 +5,9 @@ use crate::cli::size::size_text;
 use crate::cli::{Exit, console};
 use crate::store::Store;
 use crate::store::verify::{Bytes, Done, Fault, NeededBy, StateFound, Verified, Wrong};
+use crate::workspace::error::Result;
 
-pub(super) fn run(store: &Store, json: bool) -> anyhow::Result<Exit> {
+pub(super) fn run(store: &Store, json: bool) -> Result<Exit> {
     if !json && is_empty(store) {
         return Ok(Exit::Done);
     }
@@ -23,7 +24,7 @@ pub(super) fn run(store: &Store, json: bool) -> anyhow::Result<Exit> {
     Ok(if verified.is_right() { Exit::Done } else { Exit::Failed })
 }
 
-fn heal(store: &Store, verified: &mut Verified) -> anyhow::Result<()> {
+fn heal(store: &Store, verified: &mut Verified) -> Result<()> {
     let _lock = lock(store)?;
     Ok(store.heal(verified)?)
 }

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::tools::Tools;
 use super::finding::Finding;
 use crate::dialect::check::way_out;
 use crate::pipeline::machine::debian_package;
 use crate::worker::error::WorkerError;
+use crate::workspace::tools::Tools;
 
 pub(super) fn findings(tools: &Tools, factories: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = worker(tools);

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::super::args::ShowFormat;
-use super::super::{Exit, Refused, console};
+use super::super::{Exit, console};
 use crate::dialect;
 use crate::dialect::share::Played;
 use crate::model::Project;
 use crate::pipeline::launch;
 use crate::plan::lane::PlannedCamera;
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
+use crate::workspace::error::{CommandError, Result};
 
 /// `--format json`
 #[derive(Serialize)]
@@ -37,7 +38,7 @@ struct Pipeline {
     argv: Vec<String>,
 }
 
-pub(super) fn run(project: &Project, cameras: &[&PlannedCamera], format: ShowFormat) -> anyhow::Result<Exit> {
+pub(super) fn run(project: &Project, cameras: &[&PlannedCamera], format: ShowFormat) -> Result<Exit> {
     let mut pipelines = Vec::new();
     let mut left_out = Vec::new();
     let mut folders = BTreeSet::new();
@@ -60,9 +61,7 @@ pub(super) fn run(project: &Project, cameras: &[&PlannedCamera], format: ShowFor
         }
     }
     if pipelines.is_empty() {
-        console::note("error: there is nothing to launch");
-        left_out.iter().for_each(|text| console::note(&format!("  {text}")));
-        return Err(Refused.into());
+        return Err(CommandError::refused("there is nothing to launch").details(left_out));
     }
     let argv = launch::command(pipelines.iter().map(|pipeline| pipeline.argv.as_slice()));
     let text = match format {

@@ -12,20 +12,20 @@ use crate::engine::events::{BuildEvent, Outcome, Progress, Summary};
 use crate::graph::TaskGraph;
 
 /// A build as it happened.
-pub(super) struct Journal<'g> {
+pub(crate) struct Journal<'g> {
     graph: &'g TaskGraph,
     /// Those before the build; what the engine does is added to them.
-    pub(super) phases: &'g Phases,
+    pub(crate) phases: &'g Phases,
     state: Mutex<Pages>,
 }
 
 /// What is kept.
 #[derive(Debug, Default)]
-pub(super) struct Pages {
+pub(crate) struct Pages {
     /// In the order in which they began.
-    pub(super) tasks: Vec<Page>,
+    pub(crate) tasks: Vec<Page>,
     /// What the engine said at the end; `None` if it did not come so far.
-    pub(super) summary: Option<Summary>,
+    pub(crate) summary: Option<Summary>,
     running: HashMap<String, usize>,
     /// Which slots of a pool are taken.
     taken: BTreeMap<String, Vec<bool>>,
@@ -35,23 +35,23 @@ pub(super) struct Pages {
 
 /// One task that was not fresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Page {
-    pub(super) label: String,
+pub(crate) struct Page {
+    pub(crate) label: String,
     /// "stale: `a.txt` changed"; of a restored one, what was wrong with its outputs.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// `None` while it runs.
-    pub(super) outcome: Option<Outcome>,
+    pub(crate) outcome: Option<Outcome>,
     /// The first line of why it failed.
-    pub(super) detail: String,
+    pub(crate) detail: String,
     /// Microseconds since the command began.
-    pub(super) begin_us: u64,
-    pub(super) end_us: u64,
+    pub(crate) begin_us: u64,
+    pub(crate) end_us: u64,
     /// Its pool and the slot in it, from 1; `None` of a task that never ran.
-    pub(super) slot: Option<(String, usize)>,
+    pub(crate) slot: Option<(String, usize)>,
 }
 
 impl<'g> Journal<'g> {
-    pub(super) fn new(graph: &'g TaskGraph, phases: &'g Phases) -> Journal<'g> {
+    pub(crate) fn new(graph: &'g TaskGraph, phases: &'g Phases) -> Journal<'g> {
         Journal { graph, phases, state: Mutex::default() }
     }
 
@@ -65,7 +65,7 @@ impl<'g> Journal<'g> {
     }
 
     /// What was kept so far.
-    pub(super) fn pages(&self) -> MutexGuard<'_, Pages> {
+    pub(crate) fn pages(&self) -> MutexGuard<'_, Pages> {
         // A page is written in one go, so a panic elsewhere leaves whole ones.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,7 +73,7 @@ impl<'g> Journal<'g> {
 
 impl Pages {
     /// How it went; counted here if the engine did not come to its end.
-    pub(super) fn summed_up(&self) -> Summary {
+    pub(crate) fn summed_up(&self) -> Summary {
         self.summary.clone().unwrap_or_else(|| {
             let mut summary = Summary { cancelled: true, ..Summary::default() };
             self.tasks.iter().filter_map(|page| page.outcome).for_each(|outcome| summary.count(outcome));

@@ -15,7 +15,7 @@ use crate::worker::launch::Reach;
 ///
 /// # Errors
 /// When there is no worker, or it does not answer.
-pub(super) fn ask(
+pub(crate) fn ask(
     project: &Project,
     cameras: &[&PlannedCamera],
 ) -> Result<(Diagnostics, String), WorkerError> {

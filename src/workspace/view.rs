@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::{Refused, console};
+use super::error::{CommandError, Result};
 use crate::digest::ContentDigest;
 use crate::os;
 use crate::path::Layout;
@@ -25,32 +25,32 @@ const LISTED: usize = 8;
 
 /// The run whose id is `word` or, alone among all, begins so. Refuses a word that
 /// several begin with.
-pub(super) fn find(store: &Store, word: &str) -> Result<Option<Arc<Attempt>>, Refused> {
+pub(crate) fn find(store: &Store, word: &str) -> Result<Option<Arc<Attempt>>> {
     let found = store.find_by_run_id(word);
     if found.len() < 2 {
         return Ok(found.into_iter().next());
     }
-    console::note(&format!("error: {} runs begin with `{word}`", found.len()));
+    let mut lines: Vec<String> = Vec::new();
     for attempt in found.iter().take(LISTED) {
         let id = attempt.run_id().unwrap_or_default();
         let subject = attempt.label.strip_prefix("run:").unwrap_or(&attempt.label);
-        console::note(&format!("  {id}  {subject}"));
+        lines.push(format!("{id}  {subject}"));
     }
     if LISTED < found.len() {
-        console::note(&format!("  ... and {} older", found.len() - LISTED));
+        lines.push(format!("... and {} older", found.len() - LISTED));
     }
-    Err(Refused)
+    Err(CommandError::refused(format!("{} runs begin with `{word}`", found.len())).details(lines))
 }
 
 /// A record out of the store.
-pub(super) struct Stored {
-    pub(super) run: String,
-    pub(super) record: RunRecord,
+pub(crate) struct Stored {
+    pub(crate) run: String,
+    pub(crate) record: RunRecord,
     bytes: Vec<u8>,
 }
 
 /// Reads the record of an attempt.
-pub(super) fn read(store: &Store, attempt: &Attempt) -> anyhow::Result<Stored> {
+pub(crate) fn read(store: &Store, attempt: &Attempt) -> anyhow::Result<Stored> {
     let Some(output) = attempt.outputs.first() else {
         bail!("`{}` left no record", attempt.label);
     };
@@ -64,7 +64,7 @@ pub(super) fn read(store: &Store, attempt: &Attempt) -> anyhow::Result<Stored> {
 }
 
 /// Writes the view of a run, and lets `results/latest` point to it.
-pub(super) fn write(
+pub(crate) fn write(
     layout: &Layout,
     store: &Store,
     attempt: &Arc<Attempt>,

@@ -20,7 +20,7 @@ use crate::plan::lane::Lane;
 
 /// Looks at the scripts of the runs in `needed`. Says where they and the files of
 /// steps are written, so that one which is not there is reported at that place.
-pub(super) fn check(
+pub(crate) fn check(
     project: &Project,
     lane: &Lane,
     graph: &TaskGraph,
@@ -73,7 +73,7 @@ pub(super) fn check(
 }
 
 /// The scripts that cameras run.
-pub(super) fn of_cameras(project: &Project) -> BTreeSet<ProjectPath> {
+pub(crate) fn of_cameras(project: &Project) -> BTreeSet<ProjectPath> {
     let workloads = project.cameras.iter().flat_map(|camera| &camera.workloads);
     let steps = workloads.filter_map(|name| project.workload(name)).flat_map(|workload| &workload.steps);
     steps.filter_map(|step| script_of(project, step)).collect()

@@ -28,15 +28,15 @@ use crate::worker::launch::{Launch, Reach};
 const REMEMBERED: &str = "machine";
 
 /// The worker and its machine.
-pub(super) struct Tools {
+pub(crate) struct Tools {
     /// How workers are started; `Err` says why none can be.
-    pub(super) worker: Result<Launch, WorkerError>,
+    pub(crate) worker: Result<Launch, WorkerError>,
     /// What it has, of all factories that were asked for; `None` without a worker.
-    pub(super) machine: Option<Machine>,
+    pub(crate) machine: Option<Machine>,
     /// The host's fingerprint, and facts that could not be found out.
-    pub(super) host: Host,
+    pub(crate) host: Host,
     /// Under which stamp the machine is remembered; `None` without a worker.
-    pub(super) stamp: Option<String>,
+    pub(crate) stamp: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,14 +46,14 @@ struct Remembered {
 }
 
 /// The worker that a project asks for, or the environment.
-pub(super) fn find(command: Option<&WorkerCommand>, root: &Path) -> Result<Launch, WorkerError> {
+pub(crate) fn find(command: Option<&WorkerCommand>, root: &Path) -> Result<Launch, WorkerError> {
     Launch::find(os::env::raw("LP_WORKER").as_deref(), command, root)
 }
 
 /// Finds the worker and what its machine has for the tasks of `selected`. If
 /// that is not remembered, the worker is asked for all of the graph's factories
 /// at once, so that the next command need not ask again.
-pub(super) fn look(
+pub(crate) fn look(
     store: &Store,
     worker: Result<Launch, WorkerError>,
     graph: &TaskGraph,
@@ -68,7 +68,7 @@ pub(super) fn look(
 /// Finds what the machine of the worker has of the factories `needed`. If that
 /// is not remembered, the worker is asked for `all` of these. A worker that does
 /// not answer as it should is none: what needs no worker goes on.
-pub(super) fn look_for(
+pub(crate) fn look_for(
     store: &Store,
     worker: Result<Launch, WorkerError>,
     needed: &BTreeSet<String>,
@@ -120,7 +120,7 @@ fn ask(launch: &Launch, factories: &BTreeSet<String>) -> Result<Machine, WorkerE
 }
 
 /// The stamp of the tools that would be used now; `None` without a worker.
-pub(super) fn stamp_now(command: Option<&WorkerCommand>, root: &Path) -> Option<String> {
+pub(crate) fn stamp_now(command: Option<&WorkerCommand>, root: &Path) -> Option<String> {
     let launch = find(command, root).ok()?;
     stamp(&launch).ok().map(|(stamp, _)| stamp)
 }
@@ -157,12 +157,12 @@ fn stamp(launch: &Launch) -> Result<(String, Option<String>), WorkerError> {
 
 impl Tools {
     /// How actions start workers; the reason where they cannot.
-    pub(super) fn launch(&self) -> Result<Launch, String> {
+    pub(crate) fn launch(&self) -> Result<Launch, String> {
         self.worker.as_ref().map(Launch::clone).map_err(ToString::to_string)
     }
 
     /// What of the machine enters a task's key.
-    pub(super) fn facts(&self, task: &Task) -> Facts {
+    pub(crate) fn facts(&self, task: &Task) -> Facts {
         let mut facts = Facts::default();
         if task.measures() {
             let host = self.host.facts.iter();
@@ -192,7 +192,7 @@ impl Tools {
     }
 
     /// The factories of a task that are not installed.
-    pub(super) fn missing<'t>(&self, task: &'t Task) -> Vec<&'t str> {
+    pub(crate) fn missing<'t>(&self, task: &'t Task) -> Vec<&'t str> {
         let Some(machine) = &self.machine else { return Vec::new() };
         task.factories.iter().map(String::as_str).filter(|name| !machine.has(name)).collect()
     }

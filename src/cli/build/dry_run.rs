@@ -1,0 +1,33 @@
+//! `lp build --dry-run`: which tasks would run, and why.
+
+use std::collections::BTreeSet;
+
+use crate::cli::{Exit, console};
+use crate::engine::{Again, Verdict};
+use crate::graph::TaskId;
+use crate::workspace::build::{Build, unwatched};
+use crate::workspace::error::Result;
+
+pub(super) fn run(build: &Build<'_>, needed: &BTreeSet<TaskId>, again: Again) -> Result<Exit> {
+    let graph = build.graph;
+    let verdicts = build.engine(&build.actions(&unwatched)).again(again).look(needed)?;
+    let width = console::widest(graph, needed).min(40);
+    let mut n_stale = 0;
+    for id in graph.order().iter().filter(|id| verdicts.contains_key(id)) {
+        let reason = match &verdicts[id] {
+            Verdict::Fresh => continue,
+            Verdict::After(dependency) => {
+                format!("stale if `{}` makes something new", graph.task(*dependency).label)
+            }
+            verdict => verdict.to_string(),
+        };
+        n_stale += 1;
+        console::note(&format!("{:width$}  {reason}", graph.task(*id).label));
+    }
+    let tasks = |n| if n == 1 { "1 task".to_owned() } else { format!("{n} tasks") };
+    console::note(&match n_stale {
+        0 => format!("nothing to do: {} fresh", tasks(verdicts.len())),
+        n => format!("{} would run", tasks(n)),
+    });
+    Ok(Exit::Done)
+}

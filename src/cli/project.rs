@@ -1,0 +1,96 @@
+//! From flags to an opened project. Warnings and notes are printed on the way.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::args::{ColorWhen, Global};
+use super::console;
+use crate::config::load::{LPFILE, LoadRequest, Loaded, Scope, find_root, load};
+use crate::diag::Color;
+use crate::graph::TaskGraph;
+use crate::graph::lower::Subject;
+use crate::os;
+use crate::path::Layout;
+use crate::workspace::error::{CommandError, Result};
+use crate::workspace::open::Workspace;
+
+/// The directory that `lp` works in.
+pub(super) fn directory(global: &Global) -> Result<PathBuf> {
+    let current = os::env::current_dir().context("failed to find the current directory")?;
+    let Some(directory) = &global.directory else { return Ok(current) };
+    let directory = current.join(directory);
+    // As the current directory of a process, it has no `..` and no links, so that
+    // paths below it can be compared. One that is not there is reported later.
+    Ok(os::fs::canonicalize(&directory).unwrap_or(directory))
+}
+
+/// The folder with the store of the project that `lp` works in: that of its
+/// `Lpfile.toml` or, of a project without one, the current folder.
+pub(super) fn store_root(global: &Global) -> Result<PathBuf> {
+    let here = directory(global)?;
+    if let Some(root) = find_root(&here) {
+        return Ok(root);
+    }
+    if Layout::new(here.clone()).cache().is_dir() {
+        return Ok(here);
+    }
+    let fault = format!("there is no `{LPFILE}` in `{}` or above, and no store here", here.display());
+    Err(CommandError::refused(fault).hint("name the project's folder with `-C DIR`"))
+}
+
+/// Reads the config files of `global`, with more `--set`s behind the user's.
+pub(super) fn read(global: &Global, more_sets: &[String]) -> Result<Loaded> {
+    Ok(load(&request(global, more_sets)?))
+}
+
+/// What `global` asks to read.
+pub(super) fn request(global: &Global, more_sets: &[String]) -> Result<LoadRequest> {
+    let current = os::env::current_dir().context("failed to find the current directory")?;
+    // `--cameras` and `--workloads` are relative to where the user stands.
+    let absolute = |path: &Option<PathBuf>| path.as_ref().map(|path| current.join(path));
+    Ok(LoadRequest {
+        dir: directory(global)?,
+        cameras: absolute(&global.cameras),
+        workloads: absolute(&global.workloads),
+        profile: global.profile.clone(),
+        sets: global.sets.iter().chain(more_sets).cloned().collect(),
+        scope: Scope::Project,
+        env: os::env::all(),
+    })
+}
+
+/// Whether stderr gets colours.
+pub(super) fn color(global: &Global) -> Color {
+    use std::io::IsTerminal;
+    let wanted = match global.color {
+        ColorWhen::Always => true,
+        ColorWhen::Never => false,
+        ColorWhen::Auto => {
+            os::env::raw("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
+        }
+    };
+    if wanted { Color::Always } else { Color::Never }
+}
+
+/// Reads a project, and refuses it if it has errors.
+pub(super) fn open(global: &Global, more_sets: &[String]) -> Result<Workspace> {
+    accept(global, read(global, more_sets)?)
+}
+
+/// Takes a project that was read, and refuses it if it has errors.
+pub(super) fn accept(global: &Global, loaded: Loaded) -> Result<Workspace> {
+    let opened = Workspace::new(loaded)?;
+    // Notes are for `lp check`; what may be a mistake is shown everywhere.
+    if opened.has_warnings() {
+        console::diagnostics(&opened.diagnostics, &opened.sources, color(global));
+    }
+    Ok(opened)
+}
+
+/// The graph with the tasks of these runs.
+pub(super) fn graph(opened: &Workspace, subjects: &[Subject]) -> Result<TaskGraph> {
+    let (tasks, notes) = opened.tasks(subjects);
+    console::notes(&notes);
+    opened.link(tasks)
+}

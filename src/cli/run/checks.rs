@@ -1,0 +1,85 @@
+//! What keeps a run from being started, found before anything starts.
+
+use std::collections::BTreeSet;
+
+use crate::graph::lower::Subject;
+use crate::graph::{TaskGraph, TaskId};
+use crate::model::Source;
+use crate::os;
+use crate::workspace::error::{CommandError, Result};
+use crate::workspace::open::Workspace;
+use crate::workspace::{faults, machine};
+
+/// Pipelines that cannot be played: left out by name beside others, refused alone.
+pub(super) fn left_out(opened: &Workspace, subject: &Subject) -> Result<Vec<String>> {
+    let mut left_out = Vec::new();
+    let mut playable = 0;
+    for planned in opened.lane().members(&subject.members) {
+        for pipeline in &planned.plan.pipelines {
+            match &pipeline.unsupported {
+                None => playable += 1,
+                Some(reason) => {
+                    left_out.push(format!(
+                        "`{}` of `{}`: {reason}",
+                        pipeline.workloads.join("`, `"),
+                        planned.camera().name
+                    ));
+                }
+            }
+        }
+    }
+    if playable == 0 {
+        let faults = left_out.iter().map(|camera| format!("nothing can be played: {camera}"));
+        let none = || CommandError::refused("nothing can be played");
+        return Err(CommandError::all(faults.map(CommandError::refused)).unwrap_or_else(none));
+    }
+    Ok(left_out)
+}
+
+/// Refuses inputs that are missing, together with what the machine lacks: who has
+/// to get models should not learn only then that they cannot be used here.
+pub(super) fn check_sources(
+    opened: &Workspace,
+    graph: &TaskGraph,
+    needed: &BTreeSet<TaskId>,
+    subject: &Subject,
+) -> Result<()> {
+    let mut faults = faults::of_sources(&opened.project, opened.lane(), graph, needed);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    match machine::ask(&opened.project, &opened.lane().members(&subject.members)) {
+        Ok((lacking, _)) => {
+            faults.append(lacking);
+            Err(opened.refuse(faults))
+        }
+        Err(error) => Err(CommandError::no_worker(&error).and(opened.refuse(faults))),
+    }
+}
+
+/// Refuses to show frames where there is no display.
+pub(super) fn check_display(opened: &Workspace) -> Result<()> {
+    if !opened.project.settings.render {
+        return Ok(());
+    }
+    os::display::check().map(|_| ()).map_err(|missing| {
+        CommandError::refused(format!("`run.render` shows frames on a display, but {missing}"))
+    })
+}
+
+/// Refuses variables with user or password of a stream that are not set, or no text.
+pub(super) fn check_variables(opened: &Workspace, subject: &Subject) -> Result<()> {
+    let mut unset = Vec::new();
+    for planned in opened.lane().members(&subject.members) {
+        let camera = planned.camera();
+        let Source::Rtsp { login: Some(login), .. } = &camera.source else { continue };
+        let faults = login.variables().filter_map(|name| Some((name, os::env::fault(name)?)));
+        for (name, fault) in faults {
+            unset.push(CommandError::refused(format!(
+                "the stream of `{}` needs the environment variable `{name}`, {fault}",
+                camera.name
+            )));
+        }
+    }
+    CommandError::all(unset).map_or(Ok(()), Err)
+}

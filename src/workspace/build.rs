@@ -1,0 +1,129 @@
+//! A project with its graph, store and tools: what looks at tasks and runs them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::{CommandError, Result};
+use super::machine;
+use super::open::Workspace;
+use super::tools::Tools;
+use crate::action::Actions;
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::dialect::check::way_out;
+use crate::engine::states::Pools;
+use crate::engine::why::Standing;
+use crate::engine::{Engine, Verdict};
+use crate::graph::task::{Action, Task};
+use crate::graph::{TaskGraph, TaskId};
+use crate::name::Slug;
+use crate::session::{Seen, Watch};
+use crate::store::Store;
+
+/// For those who do not look at a measurement while it lasts.
+pub(crate) fn unwatched(_: &Slug, _: Seen<'_>) {}
+
+/// How much may run at once.
+pub(super) fn pools(jobs: Option<u32>, declared: &BTreeMap<String, u32>) -> Pools {
+    let cores =
+        || std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+    let cpu = jobs.or(declared.get("cpu").copied()).unwrap_or_else(cores);
+    Pools::new(cpu, declared)
+}
+
+/// Everything that a build needs besides who watches it.
+pub(crate) struct Build<'a> {
+    pub(crate) opened: &'a Workspace,
+    pub(crate) graph: &'a TaskGraph,
+    pub(crate) store: &'a Store,
+    pub(crate) tools: &'a Tools,
+    pub(crate) jobs: Option<u32>,
+}
+
+impl Build<'_> {
+    /// How tasks are done; `watch` sees what is measured meanwhile.
+    pub(crate) fn actions<'w>(&'w self, watch: &'w Watch<'w>) -> Actions<'w> {
+        Actions {
+            worker: self.tools.launch(),
+            host: self.tools.host.clone(),
+            watch,
+            passwords: &self.opened.project.passwords,
+        }
+    }
+
+    pub(crate) fn engine<'e>(&'e self, actions: &'e Actions<'e>) -> Engine<'e> {
+        let project = &self.opened.project;
+        let facts = |task: &Task| self.tools.facts(task);
+        Engine::new(self.graph, self.store, &project.layout, actions, facts)
+            .in_pools(pools(self.jobs, &project.settings.pools))
+    }
+
+    /// Whether each task of `needed` must run; runs nothing.
+    pub(crate) fn look(&self, needed: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Verdict>> {
+        Ok(self.engine(&self.actions(&unwatched)).look(needed)?)
+    }
+
+    /// How each task of `needed` stands, with every reason; runs nothing.
+    pub(crate) fn standings(&self, needed: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Standing>> {
+        Ok(self.engine(&self.actions(&unwatched)).standings(needed)?)
+    }
+
+    /// Before anything starts: no worker, elements that are not installed, or
+    /// cameras that this machine cannot play, for tasks that must run.
+    pub(crate) fn refuse_missing(&self, engine: &Engine<'_>, needed: &BTreeSet<TaskId>) -> Result<()> {
+        // What a run lacks is found by trying, not by names alone.
+        let lacks = |id: &TaskId| {
+            let task = self.graph.task(*id);
+            let is_run = task.measures();
+            !task.factories.is_empty()
+                && (is_run || self.tools.worker.is_err() || !self.tools.missing(task).is_empty())
+        };
+        if !needed.iter().any(lacks) {
+            return Ok(());
+        }
+        let verdicts = engine.look(needed)?;
+        let must_run = |id: &TaskId| !matches!(verdicts[id], Verdict::Fresh | Verdict::Restorable(_));
+        let affected: Vec<&Task> =
+            needed.iter().filter(|id| lacks(id) && must_run(id)).map(|id| self.graph.task(*id)).collect();
+        if affected.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = &self.tools.worker {
+            let labels: Vec<String> =
+                affected.iter().take(5).map(|task| format!("`{}`", task.label)).collect();
+            let needed_by = format!("needed by {}", labels.join(", "));
+            return Err(CommandError::no_worker(error).details([needed_by]));
+        }
+        let mut diagnostics = self.lacking(&affected);
+        let members: BTreeSet<&Slug> = affected
+            .iter()
+            .filter_map(|task| if let Action::Run(run) = &task.action { Some(&run.members) } else { None })
+            .flatten()
+            .collect();
+        if !members.is_empty() {
+            let project = &self.opened.project;
+            let all = self.opened.lane().cameras.iter();
+            let cameras: Vec<_> = all.filter(|planned| members.contains(planned.slug())).collect();
+            let asked = machine::ask(project, &cameras);
+            let (found, _) = asked.map_err(|error| CommandError::no_worker(&error))?;
+            diagnostics.append(found);
+        }
+        if diagnostics.is_empty() { Ok(()) } else { Err(self.opened.refuse(diagnostics)) }
+    }
+
+    /// The elements that tasks lack, runs excepted: each once.
+    fn lacking(&self, affected: &[&Task]) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        let mut missing: BTreeMap<&str, &Task> = BTreeMap::new();
+        for task in affected.iter().filter(|task| !task.measures()) {
+            for factory in self.tools.missing(task) {
+                missing.entry(factory).or_insert(task);
+            }
+        }
+        for (factory, task) in missing {
+            let message = format!("this machine has no element `{factory}`, which `{}` needs", task.label);
+            let fault = Diagnostic::error(codes::MISSING_ELEMENT, message).at(task.place);
+            diagnostics.push(fault.help(way_out(factory)));
+        }
+        diagnostics
+    }
+}

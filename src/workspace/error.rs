@@ -1,0 +1,145 @@
+//! Why a command ends before its end: [`CommandError`].
+//!
+//! Its kind decides how `lp` exits, its reports are what people read. `cli` prints
+//! them, in one place.
+
+use std::error::Error;
+
+use crate::diag::{Diagnostics, Severity, Sources};
+use crate::engine::EngineError;
+use crate::os::fs::FsError;
+use crate::os::lock::LockError;
+use crate::store::StoreError;
+use crate::worker::error::WorkerError;
+
+pub(crate) type Result<T> = std::result::Result<T, CommandError>;
+
+/// What an error means to the caller of `lp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The request or a config is wrong, or something that is needed is missing.
+    Refused,
+    /// `lp` cannot go on.
+    Failed,
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    pub(crate) kind: Kind,
+    /// At least one.
+    pub(crate) reports: Vec<Report>,
+}
+
+/// One message, and what belongs to it, in the order in which people see it.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// Faults of config files, which the message counts.
+    pub(crate) faults: Option<(Diagnostics, Sources)>,
+    pub(crate) message: String,
+    pub(crate) causes: Vec<String>,
+    pub(crate) hints: Vec<String>,
+    /// More lines.
+    pub(crate) details: Vec<String>,
+}
+
+impl CommandError {
+    /// The request is wrong.
+    pub(crate) fn refused(message: impl Into<String>) -> CommandError {
+        let report = Report { message: message.into(), ..Report::default() };
+        CommandError { kind: Kind::Refused, reports: vec![report] }
+    }
+
+    /// The request is wrong, as `error` says with its causes.
+    pub(crate) fn refused_by(error: &dyn Error) -> CommandError {
+        let mut refused = CommandError::refused(error.to_string());
+        let mut source = error.source();
+        while let Some(cause) = source {
+            refused.last().causes.push(cause.to_string());
+            source = cause.source();
+        }
+        refused
+    }
+
+    /// There is no worker, or it does not answer.
+    pub(crate) fn no_worker(error: &WorkerError) -> CommandError {
+        let refused = CommandError::refused_by(error);
+        match error.hint() {
+            Some(hint) => refused.hint(hint),
+            None => refused,
+        }
+    }
+
+    /// Config files have faults: "3 errors, 1 warning".
+    pub(crate) fn faults(diagnostics: Diagnostics, sources: Sources) -> CommandError {
+        let mut refused = CommandError::refused(count(&diagnostics));
+        refused.last().faults = Some((diagnostics, sources));
+        refused
+    }
+
+    /// One error with all these reports; `None` if there are none.
+    pub(crate) fn all(errors: impl IntoIterator<Item = CommandError>) -> Option<CommandError> {
+        errors.into_iter().reduce(CommandError::and)
+    }
+
+    /// The same with the reports of another.
+    pub(crate) fn and(mut self, other: CommandError) -> CommandError {
+        self.reports.extend(other.reports);
+        self
+    }
+
+    /// A way out.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> CommandError {
+        self.last().hints.push(hint.into());
+        self
+    }
+
+    /// More lines below the message.
+    pub(crate) fn details(mut self, lines: impl IntoIterator<Item = String>) -> CommandError {
+        self.last().details.extend(lines);
+        self
+    }
+
+    fn last(&mut self) -> &mut Report {
+        self.reports.last_mut().expect("an error has a report")
+    }
+}
+
+/// "3 errors, 1 warning"
+pub(crate) fn count(diagnostics: &Diagnostics) -> String {
+    let counted = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let mut text = counted(diagnostics.count(Severity::Error), "error");
+    match diagnostics.count(Severity::Warning) {
+        0 => {}
+        n => text.push_str(&format!(", {}", counted(n, "warning"))),
+    }
+    text
+}
+
+impl From<anyhow::Error> for CommandError {
+    fn from(error: anyhow::Error) -> CommandError {
+        // The user may stop the wait for a lock.
+        let lock = error.downcast_ref::<LockError>().or(match error.downcast_ref::<EngineError>() {
+            Some(EngineError::Lock(lock)) => Some(lock),
+            _ => None,
+        });
+        let is_interruption = matches!(lock, Some(LockError::Cancelled { .. }));
+        let kind = if is_interruption { Kind::Interrupted } else { Kind::Failed };
+        CommandError { kind, ..CommandError::refused_by(error.as_ref()) }
+    }
+}
+
+/// `?` on the errors of other rooms, which mean that `lp` cannot go on.
+macro_rules! failures {
+    ($($error:ty),*) => {$(
+        impl From<$error> for CommandError {
+            fn from(error: $error) -> CommandError {
+                anyhow::Error::from(error).into()
+            }
+        }
+    )*};
+}
+
+failures!(EngineError, FsError, LockError, StoreError, std::io::Error, serde_json::Error);

@@ -1,0 +1,168 @@
+//! From config files to a project, and from a project to its graph.
+//!
+//! Not here: printing what was found, and reading flags (`cli::project`).
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::error::{CommandError, Result};
+use super::{faults, tools};
+use crate::config::load::Loaded;
+use crate::config::tree::Node;
+use crate::diag::{Diagnostics, Severity, Sources};
+use crate::digest::ContentDigest;
+use crate::graph::alias::Aliases;
+use crate::graph::lower::{Lowering, Subject, lower};
+use crate::graph::task::Task;
+use crate::graph::{TaskGraph, TaskId, link, select};
+use crate::model::{Camera, Project};
+use crate::name::did_you_mean;
+use crate::os;
+use crate::path::{Layout, ProjectPath};
+use crate::plan::lane::Lane;
+use crate::worker::error::WorkerError;
+use crate::worker::launch::Launch;
+
+/// A project that was read without errors.
+pub(crate) struct Workspace {
+    pub(crate) project: Project,
+    /// Warnings and notes.
+    pub(crate) diagnostics: Diagnostics,
+    pub(crate) sources: Sources,
+    /// The config files as they were read, and the patterns of `project.include`.
+    pub(crate) files: Vec<(PathBuf, Option<ContentDigest>)>,
+    pub(crate) includes: Vec<(String, Vec<ProjectPath>)>,
+    /// `Lpfile.toml` with profile and overrides laid over it.
+    pub(crate) settings: Node,
+    lane: OnceCell<Lane>,
+}
+
+impl Workspace {
+    /// Takes a project that was read; refuses one with errors.
+    pub(crate) fn new(loaded: Loaded) -> Result<Workspace> {
+        let Loaded { project, diagnostics, sources, files, includes, settings, .. } = loaded;
+        match project {
+            Some(project) => Ok(Workspace {
+                project,
+                diagnostics,
+                sources,
+                files,
+                includes,
+                settings,
+                lane: OnceCell::new(),
+            }),
+            None => Err(CommandError::faults(diagnostics, sources)),
+        }
+    }
+
+    pub(crate) fn has_warnings(&self) -> bool {
+        self.diagnostics.count(Severity::Warning) > 0
+    }
+
+    /// The error for faults that were found after reading.
+    pub(crate) fn refuse(&self, diagnostics: Diagnostics) -> CommandError {
+        CommandError::faults(diagnostics, self.sources.clone())
+    }
+
+    /// The project's cameras, planned when the first asks.
+    pub(crate) fn lane(&self) -> &Lane {
+        self.lane.get_or_init(|| Lane::of(&self.project))
+    }
+
+    /// How the project's workers are started.
+    pub(crate) fn worker(&self) -> std::result::Result<Launch, WorkerError> {
+        tools::find(self.project.settings.worker.as_ref(), &self.project.layout.root)
+    }
+
+    /// The tasks of these runs and all others, and notes about them for people.
+    pub(crate) fn tasks(&self, subjects: &[Subject]) -> (Vec<Task>, Vec<String>) {
+        let variable = |name: &str| os::env::raw(name);
+        let outside = RefCell::new(BTreeSet::new());
+        let parts = |model: &ProjectPath| {
+            let (inside, others) = parts(&self.project.layout, model);
+            outside.borrow_mut().extend(others);
+            inside
+        };
+        let lowered = lower(&Lowering {
+            project: &self.project,
+            lane: self.lane(),
+            subjects,
+            variable: &variable,
+            parts: &parts,
+        });
+        (lowered.tasks, outside.into_inner().into_iter().chain(lowered.notes).collect())
+    }
+
+    /// The graph of tasks.
+    pub(crate) fn link(&self, tasks: Vec<Task>) -> Result<TaskGraph> {
+        let aliases = Aliases::find(&self.project.layout, &tasks);
+        link::link_by(tasks, aliases).map_err(|found| self.refuse(faults::of_links(found)))
+    }
+
+    /// The tasks that targets name, and all that these need.
+    pub(crate) fn select(
+        &self,
+        graph: &TaskGraph,
+        targets: &[String],
+    ) -> Result<(BTreeSet<TaskId>, BTreeSet<TaskId>)> {
+        let wanted = select::targets(graph, &self.project, targets).map_err(|unknown| {
+            let errors = unknown.into_iter().map(|unknown| {
+                let error = CommandError::refused(format!("`{}` is no target", unknown.target));
+                match unknown.suggestion {
+                    Some(meant) => error.hint(format!("did you mean `{meant}`?")),
+                    None => error,
+                }
+            });
+            CommandError::all(errors).expect("a target is unknown")
+        })?;
+        let needed = select::closure(graph, &wanted);
+        Ok((wanted, needed))
+    }
+
+    /// Refuses inputs that neither exist nor are made, and scripts that cannot run.
+    pub(crate) fn check_sources(&self, graph: &TaskGraph, needed: &BTreeSet<TaskId>) -> Result<()> {
+        let diagnostics = faults::of_sources(&self.project, self.lane(), graph, needed);
+        if diagnostics.is_empty() { Ok(()) } else { Err(self.refuse(diagnostics)) }
+    }
+
+    /// The cameras that were named, in that order.
+    pub(crate) fn cameras(&self, names: &[String]) -> Result<Vec<&Camera>> {
+        let known: Vec<&str> = self.project.cameras.iter().map(|camera| camera.name.as_str()).collect();
+        let unknown = names.iter().filter(|name| self.project.camera(name).is_none()).map(|name| {
+            let error = CommandError::refused(format!("there is no camera `{name}`"));
+            match did_you_mean(name, known.iter().copied()) {
+                Some(meant) => error.hint(format!("did you mean `{meant}`?")),
+                None if known.is_empty() => error.hint("this project has no cameras"),
+                None => {
+                    let some = known.iter().take(8).copied().collect::<Vec<_>>().join(", ");
+                    let more = if known.len() > 8 { ", ..." } else { "" };
+                    error.hint(format!("cameras are {some}{more}"))
+                }
+            }
+        });
+        match CommandError::all(unknown) {
+            Some(error) => Err(error),
+            None => Ok(names.iter().filter_map(|name| self.project.camera(name)).collect()),
+        }
+    }
+}
+
+/// The files in which an ONNX model keeps tensors, and a note for each that lies
+/// outside the project. None of a file that cannot be read: who plays it says so.
+fn parts(layout: &Layout, model: &ProjectPath) -> (Vec<ProjectPath>, Vec<String>) {
+    let names = os::onnx::external_files(&layout.resolve(model)).unwrap_or_default();
+    let folder = model.folders().next().map_or(String::new(), |folder| format!("{folder}/"));
+    let (mut inside, mut outside) = (Vec::new(), Vec::new());
+    for name in names {
+        let written = if name.starts_with('/') { name.clone() } else { format!("{folder}{name}") };
+        match ProjectPath::new(&written) {
+            Ok(path) => inside.push(path),
+            Err(_) => outside.push(format!(
+                "`{model}` keeps data in `{}`, outside the project: a change of it is not seen",
+                crate::path::shown(&name)
+            )),
+        }
+    }
+    (inside, outside)
+}

@@ -1,0 +1,393 @@
+//! What a build leaves behind for the next one of the same request, so that a build
+//! with nothing to do, or little, is quick.
+//!
+//! A build that went its whole way leaves an image of its tasks behind
+//! (`graph::image`), and what was to be seen of their files when they were
+//! fresh. The next `lp build` of the same request checks that the image still
+//! holds (the config files have the same contents, nothing else that tasks are
+//! made of has changed), glances at all files, and is done if it sees what was
+//! seen then: no config is read, no store opened, no key computed. Otherwise it
+//! looks closer at the tasks whose files have changed and at those behind them
+//! ([`Memo::changed`]).
+//!
+//! When tasks were edited, the config is read again. Of tasks that came out of it
+//! as they are in the image, the engine then need not look at more than a glance
+//! ([`Memo::recall`]).
+//!
+//! Whatever is out of the ordinary goes the whole way: a project that gets
+//! warnings (they are to be printed), tasks that need the worker, an input that
+//! nobody makes, another build in between.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::build::{Build, pools, unwatched};
+use super::error::Result;
+use super::tools;
+use crate::action::Actions;
+use crate::config::load::{LoadRequest, find_root, included_files};
+use crate::digest::ContentDigest;
+use crate::engine::{Engine, Facts, Warm};
+use crate::graph::alias::Aliases;
+use crate::graph::image::{self, Image, Seen};
+use crate::graph::task::Task;
+use crate::graph::{TaskGraph, TaskId, link};
+use crate::model::{Password, WorkerCommand};
+use crate::name::Slug;
+use crate::os;
+use crate::os::fs::{Glance, StatIdentity};
+use crate::os::lock::Unheld;
+use crate::path::{Layout, ProjectPath};
+use crate::record::Host;
+use crate::store::Store;
+
+/// How many images are kept: one per request, `lp build plan` beside `lp build`.
+const KEPT: usize = 8;
+
+/// With more than this share of all tasks to look at, reading the config files
+/// again costs little beside it.
+const MANY: usize = 2;
+
+/// Of what plays nothing.
+static NO_PASSWORDS: BTreeMap<Slug, Password> = BTreeMap::new();
+
+/// The files in which the builds of one request remember their tasks.
+pub(crate) struct Memo {
+    root: PathBuf,
+    /// Without their endings.
+    path: PathBuf,
+}
+
+/// The tasks to look at since the last build of the same request: those whose files
+/// have changed, and those behind them.
+pub(crate) struct Changed {
+    pub(crate) graph: TaskGraph,
+    /// All tasks of the graph.
+    pub(crate) all: BTreeSet<TaskId>,
+    /// That the others are fresh.
+    pub(crate) warm: Warm,
+    /// The length of the longest label, of the others too.
+    pub(crate) widest: usize,
+    layout: Layout,
+    pools: BTreeMap<String, u32>,
+    seen: Seen,
+    /// The positions of the tasks in the image, in the order of their ids.
+    cone: Vec<usize>,
+}
+
+impl Memo {
+    /// Of a request to build these targets; `None` without a project.
+    pub(crate) fn of(request: &LoadRequest, targets: &[String]) -> Option<Memo> {
+        let root = find_root(&request.dir)?;
+        let LoadRequest { cameras, workloads, profile, sets, env, .. } = request;
+        let overrides: BTreeMap<&String, &String> = env
+            .iter()
+            .filter(|(name, _)| name.starts_with("LP_SET_"))
+            .map(|(name, value)| (name, value))
+            .collect();
+        let all = (&root, (cameras, workloads, profile, sets), overrides, targets);
+        let name = ContentDigest::of(format!("{all:?}").as_bytes()).short();
+        let path = Layout::new(root.clone()).cache().join("graph").join(name);
+        Some(Memo { root, path })
+    }
+
+    fn image(&self) -> PathBuf {
+        self.path.with_extension("tasks")
+    }
+
+    fn seen(&self) -> PathBuf {
+        self.path.with_extension("seen")
+    }
+
+    /// The tasks to look at now. `None` if a build has to go the whole way.
+    pub(crate) fn changed(&self) -> Option<Changed> {
+        let root = &self.root;
+        let image = Image::open(&self.image())?;
+        let basis = serde_json::from_slice::<Basis>(&image.basis).ok()?;
+        if basis.now(root).as_ref() != Some(&basis) {
+            return None;
+        }
+        let layout = basis.layout(root);
+        let since = Unheld::look(&layout.cache().join("lock"));
+        let seen = Seen::read(&self.seen(), &image);
+        if !knows_reasons(&seen, &layout) {
+            return None;
+        }
+        let glances = glances(&image, &layout);
+        let changed: Vec<usize> = (0..image.n_tasks())
+            .filter(|task| {
+                let of_task = image.paths_of(*task).iter().map(|path| &glances[*path as usize]);
+                seen.prints[*task] != Some(Glance::of_all(of_task).print)
+            })
+            .collect();
+        let cone = image.with_dependents(&changed);
+        if cone.len() > image.n_tasks() / MANY && cone.len() > 100 {
+            return None;
+        }
+        let graph = graph_of(&image, &cone, &layout)?;
+        tracing::debug!("looking at {} of {} tasks", cone.len(), image.n_tasks());
+        let all = graph.order().iter().copied().collect();
+        let warm = Warm::Elsewhere { n_fresh: image.n_tasks() - cone.len(), since };
+        Some(Changed { graph, all, warm, widest: image.widest, layout, pools: basis.pools, seen, cone })
+    }
+
+    /// Remembers the tasks of a [`Changed`] that are fresh after all.
+    pub(crate) fn update(&self, mut changed: Changed, fresh: &BTreeMap<TaskId, u128>) {
+        if changed.is_nothing() {
+            return;
+        }
+        for task in &changed.cone {
+            changed.seen.prints[*task] = None;
+        }
+        // Ids of the graph are positions in the cone.
+        for (id, print) in fresh {
+            changed.seen.prints[changed.cone[id.index()]] = Some(*print);
+        }
+        changed.seen.log = log_now(&changed.layout);
+        self.write_seen(&changed.seen);
+    }
+
+    /// Leaves an image behind for the next build of this request. That it cannot be
+    /// written is no fault: the next build goes the whole way.
+    pub(crate) fn remember(
+        &self,
+        build: &Build<'_>,
+        needed: &BTreeSet<TaskId>,
+        fresh: &BTreeMap<TaskId, u128>,
+    ) {
+        let opened = build.opened;
+        let project = &opened.project;
+        let needs_tools = needed.iter().any(|id| !build.graph.task(*id).factories.is_empty());
+        let worker = project.settings.worker.clone();
+        let stamp = if needs_tools { tools::stamp_now(worker.as_ref(), &self.root) } else { None };
+        if needs_tools && (stamp.is_none() || build.tools.stamp != stamp) {
+            return;
+        }
+        let layout = &project.layout;
+        let basis = Basis {
+            lp: this_lp(),
+            files: opened.files.clone(),
+            includes: opened.includes.clone(),
+            passed: passed(&project.tasks.iter().flat_map(|task| task.pass.iter().cloned()).collect()),
+            tools: stamp,
+            worker,
+            media: layout.media.clone(),
+            models: layout.models.clone(),
+            results: layout.results.clone(),
+            pools: project.settings.pools.clone(),
+        };
+        let Ok(basis) = serde_json::to_vec(&basis) else { return };
+        let bytes = image::encode(build.graph, needed, &basis);
+        let path = self.image();
+        if os::fs::create_parent(&path).and_then(|()| os::fs::replace_unsynced(&path, &bytes)).is_err() {
+            return;
+        }
+        let Some(image) = Image::open(&path) else { return };
+        let mut seen = Seen::nothing(&image);
+        let in_order = build.graph.order().iter().filter(|id| needed.contains(id));
+        for (print, id) in seen.prints.iter_mut().zip(in_order) {
+            *print = fresh.get(id).copied();
+        }
+        seen.log = log_now(layout);
+        self.write_seen(&seen);
+        self.forget_the_oldest();
+    }
+
+    /// What an earlier build of this request saw of the files of those tasks that it
+    /// found fresh, by their ids now. Not of those that it had other facts about than
+    /// an image holds.
+    pub(crate) fn recall(&self, build: &Build<'_>, needed: &BTreeSet<TaskId>) -> Warm {
+        let recalled: HashMap<TaskId, u128> = self.prints(build, needed).unwrap_or_default();
+        tracing::debug!("{} of {} tasks are known", recalled.len(), needed.len());
+        Warm::Seen(recalled)
+    }
+
+    fn prints(&self, build: &Build<'_>, needed: &BTreeSet<TaskId>) -> Option<HashMap<TaskId, u128>> {
+        let image = Image::open(&self.image())?;
+        let basis: Basis = serde_json::from_slice(&image.basis).ok()?;
+        let layout = basis.layout(&self.root);
+        let seen = Seen::read(&self.seen(), &image);
+        let still_holds =
+            basis.lp == this_lp() && layout == build.opened.project.layout && knows_reasons(&seen, &layout);
+        if !still_holds {
+            return None;
+        }
+        let prints: HashMap<u128, u128> = image
+            .identities
+            .into_iter()
+            .zip(seen.prints)
+            .filter_map(|(id, print)| Some((id, print?)))
+            .collect();
+        let prints_of = needed.par_iter().filter_map(|id| {
+            let task = build.graph.task(*id);
+            let is_whole = task.factories.is_empty() && !task.measures();
+            Some((*id, *prints.get(&image::identity(task)).filter(|_| is_whole)?))
+        });
+        Some(prints_of.collect())
+    }
+
+    fn write_seen(&self, seen: &Seen) {
+        let path = self.seen();
+        if os::fs::replace_unsynced(&path, &seen.bytes()).is_err() {
+            // An older one would not be wrong, only of less use.
+            let _ = os::fs::remove(&path);
+        }
+    }
+
+    /// Keeps the newest images.
+    fn forget_the_oldest(&self) {
+        let Some(folder) = self.path.parent() else { return };
+        let names = os::fs::list_names(folder).unwrap_or_default();
+        let mut images: Vec<(i64, PathBuf)> = names
+            .iter()
+            .filter(|name| name.ends_with(".tasks"))
+            .map(|name| folder.join(name))
+            .filter_map(|path| Some((StatIdentity::read(&path).ok()?.mtime_ns, path)))
+            .collect();
+        images.sort();
+        for (_, path) in images.iter().rev().skip(KEPT) {
+            let _ = os::fs::remove(&path.with_extension("seen"));
+            let _ = os::fs::remove(path);
+        }
+    }
+}
+
+impl Changed {
+    /// Whether all tasks are fresh.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.cone.is_empty()
+    }
+
+    /// The store; not read if nothing is looked up in it.
+    pub(crate) fn store(&self) -> Result<Store> {
+        let layout = self.layout.clone();
+        Ok(if self.is_nothing() { Store::unread(layout) } else { Store::open(layout)? })
+    }
+
+    /// How the tasks are done, none of which plays or measures anything.
+    pub(crate) fn actions(&self) -> Actions<'static> {
+        let host = Host { facts: BTreeMap::new() };
+        Actions { worker: Err(String::new()), host, watch: &unwatched, passwords: &NO_PASSWORDS }
+    }
+
+    pub(crate) fn engine<'e>(
+        &'e self,
+        store: &'e Store,
+        actions: &'e Actions<'e>,
+        jobs: Option<u32>,
+    ) -> Engine<'e> {
+        Engine::new(&self.graph, store, &self.layout, actions, |_| Facts::default())
+            .in_pools(pools(jobs, &self.pools))
+    }
+}
+
+/// What tasks are made of, besides the request.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Basis {
+    /// Which `lp` made them.
+    lp: String,
+    /// The config files with their contents; `None` where there was none.
+    files: Vec<(PathBuf, Option<ContentDigest>)>,
+    /// The patterns of `project.include` and what they stood for.
+    includes: Vec<(String, Vec<ProjectPath>)>,
+    /// Names of variables that tasks take from the caller, and a digest of their values.
+    passed: (BTreeSet<String>, ContentDigest),
+    /// The worker's tools, if any task needs them, and how it is started.
+    tools: Option<String>,
+    worker: Option<WorkerCommand>,
+    media: PathBuf,
+    models: PathBuf,
+    results: PathBuf,
+    pools: BTreeMap<String, u32>,
+}
+
+impl Basis {
+    /// The same as it is now.
+    fn now(&self, root: &Path) -> Option<Basis> {
+        let files = self.files.iter().map(|(path, _)| Some((path.clone(), contents(path)?)));
+        let includes =
+            self.includes.iter().map(|(pattern, _)| (pattern.clone(), included_files(root, pattern)));
+        Some(Basis {
+            lp: this_lp(),
+            files: files.collect::<Option<_>>()?,
+            includes: includes.collect(),
+            passed: passed(&self.passed.0),
+            tools: self.tools.as_ref().and_then(|_| tools::stamp_now(self.worker.as_ref(), root)),
+            worker: self.worker.clone(),
+            media: self.media.clone(),
+            models: self.models.clone(),
+            results: self.results.clone(),
+            pools: self.pools.clone(),
+        })
+    }
+
+    fn layout(&self, root: &Path) -> Layout {
+        Layout {
+            root: root.to_path_buf(),
+            media: self.media.clone(),
+            models: self.models.clone(),
+            results: self.results.clone(),
+        }
+    }
+}
+
+/// The contents of a config file; `None` inside if there is none, outside if it
+/// cannot be read.
+fn contents(path: &Path) -> Option<Option<ContentDigest>> {
+    match os::fs::hash_file(path) {
+        Ok((content, _)) => Some(Some(content)),
+        Err(error) if error.is_not_found() => Some(None),
+        Err(_) => None,
+    }
+}
+
+fn passed(names: &BTreeSet<String>) -> (BTreeSet<String>, ContentDigest) {
+    let values: Vec<_> = names.iter().map(|name| (name, os::env::raw(name))).collect();
+    (names.clone(), ContentDigest::of(format!("{values:?}").as_bytes()))
+}
+
+/// This `lp`: another one may make other tasks of the same files.
+fn this_lp() -> String {
+    let program = os::process::this_program().ok().and_then(|program| StatIdentity::read(&program).ok());
+    format!("{} {program:?}", env!("CARGO_PKG_VERSION"))
+}
+
+fn glances(image: &Image, layout: &Layout) -> Vec<Glance> {
+    let nowhere = Glance { print: 0, is_racy: false };
+    let at = |path| image.path(path).map_or(nowhere, |path| Glance::at(&layout.resolve(&path)));
+    // A thread costs as much as a hundred glances.
+    if image.n_paths() < 500 {
+        return (0..image.n_paths()).map(at).collect();
+    }
+    (0..image.n_paths()).into_par_iter().map(at).collect()
+}
+
+/// The tasks to look at, if they can be looked at here.
+fn graph_of(image: &Image, cone: &[usize], layout: &Layout) -> Option<TaskGraph> {
+    let tasks = image.tasks(cone).ok()?;
+    let aliases = Aliases::find(layout, &tasks);
+    let graph = link::link_by(tasks, aliases).ok()?;
+    let needs_more = |task: &Task| task.measures() || !task.factories.is_empty();
+    if graph.tasks().iter().any(needs_more) {
+        return None;
+    }
+    // Whoever complains about a missing file says where it is declared.
+    let mut inputs = graph.tasks().iter().flat_map(|task| &task.inputs);
+    let is_missing = |path: &ProjectPath| graph.producer(path).is_none() && !layout.resolve(path).exists();
+    if inputs.any(is_missing) { None } else { Some(graph) }
+}
+
+/// Whoever has emptied, mended or lost the log has lost reasons as well.
+fn knows_reasons(seen: &Seen, layout: &Layout) -> bool {
+    let (inode, length) = log_now(layout);
+    inode == seen.log.0 && length >= seen.log.1
+}
+
+/// Inode and length of the log.
+fn log_now(layout: &Layout) -> (u64, u64) {
+    let identity = StatIdentity::read(&layout.cache().join("log"));
+    identity.map_or((0, 0), |identity| (identity.inode, identity.size))
+}
