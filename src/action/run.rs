@@ -16,8 +16,9 @@ use crate::graph::lower::{PLANS, plan_path};
 use crate::graph::task::{Run, Task};
 use crate::os;
 use crate::plan::{CameraPlan, PlannedSource};
+use crate::record::build::{MemberSetup, Setup, StreamId, StreamSetup};
 use crate::record::{Conditions, Configured, Isolation, LeftOut, RunRecord, SourceKind};
-use crate::session::{Load, MemberLoad, PipelineLoad, SessionError, StreamLoad, measure};
+use crate::session::{Load, PipelineLoad, SessionError, measure};
 use crate::worker::launch::Reach;
 
 /// What precedes the window after each stream's first frame, if `auto`.
@@ -53,8 +54,9 @@ fn record(
     task: &Task,
     attempt: &Attempt<'_>,
 ) -> Result<(RunRecord, Vec<u8>), ActionError> {
-    let mut members = Vec::new();
-    let mut workers = Vec::new();
+    let (mut members, mut workers) = (Vec::<MemberSetup>::new(), Vec::new());
+    let (mut pipelines, mut scripts) = (Vec::new(), Vec::new());
+    let mut n_streams = 0;
     let plans: Vec<CameraPlan> =
         run.members.iter().map(|slug| read_json(attempt, &plan_path(slug))).collect::<Result<_, _>>()?;
     let secrets: Vec<Secrets> =
@@ -62,33 +64,33 @@ fn record(
     for copy in 1..=run.count {
         for (plan, secrets) in plans.iter().map(|plan| plan.copy(copy)).zip(&secrets) {
             let slug = plan.slug.clone();
-            let pipelines = pipelines(&plan, run, secrets, attempt)?;
-            let worker = match run.isolation {
-                _ if pipelines.is_empty() => None,
-                Isolation::Camera => {
-                    workers.push(slug.to_string());
-                    Some(workers.len() - 1)
-                }
-                Isolation::Lane => {
-                    if workers.is_empty() {
-                        workers.push("lane".to_owned());
-                    }
-                    Some(0)
-                }
-            };
-            members.push(MemberLoad {
+            let played = dialect::share::pipelines(&plan, run.pace);
+            if !played.is_empty() && (run.isolation == Isolation::Camera || workers.is_empty()) {
+                workers.push(match run.isolation {
+                    Isolation::Camera => slug.to_string(),
+                    Isolation::Lane => "lane".to_owned(),
+                });
+            }
+            let streams = streams(&plan, &played, workers.len().saturating_sub(1));
+            for one in played {
+                pipelines.push(pipeline(one, &streams, n_streams, secrets, attempt)?);
+            }
+            n_streams += u32::try_from(streams.len()).expect("a plan has fewer pipelines");
+            let (setups, loads): (Vec<_>, Vec<_>) =
+                script::scripts(&plan, &slug, run.pace, secrets, attempt)?.into_iter().unzip();
+            scripts.extend(loads);
+            members.push(MemberSetup {
                 camera: plan.camera.clone(),
                 target_fps: plan.target_fps,
-                configured: configured(&plan),
-                worker,
-                pipelines,
-                scripts: script::scripts(&plan, &slug, run.pace, secrets, attempt)?,
+                configured: Some(configured(&plan)),
+                streams: streams.into_iter().map(|(_, stream)| stream).collect(),
+                scripts: setups,
                 left_out: left_out(&plan),
                 slug,
             });
         }
     }
-    if members.iter().all(|member| member.pipelines.is_empty() && member.scripts.is_empty()) {
+    if pipelines.is_empty() && scripts.is_empty() {
         let reasons = members.iter().flat_map(|member| &member.left_out).map(|left| left.reason.as_str());
         let reason = reasons.take(1).collect::<String>();
         return Err(ActionError::Worker(format!("nothing can be played: {reason}")));
@@ -98,9 +100,10 @@ fn record(
         Ok(launch) => Some(launch),
         Err(reason) => return Err(ActionError::Worker(reason.clone())),
     };
-    let load = Load {
+    let setup = Setup {
         subject: run.subject.clone(),
         started: attempt.started,
+        origin_ns: os::clock::monotonic_ns(),
         conditions: Conditions {
             duration_ms: run.duration_ms,
             warmup_ms: run.warmup_ms.unwrap_or(WARMUP_AUTO_MS),
@@ -110,10 +113,15 @@ fn record(
             repeat: attempt.repeat,
         },
         host: actions.host.clone(),
-        reach: reach(run, task, &plans, attempt),
-        secrets: Secrets::all(&secrets),
         members,
         workers,
+    };
+    let load = Load {
+        setup,
+        pipelines,
+        scripts,
+        reach: reach(run, task, &plans, attempt),
+        secrets: Secrets::all(&secrets),
         launch,
         log_dir: attempt.dir,
         lock: attempt.lock,
@@ -125,29 +133,48 @@ fn record(
     Ok((record, load.logs()))
 }
 
-fn pipelines(
-    plan: &CameraPlan,
-    run: &Run,
+/// The streams of a member in the order of its plan, each with its pipeline's index there.
+fn streams(plan: &CameraPlan, played: &[Played], worker: usize) -> Vec<(u32, StreamSetup)> {
+    let name = |index: u32| format!("{}/{index}", plan.slug);
+    let mut streams = Vec::new();
+    for Played { streams: together, .. } in played {
+        for &(index, _) in together {
+            let planned = plan.pipelines.iter().find(|pipeline| pipeline.index == index);
+            let others = together.iter().filter(|(other, _)| *other != index);
+            let setup = StreamSetup {
+                stream: name(index),
+                workloads: planned.map_or(Vec::new(), |pipeline| pipeline.workloads.clone()),
+                worker,
+                shares_decode_with: others.map(|(other, _)| name(*other)).collect(),
+            };
+            streams.push((index, setup));
+        }
+    }
+    streams.sort_by_key(|(index, _)| *index);
+    streams
+}
+
+/// A pipeline of the member whose first stream has the id `first`.
+fn pipeline(
+    Played { streams: together, spec }: Played,
+    streams: &[(u32, StreamSetup)],
+    first: u32,
     secrets: &Secrets,
     attempt: &Attempt<'_>,
-) -> Result<Vec<PipelineLoad>, ActionError> {
-    let mut pipelines = Vec::new();
-    for Played { streams, spec } in dialect::share::pipelines(plan, run.pace) {
-        let files = attempt.dir.join(files::FOLDER);
-        for file in spec.stream_files() {
-            os::fs::create_dir_all(&files.join(file.folder()))?;
-        }
-        let spec = spec
-            .resolve(attempt.layout, &files, &|name| secrets.value(name))
-            .map_err(|error| ActionError::Worker(error.to_string()))?;
-        let stream = |(index, sink): (u32, usize)| {
-            let planned = plan.pipelines.iter().find(|pipeline| pipeline.index == index);
-            let workloads = planned.map_or(Vec::new(), |pipeline| pipeline.workloads.clone());
-            StreamLoad { index, workloads, sink }
-        };
-        pipelines.push(PipelineLoad { spec, streams: streams.into_iter().map(stream).collect() });
+) -> Result<PipelineLoad, ActionError> {
+    let files = attempt.dir.join(files::FOLDER);
+    for file in spec.stream_files() {
+        os::fs::create_dir_all(&files.join(file.folder()))?;
     }
-    Ok(pipelines)
+    let spec = spec
+        .resolve(attempt.layout, &files, &|name| secrets.value(name))
+        .map_err(|error| ActionError::Worker(error.to_string()))?;
+    let id = |index: u32| {
+        let place = (first..).zip(streams).find(|(_, (other, _))| *other == index);
+        StreamId(place.expect("a pipeline's streams are among those of its member").0)
+    };
+    let streams = together.into_iter().map(|(index, sink)| (id(index), sink)).collect();
+    Ok(PipelineLoad { spec, streams })
 }
 
 /// What the workers of a run need: its inputs but the plans, which `lp` has read,

@@ -16,13 +16,16 @@
 //! A user's script tells no time, so whoever reads what it prints says when a
 //! line was read ([`RecordBuilder::script_said`]), and what time it is
 //! ([`RecordBuilder::tick`]). Its window begins `warmup` after its first figure.
+//!
+//! An event costs the same however many streams there are: it changes one stream,
+//! open streams are counted, and hangs are looked for when the first one is due.
 
 mod script;
 mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use self::script::Script;
 pub use self::script::{FREE_US, QUIET_US};
@@ -57,6 +60,30 @@ fn patience_us(usual_us: u64, fps: f64) -> u64 {
 /// long has failed. Longer than [`HANG_US`], since models are loaded here.
 pub const START_US: u64 = 60_000_000;
 
+/// A stream of a run: its place among the streams of all members of a [`Setup`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u32);
+
+/// A script of a run: its place among the scripts of all members of a [`Setup`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScriptId(pub u32);
+
+impl StreamId {
+    /// Into a list with an entry for each stream.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl ScriptId {
+    /// Into a list with an entry for each script.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A run before anything has happened.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -75,6 +102,22 @@ pub struct Setup {
     pub members: Vec<MemberSetup>,
     /// The workers' names, in the order in which they were started.
     pub workers: Vec<String>,
+}
+
+impl Setup {
+    /// All streams, each with its member.
+    pub fn streams(&self) -> impl Iterator<Item = (StreamId, &MemberSetup, &StreamSetup)> {
+        let streams =
+            self.members.iter().flat_map(|member| member.streams.iter().map(move |one| (member, one)));
+        (0..).map(StreamId).zip(streams).map(|(id, (member, stream))| (id, member, stream))
+    }
+
+    /// All scripts, each with its member.
+    pub fn scripts(&self) -> impl Iterator<Item = (ScriptId, &MemberSetup, &ScriptSetup)> {
+        let scripts =
+            self.members.iter().flat_map(|member| member.scripts.iter().map(move |one| (member, one)));
+        (0..).map(ScriptId).zip(scripts).map(|(id, (member, script))| (id, member, script))
+    }
 }
 
 /// A camera, or a copy of one.
@@ -139,10 +182,17 @@ pub enum ScriptEnd {
 /// What a session should do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The stream or script has failed. If it still plays, stop it; the others go on.
-    Failed {
-        /// The stream or script.
-        stream: StreamName,
+    /// The stream has failed. If it still plays, stop it; the others go on.
+    StreamFailed {
+        /// The stream.
+        stream: StreamId,
+        /// Why, as the record says it.
+        reason: String,
+    },
+    /// The script has failed. If it still runs, end it; the others go on.
+    ScriptFailed {
+        /// The script.
+        script: ScriptId,
         /// Why, as the record says it.
         reason: String,
     },
@@ -155,12 +205,17 @@ pub enum Decision {
 pub struct RecordBuilder {
     setup: Setup,
     timing: Timing,
-    /// In the order of `setup.members`, flattened.
+    /// By [`StreamId`].
     streams: Vec<Stream>,
-    /// In the same order.
+    /// By [`ScriptId`].
     scripts: Vec<Script>,
+    names: HashMap<StreamName, StreamId>,
+    /// Streams and scripts that are neither done nor failed.
+    n_open: usize,
     /// The newest time of `lp`'s own, in microseconds.
     now_us: u64,
+    /// No script changes by the time alone before this.
+    scripts_due_us: u64,
     workers: Vec<Worker>,
     machine: Vec<MachineSample>,
     missing: BTreeMap<String, String>,
@@ -170,8 +225,13 @@ pub struct RecordBuilder {
 
 #[derive(Debug, Default)]
 struct Worker {
+    streams: Vec<StreamId>,
+    /// The streams that each request started: those of one pipeline.
+    requests: HashMap<u64, Vec<StreamId>>,
     /// The time of its newest event.
     now_us: u64,
+    /// None of its streams hangs before this.
+    hangs_us: u64,
     samples: Vec<WorkerSample>,
     death: Option<String>,
     stderr_tail: String,
@@ -189,26 +249,28 @@ impl RecordBuilder {
             warmup_us: setup.conditions.warmup_ms * 1000,
             duration_us: setup.conditions.duration_ms * 1000,
         };
-        let members = || setup.members.iter();
-        let streams: Vec<Stream> = members()
-            .flat_map(|member| member.streams.iter().map(|stream| (stream, member.target_fps)))
-            .map(|(stream, fps)| Stream::new(stream.clone(), patience_us(HANG_US, fps)))
+        let streams: Vec<Stream> = setup
+            .streams()
+            .map(|(_, member, stream)| Stream::new(stream.clone(), patience_us(HANG_US, member.target_fps)))
             .collect();
-        let scripts = members()
-            .flat_map(|member| member.scripts.iter().map(|script| (script, member.target_fps)))
-            .map(|(script, fps)| Script::new(script.clone(), patience_us(QUIET_US, fps)))
+        let scripts: Vec<Script> = setup
+            .scripts()
+            .map(|(_, member, script)| Script::new(script.clone(), patience_us(QUIET_US, member.target_fps)))
             .collect();
-        let n_workers = setup.workers.len();
-        assert!(
-            streams.iter().all(|stream| stream.setup.worker < n_workers),
-            "every stream is played by a worker of the set-up"
-        );
+        let mut workers: Vec<Worker> = setup.workers.iter().map(|_| Worker::default()).collect();
+        for (id, _, stream) in setup.streams() {
+            let worker = workers.get_mut(stream.worker);
+            worker.expect("every stream is played by a worker of the set-up").streams.push(id);
+        }
         RecordBuilder {
             timing,
+            names: setup.streams().map(|(id, _, stream)| (stream.stream.clone(), id)).collect(),
+            n_open: streams.len() + scripts.len(),
             streams,
             scripts,
             now_us: setup.origin_ns / 1000,
-            workers: (0..n_workers).map(|_| Worker::default()).collect(),
+            scripts_due_us: u64::MAX,
+            workers,
             machine: Vec::new(),
             missing: BTreeMap::new(),
             stopping: false,
@@ -219,12 +281,23 @@ impl RecordBuilder {
 
     /// Remembers that `stream` was asked to start by the request `id`, so that
     /// the worker's answer is understood.
-    pub fn asked_to_start(&mut self, stream: &str, id: u64) {
-        if let Some(stream) = self.streams.iter_mut().find(|known| known.setup.stream == stream) {
-            stream.request = Some(id);
-            let now = self.workers[stream.setup.worker].now_us;
-            stream.asked_us = (now > 0).then_some(now);
-        }
+    ///
+    /// # Panics
+    /// If the set-up has no such stream.
+    pub fn asked_to_start(&mut self, stream: StreamId, id: u64) {
+        let state = &mut self.streams[stream.index()];
+        let worker = &mut self.workers[state.setup.worker];
+        state.is_asked = true;
+        state.asked_us = (worker.now_us > 0).then_some(worker.now_us);
+        worker.requests.entry(id).or_default().push(stream);
+        worker.hangs_us = worker.hangs_us.min(state.hangs_us());
+    }
+
+    /// The stream that a worker calls so, if it plays one.
+    #[must_use]
+    pub fn stream_of(&self, worker: usize, name: &str) -> Option<StreamId> {
+        let id = *self.names.get(name)?;
+        (self.streams[id.index()].setup.worker == worker).then_some(id)
     }
 
     /// Takes in what a worker said. Events about streams that the set-up does
@@ -234,73 +307,69 @@ impl RecordBuilder {
     /// If the set-up has no worker of this index.
     pub fn observe(&mut self, worker: usize, event: &Event) -> Vec<Decision> {
         let at_us = event.at / 1000;
-        let now_us = at_us.max(self.workers[worker].now_us);
-        self.workers[worker].now_us = now_us;
-        let failed_before = self.failed();
+        let state = &mut self.workers[worker];
+        state.now_us = state.now_us.max(at_us);
         let (timing, stopping) = (self.timing, self.stopping);
+        let stream = event.body.stream().and_then(|name| self.stream_of(worker, name));
+        let mut decisions = Vec::new();
 
-        match &event.body {
-            EventBody::Process { cpu_us, rss } => {
-                self.workers[worker].samples.push(WorkerSample { at_us, cpu_us: *cpu_us, rss: *rss });
+        match (&event.body, stream) {
+            (EventBody::Process { cpu_us, rss }, _) => {
+                let sample = WorkerSample { at_us, cpu_us: *cpu_us, rss: *rss };
+                self.workers[worker].samples.push(sample);
             }
-            EventBody::Done { id } => {
+            (EventBody::Done { id }, _) => {
                 for stream in self.requested(worker, *id) {
-                    stream.playing_us.get_or_insert(at_us);
-                }
-            }
-            EventBody::Refused { id, reason } => {
-                for stream in self.requested(worker, *id) {
-                    stream.fail(at_us, format!("did not start: {reason}"));
-                }
-            }
-            EventBody::Frames {
-                stream,
-                arrived_us,
-                latency_us,
-                late_us,
-                decoded,
-                played,
-                dropped,
-                taken_out,
-                fates,
-                delivered,
-                ..
-            } => {
-                if let Some(stream) = self.stream(worker, stream) {
-                    stream.frames(timing, arrived_us, latency_us, late_us);
-                    stream.fates(timing, fates);
-                    stream.delivered(timing, delivered);
-                    stream.tick(timing, at_us, [*decoded, *played, *dropped, *taken_out]);
-                }
-            }
-            EventBody::Element { stream, element, factory, message, stream_time, fields } => {
-                if let Some(stream) = self.stream(worker, stream) {
-                    stream.sighting(|| super::Sighting {
-                        at_us,
-                        clip_ms: stream_time.map(|time| time / 1_000_000),
-                        element: element.clone(),
-                        factory: factory.clone(),
-                        message: message.clone(),
-                        fields: fields.clone(),
+                    self.change(stream, &mut decisions, |stream| {
+                        stream.playing_us.get_or_insert(at_us);
+                        None
                     });
                 }
             }
-            EventBody::Ended { stream, end } => {
-                if let Some(stream) = self.stream(worker, stream) {
-                    stream.ended(timing, at_us, end, stopping);
+            (EventBody::Refused { id, reason }, _) => {
+                for stream in self.requested(worker, *id) {
+                    let reason = format!("did not start: {reason}");
+                    self.change(stream, &mut decisions, |stream| stream.fail(at_us, reason));
                 }
             }
-            EventBody::Hello { .. }
-            | EventBody::Factories { .. }
-            | EventBody::Described { .. }
-            | EventBody::Tried { .. } => {}
-        }
-        if !stopping {
-            for stream in self.streams.iter_mut().filter(|stream| stream.setup.worker == worker) {
-                stream.check_hang(now_us);
+            (
+                EventBody::Frames {
+                    arrived_us,
+                    latency_us,
+                    late_us,
+                    decoded,
+                    played,
+                    dropped,
+                    taken_out,
+                    fates,
+                    delivered,
+                    ..
+                },
+                Some(stream),
+            ) => self.change(stream, &mut decisions, |stream| {
+                stream.frames(timing, arrived_us, latency_us, late_us);
+                stream.fates(timing, fates);
+                stream.delivered(timing, delivered);
+                stream.tick(timing, at_us, [*decoded, *played, *dropped, *taken_out]);
+                None
+            }),
+            (EventBody::Element { element, factory, message, stream_time, fields, .. }, Some(stream)) => {
+                self.streams[stream.index()].sighting(|| super::Sighting {
+                    at_us,
+                    clip_ms: stream_time.map(|time| time / 1_000_000),
+                    element: element.clone(),
+                    factory: factory.clone(),
+                    message: message.clone(),
+                    fields: fields.clone(),
+                });
             }
+            (EventBody::Ended { end, .. }, Some(stream)) => {
+                self.change(stream, &mut decisions, |stream| stream.ended(timing, at_us, end, stopping));
+            }
+            _ => {}
         }
-        self.decide(&failed_before)
+        self.check_hangs(worker, &mut decisions);
+        self.stop_if_over(decisions)
     }
 
     /// Takes in a sample of the machine, taken at `at_ns` of CLOCK_MONOTONIC.
@@ -324,24 +393,29 @@ impl RecordBuilder {
     /// # Panics
     /// If the set-up has no worker of this index.
     pub fn worker_exited(&mut self, worker: usize, death: Option<&str>, stderr_tail: &str) -> Vec<Decision> {
-        let failed_before = self.failed();
         let stopping = self.stopping;
-        let in_use = |stream: &Stream| stream.setup.worker == worker && stream.end.is_none();
-        let early = !stopping && self.streams.iter().any(in_use);
+        let state = &self.workers[worker];
+        let in_use = |id: &StreamId| self.streams[id.index()].end.is_none();
+        let playing: Vec<StreamId> = state.streams.iter().copied().filter(in_use).collect();
+        let early = !stopping && !playing.is_empty();
         let death = death.or(early.then_some("exited before it was asked to"));
         let state = &mut self.workers[worker];
         state.death = death.map(str::to_owned);
         stderr_tail.clone_into(&mut state.stderr_tail);
+        let now_us = state.now_us;
+        let mut decisions = Vec::new();
         if let Some(death) = death {
-            let now_us = state.now_us;
-            for stream in self.streams.iter_mut().filter(|stream| in_use(stream)) {
-                // What dies while it is being stopped has given its figures.
-                if !(stopping && stream.done) {
-                    stream.fail(now_us, format!("its worker ended: {death}"));
-                }
+            for stream in playing {
+                self.change(stream, &mut decisions, |stream| {
+                    // What dies while it is being stopped has given its figures.
+                    if stopping && stream.done {
+                        return None;
+                    }
+                    stream.fail(now_us, format!("its worker ended: {death}"))
+                });
             }
         }
-        self.decide(&failed_before)
+        self.stop_if_over(decisions)
     }
 
     /// Takes in the time of `lp`'s own CLOCK_MONOTONIC, by which scripts are judged.
@@ -350,46 +424,55 @@ impl RecordBuilder {
         if self.stopping {
             return Vec::new();
         }
-        let failed_before = self.failed();
-        for script in &mut self.scripts {
-            script.tick(self.timing, self.now_us);
+        let (timing, now_us) = (self.timing, self.now_us);
+        let mut decisions = Vec::new();
+        if self.scripts_due_us <= now_us {
+            for index in 0..self.scripts.len() {
+                self.change_script(index, &mut decisions, |script| script.tick(timing, now_us));
+            }
+            let due = self.scripts.iter().map(|script| script.due_us(timing));
+            self.scripts_due_us = due.min().unwrap_or(u64::MAX);
         }
-        self.decide(&failed_before)
+        self.stop_if_over(decisions)
     }
 
-    /// Takes in that the script of this index, counted over all members, was
-    /// started at `at_ns` of CLOCK_MONOTONIC.
+    /// Takes in that a script was started at `at_ns` of CLOCK_MONOTONIC.
     ///
     /// # Panics
     /// If the set-up has no such script; so do the next three.
-    pub fn script_started(&mut self, script: usize, at_ns: u64) {
-        self.scripts[script].started(at_ns / 1000);
+    pub fn script_started(&mut self, script: ScriptId, at_ns: u64) {
+        let script = &mut self.scripts[script.index()];
+        script.started(at_ns / 1000);
+        self.scripts_due_us = self.scripts_due_us.min(script.due_us(self.timing));
     }
 
     /// Takes in a figure that a script printed in a line that was read at `at_ns`.
-    pub fn script_said(&mut self, script: usize, at_ns: u64, figure: &Figure) -> Vec<Decision> {
+    pub fn script_said(&mut self, script: ScriptId, at_ns: u64, figure: &Figure) -> Vec<Decision> {
         // What drains is no part of anybody's window.
         if !self.stopping {
-            self.scripts[script].said(self.timing, at_ns / 1000, figure);
+            let script = &mut self.scripts[script.index()];
+            script.said(self.timing, at_ns / 1000, figure);
+            self.scripts_due_us = self.scripts_due_us.min(script.due_us(self.timing));
         }
         self.tick(at_ns)
     }
 
     /// Takes in that a script has ended.
-    pub fn script_ended(&mut self, script: usize, at_ns: u64, end: &ScriptEnd) -> Vec<Decision> {
-        let failed_before = self.failed();
-        let at_us = at_ns / 1000;
+    pub fn script_ended(&mut self, script: ScriptId, at_ns: u64, end: &ScriptEnd) -> Vec<Decision> {
+        let (timing, stopping, at_us) = (self.timing, self.stopping, at_ns / 1000);
         self.now_us = self.now_us.max(at_us);
-        let state = &mut self.scripts[script];
-        let asked = self.stopping || state.failure.is_some();
-        state.ended(self.timing, at_us, end, asked);
-        self.decide(&failed_before)
+        let mut decisions = Vec::new();
+        self.change_script(script.index(), &mut decisions, |script| {
+            let asked = stopping || script.failure.is_some();
+            script.ended(timing, at_us, end, asked)
+        });
+        self.stop_if_over(decisions)
     }
 
     /// Takes in what a script printed: the begin and the end, and how many bytes
     /// in between were left out.
-    pub fn script_printed(&mut self, script: usize, (output, left_out): (String, u64)) {
-        self.scripts[script].printed(output, left_out);
+    pub fn script_printed(&mut self, script: ScriptId, (output, left_out): (String, u64)) {
+        self.scripts[script.index()].printed(output, left_out);
     }
 
     /// Takes in that the user wants to stop now. Windows that are still open
@@ -414,12 +497,6 @@ impl RecordBuilder {
         vec![Decision::StopAll]
     }
 
-    /// Whether a stream that a worker plays has failed.
-    #[must_use]
-    pub fn has_failed(&self, stream: &str) -> bool {
-        self.streams.iter().any(|known| known.setup.stream == stream && known.failure.is_some())
-    }
-
     /// Whether every stream has ended or will not: nothing more is to come.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -442,13 +519,14 @@ impl RecordBuilder {
             missing,
             stopping,
             interrupted,
+            ..
         } = self;
         let origin_us = setup.origin_ns / 1000;
         let since = |at_us: &mut u64| *at_us = at_us.saturating_sub(origin_us);
 
-        let explained: Vec<bool> = (0..workers.len())
-            .map(|index| streams.iter().any(|s| s.setup.worker == index && s.failure.is_some()))
-            .collect();
+        let has_failed = |id: &StreamId| streams[id.index()].failure.is_some();
+        let explained: Vec<bool> =
+            workers.iter().map(|worker| worker.streams.iter().any(has_failed)).collect();
         let mut streams = streams.into_iter().map(|mut stream| {
             if !stopping && !stream.done && stream.failure.is_none() {
                 let now_us = workers[stream.setup.worker].now_us;
@@ -501,38 +579,60 @@ impl RecordBuilder {
         }
     }
 
-    fn stream(&mut self, worker: usize, name: &str) -> Option<&mut Stream> {
-        self.streams.iter_mut().find(|known| known.setup.worker == worker && known.setup.stream == name)
+    fn requested(&self, worker: usize, id: u64) -> Vec<StreamId> {
+        self.workers[worker].requests.get(&id).cloned().unwrap_or_default()
     }
 
-    /// The streams that a request started: those of one pipeline.
-    fn requested(&mut self, worker: usize, id: u64) -> impl Iterator<Item = &mut Stream> {
-        let asked = move |known: &&mut Stream| known.setup.worker == worker && known.request == Some(id);
-        self.streams.iter_mut().filter(asked)
+    /// Changes a stream by what is known now; `change` says why it has failed by that.
+    fn change(
+        &mut self,
+        id: StreamId,
+        decisions: &mut Vec<Decision>,
+        change: impl FnOnce(&mut Stream) -> Option<String>,
+    ) {
+        let stream = &mut self.streams[id.index()];
+        let was_open = !stream.is_settled();
+        let failure = change(stream);
+        self.n_open -= usize::from(was_open && stream.is_settled());
+        let worker = &mut self.workers[stream.setup.worker];
+        worker.hangs_us = worker.hangs_us.min(stream.hangs_us());
+        decisions.extend(failure.map(|reason| Decision::StreamFailed { stream: id, reason }));
     }
 
-    fn failed(&self) -> Vec<bool> {
-        let streams = self.streams.iter().map(|stream| stream.failure.is_some());
-        streams.chain(self.scripts.iter().map(|script| script.failure.is_some())).collect()
+    /// As [`RecordBuilder::change`], for a script.
+    fn change_script(
+        &mut self,
+        index: usize,
+        decisions: &mut Vec<Decision>,
+        change: impl FnOnce(&mut Script) -> Option<String>,
+    ) {
+        let script = &mut self.scripts[index];
+        let was_open = !script.is_settled();
+        let failure = change(script);
+        self.n_open -= usize::from(was_open && script.is_settled());
+        let id = ScriptId(u32::try_from(index).expect("ids are counted in 32 bits"));
+        decisions.extend(failure.map(|reason| Decision::ScriptFailed { script: id, reason }));
     }
 
-    /// The failures since `failed_before`, and whether that was all.
-    fn decide(&mut self, failed_before: &[bool]) -> Vec<Decision> {
-        let streams = self
-            .streams
-            .iter()
-            .map(|stream| (&stream.setup.stream, stream.failure.as_ref().map(|(_, reason)| reason)));
-        let scripts = self.scripts.iter().map(|script| (&script.setup.stream, script.failure.as_ref()));
-        let mut decisions: Vec<Decision> = streams
-            .chain(scripts)
-            .zip(failed_before)
-            .filter_map(|((stream, reason), before)| {
-                let reason = reason.filter(|_| !before)?;
-                Some(Decision::Failed { stream: stream.clone(), reason: reason.clone() })
-            })
-            .collect();
-        let settled = |stream: &Stream| stream.done || stream.failure.is_some();
-        if !self.stopping && self.streams.iter().all(settled) && self.scripts.iter().all(Script::is_settled) {
+    /// Looks for streams of a worker that hang, if one may.
+    fn check_hangs(&mut self, worker: usize, decisions: &mut Vec<Decision>) {
+        let now_us = self.workers[worker].now_us;
+        if self.stopping || now_us < self.workers[worker].hangs_us {
+            return;
+        }
+        let streams = std::mem::take(&mut self.workers[worker].streams);
+        for id in &streams {
+            self.change(*id, decisions, |stream| stream.check_hang(now_us));
+        }
+        let hangs_us = streams.iter().map(|id| self.streams[id.index()].hangs_us()).min();
+        let worker = &mut self.workers[worker];
+        worker.hangs_us = hangs_us.unwrap_or(u64::MAX);
+        worker.streams = streams;
+    }
+
+    /// Adds to what was decided that the run is over, if it now is.
+    fn stop_if_over(&mut self, mut decisions: Vec<Decision>) -> Vec<Decision> {
+        if !self.stopping && self.n_open == 0 {
             self.stopping = true;
             decisions.push(Decision::StopAll);
         }

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::build::{Decision, MemberSetup, RecordBuilder, ScriptEnd, ScriptSetup, Setup, StreamSetup};
+use super::build::{
+    Decision, MemberSetup, RecordBuilder, ScriptEnd, ScriptId, ScriptSetup, Setup, StreamSetup,
+};
 use super::foreign::figure;
 use super::{Conditions, Host, Isolation, Pace, RunRecord};
 use crate::collect::machine::MachineReading;
@@ -18,6 +20,8 @@ pub(crate) const S: u64 = 1_000_000;
 pub(crate) struct Story {
     pub(crate) builder: RecordBuilder,
     pub(crate) decisions: Vec<String>,
+    /// Names of streams and of scripts.
+    names: [Vec<String>; 2],
     /// Cumulative counters by stream.
     counters: BTreeMap<String, [u64; 3]>,
     /// What the source of each stream delivers with its next tick.
@@ -86,17 +90,26 @@ pub(crate) fn setup(
 
 impl Story {
     pub(crate) fn new(setup: Setup) -> Story {
+        let streams = setup.streams().map(|(_, _, stream)| stream.stream.clone()).collect();
+        let scripts = setup.scripts().map(|(_, _, script)| script.stream.clone()).collect();
         Story {
             builder: RecordBuilder::new(setup),
             decisions: Vec::new(),
+            names: [streams, scripts],
             counters: BTreeMap::new(),
             delivered: BTreeMap::new(),
         }
     }
 
     pub(crate) fn heard(&mut self, decisions: Vec<Decision>) {
+        let [streams, scripts] = &self.names;
         self.decisions.extend(decisions.into_iter().map(|decision| match decision {
-            Decision::Failed { stream, reason } => format!("{stream} failed: {reason}"),
+            Decision::StreamFailed { stream, reason } => {
+                format!("{} failed: {reason}", streams[stream.index()])
+            }
+            Decision::ScriptFailed { script, reason } => {
+                format!("{} failed: {reason}", scripts[script.index()])
+            }
             Decision::StopAll => "stop all".to_owned(),
         }));
     }
@@ -177,15 +190,15 @@ impl Story {
     }
 
     /// A script prints a line.
-    pub(crate) fn print(&mut self, script: usize, at_us: u64, line: &str) {
+    pub(crate) fn print(&mut self, script: u32, at_us: u64, line: &str) {
         let figure = figure(line.as_bytes()).unwrap_or_else(|| panic!("`{line}` is no figure"));
-        let decisions = self.builder.script_said(script, at_us * 1000, &figure);
+        let decisions = self.builder.script_said(ScriptId(script), at_us * 1000, &figure);
         self.heard(decisions);
     }
 
     /// A script's `fpsdisplaysink` counts: `fps` frames a second from `from` to `to`,
     /// two lines a second, none of them lost.
-    pub(crate) fn count(&mut self, script: usize, from: u64, to: u64, fps: u64) {
+    pub(crate) fn count(&mut self, script: u32, from: u64, to: u64, fps: u64) {
         for half in 2 * from..=2 * to {
             let rendered = (half - 2 * from) * fps / 2;
             self.print(script, half * S / 2, &displayed("till", rendered, 0));
@@ -199,12 +212,12 @@ impl Story {
     }
 
     /// A script exits.
-    pub(crate) fn exit(&mut self, script: usize, at_us: u64, how: &str, output: &str) {
+    pub(crate) fn exit(&mut self, script: u32, at_us: u64, how: &str, output: &str) {
         let success = how == "exited with status 0";
         let end = ScriptEnd::Ended { how: how.to_owned(), success };
-        let decisions = self.builder.script_ended(script, at_us * 1000, &end);
+        let decisions = self.builder.script_ended(ScriptId(script), at_us * 1000, &end);
         self.heard(decisions);
-        self.builder.script_printed(script, (output.to_owned(), 0));
+        self.builder.script_printed(ScriptId(script), (output.to_owned(), 0));
     }
 
     /// The record, and a line per stream and decision.

@@ -5,6 +5,7 @@ use expect_test::expect;
 use super::*;
 use crate::name::Slug;
 use crate::record::LeftOut;
+use crate::record::build::ScriptId;
 use crate::record::fixture::{S, Story, displayed, member, scripted, setup, six_cameras};
 use crate::record::measure::measure;
 use crate::worker::protocol::End;
@@ -383,7 +384,7 @@ fn with_scripts() -> RunRecord {
     let mut door = member("door", "Door", 15.0, &[]);
     door.left_out = left_out("ask");
     let mut story = Story::new(setup(Pace::Live, 15, 2, &[], vec![till, door]));
-    (0..3).for_each(|script| story.builder.script_started(script, 0));
+    (0..3).for_each(|script| story.builder.script_started(ScriptId(script), 0));
     let lines: Vec<String> = (1..=30).map(|n| format!("line {n} \u{1b}[1m<b>")).collect();
     story.exit(2, S, "exited with status 3", &lines.join("\n"));
     for half in 0..=36 {

@@ -15,10 +15,9 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use super::Hidden;
-use crate::name::Slug;
 use crate::os;
-use crate::os::process::{Cancel, Canceller, Command, Heard, listen_to_command};
-use crate::record::build::{ScriptEnd, ScriptSetup};
+use crate::os::process::{Cancel, Command, Heard, listen_to_command};
+use crate::record::build::{ScriptEnd, ScriptId};
 use crate::record::foreign::{Figure, Lines, figure};
 
 /// Between SIGTERM and SIGKILL.
@@ -32,8 +31,6 @@ const TAIL: usize = 192 << 10;
 /// A script that a run starts.
 #[derive(Clone, Debug)]
 pub struct ScriptLoad {
-    /// What the record says of it.
-    pub setup: ScriptSetup,
     /// Program and arguments.
     pub argv: Vec<OsString>,
     /// Where it runs; absolute.
@@ -56,46 +53,14 @@ pub(super) enum ScriptMessage {
     Over { output: (String, u64) },
 }
 
-/// A script that was started.
-pub(super) struct Running<'a> {
-    pub(super) slug: &'a Slug,
-    pub(super) script: &'a ScriptLoad,
-    canceller: Option<Canceller>,
-    ended: bool,
-}
-
-impl<'a> Running<'a> {
-    pub(super) fn new(slug: &'a Slug, script: &'a ScriptLoad, canceller: Canceller) -> Running<'a> {
-        Running { slug, script, canceller: Some(canceller), ended: false }
-    }
-
-    /// One that could not be started.
-    pub(super) fn over(slug: &'a Slug, script: &'a ScriptLoad) -> Running<'a> {
-        Running { slug, script, canceller: None, ended: true }
-    }
-
-    pub(super) fn lives(&self) -> bool {
-        !self.ended
-    }
-
-    /// Asks it to end. Returns at once.
-    pub(super) fn end(&mut self) {
-        self.canceller = None;
-    }
-
-    pub(super) fn has_ended(&mut self) {
-        self.ended = true;
-    }
-}
-
 impl ScriptLoad {
     /// Runs it to its end, or until `cancel` comes.
     pub(super) fn run(
         &self,
-        index: usize,
+        id: ScriptId,
         lock: Option<BorrowedFd<'_>>,
         cancel: &Cancel,
-        session: &Sender<(usize, ScriptMessage)>,
+        session: &Sender<(ScriptId, ScriptMessage)>,
     ) {
         let command = Command {
             argv: &self.argv,
@@ -110,7 +75,7 @@ impl ScriptLoad {
         let send = |at_ns: u64, line: &[u8]| {
             if let Some(figure) = figure(line) {
                 // A session that no longer listens is no reason to stop reading.
-                let _ = session.send((index, ScriptMessage::Said { at_ns, figure }));
+                let _ = session.send((id, ScriptMessage::Said { at_ns, figure }));
             }
         };
         let ended = listen_to_command(&command, cancel, &mut |heard| {
@@ -124,18 +89,18 @@ impl ScriptLoad {
                 Heard::Ended(exit) => {
                     std::mem::take(&mut lines).finish(|line| send(at_ns, line));
                     let end = ScriptEnd::Ended { how: exit.to_string(), success: exit.success() };
-                    let _ = session.send((index, ScriptMessage::Ended { at_ns, end }));
+                    let _ = session.send((id, ScriptMessage::Ended { at_ns, end }));
                 }
             }
         });
         let tail = ended.map(|(_, tail)| tail).unwrap_or_else(|error| {
             let end = ScriptEnd::NotStarted(error.to_string());
-            let _ = session.send((index, ScriptMessage::Ended { at_ns: os::clock::monotonic_ns(), end }));
+            let _ = session.send((id, ScriptMessage::Ended { at_ns: os::clock::monotonic_ns(), end }));
             Vec::new()
         });
         let (text, left_out) = kept(&head, &tail, printed);
         let output = (self.hidden.without(text), left_out);
-        let _ = session.send((index, ScriptMessage::Over { output }));
+        let _ = session.send((id, ScriptMessage::Over { output }));
     }
 }
 

@@ -219,6 +219,19 @@ pub enum EventBody {
     },
 }
 
+impl EventBody {
+    /// The name of the stream that it is about, if it is about one.
+    #[must_use]
+    pub fn stream(&self) -> Option<&str> {
+        match self {
+            EventBody::Frames { stream, .. }
+            | EventBody::Element { stream, .. }
+            | EventBody::Ended { stream, .. } => Some(stream),
+            _ => None,
+        }
+    }
+}
+
 /// When frames left the decoder, in microseconds of CLOCK_MONOTONIC: those of
 /// which it became known since the last event. A frame that the decoder itself
 /// dropped has the time of that.

@@ -17,14 +17,14 @@ use crate::plan::{CameraPlan, PlannedSource, Script};
 use crate::record::build::ScriptSetup;
 use crate::session::ScriptLoad;
 
-/// The scripts of a member, with their folders made.
+/// The scripts of a member, and what the record says of each, with their folders made.
 pub(super) fn scripts(
     plan: &CameraPlan,
     slug: &Slug,
     pace: Pace,
     secrets: &Secrets,
     attempt: &Attempt<'_>,
-) -> Result<Vec<ScriptLoad>, ActionError> {
+) -> Result<Vec<(ScriptSetup, ScriptLoad)>, ActionError> {
     let mut scripts = Vec::new();
     for pipeline in &plan.pipelines {
         let Some(script) = pipeline.script() else { continue };
@@ -41,13 +41,13 @@ pub(super) fn scripts(
         let camera = Camera { plan, slug, pace };
         let mut env = environment(&camera, &script, attempt, &files, &temporary)?;
         log_in(plan, secrets, &mut env);
-        scripts.push(ScriptLoad {
+        let load = ScriptLoad {
             argv: argv(&script, attempt),
             dir: attempt.layout.root.clone(),
             env,
             hidden: secrets.hidden(),
-            setup,
-        });
+        };
+        scripts.push((setup, load));
     }
     Ok(scripts)
 }

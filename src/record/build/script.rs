@@ -205,10 +205,22 @@ impl Script {
         Some(&mut self.latencies[index].1)
     }
 
-    /// Takes in the time.
-    pub(super) fn tick(&mut self, timing: Timing, at_us: u64) {
+    /// Before this the time alone changes nothing; `u64::MAX` if it never will.
+    pub(super) fn due_us(&self, timing: Timing) -> u64 {
+        if self.exit.is_some() || self.is_settled() {
+            return u64::MAX;
+        }
+        let end = self.limits(timing).map(|(_, end)| end);
+        let quiet = self.last_figure_us.map(|last| last.saturating_add(self.quiet_us));
+        let is_silent = timing.pace == Pace::Free && self.first_figure_us.is_none();
+        let free = self.started_us.filter(|_| is_silent).map(|started| started.saturating_add(FREE_US));
+        [end, quiet, free].into_iter().flatten().min().unwrap_or(u64::MAX)
+    }
+
+    /// Takes in the time. Why it has failed, if it has by that.
+    pub(super) fn tick(&mut self, timing: Timing, at_us: u64) -> Option<String> {
         if self.exit.is_some() || self.failure.is_some() {
-            return;
+            return None;
         }
         let quiet =
             |since: Option<u64>, limit: u64| since.is_some_and(|at| limit <= at_us.saturating_sub(at));
@@ -216,36 +228,46 @@ impl Script {
         if end <= at_us {
             self.done = true;
             self.cut(end);
+            None
         } else if quiet(self.last_figure_us, self.quiet_us) {
-            self.fail(at_us, format!("hangs: no figure for {} s", self.quiet_us / 1_000_000));
+            self.fail(at_us, format!("hangs: no figure for {} s", self.quiet_us / 1_000_000))
         } else if timing.pace == Pace::Free
             && self.first_figure_us.is_none()
             && quiet(self.started_us, FREE_US)
         {
-            self.fail(at_us, format!("hangs: neither a figure nor its end for {} s", FREE_US / 1_000_000));
+            self.fail(at_us, format!("hangs: neither a figure nor its end for {} s", FREE_US / 1_000_000))
+        } else {
+            None
         }
     }
 
-    /// Takes in that it has ended, or could not be started.
-    pub(super) fn ended(&mut self, timing: Timing, at_us: u64, end: &ScriptEnd, asked: bool) {
-        if !asked {
-            self.tick(timing, at_us);
-        }
+    /// Takes in that it has ended, or could not be started. Why it has failed, if it
+    /// has by that.
+    pub(super) fn ended(
+        &mut self,
+        timing: Timing,
+        at_us: u64,
+        end: &ScriptEnd,
+        asked: bool,
+    ) -> Option<String> {
+        let late = if asked { None } else { self.tick(timing, at_us) };
         self.cut(at_us);
         let seconds = at_us.saturating_sub(self.started_us.unwrap_or(at_us)) as f64 / 1e6;
         let ScriptEnd::Ended { how, success } = end else {
-            let ScriptEnd::NotStarted(reason) = end else { return };
-            return self.fail(at_us, format!("did not start: {reason}"));
+            let ScriptEnd::NotStarted(reason) = end else { return late };
+            return late.or_else(|| self.fail(at_us, format!("did not start: {reason}")));
         };
         self.exit = Some(ScriptExit { at_us, how: how.clone(), asked });
         match timing.pace {
+            _ if late.is_some() => late,
             // What it died of after we asked it to end says nothing.
-            _ if asked || self.done => {}
-            Pace::Free if *success => self.done = self.failure.is_none(),
-            Pace::Free => self.fail(at_us, format!("{how} after {seconds:.1} s")),
-            Pace::Live => {
-                self.fail(at_us, format!("{how} after {seconds:.1} s, before it was asked to end"));
+            _ if asked || self.done => None,
+            Pace::Free if *success => {
+                self.done = self.failure.is_none();
+                None
             }
+            Pace::Free => self.fail(at_us, format!("{how} after {seconds:.1} s")),
+            Pace::Live => self.fail(at_us, format!("{how} after {seconds:.1} s, before it was asked to end")),
         }
     }
 
@@ -255,12 +277,15 @@ impl Script {
         self.output_left_out = left_out;
     }
 
-    /// Declares it failed; the first reason stays.
-    pub(super) fn fail(&mut self, at_us: u64, reason: String) {
-        if self.failure.is_none() {
-            self.failure = Some(reason);
-            self.cut(at_us);
+    /// Declares it failed; the first reason stays. The reason, unless it had failed
+    /// before.
+    pub(super) fn fail(&mut self, at_us: u64, reason: String) -> Option<String> {
+        if self.failure.is_some() {
+            return None;
         }
+        self.failure = Some(reason.clone());
+        self.cut(at_us);
+        Some(reason)
     }
 
     /// Ends the window here, if it has not ended before.

@@ -19,8 +19,8 @@ pub(super) struct Stream {
     pub(super) setup: StreamSetup,
     /// How long it may be without a frame.
     hang_us: u64,
-    /// The id of the request that started it.
-    pub(super) request: Option<u64>,
+    /// Whether it was asked to start.
+    pub(super) is_asked: bool,
     /// The worker's time when it was asked to start, or soon after.
     pub(super) asked_us: Option<u64>,
     /// When the worker said that it plays.
@@ -49,8 +49,8 @@ pub(super) struct Stream {
     /// Its window is complete.
     pub(super) done: bool,
     pub(super) end: Option<End>,
-    /// When and why.
-    pub(super) failure: Option<(u64, String)>,
+    /// Why.
+    pub(super) failure: Option<String>,
 }
 
 impl Stream {
@@ -58,7 +58,7 @@ impl Stream {
         Stream {
             setup,
             hang_us,
-            request: None,
+            is_asked: false,
             asked_us: None,
             playing_us: None,
             first_frame_us: None,
@@ -172,30 +172,41 @@ impl Stream {
         self.done |= complete && self.failure.is_none();
     }
 
-    /// Takes in that the stream is over.
-    pub(super) fn ended(&mut self, timing: Timing, at_us: u64, end: &End, stopping: bool) {
+    /// Takes in that the stream is over. Why it has failed, if it has by that.
+    pub(super) fn ended(&mut self, timing: Timing, at_us: u64, end: &End, stopping: bool) -> Option<String> {
         self.cut(at_us);
+        self.end = Some(end.clone());
         match end {
             End::Error { element, reason, .. } if !(stopping && self.done) => {
-                self.fail(at_us, format!("`{element}`: {reason}"));
+                self.fail(at_us, format!("`{element}`: {reason}"))
             }
             // Interrupted windows are cut, not failed.
-            _ if stopping || self.done => {}
+            _ if stopping || self.done => None,
             _ => match (timing.pace, self.first_frame_us) {
                 (_, None) => self.fail(at_us, "ended without a frame".to_owned()),
-                (Pace::Free, Some(_)) => self.done = self.failure.is_none(),
+                (Pace::Free, Some(_)) => {
+                    self.done = self.failure.is_none();
+                    None
+                }
                 (Pace::Live, Some(first)) => self.fail(at_us, timing.early_end(first, at_us)),
             },
         }
-        self.end = Some(end.clone());
     }
 
-    /// Declares the stream failed; the first reason stays.
-    pub(super) fn fail(&mut self, at_us: u64, reason: String) {
-        if self.failure.is_none() {
-            self.failure = Some((at_us, reason));
-            self.cut(at_us);
+    /// Declares the stream failed; the first reason stays. The reason, unless it
+    /// had failed before.
+    pub(super) fn fail(&mut self, at_us: u64, reason: String) -> Option<String> {
+        if self.failure.is_some() {
+            return None;
         }
+        self.failure = Some(reason.clone());
+        self.cut(at_us);
+        Some(reason)
+    }
+
+    /// Whether nothing of it is left to wait for.
+    pub(super) fn is_settled(&self) -> bool {
+        self.done || self.failure.is_some()
     }
 
     /// Ends the window here, if it has not ended before.
@@ -203,32 +214,41 @@ impl Stream {
         self.cut_us.get_or_insert(at_us);
     }
 
-    /// Declares the stream failed if it has shown nothing for too long.
-    pub(super) fn check_hang(&mut self, now_us: u64) {
-        if self.end.is_some() || self.failure.is_some() {
-            return;
+    /// When it hangs unless something is seen of it before; `u64::MAX` if it cannot
+    /// hang any more, and 0 if nobody knows since when it starts.
+    pub(super) fn hangs_us(&self) -> u64 {
+        let (since, limit) = match (self.last_frame_us, self.playing_us) {
+            _ if self.end.is_some() || self.failure.is_some() => return u64::MAX,
+            (Some(last), _) => (last.max(self.last_damaged_us.unwrap_or(0)), self.hang_us),
+            (None, Some(playing)) if self.life.damaged > 0 => (playing, START_US),
+            (None, Some(playing)) => (playing, self.hang_us),
+            (None, None) if !self.is_asked => return u64::MAX,
+            (None, None) => match self.asked_us {
+                Some(asked) => (asked, START_US),
+                None => return 0,
+            },
+        };
+        since.saturating_add(limit)
+    }
+
+    /// Declares the stream failed if it has shown nothing for too long. Why, if it has.
+    pub(super) fn check_hang(&mut self, now_us: u64) -> Option<String> {
+        if self.is_asked {
+            self.asked_us.get_or_insert(now_us);
         }
-        let quiet = |since: u64, limit: u64| now_us.saturating_sub(since) >= limit;
-        let seconds = self.hang_us / 1_000_000;
-        match (self.last_frame_us, self.playing_us, self.request) {
-            (Some(last), ..) if quiet(last.max(self.last_damaged_us.unwrap_or(0)), self.hang_us) => {
-                self.fail(now_us, format!("hangs: no frame for {seconds} s"));
-            }
-            (None, Some(playing), _) if self.life.damaged > 0 && quiet(playing, START_US) => {
-                let (seconds, n_damaged) = (START_US / 1_000_000, self.life.damaged);
-                let reason = format!(
-                    "no whole frame within {seconds} s, only {n_damaged} damaged ones: no key frame came"
-                );
-                self.fail(now_us, reason);
-            }
-            (None, Some(playing), _) if self.life.damaged == 0 && quiet(playing, self.hang_us) => {
-                self.fail(now_us, format!("hangs: no frame within {seconds} s of its start"));
-            }
-            (None, None, Some(_)) if quiet(*self.asked_us.get_or_insert(now_us), START_US) => {
-                self.fail(now_us, format!("did not start within {} s", START_US / 1_000_000));
-            }
-            _ => {}
+        if now_us < self.hangs_us() {
+            return None;
         }
+        let (seconds, start_seconds) = (self.hang_us / 1_000_000, START_US / 1_000_000);
+        let reason = match (self.last_frame_us, self.playing_us, self.life.damaged) {
+            (Some(_), ..) => format!("hangs: no frame for {seconds} s"),
+            (None, Some(_), 0) => format!("hangs: no frame within {seconds} s of its start"),
+            (None, Some(_), n_damaged) => format!(
+                "no whole frame within {start_seconds} s, only {n_damaged} damaged ones: no key frame came"
+            ),
+            (None, None, _) => format!("did not start within {start_seconds} s"),
+        };
+        self.fail(now_us, reason)
     }
 
     /// Keeps what an element saw, or counts it.
@@ -282,7 +302,7 @@ impl Stream {
             sightings,
             sightings_left_out: self.sightings_left_out,
             end: self.end,
-            failure: self.failure.map(|(_, reason)| reason),
+            failure: self.failure,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::worker::protocol::{Delivered, End, Fates, VideoFormat};
 fn one(pace: Pace, duration: u64) -> Story {
     let mut story =
         Story::new(setup(pace, duration, 2, &["c"], vec![member("c", "C", 15.0, &[(&["scan"], 0)])]));
-    story.builder.asked_to_start("c/1", 7);
+    story.builder.asked_to_start(StreamId(0), 7);
     story
 }
 
@@ -296,6 +296,30 @@ fn a_stream_without_a_first_frame_hangs_after_its_start() {
 }
 
 #[test]
+fn a_stream_hangs_in_time_although_damaged_frames_had_longer() {
+    let mut story = one(Pace::Live, 60);
+    story.say(0, S, EventBody::Done { id: 7 });
+    fates(&mut story, 3 * S, [&[], &[], &[], &[2.5]]);
+    story.say(0, 11 * S, EventBody::Process { cpu_us: 1, rss: 1 });
+    story.tick(0, "c/1", 13 * S, &[(12 * S, None)], 0);
+    story.say(0, 22 * S - 1, EventBody::Process { cpu_us: 1, rss: 1 });
+    assert!(story.decisions.is_empty());
+    story.say(0, 22 * S, EventBody::Process { cpu_us: 1, rss: 1 });
+    assert_eq!(story.decisions, ["c/1 failed: hangs: no frame for 10 s", "stop all"]);
+}
+
+#[test]
+fn of_many_streams_of_a_worker_the_one_that_hangs_fails() {
+    let member = |slug: &str| member(slug, slug, 15.0, &[(&["scan"], 0)]);
+    let mut story = Story::new(setup(Pace::Live, 60, 2, &["lane"], vec![member("a"), member("b")]));
+    [0, 1].into_iter().for_each(|id| story.builder.asked_to_start(StreamId(id), 7));
+    story.say(0, S, EventBody::Done { id: 7 });
+    story.play(0, "a/1", 1, 4, 15);
+    story.play(0, "b/1", 1, 30, 15);
+    assert_eq!(story.decisions, ["a/1 failed: hangs: no frame for 10 s"]);
+}
+
+#[test]
 fn a_start_without_an_answer_is_a_failure() {
     let mut story = one(Pace::Live, 5);
     story.say(0, 3 * S, EventBody::Process { cpu_us: 1, rss: 1 });
@@ -490,7 +514,7 @@ fn a_run_that_just_stops_has_failed() {
 /// One camera with one script that was started at 100 s: 5 s of window after 2 s.
 fn script(pace: Pace, duration: u64) -> Story {
     let mut story = Story::new(setup(pace, duration, 2, &[], vec![scripted("c", 15.0, &["hidden"])]));
-    story.builder.script_started(0, 100 * S * 1000);
+    story.builder.script_started(ScriptId(0), 100 * S * 1000);
     story
 }
 
@@ -566,7 +590,7 @@ fn a_script_may_end_after_its_window_while_others_are_measured() {
     slow.scripts = scripted("b", 15.0, &["hidden"]).scripts;
     slow.scripts[0].stream = "b/2".to_owned();
     let mut story = Story::new(setup(Pace::Live, 5, 2, &["b"], vec![slow]));
-    story.builder.script_started(0, 0);
+    story.builder.script_started(ScriptId(0), 0);
     story.exit(0, 7 * S, "exited with status 3", "");
     story.play(0, "b/1", 10, 17, 15);
     check(
@@ -618,7 +642,7 @@ fn a_slow_camera_has_three_of_its_periods() {
     // A frame in 12.5 s.
     let mut story =
         Story::new(setup(Pace::Live, 60, 0, &["c"], vec![member("c", "C", 0.08, &[(&["scan"], 0)])]));
-    story.builder.asked_to_start("c/1", 7);
+    story.builder.asked_to_start(StreamId(0), 7);
     story.tick(0, "c/1", S, &[(S, None)], 0);
     story.tick(0, "c/1", S + 37_500_000 - 1, &[], 0);
     assert!(story.decisions.is_empty());
@@ -674,10 +698,10 @@ fn an_interrupted_script_is_cut_and_has_not_failed() {
 fn a_script_that_cannot_be_started_costs_only_itself() {
     let mut story = Story::new(setup(Pace::Live, 5, 2, &[], vec![scripted("c", 15.0, &["a", "b"])]));
     for index in [0, 1] {
-        story.builder.script_started(index, 100 * S * 1000);
+        story.builder.script_started(ScriptId(index), 100 * S * 1000);
     }
     let end = ScriptEnd::NotStarted("Exec format error (os error 8)".to_owned());
-    let decisions = story.builder.script_ended(0, 100 * S * 1000, &end);
+    let decisions = story.builder.script_ended(ScriptId(0), 100 * S * 1000, &end);
     story.heard(decisions);
     story.tick_until(108 * S);
     let record = check(

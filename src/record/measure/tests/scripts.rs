@@ -3,11 +3,12 @@
 use expect_test::expect;
 
 use super::*;
+use crate::record::build::ScriptId;
 
 /// One camera with one script: 20 s of window after 2 s, from its start at 0.
 fn script(act: impl FnOnce(&mut Story)) -> RunRecord {
     let mut story = Story::new(setup(Pace::Live, 20, 2, &[], vec![scripted("c", 15.0, &["hidden"])]));
-    story.builder.script_started(0, 0);
+    story.builder.script_started(ScriptId(0), 0);
     act(&mut story);
     story.tick_until(30 * S);
     story.exit(0, 30 * S, "killed by SIGTERM", "");

@@ -1,0 +1,510 @@
+//! The session that runs: hears workers and scripts by channels, lets
+//! `record::build` decide, and obeys.
+//!
+//! Nothing here grows with the number of streams: a message finds its stream by an
+//! id, and whoever plays or speaks is counted. Not here: processes. A worker is a
+//! [`Player`], which takes orders; its words come by a channel.
+
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, never, select, tick};
+
+use super::script::ScriptMessage;
+use super::{Hidden, SILENCE};
+use crate::collect::Collector;
+use crate::collect::machine::MachineSampler;
+use crate::name::Slug;
+use crate::os;
+use crate::os::process::{Cancel, Canceller};
+use crate::pipeline::PipelineSpec;
+use crate::record::RunRecord;
+use crate::record::build::{Decision, RecordBuilder, ScriptEnd, ScriptId, Setup, StreamId};
+use crate::record::foreign::Figure;
+use crate::worker::client::{Worker, WorkerMessage};
+use crate::worker::error::WorkerError;
+use crate::worker::protocol::{Event, EventBody, StreamName, Tap};
+
+/// What a member of a run does while it is measured.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// A worker said something of one of its streams.
+    Stream(&'a EventBody),
+    /// One of its scripts (`camera-3/2`) printed a figure.
+    Script(&'a str, &'a Figure),
+}
+
+/// Sees what the members of a run do, each by its slug.
+pub type Watch<'a> = dyn Fn(&Slug, Seen<'_>) + Sync + 'a;
+
+/// A worker, to whoever gives it orders.
+pub(super) trait Player {
+    /// Asks it to play a pipeline. The id that its answer will carry.
+    fn start(
+        &mut self,
+        stream: StreamName,
+        spec: PipelineSpec,
+        seed: u64,
+        also: Vec<Tap>,
+    ) -> Result<u64, WorkerError>;
+
+    /// Asks it to end a stream.
+    fn stop(&mut self, stream: &str) -> Result<u64, WorkerError>;
+
+    /// Asks it to end all streams and itself. Returns at once.
+    fn finish(self);
+
+    /// Kills it. Returns at once.
+    fn kill(self);
+}
+
+impl Player for Worker {
+    fn start(
+        &mut self,
+        stream: StreamName,
+        spec: PipelineSpec,
+        seed: u64,
+        also: Vec<Tap>,
+    ) -> Result<u64, WorkerError> {
+        self.start_streams(stream, spec, seed, also)
+    }
+
+    fn stop(&mut self, stream: &str) -> Result<u64, WorkerError> {
+        self.stop_stream(stream)
+    }
+
+    fn finish(self) {
+        Worker::finish(self);
+    }
+
+    fn kill(self) {
+        Worker::kill(self);
+    }
+}
+
+/// Makes the record of a run whose workers have already spoken, without a process:
+/// `messages` are theirs, and the last of each is that it has exited.
+#[must_use]
+pub fn replay(setup: &Setup, messages: &Receiver<(usize, WorkerMessage)>) -> RunRecord {
+    let players: Vec<Option<Worker>> = setup.workers.iter().map(|_| None).collect();
+    let hidden = Hidden::default();
+    let mut session = Session::new(setup, &hidden, &|_, _| {}, players);
+    session.listen(messages, &never(), &Cancel::never());
+    session.finish()
+}
+
+/// A session between the start of its workers and its record.
+pub(super) struct Session<'a, P> {
+    setup: &'a Setup,
+    secrets: &'a Hidden,
+    watch: &'a Watch<'a>,
+    builder: RecordBuilder,
+    /// By [`StreamId`].
+    streams: Vec<Stream<'a>>,
+    /// By [`ScriptId`].
+    scripts: Vec<Script<'a>>,
+    workers: Vec<Live<P>>,
+    /// Workers and scripts that may still say something.
+    n_speaking: usize,
+    sampler: Option<MachineSampler>,
+    stopping: bool,
+}
+
+struct Stream<'a> {
+    name: &'a str,
+    member: &'a Slug,
+    worker: usize,
+}
+
+struct Script<'a> {
+    name: &'a str,
+    member: &'a Slug,
+    /// `None` when it was asked to end, or could not be started.
+    canceller: Option<Canceller>,
+}
+
+/// A worker, and when it last said something.
+struct Live<P> {
+    /// `None` when it was told to end, or has.
+    player: Option<P>,
+    heard: Instant,
+    /// Its streams that have not failed.
+    n_sound: usize,
+}
+
+impl<'a, P: Player> Session<'a, P> {
+    /// One in which nothing has happened yet. `players` are the set-up's workers.
+    pub(super) fn new(
+        setup: &'a Setup,
+        secrets: &'a Hidden,
+        watch: &'a Watch<'a>,
+        players: Vec<Option<P>>,
+    ) -> Session<'a, P> {
+        let streams = setup.streams().map(|(_, member, stream)| Stream {
+            name: &stream.stream,
+            member: &member.slug,
+            worker: stream.worker,
+        });
+        let scripts = setup.scripts().map(|(_, member, script)| Script {
+            name: &script.stream,
+            member: &member.slug,
+            canceller: None,
+        });
+        let streams: Vec<Stream<'a>> = streams.collect();
+        let live = |player| Live { player, heard: Instant::now(), n_sound: 0 };
+        let mut workers: Vec<Live<P>> = players.into_iter().map(live).collect();
+        for stream in &streams {
+            workers[stream.worker].n_sound += 1;
+        }
+        Session {
+            builder: RecordBuilder::new(setup.clone()),
+            n_speaking: workers.len(),
+            streams,
+            scripts: scripts.collect(),
+            workers,
+            setup,
+            secrets,
+            watch,
+            sampler: None,
+            stopping: false,
+        }
+    }
+
+    /// The record of all that was heard.
+    pub(super) fn finish(self) -> RunRecord {
+        self.builder.finish()
+    }
+
+    pub(super) fn name(&self, stream: StreamId) -> &'a str {
+        self.streams[stream.index()].name
+    }
+
+    pub(super) fn member(&self, stream: StreamId) -> &'a Slug {
+        self.streams[stream.index()].member
+    }
+
+    /// The worker that plays a stream, unless it was told to end.
+    pub(super) fn player(&mut self, stream: StreamId) -> Option<&mut P> {
+        self.workers[self.streams[stream.index()].worker].player.as_mut()
+    }
+
+    #[cfg(test)]
+    pub(super) fn n_workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    pub(super) fn n_scripts(&self) -> usize {
+        self.scripts.len()
+    }
+
+    pub(super) fn asked_to_start(&mut self, stream: StreamId, request: u64) {
+        self.builder.asked_to_start(stream, request);
+    }
+
+    /// A script runs and speaks until it is over; dropping `canceller` ends it.
+    pub(super) fn script_started(&mut self, script: ScriptId, at_ns: u64, canceller: Canceller) {
+        self.scripts[script.index()].canceller = Some(canceller);
+        self.n_speaking += 1;
+        self.builder.script_started(script, at_ns);
+    }
+
+    pub(super) fn script_not_started(&mut self, script: ScriptId, at_ns: u64, end: &ScriptEnd) {
+        self.builder.script_started(script, at_ns);
+        let decisions = self.builder.script_ended(script, at_ns, end);
+        self.obey(decisions);
+    }
+
+    pub(super) fn start_sampler(&mut self) {
+        match MachineSampler::start() {
+            Ok(sampler) => self.sampler = Some(sampler),
+            Err(error) => self.builder.missing("machine", &error.reason()),
+        }
+    }
+
+    /// Listens until every worker and every script has ended.
+    pub(super) fn listen(
+        &mut self,
+        messages: &Receiver<(usize, WorkerMessage)>,
+        said: &Receiver<(ScriptId, ScriptMessage)>,
+        cancel: &Cancel,
+    ) {
+        let seconds = tick(Duration::from_secs(1));
+        let mut cancelled: Receiver<Infallible> = cancel.receiver().clone();
+        let (mut messages, mut said) = (messages.clone(), said.clone());
+        while self.n_speaking > 0 {
+            select! {
+                recv(messages) -> message => match message {
+                    Ok((index, message)) => self.hear(index, message),
+                    // All that could speak have been heard to their end.
+                    Err(_) => messages = never(),
+                },
+                recv(said) -> message => match message {
+                    Ok((script, message)) => self.hear_script(script, message),
+                    Err(_) => said = never(),
+                },
+                recv(seconds) -> _ => self.second(os::clock::monotonic_ns(), Instant::now()),
+                recv(cancelled) -> _ => {
+                    cancelled = never();
+                    self.interrupt(os::clock::monotonic_ns());
+                }
+            }
+        }
+    }
+
+    /// A second has passed.
+    fn second(&mut self, at_ns: u64, now: Instant) {
+        self.sample(at_ns);
+        self.end_the_silent(now);
+        let decisions = self.builder.tick(at_ns);
+        self.obey(decisions);
+    }
+
+    /// The user wants to stop.
+    fn interrupt(&mut self, at_ns: u64) {
+        let mut decisions = self.builder.tick(at_ns);
+        decisions.extend(self.builder.interrupt());
+        self.obey(decisions);
+    }
+
+    fn hear_script(&mut self, script: ScriptId, message: ScriptMessage) {
+        let decisions = match message {
+            ScriptMessage::Said { at_ns, figure } => {
+                let Script { name, member, .. } = &self.scripts[script.index()];
+                if !self.stopping {
+                    (self.watch)(member, Seen::Script(name, &figure));
+                }
+                self.builder.script_said(script, at_ns, &figure)
+            }
+            ScriptMessage::Ended { at_ns, end } => self.builder.script_ended(script, at_ns, &end),
+            ScriptMessage::Over { output } => {
+                self.n_speaking -= 1;
+                self.builder.script_printed(script, output);
+                return;
+            }
+        };
+        self.obey(decisions);
+    }
+
+    fn hear(&mut self, index: usize, message: WorkerMessage) {
+        self.workers[index].heard = Instant::now();
+        let decisions = match message {
+            WorkerMessage::Event(mut event) => {
+                self.secrets.clear(&mut event.body);
+                self.show(index, &event);
+                self.builder.observe(index, &event)
+            }
+            WorkerMessage::Malformed(text) => {
+                let text = self.secrets.without(text);
+                tracing::warn!(worker = self.setup.workers[index], text, "a line that is no event");
+                return;
+            }
+            WorkerMessage::Exited(mut exit) => {
+                self.secrets.clear_exit(&mut exit);
+                self.n_speaking -= 1;
+                self.workers[index].player = None;
+                let death = (!exit.exit.success()).then(|| exit.exit.to_string());
+                self.builder.worker_exited(index, death.as_deref(), &exit.stderr_tail)
+            }
+        };
+        self.obey(decisions);
+    }
+
+    fn show(&self, worker: usize, event: &Event) {
+        // What drains is no second of anybody's.
+        if self.stopping {
+            return;
+        }
+        let stream = event.body.stream().and_then(|name| self.builder.stream_of(worker, name));
+        if let Some(stream) = stream {
+            (self.watch)(self.member(stream), Seen::Stream(&event.body));
+        }
+    }
+
+    fn obey(&mut self, decisions: Vec<Decision>) {
+        for decision in decisions {
+            match decision {
+                Decision::StreamFailed { stream, reason } => {
+                    let name = self.name(stream);
+                    tracing::info!(stream = name, reason, "a stream has failed");
+                    self.end_failed(stream);
+                }
+                Decision::ScriptFailed { script, reason } => {
+                    let script = &mut self.scripts[script.index()];
+                    tracing::info!(script = script.name, reason, "a script has failed");
+                    script.canceller = None;
+                }
+                Decision::StopAll => {
+                    self.stopping = true;
+                    self.workers.iter_mut().filter_map(|live| live.player.take()).for_each(Player::finish);
+                    self.scripts.iter_mut().for_each(|script| script.canceller = None);
+                }
+            }
+        }
+    }
+
+    fn end_failed(&mut self, stream: StreamId) {
+        let Stream { name, worker, .. } = self.streams[stream.index()];
+        let live = &mut self.workers[worker];
+        live.n_sound -= 1;
+        if let Some(player) = &mut live.player {
+            // If it has died, its exit tells more than this.
+            let _ = player.stop(name);
+        }
+        // Nothing is left to hear from a worker whose streams have all failed; a
+        // pipeline that hangs does not end by being asked.
+        if live.n_sound == 0
+            && let Some(player) = live.player.take()
+        {
+            player.finish();
+        }
+    }
+
+    fn sample(&mut self, at_ns: u64) {
+        let Some(sampler) = self.sampler.as_mut() else { return };
+        match sampler.sample() {
+            Ok(reading) => self.builder.observe_machine(at_ns, reading),
+            Err(error) => {
+                self.builder.missing("machine", &error.reason());
+                self.sampler = None;
+            }
+        }
+    }
+
+    fn end_the_silent(&mut self, now: Instant) {
+        for live in &mut self.workers {
+            if SILENCE < now.saturating_duration_since(live.heard)
+                && let Some(player) = live.player.take()
+            {
+                player.kill();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::fixture::{camera, exit, frames, hear, scripted, session, session_seen_by, setup};
+    use super::*;
+    use crate::os::process::cancel_pair;
+    use crate::record::foreign::figure;
+
+    #[test]
+    fn when_all_is_measured_everybody_is_told_to_end() {
+        let setup = setup(&["a", "b"], &[camera("a", 0, 1), camera("b", 1, 1)]);
+        let (session, told) = session(&setup);
+        let spoken = [
+            (0, frames(1, "a/1")),
+            (1, frames(1, "b/1")),
+            (0, frames(9, "a/1")),
+            (1, frames(8, "b/1")),
+            (1, frames(9, "b/1")),
+        ];
+        let record = hear(session, &spoken.each_ref().map(|(worker, text)| (*worker, text.as_str())));
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["0 finish", "1 finish"]);
+        assert!(record.is_complete());
+    }
+
+    #[test]
+    fn a_worker_whose_streams_have_all_failed_is_told_to_end() {
+        let setup = setup(&["a", "b"], &[camera("a", 0, 2), camera("b", 1, 1)]);
+        let (session, told) = session(&setup);
+        let ended = r#"{"at":2000000000,"event":"ended","stream":"a/1","end":{"end":"eos"}}"#;
+        let other = ended.replace("a/1", "a/2");
+        hear(session, &[(0, ended), (0, &frames(3, "a/2")), (0, &other), (1, &frames(3, "b/1"))]);
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["0 stop a/1", "0 stop a/2", "0 finish"]);
+    }
+
+    #[test]
+    fn a_stream_of_another_worker_is_not_meant() {
+        let setup = setup(&["a", "b"], &[camera("a", 0, 1), camera("b", 1, 1)]);
+        let (session, told) = session(&setup);
+        let ended = r#"{"at":2000000000,"event":"ended","stream":"a/1","end":{"end":"eos"}}"#;
+        hear(session, &[(1, ended)]);
+        assert_eq!(told.try_iter().count(), 0);
+    }
+
+    #[test]
+    fn a_silent_worker_is_killed() {
+        let setup = setup(&["a", "b"], &[camera("a", 0, 1), camera("b", 1, 1)]);
+        let (mut session, told) = session(&setup);
+        let now = Instant::now();
+        session.workers[1].heard = now + SILENCE;
+        session.second(1, now + SILENCE / 2);
+        assert_eq!(told.try_iter().count(), 0);
+        session.second(2, now + SILENCE + Duration::from_secs(1));
+        session.second(3, now + SILENCE + Duration::from_secs(2));
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["0 kill"]);
+    }
+
+    #[test]
+    fn nobody_watches_what_drains() {
+        let setup = setup(&["a"], &[camera("a", 0, 1)]);
+        let seen = Mutex::new(Vec::new());
+        let watch = |slug: &Slug, seen_now: Seen<'_>| {
+            let Seen::Stream(EventBody::Frames { played, .. }) = seen_now else { return };
+            seen.lock().unwrap().push((slug.to_string(), *played));
+        };
+        let (mut session, _told) = session_seen_by(&setup, &watch);
+        let mut say = |second| {
+            let event = serde_json::from_str(&frames(second, "a/1")).unwrap();
+            session.hear(0, WorkerMessage::Event(event));
+        };
+        say(1);
+        say(9);
+        say(10);
+        assert_eq!(*seen.lock().unwrap(), [("a".to_owned(), 1), ("a".to_owned(), 9)]);
+    }
+
+    #[test]
+    fn a_script_that_fails_is_ended_alone() {
+        let setup = setup(&[], &[scripted("a", 2)]);
+        let (mut session, _told) = session(&setup);
+        let mut cancels = Vec::new();
+        for id in [0, 1] {
+            let (canceller, cancel) = cancel_pair().unwrap();
+            session.script_started(ScriptId(id), 0, canceller);
+            cancels.push(cancel);
+        }
+        let line = b"FpsCounter(last 1.00sec): total=15.00 fps, number-streams=1, per-stream=15.00 fps";
+        let figure = figure(line).unwrap();
+        session.hear_script(ScriptId(0), ScriptMessage::Said { at_ns: 1_000_000_000, figure });
+        let end = ScriptEnd::Ended { how: "exited with status 3".to_owned(), success: false };
+        session.hear_script(ScriptId(0), ScriptMessage::Ended { at_ns: 2_000_000_000, end });
+        assert_eq!(cancels.iter().map(Cancel::is_cancelled).collect::<Vec<_>>(), [true, false]);
+        session.second(60_000_000_000, Instant::now());
+        assert!(cancels.iter().all(Cancel::is_cancelled), "the other is measured, so all is over");
+    }
+
+    #[test]
+    fn an_interrupt_stops_all_and_the_session_listens_to_the_end() {
+        let setup = setup(&["a"], &[camera("a", 0, 1)]);
+        let (mut session, told) = session(&setup);
+        let (sender, messages) = crossbeam_channel::unbounded();
+        let (canceller, cancel) = cancel_pair().unwrap();
+        drop(canceller);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // The worker ends when it is told to.
+                assert_eq!(told.recv().unwrap(), "0 finish");
+                sender.send((0, exit())).unwrap();
+            });
+            session.listen(&messages, &never(), &cancel);
+        });
+        assert!(session.finish().interrupted);
+    }
+
+    #[test]
+    fn a_recorded_run_is_replayed_without_a_worker() {
+        let setup = setup(&["a"], &[camera("a", 0, 1)]);
+        let (sender, messages) = crossbeam_channel::unbounded();
+        for second in 1..10 {
+            let event = serde_json::from_str(&frames(second, "a/1")).unwrap();
+            sender.send((0, WorkerMessage::Event(event))).unwrap();
+        }
+        sender.send((0, exit())).unwrap();
+        let record = replay(&setup, &messages);
+        assert_eq!((record.members[0].streams[0].arrived_us.len(), record.is_complete()), (5, true));
+    }
+}

@@ -1,0 +1,82 @@
+//! What is to be played: pipelines for workers, and users' scripts.
+//!
+//! Streams and scripts are ids here; what the record says of them is in the
+//! [`Setup`]. Not here: who starts and hears them.
+
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+use super::{Hidden, ScriptLoad};
+use crate::os;
+use crate::pipeline::PipelineSpec;
+use crate::record::build::{Setup, StreamId};
+use crate::worker::launch::{Launch, Reach};
+
+/// The most of a worker's log that is kept.
+const LOG_LIMIT: u64 = 1 << 20;
+
+/// What is to be played.
+pub struct Load<'a> {
+    /// What the record says of it. Its origin counts from the start.
+    pub setup: Setup,
+    /// Those that workers play, in the order in which they are started.
+    pub pipelines: Vec<PipelineLoad>,
+    /// By `ScriptId`.
+    pub scripts: Vec<ScriptLoad>,
+    /// How workers are started; `None` if there are none.
+    pub launch: Option<&'a Launch>,
+    /// What each of them needs.
+    pub reach: Reach,
+    /// What record and logs are kept without.
+    pub secrets: Hidden,
+    /// Where the workers' logs go.
+    pub log_dir: &'a Path,
+    /// The build lock, for the workers to inherit.
+    pub lock: Option<BorrowedFd<'a>>,
+}
+
+/// A pipeline, with the streams that it serves: one, or those that share it.
+pub struct PipelineLoad {
+    /// Resolved for the worker's machine.
+    pub spec: PipelineSpec,
+    /// Each with the element at which its frames have arrived. Not empty; all are
+    /// of one member.
+    pub streams: Vec<(StreamId, usize)>,
+}
+
+impl Load<'_> {
+    /// What the workers wrote for people, one after another.
+    #[must_use]
+    pub fn logs(&self) -> Vec<u8> {
+        let mut logs = Vec::new();
+        for name in &self.setup.workers {
+            let text = os::process::tail(&self.log_path(name), LOG_LIMIT).unwrap_or_default();
+            let text = self.secrets.without(text);
+            if !text.is_empty() {
+                logs.extend_from_slice(format!("== {name}\n{text}").as_bytes());
+            }
+        }
+        logs
+    }
+
+    pub(super) fn log_path(&self, worker: &str) -> PathBuf {
+        self.log_dir.join(format!("{worker}.log"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{load, setup};
+    use super::*;
+
+    #[test]
+    fn logs_name_their_workers_and_hold_no_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("b.log"), "rtsp://bob:hunter2@till\n").unwrap();
+        std::fs::write(dir.path().join("a.log"), "").unwrap();
+        let mut load = load(setup(&["a", "b", "c"], &[]), dir.path());
+        let secret = ("PW".to_owned(), "hunter2".to_owned());
+        load.secrets = Hidden::new(std::iter::once((&secret.0, &secret.1)));
+        assert_eq!(String::from_utf8(load.logs()).unwrap(), "== b\nrtsp://bob:$PW@till\n");
+    }
+}
