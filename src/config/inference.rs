@@ -45,16 +45,16 @@ pub(super) fn options(
     let is_for = |wanted: &str| kind.is_none_or(|kind| kind == wanted);
     let mut options = RawOptions::default();
     if is_for(DETECT) {
-        let batch = "Frames in a batch of `gvadetect`; 0 lets it choose";
+        let batch = "Frames in a batch of `gvadetect`; 0 lets the element choose";
         options.batch_size_detect = table.optional("batch_size_detect", batch, whole(0, 1024), diagnostics);
-        let interval = "`gvadetect` looks at every n-th frame";
+        let interval = "`gvadetect` examines every n-th frame";
         options.inference_interval =
             table.optional("inference_interval", interval, whole(1, 10_000), diagnostics);
         let threshold = "The least confidence of a detection, 0 to 1";
         options.threshold = table.optional("threshold", threshold, share(), diagnostics);
     }
     if is_for(CLASSIFY) {
-        let batch = "Objects in a batch of `gvaclassify`; 0 lets it choose";
+        let batch = "Objects in a batch of `gvaclassify`; 0 lets the element choose";
         options.batch_size_classify =
             table.optional("batch_size_classify", batch, whole(0, 1024), diagnostics);
     }

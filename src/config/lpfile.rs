@@ -119,7 +119,7 @@ pub(super) fn scalars() -> Vec<String> {
 /// The tables of the file, or of a profile.
 fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpfile> {
     let mut raw = RawLpfile::default();
-    let project = table.optional("project", "Which files belong to the project", project(), diagnostics);
+    let project = table.optional("project", "The files of the project", project(), diagnostics);
     if let Some((cameras, workloads, include)) = project {
         (raw.cameras, raw.workloads, raw.include) = (cameras, workloads, include);
     }
@@ -127,9 +127,10 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
         (raw.media, raw.models, raw.results) = (media, models, results);
     }
     raw.run = table.optional("run", "How cameras are run", run(), diagnostics).unwrap_or_default();
-    raw.drop_only = table.optional("clip", "How clips are brought to a rate", clip(), diagnostics).flatten();
+    raw.drop_only =
+        table.optional("clip", "How `lp` converts clips to a rate", clip(), diagnostics).flatten();
     raw.rtsp = table.optional("rtsp", "RTSP streams", rtsp(), diagnostics).unwrap_or_default();
-    let workers = "How workers, which play pipelines, are started";
+    let workers = "How `lp` starts workers, which play pipelines";
     raw.worker = table.optional("worker", workers, worker(), diagnostics).flatten();
     let inference = "Options of DL Streamer's elements, for all steps";
     raw.options =
@@ -137,10 +138,9 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     let workloads = "The same options for the steps of one workload, by its name";
     let workloads = table.optional("workload", workloads, workloads_map(), diagnostics);
     raw.workload_options = workloads.unwrap_or_default();
-    let cameras = "Where a camera may differ from its config, by its name or slug";
+    let cameras = "How cameras may differ from their config, by name or slug";
     raw.accepted = table.optional("camera", cameras, cameras_map(), diagnostics).unwrap_or_default();
-    let pools =
-        table.optional("pools", "How many tasks run at once, by what they need", pools(), diagnostics);
+    let pools = table.optional("pools", "How many tasks run at once, per resource", pools(), diagnostics);
     raw.pools = pools.unwrap_or_default().into_iter().collect();
     let assets = "Pins and mirrors of files that cameras and steps name";
     let assets = table.optional("asset", assets, assets_map(), diagnostics);
@@ -167,9 +167,9 @@ fn project() -> impl Reader<Value = (Written, Written, Vec<Spanned<String>>)> + 
 fn paths() -> impl Reader<Value = (Written, Written, Written)> + Copy {
     table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
         Some((
-            table.optional("media", "Of clips; `media` if not given", spanned(text()), diagnostics),
-            table.optional("models", "Of models; `models` if not given", spanned(text()), diagnostics),
-            table.optional("results", "Of plans, records and reports", spanned(text()), diagnostics),
+            table.optional("media", "Folder of clips; `media` if not given", spanned(text()), diagnostics),
+            table.optional("models", "Folder of models; `models` if not given", spanned(text()), diagnostics),
+            table.optional("results", "Folder of plans, records and reports", spanned(text()), diagnostics),
         ))
     })
 }
@@ -190,13 +190,13 @@ fn run() -> impl Reader<Value = RawRun> + Copy {
     ];
     table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
         let time = "How long to measure after warm-up: `30s`; `0s` is until Ctrl-C";
-        let source = "How cameras that have only a `fileSrc` are played";
-        let isolation = "What shares a worker process";
-        let share = "What pipelines of one camera share: `prefix` is decoding and equal first steps";
-        let render = "Whether what is played is also shown on the display";
+        let source = "How to play cameras that have only a `fileSrc`";
+        let isolation = "The pipelines that share a worker process";
+        let share = "`prefix`: pipelines of one camera share decoding and equal first steps";
+        let render = "Whether to also show the video on the display";
         Some(RawRun {
             duration: table.optional("duration", time, duration(), diagnostics),
-            warmup: table.optional("warmup", "What precedes it: `auto` or a duration", warmup(), diagnostics),
+            warmup: table.optional("warmup", "Time before it: `auto` or a duration", warmup(), diagnostics),
             source: table.optional("source", source, one_of(SOURCES, &[]), diagnostics),
             pace: table.optional("pace", "How fast clips are played", one_of(PACES, &[]), diagnostics),
             isolation: table.optional("isolation", isolation, one_of(ISOLATIONS, &[]), diagnostics),
@@ -228,17 +228,16 @@ pub(super) const CODECS: &[(&str, Codec)] =
 
 fn clip() -> impl Reader<Value = Option<bool>> + Copy {
     table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
-        let drop_only = "Whether a clip with too few frames stays as it is instead of getting copies; \
-                         `false` if not given";
+        let drop_only = "`true`: a clip with too few frames gets no copies; `false` if not given";
         Some(table.optional("drop_only", drop_only, boolean(), diagnostics))
     })
 }
 
 fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
     table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
-        let host = "Where stream paths without a host are; `rtsp-streamer` if not given";
+        let host = "The host of stream URIs that are only a path; `rtsp-streamer` if not given";
         let latency = "Milliseconds that the receiver holds back against jitter; 300 if not given";
-        let codec = "What streams carry whose camera has no `codec`; `h264` if not given";
+        let codec = "The codec of streams whose camera has no `codec`; `h264` if not given";
         Some(RawRtsp {
             host: table.optional("host", host, host_name(), diagnostics),
             port: table.optional("port", "Its port; 8554 if not given", whole(1, 65_535), diagnostics),
@@ -282,7 +281,7 @@ fn camera() -> impl Reader<Value = Vec<Accept>> + Copy {
     const DIFFERENCES: &[(&str, Accept)] =
         &[("size", Accept::Size), ("rate", Accept::Rate), ("codec", Accept::Codec)];
     table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
-        let accept = "Where an RTSP or USB camera may differ from its config and still hold";
+        let accept = "How an RTSP or USB camera may differ from its config and still hold";
         let accept = table.optional("accept", accept, list_of(one_of(DIFFERENCES, &[])), diagnostics);
         let mut accept = accept.unwrap_or_default();
         accept.sort_unstable();
@@ -354,9 +353,10 @@ fn named_asset(key: &Key, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<
 
 fn asset() -> impl Reader<Value = AssetPin> + Copy {
     table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
-        let urls = "Tried in order before the URL that the camera names";
+        let urls = "URLs to try, in order, before the URL of the camera";
         let urls = table.optional("urls", urls, list_of(fetch_url()), diagnostics).unwrap_or_default();
-        let sha256 = table.optional("sha256", "64 hex digits that the file must have", sha256(), diagnostics);
+        let sha256 =
+            table.optional("sha256", "The file's SHA-256 digest, 64 hex digits", sha256(), diagnostics);
         Some(AssetPin { urls, sha256, place: Place::default() })
     })
 }

@@ -43,10 +43,10 @@ pub(super) fn file() -> impl Reader<Value = Scene> + Copy {
         let height = table.optional("height", "Pixels; 720 if not given", u32_number(), diagnostics);
         let fps = table.optional("fps", "Frames per second; 30 if not given", u32_number(), diagnostics);
         let duration_s = table.required("duration_s", "Seconds", finite(), diagnostics);
-        let seed =
-            table.optional("seed", "Where noise starts from; 1 if not given", u32_number(), diagnostics);
+        let seed = table.optional("seed", "The seed of the noise; 1 if not given", u32_number(), diagnostics);
         let zones = table.optional("zones", "Rectangles of the counter, by name", zones(), diagnostics);
-        let items = table.optional("items", "What moves through the picture", list_of(item()), diagnostics);
+        let items =
+            table.optional("items", "The items that move through the picture", list_of(item()), diagnostics);
         let duration_s = duration_s?;
         let always = vec![Interval { from_s: 0.0, to_s: duration_s }];
         let items = items.unwrap_or_default().into_iter().map(|(mut item, code_visible)| {
@@ -92,15 +92,15 @@ fn zone() -> impl Reader<Value = Zone> + Copy {
 /// An item, and when its code is visible if that was written.
 fn item() -> impl Reader<Value = (Item, Option<Vec<Interval>>)> + Copy {
     table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
-        let name = table.required("name", "What people call it", text(), diagnostics);
-        let code = table.required("code", "What its QR code says", any_text(), diagnostics);
+        let name = table.required("name", "Its name, printed on it", text(), diagnostics);
+        let code = table.required("code", "The text of its QR code", any_text(), diagnostics);
         let width = table.optional("width", "Pixels; 210 if not given", u32_number(), diagnostics);
         let height = table.optional("height", "Pixels; 250 if not given", u32_number(), diagnostics);
         let colour = table.optional("colour", "Its colour, such as `#c8502e`", colour(), diagnostics);
-        let path = table.required("path", "Where it is at which times", list_of(keyframe()), diagnostics);
+        let path = table.required("path", "Its positions over time", list_of(keyframe()), diagnostics);
         let code_visible = table.optional(
             "code_visible",
-            "When its code is seen; always if not given",
+            "When its code is visible; always if not given",
             list_of(interval()),
             diagnostics,
         );

@@ -57,7 +57,7 @@ const REFUSED: [(&[&str], &str); 4] = [
 /// The table `[worker]`.
 pub(super) fn worker() -> impl Reader<Value = Option<WorkerCommand>> + Copy {
     table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
-        let command = "Starts a worker: program and arguments, or `podman run -i ... IMAGE`";
+        let command = "The command that starts a worker: program and arguments, or `podman run -i ... IMAGE`";
         Some(table.optional("command", command, command_of_worker(), diagnostics))
     })
 }

@@ -84,9 +84,9 @@ pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Raw
 pub(super) fn file() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
     table(Called::Plainly, UnknownKeys::Warn, |table, diagnostics| {
         table.optional("$schema", "The schema of this file, for editors", text(), diagnostics);
-        let map = "From the name of each workload to its steps";
+        let map = "The steps for the name of each workload";
         let map = table.optional("workload_pipeline_map", map, pipeline_map(), diagnostics);
-        let definitions = "From the name of each workload to a script";
+        let definitions = "A script for the name of each workload";
         let definitions = table.optional("workload_definitions", definitions, definitions_map(), diagnostics);
         table.needs_one_of(&["workload_pipeline_map", "workload_definitions"]);
         Some(map.into_iter().chain(definitions).flatten().collect())
@@ -299,14 +299,15 @@ fn missing_type(at: &At<'_>, diagnostics: &mut Diagnostics) {
 
 /// The keys of a step of this kind.
 fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
-    let about = "What the step is: one of upstream's words, or a GStreamer element by its factory";
+    let about = "The type of the step: one of upstream's words, or a GStreamer element by its factory";
     table.required("type", about, any_kind(), &mut Diagnostics::new());
     let mut step = Step::new(kind, table.place());
     let mut region = None;
     let is_vlm = kind == "vlm";
     if is_vlm || INFERENCE.contains(&kind) {
         let name = table.required("model", "The model's name", spanned(model()), diagnostics);
-        step.device = table.required("device", "Where it runs, as OpenVINO names it", device(), diagnostics);
+        step.device =
+            table.required("device", "The device that runs it, as OpenVINO names it", device(), diagnostics);
         let precision =
             table.required("precision", "The model's precision", spanned(precision()), diagnostics);
         if let Some(name) = &name {
@@ -317,7 +318,7 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
         }
         step.model = name.map(|name| name.value);
         step.precision = precision.map(|precision| precision.value);
-        if let Some((key, at)) = table.old("model_instance_id", "Made by `lp` itself now", &text()) {
+        if let Some((key, at)) = table.old("model_instance_id", "An older form; not used", &text()) {
             let message = "`model_instance_id` is of an older form";
             let note = Diagnostic::note(codes::OLD_WORKLOAD_FORM, message).at(key.place);
             diagnostics.push(
@@ -332,7 +333,8 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
         given = options(table, Some(kind), diagnostics);
     }
     if kind == "gvatrack" {
-        step.device = table.optional("device", "Where it runs, as OpenVINO names it", device(), diagnostics);
+        step.device =
+            table.optional("device", "The device that runs it, as OpenVINO names it", device(), diagnostics);
     }
     if kind == "gvapython" {
         let module = "A Python file inside the project";
@@ -349,7 +351,8 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
         vlm(&mut step, table, diagnostics);
     }
     if UPSTREAM.contains(&kind)
-        && let Some((key, at)) = table.old("region_of_interest", "Of the camera now", &region_of_interest())
+        && let Some((key, at)) =
+            table.old("region_of_interest", "An older form; now a key of the camera", &region_of_interest())
     {
         region = step_region(key, &at, diagnostics);
     }
@@ -372,7 +375,7 @@ fn stock(kind: &str, step: &mut Step, table: &mut Table<'_>, diagnostics: &mut D
     let from = "The earlier tee, by name, at which a side branch begins with this step";
     step.from = placed(step, table, "from", from, text(), diagnostics);
     if kind == "tee" {
-        let name = "What the steps behind it call it";
+        let name = "The name that later steps use in `from`";
         step.name = placed(step, table, "name", name, text(), diagnostics);
         refuse(
             table,
@@ -386,7 +389,7 @@ fn stock(kind: &str, step: &mut Step, table: &mut Table<'_>, diagnostics: &mut D
         refuse(table, "name", "only a `tee` has a name; all other elements are named by `lp`", diagnostics);
     }
     if kind == "bin" {
-        let inner = "Its elements, linked as they stand";
+        let inner = "Its elements, linked exactly as written";
         step.steps = table.required("steps", inner, inner_steps(), diagnostics).unwrap_or_default();
         refuse(table, "properties", "give them to the elements in `steps`", diagnostics);
     } else {
@@ -465,7 +468,8 @@ fn inner_step(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<St
 fn vlm(step: &mut Step, table: &mut Table<'_>, diagnostics: &mut Diagnostics) {
     let model =
         table.required("vlm_model", "The language model, as Hugging Face names it", text(), diagnostics);
-    let device = table.optional("vlm_device", "Where it runs, as OpenVINO names it", device(), diagnostics);
+    let device =
+        table.optional("vlm_device", "The device that runs it, as OpenVINO names it", device(), diagnostics);
     let precision =
         table.optional("vlm_precision", "Its precision: int8, fp16 or int4", vlm_precision(), diagnostics);
     for (key, value) in [("vlm_model", model), ("vlm_device", device), ("vlm_precision", precision)] {
@@ -476,8 +480,8 @@ fn vlm(step: &mut Step, table: &mut Table<'_>, diagnostics: &mut Diagnostics) {
 /// The keys of a script.
 fn script(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
     let path = table.required("script", "A program inside the project", plain_path(), diagnostics);
-    table.optional("type", "What the script does, in a word; for people only", text(), diagnostics);
-    let parameters = "Given to the script as `--key value`";
+    table.optional("type", "The purpose of the script, in a word; a comment for people", text(), diagnostics);
+    let parameters = "Arguments of the script: `--key value`";
     let parameters = table.optional("parameters", parameters, scalars(), diagnostics);
     let mut step = Step::new("script", table.place());
     step.script = Some(path?.into());
