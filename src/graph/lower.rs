@@ -174,84 +174,47 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
             }
             let sha256 = pin.and_then(|pin| pin.sha256.clone());
             let wanted = sha256.is_none().then_some(Wanted::Video);
-            Task {
-                label: format!("download:{}", clip.file),
-                action: Action::Download(Download { urls, sha256, wanted }),
-                inputs: Vec::new(),
-                outputs: vec![original.clone()],
-                pool: Pool::Network,
-                after: Vec::new(),
-                factories: Vec::new(),
-                place: camera.place,
-                entries: Box::default(),
-            }
+            let action = Action::Download(Download { urls, sha256, wanted });
+            Task::new(format!("download:{}", clip.file), action)
+                .writes([original.clone()])
+                .pool(Pool::Network)
         }
         Origin::Scene(name) => {
             let scene = &project.scenes[name];
             let stem = clip.file.strip_suffix(".mp4").unwrap_or(&clip.file);
-            Task {
-                label: format!("generate:{}", clip.file),
-                action: Action::Generate { scene: scene.scene.clone(), version: truth::VERSION },
-                // The action holds the scene as it was understood, so a comment
-                // in its file draws nothing again.
-                inputs: Vec::new(),
-                outputs: vec![original.clone(), path(&format!("media/{stem}.truth.json"))],
-                pool: Pool::Cpu,
-                after: Vec::new(),
-                factories: GENERATE_FACTORIES.map(str::to_owned).to_vec(),
-                place: camera.place,
-                entries: Box::default(),
-            }
+            // It holds the scene as it was understood and reads no file, so a comment
+            // in the scene's file draws nothing again.
+            let action = Action::Generate { scene: scene.scene.clone(), version: truth::VERSION };
+            Task::new(format!("generate:{}", clip.file), action)
+                .writes([original.clone(), path(&format!("media/{stem}.truth.json"))])
+                .uses(GENERATE_FACTORIES)
         }
     };
     let transcoded = plan::clip_path(clip, camera.width, camera.height, camera.fps);
-    let second = Task {
-        label: format!("transcode:{}@{}x{}@{}", clip.file, camera.width, camera.height, camera.fps),
-        action: Action::Transcode(Transcode {
-            width: camera.width,
-            height: camera.height,
-            framerate: dialect::fraction(camera.fps),
-            drop_only: project.settings.drop_only,
-            version: Transcode::VERSION,
-        }),
-        inputs: vec![original],
-        outputs: vec![transcoded],
-        pool: Pool::Cpu,
-        after: Vec::new(),
-        factories: TRANSCODE_FACTORIES.map(str::to_owned).to_vec(),
-        place: camera.place,
-        entries: Box::default(),
-    };
-    [first, second]
+    let action = Action::Transcode(Transcode {
+        width: camera.width,
+        height: camera.height,
+        framerate: dialect::fraction(camera.fps),
+        drop_only: project.settings.drop_only,
+        version: Transcode::VERSION,
+    });
+    let label = format!("transcode:{}@{}x{}@{}", clip.file, camera.width, camera.height, camera.fps);
+    let second = Task::new(label, action).reads([original]).writes([transcoded]).uses(TRANSCODE_FACTORIES);
+    [first, second].map(|task| task.at(camera.place))
 }
 
 fn plan_task(planned: &PlannedCamera) -> Task {
-    let slug = planned.slug();
-    Task {
-        label: format!("plan:{slug}"),
-        action: Action::Plan(Box::new(planned.request.clone())),
-        inputs: Vec::new(),
-        outputs: vec![plan_path(slug)],
-        pool: Pool::Cpu,
-        after: Vec::new(),
-        factories: Vec::new(),
-        place: planned.camera().place,
-        entries: Box::default(),
-    }
+    let action = Action::Plan(Box::new(planned.request.clone()));
+    Task::new(format!("plan:{}", planned.slug()), action)
+        .writes([plan_path(planned.slug())])
+        .at(planned.camera().place)
 }
 
 fn plan_lane_task(cameras: &[PlannedCamera]) -> Task {
-    Task {
-        label: "plan".to_owned(),
-        action: Action::PlanLane { cameras: cameras.iter().map(|planned| planned.slug().clone()).collect() },
-        inputs: cameras.iter().map(|planned| plan_path(planned.slug())).collect(),
-        outputs: vec![path("results/plan.json"), path("results/summary.json")],
-        pool: Pool::Cpu,
-        after: Vec::new(),
-        factories: Vec::new(),
-        place: Default::default(),
-        entries: Box::default(),
-    }
+    let slugs = cameras.iter().map(PlannedCamera::slug);
+    Task::new("plan".to_owned(), Action::PlanLane { cameras: slugs.clone().cloned().collect() })
+        .reads(slugs.map(plan_path))
+        .writes([path("results/plan.json"), path("results/summary.json")])
 }
 
 /// The program of a command, if it lies in the project: one without `/` is found
@@ -273,23 +236,22 @@ fn user_task(task: &UserTask, layout: &Layout, variable: &dyn Fn(&str) -> Option
         entries.insert(inputs.len(), task.place);
         inputs.push(program);
     }
+    let action = Action::Command(Command {
+        command: task.command.clone(),
+        env: task.env.clone(),
+        pass,
+        cache: task.cache,
+        timeout: task.timeout,
+        retries: task.retries,
+    });
     Task {
-        label: format!("task:{}", task.slug),
-        action: Action::Command(Command {
-            command: task.command.clone(),
-            env: task.env.clone(),
-            pass,
-            cache: task.cache,
-            timeout: task.timeout,
-            retries: task.retries,
-        }),
-        inputs,
-        outputs: task.outputs.iter().map(|(path, _)| path.clone()).collect(),
-        pool: Pool::named(&task.pool),
         after: task.after.iter().map(|(label, _)| label.clone()).collect(),
-        factories: Vec::new(),
-        place: task.place,
         entries: entries.into(),
+        ..Task::new(format!("task:{}", task.slug), action)
+            .reads(inputs)
+            .writes(task.outputs.iter().map(|(path, _)| path.clone()))
+            .pool(Pool::named(&task.pool))
+            .at(task.place)
     }
 }
 
@@ -342,25 +304,23 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
     let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let name = &subject.name;
     let place = if let [only] = members { only.camera().place } else { Default::default() };
-    tasks.push(Task {
-        label: format!("run:{name}"),
-        action: Action::Run(Run {
-            subject: name.clone(),
-            members: subject.members.clone(),
-            isolation,
-            duration_ms: if free { 0 } else { millis(settings.duration) },
-            warmup_ms: if free { Some(0) } else { settings.warmup.map(millis) },
-            pace: settings.pace,
-            count: settings.count,
-        }),
-        inputs: inputs.into_iter().collect(),
-        outputs: vec![record_path(name)],
-        pool: Pool::Exclusive,
-        after: Vec::new(),
-        factories: factories.into_iter().collect(),
-        place,
-        entries: Box::default(),
+    let action = Action::Run(Run {
+        subject: name.clone(),
+        members: subject.members.clone(),
+        isolation,
+        duration_ms: if free { 0 } else { millis(settings.duration) },
+        warmup_ms: if free { Some(0) } else { settings.warmup.map(millis) },
+        pace: settings.pace,
+        count: settings.count,
     });
+    tasks.push(
+        Task::new(format!("run:{name}"), action)
+            .reads(inputs)
+            .writes([record_path(name)])
+            .pool(Pool::Exclusive)
+            .uses(factories)
+            .at(place),
+    );
     let mut report_inputs = vec![record_path(name)];
     for planned in members {
         let camera = &planned.plan.slug;
@@ -372,27 +332,13 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         };
         let outputs = ["json", "csv"].map(|kind| path(&format!("results/benchmark/{name}/{camera}.{kind}")));
         report_inputs.extend(outputs.iter().cloned());
-        tasks.push(Task {
-            label,
-            action: Action::Benchmark { camera: camera.clone(), version: measure::VERSION },
-            inputs: vec![record_path(name)],
-            outputs: outputs.to_vec(),
-            pool: Pool::Cpu,
-            after: Vec::new(),
-            factories: Vec::new(),
-            place: planned.camera().place,
-            entries: Box::default(),
-        });
+        let action = Action::Benchmark { camera: camera.clone(), version: measure::VERSION };
+        tasks.push(
+            Task::new(label, action).reads([record_path(name)]).writes(outputs).at(planned.camera().place),
+        );
     }
-    tasks.push(Task {
-        label: if name == "lane" { "report".to_owned() } else { format!("report:{name}") },
-        action: Action::Report { version: report::VERSION },
-        inputs: report_inputs,
-        outputs: ["json", "csv", "html"].map(|kind| path(&format!("results/report/{name}.{kind}"))).to_vec(),
-        pool: Pool::Cpu,
-        after: Vec::new(),
-        factories: Vec::new(),
-        place,
-        entries: Box::default(),
-    });
+    let label = if name == "lane" { "report".to_owned() } else { format!("report:{name}") };
+    let outputs = ["json", "csv", "html"].map(|kind| path(&format!("results/report/{name}.{kind}")));
+    let report = Task::new(label, Action::Report { version: report::VERSION });
+    tasks.push(report.reads(report_inputs).writes(outputs).at(place));
 }

@@ -40,6 +40,52 @@ pub struct Task {
 }
 
 impl Task {
+    /// A task on a core, without inputs and outputs.
+    #[must_use]
+    pub fn new(label: String, action: Action) -> Task {
+        Task {
+            label,
+            action,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            pool: Pool::Cpu,
+            after: Vec::new(),
+            factories: Vec::new(),
+            place: Place::default(),
+            entries: Box::default(),
+        }
+    }
+
+    /// With these inputs.
+    #[must_use]
+    pub fn reads(self, inputs: impl IntoIterator<Item = ProjectPath>) -> Task {
+        Task { inputs: inputs.into_iter().collect(), ..self }
+    }
+
+    /// With these outputs.
+    #[must_use]
+    pub fn writes(self, outputs: impl IntoIterator<Item = ProjectPath>) -> Task {
+        Task { outputs: outputs.into_iter().collect(), ..self }
+    }
+
+    /// With these GStreamer factories.
+    #[must_use]
+    pub fn uses(self, factories: impl IntoIterator<Item = impl Into<String>>) -> Task {
+        Task { factories: factories.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// In this pool.
+    #[must_use]
+    pub fn pool(self, pool: Pool) -> Task {
+        Task { pool, ..self }
+    }
+
+    /// From this place in the user's files.
+    #[must_use]
+    pub fn at(self, place: Place) -> Task {
+        Task { place, ..self }
+    }
+
     /// Where its input number `n` is written.
     #[must_use]
     pub fn input_place(&self, n: usize) -> Place {
