@@ -27,6 +27,7 @@ pub mod scene;
 pub mod session;
 pub mod stats;
 pub mod store;
+pub mod text;
 pub mod time;
 pub mod worker;
 pub(crate) mod workspace;

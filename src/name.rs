@@ -107,17 +107,6 @@ impl From<Slug> for String {
 /// Longer words are not compared with others.
 const LONGEST_WORD: usize = 200;
 
-/// Whether a character cannot be seen, or moves those around it: control
-/// characters, and what hides, breaks or reorders text (of Unicode's format
-/// characters all but the two joiners, which scripts and emoji need).
-#[must_use]
-pub fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 /// The candidate that was most likely meant by `word`, for "did you mean".
 ///
 /// Compares without regard to case; `None` when nothing is close.

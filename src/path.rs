@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::is_unseen;
+use crate::text::{harmless, is_unseen};
 
 /// Why a text is no path inside the project.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -22,13 +22,13 @@ pub enum PathError {
     #[error("the path is empty")]
     Empty,
     /// `/x`.
-    #[error("`{}` is absolute, but must be relative to the project", shown(.0))]
+    #[error("`{}` is absolute, but must be relative to the project", harmless(.0))]
     Absolute(String),
     /// `../x`, or `a/../../x`.
-    #[error("`{}` leaves the project", shown(.0))]
+    #[error("`{}` leaves the project", harmless(.0))]
     Leaves(String),
     /// A NUL: no file has one in its name.
-    #[error("`{}` contains a NUL character", shown(.0))]
+    #[error("`{}` contains a NUL character", harmless(.0))]
     Nul(String),
 }
 
@@ -111,22 +111,8 @@ impl ProjectPath {
 
 impl fmt::Display for ProjectPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(&self.0))
+        f.write_str(&harmless(&self.0))
     }
-}
-
-/// A text in a sentence: control characters escaped (`\n`, `\u{7f}`), so that no
-/// file name can garble labels, logs and tables.
-#[must_use]
-pub fn shown(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if c.is_control() { escaped.extend(c.escape_debug()) } else { escaped.push(c) }
-    }
-    Cow::Owned(escaped)
 }
 
 /// A word of a command that is printed to be pasted into a POSIX shell: in single
@@ -282,7 +268,7 @@ mod tests {
             expect!["error: `/etc/passwd` is absolute, but must be relative to the project"],
         );
         check("a/../../b", expect!["error: `a/../../b` leaves the project"]);
-        check("a\0b", expect![[r"error: `a\0b` contains a NUL character"]]);
+        check("a\0b", expect![[r"error: `a\u{0}b` contains a NUL character"]]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms by level, each level from left to right.
 const LEVELS: [&[&str]; 9] = [
-    &["digest", "name", "path", "time"],
+    &["digest", "text", "name", "path", "time"],
     &["diag", "os"],
     &["scene", "pipeline", "model", "collect", "stats"],
     &["assets", "plan", "dialect", "worker", "record"],
@@ -31,7 +31,8 @@ const BANS: [(&str, &[&str]); 3] = [
 ];
 
 /// What the worker's crate may use of the library.
-const WORKER: [&str; 8] = ["digest", "name", "path", "time", "os", "scene", "pipeline", "worker::protocol"];
+const WORKER: [&str; 9] =
+    ["digest", "text", "name", "path", "time", "os", "scene", "pipeline", "worker::protocol"];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();

@@ -9,6 +9,7 @@
 //! Not here: files whose digest is pinned, which are whatever they are.
 
 use crate::os::http::Answer;
+use crate::text::harmless;
 
 /// How a file of a known kind begins: how many bytes in, with what.
 struct Magic(usize, &'static [u8]);
@@ -191,10 +192,10 @@ fn between<'a>(text: &'a str, lower: &str, from: &str, to: &str) -> Option<&'a s
 fn printable(text: &str) -> String {
     const LONGEST: usize = 60;
     let words: Vec<&str> = text.split_whitespace().collect();
-    let text: String = words.join(" ").chars().filter(|c| !c.is_control()).collect();
+    let text = words.join(" ");
     match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
+        Some((end, _)) => format!("{}...", harmless(&text[..end])),
+        None => harmless(&text).into_owned(),
     }
 }
 
@@ -251,7 +252,10 @@ mod tests {
     fn a_page_is_told_by_its_title() {
         let page =
             b"\xef\xbb\xbf \n<!DOCTYPE html><html><head><TITLE lang=en>Sign\n in \x1b[1mhere</TITLE></head>";
-        check(Answer { begin: page, ..OK }, expect!["the server sent an HTML page titled `Sign in [1mhere`"]);
+        check(
+            Answer { begin: page, ..OK },
+            expect![r"the server sent an HTML page titled `Sign in \u{1b}[1mhere`"],
+        );
         let page = b"<!-- cached --><html><body>Sign in to the guest network</body></html>";
         check(Answer { begin: page, ..OK }, expect!["the server sent an HTML page"]);
         let page = format!("<?xml version='1.0'?><!doctype HTML><html><title>{}</title>", "x".repeat(99));

@@ -13,6 +13,7 @@ use super::{content, place};
 use crate::engine::perform::{Attempt, Performed};
 use crate::graph::task::{Download, Task, Wanted};
 use crate::os::http::{self, Limits};
+use crate::text::redacted;
 use crate::time::duration_text;
 
 /// How often a URL is asked that fails for the moment.
@@ -92,7 +93,7 @@ fn fetch(
     let got = http::download(url, place, Limits::default(), &mut is_fit, &mut |_, _| {}, &is_cancelled)?;
     match &download.sha256 {
         Some(expected) if *expected != got.sha256 => Err(NotDownloaded::DigestMismatch {
-            url: http::redacted(url),
+            url: redacted(url),
             expected: expected.clone(),
             actual: got.sha256,
             found,

@@ -117,7 +117,8 @@ enum Line {
 fn command_line() -> Result<Line> {
     // Settings that cannot be read must not be taken for none.
     let unread = ["LP_SET_", "LP_PROFILE"].map(os::env::not_utf8).concat();
-    let faults = unread.iter().map(|name| format!("the variable `{}` is not UTF-8", name.escape_debug()));
+    let faults =
+        unread.iter().map(|name| format!("the variable `{}` is not UTF-8", crate::text::harmless(name)));
     if let Some(error) = CommandError::all(faults.map(CommandError::refused)) {
         return Err(error);
     }

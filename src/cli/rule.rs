@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Exit, console};
 use crate::diag::codes::{self, Part, Reported, Rule};
+use crate::text::harmless;
 use crate::workspace::error::{CommandError, Result};
 
 /// Prints the entry of a code. No project is read.
@@ -11,7 +12,7 @@ pub(super) fn explain(written: &str, is_json: bool) -> Result<Exit> {
     let rule = match codes::find(written) {
         Ok(rule) => rule,
         Err(meant) => {
-            let fault = format!("there is no code `{}`", written.escape_debug());
+            let fault = format!("there is no code `{}`", harmless(written));
             return Err(CommandError::refused(fault).hint(match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("codes are LP and four digits; {} lists them", codes::DOCUMENT_PATH),

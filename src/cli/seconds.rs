@@ -91,7 +91,7 @@ impl Seconds {
             slug = slug.as_str(),
             width = self.width
         );
-        console::note(&report::plain(&text));
+        console::note(&crate::text::harmless_lines(&text));
     }
 
     fn see(&self, slug: &Slug, event: &EventBody) {

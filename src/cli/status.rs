@@ -7,6 +7,7 @@
 //! of a burst is shown too.
 
 use crate::engine::events::{BuildEvent, Outcome};
+use crate::text::harmless;
 
 /// How often the line may be drawn.
 pub(super) const PER_SECOND: u64 = 20;
@@ -121,28 +122,17 @@ fn cut(line: &str, columns: usize) -> String {
     cut
 }
 
-/// A line of foreign text that does nothing to a terminal: without escape
-/// sequences, other control characters in caret notation. Of what a line
-/// overwrote itself with, the last counts.
+/// A line of another program for a terminal: harmless, and without escape sequences.
+/// Tabs stay. Of text that a line overwrote itself with, the last counts.
 pub(super) fn plain(line: &str) -> String {
     let line = line.trim_end_matches('\r');
     let line = line.rsplit('\r').next().unwrap_or(line);
     let mut text = String::with_capacity(line.len());
     let mut rest = line.chars();
     while let Some(c) = rest.next() {
-        match c {
-            '\x1b' => skip_sequence(&mut rest),
-            '\t' => text.push(c),
-            '\x7f' => text.push_str("^?"),
-            c if (c as u32) < 0x20 => {
-                text.push('^');
-                text.push(char::from(c as u8 + b'@'));
-            }
-            c if c.is_control() => text.push(char::REPLACEMENT_CHARACTER),
-            c => text.push(c),
-        }
+        if c == '\x1b' { skip_sequence(&mut rest) } else { text.push(c) }
     }
-    text
+    text.split('\t').map(harmless).collect::<Vec<_>>().join("\t")
 }
 
 /// What follows an ESC, as ECMA-48 has it.
@@ -228,8 +218,8 @@ mod tests {
             ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
             ("10%\r50%\r100%", "100%"),
             ("windows\r", "windows"),
-            ("bell\x07 null\0 delete\x7f", "bell^G null^@ delete^?"),
-            ("\u{9b}31m", "\u{fffd}31m"),
+            ("bell\x07 null\0 delete\x7f", "bell\\u{7} null\\u{0} delete\\u{7f}"),
+            ("\u{9b}31m", "\\u{9b}31m"),
             ("cut\x1b[3", "cut"),
             ("cut\x1b", "cut"),
         ] {

@@ -18,8 +18,8 @@ use crate::diag::Edit;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::{Clip, Codec, Origin};
-use crate::name::is_unseen;
 use crate::path::is_file_name;
+use crate::text::is_unseen;
 
 /// Keys for a stream URI; the first that is not blank wins.
 const STREAM_KEYS: [&str; 4] = ["streamUri", "stream_uri", "rtspUri", "rtsp_url"];

@@ -5,8 +5,9 @@
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::model::{Scalar, Step};
-use crate::path::{PathError, ProjectPath, shown};
+use crate::path::{PathError, ProjectPath};
 use crate::pipeline::files::{Role, named, role, unasked};
+use crate::text::harmless;
 
 /// Refuses paths that are none for the files of a step, and warns of files that
 /// are read outside the project.
@@ -15,11 +16,12 @@ pub(super) fn check_paths(step: &Step, diagnostics: &mut Diagnostics) {
         let (Some(role), Scalar::Text(text)) = (role(&step.kind, property), value) else { continue };
         let Some(Err(fault)) = named(role, property, text) else { continue };
         let diagnostic = match (role, fault) {
-            (Role::Writes, _) => {
-                Diagnostic::error(codes::BAD_PATH, format!("`{}` cannot write `{}`", step.kind, shown(text)))
-                    .label("outside the folder of its stream")
-                    .help("write a relative path without `..`, such as `shots/frame-%05d.jpg`")
-            }
+            (Role::Writes, _) => Diagnostic::error(
+                codes::BAD_PATH,
+                format!("`{}` cannot write `{}`", step.kind, harmless(text)),
+            )
+            .label("outside the folder of its stream")
+            .help("write a relative path without `..`, such as `shots/frame-%05d.jpg`"),
             (Role::Reads, PathError::Absolute(_)) => Diagnostic::warning(
                 codes::FILE_OUTSIDE,
                 format!("`{property}` names a file outside the project"),
@@ -28,11 +30,12 @@ pub(super) fn check_paths(step: &Step, diagnostics: &mut Diagnostics) {
             .help(
                 "copy it into the project, or link to it from there, and give its path from the project file",
             ),
-            (Role::Reads, _) => {
-                Diagnostic::error(codes::BAD_PATH, format!("`{}` cannot read `{}`", step.kind, shown(text)))
-                    .label("outside the project")
-                    .help("write a path inside the project, or an absolute one")
-            }
+            (Role::Reads, _) => Diagnostic::error(
+                codes::BAD_PATH,
+                format!("`{}` cannot read `{}`", step.kind, harmless(text)),
+            )
+            .label("outside the project")
+            .help("write a path inside the project, or an absolute one"),
         };
         diagnostics.push(diagnostic.at(step.value_place(&format!("properties.{property}"))));
     }

@@ -17,8 +17,8 @@ use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::WorkerCommand;
 use crate::model::{Accept, AssetPin, Codec, DialectChoice, FileSourceMode, Isolation, Pace, Share};
-use crate::name::is_unseen;
 use crate::path::is_file_name;
+use crate::text::is_unseen;
 
 /// A regular expression for a URL that can be fetched, without anchors.
 pub(super) const URL: &str =

@@ -7,14 +7,7 @@
 //! A shape covers what can be said of one value alone; whether a region lies in
 //! its frame, or a workload is mapped, only the checks of `resolve` know.
 
-/// The inside of a class of regular expressions: what cannot be seen
-/// ([`crate::name::is_unseen`]).
-macro_rules! unseen {
-    () => {
-        r"\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    };
-}
-pub(super) use unseen;
+pub(super) use crate::text::unseen;
 
 /// The values that a reader takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,7 +109,7 @@ pub struct Map {
     pub is_filled: bool,
 }
 
-/// Nothing that cannot be seen ([`crate::name::is_unseen`]), and not blank.
+/// Nothing that cannot be seen ([`crate::text::is_unseen`]), and not blank.
 pub const TEXT: &str = concat!(r"^[^", unseen!(), r"]*[^\s", unseen!(), r"][^", unseen!(), r"]*$");
 
 /// Nothing that cannot be seen.

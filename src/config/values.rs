@@ -10,7 +10,7 @@ use super::shape::{Shape, TEXT};
 use super::tree::Value;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Spanned};
-use crate::name::is_unseen;
+use crate::text::is_unseen;
 use crate::time::{ParseDurationError, parse_duration};
 
 /// What a reader reads, with its place.

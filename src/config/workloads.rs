@@ -24,7 +24,8 @@ use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::zoo;
 use crate::model::{Scalar, Step};
-use crate::name::{did_you_mean, is_unseen};
+use crate::name::did_you_mean;
+use crate::text::is_unseen;
 
 /// Steps that run a model; all of `model`, `device` and `precision` are needed.
 const INFERENCE: [&str; 3] = ["gvadetect", "gvaclassify", "gvainference"];

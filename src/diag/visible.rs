@@ -11,54 +11,29 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
 
+use crate::text::{harmless, is_treacherous, passwords};
+
 /// Lines of no more bytes are shown whole; the renderer fits them to the terminal.
 const WHOLE: usize = 400;
 
 /// Stands for what was left out.
 const GAP: &str = "...";
 
-/// Whether a terminal may do something else than show this character in its
-/// place: control characters, and what reorders or hides text.
-fn is_treacherous(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            // Private use: no two terminals agree on what these are.
-            | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}')
-}
-
 /// Joiners and variation selectors take no column of their own.
 fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
 }
 
-/// A text in a sentence of one line: treacherous characters escaped
-/// (`\n`, `\u{202e}`), and of more than `limit` characters the first and last.
+/// A text in a sentence of one line, harmless, and of more than `limit` characters
+/// the first and last.
 pub(super) fn sentence(text: &str, limit: usize) -> Cow<'_, str> {
-    let is_long = text.len() > limit && text.chars().nth(limit).is_some();
-    if !is_long && !text.contains(is_treacherous) {
-        return Cow::Borrowed(text);
+    if text.len() <= limit || text.chars().nth(limit).is_none() {
+        return harmless(text);
     }
-    let mut shown = String::new();
-    let mut escape = |piece: &str| {
-        for c in piece.chars() {
-            if is_treacherous(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
-        }
-    };
-    if is_long {
-        let (front, back) = (limit * 3 / 4, limit / 4);
-        let end = text.char_indices().nth(front).map_or(text.len(), |(at, _)| at);
-        let start = text.char_indices().rev().nth(back - 1).map_or(0, |(at, _)| at);
-        escape(&text[..end]);
-        escape(GAP);
-        escape(&text[start..]);
-    } else {
-        escape(text);
-    }
-    Cow::Owned(shown)
+    let (front, back) = (limit * 3 / 4, limit / 4);
+    let end = text.char_indices().nth(front).map_or(text.len(), |(at, _)| at);
+    let start = text.char_indices().rev().nth(back - 1).map_or(0, |(at, _)| at);
+    Cow::Owned(format!("{}{GAP}{}", harmless(&text[..end]), harmless(&text[start..])))
 }
 
 /// JSON with treacherous characters escaped; it means the same.
@@ -80,24 +55,6 @@ pub(super) fn json(text: String) -> String {
         }
     }
     escaped
-}
-
-/// The passwords of URIs in a line: `b` of `rtsp://a:b@host`, and a user without a
-/// password, which may be a token. A `${NAME}` is none.
-fn passwords(line: &str) -> Vec<Range<usize>> {
-    let begins = line.match_indices("://").map(|(at, scheme)| at + scheme.len());
-    let password = |begin: usize| {
-        let ends = |c: char| c.is_whitespace() || "/?#\"".contains(c);
-        let authority = line[begin..].split(ends).next()?;
-        let (userinfo, _) = authority.rsplit_once('@')?;
-        let (before, password) = match userinfo.split_once(':') {
-            Some((user, password)) => (user.len() + 1, password),
-            None => (0, userinfo),
-        };
-        let is_name = password.starts_with("${") && password.ends_with('}');
-        (!is_name).then_some(begin + before..begin + userinfo.len())
-    };
-    begins.filter_map(password).collect()
 }
 
 /// A line as it is shown, and where `marks` (ranges of bytes of it) are then.

@@ -26,7 +26,7 @@ pub use identity::{StatIdentity, hash_file, now_ns, tick_ns};
 
 /// Something that was tried with a path and failed.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to {action} `{}`", crate::path::shown(&path.to_string_lossy()))]
+#[error("failed to {action} `{}`", crate::text::harmless(&path.to_string_lossy()))]
 pub struct FsError {
     /// What was tried: `read`, `create`.
     pub action: &'static str,
@@ -74,7 +74,7 @@ fn say_whose(error: io::Error, path: &Path) -> io::Error {
     let (uid, gid) = super::env::user_and_group();
     match standing {
         Some((path, metadata)) if metadata.uid() != uid => {
-            let path = crate::path::shown(&path.to_string_lossy()).into_owned();
+            let path = crate::text::harmless(&path.to_string_lossy()).into_owned();
             let whose =
                 format!("`{path}` belongs to {}:{}, but `lp` is {uid}:{gid}", metadata.uid(), metadata.gid());
             io::Error::new(io::ErrorKind::PermissionDenied, format!("permission denied: {whose}"))

@@ -19,6 +19,7 @@ use sha2::Digest;
 
 use super::fs::{Context, FsError};
 use crate::digest::ContentDigest;
+use crate::text::redacted;
 
 /// How `lp` introduces itself. Some clip sites refuse what is no browser.
 pub const USER_AGENT: &str = concat!("Mozilla/5.0 (compatible; lp/", env!("CARGO_PKG_VERSION"), ")");
@@ -309,17 +310,6 @@ fn request(
     }
 }
 
-/// `url` without user name and password, for messages.
-#[must_use]
-pub fn redacted(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://***@{host}{}", &rest[end..]),
-        None => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
@@ -461,11 +451,5 @@ mod tests {
             download(&base, Path::new("/nowhere/x"), limits, &mut |_| Ok(()), &mut |_, _| {}, &|| false)
                 .unwrap_err();
         assert!(matches!(error, DownloadError::TooLarge { limit: 3, .. }));
-    }
-
-    #[test]
-    fn only_user_and_password_are_redacted() {
-        assert_eq!(redacted("https://u:p@h:1/a@b?c"), "https://***@h:1/a@b?c");
-        assert_eq!(redacted("https://h/a@b"), "https://h/a@b");
     }
 }

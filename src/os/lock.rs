@@ -19,6 +19,7 @@ use rustix::fs::FlockOperation;
 
 use super::failpoint::{fs_call, fs_write};
 use super::fs::{Context, FsError};
+use crate::text::harmless;
 use holders::Holders;
 
 mod holders;
@@ -185,7 +186,7 @@ impl BuildLock {
             std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
         let found = Unheld::look(path);
         let (pid, command) = (std::process::id(), command.join(" "));
-        let text = format!("{pid} {}\n{}\n", super::fs::temporary_name(), command.escape_debug());
+        let text = format!("{pid} {}\n{}\n", super::fs::temporary_name(), harmless(&command));
         fs_write(path, text.as_bytes(), |bytes| write_bytes(&file, bytes)).context("write", path)?;
         Ok(BuildLock { file, text, is_next: found.filter(|_| !has_waited) })
     }
@@ -287,8 +288,8 @@ impl MeasuringLock {
         let text = format!(
             "{}\nthe measurement of `{}` in `{}`\n",
             std::process::id(),
-            measurement.subject.escape_debug(),
-            measurement.root.display().to_string().escape_debug()
+            harmless(measurement.subject),
+            harmless(&measurement.root.to_string_lossy())
         );
         // Without O_CREAT: `fs.protected_regular` refuses that for files of
         // others. A file that only its owner may write just names nobody.

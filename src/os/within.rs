@@ -27,7 +27,7 @@ pub fn check(place: &Path, folders: &[&Path]) -> Result<(), FsError> {
     }
     let text = format!(
         "a link on its way leaves the project: it would be in `{}`",
-        crate::path::shown(&real.to_string_lossy())
+        crate::text::harmless(&real.to_string_lossy())
     );
     Err(refuse(io::Error::new(io::ErrorKind::InvalidInput, text)))
 }

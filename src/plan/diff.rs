@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::difference::{Difference, differences};
 use super::summary::{Summary, summarise};
 use super::{CameraPlan, PlannedPipeline};
-use crate::os::http::redacted;
+use crate::text::redacted;
 
 /// How two plans differ.
 #[derive(Debug, Serialize)]

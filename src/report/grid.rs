@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::plain;
+use crate::text::harmless_lines;
 
 /// The lines of a table. Cells may have several lines and hold anything: what is
 /// no text for a terminal is written out. `right` are the columns that are aligned
@@ -16,7 +16,7 @@ pub fn grid(header: &[&str], right: &[usize], rows: Vec<Vec<String>>, width: Opt
         table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
     }
     for row in rows {
-        table.add_row(row.iter().map(|cell| plain(cell)));
+        table.add_row(row.iter().map(|cell| harmless_lines(cell)));
     }
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));

@@ -7,12 +7,13 @@ use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 use self::chart::{Chart, Line, merged};
 use super::{
     NONE, NOT_MEASURED, Report, absent, conditions, cpu_range, dropped, failures, fps, gaps, mebibytes,
-    millis, number, percent, plain, sightings, stolen, target,
+    millis, number, percent, sightings, stolen, target,
 };
 use crate::record::measure::{
     CameraFigures, ElementFigures, Lateness, Percentiles, ScriptFigures, StreamFigures, Verdict,
 };
 use crate::record::{Member, Pace};
+use crate::text::harmless_lines;
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -29,14 +30,14 @@ pub fn html(report: &Report<'_>) -> String {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (plain(&measurement.verdict)) " - " (record.subject) }
+                title { (harmless_lines(&measurement.verdict)) " - " (record.subject) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 main {
                     header {
                         p class="soft" { "Run of " (record.subject) ", " time datetime=(started) { (started) } }
-                        h1 { (plain(&measurement.verdict)) }
+                        h1 { (harmless_lines(&measurement.verdict)) }
                         p class="soft" { (conditions(&record.conditions)) ". Run id " code { (run) } "." }
                         (tiles(report))
                     }
@@ -49,10 +50,10 @@ pub fn html(report: &Report<'_>) -> String {
                             h2 id="failures" { "Failures" }
                             @for failure in &failures {
                                 div class="card" {
-                                    h3 { (plain(&failure.title)) }
-                                    p { (plain(failure.reason)) }
+                                    h3 { (harmless_lines(&failure.title)) }
+                                    p { (harmless_lines(failure.reason)) }
                                     @if !failure.tail.is_empty() {
-                                        pre aria-label="The last lines that it printed" { (plain(failure.tail)) }
+                                        pre aria-label="The last lines that it printed" { (harmless_lines(failure.tail)) }
                                     }
                                 }
                             }
@@ -141,10 +142,10 @@ fn cameras(report: &Report<'_>) -> Markup {
                         }
                         @for left in &camera.left_out {
                             tr {
-                                th scope="row" { (plain(&camera.camera)) (copy(camera)) }
+                                th scope="row" { (harmless_lines(&camera.camera)) (copy(camera)) }
                                 td { "left out" }
-                                td { (plain(&left.workloads.join(", "))) }
-                                td colspan="7" class="edge" { (plain(&left.reason)) }
+                                td { (harmless_lines(&left.workloads.join(", "))) }
+                                td colspan="7" class="edge" { (harmless_lines(&left.reason)) }
                             }
                         }
                     }
@@ -162,10 +163,10 @@ fn camera_row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigure
     markup! {
         tr {
             @if first {
-                th scope="rowgroup" rowspan=(rows) { a href={ "#camera-" (camera.slug) } { (plain(&camera.camera)) } (copy(camera)) }
+                th scope="rowgroup" rowspan=(rows) { a href={ "#camera-" (camera.slug) } { (harmless_lines(&camera.camera)) } (copy(camera)) }
             }
             td { (badge(stream.verdict)) }
-            td { (plain(&stream.workloads.join(", "))) }
+            td { (harmless_lines(&stream.workloads.join(", "))) }
             td class="num" { (target(report.record, camera.target_fps)) }
             td class="num" { (fps(stream)) }
             td class="num" { (stream.latency_us.map_or_else(|| absent(stream).to_owned(), latency)) }
@@ -206,12 +207,12 @@ fn over_time(report: &Report<'_>, member: &Member, camera: &CameraFigures) -> Ma
     markup! {
         article class="card" id={ "camera-" (camera.slug) } {
             div class="head" {
-                h3 { (plain(&camera.camera)) (copy(camera)) }
+                h3 { (harmless_lines(&camera.camera)) (copy(camera)) }
                 (badge(camera.verdict))
             }
             @for stream in &camera.streams {
-                @if let Some(reason) = &stream.reason { p class="soft small" { (stream.stream) ": " (plain(reason)) } }
-                @if let Some(frames) = frames(stream) { p class="soft small" { (stream.stream) ": " (plain(&frames)) } }
+                @if let Some(reason) = &stream.reason { p class="soft small" { (stream.stream) ": " (harmless_lines(reason)) } }
+                @if let Some(frames) = frames(stream) { p class="soft small" { (stream.stream) ": " (harmless_lines(&frames)) } }
             }
             div class="charts" { (fps_chart(report, camera)) (latency_chart(report, camera)) }
             @for stream in &camera.streams {
@@ -228,7 +229,7 @@ fn over_time(report: &Report<'_>, member: &Member, camera: &CameraFigures) -> Ma
                         tbody {
                             @for kind in &kinds {
                                 tr {
-                                    td { (plain(&kind.factory)) } td { (plain(&kind.message)) } td { code { (plain(&kind.code)) } }
+                                    td { (harmless_lines(&kind.factory)) } td { (harmless_lines(&kind.message)) } td { code { (harmless_lines(&kind.code)) } }
                                     td class="num" { (kind.count) } td class="num" { (seconds(kind.first_us)) } td class="num" { (seconds(kind.last_us)) }
                                 }
                             }
@@ -269,12 +270,12 @@ fn script(stream: &StreamFigures, figures: &ScriptFigures) -> Markup {
     let parameters = figures.parameters.iter().map(|(key, value)| format!(" --{key} {value}"));
     let line = format!("{}{}", figures.script, parameters.collect::<String>());
     let count = |count: Option<u64>| count.map_or_else(|| NOT_MEASURED.to_owned(), |count| count.to_string());
-    let part = |name: &Option<String>| name.as_deref().map_or_else(|| NONE.to_owned(), plain);
+    let part = |name: &Option<String>| name.as_deref().map_or_else(|| NONE.to_owned(), harmless_lines);
     markup! {
         div class="saw" {
             h4 { "What the script " (stream.stream) " printed" }
             p class="soft small" {
-                code { (plain(&line)) } ": " (figures.exit.as_deref().unwrap_or("not started"))
+                code { (harmless_lines(&line)) } ": " (figures.exit.as_deref().unwrap_or("not started"))
                 @if figures.asked_to_end { ", after it was asked to end" }
             }
             table {
@@ -286,7 +287,7 @@ fn script(stream: &StreamFigures, figures: &ScriptFigures) -> Markup {
                 tbody {
                     @for element in &figures.elements {
                         tr {
-                            td { (plain(&element.element)) } td { (element.meter.factory()) }
+                            td { (harmless_lines(&element.element)) } td { (element.meter.factory()) }
                             td class="num" { (element.fps.map_or_else(|| NOT_MEASURED.to_owned(), |fps| format!("{fps:.2}"))) }
                             td class="num" { (count(element.frames)) } td class="num" { (count(element.dropped)) }
                             td class="num" { (NONE) }
@@ -333,20 +334,20 @@ fn fps_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
                 (at, points.iter().map(|(_, fps)| *fps).reduce(f64::min))
             };
             let name = match group {
-                1 => plain(&stream.stream),
-                n => format!("{}, worst of each {n} lines", plain(&stream.stream)),
+                1 => harmless_lines(&stream.stream),
+                n => format!("{}, worst of each {n} lines", harmless_lines(&stream.stream)),
             };
             return Line { name, points: points.chunks(group).map(worst).collect() };
         }
         let frames = stream.seconds.iter().map(|second| Some(f64::from(second.frames))).collect();
         let (points, group) = merged(frames, f64::min);
-        Line { name: format!("{}{}", plain(&stream.stream), grouped(group)), points }
+        Line { name: format!("{}{}", harmless_lines(&stream.stream), grouped(group)), points }
     };
     let is_live = report.record.conditions.pace == Pace::Live;
     let told: Vec<String> = camera
         .streams
         .iter()
-        .map(|stream| format!("{} {} fps", plain(&stream.stream), fps(stream)))
+        .map(|stream| format!("{} {} fps", harmless_lines(&stream.stream), fps(stream)))
         .collect();
     Chart {
         title: "Frame rate",
@@ -388,14 +389,14 @@ fn latency_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
         unit: "ms",
         summary: format!(
             "{}: median {} ms, 95th percentile {} ms; one point per second of the window",
-            plain(&stream.stream),
+            harmless_lines(&stream.stream),
             millis(whole.p50),
             millis(whole.p95)
         ),
         lines: vec![
             line(
                 &if camera.streams.len() > 1 {
-                    format!("{} p50", plain(&stream.stream))
+                    format!("{} p50", harmless_lines(&stream.stream))
                 } else {
                     "p50".to_owned()
                 },
@@ -438,10 +439,10 @@ fn machine(report: &Report<'_>) -> Markup {
                     }.render())
                     dl {
                         @for worker in &report.measurement.workers {
-                            dt { "worker " (plain(&worker.name)) }
+                            dt { "worker " (harmless_lines(&worker.name)) }
                             dd {
                                 (percent(worker.cpu, 0)) " % of a core, " (mebibytes(worker.rss_max)) " MiB"
-                                @if let Some(death) = &worker.death { ", " (plain(death)) }
+                                @if let Some(death) = &worker.death { ", " (harmless_lines(death)) }
                             }
                         }
                     }
@@ -457,7 +458,7 @@ fn facts(report: &Report<'_>) -> Markup {
         div class="pair" {
             div class="card" {
                 dl {
-                    dt { "subject" } dd { (plain(&report.record.subject)) }
+                    dt { "subject" } dd { (harmless_lines(&report.record.subject)) }
                     dt { "run" } dd { (report.run) }
                     dt { "started" } dd { (report.record.started.to_string()) }
                     dt { "conditions" } dd { (conditions) }
@@ -465,7 +466,7 @@ fn facts(report: &Report<'_>) -> Markup {
                 }
             }
             div class="card" {
-                dl { @for (name, value) in &report.record.host.facts { dt { (name) } dd { (plain(value)) } } }
+                dl { @for (name, value) in &report.record.host.facts { dt { (name) } dd { (harmless_lines(value)) } } }
             }
         }
     }

@@ -4,7 +4,7 @@
 //! All pure, and the same record makes the same bytes. Every form shows a
 //! run's conditions and host beside its figures, and says why a figure is
 //! missing. Names and texts of workers are untrusted: HTML escapes
-//! them, and control characters never reach a terminal ([`plain`]).
+//! them, and control characters never reach a terminal ([`harmless_lines`]).
 //!
 //! Not here: computing figures (`record::measure`) and writing files (`action`).
 
@@ -26,6 +26,7 @@ pub use self::table::table;
 
 use crate::record::measure::{MachineFigures, Measurement, StreamFigures, Verdict, number};
 use crate::record::{Conditions, Host, Isolation, Pace, RunRecord, WorkerRecord};
+use crate::text::harmless_lines;
 use crate::time::duration_text;
 
 /// The version of the JSON and CSV documents.
@@ -58,22 +59,6 @@ fn dropped(stream: &StreamFigures) -> String {
         None => absent(stream).to_owned(),
         Some(_) => percent(stream.dropped_share, 2),
     }
-}
-
-/// A text without control characters but line breaks: those are written out, as
-/// `\u{1b}`. Tabs become blanks.
-#[must_use]
-pub fn plain(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\t' => shown.push(' '),
-            '\n' => shown.push('\n'),
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
-    shown
 }
 
 /// The conditions in one line.
@@ -173,7 +158,9 @@ fn gaps(report: &Report<'_>) -> Vec<String> {
     for (collector, reason) in record.missing.iter().filter(|(collector, _)| *collector != "machine") {
         add(reason.clone(), collector);
     }
-    gaps.into_iter().map(|(reason, about)| plain(&format!("{}: {reason}", about.join(", ")))).collect()
+    gaps.into_iter()
+        .map(|(reason, about)| harmless_lines(&format!("{}: {reason}", about.join(", "))))
+        .collect()
 }
 
 /// What went wrong, and what is known about it.

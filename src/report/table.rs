@@ -4,9 +4,10 @@
 use super::grid::grid;
 use super::{
     NONE, Report, absent, conditions, cpu_range, dropped, failures, fps, gaps, host, mebibytes, millis,
-    percent, plain, stolen, target, verdict,
+    percent, stolen, target, verdict,
 };
 use crate::record::measure::{CameraFigures, StreamFigures, Verdict};
+use crate::text::harmless_lines;
 
 const HEADER: [&str; 9] = [
     "camera",
@@ -66,7 +67,7 @@ pub fn table(report: &Report<'_>) -> String {
         lines.extend(failure.tail.lines().map(|line| format!("  | {line}")));
     }
     lines.push(measurement.verdict.clone());
-    let mut text = plain(&lines.join("\n"));
+    let mut text = harmless_lines(&lines.join("\n"));
     text.push('\n');
     text
 }

@@ -327,11 +327,6 @@ fn a_run_without_anything_can_be_reported() {
     "#]].assert_eq(&with_report(&record, table));
 }
 
-#[test]
-fn control_characters_never_reach_a_terminal() {
-    assert_eq!(plain("a\u{1b}[31mb\tc\nd\r"), "a\\u{1b}[31mb c\nd\\r");
-}
-
 /// Every tag is closed in its order, attributes are quoted, ids are unique and
 /// links lead to one.
 #[track_caller]

@@ -289,7 +289,7 @@ pub fn shown(value: &Value) -> Option<String> {
 #[must_use]
 pub fn without_secrets(value: &Value) -> Value {
     match value {
-        Value::String(text) => Value::String(crate::os::http::redacted(text)),
+        Value::String(text) => Value::String(crate::text::redacted(text)),
         Value::Array(items) => Value::Array(items.iter().map(without_secrets).collect()),
         Value::Object(entries) => {
             Value::Object(entries.iter().map(|(key, value)| (key.clone(), without_secrets(value))).collect())

@@ -77,7 +77,7 @@ fn missing_inputs(
         let why = match os::tree::read_link(&error.path) {
             Ok(target) => {
                 let target = target.as_path().to_string_lossy();
-                format!("a link to `{}`, which leads to nothing", crate::path::shown(&target))
+                format!("a link to `{}`, which leads to nothing", crate::text::harmless(&target))
             }
             Err(_) if error.is_not_found() => "which does not exist and which no task makes".to_owned(),
             Err(_) => format!("which cannot be read: {}", error.source),

@@ -160,7 +160,7 @@ fn parts(layout: &Layout, model: &ProjectPath) -> (Vec<ProjectPath>, Vec<String>
             Ok(path) => inside.push(path),
             Err(_) => outside.push(format!(
                 "`{model}` keeps data in `{}`, outside the project: a change of it is not seen",
-                crate::path::shown(&name)
+                crate::text::harmless(&name)
             )),
         }
     }

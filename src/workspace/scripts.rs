@@ -88,7 +88,8 @@ fn script_of(project: &Project, step: &Step) -> Option<ProjectPath> {
 /// known against it; one that is not there is reported as a missing input.
 fn fault(root: &Path, place: &Path) -> Option<(String, String)> {
     let metadata = os::fs::metadata(place).ok()?;
-    let shown = crate::path::shown(&place.strip_prefix(root).unwrap_or(place).to_string_lossy()).into_owned();
+    let shown =
+        crate::text::harmless(&place.strip_prefix(root).unwrap_or(place).to_string_lossy()).into_owned();
     if !metadata.is_file() {
         return Some(("it is no file".to_owned(), "name the program that is to be run".to_owned()));
     }
@@ -105,7 +106,8 @@ fn fault(root: &Path, place: &Path) -> Option<(String, String)> {
     let line = line.trim_ascii();
     let (interpreter, argument) = line.split_once([' ', '\t']).unwrap_or((line, ""));
     let asks_for = |program: &str| {
-        let fault = format!("its first line asks for `{}`, which does not exist", program.escape_debug());
+        let fault =
+            format!("its first line asks for `{}`, which does not exist", crate::text::harmless(program));
         Some((fault, "name a program of this machine, such as `#!/bin/sh`".to_owned()))
     };
     // A relative one is found from the folder in which the script is started.

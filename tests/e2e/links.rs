@@ -282,7 +282,7 @@ outputs = ["..", "nul\u0000", ""]
              --> Lpfile.toml:6:18
               |
             6 | outputs = ["..", "nul\u0000", ""]
-              |                  ^^^^^^^^^^^ `nul\0` contains a NUL character
+              |                  ^^^^^^^^^^^ `nul\u{0}` contains a NUL character
 
             error[LP0210]: `task.outputs[2]` is no path inside the project
              --> Lpfile.toml:6:31

@@ -302,7 +302,7 @@ fn what_a_failed_task_wrote_is_shown_whole_and_does_nothing_to_the_terminal() {
             shown("red"),
             shown("99%"),
             shown("\u{fffd}"),
-            shown("^G"),
+            shown("\\u{7}"),
         ]
     );
     assert_eq!(lines[7], shown("1"));

@@ -348,11 +348,11 @@ fn source(
 /// A camera's source as a person would write it.
 fn source_text(value: &Value) -> Option<String> {
     let (kind, inner) = value.as_object()?.iter().next()?;
-    let text = |key: &str| Some(crate::os::http::redacted(inner.get(key)?.as_str()?));
+    let text = |key: &str| Some(crate::text::redacted(inner.get(key)?.as_str()?));
     match kind.as_str() {
         "file" => {
             let (kind, origin) = inner.get("origin")?.as_object()?.iter().next()?;
-            let origin = crate::os::http::redacted(origin.as_str()?);
+            let origin = crate::text::redacted(origin.as_str()?);
             let scheme = if kind == "scene" { "scene:" } else { "" };
             Some(format!("{}|{scheme}{origin}", text("file")?))
         }

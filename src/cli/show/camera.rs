@@ -3,14 +3,14 @@
 
 use super::lane::load_lines;
 use super::load::number;
-use crate::os::http::redacted;
 use crate::os::terminal;
 use crate::path::Layout;
 use crate::plan::difference::fields;
 use crate::plan::share::Shared;
 use crate::plan::summary::summarise;
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
-use crate::report::{grid::grid, plain};
+use crate::report::grid::grid;
+use crate::text::{harmless_lines, redacted};
 
 /// Fields of a step that have a column of their own.
 const COLUMNS: [&str; 4] = ["type", "model", "precision", "device"];
@@ -46,7 +46,7 @@ pub(super) fn text(plan: &CameraPlan, layout: &Layout) -> String {
         lines.push(String::new());
         lines.extend(load.into_iter().map(|line| format!("  {line}")));
     }
-    let mut text = plain(&lines.join("\n"));
+    let mut text = harmless_lines(&lines.join("\n"));
     text.push('\n');
     text
 }

@@ -10,7 +10,6 @@ mod text;
 use super::print;
 use crate::cli::args::Global;
 use crate::cli::{Exit, console};
-use crate::name::is_unseen;
 use crate::plan::diff::diff;
 use crate::workspace::error::{CommandError, Result};
 
@@ -47,13 +46,4 @@ pub(super) fn run(global: &Global, is_json: bool, before: &str, after: &str) -> 
         console::out(&text::text(&found, &[before, after]));
     }
     Ok(Exit::Done)
-}
-
-/// A text that is one line, whatever a plan file says.
-fn one_line(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_unseen(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
 }

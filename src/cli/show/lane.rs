@@ -5,7 +5,8 @@ use crate::model::{Pace, Settings};
 use crate::os::terminal;
 use crate::plan::summary::{Summary, summarise};
 use crate::plan::{CameraPlan, PlannedSource};
-use crate::report::{grid::grid, plain};
+use crate::report::grid::grid;
+use crate::text::harmless_lines;
 
 /// So many cameras are named for one reason.
 const NAMED: usize = 20;
@@ -85,7 +86,7 @@ pub(super) fn totals(summary: &Summary, settings: &Settings) -> String {
         format!("duplicate: `{}` names `{names}` more than once, and gets it once", one.camera)
     });
     lines.extend(some(repeated));
-    let mut text = plain(&lines.join("\n"));
+    let mut text = harmless_lines(&lines.join("\n"));
     text.push('\n');
     text
 }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 
 use super::Holder;
+use crate::text::harmless;
 
 /// The processes that hold a lock, as far as this user may see them.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl Holders {
         let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
         let what = match text.trim_end() {
             "" => "a process".to_owned(),
-            command => format!("`{}`", command.escape_debug()),
+            command => format!("`{}`", harmless(command)),
         };
         Holder { pid: Some(pid), what }
     }

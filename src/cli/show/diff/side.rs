@@ -6,7 +6,6 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::one_line;
 use crate::cli::args::Global;
 use crate::cli::project::{accept, request};
 use crate::cli::show::compiled;
@@ -15,6 +14,7 @@ use crate::diag::codes;
 use crate::os;
 use crate::plan::summary::LanePlan;
 use crate::plan::{CameraPlan, VERSION};
+use crate::text::harmless;
 use crate::workspace::error::{CommandError, Result};
 use crate::workspace::open::Workspace;
 
@@ -88,7 +88,7 @@ struct Head {
 
 /// The cameras of a plan file: those of a lane, or one.
 fn file(name: &str, read: std::io::Result<Vec<u8>>) -> Result<Vec<CameraPlan>> {
-    let shown = one_line(name);
+    let shown = harmless(name);
     let unread = |error| CommandError::refused(format!("failed to read the plan `{shown}`: {error}"));
     let bytes = read.map_err(unread)?;
     let kinds = "plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` \

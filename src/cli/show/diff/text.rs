@@ -1,22 +1,22 @@
 //! The differences of two plans, for people.
 
-use super::one_line;
 use crate::cli::show::load::rows;
 use crate::os::terminal;
 use crate::plan::diff::LaneDiff;
 use crate::plan::summary::Summary;
 use crate::report::grid::grid;
+use crate::text::harmless;
 
 pub(super) fn text(found: &LaneDiff, names: &[&str; 2]) -> String {
     let LaneDiff { added, removed, changed, equal, before, after } = found;
-    let names = names.map(one_line);
+    let names = names.map(|name| harmless(name));
     let mut lines = Vec::new();
-    lines.extend(removed.iter().map(|camera| format!("- {}", one_line(camera))));
-    lines.extend(added.iter().map(|camera| format!("+ {}", one_line(camera))));
+    lines.extend(removed.iter().map(|camera| format!("- {}", harmless(camera))));
+    lines.extend(added.iter().map(|camera| format!("+ {}", harmless(camera))));
     for camera in changed {
-        lines.push(format!("~ {}", one_line(&camera.camera)));
+        lines.push(format!("~ {}", harmless(&camera.camera)));
         let changes = camera.changes.iter().map(ToString::to_string);
-        lines.extend(changes.map(|change| format!("    {}", one_line(&change))));
+        lines.extend(changes.map(|change| format!("    {}", harmless(&change))));
     }
     if lines.is_empty() {
         let cameras = if *equal == 1 { "camera" } else { "cameras" };
@@ -54,7 +54,7 @@ fn loads(before: &Summary, after: &Summary) -> Vec<Vec<String>> {
     for (n, summary) in [before, after].into_iter().enumerate() {
         for row in rows(&summary.load) {
             let words = row.what.iter().map(String::as_str).filter(|word| !word.is_empty());
-            let what = one_line(&words.collect::<Vec<_>>().join(" "));
+            let what = harmless(&words.collect::<Vec<_>>().join(" ")).into_owned();
             let found = table.iter().position(|(known, _)| *known == what).unwrap_or_else(|| {
                 table.push((what, Default::default()));
                 table.len() - 1
