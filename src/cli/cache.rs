@@ -66,11 +66,6 @@ fn lock(store: &Store) -> Result<BuildLock> {
     Ok(BuildLock::acquire(&store.lock_path(), &mut waiting)?)
 }
 
-/// "3 attempts"
-fn counted(n: usize, word: &str) -> String {
-    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
-}
-
 /// Whether there is nothing to look at. Says so.
 fn is_empty(store: &Store) -> bool {
     let is_empty = !store.root().is_dir();

@@ -12,6 +12,7 @@ use crate::diag::document;
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::model::Project;
 use crate::plan::lane::Lane;
+use crate::text::counted;
 use crate::workspace::error::{self, CommandError, Result};
 use crate::workspace::{faults, machine};
 
@@ -56,10 +57,8 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit> {
     }
     let warnings = match loaded.diagnostics.count(Severity::Warning) {
         0 => String::new(),
-        1 => ", 1 warning".to_owned(),
-        n => format!(", {n} warnings"),
+        n => format!(", {}", counted(n, "warning")),
     };
-    let counted = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let (cameras, workloads) = (counted(loaded.counted.0, "camera"), counted(loaded.counted.1, "workload"));
     let what = match &loaded.project {
         Some(project) => format!("{cameras}, {workloads}, {}", counted(project.tasks.len(), "task")),

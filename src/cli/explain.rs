@@ -19,6 +19,7 @@ use crate::engine::why::{State, Why};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::store::Store;
 use crate::store::stale::{StaleReason, differences};
+use crate::text::plural;
 use crate::workspace::build::Build;
 use crate::workspace::error::Result;
 use crate::workspace::open::Workspace;
@@ -180,7 +181,7 @@ impl Explained<'_> {
             .collect();
         let n_more = causes.len().saturating_sub(most);
         if n_more > 0 {
-            parts.push(format!("and {n_more} more difference{}", if n_more == 1 { "" } else { "s" }));
+            parts.push(format!("and {n_more} more {}", plural(n_more, "difference")));
         }
         parts.join(", ")
     }

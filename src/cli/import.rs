@@ -17,6 +17,7 @@ use crate::diag::{Edit, apply};
 use crate::diag::{FileId, Severity};
 use crate::model::Project;
 use crate::os;
+use crate::text::counted;
 use crate::workspace::error::{self, CommandError, Result};
 
 pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<Exit> {
@@ -60,10 +61,7 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<Exit> {
     );
     files.insert(0, ("Lpfile.toml".to_owned(), lpfile.into_bytes()));
     init::make(&root, &files, "lp import")?;
-    let cameras = match project.cameras.len() {
-        1 => "one camera".to_owned(),
-        n => format!("{n} cameras"),
-    };
+    let cameras = counted(project.cameras.len(), "camera");
     let next = init::try_in(global, args.root.as_deref(), "lp build plan");
     console::note(&format!("made a project of {cameras}; {next}"));
     for (file, workload) in missing(&root, project) {

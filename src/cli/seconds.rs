@@ -9,8 +9,8 @@ use crate::graph::lower::Subject;
 use crate::name::Slug;
 use crate::record::foreign::Figure;
 use crate::record::measure::number;
-use crate::report;
 use crate::session::Seen;
+use crate::text::harmless_lines;
 use crate::worker::protocol::EventBody;
 use crate::workspace::open::Workspace;
 
@@ -91,7 +91,7 @@ impl Seconds {
             slug = slug.as_str(),
             width = self.width
         );
-        console::note(&crate::text::harmless_lines(&text));
+        console::note(&harmless_lines(&text));
     }
 
     fn see(&self, slug: &Slug, event: &EventBody) {

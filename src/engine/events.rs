@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::text::counted;
+
 /// The version of the event stream.
 pub const VERSION: u32 = 1;
 
@@ -136,11 +138,10 @@ impl Summary {
 /// "3 tasks ran, 1 restored, 2 fresh"
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tasks = |n: usize| if n == 1 { "1 task".to_owned() } else { format!("{n} tasks") };
         if self.ran + self.restored + self.failed + self.skipped == 0 && !self.cancelled {
-            return write!(f, "nothing to do: {} fresh", tasks(self.fresh));
+            return write!(f, "nothing to do: {} fresh", counted(self.fresh, "task"));
         }
-        write!(f, "{} ran", tasks(self.ran))?;
+        write!(f, "{} ran", counted(self.ran, "task"))?;
         for (n, word) in [
             (self.restored, "restored"),
             (self.failed, "failed"),

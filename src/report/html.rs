@@ -13,7 +13,7 @@ use crate::record::measure::{
     CameraFigures, ElementFigures, Lateness, Percentiles, ScriptFigures, StreamFigures, Verdict,
 };
 use crate::record::{Member, Pace};
-use crate::text::harmless_lines;
+use crate::text::{counted, harmless_lines};
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -92,16 +92,13 @@ fn tiles(report: &Report<'_>) -> Markup {
     let share = (offered > 0).then(|| totals.dropped as f64 / offered as f64);
     let with_unit =
         |figure: String, unit: &str| if figure == NONE { figure } else { format!("{figure} {unit}") };
-    let pipelines = if totals.pipelines == 1 { "pipeline" } else { "pipelines" };
     let scripts = match totals.scripts {
         0 => String::new(),
-        1 => ", without 1 script".to_owned(),
-        n => format!(", without {n} scripts"),
+        n => format!(", without {}", counted(n, "script")),
     };
     let decoders = match totals.decoders {
         n if n == totals.pipelines => String::new(),
-        1 => ", 1 decoder".to_owned(),
-        n => format!(", {n} decoders"),
+        n => format!(", {}", counted(n, "decoder")),
     };
     let rate = totals.fps.map_or_else(|| NONE.to_owned(), |fps| format!("{fps:.1} fps"));
     markup! {
@@ -109,7 +106,7 @@ fn tiles(report: &Report<'_>) -> Markup {
             @if report.record.conditions.pace == Pace::Live {
                 li { b { (totals.holding) " of " (totals.cameras) } "cameras hold" }
             }
-            li { b { (rate) } "in " (totals.pipelines) " " (pipelines) (decoders) (scripts) }
+            li { b { (rate) } "in " (counted(totals.pipelines, "pipeline")) (decoders) (scripts) }
             li { b { (with_unit(percent(share, 2), "%")) } "of frames dropped" }
             li { b { (with_unit(percent(machine.cpu, 1), "%")) } "CPU of all cores" (cpu_range(machine)) (stolen(machine)) }
             li { b { (with_unit(mebibytes(machine.memory_max), "MiB")) } "memory in use at most" }

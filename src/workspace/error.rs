@@ -10,6 +10,7 @@ use crate::engine::EngineError;
 use crate::os::fs::FsError;
 use crate::os::lock::LockError;
 use crate::store::StoreError;
+use crate::text::counted;
 use crate::worker::error::WorkerError;
 
 pub(crate) type Result<T> = std::result::Result<T, CommandError>;
@@ -109,7 +110,6 @@ impl CommandError {
 
 /// "3 errors, 1 warning"
 pub(crate) fn count(diagnostics: &Diagnostics) -> String {
-    let counted = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let mut text = counted(diagnostics.count(Severity::Error), "error");
     match diagnostics.count(Severity::Warning) {
         0 => {}

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::cli::{Exit, console};
 use crate::engine::{Again, Verdict};
 use crate::graph::TaskId;
+use crate::text::counted;
 use crate::workspace::build::{Build, unwatched};
 use crate::workspace::error::Result;
 
@@ -24,10 +25,9 @@ pub(super) fn run(build: &Build<'_>, needed: &BTreeSet<TaskId>, again: Again) ->
         n_stale += 1;
         console::note(&format!("{:width$}  {reason}", graph.task(*id).label));
     }
-    let tasks = |n| if n == 1 { "1 task".to_owned() } else { format!("{n} tasks") };
     console::note(&match n_stale {
-        0 => format!("nothing to do: {} fresh", tasks(verdicts.len())),
-        n => format!("{} would run", tasks(n)),
+        0 => format!("nothing to do: {} fresh", counted(verdicts.len(), "task")),
+        n => format!("{} would run", counted(n, "task")),
     });
     Ok(Exit::Done)
 }

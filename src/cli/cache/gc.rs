@@ -1,6 +1,6 @@
 //! `lp cache gc`
 
-use super::{counted, is_empty, lock};
+use super::{is_empty, lock};
 use crate::cli::args::GcArgs;
 use crate::cli::size::size_text;
 use crate::cli::{Exit, console};
@@ -8,6 +8,7 @@ use crate::os::clock::utc_now;
 use crate::os::usage::Usage;
 use crate::store::Store;
 use crate::store::gc::{Act, Collected, Limits};
+use crate::text::counted;
 use crate::workspace::error::Result;
 
 pub(super) fn run(store: &Store, args: &GcArgs) -> Result<Exit> {

@@ -1,11 +1,12 @@
 //! `lp cache stats`
 
-use super::{counted, is_empty};
+use super::is_empty;
 use crate::cli::size::size_text;
 use crate::cli::{Exit, console};
 use crate::os::usage::Usage;
 use crate::store::Store;
 use crate::store::stats::Stats;
+use crate::text::counted;
 use crate::workspace::error::Result;
 
 pub(super) fn run(store: &Store, json: bool) -> Result<Exit> {

@@ -1,10 +1,11 @@
 //! `lp cache verify`
 
-use super::{counted, is_empty, lock};
+use super::{is_empty, lock};
 use crate::cli::size::size_text;
 use crate::cli::{Exit, console};
 use crate::store::Store;
 use crate::store::verify::{Bytes, Done, Fault, NeededBy, StateFound, Verified, Wrong};
+use crate::text::counted;
 use crate::workspace::error::Result;
 
 pub(super) fn run(store: &Store, json: bool) -> Result<Exit> {
@@ -54,7 +55,7 @@ fn text(verified: &Verified, is_healed: bool) -> String {
         ));
     }
     if log.foreign > 0 {
-        let n = if log.foreign == 1 { "1 entry".to_owned() } else { format!("{} entries", log.foreign) };
+        let n = counted(log.foreign, "entry");
         text.push_str(&format!("note: the log has {n} of another version of `lp`\n"));
     }
     match verified.state {

@@ -6,7 +6,7 @@ use crate::os::terminal;
 use crate::plan::summary::{Summary, summarise};
 use crate::plan::{CameraPlan, PlannedSource};
 use crate::report::grid::grid;
-use crate::text::harmless_lines;
+use crate::text::{counted, harmless_lines};
 
 /// So many cameras are named for one reason.
 const NAMED: usize = 20;
@@ -57,7 +57,6 @@ pub(super) fn totals(summary: &Summary, settings: &Settings) -> String {
     if !lines.is_empty() {
         lines.push(String::new());
     }
-    let counted = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let dialects: Vec<String> = summary.dialects.iter().map(|(word, n)| format!("{n} {word}")).collect();
     lines.push(format!("{}, {}", counted(summary.cameras, "camera"), counted(summary.workloads, "workload")));
     if !dialects.is_empty() {

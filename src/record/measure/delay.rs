@@ -10,6 +10,7 @@ use super::source::{Source, seconds};
 use super::verdict::Verdict;
 use crate::record::{Member, SourceKind, StreamRecord};
 use crate::stats;
+use crate::text::counted;
 
 /// So long may no frame arrive: a second, of which a twentieth is left to how it
 /// is measured, since a source that holds back for a second sends within it.
@@ -103,9 +104,8 @@ pub(super) fn findings(
     let limit = i64::try_from(limit_us(LATE_US, fps)).unwrap_or(i64::MAX);
     let n_late = late.len() - late.partition_point(|one| *one <= limit);
     if let Some(worst) = late.last().filter(|_| n_late > 0) {
-        let came = if n_late == 1 { "frame came" } else { "frames came" };
         let (limit, worst) = (seconds(limit.unsigned_abs()), seconds(worst.unsigned_abs()));
-        texts.push(format!("{n_late} {came} more than {limit} late, the worst {worst}"));
+        texts.push(format!("{} came more than {limit} late, the worst {worst}", counted(n_late, "frame")));
     }
     texts.into_iter().map(|text| (Verdict::Undecided, text)).collect()
 }

@@ -6,6 +6,7 @@ use super::verdict::{
 };
 use super::{CameraFigures, Totals, delay};
 use crate::record::{Member, Pace, RunRecord, StreamRecord};
+use crate::text::{counted, plural};
 
 /// The verdict on a stream, and the reason unless it holds.
 pub(super) fn of_stream(
@@ -128,7 +129,7 @@ pub(super) fn judge(kept: &Kept<'_>) -> Vec<(Verdict, String)> {
         let mut text =
             format!("{fps:.2} fps is less than {} % of {}{of}", number(share * 100.0), number(target));
         if kept.taken_out > 0 {
-            text.push_str(&format!(", since steps took out {} frames", kept.taken_out));
+            text.push_str(&format!(", since steps took out {}", counted(kept.taken_out, "frame")));
         }
         findings.push((fps_says, text));
     }
@@ -204,23 +205,21 @@ fn live(cameras: &[CameraFigures], totals: &Totals) -> String {
         "{} of {} {} {} {target}",
         totals.holding,
         totals.cameras,
-        if totals.cameras == 1 { "camera" } else { "cameras" },
+        plural(totals.cameras, "camera"),
         if one { "holds" } else { "hold" },
     )
 }
 
 fn free(totals: &Totals) -> String {
-    let pipelines = if totals.pipelines == 1 { "pipeline" } else { "pipelines" };
     let fps = totals.fps.map_or_else(|| "no frame".to_owned(), |fps| format!("{fps:.0} fps in all"));
     let scripts = match totals.scripts {
         0 => String::new(),
-        1 => ", 1 script".to_owned(),
-        n => format!(", {n} scripts"),
+        n => format!(", {}", counted(n, "script")),
     };
     if totals.pipelines == 0 {
         return scripts.trim_start_matches(", ").to_owned();
     }
-    format!("{} {pipelines} played once: {fps}{scripts}", totals.pipelines)
+    format!("{} played once: {fps}{scripts}", counted(totals.pipelines, "pipeline"))
 }
 
 #[cfg(test)]

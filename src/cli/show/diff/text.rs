@@ -5,7 +5,7 @@ use crate::os::terminal;
 use crate::plan::diff::LaneDiff;
 use crate::plan::summary::Summary;
 use crate::report::grid::grid;
-use crate::text::harmless;
+use crate::text::{counted, harmless};
 
 pub(super) fn text(found: &LaneDiff, names: &[&str; 2]) -> String {
     let LaneDiff { added, removed, changed, equal, before, after } = found;
@@ -19,8 +19,7 @@ pub(super) fn text(found: &LaneDiff, names: &[&str; 2]) -> String {
         lines.extend(changes.map(|change| format!("    {}", harmless(&change))));
     }
     if lines.is_empty() {
-        let cameras = if *equal == 1 { "camera" } else { "cameras" };
-        return format!("no difference in {equal} {cameras}\n");
+        return format!("no difference in {}\n", counted(*equal, "camera"));
     }
     let width = terminal::columns_of_stdout();
     for (what, rows) in [("", counts(before, after)), ("each second", loads(before, after))] {
