@@ -18,6 +18,7 @@ pub mod graph;
 pub mod model;
 pub mod name;
 pub mod os;
+pub mod packed;
 pub mod path;
 pub mod pipeline;
 pub mod plan;

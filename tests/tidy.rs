@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms by level, each level from left to right.
 const LEVELS: [&[&str]; 9] = [
-    &["digest", "text", "name", "path", "time"],
+    &["digest", "packed", "text", "name", "path", "time"],
     &["diag", "os"],
     &["scene", "pipeline", "model", "collect", "stats"],
     &["assets", "plan", "dialect", "worker", "record"],

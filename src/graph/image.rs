@@ -34,11 +34,11 @@ use super::task::{Action, Pool, Task};
 use super::{TaskGraph, TaskId};
 use crate::diag::Place;
 use crate::os::fs::{self, File};
+use crate::packed::{CHECKSUM, Reader, put_bytes, put_long, put_short, put_shorts, sealed, unsealed};
 use crate::path::ProjectPath;
 
 const MAGIC: [u8; 8] = *b"lp-grap\x02";
 const SEEN_MAGIC: [u8; 8] = *b"lp-seen\x01";
-const CHECKSUM: usize = 32;
 const HEADER: usize = 8 + 8 + CHECKSUM;
 /// The checksum of a record.
 const SUM: usize = 8;
@@ -144,12 +144,12 @@ pub fn encode(graph: &TaskGraph, selected: &BTreeSet<TaskId>, basis: &[u8]) -> V
 
     let mut index = Vec::new();
     put_bytes(&mut index, basis);
-    put_number(&mut index, widest);
-    put_numbers(&mut index, &paths.ends);
+    put_short(&mut index, widest);
+    put_shorts(&mut index, &paths.ends);
     put_bytes(&mut index, &paths.items);
     for lists in [&task_paths, &dependencies] {
-        put_numbers(&mut index, &lists.ends);
-        put_numbers(&mut index, &lists.items);
+        put_shorts(&mut index, &lists.ends);
+        put_shorts(&mut index, &lists.items);
     }
     for identity in identities {
         index.extend_from_slice(&identity.to_le_bytes());
@@ -157,11 +157,11 @@ pub fn encode(graph: &TaskGraph, selected: &BTreeSet<TaskId>, basis: &[u8]) -> V
     let mut end = 0;
     for record in &records {
         end += record.len() as u64;
-        index.extend_from_slice(&end.to_le_bytes());
+        put_long(&mut index, end);
     }
     let mut image = Vec::with_capacity(HEADER + index.len() + records.iter().map(Vec::len).sum::<usize>());
     image.extend_from_slice(&MAGIC);
-    image.extend_from_slice(&(index.len() as u64).to_le_bytes());
+    put_long(&mut image, index.len() as u64);
     image.extend_from_slice(blake3::hash(&index).as_bytes());
     image.append(&mut index);
     records.iter().for_each(|record| image.extend_from_slice(record));
@@ -232,10 +232,10 @@ impl Image {
         }
         let mut rest = Reader(&index);
         let basis = rest.bytes()?.to_vec();
-        let widest = rest.number()?;
-        let paths = Lists { ends: rest.numbers()?, items: rest.bytes()?.to_vec() };
-        let task_paths = Lists { ends: rest.numbers()?, items: rest.numbers()? };
-        let dependencies = Lists { ends: rest.numbers()?, items: rest.numbers()? };
+        let widest = rest.short()?;
+        let paths = Lists { ends: rest.shorts()?, items: rest.bytes()?.to_vec() };
+        let task_paths = Lists { ends: rest.shorts()?, items: rest.shorts()? };
+        let dependencies = Lists { ends: rest.shorts()?, items: rest.shorts()? };
         let n = task_paths.len();
         let identities = rest.take(n.checked_mul(16)?)?.chunks_exact(16);
         let identities: Vec<u128> =
@@ -379,12 +379,11 @@ impl Seen {
     }
 
     fn parse(bytes: &[u8], image: &Image) -> Option<Seen> {
-        let (body, checksum) = bytes.split_last_chunk::<CHECKSUM>()?;
-        let rest = body.strip_prefix(&SEEN_MAGIC)?.strip_prefix(&image.id)?;
+        let rest = unsealed(bytes)?.strip_prefix(&SEEN_MAGIC)?.strip_prefix(&image.id)?;
         let mut rest = Reader(rest);
         let log = (rest.long()?, rest.long()?);
         let rest = rest.0;
-        if blake3::hash(body).as_bytes() != checksum || rest.len() != 16 * image.n_tasks() {
+        if rest.len() != 16 * image.n_tasks() {
             return None;
         }
         let prints = rest.chunks_exact(16).map(|word| {
@@ -398,60 +397,12 @@ impl Seen {
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = SEEN_MAGIC.to_vec();
         bytes.extend_from_slice(&self.image);
-        bytes.extend_from_slice(&self.log.0.to_le_bytes());
-        bytes.extend_from_slice(&self.log.1.to_le_bytes());
+        put_long(&mut bytes, self.log.0);
+        put_long(&mut bytes, self.log.1);
         for print in &self.prints {
             bytes.extend_from_slice(&print.unwrap_or(0).to_le_bytes());
         }
-        let checksum = blake3::hash(&bytes);
-        bytes.extend_from_slice(checksum.as_bytes());
-        bytes
-    }
-}
-
-fn put_number(index: &mut Vec<u8>, number: usize) {
-    let number = u32::try_from(number).expect("an index has fewer than four billion parts");
-    index.extend_from_slice(&number.to_le_bytes());
-}
-
-fn put_bytes(index: &mut Vec<u8>, bytes: &[u8]) {
-    put_number(index, bytes.len());
-    index.extend_from_slice(bytes);
-}
-
-fn put_numbers(index: &mut Vec<u8>, numbers: &[u32]) {
-    put_number(index, numbers.len());
-    for number in numbers {
-        index.extend_from_slice(&number.to_le_bytes());
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(n)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn long(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
-    }
-
-    fn number(&mut self) -> Option<usize> {
-        u32::from_le_bytes(self.take(4)?.try_into().ok()?).try_into().ok()
-    }
-
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let length = self.number()?;
-        self.take(length)
-    }
-
-    fn numbers(&mut self) -> Option<Vec<u32>> {
-        let length = self.number()?.checked_mul(4)?;
-        let words = self.take(length)?.chunks_exact(4);
-        Some(words.map(|word| u32::from_le_bytes(word.try_into().expect("4 bytes"))).collect())
+        sealed(bytes)
     }
 }
 

@@ -23,10 +23,10 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::ContentDigest;
 use crate::os::fs::StatIdentity;
+use crate::packed::{Reader, put_bytes, put_long, sealed, unsealed};
 
 /// What every image of this version begins with.
 pub(super) const MAGIC: [u8; 8] = *b"lp-memo\x02";
-const CHECKSUM: usize = 32;
 /// Bytes of an entry behind its path.
 const IDENTITY: usize = 40;
 
@@ -196,43 +196,38 @@ impl State {
             put(path, change);
         }
         let mut body = MAGIC.to_vec();
-        body.extend_from_slice(&(self.n_pruned as u64).to_le_bytes());
-        body.extend_from_slice(&((offsets.len() / 4) as u64).to_le_bytes());
+        put_long(&mut body, self.n_pruned as u64);
+        put_long(&mut body, (offsets.len() / 4) as u64);
         body.append(&mut offsets);
         body.append(&mut entries);
-        body.extend_from_slice(&(self.texts.len() as u64).to_le_bytes());
+        put_long(&mut body, self.texts.len() as u64);
         for (name, text) in &self.texts {
             put_bytes(&mut body, name.as_bytes());
             put_bytes(&mut body, text.as_bytes());
         }
-        let checksum = blake3::hash(&body);
-        body.extend_from_slice(checksum.as_bytes());
-        body
+        sealed(body)
     }
 
     /// Reads an image of the project at `root`. `None` if it is damaged or of
     /// another version.
     #[must_use]
     pub fn parse(bytes: Vec<u8>, root: &Path) -> Option<State> {
-        let (body, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM)?)?;
-        if blake3::hash(body).as_bytes() != checksum {
-            return None;
-        }
+        let body = unsealed(&bytes)?;
         let mut rest = Reader(body.strip_prefix(&MAGIC)?);
-        let n_pruned = rest.number()?;
-        let n = rest.number()?;
+        let n_pruned = usize::try_from(rest.long()?).ok()?;
+        let n = usize::try_from(rest.long()?).ok()?;
         let offsets = body.len() - rest.0.len();
-        rest.skip(n.checked_mul(4)?)?;
+        rest.take(n.checked_mul(4)?)?;
         let entries = body.len() - rest.0.len();
         if n > 0 {
             // The texts stand behind the last entry.
             let last = Reader(body.get(offsets + (n - 1) * 4..)?).short()?;
-            rest.skip(last)?;
+            rest.take(last)?;
             rest.bytes()?;
-            rest.skip(IDENTITY + 32)?;
+            rest.take(IDENTITY + 32)?;
         }
         let mut texts = BTreeMap::new();
-        for _ in 0..rest.number()? {
+        for _ in 0..usize::try_from(rest.long()?).ok()? {
             let name = String::from_utf8(rest.bytes()?.to_vec()).ok()?;
             texts.insert(name, String::from_utf8(rest.bytes()?.to_vec()).ok()?);
         }
@@ -288,41 +283,6 @@ fn put_entry(body: &mut Vec<u8>, path: &Path, Memo { identity, content, .. }: &M
         body.extend_from_slice(&time.to_le_bytes());
     }
     body.extend_from_slice(content.as_bytes());
-}
-
-fn put_bytes(body: &mut Vec<u8>, bytes: &[u8]) {
-    body.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-    body.extend_from_slice(bytes);
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (array, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*array)
-    }
-
-    fn number(&mut self) -> Option<usize> {
-        u64::from_le_bytes(self.array()?).try_into().ok()
-    }
-
-    fn short(&mut self) -> Option<usize> {
-        u32::from_le_bytes(self.array()?).try_into().ok()
-    }
-
-    fn skip(&mut self, n: usize) -> Option<()> {
-        self.0 = self.0.get(n..)?;
-        Some(())
-    }
-
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let length = self.short()?;
-        let (bytes, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(bytes)
-    }
 }
 
 /// A digest of which files these are, and of values beside them: changes when
