@@ -22,7 +22,7 @@ use crate::path::is_file_name;
 use crate::text::is_unseen;
 
 /// Keys for a stream URI; the first that is not blank wins.
-const STREAM_KEYS: [&str; 4] = ["streamUri", "stream_uri", "rtspUri", "rtsp_url"];
+pub(crate) const STREAM_KEYS: [&str; 4] = ["streamUri", "stream_uri", "rtspUri", "rtsp_url"];
 
 /// Frames per second must be above this: with frames of more than 100 s, `mp4mux`
 /// writes a clip that nothing can play.

@@ -37,3 +37,5 @@ pub mod tree;
 pub mod values;
 mod worker;
 mod workloads;
+
+pub(crate) use cameras::STREAM_KEYS;

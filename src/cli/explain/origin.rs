@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::config::STREAM_KEYS;
 use crate::config::locate::{Down, Locator, Written};
 use crate::config::tree::{self, Node};
 use crate::diag::{Place, Sources};
@@ -202,7 +203,6 @@ impl Origins<'_> {
 
     /// The source of a camera as a whole.
     fn of_source(&self, request: &PlanRequest) -> Origin {
-        const STREAMS: [&str; 4] = ["streamUri", "stream_uri", "rtspUri", "rtsp_url"];
         let below = |key: &str| match self.locator.below(request.camera.place, &[Down::Key(key)]) {
             Some(Written::Here(node)) => Some(node),
             _ => None,
@@ -214,7 +214,7 @@ impl Origins<'_> {
                 // Behind the scheme, a URI has a user and password as written.
                 let text = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
                 let is_it = |key: &&str| below(key).is_some_and(|node| holds(&node, text));
-                STREAMS.into_iter().find(is_it).unwrap_or("streamUri")
+                STREAM_KEYS.into_iter().find(is_it).unwrap_or("streamUri")
             }
         };
         below(key).map_or(Origin::default(), |node| Origin::at(node.place)).named(key)
