@@ -7,6 +7,7 @@ use super::ActionError;
 use crate::model::{Credential, Login, Password};
 use crate::name::Slug;
 use crate::os;
+use crate::pipeline::ResolveError;
 use crate::plan::{CameraPlan, PlannedSource};
 use crate::session::Hidden;
 
@@ -31,7 +32,7 @@ impl Secrets {
                     (variable, passwords.get(&plan.slug).map(|password| password.0.clone()))
                 }
             };
-            let missing = || ActionError::Worker(format!("the variable `{name}` is not set, or not UTF-8"));
+            let missing = || ActionError::Worker(ResolveError::MissingVariable(name.clone()).to_string());
             secrets.insert(name.clone(), value.ok_or_else(missing)?);
         }
         Ok(Secrets(secrets))

@@ -166,7 +166,7 @@ fn answer(request: Request, player: &mut Player, events: &Events) {
     }
 }
 
-/// Initialises GStreamer and registers the elements that this program brings.
+/// Initialises GStreamer.
 fn start_gstreamer() -> anyhow::Result<()> {
     gst::init().context("failed to initialise GStreamer")
 }
