@@ -8,22 +8,7 @@ use std::process::{Child, ChildStderr, Command};
 
 use expect_test::expect;
 
-use crate::support::{CAMERAS, Workspace};
-
-const TASKS: &str = r#"
-# A comment.
-[[task]]
-name = "copy"
-command = ["cp", "a.txt", "b.txt"]
-inputs = ["a.txt"]
-outputs = ["b.txt"]
-
-[[task]]
-name = "join"
-command = ["sh", "-c", "cat b.txt b.txt > c.txt"]
-inputs = ["b.txt"]
-outputs = ["c.txt"]
-"#;
+use crate::support::{CAMERAS, COPY_JOIN, Workspace};
 
 /// One of each kind of output, and one that is large enough for a hard link.
 const KINDS: &str = r#"
@@ -41,7 +26,7 @@ inputs = ["tool", "out"]
 "#;
 
 fn built() -> Workspace {
-    let ws = Workspace::tasks(TASKS).file("a.txt", "x\n");
+    let ws = Workspace::tasks(COPY_JOIN).file("a.txt", "x\n");
     ws.lp("build -j1").success();
     ws
 }
@@ -149,7 +134,7 @@ fn statistics_count_blobs_attempts_and_labels() {
 
 #[test]
 fn an_empty_store_is_no_fault() {
-    let ws = Workspace::tasks(TASKS);
+    let ws = Workspace::tasks(COPY_JOIN);
     for command in ["cache stats", "cache gc", "cache verify", "cache clean"] {
         ws.lp(command).success().stderr(expect![[r#"
             the store is empty
@@ -173,7 +158,7 @@ fn a_broken_config_keeps_nobody_from_the_store() {
     ws.lp("cache clean").success().stderr_has("forgot 2 attempts");
     ws.lp("cache key").code(2);
     assert!(ws.exists("b.txt"));
-    ws.write("Lpfile.toml", TASKS);
+    ws.write("Lpfile.toml", COPY_JOIN);
     ws.lp("build").success().stderr_has("2 tasks ran");
 }
 
@@ -356,7 +341,7 @@ fn what_cannot_be_mended_is_told_all_the_same() {
 #[test]
 fn a_key_is_the_same_everywhere_until_something_changes() {
     let key = |ws: &Workspace| ws.lp("cache key").success().stdout;
-    let (one, two) = (built(), Workspace::tasks(TASKS).file("a.txt", "x\n"));
+    let (one, two) = (built(), Workspace::tasks(COPY_JOIN).file("a.txt", "x\n"));
     let first = key(&one);
     let begin = format!("lp-1-{}-{}-", std::env::consts::OS, std::env::consts::ARCH);
     let digest = first.strip_prefix(&begin).unwrap();
@@ -364,11 +349,11 @@ fn a_key_is_the_same_everywhere_until_something_changes() {
     assert_eq!(key(&two), first, "two checkouts, one of them built");
     assert!(!two.exists(".lpcache"));
 
-    two.write("Lpfile.toml", &TASKS.replace("# A comment.", "# Another.\n\n"));
+    two.write("Lpfile.toml", &COPY_JOIN.replace("# A comment.", "# Another.\n\n"));
     assert_eq!(key(&two), first, "a comment");
-    two.write("Lpfile.toml", &TASKS.replace("b.txt b.txt", "b.txt"));
+    two.write("Lpfile.toml", &COPY_JOIN.replace("b.txt b.txt", "b.txt"));
     assert_ne!(key(&two), first, "a command");
-    two.write("Lpfile.toml", TASKS);
+    two.write("Lpfile.toml", COPY_JOIN);
     two.write("a.txt", "y\n");
     assert_ne!(key(&two), first, "a file that a task reads");
     two.write("a.txt", "x\n");

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use expect_test::expect;
 
-use crate::support::Workspace;
+use crate::support::{CAMERAS, Workspace};
 
 #[test]
 fn declared_paths_hold_blanks_quotes_and_line_breaks() {
@@ -38,6 +38,15 @@ fn declared_paths_hold_blanks_quotes_and_line_breaks() {
         let graph: serde_json::Value = serde_json::from_str(&ws.lp("graph --json").success().stdout).unwrap();
         assert_eq!(graph["tasks"][0]["inputs"][0], format!("{name}/in"), "the path itself for machines");
     }
+}
+
+#[test]
+fn a_camera_with_a_blank_in_its_name_is_one_argument() {
+    let ws = Workspace::cameras()
+        .file("configs/camera_to_workload.json", &CAMERAS.replacen("camera-1", "Till 1", 1));
+    ws.lp(["show", "Till 1"]).success().stdout_has("Till 1");
+    ws.lp("show Till 1").code(2).stderr_has("`Till`");
+    ws.lp(["show", "Till 2"]).code(2).stderr_has("did you mean `Till 1`?");
 }
 
 const COPY_TREE: &str = r#"

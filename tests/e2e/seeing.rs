@@ -7,21 +7,9 @@ use std::io::{BufRead, BufReader};
 use expect_test::expect;
 use serde_json::Value;
 
-use crate::support::{Ended, Workspace};
+use crate::support::{COPY_JOIN, Ended, Workspace};
 
-const TASKS: &str = r#"
-[[task]]
-name = "copy"
-command = ["cp", "a.txt", "b.txt"]
-inputs = ["a.txt"]
-outputs = ["b.txt"]
-
-[[task]]
-name = "join"
-command = ["sh", "-c", "cat b.txt b.txt > c.txt"]
-inputs = ["b.txt"]
-outputs = ["c.txt"]
-
+const BAD_NEXT: &str = r#"
 [[task]]
 name = "bad"
 command = ["sh", "-c", "echo why; exit 3"]
@@ -36,7 +24,7 @@ outputs = ["y.txt"]
 "#;
 
 fn tasks() -> Workspace {
-    Workspace::tasks(TASKS).file("a.txt", "a\n")
+    Workspace::tasks(&format!("{COPY_JOIN}{BAD_NEXT}")).file("a.txt", "a\n")
 }
 
 /// The trace, checked: rows have names, and nothing overlaps in one.

@@ -30,6 +30,22 @@ pub(crate) const WORKLOADS: &str = r#"{
 }
 "#;
 
+/// A task that copies `a.txt` to `b.txt`, and one that makes `c.txt` of that.
+pub(crate) const COPY_JOIN: &str = r#"
+# A comment.
+[[task]]
+name = "copy"
+command = ["cp", "a.txt", "b.txt"]
+inputs = ["a.txt"]
+outputs = ["b.txt"]
+
+[[task]]
+name = "join"
+command = ["sh", "-c", "cat b.txt b.txt > c.txt"]
+inputs = ["b.txt"]
+outputs = ["c.txt"]
+"#;
+
 /// A project in a temporary directory, with its own measuring lock.
 pub(crate) struct Workspace {
     directory: PathBuf,
@@ -124,11 +140,33 @@ impl Workspace {
         command
     }
 
-    /// Runs `lp` with these arguments, split at blanks.
+    /// Runs `lp` with these arguments: `"build -j1"`, or `["show", "Till 1"]`.
     #[track_caller]
-    pub(crate) fn lp(&self, arguments: &str) -> Ended {
-        let arguments: Vec<&str> = arguments.split_whitespace().collect();
-        Ended::new(self.command(&arguments).output().unwrap(), &self.root())
+    pub(crate) fn lp<'a>(&self, arguments: impl Arguments<'a>) -> Ended {
+        Ended::new(self.command(&arguments.list()).output().unwrap(), &self.root())
+    }
+}
+
+/// The arguments of a command: one string that is split at blanks, or a list.
+pub(crate) trait Arguments<'a> {
+    fn list(self) -> Vec<&'a str>;
+}
+
+impl<'a> Arguments<'a> for &'a str {
+    fn list(self) -> Vec<&'a str> {
+        self.split_whitespace().collect()
+    }
+}
+
+impl<'a> Arguments<'a> for &'a String {
+    fn list(self) -> Vec<&'a str> {
+        self.split_whitespace().collect()
+    }
+}
+
+impl<'a, const N: usize> Arguments<'a> for [&'a str; N] {
+    fn list(self) -> Vec<&'a str> {
+        self.to_vec()
     }
 }
 

@@ -2,25 +2,11 @@
 
 use expect_test::expect;
 
-use crate::support::Workspace;
-
-const COPY: &str = r#"
-[[task]]
-name = "copy"
-command = ["cp", "a.txt", "b.txt"]
-inputs = ["a.txt"]
-outputs = ["b.txt"]
-
-[[task]]
-name = "join"
-command = ["sh", "-c", "cat b.txt b.txt > c.txt"]
-inputs = ["b.txt"]
-outputs = ["c.txt"]
-"#;
+use crate::support::{COPY_JOIN, Workspace};
 
 #[test]
 fn edges_come_from_paths_and_content_decides() {
-    let ws = Workspace::tasks(COPY).file("a.txt", "x\n");
+    let ws = Workspace::tasks(COPY_JOIN).file("a.txt", "x\n");
     ws.lp("build").success().stderr(expect![[r#"
         task:copy  new
         task:join  new
@@ -39,7 +25,7 @@ fn edges_come_from_paths_and_content_decides() {
 #[test]
 fn an_identical_output_stops_the_rebuild() {
     let text =
-        COPY.replace("[\"cp\", \"a.txt\", \"b.txt\"]", "[\"sh\", \"-c\", \"head -n 1 a.txt > b.txt\"]");
+        COPY_JOIN.replace("[\"cp\", \"a.txt\", \"b.txt\"]", "[\"sh\", \"-c\", \"head -n 1 a.txt > b.txt\"]");
     let ws = Workspace::tasks(&text).file("a.txt", "x\n1\n");
     ws.lp("build").success();
     ws.write("a.txt", "x\n2\n");
