@@ -14,24 +14,29 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{CollectError, Collector};
+use super::{CollectError, Collector, Series};
 use crate::os::clock::monotonic_ns;
 use crate::os::proc::Pseudofile;
 
-/// The machine at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MachineReading {
-    /// Share of all cores that was busy since the sample before, 0 to 1.
-    pub cpu: f64,
-    /// Share of all cores that a hypervisor took away in that time, part of `cpu`.
-    pub steal: f64,
-    /// Memory in use in bytes.
-    pub memory: u64,
-}
+/// Its name in records.
+pub const NAME: &str = "machine";
+
+/// Share of all cores that was busy since the sample before, 0 to 1.
+pub const CPU: &str = "machine.cpu";
+
+/// Share of all cores that a hypervisor took away in that time, part of [`CPU`].
+pub const STEAL: &str = "machine.steal";
+
+/// Memory in use in bytes.
+pub const MEMORY: &str = "machine.memory";
+
+/// Each series with its unit.
+pub const SERIES: [(&str, &str); 3] = [(CPU, "1"), (STEAL, "1"), (MEMORY, "By")];
 
 /// Samples `/proc/stat` and `/proc/meminfo`.
 #[derive(Debug)]
-pub struct MachineSampler {
+struct MachineSampler {
+    series: [Series; 3],
     stat: Source,
     meminfo: Source,
     before: Snapshot,
@@ -61,37 +66,39 @@ struct Core {
 /// Nanoseconds of a tick of `/proc/stat`: `USER_HZ` is 100.
 const TICK_NS: u64 = 10_000_000;
 
-impl MachineSampler {
-    /// Begins to sample: the first sample speaks about the time from here on.
-    ///
-    /// # Errors
-    /// When `/proc` does not hold what Linux puts there.
-    pub fn start() -> Result<MachineSampler, CollectError> {
-        MachineSampler::below(Path::new("/proc"))
-    }
+/// Begins to sample the machine below `root`.
+///
+/// # Errors
+/// When `/proc` does not hold what Linux puts there.
+pub fn start(root: &Path) -> Result<Box<dyn Collector>, CollectError> {
+    Ok(Box::new(MachineSampler::below(root)?))
+}
 
-    fn below(proc: &Path) -> Result<MachineSampler, CollectError> {
-        let mut stat = Source::open(proc.join("stat"))?;
-        let mut meminfo = Source::open(proc.join("meminfo"))?;
+impl MachineSampler {
+    fn below(root: &Path) -> Result<MachineSampler, CollectError> {
+        let mut stat = Source::open(root.join("proc/stat"))?;
+        let mut meminfo = Source::open(root.join("proc/meminfo"))?;
         let before = Snapshot { at_ns: monotonic_ns(), cores: stat.parse(cores, "a line `cpu0`")? };
         meminfo.parse(memory_in_use, "`MemTotal` and `MemAvailable`")?;
-        Ok(MachineSampler { stat, meminfo, before })
+        let series = SERIES.map(|(name, unit)| Series { name: name.to_owned(), unit });
+        Ok(MachineSampler { series, stat, meminfo, before })
     }
 }
 
 impl Collector for MachineSampler {
-    type Reading = MachineReading;
-
-    fn name(&self) -> &'static str {
-        "machine"
+    fn series(&self) -> &[Series] {
+        &self.series
     }
 
-    fn sample(&mut self) -> Result<MachineReading, CollectError> {
-        let now = Snapshot { at_ns: monotonic_ns(), cores: self.stat.parse(cores, "a line `cpu0`")? };
+    fn sample(&mut self, at_ns: u64) -> Result<Vec<f64>, CollectError> {
+        let now = Snapshot { at_ns, cores: self.stat.parse(cores, "a line `cpu0`")? };
         let memory = self.meminfo.parse(memory_in_use, "`MemTotal` and `MemAvailable`")?;
         let (cpu, steal) = busy_and_steal(&self.before, &now).ok_or(CollectError::TooSoon)?;
         self.before = now;
-        Ok(MachineReading { cpu, steal, memory })
+        // To the millionth, which is shorter in a record and more than is known.
+        let [cpu, steal] = [cpu, steal].map(|share| (share * 1e6).round() / 1e6);
+        #[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 bytes")]
+        Ok(vec![cpu, steal, memory as f64])
     }
 }
 
@@ -207,35 +214,38 @@ mod tests {
 
     #[test]
     fn samples_speak_about_the_time_between_them() {
-        let proc = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| std::fs::write(proc.path().join(name), text).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("proc")).unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(root.path().join("proc").join(name), text).unwrap();
         write("stat", "cpu  0 0 0 100 0 0 0 0 0 0\ncpu0 0 0 0 100 0 0 0 0 0 0\n");
         write("meminfo", "MemTotal: 4 kB\nMemAvailable: 1 kB\n");
-        let mut sampler = MachineSampler::below(proc.path()).unwrap();
+        let mut sampler = MachineSampler::below(root.path()).unwrap();
         let began = sampler.before.at_ns;
-        sampler.before.at_ns = u64::MAX;
-        assert!(matches!(sampler.sample(), Err(CollectError::TooSoon)));
-        sampler.before.at_ns = began - 1_000_000_000;
-        assert_eq!(sampler.sample().unwrap(), MachineReading { cpu: 1.0, steal: 0.0, memory: 3072 });
+        assert!(matches!(sampler.sample(began), Err(CollectError::TooSoon)));
+        assert_eq!(sampler.sample(began + 1_000_000_000).unwrap(), [1.0, 0.0, 3072.0]);
+        let series: Vec<_> = sampler.series().iter().map(|one| (one.name.as_str(), one.unit)).collect();
+        assert_eq!(series, [("machine.cpu", "1"), ("machine.steal", "1"), ("machine.memory", "By")]);
     }
 
     #[test]
     fn a_collector_that_cannot_run_says_why() {
-        let proc = tempfile::tempdir().unwrap();
-        let error = MachineSampler::below(proc.path()).unwrap_err();
+        let root = tempfile::tempdir().unwrap();
+        let error = MachineSampler::below(root.path()).unwrap_err();
         assert!(
             error.reason().ends_with("stat`: No such file or directory (os error 2)"),
             "{}",
             error.reason()
         );
-        std::fs::write(proc.path().join("stat"), "nothing\n").unwrap();
-        std::fs::write(proc.path().join("meminfo"), "").unwrap();
-        let error = MachineSampler::below(proc.path()).unwrap_err();
+        std::fs::create_dir(root.path().join("proc")).unwrap();
+        std::fs::write(root.path().join("proc/stat"), "nothing\n").unwrap();
+        std::fs::write(root.path().join("proc/meminfo"), "").unwrap();
+        let error = MachineSampler::below(root.path()).unwrap_err();
         assert!(error.reason().starts_with("expected a line `cpu0` in `"), "{}", error.reason());
     }
 
     #[test]
     fn this_machine_can_be_sampled() {
-        MachineSampler::start().unwrap();
+        start(Path::new("/")).unwrap();
     }
 }

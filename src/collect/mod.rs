@@ -1,11 +1,11 @@
-//! Samplers of the machine, one file each.
+//! Collectors of what the machine does, one file each and one line in [`ALL`].
 //!
-//! A sampler that cannot run says why ([`CollectError`]); its reason goes into
+//! A collector that cannot run says why ([`CollectError`]); its reason goes into
 //! the record's `missing`. It never reports zero for what it does not know.
 //!
-//! Readings carry no time: whoever samples stamps them with the clock that the
-//! frames use. Not here: what becomes of readings (`record`), and threads that
-//! sample once a second (`session`).
+//! All are sampled for one moment, which whoever samples tells by the clock that
+//! the frames use. Not here: what becomes of the values (`record`), and who
+//! samples once a second (`session`).
 
 pub mod cgroup;
 pub mod host;
@@ -14,19 +14,43 @@ pub mod machine;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// All collectors, in the order in which they are sampled: quick ones first, as the
+/// time is told before the first.
+pub const ALL: &[Kind] = &[Kind { name: machine::NAME, start: machine::start }];
+
+/// A kind of collector.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Its name in records, and how the names of its series begin: `machine`.
+    pub name: &'static str,
+    /// Begins to collect on a machine whose files are below a folder (`/`): the first
+    /// sample speaks about the time from here on. An error if it cannot run there.
+    pub start: fn(&Path) -> Result<Box<dyn Collector>, CollectError>,
+}
+
 /// Samples one thing again and again.
 pub trait Collector {
-    /// What one sample says.
-    type Reading;
+    /// What it measures, always the same.
+    fn series(&self) -> &[Series];
 
-    /// Its name in records: `machine`.
-    fn name(&self) -> &'static str;
-
-    /// One sample, about the time since the sample before where it is a rate.
+    /// A value for each of its series at `at_ns` of CLOCK_MONOTONIC; where it is a
+    /// rate, about the time since the sample before.
     ///
     /// # Errors
     /// When there is nothing to say about this moment.
-    fn sample(&mut self) -> Result<Self::Reading, CollectError>;
+    fn sample(&mut self, at_ns: u64) -> Result<Vec<f64>, CollectError>;
+}
+
+/// Something that a collector measures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// As OpenTelemetry writes names, words in lower case with dots between them: first
+    /// the collector, then the device if there are several, then the quantity
+    /// (`machine.cpu`, `gpu.0.busy`).
+    pub name: String,
+    /// In UCUM, as OpenTelemetry writes units: `1` for a share of 0 to 1, `By` for
+    /// bytes, `W`, `Hz`, `Cel`.
+    pub unit: &'static str,
 }
 
 /// Why a collector has nothing to say.

@@ -32,10 +32,10 @@ pub use self::script::{FREE_US, QUIET_US};
 use self::stream::{Stream, Timing};
 use super::foreign::Figure;
 use super::{
-    Conditions, Configured, Host, LeftOut, MachineSample, Member, Pace, RunRecord, VERSION, WorkerRecord,
+    Conditions, Configured, Host, LeftOut, Member, Pace, RunRecord, SeriesRecord, VERSION, WorkerRecord,
     WorkerSample,
 };
-use crate::collect::machine::MachineReading;
+use crate::collect::Series;
 use crate::model::Scalar;
 use crate::name::Slug;
 use crate::stats;
@@ -217,7 +217,7 @@ pub struct RecordBuilder {
     /// No script changes by the time alone before this.
     scripts_due_us: u64,
     workers: Vec<Worker>,
-    machine: Vec<MachineSample>,
+    series: Vec<SeriesRecord>,
     missing: BTreeMap<String, String>,
     stopping: bool,
     interrupted: bool,
@@ -271,7 +271,7 @@ impl RecordBuilder {
             now_us: setup.origin_ns / 1000,
             scripts_due_us: u64::MAX,
             workers,
-            machine: Vec::new(),
+            series: Vec::new(),
             missing: BTreeMap::new(),
             stopping: false,
             interrupted: false,
@@ -372,12 +372,19 @@ impl RecordBuilder {
         self.stop_if_over(decisions)
     }
 
-    /// Takes in a sample of the machine, taken at `at_ns` of CLOCK_MONOTONIC.
-    pub fn observe_machine(&mut self, at_ns: u64, reading: MachineReading) {
-        let MachineReading { cpu, steal, memory } = reading;
-        // To the millionth: these are read back from JSON as they were written.
-        let cpu = (cpu * 1e6).round() / 1e6;
-        self.machine.push(MachineSample { at_us: at_ns / 1000, cpu, steal: Some(steal), memory });
+    /// Takes in what a collector measured at `at_ns` of CLOCK_MONOTONIC: a value for
+    /// each of its series.
+    pub fn collected(&mut self, at_ns: u64, series: &[Series], values: &[f64]) {
+        for (Series { name, unit }, value) in series.iter().zip(values) {
+            let known = self.series.iter().position(|known| known.name == *name).unwrap_or_else(|| {
+                let (at_us, values) = (Vec::new(), Vec::new());
+                let unit = (*unit).to_owned();
+                self.series.push(SeriesRecord { name: name.clone(), unit, at_us, values });
+                self.series.len() - 1
+            });
+            self.series[known].at_us.push(at_ns / 1000);
+            self.series[known].values.push(*value);
+        }
     }
 
     /// Remembers that a collector could not run.
@@ -515,7 +522,7 @@ impl RecordBuilder {
             scripts,
             now_us,
             workers,
-            mut machine,
+            mut series,
             missing,
             stopping,
             interrupted,
@@ -555,7 +562,7 @@ impl RecordBuilder {
             .collect();
         drop((streams, scripts));
 
-        machine.iter_mut().for_each(|sample| since(&mut sample.at_us));
+        series.iter_mut().flat_map(|series| &mut series.at_us).for_each(since);
         let workers =
             setup.workers.into_iter().zip(workers).zip(explained).map(|((name, worker), failed)| {
                 let Worker { mut samples, death, stderr_tail, .. } = worker;
@@ -571,7 +578,7 @@ impl RecordBuilder {
             conditions: setup.conditions,
             host: setup.host,
             members,
-            machine,
+            series,
             workers: workers.collect(),
             missing,
             interrupted,

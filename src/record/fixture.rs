@@ -8,7 +8,8 @@ use super::build::{
 };
 use super::foreign::figure;
 use super::{Conditions, Host, Isolation, Pace, RunRecord};
-use crate::collect::machine::MachineReading;
+use crate::collect::Series;
+use crate::collect::machine::SERIES;
 use crate::model::Scalar;
 use crate::name::Slug;
 use crate::time::Utc;
@@ -189,6 +190,12 @@ impl Story {
         self.say(worker, at_us, body);
     }
 
+    /// The machine is sampled: shares of busy and stolen time, bytes in use.
+    pub(crate) fn machine(&mut self, at_us: u64, values: [f64; 3]) {
+        let series = SERIES.map(|(name, unit)| Series { name: name.to_owned(), unit });
+        self.builder.collected(at_us * 1000, &series, &values);
+    }
+
     /// A script prints a line.
     pub(crate) fn print(&mut self, script: u32, at_us: u64, line: &str) {
         let figure = figure(line.as_bytes()).unwrap_or_else(|| panic!("`{line}` is no figure"));
@@ -322,10 +329,7 @@ pub(crate) fn six_cameras() -> RunRecord {
             story.say(usize::try_from(worker).unwrap(), (second + 1) * S + 2, body);
         }
         let busy = 0.30 + ((second * 37) % 11) as f64 / 100.0;
-        story.builder.observe_machine(
-            ((second + 1) * S + 500_000) * 1000,
-            MachineReading { cpu: busy, steal: 0.0, memory: 1_400 << 20 },
-        );
+        story.machine((second + 1) * S + 500_000, [busy, 0.0, f64::from(1_400 << 20)]);
         if second == 14 {
             let tail = "0:00:14 ERROR motioncells: bad </pre><script>alert(1)</script>\nSegmentation fault";
             let decisions = story.builder.worker_exited(3, Some("killed by SIGSEGV"), tail);

@@ -10,6 +10,7 @@
 //! CLOCK_MONOTONIC that `started` gives in UTC.
 
 pub mod build;
+mod earlier;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod foreign;
@@ -31,9 +32,10 @@ pub use crate::worker::protocol::VideoFormat;
 /// The version of the record's layout. Older ones are read as well: 2 brought
 /// [`Member::scripts`] and [`Member::left_out`]; 3 brought [`Member::configured`],
 /// [`StreamRecord::late_us`], [`StreamRecord::delivery`],
-/// [`StreamRecord::taken_out`], [`MachineSample::steal`] and
-/// [`RunRecord::inputs_changed`].
-pub const VERSION: u32 = 3;
+/// [`StreamRecord::taken_out`], `steal` of the machine's samples and
+/// [`RunRecord::inputs_changed`]; 4 has [`RunRecord::series`] in the place of
+/// `machine`, a list of such samples.
+pub const VERSION: u32 = 4;
 
 /// Everything that one run measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,8 +52,9 @@ pub struct RunRecord {
     pub host: Host,
     /// One per camera and copy, in project order.
     pub members: Vec<Member>,
-    /// The machine, once a second.
-    pub machine: Vec<MachineSample>,
+    /// What collectors measured, once a second.
+    #[serde(alias = "machine", deserialize_with = "earlier::series")]
+    pub series: Vec<SeriesRecord>,
     /// The workers, in the order in which they were started.
     pub workers: Vec<WorkerRecord>,
     /// Collectors that could not run, with the reason.
@@ -87,6 +90,12 @@ impl RunRecord {
             [one] => Some(format!("its input {one} changed while it ran")),
             more => Some(format!("its inputs {} changed while it ran", more.join(", "))),
         }
+    }
+
+    /// The series of this name (`machine.cpu`), if it was collected.
+    #[must_use]
+    pub fn series_of(&self, name: &str) -> Option<&SeriesRecord> {
+        self.series.iter().find(|series| series.name == name)
     }
 
     /// The streams and scripts that failed, each with its camera's name and the
@@ -318,19 +327,24 @@ pub struct Sighting {
     pub fields: BTreeMap<String, String>,
 }
 
-/// A sample of the whole machine.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MachineSample {
-    /// When.
-    pub at_us: u64,
-    /// Share of all cores that was busy since the sample before, 0 to 1.
-    pub cpu: f64,
-    /// Share of all cores that a hypervisor took away in that time, part of `cpu`;
-    /// `None` in records before version 3.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub steal: Option<f64>,
-    /// Memory in use (total - available) in bytes.
-    pub memory: u64,
+/// What a collector measured of one thing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeriesRecord {
+    /// `machine.cpu`; see [`crate::collect::Series`].
+    pub name: String,
+    /// In UCUM: `1` for a share, `By`.
+    pub unit: String,
+    /// When each value was measured.
+    pub at_us: Vec<u64>,
+    /// As many as `at_us`.
+    pub values: Vec<f64>,
+}
+
+impl SeriesRecord {
+    /// Each value with its time.
+    pub fn points(&self) -> impl Iterator<Item = (u64, f64)> {
+        self.at_us.iter().copied().zip(self.values.iter().copied())
+    }
 }
 
 /// A worker process.

@@ -9,6 +9,7 @@ use super::{
     NONE, NOT_MEASURED, Report, absent, conditions, cpu_range, dropped, failures, fps, gaps, mebibytes,
     millis, number, percent, sightings, stolen, target,
 };
+use crate::collect::machine::CPU;
 use crate::record::measure::{
     CameraFigures, ElementFigures, Lateness, Percentiles, ScriptFigures, StreamFigures, Verdict,
 };
@@ -410,11 +411,13 @@ fn latency_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
 }
 
 fn machine(report: &Report<'_>) -> Markup {
-    let (samples, figures) = (&report.record.machine, &report.measurement.machine);
+    let figures = &report.measurement.machine;
+    let samples: Vec<(u64, f64)> =
+        report.record.series_of(CPU).into_iter().flat_map(|series| series.points()).collect();
     let group = samples.len().div_ceil(chart::MOST_POINTS).max(1);
-    let point = |samples: &[crate::record::MachineSample]| {
-        let at = samples.last().map_or(0, |sample| sample.at_us) as f64 / 1e6;
-        (at, samples.iter().map(|sample| sample.cpu * 100.0).reduce(f64::max))
+    let point = |samples: &[(u64, f64)]| {
+        let at = samples.last().map_or(0, |(at_us, _)| *at_us) as f64 / 1e6;
+        (at, samples.iter().map(|(_, cpu)| cpu * 100.0).reduce(f64::max))
     };
     let points: Vec<(f64, Option<f64>)> = samples.chunks(group).map(point).collect();
     markup! {

@@ -24,6 +24,7 @@ pub use self::html::html;
 pub use self::json::json;
 pub use self::table::table;
 
+use crate::collect::machine;
 use crate::record::measure::{MachineFigures, Measurement, StreamFigures, Verdict, number};
 use crate::record::{Conditions, Host, Isolation, Pace, RunRecord, WorkerRecord};
 use crate::text::harmless_lines;
@@ -153,9 +154,9 @@ fn gaps(report: &Report<'_>) -> Vec<String> {
         }
     }
     if let Some(reason) = &measurement.machine.reason {
-        add(reason.clone(), "machine");
+        add(reason.clone(), machine::NAME);
     }
-    for (collector, reason) in record.missing.iter().filter(|(collector, _)| *collector != "machine") {
+    for (collector, reason) in record.missing.iter().filter(|(collector, _)| *collector != machine::NAME) {
         add(reason.clone(), collector);
     }
     gaps.into_iter()

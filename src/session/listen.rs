@@ -12,8 +12,7 @@ use crossbeam_channel::{Receiver, never, select, tick};
 
 use super::script::ScriptMessage;
 use super::{Hidden, SILENCE};
-use crate::collect::Collector;
-use crate::collect::machine::MachineSampler;
+use crate::collect::{CollectError, Collector};
 use crate::name::Slug;
 use crate::os;
 use crate::os::process::{Cancel, Canceller};
@@ -106,7 +105,8 @@ pub(super) struct Session<'a, P> {
     workers: Vec<Live<P>>,
     /// Workers and scripts that may still say something.
     n_speaking: usize,
-    sampler: Option<MachineSampler>,
+    /// Each with its name.
+    collectors: Vec<(&'static str, Box<dyn Collector>)>,
     stopping: bool,
 }
 
@@ -165,7 +165,7 @@ impl<'a, P: Player> Session<'a, P> {
             setup,
             secrets,
             watch,
-            sampler: None,
+            collectors: Vec::new(),
             stopping: false,
         }
     }
@@ -214,10 +214,11 @@ impl<'a, P: Player> Session<'a, P> {
         self.obey(decisions);
     }
 
-    pub(super) fn start_sampler(&mut self) {
-        match MachineSampler::start() {
-            Ok(sampler) => self.sampler = Some(sampler),
-            Err(error) => self.builder.missing("machine", &error.reason()),
+    /// Samples a collector from now on, or keeps why it cannot run.
+    pub(super) fn collect(&mut self, name: &'static str, started: Result<Box<dyn Collector>, CollectError>) {
+        match started {
+            Ok(collector) => self.collectors.push((name, collector)),
+            Err(error) => self.builder.missing(name, &error.reason()),
         }
     }
 
@@ -360,14 +361,17 @@ impl<'a, P: Player> Session<'a, P> {
     }
 
     fn sample(&mut self, at_ns: u64) {
-        let Some(sampler) = self.sampler.as_mut() else { return };
-        match sampler.sample() {
-            Ok(reading) => self.builder.observe_machine(at_ns, reading),
-            Err(error) => {
-                self.builder.missing("machine", &error.reason());
-                self.sampler = None;
+        let builder = &mut self.builder;
+        self.collectors.retain_mut(|(name, collector)| match collector.sample(at_ns) {
+            Ok(values) => {
+                builder.collected(at_ns, collector.series(), &values);
+                true
             }
-        }
+            Err(error) => {
+                builder.missing(name, &error.reason());
+                false
+            }
+        });
     }
 
     fn end_the_silent(&mut self, now: Instant) {
@@ -387,6 +391,7 @@ mod tests {
 
     use super::super::fixture::{camera, exit, frames, hear, scripted, session, session_seen_by, setup};
     use super::*;
+    use crate::collect::Series;
     use crate::os::process::cancel_pair;
     use crate::record::foreign::figure;
 
@@ -423,6 +428,37 @@ mod tests {
         let ended = r#"{"at":2000000000,"event":"ended","stream":"a/1","end":{"end":"eos"}}"#;
         hear(session, &[(1, ended)]);
         assert_eq!(told.try_iter().count(), 0);
+    }
+
+    /// Says which sample it is, up to the third.
+    struct Counter([Series; 1], f64);
+
+    impl Collector for Counter {
+        fn series(&self) -> &[Series] {
+            &self.0
+        }
+
+        fn sample(&mut self, _: u64) -> Result<Vec<f64>, CollectError> {
+            self.1 += 1.0;
+            if self.1 < 3.0 { Ok(vec![self.1]) } else { Err(CollectError::TooSoon) }
+        }
+    }
+
+    #[test]
+    fn collectors_have_one_time_and_say_why_they_are_missing() {
+        let setup = setup(&[], &[scripted("a", 1)]);
+        let (mut session, _told) = session(&setup);
+        let series = |name: &str| [Series { name: name.to_owned(), unit: "W" }];
+        session.collect("npu", Err(CollectError::TooSoon));
+        session.collect("gpu", Ok(Box::new(Counter(series("gpu.power"), 0.0))));
+        session.collect("psu", Ok(Box::new(Counter(series("psu.power"), -1.0))));
+        (1..=4).for_each(|second| session.second(second * 1_000_000, Instant::now()));
+        let record = session.finish();
+        let points = |name: &str| record.series_of(name).unwrap().points().collect::<Vec<_>>();
+        assert_eq!(points("gpu.power"), [(1_000, 1.0), (2_000, 2.0)]);
+        assert_eq!(points("psu.power"), [(1_000, 0.0), (2_000, 1.0), (3_000, 2.0)]);
+        assert_eq!(record.missing.keys().collect::<Vec<_>>(), ["gpu", "npu", "psu"]);
+        assert_eq!(record.series[0].unit, "W");
     }
 
     #[test]

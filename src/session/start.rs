@@ -5,11 +5,14 @@
 //! record: a script that cannot be started, a collector that cannot run, a stream
 //! that is refused.
 
+use std::path::Path;
+
 use crossbeam_channel::{bounded, unbounded};
 
 use super::listen::{Player, Session, Watch};
 use super::load::{Load, PipelineLoad};
 use super::{ScriptLoad, SessionError};
+use crate::collect;
 use crate::digest::ContentDigest;
 use crate::name::Slug;
 use crate::os;
@@ -40,7 +43,9 @@ pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<Ru
     }
     let setup = Setup { origin_ns: os::clock::monotonic_ns(), ..load.setup.clone() };
     let mut session = Session::new(&setup, &load.secrets, watch, workers.into_iter().map(Some).collect());
-    session.start_sampler();
+    for kind in collect::ALL {
+        session.collect(kind.name, (kind.start)(Path::new("/")));
+    }
     start_streams(&mut session, &load.pipelines);
     let (sender, said) = bounded(SCRIPT_MESSAGES);
     std::thread::scope(|scope| {

@@ -491,11 +491,12 @@ fn times_are_since_the_origin() {
     let mut story = Story::new(setup);
     story.play(0, "c/1", 1_001, 1_008, 15);
     story.say(0, 1_008 * S, EventBody::Process { cpu_us: 5, rss: 6 });
-    story.builder.observe_machine(1_002_000_000_000, MachineReading { cpu: 0.5, steal: 0.0, memory: 9 });
+    story.machine(1_002 * S, [0.5, 0.0, 9.0]);
     let (record, _) = story.told();
     let stream = &record.members[0].streams[0];
     assert_eq!((stream.first_frame_us, stream.window_us), (Some(S), Some((3 * S, 8 * S))));
-    assert_eq!(record.machine[0].at_us, 2 * S);
+    let memory = record.series_of("machine.memory").unwrap();
+    assert_eq!((memory.points().collect::<Vec<_>>(), memory.unit.as_str()), (vec![(2 * S, 9.0)], "By"));
     assert_eq!(record.workers[0].samples[0].at_us, 8 * S);
 }
 

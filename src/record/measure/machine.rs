@@ -8,7 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Range, rounded, share};
-use crate::record::{Isolation, MachineSample, Pace, RunRecord, WorkerRecord, WorkerSample};
+use crate::collect::machine::{CPU, MEMORY, NAME, STEAL};
+use crate::record::{Isolation, Pace, RunRecord, WorkerRecord, WorkerSample};
 
 /// The whole machine over the common window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +53,7 @@ pub(super) fn machine(record: &RunRecord) -> MachineFigures {
         memory_max: None,
         reason: None,
     };
-    if let Some(reason) = record.missing.get("machine") {
+    if let Some(reason) = record.missing.get(NAME) {
         figures.reason = Some(reason.clone());
         return figures;
     }
@@ -61,22 +62,35 @@ pub(super) fn machine(record: &RunRecord) -> MachineFigures {
         figures.reason = Some("no time in which all streams were measured together".to_owned());
         return figures;
     };
-    let inside = spans(&record.machine, window, |sample| sample.at_us);
-    let total: u64 = inside.iter().map(|(from, to)| to.at_us - from.at_us).sum();
-    if total == 0 {
+    let inside = |name: &str| {
+        let points: Vec<Point> =
+            record.series_of(name).into_iter().flat_map(|series| series.points()).collect();
+        spans(&points, window, |(at_us, _)| *at_us)
+    };
+    let cpu = inside(CPU);
+    figures.cpu = mean(&cpu);
+    if figures.cpu.is_none() {
         figures.reason = Some("no sample in the window".to_owned());
         return figures;
     }
-    let mean = |share: &dyn Fn(&MachineSample) -> Option<f64>| {
-        let weighed = inside.iter().map(|(from, to)| Some(share(to)? * (to.at_us - from.at_us) as f64));
-        Some(rounded(weighed.sum::<Option<f64>>()? / total as f64))
-    };
-    figures.cpu = mean(&|sample| Some(sample.cpu));
-    figures.steal = mean(&|sample| sample.steal);
-    figures.cpu_range = Range::of(&inside.iter().map(|(_, to)| to.cpu).collect::<Vec<f64>>());
-    figures.memory_max =
-        inside.iter().map(|(from, to): &(MachineSample, _)| from.memory.max(to.memory)).max();
+    figures.cpu_range = Range::of(&cpu.iter().map(|(_, (_, cpu))| *cpu).collect::<Vec<f64>>());
+    figures.steal = mean(&inside(STEAL));
+    let memory = inside(MEMORY).into_iter().flat_map(|((_, from), (_, to))| [from, to]);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of bytes")]
+    let bytes = |memory: f64| memory as u64;
+    figures.memory_max = memory.reduce(f64::max).map(bytes);
     figures
+}
+
+/// A time in microseconds and a value.
+type Point = (u64, f64);
+
+/// The mean of values, each weighed with the time that it is about; `None` if that
+/// is no time at all.
+fn mean(spans: &[(Point, Point)]) -> Option<f64> {
+    let total: u64 = spans.iter().map(|((from, _), (to, _))| to - from).sum();
+    let weighed: f64 = spans.iter().map(|((from, _), (to, value))| value * (to - from) as f64).sum();
+    (total > 0).then(|| rounded(weighed / total as f64))
 }
 
 pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures {

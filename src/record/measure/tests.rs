@@ -4,9 +4,9 @@ mod cameras;
 mod scripts;
 
 use expect_test::{Expect, expect};
+use serde_json::json;
 
 use super::*;
-use crate::collect::machine::MachineReading;
 use crate::record::fixture::{S, Story, displayed, member, scripted, setup, six_cameras};
 use crate::worker::protocol::{End, EventBody};
 
@@ -154,8 +154,7 @@ fn the_machine_and_workers_are_averaged_over_the_common_window() {
     story.play(0, "a/1", 0, 8, 15); // window 2 to 7 s
     story.play(1, "b/1", 1, 8, 15); // window 3 to 8 s: common 3 to 7 s
     for (second, cpu) in [(1, 1.0), (3, 1.0), (4, 0.2), (5, 0.4), (7, 0.3), (8, 1.0)] {
-        let reading = MachineReading { cpu, steal: cpu / 10.0, memory: (second << 20) };
-        story.builder.observe_machine(second * S * 1000, reading);
+        story.machine(second * S, [cpu, cpu / 10.0, (second << 20) as f64]);
         story.say(0, second * S, EventBody::Process { cpu_us: second * second * 100_000, rss: second << 20 });
     }
     let measurement = measure(&story.builder.finish());
@@ -204,9 +203,23 @@ fn a_whole_lane() {
 
 #[test]
 fn records_of_older_versions_are_read() {
-    for version in [1, 2] {
+    let today = measure(&six_cameras());
+    for version in [1, 2, 3] {
         let mut record = serde_json::to_value(six_cameras()).unwrap();
         record["version"] = version.into();
+        // Up to version 3 the machine's samples had fields.
+        let series = record.as_object_mut().unwrap().remove("series").unwrap();
+        let [times, cpu, memory] = [&series[0]["at_us"], &series[0]["values"], &series[2]["values"]];
+        let samples = times.as_array().unwrap().iter().enumerate().map(|(index, at_us)| {
+            let memory = memory[index].as_f64().unwrap() as u64;
+            json!({ "at_us": at_us, "cpu": cpu[index], "steal": 0.0, "memory": memory })
+        });
+        record["machine"] = samples.collect();
+        if version == 3 {
+            let record: RunRecord = serde_json::from_value(record).unwrap();
+            assert_eq!((record.version, measure(&record)), (3, today.clone()));
+            continue;
+        }
         for member in record["members"].as_array_mut().unwrap() {
             assert!(member.get("scripts").is_none() && member.get("configured").is_none());
             for stream in member["streams"].as_array_mut().unwrap() {
@@ -221,6 +234,7 @@ fn records_of_older_versions_are_read() {
         assert_eq!(record.version, version);
         let measurement = measure(&record);
         assert_eq!((measurement.totals.pipelines, measurement.machine.steal), (7, None));
+        assert_eq!(MachineFigures { steal: Some(0.0), ..measurement.machine }, today.machine);
         let stream = &measurement.cameras[0].streams[0];
         assert_eq!((stream.lateness_us, stream.delivered_fps, stream.verdict), (None, None, Verdict::Holds));
     }
