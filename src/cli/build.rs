@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::args::{BuildArgs, Global};
-use super::console::{Announced, Console, JsonLines, Many};
+use super::json_lines::{Announced, JsonLines};
+use super::progress::{Console, Many};
 use super::trace::TraceFile;
 use super::{Exit, console, project};
 use crate::engine::events::{Progress, Summary};

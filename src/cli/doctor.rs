@@ -7,6 +7,7 @@
 mod devices;
 mod finding;
 mod limits;
+mod node;
 mod software;
 
 use std::collections::BTreeSet;

@@ -16,6 +16,8 @@ mod flags;
 mod graph;
 mod import;
 mod init;
+mod json_lines;
+mod progress;
 mod project;
 mod report;
 mod rule;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 
 use super::args::{Global, RunArgs};
-use super::console::{Console, Many};
+use super::progress::{Console, Many};
 use super::seconds::Seconds;
 use super::{Exit, console, project};
 use crate::engine::{Again, Warm};

@@ -5,6 +5,7 @@
 //! Nothing here prints or knows of flags. Faults are values ([`error::CommandError`]);
 //! `cli` decides what people see.
 
+mod basis;
 pub(crate) mod build;
 pub(crate) mod error;
 pub(crate) mod faults;

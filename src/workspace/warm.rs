@@ -19,23 +19,22 @@
 //! nobody makes, another build in between.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
+use super::basis::Basis;
 use super::build::{Build, pools, unwatched};
 use super::error::Result;
-use super::tools;
 use crate::action::Actions;
-use crate::config::load::{LoadRequest, find_root, included_files};
+use crate::config::load::{LoadRequest, find_root};
 use crate::digest::ContentDigest;
 use crate::engine::{Engine, Facts, Warm};
 use crate::graph::alias::Aliases;
 use crate::graph::image::{self, Image, Seen};
 use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId, link};
-use crate::model::{Password, WorkerCommand};
+use crate::model::Password;
 use crate::name::Slug;
 use crate::os;
 use crate::os::fs::{Glance, StatIdentity};
@@ -107,7 +106,7 @@ impl Memo {
         let root = &self.root;
         let image = Image::open(&self.image())?;
         let basis = serde_json::from_slice::<Basis>(&image.basis).ok()?;
-        if basis.now(root).as_ref() != Some(&basis) {
+        if !basis.holds(root) {
             return None;
         }
         let layout = basis.layout(root);
@@ -158,27 +157,7 @@ impl Memo {
         needed: &BTreeSet<TaskId>,
         fresh: &BTreeMap<TaskId, u128>,
     ) {
-        let opened = build.opened;
-        let project = &opened.project;
-        let needs_tools = needed.iter().any(|id| !build.graph.task(*id).factories.is_empty());
-        let worker = project.settings.worker.clone();
-        let stamp = if needs_tools { tools::stamp_now(worker.as_ref(), &self.root) } else { None };
-        if needs_tools && (stamp.is_none() || build.tools.stamp != stamp) {
-            return;
-        }
-        let layout = &project.layout;
-        let basis = Basis {
-            lp: this_lp(),
-            files: opened.files.clone(),
-            includes: opened.includes.clone(),
-            passed: passed(&project.tasks.iter().flat_map(|task| task.pass.iter().cloned()).collect()),
-            tools: stamp,
-            worker,
-            media: layout.media.clone(),
-            models: layout.models.clone(),
-            results: layout.results.clone(),
-            pools: project.settings.pools.clone(),
-        };
+        let Some(basis) = Basis::of(build, needed) else { return };
         let Ok(basis) = serde_json::to_vec(&basis) else { return };
         let bytes = image::encode(build.graph, needed, &basis);
         let path = self.image();
@@ -191,7 +170,7 @@ impl Memo {
         for (print, id) in seen.prints.iter_mut().zip(in_order) {
             *print = fresh.get(id).copied();
         }
-        seen.log = log_now(layout);
+        seen.log = log_now(&build.opened.project.layout);
         self.write_seen(&seen);
         self.forget_the_oldest();
     }
@@ -208,11 +187,9 @@ impl Memo {
     fn prints(&self, build: &Build<'_>, needed: &BTreeSet<TaskId>) -> Option<HashMap<TaskId, u128>> {
         let image = Image::open(&self.image())?;
         let basis: Basis = serde_json::from_slice(&image.basis).ok()?;
-        let layout = basis.layout(&self.root);
+        let layout = &build.opened.project.layout;
         let seen = Seen::read(&self.seen(), &image);
-        let still_holds =
-            basis.lp == this_lp() && layout == build.opened.project.layout && knows_reasons(&seen, &layout);
-        if !still_holds {
+        if !basis.makes_the_same(layout) || !knows_reasons(&seen, layout) {
             return None;
         }
         let prints: HashMap<u128, u128> = image
@@ -282,77 +259,6 @@ impl Changed {
         Engine::new(&self.graph, store, &self.layout, actions, |_| Facts::default())
             .in_pools(pools(jobs, &self.pools))
     }
-}
-
-/// What tasks are made of, besides the request.
-#[derive(PartialEq, Serialize, Deserialize)]
-struct Basis {
-    /// Which `lp` made them.
-    lp: String,
-    /// The config files with their contents; `None` where there was none.
-    files: Vec<(PathBuf, Option<ContentDigest>)>,
-    /// The patterns of `project.include` and what they stood for.
-    includes: Vec<(String, Vec<ProjectPath>)>,
-    /// Names of variables that tasks take from the caller, and a digest of their values.
-    passed: (BTreeSet<String>, ContentDigest),
-    /// The worker's tools, if any task needs them, and how it is started.
-    tools: Option<String>,
-    worker: Option<WorkerCommand>,
-    media: PathBuf,
-    models: PathBuf,
-    results: PathBuf,
-    pools: BTreeMap<String, u32>,
-}
-
-impl Basis {
-    /// The same as it is now.
-    fn now(&self, root: &Path) -> Option<Basis> {
-        let files = self.files.iter().map(|(path, _)| Some((path.clone(), contents(path)?)));
-        let includes =
-            self.includes.iter().map(|(pattern, _)| (pattern.clone(), included_files(root, pattern)));
-        Some(Basis {
-            lp: this_lp(),
-            files: files.collect::<Option<_>>()?,
-            includes: includes.collect(),
-            passed: passed(&self.passed.0),
-            tools: self.tools.as_ref().and_then(|_| tools::stamp_now(self.worker.as_ref(), root)),
-            worker: self.worker.clone(),
-            media: self.media.clone(),
-            models: self.models.clone(),
-            results: self.results.clone(),
-            pools: self.pools.clone(),
-        })
-    }
-
-    fn layout(&self, root: &Path) -> Layout {
-        Layout {
-            root: root.to_path_buf(),
-            media: self.media.clone(),
-            models: self.models.clone(),
-            results: self.results.clone(),
-        }
-    }
-}
-
-/// The contents of a config file; `None` inside if there is none, outside if it
-/// cannot be read.
-fn contents(path: &Path) -> Option<Option<ContentDigest>> {
-    match os::fs::hash_file(path) {
-        Ok((content, _)) => Some(Some(content)),
-        Err(error) if error.is_not_found() => Some(None),
-        Err(_) => None,
-    }
-}
-
-fn passed(names: &BTreeSet<String>) -> (BTreeSet<String>, ContentDigest) {
-    let values: Vec<_> = names.iter().map(|name| (name, os::env::raw(name))).collect();
-    (names.clone(), ContentDigest::of(format!("{values:?}").as_bytes()))
-}
-
-/// This `lp`: another one may make other tasks of the same files.
-fn this_lp() -> String {
-    let program = os::process::this_program().ok().and_then(|program| StatIdentity::read(&program).ok());
-    format!("{} {program:?}", env!("CARGO_PKG_VERSION"))
 }
 
 fn glances(image: &Image, layout: &Layout) -> Vec<Glance> {

@@ -1,0 +1,115 @@
+//! The events of a build for machines: a JSON object a line, on stdout.
+
+use std::time::{Duration, Instant};
+
+use super::console::out;
+use crate::engine::events::{BuildEvent, Progress};
+
+/// Events as JSON lines on stdout; `docs/cli.md` describes them.
+pub(super) struct JsonLines {
+    begin: Instant,
+    announced: Announced,
+}
+
+/// Whether `started` has been printed before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Announced {
+    Yes,
+    No,
+}
+
+impl JsonLines {
+    pub(super) fn new(announced: Announced) -> JsonLines {
+        JsonLines { begin: Instant::now(), announced }
+    }
+}
+
+impl Progress for JsonLines {
+    fn event(&self, event: &BuildEvent<'_>) {
+        if self.announced == Announced::Yes && matches!(event, BuildEvent::Started { .. }) {
+            return;
+        }
+        out(&json_line(event, self.begin.elapsed()));
+    }
+}
+
+fn json_line(event: &BuildEvent<'_>, at: Duration) -> String {
+    let object = serde_json::to_string(event).expect("events have text keys");
+    let rest = object.strip_prefix('{').expect("an event is an object");
+    format!("{{\"at_ms\":{},{rest}\n", at.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::engine::events::{Outcome, Summary};
+
+    /// Kind to keys, also those of a summary.
+    fn keys(lines: &str) -> BTreeMap<String, Vec<String>> {
+        let mut kinds = BTreeMap::new();
+        for line in lines.lines() {
+            let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let mut keys: Vec<String> = event.as_object().unwrap().keys().cloned().collect();
+            let summary = event.get("summary").and_then(Value::as_object);
+            keys.extend(summary.into_iter().flat_map(|summary| summary.keys().cloned()));
+            kinds.insert(event["event"].as_str().unwrap().to_owned(), keys);
+        }
+        kinds
+    }
+
+    #[test]
+    fn the_documented_events_are_those_that_are_written() {
+        let (label, summary) = ("a", Summary::default());
+        let outcome = Outcome::Fresh;
+        let events = [
+            BuildEvent::Started { version: crate::engine::events::VERSION, tasks: 1 },
+            BuildEvent::Looked { tasks: 1 },
+            BuildEvent::Waiting { reason: "" },
+            BuildEvent::TaskStarted { label, reason: "" },
+            BuildEvent::TaskNote { label, note: "" },
+            BuildEvent::TaskFinished { label, outcome, duration_ms: 0, detail: "", log: "" },
+            BuildEvent::Finished { summary: &summary },
+        ];
+        // A new kind does not compile here, and then belongs into the list and the page.
+        let known = |event: &BuildEvent<'_>| match event {
+            BuildEvent::Started { .. } => 1,
+            BuildEvent::Looked { .. } => 2,
+            BuildEvent::Waiting { .. } => 3,
+            BuildEvent::TaskStarted { .. } => 4,
+            BuildEvent::TaskNote { .. } => 5,
+            BuildEvent::TaskFinished { .. } => 6,
+            BuildEvent::Finished { .. } => 7,
+        };
+        assert!(events.iter().map(known).eq(1..=7));
+        let written: String =
+            events.iter().map(|event| json_line(event, Duration::from_millis(12))).collect();
+
+        let page = include_str!("../../docs/cli.md");
+        let examples = page.split_once("```json\n").unwrap().1.split_once("```").unwrap().0;
+        assert_eq!(keys(examples), keys(&written));
+        for (kind, keys) in keys(&written) {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
+            let row = row.unwrap_or_else(|| panic!("`{kind}` is in no table"));
+            let column = row.split('|').nth(2).unwrap();
+            let mut told: Vec<&str> = column.split('`').skip(1).step_by(2).collect();
+            told.sort_unstable();
+            // Those of a summary are in the example.
+            let own = keys.iter().map(String::as_str);
+            let own: Vec<&str> = own
+                .filter(|key| !["at_ms", "event"].contains(key) && (kind != "finished" || *key == "summary"))
+                .collect();
+            assert_eq!(told, own, "{kind}");
+        }
+        let version = format!("the version of the stream, now {}", crate::engine::events::VERSION);
+        assert!(page.contains(&version));
+        for outcome in
+            ["fresh", "restored", "succeeded", "failed", "timed_out", "panicked", "cancelled", "skipped"]
+        {
+            assert!(page.contains(&format!("`{outcome}`")), "{outcome}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What tasks are made of: as long as nothing of it changes, the same request gives
+//! the same tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::build::Build;
+use super::open::Workspace;
+use super::tools;
+use crate::config::load::included_files;
+use crate::digest::ContentDigest;
+use crate::graph::TaskId;
+use crate::model::WorkerCommand;
+use crate::os;
+use crate::os::fs::StatIdentity;
+use crate::path::{Layout, ProjectPath};
+
+/// What tasks are made of, besides the request.
+#[derive(PartialEq, Serialize, Deserialize)]
+pub(super) struct Basis {
+    /// Which `lp` made them.
+    lp: String,
+    /// The config files with their contents; `None` where there was none.
+    files: Vec<(PathBuf, Option<ContentDigest>)>,
+    /// The patterns of `project.include` and what they stood for.
+    includes: Vec<(String, Vec<ProjectPath>)>,
+    /// Names of variables that tasks take from the caller, and a digest of their values.
+    passed: (BTreeSet<String>, ContentDigest),
+    /// The worker's tools, if any task needs them, and how it is started.
+    tools: Option<String>,
+    worker: Option<WorkerCommand>,
+    media: PathBuf,
+    models: PathBuf,
+    results: PathBuf,
+    pub(super) pools: BTreeMap<String, u32>,
+}
+
+impl Basis {
+    /// Of a project that was read. `None` if its tools have changed since they were
+    /// looked at.
+    pub(super) fn of(build: &Build<'_>, needed: &BTreeSet<TaskId>) -> Option<Basis> {
+        let Workspace { project, files, includes, .. } = build.opened;
+        let layout = &project.layout;
+        let worker = project.settings.worker.clone();
+        let needs_tools = needed.iter().any(|id| !build.graph.task(*id).factories.is_empty());
+        let stamp = if needs_tools { tools::stamp_now(worker.as_ref(), &layout.root) } else { None };
+        if needs_tools && (stamp.is_none() || build.tools.stamp != stamp) {
+            return None;
+        }
+        Some(Basis {
+            lp: this_lp(),
+            files: files.clone(),
+            includes: includes.clone(),
+            passed: passed(&project.tasks.iter().flat_map(|task| task.pass.iter().cloned()).collect()),
+            tools: stamp,
+            worker,
+            media: layout.media.clone(),
+            models: layout.models.clone(),
+            results: layout.results.clone(),
+            pools: project.settings.pools.clone(),
+        })
+    }
+
+    /// Whether everything is as it was.
+    pub(super) fn holds(&self, root: &Path) -> bool {
+        self.now(root).as_ref() == Some(self)
+    }
+
+    /// Whether tasks are made as they were: by this `lp`, in these folders.
+    pub(super) fn makes_the_same(&self, layout: &Layout) -> bool {
+        self.lp == this_lp() && self.layout(&layout.root) == *layout
+    }
+
+    /// The same as it is now.
+    fn now(&self, root: &Path) -> Option<Basis> {
+        let files = self.files.iter().map(|(path, _)| Some((path.clone(), contents(path)?)));
+        let includes =
+            self.includes.iter().map(|(pattern, _)| (pattern.clone(), included_files(root, pattern)));
+        Some(Basis {
+            lp: this_lp(),
+            files: files.collect::<Option<_>>()?,
+            includes: includes.collect(),
+            passed: passed(&self.passed.0),
+            tools: self.tools.as_ref().and_then(|_| tools::stamp_now(self.worker.as_ref(), root)),
+            worker: self.worker.clone(),
+            media: self.media.clone(),
+            models: self.models.clone(),
+            results: self.results.clone(),
+            pools: self.pools.clone(),
+        })
+    }
+
+    pub(super) fn layout(&self, root: &Path) -> Layout {
+        Layout {
+            root: root.to_path_buf(),
+            media: self.media.clone(),
+            models: self.models.clone(),
+            results: self.results.clone(),
+        }
+    }
+}
+
+/// The contents of a config file; `None` inside if there is none, outside if it
+/// cannot be read.
+fn contents(path: &Path) -> Option<Option<ContentDigest>> {
+    match os::fs::hash_file(path) {
+        Ok((content, _)) => Some(Some(content)),
+        Err(error) if error.is_not_found() => Some(None),
+        Err(_) => None,
+    }
+}
+
+fn passed(names: &BTreeSet<String>) -> (BTreeSet<String>, ContentDigest) {
+    let values: Vec<_> = names.iter().map(|name| (name, os::env::raw(name))).collect();
+    (names.clone(), ContentDigest::of(format!("{values:?}").as_bytes()))
+}
+
+/// This `lp`: another one may make other tasks of the same files.
+fn this_lp() -> String {
+    let program = os::process::this_program().ok().and_then(|program| StatIdentity::read(&program).ok());
+    format!("{} {program:?}", env!("CARGO_PKG_VERSION"))
+}
