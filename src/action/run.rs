@@ -14,15 +14,13 @@ use crate::engine::events::Outcome;
 use crate::engine::perform::{Attempt, Outputs, Performed};
 use crate::graph::lower::{PLANS, plan_path};
 use crate::graph::task::{Run, Task};
+use crate::model::Settings;
 use crate::os;
 use crate::plan::{CameraPlan, PlannedSource};
 use crate::record::build::{MemberSetup, Setup, StreamId, StreamSetup};
 use crate::record::{Conditions, Configured, Isolation, LeftOut, RunRecord, SourceKind};
 use crate::session::{Load, PipelineLoad, SessionError, measure};
 use crate::worker::launch::Reach;
-
-/// What precedes the window after each stream's first frame, if `auto`.
-const WARMUP_AUTO_MS: u64 = 2_000;
 
 pub(super) fn perform(actions: &Actions<'_>, run: &Run, task: &Task, attempt: &Attempt<'_>) -> Performed {
     let (mut record, log) = match record(actions, run, task, attempt) {
@@ -106,7 +104,7 @@ fn record(
         origin_ns: os::clock::monotonic_ns(),
         conditions: Conditions {
             duration_ms: run.duration_ms,
-            warmup_ms: run.warmup_ms.unwrap_or(WARMUP_AUTO_MS),
+            warmup_ms: run.warmup_ms.unwrap_or(Settings::AUTO_WARMUP_MS),
             pace: run.pace,
             isolation: run.isolation,
             count: run.count,

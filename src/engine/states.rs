@@ -22,15 +22,11 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// `cpu` slots as given, 8 connections, and the user's own pools.
+    /// `cpu` slots as given, and those of the other pools as declared.
     #[must_use]
-    pub fn new(cpu: u32, user: &BTreeMap<String, u32>) -> Pools {
-        let mut depths = BTreeMap::from([
-            (Pool::Network, 8),
-            (Pool::User("gpu".to_owned()), 1),
-            (Pool::User("npu".to_owned()), 1),
-        ]);
-        depths.extend(user.iter().map(|(name, depth)| (Pool::named(name), (*depth).max(1))));
+    pub fn new(cpu: u32, declared: &BTreeMap<String, u32>) -> Pools {
+        let mut depths: BTreeMap<Pool, u32> =
+            declared.iter().map(|(name, depth)| (Pool::named(name), (*depth).max(1))).collect();
         depths.insert(Pool::Cpu, cpu.max(1));
         depths.insert(Pool::Exclusive, 1);
         Pools { depths }
@@ -299,7 +295,8 @@ mod tests {
             let graph = random_graph(&mut random);
             let all: BTreeSet<TaskId> = graph.order().iter().copied().collect();
             let on_failure = [OnFailure::Stop, OnFailure::KeepGoing][random.below(2) as usize];
-            let pools = Pools::new(1 + random.below(3) as u32, &BTreeMap::new());
+            let declared = BTreeMap::from([("network".to_owned(), 8)]);
+            let pools = Pools::new(1 + random.below(3) as u32, &declared);
             let mut states = States::new(&graph, &all, pools.clone(), on_failure, &|id| {
                 (id.index() % 3 > 0).then_some(seed ^ id.index() as u64)
             });

@@ -13,7 +13,7 @@ use super::worker::WorkerCommand;
 pub struct Settings {
     /// The measured window; zero = until Ctrl-C.
     pub duration: Duration,
-    /// What precedes it; `None` = `auto`.
+    /// What precedes it; `None` = `auto`: [`Settings::AUTO_WARMUP_MS`].
     pub warmup: Option<Duration>,
     /// How cameras with only `fileSrc` are played.
     pub source: FileSourceMode,
@@ -38,6 +38,11 @@ pub struct Settings {
     /// `[pools]`: name to depth, with the defaults of `network`, `gpu` and
     /// `npu`. `cpu` is there only if it was set; `exclusive` never.
     pub pools: BTreeMap<String, u32>,
+}
+
+impl Settings {
+    /// The warm-up of `auto`, in milliseconds after each stream's first frame.
+    pub const AUTO_WARMUP_MS: u64 = 2_000;
 }
 
 /// `[rtsp]`: the server of streams that are named by a path alone, and how
