@@ -46,12 +46,10 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     checks::check_display(&opened)?;
     checks::check_variables(&opened, &subject)?;
     let graph = project::graph(&opened, std::slice::from_ref(&subject))?;
-    let label = format!("run:{}", subject.name);
+    let label = subject.run_label();
     let run = graph.by_label(&label).expect("the subject's tasks were lowered");
     // The report reads the record and its benchmarks, so it brings everything.
-    let report_label =
-        if subject.name == "lane" { "report".to_owned() } else { format!("report:{}", subject.name) };
-    let report = graph.by_label(&report_label).expect("the subject's tasks were lowered");
+    let report = graph.by_label(&subject.report_label()).expect("the subject's tasks were lowered");
     let needed = select::closure(&graph, &BTreeSet::from([report]));
     checks::check_sources(&opened, &graph, &needed, &subject)?;
 

@@ -54,6 +54,18 @@ impl Subject {
         };
         Subject { name, members }
     }
+
+    /// The label of its run.
+    #[must_use]
+    pub fn run_label(&self) -> String {
+        format!("run:{}", self.name)
+    }
+
+    /// The label of its report: that of the lane is `report` alone.
+    #[must_use]
+    pub fn report_label(&self) -> String {
+        if self.name == "lane" { "report".to_owned() } else { format!("report:{}", self.name) }
+    }
 }
 
 /// What lowering needs to know besides the project.
@@ -314,7 +326,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         count: settings.count,
     });
     tasks.push(
-        Task::new(format!("run:{name}"), action)
+        Task::new(subject.run_label(), action)
             .reads(inputs)
             .writes([record_path(name)])
             .pool(Pool::Exclusive)
@@ -337,8 +349,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
             Task::new(label, action).reads([record_path(name)]).writes(outputs).at(planned.camera().place),
         );
     }
-    let label = if name == "lane" { "report".to_owned() } else { format!("report:{name}") };
     let outputs = ["json", "csv", "html"].map(|kind| path(&format!("results/report/{name}.{kind}")));
-    let report = Task::new(label, Action::Report { version: report::VERSION });
+    let report = Task::new(subject.report_label(), Action::Report { version: report::VERSION });
     tasks.push(report.reads(report_inputs).writes(outputs).at(place));
 }

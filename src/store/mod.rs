@@ -56,6 +56,9 @@ const MAX_IMAGE: u64 = 1 << 30;
 /// nothing. To be raised with the log's header and the key document's version.
 pub const FORMAT: u32 = 1;
 
+/// Under which name the state has the worker's machine.
+const MACHINE: &str = "machine";
+
 /// Below this many entries the log is not rewritten.
 const WORTH_COMPACTING: usize = 1000;
 
@@ -237,15 +240,15 @@ impl Store {
         begin_so.map(|(_, attempt)| attempt.clone()).collect()
     }
 
-    /// A text that was remembered under `name`: the machine of a tools stamp.
+    /// The description of the worker's machine that was remembered last.
     #[must_use]
-    pub fn text(&self, name: &str) -> Option<String> {
-        self.state().text(name).map(str::to_owned)
+    pub fn machine(&self) -> Option<String> {
+        self.state().text(MACHINE).map(str::to_owned)
     }
 
-    /// Remembers a text until it is replaced, or the store is emptied.
-    pub fn set_text(&self, name: &str, text: &str) {
-        self.state_mut().set_text(name, text);
+    /// Remembers a description until it is replaced, or the store is emptied.
+    pub fn set_machine(&self, description: &str) {
+        self.state_mut().set_text(MACHINE, description);
     }
 
     /// How many files were read to learn their digest.

@@ -369,7 +369,7 @@ fn two_stores_of_one_project_add_to_one_log() {
                     let mut attempt = attempt(&key(n), Vec::new());
                     attempt.label = format!("{writer}-{n}");
                     store.record_attempt(&attempt).unwrap();
-                    store.set_text("writer", &attempt.label);
+                    store.set_machine(&attempt.label);
                     store.save_state().unwrap();
                 }
             });

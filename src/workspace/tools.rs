@@ -25,8 +25,6 @@ use crate::worker::client::Worker;
 use crate::worker::error::WorkerError;
 use crate::worker::launch::{Launch, Reach};
 
-const REMEMBERED: &str = "machine";
-
 /// The worker and its machine.
 pub(crate) struct Tools {
     /// How workers are started; `Err` says why none can be.
@@ -83,8 +81,7 @@ pub(crate) fn look_for(
         Ok(stamp) => stamp,
         Err(error) => return Tools { worker: Err(error), machine: None, host, stamp: None },
     };
-    let remembered: Option<Remembered> =
-        store.text(REMEMBERED).and_then(|text| serde_json::from_str(&text).ok());
+    let remembered: Option<Remembered> = store.machine().and_then(|text| serde_json::from_str(&text).ok());
     let known =
         remembered.filter(|remembered| remembered.stamp == stamp).map(|remembered| remembered.machine);
     let machine = match known {
@@ -97,7 +94,7 @@ pub(crate) fn look_for(
                 Err(error) => return Tools { worker: Err(error), machine: None, host, stamp: None },
             };
             let remembered = Remembered { stamp: stamp.clone(), machine };
-            store.set_text(REMEMBERED, &serde_json::to_string(&remembered).expect("all keys are text"));
+            store.set_machine(&serde_json::to_string(&remembered).expect("all keys are text"));
             remembered.machine
         }
     };
