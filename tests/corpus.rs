@@ -318,7 +318,7 @@ fn monstrous_files_are_refused_in_bounded_time() {
     cameras("a text without an end", format!("{{\"{}", "x".repeat(1 << 20)).as_bytes(), "error LP0102 *");
     cameras("any bytes", &(0..=255).cycle().take(1 << 16).collect::<Vec<u8>>(), "error LP0005 *");
     cameras("64 MiB and a byte", &vec![b' '; (64 << 20) + 1], "error LP0004 -");
-    lpfile("10,000 lists", format!("x = {}", "[".repeat(10_000)).as_bytes(), "error LP0006 1:133");
+    lpfile("10,000 lists", format!("x = {}", "[".repeat(10_000)).as_bytes(), "error LP0006 1:85");
     lpfile("10,000 tables", format!("x = {}", "{a = ".repeat(10_000)).as_bytes(), "error LP0006 *");
 }
 

@@ -1,401 +1,391 @@
-//! JSON to a spanned tree, strictly.
+//! JSON to a spanned tree.
 //!
-//! What JSON refuses but everybody understands (a comment, single quotes,
-//! `True`, a comma too many or too few) is reported where it stands, and
-//! reading goes on behind it; a value that cannot be meant as it is written is
-//! [`Value::Broken`]. Where it is unclear how to go on, reading ends.
+//! It takes exactly the texts that `serde_json` takes. The slips that people make
+//! (a comment, a comma too many or too few, other quotes or none, `True`, `015`) are
+//! reported and reading goes on, so that a file with three of them is corrected in
+//! one go and its readers see the rest; a value that is not JSON is [`Value::Broken`].
+//! At any other fault, reading ends.
 //!
 //! Not here: what the keys mean (`cameras`, `workloads`).
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::text::{Language, MAX_DEPTH, looks_like};
+use serde::de::IgnoredAny;
+
+use super::text::{CONFLICT, first_line};
 use super::tree::{Key, Node, Value};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
 
-mod scalars;
+/// The deepest nesting of lists and objects, which keeps the parser's stack small.
+const MAX_DEPTH: usize = 128;
 
-use scalars::is_word;
-pub(super) use scalars::{is_not_finite, meant_number, number};
+/// Reading ends after this many faults: the file is hardly JSON.
+const MAX_FAULTS: usize = 100;
 
-/// Parses the text of `file`. `None` when its syntax is so wrong that nothing
-/// of it counts.
+/// Parses the text of `file`. `None` if reading ended early.
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
-    let mut parser =
-        Parser { file, text, at: 0, depth: 0, found: Diagnostics::new(), comments: None, quotes: None };
-    let node = parser.document().ok();
-    let repeated = [parser.comments.take(), parser.quotes.take()];
-    let mut found = parser.found;
-    for Repeated { first, count } in repeated.into_iter().flatten() {
-        found.push(match (count, first.help.clone()) {
-            (1, _) | (_, None) => first,
-            (count, Some(help)) => first.help(format!("{help}; the file has {count} of them")),
-        });
-    }
-    let is_json_at_all = text.trim_start().starts_with('{');
-    if node.is_none()
-        && !is_json_at_all
-        && let Some(other) = looks_like(text, Language::Json)
+    let found = Diagnostics::new();
+    let mut parser = Parser { file, text, at: 0, open: Vec::new(), found, reported: HashSet::new() };
+    let tree = parser.document().ok();
+    if tree.is_none()
+        && let Some(line) = toml_line(text)
     {
-        diagnostics.push(
-            not_this("JSON", &other, file).help("cameras and workloads are written in JSON: `{ ... }`"),
-        );
-        return None;
+        let fault = parser.fault(line, "the file is not JSON").label("this looks like TOML");
+        diagnostics.push(fault.help("cameras and workloads are written in JSON: `{ ... }`"));
+    } else {
+        diagnostics.append(parser.found);
     }
-    diagnostics.append(found);
-    node
+    tree
 }
 
-/// The fault of a file in another language.
-pub(super) fn not_this(expected: &str, other: &super::text::Other, file: FileId) -> Diagnostic {
-    let code = if expected == "JSON" { codes::JSON_SYNTAX } else { codes::TOML_SYNTAX };
-    Diagnostic::error(code, format!("the file is not {expected}"))
-        .at(Place::new(file, other.range.clone()))
-        .label(format!("this looks like {}", other.language))
+/// The first line of a text if it is a header or a key of TOML.
+fn toml_line(text: &str) -> Option<Range<usize>> {
+    let range = first_line(text);
+    let line = &text[range.clone()];
+    let name = match line.strip_prefix('[') {
+        Some(header) => header.trim_start_matches('[').split_once(']')?.0,
+        None => line.split_once('=')?.0,
+    };
+    let is_key = |c: char| c.is_ascii_alphanumeric() || "_-. ".contains(c);
+    (name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(is_key)).then_some(range)
 }
 
-/// Reading ends here; why has been reported.
+/// Reading ends here; the reason has been reported.
 struct Stop;
-
-/// A slip that a file has in many places if it has it at all. It is reported once.
-struct Repeated {
-    first: Diagnostic,
-    count: usize,
-}
 
 struct Parser<'t> {
     file: FileId,
     text: &'t str,
     at: usize,
-    depth: usize,
+    /// Where the brackets around `at` are.
+    open: Vec<usize>,
     found: Diagnostics,
-    comments: Option<Repeated>,
-    quotes: Option<Repeated>,
+    /// The slips that are reported only once.
+    reported: HashSet<&'static str>,
 }
 
-/// Behind so many slips, reading ends: what they stand in is hardly JSON.
-const SLIPS: usize = 100_000;
-
-/// Characters that people take for `"`, each with those that close it.
-const QUOTES: [(char, &str); 8] = [
-    ('\'', "'"),
-    ('`', "`´"),
-    ('“', "”“\""),
-    ('”', "”“\""),
-    ('„', "“”\""),
-    ('‘', "’‘'"),
-    ('’', "’‘'"),
-    ('«', "»"),
-];
-
-impl<'t> Parser<'t> {
+impl Parser<'_> {
     fn document(&mut self) -> Result<Node, Stop> {
-        self.blanks()?;
-        if self.at == self.text.len() {
-            return self.stop(self.fault(0..0, "the file is empty").label("expected `{`"));
-        }
+        self.blanks();
         let node = self.value()?;
-        self.blanks()?;
-        match self.peek() {
-            None => Ok(node),
-            Some(c @ ('}' | ']')) => {
-                let fault = self.fault(self.next(), format!("`{c}` closes nothing"));
-                self.stop(fault.label("everything before it is closed"))
-            }
-            Some(_) => {
-                let fault = self.fault(self.next(), "the file goes on behind its end");
-                let end = node.place.end as usize;
-                let last = self.text[..end].char_indices().next_back().map_or(end, |(at, _)| at);
-                self.stop(
-                    fault.label("nothing may follow").also(self.place(last..end), "its value ends here"),
-                )
-            }
-        }
+        self.blanks();
+        if self.at < self.text.len() { self.unexpected("the end of the file") } else { Ok(node) }
     }
 
     fn value(&mut self) -> Result<Node, Stop> {
-        if self.found.len() > SLIPS {
-            return Err(Stop);
-        }
         let start = self.at;
         let value = match self.peek() {
-            Some('{') => return self.nested(Parser::table),
-            Some('[') => return self.nested(Parser::list),
-            Some('"') => match self.quoted()? {
-                (text, true) => Value::Text(text),
-                (_, false) => Value::Broken,
-            },
-            Some('-' | '+' | '.' | '0'..='9') => self.number(),
-            Some(c) if is_word(c) => self.word(),
-            Some(c) if QUOTES.iter().any(|(open, _)| *open == c) => Value::Text(self.misquoted(c)?),
+            Some('{') => self.object()?,
+            Some('[') => {
+                let mut items = Vec::new();
+                self.items(']', |parser| {
+                    items.push(parser.value()?);
+                    Ok(())
+                })?;
+                Value::List(items)
+            }
+            Some('"') => {
+                let before = self.found.len();
+                let text = self.string()?;
+                if self.found.len() == before { Value::Text(text) } else { Value::Broken }
+            }
+            Some(c) if is_other_quote(c) => Value::Text(self.other_quotes(c)?),
+            Some(c) if is_bare(c) => self.bare()?,
             _ => return self.unexpected("a value"),
         };
-        Ok(self.node(value, start))
+        Ok(Node { value, place: self.place(start..self.at) })
     }
 
-    fn nested(&mut self, read: impl Fn(&mut Self) -> Result<Node, Stop>) -> Result<Node, Stop> {
-        if self.depth == MAX_DEPTH {
+    fn object(&mut self) -> Result<Value, Stop> {
+        let mut entries = Vec::new();
+        self.items('}', |parser| {
+            let start = parser.at;
+            let text = match parser.peek() {
+                Some('"') => parser.string()?,
+                Some(c) if is_other_quote(c) => parser.other_quotes(c)?,
+                Some(c) if is_bare(c) => parser.bare_key(),
+                _ => return parser.unexpected("a key in double quotes"),
+            };
+            let key = Key { text, place: parser.place(start..parser.at) };
+            parser.blanks();
+            if parser.peek() != Some(':') {
+                return parser.unexpected("`:`");
+            }
+            parser.at += 1;
+            parser.blanks();
+            entries.push((key, parser.value()?));
+            Ok(())
+        })?;
+        self.report_repeated(&mut entries)?;
+        Ok(Value::Table(entries))
+    }
+
+    /// Everything between two brackets, each item read by `item`.
+    fn items(
+        &mut self,
+        close: char,
+        mut item: impl FnMut(&mut Self) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        if self.open.len() == MAX_DEPTH {
             let message = format!("values are nested more than {MAX_DEPTH} levels deep");
             let fault = Diagnostic::error(codes::TOO_DEEP, message).at(self.place(self.next()));
             return self.stop(fault.label(format!("level {}", MAX_DEPTH + 1)));
         }
-        self.depth += 1;
-        let node = read(self);
-        self.depth -= 1;
-        node
-    }
-
-    fn list(&mut self) -> Result<Node, Stop> {
-        let open = self.at;
-        let mut items = Vec::new();
+        self.open.push(self.at);
         self.at += 1;
-        loop {
-            self.blanks()?;
+        self.blanks();
+        while self.peek() != Some(close) {
+            item(self)?;
+            let end = self.at;
+            self.blanks();
             match self.peek() {
-                Some(']') => break,
-                Some('}') => return self.mismatch(open),
-                None => return self.unclosed(open),
                 Some(',') => {
-                    self.report(
-                        self.fault(self.next(), "a value is missing")
-                            .label("nothing stands before this comma"),
-                    );
+                    let comma = self.next();
                     self.at += 1;
-                    continue;
+                    self.blanks();
+                    if self.peek() == Some(close) {
+                        let fault = self.fault(comma, format!("a comma stands before `{close}`"));
+                        self.report(fault.label("nothing follows it").help("remove the comma"))?;
+                    }
                 }
-                Some(_) => items.push(self.value()?),
-            }
-            if !self.separator(open, ']', |c| matches!(c, '"' | '{' | '[' | '-' | '0'..='9'))? {
-                break;
+                Some(c) if c == close => {}
+                Some('"' | '{' | '[' | '-' | '0'..='9') => {
+                    self.report(self.fault(end..end, "a comma is missing").label("expected `,` here"))?;
+                }
+                _ => return self.unexpected(&format!("`,` or `{close}`")),
             }
         }
+        self.open.pop();
         self.at += 1;
-        Ok(self.node(Value::List(items), open))
+        Ok(())
     }
 
-    fn table(&mut self) -> Result<Node, Stop> {
+    /// Keeps the first of each key, and reports the others. A key that begins with
+    /// `_` is a comment, and may appear as often as people like.
+    fn report_repeated(&mut self, entries: &mut Vec<(Key, Node)>) -> Result<(), Stop> {
+        let mut firsts = HashMap::with_capacity(entries.len());
+        let mut repeated = HashSet::new();
+        for (key, _) in entries.iter() {
+            match firsts.entry(key.text.as_str()) {
+                Entry::Vacant(first) => {
+                    first.insert(key.place);
+                }
+                Entry::Occupied(first) => {
+                    repeated.insert(key.place);
+                    if !key.text.starts_with('_') {
+                        let message = format!("the key `{}` stands twice in one object", key.text);
+                        let fault = Diagnostic::error(codes::DUPLICATE_KEY, message).at(key.place);
+                        self.report(fault.label("again here").also(*first.get(), "first here"))?;
+                    }
+                }
+            }
+        }
+        if !repeated.is_empty() {
+            entries.retain(|(key, _)| !repeated.contains(&key.place));
+        }
+        Ok(())
+    }
+
+    /// Skips blanks and comments.
+    fn blanks(&mut self) {
+        loop {
+            while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.as_bytes().get(self.at) {
+                self.at += 1;
+            }
+            let rest = &self.text[self.at..];
+            let len = if rest.starts_with("//") || rest.starts_with('#') {
+                rest.find(['\n', '\r']).unwrap_or(rest.len())
+            } else if rest.starts_with("/*") {
+                rest.find("*/").map_or(rest.len(), |end| end + 2)
+            } else {
+                return;
+            };
+            let start = self.at;
+            self.at += len;
+            let help = "remove it, or write it as the value of a key that begins with `_`";
+            self.report_once(start, "JSON has no comments", help.to_owned());
+        }
+    }
+
+    /// A string in double quotes.
+    fn string(&mut self) -> Result<String, Stop> {
         let open = self.at;
-        let mut entries = Entries::default();
+        let mut text = String::new();
         self.at += 1;
         loop {
-            self.blanks()?;
-            let start = self.at;
-            let text = match self.peek() {
-                Some('}') => break,
-                Some(']') => return self.mismatch(open),
-                None => return self.unclosed(open),
-                Some(',') => {
-                    self.report(
-                        self.fault(self.next(), "a key is missing").label("nothing stands before this comma"),
-                    );
+            let rest = &self.text[self.at..];
+            let plain = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            let plain = plain.unwrap_or(rest.len());
+            text.push_str(&rest[..plain]);
+            self.at += plain;
+            match &rest.as_bytes()[plain..] {
+                [b'"', ..] => {
                     self.at += 1;
-                    continue;
+                    return Ok(text);
                 }
-                Some('"') => self.quoted()?.0,
-                Some(c) if is_word(c) || c.is_ascii_digit() => self.bare_key(),
-                Some(c) if QUOTES.iter().any(|(open, _)| *open == c) => self.misquoted(c)?,
-                Some(_) => return self.unexpected("a key in double quotes"),
-            };
-            let key = Key { text, place: self.place(start..self.at) };
-            self.colon(&key)?;
-            let node = match self.peek() {
-                None => return self.unclosed(open),
-                Some(',' | '}') => {
-                    let fault = self.fault(self.next(), format!("the key `{}` has no value", key.text));
-                    self.report(fault.label("expected a value before this"));
-                    Node { value: Value::Broken, place: self.place(self.at..self.at) }
+                [] | [b'\n' | b'\r', ..] | [b'\\'] | [b'\\', b'\n' | b'\r', ..] => {
+                    let fault = self.fault(open..self.at, "the string is not closed on its line");
+                    let fault = fault.label("opened here");
+                    return self.stop(fault.help("close it with `\"`; a line break in it is written `\\n`"));
                 }
-                Some(_) => self.value()?,
-            };
-            // A key that begins so is a comment, and may stand as often as people like.
-            let repeated = entries.push(key, node).filter(|(key, _)| !key.text.starts_with('_'));
-            if let Some((key, first)) = repeated {
-                let message = format!("the key `{}` stands twice in one object", key.text);
-                let fault = Diagnostic::error(codes::DUPLICATE_KEY, message).at(key.place);
-                self.report(fault.label("again here").also(first, "first here"));
-            }
-            if !self.separator(open, '}', |c| c == '"')? {
-                break;
+                [b'\\', ..] => text.extend(self.escape()?),
+                [byte, ..] => {
+                    let fault = self.fault(self.next(), "a control character stands in a string");
+                    self.report(fault.help(format!("write it as `\\u{byte:04x}`")))?;
+                    self.at += 1;
+                }
             }
         }
+    }
+
+    /// The character for which a backslash and what follows stand.
+    fn escape(&mut self) -> Result<Option<char>, Stop> {
+        let start = self.at;
         self.at += 1;
-        Ok(self.node(Value::Table(entries.list), open))
-    }
-
-    /// What stands behind an item: whether another one follows. `begins` tells
-    /// what can begin one, so that a comma is missing and nothing else.
-    fn separator(&mut self, open: usize, close: char, begins: impl Fn(char) -> bool) -> Result<bool, Stop> {
-        let end = self.at;
-        self.blanks()?;
-        match self.peek() {
-            Some(',') => {
-                let comma = self.next();
-                self.at += 1;
-                self.blanks()?;
-                if self.peek() == Some(close) {
-                    let fault = self.fault(comma, format!("a comma stands before `{close}`"));
-                    self.report(fault.label("nothing follows it").help("remove the comma"));
+        let c = self.peek().unwrap_or_default();
+        let range = start..self.next().end;
+        self.at = range.end;
+        let help = match c {
+            '"' | '\\' | '/' => return Ok(Some(c)),
+            'b' => return Ok(Some('\u{8}')),
+            'f' => return Ok(Some('\u{c}')),
+            'n' => return Ok(Some('\n')),
+            'r' => return Ok(Some('\r')),
+            't' => return Ok(Some('\t')),
+            'u' => {
+                let units = [self.unit(start), self.unit(start + 6)].into_iter().map_while(|unit| unit);
+                if let Some(Ok(c)) = char::decode_utf16(units).next() {
+                    self.at = start + 6 * c.len_utf16();
+                    return Ok(Some(c));
                 }
-                Ok(true)
+                "`\\u` takes four hex digits, and both halves of a character that has two"
             }
-            Some(c) if c == close => Ok(false),
-            None => self.unclosed(open),
-            Some('}' | ']') => self.mismatch(open),
-            Some(';') => {
-                self.report(self.fault(self.next(), "found `;`, expected `,`"));
-                self.at += 1;
-                Ok(true)
-            }
-            Some(c)
-                if begins(c) && (end < self.at || matches!(self.text.as_bytes()[end - 1], b'}' | b']')) =>
-            {
-                let fault = self.fault(end..end, "a comma is missing").label("expected `,` here");
-                self.report(fault);
-                Ok(true)
-            }
-            Some(_) => {
-                let fault = self.unexpected_fault(&format!("`,` or `{close}`"));
-                let is_inner_quote = end == self.at && self.text.as_bytes()[end - 1] == b'"';
-                self.stop(if is_inner_quote {
-                    fault.help("a `\"` inside a text is written `\\\"`")
-                } else {
-                    fault
-                })
-            }
-        }
+            _ => "a backslash itself is written `\\\\`",
+        };
+        let message = format!("`{}` is no escape of JSON", &self.text[range.clone()]);
+        self.report(self.fault(range, message).help(help))?;
+        Ok(None)
     }
 
-    /// The colon behind a key, and the blanks around it.
-    fn colon(&mut self, key: &Key) -> Result<(), Stop> {
-        let end = self.at;
-        self.blanks()?;
-        match self.peek() {
-            Some(':') => self.at += 1,
-            Some('=') => {
-                let len = if self.text[self.at..].starts_with("=>") { 2 } else { 1 };
-                let range = self.at..self.at + len;
-                self.report(
-                    self.fault(range.clone(), format!("found `{}`, expected `:`", &self.text[range])),
-                );
-                self.at += len;
+    /// The number of a `\u1234` at `at`.
+    fn unit(&self, at: usize) -> Option<u16> {
+        let digits = self.text.get(at..at + 6)?.strip_prefix("\\u")?;
+        // `from_str_radix` takes a sign too.
+        if digits.starts_with('+') { None } else { u16::from_str_radix(digits, 16).ok() }
+    }
+
+    /// A string in quotes that JSON does not have.
+    fn other_quotes(&mut self, open: char) -> Result<String, Stop> {
+        let start = self.at;
+        let inner = start + open.len_utf8();
+        let closes = if open == '\'' { "'" } else { "“”\"" };
+        let end = self.text[inner..].find(|c| c == '\n' || closes.contains(c)).map(|len| inner + len);
+        let Some(end) = end.filter(|end| !self.text[*end..].starts_with('\n')) else {
+            return self.unexpected("`\"`");
+        };
+        let text = self.text[inner..end].to_owned();
+        self.at = end;
+        self.at = self.next().end;
+        self.report_once(start, "strings are written in double quotes", write_quoted(&text));
+        Ok(text)
+    }
+
+    /// A key without quotes.
+    fn bare_key(&mut self) -> String {
+        let start = self.at;
+        self.run(is_bare);
+        let text = self.text[start..self.at].to_owned();
+        self.report_once(start, "keys are written in double quotes", write_quoted(&text));
+        text
+    }
+
+    /// A number or a word.
+    fn bare(&mut self) -> Result<Value, Stop> {
+        let start = self.at;
+        self.run(is_bare);
+        let word = &self.text[start..self.at];
+        let place = self.place(start..self.at);
+        match word {
+            "true" => return Ok(Value::Bool(true)),
+            "false" => return Ok(Value::Bool(false)),
+            "null" => return Ok(Value::Null),
+            _ if serde_json::from_str::<IgnoredAny>(word).is_ok() => {
+                return Ok(number(word, place, &mut self.found));
             }
-            Some(c) if is_word(c) || matches!(c, '"' | '{' | '[' | '-' | '0'..='9') => {
-                let fault = self.fault(end..end, format!("a colon is missing behind the key `{}`", key.text));
-                self.report(fault.label("expected `:` here"));
+            _ if is_not_finite(word) => {
+                self.report(not_finite(place).help("write a number, or leave the key out"))?;
+                return Ok(Value::Broken);
+            }
+            _ => {}
+        }
+        let help = match &*word.to_ascii_lowercase() {
+            meant @ ("true" | "false" | "null") => format!("write `{meant}`"),
+            "none" | "nil" | "undefined" => "leave the key out, or write `null`".to_owned(),
+            _ if word.starts_with(|c: char| !c.is_alphabetic()) => {
+                "a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes".to_owned()
             }
             _ => {
-                let fault = self.fault(end..end, format!("the key `{}` has no value", key.text));
-                return self.stop(fault.label("expected `:` and a value"));
+                self.run(|c| !matches!(c, ',' | ']' | '}' | '"' | ':' | '\n'));
+                self.at = start + self.text[start..self.at].trim_end().len();
+                write_quoted(&self.text[start..self.at])
             }
-        }
-        self.blanks()
-    }
-
-    /// Skips blanks, and what some take for them.
-    fn blanks(&mut self) -> Result<(), Stop> {
-        let bytes = self.text.as_bytes();
-        loop {
-            match bytes.get(self.at) {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
-                Some(b'/' | b'#') => {
-                    if !self.comment()? {
-                        return Ok(());
-                    }
-                }
-                Some(byte) if *byte == 0x0b || *byte == 0x0c || *byte >= 0x80 => {
-                    let c = self.peek().expect("a byte begins a character here");
-                    let is_blank =
-                        c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
-                    if !is_blank {
-                        return Ok(());
-                    }
-                    let fault = self.fault(
-                        self.next(),
-                        format!("the character U+{:04X} stands outside of texts", c as u32),
-                    );
-                    self.report(
-                        fault.label("here only blanks, tabs and line breaks are possible").help("remove it"),
-                    );
-                    self.at += c.len_utf8();
-                }
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    /// Skips a comment, if here is one.
-    fn comment(&mut self) -> Result<bool, Stop> {
-        let rest = &self.text[self.at..];
-        let line = || rest.find('\n').map_or(rest, |end| rest[..end].trim_end_matches('\r')).len();
-        let len = if rest.starts_with('#') || rest.starts_with("//") {
-            line()
-        } else if rest.starts_with("/*") {
-            match rest.find("*/") {
-                Some(end) => end + 2,
-                None => {
-                    let fault = self.fault(self.at..self.at + 2, "a comment is never closed");
-                    return self.stop(fault.label("opened here").help("JSON has no comments: remove it"));
-                }
-            }
-        } else {
-            return Ok(false);
         };
-        let range = self.at..self.at + len;
-        self.at += len;
-        match &mut self.comments {
-            Some(repeated) => repeated.count += 1,
-            None => {
-                let first = self.fault(range, "JSON has no comments");
-                let first = first.help("remove it, or write it as the value of a key that begins with `_`");
-                self.comments = Some(Repeated { first, count: 1 });
-            }
-        }
-        Ok(true)
+        let message = format!("`{}` is no value of JSON", &self.text[start..self.at]);
+        self.report(self.fault(start..self.at, message).help(help))?;
+        Ok(Value::Broken)
     }
 
-    fn unclosed<T>(&mut self, open: usize) -> Result<T, Stop> {
-        let end = self.text.len();
-        let (open_text, close) = brackets(self.text, open);
-        let fault = self.fault(open..open + 1, format!("`{open_text}` is never closed")).label("opened here");
-        let at_end = format!("the file ends here, without a `{close}` for it");
-        self.stop(fault.also(Place::new(self.file, end..end), at_end))
-    }
-
-    fn mismatch<T>(&mut self, open: usize) -> Result<T, Stop> {
-        let (open_text, close) = brackets(self.text, open);
-        let wrong = self.next();
-        let message = format!("`{open_text}` is closed by `{}`", &self.text[wrong.clone()]);
-        let fault = self.fault(wrong, message).label(format!("expected `{close}`"));
-        self.stop(fault.also(self.place(open..open + 1), "opened here"))
-    }
-
+    /// Ends reading at a character that cannot stand here, or at the end.
     fn unexpected<T>(&mut self, expected: &str) -> Result<T, Stop> {
-        let fault = self.unexpected_fault(expected);
+        let rest = &self.text[self.at..];
+        let end = self.place(self.text.len()..self.text.len());
+        let fault = match (self.peek(), self.open.last().copied()) {
+            (None, None) => self.fault(0..0, "the file is empty").label("expected `{`"),
+            (None, Some(open)) => {
+                let bracket = self.text[open..].chars().next().unwrap_or_default();
+                let fault = self.fault(open..open + 1, format!("`{bracket}` is never closed"));
+                fault.label("opened here").also(end, "the file ends here")
+            }
+            _ if CONFLICT.iter().any(|mark| rest.starts_with(mark)) => {
+                self.fault(self.at..self.at + 7, "a merge conflict is left in the file")
+            }
+            (Some(c), open) => {
+                let word = rest.find(|c| !is_bare(c)).unwrap_or(rest.len()).max(c.len_utf8());
+                let found = match &rest[..word] {
+                    word if c.is_alphanumeric() || c.is_ascii_graphic() => format!("`{word}`"),
+                    _ => format!("the character U+{:04X}", c as u32),
+                };
+                let range = self.at..self.at + word;
+                let fault = self.fault(range, format!("found {found}, expected {expected}"));
+                match open.filter(|_| matches!(c, '}' | ']')) {
+                    Some(open) => fault.also(self.place(open..open + 1), "opened here"),
+                    None => fault,
+                }
+            }
+        };
         self.stop(fault)
     }
 
-    fn unexpected_fault(&self, expected: &str) -> Diagnostic {
-        let rest = &self.text[self.at..];
-        if rest.starts_with("<<<<<<<") || rest.starts_with("=======") || rest.starts_with(">>>>>>>") {
-            return self.fault(self.at..self.at + 7, "a merge conflict is left in the file");
-        }
-        let len = match rest.chars().next() {
-            Some(c) if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-            c => c.map_or(0, char::len_utf8),
-        };
-        let found = if len == 0 { "the end of the file".to_owned() } else { format!("`{}`", &rest[..len]) };
-        self.fault(self.at..self.at + len, format!("found {found}, expected {expected}"))
+    /// Reports a fault behind which reading goes on, unless there are too many.
+    fn report(&mut self, fault: Diagnostic) -> Result<(), Stop> {
+        self.found.push(fault);
+        if self.found.len() < MAX_FAULTS { Ok(()) } else { Err(Stop) }
     }
 
     fn stop<T>(&mut self, fault: Diagnostic) -> Result<T, Stop> {
-        self.report(fault);
+        self.found.push(fault);
         Err(Stop)
     }
 
-    fn report(&mut self, fault: Diagnostic) {
-        self.found.push(fault);
+    /// Reports a slip between `start` and here that a file which has it once has
+    /// everywhere: at its first place.
+    fn report_once(&mut self, start: usize, message: &'static str, help: String) {
+        if self.reported.insert(message) {
+            self.found.push(self.fault(start..self.at, message).help(help));
+        }
     }
 
     fn fault(&self, range: Range<usize>, message: impl Into<String>) -> Diagnostic {
@@ -406,13 +396,8 @@ impl<'t> Parser<'t> {
         Place::new(self.file, range)
     }
 
-    fn node(&self, value: Value, start: usize) -> Node {
-        Node { value, place: self.place(start..self.at) }
-    }
-
     fn peek(&self) -> Option<char> {
-        let byte = *self.text.as_bytes().get(self.at)?;
-        if byte < 0x80 { Some(char::from(byte)) } else { self.text[self.at..].chars().next() }
+        self.text[self.at..].chars().next()
     }
 
     /// The range of the next character.
@@ -427,43 +412,50 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// The entries of a table, each key once.
-#[derive(Default)]
-struct Entries {
-    list: Vec<(Key, Node)>,
-    /// Where each key is in the list, once they are many.
-    index: HashMap<String, usize>,
+/// Whether a character can be in a number, or in a word without quotes.
+fn is_bare(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '$' | '+' | '-' | '.')
 }
 
-impl Entries {
-    /// Beyond so many keys, an index is faster than a look at each.
-    const MANY: usize = 32;
+fn is_other_quote(c: char) -> bool {
+    matches!(c, '\'' | '“' | '”' | '„')
+}
 
-    /// Adds a key, or returns it with the place where it stands already.
-    fn push(&mut self, key: Key, node: Node) -> Option<(Key, Place)> {
-        let n = self.list.len();
-        let first = if n < Entries::MANY {
-            self.list.iter().find(|(other, _)| other.text == key.text)
-        } else {
-            if n == Entries::MANY {
-                let keys = self.list.iter().enumerate();
-                self.index = keys.map(|(at, (key, _))| (key.text.clone(), at)).collect();
-            }
-            self.index.get(&key.text).map(|at| &self.list[*at])
-        };
-        if let Some((first, _)) = first {
-            return Some((key, first.place));
-        }
-        if n >= Entries::MANY {
-            self.index.insert(key.text.clone(), n);
-        }
-        self.list.push((key, node));
-        None
+pub(super) fn write_quoted(text: &str) -> String {
+    if text.contains(['"', '\\']) {
+        "write it in double quotes".to_owned()
+    } else {
+        format!("write `\"{text}\"`")
     }
 }
 
-fn brackets(text: &str, open: usize) -> (char, char) {
-    if text.as_bytes()[open] == b'{' { ('{', '}') } else { ('[', ']') }
+/// Whether this is NaN or infinity, in the spelling of any language.
+pub(super) fn is_not_finite(word: &str) -> bool {
+    let word = word.trim_start_matches(['+', '-']);
+    ["nan", "inf", "infinity"].iter().any(|name| word.eq_ignore_ascii_case(name))
+}
+
+pub(super) fn not_finite(place: Place) -> Diagnostic {
+    Diagnostic::error(codes::NOT_FINITE, "NaN and infinity are no values here").at(place)
+}
+
+/// A number of either language as `text` writes it in decimal digits.
+pub(super) fn number(text: &str, place: Place, diagnostics: &mut Diagnostics) -> Value {
+    let is_whole = !text.contains(['.', 'e', 'E']);
+    if is_whole && let Ok(value) = text.parse::<i64>() {
+        return Value::Int(value);
+    }
+    if !is_whole
+        && let Ok(value) = text.parse::<f64>()
+        && value.is_finite()
+    {
+        return Value::Float { value, text: text.to_owned() };
+    }
+    let diagnostic = Diagnostic::error(codes::NUMBER_TOO_BIG, "the number is too big to be represented");
+    let limit =
+        if is_whole { "whole numbers end at 9223372036854775807" } else { "fractions end at 1.8e308" };
+    diagnostics.push(diagnostic.at(place).label(limit));
+    Value::Broken
 }
 
 #[cfg(test)]

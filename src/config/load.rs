@@ -12,7 +12,7 @@ use super::cameras::{self, RawCamera};
 use super::lpfile::{self, RawLpfile};
 use super::resolve::{Raw, resolve};
 use super::tasks::{self, RawTask};
-use super::text::{Language, MAX_BYTES, admit};
+use super::text::{MAX_BYTES, admit};
 use super::tree::{Node, Value};
 use super::{json, outputs, overrides, scene, toml, workloads};
 use crate::diag::codes;
@@ -215,14 +215,14 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// Reads one file. `place` is where it is named.
-    fn open(&mut self, path: &Path, place: Option<Place>, language: Language) -> Option<FileId> {
+    fn open(&mut self, path: &Path, place: Option<Place>) -> Option<FileId> {
         let name = shown(path, self.dir, self.root);
         let read = self.disk.read(path, MAX_BYTES);
         let content = read.as_ref().ok().map(|bytes| ContentDigest::of(bytes));
         self.files.push((path.to_path_buf(), content));
         let (code, message) = match read {
             Ok(bytes) => {
-                let file = admit(&name, bytes, language, &mut self.sources, &mut self.diagnostics)?;
+                let file = admit(&name, bytes, &mut self.sources, &mut self.diagnostics)?;
                 self.texts.push((path.to_path_buf(), file));
                 return Some(file);
             }
@@ -239,7 +239,7 @@ impl Reading<'_> {
     }
 
     fn toml(&mut self, path: &Path, place: Option<Place>) -> Option<toml::Parsed> {
-        let file = self.open(path, place, Language::Toml)?;
+        let file = self.open(path, place)?;
         Some(toml::parse(file, self.sources.text(file), &mut self.diagnostics))
     }
 
@@ -252,7 +252,7 @@ impl Reading<'_> {
                 return None;
             }
         };
-        let file = self.open(&path, place, Language::Json)?;
+        let file = self.open(&path, place)?;
         json::parse(file, self.sources.text(file), &mut self.diagnostics)
     }
 

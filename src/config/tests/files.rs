@@ -147,7 +147,7 @@ fn a_fault_in_one_file_does_not_hide_those_of_another() {
              --> Lpfile.toml:1:1
               |
             1 | [run
-              | ^ expected `]` behind the name
+              | ^ opened here
 
             error[LP0202]: `workloads` is missing
              --> c.json:1:33
