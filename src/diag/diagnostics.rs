@@ -5,10 +5,8 @@
 //!
 //! Not here: how they look (`render`, `sarif`).
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use super::codes;
 use super::edit::Edit;
 use super::severity::Severity;
 use super::source::Place;
@@ -127,10 +125,6 @@ impl Diagnostic {
 /// large file with every word that is possible would take minutes.
 const SUGGESTED: usize = 100;
 
-/// So many faults are kept, so that a file of 64 MiB with one every few bytes
-/// does not fill the memory.
-const MOST: usize = 200_000;
-
 /// Everything that was found so far.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
@@ -144,22 +138,9 @@ impl Diagnostics {
         Diagnostics::default()
     }
 
-    /// Adds one. Of more faults than anybody can do something about, the rest is
-    /// left out, which is said.
+    /// Adds one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        let severity = diagnostic.severity;
-        match self.list.len().cmp(&MOST) {
-            Ordering::Less => self.list.push(diagnostic),
-            Ordering::Equal => {
-                let message = format!("more than {MOST} faults were found, and the rest is left out");
-                self.list.push(Diagnostic::new(severity, codes::TOO_LARGE, message));
-            }
-            // As grave as the gravest that is left out: notes alone are no error.
-            Ordering::Greater => {
-                let rest = self.list.last_mut().expect("there are more than none");
-                rest.severity = rest.severity.min(severity);
-            }
-        }
+        self.list.push(diagnostic);
     }
 
     /// All changes that would bring the texts into the current form.
@@ -168,10 +149,8 @@ impl Diagnostics {
     }
 
     /// Adds all of `other`.
-    pub fn append(&mut self, other: Diagnostics) {
-        for diagnostic in other.list {
-            self.push(diagnostic);
-        }
+    pub fn append(&mut self, mut other: Diagnostics) {
+        self.list.append(&mut other.list);
     }
 
     /// Keeps those that `keep` holds for.
@@ -271,19 +250,5 @@ mod tests {
             assert_eq!(fault.help.is_some(), n < SUGGESTED, "{n}");
             found.push(fault);
         }
-    }
-
-    #[test]
-    fn what_is_left_out_is_told_as_gravely_as_the_gravest_of_it() {
-        let mut found = Diagnostics::new();
-        for _ in 0..MOST + 2 {
-            found.push(Diagnostic::note("LP0000", "x"));
-        }
-        assert_eq!((found.count(Severity::Note), found.has_errors()), (MOST + 1, false));
-        found.push(Diagnostic::warning("LP0000", "x"));
-        assert_eq!((found.count(Severity::Note), found.count(Severity::Warning)), (MOST, 1));
-        found.push(Diagnostic::error("LP0000", "x"));
-        found.push(Diagnostic::note("LP0000", "x"));
-        assert_eq!((found.count(Severity::Note), found.count(Severity::Error)), (MOST, 1));
     }
 }

@@ -2,9 +2,8 @@
 //! as JSON.
 //!
 //! Only the lines that a diagnostic is about go to the renderer, and of a long
-//! line only what is around the fault, so a thousand faults in a large file
-//! cost a thousand lines and not a thousand files. A place of several lines (a
-//! whole camera) is shown as its first line.
+//! line only the part around the fault, so that a fault in a large file costs a
+//! few lines. A place of several lines (a whole camera) is shown as its first line.
 //!
 //! Not here: the line that counts errors and warnings, which is the `cli`'s;
 //! SARIF (`sarif`); what is done to text that nobody should trust (`visible`).
@@ -30,13 +29,10 @@ pub enum Color {
 }
 
 /// How many diagnostics people are shown; nobody reads more. Machines get all.
-const SHOWN: usize = 1000;
+const SHOWN: usize = 50;
 
 /// How many places besides its own are shown of a diagnostic.
 const SECONDARY: usize = 8;
-
-/// Marks with fewer lines between them share a snippet.
-const NEAR: usize = 50;
 
 /// The longest message or label, and help, in characters.
 const LONGEST: usize = 1000;
@@ -104,7 +100,7 @@ struct Mark<'a> {
 }
 
 /// Lines of one file with marks in them.
-struct Cluster {
+struct Excerpt {
     /// `file:line:column` of what it is about.
     position: String,
     /// The lines as they are shown.
@@ -127,20 +123,20 @@ fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> St
     let primary = diagnostic.place.map(|place| mark(place, AnnotationKind::Primary, &*diagnostic.label));
     let secondary = diagnostic.secondary.iter().take(SECONDARY);
     let secondary = secondary.map(|(place, label)| mark(*place, AnnotationKind::Context, label.as_str()));
-    let clusters: Vec<(Vec<Mark<'_>>, Cluster)> = clusters(primary.into_iter().chain(secondary))
+    let excerpts: Vec<(Vec<Mark<'_>>, Excerpt)> = by_file(primary.into_iter().chain(secondary))
         .into_iter()
         .map(|marks| {
-            let cluster = cluster(&marks, sources);
-            (marks, cluster)
+            let excerpt = excerpt(&marks, sources);
+            (marks, excerpt)
         })
         .collect();
 
     let title = visible::sentence(&diagnostic.message, LONGEST);
     let mut group = Group::with_title(level.primary_title(title).id(diagnostic.code));
-    for (marks, cluster) in &clusters {
+    for (marks, excerpt) in &excerpts {
         let mut snippet =
-            Snippet::source(&*cluster.text).line_start(cluster.first_line).path(UNPLACED.to_string());
-        for (mark, range) in marks.iter().zip(&cluster.ranges) {
+            Snippet::source(&*excerpt.text).line_start(excerpt.first_line).path(UNPLACED.to_string());
+        for (mark, range) in marks.iter().zip(&excerpt.ranges) {
             let label = Some(visible::sentence(mark.label, LONGEST)).filter(|label| !label.is_empty());
             let annotation: Annotation<'_> = mark.kind.span(range.clone());
             snippet = snippet.annotation(annotation.label(label));
@@ -150,7 +146,7 @@ fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> St
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(visible::sentence(help, LONGEST)));
     }
-    placed(&renderer.render(&[group]), clusters.iter().map(|(_, cluster)| &*cluster.position))
+    placed(&renderer.render(&[group]), excerpts.iter().map(|(_, excerpt)| &*excerpt.position))
 }
 
 /// What was rendered, with the position of each snippet in its place. The
@@ -165,9 +161,8 @@ fn placed<'a>(rendered: &str, positions: impl Iterator<Item = &'a str>) -> Strin
     text
 }
 
-/// Marks that are shown together: of one file, and not far apart. What holds
-/// the first mark comes first.
-fn clusters<'a>(marks: impl Iterator<Item = Mark<'a>>) -> Vec<Vec<Mark<'a>>> {
+/// The marks of each file, by place; the file of the first mark comes first.
+fn by_file<'a>(marks: impl Iterator<Item = Mark<'a>>) -> Vec<Vec<Mark<'a>>> {
     let mut files: Vec<Vec<Mark<'_>>> = Vec::new();
     for mark in marks {
         match files.iter_mut().find(|marks| marks[0].place.file == mark.place.file) {
@@ -175,28 +170,15 @@ fn clusters<'a>(marks: impl Iterator<Item = Mark<'a>>) -> Vec<Vec<Mark<'a>>> {
             None => files.push(vec![mark]),
         }
     }
-    let mut clusters: Vec<Vec<Mark<'_>>> = Vec::new();
-    for mut marks in files {
-        let first = marks[0].place;
+    for marks in &mut files {
         marks.sort_by_key(|mark| mark.place);
-        let mut of_file: Vec<Vec<Mark<'_>>> = Vec::new();
-        for mark in marks {
-            match of_file.last_mut() {
-                Some(near) if near.last().is_some_and(|last| mark.line - last.line <= NEAR) => {
-                    near.push(mark)
-                }
-                _ => of_file.push(vec![mark]),
-            }
-        }
-        of_file.sort_by_key(|near| !near.iter().any(|mark| mark.place == first));
-        clusters.extend(of_file);
     }
-    clusters
+    files
 }
 
 /// The lines from the first to the last that is pointed at. Those between,
 /// which the renderer leaves out, are empty.
-fn cluster(marks: &[Mark<'_>], sources: &Sources) -> Cluster {
+fn excerpt(marks: &[Mark<'_>], sources: &Sources) -> Excerpt {
     let file = marks[0].place.file;
     let (first_line, last_line) = (marks[0].line, marks[marks.len() - 1].line);
     let mut text = String::new();
@@ -220,7 +202,7 @@ fn cluster(marks: &[Mark<'_>], sources: &Sources) -> Cluster {
     }
     let about = marks.iter().find(|mark| mark.kind == AnnotationKind::Primary).unwrap_or(&marks[0]);
     let position = position(about.place, sources);
-    Cluster { position, text, first_line, ranges }
+    Excerpt { position, text, first_line, ranges }
 }
 
 /// `file:line:column`
@@ -481,31 +463,6 @@ mod tests {
 
             2 3"#]],
         );
-    }
-
-    #[test]
-    fn a_second_place_far_away_has_its_own_position() {
-        let mut sources = Sources::new();
-        let file = sources.add("x.json", format!("first\n{}second\n", "-\n".repeat(100_000)));
-        let end = sources.text(file).len();
-        let mut diagnostics = Diagnostics::new();
-        let second = Place::new(file, end - 7..end - 1);
-        diagnostics
-            .push(Diagnostic::error("LP0000", "again").at(second).also(Place::new(file, 0..5), "here"));
-        expect![[r#"
-            error[LP0000]: again
-                  --> x.json:100002:1
-                   |
-            100002 | second
-                   | ^^^^^^
-                   |
-                  ::: x.json:1:1
-                   |
-                 1 | first
-                   | ----- here
-
-        "#]]
-        .assert_eq(&diagnostics.render_human(&sources, Color::Never));
     }
 
     #[test]

