@@ -1,8 +1,9 @@
-//! The catalogue of rules against the code that reports them, and
-//! `docs/diagnostics.md`, which is written here.
+//! The pages of the catalogue in `docs/codes/` against the program, and their
+//! index, `docs/diagnostics.md`.
 //!
-//! Every example is loaded as a project of its own. Its message is what stands
-//! in the document, from where `lp check --explain` has it. After a change run
+//! Every example of a page is a project of its own: it must have the fault of
+//! the page and no other, and its correction none at all. The messages on the
+//! pages, and the index, are written by
 //! `UPDATE_EXPECT=1 cargo test --test catalogue`.
 
 use std::collections::BTreeSet;
@@ -15,9 +16,8 @@ use std::process::Command;
 
 use expect_test::expect_file;
 use lp::config::load::{LoadRequest, load};
-use lp::diag::Color;
-use lp::diag::codes::{CHAPTERS, Example, Part, Reported, Rule, rules};
-use lp::diag::{Diagnostics, Severity};
+use lp::diag::codes::{Part, rules};
+use lp::diag::{Color, Severity};
 use lp::dialect::check;
 use lp::pipeline::PipelineSpec;
 use lp::pipeline::machine::{BuildFault, Factory, LinkFault, Machine, PropertyInfo, PropertyKind};
@@ -27,8 +27,8 @@ use tempfile::TempDir;
 /// The folder that examples are shown in.
 const SHOWN: &str = "/home/me/lane";
 
-/// What an example says.
-struct Said {
+/// A command's diagnostics about an example.
+struct Report {
     /// The code and the severity of each.
     found: Vec<(String, Severity)>,
     text: String,
@@ -37,64 +37,77 @@ struct Said {
 /// The folder of an example.
 fn folder(parts: &[Part]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let base = [
-        Part::Lpfile(""),
-        Part::Workloads("{\"workload_pipeline_map\": {\"barcodes\": [{\"type\": \"zbar\"}]}}\n"),
-    ];
-    for part in base.iter().chain(parts) {
-        let Some(path) = part.path() else { continue };
+    let workloads = "{\"workload_pipeline_map\": {\"barcodes\": [{\"type\": \"zbar\"}]}}\n";
+    let base = [("Lpfile.toml", "(empty)\n"), ("configs/workload_to_pipeline.json", workloads)];
+    let parts = parts.iter().filter_map(|part| Some((part.path?, part.text)));
+    for (path, text) in base.into_iter().chain(parts) {
         let path = folder.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        match part {
-            Part::Cameras(text) | Part::Workloads(text) | Part::Lpfile(text) | Part::File(_, text) => {
-                fs::write(&path, text).unwrap();
-                // What asks for an interpreter is meant to be executed.
+        let zeros = text.strip_prefix('(').and_then(|text| text.split_once(" MiB of zeros and one more)"));
+        if let Some((mib, _)) = zeros {
+            let n_bytes = (mib.parse::<u64>().unwrap() << 20) + 1;
+            fs::File::create(path).unwrap().set_len(n_bytes).unwrap();
+            continue;
+        }
+        match text.trim_end() {
+            "(empty)" => fs::write(path, "").unwrap(),
+            "(there is no such file)" => fs::remove_file(path).unwrap(),
+            _ => {
+                // U+FFFD on a page is a byte that is not UTF-8.
+                let pieces: Vec<&[u8]> = text.split('\u{fffd}').map(str::as_bytes).collect();
+                fs::write(&path, pieces.join(&b'\xe9')).unwrap();
+                // A script is meant to be executed.
                 if text.starts_with("#!") {
                     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
                 }
             }
-            Part::Bytes(_, bytes) => fs::write(path, bytes).unwrap(),
-            Part::Zeros(_, size) => fs::File::create(path).unwrap().set_len(*size).unwrap(),
-            Part::Without(_) => fs::remove_file(path).unwrap(),
-            Part::Flags(_) => {}
         }
     }
     folder
 }
 
-fn flags(parts: &[Part]) -> impl Iterator<Item = &'static str> {
-    parts
-        .iter()
-        .filter_map(|part| if let Part::Flags(flags) = part { Some(*flags) } else { None })
-        .flatten()
-        .copied()
+/// The report of the command that a page names.
+fn report(command: &str, parts: &[Part]) -> Report {
+    let folder = folder(parts);
+    let text = if command == "lp check --machine" { ask(&folder) } else { run(command, parts, &folder) };
+    let mut found = Vec::new();
+    let mut kept = String::new();
+    for paragraph in text.split_inclusive("\n\n") {
+        let Some((severity, rest)) = paragraph.split_once("[LP") else { continue };
+        let severity = match severity {
+            "error" => Severity::Error,
+            "warning" => Severity::Warning,
+            "note" => Severity::Note,
+            _ => continue,
+        };
+        found.push((format!("LP{}", &rest[..4]), severity));
+        // The last one is followed by the line that counts.
+        let counts = ["\nerror: ", "\nno errors: "].iter().find_map(|start| paragraph.find(start));
+        kept.push_str(&paragraph[..counts.unwrap_or(paragraph.len())]);
+    }
+    let text = kept.replace(folder.path().to_str().unwrap(), SHOWN).trim_end().to_owned();
+    Report { found, text }
 }
 
-/// Reads a project as every command does.
-fn read(parts: &[Part]) -> Said {
-    let folder = folder(parts);
-    let mut request = LoadRequest { dir: folder.path().to_path_buf(), ..LoadRequest::default() };
-    let mut flags = flags(parts);
-    while let (Some(flag), Some(value)) = (flags.next(), flags.next()) {
-        match flag {
-            "--set" => request.sets.push(value.to_owned()),
-            "--profile" => request.profile = Some(value.to_owned()),
-            _ => panic!("no example needs `{flag}` yet"),
-        }
-    }
-    let loaded = load(&request);
-    Said {
-        found: found(&loaded.diagnostics),
-        text: shown(&loaded.diagnostics.render_human(&loaded.sources, Color::Never), folder.path()),
-    }
+/// The stderr of a command. The command line of an example adds its flags.
+fn run(command: &str, parts: &[Part], folder: &TempDir) -> String {
+    let line = parts.iter().rfind(|part| part.path.is_none()).map_or(command, |part| part.text.trim_end());
+    assert!(line.starts_with(command), "`{line}` is not `{command}`");
+    let ended = Command::new(env!("CARGO_BIN_EXE_lp"))
+        .args(line.split(' ').skip(1))
+        .current_dir(folder)
+        .env("LP_LOCK_DIR", folder.path())
+        .env("NO_COLOR", "1")
+        .env_remove("LP_PROFILE")
+        .output()
+        .unwrap();
+    String::from_utf8(ended.stderr).unwrap()
 }
 
 /// Asks a small machine of the test's own about a project: it has what examples
 /// use, and no DL Streamer.
-fn ask(parts: &[Part]) -> Said {
-    let folder = folder(parts);
-    let request = LoadRequest { dir: folder.path().to_path_buf(), ..LoadRequest::default() };
-    let loaded = load(&request);
+fn ask(folder: &TempDir) -> String {
+    let loaded = load(&LoadRequest { dir: folder.path().to_path_buf(), ..LoadRequest::default() });
     let mut diagnostics = loaded.diagnostics;
     if let Some(project) = &loaded.project {
         let lane = Lane::of(project);
@@ -104,10 +117,7 @@ fn ask(parts: &[Part]) -> Said {
             check::machine(project, &cameras, &machine, |spec| Ok::<_, Infallible>(attempt(spec)));
         diagnostics.append(found);
     }
-    Said {
-        found: found(&diagnostics),
-        text: shown(&diagnostics.render_human(&loaded.sources, Color::Never), folder.path()),
-    }
+    diagnostics.render_human(&loaded.sources, Color::Never)
 }
 
 fn machine(asked: BTreeSet<String>) -> Machine {
@@ -148,71 +158,31 @@ fn attempt(spec: &PipelineSpec) -> Option<BuildFault> {
     Some(BuildFault { property: Some("caps".to_owned()), ..BuildFault::of(wide, reason) })
 }
 
-fn found(diagnostics: &Diagnostics) -> Vec<(String, Severity)> {
-    diagnostics.sorted().iter().map(|one| (one.code.to_owned(), one.severity)).collect()
-}
-
-/// Runs a command, of whose texts only diagnostics are kept.
-fn run(command: &'static str, parts: &[Part]) -> Said {
-    let folder = folder(parts);
-    let arguments = command.strip_prefix("lp ").unwrap().split(' ').chain(flags(parts));
-    let ended = Command::new(env!("CARGO_BIN_EXE_lp"))
-        .args(arguments)
-        .current_dir(&folder)
-        .env("LP_LOCK_DIR", folder.path())
-        .env("NO_COLOR", "1")
-        .env_remove("LP_PROFILE")
-        .output()
-        .unwrap();
-    let text = String::from_utf8(ended.stderr).unwrap();
-    let mut found = Vec::new();
-    let mut kept = String::new();
-    for paragraph in text.split_inclusive("\n\n") {
-        let Some((severity, rest)) = paragraph.split_once("[LP") else { continue };
-        let severity = match severity {
-            "error" => Severity::Error,
-            "warning" => Severity::Warning,
-            "note" => Severity::Note,
-            _ => continue,
-        };
-        found.push((format!("LP{}", &rest[..4]), severity));
-        // The last one is followed by the line that counts.
-        let counts = paragraph.find("\nerror: ").unwrap_or(paragraph.len());
-        kept.push_str(&paragraph[..counts]);
-    }
-    Said { found, text: shown(&kept, folder.path()) }
-}
-
-fn shown(text: &str, folder: &Path) -> String {
-    text.replace(folder.to_str().unwrap(), SHOWN).trim_end().to_owned()
-}
-
-/// What the example of a rule says; `None` if no example can say it everywhere.
-fn said(rule: &Rule, parts: &[Part]) -> Option<Said> {
-    match rule.reported {
-        Reported::OnReading => Some(read(parts)),
-        Reported::OnMachine => Some(ask(parts)),
-        Reported::By(command) => Some(run(command, parts)),
-        Reported::Elsewhere { .. } => None,
-    }
-}
-
 #[test]
-fn every_example_breaks_its_rule_and_no_other() {
+fn every_example_has_the_fault_of_its_page_and_no_other() {
     let mut faults = Vec::new();
     for rule in rules() {
-        assert!(!rule.examples.is_empty(), "{} has no example", rule.code);
+        let examples = rule.examples();
+        let mut page = String::new();
+        let mut rest = rule.page;
         let mut severities = BTreeSet::new();
-        for example in rule.examples {
-            let Some(said) = said(rule, example.wrong) else { continue };
-            let others = said.found.iter().filter(|(code, _)| code != rule.code).count();
-            if said.found.is_empty() || others > 0 {
-                faults.push(format!("an example of {} says {:?}:\n{}", rule.code, said.found, said.text));
+        for example in &examples {
+            let Some(message) = example.message else { continue };
+            let report = report(message.command, &example.wrong);
+            if report.found.is_empty() || report.found.iter().any(|(code, _)| code != rule.code) {
+                let Report { found, text } = &report;
+                faults.push(format!("an example of {} has {found:?}:\n{text}", rule.code));
             }
-            severities.extend(said.found.iter().map(|(_, severity)| *severity));
+            severities.extend(report.found.iter().map(|(_, severity)| *severity));
+            let (before, after) = rest.split_once(" says:\n\n```text\n").unwrap();
+            let (_, after) = after.split_once("```").unwrap();
+            write!(page, "{before} says:\n\n```text\n{}\n```", report.text).unwrap();
+            rest = after;
         }
-        let expected: BTreeSet<Severity> = rule.severities.iter().copied().collect();
-        if !matches!(rule.reported, Reported::Elsewhere { .. }) && severities != expected {
+        page.push_str(rest);
+        expect_file![format!("../docs/codes/{}.md", rule.code)].assert_eq(&page);
+        let expected: BTreeSet<Severity> = rule.severities().into_iter().collect();
+        if examples.iter().any(|example| example.message.is_some()) && severities != expected {
             faults.push(format!("the examples of {} are {severities:?}, not {expected:?}", rule.code));
         }
     }
@@ -220,13 +190,14 @@ fn every_example_breaks_its_rule_and_no_other() {
 }
 
 #[test]
-fn every_correction_leaves_nothing_to_say() {
+fn every_correction_has_no_fault() {
     let mut faults = Vec::new();
     for rule in rules() {
-        for example in rule.examples.iter().filter(|example| !example.right.is_empty()) {
-            let Some(said) = said(rule, &example.corrected()) else { continue };
-            if !said.found.is_empty() {
-                faults.push(format!("the correction of {} says:\n{}", rule.code, said.text));
+        for example in rule.examples().iter().filter(|example| !example.right.is_empty()) {
+            let message = example.message.unwrap();
+            let Report { found, text } = report(message.command, &example.corrected());
+            if !found.is_empty() {
+                faults.push(format!("the correction of {} has {found:?}:\n{text}", rule.code));
             }
         }
     }
@@ -237,8 +208,7 @@ fn every_correction_leaves_nothing_to_say() {
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        let is_left_out =
-            path.ends_with("diag/codes") || path.ends_with("codes.rs") || path.ends_with("tests");
+        let is_left_out = path.ends_with("diag/codes.rs") || path.ends_with("tests");
         if path.is_dir() && !is_left_out {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") && !is_left_out {
@@ -273,124 +243,72 @@ fn every_rule_is_reported_somewhere_and_nothing_else_is() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// The Markdown files of a folder.
+fn pages(folder: &str) -> BTreeSet<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
+}
+
+#[test]
+fn every_page_is_of_a_rule() {
+    let expected: BTreeSet<PathBuf> =
+        rules().map(|rule| Path::new("docs/codes").join(rule.code).with_extension("md")).collect();
+    assert_eq!(pages("docs/codes"), expected);
+}
+
 #[test]
 fn documents_name_only_codes_that_exist() {
     let known: BTreeSet<&str> = rules().map(|rule| rule.code).collect();
-    for entry in fs::read_dir("docs").unwrap() {
-        let path = entry.unwrap().path();
-        let Ok(text) = fs::read_to_string(&path) else { continue };
+    for path in pages("docs").union(&pages("docs/codes")) {
+        let text = fs::read_to_string(path).unwrap();
         for (at, _) in text.match_indices("LP0") {
             let code: String = text[at..].chars().take(6).collect();
-            assert!(known.contains(&*code), "{} names `{code}`", path.display());
+            let is_group = matches!(code.as_bytes(), [.., b'x', b'x']);
+            assert!(is_group || known.contains(&*code), "{} names `{code}`", path.display());
         }
     }
 }
 
 #[test]
-fn explanations_fit_a_terminal() {
+fn pages_begin_with_a_title_and_a_reason_that_fit_a_terminal() {
     for rule in rules() {
-        assert!(rule.why.lines().all(|line| line.chars().count() <= 100), "{} has long lines", rule.code);
-        assert!(rule.why.ends_with(".\n"), "{} explains in no whole sentence", rule.code);
-        assert!(!rule.text.ends_with('.'), "{} has a full stop", rule.code);
+        let (code, severities, text) = (rule.code, rule.severity_words(), rule.text());
+        assert!(rule.page.starts_with(&format!("# {code} ({severities}): {text}\n\n")), "{code}");
+        assert!(!text.ends_with('.'), "the title of {code} has a full stop");
+        assert!(rule.why().ends_with(".\n"), "{code} gives no reason in whole sentences");
+        assert!(rule.why().lines().all(|line| line.chars().count() <= 100), "{code} has long lines");
     }
 }
 
 #[test]
-fn the_document_lists_every_rule() {
-    expect_file!["../docs/diagnostics.md"].assert_eq(&document());
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        // The document that this program was built with is the one before.
-        return;
-    }
-    for rule in rules() {
-        let said = rule.examples.iter().filter_map(|example| said(rule, example.wrong)).map(|said| said.text);
-        assert_eq!(rule.messages().collect::<Vec<_>>(), said.collect::<Vec<_>>(), "{}", rule.code);
-    }
+fn the_index_lists_every_rule() {
+    expect_file!["../docs/diagnostics.md"].assert_eq(&index());
 }
 
 const HEAD: &str = "\
 # Diagnostics
 
-Everything that `lp` can say about the files of a project. `lp check --explain LP0405` prints an entry of this list, and
-`lp check` looks at all files at once. Errors keep a project from being used, and `lp` ends with 2. Warnings and notes
-never change how it ends; under `lp check --strict` every warning is an error, a note never.
+Every error, warning and note of `lp` about the files of a project. `lp check --explain LP0405` prints the page of a
+code, and `lp check` looks at all files at once. After errors in a project `lp` ends with 2. Warnings and notes
+never change the exit code; under `lp check --strict` every warning is an error, a note never.
 
-In the examples, files that are not shown are sound: an empty `Lpfile.toml`, no cameras, and a workload `barcodes`.
+LP00xx are about files as such, LP01xx about syntax, LP02xx about keys and values, LP03xx about `Lpfile.toml`, LP04xx
+about cameras, LP05xx about workloads, LP06xx about scenes, LP07xx about overrides and profiles, LP08xx about tasks and
+pipelines, LP09xx about the machine.
 
-This file is written by `UPDATE_EXPECT=1 cargo test --test catalogue` from `src/diag/codes/`, and what each example says
-is what `lp` said.
+In the examples on the pages, files that are not shown are sound: an empty `Lpfile.toml`, no cameras, and a workload
+`barcodes`. `UPDATE_EXPECT=1 cargo test --test catalogue` writes this table and the messages on the pages.
+
+| code | severity | |
+|---|---|---|
 ";
 
-fn document() -> String {
+fn index() -> String {
     let mut text = HEAD.to_owned();
-    text.push_str("\n| code | | |\n|---|---|---|\n");
     for rule in rules() {
-        let (code, anchor) = (rule.code, rule.code.to_lowercase());
-        let one_line = rule.text.replace('|', "\\|");
-        writeln!(text, "| [{code}](#{anchor}) | {} | {one_line} |", rule.severity_words()).unwrap();
-    }
-    for (chapter, rules) in CHAPTERS {
-        writeln!(text, "\n## {chapter}").unwrap();
-        for rule in rules {
-            write!(
-                text,
-                "\n### {}\n\n**{}**: {}\n\n{}",
-                rule.code,
-                rule.severity_words(),
-                rule.text,
-                rule.why
-            )
-            .unwrap();
-            for example in rule.examples {
-                example_text(&mut text, rule, example);
-            }
-        }
+        let (code, severities) = (rule.code, rule.severity_words());
+        let one_line = rule.text().replace('|', "\\|");
+        writeln!(text, "| [{code}](codes/{code}.md) | {severities} | {one_line} |").unwrap();
     }
     text
-}
-
-fn example_text(text: &mut String, rule: &Rule, example: &Example) {
-    for part in example.wrong {
-        part_text(text, part);
-    }
-    match rule.reported {
-        Reported::OnReading => {}
-        Reported::OnMachine => writeln!(text, "\nWhat `lp check --machine` says:").unwrap(),
-        Reported::By(command) => writeln!(text, "\nWhat `{command}` says:").unwrap(),
-        Reported::Elsewhere { by, because } => {
-            writeln!(text, "\nReported by `{by}`; there is no message to show here, because {because}.")
-                .unwrap();
-        }
-    }
-    if let Some(said) = said(rule, example.wrong) {
-        writeln!(text, "\n```text\n{}\n```", said.text).unwrap();
-    }
-    if !example.right.is_empty() {
-        text.push_str("\nInstead:\n");
-    }
-    for part in example.right {
-        part_text(text, part);
-    }
-}
-
-fn part_text(text: &mut String, part: &Part) {
-    let mut fence = |language: &str, content: &str| {
-        writeln!(text, "\n```{language}\n{}\n```", content.trim_end()).unwrap();
-    };
-    match *part {
-        Part::Cameras(content) | Part::Workloads(content) => fence("json", content),
-        Part::Lpfile("") => text.push_str("\nAn empty `Lpfile.toml`.\n"),
-        Part::Lpfile(content) => fence("toml", content),
-        Part::File(path, content) => {
-            writeln!(text, "\n`{path}`:").unwrap();
-            let language = path.rsplit_once('.').map_or("", |(_, language)| language);
-            writeln!(text, "\n```{language}\n{}\n```", content.trim_end()).unwrap();
-        }
-        Part::Bytes(_, bytes) => fence("json", &String::from_utf8_lossy(bytes)),
-        Part::Zeros(path, size) => {
-            writeln!(text, "\nA file `{path}` of {} MiB and a byte.", size >> 20).unwrap()
-        }
-        Part::Without(path) => writeln!(text, "\nA folder without `{path}`.").unwrap(),
-        Part::Flags(flags) => fence("sh", &format!("lp check {}", flags.join(" "))),
-    }
 }

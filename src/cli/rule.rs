@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Exit, console};
-use crate::diag::codes::{self, Part, Reported, Rule};
+use crate::diag::codes::{self, Example, Part, Rule};
 use crate::text::harmless;
 use crate::workspace::error::{CommandError, Result};
 
@@ -27,77 +27,41 @@ pub(super) fn explain(written: &str, is_json: bool) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// For people. What belongs to files is indented.
+/// For people: the page without the marks of Markdown. The blocks are indented.
 fn text(rule: &Rule) -> String {
-    let mut text = format!("{} ({}): {}\n\n{}", rule.code, rule.severity_words(), rule.text, rule.why);
-    let mut messages = rule.messages();
-    for example in rule.examples {
-        for part in example.wrong {
-            text.push_str(&format!("\n{}:\n{}", heading(part), indented(&content(part))));
+    let mut text = String::new();
+    for (index, piece) in rule.page.trim_start_matches("# ").split("```").enumerate() {
+        if index % 2 == 0 {
+            text.push_str(piece.trim_start_matches('\n').trim_end());
+            text.push('\n');
+            continue;
         }
-        let by = match rule.reported {
-            Reported::OnReading => "lp check",
-            Reported::OnMachine => "lp check --machine",
-            Reported::By(command) => command,
-            Reported::Elsewhere { by, because } => {
-                text.push_str(&format!("\n`{by}` reports it; no message is shown, because {because}.\n"));
-                by
-            }
-        };
-        if let Some(message) = messages.next() {
-            text.push_str(&format!("\n`{by}` says:\n{}", indented(message)));
+        for line in piece.lines().skip(1) {
+            text.push_str(if line.is_empty() { "" } else { "    " });
+            text.push_str(line);
+            text.push('\n');
         }
-        for part in example.right {
-            text.push_str(&format!("\ninstead, {}:\n{}", heading(part), indented(&content(part))));
-        }
+        text.push('\n');
     }
-    text
-}
-
-fn heading(part: &Part) -> String {
-    part.path().map_or_else(|| "on the command line".to_owned(), |path| format!("in `{path}`"))
-}
-
-/// What a part consists of, as text.
-fn content(part: &Part) -> String {
-    match *part {
-        Part::Lpfile("") => "(empty)".to_owned(),
-        Part::Cameras(text) | Part::Workloads(text) | Part::Lpfile(text) | Part::File(_, text) => {
-            text.to_owned()
-        }
-        Part::Bytes(_, bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Part::Zeros(_, size) => format!("({} MiB of zeros and one more)", size >> 20),
-        Part::Without(_) => "(there is no such file)".to_owned(),
-        Part::Flags(flags) => format!("lp check {}", flags.join(" ")),
-    }
-}
-
-fn indented(text: &str) -> String {
-    let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") };
-    text.lines().map(line).collect()
+    format!("{}\n", text.trim_end())
 }
 
 /// For machines.
 fn document(rule: &Rule) -> Value {
-    let part = |part: &Part| json!({ "path": part.path(), "text": content(part) });
-    let mut messages = rule.messages();
-    let examples: Vec<Value> = rule
-        .examples
-        .iter()
-        .map(|example| {
-            json!({
-                "wrong": example.wrong.iter().map(part).collect::<Vec<_>>(),
-                "message": messages.next(),
-                "right": example.right.iter().map(part).collect::<Vec<_>>(),
-            })
+    let part = |part: &Part| json!({ "path": part.path, "text": part.text });
+    let example = |example: &Example| {
+        json!({
+            "wrong": example.wrong.iter().map(part).collect::<Vec<_>>(),
+            "message": example.message.map(|message| message.text),
+            "right": example.right.iter().map(part).collect::<Vec<_>>(),
         })
-        .collect();
+    };
     json!({
         "version": 1,
         "code": rule.code,
-        "severities": rule.severities,
-        "text": rule.text,
-        "explanation": rule.why,
-        "examples": examples,
+        "severities": rule.severities(),
+        "text": rule.text(),
+        "explanation": rule.why(),
+        "examples": rule.examples().iter().map(example).collect::<Vec<_>>(),
     })
 }

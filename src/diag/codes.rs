@@ -1,115 +1,135 @@
-//! The catalogue: one entry for everything that can be wrong with a project.
+//! The catalogue: one entry for each error, warning and note about a project.
 //!
-//! Each [`Rule`] has a code, what it says in one line, why it is a fault, and
-//! the smallest example that breaks it, with its correction.
-//! `lp check --explain` prints an entry; `docs/diagnostics.md` lists all of
-//! them. The messages of the examples are kept in that file, which
-//! `tests/catalogue.rs` writes: it loads every example.
+//! An entry is a constant, [`EMPTY_REGION`], which is the code as a string, and a
+//! page in `docs/codes/`, which is all that is said about it: what it is in one
+//! line, why it is a fault, and for each severity the smallest project that has
+//! it, with its message and its correction. The pages are part of the program:
+//! [`Rule`] reads them, and `lp check --explain` prints them.
 //!
 //! A code never changes its meaning and is never used twice, so that people
 //! can look it up and tests can name it. LP00xx: files as such; LP01xx: syntax;
 //! LP02xx: keys and values; LP03xx: `Lpfile.toml`; LP04xx: cameras; LP05xx:
 //! workloads; LP06xx: scenes; LP07xx: overrides and profiles;
-//! LP08xx: tasks and pipelines; LP09xx: the machine. There is a file for each hundred.
+//! LP08xx: tasks and pipelines; LP09xx: the machine.
 //!
-//! Whoever reports a fault names the constant, `codes::EMPTY_REGION`, which is
-//! the code as text.
-//!
-//! A new rule is an entry in the file of its hundred; then
-//! `UPDATE_EXPECT=1 cargo test --test catalogue` writes the document.
+//! A new entry is a line here and a page, of which
+//! `UPDATE_EXPECT=1 cargo test --test catalogue` writes the messages.
 //!
 //! Not here: finding a fault. An entry knows nothing of the code that reports it.
 
 use super::severity::Severity;
 use crate::name::did_you_mean;
 
-/// Writes a file of the catalogue: the constants, and the list of their entries.
+/// Writes the constants, each with its page as its documentation, and the list of the entries.
 macro_rules! rules {
-    ($($name:ident = $code:literal, $severities:expr, $text:literal {
-        why: $why:expr,
-        examples: $examples:expr,
-        $(reported: $reported:expr,)?
-    })*) => {
-        $(#[doc = $text] pub const $name: &str = $code;)*
+    ($($name:ident = $code:literal,)*) => {
+        $(
+            #[doc = include_str!(concat!("../../docs/codes/", $code, ".md"))]
+            pub const $name: &str = $code;
+        )*
 
-        pub(super) const RULES: &[Rule] = &[$(Rule {
+        const RULES: &[Rule] = &[$(Rule {
             code: $code,
             name: stringify!($name),
-            severities: &$severities,
-            text: $text,
-            why: $why,
-            examples: $examples,
-            reported: super::by(&[$($reported)?]),
+            page: include_str!(concat!("../../docs/codes/", $code, ".md")),
         }),*];
     };
 }
 
-/// A camera file with one sound camera, to which these keys are added.
-macro_rules! camera {
-    ($keys:expr) => {
-        concat!(
-            "{\"lane_config\": {\"cameras\": [\n",
-            "  {\"camera_id\": \"entrance\", \"workloads\": [\"barcodes\"], \"streamUri\": \"rtsp://host:8554/1\",\n",
-            "   ", $keys, "}\n",
-            "]}}\n"
-        )
-    };
+rules! {
+    NO_PROJECT = "LP0001",
+    MISSING_FILE = "LP0002",
+    UNREADABLE_FILE = "LP0003",
+    TOO_LARGE = "LP0004",
+    NOT_UTF8 = "LP0005",
+    TOO_DEEP = "LP0006",
+
+    TOML_SYNTAX = "LP0101",
+    JSON_SYNTAX = "LP0102",
+    DUPLICATE_KEY = "LP0103",
+    NUMBER_TOO_BIG = "LP0104",
+    NOT_FINITE = "LP0105",
+
+    UNKNOWN_KEY = "LP0201",
+    MISSING_KEY = "LP0202",
+    WRONG_TYPE = "LP0203",
+    OUT_OF_RANGE = "LP0204",
+    UNKNOWN_WORD = "LP0205",
+    BLANK_TEXT = "LP0206",
+    EMPTY_LIST = "LP0207",
+    NOT_A_DURATION = "LP0208",
+    NOT_SUPPORTED = "LP0209",
+    BAD_PATH = "LP0210",
+    BAD_URL = "LP0211",
+    BAD_NAME = "LP0212",
+    BAD_DIGEST = "LP0213",
+
+    DUPLICATE_NAME = "LP0301",
+    RESERVED_NAME = "LP0302",
+    UNKNOWN_POOL = "LP0303",
+    EXCLUSIVE_POOL = "LP0304",
+    SAME_FOLDER = "LP0305",
+    UNKNOWN_WORKLOAD = "LP0306",
+    BAD_WORKER = "LP0307",
+    UNKNOWN_CAMERA = "LP0308",
+
+    DUPLICATE_CAMERA = "LP0401",
+    MISSING_SOURCE = "LP0402",
+    BAD_FILE_SOURCE = "LP0403",
+    UNMAPPED_WORKLOAD = "LP0404",
+    EMPTY_REGION = "LP0405",
+    REGION_OUTSIDE = "LP0406",
+    TARGET_ABOVE_FPS = "LP0407",
+    TWO_ORIGINS = "LP0408",
+    UNUSED_SOURCE = "LP0409",
+    REPEATED_WORKLOAD = "LP0410",
+    NO_SCENE = "LP0411",
+    TWO_VLM_CAMERAS = "LP0412",
+    OLD_CAMERA_FORM = "LP0413",
+    OLD_AND_NEW_FORM = "LP0414",
+    LITERAL_CREDENTIALS = "LP0415",
+    OTHER_FILE = "LP0416",
+    ODD_SIZE = "LP0417",
+
+    DUPLICATE_WORKLOAD = "LP0501",
+    UNUSED_WORKLOAD = "LP0502",
+    UNKNOWN_STEP = "LP0503",
+    NO_SUCH_PRECISION = "LP0504",
+    UNKNOWN_MODEL = "LP0505",
+    NO_DETECTOR = "LP0506",
+    OLD_WORKLOAD_FORM = "LP0507",
+    MIXED_SCRIPT = "LP0508",
+    UNKNOWN_TEE = "LP0509",
+    DUPLICATE_TEE = "LP0510",
+    BAD_CAPS = "LP0511",
+    MISPLACED_KEY = "LP0512",
+    MISPLACED_SINK = "LP0513",
+    FILE_OUTSIDE = "LP0514",
+
+    SCENE_FAULT = "LP0601",
+
+    UNKNOWN_PROFILE = "LP0701",
+    UNKNOWN_SETTING = "LP0702",
+    BAD_OVERRIDE = "LP0703",
+
+    GRAPH = "LP0801",
+    NO_PRODUCER = "LP0802",
+    MISSING_ELEMENT = "LP0803",
+    SCRIPT_NOT_RUNNABLE = "LP0804",
+    SCRIPT_SOURCE = "LP0805",
+
+    NO_WORKER = "LP0901",
+    NO_DIALECT = "LP0902",
+    UNKNOWN_PROPERTY = "LP0903",
+    READ_ONLY_PROPERTY = "LP0904",
+    PROPERTY_TYPE = "LP0905",
+    PROPERTY_RANGE = "LP0906",
+    PROPERTY_WORD = "LP0907",
+    CANNOT_LINK = "LP0908",
+    CANNOT_BUILD = "LP0909",
 }
 
-/// A camera file with these cameras.
-macro_rules! lane {
-    ($first:expr $(, $camera:expr)*) => {
-        concat!("{\"lane_config\": {\"cameras\": [\n  ", $first, $(",\n  ", $camera,)* "\n]}}\n")
-    };
-}
-
-/// A workload file with one workload of these steps.
-macro_rules! steps {
-    ($first:expr $(, $step:expr)*) => {
-        concat!("{\"workload_pipeline_map\": {\"barcodes\": [\n  ", $first, $(",\n  ", $step,)* "\n]}}\n")
-    };
-}
-
-mod cameras;
-mod files;
-mod lpfile;
-mod machine;
-mod overrides;
-mod scenes;
-mod syntax;
-mod tasks;
-mod values;
-mod workloads;
-
-pub use cameras::*;
-pub use files::*;
-pub use lpfile::*;
-pub use machine::*;
-pub use overrides::*;
-pub use scenes::*;
-pub use syntax::*;
-pub use tasks::*;
-pub use values::*;
-pub use workloads::*;
-
-/// The hundreds, each with what it is about.
-pub const CHAPTERS: [(&str, &[Rule]); 10] = [
-    ("Files", files::RULES),
-    ("Syntax", syntax::RULES),
-    ("Keys and values", values::RULES),
-    ("`Lpfile.toml`", lpfile::RULES),
-    ("Cameras", cameras::RULES),
-    ("Workloads", workloads::RULES),
-    ("Scenes", scenes::RULES),
-    ("Overrides and profiles", overrides::RULES),
-    ("Tasks and pipelines", tasks::RULES),
-    ("The machine", machine::RULES),
-];
-
-/// Its text, from which the messages are taken.
-const DOCUMENT: &str = include_str!("../../docs/diagnostics.md");
-
-/// The file that describes every entry, for those who want to read on.
+/// The index of the pages, for those who want to read on.
 pub const DOCUMENT_PATH: &str = "docs/diagnostics.md";
 
 /// An entry of the catalogue.
@@ -119,134 +139,121 @@ pub struct Rule {
     pub code: &'static str,
     /// The name of its constant.
     pub name: &'static str,
-    /// How bad it is; a rule may have a grave and a harmless form.
-    pub severities: &'static [Severity],
-    /// What it says in one line.
-    pub text: &'static str,
-    /// Why it is a fault and what to do, in lines of at most 100 characters.
-    pub why: &'static str,
-    /// How it comes about; one example for each severity.
-    pub examples: &'static [Example],
-    /// Who reports it.
-    pub reported: Reported,
+    /// Its page, in Markdown.
+    pub page: &'static str,
 }
 
-/// A project that breaks a rule, and what to change.
-#[derive(Clone, Copy, Debug)]
+/// A project with the fault, and its correction.
+#[derive(Clone, Debug, Default)]
 pub struct Example {
-    /// What is wrong. Files that are not named are sound: an empty
-    /// `Lpfile.toml`, no cameras, and the workload `barcodes`.
-    pub wrong: &'static [Part],
-    /// What stands in place of the parts with the same names; may be empty.
-    pub right: &'static [Part],
+    /// The files and flags that show the fault. Files that are not named are
+    /// sound: an empty `Lpfile.toml`, no cameras, and the workload `barcodes`.
+    pub wrong: Vec<Part>,
+    /// The message, unless it differs from machine to machine.
+    pub message: Option<Message>,
+    /// Replaces the parts with the same paths; may be empty.
+    pub right: Vec<Part>,
 }
 
-/// A piece of a project or of a command line.
+/// A file of a project, or a command line.
 #[derive(Clone, Copy, Debug)]
-pub enum Part {
-    /// The camera file.
-    Cameras(&'static str),
-    /// The workload file.
-    Workloads(&'static str),
-    /// `Lpfile.toml`.
-    Lpfile(&'static str),
-    /// Another file, and its text.
-    File(&'static str, &'static str),
-    /// A file that is no text.
-    Bytes(&'static str, &'static [u8]),
-    /// A file of so many zeros.
-    Zeros(&'static str, u64),
-    /// A file that is not there.
-    Without(&'static str),
-    /// What stands behind `lp check`.
-    Flags(&'static [&'static str]),
+pub struct Part {
+    /// The file, relative to the project; `None` for the command line.
+    pub path: Option<&'static str>,
+    /// Its text; in parentheses if it cannot be shown.
+    pub text: &'static str,
 }
 
-/// Who reports a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reported {
-    /// Whoever reads the project: every command.
-    OnReading,
-    /// This command, when the project was read without errors.
-    By(&'static str),
-    /// `lp check --machine`, and every command before it runs cameras. Examples
-    /// are shown with a small machine that the catalogue's test makes up.
-    OnMachine,
-    /// This command, but no example can show it everywhere.
-    Elsewhere {
-        /// The command.
-        by: &'static str,
-        /// Why there is no message to show.
-        because: &'static str,
-    },
-}
-
-/// What an entry says about it, if it does.
-const fn by(written: &[Reported]) -> Reported {
-    match written {
-        [reported, ..] => *reported,
-        [] => Reported::OnReading,
-    }
-}
-
-/// An example that nothing short corrects.
-const fn wrong(wrong: &'static [Part]) -> Example {
-    Example { wrong, right: &[] }
-}
-
-impl Example {
-    /// The same with its correction.
-    const fn right(self, right: &'static [Part]) -> Example {
-        Example { right, ..self }
-    }
-
-    /// All parts of the corrected project.
-    #[must_use]
-    pub fn corrected(&self) -> Vec<Part> {
-        let is_kept = |part: &&Part| !self.right.iter().any(|right| right.path() == part.path());
-        self.wrong.iter().filter(is_kept).chain(self.right).copied().collect()
-    }
-}
-
-impl Part {
-    /// The file, seen from the project; `None` for flags.
-    #[must_use]
-    pub fn path(&self) -> Option<&'static str> {
-        match self {
-            Part::Cameras(_) => Some("configs/camera_to_workload.json"),
-            Part::Workloads(_) => Some("configs/workload_to_pipeline.json"),
-            Part::Lpfile(_) => Some("Lpfile.toml"),
-            Part::File(path, _) | Part::Bytes(path, _) | Part::Zeros(path, _) | Part::Without(path) => {
-                Some(path)
-            }
-            Part::Flags(_) => None,
-        }
-    }
+/// The report of a command.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    /// `lp check`
+    pub command: &'static str,
+    /// As it is printed.
+    pub text: &'static str,
 }
 
 impl Rule {
     /// How bad it is, in words: `error or warning`.
     #[must_use]
-    pub fn severity_words(&self) -> String {
-        let word = |severity: &Severity| match severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Note => "note",
-        };
-        self.severities.iter().map(word).collect::<Vec<_>>().join(" or ")
+    pub fn severity_words(&self) -> &'static str {
+        let title = self.title().split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+        title.expect("every title has severities").0
     }
 
-    /// The messages of its examples, in their order.
-    pub fn messages(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let section = DOCUMENT.split("\n### ").find(|section| section.starts_with(self.code));
-        let parts = section.unwrap_or_default().split("```text\n").skip(1);
-        parts.filter_map(|rest| Some(rest.split_once("\n```")?.0))
+    /// How bad it is; a rule may have a grave and a harmless form.
+    #[must_use]
+    pub fn severities(&self) -> Vec<Severity> {
+        let severity = |word| match word {
+            "error" => Severity::Error,
+            "warning" => Severity::Warning,
+            "note" => Severity::Note,
+            _ => panic!("`{word}` on the page of {} is no severity", self.code),
+        };
+        self.severity_words().split(" or ").map(severity).collect()
+    }
+
+    /// What it is, in one line.
+    #[must_use]
+    pub fn text(&self) -> &'static str {
+        self.title().split_once("): ").expect("every title has a text").1
+    }
+
+    /// Why it is a fault and what to do, in lines of at most 100 characters.
+    #[must_use]
+    pub fn why(&self) -> &'static str {
+        let from = self.page.find("\n\n").map_or(0, |at| at + 2);
+        let (why, _) = self.page[from..].split_once("```").expect("every page has an example");
+        // The last paragraph is the heading of the first block.
+        let end = why.trim_end().rfind("\n\n").map_or(0, |at| at + 1);
+        &why[..end]
+    }
+
+    fn title(&self) -> &'static str {
+        self.page.lines().next().unwrap_or_default()
+    }
+
+    /// The examples, at least one for each severity. The line before a block says what it is:
+    /// ``In `PATH`:``, `On the command line:`, ``Instead, in `PATH`:`` or `` `COMMAND` says:``.
+    #[must_use]
+    pub fn examples(&self) -> Vec<Example> {
+        let mut examples = Vec::new();
+        let mut example = Example::default();
+        let mut pieces = self.page.split("```");
+        while let (Some(prose), Some(block)) = (pieces.next(), pieces.next()) {
+            let heading = prose.trim_end().lines().last().unwrap_or_default();
+            let text = block.split_once('\n').map_or("", |(_language, text)| text);
+            let name = heading.split('`').nth(1);
+            let part = Part { path: name, text };
+            if heading.ends_with(" says:") {
+                let command = name.expect("a message has a command");
+                example.message = Some(Message { command, text: text.trim_end() });
+            } else if heading.starts_with("Instead") {
+                example.right.push(part);
+            } else {
+                if example.message.is_some() {
+                    examples.push(std::mem::take(&mut example));
+                }
+                example.wrong.push(part);
+            }
+        }
+        examples.push(example);
+        examples
+    }
+}
+
+impl Example {
+    /// All parts of the corrected project.
+    #[must_use]
+    pub fn corrected(&self) -> Vec<Part> {
+        let is_kept = |part: &&Part| !self.right.iter().any(|right| right.path == part.path);
+        self.wrong.iter().filter(is_kept).chain(&self.right).copied().collect()
     }
 }
 
 /// All entries, in the order of their codes.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    CHAPTERS.iter().flat_map(|(_, rules)| rules.iter())
+    RULES.iter()
 }
 
 /// The entry of a code, however it is written: `LP0405`, `lp0405`, `405`.
@@ -270,15 +277,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_unique_and_in_order_and_in_their_hundred() {
+    fn codes_are_unique_and_in_order() {
         let codes: Vec<&str> = rules().map(|rule| rule.code).collect();
-        for pair in codes.windows(2) {
-            assert!(pair[0] < pair[1], "{} comes before {}", pair[0], pair[1]);
-        }
-        for (hundred, (chapter, rules)) in CHAPTERS.iter().enumerate() {
-            let prefix = format!("LP{hundred:02}");
-            assert!(rules.iter().all(|rule| rule.code.starts_with(&prefix)), "{chapter} are not {prefix}xx");
-        }
+        assert!(codes.is_sorted_by(|before, after| before < after), "{codes:?}");
     }
 
     #[test]

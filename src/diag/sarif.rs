@@ -29,8 +29,8 @@ impl Diagnostics {
             .map(|rule| {
                 json!({
                     "id": rule.code,
-                    "shortDescription": { "text": rule.text },
-                    "fullDescription": { "text": rule.why },
+                    "shortDescription": { "text": rule.text() },
+                    "fullDescription": { "text": rule.why() },
                 })
             })
             .collect();

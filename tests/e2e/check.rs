@@ -123,7 +123,7 @@ fn a_code_is_explained_with_its_example_and_without_a_project() {
         pixels. Where `x2` is not greater than `x`, or `y2` not greater than `y`, there is nothing
         to look at. An edge of 0 is fine.
 
-        in `configs/camera_to_workload.json`:
+        In `configs/camera_to_workload.json`:
             {"lane_config": {"cameras": [
               {"camera_id": "entrance", "workloads": ["barcodes"], "streamUri": "rtsp://host:8554/1",
                "region_of_interest": {"x": 640, "y": 0, "x2": 320, "y2": 480}}
@@ -136,7 +136,7 @@ fn a_code_is_explained_with_its_example_and_without_a_project() {
             3 |    "region_of_interest": {"x": 640, "y": 0, "x2": 320, "y2": 480}}
               |                                --- begins at 640  ^^^ ends at 320
 
-        instead, in `configs/camera_to_workload.json`:
+        Instead, in `configs/camera_to_workload.json`:
             {"lane_config": {"cameras": [
               {"camera_id": "entrance", "workloads": ["barcodes"], "streamUri": "rtsp://host:8554/1",
                "region_of_interest": {"x": 320, "y": 0, "x2": 640, "y2": 480}}
