@@ -293,7 +293,6 @@ mod tests {
     use crate::config::json;
     use crate::config::reader::{Called, Table};
     use crate::config::shape::UnknownKeys;
-    use crate::diag::Color;
     use crate::diag::Sources;
 
     /// Reads the key `a` of a JSON text.
@@ -307,7 +306,8 @@ mod tests {
             .expect("the text is a table");
         let value = table.take("a", "", &reader).map(|(_, at)| reader.read(&at, &mut diagnostics));
         table.finish(&mut diagnostics);
-        expect.assert_eq(&format!("{value:?}\n{}", diagnostics.render_human(&sources, Color::Never)));
+        let value = format!("{value:?}\n{}", diagnostics.labelled_lines(&sources));
+        expect.assert_eq(&value);
     }
 
     #[test]
@@ -323,40 +323,25 @@ mod tests {
             r#"{ "a": 61 }"#,
             whole::<u32>(1, 60),
             expect![[r#"
-            Some(None)
-            error[LP0204]: `a` must be a whole number from 1 to 60
-             --> x.json:1:8
-              |
-            1 | { "a": 61 }
-              |        ^^ found 61
-
-        "#]],
+                Some(None)
+                LP0204 1:8 `a` must be a whole number from 1 to 60: found 61
+            "#]],
         );
         check(
             r#"{ "a": "15" }"#,
             whole::<u32>(1, 60),
             expect![[r#"
-            Some(None)
-            error[LP0203]: `a` must be a whole number from 1 to 60
-             --> x.json:1:8
-              |
-            1 | { "a": "15" }
-              |        ^^^^ found the text `15`
-
-        "#]],
+                Some(None)
+                LP0203 1:8 `a` must be a whole number from 1 to 60: found the text `15`
+            "#]],
         );
         check(
             r#"{ "a": 0 }"#,
             number(0.0, 1000.0),
             expect![[r#"
-            Some(None)
-            error[LP0204]: `a` must be a number above 0 and up to 1000
-             --> x.json:1:8
-              |
-            1 | { "a": 0 }
-              |        ^ found 0
-
-        "#]],
+                Some(None)
+                LP0204 1:8 `a` must be a number above 0 and up to 1000: found 0
+            "#]],
         );
         check(
             r#"{ "a": 14.95 }"#,
@@ -373,40 +358,25 @@ mod tests {
             r#"{ "a": "  " }"#,
             text(),
             expect![[r#"
-            Some(None)
-            error[LP0206]: `a` must not be blank
-             --> x.json:1:8
-              |
-            1 | { "a": "  " }
-              |        ^^^^ found the text `  `
-
-        "#]],
+                Some(None)
+                LP0206 1:8 `a` must not be blank: found the text `  `
+            "#]],
         );
         check(
             r#"{ "a": "x\u0007" }"#,
             text(),
             expect![[r#"
-            Some(None)
-            error[LP0206]: `a` must not contain control characters
-             --> x.json:1:8
-              |
-            1 | { "a": "x\u0007" }
-              |        ^^^^^^^^^ found the text `x\u{7}`
-
-        "#]],
+                Some(None)
+                LP0206 1:8 `a` must not contain control characters: found the text `x\u{7}`
+            "#]],
         );
         check(
             r#"{ "a": null }"#,
             text(),
             expect![[r#"
-            Some(None)
-            error[LP0203]: `a` must be a text
-             --> x.json:1:8
-              |
-            1 | { "a": null }
-              |        ^^^^ found null
-
-        "#]],
+                Some(None)
+                LP0203 1:8 `a` must be a text: found null
+            "#]],
         );
     }
 
@@ -417,31 +387,17 @@ mod tests {
             r#"{ "a": "lve" }"#,
             one_of(WORDS, &["replay"]),
             expect![[r#"
-            Some(None)
-            error[LP0205]: `a` must be one of `live`, `free`
-             --> x.json:1:8
-              |
-            1 | { "a": "lve" }
-              |        ^^^^^ found the text `lve`
-              |
-              = help: did you mean `live`?
-
-        "#]],
+                Some(None)
+                LP0205 1:8 `a` must be one of `live`, `free`: found the text `lve`; did you mean `live`?
+            "#]],
         );
         check(
             r#"{ "a": "replay" }"#,
             one_of(WORDS, &["replay"]),
             expect![[r#"
-            Some(None)
-            error[LP0209]: `a = replay` is not supported yet
-             --> x.json:1:8
-              |
-            1 | { "a": "replay" }
-              |        ^^^^^^^^
-              |
-              = help: supported are `live`, `free`
-
-        "#]],
+                Some(None)
+                LP0209 1:8 `a = replay` is not supported yet; supported are `live`, `free`
+            "#]],
         );
     }
 
@@ -451,39 +407,19 @@ mod tests {
             r#"{ "a": [1, "x", 2, null] }"#,
             list_of(text()),
             expect![[r#"
-            Some(Some(["x"]))
-            error[LP0203]: `a[0]` must be a text
-             --> x.json:1:9
-              |
-            1 | { "a": [1, "x", 2, null] }
-              |         ^ found 1
-
-            error[LP0203]: `a[2]` must be a text
-             --> x.json:1:17
-              |
-            1 | { "a": [1, "x", 2, null] }
-              |                 ^ found 2
-
-            error[LP0203]: `a[3]` must be a text
-             --> x.json:1:20
-              |
-            1 | { "a": [1, "x", 2, null] }
-              |                    ^^^^ found null
-
-        "#]],
+                Some(Some(["x"]))
+                LP0203 1:9 `a[0]` must be a text: found 1
+                LP0203 1:17 `a[2]` must be a text: found 2
+                LP0203 1:20 `a[3]` must be a text: found null
+            "#]],
         );
         check(
             r#"{ "a": [] }"#,
             filled_list_of(text()),
             expect![[r#"
-            Some(None)
-            error[LP0207]: `a` must not be empty
-             --> x.json:1:8
-              |
-            1 | { "a": [] }
-              |        ^^
-
-        "#]],
+                Some(None)
+                LP0207 1:8 `a` must not be empty
+            "#]],
         );
     }
 
@@ -493,24 +429,10 @@ mod tests {
             r#"{ "a": "30s", "_b": 1, "aa": 2, "xyz": 3 }"#,
             duration(),
             expect![[r#"
-            Some(Some(30s))
-            warning[LP0201]: unknown key `aa`
-             --> x.json:1:24
-              |
-            1 | { "a": "30s", "_b": 1, "aa": 2, "xyz": 3 }
-              |                        ^^^^ ignored
-              |
-              = help: did you mean `a`?
-
-            warning[LP0201]: unknown key `xyz`
-             --> x.json:1:33
-              |
-            1 | { "a": "30s", "_b": 1, "aa": 2, "xyz": 3 }
-              |                                 ^^^^^ ignored
-              |
-              = help: possible here: a
-
-        "#]],
+                Some(Some(30s))
+                warning LP0201 1:24 unknown key `aa`: ignored; did you mean `a`?
+                warning LP0201 1:33 unknown key `xyz`: ignored; possible here: a
+            "#]],
         );
     }
 }

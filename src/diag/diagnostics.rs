@@ -10,8 +10,6 @@ use std::collections::HashSet;
 use super::edit::Edit;
 use super::severity::Severity;
 use super::source::Place;
-#[cfg(test)]
-use super::source::Sources;
 
 /// One thing that is wrong, or worth knowing.
 #[derive(Clone, Debug, PartialEq)]
@@ -219,22 +217,6 @@ impl Diagnostics {
             .collect();
         sorted.sort_by_key(|diagnostic| diagnostic.place.unwrap_or_default());
         sorted
-    }
-
-    /// For tests of messages: a line for each, as `code line:column message; help`.
-    #[cfg(test)]
-    pub(crate) fn lines(&self, sources: &Sources) -> String {
-        let at = |place: Place| {
-            let position = sources.position(place.file, place.start);
-            format!("{}:{}", position.line, position.column)
-        };
-        let line = |one: &&Diagnostic| {
-            let also = one.secondary.iter().map(|(place, _)| format!(" also {}", at(*place)));
-            let help = one.help.iter().map(|help| format!("; {help}"));
-            let message = format!("{} {} {}", one.code, one.place.map_or("-".to_owned(), at), one.message);
-            message + &also.chain(help).collect::<String>() + "\n"
-        };
-        self.sorted().iter().map(line).collect()
     }
 }
 

@@ -10,6 +10,8 @@
 pub mod codes;
 mod diagnostics;
 mod edit;
+#[cfg(test)]
+mod lines;
 mod render;
 mod sarif;
 mod severity;

@@ -97,6 +97,12 @@ impl Sources {
         FileId(u32::try_from(self.files.len()).expect("there are fewer files than u32 can count"))
     }
 
+    /// Whether there is but one text.
+    #[cfg(test)]
+    pub(super) fn is_single(&self) -> bool {
+        self.files.len() == 1
+    }
+
     fn file(&self, id: FileId) -> Option<&SourceFile> {
         self.files.get((id.0 as usize).checked_sub(1)?)
     }

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{Files, check_lpfile, check_with, shown};
+use super::{Files, check_labels, lpfile, shown};
 
 #[test]
 fn later_settings_win() {
@@ -43,7 +43,7 @@ fn a_camera_is_accepted_by_its_name_or_slug_and_a_profile_replaces_the_list() {
 
 #[test]
 fn faults_of_overrides_are_shown_in_them() {
-    check_with(
+    check_labels(
         Files::new(),
         |request| {
             request.sets = [
@@ -64,156 +64,39 @@ fn faults_of_overrides_are_shown_in_them() {
             ];
         },
         expect![[r#"
-            error[LP0203]: `run.count` must be a whole number from 1 to 1000
-             --> LP_SET_RUN_COUNT:1:18
-              |
-            1 | LP_SET_RUN_COUNT=many
-              |                  ^^^^ found the text `many`
-
-            error[LP0702]: `LP_SET_RUN_CUONT` names no key
-             --> LP_SET_RUN_CUONT:1:1
-              |
-            1 | LP_SET_RUN_CUONT=1
-              | ^^^^^^^^^^^^^^^^
-              |
-              = help: did you mean `LP_SET_RUN_COUNT`?
-
-            error[LP0208]: `run.duration` must be a duration such as `30s`, `1m30s` or `500ms`
-             --> --set run.duration:1:14
-              |
-            1 | run.duration=soon
-              |              ^^^^ found the text `soon`
-
-            error[LP0702]: unknown key `run.duratoin`
-             --> --set run.duratoin:1:1
-              |
-            1 | run.duratoin=1s
-              | ^^^^^^^^^^^^
-              |
-              = help: did you mean `run.duration`?
-
-            error[LP0702]: unknown key `duration`
-             --> --set duration:1:1
-              |
-            1 | duration=1s
-              | ^^^^^^^^
-              |
-              = help: did you mean `run.duration`?
-
-            error[LP0703]: `--set` takes KEY=VALUE
-             --> --set pace:1:1
-              |
-            1 | pace
-              | ^^^^ there is no `=`
-
-            error[LP0702]: unknown key `run`
-             --> --set run:1:1
-              |
-            1 | run=1
-              | ^^^
-              |
-              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, clip.drop_only, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
-
-            error[LP0702]: unknown key `project.include`
-             --> --set project.include:1:1
-              |
-            1 | project.include=x
-              | ^^^^^^^^^^^^^^^
-              |
-              = help: possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, clip.drop_only, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
-
-            error[LP0213]: `asset.scan.mp4.sha256` must be 64 hex digits
-             --> --set asset."scan.mp4".sha256:1:25
-              |
-            1 | asset."scan.mp4".sha256=1
-              |                         ^ found the text `1`
-
-            error[LP0304]: the pool `exclusive` has no depth
-             --> --set pools.exclusive:1:1
-              |
-            1 | pools.exclusive=1
-              | ^^^^^^^^^^^^^^^
-              |
-              = help: it always waits for all other tasks and holds up all of them
-
+            LP0203 LP_SET_RUN_COUNT:1:18 `run.count` must be a whole number from 1 to 1000: found the text `many`
+            LP0702 LP_SET_RUN_CUONT:1:1 `LP_SET_RUN_CUONT` names no key; did you mean `LP_SET_RUN_COUNT`?
+            LP0208 --set run.duration:1:14 `run.duration` must be a duration such as `30s`, `1m30s` or `500ms`: found the text `soon`
+            LP0702 --set run.duratoin:1:1 unknown key `run.duratoin`; did you mean `run.duration`?
+            LP0702 --set duration:1:1 unknown key `duration`; did you mean `run.duration`?
+            LP0703 --set pace:1:1 `--set` takes KEY=VALUE: there is no `=`
+            LP0702 --set run:1:1 unknown key `run`; possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, clip.drop_only, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
+            LP0702 --set project.include:1:1 unknown key `project.include`; possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, clip.drop_only, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
+            LP0213 --set asset."scan.mp4".sha256:1:25 `asset.scan.mp4.sha256` must be 64 hex digits: found the text `1`
+            LP0304 --set pools.exclusive:1:1 the pool `exclusive` has no depth; it always waits for all other tasks and holds up all of them
         "#]],
     );
 }
 
 #[test]
-fn a_profile_exists_and_is_checked_even_if_it_is_not_used() {
-    let lpfile =
-        "[profile.intel.run]\ndialect = \"dlsteamer\"\n[profile.intel.project]\nworkloads = \"w.json\"\n";
-    check_lpfile(
-        lpfile,
-        expect![[r#"
-        error[LP0205]: `profile.intel.run.dialect` must be one of `auto`, `stock`, `dlstreamer`
-         --> Lpfile.toml:2:11
-          |
-        2 | dialect = "dlsteamer"
-          |           ^^^^^^^^^^^ found the text `dlsteamer`
-          |
-          = help: did you mean `dlstreamer`?
-
-    "#]],
-    );
-    check_with(
-        Files::new().with("Lpfile.toml", lpfile.replace("dlst", "dlstr")),
-        |request| request.profile = Some("intle".to_owned()),
-        expect![[r#"
-            error[LP0701]: there is no profile `intle`
-             |
-             = help: did you mean `intel`?
-
-        "#]],
-    );
-    check_with(
-        Files::new().with("Lpfile.toml", lpfile.replace("dlst", "dlstr")),
+fn a_variable_chooses_a_profile() {
+    check_labels(
+        lpfile("[profile.intel.project]\nworkloads = \"w.json\"\n"),
         |request| request.env = vec![("LP_PROFILE".to_owned(), "intel".to_owned())],
         expect![[r#"
-            error[LP0002]: `w.json` does not exist
-             --> Lpfile.toml:4:13
-              |
-            4 | workloads = "w.json"
-              |             ^^^^^^^^
-
+            LP0002 Lpfile.toml:2:13 `w.json` does not exist
         "#]],
     );
 }
 
 #[test]
-fn a_profile_is_a_table() {
-    check_lpfile(
-        "profile = 1\n",
-        expect![[r#"
-        error[LP0203]: `profile` must be a table of profiles
-         --> Lpfile.toml:1:11
-          |
-        1 | profile = 1
-          |           ^
-          |
-          = help: write `[profile.NAME]`
-
-    "#]],
-    );
-    check_with(
-        Files::new().with("Lpfile.toml", "[profile]\np = 1\n[profile.q.profile]\n"),
+fn a_profile_is_a_table_and_holds_no_profile() {
+    check_labels(
+        lpfile("[profile]\np = 1\n[profile.q.profile]\n"),
         |request| request.profile = Some("p".to_owned()),
         expect![[r#"
-            error[LP0203]: `profile.p` must be a table
-             --> Lpfile.toml:2:5
-              |
-            2 | p = 1
-              |     ^ found 1
-
-            error[LP0201]: unknown key `profile.q.profile`
-             --> Lpfile.toml:3:12
-              |
-            3 | [profile.q.profile]
-              |            ^^^^^^^
-              |
-              = help: possible here: project, paths, run, clip, rtsp, worker, dlstreamer, workload, camera, pools, asset, task
-
+            LP0203 Lpfile.toml:2:5 `profile.p` must be a table: found 1
+            LP0201 Lpfile.toml:3:12 unknown key `profile.q.profile`; possible here: project, paths, run, clip, rtsp, worker, dlstreamer, workload, camera, pools, asset, task
         "#]],
     );
 }
