@@ -9,15 +9,20 @@ mod last;
 mod origin;
 mod words;
 
+use std::sync::Arc;
+
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{ExplainArgs, Global};
 use super::{Exit, console, project};
 use crate::config::locate::Locator;
 use crate::diag::Place;
-use crate::engine::why::{State, Why};
+use crate::engine::standing::Standing;
 use crate::graph::{TaskGraph, TaskId, select};
+use crate::path::ProjectPath;
 use crate::store::Store;
+use crate::store::attempt::Attempt;
 use crate::store::stale::{StaleReason, differences};
 use crate::text::plural;
 use crate::workspace::build::Build;
@@ -45,6 +50,7 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
     let explained = Explained {
         opened: &opened,
         graph: &graph,
+        store: &store,
         standings: &standings,
         origins: origins(global, &opened, &graph),
     };
@@ -57,7 +63,7 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
     for id in wanted {
         console::out(&format!("{}\n", explained.sentence(id)));
         if graph.task(id).measures() {
-            console::out(&format!("{}\n", explained.about_runs(&store, id)));
+            console::out(&format!("{}\n", explained.about_runs(id)));
         }
     }
     Ok(Exit::Done)
@@ -76,6 +82,7 @@ fn origins<'a>(global: &'a Global, opened: &'a Workspace, graph: &'a TaskGraph) 
 struct Explained<'a> {
     opened: &'a Workspace,
     graph: &'a TaskGraph,
+    store: &'a Store,
     standings: &'a Standings,
     origins: Origins<'a>,
 }
@@ -83,6 +90,11 @@ struct Explained<'a> {
 impl Explained<'_> {
     fn label(&self, id: TaskId) -> &str {
         &self.graph.task(id).label
+    }
+
+    /// The last attempt under a task's label.
+    fn last(&self, id: TaskId) -> Option<Arc<Attempt>> {
+        self.store.attempts_of(self.label(id)).into_iter().next()
     }
 
     /// "`report` is stale because `run:lane` will run, because `plan:camera-3`
@@ -94,12 +106,12 @@ impl Explained<'_> {
         let Some((first, more)) = roots.split_first() else {
             return self.stands(id, Told::Whole);
         };
-        let mut text = match &self.standings[&id].state {
-            State::Fresh => format!("`{label}` is fresh; before it, {}", self.stands(*first, Told::Whole)),
+        let mut text = match &self.standings[&id] {
+            Standing::Fresh => format!("`{label}` is fresh; before it, {}", self.stands(*first, Told::Whole)),
             _ if *first == id => self.stands(id, Told::Whole),
             _ => {
                 let way = chains.way_to(*first);
-                let waits = matches!(self.standings[first].state, State::Restorable(..));
+                let waits = matches!(self.standings[first], Standing::Restorable(..));
                 let verb = if waits { "waits" } else { "is stale" };
                 let between =
                     way[1..way.len() - 1].iter().map(|id| format!("`{}` will run, ", self.label(*id)));
@@ -133,22 +145,21 @@ impl Explained<'_> {
     /// How a task stands by itself.
     fn stands(&self, id: TaskId, told: Told) -> String {
         let label = self.label(id);
-        let standing = &self.standings[&id];
-        match &standing.state {
-            State::Fresh => format!("`{label}` is fresh"),
-            State::New => {
+        match &self.standings[&id] {
+            Standing::Fresh => format!("`{label}` is fresh"),
+            Standing::New => {
                 let place = self.in_brackets(&Origin::at(self.graph.task(id).place));
                 match told {
                     Told::Whole => format!("`{label}` is new: it has never run{place}"),
                     Told::Short => format!("`{label}` is new"),
                 }
             }
-            State::Restorable(attempt, amiss) => {
+            Standing::Restorable(attempt, amiss) => {
                 let mut text = format!("`{label}` comes out of the store: {amiss}");
-                let back = standing.last.as_ref().filter(|last| last.action != attempt.action);
+                let back = self.last(id).filter(|last| last.action != attempt.action);
                 let causes = back.map_or(Vec::new(), |last| {
                     let reasons = differences(&last.document, &attempt.document);
-                    words::changes(&self.origins, self.graph.task(id), reasons, last)
+                    words::causes(&self.origins, self.graph.task(id), &reasons, Some(&last))
                 });
                 if !causes.is_empty() {
                     text.push_str(&format!(
@@ -159,7 +170,7 @@ impl Explained<'_> {
                 }
                 text
             }
-            State::Stale(_) | State::Waits(_) => {
+            Standing::Stale(_) | Standing::After { .. } => {
                 format!("`{label}` is stale: {}", self.told(&self.causes(id), told))
             }
         }
@@ -167,9 +178,10 @@ impl Explained<'_> {
 
     /// The causes of a task's own.
     fn causes(&self, id: TaskId) -> Vec<Cause> {
-        let standing = &self.standings[&id];
-        let (State::Stale(whys) | State::Waits(whys)) = &standing.state else { return Vec::new() };
-        words::causes(&self.origins, self.graph.task(id), whys, standing.last.as_deref())
+        match self.standings[&id].reasons() {
+            [] => Vec::new(),
+            reasons => words::causes(&self.origins, self.graph.task(id), reasons, self.last(id).as_deref()),
+        }
     }
 
     fn told(&self, causes: &[Cause], told: Told) -> String {
@@ -197,17 +209,16 @@ impl Explained<'_> {
         }
     }
 
-    fn about_runs(&self, store: &Store, id: TaskId) -> String {
+    fn about_runs(&self, id: TaskId) -> String {
         let always = "`lp run` always measures";
-        let standing = &self.standings[&id];
-        let attempts = store.attempts_of(self.label(id));
+        let attempts = self.store.attempts_of(self.label(id));
         let newest = attempts.iter().find(|attempt| attempt.is_reusable());
-        match (&standing.state, newest.and_then(|attempt| attempt.run_id())) {
-            (State::Fresh | State::Restorable(..), Some(run)) => {
+        match (&self.standings[&id], newest.and_then(|attempt| attempt.run_id())) {
+            (Standing::Fresh | Standing::Restorable(..), Some(run)) => {
                 let repeat = newest.and_then(|attempt| attempt.repeat).unwrap_or(1);
                 format!("{always}; `lp build` would reuse record {run} (repeat {repeat})")
             }
-            (State::Waits(_), _) => {
+            (Standing::After { .. }, _) => {
                 format!(
                     "{always}; whether `lp build` would measure too depends on what `{}` reads",
                     self.label(id)
@@ -220,22 +231,21 @@ impl Explained<'_> {
     fn json(&self, id: TaskId) -> Value {
         let chains = Chains::of(self.graph, self.standings, id);
         let roots = chains.roots();
-        let standing = &self.standings[&id];
         let root = roots.first().copied();
         let labels = |ids: &[TaskId]| ids.iter().map(|id| self.label(*id)).collect::<Vec<_>>();
         let more = roots.iter().skip(1);
         json!({
             "label": self.label(id),
-            "state": word(&standing.state),
+            "state": word(&self.standings[&id]),
             "text": self.sentence(id),
             "chain": root.map_or(Vec::new(), |root| labels(&chains.way_to(root))),
             "reasons": root.map_or(Vec::new(), |root| self.reasons(root)),
             "more": more.map(|id| json!({
                 "label": self.label(*id),
-                "state": word(&self.standings[id].state),
+                "state": word(&self.standings[id]),
                 "reasons": self.reasons(*id),
             })).collect::<Vec<_>>(),
-            "last": standing.last.as_ref().map(|last| json!({
+            "last": self.last(id).map(|last| json!({
                 "started": last.started,
                 "outcome": last.outcome,
                 "detail": last.detail,
@@ -243,17 +253,17 @@ impl Explained<'_> {
         })
     }
 
-    fn reasons(&self, id: TaskId) -> Vec<Value> {
-        if let State::Restorable(_, amiss) = &self.standings[&id].state {
-            let deleted = amiss.deleted.iter().cloned().map(StaleReason::OutputDeleted);
-            let changed = amiss.changed.iter().cloned().map(StaleReason::OutputChanged);
-            return deleted
-                .chain(changed)
-                .map(Why::Reason)
-                .map(|why| reason_json(&why, &reason_text(&why), None, None))
-                .collect();
+    fn reasons(&self, id: TaskId) -> Vec<Reason> {
+        if let Standing::Restorable(_, amiss) = &self.standings[&id] {
+            let told = |path: &ProjectPath, verb: &str| Reason {
+                reason: amiss.lost(path),
+                text: format!("output `{path}` was {verb}"),
+                note: None,
+                place: None,
+            };
+            let deleted = amiss.deleted.iter().map(|path| told(path, "deleted"));
+            return deleted.chain(amiss.changed.iter().map(|path| told(path, "changed"))).collect();
         }
-        let causes = self.causes(id);
         let place = |place: Place| {
             let position = self.opened.sources.position(place.file, place.start);
             json!({
@@ -263,14 +273,24 @@ impl Explained<'_> {
                 "text": place_text(&self.opened.sources, place),
             })
         };
-        causes
-            .iter()
-            .map(|cause| {
-                let note = cause.origin.note.as_deref();
-                reason_json(&cause.why, &cause.text, note, cause.origin.place.map(place))
-            })
-            .collect()
+        let told = |Cause { text, origin, reason }| Reason {
+            reason,
+            text,
+            note: origin.note,
+            place: origin.place.map(place),
+        };
+        self.causes(id).into_iter().map(told).collect()
     }
+}
+
+/// A reason for machines.
+#[derive(Serialize)]
+struct Reason {
+    #[serde(flatten)]
+    reason: StaleReason,
+    text: String,
+    note: Option<String>,
+    place: Option<Value>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -279,52 +299,11 @@ enum Told {
     Short,
 }
 
-fn word(state: &State) -> &'static str {
-    match state {
-        State::Fresh => "fresh",
-        State::Restorable(..) => "restorable",
-        State::New => "new",
-        State::Stale(_) | State::Waits(_) => "stale",
+fn word(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::Fresh => "fresh",
+        Standing::Restorable(..) => "restorable",
+        Standing::New => "new",
+        Standing::Stale(_) | Standing::After { .. } => "stale",
     }
-}
-
-fn reason_text(why: &Why) -> String {
-    match why {
-        Why::Reason(reason) => reason.to_string(),
-        Why::Always => "it is declared with `cache = false`".to_owned(),
-        Why::NoInput(path) => format!("input `{path}` does not exist"),
-    }
-}
-
-fn reason_json(why: &Why, text: &str, note: Option<&str>, place: Option<Value>) -> Value {
-    use crate::store::stale::without_secrets;
-    let (kind, subject, old, new) = match why {
-        Why::Always => ("always", None, None, None),
-        Why::NoInput(path) => ("input_missing", Some(path.to_string()), None, None),
-        Why::Reason(reason) => match reason {
-            StaleReason::Changed { at, old, new } => {
-                ("changed", Some(at.to_string()), Some(without_secrets(old)), Some(without_secrets(new)))
-            }
-            StaleReason::Added { at, new } => {
-                ("added", Some(at.to_string()), None, Some(without_secrets(new)))
-            }
-            StaleReason::Removed { at, old } => {
-                ("removed", Some(at.to_string()), Some(without_secrets(old)), None)
-            }
-            StaleReason::InputChanged(path) => ("input_changed", Some(path.to_string()), None, None),
-            StaleReason::InputExecutable { path, .. } => {
-                ("input_executable", Some(path.to_string()), None, None)
-            }
-            StaleReason::InputAdded(path) => ("input_added", Some(path.to_string()), None, None),
-            StaleReason::InputRemoved(path) => ("input_removed", Some(path.to_string()), None, None),
-            StaleReason::OutputsDeclared => ("outputs_declared", None, None, None),
-            StaleReason::OutputDeleted(path) => ("output_deleted", Some(path.to_string()), None, None),
-            StaleReason::OutputChanged(path) => ("output_changed", Some(path.to_string()), None, None),
-            StaleReason::LastAttempt(_) => ("last_attempt", None, None, None),
-            StaleReason::Incomplete => ("incomplete", None, None, None),
-            StaleReason::InputWritten => ("input_written", None, None, None),
-            StaleReason::Format => ("format", None, None, None),
-        },
-    };
-    json!({ "kind": kind, "subject": subject, "old": old, "new": new, "text": text, "note": note, "place": place })
 }

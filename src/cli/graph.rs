@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::args::{Global, GraphArgs};
 use super::console;
 use super::{Exit, project};
-use crate::engine::Verdict;
+use crate::engine::standing::Standing;
 use crate::graph::dot::{self, Shade};
 use crate::graph::walk::{self, Edge, Toward};
 use crate::graph::{TaskGraph, TaskId, select};
@@ -62,11 +62,11 @@ fn show(args: &GraphArgs, opened: &Workspace, graph: &TaskGraph, selected: &BTre
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, opened.worker(), graph, &needed);
     let build = Build { opened, graph, store: &store, tools: &tools, jobs: None };
-    let verdicts = build.look(&needed)?;
-    let shade = |id: TaskId| match &verdicts[&id] {
-        Verdict::Fresh => Shade::Fresh,
-        Verdict::New => Shade::New,
-        Verdict::Restorable(_) | Verdict::Stale(_) | Verdict::After(_) => Shade::Stale,
+    let standings = build.look(&needed)?;
+    let shade = |id: TaskId| match &standings[&id] {
+        Standing::Fresh => Shade::Fresh,
+        Standing::New => Shade::New,
+        Standing::Restorable(..) | Standing::Stale(_) | Standing::After { .. } => Shade::Stale,
     };
     if args.dot {
         console::out(&dot::dot(graph, selected, &shade));
@@ -75,7 +75,7 @@ fn show(args: &GraphArgs, opened: &Workspace, graph: &TaskGraph, selected: &BTre
     } else {
         let width = console::widest(graph, selected);
         for id in graph.order().iter().filter(|id| selected.contains(id)) {
-            console::out(&format!("{:width$}  {}\n", graph.task(*id).label, verdicts[id]));
+            console::out(&format!("{:width$}  {}\n", graph.task(*id).label, standings[id]));
         }
     }
     Ok(())

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::events::{BuildEvent, Outcome};
-use super::judge::Judged;
 use super::perform::{Attempt, Outputs, Performed};
 use super::stillness::{Stillness, Turns, Watched};
 use crate::digest::ContentDigest;
@@ -16,7 +15,7 @@ use crate::os;
 use crate::store::StoreError;
 use crate::store::attempt::{self, AttemptOutcome, OutputEntry};
 use crate::store::cas::Put;
-use crate::store::key::KeyDocument;
+use crate::store::key::{KeyDocument, REPEAT};
 use crate::time::Utc;
 
 /// How a task's turn ended.
@@ -44,15 +43,16 @@ impl Turn {
 
 impl Engine<'_> {
     /// Performs a task, captures what it made and writes the entry.
-    pub(super) fn attempt(&self, task: &Task, judged: Judged, lock: Option<BorrowedFd<'_>>) -> Turn {
+    pub(super) fn attempt(&self, task: &Task, mut key: KeyDocument, lock: Option<BorrowedFd<'_>>) -> Turn {
         let begin = Instant::now();
         let started = os::clock::utc_now();
-        let Some(key) = judged.key else {
-            return Turn::without_work(Outcome::Failed, judged.verdict.to_string());
-        };
+        let repeat = task.measures().then(|| self.store.next_repeat(&task.label, &key));
+        if let Some(repeat) = repeat {
+            key.extra.insert(REPEAT.to_owned(), repeat.into());
+        }
         let dir = self.directory();
         let (mut performed, reuse) = match self.prepare(task, &dir) {
-            Ok(()) => self.perform_with_retries(task, &key, &dir, (judged.repeat, started), lock),
+            Ok(()) => self.perform_with_retries(task, &key, &dir, (repeat.unwrap_or(0), started), lock),
             Err(error) => (Performed::failed(&error), Reuse::Allowed),
         };
         let outputs = match self.capture(task, &performed, &dir) {
@@ -79,7 +79,7 @@ impl Engine<'_> {
             outcome: stored(performed.outcome),
             detail: (!performed.detail.is_empty()).then(|| performed.detail.clone()),
             measurement: task.measures(),
-            repeat: (judged.repeat > 0).then_some(judged.repeat),
+            repeat,
         };
         if let Err(error) = self.store.record_attempt(&entry) {
             performed = Performed { log: performed.log, ..Performed::failed(&error) };

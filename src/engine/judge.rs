@@ -1,64 +1,81 @@
-//! One task's key, and what the store says to it.
+//! One task's key, and what the store says to it: the only place that decides
+//! whether a task must run.
+//!
+//! Who judges many tasks, and in which order, is the business of
+//! [`Engine::look`], [`Engine::standings`] and the run loop.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 
-use serde_json::Value;
-
-use super::{Engine, EngineError, Verdict};
+use super::standing::{Reasons, Standing};
+use super::{Engine, EngineError};
 use crate::graph::TaskId;
 use crate::graph::task::{Action, Task};
-use crate::os::fs::FsError;
 use crate::path::ProjectPath;
-use crate::store::attempt::Attempt;
 use crate::store::freshness::Freshness;
 use crate::store::input::InputDigest;
 use crate::store::key::{KeyDocument, REPEAT};
+use crate::store::stale::{KeyPath, StaleReason};
+
+/// What files will hold that are not in place yet, since they are restored.
+pub(super) type Restored = HashMap<ProjectPath, InputDigest>;
 
 /// What was found out about a task.
-pub(super) struct Judged {
+pub(super) struct Judgement {
+    pub(super) standing: Standing,
     /// Its key; `None` if an input is not there.
     pub(super) key: Option<KeyDocument>,
-    pub(super) verdict: Verdict,
-    /// The attempt whose outputs can be restored.
-    pub(super) restorable: Option<Arc<Attempt>>,
-    /// Which repeat of a measurement comes next; 0 for other tasks.
-    pub(super) repeat: u32,
 }
 
 impl Engine<'_> {
-    /// Whether a task must run. All its inputs that tasks make are made.
-    pub(super) fn judge(&self, id: TaskId) -> Result<Judged, EngineError> {
+    /// Whether a task must run. All its inputs that tasks make are made, or among
+    /// `restored`.
+    pub(super) fn judge(
+        &self,
+        id: TaskId,
+        restored: &Restored,
+        wanted: Reasons,
+    ) -> Result<Judgement, EngineError> {
         let task = self.graph.task(id);
         let mut inputs = BTreeMap::new();
         for path in &task.inputs {
-            match self.input(task, path) {
-                Ok(input) => {
-                    inputs.insert(path.clone(), input);
-                }
-                Err(error) if error.is_not_found() => {
-                    let verdict = Verdict::Stale(format!("input `{path}` does not exist"));
-                    return Ok(Judged { key: None, verdict, restorable: None, repeat: 0 });
-                }
-                Err(error) => return Err(EngineError::Store(error.into())),
-            }
+            let Some(input) = self.content(task, path, restored)? else {
+                let standing = Standing::Stale(vec![StaleReason::InputMissing(path.clone())]);
+                return Ok(Judgement { standing, key: None });
+            };
+            inputs.insert(path.clone(), input);
         }
-        let key = self.document(task, inputs);
+        let mut key = self.document(task, inputs);
         if task.measures() {
-            return self.judge_measurement(id, task, key);
+            key.extra.insert(REPEAT.to_owned(), self.repeat_to_compare(task, &key).into());
         }
-        let freshness = self.store.freshness(&task.label, &key, &task.outputs);
-        let mut judged = Judged { key: Some(key), verdict: Verdict::Fresh, restorable: None, repeat: 0 };
-        take(&mut judged, freshness);
-        let is_done = matches!(judged.verdict, Verdict::Fresh | Verdict::Restorable(_));
+        let standing = match self.store.freshness(&task.label, &key, &task.outputs) {
+            Freshness::Fresh(_) => Standing::Fresh,
+            Freshness::Restorable { attempt, why } => Standing::Restorable(attempt, why),
+            Freshness::New => Standing::New,
+            Freshness::Stale(reasons) => Standing::Stale(in_order(task, reasons, wanted)),
+        };
+        let standing = match self.runs_anyway(id, task, &standing) {
+            Some(reason) => Standing::Stale(vec![reason]),
+            None => standing,
+        };
+        Ok(Judgement { standing, key: Some(key) })
+    }
+
+    /// Why a task runs whatever the store has of it.
+    fn runs_anyway(&self, id: TaskId, task: &Task, standing: &Standing) -> Option<StaleReason> {
         if task.is_always_stale() {
-            judged.verdict = Verdict::Stale("it is declared with `cache = false`".to_owned());
-            judged.restorable = None;
-        } else if is_done && self.again.tasks.contains(&id) {
-            judged.verdict = Verdict::Stale(self.again.why.to_owned());
-            judged.restorable = None;
+            return (*standing != Standing::New).then_some(StaleReason::Always);
         }
-        Ok(judged)
+        let again = self.again.tasks.contains(&id) && (task.measures() || !standing.runs());
+        again.then_some(StaleReason::Again(self.again.why))
+    }
+
+    /// A measurement is fresh when any complete record fits in all but its repeat
+    /// number; if there is none, the last one is compared with.
+    fn repeat_to_compare(&self, task: &Task, key: &KeyDocument) -> u32 {
+        let last = || self.store.attempts_of(&task.label).into_iter().next();
+        let shown = self.store.fitting_measurement(&task.label, key).or_else(last);
+        shown.and_then(|attempt| attempt.repeat).unwrap_or(1)
     }
 
     /// The key of a task that reads these inputs.
@@ -71,51 +88,36 @@ impl Engine<'_> {
         key
     }
 
-    /// What counts of an input now. Only commands execute what they read.
-    pub(super) fn input(&self, task: &Task, path: &ProjectPath) -> Result<InputDigest, FsError> {
-        let input = self.store.input(path)?;
-        Ok(if matches!(task.action, Action::Command(_)) { input } else { input.without_bit() })
-    }
-
-    /// A measurement is fresh when any complete record fits in all but its
-    /// repeat number, unless it is to be made again.
-    fn judge_measurement(
+    /// What counts of an input now, or once it is restored; `None` if it is not
+    /// there. Only commands execute what they read.
+    pub(super) fn content(
         &self,
-        id: TaskId,
         task: &Task,
-        mut key: KeyDocument,
-    ) -> Result<Judged, EngineError> {
-        let next = self.store.next_repeat(&task.label, &key);
-        let again = self.again.tasks.contains(&id);
-        let fitting = if again { None } else { self.store.fitting_measurement(&task.label, &key) };
-        // For the sentence, compare with the last attempt as if it were this repeat.
-        let last = self.store.attempts_of(&task.label).first().and_then(|last| last.repeat);
-        let shown = fitting.as_ref().and_then(|fitting| fitting.repeat).or(last).unwrap_or(next);
-        key.extra.insert(REPEAT.to_owned(), Value::from(shown));
-        let freshness = self.store.freshness(&task.label, &key, &task.outputs);
-        let mut judged = Judged { key: None, verdict: Verdict::Fresh, restorable: None, repeat: next };
-        take(&mut judged, freshness);
-        if again {
-            judged.verdict = Verdict::Stale(self.again.why.to_owned());
-            judged.restorable = None;
-        }
-        let reused = judged.restorable.is_some() || judged.verdict.is_fresh();
-        if !reused {
-            key.extra.insert(REPEAT.to_owned(), Value::from(next));
-        }
-        judged.key = Some(key);
-        Ok(judged)
+        path: &ProjectPath,
+        restored: &Restored,
+    ) -> Result<Option<InputDigest>, EngineError> {
+        let found = match restored.get(path) {
+            Some(input) => *input,
+            None => match self.store.input(path) {
+                Ok(input) => input,
+                Err(error) if error.is_not_found() => return Ok(None),
+                Err(error) => return Err(EngineError::Store(error.into())),
+            },
+        };
+        let executes = matches!(task.action, Action::Command(_));
+        Ok(Some(if executes { found } else { found.without_bit() }))
     }
 }
 
-fn take(judged: &mut Judged, freshness: Freshness) {
-    match freshness {
-        Freshness::Fresh(_) => judged.verdict = Verdict::Fresh,
-        Freshness::Restorable { attempt, why } => {
-            judged.verdict = Verdict::Restorable(why.to_string());
-            judged.restorable = Some(attempt);
-        }
-        Freshness::New => judged.verdict = Verdict::New,
-        Freshness::Stale(reason) => judged.verdict = Verdict::Stale(reason.to_string()),
+/// The reasons that are wanted, the most telling first: what follows from other
+/// values comes behind them.
+pub(super) fn in_order(task: &Task, mut reasons: Vec<StaleReason>, wanted: Reasons) -> Vec<StaleReason> {
+    reasons.sort_by_key(|reason| {
+        let key = reason.key().and_then(KeyPath::of_action);
+        key.is_some_and(|key| task.action.derives(key))
+    });
+    if wanted == Reasons::First {
+        reasons.truncate(1);
     }
+    reasons
 }

@@ -8,17 +8,17 @@
 //! [`Perform`]'s business; what people see is [`Progress`]'s.
 
 pub mod events;
+pub mod explain;
 pub mod perform;
+pub mod standing;
 pub mod states;
 mod stillness;
-pub mod why;
 
 mod attempt;
 mod judge;
 mod run_loop;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
 use std::time::Duration;
 
 use rayon::prelude::*;
@@ -33,8 +33,9 @@ use crate::os::process::Cancel;
 use crate::path::Layout;
 use crate::store::{Store, StoreError};
 use events::{Progress, Silent, Summary};
-use judge::Judged;
+use judge::Restored;
 use perform::Perform;
+use standing::{Reasons, Standing};
 use states::{OnFailure, Pools};
 
 /// How many tasks are judged before it is asked which others wait for them.
@@ -186,48 +187,12 @@ pub enum EngineError {
     Inherit(#[source] std::io::Error),
 }
 
-/// Whether a task must run, as far as a look can tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Need not run.
-    Fresh,
-    /// Its outputs come out of the store, because of what is wrong with them.
-    Restorable(String),
-    /// No attempt under this label yet.
-    New,
-    /// Must run, for this reason.
-    Stale(String),
-    /// Waits for a task that must run; whether it must run itself depends on
-    /// what that one makes.
-    After(TaskId),
-}
-
-impl Verdict {
-    /// Whether nothing has to be done.
-    #[must_use]
-    pub fn is_fresh(&self) -> bool {
-        *self == Verdict::Fresh
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Verdict::Fresh => f.write_str("fresh"),
-            Verdict::Restorable(why) => write!(f, "restorable: {why}"),
-            Verdict::New => f.write_str("new"),
-            Verdict::Stale(why) => write!(f, "stale: {why}"),
-            Verdict::After(_) => f.write_str("waits for what it needs"),
-        }
-    }
-}
-
 impl Engine<'_> {
     /// Looks at every task of `selected`, which is closed under dependencies.
     ///
     /// # Errors
     /// When an output is there and cannot be read.
-    pub fn look(&self, selected: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Verdict>, EngineError> {
+    pub fn look(&self, selected: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Standing>, EngineError> {
         self.look_except(selected, &|_| false)
     }
 
@@ -237,35 +202,39 @@ impl Engine<'_> {
         &self,
         selected: &BTreeSet<TaskId>,
         settled: &(dyn Fn(TaskId) -> bool + Sync),
-    ) -> Result<BTreeMap<TaskId, Verdict>, EngineError> {
+    ) -> Result<BTreeMap<TaskId, Standing>, EngineError> {
         let order: Vec<TaskId> =
             self.graph.order().iter().copied().filter(|id| selected.contains(id)).collect();
-        let mut verdicts = BTreeMap::new();
-        let waits_for = |id: TaskId, verdicts: &BTreeMap<TaskId, Verdict>| {
-            let is_open = |id: &TaskId| verdicts.get(id).is_some_and(|verdict| !verdict.is_fresh());
+        let mut standings = BTreeMap::new();
+        let waits_for = |id: TaskId, standings: &BTreeMap<TaskId, Standing>| {
+            let is_open = |id: &TaskId| standings.get(id).is_some_and(|standing| !standing.is_fresh());
             self.graph.dependencies(id).into_iter().find(is_open)
         };
         for block in order.chunks(JUDGED_AT_ONCE) {
             // Those that wait for one of the same block are judged for nothing.
             let judge = |id: &TaskId| {
-                let verdict = |judged: Judged| judged.verdict;
-                let look = || if settled(*id) { Ok(Verdict::Fresh) } else { self.judge(*id).map(verdict) };
-                waits_for(*id, &verdicts).is_none().then(look)
+                let look = || if settled(*id) { Ok(Standing::Fresh) } else { self.standing(*id) };
+                waits_for(*id, &standings).is_none().then(look)
             };
-            let judged: Vec<Option<Result<Verdict, EngineError>>> = block.par_iter().map(judge).collect();
+            let judged: Vec<Option<Result<Standing, EngineError>>> = block.par_iter().map(judge).collect();
             for (id, judged) in block.iter().zip(judged) {
-                let verdict = match (waits_for(*id, &verdicts), judged) {
+                let standing = match (waits_for(*id, &standings), judged) {
                     (None, Some(judged)) => judged?,
                     (None, None) => unreachable!("it waited for one that was judged before"),
                     (Some(_), _) if self.store.attempts_of(&self.graph.task(*id).label).is_empty() => {
-                        Verdict::New
+                        Standing::New
                     }
-                    (Some(dependency), _) => Verdict::After(dependency),
+                    (Some(dependency), _) => Standing::After { dependency, reasons: Vec::new() },
                 };
-                verdicts.insert(*id, verdict);
+                standings.insert(*id, standing);
             }
         }
-        Ok(verdicts)
+        Ok(standings)
+    }
+
+    /// How one task stands, all that is before it being made.
+    fn standing(&self, id: TaskId) -> Result<Standing, EngineError> {
+        Ok(self.judge(id, &Restored::new(), Reasons::First)?.standing)
     }
 
     /// Brings every task of `selected` up to date; what these need is among them
@@ -284,9 +253,9 @@ impl Engine<'_> {
             let seen = seen.get(&id).filter(|_| !self.again.tasks.contains(&id));
             seen.is_some() && seen == glances.get(&id).map(|glance| &glance.print)
         };
-        let verdicts = self.look_except(selected, &settled)?;
+        let standings = self.look_except(selected, &settled)?;
         let stale: BTreeSet<TaskId> =
-            verdicts.iter().filter(|(_, verdict)| !verdict.is_fresh()).map(|(id, _)| *id).collect();
+            standings.iter().filter(|(_, standing)| !standing.is_fresh()).map(|(id, _)| *id).collect();
         // Of those that are fresh but young, only a later glance tells something.
         let mut open: BTreeSet<TaskId> = BTreeSet::new();
         let mut known = BTreeMap::new();
@@ -343,7 +312,7 @@ impl Engine<'_> {
             found = self.glances(open);
         }
         for (id, glance) in found {
-            if !glance.is_racy && self.judge(id)?.verdict.is_fresh() {
+            if !glance.is_racy && self.standing(id)?.is_fresh() {
                 glances.insert(id, glance.print);
             }
         }

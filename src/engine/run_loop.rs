@@ -16,9 +16,10 @@ use crossbeam_channel::{never, select, unbounded};
 
 use super::attempt::Turn;
 use super::events::{BuildEvent, Outcome, Summary};
-use super::judge::Judged;
+use super::judge::{Judgement, Restored};
+use super::standing::{Reasons, Standing};
 use super::states::States;
-use super::{Engine, EngineError, Verdict, Warm};
+use super::{Engine, EngineError, Warm};
 use crate::graph::TaskId;
 use crate::graph::task::{Action, Pool, Task};
 use crate::os::lock::{BuildLock, Holder, Measurement, MeasuringHold, MeasuringLock, Waiting};
@@ -79,7 +80,7 @@ impl Engine<'_> {
             .build()?;
         let summary = threads.in_place_scope(|scope| {
             let (sender, receiver) = unbounded::<Done>();
-            let (start, starts) = unbounded::<(TaskId, Option<Judged>)>();
+            let (start, starts) = unbounded::<(TaskId, Option<Judgement>)>();
             for _ in 0..slots {
                 let (sender, starts, lock) = (sender.clone(), starts.clone(), &lock);
                 scope.spawn(move |_| {
@@ -105,9 +106,9 @@ impl Engine<'_> {
                     let task = self.graph.task(id);
                     let judged = if task.measures() {
                         // Nothing else runs now, so the coordinator has the time.
-                        match self.judge(id) {
+                        match self.judge_now(id) {
                             Ok(judged) => {
-                                if !judged.verdict.is_fresh() && judged.restorable.is_none() {
+                                if judged.standing.runs() {
                                     drop(hold.take());
                                     hold = self.exclude(measuring.as_ref(), task)?;
                                 }
@@ -169,34 +170,38 @@ impl Engine<'_> {
         summary
     }
 
+    /// Whether a task must run, now that it is its turn.
+    fn judge_now(&self, id: TaskId) -> Result<Judgement, EngineError> {
+        self.judge(id, &Restored::new(), Reasons::First)
+    }
+
     /// One task's turn, on a thread of its own.
-    fn job(&self, id: TaskId, judged: Option<Judged>, lock: &BuildLock) -> Result<Turn, EngineError> {
-        let judged = judged.map_or_else(|| self.judge(id), Ok)?;
+    fn job(&self, id: TaskId, judged: Option<Judgement>, lock: &BuildLock) -> Result<Turn, EngineError> {
+        let judged = judged.map_or_else(|| self.judge_now(id), Ok)?;
         Ok(self.turn(id, judged, lock))
     }
 
-    fn turn(&self, id: TaskId, mut judged: Judged, lock: &BuildLock) -> Turn {
+    fn turn(&self, id: TaskId, judged: Judgement, lock: &BuildLock) -> Turn {
         use std::os::fd::AsFd;
         let task = self.graph.task(id);
-        if judged.verdict.is_fresh() {
-            return Turn::without_work(Outcome::Fresh, String::new());
-        }
-        if let Some(attempt) = judged.restorable.take() {
-            let restored = self.check_places(task).map_err(StoreError::from);
-            match restored.and_then(|()| self.store.restore(&attempt.outputs)) {
-                Ok(_) => {
-                    let Verdict::Restorable(why) = judged.verdict else { unreachable!("it is restorable") };
-                    return Turn::without_work(Outcome::Restored, why);
+        let standing = match judged.standing {
+            Standing::Fresh => return Turn::without_work(Outcome::Fresh, String::new()),
+            Standing::Restorable(attempt, amiss) => {
+                let restored = self.check_places(task).map_err(StoreError::from);
+                match restored.and_then(|()| self.store.restore(&attempt.outputs)) {
+                    Ok(_) => return Turn::without_work(Outcome::Restored, amiss.to_string()),
+                    Err(StoreError::BlobLost { path, .. }) => Standing::Stale(vec![amiss.lost(&path)]),
+                    Err(error) => return Turn::without_work(Outcome::Failed, chain(&error)),
                 }
-                Err(StoreError::BlobLost { path, .. }) => {
-                    judged.verdict = Verdict::Stale(format!("the store has lost `{path}`"));
-                }
-                Err(error) => return Turn::without_work(Outcome::Failed, chain(&error)),
             }
-        }
-        let reason = judged.verdict.to_string();
+            standing => standing,
+        };
+        let reason = standing.to_string();
         self.progress.event(&BuildEvent::TaskStarted { label: &task.label, reason: &reason });
-        self.attempt(task, judged, Some(lock.as_fd()))
+        match judged.key {
+            Some(key) => self.attempt(task, key, Some(lock.as_fd())),
+            None => Turn::without_work(Outcome::Failed, reason),
+        }
     }
 
     fn report(&self, id: TaskId, turn: &Turn) {

@@ -11,6 +11,7 @@
 use std::path::Path;
 
 use super::Engine;
+use super::judge::Restored;
 use super::perform::{Outputs, Performed};
 use crate::engine::events::Outcome;
 use crate::graph::task::Task;
@@ -73,7 +74,7 @@ impl<'e> Watched<'e> {
     /// The inputs that are not as they were.
     pub(super) fn changed(&self) -> impl Iterator<Item = (&'e ProjectPath, Difference)> {
         self.inputs.iter().filter_map(|(path, input, before)| {
-            if self.engine.input(self.task, path).ok().as_ref() != Some(input) {
+            if self.engine.content(self.task, path, &Restored::new()).ok().flatten().as_ref() != Some(input) {
                 return Some((*path, Difference::Contents));
             }
             let now = trace(self.engine.layout, path);

@@ -166,6 +166,15 @@ pub enum Action {
     Command(Command),
 }
 
+impl Action {
+    /// Whether the value of this outermost key follows from the others, unless
+    /// the user sets it: the dialect from the steps.
+    #[must_use]
+    pub fn derives(&self, key: &str) -> bool {
+        matches!((self, key), (Action::Plan(_), "dialect") | (Action::Run(_), "isolation"))
+    }
+}
+
 /// A download.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Download {

@@ -20,10 +20,19 @@ pub struct Amiss {
 }
 
 impl Amiss {
-    /// What is wrong with the first of them.
-    pub(super) fn first(&self) -> Option<StaleReason> {
-        let deleted = self.deleted.first().map(|path| StaleReason::OutputDeleted(path.clone()));
-        deleted.or_else(|| self.changed.first().map(|path| StaleReason::OutputChanged(path.clone())))
+    /// That the store has lost the first of them.
+    pub(super) fn first_lost(&self) -> Option<StaleReason> {
+        self.deleted.first().or(self.changed.first()).map(|path| self.lost(path))
+    }
+
+    /// That the store has lost one of them.
+    #[must_use]
+    pub fn lost(&self, path: &ProjectPath) -> StaleReason {
+        if self.deleted.contains(path) {
+            StaleReason::OutputDeleted(path.clone())
+        } else {
+            StaleReason::OutputChanged(path.clone())
+        }
     }
 
     fn is_empty(&self) -> bool {

@@ -3,7 +3,7 @@
 //! A task is *fresh* when an attempt with the same [`ActionDigest`] succeeded
 //! and its outputs are in place, *restorable* when they are not but the store
 //! still has them, *new* when its label has no attempt yet, and otherwise
-//! *stale*: [`StaleReason`] names the first difference from the last attempt.
+//! *stale*: [`StaleReason`]s name the differences from the last attempt.
 //!
 //! The action digest beats the label: setting a value back finds the attempt of
 //! then, and a renamed task runs nothing. Only contents count.
@@ -18,7 +18,7 @@ use super::Store;
 use super::amiss::Amiss;
 use super::attempt::Attempt;
 use super::key::KeyDocument;
-use super::stale::{StaleReason, first_difference};
+use super::stale::{StaleReason, differences};
 use crate::path::ProjectPath;
 
 /// Whether a task must run.
@@ -35,8 +35,8 @@ pub enum Freshness {
     },
     /// It has never run under this label.
     New,
-    /// It must run.
-    Stale(StaleReason),
+    /// It must run, for at least one reason.
+    Stale(Vec<StaleReason>),
 }
 
 impl Store {
@@ -52,15 +52,15 @@ impl Store {
             if attempt.outputs.iter().all(|output| self.has_blobs(output)) {
                 return Freshness::Restorable { attempt, why };
             }
-            lost = lost.or_else(|| why.first());
+            lost = lost.or_else(|| why.first_lost());
         }
         if let Some(why) = lost {
-            return Freshness::Stale(why);
+            return Freshness::Stale(vec![why]);
         }
         let attempts = self.attempts_of(label);
         let Some(last) = attempts.first() else { return Freshness::New };
         let compared = self.nearest_in_place(&attempts, key).unwrap_or(last);
-        Freshness::Stale(why_not_reusable(compared, key))
+        Freshness::Stale(why_not_reusable(compared, key, outputs))
     }
 
     /// The newest complete measurement under `label` that fits `key` in all but
@@ -95,17 +95,22 @@ impl Store {
 }
 
 /// Why nothing could be reused although `last` is there.
-fn why_not_reusable(last: &Attempt, key: &KeyDocument) -> StaleReason {
-    let same = || {
-        if !last.complete && !last.measurement {
-            StaleReason::InputWritten
-        } else if !last.complete {
-            StaleReason::Incomplete
-        } else if last.is_reusable() {
-            StaleReason::OutputsDeclared
-        } else {
-            StaleReason::LastAttempt(last.outcome)
+fn why_not_reusable(last: &Attempt, key: &KeyDocument, outputs: &[ProjectPath]) -> Vec<StaleReason> {
+    let differences = differences(&last.document, key);
+    if !differences.is_empty() {
+        return differences;
+    }
+    vec![if !last.complete && !last.measurement {
+        StaleReason::InputWritten
+    } else if !last.complete {
+        StaleReason::Incomplete
+    } else if last.is_reusable() {
+        let made = || last.outputs.iter().map(|output| &output.path);
+        StaleReason::OutputsDeclared {
+            added: outputs.iter().filter(|path| made().all(|made| made != *path)).cloned().collect(),
+            removed: made().filter(|made| !outputs.contains(made)).cloned().collect(),
         }
-    };
-    first_difference(&last.document, key).unwrap_or_else(same)
+    } else {
+        StaleReason::LastAttempt(last.outcome)
+    }]
 }

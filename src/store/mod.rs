@@ -2,7 +2,7 @@
 //!
 //! A result is blobs ([`cas`]) plus one entry of the [`log`], written in this
 //! order, so a crash leaves a whole result or none. [`key`] says what identifies
-//! an attempt, [`stale`] how two differ, [`freshness`] what follows from that,
+//! an attempt, [`stale`] how two differ, [`sentence`] how that is told, [`freshness`] what follows from that,
 //! [`materialise`] moves outputs in and out, and [`state`] remembers what would
 //! be slow to find out again. [`stats`], [`gc`] and [`verify`] keep house.
 //!
@@ -41,6 +41,7 @@ pub mod log;
 pub mod materialise;
 mod nearest;
 pub mod observe;
+pub mod sentence;
 pub mod stale;
 pub mod state;
 pub mod stats;

@@ -17,13 +17,6 @@ use super::key::KeyDocument;
 const LOOKED_AT: usize = 8;
 
 impl Store {
-    /// The attempt that `key` is compared with to say why it must run.
-    #[must_use]
-    pub fn compared_with(&self, label: &str, key: &KeyDocument) -> Option<Arc<Attempt>> {
-        let attempts = self.attempts_of(label);
-        self.nearest_in_place(&attempts, key).or(attempts.first()).cloned()
-    }
-
     /// The attempt of `attempts`, newest first, that made what is in place and is
     /// nearest to `key`. `None` if the last one is to be told about: it did the
     /// same, or measured, or nothing is in place.

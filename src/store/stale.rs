@@ -1,7 +1,9 @@
-//! Why a task must run: the differences between two key documents.
+//! Why a task must run: [`StaleReason`], the one type of reasons, and how those
+//! that are differences between two key documents are found.
 //!
-//! Pure. A difference knows where it is in the document ([`KeyPath`]); its
-//! sentence names the innermost key only, because people know their keys.
+//! Pure. A difference knows where it is in the document ([`KeyPath`]).
+//!
+//! Not here: how a reason is told, to people and machines (`sentence`).
 
 use std::fmt;
 
@@ -9,10 +11,10 @@ use serde_json::Value;
 
 use super::attempt::AttemptOutcome;
 use super::input::InputKind;
-use super::key::KeyDocument;
+use super::key::{KeyDocument, REPEAT};
 use crate::path::ProjectPath;
 
-/// Why a task that has run before must run again.
+/// Why a task must run, though it is not new.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StaleReason {
     /// A value of the action, a tool's version or a fact of the host.
@@ -51,8 +53,15 @@ pub enum StaleReason {
     InputAdded(ProjectPath),
     /// An input that is no longer there.
     InputRemoved(ProjectPath),
-    /// It makes other files than it did.
-    OutputsDeclared,
+    /// Something that it reads is not there, and no task makes it.
+    InputMissing(ProjectPath),
+    /// It makes other files than it did, or in another order.
+    OutputsDeclared {
+        /// Those that it did not make.
+        added: Vec<ProjectPath>,
+        /// Those that it no longer makes.
+        removed: Vec<ProjectPath>,
+    },
     /// An output is gone, and the store cannot bring it back.
     OutputDeleted(ProjectPath),
     /// An output is not what was made, and the store cannot bring it back.
@@ -65,6 +74,23 @@ pub enum StaleReason {
     InputWritten,
     /// Key documents had another layout then.
     Format,
+    /// It is declared with `cache = false`.
+    Always,
+    /// It is wanted again, for the reason of whoever wants it.
+    Again(&'static str),
+}
+
+impl StaleReason {
+    /// Where in the key document it is, if it is the difference of a value.
+    #[must_use]
+    pub fn key(&self) -> Option<&KeyPath> {
+        match self {
+            StaleReason::Changed { at, .. }
+            | StaleReason::Added { at, .. }
+            | StaleReason::Removed { at, .. } => Some(at),
+            _ => None,
+        }
+    }
 }
 
 /// A place in a key document: `action.camera.fps`.
@@ -108,6 +134,15 @@ impl KeyPath {
         names.next().unwrap_or("action")
     }
 
+    /// The outermost key, if it is one of the action: `camera`.
+    #[must_use]
+    pub fn of_action(&self) -> Option<&str> {
+        match self.keys.first() {
+            Some(Segment::Key(name)) if self.section == Section::Action => Some(name),
+            _ => None,
+        }
+    }
+
     /// One step further in.
     #[must_use]
     pub fn then(&self, segment: Segment) -> KeyPath {
@@ -131,50 +166,8 @@ impl fmt::Display for KeyPath {
     }
 }
 
-impl fmt::Display for StaleReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StaleReason::Changed { at, old, new } => {
-                let name = at.name();
-                match shown(old).zip(shown(new)).filter(|(old, new)| old != new) {
-                    Some((old, new)) => write!(f, "`{name}` changed from {old} to {new}"),
-                    None => write!(f, "`{name}` changed"),
-                }
-            }
-            StaleReason::Added { at, .. } => write!(f, "`{}` was added", at.name()),
-            StaleReason::Removed { at, .. } => write!(f, "`{}` was removed", at.name()),
-            StaleReason::InputChanged(path) => write!(f, "`{path}` changed"),
-            StaleReason::InputExecutable { path, now: true } => write!(f, "`{path}` became executable"),
-            StaleReason::InputExecutable { path, now: false } => {
-                write!(f, "`{path}` is no longer executable")
-            }
-            StaleReason::InputAdded(path) => write!(f, "input `{path}` was added"),
-            StaleReason::InputRemoved(path) => write!(f, "input `{path}` was removed"),
-            StaleReason::OutputsDeclared => f.write_str("its list of outputs changed"),
-            StaleReason::OutputDeleted(path) => write!(f, "output `{path}` was deleted"),
-            StaleReason::OutputChanged(path) => write!(f, "output `{path}` was changed"),
-            StaleReason::LastAttempt(outcome) => f.write_str(match outcome {
-                AttemptOutcome::Succeeded => "the last attempt left nothing to reuse",
-                AttemptOutcome::Failed => "the last attempt failed",
-                AttemptOutcome::TimedOut => "the last attempt timed out",
-                AttemptOutcome::Cancelled => "the last attempt was cancelled",
-                AttemptOutcome::Panicked => "the last attempt panicked",
-            }),
-            StaleReason::Incomplete => f.write_str("the last measurement is incomplete"),
-            StaleReason::InputWritten => f.write_str("an input was written while it ran last"),
-            StaleReason::Format => f.write_str("it was recorded in another format"),
-        }
-    }
-}
-
-/// The first difference between the document of an earlier attempt and the one
-/// of now: the action, then tools, inputs and the rest. `None` if they are equal.
-#[must_use]
-pub fn first_difference(old: &KeyDocument, new: &KeyDocument) -> Option<StaleReason> {
-    differences(old, new).into_iter().next()
-}
-
-/// All differences, in the same order.
+/// All differences between the document of an earlier attempt and the one of
+/// now, their repeat numbers aside: the action, then tools, inputs and the rest.
 #[must_use]
 pub fn differences(old: &KeyDocument, new: &KeyDocument) -> Vec<StaleReason> {
     // What was stored has been through its text (a float may print shorter than
@@ -191,27 +184,30 @@ pub fn differences(old: &KeyDocument, new: &KeyDocument) -> Vec<StaleReason> {
     };
     in_objects(&root(Section::Tools), &tools(old), &tools(new), &mut found);
     in_inputs(old, new, &mut found);
-    let extra = |document: &KeyDocument| document.extra.clone().into_iter().collect();
+    let extra = |document: &KeyDocument| {
+        let mut extra = document.extra.clone();
+        extra.remove(REPEAT);
+        extra.into_iter().collect()
+    };
     in_objects(&root(Section::Extra), &extra(old), &extra(new), &mut found);
     found
 }
 
+/// What is read before what is in it: who declares other inputs did so on purpose.
 fn in_inputs(old: &KeyDocument, new: &KeyDocument, found: &mut Vec<StaleReason>) {
-    found.extend(new.inputs.iter().filter_map(|(path, input)| match old.inputs.get(path) {
-        None => Some(StaleReason::InputAdded(path.clone())),
-        Some(before) if before == input => None,
-        Some(before)
-            if before.content == input.content && ![before.kind, input.kind].contains(&InputKind::Dir) =>
-        {
-            Some(StaleReason::InputExecutable {
-                path: path.clone(),
-                now: input.kind == InputKind::Executable,
-            })
-        }
-        Some(_) => Some(StaleReason::InputChanged(path.clone())),
-    }));
+    let added = new.inputs.keys().filter(|path| !old.inputs.contains_key(*path));
+    found.extend(added.cloned().map(StaleReason::InputAdded));
     let removed = old.inputs.keys().filter(|path| !new.inputs.contains_key(*path));
-    found.extend(removed.map(|path| StaleReason::InputRemoved(path.clone())));
+    found.extend(removed.cloned().map(StaleReason::InputRemoved));
+    let both = new.inputs.iter().filter_map(|(path, input)| Some((path, old.inputs.get(path)?, input)));
+    found.extend(both.filter(|(_, before, input)| before != input).map(|(path, before, input)| {
+        if before.content == input.content && ![before.kind, input.kind].contains(&InputKind::Dir) {
+            let now = input.kind == InputKind::Executable;
+            StaleReason::InputExecutable { path: path.clone(), now }
+        } else {
+            StaleReason::InputChanged(path.clone())
+        }
+    }));
 }
 
 fn in_objects(
@@ -265,39 +261,6 @@ fn untagged(value: &Value) -> &Value {
     }
 }
 
-/// A value in a sentence; `None` if it would burst it.
-#[must_use]
-pub fn shown(value: &Value) -> Option<String> {
-    const LONGEST: usize = 60;
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-+:/@".contains(c);
-    match without_secrets(value) {
-        Value::Null => Some("nothing".to_owned()),
-        Value::Object(_) => None,
-        Value::String(text) if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            Some(text[..12].to_owned())
-        }
-        Value::String(text) if !text.is_empty() && text.len() <= LONGEST && text.chars().all(is_plain) => {
-            Some(text)
-        }
-        // A rate of 15 is written as 15.0 in documents, and as 15 by people.
-        Value::Number(number) => Some(number.to_string().trim_end_matches(".0").to_owned()),
-        other => Some(other.to_string()).filter(|text| text.len() <= LONGEST),
-    }
-}
-
-/// The same without user names and passwords in URLs.
-#[must_use]
-pub fn without_secrets(value: &Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(crate::text::redacted(text)),
-        Value::Array(items) => Value::Array(items.iter().map(without_secrets).collect()),
-        Value::Object(entries) => {
-            Value::Object(entries.iter().map(|(key, value)| (key.clone(), without_secrets(value))).collect())
-        }
-        other => other.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -311,7 +274,8 @@ mod tests {
 
     #[track_caller]
     fn check(old: &KeyDocument, new: &KeyDocument, expect: Expect) {
-        let text = first_difference(old, new).map_or("equal".to_owned(), |reason| reason.to_string());
+        let first = differences(old, new).into_iter().next();
+        let text = first.map_or("equal".to_owned(), |reason| reason.to_string());
         expect.assert_eq(&text);
     }
 
@@ -352,8 +316,8 @@ mod tests {
             json!({"title": ""}),
             expect![[r#"`title` changed from "a b" to """#]],
         );
-        check_action(json!({}), json!({"fps": 1}), expect!["`fps` was added"]);
-        check_action(json!({"fps": 1}), json!({}), expect!["`fps` was removed"]);
+        check_action(json!({}), json!({"fps": 1}), expect!["`fps` was added: 1"]);
+        check_action(json!({"fps": 1}), json!({}), expect!["`fps` was removed; it was 1"]);
     }
 
     #[test]
@@ -369,7 +333,13 @@ mod tests {
             expect![[r#"`command` changed from ["a","b"] to ["a"]"#]],
         );
         let long = "x".repeat(100);
-        check_action(json!({"command": [long]}), json!({"command": ["a"]}), expect!["`command` changed"]);
+        check_action(
+            json!({"command": [long]}),
+            json!({"command": ["a"]}),
+            expect![[
+                r#"item 1 of `command` changed from "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..." to "a""#
+            ]],
+        );
     }
 
     #[test]
@@ -413,8 +383,8 @@ mod tests {
             .collect();
         expect![[r#"
             camera.fps: `fps` changed from 15 to 30
-            camera.height: `height` was added
-            camera.width: `width` was removed
+            camera.height: `height` was added: 360
+            camera.width: `width` was removed; it was 640
             steps[1].a: `a` changed from 1 to 2"#]]
         .assert_eq(&paths.join("\n"));
     }
@@ -476,7 +446,7 @@ mod tests {
         for reason in [
             StaleReason::OutputDeleted(path()),
             StaleReason::OutputChanged(path()),
-            StaleReason::OutputsDeclared,
+            StaleReason::OutputsDeclared { added: vec![path()], removed: Vec::new() },
             StaleReason::LastAttempt(AttemptOutcome::Failed),
             StaleReason::LastAttempt(AttemptOutcome::TimedOut),
             StaleReason::Incomplete,
@@ -485,9 +455,9 @@ mod tests {
             text.push_str(&format!("{reason}\n"));
         }
         expect![[r#"
-            output `media/scan.mp4` was deleted
-            output `media/scan.mp4` was changed
-            its list of outputs changed
+            output `media/scan.mp4` was deleted, and the store has lost it
+            output `media/scan.mp4` was changed, and the store has lost it
+            its list of outputs changed: `media/scan.mp4` was added
             the last attempt failed
             the last attempt timed out
             the last measurement is incomplete

@@ -82,7 +82,7 @@ impl Project {
             Freshness::Fresh(_) => "fresh".to_owned(),
             Freshness::Restorable { why, .. } => format!("restorable: {why}"),
             Freshness::New => "new".to_owned(),
-            Freshness::Stale(why) => format!("stale: {why}"),
+            Freshness::Stale(why) => format!("stale: {}", why[0]),
         };
         expect.assert_eq(&text);
     }
@@ -120,7 +120,7 @@ fn a_result_is_fresh_until_something_differs() {
     let project = project.reopened();
     project.check(&key(15), &["x"], expect!["fresh"]);
     project.check(&key(30), &["x"], expect!["stale: `fps` changed from 15 to 30"]);
-    project.check(&key(15), &["x", "y"], expect!["stale: its list of outputs changed"]);
+    project.check(&key(15), &["x", "y"], expect!["stale: its list of outputs changed: `y` was added"]);
     project.write("x", "16");
     project.check(&key(15), &["x"], expect!["restorable: output `x` was changed"]);
 }
@@ -243,7 +243,7 @@ fn a_blob_that_was_written_through_its_link_counts_as_lost() {
     let error = project.store.restore(&attempt.outputs).unwrap_err();
     assert!(matches!(error, StoreError::BlobLost { .. }), "{error}");
     assert_eq!(std::fs::read(project.at("x")).unwrap(), vec![2; 2 << 20], "nothing was touched");
-    project.check(&key(15), &["x"], expect!["stale: output `x` was changed"]);
+    project.check(&key(15), &["x"], expect!["stale: output `x` was changed, and the store has lost it"]);
     project.write("y", vec![1; 2 << 20]);
     project.perform(&key(16), &["y"]);
     project.restore(&attempt);
@@ -257,7 +257,7 @@ fn a_lost_blob_makes_a_deleted_output_stale() {
     let attempt = project.perform(&key(15), &["x"]);
     fs::remove(&project.at("x")).unwrap();
     fs::remove(&project.store.blob_path(&attempt.outputs[0].content)).unwrap();
-    project.check(&key(15), &["x"], expect!["stale: output `x` was deleted"]);
+    project.check(&key(15), &["x"], expect!["stale: output `x` was deleted, and the store has lost it"]);
     let error = project.store.restore(&attempt.outputs).unwrap_err();
     assert!(error.to_string().starts_with("the store has lost the contents of `x` ("), "{error}");
 }

@@ -10,9 +10,9 @@ use crate::action::Actions;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::dialect::check::way_out;
+use crate::engine::Engine;
+use crate::engine::standing::Standing;
 use crate::engine::states::Pools;
-use crate::engine::why::Standing;
-use crate::engine::{Engine, Verdict};
 use crate::graph::task::{Action, Task};
 use crate::graph::{TaskGraph, TaskId};
 use crate::name::Slug;
@@ -58,7 +58,7 @@ impl Build<'_> {
     }
 
     /// Whether each task of `needed` must run; runs nothing.
-    pub(crate) fn look(&self, needed: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Verdict>> {
+    pub(crate) fn look(&self, needed: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Standing>> {
         Ok(self.engine(&self.actions(&unwatched)).look(needed)?)
     }
 
@@ -80,8 +80,8 @@ impl Build<'_> {
         if !needed.iter().any(lacks) {
             return Ok(());
         }
-        let verdicts = engine.look(needed)?;
-        let must_run = |id: &TaskId| !matches!(verdicts[id], Verdict::Fresh | Verdict::Restorable(_));
+        let standings = engine.look(needed)?;
+        let must_run = |id: &TaskId| standings[id].runs();
         let affected: Vec<&Task> =
             needed.iter().filter(|id| lacks(id) && must_run(id)).map(|id| self.graph.task(*id)).collect();
         if affected.is_empty() {

@@ -298,7 +298,7 @@ fn damage_is_named_with_what_needs_it_and_made_again() {
         read 1 blob (4 B) and 2 attempts of the log: 2 faults
     "#]]);
     ws.lp("build").success().stderr(expect![[r#"
-        task:join  stale: output `c.txt` was deleted
+        task:join  stale: output `c.txt` was deleted, and the store has lost it
         1 task ran, 1 fresh
     "#]]);
     ws.lp("cache verify").success();

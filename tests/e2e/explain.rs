@@ -611,7 +611,7 @@ fn an_attempt_that_failed_is_named_with_its_time_and_end() {
     .assert_eq(&told(ws.lp("explain bad next")));
     ws.lp("build").code(1);
     expect![[r#"
-        `task:bad` is stale: the last attempt, of <then>, failed: exit status 3
+        `task:bad` is stale: the last attempt failed (at <then>: exit status 3)
         `task:next` is new: it has never run (Lpfile.toml:6:8)
     "#]]
     .assert_eq(&told(ws.lp("explain bad next")));

@@ -548,7 +548,7 @@ fn a_rotten_blob_is_never_restored_but_made_again() {
         nothing_to_do(&ws);
         fs::remove_file(ws.path("out")).unwrap();
         ws.lp("build").success().stderr(expect![[r#"
-            task:t  stale: the store has lost `out`
+            task:t  stale: output `out` was deleted, and the store has lost it
             1 task ran
         "#]]);
         assert_eq!(ws.read("out"), "1");

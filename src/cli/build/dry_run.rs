@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::cli::{Exit, console};
-use crate::engine::{Again, Verdict};
+use crate::engine::Again;
+use crate::engine::standing::Standing;
 use crate::graph::TaskId;
 use crate::text::counted;
 use crate::workspace::build::{Build, unwatched};
@@ -11,22 +12,22 @@ use crate::workspace::error::Result;
 
 pub(super) fn run(build: &Build<'_>, needed: &BTreeSet<TaskId>, again: Again) -> Result<Exit> {
     let graph = build.graph;
-    let verdicts = build.engine(&build.actions(&unwatched)).again(again).look(needed)?;
+    let standings = build.engine(&build.actions(&unwatched)).again(again).look(needed)?;
     let width = console::widest(graph, needed).min(40);
     let mut n_stale = 0;
-    for id in graph.order().iter().filter(|id| verdicts.contains_key(id)) {
-        let reason = match &verdicts[id] {
-            Verdict::Fresh => continue,
-            Verdict::After(dependency) => {
+    for id in graph.order().iter().filter(|id| standings.contains_key(id)) {
+        let reason = match &standings[id] {
+            Standing::Fresh => continue,
+            Standing::After { dependency, .. } => {
                 format!("stale if `{}` makes something new", graph.task(*dependency).label)
             }
-            verdict => verdict.to_string(),
+            standing => standing.to_string(),
         };
         n_stale += 1;
         console::note(&format!("{:width$}  {reason}", graph.task(*id).label));
     }
     console::note(&match n_stale {
-        0 => format!("nothing to do: {} fresh", counted(verdicts.len(), "task")),
+        0 => format!("nothing to do: {} fresh", counted(standings.len(), "task")),
         n => format!("{} would run", counted(n, "task")),
     });
     Ok(Exit::Done)

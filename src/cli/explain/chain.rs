@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::engine::why::{Standing, State, Why};
+use crate::engine::explain::before;
+use crate::engine::standing::Standing;
 use crate::graph::{TaskGraph, TaskId};
 use crate::store::stale::StaleReason;
 
@@ -25,23 +26,23 @@ impl<'a> Chains<'a> {
         let mut chains = Chains { standings, target, from: BTreeMap::new(), roots: Vec::new() };
         let mut open = VecDeque::from([target]);
         while let Some(id) = open.pop_front() {
-            if rank(graph, &standings[&id].state).is_some() {
+            if rank(graph, &standings[&id]).is_some() {
                 chains.roots.push(id);
             }
             // Whatever is before a task that never ran, it would run anyway.
-            if standings[&id].state == State::New {
+            if standings[&id] == Standing::New {
                 continue;
             }
-            for before in &standings[&id].before {
-                if *before != target && !chains.from.contains_key(before) {
-                    chains.from.insert(*before, id);
-                    open.push_back(*before);
+            for before in before(graph, standings, id) {
+                if before != target && !chains.from.contains_key(&before) {
+                    chains.from.insert(before, id);
+                    open.push_back(before);
                 }
             }
         }
         let position: BTreeMap<TaskId, usize> =
             graph.order().iter().enumerate().map(|(position, id)| (*id, position)).collect();
-        let key = |id: &TaskId| (rank(graph, &standings[id].state), *id != target, position[id]);
+        let key = |id: &TaskId| (rank(graph, &standings[id]), *id != target, position[id]);
         chains.roots.sort_by_key(key);
         chains.roots.dedup();
         chains
@@ -50,7 +51,7 @@ impl<'a> Chains<'a> {
     /// The root causes, the most telling first. What merely comes out of the
     /// store is one only if nothing runs.
     pub(super) fn roots(&self) -> Vec<TaskId> {
-        let runs = |id: &&TaskId| self.standings[*id].state.runs();
+        let runs = |id: &&TaskId| self.standings[*id].runs();
         let running: Vec<TaskId> = self.roots.iter().filter(runs).copied().collect();
         if running.is_empty() { self.roots.clone() } else { running }
     }
@@ -69,21 +70,23 @@ impl<'a> Chains<'a> {
 }
 
 /// How telling a task's own state is; `None` if it has no cause of its own.
-fn rank(graph: &TaskGraph, state: &State) -> Option<u8> {
-    match state {
-        State::Fresh => None,
-        State::Stale(whys) | State::Waits(whys) => whys.iter().map(|why| telling(graph, why)).min(),
-        State::New => Some(2),
-        State::Restorable(..) => Some(4),
+fn rank(graph: &TaskGraph, standing: &Standing) -> Option<u8> {
+    match standing {
+        Standing::Fresh => None,
+        Standing::Stale(reasons) | Standing::After { reasons, .. } => {
+            reasons.iter().map(|reason| telling(graph, reason)).min()
+        }
+        Standing::New => Some(2),
+        Standing::Restorable(..) => Some(4),
     }
 }
 
-fn telling(graph: &TaskGraph, why: &Why) -> u8 {
-    match why {
+fn telling(graph: &TaskGraph, reason: &StaleReason) -> u8 {
+    match reason {
         // It runs each time, whatever happened.
-        Why::Always => 1,
+        StaleReason::Always => 1,
         // Whoever makes the input tells more.
-        Why::Reason(StaleReason::InputAdded(path)) if graph.producer(path).is_some() => 3,
+        StaleReason::InputAdded(path) if graph.producer(path).is_some() => 3,
         _ => 0,
     }
 }

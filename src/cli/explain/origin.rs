@@ -44,11 +44,6 @@ impl Origin {
     fn named(self, name: &str) -> Origin {
         Origin { name: Some(name.to_owned()), ..self }
     }
-
-    /// Whether it says where to look.
-    pub(super) fn is_known(&self) -> bool {
-        self.note.is_some() || self.place.is_some()
-    }
 }
 
 /// A place as people write it: `configs/x.json:27:15`, or the override itself.

@@ -1,0 +1,131 @@
+//! Why each task would run: [`Engine::standings`], for `lp explain`.
+//!
+//! [`Engine::look`] asks for the first reason of a task, and waits for whatever is
+//! before it. This asks for all of them, says what differs already of tasks that
+//! wait for another one, and sees through tasks whose outputs come out of the
+//! store, since what these will hold is known. What merely comes first (`after`)
+//! decides nothing here.
+//!
+//! Takes no lock and performs nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use rayon::prelude::*;
+
+use super::judge::{Restored, in_order};
+use super::standing::{Reasons, Standing};
+use super::{Engine, EngineError};
+use crate::graph::task::Task;
+use crate::graph::walk::{self, Edge};
+use crate::graph::{TaskGraph, TaskId};
+use crate::path::ProjectPath;
+use crate::store::attempt::{OutputEntry, OutputKind};
+use crate::store::input::{InputDigest, InputKind};
+use crate::store::stale::{StaleReason, differences};
+
+/// The tasks that `id` reads from and that run or are restored, in the order of
+/// the graph.
+#[must_use]
+pub fn before(graph: &TaskGraph, standings: &BTreeMap<TaskId, Standing>, id: TaskId) -> Vec<TaskId> {
+    let is_pending = |before: &TaskId| {
+        let standing = standings.get(before);
+        standing.is_some_and(|standing| !standing.is_fresh()) && walk::edge(graph, id, *before) != Edge::After
+    };
+    graph.dependencies(id).into_iter().filter(is_pending).collect()
+}
+
+impl Engine<'_> {
+    /// How every task of `selected`, which is closed under dependencies, stands.
+    ///
+    /// # Errors
+    /// When a file is there and cannot be read.
+    pub fn standings(&self, selected: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Standing>, EngineError> {
+        self.remember_contents(selected);
+        let mut standings = BTreeMap::new();
+        let mut restored = Restored::new();
+        for id in self.graph.order().iter().copied().filter(|id| selected.contains(id)) {
+            let before = before(self.graph, &standings, id);
+            let task = self.graph.task(id);
+            let waits_for = before
+                .iter()
+                .copied()
+                .find(|before| standings[before].runs() || !self.is_seen_through(task, *before, &restored));
+            let standing = match waits_for {
+                None => self.judge(id, &restored, Reasons::All)?.standing,
+                Some(dependency) => self.waiting_for(task, dependency, &before, &restored)?,
+            };
+            if let Standing::Restorable(attempt, _) = &standing {
+                let whole = attempt.outputs.iter().filter(|output| output.kind != OutputKind::Symlink);
+                restored.extend(whole.map(|output| (output.path.clone(), as_input(output))));
+            }
+            standings.insert(id, standing);
+        }
+        Ok(standings)
+    }
+
+    /// Hashes what must be hashed with all cores, before the tasks are gone
+    /// through one by one. What cannot be read is reported there.
+    fn remember_contents(&self, selected: &BTreeSet<TaskId>) {
+        let paths: HashSet<&ProjectPath> =
+            selected.iter().flat_map(|id| self.graph.task(*id).paths()).collect();
+        paths.into_par_iter().for_each(|path| {
+            let _ = self.store.digest_of(&self.layout.resolve(path));
+        });
+    }
+
+    /// Whether everything that `task` reads of `before`, whose outputs will be
+    /// restored, is known: not a part of one, not a folder around one.
+    fn is_seen_through(&self, task: &Task, before: TaskId, restored: &Restored) -> bool {
+        self.graph.task(before).outputs.iter().all(|output| {
+            let mut touched = task.inputs.iter().filter(|input| touch(input, output));
+            touched.all(|input| input == output && restored.contains_key(input))
+        })
+    }
+
+    /// A task that waits, with what differs from the last attempt whatever the
+    /// tasks before it make.
+    fn waiting_for(
+        &self,
+        task: &Task,
+        dependency: TaskId,
+        before: &[TaskId],
+        restored: &Restored,
+    ) -> Result<Standing, EngineError> {
+        let Some(last) = self.store.attempts_of(&task.label).into_iter().next() else {
+            return Ok(Standing::New);
+        };
+        if task.is_always_stale() {
+            return Ok(Standing::After { dependency, reasons: vec![StaleReason::Always] });
+        }
+        let is_open = |path: &ProjectPath| {
+            let mut outputs = before.iter().flat_map(|before| &self.graph.task(*before).outputs);
+            outputs.any(|output| touch(path, output))
+        };
+        let mut key = self.document(task, BTreeMap::new());
+        for path in &task.inputs {
+            let content = if is_open(path) { None } else { self.content(task, path, restored)? };
+            // What is not known yet counts as what it was; what is new is no
+            // difference of its own, because whoever makes it is in the chain.
+            if let Some(content) = content.or_else(|| last.document.inputs.get(path).copied()) {
+                key.inputs.insert(path.clone(), content);
+            }
+        }
+        let reasons = in_order(task, differences(&last.document, &key), Reasons::All);
+        Ok(Standing::After { dependency, reasons })
+    }
+}
+
+/// What a restored output is to whoever reads it.
+fn as_input(output: &OutputEntry) -> InputDigest {
+    let kind = match output.kind {
+        OutputKind::Dir => InputKind::Dir,
+        _ if output.executable => InputKind::Executable,
+        _ => InputKind::File,
+    };
+    InputDigest { content: output.content, kind }
+}
+
+/// Whether one path is the other or lies inside it.
+fn touch(one: &ProjectPath, other: &ProjectPath) -> bool {
+    one.is_within(other) || other.is_within(one)
+}

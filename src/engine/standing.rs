@@ -1,0 +1,83 @@
+//! How a task stands: whether it must run, and why.
+//!
+//! One value for everybody: a first look, a build, `lp build --dry-run`,
+//! `lp graph` and `lp explain`. A reason is the store's ([`StaleReason`]); who
+//! needs a text asks for it last.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::graph::TaskId;
+use crate::store::amiss::Amiss;
+use crate::store::attempt::Attempt;
+use crate::store::stale::StaleReason;
+
+/// Whether a task must run, as far as one can tell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// Need not run.
+    Fresh,
+    /// The outputs of this attempt come out of the store, because of what is
+    /// wrong with those in place.
+    Restorable(Arc<Attempt>, Amiss),
+    /// No attempt under its label yet.
+    New,
+    /// Must run, for at least one reason of its own, the first one first.
+    Stale(Vec<StaleReason>),
+    /// Waits for a task that must run; whether it must run itself depends on
+    /// what that one makes.
+    After {
+        /// The first task that it waits for.
+        dependency: TaskId,
+        /// What differs already; empty if only the first reasons were asked for.
+        reasons: Vec<StaleReason>,
+    },
+}
+
+/// How many reasons of a task are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reasons {
+    /// The first one.
+    First,
+    /// All of them.
+    All,
+}
+
+impl Standing {
+    /// Whether nothing has to be done.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        matches!(self, Standing::Fresh)
+    }
+
+    /// Whether the task would be performed, as far as one can tell.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        matches!(self, Standing::New | Standing::Stale(_) | Standing::After { .. })
+    }
+
+    /// The reasons of its own, the first one first.
+    #[must_use]
+    pub fn reasons(&self) -> &[StaleReason] {
+        match self {
+            Standing::Stale(reasons) | Standing::After { reasons, .. } => reasons,
+            Standing::Fresh | Standing::Restorable(..) | Standing::New => &[],
+        }
+    }
+}
+
+/// "stale: `fps` changed from 15 to 30"
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Standing::Fresh => f.write_str("fresh"),
+            Standing::Restorable(_, amiss) => write!(f, "restorable: {amiss}"),
+            Standing::New => f.write_str("new"),
+            Standing::Stale(reasons) => {
+                let first = reasons.first().expect("a task is stale for at least one reason");
+                write!(f, "stale: {first}")
+            }
+            Standing::After { .. } => f.write_str("waits for what it needs"),
+        }
+    }
+}
