@@ -1,7 +1,7 @@
 //! The fault campaign: random projects are built while `lp` is killed, its
 //! writes fail, its disk is full, its store is damaged, or others build too. After
 //! each fault one build must make the project what a clean build makes of it,
-//! byte for byte, and say what it did.
+//! byte for byte, and say what it did. One part does without faults: `reasons`.
 //!
 //! Without arguments it takes about a minute; `make campaign` runs all of it. It
 //! is asked by the environment:
@@ -9,7 +9,7 @@
 //! ```text
 //! LP_CAMPAIGN_FULL=1           all of it: 1,000 kills and so on
 //! LP_CAMPAIGN_SEED=7           other projects and other moments
-//! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage or concurrent only
+//! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage, concurrent or reasons only
 //! LP_CAMPAIGN_CASE=4f0c..      one case again, as a failure names it
 //! LP_CAMPAIGN_LP=/usr/bin/lp   another `lp` than the one that Cargo built
 //! ```
@@ -23,6 +23,7 @@ mod disk;
 mod kills;
 mod project;
 mod random;
+mod reasons;
 mod running;
 mod tree;
 mod writes;
@@ -45,12 +46,13 @@ struct Part {
     whole: u64,
 }
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     Part { name: "kills", share: Duration::from_secs(18), unit: "kills", whole: 1000 },
     Part { name: "writes", share: Duration::from_secs(12), unit: "writes", whole: 1500 },
     Part { name: "disk", share: Duration::from_secs(6), unit: "full", whole: 150 },
     Part { name: "damage", share: Duration::from_secs(10), unit: "damages", whole: 500 },
     Part { name: "concurrent", share: Duration::from_secs(8), unit: "without a kill", whole: 150 },
+    Part { name: "reasons", share: Duration::from_secs(4), unit: "reasons", whole: 2000 },
 ];
 
 /// After so many failures a part has said enough.
@@ -191,6 +193,7 @@ impl Campaign {
             "writes" => writes::run(&mut case, self.is_full),
             "disk" => disk::run(&mut case),
             "damage" => damage::run(&mut case),
+            "reasons" => reasons::run(&mut case),
             _ => concurrent::run(&mut case),
         }));
         let why = match ended {

@@ -213,6 +213,15 @@ impl Project {
         fs::write(root.join("Lpfile.toml"), text).unwrap();
     }
 
+    /// What a task reads that others make, with who makes it.
+    pub(crate) fn read_of_others(&self, task: &Task) -> impl Iterator<Item = (&Task, &Output)> {
+        let made = task.inputs.iter().filter_map(|input| Some((&self.tasks[input.maker?], &input.path)));
+        made.flat_map(|(maker, path)| {
+            let outputs = maker.outputs.iter().filter(move |output| output.path == *path);
+            outputs.map(move |output| (maker, output))
+        })
+    }
+
     /// What a build comes to when all that can be fresh is.
     pub(crate) fn expected(&self) -> Expected {
         let mut expected = Expected { n_tasks: self.tasks.len(), ..Expected::default() };
@@ -424,6 +433,12 @@ impl Project {
                 format!("removed {path}")
             }
         }
+    }
+}
+
+impl Output {
+    pub(crate) fn is_link(&self) -> bool {
+        self.kind == Kind::Link
     }
 }
 

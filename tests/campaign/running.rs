@@ -17,7 +17,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub(crate) struct Running {
     child: Child,
     began: Instant,
-    stderr: PathBuf,
+    /// Where its texts go: stdout and stderr.
+    texts: [PathBuf; 2],
 }
 
 /// What is left of it.
@@ -26,13 +27,14 @@ pub(crate) struct Ended {
     pub(crate) pid: u32,
     /// `None` if it was killed.
     pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) took: Duration,
 }
 
 impl Running {
-    /// Starts `lp` with these arguments in the project `root`; its texts go to a
-    /// file beside the project.
+    /// Starts `lp` with these arguments in the project `root`; its texts go to
+    /// files beside the project.
     pub(crate) fn start(
         root: &Path,
         passed: usize,
@@ -44,7 +46,8 @@ impl Running {
         let beside = root.parent().unwrap();
         let lock = beside.join("lock");
         fs::create_dir_all(&lock).unwrap();
-        let stderr = std::env::temp_dir().join(format!("lp-campaign-{}-{n}.stderr", std::process::id()));
+        let texts = ["stdout", "stderr"]
+            .map(|name| std::env::temp_dir().join(format!("lp-campaign-{}-{n}.{name}", std::process::id())));
         let lp = std::env::var_os("LP_CAMPAIGN_LP").unwrap_or_else(|| env!("CARGO_BIN_EXE_lp").into());
         let mut command = Command::new("setsid");
         command
@@ -56,13 +59,13 @@ impl Running {
             .env("P", passed.to_string())
             .env_remove("LP_PROFILE")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&stderr).unwrap());
+            .stdout(File::create(&texts[0]).unwrap())
+            .stderr(File::create(&texts[1]).unwrap());
         for (name, value) in environment {
             command.env(name, value);
         }
         let began = Instant::now();
-        Running { child: command.spawn().unwrap(), began, stderr }
+        Running { child: command.spawn().unwrap(), began, texts }
     }
 
     fn pid(&self) -> Pid {
@@ -73,12 +76,15 @@ impl Running {
     pub(crate) fn wait(mut self) -> Result<Ended, String> {
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                let stderr = fs::read(&self.stderr).unwrap_or_default();
-                let _ = fs::remove_file(&self.stderr);
-                let stderr = String::from_utf8_lossy(&stderr).into_owned();
+                let [stdout, stderr] = self.texts.map(|place| {
+                    let bytes = fs::read(&place).unwrap_or_default();
+                    let _ = fs::remove_file(&place);
+                    String::from_utf8_lossy(&bytes).into_owned()
+                });
                 return Ok(Ended {
                     pid: self.child.id(),
                     code: status.code(),
+                    stdout,
                     stderr,
                     took: self.began.elapsed(),
                 });
@@ -86,7 +92,7 @@ impl Running {
             if self.began.elapsed() > LIMIT {
                 self.kill_all();
                 let _ = self.child.wait();
-                let text = fs::read_to_string(&self.stderr).unwrap_or_default();
+                let text = fs::read_to_string(&self.texts[1]).unwrap_or_default();
                 return Err(format!("it did not end within {} s:\n{text}", LIMIT.as_secs()));
             }
             std::thread::sleep(Duration::from_millis(1));

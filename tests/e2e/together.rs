@@ -208,7 +208,7 @@ outputs = ["used"]
 "#,
     )
     .file("source", "1");
-    ws.lp("build").success();
+    ws.lp("build").success().stderr_has("task:fetch  new\n");
     ws.lp("build").success().stderr(expect![[r#"
         task:fetch  stale: it is declared with `cache = false`
         1 task ran, 1 fresh
