@@ -14,16 +14,13 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use super::text::{CONFLICT, first_line};
+use super::text::{CONFLICT, MAX_FAULTS, first_line};
 use super::tree::{Key, Node, Value};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
 
 /// The deepest nesting of lists and objects, which keeps the parser's stack small.
 const MAX_DEPTH: usize = 128;
-
-/// Reading ends after this many faults: the file is hardly JSON.
-const MAX_FAULTS: usize = 100;
 
 /// Parses the text of `file`. `None` if reading ended early.
 pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {

@@ -5,9 +5,13 @@ use std::ops::Range;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place, Sources};
 
-/// The largest file that is read. It is the one limit for absurd files: a tree of
-/// values and the list of faults take at most some ten times their text.
+/// The largest file that is read. It is the one limit for absurd files: the tree of
+/// values and the list of faults take up to sixty times the memory of the text.
 pub(super) const MAX_BYTES: u64 = 64 << 20;
+
+/// The most faults of syntax that are reported of a file: with more it is hardly JSON
+/// or TOML, and to find the words for each would take minutes.
+pub(super) const MAX_FAULTS: usize = 100;
 
 /// What a merge leaves at the beginning of a line when it fails.
 pub(super) const CONFLICT: [&str; 3] = ["<<<<<<<", "=======", ">>>>>>>"];

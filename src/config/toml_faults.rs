@@ -14,7 +14,7 @@ use std::ops::Range;
 use toml::de::Error;
 
 use super::json::{is_not_finite, not_finite, write_quoted};
-use super::text::{CONFLICT, first_line, within};
+use super::text::{CONFLICT, MAX_FAULTS, first_line, within};
 use super::tree::{Node, Value};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
@@ -24,7 +24,7 @@ pub(super) fn report(
     file: FileId,
     text: &str,
     tree: &Node,
-    errors: Vec<Error>,
+    mut errors: Vec<Error>,
     diagnostics: &mut Diagnostics,
 ) {
     let faults = Faults { file, text, tree };
@@ -33,6 +33,8 @@ pub(super) fn report(
         diagnostics.push(fault.help("project and scene files are written in TOML"));
         return;
     }
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
+    errors.truncate(MAX_FAULTS);
     let explain = |error: Error| {
         let (fault, is_last) =
             faults.explain(error.message(), within(text, error.span().unwrap_or_default()));

@@ -5,6 +5,7 @@
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::severity::Severity;
 use super::source::{Place, Sources};
+use crate::text::harmless;
 
 impl Diagnostics {
     /// A line for each, as `code line:column message; help`, after `warning` or
@@ -34,5 +35,6 @@ fn line(one: &Diagnostic, label: &str, sources: &Sources) -> String {
     let label = if label.is_empty() { String::new() } else { format!(": {label}") };
     let also: String = one.secondary.iter().map(|(place, _)| format!(" also {}", at(*place))).collect();
     let help = one.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
-    format!("{severity}{} {place} {}{label}{also}{help}\n", one.code, one.message)
+    let text = format!("{severity}{} {place} {}{label}{also}{help}", one.code, one.message);
+    format!("{}\n", harmless(&text))
 }

@@ -68,7 +68,8 @@ struct SourceFile {
     text: String,
     /// The first byte of each line.
     lines: Vec<u32>,
-    is_ascii: bool,
+    /// The bytes that are not the first of their character.
+    further: Vec<u32>,
 }
 
 /// A position as people count: both from 1, columns in characters.
@@ -133,10 +134,10 @@ impl Sources {
         let offset = file.floor(offset);
         let line = file.line_of(offset);
         let within = file.line(line);
-        let before = within.start..offset.min(within.end);
         // Counting the characters of a file of one line again for each fault would be slow.
-        let characters = if file.is_ascii { before.len() } else { file.text[before].chars().count() };
-        Position { line: line + 1, column: characters + 1 }
+        let characters = |end: usize| end - file.further.partition_point(|at| (*at as usize) < end);
+        let column = characters(offset.min(within.end)) - characters(within.start) + 1;
+        Position { line: line + 1, column }
     }
 
     /// The number, from 1, of the line that byte `offset` is in.
@@ -155,7 +156,9 @@ impl SourceFile {
         let offset = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(newlines.map(|(at, _)| offset(at + 1))).collect();
-        SourceFile { name, origin, is_ascii: text.is_ascii(), text, lines }
+        let further = text.bytes().enumerate().filter(|(_, byte)| byte & 0xc0 == 0x80);
+        let further = further.map(|(at, _)| offset(at)).collect();
+        SourceFile { name, origin, text, lines, further }
     }
 
     /// The nearest boundary of a character at or before `offset`.
