@@ -86,6 +86,7 @@ fn setup(streams: usize, isolation: Isolation) -> Setup {
         configured: None,
         streams: vec![StreamSetup {
             stream: format!("camera-{n}/1"),
+            index: 1,
             workloads: vec!["scan".to_owned()],
             worker: worker(n),
             shares_decode_with: Vec::new(),

@@ -81,7 +81,7 @@ fn record(
                 camera: plan.camera.clone(),
                 target_fps: plan.target_fps,
                 configured: Some(configured(&plan)),
-                streams: streams.into_iter().map(|(_, stream)| stream).collect(),
+                streams,
                 scripts: setups,
                 left_out: left_out(&plan),
                 slug,
@@ -131,31 +131,31 @@ fn record(
     Ok((record, load.logs()))
 }
 
-/// The streams of a member in the order of its plan, each with its pipeline's index there.
-fn streams(plan: &CameraPlan, played: &[Played], worker: usize) -> Vec<(u32, StreamSetup)> {
+/// The streams of a member in the order of its plan.
+fn streams(plan: &CameraPlan, played: &[Played], worker: usize) -> Vec<StreamSetup> {
     let name = |index: u32| format!("{}/{index}", plan.slug);
     let mut streams = Vec::new();
     for Played { streams: together, .. } in played {
         for &(index, _) in together {
             let planned = plan.pipelines.iter().find(|pipeline| pipeline.index == index);
             let others = together.iter().filter(|(other, _)| *other != index);
-            let setup = StreamSetup {
+            streams.push(StreamSetup {
                 stream: name(index),
+                index,
                 workloads: planned.map_or(Vec::new(), |pipeline| pipeline.workloads.clone()),
                 worker,
                 shares_decode_with: others.map(|(other, _)| name(*other)).collect(),
-            };
-            streams.push((index, setup));
+            });
         }
     }
-    streams.sort_by_key(|(index, _)| *index);
+    streams.sort_by_key(|stream| stream.index);
     streams
 }
 
 /// A pipeline of the member whose first stream has the id `first`.
 fn pipeline(
     Played { streams: together, spec }: Played,
-    streams: &[(u32, StreamSetup)],
+    streams: &[StreamSetup],
     first: u32,
     secrets: &Secrets,
     attempt: &Attempt<'_>,
@@ -168,7 +168,7 @@ fn pipeline(
         .resolve(attempt.layout, &files, &|name| secrets.value(name))
         .map_err(|error| ActionError::Worker(error.to_string()))?;
     let id = |index: u32| {
-        let place = (first..).zip(streams).find(|(_, (other, _))| *other == index);
+        let place = (first..).zip(streams).find(|(_, stream)| stream.index == index);
         StreamId(place.expect("a pipeline's streams are among those of its member").0)
     };
     let streams = together.into_iter().map(|(index, sink)| (id(index), sink)).collect();

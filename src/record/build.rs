@@ -144,6 +144,8 @@ pub struct MemberSetup {
 pub struct StreamSetup {
     /// `camera-3/1`, unique in the run.
     pub stream: StreamName,
+    /// The number that the plan gave it.
+    pub index: u32,
     /// The workloads that it serves, as written.
     pub workloads: Vec<String>,
     /// The worker that plays it: an index of [`Setup::workers`].
@@ -157,6 +159,8 @@ pub struct StreamSetup {
 pub struct ScriptSetup {
     /// `camera-3/2`, unique in the run.
     pub stream: StreamName,
+    /// The number that the plan gave it.
+    pub index: u32,
     /// The workloads that it serves, as written.
     pub workloads: Vec<String>,
     /// Its file, relative to the project.

@@ -1,7 +1,7 @@
 //! Reads what earlier versions of the record wrote in another form.
 //!
 //! Up to version 3 there was one collector, whose samples had fields: `machine`.
-//! They become the series that it has today. Not here: fields that were added, which
+//! They become the series that it has today. Streams had no number. Not here: fields that were added, which
 //! are optional where they are.
 
 use serde::{Deserialize, Deserializer};
@@ -28,6 +28,12 @@ enum Written {
     Machine(Vec<MachineSample>),
 }
 
+/// The number that the plan gave a stream or script; before version 4 only its name
+/// told it: `camera-3/2`.
+pub(super) fn index(name: &str) -> Option<u32> {
+    name.rsplit_once('/')?.1.parse().ok()
+}
+
 /// Reads the field `series`, or `machine` of an earlier version.
 pub(super) fn series<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SeriesRecord>, D::Error> {
     Ok(match Written::deserialize(deserializer)? {
@@ -51,4 +57,14 @@ fn of_samples(name: &str, unit: &str, samples: &[MachineSample]) -> SeriesRecord
     let points = samples.iter().filter_map(|sample| Some((sample.at_us, value(sample)?)));
     let (at_us, values) = points.unzip();
     SeriesRecord { name: name.to_owned(), unit: unit.to_owned(), at_us, values }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_ends_with_the_number_of_its_stream() {
+        assert_eq!(["c/2", "camera-3-l2/12", "c", "c/x"].map(index), [Some(2), Some(12), None, None]);
+    }
 }

@@ -33,6 +33,7 @@ pub(crate) struct Story {
 pub(crate) fn member(slug: &str, camera: &str, target_fps: f64, streams: &[(&[&str], usize)]) -> MemberSetup {
     let stream = |(index, (workloads, worker)): (usize, &(&[&str], usize))| StreamSetup {
         stream: format!("{slug}/{}", index + 1),
+        index: u32::try_from(index + 1).unwrap(),
         workloads: workloads.iter().map(|&workload| workload.to_owned()).collect(),
         worker: *worker,
         shares_decode_with: Vec::new(),
@@ -52,6 +53,7 @@ pub(crate) fn member(slug: &str, camera: &str, target_fps: f64, streams: &[(&[&s
 pub(crate) fn scripted(slug: &str, target_fps: f64, scripts: &[&str]) -> MemberSetup {
     let script = |(index, name): (usize, &&str)| ScriptSetup {
         stream: format!("{slug}/{}", index + 1),
+        index: u32::try_from(index + 1).unwrap(),
         workloads: vec![format!("of-{name}")],
         script: format!("pipelines/{name}.sh"),
         parameters: [("threshold".to_owned(), Scalar::Float(0.5))].into(),

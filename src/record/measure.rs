@@ -29,7 +29,7 @@ use self::source::Source;
 pub use self::verdict::{
     FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, Verdict, number,
 };
-use super::{Delivery, LeftOut, Member, Pace, RunRecord, StreamRecord};
+use super::{Delivery, LeftOut, Member, Pace, RunRecord, StreamRecord, earlier};
 use crate::name::Slug;
 use crate::stats;
 
@@ -237,12 +237,14 @@ pub fn measure(record: &RunRecord) -> Measurement {
 }
 
 fn camera(record: &RunRecord, member: &Member) -> CameraFigures {
-    let streams = member.streams.iter().map(|stream| figures(record, member, stream));
-    let scripts = member.scripts.iter().map(|one| script::figures(record, member, one));
-    let mut streams: Vec<StreamFigures> = streams.chain(scripts).collect();
-    // `camera-3/2`: by the number that the plan gave it.
-    let number = |figures: &StreamFigures| figures.stream.rsplit('/').next()?.parse::<u32>().ok();
-    streams.sort_by_key(number);
+    let index = |index: Option<u32>, name: &str| index.or_else(|| earlier::index(name));
+    let streams = member.streams.iter();
+    let streams = streams.map(|one| (index(one.index, &one.stream), figures(record, member, one)));
+    let scripts = member.scripts.iter();
+    let scripts = scripts.map(|one| (index(one.index, &one.stream), script::figures(record, member, one)));
+    let mut streams: Vec<(Option<u32>, StreamFigures)> = streams.chain(scripts).collect();
+    streams.sort_by_key(|(index, _)| *index);
+    let streams: Vec<StreamFigures> = streams.into_iter().map(|(_, figures)| figures).collect();
     let worst = streams.iter().min_by(|a, b| {
         let fps = |stream: &StreamFigures| stream.fps.unwrap_or(0.0);
         b.verdict.cmp(&a.verdict).then(fps(a).total_cmp(&fps(b)))

@@ -34,7 +34,7 @@ pub use crate::worker::protocol::VideoFormat;
 /// [`StreamRecord::late_us`], [`StreamRecord::delivery`],
 /// [`StreamRecord::taken_out`], `steal` of the machine's samples and
 /// [`RunRecord::inputs_changed`]; 4 has [`RunRecord::series`] in the place of
-/// `machine`, a list of such samples.
+/// `machine`, a list of such samples, and brought [`StreamRecord::index`].
 pub const VERSION: u32 = 4;
 
 /// Everything that one run measured.
@@ -203,6 +203,9 @@ pub struct LeftOut {
 pub struct StreamRecord {
     /// `camera-3/1`.
     pub stream: String,
+    /// The number that the plan gave it; `None` in records before version 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
     /// The workloads that it serves, as written.
     pub workloads: Vec<String>,
     /// Streams of the same pipeline, which decoded once for all of them; empty for

@@ -22,6 +22,9 @@ pub const MAX_ELEMENTS: usize = 64;
 pub struct ScriptRecord {
     /// `camera-3/2`
     pub stream: String,
+    /// The number that the plan gave it; `None` in records before version 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
     /// The workloads that it serves, as written.
     pub workloads: Vec<String>,
     /// Its file, relative to the project.

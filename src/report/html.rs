@@ -140,7 +140,7 @@ fn cameras(report: &Report<'_>) -> Markup {
                         }
                         @for left in &camera.left_out {
                             tr {
-                                th scope="row" { (harmless_lines(&camera.camera)) (copy(camera)) }
+                                th scope="row" { (harmless_lines(&camera.camera)) (copy(report, camera)) }
                                 td { "left out" }
                                 td { (harmless_lines(&left.workloads.join(", "))) }
                                 td colspan="7" class="edge" { (harmless_lines(&left.reason)) }
@@ -161,7 +161,7 @@ fn camera_row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigure
     markup! {
         tr {
             @if first {
-                th scope="rowgroup" rowspan=(rows) { a href={ "#camera-" (camera.slug) } { (harmless_lines(&camera.camera)) } (copy(camera)) }
+                th scope="rowgroup" rowspan=(rows) { a href={ "#camera-" (camera.slug) } { (harmless_lines(&camera.camera)) } (copy(report, camera)) }
             }
             td { (badge(stream.verdict)) }
             td { (harmless_lines(&stream.workloads.join(", "))) }
@@ -178,13 +178,11 @@ fn camera_row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigure
     }
 }
 
-/// What tells a copy of the lane from the camera itself.
-fn copy(camera: &CameraFigures) -> Markup {
-    let suffix =
-        camera.slug.as_str().rsplit_once("-l").filter(|(_, n)| n.bytes().all(|b| b.is_ascii_digit()));
-    let is_copy = suffix.is_some_and(|(slug, _)| {
-        crate::name::Slug::of(&camera.camera).is_some_and(|own| own.as_str() == slug)
-    });
+/// What tells a copy of a camera from the camera itself, which comes first and has the
+/// same name.
+fn copy(report: &Report<'_>, camera: &CameraFigures) -> Markup {
+    let first = report.measurement.cameras.iter().find(|one| one.camera == camera.camera);
+    let is_copy = first.is_some_and(|first| first.slug != camera.slug);
     markup! { @if is_copy { " " span class="soft small" { (camera.slug) } } }
 }
 
@@ -205,7 +203,7 @@ fn over_time(report: &Report<'_>, member: &Member, camera: &CameraFigures) -> Ma
     markup! {
         article class="card" id={ "camera-" (camera.slug) } {
             div class="head" {
-                h3 { (harmless_lines(&camera.camera)) (copy(camera)) }
+                h3 { (harmless_lines(&camera.camera)) (copy(report, camera)) }
                 (badge(camera.verdict))
             }
             @for stream in &camera.streams {

@@ -30,6 +30,7 @@ pub(super) fn scripts(
         let Some(script) = pipeline.script() else { continue };
         let setup = ScriptSetup {
             stream: format!("{slug}/{}", pipeline.index),
+            index: pipeline.index,
             workloads: pipeline.workloads.clone(),
             script: script.path.as_str().to_owned(),
             parameters: script.parameters.clone(),

@@ -331,6 +331,7 @@ impl Script {
         }
         ScriptRecord {
             stream: self.setup.stream,
+            index: Some(self.setup.index),
             workloads: self.setup.workloads,
             script: self.setup.script,
             parameters: self.setup.parameters,

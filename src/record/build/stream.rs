@@ -287,6 +287,7 @@ impl Stream {
         sightings.iter_mut().for_each(|sighting| sighting.at_us = since(sighting.at_us));
         StreamRecord {
             stream: self.setup.stream,
+            index: Some(self.setup.index),
             workloads: self.setup.workloads,
             shares_decode_with: self.setup.shares_decode_with,
             first_frame_us: self.first_frame_us.map(since),
