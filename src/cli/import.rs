@@ -15,7 +15,7 @@ use crate::config::load::{LoadRequest, Loaded, Scope, load};
 use crate::diag::codes;
 use crate::diag::{Edit, apply};
 use crate::diag::{FileId, Severity};
-use crate::model::Project;
+use crate::model::{Project, Step};
 use crate::os;
 use crate::text::counted;
 use crate::workspace::error::{self, CommandError, Result};
@@ -119,9 +119,13 @@ fn quoted(text: &str) -> String {
 fn missing<'p>(root: &Path, project: &'p Project) -> Vec<(&'p str, &'p str)> {
     let mut missing: Vec<(&str, &str)> = Vec::new();
     for workload in project.workloads.iter() {
-        let files = workload.steps.iter().flat_map(|step| [&step.module, &step.script]).flatten();
+        let files = workload.steps.iter().filter_map(|step| match step {
+            Step::Python(python) => Some(python.module.as_str()),
+            Step::Script(script) => Some(script.path.as_str()),
+            _ => None,
+        });
         for file in files.filter(|file| !os::fs::is_file(&root.join(PathBuf::from(file)))) {
-            if missing.iter().all(|(known, _)| known != file) {
+            if missing.iter().all(|(known, _)| *known != file) {
                 missing.push((file, &workload.name));
             }
         }

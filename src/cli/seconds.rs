@@ -43,12 +43,7 @@ impl Seconds {
     pub(super) fn new(opened: &Workspace, subject: &Subject) -> Seconds {
         let mut cameras = BTreeMap::new();
         for planned in opened.lane().members(&subject.members) {
-            let streams = planned
-                .plan
-                .pipelines
-                .iter()
-                .filter(|pipeline| pipeline.unsupported.is_none() && pipeline.script().is_none())
-                .count();
+            let streams = planned.plan.pipelines.iter().filter(|pipeline| pipeline.has_elements()).count();
             for copy in 1..=opened.project.settings.count {
                 let second = Second { streams, begin_us: None, elapsed_s: 0, heard: BTreeMap::new() };
                 cameras.insert(planned.slug().copy(copy), second);

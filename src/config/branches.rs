@@ -6,48 +6,51 @@
 
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
-use crate::model::Step;
+use crate::model::{Step, StepPlaces};
 use crate::pipeline::files::is_sink;
 
 /// What the branches of a workload need of the steps before them.
-pub(super) fn check_branches(steps: &[Option<&Step>], diagnostics: &mut Diagnostics) {
+pub(super) fn check_branches(steps: &[Option<(&Step, &StepPlaces)>], diagnostics: &mut Diagnostics) {
     let mut tees: Vec<(&str, Place)> = Vec::new();
     let mut is_sure = true;
     let mut is_side = false;
     for (index, step) in steps.iter().enumerate() {
-        let Some(step) = step else {
+        let Some((step, places)) = step else {
             // A step that could not be read may have been the tee.
             is_sure = false;
             continue;
         };
-        if let Some(from) = &step.from {
+        if let Some(from) = step.from() {
             is_side = true;
-            let place = step.value_place("from");
-            let is_known = tees.iter().any(|(name, _)| name == from);
+            let place = places.value(places.from);
+            let is_known = tees.iter().any(|(name, _)| *name == from);
             if !is_known && is_sure {
                 diagnostics.push(unknown_tee(steps, index, from, &tees, place, diagnostics));
             }
-            if let Some(inference) = steps.iter().flatten().find(|step| step.kind.starts_with("gva")) {
+            let mut inference = steps.iter().flatten().filter(|(step, _)| step.is_dlstreamer());
+            if let Some((_, inference)) = inference.next() {
                 let message = "a workload with inference steps cannot branch";
-                let fault = Diagnostic::error(codes::MISPLACED_KEY, message).at(step.key_place("from"));
-                diagnostics.push(fault.also(inference.kind_place, "an inference step"));
+                let fault = Diagnostic::error(codes::MISPLACED_KEY, message).at(places.key(places.from));
+                diagnostics.push(fault.also(inference.kind, "an inference step"));
             }
         }
-        if let Some(name) = &step.name {
-            match tees.iter().find(|(known, _)| known == name) {
+        if let Some(name) = step.tee() {
+            match tees.iter().find(|(known, _)| *known == name) {
                 Some((_, first)) => diagnostics.push(
                     Diagnostic::error(codes::DUPLICATE_TEE, format!("two tees are called `{name}`"))
-                        .at(step.value_place("name"))
+                        .at(places.value(places.name))
                         .also(*first, "the first is here"),
                 ),
-                None => tees.push((name, step.value_place("name"))),
+                None => tees.push((name, places.value(places.name))),
             }
         }
-        let ends_here = steps.get(index + 1).is_none_or(|next| next.is_some_and(|next| next.from.is_some()));
-        let last = step.steps.last().unwrap_or(step);
-        if is_sink(&last.kind) && !(is_side && ends_here) {
-            let message = format!("`{}` ends the pipeline too early", last.kind);
-            let fault = Diagnostic::error(codes::MISPLACED_SINK, message).at(last.kind_place);
+        let ends_here =
+            steps.get(index + 1).is_none_or(|next| next.is_some_and(|(next, _)| next.from().is_some()));
+        let Some(last) = step.elements().pop().filter(|last| is_sink(last.factory)) else { continue };
+        if !(is_side && ends_here) {
+            let message = format!("`{}` ends the pipeline too early", last.factory);
+            let place = places.elements.last().unwrap_or(places).kind;
+            let fault = Diagnostic::error(codes::MISPLACED_SINK, message).at(place);
             diagnostics.push(fault.label("takes all frames").help(
                 "put it at the end of a side branch: a `tee` with a `name`, and a step with that name as its `from`",
             ));
@@ -56,7 +59,7 @@ pub(super) fn check_branches(steps: &[Option<&Step>], diagnostics: &mut Diagnost
 }
 
 fn unknown_tee(
-    steps: &[Option<&Step>],
+    steps: &[Option<(&Step, &StepPlaces)>],
     index: usize,
     from: &str,
     tees: &[(&str, Place)],
@@ -65,9 +68,9 @@ fn unknown_tee(
 ) -> Diagnostic {
     let fault = Diagnostic::error(codes::UNKNOWN_TEE, format!("no tee before this step is called `{from}`"));
     let fault = fault.at(place);
-    let later = steps[index..].iter().flatten().find(|step| step.name.as_deref() == Some(from));
-    if let Some(later) = later {
-        return fault.also(later.value_place("name"), "comes later").help("begin the branch behind its tee");
+    let later = steps[index..].iter().flatten().find(|(step, _)| step.tee() == Some(from));
+    if let Some((_, later)) = later {
+        return fault.also(later.value(later.name), "comes later").help("begin the branch behind its tee");
     }
     let fault = fault.suggest(from, tees.iter().map(|(name, _)| *name), found);
     match (fault.help.is_some(), tees) {

@@ -74,13 +74,13 @@ impl RawOptions {
 
     /// What counts for a step, with the defaults where nothing is written.
     pub(super) fn apply_to(self, step: &mut Step) {
-        match step.kind.as_str() {
-            DETECT => {
-                step.batch_size = Some(self.batch_size_detect.unwrap_or(BATCH_SIZE));
-                step.inference_interval = Some(self.inference_interval.unwrap_or(INFERENCE_INTERVAL));
-                step.threshold = Some(self.threshold.unwrap_or(THRESHOLD));
+        match step {
+            Step::Detect(step) => {
+                step.batch_size = self.batch_size_detect.unwrap_or(BATCH_SIZE);
+                step.inference_interval = self.inference_interval.unwrap_or(INFERENCE_INTERVAL);
+                step.threshold = self.threshold.unwrap_or(THRESHOLD);
             }
-            CLASSIFY => step.batch_size = Some(self.batch_size_classify.unwrap_or(BATCH_SIZE)),
+            Step::Classify(step) => step.batch_size = self.batch_size_classify.unwrap_or(BATCH_SIZE),
             _ => {}
         }
     }

@@ -20,7 +20,7 @@ use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::{
     Accept, Camera, Clip, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp,
-    SceneFile, Settings, Share, Source, UserTask, Workload, Workloads,
+    SceneFile, Settings, Share, Source, Step, UserTask, Workload, Workloads,
 };
 use crate::name::Slug;
 use crate::os;
@@ -294,7 +294,7 @@ fn adopt_regions(cameras: &mut [RawCamera], workloads: &[RawWorkload], diagnosti
 /// One camera at most asks a vision language model, which has one server. Without
 /// a workload file, upstream's name for such a workload tells.
 fn check_vlm(cameras: &[RawCamera], workloads: Option<&[Workload]>, diagnostics: &mut Diagnostics) {
-    let asks = |workload: &Workload| workload.steps.iter().any(|step| step.kind == "vlm");
+    let asks = |workload: &Workload| workload.steps.iter().any(|step| matches!(step, Step::Vlm(_)));
     let names: Vec<String> = workloads.map_or_else(
         || vec![VLM_WORKLOAD.to_owned()],
         |workloads| workloads.iter().filter(|one| asks(one)).map(|one| one.name.to_lowercase()).collect(),
@@ -384,7 +384,7 @@ fn resolve_workloads(
     let mut workloads: Vec<Workload> = Vec::with_capacity(raw.len());
     // Case does not matter where cameras name workloads, so not here either.
     let mut taken: HashMap<Slug, (String, Place)> = HashMap::new();
-    for RawWorkload { name, place, mut steps, options: given, .. } in raw {
+    for RawWorkload { name, place, mut steps, places, options: given, .. } in raw {
         let Some(slug) = Slug::of(&name) else { continue };
         let Some(folded) = Slug::of(&name.to_lowercase()) else { continue };
         if let Some((other, other_place)) = taken.get(&folded) {
@@ -403,7 +403,7 @@ fn resolve_workloads(
         for (step, given) in steps.iter_mut().zip(given) {
             given.or(of_workload).or(lpfile.options).apply_to(step);
         }
-        workloads.push(Workload { name, slug, steps, place });
+        workloads.push(Workload { name, slug, steps, place, places });
     }
     workloads
 }

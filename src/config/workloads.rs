@@ -23,16 +23,18 @@ use crate::diag::Edit;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::zoo;
-use crate::model::{Scalar, Step};
+use crate::model::{
+    Bin, Classify, Detect, Entry, Infer, Model, Python, Scalar, Script, Step, StepPlaces, StockElement, Tee,
+    Track, Values,
+};
 use crate::name::did_you_mean;
 use crate::text::is_unseen;
 
-/// Steps that run a model; all of `model`, `device` and `precision` are needed.
-const INFERENCE: [&str; 3] = ["gvadetect", "gvaclassify", "gvainference"];
-
 /// All of upstream's words for a step's type.
-const UPSTREAM: [&str; 7] =
-    ["gvadetect", "gvaclassify", "gvainference", "gvatrack", "gvapython", "vlm", "script"];
+const UPSTREAM: [&str; 7] = Step::UPSTREAM;
+
+/// The description of a device.
+const DEVICE: &str = "The device that runs it, as OpenVINO names it";
 
 /// Precisions of a vision language model.
 const VLM_PRECISIONS: [&str; 3] = ["INT8", "FP16", "INT4"];
@@ -44,15 +46,19 @@ pub(super) struct RawWorkload {
     /// Its key.
     pub(super) place: Place,
     pub(super) steps: Vec<Step>,
+    /// Where each step is written.
+    pub(super) places: Vec<StepPlaces>,
     /// What each step says of inference.
     pub(super) options: Vec<RawOptions>,
     /// The region that an older form gives to its steps; of its cameras now.
     pub(super) region: Option<Spanned<RawRegion>>,
 }
 
-/// A step as written.
+/// A step as written. One with faults is blank where it has them: its neighbours are
+/// checked against it, and no project is made of it.
 pub(super) struct RawStep {
-    pub(super) step: Step,
+    step: Step,
+    places: StepPlaces,
     options: RawOptions,
     region: Option<Spanned<RawRegion>>,
 }
@@ -140,12 +146,24 @@ fn workload(
     }
     let steps = steps(diagnostics);
     check_order(&steps, diagnostics);
-    let read: Vec<Option<&Step>> = steps.iter().map(|raw| raw.as_ref().map(|raw| &raw.step)).collect();
+    let read: Vec<_> = steps.iter().map(|raw| raw.as_ref().map(|raw| (&raw.step, &raw.places))).collect();
     check_branches(&read, diagnostics);
-    check_twice(steps.iter().flatten().map(|raw| &raw.step), diagnostics);
+    check_twice(read.into_iter().flatten(), diagnostics);
     let region = common_region(&steps, diagnostics);
-    let (steps, options) = steps.into_iter().flatten().map(|raw| (raw.step, raw.options)).unzip();
-    Some(RawWorkload { name: name.to_owned(), place, steps, options, region })
+    let mut workload = RawWorkload {
+        name: name.to_owned(),
+        place,
+        steps: Vec::new(),
+        places: Vec::new(),
+        options: Vec::new(),
+        region,
+    };
+    for RawStep { step, places, options, .. } in steps.into_iter().flatten() {
+        workload.steps.push(step);
+        workload.places.push(places);
+        workload.options.push(options);
+    }
+    Some(workload)
 }
 
 fn steps_shape() -> Shape {
@@ -192,21 +210,22 @@ fn read_steps(at: &At<'_>, diagnostics: &mut Diagnostics) -> Vec<Option<RawStep>
 /// What a step needs of those before it.
 fn check_order(steps: &[Option<RawStep>], diagnostics: &mut Diagnostics) {
     for (index, raw) in steps.iter().enumerate() {
-        let Some(RawStep { step, .. }) = raw else { continue };
+        let Some(RawStep { step, places, .. }) = raw else { continue };
         // A step that could not be read may have been the detector.
-        let may_detect = |raw: &Option<RawStep>| raw.as_ref().is_none_or(|raw| raw.step.kind == "gvadetect");
-        if step.kind == "gvaclassify" && !steps[..index].iter().any(may_detect) {
+        let may_detect =
+            |raw: &Option<RawStep>| raw.as_ref().is_none_or(|raw| matches!(raw.step, Step::Detect(_)));
+        if matches!(step, Step::Classify(_)) && !steps[..index].iter().any(may_detect) {
             diagnostics.push(
                 Diagnostic::error(codes::NO_DETECTOR, "`gvaclassify` has nothing to classify")
-                    .at(step.kind_place)
+                    .at(places.kind)
                     .label("no step before it detects objects")
                     .help("put a `gvadetect` step before it"),
             );
         }
-        if step.script.is_some() && steps.len() > 1 {
+        if matches!(step, Step::Script(_)) && steps.len() > 1 {
             diagnostics.push(
                 Diagnostic::error(codes::MIXED_SCRIPT, "a script stands beside other steps")
-                    .at(step.place)
+                    .at(places.step)
                     .label("a script is a whole workload by itself")
                     .help("give it a workload of its own"),
             );
@@ -278,8 +297,7 @@ fn read_step(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
     let raw = element(&kind, &mut table, diagnostics);
     table.finish(diagnostics);
     let mut raw = raw?;
-    raw.step.kind = kind;
-    raw.step.kind_place = written.place;
+    raw.places.kind = written.place;
     Some(raw)
 }
 
@@ -302,121 +320,155 @@ fn missing_type(at: &At<'_>, diagnostics: &mut Diagnostics) {
 fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
     let about = "The type of the step: one of upstream's words, or a GStreamer element by its factory";
     table.required("type", about, any_kind(), &mut Diagnostics::new());
-    let mut step = Step::new(kind, table.place());
-    let mut region = None;
-    let is_vlm = kind == "vlm";
-    if is_vlm || INFERENCE.contains(&kind) {
-        let name = table.required("model", "The model's name", spanned(model()), diagnostics);
-        step.device =
-            table.required("device", "The device that runs it, as OpenVINO names it", device(), diagnostics);
-        let precision =
-            table.required("precision", "The model's precision", spanned(precision()), diagnostics);
-        if let Some(name) = &name {
-            check_model(name, precision.as_ref(), diagnostics);
-        }
-        if let Some(name) = &name {
-            step.places.insert("model".to_owned(), (name.place, name.place));
-        }
-        step.model = name.map(|name| name.value);
-        step.precision = precision.map(|precision| precision.value);
-        if let Some((key, at)) = table.old("model_instance_id", "An older form; not used", &text()) {
-            let message = "`model_instance_id` is of an older form";
-            let note = Diagnostic::note(codes::OLD_WORKLOAD_FORM, message).at(key.place);
-            diagnostics.push(
-                note.label("not used")
-                    .help("leave it out: `lp` shares models by what they are")
-                    .edit(Edit::Remove(entry(key, &at))),
-            );
-        }
-    }
+    let mut places = StepPlaces::of(table.place());
     let mut given = RawOptions::default();
-    if [DETECT, CLASSIFY].contains(&kind) {
-        given = options(table, Some(kind), diagnostics);
-    }
-    if kind == "gvatrack" {
-        step.device =
-            table.optional("device", "The device that runs it, as OpenVINO names it", device(), diagnostics);
-    }
-    if kind == "gvapython" {
-        let module = "A Python file inside the project";
-        step.module = table.required("module", module, plain_path(), diagnostics).map(String::from);
-        step.function = table.optional("function", "A function of it", text(), diagnostics);
-    }
-    if kind != "bin" {
-        properties(&mut step, table, diagnostics);
-    }
-    if !UPSTREAM.contains(&kind) {
-        stock(kind, &mut step, table, diagnostics);
-    }
-    if is_vlm {
-        vlm(&mut step, table, diagnostics);
-    }
+    let step = match kind {
+        // Options that are not given here are filled in by `RawOptions::apply_to`.
+        DETECT => {
+            let model = model_keys(table, &mut places, diagnostics);
+            given = options(table, Some(kind), diagnostics);
+            let properties = properties(kind, table, &mut places, diagnostics);
+            let (batch_size, inference_interval, threshold) = Default::default();
+            Some(Step::Detect(Detect { model, batch_size, inference_interval, threshold, properties }))
+        }
+        CLASSIFY => {
+            let model = model_keys(table, &mut places, diagnostics);
+            given = options(table, Some(kind), diagnostics);
+            let properties = properties(kind, table, &mut places, diagnostics);
+            Some(Step::Classify(Classify { model, batch_size: 0, properties }))
+        }
+        "gvainference" => {
+            let model = model_keys(table, &mut places, diagnostics);
+            let properties = properties(kind, table, &mut places, diagnostics);
+            Some(Step::Infer(Infer { model, properties }))
+        }
+        "vlm" => {
+            let model = model_keys(table, &mut places, diagnostics);
+            let mut properties = properties(kind, table, &mut places, diagnostics);
+            vlm(&mut properties, table, diagnostics);
+            Some(Step::Vlm(Infer { model, properties }))
+        }
+        "gvatrack" => {
+            let device = table.optional("device", DEVICE, device(), diagnostics);
+            let properties = properties(kind, table, &mut places, diagnostics);
+            Some(Step::Track(Track { device, properties }))
+        }
+        "gvapython" => {
+            let module = "A Python file inside the project";
+            let module = table.required("module", module, plain_path(), diagnostics);
+            let function = table.optional("function", "A function of it", text(), diagnostics);
+            let properties = properties(kind, table, &mut places, diagnostics);
+            module.map(|module| Step::Python(Python { module, function, properties }))
+        }
+        _ => Some(stock(kind, table, &mut places, diagnostics)),
+    };
+    let mut region = None;
     if UPSTREAM.contains(&kind)
         && let Some((key, at)) =
             table.old("region_of_interest", "An older form; now a key of the camera", &region_of_interest())
     {
         region = step_region(key, &at, diagnostics);
     }
-    Some(RawStep { step, options: given, region })
+    Some(RawStep { step: step?, places, options: given, region })
 }
 
-/// What every element may have.
-fn properties(step: &mut Step, table: &mut Table<'_>, diagnostics: &mut Diagnostics) {
+/// The keys of a step that runs a model.
+fn model_keys(table: &mut Table<'_>, places: &mut StepPlaces, diagnostics: &mut Diagnostics) -> Model {
+    let name = table.required("model", "The model's name", spanned(model()), diagnostics);
+    let device = table.required("device", DEVICE, device(), diagnostics);
+    let precision = table.required("precision", "The model's precision", spanned(precision()), diagnostics);
+    if let Some(name) = &name {
+        check_model(name, precision.as_ref(), diagnostics);
+    }
+    places.model = name.as_ref().map(|name| Entry { key: name.place, value: name.place });
+    if let Some((key, at)) = table.old("model_instance_id", "An older form; not used", &text()) {
+        let message = "`model_instance_id` is of an older form";
+        let note = Diagnostic::note(codes::OLD_WORKLOAD_FORM, message).at(key.place);
+        diagnostics.push(
+            note.label("not used")
+                .help("leave it out: `lp` shares models by what they are")
+                .edit(Edit::Remove(entry(key, &at))),
+        );
+    }
+    Model {
+        name: name.map(|name| name.value).unwrap_or_default(),
+        precision: precision.map(|precision| precision.value).unwrap_or_default(),
+        device: device.unwrap_or_default(),
+    }
+}
+
+/// The properties of an element.
+fn properties(
+    kind: &str,
+    table: &mut Table<'_>,
+    places: &mut StepPlaces,
+    diagnostics: &mut Diagnostics,
+) -> Values {
+    let mut properties = Values::new();
     let about = "Properties of the element";
     for (key, value, place) in table.optional("properties", about, scalars(), diagnostics).unwrap_or_default()
     {
-        step.places.insert(format!("properties.{}", key.text), (key.place, place));
-        step.properties.insert(key.text, value);
+        places.properties.insert(key.text.clone(), Entry { key: key.place, value: place });
+        properties.insert(key.text, value);
     }
-    check_paths(step, diagnostics);
+    check_paths(kind, &properties, places, diagnostics);
+    properties
 }
 
 /// The keys of an element that is none of upstream's words.
-fn stock(kind: &str, step: &mut Step, table: &mut Table<'_>, diagnostics: &mut Diagnostics) {
-    let from = "The earlier tee, by name, at which a side branch begins with this step";
-    step.from = placed(step, table, "from", from, text(), diagnostics);
+fn stock(kind: &str, table: &mut Table<'_>, places: &mut StepPlaces, diagnostics: &mut Diagnostics) -> Step {
+    let properties = match kind {
+        "bin" => Values::new(),
+        _ => properties(kind, table, places, diagnostics),
+    };
+    let about = "The earlier tee, by name, at which a side branch begins with this step";
+    let from = placed(table, "from", about, text(), &mut places.from, diagnostics);
     if kind == "tee" {
-        let name = "The name that later steps use in `from`";
-        step.name = placed(step, table, "name", name, text(), diagnostics);
+        let about = "The name that later steps use in `from`";
+        let name = placed(table, "name", about, text(), &mut places.name, diagnostics);
         refuse(
             table,
             "caps",
             "put the caps behind the tee: `{\"type\": \"capsfilter\", \"caps\": ...}`",
             diagnostics,
         );
-    } else {
-        let about = "Caps that leave the element, as GStreamer writes them";
-        step.caps = placed(step, table, "caps", about, caps(), diagnostics);
-        refuse(table, "name", "only a `tee` has a name; all other elements are named by `lp`", diagnostics);
-    }
-    if kind == "bin" {
-        let inner = "Its elements, linked exactly as written";
-        step.steps = table.required("steps", inner, inner_steps(), diagnostics).unwrap_or_default();
-        refuse(table, "properties", "give them to the elements in `steps`", diagnostics);
-    } else {
         refuse(table, "steps", "only a `bin` has steps", diagnostics);
+        return Step::Tee(Tee { properties, name, from });
     }
+    let about = "Caps that leave the element, as GStreamer writes them";
+    let caps = placed(table, "caps", about, caps(), &mut places.caps, diagnostics);
+    refuse(table, "name", "only a `tee` has a name; all other elements are named by `lp`", diagnostics);
+    if kind == "bin" {
+        let about = "Its elements, linked exactly as written";
+        let inner = table.required("steps", about, inner_steps(), diagnostics).unwrap_or_default();
+        let (elements, inner) = inner.into_iter().unzip();
+        places.elements = inner;
+        refuse(table, "properties", "give them to the elements in `steps`", diagnostics);
+        return Step::Bin(Bin { caps, from, elements });
+    }
+    refuse(table, "steps", "only a `bin` has steps", diagnostics);
     if kind == "capsfilter" {
         table.needs_one_of(&["caps", "properties"]);
+        if places.caps.is_none() && !properties.contains_key("caps") {
+            let fault = Diagnostic::error(codes::MISSING_KEY, "`caps` is missing").at(places.step);
+            diagnostics
+                .push(fault.label("in this object").help("such as `\"caps\": \"video/x-raw,width=640\"`"));
+        }
     }
-    let has_caps = step.caps.is_some() || step.properties.contains_key("caps");
-    if kind == "capsfilter" && !has_caps && !step.places.contains_key("caps") {
-        let fault = Diagnostic::error(codes::MISSING_KEY, "`caps` is missing").at(step.place);
-        diagnostics.push(fault.label("in this object").help("such as `\"caps\": \"video/x-raw,width=640\"`"));
-    }
+    Step::Element(StockElement { factory: kind.to_owned(), properties, caps, from })
 }
 
-/// Reads a text if it is there, and keeps the places of its key and its own.
+/// Reads a string if it is there, and keeps the places of its key and its own.
 fn placed(
-    step: &mut Step,
     table: &mut Table<'_>,
     key: &'static str,
     about: &'static str,
     reader: impl Reader<Value = String> + Copy,
+    place: &mut Option<Entry>,
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
     let (written, at) = table.take(key, about, &reader)?;
-    step.places.insert(key.to_owned(), (written.place, at.node.place));
+    *place = Some(Entry { key: written.place, value: at.node.place });
     reader.read(&at, diagnostics)
 }
 
@@ -429,7 +481,7 @@ fn refuse(table: &mut Table<'_>, key: &'static str, why: &str, diagnostics: &mut
 }
 
 /// The elements of a bin: a chain.
-fn inner_steps() -> impl Reader<Value = Vec<Step>> + Copy {
+fn inner_steps() -> impl Reader<Value = Vec<(StockElement, StepPlaces)>> + Copy {
     let inner = || table(Called::Plainly, UnknownKeys::Warn, inner_step);
     by(
         move || Shape::List { item: Box::new(inner().shape()), is_filled: true },
@@ -452,29 +504,30 @@ fn inner_steps() -> impl Reader<Value = Vec<Step>> + Copy {
 }
 
 /// An element of a bin.
-fn inner_step(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<Step> {
+fn inner_step(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<(StockElement, StepPlaces)> {
     let about = "A GStreamer element by its factory";
     let kind = table.required("type", about, spanned(factory()), diagnostics);
-    let mut step = Step::new(kind.as_ref().map_or("", |kind| &kind.value), table.place());
-    properties(&mut step, table, diagnostics);
+    let mut places = StepPlaces::of(table.place());
+    let word = kind.as_ref().map_or("", |kind| &kind.value);
+    let properties = properties(word, table, &mut places, diagnostics);
     let about = "Caps that leave the element, as GStreamer writes them";
-    step.caps = placed(&mut step, table, "caps", about, caps(), diagnostics);
+    let caps = placed(table, "caps", about, caps(), &mut places.caps, diagnostics);
     refuse(table, "from", "a branch begins at a step of the workload, not inside a bin", diagnostics);
     refuse(table, "name", "a branch begins at a tee of the workload, not inside a bin", diagnostics);
-    step.kind_place = kind?.place;
-    Some(step)
+    let Spanned { value: factory, place } = kind?;
+    places.kind = place;
+    Some((StockElement { factory, properties, caps, from: None }, places))
 }
 
 /// The keys of a vision language model's server.
-fn vlm(step: &mut Step, table: &mut Table<'_>, diagnostics: &mut Diagnostics) {
+fn vlm(properties: &mut Values, table: &mut Table<'_>, diagnostics: &mut Diagnostics) {
     let model =
         table.required("vlm_model", "The language model, as Hugging Face names it", text(), diagnostics);
-    let device =
-        table.optional("vlm_device", "The device that runs it, as OpenVINO names it", device(), diagnostics);
+    let device = table.optional("vlm_device", DEVICE, device(), diagnostics);
     let precision =
         table.optional("vlm_precision", "Its precision: int8, fp16 or int4", vlm_precision(), diagnostics);
     for (key, value) in [("vlm_model", model), ("vlm_device", device), ("vlm_precision", precision)] {
-        step.properties.extend(value.map(|value| (key.to_owned(), Scalar::Text(value))));
+        properties.extend(value.map(|value| (key.to_owned(), Scalar::Text(value))));
     }
 }
 
@@ -484,11 +537,10 @@ fn script(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawSte
     table.optional("type", "The purpose of the script, in a word; a comment for people", text(), diagnostics);
     let parameters = "Arguments of the script: `--key value`";
     let parameters = table.optional("parameters", parameters, scalars(), diagnostics);
-    let mut step = Step::new("script", table.place());
-    step.script = Some(path?.into());
-    step.parameters =
-        parameters.unwrap_or_default().into_iter().map(|(key, value, _)| (key.text, value)).collect();
-    Some(RawStep { step, options: RawOptions::default(), region: None })
+    let parameters = parameters.unwrap_or_default().into_iter().map(|(key, value, _)| (key.text, value));
+    let step = Step::Script(Script { path: path?, parameters: parameters.collect() });
+    let places = StepPlaces::of(table.place());
+    Some(RawStep { step, places, options: RawOptions::default(), region: None })
 }
 
 /// A region in a step, which is an older form whatever its edges are.

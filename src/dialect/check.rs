@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::spec;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
-use crate::model::{Camera, DialectChoice, Pace, Project, Step};
+use crate::model::{Camera, DialectChoice, ElementView, Pace, Project, Step, StepPlaces};
 use crate::name::did_you_mean;
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Machine, debian_package};
@@ -29,6 +29,7 @@ const SHOWN: usize = 8;
 
 /// A camera's plan, and its pipelines that can be played.
 struct Playable<'p> {
+    planned: &'p PlannedCamera,
     camera: &'p Camera,
     plan: &'p CameraPlan,
     specs: Vec<(&'p PlannedPipeline, PipelineSpec)>,
@@ -38,13 +39,21 @@ impl<'p> Playable<'p> {
     fn of(planned: &'p PlannedCamera, pace: Pace) -> Playable<'p> {
         let plan = &planned.plan;
         let specs = plan.pipelines.iter().filter_map(|one| Some((one, spec(plan, one, pace)?))).collect();
-        Playable { camera: planned.camera(), plan, specs }
+        Playable { planned, camera: planned.camera(), plan, specs }
     }
 
-    /// The steps that are played, those of bins behind their bin.
-    fn steps(&self) -> impl Iterator<Item = &Step> {
-        let steps = self.specs.iter().flat_map(|(pipeline, _)| &pipeline.steps);
-        steps.flat_map(|step| std::iter::once(step).chain(&step.steps))
+    /// The steps that are played.
+    fn steps(&self) -> impl Iterator<Item = (&'p Step, &'p StepPlaces)> {
+        self.specs.iter().flat_map(|(pipeline, _)| pipeline.steps.iter().zip(self.planned.places(pipeline)))
+    }
+
+    /// Their elements, those of bins one by one.
+    fn elements(&self) -> impl Iterator<Item = (ElementView<'p>, &'p StepPlaces)> {
+        self.steps().flat_map(|(step, places)| {
+            let places =
+                if let Step::Bin(_) = step { &places.elements } else { std::slice::from_ref(places) };
+            step.elements().into_iter().zip(places)
+        })
     }
 }
 
@@ -87,11 +96,11 @@ pub fn machine<E>(
 
     let mut faulty = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    for step in open.iter().flat_map(|planned| planned.steps()) {
-        if seen.insert((step.place, step.kind_place)) {
-            let found = property::faults(step, machine);
+    for (element, places) in open.iter().flat_map(|planned| planned.elements()) {
+        if seen.insert((places.step, places.kind)) {
+            let found = property::faults(element, places, machine);
             if !found.is_empty() {
-                faulty.insert(step.place);
+                faulty.insert(places.step);
             }
             diagnostics.append(found);
         }
@@ -100,10 +109,11 @@ pub fn machine<E>(
     for planned in &open {
         for (pipeline, spec) in &planned.specs {
             let lacks = spec.factories().into_iter().any(|factory| is_missing(machine, factory));
-            let inner = |step: &Step| step.steps.iter().any(|inner| faulty.contains(&inner.place));
-            let is_faulty = |step: &Step| faulty.contains(&step.place) || inner(step);
+            let inner =
+                |places: &StepPlaces| places.elements.iter().any(|inner| faulty.contains(&inner.step));
+            let is_faulty = |places: &StepPlaces| faulty.contains(&places.step) || inner(places);
             if lacks
-                || pipeline.steps.iter().any(is_faulty)
+                || planned.planned.places(pipeline).iter().any(is_faulty)
                 || !tried.insert(trial::likeness(planned, pipeline))
             {
                 continue;
@@ -126,15 +136,16 @@ fn is_missing(machine: &Machine, factory: &str) -> bool {
 /// Why a camera's dialect cannot play it here, and what could.
 fn dialect_fault(project: &Project, planned: &Playable<'_>, machine: &Machine) -> Option<Diagnostic> {
     let camera = &planned.camera.name;
-    let inference = planned.steps().find(|step| step.is_inference());
-    let fault = |message: String, step: Option<&Step>| {
-        let place = step.map_or(planned.camera.place, |step| step.kind_place);
+    let inference = planned.steps().find(|(step, _)| step.is_inference());
+    let fault = |message: String, step: Option<(&Step, &StepPlaces)>| {
+        let place = step.map_or(planned.camera.place, |(_, places)| places.kind);
         Diagnostic::error(codes::NO_DIALECT, message).at(place)
     };
     match (planned.plan.dialect, inference) {
-        (DialectName::Stock, Some(step)) => {
-            let message = format!("the dialect `stock` cannot play `{camera}`: `{}` runs a model", step.kind);
-            Some(fault(message, Some(step)).help(
+        (DialectName::Stock, Some((step, places))) => {
+            let message =
+                format!("the dialect `stock` cannot play `{camera}`: `{}` runs a model", step.kind());
+            Some(fault(message, Some((step, places))).help(
                 "choose `run.dialect = \"auto\"` or `\"dlstreamer\"`, or give the camera workloads of stock elements",
             ))
         }
@@ -179,7 +190,8 @@ fn missing_elements(lane: &[&Playable<'_>], machine: &Machine, diagnostics: &mut
         for factory in factories.into_iter().filter(|factory| is_missing(machine, factory)) {
             let needing = missing.entry(factory).or_default();
             needing.cameras.push(planned.camera);
-            let named = planned.steps().filter(|step| step.kind == factory).map(|step| step.kind_place);
+            let named = planned.elements().filter(|(element, _)| element.factory == factory);
+            let named = named.map(|(_, places)| places.kind);
             needing.steps.extend(named.filter(|place| !place.is_nowhere()));
         }
     }

@@ -87,11 +87,10 @@ pub fn of_plan(plan: &CameraPlan, pace: Pace) -> BTreeMap<Device, BTreeSet<Strin
 
 fn of_pipeline(pipeline: &PlannedPipeline, elements: &[Element]) -> Vec<(Device, String)> {
     let mut needs = Vec::new();
-    for step in pipeline.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.steps)) {
-        for device in step.device.iter().flat_map(|device| of_inference(device)) {
-            needs
-                .push((device, format!("`{}` on {}", step.kind, step.device.as_deref().unwrap_or_default())));
-        }
+    for step in &pipeline.steps {
+        let Some(name) = step.device() else { continue };
+        let devices = of_inference(name).into_iter();
+        needs.extend(devices.map(|device| (device, format!("`{}` on {name}", step.kind()))));
     }
     for element in elements {
         if let Some(device) = of_factory(&element.factory) {
@@ -188,16 +187,12 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::diag::Place;
-    use crate::model::Step;
+    use crate::plan::tests::step;
 
     /// Steps as `TYPE DEVICE`.
     #[track_caller]
     fn check(steps: &[(&str, &str)], elements: &[Element], expect: Expect) {
-        let step = |(kind, device): &(&str, &str)| {
-            let device = Some((*device).to_owned());
-            Step { device, ..Step::new(kind, Place::default()) }
-        };
+        let step = |(kind, device): &(&str, &str)| step(&format!("{kind} device={device}"));
         let pipeline = PlannedPipeline {
             index: 1,
             workloads: vec!["w".to_owned()],
@@ -214,7 +209,7 @@ mod tests {
     #[test]
     fn steps_elements_and_their_properties_ask_for_devices() {
         check(
-            &[("gvadetect", "GPU"), ("gvapython", "NPU"), ("gvaclassify", "CPU")],
+            &[("gvadetect", "GPU"), ("gvatrack", "NPU"), ("gvaclassify", "CPU")],
             &[
                 Element::new("decodebin3"),
                 Element::new("gvadetect").text("device", "GPU").text("pre-process-backend", "va"),
@@ -230,7 +225,7 @@ mod tests {
                 Gpu(None): `gvadetect` on GPU
                 Gpu(None): `vapostproc`
                 Gpu(Some(129)): `gvainference` on GPU.1
-                Npu: `gvapython` on NPU
+                Npu: `gvatrack` on NPU
             "#]],
         );
         check(&[("gvadetect", "AUTO")], &[Element::new("gvadetect").text("device", "AUTO")], expect![[""]]);

@@ -13,7 +13,7 @@ use super::stock::step_elements;
 use super::{Dialect, element_name, stream, with_properties};
 use crate::digest::ContentDigest;
 use crate::model::zoo::has_labels;
-use crate::model::{Codec, Pace, Step};
+use crate::model::{Classify, Codec, Detect, Infer, Model, Pace, Python, Step, Track};
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, StreamFile, Value};
 use crate::plan::{CameraPlan, PlannedPipeline};
@@ -60,25 +60,35 @@ impl Dialect for Dlstreamer {
         let last = pipeline.steps.len().saturating_sub(1);
         let mut tracker = None;
         for (position, step) in pipeline.steps.iter().enumerate() {
-            let name = element_name(plan, pipeline, &format!("{}_{}", position + 1, step.kind));
-            match step.kind.as_str() {
-                "gvadetect" => {
-                    elements.push(detect(step, &name, has_region));
+            match step {
+                Step::Detect(detector) => {
+                    let name = element_name(plan, pipeline, &format!("{}_gvadetect", position + 1));
+                    let id = instance_id(step, &detector.model, has_region);
+                    elements.push(detect(detector, &id, &name, has_region));
                     tracker = Some(elements.len());
                     elements.push(Element::new("gvatrack").text("tracking-type", "zero-term-imageless"));
                     elements.push(queue());
                     // The queue behind the tracker is the one between steps.
                     continue;
                 }
-                "gvaclassify" => elements.push(classify(step, has_region)),
-                "gvainference" => elements.push(inference(step, has_region)),
-                "gvapython" => elements.extend([python(step, pipeline, plan), queue()]),
+                Step::Classify(classifier) => {
+                    elements.push(classify(classifier, &instance_id(step, &classifier.model, has_region)));
+                }
+                Step::Infer(Infer { model, properties }) => {
+                    let id = instance_id(step, model, has_region);
+                    let element = Element::new("gvainference").text("model-instance-id", &id);
+                    let element = with_model(element, model, "object_classification");
+                    elements.push(with_properties(element, properties));
+                }
+                Step::Python(module) => elements.extend([python(module, pipeline, plan), queue()]),
                 // Every detector is tracked already: a step can only say how.
-                "gvatrack" => match tracker {
-                    Some(index) => elements[index] = with_properties(elements[index].clone(), step),
-                    None => elements.push(with_properties(Element::new("gvatrack"), step)),
+                Step::Track(Track { properties, .. }) => match tracker {
+                    Some(index) => elements[index] = with_properties(elements[index].clone(), properties),
+                    None => elements.push(with_properties(Element::new("gvatrack"), properties)),
                 },
-                _ => elements.extend(step_elements(plan, pipeline, position, step)),
+                Step::Vlm(_) | Step::Script(_) | Step::Tee(_) | Step::Bin(_) | Step::Element(_) => {
+                    elements.extend(step_elements(plan, pipeline, position, step));
+                }
             }
             if position < last {
                 elements.push(queue());
@@ -89,7 +99,7 @@ impl Dialect for Dlstreamer {
 
     fn sink(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element> {
         let queue = || queue(pace == Pace::Live);
-        let mut elements = if pipeline.steps.iter().any(|step| step.kind == "gvapython") {
+        let mut elements = if pipeline.steps.iter().any(|step| matches!(step, Step::Python(_))) {
             vec![queue()]
         } else {
             // In a launch line where upstream has it.
@@ -153,7 +163,7 @@ impl Family {
     }
 
     fn of_first(pipeline: &PlannedPipeline) -> Family {
-        Family::of(pipeline.steps.first().and_then(|step| step.device.as_deref()))
+        Family::of(pipeline.steps.first().and_then(Step::device))
     }
 
     fn backend(self) -> Option<&'static str> {
@@ -177,19 +187,19 @@ fn queue(is_leaky: bool) -> Element {
     if is_leaky { queue.text("leaky", "downstream") } else { queue }
 }
 
-fn detect(step: &Step, name: &str, has_region: bool) -> Element {
-    let family = Family::of(step.device.as_deref());
+fn detect(step: &Detect, id: &str, name: &str, has_region: bool) -> Element {
+    let family = Family::of(Some(&step.model.device));
     let mut element = Element::new("gvadetect")
-        .text("model-instance-id", &instance_id(step, has_region))
-        .set("threshold", Value::Float(step.threshold.unwrap_or_default()))
+        .text("model-instance-id", id)
+        .set("threshold", Value::Float(step.threshold))
         .named(name)
-        .int("batch-size", step.batch_size.unwrap_or_default().into())
-        .int("inference-interval", step.inference_interval.unwrap_or_default().into())
+        .int("batch-size", step.batch_size.into())
+        .int("inference-interval", step.inference_interval.into())
         .text("scale-method", "fast");
     if has_region {
         element = element.int("inference-region", 1);
     }
-    element = with_model(element, step, "object_detection");
+    element = with_model(element, &step.model, "object_detection");
     if let Some(backend) = family.backend() {
         element = element.text("pre-process-backend", backend);
     }
@@ -204,60 +214,52 @@ fn detect(step: &Step, name: &str, has_region: bool) -> Element {
     if [Family::Cpu, Family::Gpu, Family::Npu].contains(&family) {
         element = element.text("pre-process-config", "resize_type=standard");
     }
-    with_properties(element, step)
+    with_properties(element, &step.properties)
 }
 
-fn classify(step: &Step, has_region: bool) -> Element {
-    let model = step.model.as_deref().unwrap_or_default();
+fn classify(step: &Classify, id: &str) -> Element {
+    let model = &step.model.name;
     let beside =
         |ending| Value::Input(path(&format!("models/object_classification/{model}/{model}.{ending}")));
     let mut element = Element::new("gvaclassify")
-        .text("model-instance-id", &instance_id(step, has_region))
-        .int("batch-size", step.batch_size.unwrap_or_default().into())
+        .text("model-instance-id", id)
+        .int("batch-size", step.batch_size.into())
         .int("inference-region", 1)
         .text("scale-method", "fast");
-    element = with_model(element, step, "object_classification");
+    element = with_model(element, &step.model, "object_classification");
     if has_labels(model) {
         element = element.set("labels", beside("txt"));
     }
     element = element.set("model-proc", beside("json"));
-    if let Some(backend) = Family::of(step.device.as_deref()).backend() {
+    if let Some(backend) = Family::of(Some(&step.model.device)).backend() {
         element = element.text("pre-process-backend", backend);
     }
-    with_properties(element, step)
+    with_properties(element, &step.properties)
 }
 
-fn inference(step: &Step, has_region: bool) -> Element {
-    let element = Element::new("gvainference").text("model-instance-id", &instance_id(step, has_region));
-    with_properties(with_model(element, step, "object_classification"), step)
-}
-
-fn python(step: &Step, pipeline: &PlannedPipeline, plan: &CameraPlan) -> Element {
-    let module = step.module.as_deref().unwrap_or_default();
+fn python(step: &Python, pipeline: &PlannedPipeline, plan: &CameraPlan) -> Element {
     let argument = serde_json::to_string(&[stream(plan, pipeline)]).expect("text serialises");
-    let mut element =
-        Element::new("gvapython").set("module", Value::Input(path(module))).text("class", "PersonReID");
+    let module = Value::Input(step.module.clone());
+    let mut element = Element::new("gvapython").set("module", module).text("class", "PersonReID");
     if let Some(function) = step.function.as_deref().filter(|function| *function != DEFAULT_FUNCTION) {
         element = element.text("function", function);
     }
-    with_properties(element.text("arg", &argument), step)
+    with_properties(element.text("arg", &argument), &step.properties)
 }
 
-fn with_model(element: Element, step: &Step, folder: &str) -> Element {
-    let (model, precision) =
-        (step.model.as_deref().unwrap_or_default(), step.precision.as_deref().unwrap_or_default());
-    let file = path(&format!("models/{folder}/{model}/{precision}/{model}.xml"));
-    element.set("model", Value::Input(file)).text("device", step.device.as_deref().unwrap_or_default())
+fn with_model(element: Element, model: &Model, folder: &str) -> Element {
+    let Model { name, precision, device } = model;
+    let file = path(&format!("models/{folder}/{name}/{precision}/{name}.xml"));
+    element.set("model", Value::Input(file)).text("device", device)
 }
 
 fn path(text: &str) -> ProjectPath {
-    ProjectPath::new(text).expect("the readers refuse model and module names that are no plain paths")
+    ProjectPath::new(text).expect("the readers refuse names of models that are no plain paths")
 }
 
 /// Equal for two steps only if they may share one loaded model: DL Streamer
 /// gives all elements of one id the settings of one of them.
-fn instance_id(step: &Step, has_region: bool) -> String {
+fn instance_id(step: &Step, model: &Model, has_region: bool) -> String {
     let key = serde_json::to_string(&(step, has_region)).expect("a step has text keys");
-    let model = step.model.as_deref().unwrap_or("model");
-    format!("{model}-{}", &ContentDigest::of(key.as_bytes()).to_hex()[..8])
+    format!("{}-{}", model.name, &ContentDigest::of(key.as_bytes()).to_hex()[..8])
 }

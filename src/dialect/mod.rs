@@ -17,11 +17,12 @@ pub use source::fraction;
 mod stock;
 
 use crate::diag::Place;
-use crate::model::{Codec, Pace, Scalar, Step};
+use crate::model::{Codec, Pace, Scalar, Step, StepPlaces, StockElement, Values};
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::files::{self, Role};
 use crate::pipeline::{Element, PipelineSpec, Property, StreamFile, Value, launch};
-use crate::plan::{CameraPlan, DialectName, PlannedPipeline, PlannedSource};
+use crate::plan::lane::PlannedCamera;
+use crate::plan::{CameraPlan, DialectName, PlannedPipeline, PlannedSource, Work};
 
 /// How a dialect plays a pipeline, from encoded video to the sink.
 trait Dialect {
@@ -54,7 +55,7 @@ pub fn compile(plan: &CameraPlan) -> CameraPlan {
         assets.extend(played.spec.inputs());
     }
     for script in plan.pipelines.iter().filter_map(PlannedPipeline::script) {
-        assets.push(script.path);
+        assets.push(script.path.clone());
         // It opens the camera's clip itself.
         if let PlannedSource::File { clip } = &plan.source {
             assets.push(clip.clone());
@@ -70,13 +71,11 @@ pub fn compile(plan: &CameraPlan) -> CameraPlan {
 /// not supported.
 #[must_use]
 pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option<PipelineSpec> {
-    if pipeline.unsupported.is_some() || pipeline.script().is_some() {
-        return None;
-    }
+    let Work::Elements(steps) = pipeline.work() else { return None };
     let dialect: &dyn Dialect = match plan.dialect {
         DialectName::Stock => &stock::Stock,
         // Steps that branch are stock elements; the readers see to it.
-        DialectName::Dlstreamer if pipeline.steps.iter().any(|step| step.from.is_some()) => &stock::Stock,
+        DialectName::Dlstreamer if steps.iter().any(|step| step.from().is_some()) => &stock::Stock,
         DialectName::Dlstreamer => &dlstreamer::Dlstreamer,
     };
     let source::Head { mut elements, playback, delivery, ingress, decoder } =
@@ -99,18 +98,18 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
 
 /// The files that each step of a camera reads, and where it names them.
 #[must_use]
-pub fn step_files(plan: &CameraPlan) -> Vec<(ProjectPath, Place)> {
+pub fn step_files(planned: &PlannedCamera) -> Vec<(ProjectPath, Place)> {
+    let plan = &planned.plan;
     let mut found = Vec::new();
     for pipeline in &plan.pipelines {
-        for step in pipeline.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.steps)) {
+        for (step, places) in steps_alone(pipeline, planned.places(pipeline)) {
             // As if it were alone, so that every file is one of its own.
-            let step = Step { from: None, ..step.clone() };
             let alone = PlannedPipeline { steps: vec![step], ..pipeline.clone() };
             let Some(spec) = spec(plan, &alone, Pace::Live) else { continue };
             let clip = if let PlannedSource::File { clip } = &plan.source { Some(clip) } else { None };
             let files = spec.inputs().into_iter().filter(|path| Some(path) != clip);
             found.extend(files.map(|path| {
-                let place = place_of(&alone.steps[0], &path);
+                let place = place_of(&alone.steps[0], places, &path);
                 (path, place)
             }));
         }
@@ -118,16 +117,30 @@ pub fn step_files(plan: &CameraPlan) -> Vec<(ProjectPath, Place)> {
     found
 }
 
+/// The steps of a pipeline without their branches, each element of a bin by itself.
+fn steps_alone<'p>(pipeline: &PlannedPipeline, places: &'p [StepPlaces]) -> Vec<(Step, &'p StepPlaces)> {
+    let alone = |element: &StockElement| Step::Element(StockElement { from: None, ..element.clone() });
+    let mut found = Vec::new();
+    for (step, places) in pipeline.steps.iter().zip(places) {
+        match step {
+            Step::Bin(bin) => found.extend(bin.elements.iter().map(alone).zip(&places.elements)),
+            Step::Element(element) => found.push((alone(element), places)),
+            other => found.push((other.clone(), places)),
+        }
+    }
+    found
+}
+
 /// Where a step names one of its files: in a property, by its model, else in all.
-fn place_of(step: &Step, path: &ProjectPath) -> Place {
+fn place_of(step: &Step, places: &StepPlaces, path: &ProjectPath) -> Place {
     let of_step = |(name, value): (&String, &Scalar)| {
         let Scalar::Text(text) = value else { return None };
-        let role = files::role(&step.kind, name).filter(|role| *role == Role::Reads)?;
+        let role = files::role(step.kind(), name).filter(|role| *role == Role::Reads)?;
         let value = files::read(files::named(role, name, text)?.ok()?);
         let property = Property { name: name.clone(), value };
-        files::of(&property).contains(path).then(|| step.value_place(&format!("properties.{name}")))
+        files::of(&property).contains(path).then(|| places.value(places.property(name)))
     };
-    step.properties.iter().find_map(of_step).unwrap_or_else(|| step.value_place("model"))
+    step.properties().iter().find_map(of_step).unwrap_or_else(|| places.value(places.model))
 }
 
 /// A sink that shows frames and their rate on the display.
@@ -193,8 +206,8 @@ fn step_path(plan: &CameraPlan, pipeline: &PlannedPipeline, name: &str) -> Optio
 
 /// The user's own properties of a step, in the order of their names: instead of
 /// those that the dialect has set already.
-fn with_properties(mut element: Element, step: &Step) -> Element {
-    for (name, value) in &step.properties {
+fn with_properties(mut element: Element, properties: &Values) -> Element {
+    for (name, value) in properties {
         let value = match value {
             Scalar::Bool(value) => Value::Bool(*value),
             Scalar::Int(value) => Value::Int(*value),

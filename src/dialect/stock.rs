@@ -13,7 +13,7 @@
 //! `fakesink` that waits for nothing.
 
 use super::{Dialect, element_name, with_properties};
-use crate::model::{Accept, Codec, Pace, Step, main_chain};
+use crate::model::{Accept, Bin, Codec, ElementView, Pace, Step, main_chain};
 use crate::pipeline::Element;
 use crate::pipeline::files::is_sink;
 use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
@@ -120,7 +120,7 @@ pub(super) fn side_branches(plan: &CameraPlan, pipeline: &PlannedPipeline, eleme
     let mut at = main_chain(steps).len();
     while let Some(first) = steps.get(at) {
         let end = at + 1 + main_chain(&steps[at + 1..]).len();
-        let tee = steps.iter().position(|step| step.name.is_some() && step.name == first.from);
+        let tee = steps.iter().position(|step| step.tee().is_some() && step.tee() == first.from());
         let tee = tee.expect("the readers refuse a `from` that names no earlier tee");
         let tee_name = name(&format!("{}_tee", tee + 1));
         let from = elements.iter().position(|element| element.name.as_deref() == Some(&tee_name));
@@ -132,12 +132,12 @@ pub(super) fn side_branches(plan: &CameraPlan, pipeline: &PlannedPipeline, eleme
             let path = (position + 1).to_string();
             chain.push(step, &name, &path);
             if is_branched(step, steps) {
-                let next = steps.get(position + 1).filter(|next| next.from.is_none());
+                let next = steps.get(position + 1).filter(|next| next.from().is_none());
                 chain.begin_branch(next, &name(&format!("{path}_queue")));
             }
         }
         let last = &steps[end - 1];
-        if !is_sink(&last.steps.last().unwrap_or(last).kind) {
+        if !last.elements().last().is_some_and(|last| is_sink(last.factory)) {
             let sink = Element::new("fakesink").named(&name(&format!("{end}_end")));
             chain.elements.push(sink.bool("sync", false).bool("async", false));
         }
@@ -149,7 +149,7 @@ pub(super) fn side_branches(plan: &CameraPlan, pipeline: &PlannedPipeline, eleme
 
 /// Whether a side branch begins at this step.
 fn is_branched(step: &Step, steps: &[Step]) -> bool {
-    step.name.is_some() && steps.iter().any(|other| other.from == step.name)
+    step.tee().is_some() && steps.iter().any(|other| other.from() == step.tee())
 }
 
 /// Whether raw video leaves the tee that is the last of these steps.
@@ -157,10 +157,10 @@ fn leaves_raw(steps: &[Step]) -> bool {
     let tee = steps.len() - 1;
     // From the beginning of the branch that the tee stands in; that begins at an
     // earlier tee, or at the decoder.
-    let begin = steps[..=tee].iter().rposition(|step| step.from.is_some());
+    let begin = steps[..=tee].iter().rposition(|step| step.from().is_some());
     let before = begin.and_then(|begin| {
-        let from = &steps[begin].from;
-        steps[..begin].iter().position(|step| step.name.is_some() && step.name == *from)
+        let from = steps[begin].from();
+        steps[..begin].iter().position(|step| step.tee().is_some() && step.tee() == from)
     });
     let is_raw = before.is_none_or(|tee| leaves_raw(&steps[..=tee]));
     steps[begin.unwrap_or(0)..=tee].iter().fold(is_raw, leaves_raw_behind)
@@ -168,17 +168,30 @@ fn leaves_raw(steps: &[Step]) -> bool {
 
 /// Whether raw video leaves a step, if it did or did not leave the one before.
 fn leaves_raw_behind(is_raw: bool, step: &Step) -> bool {
-    let behind = step.steps.iter().fold(is_raw, leaves_raw_behind);
-    let kind = step.kind.as_str();
-    let behind = if kind.ends_with("enc") || kind.starts_with("avenc_") {
-        false
-    } else if kind.ends_with("dec") || kind.starts_with("avdec_") || kind.starts_with("decodebin") {
-        true
-    } else {
-        behind
+    let leaves = |is_raw, element: ElementView<'_>| {
+        let factory = element.factory;
+        let behind = if factory.ends_with("enc") || factory.starts_with("avenc_") {
+            false
+        } else if factory.ends_with("dec")
+            || factory.starts_with("avdec_")
+            || factory.starts_with("decodebin")
+        {
+            true
+        } else {
+            is_raw
+        };
+        element.caps.map_or(behind, are_raw)
     };
-    // Video in a GPU's memory is none that a `videoconvert` takes.
-    step.caps.as_ref().map_or(behind, |caps| caps.starts_with("video/x-raw") && !caps.contains("memory:"))
+    let behind = step.elements().into_iter().fold(is_raw, leaves);
+    match step {
+        Step::Bin(Bin { caps: Some(caps), .. }) => are_raw(caps),
+        _ => behind,
+    }
+}
+
+/// Video in a GPU's memory is none that a `videoconvert` takes.
+fn are_raw(caps: &str) -> bool {
+    caps.starts_with("video/x-raw") && !caps.contains("memory:")
 }
 
 /// Elements in a row.
@@ -197,27 +210,29 @@ impl Chain {
     /// Adds a step, whose elements are named by `name` from `path`, its place
     /// among the steps.
     fn push(&mut self, step: &Step, name: &dyn Fn(&str) -> String, path: &str) {
-        let first = step.steps.first().unwrap_or(step);
-        if self.is_raw && !ANY_CAPS.contains(&first.kind.as_str()) {
+        let elements = step.elements();
+        if self.is_raw && !elements.first().is_some_and(|first| ANY_CAPS.contains(&first.factory)) {
             self.elements.push(Element::new("videoconvert"));
         }
-        if step.steps.is_empty() {
-            self.push_element(step, name, path);
+        let bin = if let Step::Bin(bin) = step { Some(bin) } else { None };
+        for (position, element) in elements.into_iter().enumerate() {
+            match bin {
+                Some(_) => self.push_element(element, name, &format!("{path}-{}", position + 1)),
+                None => self.push_element(element, name, path),
+            }
         }
-        for (position, inner) in step.steps.iter().enumerate() {
-            self.push_element(inner, name, &format!("{path}-{}", position + 1));
-        }
-        if let (false, Some(caps)) = (step.steps.is_empty(), &step.caps) {
+        if let Some(caps) = bin.and_then(|bin| bin.caps.as_ref()) {
             self.elements.push(Element::caps(caps));
         }
         self.is_raw = leaves_raw_behind(self.is_raw, step);
     }
 
-    fn push_element(&mut self, step: &Step, name: &dyn Fn(&str) -> String, path: &str) {
-        let element = Element::new(&step.kind).named(&name(&format!("{path}_{}", step.kind)));
-        let mut element = with_properties(element, step);
-        if let Some(caps) = &step.caps {
-            if step.kind == "capsfilter" {
+    fn push_element(&mut self, view: ElementView<'_>, name: &dyn Fn(&str) -> String, path: &str) {
+        let ElementView { factory, properties, caps } = view;
+        let element = Element::new(factory).named(&name(&format!("{path}_{factory}")));
+        let mut element = with_properties(element, properties);
+        if let Some(caps) = caps {
+            if factory == "capsfilter" {
                 element = element.text("caps", caps);
             } else {
                 self.elements.push(element);
@@ -229,8 +244,8 @@ impl Chain {
 
     /// Puts a queue behind a tee, unless the branch begins with one.
     fn begin_branch(&mut self, first: Option<&Step>, name: &str) {
-        let kind = first.map_or("", |step| step.steps.first().unwrap_or(step).kind.as_str());
-        if !["queue", "queue2", "multiqueue"].contains(&kind) {
+        let first = first.and_then(|step| step.elements().into_iter().next());
+        if !first.is_some_and(|first| ["queue", "queue2", "multiqueue"].contains(&first.factory)) {
             self.elements.push(Element::new("queue").named(name).int("max-size-buffers", 3));
         }
     }

@@ -284,9 +284,7 @@ fn parts_of(lowering: &Lowering<'_>, model: &ProjectPath) -> Vec<ProjectPath> {
 fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCamera], tasks: &mut Vec<Task>) {
     let project = lowering.project;
     let settings = &project.settings;
-    let plays = |planned: &&&PlannedCamera| {
-        planned.plan.pipelines.iter().any(|one| one.unsupported.is_none() && one.script().is_none())
-    };
+    let plays = |planned: &&&PlannedCamera| planned.plan.pipelines.iter().any(PlannedPipeline::has_elements);
     let mut playing = members.iter().filter(plays);
     let inference = playing.any(|planned| planned.plan.dialect == DialectName::Dlstreamer);
     let isolation = settings.isolation.unwrap_or(if inference { Isolation::Lane } else { Isolation::Camera });
@@ -305,7 +303,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
             factories.extend(played.spec.factories().into_iter().map(str::to_owned));
         }
         for script in planned.plan.pipelines.iter().filter_map(PlannedPipeline::script) {
-            inputs.insert(project.layout.named(script.path));
+            inputs.insert(project.layout.named(script.path.clone()));
             if let PlannedSource::File { clip } = &planned.plan.source {
                 inputs.insert(clip.clone());
             }

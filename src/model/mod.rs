@@ -9,6 +9,7 @@
 mod camera;
 mod project;
 mod settings;
+mod step;
 mod task;
 mod worker;
 mod workload;
@@ -17,6 +18,10 @@ pub mod zoo;
 pub use camera::{Accept, Camera, Clip, Codec, Credential, Login, Origin, Region, Source};
 pub use project::{Password, Project, SceneFile};
 pub use settings::{DialectChoice, FileSourceMode, Isolation, Pace, Rtsp, Settings, Share};
+pub use step::{
+    Bin, Classify, Detect, ElementView, Entry, Infer, Model, Python, Scalar, Script, Step, StepPlaces,
+    StockElement, Tee, Track, Values, main_chain,
+};
 pub use task::{AssetPin, UserTask};
 pub use worker::{ContainerCommand, WorkerCommand};
-pub use workload::{Scalar, Step, Workload, Workloads, main_chain};
+pub use workload::{Workload, Workloads};

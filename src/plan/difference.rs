@@ -1,14 +1,13 @@
 //! In what two lists of steps differ, as data and as a sentence.
 //!
-//! [`equal`] decides which workloads share a pipeline, [`differences`] says why
-//! others do not, and both look at the same [`fields`]: everything that a step is
-//! made of but its places in a file.
-
-use std::collections::BTreeMap;
+//! Workloads whose steps are equal share a pipeline; [`differences`] says why others
+//! do not.
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Scalar, Step};
+use crate::model::{
+    Bin, Classify, Detect, Infer, Model, Python, Scalar, Script, Step, StockElement, Tee, Track, Values,
+};
 
 /// A sentence names so many differences; the data has all.
 const TOLD: usize = 4;
@@ -45,66 +44,137 @@ impl Found<'_> {
     }
 }
 
-/// The fields that are no maps, in the order in which people are told of them.
-fn plain_fields(step: &Step) -> [(&'static str, Option<Found<'_>>); 13] {
-    // Every field is named here, so that a new one cannot be forgotten.
-    let Step {
-        kind,
-        model,
-        precision,
-        device,
-        module,
-        function,
-        batch_size,
-        inference_interval,
-        threshold,
-        properties: _,
-        caps,
-        name,
-        from,
-        steps: _,
-        script,
-        parameters: _,
-        place: _,
-        kind_place: _,
-        places: _,
-    } = step;
-    fn text(text: &Option<String>) -> Option<Found<'_>> {
-        text.as_deref().map(Found::Text)
-    }
-    [
-        ("type", Some(Found::Text(kind))),
-        ("model", text(model)),
-        ("precision", text(precision)),
-        ("device", text(device)),
-        ("module", text(module)),
-        ("function", text(function)),
-        ("batch_size", batch_size.map(|n| Found::Int(n.into()))),
-        ("inference_interval", inference_interval.map(|n| Found::Int(n.into()))),
-        ("threshold", threshold.map(Found::Float)),
-        ("caps", text(caps)),
-        ("name", text(name)),
-        ("from", text(from)),
-        ("script", text(script)),
-    ]
+/// A step, or an element of a bin, taken apart.
+struct Fields<'a> {
+    /// Those that are no maps, in the order in which people are told of them.
+    /// Equal kinds have the same names here.
+    plain: Vec<(&'static str, Option<Found<'a>>)>,
+    /// The maps, with the word before their keys.
+    maps: [(&'static str, Option<&'a Values>); 2],
+    elements: &'a [StockElement],
 }
 
-/// The maps of a step, with the word before their keys.
-fn maps(step: &Step) -> [(&'static str, &BTreeMap<String, Scalar>); 2] {
-    [("properties", &step.properties), ("parameters", &step.parameters)]
+impl<'a> Fields<'a> {
+    fn of(step: &'a Step) -> Fields<'a> {
+        // Every field is named here, so that a new one cannot be forgotten.
+        fn model<'a>(Model { name, precision, device }: &'a Model) -> [(&'static str, Option<Found<'a>>); 3] {
+            [("model", found(name)), ("precision", found(precision)), ("device", found(device))]
+        }
+        let int = |n: &u32| Some(Found::Int((*n).into()));
+        let kind = step.kind();
+        match step {
+            Step::Detect(Detect { model: of, batch_size, inference_interval, threshold, properties }) => {
+                let [name, precision, device] = model(of);
+                let own = [
+                    name,
+                    precision,
+                    device,
+                    ("batch_size", int(batch_size)),
+                    ("inference_interval", int(inference_interval)),
+                    ("threshold", Some(Found::Float(*threshold))),
+                ];
+                Fields::new(kind, &own, properties)
+            }
+            Step::Classify(Classify { model: of, batch_size, properties }) => {
+                let [name, precision, device] = model(of);
+                Fields::new(kind, &[name, precision, device, ("batch_size", int(batch_size))], properties)
+            }
+            Step::Infer(Infer { model: of, properties }) | Step::Vlm(Infer { model: of, properties }) => {
+                Fields::new(kind, &model(of), properties)
+            }
+            Step::Track(Track { device, properties }) => {
+                Fields::new(kind, &[("device", optional(device))], properties)
+            }
+            Step::Python(Python { module, function, properties }) => {
+                let module = Some(Found::Text(module.as_str()));
+                Fields::new(kind, &[("module", module), ("function", optional(function))], properties)
+            }
+            Step::Tee(Tee { properties, name, from }) => {
+                Fields::new(kind, &[("name", optional(name)), ("from", optional(from))], properties)
+            }
+            Step::Script(Script { path, parameters }) => Fields {
+                plain: vec![("type", found(kind)), ("script", found(path.as_str()))],
+                maps: [("properties", None), ("parameters", Some(parameters))],
+                elements: &[],
+            },
+            Step::Bin(Bin { caps, from, elements }) => Fields {
+                plain: vec![("type", found(kind)), ("caps", optional(caps)), ("from", optional(from))],
+                maps: [("properties", None), ("parameters", None)],
+                elements,
+            },
+            Step::Element(element) => Fields::of_element(element),
+        }
+    }
+
+    fn of_element(StockElement { factory, properties, caps, from }: &'a StockElement) -> Fields<'a> {
+        Fields::new(factory, &[("caps", optional(caps)), ("from", optional(from))], properties)
+    }
+
+    fn new(kind: &'a str, own: &[(&'static str, Option<Found<'a>>)], properties: &'a Values) -> Fields<'a> {
+        let mut plain = vec![("type", found(kind))];
+        plain.extend_from_slice(own);
+        Fields { plain, maps: [("properties", Some(properties)), ("parameters", None)], elements: &[] }
+    }
+
+    /// All that is set, but in the elements of a bin.
+    fn set(self) -> Vec<(String, Scalar)> {
+        let plain = self.plain.into_iter();
+        let plain = plain.filter_map(|(name, value)| Some((name.to_owned(), value?.to_scalar())));
+        let entries = self.maps.into_iter().filter_map(|(group, map)| Some((group, map?)));
+        let entries = entries.flat_map(|(group, map)| {
+            map.iter().map(move |(name, value)| (format!("{group}.{name}"), value.clone()))
+        });
+        plain.chain(entries).collect()
+    }
+
+    /// The fields in which it and another differ, but in the elements of bins.
+    fn unequal(self, other: Fields<'a>) -> Vec<Unequal<'a>> {
+        let plain = self.plain.into_iter().zip(other.plain);
+        let plain = plain.map(|((name, one), (_, other))| Unequal {
+            inner: None,
+            group: None,
+            name,
+            values: [one, other],
+        });
+        let mut unequal: Vec<Unequal<'a>> = plain.filter(Unequal::is_one).collect();
+        // Of steps that do something else, the rest differs as a matter of course.
+        if unequal.first().is_some_and(|first| first.name == "type") {
+            unequal.truncate(1);
+            return unequal;
+        }
+        for ((group, one), (_, other)) in self.maps.into_iter().zip(other.maps) {
+            let (Some(one), Some(other)) = (one, other) else { continue };
+            let get = |map: &'a Values, name: &str| map.get(name).map(Found::Scalar);
+            let new = other.keys().filter(|name| !one.contains_key(*name));
+            let entries = one.keys().chain(new).map(|name| Unequal {
+                inner: None,
+                group: Some(group),
+                name,
+                values: [get(one, name), get(other, name)],
+            });
+            unequal.extend(entries.filter(Unequal::is_one));
+        }
+        unequal
+    }
+}
+
+fn found(text: &str) -> Option<Found<'_>> {
+    Some(Found::Text(text))
+}
+
+fn optional(text: &Option<String>) -> Option<Found<'_>> {
+    text.as_deref().map(Found::Text)
 }
 
 /// Everything that is set in a step: its name and value. Those of the elements of
 /// a bin are called `steps[0].caps`.
 pub fn fields(step: &Step) -> Vec<(String, Scalar)> {
-    let plain = plain_fields(step).into_iter();
-    let plain = plain.filter_map(|(name, value)| Some((name.to_owned(), value?.to_scalar())));
-    let entries = maps(step).into_iter().flat_map(|(group, map)| {
-        map.iter().map(move |(name, value)| (format!("{group}.{name}"), value.clone()))
-    });
-    let mut found: Vec<(String, Scalar)> = plain.chain(entries).collect();
-    for (n, inner) in step.steps.iter().enumerate() {
-        found.extend(fields(inner).into_iter().map(|(name, value)| (format!("steps[{n}].{name}"), value)));
+    let fields = Fields::of(step);
+    let elements = fields.elements;
+    let mut found = fields.set();
+    for (n, element) in elements.iter().enumerate() {
+        let inner = Fields::of_element(element).set().into_iter();
+        found.extend(inner.map(|(name, value)| (format!("steps[{n}].{name}"), value)));
     }
     found
 }
@@ -120,6 +190,10 @@ struct Unequal<'a> {
 }
 
 impl Unequal<'_> {
+    fn is_one(&self) -> bool {
+        self.values[0] != self.values[1]
+    }
+
     fn field(&self) -> String {
         let inner = self.inner.map_or_else(String::new, |n| format!("steps[{n}]."));
         let group = self.group.map_or_else(String::new, |group| format!("{group}."));
@@ -127,60 +201,30 @@ impl Unequal<'_> {
     }
 }
 
-/// Without allocating, since every camera's workloads are compared.
-fn unequal<'a>(one: &'a Step, other: &'a Step) -> impl Iterator<Item = Unequal<'a>> {
-    let inner = (0..one.steps.len().max(other.steps.len())).flat_map(|n| {
-        let pair = [one.steps.get(n), other.steps.get(n)];
-        let kinds = pair.map(|step| step.map(|step| Found::Text(&step.kind)));
-        let missing = Unequal { inner: Some(n), group: None, name: "type", values: kinds };
-        let both = if let [Some(one), Some(other)] = pair { Some(of_own(one, other)) } else { None };
-        let missing = both.is_none().then_some(missing);
-        let both = both.into_iter().flatten().map(move |found| Unequal { inner: Some(n), ..found });
-        missing.into_iter().chain(both)
-    });
-    // Of steps that do something else, the rest differs as a matter of course.
-    let limit = if one.kind == other.kind { usize::MAX } else { 1 };
-    of_own(one, other).chain(inner).take(limit)
-}
-
-/// The fields that are a step's own, and not of the elements of a bin.
-fn of_own<'a>(one: &'a Step, other: &'a Step) -> impl Iterator<Item = Unequal<'a>> {
-    let plain = plain_fields(one).into_iter().zip(plain_fields(other));
-    let plain = plain.map(|((name, one), (_, other))| Unequal {
-        inner: None,
-        group: None,
-        name,
-        values: [one, other],
-    });
-    let entries = maps(one).into_iter().zip(maps(other)).flat_map(|((group, one), (_, other))| {
-        let get = |map: &'a BTreeMap<String, Scalar>, name| map.get(name).map(Found::Scalar);
-        let new = other.keys().filter(|name| !one.contains_key(*name));
-        one.keys().chain(new).map(move |name| Unequal {
-            inner: None,
-            group: Some(group),
-            name,
-            values: [get(one, name), get(other, name)],
-        })
-    });
-    let limit = if one.kind == other.kind { usize::MAX } else { 1 };
-    plain.chain(entries).filter(|Unequal { values: [one, other], .. }| one != other).take(limit)
-}
-
-/// Whether two steps are equal in everything that a pipeline is made of.
-#[must_use]
-pub fn same(one: &Step, other: &Step) -> bool {
-    unequal(one, other).next().is_none()
-}
-
-/// Whether they are equal in everything that a pipeline is made of.
-#[must_use]
-pub fn equal(one: &[Step], other: &[Step]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+/// The fields in which two steps differ, those of the elements of bins among them.
+fn unequal<'a>(one: &'a Step, other: &'a Step) -> Vec<Unequal<'a>> {
+    let (one, other) = (Fields::of(one), Fields::of(other));
+    let (one_elements, other_elements) = (one.elements, other.elements);
+    let mut unequal = one.unequal(other);
+    if unequal.first().is_some_and(|first| first.name == "type") {
+        return unequal;
+    }
+    for n in 0..one_elements.len().max(other_elements.len()) {
+        let inner = match (one_elements.get(n), other_elements.get(n)) {
+            (Some(one), Some(other)) => Fields::of_element(one).unequal(Fields::of_element(other)),
+            (one, other) => {
+                let values = [one, other].map(|element| element.and_then(|element| found(&element.factory)));
+                vec![Unequal { inner: None, group: None, name: "type", values }]
+            }
+        };
+        unequal.extend(inner.into_iter().map(|found| Unequal { inner: Some(n), ..found }));
+    }
+    unequal
 }
 
 /// How many [`differences`] there are.
 pub(super) fn distance(one: &[Step], other: &[Step]) -> usize {
-    let common: usize = one.iter().zip(other).map(|(one, other)| unequal(one, other).count()).sum();
+    let common: usize = one.iter().zip(other).map(|(one, other)| unequal(one, other).len()).sum();
     common + one.len().abs_diff(other.len())
 }
 
@@ -194,15 +238,17 @@ pub fn differences(one: &[Step], other: &[Step]) -> Vec<Difference> {
     for n in 0..one.len().max(other.len()) {
         let step = u32::try_from(n + 1).expect("a workload has few steps");
         match (one.get(n), other.get(n)) {
-            (Some(one), Some(other)) => found.extend(unequal(one, other).map(|unequal| Difference {
-                step,
-                field: unequal.field(),
-                values: unequal.values.map(|value| value.map(Found::to_scalar)),
-            })),
+            (Some(one), Some(other)) => {
+                found.extend(unequal(one, other).into_iter().map(|unequal| Difference {
+                    step,
+                    field: unequal.field(),
+                    values: unequal.values.map(|value| value.map(Found::to_scalar)),
+                }))
+            }
             (one, other) => found.push(Difference {
                 step,
                 field: "type".to_owned(),
-                values: [one, other].map(|step| step.map(|step| Scalar::Text(step.kind.clone()))),
+                values: [one, other].map(|step| step.map(|step| Scalar::Text(step.kind().to_owned()))),
             }),
         }
     }

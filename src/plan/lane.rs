@@ -10,8 +10,8 @@ use std::collections::HashSet;
 
 use rayon::prelude::*;
 
-use super::{CameraPlan, DialectName, PlanRequest, VERSION, consolidate};
-use crate::model::{Camera, DialectChoice, Project, Source};
+use super::{CameraPlan, DialectName, PlanRequest, PlannedPipeline, VERSION, consolidate};
+use crate::model::{Camera, DialectChoice, Project, Source, StepPlaces};
 use crate::name::Slug;
 
 /// The cameras of a project as planned.
@@ -61,6 +61,14 @@ impl PlannedCamera {
     #[must_use]
     pub fn camera(&self) -> &Camera {
         &self.request.camera
+    }
+
+    /// Where the steps of one of its pipelines are written, in their order.
+    #[must_use]
+    pub fn places(&self, pipeline: &PlannedPipeline) -> &[StepPlaces] {
+        let workload =
+            self.request.workloads.iter().find(|one| Some(&one.name) == pipeline.workloads.first());
+        workload.map_or(&[], |workload| &workload.places)
     }
 
     /// The camera's slug.

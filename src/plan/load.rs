@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::share::Shared;
-use super::{CameraPlan, DialectName, PlannedPipeline, PlannedSource};
-use crate::model::{Scalar, Step};
+use super::{CameraPlan, DialectName, PlannedSource, Work};
+use crate::model::{Classify, Detect, Infer, Model, Scalar, Step};
 
 /// What some pipelines ask for each second, if all of them keep up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -114,11 +114,15 @@ pub fn load<'a>(cameras: impl IntoIterator<Item = &'a CameraPlan>) -> Load {
     let mut sums = Sums::default();
     for camera in cameras {
         let done = done_elsewhere(&camera.shared);
-        for pipeline in camera.pipelines.iter().filter(|pipeline| pipeline.unsupported.is_none()) {
-            if let Some(script) = pipeline.script_file() {
-                *sums.scripts.entry(script).or_default() += 1;
-                continue;
-            }
+        for pipeline in &camera.pipelines {
+            let steps = match pipeline.work() {
+                Work::Elements(steps) => steps,
+                Work::Script(script) => {
+                    *sums.scripts.entry(script.path.as_str()).or_default() += 1;
+                    continue;
+                }
+                Work::Unsupported(_) => continue,
+            };
             let frames = match camera.source {
                 PlannedSource::File { .. } | PlannedSource::Rtsp { .. } => &mut load.decoded,
                 PlannedSource::Usb { .. } | PlannedSource::Synthetic { .. } => &mut load.raw,
@@ -130,7 +134,7 @@ pub fn load<'a>(cameras: impl IntoIterator<Item = &'a CameraPlan>) -> Load {
                 frames.frames_per_second += camera.fps;
                 frames.bytes_per_second += bytes.round() as u64;
             }
-            add_steps(camera, pipeline, done.unwrap_or(0), &mut sums);
+            add_steps(camera, steps, done.unwrap_or(0), &mut sums);
         }
     }
     for frames in [&mut load.decoded, &mut load.raw] {
@@ -177,60 +181,54 @@ fn done_elsewhere(shared: &[Shared]) -> HashMap<u32, usize> {
 }
 
 /// What one pipeline's steps ask for, without the first few.
-fn add_steps<'a>(camera: &'a CameraPlan, pipeline: &'a PlannedPipeline, done: usize, sums: &mut Sums<'a>) {
+fn add_steps<'a>(camera: &'a CameraPlan, steps: &'a [Step], done: usize, sums: &mut Sums<'a>) {
     // Objects are in every n-th frame.
     let mut objects: Option<u64> = None;
-    for (n, step) in pipeline.steps.iter().enumerate() {
-        let (own, counts) = (std::slice::from_ref(step), done <= n);
-        for step in if step.steps.is_empty() { own } else { &step.steps } {
-            objects = add_step(camera, step, objects, counts.then_some(&mut *sums));
+    for (n, step) in steps.iter().enumerate() {
+        if done <= n {
+            add_step(camera, step, objects, sums);
         }
+        objects = match step {
+            // Of two detectors, the one that finds objects more often counts.
+            Step::Detect(_) => {
+                let interval = interval(step, camera.dialect);
+                Some(objects.map_or(interval, |before| before.min(interval)))
+            }
+            Step::Track(track) => {
+                let tracks = track.properties.get("tracking-type").map(Scalar::to_string);
+                let fills = tracks.is_some_and(|how| how.starts_with("short-term"));
+                if fills { objects.map(|_| 1) } else { objects }
+            }
+            _ => objects,
+        };
     }
 }
 
-/// What a step asks for, if it counts; gives back in which frames there are
-/// objects behind it.
-fn add_step<'a>(
-    camera: &'a CameraPlan,
-    step: &'a Step,
-    objects: Option<u64>,
-    sums: Option<&mut Sums<'a>>,
-) -> Option<u64> {
+/// What a step asks for, with objects in every so many frames before it.
+fn add_step<'a>(camera: &'a CameraPlan, step: &'a Step, objects: Option<u64>, sums: &mut Sums<'a>) {
+    let model = match step {
+        Step::Detect(Detect { model, .. })
+        | Step::Classify(Classify { model, .. })
+        | Step::Infer(Infer { model, .. }) => model,
+        Step::Track(_)
+        | Step::Python(_)
+        | Step::Vlm(_)
+        | Step::Script(_)
+        | Step::Tee(_)
+        | Step::Bin(_)
+        | Step::Element(_) => {
+            for element in step.elements() {
+                let (steps, rate) = sums.elements.entry(element.factory).or_default();
+                *steps += 1;
+                *rate += camera.fps;
+            }
+            return;
+        }
+    };
+    let Model { name, precision, device } = model;
+    let key = [name, precision, device, step.kind()];
     let interval = interval(step, camera.dialect);
-    let of_objects = looks_at_regions(step).then_some(objects).flatten();
-    match (step.kind.as_str(), sums) {
-        ("gvadetect" | "gvaclassify" | "gvainference", Some(sums)) => {
-            add_inferences(camera, step, interval, of_objects, sums);
-        }
-        (kind, Some(sums)) => {
-            let (steps, rate) = sums.elements.entry(kind).or_default();
-            *steps += 1;
-            *rate += camera.fps;
-        }
-        (_, None) => {}
-    }
-    match step.kind.as_str() {
-        // Of two detectors, the one that finds objects more often counts.
-        "gvadetect" => Some(objects.map_or(interval, |before| before.min(interval))),
-        "gvatrack" => {
-            let tracks = step.properties.get("tracking-type").map(Scalar::to_string);
-            let fills = tracks.is_some_and(|how| how.starts_with("short-term"));
-            if fills { objects.map(|_| 1) } else { objects }
-        }
-        _ => objects,
-    }
-}
-
-fn add_inferences<'a>(
-    camera: &CameraPlan,
-    step: &'a Step,
-    interval: u64,
-    of_objects: Option<u64>,
-    sums: &mut Sums<'a>,
-) {
-    let text = |field: &'a Option<String>| field.as_deref().unwrap_or_default();
-    let key = [text(&step.model), text(&step.precision), text(&step.device), &step.kind];
-    match of_objects {
+    match objects.filter(|_| looks_at_regions(step)) {
         None => {
             let (steps, rate) = sums.per_frame.entry(key).or_default();
             *steps += 1;
@@ -246,22 +244,25 @@ fn add_inferences<'a>(
 
 /// An element looks at every n-th frame.
 fn interval(step: &Step, dialect: DialectName) -> u64 {
-    let own = match step.properties.get("inference-interval") {
+    let own = match step.properties().get("inference-interval") {
         Some(Scalar::Int(n)) => u64::try_from(*n).ok(),
         _ => None,
     };
     // Steps of `stock` get their properties and nothing else.
-    let configured = step.inference_interval.filter(|_| dialect != DialectName::Stock);
-    own.or(configured.map(u64::from)).filter(|n| *n > 0).unwrap_or(1)
+    let configured = match step {
+        Step::Detect(detect) if dialect != DialectName::Stock => Some(detect.inference_interval.into()),
+        _ => None,
+    };
+    own.or(configured).filter(|n| *n > 0).unwrap_or(1)
 }
 
 /// Whether an element looks once at each region of a frame, and not at the whole.
 fn looks_at_regions(step: &Step) -> bool {
-    match step.properties.get("inference-region") {
+    match step.properties().get("inference-region") {
         Some(Scalar::Int(n)) => *n == 1,
         Some(Scalar::Text(text)) => text == "roi-list" || text == "1",
         Some(_) => false,
-        None => step.kind == "gvaclassify",
+        None => matches!(step, Step::Classify(_)),
     }
 }
 

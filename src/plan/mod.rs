@@ -20,12 +20,12 @@ pub mod load;
 pub mod share;
 pub mod summary;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use self::difference::{Difference, differences, distance, equal, sentence};
-use crate::model::{Accept, Camera, Clip, Codec, Login, Region, Scalar, Share, Source, Step, Workload};
+use self::difference::{Difference, differences, distance, sentence};
+use crate::model::{Accept, Camera, Clip, Codec, Login, Region, Script, Share, Source, Step, Workload};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
@@ -173,37 +173,38 @@ pub struct PlannedPipeline {
 }
 
 impl PlannedPipeline {
-    /// The file of the script that it is, whatever a plan file says of it.
+    /// What plays it.
     #[must_use]
-    pub fn script_file(&self) -> Option<&str> {
-        self.steps.first().and_then(|step| step.script.as_deref())
+    pub fn work(&self) -> Work<'_> {
+        match (self.steps.as_slice(), &self.unsupported) {
+            (_, Some(reason)) => Work::Unsupported(reason),
+            ([Step::Script(script)], None) => Work::Script(script),
+            (steps, None) => Work::Elements(steps),
+        }
     }
 
     /// The user's script that it is, in place of elements.
     #[must_use]
-    pub fn script(&self) -> Option<Script<'_>> {
-        let [step] = self.steps.as_slice() else { return None };
-        let script = step.script.as_ref()?;
-        let path = ProjectPath::new(script).expect("a project's scripts lie inside it");
-        Some(Script { path, parameters: &step.parameters })
+    pub fn script(&self) -> Option<&Script> {
+        if let Work::Script(script) = self.work() { Some(script) } else { None }
+    }
+
+    /// Whether a worker plays it.
+    #[must_use]
+    pub fn has_elements(&self) -> bool {
+        matches!(self.work(), Work::Elements(_))
     }
 }
 
-/// A user's script as a pipeline.
-#[derive(Clone, Debug)]
-pub struct Script<'a> {
-    /// Its file.
-    pub path: ProjectPath,
-    /// What it is given, by name.
-    pub parameters: &'a BTreeMap<String, Scalar>,
-}
-
-impl Script<'_> {
-    /// Its arguments: `--key value` for each parameter, in the order of their
-    /// names. Each is one argument, whatever is in it.
-    pub fn arguments(&self) -> impl Iterator<Item = String> {
-        self.parameters.iter().flat_map(|(key, value)| [format!("--{key}"), value.to_string()])
-    }
+/// What a pipeline asks for.
+#[derive(Clone, Copy, Debug)]
+pub enum Work<'a> {
+    /// By a worker, as elements that are made of these steps.
+    Elements(&'a [Step]),
+    /// As a program of its own.
+    Script(&'a Script),
+    /// Not at all, for this reason.
+    Unsupported(&'a str),
 }
 
 /// Two pipelines of one camera that did not merge.
@@ -241,7 +242,7 @@ fn consolidate(request: &PlanRequest) -> CameraPlan {
     let camera = &request.camera;
     let mut pipelines: Vec<PlannedPipeline> = Vec::new();
     for workload in &request.workloads {
-        match pipelines.iter_mut().find(|pipeline| equal(&pipeline.steps, &workload.steps)) {
+        match pipelines.iter_mut().find(|pipeline| pipeline.steps == workload.steps) {
             Some(pipeline) => pipeline.workloads.push(workload.name.clone()),
             None => pipelines.push(PlannedPipeline {
                 index: u32::try_from(pipelines.len()).expect("a camera has few pipelines") + 1,
@@ -314,7 +315,7 @@ pub fn clip_path(clip: &Clip, width: u32, height: u32, fps: f64) -> ProjectPath 
 
 /// Why steps cannot be played by any dialect yet.
 fn unsupported(steps: &[Step]) -> Option<String> {
-    let has_vlm = steps.iter().any(|step| step.kind == "vlm");
+    let has_vlm = steps.iter().any(|step| matches!(step, Step::Vlm(_)));
     has_vlm.then(|| "`vlm` steps are planned but cannot be played yet".to_owned())
 }
 
@@ -335,7 +336,7 @@ fn repeated(request: &PlanRequest) -> Vec<String> {
 /// "`a` and `b` have the same 2 steps"
 fn merged(workloads: &[String], steps: &[Step]) -> String {
     let names = listed(workloads);
-    if let [Step { script: Some(script), parameters, .. }] = steps {
+    if let [Step::Script(Script { path: script, parameters })] = steps {
         let parameters = if parameters.is_empty() { "without" } else { "with the same" };
         return format!("{names} run the same script `{script}` {parameters} parameters");
     }
@@ -373,9 +374,9 @@ fn of_pair(one: &PlannedPipeline, other: &PlannedPipeline) -> Apart {
     let differences = differences(&one.steps, &other.steps);
     let workloads = [one.workloads[0].clone(), other.workloads[0].clone()];
     let [first, second] = &workloads;
-    let because = match (one.script_file(), other.script_file()) {
-        (Some(script), None) => format!("`{first}` runs the script `{script}`, `{second}` has steps"),
-        (None, Some(script)) => format!("`{first}` has steps, `{second}` runs the script `{script}`"),
+    let because = match (one.script(), other.script()) {
+        (Some(script), None) => format!("`{first}` runs the script `{}`, `{second}` has steps", script.path),
+        (None, Some(script)) => format!("`{first}` has steps, `{second}` runs the script `{}`", script.path),
         _ => format!("`{first}` and `{second}` differ in {}", sentence(&differences)),
     };
     Apart { pipelines: [one.index, other.index], workloads, because, differences }
@@ -386,34 +387,39 @@ pub(crate) mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::model::Origin;
+    use crate::model::{Bin, Origin};
 
-    /// `gvadetect device=CPU model=yolo11n x=1`, `script script=a.sh x=1`.
+    /// `gvadetect device=CPU model=yolo11n x=1`, `script script=a.sh x=1`. Keys that a
+    /// type must have and that are not given are empty or 0.
     pub(crate) fn step(text: &str) -> Step {
         let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let mut step = Step::new(kind, Default::default());
+        let mut step = serde_json::json!({ "type": kind });
+        let own: &[&str] = match kind {
+            "gvadetect" | "gvaclassify" | "gvainference" | "vlm" => &["model", "precision", "device"],
+            "gvapython" => &["module", "function"],
+            "gvatrack" => &["device"],
+            _ => &["script"],
+        };
+        if own.contains(&"model") {
+            own.iter().for_each(|key| step[*key] = "".into());
+        }
+        if kind == "gvapython" {
+            step["module"] = "module.py".into();
+        }
+        for key in ["batch_size", "inference_interval", "threshold"] {
+            step[key] = 0.into();
+        }
         for pair in rest.split_whitespace() {
             let (key, value) = pair.split_once('=').unwrap();
-            let text = Some(value.to_owned());
+            let scalar = serde_json::from_str(value).unwrap_or_else(|_| value.into());
             match key {
-                "device" => step.device = text,
-                "model" => step.model = text,
-                "precision" => step.precision = text,
-                "module" => step.module = text,
-                "function" => step.function = text,
-                "inference_interval" => step.inference_interval = value.parse().ok(),
-                "threshold" => step.threshold = value.parse().ok(),
-                "script" => step.script = text,
-                _ => {
-                    let map = if kind == "script" { &mut step.parameters } else { &mut step.properties };
-                    map.insert(
-                        key.to_owned(),
-                        serde_json::from_str(value).unwrap_or(Scalar::Text(value.into())),
-                    );
-                }
+                key if own.contains(&key) => step[key] = value.into(),
+                "inference_interval" | "threshold" => step[key] = scalar,
+                _ if kind == "script" => step["parameters"][key] = scalar,
+                _ => step["properties"][key] = scalar,
             }
         }
-        step
+        serde_json::from_value(step).unwrap()
     }
 
     /// A plan of a camera of 640x360 at 15 fps that names these workloads.
@@ -426,6 +432,7 @@ pub(crate) mod tests {
             slug: Slug::of(name).unwrap(),
             steps: steps.iter().map(|text| step(text)).collect(),
             place: Default::default(),
+            places: Vec::new(),
         });
         let camera = Camera {
             name: "camera-1".into(),
@@ -491,17 +498,17 @@ pub(crate) mod tests {
     fn a_sentence_says_what_keeps_two_pipelines_apart() {
         check(
             &[
-                ("fake_scan", &["gvadetect device=CPU", "gvaclassify device=CPU"]),
-                ("hidden", &["gvadetect device=CPU", "gvaclassify device=NPU precision=INT8 threshold=0.4"]),
+                ("fake_scan", &["gvadetect device=CPU", "gvaclassify device=CPU precision=FP16"]),
+                ("hidden", &["gvadetect device=CPU threshold=0.4", "gvaclassify device=NPU precision=INT8"]),
                 ("motion", &["gvadetect device=GPU", "motioncells", "zbar"]),
             ],
             expect![[r#"
                 1 fake_scan
                 2 hidden
                 3 motion
-                `fake_scan` and `hidden` differ in step 2: `precision` unset / INT8, `device` CPU / NPU, `threshold` unset / 0.4
+                `fake_scan` and `hidden` differ in step 1: `threshold` 0 / 0.4; step 2: `precision` FP16 / INT8, `device` CPU / NPU
                 `fake_scan` and `motion` differ in step 1: `device` CPU / GPU; step 2: `type` gvaclassify / motioncells; step 3: no step / `zbar`
-                `hidden` and `motion` differ in step 1: `device` CPU / GPU; step 2: `type` gvaclassify / motioncells; step 3: no step / `zbar`
+                `hidden` and `motion` differ in step 1: `device` CPU / GPU, `threshold` 0.4 / 0; step 2: `type` gvaclassify / motioncells; step 3: no step / `zbar`
             "#]],
         );
         check(
@@ -523,17 +530,18 @@ pub(crate) mod tests {
 
     #[test]
     fn bins_differ_in_their_elements() {
-        let bin = |inner: &[&str]| Workload {
-            name: format!("bin of {}", inner.len()),
-            slug: Slug::of("bin").unwrap(),
-            steps: vec![Step { steps: inner.iter().map(|text| step(text)).collect(), ..step("bin") }],
-            place: Default::default(),
+        let element = |text: &&str| match step(text) {
+            Step::Element(element) => element,
+            other => panic!("{other:?} is no element"),
         };
+        let bin =
+            |inner: &[&str]| Bin { caps: None, from: None, elements: inner.iter().map(element).collect() };
         #[track_caller]
-        fn check(one: &Workload, other: &Workload, expect: Expect) {
-            let differences = differences(&one.steps, &other.steps);
-            assert_eq!(differences.is_empty(), equal(&one.steps, &other.steps));
-            assert_eq!(differences.len(), distance(&one.steps, &other.steps));
+        fn check(one: &Bin, other: &Bin, expect: Expect) {
+            let [one, other] = [one, other].map(|bin| [Step::Bin(bin.clone())]);
+            let differences = differences(&one, &other);
+            assert_eq!(differences.is_empty(), one == other);
+            assert_eq!(differences.len(), distance(&one, &other));
             expect.assert_eq(&sentence(&differences));
         }
         check(&bin(&["a x=1", "b"]), &bin(&["a x=1", "b"]), expect![""]);
@@ -543,8 +551,8 @@ pub(crate) mod tests {
             expect!["step 1: `steps[0].properties.x` 1 / 2, `steps[1].type` b / unset"],
         );
         let mut filtered = bin(&["a", "b"]);
-        filtered.steps[0].caps = Some("video/x-raw".into());
-        filtered.steps[0].from = Some("frames".into());
+        filtered.caps = Some("video/x-raw".into());
+        filtered.from = Some("frames".into());
         check(
             &bin(&["a", "c x=1"]),
             &filtered,
@@ -584,11 +592,11 @@ pub(crate) mod tests {
     fn of_many_pipelines_each_is_compared_with_the_one_it_is_most_like() {
         check(
             &[
-                ("a", &["gvadetect device=CPU", "zbar"]),
+                ("a", &["gvadetect device=CPU model=l", "zbar"]),
                 ("b", &["gvadetect device=NPU model=m", "zbar"]),
                 ("c", &["gvadetect device=NPU model=n", "zbar"]),
-                ("d", &["gvadetect device=CPU"]),
-                ("e", &["gvadetect device=CPU x=1"]),
+                ("d", &["gvadetect device=CPU model=l"]),
+                ("e", &["gvadetect device=CPU model=l x=1"]),
             ],
             expect![[r#"
                 1 a
@@ -596,7 +604,7 @@ pub(crate) mod tests {
                 3 c
                 4 d
                 5 e
-                `a` and `b` differ in step 1: `model` unset / m, `device` CPU / NPU
+                `a` and `b` differ in step 1: `model` l / m, `device` CPU / NPU
                 `b` and `c` differ in step 1: `model` m / n
                 `a` and `d` differ in step 2: `zbar` / no step
                 `d` and `e` differ in step 1: `properties.x` unset / 1

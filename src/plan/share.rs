@@ -11,7 +11,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::PlannedPipeline;
-use super::difference::same;
 use crate::model::{Step, main_chain};
 
 /// Pipelines of a camera that are played as one.
@@ -42,7 +41,7 @@ fn groups(pipelines: &[&PlannedPipeline], depth: usize) -> Vec<Shared> {
     for pipeline in pipelines {
         let Some(step) = step(pipeline, depth) else { continue };
         let agrees = |group: &Vec<&PlannedPipeline>| {
-            group.first().and_then(|first| self::step(first, depth)).is_some_and(|first| same(first, step))
+            group.first().and_then(|first| self::step(first, depth)).is_some_and(|first| first == step)
         };
         match groups.iter_mut().find(|group| agrees(group)) {
             Some(group) => group.push(pipeline),
@@ -56,7 +55,7 @@ fn of_group(group: &[&PlannedPipeline], depth: usize) -> Shared {
     let agree = |depth: &usize| {
         let first = step(group[0], *depth);
         first.is_some_and(|first| {
-            group[1..].iter().all(|other| step(other, *depth).is_some_and(|other| same(first, other)))
+            group[1..].iter().all(|other| step(other, *depth).is_some_and(|other| first == other))
         })
     };
     let steps = (depth..).take_while(agree).count() + depth;
@@ -69,8 +68,8 @@ fn of_group(group: &[&PlannedPipeline], depth: usize) -> Shared {
 
 /// A step that could be shared.
 fn step(pipeline: &PlannedPipeline, depth: usize) -> Option<&Step> {
-    let ends = |step: &&Step| !["tee", "gvapython"].contains(&step.kind.as_str());
-    main_chain(&pipeline.steps).iter().take_while(ends).nth(depth)
+    let goes_on = |step: &&Step| !matches!(step, Step::Tee(_) | Step::Python(_));
+    main_chain(&pipeline.steps).iter().take_while(goes_on).nth(depth)
 }
 
 #[cfg(test)]
@@ -78,13 +77,16 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
+    use crate::plan::tests::step;
 
     /// Steps of each pipeline as words; a word with `*` begins a side branch.
     #[track_caller]
     fn check(pipelines: &[&str], expect: Expect) {
-        let step = |word: &str| {
-            let mut step = Step::new(word.trim_start_matches('*'), Default::default());
-            step.from = word.starts_with('*').then(|| "t".to_owned());
+        let read = |word: &str| {
+            let mut step = step(word.trim_start_matches('*'));
+            if let (Some(_), Step::Element(element)) = (word.strip_prefix('*'), &mut step) {
+                element.from = Some("t".to_owned());
+            }
             step
         };
         let pipelines: Vec<PlannedPipeline> = pipelines
@@ -94,7 +96,7 @@ mod tests {
                 index: u32::try_from(position).unwrap() + 1,
                 workloads: Vec::new(),
                 merged_because: None,
-                steps: words.split(' ').map(step).collect(),
+                steps: words.split(' ').map(read).collect(),
                 unsupported: words.contains("vlm").then(|| "no".to_owned()),
                 launch: None,
             })

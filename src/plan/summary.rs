@@ -107,8 +107,7 @@ pub fn summarise(cameras: &[CameraPlan]) -> Summary {
 /// pipeline, or pipelines decoding. A script decodes for itself, if it does.
 #[must_use]
 pub fn decodes_saved(camera: &CameraPlan) -> usize {
-    let played =
-        camera.pipelines.iter().filter(|one| one.unsupported.is_none() && one.script_file().is_none());
+    let played = camera.pipelines.iter().filter(|one| one.has_elements());
     let merged: usize = played.map(|pipeline| pipeline.workloads.len() - 1).sum();
     merged + camera.shared.iter().map(|group| group.pipelines.len() - 1).sum::<usize>()
 }

@@ -42,28 +42,30 @@ pub(crate) fn check(
     for planned in lane.cameras.iter().filter(|planned| members.contains(planned.slug())) {
         let camera = planned.camera();
         let is_drawn = matches!(camera.source, Source::Synthetic { .. });
-        for (path, place) in dialect::step_files(&planned.plan) {
+        for (path, place) in dialect::step_files(planned) {
             places.entry(project.layout.named(path)).or_insert(place);
         }
-        for step in planned.request.workloads.iter().flat_map(|workload| &workload.steps) {
+        let workloads = planned.request.workloads.iter();
+        for (step, step_places) in workloads.flat_map(|one| one.steps.iter().zip(&one.places)) {
             let Some(path) = script_of(project, step) else { continue };
+            let place = step_places.step;
             if is_drawn {
                 diagnostics.push(
                     Diagnostic::error(
                         codes::SCRIPT_SOURCE,
                         format!("`{path}` cannot see the frames of `{}`, which are drawn live", camera.name),
                     )
-                    .at(step.place)
+                    .at(place)
                     .also(camera.place, "this camera")
                     .help("play its clip: `--set run.source=file`, or give the camera other workloads"),
                 );
             }
             // Each is looked at once, wherever it is used first.
-            if places.insert(path.clone(), step.place).is_none() && graph.producer(&path).is_none() {
-                let place = project.layout.resolve(&path);
-                if let Some((fault, help)) = fault(&project.layout.root, &place) {
+            if places.insert(path.clone(), place).is_none() && graph.producer(&path).is_none() {
+                let file = project.layout.resolve(&path);
+                if let Some((fault, help)) = fault(&project.layout.root, &file) {
                     let message = format!("`{path}` cannot be started: {fault}");
-                    let diagnostic = Diagnostic::error(codes::SCRIPT_NOT_RUNNABLE, message).at(step.place);
+                    let diagnostic = Diagnostic::error(codes::SCRIPT_NOT_RUNNABLE, message).at(place);
                     diagnostics.push(diagnostic.help(help));
                 }
             }
@@ -80,8 +82,8 @@ pub(crate) fn of_cameras(project: &Project) -> BTreeSet<ProjectPath> {
 }
 
 fn script_of(project: &Project, step: &Step) -> Option<ProjectPath> {
-    let path = ProjectPath::new(step.script.as_ref()?).ok()?;
-    Some(project.layout.named(path))
+    let Step::Script(script) = step else { return None };
+    Some(project.layout.named(script.path.clone()))
 }
 
 /// Why a file cannot be started, and what would help. `None` if nothing is

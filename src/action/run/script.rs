@@ -10,10 +10,10 @@ use std::path::Path;
 use super::ActionError;
 use super::secrets::{Secrets, login};
 use crate::engine::perform::Attempt;
-use crate::model::Pace;
+use crate::model::{Pace, Script};
 use crate::name::Slug;
 use crate::os;
-use crate::plan::{CameraPlan, PlannedSource, Script};
+use crate::plan::{CameraPlan, PlannedSource};
 use crate::record::build::ScriptSetup;
 use crate::session::ScriptLoad;
 
@@ -40,10 +40,10 @@ pub(super) fn scripts(
         os::fs::create_dir_all(&files)?;
         os::fs::create_dir_all(&temporary)?;
         let camera = Camera { plan, slug, pace };
-        let mut env = environment(&camera, &script, attempt, &files, &temporary)?;
+        let mut env = environment(&camera, script, attempt, &files, &temporary)?;
         log_in(plan, secrets, &mut env);
         let load = ScriptLoad {
-            argv: argv(&script, attempt),
+            argv: argv(script, attempt),
             dir: attempt.layout.root.clone(),
             env,
             hidden: secrets.hidden(),
@@ -55,7 +55,7 @@ pub(super) fn scripts(
 
 /// A script that lies in the project is called as seen from its root, so that
 /// `$0` is the same on every machine.
-fn argv(script: &Script<'_>, attempt: &Attempt<'_>) -> Vec<OsString> {
+fn argv(script: &Script, attempt: &Attempt<'_>) -> Vec<OsString> {
     let mut program = attempt.layout.shown(&script.path);
     if !program.as_os_str().as_bytes().contains(&b'/') {
         program = Path::new(".").join(program);
@@ -72,7 +72,7 @@ struct Camera<'a> {
 
 fn environment(
     camera: &Camera<'_>,
-    script: &Script<'_>,
+    script: &Script,
     attempt: &Attempt<'_>,
     files: &Path,
     temporary: &Path,

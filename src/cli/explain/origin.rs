@@ -181,8 +181,8 @@ impl Origins<'_> {
                 match rest {
                     [Down::Key("name" | "slug")] => Origin::at(workload.place),
                     [Down::Key("steps")] => written(self.locator.below_key(workload.place, &[]), new),
-                    [Down::Key("steps"), Down::Item(n), rest @ ..] => match workload.steps.get(*n) {
-                        Some(step) => self.of_step(step.place, rest, new),
+                    [Down::Key("steps"), Down::Item(n), rest @ ..] => match workload.places.get(*n) {
+                        Some(places) => self.of_step(places.step, rest, new),
                         None => Origin::default(),
                     },
                     _ => Origin::default(),

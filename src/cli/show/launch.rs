@@ -12,7 +12,7 @@ use crate::dialect::share::Played;
 use crate::model::Project;
 use crate::pipeline::launch;
 use crate::plan::lane::PlannedCamera;
-use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
+use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource, Work};
 use crate::workspace::error::{CommandError, Result};
 
 /// `--format json`
@@ -86,10 +86,10 @@ fn workloads(plan: &CameraPlan, streams: &[(u32, usize)]) -> Vec<String> {
 
 /// Why a pipeline has no part in the command.
 fn why_not(plan: &CameraPlan, pipeline: &PlannedPipeline) -> String {
-    let otherwise = match pipeline.script() {
-        Some(_) => "a script is a program of its own",
-        None => "a scene that is drawn live is no source of GStreamer's",
+    let reason = match pipeline.work() {
+        Work::Script(_) => "a script is a program of its own",
+        Work::Elements(_) => "a scene that is drawn live is no source of GStreamer's",
+        Work::Unsupported(reason) => reason,
     };
-    let reason = pipeline.unsupported.as_deref().unwrap_or(otherwise);
     format!("`{}` of `{}`: {reason}", pipeline.workloads.join("`, `"), plan.camera)
 }

@@ -123,14 +123,15 @@ fn options_of_a_step_win_over_those_of_its_workload_and_of_all() {
     let steps = project.workloads.iter().flat_map(|workload| &workload.steps);
     let options: Vec<String> = steps
         .map(|step| {
-            let (kind, batch) = (&step.kind, step.batch_size);
-            format!("{kind} {batch:?} {:?} {:?}", step.inference_interval, step.threshold)
+            let step = serde_json::to_value(step).unwrap();
+            let of = |key: &str| step.get(key).map_or_else(|| "none".to_owned(), ToString::to_string);
+            ["type", "batch_size", "inference_interval", "threshold"].map(of).join(" ")
         })
         .collect();
     expect![[r#"
-        gvadetect Some(4) Some(6) Some(0.1)
-        gvaclassify Some(8) None None
-        gvainference None None None
-        gvadetect Some(4) Some(3) Some(0.2)"#]]
+        "gvadetect" 4 6 0.1
+        "gvaclassify" 8 none none
+        "gvainference" none none none
+        "gvadetect" 4 3 0.2"#]]
     .assert_eq(&options.join("\n"));
 }

@@ -7,16 +7,16 @@ use std::collections::BTreeMap;
 
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::model::{Scalar, Step};
+use crate::model::{ElementView, Scalar, StepPlaces};
 use crate::pipeline::machine::{Machine, PropertyInfo, PropertyKind};
 
-/// The faults of a step's own properties; of a bin's elements not.
-pub(super) fn faults(step: &Step, machine: &Machine) -> Diagnostics {
+/// The faults of an element's properties.
+pub(super) fn faults(element: ElementView<'_>, places: &StepPlaces, machine: &Machine) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     // Nothing is known of an element that is missing.
-    let Some(known) = machine.properties.get(&step.kind) else { return diagnostics };
-    for (name, value) in &step.properties {
-        if let Some(fault) = fault(step, known, name, value) {
+    let Some(known) = machine.properties.get(element.factory) else { return diagnostics };
+    for (name, value) in element.properties {
+        if let Some(fault) = fault(element.factory, places, known, name, value) {
             diagnostics.push(fault);
         }
     }
@@ -24,17 +24,18 @@ pub(super) fn faults(step: &Step, machine: &Machine) -> Diagnostics {
 }
 
 fn fault(
-    step: &Step,
+    kind: &str,
+    places: &StepPlaces,
     known: &BTreeMap<String, PropertyInfo>,
     name: &str,
     value: &Scalar,
 ) -> Option<Diagnostic> {
-    let (kind, key) = (&step.kind, format!("properties.{name}"));
+    let entry = places.property(name);
     // The upstream name for it: GObject takes `_` for `-`.
     let Some(info) = known.get(&name.replace('_', "-")).or_else(|| known.get(name)) else {
         let settable = || known.iter().filter(|(_, info)| info.writable).map(|(name, _)| name.as_str());
         let fault = Diagnostic::error(codes::UNKNOWN_PROPERTY, format!("`{kind}` has no property `{name}`"))
-            .at(step.key_place(&key))
+            .at(places.key(entry))
             .suggest(name, settable(), &Diagnostics::new());
         return Some(if fault.help.is_some() {
             fault
@@ -48,13 +49,13 @@ fn fault(
     if !info.writable {
         let message = format!("the property `{name}` of `{kind}` cannot be set");
         return Some(
-            Diagnostic::error(codes::READ_ONLY_PROPERTY, message).at(step.key_place(&key)).label("only read"),
+            Diagnostic::error(codes::READ_ONLY_PROPERTY, message).at(places.key(entry)).label("only read"),
         );
     }
     let text = value.to_string();
     let must = |code, what: String| {
         let message = format!("`{name}` of `{kind}` must be {what}");
-        Diagnostic::error(code, message).at(step.value_place(&key)).label(format!("found `{text}`"))
+        Diagnostic::error(code, message).at(places.value(entry)).label(format!("found `{text}`"))
     };
     match &info.kind {
         PropertyKind::Bool => {
@@ -139,12 +140,12 @@ mod tests {
 
     #[track_caller]
     fn check(kind: PropertyKind, value: Scalar, expect: Expect) {
-        let mut step = Step::new("it", Default::default());
-        step.properties.insert("x".to_owned(), value);
+        let properties = [("x".to_owned(), value)].into();
+        let element = ElementView { factory: "it", properties: &properties, caps: None };
         let info = PropertyInfo { kind, writable: true, default: None };
         let known = [("it".to_owned(), [("x".to_owned(), info)].into())].into();
         let machine = Machine { properties: known, ..Machine::default() };
-        let found = faults(&step, &machine);
+        let found = faults(element, &StepPlaces::default(), &machine);
         let text = found.sorted().first().map_or("fits".to_owned(), |one| {
             let help = one.help.as_ref().map_or(String::new(), |help| format!(" ({help})"));
             format!("{} {}, {}{help}", one.code, one.message, one.label)

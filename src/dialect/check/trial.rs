@@ -10,7 +10,7 @@ use super::Playable;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Place};
 use crate::dialect::{fraction, step_path};
-use crate::model::{Project, Step};
+use crate::model::{Project, StepPlaces};
 use crate::pipeline::machine::BuildFault;
 use crate::pipeline::{Element, PipelineSpec, Value};
 use crate::plan::{PlannedPipeline, PlannedSource};
@@ -77,18 +77,20 @@ impl Trial {
     ) -> Diagnostic {
         let place_of = |index: usize| {
             let index = self.original(index);
-            let step = step_of(planned, pipeline, spec, index)?;
-            Some(place(step, &spec.elements[index]))
+            let (caps, places) = step_of(planned, pipeline, spec, index)?;
+            Some(place(caps, places, &spec.elements[index]))
         };
         let place = fault.element.and_then(place_of);
         let Some(link) = &fault.link else {
             let step = fault.element.and_then(|index| step_of(planned, pipeline, spec, self.original(index)));
             let named = fault.property.as_ref().zip(step).map(|(name, step)| {
-                let key = format!("properties.{name}");
-                step.places
-                    .get(&key)
-                    .or_else(|| step.places.get(name))
-                    .map_or(step.place, |(_, value)| *value)
+                let (_, places) = step;
+                let key = match name.as_str() {
+                    "caps" => places.caps,
+                    "model" => places.model,
+                    _ => None,
+                };
+                places.value(places.property(name).or(key))
             });
             let message = format!("`{}` cannot be built: {}", planned.camera.name, fault.reason);
             let place = named.or(place).unwrap_or(planned.camera.place);
@@ -118,22 +120,23 @@ fn from_index(fault: &BuildFault) -> usize {
 }
 
 /// Where an element of a step is written: its caps, or its type.
-fn place(step: &Step, element: &Element) -> Place {
-    let is_caps = |caps: &String| {
+fn place(caps: Option<&str>, places: &StepPlaces, element: &Element) -> Place {
+    let is_caps = |caps: &str| {
         let value = element.properties.first().map(|property| &property.value);
-        element.factory == "capsfilter" && value == Some(&Value::Text(caps.clone()))
+        element.factory == "capsfilter" && value == Some(&Value::Text(caps.to_owned()))
     };
-    if step.caps.as_ref().is_some_and(is_caps) { step.value_place("caps") } else { step.kind_place }
+    if caps.is_some_and(is_caps) { places.value(places.caps) } else { places.kind }
 }
 
-/// The step that an element was made of. A filter without a name belongs to the
-/// element before it, all else without one to the element behind.
+/// The caps and places of the step, or element of a bin, that an element was made
+/// of. A filter without a name belongs to the element before it, all else without
+/// one to the element behind.
 fn step_of<'p>(
-    planned: &Playable<'_>,
+    planned: &Playable<'p>,
     pipeline: &'p PlannedPipeline,
     spec: &PipelineSpec,
     index: usize,
-) -> Option<&'p Step> {
+) -> Option<(Option<&'p str>, &'p StepPlaces)> {
     let named = if spec.elements[index].factory == "capsfilter" {
         (0..=index).rev().find(|at| spec.elements[*at].name.is_some())
     } else {
@@ -141,6 +144,10 @@ fn step_of<'p>(
     };
     let path = step_path(planned.plan, pipeline, spec.elements[named?].name.as_deref()?)?;
     let (first, inner) = path.split_first()?;
-    let step = pipeline.steps.get(*first)?;
-    inner.first().map_or(Some(step), |inner| step.steps.get(*inner))
+    let places = planned.planned.places(pipeline).get(*first)?;
+    let elements = pipeline.steps.get(*first)?.elements();
+    match inner.first() {
+        Some(inner) => Some((elements.get(*inner)?.caps, places.elements.get(*inner)?)),
+        None => Some((elements.first()?.caps, places)),
+    }
 }
