@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::attempt::AttemptOutcome;
 use super::stale::{KeyPath, StaleReason};
 use crate::path::ProjectPath;
+use crate::text::{harmless, redacted};
 
 /// "`fps` changed from 15 to 30"
 impl fmt::Display for StaleReason {
@@ -68,6 +69,11 @@ impl StaleReason {
     /// The sentence, in which the key of a value is called `name`.
     #[must_use]
     pub fn sentence(&self, name: &str) -> String {
+        // Values and names are foreign.
+        harmless(&self.words(name)).into_owned()
+    }
+
+    fn words(&self, name: &str) -> String {
         match self {
             StaleReason::Changed { old, new, .. } => changed(name, old, new),
             StaleReason::Added { new, .. } => {
@@ -220,7 +226,7 @@ fn shown(value: &Value) -> Option<String> {
 /// The same without user names and passwords in URLs.
 fn without_secrets(value: &Value) -> Value {
     match value {
-        Value::String(text) => Value::String(crate::text::redacted(text)),
+        Value::String(text) => Value::String(redacted(text)),
         Value::Array(items) => Value::Array(items.iter().map(without_secrets).collect()),
         Value::Object(entries) => {
             Value::Object(entries.iter().map(|(key, value)| (key.clone(), without_secrets(value))).collect())

@@ -316,6 +316,11 @@ mod tests {
             json!({"title": ""}),
             expect![[r#"`title` changed from "a b" to """#]],
         );
+        check_action(
+            json!({"fps": "a"}),
+            json!({"fps": "b\u{202e}\u{1b}"}),
+            expect![[r#"`fps` changed from a to "b\u{202e}\u001b""#]],
+        );
         check_action(json!({}), json!({"fps": 1}), expect!["`fps` was added: 1"]);
         check_action(json!({"fps": 1}), json!({}), expect!["`fps` was removed; it was 1"]);
     }
