@@ -37,7 +37,8 @@ pub trait Collector {
     /// rate, about the time since the sample before.
     ///
     /// # Errors
-    /// When there is nothing to say about this moment.
+    /// [`CollectError::TooSoon`] if the sample before was taken at the same time: only
+    /// this sample is lost. After any other error the collector cannot run any more.
     fn sample(&mut self, at_ns: u64) -> Result<Vec<f64>, CollectError>;
 }
 

@@ -367,6 +367,8 @@ impl<'a, P: Player> Session<'a, P> {
                 builder.collected(at_ns, collector.series(), &values);
                 true
             }
+            // After a stall two ticks follow each other at once: only this sample is lost.
+            Err(CollectError::TooSoon) => true,
             Err(error) => {
                 builder.missing(name, &error.reason());
                 false
@@ -387,11 +389,12 @@ impl<'a, P: Player> Session<'a, P> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::Mutex;
 
     use super::super::fixture::{camera, exit, frames, hear, scripted, session, session_seen_by, setup};
     use super::*;
-    use crate::collect::Series;
+    use crate::collect::{Series, machine};
     use crate::os::process::cancel_pair;
     use crate::record::foreign::figure;
 
@@ -430,8 +433,14 @@ mod tests {
         assert_eq!(told.try_iter().count(), 0);
     }
 
-    /// Says which sample it is, up to the third.
-    struct Counter([Series; 1], f64);
+    /// Returns these results, one per sample: a value, or an error.
+    struct Counter([Series; 1], std::vec::IntoIter<Result<f64, CollectError>>);
+
+    impl Counter {
+        fn boxed(name: &str, samples: Vec<Result<f64, CollectError>>) -> Box<dyn Collector> {
+            Box::new(Counter([Series { name: name.to_owned(), unit: "W" }], samples.into_iter()))
+        }
+    }
 
     impl Collector for Counter {
         fn series(&self) -> &[Series] {
@@ -439,26 +448,46 @@ mod tests {
         }
 
         fn sample(&mut self, _: u64) -> Result<Vec<f64>, CollectError> {
-            self.1 += 1.0;
-            if self.1 < 3.0 { Ok(vec![self.1]) } else { Err(CollectError::TooSoon) }
+            self.1.next().expect("the session takes no sample after an error").map(|value| vec![value])
         }
     }
 
+    fn unreadable() -> CollectError {
+        CollectError::Format { path: "/proc/stat".into(), expected: "a line `cpu0`" }
+    }
+
     #[test]
-    fn collectors_have_one_time_and_say_why_they_are_missing() {
+    fn collectors_share_one_time_and_their_errors_are_kept() {
         let setup = setup(&[], &[scripted("a", 1)]);
         let (mut session, _told) = session(&setup);
-        let series = |name: &str| [Series { name: name.to_owned(), unit: "W" }];
-        session.collect("npu", Err(CollectError::TooSoon));
-        session.collect("gpu", Ok(Box::new(Counter(series("gpu.power"), 0.0))));
-        session.collect("psu", Ok(Box::new(Counter(series("psu.power"), -1.0))));
+        session.collect("npu", Err(unreadable()));
+        session.collect("gpu", Ok(Counter::boxed("gpu.power", vec![Ok(1.0), Ok(2.0), Err(unreadable())])));
+        session.collect("psu", Ok(Counter::boxed("psu.power", vec![Ok(0.0), Ok(1.0), Ok(2.0), Ok(3.0)])));
         (1..=4).for_each(|second| session.second(second * 1_000_000, Instant::now()));
         let record = session.finish();
         let points = |name: &str| record.series_of(name).unwrap().points().collect::<Vec<_>>();
         assert_eq!(points("gpu.power"), [(1_000, 1.0), (2_000, 2.0)]);
-        assert_eq!(points("psu.power"), [(1_000, 0.0), (2_000, 1.0), (3_000, 2.0)]);
-        assert_eq!(record.missing.keys().collect::<Vec<_>>(), ["gpu", "npu", "psu"]);
+        assert_eq!(points("psu.power"), [(1_000, 0.0), (2_000, 1.0), (3_000, 2.0), (4_000, 3.0)]);
+        assert_eq!(record.missing.keys().collect::<Vec<_>>(), ["gpu", "npu"]);
         assert_eq!(record.series[0].unit, "W");
+    }
+
+    #[test]
+    fn a_sample_that_comes_too_soon_is_only_skipped() {
+        let setup = setup(&[], &[scripted("a", 1)]);
+        let (mut session, _told) = session(&setup);
+        let samples = vec![Ok(1.0), Err(CollectError::TooSoon), Ok(3.0)];
+        session.collect("psu", Ok(Counter::boxed("psu.power", samples)));
+        session.collect("machine", machine::start(Path::new("/")));
+        let begin_ns = os::clock::monotonic_ns();
+        // The second tick follows a stall.
+        for since_ms in [1_000, 1_005, 2_000] {
+            session.second(begin_ns + since_ms * 1_000_000, Instant::now());
+        }
+        let record = session.finish();
+        let count = |name: &str| record.series_of(name).unwrap().points().count();
+        assert_eq!(["psu.power", machine::CPU, machine::MEMORY].map(count), [2, 2, 2]);
+        assert!(record.missing.is_empty(), "{:?}", record.missing);
     }
 
     #[test]
