@@ -19,7 +19,7 @@ use lp::session::replay;
 use lp::time::Utc;
 use lp::worker::client::WorkerMessage;
 use lp::worker::error::WorkerExit;
-use lp::worker::protocol::{Delivered, Event, EventBody, Fates};
+use lp::worker::protocol::{Event, EventBody, Fates, SourceFrames};
 
 const RUNS: usize = 7;
 const STREAMS: [usize; 3] = [1, 30, 300];
@@ -129,7 +129,7 @@ fn spoken(setup: &Setup, events: usize) -> Receiver<(usize, WorkerMessage)> {
         let arrived_us: Vec<u64> = (0..FPS).map(|n| second * 1_000_000 + n * 1_000_000 / FPS + 1).collect();
         let frames = (second + 1) * FPS;
         let fates = Fates { decoded_us: arrived_us.clone(), ..Fates::default() };
-        let delivered = Delivered { frames_us: Some(arrived_us.clone()), ..Delivered::default() };
+        let delivered = SourceFrames { frames_us: Some(arrived_us.clone()), ..SourceFrames::default() };
         let frames = EventBody::Frames {
             stream: stream.stream.clone(),
             latency_us: vec![Some(5_000); arrived_us.len()],

@@ -19,7 +19,7 @@ use crate::pipeline::clip::{Contents, Decoded, Loss, Resampled, Track};
 use crate::pipeline::{CLIP_SOURCE, Element, FRAME_RATE, PipelineSpec, Playback, SCENE_SOURCE, Value};
 use crate::scene::Scene;
 use crate::scene::truth::truth;
-use crate::session::{Said, SessionError, play_once};
+use crate::session::{ElementReports, SessionError, play_once};
 use crate::worker::launch::Reach;
 
 pub(super) fn generate(
@@ -128,7 +128,7 @@ fn encode(
     quantizer: i64,
     task: &Task,
     attempt: &Attempt<'_>,
-) -> Result<Said, ActionError> {
+) -> Result<ElementReports, ActionError> {
     let mut elements = head;
     elements.extend([
         Element::new("x264enc")
@@ -162,7 +162,7 @@ fn play(
     elements: Vec<Element>,
     reach: &Reach,
     attempt: &Attempt<'_>,
-) -> Result<Said, ActionError> {
+) -> Result<ElementReports, ActionError> {
     let sink = elements.len() - 1;
     let spec = PipelineSpec {
         elements,
@@ -183,7 +183,7 @@ fn play(
 }
 
 /// What an element of the worker's said at the end of a pipeline.
-fn heard<T: serde::de::DeserializeOwned>(said: &Said, message: &str) -> Result<T, ActionError> {
+fn heard<T: serde::de::DeserializeOwned>(said: &ElementReports, message: &str) -> Result<T, ActionError> {
     let json = said.get(message).map_or("", String::as_str);
     serde_json::from_str(json)
         .map_err(|error| ActionError::Worker(format!("the worker did not say `{message}` as JSON: {error}")))

@@ -18,7 +18,7 @@ use crate::model::Settings;
 use crate::os;
 use crate::plan::{CameraPlan, PlannedSource};
 use crate::record::build::{MemberSetup, Setup, StreamId, StreamSetup};
-use crate::record::{Conditions, Configured, Isolation, LeftOut, RunRecord, SourceKind};
+use crate::record::{Conditions, Isolation, OmittedWorkloads, RunRecord, SourceConfig, SourceKind};
 use crate::session::{Load, PipelineLoad, SessionError, measure};
 use crate::worker::launch::Reach;
 
@@ -189,7 +189,7 @@ fn reach(run: &Run, task: &Task, plans: &[CameraPlan], attempt: &Attempt<'_>) ->
     }
 }
 
-fn configured(plan: &CameraPlan) -> Configured {
+fn configured(plan: &CameraPlan) -> SourceConfig {
     let (source, codec) = match &plan.source {
         PlannedSource::File { .. } => (SourceKind::File, None),
         PlannedSource::Rtsp { codec, .. } => (SourceKind::Rtsp, Some(*codec)),
@@ -197,13 +197,13 @@ fn configured(plan: &CameraPlan) -> Configured {
         PlannedSource::Synthetic { .. } => (SourceKind::Synthetic, None),
     };
     let CameraPlan { width, height, fps, accept, .. } = plan;
-    Configured { source, width: *width, height: *height, fps: *fps, codec, accept: accept.clone() }
+    SourceConfig { source, width: *width, height: *height, fps: *fps, codec, accept: accept.clone() }
 }
 
-fn left_out(plan: &CameraPlan) -> Vec<LeftOut> {
+fn left_out(plan: &CameraPlan) -> Vec<OmittedWorkloads> {
     let unsupported = plan.pipelines.iter().filter_map(|pipeline| {
         let reason = pipeline.unsupported.clone()?;
-        Some(LeftOut { workloads: pipeline.workloads.clone(), reason })
+        Some(OmittedWorkloads { workloads: pipeline.workloads.clone(), reason })
     });
     unsupported.collect()
 }

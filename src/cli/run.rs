@@ -18,7 +18,7 @@ use crate::os;
 use crate::os::signal::cancel_on_signals;
 use crate::record::measure::measure;
 use crate::report::{self, Report};
-use crate::session::Seen;
+use crate::session::Observation;
 use crate::store::Store;
 use crate::workspace::build::Build;
 use crate::workspace::error::{CommandError, Result};
@@ -57,7 +57,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
     let human = Console::new(console::widest(&graph, &needed));
     let seconds = Seconds::new(&opened, &subject);
-    let watch = |slug: &Slug, seen: Seen<'_>| seconds.watch(slug, seen);
+    let watch = |slug: &Slug, seen: Observation<'_>| seconds.watch(slug, seen);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
     let cancel = cancel_on_signals()?;
     let before = store.attempts_of(&label).len();

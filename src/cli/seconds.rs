@@ -9,7 +9,7 @@ use crate::graph::lower::Subject;
 use crate::name::Slug;
 use crate::record::foreign::Figure;
 use crate::record::measure::number;
-use crate::session::Seen;
+use crate::session::Observation;
 use crate::text::harmless_lines;
 use crate::worker::protocol::EventBody;
 use crate::workspace::open::Workspace;
@@ -54,10 +54,10 @@ impl Seconds {
     }
 
     /// Prints what was seen, if a second is over.
-    pub(super) fn watch(&self, slug: &Slug, seen: Seen<'_>) {
+    pub(super) fn watch(&self, slug: &Slug, seen: Observation<'_>) {
         match seen {
-            Seen::Stream(event) => self.see(slug, event),
-            Seen::Script(stream, figure) => self.see_script(slug, stream, figure),
+            Observation::Stream(event) => self.see(slug, event),
+            Observation::Script(stream, figure) => self.see_script(slug, stream, figure),
         }
     }
 

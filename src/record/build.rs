@@ -14,7 +14,7 @@
 //! process notices that, ends it and calls [`RecordBuilder::worker_exited`].
 //!
 //! A user's script tells no time, so whoever reads what it prints says when a
-//! line was read ([`RecordBuilder::script_said`]), and what time it is
+//! line was read ([`RecordBuilder::script_figure`]), and what time it is
 //! ([`RecordBuilder::tick`]). Its window begins `warmup` after its first figure.
 //!
 //! An event costs the same however many streams there are: it changes one stream,
@@ -32,8 +32,8 @@ pub use self::script::{FREE_US, QUIET_US};
 use self::stream::{Stream, Timing};
 use super::foreign::Figure;
 use super::{
-    Conditions, Configured, Host, LeftOut, Member, Pace, RunRecord, SeriesRecord, VERSION, WorkerRecord,
-    WorkerSample,
+    Conditions, Host, Member, OmittedWorkloads, Pace, RunRecord, SeriesRecord, SourceConfig, VERSION,
+    WorkerRecord, WorkerSample,
 };
 use crate::collect::Series;
 use crate::model::Scalar;
@@ -130,13 +130,13 @@ pub struct MemberSetup {
     /// The rate that its streams should hold.
     pub target_fps: f64,
     /// What the config says of its source.
-    pub configured: Option<Configured>,
+    pub configured: Option<SourceConfig>,
     /// Its pipelines.
     pub streams: Vec<StreamSetup>,
     /// Its scripts.
     pub scripts: Vec<ScriptSetup>,
     /// What of it cannot be played.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<OmittedWorkloads>,
 }
 
 /// A pipeline of a camera.
@@ -458,11 +458,11 @@ impl RecordBuilder {
     }
 
     /// Takes in a figure that a script printed in a line that was read at `at_ns`.
-    pub fn script_said(&mut self, script: ScriptId, at_ns: u64, figure: &Figure) -> Vec<Decision> {
+    pub fn script_figure(&mut self, script: ScriptId, at_ns: u64, figure: &Figure) -> Vec<Decision> {
         // What drains is no part of anybody's window.
         if !self.stopping {
             let script = &mut self.scripts[script.index()];
-            script.said(self.timing, at_ns / 1000, figure);
+            script.figure(self.timing, at_ns / 1000, figure);
             self.scripts_due_us = self.scripts_due_us.min(script.due_us(self.timing));
         }
         self.tick(at_ns)

@@ -23,7 +23,7 @@ struct MachineSample {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum SeriesForm {
     Series(Vec<SeriesRecord>),
     Machine(Vec<MachineSample>),
 }
@@ -36,9 +36,9 @@ pub(super) fn index(name: &str) -> Option<u32> {
 
 /// Reads the field `series`, or `machine` of an earlier version.
 pub(super) fn series<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SeriesRecord>, D::Error> {
-    Ok(match Written::deserialize(deserializer)? {
-        Written::Series(series) => series,
-        Written::Machine(samples) => SERIES
+    Ok(match SeriesForm::deserialize(deserializer)? {
+        SeriesForm::Series(series) => series,
+        SeriesForm::Machine(samples) => SERIES
             .iter()
             .map(|(name, unit)| of_samples(name, unit, &samples))
             .filter(|series| !series.values.is_empty())

@@ -13,7 +13,7 @@ use crate::collect::machine::SERIES;
 use crate::model::Scalar;
 use crate::name::Slug;
 use crate::time::Utc;
-use crate::worker::protocol::{Delivered, End, Event, EventBody, Fates};
+use crate::worker::protocol::{End, Event, EventBody, Fates, SourceFrames};
 
 pub(crate) const S: u64 = 1_000_000;
 
@@ -26,7 +26,7 @@ pub(crate) struct Story {
     /// Cumulative counters by stream.
     counters: BTreeMap<String, [u64; 3]>,
     /// What the source of each stream delivers with its next tick.
-    delivered: BTreeMap<String, Delivered>,
+    delivered: BTreeMap<String, SourceFrames>,
 }
 
 /// A camera: name, target, streams as `(workloads, worker)`.
@@ -123,7 +123,7 @@ impl Story {
     }
 
     /// What the source of a stream delivers with its next tick.
-    pub(crate) fn deliver(&mut self, stream: &str, delivered: Delivered) {
+    pub(crate) fn deliver(&mut self, stream: &str, delivered: SourceFrames) {
         self.delivered.insert(stream.to_owned(), delivered);
     }
 
@@ -201,7 +201,7 @@ impl Story {
     /// A script prints a line.
     pub(crate) fn print(&mut self, script: u32, at_us: u64, line: &str) {
         let figure = figure(line.as_bytes()).unwrap_or_else(|| panic!("`{line}` is no figure"));
-        let decisions = self.builder.script_said(ScriptId(script), at_us * 1000, &figure);
+        let decisions = self.builder.script_figure(ScriptId(script), at_us * 1000, &figure);
         self.heard(decisions);
     }
 

@@ -29,7 +29,7 @@ use self::source::Source;
 pub use self::verdict::{
     FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, Verdict, number,
 };
-use super::{Delivery, LeftOut, Member, Pace, RunRecord, StreamRecord, earlier};
+use super::{Delivery, Member, OmittedWorkloads, Pace, RunRecord, StreamRecord, earlier};
 use crate::name::Slug;
 use crate::stats;
 
@@ -75,7 +75,7 @@ pub struct CameraFigures {
     /// Its pipelines and scripts, in the order of the plan.
     pub streams: Vec<StreamFigures>,
     /// What of it was not played, and why.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<OmittedWorkloads>,
 }
 
 /// One pipeline, or one script.

@@ -147,7 +147,7 @@ pub struct Member {
     pub target_fps: f64,
     /// What the config says of its source; `None` in records before version 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub configured: Option<Configured>,
+    pub configured: Option<SourceConfig>,
     /// Its pipelines.
     pub streams: Vec<StreamRecord>,
     /// Its scripts.
@@ -155,13 +155,13 @@ pub struct Member {
     pub scripts: Vec<script::ScriptRecord>,
     /// What of it cannot be played.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<OmittedWorkloads>,
 }
 
 /// What the config says of a camera's source, beside which stands what it
 /// delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Configured {
+pub struct SourceConfig {
     /// Where its frames come from.
     pub source: SourceKind,
     /// Pixels.
@@ -191,7 +191,7 @@ pub enum SourceKind {
 
 /// Workloads of a camera that were left out of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOut {
+pub struct OmittedWorkloads {
     /// Their names as written.
     pub workloads: Vec<String>,
     /// Why.

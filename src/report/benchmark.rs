@@ -14,7 +14,7 @@ use super::json::pretty;
 use super::{Report, VERSION};
 use crate::name::Slug;
 use crate::record::measure::{MachineFigures, StreamFigures, WorkerFigures, measure};
-use crate::record::{Conditions, LeftOut, RunRecord};
+use crate::record::{Conditions, OmittedWorkloads, RunRecord};
 use crate::time::Utc;
 
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ struct Document<'a> {
     conditions: &'a Conditions,
     host: &'a BTreeMap<String, String>,
     rows: Vec<WorkloadRow<'a>>,
-    left_out: &'a [LeftOut],
+    left_out: &'a [OmittedWorkloads],
     workers: Vec<&'a WorkerFigures>,
     machine: &'a MachineFigures,
 }

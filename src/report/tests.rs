@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use super::*;
 use crate::name::Slug;
-use crate::record::LeftOut;
+use crate::record::OmittedWorkloads;
 use crate::record::build::ScriptId;
 use crate::record::fixture::{S, Story, displayed, member, scripted, setup, six_cameras};
 use crate::record::measure::measure;
@@ -372,7 +372,7 @@ fn assert_well_formed(text: &str) {
 /// workload that is left out, and a camera of which nothing is played.
 fn with_scripts() -> RunRecord {
     let left_out = |workload: &str| {
-        vec![LeftOut { workloads: vec![workload.to_owned()], reason: "not played <yet>".to_owned() }]
+        vec![OmittedWorkloads { workloads: vec![workload.to_owned()], reason: "not played <yet>".to_owned() }]
     };
     let mut till = scripted("till", 16.0, &["counts", "silent", "fails"]);
     till.left_out = left_out("talk");

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crossbeam_channel::{Receiver, Sender, never, unbounded};
 
-use super::listen::{Player, Seen, Session, Watch};
+use super::listen::{Observation, Player, Session, Watch};
 use super::load::Load;
-use super::{Hidden, ScriptLoad};
+use super::{Redaction, ScriptLoad};
 use crate::name::Slug;
 use crate::os::process::{Cancel, Exit};
 use crate::pipeline::PipelineSpec;
@@ -84,14 +84,14 @@ pub(super) fn scripted(slug: &str, scripts: usize) -> MemberSetup {
 
 /// A session with fake workers, and what they are told.
 pub(super) fn session(setup: &Setup) -> (Session<'_, Fake>, Receiver<String>) {
-    session_seen_by(setup, &|_: &Slug, _: Seen<'_>| {})
+    session_seen_by(setup, &|_: &Slug, _: Observation<'_>| {})
 }
 
 pub(super) fn session_seen_by<'a>(
     setup: &'a Setup,
     watch: &'a Watch<'a>,
 ) -> (Session<'a, Fake>, Receiver<String>) {
-    static NONE: std::sync::LazyLock<Hidden> = std::sync::LazyLock::new(Hidden::default);
+    static NONE: std::sync::LazyLock<Redaction> = std::sync::LazyLock::new(Redaction::default);
     let (sender, told) = unbounded();
     let fake = |index| Some(Fake { index, told: Some(sender.clone()), n_requests: 0 });
     (Session::new(setup, &NONE, watch, (0..setup.workers.len()).map(fake).collect()), told)
@@ -134,7 +134,7 @@ pub(super) fn script() -> ScriptLoad {
         argv: Vec::new(),
         dir: "/".into(),
         env: std::collections::BTreeMap::new(),
-        hidden: Hidden::default(),
+        redaction: Redaction::default(),
     }
 }
 
@@ -146,7 +146,7 @@ pub(super) fn load(setup: Setup, dir: &Path) -> Load<'_> {
         scripts: Vec::new(),
         launch: None,
         reach: Reach::default(),
-        secrets: Hidden::default(),
+        secrets: Redaction::default(),
         log_dir: dir,
         lock: None,
     }

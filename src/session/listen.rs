@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, never, select, tick};
 
 use super::script::ScriptMessage;
-use super::{Hidden, SILENCE};
+use super::{Redaction, SILENCE};
 use crate::collect::{CollectError, Collector};
 use crate::name::Slug;
 use crate::os;
@@ -26,7 +26,7 @@ use crate::worker::protocol::{Event, EventBody, StreamName, Tap};
 
 /// What a member of a run does while it is measured.
 #[derive(Clone, Copy, Debug)]
-pub enum Seen<'a> {
+pub enum Observation<'a> {
     /// A worker said something of one of its streams.
     Stream(&'a EventBody),
     /// One of its scripts (`camera-3/2`) printed a figure.
@@ -34,7 +34,7 @@ pub enum Seen<'a> {
 }
 
 /// Sees what the members of a run do, each by its slug.
-pub type Watch<'a> = dyn Fn(&Slug, Seen<'_>) + Sync + 'a;
+pub type Watch<'a> = dyn Fn(&Slug, Observation<'_>) + Sync + 'a;
 
 /// A worker, to whoever gives it orders.
 pub(super) trait Player {
@@ -86,8 +86,8 @@ impl Player for Worker {
 #[must_use]
 pub fn replay(setup: &Setup, messages: &Receiver<(usize, WorkerMessage)>) -> RunRecord {
     let players: Vec<Option<Worker>> = setup.workers.iter().map(|_| None).collect();
-    let hidden = Hidden::default();
-    let mut session = Session::new(setup, &hidden, &|_, _| {}, players);
+    let redaction = Redaction::default();
+    let mut session = Session::new(setup, &redaction, &|_, _| {}, players);
     session.listen(messages, &never(), &Cancel::never());
     session.finish()
 }
@@ -95,14 +95,14 @@ pub fn replay(setup: &Setup, messages: &Receiver<(usize, WorkerMessage)>) -> Run
 /// A session between the start of its workers and its record.
 pub(super) struct Session<'a, P> {
     setup: &'a Setup,
-    secrets: &'a Hidden,
+    secrets: &'a Redaction,
     watch: &'a Watch<'a>,
     builder: RecordBuilder,
     /// By [`StreamId`].
     streams: Vec<Stream<'a>>,
     /// By [`ScriptId`].
     scripts: Vec<Script<'a>>,
-    workers: Vec<Live<P>>,
+    workers: Vec<WorkerState<P>>,
     /// Workers and scripts that may still say something.
     n_speaking: usize,
     /// Each with its name.
@@ -124,7 +124,7 @@ struct Script<'a> {
 }
 
 /// A worker, and when it last said something.
-struct Live<P> {
+struct WorkerState<P> {
     /// `None` when it was told to end, or has.
     player: Option<P>,
     heard: Instant,
@@ -136,7 +136,7 @@ impl<'a, P: Player> Session<'a, P> {
     /// One in which nothing has happened yet. `players` are the set-up's workers.
     pub(super) fn new(
         setup: &'a Setup,
-        secrets: &'a Hidden,
+        secrets: &'a Redaction,
         watch: &'a Watch<'a>,
         players: Vec<Option<P>>,
     ) -> Session<'a, P> {
@@ -151,8 +151,8 @@ impl<'a, P: Player> Session<'a, P> {
             canceller: None,
         });
         let streams: Vec<Stream<'a>> = streams.collect();
-        let live = |player| Live { player, heard: Instant::now(), n_sound: 0 };
-        let mut workers: Vec<Live<P>> = players.into_iter().map(live).collect();
+        let state = |player| WorkerState { player, heard: Instant::now(), n_sound: 0 };
+        let mut workers: Vec<WorkerState<P>> = players.into_iter().map(state).collect();
         for stream in &streams {
             workers[stream.worker].n_sound += 1;
         }
@@ -269,12 +269,12 @@ impl<'a, P: Player> Session<'a, P> {
 
     fn hear_script(&mut self, script: ScriptId, message: ScriptMessage) {
         let decisions = match message {
-            ScriptMessage::Said { at_ns, figure } => {
+            ScriptMessage::Figure { at_ns, figure } => {
                 let Script { name, member, .. } = &self.scripts[script.index()];
                 if !self.stopping {
-                    (self.watch)(member, Seen::Script(name, &figure));
+                    (self.watch)(member, Observation::Script(name, &figure));
                 }
-                self.builder.script_said(script, at_ns, &figure)
+                self.builder.script_figure(script, at_ns, &figure)
             }
             ScriptMessage::Ended { at_ns, end } => self.builder.script_ended(script, at_ns, &end),
             ScriptMessage::Over { output } => {
@@ -317,7 +317,7 @@ impl<'a, P: Player> Session<'a, P> {
         }
         let stream = event.body.stream().and_then(|name| self.builder.stream_of(worker, name));
         if let Some(stream) = stream {
-            (self.watch)(self.member(stream), Seen::Stream(&event.body));
+            (self.watch)(self.member(stream), Observation::Stream(&event.body));
         }
     }
 
@@ -336,7 +336,7 @@ impl<'a, P: Player> Session<'a, P> {
                 }
                 Decision::StopAll => {
                     self.stopping = true;
-                    self.workers.iter_mut().filter_map(|live| live.player.take()).for_each(Player::finish);
+                    self.workers.iter_mut().filter_map(|state| state.player.take()).for_each(Player::finish);
                     self.scripts.iter_mut().for_each(|script| script.canceller = None);
                 }
             }
@@ -345,16 +345,16 @@ impl<'a, P: Player> Session<'a, P> {
 
     fn end_failed(&mut self, stream: StreamId) {
         let Stream { name, worker, .. } = self.streams[stream.index()];
-        let live = &mut self.workers[worker];
-        live.n_sound -= 1;
-        if let Some(player) = &mut live.player {
+        let state = &mut self.workers[worker];
+        state.n_sound -= 1;
+        if let Some(player) = &mut state.player {
             // If it has died, its exit tells more than this.
             let _ = player.stop(name);
         }
         // Nothing is left to hear from a worker whose streams have all failed; a
         // pipeline that hangs does not end by being asked.
-        if live.n_sound == 0
-            && let Some(player) = live.player.take()
+        if state.n_sound == 0
+            && let Some(player) = state.player.take()
         {
             player.finish();
         }
@@ -377,9 +377,9 @@ impl<'a, P: Player> Session<'a, P> {
     }
 
     fn end_the_silent(&mut self, now: Instant) {
-        for live in &mut self.workers {
-            if SILENCE < now.saturating_duration_since(live.heard)
-                && let Some(player) = live.player.take()
+        for state in &mut self.workers {
+            if SILENCE < now.saturating_duration_since(state.heard)
+                && let Some(player) = state.player.take()
             {
                 player.kill();
             }
@@ -507,8 +507,8 @@ mod tests {
     fn nobody_watches_what_drains() {
         let setup = setup(&["a"], &[camera("a", 0, 1)]);
         let seen = Mutex::new(Vec::new());
-        let watch = |slug: &Slug, seen_now: Seen<'_>| {
-            let Seen::Stream(EventBody::Frames { played, .. }) = seen_now else { return };
+        let watch = |slug: &Slug, seen_now: Observation<'_>| {
+            let Observation::Stream(EventBody::Frames { played, .. }) = seen_now else { return };
             seen.lock().unwrap().push((slug.to_string(), *played));
         };
         let (mut session, _told) = session_seen_by(&setup, &watch);
@@ -534,7 +534,7 @@ mod tests {
         }
         let line = b"FpsCounter(last 1.00sec): total=15.00 fps, number-streams=1, per-stream=15.00 fps";
         let figure = figure(line).unwrap();
-        session.hear_script(ScriptId(0), ScriptMessage::Said { at_ns: 1_000_000_000, figure });
+        session.hear_script(ScriptId(0), ScriptMessage::Figure { at_ns: 1_000_000_000, figure });
         let end = ScriptEnd::Ended { how: "exited with status 3".to_owned(), success: false };
         session.hear_script(ScriptId(0), ScriptMessage::Ended { at_ns: 2_000_000_000, end });
         assert_eq!(cancels.iter().map(Cancel::is_cancelled).collect::<Vec<_>>(), [true, false]);

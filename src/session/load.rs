@@ -6,7 +6,7 @@
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
-use super::{Hidden, ScriptLoad};
+use super::{Redaction, ScriptLoad};
 use crate::os;
 use crate::pipeline::PipelineSpec;
 use crate::record::build::{Setup, StreamId};
@@ -28,7 +28,7 @@ pub struct Load<'a> {
     /// What each of them needs.
     pub reach: Reach,
     /// What record and logs are kept without.
-    pub secrets: Hidden,
+    pub secrets: Redaction,
     /// Where the workers' logs go.
     pub log_dir: &'a Path,
     /// The build lock, for the workers to inherit.
@@ -76,7 +76,7 @@ mod tests {
         std::fs::write(dir.path().join("a.log"), "").unwrap();
         let mut load = load(setup(&["a", "b", "c"], &[]), dir.path());
         let secret = ("PW".to_owned(), "hunter2".to_owned());
-        load.secrets = Hidden::new(std::iter::once((&secret.0, &secret.1)));
+        load.secrets = Redaction::new(std::iter::once((&secret.0, &secret.1)));
         assert_eq!(String::from_utf8(load.logs()).unwrap(), "== b\nrtsp://bob:$PW@till\n");
     }
 }

@@ -12,19 +12,19 @@
 
 #[cfg(test)]
 mod fixture;
-mod hidden;
 mod listen;
 mod load;
 mod once;
+mod redaction;
 mod script;
 mod start;
 
 use std::time::Duration;
 
-pub use self::hidden::Hidden;
-pub use self::listen::{Seen, Watch, replay};
+pub use self::listen::{Observation, Watch, replay};
 pub use self::load::{Load, PipelineLoad};
-pub use self::once::{Said, play_once};
+pub use self::once::{ElementReports, play_once};
+pub use self::redaction::Redaction;
 pub use self::script::ScriptLoad;
 pub use self::start::measure;
 use crate::worker::error::WorkerError;

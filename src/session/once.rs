@@ -23,7 +23,7 @@ const STALL: Duration = Duration::from_secs(60);
 
 /// What elements said about what they had done: the field `json` of their
 /// messages, by the message's name.
-pub type Said = BTreeMap<String, String>;
+pub type ElementReports = BTreeMap<String, String>;
 
 /// Plays `spec` in a worker of its own until EOS. `stream` is its name.
 ///
@@ -39,14 +39,14 @@ pub fn play_once(
     log: &Path,
     lock: Option<BorrowedFd<'_>>,
     cancel: &Cancel,
-) -> Result<Said, SessionError> {
+) -> Result<ElementReports, SessionError> {
     let failed = |source| SessionError::Worker { worker: "media".to_owned(), source };
     let (sender, messages) = unbounded();
     let mut worker = Worker::start(launch, reach, log, lock, 0, sender).map_err(failed)?;
     worker.hello().map_err(failed)?;
     worker.start_stream(stream.to_owned(), spec.clone(), 0).map_err(failed)?;
     let mut worker = Some(worker);
-    let mut said = Said::new();
+    let mut said = ElementReports::new();
     let mut progress = Progress::default();
     let mut result = None;
     let mut cancelled = cancel.receiver().clone();
@@ -57,19 +57,19 @@ pub fn play_once(
                 Ok((_, WorkerMessage::Event(event))) => {
                     let stalled = progress.stalled(&event);
                     match event.body {
-                        EventBody::Ended { end: End::Eos, .. } => Some(Ended::Came(Ok(()))),
+                        EventBody::Ended { end: End::Eos, .. } => Some(Ending::Own(Ok(()))),
                         EventBody::Ended { end: End::Error { element, reason, .. }, .. } => {
                             let reason = format!("`{element}`: {reason}");
-                            Some(Ended::Came(Err(SessionError::Failed(reason))))
+                            Some(Ending::Own(Err(SessionError::Failed(reason))))
                         }
                         EventBody::Refused { reason, .. } => {
-                            Some(Ended::Came(Err(SessionError::Failed(reason))))
+                            Some(Ending::Own(Err(SessionError::Failed(reason))))
                         }
                         EventBody::Element { message, mut fields, .. } => {
                             said.extend(fields.remove("json").map(|json| (message, json)));
                             None
                         }
-                        _ => stalled.map(|reason| Ended::Forced(SessionError::Failed(reason))),
+                        _ => stalled.map(|reason| Ending::Forced(SessionError::Failed(reason))),
                     }
                 }
                 Ok((_, WorkerMessage::Malformed(_))) => None,
@@ -84,23 +84,23 @@ pub fn play_once(
             recv(silent) -> _ => messages.is_empty().then(|| {
                 let (silence, so_far) = (SILENCE.as_secs(), progress.so_far());
                 let reason = format!("the worker said nothing for {silence} s; {so_far}");
-                Ended::Forced(SessionError::Failed(reason))
+                Ending::Forced(SessionError::Failed(reason))
             }),
             recv(cancelled) -> _ => {
                 cancelled = never();
                 result = None;
-                Some(Ended::Forced(SessionError::Cancelled))
+                Some(Ending::Forced(SessionError::Cancelled))
             }
         };
         if let Some(ended) = ended
             && result.is_none()
         {
             result = Some(match ended {
-                Ended::Came(result) => {
+                Ending::Own(result) => {
                     worker.take().into_iter().for_each(Worker::finish);
                     result
                 }
-                Ended::Forced(error) => {
+                Ending::Forced(error) => {
                     worker.take().into_iter().for_each(Worker::kill);
                     Err(error)
                 }
@@ -110,9 +110,9 @@ pub fn play_once(
 }
 
 /// How a pipeline came to its end.
-enum Ended {
+enum Ending {
     /// By itself.
-    Came(Result<(), SessionError>),
+    Own(Result<(), SessionError>),
     /// Half a clip is of no use to anybody, and a worker that hangs does not finish.
     Forced(SessionError),
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use super::Hidden;
+use super::Redaction;
 use crate::os;
 use crate::os::process::{Cancel, Command, Heard, listen_to_command};
 use crate::record::build::{ScriptEnd, ScriptId};
@@ -38,14 +38,14 @@ pub struct ScriptLoad {
     /// All of its environment.
     pub env: BTreeMap<OsString, OsString>,
     /// What its output is kept without.
-    pub hidden: Hidden,
+    pub redaction: Redaction,
 }
 
 /// What a script's thread tells the session.
 #[derive(Debug)]
 pub(super) enum ScriptMessage {
     /// It printed a figure, in a line that was read at this time.
-    Said { at_ns: u64, figure: Figure },
+    Figure { at_ns: u64, figure: Figure },
     /// It has ended, or could not be started. What it left behind is being ended.
     Ended { at_ns: u64, end: ScriptEnd },
     /// Nothing is left of it: the begin and the end of what it printed, and how
@@ -75,7 +75,7 @@ impl ScriptLoad {
         let send = |at_ns: u64, line: &[u8]| {
             if let Some(figure) = figure(line) {
                 // A session that no longer listens is no reason to stop reading.
-                let _ = session.send((id, ScriptMessage::Said { at_ns, figure }));
+                let _ = session.send((id, ScriptMessage::Figure { at_ns, figure }));
             }
         };
         let ended = listen_to_command(&command, cancel, &mut |heard| {
@@ -99,7 +99,7 @@ impl ScriptLoad {
             Vec::new()
         });
         let (text, left_out) = kept(&head, &tail, printed);
-        let output = (self.hidden.without(text), left_out);
+        let output = (self.redaction.without(text), left_out);
         let _ = session.send((id, ScriptMessage::Over { output }));
     }
 }

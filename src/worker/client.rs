@@ -55,7 +55,7 @@ const MAX_LINE: usize = 64 << 20;
 const GONE: Duration = Duration::from_secs(5);
 
 /// The workers of this process that have not ended, as far as is known.
-static LIVING: Mutex<Vec<Living>> = Mutex::new(Vec::new());
+static HANDLES: Mutex<Vec<Handle>> = Mutex::new(Vec::new());
 
 /// What the caller's channel gets from a worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,14 +74,14 @@ pub type Messages = Sender<(usize, WorkerMessage)>;
 
 /// A worker process, to whoever ends it.
 #[derive(Clone, Debug)]
-struct Living {
+struct Handle {
     group: Arc<Group>,
     container: Option<Container>,
     /// Disconnected when it has ended.
     ended: Receiver<()>,
 }
 
-impl Living {
+impl Handle {
     fn lives(&self) -> bool {
         self.ended.try_recv() == Err(TryRecvError::Empty)
     }
@@ -100,9 +100,9 @@ impl Living {
 /// A worker process that runs.
 #[derive(Debug)]
 pub struct Worker {
-    living: Living,
+    handle: Handle,
     stdin: Option<PipeWriter>,
-    waiting: Arc<Mutex<Waiting>>,
+    waiting: Arc<Mutex<ReaderState>>,
     next_id: u64,
     gstreamer: String,
     grace: Duration,
@@ -110,7 +110,7 @@ pub struct Worker {
 
 /// Between the caller and the thread that reads.
 #[derive(Debug, Default)]
-struct Waiting {
+struct ReaderState {
     /// The request whose answer is waited for, and where its events go.
     answer: Option<(u64, Sender<EventBody>)>,
     /// The last event, as a line of JSON.
@@ -168,7 +168,7 @@ impl Worker {
             program: command.first().cloned().unwrap_or_default(),
             source,
         })?;
-        let (group, waiting) = (Arc::new(group), Arc::new(Mutex::new(Waiting::default())));
+        let (group, waiting) = (Arc::new(group), Arc::new(Mutex::new(ReaderState::default())));
         let (alive, ended) = crossbeam_channel::bounded(0);
         let listener = Listener { waiting: Arc::clone(&waiting), index, messages };
         let (reading, at_end) = crossbeam_channel::bounded(0);
@@ -178,22 +178,22 @@ impl Worker {
             drop(reading);
         });
         let (reaped, inside) = (Arc::clone(&group), container.clone());
-        let living = Living { group, container, ended };
-        let mut others = lock(&LIVING);
-        others.retain(Living::lives);
-        others.push(living.clone());
+        let handle = Handle { group, container, ended };
+        let mut others = lock(&HANDLES);
+        others.retain(Handle::lives);
+        others.push(handle.clone());
         drop(others);
         std::thread::spawn(move || {
             listener.wait(&reaped, inside.as_ref(), log, &at_end);
             drop(alive);
         });
-        Ok(Worker { living, stdin: Some(stdin), waiting, next_id: 1, gstreamer: String::new(), grace: GRACE })
+        Ok(Worker { handle, stdin: Some(stdin), waiting, next_id: 1, gstreamer: String::new(), grace: GRACE })
     }
 
     /// The process id, as this machine counts.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.living.group.pid()
+        self.handle.group.pid()
     }
 
     /// Asks who it is; to be called first.
@@ -341,8 +341,8 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.stdin = None;
-        let (living, grace) = (self.living.clone(), self.grace);
-        std::thread::spawn(move || living.end(grace));
+        let (handle, grace) = (self.handle.clone(), self.grace);
+        std::thread::spawn(move || handle.end(grace));
     }
 }
 
@@ -350,24 +350,24 @@ impl Drop for Worker {
 /// they have, [`GRACE`] and a little for one that must be killed. Without this a
 /// process that ends takes with it whoever would have killed them.
 pub fn wait_for_ends() {
-    let living = lock(&LIVING).clone();
+    let handles = lock(&HANDLES).clone();
     // Whoever dropped them kills them; this is for those that nobody did.
-    living.iter().for_each(|worker| worker.end(GRACE + GONE));
+    handles.iter().for_each(|worker| worker.end(GRACE + GONE));
 }
 
 /// Kills all workers, and waits until they are reaped. Then the signal ends this
 /// process: until it does, nobody starts another worker or comes to an end of its own.
 fn kill_all() {
-    let living = lock(&LIVING);
-    living.iter().filter(|worker| worker.lives()).for_each(|worker| worker.end(Duration::ZERO));
-    std::mem::forget(living);
+    let handles = lock(&HANDLES);
+    handles.iter().filter(|worker| worker.lives()).for_each(|worker| worker.end(Duration::ZERO));
+    std::mem::forget(handles);
 }
 
 /// Listens to a worker: one thread reads what it says, one waits for its end.
 /// Two, because what a worker leaves behind may hold its pipe open.
 #[derive(Clone)]
 struct Listener {
-    waiting: Arc<Mutex<Waiting>>,
+    waiting: Arc<Mutex<ReaderState>>,
     index: usize,
     messages: Messages,
 }
@@ -437,7 +437,7 @@ impl Listener {
     }
 
     /// Under the lock, so that nothing follows `Exited`.
-    fn tell(&self, _: &MutexGuard<'_, Waiting>, message: WorkerMessage) {
+    fn tell(&self, _: &MutexGuard<'_, ReaderState>, message: WorkerMessage) {
         // A caller that no longer listens is no reason to stop: the worker must
         // not block on a full pipe while it ends.
         let _ = self.messages.send((self.index, message));

@@ -182,7 +182,7 @@ pub enum EventBody {
         fates: Box<Fates>,
         /// What the source delivered.
         #[serde(default)]
-        delivered: Box<Delivered>,
+        delivered: Box<SourceFrames>,
         /// The fill of each queue, in buffers, by element name.
         queues: BTreeMap<String, u32>,
     },
@@ -257,7 +257,7 @@ pub struct Fates {
 
 /// What the source has delivered since the last event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Delivered {
+pub struct SourceFrames {
     /// When each frame was delivered, in microseconds of CLOCK_MONOTONIC, ascending;
     /// `None` if that cannot be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]

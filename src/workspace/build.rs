@@ -16,11 +16,11 @@ use crate::engine::states::Pools;
 use crate::graph::task::{Action, Task};
 use crate::graph::{TaskGraph, TaskId};
 use crate::name::Slug;
-use crate::session::{Seen, Watch};
+use crate::session::{Observation, Watch};
 use crate::store::Store;
 
 /// For those who do not look at a measurement while it lasts.
-pub(crate) fn unwatched(_: &Slug, _: Seen<'_>) {}
+pub(crate) fn unwatched(_: &Slug, _: Observation<'_>) {}
 
 /// How much may run at once.
 pub(super) fn pools(jobs: Option<u32>, declared: &BTreeMap<String, u32>) -> Pools {

@@ -11,7 +11,7 @@ use jiff::{Timestamp, ToSpan};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-use crate::support::{DRAWN, Ended, Lane, Mount, images};
+use crate::support::{DRAWN, Lane, Mount, ProgramOutput, images};
 
 /// Everything below a folder that belongs to somebody else.
 fn foreign(folder: &Path, user: (u32, u32), found: &mut Vec<String>) {
@@ -55,7 +55,7 @@ fn privileges(container: &Value) -> String {
 fn a_lane_is_measured_by_containers_without_privileges_and_leaves_files_of_its_user() {
     let Some(engine) = images() else { return };
     let lane = Lane::new(engine, &["camera-1", "camera-2"], DRAWN);
-    let ended = Ended::of(&mut lane.command()).code(0);
+    let ended = ProgramOutput::of(&mut lane.command()).code(0);
     let report = lane.path("results/latest/report.html");
     assert!(fs::read_to_string(&report).unwrap().contains("camera-2"));
     assert!(ended.stderr.contains(&format!("==> the report: {}\n", report.display())), "{}", ended.stderr);
@@ -93,7 +93,7 @@ fn a_lane_is_measured_by_containers_without_privileges_and_leaves_files_of_its_u
         expect.assert_eq(&privileges(&container).replace(&lane.name, "<lane>"));
     }
 
-    let again = Ended::of(&mut lane.command()).code(0);
+    let again = ProgramOutput::of(&mut lane.command()).code(0);
     let (prepared, _) = again.stderr.split_once("==> pipeline-exec").unwrap();
     assert!(!has(prepared, "transcode:"), "{prepared}");
     assert_eq!(lane.record().conditions.repeat, 2);
@@ -103,7 +103,7 @@ fn a_lane_is_measured_by_containers_without_privileges_and_leaves_files_of_its_u
 fn pipeline_exec_is_not_started_after_asset_prep_has_failed() {
     let Some(engine) = images() else { return };
     let lane = Lane::new(engine, &["camera-1"], "till.mp4|http://127.0.0.1:9/till.mp4");
-    Ended::of(&mut lane.command())
+    ProgramOutput::of(&mut lane.command())
         .code(1)
         .has("error: `download:till.mp4` failed\n")
         .has("error: asset-prep failed with exit code 1; pipeline-exec is not started\n");
@@ -117,7 +117,7 @@ fn pipeline_exec_is_not_started_after_asset_prep_has_failed() {
 fn a_project_or_an_image_that_is_missing_is_named_before_anything_starts() {
     let Some(engine) = images() else { return };
     let lane = Lane::new(engine, &["camera-1"], DRAWN);
-    let ended = Ended::of(lane.command().env("LP_TAG", "none")).code(2);
+    let ended = ProgramOutput::of(lane.command().env("LP_TAG", "none")).code(2);
     expect![[r#"
         error: there is no image `localhost/lp/asset-prep:none`
           hint: scripts/images
@@ -126,14 +126,14 @@ fn a_project_or_an_image_that_is_missing_is_named_before_anything_starts() {
     if engine.program == "podman" {
         let colon = lane.path("a:b");
         std::os::unix::fs::symlink(lane.path(""), &colon).unwrap();
-        Ended::of(lane.command().env("LP_PROJECT", &colon)).code(2).has(&format!(
+        ProgramOutput::of(lane.command().env("LP_PROJECT", &colon)).code(2).has(&format!(
             "error: podman-compose cannot mount `{}`, whose path has a colon\n",
             colon.display()
         ));
         assert!(!lane.path(".lpcache").exists(), "nothing was made, and nobody's owner changed");
     }
     fs::remove_file(lane.path("Lpfile.toml")).unwrap();
-    Ended::of(&mut lane.command()).code(2).has("error: there is no `Lpfile.toml` in `");
+    ProgramOutput::of(&mut lane.command()).code(2).has("error: there is no `Lpfile.toml` in `");
     assert!(!lane.path(".lpcache").exists());
 }
 

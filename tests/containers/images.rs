@@ -9,7 +9,7 @@ use std::process::Command;
 use expect_test::expect;
 use serde_json::Value;
 
-use crate::support::{Ended, Engine, images, root};
+use crate::support::{Engine, ProgramOutput, images, root};
 
 const NAMES: [&str; 2] = ["asset-prep", "pipeline-exec"];
 
@@ -136,16 +136,13 @@ fn a_base_that_cannot_be_had_is_named_and_nothing_is_built() {
     let binaries = Path::new(env!("CARGO_BIN_EXE_lp")).parent().unwrap().to_str().unwrap();
     let mut script = engine.script("images", &["--tag", &tag, "--binaries", binaries]);
     let base = "localhost/lp/no-such-base:1";
-    Ended::of(script.env("LP_BASE_IMAGE", base)).code(1).has(&format!(
+    ProgramOutput::of(script.env("LP_BASE_IMAGE", base)).code(1).has(&format!(
         "error: the base image `{base}` cannot be had\n  hint: name another in LP_BASE_IMAGE\n"
     ));
     for name in NAMES {
         let image = format!("localhost/lp/{name}:{tag}");
-        Ended::of(&mut engine.command(&["image", "inspect", &image])).code(if engine.program == "podman" {
-            125
-        } else {
-            1
-        });
+        ProgramOutput::of(&mut engine.command(&["image", "inspect", &image]))
+            .code(if engine.program == "podman" { 125 } else { 1 });
     }
     assert!(!root().join("target/docker").join(&tag).exists());
 }
@@ -161,7 +158,7 @@ fn without_an_engine_it_is_said_how_to_get_one() {
     for (script, code) in [("images", 1), ("lane", 2)] {
         let mut command = Command::new(root().join("scripts").join(script));
         command.env("PATH", folder.path()).env_remove("LP_ENGINE").current_dir(root());
-        let ended = Ended::of(&mut command).code(code);
+        let ended = ProgramOutput::of(&mut command).code(code);
         expect![[r#"
             error: no container engine: neither `podman` nor a Docker that answers
               hint: scripts/setup containers    (installs podman from Debian)

@@ -20,30 +20,34 @@ const NOBODY_SPECIAL: u32 = 10001;
 pub(crate) const DRAWN: &str = "short.mp4|scene:short";
 
 /// What a program left.
-pub(crate) struct Ended {
+pub(crate) struct ProgramOutput {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Ended {
-    pub(crate) fn of(command: &mut Command) -> Ended {
-        Ended::new(command.stdin(Stdio::null()).output().unwrap())
+impl ProgramOutput {
+    pub(crate) fn of(command: &mut Command) -> ProgramOutput {
+        ProgramOutput::new(command.stdin(Stdio::null()).output().unwrap())
     }
 
-    fn new(output: Output) -> Ended {
+    fn new(output: Output) -> ProgramOutput {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ended { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        ProgramOutput {
+            status: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 
     #[track_caller]
-    pub(crate) fn code(self, code: i32) -> Ended {
+    pub(crate) fn code(self, code: i32) -> ProgramOutput {
         assert_eq!(self.status, Some(code), "\nstdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
     #[track_caller]
-    pub(crate) fn has(self, text: &str) -> Ended {
+    pub(crate) fn has(self, text: &str) -> ProgramOutput {
         assert!(self.stderr.contains(text), "`{text}` is not in:\n{}", self.stderr);
         self
     }
@@ -68,7 +72,7 @@ impl Engine {
     /// Its stdout, which must be all that it has to say.
     #[track_caller]
     pub(crate) fn ask(&self, arguments: &[&str]) -> String {
-        Ended::of(&mut self.command(arguments)).code(0).stdout
+        ProgramOutput::of(&mut self.command(arguments)).code(0).stdout
     }
 
     #[track_caller]
@@ -91,10 +95,10 @@ impl Engine {
 
     /// Builds the images from the binaries of this build.
     #[track_caller]
-    pub(crate) fn build(&self) -> Ended {
+    pub(crate) fn build(&self) -> ProgramOutput {
         let binaries = Path::new(env!("CARGO_BIN_EXE_lp")).parent().unwrap();
         let arguments = ["--tag", &self.tag, "--binaries", binaries.to_str().unwrap()];
-        Ended::of(&mut self.script("images", &arguments)).code(0)
+        ProgramOutput::of(&mut self.script("images", &arguments)).code(0)
     }
 }
 
@@ -125,7 +129,7 @@ pub(crate) fn images() -> Option<&'static Engine> {
 }
 
 fn find() -> Result<Engine, String> {
-    let found = Ended::of(Command::new(root().join("scripts/engine")).current_dir(root()));
+    let found = ProgramOutput::of(Command::new(root().join("scripts/engine")).current_dir(root()));
     if found.status != Some(0) {
         let reason = found.stderr.lines().next().unwrap_or_default();
         return Err(reason.trim_start_matches("error: ").to_owned());
@@ -145,7 +149,7 @@ fn find() -> Result<Engine, String> {
         let empty = tempfile::tempdir().unwrap();
         let rootfs = empty.path().to_str().unwrap();
         let arguments = ["run", "--rm", "--network", "none", "--rootfs", rootfs, "/nothing"];
-        let tried = Ended::of(&mut engine.command(&arguments));
+        let tried = ProgramOutput::of(&mut engine.command(&arguments));
         if tried.status != Some(127) {
             return Err(format!("podman cannot run a container here: {}", tried.stderr));
         }
@@ -248,7 +252,7 @@ impl Lane {
     }
 
     /// `lp` with these arguments in pipeline-exec, where `/project/PLACE` is `mount`.
-    pub(crate) fn lp(&self, user: (u32, u32), mounts: &[(&str, Mount)], arguments: &[&str]) -> Ended {
+    pub(crate) fn lp(&self, user: (u32, u32), mounts: &[(&str, Mount)], arguments: &[&str]) -> ProgramOutput {
         let user = format!("{}:{}", user.0, user.1);
         let mut options: Vec<String> = [
             "run",
@@ -290,7 +294,7 @@ impl Lane {
             .chain([image.as_str(), "lp"])
             .chain(arguments.iter().copied())
             .collect();
-        Ended::of(&mut self.engine.command(&arguments))
+        ProgramOutput::of(&mut self.engine.command(&arguments))
     }
 
     /// The record of the newest run.
@@ -320,10 +324,21 @@ pub(crate) enum Mount {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        let ids = Ended::of(&mut self.engine.command(&["ps", "--all", "--quiet", "--filter", &self.label()]));
+        let ids = ProgramOutput::of(&mut self.engine.command(&[
+            "ps",
+            "--all",
+            "--quiet",
+            "--filter",
+            &self.label(),
+        ]));
         for id in ids.stdout.lines() {
-            Ended::of(&mut self.engine.command(&["rm", "--force", id]));
+            ProgramOutput::of(&mut self.engine.command(&["rm", "--force", id]));
         }
-        Ended::of(&mut self.engine.command(&["network", "rm", "--force", &format!("{}_default", self.name)]));
+        ProgramOutput::of(&mut self.engine.command(&[
+            "network",
+            "rm",
+            "--force",
+            &format!("{}_default", self.name),
+        ]));
     }
 }

@@ -8,7 +8,7 @@ use lp::config::load::{LoadRequest, load};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::project::{Running, latest, short};
+use crate::project::{LpProcess, latest, short};
 use crate::support::{Engine, images};
 use crate::workspace::Workspace;
 
@@ -97,7 +97,7 @@ fn a_container_gets_what_its_worker_needs_and_ends_with_ctrl_c() {
     let Some(engine) = images() else { return };
     let image = engine.image("pipeline-exec");
     let ws = project(engine, &["one"], &[&image, "lp-worker"]);
-    let mut lp = Running::start(&ws, &["run", "--duration", "1h"]);
+    let mut lp = LpProcess::start(&ws, &["run", "--duration", "1h"]);
     lp.wait_for_frames_of("one");
     let ids = containers(engine, &ws);
     assert_eq!(ids.len(), 1);
@@ -130,7 +130,7 @@ fn a_container_gets_what_its_worker_needs_and_ends_with_ctrl_c() {
 fn a_killed_lp_leaves_neither_a_container_nor_a_lock() {
     let Some(engine) = images() else { return };
     let ws = project(engine, &["one", "two"], &[&engine.image("pipeline-exec"), "lp-worker"]);
-    let mut lp = Running::start(&ws, &["run", "--duration", "1h"]);
+    let mut lp = LpProcess::start(&ws, &["run", "--duration", "1h"]);
     lp.wait_for_frames_of("one");
     lp.wait_for_frames_of("two");
     assert_eq!(containers(engine, &ws).len(), 2);
@@ -144,7 +144,7 @@ fn a_killed_lp_leaves_neither_a_container_nor_a_lock() {
 fn a_container_that_is_killed_costs_its_camera_only() {
     let Some(engine) = images() else { return };
     let ws = project(engine, &["good", "bad"], &[&engine.image("pipeline-exec"), "lp-worker"]);
-    let mut lp = Running::start(&ws, &["run", "--duration", "4s"]);
+    let mut lp = LpProcess::start(&ws, &["run", "--duration", "4s"]);
     lp.wait_for_frames_of("bad");
     engine.ask(&["kill", &name_of(lp.workers()["bad"])]);
     let ended = lp.finish().code(1);
@@ -160,7 +160,7 @@ fn a_container_that_is_killed_costs_its_camera_only() {
 fn a_container_that_does_not_end_is_removed() {
     let Some(engine) = images() else { return };
     let ws = project(engine, &["one"], &[&engine.image("pipeline-exec"), "lp-worker"]);
-    let mut lp = Running::start(&ws, &["run", "--duration", "1h"]);
+    let mut lp = LpProcess::start(&ws, &["run", "--duration", "1h"]);
     lp.wait_for_frames_of("one");
     let state = &engine.inspect(&name_of(lp.workers()["one"]))["State"];
     let inside = Pid::from_raw(state["Pid"].as_i64().unwrap().try_into().unwrap()).unwrap();

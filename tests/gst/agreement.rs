@@ -9,7 +9,7 @@ pub(crate) const FRAME_S: f64 = 1.0 / 15.0;
 
 /// What the detectors of a pipeline posted about one pass of a clip, in seconds.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct Detections {
     /// Per code: every sighting. `None` if nothing in the pipeline reads codes.
     pub(crate) codes: Option<BTreeMap<String, Vec<f64>>>,
     /// Per zone with a detector.
@@ -25,7 +25,7 @@ pub(crate) struct Motion {
     pub(crate) spans: Vec<(f64, Option<f64>)>,
 }
 
-impl Seen {
+impl Detections {
     /// Motions during which no code was read.
     pub(crate) fn motion_without_code(&self, zone: &str) -> Vec<(f64, f64)> {
         let codes = self.codes.as_ref().expect("something reads codes");
@@ -37,7 +37,7 @@ impl Seen {
 /// Every difference beyond what is allowed: codes are exact and within 3 frames,
 /// motions within 5. `motioncells` says when the last frame with motion was, so
 /// its gap does not enter.
-pub(crate) fn disagreements(truth: &Truth, seen: &Seen) -> Vec<String> {
+pub(crate) fn disagreements(truth: &Truth, seen: &Detections) -> Vec<String> {
     let mut faults = Vec::new();
     let mut near = |what: String, expected: f64, found: f64, n_frames: f64| {
         if (expected - found).abs() > n_frames * FRAME_S + 1e-6 {

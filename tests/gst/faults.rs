@@ -8,7 +8,7 @@ use expect_test::expect;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
-use crate::project::{Running, SHORT_SCENE, crash, is_gone, latest, short, started};
+use crate::project::{LpProcess, SHORT_SCENE, crash, is_gone, latest, short, started};
 
 const GOOD: (&str, &str) = ("good", r#"{"type": "zbar"}"#);
 
@@ -52,7 +52,7 @@ fn a_camera_whose_element_fails_is_named_and_the_others_are_measured() {
 #[test]
 fn a_worker_that_crashes_costs_its_camera_only() {
     let ws = short(&[GOOD, ("bad", r#"{"type": "identity"}"#)]);
-    let mut lp = Running::start(&ws, &["run", "--duration", "4s"]);
+    let mut lp = LpProcess::start(&ws, &["run", "--duration", "4s"]);
     lp.wait_for_frames_of("bad");
     crash(lp.workers()["bad"]);
     let ended = lp.finish().code(1);
@@ -68,7 +68,7 @@ fn a_worker_that_crashes_costs_its_camera_only() {
 #[test]
 fn ctrl_c_keeps_what_was_measured_and_leaves_no_worker() {
     let ws = short(&[GOOD, ("other", r#"{"type": "identity"}"#)]);
-    let mut lp = Running::start(&ws, &["run", "--duration", "1h"]);
+    let mut lp = LpProcess::start(&ws, &["run", "--duration", "1h"]);
     lp.wait_for_frames_of("good");
     lp.wait_for_frames_of("other");
     let workers = lp.workers();
@@ -90,7 +90,7 @@ fn ctrl_c_keeps_what_was_measured_and_leaves_no_worker() {
 #[test]
 fn a_record_whose_inputs_changed_meanwhile_is_kept_but_answers_for_nothing() {
     let ws = short(&[GOOD]);
-    let mut lp = Running::start(&ws, &["run", "--duration", "2s"]);
+    let mut lp = LpProcess::start(&ws, &["run", "--duration", "2s"]);
     lp.wait_for_frames_of("good");
     ws.write("results/plan/good.json", "{}");
     lp.finish().code(1).stderr_has("input `results/plan/good.json` changed while the task ran");
@@ -102,7 +102,7 @@ fn a_record_whose_inputs_changed_meanwhile_is_kept_but_answers_for_nothing() {
 #[test]
 fn without_an_end_ctrl_c_is_the_end() {
     let ws = short(&[GOOD]);
-    let mut lp = Running::start(&ws, &["run", "--duration", "0s"]);
+    let mut lp = LpProcess::start(&ws, &["run", "--duration", "0s"]);
     lp.wait_for_frames_of("good");
     lp.interrupt();
     lp.finish().success();

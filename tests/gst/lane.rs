@@ -13,7 +13,7 @@ use lp::scene::truth::Truth;
 use lp::worker::protocol::End;
 use serde_json::Value;
 
-use crate::agreement::{FRAME_S, Motion, Seen, disagreements};
+use crate::agreement::{Detections, FRAME_S, Motion, disagreements};
 use crate::project::{default_lane, latest, started};
 use crate::workspace::Workspace;
 
@@ -187,12 +187,12 @@ impl Camera {
     }
 
     /// What a stream's detectors posted, by zone.
-    fn seen(&self, ws: &Workspace, stream: &StreamRecord) -> Seen {
+    fn seen(&self, ws: &Workspace, stream: &StreamRecord) -> Detections {
         let index = stream.stream.rsplit_once('/').unwrap().1;
         let pipeline = self.plan.pipelines.iter().find(|p| p.index.to_string() == index).unwrap();
         assert_eq!(pipeline.workloads, stream.workloads);
         let launch = pipeline.launch.as_ref().unwrap();
-        let mut seen = Seen::default();
+        let mut seen = Detections::default();
         let mut zones = BTreeMap::new();
         for element in elements(launch) {
             match element["factory"].as_str() {

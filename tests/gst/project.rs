@@ -109,7 +109,7 @@ pub(crate) fn started(stderr: &str) -> String {
 }
 
 /// `lp` that runs.
-pub(crate) struct Running {
+pub(crate) struct LpProcess {
     child: Child,
     lines: Receiver<String>,
     stderr: String,
@@ -117,8 +117,8 @@ pub(crate) struct Running {
     root: PathBuf,
 }
 
-impl Running {
-    pub(crate) fn start(ws: &Workspace, arguments: &[&str]) -> Running {
+impl LpProcess {
+    pub(crate) fn start(ws: &Workspace, arguments: &[&str]) -> LpProcess {
         let mut child = ws.command(arguments).spawn().unwrap();
         let (sender, lines) = crossbeam_channel::unbounded();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -133,7 +133,7 @@ impl Running {
             stdout.read_to_string(&mut text).unwrap();
             text
         });
-        Running { child, lines, stderr: String::new(), stdout: Some(stdout), root: ws.root() }
+        LpProcess { child, lines, stderr: String::new(), stdout: Some(stdout), root: ws.root() }
     }
 
     /// Reads stderr up to the first line of frames of a camera.
@@ -192,7 +192,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for LpProcess {
     fn drop(&mut self) {
         // Only after a test has failed is there something to end. Its workers
         // end with it.

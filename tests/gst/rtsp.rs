@@ -15,12 +15,12 @@ use crate::workspace::Workspace;
 /// A camera on a port of its own.
 struct Camera {
     port: u16,
-    heard: Arc<Heard>,
+    log: Arc<CameraLog>,
 }
 
 /// What a camera was asked.
 #[derive(Default)]
-struct Heard {
+struct CameraLog {
     /// What was sent to log in.
     logins: Mutex<Vec<String>>,
     /// The streams that were asked for.
@@ -45,13 +45,13 @@ impl Camera {
     fn start(answers: Answers) -> Camera {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let heard = Arc::default();
-        let camera = Camera { port, heard: Arc::clone(&heard) };
+        let log = Arc::default();
+        let camera = Camera { port, log: Arc::clone(&log) };
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let heard = Arc::clone(&heard);
+                let log = Arc::clone(&log);
                 // Ends with its connection, which the client closes at the latest by ending.
-                std::thread::spawn(move || answer(&stream, answers, &heard));
+                std::thread::spawn(move || answer(&stream, answers, &log));
             }
         });
         camera
@@ -63,11 +63,11 @@ impl Camera {
 
     /// What was sent to log in since this was asked last.
     fn logins(&self) -> Vec<String> {
-        std::mem::take(&mut *self.heard.logins.lock().unwrap())
+        std::mem::take(&mut *self.log.logins.lock().unwrap())
     }
 }
 
-fn answer(stream: &TcpStream, answers: Answers, heard: &Heard) {
+fn answer(stream: &TcpStream, answers: Answers, log: &CameraLog) {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     while let Some(request) = lines.next() {
         let headers: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
@@ -75,9 +75,9 @@ fn answer(stream: &TcpStream, answers: Answers, heard: &Heard) {
             let mut found = headers.iter().filter_map(|line| line.split_once(": "));
             found.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
         };
-        heard.logins.lock().unwrap().extend(header("Authorization"));
+        log.logins.lock().unwrap().extend(header("Authorization"));
         if request.starts_with("SETUP") {
-            heard.setups.lock().unwrap().extend(request.split(' ').nth(1).map(str::to_owned));
+            log.setups.lock().unwrap().extend(request.split(' ').nth(1).map(str::to_owned));
         }
         let number = header("CSeq").unwrap_or_default();
         let method = request.split(' ').next().unwrap_or_default();
@@ -300,7 +300,7 @@ fn of_several_streams_that_fit_the_first_is_asked_for() {
                  m=video 0 RTP/AVP 96";
     let camera = Camera::start(Answers::Sends(first, "H264/90000"));
     project(&camera.uri("")).lp("run").code(1);
-    let setups = camera.heard.setups.lock().unwrap();
+    let setups = camera.log.setups.lock().unwrap();
     let asked: Vec<&str> = setups.iter().filter_map(|uri| uri.rsplit('/').next()).collect();
     assert_eq!(asked, ["sound", "large"]);
 }

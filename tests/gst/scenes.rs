@@ -14,7 +14,7 @@ use lp::scene::Scene;
 use lp::scene::truth::truth;
 use serde_json::{Value, json};
 
-use crate::agreement::{Motion, Seen, disagreements};
+use crate::agreement::{Detections, Motion, disagreements};
 use crate::lane::lane;
 
 #[path = "../../src/bin/lp-worker/scene_source.rs"]
@@ -114,7 +114,7 @@ fn check(name: &str, story: Expect) {
     assert!(faults.is_empty(), "{name}: {faults:#?}\n{:?}", seen.motion);
 }
 
-fn detect(clip: &Path) -> Seen {
+fn detect(clip: &Path) -> Detections {
     let motion = |zone: &str, cells: &Cells| {
         format!(
             "motioncells name={zone} gridx=16 gridy=9 motioncellsidx=\"{}\" gap=1 display=false {MOTION}",
@@ -129,7 +129,7 @@ fn detect(clip: &Path) -> Seen {
     ));
     let pipeline = pipeline.unwrap().downcast::<gst::Pipeline>().unwrap();
     pipeline.by_name("source").unwrap().set_property("location", clip.to_str().unwrap());
-    let mut seen = Seen { codes: Some(Default::default()), ..Seen::default() };
+    let mut seen = Detections { codes: Some(Default::default()), ..Detections::default() };
     for zone in ["scan", "basket"] {
         seen.motion.insert(zone.to_owned(), Motion { gap_s: GAP_S, spans: Vec::new() });
     }

@@ -10,7 +10,7 @@ use lp::pipeline::{Element, PipelineSpec, Playback, Value};
 use lp::worker::client::{Worker, WorkerMessage};
 use lp::worker::error::WorkerExit;
 use lp::worker::launch::{Launch, Reach};
-use lp::worker::protocol::{Delivered, End, Event, EventBody, Fates};
+use lp::worker::protocol::{End, Event, EventBody, Fates, SourceFrames};
 
 /// Longer than anything here takes, on the busiest machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ pub(crate) struct Frames {
     pub(crate) dropped: u64,
     pub(crate) taken_out: u64,
     pub(crate) fates: Fates,
-    pub(crate) delivered: Delivered,
+    pub(crate) delivered: SourceFrames,
 }
 
 impl Frames {

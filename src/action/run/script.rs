@@ -46,7 +46,7 @@ pub(super) fn scripts(
             argv: argv(script, attempt),
             dir: attempt.layout.root.clone(),
             env,
-            hidden: secrets.hidden(),
+            redaction: secrets.redaction(),
         };
         scripts.push((setup, load));
     }

@@ -9,7 +9,7 @@ use crate::name::Slug;
 use crate::os;
 use crate::pipeline::ResolveError;
 use crate::plan::{CameraPlan, PlannedSource};
-use crate::session::Hidden;
+use crate::session::Redaction;
 
 /// The secrets of one camera: names of variables with values.
 pub(super) struct Secrets(BTreeMap<String, String>);
@@ -52,13 +52,13 @@ impl Secrets {
     }
 
     /// What no text of a run may hold.
-    pub(super) fn hidden(&self) -> Hidden {
-        Hidden::new(self.0.iter())
+    pub(super) fn redaction(&self) -> Redaction {
+        Redaction::new(self.0.iter())
     }
 
     /// What no text of a run of several cameras may hold.
-    pub(super) fn all(all: &[Secrets]) -> Hidden {
-        Hidden::new(all.iter().flat_map(|secrets| &secrets.0))
+    pub(super) fn all(all: &[Secrets]) -> Redaction {
+        Redaction::new(all.iter().flat_map(|secrets| &secrets.0))
     }
 }
 

@@ -30,7 +30,7 @@ const SLACK_NS: u64 = 500_000;
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     /// In the order of their running times.
-    underway: VecDeque<Underway>,
+    underway: VecDeque<PendingFrame>,
     fates: Fates,
     totals: Totals,
     owed: u64,
@@ -47,7 +47,7 @@ pub(crate) struct Totals {
 
 /// A frame between decoder and sink.
 #[derive(Debug)]
-struct Underway {
+struct PendingFrame {
     /// Running time in nanoseconds.
     time: Option<u64>,
     at_us: u64,
@@ -82,7 +82,7 @@ impl Account {
             self.fates.decoded_us.push(at_us);
             self.totals.decoded += 1;
         }
-        self.underway.push_back(Underway { time, at_us, due, is_damaged });
+        self.underway.push_back(PendingFrame { time, at_us, due, is_damaged });
         if MAX_UNDERWAY < self.underway.len() {
             self.underway.pop_front();
         }
@@ -152,7 +152,7 @@ impl Account {
     fn not_later(&self, time: Option<u64>) -> usize {
         let Some(time) = time else { return 0 };
         let same = self.underway.iter().position(|frame| frame.time == Some(time));
-        let is_earlier = |frame: &&Underway| frame.time.is_none_or(|earlier| earlier <= time + SLACK_NS);
+        let is_earlier = |frame: &&PendingFrame| frame.time.is_none_or(|earlier| earlier <= time + SLACK_NS);
         same.map_or_else(|| self.underway.iter().take_while(is_earlier).count(), |index| index + 1)
     }
 

@@ -19,7 +19,7 @@ use crate::property::{self, shown};
 use crate::words::{Offer, nothing_fits};
 
 /// What is told about pads that come late.
-pub(crate) type Unlinked = Arc<dyn Fn(String) + Send + Sync>;
+pub(crate) type OnUnlinked = Arc<dyn Fn(String) + Send + Sync>;
 
 /// What is done with an element's src pad once it is linked.
 type Attach = Box<dyn FnOnce(&gst::Pad) + Send>;
@@ -28,23 +28,23 @@ type Attach = Box<dyn FnOnce(&gst::Pad) + Send>;
 pub(crate) struct Chain {
     pub(crate) pipeline: gst::Pipeline,
     pub(crate) elements: Vec<gst::Element>,
-    late: Vec<Late>,
+    late: Vec<DelayedLink>,
 }
 
 /// An element that was linked when its pad came, or still waits for it.
 #[derive(Clone)]
-struct Late(Arc<Mutex<LateState>>);
+struct DelayedLink(Arc<Mutex<DelayedLinkState>>);
 
 #[derive(Default)]
-struct LateState {
+struct DelayedLinkState {
     index: usize,
     pad: Option<gst::glib::WeakRef<gst::Pad>>,
     waiting: Vec<Attach>,
     offered: Vec<Offer>,
 }
 
-impl Late {
-    fn lock(&self) -> std::sync::MutexGuard<'_, LateState> {
+impl DelayedLink {
+    fn lock(&self) -> std::sync::MutexGuard<'_, DelayedLinkState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -52,7 +52,11 @@ impl Late {
 impl Chain {
     /// Makes, sets and links all elements. `unlinked` hears of an element whose
     /// pads have all come and none of which fits.
-    pub(crate) fn build(spec: &PipelineSpec, stream: &str, unlinked: &Unlinked) -> Result<Chain, BuildFault> {
+    pub(crate) fn build(
+        spec: &PipelineSpec,
+        stream: &str,
+        unlinked: &OnUnlinked,
+    ) -> Result<Chain, BuildFault> {
         if let Some(fault) = spec.fault() {
             return Err(BuildFault::new(fault));
         }
@@ -91,7 +95,7 @@ impl Chain {
     /// Whether a pipeline can be built here. Pads that come only while it plays
     /// are judged by their templates.
     pub(crate) fn try_build(spec: &PipelineSpec) -> Result<(), BuildFault> {
-        let chain = Chain::build(spec, "tried", &(Arc::new(|_| ()) as Unlinked))?;
+        let chain = Chain::build(spec, "tried", &(Arc::new(|_| ()) as OnUnlinked))?;
         for late in &chain.late {
             let from = late.lock().index;
             let Some(index) = (0..chain.elements.len()).find(|index| spec.upstream(*index) == Some(from))
@@ -269,8 +273,13 @@ fn choose_stream(upstream: &gst::Element, downstream: &gst::Element) {
     });
 }
 
-fn link_late(upstream: &gst::Element, downstream: &gst::Element, index: usize, unlinked: &Unlinked) -> Late {
-    let late = Late(Arc::new(Mutex::new(LateState { index, ..LateState::default() })));
+fn link_late(
+    upstream: &gst::Element,
+    downstream: &gst::Element,
+    index: usize,
+    unlinked: &OnUnlinked,
+) -> DelayedLink {
+    let late = DelayedLink(Arc::new(Mutex::new(DelayedLinkState { index, ..DelayedLinkState::default() })));
 
     choose_stream(upstream, downstream);
     let (state, weak) = (late.clone(), downstream.downgrade());

@@ -121,12 +121,12 @@ mod imp {
 
     /// The tracks of a clip, each with its pad, and how long it says that it is.
     #[derive(Default)]
-    struct Reading {
+    struct ClipReader {
         announced_ns: Option<u64>,
         tracks: Vec<(gst::Pad, Arc<Mutex<Tally>>)>,
     }
 
-    impl Reading {
+    impl ClipReader {
         fn contents(&self) -> Contents {
             let track = |(pad, tally): &(gst::Pad, Arc<Mutex<Tally>>)| {
                 let mut tally = lock(tally);
@@ -258,7 +258,7 @@ mod imp {
             let src = self.src.get().zip(out.as_ref());
             src.map_or(Ok(()), |(src, out)| src.set_target(Some(out)))?;
 
-            let reading = Arc::new(Mutex::new(Reading::default()));
+            let reading = Arc::new(Mutex::new(ClipReader::default()));
             let (all, weak) = (Arc::clone(&reading), joined.downgrade());
             parser.connect_pad_added(move |parser, pad| {
                 let announces = container(parser).is_some_and(|name| ANNOUNCING.contains(&name.as_str()));

@@ -6,7 +6,7 @@
 
 use gstreamer as gst;
 
-use lp::worker::protocol::{Delivered, MAX_FORMATS, VideoFormat};
+use lp::worker::protocol::{MAX_FORMATS, SourceFrames, VideoFormat};
 
 use crate::account::Thinning;
 use crate::rtp::Rtp;
@@ -87,8 +87,8 @@ impl Source {
         true
     }
 
-    pub(crate) fn report(&mut self) -> Delivered {
-        Delivered {
+    pub(crate) fn report(&mut self) -> SourceFrames {
+        SourceFrames {
             frames_us: self.frames_us.as_mut().map(std::mem::take),
             incomplete_us: std::mem::take(&mut self.incomplete_us),
             thinned_us: self.thinning.as_mut().map_or_else(Vec::new, |it| std::mem::take(&mut it.thinned_us)),

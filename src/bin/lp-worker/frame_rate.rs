@@ -288,7 +288,7 @@ mod imp {
 }
 
 /// A frame and where it stands in the output.
-struct Held<F> {
+struct PlacedFrame<F> {
     frame: F,
     at: u64,
     /// How far it is from there, in parts of an output frame's length.
@@ -309,7 +309,7 @@ struct Grid<F> {
     last_ns: u64,
     /// The end of the last frame, from the first one.
     end_ns: u64,
-    held: Option<Held<F>>,
+    held: Option<PlacedFrame<F>>,
     n_in: u64,
 }
 
@@ -333,11 +333,11 @@ impl<F> Grid<F> {
             // Of two that belong to one place the nearer stays, of equals the first.
             Some(held) if at < held.at || (at == held.at && held.away <= away) => None,
             Some(held) if at == held.at => {
-                self.held = Some(Held { frame, at, away });
+                self.held = Some(PlacedFrame { frame, at, away });
                 None
             }
             _ => {
-                let held = self.held.replace(Held { frame, at, away })?;
+                let held = self.held.replace(PlacedFrame { frame, at, away })?;
                 Some(Run { frame: held.frame, at: held.at, n: at - held.at })
             }
         }

@@ -47,7 +47,7 @@ use lp::worker::protocol::{EventBody, Request, RequestBody, Tap, VERSION};
 
 use crate::build::Chain;
 use crate::output::{Events, log};
-use crate::player::{Player, Playing};
+use crate::player::{Player, PlayingStreams};
 
 /// How long streams may take to end after EOS. Below the 5 s after which `lp`
 /// kills a worker, so that this process can still say which stream hangs.
@@ -90,7 +90,7 @@ fn main() -> anyhow::Result<ExitCode> {
     clip_source::register().context("failed to register `lpclipsrc`")?;
     frame_rate::register().context("failed to register `lpframerate`")?;
 
-    let playing = Arc::new(Playing::default());
+    let playing = Arc::new(PlayingStreams::default());
     let _ticker = start_ticker(events.clone(), Arc::clone(&playing));
     let mut player = Player::new(events.clone(), playing);
     for line in read_lines() {
@@ -179,7 +179,7 @@ fn gstreamer() -> String {
 
 /// Reports every stream and this process once a second, as long as the
 /// returned sender lives.
-fn start_ticker(events: Events, playing: Arc<Playing>) -> crossbeam_channel::Sender<()> {
+fn start_ticker(events: Events, playing: Arc<PlayingStreams>) -> crossbeam_channel::Sender<()> {
     let (alive, stopped) = crossbeam_channel::bounded(0);
     std::thread::spawn(move || {
         let mut next = Instant::now() + Duration::from_secs(1);

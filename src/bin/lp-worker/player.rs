@@ -36,9 +36,9 @@ use crate::watch::{Input, Sightings, watch_bus, watch_ends, watch_size};
 
 /// The streams that play, for the report of each second.
 #[derive(Default)]
-pub(crate) struct Playing(Mutex<BTreeMap<StreamName, Arc<Meter>>>);
+pub(crate) struct PlayingStreams(Mutex<BTreeMap<StreamName, Arc<Meter>>>);
 
-impl Playing {
+impl PlayingStreams {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<StreamName, Arc<Meter>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,7 +64,7 @@ impl Playing {
 /// All streams of this worker.
 pub(crate) struct Player {
     events: Events,
-    playing: Arc<Playing>,
+    playing: Arc<PlayingStreams>,
     /// Names that are taken, until their streams are over.
     taken: Arc<Mutex<BTreeSet<StreamName>>>,
     /// Where a stream's pipeline listens, and which of its streams it is.
@@ -76,7 +76,7 @@ pub(crate) struct Player {
 }
 
 impl Player {
-    pub(crate) fn new(events: Events, playing: Arc<Playing>) -> Player {
+    pub(crate) fn new(events: Events, playing: Arc<PlayingStreams>) -> Player {
         let (alive, over) = crossbeam_channel::bounded(0);
         Player { events, playing, taken: Arc::default(), inputs: BTreeMap::new(), alive, over }
     }
@@ -165,13 +165,14 @@ fn play(
     seed: u64,
     (sender, receiver): (Sender<Input>, Receiver<Input>),
     events: &Events,
-    playing: &Playing,
+    playing: &PlayingStreams,
 ) {
     let refuse = |reason| events.send(EventBody::Refused { id, reason });
     let stream = names[0].stream.clone();
     let unlinked = {
         let sender = sender.clone();
-        Arc::new(move |reason| drop(sender.send(Input::Unfit(reason)))) as Arc<dyn Fn(String) + Send + Sync>
+        Arc::new(move |reason| drop(sender.send(Input::LinkFailure(reason))))
+            as Arc<dyn Fn(String) + Send + Sync>
     };
     let chain = match Chain::build(spec, &stream, &unlinked) {
         Ok(chain) => chain,
@@ -374,7 +375,7 @@ impl Stage {
                         over(index, track);
                     }
                 }
-                Input::Unfit(reason) => return self.failed(reason),
+                Input::LinkFailure(reason) => return self.failed(reason),
                 Input::Data => {}
                 Input::Message(message) => match message.view() {
                     gst::MessageView::Eos(_) => return End::Eos,
@@ -471,7 +472,7 @@ fn discard(info: &gst::PadProbeInfo<'_>) -> gst::PadProbeReturn {
 /// Why a stream cannot go on, if that is what an input says.
 fn failure(input: &Input) -> Option<String> {
     match input {
-        Input::Unfit(reason) => Some(reason.clone()),
+        Input::LinkFailure(reason) => Some(reason.clone()),
         Input::Message(message) => match message.view() {
             gst::MessageView::Error(error) => Some(messages::reason(error)),
             _ => None,

@@ -39,7 +39,7 @@ use crate::build::Chain;
 use crate::delivery::Source;
 use crate::frames::{Frame, Sight, lock, on_frames};
 use crate::lateness::Lateness;
-use crate::traffic::{Inside, Traffic};
+use crate::traffic::{QueuedFrame, Traffic};
 
 /// Frames between ingress and sink whose departure is remembered. Those that
 /// were dropped on the way are forgotten as newer ones come.
@@ -409,7 +409,7 @@ impl Meter {
         }
     }
 
-    fn drop_all(&self, dropped: &[Inside]) {
+    fn drop_all(&self, dropped: &[QueuedFrame]) {
         if dropped.is_empty() {
             return;
         }
@@ -461,7 +461,7 @@ impl Queue {
             if let Sight::Frame(frame) = sight {
                 let entered_us = monotonic_ns() / 1_000;
                 let is_copy = frame.flags.contains(gst::BufferFlags::GAP);
-                lock(&entered).entered(Inside { time: frame.running_time, entered_us, is_copy });
+                lock(&entered).entered(QueuedFrame { time: frame.running_time, entered_us, is_copy });
             }
         });
         let (left, meter) = (Arc::clone(traffic), Arc::clone(meter));
@@ -476,7 +476,7 @@ impl Queue {
     }
 
     /// Its fill, and what it has dropped.
-    fn look(&self, after_eos: bool) -> (u32, Vec<Inside>) {
+    fn look(&self, after_eos: bool) -> (u32, Vec<QueuedFrame>) {
         let level =
             || self.element.upgrade().map_or(0, |queue| queue.property::<u32>("current-level-buffers"));
         let Some(traffic) = &self.traffic else { return (level(), Vec::new()) };

@@ -48,11 +48,11 @@ mod imp {
         /// As set: JSON.
         text: String,
         is_live: bool,
-        playing: Option<Playing>,
+        playing: Option<Playback>,
     }
 
     /// From `start` to `stop`.
-    struct Playing {
+    struct Playback {
         scene: Scene,
         painter: Painter,
         /// The next frame's number.
@@ -156,7 +156,7 @@ mod imp {
             let scene: Scene = serde_json::from_str(&state.text)
                 .map_err(|error| refused(format!("property `scene` is not a scene: {error}")))?;
             let painter = Painter::new(&scene).map_err(|error| refused(error.to_string()))?;
-            state.playing = Some(Playing { scene, painter, next: 0 });
+            state.playing = Some(Playback { scene, painter, next: 0 });
             Ok(())
         }
 
@@ -171,7 +171,7 @@ mod imp {
 
         fn caps(&self, filter: Option<&gst::Caps>) -> Option<gst::Caps> {
             let caps = match &self.state().playing {
-                Some(Playing { scene, .. }) => gst::Caps::builder("video/x-raw")
+                Some(Playback { scene, .. }) => gst::Caps::builder("video/x-raw")
                     .field("format", "RGB")
                     .field("width", scene.width as i32)
                     .field("height", scene.height as i32)

@@ -5,26 +5,26 @@ use std::collections::VecDeque;
 /// What is in a leaky queue.
 #[derive(Default)]
 pub(crate) struct Traffic {
-    pub(crate) inside: VecDeque<Inside>,
+    pub(crate) inside: VecDeque<QueuedFrame>,
     /// Whether the oldest are dropped, not those that come.
     pub(crate) drops_oldest: bool,
 }
 
 /// A frame in a queue: its running time, and when it entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Inside {
+pub(crate) struct QueuedFrame {
     pub(crate) time: Option<u64>,
     pub(crate) entered_us: u64,
     pub(crate) is_copy: bool,
 }
 
 impl Traffic {
-    pub(crate) fn entered(&mut self, frame: Inside) {
+    pub(crate) fn entered(&mut self, frame: QueuedFrame) {
         self.inside.push_back(frame);
     }
 
     /// Gives what was dropped before the frame that leaves.
-    pub(crate) fn left(&mut self, time: Option<u64>) -> Vec<Inside> {
+    pub(crate) fn left(&mut self, time: Option<u64>) -> Vec<QueuedFrame> {
         let older = self.inside.iter().position(|inside| inside.time == time).unwrap_or(0);
         let dropped = self.inside.drain(..older).collect();
         self.inside.pop_front();
@@ -34,7 +34,7 @@ impl Traffic {
     /// Gives what must have been dropped when no more than `level` frames are in
     /// the queue. One more may be about to enter and one about to have left, as
     /// each side is one thread and waits for this lock.
-    pub(crate) fn stalled(&mut self, level: u32) -> Vec<Inside> {
+    pub(crate) fn stalled(&mut self, level: u32) -> Vec<QueuedFrame> {
         let dropped = self.inside.len().saturating_sub(level as usize + 2);
         self.inside.drain(..if self.drops_oldest { dropped } else { 0 }).collect()
     }
@@ -54,7 +54,7 @@ mod tests {
         for word in script.split_ascii_whitespace() {
             let time = |text: &str| Some(text.parse().unwrap());
             if let Some(text) = word.strip_prefix('+') {
-                traffic.entered(Inside { time: time(text), entered_us: 0, is_copy: false });
+                traffic.entered(QueuedFrame { time: time(text), entered_us: 0, is_copy: false });
             } else if let Some(text) = word.strip_prefix('-') {
                 dropped.extend(traffic.left(time(text)));
             } else {

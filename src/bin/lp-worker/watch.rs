@@ -32,7 +32,7 @@ pub(crate) enum Input {
     /// The first buffer has come by the entry pad.
     Data,
     /// What comes does not fit what follows: a demuxer's pads, a size.
-    Unfit(String),
+    LinkFailure(String),
 }
 
 /// What elements saw. Kept back until the stream's start is answered, silent
@@ -131,7 +131,7 @@ pub(crate) fn watch_size(chain: &Chain, spec: &PipelineSpec, inputs: &Sender<Inp
                 let reason = format!(
                     "its frames are {w}x{h}, but the config says {width}x{height}, and its region is in those pixels"
                 );
-                let _ = inputs.send(Input::Unfit(reason));
+                let _ = inputs.send(Input::LinkFailure(reason));
             }
             gst::PadProbeReturn::Ok
         });

@@ -79,7 +79,7 @@ impl Script {
     }
 
     /// Takes in a figure that was read at `at_us`.
-    pub(super) fn said(&mut self, timing: Timing, at_us: u64, figure: &Figure) {
+    pub(super) fn figure(&mut self, timing: Timing, at_us: u64, figure: &Figure) {
         // What it left behind may still print.
         if self.exit.is_some() {
             return;
@@ -98,7 +98,7 @@ impl Script {
         self.last_figure_us = Some(at_us);
         let Some((begin, end)) = self.limits(timing) else { return };
         if at_us < begin {
-            return self.spoke_before(figure);
+            return self.early_figure(figure);
         }
         if end <= at_us || self.cut_us.is_some_and(|cut| cut <= at_us) {
             return;
@@ -149,7 +149,7 @@ impl Script {
 
     /// Takes in a figure from before the window: it only says which counters there
     /// are. One without a name says nothing: places change as streams begin.
-    fn spoke_before(&mut self, figure: &Figure) {
+    fn early_figure(&mut self, figure: &Figure) {
         let silent: Vec<(Option<String>, String, Meter)> = match figure {
             Figure::Count { pipeline, element, .. } => {
                 vec![(pipeline.clone(), element.clone(), Meter::FpsDisplaySink)]

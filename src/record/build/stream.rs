@@ -2,7 +2,7 @@
 
 use super::{START_US, StreamSetup};
 use crate::record::{Delivery, Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
-use crate::worker::protocol::{Delivered, End, Fates, MAX_FORMATS};
+use crate::worker::protocol::{End, Fates, MAX_FORMATS, SourceFrames};
 
 /// What decides about windows.
 #[derive(Clone, Copy, Debug)]
@@ -124,8 +124,8 @@ impl Stream {
     }
 
     /// Takes in what the source delivered, as [`Stream::fates`].
-    pub(super) fn delivered(&mut self, timing: Timing, delivered: &Delivered) {
-        let Delivered { frames_us, thinned_us, incomplete_us, key_frame_every, video } = delivered;
+    pub(super) fn delivered(&mut self, timing: Timing, delivered: &SourceFrames) {
+        let SourceFrames { frames_us, thinned_us, incomplete_us, key_frame_every, video } = delivered;
         for at_us in frames_us.iter().flatten() {
             if self.counts(timing, *at_us) {
                 *self.delivery.frames.get_or_insert(0) += 1;

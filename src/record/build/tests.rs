@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::record::fixture::{S, Story, displayed, member, scripted, setup};
 use crate::record::script::{MAX_ELEMENTS, MAX_RATES, Rate};
-use crate::worker::protocol::{Delivered, End, Fates, VideoFormat};
+use crate::worker::protocol::{End, Fates, SourceFrames, VideoFormat};
 
 /// One camera `c` with one stream `c/1`: 5 s window after 2 s of warm-up.
 fn one(pace: Pace, duration: u64) -> Story {
@@ -122,9 +122,9 @@ fn frames_count_in_the_window_in_which_they_left_the_decoder() {
 }
 
 /// A source that delivers at these times, as seconds.
-fn delivered(seconds: &[f64]) -> Delivered {
+fn delivered(seconds: &[f64]) -> SourceFrames {
     let frames_us = seconds.iter().map(|at| (at * 1e6) as u64).collect();
-    Delivered { frames_us: Some(frames_us), ..Delivered::default() }
+    SourceFrames { frames_us: Some(frames_us), ..SourceFrames::default() }
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn frames_that_lack_packets_count_when_they_came() {
     let mut story = one(Pace::Live, 5);
     story.play(0, "c/1", 0, 3, 15);
     let incomplete_us = vec![S, 2 * S - 1, 2 * S, 3 * S, 7 * S - 1, 7 * S];
-    story.deliver("c/1", Delivered { incomplete_us, ..Delivered::default() });
+    story.deliver("c/1", SourceFrames { incomplete_us, ..SourceFrames::default() });
     story.play(0, "c/1", 3, 8, 15);
     let (record, _) = story.told();
     assert_eq!(record.members[0].streams[0].delivery.as_ref().unwrap().incomplete, 3);
@@ -161,7 +161,7 @@ fn what_the_source_says_of_itself_is_kept_in_order() {
     for (second, width) in (0..20).zip(640..) {
         let video = vec![format(width)];
         let key_frame_every = (second == 3).then_some(30);
-        story.deliver("c/1", Delivered { video, key_frame_every, ..Delivered::default() });
+        story.deliver("c/1", SourceFrames { video, key_frame_every, ..SourceFrames::default() });
         story.play(0, "c/1", second, second + 1, 15);
     }
     let (record, _) = story.told();

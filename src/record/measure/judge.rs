@@ -1,6 +1,6 @@
 //! Judges a stream by its record, and says the run in one line.
 
-use super::source::{Asked, Source};
+use super::source::{Demand, Source};
 use super::verdict::{
     FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, Verdict, number,
 };
@@ -38,7 +38,7 @@ pub(super) fn of_stream(
     let asked = source.asked();
     let mut findings = source.findings(delay::limit_us(delay::GAP_US, asked.fps));
     let frames = stream.arrived_us.len() as u64;
-    let kept = Kept {
+    let counts = Counts {
         fps,
         frames: frames as f64,
         dropped: stream.dropped,
@@ -47,16 +47,19 @@ pub(super) fn of_stream(
         window_us: measured,
         asked: &asked,
     };
-    findings.extend(judge(&kept));
+    findings.extend(judge(&counts));
     findings.extend(delay::findings(member, stream, &source, asked.fps));
-    conclude(findings, &kept)
+    conclude(findings, &counts)
 }
 
 /// The gravest of what speaks against holding, and all of it as the reason. If
 /// nothing does, the window may still be too short.
-pub(super) fn conclude(mut findings: Vec<(Verdict, String)>, kept: &Kept<'_>) -> (Verdict, Option<String>) {
-    let target = kept.asked.fps;
-    if findings.is_empty() && kept.is_short() && target > 0.0 {
+pub(super) fn conclude(
+    mut findings: Vec<(Verdict, String)>,
+    counts: &Counts<'_>,
+) -> (Verdict, Option<String>) {
+    let target = counts.asked.fps;
+    if findings.is_empty() && counts.is_short() && target > 0.0 {
         let needed = (LEAST_FRAMES / target).ceil();
         findings.push((Verdict::Undecided, format!("too short, needs {needed} s at {} fps", number(target))));
     }
@@ -66,7 +69,7 @@ pub(super) fn conclude(mut findings: Vec<(Verdict, String)>, kept: &Kept<'_>) ->
 }
 
 /// Frames that arrived, beside what was asked for.
-pub(super) struct Kept<'a> {
+pub(super) struct Counts<'a> {
     pub(super) fps: f64,
     /// Frames that arrived; a fraction where only a rate is known.
     pub(super) frames: f64,
@@ -75,10 +78,10 @@ pub(super) struct Kept<'a> {
     pub(super) offered: u64,
     pub(super) taken_out: u64,
     pub(super) window_us: u64,
-    pub(super) asked: &'a Asked,
+    pub(super) asked: &'a Demand,
 }
 
-impl Kept<'_> {
+impl Counts<'_> {
     /// Frames that were due in the window.
     fn due(&self) -> f64 {
         self.asked.fps * self.window_us as f64 / 1e6
@@ -91,16 +94,16 @@ impl Kept<'_> {
 }
 
 /// What the rate of the frames and those that were dropped say against holding.
-pub(super) fn judge(kept: &Kept<'_>) -> Vec<(Verdict, String)> {
-    let Kept { fps, dropped, offered, .. } = *kept;
-    let Asked { fps: target, is_of_source, .. } = *kept.asked;
+pub(super) fn judge(counts: &Counts<'_>) -> Vec<(Verdict, String)> {
+    let Counts { fps, dropped, offered, .. } = *counts;
+    let Demand { fps: target, is_of_source, .. } = *counts.asked;
     // The rate of a source was counted over the window, whose borders account for a
     // frame.
-    let spare = if is_of_source { 1e6 / kept.window_us.max(1) as f64 } else { 0.0 };
+    let spare = if is_of_source { 1e6 / counts.window_us.max(1) as f64 } else { 0.0 };
     // Whole numbers where the target may lose nothing, so that exactly 0.5 % is
     // exactly that.
     let lost = |dropped: u64, per_mille: u64| {
-        let most = per_mille as f64 + 1000.0 * kept.asked.may_lose();
+        let most = per_mille as f64 + 1000.0 * counts.asked.may_lose();
         dropped as f64 * 1000.0 > most * offered as f64
     };
     let mut fps_says = match fps {
@@ -113,9 +116,9 @@ pub(super) fn judge(kept: &Kept<'_>) -> Vec<(Verdict, String)> {
         dropped if lost(dropped, FAILS_DROPPED_PER_MILLE) => Verdict::DoesNotHold,
         _ => Verdict::Undecided,
     };
-    if kept.is_short() {
+    if counts.is_short() {
         // The borders of the window account for a frame at each end.
-        if kept.frames + 2.0 >= FAILS_FPS * kept.due() {
+        if counts.frames + 2.0 >= FAILS_FPS * counts.due() {
             fps_says = Verdict::Holds;
         }
         if !lost(dropped.saturating_sub(2), FAILS_DROPPED_PER_MILLE) {
@@ -128,8 +131,8 @@ pub(super) fn judge(kept: &Kept<'_>) -> Vec<(Verdict, String)> {
         let of = if is_of_source { " that came" } else { "" };
         let mut text =
             format!("{fps:.2} fps is less than {} % of {}{of}", number(share * 100.0), number(target));
-        if kept.taken_out > 0 {
-            text.push_str(&format!(", since steps took out {}", counted(kept.taken_out, "frame")));
+        if counts.taken_out > 0 {
+            text.push_str(&format!(", since steps took out {}", counted(counts.taken_out, "frame")));
         }
         findings.push((fps_says, text));
     }
@@ -139,10 +142,10 @@ pub(super) fn judge(kept: &Kept<'_>) -> Vec<(Verdict, String)> {
             _ => HOLDS_DROPPED_PER_MILLE,
         };
         let share = dropped as f64 * 100.0 / offered as f64;
-        let most = number(limit as f64 / 10.0 + 100.0 * kept.asked.may_lose());
+        let most = number(limit as f64 / 10.0 + 100.0 * counts.asked.may_lose());
         let mut text = format!("{share:.2} % dropped is more than {most} %");
-        if kept.asked.may_lose() > 0.0 {
-            text.push_str(&format!(" with {} of {} fps asked", number(target), number(kept.asked.of)));
+        if counts.asked.may_lose() > 0.0 {
+            text.push_str(&format!(" with {} of {} fps asked", number(target), number(counts.asked.of)));
         }
         findings.push((drops_say, text));
     }
@@ -228,18 +231,18 @@ mod tests {
 
     use super::*;
 
-    fn verdict_on(kept: &Kept<'_>) -> String {
-        let (verdict, reason) = conclude(judge(kept), kept);
+    fn verdict_on(counts: &Counts<'_>) -> String {
+        let (verdict, reason) = conclude(judge(counts), counts);
         format!("{verdict}: {}", reason.unwrap_or_default())
     }
 
     /// 60 s of 15 fps.
     #[track_caller]
     fn check(fps: f64, dropped: u64, offered: u64, expect: Expect) {
-        let asked = Asked { fps: 15.0, of: 15.0, is_of_source: false };
+        let asked = Demand { fps: 15.0, of: 15.0, is_of_source: false };
         let (frames, window_us) = (fps * 60.0, 60_000_000);
-        let kept = Kept { fps, frames, dropped, offered, taken_out: 0, window_us, asked: &asked };
-        expect.assert_eq(&verdict_on(&kept));
+        let counts = Counts { fps, frames, dropped, offered, taken_out: 0, window_us, asked: &asked };
+        expect.assert_eq(&verdict_on(&counts));
     }
 
     #[test]
@@ -274,13 +277,13 @@ mod tests {
     fn a_short_window_decides_only_what_its_borders_do_not_explain() {
         #[track_caller]
         fn check(target: f64, seconds: f64, frames: u64, dropped: u64, expect: Expect) {
-            let asked = Asked { fps: target, of: target, is_of_source: false };
+            let asked = Demand { fps: target, of: target, is_of_source: false };
             let fps = frames as f64 / seconds;
             let window_us = (seconds * 1e6) as u64;
             let offered = frames + dropped;
             let frames = frames as f64;
-            let kept = Kept { fps, frames, dropped, offered, taken_out: 0, window_us, asked: &asked };
-            expect.assert_eq(&verdict_on(&kept));
+            let counts = Counts { fps, frames, dropped, offered, taken_out: 0, window_us, asked: &asked };
+            expect.assert_eq(&verdict_on(&counts));
         }
         check(15.0, 14.0, 210, 0, expect!["holds: "]);
         check(15.0, 13.3, 200, 0, expect!["undecided: too short, needs 14 s at 15 fps"]);
@@ -302,11 +305,12 @@ mod tests {
     fn a_target_below_the_rate_of_the_camera_may_lose_the_rest() {
         #[track_caller]
         fn check(fps: f64, expect: Expect) {
-            let asked = Asked { fps: 15.0, of: 30.0, is_of_source: false };
+            let asked = Demand { fps: 15.0, of: 30.0, is_of_source: false };
             let frames = (fps * 60.0).round();
             let (dropped, window_us) = (1800 - frames as u64, 60_000_000);
-            let kept = Kept { fps, frames, dropped, offered: 1800, taken_out: 0, window_us, asked: &asked };
-            expect.assert_eq(&verdict_on(&kept));
+            let counts =
+                Counts { fps, frames, dropped, offered: 1800, taken_out: 0, window_us, asked: &asked };
+            expect.assert_eq(&verdict_on(&counts));
         }
         check(30.0, expect!["holds: "]);
         check(19.9, expect!["holds: "]);

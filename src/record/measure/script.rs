@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::judge::{self, Kept, conclude};
-use super::source::Asked;
+use super::judge::{self, Counts, conclude};
+use super::source::Demand;
 use super::verdict::number;
 use super::{Percentiles, Range, StreamFigures, Verdict, delay, mixed, percentiles, rounded, share};
 use crate::model::Scalar;
@@ -192,9 +192,9 @@ fn judge(
         return undecided(format!("it printed {} more figures than a record keeps", script.figures_left_out));
     }
     let Some((slowest, fps)) = slowest else { return (Verdict::Undecided, without_rates) };
-    let asked = Asked::by_config(member);
+    let asked = Demand::by_config(member);
     let (frames, dropped) = counted.unwrap_or((0, 0));
-    let kept = Kept {
+    let counts = Counts {
         fps,
         frames: fps * measured as f64 / 1e6,
         dropped,
@@ -205,7 +205,7 @@ fn judge(
     };
     let mut findings: Vec<(Verdict, String)> =
         without_rates.into_iter().map(|text| (Verdict::Undecided, text)).collect();
-    findings.extend(judge::judge(&kept));
+    findings.extend(judge::judge(&counts));
     let limit =
         |line_every_us: u64| delay::limit_us(delay::GAP_US, asked.fps).max(line_every_us.saturating_mul(2));
     let holes = elements.iter().filter(|element| element.no_fps.is_none());
@@ -218,7 +218,7 @@ fn judge(
         let meter = slowest.meter.factory();
         return undecided(format!("the rate holds, but `{meter}` counts no dropped frames"));
     }
-    conclude(findings, &kept)
+    conclude(findings, &counts)
 }
 
 /// Which counters have no rate, and why.

@@ -8,14 +8,14 @@
 //! came, so that it is never called slow for what it was not given.
 
 use super::verdict::{HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, Verdict, number};
-use crate::record::{Accept, Codec, Configured, Delivery, Member, SourceKind, StreamRecord, VideoFormat};
+use crate::record::{Accept, Codec, Delivery, Member, SourceConfig, SourceKind, StreamRecord, VideoFormat};
 
 /// A rate above this share of the configured one is another rate.
 pub const MORE_FPS: f64 = 1.02;
 
 /// What the machine has to keep.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Asked {
+pub(super) struct Demand {
     /// Frames per second that must arrive.
     pub(super) fps: f64,
     /// Those of the source, of which `fps` may be a part.
@@ -24,13 +24,13 @@ pub(super) struct Asked {
     pub(super) is_of_source: bool,
 }
 
-impl Asked {
+impl Demand {
     /// What is asked for where nothing is known of the source: of scripts, and of
     /// older records.
-    pub(super) fn by_config(member: &Member) -> Asked {
+    pub(super) fn by_config(member: &Member) -> Demand {
         let fps = member.target_fps;
         let of = member.configured.as_ref().map_or(fps, |configured| configured.fps.max(fps));
-        Asked { fps, of, is_of_source: false }
+        Demand { fps, of, is_of_source: false }
     }
 
     /// The share of frames that the target may lose.
@@ -43,9 +43,9 @@ impl Asked {
 pub(super) struct Source<'a> {
     member: &'a Member,
     /// The config and what was delivered, of a camera where both are known.
-    camera: Option<(&'a Configured, &'a Delivery)>,
+    camera: Option<(&'a SourceConfig, &'a Delivery)>,
     /// The same of a clip that has too few frames.
-    sparse_clip: Option<(&'a Configured, &'a Delivery)>,
+    sparse_clip: Option<(&'a SourceConfig, &'a Delivery)>,
     damaged: u64,
     /// Frames that arrived, were dropped or taken out, or were damaged.
     offered: u64,
@@ -57,7 +57,7 @@ impl<'a> Source<'a> {
     pub(super) fn of(member: &'a Member, stream: &'a StreamRecord) -> Source<'a> {
         let delivery = stream.delivery.as_ref();
         let is_camera =
-            |configured: &&Configured| matches!(configured.source, SourceKind::Rtsp | SourceKind::Usb);
+            |configured: &&SourceConfig| matches!(configured.source, SourceKind::Rtsp | SourceKind::Usb);
         let damaged = delivery.map_or(0, |delivery| delivery.damaged);
         let known = member.configured.as_ref().zip(delivery);
         Source {
@@ -78,7 +78,7 @@ impl<'a> Source<'a> {
     }
 
     /// The config and what was delivered, where the rate may be another one.
-    fn rated(&self) -> Option<(&'a Configured, &'a Delivery)> {
+    fn rated(&self) -> Option<(&'a SourceConfig, &'a Delivery)> {
         self.camera.or(self.sparse_clip)
     }
 
@@ -122,8 +122,8 @@ impl<'a> Source<'a> {
 
     /// What the machine has to keep: the target, or what came where that is less;
     /// where any rate is accepted and the target is the whole of it, all that came.
-    pub(super) fn asked(&self) -> Asked {
-        let by_config = Asked::by_config(self.member);
+    pub(super) fn asked(&self) -> Demand {
+        let by_config = Demand::by_config(self.member);
         let damaged = if self.has_much_damage() { self.damaged } else { 0 };
         let rate = self.other_rate();
         let whole = match (rate, self.let_by()) {
@@ -133,7 +133,7 @@ impl<'a> Source<'a> {
         };
         let takes_all = self.accepts(Accept::Rate) && by_config.fps >= by_config.of;
         let fps = if takes_all && rate.is_some() { whole } else { by_config.fps.min(whole) };
-        Asked { fps, of: whole.max(fps), is_of_source: whole < by_config.fps || takes_all }
+        Demand { fps, of: whole.max(fps), is_of_source: whole < by_config.fps || takes_all }
     }
 
     /// What the camera has to hold in the place of its target: what came, if it may
@@ -202,7 +202,7 @@ impl<'a> Source<'a> {
 /// Whether a clip lacks frames: more than late ones, and the time after the last
 /// one, account for. A machine that is too slow holds up the file, too, but that
 /// makes frames late.
-fn is_sparse_clip(configured: &Configured, delivery: &Delivery, stream: &StreamRecord) -> bool {
+fn is_sparse_clip(configured: &SourceConfig, delivery: &Delivery, stream: &StreamRecord) -> bool {
     let known =
         (delivery.frames, stream.window_us, stream.arrived_us.last(), stream.late_us.iter().flatten().max());
     let (Some(frames), Some((begin, end)), Some(last), Some(latest)) = known else { return false };
@@ -218,7 +218,7 @@ pub(super) fn seconds(us: u64) -> String {
 }
 
 /// What is wrong with the size of its frames, if anything is.
-fn size(configured: &Configured, video: &[VideoFormat]) -> Option<String> {
+fn size(configured: &SourceConfig, video: &[VideoFormat]) -> Option<String> {
     let text = |(width, height): (u32, u32)| format!("{width}x{height}");
     let asked = (configured.width, configured.height);
     let mut sizes: Vec<(u32, u32)> = video.iter().map(|format| (format.width, format.height)).collect();
@@ -238,7 +238,7 @@ fn size(configured: &Configured, video: &[VideoFormat]) -> Option<String> {
 }
 
 /// What is wrong with its encoding, if anything is.
-fn codec(configured: &Configured, video: &[VideoFormat]) -> Option<String> {
+fn codec(configured: &SourceConfig, video: &[VideoFormat]) -> Option<String> {
     let asked = match configured.codec? {
         Codec::H264 => "H264",
         Codec::H265 => "H265",

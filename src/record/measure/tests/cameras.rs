@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::record::{Accept, Codec, Configured, SourceKind, VideoFormat};
+use crate::record::{Accept, Codec, SourceConfig, SourceKind, VideoFormat};
 
 /// 30 s of a camera of 1280x720 at 15 fps in H.264, as `change` makes it.
 fn camera(source: SourceKind, change: impl FnOnce(&mut Member)) -> RunRecord {
@@ -14,7 +14,7 @@ fn camera(source: SourceKind, change: impl FnOnce(&mut Member)) -> RunRecord {
     let member = &mut record.members[0];
     let codec = (source == SourceKind::Rtsp).then_some(Codec::H264);
     member.configured =
-        Some(Configured { source, width: 1280, height: 720, fps: 15.0, codec, accept: Vec::new() });
+        Some(SourceConfig { source, width: 1280, height: 720, fps: 15.0, codec, accept: Vec::new() });
     let stream = &mut member.streams[0];
     stream.decoded = 450;
     stream.late_us = vec![Some(3_000); stream.arrived_us.len()];
@@ -439,7 +439,7 @@ fn a_camera_of_a_higher_rate_may_lose_what_the_target_leaves() {
         0 of 1 camera holds 15 fps, 1 does not; CPU not measured
     "#]],
     );
-    let configured = Configured {
+    let configured = SourceConfig {
         source: SourceKind::File,
         width: 640,
         height: 360,

@@ -10,27 +10,27 @@ const SHORTEST: usize = 4;
 
 /// Values that no text may hold, and the names that stand for them.
 #[derive(Clone, Default)]
-pub struct Hidden(Vec<(String, String)>);
+pub struct Redaction(Vec<(String, String)>);
 
-impl std::fmt::Debug for Hidden {
+impl std::fmt::Debug for Redaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.0.iter().map(|(_, name)| name)).finish()
     }
 }
 
-impl Hidden {
+impl Redaction {
     /// These variables: names and values.
-    pub fn new<'a>(secrets: impl Iterator<Item = (&'a String, &'a String)>) -> Hidden {
-        let mut hidden = Vec::new();
+    pub fn new<'a>(secrets: impl Iterator<Item = (&'a String, &'a String)>) -> Redaction {
+        let mut redaction = Vec::new();
         for (name, value) in secrets.filter(|(_, value)| SHORTEST <= value.len()) {
             for form in [value.clone(), escaped(value)] {
-                hidden.push((form, format!("${name}")));
+                redaction.push((form, format!("${name}")));
             }
         }
         // One that holds another goes first.
-        hidden.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
-        hidden.dedup();
-        Hidden(hidden)
+        redaction.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        redaction.dedup();
+        Redaction(redaction)
     }
 
     /// A text in which variables stand for their values.
@@ -76,8 +76,8 @@ mod tests {
     fn secrets_are_shown_by_their_names() {
         let secrets = [("USER", "bob"), ("PW", "hunter@2"), ("PW2", "hunter@22")];
         let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let hidden = Hidden::new(secrets.iter().map(|(name, value)| (name, value)));
-        assert_eq!(hidden.without("bob: hunter@2 hunter%402 hunter@22".to_owned()), "bob: $PW $PW $PW2");
-        assert!(!format!("{hidden:?}").contains("hunter"));
+        let redaction = Redaction::new(secrets.iter().map(|(name, value)| (name, value)));
+        assert_eq!(redaction.without("bob: hunter@2 hunter%402 hunter@22".to_owned()), "bob: $PW $PW $PW2");
+        assert!(!format!("{redaction:?}").contains("hunter"));
     }
 }
