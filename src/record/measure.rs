@@ -325,8 +325,8 @@ fn notes(member: &Member, stream: &StreamRecord) -> Vec<String> {
     let of = |count: fn(&Delivery) -> u64| delivery.map_or(0, count);
     let counts = [
         ("damaged frames, which do not count as arrived", of(|delivery| delivery.damaged)),
-        ("copies that make up for what the source lacks", of(|delivery| delivery.copied)),
-        ("frames left out since they are beyond the rate of the config", of(|delivery| delivery.thinned)),
+        ("copies made for frames that the source lacks", of(|delivery| delivery.copied)),
+        ("frames above the configured rate, which do not count as dropped", of(|delivery| delivery.thinned)),
         ("frames that steps took out, which do not count as dropped", stream.taken_out),
     ];
     notes.extend(counts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{what}: {n}")));

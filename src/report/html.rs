@@ -485,7 +485,7 @@ fn legend(report: &Report<'_>) -> Markup {
                 } @else {
                     p { "Files were played once, as fast as the machine can. There is no target and no latency: frames wait in queues for as long as the queues are deep." }
                 }
-                p { "Behind a frame rate stand the fewest and the most frames in a whole second of this one run. Those of a paced stream go up and down by a frame, since the borders of seconds fall between frames; they say nothing about other runs." }
+                p { "The range after a frame rate gives the fewest and the most frames in a whole second of this one run. Those of a paced stream vary by a frame, since seconds begin and end between frames; they say nothing about other runs." }
             }
         }
     }

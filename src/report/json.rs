@@ -45,7 +45,7 @@ pub fn json(report: &Report<'_>) -> String {
 
 /// JSON for files: indented, with a line break at its end.
 pub(super) fn pretty(document: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(document).expect("its maps have texts as keys");
+    let mut text = serde_json::to_string_pretty(document).expect("its maps have string keys");
     text.push('\n');
     text
 }

@@ -202,7 +202,7 @@ fn failures<'a>(report: &Report<'a>) -> Vec<Failure<'a>> {
     for worker in report.record.workers.iter().filter(tells) {
         failures.push(Failure {
             title: format!("worker {}", worker.name),
-            reason: worker.death.as_deref().unwrap_or("its last words"),
+            reason: worker.death.as_deref().unwrap_or("the end of its stderr"),
             tail: &worker.stderr_tail,
         });
     }

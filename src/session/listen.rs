@@ -296,7 +296,7 @@ impl<'a, P: Player> Session<'a, P> {
             }
             WorkerMessage::Malformed(text) => {
                 let text = self.secrets.without(text);
-                tracing::warn!(worker = self.setup.workers[index], text, "a line that is no event");
+                tracing::warn!(worker = self.setup.workers[index], text, "a line is not an event");
                 return;
             }
             WorkerMessage::Exited(mut exit) => {

@@ -14,6 +14,7 @@ use crossbeam_channel::{after, never, select, unbounded};
 use super::{SILENCE, SessionError};
 use crate::os::process::Cancel;
 use crate::pipeline::PipelineSpec;
+use crate::text::counted;
 use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::launch::{Launch, Reach};
 use crate::worker::protocol::{End, Event, EventBody};
@@ -83,7 +84,7 @@ pub fn play_once(
             // Unless this process was stopped as well, and has not read yet.
             recv(silent) -> _ => messages.is_empty().then(|| {
                 let (silence, so_far) = (SILENCE.as_secs(), progress.so_far());
-                let reason = format!("the worker said nothing for {silence} s; {so_far}");
+                let reason = format!("the worker sent nothing for {silence} s {so_far}");
                 Ending::Forced(SessionError::Failed(reason))
             }),
             recv(cancelled) -> _ => {
@@ -136,15 +137,12 @@ impl Progress {
             return None;
         }
         let has_stalled = STALL <= Duration::from_nanos(event.at.saturating_sub(since));
-        has_stalled.then(|| format!("no new frame for {} s; {}", STALL.as_secs(), self.so_far()))
+        has_stalled.then(|| format!("no new frame for {} s {}", STALL.as_secs(), self.so_far()))
     }
 
-    /// What was seen last.
+    /// `after 8 frames`
     fn so_far(&self) -> String {
-        match self.n_frames {
-            0 => "none had come".to_owned(),
-            n_frames => format!("{n_frames} had come"),
-        }
+        format!("after {}", counted(self.n_frames, "frame"))
     }
 }
 
@@ -178,10 +176,10 @@ mod tests {
     fn a_pipeline_without_new_frames_is_given_up_after_a_minute() {
         check(
             &[(5, None), (6, Some(8)), (7, Some(8)), (65, Some(8)), (66, Some(8))],
-            expect!["66: no new frame for 60 s; 8 had come"],
+            expect!["66: no new frame for 60 s after 8 frames"],
         );
         // The worker itself lives, but the stream does not even start.
-        check(&[(5, None), (64, None), (65, None)], expect!["65: no new frame for 60 s; none had come"]);
+        check(&[(5, None), (64, None), (65, None)], expect!["65: no new frame for 60 s after 0 frames"]);
     }
 
     #[test]

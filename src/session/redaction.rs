@@ -61,7 +61,7 @@ impl Redaction {
         }
     }
 
-    /// Takes them out of the last words of a worker.
+    /// Takes them out of the end of a worker's stderr.
     pub(super) fn clear_exit(&self, exit: &mut WorkerExit) {
         exit.stderr_tail = self.without(std::mem::take(&mut exit.stderr_tail));
         exit.last_event = exit.last_event.take().map(|event| self.without(event));

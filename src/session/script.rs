@@ -112,7 +112,7 @@ fn kept(head: &[u8], tail: &[u8], printed: usize) -> (String, u64) {
     let rest = &tail[twice.min(tail.len())..];
     let mut bytes = head.to_vec();
     if left_out > 0 {
-        bytes.extend_from_slice(format!("\n... {left_out} bytes are left out here ...\n").as_bytes());
+        bytes.extend_from_slice(format!("\n... {left_out} bytes omitted ...\n").as_bytes());
     }
     bytes.extend_from_slice(rest);
     (String::from_utf8_lossy(&bytes).into_owned(), left_out as u64)
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(kept(b"abc", b"cde", 5), ("abcde".to_owned(), 0));
         assert_eq!(kept(b"abc", b"fgh", 6), ("abcfgh".to_owned(), 0));
         let (text, left_out) = kept(b"abc", b"xyz", 10);
-        assert_eq!((text.as_str(), left_out), ("abc\n... 4 bytes are left out here ...\nxyz", 4));
+        assert_eq!((text.as_str(), left_out), ("abc\n... 4 bytes omitted ...\nxyz", 4));
         assert_eq!(kept(b"", b"", 0), (String::new(), 0));
         assert_eq!(kept(b"\xff", b"\xff", 1), ("\u{fffd}".to_owned(), 0));
     }

@@ -531,9 +531,9 @@ mod tests {
         check(
             "read line; echo out of memory >&2; kill -KILL $$",
             expect![[r#"
-            the worker died: killed by SIGKILL; its last words:
+            the worker died: killed by SIGKILL; the end of its stderr:
             out of memory
-            7 killed by SIGKILL; its last words:
+            7 killed by SIGKILL; the end of its stderr:
             out of memory"#]],
         );
     }

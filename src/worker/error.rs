@@ -18,7 +18,7 @@ pub enum WorkerError {
         path: PathBuf,
     },
     /// The program of `[worker] command` is not installed.
-    #[error("no worker: there is no program `{program}`, with which `worker.command` begins")]
+    #[error("no worker: the program `{program}` of `worker.command` was not found")]
     NoProgram {
         /// As it was given.
         program: String,
@@ -26,12 +26,12 @@ pub enum WorkerError {
         engine: Option<String>,
     },
     /// The engine has no image to run.
-    #[error("no worker: the image `{image}` of `worker.command` cannot be had: {said}")]
+    #[error("no worker: the image `{image}` of `worker.command` is not available: {reply}")]
     NoImage {
         /// As it was given.
         image: String,
-        /// What the engine says of it.
-        said: String,
+        /// What the engine reports.
+        reply: String,
     },
     /// It could not be started.
     #[error("failed to start the worker `{}`", .program.to_string_lossy())]
@@ -79,7 +79,7 @@ impl WorkerError {
             WorkerError::NoProgram { engine: None, .. } => {
                 "correct `command` in `[worker]`, or remove it to use the worker beside `lp`"
             }
-            WorkerError::NoImage { .. } => "build or pull it; `lp` does not, since it measures",
+            WorkerError::NoImage { .. } => "build or pull the image; `lp` never pulls one",
             WorkerError::Version { .. } => {
                 "install `lp` and `lp-worker` of the same version; if it is in an image, build that again"
             }
@@ -105,7 +105,7 @@ impl std::fmt::Display for WorkerExit {
         write!(f, "{}", self.exit)?;
         match self.stderr_tail.trim() {
             "" => Ok(()),
-            tail => write!(f, "; its last words:\n{tail}"),
+            tail => write!(f, "; the end of its stderr:\n{tail}"),
         }
     }
 }

@@ -123,13 +123,13 @@ impl Launch {
         let Some(image) = self.image() else { return Ok(None) };
         let named = image.to_string_lossy().into_owned();
         match self.engine(&["image", "inspect", "--format", "{{.Id}}"], image) {
-            Ok((true, said)) => {
+            Ok((true, reply)) => {
                 // Warnings precede it.
-                let id = said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+                let id = reply.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
                 Ok(Some(id.trim_start_matches("sha256:").to_owned()))
             }
-            Ok((false, said)) => Err(WorkerError::NoImage { image: named, said: last_line(&said) }),
-            Err(error) => Err(WorkerError::NoImage { image: named, said: error.to_string() }),
+            Ok((false, reply)) => Err(WorkerError::NoImage { image: named, reply: last_line(&reply) }),
+            Err(error) => Err(WorkerError::NoImage { image: named, reply: error.to_string() }),
         }
     }
 
@@ -151,7 +151,7 @@ impl Launch {
         self.program().file_name() == Some(OsStr::new(&container.engine))
     }
 
-    /// Has the engine do something; whether it did, and what it said.
+    /// Has the engine do something; whether it succeeded, and its output.
     fn engine(&self, arguments: &[&str], last: &OsStr) -> std::io::Result<(bool, String)> {
         let run = self.container.as_ref().map_or(0, |container| container.run);
         let mut argv = self.words[..run].to_vec();
@@ -170,8 +170,8 @@ impl Launch {
             grace: Duration::from_secs(1),
             inherit: None,
         };
-        let (finished, said) = process::run_command(&command, &Cancel::never())?;
-        Ok((finished == Finished::Exited(Exit::Code(0)), String::from_utf8_lossy(&said).into_owned()))
+        let (finished, reply) = process::run_command(&command, &Cancel::never())?;
+        Ok((finished == Finished::Exited(Exit::Code(0)), String::from_utf8_lossy(&reply).into_owned()))
     }
 }
 
@@ -186,8 +186,8 @@ impl Container {
     /// Removes it, if it is still there.
     pub(super) fn remove(&self) {
         let removed = self.launch.engine(&["rm", "--force", "--volumes"], &self.name);
-        if let Ok((false, said)) = removed {
-            tracing::debug!(name = %self.name.to_string_lossy(), said, "nothing was removed");
+        if let Ok((false, reply)) = removed {
+            tracing::debug!(name = %self.name.to_string_lossy(), reply, "nothing was removed");
         }
     }
 
@@ -289,8 +289,8 @@ fn fresh_name() -> OsString {
     format!("lp-worker-{this_lp}-{}", N.fetch_add(1, Ordering::Relaxed)).into()
 }
 
-fn last_line(said: &str) -> String {
-    let line = said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing");
+fn last_line(reply: &str) -> String {
+    let line = reply.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no output");
     line.trim_start_matches("Error: ").to_owned()
 }
 
@@ -421,11 +421,11 @@ mod tests {
             no worker: `/nowhere/lp-worker` does not exist
             build or install `lp-worker` (it needs GStreamer's development files), or name one in `LP_WORKER`"#]].assert_eq(&find(Some("/nowhere/lp-worker"), &["lp-worker"]));
         expect![[r#"
-            no worker: there is no program `bin/lp-worker`, with which `worker.command` begins
+            no worker: the program `bin/lp-worker` of `worker.command` was not found
             correct `command` in `[worker]`, or remove it to use the worker beside `lp`"#]]
         .assert_eq(&find(None, &["bin/lp-worker"]));
         expect![[r#"
-            no worker: there is no program `no-podman`, with which `worker.command` begins
+            no worker: the program `no-podman` of `worker.command` was not found
             install podman (Debian: podman), or remove `command` to use the worker beside `lp`"#]]
         .assert_eq(&find(Some(""), &["no-podman", "run", "-i", "till"]));
     }

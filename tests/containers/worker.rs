@@ -175,7 +175,7 @@ fn an_image_that_is_not_here_is_said_before_anything_starts() {
     let Some(engine) = images() else { return };
     let ws = project(engine, &["one"], &["localhost/lp/nowhere:1", "lp-worker"]);
     let stderr = ws.lp("run").code(2).stderr;
-    let error = "error: no worker: the image `localhost/lp/nowhere:1` of `worker.command` cannot be had: ";
+    let error = "error: no worker: the image `localhost/lp/nowhere:1` of `worker.command` is not available: ";
     assert!(stderr.starts_with(error), "{stderr}");
     assert!(stderr.contains("\n  hint: build or pull it; "), "{stderr}");
     assert!(!ws.exists("media"));

@@ -40,12 +40,12 @@ fn with(command: &str) -> Workspace {
 fn an_engine_that_is_not_installed_is_said_before_anything_starts() {
     let ws = with(r#"["podman", "run", "-i", "localhost/lp/pipeline-exec"]"#).env("PATH", "/nowhere");
     ws.lp("run").code(2).stderr(expect![[r#"
-        error: no worker: there is no program `podman`, with which `worker.command` begins
+        error: no worker: the program `podman` of `worker.command` was not found
           hint: install podman (Debian: podman), or remove `command` to use the worker beside `lp`
           needed by `transcode:a.mp4@640x360@15`, `transcode:a.mp4@320x180@15`, `run:lane`
     "#]]);
     ws.lp("build assets").code(2).stderr(expect![[r#"
-        error: no worker: there is no program `podman`, with which `worker.command` begins
+        error: no worker: the program `podman` of `worker.command` was not found
           hint: install podman (Debian: podman), or remove `command` to use the worker beside `lp`
           needed by `transcode:a.mp4@640x360@15`, `transcode:a.mp4@320x180@15`
     "#]]);
@@ -129,5 +129,5 @@ fn a_transcode_in_which_no_frame_comes_any_more_is_given_up() {
     ws.write("replay/clip-1.jsonl", &events);
     let replay = ws.path("replay").to_str().unwrap().to_owned();
     let ended = ws.env("FAKE_WORKER", &replay).lp("build assets").code(1);
-    ended.stderr_has("`media/a.mp4` cannot be read: no new frame for 60 s; 8 had come");
+    ended.stderr_has("`media/a.mp4` cannot be read: no new frame for 60 s after 8 frames");
 }

@@ -270,14 +270,14 @@ fn what_a_camera_sends_is_named_with_the_key_to_set() {
         "video 0 RTP/AVP 96",
         "H265/90000",
         expect![
-            "`till/1`: `rtspsrc` (`till_1_source`) sends H265 video, which `rtph264depay` (`rtph264depay-1`) does not take: set `codec` of the camera to `h265`"
+            "`till/1`: `rtspsrc` (`till_1_source`) sends H265 video, which `rtph264depay` (`rtph264depay-1`) does not accept: set `codec` of the camera to `h265`"
         ],
     );
     check(
         "video 0 RTP/AVP 96",
         "VP8/90000",
         expect![
-            "`till/1`: `rtspsrc` (`till_1_source`) offers VP8 video, which `rtph264depay` (`rtph264depay-1`) does not take"
+            "`till/1`: `rtspsrc` (`till_1_source`) offers VP8 video, which `rtph264depay` (`rtph264depay-1`) does not accept"
         ],
     );
     check(
@@ -289,7 +289,7 @@ fn what_a_camera_sends_is_named_with_the_key_to_set() {
         "application 0 RTP/AVP 96",
         "vnd.onvif.metadata/90000",
         expect![
-            "`till/1`: `rtspsrc` (`till_1_source`) offers VND.ONVIF.METADATA, which `rtph264depay` (`rtph264depay-1`) does not take"
+            "`till/1`: `rtspsrc` (`till_1_source`) offers VND.ONVIF.METADATA, which `rtph264depay` (`rtph264depay-1`) does not accept"
         ],
     );
 }

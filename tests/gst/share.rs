@@ -185,7 +185,7 @@ fn stopping_one_stream_lets_the_others_go_on() {
     assert!(
         exit.exit.success()
             && bodies.iter().all(
-                |body| !matches!(body, EventBody::Refused { reason, .. } if reason.contains("plays already"))
+                |body| !matches!(body, EventBody::Refused { reason, .. } if reason.contains("is already playing"))
             )
     );
 }

@@ -83,7 +83,7 @@ fn what_is_not_there_is_refused_by_name() {
         .assert_eq(&refusal(vec![Element::new("gvadetect"), sink()]));
     expect!["`queue` (`q`): no property `leeky`"]
         .assert_eq(&refusal(vec![Element::new("queue").named("q").text("leeky", "downstream"), sink()]));
-    expect!["`h264parse` (`h264parse-2`) cannot be linked to `wavparse` (`w`): it gives `video/x-h264, parsed=true, stream-format={ avc, avc3, byte-stream }, alignment={ au, nal }`, which takes `audio/x-wav; audio/x-rf64`"].assert_eq(&refusal(vec![Element::new("wavparse").named("w"), sink()]));
+    expect!["`h264parse` (`h264parse-2`) cannot be linked to `wavparse` (`w`): the first gives `video/x-h264, parsed=true, stream-format={ avc, avc3, byte-stream }, alignment={ au, nal }`, the second takes `audio/x-wav; audio/x-rf64`"].assert_eq(&refusal(vec![Element::new("wavparse").named("w"), sink()]));
     expect!["`filesink` (`out`) has no output to link to `fakesink` (`fakesink-4`)"]
         .assert_eq(&refusal(vec![Element::new("filesink").named("out"), sink()]));
 }
@@ -104,7 +104,7 @@ fn a_start_that_fails_says_what_the_element_said() {
         Element::new("h265parse").named("parse"),
         sink(),
     ];
-    expect!["`qtdemux` (`demux`) offers `video/x-h264`, which `h265parse` (`parse`) does not take"]
+    expect!["`qtdemux` (`demux`) offers `video/x-h264`, which `h265parse` (`parse`) does not accept"]
         .assert_eq(&bench.start("camera-1/1", spec(elements, Playback::Once), 0).unwrap_err());
 }
 
@@ -138,7 +138,7 @@ fn a_name_is_taken_until_its_stream_is_over() {
         file(&clip, rest, Playback::Loop)
     };
     bench.start("camera-1/1", paced(), 0).unwrap();
-    expect!["`camera-1/1` plays already"].assert_eq(&bench.start("camera-1/1", paced(), 0).unwrap_err());
+    expect!["`camera-1/1` is already playing"].assert_eq(&bench.start("camera-1/1", paced(), 0).unwrap_err());
     bench.worker().stop_stream("camera-1/1").unwrap();
     let (_, end) = bench.frames(|_| false);
     assert_eq!(end, Some(End::Eos));
@@ -231,7 +231,7 @@ fn a_stream_that_hangs_is_named_and_does_not_keep_the_worker() {
         }
         _ => None,
     });
-    expect!["camera-1/1: not ended 4 s after EOS"].assert_eq(&ended.unwrap());
+    expect!["camera-1/1: did not end within 4 s of EOS"].assert_eq(&ended.unwrap());
 }
 
 #[test]

@@ -214,8 +214,9 @@ fn link_fault(
     takes: String,
 ) -> BuildFault {
     let (upstream, downstream) = (shown(upstream), shown(downstream));
-    let reason =
-        format!("{upstream} cannot be linked to {downstream}: it gives {gives}, which takes {takes}");
+    let reason = format!(
+        "{upstream} cannot be linked to {downstream}: the first gives {gives}, the second takes {takes}"
+    );
     BuildFault { link: Some(LinkFault { to, gives, takes }), ..BuildFault::of(from, reason) }
 }
 

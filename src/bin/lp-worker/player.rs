@@ -87,7 +87,7 @@ impl Player {
         for Tap { stream, .. } in &taps {
             let is_free = self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone());
             if !is_free {
-                let reason = format!("`{stream}` plays already");
+                let reason = format!("`{stream}` is already playing");
                 return self.events.send(EventBody::Refused { id, reason });
             }
             names.push(Name { stream: stream.clone(), taken: Arc::clone(&self.taken) });
@@ -127,7 +127,7 @@ impl Player {
         let _ = over.recv_timeout(limit);
         let late: Vec<StreamName> = playing.lock().keys().cloned().collect();
         for stream in late {
-            let reason = format!("not ended {} s after EOS", limit.as_secs());
+            let reason = format!("did not end within {} s of EOS", limit.as_secs());
             let end = End::Error { element: stream.clone(), reason, debug: String::new() };
             playing.end(&stream, end, &events);
         }

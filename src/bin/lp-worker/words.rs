@@ -52,14 +52,14 @@ pub(crate) fn nothing_fits(upstream: &gst::Element, downstream: &gst::Element, o
         && upstream.factory().is_some_and(|factory| factory.name() == "rtspsrc")
     {
         return format!(
-            "{from} sends {video} video, which {to} does not take: set `codec` of the camera to `{codec}`"
+            "{from} sends {video} video, which {to} does not accept: set `codec` of the camera to `{codec}`"
         );
     }
     let videos =
         videos.into_iter().map(|name| if name.starts_with('`') { name } else { format!("{name} video") });
     let sounds = sounds.into_iter().map(|name| format!("sound ({name})"));
     let all: Vec<String> = videos.chain(sounds).chain(others).collect();
-    format!("{from} offers {}, which {to} does not take", all.join(" and "))
+    format!("{from} offers {}, which {to} does not accept", all.join(" and "))
 }
 
 fn names<'a>(offers: &'a [Offer], pick: impl Fn(&'a Offer) -> Option<&'a String>) -> Vec<String> {

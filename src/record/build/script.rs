@@ -235,7 +235,10 @@ impl Script {
             && self.first_figure_us.is_none()
             && quiet(self.started_us, FREE_US)
         {
-            self.fail(at_us, format!("hangs: neither a figure nor its end for {} s", FREE_US / 1_000_000))
+            self.fail(
+                at_us,
+                format!("hangs: printed no figure and did not end for {} s", FREE_US / 1_000_000),
+            )
         } else {
             None
         }

@@ -631,8 +631,8 @@ fn played_freely_a_script_ends_by_itself() {
     check(
         story,
         expect![[r#"
-            c/1: script, window [100000000, 700000000), 0 rates; hangs: neither a figure nor its end for 600 s
-            > c/1 failed: hangs: neither a figure nor its end for 600 s
+            c/1: script, window [100000000, 700000000), 0 rates; hangs: printed no figure and did not end for 600 s
+            > c/1 failed: hangs: printed no figure and did not end for 600 s
             > stop all
         "#]],
     );

@@ -145,7 +145,7 @@ pub(super) fn judge(counts: &Counts<'_>) -> Vec<(Verdict, String)> {
         let most = number(limit as f64 / 10.0 + 100.0 * counts.asked.may_lose());
         let mut text = format!("{share:.2} % dropped is more than {most} %");
         if counts.asked.may_lose() > 0.0 {
-            text.push_str(&format!(" with {} of {} fps asked", number(target), number(counts.asked.of)));
+            text.push_str(&format!(" for a target of {} of {} fps", number(target), number(counts.asked.of)));
         }
         findings.push((drops_say, text));
     }
@@ -318,13 +318,13 @@ mod tests {
         check(
             14.8,
             expect![
-                "undecided: 14.80 fps is less than 99.5 % of 15; 50.67 % dropped is more than 50.5 % with 15 of 30 fps asked"
+                "undecided: 14.80 fps is less than 99.5 % of 15; 50.67 % dropped is more than 50.5 % for a target of 15 of 30 fps"
             ],
         );
         check(
             14.0,
             expect![
-                "does not hold: 14.00 fps is less than 98 % of 15; 53.33 % dropped is more than 52 % with 15 of 30 fps asked"
+                "does not hold: 14.00 fps is less than 98 % of 15; 53.33 % dropped is more than 52 % for a target of 15 of 30 fps"
             ],
         );
     }

@@ -119,7 +119,7 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
             "not measured: it printed no line of `gvafpscounter` or `fpsdisplaysink` in its window".to_owned()
         }
         (_, Some(_)) => without_rates(&elements)
-            .unwrap_or_else(|| "not measured: its lines tell no time that lies in the window".to_owned()),
+            .unwrap_or_else(|| "not measured: none of its lines is about time within the window".to_owned()),
     });
     let (verdict, reason) = judge(record, member, script, &elements, slowest, counted, no_fps.as_ref());
     StreamFigures {

@@ -187,7 +187,7 @@ impl<'a> Source<'a> {
     pub(super) fn notes(&self) -> Vec<String> {
         let accepted = self.differences().into_iter().filter(|(what, _)| self.accepts(*what));
         let mut notes: Vec<String> =
-            accepted.map(|(_, text)| format!("{text}, which `accept` takes")).collect();
+            accepted.map(|(_, text)| format!("{text}, which `accept` allows")).collect();
         notes.extend(self.lack().filter(|(is_much, _)| !is_much).map(|(_, text)| text));
         let frames = self.camera.and_then(|_| self.let_by()).unwrap_or(0);
         let lost = frames.saturating_sub(self.damaged).saturating_sub(self.decoded);

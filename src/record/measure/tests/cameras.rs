@@ -217,7 +217,7 @@ fn another_size_rate_or_codec_holds_only_if_it_is_accepted() {
     );
     assert_eq!(
         measurement.cameras[0].streams[0].notes,
-        ["the camera delivers 640x360, not 1280x720, which `accept` takes"]
+        ["the camera delivers 640x360, not 1280x720, which `accept` allows"]
     );
     let turns: &dyn Fn(&mut Member) = &|member| delivery(member).video.push(video(640, 360, Some("H264")));
     check(
