@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn both_versions_may_be_there_side_by_side() {
+    fn both_versions_may_be_mounted() {
         let files = [
             ("sys/fs/cgroup/cpu/libpod_parent/x/cpu.cfs_quota_us", "100000"),
             ("sys/fs/cgroup/cpu/libpod_parent/x/cpu.cfs_period_us", "100000"),
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_limit_is_said_and_not_taken_for_none() {
+    fn an_unreadable_limit_is_an_error() {
         let files = [("sys/fs/cgroup/cpu.max", "much")];
         check(
             UNIFIED,

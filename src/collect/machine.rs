@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn busy_is_the_time_that_passed_less_what_was_idle_or_waited() {
+    fn busy_is_elapsed_time_minus_idle_and_iowait() {
         // What the other columns say does not matter: they sample.
         check("cpu0 0 0 0 0 0 0 0 0 0 0", "cpu0 99 0 5 70 20 2 0 3 10 0", Some((10.0, 3.0)));
         check("cpu0 0 0 0 0 0 0 0 0 0 0", "cpu0 0 0 0 70 20 0 0 0 0 0", Some((10.0, 0.0)));
@@ -199,21 +199,21 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_have_no_cores() {
+    fn other_strings_have_no_cores() {
         for text in ["", "cpu  1 2 3 4", "cpu0 1 2 x 4", "cpu0 1 2"] {
             assert_eq!(cores(text), None, "{text}");
         }
     }
 
     #[test]
-    fn memory_in_use_leaves_out_what_is_available() {
+    fn memory_in_use_excludes_available_memory() {
         let text = "MemTotal:        8000 kB\nMemFree: 100 kB\nMemAvailable:    3000 kB\n";
         assert_eq!(memory_in_use(text), Some(5000 * 1024));
         assert_eq!(memory_in_use("MemTotal: 8000 kB\n"), None);
     }
 
     #[test]
-    fn samples_speak_about_the_time_between_them() {
+    fn samples_cover_the_time_between_them() {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("proc")).unwrap();
         let write =

@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_exactly_such_a_line_is_nothing() {
+    fn other_lines_have_no_figure() {
         for line in [
             "",
             "FpsCounter(last nansec): total=nan fps, number-streams=1, per-stream=nan fps",

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_as_wide_as_they_must_be_and_break_where_there_is_no_room() {
+    fn columns_fit_their_cells_and_wrap_at_the_width() {
         check(
             None,
             expect![[r#"

@@ -125,7 +125,7 @@ fn csv_has_a_row_per_pipeline() {
 }
 
 #[test]
-fn no_cell_of_csv_is_a_formula_and_lists_can_be_taken_apart() {
+fn csv_has_no_formulas_and_its_lists_can_be_split() {
     let hostile = ["=HYPERLINK(\"http://x\",\"till\")", "+1", "-1", "@a", "\ttab", "\u{ff1d}1", "'=1", "a'"];
     let workloads: [&[&str]; 2] = [&["=scan; all", "-a\\", ";"], &["b; c"]];
     let members = hostile.iter().enumerate().map(|(n, name)| {
@@ -305,7 +305,7 @@ fn html_is_whole_escapes_names_and_fetches_nothing() {
 }
 
 #[test]
-fn a_run_without_anything_can_be_reported() {
+fn an_empty_run_can_be_reported() {
     let mut story = Story::new(setup(Pace::Live, 5, 2, &["c"], vec![member("c", "c", 10.0, &[(&[], 0)])]));
     story.builder.interrupt();
     let record = story.builder.finish();
@@ -393,7 +393,7 @@ fn with_scripts() -> RunRecord {
 }
 
 #[test]
-fn scripts_stand_beside_pipelines_and_what_was_not_measured_is_never_zero() {
+fn scripts_appear_with_pipelines_and_missing_figures_are_not_zero() {
     expect![[r#"
         run 20261124T064200Z-9f2c41 of lane
         15s after 2s of warm-up, live pace, a worker per camera, repeat 1

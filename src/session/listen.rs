@@ -399,7 +399,7 @@ mod tests {
     use crate::record::foreign::figure;
 
     #[test]
-    fn when_all_is_measured_everybody_is_told_to_end() {
+    fn all_workers_end_after_the_last_measurement() {
         let setup = setup(&["a", "b"], &[camera("a", 0, 1), camera("b", 1, 1)]);
         let (session, told) = session(&setup);
         let spoken = [
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_whose_streams_have_all_failed_is_told_to_end() {
+    fn a_worker_ends_when_all_its_streams_have_failed() {
         let setup = setup(&["a", "b"], &[camera("a", 0, 2), camera("b", 1, 1)]);
         let (session, told) = session(&setup);
         let ended = r#"{"at":2000000000,"event":"ended","stream":"a/1","end":{"end":"eos"}}"#;
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_of_another_worker_is_not_meant() {
+    fn events_about_streams_of_other_workers_are_ignored() {
         let setup = setup(&["a", "b"], &[camera("a", 0, 1), camera("b", 1, 1)]);
         let (session, told) = session(&setup);
         let ended = r#"{"at":2000000000,"event":"ended","stream":"a/1","end":{"end":"eos"}}"#;
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_watches_what_drains() {
+    fn frames_that_drain_are_not_watched() {
         let setup = setup(&["a"], &[camera("a", 0, 1)]);
         let seen = Mutex::new(Vec::new());
         let watch = |slug: &Slug, seen_now: Observation<'_>| {

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_long_output_the_begin_and_the_end_are_kept() {
+    fn long_output_keeps_its_begin_and_end() {
         assert_eq!(kept(b"abc", b"abc", 3), ("abc".to_owned(), 0));
         assert_eq!(kept(b"abc", b"cde", 5), ("abcde".to_owned(), 0));
         assert_eq!(kept(b"abc", b"fgh", 6), ("abcfgh".to_owned(), 0));

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_does_not_read_is_no_fault_of_the_others() {
+    fn a_worker_that_does_not_read_affects_no_other() {
         let setup = setup(&["a", "b"], &[camera("a", 0, 1), camera("b", 1, 1)]);
         let (mut session, told) = session(&setup);
         *session.player(StreamId(0)).unwrap() = Fake::deaf();

@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_go_to_whoever_asked_and_all_else_to_the_channel() {
+    fn answers_go_to_the_caller_and_events_to_the_channel() {
         check(
             r#"read line
                echo '{"at":1,"event":"process","cpu_us":2,"rss":3}'
@@ -527,7 +527,7 @@ mod tests {
     }
 
     #[test]
-    fn a_death_is_told_with_signal_and_last_words() {
+    fn a_death_is_reported_with_its_signal_and_stderr() {
         check(
             "read line; echo out of memory >&2; kill -KILL $$",
             expect![[r#"
@@ -539,7 +539,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_a_text() {
+    fn a_line_that_is_not_an_event_is_malformed() {
         check(
             r#"read line; echo 'Hello, I am a plugin'; echo '{"at":3,"event":"done","id":1}'"#,
             expect![[r#"

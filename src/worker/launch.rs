@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_command_says_itself_stays() {
+    fn options_of_the_command_are_kept() {
         let options = [
             "--pull=newer",
             "--cap-drop=net_raw",
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn each_container_has_a_name_behind_run() {
+    fn each_container_has_a_name_after_run() {
         let launch = container(&["--cpus=1"]);
         let (words, name) = launch.command(&Reach::default());
         let name = name.unwrap().name;
@@ -403,13 +403,13 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_tells_signals_as_shells_do() {
+    fn an_engine_reports_signals_as_shells_do() {
         assert_eq!(Container::ended(Exit::Code(139)), Exit::Signal("SIGSEGV".to_owned()));
         assert_eq!(Container::ended(Exit::Code(125)), Exit::Code(125));
     }
 
     #[test]
-    fn a_worker_that_is_not_there_is_named_with_a_way_out() {
+    fn a_missing_worker_is_reported_with_a_hint() {
         let find = |lp_worker: Option<&str>, words: &[&str]| {
             let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             let container = (1 < words.len()).then(|| container(&[]).container.unwrap());

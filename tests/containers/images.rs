@@ -27,7 +27,7 @@ fn look(engine: &Engine, name: &str, script: &str) -> String {
 }
 
 #[test]
-fn an_image_says_what_it_is_and_runs_as_nobody_special_without_a_shell() {
+fn an_image_has_labels_and_runs_without_root_or_shell() {
     let Some(engine) = images() else { return };
     let mut shown = String::new();
     for name in NAMES {
@@ -73,7 +73,7 @@ fn an_image_says_what_it_is_and_runs_as_nobody_special_without_a_shell() {
 }
 
 #[test]
-fn an_image_lists_its_packages_and_lets_nobody_become_somebody_else() {
+fn an_image_lists_its_packages_and_has_no_setuid_programs() {
     let Some(engine) = images() else { return };
     for name in NAMES {
         let said = look(engine, name, "cat /usr/share/lp/packages.txt");
@@ -130,7 +130,7 @@ fn a_second_build_without_changes_is_all_cache() {
 }
 
 #[test]
-fn a_base_that_cannot_be_had_is_named_and_nothing_is_built() {
+fn an_unavailable_base_is_named_and_nothing_is_built() {
     let Some(engine) = images() else { return };
     let tag = format!("{}-none", engine.tag);
     let binaries = Path::new(env!("CARGO_BIN_EXE_lp")).parent().unwrap().to_str().unwrap();
@@ -148,7 +148,7 @@ fn a_base_that_cannot_be_had_is_named_and_nothing_is_built() {
 }
 
 #[test]
-fn without_an_engine_it_is_said_how_to_get_one() {
+fn without_an_engine_the_error_says_how_to_install_one() {
     // All that the scripts need but an engine.
     let folder = tempfile::tempdir().unwrap();
     for name in ["awk", "bash", "cat", "dirname", "env", "id", "mkdir", "mktemp", "rm", "sed"] {

@@ -171,7 +171,7 @@ fn a_container_that_does_not_end_is_removed() {
 }
 
 #[test]
-fn an_image_that_is_not_here_is_said_before_anything_starts() {
+fn a_missing_image_is_reported_before_anything_starts() {
     let Some(engine) = images() else { return };
     let ws = project(engine, &["one"], &["localhost/lp/nowhere:1", "lp-worker"]);
     let stderr = ws.lp("run").code(2).stderr;

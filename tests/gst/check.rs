@@ -22,7 +22,7 @@ fn check(cameras: &[(&str, &str)], expect: Expect) {
 }
 
 #[test]
-fn what_can_be_played_is_one_line() {
+fn a_playable_project_prints_one_line() {
     let ws = short(&[("camera-1", r#"{"type": "zbar"}"#), ("camera-2", r#"{"type": "motioncells"}"#)]);
     let checked = ws.lp("check --machine").success();
     let (line, version) = checked.stderr.trim_end().rsplit_once(' ').unwrap();
@@ -32,7 +32,7 @@ fn what_can_be_played_is_one_line() {
 }
 
 #[test]
-fn an_element_that_nobody_has_is_named_with_what_was_meant() {
+fn an_unknown_element_is_named_with_a_suggestion() {
     check(
         &[("camera-1", r#"{"type": "motionzells"}, {"type": "nosuchelement"}"#)],
         expect![[r#"
@@ -57,7 +57,7 @@ fn an_element_that_nobody_has_is_named_with_what_was_meant() {
 }
 
 #[test]
-fn a_property_that_is_none_is_named_with_what_was_meant() {
+fn an_unknown_property_is_named_with_a_suggestion() {
     check(
         &[("camera-1", r#"{"type": "motioncells", "properties": {"gridz": 16, "what": 1, "gap": 2}}"#)],
         expect![[r#"
@@ -82,7 +82,7 @@ fn a_property_that_is_none_is_named_with_what_was_meant() {
 }
 
 #[test]
-fn a_property_that_is_only_read_cannot_be_set() {
+fn a_read_only_property_cannot_be_set() {
     check(
         &[("camera-1", r#"{"type": "queue", "properties": {"current-level-buffers": 3}}"#)],
         expect![[r#"
@@ -148,7 +148,7 @@ fn a_number_beyond_the_limits_is_refused_with_them() {
 }
 
 #[test]
-fn a_word_that_is_none_of_an_enum_or_of_flags_is_refused_with_them() {
+fn an_unknown_enum_or_flag_is_refused_with_the_known_ones() {
     check(
         &[(
             "camera-1",
@@ -229,7 +229,7 @@ fn caps_that_a_clip_does_not_have_are_refused() {
 }
 
 #[test]
-fn caps_that_are_none_are_refused() {
+fn malformed_caps_are_refused() {
     check(
         &[("camera-1", r#"{"type": "zbar", "caps": "video/x-raw,width=(int)wide"}"#)],
         expect![[r#"
@@ -265,7 +265,7 @@ fn a_side_branch_is_checked_as_well() {
 const DETECT: &str = r#"{"type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8"}"#;
 
 #[test]
-fn where_no_dialect_fits_each_camera_is_told_what_is_missing() {
+fn without_a_fitting_dialect_each_camera_names_its_missing_elements() {
     let ws = short(&[("camera-1", DETECT), ("camera-2", r#"{"type": "zbar"}"#)]);
     ws.lp("check --machine").code(2).stderr(expect![[r#"
         error[LP0902]: `camera-1` needs Intel DL Streamer, which this machine does not have
@@ -320,7 +320,7 @@ fn a_decoder_that_is_not_installed_is_named_with_its_package() {
 }
 
 #[test]
-fn what_two_cameras_share_is_said_once() {
+fn a_fault_of_two_cameras_is_reported_once() {
     let bad = r#"{"type": "identity", "properties": {"sleep": 3}}"#;
     let ws = short(&[("camera-1", bad), ("camera-2", r#"{"type": "zbar"}"#)]);
     let cameras = ws.read("configs/camera_to_workload.json").replace("of-camera-2", "of-camera-1");
@@ -330,7 +330,7 @@ fn what_two_cameras_share_is_said_once() {
 }
 
 #[test]
-fn machines_are_told_the_same_as_people() {
+fn json_and_sarif_report_the_faults_of_the_machine() {
     let ws = short(&[("camera-1", r#"{"type": "queue", "properties": {"leaky": "downsteam"}}"#)]);
     let json: serde_json::Value =
         serde_json::from_str(&ws.lp("check --machine --json").code(2).stdout).unwrap();
@@ -359,7 +359,7 @@ fn without_a_worker_nothing_is_known_of_the_machine() {
 }
 
 #[test]
-fn a_run_names_missing_models_together_with_what_the_machine_lacks() {
+fn a_run_names_missing_models_and_elements_together() {
     let detect = r#"{"type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8"}"#;
     let ws = short(&[("camera-1", detect)]);
     let ended = ws.lp("run").code(2);

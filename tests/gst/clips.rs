@@ -313,7 +313,7 @@ fn a_clip_is_as_long_as_its_source_at_any_rate() {
 }
 
 #[test]
-fn copies_are_told_and_none_are_made_if_none_are_wanted() {
+fn copies_are_reported_and_none_are_made_with_drop_only() {
     let third = "-vf select=not(mod(n\\,3)) -vsync vfr";
     let case = Case::new("a.mp4", "15").pattern(10, "15", &format!("{third} {H264}"));
     let ended = case.build().success();

@@ -88,7 +88,7 @@ fn ctrl_c_keeps_what_was_measured_and_leaves_no_worker() {
 }
 
 #[test]
-fn a_record_whose_inputs_changed_meanwhile_is_kept_but_answers_for_nothing() {
+fn a_record_with_changed_inputs_is_kept_and_never_reused() {
     let ws = short(&[GOOD]);
     let mut lp = LpProcess::start(&ws, &["run", "--duration", "2s"]);
     lp.wait_for_frames_of("good");
@@ -147,7 +147,7 @@ fn sightings_of_a_drawn_scene_have_their_place_in_it_in_every_pass() {
 }
 
 #[test]
-fn an_element_that_nobody_has_is_refused_at_its_place() {
+fn an_unknown_element_is_refused_with_its_position() {
     let ws = short(&[GOOD, ("bad", r#"{"type": "nosuchelement"}"#)]);
     ws.lp("run").code(2).stderr(expect![[r#"
         error[LP0803]: this machine has no element `nosuchelement`, which `bad` needs

@@ -47,7 +47,7 @@ fn a_comment_in_a_scene_draws_nothing_again_and_a_deleted_clip_is_restored() {
 }
 
 #[test]
-fn what_is_measured_is_reused_by_a_build_and_never_by_a_run() {
+fn a_build_reuses_a_measurement_and_a_run_does_not() {
     let ws = counting();
     ws.lp("run good").success().stderr_has("run:good");
     ws.lp("build report:good").success().stderr_has("nothing to do");

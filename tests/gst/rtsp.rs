@@ -153,7 +153,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn a_password_that_is_written_out_is_sent_once_and_stands_nowhere() {
+fn a_password_is_sent_once_and_is_written_nowhere() {
     let camera = Camera::start(Answers::Refuses(&["Digest realm=\"door\", nonce=\"1\""]));
     let password = "Geh@im:7";
     for written in ["Geh%40im%3a7", "Geh@im:7"] {
@@ -206,7 +206,7 @@ fn failure(uri: &str) -> String {
 }
 
 #[test]
-fn a_refusal_is_told_with_its_place_and_reason() {
+fn a_refusal_is_reported_with_its_uri_and_reason() {
     let check = |answers: Answers, userinfo: &str, expect: Expect| {
         let camera = Camera::start(answers);
         let told = failure(&camera.uri(userinfo));
@@ -262,7 +262,7 @@ fn a_refusal_is_told_with_its_place_and_reason() {
 }
 
 #[test]
-fn what_a_camera_sends_is_named_with_the_key_to_set() {
+fn the_codec_of_a_camera_is_named_with_the_key_to_set() {
     let check = |media: &'static str, encoding: &'static str, expect: Expect| {
         expect.assert_eq(&failure(&Camera::start(Answers::Sends(media, encoding)).uri("")));
     };

@@ -105,7 +105,7 @@ fn an_example_script_names_a_parameter_that_it_does_not_know() {
 }
 
 #[test]
-fn the_profile_of_scripts_has_nothing_to_be_said_against() {
+fn the_profile_of_scripts_has_no_faults() {
     let ws = default_lane(Workspace::empty());
     ws.lp("check --strict --profile scripts").success();
     ws.lp("build --profile scripts --dry-run report").success();

@@ -50,7 +50,7 @@ fn streams(record: &RunRecord) -> &[StreamRecord] {
 }
 
 #[test]
-fn what_is_shared_gives_every_stream_its_frames_and_sightings() {
+fn a_shared_pipeline_gives_every_stream_its_frames_and_sightings() {
     let ws = lane();
     ws.lp("run --set run.pace=free").success();
     let alone = latest(&ws);
@@ -191,7 +191,7 @@ fn stopping_one_stream_lets_the_others_go_on() {
 }
 
 #[test]
-fn a_sink_that_is_none_of_the_spec_is_refused() {
+fn a_sink_outside_the_spec_is_refused() {
     let mut bench = Bench::new();
     let clip = bench.clip(2, 10);
     let spec = spec(file(&clip, vec![decoder(), sink()], Playback::Once).elements, Playback::Once);

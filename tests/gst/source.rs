@@ -64,7 +64,7 @@ fn a_camera_that_gives_more_is_thinned_to_its_rate() {
 }
 
 #[test]
-fn frames_of_a_clip_are_delivered_behind_the_clock() {
+fn frames_of_a_clip_are_delivered_after_the_clock() {
     let mut bench = Bench::new();
     let clip = bench.clip(10, 10);
     let paced = vec![Element::new("clocksync").named("ingress"), decoder(), sink()];
@@ -78,7 +78,7 @@ fn frames_of_a_clip_are_delivered_behind_the_clock() {
 }
 
 #[test]
-fn what_a_step_holds_by_design_is_not_late() {
+fn frames_that_a_step_holds_by_design_are_not_late() {
     let mut bench = Bench::new();
     let encoder = Element::new("x264enc").int("rc-lookahead", 20).int("threads", 1);
     let rest = vec![Element::new("clocksync").named("ingress"), decoder(), encoder, sink()];
@@ -198,7 +198,7 @@ fn an_rtsp_stream_is_counted_as_it_comes_from_the_network() {
 }
 
 #[test]
-fn frames_whose_packets_were_lost_on_the_way_are_told_where_the_decoder_conceals_it() {
+fn frames_with_lost_packets_are_reported_when_the_decoder_conceals_them() {
     let bench = Bench::new();
     let mut recording = record(&raw(&bench, "640x480", 50));
     for key_frame in [20, 40] {
@@ -295,7 +295,7 @@ fn only(record: &RunRecord) -> &StreamRecord {
 }
 
 #[test]
-fn frames_that_steps_take_out_are_told() {
+fn frames_that_steps_take_out_are_reported() {
     let half = r#"{"type": "identity", "properties": {"drop-probability": 0.5}}"#;
     let thinned = r#"{"type": "videorate", "caps": "video/x-raw,framerate=5/1"}"#;
     let filled = r#"{"type": "videorate", "caps": "video/x-raw,framerate=30/1"}"#;

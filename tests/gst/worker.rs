@@ -74,7 +74,7 @@ fn a_decoder_that_is_found_while_it_runs_loops_and_is_counted() {
 }
 
 #[test]
-fn what_is_not_there_is_refused_by_name() {
+fn unknown_and_unlinkable_elements_are_refused_by_name() {
     let mut bench = Bench::new();
     let clip = bench.clip(2, 10);
     let mut refusal =
@@ -89,7 +89,7 @@ fn what_is_not_there_is_refused_by_name() {
 }
 
 #[test]
-fn a_start_that_fails_says_what_the_element_said() {
+fn a_failed_start_reports_the_error_of_its_element() {
     let mut bench = Bench::new();
     let absent = file("/nowhere.mp4".as_ref(), vec![decoder(), sink()], Playback::Once);
     expect![[r#"`filesrc` (`filesrc-0`): Resource not found: No such file "/nowhere.mp4""#]]
@@ -160,7 +160,7 @@ fn an_error_ends_the_stream_and_names_the_element() {
 }
 
 #[test]
-fn a_worker_that_crashes_is_told_by_signal() {
+fn a_crashed_worker_is_reported_with_its_signal() {
     let mut bench = Bench::new();
     bench.worker().hello().unwrap();
     let pid = Pid::from_raw(i32::try_from(bench.worker().pid()).unwrap()).unwrap();
@@ -235,7 +235,7 @@ fn a_stream_that_hangs_is_named_and_does_not_keep_the_worker() {
 }
 
 #[test]
-fn what_plugins_print_does_not_reach_the_protocol() {
+fn output_of_plugins_does_not_reach_the_protocol() {
     let mut bench = Bench::new();
     // `fdsink` writes what it gets to descriptor 1.
     let noisy = vec![
@@ -251,7 +251,7 @@ fn what_plugins_print_does_not_reach_the_protocol() {
 }
 
 #[test]
-fn what_a_leaky_queue_drops_is_what_is_missing() {
+fn drops_of_a_leaky_queue_are_the_missing_frames() {
     let mut bench = Bench::new();
     let clip = bench.clip(300, 30);
     let rest = vec![
@@ -316,7 +316,7 @@ fn branching(clip: &std::path::Path, side: Vec<Element>) -> lp::pipeline::Pipeli
 }
 
 #[test]
-fn what_a_side_branch_drops_is_not_missing_at_the_sink() {
+fn drops_in_a_side_branch_do_not_count_at_the_sink() {
     let mut bench = Bench::new();
     let clip = bench.clip(120, 30);
     let side = vec![

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_counts_when_it_was_decoded_whatever_became_of_it() {
+    fn a_frame_counts_at_its_decoding_time() {
         check(
             "d1 d2 d3 d4 a1 q2 a4 d5 d6 s5",
             expect![
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_at_the_end_was_taken_out() {
+    fn frames_left_at_eos_were_taken_out() {
         check(
             "d1 d2 d3 a1 eos",
             expect![
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_frames_and_copies_are_apart() {
+    fn damaged_frames_and_copies_are_separate() {
         check(
             "g1 g2 g3 d4 a1 q2 a4 c5 c6 d7 a7",
             expect![

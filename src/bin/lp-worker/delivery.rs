@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_nobody_took_were_delivered() {
+    fn frames_that_the_machine_missed_were_delivered() {
         assert_eq!(delivered(&[(0, 100), (1, 110), (2, 120)]), [100, 110, 120]);
         assert_eq!(delivered(&[(7, 100), (10, 130), (11, 140)]), [100, 110, 120, 130, 140]);
         // The driver counts anew, or gives no numbers.

@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_is_there_already_changes_nothing() {
+    fn the_same_rate_changes_nothing() {
         check((299, 20), frames(4, 299, 20), expect!["0x1@0 1x1@1 2x1@2 3x1@3"]);
         // Milliseconds, as in Matroska, and a start that is not 0.
         check((30, 1), [1000, 1033, 1067, 1100].map(|ms| ms * 1_000_000), expect!["0x1@0 1x1@1 2x1@2 3x1@3"]);

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_taken_out_and_nothing_else() {
+    fn only_the_length_is_removed() {
         let version_0 = |length: u32| {
             [&[0, 0, 0, 7][..], &[9; 8], &1_000_u32.to_be_bytes(), &length.to_be_bytes(), &[9; 80]].concat()
         };

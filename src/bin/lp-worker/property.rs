@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_in_words() {
+    fn values_that_do_not_fit_are_refused_with_a_reason() {
         check("queue", "leeky", Value::Int(1), expect!["`queue` (`it`): no property `leeky`"]);
         check(
             "queue",

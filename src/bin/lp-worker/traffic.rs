@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_leaves_tells_what_was_dropped_before_it() {
+    fn a_frame_that_leaves_reveals_earlier_drops() {
         check("+1 +2 +3 -1 0 +4 -4 0", expect!["[2, 3], inside 0"]);
     }
 

@@ -155,7 +155,7 @@ fn frames_that_lack_packets_count_when_they_came() {
 }
 
 #[test]
-fn what_the_source_says_of_itself_is_kept_in_order() {
+fn video_formats_are_kept_in_order() {
     let mut story = one(Pace::Live, 5);
     let format = |width| VideoFormat { width, height: 480, fps: Some(10.0), codec: Some("H264".into()) };
     for (second, width) in (0..20).zip(640..) {
@@ -392,7 +392,7 @@ fn a_live_stream_must_not_end_by_itself() {
 }
 
 #[test]
-fn played_freely_the_window_is_the_one_pass() {
+fn in_free_pace_the_window_is_the_whole_pass() {
     let mut story = one(Pace::Free, 5);
     story.play(0, "c/1", 3, 5, 200);
     story.tick(0, "c/1", 5 * S + 10, &[(5 * S + 9, None)], 4);
@@ -605,7 +605,7 @@ fn a_script_may_end_after_its_window_while_others_are_measured() {
 }
 
 #[test]
-fn played_freely_a_script_ends_by_itself() {
+fn in_free_pace_a_script_ends_by_itself() {
     let mut story = script(Pace::Free, 0);
     story.count(0, 101, 103, 100);
     story.exit(0, 104 * S, "exited with status 0", "");
@@ -756,7 +756,7 @@ fn counters_get_their_rates_in_byte_order_of_their_names() {
 }
 
 #[test]
-fn what_a_record_keeps_of_a_script_is_bounded() {
+fn records_of_scripts_are_bounded() {
     let mut story = script(Pace::Live, 5);
     story.print(0, 100 * S, &displayed("0", 1, 0));
     for element in 0..2 * MAX_ELEMENTS {

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_go_on_after_falls_are_those_of_two() {
+    fn values_that_continue_after_falls_are_two_counters() {
         for rendered in [
             // Line by line; two for one of the other; one that stands; nearly alike.
             &[100, 20, 107, 25, 114, 30, 121][..],
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_begins_anew_is_one() {
+    fn a_counter_that_restarts_is_one_counter() {
         for rendered in [
             &[7, 15, 22, 7, 15, 22, 7, 15, 22, 7, 15, 22][..],
             // Each life longer than the one before.
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_those_of_two_if_they_repeat_or_exceed_what_passed() {
+    fn times_that_repeat_or_exceed_the_elapsed_time_are_two_counters() {
         let begin = |(n, over_s): (usize, &f64)| Rate::Begin {
             at_us: n as u64 * 500_000,
             over_us: (over_s * 1e6) as u64,

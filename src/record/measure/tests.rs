@@ -75,7 +75,7 @@ fn a_pipeline_appears_under_each_workload_and_counts_once() {
 }
 
 #[test]
-fn the_worst_stream_speaks_for_its_camera() {
+fn a_camera_has_the_verdict_of_its_worst_stream() {
     let members = vec![member("a", "A", 15.0, &[(&["x"], 0), (&["y"], 0), (&["z"], 0)])];
     let mut story = Story::new(setup(Pace::Live, 20, 2, &["a"], members));
     for second in 0..22 {
@@ -128,7 +128,7 @@ fn an_interrupted_window_decides_nothing() {
 }
 
 #[test]
-fn played_freely_nothing_is_judged() {
+fn in_free_pace_nothing_is_judged() {
     let mut story = lane([15.0, 15.0], Pace::Free);
     story.play(0, "a/1", 0, 2, 200);
     story.play(1, "b/1", 0, 4, 100);
@@ -173,7 +173,7 @@ fn the_machine_and_workers_are_averaged_over_the_common_window() {
 }
 
 #[test]
-fn what_was_not_collected_has_a_reason_and_is_not_zero() {
+fn missing_samples_have_a_reason_and_are_not_zero() {
     let mut story = lane([15.0, 15.0], Pace::Live);
     story.builder.missing("machine", "failed to read `/proc/stat`");
     story.play(0, "a/1", 0, 7, 15);

@@ -47,7 +47,7 @@ fn delivery(member: &mut Member) -> &mut Delivery {
 }
 
 #[test]
-fn a_camera_that_gives_less_is_told_as_that_and_never_as_a_slow_machine() {
+fn a_slow_camera_is_not_reported_as_a_slow_machine() {
     check(
         &camera(SourceKind::Rtsp, |_| {}),
         expect![[r#"
@@ -135,7 +135,7 @@ fn a_camera_that_gives_less_is_told_as_that_and_never_as_a_slow_machine() {
 }
 
 #[test]
-fn a_clip_with_too_few_frames_is_told_as_that_unless_they_are_late() {
+fn a_clip_with_too_few_frames_is_reported_unless_they_are_late() {
     let sparse = |member: &mut Member| {
         thin_out(member, 1);
         delivery(member).frames = Some(150);
@@ -286,7 +286,7 @@ fn another_size_rate_or_codec_holds_only_if_it_is_accepted() {
 }
 
 #[test]
-fn frames_that_lack_packets_do_not_hold_although_nobody_flags_them() {
+fn incomplete_frames_do_not_hold_without_a_flag() {
     let lacking = |n| camera(SourceKind::Rtsp, move |member| delivery(member).incomplete = n);
     check(
         &lacking(3),
@@ -309,7 +309,7 @@ fn frames_that_lack_packets_do_not_hold_although_nobody_flags_them() {
 }
 
 #[test]
-fn damaged_and_taken_out_frames_are_told() {
+fn damaged_and_taken_out_frames_are_reported() {
     let damaged = |member: &mut Member| {
         thin_out(member, 2);
         delivery(member).damaged = 150;
@@ -424,7 +424,7 @@ fn lateness_is_a_figure_of_its_own() {
 }
 
 #[test]
-fn a_camera_of_a_higher_rate_may_lose_what_the_target_leaves() {
+fn a_camera_above_the_target_may_lose_the_surplus() {
     // 19.9 of 30 fps reached, 15 asked.
     let mut story =
         Story::new(setup(Pace::Live, 30, 2, &["c"], vec![member("c", "c", 15.0, &[(&["x"], 0)])]));

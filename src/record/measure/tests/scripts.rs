@@ -71,7 +71,7 @@ fn a_rate_alone_cannot_hold_since_drops_are_not_counted() {
 }
 
 #[test]
-fn an_average_since_the_begin_is_freed_from_what_was_before_the_window() {
+fn an_average_excludes_the_time_before_the_window() {
     // 40 fps for two seconds, 10 after that.
     let average = |second: u64| {
         let seconds = second + 1;
@@ -136,7 +136,7 @@ fn time_without_figures_counts_and_is_named() {
 }
 
 #[test]
-fn rounding_and_reading_of_lines_is_no_time_without_frames() {
+fn rounding_and_late_reading_make_no_gap() {
     // A line in 1.004 s that tells of 1.00 s; one of them is read 0.2 s late. Half a
     // second of some 19 without a line is 2.6 %.
     let lines = |story: &mut Story, pause_us: u64| {
@@ -193,7 +193,7 @@ fn a_script_that_restarts_is_measured_over_its_pauses() {
 }
 
 #[test]
-fn mixed_lines_of_two_programs_tell_no_rate() {
+fn mixed_lines_of_two_programs_give_no_rate() {
     // 10 and 7 fps; each in turn would seem to begin anew, with all its frames.
     check(
         &script(|story| {
@@ -270,7 +270,7 @@ fn a_counter_that_falls_silent_before_the_window_is_missed() {
 }
 
 #[test]
-fn latencies_of_a_script_are_told_by_channel() {
+fn latencies_of_a_script_are_reported_per_channel() {
     let tracer = |source: &str, ms: u64| {
         format!(
             "latency_tracer_pipeline, source_name=(string){source}, sink_name=(string)k, frame_latency=(double){ms};"
@@ -296,7 +296,7 @@ fn latencies_of_a_script_are_told_by_channel() {
 }
 
 #[test]
-fn what_two_pipelines_of_a_script_print_is_kept_apart() {
+fn figures_of_two_pipelines_of_a_script_are_separate() {
     let shown = |line: &dyn Fn(&str, u64) -> String| {
         let measurement = measure(&script(|story| {
             for second in 0..24 {
