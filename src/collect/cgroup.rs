@@ -1,8 +1,8 @@
-//! What the control groups of this process allow it: CPU time and memory.
+//! The limits of this process's control groups: CPU time and memory.
 //!
 //! Version 1, version 2 and both side by side. A group is bounded by all groups
 //! around it, so the smallest limit on the way up counts. Inside a container the
-//! way ends at what the container sees: limits further out stay unknown.
+//! way ends at the container's own root: limits further out stay unknown.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::CollectError;
 use crate::os::proc;
 
-/// What is limited. A limit that is not set is `None`, but for memory in version 1,
+/// The limits. A limit that is not set is `None`, but for memory in version 1,
 /// which then allows more than any machine has.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Limits {

@@ -1,12 +1,12 @@
-//! The host's fingerprint: what must be equal for two records to be comparable.
+//! The host's fingerprint: facts that must be equal for two records to be comparable.
 //!
 //! Facts are texts that stay equal on one machine from boot to boot, so memory
 //! is rounded to 256 MiB (firmware takes a little more or less of it) and GPUs
 //! are named by driver and PCI id, not by card number.
 //!
-//! What makes less of the machine than it is - a container, limits of control
-//! groups, cores that are not allowed - is a fact only where it is so: records of
-//! a whole machine do not speak of it.
+//! A restriction of the machine - a container, limits of control groups, cores that are
+//! not allowed - is a fact only where there is one: records of a whole machine do not
+//! have it.
 //!
 //! Not here: `gstreamer`, which only a worker knows.
 
@@ -20,7 +20,7 @@ use crate::os::proc;
 /// Memory is rounded to a multiple of this, in MiB.
 const MEMORY_STEP_MIB: u64 = 256;
 
-/// What could be found out about a host.
+/// The known facts about a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostFacts {
     /// `cpu`, `cpus`, `memory`, `kernel`, `governor`, `virtualised`, `gpu`, `npu`;
@@ -74,7 +74,7 @@ fn facts_below(root: &Path) -> HostFacts {
     host
 }
 
-/// What made the container that we are in, by what it leaves there.
+/// The engine of the container that we are in, by the traces that it leaves.
 fn container(root: &Path) -> Option<String> {
     if let Some(named) = proc::read(&root.join("run/systemd/container")).ok().filter(|name| !name.is_empty())
     {

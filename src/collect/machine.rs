@@ -4,9 +4,9 @@
 //! kernel counts those two as they pass, but all other columns of `/proc/stat` by
 //! looking at what runs at each tick: work that always falls between two ticks
 //! is not seen, and work that falls on them counts for the whole time between. So
-//! busy is what the clock says less what was idle, and never the sum of the columns.
-//! Time that a hypervisor stole is part of busy, since nobody here could use it, and
-//! is told apart as well. `iowait` may shrink, and `idle` of a core that comes or
+//! busy is the elapsed time less the idle time, and never the sum of the columns.
+//! Time that a hypervisor stole is part of busy, since this machine could not use it,
+//! and is also reported separately. `iowait` may shrink, and `idle` of a core that comes or
 //! goes may jump, so each core is held to the time that has passed.
 //! Memory in use is `MemTotal - MemAvailable`: caches that the kernel would
 //! give up are not in use.
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn busy_is_elapsed_time_minus_idle_and_iowait() {
-        // What the other columns say does not matter: they sample.
+        // The other columns do not matter: they sample.
         check("cpu0 0 0 0 0 0 0 0 0 0 0", "cpu0 99 0 5 70 20 2 0 3 10 0", Some((10.0, 3.0)));
         check("cpu0 0 0 0 0 0 0 0 0 0 0", "cpu0 0 0 0 70 20 0 0 0 0 0", Some((10.0, 0.0)));
         check("cpu0 10 0 0 90", "cpu0 10 0 0 90", Some((100.0, 0.0)));

@@ -1,11 +1,11 @@
-//! Collectors of what the machine does, one file each and one line in [`ALL`].
+//! Collectors of the machine's load, one file each and one line in [`ALL`].
 //!
-//! A collector that cannot run says why ([`CollectError`]); its reason goes into
-//! the record's `missing`. It never reports zero for what it does not know.
+//! A collector that cannot run returns the reason ([`CollectError`]), which goes into
+//! the record's `missing`. It never reports zero for an unknown value.
 //!
-//! All are sampled for one moment, which whoever samples tells by the clock that
-//! the frames use. Not here: what becomes of the values (`record`), and who
-//! samples once a second (`session`).
+//! All are sampled for one moment, which the caller passes by the clock of the frames.
+//! Not here: the use of the values (`record`), and the sampling once a second
+//! (`session`).
 
 pub mod cgroup;
 pub mod host;
@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// All collectors, in the order in which they are sampled: quick ones first, as the
-/// time is told before the first.
+/// time is taken before the first.
 pub const ALL: &[Kind] = &[Kind { name: machine::NAME, start: machine::start }];
 
 /// A kind of collector.
@@ -24,13 +24,13 @@ pub struct Kind {
     /// Its name in records, and how the names of its series begin: `machine`.
     pub name: &'static str,
     /// Begins to collect on a machine whose files are below a folder (`/`): the first
-    /// sample speaks about the time from here on. An error if it cannot run there.
+    /// sample is about the time from here on. An error if it cannot run there.
     pub start: fn(&Path) -> Result<Box<dyn Collector>, CollectError>,
 }
 
 /// Samples one thing again and again.
 pub trait Collector {
-    /// What it measures, always the same.
+    /// The series that it measures, always the same.
     fn series(&self) -> &[Series];
 
     /// A value for each of its series at `at_ns` of CLOCK_MONOTONIC; where it is a
@@ -54,7 +54,7 @@ pub struct Series {
     pub unit: &'static str,
 }
 
-/// Why a collector has nothing to say.
+/// Why a collector has no sample.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
     /// The kernel does not let us read it, or has no such file.

@@ -1,7 +1,7 @@
-//! Makes a [`RunRecord`] of what workers say, and decides when a run is over.
+//! Makes a [`RunRecord`] from the events of workers, and decides when a run is over.
 //!
-//! A pure state machine: no clock, no threads, no I/O. Time is what the events
-//! say, each worker's by its own events, so a recorded run replays faster than
+//! A pure state machine: no clock, no threads, no I/O. Time comes from the
+//! events, each worker's from its own, so a recorded run replays faster than
 //! real time and comes to the same end.
 //!
 //! A stream's *window* begins `warmup` after its first frame and lasts
@@ -10,10 +10,10 @@
 //! at EOS when played freely; the run is over when every stream is done or has
 //! failed ([`Decision::StopAll`]).
 //!
-//! A worker that says nothing at all has no time here. Whoever holds its
-//! process notices that, ends it and calls [`RecordBuilder::worker_exited`].
+//! A silent worker has no time here. The owner of its process notices that, ends it
+//! and calls [`RecordBuilder::worker_exited`].
 //!
-//! A user's script tells no time, so whoever reads what it prints says when a
+//! A user's script gives no time, so the reader of its output passes the time when a
 //! line was read ([`RecordBuilder::script_figure`]), and what time it is
 //! ([`RecordBuilder::tick`]). Its window begins `warmup` after its first figure.
 //!
@@ -94,7 +94,7 @@ pub struct Setup {
     /// When the first worker is asked to start a stream, in nanoseconds of
     /// CLOCK_MONOTONIC: the record's origin.
     pub origin_ns: u64,
-    /// What was asked for.
+    /// The requested conditions.
     pub conditions: Conditions,
     /// The machine.
     pub host: Host,
@@ -129,13 +129,13 @@ pub struct MemberSetup {
     pub slug: Slug,
     /// The rate that its streams should hold.
     pub target_fps: f64,
-    /// What the config says of its source.
+    /// The config of its source.
     pub configured: Option<SourceConfig>,
     /// Its pipelines.
     pub streams: Vec<StreamSetup>,
     /// Its scripts.
     pub scripts: Vec<ScriptSetup>,
-    /// What of it cannot be played.
+    /// Workloads that cannot be played.
     pub left_out: Vec<OmittedWorkloads>,
 }
 
@@ -165,7 +165,7 @@ pub struct ScriptSetup {
     pub workloads: Vec<String>,
     /// Its file, relative to the project.
     pub script: String,
-    /// What it is given.
+    /// Its parameters, by name.
     pub parameters: BTreeMap<String, Scalar>,
 }
 
@@ -183,28 +183,28 @@ pub enum ScriptEnd {
     },
 }
 
-/// What a session should do now.
+/// An order to the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// The stream has failed. If it still plays, stop it; the others go on.
     StreamFailed {
         /// The stream.
         stream: StreamId,
-        /// Why, as the record says it.
+        /// The reason, as in the record.
         reason: String,
     },
     /// The script has failed. If it still runs, end it; the others go on.
     ScriptFailed {
         /// The script.
         script: ScriptId,
-        /// Why, as the record says it.
+        /// The reason, as in the record.
         reason: String,
     },
-    /// All figures are there: close every worker's stdin, end every script. Said once.
+    /// All figures are there: close every worker's stdin, end every script. Comes once.
     StopAll,
 }
 
-/// Collects what a run's workers and scripts say.
+/// Collects the messages of a run's workers and scripts.
 #[derive(Debug)]
 pub struct RecordBuilder {
     setup: Setup,
@@ -304,8 +304,8 @@ impl RecordBuilder {
         (self.streams[id.index()].setup.worker == worker).then_some(id)
     }
 
-    /// Takes in what a worker said. Events about streams that the set-up does
-    /// not have are ignored.
+    /// Takes in an event of a worker. Events about streams that the set-up does not have
+    /// are ignored.
     ///
     /// # Panics
     /// If the set-up has no worker of this index.
@@ -376,8 +376,8 @@ impl RecordBuilder {
         self.stop_if_over(decisions)
     }
 
-    /// Takes in what a collector measured at `at_ns` of CLOCK_MONOTONIC: a value for
-    /// each of its series.
+    /// Takes in a collector's sample at `at_ns` of CLOCK_MONOTONIC: a value for each of
+    /// its series.
     pub fn collected(&mut self, at_ns: u64, series: &[Series], values: &[f64]) {
         for (Series { name, unit }, value) in series.iter().zip(values) {
             let known = self.series.iter().position(|known| known.name == *name).unwrap_or_else(|| {
@@ -397,7 +397,7 @@ impl RecordBuilder {
     }
 
     /// Takes in that a worker's process is gone; call it for every worker.
-    /// `death` says how (`killed by SIGSEGV`); `None` if it ended well, which is
+    /// `death` is the reason (`killed by SIGSEGV`); `None` if it ended well, which is
     /// a death as well before it was asked to. The tail of stderr is kept if it
     /// explains something.
     ///
@@ -418,7 +418,7 @@ impl RecordBuilder {
         if let Some(death) = death {
             for stream in playing {
                 self.change(stream, &mut decisions, |stream| {
-                    // What dies while it is being stopped has given its figures.
+                    // A stream that dies while it is being stopped has given its figures.
                     if stopping && stream.done {
                         return None;
                     }
@@ -459,7 +459,7 @@ impl RecordBuilder {
 
     /// Takes in a figure that a script printed in a line that was read at `at_ns`.
     pub fn script_figure(&mut self, script: ScriptId, at_ns: u64, figure: &Figure) -> Vec<Decision> {
-        // What drains is no part of anybody's window.
+        // Figures that drain belong to no window.
         if !self.stopping {
             let script = &mut self.scripts[script.index()];
             script.figure(self.timing, at_ns / 1000, figure);
@@ -480,8 +480,8 @@ impl RecordBuilder {
         self.stop_if_over(decisions)
     }
 
-    /// Takes in what a script printed: the begin and the end, and how many bytes
-    /// in between were left out.
+    /// Takes in a script's output: the begin and the end, and how many bytes in between
+    /// were omitted.
     pub fn script_printed(&mut self, script: ScriptId, (output, left_out): (String, u64)) {
         self.scripts[script.index()].printed(output, left_out);
     }
@@ -594,7 +594,7 @@ impl RecordBuilder {
         self.workers[worker].requests.get(&id).cloned().unwrap_or_default()
     }
 
-    /// Changes a stream by what is known now; `change` says why it has failed by that.
+    /// Changes a stream by what is known now; `change` returns the reason if that made it fail.
     fn change(
         &mut self,
         id: StreamId,

@@ -1,8 +1,8 @@
-//! Reads what earlier versions of the record wrote in another form.
+//! Reads fields that earlier versions of the record wrote in another form.
 //!
 //! Up to version 3 there was one collector, whose samples had fields: `machine`.
-//! They become the series that it has today. Streams had no number. Not here: fields that were added, which
-//! are optional where they are.
+//! They become today's series. Streams had no number. Not here: fields
+//! that were added, which are optional in their structs.
 
 use serde::{Deserialize, Deserializer};
 
@@ -28,8 +28,8 @@ enum SeriesForm {
     Machine(Vec<MachineSample>),
 }
 
-/// The number that the plan gave a stream or script; before version 4 only its name
-/// told it: `camera-3/2`.
+/// The number that the plan gave a stream or script; before version 4 it was only part
+/// of the name: `camera-3/2`.
 pub(super) fn index(name: &str) -> Option<u32> {
     name.rsplit_once('/')?.1.parse().ok()
 }

@@ -1,5 +1,4 @@
-//! Runs that never were, told event by event, for the tests of this room and
-//! of `report`.
+//! Made-up runs, event by event, for the tests of this room and of `report`.
 
 use std::collections::BTreeMap;
 

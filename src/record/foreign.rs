@@ -1,4 +1,4 @@
-//! Figures in what other programs print: one line in, one [`Figure`] or none out.
+//! Figures in the output of other programs: one line in, one [`Figure`] or none out.
 //!
 //! | line of | printed | gives |
 //! |---|---|---|
@@ -9,18 +9,18 @@
 //!
 //! Strict: a line that is not exactly one of these, whose numbers are not
 //! finite, or which is no UTF-8 gives nothing. Colours are taken out first.
-//! [`Lines`] cuts what a program prints into lines within bounds.
+//! [`Lines`] cuts a program's output into lines within bounds.
 //!
 //! Pure. Not here: what figures mean together (`record::build`, `record::measure`).
 
 use std::borrow::Cow;
 
-/// What one line says.
+/// The figure of one line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Figure {
     /// `gvafpscounter`: frames per second of each counter of the process.
     Rates {
-        /// What the rates are about.
+        /// The time that the rates are about.
         span: Span,
         /// The length of that time in microseconds; above 0.
         over_us: u64,
@@ -70,10 +70,10 @@ pub enum Span {
     Begin,
 }
 
-/// Where a latency begins and ends; absent is what the tracer does not say.
+/// Where a latency begins and ends; `None` where the tracer does not name it.
 ///
 /// Two pipelines of one process may have elements of the same names. DL Streamer's
-/// tracer then tells the pipeline, GStreamer's the elements' addresses.
+/// tracer then names the pipeline, GStreamer's the elements' addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Channel {
     /// The pipeline that both are in.
@@ -95,7 +95,7 @@ const MAX_COUNTERS: usize = 1_000;
 /// Beyond this no rate, count of seconds or latency is believed.
 const MAX_VALUE: f64 = 1e9;
 
-/// What a line says; `None` if it is none of those above.
+/// The figure of a line; `None` if it is none of those above.
 #[must_use]
 pub fn figure(line: &[u8]) -> Option<Figure> {
     let text = plain(std::str::from_utf8(line).ok()?.trim_end_matches(['\r', '\n']));
@@ -104,8 +104,8 @@ pub fn figure(line: &[u8]) -> Option<Figure> {
 
 /// `FpsCounter(last 1.00sec): total=30.00 fps, number-streams=2, per-stream=15.00 fps (15.01, 14.99)`
 ///
-/// Since 2026 `, detections=7` stands behind `fps`: before the list in the first
-/// versions, which has been at the end before. Both are read, and so is any other
+/// Since 2026 `, detections=7` follows `fps`: before the list in the first versions,
+/// later after it. Both are read, and so is any other
 /// `, key=value`.
 fn rates(text: &str) -> Option<Figure> {
     let rest = text.strip_prefix("FpsCounter(")?;
@@ -129,9 +129,9 @@ fn rates(text: &str) -> Option<Figure> {
     (fps.len() == n && over_us > 0).then_some(Figure::Rates { span, over_us, fps })
 }
 
-/// The list behind `fps`, `Some(None)` if there is none; `None` if anything there
+/// The list after `fps`, `Some(None)` if there is none; `None` if anything there
 /// is neither a list nor a `, key=value`. Where there are two lists, that of the
-/// rates is the one directly behind `fps`.
+/// rates is the one directly after `fps`.
 fn list_of_rates(mut rest: &str) -> Option<Option<&str>> {
     let (mut list, mut is_direct) = (None, true);
     while !rest.is_empty() {
@@ -144,15 +144,15 @@ fn list_of_rates(mut rest: &str) -> Option<Option<&str>> {
             }
             rest = after;
         } else {
-            rest = behind_pair(rest)?;
+            rest = after_pair(rest)?;
         }
         is_direct = false;
     }
     Some(list.map(|(list, _)| list))
 }
 
-/// What follows a `, key=value`, whose value may have a unit: `, latency=3.1 ms`.
-fn behind_pair(text: &str) -> Option<&str> {
+/// The rest after a `, key=value`, whose value may have a unit: `, latency=3.1 ms`.
+fn after_pair(text: &str) -> Option<&str> {
     let (key, rest) = text.strip_prefix(", ")?.split_once('=')?;
     let is_key = key.starts_with(|c: char| c.is_ascii_alphabetic())
         && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
@@ -197,7 +197,7 @@ fn counter(text: &str) -> Option<Figure> {
 /// `... latency_tracer_pipeline, pipeline_name=(string)p, source_name=(string)s, sink_name=(string)k, frame_latency=(double)1.5, ...;`
 fn latency(text: &str) -> Option<Figure> {
     let at = text.find("latency_tracer_pipeline").or_else(|| text.find("latency, src-element"))?;
-    // Behind the head of a debug line, or alone.
+    // After the head of a debug line, or alone.
     if !(at == 0 || text[..at].ends_with(' ')) {
         return None;
     }
@@ -249,8 +249,8 @@ fn structure(text: &str) -> Option<Vec<(&str, &str, Cow<'_, str>)>> {
     }
 }
 
-/// A value, with what follows it. What is in quotes may hold anything, behind
-/// backslashes where it would be mistaken.
+/// A value, and the rest after it. A quoted value may contain any character; quotes and
+/// backslashes follow a backslash.
 fn value(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([',', ';'])?;
@@ -270,7 +270,7 @@ fn value(text: &str) -> Option<(Cow<'_, str>, &str)> {
 
 /// A number as C prints it; `None` unless it is finite, not negative and sane.
 fn number(text: &str) -> Option<f64> {
-    // What `parse` takes beyond that: `+1`, `inf`, `nan`, `.5`, `5.`.
+    // `parse` also accepts `+1`, `inf`, `nan`, `.5` and `5.`.
     let plain = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | '-' | '+');
     if !text.starts_with(|c: char| c.is_ascii_digit()) || !text.chars().all(plain) || text.ends_with('.') {
         return None;
@@ -396,7 +396,7 @@ mod tests {
         };
         let two = "Rates { span: Last, over_us: 1000000, fps: [15.01, 14.99] }";
         for rest in [
-            // As DL Streamer prints it since 2026, and as it would stand at the end.
+            // As DL Streamer prints it since 2026, and as it would appear at the end.
             ", detections=7 (15.01, 14.99)",
             " (15.01, 14.99), detections=7",
             " (15.01, 14.99), detections=12 (5, 7)",

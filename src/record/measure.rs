@@ -39,7 +39,7 @@ use crate::stats;
 /// delivered, frames that steps took out, and stolen time.
 pub const VERSION: u32 = 3;
 
-/// What a record says.
+/// The figures of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// [`VERSION`].
@@ -74,7 +74,7 @@ pub struct CameraFigures {
     pub worst: Option<String>,
     /// Its pipelines and scripts, in the order of the plan.
     pub streams: Vec<StreamFigures>,
-    /// What of it was not played, and why.
+    /// Workloads that were not played, and why.
     pub left_out: Vec<OmittedWorkloads>,
 }
 
@@ -94,7 +94,7 @@ pub struct StreamFigures {
     /// The long-run frame rate; `None` without a window.
     pub fps: Option<f64>,
     /// The fewest and the most frames in a whole second of the window; for a script,
-    /// the least and the greatest rate that a line told. `None` without any.
+    /// the least and the greatest rate of a line. `None` without any.
     pub fps_range: Option<Range>,
     /// Frames that arrived in the window; `None` for a script that counts none.
     pub frames: Option<u64>,
@@ -106,7 +106,7 @@ pub struct StreamFigures {
     pub decoded: Option<u64>,
     /// Frames that steps took out in the window; `None` for a script.
     pub taken_out: Option<u64>,
-    /// What the source delivered; `None` for a script and in older records.
+    /// The delivery of its source; `None` for a script and in older records.
     pub delivery: Option<Delivery>,
     /// `delivery.frames` per second of the window.
     pub delivered_fps: Option<f64>,
@@ -116,7 +116,7 @@ pub struct StreamFigures {
     /// The longest time without a frame in the window; `None` without a window and
     /// for a script.
     pub longest_gap_us: Option<u64>,
-    /// What should be known of it even if it holds.
+    /// Remarks, also if it holds.
     pub notes: Vec<String>,
     /// Latency over the window; `None` where it has no meaning.
     pub latency_us: Option<Percentiles>,
@@ -126,7 +126,7 @@ pub struct StreamFigures {
     pub frames_without_latency: u64,
     /// Each whole second of the window; empty for a script.
     pub seconds: Vec<Second>,
-    /// What only a script has; `None` for a pipeline.
+    /// The figures of a script; `None` for a pipeline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<ScriptFigures>,
 }
@@ -318,7 +318,7 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
     }
 }
 
-/// What should be known of a stream even if it holds.
+/// Remarks about a stream, also if it holds.
 fn notes(member: &Member, stream: &StreamRecord) -> Vec<String> {
     let mut notes = Source::of(member, stream).notes();
     let delivery = stream.delivery.as_ref();
@@ -364,7 +364,7 @@ fn workloads(member: &Member) -> impl Iterator<Item = WorkloadFigures> {
     })
 }
 
-/// What each decoder decoded. Windows of streams that share one may differ by a
+/// The frames of each decoder. Windows of streams that share one may differ by a
 /// tick, so the greatest count is taken.
 fn decoders(record: &RunRecord) -> Vec<u64> {
     let streams: Vec<&StreamRecord> = record.members.iter().flat_map(|member| &member.streams).collect();

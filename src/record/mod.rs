@@ -1,8 +1,9 @@
 //! What one run measured: the [`RunRecord`].
 //!
 //! A record is the artefact of a `run:` task. It holds the run's conditions,
-//! one entry per stream with everything its worker said inside the measured
-//! window, one per script with what it printed about frames, the machine's and the workers' samples, and how it all ended. The
+//! one entry per stream with all that its worker reported inside the measured
+//! window, one per script with its figures about frames, the samples of the machine and
+//! the workers, and how it all ended. The
 //! figures that people read are computed from it (`record::measure`), so a
 //! better formula needs no new run.
 //!
@@ -52,7 +53,7 @@ pub struct RunRecord {
     pub host: Host,
     /// One per camera and copy, in project order.
     pub members: Vec<Member>,
-    /// What collectors measured, once a second.
+    /// Samples of collectors, once a second.
     #[serde(alias = "machine", deserialize_with = "earlier::series")]
     pub series: Vec<SeriesRecord>,
     /// The workers, in the order in which they were started.
@@ -61,8 +62,8 @@ pub struct RunRecord {
     pub missing: BTreeMap<String, String>,
     /// Whether the user stopped it before its time.
     pub interrupted: bool,
-    /// Inputs that changed while it ran, or were written and changed back: what was
-    /// measured is not known.
+    /// Inputs that changed while it ran, or were written and changed back: it is unknown
+    /// which version was measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs_changed: Vec<ProjectPath>,
 }
@@ -74,14 +75,14 @@ impl RunRecord {
         format!("{}-{}", self.started.compact(), &file.to_hex()[..6])
     }
 
-    /// Whether it may answer for a later run: no member failed, nobody
-    /// interrupted it, and its inputs stood still.
+    /// Whether it may be used instead of a later run: no member failed, the user did not
+    /// interrupt it, and its inputs did not change.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         !self.interrupted && self.inputs_changed.is_empty() && self.failures().next().is_none()
     }
 
-    /// Why nothing that it says can be relied on.
+    /// The reason why its figures are not reliable.
     #[must_use]
     pub fn unreliable(&self) -> Option<String> {
         let names: Vec<String> = self.inputs_changed.iter().map(|path| format!("`{path}`")).collect();
@@ -111,16 +112,16 @@ impl RunRecord {
     }
 }
 
-/// What a run was asked to be.
+/// The conditions of a run, as requested.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conditions {
     /// Length of the measured window in milliseconds; 0 = until stopped.
     pub duration_ms: u64,
-    /// What precedes it, after each stream's first frame, in milliseconds.
+    /// Warm-up before it, after each stream's first frame, in milliseconds.
     pub warmup_ms: u64,
     /// `live` or `free`.
     pub pace: Pace,
-    /// `camera` or `lane`: what shares a worker.
+    /// `camera` or `lane`: the streams that share a worker.
     pub isolation: Isolation,
     /// Copies of the lane.
     pub count: u32,
@@ -145,7 +146,7 @@ pub struct Member {
     pub slug: Slug,
     /// The rate that each of its streams should hold: `targetFps`, else `fps`.
     pub target_fps: f64,
-    /// What the config says of its source; `None` in records before version 3.
+    /// The config of its source; `None` in records before version 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configured: Option<SourceConfig>,
     /// Its pipelines.
@@ -153,13 +154,12 @@ pub struct Member {
     /// Its scripts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<script::ScriptRecord>,
-    /// What of it cannot be played.
+    /// Workloads that cannot be played.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<OmittedWorkloads>,
 }
 
-/// What the config says of a camera's source, beside which stands what it
-/// delivered.
+/// The config of a camera's source, to compare with its delivery.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceConfig {
     /// Where its frames come from.
@@ -173,7 +173,7 @@ pub struct SourceConfig {
     /// What an RTSP stream should carry; `None` for other sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codec: Option<Codec>,
-    /// Where the source may differ from the config without a word.
+    /// Differences from the config that are accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<Accept>,
 }
@@ -235,7 +235,7 @@ pub struct StreamRecord {
     /// drop-probability`): decoded, and neither arrived nor dropped.
     #[serde(default)]
     pub taken_out: u64,
-    /// What the source delivered; `None` in records before version 3.
+    /// The delivery of its source; `None` in records before version 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
     /// Frames over the stream's whole life: decoded, played, dropped, taken
@@ -246,14 +246,13 @@ pub struct StreamRecord {
     pub sightings: Vec<Sighting>,
     /// Sightings beyond [`MAX_SIGHTINGS`].
     pub sightings_left_out: u64,
-    /// How it ended, if its worker lived to say so.
+    /// How it ended; `None` if its worker died before.
     pub end: Option<End>,
     /// Why it counts as failed; `None` if it does not.
     pub failure: Option<String>,
 }
 
-/// What the source of a stream delivered in the window, before anything of ours
-/// changed it.
+/// The delivery of a stream's source in the window, before `lp` changes anything.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Frames that the source delivered: frames of different RTP timestamps, buffers
@@ -271,7 +270,7 @@ pub struct Delivery {
     /// Copies that a `videorate` among the steps made and that came to the sink.
     #[serde(default)]
     pub copied: u64,
-    /// Frames that the `videorate` behind the source dropped.
+    /// Frames that the `videorate` after the source dropped.
     #[serde(default)]
     pub thinned: u64,
     /// Frames of RTP that lack packets which were lost before they came.
@@ -281,7 +280,7 @@ pub struct Delivery {
     /// `None` if no two were seen, or the video is not encoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_frame_every: Option<u64>,
-    /// What the caps said over the stream's life, in order: more than one if the
+    /// The formats in the caps over the stream's life, in order: more than one if the
     /// stream changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub video: Vec<VideoFormat>,
@@ -312,13 +311,13 @@ fn is_zero(count: &u64) -> bool {
 /// The most sightings that a record keeps per stream.
 pub const MAX_SIGHTINGS: usize = 10_000;
 
-/// What an element saw: a message of `zbar` or `motioncells`.
+/// A sighting of an element: a message of `zbar` or `motioncells`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sighting {
     /// When it was posted.
     pub at_us: u64,
-    /// The position in the clip that it is about, in milliseconds; `None` if
-    /// the element does not say.
+    /// The position in the clip that it is about, in milliseconds; `None` if the
+    /// element does not give one.
     pub clip_ms: Option<u64>,
     /// The element's name.
     pub element: String,
@@ -330,7 +329,7 @@ pub struct Sighting {
     pub fields: BTreeMap<String, String>,
 }
 
-/// What a collector measured of one thing.
+/// The values of one series of a collector.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesRecord {
     /// `machine.cpu`; see [`crate::collect::Series`].

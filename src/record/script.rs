@@ -1,8 +1,8 @@
-//! What a run keeps of a user's script: how it was started, what it printed
-//! about frames and latencies inside its window, and how it ended.
+//! The record of a user's script: how it was started, its figures of frames and
+//! latencies inside its window, and how it ended.
 //!
 //! All times are of `lp`'s own CLOCK_MONOTONIC when a line was read, since a
-//! script has no clock that it tells.
+//! script gives no times.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::model::Scalar;
 pub const MAX_RATES: usize = 100_000;
 /// The most latencies that a record keeps of a script: four hours of 30 a second.
 pub const MAX_LATENCIES: usize = 432_000;
-/// The most elements and channels that are told apart in a script's output.
+/// The most elements and channels that are distinguished in a script's output.
 pub const MAX_ELEMENTS: usize = 64;
 
 /// A script of a camera, as it was run.
@@ -29,7 +29,7 @@ pub struct ScriptRecord {
     pub workloads: Vec<String>,
     /// Its file, relative to the project.
     pub script: String,
-    /// What it was given, by name.
+    /// Its parameters, by name.
     pub parameters: BTreeMap<String, Scalar>,
     /// When it was started.
     pub started_us: u64,
@@ -38,7 +38,7 @@ pub struct ScriptRecord {
     /// The measured window, `[begin, end)`; `None` if warm-up never ended.
     pub window_us: Option<(u64, u64)>,
     /// Rates that were read in the window, by element; none for a counter with a
-    /// name that spoke before it and was silent then.
+    /// name that printed before the window and not in it.
     pub rates: Vec<ElementRates>,
     /// Latencies that were read in the window, by channel.
     pub latencies: Vec<ChannelLatencies>,
@@ -48,13 +48,13 @@ pub struct ScriptRecord {
     pub exit: Option<ScriptExit>,
     /// Why it counts as failed; `None` if it does not.
     pub failure: Option<String>,
-    /// The begin and the end of what it printed.
+    /// The begin and the end of its output.
     pub output: String,
-    /// Bytes in between that were left out.
+    /// Omitted bytes in between.
     pub output_left_out: u64,
 }
 
-/// What an element said about its frames.
+/// The rates of an element.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ElementRates {
     /// Its name; `2 of 3` for a counter whose name is not known, by its place
@@ -86,7 +86,7 @@ impl Meter {
     }
 }
 
-/// What one line said about frames.
+/// The figures of one line about frames.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum Rate {
@@ -132,11 +132,11 @@ impl Rate {
 /// Latencies between two elements.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChannelLatencies {
-    /// The element that frames leave; `None` where the tracer does not say.
+    /// The element that frames leave; `None` where the tracer does not name it.
     /// `lane2/src` where those of two pipelines are called alike; `src (2 of 3)`
     /// if the tracer does not name the pipelines.
     pub source: Option<String>,
-    /// The element that they arrive at; `None` where the tracer does not say.
+    /// The element that they arrive at; `None` where the tracer does not name it.
     pub sink: Option<String>,
     /// When each line about a frame was read.
     pub at_us: Vec<u64>,
@@ -146,7 +146,7 @@ pub struct ChannelLatencies {
     pub intervals: Vec<LatencyInterval>,
 }
 
-/// Latencies of the frames of an interval, where a tracer tells no others.
+/// Latencies of the frames of an interval, where a tracer gives no others.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencyInterval {
     /// When the line was read.

@@ -3,7 +3,7 @@
 //!
 //! A pipeline that serves several workloads appears under each of them, with
 //! `shared_with`, so rows must not be added up. Copies of the lane are members
-//! of their own and stand one after the other.
+//! of their own and follow one another.
 
 use std::collections::BTreeMap;
 

@@ -3,20 +3,20 @@
 //! Columns are only ever added at the end. An empty cell is a figure that is
 //! not defined. `docs/measuring.md` describes each column and its unit.
 //!
-//! A spreadsheet takes a text such as `=1+1` for a formula and calculates it, and
-//! names come from whoever wrote the config. So [`write`] knows texts from
-//! figures, and makes texts harmless.
+//! A spreadsheet takes a text such as `=1+1` for a formula and calculates it, and names
+//! come from the config, which is untrusted. So [`write`] distinguishes texts from figures, and
+//! makes texts harmless.
 
 use super::Report;
 use crate::record::measure::{CameraFigures, Lateness, Percentiles, StreamFigures, WorkerFigures};
 use crate::record::{Isolation, Pace};
 
-/// What a formula may begin with, by OWASP's advice about CSV injection. The last
+/// Characters that a formula may begin with, by OWASP's advice about CSV injection. The last
 /// four are full-width forms.
 const OF_FORMULAS: [char; 11] =
     ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
-/// What a row is about.
+/// The subject of a row.
 pub(super) struct Row<'a> {
     pub(super) report: Report<'a>,
     pub(super) camera: &'a CameraFigures,
@@ -46,7 +46,7 @@ pub(super) const COLUMNS: [Column; 49] = [
     ("reason", |row| text(row.stream.reason.as_deref().unwrap_or_default())),
     ("target_fps", |row| cell(Some(row.camera.target_fps))),
     ("fps", |row| cell(row.stream.fps)),
-    // Without a figure, so that the columns behind them keep their places.
+    // Without a figure, so that the columns after them keep their places.
     ("fps_low", |_| cell(None)),
     ("fps_high", |_| cell(None)),
     ("window_s", |row| cell(row.stream.window_us.map(|us| us as f64 / 1e6))),
@@ -118,8 +118,8 @@ pub(super) fn rows<'a>(report: &Report<'a>) -> impl Iterator<Item = Row<'a>> {
 }
 
 /// Records as CSV. A text that a spreadsheet would take for a formula, or that
-/// begins with `'`, gets a `'` in front: then it is shown as it is, and whoever
-/// takes away the first `'` of a text has what was written.
+/// begins with `'`, gets a `'` in front: then it is shown as it is, and without
+/// its first `'` it is the original text.
 pub(super) fn write(records: impl Iterator<Item = Vec<Cell>>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for record in records {

@@ -4,8 +4,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::text::harmless_lines;
 
-/// The lines of a table. Cells may have several lines and hold anything: what is
-/// no text for a terminal is written out. `right` are the columns that are aligned
+/// The lines of a table. Cells may have several lines and any characters: control
+/// characters are escaped. `right` are the columns that are aligned
 /// there. With a `width` in columns, cells are broken so that lines fit into it.
 #[must_use]
 pub fn grid(header: &[&str], right: &[usize], rows: Vec<Vec<String>>, width: Option<usize>) -> Vec<String> {

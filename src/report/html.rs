@@ -178,7 +178,7 @@ fn camera_row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigure
     }
 }
 
-/// What tells a copy of a camera from the camera itself, which comes first and has the
+/// The mark that distinguishes a copy of a camera from the camera itself, which comes first and has the
 /// same name.
 fn copy(report: &Report<'_>, camera: &CameraFigures) -> Markup {
     let first = report.measurement.cameras.iter().find(|one| one.camera == camera.camera);
@@ -238,7 +238,7 @@ fn over_time(report: &Report<'_>, member: &Member, camera: &CameraFigures) -> Ma
     }
 }
 
-/// What became of the frames of a pipeline, and what its source was seen to be:
+/// The fates of a pipeline's frames, and the formats of its source:
 /// `450 frames decoded = 440 arrived + 8 dropped + 2 taken out by steps; ...`
 fn frames(stream: &StreamFigures) -> Option<String> {
     let ((decoded, arrived), (dropped, taken_out)) =
@@ -261,7 +261,7 @@ fn frames(stream: &StreamFigures) -> Option<String> {
     Some(text)
 }
 
-/// What a script said, element by element.
+/// The figures of a script, element by element.
 fn script(stream: &StreamFigures, figures: &ScriptFigures) -> Markup {
     let parameters = figures.parameters.iter().map(|(key, value)| format!(" --{key} {value}"));
     let line = format!("{}{}", figures.script, parameters.collect::<String>());
@@ -340,7 +340,7 @@ fn fps_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
         Line { name: format!("{}{}", harmless_lines(&stream.stream), grouped(group)), points }
     };
     let is_live = report.record.conditions.pace == Pace::Live;
-    let told: Vec<String> = camera
+    let rates: Vec<String> = camera
         .streams
         .iter()
         .map(|stream| format!("{} {} fps", harmless_lines(&stream.stream), fps(stream)))
@@ -348,7 +348,7 @@ fn fps_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
     Chart {
         title: "Frame rate",
         unit: "fps",
-        summary: format!("{}; one point per second of the window", told.join(", ")),
+        summary: format!("{}; one point per second of the window", rates.join(", ")),
         lines: camera.streams.iter().map(line).collect(),
         target: is_live.then(|| (format!("target {}", number(camera.target_fps)), camera.target_fps)),
         shade: None,
@@ -360,7 +360,7 @@ fn fps_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
 
 /// The median and 95th percentile of the camera's worst stream that has any.
 fn latency_chart(report: &Report<'_>, camera: &CameraFigures) -> Markup {
-    // A script's latencies have no seconds to draw; they stand in its table.
+    // A script's latencies have no seconds to draw; they are in its table.
     let has_latency = |stream: &&StreamFigures| stream.latency_us.is_some() && stream.script.is_none();
     let streams = || camera.streams.iter().filter(has_latency);
     let Some(stream) = streams().max_by_key(|stream| stream.latency_us.map(|latency| latency.p95)) else {

@@ -2,8 +2,8 @@
 //! the benchmark of each of its cameras.
 //!
 //! All pure, and the same record makes the same bytes. Every form shows a
-//! run's conditions and host beside its figures, and says why a figure is
-//! missing. Names and texts of workers are untrusted: HTML escapes
+//! run's conditions and host with its figures, and the reason for each missing
+//! figure. Names and texts of workers are untrusted: HTML escapes
 //! them, and control characters never reach a terminal ([`harmless_lines`]).
 //!
 //! Not here: computing figures (`record::measure`) and writing files (`action`).
@@ -33,23 +33,23 @@ use crate::time::duration_text;
 /// The version of the JSON and CSV documents.
 pub const VERSION: u32 = 3;
 
-/// What a report is made from.
+/// The data of a report.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
     /// The run's id: `20261124T064200Z-9f2c41`.
     pub run: &'a str,
-    /// What it measured.
+    /// The record of the run.
     pub record: &'a RunRecord,
     /// The figures of `record`.
     pub measurement: &'a Measurement,
 }
 
-/// What shows that a figure is not defined.
+/// The mark of an undefined figure.
 const NONE: &str = "-";
-/// What shows that a script printed nothing that gives the figure.
+/// The mark of a figure that a script did not print.
 const NOT_MEASURED: &str = "not measured";
 
-/// What stands for a figure that is absent.
+/// The mark of an absent figure.
 fn absent(stream: &StreamFigures) -> &'static str {
     if stream.script.is_some() { NOT_MEASURED } else { NONE }
 }
@@ -111,7 +111,7 @@ fn cpu_range(machine: &MachineFigures) -> String {
     range.unwrap_or_default()
 }
 
-/// What a hypervisor took away, where it did: `, 2.1 % stolen`.
+/// Time that a hypervisor stole, if it did: `, 2.1 % stolen`.
 fn stolen(machine: &MachineFigures) -> String {
     let worth_telling = machine.steal.filter(|steal| *steal >= 0.000_5);
     worth_telling.map_or_else(String::new, |steal| format!(", {:.1} % stolen", steal * 100.0))
@@ -129,8 +129,8 @@ fn millis(us: u32) -> String {
     format!("{:.1}", f64::from(us) / 1000.0)
 }
 
-/// What should be known of the figures, and why some are missing: each reason once,
-/// with what it is about.
+/// Remarks about figures, and why some are missing: each reason once, with its
+/// streams.
 fn gaps(report: &Report<'_>) -> Vec<String> {
     let Report { record, measurement, .. } = report;
     let mut gaps: Vec<(String, Vec<String>)> = Vec::new();
@@ -164,13 +164,13 @@ fn gaps(report: &Report<'_>) -> Vec<String> {
         .collect()
 }
 
-/// What went wrong, and what is known about it.
+/// A failure, and its known cause.
 struct Failure<'a> {
     /// `camera-3/1 of Self-checkout`, or `worker camera-3`.
     title: String,
     reason: &'a str,
-    /// The tail of the worker's stderr, or of what a script printed; empty if it
-    /// said nothing, or nothing of it is known to be about this.
+    /// The tail of the worker's stderr, or of a script's output; empty if there is none
+    /// about this failure.
     tail: &'a str,
 }
 
@@ -189,7 +189,7 @@ fn last_lines(text: &str) -> &str {
 }
 
 /// The streams and scripts that failed, then the workers that died, each with
-/// the tail of what it said once.
+/// its tail once.
 fn failures<'a>(report: &Report<'a>) -> Vec<Failure<'a>> {
     let mut failures = Vec::new();
     let scripts = || report.record.members.iter().flat_map(|member| &member.scripts);

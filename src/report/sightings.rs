@@ -1,4 +1,4 @@
-//! What the elements of a camera saw, counted by message and code.
+//! The sightings of a camera's elements, counted by message and code.
 
 use std::collections::BTreeMap;
 

@@ -93,7 +93,7 @@ fn row(report: &Report<'_>, camera: &CameraFigures, stream: &StreamFigures, firs
     );
     let reason = stream.reason.as_ref().map(|reason| reason.replace("; ", "\n"));
     let verdict = match (stream.verdict, reason) {
-        // Failures are told below the table, with what is known about them.
+        // Failures follow the table, with their causes.
         (Verdict::Failed, _) | (_, None) => verdict(stream.verdict),
         (Verdict::NotJudged, Some(reason)) => reason,
         (_, Some(reason)) => format!("{}: {reason}", verdict(stream.verdict)),

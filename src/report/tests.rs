@@ -1,4 +1,4 @@
-//! What each form of a report looks like.
+//! The appearance of each form of a report.
 
 use expect_test::expect;
 

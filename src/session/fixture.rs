@@ -18,7 +18,7 @@ use crate::worker::error::{WorkerError, WorkerExit};
 use crate::worker::launch::Reach;
 use crate::worker::protocol::{StreamName, Tap};
 
-/// A worker that notes what it is told.
+/// A worker that records its orders.
 pub(super) struct Fake {
     index: usize,
     told: Option<Sender<String>>,
@@ -26,7 +26,7 @@ pub(super) struct Fake {
 }
 
 impl Fake {
-    /// One that does not read.
+    /// A worker that does not read.
     pub(super) fn deaf() -> Fake {
         Fake { index: 0, told: None, n_requests: 0 }
     }
@@ -34,7 +34,7 @@ impl Fake {
     fn hear(&mut self, order: &str) -> Result<u64, WorkerError> {
         let deaf = || WorkerError::Send(std::io::ErrorKind::BrokenPipe.into());
         let told = self.told.as_ref().ok_or_else(deaf)?;
-        // A test that does not listen is not interested.
+        // A test may ignore the orders.
         let _ = told.send(format!("{} {order}", self.index));
         self.n_requests += 1;
         Ok(self.n_requests)
@@ -82,7 +82,7 @@ pub(super) fn scripted(slug: &str, scripts: usize) -> MemberSetup {
     fixture::scripted(slug, 15.0, &["a", "b", "c"][..scripts])
 }
 
-/// A session with fake workers, and what they are told.
+/// A session with fake workers, and their orders.
 pub(super) fn session(setup: &Setup) -> (Session<'_, Fake>, Receiver<String>) {
     session_seen_by(setup, &|_: &Slug, _: Observation<'_>| {})
 }
@@ -97,7 +97,7 @@ pub(super) fn session_seen_by<'a>(
     (Session::new(setup, &NONE, watch, (0..setup.workers.len()).map(fake).collect()), told)
 }
 
-/// An event that says that a second has ended in which one frame came.
+/// An event at the end of a second in which one frame came.
 pub(super) fn frames(second: u64, stream: &str) -> String {
     let (at, arrived_us) = (second * 1_000_000_000, second * 1_000_000 - 1);
     format!(
@@ -112,7 +112,7 @@ pub(super) fn exit() -> WorkerMessage {
     WorkerMessage::Exited(WorkerExit { exit: Exit::Code(0), last_event: None, stderr_tail })
 }
 
-/// Lets a session hear these lines of its workers, and that all of them have ended.
+/// Passes these lines of its workers to a session, then the end of all workers.
 pub(super) fn hear(mut session: Session<'_, Fake>, lines: &[(usize, &str)]) -> RunRecord {
     let (sender, messages) = unbounded();
     for (worker, line) in lines {

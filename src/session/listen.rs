@@ -1,9 +1,9 @@
-//! The session that runs: hears workers and scripts by channels, lets
-//! `record::build` decide, and obeys.
+//! A running session: it receives the messages of workers and scripts by channels,
+//! `record::build` decides, and the session carries the decisions out.
 //!
-//! Nothing here grows with the number of streams: a message finds its stream by an
-//! id, and whoever plays or speaks is counted. Not here: processes. A worker is a
-//! [`Player`], which takes orders; its words come by a channel.
+//! The work per message does not grow with the number of streams: a message finds its
+//! stream by an id, and active workers and scripts are counted. Not here: processes. A
+//! worker is a [`Player`], which takes orders; its messages come by a channel.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -24,19 +24,19 @@ use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::error::WorkerError;
 use crate::worker::protocol::{Event, EventBody, StreamName, Tap};
 
-/// What a member of a run does while it is measured.
+/// An event of a member of a run while it is measured.
 #[derive(Clone, Copy, Debug)]
 pub enum Observation<'a> {
-    /// A worker said something of one of its streams.
+    /// A worker reported something about one of its streams.
     Stream(&'a EventBody),
     /// One of its scripts (`camera-3/2`) printed a figure.
     Script(&'a str, &'a Figure),
 }
 
-/// Sees what the members of a run do, each by its slug.
+/// Receives the observations of a run, each with the slug of its member.
 pub type Watch<'a> = dyn Fn(&Slug, Observation<'_>) + Sync + 'a;
 
-/// A worker, to whoever gives it orders.
+/// A worker as a receiver of orders.
 pub(super) trait Player {
     /// Asks it to play a pipeline. The id that its answer will carry.
     fn start(
@@ -81,8 +81,8 @@ impl Player for Worker {
     }
 }
 
-/// Makes the record of a run whose workers have already spoken, without a process:
-/// `messages` are theirs, and the last of each is that it has exited.
+/// Makes the record of a run from recorded messages of its workers, without a process.
+/// The last message of each worker is its exit.
 #[must_use]
 pub fn replay(setup: &Setup, messages: &Receiver<(usize, WorkerMessage)>) -> RunRecord {
     let players: Vec<Option<Worker>> = setup.workers.iter().map(|_| None).collect();
@@ -103,7 +103,7 @@ pub(super) struct Session<'a, P> {
     /// By [`ScriptId`].
     scripts: Vec<Script<'a>>,
     workers: Vec<WorkerState<P>>,
-    /// Workers and scripts that may still say something.
+    /// Workers and scripts that may still send messages.
     n_speaking: usize,
     /// Each with its name.
     collectors: Vec<(&'static str, Box<dyn Collector>)>,
@@ -119,13 +119,13 @@ struct Stream<'a> {
 struct Script<'a> {
     name: &'a str,
     member: &'a Slug,
-    /// `None` when it was asked to end, or could not be started.
+    /// `None` after it was asked to end, or if it could not be started.
     canceller: Option<Canceller>,
 }
 
-/// A worker, and when it last said something.
+/// A worker, and the time of its last message.
 struct WorkerState<P> {
-    /// `None` when it was told to end, or has.
+    /// `None` after it was asked to end, or has ended.
     player: Option<P>,
     heard: Instant,
     /// Its streams that have not failed.
@@ -133,7 +133,7 @@ struct WorkerState<P> {
 }
 
 impl<'a, P: Player> Session<'a, P> {
-    /// One in which nothing has happened yet. `players` are the set-up's workers.
+    /// A session without events. `players` are the set-up's workers.
     pub(super) fn new(
         setup: &'a Setup,
         secrets: &'a Redaction,
@@ -170,7 +170,7 @@ impl<'a, P: Player> Session<'a, P> {
         }
     }
 
-    /// The record of all that was heard.
+    /// The record of all messages.
     pub(super) fn finish(self) -> RunRecord {
         self.builder.finish()
     }
@@ -183,7 +183,7 @@ impl<'a, P: Player> Session<'a, P> {
         self.streams[stream.index()].member
     }
 
-    /// The worker that plays a stream, unless it was told to end.
+    /// The worker that plays a stream, unless it was asked to end.
     pub(super) fn player(&mut self, stream: StreamId) -> Option<&mut P> {
         self.workers[self.streams[stream.index()].worker].player.as_mut()
     }
@@ -201,7 +201,7 @@ impl<'a, P: Player> Session<'a, P> {
         self.builder.asked_to_start(stream, request);
     }
 
-    /// A script runs and speaks until it is over; dropping `canceller` ends it.
+    /// A script has started; dropping `canceller` ends it.
     pub(super) fn script_started(&mut self, script: ScriptId, at_ns: u64, canceller: Canceller) {
         self.scripts[script.index()].canceller = Some(canceller);
         self.n_speaking += 1;
@@ -214,7 +214,7 @@ impl<'a, P: Player> Session<'a, P> {
         self.obey(decisions);
     }
 
-    /// Samples a collector from now on, or keeps why it cannot run.
+    /// Samples a collector from now on, or keeps the reason why it cannot run.
     pub(super) fn collect(&mut self, name: &'static str, started: Result<Box<dyn Collector>, CollectError>) {
         match started {
             Ok(collector) => self.collectors.push((name, collector)),
@@ -236,7 +236,7 @@ impl<'a, P: Player> Session<'a, P> {
             select! {
                 recv(messages) -> message => match message {
                     Ok((index, message)) => self.hear(index, message),
-                    // All that could speak have been heard to their end.
+                    // All workers have ended.
                     Err(_) => messages = never(),
                 },
                 recv(said) -> message => match message {
@@ -260,7 +260,7 @@ impl<'a, P: Player> Session<'a, P> {
         self.obey(decisions);
     }
 
-    /// The user wants to stop.
+    /// The user interrupts the run.
     fn interrupt(&mut self, at_ns: u64) {
         let mut decisions = self.builder.tick(at_ns);
         decisions.extend(self.builder.interrupt());
@@ -311,7 +311,7 @@ impl<'a, P: Player> Session<'a, P> {
     }
 
     fn show(&self, worker: usize, event: &Event) {
-        // What drains is no second of anybody's.
+        // Frames that drain belong to no window.
         if self.stopping {
             return;
         }
@@ -348,11 +348,11 @@ impl<'a, P: Player> Session<'a, P> {
         let state = &mut self.workers[worker];
         state.n_sound -= 1;
         if let Some(player) = &mut state.player {
-            // If it has died, its exit tells more than this.
+            // If it has died, its exit gives the reason.
             let _ = player.stop(name);
         }
-        // Nothing is left to hear from a worker whose streams have all failed; a
-        // pipeline that hangs does not end by being asked.
+        // A worker whose streams have all failed has nothing left to report; a
+        // pipeline that hangs does not end when it is asked to.
         if state.n_sound == 0
             && let Some(player) = state.player.take()
         {
@@ -551,7 +551,7 @@ mod tests {
         drop(canceller);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                // The worker ends when it is told to.
+                // The worker ends when it is asked to.
                 assert_eq!(told.recv().unwrap(), "0 finish");
                 sender.send((0, exit())).unwrap();
             });

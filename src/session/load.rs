@@ -1,7 +1,7 @@
-//! What is to be played: pipelines for workers, and users' scripts.
+//! The load of a run: pipelines for workers, and users' scripts.
 //!
-//! Streams and scripts are ids here; what the record says of them is in the
-//! [`Setup`]. Not here: who starts and hears them.
+//! Streams and scripts are ids here; their descriptions are in the [`Setup`]. Not here:
+//! starting them and receiving their messages.
 
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use crate::worker::launch::{Launch, Reach};
 /// The most of a worker's log that is kept.
 const LOG_LIMIT: u64 = 1 << 20;
 
-/// What is to be played.
+/// Pipelines and scripts to play.
 pub struct Load<'a> {
-    /// What the record says of it. Its origin counts from the start.
+    /// Its description in the record. Its origin counts from the start.
     pub setup: Setup,
-    /// Those that workers play, in the order in which they are started.
+    /// Pipelines for workers, in the order in which they are started.
     pub pipelines: Vec<PipelineLoad>,
     /// By `ScriptId`.
     pub scripts: Vec<ScriptLoad>,
@@ -27,7 +27,7 @@ pub struct Load<'a> {
     pub launch: Option<&'a Launch>,
     /// What each of them needs.
     pub reach: Reach,
-    /// What record and logs are kept without.
+    /// Secrets to remove from record and logs.
     pub secrets: Redaction,
     /// Where the workers' logs go.
     pub log_dir: &'a Path,
@@ -45,7 +45,7 @@ pub struct PipelineLoad {
 }
 
 impl Load<'_> {
-    /// What the workers wrote for people, one after another.
+    /// The logs of the workers, one after another.
     #[must_use]
     pub fn logs(&self) -> Vec<u8> {
         let mut logs = Vec::new();

@@ -1,14 +1,12 @@
-//! A load on the machine: streams in workers, users' scripts, and collectors
-//! beside them.
+//! A load on the machine: streams in workers, users' scripts, and collectors.
 //!
 //! [`measure`] starts the workers and scripts, lets `record::build` decide by
-//! the times of what they say, and returns the record. [`play_once`] plays one
+//! the times of their messages, and returns the record. [`play_once`] plays one
 //! pipeline to its end, unmeasured: that is how clips are made.
 //!
-//! Workers tell the time with everything they say. `lp`'s own clock counts for
-//! two things only: scripts, which tell none, and the watchdog: a worker speaks
-//! every second, so one that is silent for [`SILENCE`] is ended, since it cannot
-//! tell the time any more.
+//! Every message of a worker has the worker's time. `lp`'s own clock counts for
+//! two things only: scripts, which give no time, and the watchdog: a worker reports
+//! every second, so `lp` ends a worker that is silent for [`SILENCE`].
 
 #[cfg(test)]
 mod fixture;
@@ -29,7 +27,7 @@ pub use self::script::ScriptLoad;
 pub use self::start::measure;
 use crate::worker::error::WorkerError;
 
-/// A worker that says nothing for so long is ended.
+/// `lp` ends a worker that sends nothing for so long.
 pub const SILENCE: Duration = Duration::from_secs(20);
 
 /// Why a session could not be held.

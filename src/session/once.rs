@@ -1,8 +1,8 @@
 //! One pipeline, played to its end and not measured.
 //!
-//! It may be slow, but it must get on: [`Progress`] ends one in which no frame
-//! comes any more. As in a run, the worker's own times decide, and `lp`'s clock only
-//! about a worker that says nothing at all.
+//! It may be slow, but it must make progress: [`Progress`] ends a pipeline without new
+//! frames. As in a run, the worker's own times decide, and `lp`'s clock only about a
+//! worker that is silent.
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
@@ -22,15 +22,15 @@ use crate::worker::protocol::{End, Event, EventBody};
 /// How long no frame may come.
 const STALL: Duration = Duration::from_secs(60);
 
-/// What elements said about what they had done: the field `json` of their
-/// messages, by the message's name.
+/// Reports of elements about their work: the field `json` of their messages, by the
+/// name of the message.
 pub type ElementReports = BTreeMap<String, String>;
 
 /// Plays `spec` in a worker of its own until EOS. `stream` is its name.
 ///
 /// # Errors
 /// When the worker does not start, refuses the pipeline or dies, when an element
-/// posts an error, when no frame comes for 60 s or no word for [`SILENCE`],
+/// posts an error, when no frame comes for 60 s or no message for [`SILENCE`],
 /// or when the user stops it.
 pub fn play_once(
     launch: &Launch,
@@ -114,7 +114,7 @@ pub fn play_once(
 enum Ending {
     /// By itself.
     Own(Result<(), SessionError>),
-    /// Half a clip is of no use to anybody, and a worker that hangs does not finish.
+    /// Half a clip is useless, and a worker that hangs does not finish.
     Forced(SessionError),
 }
 

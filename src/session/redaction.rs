@@ -1,14 +1,14 @@
-//! Secrets, kept out of what a run leaves: scripts may print their environment,
-//! GStreamer quotes URIs in its errors, and records are shown around.
+//! Removes secrets from records and logs: scripts may print their environment,
+//! GStreamer quotes URIs in its errors, and users share records.
 
 use crate::pipeline::login::escaped;
 use crate::worker::error::WorkerExit;
 use crate::worker::protocol::{End, EventBody};
 
-/// A secret of fewer bytes is none, and would be found in any text.
+/// Shorter values are no secrets: any text may contain them.
 const SHORTEST: usize = 4;
 
-/// Values that no text may hold, and the names that stand for them.
+/// Secret values, and the names that replace them.
 #[derive(Clone, Default)]
 pub struct Redaction(Vec<(String, String)>);
 
@@ -27,13 +27,13 @@ impl Redaction {
                 redaction.push((form, format!("${name}")));
             }
         }
-        // One that holds another goes first.
+        // A value that contains another goes first.
         redaction.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
         redaction.dedup();
         Redaction(redaction)
     }
 
-    /// A text in which variables stand for their values.
+    /// A text in which names of variables replace their values.
     #[must_use]
     pub fn without(&self, mut text: String) -> String {
         for (value, name) in &self.0 {
@@ -44,7 +44,7 @@ impl Redaction {
         text
     }
 
-    /// Takes them out of what an event says in words.
+    /// Removes them from the texts of an event.
     pub(super) fn clear(&self, event: &mut EventBody) {
         if self.0.is_empty() {
             return;
@@ -61,7 +61,7 @@ impl Redaction {
         }
     }
 
-    /// Takes them out of the end of a worker's stderr.
+    /// Removes them from the end of a worker's stderr.
     pub(super) fn clear_exit(&self, exit: &mut WorkerExit) {
         exit.stderr_tail = self.without(std::mem::take(&mut exit.stderr_tail));
         exit.last_event = exit.last_event.take().map(|event| self.without(event));

@@ -1,8 +1,8 @@
 //! One user's script of a run, from its start to the end of its process group.
 //!
-//! It is started as an argument list, reads nothing, and what it prints is cut
-//! into lines; those with figures are sent to the session with the time when
-//! they were read. Of everything it prints the begin and the end are kept.
+//! It is started as an argument list and reads nothing. Its output is cut into lines;
+//! the thread sends lines with figures to the session, with the time when it read
+//! them. The begin and the end of the output are kept.
 //!
 //! To end it, its group gets SIGTERM, and SIGKILL after [`GRACE`].
 
@@ -37,19 +37,19 @@ pub struct ScriptLoad {
     pub dir: PathBuf,
     /// All of its environment.
     pub env: BTreeMap<OsString, OsString>,
-    /// What its output is kept without.
+    /// Removes secrets from its output.
     pub redaction: Redaction,
 }
 
-/// What a script's thread tells the session.
+/// A message of a script's thread to the session.
 #[derive(Debug)]
 pub(super) enum ScriptMessage {
     /// It printed a figure, in a line that was read at this time.
     Figure { at_ns: u64, figure: Figure },
-    /// It has ended, or could not be started. What it left behind is being ended.
+    /// It has ended, or could not be started. Processes that it started are being ended.
     Ended { at_ns: u64, end: ScriptEnd },
-    /// Nothing is left of it: the begin and the end of what it printed, and how
-    /// many bytes are left out in between.
+    /// All its processes have ended: the begin and the end of its output, and how many
+    /// bytes are omitted in between.
     Over { output: (String, u64) },
 }
 
@@ -107,7 +107,7 @@ impl ScriptLoad {
 /// The begin and the end of `printed` bytes as text, and how many are left out.
 fn kept(head: &[u8], tail: &[u8], printed: usize) -> (String, u64) {
     let left_out = printed.saturating_sub(head.len() + tail.len());
-    // What stands in both stands once.
+    // Bytes that are in both appear once.
     let twice = (head.len() + tail.len()).saturating_sub(printed);
     let rest = &tail[twice.min(tail.len())..];
     let mut bytes = head.to_vec();

@@ -22,8 +22,8 @@ use crate::record::build::{ScriptEnd, ScriptId, Setup};
 use crate::worker::client::{Messages, Worker};
 use crate::worker::protocol::Tap;
 
-/// The most messages of scripts that wait to be heard. One that prints faster
-/// than it is heard waits, as it would at any full pipe.
+/// The most messages of scripts that wait for the session. A script that prints
+/// faster waits, as it would at any full pipe.
 const SCRIPT_MESSAGES: usize = 4_096;
 
 /// Plays a load and measures it.
@@ -85,7 +85,7 @@ fn start_streams<P: Player>(session: &mut Session<'_, P>, pipelines: &[PipelineL
         let mut taps: Vec<Tap> = streams.iter().map(tap).collect();
         let Some(player) = session.player(first) else { continue };
         let first = taps.remove(0);
-        // A worker that no longer reads has died; its exit says so.
+        // A worker that no longer reads has died; its exit follows.
         if let Ok(request) = player.start(first.stream, spec.clone(), seed, taps) {
             streams.iter().for_each(|(id, _)| session.asked_to_start(*id, request));
         }
@@ -114,8 +114,8 @@ fn start_scripts<'a, P: Player>(
 }
 
 /// Where in its clip a camera begins, in 2^-64 of the clip: anywhere, but always
-/// the same for one of this name, whatever cameras stand beside it. All pipelines
-/// of a camera begin together, as they would see the same frames of a real one.
+/// the same for one of this name, whatever other cameras there are. All pipelines
+/// of a camera begin together, as they would get the same frames of a real one.
 fn offset(slug: &Slug) -> u64 {
     let digest = ContentDigest::of(slug.as_str().as_bytes()).to_hex();
     u64::from_str_radix(&digest[..16], 16).expect("a digest is written in hex digits")

@@ -1,19 +1,19 @@
-//! A worker process, seen from `lp`.
+//! A client for a worker process.
 //!
-//! [`Worker::start`] starts one; what it says goes into a channel of the
-//! caller's, with the worker's index, so that one loop can listen to many.
+//! [`Worker::start`] starts one; its events go into a channel of the caller, with
+//! the worker's index, so that one loop can receive those of many.
 //! [`Worker::hello`], [`Worker::inspect`], [`Worker::describe`] and
 //! [`Worker::try_spec`] wait for their answers; `start` and
 //! `stop` of streams do not, their answers are events like all others.
 //!
 //! A worker ends by [`Worker::finish`], or by being dropped: its stdin is
 //! closed, and after [`GRACE`] its container is removed and its process group
-//! killed. The last message is always [`WorkerMessage::Exited`], which says how it
-//! ended and what it said last. Nobody waits for that end but [`wait_for_ends`],
-//! which a process calls before its own. A signal that ends the process kills the
+//! killed. The last message is always [`WorkerMessage::Exited`], with the exit and the
+//! end of its stderr. Only [`wait_for_ends`] waits for that end; a process calls it
+//! before its own end. A signal that ends the process kills the
 //! workers first.
 //!
-//! Not here: what events mean (`session`), and starting processes (`os`).
+//! Not here: the meaning of events (`session`), and starting processes (`os`).
 
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
 use std::os::fd::BorrowedFd;
@@ -50,29 +50,29 @@ const TAIL: u64 = 4_096;
 /// The longest line that is taken for an event.
 const MAX_LINE: usize = 64 << 20;
 
-/// How long a worker that was killed may take to be gone: one that hangs in the
-/// kernel is not, and nothing can be done about it.
+/// How long a killed worker may take to disappear: one that hangs in the kernel does
+/// not, and nothing can be done about it.
 const GONE: Duration = Duration::from_secs(5);
 
 /// The workers of this process that have not ended, as far as is known.
 static HANDLES: Mutex<Vec<Handle>> = Mutex::new(Vec::new());
 
-/// What the caller's channel gets from a worker.
+/// A message of a worker to the caller's channel.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WorkerMessage {
-    /// It said something.
+    /// An event.
     Event(Event),
-    /// It said something that is no event; the text says what.
+    /// A line that is not an event; the text quotes it.
     Malformed(String),
     /// It has ended. Nothing follows.
     Exited(WorkerExit),
 }
 
-/// Where a worker's messages go, with its index. An unbounded channel: a worker
-/// that is not listened to would stop.
+/// Where a worker's messages go, with its index. An unbounded channel: a worker would
+/// stop if nothing read its messages.
 pub type Messages = Sender<(usize, WorkerMessage)>;
 
-/// A worker process, to whoever ends it.
+/// Ends a worker process.
 #[derive(Clone, Debug)]
 struct Handle {
     group: Arc<Group>,
@@ -136,7 +136,7 @@ impl Worker {
         Worker::start_with(launch, reach, process::log_file(stderr_log), inherit, index, messages)
     }
 
-    /// Starts one that is asked about its machine, and hears who it is.
+    /// Starts a worker for questions about its machine, and checks its version.
     ///
     /// # Errors
     /// When it cannot be started, speaks another version of the protocol, or does
@@ -196,7 +196,7 @@ impl Worker {
         self.handle.group.pid()
     }
 
-    /// Asks who it is; to be called first.
+    /// Asks for its version; to be called first.
     ///
     /// # Errors
     /// When it speaks another version of the protocol, or not at all.
@@ -330,7 +330,7 @@ impl Worker {
             }
         };
         lock(&self.waiting).answer = None;
-        // That it has died says more than that it no longer reads.
+        // Its death explains more than the failed write.
         match (sent, result) {
             (Err(unsent), Err(WorkerError::Silent(_))) => Err(unsent),
             (_, result) => result,
@@ -348,23 +348,23 @@ impl Drop for Worker {
 
 /// Waits until every worker that was dropped has ended and is reaped: at once if
 /// they have, [`GRACE`] and a little for one that must be killed. Without this a
-/// process that ends takes with it whoever would have killed them.
+/// process that ends takes the killing threads with it.
 pub fn wait_for_ends() {
     let handles = lock(&HANDLES).clone();
-    // Whoever dropped them kills them; this is for those that nobody did.
+    // The threads that dropped them kill them; this is for those that were not dropped.
     handles.iter().for_each(|worker| worker.end(GRACE + GONE));
 }
 
 /// Kills all workers, and waits until they are reaped. Then the signal ends this
-/// process: until it does, nobody starts another worker or comes to an end of its own.
+/// process: until it does, no thread starts another worker or ends the process.
 fn kill_all() {
     let handles = lock(&HANDLES);
     handles.iter().filter(|worker| worker.lives()).for_each(|worker| worker.end(Duration::ZERO));
     std::mem::forget(handles);
 }
 
-/// Listens to a worker: one thread reads what it says, one waits for its end.
-/// Two, because what a worker leaves behind may hold its pipe open.
+/// Listens to a worker: one thread reads its events, one waits for its end. Two,
+/// because processes that a worker started may hold its pipe open.
 #[derive(Clone)]
 struct Listener {
     waiting: Arc<Mutex<ReaderState>>,
@@ -390,13 +390,13 @@ impl Listener {
         }
     }
 
-    /// Waits for the worker, then for the rest of what it said.
+    /// Waits for the worker, then for the rest of its output.
     fn wait(&self, group: &Group, container: Option<&Container>, log: File, at_end: &Receiver<()>) {
         let exit = group.wait_leader().and_then(|()| group.reap(GRACE));
         let exit = exit.unwrap_or_else(|error| Exit::Signal(format!("an unknown cause ({error})")));
         let exit = match container {
             Some(container) if !exit.success() => {
-                // An engine's client that was killed leaves the container behind.
+                // A killed client of an engine leaves its container running.
                 container.remove();
                 Container::ended(exit)
             }
@@ -474,7 +474,7 @@ mod tests {
         Launch::find(None, Some(&command), "/".as_ref()).unwrap()
     }
 
-    /// What comes from a shell script that plays a worker.
+    /// The messages of a shell script that acts as a worker.
     fn listen(script: &str, act: impl FnOnce(&mut Worker) -> String) -> String {
         let log = tempfile::NamedTempFile::new().unwrap();
         let (sender, messages) = crossbeam_channel::unbounded();

@@ -1,4 +1,4 @@
-//! What can go wrong with a worker, and how one ended.
+//! Errors of workers, and how a worker ended.
 
 use std::ffi::OsString;
 use std::io;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::protocol::VERSION;
 use crate::os::process::Exit;
 
-/// What went wrong with a worker.
+/// An error of a worker.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// There is no `lp-worker` to start.
@@ -63,7 +63,7 @@ pub enum WorkerError {
 }
 
 impl WorkerError {
-    /// A way out, where there is one.
+    /// A remedy, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

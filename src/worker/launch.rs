@@ -4,11 +4,11 @@
 //! `podman run` or `docker run`; [`Launch`] adds to it, for each worker, what only
 //! `lp` knows: a name, the files that the worker reads and
 //! writes at the same paths as outside, and the user that owns them. It also
-//! takes away what a worker does not need: capabilities, the network, a writable
-//! root. Whatever the user's command sets itself stays.
+//! removes what a worker does not need: capabilities, the network, a writable root.
+//! Options of the user's command stay.
 //!
 //! A container ends with its worker (`--rm`), and a worker ends with its stdin,
-//! so both end with `lp`. What does not end by itself is removed by its name:
+//! so both end with `lp`. A container that does not end is removed by its name:
 //! killing an engine's client does not touch the container.
 
 use std::collections::BTreeSet;
@@ -26,29 +26,28 @@ use crate::model::{ContainerCommand, WorkerCommand};
 use crate::os;
 use crate::os::process::{self, Cancel, Exit, Finished};
 
-/// How long an engine may take to say something about an image, or to remove a
-/// container.
+/// How long an engine may take to inspect an image, or to remove a container.
 const ENGINE: Duration = Duration::from_secs(60);
 
-/// The program that is started, which stands at the front of every command.
+/// The program that is started, which begins every command.
 #[derive(Clone, Debug)]
 pub struct Launch {
     words: Vec<OsString>,
-    /// The project's folder, where it runs: a path that no rule knows means the same
-    /// wherever `lp` was called.
+    /// The project's folder, where it runs: a relative path means the same wherever `lp`
+    /// was called.
     root: PathBuf,
     container: Option<ContainerCommand>,
 }
 
-/// What a worker needs besides its requests. Paths are absolute.
+/// Files, devices and network that a worker needs. Paths are absolute.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
-    /// Files and folders that it reads. What does not exist is left out.
+    /// Files and folders that it reads. Missing ones are left out.
     pub reads: BTreeSet<PathBuf>,
     /// Folders that it writes in.
     pub writes: BTreeSet<PathBuf>,
     /// Device nodes, or folders of them, that it opens, and the node whose group
-    /// may. What does not exist is left out.
+    /// may. Missing ones are left out.
     pub devices: BTreeSet<(PathBuf, PathBuf)>,
     /// Whether it receives streams.
     pub network: bool,
@@ -191,8 +190,8 @@ impl Container {
         }
     }
 
-    /// How its worker has ended. What runs a container tells a signal as a status,
-    /// 128 and its number, as shells do.
+    /// How its worker has ended. An engine reports a signal as a status, 128 and its
+    /// number, as shells do.
     pub(super) fn ended(exit: Exit) -> Exit {
         match exit {
             Exit::Code(code) if 128 < code => Exit::signal(code - 128),
@@ -216,7 +215,7 @@ fn add(
         }
     };
     unless(&["--pull"], "--pull=never".into());
-    // A health check of the image would run beside what is measured.
+    // A health check of the image would disturb the measurement.
     unless(&["--health-cmd"], "--no-healthcheck".into());
     let privileged = "--privileged";
     unless(&["--cap-drop", privileged], "--cap-drop=all".into());

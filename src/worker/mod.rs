@@ -1,7 +1,7 @@
 //! `lp-worker`, seen from `lp`: the protocol, and a client that speaks it.
 //!
-//! Not here: what a worker does (`bin/lp-worker`), and what `lp` makes of its
-//! events (`session`, `record`).
+//! Not here: the worker itself (`bin/lp-worker`), and the use of its events
+//! (`session`, `record`).
 
 pub mod client;
 pub mod error;

@@ -1,4 +1,4 @@
-//! What `lp` and `lp-worker` say to each other: one JSON object a line.
+//! The messages between `lp` and `lp-worker`: one JSON object a line.
 //!
 //! `lp` writes [`Request`]s to the worker's stdin, the worker writes [`Event`]s
 //! to its stdout; stderr is free text for people. Every request is answered by
@@ -31,16 +31,16 @@ pub type StreamName = String;
 pub struct Request {
     /// Chosen by `lp`, repeated in the answer.
     pub id: u64,
-    /// What is asked.
+    /// The request itself.
     #[serde(flatten)]
     pub body: RequestBody,
 }
 
-/// What `lp` asks for.
+/// The kinds of requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub enum RequestBody {
-    /// Who are you? Answered by [`EventBody::Hello`] before `Done`.
+    /// Which version are you? Answered by [`EventBody::Hello`] before `Done`.
     Hello,
     /// Which of these factories are installed? Answered by
     /// [`EventBody::Factories`] before `Done`.
@@ -93,12 +93,12 @@ pub struct Tap {
     pub sink: usize,
 }
 
-/// What a worker says.
+/// An event of a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// When, in nanoseconds of the worker's CLOCK_MONOTONIC.
     pub at: u64,
-    /// What.
+    /// The event itself.
     #[serde(flatten)]
     pub body: EventBody,
 }
@@ -177,16 +177,16 @@ pub enum EventBody {
         /// after EOS, decoded = played + dropped + taken_out.
         #[serde(default)]
         taken_out: u64,
-        /// When frames left the decoder, by what became of them.
+        /// When frames left the decoder, by their fate.
         #[serde(default)]
         fates: Box<Fates>,
-        /// What the source delivered.
+        /// Frames that the source delivered.
         #[serde(default)]
         delivered: Box<SourceFrames>,
         /// The fill of each queue, in buffers, by element name.
         queues: BTreeMap<String, u32>,
     },
-    /// An element posted a message about what it saw: `motion`, `barcode`.
+    /// An element posted a message about a sighting: `motion`, `barcode`.
     Element {
         /// The stream.
         stream: StreamName,
@@ -255,14 +255,14 @@ pub struct Fates {
     pub copied_us: Vec<u64>,
 }
 
-/// What the source has delivered since the last event.
+/// The delivery of the source since the last event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceFrames {
     /// When each frame was delivered, in microseconds of CLOCK_MONOTONIC, ascending;
     /// `None` if that cannot be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frames_us: Option<Vec<u64>>,
-    /// When those of them were delivered that the `videorate` behind the source dropped.
+    /// When those of them were delivered that the `videorate` after the source dropped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thinned_us: Vec<u64>,
     /// When frames came of which packets were lost before they came.
@@ -271,12 +271,12 @@ pub struct SourceFrames {
     /// The most frames from one key frame to the next since the stream started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_frame_every: Option<u64>,
-    /// What the caps say from now on, if that changed: at most [`MAX_FORMATS`] of a stream.
+    /// The format in the caps from now on, if it changed: at most [`MAX_FORMATS`] of a stream.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub video: Vec<VideoFormat>,
 }
 
-/// The most changes of its caps that are told of a stream.
+/// The most changes of caps that are reported of a stream.
 pub const MAX_FORMATS: usize = 16;
 
 /// A stream's video as its caps describe it.

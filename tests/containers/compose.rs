@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::support::{DRAWN, Lane, Mount, ProgramOutput, images};
 
-/// Everything below a folder that belongs to somebody else.
+/// Everything below a folder that belongs to another user.
 fn foreign(folder: &Path, user: (u32, u32), found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
@@ -130,7 +130,7 @@ fn a_project_or_an_image_that_is_missing_is_named_before_anything_starts() {
             "error: podman-compose cannot mount `{}`, whose path has a colon\n",
             colon.display()
         ));
-        assert!(!lane.path(".lpcache").exists(), "nothing was made, and nobody's owner changed");
+        assert!(!lane.path(".lpcache").exists(), "nothing was made, and no owner changed");
     }
     fs::remove_file(lane.path("Lpfile.toml")).unwrap();
     ProgramOutput::of(&mut lane.command()).code(2).has("error: there is no `Lpfile.toml` in `");

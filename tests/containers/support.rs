@@ -13,13 +13,13 @@ use tempfile::TempDir;
 
 use crate::project::SHORT_SCENE;
 
-/// Who the containers are when the tests are root's.
-const NOBODY_SPECIAL: u32 = 10001;
+/// The user of the containers when the tests run as root.
+const OTHER_USER: u32 = 10001;
 
-/// What one camera over that scene is read from.
+/// The clip of a camera over that scene.
 pub(crate) const DRAWN: &str = "short.mp4|scene:short";
 
-/// What a program left.
+/// The exit status and output of a program.
 pub(crate) struct ProgramOutput {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
@@ -171,7 +171,7 @@ impl Lane {
     /// Cameras that are read from `source`.
     pub(crate) fn new(engine: &'static Engine, cameras: &[&str], source: &str) -> Lane {
         let directory = tempfile::Builder::new().prefix("lp-lane-").tempdir().unwrap();
-        // `mkdtemp` allows it to nobody else, and the containers are somebody else.
+        // `mkdtemp` allows it to no other user, and the containers run as another.
         let open = |path: &Path, mode| {
             fs::create_dir_all(path).unwrap();
             fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
@@ -180,7 +180,7 @@ impl Lane {
         open(&directory.path().join("lock"), 0o1777);
         open(&directory.path().join("p"), 0o755);
         let me = directory.path().metadata().unwrap();
-        let user = if me.uid() == 0 { (NOBODY_SPECIAL, NOBODY_SPECIAL) } else { (me.uid(), me.gid()) };
+        let user = if me.uid() == 0 { (OTHER_USER, OTHER_USER) } else { (me.uid(), me.gid()) };
         let name =
             format!("lp-test-{}", directory.path().file_name().unwrap().to_str().unwrap().to_lowercase());
         let lane = Lane { engine, directory, name: name.replace('.', "-"), user };
@@ -308,12 +308,12 @@ impl Lane {
     }
 }
 
-/// What stands at a place of the project inside.
+/// The contents of a place of the project inside.
 #[derive(Clone, Copy)]
 pub(crate) enum Mount {
     /// The folder of the project.
     Writable,
-    /// The same, but nobody may write.
+    /// The same, but read-only.
     ReadOnly,
     /// A volume that is soon full.
     Full {

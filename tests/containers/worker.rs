@@ -74,7 +74,7 @@ fn a_lane_is_measured_in_containers() {
     let id = engine.inspect(&image)["Id"].as_str().unwrap().trim_start_matches("sha256:")[..12].to_owned();
     assert_eq!(record.host.facts["worker image"], id);
     assert!(record.host.facts["worker"].ends_with(&format!("{image} lp-worker")));
-    // Each worker told of its own process, from inside.
+    // Each worker reported its own process, from inside.
     assert_eq!(record.workers.len(), 2);
     let json: Value = serde_json::from_str(&ws.read("results/latest/report.json")).unwrap();
     for worker in json["measurement"]["workers"].as_array().unwrap() {

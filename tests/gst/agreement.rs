@@ -7,7 +7,7 @@ use lp::scene::truth::{CodeSpan, Truth};
 /// One frame of the played clip: cameras play 15 a second.
 pub(crate) const FRAME_S: f64 = 1.0 / 15.0;
 
-/// What the detectors of a pipeline posted about one pass of a clip, in seconds.
+/// The detections in one pass of a clip, in seconds.
 #[derive(Debug, Default)]
 pub(crate) struct Detections {
     /// Per code: every sighting. `None` if nothing in the pipeline reads codes.
@@ -45,7 +45,7 @@ pub(crate) fn disagreements(truth: &Truth, seen: &Detections) -> Vec<String> {
         }
     };
     if let Some(codes) = &seen.codes {
-        // The last frame of an interval stands for the time before its end.
+        // The last frame of an interval covers the time before its end.
         for span in &truth.codes {
             let of_span = |at_s: &&f64| span.from_s - 1.0 < **at_s && **at_s < span.to_s + 1.0;
             let times: Vec<f64> =

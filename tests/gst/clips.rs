@@ -125,7 +125,7 @@ fn a_clip_that_lacks_its_last_moment_is_taken_with_a_note() {
         let note = format!("note: `media/{name}` lacks the last moment of its end: `");
         assert!(ended.stderr.contains(&note), "{}", ended.stderr);
     }
-    // Of fragments, and without a length, nobody knows how many there were.
+    // Of fragments, and without a length, their number is unknown.
     for (name, flags) in [("c.mp4", "+frag_keyframe+empty_moov"), ("d.mp4", "+frag_keyframe")] {
         let fragmented = format!("{H264} -g 10 -movflags {flags}");
         Case::new(name, "10").pattern(100, "10", &fragmented).cut(90).refused("is cut off: ");
@@ -203,7 +203,7 @@ fn a_transport_stream_has_no_length_that_it_could_lack() {
     let joined =
         [fs::read(folder.join("one.ts")).unwrap(), fs::read(folder.join("two.ts")).unwrap()].concat();
     fs::write(case.source(), joined).unwrap();
-    // The demuxer bridges the jump of the clock, and what it leaves is told.
+    // The demuxer bridges the jump of the clock, and the gap is reported.
     let ended = case.build().success();
     let n_frames: u32 = case.probe("nb_read_frames").lines().next().unwrap().parse().unwrap();
     assert!((40..50).contains(&n_frames), "{n_frames}: {}", ended.stderr);
@@ -234,7 +234,7 @@ fn the_film_is_transcoded_and_no_cover_or_preview() {
     ffmpeg(&folder, "-f lavfi -i testsrc2=size=80x60:rate=20:duration=3 -c:v libx264 small.mp4");
     ffmpeg(&folder, "-f lavfi -i testsrc2=size=160x120:rate=10:duration=3 -c:v libx264 film.mp4");
     let case = case.ffmpeg("-i cover.jpg -i small.mp4 -i film.mp4 -map 0 -map 1 -map 2 -c copy");
-    // The preview would leave bars of 0 width, and has no copies to be told of.
+    // The preview would leave bars of 0 width, and has no copies to report.
     let ended = case.build().success();
     assert!(!ended.stderr.contains("copies"), "{}", ended.stderr);
     assert_eq!(case.probe("nb_read_frames"), "30");

@@ -1,5 +1,5 @@
 //! RTSP cameras that refuse, or send something else than the config says: a responder
-//! that speaks just enough RTSP, and what `lp run` says of it and leaves behind.
+//! that speaks just enough RTSP, and the messages and files of `lp run`.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -18,10 +18,10 @@ struct Camera {
     log: Arc<CameraLog>,
 }
 
-/// What a camera was asked.
+/// The requests that a camera received.
 #[derive(Default)]
 struct CameraLog {
-    /// What was sent to log in.
+    /// The logins that were sent.
     logins: Mutex<Vec<String>>,
     /// The streams that were asked for.
     setups: Mutex<Vec<String>>,
@@ -30,9 +30,9 @@ struct CameraLog {
 /// How a camera answers.
 #[derive(Clone, Copy)]
 enum Answers {
-    /// Nobody is let in; the challenges.
+    /// It refuses every login; the challenges.
     Refuses(&'static [&'static str]),
-    /// Everybody gets a stream of this kind: as the media line of an SDP has it, and
+    /// Every client gets a stream of this kind: as the media line of an SDP has it, and
     /// its encoding.
     Sends(&'static str, &'static str),
     /// No path is known.
@@ -107,7 +107,7 @@ fn answer(stream: &TcpStream, answers: Answers, log: &CameraLog) {
         let end = if more.contains("\r\n\r\n") { "" } else { "\r\n" };
         let mut answer = format!("RTSP/1.0 {status}\r\nCSeq: {number}\r\n{more}{end}").into_bytes();
         if method == "PLAY" {
-            // Packets of RTP, each behind `$`, its channel and its length.
+            // Packets of RTP, each after `$`, its channel and its length.
             for number in 0..20 {
                 answer.extend([
                     b'$', 0, 0, 16, 0x80, 96, 0, number, 0, 0, 0, number, 0, 0, 0, 7, 0x26, 1, 0, 0,

@@ -1,5 +1,5 @@
-//! What sources deliver: counted before anything of ours changes it, told apart
-//! from what the decoder and the steps make of it.
+//! The delivery of sources: counted before `lp` changes anything, and separately from
+//! the frames of the decoder and the steps.
 
 use std::fs;
 use std::path::PathBuf;
@@ -328,8 +328,8 @@ fn a_short_window_has_exactly_its_own_frames() {
     let accounted = arrived + stream.dropped + stream.taken_out;
     // At each border at most the queue's three frames are on their way, one in it or
     // out of it, one in the decoder's thread, one in the step's, and those that
-    // the last arrival has not told of.
-    assert!(stream.decoded.abs_diff(accounted) <= 12, "{} decoded, {accounted} told of", stream.decoded);
+    // the last arrival has not reported.
+    assert!(stream.decoded.abs_diff(accounted) <= 12, "{} decoded, {accounted} reported", stream.decoded);
     assert!(stream.dropped > 0 && stream.taken_out > 0, "{} {}", stream.dropped, stream.taken_out);
     assert_eq!(stream.life.decoded, stream.life.played + stream.life.dropped + stream.life.taken_out);
 }

@@ -62,7 +62,7 @@ impl Frames {
         }
     }
 
-    /// How many frames the source delivered; panics if nobody could count them.
+    /// How many frames the source delivered; panics if they were not counted.
     pub(crate) fn n_delivered(&self) -> usize {
         self.delivered.frames_us.as_ref().unwrap().len()
     }

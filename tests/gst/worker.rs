@@ -1,5 +1,5 @@
 //! The protocol's promises: exact counts, loops without a seam, refusals in
-//! words, and ends that are told.
+//! messages, and reported ends.
 
 use expect_test::expect;
 use lp::pipeline::{Element, Playback, Value};

@@ -1,25 +1,25 @@
-//! Which frame of a stream became what: pure, so that a unit test can tell a story.
+//! The fate of each frame of a stream: pure, so that unit tests can replay events.
 //!
 //! A frame enters the account when it leaves the decoder and is *underway* until
 //! its fate is known: it arrives, a queue or QoS drops it, or a later frame arrives
-//! before it, and then a step has *taken it out*. Frames are told apart by running
+//! before it, and then a step has *taken it out*. Frames are distinguished by running
 //! time, which goes on over loops. Everything between decoder and sink keeps their
 //! order, so a frame that arrives settles all older ones.
 //!
 //! Steps may give frames other times (`videorate`). A frame that arrives is then the
-//! last one underway that is not later than it, and there may be none: what arrives
+//! last one underway that is not later than it, and there may be none: a frame that arrives
 //! without having been underway is *owed*, and the next frame that seems to be taken
 //! out pays for it. So counts are right but for the frames that are underway.
 //!
-//! Each frame counts at the time when it left the decoder, whatever became of it and
-//! whenever that became known. So the counts of any window are exact:
+//! Each frame counts at the time when it left the decoder, whatever its fate and
+//! whenever that becomes known. So the counts of any window are exact:
 //! decoded = arrived + dropped + taken out + underway at its end - underway at its begin.
 
 use std::collections::VecDeque;
 
 use lp::worker::protocol::Fates;
 
-/// Frames underway that are remembered; of more, the oldest are nobody's.
+/// Frames underway that are remembered; of more, the oldest are forgotten.
 const MAX_UNDERWAY: usize = 1_024;
 
 /// By how much a step may move a frame that is still the same, in nanoseconds:
@@ -64,7 +64,7 @@ pub(crate) enum Due {
     Clock(u64),
 }
 
-/// What came to the sink.
+/// A frame that came to the sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
     /// A whole frame, and when it was due.
@@ -98,7 +98,7 @@ impl Account {
         }
     }
 
-    /// An element behind the decoder has skipped a frame for QoS.
+    /// An element after the decoder has skipped a frame for QoS.
     pub(crate) fn skipped(&mut self, time: Option<u64>, at_us: u64) {
         let place = self.underway.iter().position(|frame| frame.time == time && time.is_some());
         let known = place.and_then(|index| self.underway.remove(index));
@@ -135,14 +135,14 @@ impl Account {
         Arrival::Whole(due)
     }
 
-    /// EOS has come to the sink, and queues have said what they dropped.
+    /// EOS has come to the sink, and queues have reported their drops.
     pub(crate) fn finish(&mut self) {
         while !self.underway.is_empty() {
             self.take_out_oldest();
         }
     }
 
-    /// What became known since the last call, and all since the start.
+    /// The fates that became known since the last call, and totals since the start.
     pub(crate) fn report(&mut self) -> (Fates, Totals) {
         (std::mem::take(&mut self.fates), self.totals)
     }
@@ -172,7 +172,7 @@ impl Account {
     }
 }
 
-/// What the source delivered and the `videorate` behind it has not let by yet.
+/// Delivered frames that the `videorate` after the source has not let through yet.
 #[derive(Debug, Default)]
 pub(crate) struct Thinning {
     waiting: VecDeque<(Option<u64>, u64)>,

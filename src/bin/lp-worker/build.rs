@@ -4,7 +4,7 @@
 //! it names. One whose output appears only while it runs (a
 //! demuxer, `decodebin`, `rtspsrc`) is linked when the pad comes: the first pad
 //! whose caps fit what follows. Everything that follows is linked already, so a
-//! `queue` behind a demuxer does not take the audio.
+//! `queue` after a demuxer does not take the audio.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,10 +18,10 @@ use crate::frames::lock;
 use crate::property::{self, shown};
 use crate::words::{Offer, nothing_fits};
 
-/// What is told about pads that come late.
+/// Called with the reason if no late pad of an element fits the next one.
 pub(crate) type OnUnlinked = Arc<dyn Fn(String) + Send + Sync>;
 
-/// What is done with an element's src pad once it is linked.
+/// An action on an element's src pad once it is linked.
 type Attach = Box<dyn FnOnce(&gst::Pad) + Send>;
 
 /// A pipeline and its elements in the order of the spec.
@@ -50,8 +50,8 @@ impl DelayedLink {
 }
 
 impl Chain {
-    /// Makes, sets and links all elements. `unlinked` hears of an element whose
-    /// pads have all come and none of which fits.
+    /// Makes, sets and links all elements. `unlinked` is called for an element of whose
+    /// pads none fits, when all have come.
     pub(crate) fn build(
         spec: &PipelineSpec,
         stream: &str,
@@ -153,8 +153,8 @@ impl Chain {
         }
     }
 
-    /// The first src pad that pushes data: behind a demuxer that pulls, else
-    /// behind the source. EOS enters here, and a seek has something to act on
+    /// The first src pad that pushes data: after a demuxer that pulls, else after the
+    /// source. EOS enters here, and a seek has something to act on
     /// once a buffer has come by.
     pub(crate) fn entry_pad(&self) -> Option<gst::Pad> {
         let linked = |index: usize| match self.late.iter().find(|late| late.lock().index == index) {
@@ -268,7 +268,7 @@ fn choose_stream(upstream: &gst::Element, downstream: &gst::Element) {
         caps.make_mut().iter_mut().for_each(|structure| structure.set_name("application/x-rtp"));
         let sink = weak.upgrade().and_then(|downstream| downstream.static_pad("sink"));
         let fits = sink.is_some_and(|sink| caps.can_intersect(&sink.query_caps(None)));
-        // What does not fit comes as well, so that what is sent can be named.
+        // Streams that do not fit come as well, so that their format can be named.
         let mut chosen = lock(&chosen);
         Some((!fits || *chosen.get_or_insert(stream) == stream).to_value())
     });

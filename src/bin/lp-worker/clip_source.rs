@@ -70,7 +70,7 @@ mod imp {
         "video/x-ms-asf",
     ];
 
-    /// What came by a pad.
+    /// Frames that passed a pad.
     #[derive(Default)]
     struct Tally {
         segment: Option<gst::FormattedSegment<gst::ClockTime>>,
@@ -235,7 +235,7 @@ mod imp {
     impl BinImpl for ClipSource {}
 
     impl ClipSource {
-        /// Makes what is inside. It is played once.
+        /// Makes the elements inside. It is played once.
         fn open(&self) -> Result<(), glib::BoolError> {
             let Settings { location, track } = lock(&self.settings).clone();
             let file = gst::ElementFactory::make("filesrc").property("location", location).build()?;
@@ -334,7 +334,7 @@ mod imp {
         Some(found.property::<Option<gst::Caps>>("caps")?.structure(0)?.name().to_string())
     }
 
-    /// Takes the length that an MP4 file announces out of what is read of it.
+    /// Removes the length that an MP4 file announces from the bytes that are read.
     fn take_length(pad: Option<&gst::Pad>, taken: &Arc<Mutex<Option<u64>>>) {
         let Some(pad) = pad else { return };
         let taken = Arc::clone(taken);
@@ -350,14 +350,14 @@ mod imp {
         });
     }
 
-    /// Takes what comes by a pad that leads nowhere: a demuxer whose film has ended
-    /// would otherwise call it an error that nobody takes the rest.
+    /// Drops data of a pad that leads nowhere: a demuxer whose film has ended would
+    /// otherwise post an error because the rest is not linked.
     fn take_all(pad: &gst::Pad) {
         let types = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
         pad.add_probe(types, |_, _| gst::PadProbeReturn::Drop);
     }
 
-    /// Counts what comes by a pad; `first` hears of each packet before.
+    /// Counts the packets of a pad; `first` is called before each of them.
     fn tally_of(pad: &gst::Pad, tally: Arc<Mutex<Tally>>, first: impl Fn(&gst::Pad) + Send + Sync + 'static) {
         let types =
             gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST | gst::PadProbeType::EVENT_DOWNSTREAM;

@@ -1,4 +1,4 @@
-//! What the source of a stream delivers: frames, key frames, and what caps say.
+//! The delivery of a stream's source: frames, key frames and caps.
 //!
 //! A USB camera gives its frames to the driver. Where the machine is too slow to take
 //! them, `v4l2src` never sees some; but its buffers have the driver's numbers, so a gap
@@ -11,10 +11,10 @@ use lp::worker::protocol::{MAX_FORMATS, SourceFrames, VideoFormat};
 use crate::account::Thinning;
 use crate::rtp::Rtp;
 
-/// A gap of so many numbers is a driver that counts anew.
+/// A gap of so many numbers is a driver that restarts its count.
 const MAX_GAP: u64 = 1_000;
 
-/// What the source delivers.
+/// The delivery of a source.
 #[derive(Default)]
 pub(crate) struct Source {
     /// `None` until it is known where to count.
@@ -23,7 +23,7 @@ pub(crate) struct Source {
     pub(crate) incomplete_us: Vec<u64>,
     /// Number and time of the newest frame of a device.
     newest: Option<(u64, u64)>,
-    /// `None` if no `videorate` stands behind it.
+    /// `None` if no `videorate` follows it.
     pub(crate) thinning: Option<Thinning>,
     pub(crate) rtp: Rtp,
     /// Frames since the last key frame, if one was seen, and the most there were.
@@ -31,7 +31,7 @@ pub(crate) struct Source {
     key_frame_every: Option<u64>,
     /// As RTP names it.
     pub(crate) codec: Option<String>,
-    /// Whether the caps of what is delivered have a size.
+    /// Whether the caps of the delivery have a size.
     pub(crate) is_described: bool,
     format: Option<VideoFormat>,
     formats: Vec<VideoFormat>,
@@ -43,8 +43,8 @@ impl Source {
         self.frames_us.get_or_insert_default().push(at_us);
     }
 
-    /// A device has delivered a frame of this number, and before it those that nobody took:
-    /// at even distances, as a camera sends them.
+    /// A device has delivered a frame of this number, and before it those that the machine
+    /// missed: at even distances, as a camera sends them.
     pub(crate) fn numbered(&mut self, number: u64, at_us: u64) {
         if let Some((newest, since_us)) = self.newest.replace((number, at_us)) {
             let n_steps = number.saturating_sub(newest).min(MAX_GAP);
@@ -66,7 +66,7 @@ impl Source {
         }
     }
 
-    /// What is delivered has these caps.
+    /// The source delivers these caps.
     pub(crate) fn caps(&mut self, caps: &gst::CapsRef) {
         self.is_described |= self.describe(caps);
     }
@@ -113,7 +113,7 @@ mod tests {
     fn frames_that_the_machine_missed_were_delivered() {
         assert_eq!(delivered(&[(0, 100), (1, 110), (2, 120)]), [100, 110, 120]);
         assert_eq!(delivered(&[(7, 100), (10, 130), (11, 140)]), [100, 110, 120, 130, 140]);
-        // The driver counts anew, or gives no numbers.
+        // The driver restarts its count, or gives no numbers.
         assert_eq!(delivered(&[(7, 100), (0, 110), (1, 120)]), [100, 110, 120]);
         assert_eq!(delivered(&[(7, 100), (9_000, 110), (9_001, 120)]), [100, 110, 120]);
         assert_eq!(delivered(&[(0, 100), (0, 110)]), [100, 110]);

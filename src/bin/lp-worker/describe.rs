@@ -1,4 +1,4 @@
-//! What the registry knows: factories, and the properties of their elements.
+//! The registry: factories, and the properties of their elements.
 
 use std::collections::BTreeMap;
 

@@ -272,7 +272,7 @@ mod imp {
             let gst::QueryViewMut::Caps(query) = query.view_mut() else {
                 return gst::Pad::query_default(pad, Some(&*self.obj()), query);
             };
-            // What follows takes, at any rate.
+            // The caps that the next element takes, at any rate.
             let mut caps = self.src.peer_query_caps(None).intersect(&self.src.pad_template_caps());
             for structure in caps.make_mut().iter_mut() {
                 structure.remove_fields(["framerate", "max-framerate"]);
@@ -287,7 +287,7 @@ mod imp {
     }
 }
 
-/// A frame and where it stands in the output.
+/// A frame and its place in the output.
 struct PlacedFrame<F> {
     frame: F,
     at: u64,

@@ -1,4 +1,4 @@
-//! What comes by at a pad, with its running time.
+//! Data that passes a pad, with its running time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gst::prelude::*;
 use gstreamer as gst;
 
-/// What comes by at a probe.
+/// Data that passes a probe.
 pub(crate) enum Sight<'a> {
     Frame(&'a Frame),
     Caps(&'a gst::CapsRef),
@@ -25,7 +25,7 @@ pub(crate) struct Frame {
     pub(crate) packet: Option<[u8; 12]>,
 }
 
-/// Calls `seen` for what comes by.
+/// Calls `seen` for all that passes.
 pub(crate) fn on_frames(pad: &gst::Pad, seen: impl Fn(Sight<'_>) + Send + Sync + 'static) {
     let segment = Mutex::new(None::<gst::FormattedSegment<gst::ClockTime>>);
     let is_rtp = AtomicBool::new(false);

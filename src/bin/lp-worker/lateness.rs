@@ -8,7 +8,7 @@ use gstreamer as gst;
 
 use crate::account::Due;
 
-/// What lateness is counted from, at one sink.
+/// Computes lateness at one sink.
 pub(crate) struct Lateness {
     pad: WeakRef<gst::Pad>,
     /// Of RTSP and USB cameras the usual delay is taken off later.
@@ -18,7 +18,7 @@ pub(crate) struct Lateness {
 }
 
 impl Lateness {
-    /// At the pad of a sink; `is_camera`: behind an RTSP or USB camera.
+    /// At the pad of a sink; `is_camera`: after an RTSP or USB camera.
     pub(crate) fn new(pad: Option<&gst::Pad>, is_camera: bool) -> Lateness {
         let pad = pad.map(gst::Pad::downgrade).unwrap_or_default();
         Lateness { pad, is_camera, latency_ns: AtomicU64::new(0) }

@@ -9,10 +9,10 @@
 //! pass would be a frame short (measured: 30 frames of a 30 fps clip in 0.967 s,
 //! 31.0 fps), and with B-frames more, as that frame is the last in decoding order.
 //! So the running time at which a pass begins is counted here, from the clip's
-//! duration, and put into the segment as it enters the first element behind the
+//! duration, and put into the segment as it enters the first element after the
 //! demuxer.
 //!
-//! What is left: at a boundary a decoder is drained, so a clip *with B-frames*
+//! One error remains: at a boundary a decoder is drained, so a clip *with B-frames*
 //! gives the last frames early by its reordering, and the first ones late. The
 //! rate over a pass is exact; our transcoded clips have none.
 

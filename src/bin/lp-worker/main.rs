@@ -1,7 +1,7 @@
-//! `lp-worker`: plays pipelines for `lp` and reports what it sees.
+//! `lp-worker`: plays pipelines for `lp` and reports their frames and sightings.
 //!
 //! It reads requests from stdin and writes events to stdout, a JSON object a
-//! line (`lp::worker::protocol`). Plugins are foreign code, so they live in this
+//! line (`lp::worker::protocol`). Plugins are foreign code, so they run in this
 //! process and not in `lp`: one that crashes or hangs costs a worker. Closing
 //! stdin asks it to finish, so when `lp` dies, its workers end too.
 //!
@@ -10,7 +10,7 @@
 //! hangs holds up none of the others.
 //!
 //! A panic in a callback of GStreamer or in a stream's thread aborts the process:
-//! its death is reported by `lp`, a stream that silently stopped would not be.
+//! `lp` reports its death, but would not notice a stream that stopped silently.
 
 mod account;
 mod build;
@@ -81,7 +81,7 @@ fn main() -> anyhow::Result<ExitCode> {
     }
 
     process::let_crashes_kill();
-    // Ctrl-C reaches the whole foreground group; `lp` decides what it means.
+    // Ctrl-C reaches the whole foreground group; `lp` decides what to do.
     lp::os::signal::outlive_interrupts().context("failed to handle SIGINT")?;
     // First of all, before anything foreign can print.
     let events = Events::take_stdout().context("failed to take over stdout")?;
@@ -126,7 +126,7 @@ fn read_lines() -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// A request, or why a line is none, with its id if it has one.
+/// A request, or why a line is not one, with its id if it has one.
 fn parse(line: &[u8]) -> Result<Request, (u64, String)> {
     serde_json::from_slice(line).map_err(|error| {
         let value = serde_json::from_slice::<serde_json::Value>(line).ok();

@@ -16,7 +16,7 @@ use crate::words;
 pub(crate) fn seen(stream: &str, message: &gst::message::Element, pass_ns: Option<u64>) -> Option<EventBody> {
     let element = message.src()?.downcast_ref::<gst::Element>()?;
     let structure = message.structure()?;
-    // What an RTP session tells about its sender is nothing that was seen.
+    // Reports of an RTP session about its sender are no sightings.
     if structure.name().starts_with("application/x-rtp") {
         return None;
     }
@@ -41,7 +41,7 @@ fn text(value: &glib::SendValue) -> String {
 
 /// The position in the clip that a message is about.
 ///
-/// `zbar`, `level` and others say it. `motioncells` gives the frame's timestamp
+/// `zbar`, `level` and others give it. `motioncells` gives the frame's timestamp
 /// in a field of its own, which the segment of its input turns into stream time.
 fn stream_time(element: &gst::Element, structure: &gst::StructureRef) -> Option<u64> {
     let field = |name: &str| structure.get::<u64>(name).ok().filter(|time| *time != u64::MAX);
@@ -97,8 +97,8 @@ pub(crate) fn reason(error: &gst::message::Error) -> String {
     }
 }
 
-/// Frames that an element's QoS has dropped so far, by element, if the message
-/// tells it.
+/// Frames that an element's QoS has dropped so far, by element, if the message counts
+/// them.
 pub(crate) fn dropped(qos: &gst::message::Qos) -> Option<(String, u64)> {
     match qos.stats().1 {
         gst::GenericFormattedValue::Buffers(Some(count)) => Some((qos.src()?.name().to_string(), *count)),

@@ -1,9 +1,9 @@
-//! What the worker says: events on the real stdout, free text on stderr.
+//! The worker's output: events on the real stdout, free text on stderr.
 //!
 //! Plugins print to stdout, so it is moved away before GStreamer starts: events
 //! go to a private descriptor, and descriptor 1 becomes stderr.
 //!
-//! One thread writes; everybody else only puts events into its channel, so a
+//! One thread writes; all others only put events into its channel, so a
 //! slow reader never blocks a streaming thread and lines never interleave.
 
 use std::io::{self, Write};
@@ -33,7 +33,7 @@ impl Events {
         Ok(Events(Arc::new(Mutex::new(sender))))
     }
 
-    /// Says something now. Never waits for a reader.
+    /// Sends an event now. Never waits for a reader.
     pub(crate) fn send(&self, body: EventBody) {
         // Time is taken under the lock, so that it never runs backwards from one
         // line to the next.
@@ -63,7 +63,7 @@ fn write_all(items: &Receiver<Item>, mut out: impl Write) {
                     }
                 };
                 line.push(b'\n');
-                // The end of stdin will end us; until then there is nobody to tell.
+                // The end of stdin will end us; until then there is no reader.
                 reader_has_gone = out.write_all(&line).is_err();
             }
             Item::Event(_) => {}
@@ -72,7 +72,7 @@ fn write_all(items: &Receiver<Item>, mut out: impl Write) {
     }
 }
 
-/// Says something to people, on stderr.
+/// Writes a line for people to stderr.
 pub(crate) fn log(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -2,16 +2,16 @@
 //!
 //! Messages of a pipeline's bus come through a handler into the stream's
 //! channel, beside what `lp` asks, and its thread alone acts on both. So a
-//! pipeline that hangs in a state change holds up nobody else.
+//! pipeline that hangs in a state change holds up no other.
 //!
 //! *Sharing.* A pipeline may serve several streams, each with a sink of its own.
-//! When one of them is asked to stop, its branch is cut off behind the tee and
-//! gets EOS, and the others go on; the last one stops the pipeline. What ends the
+//! When one of them is asked to stop, its branch is cut off after the tee and
+//! gets EOS, and the others go on; the last one stops the pipeline. The end of the
 //! pipeline ends all of them.
 //!
 //! *Looping.* The source is prerolled, then sought to the seeded offset (with
 //! flush, so running time starts at 0) for the length of one *segment*. At its
-//! end the demuxer does not send EOS but says so, and is sought to the beginning
+//! end the demuxer does not send EOS but a message, and is sought to the beginning
 //! without flush ([`looping`](crate::looping) keeps running time right). A source
 //! that cannot be sought plays as it is.
 
@@ -45,7 +45,7 @@ impl PlayingStreams {
 
     /// Reports the frames of every stream.
     pub(crate) fn report(&self, events: &Events) {
-        // Under the lock, so that nothing is said of a stream after its end.
+        // Under the lock, so that no report of a stream follows its end.
         for meter in self.lock().values() {
             events.send(meter.report(false));
         }
@@ -109,7 +109,7 @@ impl Player {
     pub(crate) fn stop(&self, id: u64, stream: &str) {
         self.events.send(match self.inputs.get(stream) {
             Some((input, index)) => {
-                // One that has ended meanwhile is what was asked for.
+                // It may have ended meanwhile, which is what was asked for.
                 let _ = input.send(Input::Stop(*index));
                 EventBody::Done { id }
             }
@@ -134,7 +134,7 @@ impl Player {
     }
 }
 
-/// Ends the worker when a stream's thread panics, so that somebody hears of it.
+/// Ends the worker when a stream's thread panics, so that `lp` reports it.
 struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
@@ -323,7 +323,7 @@ impl Stage {
         self.wait(done)
     }
 
-    /// Waits for an input. Others are kept for `run`: behind a `queue`, a short
+    /// Waits for an input. Others are kept for `run`: after a `queue`, a short
     /// clip may have come to its end before it plays.
     fn wait(&self, done: impl Fn(&Input) -> bool) -> Result<(), String> {
         let mut later = Vec::new();
@@ -429,7 +429,7 @@ impl Stage {
     }
 
     /// Sends EOS in where data enters; `false` if none ever came in. What is on
-    /// its way is still played, and whoever pushes next learns that it is over.
+    /// its way is still played, and the next push returns that it is over.
     /// Not through the source: one that is pulled from ignores it, and a demuxer
     /// would answer with the end of a segment.
     fn stop(&mut self) -> bool {
@@ -442,7 +442,7 @@ impl Stage {
     }
 }
 
-/// Lets EOS by, and tells whoever pushes anything else that it is over. A demuxer
+/// Lets EOS pass, and answers any other push that it is over. A demuxer
 /// answers that with the end of a segment: `decodebin3`, which may still hold
 /// the EOS back, would forget it over such a late event.
 fn nothing_but_eos(pad: &gst::Pad) {
@@ -469,7 +469,7 @@ fn discard(info: &gst::PadProbeInfo<'_>) -> gst::PadProbeReturn {
     }
 }
 
-/// Why a stream cannot go on, if that is what an input says.
+/// Why a stream cannot go on, if an input reports that.
 fn failure(input: &Input) -> Option<String> {
     match input {
         Input::LinkFailure(reason) => Some(reason.clone()),

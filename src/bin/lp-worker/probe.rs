@@ -1,9 +1,9 @@
 //! Watching a stream's frames at four places: where the source delivers them, at
 //! the ingress, where they leave the decoder, and at the sink.
 //!
-//! *Delivered* is what the source gave, before anything of ours changed it: an
-//! `rtspsrc` by the packets that come in, since the thread behind its jitterbuffer
-//! also decodes, and a slow decoder is no slow camera. *Latency* is the time
+//! *Delivered* are the frames of the source, before `lp` changes anything: those of an
+//! `rtspsrc` by the packets that come in, since the thread after its jitterbuffer also
+//! decodes, and a slow decoder is no slow camera. *Latency* is the time
 //! between a buffer leaving the ingress and the buffer of the same running time
 //! arriving at the sink: running time, because it goes on over loops while
 //! timestamps start again. *Lateness* is an arrival less the time when the frame
@@ -11,11 +11,11 @@
 //! that shows frames would wait for (of RTSP: see [`rtp`](crate::rtp)); so it has
 //! the time that a frame waited in front of a busy decoder, and not the time for which
 //! an encoder holds frames by design.
-//! [`account`](crate::account) tells the fates of frames between decoder and sink.
+//! [`account`](crate::account) keeps the fates of frames between decoder and sink.
 //!
 //! *Dropped* are the frames that leaky queues threw away and those that QoS
-//! skipped from the decoder up to the sink, on the way between these two: what
-//! happens in side branches is not theirs. A queue does not say what it drops.
+//! skipped from the decoder up to the sink, on the way between these two:
+//! drops in side branches do not count. A queue does not report its drops.
 //! But it is first in, first out: when a frame leaves, every older one that has
 //! not left was dropped, and at EOS nothing is left in it.
 //!
@@ -172,13 +172,13 @@ impl Meter {
                     }
                 });
             }
-            // What comes out of the parser tells the rest.
+            // The output of the parser shows the rest.
             chain.with_src_pad(decoder.saturating_sub(1), move |pad| {
                 self.watch_delivery(pad, Counting::Elsewhere);
             });
         } else {
-            let behind = spec.path_to(decoder).into_iter().filter(|index| delivery < *index);
-            let is_thinned = behind.into_iter().any(|index| spec.elements[index].factory == "videorate");
+            let after = spec.path_to(decoder).into_iter().filter(|index| delivery < *index);
+            let is_thinned = after.into_iter().any(|index| spec.elements[index].factory == "videorate");
             lock(&self.source).thinning = is_thinned.then(Thinning::default);
             let is_device = spec.elements[delivery].factory == "v4l2src";
             let counting = if is_device { Counting::Numbers } else { Counting::Buffers };
@@ -298,7 +298,7 @@ impl Meter {
             Sight::Flushed => *lock(&self.account) = Account::default(),
             Sight::Caps(caps) => {
                 let mut source = lock(&self.source);
-                // Where no parser stands before it, only the decoder knows the size.
+                // Without a parser before it, only the decoder knows the size.
                 if !source.is_described {
                     source.describe(caps);
                 }
@@ -336,7 +336,7 @@ impl Meter {
         });
     }
 
-    /// Asks anew for what lateness depends on.
+    /// Asks again for the latency that lateness depends on.
     pub(crate) fn note_latency(&self) {
         self.lateness.ask();
     }
@@ -344,7 +344,7 @@ impl Meter {
     /// Takes note of how many frames the QoS of `element`, which is `part` of the
     /// spec or inside it, has dropped so far, the last one at this running time.
     pub(crate) fn dropped_by_qos(&self, part: &str, element: String, count: u64, running_time: Option<u64>) {
-        // Behind the sink's pad a frame has arrived, whatever becomes of it.
+        // After the sink's pad a frame has arrived, whatever its fate.
         if !self.path.contains(part) || self.is_cut.load(Ordering::Relaxed) {
             return;
         }
@@ -367,9 +367,9 @@ impl Meter {
     }
 
     /// The frames since the last call. After EOS all queues have run empty, so
-    /// what is missing behind them was dropped, and what is missing else was taken
-    /// out. Of a branch that was cut off, only its own queues have run empty; what
-    /// was on its way through shared ones is nobody's.
+    /// frames missing after them were dropped, and other missing frames were taken out.
+    /// Of a branch that was cut off, only its own queues have run empty; frames on their
+    /// way through shared ones do not count.
     pub(crate) fn report(&self, after_eos: bool) -> EventBody {
         let is_cut = self.is_cut.load(Ordering::Relaxed);
         let mut levels = BTreeMap::new();
@@ -450,7 +450,7 @@ impl Queue {
         Some(Queue { name: element.name().to_string(), element: element.downgrade(), is_own: true, traffic })
     }
 
-    /// Tells a meter what it drops.
+    /// Reports its drops to a meter.
     fn watch(&self, meter: &Arc<Meter>) {
         let (Some(traffic), Some(element)) = (&self.traffic, self.element.upgrade()) else { return };
         let (Some(sink), Some(src)) = (element.static_pad("sink"), element.static_pad("src")) else { return };

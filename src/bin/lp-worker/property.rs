@@ -1,4 +1,4 @@
-//! Setting properties from a spec, refusing what does not fit.
+//! Setting properties from a spec, refusing values that do not fit.
 //!
 //! GObject answers a wrong name or value with a warning on stderr and goes on,
 //! and its Rust binding panics. Here both become a text before GObject is asked.
@@ -9,7 +9,7 @@ use gstreamer as gst;
 
 use lp::pipeline::{Property, Value};
 
-/// Sets a property, or says why it cannot be set.
+/// Sets a property, or returns why it cannot be set.
 pub(crate) fn set(element: &gst::Element, property: &Property) -> Result<(), String> {
     let refused = |why: String| format!("{}: {why}", shown(element));
     let Property { name, value } = property;
@@ -58,7 +58,7 @@ macro_rules! numbers {
 
 fn convert(text: &str, spec: &glib::ParamSpec) -> Option<glib::Value> {
     let value_type = spec.value_type();
-    // Deserialising would unquote and unescape what is meant as it stands.
+    // Deserialising would unquote and unescape a literal string.
     if value_type == glib::Type::STRING {
         return Some(text.to_value());
     }

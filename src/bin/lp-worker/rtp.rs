@@ -6,8 +6,8 @@
 //!
 //! A frame is due by its RTP timestamp, counted from the frame that came fastest of the
 //! last minute. The running time that `rtpjitterbuffer` gives to frames would not do:
-//! after a pause of a second it begins anew, and calls what was late punctual and what
-//! follows early (measured: frames that came a second late, then 0.75 s "early").
+//! after a pause of a second it restarts, and calls late frames punctual and the frames
+//! after them early (measured: frames that came a second late, then 0.75 s "early").
 //! A minute, since the clock of a camera drifts against ours.
 //!
 //! A decoder may give a frame another running time than it came with. Then it is the
@@ -29,7 +29,7 @@ const MAX_JUMP: i64 = 60 * RATE;
 const PIECE_NS: u64 = 10_000_000_000;
 const PIECES: usize = 6;
 
-/// A packet whose number is further ahead belongs to a stream that began anew, and one
+/// A packet whose number is further ahead belongs to a stream that restarted, and one
 /// that is no further behind came late (RFC 3550, A.1: MAX_DROPOUT, MAX_MISORDER).
 const MAX_LOST: u16 = 3_000;
 const MAX_BEHIND: u16 = 100;
@@ -113,7 +113,7 @@ impl Rtp {
     pub(crate) fn decoded(&mut self, running_time: Option<u64>) -> Option<u64> {
         let known = self.decoding.iter().find(|(time, _)| time.is_some() && *time == running_time);
         let (_, ticks) = *known.or_else(|| self.decoding.iter().min_by_key(|(_, ticks)| *ticks))?;
-        // They leave it in the order in which they are shown: what was before is lost.
+        // They leave it in the order in which they are shown: earlier ones are lost.
         self.decoding.retain(|(_, other)| ticks < *other);
         let origin = self.fastest.iter().map(|(_, origin)| *origin).min()?;
         u64::try_from(origin + nanoseconds(ticks)).ok()

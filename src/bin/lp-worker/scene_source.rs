@@ -1,6 +1,6 @@
 //! `lpscenesrc`: a GStreamer source that plays a scene.
 //!
-//! Property `scene` is a [`Scene`](lp::scene::Scene) as JSON, property `is-live` says whether it
+//! Property `scene` is a [`Scene`](lp::scene::Scene) as JSON, property `is-live` decides whether it
 //! behaves like a camera: live, it is paced by the pipeline's clock and begins
 //! again after the last frame; otherwise it draws as fast as it can and ends.
 //! Frames are packed RGB of the scene's size and rate. Frame `n` has the time

@@ -1,8 +1,8 @@
-//! What goes through a leaky queue, and what it must have dropped: pure.
+//! The frames in a leaky queue, and those that it must have dropped: pure.
 
 use std::collections::VecDeque;
 
-/// What is in a leaky queue.
+/// The frames in a leaky queue.
 #[derive(Default)]
 pub(crate) struct Traffic {
     pub(crate) inside: VecDeque<QueuedFrame>,
@@ -23,7 +23,7 @@ impl Traffic {
         self.inside.push_back(frame);
     }
 
-    /// Gives what was dropped before the frame that leaves.
+    /// Returns the frames that were dropped before the one that leaves.
     pub(crate) fn left(&mut self, time: Option<u64>) -> Vec<QueuedFrame> {
         let older = self.inside.iter().position(|inside| inside.time == time).unwrap_or(0);
         let dropped = self.inside.drain(..older).collect();
@@ -31,7 +31,7 @@ impl Traffic {
         dropped
     }
 
-    /// Gives what must have been dropped when no more than `level` frames are in
+    /// Returns the frames that must have been dropped when no more than `level` frames are in
     /// the queue. One more may be about to enter and one about to have left, as
     /// each side is one thread and waits for this lock.
     pub(crate) fn stalled(&mut self, level: u32) -> Vec<QueuedFrame> {

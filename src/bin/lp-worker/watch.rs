@@ -1,5 +1,5 @@
 //! Watching a pipeline: everything that its stream's thread acts on becomes an
-//! [`Input`], and what elements saw goes on to `lp`.
+//! [`Input`], and sightings of elements go to `lp`.
 //!
 //! Not here: frames ([`probe`](crate::probe)), and acting ([`player`](crate::player)).
 
@@ -20,7 +20,7 @@ use crate::messages;
 use crate::output::{Events, log};
 use crate::probe::Meter;
 
-/// What a stream's thread acts on.
+/// An input of a stream's thread.
 pub(crate) enum Input {
     Message(gst::Message),
     /// One of its streams is to end.
@@ -31,12 +31,12 @@ pub(crate) enum Input {
     Drained(usize),
     /// The first buffer has come by the entry pad.
     Data,
-    /// What comes does not fit what follows: a demuxer's pads, a size.
+    /// The data does not fit the next element: a demuxer's pads, a size.
     LinkFailure(String),
 }
 
-/// What elements saw. Kept back until the stream's start is answered, silent
-/// after its end.
+/// Sightings of elements. Kept back until the stream's start is answered, silent after
+/// its end.
 #[derive(Clone, Default)]
 pub(crate) struct Sightings {
     state: Arc<Mutex<SightingsState>>,
@@ -53,7 +53,7 @@ enum SightingsState {
 }
 
 impl Sightings {
-    /// A stream is over: no more is said of it.
+    /// A stream is over: no more sightings of it are sent.
     pub(crate) fn end_of(&self, stream: usize) {
         // Under the other lock, so that nothing is being added meanwhile.
         let _state = lock(&self.state);
@@ -90,7 +90,7 @@ impl Sightings {
     }
 }
 
-/// Says when EOS has arrived at each sink.
+/// Reports when EOS has arrived at each sink.
 pub(crate) fn watch_ends(chain: &Chain, sinks: &[usize], inputs: &Sender<Input>) {
     for (index, sink) in sinks.iter().enumerate() {
         let Some(pad) = chain.elements[*sink].static_pad("sink") else { continue };
@@ -116,7 +116,7 @@ fn pass_ns(spec: &PipelineSpec) -> Option<u64> {
     Some(scene.length_ns())
 }
 
-/// Says when frames have another size than the pipeline relies on.
+/// Reports frames of another size than the pipeline relies on.
 pub(crate) fn watch_size(chain: &Chain, spec: &PipelineSpec, inputs: &Sender<Input>) {
     let (Some([width, height]), Some(decoder)) = (spec.size, spec.decoder) else { return };
     let inputs = inputs.clone();
@@ -138,7 +138,7 @@ pub(crate) fn watch_size(chain: &Chain, spec: &PipelineSpec, inputs: &Sender<Inp
     });
 }
 
-/// Passes on what the bus says: to the stream's thread, to meters, and what elements saw.
+/// Passes messages of the bus on: to the stream's thread, to meters, and sightings.
 pub(crate) fn watch_bus(
     chain: &Chain,
     spec: &PipelineSpec,

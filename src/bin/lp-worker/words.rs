@@ -1,5 +1,5 @@
-//! What a source sends or refuses, in words that name the place and the key to set:
-//! GStreamer's own often name neither.
+//! Errors of sources, with the URI and the key to set: GStreamer's own messages often
+//! name neither.
 
 use gst::prelude::*;
 use gstreamer as gst;
@@ -8,10 +8,10 @@ use lp::os::rtsp::{Answer, ask, has_user, is_encrypted, public};
 
 use crate::property::shown;
 
-/// What an element offers on a pad: `H265 video`, `sound (PCMA)`, `` `text/x-raw` ``.
+/// The format that an element offers on a pad: `H265 video`, `sound (PCMA)`, `` `text/x-raw` ``.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
-    /// Video in this encoding, where that is said apart from the caps' name.
+    /// Video in this encoding.
     Video(String),
     Sound(String),
     Other(String),
@@ -22,7 +22,7 @@ impl Offer {
         let Some(first) = caps.structure(0) else { return Offer::Other(format!("`{caps}`")) };
         let name = first.name().to_string();
         let text = |field: &str| first.get::<String>(field).ok();
-        // What RTP carries is in fields.
+        // The content of RTP is in fields.
         let (media, encoding) = match (text("media"), text("encoding-name")) {
             (Some(media), encoding) => (media, encoding.unwrap_or(name)),
             (None, _) => (name.split('/').next().unwrap_or_default().to_owned(), format!("`{name}`")),
@@ -35,7 +35,7 @@ impl Offer {
     }
 }
 
-/// Why nothing that an element offers is taken by the one behind it.
+/// Why the element after another accepts none of its formats.
 pub(crate) fn nothing_fits(upstream: &gst::Element, downstream: &gst::Element, offers: &[Offer]) -> String {
     let (from, to) = (shown(upstream), shown(downstream));
     let videos = names(offers, |offer| if let Offer::Video(name) = offer { Some(name) } else { None });
@@ -88,7 +88,7 @@ pub(crate) fn better(error: &gst::message::Error, reason: &str, debug: &str) -> 
     Some("it has no video, only sound".to_owned())
 }
 
-/// Whether all that lacks a decoder is sound: then `decodebin`, which is asked for
+/// Whether only sound lacks a decoder: then `decodebin`, which is asked for
 /// video, misses a plug-in that would make video of it.
 fn is_sound_only(debug: &str) -> bool {
     let mut missing = debug.lines().filter(|line| line.contains("Missing decoder:")).peekable();
@@ -102,7 +102,7 @@ fn around(object: &gst::Object, factory: &str) -> Option<gst::Element> {
     elements.find(|element| element.factory().is_some_and(|found| found.name() == factory))
 }
 
-/// Why a stream does not come, with its place.
+/// Why a stream does not come, with its URI.
 fn of_stream(uri: &str, error: &gst::message::Error, reason: &str) -> String {
     let place = public(uri);
     let kind = error.error();

@@ -32,7 +32,7 @@ pub(super) struct Script {
     started_us: Option<u64>,
     first_figure_us: Option<u64>,
     last_figure_us: Option<u64>,
-    /// Names of counters, as a verbose launch tells them.
+    /// Names of counters, as a verbose launch prints them.
     counters: BTreeSet<String>,
     /// Each with the pipeline that its element is in, if that is known.
     rates: Vec<(Option<String>, ElementRates)>,
@@ -80,7 +80,7 @@ impl Script {
 
     /// Takes in a figure that was read at `at_us`.
     pub(super) fn figure(&mut self, timing: Timing, at_us: u64, figure: &Figure) {
-        // What it left behind may still print.
+        // Processes that it left running may still print.
         if self.exit.is_some() {
             return;
         }
@@ -135,8 +135,8 @@ impl Script {
     }
 
     /// The names of `n` counters, whose rates come in byte order of their names.
-    /// Where not all of them are known, or some have ended, a rate could be
-    /// anybody's, so it keeps its place instead of getting a wrong name.
+    /// Where not all of them are known, or some have ended, the owner of a rate is
+    /// unknown, so it keeps its place instead of getting a wrong name.
     fn names(&self, n: usize) -> Vec<String> {
         if self.counters.len() == n {
             return self.counters.iter().cloned().collect();
@@ -147,8 +147,8 @@ impl Script {
         }
     }
 
-    /// Takes in a figure from before the window: it only says which counters there
-    /// are. One without a name says nothing: places change as streams begin.
+    /// Takes in a figure from before the window: it only names the counters. A counter
+    /// without a name is ignored: places change as streams begin.
     fn early_figure(&mut self, figure: &Figure) {
         let silent: Vec<(Option<String>, String, Meter)> = match figure {
             Figure::Count { pipeline, element, .. } => {
@@ -263,7 +263,7 @@ impl Script {
         self.exit = Some(ScriptExit { at_us, how: how.clone(), asked });
         match timing.pace {
             _ if late.is_some() => late,
-            // What it died of after we asked it to end says nothing.
+            // Its exit after we asked it to end is no failure.
             _ if asked || self.done => None,
             Pace::Free if *success => {
                 self.done = self.failure.is_none();
@@ -274,7 +274,7 @@ impl Script {
         }
     }
 
-    /// Takes in what it printed.
+    /// Takes in its output.
     pub(super) fn printed(&mut self, output: String, left_out: u64) {
         self.output = output;
         self.output_left_out = left_out;

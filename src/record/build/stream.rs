@@ -4,7 +4,7 @@ use super::{START_US, StreamSetup};
 use crate::record::{Delivery, Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
 use crate::worker::protocol::{End, Fates, MAX_FORMATS, SourceFrames};
 
-/// What decides about windows.
+/// The settings that decide about windows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
     pub(super) pace: Pace,
@@ -23,7 +23,7 @@ pub(super) struct Stream {
     pub(super) is_asked: bool,
     /// The worker's time when it was asked to start, or soon after.
     pub(super) asked_us: Option<u64>,
-    /// When the worker said that it plays.
+    /// When the worker reported that it plays.
     pub(super) playing_us: Option<u64>,
     /// Of whole frames.
     first_frame_us: Option<u64>,
@@ -106,7 +106,7 @@ impl Stream {
         }
     }
 
-    /// Takes in when frames left the decoder, by what became of them. To be called
+    /// Takes in when frames left the decoder, by their fate. To be called
     /// after [`Stream::frames`], which may open the window: none that left before
     /// an earlier tick can lie in it.
     pub(super) fn fates(&mut self, timing: Timing, fates: &Fates) {
@@ -123,7 +123,7 @@ impl Stream {
         self.last_damaged_us = damaged_us.last().copied().or(self.last_damaged_us);
     }
 
-    /// Takes in what the source delivered, as [`Stream::fates`].
+    /// Takes in the delivery of the source, as [`Stream::fates`].
     pub(super) fn delivered(&mut self, timing: Timing, delivered: &SourceFrames) {
         let SourceFrames { frames_us, thinned_us, incomplete_us, key_frame_every, video } = delivered;
         for at_us in frames_us.iter().flatten() {
@@ -215,7 +215,7 @@ impl Stream {
     }
 
     /// When it hangs unless something is seen of it before; `u64::MAX` if it cannot
-    /// hang any more, and 0 if nobody knows since when it starts.
+    /// hang any more, and 0 if the begin of its start is unknown.
     pub(super) fn hangs_us(&self) -> u64 {
         let (since, limit) = match (self.last_frame_us, self.playing_us) {
             _ if self.end.is_some() || self.failure.is_some() => return u64::MAX,
@@ -251,7 +251,7 @@ impl Stream {
         self.fail(now_us, reason)
     }
 
-    /// Keeps what an element saw, or counts it.
+    /// Keeps a sighting, or counts it.
     pub(super) fn sighting(&mut self, sighting: impl FnOnce() -> Sighting) {
         if self.sightings.len() < MAX_SIGHTINGS {
             self.sightings.push(sighting());
@@ -269,7 +269,7 @@ impl Stream {
             Pace::Live => end,
         };
         let end = end.min(self.cut_us.unwrap_or(u64::MAX));
-        // Only a run that nobody stopped has a window without an end.
+        // Only a run that was never stopped has a window without an end.
         (begin < end && end < u64::MAX).then_some((begin, end))
     }
 
@@ -310,7 +310,7 @@ impl Stream {
 
 impl Timing {
     /// The window of a stream with this first frame; an end that only events
-    /// will tell is `u64::MAX`.
+    /// decide is `u64::MAX`.
     pub(super) fn limits(self, first_us: u64) -> (u64, u64) {
         let begin = first_us.saturating_add(self.warmup_us);
         match (self.pace, self.duration_us) {

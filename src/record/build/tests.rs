@@ -1,4 +1,4 @@
-//! Every rule of the builder, told as a run.
+//! Every rule of the builder, each as a run.
 
 use expect_test::{Expect, expect};
 
@@ -74,7 +74,7 @@ fn the_first_frame_counts_and_not_the_start() {
     assert_eq!(record.members[0].streams[0].latency_us, [Some(3), None]);
 }
 
-/// An event of stream `c/1` that only says when frames left the decoder, as seconds:
+/// An event of stream `c/1` with only the times when frames left the decoder, as seconds:
 /// all of them, those dropped, those taken out, those damaged.
 fn fates(story: &mut Story, at_us: u64, seconds: [&[f64]; 4]) {
     let us = |index: usize| seconds[index].iter().map(|at| (at * 1e6) as u64).collect::<Vec<u64>>();
@@ -106,7 +106,7 @@ fn frames_count_in_the_window_in_which_they_left_the_decoder() {
     let mut story = one(Pace::Live, 5);
     story.tick(0, "c/1", S, &[(S / 2, None)], 0); // the window is [2.5, 7.5)
     fates(&mut story, 3 * S, [&[2.4, 2.499_999, 2.5, 2.9], &[2.4, 2.499_999], &[], &[2.45, 2.6]]);
-    // What became of a frame may be known a tick later.
+    // The fate of a frame may be known a tick later.
     fates(&mut story, 7 * S, [&[7.499_999], &[2.5], &[2.4], &[]]);
     fates(&mut story, 8 * S, [&[7.5, 7.6], &[7.499_999, 7.5], &[2.9, 7.6], &[7.7]]);
     let record = check(
@@ -166,7 +166,7 @@ fn video_formats_are_kept_in_order() {
     }
     let (record, _) = story.told();
     let delivery = record.members[0].streams[0].delivery.clone().unwrap();
-    assert_eq!((delivery.frames, delivery.longest_gap_us), (None, None), "nobody could count");
+    assert_eq!((delivery.frames, delivery.longest_gap_us), (None, None), "nothing was counted");
     assert_eq!(
         (delivery.video.len(), delivery.video[0].width, delivery.key_frame_every),
         (16, 640, Some(30))
@@ -215,7 +215,7 @@ fn the_run_ends_when_the_last_stream_is_done() {
     assert!(story.decisions.is_empty());
     story.play(1, "b/1", 3, 10, 15);
     story.end(0, "a/1", 11 * S, End::Eos);
-    story.end(1, "b/1", 11 * S, error()); // while it is stopped: its figures stand
+    story.end(1, "b/1", 11 * S, error()); // while it is stopped: its figures are kept
     check(
         story,
         expect![[r#"
@@ -744,7 +744,7 @@ fn counters_get_their_rates_in_byte_order_of_their_names() {
             stream9: [Last { at_us: 103000000, over_us: 1000000, fps: 3.0 }]
         "#]],
     );
-    // One name is missing: whose rates these are cannot be known.
+    // One name is missing: the owners of these rates are unknown.
     check_names(
         &[&nine, &ten, THREE],
         expect![[r#"

@@ -83,7 +83,7 @@ pub(super) fn percentiles(late_us: &[i64]) -> Option<Lateness> {
     Some(Lateness { p50: at(50)?, p95: at(95)?, p99: at(99)?, max: at(100)? })
 }
 
-/// What speaks against a stream of which `fps` frames a second should arrive.
+/// Findings against a stream of which `fps` frames a second should arrive.
 pub(super) fn findings(
     member: &Member,
     stream: &StreamRecord,
@@ -94,7 +94,7 @@ pub(super) fn findings(
     let limit = limit_us(GAP_US, fps);
     if let Some(window) = stream.window_us {
         let (from, length) = longest_gap_us(&stream.arrived_us, window);
-        // What a camera does not send cannot arrive; its pauses are told as that.
+        // Frames that a camera does not send cannot arrive; its pauses are reported as such.
         let of_camera = source.longest_gap_us().filter(|gap| *gap > limit);
         if length > limit && of_camera.is_none_or(|gap| length > gap.saturating_add(OTHER_GAP_US)) {
             texts.push(no_frame("frame", length, from));

@@ -1,4 +1,4 @@
-//! Judges a stream by its record, and says the run in one line.
+//! Judges a stream by its record, and sums up the run in one line.
 
 use super::source::{Demand, Source};
 use super::verdict::{
@@ -52,8 +52,8 @@ pub(super) fn of_stream(
     conclude(findings, &counts)
 }
 
-/// The gravest of what speaks against holding, and all of it as the reason. If
-/// nothing does, the window may still be too short.
+/// The gravest finding against holding, and all findings as the reason. Without any, the
+/// window may still be too short.
 pub(super) fn conclude(
     mut findings: Vec<(Verdict, String)>,
     counts: &Counts<'_>,
@@ -68,7 +68,7 @@ pub(super) fn conclude(
     (verdict, (!reasons.is_empty()).then(|| reasons.join("; ")))
 }
 
-/// Frames that arrived, beside what was asked for.
+/// Frames that arrived, and the demand.
 pub(super) struct Counts<'a> {
     pub(super) fps: f64,
     /// Frames that arrived; a fraction where only a rate is known.
@@ -93,7 +93,7 @@ impl Counts<'_> {
     }
 }
 
-/// What the rate of the frames and those that were dropped say against holding.
+/// Findings of the frame rate and the drops against holding.
 pub(super) fn judge(counts: &Counts<'_>) -> Vec<(Verdict, String)> {
     let Counts { fps, dropped, offered, .. } = *counts;
     let Demand { fps: target, is_of_source, .. } = *counts.asked;

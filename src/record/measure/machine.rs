@@ -1,4 +1,4 @@
-//! What the machine and the workers spent while the streams were measured.
+//! The use of the machine and of the workers while the streams were measured.
 //!
 //! The *common window* is the time in which all streams, and scripts with
 //! figures, that did not fail were measured together: from the latest begin to the earliest end. Played freely,
@@ -123,12 +123,12 @@ fn plays(record: &RunRecord, worker: &WorkerRecord, slug: &str) -> bool {
 
 /// The common window of the members that `of` takes. What failed does not
 /// narrow it, unless there is nothing else, and neither does a script without
-/// figures: its window says only that it ran.
+/// figures: its window only shows that it ran.
 fn common_window(record: &RunRecord, of: impl Fn(&str) -> bool) -> Option<(u64, u64)> {
     let members = || record.members.iter().filter(|member| of(member.slug.as_str()));
     let streams = members().flat_map(|member| &member.streams);
     let scripts = members().flat_map(|member| &member.scripts);
-    // Each window with how much it tells: 0 is best.
+    // Each window with its rank: 0 is best.
     let of_streams = streams.map(|one| (one.window_us, u8::from(one.failure.is_some()) * 2));
     let of_scripts = scripts.map(|one| {
         let is_silent = one.first_figure_us.is_none();
@@ -146,8 +146,8 @@ fn common_window(record: &RunRecord, of: impl Fn(&str) -> bool) -> Option<(u64, 
     (begin < end).then_some((begin, end))
 }
 
-/// Neighbouring samples that both lie in the window: what the later one says is
-/// about the time between them.
+/// Neighbouring samples that both lie in the window: the later one is about the time
+/// between them.
 fn spans<T: Copy>(samples: &[T], (begin, end): (u64, u64), at_us: impl Fn(&T) -> u64) -> Vec<(T, T)> {
     let inside = |sample: &T| (begin..=end).contains(&at_us(sample));
     let ascending = |pair: &&[T]| at_us(&pair[0]) <= at_us(&pair[1]);

@@ -1,8 +1,8 @@
 //! Lines of a script that seem to be one counter's and are those of two.
 //!
 //! Two programs of a script may give their counters one name, as `gst-launch-1.0`
-//! does by default. What they print then looks like one counter that begins anew
-//! again and again, and each of its restarts would add frames that never were.
+//! does by default. Their output then looks like one counter that restarts again and
+//! again, and each restart would add frames that do not exist.
 
 use crate::record::script::{MAX_ELEMENTS, Rate};
 
@@ -12,7 +12,7 @@ pub(super) fn are_mixed(rates: &[Rate]) -> bool {
         Rate::Count { rendered, dropped, .. } => Some([*rendered, *dropped]),
         _ => None,
     });
-    // A counter that still stands shows the same again, but time never stands still.
+    // A counter may repeat its value, but time never stops.
     let lives = rates.iter().filter_map(|rate| match rate {
         Rate::Begin { over_us, .. } => Some([*over_us, 0]),
         _ => None,
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn values_that_continue_after_falls_are_two_counters() {
         for rendered in [
-            // Line by line; two for one of the other; one that stands; nearly alike.
+            // Line by line; two for one of the other; one that stops; nearly alike.
             &[100, 20, 107, 25, 114, 30, 121][..],
             &[100, 20, 27, 110, 34, 41, 120, 48, 55],
             &[100, 20, 100, 27, 100, 34, 100, 41],

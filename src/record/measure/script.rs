@@ -1,19 +1,19 @@
-//! Figures of a user's script, from what it printed in its window.
+//! Figures of a user's script, from its output in its window.
 //!
-//! A script *has* the frame rate of its slowest counter: the frames that its lines
-//! in the window tell of, over the time from the first of them to the last. Time in
+//! A script *has* the frame rate of its slowest counter: the frames of its lines in
+//! the window, over the time from the first of them to the last. Time in
 //! between without frames counts, and so does what is missing at either end of
 //! the window beyond the distance of two lines. Of frames,
 //!
-//! - counts (`fpsdisplaysink`) tell those since the line before, and all that they
-//!   show if they began anew in between;
-//! - rates since the line before (`gvafpscounter`) tell `rate * length`, if all of
+//! - counts (`fpsdisplaysink`) give those since the line before, and all that they
+//!   show if they restarted in between;
+//! - rates since the line before (`gvafpscounter`) give `rate * length`, if all of
 //!   that time lies in the window;
-//! - rates since the begin (`gvafpscounter` with `interval` as average) tell
+//! - rates since the begin (`gvafpscounter` with `interval` as average) give
 //!   `rate * length` less that of the line before.
 //!
-//! Nothing printed is *not measured*, which is never zero. Nor is a rate derived
-//! from lines of which it is not known whose they are.
+//! A script that prints nothing is *not measured*, which is never zero. No rate is
+//! derived from lines of an unknown counter.
 
 use std::collections::BTreeMap;
 
@@ -31,20 +31,20 @@ use crate::stats;
 /// A hole between two lines of a counter that is more than rounding and reading.
 const SLACK_US: u64 = 50_000;
 
-/// What only a script's figures have.
+/// Figures that only scripts have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScriptFigures {
     /// Its file.
     pub script: String,
-    /// What it was given.
+    /// Its parameters, by name.
     pub parameters: BTreeMap<String, Scalar>,
     /// How it ended; `None` if it could not be started.
     pub exit: Option<String>,
     /// Whether it ended because it was asked to.
     pub asked_to_end: bool,
-    /// What each counter said, by name.
+    /// The figures of each counter, by name.
     pub elements: Vec<ElementFigures>,
-    /// What tracers said, by source and sink.
+    /// Latencies of tracers, by source and sink.
     pub channels: Vec<ChannelFigures>,
 }
 
@@ -57,7 +57,7 @@ pub struct ElementFigures {
     pub meter: Meter,
     /// Frames per second over `covered_us`; `None` where that is 0, or for `no_fps`.
     pub fps: Option<f64>,
-    /// Why its lines tell no rate, though a counter was there; the script is undecided.
+    /// Why its lines give no rate, though a counter was there; the script is undecided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_fps: Option<String>,
     /// The least and the greatest rate between two lines.
@@ -70,7 +70,7 @@ pub struct ElementFigures {
     pub gap_from_us: u64,
     /// How far its lines are apart, by their median.
     pub line_every_us: u64,
-    /// Frames in that time; `None` for a meter that only tells rates.
+    /// Frames in that time; `None` for a meter that only gives rates.
     pub frames: Option<u64>,
     /// Frames dropped in that time; `None` for a meter that counts none.
     pub dropped: Option<u64>,
@@ -227,7 +227,7 @@ fn without_rates(elements: &[ElementFigures]) -> Option<String> {
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
-/// Why the lines of a counter tell no rate, if they do not.
+/// Why the lines of a counter give no rate, if they do not.
 fn no_rate(element: &ElementRates) -> Option<String> {
     if element.rates.is_empty() {
         return Some(format!("`{}` printed nothing in the window, though it did before", element.element));
@@ -297,7 +297,7 @@ fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> Elem
     }
 }
 
-/// Time between the lines of a counter of which no line tells, though nothing was
+/// Time between the lines of a counter that no line covers, though nothing was
 /// missed: seconds are printed with two decimals, and a line is read a little after
 /// it is printed. Time that is missed shows as a hole of more than [`SLACK_US`] for
 /// which no later line makes up by being about time before.
@@ -309,7 +309,7 @@ fn slack_us(parts: &[Part]) -> u64 {
         let (to, from) = (pair[0].to_us, pair[1].from_us);
         let hole = from.saturating_sub(to);
         let missed = if SLACK_US < hole { missed.saturating_add(hole) } else { missed };
-        // A line that was read late is followed by one that tells of time before it.
+        // A line that was read late is followed by one that covers time before it.
         match missed.saturating_sub(to.saturating_sub(from)) {
             rest if from < to && rest < SLACK_US => 0,
             rest => rest,
@@ -318,7 +318,7 @@ fn slack_us(parts: &[Part]) -> u64 {
     untold.saturating_sub(missed)
 }
 
-/// What a line tells of the time before it; `None` if that began before the
+/// The frames of a line in the time before it; `None` if that began before the
 /// window.
 fn part(before: Option<Rate>, rate: Rate, begin: u64) -> Option<Part> {
     let frames = |fps: f64, over_us: u64| fps * over_us as f64 / 1e6;
@@ -344,7 +344,7 @@ fn part(before: Option<Rate>, rate: Rate, begin: u64) -> Option<Part> {
             Some(Rate::Count { at_us: from, rendered: rendered_before, dropped: dropped_before }),
             Rate::Count { rendered, dropped, .. },
         ) if from < to_us => {
-            // Fewer than before: it began anew, so all that it shows is new.
+            // Fewer than before: it restarted, so all that it shows is new.
             let is_new = rendered < rendered_before || dropped < dropped_before;
             let (rendered_before, dropped_before) =
                 if is_new { (0, 0) } else { (rendered_before, dropped_before) };

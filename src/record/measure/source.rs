@@ -1,11 +1,11 @@
-//! What a source delivered beside what the config says of it, and what is left
-//! for the machine to keep of that.
+//! Compares the delivery of a source with its config, and finds the rate that the
+//! machine has to keep.
 //!
 //! Only a camera (RTSP, USB) can give something else than configured, and a clip that
 //! was left with too few frames (`clip.drop_only`): other files and scenes are made to
 //! measure. Where it does, the stream never holds unless
 //! `[camera.NAME] accept` takes the difference, and the machine is judged by what
-//! came, so that it is never called slow for what it was not given.
+//! came, so that it is never called slow for frames that it did not get.
 
 use super::verdict::{HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, Verdict, number};
 use crate::record::{Accept, Codec, Delivery, Member, SourceConfig, SourceKind, StreamRecord, VideoFormat};
@@ -13,20 +13,20 @@ use crate::record::{Accept, Codec, Delivery, Member, SourceConfig, SourceKind, S
 /// A rate above this share of the configured one is another rate.
 pub const MORE_FPS: f64 = 1.02;
 
-/// What the machine has to keep.
+/// The rate that the machine has to keep.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Demand {
     /// Frames per second that must arrive.
     pub(super) fps: f64,
     /// Those of the source, of which `fps` may be a part.
     pub(super) of: f64,
-    /// Whether `fps` is what came, and not what the config asks for.
+    /// Whether `fps` is the delivered rate, and not that of the config.
     pub(super) is_of_source: bool,
 }
 
 impl Demand {
-    /// What is asked for where nothing is known of the source: of scripts, and of
-    /// older records.
+    /// The demand where nothing is known of the source: of scripts, and of older
+    /// records.
     pub(super) fn by_config(member: &Member) -> Demand {
         let fps = member.target_fps;
         let of = member.configured.as_ref().map_or(fps, |configured| configured.fps.max(fps));
@@ -87,7 +87,7 @@ impl<'a> Source<'a> {
         self.rated()?.1.frames
     }
 
-    /// Those that the `videorate` behind it let by, which is there to thin them out.
+    /// Frames that the `videorate` after it let through, which thins them out.
     fn let_by(&self) -> Option<u64> {
         let (_, delivery) = self.rated()?;
         Some(delivery.frames?.saturating_sub(delivery.thinned))
@@ -110,7 +110,7 @@ impl<'a> Source<'a> {
         self.damaged as f64 * 1000.0 > HOLDS_DROPPED_PER_MILLE as f64 * self.offered as f64
     }
 
-    /// What frames of a camera lack, and whether that is much.
+    /// The share of incomplete frames of a camera, and whether it is large.
     fn lack(&self) -> Option<(bool, String)> {
         let (_, delivery) = self.camera?;
         let (lacking, frames) = (delivery.incomplete, delivery.frames.unwrap_or(0));
@@ -120,8 +120,8 @@ impl<'a> Source<'a> {
         (lacking > 0).then_some((is_much, text))
     }
 
-    /// What the machine has to keep: the target, or what came where that is less;
-    /// where any rate is accepted and the target is the whole of it, all that came.
+    /// The rate that the machine has to keep: the target, or the delivered rate if that
+    /// is less; where any rate is accepted and the target is all of it, the delivered rate.
     pub(super) fn asked(&self) -> Demand {
         let by_config = Demand::by_config(self.member);
         let damaged = if self.has_much_damage() { self.damaged } else { 0 };
@@ -136,8 +136,8 @@ impl<'a> Source<'a> {
         Demand { fps, of: whole.max(fps), is_of_source: whole < by_config.fps || takes_all }
     }
 
-    /// What the camera has to hold in the place of its target: what came, if it may
-    /// deliver at any rate and does.
+    /// The rate that the camera has to hold instead of its target: the delivered rate, if
+    /// it may deliver at any rate and does.
     pub(super) fn accepted_fps(&self) -> Option<f64> {
         let is_accepted = self.accepts(Accept::Rate) && self.other_rate().is_some();
         is_accepted.then(|| self.asked().fps)
@@ -183,7 +183,7 @@ impl<'a> Source<'a> {
         texts.into_iter().map(|text| (Verdict::Undecided, text)).collect()
     }
 
-    /// What is said of a stream that holds as well.
+    /// Remarks about a stream, also if it holds.
     pub(super) fn notes(&self) -> Vec<String> {
         let accepted = self.differences().into_iter().filter(|(what, _)| self.accepts(*what));
         let mut notes: Vec<String> =
@@ -217,12 +217,12 @@ pub(super) fn seconds(us: u64) -> String {
     format!("{:.1} s", us as f64 / 1e6)
 }
 
-/// What is wrong with the size of its frames, if anything is.
+/// The fault in the size of its frames, if there is one.
 fn size(configured: &SourceConfig, video: &[VideoFormat]) -> Option<String> {
     let text = |(width, height): (u32, u32)| format!("{width}x{height}");
     let asked = (configured.width, configured.height);
     let mut sizes: Vec<(u32, u32)> = video.iter().map(|format| (format.width, format.height)).collect();
-    // Caps without a size say nothing about it.
+    // Caps may have no size.
     sizes.retain(|size| *size != (0, 0));
     sizes.dedup();
     match sizes.as_slice() {
@@ -237,7 +237,7 @@ fn size(configured: &SourceConfig, video: &[VideoFormat]) -> Option<String> {
     }
 }
 
-/// What is wrong with its encoding, if anything is.
+/// The fault in its encoding, if there is one.
 fn codec(configured: &SourceConfig, video: &[VideoFormat]) -> Option<String> {
     let asked = match configured.codec? {
         Codec::H264 => "H264",

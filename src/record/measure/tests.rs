@@ -1,4 +1,4 @@
-//! Figures of runs that were told event by event, computed by hand.
+//! Figures of runs given event by event, computed by hand.
 
 mod cameras;
 mod scripts;

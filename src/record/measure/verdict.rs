@@ -1,4 +1,4 @@
-//! What a verdict can be, and the limits between them.
+//! Verdicts, and the limits between them.
 
 use std::fmt;
 

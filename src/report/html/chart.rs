@@ -12,11 +12,11 @@ const HEIGHT: f64 = 190.0;
 
 /// A chart over time.
 pub(super) struct Chart {
-    /// What is drawn: `Frames per second`.
+    /// Its title: `Frames per second`.
     pub(super) title: &'static str,
     /// `fps`, `ms`, `%`.
     pub(super) unit: &'static str,
-    /// What a reader who sees no picture should know.
+    /// A summary for readers without the picture.
     pub(super) summary: String,
     pub(super) lines: Vec<Line>,
     /// A level to compare with.
@@ -44,14 +44,14 @@ fn colour(index: usize) -> &'static str {
 }
 
 /// Merges neighbours so that at most [`MOST_POINTS`] are left: of each group,
-/// `worst` picks one. Also says how many were merged into one.
+/// `worst` picks one. Also returns how many were merged into one.
 pub(super) fn merged(
     values: Vec<Option<f64>>,
     worst: fn(f64, f64) -> f64,
 ) -> (Vec<(f64, Option<f64>)>, usize) {
     let group = values.len().div_ceil(MOST_POINTS).max(1);
     let point = |(index, group_values): (usize, &[Option<f64>])| {
-        // A value that stands for a second is drawn in its middle.
+        // The value of a second is drawn in its middle.
         let middle = index as f64 * group as f64 + group_values.len() as f64 / 2.0;
         (middle, group_values.iter().flatten().copied().reduce(worst))
     };

@@ -1,4 +1,4 @@
-//! What cameras delivered beside what the config says, and when it arrived.
+//! The delivery of cameras compared with their config, and its arrival.
 
 use expect_test::expect;
 
@@ -66,7 +66,7 @@ fn a_slow_camera_is_not_reported_as_a_slow_machine() {
         0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
     "#]],
     );
-    // Copies of a `videorate` behind it make no difference.
+    // Copies of a `videorate` after it make no difference.
     check(
         &camera(SourceKind::Usb, |member| delivery(member).frames = Some(150)),
         expect![[r#"
@@ -96,7 +96,7 @@ fn a_slow_camera_is_not_reported_as_a_slow_machine() {
          1 of 1 camera holds 15 fps; CPU not measured
      "#]],
     );
-    // What came and was lost is the machine's doing.
+    // Delivered frames that are lost are the machine's fault.
     let both = |member: &mut Member| {
         thin_out(member, 1);
         delivery(member).frames = Some(300);
@@ -402,7 +402,7 @@ fn a_pause_that_is_made_up_for_does_not_hold() {
 
 #[test]
 fn lateness_is_a_figure_of_its_own() {
-    // A decoder that falls behind: latency says nothing, as it begins behind the wait.
+    // A decoder that falls behind: latency does not show it, as it begins after the wait.
     let behind = |member: &mut Member| {
         for (n, late) in member.streams[0].late_us.iter_mut().enumerate() {
             *late = Some(300_000 + i64::try_from(n).unwrap() * 2_000);

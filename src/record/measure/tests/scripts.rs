@@ -1,4 +1,4 @@
-//! What is derived from what scripts print.
+//! Figures derived from the output of scripts.
 
 use expect_test::expect;
 
@@ -174,7 +174,7 @@ fn a_script_that_restarts_is_measured_over_its_pauses() {
             0 of 1 camera holds 15 fps, 1 does not; CPU not measured
         "#]],
     );
-    // What it shows when it begins anew is counted.
+    // Frames that it shows after a restart are counted.
     let element = &measurement.cameras[0].streams[0].script.as_ref().unwrap().elements[0];
     assert!((13.4..13.8).contains(&element.fps.unwrap()), "{element:?}");
     check(
