@@ -14,6 +14,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use super::content::begins_with_box;
 use crate::pipeline::clip::Cut;
+use crate::pipeline::mp4::{BoxHead, big_endian};
 
 /// Where the file is cut off; `None` if it is whole, or of a kind that does not tell.
 ///
@@ -77,16 +78,11 @@ fn bytes_at<F: Read + Seek>(file: &mut F, at: u64) -> io::Result<[u8; 16]> {
 }
 
 fn mp4_box(bytes: [u8; 16]) -> Option<Part> {
-    let (size, kind) = (&bytes[..4], &bytes[4..8]);
-    let (size, header) = match number(size) {
-        // To the end of the file.
-        0 => return None,
-        1 => (number(&bytes[8..]), 16),
-        size => (size, 8),
-    };
-    let name = String::from_utf8_lossy(kind).into_owned();
-    let counts = [&b"moov"[..], b"moof", b"mdat"].contains(&kind);
-    (header <= size).then_some(Part { name, size: Some(size), header, counts })
+    // A box up to the end of the file cannot be cut off.
+    let BoxHead { kind, size: Some(size), length } = BoxHead::read(&bytes)? else { return None };
+    let name = String::from_utf8_lossy(&kind).into_owned();
+    let counts = [b"moov", b"moof", b"mdat"].contains(&&kind);
+    Some(Part { name, size: Some(size), header: length, counts })
 }
 
 fn matroska_element(bytes: [u8; 16]) -> Option<Part> {
@@ -98,9 +94,9 @@ fn matroska_element(bytes: [u8; 16]) -> Option<Part> {
         return None;
     }
     let mask = (1_u64 << (7 * size_size)) - 1;
-    let data_size = number(&data[..size_size]) & mask;
+    let data_size = big_endian(&data[..size_size]) & mask;
     let header = (id_size + size_size) as u64;
-    let name = match number(&bytes[..id_size]) {
+    let name = match big_endian(&bytes[..id_size]) {
         0x1853_8067 => "Segment",
         0x1f43_b675 => "Cluster",
         0xa0 => "BlockGroup",
@@ -118,10 +114,6 @@ fn riff_chunk(bytes: [u8; 16]) -> Option<Part> {
     let is_video = &bytes[..4] == b"RIFF" && 0 < size;
     let size = Some(8 + u64::from(size) + u64::from(size % 2));
     is_video.then_some(Part { name: "RIFF".to_owned(), size, header: 12, counts: true })
-}
-
-fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]

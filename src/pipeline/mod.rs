@@ -15,6 +15,7 @@ pub mod files;
 pub mod launch;
 pub mod login;
 pub mod machine;
+pub mod mp4;
 
 use std::path::{Path, PathBuf};
 

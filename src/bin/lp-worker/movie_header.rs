@@ -5,50 +5,36 @@
 //! video are none. Of a file that announces no length it reads all tracks, and
 //! which of them is the film is decided elsewhere.
 //!
-//! Format: ISO/IEC 14496-12, sections 4.2, 8.2.1 and 8.2.2.
+//! Format: ISO/IEC 14496-12, sections 8.2.1 and 8.2.2.
+
+use lp::pipeline::mp4::{BoxHead, big_endian};
 
 /// Makes the length in the `mvhd` of a `moov` 0, which is *not known*, and returns it in
 /// nanoseconds. `bytes` begin with the `moov`; of others nothing is changed.
 pub(crate) fn take_length(bytes: &mut [u8]) -> Option<u64> {
-    let (_, kind, header) = box_at(bytes, 0)?;
-    if kind != b"moov" {
-        return None;
-    }
-    let mut at = header;
+    let movie = BoxHead::read(bytes).filter(|head| head.kind == *b"moov" && head.size.is_some())?;
+    let mut at = usize::try_from(movie.length).ok()?;
     let body = loop {
-        let (size, kind, header) = box_at(bytes, at)?;
-        if kind == b"mvhd" {
-            break at + header;
+        let BoxHead { kind, size: Some(size), length } = BoxHead::read(bytes.get(at..)?)? else {
+            return None;
+        };
+        if kind == *b"mvhd" {
+            break at + usize::try_from(length).ok()?;
         }
-        at = at.checked_add(size)?;
+        at = at.checked_add(usize::try_from(size).ok()?)?;
     };
     // Version and flags, two times, the ticks of a second, the length.
     let (scale_at, length_at, end) = match bytes.get(body)? {
         1 => (body + 20, body + 24, body + 32),
         _ => (body + 12, body + 16, body + 20),
     };
-    let ticks = number(bytes.get(scale_at..length_at)?);
+    let ticks = big_endian(bytes.get(scale_at..length_at)?);
     let length_bytes = bytes.get_mut(length_at..end)?;
     // All ones: not known.
-    let length = Some(number(length_bytes)).filter(|_| length_bytes.iter().any(|byte| *byte != 0xff));
+    let length = Some(big_endian(length_bytes)).filter(|_| length_bytes.iter().any(|byte| *byte != 0xff));
     length_bytes.fill(0);
     let ns = u128::from(length?) * 1_000_000_000 / u128::from(ticks.max(1));
     u64::try_from(ns).ok().filter(|ns| 0 < *ns)
-}
-
-/// The size of a box, its kind, and the size of its header.
-fn box_at(bytes: &[u8], at: usize) -> Option<(usize, &[u8], usize)> {
-    let rest = bytes.get(at..)?;
-    let (size, header) = match number(rest.get(..4)?) {
-        1 => (number(rest.get(8..16)?), 16),
-        size => (size, 8),
-    };
-    let size = usize::try_from(size).ok().filter(|size| header <= *size)?;
-    Some((size, rest.get(4..8)?, header))
-}
-
-fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]
