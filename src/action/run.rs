@@ -16,9 +16,9 @@ use crate::graph::lower::{PLANS, plan_path};
 use crate::graph::task::{Run, Task};
 use crate::model::Settings;
 use crate::os;
-use crate::plan::{CameraPlan, PlannedSource};
+use crate::plan::CameraPlan;
 use crate::record::build::{MemberSetup, Setup, StreamId, StreamSetup};
-use crate::record::{Conditions, Isolation, OmittedWorkloads, RunRecord, SourceConfig, SourceKind};
+use crate::record::{Conditions, Isolation, OmittedWorkloads, RunRecord, SourceConfig};
 use crate::session::{Load, PipelineLoad, SessionError, measure};
 use crate::worker::launch::Reach;
 
@@ -185,19 +185,21 @@ fn reach(run: &Run, task: &Task, plans: &[CameraPlan], attempt: &Attempt<'_>) ->
         reads: inputs.map(|input| attempt.layout.resolve(input)).collect(),
         writes: Some(files).filter(|files| files.is_dir()).into_iter().collect(),
         devices: devices.filter_map(|(device, _)| device.given()).collect(),
-        network: plans.iter().any(|plan| matches!(plan.source, PlannedSource::Rtsp { .. })),
+        network: plans.iter().any(|plan| plan.source.stream().is_some()),
     }
 }
 
 fn configured(plan: &CameraPlan) -> SourceConfig {
-    let (source, codec) = match &plan.source {
-        PlannedSource::File { .. } => (SourceKind::File, None),
-        PlannedSource::Rtsp { codec, .. } => (SourceKind::Rtsp, Some(*codec)),
-        PlannedSource::Usb { .. } => (SourceKind::Usb, None),
-        PlannedSource::Synthetic { .. } => (SourceKind::Synthetic, None),
-    };
+    let codec = plan.source.stream().map(|stream| stream.codec);
     let CameraPlan { width, height, fps, accept, .. } = plan;
-    SourceConfig { source, width: *width, height: *height, fps: *fps, codec, accept: accept.clone() }
+    SourceConfig {
+        source: plan.source.kind(),
+        width: *width,
+        height: *height,
+        fps: *fps,
+        codec,
+        accept: accept.clone(),
+    }
 }
 
 fn left_out(plan: &CameraPlan) -> Vec<OmittedWorkloads> {

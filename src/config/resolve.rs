@@ -20,7 +20,7 @@ use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::{
     Accept, Camera, Clip, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp,
-    SceneFile, Settings, Share, Source, Step, UserTask, Workload, Workloads,
+    RtspStream, SceneFile, Settings, Share, Source, Step, UserTask, Workload, Workloads,
 };
 use crate::name::Slug;
 use crate::os;
@@ -559,7 +559,7 @@ fn stream_of(
     match stream {
         RawStream::Uri(uri, login) => {
             let login = login.map(|login| logins.login(login, slug));
-            Source::Rtsp { uri, login, codec, latency_ms: settings.rtsp.latency_ms }
+            Source::Rtsp(RtspStream { uri, login, codec, latency_ms: settings.rtsp.latency_ms })
         }
         RawStream::Path(path) => on_server(&path, codec, settings),
         RawStream::Usb(device) => Source::Usb { device },
@@ -571,7 +571,8 @@ fn on_server(path: &str, codec: Codec, settings: &Settings) -> Source {
     let Rtsp { host, port, latency_ms, .. } = &settings.rtsp;
     // A URI has the address of an IPv6 host in brackets.
     let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.clone() };
-    Source::Rtsp { uri: format!("rtsp://{host}:{port}/{path}"), login: None, codec, latency_ms: *latency_ms }
+    let uri = format!("rtsp://{host}:{port}/{path}");
+    Source::Rtsp(RtspStream { uri, login: None, codec, latency_ms: *latency_ms })
 }
 
 /// How a camera that has only a `fileSrc` is played. `variant` is what upstream

@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::spec;
-use crate::model::Pace;
+use crate::model::{Pace, Source};
 use crate::pipeline::{Element, Value};
 use crate::plan::lane::Lane;
-use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
+use crate::plan::{CameraPlan, PlannedPipeline};
 
 /// Something of a machine besides its cores and memory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +68,7 @@ pub fn of_plan(plan: &CameraPlan, pace: Pace) -> BTreeMap<Device, BTreeSet<Strin
         needs.entry(device).or_default().insert(by);
     };
     // A script gets the camera as well.
-    if let PlannedSource::Usb { device } = &plan.source
+    if let Source::Usb { device } = &plan.source
         && plan.pipelines.iter().any(|pipeline| pipeline.unsupported.is_none())
     {
         need(Device::Camera(device.clone()), format!("the camera `{}`", plan.camera));

@@ -17,12 +17,12 @@ pub use source::fraction;
 mod stock;
 
 use crate::diag::Place;
-use crate::model::{Codec, Pace, Scalar, Step, StepPlaces, StockElement, Values};
+use crate::model::{Codec, Pace, Scalar, Source, Step, StepPlaces, StockElement, Values};
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::files::{self, Role};
 use crate::pipeline::{Element, PipelineSpec, Property, StreamFile, Value, launch};
 use crate::plan::lane::PlannedCamera;
-use crate::plan::{CameraPlan, DialectName, PlannedPipeline, PlannedSource, Work};
+use crate::plan::{CameraPlan, DialectName, PlannedPipeline, Work};
 
 /// How a dialect plays a pipeline, from encoded video to the sink.
 trait Dialect {
@@ -57,8 +57,8 @@ pub fn compile(plan: &CameraPlan) -> CameraPlan {
     for script in plan.pipelines.iter().filter_map(PlannedPipeline::script) {
         assets.push(script.path.clone());
         // It opens the camera's clip itself.
-        if let PlannedSource::File { clip } = &plan.source {
-            assets.push(clip.clone());
+        if let Source::File(clip) = &plan.source {
+            assets.push(clip.path.clone());
         }
     }
     assets.sort();
@@ -106,7 +106,7 @@ pub fn step_files(planned: &PlannedCamera) -> Vec<(ProjectPath, Place)> {
             // As if it were alone, so that every file is one of its own.
             let alone = PlannedPipeline { steps: vec![step], ..pipeline.clone() };
             let Some(spec) = spec(plan, &alone, Pace::Live) else { continue };
-            let clip = if let PlannedSource::File { clip } = &plan.source { Some(clip) } else { None };
+            let clip = if let Source::File(clip) = &plan.source { Some(&clip.path) } else { None };
             let files = spec.inputs().into_iter().filter(|path| Some(path) != clip);
             found.extend(files.map(|path| {
                 let place = place_of(&alone.steps[0], places, &path);

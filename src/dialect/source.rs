@@ -1,10 +1,10 @@
 //! The head of every measured pipeline: from the source to decoded frames.
 
 use super::{Dialect, element_name};
-use crate::model::{Accept, Codec, Credential, Pace};
+use crate::model::{Accept, Codec, Credential, Pace, RtspStream, Source};
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, Playback, SCENE_SOURCE, Value};
-use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
+use crate::plan::{CameraPlan, PlannedPipeline};
 use crate::scene::{MAX_FPS, Scene};
 
 /// Elements up to the queue behind the decoder, and where to measure.
@@ -26,10 +26,8 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
     let name = |what| element_name(plan, pipeline, what);
     let queue = |is_leaky| dialect.queue(&name("queue"), is_leaky);
     match &plan.source {
-        PlannedSource::File { clip } => {
-            file(clip, &name, pace, |codec| dialect.decoder(pipeline, codec), queue)
-        }
-        PlannedSource::Rtsp { uri, login, codec, latency_ms } => {
+        Source::File(clip) => file(&clip.path, &name, pace, |codec| dialect.decoder(pipeline, codec), queue),
+        Source::Rtsp(RtspStream { uri, login, codec, latency_ms }) => {
             let takes_any = plan.accept.contains(&Accept::Codec);
             let encoded = match codec {
                 // `decodebin` finds out what came; there is no place between parser and
@@ -69,11 +67,11 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
             let ingress = (!takes_any).then(|| decoder - 1);
             Head { elements, playback: Playback::Once, delivery: 0, ingress, decoder }
         }
-        PlannedSource::Usb { device } => {
+        Source::Usb { device } => {
             let source = Element::new("v4l2src").named(&name("source")).text("device", device);
             raw(plan, source, true, true, queue)
         }
-        PlannedSource::Synthetic { scene } => {
+        Source::Synthetic { scene } => {
             let is_live = pace == Pace::Live;
             let scene = drawn(scene, plan.fps);
             let source = Element::new(SCENE_SOURCE)

@@ -13,10 +13,10 @@
 //! `fakesink` that waits for nothing.
 
 use super::{Dialect, element_name, with_properties};
-use crate::model::{Accept, Bin, Codec, ElementView, Pace, Step, main_chain};
+use crate::model::{Accept, Bin, Codec, ElementView, Pace, Source, Step, main_chain};
 use crate::pipeline::Element;
 use crate::pipeline::files::is_sink;
-use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
+use crate::plan::{CameraPlan, PlannedPipeline};
 
 /// Elements that take any caps and leave what they take.
 const ANY_CAPS: [&str; 12] = [
@@ -61,7 +61,7 @@ impl Dialect for Stock {
         }
         // A live source has no preroll; a file's sink must wait for its first
         // frame, so that the first seek finds a prerolled pipeline.
-        let waits = matches!(plan.source, PlannedSource::File { .. });
+        let waits = matches!(plan.source, Source::File(_));
         vec![Element::new("fakesink").named(&name).bool("sync", false).bool("async", waits)]
     }
 
@@ -76,7 +76,7 @@ impl Dialect for Stock {
             // A stock element sees no metadata of regions: it gets just the pixels.
             // They are those of a frame as the config has it, and of a server that may
             // send another size, they are so only after scaling.
-            if matches!(plan.source, PlannedSource::Rtsp { .. }) && plan.accept.contains(&Accept::Size) {
+            if matches!(plan.source, Source::Rtsp(_)) && plan.accept.contains(&Accept::Size) {
                 let size = format!("video/x-raw,width={},height={}", plan.width, plan.height);
                 chain.elements.extend([Element::new("videoscale"), Element::caps(&size)]);
             }

@@ -18,7 +18,7 @@ use crate::model::{Camera, Clip, Isolation, Origin, Pace, Project, Source, UserT
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
 use crate::plan::lane::{Lane, PlannedCamera};
-use crate::plan::{self, DialectName, PlannedPipeline, PlannedSource};
+use crate::plan::{self, DialectName, PlannedPipeline};
 use crate::record::measure;
 use crate::report;
 use crate::scene::truth;
@@ -304,8 +304,8 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         }
         for script in planned.plan.pipelines.iter().filter_map(PlannedPipeline::script) {
             inputs.insert(project.layout.named(script.path.clone()));
-            if let PlannedSource::File { clip } = &planned.plan.source {
-                inputs.insert(clip.clone());
+            if let Source::File(clip) = &planned.plan.source {
+                inputs.insert(clip.path.clone());
             }
         }
     }

@@ -66,24 +66,15 @@ impl Camera {
     }
 }
 
-/// Where a camera's frames come from.
+/// Where a camera's frames come from. The config names a clip and a scene; a plan
+/// has the file of the transcoded clip and the whole scene in their place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Source {
+pub enum Source<C = Clip, S = String> {
     /// A video file, fetched or generated, then transcoded to the camera's size.
-    File(Clip),
+    File(C),
     /// An RTSP stream.
-    Rtsp {
-        /// `rtsp://host:8554/path`, without user and password.
-        uri: String,
-        /// Who is let in.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        login: Option<Login>,
-        /// What it carries.
-        codec: Codec,
-        /// The jitter buffer of its receiver, in milliseconds.
-        latency_ms: u32,
-    },
+    Rtsp(RtspStream),
     /// A V4L2 device.
     Usb {
         /// `/dev/video0`
@@ -91,9 +82,66 @@ pub enum Source {
     },
     /// A scene drawn live inside the worker.
     Synthetic {
-        /// The scene's name.
-        scene: String,
+        /// The scene, or its name.
+        scene: S,
     },
+}
+
+impl<C, S> Source<C, S> {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> SourceKind {
+        match self {
+            Source::File(_) => SourceKind::File,
+            Source::Rtsp(_) => SourceKind::Rtsp,
+            Source::Usb { .. } => SourceKind::Usb,
+            Source::Synthetic { .. } => SourceKind::Synthetic,
+        }
+    }
+
+    /// The stream of an RTSP camera.
+    #[must_use]
+    pub fn stream(&self) -> Option<&RtspStream> {
+        if let Source::Rtsp(stream) = self { Some(stream) } else { None }
+    }
+}
+
+/// The kinds of [`Source`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum SourceKind {
+    File,
+    Rtsp,
+    Usb,
+    Synthetic,
+}
+
+impl SourceKind {
+    /// `file`
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            SourceKind::File => "file",
+            SourceKind::Rtsp => "rtsp",
+            SourceKind::Usb => "usb",
+            SourceKind::Synthetic => "synthetic",
+        }
+    }
+}
+
+/// An RTSP stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RtspStream {
+    /// `rtsp://host:8554/path`, without user and password.
+    pub uri: String,
+    /// Its user and password, if it asks for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Login>,
+    /// Its encoding.
+    pub codec: Codec,
+    /// The jitter buffer of its receiver, in milliseconds.
+    pub latency_ms: u32,
 }
 
 /// User and password of a stream.

@@ -15,7 +15,9 @@ mod worker;
 mod workload;
 pub mod zoo;
 
-pub use camera::{Accept, Camera, Clip, Codec, Credential, Login, Origin, Region, Source};
+pub use camera::{
+    Accept, Camera, Clip, Codec, Credential, Login, Origin, Region, RtspStream, Source, SourceKind,
+};
 pub use project::{Password, Project, SceneFile};
 pub use settings::{DialectChoice, FileSourceMode, Isolation, Pace, Rtsp, Settings, Share};
 pub use step::{

@@ -358,9 +358,9 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::model::{Credential, Login};
+    use crate::model::{Codec, Credential, Login, RtspStream, Source};
+    use crate::plan::DialectName;
     use crate::plan::tests::plan;
-    use crate::plan::{DialectName, PlannedSource};
 
     #[track_caller]
     fn check(before: &CameraPlan, after: &CameraPlan, expect: Expect) {
@@ -403,12 +403,12 @@ mod tests {
         "#]],
         );
         let rtsp = |uri: &str| CameraPlan {
-            source: PlannedSource::Rtsp {
+            source: Source::Rtsp(RtspStream {
                 uri: uri.into(),
                 login: None,
-                codec: crate::model::Codec::H264,
+                codec: Codec::H264,
                 latency_ms: 300,
-            },
+            }),
             ..before.clone()
         };
         check(
@@ -420,9 +420,9 @@ mod tests {
         );
         let with_login = |password: &str| {
             let mut plan = rtsp("rtsp://h/x");
-            let PlannedSource::Rtsp { login, .. } = &mut plan.source else { unreachable!("it was made so") };
+            let Source::Rtsp(stream) = &mut plan.source else { unreachable!("it was made so") };
             let password = Some(Credential::Text(password.into()));
-            *login = Some(Login { user: Credential::Variable("U".into()), password });
+            stream.login = Some(Login { user: Credential::Variable("U".into()), password });
             plan
         };
         check(

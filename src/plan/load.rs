@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::share::Shared;
-use super::{CameraPlan, DialectName, PlannedSource, Work};
-use crate::model::{Classify, Detect, Infer, Model, Scalar, Step};
+use super::{CameraPlan, DialectName, Work};
+use crate::model::{Classify, Detect, Infer, Model, Scalar, Source, Step};
 
 /// What some pipelines ask for each second, if all of them keep up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -124,8 +124,8 @@ pub fn load<'a>(cameras: impl IntoIterator<Item = &'a CameraPlan>) -> Load {
                 Work::Unsupported(_) => continue,
             };
             let frames = match camera.source {
-                PlannedSource::File { .. } | PlannedSource::Rtsp { .. } => &mut load.decoded,
-                PlannedSource::Usb { .. } | PlannedSource::Synthetic { .. } => &mut load.raw,
+                Source::File(_) | Source::Rtsp(_) => &mut load.decoded,
+                Source::Usb { .. } | Source::Synthetic { .. } => &mut load.raw,
             };
             let bytes = camera.fps * f64::from(camera.width) * f64::from(camera.height) * 1.5;
             let done = done.get(&pipeline.index).copied();
@@ -383,7 +383,7 @@ mod tests {
         camera.fps = 29.97;
         (camera.width, camera.height) = (641, 361);
         let mut usb = camera.clone();
-        usb.source = PlannedSource::Usb { device: "/dev/video0".into() };
+        usb.source = Source::Usb { device: "/dev/video0".into() };
         let both = load(&[camera, usb]);
         expect![[r#"
             decoded: 2 pipelines, 59.94 fps, 20805264 B/s

@@ -25,7 +25,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use self::difference::{Difference, differences, distance, sentence};
-use crate::model::{Accept, Camera, Clip, Codec, Login, Region, Script, Share, Source, Step, Workload};
+use crate::model::{Accept, Camera, Clip, Region, RtspStream, Script, Share, Source, Step, Workload};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
@@ -80,7 +80,8 @@ pub struct CameraPlan {
     /// Its slug.
     pub slug: Slug,
     /// Where its frames come from.
-    pub source: PlannedSource,
+    #[serde(with = "SourceTable")]
+    pub source: Source<ClipFile, Scene>,
     /// Pixels.
     pub width: u32,
     /// Pixels.
@@ -118,37 +119,23 @@ pub struct CameraPlan {
     pub assets: Vec<ProjectPath>,
 }
 
-/// Where the frames of a planned camera come from.
+/// The file of a clip that was transcoded for a camera.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum PlannedSource {
-    /// A transcoded clip.
-    File {
-        /// `media/clips/scan-640x360-15.mp4`
-        clip: ProjectPath,
-    },
-    /// An RTSP stream.
-    Rtsp {
-        /// Its URI, as written but for references to the environment.
-        uri: String,
-        /// User and password, if the environment holds one of them.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        login: Option<Login>,
-        /// What it carries.
-        codec: Codec,
-        /// The jitter buffer of its receiver, in milliseconds.
-        latency_ms: u32,
-    },
-    /// A V4L2 device.
-    Usb {
-        /// `/dev/video0`
-        device: String,
-    },
-    /// A scene drawn live.
-    Synthetic {
-        /// The whole scene.
-        scene: Scene,
-    },
+pub struct ClipFile {
+    /// `media/clips/scan-640x360-15.mp4`
+    #[serde(rename = "clip")]
+    pub path: ProjectPath,
+}
+
+/// A source in a plan file: one flat table, where the `plan:` action nests it below
+/// its kind.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Source<ClipFile, Scene>", tag = "kind", rename_all = "snake_case")]
+enum SourceTable {
+    File(ClipFile),
+    Rtsp(RtspStream),
+    Usb { device: String },
+    Synthetic { scene: Scene },
 }
 
 /// One pipeline of a camera.
@@ -263,16 +250,11 @@ fn consolidate(request: &PlanRequest) -> CameraPlan {
     };
     let source = match &camera.source {
         Source::File(clip) => {
-            PlannedSource::File { clip: clip_path(clip, camera.width, camera.height, camera.fps) }
+            Source::File(ClipFile { path: clip_path(clip, camera.width, camera.height, camera.fps) })
         }
-        Source::Rtsp { uri, login, codec, latency_ms } => PlannedSource::Rtsp {
-            uri: uri.clone(),
-            login: login.clone(),
-            codec: *codec,
-            latency_ms: *latency_ms,
-        },
-        Source::Usb { device } => PlannedSource::Usb { device: device.clone() },
-        Source::Synthetic { .. } => PlannedSource::Synthetic {
+        Source::Rtsp(stream) => Source::Rtsp(stream.clone()),
+        Source::Usb { device } => Source::Usb { device: device.clone() },
+        Source::Synthetic { .. } => Source::Synthetic {
             scene: request.scene.clone().expect("a request for a synthetic camera holds its scene"),
         },
     };
@@ -631,6 +613,34 @@ pub(crate) mod tests {
                 repeated: Scan
             "#]],
         );
+    }
+
+    #[test]
+    fn a_source_is_flat_in_a_plan_file_and_below_its_kind_in_a_request() {
+        let plan = serde_json::to_value(plan(DialectName::Stock, &[("a", &["zbar"])])).unwrap();
+        for (planned, requested) in [
+            (
+                r#"{"clip":"media/clips/a-640x360-15.mp4","kind":"file"}"#,
+                r#"{"file":{"file":"a.mp4","origin":{"scene":"a"}}}"#,
+            ),
+            (
+                r#"{"codec":"h264","kind":"rtsp","latency_ms":300,"login":{"user":{"variable":"U"}},"uri":"rtsp://h/x"}"#,
+                r#"{"rtsp":{"uri":"rtsp://h/x","login":{"user":{"variable":"U"}},"codec":"h264","latency_ms":300}}"#,
+            ),
+            (r#"{"device":"/dev/video0","kind":"usb"}"#, r#"{"usb":{"device":"/dev/video0"}}"#),
+            (
+                r#"{"kind":"synthetic","scene":{"duration_s":1.5,"fps":15,"height":360,"items":[],"seed":1,"width":640,"zones":{}}}"#,
+                r#"{"synthetic":{"scene":"a"}}"#,
+            ),
+        ] {
+            let mut document = plan.clone();
+            document["source"] = serde_json::from_str(planned).unwrap();
+            let read: CameraPlan = serde_json::from_value(document).unwrap();
+            assert_eq!(serde_json::to_value(&read).unwrap()["source"].to_string(), planned);
+            let camera: Source = serde_json::from_str(requested).unwrap();
+            assert_eq!(serde_json::to_string(&camera).unwrap(), requested);
+            assert_eq!(read.source.kind(), camera.kind());
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::ContentDigest;
-pub use crate::model::{Accept, Codec, Isolation, Pace};
+pub use crate::model::{Accept, Codec, Isolation, Pace, SourceKind};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::time::Utc;
@@ -176,17 +176,6 @@ pub struct SourceConfig {
     /// Differences from the config that are accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<Accept>,
-}
-
-/// Where a camera's frames come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum SourceKind {
-    File,
-    Rtsp,
-    Usb,
-    Synthetic,
 }
 
 /// Workloads of a camera that were left out of the run.

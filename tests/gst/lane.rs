@@ -7,7 +7,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use expect_test::expect;
-use lp::plan::{CameraPlan, PlannedSource};
+use lp::model::Source;
+use lp::plan::CameraPlan;
 use lp::record::{RunRecord, StreamRecord};
 use lp::scene::truth::Truth;
 use lp::worker::protocol::End;
@@ -176,10 +177,10 @@ impl Camera {
         let (file, scene) = own["fileSrc"].as_str().unwrap().split_once("|scene:").unwrap();
         let plan: CameraPlan =
             serde_json::from_str(&ws.read(&format!("results/plan/{camera}.json"))).unwrap();
-        let PlannedSource::File { clip } = &plan.source else { panic!("{camera} plays no file") };
+        let Source::File(clip) = &plan.source else { panic!("{camera} plays no file") };
         let truth = ws.read(&format!("media/{}", file.replace(".mp4", ".truth.json")));
         Camera {
-            clip: clip.as_str().to_owned(),
+            clip: clip.path.as_str().to_owned(),
             truth: serde_json::from_str(&truth).unwrap(),
             scene: toml::from_str(&ws.read(&format!("configs/scenes/{scene}.toml"))).unwrap(),
             plan,

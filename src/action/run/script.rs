@@ -10,10 +10,10 @@ use std::path::Path;
 use super::ActionError;
 use super::secrets::{Secrets, login};
 use crate::engine::perform::Attempt;
-use crate::model::{Pace, Script};
+use crate::model::{Pace, Script, Source};
 use crate::name::Slug;
 use crate::os;
-use crate::plan::{CameraPlan, PlannedSource};
+use crate::plan::CameraPlan;
 use crate::record::build::ScriptSetup;
 use crate::session::ScriptLoad;
 
@@ -78,12 +78,12 @@ fn environment(
     temporary: &Path,
 ) -> Result<BTreeMap<OsString, OsString>, ActionError> {
     let Camera { plan, slug, pace } = camera;
-    let (kind, source): (&str, OsString) = match &plan.source {
-        PlannedSource::File { clip } => ("file", attempt.layout.resolve(clip).into()),
-        PlannedSource::Rtsp { uri, .. } => ("rtsp", uri.into()),
-        PlannedSource::Usb { device } => ("usb", device.into()),
+    let source: OsString = match &plan.source {
+        Source::File(clip) => attempt.layout.resolve(&clip.path).into(),
+        Source::Rtsp(stream) => (&stream.uri).into(),
+        Source::Usb { device } => device.into(),
         // Refused at its place before a run is asked for.
-        PlannedSource::Synthetic { .. } => {
+        Source::Synthetic { .. } => {
             return Err(ActionError::Worker(format!(
                 "`{}` runs a script, but is drawn inside the worker, where no script can see it",
                 plan.camera
@@ -100,7 +100,7 @@ fn environment(
         ("LP_CAMERA_ID", text(&plan.camera)),
         ("LP_CAMERA_SLUG", text(slug)),
         ("LP_CAMERA_SOURCE", source),
-        ("LP_CAMERA_SOURCE_KIND", kind.into()),
+        ("LP_CAMERA_SOURCE_KIND", plan.source.kind().word().into()),
         ("LP_CAMERA_WIDTH", text(&plan.width)),
         ("LP_CAMERA_HEIGHT", text(&plan.height)),
         ("LP_CAMERA_FPS", text(&plan.fps)),

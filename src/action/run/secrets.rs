@@ -8,7 +8,7 @@ use crate::model::{Credential, Login, Password};
 use crate::name::Slug;
 use crate::os;
 use crate::pipeline::ResolveError;
-use crate::plan::{CameraPlan, PlannedSource};
+use crate::plan::CameraPlan;
 use crate::session::Redaction;
 
 /// The secrets of one camera: names of variables with values.
@@ -64,8 +64,5 @@ impl Secrets {
 
 /// Who is let in to a camera's stream.
 pub(super) fn login(plan: &CameraPlan) -> Option<&Login> {
-    match &plan.source {
-        PlannedSource::Rtsp { login, .. } => login.as_ref(),
-        _ => None,
-    }
+    plan.source.stream()?.login.as_ref()
 }

@@ -15,7 +15,7 @@ use crate::diag::{Place, Sources};
 use crate::digest::ContentDigest;
 use crate::graph::TaskGraph;
 use crate::graph::task::{Action, Task};
-use crate::model::{DialectChoice, Origin as ClipOrigin, Project, Source, UserTask};
+use crate::model::{DialectChoice, Origin as ClipOrigin, Project, RtspStream, Source, UserTask};
 use crate::path::ProjectPath;
 use crate::plan::PlanRequest;
 use crate::store::stale::{KeyPath, Section, Segment};
@@ -205,7 +205,7 @@ impl Origins<'_> {
         let key = match &request.camera.source {
             Source::Synthetic { .. } => return self.setting(&["run", "source"], None),
             Source::File(_) => "fileSrc",
-            Source::Rtsp { uri: text, .. } | Source::Usb { device: text } => {
+            Source::Rtsp(RtspStream { uri: text, .. }) | Source::Usb { device: text } => {
                 // Behind the scheme, a URI has a user and password as written.
                 let text = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
                 let is_it = |key: &&str| below(key).is_some_and(|node| holds(&node, text));

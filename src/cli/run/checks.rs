@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::graph::lower::Subject;
 use crate::graph::{TaskGraph, TaskId};
-use crate::model::Source;
 use crate::os;
 use crate::workspace::error::{CommandError, Result};
 use crate::workspace::open::Workspace;
@@ -72,7 +71,7 @@ pub(super) fn check_variables(opened: &Workspace, subject: &Subject) -> Result<(
     let mut unset = Vec::new();
     for planned in opened.lane().members(&subject.members) {
         let camera = planned.camera();
-        let Source::Rtsp { login: Some(login), .. } = &camera.source else { continue };
+        let Some(login) = camera.source.stream().and_then(|stream| stream.login.as_ref()) else { continue };
         let faults = login.variables().filter_map(|name| Some((name, os::env::fault(name)?)));
         for (name, fault) in faults {
             unset.push(CommandError::refused(format!(

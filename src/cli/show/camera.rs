@@ -3,12 +3,13 @@
 
 use super::lane::load_lines;
 use super::load::number;
+use crate::model::Source;
 use crate::os::terminal;
 use crate::path::Layout;
 use crate::plan::difference::fields;
 use crate::plan::share::Shared;
 use crate::plan::summary::summarise;
-use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource};
+use crate::plan::{CameraPlan, PlannedPipeline};
 use crate::report::grid::grid;
 use crate::text::{harmless_lines, redacted};
 
@@ -53,10 +54,10 @@ pub(super) fn text(plan: &CameraPlan, layout: &Layout) -> String {
 
 fn source(plan: &CameraPlan, layout: &Layout) -> String {
     match &plan.source {
-        PlannedSource::File { clip } => format!("file {}", layout.shown(clip).display()),
-        PlannedSource::Rtsp { uri, .. } => format!("rtsp {}", redacted(uri)),
-        PlannedSource::Usb { device } => format!("usb {device}"),
-        PlannedSource::Synthetic { .. } => "synthetic, drawn while it plays".to_owned(),
+        Source::File(clip) => format!("file {}", layout.shown(&clip.path).display()),
+        Source::Rtsp(stream) => format!("rtsp {}", redacted(&stream.uri)),
+        Source::Usb { device } => format!("usb {device}"),
+        Source::Synthetic { .. } => "synthetic, drawn while it plays".to_owned(),
     }
 }
 

@@ -3,8 +3,8 @@
 use super::load::{number, rows};
 use crate::model::{Pace, Settings};
 use crate::os::terminal;
+use crate::plan::CameraPlan;
 use crate::plan::summary::{Summary, summarise};
-use crate::plan::{CameraPlan, PlannedSource};
 use crate::report::grid::grid;
 use crate::text::{counted, harmless_lines};
 
@@ -27,12 +27,6 @@ pub(super) fn text(plans: &[CameraPlan], settings: &Settings) -> String {
 
 /// A camera: workloads that share a pipeline are joined by `+`.
 fn row(plan: &CameraPlan) -> Vec<String> {
-    let source = match &plan.source {
-        PlannedSource::File { .. } => "file",
-        PlannedSource::Rtsp { .. } => "rtsp",
-        PlannedSource::Usb { .. } => "usb",
-        PlannedSource::Synthetic { .. } => "synthetic",
-    };
     let workloads = plan.pipelines.iter().map(|pipeline| {
         let joined = pipeline.workloads.join(" + ");
         if pipeline.unsupported.is_some() { format!("{joined} (not supported)") } else { joined }
@@ -43,7 +37,7 @@ fn row(plan: &CameraPlan) -> Vec<String> {
     };
     vec![
         plan.camera.clone(),
-        source.to_owned(),
+        plan.source.kind().word().to_owned(),
         format!("{}x{}", plan.width, plan.height),
         number(plan.fps),
         workloads.collect::<Vec<_>>().join(", "),

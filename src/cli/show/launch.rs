@@ -9,10 +9,10 @@ use super::super::args::ShowFormat;
 use super::super::{Exit, console};
 use crate::dialect;
 use crate::dialect::share::Played;
-use crate::model::Project;
+use crate::model::{Project, Source};
 use crate::pipeline::launch;
 use crate::plan::lane::PlannedCamera;
-use crate::plan::{CameraPlan, PlannedPipeline, PlannedSource, Work};
+use crate::plan::{CameraPlan, PlannedPipeline, Work};
 use crate::workspace::error::{CommandError, Result};
 
 /// `--format json`
@@ -44,7 +44,7 @@ pub(super) fn run(project: &Project, cameras: &[&PlannedCamera], format: ShowFor
     let mut folders = BTreeSet::new();
     for copy in 1..=project.settings.count {
         for plan in cameras.iter().map(|planned| planned.plan.copy(copy)) {
-            let is_drawn = matches!(plan.source, PlannedSource::Synthetic { .. });
+            let is_drawn = matches!(plan.source, Source::Synthetic { .. });
             let played =
                 if is_drawn { Vec::new() } else { dialect::share::pipelines(&plan, project.settings.pace) };
             let is_played =

@@ -27,12 +27,16 @@ fn streams_win_over_files_and_devices_are_sources() {
     for (uri, expected) in [
         (
             "rtsp://host:8554/a",
-            expect![[r#"Rtsp { uri: "rtsp://host:8554/a", login: None, codec: H264, latency_ms: 300 }"#]],
+            expect![[
+                r#"Rtsp(RtspStream { uri: "rtsp://host:8554/a", login: None, codec: H264, latency_ms: 300 })"#
+            ]],
         ),
         ("v4l2:///dev/video0", expect![[r#"Usb { device: "/dev/video0" }"#]]),
         (
             "'rtsps://host/a'",
-            expect![[r#"Rtsp { uri: "rtsps://host/a", login: None, codec: H264, latency_ms: 300 }"#]],
+            expect![[
+                r#"Rtsp(RtspStream { uri: "rtsps://host/a", login: None, codec: H264, latency_ms: 300 })"#
+            ]],
         ),
     ] {
         let cameras = CAMERAS.replace("\"fileSrc\"", &format!("\"rtspUri\": \"{uri}\", \"fileSrc\""));
@@ -47,12 +51,14 @@ fn a_stream_path_is_on_the_server_of_the_project() {
     let files = Files::new().with(CAMERA_FILE, cameras);
     let source = |files: &Files| format!("{:?}", files.load(|_| {}).project.unwrap().cameras[0].source);
     expect![[
-        r#"Rtsp { uri: "rtsp://rtsp-streamer:8554/cam/1", login: None, codec: H264, latency_ms: 300 }"#
+        r#"Rtsp(RtspStream { uri: "rtsp://rtsp-streamer:8554/cam/1", login: None, codec: H264, latency_ms: 300 })"#
     ]]
     .assert_eq(&source(&files));
     let files = files.with("Lpfile.toml", "[rtsp]\nhost = \"nvr\"\nport = 554\n");
-    expect![[r#"Rtsp { uri: "rtsp://nvr:554/cam/1", login: None, codec: H264, latency_ms: 300 }"#]]
-        .assert_eq(&source(&files));
+    expect![[
+        r#"Rtsp(RtspStream { uri: "rtsp://nvr:554/cam/1", login: None, codec: H264, latency_ms: 300 })"#
+    ]]
+    .assert_eq(&source(&files));
     check(
         lpfile("[rtsp]\nhost = \"nvr/x\"\nport = 0\n"),
         expect![[r#"

@@ -10,16 +10,16 @@ use super::Playable;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Place};
 use crate::dialect::{fraction, step_path};
-use crate::model::{Project, StepPlaces};
+use crate::model::{Project, Source, StepPlaces};
 use crate::pipeline::machine::BuildFault;
 use crate::pipeline::{Element, PipelineSpec, Value};
-use crate::plan::{PlannedPipeline, PlannedSource};
+use crate::plan::PlannedPipeline;
 
 /// What makes two pipelines alike: those are tried once.
 pub(super) fn likeness(planned: &Playable<'_>, pipeline: &PlannedPipeline) -> String {
     let plan = planned.plan;
     let source = match &plan.source {
-        PlannedSource::File { .. } => "file".to_owned(),
+        Source::File(_) => "file".to_owned(),
         other => serde_json::to_string(other).expect("a source has text keys"),
     };
     let size = (plan.width, plan.height, plan.fps.to_bits());
@@ -42,9 +42,7 @@ impl Trial {
         let mut spec = spec.resolve(&project.layout, Path::new("/"), &|_| Some(String::new())).ok()?;
         let inserted = match (&planned.plan.source, spec.decoder) {
             // A decoder for a GPU gives frames in another memory.
-            (PlannedSource::File { .. }, Some(decoder))
-                if spec.elements[decoder].factory.starts_with("avdec_") =>
-            {
+            (Source::File(_), Some(decoder)) if spec.elements[decoder].factory.starts_with("avdec_") => {
                 Some(decoder + 1)
             }
             _ => None,
