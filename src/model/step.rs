@@ -18,40 +18,61 @@ pub type Values = BTreeMap<String, Scalar>;
 
 static NONE: Values = Values::new();
 
-/// One step of a workload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type")]
-pub enum Step {
+/// Makes [`Step`], its words and [`Step::kind`] from one table of types.
+macro_rules! types {
+    (
+        upstream: $($(#[$doc:meta])+ $word:literal => $kind:ident($step:ident),)+
+        own: $($(#[$own_doc:meta])+ $own_word:literal => $own_kind:ident($own_step:ident),)+
+    ) => {
+        /// One step of a workload.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "type")]
+        pub enum Step {
+            $($(#[$doc])+ #[serde(rename = $word)] $kind($step),)+
+            $($(#[$own_doc])+ #[serde(rename = $own_word)] $own_kind($own_step),)+
+            /// Any other GStreamer element.
+            #[serde(untagged)]
+            Element(StockElement),
+        }
+
+        impl Step {
+            /// All of upstream's words for a step's type.
+            pub const UPSTREAM: [&'static str; [$($word),+].len()] = [$($word),+];
+
+            /// The step's `type`.
+            #[must_use]
+            pub fn kind(&self) -> &str {
+                match self {
+                    $(Step::$kind(_) => $word,)+
+                    $(Step::$own_kind(_) => $own_word,)+
+                    Step::Element(element) => &element.factory,
+                }
+            }
+        }
+    };
+}
+
+types! {
+    upstream:
     /// Finds objects.
-    #[serde(rename = "gvadetect")]
-    Detect(Detect),
-    /// Says more of objects that were found.
-    #[serde(rename = "gvaclassify")]
-    Classify(Classify),
+    "gvadetect" => Detect(Detect),
+    /// Classifies objects that were found.
+    "gvaclassify" => Classify(Classify),
     /// Runs any model.
-    #[serde(rename = "gvainference")]
-    Infer(Infer),
-    /// Says how the objects of the detector before it are tracked.
-    #[serde(rename = "gvatrack")]
-    Track(Track),
+    "gvainference" => Infer(Infer),
+    /// Sets how the objects of the detector before it are tracked.
+    "gvatrack" => Track(Track),
     /// Runs a Python module of the user's.
-    #[serde(rename = "gvapython")]
-    Python(Python),
+    "gvapython" => Python(Python),
     /// Asks a vision language model.
-    #[serde(rename = "vlm")]
-    Vlm(Infer),
+    "vlm" => Vlm(Infer),
     /// Runs a program of the user's in place of elements.
-    #[serde(rename = "script")]
-    Script(Script),
-    /// Lets side branches begin.
-    #[serde(rename = "tee")]
-    Tee(Tee),
+    "script" => Script(Script),
+    own:
+    /// The point at which side branches begin.
+    "tee" => Tee(Tee),
     /// Elements that are linked as they are written.
-    #[serde(rename = "bin")]
-    Bin(Bin),
-    /// Any other GStreamer element.
-    #[serde(untagged)]
-    Element(StockElement),
+    "bin" => Bin(Bin),
 }
 
 /// A model, and where it runs.
@@ -219,27 +240,6 @@ impl StockElement {
 }
 
 impl Step {
-    /// All of upstream's words for a step's type.
-    pub const UPSTREAM: [&'static str; 7] =
-        ["gvadetect", "gvaclassify", "gvainference", "gvatrack", "gvapython", "vlm", "script"];
-
-    /// The step's `type`.
-    #[must_use]
-    pub fn kind(&self) -> &str {
-        match self {
-            Step::Detect(_) => "gvadetect",
-            Step::Classify(_) => "gvaclassify",
-            Step::Infer(_) => "gvainference",
-            Step::Track(_) => "gvatrack",
-            Step::Python(_) => "gvapython",
-            Step::Vlm(_) => "vlm",
-            Step::Script(_) => "script",
-            Step::Tee(_) => "tee",
-            Step::Bin(_) => "bin",
-            Step::Element(element) => &element.factory,
-        }
-    }
-
     /// The properties of its element; a script and a bin have none.
     #[must_use]
     pub fn properties(&self) -> &Values {
