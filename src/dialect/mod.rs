@@ -13,8 +13,9 @@ mod dlstreamer;
 pub mod share;
 mod source;
 
-pub use source::fraction;
 mod stock;
+
+pub use source::fraction;
 
 use crate::diag::Place;
 use crate::model::{Codec, Pace, Scalar, Source, Step, StepPlaces, StockElement, Values};

@@ -111,7 +111,7 @@ pub fn diff(before: &[CameraPlan], after: &[CameraPlan]) -> LaneDiff {
     };
     for plan in after {
         match old.get(plan.camera.as_str()) {
-            Some(earlier) if is_equal(earlier, plan) => found.equal += 1,
+            Some(earlier) if *earlier == plan => found.equal += 1,
             Some(earlier) => {
                 let (camera, changes) = (plan.camera.clone(), changes(earlier, plan));
                 found.changed.push(CameraDiff { camera, changes });
@@ -120,13 +120,6 @@ pub fn diff(before: &[CameraPlan], after: &[CameraPlan]) -> LaneDiff {
         }
     }
     found
-}
-
-/// Whether files of them would be equal. The values themselves know more: where
-/// their steps stand in the config, which a plan that was read has lost.
-fn is_equal(before: &CameraPlan, after: &CameraPlan) -> bool {
-    let document = |plan| serde_json::to_vec(plan).expect("a plan has text keys");
-    document(before) == document(after)
 }
 
 fn changes(before: &CameraPlan, after: &CameraPlan) -> Vec<Change> {
@@ -152,16 +145,19 @@ fn changes(before: &CameraPlan, after: &CameraPlan) -> Vec<Change> {
         }
     }
     if found.is_empty() {
-        let document = |plan: &CameraPlan| serde_json::to_value(plan).expect("a plan has text keys");
         found = fields(&document(before), &document(after));
     }
     found
 }
 
-/// What belongs to the camera and to none of its workloads.
+fn document(plan: &CameraPlan) -> Value {
+    serde_json::to_value(plan).expect("a plan has text keys")
+}
+
+/// The values that belong to the camera and to none of its workloads.
 fn own_fields(before: &CameraPlan, after: &CameraPlan) -> Vec<Change> {
     let own = |plan: &CameraPlan| {
-        let mut document = serde_json::to_value(plan).expect("a plan has text keys");
+        let mut document = document(plan);
         let entries = document.as_object_mut().expect("a plan is a table");
         // The others are compared by what they mean, or follow from these.
         for name in ["workloads", "pipelines", "apart", "assets"] {
@@ -181,16 +177,12 @@ fn fields(before: &Value, after: &Value) -> Vec<Change> {
     let unequal = all.filter(|(_, [one, other])| one != other);
     unequal
         .map(|(field, values)| {
-            let mut values = values.map(|value| value.cloned());
-            // Passwords are not printed; that they changed is.
-            let hidden = values.clone().map(|value| value.map(|value| without_password(field, &value)));
-            if hidden[0] == hidden[1] {
-                values =
-                    [hidden[0].clone(), hidden[1].as_ref().map(|uri| format!("{uri} (other credentials)"))];
-            } else {
-                values = hidden;
+            let [one, mut other] = values.map(|value| value.map(|value| without_password(field, value)));
+            // Passwords are not printed, only that they changed.
+            if one == other {
+                other = other.map(|other| format!("{other} (other credentials)"));
             }
-            Change::Field { field: field.clone(), values }
+            Change::Field { field: field.clone(), values: [one, other] }
         })
         .collect()
 }

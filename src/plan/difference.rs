@@ -49,8 +49,10 @@ struct Fields<'a> {
     /// Those that are no maps, in the order in which people are told of them.
     /// Equal kinds have the same names here.
     plain: Vec<(&'static str, Option<Found<'a>>)>,
-    /// The maps, with the word before their keys.
-    maps: [(&'static str, Option<&'a Values>); 2],
+    /// The word before the keys of `values`.
+    group: &'static str,
+    /// Properties, or the parameters of a script. A bin has none.
+    values: &'a Values,
     elements: &'a [StockElement],
 }
 
@@ -93,15 +95,13 @@ impl<'a> Fields<'a> {
                 Fields::new(kind, &[("name", optional(name)), ("from", optional(from))], properties)
             }
             Step::Script(Script { path, parameters }) => Fields {
-                plain: vec![("type", found(kind)), ("script", found(path.as_str()))],
-                maps: [("properties", None), ("parameters", Some(parameters))],
-                elements: &[],
+                group: "parameters",
+                ..Fields::new(kind, &[("script", found(path.as_str()))], parameters)
             },
-            Step::Bin(Bin { caps, from, elements }) => Fields {
-                plain: vec![("type", found(kind)), ("caps", optional(caps)), ("from", optional(from))],
-                maps: [("properties", None), ("parameters", None)],
-                elements,
-            },
+            Step::Bin(Bin { caps, from, elements }) => {
+                let own = [("caps", optional(caps)), ("from", optional(from))];
+                Fields { elements, ..Fields::new(kind, &own, step.properties()) }
+            }
             Step::Element(element) => Fields::of_element(element),
         }
     }
@@ -113,17 +113,15 @@ impl<'a> Fields<'a> {
     fn new(kind: &'a str, own: &[(&'static str, Option<Found<'a>>)], properties: &'a Values) -> Fields<'a> {
         let mut plain = vec![("type", found(kind))];
         plain.extend_from_slice(own);
-        Fields { plain, maps: [("properties", Some(properties)), ("parameters", None)], elements: &[] }
+        Fields { plain, group: "properties", values: properties, elements: &[] }
     }
 
     /// All that is set, but in the elements of a bin.
     fn set(self) -> Vec<(String, Scalar)> {
         let plain = self.plain.into_iter();
         let plain = plain.filter_map(|(name, value)| Some((name.to_owned(), value?.to_scalar())));
-        let entries = self.maps.into_iter().filter_map(|(group, map)| Some((group, map?)));
-        let entries = entries.flat_map(|(group, map)| {
-            map.iter().map(move |(name, value)| (format!("{group}.{name}"), value.clone()))
-        });
+        let entries = self.values.iter();
+        let entries = entries.map(|(name, value)| (format!("{}.{name}", self.group), value.clone()));
         plain.chain(entries).collect()
     }
 
@@ -142,18 +140,15 @@ impl<'a> Fields<'a> {
             unequal.truncate(1);
             return unequal;
         }
-        for ((group, one), (_, other)) in self.maps.into_iter().zip(other.maps) {
-            let (Some(one), Some(other)) = (one, other) else { continue };
-            let get = |map: &'a Values, name: &str| map.get(name).map(Found::Scalar);
-            let new = other.keys().filter(|name| !one.contains_key(*name));
-            let entries = one.keys().chain(new).map(|name| Unequal {
-                inner: None,
-                group: Some(group),
-                name,
-                values: [get(one, name), get(other, name)],
-            });
-            unequal.extend(entries.filter(Unequal::is_one));
-        }
+        let get = |map: &'a Values, name: &str| map.get(name).map(Found::Scalar);
+        let new = other.values.keys().filter(|name| !self.values.contains_key(*name));
+        let entries = self.values.keys().chain(new).map(|name| Unequal {
+            inner: None,
+            group: Some(self.group),
+            name,
+            values: [get(self.values, name), get(other.values, name)],
+        });
+        unequal.extend(entries.filter(Unequal::is_one));
         unequal
     }
 }

@@ -70,6 +70,17 @@ pub enum DialectName {
     Dlstreamer,
 }
 
+impl DialectName {
+    /// As it is written: `stock`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            DialectName::Stock => "stock",
+            DialectName::Dlstreamer => "dlstreamer",
+        }
+    }
+}
+
 /// The consolidated plan of one camera: `results/plan/camera-3.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CameraPlan {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::load::{Load, load};
-use super::{CameraPlan, DialectName, VERSION};
+use super::{CameraPlan, VERSION};
 
 /// `results/plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,22 +112,12 @@ pub fn decodes_saved(camera: &CameraPlan) -> usize {
     merged + camera.shared.iter().map(|group| group.pipelines.len() - 1).sum::<usize>()
 }
 
-impl DialectName {
-    /// As it is written: `stock`.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            DialectName::Stock => "stock",
-            DialectName::Dlstreamer => "dlstreamer",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
+    use crate::plan::DialectName;
     use crate::plan::tests::plan;
 
     #[track_caller]

@@ -95,26 +95,21 @@ impl Trial {
             return Diagnostic::error(codes::CANNOT_BUILD, message).at(place);
         };
         let factory = |index: usize| &spec.elements[self.original(index)].factory;
-        let from = fault.element.unwrap_or_default();
-        let message = format!("`{}` cannot be linked to `{}`", factory(from), factory(link.to));
+        let [from, to] = [fault.element.unwrap_or_default(), link.to].map(factory);
+        let message = format!("`{from}` cannot be linked to `{to}`");
         let diagnostic = Diagnostic::error(codes::CANNOT_LINK, message);
         let (gives, takes) = (format!("gives {}", link.gives), format!("takes {}", link.takes));
         match (place, place_of(link.to)) {
-            (from, Some(to)) if from.is_none_or(|from| from == to) => {
-                let help = format!("`{}` {gives}", factory(from_index(fault)));
-                diagnostic.at(to).label(takes).help(help)
+            (earlier, Some(later)) if earlier.is_none_or(|earlier| earlier == later) => {
+                diagnostic.at(later).label(takes).help(format!("`{from}` {gives}"))
             }
-            (Some(from), Some(to)) => diagnostic.at(to).label(takes).also(from, gives),
-            (Some(from), None) => {
-                diagnostic.at(from).label(gives).help(format!("`{}` {takes}", factory(link.to)))
+            (Some(earlier), Some(later)) => diagnostic.at(later).label(takes).also(earlier, gives),
+            (Some(earlier), None) => diagnostic.at(earlier).label(gives).help(format!("`{to}` {takes}")),
+            (None, _) => {
+                diagnostic.at(planned.camera.place).help(format!("`{from}` {gives}, and `{to}` {takes}"))
             }
-            (None, _) => diagnostic.at(planned.camera.place).help(format!("it {gives}, which {takes}")),
         }
     }
-}
-
-fn from_index(fault: &BuildFault) -> usize {
-    fault.element.unwrap_or_default()
 }
 
 /// Where an element of a step is written: its caps, or its type.
