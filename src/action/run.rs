@@ -8,7 +8,7 @@ mod secrets;
 use self::secrets::Secrets;
 use super::{ActionError, Actions, document, read_json, write};
 use crate::dialect;
-use crate::dialect::share::Played;
+use crate::dialect::share::PlayedPipeline;
 use crate::digest::ContentDigest;
 use crate::engine::events::Outcome;
 use crate::engine::perform::{Attempt, Outputs, Performed};
@@ -132,10 +132,10 @@ fn record(
 }
 
 /// The streams of a member in the order of its plan.
-fn streams(plan: &CameraPlan, played: &[Played], worker: usize) -> Vec<StreamSetup> {
+fn streams(plan: &CameraPlan, played: &[PlayedPipeline], worker: usize) -> Vec<StreamSetup> {
     let name = |index: u32| format!("{}/{index}", plan.slug);
     let mut streams = Vec::new();
-    for Played { streams: together, .. } in played {
+    for PlayedPipeline { streams: together, .. } in played {
         for &(index, _) in together {
             let planned = plan.pipelines.iter().find(|pipeline| pipeline.index == index);
             let others = together.iter().filter(|(other, _)| *other != index);
@@ -154,7 +154,7 @@ fn streams(plan: &CameraPlan, played: &[Played], worker: usize) -> Vec<StreamSet
 
 /// A pipeline of the member whose first stream has the id `first`.
 fn pipeline(
-    Played { streams: together, spec }: Played,
+    PlayedPipeline { streams: together, spec }: PlayedPipeline,
     streams: &[StreamSetup],
     first: u32,
     secrets: &Secrets,

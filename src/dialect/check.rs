@@ -1,11 +1,12 @@
-//! What keeps cameras from being played on a machine, said before anything runs.
+//! The faults that keep cameras from being played on a machine, found before
+//! anything runs.
 //!
-//! [`machine`] compares what cameras need with what a worker said of its machine:
+//! [`machine`] compares the needs of cameras with a worker's description of its machine:
 //! dialects that do not fit, elements that are missing, properties that they do
 //! not have or that do not take a value (`property`), and pipelines that cannot
 //! be built, which only a worker can try. Every fault points at the step, and
-//! where possible the property, that it is about. What stands in several
-//! cameras, or in a workload that several use, is said once.
+//! where possible the property, that it is about. A fault of several cameras, or of
+//! a workload that several use, is reported once.
 //!
 //! Pure: asking the worker is the caller's.
 
@@ -28,18 +29,18 @@ use crate::plan::{CameraPlan, DialectName, PlannedPipeline};
 const SHOWN: usize = 8;
 
 /// A camera's plan, and its pipelines that can be played.
-struct Playable<'p> {
+struct PlayableCamera<'p> {
     planned: &'p PlannedCamera,
     camera: &'p Camera,
     plan: &'p CameraPlan,
     specs: Vec<(&'p PlannedPipeline, PipelineSpec)>,
 }
 
-impl<'p> Playable<'p> {
-    fn of(planned: &'p PlannedCamera, pace: Pace) -> Playable<'p> {
+impl<'p> PlayableCamera<'p> {
+    fn of(planned: &'p PlannedCamera, pace: Pace) -> PlayableCamera<'p> {
         let plan = &planned.plan;
         let specs = plan.pipelines.iter().filter_map(|one| Some((one, spec(plan, one, pace)?))).collect();
-        Playable { planned, camera: planned.camera(), plan, specs }
+        PlayableCamera { planned, camera: planned.camera(), plan, specs }
     }
 
     /// The steps that are played.
@@ -62,7 +63,7 @@ impl<'p> Playable<'p> {
 pub fn factories(cameras: &[&PlannedCamera], pace: Pace) -> BTreeSet<String> {
     let mut factories = BTreeSet::new();
     for planned in cameras {
-        for (_, spec) in Playable::of(planned, pace).specs {
+        for (_, spec) in PlayableCamera::of(planned, pace).specs {
             factories.extend(spec.factories().into_iter().map(str::to_owned));
         }
     }
@@ -81,9 +82,10 @@ pub fn machine<E>(
     mut attempt: impl FnMut(&PipelineSpec) -> Result<Option<BuildFault>, E>,
 ) -> Result<Diagnostics, E> {
     let pace = project.settings.pace;
-    let lane: Vec<Playable<'_>> = cameras.iter().map(|planned| Playable::of(planned, pace)).collect();
+    let lane: Vec<PlayableCamera<'_>> =
+        cameras.iter().map(|planned| PlayableCamera::of(planned, pace)).collect();
     let mut diagnostics = Diagnostics::new();
-    // Cameras of which more need not be said.
+    // Cameras whose other faults need no report.
     let mut settled = BTreeSet::new();
     for planned in &lane {
         if let Some(fault) = dialect_fault(project, planned, machine) {
@@ -91,7 +93,8 @@ pub fn machine<E>(
             settled.insert(&planned.camera.slug);
         }
     }
-    let open: Vec<&Playable<'_>> = lane.iter().filter(|one| !settled.contains(&one.camera.slug)).collect();
+    let open: Vec<&PlayableCamera<'_>> =
+        lane.iter().filter(|one| !settled.contains(&one.camera.slug)).collect();
     missing_elements(&open, machine, &mut diagnostics);
 
     let mut faulty = BTreeSet::new();
@@ -133,8 +136,8 @@ fn is_missing(machine: &Machine, factory: &str) -> bool {
     matches!(machine.factories.get(factory), Some(None))
 }
 
-/// Why a camera's dialect cannot play it here, and what could.
-fn dialect_fault(project: &Project, planned: &Playable<'_>, machine: &Machine) -> Option<Diagnostic> {
+/// Why a camera's dialect cannot play it here, and a way out.
+fn dialect_fault(project: &Project, planned: &PlayableCamera<'_>, machine: &Machine) -> Option<Diagnostic> {
     let camera = &planned.camera.name;
     let inference = planned.steps().find(|(step, _)| step.is_inference());
     let fault = |message: String, step: Option<(&Step, &StepPlaces)>| {
@@ -174,28 +177,28 @@ fn dialect_fault(project: &Project, planned: &Playable<'_>, machine: &Machine) -
     }
 }
 
-/// Who needs a factory that is missing.
+/// The steps and cameras that need a factory that is missing.
 #[derive(Default)]
-struct Needing<'p> {
+struct Demand<'p> {
     steps: BTreeSet<Place>,
     cameras: Vec<&'p Camera>,
 }
 
 /// Every missing factory once, at the steps that name it, else at the cameras
 /// whose pipelines have it.
-fn missing_elements(lane: &[&Playable<'_>], machine: &Machine, diagnostics: &mut Diagnostics) {
-    let mut missing: BTreeMap<&str, Needing<'_>> = BTreeMap::new();
+fn missing_elements(lane: &[&PlayableCamera<'_>], machine: &Machine, diagnostics: &mut Diagnostics) {
+    let mut missing: BTreeMap<&str, Demand<'_>> = BTreeMap::new();
     for planned in lane {
         let factories: BTreeSet<&str> = planned.specs.iter().flat_map(|(_, spec)| spec.factories()).collect();
         for factory in factories.into_iter().filter(|factory| is_missing(machine, factory)) {
-            let needing = missing.entry(factory).or_default();
-            needing.cameras.push(planned.camera);
+            let demand = missing.entry(factory).or_default();
+            demand.cameras.push(planned.camera);
             let named = planned.elements().filter(|(element, _)| element.factory == factory);
             let named = named.map(|(_, places)| places.kind);
-            needing.steps.extend(named.filter(|place| !place.is_nowhere()));
+            demand.steps.extend(named.filter(|place| !place.is_nowhere()));
         }
     }
-    for (factory, Needing { steps, cameras }) in missing {
+    for (factory, Demand { steps, cameras }) in missing {
         let names = match cameras.as_slice() {
             [only] => format!("`{}` needs", only.name),
             [first, second] => format!("`{}` and `{}` need", first.name, second.name),

@@ -1,9 +1,9 @@
-//! Which devices of a machine cameras open when they are played, and what of
-//! them asks for each.
+//! The devices of a machine that cameras open when they are played, and which parts
+//! of them need each.
 //!
-//! Told from the elements that are played and from the devices of their steps.
-//! Devices that only may be used, such as those of `AUTO`, are not needed. What
-//! scripts and `gvapython` modules open is not known.
+//! Known from the elements that are played and from the devices of their steps.
+//! Devices that only may be used, such as those of `AUTO`, are not needed. The
+//! devices of scripts and `gvapython` modules are not known.
 //!
 //! Pure: looking for the devices is the caller's.
 
@@ -33,7 +33,7 @@ pub enum Device {
 pub(super) const FIRST_RENDER_NODE: u32 = 128;
 
 impl Device {
-    /// What a container is given so that a device can be opened there, and the
+    /// The path that a container gets so that it can open a device, and the
     /// node whose group it takes: for one of several GPUs all of them, since
     /// elements choose.
     #[must_use]
@@ -50,7 +50,7 @@ impl Device {
     }
 }
 
-/// The devices that cameras need, each with what asks for it.
+/// The devices that cameras need, each with the steps and elements that need it.
 #[must_use]
 pub fn needed(lane: &Lane, pace: Pace) -> BTreeMap<Device, BTreeSet<String>> {
     let mut needs: BTreeMap<Device, BTreeSet<String>> = BTreeMap::new();
@@ -60,7 +60,8 @@ pub fn needed(lane: &Lane, pace: Pace) -> BTreeMap<Device, BTreeSet<String>> {
     needs
 }
 
-/// The devices that a camera's plan needs, each with what asks for it.
+/// The devices that a camera's plan needs, each with the steps and elements that need
+/// it.
 #[must_use]
 pub fn of_plan(plan: &CameraPlan, pace: Pace) -> BTreeMap<Device, BTreeSet<String>> {
     let mut needs: BTreeMap<Device, BTreeSet<String>> = BTreeMap::new();
@@ -107,7 +108,7 @@ fn of_pipeline(pipeline: &PlannedPipeline, elements: &[Element]) -> Vec<(Device,
                         .into_iter()
                         .map(|device| (device, format!("`{}` on {}", element.factory, text.to_uppercase()))),
                 ),
-                // Such as `va-surface-sharing`. The element's device says which GPU.
+                // Such as `va-surface-sharing`. The element's device names the GPU.
                 "pre-process-backend" if text.starts_with("va") && !names_gpu(element) => {
                     needs.push((Device::Gpu(None), format!("`{}` with {text}", element.factory)));
                 }
@@ -125,8 +126,8 @@ fn names_gpu(element: &Element) -> bool {
     })
 }
 
-/// What OpenVINO opens for a device: all that `MULTI` and `HETERO` name, and of
-/// `AUTO` what it must take for want of a choice.
+/// The devices that OpenVINO opens: all that `MULTI` and `HETERO` name, and of
+/// `AUTO` the one that it must take for want of a choice.
 fn of_inference(device: &str) -> Vec<Device> {
     let (mode, list) = device.split_once(':').unwrap_or(("", device));
     let names: Vec<&str> =
@@ -154,7 +155,7 @@ fn of_name(name: &str) -> Option<Device> {
     }
 }
 
-/// What an element opens, by its factory: those of the plugins `va`, `vaapi`,
+/// The device that an element opens, by its factory: those of the plugins `va`, `vaapi`,
 /// `qsv` and `msdk` are on a GPU. `va` names those of further GPUs after their
 /// node: `varenderD129h264dec`.
 fn of_factory(factory: &str) -> Option<Device> {

@@ -1,6 +1,6 @@
-//! Steps made of Intel DL Streamer's elements: what upstream's generator prints,
-//! element by element and property by property, in its order. Where it differs,
-//! and why, is in `docs/from-upstream.md`.
+//! Steps made of Intel DL Streamer's elements: those that upstream's generator prints,
+//! element by element and property by property, in its order. `docs/from-upstream.md`
+//! lists the differences with their reasons.
 //!
 //! Model files lie where upstream's downloader puts them:
 //! `models/object_detection/<model>/<precision>/<model>.xml` for detectors,
@@ -68,7 +68,7 @@ impl Dialect for Dlstreamer {
                     tracker = Some(elements.len());
                     elements.push(Element::new("gvatrack").text("tracking-type", "zero-term-imageless"));
                     elements.push(queue());
-                    // The queue behind the tracker is the one between steps.
+                    // The queue after the tracker is the one between steps.
                     continue;
                 }
                 Step::Classify(classifier) => {
@@ -81,7 +81,7 @@ impl Dialect for Dlstreamer {
                     elements.push(with_properties(element, properties));
                 }
                 Step::Python(module) => elements.extend([python(module, pipeline, plan), queue()]),
-                // Every detector is tracked already: a step can only say how.
+                // Every detector is tracked already: a step can only set how.
                 Step::Track(Track { properties, .. }) => match tracker {
                     Some(index) => elements[index] = with_properties(elements[index].clone(), properties),
                     None => elements.push(with_properties(Element::new("gvatrack"), properties)),
@@ -135,7 +135,7 @@ impl Dialect for Dlstreamer {
     }
 }
 
-/// What upstream has a file of settings for.
+/// The groups of devices for which upstream has a file of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
     Cpu,

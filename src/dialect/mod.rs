@@ -5,7 +5,8 @@
 //! deliver it, an RTSP stream, a V4L2 device, or a scene drawn live.
 //!
 //! [`compile`] adds launch lines to a camera's plan, [`spec`] makes one planned pipeline,
-//! [`share::pipelines`] all that a camera plays, shared ones as one, and [`check`] says what keeps a machine from playing it.
+//! [`share::pipelines`] all that a camera plays, shared ones as one, and [`check`] finds
+//! the faults that keep a machine from playing it.
 
 pub mod check;
 pub mod devices;
@@ -29,14 +30,14 @@ use crate::plan::{CameraPlan, DialectName, PlannedPipeline, Work};
 trait Dialect {
     /// From encoded video to frames; the first element is the decoder.
     fn decoder(&self, pipeline: &PlannedPipeline, codec: Codec) -> Vec<Element>;
-    /// The queue behind the decoder.
+    /// The queue after the decoder.
     fn queue(&self, name: &str, is_leaky: bool) -> Element;
     /// The elements of all steps, in order.
     fn steps(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element>;
     /// The width and height that its elements for this camera rely on, though they
     /// do not make it so.
     fn relies_on_size(&self, plan: &CameraPlan) -> Option<[u32; 2]>;
-    /// What follows the steps; the last element is the sink.
+    /// The elements after the steps; the last is the sink.
     fn sink(&self, plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Vec<Element>;
 }
 
@@ -165,8 +166,8 @@ fn stream(plan: &CameraPlan, pipeline: &PlannedPipeline) -> String {
     format!("{}/{}", plan.slug, pipeline.index)
 }
 
-/// Makes files of the texts that name some: what is read lies in the project, what
-/// is written in the folder of the stream, also where no step says so.
+/// Makes files of the strings that name some: files that are read lie in the project,
+/// those that are written in the folder of the stream, even if no step names one.
 fn place_files(element: &mut Element, stream: &str) {
     let file = |factory: &str, property: &str, path: &str| {
         let is_pattern = files::is_pattern(factory, property);
@@ -178,12 +179,12 @@ fn place_files(element: &mut Element, stream: &str) {
         else {
             return;
         };
-        // The readers refuse what is no path.
+        // The readers refuse strings that are no paths.
         let Some(Ok(mut files)) = files::named(role, &property.name, text) else { return };
         property.value = match role {
             Role::Reads => files::read(files),
             Role::Writes => {
-                let (_, path) = files.pop().expect("what is written is one path");
+                let (_, path) = files.pop().expect("a step writes to one path");
                 file(&element.factory, &property.name, path.as_str())
             }
         };

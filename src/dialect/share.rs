@@ -1,9 +1,9 @@
 //! Several pipelines of a camera as one: up to where they agree there is one
-//! chain, behind it a `tee` with a branch for each.
+//! chain, after it a `tee` with a branch for each.
 //!
-//! Works on the specs that dialects make, element by element: what is shared is
-//! what is equal in all of them but for names. A `videoconvert` at the end of
-//! that stays with the branches, since each may need another format. Every
+//! Works on the specs that dialects make, element by element: they share the
+//! elements that are equal in all of them but for names. A `videoconvert` at the end of
+//! these stays with the branches, since each may need another format. Every
 //! branch begins with a queue, so that it has a thread of its own; where frames
 //! come at their own pace it leaks, so that one that is too slow holds up none
 //! of the others.
@@ -13,22 +13,22 @@ use std::collections::BTreeMap;
 use super::{element_name, spec};
 use crate::model::Pace;
 use crate::pipeline::{Element, PipelineSpec};
-use crate::plan::share::Shared;
+use crate::plan::share::SharedPrefix;
 use crate::plan::{CameraPlan, PlannedPipeline};
 
 /// A pipeline as it is played, and the streams that it serves.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Played {
+pub struct PlayedPipeline {
     /// The index of each planned pipeline in it, ascending, and that of its sink.
     pub streams: Vec<(u32, usize)>,
     /// Its elements. `sink` is that of the first stream.
     pub spec: PipelineSpec,
 }
 
-/// What a camera plays: its pipelines that can be played, those that share as
-/// one, in the order of the first of each.
+/// The pipelines that a camera plays, those that share as one, in the order of the
+/// first of each.
 #[must_use]
-pub fn pipelines(plan: &CameraPlan, pace: Pace) -> Vec<Played> {
+pub fn pipelines(plan: &CameraPlan, pace: Pace) -> Vec<PlayedPipeline> {
     let specs: BTreeMap<u32, (&PlannedPipeline, PipelineSpec)> = plan
         .pipelines
         .iter()
@@ -39,19 +39,19 @@ pub fn pipelines(plan: &CameraPlan, pace: Pace) -> Vec<Played> {
         match plan.shared.iter().find(|shared| shared.pipelines.contains(index)) {
             Some(shared) if shared.pipelines.first() == Some(index) => {
                 let mut joined =
-                    Joined { plan, specs: &specs, elements: Vec::new(), places: BTreeMap::new() };
+                    PipelineBuilder { plan, specs: &specs, elements: Vec::new(), places: BTreeMap::new() };
                 joined.join(shared, 0);
                 played.push(joined.finish(shared));
             }
             Some(_) => {}
-            None => played.push(Played { streams: vec![(*index, spec.sink)], spec: spec.clone() }),
+            None => played.push(PlayedPipeline { streams: vec![(*index, spec.sink)], spec: spec.clone() }),
         }
     }
     played
 }
 
 /// A shared pipeline in the making.
-struct Joined<'a> {
+struct PipelineBuilder<'a> {
     plan: &'a CameraPlan,
     specs: &'a BTreeMap<u32, (&'a PlannedPipeline, PipelineSpec)>,
     elements: Vec<Element>,
@@ -59,10 +59,10 @@ struct Joined<'a> {
     places: BTreeMap<(u32, usize), usize>,
 }
 
-impl Joined<'_> {
+impl PipelineBuilder<'_> {
     /// Adds the elements from `start` on of all pipelines of `shared`. Those
     /// before are there, and the last of `elements` is linked to what follows.
-    fn join(&mut self, shared: &Shared, start: usize) {
+    fn join(&mut self, shared: &SharedPrefix, start: usize) {
         let end = self.agreed(&shared.pipelines, start);
         let first = shared.pipelines[0];
         for index in start..end {
@@ -143,7 +143,7 @@ impl Joined<'_> {
         element_name(self.plan, self.specs[&pipeline].0, what)
     }
 
-    fn finish(self, shared: &Shared) -> Played {
+    fn finish(self, shared: &SharedPrefix) -> PlayedPipeline {
         let first = shared.pipelines[0];
         let spec = &self.specs[&first].1;
         let place = |pipeline: u32, index: usize| self.places[&(pipeline, index)];
@@ -161,7 +161,7 @@ impl Joined<'_> {
             size: spec.size,
             elements: self.elements,
         };
-        Played { streams, spec }
+        PlayedPipeline { streams, spec }
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
     use crate::pipeline::launch;
     use crate::plan::share::shared;
 
-    /// Steps of each pipeline as JSON, and what is played behind the source.
+    /// Steps of each pipeline as JSON, and the launch line after the source.
     #[track_caller]
     fn check(pipelines: &[&str], expect: Expect) {
         let pipelines: Vec<String> = pipelines
@@ -191,7 +191,7 @@ mod tests {
         let mut plan: CameraPlan = serde_json::from_str(&text).unwrap();
         plan.shared = shared(&plan.pipelines);
         let mut shown = String::new();
-        for Played { streams, spec } in super::pipelines(&plan, Pace::Live) {
+        for PlayedPipeline { streams, spec } in super::pipelines(&plan, Pace::Live) {
             assert_eq!(spec.fault(), None);
             let sinks: Vec<String> = streams
                 .iter()
@@ -208,7 +208,7 @@ mod tests {
     const CODES: &str = r#"{"type": "zbar"}"#;
 
     #[test]
-    fn what_pipelines_agree_in_is_there_once() {
+    fn equal_first_steps_are_there_once() {
         check(
             &[&format!("{MOTION}, {CODES}"), &format!(r#"{MOTION}, {{"type": "videoanalyse"}}"#), CODES],
             expect![[r#"
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipeline_that_is_the_beginning_of_another_ends_behind_the_tee() {
+    fn a_pipeline_that_is_the_beginning_of_another_ends_after_the_tee() {
         check(
             &[MOTION, &format!("{MOTION}, {CODES}")],
             expect![[r#"

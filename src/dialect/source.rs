@@ -7,7 +7,7 @@ use crate::pipeline::{Element, Playback, SCENE_SOURCE, Value};
 use crate::plan::{CameraPlan, PlannedPipeline};
 use crate::scene::{MAX_FPS, Scene};
 
-/// Elements up to the queue behind the decoder, and where to measure.
+/// Elements up to the queue after the decoder, and where to measure.
 pub(super) struct Head {
     pub(super) elements: Vec<Element>,
     pub(super) playback: Playback,
@@ -18,9 +18,9 @@ pub(super) struct Head {
 
 /// Builds the head for a camera's source.
 ///
-/// A paced file is what a camera would deliver: `clocksync` holds each encoded
-/// frame back until its time, and the queue behind the decoder drops frames
-/// when the steps cannot keep up. No leaky queue stands before the decoder,
+/// A paced file is delivered as by a camera: `clocksync` holds each encoded
+/// frame back until its time, and the queue after the decoder drops frames
+/// when the steps cannot keep up. No leaky queue is before the decoder,
 /// where a lost buffer would damage the frames after it.
 pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, dialect: &dyn Dialect) -> Head {
     let name = |what| element_name(plan, pipeline, what);
@@ -30,7 +30,7 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
         Source::Rtsp(RtspStream { uri, login, codec, latency_ms }) => {
             let takes_any = plan.accept.contains(&Accept::Codec);
             let encoded = match codec {
-                // `decodebin` finds out what came; there is no place between parser and
+                // `decodebin` finds out the encoding; there is no place between parser and
                 // decoder where latency could begin.
                 _ if takes_any => vec![Element::caps("application/x-rtp,media=video")],
                 Codec::H264 => {
@@ -84,7 +84,7 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
 }
 
 /// A scene at the rate at which it is drawn for a camera of `fps`: at least that, as
-/// what moves in it has a place at any time. Its length stays, to within half a frame.
+/// items that move in it have a place at any time. Its length stays, to within half a frame.
 fn drawn(scene: &Scene, fps: f64) -> Scene {
     let least = (fps.ceil() as u32).min(MAX_FPS);
     Scene { fps: scene.fps.max(least), ..scene.clone() }

@@ -1,11 +1,11 @@
 //! Steps made of stock GStreamer elements.
 //!
-//! Each step that works on raw video stands behind a `videoconvert`, which costs
-//! nothing where the format already fits. None stands before an element that
-//! takes anything (a `queue`, a `tee`), nor behind one that leaves no raw video
+//! Each step that works on raw video comes after a `videoconvert`, which costs
+//! nothing where the format already fits. There is none before an element that
+//! takes any caps (a `queue`, a `tee`), nor after one that gives no raw video
 //! (an encoder), nor inside a `bin`, whose elements are linked as they are
-//! written: so a bin is the way to say exactly what is wanted. A bin becomes no
-//! `GstBin`, only elements in a row; their names tell that they belong together.
+//! written: so a bin is the way to choose every element. A bin becomes no
+//! `GstBin`, only elements in a row; their names show that they belong together.
 //!
 //! Every branch of a tee begins with a queue, so that each has a thread of its
 //! own and none waits for the first frame of another. It is put in where the
@@ -18,7 +18,7 @@ use crate::pipeline::Element;
 use crate::pipeline::files::is_sink;
 use crate::plan::{CameraPlan, PlannedPipeline};
 
-/// Elements that take any caps and leave what they take.
+/// Elements that take any caps and leave them as they are.
 const ANY_CAPS: [&str; 12] = [
     "queue",
     "queue2",
@@ -124,7 +124,7 @@ pub(super) fn side_branches(plan: &CameraPlan, pipeline: &PlannedPipeline, eleme
         let tee = tee.expect("the readers refuse a `from` that names no earlier tee");
         let tee_name = name(&format!("{}_tee", tee + 1));
         let from = elements.iter().position(|element| element.name.as_deref() == Some(&tee_name));
-        let from = from.expect("a tee stands before the branches that begin at it");
+        let from = from.expect("a tee is before the branches that begin at it");
 
         let mut chain = Chain { is_raw: leaves_raw(&steps[..=tee]), ..Chain::default() };
         chain.begin_branch(Some(first), &name(&format!("{}_branch", at + 1)));
@@ -155,7 +155,7 @@ fn is_branched(step: &Step, steps: &[Step]) -> bool {
 /// Whether raw video leaves the tee that is the last of these steps.
 fn leaves_raw(steps: &[Step]) -> bool {
     let tee = steps.len() - 1;
-    // From the beginning of the branch that the tee stands in; that begins at an
+    // From the beginning of the branch that the tee is in; that begins at an
     // earlier tee, or at the decoder.
     let begin = steps[..=tee].iter().rposition(|step| step.from().is_some());
     let before = begin.and_then(|begin| {
@@ -163,14 +163,14 @@ fn leaves_raw(steps: &[Step]) -> bool {
         steps[..begin].iter().position(|step| step.tee().is_some() && step.tee() == from)
     });
     let is_raw = before.is_none_or(|tee| leaves_raw(&steps[..=tee]));
-    steps[begin.unwrap_or(0)..=tee].iter().fold(is_raw, leaves_raw_behind)
+    steps[begin.unwrap_or(0)..=tee].iter().fold(is_raw, leaves_raw_after)
 }
 
 /// Whether raw video leaves a step, if it did or did not leave the one before.
-fn leaves_raw_behind(is_raw: bool, step: &Step) -> bool {
+fn leaves_raw_after(is_raw: bool, step: &Step) -> bool {
     let leaves = |is_raw, element: ElementView<'_>| {
         let factory = element.factory;
-        let behind = if factory.ends_with("enc") || factory.starts_with("avenc_") {
+        let after = if factory.ends_with("enc") || factory.starts_with("avenc_") {
             false
         } else if factory.ends_with("dec")
             || factory.starts_with("avdec_")
@@ -180,12 +180,12 @@ fn leaves_raw_behind(is_raw: bool, step: &Step) -> bool {
         } else {
             is_raw
         };
-        element.caps.map_or(behind, are_raw)
+        element.caps.map_or(after, are_raw)
     };
-    let behind = step.elements().into_iter().fold(is_raw, leaves);
+    let after = step.elements().into_iter().fold(is_raw, leaves);
     match step {
         Step::Bin(Bin { caps: Some(caps), .. }) => are_raw(caps),
-        _ => behind,
+        _ => after,
     }
 }
 
@@ -224,7 +224,7 @@ impl Chain {
         if let Some(caps) = bin.and_then(|bin| bin.caps.as_ref()) {
             self.elements.push(Element::caps(caps));
         }
-        self.is_raw = leaves_raw_behind(self.is_raw, step);
+        self.is_raw = leaves_raw_after(self.is_raw, step);
     }
 
     fn push_element(&mut self, view: ElementView<'_>, name: &dyn Fn(&str) -> String, path: &str) {
@@ -242,7 +242,7 @@ impl Chain {
         self.elements.push(element);
     }
 
-    /// Puts a queue behind a tee, unless the branch begins with one.
+    /// Puts a queue after a tee, unless the branch begins with one.
     fn begin_branch(&mut self, first: Option<&Step>, name: &str) {
         let first = first.and_then(|step| step.elements().into_iter().next());
         if !first.is_some_and(|first| ["queue", "queue2", "multiqueue"].contains(&first.factory)) {
@@ -261,7 +261,7 @@ mod tests {
     use crate::pipeline::launch;
     use crate::plan::{CameraPlan, DialectName};
 
-    /// The steps of one workload, as JSON, and the launch line behind the source.
+    /// The steps of one workload, as JSON, and the launch line after the source.
     #[track_caller]
     fn check(steps: &str, expect: Expect) {
         let text = format!(
@@ -276,12 +276,12 @@ mod tests {
         assert_eq!(spec.fault(), None);
         assert_eq!(spec.elements[spec.sink].name.as_deref(), Some("c_1_sink"));
         let line = launch::line(&spec, &Layout::new("/p".into()));
-        let (_, behind_source) = line.split_once("leaky=downstream ! ").unwrap();
-        expect.assert_eq(&behind_source.replace(" c_1", "\n  c_1"));
+        let (_, after_source) = line.split_once("leaky=downstream ! ").unwrap();
+        expect.assert_eq(&after_source.replace(" c_1", "\n  c_1"));
     }
 
     #[test]
-    fn a_converter_stands_before_what_works_on_raw_video() {
+    fn a_converter_is_before_elements_that_work_on_raw_video() {
         check(
             r#"[{"type": "queue"}, {"type": "zbar"}, {"type": "capsfilter", "caps": "video/x-raw,format=GRAY8"},
                 {"type": "x264enc", "caps": "video/x-h264"}, {"type": "h264parse"}, {"type": "avdec_h264"},
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bin_is_linked_as_it_stands() {
+    fn a_bin_is_linked_as_it_is_written() {
         check(
             r#"[{"type": "bin", "caps": "video/x-raw,width=320", "steps": [
                  {"type": "videoscale", "caps": "video/x-raw,height=180"}, {"type": "zbar", "properties": {"cache": true}}]},

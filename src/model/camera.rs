@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::diag::Place;
 use crate::name::Slug;
 
-/// What an RTSP stream carries.
+/// The encoding of an RTSP stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -15,8 +15,8 @@ pub enum Codec {
     Mjpeg,
 }
 
-/// `[camera.NAME] accept`: where a source may differ from what the config says of
-/// it and still hold.
+/// `[camera.NAME] accept`: in which of these a source may differ from the config and
+/// still hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Accept {
@@ -45,7 +45,7 @@ pub struct Camera {
     pub fps: f64,
     /// `targetFps`; `None` = `fps`.
     pub target_fps: Option<f64>,
-    /// Names of workloads as written, each mapped. One that is named twice stands
+    /// Names of workloads as written, each mapped. One that is named twice is
     /// here twice.
     pub workloads: Vec<String>,
     /// `region_of_interest`; it may reach out of the frame by its far edges.
@@ -164,7 +164,7 @@ pub enum Credential {
     Variable(String),
     /// A password, or a user without one (it may be a token), that is written out.
     Written {
-        /// The variable that stands for it in launch lines: `PASSWORD_till`.
+        /// The variable in its place in launch lines: `PASSWORD_till`.
         variable: String,
         /// A digest of it, with a key of this machine: another password is another
         /// plan, and nobody who has the plan or the store can try passwords on it.
@@ -188,7 +188,7 @@ impl Login {
     }
 }
 
-/// A video file as a camera names it.
+/// A video file that a camera names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clip {
     /// `scan.mp4`: a plain file name below `media/`.

@@ -1,7 +1,7 @@
-//! The resolved project: what the config files mean, as plain values.
+//! The resolved project: the meaning of the config files, as plain values.
 //!
 //! `config` makes a [`Project`] from files and flags, and all rooms above read it.
-//! What serialises is what enters digests; places do not.
+//! All fields that serialise enter digests; places do neither.
 //!
 //! Not here: reading, defaults and messages (`config`), and how steps become
 //! pipelines (`plan`, `dialect`).

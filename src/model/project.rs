@@ -29,8 +29,8 @@ pub struct Project {
     pub assets: BTreeMap<String, AssetPin>,
     /// `[[task]]`, in the order of the files.
     pub tasks: Vec<UserTask>,
-    /// What cameras have written out instead of naming a variable
-    /// ([`Credential::Written`]), by their slugs. Here alone, for no document may hold it.
+    /// Passwords that cameras write out instead of naming a variable
+    /// ([`Credential::Written`]), by their slugs. Only here, as no document may hold them.
     pub passwords: BTreeMap<Slug, Password>,
 }
 
@@ -63,7 +63,7 @@ impl Project {
 pub struct SceneFile {
     /// `configs/scenes/scan.toml`
     pub path: ProjectPath,
-    /// What it says.
+    /// Its content.
     pub scene: Scene,
     /// The whole of it.
     pub place: Place,

@@ -13,7 +13,7 @@ use super::worker::WorkerCommand;
 pub struct Settings {
     /// The measured window; zero = until Ctrl-C.
     pub duration: Duration,
-    /// What precedes it; `None` = `auto`: [`Settings::AUTO_WARMUP_MS`].
+    /// The time before it; `None` = `auto`: [`Settings::AUTO_WARMUP_MS`].
     pub warmup: Option<Duration>,
     /// How cameras with only `fileSrc` are played.
     pub source: FileSourceMode,
@@ -25,9 +25,9 @@ pub struct Settings {
     pub dialect: DialectChoice,
     /// Copies of the lane within a run, at least 1.
     pub count: u32,
-    /// What pipelines of one camera share.
+    /// Whether pipelines of one camera share decoding and steps.
     pub share: Share,
-    /// Whether what is played is also shown on a display.
+    /// Whether frames are also shown on a display.
     pub render: bool,
     /// `[clip]`: whether clips with too few frames keep them instead of getting copies.
     pub drop_only: bool,
@@ -55,7 +55,7 @@ pub struct Rtsp {
     pub port: u16,
     /// The jitter buffer of the receiver, in milliseconds.
     pub latency_ms: u32,
-    /// What streams carry whose camera does not say.
+    /// The encoding of streams whose camera names none.
     pub codec: Codec,
 }
 
@@ -81,7 +81,7 @@ pub enum Pace {
     Free,
 }
 
-/// What shares a worker process.
+/// Which pipelines share a worker process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Isolation {

@@ -1,4 +1,4 @@
-//! Steps: what is done with each frame, one after the other.
+//! Steps: the work on each frame, one after the other.
 //!
 //! A document holds a step as one flat table: its `type`, which is one of upstream's
 //! words, `tee`, `bin` or the factory of an element, and its own keys.
@@ -221,7 +221,7 @@ fn factory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
     Ok(word)
 }
 
-/// What each GStreamer element of a step has in common with all others.
+/// The fields that each GStreamer element of a step has.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct ElementView<'a> {
@@ -232,7 +232,7 @@ pub struct ElementView<'a> {
 }
 
 impl StockElement {
-    /// What it has in common with all elements.
+    /// The fields that all elements have.
     #[must_use]
     pub fn view(&self) -> ElementView<'_> {
         ElementView { factory: &self.factory, properties: &self.properties, caps: self.caps.as_deref() }

@@ -1,4 +1,4 @@
-//! `[[task]]` and `[asset.NAME]`: what users add to the graph.
+//! `[[task]]` and `[asset.NAME]`: the additions of users to the graph.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -16,14 +16,14 @@ pub struct WorkerCommand {
 pub struct ContainerCommand {
     /// The engine's name without its folder: `podman`.
     pub engine: String,
-    /// The index of the word `run`, behind which options may stand.
+    /// The index of the word `run`, after which options may follow.
     pub run: usize,
     /// The index of the image.
     pub image: usize,
     /// The names of the options between them, with their dashes: `--user`, `-i`.
     /// Of `-it`, both.
     pub options: Vec<String>,
-    /// Whether one of them says something about `no-new-privileges`.
+    /// Whether one of them sets `no-new-privileges`.
     pub mentions_new_privileges: bool,
 }
 

@@ -16,7 +16,7 @@ pub struct Workload {
     pub name: String,
     /// In element names and files.
     pub slug: Slug,
-    /// What is done with each frame, in order. Not empty.
+    /// The work on each frame, in order. Not empty.
     pub steps: Vec<Step>,
     /// The workload's key in its file.
     #[serde(skip)]

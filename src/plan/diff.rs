@@ -1,7 +1,7 @@
-//! Two plans side by side: which cameras came, went or changed, and in what.
+//! Two plans side by side: which cameras came, went or changed, and how.
 //!
 //! Cameras are matched by name and pipelines by the workloads that they serve, so
-//! that a workload that moves to another pipeline is told as that.
+//! that a workload that moves to another pipeline is reported as moved.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,9 +24,9 @@ pub struct LaneDiff {
     pub changed: Vec<CameraDiff>,
     /// So many cameras are equal.
     pub equal: usize,
-    /// What the first comes to.
+    /// The counts of the first.
     pub before: Summary,
-    /// What the second comes to.
+    /// The counts of the second.
     pub after: Summary,
 }
 
@@ -83,7 +83,7 @@ pub enum Change {
         /// Why they cannot, before and after; `None` where they can.
         because: [Option<String>; 2],
     },
-    /// Words of a launch line, where nothing else tells of them.
+    /// Words of a launch line, where nothing else differs.
     Launch {
         /// Those of its pipeline.
         workloads: Vec<String>,
@@ -159,7 +159,7 @@ fn own_fields(before: &CameraPlan, after: &CameraPlan) -> Vec<Change> {
     let own = |plan: &CameraPlan| {
         let mut document = document(plan);
         let entries = document.as_object_mut().expect("a plan is a table");
-        // The others are compared by what they mean, or follow from these.
+        // The others are compared by their meaning, or follow from these.
         for name in ["workloads", "pipelines", "apart", "assets"] {
             entries.remove(name);
         }
@@ -200,7 +200,7 @@ fn flatten(path: String, value: &Value, found: &mut BTreeMap<String, String>) {
         Value::Object(entries) => {
             entries.iter().for_each(|(key, value)| flatten(below(key), value, found));
         }
-        // None of something is what it is without the field.
+        // An empty list means the same as no field.
         Value::Array(items) if items.is_empty() => {}
         Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
             items.iter().enumerate().for_each(|(n, item)| flatten(below(&n.to_string()), item, found));
@@ -225,7 +225,7 @@ fn workloads(before: &CameraPlan, after: &CameraPlan) -> Vec<Change> {
     let mut found = Vec::new();
     let removed = before.workloads.iter().filter(|name| !new.contains_key(name.as_str()));
     found.extend(removed.map(|name| Change::Removed { workload: name.clone() }));
-    // Those that came and went are told as that.
+    // Those that came and went have changes of their own.
     let others = |pipeline: &PlannedPipeline, own: &str| -> Vec<String> {
         let is_in_both = |name: &str| old.contains_key(name) && new.contains_key(name);
         let others = pipeline.workloads.iter().filter(|name| *name != own && is_in_both(name));
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_the_camera_are_told_without_passwords() {
+    fn values_of_the_camera_are_shown_without_passwords() {
         let before = stock(&[("a", &["zbar"])]);
         let mut after = CameraPlan { fps: 30.0, dialect: DialectName::Dlstreamer, ..before.clone() };
         after.region_of_interest = Some(crate::model::Region { x: 1, y: 2, x2: 3, y2: 4 });
@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn workloads_that_change_part_and_meet_are_told_by_name() {
+    fn workloads_that_change_or_move_are_named() {
         let steps: &[&str] = &["gvadetect device=CPU"];
         let before = stock(&[("a", steps), ("b", steps), ("c", steps), ("d", &["zbar"])]);
         check(
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_launch_line_shows_is_told_by_its_words() {
+    fn a_difference_only_in_a_launch_line_is_shown_by_its_words() {
         let with = |launch: &str| {
             let mut plan = stock(&[("a", &["zbar"])]);
             plan.pipelines[0].launch = Some(launch.to_owned());

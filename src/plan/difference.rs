@@ -1,7 +1,7 @@
-//! In what two lists of steps differ, as data and as a sentence.
+//! The differences of two lists of steps, as data and as a sentence.
 //!
-//! Workloads whose steps are equal share a pipeline; [`differences`] says why others
-//! do not.
+//! Workloads whose steps are equal share a pipeline; [`differences`] gives the reason why
+//! others do not.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::model::{
 };
 
 /// A sentence names so many differences; the data has all.
-const TOLD: usize = 4;
+const MOST: usize = 4;
 
 /// One field in which two lists of steps differ.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,31 +24,31 @@ pub struct Difference {
     pub values: [Option<Scalar>; 2],
 }
 
-/// A value of a step, where it lies.
+/// A value of a step, by reference.
 #[derive(Clone, Copy, PartialEq)]
-enum Found<'a> {
+enum ValueRef<'a> {
     Text(&'a str),
     Int(i64),
     Float(f64),
     Scalar(&'a Scalar),
 }
 
-impl Found<'_> {
+impl ValueRef<'_> {
     fn to_scalar(self) -> Scalar {
         match self {
-            Found::Text(text) => Scalar::Text(text.to_owned()),
-            Found::Int(number) => Scalar::Int(number),
-            Found::Float(number) => Scalar::Float(number),
-            Found::Scalar(scalar) => scalar.clone(),
+            ValueRef::Text(text) => Scalar::Text(text.to_owned()),
+            ValueRef::Int(number) => Scalar::Int(number),
+            ValueRef::Float(number) => Scalar::Float(number),
+            ValueRef::Scalar(scalar) => scalar.clone(),
         }
     }
 }
 
 /// A step, or an element of a bin, taken apart.
 struct Fields<'a> {
-    /// Those that are no maps, in the order in which people are told of them.
+    /// Those that are no maps, in the order in which people read them.
     /// Equal kinds have the same names here.
-    plain: Vec<(&'static str, Option<Found<'a>>)>,
+    plain: Vec<(&'static str, Option<ValueRef<'a>>)>,
     /// The word before the keys of `values`.
     group: &'static str,
     /// Properties, or the parameters of a script. A bin has none.
@@ -59,10 +59,12 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn of(step: &'a Step) -> Fields<'a> {
         // Every field is named here, so that a new one cannot be forgotten.
-        fn model<'a>(Model { name, precision, device }: &'a Model) -> [(&'static str, Option<Found<'a>>); 3] {
+        fn model<'a>(
+            Model { name, precision, device }: &'a Model,
+        ) -> [(&'static str, Option<ValueRef<'a>>); 3] {
             [("model", found(name)), ("precision", found(precision)), ("device", found(device))]
         }
-        let int = |n: &u32| Some(Found::Int((*n).into()));
+        let int = |n: &u32| Some(ValueRef::Int((*n).into()));
         let kind = step.kind();
         match step {
             Step::Detect(Detect { model: of, batch_size, inference_interval, threshold, properties }) => {
@@ -73,7 +75,7 @@ impl<'a> Fields<'a> {
                     device,
                     ("batch_size", int(batch_size)),
                     ("inference_interval", int(inference_interval)),
-                    ("threshold", Some(Found::Float(*threshold))),
+                    ("threshold", Some(ValueRef::Float(*threshold))),
                 ];
                 Fields::new(kind, &own, properties)
             }
@@ -88,7 +90,7 @@ impl<'a> Fields<'a> {
                 Fields::new(kind, &[("device", optional(device))], properties)
             }
             Step::Python(Python { module, function, properties }) => {
-                let module = Some(Found::Text(module.as_str()));
+                let module = Some(ValueRef::Text(module.as_str()));
                 Fields::new(kind, &[("module", module), ("function", optional(function))], properties)
             }
             Step::Tee(Tee { properties, name, from }) => {
@@ -110,7 +112,11 @@ impl<'a> Fields<'a> {
         Fields::new(factory, &[("caps", optional(caps)), ("from", optional(from))], properties)
     }
 
-    fn new(kind: &'a str, own: &[(&'static str, Option<Found<'a>>)], properties: &'a Values) -> Fields<'a> {
+    fn new(
+        kind: &'a str,
+        own: &[(&'static str, Option<ValueRef<'a>>)],
+        properties: &'a Values,
+    ) -> Fields<'a> {
         let mut plain = vec![("type", found(kind))];
         plain.extend_from_slice(own);
         Fields { plain, group: "properties", values: properties, elements: &[] }
@@ -126,39 +132,39 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields in which it and another differ, but in the elements of bins.
-    fn unequal(self, other: Fields<'a>) -> Vec<Unequal<'a>> {
+    fn unequal(self, other: Fields<'a>) -> Vec<FieldPair<'a>> {
         let plain = self.plain.into_iter().zip(other.plain);
-        let plain = plain.map(|((name, one), (_, other))| Unequal {
+        let plain = plain.map(|((name, one), (_, other))| FieldPair {
             inner: None,
             group: None,
             name,
             values: [one, other],
         });
-        let mut unequal: Vec<Unequal<'a>> = plain.filter(Unequal::is_one).collect();
-        // Of steps that do something else, the rest differs as a matter of course.
+        let mut unequal: Vec<FieldPair<'a>> = plain.filter(FieldPair::differs).collect();
+        // The other fields of steps of two types differ as a matter of course.
         if unequal.first().is_some_and(|first| first.name == "type") {
             unequal.truncate(1);
             return unequal;
         }
-        let get = |map: &'a Values, name: &str| map.get(name).map(Found::Scalar);
+        let get = |map: &'a Values, name: &str| map.get(name).map(ValueRef::Scalar);
         let new = other.values.keys().filter(|name| !self.values.contains_key(*name));
-        let entries = self.values.keys().chain(new).map(|name| Unequal {
+        let entries = self.values.keys().chain(new).map(|name| FieldPair {
             inner: None,
             group: Some(self.group),
             name,
             values: [get(self.values, name), get(other.values, name)],
         });
-        unequal.extend(entries.filter(Unequal::is_one));
+        unequal.extend(entries.filter(FieldPair::differs));
         unequal
     }
 }
 
-fn found(text: &str) -> Option<Found<'_>> {
-    Some(Found::Text(text))
+fn found(text: &str) -> Option<ValueRef<'_>> {
+    Some(ValueRef::Text(text))
 }
 
-fn optional(text: &Option<String>) -> Option<Found<'_>> {
-    text.as_deref().map(Found::Text)
+fn optional(text: &Option<String>) -> Option<ValueRef<'_>> {
+    text.as_deref().map(ValueRef::Text)
 }
 
 /// Everything that is set in a step: its name and value. Those of the elements of
@@ -175,17 +181,17 @@ pub fn fields(step: &Step) -> Vec<(String, Scalar)> {
 }
 
 /// A field in which two steps differ.
-struct Unequal<'a> {
+struct FieldPair<'a> {
     /// Which element of a bin it is of.
     inner: Option<usize>,
     /// The map that it is in.
     group: Option<&'static str>,
     name: &'a str,
-    values: [Option<Found<'a>>; 2],
+    values: [Option<ValueRef<'a>>; 2],
 }
 
-impl Unequal<'_> {
-    fn is_one(&self) -> bool {
+impl FieldPair<'_> {
+    fn differs(&self) -> bool {
         self.values[0] != self.values[1]
     }
 
@@ -197,7 +203,7 @@ impl Unequal<'_> {
 }
 
 /// The fields in which two steps differ, those of the elements of bins among them.
-fn unequal<'a>(one: &'a Step, other: &'a Step) -> Vec<Unequal<'a>> {
+fn unequal<'a>(one: &'a Step, other: &'a Step) -> Vec<FieldPair<'a>> {
     let (one, other) = (Fields::of(one), Fields::of(other));
     let (one_elements, other_elements) = (one.elements, other.elements);
     let mut unequal = one.unequal(other);
@@ -209,10 +215,10 @@ fn unequal<'a>(one: &'a Step, other: &'a Step) -> Vec<Unequal<'a>> {
             (Some(one), Some(other)) => Fields::of_element(one).unequal(Fields::of_element(other)),
             (one, other) => {
                 let values = [one, other].map(|element| element.and_then(|element| found(&element.factory)));
-                vec![Unequal { inner: None, group: None, name: "type", values }]
+                vec![FieldPair { inner: None, group: None, name: "type", values }]
             }
         };
-        unequal.extend(inner.into_iter().map(|found| Unequal { inner: Some(n), ..found }));
+        unequal.extend(inner.into_iter().map(|found| FieldPair { inner: Some(n), ..found }));
     }
     unequal
 }
@@ -237,7 +243,7 @@ pub fn differences(one: &[Step], other: &[Step]) -> Vec<Difference> {
                 found.extend(unequal(one, other).into_iter().map(|unequal| Difference {
                     step,
                     field: unequal.field(),
-                    values: unequal.values.map(|value| value.map(Found::to_scalar)),
+                    values: unequal.values.map(|value| value.map(ValueRef::to_scalar)),
                 }))
             }
             (one, other) => found.push(Difference {
@@ -255,7 +261,7 @@ pub fn differences(one: &[Step], other: &[Step]) -> Vec<Difference> {
 pub fn sentence(differences: &[Difference]) -> String {
     let mut text = String::new();
     let mut step = 0;
-    for difference in differences.iter().take(TOLD) {
+    for difference in differences.iter().take(MOST) {
         let Difference { field, values: [one, other], .. } = difference;
         // A script is a whole workload, so there is no step to name.
         let is_of_script = field == "script" || field.starts_with("parameters.");
@@ -274,7 +280,7 @@ pub fn sentence(differences: &[Difference]) -> String {
             _ => text.push_str(&format!("`{field}` {}", shown(one.as_ref(), other.as_ref()))),
         }
     }
-    match differences.len().saturating_sub(TOLD) {
+    match differences.len().saturating_sub(MOST) {
         0 => {}
         n => text.push_str(&format!(", and {n} more")),
     }

@@ -40,7 +40,7 @@ impl Lane {
 /// A camera and its plan.
 #[derive(Clone, Debug)]
 pub struct PlannedCamera {
-    /// What the plan is made from; it also knows the places in the config files.
+    /// The request that the plan is made from; it also has the places in the config files.
     pub request: PlanRequest,
     /// Without launch lines and assets.
     pub plan: CameraPlan,

@@ -1,12 +1,12 @@
-//! What planned pipelines ask of a machine, before any of them runs.
+//! The load of planned pipelines on a machine, before any of them runs.
 //!
 //! Every figure follows from the plan: rates are those that cameras are configured
 //! with and every pipeline that can be played is counted once. Nothing is guessed:
-//! where a rate depends on what is in the picture, or on a program of the user's,
+//! where a rate depends on the content of the picture, or on a program of the user's,
 //! it is given per object or not at all.
 //!
 //! DL Streamer's `inference-interval` n means every n-th frame, beginning with the
-//! first, and its `inference-region` tells whether an element looks at the whole
+//! first, and its `inference-region` sets whether an element looks at the whole
 //! frame or once at each region that is attached to it
 //! (<https://dlstreamer.github.io/elements/gvadetect>). `gvatrack` gives objects to
 //! the frames between detections only with a `short-term` type of tracking
@@ -17,11 +17,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::share::Shared;
+use super::share::SharedPrefix;
 use super::{CameraPlan, DialectName, Work};
 use crate::model::{Classify, Detect, Infer, Model, Scalar, Source, Step};
 
-/// What some pipelines ask for each second, if all of them keep up.
+/// The load of some pipelines each second, if all of them keep up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Load {
     /// Frames of clips and RTSP streams, which are decoded.
@@ -170,7 +170,7 @@ pub fn load<'a>(cameras: impl IntoIterator<Item = &'a CameraPlan>) -> Load {
 
 /// How many of its first steps a pipeline leaves to one before it, with which it
 /// shares decoding too; those that do all themselves are not there.
-fn done_elsewhere(shared: &[Shared]) -> HashMap<u32, usize> {
+fn done_elsewhere(shared: &[SharedPrefix]) -> HashMap<u32, usize> {
     let mut done = HashMap::new();
     for group in shared {
         done.extend(group.pipelines.iter().skip(1).map(|pipeline| (*pipeline, group.steps)));
@@ -180,7 +180,7 @@ fn done_elsewhere(shared: &[Shared]) -> HashMap<u32, usize> {
     done
 }
 
-/// What one pipeline's steps ask for, without the first few.
+/// Adds the load of one pipeline's steps, without the first few.
 fn add_steps<'a>(camera: &'a CameraPlan, steps: &'a [Step], done: usize, sums: &mut Sums<'a>) {
     // Objects are in every n-th frame.
     let mut objects: Option<u64> = None;
@@ -204,7 +204,7 @@ fn add_steps<'a>(camera: &'a CameraPlan, steps: &'a [Step], done: usize, sums: &
     }
 }
 
-/// What a step asks for, with objects in every so many frames before it.
+/// Adds the load of a step. `objects`: every n-th frame before it has objects.
 fn add_step<'a>(camera: &'a CameraPlan, step: &'a Step, objects: Option<u64>, sums: &mut Sums<'a>) {
     let model = match step {
         Step::Detect(Detect { model, .. })
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_regions_and_trackers_are_heeded() {
+    fn intervals_regions_and_trackers_count() {
         let every_5th = "gvadetect model=m precision=INT8 device=CPU inference-interval=5";
         check(
             DialectName::Dlstreamer,
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn what_pipelines_share_is_asked_for_once() {
+    fn shared_steps_are_counted_once() {
         let classify = "gvaclassify model=b0 precision=FP16 device=GPU";
         let mut camera = plan(
             DialectName::Dlstreamer,

@@ -11,7 +11,7 @@
 //!
 //! `docs/schema/plan.schema.json` and `summary.schema.json` describe the files.
 //!
-//! Not here: what a step becomes in GStreamer (`dialect`).
+//! Not here: the GStreamer elements of a step (`dialect`).
 
 pub mod diff;
 pub mod difference;
@@ -52,7 +52,7 @@ pub struct PlanRequest {
     /// Whether frames are shown on the display.
     #[serde(default, skip_serializing_if = "is_false")]
     pub render: bool,
-    /// What pipelines of the camera share.
+    /// Whether pipelines of the camera share decoding and steps.
     #[serde(default, skip_serializing_if = "shares_nothing")]
     pub share: Share,
     /// The scene, for a camera that is drawn live.
@@ -104,7 +104,7 @@ pub struct CameraPlan {
     /// Pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region_of_interest: Option<Region>,
-    /// Where an RTSP or USB camera may differ from what is said here and still hold.
+    /// In which of these an RTSP or USB camera may differ from its plan and still hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<Accept>,
     /// How steps become elements.
@@ -122,10 +122,10 @@ pub struct CameraPlan {
     pub pipelines: Vec<PlannedPipeline>,
     /// Pipelines that are played as one, with `run.share = "prefix"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub shared: Vec<share::Shared>,
-    /// What keeps pipelines apart: all pairs of up to four; of more, each with the
+    pub shared: Vec<share::SharedPrefix>,
+    /// The differences between pipelines: all pairs of up to four; of more, each with the
     /// earlier one that it is most like.
-    pub apart: Vec<Apart>,
+    pub apart: Vec<UnmergedPair>,
     /// Files that must be there before the camera can be played.
     pub assets: Vec<ProjectPath>,
 }
@@ -159,7 +159,7 @@ pub struct PlannedPipeline {
     /// Why they share it; `None` for one that serves a single workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_because: Option<String>,
-    /// What is done with each frame.
+    /// The work on each frame.
     pub steps: Vec<Step>,
     /// Why it cannot be played; `None` if it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,7 +171,7 @@ pub struct PlannedPipeline {
 }
 
 impl PlannedPipeline {
-    /// What plays it.
+    /// How it is played.
     #[must_use]
     pub fn work(&self) -> Work<'_> {
         match (self.steps.as_slice(), &self.unsupported) {
@@ -194,7 +194,7 @@ impl PlannedPipeline {
     }
 }
 
-/// What a pipeline asks for.
+/// How a pipeline is played.
 #[derive(Clone, Copy, Debug)]
 pub enum Work<'a> {
     /// By a worker, as elements that are made of these steps.
@@ -207,14 +207,14 @@ pub enum Work<'a> {
 
 /// Two pipelines of one camera that did not merge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Apart {
+pub struct UnmergedPair {
     /// Their indices.
     pub pipelines: [u32; 2],
     /// The first workload of each.
     pub workloads: [String; 2],
     /// "`hidden_items` and `fake_scan_detection` differ in step 2: `device` CPU / NPU"
     pub because: String,
-    /// All that it says, and what it has no room for.
+    /// All of them; `because` names only the first few.
     pub differences: Vec<Difference>,
 }
 
@@ -315,7 +315,7 @@ fn unsupported(steps: &[Step]) -> Option<String> {
 /// The workloads that a camera names more than once, by their names in the
 /// workload file.
 fn repeated(request: &PlanRequest) -> Vec<String> {
-    // Each workload that is asked for stands there once, so most have none.
+    // A request has each workload once, so most have none.
     if request.camera.workloads.len() == request.workloads.len() {
         return Vec::new();
     }
@@ -349,8 +349,8 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// Which pipelines are compared is said at [`CameraPlan::apart`].
-fn apart(pipelines: &[PlannedPipeline]) -> Vec<Apart> {
+/// [`CameraPlan::apart`] describes which pipelines are compared.
+fn apart(pipelines: &[PlannedPipeline]) -> Vec<UnmergedPair> {
     let mut found = Vec::new();
     for (n, other) in pipelines.iter().enumerate() {
         let before = &pipelines[..n];
@@ -363,7 +363,7 @@ fn apart(pipelines: &[PlannedPipeline]) -> Vec<Apart> {
     found
 }
 
-fn of_pair(one: &PlannedPipeline, other: &PlannedPipeline) -> Apart {
+fn of_pair(one: &PlannedPipeline, other: &PlannedPipeline) -> UnmergedPair {
     let differences = differences(&one.steps, &other.steps);
     let workloads = [one.workloads[0].clone(), other.workloads[0].clone()];
     let [first, second] = &workloads;
@@ -372,7 +372,7 @@ fn of_pair(one: &PlannedPipeline, other: &PlannedPipeline) -> Apart {
         (None, Some(script)) => format!("`{first}` has steps, `{second}` runs the script `{}`", script.path),
         _ => format!("`{first}` and `{second}` differ in {}", sentence(&differences)),
     };
-    Apart { pipelines: [one.index, other.index], workloads, because, differences }
+    UnmergedPair { pipelines: [one.index, other.index], workloads, because, differences }
 }
 
 #[cfg(test)]
@@ -488,7 +488,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_sentence_says_what_keeps_two_pipelines_apart() {
+    fn a_sentence_names_the_differences_of_two_pipelines() {
         check(
             &[
                 ("fake_scan", &["gvadetect device=CPU", "gvaclassify device=CPU precision=FP16"]),
@@ -613,7 +613,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_cannot_be_played_and_what_is_named_twice_is_said() {
+    fn pipelines_without_support_and_repeated_workloads_are_reported() {
         check(
             &[("ask", &["vlm model=m"]), ("Scan", &["zbar"]), ("scan", &[]), ("SCAN", &[])],
             expect![[r#"

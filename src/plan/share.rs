@@ -2,9 +2,9 @@
 //! agree: `run.share = "prefix"`.
 //!
 //! A *shared* pipeline decodes once, does the first steps once, and branches
-//! behind them. Pipelines that agree in more steps share more, within it. Only
+//! after them. Pipelines that agree in more steps share more, within it. Only
 //! steps of a main chain count, and none from a `tee` on, whose side branches
-//! belong to one workload, or from a `gvapython` on, which is told its stream.
+//! belong to one workload, or from a `gvapython` on, which gets the name of its stream.
 //!
 //! Not here: the elements of a shared pipeline (`dialect`).
 
@@ -15,7 +15,7 @@ use crate::model::{Step, main_chain};
 
 /// Pipelines of a camera that are played as one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shared {
+pub struct SharedPrefix {
     /// Their indices, ascending; two or more.
     pub pipelines: Vec<u32>,
     /// How many first steps all of them share, at least 1, besides the source
@@ -23,20 +23,20 @@ pub struct Shared {
     pub steps: usize,
     /// Those among them that share more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub within: Vec<Shared>,
+    pub within: Vec<SharedPrefix>,
 }
 
 /// The pipelines that share, in the order of their first. Those that cannot be
 /// played share nothing.
 #[must_use]
-pub fn shared(pipelines: &[PlannedPipeline]) -> Vec<Shared> {
+pub fn shared(pipelines: &[PlannedPipeline]) -> Vec<SharedPrefix> {
     let playable: Vec<&PlannedPipeline> = pipelines.iter().filter(|one| one.unsupported.is_none()).collect();
     groups(&playable, 0)
 }
 
 /// Groups of pipelines that agree in the step `depth`, having agreed in all
 /// before it.
-fn groups(pipelines: &[&PlannedPipeline], depth: usize) -> Vec<Shared> {
+fn groups(pipelines: &[&PlannedPipeline], depth: usize) -> Vec<SharedPrefix> {
     let mut groups: Vec<Vec<&PlannedPipeline>> = Vec::new();
     for pipeline in pipelines {
         let Some(step) = step(pipeline, depth) else { continue };
@@ -51,7 +51,7 @@ fn groups(pipelines: &[&PlannedPipeline], depth: usize) -> Vec<Shared> {
     groups.into_iter().filter(|group| group.len() > 1).map(|group| of_group(&group, depth)).collect()
 }
 
-fn of_group(group: &[&PlannedPipeline], depth: usize) -> Shared {
+fn of_group(group: &[&PlannedPipeline], depth: usize) -> SharedPrefix {
     let agree = |depth: &usize| {
         let first = step(group[0], *depth);
         first.is_some_and(|first| {
@@ -59,7 +59,7 @@ fn of_group(group: &[&PlannedPipeline], depth: usize) -> Shared {
         })
     };
     let steps = (depth..).take_while(agree).count() + depth;
-    Shared {
+    SharedPrefix {
         pipelines: group.iter().map(|pipeline| pipeline.index).collect(),
         steps,
         within: groups(group, steps),
@@ -101,7 +101,7 @@ mod tests {
                 launch: None,
             })
             .collect();
-        fn text(shared: &Shared) -> String {
+        fn text(shared: &SharedPrefix) -> String {
             let within: String = shared.within.iter().map(|inner| format!(" ({})", text(inner))).collect();
             format!("{:?} share {}{within}", shared.pipelines, shared.steps)
         }

@@ -26,8 +26,8 @@ pub struct Summary {
     pub cameras: usize,
     /// Distinct workloads that are used.
     pub workloads: usize,
-    /// Workloads, counted once for each camera that carries them: what it would
-    /// take if each had a pipeline of its own.
+    /// Workloads, counted once for each camera that carries them: the
+    /// number of pipelines if each had its own.
     pub pipelines_before_merging: usize,
     /// Pipelines after merging, those that cannot be played among them.
     pub pipelines: usize,
@@ -36,17 +36,17 @@ pub struct Summary {
     pub decodes_saved: usize,
     /// Pipelines by dialect.
     pub dialects: BTreeMap<String, usize>,
-    /// What the pipelines that can be played ask for.
+    /// The load of the pipelines that can be played.
     pub load: Load,
     /// Pipelines that cannot be played, and why.
-    pub unsupported: Vec<Unsupported>,
+    pub unsupported: Vec<UnsupportedPipeline>,
     /// Workloads that a camera names more than once; each is done once.
-    pub repeated: Vec<Repeated>,
+    pub repeated: Vec<Repetition>,
 }
 
 /// A pipeline that cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unsupported {
+pub struct UnsupportedPipeline {
     /// The camera's name.
     pub camera: String,
     /// The workloads that the pipeline would serve.
@@ -57,7 +57,7 @@ pub struct Unsupported {
 
 /// Workloads that a camera names more than once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Repeated {
+pub struct Repetition {
     /// The camera's name.
     pub camera: String,
     /// Their names.
@@ -88,7 +88,7 @@ pub fn summarise(cameras: &[CameraPlan]) -> Summary {
         *summary.dialects.entry(camera.dialect.word().to_owned()).or_default() += camera.pipelines.len();
         summary.decodes_saved += decodes_saved(camera);
         for pipeline in &camera.pipelines {
-            summary.unsupported.extend(pipeline.unsupported.iter().map(|because| Unsupported {
+            summary.unsupported.extend(pipeline.unsupported.iter().map(|because| UnsupportedPipeline {
                 camera: camera.camera.clone(),
                 workloads: pipeline.workloads.clone(),
                 because: because.clone(),
@@ -96,7 +96,7 @@ pub fn summarise(cameras: &[CameraPlan]) -> Summary {
         }
         if !camera.repeated.is_empty() {
             let (camera, workloads) = (camera.camera.clone(), camera.repeated.clone());
-            summary.repeated.push(Repeated { camera, workloads });
+            summary.repeated.push(Repetition { camera, workloads });
         }
     }
     summary.workloads = names.len();

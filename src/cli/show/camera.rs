@@ -7,7 +7,7 @@ use crate::model::Source;
 use crate::os::terminal;
 use crate::path::Layout;
 use crate::plan::difference::fields;
-use crate::plan::share::Shared;
+use crate::plan::share::SharedPrefix;
 use crate::plan::summary::summarise;
 use crate::plan::{CameraPlan, PlannedPipeline};
 use crate::report::grid::grid;
@@ -100,7 +100,7 @@ fn pipeline_lines(plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<String> 
 
 /// "pipelines 1, 3 share decoding and their first 2 steps", and below those that
 /// share more.
-fn shared_lines(shared: &[Shared], depth: usize) -> Vec<String> {
+fn shared_lines(shared: &[SharedPrefix], depth: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for group in shared {
         let pipelines: Vec<String> = group.pipelines.iter().map(u32::to_string).collect();

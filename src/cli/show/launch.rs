@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::args::ShowFormat;
 use super::super::{Exit, console};
 use crate::dialect;
-use crate::dialect::share::Played;
+use crate::dialect::share::PlayedPipeline;
 use crate::model::{Project, Source};
 use crate::pipeline::launch;
 use crate::plan::lane::PlannedCamera;
@@ -52,7 +52,7 @@ pub(super) fn run(project: &Project, cameras: &[&PlannedCamera], format: ShowFor
             let missing = plan.pipelines.iter().filter(|pipeline| !is_played(pipeline.index));
             left_out.extend(missing.map(|pipeline| why_not(&plan, pipeline)));
             folders.extend(played.iter().flat_map(|one| launch::folders(&one.spec, &project.layout)));
-            pipelines.extend(played.into_iter().map(|Played { streams, spec }| Pipeline {
+            pipelines.extend(played.into_iter().map(|PlayedPipeline { streams, spec }| Pipeline {
                 streams: streams.iter().map(|(index, _)| format!("{}/{index}", plan.slug)).collect(),
                 camera: plan.camera.clone(),
                 workloads: workloads(&plan, &streams),

@@ -1,7 +1,7 @@
-//! Properties of steps, compared with what their element takes.
+//! Properties of steps, compared with those of their element.
 //!
 //! A value is taken as the worker takes it: by its text, as that property reads
-//! it. What only GStreamer can read (caps, fractions) is left to a trial.
+//! it. Values that only GStreamer can read (caps, fractions) are left to a trial.
 
 use std::collections::BTreeMap;
 
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn truth_has_the_words_that_gstreamer_takes() {
+    fn a_bool_has_the_words_that_gstreamer_takes() {
         check(PropertyKind::Bool, Scalar::Bool(true), expect!["fits"]);
         check(PropertyKind::Bool, text("yes"), expect!["fits"]);
         check(PropertyKind::Bool, Scalar::Int(1), expect!["fits"]);

@@ -1,12 +1,12 @@
-//! A pipeline as a worker tries to build it, and what its refusal means.
+//! A pipeline as a worker tries to build it, and the meaning of its refusal.
 //!
 //! Elements are linked in order, so the first link that fails is the one that is
-//! wrong. What a decoder gives is known only while it plays; a clip's size and
-//! rate are the camera's, so a filter behind the decoder tells them.
+//! wrong. The output of a decoder is known only while it plays; a clip's size
+//! and rate are the camera's, so a filter after the decoder sets them.
 
 use std::path::Path;
 
-use super::Playable;
+use super::PlayableCamera;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Place};
 use crate::dialect::{fraction, step_path};
@@ -15,8 +15,8 @@ use crate::pipeline::machine::BuildFault;
 use crate::pipeline::{Element, PipelineSpec, Value};
 use crate::plan::PlannedPipeline;
 
-/// What makes two pipelines alike: those are tried once.
-pub(super) fn likeness(planned: &Playable<'_>, pipeline: &PlannedPipeline) -> String {
+/// Equal for two pipelines that are alike: those are tried once.
+pub(super) fn likeness(planned: &PlayableCamera<'_>, pipeline: &PlannedPipeline) -> String {
     let plan = planned.plan;
     let source = match &plan.source {
         Source::File(_) => "file".to_owned(),
@@ -37,8 +37,8 @@ pub(super) struct Trial {
 
 impl Trial {
     /// The trial of a pipeline; `None` for one that cannot even be asked about.
-    pub(super) fn of(project: &Project, planned: &Playable<'_>, spec: &PipelineSpec) -> Option<Trial> {
-        // Secrets and outputs matter only to what plays.
+    pub(super) fn of(project: &Project, planned: &PlayableCamera<'_>, spec: &PipelineSpec) -> Option<Trial> {
+        // Secrets and outputs matter only to pipelines that play.
         let mut spec = spec.resolve(&project.layout, Path::new("/"), &|_| Some(String::new())).ok()?;
         let inserted = match (&planned.plan.source, spec.decoder) {
             // A decoder for a GPU gives frames in another memory.
@@ -68,7 +68,7 @@ impl Trial {
     /// A refusal, at the steps that it is about.
     pub(super) fn diagnostic(
         &self,
-        planned: &Playable<'_>,
+        planned: &PlayableCamera<'_>,
         pipeline: &PlannedPipeline,
         spec: &PipelineSpec,
         fault: &BuildFault,
@@ -123,9 +123,9 @@ fn place(caps: Option<&str>, places: &StepPlaces, element: &Element) -> Place {
 
 /// The caps and places of the step, or element of a bin, that an element was made
 /// of. A filter without a name belongs to the element before it, all else without
-/// one to the element behind.
+/// one to the element after.
 fn step_of<'p>(
-    planned: &Playable<'p>,
+    planned: &PlayableCamera<'p>,
     pipeline: &'p PlannedPipeline,
     spec: &PipelineSpec,
     index: usize,
