@@ -26,7 +26,6 @@ pub(super) fn perform(command: &Command, attempt: &Attempt<'_>) -> Performed {
             log_limit: LOG_LIMIT,
             timeout: command.timeout,
             grace: GRACE,
-            inherit: attempt.lock,
         },
         attempt.cancel,
     );

@@ -178,7 +178,7 @@ fn play(
         .resolve(attempt.layout, attempt.dir, &|name| os::env::variable(name))
         .map_err(|error| ActionError::Worker(error.to_string()))?;
     let log = attempt.dir.join("worker.log");
-    play_once(launch, reach, stream, &spec, &log, attempt.lock, attempt.cancel)
+    play_once(launch, reach, stream, &spec, &log, attempt.cancel)
         .map_err(|error| if attempt.cancel.is_cancelled() { ActionError::Cancelled } else { error.into() })
 }
 

@@ -122,7 +122,6 @@ fn record(
         secrets: Secrets::all(&secrets),
         launch,
         log_dir: attempt.dir,
-        lock: attempt.lock,
     };
     let record = measure(&load, attempt.cancel, actions.watch).map_err(|error| match error {
         SessionError::Cancelled => ActionError::Cancelled,

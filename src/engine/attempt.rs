@@ -1,6 +1,5 @@
 //! One performing of a task, from an empty directory to an entry of the log.
 
-use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -43,7 +42,7 @@ impl Turn {
 
 impl Engine<'_> {
     /// Performs a task, captures what it made and writes the entry.
-    pub(super) fn attempt(&self, task: &Task, mut key: KeyDocument, lock: Option<BorrowedFd<'_>>) -> Turn {
+    pub(super) fn attempt(&self, task: &Task, mut key: KeyDocument) -> Turn {
         let begin = Instant::now();
         let started = os::clock::utc_now();
         let repeat = task.measures().then(|| self.store.next_repeat(&task.label, &key));
@@ -52,7 +51,7 @@ impl Engine<'_> {
         }
         let dir = self.directory();
         let (mut performed, reuse) = match self.prepare(task, &dir) {
-            Ok(()) => self.perform_with_retries(task, &key, &dir, (repeat.unwrap_or(0), started), lock),
+            Ok(()) => self.perform_with_retries(task, &key, &dir, (repeat.unwrap_or(0), started)),
             Err(error) => (Performed::failed(&error), Reuse::Allowed),
         };
         let outputs = match self.capture(task, &performed, &dir) {
@@ -138,7 +137,6 @@ impl Engine<'_> {
         key: &KeyDocument,
         dir: &Path,
         (repeat, started): (u32, Utc),
-        lock: Option<BorrowedFd<'_>>,
     ) -> (Performed, Reuse) {
         let retries = if let Action::Command(command) = &task.action { command.retries } else { 0 };
         let note = |text: &str| {
@@ -152,7 +150,6 @@ impl Engine<'_> {
                 dir,
                 layout: self.layout,
                 cancel: &self.cancel,
-                lock,
                 started,
                 repeat,
                 note: &note,

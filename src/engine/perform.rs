@@ -1,6 +1,5 @@
 //! What the engine asks of whoever knows how tasks are done.
 
-use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use super::events::Outcome;
@@ -25,9 +24,6 @@ pub struct Attempt<'a> {
     pub layout: &'a Layout,
     /// Whether the user wants to stop.
     pub cancel: &'a Cancel,
-    /// The build lock, which children inherit, so that whatever `lp` started
-    /// keeps the next build waiting even after a `kill -9`.
-    pub lock: Option<BorrowedFd<'a>>,
     /// When it began.
     pub started: Utc,
     /// Which repeat of a measurement this is, from 1; 0 for other tasks.

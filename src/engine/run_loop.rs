@@ -82,12 +82,12 @@ impl Engine<'_> {
             let (sender, receiver) = unbounded::<Done>();
             let (start, starts) = unbounded::<(TaskId, Option<Judgement>)>();
             for _ in 0..slots {
-                let (sender, starts, lock) = (sender.clone(), starts.clone(), &lock);
+                let (sender, starts) = (sender.clone(), starts.clone());
                 scope.spawn(move |_| {
                     while let Ok((id, judged)) = starts.recv() {
                         // Whoever is told to start a task must say how it ended,
                         // or the coordinator waits for ever.
-                        let turn = catch_unwind(AssertUnwindSafe(|| self.job(id, judged, lock)))
+                        let turn = catch_unwind(AssertUnwindSafe(|| self.job(id, judged)))
                             .unwrap_or_else(|panic| Ok(Turn::panicked(panic.as_ref())));
                         // The receiver outlives every job: the scope waits for them.
                         let _ = sender.send((id, turn));
@@ -176,13 +176,12 @@ impl Engine<'_> {
     }
 
     /// One task's turn, on a thread of its own.
-    fn job(&self, id: TaskId, judged: Option<Judgement>, lock: &BuildLock) -> Result<Turn, EngineError> {
+    fn job(&self, id: TaskId, judged: Option<Judgement>) -> Result<Turn, EngineError> {
         let judged = judged.map_or_else(|| self.judge_now(id), Ok)?;
-        Ok(self.turn(id, judged, lock))
+        Ok(self.turn(id, judged))
     }
 
-    fn turn(&self, id: TaskId, judged: Judgement, lock: &BuildLock) -> Turn {
-        use std::os::fd::AsFd;
+    fn turn(&self, id: TaskId, judged: Judgement) -> Turn {
         let task = self.graph.task(id);
         let standing = match judged.standing {
             Standing::Fresh => return Turn::without_work(Outcome::Fresh, String::new()),
@@ -199,7 +198,7 @@ impl Engine<'_> {
         let reason = standing.to_string();
         self.progress.event(&BuildEvent::TaskStarted { label: &task.label, reason: &reason });
         match judged.key {
-            Some(key) => self.attempt(task, key, Some(lock.as_fd())),
+            Some(key) => self.attempt(task, key),
             None => Turn::without_work(Outcome::Failed, reason),
         }
     }

@@ -10,7 +10,6 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -210,12 +209,6 @@ impl Drop for BuildLock {
     fn drop(&mut self) {
         // Without it the next one looks at everything again, no more.
         let _ = write_text(&self.file, &format!("{}{FREE}", self.text));
-    }
-}
-
-impl AsFd for BuildLock {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
     }
 }
 
@@ -487,7 +480,7 @@ mod tests {
         let path = folder.path().join("lock");
         let lock = take(&path);
         // As stderr: inherited without making it so for the children of other tests.
-        let stderr = lock.as_fd().try_clone_to_owned().unwrap();
+        let stderr = lock.file.try_clone().unwrap();
         let mut cat = Command::new("cat");
         let mut child = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         drop(cat);

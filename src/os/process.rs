@@ -8,14 +8,9 @@
 //! [`Piped`] is a child that is talked to (a worker); [`run_command`] runs a
 //! user's command to its end, and [`listen_to_command`] hears what it prints.
 //!
-//! *Inheriting a descriptor* (the build lock): std and rustix open everything
-//! CLOEXEC, and the flag cannot be cleared between fork and exec without
-//! `unsafe`. During a build it is cleared on the lock itself
-//! (`BuildLock::share_with_children`), since every child is to have it, and
-//! spawns need not wait for each other. For another descriptor a duplicate
-//! without the flag exists in *this* process for the moment of the spawn, and
-//! `SPAWN` keeps every other spawn out meanwhile. The duplicate shares the open
-//! file description, and with it the lock.
+//! *Inheriting a descriptor*: std and rustix open everything CLOEXEC. During a
+//! build the flag is cleared on the build lock (`BuildLock::share_with_children`),
+//! so every child holds it; children inherit nothing else.
 //!
 //! *Cheap spawns*: std can use `posix_spawn` (which does not copy our page
 //! tables) only if it need not search a changed `PATH`, so we search.
@@ -25,11 +20,10 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Seek, SeekFrom};
-use std::os::fd::BorrowedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -38,10 +32,6 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 mod command;
 
 pub use command::{Command, Finished, Heard, listen_to_command, program_in, run_command};
-
-/// Shared while a process is spawned, held alone while a descriptor is open for
-/// it; see the module's text.
-static SPAWN: RwLock<()> = RwLock::new(());
 
 /// How often a process group is looked at while it is given time to end.
 const GROUP_POLL: Duration = Duration::from_millis(5);
@@ -143,23 +133,12 @@ pub struct Group {
 }
 
 impl Group {
-    fn spawn(expression: &duct::Expression, inherit: Option<BorrowedFd<'_>>) -> io::Result<Group> {
+    fn spawn(expression: &duct::Expression) -> io::Result<Group> {
         let expression = expression.unchecked().before_spawn(|command| {
             command.process_group(0);
             Ok(())
         });
-        let is_private = |fd: &BorrowedFd<'_>| {
-            rustix::io::fcntl_getfd(fd).is_ok_and(|flags| flags.contains(rustix::io::FdFlags::CLOEXEC))
-        };
-        let handle = if let Some(fd) = inherit.filter(is_private) {
-            let _alone = SPAWN.write().unwrap_or_else(PoisonError::into_inner);
-            // Unlike `fcntl_dupfd_cloexec`, `dup` leaves CLOEXEC clear.
-            let _inherited = rustix::io::dup(fd)?;
-            expression.start()?
-        } else {
-            let _beside_others = SPAWN.read().unwrap_or_else(PoisonError::into_inner);
-            expression.start()?
-        };
+        let handle = expression.start()?;
         let leader = handle
             .pids()
             .first()
@@ -252,12 +231,7 @@ impl Piped {
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub fn start(
-        command: &[OsString],
-        dir: &Path,
-        stderr: File,
-        inherit: Option<BorrowedFd<'_>>,
-    ) -> io::Result<Piped> {
+    pub fn start(command: &[OsString], dir: &Path, stderr: File) -> io::Result<Piped> {
         let (program, arguments) = split(command)?;
         let (stdin_reader, stdin) = io::pipe()?;
         let (stdout, stdout_writer) = io::pipe()?;
@@ -268,7 +242,7 @@ impl Piped {
             .stderr_file(stderr);
         // The expression holds the child's ends; it is dropped here, so that
         // the end of the child is the end of its pipes.
-        let group = Group::spawn(&expression, inherit)?;
+        let group = Group::spawn(&expression)?;
         Ok(Piped { group, stdin, stdout })
     }
 }

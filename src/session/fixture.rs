@@ -148,6 +148,5 @@ pub(super) fn load(setup: Setup, dir: &Path) -> Load<'_> {
         reach: Reach::default(),
         secrets: Redaction::default(),
         log_dir: dir,
-        lock: None,
     }
 }

@@ -3,7 +3,6 @@
 //! Streams and scripts are ids here; their descriptions are in the [`Setup`]. Not here:
 //! starting them and receiving their messages.
 
-use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use super::{Redaction, ScriptLoad};
@@ -31,8 +30,6 @@ pub struct Load<'a> {
     pub secrets: Redaction,
     /// Where the workers' logs go.
     pub log_dir: &'a Path,
-    /// The build lock, for the workers to inherit.
-    pub lock: Option<BorrowedFd<'a>>,
 }
 
 /// A pipeline, with the streams that it serves: one, or those that share it.

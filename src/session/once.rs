@@ -5,7 +5,6 @@
 //! worker that is silent.
 
 use std::collections::BTreeMap;
-use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -38,12 +37,11 @@ pub fn play_once(
     stream: &str,
     spec: &PipelineSpec,
     log: &Path,
-    lock: Option<BorrowedFd<'_>>,
     cancel: &Cancel,
 ) -> Result<ElementReports, SessionError> {
     let failed = |source| SessionError::Worker { worker: "media".to_owned(), source };
     let (sender, messages) = unbounded();
-    let mut worker = Worker::start(launch, reach, log, lock, 0, sender).map_err(failed)?;
+    let mut worker = Worker::start(launch, reach, log, 0, sender).map_err(failed)?;
     worker.hello().map_err(failed)?;
     worker.start_stream(stream.to_owned(), spec.clone(), 0).map_err(failed)?;
     let mut worker = Some(worker);

@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,13 +54,7 @@ pub(super) enum ScriptMessage {
 
 impl ScriptLoad {
     /// Runs it to its end, or until `cancel` comes.
-    pub(super) fn run(
-        &self,
-        id: ScriptId,
-        lock: Option<BorrowedFd<'_>>,
-        cancel: &Cancel,
-        session: &Sender<(ScriptId, ScriptMessage)>,
-    ) {
+    pub(super) fn run(&self, id: ScriptId, cancel: &Cancel, session: &Sender<(ScriptId, ScriptMessage)>) {
         let command = Command {
             argv: &self.argv,
             dir: &self.dir,
@@ -69,7 +62,6 @@ impl ScriptLoad {
             log_limit: TAIL,
             timeout: None,
             grace: GRACE,
-            inherit: lock,
         };
         let (mut lines, mut head, mut printed) = (Lines::default(), Vec::new(), 0_usize);
         let send = |at_ns: u64, line: &[u8]| {

@@ -52,7 +52,7 @@ pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<Ru
         let mut session = session;
         start_scripts(&mut session, &load.scripts, &mut |id, script, cancel| {
             let sender = sender.clone();
-            scope.spawn(move || script.run(id, load.lock, &cancel, &sender));
+            scope.spawn(move || script.run(id, &cancel, &sender));
         });
         drop(sender);
         session.listen(&messages, &said, cancel);
@@ -69,8 +69,7 @@ fn start_workers(load: &Load<'_>, cancel: &Cancel, sender: &Messages) -> Result<
         let launch = load.launch.expect("a load with workers says how they are started");
         let log = load.log_path(name);
         let failed = |source| SessionError::Worker { worker: name.clone(), source };
-        let mut worker =
-            Worker::start(launch, &load.reach, &log, load.lock, index, sender.clone()).map_err(failed)?;
+        let mut worker = Worker::start(launch, &load.reach, &log, index, sender.clone()).map_err(failed)?;
         worker.hello().map_err(failed)?;
         workers.push(worker);
     }

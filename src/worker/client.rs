@@ -16,7 +16,6 @@
 //! Not here: the meaning of events (`session`), and starting processes (`os`).
 
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
-use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
@@ -120,8 +119,7 @@ struct ReaderState {
 }
 
 impl Worker {
-    /// Starts one, whose stderr goes to the end of `stderr_log`, and which
-    /// inherits a descriptor: the build lock.
+    /// Starts one, whose stderr goes to the end of `stderr_log`.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -129,11 +127,10 @@ impl Worker {
         launch: &Launch,
         reach: &Reach,
         stderr_log: &Path,
-        inherit: Option<BorrowedFd<'_>>,
         index: usize,
         messages: Messages,
     ) -> Result<Worker, WorkerError> {
-        Worker::start_with(launch, reach, process::log_file(stderr_log), inherit, index, messages)
+        Worker::start_with(launch, reach, process::log_file(stderr_log), index, messages)
     }
 
     /// Starts a worker for questions about its machine, and checks its version.
@@ -143,7 +140,7 @@ impl Worker {
     /// not answer.
     pub fn ask_one(launch: &Launch, reach: &Reach) -> Result<Worker, WorkerError> {
         let (sender, _) = crossbeam_channel::unbounded();
-        let mut worker = Worker::start_with(launch, reach, process::unnamed_log_file(), None, 0, sender)?;
+        let mut worker = Worker::start_with(launch, reach, process::unnamed_log_file(), 0, sender)?;
         worker.hello()?;
         Ok(worker)
     }
@@ -152,7 +149,6 @@ impl Worker {
         launch: &Launch,
         reach: &Reach,
         stderr: io::Result<File>,
-        inherit: Option<BorrowedFd<'_>>,
         index: usize,
         messages: Messages,
     ) -> Result<Worker, WorkerError> {
@@ -162,7 +158,7 @@ impl Worker {
         let (command, container) = launch.command(reach);
         let started = stderr.and_then(|stderr| {
             let log = stderr.try_clone()?;
-            Ok((Piped::start(&command, launch.dir(), stderr, inherit)?, log))
+            Ok((Piped::start(&command, launch.dir(), stderr)?, log))
         });
         let (Piped { group, stdin, stdout }, log) = started.map_err(|source| WorkerError::Start {
             program: command.first().cloned().unwrap_or_default(),
@@ -479,7 +475,7 @@ mod tests {
         let log = tempfile::NamedTempFile::new().unwrap();
         let (sender, messages) = crossbeam_channel::unbounded();
         let (launch, reach) = (shell(script), Reach::default());
-        let mut worker = Worker::start(&launch, &reach, log.path(), None, 7, sender).unwrap();
+        let mut worker = Worker::start(&launch, &reach, log.path(), 7, sender).unwrap();
         let mut lines = vec![act(&mut worker)];
         worker.finish();
         lines.extend(messages.iter().map(|(index, message)| match message {
@@ -554,7 +550,7 @@ mod tests {
         let log = tempfile::NamedTempFile::new().unwrap();
         let (sender, messages) = crossbeam_channel::unbounded();
         let (launch, reach) = (shell("sleep 1000; :"), Reach::default());
-        let worker = Worker::start(&launch, &reach, log.path(), None, 0, sender).unwrap();
+        let worker = Worker::start(&launch, &reach, log.path(), 0, sender).unwrap();
         worker.kill();
         let messages: Vec<_> = messages.iter().map(|(_, message)| message).collect();
         let exit = Exit::Signal("SIGKILL".into());

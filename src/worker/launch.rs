@@ -167,7 +167,6 @@ impl Launch {
             log_limit: 64 << 10,
             timeout: Some(ENGINE),
             grace: Duration::from_secs(1),
-            inherit: None,
         };
         let (finished, reply) = process::run_command(&command, &Cancel::never())?;
         Ok((finished == Finished::Exited(Exit::Code(0)), String::from_utf8_lossy(&reply).into_owned()))

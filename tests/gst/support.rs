@@ -75,7 +75,7 @@ impl Bench {
         let program = OsStr::new(env!("CARGO_BIN_EXE_lp-worker"));
         let launch = Launch::find(Some(program), None, dir.path()).unwrap();
         let log = dir.path().join("stderr");
-        let worker = Worker::start(&launch, &Reach::default(), &log, None, 0, sender).unwrap();
+        let worker = Worker::start(&launch, &Reach::default(), &log, 0, sender).unwrap();
         Bench { worker: Some(worker), messages, dir }
     }
 

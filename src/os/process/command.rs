@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, PipeReader, Read};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -30,8 +30,6 @@ pub struct Command<'a> {
     pub timeout: Option<Duration>,
     /// Between TERM and KILL.
     pub grace: Duration,
-    /// A descriptor that it gets besides: the build lock.
-    pub inherit: Option<BorrowedFd<'a>>,
 }
 
 /// How a user's command came to its end.
@@ -89,7 +87,7 @@ pub fn listen_to_command(
         command.arg0(&name).current_dir(&dir);
         Ok(())
     });
-    let group = Group::spawn(&expression, command.inherit)?;
+    let group = Group::spawn(&expression)?;
     // Ours is the only other end: the pipe ends with those who write into it.
     drop(expression);
     let mut log = Log::new(reader, command.log_limit, heard)?;
@@ -269,6 +267,7 @@ mod tests {
 
     use super::super::cancel_pair;
     use super::*;
+    use crate::os::lock::{BuildLock, Waiting};
 
     struct Given {
         dir: tempfile::TempDir,
@@ -285,7 +284,6 @@ mod tests {
         fn run(&self, script: &str) -> (Finished, Vec<u8>) {
             let argv = ["/bin/sh", "-c", script].map(OsString::from);
             let env = [("PATH".into(), "/usr/bin:/bin".into()), ("A".into(), "b".into())].into();
-            let lock = File::create(self.dir.path().join("lock")).unwrap();
             let command = Command {
                 argv: &argv,
                 dir: self.dir.path(),
@@ -293,7 +291,6 @@ mod tests {
                 log_limit: 1000,
                 timeout: self.timeout,
                 grace: Duration::from_millis(300),
-                inherit: Some(std::os::fd::AsFd::as_fd(&lock)),
             };
             run_command(&command, &self.cancel).unwrap()
         }
@@ -378,7 +375,6 @@ mod tests {
             log_limit: 0,
             timeout: None,
             grace: Duration::from_millis(300),
-            inherit: None,
         };
         let mut heard = String::new();
         let ended = listen_to_command(&command, &Cancel::never(), &mut |one| match one {
@@ -390,8 +386,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_chosen_descriptor_is_inherited() {
+    fn only_a_shared_build_lock_is_inherited() {
         let given = Given::new();
+        let mut waiting = Waiting { on_wait: &mut |_| {}, is_cancelled: &|| false };
+        let lock = BuildLock::acquire(&given.dir.path().join("lock"), &mut waiting).unwrap();
+        lock.share_with_children().unwrap();
         let _other = File::create(given.dir.path().join("other")).unwrap();
         // Other tests have files of these names too, and may lend them to any command.
         let name = given.dir.path().file_name().unwrap().to_str().unwrap();
@@ -421,7 +420,6 @@ mod tests {
                 log_limit: 0,
                 timeout: None,
                 grace: Duration::from_millis(300),
-                inherit: None,
             };
             match run_command(&command, &Cancel::never()) {
                 Ok((finished, _)) => format!("{finished:?}"),
@@ -444,7 +442,6 @@ mod tests {
             log_limit: 100,
             timeout: None,
             grace: Duration::from_millis(300),
-            inherit: None,
         };
         let (_, log) = run_command(&command, &Cancel::never()).unwrap();
         assert_eq!(log, b"./script\n");
