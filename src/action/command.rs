@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::engine::events::Outcome;
-use crate::engine::perform::{Attempt, Outputs, Performed};
+use crate::engine::host::{Attempt, Outputs, Performed};
 use crate::graph::task::Command;
 use crate::os;
 use crate::os::process::{Exit, Finished};

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use super::{content, place};
-use crate::engine::perform::{Attempt, Performed};
+use crate::engine::host::{Attempt, Performed};
 use crate::graph::task::{Download, Task, Wanted};
 use crate::os::http::{self, Limits};
 use crate::text::redacted;

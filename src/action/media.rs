@@ -10,8 +10,8 @@
 
 use std::path::Path;
 
-use super::{ActionError, Actions, cut, document, mp4, place, write};
-use crate::engine::perform::Attempt;
+use super::{ActionError, LocalHost, cut, document, mp4, place, write};
+use crate::engine::host::Attempt;
 use crate::graph::task::{Task, Transcode};
 use crate::os;
 use crate::path::ProjectPath;
@@ -23,21 +23,21 @@ use crate::session::{ElementReports, SessionError, play_once};
 use crate::worker::launch::Reach;
 
 pub(super) fn generate(
-    actions: &Actions<'_>,
+    host: &LocalHost<'_>,
     scene: &Scene,
     task: &Task,
     attempt: &Attempt<'_>,
 ) -> Result<(), ActionError> {
     let text = serde_json::to_string(scene).expect("a scene has text keys");
     let head = vec![Element::new(SCENE_SOURCE).text("scene", &text), Element::new("videoconvert")];
-    encode(actions, head, 21, task, attempt)?;
+    encode(host, head, 21, task, attempt)?;
     // The readers refuse a scene that has no truth.
     let truth = truth(scene).map_err(|error| ActionError::Worker(error.to_string()))?;
     write(attempt, &task.outputs[1], &document(&truth))
 }
 
 pub(super) fn transcode(
-    actions: &Actions<'_>,
+    host: &LocalHost<'_>,
     transcode: &Transcode,
     task: &Task,
     attempt: &Attempt<'_>,
@@ -49,7 +49,7 @@ pub(super) fn transcode(
         let cut = cut.as_ref().map_or(String::new(), |cut| format!("is cut off ({}) and ", cut.part));
         fault(format!("{cut}{reason}"))
     };
-    let contents = match contents(actions, clip, attempt) {
+    let contents = match contents(host, clip, attempt) {
         Err(ActionError::Session(SessionError::Failed(reason))) => {
             return Err(and_cut(&format!("cannot be read: {reason}")));
         }
@@ -63,7 +63,7 @@ pub(super) fn transcode(
         (attempt.note)(&format!("note: `{clip}` lacks the last moment of its end: {}", cut.part));
     }
 
-    let said = match encode(actions, film_at_rate(transcode, clip, film), 23, task, attempt) {
+    let said = match encode(host, film_at_rate(transcode, clip, film), 23, task, attempt) {
         Err(ActionError::Session(SessionError::Failed(reason))) => {
             return Err(fault(format!("cannot be transcoded: {reason}")));
         }
@@ -88,14 +88,14 @@ pub(super) fn transcode(
 
 /// Reads a clip without decoding it.
 fn contents(
-    actions: &Actions<'_>,
+    host: &LocalHost<'_>,
     clip: &ProjectPath,
     attempt: &Attempt<'_>,
 ) -> Result<Contents, ActionError> {
     let source = Element::new(CLIP_SOURCE).set("location", Value::Input(clip.clone()));
     let elements = vec![source, Element::new("fakesink").bool("sync", false)];
     let reach = Reach { reads: [attempt.layout.resolve(clip)].into(), ..Reach::default() };
-    heard(&play(actions, "clip/1", elements, &reach, attempt)?, "clip-contents")
+    heard(&play(host, "clip/1", elements, &reach, attempt)?, "clip-contents")
 }
 
 /// The film of a clip as the camera would show it.
@@ -123,7 +123,7 @@ fn film_at_rate(transcode: &Transcode, clip: &ProjectPath, film: &Track) -> Vec<
 
 /// Encodes what comes out of `head` into the task's first output.
 fn encode(
-    actions: &Actions<'_>,
+    host: &LocalHost<'_>,
     head: Vec<Element>,
     quantizer: i64,
     task: &Task,
@@ -151,13 +151,13 @@ fn encode(
         writes: made.parent().into_iter().map(Path::to_path_buf).collect(),
         ..Reach::default()
     };
-    let said = play(actions, "media/1", elements, &reach, attempt)?;
+    let said = play(host, "media/1", elements, &reach, attempt)?;
     zero_times(&made)?;
     Ok(said)
 }
 
 fn play(
-    actions: &Actions<'_>,
+    host: &LocalHost<'_>,
     stream: &str,
     elements: Vec<Element>,
     reach: &Reach,
@@ -173,7 +173,7 @@ fn play(
         sink,
         size: None,
     };
-    let launch = actions.worker.as_ref().map_err(|reason| ActionError::Worker(reason.clone()))?;
+    let launch = host.worker.as_ref().map_err(|reason| ActionError::Worker(reason.clone()))?;
     let spec = spec
         .resolve(attempt.layout, attempt.dir, &|name| os::env::variable(name))
         .map_err(|error| ActionError::Worker(error.to_string()))?;

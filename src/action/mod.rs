@@ -1,8 +1,10 @@
-//! How each kind of task is done: one file per kind.
+//! The machine on which `lp` runs: the facts about it that enter the keys of tasks,
+//! and how each kind of task is done, one file per kind.
 //!
-//! [`Actions`] implements the engine's [`Perform`]. Every action reads its
-//! task's inputs at their places in the project and writes its outputs below
-//! `attempt.dir`; only a user's command writes in place.
+//! [`LocalHost`] is the engine's [`Host`]. Every action reads its task's inputs at
+//! their places in the project and writes its outputs below `attempt.dir`; only a
+//! user's command writes in place. Processes that actions start inherit the build
+//! lock, so the next build waits for them even after a `kill -9` of `lp`.
 //!
 //! Not here: whether a task must be done, and keeping what it made.
 
@@ -17,24 +19,32 @@ mod report;
 mod run;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 
-use crate::engine::perform::{Attempt, Perform, Performed};
+use serde_json::Value;
+
+use crate::engine::host::{Attempt, Facts, Host, Performed};
 use crate::graph::task::{Action, Task};
 use crate::model::Password;
 use crate::name::Slug;
 use crate::os;
+use crate::os::lock::BuildLock;
 use crate::path::ProjectPath;
-use crate::record::Host;
+use crate::pipeline::machine::Machine;
+use crate::record;
 use crate::session::{SessionError, Watch};
 use crate::worker::launch::Launch;
+use crate::worker::protocol;
 
-/// What actions need to know besides the task.
-pub struct Actions<'a> {
+/// Performs tasks on this machine.
+pub struct LocalHost<'a> {
     /// How workers are started; `Err` says why none can be.
     pub worker: Result<Launch, String>,
-    /// The machine that is measured.
-    pub host: Host,
+    /// What the worker has, of the factories of all tasks; `None` without a worker.
+    pub machine: Option<&'a Machine>,
+    /// What a measurement depends on, of this machine.
+    pub fingerprint: record::Host,
     /// Sees what streams report while they are measured.
     pub watch: &'a Watch<'a>,
     /// Passwords that the config has written out, by camera.
@@ -44,7 +54,38 @@ pub struct Actions<'a> {
 /// Where users' commands and scripts find programs.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-impl Perform for Actions<'_> {
+impl Host for LocalHost<'_> {
+    fn facts(&self, task: &Task) -> Facts {
+        let mut facts = Facts::default();
+        if task.measures() {
+            let fingerprint = self.fingerprint.facts.iter();
+            facts.extra =
+                fingerprint.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+        }
+        if task.factories.is_empty() {
+            return facts;
+        }
+        facts.tools.insert("worker protocol".to_owned(), protocol::VERSION.to_string());
+        match self.machine {
+            None => {
+                facts.tools.insert("gstreamer".to_owned(), "not found".to_owned());
+            }
+            Some(machine) => {
+                facts.tools.insert("gstreamer".to_owned(), machine.gstreamer.clone());
+                let factories =
+                    task.factories.iter().filter_map(|name| machine.factories.get(name)?.as_ref());
+                let plugins =
+                    factories.map(|factory| (format!("plugin {}", factory.plugin), factory.version.clone()));
+                facts.tools.extend(plugins);
+            }
+        }
+        facts
+    }
+
+    fn begin(&self, lock: &BuildLock) -> io::Result<()> {
+        lock.share_with_children()
+    }
+
     fn perform(&self, task: &Task, attempt: &Attempt<'_>) -> Performed {
         let done = match &task.action {
             Action::Download(download) => return download::perform(download, task, attempt),

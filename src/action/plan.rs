@@ -2,7 +2,7 @@
 
 use super::{ActionError, document, read_json, write};
 use crate::dialect;
-use crate::engine::perform::Attempt;
+use crate::engine::host::Attempt;
 use crate::graph::task::Task;
 use crate::plan::PlanRequest;
 use crate::plan::lane::PlannedCamera;

@@ -2,7 +2,7 @@
 
 use super::{ActionError, read, read_json, write};
 use crate::digest::ContentDigest;
-use crate::engine::perform::Attempt;
+use crate::engine::host::Attempt;
 use crate::graph::task::Task;
 use crate::name::Slug;
 use crate::record::RunRecord;

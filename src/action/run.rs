@@ -6,12 +6,12 @@ mod script;
 mod secrets;
 
 use self::secrets::Secrets;
-use super::{ActionError, Actions, document, read_json, write};
+use super::{ActionError, LocalHost, document, read_json, write};
 use crate::dialect;
 use crate::dialect::share::PlayedPipeline;
 use crate::digest::ContentDigest;
 use crate::engine::events::Outcome;
-use crate::engine::perform::{Attempt, Outputs, Performed};
+use crate::engine::host::{Attempt, Outputs, Performed};
 use crate::graph::lower::{PLANS, plan_path};
 use crate::graph::task::{Run, Task};
 use crate::model::Settings;
@@ -22,8 +22,8 @@ use crate::record::{Conditions, Isolation, OmittedWorkloads, RunRecord, SourceCo
 use crate::session::{Load, PipelineLoad, SessionError, measure};
 use crate::worker::launch::Reach;
 
-pub(super) fn perform(actions: &Actions<'_>, run: &Run, task: &Task, attempt: &Attempt<'_>) -> Performed {
-    let (mut record, log) = match record(actions, run, task, attempt) {
+pub(super) fn perform(host: &LocalHost<'_>, run: &Run, task: &Task, attempt: &Attempt<'_>) -> Performed {
+    let (mut record, log) = match record(host, run, task, attempt) {
         Ok(measured) => measured,
         Err(error) => return Performed::failed(&error),
     };
@@ -47,7 +47,7 @@ pub(super) fn perform(actions: &Actions<'_>, run: &Run, task: &Task, attempt: &A
 
 /// The record, and what the workers wrote for people.
 fn record(
-    actions: &Actions<'_>,
+    host: &LocalHost<'_>,
     run: &Run,
     task: &Task,
     attempt: &Attempt<'_>,
@@ -58,7 +58,7 @@ fn record(
     let plans: Vec<CameraPlan> =
         run.members.iter().map(|slug| read_json(attempt, &plan_path(slug))).collect::<Result<_, _>>()?;
     let secrets: Vec<Secrets> =
-        plans.iter().map(|plan| Secrets::of(plan, actions.passwords)).collect::<Result<_, _>>()?;
+        plans.iter().map(|plan| Secrets::of(plan, host.passwords)).collect::<Result<_, _>>()?;
     for copy in 1..=run.count {
         for (plan, secrets) in plans.iter().map(|plan| plan.copy(copy)).zip(&secrets) {
             let slug = plan.slug.clone();
@@ -93,7 +93,7 @@ fn record(
         let reason = reasons.take(1).collect::<String>();
         return Err(ActionError::Worker(format!("nothing can be played: {reason}")));
     }
-    let launch = match &actions.worker {
+    let launch = match &host.worker {
         _ if workers.is_empty() => None,
         Ok(launch) => Some(launch),
         Err(reason) => return Err(ActionError::Worker(reason.clone())),
@@ -110,7 +110,7 @@ fn record(
             count: run.count,
             repeat: attempt.repeat,
         },
-        host: actions.host.clone(),
+        host: host.fingerprint.clone(),
         members,
         workers,
     };
@@ -123,7 +123,7 @@ fn record(
         launch,
         log_dir: attempt.dir,
     };
-    let record = measure(&load, attempt.cancel, actions.watch).map_err(|error| match error {
+    let record = measure(&load, attempt.cancel, host.watch).map_err(|error| match error {
         SessionError::Cancelled => ActionError::Cancelled,
         other => other.into(),
     })?;

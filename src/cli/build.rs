@@ -67,8 +67,8 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> Result<Exit> {
     let progress = Many(vec![screen.progress(), &journal]);
     let trace = args.trace.as_deref().map(trace_file).transpose()?;
     let cancel = cancel_on_signals()?;
-    let actions = build.actions(&unwatched);
-    let engine = build.engine(&actions).watched_by(&progress).stopped_by(&cancel);
+    let host = build.host(&unwatched);
+    let engine = build.engine(&host).watched_by(&progress).stopped_by(&cancel);
     let engine = engine.on_failure(on_failure(args)).again(again);
     build.refuse_missing(&engine, &needed)?;
     let warm = phases.timed("looking", || match &memo {
@@ -96,8 +96,8 @@ fn build_changed(args: &BuildArgs, memo: &Memo, changed: Changed, phases: &Phase
     let progress = Many(vec![screen.progress(), &journal]);
     let cancel = if is_nothing { Cancel::never() } else { cancel_on_signals()? };
     let store = changed.store()?;
-    let actions = changed.actions();
-    let engine = changed.engine(&store, &actions, args.jobs).watched_by(&progress).stopped_by(&cancel);
+    let host = changed.host();
+    let engine = changed.engine(&store, &host, args.jobs).watched_by(&progress).stopped_by(&cancel);
     let built = engine.on_failure(on_failure(args)).build(&changed.all, &changed.warm);
     console::keep(&store, &journal);
     let built = match built {

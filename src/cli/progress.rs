@@ -12,7 +12,7 @@
 //! ```
 //!
 //! What a measurement reports every second takes another way: `session` calls the
-//! watch of its `Actions`, and `seconds` prints it.
+//! watch of its `LocalHost`, and `seconds` prints it.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -64,8 +64,8 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let journal = Journal::new(&graph, &phases);
     let progress = Many(vec![&human, &journal]);
     let again = Again { tasks: BTreeSet::from([run]), why: "a run always measures" };
-    let actions = build.actions(&watch);
-    let engine = build.engine(&actions).watched_by(&progress).stopped_by(&cancel).again(again);
+    let host = build.host(&watch);
+    let engine = build.engine(&host).watched_by(&progress).stopped_by(&cancel).again(again);
     build.refuse_missing(&engine, &needed)?;
     // Else it would be said only after the measurement.
     os::fs::try_to_write(&opened.project.layout.results).context("results cannot be kept")?;

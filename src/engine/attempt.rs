@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::events::{BuildEvent, Outcome};
-use super::perform::{Attempt, Outputs, Performed};
+use super::host::{Attempt, Outputs, Performed};
 use super::stillness::{Stillness, Turns, Watched};
 use crate::digest::ContentDigest;
 use crate::graph::task::{Action, Task};
@@ -155,7 +155,7 @@ impl Engine<'_> {
                 note: &note,
                 inputs_changed: &inputs_changed,
             };
-            let performed = catch_unwind(AssertUnwindSafe(|| self.perform.perform(task, &attempt)))
+            let performed = catch_unwind(AssertUnwindSafe(|| self.host.perform(task, &attempt)))
                 .unwrap_or_else(|panic| panicked(panic.as_ref()));
             let again = if matches!(performed.outcome, Outcome::Failed | Outcome::TimedOut) && tried < retries
             {

@@ -81,7 +81,7 @@ impl Engine<'_> {
     /// The key of a task that reads these inputs.
     pub(super) fn document(&self, task: &Task, inputs: BTreeMap<ProjectPath, InputDigest>) -> KeyDocument {
         let action = serde_json::to_value(&task.action).expect("actions have text keys");
-        let facts = (self.facts)(task);
+        let facts = self.host.facts(task);
         let mut key = KeyDocument::new(action, inputs);
         key.tools = facts.tools;
         key.extra = facts.extra;

@@ -5,11 +5,11 @@
 //! build. [`Engine::build`] takes the locks and runs what must run.
 //!
 //! The engine knows tasks, the store and locks. How a task is done is
-//! [`Perform`]'s business; what people see is [`Progress`]'s.
+//! its [`Host`]'s business; what people see is [`Progress`]'s.
 
 pub mod events;
 pub mod explain;
-pub mod perform;
+pub mod host;
 pub mod standing;
 pub mod states;
 mod stillness;
@@ -22,7 +22,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use rayon::prelude::*;
-use serde_json::Value;
 
 use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId};
@@ -33,22 +32,13 @@ use crate::os::process::Cancel;
 use crate::path::Layout;
 use crate::store::{Store, StoreError};
 use events::{Progress, Silent, Summary};
+use host::Host;
 use judge::Restored;
-use perform::Perform;
 use standing::{Reasons, Standing};
 use states::{OnFailure, Pools};
 
 /// How many tasks are judged before it is asked which others wait for them.
 const JUDGED_AT_ONCE: usize = 1024;
-
-/// What enters a task's key besides its action and inputs.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Facts {
-    /// Tools used, with their versions.
-    pub tools: BTreeMap<String, String>,
-    /// For runs: the host's fingerprint.
-    pub extra: BTreeMap<String, Value>,
-}
 
 /// Looks at tasks and runs them. [`Engine::new`] gives one that only looks: nobody
 /// watches it, nobody stops it, and one task runs at a time.
@@ -56,9 +46,7 @@ pub struct Engine<'a> {
     graph: &'a TaskGraph,
     store: &'a Store,
     layout: &'a Layout,
-    perform: &'a dyn Perform,
-    /// What else enters the keys of tasks.
-    facts: Box<dyn Fn(&Task) -> Facts + Sync + 'a>,
+    host: &'a dyn Host,
     progress: &'a dyn Progress,
     cancel: Cancel,
     pools: Pools,
@@ -67,21 +55,13 @@ pub struct Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
-    /// The engine for the tasks of `graph`, which are done by `perform` and in whose
-    /// keys `facts` enter.
-    pub fn new(
-        graph: &'a TaskGraph,
-        store: &'a Store,
-        layout: &'a Layout,
-        perform: &'a dyn Perform,
-        facts: impl Fn(&Task) -> Facts + Sync + 'a,
-    ) -> Engine<'a> {
+    /// The engine for the tasks of `graph`, which `host` performs.
+    pub fn new(graph: &'a TaskGraph, store: &'a Store, layout: &'a Layout, host: &'a dyn Host) -> Engine<'a> {
         Engine {
             graph,
             store,
             layout,
-            perform,
-            facts: Box::new(facts),
+            host,
             progress: &Silent,
             cancel: Cancel::never(),
             pools: Pools::new(1, &BTreeMap::new()),

@@ -48,7 +48,7 @@ impl Engine<'_> {
     ) -> Result<Ran, EngineError> {
         self.store.create().map_err(StoreError::from)?;
         let lock = self.waiting(&|waiting| BuildLock::acquire(&self.store.lock_path(), waiting))?;
-        lock.share_with_children().map_err(EngineError::Inherit)?;
+        self.host.begin(&lock).map_err(EngineError::Inherit)?;
         let mut selected = selected;
         let (since, n_elsewhere) = match warm {
             Warm::Elsewhere { n_fresh, since } => (since.as_ref(), *n_fresh),
@@ -242,24 +242,38 @@ impl Engine<'_> {
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
-    super::perform::Performed::failed(error).detail
+    super::host::Performed::failed(error).detail
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::super::perform::{Attempt, Perform, Performed};
+    use super::super::Engine;
+    use super::super::host::{Attempt, Facts, Host, Performed};
     use super::super::states::OnFailure;
-    use super::super::{Engine, Facts};
     use super::*;
     use crate::graph::link::{link, tests::task};
     use crate::path::Layout;
     use crate::store::Store;
 
-    struct Nothing;
+    /// Does nothing, and panics when it is asked about `a` again.
+    struct Panicky {
+        asked: AtomicUsize,
+    }
 
-    impl Perform for Nothing {
+    impl Host for Panicky {
+        fn facts(&self, task: &Task) -> Facts {
+            // Not at the look, but when it is its turn.
+            assert!(task.label != "a" || self.asked.fetch_add(1, Ordering::Relaxed) == 0, "a bug");
+            Facts::default()
+        }
+
+        fn begin(&self, _: &BuildLock) -> io::Result<()> {
+            Ok(())
+        }
+
         fn perform(&self, _: &Task, _: &Attempt<'_>) -> Performed {
             Performed::succeeded()
         }
@@ -271,13 +285,8 @@ mod tests {
         let layout = Layout::new(folder.path().to_owned());
         let store = Store::open(layout.clone()).unwrap();
         let graph = link(vec![task("a:"), task("b: after a")]).unwrap();
-        let asked = AtomicUsize::new(0);
-        let facts = |task: &Task| {
-            // Not at the look, but when it is its turn.
-            assert!(task.label != "a" || asked.fetch_add(1, Ordering::Relaxed) == 0, "a bug");
-            Facts::default()
-        };
-        let engine = Engine::new(&graph, &store, &layout, &Nothing, facts).on_failure(OnFailure::KeepGoing);
+        let host = Panicky { asked: AtomicUsize::new(0) };
+        let engine = Engine::new(&graph, &store, &layout, &host).on_failure(OnFailure::KeepGoing);
         let summary = engine.build(&graph.order().iter().copied().collect(), &Warm::Nothing).unwrap().summary;
         assert!(summary.panicked);
         assert_eq!((summary.failed, summary.skipped), (1, 1));

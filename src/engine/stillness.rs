@@ -11,8 +11,8 @@
 use std::path::Path;
 
 use super::Engine;
+use super::host::{Outputs, Performed};
 use super::judge::Restored;
-use super::perform::{Outputs, Performed};
 use crate::engine::events::Outcome;
 use crate::graph::task::Task;
 use crate::os::fs::{Change, Trace};

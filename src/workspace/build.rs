@@ -6,7 +6,7 @@ use super::error::{CommandError, Result};
 use super::machine;
 use super::open::Workspace;
 use super::tools::Tools;
-use crate::action::Actions;
+use crate::action::LocalHost;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::dialect::check::way_out;
@@ -40,31 +40,31 @@ pub(crate) struct Build<'a> {
 }
 
 impl Build<'_> {
-    /// How tasks are done; `watch` sees what is measured meanwhile.
-    pub(crate) fn actions<'w>(&'w self, watch: &'w Watch<'w>) -> Actions<'w> {
-        Actions {
+    /// What performs tasks; `watch` sees what is measured meanwhile.
+    pub(crate) fn host<'w>(&'w self, watch: &'w Watch<'w>) -> LocalHost<'w> {
+        LocalHost {
             worker: self.tools.launch(),
-            host: self.tools.host.clone(),
+            machine: self.tools.machine.as_ref(),
+            fingerprint: self.tools.host.clone(),
             watch,
             passwords: &self.opened.project.passwords,
         }
     }
 
-    pub(crate) fn engine<'e>(&'e self, actions: &'e Actions<'e>) -> Engine<'e> {
+    pub(crate) fn engine<'e>(&'e self, host: &'e LocalHost<'e>) -> Engine<'e> {
         let project = &self.opened.project;
-        let facts = |task: &Task| self.tools.facts(task);
-        Engine::new(self.graph, self.store, &project.layout, actions, facts)
+        Engine::new(self.graph, self.store, &project.layout, host)
             .in_pools(pools(self.jobs, &project.settings.pools))
     }
 
     /// Whether each task of `needed` must run; runs nothing.
     pub(crate) fn look(&self, needed: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Standing>> {
-        Ok(self.engine(&self.actions(&unwatched)).look(needed)?)
+        Ok(self.engine(&self.host(&unwatched)).look(needed)?)
     }
 
     /// How each task of `needed` stands, with every reason; runs nothing.
     pub(crate) fn standings(&self, needed: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Standing>> {
-        Ok(self.engine(&self.actions(&unwatched)).standings(needed)?)
+        Ok(self.engine(&self.host(&unwatched)).standings(needed)?)
     }
 
     /// Before anything starts: no worker, elements that are not installed, or

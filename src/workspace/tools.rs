@@ -1,4 +1,4 @@
-//! The worker that is used, what its machine has, and what enters keys of it.
+//! The worker that is used, and what its machine has.
 //!
 //! What a worker said about its machine is remembered in the store under a
 //! *stamp*: the identities of `lp-worker`, of GStreamer's library and plugin
@@ -6,14 +6,12 @@
 //! the id of its image. While the stamp stays the same no worker is started to
 //! ask again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::collect::host;
-use crate::engine::Facts;
 use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId};
 use crate::model::WorkerCommand;
@@ -156,36 +154,6 @@ impl Tools {
     /// How actions start workers; the reason where they cannot.
     pub(crate) fn launch(&self) -> Result<Launch, String> {
         self.worker.as_ref().map(Launch::clone).map_err(ToString::to_string)
-    }
-
-    /// What of the machine enters a task's key.
-    pub(crate) fn facts(&self, task: &Task) -> Facts {
-        let mut facts = Facts::default();
-        if task.measures() {
-            let host = self.host.facts.iter();
-            facts.extra = host.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-        }
-        if task.factories.is_empty() {
-            return facts;
-        }
-        let protocol = crate::worker::protocol::VERSION.to_string();
-        facts.tools.insert("worker protocol".to_owned(), protocol);
-        match &self.machine {
-            None => {
-                facts.tools.insert("gstreamer".to_owned(), "not found".to_owned());
-            }
-            Some(machine) => {
-                facts.tools.insert("gstreamer".to_owned(), machine.gstreamer.clone());
-                let plugins: BTreeMap<String, String> = task
-                    .factories
-                    .iter()
-                    .filter_map(|name| machine.factories.get(name)?.as_ref())
-                    .map(|factory| (format!("plugin {}", factory.plugin), factory.version.clone()))
-                    .collect();
-                facts.tools.extend(plugins);
-            }
-        }
-        facts
     }
 
     /// The factories of a task that are not installed.

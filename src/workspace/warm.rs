@@ -26,10 +26,10 @@ use rayon::prelude::*;
 use super::basis::Basis;
 use super::build::{Build, pools, unwatched};
 use super::error::Result;
-use crate::action::Actions;
+use crate::action::LocalHost;
 use crate::config::load::{LoadRequest, find_root};
 use crate::digest::ContentDigest;
-use crate::engine::{Engine, Facts, Warm};
+use crate::engine::{Engine, Warm};
 use crate::graph::alias::Aliases;
 use crate::graph::image::{self, Image, Seen};
 use crate::graph::task::Task;
@@ -244,20 +244,24 @@ impl Changed {
         Ok(if self.is_nothing() { Store::unread(layout) } else { Store::open(layout)? })
     }
 
-    /// How the tasks are done, none of which plays or measures anything.
-    pub(crate) fn actions(&self) -> Actions<'static> {
-        let host = Host { facts: BTreeMap::new() };
-        Actions { worker: Err(String::new()), host, watch: &unwatched, passwords: &NO_PASSWORDS }
+    /// What performs the tasks, none of which plays or measures anything.
+    pub(crate) fn host(&self) -> LocalHost<'static> {
+        LocalHost {
+            worker: Err(String::new()),
+            machine: None,
+            fingerprint: Host { facts: BTreeMap::new() },
+            watch: &unwatched,
+            passwords: &NO_PASSWORDS,
+        }
     }
 
     pub(crate) fn engine<'e>(
         &'e self,
         store: &'e Store,
-        actions: &'e Actions<'e>,
+        host: &'e LocalHost<'e>,
         jobs: Option<u32>,
     ) -> Engine<'e> {
-        Engine::new(&self.graph, store, &self.layout, actions, |_| Facts::default())
-            .in_pools(pools(jobs, &self.pools))
+        Engine::new(&self.graph, store, &self.layout, host).in_pools(pools(jobs, &self.pools))
     }
 }
 

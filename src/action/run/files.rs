@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::engine::perform::Attempt;
+use crate::engine::host::Attempt;
 use crate::os;
 use crate::record::RunRecord;
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::ActionError;
 use super::secrets::{Secrets, login};
-use crate::engine::perform::Attempt;
+use crate::engine::host::Attempt;
 use crate::model::{Pace, Script, Source};
 use crate::name::Slug;
 use crate::os;

@@ -1,18 +1,46 @@
-//! What the engine asks of whoever knows how tasks are done.
+//! What the engine asks of the host that performs tasks.
+//!
+//! One trait gives the facts about a host that enter a task's key, and performs the
+//! task: only the host knows on which of its tools and properties a result depends.
+//! Not here: how each kind of task is done.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
+
+use serde_json::Value;
 
 use super::events::Outcome;
 use crate::graph::task::Task;
+use crate::os::lock::BuildLock;
 use crate::os::process::Cancel;
 use crate::path::{Layout, ProjectPath};
 use crate::time::Utc;
 
-/// Knows how each kind of task is done.
-pub trait Perform: Sync {
+/// Performs tasks.
+pub trait Host: Sync {
+    /// The facts about this host that enter a task's key.
+    fn facts(&self, task: &Task) -> Facts;
+
+    /// Prepares to perform tasks while `lock` is held; called once per build, before
+    /// the first [`Host::perform`]. Processes that outlive `lp` must go on holding it.
+    ///
+    /// # Errors
+    /// When the lock cannot be handed on.
+    fn begin(&self, lock: &BuildLock) -> io::Result<()>;
+
     /// Does one task. A task that fails is a value; nothing is left outside
     /// `attempt.dir` but the declared outputs of a task that writes in place.
     fn perform(&self, task: &Task, attempt: &Attempt<'_>) -> Performed;
+}
+
+/// What enters a task's key besides its action and inputs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Tools used, with their versions.
+    pub tools: BTreeMap<String, String>,
+    /// For runs: the host's fingerprint.
+    pub extra: BTreeMap<String, Value>,
 }
 
 /// The circumstances of one performing.
