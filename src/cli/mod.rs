@@ -17,6 +17,7 @@ mod graph;
 mod import;
 mod init;
 mod json_lines;
+mod plain;
 mod progress;
 mod project;
 mod report;

@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use super::console;
-use super::status::{PER_SECOND, Status, plain};
+use super::plain::plain;
+use super::status::{PER_SECOND, Status};
 use crate::engine::events::{BuildEvent, Outcome, Progress};
 use crate::os::terminal;
 

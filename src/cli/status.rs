@@ -6,8 +6,8 @@
 //! whoever holds it calls [`Status::tick`] now and then, so that the last task
 //! of a burst is shown too.
 
+use super::plain::plain;
 use crate::engine::events::{BuildEvent, Outcome};
-use crate::text::harmless;
 
 /// How often the line may be drawn.
 pub(super) const PER_SECOND: u64 = 20;
@@ -122,36 +122,6 @@ fn cut(line: &str, columns: usize) -> String {
     cut
 }
 
-/// A line of another program for a terminal: harmless, and without escape sequences.
-/// Tabs stay. Of text that a line overwrote itself with, the last counts.
-pub(super) fn plain(line: &str) -> String {
-    let line = line.trim_end_matches('\r');
-    let line = line.rsplit('\r').next().unwrap_or(line);
-    let mut text = String::with_capacity(line.len());
-    let mut rest = line.chars();
-    while let Some(c) = rest.next() {
-        if c == '\x1b' { skip_sequence(&mut rest) } else { text.push(c) }
-    }
-    text.split('\t').map(harmless).collect::<Vec<_>>().join("\t")
-}
-
-/// What follows an ESC, as ECMA-48 has it.
-fn skip_sequence(rest: &mut std::str::Chars<'_>) {
-    match rest.next() {
-        // Parameters, then one final character.
-        Some('[') => while rest.next().is_some_and(|c| !('\x40'..='\x7e').contains(&c)) {},
-        // A title or a link: up to BEL or ESC \.
-        Some(']' | 'P' | 'X' | '^' | '_') => {
-            while let Some(c) = rest.next() {
-                if c == '\x07' || (c == '\x1b' && rest.next() == Some('\\')) {
-                    break;
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,23 +177,5 @@ mod tests {
         assert_eq!(cut("日本語日本語", 10), "日本語...");
         assert_eq!(cut("0123456789", 3), "..");
         assert_eq!(cut("0123456789", 0), "");
-    }
-
-    #[test]
-    fn foreign_text_does_nothing_to_the_terminal() {
-        for (line, text) in [
-            ("plain\ttext", "plain\ttext"),
-            ("\x1b[1;31mred\x1b[0m", "red"),
-            ("\x1b]0;title\x07shown", "shown"),
-            ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
-            ("10%\r50%\r100%", "100%"),
-            ("windows\r", "windows"),
-            ("bell\x07 null\0 delete\x7f", "bell\\u{7} null\\u{0} delete\\u{7f}"),
-            ("\u{9b}31m", "\\u{9b}31m"),
-            ("cut\x1b[3", "cut"),
-            ("cut\x1b", "cut"),
-        ] {
-            assert_eq!(plain(line), text, "{line:?}");
-        }
     }
 }

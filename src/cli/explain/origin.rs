@@ -4,22 +4,23 @@
 //! A place is named only if what stands there is the value that counts now, so
 //! that a value which follows from another one is never blamed on its own key.
 
+mod plan;
+mod written;
+
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::config::STREAM_KEYS;
 use crate::config::locate::{Down, Locator, Written};
 use crate::config::tree::{self, Node};
 use crate::diag::{Place, Sources};
 use crate::digest::ContentDigest;
 use crate::graph::TaskGraph;
 use crate::graph::task::{Action, Task};
-use crate::model::{DialectChoice, Origin as ClipOrigin, Project, RtspStream, Source, UserTask};
+use crate::model::{Origin as ClipOrigin, Project, Source, UserTask};
 use crate::path::ProjectPath;
-use crate::plan::PlanRequest;
 use crate::store::stale::{KeyPath, Section, Segment};
-use crate::time::parse_duration;
+use written::{agrees, holds, whole, written};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -144,89 +145,6 @@ impl Origins<'_> {
         origin.named(&name)
     }
 
-    fn of_plan(&self, request: &PlanRequest, keys: &[Down<'_>], new: Option<&Value>) -> Origin {
-        let camera = &request.camera;
-        let in_camera = |keys: &[Down<'_>]| written(self.locator.below(camera.place, keys), new);
-        match keys {
-            [Down::Key("camera"), Down::Key("name" | "slug")] => {
-                in_camera(&[Down::Key("camera_id")]).named("camera_id")
-            }
-            [Down::Key("camera"), Down::Key("target_fps")] => {
-                in_camera(&[Down::Key("targetFps")]).named("targetFps")
-            }
-            [Down::Key("camera"), Down::Key("region"), rest @ ..] => {
-                let mut path = vec![Down::Key("region_of_interest")];
-                path.extend(rest);
-                let last = if let [Down::Key(last)] = rest { last } else { "region_of_interest" };
-                in_camera(&path).named(last)
-            }
-            [Down::Key("camera"), Down::Key("accept"), ..] => {
-                let names = [camera.name.as_str(), camera.slug.as_str()];
-                let is_set = |name: &&str| self.locator.setting(&["camera", name, "accept"]).is_some();
-                let name = names.into_iter().find(is_set).unwrap_or(names[0]);
-                self.setting(&["camera", name, "accept"], None)
-            }
-            [Down::Key("camera"), Down::Key("source"), ..] => self.of_source(request),
-            [Down::Key("camera"), Down::Key("workloads")] => match new.and_then(Value::as_array) {
-                Some(_) => in_camera(&[Down::Key("workloads")]),
-                None => Origin::default(),
-            },
-            [Down::Key("camera"), Down::Key(key)] => in_camera(&[Down::Key(key)]),
-            [Down::Key("dialect")] => match self.project.settings.dialect {
-                DialectChoice::Auto => Origin::note("from the steps").named("dialect"),
-                _ => self.setting(&["run", "dialect"], new),
-            },
-            [Down::Key("workloads"), Down::Item(n), rest @ ..] => {
-                let Some(workload) = request.workloads.get(*n) else { return Origin::default() };
-                match rest {
-                    [Down::Key("name" | "slug")] => Origin::at(workload.place),
-                    [Down::Key("steps")] => written(self.locator.below_key(workload.place, &[]), new),
-                    [Down::Key("steps"), Down::Item(n), rest @ ..] => match workload.places.get(*n) {
-                        Some(places) => self.of_step(places.step, rest, new),
-                        None => Origin::default(),
-                    },
-                    _ => Origin::default(),
-                }
-            }
-            [Down::Key("scene"), rest @ ..] => match &camera.source {
-                Source::Synthetic { scene } => self.of_scene(Some(scene), rest, new),
-                _ => Origin::default(),
-            },
-            _ => Origin::default(),
-        }
-    }
-
-    /// The source of a camera as a whole.
-    fn of_source(&self, request: &PlanRequest) -> Origin {
-        let below = |key: &str| match self.locator.below(request.camera.place, &[Down::Key(key)]) {
-            Some(Written::Here(node)) => Some(node),
-            _ => None,
-        };
-        let key = match &request.camera.source {
-            Source::Synthetic { .. } => return self.setting(&["run", "source"], None),
-            Source::File(_) => "fileSrc",
-            Source::Rtsp(RtspStream { uri: text, .. }) | Source::Usb { device: text } => {
-                // Behind the scheme, a URI has a user and password as written.
-                let text = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
-                let is_it = |key: &&str| below(key).is_some_and(|node| holds(&node, text));
-                STREAM_KEYS.into_iter().find(is_it).unwrap_or("streamUri")
-            }
-        };
-        below(key).map_or(Origin::default(), |node| Origin::at(node.place)).named(key)
-    }
-
-    fn of_step(&self, place: Place, keys: &[Down<'_>], new: Option<&Value>) -> Origin {
-        let below = |keys: &[Down<'_>]| written(self.locator.below(place, keys), new);
-        match keys {
-            [Down::Key("properties"), Down::Key(name)] => {
-                let found = below(keys);
-                // Some properties of steps that ask a model stand beside the others.
-                if found.place.is_some() && found.note.is_none() { found } else { below(&[Down::Key(name)]) }
-            }
-            keys => below(keys),
-        }
-    }
-
     fn of_scene(&self, name: Option<&String>, keys: &[Down<'_>], new: Option<&Value>) -> Origin {
         let scene = name.and_then(|name| self.project.scenes.get(name));
         scene.map_or(Origin::default(), |scene| written(self.locator.below(scene.place, keys), new))
@@ -320,60 +238,5 @@ fn down(segment: &Segment) -> Down<'_> {
     match segment {
         Segment::Key(key) => Down::Key(key),
         Segment::Index(index) => Down::Item(*index),
-    }
-}
-
-/// A table or list itself, as what something was removed from.
-fn whole(written: Written) -> Written {
-    match written {
-        Written::Here(node) => Written::Not { around: node.place },
-        not => not,
-    }
-}
-
-/// What is written, if it is what counts.
-fn written(found: Option<Written>, new: Option<&Value>) -> Origin {
-    let note = |note: &str, place| Origin { note: Some(note.to_owned()), ..Origin::at(place) };
-    match (found, new) {
-        (Some(Written::Here(node)), Some(new)) if agrees(&node, new) => Origin::at(node.place),
-        (Some(Written::Not { around }), Some(Value::Null)) => note("not set at", around),
-        (Some(Written::Not { around }), Some(_)) => note("the default, not set at", around),
-        (Some(Written::Not { around }), None) => note("from", around),
-        _ => Origin::default(),
-    }
-}
-
-/// Whether what is written means this value.
-fn agrees(node: &Node, value: &Value) -> bool {
-    match (&node.value, value) {
-        (tree::Value::Bool(one), Value::Bool(other)) => one == other,
-        (tree::Value::Int(one), other) => same_number(&one.to_string(), other),
-        (tree::Value::Float { text, .. }, other) => same_number(text, other),
-        (tree::Value::Text(text) | tree::Value::Word(text), Value::Number(_)) => {
-            let millis = parse_duration(text).ok().map(|duration| duration.as_millis().to_string());
-            same_number(&millis.unwrap_or_else(|| text.clone()), value)
-        }
-        (tree::Value::Text(text) | tree::Value::Word(text), Value::Null) => text == "auto",
-        (tree::Value::Word(text), Value::Bool(value)) => *text == value.to_string(),
-        (tree::Value::Text(_) | tree::Value::Word(_), Value::String(value)) => holds(node, value),
-        (tree::Value::List(one), Value::Array(other)) => one.len() == other.len(),
-        (tree::Value::Table(_), Value::Array(other)) => other.len() == 1,
-        (tree::Value::Table(_), Value::Object(_)) => true,
-        _ => false,
-    }
-}
-
-/// Whether a text is this value but for case, blanks and what stands around it.
-fn holds(node: &Node, value: &str) -> bool {
-    let (tree::Value::Text(text) | tree::Value::Word(text)) = &node.value else { return false };
-    let (text, value) = (text.trim().to_lowercase(), value.trim().to_lowercase());
-    text == value || (!value.is_empty() && text.contains("://") && text.ends_with(&value))
-}
-
-fn same_number(text: &str, value: &Value) -> bool {
-    match value {
-        Value::Number(number) => text.parse().ok() == number.as_f64(),
-        Value::String(value) => text == value,
-        _ => false,
     }
 }
