@@ -18,6 +18,7 @@ use crate::os::lock::{BuildLock, Holder, Waiting};
 use crate::os::signal::cancel_on_signals;
 use crate::path::Layout;
 use crate::store::Store;
+use crate::text::counted;
 use crate::workspace::error::Result;
 
 pub(super) fn run(global: &Global, args: &CacheArgs) -> Result<Exit> {
@@ -53,7 +54,7 @@ fn layout(global: &Global) -> Result<Layout> {
     if let Some(project) = read(global, &[])?.project {
         return Ok(project.layout);
     }
-    console::note("warning: the config has errors (`lp check` tells which); `[paths]` count as not set");
+    console::note("warning: the config has errors (see `lp check`); `[paths]` are ignored");
     Ok(Layout::new(root))
 }
 
@@ -81,8 +82,8 @@ fn clean(store: &Store) -> Result<Exit> {
     }
     let lock = lock(store)?;
     store.reload()?;
-    let n_forgotten = store.clean()?;
+    let n_deleted = store.clean()?;
     drop(lock);
-    console::note(&format!("forgot {n_forgotten} attempts; measurements are kept"));
+    console::note(&format!("deleted {}; measurements are kept", counted(n_deleted, "attempt")));
     Ok(Exit::Done)
 }

@@ -80,7 +80,7 @@ fn ask_machine(project: &Project, lane: &Lane, diagnostics: &mut Diagnostics) ->
         }
         Err(error) => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            let message = format!("this machine cannot be asked: {error}{cause}");
+            let message = format!("failed to ask this machine: {error}{cause}");
             let fault = Diagnostic::error(codes::NO_WORKER, message);
             diagnostics.push(match error.hint() {
                 Some(hint) => fault.help(hint),

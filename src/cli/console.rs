@@ -110,7 +110,7 @@ pub(super) fn notes(notes: &[String]) {
 pub(super) fn keep(store: &Store, journal: &Journal<'_>) {
     if let Err(error) = last::keep(store, journal) {
         let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
-        note(&format!("warning: `lp explain --last` will not know of this build: {error}{cause}"));
+        note(&format!("warning: `lp explain --last` will not show this build: {error}{cause}"));
     }
 }
 

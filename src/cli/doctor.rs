@@ -77,7 +77,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
         }
         if project.is_none() {
             console::note(
-                "note: looked at what the default lane needs; there is no project here without errors",
+                "note: these are the needs of the default lane; there is no project without errors here",
             );
         }
     }

@@ -19,12 +19,12 @@ const SETS_BEHIND: &str = "sets_behind";
 fn meaningless(command: &[&str]) -> (Vec<&'static str>, &'static str) {
     let both = || [FILES, SETTINGS].concat();
     match command {
-        ["init"] => (both(), "the project that it makes is always the same"),
+        ["init"] => (both(), "it always makes the same project"),
         ["import"] => (SETTINGS.to_vec(), "it reads two files and no `Lpfile.toml`"),
-        ["report"] => (both(), "it shows what was measured, whatever the config says now"),
-        ["cache", "show" | "clean"] => (both(), "it reads the store and no config"),
+        ["report"] => (both(), "it shows a record and reads no config"),
+        ["cache", "show" | "clean"] => (both(), "it reads only the store"),
         ["cache", "key"] => (Vec::new(), ""),
-        ["cache", ..] => (FILES.to_vec(), "the store is that of the whole project"),
+        ["cache", ..] => (FILES.to_vec(), "it works on the store of the whole project"),
         _ => (Vec::new(), ""),
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<Exit> {
     let next = init::try_in(global, args.root.as_deref(), "lp build plan");
     console::note(&format!("made a project of {cameras}; {next}"));
     for (file, workload) in missing(&root, project) {
-        console::note(&format!("note: `{file}` of the workload `{workload}` is not there yet: copy it"));
+        console::note(&format!("note: `{file}` of the workload `{workload}` is missing: copy it"));
     }
     Ok(Exit::Done)
 }

@@ -129,7 +129,7 @@ fn command_line() -> Result<Line> {
     match line.and_then(|line| Ok((flags::parsed(&line)?, flags::refusal(&line)))) {
         Ok((cli, None)) => Ok(Line::Command(Box::new(cli))),
         Ok((_, Some((command, flag, why)))) => {
-            Err(CommandError::refused(format!("`{flag}` means nothing to `{command}`: {why}")))
+            Err(CommandError::refused(format!("`{flag}` has no effect on `{command}`: {why}")))
         }
         Err(error) => {
             // Help goes to stdout and ends well, faults go to stderr.

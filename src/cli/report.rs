@@ -22,7 +22,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
     let found = if args.run == "latest" { latest() } else { view::find(&store, &args.run)? };
     let Some(attempt) = found else {
         if runs.is_empty() {
-            return Err(CommandError::refused("nothing was measured yet").hint("measure with `lp run`"));
+            return Err(CommandError::refused("there is no measurement yet").hint("measure with `lp run`"));
         }
         let ids: Vec<String> = runs.iter().filter_map(|attempt| attempt.run_id()).collect();
         let meant = did_you_mean(&args.run, ids.iter().map(String::as_str));

@@ -32,7 +32,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit> {
             false
         }
         (Some(ShowFormat::Human), true) => return refuse("the formats of `--launch` are sh, argv and json"),
-        (Some(_), false) => return refuse("the formats sh and argv are those of `--launch`"),
+        (Some(_), false) => return refuse("the formats sh and argv need `--launch`"),
     };
     if let [before, after] = args.diff.as_slice() {
         return diff::run(global, is_json, before, after);

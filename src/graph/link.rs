@@ -246,7 +246,7 @@ fn unknown_after(task: &Task, n: usize, by_label: &HashMap<String, TaskId>) -> L
     let suggestion =
         did_you_mean(label, names).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
     LinkFault {
-        message: format!("`{}` comes after `{label}`, which is no task{suggestion}", task.label),
+        message: format!("`{}` comes after `{label}`, which is not a task{suggestion}", task.label),
         place: task.after_place(n),
         label: String::new(),
         others: Vec::new(),
@@ -335,7 +335,7 @@ pub(crate) mod tests {
         check(&["a: > x after a"], expect!["`a` comes after itself"]);
         check(
             &["aaaa: > x", "b: > y after aaab"],
-            expect!["`b` comes after `aaab`, which is no task; did you mean `aaaa`?"],
+            expect!["`b` comes after `aaab`, which is not a task; did you mean `aaaa`?"],
         );
         check(&["a: > x", "a: > y"], expect!["two tasks are called `a`"]);
     }

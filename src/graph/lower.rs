@@ -132,7 +132,7 @@ pub fn lower(lowering: &Lowering<'_>) -> Lowered {
                     continue;
                 }
                 if let Some(path) = task.outputs.iter().find(|path| declared.contains(path)) {
-                    lowered.notes.push(format!("`{}` gives way: a task declares `{path}`", task.label));
+                    lowered.notes.push(format!("`{}` is left out: a task makes `{path}`", task.label));
                 } else {
                     lowered.tasks.push(task);
                 }

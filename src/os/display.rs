@@ -57,7 +57,7 @@ impl Refused {
         let path = path.display();
         match self.0.kind() {
             io::ErrorKind::NotFound => format!("there is no socket `{path}`"),
-            io::ErrorKind::ConnectionRefused => format!("nobody answers at the socket `{path}`"),
+            io::ErrorKind::ConnectionRefused => format!("no server answers at the socket `{path}`"),
             io::ErrorKind::PermissionDenied => format!("this user may not connect to the socket `{path}`"),
             _ => format!("the socket `{path}` cannot be connected to: {}", self.0),
         }

@@ -95,7 +95,7 @@ pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
     }
     if !kind.is_file() {
-        let what = if kind.is_fifo() { "it is a pipe" } else { "it is no regular file" };
+        let what = if kind.is_fifo() { "it is a pipe" } else { "it is not a regular file" };
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
     if metadata.len() > limit {
@@ -628,7 +628,10 @@ mod tests {
     fn what_is_no_file_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(read_bounded(folder.path(), 4).unwrap_err().to_string(), "it is a folder");
-        assert_eq!(read_bounded(Path::new("/dev/zero"), 4).unwrap_err().to_string(), "it is no regular file");
+        assert_eq!(
+            read_bounded(Path::new("/dev/zero"), 4).unwrap_err().to_string(),
+            "it is not a regular file"
+        );
         let pipe = folder.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
         assert_eq!(read_bounded(&pipe, 4).unwrap_err().to_string(), "it is a pipe");

@@ -108,7 +108,7 @@ impl Workspace {
     ) -> Result<(BTreeSet<TaskId>, BTreeSet<TaskId>)> {
         let wanted = select::targets(graph, &self.project, targets).map_err(|unknown| {
             let errors = unknown.into_iter().map(|unknown| {
-                let error = CommandError::refused(format!("`{}` is no target", unknown.target));
+                let error = CommandError::refused(format!("there is no target `{}`", unknown.target));
                 match unknown.suggestion {
                     Some(meant) => error.hint(format!("did you mean `{meant}`?")),
                     None => error,

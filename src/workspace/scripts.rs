@@ -93,23 +93,23 @@ fn fault(root: &Path, place: &Path) -> Option<(String, String)> {
     let shown =
         crate::text::harmless(&place.strip_prefix(root).unwrap_or(place).to_string_lossy()).into_owned();
     if !metadata.is_file() {
-        return Some(("it is no file".to_owned(), "name the program that is to be run".to_owned()));
+        return Some(("it is not a file".to_owned(), "name the program to run".to_owned()));
     }
     if metadata.permissions().mode() & 0o111 == 0 {
-        return Some(("it may not be executed".to_owned(), format!("chmod +x {shown}")));
+        return Some(("it is not executable".to_owned(), format!("chmod +x {shown}")));
     }
     let head = os::fs::read_head(place, 256).ok()?;
     let Some(line) = head.strip_prefix(b"#!") else { return no_program(&head, &shown) };
     let line = std::str::from_utf8(line.split(|byte| *byte == b'\n').next()?).ok()?;
     if line.ends_with('\r') {
-        let fault = "its first line ends in a carriage return, which counts as a part of it";
+        let fault = "its first line ends in a carriage return, which belongs to the line";
         return Some((fault.to_owned(), format!("sed -i 's/\\r$//' {shown}")));
     }
     let line = line.trim_ascii();
     let (interpreter, argument) = line.split_once([' ', '\t']).unwrap_or((line, ""));
     let asks_for = |program: &str| {
         let fault =
-            format!("its first line asks for `{}`, which does not exist", crate::text::harmless(program));
+            format!("its first line names `{}`, which does not exist", crate::text::harmless(program));
         Some((fault, "name a program of this machine, such as `#!/bin/sh`".to_owned()))
     };
     // A relative one is found from the folder in which the script is started.
@@ -143,7 +143,7 @@ fn no_program(head: &[u8], shown: &str) -> Option<(String, String)> {
         "it is empty"
     } else if head.starts_with(b"\xef\xbb\xbf#!") {
         let way_out = format!("sed -i '1s/^\\xef\\xbb\\xbf//' {shown}");
-        return Some(("a byte-order mark stands before its `#!`".to_owned(), way_out));
+        return Some(("a byte-order mark precedes its `#!`".to_owned(), way_out));
     } else if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
         return Some(("it is written in UTF-16".to_owned(), "save it as UTF-8".to_owned()));
     } else if head.contains(&0) {

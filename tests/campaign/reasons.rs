@@ -94,7 +94,7 @@ fn wanted(label: &str, explained: &Value) -> Option<String> {
     match explained["state"].as_str()? {
         word @ ("fresh" | "new") => Some(word.to_owned()),
         "restorable" => {
-            let outputs = text.strip_prefix(&format!("`{label}` comes out of the store: "))?;
+            let outputs = text.strip_prefix(&format!("`{label}` will be restored from the store: "))?;
             // What was set back follows.
             Some(format!("restored: {}", outputs.split("; ").next()?))
         }

@@ -137,7 +137,7 @@ fn an_unavailable_base_is_named_and_nothing_is_built() {
     let mut script = engine.script("images", &["--tag", &tag, "--binaries", binaries]);
     let base = "localhost/lp/no-such-base:1";
     ProgramOutput::of(script.env("LP_BASE_IMAGE", base)).code(1).has(&format!(
-        "error: the base image `{base}` cannot be had\n  hint: name another in LP_BASE_IMAGE\n"
+        "error: the base image `{base}` is not available\n  hint: name another in LP_BASE_IMAGE\n"
     ));
     for name in NAMES {
         let image = format!("localhost/lp/{name}:{tag}");

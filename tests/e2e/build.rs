@@ -207,7 +207,7 @@ fn events_are_json_lines_and_the_last_is_the_summary() {
 fn an_unknown_target_is_named_with_what_was_meant() {
     let ws = Workspace::cameras();
     ws.lp("build plam:camera-1").code(2).stderr(expect![[r#"
-        error: `plam:camera-1` is no target
+        error: there is no target `plam:camera-1`
           hint: did you mean `plan:camera-1`?
     "#]]);
 }

@@ -87,7 +87,7 @@ fn the_store_is_listed_and_each_attempt_can_be_looked_at() {
     let output = blob(&ws, "x\n").file_name().unwrap().to_str().unwrap()[..10].to_owned();
     assert_eq!(ws.lp(&format!("cache show {output}")).success().stdout, shown);
     ws.lp("cache show task:cpy").code(2).stderr(expect![[r#"
-        error: the store knows nothing of `task:cpy`
+        error: the store has no attempt of `task:cpy`
           hint: did you mean `task:copy`?
     "#]]);
 }
@@ -114,8 +114,8 @@ fn statistics_count_blobs_attempts_and_labels() {
     let text: String = lines.map(|line| format!("{line}\n")).collect();
     expect![[r#"
         blobs                4        15 B
-          shared             0         0 B  outputs in the project too: removing them frees nothing
-          unneeded           0         0 B  no live attempt names them: `lp cache gc` removes them
+          shared             0         0 B  outputs in the project too: deleting them frees nothing
+          unneeded           0         0 B  no live attempt names them: `lp cache gc` deletes them
         attempts             4  4 live, 0 dead
           succeeded          4
         measurements         0  0 complete
@@ -151,11 +151,11 @@ fn a_broken_config_keeps_nobody_from_the_store() {
     let ws = built();
     ws.write("Lpfile.toml", "[[task]\n");
     for command in ["cache stats", "cache verify", "cache gc --max-age 1d"] {
-        ws.lp(command).success().stderr_has("warning: the config has errors (`lp check` tells which)");
+        ws.lp(command).success().stderr_has("warning: the config has errors (see `lp check`)");
     }
     // To these, the folders of `[paths]` do not matter.
     ws.lp("cache show task:copy").success().stderr(expect![""]);
-    ws.lp("cache clean").success().stderr_has("forgot 2 attempts");
+    ws.lp("cache clean").success().stderr_has("deleted 2 attempts");
     ws.lp("cache key").code(2);
     assert!(ws.exists("b.txt"));
     ws.write("Lpfile.toml", COPY_JOIN);
@@ -181,7 +181,7 @@ fn a_collection_says_what_it_removed_and_what_it_kept() {
     fs::remove_dir_all(ws.path(".lpcache/graph")).unwrap();
     ws.write(".lpcache/tmp/dead/half", "1234");
     ws.lp("cache gc --max-age 0s --dry-run").success().stderr(expect![[r#"
-        would remove 2 blobs (6 B), 2 attempts (2 too old), 1 leftover (4 B)
+        would delete 2 blobs (6 B), 2 attempts (2 too old), 1 leftover (4 B)
         would keep 2 blobs (9 B), 2 attempts, 0 measurements
     "#]]);
     let json = ws.lp("cache gc --max-age 0s --json").success().stdout;
@@ -191,11 +191,11 @@ fn a_collection_says_what_it_removed_and_what_it_kept() {
     ws.lp("build").success().stderr_has("nothing to do: 2 tasks fresh");
 
     ws.lp("cache gc --max-size 8").success().stderr(expect![[r#"
-        removed 1 blob (3 B), 1 attempt (1 least recently used)
+        deleted 1 blob (3 B), 1 attempt (1 least recently used)
         kept 1 blob (6 B), 1 attempt, 0 measurements
     "#]]);
     ws.lp("cache gc").success().stderr(expect![[r#"
-        removed nothing
+        deleted nothing
         kept 1 blob (6 B), 1 attempt, 0 measurements
     "#]]);
     ws.lp("build").success().stderr(expect![[r#"
@@ -227,13 +227,13 @@ fn a_crash_in_the_middle_of_a_collection_leaves_a_right_store() {
         let output =
             ws.command(&["cache", "gc", "--max-size", "0"]).env("LP_FAILPOINT", failpoint).output().unwrap();
         assert_eq!(output.status.code(), None, "it is killed at `{failpoint}`");
-        ws.lp("cache verify").success().stderr_has("all is well");
+        ws.lp("cache verify").success().stderr_has("no faults");
         ws.lp("build").success();
         ws.lp("build").success().stderr_has("nothing to do: 2 tasks fresh");
         assert_eq!(ws.read("c.txt"), "yy\nyy\n");
         ws.lp("cache gc --max-age 0s").success();
         ws.lp("cache gc --max-age 0s").success().stderr(expect![[r#"
-            removed nothing
+            deleted nothing
             kept 2 blobs (9 B), 2 attempts, 0 measurements
         "#]]);
     }
@@ -258,7 +258,7 @@ fn a_collection_waits_for_a_build_and_takes_nothing_from_it() {
     rest.clear();
     gc_stderr.read_to_string(&mut rest).unwrap();
     assert!(gc.wait().unwrap().success());
-    assert_eq!(rest, "removed nothing\nkept 1 blob (2 B), 2 attempts, 0 measurements\n");
+    assert_eq!(rest, "deleted nothing\nkept 1 blob (2 B), 2 attempts, 0 measurements\n");
     ws.lp("build").success().stderr_has("nothing to do: 2 tasks fresh");
 }
 
@@ -285,7 +285,7 @@ fn a_build_that_waited_for_a_collection_looks_again() {
 fn damage_is_named_with_what_needs_it_and_made_again() {
     let ws = built();
     ws.lp("cache verify").success().stderr(expect![[r#"
-        read 2 blobs (6 B) and 2 attempts of the log: all is well
+        read 2 blobs (6 B) and 2 attempts of the log: no faults
     "#]]);
     rot(&blob(&ws, "x\nx\n"), "x\ny\n");
     fs::remove_file(ws.path("c.txt")).unwrap();
@@ -293,7 +293,7 @@ fn damage_is_named_with_what_needs_it_and_made_again() {
     ws.lp("cache verify").code(1).stderr(expect![[r#"
         missing 44c77418e27569db9213c6b43d9049ecffb5496f7d0e3d4254bb68410adecc3e: stored again from the project
           needed by output `b.txt` of `task:copy`
-        damaged f964fc5cad2c9a1804b018773126067c9ffc095cda3d0d71c73ddf8f80fc3aba: removed; the next build that needs it makes it again
+        damaged f964fc5cad2c9a1804b018773126067c9ffc095cda3d0d71c73ddf8f80fc3aba: deleted; the next build that needs it makes it again
           needed by output `c.txt` of `task:join`
         read 1 blob (4 B) and 2 attempts of the log: 2 faults
     "#]]);
@@ -317,7 +317,7 @@ fn a_damaged_log_and_state_are_reported_with_their_place() {
     }
     let ended = ws.lp("cache verify").code(1);
     assert!(ended.stderr.starts_with("log: damaged at bytes 8.."), "{}", ended.stderr);
-    assert!(ended.stderr.contains("; moved to `.lpcache/log.damaged`\nstate: damaged; removed"));
+    assert!(ended.stderr.contains("; moved to `.lpcache/log.damaged`\nstate: damaged; deleted"));
     assert!(ended.stderr.ends_with("and 1 attempt of the log: 2 faults\n"), "{}", ended.stderr);
     ws.lp("cache verify").success();
     ws.lp("build").success().stderr_has("1 task ran, 1 fresh");
@@ -330,7 +330,7 @@ fn what_cannot_be_mended_is_told_all_the_same() {
     fs::remove_file(ws.path(".lpcache/lock")).unwrap();
     fs::create_dir(ws.path(".lpcache/lock")).unwrap();
     ws.lp("cache verify").code(1).stderr(expect![[r#"
-        damaged f964fc5cad2c9a1804b018773126067c9ffc095cda3d0d71c73ddf8f80fc3aba: nothing was done about it
+        damaged f964fc5cad2c9a1804b018773126067c9ffc095cda3d0d71c73ddf8f80fc3aba: not repaired
           needed by output `c.txt` of `task:join`
         read 2 blobs (6 B) and 2 attempts of the log: 1 fault
         error: failed to open `<project>/.lpcache/lock`

@@ -321,7 +321,7 @@ fn what_is_no_file_of_text_is_refused_at_once() {
         ("bytes.json", "LP0005", "offset 8 is no text"),
         ("sparse.json", "LP0004", "larger than 64 MiB"),
         ("pipe.json", "LP0003", "it is a pipe"),
-        ("/dev/zero", "LP0003", "it is no regular file"),
+        ("/dev/zero", "LP0003", "it is not a regular file"),
         ("configs", "LP0003", "it is a folder"),
     ] {
         let ended = check(&ws, &["--cameras", file]).code(2);

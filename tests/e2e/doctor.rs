@@ -270,12 +270,12 @@ fn a_display_is_there_only_if_somebody_answers() {
     .assert_eq(&devices(&ws.lp("doctor").success()));
     drop(listener);
     expect![[r#"
-        missing  display                 `WAYLAND_DISPLAY` is `<project>/wayland` and nobody answers at the socket `<project>/wayland`
+        missing  display                 `WAYLAND_DISPLAY` is `<project>/wayland` and no server answers at the socket `<project>/wayland`
                                          needed by: `run.render`
                                          on the host: run it in a session with a display, or without `run.render`
                                          in a container: X11: -e DISPLAY -e XAUTHORITY=/run/xauth -v /tmp/.X11-unix:/tmp/.X11-unix:ro -v $XAUTHORITY:/run/xauth:ro; Wayland: -e WAYLAND_DISPLAY=/run/wayland -v $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY:/run/wayland
     "#]].assert_eq(&devices(&ws.lp("doctor").code(1)));
     ws.lp("run").code(2).stderr(expect![[r#"
-        error: `run.render` shows frames on a display, but `WAYLAND_DISPLAY` is `<project>/wayland` and nobody answers at the socket `<project>/wayland`
+        error: `run.render` shows frames on a display, but `WAYLAND_DISPLAY` is `<project>/wayland` and no server answers at the socket `<project>/wayland`
     "#]]);
 }

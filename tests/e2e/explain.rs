@@ -364,14 +364,14 @@ fn what_comes_out_of_the_store_names_its_outputs_and_what_was_set_back() {
     fs::remove_file(ws.path("results/plan.json")).unwrap();
     ws.write("results/summary.json", "{}");
     expect![[r#"
-        `plan` comes out of the store: output `results/plan.json` was deleted, output `results/summary.json` was changed
+        `plan` will be restored from the store: output `results/plan.json` was deleted, output `results/summary.json` was changed
     "#]]
     .assert_eq(&told(ws.lp("explain plan")));
     fs::remove_file(ws.path("results/plan/camera-1.json")).unwrap();
     ws.lp("build plan:camera-2").success();
     expect![[r#"
-        `plan:camera-1` comes out of the store: output `results/plan/camera-1.json` was deleted
-        `plan` comes out of the store: output `results/plan.json` was deleted, output `results/summary.json` was changed; and 1 more: `plan:camera-1` comes out of the store: output `results/plan/camera-1.json` was deleted
+        `plan:camera-1` will be restored from the store: output `results/plan/camera-1.json` was deleted
+        `plan` will be restored from the store: output `results/plan.json` was deleted, output `results/summary.json` was changed; and 1 more: `plan:camera-1` will be restored from the store: output `results/plan/camera-1.json` was deleted
     "#]]
     .assert_eq(&told(ws.lp("explain plan:camera-1 plan")));
 
@@ -380,7 +380,7 @@ fn what_comes_out_of_the_store_names_its_outputs_and_what_was_set_back() {
     ws.lp("build plan").success();
     ws.write(CAMERAS_FILE, CAMERAS);
     expect![[r#"
-        `plan:camera-1` comes out of the store: output `results/plan/camera-1.json` was changed; `fps` changed from 30 to 15 (configs/camera_to_workload.json:9:16), as it was at <then>
+        `plan:camera-1` will be restored from the store: output `results/plan/camera-1.json` was changed; `fps` changed from 30 to 15 (configs/camera_to_workload.json:9:16), as it was at <then>
     "#]]
     .assert_eq(&told(ws.lp("explain plan:camera-1")));
     // Its plan is known without making it, so what reads it is known too.

@@ -22,7 +22,7 @@ fn flags_that_mean_nothing_to_a_command_are_refused_by_it() {
     ] {
         for flag in meaningless {
             let name = flag.split(' ').next().unwrap();
-            let told = format!("error: `{name}` means nothing to `lp {}", command.split(' ').next().unwrap());
+            let told = format!("error: `{name}` has no effect on `lp {}", command.split(' ').next().unwrap());
             for line in [format!("{command} {flag}"), format!("{flag} {command}")] {
                 let ended = ws.lp(&line).code(2).stderr_has(&told);
                 assert_eq!(ended.stderr.lines().count(), 1, "{line}: {}", ended.stderr);

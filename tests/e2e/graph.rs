@@ -60,7 +60,7 @@ fn the_store_shows_what_was_hashed_and_forgets_on_demand() {
     assert!(shown.contains("\"fps\": 15"), "{shown}");
     assert!(shown.contains("results/plan/camera-1.json"), "{shown}");
     ws.lp("cache show plan:camera-9").code(2).stderr_has("did you mean");
-    ws.lp("cache clean").success().stderr_has("forgot 3 attempts");
+    ws.lp("cache clean").success().stderr_has("deleted 3 attempts");
     ws.lp("build plan").success().stderr_has("3 tasks ran");
 }
 
@@ -158,7 +158,7 @@ fn unknown_names_and_flags_that_contradict_each_other_are_refused() {
     for arguments in ["--deps lats", "--rdeps lats", "--path lats copy", "--path copy lats"] {
         let ended = ws.lp(&format!("graph {arguments}")).code(2);
         assert!(
-            ended.stderr.contains("error: `lats` is no target\n  hint: did you mean `last`?"),
+            ended.stderr.contains("error: there is no target `lats`\n  hint: did you mean `last`?"),
             "{}",
             ended.stderr
         );

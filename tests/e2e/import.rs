@@ -96,7 +96,7 @@ fn what_a_workload_runs_is_named_if_it_is_not_there() {
     let ws = Workspace::empty().file("c.json", CAMERAS).file("w.json", workloads);
     ws.lp("import --cameras c.json --workloads w.json lane")
         .success()
-        .stderr_has("note: `pipelines/scan.sh` of the workload `scan` is not there yet: copy it");
+        .stderr_has("note: `pipelines/scan.sh` of the workload `scan` is missing: copy it");
 }
 
 #[test]

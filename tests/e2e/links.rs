@@ -192,7 +192,7 @@ after = ["task:one", "onne"]
             5 | after = ["one"]
               |          ^^^^^
 
-            error[LP0801]: `task:two` comes after `onne`, which is no task; did you mean `one`?
+            error[LP0801]: `task:two` comes after `onne`, which is not a task; did you mean `one`?
              --> Lpfile.toml:9:22
               |
             9 | after = ["task:one", "onne"]

@@ -148,7 +148,7 @@ fn emptying_the_store_waits_for_a_build() {
     assert!(clean.line().ends_with(&format!("(pid {})\n", first.pid())));
     say(&ws, "go", "");
     first.success();
-    assert_eq!(clean.success(), "forgot 1 attempts; measurements are kept\n");
+    assert_eq!(clean.success(), "deleted 1 attempt; measurements are kept\n");
 }
 
 #[test]

@@ -353,7 +353,7 @@ fn a_script_and_its_parameters_belong_to_the_run() {
     ws.write("configs/workload_to_pipeline.json", &workloads.replace("\"n\": 1", "\"n\": 2"));
     ws.lp("explain run:lane").success().stdout(expect![[r#"
         `run:lane` is stale because `plan:till` is stale: `n` changed from 1 to 2 (configs/workload_to_pipeline.json:3:60)
-        `lp run` always measures; whether `lp build` would measure too depends on what `run:lane` reads
+        `lp run` always measures; `lp build` may measure too, depending on the inputs of `run:lane`
     "#]]);
 }
 
@@ -398,15 +398,15 @@ fn scripts_that_cannot_be_started_are_refused_at_their_places() {
     let checked = ws.lp("check").code(2).stderr;
     assert_eq!(ws.lp("run").code(2).stderr, checked, "a check says what a run says");
     ws.lp("run").code(2).stderr(expect![[r#"
-        error[LP0804]: `pipelines/folder.sh` cannot be started: it is no file
+        error[LP0804]: `pipelines/folder.sh` cannot be started: it is not a file
          --> configs/workload_to_pipeline.json:3:16
           |
         3 |     "folder": [{"script": "pipelines/folder.sh", "parameters": {}}],
           |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
           |
-          = help: name the program that is to be run
+          = help: name the program to run
 
-        error[LP0804]: `pipelines/mode.sh` cannot be started: it may not be executed
+        error[LP0804]: `pipelines/mode.sh` cannot be started: it is not executable
          --> configs/workload_to_pipeline.json:4:14
           |
         4 |     "mode": [{"script": "pipelines/mode.sh", "parameters": {}}],
@@ -420,7 +420,7 @@ fn scripts_that_cannot_be_started_are_refused_at_their_places() {
         5 |     "gone": [{"script": "pipelines/gone.sh", "parameters": {}}],
           |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
-        error[LP0804]: `pipelines/shell.sh` cannot be started: its first line asks for `/no/such/sh`, which does not exist
+        error[LP0804]: `pipelines/shell.sh` cannot be started: its first line names `/no/such/sh`, which does not exist
          --> configs/workload_to_pipeline.json:6:15
           |
         6 |     "shell": [{"script": "pipelines/shell.sh", "parameters": {}}],
@@ -428,7 +428,7 @@ fn scripts_that_cannot_be_started_are_refused_at_their_places() {
           |
           = help: name a program of this machine, such as `#!/bin/sh`
 
-        error[LP0804]: `pipelines/windows.sh` cannot be started: its first line ends in a carriage return, which counts as a part of it
+        error[LP0804]: `pipelines/windows.sh` cannot be started: its first line ends in a carriage return, which belongs to the line
          --> configs/workload_to_pipeline.json:7:17
           |
         7 |     "windows": [{"script": "pipelines/windows.sh", "parameters": {}}]
@@ -468,13 +468,13 @@ fn a_script_must_begin_with_its_program() {
           = help: begin it with `#!` and a program of this machine, such as `#!/bin/sh`
         error[LP0804]: `pipelines/a.sh` cannot be started: it does not begin with `#!`
           = help: begin it with `#!` and a program of this machine, such as `#!/bin/sh`
-        error[LP0804]: `pipelines/a.sh` cannot be started: a byte-order mark stands before its `#!`
+        error[LP0804]: `pipelines/a.sh` cannot be started: a byte-order mark precedes its `#!`
           = help: sed -i '1s/^\xef\xbb\xbf//' pipelines/a.sh
-        error[LP0804]: `pipelines/a.sh` cannot be started: its first line asks for `no-such`, which does not exist
+        error[LP0804]: `pipelines/a.sh` cannot be started: its first line names `no-such`, which does not exist
           = help: name a program of this machine, such as `#!/bin/sh`
-        error[LP0804]: `pipelines/a.sh` cannot be started: its first line asks for `sh -e`, which does not exist
+        error[LP0804]: `pipelines/a.sh` cannot be started: its first line names `sh -e`, which does not exist
           = help: name a program of this machine, such as `#!/bin/sh`
-        error[LP0804]: `pipelines/a.sh` cannot be started: its first line asks for `/etc`, which does not exist
+        error[LP0804]: `pipelines/a.sh` cannot be started: its first line names `/etc`, which does not exist
           = help: name a program of this machine, such as `#!/bin/sh`"#]].assert_eq(&told.join("\n"));
     // One that a task makes need not be there yet, nor in a folder that it makes.
     fs::remove_file(ws.path("pipelines/a.sh")).unwrap();
@@ -556,7 +556,7 @@ fn a_run_of_nothing_but_what_is_not_supported_is_refused() {
     let ws = with_vlm(true);
     let ended = ws.lp("run door").code(2);
     expect![[r#"
-        error: nothing can be played: `talk` of `door`: `vlm` steps are planned but cannot be played yet
+        error: no pipeline can be played: `talk` of `door`: `vlm` steps are planned but cannot be played yet
     "#]]
     .assert_eq(&ended.stderr);
     assert!(!ws.exists("results"));

@@ -170,7 +170,7 @@ fn last(ended: Ended) -> String {
 fn the_last_build_says_what_ran_and_why() {
     let ws = tasks();
     let ended = ws.lp("explain --last").code(1);
-    assert_eq!(ended.stderr, "no build is on record that did anything\n");
+    assert_eq!(ended.stderr, "there is no record of a build that had something to do\n");
     assert!(!ws.exists(".lpcache"));
     ws.lp("build -j1 --keep-going").code(1);
     expect![[r#"
@@ -196,7 +196,7 @@ fn the_last_build_says_what_ran_and_why() {
         task:join  ran: stale: `b.txt` changed
     "#]]
     .assert_eq(&last(ws.lp("explain --last join")));
-    ws.lp("explain --last next").success().stderr_has("nothing had to be done for next");
+    ws.lp("explain --last next").success().stderr_has("the last build had nothing to do for next");
     ws.lp("explain --last jion").code(2).stderr_has("did you mean `join`?");
 
     // A build with nothing to do is not the last one that did something.
@@ -227,7 +227,7 @@ fn a_build_that_was_killed_is_known_by_what_it_recorded() {
     assert_eq!(ended.stderr, "a later build was killed or still runs; it did `plan:camera-1`\n");
     assert_eq!(last(ended), "1 task ran\nplan:camera-2  ran: new\n");
     ws.write(".lpcache/last", "damaged");
-    ws.lp("explain --last").code(1).stderr_has("no build is on record");
+    ws.lp("explain --last").code(1).stderr_has("there is no record of a build");
 }
 
 /// `lp` with these arguments on a terminal of 60 columns: all that it wrote.

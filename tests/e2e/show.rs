@@ -624,20 +624,20 @@ fn what_is_no_plan_is_refused_by_name() {
         .file("short.json", "{\"version\": 3, \"cameras\": [{\"camera\": \"a\"}]}")
         .file("gone", "");
     ws.lp("show --diff broken.json gone.json").code(2).stderr(expect![[r#"
-        error: `broken.json` is no plan: EOF while parsing a value at line 3 column 0
+        error: `broken.json` is not a plan: EOF while parsing a value at line 3 column 0
           hint: plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` prints
         error: failed to read the plan `gone.json`: No such file or directory (os error 2)
     "#]]);
     ws.lp("show --diff other.json old.json").code(2).stderr(expect![[r#"
-        error: `other.json` is no plan: it has no `cameras` and no `pipelines`
+        error: `other.json` is not a plan: it has no `cameras` and no `pipelines`
           hint: plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` prints
         error: `old.json` is a plan of version 1, but this `lp` reads version 3
           hint: let this `lp` make it again: `lp build plan`
     "#]]);
     ws.lp("show --diff without.json short.json").code(2).stderr(expect![[r#"
-        error: `without.json` is no plan: it has no `version`
+        error: `without.json` is not a plan: it has no `version`
           hint: plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` prints
-        error: `short.json` is no plan: missing field `version` at line 1 column 42
+        error: `short.json` is not a plan: missing field `version` at line 1 column 42
           hint: plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` prints
     "#]]);
     ws.lp("show --diff gone default").code(2).stderr(expect![[r#"

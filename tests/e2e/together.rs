@@ -124,7 +124,7 @@ fn a_clip_that_a_task_makes_is_not_downloaded() {
         "[[task]]\nname = \"record\"\ncommand = [\"touch\", \"media/a.mp4\"]\noutputs = [\"media/a.mp4\"]\n",
     );
     let ended = ws.lp("graph --json assets").success();
-    assert_eq!(ended.stderr, "note: `download:a.mp4` gives way: a task declares `media/a.mp4`\n");
+    assert_eq!(ended.stderr, "note: `download:a.mp4` is left out: a task makes `media/a.mp4`\n");
     assert_eq!(dependencies(&ws, "transcode:a.mp4@640x360@15"), "task:record");
 }
 

@@ -348,7 +348,7 @@ fn without_a_worker_nothing_is_known_of_the_machine() {
     let ws = short(&[("camera-1", r#"{"type": "zbar"}"#)]).env("LP_WORKER", "/nowhere/lp-worker");
     ws.lp("check").success();
     ws.lp("check --machine").code(2).stderr(expect![[r#"
-        error[LP0901]: this machine cannot be asked: no worker: `/nowhere/lp-worker` does not exist
+        error[LP0901]: failed to ask this machine: no worker: `/nowhere/lp-worker` does not exist
          |
          = help: build or install `lp-worker` (it needs GStreamer's development files), or name one in `LP_WORKER`
         error: 1 error

@@ -59,7 +59,7 @@ fn text(collected: &Collected) -> String {
         parts.push(sized(removed.leftovers, "leftover"));
     }
     let would = if collected.dry_run { "would " } else { "" };
-    let remove = if collected.dry_run { "remove" } else { "removed" };
+    let remove = if collected.dry_run { "delete" } else { "deleted" };
     let keep = if collected.dry_run { "keep" } else { "kept" };
     let what = if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") };
     let mut text = format!("{would}{remove} {what}\n");
@@ -83,7 +83,7 @@ fn text(collected: &Collected) -> String {
         ));
     }
     if !collected.fits {
-        text.push_str("\nwarning: this is more than `--max-size`, but nothing of it may be removed");
+        text.push_str("\nwarning: this is more than `--max-size`, but none of it may be deleted");
     }
     text
 }

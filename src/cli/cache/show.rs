@@ -47,7 +47,7 @@ pub(super) fn show(store: &Store, what: &str) -> Result<Exit> {
         found.extend(view::find(store, what)?);
     }
     if found.is_empty() {
-        let error = CommandError::refused(format!("the store knows nothing of `{what}`"));
+        let error = CommandError::refused(format!("the store has no attempt of `{what}`"));
         let meant = did_you_mean(what, all.iter().map(|attempt| attempt.label.as_str()));
         return Err(match meant {
             Some(meant) => error.hint(format!("did you mean `{meant}`?")),

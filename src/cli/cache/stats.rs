@@ -33,9 +33,9 @@ fn text(stats: &Stats) -> String {
     let (count, size) = usage(stats.blobs);
     line("blobs", count, &size);
     let (count, size) = usage(stats.shared);
-    line("  shared", count, &format!("{size}  outputs in the project too: removing them frees nothing"));
+    line("  shared", count, &format!("{size}  outputs in the project too: deleting them frees nothing"));
     let (count, size) = usage(stats.unneeded);
-    line("  unneeded", count, &format!("{size}  no live attempt names them: `lp cache gc` removes them"));
+    line("  unneeded", count, &format!("{size}  no live attempt names them: `lp cache gc` deletes them"));
     line("attempts", Some(stats.attempts), &format!("{} live, {} dead", stats.live, stats.dead));
     for (outcome, n) in &stats.outcomes {
         line(&format!("  {}", outcome.replace('_', " ")), Some(*n), "");

@@ -38,7 +38,7 @@ fn text(verified: &Verified, is_healed: bool) -> String {
     let range = |bytes: &Bytes| format!("{}..{}", bytes.from, bytes.to);
     let log = &verified.log;
     if log.is_foreign {
-        text.push_str("log: it is of another version of `lp`, or its first bytes are damaged\n");
+        text.push_str("log: written by another version of `lp`, or damaged in its first bytes\n");
     }
     if !log.damaged.is_empty() {
         let ranges: Vec<String> = log.damaged.iter().map(range).collect();
@@ -56,14 +56,14 @@ fn text(verified: &Verified, is_healed: bool) -> String {
     }
     if log.foreign > 0 {
         let n = counted(log.foreign, "entry");
-        text.push_str(&format!("note: the log has {n} of another version of `lp`\n"));
+        text.push_str(&format!("note: the log has {n} from another version of `lp`\n"));
     }
     match verified.state {
         StateFound::Damaged if is_healed => {
-            text.push_str("state: damaged; removed, the next build makes it anew\n");
+            text.push_str("state: damaged; deleted, the next build makes it again\n");
         }
         StateFound::Damaged => text.push_str("state: damaged\n"),
-        StateFound::Foreign => text.push_str("note: `state` is of another version of `lp`\n"),
+        StateFound::Foreign => text.push_str("note: `state` was written by another version of `lp`\n"),
         StateFound::Missing | StateFound::Whole => {}
     }
     let n_faults = verified.faults.len()
@@ -75,7 +75,7 @@ fn text(verified: &Verified, is_healed: bool) -> String {
         counted(verified.blobs.count, "blob"),
         size_text(verified.blobs.bytes),
         counted(log.attempts, "attempt"),
-        if n_faults == 0 { "all is well".to_owned() } else { counted(n_faults, "fault") }
+        if n_faults == 0 { "no faults".to_owned() } else { counted(n_faults, "fault") }
     ));
     text
 }
@@ -90,10 +90,10 @@ fn fault_text(fault: &Fault) -> String {
     let done = match (fault.done, measures) {
         (Done::StoredAgain, _) => "stored again from the project",
         (Done::Removed, _) if fault.needed_by.iter().any(|by| by.output.is_some()) => {
-            "removed; the next build that needs it makes it again"
+            "deleted; the next build that needs it makes it again"
         }
-        (Done::Removed, _) => "removed",
-        (Done::Nothing, _) if fault.wrong != Wrong::Missing => "nothing was done about it",
+        (Done::Removed, _) => "deleted",
+        (Done::Nothing, _) if fault.wrong != Wrong::Missing => "not repaired",
         (Done::Nothing, false) => "the next build that needs it makes it again",
         (Done::Nothing, true) => "A MEASUREMENT IS LOST: it cannot be made again",
         (Done::Kept, _) => "A MEASUREMENT IS DAMAGED: it cannot be made again; its file is kept",

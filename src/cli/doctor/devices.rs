@@ -40,7 +40,7 @@ fn any(what: &str, folder: &str, first: &str, kind: &Kind, me: &Owner) -> Findin
         Ok(names) => names,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
-            return Finding::missing(what).wrong(format!("`{folder}` cannot be looked into: {error}"));
+            return Finding::missing(what).wrong(format!("`{folder}` cannot be read: {error}"));
         }
     };
     names.retain(|name| name.starts_with(prefix));

@@ -12,7 +12,7 @@ pub(super) fn findings(facts: &BTreeMap<String, String>) -> Vec<Finding> {
     if let Some(container) = fact("container") {
         findings.push(
             Finding::found("container", container)
-                .note("what limits it from further out cannot be seen from in here"),
+                .note("limits from outside the container are not visible in it"),
         );
     }
     if let Some(cores) = fact("cpus_allowed") {
@@ -28,7 +28,7 @@ pub(super) fn findings(facts: &BTreeMap<String, String>) -> Vec<Finding> {
 }
 
 fn limit(what: &str, found: String) -> Finding {
-    Finding::found(what, found).note("measurements are of what is allowed, not of the machine")
+    Finding::found(what, found).note("measurements describe this limit, not the machine")
 }
 
 #[cfg(test)]
@@ -53,13 +53,13 @@ mod tests {
         assert!(!findings.iter().any(Finding::is_missing));
         expect![[r#"
             note     container  podman
-                                what limits it from further out cannot be seen from in here
+                                limits from outside the container are not visible in it
             note     cores      4 of 8 may be used
-                                measurements are of what is allowed, not of the machine
+                                measurements describe this limit, not the machine
             note     CPU time   at most 1.5 of 8 cores' worth
-                                measurements are of what is allowed, not of the machine
+                                measurements describe this limit, not the machine
             note     memory     at most 512 MiB of 31744 MiB
-                                measurements are of what is allowed, not of the machine
+                                measurements describe this limit, not the machine
         "#]]
         .assert_eq(&table(&findings));
         assert!(super::findings(&BTreeMap::new()).is_empty());

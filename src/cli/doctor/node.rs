@@ -97,14 +97,15 @@ pub(super) fn judge(looked: &Snapshot, kind: &Kind, me: &Owner) -> Result<String
             let absent = fault(format!("there is no `{path}`"), Some(kind.way_out.to_owned()));
             return Err(Fault { in_container: Some(flags(path, given, None)), ..absent });
         }
-        Err(error) => return Err(fault(format!("`{path}` cannot be looked at: {error}"), None)),
+        Err(error) => return Err(fault(format!("`{path}` cannot be read: {error}"), None)),
     };
     match node.major {
         Some(major) if major == kind.major => {}
         found => {
             let expected = format!("{} is a character device {}:*", kind.name, kind.major);
-            let found = found
-                .map_or("no character device".to_owned(), |major| format!("the character device {major}:*"));
+            let found = found.map_or("not a character device".to_owned(), |major| {
+                format!("the character device {major}:*")
+            });
             let wrong = format!("`{path}` is not {}: {expected}, this is {found}", kind.name);
             return Err(fault(wrong, Some(kind.way_out.to_owned())));
         }
@@ -159,7 +160,7 @@ pub(super) fn judge(looked: &Snapshot, kind: &Kind, me: &Owner) -> Result<String
         Refused::Otherwise(error) => Fault {
             wrong: format!("`{path}` cannot be opened: {error}"),
             on_host: Some(match error.kind() {
-                io::ErrorKind::ResourceBusy => format!("sudo fuser -v {word}, which tells who uses it"),
+                io::ErrorKind::ResourceBusy => format!("sudo fuser -v {word}, which lists its users"),
                 _ => kind.way_out.to_owned(),
             }),
             in_container: given_with_group,
@@ -323,7 +324,7 @@ mod tests {
             &NPU,
             &[1000],
             expect![[r#"
-            missing  X  `/dev/dri/renderD128` is not an NPU: an NPU is a character device 261:*, this is no character device
+            missing  X  `/dev/dri/renderD128` is not an NPU: an NPU is a character device 261:*, this is not a character device
                         on the host: `lspci -k` names the driver of each NPU; Intel's need `intel_vpu` (Linux 6.3 or later) and the firmware that comes with Intel's linux-npu-driver
         "#]],
         );
@@ -336,7 +337,7 @@ mod tests {
             &[44],
             expect![[r#"
             missing  X  `/dev/video0` cannot be opened: resource busy
-                        on the host: sudo fuser -v /dev/video0, which tells who uses it
+                        on the host: sudo fuser -v /dev/video0, which lists its users
                         in a container: --device /dev/video0 --group-add 44
         "#]],
         );

@@ -14,7 +14,7 @@ use crate::workspace::open::Workspace;
 pub(super) fn run(opened: &Workspace, args: &ExplainArgs) -> Result<Exit> {
     let store = Store::open(opened.project.layout.clone())?;
     let Some(mut last) = last::read(&store) else {
-        console::note("no build is on record that did anything");
+        console::note("there is no record of a build that had something to do");
         return Ok(Exit::Failed);
     };
     if !args.targets.is_empty() {
@@ -28,7 +28,7 @@ pub(super) fn run(opened: &Workspace, args: &ExplainArgs) -> Result<Exit> {
     }
     console::out(&text(&last));
     if last.tasks.is_empty() {
-        console::note(&format!("nothing had to be done for {}", args.targets.join(", ")));
+        console::note(&format!("the last build had nothing to do for {}", args.targets.join(", ")));
     }
     let later = last.later(&store);
     if !later.is_empty() {

@@ -91,7 +91,7 @@ impl Explained<'_> {
                 }
             }
             Standing::Restorable(attempt, amiss) => {
-                let mut text = format!("`{label}` comes out of the store: {amiss}");
+                let mut text = format!("`{label}` will be restored from the store: {amiss}");
                 let back = self.last(id).filter(|last| last.action != attempt.action);
                 let causes = back.map_or(Vec::new(), |last| {
                     let reasons = differences(&last.document, &attempt.document);
@@ -156,7 +156,7 @@ impl Explained<'_> {
             }
             (Standing::After { .. }, _) => {
                 format!(
-                    "{always}; whether `lp build` would measure too depends on what `{}` reads",
+                    "{always}; `lp build` may measure too, depending on the inputs of `{}`",
                     self.label(id)
                 )
             }

@@ -28,8 +28,8 @@ pub(super) fn left_out(opened: &Workspace, subject: &Subject) -> Result<Vec<Stri
         }
     }
     if playable == 0 {
-        let faults = left_out.iter().map(|camera| format!("nothing can be played: {camera}"));
-        let none = || CommandError::refused("nothing can be played");
+        let faults = left_out.iter().map(|camera| format!("no pipeline can be played: {camera}"));
+        let none = || CommandError::refused("no pipeline can be played");
         return Err(CommandError::all(faults.map(CommandError::refused)).unwrap_or_else(none));
     }
     Ok(left_out)

@@ -28,7 +28,7 @@ pub(super) fn run(global: &Global, is_json: bool, before: &str, after: &str) -> 
             ("--workloads", workloads.is_some()),
         ];
         if let Some((flag, _)) = given.iter().find(|(_, is_given)| *is_given) {
-            let fault = format!("`{flag}` means nothing to `lp show --diff` of two plan files");
+            let fault = format!("`{flag}` has no effect on `lp show --diff` of two plan files");
             return Err(CommandError::refused(fault));
         }
     }

@@ -88,7 +88,7 @@ fn workloads(plan: &CameraPlan, streams: &[(u32, usize)]) -> Vec<String> {
 fn why_not(plan: &CameraPlan, pipeline: &PlannedPipeline) -> String {
     let reason = match pipeline.work() {
         Work::Script(_) => "a script is a program of its own",
-        Work::Elements(_) => "a scene that is drawn live is no source of GStreamer's",
+        Work::Elements(_) => "GStreamer has no source for a synthetic scene",
         Work::Unsupported(reason) => reason,
     };
     format!("`{}` of `{}`: {reason}", pipeline.workloads.join("`, `"), plan.camera)

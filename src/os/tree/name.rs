@@ -25,7 +25,7 @@ pub struct LinkTarget(Vec<u8>);
 
 /// Why a text is no name: nobody but a damaged listing gets one.
 #[derive(Debug, thiserror::Error)]
-#[error("this is no name of a file below a folder")]
+#[error("this is not the name of a file below a folder")]
 pub struct NoName;
 
 impl ItemName {

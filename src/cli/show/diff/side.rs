@@ -93,7 +93,7 @@ fn file(name: &str, read: std::io::Result<Vec<u8>>) -> Result<Vec<CameraPlan>> {
     let bytes = read.map_err(unread)?;
     let kinds = "plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` \
                  prints";
-    let no_plan = |why: &str| CommandError::refused(format!("`{shown}` is no plan: {why}")).hint(kinds);
+    let no_plan = |why: &str| CommandError::refused(format!("`{shown}` is not a plan: {why}")).hint(kinds);
     let head: Head = serde_json::from_slice(&bytes).map_err(|error| no_plan(&error.to_string()))?;
     let is_lane = head.cameras.is_some();
     if !is_lane && head.pipelines.is_none() {
