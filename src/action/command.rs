@@ -9,7 +9,7 @@ use crate::engine::events::Outcome;
 use crate::engine::host::{Attempt, Outputs, Performed};
 use crate::graph::task::Command;
 use crate::os;
-use crate::os::process::{Exit, Finished};
+use crate::os::process::{CommandEnd, Exit};
 
 /// Between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -36,14 +36,14 @@ pub(super) fn perform(command: &Command, attempt: &Attempt<'_>) -> Performed {
         }
     };
     let (outcome, detail) = match finished {
-        Finished::Exited(Exit::Code(0)) => (Outcome::Succeeded, String::new()),
-        Finished::Exited(Exit::Code(code)) => (Outcome::Failed, format!("exit status {code}")),
-        Finished::Exited(exit) => (Outcome::Failed, exit.to_string()),
-        Finished::TimedOut => {
+        CommandEnd::Exited(Exit::Code(0)) => (Outcome::Succeeded, String::new()),
+        CommandEnd::Exited(Exit::Code(code)) => (Outcome::Failed, format!("exit status {code}")),
+        CommandEnd::Exited(exit) => (Outcome::Failed, exit.to_string()),
+        CommandEnd::TimedOut => {
             let limit = crate::time::duration_text(command.timeout.unwrap_or_default());
             (Outcome::TimedOut, format!("it took longer than {limit}"))
         }
-        Finished::Cancelled => (Outcome::Cancelled, "interrupted".to_owned()),
+        CommandEnd::Cancelled => (Outcome::Cancelled, "interrupted".to_owned()),
     };
     Performed { outcome, detail, log, outputs: Outputs::InPlace }
 }

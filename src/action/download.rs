@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{content, place};
 use crate::engine::host::{Attempt, Performed};
-use crate::graph::task::{Download, Task, Wanted};
+use crate::graph::task::{Download, DownloadKind, Task};
 use crate::os::http::{self, Limits};
 use crate::text::redacted;
 use crate::time::duration_text;
@@ -80,7 +80,7 @@ fn fetch(
     let file = place.file_name().unwrap_or_default().to_string_lossy();
     let mut found = None;
     let mut is_fit = |answer: http::Answer<'_>| match download.wanted {
-        Some(Wanted::Video) => content::is_video(&file, answer),
+        Some(DownloadKind::Video) => content::is_video(&file, answer),
         None => {
             // In case it is not the pinned one.
             found = content::is_video(&file, answer).err();

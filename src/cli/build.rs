@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::args::{BuildArgs, Global};
-use super::json_lines::{Announced, JsonLines};
-use super::progress::{Console, Many};
+use super::json_lines::{JsonLines, StartEvent};
+use super::progress::{Console, Observers};
 use super::trace::TraceFile;
 use super::{Exit, console, project};
 use crate::engine::events::{Progress, Summary};
@@ -24,13 +24,13 @@ use crate::workspace::error::{CommandError, Result};
 use crate::workspace::journal::Journal;
 use crate::workspace::phases::Phases;
 use crate::workspace::tools;
-use crate::workspace::warm::{Changed, Memo};
+use crate::workspace::warm::{ChangedTasks, Memo};
 
 pub(super) fn run(global: &Global, args: &BuildArgs) -> Result<Exit> {
     let phases = Phases::new();
     let memo = Memo::of(&project::request(global, &[])?, &args.targets);
-    let mut announced = Announced::No;
-    // A trace shows all of it, and only the whole way performs anything again.
+    let mut announced = StartEvent::Pending;
+    // Only a complete build has every event of a trace, and runs tasks again.
     let is_usual = !args.dry_run && args.trace.is_none() && !args.again;
     if is_usual
         && let Some(memo) = &memo
@@ -38,7 +38,7 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> Result<Exit> {
     {
         match build_changed(args, memo, changed, &phases)? {
             Some(exit) => return Ok(exit),
-            None => announced = Announced::Yes,
+            None => announced = StartEvent::Printed,
         }
     }
     let opened = phases.timed("reading", || project::open(global, &[]))?;
@@ -64,7 +64,7 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> Result<Exit> {
     }
     let screen = Screen::new(args, console::widest(&graph, &needed), !args.json, announced);
     let journal = Journal::new(&graph, &phases);
-    let progress = Many(vec![screen.progress(), &journal]);
+    let progress = Observers(vec![screen.progress(), &journal]);
     let trace = args.trace.as_deref().map(trace_file).transpose()?;
     let cancel = cancel_on_signals()?;
     let host = build.host(&unwatched);
@@ -86,14 +86,19 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> Result<Exit> {
     Ok(screen.ended(&built?.summary))
 }
 
-/// Builds the tasks whose files have changed since the last build, without a look at
-/// the config. `None` if another build came in between: then it was announced, and
-/// nothing else was done.
-fn build_changed(args: &BuildArgs, memo: &Memo, changed: Changed, phases: &Phases) -> Result<Option<Exit>> {
+/// Builds the tasks whose files have changed since the last build, without reading
+/// the config. `None` if another build came in between: then only the event `started`
+/// was printed.
+fn build_changed(
+    args: &BuildArgs,
+    memo: &Memo,
+    changed: ChangedTasks,
+    phases: &Phases,
+) -> Result<Option<Exit>> {
     let is_nothing = changed.is_nothing();
-    let screen = Screen::new(args, changed.widest, !args.json && !is_nothing, Announced::No);
+    let screen = Screen::new(args, changed.widest, !args.json && !is_nothing, StartEvent::Pending);
     let journal = Journal::new(&changed.graph, phases);
-    let progress = Many(vec![screen.progress(), &journal]);
+    let progress = Observers(vec![screen.progress(), &journal]);
     let cancel = if is_nothing { Cancel::never() } else { cancel_on_signals()? };
     let store = changed.store()?;
     let host = changed.host();
@@ -108,14 +113,14 @@ fn build_changed(args: &BuildArgs, memo: &Memo, changed: Changed, phases: &Phase
     Ok(Some(screen.ended(&built.summary)))
 }
 
-/// Who shows a build: people or machines see it.
+/// The output of a build, for people or for programs.
 struct Screen {
     human: Console,
     json: Option<JsonLines>,
 }
 
 impl Screen {
-    fn new(args: &BuildArgs, widest: usize, is_live: bool, announced: Announced) -> Screen {
+    fn new(args: &BuildArgs, widest: usize, is_live: bool, announced: StartEvent) -> Screen {
         let human = Console::new(widest);
         let human = if is_live { human.live() } else { human };
         Screen { human, json: args.json.then(|| JsonLines::new(announced)) }
@@ -125,7 +130,7 @@ impl Screen {
         self.json.as_ref().map_or(&self.human, |json| json as &dyn Progress)
     }
 
-    /// Prints what a build came to, and says how `lp` ends.
+    /// Prints the summary of a build, and returns the exit code.
     fn ended(&self, summary: &Summary) -> Exit {
         self.human.print_failures();
         if self.json.is_none() {
@@ -147,7 +152,7 @@ fn on_failure(args: &BuildArgs) -> OnFailure {
     if args.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop }
 }
 
-/// The file of `--trace`, relative to where the user stands.
+/// The file of `--trace`, relative to the current directory.
 fn trace_file(given: &Path) -> Result<TraceFile> {
     let current = os::env::current_dir().context("failed to find the current directory")?;
     TraceFile::open(current.join(given)).map_err(|error| CommandError::refused_by(&error))

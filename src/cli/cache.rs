@@ -1,8 +1,7 @@
 //! `lp cache`: one file per command.
 //!
-//! All but `key` need only to know where the store is, and some the project's
-//! folders, so that a broken config keeps nobody from looking into it or tidying it
-//! up.
+//! All but `key` need only the path of the store, and some the project's folders, so
+//! that they work although the config has errors.
 
 mod gc;
 mod key;
@@ -14,7 +13,7 @@ use super::args::{CacheArgs, CacheCommand, Global};
 use super::project::{read, store_root};
 use super::{Exit, console};
 use crate::config::load::find_root;
-use crate::os::lock::{BuildLock, Holder, Waiting};
+use crate::os::lock::{BuildLock, Holder, Waiter};
 use crate::os::signal::cancel_on_signals;
 use crate::path::Layout;
 use crate::store::Store;
@@ -44,8 +43,8 @@ pub(super) fn run(global: &Global, args: &CacheArgs) -> Result<Exit> {
     }
 }
 
-/// Where the project's folders are, or would be if its config had no faults. They
-/// matter to who asks which blobs the project has as files.
+/// The project's folders, or the default ones if its config has errors. They decide
+/// which blobs the project also has as files.
 fn layout(global: &Global) -> Result<Layout> {
     let root = store_root(global)?;
     if find_root(&root).is_none() {
@@ -58,16 +57,16 @@ fn layout(global: &Global) -> Result<Layout> {
     Ok(Layout::new(root))
 }
 
-/// Takes the build lock; says for whom it waits.
+/// Takes the build lock; names the holder while it waits.
 fn lock(store: &Store) -> Result<BuildLock> {
     let cancel = cancel_on_signals()?;
     let mut on_wait = |holder: &Holder| console::note(&format!("waiting for {holder}"));
     let is_cancelled = || cancel.is_cancelled();
-    let mut waiting = Waiting { on_wait: &mut on_wait, is_cancelled: &is_cancelled };
+    let mut waiting = Waiter { on_wait: &mut on_wait, is_cancelled: &is_cancelled };
     Ok(BuildLock::acquire(&store.lock_path(), &mut waiting)?)
 }
 
-/// Whether there is nothing to look at. Says so.
+/// Whether the store is empty; if so, prints that.
 fn is_empty(store: &Store) -> bool {
     let is_empty = !store.root().is_dir();
     if is_empty {

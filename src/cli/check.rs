@@ -52,7 +52,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit> {
         CheckFormat::Sarif => console::out(&document(&loaded.diagnostics.to_sarif(&loaded.sources))),
     }
     if loaded.diagnostics.has_errors() {
-        // They have been printed, in the format that was asked for.
+        // They have been printed, in the requested format.
         return Err(CommandError::refused(error::count(&loaded.diagnostics)));
     }
     let warnings = match loaded.diagnostics.count(Severity::Warning) {
@@ -69,8 +69,8 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Adds what the machine lacks to what is wrong with the files; says which GStreamer
-/// was asked.
+/// Adds the faults of this machine to those of the files; returns the version of
+/// GStreamer.
 fn ask_machine(project: &Project, lane: &Lane, diagnostics: &mut Diagnostics) -> String {
     let cameras: Vec<_> = lane.cameras.iter().collect();
     match machine::ask(project, &cameras) {

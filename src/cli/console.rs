@@ -1,8 +1,8 @@
-//! What `lp` prints: data on stdout, all else on stderr.
+//! The output of `lp`: data on stdout, everything else on stderr.
 //!
-//! Everything on stdout goes through [`out`]. Nobody who calls it stops over an
-//! error: a measurement is worth more than what is printed about it. The first
-//! error is kept, and `cli::main` tells it at the end ([`lost_output`]).
+//! Everything on stdout goes through [`out`]. An error stops no caller: a
+//! measurement is worth more than its printed report. The first error is kept, and
+//! `cli::main` reports it at the end ([`lost_output`]).
 //!
 //! Not here: the lines of a build while it runs (`progress`, `json_lines`) and of a
 //! measurement (`seconds`).
@@ -19,8 +19,8 @@ use crate::workspace::error::{CommandError, Kind};
 use crate::workspace::journal::Journal;
 use crate::workspace::last;
 
-/// The first error of stdout. Nothing is written after it: what follows a gap
-/// would be taken for the whole.
+/// The first error of stdout. Nothing is written after it, so that the output has
+/// no gap.
 static STDOUT_FAILED: OnceLock<io::Error> = OnceLock::new();
 
 /// Writes to stdout; an error is kept for [`lost_output`].
@@ -28,7 +28,7 @@ pub(super) fn out(text: &str) {
     out_by(|| io::stdout().lock().write_all(text.as_bytes()));
 }
 
-/// As [`out`], for text that somebody else writes to stdout.
+/// As [`out`], for text that another library writes to stdout.
 pub(super) fn out_by(print: impl FnOnce() -> io::Result<()>) {
     if STDOUT_FAILED.get().is_some() {
         return;
@@ -39,8 +39,8 @@ pub(super) fn out_by(print: impl FnOnce() -> io::Result<()>) {
     }
 }
 
-/// Says that output was lost, if it was: `true` then. A reader who closes the
-/// pipe, as `head` does, has seen enough and lost nothing.
+/// Reports lost output, and returns whether there was any. A reader that closes the
+/// pipe, as `head` does, loses nothing.
 pub(super) fn lost_output() -> bool {
     let lost = STDOUT_FAILED.get().filter(|error| error.kind() != ErrorKind::BrokenPipe);
     if let Some(error) = lost {
@@ -55,7 +55,7 @@ pub(super) fn note(line: &str) {
     let _ = writeln!(stderr, "{line}");
 }
 
-/// Prints why a command ended early.
+/// Prints the error that ended a command.
 pub(super) fn error(error: &CommandError, color: Color) {
     for report in &error.reports {
         if let Some((faults, sources)) = &report.faults {
@@ -85,7 +85,7 @@ pub(super) fn error_text(message: &str, causes: &[String]) -> String {
     text
 }
 
-/// Prints what was found in config files.
+/// Prints the faults of config files.
 pub(super) fn diagnostics(found: &Diagnostics, sources: &Sources, color: Color) {
     if found.is_empty() {
         return;
@@ -105,8 +105,8 @@ pub(super) fn notes(notes: &[String]) {
     }
 }
 
-/// Keeps what a build did for `lp explain --last`. Nothing depends on it, so a failure
-/// is only a warning.
+/// Records a build for `lp explain --last`. No task depends on the record, so a
+/// failure is only a warning.
 pub(super) fn keep(store: &Store, journal: &Journal<'_>) {
     if let Err(error) = last::keep(store, journal) {
         let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));

@@ -1,8 +1,8 @@
 //! `lp doctor`
 //!
-//! Each part of this folder looks at one thing and gives [`Finding`]s; here they
-//! are put together and printed. Something that is needed and missing makes the
-//! exit code 1; a note never does.
+//! Each file of this folder checks one part of the machine and returns [`Finding`]s,
+//! which are collected and printed here. A missing requirement makes the exit code 1;
+//! a note does not.
 
 mod devices;
 mod finding;
@@ -24,7 +24,7 @@ use crate::workspace::error::Result;
 use crate::workspace::tools;
 
 pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
-    // Without a project, or with a broken one, the default lane is looked at.
+    // Without a project, or with a faulty one, the default lane is checked.
     let project = read(global, &[])?.project;
     let mut factories: BTreeSet<String> =
         GENERATE_FACTORIES.iter().chain(&TRANSCODE_FACTORIES).map(|name| (*name).to_owned()).collect();

@@ -1,8 +1,9 @@
-//! `lp explain`: why a target would run, down to the line that makes it so.
+//! `lp explain`: the reason why a target would run, down to the line of a file.
 //!
-//! The engine says how every task stands; [`chain`] finds the way from a target
-//! to its root cause, [`words`] makes sentences of reasons, and [`origin`] finds
-//! where a value is written.
+//! The engine gives the state of every task; [`chain`] finds the path from a target to
+//! its root cause, [`words`] makes sentences of reasons, and [`origin`] finds the
+//! place of a value. [`sentence`] puts them together for people, [`json`] for
+//! programs.
 
 mod chain;
 mod json;
@@ -23,10 +24,10 @@ use crate::workspace::error::Result;
 use crate::workspace::open::Workspace;
 use crate::workspace::tools;
 use origin::Origins;
-use sentence::Explained;
+use sentence::Explanation;
 
-/// How many causes of a task, or further chains, are told.
-const TOLD: usize = 3;
+/// The most causes of a task, or further chains, that are shown.
+const SHOWN: usize = 3;
 
 pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
     let opened = project::open(global, &[])?;
@@ -39,7 +40,7 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: None };
     let standings = build.standings(&needed)?;
-    let explained = Explained {
+    let explained = Explanation {
         opened: &opened,
         graph: &graph,
         store: &store,

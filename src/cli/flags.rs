@@ -1,22 +1,22 @@
-//! The flags of every command: which of them mean something to which command.
+//! The global flags, and the commands on which they have an effect.
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::args::Cli;
 
-/// The flags of [`Global`](super::args::Global) that tell which files a project is read from.
+/// The flags of [`Global`](super::args::Global) that name the files of a project.
 const FILES: [&str; 2] = ["camera_file", "workload_file"];
 
-/// The flags of [`Global`](super::args::Global) that change what `Lpfile.toml` says.
+/// The flags of [`Global`](super::args::Global) that change values of `Lpfile.toml`.
 const SETTINGS: [&str; 2] = ["profile", "sets"];
 
-/// `--set` behind the name of a command.
-const SETS_BEHIND: &str = "sets_behind";
+/// `--set` after the name of a command.
+const SETS_AFTER: &str = "sets_after";
 
-/// The flags of [`Global`](super::args::Global) that mean nothing to a command, and why. Such a flag is
-/// refused, since whoever gives it expects something of it.
-fn meaningless(command: &[&str]) -> (Vec<&'static str>, &'static str) {
+/// The flags of [`Global`](super::args::Global) without effect on a command, and the reason. Such a flag is
+/// refused, because its user expects an effect.
+fn without_effect(command: &[&str]) -> (Vec<&'static str>, &'static str) {
     let both = || [FILES, SETTINGS].concat();
     match command {
         ["init"] => (both(), "it always makes the same project"),
@@ -29,8 +29,7 @@ fn meaningless(command: &[&str]) -> (Vec<&'static str>, &'static str) {
     }
 }
 
-/// The command line, whose commands list in their help only flags that mean
-/// something to them.
+/// The command line; the help of a command lists only flags with an effect on it.
 pub(super) fn command() -> clap::Command {
     let root = Cli::command();
     let globals: Vec<clap::Arg> = root
@@ -41,18 +40,18 @@ pub(super) fn command() -> clap::Command {
     with_hidden(root, &mut Vec::new(), &globals)
 }
 
-/// A command below which every command hides the flags that mean nothing to it: a
-/// flag that is there already is not inherited.
+/// A command with subcommands that hide the flags without effect on them. A flag
+/// that a subcommand declares itself is not inherited.
 fn with_hidden(mut command: clap::Command, path: &mut Vec<String>, globals: &[clap::Arg]) -> clap::Command {
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     for name in names {
         path.push(name.clone());
         let words: Vec<&str> = path.iter().map(String::as_str).collect();
-        let (hidden, _) = meaningless(&words);
+        let (hidden, _) = without_effect(&words);
         let own = globals.iter().map(|flag| {
             let id = flag.get_id().as_str();
             let own = flag.clone().hide(hidden.contains(&id));
-            if id == "sets" { own.id(SETS_BEHIND) } else { own }
+            if id == "sets" { own.id(SETS_AFTER) } else { own }
         });
         let own: Vec<clap::Arg> = own.collect();
         command = command.mut_subcommand(name, |sub| with_hidden(sub.args(own), path, globals));
@@ -61,24 +60,24 @@ fn with_hidden(mut command: clap::Command, path: &mut Vec<String>, globals: &[cl
     command
 }
 
-/// The command line that was read.
+/// The parsed command line.
 pub(super) fn parsed(matches: &ArgMatches) -> Result<Cli, clap::Error> {
     let mut cli = Cli::from_arg_matches(matches)?;
     for level in levels(matches) {
-        let behind = level.try_get_many::<String>(SETS_BEHIND).ok().flatten();
-        cli.global.sets.extend(behind.into_iter().flatten().cloned());
+        let after = level.try_get_many::<String>(SETS_AFTER).ok().flatten();
+        cli.global.sets.extend(after.into_iter().flatten().cloned());
     }
     Ok(cli)
 }
 
-/// What was read of `lp`, of its command, and of what is below that.
+/// The matches of `lp`, of its command, and of its subcommands.
 fn levels(matches: &ArgMatches) -> impl Iterator<Item = &ArgMatches> {
     std::iter::successors(Some(matches), |level| level.subcommand().map(|(_, below)| below))
 }
 
-/// Why a line is refused that clap takes: a flag that means nothing to its command,
-/// told as the command, the flag and the reason. A variable (`LP_PROFILE`) is set
-/// for all commands and is no such flag.
+/// A flag without effect on its command, which clap accepts: the command, the flag
+/// and the reason. A variable (`LP_PROFILE`) is set for all commands and is not such a
+/// flag.
 pub(super) fn refusal(matches: &ArgMatches) -> Option<(String, String, &'static str)> {
     let command: Vec<&str> = levels(matches).filter_map(ArgMatches::subcommand_name).collect();
     let given = |id: &str| {
@@ -87,13 +86,13 @@ pub(super) fn refusal(matches: &ArgMatches) -> Option<(String, String, &'static 
             is_there && level.value_source(id) == Some(ValueSource::CommandLine)
         })
     };
-    let (mut flags, mut why) = meaningless(&command);
+    let (mut flags, mut why) = without_effect(&command);
     let mut words = command.join(" ");
     if command == ["check"] && given("explain") {
         (flags, why) = ([FILES, SETTINGS].concat(), "it explains a code and reads no config");
         words.push_str(" --explain");
     }
-    let flag = flags.iter().find(|id| given(id) || (**id == "sets" && given(SETS_BEHIND)))?;
+    let flag = flags.iter().find(|id| given(id) || (**id == "sets" && given(SETS_AFTER)))?;
     let root = Cli::command();
     let long = root.get_arguments().find(|known| known.get_id() == *flag).and_then(|known| known.get_long());
     Some((format!("lp {words}"), format!("--{}", long.unwrap_or(flag)), why))
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_before_and_behind_a_command_counts_in_that_order() {
+    fn sets_before_and_after_a_command_apply_in_that_order() {
         let line = ["lp", "--set", "a=1", "cache", "--set", "a=2", "gc", "--set", "a=3", "--set", "b=4"];
         let cli = parsed(&command().get_matches_from(line)).unwrap();
         assert_eq!(cli.global.sets, ["a=1", "a=2", "a=3", "b=4"]);

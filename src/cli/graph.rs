@@ -1,4 +1,5 @@
-//! `lp graph`: all tasks, what one needs, who needs it, or how two are connected.
+//! `lp graph`: all tasks, the dependencies or dependents of one, or the connection of
+//! two.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use super::console;
 use super::{Exit, project};
 use crate::engine::standing::Standing;
 use crate::graph::dot::{self, Shade};
-use crate::graph::walk::{self, Edge, Toward};
+use crate::graph::walk::{self, Direction, Edge};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::store::Store;
 use crate::workspace::build::Build;
@@ -34,9 +35,9 @@ pub(super) fn run(global: &Global, args: &GraphArgs) -> Result<Exit> {
         way.into_iter().collect()
     } else if !args.deps.is_empty() || !args.rdeps.is_empty() {
         let (names, toward) = if args.deps.is_empty() {
-            (&args.rdeps, Toward::Dependents)
+            (&args.rdeps, Direction::Dependents)
         } else {
-            (&args.deps, Toward::Dependencies)
+            (&args.deps, Direction::Dependencies)
         };
         let from = opened.select(&graph, names)?.0;
         let mut reached = walk::reach(&graph, &from, toward, args.depth);
@@ -81,7 +82,7 @@ fn show(args: &GraphArgs, opened: &Workspace, graph: &TaskGraph, selected: &BTre
     Ok(())
 }
 
-/// The shortest way from one to the other, whichever needs the other.
+/// The shortest path between two tasks, in either direction.
 fn way(opened: &Workspace, graph: &TaskGraph, from: &str, to: &str) -> Result<Option<Vec<TaskId>>> {
     // Both at once, so that both are reported if both are unknown.
     opened.select(graph, &[from.to_owned(), to.to_owned()])?;

@@ -1,8 +1,7 @@
 //! `lp import`: a project from upstream's two files, and the current form of one.
 //!
-//! Files that lie in the new project's folder stay where they are and as they
-//! are; others are copied, brought into the current form if they were in an older
-//! one. Everything else in them stays as it was written.
+//! Files in the new project's folder stay as they are; others are copied, and
+//! converted from an older form to the current one. Everything else in them is kept.
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +46,7 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<Exit> {
             None => {
                 let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(default);
                 let target = format!("configs/{name}");
-                // Two files of one name come from two folders.
+                // Two files from two folders may have one name.
                 let target = if named.contains(&target) { format!("configs/{default}") } else { target };
                 files.push((target.clone(), text.into_bytes()));
                 target
@@ -88,7 +87,7 @@ fn rewrite(global: &Global, file: &Path) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Everything that was found, but for workloads that no camera uses.
+/// Prints all faults, except workloads that no camera uses.
 fn show(global: &Global, loaded: &Loaded) {
     let mut found = loaded.diagnostics.clone();
     found.retain(|diagnostic| diagnostic.code != codes::UNUSED_WORKLOAD);
@@ -103,19 +102,18 @@ fn changed(loaded: &Loaded, file: FileId) -> String {
     apply(loaded.sources.text(file), &edits.cloned().collect::<Vec<Edit>>())
 }
 
-/// The path of a file below `root`, if it lies there.
+/// The path of a file relative to `root`, if it is below it.
 fn inside(root: &Path, path: &Path) -> Option<String> {
     let (root, path) = (os::fs::canonicalize(root).ok()?, os::fs::canonicalize(path).ok()?);
     path.strip_prefix(root).ok()?.to_str().map(str::to_owned)
 }
 
-/// A text as TOML writes it.
+/// A string as TOML writes it.
 fn quoted(text: &str) -> String {
     ::toml::Value::from(text).to_string()
 }
 
-/// Modules and scripts that the project names and does not have, each with a
-/// workload that needs it.
+/// Missing modules and scripts of the project, each with a workload that needs it.
 fn missing<'p>(root: &Path, project: &'p Project) -> Vec<(&'p str, &'p str)> {
     let mut missing: Vec<(&str, &str)> = Vec::new();
     for workload in project.workloads.iter() {

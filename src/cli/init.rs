@@ -9,8 +9,8 @@ use crate::os;
 use crate::path::for_shell;
 use crate::workspace::error::{CommandError, Result};
 
-/// The files of a new project: one camera over a drawn checkout, and what an
-/// editor needs to help with it.
+/// The files of a new project: one camera over a synthetic checkout, and schemas for
+/// editors.
 const FILES: [(&str, &str); 7] = [
     ("Lpfile.toml", include_str!("init/Lpfile.toml")),
     ("configs/camera_to_workload.json", include_str!("init/camera_to_workload.json")),
@@ -21,7 +21,7 @@ const FILES: [(&str, &str); 7] = [
     ("configs/schema/workload.schema.json", include_str!("../../docs/schema/workload.schema.json")),
 ];
 
-/// What git should not see.
+/// The patterns of `.gitignore`.
 const IGNORED: &str = "/.lpcache/\n/media/\n/models/\n/results/\n";
 
 pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit> {
@@ -36,13 +36,13 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// "try: ...", two commands to paste: they begin with the way into the new project
-/// at `root`, unless the user is there.
+/// "try: ...", two commands to paste: they begin with `cd` into the new project at
+/// `root`, unless it is the current directory.
 pub(super) fn try_in(global: &Global, root: Option<&Path>, then: &str) -> String {
     let way: PathBuf = global.directory.as_deref().into_iter().chain(root).collect();
     let cd = match way.to_string_lossy().as_ref() {
         "" | "." => String::new(),
-        // Else `cd` takes it for a flag.
+        // Otherwise `cd` takes it for a flag.
         way if way.starts_with('-') => format!("cd {} && ", for_shell(&format!("./{way}"))),
         way => format!("cd {} && ", for_shell(way)),
     };

@@ -1,4 +1,4 @@
-//! The events of a build for machines: a JSON object a line, on stdout.
+//! The events of a build for programs: one JSON object per line, on stdout.
 
 use std::time::{Duration, Instant};
 
@@ -8,25 +8,25 @@ use crate::engine::events::{BuildEvent, Progress};
 /// Events as JSON lines on stdout; `docs/cli.md` describes them.
 pub(super) struct JsonLines {
     begin: Instant,
-    announced: Announced,
+    start: StartEvent,
 }
 
-/// Whether `started` has been printed before.
+/// Whether the event `started` has been printed already.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Announced {
-    Yes,
-    No,
+pub(super) enum StartEvent {
+    Printed,
+    Pending,
 }
 
 impl JsonLines {
-    pub(super) fn new(announced: Announced) -> JsonLines {
-        JsonLines { begin: Instant::now(), announced }
+    pub(super) fn new(start: StartEvent) -> JsonLines {
+        JsonLines { begin: Instant::now(), start }
     }
 }
 
 impl Progress for JsonLines {
     fn event(&self, event: &BuildEvent<'_>) {
-        if self.announced == Announced::Yes && matches!(event, BuildEvent::Started { .. }) {
+        if self.start == StartEvent::Printed && matches!(event, BuildEvent::Started { .. }) {
             return;
         }
         out(&json_line(event, self.begin.elapsed()));
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_events_are_those_that_are_written() {
+    fn the_page_documents_every_event() {
         let (label, summary) = ("a", Summary::default());
         let outcome = Outcome::Fresh;
         let events = [
@@ -74,7 +74,7 @@ mod tests {
             BuildEvent::TaskFinished { label, outcome, duration_ms: 0, detail: "", log: "" },
             BuildEvent::Finished { summary: &summary },
         ];
-        // A new kind does not compile here, and then belongs into the list and the page.
+        // A new kind does not compile here: add it to the list and to the page.
         let known = |event: &BuildEvent<'_>| match event {
             BuildEvent::Started { .. } => 1,
             BuildEvent::Looked { .. } => 2,
@@ -95,14 +95,14 @@ mod tests {
             let row = page.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
             let row = row.unwrap_or_else(|| panic!("`{kind}` is in no table"));
             let column = row.split('|').nth(2).unwrap();
-            let mut told: Vec<&str> = column.split('`').skip(1).step_by(2).collect();
-            told.sort_unstable();
+            let mut documented: Vec<&str> = column.split('`').skip(1).step_by(2).collect();
+            documented.sort_unstable();
             // Those of a summary are in the example.
             let own = keys.iter().map(String::as_str);
             let own: Vec<&str> = own
                 .filter(|key| !["at_ms", "event"].contains(key) && (kind != "finished" || *key == "summary"))
                 .collect();
-            assert_eq!(told, own, "{kind}");
+            assert_eq!(documented, own, "{kind}");
         }
         let version = format!("the version of the stream, now {}", crate::engine::events::VERSION);
         assert!(page.contains(&version));

@@ -1,9 +1,9 @@
-//! What a person types and sees: one file per command.
+//! The command line: one file per command.
 //!
-//! Data goes to stdout, all else to stderr. Exit codes: 0 done; 1 a task or a
-//! camera failed, something is missing, or output could not be written; 2 the request or a config is wrong,
-//! or something needed is not there before anything starts; 101 a bug; 130
-//! interrupted.
+//! Data goes to stdout, everything else to stderr. Exit codes: 0 done; 1 a task or a
+//! camera failed, something is missing, or output could not be written; 2 the request
+//! or a config is wrong, or a requirement is missing before anything starts; 101 a
+//! bug; 130 interrupted.
 
 mod args;
 mod build;
@@ -38,7 +38,7 @@ use crate::os;
 use crate::worker::client;
 use crate::workspace::error::{CommandError, Kind, Result};
 
-/// How `lp` ends.
+/// The exit code of `lp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
     /// Done.
@@ -75,7 +75,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Whatever becomes of a command, also a panic: no worker outlives `lp`.
+/// Waits for the end of all workers when dropped, also after a panic.
 struct WorkersEnd;
 
 impl Drop for WorkersEnd {
@@ -92,7 +92,7 @@ pub fn main() -> ExitCode {
     if console::lost_output() && exit == Exit::Done { Exit::Failed } else { exit }.into()
 }
 
-/// Runs a command. The one place where an error becomes text and an exit code.
+/// Runs a command. Only here, errors become text and exit codes.
 fn run() -> Exit {
     let (color, ended) = match command_line() {
         Ok(Line::Command(cli)) => {
@@ -108,17 +108,17 @@ fn run() -> Exit {
     })
 }
 
-/// What was typed.
+/// The parsed command line.
 enum Line {
     Command(Box<Cli>),
-    /// A question about `lp` itself, or a line that is none of ours: clap has printed
-    /// what is to be said.
+    /// A question about `lp` itself, or an invalid command line: clap has printed the
+    /// answer.
     Answered(Exit),
 }
 
 /// Reads the arguments of this process.
 fn command_line() -> Result<Line> {
-    // Settings that cannot be read must not be taken for none.
+    // An unreadable setting must not count as a missing one.
     let unread = ["LP_SET_", "LP_PROFILE"].map(os::env::not_utf8).concat();
     let faults =
         unread.iter().map(|name| format!("the variable `{}` is not UTF-8", crate::text::harmless(name)));
@@ -134,7 +134,7 @@ fn command_line() -> Result<Line> {
         Err(error) => {
             // Help goes to stdout and ends well, faults go to stderr.
             console::out_by(|| error.print());
-            // Bare `lp` prints the short help: nothing was asked, nothing failed.
+            // `lp` without arguments prints the short help, and succeeds.
             let is_bare = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
             let is_fault = error.use_stderr() && !is_bare;
             Ok(Line::Answered(if is_fault { Exit::Refused } else { Exit::Done }))
@@ -159,10 +159,10 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
     }
 }
 
-/// `LP_LOG=lp=debug` for those who look for a fault in `lp`.
+/// Logs for maintainers: `LP_LOG=lp=debug`.
 fn log_for_maintainers() {
     let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("LP_LOG") else { return };
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Only a second subscriber could be refused, and there is none.
+    // Only a second subscriber is refused, and there is none.
     let _ = subscriber.try_init();
 }

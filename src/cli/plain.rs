@@ -1,9 +1,9 @@
-//! Lines of other programs, made harmless for a terminal.
+//! Makes lines of other programs harmless for a terminal.
 
 use crate::text::harmless;
 
 /// A line of another program for a terminal: harmless, and without escape sequences.
-/// Tabs stay. Of text that a line overwrote itself with, the last counts.
+/// Tabs stay. Only the text after the last carriage return is kept.
 pub(super) fn plain(line: &str) -> String {
     let line = line.trim_end_matches('\r');
     let line = line.rsplit('\r').next().unwrap_or(line);
@@ -15,7 +15,7 @@ pub(super) fn plain(line: &str) -> String {
     text.split('\t').map(harmless).collect::<Vec<_>>().join("\t")
 }
 
-/// What follows an ESC, as ECMA-48 has it.
+/// Skips the rest of an escape sequence (ECMA-48).
 fn skip_sequence(rest: &mut std::str::Chars<'_>) {
     match rest.next() {
         // Parameters, then one final character.
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn foreign_text_does_nothing_to_the_terminal() {
+    fn escape_sequences_are_removed() {
         for (line, text) in [
             ("plain\ttext", "plain\ttext"),
             ("\x1b[1;31mred\x1b[0m", "red"),

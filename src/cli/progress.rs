@@ -1,18 +1,18 @@
-//! What people see of a build: one plain line per task that runs and why, or on a
-//! terminal one line that is redrawn ([`Status`]); the failures whole and last. All on
-//! stderr.
+//! The progress output of a build on stderr: one plain line per task with its reason,
+//! or on a terminal one line that is redrawn ([`Status`]); failures at the end, with
+//! all their output.
 //!
 //! The engine reports each event of a build to one [`Progress`]:
 //!
 //! ```text
-//! Engine --> Many --+--> Console ----> a line per task on stderr, failures at the end
-//!                   |      `-> Live --> Status: the line that is redrawn
-//!                   +--> JsonLines --> a JSON object per event on stdout, instead of Console
-//!                   `--> Journal ----> kept for `--trace` and `lp explain --last`
+//! Engine --> Observers --+--> Console ----> a line per task on stderr, failures at the end
+//!                        |      `-> StatusLine --> Status: the line that is redrawn
+//!                        +--> JsonLines --> a JSON object per event on stdout, instead of Console
+//!                        `--> Journal ----> kept for `--trace` and `lp explain --last`
 //! ```
 //!
-//! What a measurement reports every second takes another way: `session` calls the
-//! watch of its `LocalHost`, and `seconds` prints it.
+//! The figures of a measurement take another path: `session` calls the watch of its
+//! `LocalHost` every second, and `seconds` prints them.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,11 +31,11 @@ use crate::os::terminal;
 pub(super) struct Console {
     width: usize,
     failures: Mutex<Vec<String>>,
-    live: Option<Live>,
+    live: Option<StatusLine>,
 }
 
 /// The line that is redrawn, and the thread that draws it when nothing happens.
-struct Live {
+struct StatusLine {
     begin: Instant,
     status: Arc<Mutex<Status>>,
     /// Dropped to end the thread.
@@ -43,8 +43,8 @@ struct Live {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Live {
-    fn start() -> Live {
+impl StatusLine {
+    fn start() -> StatusLine {
         let (stop, stopped) = bounded::<()>(0);
         let (begin, status) = (Instant::now(), Arc::new(Mutex::new(Status::default())));
         let shared = Arc::clone(&status);
@@ -56,7 +56,7 @@ impl Live {
         };
         // Without the thread, the line is drawn when something happens.
         let thread = std::thread::Builder::new().name("status".to_owned()).spawn(ticks).ok();
-        Live { begin, status, stop: Some(stop), thread }
+        StatusLine { begin, status, stop: Some(stop), thread }
     }
 
     fn event(&self, event: &BuildEvent<'_>) {
@@ -64,7 +64,7 @@ impl Live {
     }
 }
 
-impl Drop for Live {
+impl Drop for StatusLine {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -92,7 +92,7 @@ fn columns() -> usize {
 }
 
 impl Console {
-    /// A console that aligns reasons behind labels of at most `widest` characters.
+    /// A console that aligns reasons after labels of at most `widest` characters.
     #[must_use]
     pub(super) fn new(widest: usize) -> Console {
         Console { width: widest.min(40), failures: Mutex::new(Vec::new()), live: None }
@@ -101,7 +101,7 @@ impl Console {
     /// The same with one line that is redrawn, if stderr is a terminal that can.
     #[must_use]
     pub(super) fn live(mut self) -> Console {
-        self.live = terminal::can_redraw().then(Live::start);
+        self.live = terminal::can_redraw().then(StatusLine::start);
         self
     }
 
@@ -114,7 +114,7 @@ impl Console {
 }
 
 impl Drop for Console {
-    /// Failed tasks are told also when the build itself ends with an error.
+    /// Prints failed tasks even if the build ends with an error.
     fn drop(&mut self) {
         self.print_failures();
     }
@@ -158,10 +158,10 @@ impl Progress for Console {
     }
 }
 
-/// Several who watch.
-pub(super) struct Many<'a>(pub(super) Vec<&'a dyn Progress>);
+/// Several observers of one build.
+pub(super) struct Observers<'a>(pub(super) Vec<&'a dyn Progress>);
 
-impl Progress for Many<'_> {
+impl Progress for Observers<'_> {
     fn event(&self, event: &BuildEvent<'_>) {
         for progress in &self.0 {
             progress.event(event);

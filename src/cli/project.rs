@@ -21,7 +21,7 @@ pub(super) fn directory(global: &Global) -> Result<PathBuf> {
     let Some(directory) = &global.directory else { return Ok(current) };
     let directory = current.join(directory);
     // As the current directory of a process, it has no `..` and no links, so that
-    // paths below it can be compared. One that is not there is reported later.
+    // paths below it can be compared. A missing one is reported later.
     Ok(os::fs::canonicalize(&directory).unwrap_or(directory))
 }
 
@@ -39,15 +39,15 @@ pub(super) fn store_root(global: &Global) -> Result<PathBuf> {
     Err(CommandError::refused(fault).hint("name the project's folder with `-C DIR`"))
 }
 
-/// Reads the config files of `global`, with more `--set`s behind the user's.
+/// Reads the config files of `global`, with more `--set`s after the user's.
 pub(super) fn read(global: &Global, more_sets: &[String]) -> Result<Loaded> {
     Ok(load(&request(global, more_sets)?))
 }
 
-/// What `global` asks to read.
+/// The request to read the files of `global`.
 pub(super) fn request(global: &Global, more_sets: &[String]) -> Result<LoadRequest> {
     let current = os::env::current_dir().context("failed to find the current directory")?;
-    // `--cameras` and `--workloads` are relative to where the user stands.
+    // `--cameras` and `--workloads` are relative to the current directory.
     let absolute = |path: &Option<PathBuf>| path.as_ref().map(|path| current.join(path));
     Ok(LoadRequest {
         dir: directory(global)?,
@@ -81,7 +81,7 @@ pub(super) fn open(global: &Global, more_sets: &[String]) -> Result<Workspace> {
 /// Takes a project that was read, and refuses it if it has errors.
 pub(super) fn accept(global: &Global, loaded: Loaded) -> Result<Workspace> {
     let opened = Workspace::new(loaded)?;
-    // Notes are for `lp check`; what may be a mistake is shown everywhere.
+    // Only `lp check` shows notes; every command shows warnings.
     if opened.has_warnings() {
         console::diagnostics(&opened.diagnostics, &opened.sources, color(global));
     }

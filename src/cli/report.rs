@@ -15,7 +15,7 @@ use crate::workspace::error::{CommandError, Result};
 use crate::workspace::view;
 
 pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
-    // Neither the config nor its folders matter, so a config with errors does not either.
+    // Reports are read from the store alone, so a config with errors does not matter.
     let store = Store::open(Layout::new(store_root(global)?))?;
     let runs: Vec<_> = store.attempts().into_iter().filter(|attempt| attempt.run_id().is_some()).collect();
     let latest = || runs.first().cloned();

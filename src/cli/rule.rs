@@ -27,7 +27,7 @@ pub(super) fn explain(written: &str, is_json: bool) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// For people: the page without the marks of Markdown. The blocks are indented.
+/// The page as plain text: without the marks of Markdown, and with indented blocks.
 fn text(rule: &Rule) -> String {
     let mut text = String::new();
     for (index, piece) in rule.page.trim_start_matches("# ").split("```").enumerate() {
@@ -46,7 +46,7 @@ fn text(rule: &Rule) -> String {
     format!("{}\n", text.trim_end())
 }
 
-/// For machines.
+/// The page as JSON.
 fn document(rule: &Rule) -> Value {
     let part = |part: &Part| json!({ "path": part.path, "text": part.text });
     let example = |example: &Example| {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 
 use super::args::{Global, RunArgs};
-use super::progress::{Console, Many};
+use super::progress::{Console, Observers};
 use super::seconds::Seconds;
 use super::{Exit, console, project};
 use crate::engine::{Again, Warm};
@@ -48,7 +48,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let graph = project::graph(&opened, std::slice::from_ref(&subject))?;
     let label = subject.run_label();
     let run = graph.by_label(&label).expect("the subject's tasks were lowered");
-    // The report reads the record and its benchmarks, so it brings everything.
+    // The report depends on the record and its benchmarks, so it selects everything.
     let report = graph.by_label(&subject.report_label()).expect("the subject's tasks were lowered");
     let needed = select::closure(&graph, &BTreeSet::from([report]));
     checks::check_sources(&opened, &graph, &needed, &subject)?;
@@ -62,12 +62,12 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let cancel = cancel_on_signals()?;
     let before = store.attempts_of(&label).len();
     let journal = Journal::new(&graph, &phases);
-    let progress = Many(vec![&human, &journal]);
+    let progress = Observers(vec![&human, &journal]);
     let again = Again { tasks: BTreeSet::from([run]), why: "a run always measures" };
     let host = build.host(&watch);
     let engine = build.engine(&host).watched_by(&progress).stopped_by(&cancel).again(again);
     build.refuse_missing(&engine, &needed)?;
-    // Else it would be said only after the measurement.
+    // Otherwise the failure would show only after the measurement.
     os::fs::try_to_write(&opened.project.layout.results).context("results cannot be kept")?;
     let built = engine.build(&needed, &Warm::Nothing);
     console::keep(&store, &journal);

@@ -1,5 +1,4 @@
-//! What people see of a measurement while it lasts: one plain line per camera and
-//! second, on stderr.
+//! The live output of a measurement: one plain line per camera and second, on stderr.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -18,7 +17,7 @@ use crate::workspace::open::Workspace;
 pub(super) struct Seconds {
     width: usize,
     cameras: Mutex<BTreeMap<Slug, Second>>,
-    /// When each script was first seen, and when it had a line last.
+    /// For each script the time of its first figure, and that of its last line.
     scripts: Mutex<BTreeMap<String, Instants>>,
 }
 
@@ -26,13 +25,13 @@ type Instants = (std::time::Instant, Option<std::time::Instant>);
 
 struct Second {
     streams: usize,
-    /// Since when, in microseconds, and what each pipeline said last.
+    /// The begin in microseconds, and the last sample of each pipeline.
     begin_us: Option<u64>,
     elapsed_s: u64,
-    heard: BTreeMap<String, Heard>,
+    samples: BTreeMap<String, Sample>,
 }
 
-struct Heard {
+struct Sample {
     frames: usize,
     latency_us: Option<u32>,
     dropped: u64,
@@ -45,7 +44,7 @@ impl Seconds {
         for planned in opened.lane().members(&subject.members) {
             let streams = planned.plan.pipelines.iter().filter(|pipeline| pipeline.has_elements()).count();
             for copy in 1..=opened.project.settings.count {
-                let second = Second { streams, begin_us: None, elapsed_s: 0, heard: BTreeMap::new() };
+                let second = Second { streams, begin_us: None, elapsed_s: 0, samples: BTreeMap::new() };
                 cameras.insert(planned.slug().copy(copy), second);
             }
         }
@@ -53,7 +52,7 @@ impl Seconds {
         Seconds { width, cameras: Mutex::new(cameras), scripts: Mutex::default() }
     }
 
-    /// Prints what was seen, if a second is over.
+    /// Prints a line if a second is over.
     pub(super) fn watch(&self, slug: &Slug, seen: Observation<'_>) {
         match seen {
             Observation::Stream(event) => self.see(slug, event),
@@ -63,7 +62,7 @@ impl Seconds {
 
     /// A line per script and second that has any figure of frames.
     fn see_script(&self, slug: &Slug, stream: &str, figure: &Figure) {
-        let said = match figure {
+        let text = match figure {
             Figure::Rates { fps, .. } => {
                 let fps: Vec<String> = fps.iter().map(|fps| number(*fps)).collect();
                 format!("{} fps", fps.join(", "))
@@ -81,12 +80,12 @@ impl Seconds {
         }
         scripts.insert(stream.to_owned(), (begin, Some(now)));
         let elapsed = now.duration_since(begin).as_secs();
-        let text = format!(
-            "{slug:width$}  {elapsed:>3} s  script {stream}: {said}",
+        let line = format!(
+            "{slug:width$}  {elapsed:>3} s  script {stream}: {text}",
             slug = slug.as_str(),
             width = self.width
         );
-        console::note(&harmless_lines(&text));
+        console::note(&harmless_lines(&line));
     }
 
     fn see(&self, slug: &Slug, event: &EventBody) {
@@ -96,22 +95,22 @@ impl Seconds {
             EventBody::Frames { stream, arrived_us, latency_us, dropped, .. } => {
                 let mut latencies: Vec<u32> = latency_us.iter().flatten().copied().collect();
                 latencies.sort_unstable();
-                let heard = Heard {
+                let sample = Sample {
                     frames: arrived_us.len(),
                     latency_us: crate::stats::percentile(&latencies, 50),
                     dropped: *dropped,
                     at_us: arrived_us.last().copied(),
                 };
-                second.heard.insert(stream.clone(), heard);
+                second.samples.insert(stream.clone(), sample);
             }
             EventBody::Ended { .. } => second.streams = second.streams.saturating_sub(1),
             _ => return,
         }
-        if second.heard.len() < second.streams.max(1) || second.heard.is_empty() {
+        if second.samples.len() < second.streams.max(1) || second.samples.is_empty() {
             return;
         }
-        let heard = std::mem::take(&mut second.heard);
-        let at_us = heard.values().filter_map(|heard| heard.at_us).max();
+        let samples = std::mem::take(&mut second.samples);
+        let at_us = samples.values().filter_map(|sample| sample.at_us).max();
         if second.begin_us.is_none() {
             second.begin_us = at_us;
         }
@@ -119,9 +118,9 @@ impl Seconds {
             second.elapsed_s = at.saturating_sub(begin) / 1_000_000;
         }
         let elapsed = second.elapsed_s;
-        let frames = heard.values().map(|heard| heard.frames).min().unwrap_or(0);
-        let latency = heard.values().filter_map(|heard| heard.latency_us).max();
-        let dropped: u64 = heard.values().map(|heard| heard.dropped).sum();
+        let frames = samples.values().map(|sample| sample.frames).min().unwrap_or(0);
+        let latency = samples.values().filter_map(|sample| sample.latency_us).max();
+        let dropped: u64 = samples.values().map(|sample| sample.dropped).sum();
         let latency = latency.map_or("-".to_owned(), |us| format!("{:.1} ms", f64::from(us) / 1000.0));
         console::note(&format!(
             "{slug:width$}  {elapsed:>3} s  {frames:>3} frames  latency {latency}  dropped {dropped}",

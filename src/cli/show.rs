@@ -1,4 +1,4 @@
-//! `lp show`: the plan, for people and machines, before anything runs.
+//! `lp show`: the plan, for people and programs, before anything runs.
 //!
 //! It is computed from the config files, so it needs no results, no store and no
 //! worker.
@@ -53,7 +53,7 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit> {
         print(&LanePlan { version: plan::VERSION, cameras: compiled(&cameras) });
         return Ok(Exit::Done);
     }
-    // Launch lines of a whole lane take longer than all else, and nobody sees them here.
+    // Launch lines of a whole lane take the most time, and are not shown here.
     let plans: Vec<CameraPlan> = cameras.iter().map(|planned| planned.plan.clone()).collect();
     if is_json {
         print(&summarise(&plans));

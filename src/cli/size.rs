@@ -1,13 +1,13 @@
-//! Sizes as people read and write them: `20GiB`, `3.4 MiB`.
+//! Sizes with units: `20GiB`, `3.4 MiB`.
 
-/// Letters of units; an `i` behind one means powers of 1024.
+/// Letters of units; an `i` after one means powers of 1024.
 const LETTERS: &str = "KMGT";
 
-/// Reads `20GiB`, `1.5 GB`, `4096`: `KiB`, `MiB`, `GiB` and `TiB` count in 1024,
-/// `KB`, `MB`, `GB` and `TB` in 1000, and a number alone in bytes.
+/// Reads `20GiB`, `1.5 GB`, `4096`: `KiB`, `MiB`, `GiB` and `TiB` are powers of
+/// 1024, `KB`, `MB`, `GB` and `TB` of 1000; a number alone is in bytes.
 ///
 /// # Errors
-/// Says what was expected.
+/// Names the expected form.
 pub(super) fn parse_size(text: &str) -> Result<u64, String> {
     let refused = || format!("expected a size such as `20GiB`, `500MB` or `4096`, found `{text}`");
     let trimmed = text.trim();
@@ -47,7 +47,7 @@ pub(super) fn size_text(bytes: u64) -> String {
     let mut size = bytes as f64 / 1024.0;
     let mut letters = LETTERS.chars();
     let mut letter = letters.next().unwrap_or('K');
-    // What would be written as 1024.0 goes into the next unit.
+    // 1024.0 becomes 1.0 of the next unit.
     while size >= 1023.95 {
         let Some(next) = letters.next() else { break };
         (size, letter) = (size / 1024.0, next);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_size_is_refused() {
+    fn other_strings_are_refused() {
         for text in
             ["", "GiB", "1.5", "-1", "1XB", "1K", "1.2.3MB", "99999999TiB", "1 MiB x", "1\u{e4}B", "1K\u{e4}"]
         {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_written_with_one_digit_behind_the_point() {
+    fn a_size_is_written_with_one_decimal() {
         for (bytes, text) in [
             (0, "0 B"),
             (1023, "1023 B"),

@@ -1,10 +1,10 @@
 //! The one line that shows a build on a terminal, redrawn in place:
 //! `[12/340] task:copy  stale: ...`.
 //!
-//! [`Status`] is pure: it gets events and the time and says what to write. It
-//! redraws at most [`PER_SECOND`] times a second, however short the tasks are;
-//! whoever holds it calls [`Status::tick`] now and then, so that the last task
-//! of a burst is shown too.
+//! [`Status`] is pure: it gets events and the time and returns the text to write. It
+//! redraws at most [`PER_SECOND`] times a second, also for many short tasks; its
+//! owner calls [`Status::tick`] at intervals, so that the last task of a burst is
+//! shown too.
 
 use super::plain::plain;
 use crate::engine::events::{BuildEvent, Outcome};
@@ -12,7 +12,7 @@ use crate::engine::events::{BuildEvent, Outcome};
 /// How often the line may be drawn.
 pub(super) const PER_SECOND: u64 = 20;
 
-/// To the first column, and nothing behind it.
+/// Moves to the first column and clears the line.
 const CLEAR: &str = "\r\x1b[K";
 
 /// The state of the line.
@@ -21,7 +21,7 @@ pub(super) struct Status {
     total: usize,
     finished: usize,
     failed: usize,
-    /// What runs now, the newest last.
+    /// The running tasks, the newest last.
     running: Vec<(String, String)>,
     /// When it was drawn last, in microseconds.
     drawn_us: Option<u64>,
@@ -30,7 +30,7 @@ pub(super) struct Status {
 }
 
 impl Status {
-    /// What to write when this happens.
+    /// The text to write after an event.
     pub(super) fn event(&mut self, event: &BuildEvent<'_>, now_us: u64, columns: usize) -> String {
         match event {
             BuildEvent::Started { .. } => return String::new(),
@@ -52,7 +52,7 @@ impl Status {
                 }
                 if matches!(outcome, Outcome::Failed | Outcome::TimedOut | Outcome::Panicked) {
                     self.failed += 1;
-                    // Its output comes last, but that it failed is news.
+                    // Its output comes at the end, but the failure shows at once.
                     return self.above(&format!("`{label}` failed"), columns);
                 }
             }
@@ -71,7 +71,7 @@ impl Status {
         self.draw(columns)
     }
 
-    /// Takes the line away.
+    /// Clears the line.
     pub(super) fn clear(&mut self) -> String {
         self.is_outdated = false;
         if std::mem::take(&mut self.is_visible) { CLEAR.to_owned() } else { String::new() }
@@ -101,10 +101,10 @@ impl Status {
     }
 }
 
-/// As much of a line as fits before the last column, where terminals wrap.
+/// The part of a line that fits before the last column, where terminals wrap.
 fn cut(line: &str, columns: usize) -> String {
-    // Some characters are two columns wide; to take all others than ASCII for
-    // such never wraps.
+    // Some characters are two columns wide. Counting every character beyond ASCII as
+    // two never wraps.
     let width = |c: char| if c.is_ascii() { 1 } else { 2 };
     let room = columns.saturating_sub(1);
     if line.chars().map(width).sum::<usize>() <= room {

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use crate::os::fs::{self, FsError};
 use crate::workspace::journal::{Journal, Page};
 
-/// Where a trace goes.
+/// The destination of a trace.
 pub(super) struct TraceFile {
     path: PathBuf,
-    /// Whether it is put into its place as a whole: not a pipe or a device.
+    /// Whether the file is replaced atomically: not for a pipe or a device.
     is_plain: bool,
 }
 
-/// Why no trace can be written to a file.
+/// The reason why a trace cannot be written to a file.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TraceError {
     #[error("the trace cannot be written to `{0}`, which is a folder")]
@@ -27,7 +27,7 @@ pub(super) enum TraceError {
 }
 
 impl TraceFile {
-    /// Refuses a file that could not be written in the end.
+    /// Refuses a file that cannot be written.
     pub(super) fn open(path: PathBuf) -> Result<TraceFile, TraceError> {
         let metadata = fs::metadata(&path).ok();
         if metadata.as_ref().is_some_and(|metadata| metadata.is_dir()) || path.file_name().is_none() {
@@ -42,7 +42,7 @@ impl TraceFile {
         Ok(TraceFile { path, is_plain })
     }
 
-    /// Writes the trace of a build, however it ended.
+    /// Writes the trace of a build, also of one that failed.
     pub(super) fn write(&self, journal: &Journal<'_>) -> Result<(), FsError> {
         let bytes = text(journal).into_bytes();
         if self.is_plain {
@@ -112,12 +112,12 @@ fn text(journal: &Journal<'_>) -> String {
     )
 }
 
-/// Rows stand in this order.
+/// A row; the variants are in the order of rows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Row<'a> {
     /// The phases.
     Lp,
-    /// What came out of the store ran in no slot.
+    /// Restored tasks, which use no slot.
     Store,
     /// A pool and a slot of it.
     Slot(&'a str, usize),
@@ -137,7 +137,7 @@ fn row(page: &Page) -> Row<'_> {
     page.slot.as_ref().map_or(Row::Store, |(pool, slot)| Row::Slot(pool, *slot))
 }
 
-/// What never started has no place in time.
+/// A task that never started has no times.
 fn is_shown(page: &Page) -> bool {
     page.slot.is_some() || page.outcome == Some(crate::engine::events::Outcome::Restored)
 }

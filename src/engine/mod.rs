@@ -27,7 +27,7 @@ use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId};
 use crate::os;
 use crate::os::fs::Glance;
-use crate::os::lock::{LockError, Unheld};
+use crate::os::lock::{FreeLock, LockError};
 use crate::os::process::Cancel;
 use crate::path::Layout;
 use crate::store::{Store, StoreError};
@@ -114,7 +114,7 @@ pub enum Warm {
         /// How many; they are only counted.
         n_fresh: usize,
         /// That nobody held the build lock before they were looked at.
-        since: Option<Unheld>,
+        since: Option<FreeLock>,
     },
 }
 

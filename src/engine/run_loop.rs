@@ -22,7 +22,7 @@ use super::states::States;
 use super::{Engine, EngineError, Warm};
 use crate::graph::TaskId;
 use crate::graph::task::{Action, Pool, Task};
-use crate::os::lock::{BuildLock, Holder, Measurement, MeasuringHold, MeasuringLock, Waiting};
+use crate::os::lock::{BuildLock, Holder, Measurement, MeasuringHold, MeasuringLock, Waiter};
 use crate::os::{self};
 use crate::store::StoreError;
 
@@ -231,13 +231,13 @@ impl Engine<'_> {
     /// Takes a lock; says for whom it waits, and stops waiting when told to.
     fn waiting<T>(
         &self,
-        take: &dyn Fn(&mut Waiting<'_>) -> Result<T, os::lock::LockError>,
+        take: &dyn Fn(&mut Waiter<'_>) -> Result<T, os::lock::LockError>,
     ) -> Result<T, EngineError> {
         let mut on_wait = |holder: &Holder| {
             self.progress.event(&BuildEvent::Waiting { reason: &format!("waiting for {holder}") });
         };
         let is_cancelled = || self.cancel.is_cancelled();
-        Ok(take(&mut Waiting { on_wait: &mut on_wait, is_cancelled: &is_cancelled })?)
+        Ok(take(&mut Waiter { on_wait: &mut on_wait, is_cancelled: &is_cancelled })?)
     }
 }
 

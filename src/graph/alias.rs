@@ -1,9 +1,9 @@
-//! Paths of a project that are one place, since a folder on their way is a link.
+//! Different paths of a project that name one file, because a folder is a link.
 //!
 //! A task that writes `a/x` and one that writes `b/x` write one file if `b` is a
-//! link to `a`, and who reads the one waits for who writes the other. So tasks are
-//! linked by one name of each place. Links inside folders that tasks read are
-//! none of these: what they lead to is in the keys.
+//! link to `a`, and a task that reads the one waits for the task that writes the
+//! other. So tasks are linked by one name of each place. Links inside folders that
+//! tasks read are not included: their targets are in the keys.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -21,14 +21,14 @@ use crate::path::{Layout, ProjectPath};
 pub struct Aliases(BTreeMap<ProjectPath, String>);
 
 impl Aliases {
-    /// Looks for links on the way to what these tasks read and write, and at what
-    /// they read. What is not there yet may be what they write.
+    /// Looks for links on the way to these tasks' inputs and outputs, and at their
+    /// inputs. A missing path may be an output.
     #[must_use]
     pub fn find(layout: &Layout, tasks: &[Task]) -> Aliases {
         let mut ways: HashSet<&str> = HashSet::new();
         for task in tasks {
             for path in task.paths() {
-                // Whoever has a folder has those around it as well.
+                // A known folder implies the folders around it.
                 path.folders().take_while(|folder| ways.insert(folder)).for_each(drop);
             }
         }
@@ -44,9 +44,9 @@ impl Aliases {
         if links.is_empty() {
             return Aliases::default();
         }
-        // A folder before what is in it.
+        // A folder before its contents.
         links.sort();
-        let mut known = Known::new(layout);
+        let mut known = FolderNames::new(layout);
         let alias = |(real, path): (PathBuf, ProjectPath)| match known.name_of(&real) {
             Some(name) => (name != path.as_str()).then_some((path, name)),
             None => {
@@ -55,7 +55,7 @@ impl Aliases {
             }
         };
         let all = Aliases(links.into_iter().filter_map(alias).collect());
-        // A link that a task makes is its own output, and not what it leads to.
+        // A link that a task makes is its own output, not its target.
         let outputs = tasks.iter().flat_map(|task| &task.outputs);
         let made: HashSet<Cow<'_, ProjectPath>> = outputs.map(|output| all.by_folders(output)).collect();
         let is_found = |path: &&ProjectPath| !made.contains(all.by_folders(path).as_ref());
@@ -71,7 +71,7 @@ impl Aliases {
         self.by(path, std::iter::once(path.as_str()).chain(path.folders()))
     }
 
-    /// The name of what stands at `path` itself, even if that is a link.
+    /// The name of `path` itself, even if that is a link.
     fn by_folders<'p>(&self, path: &'p ProjectPath) -> Cow<'p, ProjectPath> {
         self.by(path, path.folders())
     }
@@ -89,12 +89,12 @@ impl Aliases {
     }
 }
 
-/// Folders without links, and what they are called.
-struct Known(Vec<(PathBuf, String)>);
+/// Folders without links, and their names.
+struct FolderNames(Vec<(PathBuf, String)>);
 
-impl Known {
-    fn new(layout: &Layout) -> Known {
-        let mut known = Known(Vec::new());
+impl FolderNames {
+    fn new(layout: &Layout) -> FolderNames {
+        let mut known = FolderNames(Vec::new());
         let folders = [
             ("", &layout.root),
             ("media", &layout.media),
@@ -102,7 +102,7 @@ impl Known {
             ("results", &layout.results),
         ];
         for (name, folder) in folders {
-            // One that is a link, or that leads through one, is called as what it leads to.
+            // A link, or a path through one, has the name of its target.
             if let Ok(real) = os::fs::canonicalize(folder)
                 && (name.is_empty() || known.plain(folder, layout).as_ref() == Some(&real))
             {
@@ -112,7 +112,7 @@ impl Known {
         known
     }
 
-    /// Where a folder is if only the project's own place is reached by links.
+    /// The path of a folder if only the project's own path has links.
     fn plain(&self, folder: &Path, layout: &Layout) -> Option<PathBuf> {
         match folder.strip_prefix(&layout.root) {
             Ok(below) => Some(self.0.first()?.0.join(below)),
@@ -183,7 +183,7 @@ mod tests {
         ] {
             assert_eq!(name_of(path), name, "{path}");
         }
-        // What lies outside is called by a link to it, all by the same.
+        // A path outside has the name of one link to it.
         assert_eq!(name_of("in/1"), name_of("out/deep/1"));
         assert_eq!(name_of("media/2"), name_of("out/2"));
     }

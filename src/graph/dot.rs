@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::{TaskGraph, TaskId};
 
-/// Whether a task must run, as far as a look without running can tell.
+/// Whether a task must run, as far as is known without running it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shade {
-    /// Need not run.
+    /// The task need not run.
     Fresh,
-    /// Must run, or waits for one that must.
+    /// The task must run, or waits for one that must.
     Stale,
     /// No attempt under this label yet.
     New,

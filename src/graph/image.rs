@@ -7,18 +7,18 @@
 //!         dependencies of each task (lists of u32), identity of each task (u128 * n),
 //!         end of each record (u64 * n)
 //! ```
-//! The index is read whole: it says which files every task has and who waits for
-//! whom, in flat arrays. A record, one task as JSON behind 8 bytes of checksum,
-//! is read only when its task may have to run. An *identity* ([`identity`]) is
-//! that of the record with its paths: it finds a task of this image among those
-//! that were made again from changed config files. `basis` is the writer's: whatever
-//! the tasks depend on, so that a reader can tell whether they still hold.
+//! The index is read whole: it has the files of every task and the dependencies, in
+//! flat arrays. A record, one task as JSON after 8 bytes of checksum, is read only
+//! when its task may have to run. An *identity* ([`identity`]) is that of the record
+//! with its paths: it finds a task of this image among those that were made again
+//! from changed config files. `basis` is the writer's: everything that the tasks
+//! depend on, so that a reader can check whether they still hold.
 //!
-//! Beside an image lies what was seen of its tasks when they were fresh
-//! ([`Seen`]), a file of its own because it changes with every build.
+//! A second file has the glances at the files of fresh tasks ([`FreshGlances`]); it
+//! is a file of its own because it changes with every build.
 //!
-//! Ids in an image are dense, in the order of the graph. Nothing in either file
-//! is needed: who finds one missing, damaged or of another version goes without.
+//! Ids in an image are dense, in the order of the graph. Neither file
+//! is needed: a reader ignores one that is missing, damaged or of another version.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -49,9 +49,9 @@ const MAX_INDEX: u64 = 4 << 30;
 #[derive(Debug)]
 pub struct Image {
     file: File,
-    /// Of the index; tells one image from another.
+    /// Of the index; identifies the image.
     id: [u8; CHECKSUM],
-    /// What the writer said the tasks depend on.
+    /// The writer's text of everything that the tasks depend on.
     pub basis: Vec<u8>,
     /// Characters of the longest label.
     pub widest: usize,
@@ -93,7 +93,7 @@ impl<T> Lists<T> {
     }
 }
 
-/// A task as JSON. What its paths are stands in the index.
+/// A task as JSON. Its paths are in the index.
 #[derive(Serialize, Deserialize)]
 struct Record<'a> {
     label: Cow<'a, str>,
@@ -104,7 +104,7 @@ struct Record<'a> {
     after: Cow<'a, [String]>,
     #[serde(default, skip_serializing_if = "is_empty")]
     factories: Cow<'a, [String]>,
-    /// Of a command; they are no part of the action.
+    /// Of a command; not part of the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout: Option<Duration>,
     #[serde(default)]
@@ -168,8 +168,8 @@ pub fn encode(graph: &TaskGraph, selected: &BTreeSet<TaskId>, basis: &[u8]) -> V
     image
 }
 
-/// What tells a task from every other, and from itself before it was edited: all
-/// that decides whether it is fresh, and more.
+/// A digest that differs for every task, and for a task before and after an edit:
+/// it covers everything that decides whether the task is fresh, and more.
 #[must_use]
 pub fn identity(task: &Task) -> u128 {
     identity_with(task, &record(task)[SUM..])
@@ -184,7 +184,7 @@ fn identity_with(task: &Task, json: &[u8]) -> u128 {
     u128::from_le_bytes(*hasher.finalize().as_bytes().first_chunk().expect("a hash has 32 bytes"))
 }
 
-/// A task as JSON behind its checksum.
+/// A task as JSON after its checksum.
 fn record(task: &Task) -> Vec<u8> {
     let (timeout, retries) = match &task.action {
         Action::Command(command) => (command.timeout, command.retries),
@@ -297,7 +297,7 @@ impl Image {
         for task in tasks {
             in_cone[*task] = true;
         }
-        // Whoever waits stands behind what it waits for.
+        // A task comes after its dependencies.
         for task in 0..in_cone.len() {
             let waits = || self.dependencies.get(task).iter().any(|id| in_cone[*id as usize]);
             in_cone[task] = in_cone[task] || waits();
@@ -352,33 +352,33 @@ impl Image {
     }
 }
 
-/// What was seen of each task of an image when it was fresh.
+/// The glance at the files of each task of an image when it was fresh.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct FreshGlances {
     image: [u8; CHECKSUM],
-    /// Of the log that knows why they were fresh: its inode, and its length in
+    /// The log that has the results of the fresh tasks: its inode, and its length in
     /// bytes. It may have grown since, but not shrunk or been replaced.
     pub log: (u64, u64),
     /// Of each task; `None` if nothing is known.
     pub prints: Vec<Option<u128>>,
 }
 
-impl Seen {
+impl FreshGlances {
     /// Nothing of any task.
     #[must_use]
-    pub fn nothing(image: &Image) -> Seen {
-        Seen { image: image.id, log: (0, 0), prints: vec![None; image.n_tasks()] }
+    pub fn nothing(image: &Image) -> FreshGlances {
+        FreshGlances { image: image.id, log: (0, 0), prints: vec![None; image.n_tasks()] }
     }
 
-    /// Reads what was seen of the tasks of `image`: nothing if that is not known.
+    /// Reads the glances of the tasks of `image`; none if they are not known.
     #[must_use]
-    pub fn read(path: &Path, image: &Image) -> Seen {
+    pub fn read(path: &Path, image: &Image) -> FreshGlances {
         let limit = (SEEN_MAGIC.len() + 2 * CHECKSUM + 16 + 16 * image.n_tasks()) as u64;
         let bytes = fs::read_bounded(path, limit).unwrap_or_default();
-        Seen::parse(&bytes, image).unwrap_or_else(|| Seen::nothing(image))
+        FreshGlances::parse(&bytes, image).unwrap_or_else(|| FreshGlances::nothing(image))
     }
 
-    fn parse(bytes: &[u8], image: &Image) -> Option<Seen> {
+    fn parse(bytes: &[u8], image: &Image) -> Option<FreshGlances> {
         let rest = unsealed(bytes)?.strip_prefix(&SEEN_MAGIC)?.strip_prefix(&image.id)?;
         let mut rest = Reader(rest);
         let log = (rest.long()?, rest.long()?);
@@ -389,7 +389,7 @@ impl Seen {
         let prints = rest.chunks_exact(16).map(|word| {
             Some(u128::from_le_bytes(word.try_into().expect("16 bytes"))).filter(|print| *print != 0)
         });
-        Some(Seen { image: image.id, log, prints: prints.collect() })
+        Some(FreshGlances { image: image.id, log, prints: prints.collect() })
     }
 
     /// The bytes of its file.
@@ -413,7 +413,7 @@ mod tests {
     use super::*;
     use crate::graph::link::{link, tests::task};
     use crate::graph::task::Command;
-    use crate::graph::task::Passed;
+    use crate::graph::task::VariableValue;
 
     fn graph() -> TaskGraph {
         let mut tasks: Vec<Task> =
@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_edited_makes_another_identity() {
+    fn every_edit_makes_another_identity() {
         let task = || graph().tasks().iter().find(|task| task.label == "d").unwrap().clone();
         let edited = |edit: &dyn Fn(&mut Task)| {
             let mut task = task();
@@ -477,7 +477,7 @@ mod tests {
             command(&|command| command.command.push(String::new())),
             command(&|command| command.env.clear()),
             command(&|command| drop(command.pass.insert("A".to_owned(), None))),
-            command(&|command| drop(command.pass.insert("A".to_owned(), Some(Passed("".into()))))),
+            command(&|command| drop(command.pass.insert("A".to_owned(), Some(VariableValue("".into()))))),
             command(&|command| command.cache = false),
         ];
         assert_eq!(BTreeSet::from(all).len(), all.len());
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn of_tasks_apart_from_the_others_only_what_is_among_them_comes_before() {
+    fn selected_tasks_wait_only_for_each_other() {
         let folder = tempfile::tempdir().unwrap();
         let (_, path) = written(folder.path());
         let image = Image::open(&path).unwrap();
@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_image_is_none_and_a_damaged_record_is_an_error() {
+    fn a_damaged_image_is_ignored_and_a_damaged_record_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let (_, path) = written(folder.path());
         let bytes = std::fs::read(&path).unwrap();
@@ -521,23 +521,23 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_belongs_to_one_image() {
+    fn glances_belong_to_one_image() {
         let folder = tempfile::tempdir().unwrap();
         let (graph, path) = written(folder.path());
         let image = Image::open(&path).unwrap();
-        let mut seen = Seen::nothing(&image);
+        let mut seen = FreshGlances::nothing(&image);
         seen.log = (3, 4);
         seen.prints[2] = Some(7);
         let file = folder.path().join("seen");
         std::fs::write(&file, seen.bytes()).unwrap();
-        assert_eq!(Seen::read(&file, &image), seen);
+        assert_eq!(FreshGlances::read(&file, &image), seen);
         let all = graph.order().iter().copied().collect();
         std::fs::write(&path, encode(&graph, &all, b"another")).unwrap();
         let another = Image::open(&path).unwrap();
-        assert_eq!(Seen::read(&file, &another), Seen::nothing(&another));
+        assert_eq!(FreshGlances::read(&file, &another), FreshGlances::nothing(&another));
         let mut damaged = seen.bytes();
         damaged[50] ^= 1;
         std::fs::write(&file, damaged).unwrap();
-        assert_eq!(Seen::read(&file, &image), Seen::nothing(&image));
+        assert_eq!(FreshGlances::read(&file, &image), FreshGlances::nothing(&image));
     }
 }

@@ -18,13 +18,13 @@ mod cycle;
 /// Tasks that do not make a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkFault {
-    /// What is wrong.
+    /// The message.
     pub message: String,
-    /// Where.
+    /// The place.
     pub place: Place,
-    /// What stands there; may be empty.
+    /// The label at that place; may be empty.
     pub label: String,
-    /// The other places, and what each has to do with it.
+    /// The other places, with their labels.
     pub others: Vec<(Place, String)>,
 }
 
@@ -58,8 +58,8 @@ pub fn link_by(tasks: Vec<Task>, aliases: Aliases) -> Result<TaskGraph, Vec<Link
     for _ in &tasks {
         edges.add_node(());
     }
-    // An edge may stand twice: to look for the first would take as long as a
-    // node has edges, and whoever asks for neighbours gets each once.
+    // An edge may appear twice: a search for the first would take as long as a node
+    // has edges, and `dependencies` and `dependents` return each neighbour once.
     let mut add = |from: TaskId, to: TaskId| {
         edges.add_edge(NodeIndex::new(from.index()), NodeIndex::new(to.index()), ());
     };
@@ -95,7 +95,7 @@ pub fn link_by(tasks: Vec<Task>, aliases: Aliases) -> Result<TaskGraph, Vec<Link
             }
         }
     }
-    // A task that reads a whole directory waits for whoever writes into it.
+    // A task that reads a whole directory waits for the tasks that write into it.
     for (path, from) in &producers.by_path {
         for directory in path.folders() {
             for reader in readers.get(directory).into_iter().flatten() {
@@ -117,7 +117,7 @@ pub fn link_by(tasks: Vec<Task>, aliases: Aliases) -> Result<TaskGraph, Vec<Link
     if faults.is_empty() { Ok(TaskGraph { tasks, edges, by_label, producers, order }) } else { Err(faults) }
 }
 
-/// Who makes what.
+/// The producers of paths.
 #[derive(Debug)]
 pub(super) struct Producers {
     /// By the one name of each place.
@@ -215,7 +215,7 @@ fn place_of_output<'t>(task: &'t Task, name: &'t ProjectPath, aliases: &Aliases)
     n.map_or((name, task.place), |n| (&task.outputs[n], task.output_place(n)))
 }
 
-/// What a task reads and writes as well.
+/// Paths that a task both reads and writes.
 fn own_outputs(task: &Task, aliases: &Aliases) -> impl Iterator<Item = LinkFault> {
     let pairs = task.inputs.iter().enumerate().flat_map(move |(n_in, input)| {
         task.outputs.iter().enumerate().map(move |(n_out, output)| (n_in, input, n_out, output))
@@ -254,7 +254,7 @@ fn unknown_after(task: &Task, n: usize, by_label: &HashMap<String, TaskId>) -> L
 }
 
 /// Kahn's algorithm with the smallest id first, which keeps the order of lowering
-/// among independent tasks. Tasks in a cycle and behind one are left out.
+/// among independent tasks. Tasks in a cycle and after one are left out.
 fn stable_order(edges: &DiGraph<(), ()>) -> Vec<TaskId> {
     use std::cmp::Reverse;
     use std::collections::BinaryHeap;
@@ -341,7 +341,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_cycle_says_what_makes_each_step() {
+    fn a_cycle_gives_the_reason_of_each_step() {
         check(
             &["a: y > x", "b: x > y"],
             expect!["tasks wait for each other: `a` -> `b` (reads `x`) -> `a` (reads `y`)"],

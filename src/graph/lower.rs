@@ -10,7 +10,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::task::{Action, Command, Download, Passed, Pool, Run, Task, Transcode, Wanted};
+use super::task::{Action, Command, Download, DownloadKind, Pool, Run, Task, Transcode, VariableValue};
 use crate::diag::Place;
 use crate::dialect;
 use crate::digest::ContentDigest;
@@ -68,7 +68,7 @@ impl Subject {
     }
 }
 
-/// What lowering needs to know besides the project.
+/// The parameters of lowering.
 pub struct Lowering<'a> {
     /// The project.
     pub project: &'a Project,
@@ -82,9 +82,9 @@ pub struct Lowering<'a> {
     pub parts: &'a dyn Fn(&ProjectPath) -> Vec<ProjectPath>,
 }
 
-/// Tasks, and notes about assets that gave way.
+/// Tasks, and notes about assets that were left out.
 #[derive(Debug, Default)]
-pub struct Lowered {
+pub struct LoweredTasks {
     /// In a stable order: assets, plans, user tasks, runs.
     pub tasks: Vec<Task>,
     /// For people.
@@ -115,13 +115,13 @@ pub const GENERATE_FACTORIES: [&str; 6] =
 
 /// Makes all tasks.
 #[must_use]
-pub fn lower(lowering: &Lowering<'_>) -> Lowered {
+pub fn lower(lowering: &Lowering<'_>) -> LoweredTasks {
     let project = lowering.project;
-    // Only assets of cameras can give way.
+    // Only assets of cameras can be left out.
     let givers = if project.cameras.is_empty() { &[][..] } else { &project.tasks };
     let declared: HashSet<&ProjectPath> =
         givers.iter().flat_map(|task| task.outputs.iter().map(|(path, _)| path)).collect();
-    let mut lowered = Lowered::default();
+    let mut lowered = LoweredTasks::default();
     let mut seen = HashSet::new();
     let cameras = &lowering.lane.cameras;
 
@@ -185,7 +185,7 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
                 urls.push(url.clone());
             }
             let sha256 = pin.and_then(|pin| pin.sha256.clone());
-            let wanted = sha256.is_none().then_some(Wanted::Video);
+            let wanted = sha256.is_none().then_some(DownloadKind::Video);
             let action = Action::Download(Download { urls, sha256, wanted });
             Task::new(format!("download:{}", clip.file), action)
                 .writes([original.clone()])
@@ -194,8 +194,8 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
         Origin::Scene(name) => {
             let scene = &project.scenes[name];
             let stem = clip.file.strip_suffix(".mp4").unwrap_or(&clip.file);
-            // It holds the scene as it was understood and reads no file, so a comment
-            // in the scene's file draws nothing again.
+            // The action contains the resolved scene and reads no file, so a comment in
+            // the scene's file causes no rebuild.
             let action = Action::Generate { scene: scene.scene.clone(), version: truth::VERSION };
             Task::new(format!("generate:{}", clip.file), action)
                 .writes([original.clone(), path(&format!("media/{stem}.truth.json"))])
@@ -229,7 +229,7 @@ fn plan_lane_task(cameras: &[PlannedCamera]) -> Task {
         .writes([path("results/plan.json"), path("results/summary.json")])
 }
 
-/// The program of a command, if it lies in the project: one without `/` is found
+/// The program of a command, if it is in the project: one without `/` is found
 /// in `PATH`.
 fn program(command: &str, layout: &Layout) -> Option<ProjectPath> {
     let below = Path::new(command).strip_prefix(&layout.root).ok().and_then(Path::to_str);
@@ -238,8 +238,8 @@ fn program(command: &str, layout: &Layout) -> Option<ProjectPath> {
 }
 
 fn user_task(task: &UserTask, layout: &Layout, variable: &dyn Fn(&str) -> Option<OsString>) -> Task {
-    let pass: BTreeMap<String, Option<Passed>> =
-        task.pass.iter().map(|name| (name.clone(), variable(name).map(Passed))).collect();
+    let pass: BTreeMap<String, Option<VariableValue>> =
+        task.pass.iter().map(|name| (name.clone(), variable(name).map(VariableValue))).collect();
     let mut inputs: Vec<ProjectPath> = task.inputs.iter().map(|(path, _)| path.clone()).collect();
     let mut entries: Vec<Place> = task.entry_places().collect();
     if let Some(program) = program(&task.command[0], layout)
@@ -267,8 +267,8 @@ fn user_task(task: &UserTask, layout: &Layout, variable: &dyn Fn(&str) -> Option
     }
 }
 
-/// What else an ONNX model needs. Of one that a task makes, what the task makes
-/// beside it: the model itself may not be there yet.
+/// The further files of an ONNX model. For one that a task makes, the task's other
+/// outputs: the model itself may not exist yet.
 fn parts_of(lowering: &Lowering<'_>, model: &ProjectPath) -> Vec<ProjectPath> {
     let outputs = |task: &UserTask| task.outputs.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
     let mut made = lowering.project.tasks.iter().map(outputs);
@@ -309,7 +309,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
             }
         }
     }
-    // A free-running pass plays each file once, whatever the duration.
+    // A free-running pass plays each file once and ignores the duration.
     let free = settings.pace == Pace::Free;
     let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let name = &subject.name;

@@ -1,5 +1,5 @@
-//! What the user asked for, as tasks: a label, a camera, a user task's name, a
-//! glob, or one of `plan assets report`.
+//! From targets to tasks: a target is a label, a camera, a user task's name, a glob,
+//! or one of `plan assets report`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::name::did_you_mean;
 pub struct UnknownTarget {
     /// As given.
     pub target: String,
-    /// What was most likely meant.
+    /// The most similar name.
     pub suggestion: Option<String>,
 }
 

@@ -20,13 +20,13 @@ use crate::scene::Scene;
 pub struct Task {
     /// Its printed name: `transcode:scan.mp4@640x360@15`. Unique.
     pub label: String,
-    /// What is done. Hashed whole.
+    /// The action. Hashed whole.
     pub action: Action,
     /// Files and directories that it reads. By content.
     pub inputs: Vec<ProjectPath>,
     /// Files and directories that it writes.
     pub outputs: Vec<ProjectPath>,
-    /// What it takes a slot of.
+    /// The pool that it takes a slot of.
     pub pool: Pool,
     /// Labels of tasks that come first, besides those that make inputs.
     pub after: Vec<String>,
@@ -182,16 +182,16 @@ pub struct Download {
     pub urls: Vec<String>,
     /// The digest that it must have: 64 lowercase hex digits.
     pub sha256: Option<String>,
-    /// What it must be. `None` with a pin, which says all of it. Older versions of
-    /// `lp` did not look, so what they kept without a pin does not fit this key.
+    /// The required kind of contents. `None` with a pin, which is exact. Older versions
+    /// of `lp` did not check, so their results without a pin do not fit this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wanted: Option<Wanted>,
+    pub wanted: Option<DownloadKind>,
 }
 
-/// What a download must be.
+/// The required contents of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Wanted {
+pub enum DownloadKind {
     /// A file with moving pictures.
     Video,
 }
@@ -213,8 +213,7 @@ pub struct Transcode {
 }
 
 impl Transcode {
-    /// Rises with every change of the way in which clips are transcoded, so that
-    /// those of before are made again.
+    /// Rises with every change of the transcoding, so that older clips are made again.
     pub const VERSION: u32 = 2;
 }
 
@@ -225,7 +224,7 @@ pub struct Run {
     pub subject: String,
     /// Slugs of the members, in project order.
     pub members: Vec<Slug>,
-    /// What shares a worker.
+    /// The unit that gets a worker of its own.
     pub isolation: Isolation,
     /// Milliseconds; 0 = until stopped.
     pub duration_ms: u64,
@@ -245,10 +244,10 @@ pub struct Command {
     /// Variables set for it.
     pub env: BTreeMap<String, String>,
     /// Variables taken from the caller, with their values.
-    pub pass: BTreeMap<String, Option<Passed>>,
+    pub pass: BTreeMap<String, Option<VariableValue>>,
     /// `false` = always run.
     pub cache: bool,
-    /// How long it may take. Says nothing about the result, so it is not hashed.
+    /// The time limit. Does not affect the result, so it is not hashed.
     #[serde(skip)]
     pub timeout: Option<Duration>,
     /// Attempts after the first. Not hashed.
@@ -256,23 +255,23 @@ pub struct Command {
     pub retries: u32,
 }
 
-/// The value of a variable, whatever its encoding. Its text is the value itself;
-/// of one that is not UTF-8 it is NUL, which no variable has, and its bytes in hex.
+/// The value of a variable in any encoding. Its text is the value itself; for a
+/// value that is not UTF-8, it is NUL, which no variable contains, and hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-pub struct Passed(pub OsString);
+pub struct VariableValue(pub OsString);
 
-impl From<String> for Passed {
-    fn from(text: String) -> Passed {
+impl From<String> for VariableValue {
+    fn from(text: String) -> VariableValue {
         let hex = text.strip_prefix('\0').map(|hex| hex.as_bytes().chunks(2));
         let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
         let bytes: Option<Vec<u8>> = hex.and_then(|hex| hex.map(byte).collect());
-        Passed(bytes.map_or_else(|| text.into(), OsString::from_vec))
+        VariableValue(bytes.map_or_else(|| text.into(), OsString::from_vec))
     }
 }
 
-impl From<Passed> for String {
-    fn from(value: Passed) -> String {
+impl From<VariableValue> for String {
+    fn from(value: VariableValue) -> String {
         let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         value.0.into_string().unwrap_or_else(|value| format!("\0{}", hex(value.into_vec())))
     }
@@ -331,6 +330,6 @@ mod tests {
         expect![[r#"{"action":"download","urls":["http://h/a.mp4"],"sha256":"71aa"}"#]]
             .assert_eq(&text(Some("71aa"), None));
         expect![[r#"{"action":"download","urls":["http://h/a.mp4"],"sha256":null,"wanted":"video"}"#]]
-            .assert_eq(&text(None, Some(Wanted::Video)));
+            .assert_eq(&text(None, Some(DownloadKind::Video)));
     }
 }

@@ -1,17 +1,17 @@
-//! Ways through the graph: what a task needs, who needs it, and how two tasks
-//! are connected.
+//! Paths through the graph: the dependencies and dependents of a task, and the
+//! connection of two tasks.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{TaskGraph, TaskId};
 use crate::path::ProjectPath;
 
-/// Which way to go along the edges.
+/// The direction along the edges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Toward {
-    /// To what a task needs.
+pub enum Direction {
+    /// To the tasks that a task needs.
     Dependencies,
-    /// To who needs it.
+    /// To the tasks that need it.
     Dependents,
 }
 
@@ -21,7 +21,7 @@ pub enum Toward {
 pub fn reach(
     graph: &TaskGraph,
     from: &BTreeSet<TaskId>,
-    toward: Toward,
+    direction: Direction,
     depth: Option<usize>,
 ) -> BTreeSet<TaskId> {
     let mut reached = BTreeSet::new();
@@ -30,9 +30,9 @@ pub fn reach(
         if depth.is_some_and(|depth| steps >= depth) {
             continue;
         }
-        let next = match toward {
-            Toward::Dependencies => graph.dependencies(id),
-            Toward::Dependents => graph.dependents(id),
+        let next = match direction {
+            Direction::Dependencies => graph.dependencies(id),
+            Direction::Dependents => graph.dependents(id),
         };
         open.extend(next.into_iter().filter(|id| reached.insert(*id)).map(|id| (id, steps + 1)));
     }
@@ -62,7 +62,7 @@ pub fn shortest(graph: &TaskGraph, from: &BTreeSet<TaskId>, to: &BTreeSet<TaskId
     None
 }
 
-/// What makes an edge.
+/// The reason of an edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edge<'g> {
     /// One task reads this of the other.
@@ -71,7 +71,7 @@ pub enum Edge<'g> {
     After,
 }
 
-/// Why `task` waits for `dependency`.
+/// The reason why `task` waits for `dependency`.
 #[must_use]
 pub fn edge(graph: &TaskGraph, task: TaskId, dependency: TaskId) -> Edge<'_> {
     let outputs = &graph.task(dependency).outputs;
@@ -98,22 +98,22 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(from: &str, toward: Toward, depth: Option<usize>, expect: Expect) {
+    fn check(from: &str, direction: Direction, depth: Option<usize>, expect: Expect) {
         let graph = graph();
-        let reached = reach(&graph, &ids(&graph, from), toward, depth);
+        let reached = reach(&graph, &ids(&graph, from), direction, depth);
         let labels: Vec<&str> = reached.iter().map(|id| graph.task(*id).label.as_str()).collect();
         expect.assert_eq(&labels.join(" "));
     }
 
     #[test]
     fn reaching_goes_all_the_way_or_so_many_steps() {
-        check("d", Toward::Dependencies, None, expect!["a b c"]);
-        check("d", Toward::Dependencies, Some(1), expect!["a c"]);
-        check("d", Toward::Dependencies, Some(0), expect![""]);
-        check("a", Toward::Dependents, None, expect!["b c d e"]);
-        check("a", Toward::Dependents, Some(1), expect!["b d"]);
-        check("b d", Toward::Dependencies, None, expect!["a b c"]);
-        check("f", Toward::Dependents, None, expect![""]);
+        check("d", Direction::Dependencies, None, expect!["a b c"]);
+        check("d", Direction::Dependencies, Some(1), expect!["a c"]);
+        check("d", Direction::Dependencies, Some(0), expect![""]);
+        check("a", Direction::Dependents, None, expect!["b c d e"]);
+        check("a", Direction::Dependents, Some(1), expect!["b d"]);
+        check("b d", Direction::Dependencies, None, expect!["a b c"]);
+        check("f", Direction::Dependents, None, expect![""]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! CLOCK_MONOTONIC, in which workers stamp what they say.
+//! CLOCK_MONOTONIC, the time of workers' messages.
 //!
 //! A raw number rather than `std::time::Instant`, because it crosses process
 //! borders: `lp`, its workers and its collectors on one machine share it.

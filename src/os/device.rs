@@ -1,6 +1,7 @@
-//! Device nodes: what they are, whose they are, and whether they can be opened.
+//! Device nodes: their kind, their owners, and whether they can be opened.
 //!
-//! Only opening tells: a container may forbid a device whatever its mode says.
+//! Only opening shows whether a device may be used: a container may forbid it
+//! although its mode allows it.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,7 +11,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-/// What stands at the path of a device.
+/// The file at the path of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
     /// The driver's number if it is a character device: 226 for GPUs.
@@ -23,18 +24,18 @@ pub struct Node {
     pub gid: u32,
 }
 
-/// Why a device is not opened.
+/// The reason why a device was not opened.
 #[derive(Debug)]
-pub enum Refused {
+pub enum OpenError {
     /// `EACCES`: its mode, or a mount without devices.
     Denied,
     /// `EPERM`: rules about devices, such as a container's.
     Forbidden,
-    /// Anything else: no driver behind it, busy.
+    /// Anything else: no driver, busy.
     Otherwise(io::Error),
 }
 
-/// Who a process is to the kernel.
+/// The user and groups of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// The user.
@@ -43,10 +44,10 @@ pub struct Owner {
     pub gids: BTreeSet<u32>,
 }
 
-/// What stands at `path`, links followed; `None` if there is nothing.
+/// The file at `path`, links followed; `None` if nothing exists.
 ///
 /// # Errors
-/// When one may not look.
+/// When its metadata cannot be read.
 pub fn look(path: &Path) -> io::Result<Option<Node>> {
     match std::fs::metadata(path) {
         Ok(found) => Ok(Some(Node {
@@ -64,17 +65,17 @@ pub fn look(path: &Path) -> io::Result<Option<Node>> {
 ///
 /// # Errors
 /// When it is not opened.
-pub fn open(path: &Path) -> Result<(), Refused> {
+pub fn open(path: &Path) -> Result<(), OpenError> {
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(_) => Ok(()),
-        Err(Errno::ACCESS) => Err(Refused::Denied),
-        Err(Errno::PERM) => Err(Refused::Forbidden),
-        Err(error) => Err(Refused::Otherwise(error.into())),
+        Err(Errno::ACCESS) => Err(OpenError::Denied),
+        Err(Errno::PERM) => Err(OpenError::Forbidden),
+        Err(error) => Err(OpenError::Otherwise(error.into())),
     }
 }
 
-/// Who this process is.
+/// The user and groups of this process.
 #[must_use]
 pub fn this_process() -> Owner {
     let mut gids: BTreeSet<u32> = rustix::process::getgroups()
@@ -115,14 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_told_from_a_file_and_from_nothing() {
+    fn a_device_differs_from_a_file_and_from_a_missing_path() {
         let null = look(Path::new("/dev/null")).unwrap().unwrap();
         assert_eq!((null.major, null.mode), (Some(1), 0o666));
         assert!(open(Path::new("/dev/null")).is_ok());
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         assert_eq!(look(&file).unwrap(), None);
-        assert!(matches!(open(&file), Err(Refused::Otherwise(_))));
+        assert!(matches!(open(&file), Err(OpenError::Otherwise(_))));
         std::fs::write(&file, "").unwrap();
         let found = look(&file).unwrap().unwrap();
         assert_eq!(found.major, None);

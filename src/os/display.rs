@@ -1,14 +1,14 @@
-//! The display that windows would be shown on.
+//! The display for windows.
 
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-/// The display, if there is one: by what the environment says of it, and by
-/// connecting to a local one.
+/// The display, if there is one: the environment names it, and a local one must
+/// accept a connection.
 ///
 /// # Errors
-/// What is missing, as half a sentence.
+/// The missing part, as half a sentence.
 pub fn check() -> Result<String, String> {
     match (wayland(), x11()) {
         (Some(Ok(found)), _) | (_, Some(Ok(found))) => Ok(found),
@@ -24,7 +24,7 @@ fn variable(name: &str) -> Option<String> {
 /// The compositor that `WAYLAND_DISPLAY` names; `None` if it names none.
 fn wayland() -> Option<Result<String, String>> {
     let name = variable("WAYLAND_DISPLAY")?;
-    // An absolute name stands for itself.
+    // An absolute name is the path.
     let path = Path::new(&variable("XDG_RUNTIME_DIR").unwrap_or_default()).join(&name);
     Some(if path.is_relative() {
         Err(format!("`WAYLAND_DISPLAY` is `{name}` and `XDG_RUNTIME_DIR` is not set"))
@@ -49,10 +49,10 @@ fn x11() -> Option<Result<String, String>> {
     })
 }
 
-/// Why nobody answers at a socket.
-struct Refused(io::Error);
+/// The reason why a socket cannot be connected to.
+struct ConnectError(io::Error);
 
-impl Refused {
+impl ConnectError {
     fn of(&self, path: &Path) -> String {
         let path = path.display();
         match self.0.kind() {
@@ -64,19 +64,19 @@ impl Refused {
     }
 }
 
-fn reach(path: &Path) -> Result<(), Refused> {
-    UnixStream::connect(path).map(drop).map_err(Refused)
+fn reach(path: &Path) -> Result<(), ConnectError> {
+    UnixStream::connect(path).map(drop).map_err(ConnectError)
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Socket {
     /// A file of this machine.
     Local(PathBuf),
-    /// On another machine, or forwarded: only connecting would tell.
+    /// On another machine, or forwarded: not checked.
     Remote,
 }
 
-/// Where `[host]:number[.screen]` is; `None` if it is nothing like that.
+/// Where `[host]:number[.screen]` is; `None` if it has another form.
 /// <https://www.x.org/releases/current/doc/man/man7/X.7.xhtml>
 fn socket(display: &str) -> Option<Socket> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -4,19 +4,19 @@ use std::env::VarError;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// A variable's value; `None` if it is not set or not UTF-8, which [`fault`] tells apart.
+/// A variable's value; `None` if it is not set or not UTF-8; [`fault`] distinguishes the two.
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// A variable's value, whatever its encoding.
+/// A variable's value in any encoding.
 #[must_use]
 pub fn raw(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// Why a variable has no value that is text; `None` if it has one.
+/// The reason why a variable has no UTF-8 value; `None` if it has one.
 #[must_use]
 pub fn fault(name: &str) -> Option<&'static str> {
     match std::env::var(name) {
@@ -26,7 +26,7 @@ pub fn fault(name: &str) -> Option<&'static str> {
     }
 }
 
-/// The variables that are not UTF-8 and whose names begin so.
+/// The variables with this prefix that are not UTF-8.
 #[must_use]
 pub fn not_utf8(begin: &str) -> Vec<String> {
     let begins = |name: &OsString| name.as_encoded_bytes().starts_with(begin.as_bytes());
@@ -45,13 +45,13 @@ pub fn all() -> Vec<(String, String)> {
         .collect()
 }
 
-/// All variables, whatever their encoding.
+/// All variables in any encoding.
 #[must_use]
 pub fn all_raw() -> std::collections::BTreeMap<OsString, OsString> {
     std::env::vars_os().collect()
 }
 
-/// The user and the group that this process acts as.
+/// The effective user and group of this process.
 #[must_use]
 pub fn user_and_group() -> (u32, u32) {
     (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())

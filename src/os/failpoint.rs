@@ -14,10 +14,9 @@
 //! syncs something ([`fs_call`], [`fs_write`]). `fs:7+` lets all from the
 //! seventh on fail, `fs:7:EIO` fails as a broken disk does; a call that writes
 //! bytes has then written half of them. `LP_FAILPOINT_TRACE=FILE` appends a line
-//! for each such call to a file, so that a campaign knows how many there are and
-//! what each of them is.
+//! for each such call to a file, so that a campaign knows their number and kinds.
 //!
-//! They are compiled in always, so that what is tested is what is shipped.
+//! They are compiled in always, so that the tested program is the shipped one.
 //! Without the variables a fail-point costs one load, beside a system call.
 
 use std::fs::File;
@@ -28,17 +27,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
-/// What `LP_FAILPOINT` asks for.
-struct Armed {
+/// The value of `LP_FAILPOINT`.
+struct Trigger {
     name: String,
     hits_left: AtomicU64,
-    /// Whether all later visits count as well.
+    /// Whether all later visits trigger as well.
     from_then_on: bool,
     errno: Errno,
 }
 
-fn armed() -> Option<&'static Armed> {
-    static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
+fn armed() -> Option<&'static Trigger> {
+    static ARMED: OnceLock<Option<Trigger>> = OnceLock::new();
     ARMED.get_or_init(|| std::env::var("LP_FAILPOINT").ok().map(|text| parse(&text))).as_ref()
 }
 
@@ -51,7 +50,7 @@ fn trace() -> Option<&'static File> {
     TRACE.get_or_init(open).as_ref()
 }
 
-fn parse(text: &str) -> Armed {
+fn parse(text: &str) -> Trigger {
     let (text, errno) = match text.strip_suffix(":EIO") {
         Some(text) => (text, Errno::IO),
         None => (text, Errno::NOSPC),
@@ -61,11 +60,11 @@ fn parse(text: &str) -> Armed {
         Some((name, nth)) => (name, nth.parse().unwrap_or(1)),
         None => (text, 1),
     };
-    Armed { name: name.to_owned(), hits_left: AtomicU64::new(nth), from_then_on, errno }
+    Trigger { name: name.to_owned(), hits_left: AtomicU64::new(nth), from_then_on, errno }
 }
 
-impl Armed {
-    /// Counts a visit of the place called `name`. Whether something happens there.
+impl Trigger {
+    /// Counts a visit of the place `name`, and returns whether it triggers.
     fn visit(&self, name: &str) -> bool {
         if self.name != name {
             return false;
@@ -83,7 +82,7 @@ pub fn is_due(name: &str) -> bool {
     armed().is_some_and(|armed| armed.visit(name))
 }
 
-/// Dies here if `LP_FAILPOINT` says so.
+/// Aborts here if `LP_FAILPOINT` names this place.
 pub fn hit(name: &str) {
     if is_due(name) {
         std::process::abort();

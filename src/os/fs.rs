@@ -1,12 +1,12 @@
 //! Files and folders: read, replace, remove, place.
 //!
-//! Every error names what was tried and the path ([`FsError`]). A file is
+//! Every error names the operation and the path ([`FsError`]). A file is
 //! replaced whole ([`write_atomic`]): readers see the old bytes or the new ones.
-//! Its data is synced, unless the function says otherwise; folders are not, so
+//! Its data is synced unless the function's text excludes it; folders are not, so
 //! after a power cut a rename may be undone.
 //!
-//! [`StatIdentity`] tells whether a file may have changed since it was hashed;
-//! it never says that two files are equal.
+//! [`StatIdentity`] shows whether a file may have changed since it was hashed;
+//! it never proves that two files are equal.
 
 mod glance;
 mod identity;
@@ -24,13 +24,13 @@ use super::failpoint::{fs_call, fs_write};
 pub use glance::{Change, Glance, Trace};
 pub use identity::{StatIdentity, hash_file, now_ns, tick_ns};
 
-/// Something that was tried with a path and failed.
+/// A failed operation on a path.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {action} `{}`", crate::text::harmless(&path.to_string_lossy()))]
 pub struct FsError {
-    /// What was tried: `read`, `create`.
+    /// The operation: `read`, `create`.
     pub action: &'static str,
-    /// With what.
+    /// The path of the operation.
     pub path: PathBuf,
     /// Why it failed.
     #[source]
@@ -45,7 +45,7 @@ impl FsError {
     }
 }
 
-/// Says what was tried with which path.
+/// Adds the operation and the path to an error.
 pub trait Context<T> {
     /// Turns an I/O error into an [`FsError`].
     ///
@@ -64,8 +64,8 @@ impl<T, E: Into<io::Error>> Context<T> for Result<T, E> {
     }
 }
 
-/// Says whose the path is, if that is why it was refused: in a container, users
-/// are numbers that nobody sees.
+/// Adds the path's owner to a refusal for lack of permission: in a container,
+/// the numbers of users are easily mixed up.
 fn say_whose(error: io::Error, path: &Path) -> io::Error {
     if error.kind() != io::ErrorKind::PermissionDenied {
         return error;
@@ -83,11 +83,11 @@ fn say_whose(error: io::Error, path: &Path) -> io::Error {
     }
 }
 
-/// The whole of a file of at most `limit` bytes.
+/// The contents of a file of at most `limit` bytes.
 ///
 /// # Errors
-/// When it cannot be read, or is no file: a pipe would be waited for and a
-/// device never end. `FileTooLarge` when it is larger.
+/// When it cannot be read, or is not a file: a pipe would block and a device
+/// never end. `FileTooLarge` when it is larger.
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let metadata = path.metadata()?;
     let kind = metadata.file_type();
@@ -109,7 +109,7 @@ pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
-/// The whole of what a user names, at most `limit` bytes: a pipe is waited for.
+/// The contents of a path that the user names, at most `limit` bytes; waits for a pipe.
 ///
 /// # Errors
 /// When it cannot be read. `FileTooLarge` when it is larger.
@@ -142,7 +142,8 @@ pub fn list_names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// What stands in a folder, whatever its name; nothing if there is no folder.
+/// The entries of a folder, also those whose names are not UTF-8; none if there
+/// is no folder.
 ///
 /// # Errors
 /// When the folder cannot be read.
@@ -177,14 +178,14 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     let temporary = temporary_beside(path);
     let written = write_new(&temporary, bytes, Executable::No).and_then(|()| replace(&temporary, path));
     if written.is_err() {
-        // The first error is the one to tell; a leftover is harmless.
+        // The first error is reported; a leftover is harmless.
         let _ = remove_file(&temporary);
     }
     written
 }
 
-/// As [`write_atomic`], for what is too large to be held: `write` is given the
-/// file, which is synced afterwards.
+/// As [`write_atomic`], for contents too large for memory: `write` gets the file,
+/// which is synced afterwards.
 ///
 /// # Errors
 /// When the file beside it cannot be written or renamed.
@@ -205,8 +206,8 @@ pub fn write_atomic_with(
     written
 }
 
-/// Replaces a file that has a checksum and is only there to be fast: whole for
-/// whoever reads it, but not synced.
+/// Replaces a file that has a checksum and only saves time: readers see it
+/// complete, but it is not synced.
 ///
 /// # Errors
 /// When the file beside it cannot be written or renamed.
@@ -221,8 +222,8 @@ pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     written
 }
 
-/// Writes a file that nobody reads until it is complete, and that may be lost
-/// with the machine's power: one in an attempt's own folder.
+/// Writes a file that has no reader before it is complete and that a power cut
+/// may lose: one in an attempt's own folder.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -246,8 +247,7 @@ impl Executable {
         Executable::from(metadata.permissions().mode() & 0o100 != 0)
     }
 
-    /// The permissions of a new file: the umask takes away what this user does not
-    /// want to give.
+    /// The permissions of a new file, before the umask.
     #[must_use]
     pub fn mode(self) -> u32 {
         if self == Executable::Yes { 0o777 } else { 0o666 }
@@ -296,7 +296,7 @@ fn remove_file(path: &Path) -> io::Result<()> {
 }
 
 /// A free name in the folder of `path`, for a file that is renamed to it later.
-/// Where the path would become longer than the system takes, in a folder above.
+/// In a folder above if the path would exceed the system's limit.
 #[must_use]
 pub fn temporary_beside(path: &Path) -> PathBuf {
     let name = temporary_name();
@@ -307,10 +307,10 @@ pub fn temporary_beside(path: &Path) -> PathBuf {
         .map_or_else(|| path.with_file_name(&name), |folder| folder.join(&name))
 }
 
-/// The longest path that the system takes, with the NUL behind it.
+/// The longest path that the system accepts, including the final NUL.
 const PATH_MAX: usize = 4096;
 
-/// Gives a file its name, replacing what has it.
+/// Renames a file, replacing another file of that name.
 ///
 /// # Errors
 /// When it cannot be renamed, for example onto another file system.
@@ -327,9 +327,9 @@ pub fn protect(path: &Path, mode: u32) -> Result<(), FsError> {
     fs_call("protect", path, || std::fs::set_permissions(path, read_only)).context("protect", path)
 }
 
-/// The permissions of a file or folder that fewer may read than the umask lets
-/// read a new one: 0600 under the usual 022. `None` for all others. Never the
-/// bits that let a program run as somebody else.
+/// The permissions of a file or folder that are narrower than the umask gives a
+/// new one: 0600 under the usual 022. `None` for all others. Never the set-user
+/// and set-group bits.
 #[must_use]
 pub fn restricted(metadata: &Metadata) -> Option<u32> {
     static UMASK: OnceLock<u32> = OnceLock::new();
@@ -356,7 +356,7 @@ pub fn restrict_folder(path: &Path, mode: u32) -> Result<(), FsError> {
 /// link, nothing else.
 ///
 /// # Errors
-/// When it cannot be made, or something that is no link is there.
+/// When it cannot be made, or the path is something other than a link.
 pub fn point(path: &Path, target: &Path) -> Result<(), FsError> {
     if look(path)?.is_some_and(|metadata| !metadata.is_symlink()) {
         return Err(io::Error::from(io::ErrorKind::AlreadyExists)).context("replace by a link", path);
@@ -366,7 +366,7 @@ pub fn point(path: &Path, target: &Path) -> Result<(), FsError> {
     replace(&temporary, path)
 }
 
-/// Makes a symbolic link where nothing is.
+/// Makes a symbolic link at a free path.
 ///
 /// # Errors
 /// When it cannot be made.
@@ -412,7 +412,7 @@ pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
     fs_call("create", path, || std::fs::create_dir_all(path)).context("create the folder", path)
 }
 
-/// Makes a folder and those above it, and tries whether files can be made there.
+/// Makes a folder and those above it, and checks that files can be made there.
 ///
 /// # Errors
 /// When they cannot.
@@ -423,7 +423,7 @@ pub fn try_to_write(folder: &Path) -> Result<(), FsError> {
     fs_call("remove", &file, || std::fs::remove_file(&file)).context("remove", &file)
 }
 
-/// Makes one folder that is not there yet.
+/// Makes one folder, which must not exist.
 ///
 /// # Errors
 /// When it cannot be made.
@@ -431,15 +431,15 @@ pub fn create_dir(path: &Path) -> Result<(), FsError> {
     fs_call("create", path, || std::fs::create_dir(path)).context("create the folder", path)
 }
 
-/// What is at `path`, links followed.
+/// The metadata of `path`, links followed.
 ///
 /// # Errors
-/// When nothing is, or it cannot be looked at.
+/// When nothing exists there, or it cannot be read.
 pub fn metadata(path: &Path) -> Result<Metadata, FsError> {
     std::fs::metadata(path).context("look at", path)
 }
 
-/// Makes the folder that `path` stands in.
+/// Makes the folder that contains `path`.
 ///
 /// # Errors
 /// When it cannot be made.
@@ -447,11 +447,11 @@ pub fn create_parent(path: &Path) -> Result<(), FsError> {
     path.parent().map_or(Ok(()), create_dir_all)
 }
 
-/// Removes what is at `path`: a file, a link (not what it points to) or a
-/// folder with its contents. Nothing there is fine.
+/// Deletes a file, a link (not its target) or a folder with its contents.
+/// A missing path is no error.
 ///
 /// # Errors
-/// When it cannot be removed.
+/// When it cannot be deleted.
 pub fn remove(path: &Path) -> Result<(), FsError> {
     let Some(metadata) = look(path)? else { return Ok(()) };
     let removed = if metadata.is_dir() { remove_folder(path) } else { remove_file(path) };
@@ -461,7 +461,7 @@ pub fn remove(path: &Path) -> Result<(), FsError> {
     }
 }
 
-/// Removes a folder, also one in which its owner has forbidden himself to write.
+/// Deletes a folder, also one that is read-only for its owner.
 fn remove_folder(path: &Path) -> io::Result<()> {
     match fs_call("remove", path, || std::fs::remove_dir_all(path)) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -483,10 +483,11 @@ fn open_up(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what is in a folder, but not the folder. No folder is fine.
+/// Deletes the contents of a folder, but not the folder. A missing folder is no
+/// error.
 ///
 /// # Errors
-/// When something cannot be removed.
+/// When something cannot be deleted.
 pub fn remove_dir_contents(folder: &Path) -> Result<(), FsError> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -498,10 +499,10 @@ pub fn remove_dir_contents(folder: &Path) -> Result<(), FsError> {
     Ok(())
 }
 
-/// Removes all files below a folder, but no folder. No folder is fine.
+/// Deletes all files below a folder, but no folder. A missing folder is no error.
 ///
 /// # Errors
-/// When something cannot be removed.
+/// When something cannot be deleted.
 pub fn remove_files_below(folder: &Path) -> Result<(), FsError> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -519,10 +520,10 @@ pub fn remove_files_below(folder: &Path) -> Result<(), FsError> {
     Ok(())
 }
 
-/// What is at `path` itself, links not followed; `None` if nothing is.
+/// The metadata of `path` itself, links not followed; `None` if nothing exists.
 ///
 /// # Errors
-/// When that cannot be told.
+/// When the metadata cannot be read.
 pub fn look(path: &Path) -> Result<Option<Metadata>, FsError> {
     use io::ErrorKind::{NotADirectory, NotFound};
     match std::fs::symlink_metadata(path) {
@@ -534,18 +535,18 @@ pub fn look(path: &Path) -> Result<Option<Metadata>, FsError> {
 /// From this size up a hard link pays: a copy costs 2.5 ms per MiB.
 pub const LINK_FROM: u64 = 1 << 20;
 
-/// How a file came to its place.
+/// The way in which a file was placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placed {
-    /// It shares extents with the original until one is written.
+pub enum Placement {
+    /// The file shares extents with the original until one is written.
     Reflinked,
-    /// It is the original under a second name.
+    /// The file is the original under a second name.
     Linked,
     /// It is a copy.
     Copied,
 }
 
-/// Whether a file may become another name of the one that it is placed from.
+/// Whether a placed file may be a hard link to the original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Linking {
@@ -557,29 +558,29 @@ pub enum Linking {
 /// 1 MiB up, and if that is allowed) by hard link, else by copy. `mode` are the
 /// permissions of a new file, of which the umask takes its part.
 ///
-/// Not synced: a file whose bytes are lost with the machine's power has lost its
-/// size as well, so its identity tells.
+/// Not synced: a power cut that loses the file's bytes loses its size as well,
+/// so its identity shows the loss.
 ///
 /// # Errors
 /// When none of them works.
-pub fn place(from: &Path, to: &Path, mode: u32, linking: Linking) -> Result<Placed, FsError> {
+pub fn place(from: &Path, to: &Path, mode: u32, linking: Linking) -> Result<Placement, FsError> {
     let source = File::open(from).context("open", from)?;
     let target = create_with(to, mode)?;
     if reflink_copy::reflink_file(&source, &target).is_ok() {
-        return Ok(Placed::Reflinked);
+        return Ok(Placement::Reflinked);
     }
     let size = source.metadata().context("look at", from)?.len();
     if size >= LINK_FROM && linking == Linking::Allowed {
         remove_file(to).context("remove", to)?;
         if fs_call("link", to, || std::fs::hard_link(from, to)).is_ok() {
-            return Ok(Placed::Linked);
+            return Ok(Placement::Linked);
         }
         // Another file system, or a file system without links.
         copy(source, create_with(to, mode)?, to)?;
     } else {
         copy(source, target, to)?;
     }
-    Ok(Placed::Copied)
+    Ok(Placement::Copied)
 }
 
 fn copy(mut source: File, mut target: File, to: &Path) -> Result<(), FsError> {
@@ -587,7 +588,7 @@ fn copy(mut source: File, mut target: File, to: &Path) -> Result<(), FsError> {
     Ok(())
 }
 
-/// Syncs the data of a file that somebody else wrote.
+/// Syncs the data of a file that another process wrote.
 ///
 /// # Errors
 /// When it cannot be opened or synced.
@@ -616,7 +617,7 @@ mod tests {
         write_atomic(&path, b"12345").unwrap();
         assert_eq!(read_bounded(&path, 5).unwrap(), b"12345");
         assert_eq!(read_bounded(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
-        // Whose size says nothing.
+        // Its size is no measure of its contents.
         assert!(read_bounded(Path::new("/proc/self/status"), 1 << 20).unwrap().starts_with(b"Name:"));
         assert_eq!(
             read_bounded(Path::new("/proc/self/status"), 4).unwrap_err().kind(),
@@ -669,9 +670,9 @@ mod tests {
         std::fs::write(&small, "x").unwrap();
         std::fs::write(&large, vec![0; LINK_FROM as usize]).unwrap();
         let place = |from, to, linking| place(from, &folder.path().join(to), 0o666, linking).unwrap();
-        assert_ne!(place(&small, "a", Linking::Allowed), Placed::Linked);
-        assert_ne!(place(&large, "b", Linking::Allowed), Placed::Copied);
-        assert_ne!(place(&large, "c", Linking::Never), Placed::Linked);
+        assert_ne!(place(&small, "a", Linking::Allowed), Placement::Linked);
+        assert_ne!(place(&large, "b", Linking::Allowed), Placement::Copied);
+        assert_ne!(place(&large, "c", Linking::Never), Placement::Linked);
         assert_eq!(std::fs::read(folder.path().join("c")).unwrap().len() as u64, LINK_FROM);
     }
 }

@@ -1,10 +1,9 @@
 //! Fetches a file over HTTP or HTTPS, digesting it on the way.
 //!
 //! The request runs on a thread of its own, which hands over the body in
-//! pieces: so a server that says nothing can neither outlast the idle limit nor
-//! delay Ctrl-C. A body that is shorter than the server announced is an error,
-//! never a short file. Any 2xx status brings a body; whether that is the file
-//! is the caller's to say, who is shown the [`Answer`] before anything is kept.
+//! pieces: so a silent server can neither outlast the idle limit nor delay Ctrl-C. A body that is shorter than the server announced is an error,
+//! never a short file. Any 2xx status brings a body; the caller gets the
+//! [`Answer`] before anything is kept and decides whether it is the file.
 //!
 //! A user name and password in a URL are sent as Basic authentication and never
 //! appear in a message. Not here: retries, mirrors and pins (`action::download`).
@@ -21,16 +20,16 @@ use super::fs::{Context, FsError};
 use crate::digest::ContentDigest;
 use crate::text::redacted;
 
-/// How `lp` introduces itself. Some clip sites refuse what is no browser.
+/// The `User-Agent` of `lp`. Some clip sites refuse clients other than browsers.
 pub const USER_AGENT: &str = concat!("Mozilla/5.0 (compatible; lp/", env!("CARGO_PKG_VERSION"), ")");
 
-/// How often the caller is asked whether to go on.
+/// The interval between checks for cancellation.
 const POLL: Duration = Duration::from_millis(100);
 
-/// How long to be patient, and how much to take.
+/// Limits of time and size.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Until a connection stands.
+    /// Until the connection is established.
     pub connect: Duration,
     /// Without a single byte.
     pub idle: Duration,
@@ -44,11 +43,10 @@ impl Default for Limits {
     }
 }
 
-/// How much of a body is there when the caller is asked about it, in bytes; a
-/// body may be shorter.
+/// The number of body bytes that [`Answer`] shows; a body may be shorter.
 const BEGIN: usize = 16 << 10;
 
-/// What a server answered, as far as the beginning of the body.
+/// A server's answer, up to the beginning of the body.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
     /// 200 to 299.
@@ -61,9 +59,9 @@ pub struct Answer<'a> {
     pub begin: &'a [u8],
 }
 
-/// A file that arrived whole.
+/// A complete file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Downloaded {
+pub struct Download {
     /// Its size.
     pub bytes: u64,
     /// 64 lowercase hex digits, for pins.
@@ -72,7 +70,7 @@ pub struct Downloaded {
     pub content: ContentDigest,
 }
 
-/// Why a file did not arrive.
+/// The reason why a file did not arrive.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the texts say it")]
 pub enum DownloadError {
@@ -116,8 +114,8 @@ pub enum DownloadError {
 }
 
 impl DownloadError {
-    /// Whether the same request may well succeed in a moment. Not after a silence:
-    /// it has taken long enough.
+    /// Whether the same request may succeed soon. Not after a silence, which has
+    /// taken long enough.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
@@ -139,9 +137,9 @@ impl DownloadError {
 
 /// Fetches `url` into the file `dest`, which must not exist yet.
 ///
-/// `is_fit` sees what the server answered once its body has begun, and refuses it
-/// by saying what came instead. `on_progress` gets the bytes so far and, if the
-/// server said so, of how many. After an error a part of the file may be at `dest`.
+/// `is_fit` gets the server's answer once its body has begun, and refuses it by
+/// naming the unexpected contents. `on_progress` gets the bytes so far and, if the
+/// server reported it, the total. After an error a part of the file may be at `dest`.
 ///
 /// # Errors
 /// When the file did not arrive whole; see [`DownloadError`].
@@ -152,7 +150,7 @@ pub fn download(
     is_fit: &mut dyn FnMut(Answer<'_>) -> Result<(), String>,
     on_progress: &mut dyn FnMut(u64, Option<u64>),
     is_cancelled: &dyn Fn() -> bool,
-) -> Result<Downloaded, DownloadError> {
+) -> Result<Download, DownloadError> {
     let shown = redacted(url);
     let (sender, pieces) = crossbeam_channel::bounded(4);
     let thread_url = url.to_owned();
@@ -201,10 +199,10 @@ pub fn download(
     }
     file.sync_data().context("sync", dest)?;
     let sha256 = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Downloaded { bytes, sha256, content: ContentDigest::from_bytes(*blake3.finalize().as_bytes()) })
+    Ok(Download { bytes, sha256, content: ContentDigest::from_bytes(*blake3.finalize().as_bytes()) })
 }
 
-/// What the requesting thread hands over: a head, bytes, then an end or a fault.
+/// Messages of the requesting thread: a head, bytes, then an end or a fault.
 enum Piece {
     Head { status: u16, length: Option<u64>, encoding: Option<String>, range: Option<String> },
     Bytes(Vec<u8>),
@@ -237,7 +235,7 @@ impl Body<'_> {
             }
             match self.pieces.recv_timeout(POLL) {
                 Ok(Piece::End) => return Ok(None),
-                // Only a panic ends the thread without a last word.
+                // Only a panic ends the thread without a last message.
                 Err(RecvTimeoutError::Disconnected) => {
                     let source = io::Error::other("the download broke off");
                     return Err(DownloadError::Body { url: url(), source });
@@ -280,11 +278,11 @@ fn request(
     let header = |response: &ureq::http::Response<ureq::Body>, name: &str| {
         Some(response.headers().get(name)?.to_str().ok()?.trim().to_owned())
     };
-    // Who decodes would lose the length that was announced, and the pinned digest.
+    // Decoding would invalidate the announced length and the pinned digest.
     let response = match agent.get(url).header("Accept-Encoding", "identity").call() {
         Ok(response) if response.status().is_success() => response,
         Ok(response) => {
-            // The other form, a date, is left to whoever waits.
+            // The other form, a date, is ignored.
             let seconds = header(&response, "retry-after").and_then(|value| value.parse().ok());
             let fault = Fault::Status(response.status().as_u16(), seconds.map(Duration::from_secs));
             return sender.send(Piece::Failed(fault));
@@ -354,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_with_its_status_and_without_the_password() {
+    fn a_refusal_shows_its_status_and_not_the_password() {
         let base = serve(|request| {
             let authorised = request.headers().iter().any(|header| header.field.equiv("Authorization"));
             let status = if authorised { 404 } else { 401 };
@@ -394,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_is_shown_before_it_is_kept() {
+    fn the_caller_sees_the_answer_before_it_is_kept() {
         let base = serve(|request| {
             let header = |name: &str, value: &str| tiny_http::Header::from_bytes(name, value).unwrap();
             let body = "x".repeat(BEGIN + 7);

@@ -1,33 +1,33 @@
 //! Where links lead, and which folders are read through links inside a folder.
 //!
-//! A link leads on to its folder once, and never to one that it stands in: a
-//! link to a folder around itself, and one to a folder that is read already,
-//! add nothing to read.
+//! A link to a folder is followed once, and never into a folder that contains the
+//! link: a link to a folder around itself, and one to a folder that is read
+//! already, add nothing to read.
 
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-/// The folders that a walk has come through.
+/// A walk through folders and links, with the folders that it has visited.
 #[derive(Debug)]
-pub struct Walked<'p> {
+pub struct FolderWalk<'p> {
     top: &'p Path,
     /// Without links. Empty until the first link to a folder is met: most
     /// folders have none.
     all: Vec<PathBuf>,
-    /// Which of them the walk is in.
+    /// The folders that the walk is in.
     within: Vec<usize>,
 }
 
-impl Walked<'_> {
+impl FolderWalk<'_> {
     /// A walk that begins at `top`, which may be a link itself.
     #[must_use]
-    pub fn new(top: &Path) -> Walked<'_> {
-        Walked { top, all: Vec::new(), within: Vec::new() }
+    pub fn new(top: &Path) -> FolderWalk<'_> {
+        FolderWalk { top, all: Vec::new(), within: Vec::new() }
     }
 
-    /// Enters the folder that the link at `link` leads to, if it is to be walked:
-    /// says where it is. Until [`Walked::leave`], the walk is in it.
+    /// Enters the target folder of the link `link`, unless it was visited, and
+    /// returns its path. Until [`FolderWalk::leave`], the walk is in it.
     pub fn enter(&mut self, link: &Path) -> Option<PathBuf> {
         let real = self.reach(link)?;
         if self.within.iter().any(|at| self.all[*at].starts_with(&real)) {
@@ -43,7 +43,7 @@ impl Walked<'_> {
         self.within.pop();
     }
 
-    /// Where `link` leads, if that is in no folder that is walked anyway.
+    /// The target of `link`, if it is outside the folders of the walk.
     pub fn reach(&mut self, link: &Path) -> Option<PathBuf> {
         if self.all.is_empty() {
             self.all.push(self.top.canonicalize().ok()?);
@@ -55,11 +55,11 @@ impl Walked<'_> {
     }
 }
 
-/// Links that lead to links: as many as the system follows.
+/// The longest chain of links: as many as the system follows.
 const MAX_LINKS: u32 = 40;
 
-/// Where `path` leads, links followed, also if nothing is there yet. `None` if
-/// that cannot be told.
+/// The target of `path`, links followed, also if it does not exist yet. `None` if
+/// it cannot be found out.
 #[must_use]
 pub fn destination(path: &Path) -> Option<PathBuf> {
     let mut path = path.to_path_buf();
@@ -76,9 +76,9 @@ pub fn destination(path: &Path) -> Option<PathBuf> {
     None
 }
 
-/// Tells `see` each folder and link that the system comes through on its way from
-/// the folder `from`, no link on its way, to `path` in it. If `path` is a folder
-/// itself, that is the last. Ends early where nothing is, or nothing may be seen.
+/// Calls `see` with each folder and link that the system passes from the folder
+/// `from`, whose own path has no links, to `path` in it. If `path` is a folder
+/// itself, it is the last. Ends early at a missing or unreadable part.
 pub fn on_the_way(from: &Path, path: &Path, see: &mut dyn FnMut(&Metadata)) {
     let parts = |path: &Path| -> Vec<OsString> {
         path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
@@ -98,7 +98,7 @@ pub fn on_the_way(from: &Path, path: &Path, see: &mut dyn FnMut(&Metadata)) {
             if links > MAX_LINKS {
                 return;
             }
-            // Where it is absolute, its first part takes the place of all before.
+            // The first part of an absolute target replaces the path so far.
             at.pop();
             left.extend(parts(&target));
         } else if !metadata.is_dir() {
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_to_what_is_not_there_yet_has_a_destination() {
+    fn a_link_to_a_missing_path_has_a_destination() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         std::fs::create_dir(root.join("a")).unwrap();

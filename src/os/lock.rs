@@ -1,4 +1,4 @@
-//! Locks between processes: `flock` with somebody to name while we wait.
+//! Locks between processes: `flock` that names the holder while `lp` waits.
 //!
 //! Three locks, taken in this order: the *build lock* of a project
 //! ([`BuildLock`]), the *measuring lock* of the machine ([`MeasuringLock`]) and
@@ -6,7 +6,7 @@
 //!
 //! A lock belongs to an open file, so children that inherit it hold it too. That
 //! is wanted for the build lock: a command that outlives its `lp` still writes
-//! outputs. Whoever waits polls, because a wait must end when the user says so.
+//! outputs. A waiter polls, because the user may interrupt the wait.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
@@ -23,14 +23,14 @@ use holders::Holders;
 
 mod holders;
 
-/// What stands at the end of a build lock's file when it was given back.
+/// The last line of a build lock's file after the lock was released.
 const FREE: &str = "free\n";
 
 /// How often a waiter tries again.
 const POLL: Duration = Duration::from_millis(50);
-/// How often it looks again for whom it waits.
+/// How often it looks for another holder.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long it bears a holder that is no `lp`.
+/// How long it waits for a holder that is not an `lp`.
 const FOREIGN: Duration = Duration::from_secs(10);
 
 /// [`FOREIGN`]; tests of `lp` itself set `LP_FOREIGN_WAIT_MS`, so as not to wait.
@@ -39,12 +39,12 @@ fn foreign_wait() -> Duration {
     text.and_then(|text| text.parse().ok()).map_or(FOREIGN, Duration::from_millis)
 }
 
-/// Who has a lock.
+/// The process that holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// `None` if it is not visible from here, as in another container.
     pub pid: Option<u32>,
-    /// What it does: `` the measurement of `lane` in `/x` ``, or its command.
+    /// Its work: `` the measurement of `lane` in `/x` ``, or its command.
     pub what: String,
 }
 
@@ -60,13 +60,13 @@ impl std::fmt::Display for Holder {
 /// How a lock is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Beside others that share it.
+    /// Shared with others.
     Shared,
     /// Alone.
     Exclusive,
 }
 
-/// Why a lock was not taken.
+/// The reason why a lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Its file cannot be used.
@@ -78,18 +78,18 @@ pub enum LockError {
         /// The lock's file.
         path: PathBuf,
     },
-    /// Something that an earlier `lp` started and that left its process group.
+    /// A process that an earlier `lp` started and that left its process group holds it.
     #[error("`{}` is held by {holder}, which is not an `lp`", path.display())]
     Foreign {
         /// The lock's file.
         path: PathBuf,
-        /// Who holds it.
+        /// Its holder.
         holder: Holder,
     },
 }
 
-/// What a waiter tells and asks while it waits.
-pub struct Waiting<'a> {
+/// The callbacks of a waiting process.
+pub struct Waiter<'a> {
     /// Called once for each holder that it waits for.
     pub on_wait: &'a mut dyn FnMut(&Holder),
     /// Whether to give up.
@@ -126,26 +126,26 @@ pub fn try_flock(file: &File, mode: Mode) -> io::Result<bool> {
 
 /// The lock of a project's build, held while tasks are performed or restored.
 ///
-/// Its file says who holds it: pid, a word that no other holder has written, and
-/// the command line; behind them `free` when it was given back. Dropping it
+/// Its file names the holder: pid, a unique word, and the command line; `free`
+/// follows when the lock was released. Dropping it
 /// closes our descriptor; children that inherited it keep the lock until they end.
 #[derive(Debug)]
 pub struct BuildLock {
     file: File,
     text: String,
-    is_next: Option<Unheld>,
+    is_next: Option<FreeLock>,
 }
 
-/// That nobody held the build lock, and who was the last to hold it.
+/// A build lock without a holder, by the text of its last holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unheld(String);
+pub struct FreeLock(String);
 
-impl Unheld {
-    /// Looks at the lock whose file is `path`. `None` if somebody holds it, or
-    /// died while holding it.
+impl FreeLock {
+    /// Looks at the lock whose file is `path`. `None` if a process holds it, or died
+    /// while holding it.
     #[must_use]
-    pub fn look(path: &Path) -> Option<Unheld> {
-        Some(Unheld(read_text(path))).filter(|found| found.0.is_empty() || found.0.ends_with(FREE))
+    pub fn look(path: &Path) -> Option<FreeLock> {
+        Some(FreeLock(read_text(path))).filter(|found| found.0.is_empty() || found.0.ends_with(FREE))
     }
 }
 
@@ -153,9 +153,9 @@ impl BuildLock {
     /// Takes the lock whose file is `path` (made if missing).
     ///
     /// # Errors
-    /// When the file cannot be used, the wait was cancelled, or something that
-    /// is no `lp` has held it for 10 s.
-    pub fn acquire(path: &Path, waiting: &mut Waiting<'_>) -> Result<BuildLock, LockError> {
+    /// When the file cannot be used, the wait was cancelled, or a process other than
+    /// `lp` has held it for 10 s.
+    pub fn acquire(path: &Path, waiting: &mut Waiter<'_>) -> Result<BuildLock, LockError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let file = fs_call("open", path, || options.open(path)).context("open", path)?;
@@ -174,25 +174,25 @@ impl BuildLock {
             }
         };
         let mut has_waited = false;
-        let Waiting { on_wait, is_cancelled } = waiting;
+        let Waiter { on_wait, is_cancelled } = waiting;
         let mut on_wait = |holder: &Holder| {
             has_waited = true;
             on_wait(holder);
         };
-        let mut waiting = Waiting { on_wait: &mut on_wait, is_cancelled: *is_cancelled };
+        let mut waiting = Waiter { on_wait: &mut on_wait, is_cancelled: *is_cancelled };
         wait(&file, path, Mode::Exclusive, &mut waiting, &name, &is_lp)?;
         let command: Vec<String> =
             std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        let found = Unheld::look(path);
+        let found = FreeLock::look(path);
         let (pid, command) = (std::process::id(), command.join(" "));
         let text = format!("{pid} {}\n{}\n", super::fs::temporary_name(), harmless(&command));
         fs_write(path, text.as_bytes(), |bytes| write_bytes(&file, bytes)).context("write", path)?;
         Ok(BuildLock { file, text, is_next: found.filter(|_| !has_waited) })
     }
 
-    /// Whether nobody has held the lock between that look and this holder.
+    /// Whether there was no other holder between that look and this one.
     #[must_use]
-    pub fn is_next_after(&self, look: Option<&Unheld>) -> bool {
+    pub fn is_next_after(&self, look: Option<&FreeLock>) -> bool {
         look.is_some() && self.is_next.as_ref() == look
     }
 
@@ -207,12 +207,12 @@ impl BuildLock {
 
 impl Drop for BuildLock {
     fn drop(&mut self) {
-        // Without it the next one looks at everything again, no more.
+        // Without it the next build only looks at everything again.
         let _ = write_text(&self.file, &format!("{}{FREE}", self.text));
     }
 }
 
-/// Why there is no measuring lock. Not an error: a machine without one still
+/// The reason why there is no measuring lock. Not an error: a machine without one still
 /// builds and measures, only unguarded.
 #[derive(Debug, thiserror::Error)]
 #[error("measurements on this machine are not kept apart: `{}` cannot be opened", path.display())]
@@ -228,7 +228,7 @@ pub struct MeasuringLock {
     path: PathBuf,
 }
 
-/// What is measured, for those who wait.
+/// The measurement that a waiting process names.
 #[derive(Clone, Copy, Debug)]
 pub struct Measurement<'a> {
     /// `lane`
@@ -263,7 +263,7 @@ impl MeasuringLock {
     ///
     /// # Errors
     /// When the file cannot be used or the wait was cancelled.
-    pub fn share(&self, waiting: &mut Waiting<'_>) -> Result<MeasuringHold, LockError> {
+    pub fn share(&self, waiting: &mut Waiter<'_>) -> Result<MeasuringHold, LockError> {
         self.take(Mode::Shared, waiting)
     }
 
@@ -275,7 +275,7 @@ impl MeasuringLock {
     pub fn exclude(
         &self,
         measurement: Measurement<'_>,
-        waiting: &mut Waiting<'_>,
+        waiting: &mut Waiter<'_>,
     ) -> Result<MeasuringHold, LockError> {
         let mut hold = self.take(Mode::Exclusive, waiting)?;
         let text = format!(
@@ -285,7 +285,7 @@ impl MeasuringLock {
             harmless(&measurement.root.to_string_lossy())
         );
         // Without O_CREAT: `fs.protected_regular` refuses that for files of
-        // others. A file that only its owner may write just names nobody.
+        // others. A file that only its owner may write names no holder.
         if let Ok(file) = OpenOptions::new().write(true).open(&self.path)
             && write_text(&file, &text).is_ok()
         {
@@ -294,7 +294,7 @@ impl MeasuringLock {
         Ok(hold)
     }
 
-    fn take(&self, mode: Mode, waiting: &mut Waiting<'_>) -> Result<MeasuringHold, LockError> {
+    fn take(&self, mode: Mode, waiting: &mut Waiter<'_>) -> Result<MeasuringHold, LockError> {
         let file = open_shared_file(&self.path).context("open", &self.path)?;
         let name = |text: &str, holders: &Holders| match (read_pid(text), text.split_once('\n')) {
             (Some(pid), Some((_, what))) if holders.is_empty() || holders.contains(pid) => {
@@ -317,7 +317,7 @@ pub struct MeasuringHold {
 impl Drop for MeasuringHold {
     fn drop(&mut self) {
         if let Some(file) = &self.text {
-            // A text that stays names a process that no longer holds the lock;
+            // A leftover text names a process that no longer holds the lock;
             // readers check that.
             let _ = file.set_len(0);
         }
@@ -336,7 +336,7 @@ fn open_shared_file(path: &Path) -> io::Result<File> {
             file.set_permissions(Permissions::from_mode(0o666))?;
             Ok(file)
         }
-        // Somebody else was first.
+        // Another process was first.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => File::open(path),
         Err(error) => Err(error),
     }
@@ -346,13 +346,13 @@ fn wait(
     file: &File,
     path: &Path,
     mode: Mode,
-    waiting: &mut Waiting<'_>,
+    waiting: &mut Waiter<'_>,
     name: &dyn Fn(&str, &Holders) -> Holder,
     is_lp: &dyn Fn(&str, &Holders) -> bool,
 ) -> Result<(), LockError> {
     let mut looked: Option<Instant> = None;
     let mut foreign_since: Option<Instant> = None;
-    let mut told: Option<Holder> = None;
+    let mut reported: Option<Holder> = None;
     let foreign_wait = foreign_wait();
     let look = LOOK.min(foreign_wait);
     loop {
@@ -372,9 +372,9 @@ fn wait(
             } else if foreign_since.get_or_insert_with(Instant::now).elapsed() >= foreign_wait {
                 return Err(LockError::Foreign { path: path.to_path_buf(), holder });
             }
-            if told.as_ref() != Some(&holder) {
+            if reported.as_ref() != Some(&holder) {
                 (waiting.on_wait)(&holder);
-                told = Some(holder);
+                reported = Some(holder);
             }
         }
         std::thread::sleep(POLL);
@@ -383,7 +383,7 @@ fn wait(
 
 fn read_text(path: &Path) -> String {
     let mut text = String::new();
-    // Who cannot read it waits for somebody without a name.
+    // A waiter that cannot read the file does not know the holder.
     let _ = File::open(path).and_then(|file| file.take(1 << 20).read_to_string(&mut text));
     text
 }
@@ -413,33 +413,34 @@ mod tests {
 
     // A child that another test is just starting holds every lock for a moment,
     // so a short wait is no fault.
-    fn nobody(_: &Holder) {}
+    fn no_report(_: &Holder) {}
 
     fn take(path: &Path) -> BuildLock {
-        BuildLock::acquire(path, &mut Waiting { on_wait: &mut nobody, is_cancelled: &|| false }).unwrap()
+        BuildLock::acquire(path, &mut Waiter { on_wait: &mut no_report, is_cancelled: &|| false }).unwrap()
     }
 
     #[test]
-    fn a_waiter_names_the_measurement_and_gives_up_when_told() {
+    fn a_waiter_names_the_measurement_and_can_be_cancelled() {
         let folder = tempfile::tempdir().unwrap();
         let lock = MeasuringLock::open_in(folder.path()).unwrap();
-        let mut waiting = Waiting { on_wait: &mut nobody, is_cancelled: &|| false };
+        let mut waiting = Waiter { on_wait: &mut no_report, is_cancelled: &|| false };
         let measurement = Measurement { subject: "lane", root: Path::new("/x") };
         let hold = lock.exclude(measurement, &mut waiting).unwrap();
 
-        let told = AtomicBool::new(false);
+        let is_reported = AtomicBool::new(false);
         let mut text = String::new();
         let mut on_wait = |holder: &Holder| {
             text = holder.to_string();
-            told.store(true, Ordering::SeqCst);
+            is_reported.store(true, Ordering::SeqCst);
         };
-        let mut waiting = Waiting { on_wait: &mut on_wait, is_cancelled: &|| told.load(Ordering::SeqCst) };
+        let mut waiting =
+            Waiter { on_wait: &mut on_wait, is_cancelled: &|| is_reported.load(Ordering::SeqCst) };
         let refused = lock.share(&mut waiting).unwrap_err();
         assert!(matches!(refused, LockError::Cancelled { .. }));
         assert_eq!(text, format!("the measurement of `lane` in `/x` (pid {})", std::process::id()));
 
         drop(hold);
-        let mut waiting = Waiting { on_wait: &mut nobody, is_cancelled: &|| false };
+        let mut waiting = Waiter { on_wait: &mut no_report, is_cancelled: &|| false };
         let (one, two) = (lock.share(&mut waiting).unwrap(), lock.share(&mut waiting).unwrap());
         drop((one, two));
         lock.exclude(measurement, &mut waiting).unwrap();
@@ -475,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_inherited_the_lock_is_named_and_is_no_lp() {
+    fn a_child_that_inherited_the_lock_is_named_as_foreign() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
         let lock = take(&path);
@@ -484,7 +485,7 @@ mod tests {
         let mut cat = Command::new("cat");
         let mut child = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         drop(cat);
-        // `/proc` shows no command line before the new program stands.
+        // `/proc` shows no command line before `exec` is done.
         child.stdin.as_ref().unwrap().write_all(b"!").unwrap();
         child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         drop(lock);

@@ -1,5 +1,5 @@
-//! What the operating system gives: the only room that opens files, takes
-//! locks, starts processes, speaks HTTP and RTSP, reads the environment and clocks, and
+//! Access to the operating system: the only room that opens files, takes locks,
+//! starts processes, speaks HTTP and RTSP, reads the environment and clocks, and
 //! handles signals.
 //!
 //! Everything above it works with values of this room, so that one place

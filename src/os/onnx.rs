@@ -18,7 +18,7 @@ const MAX_TEXT: u64 = 4096;
 /// The files that a model names, as it writes them: relative to its own folder.
 ///
 /// # Errors
-/// When it cannot be read or is no ONNX model.
+/// When it cannot be read or is not an ONNX model.
 pub fn external_files(path: &Path) -> io::Result<BTreeSet<String>> {
     let file = File::open(path)?;
     let end = file.metadata()?.len();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_model_is_refused_and_never_read_beyond_its_end() {
+    fn other_files_are_refused_and_never_read_beyond_their_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.onnx");
         for bytes in [&b"not a model"[..], &[0x3a, 0xff, 0xff, 0xff, 0x0f], &[0xff; 20]] {

@@ -33,7 +33,7 @@ pub fn names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Whether there is anything at this path.
+/// Whether this path exists.
 #[must_use]
 pub fn is_there(path: &Path) -> bool {
     path.exists()
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_named_by_what_it_points_to() {
+    fn a_link_is_named_by_its_target() {
         let folder = tempfile::tempdir().unwrap();
         let link = folder.path().join("driver");
         std::os::unix::fs::symlink("../../bus/pci/drivers/i915", &link).unwrap();

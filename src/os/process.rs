@@ -1,12 +1,12 @@
 //! Starting and ending processes: the only place that does.
 //!
-//! Every child leads a *process group* of its own, so that what it starts ends
-//! with it and a Ctrl-C at the terminal reaches `lp` alone. Groups are signalled
+//! Every child leads a *process group* of its own, so that its children end with
+//! it and a Ctrl-C at the terminal reaches `lp` alone. Groups are signalled
 //! by system call, never through `/usr/bin/kill`. A group is signalled while
 //! its leader runs or is still unreaped, so its number cannot have been reused.
 //!
-//! [`Piped`] is a child that is talked to (a worker); [`run_command`] runs a
-//! user's command to its end, and [`listen_to_command`] hears what it prints.
+//! [`PipedChild`] is a child with pipes (a worker); [`run_command`] runs a user's
+//! command to its end, and [`listen_to_command`] also reports its output.
 //!
 //! *Inheriting a descriptor*: std and rustix open everything CLOEXEC. During a
 //! build the flag is cleared on the build lock (`BuildLock::share_with_children`),
@@ -31,7 +31,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 mod command;
 
-pub use command::{Command, Finished, Heard, listen_to_command, program_in, run_command};
+pub use command::{Command, CommandEnd, CommandEvent, listen_to_command, program_in, run_command};
 
 /// How often a process group is looked at while it is given time to end.
 const GROUP_POLL: Duration = Duration::from_millis(5);
@@ -84,8 +84,8 @@ impl From<ExitStatus> for Exit {
 #[expect(dead_code, reason = "their drop is the message")]
 pub struct Canceller(Sender<Infallible>, PipeWriter);
 
-/// A wish to be stopped, seen from the one who would stop: for those who wait
-/// for messages, and for those who poll descriptors.
+/// The receiving end of a [`Canceller`], for a thread that waits for messages or
+/// polls descriptors.
 #[derive(Clone, Debug)]
 pub struct Cancel(Receiver<Infallible>, Option<Arc<PipeReader>>);
 
@@ -214,24 +214,24 @@ impl Group {
     }
 }
 
-/// A child that is talked to: what it reads and says are pipes.
+/// A child whose stdin and stdout are pipes.
 #[derive(Debug)]
-pub struct Piped {
+pub struct PipedChild {
     /// The child.
     pub group: Group,
-    /// What it reads.
+    /// Its stdin.
     pub stdin: PipeWriter,
-    /// What it says.
+    /// Its stdout.
     pub stdout: PipeReader,
 }
 
-impl Piped {
+impl PipedChild {
     /// Starts `command` (program and arguments) in the folder `dir` and the current
     /// environment, its stderr going to `stderr`.
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub fn start(command: &[OsString], dir: &Path, stderr: File) -> io::Result<Piped> {
+    pub fn start(command: &[OsString], dir: &Path, stderr: File) -> io::Result<PipedChild> {
         let (program, arguments) = split(command)?;
         let (stdin_reader, stdin) = io::pipe()?;
         let (stdout, stdout_writer) = io::pipe()?;
@@ -243,7 +243,7 @@ impl Piped {
         // The expression holds the child's ends; it is dropped here, so that
         // the end of the child is the end of its pipes.
         let group = Group::spawn(&expression)?;
-        Ok(Piped { group, stdin, stdout })
+        Ok(PipedChild { group, stdin, stdout })
     }
 }
 
@@ -254,7 +254,7 @@ fn split(command: &[OsString]) -> io::Result<(&OsString, &[OsString])> {
 /// The path of the running program.
 ///
 /// # Errors
-/// When the system does not say where it lies.
+/// When the system does not know it.
 pub fn this_program() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
@@ -262,12 +262,12 @@ pub fn this_program() -> io::Result<PathBuf> {
 /// The path of `name` in the folder of the running program.
 ///
 /// # Errors
-/// When the system does not say where the running program lies.
+/// When the system does not know the running program's path.
 pub fn beside_this_program(name: &str) -> io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name(name))
 }
 
-/// A file for what a child prints on stderr, which is written at its end.
+/// A file for a child's stderr, opened for appending.
 ///
 /// # Errors
 /// When it cannot be opened or made.
@@ -275,7 +275,7 @@ pub fn log_file(path: &Path) -> io::Result<File> {
     File::options().create(true).read(true).append(true).open(path)
 }
 
-/// The same without a place: it is gone with whoever has it open.
+/// The same without a path: it disappears when the last process closes it.
 ///
 /// # Errors
 /// When the system has no memory for it.
@@ -319,8 +319,8 @@ pub fn own_rss() -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// Takes stdout away from everybody else in this process: the file is where it
-/// led, and descriptor 1 leads to stderr from now on.
+/// Takes stdout away from the rest of this process: returns the file, and
+/// descriptor 1 leads to stderr from now on.
 ///
 /// # Errors
 /// When there is no descriptor left.
@@ -330,10 +330,10 @@ pub fn take_stdout() -> io::Result<File> {
     Ok(File::from(real))
 }
 
-/// Lets SIGSEGV and SIGBUS kill this process wherever they come from.
+/// Lets SIGSEGV and SIGBUS from any source kill this process.
 ///
-/// Rust's runtime catches both to tell a stack overflow; what is none resets the
-/// handler and returns, so that the faulting instruction faults again and kills.
+/// Rust's runtime catches both to report a stack overflow; for any other fault it
+/// resets the handler and returns, so that the faulting instruction faults again and kills.
 /// A signal that was *sent* has no such instruction: the first would be lost.
 /// To be called while there is one thread, which then takes the first itself.
 pub fn let_crashes_kill() {

@@ -1,5 +1,5 @@
 //! Asks an RTSP server why a source of its stream has failed: once, and without a
-//! user, so that it counts as no attempt to log in.
+//! user, so that the server counts no attempt to log in.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -8,15 +8,15 @@ use std::time::Duration;
 /// How long a server may take to accept, and to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub enum Answer {
     /// The name of its host has no address.
     NoHost,
-    /// Nobody accepts at its port.
+    /// The port refuses connections.
     NoConnection(io::Error),
-    /// How a user may log in, by each `WWW-Authenticate`; none if it asks for no login,
-    /// speaks another protocol, or speaks it in TLS.
+    /// Each `WWW-Authenticate`; none if the server asks for no login, speaks another
+    /// protocol, or speaks it in TLS.
     Challenges(Vec<String>),
 }
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_not_there_is_told_from_a_host_that_is_not_known() {
+    fn a_missing_server_differs_from_an_unknown_host() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let answer = ask(&format!("rtsp://127.0.0.1:{free}/a"));
         assert!(matches!(answer, Some(Answer::NoConnection(_))), "{answer:?}");

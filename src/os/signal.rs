@@ -10,11 +10,10 @@ use signal_hook::iterator::Signals;
 
 use super::process::{Cancel, cancel_pair};
 
-/// Set when somebody waits for signals, and ends in order.
+/// Set when the process waits for signals and ends in order.
 static AWAITED: AtomicBool = AtomicBool::new(false);
 
-/// A wish to be stopped that comes with the first SIGINT, SIGTERM or SIGHUP from
-/// now on. Later signals change nothing: an orderly end is under way. A SIGHUP
+/// A [`Cancel`] that comes with the first SIGINT, SIGTERM or SIGHUP from now on. Later signals change nothing: an orderly end is under way. A SIGHUP
 /// that the caller ignores (`nohup lp run`) stays ignored.
 ///
 /// # Errors

@@ -9,14 +9,14 @@ pub fn can_redraw() -> bool {
     std::io::stderr().is_terminal() && kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb")
 }
 
-/// How many columns stderr has; `None` if it is no terminal or does not say.
+/// The columns of stderr; `None` if it is not a terminal or does not report them.
 #[must_use]
 pub fn columns() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// How many columns stdout has; `None` if it is no terminal or does not say.
+/// The columns of stdout; `None` if it is not a terminal or does not report them.
 #[must_use]
 pub fn columns_of_stdout() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;

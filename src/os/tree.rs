@@ -1,15 +1,14 @@
-//! A folder as one list: what is below it, sorted, with the digest of each file.
+//! A folder as one sorted list of its contents, with the digest of each file.
 //!
 //! A [`Listing`] has exactly one text, and the digest of that text is the
 //! digest of the folder. Names, kinds, execute bits, contents and targets of
-//! links count; times, owners and other permissions do not.
+//! links are part of it; times, owners and other permissions are not.
 //!
-//! [`digest_through_links`] is the digest of what a task reads there: it adds what
-//! links lead to outside the folder.
+//! [`digest_through_links`] is the digest of a task's input: it adds the targets of
+//! links outside the folder.
 //!
-//! A listing that was read from bytes is checked: its names stay below the
-//! folder and stand in folders of the same listing, so it can be written out
-//! without following anybody's link.
+//! A listing that was read from bytes is checked: its names stay below the folder
+//! and in folders of the same listing, so writing it out follows no link.
 
 use std::collections::HashSet;
 use std::io;
@@ -18,13 +17,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::fs::{Context, Executable, FsError};
-use super::links::Walked;
+use super::links::FolderWalk;
 use crate::digest::ContentDigest;
 pub use name::{ItemName, LinkTarget};
 
 mod name;
 
-/// What is below a folder, sorted by name.
+/// The contents of a folder, sorted by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing(Vec<Item>);
 
@@ -49,7 +48,7 @@ pub enum Node {
         /// Whether its owner may execute it.
         executable: bool,
     },
-    /// A folder; what is in it follows.
+    /// A folder; its contents follow.
     Dir,
     /// A symbolic link.
     Symlink {
@@ -59,7 +58,7 @@ pub enum Node {
 }
 
 impl Listing {
-    /// What is below `folder`; `digest` is asked for every file.
+    /// The listing of `folder`; calls `digest` for every file.
     ///
     /// # Errors
     /// When something cannot be read, or is neither file, folder nor link.
@@ -73,8 +72,7 @@ impl Listing {
         Ok(Listing(items))
     }
 
-    /// Reads a listing's text. `None` if it is none that [`Listing::bytes`]
-    /// could have written.
+    /// Reads a listing's text. `None` if [`Listing::bytes`] cannot have written it.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Listing> {
         let items: Vec<Item> = serde_json::from_slice(bytes).ok()?;
@@ -106,7 +104,7 @@ impl Listing {
         ContentDigest::of(&self.bytes())
     }
 
-    /// In the order of names: a folder before what is in it.
+    /// In the order of names: a folder before its contents.
     #[must_use]
     pub fn items(&self) -> &[Item] {
         &self.0
@@ -114,9 +112,9 @@ impl Listing {
 }
 
 /// The digest of everything that is read in a folder: its listing's, unless links
-/// in it lead out of it. Then what they lead to counts as well, by [`Walked`]'s
-/// rule. Of a link to nothing, or to what is neither file nor folder, only its
-/// text counts.
+/// in it lead out of it. Then their targets are added, by [`FolderWalk`]'s rule.
+/// A link to nothing, or to something other than a file or folder, adds only its
+/// text.
 ///
 /// # Errors
 /// When something cannot be read; see [`Listing::read`].
@@ -124,12 +122,12 @@ pub fn digest_through_links(
     folder: &Path,
     digest: &dyn Fn(&Path) -> Result<ContentDigest, FsError>,
 ) -> Result<ContentDigest, FsError> {
-    through_links(folder, &mut Walked::new(folder), digest)
+    through_links(folder, &mut FolderWalk::new(folder), digest)
 }
 
-/// What a link in a folder leads to, outside the folder.
+/// The target, outside the folder, of a link in it.
 #[derive(Serialize)]
-struct Reached<'a> {
+struct LinkedContent<'a> {
     name: &'a ItemName,
     content: ContentDigest,
     /// Of a file.
@@ -139,7 +137,7 @@ struct Reached<'a> {
 
 fn through_links(
     folder: &Path,
-    walked: &mut Walked<'_>,
+    walked: &mut FolderWalk<'_>,
     digest: &dyn Fn(&Path) -> Result<ContentDigest, FsError>,
 ) -> Result<ContentDigest, FsError> {
     let listing = Listing::read(folder, digest)?;
@@ -152,10 +150,14 @@ fn through_links(
         {
             let content = through_links(&real, walked, digest);
             walked.leave();
-            outside.push(Reached { name: &item.name, content: content?, executable: None });
+            outside.push(LinkedContent { name: &item.name, content: content?, executable: None });
         } else if target.is_file() && walked.reach(&link).is_some() {
             let executable = Executable::of(&target) == Executable::Yes;
-            outside.push(Reached { name: &item.name, content: digest(&link)?, executable: Some(executable) });
+            outside.push(LinkedContent {
+                name: &item.name,
+                content: digest(&link)?,
+                executable: Some(executable),
+            });
         }
     }
     if outside.is_empty() {
@@ -197,7 +199,7 @@ fn collect(
     Ok(())
 }
 
-/// What is written in a symbolic link.
+/// The text of a symbolic link.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_links_lead_to_outside_a_folder_is_in_its_digest() {
+    fn link_targets_outside_a_folder_are_in_its_digest() {
         use std::fs;
         use std::os::unix::fs::symlink;
         let root = tempfile::tempdir().unwrap();

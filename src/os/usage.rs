@@ -1,4 +1,4 @@
-//! How much lies somewhere: files and bytes, counted without being read.
+//! The number and size of files at a path, without reading them.
 
 use std::ops::AddAssign;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde::Serialize;
 pub struct Usage {
     /// How many.
     pub count: usize,
-    /// Their sizes together, whatever they take on the disk.
+    /// The sum of their sizes, not of their blocks.
     pub bytes: u64,
 }
 
@@ -29,7 +29,7 @@ impl AddAssign for Usage {
 }
 
 /// The file at `path`, or all below the folder there; links are not followed.
-/// What cannot be looked at, or goes away meanwhile, does not count.
+/// Unreadable files and those that disappear meanwhile are left out.
 #[must_use]
 pub fn usage(path: &Path) -> Usage {
     let mut usage = Usage::default();

@@ -1,19 +1,19 @@
-//! Whether a place stays inside a folder when links are followed.
+//! Checks that a path stays inside a folder when links are followed.
 //!
-//! A path of a task file cannot leave the project by its text, but a link on
-//! its way can. Reading through one is fine: what is read is hashed. Outputs are
-//! removed and written, so theirs must not.
+//! The text of a task's path cannot leave the project, but a link on its way can.
+//! Reading through one is fine, because the contents are hashed. Outputs are
+//! deleted and written, so their paths must stay inside.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::fs::FsError;
 
-/// Refuses a place that lies in none of `folders` once the links on its way are
-/// followed. A link at the place itself is not followed.
+/// Refuses a path that is outside all `folders` once the links on its way are
+/// followed. A link at the path itself is not followed.
 ///
 /// # Errors
-/// When it lies outside, or a link on its way cannot be followed.
+/// When it is outside, or a link on its way cannot be followed.
 pub fn check(place: &Path, folders: &[&Path]) -> Result<(), FsError> {
     let Some(parent) = place.parent() else { return Ok(()) };
     if folders.iter().any(|folder| is_plainly_below(parent, folder)) {
@@ -32,8 +32,8 @@ pub fn check(place: &Path, folders: &[&Path]) -> Result<(), FsError> {
     Err(refuse(io::Error::new(io::ErrorKind::InvalidInput, text)))
 }
 
-/// Whether `path` is `folder` or below it with no link in between: the quick
-/// answer for nearly all, at one system call per folder.
+/// Whether `path` is `folder` or below it with no link in between: the usual
+/// case, at one system call per folder.
 fn is_plainly_below(path: &Path, folder: &Path) -> bool {
     let Ok(rest) = path.strip_prefix(folder) else { return false };
     let mut at = folder.to_path_buf();
@@ -49,7 +49,7 @@ fn is_plainly_below(path: &Path, folder: &Path) -> bool {
     true
 }
 
-/// The path without links; what does not exist yet has none.
+/// The path without links; a part that does not exist yet has none.
 fn real(path: &Path) -> io::Result<PathBuf> {
     match path.canonicalize() {
         Err(error) if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() => {

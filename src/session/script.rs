@@ -15,7 +15,7 @@ use crossbeam_channel::Sender;
 
 use super::Redaction;
 use crate::os;
-use crate::os::process::{Cancel, Command, Heard, listen_to_command};
+use crate::os::process::{Cancel, Command, CommandEvent, listen_to_command};
 use crate::record::build::{ScriptEnd, ScriptId};
 use crate::record::foreign::{Figure, Lines, figure};
 
@@ -73,12 +73,12 @@ impl ScriptLoad {
         let ended = listen_to_command(&command, cancel, &mut |heard| {
             let at_ns = os::clock::monotonic_ns();
             match heard {
-                Heard::Piece(piece) => {
+                CommandEvent::Piece(piece) => {
                     printed += piece.len();
                     head.extend_from_slice(&piece[..piece.len().min(HEAD - head.len())]);
                     lines.push(piece, |line| send(at_ns, line));
                 }
-                Heard::Ended(exit) => {
+                CommandEvent::Ended(exit) => {
                     std::mem::take(&mut lines).finish(|line| send(at_ns, line));
                     let end = ScriptEnd::Ended { how: exit.to_string(), success: exit.success() };
                     let _ = session.send((id, ScriptMessage::Ended { at_ns, end }));

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::ContentDigest;
 use crate::os::failpoint;
-use crate::os::fs::{self, Context, Executable, FsError, Linking, Placed};
+use crate::os::fs::{self, Context, Executable, FsError, Linking, Placement};
 
 /// The blobs below a cache folder.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Cas {
         content: &ContentDigest,
         executable: Executable,
         put: Put,
-    ) -> Result<Option<Placed>, FsError> {
+    ) -> Result<Option<Placement>, FsError> {
         let metadata = fs::metadata(from)?;
         let mode = fs::restricted(&metadata);
         if self.contains(content) {
@@ -101,7 +101,7 @@ impl Cas {
         failpoint::hit("store.before-blob");
         let temporary = self.temporary()?;
         let placed = if put == Put::Move && fs::rename(from, &temporary).is_ok() {
-            Placed::Linked
+            Placement::Linked
         } else {
             // A blob is read-only and not executable. So a file that is executable,
             // is not for everybody, or has a name that is not ours to protect must

@@ -18,7 +18,7 @@ use super::cas::Put;
 use super::{Store, StoreError};
 use crate::digest::ContentDigest;
 use crate::os::failpoint;
-use crate::os::fs::{self, Context, Executable, FsError, Linking, Placed, StatIdentity};
+use crate::os::fs::{self, Context, Executable, FsError, Linking, Placement, StatIdentity};
 use crate::os::tree::{LinkTarget, Listing, Node};
 use crate::path::ProjectPath;
 
@@ -81,7 +81,7 @@ impl Store {
             return Err(FsError { action: "store", path: from.to_path_buf(), source });
         }
         let placed = self.cas.put_file(from, content, executable, put)?;
-        if placed == Some(Placed::Linked) {
+        if placed == Some(Placement::Linked) {
             let after = StatIdentity::read(&blob).context("look at", &blob)?;
             if (after.size, after.mtime_ns) == (before.size, before.mtime_ns) {
                 self.remember_linked(&blob, *content)?;
@@ -279,7 +279,7 @@ impl Store {
         let is_alike = executable == Executable::No && mode.is_none() && fs::restricted(&found).is_none();
         let linking = if is_alike { Linking::Allowed } else { Linking::Never };
         let mode = executable.mode() & mode.unwrap_or(0o777);
-        if fs::place(&blob, to, mode, linking)? == Placed::Linked {
+        if fs::place(&blob, to, mode, linking)? == Placement::Linked {
             // Both names have a new identity now, with the bytes of before.
             self.remember_linked(&blob, *content)?;
         }

@@ -22,7 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::digest::ContentDigest;
 use crate::os::failpoint;
 use crate::os::fs::{self, FsError};
-use crate::os::lock::Unheld;
+use crate::os::lock::FreeLock;
 use crate::path::{Layout, ProjectPath};
 use attempt::Attempt;
 use cas::Cas;
@@ -90,7 +90,7 @@ pub enum StoreError {
 pub struct Store {
     layout: Layout,
     root: PathBuf,
-    since: Option<Unheld>,
+    since: Option<FreeLock>,
     cas: Cas,
     log: RwLock<Log>,
     state: RwLock<State>,
@@ -120,7 +120,7 @@ impl Store {
         Store {
             state: RwLock::new(State::new(&layout.root)),
             layout,
-            since: Unheld::look(&root.join("lock")),
+            since: FreeLock::look(&root.join("lock")),
             cas: Cas::new(&root),
             log: RwLock::new(Log::unread(&root.join("log"))),
             root,
@@ -162,7 +162,7 @@ impl Store {
 
     /// That nobody held the build lock just before the store was read.
     #[must_use]
-    pub fn since(&self) -> Option<&Unheld> {
+    pub fn since(&self) -> Option<&FreeLock> {
         self.since.as_ref()
     }
 

@@ -28,7 +28,7 @@ use super::launch::{Container, Launch, Reach};
 use super::protocol::{Event, EventBody, Request, RequestBody, StreamName, Tap, VERSION};
 use crate::os;
 use crate::os::fs::File;
-use crate::os::process::{self, Exit, Group, Piped};
+use crate::os::process::{self, Exit, Group, PipedChild};
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Machine};
 
@@ -158,9 +158,9 @@ impl Worker {
         let (command, container) = launch.command(reach);
         let started = stderr.and_then(|stderr| {
             let log = stderr.try_clone()?;
-            Ok((Piped::start(&command, launch.dir(), stderr)?, log))
+            Ok((PipedChild::start(&command, launch.dir(), stderr)?, log))
         });
-        let (Piped { group, stdin, stdout }, log) = started.map_err(|source| WorkerError::Start {
+        let (PipedChild { group, stdin, stdout }, log) = started.map_err(|source| WorkerError::Start {
             program: command.first().cloned().unwrap_or_default(),
             source,
         })?;

@@ -24,7 +24,7 @@ use super::error::WorkerError;
 use crate::digest::ContentDigest;
 use crate::model::{ContainerCommand, WorkerCommand};
 use crate::os;
-use crate::os::process::{self, Cancel, Exit, Finished};
+use crate::os::process::{self, Cancel, CommandEnd, Exit};
 
 /// How long an engine may take to inspect an image, or to remove a container.
 const ENGINE: Duration = Duration::from_secs(60);
@@ -169,7 +169,7 @@ impl Launch {
             grace: Duration::from_secs(1),
         };
         let (finished, reply) = process::run_command(&command, &Cancel::never())?;
-        Ok((finished == Finished::Exited(Exit::Code(0)), String::from_utf8_lossy(&reply).into_owned()))
+        Ok((finished == CommandEnd::Exited(Exit::Code(0)), String::from_utf8_lossy(&reply).into_owned()))
     }
 }
 

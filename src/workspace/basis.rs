@@ -1,5 +1,5 @@
-//! What tasks are made of: as long as nothing of it changes, the same request gives
-//! the same tasks.
+//! Everything that tasks are made from: while it stays the same, the same request
+//! gives the same tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,18 +17,18 @@ use crate::os;
 use crate::os::fs::StatIdentity;
 use crate::path::{Layout, ProjectPath};
 
-/// What tasks are made of, besides the request.
+/// Everything that tasks are made from, besides the request.
 #[derive(PartialEq, Serialize, Deserialize)]
 pub(super) struct Basis {
-    /// Which `lp` made them.
+    /// The `lp` that made them.
     lp: String,
-    /// The config files with their contents; `None` where there was none.
+    /// The config files with their contents; `None` for a missing one.
     files: Vec<(PathBuf, Option<ContentDigest>)>,
-    /// The patterns of `project.include` and what they stood for.
+    /// The patterns of `project.include` and the files that they matched.
     includes: Vec<(String, Vec<ProjectPath>)>,
     /// Names of variables that tasks take from the caller, and a digest of their values.
     passed: (BTreeSet<String>, ContentDigest),
-    /// The worker's tools, if any task needs them, and how it is started.
+    /// The worker's tools, if any task needs them, and its command.
     tools: Option<String>,
     worker: Option<WorkerCommand>,
     media: PathBuf,
@@ -38,8 +38,8 @@ pub(super) struct Basis {
 }
 
 impl Basis {
-    /// Of a project that was read. `None` if its tools have changed since they were
-    /// looked at.
+    /// The basis of a project. `None` if its tools have changed since they were
+    /// examined.
     pub(super) fn of(build: &Build<'_>, needed: &BTreeSet<TaskId>) -> Option<Basis> {
         let Workspace { project, files, includes, .. } = build.opened;
         let layout = &project.layout;

@@ -1,4 +1,4 @@
-//! A project with its graph, store and tools: what looks at tasks and runs them.
+//! A project with its graph, store and tools, which judge and run tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +19,10 @@ use crate::name::Slug;
 use crate::session::{Observation, Watch};
 use crate::store::Store;
 
-/// For those who do not look at a measurement while it lasts.
+/// The watch of a build that shows no live figures.
 pub(crate) fn unwatched(_: &Slug, _: Observation<'_>) {}
 
-/// How much may run at once.
+/// The pools of a build.
 pub(super) fn pools(jobs: Option<u32>, declared: &BTreeMap<String, u32>) -> Pools {
     let cores =
         || std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
@@ -30,7 +30,7 @@ pub(super) fn pools(jobs: Option<u32>, declared: &BTreeMap<String, u32>) -> Pool
     Pools::new(cpu, declared)
 }
 
-/// Everything that a build needs besides who watches it.
+/// Everything that a build needs except its progress output.
 pub(crate) struct Build<'a> {
     pub(crate) opened: &'a Workspace,
     pub(crate) graph: &'a TaskGraph,
@@ -40,7 +40,7 @@ pub(crate) struct Build<'a> {
 }
 
 impl Build<'_> {
-    /// What performs tasks; `watch` sees what is measured meanwhile.
+    /// The local host, which performs tasks; `watch` gets the live figures of measurements.
     pub(crate) fn host<'w>(&'w self, watch: &'w Watch<'w>) -> LocalHost<'w> {
         LocalHost {
             worker: self.tools.launch(),
@@ -62,15 +62,15 @@ impl Build<'_> {
         Ok(self.engine(&self.host(&unwatched)).look(needed)?)
     }
 
-    /// How each task of `needed` stands, with every reason; runs nothing.
+    /// The state of each task of `needed`, with every reason; runs nothing.
     pub(crate) fn standings(&self, needed: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Standing>> {
         Ok(self.engine(&self.host(&unwatched)).standings(needed)?)
     }
 
-    /// Before anything starts: no worker, elements that are not installed, or
-    /// cameras that this machine cannot play, for tasks that must run.
+    /// Refuses a build, before anything starts, if tasks that must run lack the worker
+    /// or elements, or have cameras that this machine cannot play.
     pub(crate) fn refuse_missing(&self, engine: &Engine<'_>, needed: &BTreeSet<TaskId>) -> Result<()> {
-        // What a run lacks is found by trying, not by names alone.
+        // A run is checked by trying it, not by names alone.
         let lacks = |id: &TaskId| {
             let task = self.graph.task(*id);
             let is_run = task.measures();

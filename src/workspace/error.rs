@@ -1,7 +1,6 @@
-//! Why a command ends before its end: [`CommandError`].
+//! The error that ends a command: [`CommandError`].
 //!
-//! Its kind decides how `lp` exits, its reports are what people read. `cli` prints
-//! them, in one place.
+//! Its kind decides the exit code of `lp`. `cli` prints its reports, in one place.
 
 use std::error::Error;
 
@@ -15,10 +14,10 @@ use crate::worker::error::WorkerError;
 
 pub(crate) type Result<T> = std::result::Result<T, CommandError>;
 
-/// What an error means to the caller of `lp`.
+/// The kind of an error, for the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The request or a config is wrong, or something that is needed is missing.
+    /// The request or a config is wrong, or something required is missing.
     Refused,
     /// `lp` cannot go on.
     Failed,
@@ -26,7 +25,7 @@ pub(crate) enum Kind {
     Interrupted,
 }
 
-/// Why a command ends early.
+/// The error that ends a command.
 #[derive(Debug)]
 pub(crate) struct CommandError {
     pub(crate) kind: Kind,
@@ -34,10 +33,10 @@ pub(crate) struct CommandError {
     pub(crate) reports: Vec<Report>,
 }
 
-/// One message, and what belongs to it, in the order in which people see it.
+/// One message with its details, in the order of printing.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// Faults of config files, which the message counts.
+    /// Faults of config files; the message is their number.
     pub(crate) faults: Option<(Diagnostics, Sources)>,
     pub(crate) message: String,
     pub(crate) causes: Vec<String>,
@@ -53,7 +52,7 @@ impl CommandError {
         CommandError { kind: Kind::Refused, reports: vec![report] }
     }
 
-    /// The request is wrong, as `error` says with its causes.
+    /// The request is wrong; the message and causes are those of `error`.
     pub(crate) fn refused_by(error: &dyn Error) -> CommandError {
         let mut refused = CommandError::refused(error.to_string());
         let mut source = error.source();

@@ -1,4 +1,4 @@
-//! Faults of a project that show only in its graph or on its disk: tasks that are
+//! Faults of a project that show only in its graph or on its disk: tasks that make
 //! no graph, inputs that are missing, scripts that cannot run.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,9 +16,9 @@ use crate::os;
 use crate::path::ProjectPath;
 use crate::plan::lane::Lane;
 
-/// What keeps a project's tasks from being a graph, and the scripts of its cameras
-/// from being run. The tasks that `lp` itself makes always are a graph, so only
-/// what users wrote is reason to look, and to plan the lane.
+/// The faults of a project's graph and of its cameras' scripts. The tasks that `lp`
+/// itself makes are always a graph, so the lane is planned and the graph linked only
+/// if the user declares tasks or scripts.
 pub(crate) fn of_graph<'l>(project: &Project, lane: impl FnOnce() -> &'l Lane) -> Diagnostics {
     let scripts = scripts::of_cameras(project);
     if project.tasks.is_empty() && scripts.is_empty() {
@@ -86,7 +86,7 @@ fn missing_inputs(
     }
 }
 
-/// Why tasks cannot be linked to a graph.
+/// The faults that keep tasks from being a graph.
 pub(crate) fn of_links(faults: Vec<link::LinkFault>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     for fault in faults {

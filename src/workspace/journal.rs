@@ -1,5 +1,5 @@
-//! What happened in a build, kept while it happens: when each task began and
-//! ended, in which slot of its pool, why, and how it went.
+//! The journal of a build: for each task its begin and end, its slot in its pool,
+//! its reason and its outcome.
 //!
 //! `lp build --trace` and `lp explain --last` are made of it. Tasks that were
 //! fresh are only counted.
@@ -14,22 +14,22 @@ use crate::graph::TaskGraph;
 /// A build as it happened.
 pub(crate) struct Journal<'g> {
     graph: &'g TaskGraph,
-    /// Those before the build; what the engine does is added to them.
+    /// The phases before the build; those of the engine are added.
     pub(crate) phases: &'g Phases,
     state: Mutex<Pages>,
 }
 
-/// What is kept.
+/// The entries.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
     /// In the order in which they began.
     pub(crate) tasks: Vec<Page>,
-    /// What the engine said at the end; `None` if it did not come so far.
+    /// The engine's summary; `None` if it did not reach its end.
     pub(crate) summary: Option<Summary>,
     running: HashMap<String, usize>,
     /// Which slots of a pool are taken.
     taken: BTreeMap<String, Vec<bool>>,
-    /// What the engine is about besides tasks, and since when.
+    /// The engine's current phase besides tasks, and its begin.
     phase: Option<(&'static str, u64)>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Pages {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
     pub(crate) label: String,
-    /// "stale: `a.txt` changed"; of a restored one, what was wrong with its outputs.
+    /// "stale: `a.txt` changed"; for a restored task, the fault of its outputs.
     pub(crate) reason: String,
     /// `None` while it runs.
     pub(crate) outcome: Option<Outcome>,
@@ -55,7 +55,7 @@ impl<'g> Journal<'g> {
         Journal { graph, phases, state: Mutex::default() }
     }
 
-    /// The engine is about something else now.
+    /// Begins another phase of the engine.
     fn turn(&self, next: Option<&'static str>) {
         let mut pages = self.pages();
         if let Some((name, begin_us)) = pages.phase.take() {
@@ -64,7 +64,7 @@ impl<'g> Journal<'g> {
         pages.phase = next.map(|name| (name, self.phases.now_us()));
     }
 
-    /// What was kept so far.
+    /// The entries so far.
     pub(crate) fn pages(&self) -> MutexGuard<'_, Pages> {
         // A page is written in one go, so a panic elsewhere leaves whole ones.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -72,7 +72,7 @@ impl<'g> Journal<'g> {
 }
 
 impl Pages {
-    /// How it went; counted here if the engine did not come to its end.
+    /// The summary; counted here if the engine did not reach its end.
     pub(crate) fn summed_up(&self) -> Summary {
         self.summary.clone().unwrap_or_else(|| {
             let mut summary = Summary { cancelled: true, ..Summary::default() };
@@ -142,7 +142,7 @@ impl Progress for Journal<'_> {
                         slot: None,
                     });
                 }
-                // What follows the last of them.
+                // The phase after the last of them.
                 pages.phase = Some(("saving", now));
             }
             BuildEvent::Started { .. } => self.turn(Some("looking")),

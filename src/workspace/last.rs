@@ -1,8 +1,8 @@
-//! The last build: what it did and why, in a file of the store.
+//! The last build: its tasks with their reasons, in a file of the store.
 //!
 //! Written at the end of every build that did something, also of one that
-//! failed or was interrupted. A build that was killed leaves the file of the
-//! one before; what it recorded in the log is named then.
+//! failed or was interrupted. After a build that was killed, the file is
+//! that of an earlier build; its own results are taken from the log.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::time::Utc;
 
 const VERSION: u32 = 1;
 
-/// What is kept of a build.
+/// The record of a build.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct LastBuild {
     version: u32,
@@ -40,7 +40,7 @@ pub(crate) struct LastTask {
     pub(crate) duration_ms: u64,
 }
 
-/// Keeps what a build did, if it did anything. Nothing depends on it.
+/// Records a build that did something. No task depends on it.
 pub(crate) fn keep(store: &Store, journal: &Journal<'_>) -> Result<(), StoreError> {
     let pages = journal.pages();
     if pages.tasks.is_empty() {
@@ -72,15 +72,15 @@ pub(crate) fn keep(store: &Store, journal: &Journal<'_>) -> Result<(), StoreErro
     store.set_last_build(&bytes)
 }
 
-/// What is known of the last build.
+/// The record of the last build, and later results.
 pub(crate) fn read(store: &Store) -> Option<LastBuild> {
     let bytes = store.last_build()?;
     serde_json::from_slice(&bytes).ok().filter(|last: &LastBuild| last.version == VERSION)
 }
 
 impl LastBuild {
-    /// Labels that were recorded after this build ended: one that was killed,
-    /// or that is still going on.
+    /// Labels of results after the end of this build: of a build that was killed or
+    /// is still running.
     pub(crate) fn later(&self, store: &Store) -> Vec<String> {
         let attempts = store.attempts();
         let mut labels: Vec<String> = attempts

@@ -10,8 +10,8 @@ use crate::worker::client::Worker;
 use crate::worker::error::WorkerError;
 use crate::worker::launch::Reach;
 
-/// What keeps these cameras from being played, and the version of GStreamer that
-/// was asked.
+/// The faults that keep these cameras from being played, and the worker's version of
+/// GStreamer.
 ///
 /// # Errors
 /// When there is no worker, or it does not answer.

@@ -1,9 +1,9 @@
-//! An opened project, and all that a command needs of it besides what was typed:
-//! its graph, the worker's tools, facts of the machine, users' scripts, the journal
-//! of the last build, and what an earlier build knew.
+//! An opened project, and everything that commands share: its graph, the worker's
+//! tools, facts of the machine, users' scripts, the journal of the last build, and
+//! the saved state of an earlier build.
 //!
-//! Nothing here prints or knows of flags. Faults are values ([`error::CommandError`]);
-//! `cli` decides what people see.
+//! Nothing here prints or reads flags. Faults are values ([`error::CommandError`]);
+//! `cli` prints them.
 
 mod basis;
 pub(crate) mod build;

@@ -1,6 +1,6 @@
 //! From config files to a project, and from a project to its graph.
 //!
-//! Not here: printing what was found, and reading flags (`cli::project`).
+//! Not here: printing faults, and reading flags (`cli::project`).
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
@@ -126,7 +126,7 @@ impl Workspace {
         if diagnostics.is_empty() { Ok(()) } else { Err(self.refuse(diagnostics)) }
     }
 
-    /// The cameras that were named, in that order.
+    /// The cameras of these names, in that order.
     pub(crate) fn cameras(&self, names: &[String]) -> Result<Vec<&Camera>> {
         let known: Vec<&str> = self.project.cameras.iter().map(|camera| camera.name.as_str()).collect();
         let unknown = names.iter().filter(|name| self.project.camera(name).is_none()).map(|name| {
@@ -148,8 +148,8 @@ impl Workspace {
     }
 }
 
-/// The files in which an ONNX model keeps tensors, and a note for each that lies
-/// outside the project. None of a file that cannot be read: who plays it says so.
+/// The files in which an ONNX model keeps tensors, and a note for each one outside
+/// the project. Empty for an unreadable file: the player reports that.
 fn parts(layout: &Layout, model: &ProjectPath) -> (Vec<ProjectPath>, Vec<String>) {
     let names = os::onnx::external_files(&layout.resolve(model)).unwrap_or_default();
     let folder = model.folders().next().map_or(String::new(), |folder| format!("{folder}/"));

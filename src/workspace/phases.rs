@@ -1,9 +1,8 @@
-//! How long a command took for what it does beside its tasks: reading the config
-//! files, linking tasks, looking at files.
+//! The time that a command spends outside its tasks: reading the config files,
+//! linking tasks, looking at files.
 //!
-//! `lp build --trace` shows the phases in a row of their own, and each is told to
-//! maintainers (`LP_LOG=lp=debug`). What the engine does between its events is
-//! entered by `journal`, which also measures by this clock.
+//! `lp build --trace` shows the phases in a row of their own, and `LP_LOG=lp=debug`
+//! logs each. The phases of the engine between its events are entered by `journal`, which also measures by this clock.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -48,7 +47,7 @@ impl Phases {
         (self.clock)()
     }
 
-    /// Does something that is a phase.
+    /// Runs a phase.
     pub(crate) fn timed<T>(&self, name: &'static str, act: impl FnOnce() -> T) -> T {
         let begin_us = self.now_us();
         let done = act();

@@ -1,5 +1,5 @@
-//! Users' scripts, looked at by `lp check` and before a run: can they be started,
-//! and is there something that they could read? And where a run's files are named.
+//! Checks of users' scripts by `lp check` and before a run: that they can be started
+//! and have an input. Also the places where the files of a run are named.
 //!
 //! Not here: running them (`session`).
 
@@ -18,8 +18,8 @@ use crate::os;
 use crate::path::ProjectPath;
 use crate::plan::lane::Lane;
 
-/// Looks at the scripts of the runs in `needed`. Says where they and the files of
-/// steps are written, so that one which is not there is reported at that place.
+/// Checks the scripts of the runs in `needed`. Returns the places of scripts and of
+/// steps' files, so that a missing one is reported at its place.
 pub(crate) fn check(
     project: &Project,
     lane: &Lane,
@@ -60,7 +60,7 @@ pub(crate) fn check(
                     .help("play its clip: `--set run.source=file`, or give the camera other workloads"),
                 );
             }
-            // Each is looked at once, wherever it is used first.
+            // Each is checked once, at its first use.
             if places.insert(path.clone(), place).is_none() && graph.producer(&path).is_none() {
                 let file = project.layout.resolve(&path);
                 if let Some((fault, help)) = fault(&project.layout.root, &file) {
@@ -86,8 +86,8 @@ fn script_of(project: &Project, step: &Step) -> Option<ProjectPath> {
     Some(project.layout.named(script.path.clone()))
 }
 
-/// Why a file cannot be started, and what would help. `None` if nothing is
-/// known against it; one that is not there is reported as a missing input.
+/// The reason why a file cannot be started, with a way out. `None` if there is no
+/// known reason; a missing file is reported as a missing input.
 fn fault(root: &Path, place: &Path) -> Option<(String, String)> {
     let metadata = os::fs::metadata(place).ok()?;
     let shown =
@@ -135,8 +135,8 @@ fn is_program(place: &Path) -> bool {
     os::fs::metadata(place).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// Why a file that does not begin with `#!` cannot be started. Of what is no text
-/// the kernel may know more than we.
+/// The reason why a file without `#!` cannot be started. The kernel may know how to
+/// start a binary file.
 fn no_program(head: &[u8], shown: &str) -> Option<(String, String)> {
     let way_out = "begin it with `#!` and a program of this machine, such as `#!/bin/sh`".to_owned();
     let fault = if head.is_empty() {

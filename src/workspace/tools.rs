@@ -1,10 +1,9 @@
-//! The worker that is used, and what its machine has.
+//! The worker, and the elements of its machine.
 //!
-//! What a worker said about its machine is remembered in the store under a
-//! *stamp*: the identities of `lp-worker`, of GStreamer's library and plugin
-//! folders, and the values of `GST_*`; of a worker in a container its command and
-//! the id of its image. While the stamp stays the same no worker is started to
-//! ask again.
+//! A worker's report about its machine is cached in the store under a *stamp*: the
+//! identities of `lp-worker`, of GStreamer's library and plugin folders, and the
+//! values of `GST_*`; of a worker in a container its command and the id of its image.
+//! While the stamp stays the same, no worker is started to ask again.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,30 +24,30 @@ use crate::worker::launch::{Launch, Reach};
 
 /// The worker and its machine.
 pub(crate) struct Tools {
-    /// How workers are started; `Err` says why none can be.
+    /// The command that starts workers; `Err` is the reason why there is none.
     pub(crate) worker: Result<Launch, WorkerError>,
-    /// What it has, of all factories that were asked for; `None` without a worker.
+    /// Its plugins, of all requested factories; `None` without a worker.
     pub(crate) machine: Option<Machine>,
-    /// The host's fingerprint, and facts that could not be found out.
+    /// The host's fingerprint, with notes about unknown facts.
     pub(crate) host: Host,
-    /// Under which stamp the machine is remembered; `None` without a worker.
+    /// The stamp of the cached machine; `None` without a worker.
     pub(crate) stamp: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Remembered {
+struct CachedMachine {
     stamp: String,
     machine: Machine,
 }
 
-/// The worker that a project asks for, or the environment.
+/// The worker that a project or the environment names.
 pub(crate) fn find(command: Option<&WorkerCommand>, root: &Path) -> Result<Launch, WorkerError> {
     Launch::find(os::env::raw("LP_WORKER").as_deref(), command, root)
 }
 
-/// Finds the worker and what its machine has for the tasks of `selected`. If
-/// that is not remembered, the worker is asked for all of the graph's factories
-/// at once, so that the next command need not ask again.
+/// Finds the worker and the plugins of its machine for the tasks of `selected`. If
+/// they are not cached, asks the worker for all of the graph's factories at once, so
+/// that the next command need not ask again.
 pub(crate) fn look(
     store: &Store,
     worker: Result<Launch, WorkerError>,
@@ -61,9 +60,9 @@ pub(crate) fn look(
     look_for(store, worker, &needed, &all)
 }
 
-/// Finds what the machine of the worker has of the factories `needed`. If that
-/// is not remembered, the worker is asked for `all` of these. A worker that does
-/// not answer as it should is none: what needs no worker goes on.
+/// Finds the plugins of the worker's machine for the factories `needed`. If they are
+/// not cached, asks the worker for `all` of these. A worker that fails to answer
+/// counts as missing: tasks that need no worker go on.
 pub(crate) fn look_for(
     store: &Store,
     worker: Result<Launch, WorkerError>,
@@ -79,9 +78,8 @@ pub(crate) fn look_for(
         Ok(stamp) => stamp,
         Err(error) => return Tools { worker: Err(error), machine: None, host, stamp: None },
     };
-    let remembered: Option<Remembered> = store.machine().and_then(|text| serde_json::from_str(&text).ok());
-    let known =
-        remembered.filter(|remembered| remembered.stamp == stamp).map(|remembered| remembered.machine);
+    let cached: Option<CachedMachine> = store.machine().and_then(|text| serde_json::from_str(&text).ok());
+    let known = cached.filter(|cached| cached.stamp == stamp).map(|cached| cached.machine);
     let machine = match known {
         Some(machine) if needed.iter().all(|name| machine.factories.contains_key(name)) => machine,
         known => {
@@ -91,14 +89,14 @@ pub(crate) fn look_for(
                 Ok(machine) => machine,
                 Err(error) => return Tools { worker: Err(error), machine: None, host, stamp: None },
             };
-            let remembered = Remembered { stamp: stamp.clone(), machine };
-            store.set_machine(&serde_json::to_string(&remembered).expect("all keys are text"));
-            remembered.machine
+            let cached = CachedMachine { stamp: stamp.clone(), machine };
+            store.set_machine(&serde_json::to_string(&cached).expect("all keys are text"));
+            cached.machine
         }
     };
     host.facts.insert("gstreamer".to_owned(), machine.gstreamer.clone());
     if let Some(image) = image {
-        // What a container may use is in its command, and its libraries in its image.
+        // The command has the limits of a container, and the image its libraries.
         let words: Vec<_> = launch.words()[1..].iter().map(|word| word.to_string_lossy()).collect();
         host.facts.insert("worker".to_owned(), words.join(" "));
         // As engines print them.
@@ -151,7 +149,7 @@ fn stamp(launch: &Launch) -> Result<(String, Option<String>), WorkerError> {
 }
 
 impl Tools {
-    /// How actions start workers; the reason where they cannot.
+    /// The command with which actions start workers, or the reason why there is none.
     pub(crate) fn launch(&self) -> Result<Launch, String> {
         self.worker.as_ref().map(Launch::clone).map_err(ToString::to_string)
     }

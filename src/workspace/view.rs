@@ -20,11 +20,11 @@ use crate::store::attempt::Attempt;
 /// The largest record that is read.
 const LIMIT: u64 = 1 << 30;
 
-/// How many of the runs that a word could mean are listed.
+/// The most runs that are listed for an ambiguous word.
 const LISTED: usize = 8;
 
-/// The run whose id is `word` or, alone among all, begins so. Refuses a word that
-/// several begin with.
+/// The run whose id is `word`, or the only one whose id begins with it. Refuses an
+/// ambiguous word.
 pub(crate) fn find(store: &Store, word: &str) -> Result<Option<Arc<Attempt>>> {
     let found = store.find_by_run_id(word);
     if found.len() < 2 {
@@ -42,15 +42,15 @@ pub(crate) fn find(store: &Store, word: &str) -> Result<Option<Arc<Attempt>>> {
     Err(CommandError::refused(format!("{} runs begin with `{word}`", found.len())).details(lines))
 }
 
-/// A record out of the store.
-pub(crate) struct Stored {
+/// A record from the store.
+pub(crate) struct StoredRecord {
     pub(crate) run: String,
     pub(crate) record: RunRecord,
     bytes: Vec<u8>,
 }
 
 /// Reads the record of an attempt.
-pub(crate) fn read(store: &Store, attempt: &Attempt) -> anyhow::Result<Stored> {
+pub(crate) fn read(store: &Store, attempt: &Attempt) -> anyhow::Result<StoredRecord> {
     let Some(output) = attempt.outputs.first() else {
         bail!("`{}` left no record", attempt.label);
     };
@@ -60,7 +60,7 @@ pub(crate) fn read(store: &Store, attempt: &Attempt) -> anyhow::Result<Stored> {
     let record: RunRecord =
         serde_json::from_slice(&bytes).context("the record was written by another version of lp")?;
     let run = record.run_id(&ContentDigest::of(&bytes));
-    Ok(Stored { run, record, bytes })
+    Ok(StoredRecord { run, record, bytes })
 }
 
 /// Writes the view of a run, and lets `results/latest` point to it.

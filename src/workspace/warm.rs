@@ -1,22 +1,18 @@
-//! What a build leaves behind for the next one of the same request, so that a build
-//! with nothing to do, or little, is quick.
+//! Files that a build saves for the next one of the same request, so that a build
+//! with nothing or little to do is quick.
 //!
-//! A build that went its whole way leaves an image of its tasks behind
-//! (`graph::image`), and what was to be seen of their files when they were
-//! fresh. The next `lp build` of the same request checks that the image still
-//! holds (the config files have the same contents, nothing else that tasks are
-//! made of has changed), glances at all files, and is done if it sees what was
-//! seen then: no config is read, no store opened, no key computed. Otherwise it
-//! looks closer at the tasks whose files have changed and at those behind them
-//! ([`Memo::changed`]).
+//! A complete build saves an image of its tasks (`graph::image`), and glances at the
+//! files of the fresh ones. The next `lp build` of the same request checks that the
+//! image still holds (the config files and everything else that tasks are made of
+//! are unchanged), glances at all files, and is done if the glances are the same: no
+//! config is read, no store opened, no key computed. Otherwise it looks closer at the
+//! tasks whose files have changed and at those after them ([`Memo::changed`]).
 //!
-//! When tasks were edited, the config is read again. Of tasks that came out of it
-//! as they are in the image, the engine then need not look at more than a glance
-//! ([`Memo::recall`]).
+//! After an edit of tasks, the config is read again. For tasks that are the same as
+//! in the image, the engine then needs only a glance ([`Memo::recall`]).
 //!
-//! Whatever is out of the ordinary goes the whole way: a project that gets
-//! warnings (they are to be printed), tasks that need the worker, an input that
-//! nobody makes, another build in between.
+//! Special cases take the complete build: a project with warnings (they are to be
+//! printed), tasks that need the worker, a missing input, another build in between.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -31,14 +27,14 @@ use crate::config::load::{LoadRequest, find_root};
 use crate::digest::ContentDigest;
 use crate::engine::{Engine, Warm};
 use crate::graph::alias::Aliases;
-use crate::graph::image::{self, Image, Seen};
+use crate::graph::image::{self, FreshGlances, Image};
 use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId, link};
 use crate::model::Password;
 use crate::name::Slug;
 use crate::os;
 use crate::os::fs::{Glance, StatIdentity};
-use crate::os::lock::Unheld;
+use crate::os::lock::FreeLock;
 use crate::path::{Layout, ProjectPath};
 use crate::record::Host;
 use crate::store::Store;
@@ -50,7 +46,7 @@ const KEPT: usize = 8;
 /// again costs little beside it.
 const MANY: usize = 2;
 
-/// Of what plays nothing.
+/// Of a build that plays nothing.
 static NO_PASSWORDS: BTreeMap<Slug, Password> = BTreeMap::new();
 
 /// The files in which the builds of one request remember their tasks.
@@ -61,8 +57,8 @@ pub(crate) struct Memo {
 }
 
 /// The tasks to look at since the last build of the same request: those whose files
-/// have changed, and those behind them.
-pub(crate) struct Changed {
+/// have changed, and those after them.
+pub(crate) struct ChangedTasks {
     pub(crate) graph: TaskGraph,
     /// All tasks of the graph.
     pub(crate) all: BTreeSet<TaskId>,
@@ -72,7 +68,7 @@ pub(crate) struct Changed {
     pub(crate) widest: usize,
     layout: Layout,
     pools: BTreeMap<String, u32>,
-    seen: Seen,
+    seen: FreshGlances,
     /// The positions of the tasks in the image, in the order of their ids.
     cone: Vec<usize>,
 }
@@ -101,8 +97,8 @@ impl Memo {
         self.path.with_extension("seen")
     }
 
-    /// The tasks to look at now. `None` if a build has to go the whole way.
-    pub(crate) fn changed(&self) -> Option<Changed> {
+    /// The tasks to look at now. `None` if a complete build is needed.
+    pub(crate) fn changed(&self) -> Option<ChangedTasks> {
         let root = &self.root;
         let image = Image::open(&self.image())?;
         let basis = serde_json::from_slice::<Basis>(&image.basis).ok()?;
@@ -110,8 +106,8 @@ impl Memo {
             return None;
         }
         let layout = basis.layout(root);
-        let since = Unheld::look(&layout.cache().join("lock"));
-        let seen = Seen::read(&self.seen(), &image);
+        let since = FreeLock::look(&layout.cache().join("lock"));
+        let seen = FreshGlances::read(&self.seen(), &image);
         if !knows_reasons(&seen, &layout) {
             return None;
         }
@@ -130,11 +126,11 @@ impl Memo {
         tracing::debug!("looking at {} of {} tasks", cone.len(), image.n_tasks());
         let all = graph.order().iter().copied().collect();
         let warm = Warm::Elsewhere { n_fresh: image.n_tasks() - cone.len(), since };
-        Some(Changed { graph, all, warm, widest: image.widest, layout, pools: basis.pools, seen, cone })
+        Some(ChangedTasks { graph, all, warm, widest: image.widest, layout, pools: basis.pools, seen, cone })
     }
 
-    /// Remembers the tasks of a [`Changed`] that are fresh after all.
-    pub(crate) fn update(&self, mut changed: Changed, fresh: &BTreeMap<TaskId, u128>) {
+    /// Remembers the tasks of a [`ChangedTasks`] that are fresh after all.
+    pub(crate) fn update(&self, mut changed: ChangedTasks, fresh: &BTreeMap<TaskId, u128>) {
         if changed.is_nothing() {
             return;
         }
@@ -149,8 +145,8 @@ impl Memo {
         self.write_seen(&changed.seen);
     }
 
-    /// Leaves an image behind for the next build of this request. That it cannot be
-    /// written is no fault: the next build goes the whole way.
+    /// Saves an image for the next build of this request. A failure is no error: the
+    /// next build is a complete one.
     pub(crate) fn remember(
         &self,
         build: &Build<'_>,
@@ -165,7 +161,7 @@ impl Memo {
             return;
         }
         let Some(image) = Image::open(&path) else { return };
-        let mut seen = Seen::nothing(&image);
+        let mut seen = FreshGlances::nothing(&image);
         let in_order = build.graph.order().iter().filter(|id| needed.contains(id));
         for (print, id) in seen.prints.iter_mut().zip(in_order) {
             *print = fresh.get(id).copied();
@@ -175,9 +171,8 @@ impl Memo {
         self.forget_the_oldest();
     }
 
-    /// What an earlier build of this request saw of the files of those tasks that it
-    /// found fresh, by their ids now. Not of those that it had other facts about than
-    /// an image holds.
+    /// The glances of an earlier build of this request at the files of its fresh tasks,
+    /// by their current ids. Not of tasks that depend on facts outside the image.
     pub(crate) fn recall(&self, build: &Build<'_>, needed: &BTreeSet<TaskId>) -> Warm {
         let recalled: HashMap<TaskId, u128> = self.prints(build, needed).unwrap_or_default();
         tracing::debug!("{} of {} tasks are known", recalled.len(), needed.len());
@@ -188,7 +183,7 @@ impl Memo {
         let image = Image::open(&self.image())?;
         let basis: Basis = serde_json::from_slice(&image.basis).ok()?;
         let layout = &build.opened.project.layout;
-        let seen = Seen::read(&self.seen(), &image);
+        let seen = FreshGlances::read(&self.seen(), &image);
         if !basis.makes_the_same(layout) || !knows_reasons(&seen, layout) {
             return None;
         }
@@ -206,10 +201,10 @@ impl Memo {
         Some(prints_of.collect())
     }
 
-    fn write_seen(&self, seen: &Seen) {
+    fn write_seen(&self, seen: &FreshGlances) {
         let path = self.seen();
         if os::fs::replace_unsynced(&path, &seen.bytes()).is_err() {
-            // An older one would not be wrong, only of less use.
+            // An older file would not be wrong, only less useful.
             let _ = os::fs::remove(&path);
         }
     }
@@ -232,7 +227,7 @@ impl Memo {
     }
 }
 
-impl Changed {
+impl ChangedTasks {
     /// Whether all tasks are fresh.
     pub(crate) fn is_nothing(&self) -> bool {
         self.cone.is_empty()
@@ -284,14 +279,14 @@ fn graph_of(image: &Image, cone: &[usize], layout: &Layout) -> Option<TaskGraph>
     if graph.tasks().iter().any(needs_more) {
         return None;
     }
-    // Whoever complains about a missing file says where it is declared.
+    // The report of a missing file needs the place of its declaration.
     let mut inputs = graph.tasks().iter().flat_map(|task| &task.inputs);
     let is_missing = |path: &ProjectPath| graph.producer(path).is_none() && !layout.resolve(path).exists();
     if inputs.any(is_missing) { None } else { Some(graph) }
 }
 
-/// Whoever has emptied, mended or lost the log has lost reasons as well.
-fn knows_reasons(seen: &Seen, layout: &Layout) -> bool {
+/// Whether the log still has the reasons: it may have been emptied, repaired or lost.
+fn knows_reasons(seen: &FreshGlances, layout: &Layout) -> bool {
     let (inode, length) = log_now(layout);
     inode == seen.log.0 && length >= seen.log.1
 }

@@ -93,7 +93,7 @@ fn the_store_is_listed_and_each_attempt_can_be_looked_at() {
 }
 
 #[test]
-fn what_a_failed_task_printed_can_be_read_again() {
+fn the_output_of_a_failed_task_is_kept() {
     let ws = Workspace::tasks("[[task]]\nname = \"t\"\ncommand = [\"sh\", \"-c\", \"echo oh no; exit 3\"]\n");
     ws.lp("build").code(1);
     let shown = ws.lp("cache show task:t").success().stdout;
@@ -147,7 +147,7 @@ fn an_empty_store_is_no_fault() {
 }
 
 #[test]
-fn a_broken_config_keeps_nobody_from_the_store() {
+fn a_config_with_errors_does_not_block_the_store() {
     let ws = built();
     ws.write("Lpfile.toml", "[[task]\n");
     for command in ["cache stats", "cache verify", "cache gc --max-age 1d"] {
@@ -163,7 +163,7 @@ fn a_broken_config_keeps_nobody_from_the_store() {
 }
 
 #[test]
-fn readers_of_the_store_wait_for_nobody() {
+fn readers_of_the_store_do_not_wait() {
     let ws = built();
     let _locks = (lock(&ws, "lock"), lock(&ws, "log"));
     let readers = ["stats", "show", "verify", "gc --dry-run --max-size 0 --max-age 0s", "key"];
@@ -324,7 +324,7 @@ fn a_damaged_log_and_state_are_reported_with_their_place() {
 }
 
 #[test]
-fn what_cannot_be_mended_is_told_all_the_same() {
+fn damage_beyond_repair_is_reported() {
     let ws = built();
     rot(&blob(&ws, "x\nx\n"), "x\ny\n");
     fs::remove_file(ws.path(".lpcache/lock")).unwrap();

@@ -270,7 +270,7 @@ fn one_format_is_asked_for() {
 }
 
 #[test]
-fn nothing_of_a_file_reaches_a_terminal_as_it_is() {
+fn control_characters_of_files_do_not_reach_a_terminal() {
     let evil = "\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{2066}\u{200b}\u{e0041}";
     let escaped: String = evil.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
     // As keys and values, escaped by JSON and as they are, and in names of files.
@@ -302,7 +302,7 @@ fn nothing_of_a_file_reaches_a_terminal_as_it_is() {
 }
 
 #[test]
-fn what_is_no_file_of_text_is_refused_at_once() {
+fn files_that_are_not_text_are_refused_at_once() {
     let ws = Workspace::cameras();
     let write = |name: &str, bytes: &[u8]| std::fs::write(ws.path(name), bytes).unwrap();
     write("deep.json", "[".repeat(10_000).as_bytes());
@@ -332,7 +332,7 @@ fn what_is_no_file_of_text_is_refused_at_once() {
 }
 
 #[test]
-fn of_very_many_faults_people_see_the_gravest_and_machines_see_all() {
+fn people_see_the_most_severe_faults_and_documents_have_all() {
     let camera = |n: usize| {
         let widht = if n < 1500 { "widht" } else { "width" };
         let fps = if n == 1999 { 0 } else { 15 };

@@ -156,7 +156,7 @@ fn all_devices_that_are_not_there_are_missed_at_once() {
 }
 
 #[test]
-fn devices_of_other_groups_are_told_with_the_groups_and_the_ways_in() {
+fn devices_of_other_groups_are_shown_with_the_ways_to_join() {
     let ws = every_device("/dev/video0");
     let nobody = "setpriv --reuid=65534 --regid=65534";
     let whole = ws.root().parent().unwrap().to_owned();
@@ -207,7 +207,7 @@ fn devices_of_other_groups_are_told_with_the_groups_and_the_ways_in() {
 }
 
 #[test]
-fn what_is_no_camera_is_not_taken_for_one() {
+fn other_files_are_refused_as_cameras() {
     let cameras =
         [camera("none", "v4l2:///dev/lp-none/video7", "scan"), camera("null", "v4l2:///dev/null", "scan")];
     let ws = project(&cameras.join(","), r#""scan": [{"type": "zbar"}]"#);

@@ -114,7 +114,7 @@ fn a_server_that_is_gone_is_a_failed_task() {
 }
 
 #[test]
-fn what_is_no_video_is_no_download() {
+fn files_that_are_not_videos_are_refused() {
     let answers: [(&str, Answer, &str); 7] = [
         (
             "page",

@@ -119,7 +119,7 @@ fn a_changed_value_of_a_camera_is_found_in_its_own_object() {
 }
 
 #[test]
-fn what_is_accepted_of_a_camera_is_found_in_the_project_file() {
+fn the_accept_list_of_a_camera_is_found_in_the_project_file() {
     check_edit(
         "Lpfile.toml",
         "[run]",
@@ -267,7 +267,7 @@ fn steps_are_found_in_the_workload_file() {
 }
 
 #[test]
-fn one_line_that_concerns_many_tasks_is_told_once() {
+fn one_line_that_concerns_many_tasks_is_shown_once() {
     check_edit(
         WORKLOADS_FILE,
         "{ \"type\": \"zbar\" }",
@@ -358,7 +358,7 @@ fn a_setting_is_named_with_the_override_that_gave_it() {
 }
 
 #[test]
-fn what_comes_out_of_the_store_names_its_outputs_and_what_was_set_back() {
+fn a_restored_task_names_its_outputs_and_reverted_values() {
     let ws = cameras();
     ws.lp("build plan").success();
     fs::remove_file(ws.path("results/plan.json")).unwrap();
@@ -436,7 +436,7 @@ fn check_task(path: &str, from: &str, to: &str, targets: &str, expect: Expect) {
 }
 
 #[test]
-fn inputs_are_named_with_whoever_made_them() {
+fn inputs_are_named_with_their_producers() {
     check_task(
         "a.txt",
         "a",
@@ -569,7 +569,7 @@ fn a_passed_variable_comes_from_the_environment() {
 }
 
 #[test]
-fn what_comes_first_only_in_order_decides_nothing() {
+fn a_task_that_only_comes_first_is_no_cause() {
     let ws = tasks();
     ws.lp("build").success();
     expect![[r#"

@@ -29,7 +29,7 @@ fn after_a_crash_at_each_fail_point_the_next_build_is_right() {
 }
 
 #[test]
-fn what_a_crash_left_is_swept_up_and_none_of_it_is_in_the_project() {
+fn leftovers_of_a_crash_are_deleted_and_never_in_the_project() {
     let ws = Workspace::cameras();
     ws.lp("build plan").success();
     std::fs::remove_file(ws.path("results/plan.json")).unwrap();
@@ -173,7 +173,7 @@ fn a_task_that_would_sleep_for_an_hour_ends_with_130_and_leaves_no_process() {
 }
 
 #[test]
-fn who_waits_for_another_build_says_for_whom_and_can_be_interrupted() {
+fn a_waiting_build_names_the_holder_and_can_be_interrupted() {
     let ws = Workspace::tasks(SLOW);
     let (first, _) = start(&ws);
     let (second, line) = start(&ws);

@@ -79,7 +79,7 @@ fn flags_of_one_command_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn the_begin_of_a_run_id_that_is_of_several_is_told_with_all_of_them() {
+fn an_ambiguous_run_id_lists_all_matches() {
     let ws = till(&[("a", STEADY, "")]);
     ws.lp("run").success();
     ws.lp("run").success();

@@ -461,7 +461,7 @@ fn an_input_that_its_task_deletes_fails_it_and_is_named() {
 }
 
 #[test]
-fn what_a_failing_task_leaves_at_its_outputs_is_deleted() {
+fn outputs_of_a_failed_task_are_deleted() {
     let ws = Workspace::tasks(
         r#"
 [[task]]
@@ -481,7 +481,7 @@ outputs = ["dir", "out", "link", "never"]
 }
 
 #[test]
-fn what_a_first_attempt_leaves_is_gone_before_the_second() {
+fn outputs_of_a_first_attempt_are_deleted_before_the_second() {
     let ws = Workspace::tasks(
         r#"
 [[task]]
@@ -592,7 +592,7 @@ outputs = ["out"]
 "#;
 
 #[test]
-fn who_writes_through_a_linked_output_does_not_spoil_the_store() {
+fn writing_through_a_linked_output_does_not_damage_the_store() {
     let ws = Workspace::tasks(LARGE);
     ws.lp("build").success();
     for _ in 0..2 {

@@ -94,7 +94,7 @@ command = ["true"]
 "#;
 
 #[test]
-fn what_a_task_needs_and_who_needs_it_are_plain_labels() {
+fn dependencies_and_dependents_are_plain_labels() {
     let ws = Workspace::tasks(CHAIN);
     for (arguments, labels) in [
         ("--deps last", "task:copy\ntask:join\n"),

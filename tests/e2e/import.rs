@@ -89,7 +89,7 @@ fn a_faulty_file_makes_no_project() {
 }
 
 #[test]
-fn what_a_workload_runs_is_named_if_it_is_not_there() {
+fn missing_modules_and_scripts_are_named() {
     let workloads = r#"{ "workload_definitions": {
       "scan": { "script": "./pipelines/scan.sh", "type": "object_detection" },
       "motion": { "script": "pipelines/scan.sh" } } }"#;

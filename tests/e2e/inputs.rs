@@ -47,7 +47,7 @@ fn changes_once(make: &str, change: &str, expect: Expect) {
 }
 
 #[test]
-fn what_changes_and_changes_back_while_a_task_runs_is_read_once_more() {
+fn an_input_that_changes_and_changes_back_is_read_again() {
     let note = || {
         expect![[r#"
         task:t  new
@@ -184,7 +184,7 @@ fn restoring_what_shares_an_inode_with_an_input_is_no_change_of_it() {
 }
 
 #[test]
-fn what_is_read_through_a_link_in_an_input_folder_is_in_the_key() {
+fn link_targets_of_an_input_folder_are_in_the_key() {
     let ws = with("cat in/link in/far/deep/file in/x in/gone 2>/dev/null >out; true");
     fs::create_dir_all(ws.path("in")).unwrap();
     fs::create_dir_all(ws.path("far/deep")).unwrap();

@@ -323,7 +323,7 @@ fn streams_are_received_by_what_they_carry() {
 }
 
 #[test]
-fn a_step_of_stock_elements_stands_between_those_of_dl_streamer() {
+fn a_step_of_stock_elements_is_between_those_of_dl_streamer() {
     let steps = format!(
         r#"{}, {{ "type": "zbar", "properties": {{ "cache": true }} }}, {}"#,
         step("gvadetect", "CPU", ""),
@@ -392,7 +392,7 @@ fn two_models_never_share_an_id_and_equal_ones_do() {
 }
 
 #[test]
-fn what_cannot_be_launched_is_left_out_by_name() {
+fn pipelines_that_cannot_be_launched_are_left_out_by_name() {
     let cameras = r#"{ "lane_config": { "cameras": [
       { "camera_id": "c1", "streamUri": "rtsp://h/1", "workloads": ["ask"] },
       { "camera_id": "c2", "streamUri": "rtsp://h/2", "workloads": ["scan"] }

@@ -173,7 +173,7 @@ outputs = ["list.txt"]
 }
 
 #[test]
-fn a_task_that_comes_after_itself_or_after_nobody() {
+fn a_task_that_comes_after_itself_or_an_unknown_task() {
     check(
         r#"
 [[task]]
@@ -203,7 +203,7 @@ after = ["task:one", "onne"]
 }
 
 #[test]
-fn an_input_that_nobody_makes() {
+fn an_input_without_a_producer() {
     let ws = Workspace::tasks(
         "[[task]]\nname = \"a\"\ncommand = [\"touch\", \"ran\"]\ninputs = [\"Lpfile.toml\", \"x.txt\"]\n",
     );

@@ -342,7 +342,7 @@ fn a_build_that_waits_for_a_daemon_goes_on_when_it_ends() {
 }
 
 #[test]
-fn what_a_killed_lp_had_started_keeps_the_next_build_waiting() {
+fn processes_of_a_killed_lp_keep_the_next_build_waiting() {
     let ws = slow();
     let lp = start(&ws, &["build", "slow"]);
     hear(&ws, "started");

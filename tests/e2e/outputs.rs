@@ -55,7 +55,7 @@ fn an_output_that_is_another_name_of_its_source_leaves_the_source_alone() {
 }
 
 #[test]
-fn restored_outputs_are_for_those_for_whom_they_were_made() {
+fn restored_outputs_keep_their_permissions() {
     let shell = "umask 022; mkdir dir out
         for f in small dir/small; do echo 1 >$f; done; cp in large; cp in dir/large
         echo '#!/bin/sh' >tool; cp tool setuid; cp tool dir/tool; echo 1 >plain
@@ -169,7 +169,7 @@ fn one_file_by_two_paths_has_one_writer() {
 }
 
 #[test]
-fn who_reads_through_a_link_waits_for_who_writes() {
+fn a_reader_through_a_link_waits_for_the_writer() {
     for (links, input) in [
         (vec![("a", "b")], "b/x"),
         (vec![("a/x", "y")], "y"),

@@ -76,7 +76,7 @@ fn a_no_op_looks_at_no_task() {
 }
 
 #[test]
-fn of_a_changed_file_only_what_is_behind_it_is_looked_at() {
+fn a_changed_file_affects_only_the_tasks_after_it() {
     let ws = project();
     ws.write("a.txt", "y\n");
     ws.lp("build -j1").success().quick(2, 3).stderr_has(
@@ -90,7 +90,7 @@ fn of_a_changed_file_only_what_is_behind_it_is_looked_at() {
 }
 
 #[test]
-fn whatever_happens_to_files_is_seen() {
+fn every_change_of_a_file_is_seen() {
     type Change = fn(&Workspace);
     let changes: [(&str, Change, &str); 9] = [
         ("a new file in a folder", |ws| ws.write("dir/two", ""), "`dir` changed"),
@@ -170,7 +170,7 @@ fn whatever_happens_to_files_is_seen() {
 }
 
 #[test]
-fn whatever_tasks_are_made_of_is_seen() {
+fn every_change_of_the_basis_is_seen() {
     let ws = project();
     let quick =
         |ws: &Workspace| drop(ws.lp("build").success().quick(0, ws.read("n").trim().parse().unwrap()));
@@ -198,7 +198,7 @@ fn whatever_tasks_are_made_of_is_seen() {
 }
 
 #[test]
-fn of_an_edited_config_only_edited_tasks_are_looked_at_closely() {
+fn after_a_config_edit_only_edited_tasks_are_examined() {
     let ws = project();
     let extra = |command: &str| format!("{TASKS}\n[[task]]\nname = \"extra\"\ncommand = [\"{command}\"]\n");
     ws.write("Lpfile.toml", &extra("true"));
@@ -264,7 +264,7 @@ fn a_task_that_failed_or_must_always_run_is_looked_at_each_time() {
 }
 
 #[test]
-fn what_changes_while_the_build_runs_is_seen_by_the_next() {
+fn changes_during_a_build_are_seen_by_the_next() {
     // `edit` changes what `copy` has read already, and the config as well.
     let ws = Workspace::tasks(
         r#"
@@ -308,7 +308,7 @@ fn a_damaged_image_is_as_good_as_none() {
 }
 
 #[test]
-fn who_was_overtaken_by_another_build_looks_again_and_begins_once() {
+fn an_overtaken_build_looks_again_and_starts_once() {
     let ws = Workspace::tasks(&format!(
         "{TASKS}\n[[task]]\nname = \"slow\"\ncommand = [\"sh\", \"-c\", \"read line < go\"]\n"
     ))

@@ -208,7 +208,7 @@ fn a_script_that_ignores_sigterm_is_killed_with_its_children() {
 }
 
 #[test]
-fn what_a_script_leaves_behind_is_ended() {
+fn processes_left_by_a_script_are_ended() {
     let text = "sleep 1000 &\necho $! > $LP_CAMERA_RESULTS_DIR/pid";
     let ws = till(&[("leaver", text, "")]);
     ws.lp("run").code(1);
@@ -534,7 +534,7 @@ fn with_vlm(only: bool) -> Workspace {
 }
 
 #[test]
-fn what_is_not_supported_is_left_out_by_name_and_the_rest_is_measured() {
+fn unsupported_pipelines_are_left_out_by_name_and_the_rest_is_measured() {
     for only in [true, false] {
         let ws = with_vlm(only);
         let camera = if only { "door" } else { "till" };
@@ -552,7 +552,7 @@ fn what_is_not_supported_is_left_out_by_name_and_the_rest_is_measured() {
 }
 
 #[test]
-fn a_run_of_nothing_but_what_is_not_supported_is_refused() {
+fn a_run_of_only_unsupported_pipelines_is_refused() {
     let ws = with_vlm(true);
     let ended = ws.lp("run door").code(2);
     expect![[r#"

@@ -87,7 +87,7 @@ fn a_trace_has_a_row_per_slot_and_every_task_that_ran() {
 }
 
 #[test]
-fn a_trace_tells_what_lp_itself_was_about() {
+fn a_trace_shows_the_phases_of_lp() {
     let ws = tasks();
     let phases = |events: &[Value]| {
         let own = events.iter().filter(|event| event["cat"] == "lp");
@@ -275,7 +275,7 @@ fn a_line_ends_before_the_last_column() {
 }
 
 #[test]
-fn what_a_failed_task_wrote_is_shown_whole_and_does_nothing_to_the_terminal() {
+fn the_output_of_a_failed_task_is_shown_whole_without_escape_sequences() {
     let script =
         r#"printf '\033[31mred\033[0m\n10%%\r99%%\n\377\n\007\n'; seq 1 3000; printf 'no newline'; exit 1"#;
     let text = format!("[[task]]\nname = \"loud\"\ncommand = [\"sh\", \"-c\", {script:?}]\n");

@@ -162,7 +162,7 @@ fn a_camera_is_shown_with_its_steps_and_its_load() {
 }
 
 #[test]
-fn a_camera_tells_what_merged_and_what_keeps_the_others_apart() {
+fn a_camera_shows_merged_pipelines_and_reasons_against_merging() {
     let shown = shop("").lp("show till Ausgang___-091982 usb").success().stdout;
     expect![[r#"
         till
@@ -300,7 +300,7 @@ fn branching() -> Workspace {
 }
 
 #[test]
-fn what_pipelines_share_is_shown_and_counted_once() {
+fn shared_steps_are_shown_and_counted_once() {
     branching().lp("show camera-2").success().stdout(expect![[r#"
         camera-2
           source     file media/clips/a-320x180-15.mp4
@@ -615,7 +615,7 @@ fn plan_files_folders_and_stdin_are_compared() {
 }
 
 #[test]
-fn what_is_no_plan_is_refused_by_name() {
+fn other_files_are_refused_as_plans_by_name() {
     let ws = Workspace::cameras()
         .file("broken.json", "{\n  \"version\": 3,\n")
         .file("other.json", "{\"version\": 3}")

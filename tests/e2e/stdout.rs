@@ -27,7 +27,7 @@ fn on_a_closed_pipe(ws: &Workspace, arguments: &str) -> Ended {
 }
 
 #[test]
-fn output_that_is_lost_is_told_by_every_command() {
+fn every_command_reports_lost_output() {
     let fake = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker");
     let ws = Workspace::cameras().env("LP_WORKER", fake);
     ws.lp("build plan").success();
@@ -77,7 +77,7 @@ fn output_that_is_lost_is_told_by_every_command() {
 }
 
 #[test]
-fn what_a_command_does_is_done_although_its_output_is_lost() {
+fn a_command_does_its_work_although_its_output_is_lost() {
     let ws =
         Workspace::tasks("[[task]]\nname = \"t\"\ncommand = [\"touch\", \"made\"]\noutputs = [\"made\"]\n");
     on_a_full_disk(&ws, "build --json").code(1).stderr_has(TOLD);

@@ -223,7 +223,7 @@ outputs = ["used"]
 }
 
 #[test]
-fn what_is_not_a_tasks_to_write_is_refused_where_it_is_written() {
+fn reserved_outputs_are_refused_at_their_place() {
     let ws = Workspace::cameras();
     ws.write("tasks/one.toml", "");
     ws.write(

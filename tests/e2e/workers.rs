@@ -37,7 +37,7 @@ fn with(command: &str) -> Workspace {
 }
 
 #[test]
-fn an_engine_that_is_not_installed_is_said_before_anything_starts() {
+fn a_missing_engine_is_reported_before_anything_starts() {
     let ws = with(r#"["podman", "run", "-i", "localhost/lp/pipeline-exec"]"#).env("PATH", "/nowhere");
     ws.lp("run").code(2).stderr(expect![[r#"
         error: no worker: the program `podman` of `worker.command` was not found

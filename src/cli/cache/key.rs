@@ -1,9 +1,8 @@
-//! `lp cache key`: what to call a saved store.
+//! `lp cache key`: the name for a saved store.
 //!
 //! The key is a digest of all tasks that measure nothing, and of the files that
-//! they read and no task makes. So it stays the same while a build has nothing
-//! new to do, wherever the checkout is; comments and layout of configs do not
-//! count. It needs no store, no worker and no download.
+//! they read and no task makes. So it stays the same in every checkout while a build
+//! has nothing new to do; comments and layout of configs do not change it. It needs no store, no worker and no download.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -37,7 +36,7 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What all keys of this kind of machine begin with.
+/// The prefix of all keys of this kind of machine.
 fn prefix() -> String {
     format!("lp-{FORMAT}-{}-{}-", std::env::consts::OS, std::env::consts::ARCH)
 }
@@ -59,12 +58,12 @@ fn digest(project: &Project, tasks: &[Task]) -> ContentDigest {
                 .to_string()
         })
         .collect();
-    // The order of tables and cameras decides nothing.
+    // The order of tables and cameras does not change the key.
     tasks.sort();
     ContentDigest::of(json!({ "tasks": tasks, "sources": sources }).to_string().as_bytes())
 }
 
-/// The digest of a file or folder; `None` if it is not there or cannot be read.
+/// The digest of a file or folder; `None` if it is missing or cannot be read.
 fn content(project: &Project, path: &ProjectPath) -> Option<ContentDigest> {
     let place = project.layout.resolve(path);
     let hash = |path: &std::path::Path| fs::hash_file(path).map(|(content, _)| content);

@@ -14,14 +14,14 @@ pub(super) fn run(store: &Store, json: bool) -> Result<Exit> {
     }
     let mut verified = store.verify()?;
     let healed = if verified.is_right() { Ok(()) } else { heal(store, &mut verified) };
-    // Also when nothing could be mended: the store may be on a disk that is only read.
+    // Printed even if the repair failed: the store may be on a read-only disk.
     if json {
         console::out(&format!("{}\n", serde_json::to_string_pretty(&verified)?));
     } else {
         console::note(&text(&verified, healed.is_ok()));
     }
     healed?;
-    // Healing looks again: what another process mended meanwhile is no fault.
+    // The repair checks again: another process may have repaired a fault meanwhile.
     Ok(if verified.is_right() { Exit::Done } else { Exit::Failed })
 }
 

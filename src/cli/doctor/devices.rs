@@ -11,7 +11,7 @@ use crate::dialect::devices::Device;
 use crate::os::device::{self, Owner};
 use crate::os::{display, fs};
 
-/// What is there of the devices that are needed.
+/// The findings for the required devices.
 pub(super) fn findings(needs: &BTreeMap<Device, BTreeSet<String>>) -> Vec<Finding> {
     let me = device::this_process();
     let finding = |(needed, by): (&Device, &BTreeSet<String>)| {
@@ -32,8 +32,7 @@ pub(super) fn findings(needs: &BTreeMap<Device, BTreeSet<String>>) -> Vec<Findin
     needs.iter().map(finding).collect()
 }
 
-/// The devices of a folder of which one is enough; `first` is the one that is
-/// there wherever there is any.
+/// The devices of a folder of which one is enough; `first` exists wherever any does.
 fn any(what: &str, folder: &str, first: &str, kind: &Kind, me: &Owner) -> Finding {
     let prefix = first.trim_end_matches(|c: char| c.is_ascii_digit());
     let mut names = match fs::list_names(folder.as_ref()) {

@@ -1,30 +1,30 @@
-//! One thing that was looked at, and how findings are printed.
+//! One finding, and the printing of findings.
 
 use std::fmt::Display;
 
 use serde::Serialize;
 
-/// So many of those that need a thing are printed.
+/// The most users of a requirement that are printed.
 const SHOWN: usize = 3;
 
-/// One thing that was looked at: there or missing, or something to know.
+/// One result: found, missing, or a note.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
     what: String,
-    /// What is there; `None` if it is missing.
+    /// The description of the found thing; `None` if it is missing.
     found: Option<String>,
-    /// How to get it: on this machine, for devices on the host.
+    /// The way to get it: on this machine, for devices on the host.
     way_out: Option<String>,
-    /// What is wrong, where the way out does not say it.
+    /// The fault, unless the way out makes it clear.
     #[serde(skip_serializing_if = "Option::is_none")]
     wrong: Option<String>,
-    /// What gives it to a container: flags of `podman run` and `docker run`.
+    /// The flags of `podman run` and `docker run` that give it to a container.
     #[serde(skip_serializing_if = "Option::is_none")]
     in_container: Option<String>,
-    /// Who asks for it.
+    /// The users of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     needed_by: Vec<String>,
-    /// What follows from it, if it is something to know.
+    /// The consequence, for a note.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
 }
@@ -35,7 +35,7 @@ impl Finding {
         Finding { found: Some(found.to_string()), ..Finding::missing(what) }
     }
 
-    /// It is needed and not there, or of no use.
+    /// It is needed and missing, or unusable.
     pub(super) fn missing(what: impl Into<String>) -> Finding {
         Finding {
             what: what.into(),
@@ -76,7 +76,7 @@ impl Finding {
         self.found.is_none()
     }
 
-    /// What stands behind its name; the first line beside it, the others below.
+    /// The lines after its name; the first is beside it, the others below.
     fn lines(&self) -> Vec<String> {
         let Some(found) = &self.found else {
             let Some(wrong) = &self.wrong else { return vec![self.way_out.clone().unwrap_or_default()] };

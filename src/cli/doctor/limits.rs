@@ -1,4 +1,4 @@
-//! What makes less of the machine than it is: something to know, no fault.
+//! Limits of this process on the machine: notes, not faults.
 
 use std::collections::BTreeMap;
 

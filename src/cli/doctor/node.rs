@@ -1,10 +1,10 @@
-//! A device node: [`Snapshot`] reads whose it is and whether it can be opened;
-//! [`judge`], which is pure, says why it cannot be used.
+//! A device node: [`Snapshot`] reads its owners and whether it can be opened;
+//! [`judge`], which is pure, finds the reason why it cannot be used.
 
 use std::io;
 use std::path::Path;
 
-use crate::os::device::{self, Node, Owner, Refused};
+use crate::os::device::{self, Node, OpenError, Owner};
 use crate::path::for_shell;
 
 /// A kind of device node.
@@ -16,7 +16,7 @@ pub(super) struct Kind {
     major: u32,
     /// The group that udev gives it to.
     group: &'static str,
-    /// How a machine gets one.
+    /// The way to get one.
     pub(super) way_out: &'static str,
 }
 
@@ -43,17 +43,17 @@ pub(super) const CAMERA: Kind = Kind {
     way_out: "plug it in; `v4l2-ctl --list-devices` lists those that are there (sudo apt-get install v4l-utils)",
 };
 
-/// A path that was looked at.
+/// The state of a path.
 pub(super) struct Snapshot {
     path: String,
     node: io::Result<Option<Node>>,
-    /// Why it is not opened, if there is something to open.
-    refused: Option<Refused>,
+    /// The reason why it could not be opened, if it exists.
+    refused: Option<OpenError>,
     /// The name of its group.
     group: Option<String>,
 }
 
-/// Why a device cannot be used, and the ways out.
+/// The reason why a device cannot be used, and the ways out.
 #[derive(Debug, Default)]
 pub(super) struct Fault {
     pub(super) wrong: String,
@@ -74,14 +74,14 @@ impl Snapshot {
     }
 }
 
-/// The flags that give a container a device. Without the number of its group
-/// the host is to be asked for it.
+/// The flags that give a container a device. Without the number of its group, they
+/// contain a command that finds it on the host.
 pub(super) fn flags(path: &str, device: &str, gid: Option<u32>) -> String {
     let group = gid.map_or_else(|| format!("$(stat -c %g {})", for_shell(path)), |gid| gid.to_string());
     format!("--device {} --group-add {group}", for_shell(device))
 }
 
-/// What was found of a device that can be used, or why it cannot.
+/// The description of a usable device, or the reason why it cannot be used.
 pub(super) fn judge(looked: &Snapshot, kind: &Kind, me: &Owner) -> Result<String, Fault> {
     let path = &looked.path;
     let word = for_shell(path);
@@ -121,14 +121,14 @@ pub(super) fn judge(looked: &Snapshot, kind: &Kind, me: &Owner) -> Result<String
     };
     let given_with_group = Some(flags(path, given, Some(gid)));
     Err(match refused {
-        Refused::Denied if permits(node, me) => Fault {
+        OpenError::Denied if permits(node, me) => Fault {
             wrong: format!(
                 "`{path}` is not opened although its mode allows it: mounted with `nodev`, or a security module"
             ),
             on_host: Some(format!("`findmnt -T {word}` shows how it is mounted")),
             in_container: given_with_group,
         },
-        Refused::Denied if node.mode & 0o060 == 0o060 && gid != 0 => Fault {
+        OpenError::Denied if node.mode & 0o060 == 0o060 && gid != 0 => Fault {
             wrong: format!("`{path}` is for {group}, and this process is not in it"),
             on_host: Some(match &looked.group {
                 Some(name) => format!("sudo usermod -aG {name} $USER, and log in again"),
@@ -142,7 +142,7 @@ pub(super) fn judge(looked: &Snapshot, kind: &Kind, me: &Owner) -> Result<String
             in_container: given_with_group,
         },
         // The group that it gets there is not known yet.
-        Refused::Denied => Fault {
+        OpenError::Denied => Fault {
             wrong: format!("`{path}` is for its owner alone (user {}, mode {:03o})", node.uid, node.mode),
             on_host: Some(format!(
                 "sudo chgrp {} {word}; sudo chmod g+rw {word}, which lasts until it is plugged in again",
@@ -150,14 +150,14 @@ pub(super) fn judge(looked: &Snapshot, kind: &Kind, me: &Owner) -> Result<String
             )),
             in_container: Some(flags(path, given, None)),
         },
-        Refused::Forbidden => Fault {
+        OpenError::Forbidden => Fault {
             wrong: format!(
                 "`{path}` may not be opened: rules about devices forbid it, as those of a container do"
             ),
             on_host: None,
             in_container: given_with_group,
         },
-        Refused::Otherwise(error) => Fault {
+        OpenError::Otherwise(error) => Fault {
             wrong: format!("`{path}` cannot be opened: {error}"),
             on_host: Some(match error.kind() {
                 io::ErrorKind::ResourceBusy => format!("sudo fuser -v {word}, which lists its users"),
@@ -190,7 +190,7 @@ mod tests {
     /// `crw-rw----` of root and the group 104.
     const RENDER: Node = Node { major: Some(226), mode: 0o660, uid: 0, gid: 104 };
 
-    fn looked(node: Node, refused: Option<Refused>, group: Option<&str>) -> Snapshot {
+    fn looked(node: Node, refused: Option<OpenError>, group: Option<&str>) -> Snapshot {
         Snapshot {
             path: "/dev/dri/renderD128".to_owned(),
             node: Ok(Some(node)),
@@ -234,9 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn a_device_of_a_group_tells_how_to_get_into_it() {
+    fn a_device_of_another_group_shows_how_to_join_it() {
         check(
-            &looked(RENDER, Some(Refused::Denied), Some("render")),
+            &looked(RENDER, Some(OpenError::Denied), Some("render")),
             &GPU,
             &[1000],
             expect![[r#"
@@ -246,7 +246,7 @@ mod tests {
         "#]],
         );
         check(
-            &looked(RENDER, Some(Refused::Denied), None),
+            &looked(RENDER, Some(OpenError::Denied), None),
             &GPU,
             &[1000],
             expect![[r#"
@@ -261,7 +261,7 @@ mod tests {
     fn a_device_of_its_owner_alone_needs_another_mode() {
         let node = Node { mode: 0o600, ..RENDER };
         check(
-            &looked(node, Some(Refused::Denied), Some("render")),
+            &looked(node, Some(OpenError::Denied), Some("render")),
             &GPU,
             &[104],
             expect![[r#"
@@ -273,7 +273,7 @@ mod tests {
         // Nobody is to be put into the group of root.
         let node = Node { gid: 0, ..RENDER };
         check(
-            &looked(node, Some(Refused::Denied), Some("root")),
+            &looked(node, Some(OpenError::Denied), Some("root")),
             &GPU,
             &[1000],
             expect![[r#"
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn a_container_may_forbid_what_the_mode_allows() {
         check(
-            &looked(RENDER, Some(Refused::Forbidden), None),
+            &looked(RENDER, Some(OpenError::Forbidden), None),
             &GPU,
             &[104],
             expect![[r#"
@@ -296,7 +296,7 @@ mod tests {
         "#]],
         );
         check(
-            &looked(RENDER, Some(Refused::Denied), None),
+            &looked(RENDER, Some(OpenError::Denied), None),
             &GPU,
             &[104],
             expect![[r#"
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_device_is_not_taken_for_one() {
+    fn another_kind_of_file_is_refused() {
         let null = Node { major: Some(1), mode: 0o666, uid: 0, gid: 0 };
         check(
             &looked(null, None, Some("root")),
@@ -330,7 +330,7 @@ mod tests {
         );
         let busy = io::Error::from(io::ErrorKind::ResourceBusy);
         let camera = Node { major: Some(81), mode: 0o660, uid: 0, gid: 44 };
-        let looked = looked(camera, Some(Refused::Otherwise(busy)), Some("video"));
+        let looked = looked(camera, Some(OpenError::Otherwise(busy)), Some("video"));
         check(
             &Snapshot { path: "/dev/video0".to_owned(), ..looked },
             &CAMERA,

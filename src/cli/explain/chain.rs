@@ -1,5 +1,4 @@
-//! From a target to what makes it run: the way through the graph to each root
-//! cause.
+//! From a target to its root causes: the path through the graph to each of them.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,10 +7,10 @@ use crate::engine::standing::Standing;
 use crate::graph::{TaskGraph, TaskId};
 use crate::store::stale::StaleReason;
 
-/// How every task stands.
+/// The state of every task.
 pub(super) type Standings = BTreeMap<TaskId, Standing>;
 
-/// The root causes of one target, and the shortest way to each.
+/// The root causes of one target, and the shortest path to each.
 pub(super) struct Chains<'a> {
     standings: &'a Standings,
     target: TaskId,
@@ -29,7 +28,7 @@ impl<'a> Chains<'a> {
             if rank(graph, &standings[&id]).is_some() {
                 chains.roots.push(id);
             }
-            // Whatever is before a task that never ran, it would run anyway.
+            // A task that never ran has no causes before it: it would run anyway.
             if standings[&id] == Standing::New {
                 continue;
             }
@@ -48,8 +47,8 @@ impl<'a> Chains<'a> {
         chains
     }
 
-    /// The root causes, the most telling first. What merely comes out of the
-    /// store is one only if nothing runs.
+    /// The root causes, the most specific first. A restored task is one only if no task
+    /// runs.
     pub(super) fn roots(&self) -> Vec<TaskId> {
         let runs = |id: &&TaskId| self.standings[*id].runs();
         let running: Vec<TaskId> = self.roots.iter().filter(runs).copied().collect();
@@ -69,23 +68,23 @@ impl<'a> Chains<'a> {
     }
 }
 
-/// How telling a task's own state is; `None` if it has no cause of its own.
+/// The rank of a task's own reasons, the most specific first; `None` if it has none.
 fn rank(graph: &TaskGraph, standing: &Standing) -> Option<u8> {
     match standing {
         Standing::Fresh => None,
         Standing::Stale(reasons) | Standing::After { reasons, .. } => {
-            reasons.iter().map(|reason| telling(graph, reason)).min()
+            reasons.iter().map(|reason| specificity(graph, reason)).min()
         }
         Standing::New => Some(2),
         Standing::Restorable(..) => Some(4),
     }
 }
 
-fn telling(graph: &TaskGraph, reason: &StaleReason) -> u8 {
+fn specificity(graph: &TaskGraph, reason: &StaleReason) -> u8 {
     match reason {
-        // It runs each time, whatever happened.
+        // It runs each time, without a particular cause.
         StaleReason::Always => 1,
-        // Whoever makes the input tells more.
+        // The producer of the input has a more specific reason.
         StaleReason::InputAdded(path) if graph.producer(path).is_some() => 3,
         _ => 0,
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::chain::Chains;
 use super::origin::place_text;
-use super::sentence::Explained;
+use super::sentence::Explanation;
 use super::words::Cause;
 use crate::diag::Place;
 use crate::engine::standing::Standing;
@@ -13,8 +13,8 @@ use crate::graph::TaskId;
 use crate::path::ProjectPath;
 use crate::store::stale::StaleReason;
 
-impl Explained<'_> {
-    /// A task and why it would run.
+impl Explanation<'_> {
+    /// A task with its reasons.
     pub(super) fn json(&self, id: TaskId) -> Value {
         let chains = Chains::of(self.graph, self.standings, id);
         let roots = chains.roots();
@@ -41,15 +41,15 @@ impl Explained<'_> {
     }
 
     fn reasons(&self, id: TaskId) -> Vec<Reason> {
-        if let Standing::Restorable(_, amiss) = &self.standings[&id] {
-            let told = |path: &ProjectPath, verb: &str| Reason {
-                reason: amiss.lost(path),
+        if let Standing::Restorable(_, damage) = &self.standings[&id] {
+            let lost = |path: &ProjectPath, verb: &str| Reason {
+                reason: damage.lost(path),
                 text: format!("output `{path}` was {verb}"),
                 note: None,
                 place: None,
             };
-            let deleted = amiss.deleted.iter().map(|path| told(path, "deleted"));
-            return deleted.chain(amiss.changed.iter().map(|path| told(path, "changed"))).collect();
+            let deleted = damage.deleted.iter().map(|path| lost(path, "deleted"));
+            return deleted.chain(damage.changed.iter().map(|path| lost(path, "changed"))).collect();
         }
         let place = |place: Place| {
             let position = self.opened.sources.position(place.file, place.start);
@@ -60,17 +60,17 @@ impl Explained<'_> {
                 "text": place_text(&self.opened.sources, place),
             })
         };
-        let told = |Cause { text, origin, reason }| Reason {
+        let reason = |Cause { text, origin, reason }| Reason {
             reason,
             text,
             note: origin.note,
             place: origin.place.map(place),
         };
-        self.causes(id).into_iter().map(told).collect()
+        self.causes(id).into_iter().map(reason).collect()
     }
 }
 
-/// A reason for machines.
+/// A reason as JSON.
 #[derive(Serialize)]
 struct Reason {
     #[serde(flatten)]

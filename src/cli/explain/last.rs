@@ -1,6 +1,6 @@
 //! `lp explain --last`: what the last build did and why.
 
-use super::TOLD;
+use super::SHOWN;
 use crate::cli::args::ExplainArgs;
 use crate::cli::{Exit, console, project};
 use crate::graph::select;
@@ -32,8 +32,8 @@ pub(super) fn run(opened: &Workspace, args: &ExplainArgs) -> Result<Exit> {
     }
     let later = last.later(&store);
     if !later.is_empty() {
-        let some: Vec<String> = later.iter().take(TOLD).map(|label| format!("`{label}`")).collect();
-        let rest = if later.len() > TOLD { ", ..." } else { "" };
+        let some: Vec<String> = later.iter().take(SHOWN).map(|label| format!("`{label}`")).collect();
+        let rest = if later.len() > SHOWN { ", ..." } else { "" };
         console::note(&format!("a later build was killed or still runs; it did {}{rest}", some.join(", ")));
     }
     Ok(Exit::Done)

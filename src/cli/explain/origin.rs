@@ -1,8 +1,8 @@
 //! Where a value of a task's action comes from: a place in a file, an override,
 //! the environment, this machine, or a default.
 //!
-//! A place is named only if what stands there is the value that counts now, so
-//! that a value which follows from another one is never blamed on its own key.
+//! A place is named only if it contains the effective value, so that a value which
+//! follows from another one is never blamed on its own key.
 
 mod plan;
 mod written;
@@ -27,9 +27,9 @@ use written::{agrees, holds, whole, written};
 pub(super) struct Origin {
     /// The name of the key in the user's file, if it is another.
     pub(super) name: Option<String>,
-    /// What to say of it: `from the environment`.
+    /// A note: `from the environment`.
     pub(super) note: Option<String>,
-    /// Where it is written.
+    /// The place in a file.
     pub(super) place: Option<Place>,
 }
 
@@ -73,7 +73,7 @@ pub(super) struct Origins<'a> {
 }
 
 impl Origins<'_> {
-    /// The origin of a value; `new` is `None` if it is no longer there.
+    /// The origin of a value; `new` is `None` if the value was deleted.
     pub(super) fn of(&self, task: &Task, at: &KeyPath, new: Option<&Value>) -> Origin {
         match at.section {
             Section::Tools => return Origin::note("a tool of this machine"),
@@ -102,7 +102,7 @@ impl Origins<'_> {
         }
     }
 
-    /// Where an input is declared, or else whoever makes it.
+    /// The declaration of an input, otherwise the place of its producer.
     pub(super) fn input(&self, task: &Task, path: &ProjectPath) -> Origin {
         let declared = self
             .user_task(task)
@@ -117,7 +117,7 @@ impl Origins<'_> {
         self.files.iter().any(|(file, _)| *file == place)
     }
 
-    /// A key of a user's task, whatever its value.
+    /// A key of a user's task, with any value.
     pub(super) fn task_key(&self, task: &Task, key: &str) -> Origin {
         let found = self.user_task(task).and_then(|user| self.locator.beside(user.place, &[Down::Key(key)]));
         match found {
@@ -176,7 +176,7 @@ impl Origins<'_> {
                 }
             };
         }
-        // Of several URLs, the one that was not there before is asked for.
+        // Of several URLs, `new` has the added one.
         let url = new.and_then(Value::as_array).and_then(|urls| urls.first()).and_then(Value::as_str);
         let Some(url) = url else {
             return pinned.map_or(Origin::default(), |node| Origin::at(node.place));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::TOLD;
+use super::SHOWN;
 use super::chain::{Chains, Standings};
 use super::origin::{Origin, Origins, place_text};
 use super::words::{self, Cause};
@@ -14,8 +14,8 @@ use crate::store::stale::differences;
 use crate::text::plural;
 use crate::workspace::open::Workspace;
 
-/// Tasks with how they stand, and where values are written.
-pub(super) struct Explained<'a> {
+/// The states of tasks, and the origins of values.
+pub(super) struct Explanation<'a> {
     pub(super) opened: &'a Workspace,
     pub(super) graph: &'a TaskGraph,
     pub(super) store: &'a Store,
@@ -23,7 +23,7 @@ pub(super) struct Explained<'a> {
     pub(super) origins: Origins<'a>,
 }
 
-impl Explained<'_> {
+impl Explanation<'_> {
     pub(super) fn label(&self, id: TaskId) -> &str {
         &self.graph.task(id).label
     }
@@ -40,11 +40,11 @@ impl Explained<'_> {
         let chains = Chains::of(self.graph, self.standings, id);
         let roots = chains.roots();
         let Some((first, more)) = roots.split_first() else {
-            return self.stands(id, Told::Whole);
+            return self.state(id, Detail::Full);
         };
         let mut text = match &self.standings[&id] {
-            Standing::Fresh => format!("`{label}` is fresh; before it, {}", self.stands(*first, Told::Whole)),
-            _ if *first == id => self.stands(id, Told::Whole),
+            Standing::Fresh => format!("`{label}` is fresh; before it, {}", self.state(*first, Detail::Full)),
+            _ if *first == id => self.state(id, Detail::Full),
             _ => {
                 let way = chains.way_to(*first);
                 let waits = matches!(self.standings[first], Standing::Restorable(..));
@@ -54,17 +54,17 @@ impl Explained<'_> {
                 let because: Vec<String> = between.collect();
                 let because = because.join("because ");
                 let join = if because.is_empty() { "" } else { "because " };
-                format!("`{label}` {verb} because {because}{join}{}", self.stands(*first, Told::Whole))
+                format!("`{label}` {verb} because {because}{join}{}", self.state(*first, Detail::Full))
             }
         };
         // One line of a file may concern many tasks.
-        let reason = |id: TaskId| self.told(&self.causes(id), Told::Whole);
+        let reason = |id: TaskId| self.causes_text(&self.causes(id), Detail::Full);
         let first = Some(reason(*first)).filter(|reason| !reason.is_empty());
         let (same, other): (Vec<TaskId>, Vec<TaskId>) =
             more.iter().partition(|id| first.as_ref().is_some_and(|first| *first == reason(**id)));
-        let listed = |ids: &[TaskId], told: &dyn Fn(TaskId) -> String| {
-            let some: Vec<String> = ids.iter().take(TOLD).map(|id| told(*id)).collect();
-            let rest = if ids.len() > TOLD { ", ..." } else { "" };
+        let listed = |ids: &[TaskId], text: &dyn Fn(TaskId) -> String| {
+            let some: Vec<String> = ids.iter().take(SHOWN).map(|id| text(*id)).collect();
+            let rest = if ids.len() > SHOWN { ", ..." } else { "" };
             format!("{}{rest}", some.join(", "))
         };
         if !same.is_empty() {
@@ -72,26 +72,26 @@ impl Explained<'_> {
             text.push_str(&format!("; and {} more for the same reason: {labels}", same.len()));
         }
         if !other.is_empty() {
-            let told = listed(&other, &|id| self.stands(id, Told::Short));
-            text.push_str(&format!("; and {} more: {told}", other.len()));
+            let states = listed(&other, &|id| self.state(id, Detail::Brief));
+            text.push_str(&format!("; and {} more: {states}", other.len()));
         }
         text
     }
 
-    /// How a task stands by itself.
-    fn stands(&self, id: TaskId, told: Told) -> String {
+    /// The state of a task by itself.
+    fn state(&self, id: TaskId, detail: Detail) -> String {
         let label = self.label(id);
         match &self.standings[&id] {
             Standing::Fresh => format!("`{label}` is fresh"),
             Standing::New => {
                 let place = self.in_brackets(&Origin::at(self.graph.task(id).place));
-                match told {
-                    Told::Whole => format!("`{label}` is new: it has never run{place}"),
-                    Told::Short => format!("`{label}` is new"),
+                match detail {
+                    Detail::Full => format!("`{label}` is new: it has never run{place}"),
+                    Detail::Brief => format!("`{label}` is new"),
                 }
             }
-            Standing::Restorable(attempt, amiss) => {
-                let mut text = format!("`{label}` will be restored from the store: {amiss}");
+            Standing::Restorable(attempt, damage) => {
+                let mut text = format!("`{label}` will be restored from the store: {damage}");
                 let back = self.last(id).filter(|last| last.action != attempt.action);
                 let causes = back.map_or(Vec::new(), |last| {
                     let reasons = differences(&last.document, &attempt.document);
@@ -100,14 +100,14 @@ impl Explained<'_> {
                 if !causes.is_empty() {
                     text.push_str(&format!(
                         "; {}, as it was at {}",
-                        self.told(&causes, told),
+                        self.causes_text(&causes, detail),
                         attempt.started
                     ));
                 }
                 text
             }
             Standing::Stale(_) | Standing::After { .. } => {
-                format!("`{label}` is stale: {}", self.told(&self.causes(id), told))
+                format!("`{label}` is stale: {}", self.causes_text(&self.causes(id), detail))
             }
         }
     }
@@ -120,8 +120,8 @@ impl Explained<'_> {
         }
     }
 
-    fn told(&self, causes: &[Cause], told: Told) -> String {
-        let most = if told == Told::Whole { TOLD } else { 1 };
+    fn causes_text(&self, causes: &[Cause], detail: Detail) -> String {
+        let most = if detail == Detail::Full { SHOWN } else { 1 };
         let mut parts: Vec<String> = causes
             .iter()
             .take(most)
@@ -166,7 +166,7 @@ impl Explained<'_> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Whole,
-    Short,
+enum Detail {
+    Full,
+    Brief,
 }

@@ -1,9 +1,8 @@
 //! The reasons of one task with their origins, in the words of the user's files.
 //!
-//! One sentence per thing that a person did: a camera that plays another source
-//! differs in many values of its document, but in one line of its file. The
-//! sentence is the reason's own, but for the name of the key and for values that
-//! people write in another way.
+//! One sentence per edit: a camera with another source differs in many values of its
+//! document, but in one line of its file. The sentence is that of the reason, except
+//! for the name of the key and for values that files write in another way.
 
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use crate::time::duration_text;
 pub(super) struct Cause {
     /// "`fps` changed from 15 to 30"
     pub(super) text: String,
-    /// Where that is written.
+    /// The place of the value.
     pub(super) origin: Origin,
     pub(super) reason: StaleReason,
 }
@@ -33,8 +32,8 @@ pub(super) fn causes(
     reasons: &[StaleReason],
     last: Option<&Attempt>,
 ) -> Vec<Cause> {
-    let told = reasons.iter().filter(|reason| !follows(reason, reasons));
-    told.map(|reason| {
+    let own = reasons.iter().filter(|reason| !follows(reason, reasons));
+    own.map(|reason| {
         let (text, origin) = sentence(origins, task, reason, reasons, last);
         Cause { text, origin, reason: reason.clone() }
     })
@@ -50,7 +49,7 @@ fn begins(reason: &StaleReason, keys: &[&str]) -> bool {
     })
 }
 
-/// Whether a reason is only what another one of the same task brings with it.
+/// Whether a reason only follows from another one of the same task.
 fn follows(reason: &StaleReason, all: &[StaleReason]) -> bool {
     let earlier = |keys: &[&str]| {
         let first = all.iter().find(|other| begins(other, keys));
@@ -66,11 +65,11 @@ fn follows(reason: &StaleReason, all: &[StaleReason]) -> bool {
     if begins(reason, &["scene"]) && !matches!(reason, StaleReason::Changed { .. }) {
         return earlier(&SOURCE);
     }
-    // Only a file without a pin is looked at.
+    // Only a file without a pin has this value.
     if begins(reason, &["wanted"]) {
         return earlier(&["sha256"]);
     }
-    // Who is planned and played brings or takes files.
+    // Added and removed cameras add and remove inputs.
     if matches!(reason, StaleReason::InputAdded(_) | StaleReason::InputRemoved(_)) {
         return earlier(&["cameras"]) || earlier(&["members"]);
     }
@@ -157,7 +156,7 @@ fn ending(last: &Attempt) -> String {
     text
 }
 
-/// Where a list is written, or its first item that was not there before.
+/// The place of a list, or of its first new item.
 fn list(origins: &Origins<'_>, task: &Task, at: &KeyPath, old: &[Value], new: &[Value]) -> Origin {
     let (prefix, suffix) = common(old, new);
     let come = &new[prefix..new.len() - suffix];
@@ -172,7 +171,7 @@ fn list(origins: &Origins<'_>, task: &Task, at: &KeyPath, old: &[Value], new: &[
     origin
 }
 
-/// The first difference in a camera's source, told as a whole.
+/// The differences in a camera's source, as one sentence.
 fn source(
     origins: &Origins<'_>,
     task: &Task,
@@ -210,7 +209,7 @@ fn source(
     (text, origin)
 }
 
-/// A camera's source as a person would write it.
+/// A camera's source as a file writes it.
 fn source_text(value: &Value) -> Option<String> {
     let (kind, inner) = value.as_object()?.iter().next()?;
     let text = |key: &str| Some(crate::text::redacted(inner.get(key)?.as_str()?));

@@ -1,4 +1,4 @@
-//! What keeps a run from being started, found before anything starts.
+//! Checks of a run before anything starts.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::workspace::error::{CommandError, Result};
 use crate::workspace::open::Workspace;
 use crate::workspace::{faults, machine};
 
-/// Pipelines that cannot be played: left out by name beside others, refused alone.
+/// Pipelines that cannot be played: an error if there are no others, otherwise left out by name.
 pub(super) fn left_out(opened: &Workspace, subject: &Subject) -> Result<Vec<String>> {
     let mut left_out = Vec::new();
     let mut playable = 0;
@@ -35,8 +35,8 @@ pub(super) fn left_out(opened: &Workspace, subject: &Subject) -> Result<Vec<Stri
     Ok(left_out)
 }
 
-/// Refuses inputs that are missing, together with what the machine lacks: who has
-/// to get models should not learn only then that they cannot be used here.
+/// Refuses missing inputs together with the faults of the machine: a user who has to
+/// get models should know at once whether this machine can use them.
 pub(super) fn check_sources(
     opened: &Workspace,
     graph: &TaskGraph,
@@ -66,7 +66,8 @@ pub(super) fn check_display(opened: &Workspace) -> Result<()> {
     })
 }
 
-/// Refuses variables with user or password of a stream that are not set, or no text.
+/// Refuses variables with the user or password of a stream that are not set or not
+/// UTF-8.
 pub(super) fn check_variables(opened: &Workspace, subject: &Subject) -> Result<()> {
     let mut unset = Vec::new();
     for planned in opened.lane().members(&subject.members) {

@@ -1,5 +1,4 @@
-//! One camera: where its frames come from, each of its pipelines, and why they
-//! are as they are.
+//! One camera: its source, each of its pipelines, and the reasons for their form.
 
 use super::lane::load_lines;
 use super::load::number;

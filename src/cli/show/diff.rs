@@ -1,8 +1,8 @@
 //! `lp show --diff A B`: two plans side by side.
 //!
-//! What is named with a `/`, by a name that ends with `.json`, by `.`, `..` or `-`
-//! is a file or a folder; any other word is a profile of this project. So the
-//! meaning of a word does not depend on what lies about.
+//! A word with a `/`, a word that ends with `.json`, and `.`, `..` and `-` name files
+//! or folders; any other word names a profile of this project. So the meaning of a
+//! word does not depend on the files that exist.
 
 mod side;
 mod text;

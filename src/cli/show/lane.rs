@@ -1,4 +1,4 @@
-//! The lane: a row per camera, and what all of them ask of the machine.
+//! The lane: a row per camera, and the load of all of them.
 
 use super::load::{number, rows};
 use crate::model::{Pace, Settings};
@@ -8,7 +8,7 @@ use crate::plan::summary::{Summary, summarise};
 use crate::report::grid::grid;
 use crate::text::{counted, harmless_lines};
 
-/// So many cameras are named for one reason.
+/// The most cameras that are named for one reason.
 const NAMED: usize = 20;
 
 pub(super) fn text(plans: &[CameraPlan], settings: &Settings) -> String {
@@ -45,7 +45,7 @@ fn row(plan: &CameraPlan) -> Vec<String> {
     ]
 }
 
-/// The table of the load, and what there is to say about it.
+/// The table of the load, and notes about it.
 pub(super) fn totals(summary: &Summary, settings: &Settings) -> String {
     let mut lines = load_lines(summary);
     if !lines.is_empty() {

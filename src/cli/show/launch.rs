@@ -19,7 +19,7 @@ use crate::workspace::error::{CommandError, Result};
 #[derive(Serialize)]
 struct Document {
     version: u32,
-    /// Folders that must be there before.
+    /// Folders that must exist before.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     folders: BTreeSet<String>,
     /// The whole command.
@@ -84,7 +84,7 @@ fn workloads(plan: &CameraPlan, streams: &[(u32, usize)]) -> Vec<String> {
     plan.pipelines.iter().filter(is_served).flat_map(|pipeline| pipeline.workloads.clone()).collect()
 }
 
-/// Why a pipeline has no part in the command.
+/// The reason why the command leaves out a pipeline.
 fn why_not(plan: &CameraPlan, pipeline: &PlannedPipeline) -> String {
     let reason = match pipeline.work() {
         Work::Script(_) => "a script is a program of its own",

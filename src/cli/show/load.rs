@@ -1,4 +1,4 @@
-//! What pipelines ask of the machine, as rows of a table.
+//! The load of pipelines, as rows of a table.
 
 use crate::plan::load::{Elements, Frames, Inferences, Load, Rate, Scripts};
 
@@ -43,7 +43,7 @@ pub(super) fn rows(load: &Load) -> Vec<Row> {
     rows
 }
 
-/// At most two decimals, and none that say nothing.
+/// At most two decimals, without trailing zeros.
 pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -1,5 +1,5 @@
-//! Tasks that wait for each other: one shortest cycle of each knot, with what
-//! makes every step of it.
+//! Tasks that wait for each other: one shortest cycle of each knot, with the
+//! reason of every step.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -91,11 +91,11 @@ fn fault(
     LinkFault { message, place, label, others: places.collect() }
 }
 
-/// Why one task waits for another.
+/// The reason why one task waits for another.
 struct Step<'a> {
-    /// The one that waits.
+    /// The waiting task.
     label: &'a str,
-    /// For whom.
+    /// Its dependency.
     before: &'a str,
     /// "reads `x`", or "after"
     because: String,

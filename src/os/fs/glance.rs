@@ -1,12 +1,12 @@
-//! A glance: which files are at a path, and since when, without reading any.
+//! A glance: the files at a path and their times, without their contents.
 //!
-//! It is to a whole folder what [`StatIdentity`] is to a file: as long as it
-//! stays the same, nobody has written to what is there. It only saves looking
-//! closer, and never enters a digest that is compared between machines.
+//! It extends [`StatIdentity`] from a file to a whole folder: while it stays the
+//! same, nothing there has been written. It only saves reading files, and never
+//! enters a digest that is compared between machines.
 //!
-//! A [`Trace`] is the same look, kept apart by what a change of it may mean, so
-//! that one taken before and one taken after tell whether somebody wrote in
-//! between, even if all reads as before.
+//! A [`Trace`] keeps the same facts apart by the meaning of a change, so that two
+//! traces show whether a file was written in between, even if its contents are
+//! the same.
 
 use std::ffi::OsStr;
 use std::io;
@@ -14,22 +14,21 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::super::links::{self, Walked};
+use super::super::links::{self, FolderWalk};
 use super::{Metadata, StatIdentity, now_ns};
 
-/// What a glance at a path showed.
+/// The result of a glance at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Glance {
     /// Of the identities of everything there; equal for two paths where nothing is.
     pub print: u128,
-    /// Whether something may have been written since, unseen: its times are as
-    /// young as this glance.
+    /// Whether a later write may be invisible: a time is as young as this glance.
     pub is_racy: bool,
 }
 
 impl Glance {
     /// Looks at `path`: a file, a link with what it leads to, or a folder with
-    /// everything below it. What cannot be looked at is as if it were not there.
+    /// everything below it. An unreadable part counts as missing.
     #[must_use]
     pub fn at(path: &Path) -> Glance {
         let begin = now_ns();
@@ -39,8 +38,8 @@ impl Glance {
             hasher.update(seen.kind);
             hasher.update(&(seen.name.len() as u64).to_le_bytes());
             hasher.update(seen.name.as_bytes());
-            // The times of a folder change with every file that comes and goes again,
-            // and tell nothing that its entries do not.
+            // The times of a folder change with every temporary file, and add nothing
+            // to its entries.
             if let Some(metadata) = seen.metadata.filter(|metadata| !metadata.is_dir()) {
                 let identity = StatIdentity::of(metadata);
                 is_racy |= identity.is_racy(begin);
@@ -69,36 +68,36 @@ impl Glance {
     }
 }
 
-/// Never 0, which stands for no glance at all.
+/// Never 0, which means that there is no glance.
 fn print(hasher: &blake3::Hasher) -> u128 {
     let hash = hasher.finalize();
     u128::from_le_bytes(*hash.as_bytes().first_chunk().expect("a hash has 32 bytes")).max(1)
 }
 
-/// What is at a path, to be compared with another look at it.
+/// The state of a path, to be compared with a later one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// Of names, kinds, inodes, sizes and times of writing; of folders, only inodes.
     written: u128,
-    /// When anything else about each of them changed last (`ctime`), and what
-    /// changes that time innocently: how many names a file has, and when the
-    /// entries of a folder changed last. Where that has changed, the time tells nothing.
+    /// The `ctime` of each of them, and the harmless causes of a change of it: the
+    /// number of a file's names, and the last change of a folder's entries. Where
+    /// these differ, the `ctime` is ignored.
     touched: Vec<(i64, i128)>,
 }
 
-/// How one trace differs from an earlier one.
+/// The difference of two traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
-    /// Only modes or owners of files have changed, or one was renamed. Or somebody
-    /// wrote and set the times back, or put something else there for a while.
+    /// Only modes or owners of files have changed, or one was renamed. Or a process
+    /// wrote and set the times back, or replaced something for a while.
     Touched,
-    /// Something was written, or came, or went.
+    /// Something was written, created or deleted.
     Written,
 }
 
 impl Trace {
     /// Looks at `path` as [`Glance::at`] does, and at the folders and links on the
-    /// way to it from the folder `from`, and to all that links in it lead to.
+    /// way to it from the folder `from`, and at the targets of links in it.
     #[must_use]
     pub fn at(from: &Path, path: &Path) -> Trace {
         let (mut written, mut touched) = (blake3::Hasher::new(), Vec::new());
@@ -119,7 +118,7 @@ impl Trace {
             entries.update(seen.name.as_bytes());
             let Some(metadata) = seen.metadata else { return };
             see(metadata);
-            // Of the one at `path` itself all is seen already.
+            // The folder at `path` itself is included already.
             let is_within = metadata.is_symlink() && !seen.name.is_empty();
             if is_within
                 && let Some((folder, name)) = seen.path.parent().zip(seen.path.file_name())
@@ -135,7 +134,7 @@ impl Trace {
         Trace { written: print(&written), touched }
     }
 
-    /// What has changed since `earlier`; `None` if nothing.
+    /// The change since `earlier`; `None` if there is none.
     #[must_use]
     pub fn since(&self, earlier: &Trace) -> Option<Change> {
         if self.written != earlier.written {
@@ -147,8 +146,8 @@ impl Trace {
     }
 }
 
-/// Something that a look comes by.
-struct Seen<'a> {
+/// A file, folder or link on the walk.
+struct Entry<'a> {
     kind: &'static [u8],
     /// Of an entry of a folder; else empty.
     name: &'a OsStr,
@@ -157,19 +156,19 @@ struct Seen<'a> {
     path: &'a Path,
 }
 
-/// Tells `see` all that is at `path`, in an order that depends on nothing else.
-fn look(path: &Path, see: &mut dyn FnMut(Seen<'_>)) -> io::Result<()> {
-    look_at(path, OsStr::new(""), &mut Walked::new(path), see)
+/// Calls `see` with everything at `path`, in an order that depends only on it.
+fn look(path: &Path, see: &mut dyn FnMut(Entry<'_>)) -> io::Result<()> {
+    look_at(path, OsStr::new(""), &mut FolderWalk::new(path), see)
 }
 
 fn look_at(
     path: &Path,
     name: &OsStr,
-    walked: &mut Walked<'_>,
-    see: &mut dyn FnMut(Seen<'_>),
+    walked: &mut FolderWalk<'_>,
+    see: &mut dyn FnMut(Entry<'_>),
 ) -> io::Result<()> {
     let is_top = name.is_empty();
-    let mut see_one = |kind, metadata| see(Seen { kind, name, metadata, path });
+    let mut see_one = |kind, metadata| see(Entry { kind, name, metadata, path });
     let metadata = match std::fs::symlink_metadata(path) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             see_one(b"nothing", None);
@@ -197,24 +196,24 @@ fn look_at(
             None => Ok(()),
         },
         Ok(target) => {
-            see(Seen { kind: b"file", name: OsStr::new(""), metadata: Some(&target), path });
+            see(Entry { kind: b"file", name: OsStr::new(""), metadata: Some(&target), path });
             Ok(())
         }
         Err(_) => {
-            see(Seen { kind: b"nothing", name: OsStr::new(""), metadata: None, path });
+            see(Entry { kind: b"nothing", name: OsStr::new(""), metadata: None, path });
             Ok(())
         }
     }
 }
 
-fn look_into(folder: &Path, walked: &mut Walked<'_>, see: &mut dyn FnMut(Seen<'_>)) -> io::Result<()> {
+fn look_into(folder: &Path, walked: &mut FolderWalk<'_>, see: &mut dyn FnMut(Entry<'_>)) -> io::Result<()> {
     let mut names: Vec<_> =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
     names.sort();
     for name in names {
         look_at(&folder.join(&name), &name, walked, see)?;
     }
-    see(Seen { kind: b"end", name: OsStr::new(""), metadata: None, path: folder });
+    see(Entry { kind: b"end", name: OsStr::new(""), metadata: None, path: folder });
     Ok(())
 }
 
@@ -225,7 +224,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether what `change` does to the folder `x` shows.
+    /// Whether a glance shows the effect of `change` on the folder `x`.
     #[track_caller]
     fn shows(change: impl FnOnce(&Path)) {
         let folder = tempfile::tempdir().unwrap();
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_happens_below_a_folder_shows() {
+    fn every_change_below_a_folder_shows() {
         shows(|x| fs::write(x.join("sub/file"), "22").unwrap());
         shows(|x| fs::rename(x.join("sub/file"), x.join("sub/other")).unwrap());
         shows(|x| fs::write(x.join("new"), "").unwrap());
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_shows_what_it_leads_to() {
+    fn a_glance_at_a_link_includes_its_target() {
         let folder = tempfile::tempdir().unwrap();
         let (target, link) = (folder.path().join("target"), folder.path().join("link"));
         symlink("target", &link).unwrap();
@@ -272,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_through_a_link_in_a_folder_shows() {
+    fn a_change_behind_a_link_in_a_folder_shows() {
         let shows = |target: &str, change: &dyn Fn(&Path)| {
             let folder = tempfile::tempdir().unwrap();
             let x = folder.path().join("x");
@@ -291,12 +290,12 @@ mod tests {
         assert!(shows("../far", &edit));
         assert!(!shows("../nowhere", &edit));
         assert!(shows("../nowhere", &|root| fs::write(root.join("nowhere"), "").unwrap()));
-        // One that leads around its folder is not followed.
+        // A link to a folder around its own is not followed.
         assert!(!shows("..", &edit));
         assert!(shows("../far", &|root| symlink("../../x", root.join("far/sub/back")).unwrap()));
     }
 
-    /// What a trace says of a change to the file `x/file`.
+    /// The difference that a trace shows after a change of the file `x/file`.
     #[track_caller]
     fn change(expected: Option<Change>, change: impl FnOnce(&Path)) {
         let folder = tempfile::tempdir().unwrap();
@@ -312,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_tells_writing_from_what_only_touches_a_file() {
+    fn a_trace_distinguishes_writing_from_touching() {
         change(None, |_| {});
         change(None, |file| {
             fs::write(file.with_file_name("new"), "").unwrap();
@@ -361,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_just_now_is_racy() {
+    fn a_recent_write_is_racy() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         fs::write(&path, "1").unwrap();

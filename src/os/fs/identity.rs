@@ -1,7 +1,7 @@
-//! Which file something is, since when, and what it contains.
+//! The identity of a file (inode and times) and the digest of its contents.
 //!
-//! The identity only saves hashing: it tells which files to read again, and
-//! never enters a digest.
+//! The identity only saves hashing: it shows which files to read again, and never
+//! enters a digest.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -15,9 +15,9 @@ use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 use super::{Context, FsError};
 use crate::digest::ContentDigest;
 
-/// Which file something is, and since when.
+/// The identity of a file: inode, size and times.
 ///
-/// Two equal identities of one path mean: nobody has written to it in between,
+/// Two equal identities of one path mean that it was not written in between,
 /// unless within one tick of the file system's clock ([`StatIdentity::is_racy`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -44,10 +44,10 @@ impl StatIdentity {
         }
     }
 
-    /// Of what `path` leads to, links followed.
+    /// The identity of `path`, links followed.
     ///
     /// # Errors
-    /// When there is nothing, or it cannot be told.
+    /// When nothing exists there, or its metadata cannot be read.
     pub fn read(path: &Path) -> io::Result<StatIdentity> {
         std::fs::metadata(path).map(|metadata| StatIdentity::of(&metadata))
     }
@@ -68,14 +68,14 @@ impl StatIdentity {
     }
 }
 
-/// A time without fractions comes from a file system that counts whole seconds,
-/// or two.
+/// A time without fractions comes from a file system with a resolution of one or
+/// two seconds.
 fn racy(time_ns: i64, looked_ns: i64) -> bool {
     time_ns.saturating_add(tick_ns(time_ns)) >= looked_ns
 }
 
-/// How long the times of a file may stand still while it is written: until the
-/// clock that stamps files ticks, every 1 to 10 ms.
+/// The time during which writing may leave a file's times as they are: one tick
+/// of the clock that stamps files, 1 to 10 ms.
 #[must_use]
 pub fn tick_ns(time_ns: i64) -> i64 {
     static TICK: OnceLock<i64> = OnceLock::new();
@@ -86,8 +86,8 @@ pub fn tick_ns(time_ns: i64) -> i64 {
 }
 
 /// The wall clock in nanoseconds since 1970, to compare with file times only: the
-/// clock that stamps files, which may be late. What it has passed no file will
-/// be stamped with again.
+/// clock that stamps files, which may be late. No file gets a time that this clock
+/// has passed.
 #[must_use]
 pub fn now_ns() -> i64 {
     nanoseconds(clock_gettime(ClockId::RealtimeCoarse))
@@ -118,7 +118,7 @@ impl StatIdentity {
 /// read: if it was written meanwhile, a later look sees another identity.
 ///
 /// # Errors
-/// When it cannot be read or is no regular file.
+/// When it cannot be read or is not a regular file.
 pub fn hash_file(path: &Path) -> Result<(ContentDigest, StatIdentity), FsError> {
     // A pipe would make `open` wait for a writer.
     if !std::fs::metadata(path).context("look at", path)?.is_file() {
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_as_young_as_the_hashing_do_not_count() {
+    fn times_as_young_as_the_hashing_are_racy() {
         let identity = |mtime_ns, ctime_ns| StatIdentity { device: 1, inode: 2, size: 3, mtime_ns, ctime_ns };
         let now = 100_000_000_001;
         let tick = tick_ns(1);

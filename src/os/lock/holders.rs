@@ -2,7 +2,7 @@
 //!
 //! `/proc/locks` names the process that *took* a lock; children that inherited
 //! it are only found by their descriptors: `fdinfo` has a `lock:` line where the
-//! open file holds one, and none for those who merely wait.
+//! open file holds one, and none for a waiter.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;

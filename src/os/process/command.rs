@@ -24,7 +24,7 @@ pub struct Command<'a> {
     pub dir: &'a Path,
     /// All of its environment.
     pub env: &'a BTreeMap<OsString, OsString>,
-    /// How much of what it prints is kept: the last bytes.
+    /// How many bytes of its output are kept, from the end.
     pub log_limit: usize,
     /// Stopped when it takes longer.
     pub timeout: Option<Duration>,
@@ -32,9 +32,9 @@ pub struct Command<'a> {
     pub grace: Duration,
 }
 
-/// How a user's command came to its end.
+/// The end of a user's command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finished {
+pub enum CommandEnd {
     /// By itself.
     Exited(Exit),
     /// Stopped after its time.
@@ -44,34 +44,34 @@ pub enum Finished {
 }
 
 /// Runs a command until it ends, its time is over, or `cancel` comes. Nothing of
-/// its process group is left when this returns. Says what it printed, on stdout
-/// and stderr alike.
+/// its process group is left when this returns. Returns its stdout and stderr in
+/// one.
 ///
 /// # Errors
 /// When the program is not found or cannot be started.
-pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(Finished, Vec<u8>)> {
+pub fn run_command(command: &Command<'_>, cancel: &Cancel) -> io::Result<(CommandEnd, Vec<u8>)> {
     listen_to_command(command, cancel, &mut |_| {})
 }
 
-/// What a command does while it is listened to.
+/// An event of a running command.
 #[derive(Debug)]
-pub enum Heard<'a> {
-    /// It printed this, in pieces of any length.
+pub enum CommandEvent<'a> {
+    /// A piece of its output, of any length.
     Piece(&'a [u8]),
-    /// Its leader has ended, by itself or not. What it started may live on for
-    /// the grace time, and print.
+    /// Its leader has ended, by itself or not. Its children may live on for the
+    /// grace time, and print.
     Ended(Exit),
 }
 
-/// As [`run_command`], telling what happens as it comes.
+/// As [`run_command`], and reports events as they come.
 ///
 /// # Errors
 /// When the program is not found or cannot be started.
 pub fn listen_to_command(
     command: &Command<'_>,
     cancel: &Cancel,
-    heard: &mut dyn FnMut(Heard<'_>),
-) -> io::Result<(Finished, Vec<u8>)> {
+    on_event: &mut dyn FnMut(CommandEvent<'_>),
+) -> io::Result<(CommandEnd, Vec<u8>)> {
     let (name, arguments) = split(command.argv)?;
     let program = find_program(name, command)?;
     let (reader, writer) = io::pipe()?;
@@ -88,68 +88,68 @@ pub fn listen_to_command(
         Ok(())
     });
     let group = Group::spawn(&expression)?;
-    // Ours is the only other end: the pipe ends with those who write into it.
+    // Ours is the only other end: the pipe ends when its writers end.
     drop(expression);
-    let mut log = Log::new(reader, command.log_limit, heard)?;
+    let mut log = Log::new(reader, command.log_limit, on_event)?;
     let pidfd = rustix::process::pidfd_open(group.leader, PidfdFlags::empty()).ok();
 
-    let watched = Watched { group: &group, pidfd: pidfd.as_ref() };
+    let watched = RunningCommand { group: &group, pidfd: pidfd.as_ref() };
     let deadline = command.timeout.map(|timeout| Instant::now() + timeout);
     let stopped = match watched.wait(&mut log, deadline, Some(cancel))? {
-        Waited::Ended => None,
-        Waited::Cancelled => Some(Finished::Cancelled),
-        Waited::TimedOut => Some(Finished::TimedOut),
+        WaitEnd::Ended => None,
+        WaitEnd::Cancelled => Some(CommandEnd::Cancelled),
+        WaitEnd::TimedOut => Some(CommandEnd::TimedOut),
     };
     if stopped.is_some() {
         group.signal(Signal::TERM);
-        if watched.wait(&mut log, Some(Instant::now() + command.grace), None)? == Waited::TimedOut {
+        if watched.wait(&mut log, Some(Instant::now() + command.grace), None)? == WaitEnd::TimedOut {
             group.signal(Signal::KILL);
             watched.wait(&mut log, None, None)?;
         }
     }
-    // What it printed before its end comes before it.
+    // Output from before the end comes before it.
     log.drain();
     if let Some(exit) = group.ended()? {
-        (log.heard)(Heard::Ended(exit));
+        (log.on_event)(CommandEvent::Ended(exit));
     }
     let exit = group.reap_while(command.grace, &mut || log.drain())?;
     log.drain();
-    Ok((stopped.unwrap_or(Finished::Exited(exit)), log.finish()))
+    Ok((stopped.unwrap_or(CommandEnd::Exited(exit)), log.finish()))
 }
 
-/// Why [`Watched::wait`] returned.
+/// The reason why [`RunningCommand::wait`] returned.
 #[derive(PartialEq, Eq)]
-enum Waited {
+enum WaitEnd {
     Ended,
     Cancelled,
     TimedOut,
 }
 
 /// A running command.
-struct Watched<'a> {
+struct RunningCommand<'a> {
     group: &'a Group,
     /// Readable when the leader has ended; `None` on kernels before 5.3.
     pidfd: Option<&'a OwnedFd>,
 }
 
-impl Watched<'_> {
-    /// Waits for the leader's end and takes in what is printed meanwhile.
+impl RunningCommand<'_> {
+    /// Waits for the leader's end and reads the output meanwhile.
     fn wait(
         &self,
         log: &mut Log<'_>,
         deadline: Option<Instant>,
         cancel: Option<&Cancel>,
-    ) -> io::Result<Waited> {
+    ) -> io::Result<WaitEnd> {
         loop {
             if self.group.ended()?.is_some() {
-                return Ok(Waited::Ended);
+                return Ok(WaitEnd::Ended);
             }
             if cancel.is_some_and(Cancel::is_cancelled) {
-                return Ok(Waited::Cancelled);
+                return Ok(WaitEnd::Cancelled);
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return Ok(Waited::TimedOut);
+                return Ok(WaitEnd::TimedOut);
             }
             let left =
                 if self.pidfd.is_none() { Some(left.unwrap_or(GROUP_POLL).min(GROUP_POLL)) } else { left };
@@ -170,33 +170,37 @@ impl Watched<'_> {
     }
 }
 
-/// As much as is taken in at once, in pieces: what prints faster than we read
-/// must not keep us from looking at the clock.
+/// The most pieces that are read at once: a command that prints faster than we
+/// read must not keep us from looking at the clock.
 const MOST_PIECES: usize = 64;
 
-/// The end of what a command prints.
+/// The last part of a command's output.
 struct Log<'a> {
-    /// `None` when everybody has closed the other end.
+    /// `None` when all writers have closed the pipe.
     reader: Option<PipeReader>,
     bytes: Vec<u8>,
     limit: usize,
     /// Whether there was more.
     is_cut: bool,
-    heard: &'a mut dyn FnMut(Heard<'_>),
+    on_event: &'a mut dyn FnMut(CommandEvent<'_>),
 }
 
 impl<'a> Log<'a> {
-    fn new(reader: PipeReader, limit: usize, heard: &'a mut dyn FnMut(Heard<'_>)) -> io::Result<Log<'a>> {
-        // Of our end alone: those who write wait as they always do.
+    fn new(
+        reader: PipeReader,
+        limit: usize,
+        on_event: &'a mut dyn FnMut(CommandEvent<'_>),
+    ) -> io::Result<Log<'a>> {
+        // Only of our end: writers still block.
         rustix::fs::fcntl_setfl(&reader, rustix::fs::OFlags::NONBLOCK)?;
-        Ok(Log { reader: Some(reader), bytes: Vec::new(), limit, is_cut: false, heard })
+        Ok(Log { reader: Some(reader), bytes: Vec::new(), limit, is_cut: false, on_event })
     }
 
     fn open(&self) -> Option<&PipeReader> {
         self.reader.as_ref()
     }
 
-    /// Takes in what is there.
+    /// Reads the available output.
     fn drain(&mut self) {
         let mut buffer = [0; 16 * 1024];
         for _ in 0..MOST_PIECES {
@@ -204,7 +208,7 @@ impl<'a> Log<'a> {
             match reader.read(&mut buffer) {
                 Ok(0) => self.reader = None,
                 Ok(n) => {
-                    (self.heard)(Heard::Piece(&buffer[..n]));
+                    (self.on_event)(CommandEvent::Piece(&buffer[..n]));
                     self.bytes.extend_from_slice(&buffer[..n]);
                     if self.bytes.len() > self.limit.saturating_mul(2) {
                         self.cut();
@@ -267,21 +271,21 @@ mod tests {
 
     use super::super::cancel_pair;
     use super::*;
-    use crate::os::lock::{BuildLock, Waiting};
+    use crate::os::lock::{BuildLock, Waiter};
 
-    struct Given {
+    struct Limits {
         dir: tempfile::TempDir,
         timeout: Option<Duration>,
         cancel: Cancel,
     }
 
-    impl Given {
-        fn new() -> Given {
-            Given { dir: tempfile::tempdir().unwrap(), timeout: None, cancel: Cancel::never() }
+    impl Limits {
+        fn new() -> Limits {
+            Limits { dir: tempfile::tempdir().unwrap(), timeout: None, cancel: Cancel::never() }
         }
 
         /// Runs a shell script; its grace time is short.
-        fn run(&self, script: &str) -> (Finished, Vec<u8>) {
+        fn run(&self, script: &str) -> (CommandEnd, Vec<u8>) {
             let argv = ["/bin/sh", "-c", script].map(OsString::from);
             let env = [("PATH".into(), "/usr/bin:/bin".into()), ("A".into(), "b".into())].into();
             let command = Command {
@@ -298,12 +302,12 @@ mod tests {
 
     #[track_caller]
     fn check(script: &str, expect: Expect) {
-        let (finished, log) = Given::new().run(script);
+        let (finished, log) = Limits::new().run(script);
         expect.assert_eq(&format!("{finished:?} {:?}", String::from_utf8_lossy(&log)));
     }
 
     /// Whether the process that the script wrote into the file `pid` has gone.
-    fn is_gone(given: &Given) -> bool {
+    fn is_gone(given: &Limits) -> bool {
         let text = std::fs::read_to_string(given.dir.path().join("pid")).unwrap();
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", text.trim()));
         stat.map_or(true, |stat| stat.contains(") Z "))
@@ -324,24 +328,24 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_leaves_behind_is_ended() {
-        let given = Given::new();
+    fn processes_left_by_a_command_are_ended() {
+        let given = Limits::new();
         given.run("sleep 1000 & echo $! > pid");
         assert!(is_gone(&given));
     }
 
     #[test]
-    fn what_ignores_term_is_killed_after_the_grace_time() {
-        let given = Given { timeout: Some(Duration::from_millis(200)), ..Given::new() };
+    fn a_command_that_ignores_term_is_killed_after_the_grace_time() {
+        let given = Limits { timeout: Some(Duration::from_millis(200)), ..Limits::new() };
         let (finished, _) = given.run("echo $$ > pid; trap '' TERM; while :; do sleep 0.01; done");
-        assert_eq!(finished, Finished::TimedOut);
+        assert_eq!(finished, CommandEnd::TimedOut);
         assert!(is_gone(&given));
     }
 
     #[test]
     fn a_command_is_cancelled_from_another_thread() {
         let (canceller, cancel) = cancel_pair().unwrap();
-        let given = Given { cancel, ..Given::new() };
+        let given = Limits { cancel, ..Limits::new() };
         let fifo = given.dir.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         let (finished, _) = std::thread::scope(|scope| {
@@ -352,20 +356,20 @@ mod tests {
             });
             given.run("echo $$ > pid; echo > fifo; sleep 1000")
         });
-        assert_eq!(finished, Finished::Cancelled);
+        assert_eq!(finished, CommandEnd::Cancelled);
         assert!(is_gone(&given));
     }
 
     #[test]
-    fn what_prints_without_end_is_stopped_all_the_same() {
-        let given = Given { timeout: Some(Duration::from_millis(300)), ..Given::new() };
+    fn a_command_that_prints_without_end_is_stopped() {
+        let given = Limits { timeout: Some(Duration::from_millis(300)), ..Limits::new() };
         let (finished, log) = given.run("exec yes");
-        assert_eq!(finished, Finished::TimedOut);
+        assert_eq!(finished, CommandEnd::TimedOut);
         assert!(log.len() <= 1000 && log.iter().all(|byte| b"y\n".contains(byte)));
     }
 
     #[test]
-    fn what_is_printed_is_heard_and_the_end_is_known() {
+    fn output_and_end_are_reported() {
         let (argv, env) =
             (["/bin/sh", "-c", "printf a; printf b >&2; exit 3"].map(OsString::from), [].into());
         let command = Command {
@@ -378,17 +382,17 @@ mod tests {
         };
         let mut heard = String::new();
         let ended = listen_to_command(&command, &Cancel::never(), &mut |one| match one {
-            Heard::Piece(piece) => heard.push_str(std::str::from_utf8(piece).unwrap()),
-            Heard::Ended(exit) => heard.push_str(&format!("; {exit}")),
+            CommandEvent::Piece(piece) => heard.push_str(std::str::from_utf8(piece).unwrap()),
+            CommandEvent::Ended(exit) => heard.push_str(&format!("; {exit}")),
         });
-        assert_eq!(ended.unwrap(), (Finished::Exited(Exit::Code(3)), Vec::new()));
+        assert_eq!(ended.unwrap(), (CommandEnd::Exited(Exit::Code(3)), Vec::new()));
         assert_eq!(heard, "ab; exited with status 3");
     }
 
     #[test]
     fn only_a_shared_build_lock_is_inherited() {
-        let given = Given::new();
-        let mut waiting = Waiting { on_wait: &mut |_| {}, is_cancelled: &|| false };
+        let given = Limits::new();
+        let mut waiting = Waiter { on_wait: &mut |_| {}, is_cancelled: &|| false };
         let lock = BuildLock::acquire(&given.dir.path().join("lock"), &mut waiting).unwrap();
         lock.share_with_children().unwrap();
         let _other = File::create(given.dir.path().join("other")).unwrap();
@@ -400,9 +404,9 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_log_the_last_whole_lines_are_kept() {
-        let (finished, log) = Given::new().run("seq 1 100000; echo end");
-        assert_eq!(finished, Finished::Exited(Exit::Code(0)));
+    fn the_last_whole_lines_of_a_long_log_are_kept() {
+        let (finished, log) = Limits::new().run("seq 1 100000; echo end");
+        assert_eq!(finished, CommandEnd::Exited(Exit::Code(0)));
         let text = String::from_utf8(log).unwrap();
         assert!(text.ends_with("\n99999\n100000\nend\n") && text.len() <= 1000, "{}", text.len());
         assert!(text.starts_with("998"), "{text}");

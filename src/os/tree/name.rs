@@ -1,8 +1,7 @@
 //! Names of Linux files as text: any bytes but NUL.
 //!
-//! In a listing's text a name stands as it is, and each byte that is no UTF-8 as
-//! U+0000 and two hex digits. No name holds a NUL, so two names never share a
-//! text, and the text of a name that is UTF-8 is the name.
+//! A listing's text has a UTF-8 name as it is; each other byte becomes U+0000 and
+//! two hex digits. No name contains a NUL, so two names never share a text.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -23,13 +22,13 @@ pub struct ItemName(Vec<u8>);
 #[serde(try_from = "String", into = "String")]
 pub struct LinkTarget(Vec<u8>);
 
-/// Why a text is no name: nobody but a damaged listing gets one.
+/// The text is not a name; only a damaged listing has one.
 #[derive(Debug, thiserror::Error)]
 #[error("this is not the name of a file below a folder")]
-pub struct NoName;
+pub struct InvalidName;
 
 impl ItemName {
-    /// The name of `entry`, which stands directly below the folder `within`
+    /// The name of `entry`, which is directly below the folder `within`
     /// (`None` = the listed folder itself).
     #[must_use]
     pub(super) fn below(within: Option<&ItemName>, entry: &OsStr) -> ItemName {
@@ -44,7 +43,7 @@ impl ItemName {
         Path::new(OsStr::from_bytes(&self.0))
     }
 
-    /// The folder that it stands in, if that is below the listed one.
+    /// The folder that contains it, if that is below the listed one.
     pub(super) fn parent(&self) -> Option<&[u8]> {
         self.0.iter().rposition(|byte| *byte == b'/').map(|end| &self.0[..end])
     }
@@ -81,12 +80,12 @@ impl LinkTarget {
 }
 
 impl TryFrom<String> for ItemName {
-    type Error = NoName;
+    type Error = InvalidName;
 
-    fn try_from(text: String) -> Result<ItemName, NoName> {
-        let bytes = decoded(&text).ok_or(NoName)?;
+    fn try_from(text: String) -> Result<ItemName, InvalidName> {
+        let bytes = decoded(&text).ok_or(InvalidName)?;
         let normal = |part: &[u8]| !part.is_empty() && part != b"." && part != b".." && !part.contains(&0);
-        if bytes.split(|byte| *byte == b'/').all(normal) { Ok(ItemName(bytes)) } else { Err(NoName) }
+        if bytes.split(|byte| *byte == b'/').all(normal) { Ok(ItemName(bytes)) } else { Err(InvalidName) }
     }
 }
 
@@ -97,10 +96,10 @@ impl From<ItemName> for String {
 }
 
 impl TryFrom<String> for LinkTarget {
-    type Error = NoName;
+    type Error = InvalidName;
 
-    fn try_from(text: String) -> Result<LinkTarget, NoName> {
-        decoded(&text).and_then(LinkTarget::from_bytes).ok_or(NoName)
+    fn try_from(text: String) -> Result<LinkTarget, InvalidName> {
+        decoded(&text).and_then(LinkTarget::from_bytes).ok_or(InvalidName)
     }
 }
 
@@ -121,8 +120,8 @@ fn encoded(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes of which [`encoded`] makes this text or one like it; whoever needs
-/// to know that it is the same text encodes them again.
+/// The bytes of which [`encoded`] makes this text or a similar one; encode them
+/// again to compare.
 fn decoded(text: &str) -> Option<Vec<u8>> {
     let mut parts = text.split('\0');
     let mut bytes = parts.next()?.as_bytes().to_vec();
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leaves_the_folder_is_no_name() {
+    fn a_path_outside_the_folder_is_not_a_name() {
         for text in [
             "",
             ".",

@@ -1,4 +1,4 @@
-//! Where the values of a plan come from: its camera, workloads and steps.
+//! The origins of a plan's values: its camera, workloads and steps.
 
 use serde_json::Value;
 
@@ -73,7 +73,7 @@ impl Origins<'_> {
             Source::Synthetic { .. } => return self.setting(&["run", "source"], None),
             Source::File(_) => "fileSrc",
             Source::Rtsp(RtspStream { uri: text, .. }) | Source::Usb { device: text } => {
-                // Behind the scheme, a URI has a user and password as written.
+                // The part after the scheme has the user and password as written.
                 let text = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
                 let is_it = |key: &&str| below(key).is_some_and(|node| holds(&node, text));
                 STREAM_KEYS.into_iter().find(is_it).unwrap_or("streamUri")
@@ -87,7 +87,7 @@ impl Origins<'_> {
         match keys {
             [Down::Key("properties"), Down::Key(name)] => {
                 let found = below(keys);
-                // Some properties of steps that ask a model stand beside the others.
+                // Some properties of inference steps are keys of the step itself.
                 if found.place.is_some() && found.note.is_none() { found } else { below(&[Down::Key(name)]) }
             }
             keys => below(keys),

@@ -1,4 +1,4 @@
-//! Whether the value in a file is the value of a task.
+//! Compares a value in a file with the value of a task.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::config::locate::Written;
 use crate::config::tree::{self, Node};
 use crate::time::parse_duration;
 
-/// A table or list itself, as what something was removed from.
+/// A table or list itself, from which an entry was deleted.
 pub(super) fn whole(written: Written) -> Written {
     match written {
         Written::Here(node) => Written::Not { around: node.place },
@@ -15,7 +15,7 @@ pub(super) fn whole(written: Written) -> Written {
     }
 }
 
-/// What is written, if it is what counts.
+/// The origin of a value in a file, if it is the effective one.
 pub(super) fn written(found: Option<Written>, new: Option<&Value>) -> Origin {
     let note = |note: &str, place| Origin { note: Some(note.to_owned()), ..Origin::at(place) };
     match (found, new) {
@@ -27,7 +27,7 @@ pub(super) fn written(found: Option<Written>, new: Option<&Value>) -> Origin {
     }
 }
 
-/// Whether what is written means this value.
+/// Whether a value in a file means this value.
 pub(super) fn agrees(node: &Node, value: &Value) -> bool {
     match (&node.value, value) {
         (tree::Value::Bool(one), Value::Bool(other)) => one == other,
@@ -47,7 +47,7 @@ pub(super) fn agrees(node: &Node, value: &Value) -> bool {
     }
 }
 
-/// Whether a text is this value but for case, blanks and what stands around it.
+/// Whether a string is this value, apart from case, blanks and a scheme before it.
 pub(super) fn holds(node: &Node, value: &str) -> bool {
     let (tree::Value::Text(text) | tree::Value::Word(text)) = &node.value else { return false };
     let (text, value) = (text.trim().to_lowercase(), value.trim().to_lowercase());

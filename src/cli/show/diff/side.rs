@@ -1,4 +1,4 @@
-//! One of the two plans: a file, or a project as it is planned now.
+//! One of the two plans: a file, or the current plan of the project.
 
 use std::io::Read;
 use std::path::Path;
@@ -21,14 +21,14 @@ use crate::workspace::open::Workspace;
 /// The largest plan file that is read.
 const LIMIT: u64 = 1 << 30;
 
-/// The profile that is none, unless there is one of this name.
+/// The name for no profile, unless there is a profile of this name.
 const DEFAULT: &str = "default";
 
-/// The plan that is named so.
+/// The plan of this name.
 pub(super) fn read(global: &Global, name: &str) -> Result<Vec<CameraPlan>> {
     if name == "-" {
         let mut bytes = Vec::new();
-        // A pipe of any length is taken: whoever made it is waited for anyway.
+        // A pipe may be of any length: its writer is waited for anyway.
         let read = std::io::stdin().lock().read_to_end(&mut bytes);
         return file("stdin", read.map(|_| bytes));
     }
@@ -50,7 +50,7 @@ fn is_path(name: &str) -> bool {
     name.contains('/') || name.ends_with(".json") || name == "." || name == ".."
 }
 
-/// Whether the plan stands in a file, so that no config is read for it.
+/// Whether the plan is in a file, so that no config is read for it.
 pub(super) fn is_file(name: &str) -> bool {
     name == "-" || (is_path(name) && !Path::new(name).is_dir())
 }
@@ -73,12 +73,12 @@ fn profile(global: &Global, name: &str) -> Result<Vec<CameraPlan>> {
     Ok(whole(&opened))
 }
 
-/// The plan as a file of it would be.
+/// The plan in the form of its file.
 fn whole(opened: &Workspace) -> Vec<CameraPlan> {
     compiled(&opened.lane().cameras.iter().collect::<Vec<_>>())
 }
 
-/// What tells a plan file from another.
+/// The fields that identify the kind of a plan file.
 #[derive(Deserialize)]
 struct Head {
     version: Option<u32>,
@@ -93,11 +93,11 @@ fn file(name: &str, read: std::io::Result<Vec<u8>>) -> Result<Vec<CameraPlan>> {
     let bytes = read.map_err(unread)?;
     let kinds = "plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` \
                  prints";
-    let no_plan = |why: &str| CommandError::refused(format!("`{shown}` is not a plan: {why}")).hint(kinds);
-    let head: Head = serde_json::from_slice(&bytes).map_err(|error| no_plan(&error.to_string()))?;
+    let not_a_plan = |why: &str| CommandError::refused(format!("`{shown}` is not a plan: {why}")).hint(kinds);
+    let head: Head = serde_json::from_slice(&bytes).map_err(|error| not_a_plan(&error.to_string()))?;
     let is_lane = head.cameras.is_some();
     if !is_lane && head.pipelines.is_none() {
-        return Err(no_plan("it has no `cameras` and no `pipelines`"));
+        return Err(not_a_plan("it has no `cameras` and no `pipelines`"));
     }
     match head.version {
         Some(VERSION) => {}
@@ -106,12 +106,12 @@ fn file(name: &str, read: std::io::Result<Vec<u8>>) -> Result<Vec<CameraPlan>> {
                 format!("`{shown}` is a plan of version {version}, but this `lp` reads version {VERSION}");
             return Err(CommandError::refused(why).hint("let this `lp` make it again: `lp build plan`"));
         }
-        None => return Err(no_plan("it has no `version`")),
+        None => return Err(not_a_plan("it has no `version`")),
     }
     let plans = if is_lane {
         serde_json::from_slice(&bytes).map(|lane: LanePlan| lane.cameras)
     } else {
         serde_json::from_slice(&bytes).map(|plan| vec![plan])
     };
-    plans.map_err(|error| no_plan(&error.to_string()))
+    plans.map_err(|error| not_a_plan(&error.to_string()))
 }

@@ -32,7 +32,7 @@ pub(super) fn text(found: &LaneDiff, names: &[&str; 2]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// How much there is in both.
+/// The counts of both plans that differ.
 fn counts(before: &Summary, after: &Summary) -> Vec<Vec<String>> {
     let count = |what: &str, of: fn(&Summary) -> usize| {
         vec![what.to_owned(), of(before).to_string(), of(after).to_string()]
@@ -47,7 +47,7 @@ fn counts(before: &Summary, after: &Summary) -> Vec<Vec<String>> {
     ]
 }
 
-/// What both ask for: one row for each thing that either has.
+/// The load of both plans: one row for each item of either.
 fn loads(before: &Summary, after: &Summary) -> Vec<Vec<String>> {
     let mut table: Vec<(String, [Vec<String>; 2])> = Vec::new();
     for (n, summary) in [before, after].into_iter().enumerate() {
