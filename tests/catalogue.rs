@@ -2,9 +2,9 @@
 //! index, `docs/diagnostics.md`.
 //!
 //! Every example of a page is a project of its own: it must have the fault of
-//! the page and no other, and its correction none at all. The messages on the
-//! pages, and the index, are written by
-//! `UPDATE_EXPECT=1 cargo test --test catalogue`.
+//! the page and no other, and its correction none at all.
+//! `UPDATE_EXPECT=1 cargo test --test catalogue` writes the messages on the pages,
+//! and the index.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -24,7 +24,7 @@ use lp::pipeline::machine::{BuildFault, Factory, LinkFault, Machine, PropertyInf
 use lp::plan::lane::Lane;
 use tempfile::TempDir;
 
-/// The folder that examples are shown in.
+/// The folder of examples in messages.
 const SHOWN: &str = "/home/me/lane";
 
 /// A command's diagnostics about an example.
@@ -56,7 +56,7 @@ fn folder(parts: &[Part]) -> TempDir {
                 // U+FFFD on a page is a byte that is not UTF-8.
                 let pieces: Vec<&[u8]> = text.split('\u{fffd}').map(str::as_bytes).collect();
                 fs::write(&path, pieces.join(&b'\xe9')).unwrap();
-                // A script is meant to be executed.
+                // A script must be executable.
                 if text.starts_with("#!") {
                     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
                 }
@@ -81,7 +81,7 @@ fn report(command: &str, parts: &[Part]) -> Report {
             _ => continue,
         };
         found.push((format!("LP{}", &rest[..4]), severity));
-        // The last one is followed by the line that counts.
+        // The line with the counts follows the last one.
         let counts = ["\nerror: ", "\nno errors: "].iter().find_map(|start| paragraph.find(start));
         kept.push_str(&paragraph[..counts.unwrap_or(paragraph.len())]);
     }
@@ -104,8 +104,8 @@ fn run(command: &str, parts: &[Part], folder: &TempDir) -> String {
     String::from_utf8(ended.stderr).unwrap()
 }
 
-/// Asks a small machine of the test's own about a project: it has what examples
-/// use, and no DL Streamer.
+/// Asks a small machine of the test's own about a project: it has the elements of the
+/// examples, and no DL Streamer.
 fn ask(folder: &TempDir) -> String {
     let loaded = load(&LoadRequest { dir: folder.path().to_path_buf(), ..LoadRequest::default() });
     let mut diagnostics = loaded.diagnostics;
@@ -142,7 +142,7 @@ fn machine(asked: BTreeSet<String>) -> Machine {
     }
 }
 
-/// Links everything but H.264 to `zbar`, and knows one text that is no caps.
+/// Links everything but H.264 to `zbar`, and refuses one string as invalid caps.
 fn attempt(spec: &PipelineSpec) -> Option<BuildFault> {
     let factory = |at: usize| spec.elements[at].factory.as_str();
     for at in 1..spec.elements.len() {
@@ -174,9 +174,9 @@ fn every_example_has_the_fault_of_its_page_and_no_other() {
                 faults.push(format!("an example of {} has {found:?}:\n{text}", rule.code));
             }
             severities.extend(report.found.iter().map(|(_, severity)| *severity));
-            let (before, after) = rest.split_once(" says:\n\n```text\n").unwrap();
+            let (before, after) = rest.split_once(" reports:\n\n```text\n").unwrap();
             let (_, after) = after.split_once("```").unwrap();
-            write!(page, "{before} says:\n\n```text\n{}\n```", report.text).unwrap();
+            write!(page, "{before} reports:\n\n```text\n{}\n```", report.text).unwrap();
             rest = after;
         }
         page.push_str(rest);

@@ -1,8 +1,8 @@
 //! Over four hundred files with the right verdict known for each, in
 //! `tests/corpus`; its `README.md` describes how to read and extend it.
 //!
-//! A verdict is written by hand, from what the rules are meant to say. What
-//! `lp` says is kept beside it, to be read aloud, and is written here.
+//! A verdict is written by hand, from the meaning of the rules. This test writes the
+//! messages of `lp` to a file beside it, for review.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,13 +20,13 @@ use lp::plan::lane::Lane;
 
 const CORPUS: &str = "tests/corpus";
 
-/// Cases that are not judged as they should be yet. One that is must go.
+/// Cases with a wrong report of `lp`. Remove a case when its report is right.
 const NOT_YET: &[&str] = &[];
 
 /// The one word of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Word {
-    /// Nothing to complain about, not even under `--strict`.
+    /// Accepted, even under `--strict`.
     Sound,
     /// Usable, but refused under `--strict`.
     Risky,
@@ -59,8 +59,8 @@ struct Verdict {
     findings: Vec<Finding>,
 }
 
-/// What `lp` makes of a case.
-struct Judged {
+/// The report of `lp` about a case.
+struct Judgement {
     word: Word,
     findings: Vec<Finding>,
     text: String,
@@ -76,7 +76,7 @@ fn parse_finding(text: &str, file: &str) -> Finding {
     };
     let code = words.next().unwrap_or_else(|| panic!("`{text}` has no code")).to_owned();
     let places = words.next().unwrap_or_else(|| panic!("`{text}` has no place"));
-    // Where there is only one file, only line and column are written.
+    // With only one file, only line and column are written.
     let whole = |place: &str| match place {
         "*" | "-" => place.to_owned(),
         _ => format!("{file}{place}"),
@@ -85,7 +85,7 @@ fn parse_finding(text: &str, file: &str) -> Finding {
     Finding { severity, code, place: places.next().unwrap_or_default(), also: places.collect() }
 }
 
-/// Reads `verdicts.txt` of a folder. `file` is what precedes a line and column.
+/// Reads `verdicts.txt` of a folder. `file` precedes a line and column.
 fn verdicts(folder: &str, file: impl Fn(&str) -> String) -> Vec<Verdict> {
     let text = fs::read_to_string(format!("{CORPUS}/{folder}/verdicts.txt")).unwrap();
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -109,7 +109,7 @@ fn verdicts(folder: &str, file: impl Fn(&str) -> String) -> Vec<Verdict> {
 }
 
 /// `folder` is shown as `DIR`.
-fn judge(mut loaded: Loaded, folder: &Path) -> Judged {
+fn judge(mut loaded: Loaded, folder: &Path) -> Judgement {
     if let Some(project) = &loaded.project {
         let (subjects, lane) = ([Subject::lane(project)], Lane::of(project));
         let lowered = lower(&Lowering {
@@ -136,7 +136,7 @@ fn judge(mut loaded: Loaded, folder: &Path) -> Judged {
         (false, true) => Word::Risky,
         (false, false) => Word::Sound,
     };
-    Judged { word, findings, text }
+    Judgement { word, findings, text }
 }
 
 fn findings(diagnostics: &Diagnostics, sources: &Sources) -> Vec<Finding> {
@@ -145,7 +145,7 @@ fn findings(diagnostics: &Diagnostics, sources: &Sources) -> Vec<Finding> {
         format!("{}:{}:{}", sources.name(place.file), position.line, position.column)
     };
     let sorted = diagnostics.sorted();
-    // Whoever reads from the top meets faults in the order of the file.
+    // In the order of the file, as people read it.
     for pair in sorted.windows(2) {
         assert!(pair[0].place <= pair[1].place, "{:?} comes before {:?}", pair[0], pair[1]);
     }
@@ -162,8 +162,8 @@ fn findings(diagnostics: &Diagnostics, sources: &Sources) -> Vec<Finding> {
     sorted.into_iter().map(finding).collect()
 }
 
-/// What speaks against a verdict, if anything does.
-fn difference(verdict: &Verdict, judged: &Judged) -> Option<String> {
+/// The difference between a verdict and a report, if there is one.
+fn difference(verdict: &Verdict, judged: &Judgement) -> Option<String> {
     let mut found = judged.findings.clone();
     let fits = |wanted: &Finding, one: &Finding| {
         one.severity == wanted.severity
@@ -197,8 +197,8 @@ fn difference(verdict: &Verdict, judged: &Judged) -> Option<String> {
     ))
 }
 
-/// Judges every case of a folder, and writes what was said.
-fn check(folder: &str, verdicts: &[Verdict], judge: impl Fn(&str) -> Judged) {
+/// Judges every case of a folder, and writes the messages.
+fn check(folder: &str, verdicts: &[Verdict], judge: impl Fn(&str) -> Judgement) {
     let known: BTreeSet<&str> = verdicts.iter().map(|verdict| verdict.name.as_str()).collect();
     assert_eq!(known.len(), verdicts.len(), "{folder} has a verdict twice");
     for entry in fs::read_dir(format!("{CORPUS}/{folder}")).unwrap() {
@@ -227,7 +227,7 @@ fn check(folder: &str, verdicts: &[Verdict], judge: impl Fn(&str) -> Judged) {
 }
 
 /// One file in a folder of its own, loaded by `request`.
-fn alone(bytes: &[u8], name: &str, request: impl FnOnce(&mut LoadRequest)) -> Judged {
+fn alone(bytes: &[u8], name: &str, request: impl FnOnce(&mut LoadRequest)) -> Judgement {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(name), bytes).unwrap();
     let mut asked = LoadRequest { dir: folder.path().to_path_buf(), ..LoadRequest::default() };
@@ -238,20 +238,20 @@ fn alone(bytes: &[u8], name: &str, request: impl FnOnce(&mut LoadRequest)) -> Ju
     judge(load(&asked), folder.path())
 }
 
-fn camera_file(bytes: &[u8], name: &str) -> Judged {
+fn camera_file(bytes: &[u8], name: &str) -> Judgement {
     alone(bytes, name, |request| request.cameras = Some(name.into()))
 }
 
-fn workload_file(bytes: &[u8], name: &str) -> Judged {
+fn workload_file(bytes: &[u8], name: &str) -> Judgement {
     alone(bytes, name, |request| request.workloads = Some(name.into()))
 }
 
-fn project_file(bytes: &[u8]) -> Judged {
+fn project_file(bytes: &[u8]) -> Judgement {
     alone(bytes, "Lpfile.toml", |_| {})
 }
 
 #[test]
-fn camera_files_alone_are_judged_rightly() {
+fn single_camera_files_get_their_verdicts() {
     let verdicts = verdicts("cameras", |name| format!("{name}:"));
     check("cameras", &verdicts, |name| {
         camera_file(&fs::read(format!("{CORPUS}/cameras/{name}")).unwrap(), name)
@@ -259,7 +259,7 @@ fn camera_files_alone_are_judged_rightly() {
 }
 
 #[test]
-fn workload_files_alone_are_judged_rightly() {
+fn single_workload_files_get_their_verdicts() {
     let verdicts = verdicts("workloads", |name| format!("{name}:"));
     check("workloads", &verdicts, |name| {
         workload_file(&fs::read(format!("{CORPUS}/workloads/{name}")).unwrap(), name)
@@ -267,13 +267,13 @@ fn workload_files_alone_are_judged_rightly() {
 }
 
 #[test]
-fn project_files_alone_are_judged_rightly() {
+fn single_project_files_get_their_verdicts() {
     let verdicts = verdicts("lpfile", |_| "Lpfile.toml:".to_owned());
     check("lpfile", &verdicts, |name| project_file(&fs::read(format!("{CORPUS}/lpfile/{name}")).unwrap()));
 }
 
 #[test]
-fn whole_projects_are_judged_rightly() {
+fn whole_projects_get_their_verdicts() {
     let verdicts = verdicts("projects", |_| String::new());
     check("projects", &verdicts, |name| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(CORPUS).join("projects").join(name);
@@ -290,19 +290,19 @@ fn whole_projects_are_judged_rightly() {
 }
 
 #[test]
-fn what_is_not_met_yet_is_in_the_corpus() {
+fn cases_that_are_not_met_yet_are_in_the_corpus() {
     for case in NOT_YET {
         assert!(Path::new(CORPUS).join(case).exists(), "there is no {case}");
     }
 }
 
-/// Files that are too large or too dull to keep: made here.
+/// Files that are too large or too uniform to keep, made here.
 #[test]
-fn monstrous_files_are_refused_in_bounded_time() {
-    let judged = |what: &str, judged: Judged, expected: &str, file: &str| {
+fn oversized_files_are_refused_in_bounded_time() {
+    let judged = |what: &str, judged: Judgement, expected: &str, file: &str| {
         let findings = expected.split("; ").map(|text| parse_finding(text, file)).collect();
         let verdict = Verdict { name: what.to_owned(), word: Word::Faulty, findings };
-        let difference = difference(&verdict, &Judged { text: String::new(), ..judged });
+        let difference = difference(&verdict, &Judgement { text: String::new(), ..judged });
         assert_eq!(difference, None);
     };
     let cameras = |what: &str, text: &[u8], expected: &str| {
@@ -322,7 +322,7 @@ fn monstrous_files_are_refused_in_bounded_time() {
     lpfile("10,000 tables", format!("x = {}", "{a = ".repeat(10_000)).as_bytes(), "error LP0006 *");
 }
 
-/// Deep keys are no brackets; it is enough that they are refused.
+/// Deep keys have no limit of brackets; it is enough that they are refused.
 #[test]
 fn keys_of_ten_thousand_parts_are_refused() {
     let parts = vec!["a"; 10_000].join(".");
@@ -343,13 +343,12 @@ fn ten_thousand_faults_are_all_reported() {
     assert_eq!((judged.word, judged.findings.len()), (Word::Risky, 10_000));
 }
 
-/// The files that the format's first project ships, each alone. Which pairs of
-/// them fit is tested in `config`.
+/// The files of upstream's own project, each alone. `config` tests the pairs that fit.
 #[test]
-fn files_that_upstream_ships_have_no_errors() {
+fn files_of_upstream_have_no_errors() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/upstream-configs");
     let Ok(entries) = fs::read_dir(&folder) else {
-        // Visible with `--nocapture`; the folder is no part of the package.
+        // Visible with `--nocapture`; the folder is not part of the package.
         let mut stdout = std::io::stdout();
         std::io::Write::write_all(&mut stdout, b"skipped: upstream's files are not here\n").unwrap();
         return;
@@ -378,7 +377,7 @@ fn files_that_upstream_ships_have_no_errors() {
     .assert_eq(&said);
 }
 
-/// Rules that a schema shows whole: what breaks one is refused by it.
+/// Rules that a schema has completely: it refuses every file that breaks one.
 const IN_SCHEMA: &[&str] = &[
     codes::UNKNOWN_KEY,
     codes::MISSING_KEY,
@@ -394,7 +393,7 @@ const IN_SCHEMA: &[&str] = &[
     codes::BAD_FILE_SOURCE,
 ];
 
-/// Rules that a schema shows in part, or not at all since its parser has a say.
+/// Rules that a schema has in part, or not at all since they concern the parser.
 const PARTLY_IN_SCHEMA: &[&str] = &[
     codes::DUPLICATE_KEY,
     codes::NOT_FINITE,
@@ -409,10 +408,10 @@ const PARTLY_IN_SCHEMA: &[&str] = &[
     codes::UNKNOWN_STEP,
 ];
 
-/// Cases whose one fault no schema can show.
+/// Cases with one fault, which no schema can find.
 const BEYOND_SCHEMAS: &[&str] = &["lpfile/task-with-a-blank-program.toml", "lpfile/task-without-time.toml"];
 
-/// What a file says, in the words of JSON; `None` if its syntax is wrong.
+/// The contents of a file as JSON; `None` if its syntax is wrong.
 fn as_json(path: &Path) -> Option<serde_json::Value> {
     let bytes = fs::read(path).unwrap();
     let text = String::from_utf8(bytes).ok()?;
@@ -424,7 +423,7 @@ fn as_json(path: &Path) -> Option<serde_json::Value> {
 }
 
 /// The verdict of the schema against that of the readers, for every file of a folder.
-fn check_schema(folder: &str, schema: &str, judge: impl Fn(&[u8], &str) -> Judged) {
+fn check_schema(folder: &str, schema: &str, judge: impl Fn(&[u8], &str) -> Judgement) {
     let schemas = lp::config::schema::all();
     let (_, schema) = schemas.into_iter().find(|(name, _)| *name == schema).unwrap();
     jsonschema::meta::validate(&schema).unwrap();

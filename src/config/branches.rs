@@ -9,14 +9,14 @@ use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::model::{Step, StepPlaces};
 use crate::pipeline::files::is_sink;
 
-/// What the branches of a workload need of the steps before them.
+/// Checks that the branches of a workload fit the steps before them.
 pub(super) fn check_branches(steps: &[Option<(&Step, &StepPlaces)>], diagnostics: &mut Diagnostics) {
     let mut tees: Vec<(&str, Place)> = Vec::new();
     let mut is_sure = true;
     let mut is_side = false;
     for (index, step) in steps.iter().enumerate() {
         let Some((step, places)) = step else {
-            // A step that could not be read may have been the tee.
+            // A step with faults may have been the tee.
             is_sure = false;
             continue;
         };
@@ -37,9 +37,9 @@ pub(super) fn check_branches(steps: &[Option<(&Step, &StepPlaces)>], diagnostics
         if let Some(name) = step.tee() {
             match tees.iter().find(|(known, _)| *known == name) {
                 Some((_, first)) => diagnostics.push(
-                    Diagnostic::error(codes::DUPLICATE_TEE, format!("two tees are called `{name}`"))
+                    Diagnostic::error(codes::DUPLICATE_TEE, format!("two tees have the name `{name}`"))
                         .at(places.value(places.name))
-                        .also(*first, "the first is here"),
+                        .also(*first, "first here"),
                 ),
                 None => tees.push((name, places.value(places.name))),
             }
@@ -66,11 +66,12 @@ fn unknown_tee(
     place: Place,
     found: &Diagnostics,
 ) -> Diagnostic {
-    let fault = Diagnostic::error(codes::UNKNOWN_TEE, format!("no tee before this step is called `{from}`"));
+    let fault =
+        Diagnostic::error(codes::UNKNOWN_TEE, format!("no tee before this step has the name `{from}`"));
     let fault = fault.at(place);
     let later = steps[index..].iter().flatten().find(|(step, _)| step.tee() == Some(from));
     if let Some((_, later)) = later {
-        return fault.also(later.value(later.name), "comes later").help("begin the branch behind its tee");
+        return fault.also(later.value(later.name), "appears later").help("begin the branch after its tee");
     }
     let fault = fault.suggest(from, tees.iter().map(|(name, _)| *name), found);
     match (fault.help.is_some(), tees) {
@@ -78,7 +79,7 @@ fn unknown_tee(
         (false, []) => fault.help("give a tee a name: `{\"type\": \"tee\", \"name\": \"t\"}`"),
         (false, tees) => {
             let names: Vec<&str> = tees.iter().map(|(name, _)| *name).collect();
-            fault.help(format!("tees are called {}", names.join(", ")))
+            fault.help(format!("possible: {}", names.join(", ")))
         }
     }
 }

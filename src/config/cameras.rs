@@ -1,18 +1,17 @@
 //! Reads a camera file: upstream's `lane_config` with its cameras.
 //!
-//! Every fault is reported where it stands; a camera with faults is still
-//! returned as far as it can be understood, so that checks across files go on.
-//! What upstream wrote in older forms is taken with a note that names the
-//! current one. Defaults and checks that need more than one value are
-//! `resolve`'s.
+//! Every fault is reported at its place; the valid part of a camera with faults is
+//! still returned, so that checks across files go on. Upstream's older forms are
+//! accepted with a note that names the current one. `resolve` has the defaults and
+//! the checks that need more than one value.
 
 use super::login::{BY_REFERENCE, IN_CLEAR, RawCredential, RawLogin, login, warn_of_credentials};
 use super::lpfile::{CODECS, URL, is_fetch_url};
-use super::reader::{At, Called, Reader, Table, by, table};
+use super::reader::{At, KeyNames, Reader, Table, by, table};
 use super::shape::{Shape, UNBROKEN, UnknownKeys, unseen};
 use super::tree::{Node, Value};
 use super::values::{
-    as_written, filled_list_of, number, one_of, read_any_text, read_text, spanned, text, unseen, whole,
+    as_written, filled_list_of, number, one_of, read_any_string, read_string, spanned, string, unseen, whole,
 };
 use crate::diag::Edit;
 use crate::diag::codes;
@@ -45,8 +44,8 @@ pub(super) struct RawCamera {
     pub(super) target_fps: Option<Spanned<f64>>,
     pub(super) workloads: Vec<Spanned<String>>,
     pub(super) region: Option<Spanned<RawRegion>>,
-    /// Whether the size of the frame and its rate are as written, or defaults, and
-    /// not numbers that mean nothing.
+    /// Whether the size of the frame and its rate are valid values or defaults, not
+    /// faulty numbers.
     pub(super) is_sized: bool,
     pub(super) is_rated: bool,
     /// Whether width and rate were written with a fraction, as `15.0`: upstream
@@ -65,7 +64,7 @@ pub(super) enum RawStream {
     Usb(String),
 }
 
-/// `region_of_interest` as written, checked against no frame yet. Each edge has
+/// `region_of_interest` as written, not yet checked against a frame. Each edge has
 /// the place of the number that it comes from.
 #[derive(Clone, Debug)]
 pub(super) struct RawRegion {
@@ -106,24 +105,24 @@ pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Vec<RawCamera>
 
 /// The whole file.
 pub(super) fn file() -> impl Reader<Value = Vec<RawCamera>> + Copy {
-    table(Called::Plainly, UnknownKeys::Warn, |table, diagnostics| {
-        table.optional("$schema", "The schema of this file, for editors", text(), diagnostics);
+    table(KeyNames::Plain, UnknownKeys::Warn, |table, diagnostics| {
+        table.optional("$schema", "The schema of this file, for editors", string(), diagnostics);
         table.required("lane_config", "The lane", lane(), diagnostics)
     })
 }
 
 fn lane() -> impl Reader<Value = Vec<RawCamera>> + Copy {
-    table(Called::Plainly, UnknownKeys::Warn, |table, diagnostics| {
+    table(KeyNames::Plain, UnknownKeys::Warn, |table, diagnostics| {
         table.required("cameras", "The cameras of the lane", filled_list_of(camera()), diagnostics)
     })
 }
 
 fn camera() -> impl Reader<Value = RawCamera> + Copy {
-    table(Called::Plainly, UnknownKeys::Warn, |table, diagnostics| {
+    table(KeyNames::Plain, UnknownKeys::Warn, |table, diagnostics| {
         let size = spanned(as_written(whole(16, 16_384)));
         let rate = spanned(as_written(number(SLOWEST, 1000.0)));
-        let id = "Its name: any text without control characters, unique in the file";
-        let id = table.required("camera_id", id, spanned(text()), diagnostics);
+        let id = "Its name: any string without control characters, unique in the file";
+        let id = table.required("camera_id", id, spanned(string()), diagnostics);
         let (stream, has_stream) = stream(table, diagnostics);
         let file = "The clip and its origin: `scan.mp4|https://host/path` or `scan.mp4|scene:NAME`";
         let file_source = table.take("fileSrc", file, &clip());
@@ -164,22 +163,22 @@ fn camera() -> impl Reader<Value = RawCamera> + Copy {
     })
 }
 
-/// The number, without the way in which it was written.
+/// The number, without its spelling.
 fn first<T>(written: Spanned<(T, bool)>) -> Spanned<T> {
     Spanned { value: written.value.0, place: written.place }
 }
 
 /// A list of names, or in an older form a single one.
 fn workload_names() -> impl Reader<Value = Vec<Spanned<String>>> + Copy {
-    let names = filled_list_of(spanned(text()));
+    let names = filled_list_of(spanned(string()));
     by(
-        move || Shape::Either(vec![names.shape(), Shape::Old(Box::new(text().shape()))]),
+        move || Shape::Either(vec![names.shape(), Shape::Old(Box::new(string().shape()))]),
         move |at, diagnostics| {
-            if at.as_text().is_none() {
+            if at.as_string().is_none() {
                 return names.read(at, diagnostics);
             }
-            let name = spanned(text()).read(at, diagnostics)?;
-            let message = format!("`{}` is a single text, which is an older form", at.name);
+            let name = spanned(string()).read(at, diagnostics)?;
+            let message = format!("`{}` is a single string, which is an older form", at.name);
             let list = format!("[{}]", serde_json::Value::from(&*name.value));
             diagnostics.push(
                 Diagnostic::note(codes::OLD_CAMERA_FORM, message)
@@ -192,21 +191,21 @@ fn workload_names() -> impl Reader<Value = Vec<Spanned<String>>> + Copy {
     )
 }
 
-/// The stream URI, and whether one was written at all.
+/// The stream URI, and whether the camera has one at all.
 fn stream(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> (Option<Spanned<RawStream>>, bool) {
     const ABOUT: &str = "A stream or a USB camera, used rather than `fileSrc`: `rtsp://host:8554/path`, \
                          `v4l2:///dev/video0`, or a path on the server of `[rtsp]`";
     let mut winner: Option<(&'static str, Option<Spanned<RawStream>>)> = None;
     for key in STREAM_KEYS {
         let Some((found, at)) = table.take(key, ABOUT, &stream_uri()) else { continue };
-        // Upstream passes over what says nothing.
-        if at.node.value == Value::Null || at.as_text().is_some_and(|text| text.trim().is_empty()) {
+        // Upstream ignores null and blank values.
+        if at.node.value == Value::Null || at.as_string().is_some_and(|text| text.trim().is_empty()) {
             continue;
         }
         match winner {
             None => winner = Some((key, spanned(stream_uri()).read(&at, diagnostics))),
             Some((first, _)) => {
-                let message = format!("`{key}` is not used, because `{first}` comes before it");
+                let message = format!("`{key}` is not used, because `{first}` takes precedence");
                 diagnostics.push(
                     Diagnostic::warning(codes::UNUSED_SOURCE, message).at(found.place).label("ignored"),
                 );
@@ -217,13 +216,13 @@ fn stream(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> (Option<Spann
 }
 
 fn stream_uri() -> impl Reader<Value = RawStream> + Copy {
-    let shape = || Shape::Either(vec![Shape::Text(Some(UNBROKEN.to_owned())), Shape::Null]);
+    let shape = || Shape::Either(vec![Shape::String(Some(UNBROKEN.to_owned())), Shape::Null]);
     by(shape, read_stream_uri)
 }
 
 fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStream> {
-    let text = read_text(at, diagnostics)?;
-    // Upstream's files come out of shells, sometimes with the quotes still on.
+    let text = read_string(at, diagnostics)?;
+    // Shells write upstream's files, sometimes with the quotes still on.
     let uri = text.trim().trim_matches(['"', '\'']).trim();
     let is_clean = !uri.contains(char::is_whitespace);
     let source = match uri.split_once("://") {
@@ -240,7 +239,7 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
             "v4l2" if is_clean && is_device(rest) => Some(RawStream::Usb(rest.to_owned())),
             _ => None,
         },
-        // Upstream asks its own server for a path without a host.
+        // Upstream requests a path without a host from its own server.
         None if is_clean && is_stream_path(uri) => Some(RawStream::Path(uri.trim_matches('/').to_owned())),
         None => None,
     };
@@ -256,7 +255,7 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
     source
 }
 
-/// Whether what follows `rtsp://` begins with a host, and with a port that can be one.
+/// Whether the part after `rtsp://` begins with a host and, if any, a valid port.
 fn is_authority(rest: &str) -> bool {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
@@ -275,7 +274,7 @@ fn is_device(path: &str) -> bool {
         .is_some_and(|rest| rest.split('/').all(|part| !part.is_empty() && part != "." && part != ".."))
 }
 
-/// Whether a text can be a path on a server; one with a colon is rather a URI
+/// Whether a string can be a path on a server; one with a colon is rather a URI
 /// with a slip.
 fn is_stream_path(text: &str) -> bool {
     let path = text.trim_matches('/');
@@ -286,10 +285,10 @@ fn is_stream_path(text: &str) -> bool {
 fn clip() -> impl Reader<Value = Clip> + Copy {
     let shape = || {
         let name = concat!(r"\s*[^\s/|.\-", unseen!(), r"][^/|", unseen!(), r"]{0,199}");
-        Shape::Text(Some(format!(r"^{name}\|\s*({URL}|scene:[A-Za-z0-9_][A-Za-z0-9_.\-]*)\s*$")))
+        Shape::String(Some(format!(r"^{name}\|\s*({URL}|scene:[A-Za-z0-9_][A-Za-z0-9_.\-]*)\s*$")))
     };
     by(shape, |at, diagnostics| {
-        let written = read_any_text(at, diagnostics)?;
+        let written = read_any_string(at, diagnostics)?;
         if written.contains(is_unseen) {
             diagnostics.push(unseen(at, &written));
             return None;
@@ -303,7 +302,7 @@ fn clip() -> impl Reader<Value = Clip> + Copy {
             }
             Err(refused) => refused,
         };
-        let message = format!("`{}` must be a file name and its origin, parted by `|`", at.name);
+        let message = format!("`{}` must be a file name and its origin, separated by `|`", at.name);
         diagnostics.push(
             Diagnostic::error(codes::BAD_FILE_SOURCE, message)
                 .at(at.node.place)
@@ -314,17 +313,17 @@ fn clip() -> impl Reader<Value = Clip> + Copy {
     })
 }
 
-/// The clip, or what is wrong with it.
+/// The clip, or the fault of the string.
 fn read_clip(written: &str) -> Result<Clip, String> {
-    let (file, origin) = written.split_once('|').ok_or("there is no `|`")?;
+    let (file, origin) = written.split_once('|').ok_or("`|` is missing")?;
     let (file, origin) = (file.trim(), origin.trim());
     if !is_file_name(file) {
-        return Err(format!("`{}` is no plain file name", file.escape_debug()));
+        return Err(format!("`{}` is not a plain file name", file.escape_debug()));
     }
     let origin = match origin.strip_prefix("scene:") {
         Some(scene) if is_scene_name(scene) => Origin::Scene(scene.to_owned()),
         Some("") => return Err("the name of the scene is missing".to_owned()),
-        Some(scene) => return Err(format!("`{}` is no name of a scene", scene.escape_debug())),
+        Some(scene) => return Err(format!("`{}` is not the name of a scene", scene.escape_debug())),
         None if is_fetch_url(&with_small_scheme(origin)) => Origin::Url(with_small_scheme(origin)),
         None => {
             let scheme = origin.split_once("://").map(|(scheme, _)| scheme);
@@ -332,14 +331,14 @@ fn read_clip(written: &str) -> Result<Clip, String> {
                 Some(scheme) if !matches!(scheme, "http" | "https") => {
                     format!("only `http` and `https` can be fetched, not `{}`", scheme.escape_debug())
                 }
-                _ => "behind the `|` is neither a URL nor a scene".to_owned(),
+                _ => "the part after `|` is neither a URL nor a scene".to_owned(),
             });
         }
     };
     Ok(Clip { file: file.to_owned(), origin })
 }
 
-/// A URL whose scheme is written small, since its case does not matter.
+/// A URL with its scheme in lower case, since its case does not matter.
 fn with_small_scheme(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),
@@ -397,7 +396,7 @@ fn pixel() -> impl Reader<Value = Spanned<u32>> + Copy {
 }
 
 fn corners() -> impl Reader<Value = RawRegion> + Copy {
-    table(Called::ByPath, UnknownKeys::Warn, |table, diagnostics| {
+    table(KeyNames::Path, UnknownKeys::Warn, |table, diagnostics| {
         let x = table.required("x", "Left edge", pixel(), diagnostics);
         let y = table.required("y", "Upper edge", pixel(), diagnostics);
         let x2 = table.required("x2", "Right edge, greater than `x`", pixel(), diagnostics);
@@ -407,7 +406,7 @@ fn corners() -> impl Reader<Value = RawRegion> + Copy {
 }
 
 fn sized() -> impl Reader<Value = RawRegion> + Copy {
-    table(Called::ByPath, UnknownKeys::Warn, |table, diagnostics| {
+    table(KeyNames::Path, UnknownKeys::Warn, |table, diagnostics| {
         let x = table.required("x", "Left edge", pixel(), diagnostics);
         let y = table.required("y", "Upper edge", pixel(), diagnostics);
         let width = table.required("width", "Width", pixel(), diagnostics);

@@ -1,29 +1,29 @@
-//! Caps as text.
+//! Caps as a string.
 //!
-//! They are checked as far as their syntax goes: a media type, and fields with
-//! values. What the values mean is GStreamer's business.
+//! Only their syntax is checked: a media type, and fields with values. GStreamer
+//! checks the values.
 
 use super::reader::{At, Reader, by};
 use super::shape::Shape;
-use super::values::read_text;
+use super::values::read_string;
 use crate::diag::codes;
 
 /// Caps: `video/x-raw,format=RGB,width=[1,640]`.
 pub(super) fn caps() -> impl Reader<Value = String> + Copy {
     let shape =
-        || Shape::Text(Some(r"^\s*(ANY\s*$|[A-Za-z][A-Za-z0-9_.:+\-]*/[A-Za-z0-9_.:+\-]+)".to_owned()));
+        || Shape::String(Some(r"^\s*(ANY\s*$|[A-Za-z][A-Za-z0-9_.:+\-]*/[A-Za-z0-9_.:+\-]+)".to_owned()));
     by(shape, |at: &At<'_>, diagnostics| {
-        let text = read_text(at, diagnostics)?.trim().to_owned();
+        let text = read_string(at, diagnostics)?.trim().to_owned();
         if let Err(why) = read_caps(&text) {
             let fault = at.fault(codes::BAD_CAPS, &format!("`{}` must be caps: {why}", at.name));
-            diagnostics.push(fault.help("such as `video/x-raw,format=RGB,width=640`"));
+            diagnostics.push(fault.help("write caps such as `video/x-raw,format=RGB,width=640`"));
             return None;
         }
         Some(text)
     })
 }
 
-/// What keeps a text from being caps, if something does.
+/// The reason why a string is not caps, if there is one.
 fn read_caps(text: &str) -> Result<(), String> {
     if text == "ANY" {
         return Ok(());
@@ -43,7 +43,7 @@ fn read_caps(text: &str) -> Result<(), String> {
                 && format.chars().all(plain)
         });
         if !is_media {
-            return Err(format!("`{}` is no media type", media.escape_debug()));
+            return Err(format!("`{}` is not a media type", media.escape_debug()));
         }
         let is_features = features.is_none_or(|features| {
             features.strip_suffix(')').is_some_and(|inner| {
@@ -51,25 +51,25 @@ fn read_caps(text: &str) -> Result<(), String> {
             })
         });
         if !is_features {
-            return Err(format!("`{}` is followed by no features such as `(memory:VAMemory)`", media));
+            return Err(format!("`{}` is not followed by features such as `(memory:VAMemory)`", media));
         }
         for field in parts {
             let shown = field.trim().escape_debug().to_string();
             let Some((name, value)) = field.split_once('=') else {
-                return Err(format!("`{shown}` is no field with a value"));
+                return Err(format!("`{shown}` is not a field with a value"));
             };
             let name = name.trim();
             let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(plain);
             let value = value.trim();
             if !is_name || value.is_empty() || value.contains('!') && !value.contains('"') {
-                return Err(format!("`{shown}` is no field with a value"));
+                return Err(format!("`{shown}` is not a field with a value"));
             }
         }
     }
     Ok(())
 }
 
-/// Parts of a text between separators outside of quotes and brackets.
+/// Parts of a string between separators outside of quotes and brackets.
 fn split(text: &str, separator: char) -> Result<Vec<&str>, String> {
     let (mut parts, mut start, mut open, mut quoted, mut escaped) = (Vec::new(), 0, Vec::new(), false, false);
     for (at, c) in text.char_indices() {
@@ -83,7 +83,7 @@ fn split(text: &str, separator: char) -> Result<Vec<&str>, String> {
             '(' => open.push(')'),
             '<' => open.push('>'),
             ']' | '}' | ')' | '>' if open.pop() != Some(c) => {
-                return Err(format!("`{c}` closes nothing"));
+                return Err(format!("`{c}` has no opening bracket"));
             }
             _ if c == separator && open.is_empty() => {
                 parts.push(&text[start..at]);
@@ -129,23 +129,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_caps_is_told_by_part() {
-        check("RGB", expect!["`RGB` is no media type"]);
-        check("video/x raw", expect!["`video/x raw` is no media type"]);
-        check("video/x-raw;", expect!["`` is no media type"]);
-        check("video/x-raw,format", expect!["`format` is no field with a value"]);
-        check("video/x-raw,=3", expect!["`=3` is no field with a value"]);
-        check("video/x-raw,width=", expect!["`width=` is no field with a value"]);
+    fn invalid_caps_name_the_faulty_part() {
+        check("RGB", expect!["`RGB` is not a media type"]);
+        check("video/x raw", expect!["`video/x raw` is not a media type"]);
+        check("video/x-raw;", expect!["`` is not a media type"]);
+        check("video/x-raw,format", expect!["`format` is not a field with a value"]);
+        check("video/x-raw,=3", expect!["`=3` is not a field with a value"]);
+        check("video/x-raw,width=", expect!["`width=` is not a field with a value"]);
         check("video/x-raw,width=[1,2", expect!["`]` is missing"]);
-        check("video/x-raw,width=1)", expect!["`)` closes nothing"]);
+        check("video/x-raw,width=1)", expect!["`)` has no opening bracket"]);
         check("video/x-raw,format=\"RGB", expect!["a quote is never closed"]);
         check(
             "video/x-raw() ! filesink",
-            expect!["`video/x-raw` is followed by no features such as `(memory:VAMemory)`"],
+            expect!["`video/x-raw` is not followed by features such as `(memory:VAMemory)`"],
         );
         check(
             "video/x-raw,a=b ! filesink location=/x",
-            expect!["`a=b ! filesink location=/x` is no field with a value"],
+            expect!["`a=b ! filesink location=/x` is not a field with a value"],
         );
     }
 }

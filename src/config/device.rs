@@ -1,16 +1,16 @@
-//! Devices and precisions as OpenVINO names them, whatever their case.
+//! Devices and precisions as OpenVINO names them, in any case.
 
 use super::reader::{Reader, by};
 use super::shape::{Shape, folded};
-use super::values::read_text;
+use super::values::read_string;
 use crate::diag::codes;
 
 const PRECISIONS: [&str; 5] = ["INT8", "FP16", "FP32", "FP16-INT8", "FP32-INT8"];
 
-/// Devices that a slip may have meant.
+/// Devices for "did you mean".
 const DEVICES: [&str; 8] = ["CPU", "GPU", "NPU", "GPU.0", "GPU.1", "AUTO", "MULTI:GPU,CPU", "HETERO:GPU,CPU"];
 
-/// A device: `CPU`, `NPU`, `GPU`, `GPU.1`, or one that stands for several:
+/// A device: `CPU`, `NPU`, `GPU`, `GPU.1`, or a name for several:
 /// `AUTO`, `AUTO:GPU,-CPU`, `MULTI:GPU(2),CPU`, `HETERO:GPU.1,CPU`. Upper-cased,
 /// without blanks. <https://docs.openvino.ai/2025/openvino-workflow/running-inference/inference-devices-and-modes.html>
 pub(super) fn device() -> impl Reader<Value = String> + Copy {
@@ -19,10 +19,10 @@ pub(super) fn device() -> impl Reader<Value = String> + Copy {
         let item = format!(r"\s*-?{one}(\([0-9]{{1,3}}\))?\s*");
         let auto = format!(r"[aA][uU][tT][oO](:{item}(,{item})*)?");
         let several = format!(r"([mM][uU][lL][tT][iI]|[hH][eE][tT][eE][rR][oO]):{item}(,{item})*");
-        Shape::Text(Some(format!(r"^\s*({one}|{auto}|{several})\s*$")))
+        Shape::String(Some(format!(r"^\s*({one}|{auto}|{several})\s*$")))
     };
     by(shape, |at, diagnostics| {
-        let written = read_text(at, diagnostics)?;
+        let written = read_string(at, diagnostics)?;
         let device: String = written.to_uppercase().trim().to_owned();
         match read_device(&device) {
             Ok(device) => Some(device),
@@ -39,7 +39,7 @@ pub(super) fn device() -> impl Reader<Value = String> + Copy {
     })
 }
 
-/// The device without blanks, or what would be one.
+/// The device without blanks, or the expected value.
 fn read_device(device: &str) -> Result<String, &'static str> {
     if is_single(device) || device == "AUTO" {
         return Ok(device.to_owned());
@@ -63,10 +63,10 @@ fn read_device(device: &str) -> Result<String, &'static str> {
             |inside: &str| (1..=3).contains(&inside.len()) && inside.bytes().all(|b| b.is_ascii_digit());
         let has_count = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).is_some_and(is_count);
         if !is_single(name) || !(rest.is_empty() || (mode == "MULTI" && has_count)) {
-            return Err("a list of devices behind the `:`, such as `GPU,CPU`");
+            return Err("a list of devices after the `:`, such as `GPU,CPU`");
         }
         if devices.contains(&part) {
-            return Err("a list of different devices behind the `:`");
+            return Err("a list of different devices after the `:`");
         }
         devices.push(part);
     }
@@ -83,9 +83,9 @@ fn is_single(device: &str) -> bool {
 /// A precision, upper-cased.
 pub(super) fn precision() -> impl Reader<Value = String> + Copy {
     by(
-        || Shape::Text(Some(folded(PRECISIONS))),
+        || Shape::String(Some(folded(PRECISIONS))),
         |at, diagnostics| {
-            let precision = read_text(at, diagnostics)?.trim().to_uppercase();
+            let precision = read_string(at, diagnostics)?.trim().to_uppercase();
             if PRECISIONS.contains(&&*precision) {
                 return Some(precision);
             }

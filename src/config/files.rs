@@ -1,6 +1,6 @@
 //! Checks of the files that elements of a user's steps read and write.
 //!
-//! Not here: which properties name them (`pipeline::files`).
+//! Not here: the properties that name them (`pipeline::files`).
 
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
@@ -9,8 +9,8 @@ use crate::path::{PathError, ProjectPath};
 use crate::pipeline::files::{Role, named, role, unasked};
 use crate::text::harmless;
 
-/// Refuses paths that are none for the files of a step, and warns of files that
-/// are read outside the project.
+/// Refuses invalid paths of a step's files, and warns of read files outside the
+/// project.
 pub(super) fn check_paths(
     kind: &str,
     properties: &Values,
@@ -30,7 +30,7 @@ pub(super) fn check_paths(
                 codes::FILE_OUTSIDE,
                 format!("`{property}` names a file outside the project"),
             )
-            .label("a change of it is not seen")
+            .label("`lp` does not notice changes of it")
             .help(
                 "copy it into the project, or link to it from there, and give its path from the project file",
             ),
@@ -44,8 +44,8 @@ pub(super) fn check_paths(
     }
 }
 
-/// Refuses two files of one path among the steps of a workload: one stream plays
-/// all of them, in one folder.
+/// Refuses two written files with the same path in a workload: one stream plays all
+/// its steps, in one folder.
 pub(super) fn check_twice<'a>(
     steps: impl Iterator<Item = (&'a Step, &'a StepPlaces)>,
     diagnostics: &mut Diagnostics,

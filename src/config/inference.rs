@@ -1,7 +1,7 @@
-//! Options of inference: in `[dlstreamer]` for all steps, in `[workload.NAME]`
-//! for those of a workload, and in a step for that one. The narrower counts.
+//! Options of inference: in `[dlstreamer]` for all steps, in `[workload.NAME]` for
+//! those of a workload, and in a step for that one. The most specific one wins.
 //!
-//! Words and defaults are upstream's variables in lower case. Ranges are those
+//! Keys and defaults are upstream's variables in lower case. Ranges are those
 //! of DL Streamer's elements:
 //! <https://dlstreamer.github.io/elements/gvadetect.html>.
 
@@ -18,7 +18,7 @@ const THRESHOLD: f64 = 0.5;
 pub(super) const DETECT: &str = "gvadetect";
 pub(super) const CLASSIFY: &str = "gvaclassify";
 
-/// Options as written; those of a type that is not given are not looked at.
+/// Options as written; those of other step types are not read.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct RawOptions {
     pub(super) batch_size_detect: Option<u32>,
@@ -36,7 +36,7 @@ pub(super) struct WorkloadOptions {
     pub(super) options: RawOptions,
 }
 
-/// Takes the options out of a table, those of one step type, or all.
+/// Reads the options of a table: those of one step type, or all.
 pub(super) fn options(
     table: &mut Table<'_>,
     kind: Option<&str>,

@@ -1,10 +1,10 @@
 //! JSON to a spanned tree.
 //!
-//! It takes exactly the texts that `serde_json` takes. The slips that people make
-//! (a comment, a comma too many or too few, other quotes or none, `True`, `015`) are
-//! reported and reading goes on, so that a file with three of them is corrected in
-//! one go and its readers see the rest; a value that is not JSON is [`Value::Broken`].
-//! At any other fault, reading ends.
+//! It accepts exactly the files that `serde_json` accepts. Common slips (a comment, a
+//! comma too many or too few, other quotes or none, `True`, `015`) are reported and
+//! reading goes on, so that a file with three of them is corrected in one go and its
+//! readers see the rest; an invalid value is [`Value::Broken`]. Reading ends at any
+//! other fault.
 //!
 //! Not here: what the keys mean (`cameras`, `workloads`).
 
@@ -38,7 +38,7 @@ pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Option<
     tree
 }
 
-/// The first line of a text if it is a header or a key of TOML.
+/// The first line of a file if it is a header or a key of TOML.
 fn toml_line(text: &str) -> Option<Range<usize>> {
     let range = first_line(text);
     let line = &text[range.clone()];
@@ -57,7 +57,7 @@ struct Parser<'t> {
     file: FileId,
     text: &'t str,
     at: usize,
-    /// Where the brackets around `at` are.
+    /// The positions of the brackets around `at`.
     open: Vec<usize>,
     found: Diagnostics,
     /// The slips that are reported only once.
@@ -144,7 +144,7 @@ impl Parser<'_> {
                     self.at += 1;
                     self.blanks();
                     if self.peek() == Some(close) {
-                        let fault = self.fault(comma, format!("a comma stands before `{close}`"));
+                        let fault = self.fault(comma, format!("unexpected comma before `{close}`"));
                         self.report(fault.label("nothing follows it").help("remove the comma"))?;
                     }
                 }
@@ -161,7 +161,7 @@ impl Parser<'_> {
     }
 
     /// Keeps the first of each key, and reports the others. A key that begins with
-    /// `_` is a comment, and may appear as often as people like.
+    /// `_` is a comment, and may appear any number of times.
     fn report_repeated(&mut self, entries: &mut Vec<(Key, Node)>) -> Result<(), Stop> {
         let mut firsts = HashMap::with_capacity(entries.len());
         let mut repeated = HashSet::new();
@@ -173,7 +173,7 @@ impl Parser<'_> {
                 Entry::Occupied(first) => {
                     repeated.insert(key.place);
                     if !key.text.starts_with('_') {
-                        let message = format!("the key `{}` stands twice in one object", key.text);
+                        let message = format!("the key `{}` appears twice in one object", key.text);
                         let fault = Diagnostic::error(codes::DUPLICATE_KEY, message).at(key.place);
                         self.report(fault.label("again here").also(*first.get(), "first here"))?;
                     }
@@ -230,7 +230,7 @@ impl Parser<'_> {
                 }
                 [b'\\', ..] => text.extend(self.escape()?),
                 [byte, ..] => {
-                    let fault = self.fault(self.next(), "a control character stands in a string");
+                    let fault = self.fault(self.next(), "a string contains a control character");
                     self.report(fault.help(format!("write it as `\\u{byte:04x}`")))?;
                     self.at += 1;
                 }
@@ -238,7 +238,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The character for which a backslash and what follows stand.
+    /// The character of an escape, after its backslash.
     fn escape(&mut self) -> Result<Option<char>, Stop> {
         let start = self.at;
         self.at += 1;
@@ -258,11 +258,11 @@ impl Parser<'_> {
                     self.at = start + 6 * c.len_utf16();
                     return Ok(Some(c));
                 }
-                "`\\u` takes four hex digits, and both halves of a character that has two"
+                "`\\u` takes four hex digits, and a surrogate pair takes two of them"
             }
-            _ => "a backslash itself is written `\\\\`",
+            _ => "write a backslash as `\\\\`",
         };
-        let message = format!("`{}` is no escape of JSON", &self.text[range.clone()]);
+        let message = format!("`{}` is not a JSON escape", &self.text[range.clone()]);
         self.report(self.fault(range, message).help(help))?;
         Ok(None)
     }
@@ -270,11 +270,11 @@ impl Parser<'_> {
     /// The number of a `\u1234` at `at`.
     fn unit(&self, at: usize) -> Option<u16> {
         let digits = self.text.get(at..at + 6)?.strip_prefix("\\u")?;
-        // `from_str_radix` takes a sign too.
+        // `from_str_radix` also accepts a sign.
         if digits.starts_with('+') { None } else { u16::from_str_radix(digits, 16).ok() }
     }
 
-    /// A string in quotes that JSON does not have.
+    /// A string in quotes other than JSON's.
     fn other_quotes(&mut self, open: char) -> Result<String, Stop> {
         let start = self.at;
         let inner = start + open.len_utf8();
@@ -330,12 +330,12 @@ impl Parser<'_> {
                 write_quoted(&self.text[start..self.at])
             }
         };
-        let message = format!("`{}` is no value of JSON", &self.text[start..self.at]);
+        let message = format!("`{}` is not a JSON value", &self.text[start..self.at]);
         self.report(self.fault(start..self.at, message).help(help))?;
         Ok(Value::Broken)
     }
 
-    /// Ends reading at a character that cannot stand here, or at the end.
+    /// Ends reading at an unexpected character, or at the end.
     fn unexpected<T>(&mut self, expected: &str) -> Result<T, Stop> {
         let rest = &self.text[self.at..];
         let end = self.place(self.text.len()..self.text.len());
@@ -366,7 +366,7 @@ impl Parser<'_> {
         self.stop(fault)
     }
 
-    /// Reports a fault behind which reading goes on, unless there are too many.
+    /// Reports a fault after which reading goes on, unless there are too many.
     fn report(&mut self, fault: Diagnostic) -> Result<(), Stop> {
         self.found.push(fault);
         if self.found.len() < MAX_FAULTS { Ok(()) } else { Err(Stop) }
@@ -377,8 +377,8 @@ impl Parser<'_> {
         Err(Stop)
     }
 
-    /// Reports a slip between `start` and here that a file which has it once has
-    /// everywhere: at its first place.
+    /// Reports a slip between `start` and here only at its first place, since it is
+    /// probably everywhere in the file.
     fn report_once(&mut self, start: usize, message: &'static str, help: String) {
         if self.reported.insert(message) {
             self.found.push(self.fault(start..self.at, message).help(help));
@@ -402,14 +402,14 @@ impl Parser<'_> {
         self.at..self.at + self.peek().map_or(0, char::len_utf8)
     }
 
-    /// Takes all characters from here that are wanted.
+    /// Takes all characters from here that match.
     fn run(&mut self, is_wanted: impl Fn(char) -> bool) {
         let rest = &self.text[self.at..];
         self.at += rest.find(|c| !is_wanted(c)).unwrap_or(rest.len());
     }
 }
 
-/// Whether a character can be in a number, or in a word without quotes.
+/// Whether a character can be part of a number, or of a word without quotes.
 fn is_bare(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '$' | '+' | '-' | '.')
 }
@@ -433,10 +433,10 @@ pub(super) fn is_not_finite(word: &str) -> bool {
 }
 
 pub(super) fn not_finite(place: Place) -> Diagnostic {
-    Diagnostic::error(codes::NOT_FINITE, "NaN and infinity are no values here").at(place)
+    Diagnostic::error(codes::NOT_FINITE, "NaN and infinity are not allowed").at(place)
 }
 
-/// A number of either language as `text` writes it in decimal digits.
+/// A number of either language, in decimal digits.
 pub(super) fn number(text: &str, place: Place, diagnostics: &mut Diagnostics) -> Value {
     let is_whole = !text.contains(['.', 'e', 'E']);
     if is_whole && let Ok(value) = text.parse::<i64>() {

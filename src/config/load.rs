@@ -1,8 +1,8 @@
-//! Reads all files of a project, in the order in which they name each other,
+//! Reads all files of a project, each after the one that names it,
 //! and resolves them.
 //!
-//! A file that cannot be read is reported, and everything that does not depend
-//! on it is still checked.
+//! A file that cannot be read is reported; everything that does not depend on it
+//! is still checked.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::cameras::{self, RawCamera};
 use super::lpfile::{self, RawLpfile};
-use super::resolve::{Raw, resolve};
+use super::resolve::{RawProject, resolve};
 use super::tasks::{self, RawTask};
 use super::text::{MAX_BYTES, admit};
 use super::tree::{Node, Value};
@@ -29,20 +29,20 @@ const CAMERAS: &str = "configs/camera_to_workload.json";
 const WORKLOADS: &str = "configs/workload_to_pipeline.json";
 const SCENES: &str = "configs/scenes";
 
-/// Which files are read.
+/// The files to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     /// The project, from its `Lpfile.toml` on.
     #[default]
     Project,
-    /// The two files that `cameras` and `workloads` name, whatever is around them.
+    /// The two files that `cameras` and `workloads` name, without a project file.
     Pair,
-    /// The one of them that is named: there is no project then, and nothing is
-    /// checked across files.
+    /// The only one of them that is named: without a project, and without checks
+    /// across files.
     Single,
 }
 
-/// What to load.
+/// The input of [`load`].
 #[derive(Clone, Debug, Default)]
 pub struct LoadRequest {
     /// The current folder, absolute. The project is the nearest one upwards.
@@ -55,36 +55,36 @@ pub struct LoadRequest {
     pub profile: Option<String>,
     /// Each `--set KEY=VALUE`, in order.
     pub sets: Vec<String>,
-    /// Which files to read.
+    /// The files to read.
     pub scope: Scope,
-    /// The environment; only `LP_SET_*` and `LP_PROFILE` are looked at.
+    /// The environment; only `LP_SET_*` and `LP_PROFILE` are read.
     pub env: Vec<(String, String)>,
 }
 
-/// What came of it.
+/// The result of [`load`].
 #[derive(Debug)]
 pub struct Loaded {
     /// The project; `None` if there are errors, or if a single file was read.
     pub project: Option<Project>,
     /// How many cameras and workloads there are, faulty ones included.
     pub counted: (usize, usize),
-    /// Everything that was found.
+    /// All diagnostics.
     pub diagnostics: Diagnostics,
-    /// What the diagnostics point into.
+    /// The files that the diagnostics point into.
     pub sources: Sources,
-    /// The config files that this depends on, absolute, with their contents as
+    /// The config files that the result depends on, absolute, with their contents as
     /// they were read; `None` for one that does not exist.
     pub files: Vec<(PathBuf, Option<ContentDigest>)>,
-    /// Those of them that are texts, in the order in which they were read.
+    /// The ones in UTF-8, in the order in which they were read.
     pub texts: Vec<(PathBuf, FileId)>,
-    /// Each pattern of `project.include` with the files that it stands for now.
+    /// Each pattern of `project.include` with the files that it matches now.
     pub includes: Vec<(String, Vec<ProjectPath>)>,
     /// `Lpfile.toml` with profile and overrides laid over it, without tasks.
     pub settings: Node,
 }
 
-/// Where config files are read from: the disk, or the memory of a test that
-/// loads thousands of projects a second.
+/// The source of config files: the disk, or the memory of a test that loads
+/// thousands of projects a second.
 pub trait Files {
     /// Whether there is a file (no folder) at `path`.
     fn is_file(&self, path: &Path) -> bool;
@@ -131,7 +131,7 @@ pub fn load(request: &LoadRequest) -> Loaded {
     load_from(request, &Disk)
 }
 
-/// Loads the project of `request.dir` among `disk`.
+/// Loads the project of `request.dir` from `disk`.
 #[must_use]
 pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     let mut diagnostics = Diagnostics::new();
@@ -156,7 +156,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     }
     let has_lpfile = found.is_some();
     let root = found.unwrap_or_else(|| request.dir.clone());
-    let mut reading = Reading {
+    let mut loader = Loader {
         disk,
         dir: &request.dir,
         root: &root,
@@ -167,21 +167,21 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
         includes: Vec::new(),
     };
 
-    let parsed = if has_lpfile { reading.toml(&root.join(LPFILE), None) } else { None };
-    let none = || toml::Parsed { tree: Node::empty_table(), is_whole: true };
-    let (lpfile, settings) = reading.lpfile(parsed.unwrap_or_else(none), request);
+    let parsed = if has_lpfile { loader.toml(&root.join(LPFILE), None) } else { None };
+    let none = || toml::ParseResult { tree: Node::empty_table(), is_whole: true };
+    let (lpfile, settings) = loader.lpfile(parsed.unwrap_or_else(none), request);
     if request.scope == Scope::Single {
-        return reading.single(request, lpfile, settings);
+        return loader.single(request, lpfile, settings);
     }
-    let more_tasks = reading.included(&lpfile);
-    let cameras = reading.cameras(request, &lpfile);
+    let more_tasks = loader.included(&lpfile);
+    let cameras = loader.cameras(request, &lpfile);
     let has_cameras = !cameras.is_empty();
-    let workloads = reading.workloads(request, &lpfile, has_cameras);
-    let scenes = reading.scenes(&cameras);
-    let Reading { mut diagnostics, sources, files, texts, includes, .. } = reading;
+    let workloads = loader.workloads(request, &lpfile, has_cameras);
+    let scenes = loader.scenes(&cameras);
+    let Loader { mut diagnostics, sources, files, texts, includes, .. } = loader;
 
     let machine_key = machine_key(disk);
-    let raw = Raw { lpfile, more_tasks, cameras, workloads, scenes, machine_key };
+    let raw = RawProject { lpfile, more_tasks, cameras, workloads, scenes, machine_key };
     let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
     let project = resolve(root, raw, &mut diagnostics);
     outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
@@ -189,20 +189,20 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     Loaded { project, counted, diagnostics, sources, files, texts, includes, settings }
 }
 
-/// The id that the system gave this machine: random, and in no project or store.
+/// The random id of this machine, which no project or store contains.
 fn machine_key(disk: &dyn Files) -> Option<Vec<u8>> {
     let id = disk.read(Path::new("/etc/machine-id"), 4_096).ok()?;
     let id = id.trim_ascii();
     (id.len() >= 32).then(|| id.to_vec())
 }
 
-/// A path that somebody named, or the default that nobody did.
-enum Named {
-    By(PathBuf, Option<Place>),
+/// A named path, or the default.
+enum PathChoice {
+    Given(PathBuf, Option<Place>),
     Default(PathBuf),
 }
 
-struct Reading<'a> {
+struct Loader<'a> {
     disk: &'a dyn Files,
     dir: &'a Path,
     root: &'a Path,
@@ -213,8 +213,8 @@ struct Reading<'a> {
     includes: Vec<(String, Vec<ProjectPath>)>,
 }
 
-impl Reading<'_> {
-    /// Reads one file. `place` is where it is named.
+impl Loader<'_> {
+    /// Reads one file. `place` is the place that names it.
     fn open(&mut self, path: &Path, place: Option<Place>) -> Option<FileId> {
         let name = shown(path, self.dir, self.root);
         let read = self.disk.read(path, MAX_BYTES);
@@ -238,16 +238,16 @@ impl Reading<'_> {
         None
     }
 
-    fn toml(&mut self, path: &Path, place: Option<Place>) -> Option<toml::Parsed> {
+    fn toml(&mut self, path: &Path, place: Option<Place>) -> Option<toml::ParseResult> {
         let file = self.open(path, place)?;
         Some(toml::parse(file, self.sources.text(file), &mut self.diagnostics))
     }
 
-    fn json(&mut self, named: Named) -> Option<Node> {
+    fn json(&mut self, named: PathChoice) -> Option<Node> {
         let (path, place) = match named {
-            Named::By(path, place) => (path, place),
-            Named::Default(path) if self.disk.is_file(&path) => (path, None),
-            Named::Default(path) => {
+            PathChoice::Given(path, place) => (path, place),
+            PathChoice::Default(path) if self.disk.is_file(&path) => (path, None),
+            PathChoice::Default(path) => {
                 self.files.push((path, None));
                 return None;
             }
@@ -257,11 +257,11 @@ impl Reading<'_> {
     }
 
     /// The project file, with profile and overrides laid over it.
-    fn lpfile(&mut self, parsed: toml::Parsed, request: &LoadRequest) -> (RawLpfile, Node) {
+    fn lpfile(&mut self, parsed: toml::ParseResult, request: &LoadRequest) -> (RawLpfile, Node) {
         // Keys that a syntax error swallowed would be reported as missing or
-        // misplaced, so of a broken file only the syntax is reported. What
-        // could be read of it still leads to the other files.
-        let toml::Parsed { mut tree, is_whole } = parsed;
+        // misplaced, so only the syntax of a broken file is reported. The keys
+        // that could be read still lead to the other files.
+        let toml::ParseResult { mut tree, is_whole } = parsed;
         let mut found = Diagnostics::new();
 
         let profiles = overrides::profiles(&mut tree, &mut found);
@@ -305,7 +305,7 @@ impl Reading<'_> {
 
     /// Reads and checks the one file that is named.
     fn single(mut self, request: &LoadRequest, lpfile: RawLpfile, settings: Node) -> Loaded {
-        let mut raw = Raw { lpfile, ..Raw::default() };
+        let mut raw = RawProject { lpfile, ..RawProject::default() };
         if request.cameras.is_some() {
             raw.cameras = self.cameras(request, &raw.lpfile);
         } else {
@@ -313,7 +313,7 @@ impl Reading<'_> {
         }
         let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
         resolve(self.root.to_path_buf(), raw, &mut self.diagnostics);
-        let Reading { diagnostics, sources, files, texts, includes, .. } = self;
+        let Loader { diagnostics, sources, files, texts, includes, .. } = self;
         Loaded { project: None, counted, diagnostics, sources, files, texts, includes, settings }
     }
 
@@ -333,7 +333,7 @@ impl Reading<'_> {
         tasks
     }
 
-    /// The files that a pattern stands for; `*` and `?` only in the last part.
+    /// The files that a pattern matches; `*` and `?` only in the last part.
     fn expand(&mut self, pattern: &str, place: Place) -> Vec<ProjectPath> {
         let mut refuse = |label: String| {
             let message = format!("`{pattern}` names no files inside the project");
@@ -346,7 +346,7 @@ impl Reading<'_> {
         };
         let (folder, last) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
         if folder.contains(['*', '?']) {
-            return refuse("`*` and `?` are possible only behind the last `/`".to_owned());
+            return refuse("`*` and `?` are possible only after the last `/`".to_owned());
         }
         if !last.contains(['*', '?']) {
             return vec![path];
@@ -366,7 +366,7 @@ impl Reading<'_> {
         has_cameras: bool,
     ) -> Option<Vec<workloads::RawWorkload>> {
         let named = self.named(request.workloads.as_deref(), lpfile.workloads.as_ref(), WORKLOADS);
-        if let Named::Default(path) = &named
+        if let PathChoice::Default(path) = &named
             && has_cameras
             && !self.disk.is_file(path)
         {
@@ -382,11 +382,13 @@ impl Reading<'_> {
     }
 
     /// A flag is relative to the current folder, all else to the project.
-    fn named(&self, flag: Option<&Path>, written: Option<&Spanned<String>>, default: &str) -> Named {
+    fn named(&self, flag: Option<&Path>, written: Option<&Spanned<String>>, default: &str) -> PathChoice {
         match (flag, written) {
-            (Some(path), _) => Named::By(self.dir.join(path), None),
-            (None, Some(written)) => Named::By(self.root.join(written.value.trim()), Some(written.place)),
-            (None, None) => Named::Default(self.root.join(default)),
+            (Some(path), _) => PathChoice::Given(self.dir.join(path), None),
+            (None, Some(written)) => {
+                PathChoice::Given(self.root.join(written.value.trim()), Some(written.place))
+            }
+            (None, None) => PathChoice::Default(self.root.join(default)),
         }
     }
 
@@ -412,8 +414,8 @@ impl Reading<'_> {
     }
 }
 
-/// The files that a pattern of `project.include` stands for now; none if it is
-/// no pattern that could be read.
+/// The files that a pattern of `project.include` matches now; none if the pattern
+/// is invalid.
 #[must_use]
 pub fn included_files(root: &Path, pattern: &str) -> Vec<ProjectPath> {
     let Ok(path) = ProjectPath::new(pattern) else { return Vec::new() };
@@ -432,7 +434,7 @@ fn matching_files(disk: &dyn Files, root: &Path, folder: &str, last: &str) -> Ve
         .collect()
 }
 
-/// `path` as somebody in `dir` would write it.
+/// `path` relative to `dir`.
 fn shown(path: &Path, dir: &Path, root: &Path) -> String {
     if let Ok(inside) = path.strip_prefix(dir) {
         return inside.display().to_string();
@@ -449,7 +451,7 @@ fn shown(path: &Path, dir: &Path, root: &Path) -> String {
 /// Whether `name` matches a pattern of `*` and `?`.
 fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    // Where the last `*` stood, and how much of the name it has taken so far.
+    // The position of the last `*`, and how much of the name it has taken so far.
     let (mut p, mut n, mut star) = (0, 0, None);
     while n < name.len() {
         match pattern.get(p) {
@@ -490,7 +492,7 @@ mod unit_tests {
     }
 
     #[test]
-    fn paths_are_shown_as_from_the_current_folder() {
+    fn paths_are_shown_relative_to_the_current_folder() {
         let shown = |path: &str, dir: &str| super::shown(Path::new(path), Path::new(dir), Path::new("/p"));
         assert_eq!(shown("/p/configs/a.json", "/p"), "configs/a.json");
         assert_eq!(shown("/p/configs/a.json", "/p/sub/x"), "../../configs/a.json");

@@ -1,12 +1,12 @@
-//! Where a value is written: from a place that a project keeps to the keys
-//! below it.
+//! Finds the place of a value: from a place that a project keeps to the keys below
+//! it.
 //!
-//! A project keeps one place per camera, workload, step, asset and task. Whoever
-//! wants to point at one of their keys (`lp explain`) asks a [`Locator`], which
-//! parses the file once more. Settings need no file: the tree with profile and
-//! overrides laid over it is kept.
+//! A project keeps one place per camera, workload, step, asset and task. A command
+//! that points at one of their keys (`lp explain`) asks a [`Locator`], which parses
+//! the file once more. Settings need no file: the tree with profile and overrides
+//! laid over it is kept.
 //!
-//! Not here: which key of a file a value of an action comes from.
+//! Not here: the key that a value of an action comes from.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -25,19 +25,19 @@ pub enum Down<'a> {
     Item(usize),
 }
 
-/// What is written at the end of a path of keys.
+/// The result of following a path of keys.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Written {
     /// This value.
     Here(Node),
     /// Nothing; this is the innermost table or list around it that is.
     Not {
-        /// Where that table or list is.
+        /// The place of that table or list.
         around: Place,
     },
 }
 
-/// Finds what is written where.
+/// Finds values by their keys.
 #[derive(Debug)]
 pub struct Locator<'a> {
     sources: &'a Sources,
@@ -52,7 +52,7 @@ impl<'a> Locator<'a> {
         Locator { sources, settings, trees: RefCell::default() }
     }
 
-    /// A key of `Lpfile.toml`, as it counts.
+    /// A key of `Lpfile.toml`, after profile and overrides.
     #[must_use]
     pub fn setting(&self, path: &[&str]) -> Option<Node> {
         let keys: Vec<Down<'_>> = path.iter().map(|key| Down::Key(key)).collect();
@@ -70,14 +70,14 @@ impl<'a> Locator<'a> {
         matches!(walk(&tree, tree.place, &keys), Written::Here(node) if node.place == place)
     }
 
-    /// What is written below the value that stands at `place`.
+    /// The value below the one at `place`.
     #[must_use]
     pub fn below(&self, place: Place, keys: &[Down<'_>]) -> Option<Written> {
         let tree = self.tree(place.file)?;
         Some(walk(find(&tree, &|node| node.place == place)?, place, keys))
     }
 
-    /// What is written below the value whose key stands at `place`.
+    /// The value below the one whose key is at `place`.
     #[must_use]
     pub fn below_key(&self, place: Place, keys: &[Down<'_>]) -> Option<Written> {
         let tree = self.tree(place.file)?;
@@ -87,7 +87,7 @@ impl<'a> Locator<'a> {
         Some(walk(node, place, keys))
     }
 
-    /// What is written in the table one of whose values stands at `place`.
+    /// The value in the table that has a value at `place`.
     #[must_use]
     pub fn beside(&self, place: Place, keys: &[Down<'_>]) -> Option<Written> {
         let tree = self.tree(place.file)?;
@@ -101,7 +101,7 @@ impl<'a> Locator<'a> {
             let text = self.sources.text(file);
             // Faults were reported when the project was loaded.
             let mut ignored = Diagnostics::new();
-            // No TOML begins so, and a config in JSON is an object.
+            // TOML never begins with `{`, and a config in JSON is an object.
             if text.trim_start().starts_with('{') {
                 json::parse(file, text, &mut ignored).map(Rc::new)
             } else {
@@ -119,7 +119,7 @@ fn entries(node: &Node) -> &[(super::tree::Key, Node)] {
     if let Value::Table(entries) = &node.value { entries } else { &[] }
 }
 
-/// The first node, in the order of the file, that is wanted.
+/// The first matching node, in the order of the file.
 fn find<'t>(node: &'t Node, is_wanted: &dyn Fn(&Node) -> bool) -> Option<&'t Node> {
     if is_wanted(node) {
         return Some(node);
@@ -131,13 +131,13 @@ fn find<'t>(node: &'t Node, is_wanted: &dyn Fn(&Node) -> bool) -> Option<&'t Nod
     }
 }
 
-/// Follows `keys` from `node`, which people find at `place`.
+/// Follows `keys` from `node`, which is shown at `place`.
 fn walk(node: &Node, place: Place, keys: &[Down<'_>]) -> Written {
     let (mut node, mut around) = (node, place);
     for key in keys {
         let inner = match (key, &node.value) {
             (Down::Key(name), Value::Table(entries)) => {
-                // A table's own span is its header at best; its key is where people look.
+                // A table's own span is its header at best; its key is the better place to show.
                 entries.iter().find(|(key, _)| key.text == *name).map(|(key, inner)| match inner.value {
                     Value::Table(_) => (inner, key.place),
                     _ => (inner, inner.place),
@@ -158,7 +158,7 @@ mod tests {
 
     use super::*;
 
-    /// Shows the text at the place that `found` names, as `what line:column text`.
+    /// Shows the text at the place that `found` names, as `result line:column text`.
     #[track_caller]
     fn check(sources: &Sources, found: Option<Written>, expect: Expect) {
         let shown = |place: Place| {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_found_below_a_place_and_what_is_not_written_is_around_it() {
+    fn keys_are_found_below_a_place_and_a_missing_key_gives_its_table() {
         let mut sources = Sources::new();
         let text = "{\n  \"a\": [{\"id\": 1, \"fps\": 15}, {\"id\": 2, \"fps\": 15}]\n}";
         let file = sources.add("x.json", text);

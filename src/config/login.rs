@@ -1,10 +1,9 @@
-//! User and password of a stream: read out of its URI, and kept apart from what is
-//! planned.
+//! User and password of a stream: read from its URI, and kept out of plans.
 //!
-//! A plan holds the user and, of a password, the name of a variable or a digest
-//! ([`Credential`]). A password that is written out is in [`Logins::passwords`] alone.
+//! A plan holds the user, and the name of a variable or a digest for a password
+//! ([`Credential`]). Only [`Logins::passwords`] has a password that is written out.
 //!
-//! Not here: who gets it (`action::run`).
+//! Not here: handing it to the player (`action::run`).
 
 use std::collections::BTreeMap;
 
@@ -16,11 +15,11 @@ use crate::model::{Credential, Login, Password};
 use crate::name::Slug;
 use crate::pipeline::login::unescaped;
 
-/// The way out for a stream.
+/// The help for a stream.
 pub(super) const BY_REFERENCE: &str =
     "write `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`, and set these variables of your own for `lp run`";
-/// The way out for a download.
-pub(super) const IN_CLEAR: &str = "they stand in records of the download: take care who can read those";
+/// The help for a download.
+pub(super) const IN_CLEAR: &str = "records of the download contain them: restrict who can read the records";
 
 /// User and password of a stream as written.
 #[derive(Debug)]
@@ -32,13 +31,13 @@ pub(super) struct RawLogin {
 /// A user or a password as written.
 #[derive(Debug)]
 pub(super) enum RawCredential {
-    /// What it is, without the escapes of a URI.
+    /// The value, without the escapes of a URI.
     Text(String),
     /// The name of a variable.
     Variable(String),
 }
 
-/// The URI without user and password, and these: as text or by the name of a
+/// The URI without user and password, and these: written out or as the name of a
 /// variable, `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`. `None` if it has none.
 pub(super) fn login(uri: &str) -> Option<(String, RawLogin)> {
     let (scheme, rest) = uri.split_once("://")?;
@@ -65,7 +64,7 @@ fn variable(text: &str) -> Option<&str> {
     is_name.then_some(name)
 }
 
-/// Warns if a URI has a user or password in front of its host.
+/// Warns if a URI has a user or password before its host.
 pub(super) fn warn_of_credentials(uri: &str, help: &str, at: &At<'_>, diagnostics: &mut Diagnostics) {
     let authority = uri.split_once("://").map_or("", |(_, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
@@ -80,10 +79,10 @@ pub(super) fn warn_of_credentials(uri: &str, help: &str, at: &At<'_>, diagnostic
     }
 }
 
-/// Takes passwords that are written out apart from what is planned with them.
+/// Collects the passwords that are written out, and plans digests in their place.
 pub(super) struct Logins<'a> {
     key: Option<&'a [u8]>,
-    /// What was written out, by the camera's slug.
+    /// The passwords that are written out, by the camera's slug.
     pub(super) passwords: BTreeMap<Slug, Password>,
 }
 

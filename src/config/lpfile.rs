@@ -1,17 +1,17 @@
 //! Reads `Lpfile.toml`, with profile and overrides laid over it.
 //!
-//! Everything is optional; defaults are `resolve`'s. What `--set` and `LP_SET_`
-//! reach is what the [`Shape`] of the file shows as a single value ([`scalars`]).
+//! Everything is optional; `resolve` has the defaults. `--set` and `LP_SET_` reach
+//! the keys that are single values in the [`Shape`] of the file ([`scalars`]).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::inference::{RawOptions, WorkloadOptions, options};
-use super::reader::{At, Called, Reader, Table, by, map_of, table};
+use super::reader::{At, KeyNames, Reader, Table, by, map_of, table};
 use super::shape::{Shape, TEXT, UnknownKeys, unseen};
 use super::tasks::{RawTask, task_list};
 use super::tree::{Key, Node};
-use super::values::{boolean, duration, list_of, one_of, read_duration, read_text, spanned, text, whole};
+use super::values::{boolean, duration, list_of, one_of, read_duration, read_string, spanned, string, whole};
 use super::worker::worker;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
@@ -76,23 +76,23 @@ pub(super) struct RawRtsp {
 /// precedes the names of keys in messages.
 pub(super) fn read(tree: &Node, prefix: &str, diagnostics: &mut Diagnostics) -> RawLpfile {
     let at = At { name: prefix.trim_end_matches('.').to_owned(), node: tree };
-    table(Called::ByPath, UnknownKeys::Refuse, tables).read(&at, diagnostics).unwrap_or_default()
+    table(KeyNames::Path, UnknownKeys::Refuse, tables).read(&at, diagnostics).unwrap_or_default()
 }
 
 /// The whole file, profiles included.
 pub(super) fn file() -> impl Reader<Value = RawLpfile> + Copy {
-    table(Called::Plainly, UnknownKeys::Refuse, |table, diagnostics| {
+    table(KeyNames::Plain, UnknownKeys::Refuse, |table, diagnostics| {
         let raw = tables(table, diagnostics);
-        // Taken out of the tree before it is read (`overrides::profiles`).
+        // `overrides::profiles` takes it out of the tree before.
         table.optional("profile", "Any of these tables, by name, for `--profile`", profiles(), diagnostics);
         raw
     })
 }
 
 fn profiles() -> impl Reader<Value = Vec<RawLpfile>> + Copy {
-    let one = table(Called::ByPath, UnknownKeys::Refuse, tables);
+    let one = table(KeyNames::Path, UnknownKeys::Refuse, tables);
     map_of(
-        Called::ByPath,
+        KeyNames::Path,
         UnknownKeys::Refuse,
         "",
         move || one.shape(),
@@ -100,10 +100,10 @@ fn profiles() -> impl Reader<Value = Vec<RawLpfile>> + Copy {
     )
 }
 
-/// The keys that a single value can be given for, as dotted paths, in the order
-/// of the tables; `pools.NAME` and `asset.NAME.sha256` are possible besides.
+/// The keys that take a single value, as dotted paths, in the order of the tables;
+/// `pools.NAME` and `asset.NAME.sha256` are also possible.
 pub(super) fn scalars() -> Vec<String> {
-    let Shape::Table(root) = table(Called::Plainly, UnknownKeys::Refuse, tables).shape() else {
+    let Shape::Table(root) = table(KeyNames::Plain, UnknownKeys::Refuse, tables).shape() else {
         unreachable!("`table` makes a table")
     };
     let mut scalars = Vec::new();
@@ -138,7 +138,7 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     let workloads = "The same options for the steps of one workload, by its name";
     let workloads = table.optional("workload", workloads, workloads_map(), diagnostics);
     raw.workload_options = workloads.unwrap_or_default();
-    let cameras = "How cameras may differ from their config, by name or slug";
+    let cameras = "Accepted differences of cameras from their config, by name or slug";
     raw.accepted = table.optional("camera", cameras, cameras_map(), diagnostics).unwrap_or_default();
     let pools = table.optional("pools", "How many tasks run at once, per resource", pools(), diagnostics);
     raw.pools = pools.unwrap_or_default().into_iter().collect();
@@ -150,26 +150,31 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     Some(raw)
 }
 
-type Written = Option<Spanned<String>>;
+type OptionalPath = Option<Spanned<String>>;
 
-fn project() -> impl Reader<Value = (Written, Written, Vec<Spanned<String>>)> + Copy {
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+fn project() -> impl Reader<Value = (OptionalPath, OptionalPath, Vec<Spanned<String>>)> + Copy {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let cameras = "The camera file; `configs/camera_to_workload.json` if not given";
         let workloads = "The workload file; `configs/workload_to_pipeline.json` if not given";
         let include = "Files with more `[[task]]` tables: `tasks/*.toml`";
-        let cameras = table.optional("cameras", cameras, spanned(text()), diagnostics);
-        let workloads = table.optional("workloads", workloads, spanned(text()), diagnostics);
-        let include = table.optional("include", include, list_of(spanned(text())), diagnostics);
+        let cameras = table.optional("cameras", cameras, spanned(string()), diagnostics);
+        let workloads = table.optional("workloads", workloads, spanned(string()), diagnostics);
+        let include = table.optional("include", include, list_of(spanned(string())), diagnostics);
         Some((cameras, workloads, include.unwrap_or_default()))
     })
 }
 
-fn paths() -> impl Reader<Value = (Written, Written, Written)> + Copy {
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+fn paths() -> impl Reader<Value = (OptionalPath, OptionalPath, OptionalPath)> + Copy {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         Some((
-            table.optional("media", "Folder of clips; `media` if not given", spanned(text()), diagnostics),
-            table.optional("models", "Folder of models; `models` if not given", spanned(text()), diagnostics),
-            table.optional("results", "Folder of plans, records and reports", spanned(text()), diagnostics),
+            table.optional("media", "Folder of clips; `media` if not given", spanned(string()), diagnostics),
+            table.optional(
+                "models",
+                "Folder of models; `models` if not given",
+                spanned(string()),
+                diagnostics,
+            ),
+            table.optional("results", "Folder of plans, records and reports", spanned(string()), diagnostics),
         ))
     })
 }
@@ -188,7 +193,7 @@ fn run() -> impl Reader<Value = RawRun> + Copy {
         ("stock", DialectChoice::Stock),
         ("dlstreamer", DialectChoice::Dlstreamer),
     ];
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let time = "How long to measure after warm-up: `30s`; `0s` is until Ctrl-C";
         let source = "How to play cameras that have only a `fileSrc`";
         let isolation = "The pipelines that share a worker process";
@@ -217,27 +222,27 @@ fn warmup() -> impl Reader<Value = Option<Duration>> + Copy {
     by(
         || Shape::Either(vec![Shape::Word(vec!["auto"]), duration().shape()]),
         |at, diagnostics| {
-            if at.as_text() == Some("auto") { Some(None) } else { read_duration(at, diagnostics).map(Some) }
+            if at.as_string() == Some("auto") { Some(None) } else { read_duration(at, diagnostics).map(Some) }
         },
     )
 }
 
-/// What RTSP streams can carry.
+/// The codecs of RTSP streams.
 pub(super) const CODECS: &[(&str, Codec)] =
     &[("h264", Codec::H264), ("h265", Codec::H265), ("mjpeg", Codec::Mjpeg)];
 
 fn clip() -> impl Reader<Value = Option<bool>> + Copy {
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let drop_only = "`true`: a clip with too few frames gets no copies; `false` if not given";
         Some(table.optional("drop_only", drop_only, boolean(), diagnostics))
     })
 }
 
 fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let host = "The host of stream URIs that are only a path; `rtsp-streamer` if not given";
-        let latency = "Milliseconds that the receiver holds back against jitter; 300 if not given";
-        let codec = "The codec of streams whose camera has no `codec`; `h264` if not given";
+        let latency = "Milliseconds that the receiver buffers against jitter; 300 if not given";
+        let codec = "The codec of streams of cameras without a `codec`; `h264` if not given";
         Some(RawRtsp {
             host: table.optional("host", host, host_name(), diagnostics),
             port: table.optional("port", "Its port; 8554 if not given", whole(1, 65_535), diagnostics),
@@ -248,12 +253,12 @@ fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
 }
 
 fn inference_options() -> impl Reader<Value = RawOptions> + Copy {
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| Some(options(table, None, diagnostics)))
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| Some(options(table, None, diagnostics)))
 }
 
 fn workloads_map() -> impl Reader<Value = Vec<WorkloadOptions>> + Copy {
     map_of(
-        Called::ByPath,
+        KeyNames::Path,
         UnknownKeys::Refuse,
         TEXT,
         || inference_options().shape(),
@@ -266,7 +271,7 @@ fn workloads_map() -> impl Reader<Value = Vec<WorkloadOptions>> + Copy {
 
 fn cameras_map() -> impl Reader<Value = Vec<(Spanned<String>, Vec<Accept>)>> + Copy {
     map_of(
-        Called::ByPath,
+        KeyNames::Path,
         UnknownKeys::Refuse,
         TEXT,
         || camera().shape(),
@@ -280,8 +285,8 @@ fn cameras_map() -> impl Reader<Value = Vec<(Spanned<String>, Vec<Accept>)>> + C
 fn camera() -> impl Reader<Value = Vec<Accept>> + Copy {
     const DIFFERENCES: &[(&str, Accept)] =
         &[("size", Accept::Size), ("rate", Accept::Rate), ("codec", Accept::Codec)];
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
-        let accept = "How an RTSP or USB camera may differ from its config and still hold";
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
+        let accept = "Differences from its config with which an RTSP or USB camera still holds";
         let accept = table.optional("accept", accept, list_of(one_of(DIFFERENCES, &[])), diagnostics);
         let mut accept = accept.unwrap_or_default();
         accept.sort_unstable();
@@ -292,9 +297,9 @@ fn camera() -> impl Reader<Value = Vec<Accept>> + Copy {
 
 fn host_name() -> impl Reader<Value = String> + Copy {
     by(
-        || Shape::Text(Some(r"^[A-Za-z0-9_.:\[\]\-]+$".to_owned())),
+        || Shape::String(Some(r"^[A-Za-z0-9_.:\[\]\-]+$".to_owned())),
         |at, diagnostics| {
-            let host = read_text(at, diagnostics)?;
+            let host = read_string(at, diagnostics)?;
             if host.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:[]".contains(c)) {
                 return Some(host);
             }
@@ -306,10 +311,10 @@ fn host_name() -> impl Reader<Value = String> + Copy {
 
 fn pools() -> impl Reader<Value = Vec<(String, u32)>> + Copy {
     let depth = whole(1, 4096);
-    // `exclusive` is no pool whose depth can be set.
+    // The pool `exclusive` has a fixed depth.
     let names = "^(?!exclusive$)[A-Za-z0-9_-]+$";
     map_of(
-        Called::ByPath,
+        KeyNames::Path,
         UnknownKeys::Refuse,
         names,
         move || depth.shape(),
@@ -319,7 +324,7 @@ fn pools() -> impl Reader<Value = Vec<(String, u32)>> + Copy {
                 diagnostics.push(
                     Diagnostic::error(codes::EXCLUSIVE_POOL, "the pool `exclusive` has no depth")
                         .at(key.place)
-                        .help("it always waits for all other tasks and holds up all of them"),
+                        .help("a task of this pool always runs alone"),
                 );
                 return None;
             }
@@ -335,9 +340,9 @@ fn pools() -> impl Reader<Value = Vec<(String, u32)>> + Copy {
 }
 
 fn assets_map() -> impl Reader<Value = Vec<(String, AssetPin)>> + Copy {
-    // A plain file name that begins with neither a dot nor a dash.
+    // A plain file name without a dot or dash at its beginning.
     let names = concat!(r"^[^/.\-", unseen!(), r"][^/", unseen!(), r"]*$");
-    map_of(Called::ByPath, UnknownKeys::Refuse, names, || asset().shape(), named_asset)
+    map_of(KeyNames::Path, UnknownKeys::Refuse, names, || asset().shape(), named_asset)
 }
 
 fn named_asset(key: &Key, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<(String, AssetPin)> {
@@ -352,7 +357,7 @@ fn named_asset(key: &Key, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<
 }
 
 fn asset() -> impl Reader<Value = AssetPin> + Copy {
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let urls = "URLs to try, in order, before the URL of the camera";
         let urls = table.optional("urls", urls, list_of(fetch_url()), diagnostics).unwrap_or_default();
         let sha256 =
@@ -364,9 +369,9 @@ fn asset() -> impl Reader<Value = AssetPin> + Copy {
 /// A URL that can be fetched.
 fn fetch_url() -> impl Reader<Value = String> + Copy {
     by(
-        || Shape::Text(Some(format!("^{URL}$"))),
+        || Shape::String(Some(format!("^{URL}$"))),
         |at, diagnostics| {
-            let url = read_text(at, diagnostics)?;
+            let url = read_string(at, diagnostics)?;
             if is_fetch_url(&url) {
                 return Some(url);
             }
@@ -386,9 +391,9 @@ pub(super) fn is_fetch_url(url: &str) -> bool {
 
 fn sha256() -> impl Reader<Value = String> + Copy {
     by(
-        || Shape::Text(Some("^[0-9A-Fa-f]{64}$".to_owned())),
+        || Shape::String(Some("^[0-9A-Fa-f]{64}$".to_owned())),
         |at, diagnostics| {
-            let digest = read_text(at, diagnostics)?.to_ascii_lowercase();
+            let digest = read_string(at, diagnostics)?.to_ascii_lowercase();
             if digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 return Some(digest);
             }

@@ -6,7 +6,7 @@
 //! [`Diagnostics`](crate::diag::Diagnostics) and goes on, so one pass reports every fault of
 //! every file. [`load`] does all of it.
 //!
-//! Not here: what a machine has (`dialect` checks a project against it) and
+//! Not here: the elements of a machine (`dialect` checks a project against them) and
 //! edges between tasks (`graph`).
 
 mod branches;

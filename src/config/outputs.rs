@@ -1,5 +1,5 @@
-//! Where user tasks may write: anywhere in the project but to config files, the
-//! store, and what `lp` makes itself below `results/`.
+//! The places where user tasks may write: anywhere in the project except to config
+//! files, the store, and the files of `lp` itself below `results/`.
 //!
 //! An output is deleted before its task runs, so a folder around one of these is
 //! refused as well.
@@ -13,10 +13,10 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::Project;
 use crate::path::{Layout, ProjectPath};
 
-/// What `lp` makes below `[paths] results`.
+/// The files and folders of `lp` below `[paths] results`.
 const OURS: [&str; 8] = ["plan.json", "summary.json", "plan", "run", "runs", "benchmark", "report", "latest"];
 
-/// Refuses outputs of user tasks that are not theirs to write. `files` are the
+/// Refuses outputs of user tasks in guarded places. `files` are the
 /// config files, absolute.
 pub(super) fn check<'a>(
     project: &Project,
@@ -30,9 +30,9 @@ pub(super) fn check<'a>(
     let cache = layout.cache();
     let ours: Vec<PathBuf> = OURS.iter().map(|name| layout.results.join(name)).collect();
     let guarded = || files.iter().chain([&cache]).chain(&ours);
-    let harmless = Harmless::new(layout, guarded());
+    let safe = SafePaths::new(layout, guarded());
     let outputs = project.tasks.iter().flat_map(|task| &task.outputs);
-    for (output, place) in outputs.filter(|(output, _)| !harmless.contains(output)) {
+    for (output, place) in outputs.filter(|(output, _)| !safe.contains(output)) {
         let path = layout.resolve(output);
         let around = |other: &Path| path.starts_with(other) || other.starts_with(&path);
         let why = if around(&cache) {
@@ -49,27 +49,27 @@ pub(super) fn check<'a>(
     }
 }
 
-/// Paths that need no closer look, known by their first part: what is neither in
-/// nor around a guarded place. A project may have a hundred thousand outputs, and
-/// to compare paths of this machine is slow.
-struct Harmless<'a> {
+/// Tells by the first part whether a path is certainly not in or around a guarded
+/// place. A project may have a hundred thousand outputs, and comparing absolute
+/// paths is slow.
+struct SafePaths<'a> {
     /// The first parts, below the root, of guarded places and of `[paths]`;
     /// `None` if the root itself lies in a guarded place.
     others: Option<HashSet<&'a OsStr>>,
 }
 
-impl<'a> Harmless<'a> {
-    fn new(layout: &'a Layout, guarded: impl Iterator<Item = &'a PathBuf>) -> Harmless<'a> {
+impl<'a> SafePaths<'a> {
+    fn new(layout: &'a Layout, guarded: impl Iterator<Item = &'a PathBuf>) -> SafePaths<'a> {
         let mut others: HashSet<&OsStr> = ["media", "models", "results"].map(OsStr::new).into();
         for place in guarded {
             if layout.root.starts_with(place) {
-                return Harmless { others: None };
+                return SafePaths { others: None };
             }
-            // What lies elsewhere is out of reach of a path below the root.
+            // A path below the root cannot reach other places.
             let below = place.strip_prefix(&layout.root).ok();
             others.extend(below.and_then(|below| below.iter().next()));
         }
-        Harmless { others: Some(others) }
+        SafePaths { others: Some(others) }
     }
 
     fn contains(&self, output: &ProjectPath) -> bool {
@@ -78,7 +78,7 @@ impl<'a> Harmless<'a> {
     }
 }
 
-/// Without `..`, which a flag may have.
+/// The path without `..`, which a flag may have.
 fn straight(path: &Path) -> PathBuf {
     let mut straight = PathBuf::new();
     for part in path.components() {

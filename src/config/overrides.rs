@@ -1,8 +1,8 @@
-//! Profiles, `LP_SET_` variables and `--set`: what is laid over `Lpfile.toml`.
+//! Profiles, `LP_SET_` variables and `--set`, which are laid over `Lpfile.toml`.
 //!
 //! Each becomes a spanned tree of its own, so a fault in it is shown in it:
 //! an override counts as a file of one line, `run.duration=10s`. Its value is a
-//! [`Value::Word`], which the reader of its key makes sense of.
+//! [`Value::Word`], which the reader of its key interprets.
 
 use super::lpfile::scalars;
 use super::tree::{Key, Node, Value};
@@ -10,7 +10,7 @@ use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Origin, Place, Sources};
 use crate::name::did_you_mean;
 
-/// Variables that begin so are overrides.
+/// The prefix of variables that are overrides.
 const PREFIX: &str = "LP_SET_";
 
 /// The tree of `--set KEY=VALUE`.
@@ -21,7 +21,7 @@ pub(super) fn from_set(set: &str, sources: &mut Sources, diagnostics: &mut Diagn
         diagnostics.push(
             Diagnostic::error(codes::BAD_OVERRIDE, "`--set` takes KEY=VALUE")
                 .at(Place::new(file, 0..set.len()))
-                .label("there is no `=`"),
+                .label("`=` is missing"),
         );
         return None;
     };
@@ -35,7 +35,7 @@ pub(super) fn from_set(set: &str, sources: &mut Sources, diagnostics: &mut Diagn
 }
 
 /// The tree of a variable such as `LP_SET_RUN_DURATION=10s`; `None` for a
-/// variable that is no override.
+/// variable that is not an override.
 pub(super) fn from_variable(
     name: &str,
     value: &str,
@@ -43,13 +43,13 @@ pub(super) fn from_variable(
     diagnostics: &mut Diagnostics,
 ) -> Option<Node> {
     let key = name.strip_prefix(PREFIX)?.to_lowercase();
-    // The first `_` parts the table from its key; names of tables have none.
+    // The first `_` separates the table from its key; names of tables have none.
     let path: Vec<String> = key.splitn(2, '_').map(str::to_owned).collect();
     let file = sources.add_from(Origin::Variable, name, format!("{name}={value}"));
     let key_place = Place::new(file, 0..name.len());
     if !is_known(&path) {
         let variable = |name: &str| format!("{PREFIX}{}", name.replace('.', "_").to_uppercase());
-        diagnostics.push(unknown(&format!("`{name}` names no key"), key_place, &path, variable));
+        diagnostics.push(unknown(&format!("`{name}` names an unknown key"), key_place, &path, variable));
         return None;
     }
     Some(tree(&path, value, key_place, file, name.len() + 1 + value.len()))
@@ -69,7 +69,7 @@ pub(super) fn profiles(tree: &mut Node, diagnostics: &mut Diagnostics) -> Vec<(K
     }
 }
 
-/// The fault of asking for a profile that is not there.
+/// The fault of an unknown profile.
 pub(super) fn unknown_profile(name: &str, profiles: &[(Key, Node)]) -> Diagnostic {
     let names = || profiles.iter().map(|(key, _)| key.text.as_str());
     let diagnostic = Diagnostic::error(codes::UNKNOWN_PROFILE, format!("there is no profile `{name}`"));
@@ -79,10 +79,10 @@ pub(super) fn unknown_profile(name: &str, profiles: &[(Key, Node)]) -> Diagnosti
     if did_you_mean(name, names()).is_some() {
         return diagnostic.suggest(name, names(), &Diagnostics::new());
     }
-    diagnostic.help(format!("there are: {}", names().collect::<Vec<_>>().join(", ")))
+    diagnostic.help(format!("possible: {}", names().collect::<Vec<_>>().join(", ")))
 }
 
-/// `asset."scan.mp4".sha256` in its parts.
+/// The parts of `asset."scan.mp4".sha256`.
 fn split(key: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut is_quoted = false;
@@ -117,8 +117,8 @@ fn unknown(message: &str, place: Place, path: &[String], shown: impl Fn(&str) ->
     let keys: Vec<String> = names().map(key_of).collect();
     let with_key = |key: &str| names().find(|name| key_of(name) == key);
     let last = path.last().map_or("", String::as_str);
-    // Somebody who leaves out the table means the key, and a slip in the key
-    // alone is closer to it than to anything else.
+    // A key without its table means that key, and a slip in the key alone is closer
+    // to it than to any other.
     let close = || with_key(did_you_mean(last, keys.iter().map(String::as_str))?);
     match did_you_mean(&path.join("."), names()).or_else(|| with_key(last)).or_else(close) {
         Some(meant) => diagnostic.help(format!("did you mean `{}`?", shown(meant))),

@@ -1,29 +1,29 @@
 //! Taking keys out of a table.
 //!
-//! A [`Reader`] takes a value [`At`] its place: it returns what the value means,
-//! or reports why it means nothing and returns `None`. It also says what values
-//! it takes, as a [`Shape`]. Those for plain values are in `values`; [`table`] and
-//! [`map_of`] make the others, each from one function that names the keys.
+//! A [`Reader`] takes a value [`At`] its place: it returns the meaning of the value,
+//! or reports why the value is invalid and returns `None`. It also describes the
+//! values that it takes, as a [`Shape`]. The readers of plain values are in `values`;
+//! [`table`] and [`map_of`] make the others, each from one function that names the
+//! keys.
 //!
-//! That function is run in two ways: over a [`Table`] of a file, where what nobody
-//! asked for is an unknown key; and over an empty one that writes down every key
-//! it is asked for, which makes the shape. So it asks for all its keys before
-//! it gives up.
+//! That function runs in two ways: over a [`Table`] of a file, where a key that it
+//! does not ask for is unknown; and over an empty table that records every key that
+//! it asks for, which makes the shape. So it asks for all its keys before it gives up.
 
 use super::shape::{Field, Fields, Map, Shape, UnknownKeys};
 use super::tree::{Key, Node, Value};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
 
-/// Reads a value, and says what values it takes.
+/// Reads a value, and describes the values that it takes.
 pub trait Reader {
-    /// What a value means.
+    /// The meaning of a value.
     type Value;
 
-    /// What the value means; `None` after reporting that it means nothing.
+    /// The meaning of the value; `None` after reporting that it is invalid.
     fn read(&self, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Self::Value>;
 
-    /// What values it takes.
+    /// The values that it takes.
     fn shape(&self) -> Shape;
 }
 
@@ -50,7 +50,7 @@ where
     }
 }
 
-/// A reader that takes what `shape` says and makes of it what `read` says.
+/// A reader that takes the values of `shape` and reads them by `read`.
 pub fn by<T>(
     shape: impl Fn() -> Shape + Copy,
     read: impl Fn(&At<'_>, &mut Diagnostics) -> Option<T> + Copy,
@@ -58,7 +58,7 @@ pub fn by<T>(
     By { shape, read }
 }
 
-/// A value and what it is called in messages.
+/// A value and its name in messages.
 #[derive(Clone, Debug)]
 pub struct At<'t> {
     /// `run.duration`, `fps`, `workloads[2]`.
@@ -68,15 +68,15 @@ pub struct At<'t> {
 }
 
 impl At<'_> {
-    /// Reports that `expected` was not found. A value that was reported before
-    /// is passed over.
+    /// Reports that the value is not `expected`. A value that was reported before is
+    /// skipped.
     pub fn wrong(&self, expected: &str, diagnostics: &mut Diagnostics) {
         if self.node.value != Value::Broken {
             diagnostics.push(self.fault(codes::WRONG_TYPE, &format!("`{}` must be {expected}", self.name)));
         }
     }
 
-    /// An error here, with what was found under the caret.
+    /// An error here, with the found value under the caret.
     #[must_use]
     pub fn fault(&self, code: &'static str, message: &str) -> Diagnostic {
         Diagnostic::error(code, message).at(self.node.place).label(format!("found {}", found(self.node)))
@@ -88,9 +88,9 @@ impl At<'_> {
         matches!(&self.node.value, Value::Table(entries) if entries.iter().any(|(k, _)| k.text == key))
     }
 
-    /// The text, if it is one.
+    /// The string, if it is one.
     #[must_use]
-    pub fn as_text(&self) -> Option<&str> {
+    pub fn as_string(&self) -> Option<&str> {
         match &self.node.value {
             Value::Text(text) | Value::Word(text) => Some(text),
             _ => None,
@@ -98,7 +98,7 @@ impl At<'_> {
     }
 }
 
-/// A value as a person would name it, short.
+/// A value in words, short.
 fn found(node: &Node) -> String {
     let short = |text: &str| {
         let mut short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
@@ -108,8 +108,8 @@ fn found(node: &Node) -> String {
         short
     };
     match &node.value {
-        Value::Text(text) | Value::Word(text) if text.is_empty() => "an empty text".to_owned(),
-        Value::Text(text) | Value::Word(text) => format!("the text `{}`", short(text)),
+        Value::Text(text) | Value::Word(text) if text.is_empty() => "an empty string".to_owned(),
+        Value::Text(text) | Value::Word(text) => format!("the string `{}`", short(text)),
         Value::Int(value) => format!("{value}"),
         Value::Float { text, .. } => short(text),
         Value::Bool(value) => format!("{value}"),
@@ -117,20 +117,20 @@ fn found(node: &Node) -> String {
     }
 }
 
-/// What the keys of a table are called in messages.
+/// The names of a table's keys in messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Called {
+pub enum KeyNames {
     /// `fps`
-    Plainly,
-    /// `task.name`, with this in front.
-    Behind(&'static str),
-    /// `run.duration`, with the table's own name in front.
-    ByPath,
+    Plain,
+    /// `task.name`, with this prefix.
+    Prefixed(&'static str),
+    /// `run.duration`, with the table's own name as prefix.
+    Path,
 }
 
-/// A reader of a table whose keys `fields` names.
+/// A reader of a table with the keys that `fields` names.
 pub fn table<T>(
-    called: Called,
+    called: KeyNames,
     unknown: UnknownKeys,
     fields: impl Fn(&mut Table<'_>, &mut Diagnostics) -> Option<T> + Copy,
 ) -> impl Reader<Value = T> + Copy {
@@ -159,16 +159,16 @@ pub fn described<T>(
         unknown,
         described: Some(fresh),
     };
-    // An empty table lacks all that is required, which is nobody's fault here.
+    // An empty table lacks all required keys, which is not a fault here.
     let _ = fields(&mut table, &mut Diagnostics::new());
     table.described.expect("it was put there above")
 }
 
-/// A reader of a table whose keys are names that match `names`; `entry` reads
-/// what stands at one, reports, and leaves out what means nothing. It also
-/// reports names that do not match.
+/// A reader of a table with names as keys, which match `names`; `entry` reads the
+/// value of one, and reports and leaves out invalid ones. It also reports names that
+/// do not match.
 pub fn map_of<T>(
-    called: Called,
+    called: KeyNames,
     unknown: UnknownKeys,
     names: &'static str,
     value: impl Fn() -> Shape + Copy,
@@ -194,7 +194,7 @@ pub struct Table<'t> {
     entries: Vec<Option<(&'t Key, &'t Node)>>,
     asked: Vec<&'static str>,
     unknown: UnknownKeys,
-    /// Set while a table is described and not read.
+    /// Set while a table is described instead of read.
     described: Option<Fields>,
 }
 
@@ -202,7 +202,7 @@ impl<'t> Table<'t> {
     /// The table at `at`; reports anything else.
     pub fn open(
         at: &At<'t>,
-        called: Called,
+        called: KeyNames,
         unknown: UnknownKeys,
         diagnostics: &mut Diagnostics,
     ) -> Option<Table<'t>> {
@@ -213,10 +213,10 @@ impl<'t> Table<'t> {
         };
         Some(Table {
             prefix: match called {
-                Called::Plainly => String::new(),
-                Called::Behind(prefix) => prefix.to_owned(),
-                Called::ByPath if at.name.is_empty() => String::new(),
-                Called::ByPath => format!("{}.", at.name),
+                KeyNames::Plain => String::new(),
+                KeyNames::Prefixed(prefix) => prefix.to_owned(),
+                KeyNames::Path if at.name.is_empty() => String::new(),
+                KeyNames::Path => format!("{}.", at.name),
             },
             place: at.node.place,
             entries: entries.iter().map(|(key, node)| Some((key, node))).collect(),
@@ -238,8 +238,8 @@ impl<'t> Table<'t> {
         self.entries.iter().flatten().any(|(found, _)| found.text == key)
     }
 
-    /// Takes a key out, with the key itself, for a caller that reads it by
-    /// `reader` in a way of its own.
+    /// Takes a key out, with the key itself, for a caller that calls `reader` in its
+    /// own way.
     pub fn take(
         &mut self,
         key: &'static str,
@@ -262,7 +262,7 @@ impl<'t> Table<'t> {
         self.remove(key)
     }
 
-    /// Takes out a key that cannot be here, for a caller that says why.
+    /// Takes out a key that cannot be here, for a caller that reports why.
     pub fn misplaced(&mut self, key: &'static str) -> Option<(&'t Key, At<'t>)> {
         self.remove(key)
     }
@@ -300,14 +300,14 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// Says that one of these keys must be there; whoever says so reports it.
+    /// Declares that one of these keys is required; the caller reports its absence.
     pub fn needs_one_of(&mut self, keys: &[&'static str]) {
         if let Some(described) = &mut self.described {
             described.one_of = keys.to_vec();
         }
     }
 
-    /// Takes out all keys that are left and are no comments.
+    /// Takes out all remaining keys that are not comments.
     fn rest(&mut self) -> Vec<(&'t Key, At<'t>)> {
         let (prefix, unknown) = (&self.prefix, self.unknown);
         self.entries
@@ -337,7 +337,7 @@ impl<'t> Table<'t> {
         Some((key, At { name: format!("{}{}", self.prefix, key.text), node }))
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that was not asked for.
     pub fn finish(self, diagnostics: &mut Diagnostics) {
         let unknown = self.unknown;
         for (key, _) in self.entries.iter().flatten() {

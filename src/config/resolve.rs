@@ -1,8 +1,8 @@
-//! From what was written to what is meant: defaults, references between files,
+//! From the files as written to the project: defaults, references between files,
 //! and every check that needs more than one value.
 //!
-//! This is the one place for defaults. Everything is checked even if something
-//! else is wrong; the project counts only if no error was reported.
+//! This is the one place for defaults. Everything is checked even after a fault; the
+//! project is used only if no error was reported.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -33,27 +33,27 @@ const DURATION: Duration = Duration::from_secs(30);
 const RTSP_HOST: &str = "rtsp-streamer";
 const RTSP_PORT: u16 = 8554;
 const RTSP_LATENCY_MS: u32 = 300;
-/// Upstream's name for the workload that asks a vision language model.
+/// Upstream's name for the workload that uses a vision language model.
 const VLM_WORKLOAD: &str = "lp_vlm";
 const POOLS: [(&str, u32); 3] = [("network", 8), ("gpu", 1), ("npu", 1)];
 
 /// All files as written.
 #[derive(Default)]
-pub(super) struct Raw {
+pub(super) struct RawProject {
     pub(super) lpfile: RawLpfile,
     /// Those of included files.
     pub(super) more_tasks: Vec<RawTask>,
     pub(super) cameras: Vec<RawCamera>,
-    /// `None` if the file could not be read: then nothing is said about names
-    /// that are not mapped.
+    /// `None` if the file could not be read: then names that are not mapped are not
+    /// reported.
     pub(super) workloads: Option<Vec<RawWorkload>>,
     pub(super) scenes: BTreeMap<String, SceneFile>,
-    /// What this machine has that its files do not tell, to make digests of passwords.
+    /// A secret of this machine outside the project's files, for digests of passwords.
     pub(super) machine_key: Option<Vec<u8>>,
 }
 
-/// Answers every question that `raw` leaves open.
-pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) -> Project {
+/// Fills in the defaults of `raw`, and checks it.
+pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnostics) -> Project {
     let layout = layout(root, &raw.lpfile, diagnostics);
     let settings = settings(&raw.lpfile);
 
@@ -96,7 +96,7 @@ pub(super) fn resolve(root: PathBuf, raw: Raw, diagnostics: &mut Diagnostics) ->
 pub(super) fn layout(root: PathBuf, raw: &RawLpfile, diagnostics: &mut Diagnostics) -> Layout {
     let folder = |written: &Option<Spanned<String>>, default: &str| {
         let text = written.as_ref().map_or(default, |written| written.value.trim());
-        // Taken apart and put together again, so that `media/` equals `media`.
+        // Collected from its components, so that `media/` equals `media`.
         root.join(text).components().collect::<PathBuf>()
     };
     let folders: [(&str, PathBuf, Option<Place>); 3] = [
@@ -104,7 +104,7 @@ pub(super) fn layout(root: PathBuf, raw: &RawLpfile, diagnostics: &mut Diagnosti
         ("models", folder(&raw.models, "models"), raw.models.as_ref().map(|written| written.place)),
         ("results", folder(&raw.results, "results"), raw.results.as_ref().map(|written| written.place)),
     ];
-    // One that is not there yet has no links.
+    // A folder that does not exist yet has no links.
     let real = |path: &PathBuf| os::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
     for (index, (name, path, place)) in folders.iter().enumerate() {
         let is_same = |other: &PathBuf| other == path || real(other) == real(path);
@@ -150,8 +150,8 @@ fn settings(raw: &RawLpfile) -> Settings {
     }
 }
 
-/// Labels are made of slugs, so cameras, their copies and user tasks share one
-/// space of them.
+/// Labels are made of slugs, so the slugs of cameras, their copies and user tasks
+/// must all differ.
 fn check_slugs(cameras: &[RawCamera], tasks: &[RawTask], count: u32, diagnostics: &mut Diagnostics) {
     let mut taken: HashMap<Slug, (&'static str, &Spanned<String>)> = HashMap::new();
     let names = cameras
@@ -165,7 +165,7 @@ fn check_slugs(cameras: &[RawCamera], tasks: &[RawTask], count: u32, diagnostics
             diagnostics.push(
                 Diagnostic::error(codes::RESERVED_NAME, message)
                     .at(name.place)
-                    .label(format!("labels use `{slug}` themselves")),
+                    .label(format!("`{slug}` is reserved for labels")),
             );
         }
         let length = name.value.trim().chars().count();
@@ -175,7 +175,7 @@ fn check_slugs(cameras: &[RawCamera], tasks: &[RawTask], count: u32, diagnostics
                 Diagnostic::error(codes::BAD_NAME, message)
                     .at(name.place)
                     .label(format!("{length} characters"))
-                    .help("files are called after it; give it a shorter one"),
+                    .help("files have this name; choose a shorter one"),
             );
             continue;
         }
@@ -185,8 +185,8 @@ fn check_slugs(cameras: &[RawCamera], tasks: &[RawTask], count: u32, diagnostics
         };
         let code = if what == "camera" { codes::DUPLICATE_CAMERA } else { codes::DUPLICATE_NAME };
         let message = match (*other_what == what, other.value == name.value) {
-            (true, true) => format!("two {what}s are called `{}`", name.value),
-            (false, true) => format!("a {other_what} and a {what} are both called `{}`", name.value),
+            (true, true) => format!("two {what}s have the name `{}`", name.value),
+            (false, true) => format!("a {other_what} and a {what} both have the name `{}`", name.value),
             (_, false) => {
                 format!("`{}` and `{}` are both `{slug}` in labels and files", other.value, name.value)
             }
@@ -209,7 +209,7 @@ fn check_slugs(cameras: &[RawCamera], tasks: &[RawTask], count: u32, diagnostics
         });
         if let Some((n, original)) = copy_of {
             let message = format!(
-                "the {what} `{}` is called like copy {n} of the camera `{}`",
+                "the {what} `{}` has the name of copy {n} of the camera `{}`",
                 name.value, original.value
             );
             diagnostics.push(Diagnostic::error(codes::DUPLICATE_CAMERA, message).at(name.place).also(
@@ -238,8 +238,8 @@ fn check_origins(cameras: &[RawCamera], diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Gives a camera the region that an older form gives to the steps of its
-/// workloads: all of its workloads get the same frames, so all must agree.
+/// Gives a camera the region of its workloads' steps (an older form): all of its
+/// workloads get the same frames, so all must agree.
 fn adopt_regions(cameras: &mut [RawCamera], workloads: &[RawWorkload], diagnostics: &mut Diagnostics) {
     if workloads.iter().all(|workload| workload.region.is_none()) {
         return;
@@ -266,7 +266,7 @@ fn adopt_regions(cameras: &mut [RawCamera], workloads: &[RawWorkload], diagnosti
             Some((place, text)) => diagnostics.push(
                 Diagnostic::error(
                     codes::OLD_AND_NEW_FORM,
-                    "the region of a step is not the region of its camera",
+                    "the region of a step differs from the region of its camera",
                 )
                 .at(region.place)
                 .also(place, text)
@@ -291,8 +291,8 @@ fn adopt_regions(cameras: &mut [RawCamera], workloads: &[RawWorkload], diagnosti
     }
 }
 
-/// One camera at most asks a vision language model, which has one server. Without
-/// a workload file, upstream's name for such a workload tells.
+/// At most one camera uses a vision language model, which has one server. Without a
+/// workload file, upstream's name for such a workload tells.
 fn check_vlm(cameras: &[RawCamera], workloads: Option<&[Workload]>, diagnostics: &mut Diagnostics) {
     let asks = |workload: &Workload| workload.steps.iter().any(|step| matches!(step, Step::Vlm(_)));
     let names: Vec<String> = workloads.map_or_else(
@@ -310,32 +310,32 @@ fn check_vlm(cameras: &[RawCamera], workloads: Option<&[Workload]>, diagnostics:
     let Some(first) = entries.next() else { return };
     for other in entries {
         diagnostics.push(
-            Diagnostic::error(codes::TWO_VLM_CAMERAS, "a second camera asks a vision language model")
+            Diagnostic::error(codes::TWO_VLM_CAMERAS, "a second camera uses a vision language model")
                 .at(other)
                 .label("only one camera can")
-                .also(first, "the first one is here"),
+                .also(first, "first here"),
         );
     }
 }
 
-/// `[workload.NAME]` is about a workload that there is.
+/// `[workload.NAME]` must name a known workload.
 fn check_options(options: &[WorkloadOptions], workloads: &[RawWorkload], diagnostics: &mut Diagnostics) {
     for given in options {
         let folded = given.name.to_lowercase();
         if workloads.iter().any(|workload| workload.name.to_lowercase() == folded) {
             continue;
         }
-        let message = format!("`[workload.{}]` is about a workload that there is not", given.name);
+        let message = format!("`[workload.{}]` names an unknown workload", given.name);
         let unknown = Diagnostic::error(codes::UNKNOWN_WORKLOAD, message)
             .at(given.place)
-            .label("no workload file has it");
+            .label("no workload file defines it");
         let names: Vec<&str> = workloads.iter().map(|workload| workload.name.as_str()).collect();
         push_unknown(unknown, &given.name, &names, diagnostics);
     }
 }
 
-/// `[camera.NAME]` is about a camera that there is. Without a camera, or with one
-/// whose name is faulty, nothing is known of it.
+/// `[camera.NAME]` must name a known camera. Without cameras, or with one that has a
+/// faulty name, this cannot be checked.
 fn check_accepted(
     accepted: &[(Spanned<String>, Vec<Accept>)],
     cameras: &[RawCamera],
@@ -347,20 +347,20 @@ fn check_accepted(
         if names.iter().any(|name| is_of_camera(&given.value, name)) {
             continue;
         }
-        let message = format!("`[camera.{}]` is about a camera that there is not", given.value);
+        let message = format!("`[camera.{}]` names an unknown camera", given.value);
         let unknown = Diagnostic::error(codes::UNKNOWN_CAMERA, message)
             .at(given.place)
-            .label("the camera file has none of this name");
+            .label("the camera file does not define it");
         push_unknown(unknown, &given.value, &names, diagnostics);
     }
 }
 
-/// Reports a name that is none of `names`, with the one that was meant, or all of
+/// Reports a name that is not one of `names`, with the one that was meant, or all of
 /// them if they are few.
 fn push_unknown(unknown: Diagnostic, given: &str, names: &[&str], diagnostics: &mut Diagnostics) {
     let mut unknown = unknown.suggest(given, names.iter().copied(), diagnostics);
     if unknown.help.is_none() && (1..=20).contains(&names.len()) {
-        unknown = unknown.help(format!("there are: {}", names.join(", ")));
+        unknown = unknown.help(format!("possible: {}", names.join(", ")));
     }
     diagnostics.push(unknown);
 }
@@ -375,7 +375,7 @@ fn resolve_workloads(
     lpfile: &RawLpfile,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Workload> {
-    // An override may have spelt the name in another case; what comes later counts.
+    // An override may spell the name in another case; the later one wins.
     let mut options: HashMap<String, RawOptions> = HashMap::new();
     for given in &lpfile.workload_options {
         let known = options.entry(given.name.to_lowercase()).or_default();
@@ -388,14 +388,15 @@ fn resolve_workloads(
         let Some(slug) = Slug::of(&name) else { continue };
         let Some(folded) = Slug::of(&name.to_lowercase()) else { continue };
         if let Some((other, other_place)) = taken.get(&folded) {
-            let message = format!("the workloads `{other}` and `{name}` are one in labels and files");
+            let message =
+                format!("the workloads `{other}` and `{name}` have the same name in labels and files");
             diagnostics.push(
                 Diagnostic::error(codes::DUPLICATE_WORKLOAD, message)
                     .at(place)
                     .label("again here")
                     .also(*other_place, "first here"),
             );
-            // It is mapped all the same: cameras that name it have no fault.
+            // It is mapped nevertheless: cameras that name it have no fault.
         } else {
             taken.insert(folded, (name.clone(), place));
         }
@@ -408,7 +409,7 @@ fn resolve_workloads(
     workloads
 }
 
-/// A camera that names a workload twice does it once.
+/// A camera that names a workload twice runs it once.
 fn check_repeated(cameras: &[RawCamera], diagnostics: &mut Diagnostics) {
     for camera in cameras.iter().filter(|camera| camera.workloads.len() > 1) {
         let mut here: HashMap<String, Place> = HashMap::new();
@@ -431,8 +432,8 @@ fn check_repeated(cameras: &[RawCamera], diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Every workload that a camera names is mapped; those that nobody names are
-/// noted if all else is well.
+/// Every workload that a camera names must be mapped; those that no camera names get
+/// a note if there are no errors.
 fn check_mapping(cameras: &[RawCamera], workloads: &[Workload], diagnostics: &mut Diagnostics) {
     let mut used: HashMap<String, bool> =
         workloads.iter().map(|workload| (workload.name.to_lowercase(), false)).collect();
@@ -447,7 +448,7 @@ fn check_mapping(cameras: &[RawCamera], workloads: &[Workload], diagnostics: &mu
             let message = format!("the workload `{}` is not mapped", workload.value);
             let mut diagnostic = Diagnostic::error(codes::UNMAPPED_WORKLOAD, message)
                 .at(workload.place)
-                .label("no workload file has it")
+                .label("no workload file defines it")
                 .suggest(&workload.value, names(), diagnostics);
             if let Some(meant) = diagnostics.did_you_mean(&workload.value, names())
                 && let Some(meant) = workloads.iter().find(|workload| workload.name == meant)
@@ -455,12 +456,12 @@ fn check_mapping(cameras: &[RawCamera], workloads: &[Workload], diagnostics: &mu
                 diagnostic = diagnostic.also(meant.place, "mapped here");
             } else if workloads.len() <= 20 && !workloads.is_empty() {
                 diagnostic =
-                    diagnostic.help(format!("mapped are: {}", names().collect::<Vec<_>>().join(", ")));
+                    diagnostic.help(format!("mapped workloads: {}", names().collect::<Vec<_>>().join(", ")));
             }
             diagnostics.push(diagnostic);
         }
     }
-    // With errors about, a name that was misread would be called unused.
+    // If there are errors, a name that could not be read would be reported as unused.
     if cameras.is_empty() || diagnostics.has_errors() {
         return;
     }
@@ -477,8 +478,8 @@ fn camera_of(
     logins: &mut Logins<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Camera> {
-    // Numbers with faults were reported; nothing is checked against a default
-    // that merely stands in for them.
+    // Faulty numbers were reported; nothing is checked against the defaults that
+    // replace them.
     let width = raw.width.as_ref().map_or(WIDTH, |width| width.value);
     let height = raw.height.as_ref().map_or(HEIGHT, |height| height.value);
     let fps = raw.fps.as_ref().map_or(FPS, |fps| fps.value);
@@ -496,7 +497,7 @@ fn camera_of(
         }
         diagnostics.push(diagnostic);
     }
-    // Any size does for a camera whose own is faulty: only the edges count then.
+    // If the camera's size is faulty, only the edges are checked, against any size.
     let frame = if raw.is_sized { (width, height) } else { (u32::MAX, u32::MAX) };
     let region = raw.region.and_then(|region| region_of(&region, frame.0, frame.1, diagnostics));
     let codec = raw.codec.unwrap_or(settings.rtsp.codec);
@@ -522,7 +523,7 @@ fn camera_of(
             diagnostics.push(
                 Diagnostic::error(
                     codes::ODD_SIZE,
-                    format!("`{key}` is {value}, but a clip needs an even one"),
+                    format!("`{key}` is {value}, but a clip needs an even number"),
                 )
                 .at(*place)
                 .help(format!("write {above} or {below}; the clip is scaled to it")),
@@ -532,7 +533,7 @@ fn camera_of(
 
     let workloads = raw.workloads.into_iter().map(|workload| workload.value).collect();
     let name = raw.id?.value;
-    // A camera may be named twice, by its name and by its slug; what comes later counts.
+    // A camera may be named twice, by its name and by its slug; the later one wins.
     let accept = accepted.iter().rev().find(|(given, _)| is_of_camera(&given.value, &name));
     Some(Camera {
         slug: Slug::of(&name)?,
@@ -575,8 +576,8 @@ fn on_server(path: &str, codec: Codec, settings: &Settings) -> Source {
     Source::Rtsp(RtspStream { uri, login: None, codec, latency_ms: *latency_ms })
 }
 
-/// How a camera that has only a `fileSrc` is played. `variant` is what upstream
-/// adds to the name of a clip that has the camera's size and rate.
+/// The source of a camera that has only a `fileSrc`. `variant` is the suffix that
+/// upstream gives to the name of a clip with the camera's size and rate.
 fn file_of(
     file: Option<Spanned<Clip>>,
     has_source: bool,
@@ -605,7 +606,7 @@ fn file_of(
         }
         (FileSourceMode::Synthetic, Origin::Scene(scene)) => Some(Source::Synthetic { scene }),
         (FileSourceMode::Synthetic, Origin::Url(_)) => {
-            let message = "`run.source` is `synthetic`, but this clip is drawn from no scene";
+            let message = "`run.source` is `synthetic`, but this clip is not drawn from a scene";
             diagnostics.push(
                 Diagnostic::error(codes::NO_SCENE, message)
                     .at(clip.place)
@@ -616,8 +617,8 @@ fn file_of(
     }
 }
 
-/// The region, which begins inside the frame. Upstream's own files have one that
-/// ends a few pixels out of it, so that is only a warning.
+/// The region, which must begin inside the frame. Upstream's own files have one that
+/// ends a few pixels outside, so that is only a warning.
 fn region_of(
     region: &Spanned<RawRegion>,
     width: u32,
@@ -649,7 +650,7 @@ fn region_of(
     }
     for (_, _, far, size, frame) in axes.iter().filter(|(_, _, far, _, frame)| far.value > *frame) {
         let diagnostic = Diagnostic::warning(codes::REGION_OUTSIDE, "the region reaches out of the frame");
-        let label = format!("the frame's {size} is {frame}; nothing is seen outside");
+        let label = format!("the frame's {size} is {frame}; the part outside is ignored");
         diagnostics.push(diagnostic.at(far.place).label(label));
     }
     Some(Region { x: x.value, y: y.value, x2: x2.value, y2: y2.value })
@@ -664,7 +665,7 @@ fn task_of(
     if let Some(pool) = &raw.pool {
         let pools = || settings.pools.keys().map(String::as_str).chain(["cpu", "exclusive"]);
         if !pools().any(|known| known == pool.value) {
-            let message = format!("there is no pool `{}`", pool.value);
+            let message = format!("the pool `{}` does not exist", pool.value);
             let diagnostic = Diagnostic::error(codes::UNKNOWN_POOL, message).at(pool.place);
             let mut diagnostic = diagnostic.suggest(&pool.value, pools(), diagnostics);
             if diagnostic.help.is_none() {
@@ -674,7 +675,7 @@ fn task_of(
         }
     }
     let name = raw.name?.value;
-    // One file has one path, whichever way a folder of `[paths]` was named.
+    // One file has one path, however a folder of `[paths]` is written.
     let with_place = |paths: Vec<Spanned<ProjectPath>>| {
         paths.into_iter().map(|path| (layout.named(path.value), path.place)).collect()
     };

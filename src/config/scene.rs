@@ -4,10 +4,10 @@
 //! Types are checked here, values by [`Scene::faults`], whose paths
 //! (`items[2].path[0].at_s`) are followed back to places in the file.
 
-use super::reader::{At, Called, Reader, by, map_of, table};
+use super::reader::{At, KeyNames, Reader, by, map_of, table};
 use super::shape::{Shape, UnknownKeys};
 use super::tree::{Node, Value};
-use super::values::{any_text, boolean, finite, list_of, read_text, text, whole};
+use super::values::{any_string, boolean, finite, list_of, read_string, string, whole};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::scene::{Colour, Interval, Item, Keyframe, Scene, Zone};
@@ -38,7 +38,7 @@ pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Option<Scene> 
 
 /// The whole file, types only.
 pub(super) fn file() -> impl Reader<Value = Scene> + Copy {
-    table(Called::Plainly, UnknownKeys::Refuse, |table, diagnostics| {
+    table(KeyNames::Plain, UnknownKeys::Refuse, |table, diagnostics| {
         let width = table.optional("width", "Pixels; 1280 if not given", u32_number(), diagnostics);
         let height = table.optional("height", "Pixels; 720 if not given", u32_number(), diagnostics);
         let fps = table.optional("fps", "Frames per second; 30 if not given", u32_number(), diagnostics);
@@ -71,7 +71,7 @@ fn u32_number() -> impl Reader<Value = u32> + Copy {
 
 fn zones() -> impl Reader<Value = Vec<(String, Zone)>> + Copy {
     map_of(
-        Called::ByPath,
+        KeyNames::Path,
         UnknownKeys::Refuse,
         "",
         || zone().shape(),
@@ -80,7 +80,7 @@ fn zones() -> impl Reader<Value = Vec<(String, Zone)>> + Copy {
 }
 
 fn zone() -> impl Reader<Value = Zone> + Copy {
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let x = table.required("x", "Left edge in pixels", u32_number(), diagnostics);
         let y = table.required("y", "Upper edge in pixels", u32_number(), diagnostics);
         let width = table.required("width", "Pixels", u32_number(), diagnostics);
@@ -89,11 +89,11 @@ fn zone() -> impl Reader<Value = Zone> + Copy {
     })
 }
 
-/// An item, and when its code is visible if that was written.
+/// An item, and the times when its code is visible, if given.
 fn item() -> impl Reader<Value = (Item, Option<Vec<Interval>>)> + Copy {
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
-        let name = table.required("name", "Its name, printed on it", text(), diagnostics);
-        let code = table.required("code", "The text of its QR code", any_text(), diagnostics);
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
+        let name = table.required("name", "Its name, printed on it", string(), diagnostics);
+        let code = table.required("code", "The content of its QR code", any_string(), diagnostics);
         let width = table.optional("width", "Pixels; 210 if not given", u32_number(), diagnostics);
         let height = table.optional("height", "Pixels; 250 if not given", u32_number(), diagnostics);
         let colour = table.optional("colour", "Its colour, such as `#c8502e`", colour(), diagnostics);
@@ -122,9 +122,9 @@ fn item() -> impl Reader<Value = (Item, Option<Vec<Interval>>)> + Copy {
 
 fn colour() -> impl Reader<Value = Colour> + Copy {
     by(
-        || Shape::Text(Some("^#[0-9A-Fa-f]{6}$".to_owned())),
+        || Shape::String(Some("^#[0-9A-Fa-f]{6}$".to_owned())),
         |at, diagnostics| {
-            let written = read_text(at, diagnostics)?;
+            let written = read_string(at, diagnostics)?;
             let colour = Colour::parse(&written);
             if colour.is_none() {
                 let message = format!("`{}` must be a colour such as `#c8502e`", at.name);
@@ -136,7 +136,7 @@ fn colour() -> impl Reader<Value = Colour> + Copy {
 }
 
 fn keyframe() -> impl Reader<Value = Keyframe> + Copy {
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let at_s = table.required("at_s", "Seconds from the start", finite(), diagnostics);
         let x = table.required("x", "Its middle in pixels from the left", finite(), diagnostics);
         let y = table.required("y", "Its middle in pixels from above", finite(), diagnostics);
@@ -145,15 +145,15 @@ fn keyframe() -> impl Reader<Value = Keyframe> + Copy {
 }
 
 fn interval() -> impl Reader<Value = Interval> + Copy {
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let from_s = table.required("from_s", "Seconds from the start", finite(), diagnostics);
         let to_s = table.required("to_s", "Seconds from the start", finite(), diagnostics);
         Some(Interval { from_s: from_s?, to_s: to_s? })
     })
 }
 
-/// The place of `items[2].path[0].at_s`, or of the nearest thing around it that
-/// was written.
+/// The place of `items[2].path[0].at_s`, or of the innermost table or list around it
+/// that exists.
 fn place_of(tree: &Node, path: &str) -> Place {
     let mut node = tree;
     let mut rest = path;

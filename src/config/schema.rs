@@ -1,9 +1,9 @@
-//! JSON Schemas (draft 7) of the files that people write, for editors, made from
+//! JSON Schemas (draft 7) of config files, for editors, made from
 //! the [`Shape`]s of the readers themselves.
 //!
-//! A schema refuses what `lp check --strict` refuses, as far as a single value or
-//! the keys of one table show it. It takes older forms, as `lp` does, and marks
-//! them as deprecated.
+//! A schema refuses the faults that `lp check --strict` refuses, as far as a single
+//! value or the keys of one table show them. It accepts older forms, as `lp` does,
+//! and marks them as deprecated.
 
 use serde_json::{Map as Object, Value, json};
 
@@ -36,8 +36,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
 /// The schema of a shape; named ones go to `named` and are referred to.
 fn schema(shape: &Shape, named: &mut Object<String, Value>) -> Value {
     match shape {
-        Shape::Text(None) => json!({ "type": "string" }),
-        Shape::Text(Some(pattern)) => json!({ "type": "string", "pattern": pattern }),
+        Shape::String(None) => json!({ "type": "string" }),
+        Shape::String(Some(pattern)) => json!({ "type": "string", "pattern": pattern }),
         Shape::Word(words) => json!({ "enum": words }),
         Shape::Null => json!({ "type": "null" }),
         Shape::Bool => json!({ "type": "boolean" }),
@@ -69,7 +69,7 @@ fn schema(shape: &Shape, named: &mut Object<String, Value>) -> Value {
             json!({ "anyOf": shapes.iter().map(|shape| schema(shape, named)).collect::<Vec<_>>() })
         }
         Shape::Old(shape) => {
-            // What stands beside a reference does not count, so it is put inside a list.
+            // Keys beside a `$ref` are ignored, so the `$ref` is put into a list.
             json!({ "allOf": [schema(shape, named)], "deprecated": true })
         }
     }
@@ -88,7 +88,7 @@ fn table(fields: &Fields, named: &mut Object<String, Value>) -> Value {
         schema["patternProperties"] = json!({ "^_": {} });
     }
     if !fields.one_of.is_empty() {
-        // One that says nothing does not count.
+        // A null or blank value does not count.
         let nothing = json!({ "anyOf": [{ "type": "null" }, { "type": "string", "pattern": r"^\s*$" }] });
         let says = |key: &&str| json!({ "required": [key], "properties": { *key: { "not": nothing } } });
         let each = fields.one_of.iter().map(says);
@@ -116,7 +116,7 @@ fn map(Map { names, unknown, value, is_filled }: &Map, named: &mut Object<String
     }
     let mut patterns = Object::new();
     if *unknown == UnknownKeys::Warn {
-        // A key that begins so is a comment and no name.
+        // A key that begins with `_` is a comment, not a name.
         let inside = names.strip_prefix('^').unwrap_or(names);
         patterns.insert(format!("^(?!_){inside}"), value);
         patterns.insert("^_".to_owned(), json!({}));
@@ -126,13 +126,13 @@ fn map(Map { names, unknown, value, is_filled }: &Map, named: &mut Object<String
     let mut schema =
         json!({ "type": "object", "patternProperties": patterns, "additionalProperties": false });
     if *is_filled {
-        // Not every key, if there is one at all, is a comment.
+        // At least one key is not a comment.
         schema["not"] = json!({ "propertyNames": { "pattern": "^_" } });
     }
     schema
 }
 
-/// The first case that holds, the others behind its `else`.
+/// The first case that holds, the others in its `else`.
 fn one_of_cases(cases: &[(When, Fields)], named: &mut Object<String, Value>) -> Value {
     let Some(((when, fields), rest)) = cases.split_first() else { return json!(false) };
     let condition = match when {
@@ -150,7 +150,7 @@ mod tests {
     use expect_test::expect_file;
 
     #[test]
-    fn the_schemas_in_the_manual_are_those_of_the_readers() {
+    fn the_schemas_in_the_manual_match_the_readers() {
         for (name, schema) in super::all() {
             let path = format!("{}/docs/schema/{name}", env!("CARGO_MANIFEST_DIR"));
             expect_file![path].assert_eq(&format!("{schema:#}\n"));

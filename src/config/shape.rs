@@ -1,20 +1,20 @@
-//! What a reader takes, as plain data.
+//! The values that a reader takes, as plain data.
 //!
 //! Every reader describes itself ([`super::reader::Reader::shape`]) with the
 //! same tables that it reads by, so that the JSON Schemas (`schema`) and the keys
-//! that overrides reach (`overrides`) cannot say anything else.
+//! that overrides reach (`overrides`) cannot differ from it.
 //!
-//! A shape covers what can be said of one value alone; whether a region lies in
-//! its frame, or a workload is mapped, only the checks of `resolve` know.
+//! A shape covers the rules for one value alone. `resolve` checks the others, such as
+//! whether a region lies in its frame, or a workload is mapped.
 
 pub(super) use crate::text::unseen;
 
 /// The values that a reader takes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
-    /// A text; with a regular expression (ECMA-262) that it matches.
-    Text(Option<String>),
-    /// One of these texts, exactly.
+    /// A string; with a regular expression (ECMA-262) that it matches.
+    String(Option<String>),
+    /// One of these strings, exactly.
     Word(Vec<&'static str>),
     /// `null`.
     Null,
@@ -49,22 +49,22 @@ pub enum Shape {
     Table(Fields),
     /// A table whose keys are names.
     Map(Map),
-    /// A table whose keys depend on what is in it; the first case that holds counts.
+    /// A table whose keys depend on its contents; the first case that holds counts.
     Cases(Vec<(When, Fields)>),
-    /// A shape that has a name, since it stands in several places.
+    /// A shape with a name, since it appears in several places.
     Named(&'static str, Box<Shape>),
     /// Any of these.
     Either(Vec<Shape>),
-    /// An old form of this, taken with a note.
+    /// An old form of this, accepted with a note.
     Old(Box<Shape>),
 }
 
-/// When a case of [`Shape::Cases`] holds.
+/// The condition of a case of [`Shape::Cases`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum When {
     /// The table has this key.
     Has(&'static str),
-    /// The text at this key matches a regular expression.
+    /// The string at this key matches a regular expression.
     Matches(&'static str, String),
     /// Always.
     Always,
@@ -75,9 +75,9 @@ pub enum When {
 pub struct Fields {
     /// In the order in which they are read.
     pub fields: Vec<Field>,
-    /// What becomes of others.
+    /// The treatment of other keys.
     pub unknown: UnknownKeys,
-    /// At least one of these is there; empty if nothing is asked for.
+    /// At least one of these is required; empty if none is.
     pub one_of: Vec<&'static str>,
 }
 
@@ -86,7 +86,7 @@ pub struct Fields {
 pub struct Field {
     /// As it is written.
     pub key: &'static str,
-    /// What it means, for a person: one sentence.
+    /// Its meaning, one sentence.
     pub about: &'static str,
     /// Whether it must be there.
     pub is_required: bool,
@@ -101,21 +101,21 @@ pub struct Field {
 pub struct Map {
     /// A regular expression (ECMA-262) for the names.
     pub names: String,
-    /// What becomes of keys that begin with `_`.
+    /// The treatment of keys that begin with `_`.
     pub unknown: UnknownKeys,
-    /// What stands at each.
+    /// The value of each.
     pub value: Box<Shape>,
     /// Whether it must have a name.
     pub is_filled: bool,
 }
 
-/// Nothing that cannot be seen ([`crate::text::is_unseen`]), and not blank.
+/// No invisible characters ([`crate::text::is_unseen`]), and not blank.
 pub const TEXT: &str = concat!(r"^[^", unseen!(), r"]*[^\s", unseen!(), r"][^", unseen!(), r"]*$");
 
-/// Nothing that cannot be seen.
+/// No invisible characters.
 pub const UNBROKEN: &str = concat!(r"^[^", unseen!(), r"]*$");
 
-/// A regular expression for any of `words`, whatever its case, with blanks around.
+/// A regular expression for any of `words`, in any case, with blanks around.
 #[must_use]
 pub fn folded<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let each = |word: &str| -> String {
@@ -135,7 +135,7 @@ pub fn folded<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     format!(r"^\s*({})\s*$", words.join("|"))
 }
 
-/// What becomes of keys that nobody asked for.
+/// The treatment of unknown keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownKeys {
     /// They are errors: in files of our own format.
@@ -146,7 +146,7 @@ pub enum UnknownKeys {
 }
 
 impl UnknownKeys {
-    /// What a table is called in the language of the file: upstream's are JSON.
+    /// The word for a table in the language of the file: upstream's are JSON.
     pub(super) fn table(self) -> &'static str {
         match self {
             UnknownKeys::Refuse => "table",

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::reader::{At, Called, Reader, by, map_of, table};
+use super::reader::{At, KeyNames, Reader, by, map_of, table};
 use super::shape::{Shape, TEXT, UnknownKeys};
 use super::tree::{Node, Value};
 use super::values::{
-    boolean, duration, filled_list_of, list_of, read_any_text, read_duration, read_text, spanned, text, whole,
+    boolean, duration, filled_list_of, list_of, read_any_string, read_duration, read_string, spanned, string,
+    whole,
 };
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
@@ -33,19 +34,19 @@ pub(super) struct RawTask {
     pub(super) cache: Option<bool>,
 }
 
-/// Reads a file that `include` names: nothing but `[[task]]` tables.
+/// Reads a file that `include` names, which has only `[[task]]` tables.
 pub(super) fn read_included(tree: &Node, diagnostics: &mut Diagnostics) -> Vec<RawTask> {
     let at = At { name: "the file".to_owned(), node: tree };
-    let file = table(Called::Plainly, UnknownKeys::Refuse, |table, diagnostics| {
+    let file = table(KeyNames::Plain, UnknownKeys::Refuse, |table, diagnostics| {
         table.optional("task", "Commands of your own", task_list(), diagnostics)
     });
     file.read(&at, diagnostics).unwrap_or_default()
 }
 
-/// Fewer tasks than this are not worth another thread.
+/// The number of tasks that is worth another thread.
 const MANY: usize = 500;
 
-/// All `[[task]]` tables. Each stands for itself, so many are read by all cores.
+/// All `[[task]]` tables. They are independent, so all cores read many of them.
 pub(super) fn task_list() -> impl Reader<Value = Vec<RawTask>> + Copy {
     let tasks = list_of(task());
     by(
@@ -91,9 +92,9 @@ fn task() -> impl Reader<Value = RawTask> + Copy {
 }
 
 fn fields() -> impl Reader<Value = RawTask> + Copy {
-    table(Called::Behind("task."), UnknownKeys::Refuse, |table, diagnostics| {
+    table(KeyNames::Prefixed("task."), UnknownKeys::Refuse, |table, diagnostics| {
         let name = "Unique among tasks and cameras";
-        let name = table.required("name", name, spanned(text()), diagnostics);
+        let name = table.required("name", name, spanned(string()), diagnostics);
         let paths = list_of(spanned(path()));
         let command = "Program and arguments; there is no shell";
         let command = table.required("command", command, command_line(), diagnostics);
@@ -102,7 +103,7 @@ fn fields() -> impl Reader<Value = RawTask> + Copy {
         let outputs = "Files or directories inside the project that it makes";
         let outputs = table.optional("outputs", outputs, paths, diagnostics);
         let after = "Tasks or labels that run first, for order only";
-        let after = table.optional("after", after, list_of(spanned(text())), diagnostics);
+        let after = table.optional("after", after, list_of(spanned(string())), diagnostics);
         let env = table.optional("env", "Variables to set for it", environment(), diagnostics);
         let pass = "Names of variables that it gets from the environment of `lp`";
         let pass = table.optional("pass", pass, list_of(variable()), diagnostics);
@@ -110,7 +111,7 @@ fn fields() -> impl Reader<Value = RawTask> + Copy {
         let retries = "Attempts after the first; 0 if not given";
         let cache = "`false`: run it every time";
         Some(RawTask {
-            // The header of the table is a poor place to point at; its name is better.
+            // The name is a better place to show than the header of the table.
             place: name.as_ref().map_or(table.place(), |name| name.place),
             name,
             command,
@@ -119,7 +120,7 @@ fn fields() -> impl Reader<Value = RawTask> + Copy {
             after: after.unwrap_or_default(),
             env: env.unwrap_or_default().into_iter().collect(),
             pass: pass.unwrap_or_default(),
-            pool: table.optional("pool", pool, spanned(text()), diagnostics),
+            pool: table.optional("pool", pool, spanned(string()), diagnostics),
             timeout: table.optional(
                 "timeout",
                 "More than `0s`; no limit if not given",
@@ -138,7 +139,7 @@ pub(super) fn command_line() -> impl Reader<Value = Vec<String>> + Copy {
     by(
         move || arguments.shape(),
         move |at, diagnostics| {
-            if let Some(line) = at.as_text() {
+            if let Some(line) = at.as_string() {
                 let words: Vec<String> = line.split_whitespace().map(|word| format!("{word:?}")).collect();
                 let message = format!("`{}` must be a list of arguments; there is no shell", at.name);
                 let fault = at.fault(codes::WRONG_TYPE, &message);
@@ -160,11 +161,11 @@ pub(super) fn command_line() -> impl Reader<Value = Vec<String>> + Copy {
 }
 
 fn argument() -> impl Reader<Value = String> + Copy {
-    by(|| Shape::Text(Some(r"^[^\u0000]*$".to_owned())), read_argument)
+    by(|| Shape::String(Some(r"^[^\u0000]*$".to_owned())), read_argument)
 }
 
 fn read_argument(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let text = read_any_text(at, diagnostics)?;
+    let text = read_any_string(at, diagnostics)?;
     if text.contains('\0') {
         let message = format!("`{}` must not contain a NUL character", at.name);
         diagnostics.push(at.fault(codes::BLANK_TEXT, &message));
@@ -175,15 +176,15 @@ fn read_argument(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
 
 /// A path inside the project.
 fn path() -> impl Reader<Value = ProjectPath> + Copy {
-    by(|| Shape::Text(Some(r"^[^/\u0000][^\u0000]*$".to_owned())), read_path)
+    by(|| Shape::String(Some(r"^[^/\u0000][^\u0000]*$".to_owned())), read_path)
 }
 
 fn read_path(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<ProjectPath> {
-    let text = read_any_text(at, diagnostics)?;
+    let text = read_any_string(at, diagnostics)?;
     match ProjectPath::new(&text) {
         Ok(path) => Some(path),
         Err(error) => {
-            let message = format!("`{}` is no path inside the project", at.name);
+            let message = format!("`{}` is not a path inside the project", at.name);
             diagnostics
                 .push(Diagnostic::error(codes::BAD_PATH, message).at(at.node.place).label(error.to_string()));
             None
@@ -195,9 +196,9 @@ fn read_path(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<ProjectPath> 
 /// the name of a program.
 pub(super) fn plain_path() -> impl Reader<Value = ProjectPath> + Copy {
     by(
-        || Shape::Text(Some(TEXT.to_owned())),
+        || Shape::String(Some(TEXT.to_owned())),
         |at, diagnostics| {
-            read_text(at, diagnostics)?;
+            read_string(at, diagnostics)?;
             read_path(at, diagnostics)
         },
     )
@@ -208,9 +209,9 @@ const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// The name of an environment variable.
 fn variable() -> impl Reader<Value = String> + Copy {
     by(
-        || Shape::Text(Some(VARIABLE.to_owned())),
+        || Shape::String(Some(VARIABLE.to_owned())),
         |at, diagnostics| {
-            let name = read_text(at, diagnostics)?;
+            let name = read_string(at, diagnostics)?;
             if is_variable(&name) {
                 return Some(name);
             }
@@ -228,9 +229,9 @@ fn is_variable(name: &str) -> bool {
 
 fn environment() -> impl Reader<Value = Vec<(String, String)>> + Copy {
     let shape = || Shape::Either(vec![argument().shape(), Shape::Whole { min: i64::MIN, max: i64::MAX }]);
-    map_of(Called::Behind("task.env."), UnknownKeys::Refuse, VARIABLE, shape, |key, at, diagnostics| {
+    map_of(KeyNames::Prefixed("task.env."), UnknownKeys::Refuse, VARIABLE, shape, |key, at, diagnostics| {
         if !is_variable(&key.text) {
-            let message = format!("`{}` is no name of an environment variable", key.text);
+            let message = format!("`{}` is not the name of an environment variable", key.text);
             diagnostics.push(Diagnostic::error(codes::BAD_NAME, message).at(key.place));
             return None;
         }

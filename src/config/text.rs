@@ -1,4 +1,4 @@
-//! Bytes of a file on their way to a parser, which gets text of a bounded size.
+//! From the bytes of a file to text of a bounded size for a parser.
 
 use std::ops::Range;
 
@@ -9,14 +9,14 @@ use crate::diag::{Diagnostic, Diagnostics, FileId, Place, Sources};
 /// values and the list of faults take up to sixty times the memory of the text.
 pub(super) const MAX_BYTES: u64 = 64 << 20;
 
-/// The most faults of syntax that are reported of a file: with more it is hardly JSON
-/// or TOML, and to find the words for each would take minutes.
+/// The most syntax errors that are reported of a file: with more it is hardly JSON
+/// or TOML, and to explain each would take minutes.
 pub(super) const MAX_FAULTS: usize = 100;
 
-/// What a merge leaves at the beginning of a line when it fails.
+/// The marks of a failed merge at the beginning of a line.
 pub(super) const CONFLICT: [&str; 3] = ["<<<<<<<", "=======", ">>>>>>>"];
 
-/// Adds the bytes of a file to the sources. `None` if they are no text.
+/// Adds the bytes of a file to the sources. `None` if they are not UTF-8.
 pub(super) fn admit(
     name: &str,
     bytes: Vec<u8>,
@@ -39,7 +39,9 @@ pub(super) fn admit(
     let start = fault.valid_up_to() - mark;
     let place = Place::new(file, start..start + char::REPLACEMENT_CHARACTER.len_utf8());
     let error = Diagnostic::error(codes::NOT_UTF8, format!("`{name}` is not UTF-8"));
-    diagnostics.push(error.at(place).label(format!("the byte at offset {} is no text", fault.valid_up_to())));
+    diagnostics.push(
+        error.at(place).label(format!("the byte at offset {} is not valid UTF-8", fault.valid_up_to())),
+    );
     None
 }
 
@@ -56,7 +58,7 @@ pub(super) fn within(text: &str, range: Range<usize>) -> Range<usize> {
     start..end
 }
 
-/// The first line that is neither blank nor a comment of TOML.
+/// The first line that is not blank or a comment of TOML.
 pub(super) fn first_line(text: &str) -> Range<usize> {
     let mut lines = text.split('\n').map(str::trim);
     let line = lines.find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
@@ -78,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_reported_at_their_place() {
+    fn invalid_utf_8_is_reported_at_its_place() {
         check(
             b"\xef\xbb\xbf{\n \"a\": \"\xff\" }",
             expect![[r#"

@@ -1,7 +1,7 @@
-//! TOML to a spanned tree. All syntax errors are reported in one pass, and what
-//! could be read in spite of them is returned.
+//! TOML to a spanned tree. All syntax errors are reported in one pass, and the part
+//! that could be read is returned.
 //!
-//! Not here: how an error is put into words (`toml_faults`).
+//! Not here: the messages of syntax errors (`toml_faults`).
 
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
@@ -14,47 +14,47 @@ use crate::diag::{Diagnostics, FileId, Place};
 
 mod pieces;
 
-/// What came of a text.
+/// The result of parsing a file.
 #[derive(Debug)]
-pub struct Parsed {
-    /// What could be read.
+pub struct ParseResult {
+    /// The part that could be read.
     pub tree: Node,
-    /// Whether the syntax was right. Otherwise keys may be missing from the
-    /// tree, or stand in the wrong table.
+    /// Whether the syntax is valid. Otherwise keys may be missing from the tree, or be
+    /// in the wrong table.
     pub is_whole: bool,
 }
 
 /// Parses the text of `file`.
-pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed {
+pub fn parse(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> ParseResult {
     if text.len() > 2 * pieces::LENGTH
         && let Some(tree) = in_pieces(file, text, pieces::LENGTH, diagnostics)
     {
-        return Parsed { tree, is_whole: true };
+        return ParseResult { tree, is_whole: true };
     }
     parse_whole(file, text, diagnostics)
 }
 
-fn parse_whole(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Parsed {
+fn parse_whole(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> ParseResult {
     let (table, errors) = DeTable::parse_recoverable(text);
     let is_whole = errors.is_empty();
     let place = Place::new(file, within(text, table.span()));
     let mut reader = Reader { file, offset: 0, text, diagnostics };
     let tree = Node { value: in_order(entries(&mut reader, table.into_inner())), place };
     toml_faults::report(file, text, &tree, errors, diagnostics);
-    Parsed { tree, is_whole }
+    ParseResult { tree, is_whole }
 }
 
-/// The tree of a text that is valid in pieces; `None` for any other.
+/// The tree of a file that is valid in pieces; `None` for any other.
 fn in_pieces(file: FileId, text: &str, length: usize, diagnostics: &mut Diagnostics) -> Option<Node> {
     let entries = pieces::parse(file, text, length, diagnostics)?;
-    // The parser gives the root of a text no place either.
+    // The parser gives the root of a file no place either.
     Some(Node { value: in_order(entries), place: Place::new(file, 0..0) })
 }
 
-/// A text, or a piece of one, on its way to a tree.
+/// Makes the tree of a file, or of a piece of one.
 struct Reader<'d> {
     file: FileId,
-    /// Where the piece begins, which places count from.
+    /// The offset of the piece in the file.
     offset: usize,
     text: &'d str,
     diagnostics: &'d mut Diagnostics,
@@ -75,7 +75,7 @@ fn entries(reader: &mut Reader<'_>, table: DeTable<'_>) -> Vec<(Key, Node)> {
     entries.collect()
 }
 
-/// The parser sorts by key; readers and messages follow the file.
+/// The parser sorts by key; readers and messages keep the order of the file.
 fn in_order(mut entries: Vec<(Key, Node)>) -> Value {
     entries.sort_by_key(|(key, _)| key.place);
     Value::Table(entries)
@@ -88,7 +88,7 @@ fn node(reader: &mut Reader<'_>, value: Spanned<DeValue<'_>>) -> Node {
     let value = match value.into_inner() {
         DeValue::String(text) => Value::Text(text.into_owned()),
         DeValue::Boolean(value) => Value::Bool(value),
-        // What was no number has no digits, and has been reported.
+        // An invalid number has no digits, and has been reported.
         DeValue::Integer(integer) if integer.as_str().is_empty() => Value::Broken,
         DeValue::Integer(integer) if integer.radix() == 10 => number(integer.as_str(), place, diagnostics),
         DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
@@ -99,7 +99,7 @@ fn node(reader: &mut Reader<'_>, value: Spanned<DeValue<'_>>) -> Node {
         DeValue::Float(float) => match float.as_str() {
             "" => Value::Broken,
             text if text.contains("inf") || text.contains("nan") => {
-                // Every word that begins so is one of these to the parser.
+                // The parser takes every word with these letters for one of them.
                 if is_not_finite(written) {
                     diagnostics.push(not_finite(place));
                 }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use crate::diag::Sources;
 
-    /// The faults of each text.
+    /// The faults of each file.
     #[track_caller]
     fn check(texts: &[&str], expect: Expect) {
         let faults = |text: &&str| {
@@ -139,9 +139,9 @@ mod tests {
         expect.assert_eq(&texts.iter().map(faults).collect::<Vec<_>>().join("\n"));
     }
 
-    /// Fails when a new version of the parser has other words for a slip.
+    /// Fails when a new version of the parser has another message for a slip.
     #[test]
-    fn the_slips_of_people_are_known_by_the_words_of_the_parser() {
+    fn common_slips_are_recognised_by_the_messages_of_the_parser() {
         check(
             &[
                 "name = cam\nb = True\nc = None\nd = 10s\ne = “x y”\n",
@@ -158,15 +158,15 @@ mod tests {
                 "{ \"project\": {} }\n",
             ],
             expect![[r#"
-                LP0101 1:8 the string has no quotes; write `"cam"`
-                LP0101 2:5 the string has no quotes; write `true`
-                LP0101 3:5 the string has no quotes; write `"None"`
-                LP0101 4:5 the string has no quotes; write `"10s"`
-                LP0101 5:5 the string has no quotes; write `"x y"`
+                LP0101 1:8 the string is not quoted; write `"cam"`
+                LP0101 2:5 the string is not quoted; write `true`
+                LP0101 3:5 the string is not quoted; write `"None"`
+                LP0101 4:5 the string is not quoted; write `"10s"`
+                LP0101 5:5 the string is not quoted; write `"x y"`
 
                 LP0101 1:5 a value is missing
-                LP0105 2:5 NaN and infinity are no values here
-                LP0105 3:5 NaN and infinity are no values here
+                LP0105 2:5 NaN and infinity are not allowed
+                LP0105 3:5 NaN and infinity are not allowed
                 LP0101 4:7 a line break or a comma is missing before `e`
                 LP0101 5:5 `[` is never closed
 
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn other_faults_keep_the_words_of_the_parser_and_a_line_has_one() {
+    fn other_faults_keep_the_message_of_the_parser_and_a_line_has_one() {
         check(
             &[
                 "a = \"C:\\Users\"\nb = \"a\u{1}b\"\nc = 01\nd 1\n// e\nf = [1,,2]\n",
@@ -217,7 +217,7 @@ mod tests {
                 LP0101 4:2 the file is not valid TOML: invalid unquoted key, expected letters, numbers, `-`, `_`
 
                 LP0101 4:2 the file is not valid TOML: invalid date, expected `-` (MM-DD)
-                LP0101 6:7 the string has no quotes; write `"\u{0}\u{0}\u{0}~a"`
+                LP0101 6:7 the string is not quoted; write `"\u{0}\u{0}\u{0}~a"`
                 LP0101 7:2 the file is not valid TOML: invalid unquoted key, expected letters, numbers, `-`, `_`
                 LP0101 10:1 the file is not valid TOML: missing key for inline table element, expected `,`
                 LP0101 11:4 the file is not valid TOML: unclosed inline table, expected `}`
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn at_most_a_hundred_faults_of_syntax_are_reported() {
+    fn at_most_a_hundred_syntax_errors_are_reported() {
         let text: String = (0..1000).map(|n| format!("key{n} = x\n")).collect();
         let mut diagnostics = Diagnostics::new();
         let file = Sources::new().add("x", text.as_str());
@@ -243,27 +243,27 @@ mod tests {
                 "a.b = 1\na.b = 2\nc = [{ d = 2, d = 3 }]\na = 4\n[[c]]\n",
             ],
             expect![[r#"
-                LP0103 5:2 the key `a` stands twice in one table also 1:2
+                LP0103 5:2 the key `a` appears twice in one table also 1:2
 
-                LP0103 5:1 the key `n` stands twice in one table also 4:1
-                LP0103 8:1 the key `n` stands twice in one table
+                LP0103 5:1 the key `n` appears twice in one table also 4:1
+                LP0103 8:1 the key `n` appears twice in one table
 
-                LP0103 2:3 the key `b` stands twice in one table also 1:3
-                LP0103 3:15 the key `d` stands twice in one table
-                LP0103 4:1 the key `a` stands twice in one table
-                LP0103 5:3 the key `c` stands twice in one table
+                LP0103 2:3 the key `b` appears twice in one table also 1:3
+                LP0103 3:15 the key `d` appears twice in one table
+                LP0103 4:1 the key `a` appears twice in one table
+                LP0103 5:3 the key `c` appears twice in one table
             "#]],
         );
     }
 
     #[test]
-    fn numbers_that_are_no_values_are_errors() {
+    fn numbers_that_cannot_be_represented_are_errors() {
         let digits = "9".repeat(400);
         check(
             &[&format!("a = nan\nb = -inf\nc = {digits}\nd = 1e999\ne = 0xffffffffffffffffff\n")],
             expect![[r#"
-                LP0105 1:5 NaN and infinity are no values here
-                LP0105 2:5 NaN and infinity are no values here
+                LP0105 1:5 NaN and infinity are not allowed
+                LP0105 2:5 NaN and infinity are not allowed
                 LP0104 3:5 the number is too big to be represented
                 LP0104 4:5 the number is too big to be represented
                 LP0104 5:5 the number is too big to be represented

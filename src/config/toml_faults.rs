@@ -1,10 +1,10 @@
-//! The words for what is wrong with a text that is not TOML.
+//! The messages for syntax errors of TOML.
 //!
-//! The parser reports everything that it trips over, in its own words and where it
-//! was then. For the slips that people make, this says which key appears twice,
-//! which string has no quotes, and where a bracket or quote was opened that is
-//! never closed. All other faults keep the parser's words. A test fails when a new
-//! version of the parser has other words for one of the slips.
+//! The parser reports an error with its own message and at its own position. For
+//! common slips, the message here names the key that appears twice, the string
+//! without quotes, or the beginning of a bracket or quote that is never closed. All
+//! other faults keep the parser's message. A test fails when a new version of the
+//! parser has another message for one of the slips.
 //!
 //! TOML is a language of lines: only the first fault of a line is reported, and none
 //! after a bracket that is never closed.
@@ -19,7 +19,7 @@ use super::tree::{Node, Value};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
 
-/// Reports the errors of the parser. `tree` is what it could read.
+/// Reports the errors of the parser. `tree` is the part that it could read.
 pub(super) fn report(
     file: FileId,
     text: &str,
@@ -61,7 +61,7 @@ impl Faults<'_> {
         Diagnostic::error(codes::TOML_SYNTAX, message).at(Place::new(self.file, within(self.text, range)))
     }
 
-    /// The fault, and whether what follows it in the text tells nothing.
+    /// The fault, and whether all later faults follow from it.
     fn explain(&self, message: &str, range: Range<usize>) -> (Diagnostic, bool) {
         let line = self.line_start(range.start);
         if CONFLICT.iter().any(|mark| self.text[line..].starts_with(mark)) {
@@ -71,7 +71,7 @@ impl Faults<'_> {
         if message == "duplicate key" {
             return (self.duplicate(range), false);
         }
-        // The parser tells a boolean, `nan` and `inf` by their first letter.
+        // The parser recognises a boolean, `nan` and `inf` by their first letter.
         let words = ["string values must be quoted", "invalid boolean", "invalid float, expected `"];
         if words.into_iter().any(is) {
             return (self.unquoted(range), false);
@@ -110,7 +110,7 @@ impl Faults<'_> {
 
     fn duplicate(&self, range: Range<usize>) -> Diagnostic {
         let key = self.text[range.clone()].trim_matches(['"', '\'']);
-        let fault = self.fault(range.clone(), format!("the key `{key}` stands twice in one table"));
+        let fault = self.fault(range.clone(), format!("the key `{key}` appears twice in one table"));
         let fault = Diagnostic { code: codes::DUPLICATE_KEY, ..fault }.label("again here");
         match self.earlier(range) {
             Some(earlier) => fault.also(Place::new(self.file, earlier), "first here"),
@@ -118,7 +118,7 @@ impl Faults<'_> {
         }
     }
 
-    /// Where a key was before, if a line of the same table begins as its line does.
+    /// The earlier place of a key, if a line of the same table begins like its line.
     fn earlier(&self, key: Range<usize>) -> Option<Range<usize>> {
         let line = self.line_start(key.start);
         let beginning = &self.text[line..key.end];
@@ -136,7 +136,7 @@ impl Faults<'_> {
         None
     }
 
-    /// A value that is none of TOML's: mostly a string without quotes.
+    /// An invalid value, mostly a string without quotes.
     fn unquoted(&self, range: Range<usize>) -> Diagnostic {
         let found = self.text[range.clone()].trim();
         if found.is_empty() {
@@ -156,7 +156,7 @@ impl Faults<'_> {
             meant @ ("true" | "false") => format!("write `{meant}`"),
             _ => write_quoted(found.trim_matches(|c| "“”„‘’\"".contains(c))),
         };
-        self.fault(range, "the string has no quotes").help(help)
+        self.fault(range, "the string is not quoted").help(help)
     }
 
     fn line_start(&self, at: usize) -> usize {
@@ -164,7 +164,7 @@ impl Faults<'_> {
     }
 }
 
-/// Where the innermost list or inline table begins that ends at `end`.
+/// The beginning of the innermost list or inline table that ends at `end`.
 fn opener(node: &Node, end: usize, text: &str) -> Option<usize> {
     let inner = match &node.value {
         Value::Table(entries) => entries.iter().find_map(|(_, inner)| opener(inner, end, text)),

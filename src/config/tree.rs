@@ -1,21 +1,21 @@
 //! One tree for TOML and JSON, in which every key and value has its place.
 //!
 //! Numbers are checked when the tree is made: a whole number fits an `i64`, a
-//! fraction is finite. What could not be represented was reported and is
-//! [`Value::Broken`], about which readers say nothing more.
+//! fraction is finite. A value that cannot be represented is reported and becomes
+//! [`Value::Broken`], which readers ignore.
 
 use crate::diag::Place;
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// What it is.
+    /// The value.
     pub value: Value,
-    /// Where it is.
+    /// The place.
     pub place: Place,
 }
 
-/// What a node is.
+/// The value of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// JSON's `null`.
@@ -31,10 +31,10 @@ pub enum Value {
         /// As written.
         text: String,
     },
-    /// A text in quotes.
+    /// A string in quotes.
     Text(String),
-    /// The value of an override: a text without quotes that the reader of its
-    /// key makes sense of.
+    /// The value of an override: a string without quotes that the reader of its key
+    /// interprets.
     Word(String),
     /// A date or time of TOML; no key takes one.
     Date,
@@ -42,7 +42,7 @@ pub enum Value {
     List(Vec<Node>),
     /// A table, in the order of its file.
     Table(Vec<(Key, Node)>),
-    /// Something that was reported already.
+    /// An invalid value, which was reported already.
     Broken,
 }
 
@@ -51,7 +51,7 @@ pub enum Value {
 pub struct Key {
     /// The key.
     pub text: String,
-    /// Where it is.
+    /// The place.
     pub place: Place,
 }
 
@@ -62,14 +62,14 @@ impl Node {
         Node { value: Value::Table(Vec::new()), place: Place::default() }
     }
 
-    /// What it is, for a person: `a text`.
+    /// Its type in words: `a string`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match &self.value {
             Value::Null => "null",
             Value::Bool(_) => "a boolean",
             Value::Int(_) | Value::Float { .. } => "a number",
-            Value::Text(_) | Value::Word(_) => "a text",
+            Value::Text(_) | Value::Word(_) => "a string",
             Value::Date => "a date or time",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",

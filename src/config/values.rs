@@ -1,4 +1,4 @@
-//! Readers of plain values: texts, numbers, durations, words and lists.
+//! Readers of plain values: strings, numbers, durations, words and lists.
 //!
 //! Each takes the value of an override ([`Value::Word`]) as well as one from a
 //! file, so `--set run.count=2` and `count = 2` are read by the same function.
@@ -13,7 +13,7 @@ use crate::diag::{Diagnostic, Diagnostics, Spanned};
 use crate::text::is_unseen;
 use crate::time::{ParseDurationError, parse_duration};
 
-/// What a reader reads, with its place.
+/// The value of another reader, with its place.
 pub fn spanned<R: Reader + Copy>(reader: R) -> impl Reader<Value = Spanned<R::Value>> + Copy {
     by(
         move || reader.shape(),
@@ -24,28 +24,28 @@ pub fn spanned<R: Reader + Copy>(reader: R) -> impl Reader<Value = Spanned<R::Va
     )
 }
 
-/// Any text, the empty one too.
-pub fn any_text() -> impl Reader<Value = String> + Copy {
-    by(|| Shape::Text(None), read_any_text)
+/// Any string, also the empty one.
+pub fn any_string() -> impl Reader<Value = String> + Copy {
+    by(|| Shape::String(None), read_any_string)
 }
 
-/// A text that is neither blank nor has control characters.
-pub fn text() -> impl Reader<Value = String> + Copy {
-    by(|| Shape::Text(Some(TEXT.to_owned())), read_text)
+/// A string that is not blank and has no control characters.
+pub fn string() -> impl Reader<Value = String> + Copy {
+    by(|| Shape::String(Some(TEXT.to_owned())), read_string)
 }
 
-/// Any text, the empty one too.
-pub(super) fn read_any_text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let text = at.as_text().map(str::to_owned);
+/// Any string, also the empty one.
+pub(super) fn read_any_string(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = at.as_string().map(str::to_owned);
     if text.is_none() {
-        at.wrong("a text", diagnostics);
+        at.wrong("a string", diagnostics);
     }
     text
 }
 
-/// A text that is neither blank nor has control characters.
-pub(super) fn read_text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
-    let text = read_any_text(at, diagnostics)?;
+/// A string that is not blank and has no control characters.
+pub(super) fn read_string(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = read_any_string(at, diagnostics)?;
     if text.trim().is_empty() {
         diagnostics.push(at.fault(codes::BLANK_TEXT, &format!("`{}` must not be blank", at.name)));
         None
@@ -57,10 +57,9 @@ pub(super) fn read_text(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<St
     }
 }
 
-/// The fault of a text with characters that cannot be seen.
+/// The fault of a string with invisible characters.
 pub(super) fn unseen(at: &At<'_>, text: &str) -> Diagnostic {
-    let what =
-        if text.contains(char::is_control) { "control characters" } else { "characters that cannot be seen" };
+    let what = if text.contains(char::is_control) { "control characters" } else { "invisible characters" };
     at.fault(codes::BLANK_TEXT, &format!("`{}` must not contain {what}", at.name))
 }
 
@@ -85,12 +84,12 @@ pub fn boolean() -> impl Reader<Value = bool> + Copy {
 /// `30s`, `1m30s`, `500ms`.
 pub fn duration() -> impl Reader<Value = Duration> + Copy {
     // Looser than the reader, which takes several ways of writing a duration.
-    by(|| Shape::Text(Some(r"^\s*[0-9Pp].*[A-Za-z]\s*$".to_owned())), read_duration)
+    by(|| Shape::String(Some(r"^\s*[0-9Pp].*[A-Za-z]\s*$".to_owned())), read_duration)
 }
 
 /// `30s`, `1m30s`, `500ms`.
 pub(super) fn read_duration(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Duration> {
-    match at.as_text().map(parse_duration) {
+    match at.as_string().map(parse_duration) {
         Some(Ok(duration)) => Some(duration),
         Some(Err(error)) => {
             let right = match error {
@@ -188,8 +187,8 @@ fn read_number(
     }
 }
 
-/// What another reader makes of a number, and whether it was written with a
-/// fraction or an exponent: `15.0` is, `15` is not.
+/// The number of another reader, and whether it was written with a fraction or an
+/// exponent: `15.0` is, `15` is not.
 pub fn as_written<T>(reader: impl Reader<Value = T> + Copy) -> impl Reader<Value = (T, bool)> + Copy {
     by(
         move || reader.shape(),
@@ -204,7 +203,7 @@ pub fn finite() -> impl Reader<Value = f64> + Copy {
     by(
         || Shape::Finite,
         |at, diagnostics| match &at.node.value {
-            #[expect(clippy::cast_precision_loss, reason = "whoever writes a fraction accepts rounding")]
+            #[expect(clippy::cast_precision_loss, reason = "a fraction may be rounded")]
             Value::Int(value) => Some(*value as f64),
             Value::Float { value, .. } => Some(*value),
             _ => {
@@ -215,8 +214,8 @@ pub fn finite() -> impl Reader<Value = f64> + Copy {
     )
 }
 
-/// One of `words`, each with its meaning. Those in `later` are understood, but
-/// not supported yet.
+/// One of `words`, each with its meaning. The words in `later` are known, but not
+/// supported yet.
 pub fn one_of<T: Copy>(
     words: &'static [(&'static str, T)],
     later: &'static [&'static str],
@@ -228,7 +227,7 @@ pub fn one_of<T: Copy>(
                 let quoted: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
                 quoted.join(", ")
             };
-            let Some(text) = at.as_text() else {
+            let Some(text) = at.as_string() else {
                 at.wrong(&format!("one of {}", possible()), diagnostics);
                 return None;
             };
@@ -240,7 +239,7 @@ pub fn one_of<T: Copy>(
                 diagnostics.push(
                     Diagnostic::error(codes::NOT_SUPPORTED, message)
                         .at(at.node.place)
-                        .help(format!("supported are {}", possible())),
+                        .help(format!("supported: {}", possible())),
                 );
                 return None;
             }
@@ -252,7 +251,7 @@ pub fn one_of<T: Copy>(
     )
 }
 
-/// A list; items that mean nothing are reported and left out.
+/// A list; invalid items are reported and left out.
 pub fn list_of<R: Reader + Copy>(reader: R) -> impl Reader<Value = Vec<R::Value>> + Copy {
     by(
         move || Shape::List { item: Box::new(reader.shape()), is_filled: false },
@@ -260,8 +259,8 @@ pub fn list_of<R: Reader + Copy>(reader: R) -> impl Reader<Value = Vec<R::Value>
     )
 }
 
-/// A list with at least one item. It may still come out empty if none of them
-/// means anything.
+/// A list with at least one item. The result may still be empty if all of them are
+/// invalid.
 pub fn filled_list_of<R: Reader + Copy>(reader: R) -> impl Reader<Value = Vec<R::Value>> + Copy {
     by(
         move || Shape::List { item: Box::new(reader.shape()), is_filled: true },
@@ -291,18 +290,18 @@ mod tests {
 
     use super::*;
     use crate::config::json;
-    use crate::config::reader::{Called, Table};
+    use crate::config::reader::{KeyNames, Table};
     use crate::config::shape::UnknownKeys;
     use crate::diag::Sources;
 
-    /// Reads the key `a` of a JSON text.
+    /// Reads the key `a` of a JSON object.
     #[track_caller]
     fn check<T: std::fmt::Debug>(text: &str, reader: impl Reader<Value = T>, expect: Expect) {
         let (mut sources, mut diagnostics) = (Sources::new(), Diagnostics::new());
         let file = sources.add("x.json", text);
         let tree = json::parse(file, text, &mut diagnostics).expect("the text is JSON");
         let at = At { name: "the file".to_owned(), node: &tree };
-        let mut table = Table::open(&at, Called::Plainly, UnknownKeys::Warn, &mut diagnostics)
+        let mut table = Table::open(&at, KeyNames::Plain, UnknownKeys::Warn, &mut diagnostics)
             .expect("the text is a table");
         let value = table.take("a", "", &reader).map(|(_, at)| reader.read(&at, &mut diagnostics));
         table.finish(&mut diagnostics);
@@ -332,7 +331,7 @@ mod tests {
             whole::<u32>(1, 60),
             expect![[r#"
                 Some(None)
-                LP0203 1:8 `a` must be a whole number from 1 to 60: found the text `15`
+                LP0203 1:8 `a` must be a whole number from 1 to 60: found the string `15`
             "#]],
         );
         check(
@@ -353,42 +352,42 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_not_blank() {
+    fn strings_are_not_blank() {
         check(
             r#"{ "a": "  " }"#,
-            text(),
+            string(),
             expect![[r#"
                 Some(None)
-                LP0206 1:8 `a` must not be blank: found the text `  `
+                LP0206 1:8 `a` must not be blank: found the string `  `
             "#]],
         );
         check(
             r#"{ "a": "x\u0007" }"#,
-            text(),
+            string(),
             expect![[r#"
                 Some(None)
-                LP0206 1:8 `a` must not contain control characters: found the text `x\u{7}`
+                LP0206 1:8 `a` must not contain control characters: found the string `x\u{7}`
             "#]],
         );
         check(
             r#"{ "a": null }"#,
-            text(),
+            string(),
             expect![[r#"
                 Some(None)
-                LP0203 1:8 `a` must be a text: found null
+                LP0203 1:8 `a` must be a string: found null
             "#]],
         );
     }
 
     #[test]
-    fn a_word_is_suggested() {
+    fn the_closest_word_is_suggested() {
         const WORDS: &[(&str, u8)] = &[("live", 1), ("free", 2)];
         check(
             r#"{ "a": "lve" }"#,
             one_of(WORDS, &["replay"]),
             expect![[r#"
                 Some(None)
-                LP0205 1:8 `a` must be one of `live`, `free`: found the text `lve`; did you mean `live`?
+                LP0205 1:8 `a` must be one of `live`, `free`: found the string `lve`; did you mean `live`?
             "#]],
         );
         check(
@@ -396,7 +395,7 @@ mod tests {
             one_of(WORDS, &["replay"]),
             expect![[r#"
                 Some(None)
-                LP0209 1:8 `a = replay` is not supported yet; supported are `live`, `free`
+                LP0209 1:8 `a = replay` is not supported yet; supported: `live`, `free`
             "#]],
         );
     }
@@ -405,17 +404,17 @@ mod tests {
     fn each_item_of_a_list_is_reported() {
         check(
             r#"{ "a": [1, "x", 2, null] }"#,
-            list_of(text()),
+            list_of(string()),
             expect![[r#"
                 Some(Some(["x"]))
-                LP0203 1:9 `a[0]` must be a text: found 1
-                LP0203 1:17 `a[2]` must be a text: found 2
-                LP0203 1:20 `a[3]` must be a text: found null
+                LP0203 1:9 `a[0]` must be a string: found 1
+                LP0203 1:17 `a[2]` must be a string: found 2
+                LP0203 1:20 `a[3]` must be a string: found null
             "#]],
         );
         check(
             r#"{ "a": [] }"#,
-            filled_list_of(text()),
+            filled_list_of(string()),
             expect![[r#"
                 Some(None)
                 LP0207 1:8 `a` must not be empty

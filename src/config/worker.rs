@@ -1,6 +1,6 @@
 //! `[worker]`: how workers are started.
 
-use super::reader::{At, Called, Reader, by, table};
+use super::reader::{At, KeyNames, Reader, by, table};
 use super::shape::UnknownKeys;
 use super::tasks::command_line;
 use super::tree::{Node, Value};
@@ -10,9 +10,8 @@ use crate::model::{ContainerCommand, WorkerCommand};
 
 const ENGINES: [&str; 2] = ["podman", "docker"];
 
-/// Options of `run` that are followed by no value, in podman 4 and 5 and Docker.
-/// From the tables of `podman run --help` and `docker run --help`, where they
-/// have no type.
+/// Options of `run` without a value, in podman 4 and 5 and Docker: those without a
+/// type in `podman run --help` and `docker run --help`.
 const WITHOUT_VALUE: [&str; 27] = [
     "--detach",
     "--disable-content-trust",
@@ -46,17 +45,17 @@ const WITHOUT_VALUE: [&str; 27] = [
 /// The same, of one letter.
 const LETTERS_WITHOUT_VALUE: [char; 5] = ['P', 'd', 'i', 'q', 't'];
 
-/// What `lp` itself decides, and why it cannot be otherwise.
+/// The options that `lp` itself sets, and the reason.
 const REFUSED: [(&[&str], &str); 4] = [
     (&["--detach", "-d"], "`lp` talks to the container, so it cannot be detached"),
     (&["--name", "--replace"], "several workers run at once, so `lp` names them"),
     (&["--restart"], "a worker that died must not come back by itself"),
-    (&["--tty", "-t"], "a terminal would change what `lp` and the worker say to each other"),
+    (&["--tty", "-t"], "a terminal would change the messages between `lp` and the worker"),
 ];
 
 /// The table `[worker]`.
 pub(super) fn worker() -> impl Reader<Value = Option<WorkerCommand>> + Copy {
-    table(Called::ByPath, UnknownKeys::Refuse, |table, diagnostics| {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let command = "The command that starts a worker: program and arguments, or `podman run -i ... IMAGE`";
         Some(table.optional("command", command, command_of_worker(), diagnostics))
     })
@@ -77,8 +76,8 @@ fn command_of_worker() -> impl Reader<Value = WorkerCommand> + Copy {
     )
 }
 
-/// Where the `run` of an engine stands. What precedes it may be `sudo`, and the
-/// engine's own options.
+/// The position of an engine's `run`. `sudo` and the engine's own options may precede
+/// it.
 fn position_of_run(words: &[String]) -> Option<usize> {
     let engine = words.iter().position(|word| ENGINES.contains(&file_name(word)))?;
     let run = engine + words[engine..].iter().position(|word| word == "run")?;
@@ -89,7 +88,7 @@ fn file_name(word: &str) -> &str {
     word.rsplit_once('/').map_or(word, |(_, name)| name)
 }
 
-/// Reads what follows `run`, and refuses what cannot work.
+/// Reads the words after `run`, and refuses options that cannot work.
 fn container(
     words: &[String],
     run: usize,
@@ -126,7 +125,7 @@ fn container(
         }
     }
     if words.get(index).is_none_or(|image| image.trim().is_empty()) {
-        let message = format!("`{}` names no image", at.name);
+        let message = format!("`{}` does not name an image", at.name);
         let help = "expected `podman run -i OPTION... IMAGE`; an option whose value is missing takes the image for it";
         diagnostics.push(fault(message, place_of(run)).help(help));
         return None;
@@ -140,7 +139,7 @@ fn container(
     };
     if !container.has(&["-i", "--interactive"]) {
         let message = format!("`{}` does not connect the worker's stdin", at.name);
-        diagnostics.push(fault(message, place_of(run)).help("write \"-i\" behind \"run\""));
+        diagnostics.push(fault(message, place_of(run)).help("write \"-i\" after \"run\""));
     }
     Some(container)
 }

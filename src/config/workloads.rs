@@ -4,9 +4,9 @@
 //!
 //! A step names one of upstream's elements, or any GStreamer element by its
 //! factory, or a script. Steps that are elements may branch at a `tee` (`branches`).
-//! A word that looks like a slip of one of upstream's is
-//! refused here; any other is checked against the machine, by `dialect`. What
-//! upstream wrote in older forms is taken with a note that names the current one.
+//! A word that looks like a slip of one of upstream's is refused here; `dialect`
+//! checks any other against the machine. Upstream's older forms are accepted with a
+//! note that names the current one.
 
 use super::branches::check_branches;
 use super::cameras::{RawRegion, read_region, region_of_interest};
@@ -14,11 +14,11 @@ use super::caps::caps;
 use super::device::{device, precision};
 use super::files::{check_paths, check_twice};
 use super::inference::{CLASSIFY, DETECT, RawOptions, options};
-use super::reader::{At, Called, Reader, Table, by, described, map_of, table};
+use super::reader::{At, KeyNames, Reader, Table, by, described, map_of, table};
 use super::shape::{Map, Shape, TEXT, UNBROKEN, UnknownKeys, When, folded, unseen};
 use super::tasks::plain_path;
 use super::tree::{Key, Node, Value};
-use super::values::{read_text, spanned, text};
+use super::values::{read_string, spanned, string};
 use crate::diag::Edit;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
@@ -46,16 +46,16 @@ pub(super) struct RawWorkload {
     /// Its key.
     pub(super) place: Place,
     pub(super) steps: Vec<Step>,
-    /// Where each step is written.
+    /// The place of each step.
     pub(super) places: Vec<StepPlaces>,
-    /// What each step says of inference.
+    /// The options of inference of each step.
     pub(super) options: Vec<RawOptions>,
     /// The region that an older form gives to its steps; of its cameras now.
     pub(super) region: Option<Spanned<RawRegion>>,
 }
 
-/// A step as written. One with faults is blank where it has them: its neighbours are
-/// checked against it, and no project is made of it.
+/// A step as written. A faulty value is blank: the other steps are still checked
+/// against the step, and no project is made of it.
 pub(super) struct RawStep {
     step: Step,
     places: StepPlaces,
@@ -63,7 +63,7 @@ pub(super) struct RawStep {
     region: Option<Spanned<RawRegion>>,
 }
 
-/// Reads a whole workload file. `None` when it does not even have a map.
+/// Reads a whole workload file. `None` if it has no map.
 pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<RawWorkload>> {
     let at = At { name: "the workload file".to_owned(), node: tree };
     let is_ours = at.has("workload_pipeline_map") || at.has("workload_definitions");
@@ -89,8 +89,8 @@ pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Raw
 
 /// The whole file.
 pub(super) fn file() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
-    table(Called::Plainly, UnknownKeys::Warn, |table, diagnostics| {
-        table.optional("$schema", "The schema of this file, for editors", text(), diagnostics);
+    table(KeyNames::Plain, UnknownKeys::Warn, |table, diagnostics| {
+        table.optional("$schema", "The schema of this file, for editors", string(), diagnostics);
         let map = "The steps for the name of each workload";
         let map = table.optional("workload_pipeline_map", map, pipeline_map(), diagnostics);
         let definitions = "A script for the name of each workload";
@@ -117,22 +117,22 @@ fn filled(map: impl Reader<Value = Vec<RawWorkload>> + Copy) -> impl Reader<Valu
 }
 
 fn pipeline_map() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
-    filled(map_of(Called::Plainly, UnknownKeys::Warn, TEXT, steps_shape, |key, at, diagnostics| {
+    filled(map_of(KeyNames::Plain, UnknownKeys::Warn, TEXT, steps_shape, |key, at, diagnostics| {
         workload(&key.text, key.place, diagnostics, |diagnostics| read_steps(at, diagnostics))
     }))
 }
 
 fn definitions_map() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
     let shape = || Shape::Table(described(UnknownKeys::Warn, script));
-    filled(map_of(Called::Plainly, UnknownKeys::Warn, TEXT, shape, |key, at, diagnostics| {
+    filled(map_of(KeyNames::Plain, UnknownKeys::Warn, TEXT, shape, |key, at, diagnostics| {
         workload(&key.text, key.place, diagnostics, |diagnostics| {
-            vec![table(Called::Plainly, UnknownKeys::Warn, script).read(at, diagnostics)]
+            vec![table(KeyNames::Plain, UnknownKeys::Warn, script).read(at, diagnostics)]
         })
     }))
 }
 
-/// A workload, kept without steps if they have faults, so that its cameras are
-/// not told that it is not mapped.
+/// A workload, kept without steps if they have faults, so that its cameras do not
+/// get the fault that it is not mapped.
 fn workload(
     name: &str,
     place: Place,
@@ -140,7 +140,7 @@ fn workload(
     steps: impl FnOnce(&mut Diagnostics) -> Vec<Option<RawStep>>,
 ) -> Option<RawWorkload> {
     if name.trim().is_empty() || name.chars().any(is_unseen) {
-        let message = "the name of a workload must be neither blank nor have characters that cannot be seen";
+        let message = "the name of a workload must not be blank or contain invisible characters";
         diagnostics.push(Diagnostic::error(codes::BLANK_TEXT, message).at(place));
         return None;
     }
@@ -207,11 +207,11 @@ fn read_steps(at: &At<'_>, diagnostics: &mut Diagnostics) -> Vec<Option<RawStep>
     }
 }
 
-/// What a step needs of those before it.
+/// Checks that a step fits those before it.
 fn check_order(steps: &[Option<RawStep>], diagnostics: &mut Diagnostics) {
     for (index, raw) in steps.iter().enumerate() {
         let Some(RawStep { step, places, .. }) = raw else { continue };
-        // A step that could not be read may have been the detector.
+        // A step with faults may have been the detector.
         let may_detect =
             |raw: &Option<RawStep>| raw.as_ref().is_none_or(|raw| matches!(raw.step, Step::Detect(_)));
         if matches!(step, Step::Classify(_)) && !steps[..index].iter().any(may_detect) {
@@ -224,9 +224,9 @@ fn check_order(steps: &[Option<RawStep>], diagnostics: &mut Diagnostics) {
         }
         if matches!(step, Step::Script(_)) && steps.len() > 1 {
             diagnostics.push(
-                Diagnostic::error(codes::MIXED_SCRIPT, "a script stands beside other steps")
+                Diagnostic::error(codes::MIXED_SCRIPT, "a script shares its workload with other steps")
                     .at(places.step)
-                    .label("a script is a whole workload by itself")
+                    .label("a script must be the only step")
                     .help("give it a workload of its own"),
             );
         }
@@ -286,9 +286,9 @@ fn read_step(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
         _ => None,
     });
     if at.has("script") || word.as_deref() == Some("script") {
-        return table(Called::Plainly, UnknownKeys::Warn, script).read(at, diagnostics);
+        return table(KeyNames::Plain, UnknownKeys::Warn, script).read(at, diagnostics);
     }
-    let mut table = Table::open(at, Called::Plainly, UnknownKeys::Warn, diagnostics)?;
+    let mut table = Table::open(at, KeyNames::Plain, UnknownKeys::Warn, diagnostics)?;
     let Some(written) = written else {
         missing_type(at, diagnostics);
         return None;
@@ -301,8 +301,8 @@ fn read_step(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
     Some(raw)
 }
 
-/// Which keys are possible depends on the type, so without one only a slip of
-/// `type` itself is named.
+/// The possible keys depend on the type, so without one only a slip of `type` itself
+/// is reported.
 fn missing_type(at: &At<'_>, diagnostics: &mut Diagnostics) {
     diagnostics.push(
         Diagnostic::error(codes::MISSING_KEY, "`type` is missing").at(at.node.place).label("in this step"),
@@ -323,7 +323,7 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
     let mut places = StepPlaces::of(table.place());
     let mut given = RawOptions::default();
     let step = match kind {
-        // Options that are not given here are filled in by `RawOptions::apply_to`.
+        // `RawOptions::apply_to` fills in the options that are not given here.
         DETECT => {
             let model = model_keys(table, &mut places, diagnostics);
             given = options(table, Some(kind), diagnostics);
@@ -356,7 +356,7 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
         "gvapython" => {
             let module = "A Python file inside the project";
             let module = table.required("module", module, plain_path(), diagnostics);
-            let function = table.optional("function", "A function of it", text(), diagnostics);
+            let function = table.optional("function", "A function of it", string(), diagnostics);
             let properties = properties(kind, table, &mut places, diagnostics);
             module.map(|module| Step::Python(Python { module, function, properties }))
         }
@@ -381,12 +381,12 @@ fn model_keys(table: &mut Table<'_>, places: &mut StepPlaces, diagnostics: &mut 
         check_model(name, precision.as_ref(), diagnostics);
     }
     places.model = name.as_ref().map(|name| Entry { key: name.place, value: name.place });
-    if let Some((key, at)) = table.old("model_instance_id", "An older form; not used", &text()) {
-        let message = "`model_instance_id` is of an older form";
+    if let Some((key, at)) = table.old("model_instance_id", "An older form; not used", &string()) {
+        let message = "`model_instance_id` is an older form";
         let note = Diagnostic::note(codes::OLD_WORKLOAD_FORM, message).at(key.place);
         diagnostics.push(
             note.label("not used")
-                .help("leave it out: `lp` shares models by what they are")
+                .help("remove it: `lp` shares equal models by itself")
                 .edit(Edit::Remove(entry(key, &at))),
         );
     }
@@ -415,21 +415,21 @@ fn properties(
     properties
 }
 
-/// The keys of an element that is none of upstream's words.
+/// The keys of an element that is not one of upstream's words.
 fn stock(kind: &str, table: &mut Table<'_>, places: &mut StepPlaces, diagnostics: &mut Diagnostics) -> Step {
     let properties = match kind {
         "bin" => Values::new(),
         _ => properties(kind, table, places, diagnostics),
     };
     let about = "The earlier tee, by name, at which a side branch begins with this step";
-    let from = placed(table, "from", about, text(), &mut places.from, diagnostics);
+    let from = placed(table, "from", about, string(), &mut places.from, diagnostics);
     if kind == "tee" {
         let about = "The name that later steps use in `from`";
-        let name = placed(table, "name", about, text(), &mut places.name, diagnostics);
+        let name = placed(table, "name", about, string(), &mut places.name, diagnostics);
         refuse(
             table,
             "caps",
-            "put the caps behind the tee: `{\"type\": \"capsfilter\", \"caps\": ...}`",
+            "put the caps after the tee: `{\"type\": \"capsfilter\", \"caps\": ...}`",
             diagnostics,
         );
         refuse(table, "steps", "only a `bin` has steps", diagnostics);
@@ -437,7 +437,7 @@ fn stock(kind: &str, table: &mut Table<'_>, places: &mut StepPlaces, diagnostics
     }
     let about = "Caps that leave the element, as GStreamer writes them";
     let caps = placed(table, "caps", about, caps(), &mut places.caps, diagnostics);
-    refuse(table, "name", "only a `tee` has a name; all other elements are named by `lp`", diagnostics);
+    refuse(table, "name", "only a `tee` has a name; `lp` names all other elements", diagnostics);
     if kind == "bin" {
         let about = "Its elements, linked exactly as written";
         let inner = table.required("steps", about, inner_steps(), diagnostics).unwrap_or_default();
@@ -451,8 +451,11 @@ fn stock(kind: &str, table: &mut Table<'_>, places: &mut StepPlaces, diagnostics
         table.needs_one_of(&["caps", "properties"]);
         if places.caps.is_none() && !properties.contains_key("caps") {
             let fault = Diagnostic::error(codes::MISSING_KEY, "`caps` is missing").at(places.step);
-            diagnostics
-                .push(fault.label("in this object").help("such as `\"caps\": \"video/x-raw,width=640\"`"));
+            diagnostics.push(
+                fault
+                    .label("in this object")
+                    .help("write caps such as `\"caps\": \"video/x-raw,width=640\"`"),
+            );
         }
     }
     Step::Element(StockElement { factory: kind.to_owned(), properties, caps, from })
@@ -482,7 +485,7 @@ fn refuse(table: &mut Table<'_>, key: &'static str, why: &str, diagnostics: &mut
 
 /// The elements of a bin: a chain.
 fn inner_steps() -> impl Reader<Value = Vec<(StockElement, StepPlaces)>> + Copy {
-    let inner = || table(Called::Plainly, UnknownKeys::Warn, inner_step);
+    let inner = || table(KeyNames::Plain, UnknownKeys::Warn, inner_step);
     by(
         move || Shape::List { item: Box::new(inner().shape()), is_filled: true },
         move |at, diagnostics| {
@@ -522,7 +525,7 @@ fn inner_step(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<(S
 /// The keys of a vision language model's server.
 fn vlm(properties: &mut Values, table: &mut Table<'_>, diagnostics: &mut Diagnostics) {
     let model =
-        table.required("vlm_model", "The language model, as Hugging Face names it", text(), diagnostics);
+        table.required("vlm_model", "The language model, as Hugging Face names it", string(), diagnostics);
     let device = table.optional("vlm_device", DEVICE, device(), diagnostics);
     let precision =
         table.optional("vlm_precision", "Its precision: int8, fp16 or int4", vlm_precision(), diagnostics);
@@ -534,7 +537,12 @@ fn vlm(properties: &mut Values, table: &mut Table<'_>, diagnostics: &mut Diagnos
 /// The keys of a script.
 fn script(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawStep> {
     let path = table.required("script", "A program inside the project", plain_path(), diagnostics);
-    table.optional("type", "The purpose of the script, in a word; a comment for people", text(), diagnostics);
+    table.optional(
+        "type",
+        "The purpose of the script, in a word; a comment for people",
+        string(),
+        diagnostics,
+    );
     let parameters = "Arguments of the script: `--key value`";
     let parameters = table.optional("parameters", parameters, scalars(), diagnostics);
     let parameters = parameters.unwrap_or_default().into_iter().map(|(key, value, _)| (key.text, value));
@@ -543,7 +551,7 @@ fn script(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawSte
     Some(RawStep { step, places, options: RawOptions::default(), region: None })
 }
 
-/// A region in a step, which is an older form whatever its edges are.
+/// A region in a step, which is an older form in any case.
 fn step_region(key: &Key, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<Spanned<RawRegion>> {
     let mut found = Diagnostics::new();
     let Some(region) = read_region(at, codes::OLD_WORKLOAD_FORM, &mut found) else {
@@ -568,7 +576,7 @@ fn entry(key: &Key, at: &At<'_>) -> Place {
     Place { end: at.node.place.end, ..key.place }
 }
 
-/// The type of a step in any form; what it means is `kind`'s.
+/// The type of a step in any form; `kind` gives its meaning.
 fn any_kind() -> impl Reader<Value = ()> + Copy {
     by(|| kind().shape(), |_, _| Some(()))
 }
@@ -577,10 +585,10 @@ fn any_kind() -> impl Reader<Value = ()> + Copy {
 fn kind() -> impl Reader<Value = String> + Copy {
     let shape = || {
         let upstream = folded(UPSTREAM);
-        Shape::Text(Some(format!(r"{upstream}|^\s*(?![gG][vV][aA])[A-Za-z0-9_\-]+\s*$")))
+        Shape::String(Some(format!(r"{upstream}|^\s*(?![gG][vV][aA])[A-Za-z0-9_\-]+\s*$")))
     };
     by(shape, |at, diagnostics| {
-        let written = read_text(at, diagnostics)?;
+        let written = read_string(at, diagnostics)?;
         let written = written.trim();
         let folded = written.to_lowercase();
         if UPSTREAM.contains(&&*folded) {
@@ -591,7 +599,7 @@ fn kind() -> impl Reader<Value = String> + Copy {
         if is_factory && !is_slip {
             return Some(written.to_owned());
         }
-        let message = format!("`{}` is no known type of step", written.escape_debug());
+        let message = format!("the step type `{}` is unknown", written.escape_debug());
         let mut diagnostic = Diagnostic::error(codes::UNKNOWN_STEP, message).at(at.node.place).suggest(
             written,
             UPSTREAM,
@@ -600,20 +608,20 @@ fn kind() -> impl Reader<Value = String> + Copy {
         if diagnostic.help.is_none() {
             let known = UPSTREAM.join(", ");
             diagnostic =
-                diagnostic.help(format!("known are {known}, and every GStreamer element by its factory"));
+                diagnostic.help(format!("known types: {known}, and every GStreamer element by its factory"));
         }
         diagnostics.push(diagnostic);
         None
     })
 }
 
-/// The type of a step in a bin: an element, and none that has a meaning of its own.
+/// The type of a step in a bin: an element without a meaning of its own.
 fn factory() -> impl Reader<Value = String> + Copy {
-    let pattern = || Shape::Text(Some(r"^\s*(?!bin\s*$)(?![gG][vV][aA])[A-Za-z0-9_\-]+\s*$".to_owned()));
+    let pattern = || Shape::String(Some(r"^\s*(?!bin\s*$)(?![gG][vV][aA])[A-Za-z0-9_\-]+\s*$".to_owned()));
     by(pattern, |at, diagnostics| {
         let kind = kind().read(at, diagnostics)?;
         if UPSTREAM.contains(&&*kind) || kind == "bin" {
-            let message = format!("`{kind}` cannot stand in a bin");
+            let message = format!("a bin cannot contain `{kind}`");
             let fault = Diagnostic::error(codes::UNKNOWN_STEP, message).at(at.node.place);
             diagnostics.push(fault.help("a bin holds GStreamer elements by their factories"));
             return None;
@@ -625,9 +633,9 @@ fn factory() -> impl Reader<Value = String> + Copy {
 /// The name of a model: one plain component, since it names folders and files.
 fn model() -> impl Reader<Value = String> + Copy {
     let shape =
-        || Shape::Text(Some(concat!(r"^\s*[^\s/.\-", unseen!(), r"][^/", unseen!(), r"]*$").to_owned()));
+        || Shape::String(Some(concat!(r"^\s*[^\s/.\-", unseen!(), r"][^/", unseen!(), r"]*$").to_owned()));
     by(shape, |at, diagnostics| {
-        let name = read_text(at, diagnostics)?.trim().to_owned();
+        let name = read_string(at, diagnostics)?.trim().to_owned();
         if !crate::path::is_file_name(&name) {
             let message = format!("`{}` must be the plain name of a model", at.name);
             diagnostics.push(at.fault(codes::BAD_NAME, &message).help("write `yolo11n`, without a folder"));
@@ -642,17 +650,17 @@ fn model() -> impl Reader<Value = String> + Copy {
     })
 }
 
-/// Whether a model that is known exists in this precision.
+/// Warns of an unknown model, and refuses a precision that a known model lacks.
 fn check_model(name: &Spanned<String>, precision: Option<&Spanned<String>>, diagnostics: &mut Diagnostics) {
     let Some(precisions) = zoo::precisions(&name.value) else {
-        let message = format!("`{}` is no model that is known", name.value);
+        let message = format!("the model `{}` is unknown", name.value);
         let mut warning = Diagnostic::warning(codes::UNKNOWN_MODEL, message).at(name.place).suggest(
             &name.value,
             zoo::names(),
             diagnostics,
         );
         if warning.help.is_none() {
-            warning = warning.help("if it is your own, have its files in the models folder");
+            warning = warning.help("if it is your own, put its files into the models folder");
         }
         diagnostics.push(warning);
         return;
@@ -672,9 +680,9 @@ fn check_model(name: &Spanned<String>, precision: Option<&Spanned<String>>, diag
 
 fn vlm_precision() -> impl Reader<Value = String> + Copy {
     by(
-        || Shape::Text(Some(folded(VLM_PRECISIONS))),
+        || Shape::String(Some(folded(VLM_PRECISIONS))),
         |at, diagnostics| {
-            let written = read_text(at, diagnostics)?;
+            let written = read_string(at, diagnostics)?;
             let word = written.trim().to_uppercase();
             if VLM_PRECISIONS.contains(&&*word) {
                 return Some(word.to_lowercase());
@@ -695,10 +703,10 @@ fn vlm_precision() -> impl Reader<Value = String> + Copy {
 fn scalars() -> impl Reader<Value = Vec<(Key, Scalar, Place)>> + Copy {
     const NAMES: &str = r"^[A-Za-z][A-Za-z0-9_\-]*$";
     let shape = || {
-        let plain = Shape::Text(Some(UNBROKEN.to_owned()));
+        let plain = Shape::String(Some(UNBROKEN.to_owned()));
         Shape::Either(vec![Shape::Bool, Shape::Finite, plain])
     };
-    map_of(Called::ByPath, UnknownKeys::Warn, NAMES, shape, |key, at, diagnostics| {
+    map_of(KeyNames::Path, UnknownKeys::Warn, NAMES, shape, |key, at, diagnostics| {
         let starts_well = key.text.starts_with(|c: char| c.is_ascii_alphabetic());
         if !starts_well || !key.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             let message = format!("`{}` cannot be the name of a property", key.text.escape_debug());
@@ -712,7 +720,7 @@ fn scalars() -> impl Reader<Value = Vec<(Key, Scalar, Place)>> + Copy {
             Value::Float { value, .. } => Scalar::Float(*value),
             Value::Text(value) if !value.chars().any(is_unseen) => Scalar::Text(value.clone()),
             _ => {
-                at.wrong("a boolean, a number or a text without control characters", diagnostics);
+                at.wrong("a boolean, a number or a string without control characters", diagnostics);
                 return None;
             }
         };

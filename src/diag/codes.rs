@@ -1,13 +1,13 @@
 //! The catalogue: one entry for each error, warning and note about a project.
 //!
-//! An entry is a constant, [`EMPTY_REGION`], which is the code as a string, and a
-//! page in `docs/codes/`, which is all that is said about it: what it is in one
-//! line, why it is a fault, and for each severity the smallest project that has
-//! it, with its message and its correction. The pages are part of the program:
-//! [`Rule`] reads them, and `lp check --explain` prints them.
+//! An entry is a constant, such as [`EMPTY_REGION`], which is the code as a string,
+//! and a page in `docs/codes/`, its whole documentation: a title of one line, the
+//! reason why it is a fault, and for each severity the smallest project that has it,
+//! with its message and its correction. The pages are part of the program: [`Rule`]
+//! reads them, and `lp check --explain` prints them.
 //!
 //! A code never changes its meaning and is never used twice, so that people
-//! can look it up and tests can name it. LP00xx: files as such; LP01xx: syntax;
+//! can look it up and tests can name it. LP00xx: whole files; LP01xx: syntax;
 //! LP02xx: keys and values; LP03xx: `Lpfile.toml`; LP04xx: cameras; LP05xx:
 //! workloads; LP06xx: scenes; LP07xx: overrides and profiles;
 //! LP08xx: tasks and pipelines; LP09xx: the machine.
@@ -129,7 +129,7 @@ rules! {
     CANNOT_BUILD = "LP0909",
 }
 
-/// The index of the pages, for those who want to read on.
+/// The index of the pages, for further reading.
 pub const DOCUMENT_PATH: &str = "docs/diagnostics.md";
 
 /// An entry of the catalogue.
@@ -146,8 +146,8 @@ pub struct Rule {
 /// A project with the fault, and its correction.
 #[derive(Clone, Debug, Default)]
 pub struct Example {
-    /// The files and flags that show the fault. Files that are not named are
-    /// sound: an empty `Lpfile.toml`, no cameras, and the workload `barcodes`.
+    /// The files and flags that show the fault. The other files are valid: an empty
+    /// `Lpfile.toml`, no cameras, and the workload `barcodes`.
     pub wrong: Vec<Part>,
     /// The message, unless it differs from machine to machine.
     pub message: Option<Message>,
@@ -160,7 +160,7 @@ pub struct Example {
 pub struct Part {
     /// The file, relative to the project; `None` for the command line.
     pub path: Option<&'static str>,
-    /// Its text; in parentheses if it cannot be shown.
+    /// Its contents; a description in parentheses if they cannot be shown.
     pub text: &'static str,
 }
 
@@ -174,32 +174,32 @@ pub struct Message {
 }
 
 impl Rule {
-    /// How bad it is, in words: `error or warning`.
+    /// Its severities, in words: `error or warning`.
     #[must_use]
     pub fn severity_words(&self) -> &'static str {
         let title = self.title().split_once('(').and_then(|(_, rest)| rest.split_once(')'));
         title.expect("every title has severities").0
     }
 
-    /// How bad it is; a rule may have a grave and a harmless form.
+    /// Its severities; a rule may have a serious and a harmless form.
     #[must_use]
     pub fn severities(&self) -> Vec<Severity> {
         let severity = |word| match word {
             "error" => Severity::Error,
             "warning" => Severity::Warning,
             "note" => Severity::Note,
-            _ => panic!("`{word}` on the page of {} is no severity", self.code),
+            _ => panic!("`{word}` on the page of {} is not a severity", self.code),
         };
         self.severity_words().split(" or ").map(severity).collect()
     }
 
-    /// What it is, in one line.
+    /// Its title, one line.
     #[must_use]
     pub fn text(&self) -> &'static str {
         self.title().split_once("): ").expect("every title has a text").1
     }
 
-    /// Why it is a fault and what to do, in lines of at most 100 characters.
+    /// The reason why it is a fault, and the way out, in lines of at most 100 characters.
     #[must_use]
     pub fn why(&self) -> &'static str {
         let from = self.page.find("\n\n").map_or(0, |at| at + 2);
@@ -213,8 +213,8 @@ impl Rule {
         self.page.lines().next().unwrap_or_default()
     }
 
-    /// The examples, at least one for each severity. The line before a block says what it is:
-    /// ``In `PATH`:``, `On the command line:`, ``Instead, in `PATH`:`` or `` `COMMAND` says:``.
+    /// The examples, at least one for each severity. The line before a block introduces it:
+    /// ``In `PATH`:``, `On the command line:`, ``Instead, in `PATH`:`` or `` `COMMAND` reports:``.
     #[must_use]
     pub fn examples(&self) -> Vec<Example> {
         let mut examples = Vec::new();
@@ -225,7 +225,7 @@ impl Rule {
             let text = block.split_once('\n').map_or("", |(_language, text)| text);
             let name = heading.split('`').nth(1);
             let part = Part { path: name, text };
-            if heading.ends_with(" says:") {
+            if heading.ends_with(" reports:") {
                 let command = name.expect("a message has a command");
                 example.message = Some(Message { command, text: text.trim_end() });
             } else if heading.starts_with("Instead") {
@@ -259,8 +259,8 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 /// The entry of a code, however it is written: `LP0405`, `lp0405`, `405`.
 ///
 /// # Errors
-/// With the code that was probably meant, if there is one, when there is no
-/// such entry.
+/// When there is no such entry: with the code that was probably meant, if there is
+/// one.
 pub fn find(written: &str) -> Result<&'static Rule, Option<&'static str>> {
     let code = match written.trim().to_uppercase() {
         digits if digits.len() <= 4 && digits.bytes().all(|byte| byte.is_ascii_digit()) => {

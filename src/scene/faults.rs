@@ -1,4 +1,4 @@
-//! What is wrong with a scene: [`Scene::faults`].
+//! The faults of a scene: [`Scene::faults`].
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ const MAX_S: f64 = 3600.0;
 const MAX_AREA: u64 = 40_000_000;
 
 impl Scene {
-    /// Everything that makes it unfit to be drawn: the path of the field
-    /// (`items[2].path[0].at_s`) and what is wrong with it. Empty for a good one.
+    /// Every fault that prevents drawing: the path of the field
+    /// (`items[2].path[0].at_s`) and a message. Empty for a valid scene.
     #[must_use]
     pub fn faults(&self) -> Vec<(String, String)> {
         let mut faults = Faults(Vec::new());
@@ -49,7 +49,7 @@ impl Scene {
         for (index, item) in self.items.iter().enumerate() {
             let field = |name: &str| format!("items[{index}].{name}");
             faults.require(&field("name"), names.insert(&item.name), || {
-                format!("another item is called `{}`", item.name)
+                format!("another item has the name `{}`", item.name)
             });
             faults.require(&field("code"), codes.insert(&item.code), || {
                 format!("another item has the code `{}`", item.code)
@@ -205,7 +205,7 @@ mod tests {
         check(
             |scene| scene.items.push(scene.items[0].clone()),
             expect![[r#"
-                items[1].name: another item is called `Tea`
+                items[1].name: another item has the name `Tea`
                 items[1].code: another item has the code `TEA-1`"#]],
         );
     }

@@ -120,8 +120,8 @@ fn a_code_is_explained_with_its_example_and_without_a_project() {
         LP0405 (error): a region is empty or inverted
 
         `x` and `y` are the left and the top edge, `x2` and `y2` the right and the bottom one, in
-        pixels. Where `x2` is not greater than `x`, or `y2` not greater than `y`, there is nothing
-        to look at. An edge of 0 is fine.
+        pixels. If `x2` is not greater than `x`, or `y2` not greater than `y`, the region has no
+        pixels. An edge of 0 is valid.
 
         In `configs/camera_to_workload.json`:
             {"lane_config": {"cameras": [
@@ -129,7 +129,7 @@ fn a_code_is_explained_with_its_example_and_without_a_project() {
                "region_of_interest": {"x": 640, "y": 0, "x2": 320, "y2": 480}}
             ]}}
 
-        `lp check` says:
+        `lp check` reports:
             error[LP0405]: the region is empty: `x` must be less than `x2`
              --> configs/camera_to_workload.json:3:51
               |
@@ -302,7 +302,7 @@ fn control_characters_of_files_do_not_reach_a_terminal() {
 }
 
 #[test]
-fn files_that_are_not_text_are_refused_at_once() {
+fn files_that_are_not_utf_8_text_are_refused_at_once() {
     let ws = Workspace::cameras();
     let write = |name: &str, bytes: &[u8]| std::fs::write(ws.path(name), bytes).unwrap();
     write("deep.json", "[".repeat(10_000).as_bytes());
@@ -318,7 +318,7 @@ fn files_that_are_not_text_are_refused_at_once() {
         ("open.json", "LP0006", "more than 128 levels"),
         ("digits.json", "LP0104", "too big"),
         ("utf16.json", "LP0005", "save it as UTF-8"),
-        ("bytes.json", "LP0005", "offset 8 is no text"),
+        ("bytes.json", "LP0005", "offset 8 is not valid UTF-8"),
         ("sparse.json", "LP0004", "larger than 64 MiB"),
         ("pipe.json", "LP0003", "it is a pipe"),
         ("/dev/zero", "LP0003", "it is not a regular file"),
@@ -332,7 +332,7 @@ fn files_that_are_not_text_are_refused_at_once() {
 }
 
 #[test]
-fn people_see_the_most_severe_faults_and_documents_have_all() {
+fn people_see_the_most_severe_of_many_faults_and_machines_see_all() {
     let camera = |n: usize| {
         let widht = if n < 1500 { "widht" } else { "width" };
         let fps = if n == 1999 { 0 } else { 15 };
@@ -346,7 +346,7 @@ fn people_see_the_most_severe_faults_and_documents_have_all() {
     let ws = Workspace::cameras().file("configs/camera_to_workload.json", &text);
     let ended = ws.lp("check").code(2);
     assert_eq!(ended.stderr.matches("warning[LP0201]").count(), 49);
-    assert_eq!(ended.stderr.matches("error[LP0204]").count(), 1, "the last is the gravest");
+    assert_eq!(ended.stderr.matches("error[LP0204]").count(), 1, "the last is the most severe");
     assert!(ended.stderr.contains("... and 1451 more; `lp check --format json` lists all"));
     assert!(ended.stderr.len() < 50_000, "{} bytes", ended.stderr.len());
 

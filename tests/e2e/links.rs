@@ -260,31 +260,31 @@ inputs = ["a/../../x", "/etc/passwd"]
 outputs = ["..", "nul\u0000", ""]
 "#,
         expect![[r#"
-            error[LP0210]: `task.inputs[0]` is no path inside the project
+            error[LP0210]: `task.inputs[0]` is not a path inside the project
              --> Lpfile.toml:5:11
               |
             5 | inputs = ["a/../../x", "/etc/passwd"]
               |           ^^^^^^^^^^^ `a/../../x` leaves the project
 
-            error[LP0210]: `task.inputs[1]` is no path inside the project
+            error[LP0210]: `task.inputs[1]` is not a path inside the project
              --> Lpfile.toml:5:24
               |
             5 | inputs = ["a/../../x", "/etc/passwd"]
               |                        ^^^^^^^^^^^^^ `/etc/passwd` is absolute, but must be relative to the project
 
-            error[LP0210]: `task.outputs[0]` is no path inside the project
+            error[LP0210]: `task.outputs[0]` is not a path inside the project
              --> Lpfile.toml:6:12
               |
             6 | outputs = ["..", "nul\u0000", ""]
               |            ^^^^ `..` leaves the project
 
-            error[LP0210]: `task.outputs[1]` is no path inside the project
+            error[LP0210]: `task.outputs[1]` is not a path inside the project
              --> Lpfile.toml:6:18
               |
             6 | outputs = ["..", "nul\u0000", ""]
               |                  ^^^^^^^^^^^ `nul\u{0}` contains a NUL character
 
-            error[LP0210]: `task.outputs[2]` is no path inside the project
+            error[LP0210]: `task.outputs[2]` is not a path inside the project
              --> Lpfile.toml:6:31
               |
             6 | outputs = ["..", "nul\u0000", ""]

@@ -165,7 +165,7 @@ fn tasks_of_included_files_are_in_the_same_graph_and_their_faults_name_their_fil
     "#]]);
     ws.write("tasks/two.toml", "[[task]]\nname = \"one\"\ncommand = [\"touch\", \"d\"]\noutputs = [\"d\"]\n");
     ws.lp("build").code(2).stderr(expect![[r#"
-        error[LP0301]: two tasks are called `one`
+        error[LP0301]: two tasks have the name `one`
          --> tasks/two.toml:2:8
           |
         2 | name = "one"

@@ -1,11 +1,11 @@
-//! Texts in, faults and trees out.
+//! Files in, faults and trees out.
 
 use expect_test::{Expect, expect};
 
 use super::*;
 use crate::diag::Sources;
 
-/// The faults of each text.
+/// The faults of each file.
 #[track_caller]
 fn check(texts: &[&str], expect: Expect) {
     let faults = |text: &&str| {
@@ -29,8 +29,8 @@ fn slips_are_reported_and_reading_goes_on() {
         ],
         expect![[r#"
             LP0102 1:1 JSON has no comments; remove it, or write it as the value of a key that begins with `_`
-            LP0102 3:9 a comma stands before `]`; remove the comma
-            LP0102 3:11 a comma stands before `}`; remove the comma
+            LP0102 3:9 unexpected comma before `]`; remove the comma
+            LP0102 3:11 unexpected comma before `}`; remove the comma
 
             LP0102 1:9 a comma is missing
             LP0102 2:10 a comma is missing
@@ -39,20 +39,20 @@ fn slips_are_reported_and_reading_goes_on() {
             LP0102 1:3 strings are written in double quotes; write `"a"`
             LP0102 2:13 keys are written in double quotes; write `"fps"`
 
-            LP0102 1:2 `live` is no value of JSON; write `"live"`
-            LP0102 1:8 `cam 1` is no value of JSON; write `"cam 1"`
-            LP0102 1:15 `True` is no value of JSON; write `true`
-            LP0102 1:21 `None` is no value of JSON; leave the key out, or write `null`
-            LP0105 1:27 NaN and infinity are no values here; write a number, or leave the key out
-            LP0105 1:32 NaN and infinity are no values here; write a number, or leave the key out
-            LP0102 1:43 `say \ x` is no value of JSON; write it in double quotes
+            LP0102 1:2 `live` is not a JSON value; write `"live"`
+            LP0102 1:8 `cam 1` is not a JSON value; write `"cam 1"`
+            LP0102 1:15 `True` is not a JSON value; write `true`
+            LP0102 1:21 `None` is not a JSON value; leave the key out, or write `null`
+            LP0105 1:27 NaN and infinity are not allowed; write a number, or leave the key out
+            LP0105 1:32 NaN and infinity are not allowed; write a number, or leave the key out
+            LP0102 1:43 `say \ x` is not a JSON value; write it in double quotes
 
-            LP0102 1:2 `+1` is no value of JSON; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
-            LP0102 1:6 `.5` is no value of JSON; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
-            LP0102 1:10 `-01` is no value of JSON; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
-            LP0102 1:15 `0x1F` is no value of JSON; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
-            LP0102 1:21 `10s` is no value of JSON; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
-            LP0102 1:26 `-` is no value of JSON; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
+            LP0102 1:2 `+1` is not a JSON value; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
+            LP0102 1:6 `.5` is not a JSON value; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
+            LP0102 1:10 `-01` is not a JSON value; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
+            LP0102 1:15 `0x1F` is not a JSON value; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
+            LP0102 1:21 `10s` is not a JSON value; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
+            LP0102 1:26 `-` is not a JSON value; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
         "#]],
     );
 }
@@ -65,7 +65,7 @@ fn reading_ends_after_a_hundred_faults() {
 }
 
 #[test]
-fn the_fault_at_which_reading_ends_is_named() {
+fn a_fault_that_ends_reading_is_reported() {
     check(
         &[
             "{ 'a: 1 }",
@@ -104,7 +104,7 @@ fn the_fault_at_which_reading_ends_is_named() {
 }
 
 #[test]
-fn brackets_and_strings_that_are_not_closed_are_reported_where_they_open() {
+fn unclosed_brackets_and_strings_are_reported_at_their_beginning() {
     check(
         &[
             "{ \"a\": 1\n",
@@ -145,19 +145,19 @@ fn strings_have_only_the_escapes_of_json() {
             "[\"\\u12\", \"\\u+123\", \"\\ud800\", \"\\ud800\\ud800\", \"\\udc00x\"]",
         ],
         expect![[r#"
-            LP0102 1:4 a control character stands in a string; write it as `\u0009`
-            LP0102 1:6 a control character stands in a string; write it as `\u0001`
-            LP0102 1:11 `\q` is no escape of JSON; a backslash itself is written `\\`
-            LP0102 1:14 `\'` is no escape of JSON; a backslash itself is written `\\`
-            LP0102 1:17 `\ä` is no escape of JSON; a backslash itself is written `\\`
-            LP0102 1:25 `\U` is no escape of JSON; a backslash itself is written `\\`
+            LP0102 1:4 a string contains a control character; write it as `\u0009`
+            LP0102 1:6 a string contains a control character; write it as `\u0001`
+            LP0102 1:11 `\q` is not a JSON escape; write a backslash as `\\`
+            LP0102 1:14 `\'` is not a JSON escape; write a backslash as `\\`
+            LP0102 1:17 `\ä` is not a JSON escape; write a backslash as `\\`
+            LP0102 1:25 `\U` is not a JSON escape; write a backslash as `\\`
 
-            LP0102 1:3 `\u` is no escape of JSON; `\u` takes four hex digits, and both halves of a character that has two
-            LP0102 1:11 `\u` is no escape of JSON; `\u` takes four hex digits, and both halves of a character that has two
-            LP0102 1:21 `\u` is no escape of JSON; `\u` takes four hex digits, and both halves of a character that has two
-            LP0102 1:31 `\u` is no escape of JSON; `\u` takes four hex digits, and both halves of a character that has two
-            LP0102 1:37 `\u` is no escape of JSON; `\u` takes four hex digits, and both halves of a character that has two
-            LP0102 1:47 `\u` is no escape of JSON; `\u` takes four hex digits, and both halves of a character that has two
+            LP0102 1:3 `\u` is not a JSON escape; `\u` takes four hex digits, and a surrogate pair takes two of them
+            LP0102 1:11 `\u` is not a JSON escape; `\u` takes four hex digits, and a surrogate pair takes two of them
+            LP0102 1:21 `\u` is not a JSON escape; `\u` takes four hex digits, and a surrogate pair takes two of them
+            LP0102 1:31 `\u` is not a JSON escape; `\u` takes four hex digits, and a surrogate pair takes two of them
+            LP0102 1:37 `\u` is not a JSON escape; `\u` takes four hex digits, and a surrogate pair takes two of them
+            LP0102 1:47 `\u` is not a JSON escape; `\u` takes four hex digits, and a surrogate pair takes two of them
         "#]],
     );
 }
@@ -184,7 +184,7 @@ fn a_file_holds_one_value_of_json() {
 
             LP0102 1:1 the file is not JSON; cameras and workloads are written in JSON: `{ ... }`
 
-            LP0102 1:1 `lane_config` is no value of JSON; write `"lane_config"`
+            LP0102 1:1 `lane_config` is not a JSON value; write `"lane_config"`
             LP0102 1:12 found `:`, expected the end of the file
         "#]],
     );
@@ -195,8 +195,8 @@ fn a_key_that_appears_twice_is_reported_with_its_first_place() {
     check(
         &["{\n  \"a\": 1,\n  \"b\": 2,\n  \"\\u0061\": 3,\n \"a\": 4, \"_\": 1, \"_\": 2\n}\n"],
         expect![[r#"
-            LP0103 4:3 the key `a` stands twice in one object also 2:3
-            LP0103 5:2 the key `a` stands twice in one object also 2:3
+            LP0103 4:3 the key `a` appears twice in one object also 2:3
+            LP0103 5:2 the key `a` appears twice in one object also 2:3
         "#]],
     );
 }
@@ -226,5 +226,5 @@ fn valid_json_is_read_with_its_places() {
         format!("{} {}", node.kind(), &text[node.place.start as usize..node.place.end as usize])
     };
     let shown: Vec<String> = items.iter().map(shown).collect();
-    expect![[r#"a number -0, a number 1.5e+3, a text "", a table {}, a list [], a boolean true, a boolean false, null null"#]].assert_eq(&shown.join(", "));
+    expect![[r#"a number -0, a number 1.5e+3, a string "", a table {}, a list [], a boolean true, a boolean false, null null"#]].assert_eq(&shown.join(", "));
 }

@@ -17,7 +17,7 @@ fn a_stream_may_have_an_older_key() {
         "\"fileSrc\"",
         "\"rtsp_url\": \"rtsp://h/1\", \"stream_uri\": \"rtsp://h/2\", \"streamUri\": \" \", \"fileSrc\"",
         expect![[r#"
-            warning LP0409 configs/camera_to_workload.json:10:9 `rtsp_url` is not used, because `stream_uri` comes before it
+            warning LP0409 configs/camera_to_workload.json:10:9 `rtsp_url` is not used, because `stream_uri` takes precedence
         "#]],
     );
 }
@@ -80,7 +80,7 @@ fn a_stream_uri_has_a_scheme_that_can_be_played() {
 }
 
 #[test]
-fn a_region_has_two_corners_or_a_size_and_nothing_between() {
+fn a_region_has_two_corners_or_a_size() {
     check_camera(
         "\"x2\": 640",
         "\"width\": 640",

@@ -10,7 +10,7 @@ use crate::diag::Severity;
 use crate::diag::{Color, codes};
 
 #[test]
-fn a_sound_project_has_nothing_to_say_and_all_its_values() {
+fn a_valid_project_has_all_its_values_and_no_diagnostics() {
     let lpfile = r#"
         [run]
         duration = "10s"
@@ -72,7 +72,7 @@ fn a_sound_project_has_nothing_to_say_and_all_its_values() {
 }
 
 #[test]
-fn a_fault_in_one_file_does_not_hide_those_of_another() {
+fn a_fault_in_one_file_does_not_hide_faults_of_another() {
     let files = Files::new()
         .with("Lpfile.toml", "[run\nduration = \"30s\"\n[project]\ncameras = \"c.json\"\n")
         .with("c.json", "{ \"lane_config\": { \"cameras\": [ { \"camera_id\": \"a\" } ] } }")
@@ -84,7 +84,7 @@ fn a_fault_in_one_file_does_not_hide_those_of_another() {
             LP0202 c.json:1:33 `workloads` is missing
             LP0402 c.json:1:33 the camera has no source; give it a `fileSrc` (`name|url`) or a `streamUri` (`rtsp://host:8554/path`)
             LP0207 configs/workload_to_pipeline.json:1:35 the workload `a` has no steps
-            LP0102 configs/workload_to_pipeline.json:1:37 a comma stands before `}`; remove the comma
+            LP0102 configs/workload_to_pipeline.json:1:37 unexpected comma before `}`; remove the comma
         "#]],
     );
 }
@@ -140,7 +140,7 @@ fn check_damaged(path: &str, text: &str) {
         for damaged in [text[..end].to_vec(), replaced(b'"')] {
             files = files.with(path, damaged);
             let loaded = files.load(|_| {});
-            // Rendering must hold out, too.
+            // Rendering must not panic either.
             let _ = loaded.diagnostics.render_human(&loaded.sources, Color::Never);
             let _ = loaded.diagnostics.to_json(&loaded.sources);
         }
@@ -148,7 +148,7 @@ fn check_damaged(path: &str, text: &str) {
 }
 
 #[test]
-fn no_damage_to_a_file_makes_it_panic() {
+fn damaged_files_do_not_panic() {
     let lpfile = "[run]\nduration = \"30s\" # ä\n[[task]]\nname = 'x'\ncommand = [\"\"\"a\nb\"\"\", \"\\u00e4\"]\n\
                   env = { A = 'b' }\n[asset.\"a.mp4\"]\nurls = []\n";
     check_damaged("Lpfile.toml", lpfile);
@@ -158,10 +158,10 @@ fn no_damage_to_a_file_makes_it_panic() {
 }
 
 #[test]
-fn all_pairs_that_upstream_ships_are_read_without_errors() {
+fn all_pairs_of_upstream_are_read_without_errors() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/upstream-configs");
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        // Visible with `--nocapture`; the folder is no part of the package.
+        // Visible with `--nocapture`; the folder is not part of the package.
         let mut stdout = std::io::stdout();
         std::io::Write::write_all(&mut stdout, b"skipped: upstream's files are not here\n").unwrap();
         return;
@@ -179,7 +179,7 @@ fn all_pairs_that_upstream_ships_are_read_without_errors() {
                 workloads: Some(folder.join(workloads)),
                 ..LoadRequest::default()
             });
-            // Not every workload file maps what a camera file names.
+            // Not every workload file maps the workloads of every camera file.
             let others = loaded
                 .diagnostics
                 .sorted()

@@ -16,7 +16,7 @@ fn run_has_words_and_ranges() {
             LP0208 Lpfile.toml:3:10 `run.warmup` must be a duration such as `30s`, `1m30s` or `500ms`
             LP0205 Lpfile.toml:5:8 `run.pace` must be one of `live`, `free`; did you mean `live`?
             LP0203 Lpfile.toml:6:13 `run.isolation` must be one of `camera`, `lane`
-            LP0209 Lpfile.toml:7:11 `run.dialect = native` is not supported yet; supported are `auto`, `stock`, `dlstreamer`
+            LP0209 Lpfile.toml:7:11 `run.dialect = native` is not supported yet; supported: `auto`, `stock`, `dlstreamer`
             LP0204 Lpfile.toml:8:9 `run.count` must be a whole number from 1 to 1000
         "#]],
     );
@@ -36,9 +36,9 @@ fn included_files_hold_tasks() {
         expect![[r#"
             LP0002 Lpfile.toml:2:28 `more.toml` does not exist
             LP0210 Lpfile.toml:2:41 `../x.toml` names no files inside the project: `../x.toml` leaves the project
-            LP0210 Lpfile.toml:2:54 `*/x.toml` names no files inside the project: `*` and `?` are possible only behind the last `/`
+            LP0210 Lpfile.toml:2:54 `*/x.toml` names no files inside the project: `*` and `?` are possible only after the last `/`
             LP0201 tasks/a.toml:4:2 unknown key `run`; possible here: task
-            LP0301 tasks/b.toml:2:8 two tasks are called `b`: again here also tasks/a.toml:2:8
+            LP0301 tasks/b.toml:2:8 two tasks have the name `b`: again here also tasks/a.toml:2:8
         "#]],
     );
 }
@@ -51,9 +51,9 @@ fn a_container_of_a_worker_runs_in_the_foreground_with_stdin_and_no_terminal() {
         ),
         |_| {},
         expect![[r#"
-            LP0307 Lpfile.toml:2:22 `worker.command` does not connect the worker's stdin; write "-i" behind "run"
+            LP0307 Lpfile.toml:2:22 `worker.command` does not connect the worker's stdin; write "-i" after "run"
             LP0307 Lpfile.toml:2:29 `-d` cannot be an option in `worker.command`: `lp` talks to the container, so it cannot be detached
-            LP0307 Lpfile.toml:2:29 `-t` cannot be an option in `worker.command`: a terminal would change what `lp` and the worker say to each other
+            LP0307 Lpfile.toml:2:29 `-t` cannot be an option in `worker.command`: a terminal would change the messages between `lp` and the worker
             LP0307 Lpfile.toml:2:36 `--name` cannot be an option in `worker.command`: several workers run at once, so `lp` names them
             LP0307 Lpfile.toml:2:48 `--restart` cannot be an option in `worker.command`: a worker that died must not come back by itself
         "#]],
@@ -62,28 +62,28 @@ fn a_container_of_a_worker_runs_in_the_foreground_with_stdin_and_no_terminal() {
         lpfile("[worker]\ncommand = [\"sudo\", \"docker\", \"run\", \"-i\", \"--user\", \"1\"]\n"),
         |_| {},
         expect![[r#"
-            LP0307 Lpfile.toml:2:30 `worker.command` names no image; expected `podman run -i OPTION... IMAGE`; an option whose value is missing takes the image for it
+            LP0307 Lpfile.toml:2:30 `worker.command` does not name an image; expected `podman run -i OPTION... IMAGE`; an option whose value is missing takes the image for it
         "#]],
     );
     check_labels(
         lpfile("[worker]\ncommand = [\"podman\", \"run\", \"-i\", \" \"]\n"),
         |_| {},
         expect![[r#"
-            LP0307 Lpfile.toml:2:22 `worker.command` names no image; expected `podman run -i OPTION... IMAGE`; an option whose value is missing takes the image for it
+            LP0307 Lpfile.toml:2:22 `worker.command` does not name an image; expected `podman run -i OPTION... IMAGE`; an option whose value is missing takes the image for it
         "#]],
     );
     check_labels(
         lpfile("[worker]\ncommand = \"podman run -i image\"\nimage = \"image\"\n"),
         |_| {},
         expect![[r#"
-            LP0203 Lpfile.toml:2:11 `worker.command` must be a list of arguments; there is no shell: found the text `podman run -i image`; write ["podman", "run", "-i", "image"]
+            LP0203 Lpfile.toml:2:11 `worker.command` must be a list of arguments; there is no shell: found the string `podman run -i image`; write ["podman", "run", "-i", "image"]
             LP0201 Lpfile.toml:3:1 unknown key `worker.image`; possible here: command
         "#]],
     );
 }
 
 #[test]
-fn the_image_is_the_first_word_that_is_neither_option_nor_value() {
+fn the_image_is_the_first_word_after_the_options() {
     let read = |words: &str| {
         let text = format!("[worker]\ncommand = [{words}]\n");
         let loaded = Files::new().with("Lpfile.toml", text).load(|_| {});

@@ -1,7 +1,7 @@
 //! Whole projects in, their diagnostics out, one a line.
 //!
-//! Not here: one fault in one file, which is a case of `tests/corpus`, and what
-//! diagnostics look like, which `diag::render` tests.
+//! Not here: one fault in one file, which is a case of `tests/corpus`, and the output
+//! of diagnostics, which `diag::render` tests.
 
 mod cameras;
 mod files;

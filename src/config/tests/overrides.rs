@@ -42,7 +42,7 @@ fn a_camera_is_accepted_by_its_name_or_slug_and_a_profile_replaces_the_list() {
 }
 
 #[test]
-fn faults_of_overrides_are_shown_in_them() {
+fn faults_of_overrides_are_shown_at_the_override() {
     check_labels(
         Files::new(),
         |request| {
@@ -64,16 +64,16 @@ fn faults_of_overrides_are_shown_in_them() {
             ];
         },
         expect![[r#"
-            LP0203 LP_SET_RUN_COUNT:1:18 `run.count` must be a whole number from 1 to 1000: found the text `many`
-            LP0702 LP_SET_RUN_CUONT:1:1 `LP_SET_RUN_CUONT` names no key; did you mean `LP_SET_RUN_COUNT`?
-            LP0208 --set run.duration:1:14 `run.duration` must be a duration such as `30s`, `1m30s` or `500ms`: found the text `soon`
+            LP0203 LP_SET_RUN_COUNT:1:18 `run.count` must be a whole number from 1 to 1000: found the string `many`
+            LP0702 LP_SET_RUN_CUONT:1:1 `LP_SET_RUN_CUONT` names an unknown key; did you mean `LP_SET_RUN_COUNT`?
+            LP0208 --set run.duration:1:14 `run.duration` must be a duration such as `30s`, `1m30s` or `500ms`: found the string `soon`
             LP0702 --set run.duratoin:1:1 unknown key `run.duratoin`; did you mean `run.duration`?
             LP0702 --set duration:1:1 unknown key `duration`; did you mean `run.duration`?
-            LP0703 --set pace:1:1 `--set` takes KEY=VALUE: there is no `=`
+            LP0703 --set pace:1:1 `--set` takes KEY=VALUE: `=` is missing
             LP0702 --set run:1:1 unknown key `run`; possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, clip.drop_only, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
             LP0702 --set project.include:1:1 unknown key `project.include`; possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, clip.drop_only, rtsp.host, rtsp.port, rtsp.latency, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
-            LP0213 --set asset."scan.mp4".sha256:1:25 `asset.scan.mp4.sha256` must be 64 hex digits: found the text `1`
-            LP0304 --set pools.exclusive:1:1 the pool `exclusive` has no depth; it always waits for all other tasks and holds up all of them
+            LP0213 --set asset."scan.mp4".sha256:1:25 `asset.scan.mp4.sha256` must be 64 hex digits: found the string `1`
+            LP0304 --set pools.exclusive:1:1 the pool `exclusive` has no depth; a task of this pool always runs alone
         "#]],
     );
 }
@@ -102,7 +102,7 @@ fn a_profile_is_a_table_and_holds_no_profile() {
 }
 
 #[test]
-fn options_of_a_step_win_over_those_of_its_workload_and_of_all() {
+fn options_of_a_step_win_over_those_of_its_workload_and_of_all_steps() {
     let workloads = r#"{ "workload_pipeline_map": {
         "a": [
             { "type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8", "threshold": 0.1 },

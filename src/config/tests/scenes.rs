@@ -16,7 +16,7 @@ fn scenes_are_read_and_checked() {
     assert!(loaded.files.iter().any(|file| file.0.ends_with(path)));
 
     let wrong = SCENE.replace("3.5", "0.5").replace("width = 80", "width = 800");
-    // A scene that cannot be read is not judged.
+    // A scene that cannot be read is not checked.
     check(
         with_scene().with(path, wrong.replace("#c8502e", "#c8502e\"\ncolor = \"red")),
         expect![[r#"
@@ -44,7 +44,7 @@ fn scenes_are_read_and_checked() {
 }
 
 #[test]
-fn the_scenes_that_we_ship_are_sound() {
+fn the_shipped_scenes_are_valid() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/scenes");
     let mut n_scenes = 0;
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -1,18 +1,18 @@
-//! Workload files, and that cameras name what they map.
+//! Workload files, and the names by which cameras use them.
 
 use expect_test::expect;
 
 use super::{CAMERA_FILE, CAMERAS, Files, WORKLOAD_FILE, WORKLOADS, check, check_step, shown};
 
 #[test]
-fn a_workload_that_is_twice_there_is_mapped_all_the_same() {
+fn a_duplicate_workload_is_still_mapped() {
     let workloads = WORKLOADS.replace("\"barcodes\"", "\"TÜR\": [{ \"type\": \"zbar\" }], \"tür\"");
     check(
         Files::new()
             .with(WORKLOAD_FILE, workloads)
             .with(CAMERA_FILE, CAMERAS.replace("[\"Barcodes\"]", "[\"tür\"]")),
         expect![[r#"
-            LP0501 configs/workload_to_pipeline.json:3:34 the workloads `TÜR` and `tür` are one in labels and files also configs/workload_to_pipeline.json:3:5
+            LP0501 configs/workload_to_pipeline.json:3:34 the workloads `TÜR` and `tür` have the same name in labels and files also configs/workload_to_pipeline.json:3:5
         "#]],
     );
     let workloads = WORKLOADS.replace("\"barcodes\"", "\"a b\": [{ \"type\": \"zbar\" }], \"a.b\"");
@@ -21,13 +21,13 @@ fn a_workload_that_is_twice_there_is_mapped_all_the_same() {
             .with(WORKLOAD_FILE, workloads)
             .with(CAMERA_FILE, CAMERAS.replace("[\"Barcodes\"]", "[\"a b\", \"a.b\"]")),
         expect![[r#"
-            LP0501 configs/workload_to_pipeline.json:3:34 the workloads `a b` and `a.b` are one in labels and files also configs/workload_to_pipeline.json:3:5
+            LP0501 configs/workload_to_pipeline.json:3:34 the workloads `a b` and `a.b` have the same name in labels and files also configs/workload_to_pipeline.json:3:5
         "#]],
     );
 }
 
 #[test]
-fn names_of_any_script_are_taken_side_by_side() {
+fn names_in_all_writing_systems_are_accepted() {
     let workloads = WORKLOADS.replace("\"barcodes\"", "\"入口\": [{ \"type\": \"zbar\" }], \"出口\"");
     let (head, rest) = CAMERAS.split_once("      {\n").unwrap();
     let (camera, tail) = rest.rsplit_once("\n    ]").unwrap();
@@ -44,7 +44,7 @@ fn names_of_any_script_are_taken_side_by_side() {
 }
 
 #[test]
-fn the_keys_of_a_step_without_a_type_are_not_judged() {
+fn keys_of_a_step_without_a_type_are_not_checked() {
     check_step(
         r#"{ "kind": "zbar" }"#,
         expect![[r#"
@@ -54,7 +54,7 @@ fn the_keys_of_a_step_without_a_type_are_not_judged() {
 }
 
 #[test]
-fn a_script_is_a_workload_by_itself() {
+fn a_script_is_the_only_step_of_its_workload() {
     let workloads = r#"{
   "workload_definitions": {
     "barcodes": { "script": "./pipelines/codes.sh", "type": "object_detection", "parameters": { "top-k": 3 } }
@@ -75,26 +75,26 @@ fn a_script_is_a_workload_by_itself() {
         r#"{ "script": "x.sh", "parameters": { "a b": 1, "c": [] }, "modle": 1 }"#,
         expect![[r#"
             LP0212 configs/workload_to_pipeline.json:3:37 `a b` cannot be the name of a property
-            LP0203 configs/workload_to_pipeline.json:3:52 `parameters.c` must be a boolean, a number or a text without control characters
+            LP0203 configs/workload_to_pipeline.json:3:52 `parameters.c` must be a boolean, a number or a string without control characters
             warning LP0201 configs/workload_to_pipeline.json:3:58 unknown key `modle`; possible here: script, type, parameters
         "#]],
     );
 }
 
 #[test]
-fn a_step_that_cannot_be_read_may_have_been_the_detector() {
+fn a_faulty_step_counts_as_a_possible_detector() {
     let classify =
         r#"{ "type": "gvaclassify", "model": "efficientnet-b0", "device": "CPU", "precision": "FP16-INT8" }"#;
     check_step(
         &format!("{{ \"type\": \"gvadetekt\" }},\n{classify}"),
         expect![[r#"
-            LP0503 configs/workload_to_pipeline.json:3:11 `gvadetekt` is no known type of step; did you mean `gvadetect`?
+            LP0503 configs/workload_to_pipeline.json:3:11 the step type `gvadetekt` is unknown; did you mean `gvadetect`?
         "#]],
     );
 }
 
 #[test]
-fn words_of_steps_are_normalised() {
+fn step_types_are_normalised() {
     let step = r#"{ "workload_pipeline_map": { "barcodes": [
         { "type": "GvaDetect", "model": "yolo11n", "device": " gpu.1 ", "precision": "fp16" },
         { "type": "gvatrack" },

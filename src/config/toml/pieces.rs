@@ -1,14 +1,13 @@
-//! A long file in pieces, by all cores: ten thousands of `[[task]]` tables are
-//! most of what `lp` reads, and the parser's notes on a text take many times its
-//! size.
+//! A long file in pieces, on all cores: most input of a large project is ten
+//! thousands of `[[task]]` tables, and the parser's data about a file take many
+//! times its size.
 //!
 //! A piece begins at a line that begins with `[[task]]`. If every piece is valid
-//! by itself, each cut was where the language expects a new line of its own: a
-//! text or list that went on over a cut would not be closed in the piece before
-//! it. So all pieces together say what the whole does, as long as none but the
-//! list of tasks is in more than one of them. Where that does not hold, nothing
-//! comes of the pieces, and whoever asked parses the whole, which also finds the
-//! right words for what is wrong.
+//! by itself, each cut is at a place where the language expects a new line: a
+//! string or list across a cut would not be closed in the piece before it. So all
+//! pieces together mean the same as the whole, as long as only the list of tasks is
+//! in more than one of them. Otherwise the pieces are dropped, and the caller parses
+//! the whole, which also gives the right messages for faults.
 
 use std::collections::HashSet;
 
@@ -23,7 +22,7 @@ const HEADER: &str = "[[task]]";
 const BREAK_AND_HEADER: &str = "\n[[task]]";
 const LIST: &str = "task";
 
-/// Bytes of a piece: enough that a few hundred tables share the cost of a parser.
+/// Bytes of a piece: enough for a few hundred tables to share the cost of a parser.
 pub(super) const LENGTH: usize = 128 << 10;
 
 /// The entries of the root table, in no order; `None` if the whole must be parsed.
@@ -54,7 +53,7 @@ pub(super) fn parse(
         })
         .collect::<Option<_>>()?;
 
-    // Before the first header at the beginning of a line, it may be any value.
+    // Before the first header at the beginning of a line, the key may have any value.
     if parsed[0].0.iter().any(|(key, _)| key.text == LIST) {
         return None;
     }
@@ -82,9 +81,9 @@ pub(super) fn parse(
     Some(root)
 }
 
-/// Where pieces begin but for the first: at the first header, so that no list of
-/// tasks is in the piece before it that was not made of headers, and then at
-/// least `length` bytes apart.
+/// The beginnings of all pieces but the first: at the first header, so that the
+/// piece before it has no list of tasks in another form, and then at least `length`
+/// bytes apart.
 fn cuts(text: &str, length: usize) -> Vec<usize> {
     let mut cuts = Vec::new();
     let mut from = 0;
@@ -111,7 +110,7 @@ mod tests {
     use crate::config::toml;
     use crate::diag::Sources;
 
-    /// Whether pieces of this length say something; if so, it is what the whole says.
+    /// Whether pieces of this length give a tree; if so, it is the tree of the whole.
     #[track_caller]
     fn are_enough(text: &str, length: usize) -> bool {
         let (mut sources, mut found, mut of_whole) = (Sources::new(), Diagnostics::new(), Diagnostics::new());
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_whole_can_tell_is_left_to_it() {
+    fn files_that_cannot_be_cut_are_parsed_whole() {
         let one = "[[task]]\nname = 'x'\n";
         for text in [
             // Not valid, wherever it is cut.
@@ -153,7 +152,7 @@ mod tests {
             format!("{one}[[task.name]]\n{one}"),
             format!("[run]\n{one}[run]\n"),
             format!("{one}[run]\n{one}[run]\n"),
-            // Valid, but cut at the wrong place or only one part of something.
+            // Valid, but cut at the wrong place, or with one table in several pieces.
             format!("{one}b = \"\"\"\n{one}\"\"\"\n"),
             format!("{one}b = '''\n{one}'''\n{one}"),
             format!("[[ task ]]\n{one}"),
