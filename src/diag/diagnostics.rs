@@ -1,9 +1,9 @@
 //! One diagnostic, and the list of all that were found.
 //!
-//! Reading never stops at the first fault; whoever finds one pushes it here and
-//! goes on.
+//! Reading never stops at the first fault; a reader that finds one pushes it here
+//! and goes on.
 //!
-//! Not here: how they look (`render`, `sarif`).
+//! Not here: their output (`render`, `sarif`).
 
 use std::collections::HashSet;
 
@@ -11,24 +11,24 @@ use super::edit::Edit;
 use super::severity::Severity;
 use super::source::Place;
 
-/// One thing that is wrong, or worth knowing.
+/// One error, warning or note.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
     /// One of [`codes`].
     pub code: &'static str,
-    /// What is wrong, in one sentence without a full stop.
+    /// The message, one sentence without a full stop.
     pub message: String,
     /// Where; `None` if it is in no file.
     pub place: Option<Place>,
-    /// The text under the caret; may be empty.
+    /// The label under the caret; may be empty.
     pub label: String,
-    /// A way out.
+    /// The help: a way out.
     pub help: Option<String>,
-    /// Other places that belong to it, with the text under each.
+    /// Other places that belong to it, each with its label.
     pub secondary: Vec<(Place, String)>,
-    /// Changes of the text that bring it into the current form.
+    /// Changes of the file that bring it into the current form.
     pub edits: Vec<Edit>,
 }
 
@@ -66,29 +66,29 @@ impl Diagnostic {
         Diagnostic::new(Severity::Note, code, message)
     }
 
-    /// The same at `place`; nowhere stays no place.
+    /// The same at `place`; a place in no file is left out.
     #[must_use]
     pub fn at(mut self, place: Place) -> Diagnostic {
         self.place = if place.is_nowhere() { None } else { Some(place) };
         self
     }
 
-    /// The same with a text under the caret.
+    /// The same with a label under the caret.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Diagnostic {
         self.label = label.into();
         self
     }
 
-    /// The same with a way out.
+    /// The same with a help.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
         self
     }
 
-    /// The same with "did you mean" as the way out, if something is close and
-    /// `found` does not hold so many faults already that nobody reads them all.
+    /// The same with "did you mean" as the help, if a word is close and `found` does
+    /// not hold too many faults already.
     #[must_use]
     pub fn suggest<'a>(
         self,
@@ -102,7 +102,7 @@ impl Diagnostic {
         }
     }
 
-    /// The same with a change of the text that takes it away.
+    /// The same with a change of the file that removes the cause.
     #[must_use]
     pub fn edit(mut self, edit: Edit) -> Diagnostic {
         self.edits.push(edit);
@@ -119,11 +119,11 @@ impl Diagnostic {
     }
 }
 
-/// So many faults get a "did you mean". To compare every misspelt word of a
-/// large file with every word that is possible would take minutes.
+/// The most faults that get a "did you mean". To compare every misspelt word of a
+/// large file with every possible word would take minutes.
 const SUGGESTED: usize = 100;
 
-/// Everything that was found so far.
+/// All diagnostics so far.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
@@ -141,7 +141,7 @@ impl Diagnostics {
         self.list.push(diagnostic);
     }
 
-    /// All changes that would bring the texts into the current form.
+    /// All changes that would bring the files into the current form.
     pub fn edits(&self) -> impl Iterator<Item = &Edit> {
         self.list.iter().flat_map(|diagnostic| &diagnostic.edits)
     }
@@ -151,12 +151,12 @@ impl Diagnostics {
         self.list.append(&mut other.list);
     }
 
-    /// Keeps those that `keep` holds for.
+    /// Keeps those for which `keep` is true.
     pub fn retain(&mut self, keep: impl Fn(&Diagnostic) -> bool) {
         self.list.retain(keep);
     }
 
-    /// What was most likely meant by `word`; nothing once much was found.
+    /// The word that `word` was probably meant to be; `None` after too many faults.
     #[must_use]
     pub fn did_you_mean<'a>(
         &self,
@@ -206,7 +206,7 @@ impl Diagnostics {
     }
 
     /// By file, then position, in a file; those without a place come first.
-    /// What was said twice about one place stands once.
+    /// Equal ones at one place appear once.
     #[must_use]
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut seen = HashSet::new();

@@ -1,15 +1,15 @@
-//! Changes of a JSON text that keep everything else as its author wrote it.
+//! Changes of a JSON file that keep everything else as its author wrote it.
 
 use super::source::Place;
 
-/// One change of a text.
+/// One change of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
-    /// Another text at this place; at an empty place, one more.
+    /// Replaces the text at this place; at an empty place, inserts it.
     Replace(Place, String),
-    /// An entry of an object, from its key to its value, goes, with its comma.
+    /// Removes an entry of an object, from its key to its value, with its comma.
     Remove(Place),
-    /// One more entry at the end of the object at this place.
+    /// Adds an entry at the end of the object at this place.
     Add(Place, String),
 }
 
@@ -22,7 +22,7 @@ impl Edit {
         }
     }
 
-    /// Where it changes the text; an object grows at its end.
+    /// The position at which it changes the text; an object grows at its end.
     fn at(&self) -> (u32, u32) {
         let Place { start, end, .. } = self.place();
         if let Edit::Add(..) = self { (end, end) } else { (start, end) }
@@ -33,8 +33,8 @@ impl Edit {
 #[must_use]
 pub fn apply(text: &str, edits: &[Edit]) -> String {
     let mut edits: Vec<&Edit> = edits.iter().collect();
-    // From the end to the front, so that what comes before keeps its place, and
-    // each sees the commas that those behind it have left.
+    // From the end to the front, so that the text before keeps its place, and each
+    // change sees the commas that the later ones have left.
     edits.sort_by_key(|edit| std::cmp::Reverse(edit.at()));
     let mut text = text.to_owned();
     for edit in edits {
@@ -51,7 +51,7 @@ pub fn apply(text: &str, edits: &[Edit]) -> String {
     text
 }
 
-/// The entry at `start..end`, with the comma behind it and what leads to the next
+/// The entry at `start..end`, with the comma after it and the blanks before the next
 /// one; or, for the last one, with the comma in front.
 fn with_comma(text: &str, start: usize, end: usize) -> std::ops::Range<usize> {
     let behind = text[end..].trim_start();
@@ -74,7 +74,7 @@ fn add(text: &mut String, start: usize, end: usize, entry: &str) {
     let line = &text[line_start..last];
     let indent = &line[..line.len() - line.trim_start().len()];
     // The line that the last entry ends in begins with that entry, or with the
-    // bracket that ends it, which stands as far in.
+    // bracket that ends it, which has the same indent.
     let is_one_line = !text[start..last].contains('\n');
     let new = match (is_empty, is_one_line) {
         (true, _) => format!(" {entry} "),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_go_with_their_comma() {
+    fn removed_entries_take_their_comma() {
         check(r#"{ "old":1, "a":2 }"#, None, expect![[r#"{ "a":2 }"#]]);
         check(r#"{ "a":2, "old":1 }"#, None, expect![[r#"{ "a":2 }"#]]);
         check(r#"{ "a":2, "old1":1, "old2":2 }"#, None, expect![[r#"{ "a":2 }"#]]);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_added_where_the_others_are() {
+    fn a_new_entry_follows_the_last_one() {
         check(r#"{ "a":2 }"#, Some("\"b\": 1"), expect![[r#"{ "a":2, "b": 1 }"#]]);
         check("{\n  \"a\":2\n}", Some("\"b\": 1"), expect!["{\n  \"a\":2,\n  \"b\": 1\n}"]);
         check(

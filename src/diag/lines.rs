@@ -1,6 +1,6 @@
 //! Diagnostics as unit tests compare them: one line each, without the excerpt.
 //!
-//! Not here: the text that people read. `render` has it, and tests it.
+//! Not here: the output for people. `render` writes it, and tests it.
 
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::severity::Severity;

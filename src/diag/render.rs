@@ -1,12 +1,12 @@
-//! How diagnostics look: for people with a caret under the fault, for machines
+//! The output of diagnostics: for people with a caret under the fault, for machines
 //! as JSON.
 //!
-//! Only the lines that a diagnostic is about go to the renderer, and of a long
-//! line only the part around the fault, so that a fault in a large file costs a
-//! few lines. A place of several lines (a whole camera) is shown as its first line.
+//! The renderer gets only the lines with places of a diagnostic, and of a long line
+//! only the part around the fault, so that a fault in a large file costs a few lines.
+//! A place of several lines (a whole camera) is shown as its first line.
 //!
-//! Not here: the line that counts errors and warnings, which is the `cli`'s;
-//! SARIF (`sarif`); what is done to text that nobody should trust (`visible`).
+//! Not here: the line that counts errors and warnings (`cli`); SARIF (`sarif`);
+//! replacing characters that a terminal would obey (`visible`).
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -28,22 +28,22 @@ pub enum Color {
     Always,
 }
 
-/// How many diagnostics people are shown; nobody reads more. Machines get all.
+/// The most diagnostics that are shown to people. Machines get all.
 const SHOWN: usize = 50;
 
-/// How many places besides its own are shown of a diagnostic.
+/// The most other places that are shown of a diagnostic.
 const SECONDARY: usize = 8;
 
 /// The longest message or label, and help, in characters.
 const LONGEST: usize = 1000;
 
-/// Begins the path of a snippet until its position is known. No other text
-/// that is rendered has it: it is for private use, and so escaped.
+/// Begins the path of a snippet until its position is known. No other rendered text
+/// contains it: it is a private-use character, which `visible` escapes.
 const UNPLACED: char = '\u{e000}';
 
 impl Diagnostics {
-    /// For people, each followed by an empty line. Of very many the gravest are
-    /// shown, and how many more there are.
+    /// For people, each followed by an empty line. Of very many, the most severe are
+    /// shown, and the number of the others.
     #[must_use]
     pub fn render_human(&self, sources: &Sources, color: Color) -> String {
         self.render_within(sources, color, renderer::DEFAULT_TERM_WIDTH)
@@ -77,20 +77,20 @@ impl Diagnostics {
     }
 
     /// All of them for machines: a list of objects. Lines and columns count
-    /// from 1, columns in characters; `end` is behind the last character.
+    /// from 1, columns in characters; `end` is after the last character.
     #[must_use]
     pub fn to_json(&self, sources: &Sources) -> Value {
         self.sorted().into_iter().map(|diagnostic| to_json(diagnostic, sources)).collect()
     }
 }
 
-/// A document for machines as text, which no terminal takes for commands.
+/// A JSON document as a string without characters that a terminal would obey.
 #[must_use]
 pub fn document(value: &Value) -> String {
     visible::json(format!("{value:#}\n"))
 }
 
-/// A place of a diagnostic with the text under it.
+/// A place of a diagnostic with its label.
 struct Mark<'a> {
     place: Place,
     kind: AnnotationKind,
@@ -101,7 +101,7 @@ struct Mark<'a> {
 
 /// Lines of one file with marks in them.
 struct Excerpt {
-    /// `file:line:column` of what it is about.
+    /// `file:line:column` of its first mark.
     position: String,
     /// The lines as they are shown.
     text: String,
@@ -149,8 +149,8 @@ fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> St
     placed(&renderer.render(&[group]), excerpts.iter().map(|(_, excerpt)| &*excerpt.position))
 }
 
-/// What was rendered, with the position of each snippet in its place. The
-/// renderer would count columns from where a long line was cut.
+/// The rendered text, with the position of each snippet in its path. The renderer
+/// itself would count columns from the cut of a long line.
 fn placed<'a>(rendered: &str, positions: impl Iterator<Item = &'a str>) -> String {
     let mut parts = rendered.split(UNPLACED);
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -176,8 +176,8 @@ fn by_file<'a>(marks: impl Iterator<Item = Mark<'a>>) -> Vec<Vec<Mark<'a>>> {
     files
 }
 
-/// The lines from the first to the last that is pointed at. Those between,
-/// which the renderer leaves out, are empty.
+/// The lines from the first to the last with a mark. The lines between, which the
+/// renderer leaves out, are empty.
 fn excerpt(marks: &[Mark<'_>], sources: &Sources) -> Excerpt {
     let file = marks[0].place.file;
     let (first_line, last_line) = (marks[0].line, marks[marks.len() - 1].line);
@@ -211,8 +211,8 @@ fn position(place: Place, sources: &Sources) -> String {
     format!("{}:{}:{}", visible::sentence(sources.name(place.file), LONGEST), at.line, at.column)
 }
 
-/// The part of a place that is in its first line, counted from where that
-/// begins; at least one character where there is one.
+/// The part of a place that is in its first line, counted from the beginning of the
+/// line; at least one character where there is one.
 fn within_line(place: Place, line: Range<usize>, text: &str) -> Range<usize> {
     let mut start = (place.start as usize).clamp(line.start, line.end);
     while !text.is_char_boundary(start) {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caret_stands_under_the_fault() {
+    fn the_caret_is_under_the_fault() {
         check(
             "{\n  \"a\": 1\n}\n",
             "1",
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_line_endings_do_not_move_it() {
+    fn windows_line_endings_do_not_move_the_caret() {
         check(
             "{\r\n  \"a\": 1\r\n}\r\n",
             "1",
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caret_takes_the_columns_of_what_it_is_under() {
+    fn the_caret_is_as_wide_as_the_fault() {
         check(
             "[\"e\u{301}👩\u{200d}👧\u{202e}\", 7]",
             "7",
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_and_an_empty_line_can_be_pointed_at() {
+    fn the_end_and_an_empty_line_get_a_caret() {
         check(
             "{\n\n}",
             "\n}",
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_line_only_what_is_around_the_caret_is_shown() {
+    fn a_long_line_is_cut_around_the_caret() {
         let text = format!("[{}9, {}]", "123, ".repeat(100_000), "123, ".repeat(100_000));
         check(
             &text,
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_lines_the_first_is_shown() {
+    fn a_place_of_several_lines_shows_the_first() {
         check(
             "[\n  {\n    \"a\": 1\n  }\n]",
             "{\n    \"a\": 1\n  }",
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_a_limit() {
+    fn a_long_message_is_cut() {
         let mut diagnostics = Diagnostics::new();
         let long = "x".repeat(1_000_000);
         diagnostics.push(Diagnostic::error("LP0000", &*long).help(&*long));
@@ -485,9 +485,9 @@ mod tests {
                 .also(Place::new(one, 7..8), "but 1 here")
                 .help("make them equal"),
         );
-        diagnostics.push(Diagnostic::note("LP0000", "of no place"));
+        diagnostics.push(Diagnostic::note("LP0000", "without a place"));
         expect![[r#"
-            note[LP0000]: of no place
+            note[LP0000]: without a place
 
             warning[LP0000]: they differ
              --> two.json:1:8

@@ -1,9 +1,9 @@
-//! Diagnostics as SARIF 2.1.0, for code hosts and editors that show results of
-//! analysis beside the lines.
+//! Diagnostics as SARIF 2.1.0, for code hosts and editors that show analysis
+//! results beside the lines.
 //!
-//! A place in a file is a physical location. An override is in no file that
-//! anybody could open, so its location is a logical one: the flag or variable,
-//! named as it was given. What has no place has no location.
+//! A place in a file is a physical location. An override is not in a file, so its
+//! location is a logical one: the flag or variable, named as it was given. A
+//! diagnostic without a place has no location.
 //!
 //! Not here: whether a warning counts as an error (`Diagnostics`).
 
@@ -18,7 +18,7 @@ use super::source::{Origin, Place, Sources};
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// What a URI escapes in a path: all but RFC 3986's unreserved characters.
+/// The characters that a URI escapes in a path: all but RFC 3986's unreserved ones.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 impl Diagnostics {
@@ -80,7 +80,7 @@ fn result(diagnostic: &Diagnostic, sources: &Sources) -> Value {
     result.into()
 }
 
-/// What people read, in one text.
+/// The message with its label and help, in one string.
 fn message(diagnostic: &Diagnostic) -> String {
     let mut text = diagnostic.message.clone();
     if !diagnostic.label.is_empty() {
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_become_references() {
+    fn paths_become_uri_references() {
         for (path, expected) in [
             ("configs/a.json", "configs/a.json"),
             ("../my files/ä%:.json", "../my%20files/%C3%A4%25%3A.json"),

@@ -1,10 +1,10 @@
-//! The texts that a project was read from, and places in them.
+//! The files that a project was read from, and places in them.
 //!
-//! [`Sources`] hold every text as it was parsed: without its byte order mark, and
-//! with U+FFFD where it was not UTF-8. A [`Place`] is a range of bytes in one of
-//! them. An override counts as a file of one line.
+//! [`Sources`] hold the text of every file as it was parsed: without its byte order
+//! mark, and with U+FFFD where it was not UTF-8. A [`Place`] is a range of bytes in
+//! one of them. An override counts as a file of one line.
 
-/// Which of the [`Sources`] a place is in. The default is none of them.
+/// The number of a file in [`Sources`]. The default is none of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u32);
 
@@ -15,7 +15,7 @@ pub struct Place {
     pub file: FileId,
     /// The first byte.
     pub start: u32,
-    /// The byte behind the last one.
+    /// The byte after the last one.
     pub end: u32,
 }
 
@@ -23,7 +23,7 @@ impl Place {
     /// Bytes `range` of `file`.
     #[must_use]
     pub fn new(file: FileId, range: std::ops::Range<usize>) -> Place {
-        // Texts end at 64 MiB, so offsets fit; saturate rather than panic.
+        // Files end at 64 MiB, so offsets fit; saturate rather than panic.
         let offset = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
         Place { file, start: offset(range.start), end: offset(range.end) }
     }
@@ -38,19 +38,19 @@ impl Place {
 /// A value with the place where it was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spanned<T> {
-    /// What was written.
+    /// The value.
     pub value: T,
     /// Where.
     pub place: Place,
 }
 
-/// The texts that places point into.
+/// The files that places point into.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     files: Vec<SourceFile>,
 }
 
-/// Where a text comes from.
+/// The origin of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A file of this name.
@@ -72,7 +72,7 @@ struct SourceFile {
     further: Vec<u32>,
 }
 
-/// A position as people count: both from 1, columns in characters.
+/// A position: line and column from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Position {
@@ -87,18 +87,18 @@ impl Sources {
         Sources::default()
     }
 
-    /// Adds a file under the name that people know it by.
+    /// Adds a file under the name for messages.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         self.add_from(Origin::File, name, text)
     }
 
-    /// Adds a text of any origin under the name that people know it by.
+    /// Adds a text of any origin under the name for messages.
     pub fn add_from(&mut self, origin: Origin, name: impl Into<String>, text: impl Into<String>) -> FileId {
         self.files.push(SourceFile::new(name.into(), origin, text.into()));
         FileId(u32::try_from(self.files.len()).expect("there are fewer files than u32 can count"))
     }
 
-    /// Whether there is but one text.
+    /// Whether there is only one file.
     #[cfg(test)]
     pub(super) fn is_single(&self) -> bool {
         self.files.len() == 1
@@ -114,7 +114,7 @@ impl Sources {
         self.file(id).map_or("", |file| &file.name)
     }
 
-    /// Where the text of a file comes from.
+    /// The origin of a file's text.
     #[must_use]
     pub fn origin(&self, id: FileId) -> Origin {
         self.file(id).map_or(Origin::File, |file| file.origin)
@@ -134,7 +134,7 @@ impl Sources {
         let offset = file.floor(offset);
         let line = file.line_of(offset);
         let within = file.line(line);
-        // Counting the characters of a file of one line again for each fault would be slow.
+        // To count the characters of a file of one line again for each fault would be slow.
         let characters = |end: usize| end - file.further.partition_point(|at| (*at as usize) < end);
         let column = characters(offset.min(within.end)) - characters(within.start) + 1;
         Position { line: line + 1, column }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_count_characters_and_line_endings_are_at_the_end_of_their_line() {
+    fn columns_count_characters_and_a_line_ending_belongs_to_its_line() {
         check("", &[(1, 1)]);
         check("ä漢", &[(1, 1), (1, 2), (1, 3)]);
         check("a\r\nb\n", &[(1, 1), (1, 2), (1, 2), (2, 1), (2, 2), (2, 2)]);

@@ -1,9 +1,9 @@
-//! Text of files on its way to a terminal: what would move the cursor, change
-//! colours, reorder or hide text becomes something that can be seen, and long
-//! lines are cut to what is pointed at.
+//! Text of files for a terminal: characters that would move the cursor, change
+//! colours, reorder or hide text become visible, and long lines are cut around the
+//! marks.
 //!
-//! A fault is about text that somebody else may have written, so nothing of it
-//! reaches a terminal as it is.
+//! The text at a fault may come from somebody else, so no part of it reaches a
+//! terminal unchecked.
 //!
 //! Not here: layout and colours (`render`).
 
@@ -16,7 +16,7 @@ use crate::text::{harmless, is_treacherous, passwords};
 /// Lines of no more bytes are shown whole; the renderer fits them to the terminal.
 const WHOLE: usize = 400;
 
-/// Stands for what was left out.
+/// Replaces the part that was left out.
 const GAP: &str = "...";
 
 /// Joiners and variation selectors take no column of their own.
@@ -24,8 +24,8 @@ fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
 }
 
-/// A text in a sentence of one line, harmless, and of more than `limit` characters
-/// the first and last.
+/// A text for a sentence of one line, harmless, and cut in the middle if it has more
+/// than `limit` characters.
 pub(super) fn sentence(text: &str, limit: usize) -> Cow<'_, str> {
     if text.len() <= limit || text.chars().nth(limit).is_none() {
         return harmless(text);
@@ -38,7 +38,7 @@ pub(super) fn sentence(text: &str, limit: usize) -> Cow<'_, str> {
 
 /// JSON with treacherous characters escaped; it means the same.
 pub(super) fn json(text: String) -> String {
-    // Between texts there are none but line breaks, and inside them the
+    // Between strings there are only line breaks, and inside them the
     // serializer has escaped those below a blank.
     let is_raw = |c: char| c >= '\u{7f}' && is_treacherous(c);
     if !text.contains(is_raw) {
@@ -48,7 +48,7 @@ pub(super) fn json(text: String) -> String {
     for c in text.chars() {
         if is_raw(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(escaped, "\\u{unit:04x}").expect("a text takes any text");
+                write!(escaped, "\\u{unit:04x}").expect("a string takes any character");
             }
         } else {
             escaped.push(c);
@@ -59,8 +59,8 @@ pub(super) fn json(text: String) -> String {
 
 /// A line as it is shown, and where `marks` (ranges of bytes of it) are then.
 ///
-/// Every character is one that the renderer knows the width of. Tabs stay. Of
-/// passwords there are only stars: what a build prints is kept in logs of CI.
+/// The renderer knows the width of every character. Tabs stay. Passwords become
+/// stars, since logs of CI keep the output of a build.
 pub(super) fn line(line: &str, marks: &[Range<usize>]) -> (String, Vec<Range<usize>>) {
     let mut shown = String::new();
     let mut moved: Vec<Range<usize>> = marks.iter().map(|_| 0..0).collect();
@@ -101,8 +101,8 @@ pub(super) fn line(line: &str, marks: &[Range<usize>]) -> (String, Vec<Range<usi
     (shown, moved)
 }
 
-/// What of a line is shown: all of a short one, else what is around both ends
-/// of each mark.
+/// The ranges of a line that are shown: all of a short one, else the parts around
+/// both ends of each mark.
 fn pieces(line: &str, marks: &[Range<usize>]) -> Vec<Range<usize>> {
     let whole = 0..line.len();
     if whole.len() <= WHOLE {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_replaced() {
+    fn terminal_commands_are_replaced() {
         check("\u{1b}[31m\u{202e}\u{9b}x\u{7}\ty", 0..1, expect!["<�>[31m��x�	y"]);
         check("a\u{200b}b", 1..4, expect!["a<�>b"]);
         check("👩\u{200d}👧\u{fe0f} x", 15..16, expect!["👩👧 <x>"]);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_line_only_what_is_around_the_mark_is_shown() {
+    fn a_long_line_is_cut_around_the_mark() {
         let text = format!("{}[mark]{}", "é".repeat(500), "z".repeat(500));
         check(
             &text,

@@ -1,51 +1,51 @@
-//! What a clip holds, and whether what was decoded of it is all of it.
+//! The contents of a clip, and whether the decoder delivered all of them.
 //!
 //! The worker reads a clip once from end to end without decoding it
-//! ([`Contents`]), and counts again what leaves the decoder while it transcodes
+//! ([`Contents`]), and counts the frames that leave the decoder while it transcodes
 //! ([`Decoded`]). The decisions are here, and pure: which track is
 //! the film ([`Contents::film`]), what the clip lacks ([`Contents::fault`]), and
 //! what the decoder lost ([`Decoded::loss`]).
 //!
 //! A clip may hold more than it announces: a recorder that was stopped leaves an
-//! early figure in the header, and everything plays. It must not hold less.
+//! early length in the header, and everything plays. It must not hold less.
 //!
-//! Not here: what follows from the caps and tags of the film while it plays, as
-//! its orientation, its fields and its range do. Elements of the transcode see them.
+//! Not here: properties of the film that its caps and tags give while it plays:
+//! orientation, fields and range. Elements of the transcode read them.
 //!
-//! Times are nanoseconds of the pipeline's running time, so that edit lists and
+//! Times are nanoseconds of the pipeline's running time, so edit lists and
 //! clips that do not begin at 0 are accounted for.
 
 use serde::{Deserialize, Serialize};
 
-/// A longer pause between two frames is a jump of the recorder's clock, and no
+/// A longer pause between two frames is a jump of the recorder's clock and not a
 /// recording, unless the clip is a time lapse.
 const PAUSE_NS: u64 = 10_000_000_000;
 
-/// In a time lapse, a jump is this many times the usual interval.
+/// In a time lapse, a pause of this many usual intervals is a jump.
 const PAUSE_INTERVALS: u64 = 20;
 
-/// How much a clip may lack of what it announces: headers are rounded, and may
-/// count tracks that are not read. Whichever is more.
+/// How much of its announced length a clip may lack, whichever is more: headers
+/// are rounded, and may count tracks that are not read.
 const TOLERANCE_NS: u64 = 1_000_000_000;
 const TOLERANCE_PARTS: u64 = 20;
 
 /// How much of the end of a film the decoder may lose.
 const LOST_END_NS: u64 = 500_000_000;
 
-/// How many intervals a frame's own time may be from the one that is guessed for it:
-/// more are hardly ever between a frame and the ones that it is predicted from.
+/// How many intervals a frame's own time may differ from the one that is estimated for
+/// it: a frame is hardly ever further from those that it is predicted from.
 const REORDERED: u64 = 5;
 
 /// A clip, as one pass over the whole file found it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
-    /// How long the container says it is.
+    /// The duration that the container announces.
     pub announced_ns: Option<u64>,
     /// In the order in which the container has them: video, sound, subtitles.
     pub tracks: Vec<Track>,
 }
 
-/// Where a file is known to end too early.
+/// The point at which a file ends too early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
     /// The part within which it ends, as `` `mdat` at byte 40 has 60 of 100 bytes``.
@@ -59,7 +59,7 @@ pub struct Cut {
 /// A track of a clip.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
-    /// GStreamer's id of the stream, by which it is found again.
+    /// GStreamer's id of the stream, which finds it again.
     pub id: String,
     /// The name of its caps: `video/x-h264`, `image/jpeg`, `audio/mpeg`.
     pub kind: String,
@@ -67,8 +67,8 @@ pub struct Track {
     pub width: u32,
     /// Pixels; 0 if it has no pictures.
     pub height: u32,
-    /// How far it reaches in the container's own time, which may begin before its first
-    /// frame, and in which the container announces its length.
+    /// Its end in the container's own time, which may begin before its first frame, and
+    /// in which the container announces its length.
     pub reaches_ns: u64,
     /// Its frames and their times.
     pub times: Times,
@@ -91,14 +91,14 @@ pub struct Times {
     pub pause_ns: u64,
     /// Where that begins.
     pub pause_at_ns: u64,
-    /// Whether the container does not say of each frame when it is shown, but when
-    /// it is decoded, or nothing.
+    /// Whether the container does not give the time at which each frame is shown, but
+    /// the one at which it is decoded, or none.
     pub are_guessed: bool,
 }
 
 impl Times {
-    /// Of frames that are shown at `shown`, in any order, the last for `last_for`
-    /// if that is known, else as long as the median.
+    /// The times of frames that are shown at `shown`, in any order. The last lasts
+    /// `last_for` if that is known, else as long as the median.
     #[must_use]
     pub fn of(mut shown: Vec<u64>, last_for: Option<u64>) -> Times {
         shown.sort_unstable();
@@ -131,7 +131,7 @@ impl Times {
         self.end_ns - self.begin_ns
     }
 
-    /// The longest pause, in words, if it is one that shows: more than a second, and
+    /// The longest pause, in words, if it is visible: more than a second, and more
     /// than five times the usual interval.
     #[must_use]
     pub fn pause(&self) -> Option<String> {
@@ -160,9 +160,8 @@ impl Track {
 }
 
 impl Contents {
-    /// The track that is meant when people speak of the clip: of those with
-    /// pictures the largest, and not a cover, a preview or the pictures of chapters,
-    /// which have few frames or are short.
+    /// The main video track: the largest of those with pictures, except a cover, a
+    /// preview or the pictures of chapters, which have few frames or are short.
     #[must_use]
     pub fn film(&self) -> Option<&Track> {
         let pictures = || self.tracks.iter().filter(|track| track.has_pictures() && 0 < track.times.n_frames);
@@ -171,7 +170,7 @@ impl Contents {
         let is_film =
             |track: &&Track| most <= track.times.n_frames * 10 && longest <= track.times.duration_ns() * 2;
         let best = |track: &&Track| (is_film(track), track.area(), track.times.n_frames);
-        // Of equals the first, where `max_by_key` takes the last.
+        // The first of equals; `max_by_key` takes the last.
         pictures().rev().max_by_key(best)
     }
 
@@ -188,8 +187,8 @@ impl Contents {
         self.tracks.iter().map(|track| track.reaches_ns).max().unwrap_or(0)
     }
 
-    /// Whether a cut took no more of the end than a decoder may lose: by what is
-    /// announced, without which nobody knows, and by the bytes, of which the lost seconds have as many as the others.
+    /// Whether a cut took no more of the end than a decoder may lose: by the announced
+    /// length (`false` if none is known), and by the missing bytes at the average rate.
     fn lacks_little(&self, film: &Track, cut: &Cut) -> bool {
         let is_reached =
             self.announced_ns.is_some_and(|announced| announced <= self.reaches_ns() + LOST_END_NS);
@@ -199,8 +198,8 @@ impl Contents {
         is_reached && lost_ns.is_some_and(|lost_ns| lost_ns <= u128::from(LOST_END_NS))
     }
 
-    /// What makes `film` no recording that could be played as it was: less than
-    /// was announced, or a jump of the clock. `cut` says where the file itself is
+    /// The reason why `film` cannot be played as it was recorded: it is shorter than
+    /// announced, or has a jump of the clock. `cut` is the point at which the file is
     /// known to be cut off: it may lack the end that a decoder may lose.
     #[must_use]
     pub fn fault(&self, film: &Track, cut: Option<&Cut>) -> Option<String> {
@@ -222,7 +221,7 @@ impl Contents {
                 seconds(end_ns)
             ));
         }
-        // The last frame may be the one that stays.
+        // The last frame may be the one with the pause.
         let pauses = [(film.times.pause_ns, film.times.pause_at_ns), (end_ns - last_ns, last_ns)];
         let (pause_ns, pause_at_ns) = pauses.into_iter().max().unwrap_or_default();
         if PAUSE_NS.max(interval_ns.saturating_mul(PAUSE_INTERVALS)) < pause_ns {
@@ -238,18 +237,18 @@ impl Contents {
     }
 }
 
-/// What left the decoder.
+/// The output of the decoder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decoded {
     /// When its frames are shown.
     pub times: Times,
-    /// Frames that the decoder says are damaged.
+    /// Frames that the decoder reports as damaged.
     pub n_damaged: u64,
     /// When the first of them is shown.
     pub damaged_at_ns: u64,
 }
 
-/// What was lost between the file and the decoder's output.
+/// A loss between the file and the decoder's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// The end of the film.
@@ -259,9 +258,9 @@ pub enum Loss {
 }
 
 impl Decoded {
-    /// What of `film` did not come out of the decoder, or not whole. Fewer frames are no
-    /// loss by themselves: some codecs have packets without a picture of their own. Nor
-    /// are other times: decoders round, and give frames times of their own. Only both are.
+    /// The part of `film` that the decoder did not deliver, or not whole. Fewer frames are
+    /// not a loss by themselves: some codecs have packets without a picture of their own.
+    /// Nor are other times: decoders round, and give frames times of their own. Both are.
     #[must_use]
     pub fn loss(&self, film: &Times) -> Option<Loss> {
         let times = &self.times;
@@ -305,7 +304,7 @@ impl Decoded {
     }
 }
 
-/// What became of the frames on their way to another rate.
+/// The counts of a change of the rate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resampled {
     /// Frames that came.
@@ -316,7 +315,7 @@ pub struct Resampled {
     pub n_copies: u64,
 }
 
-/// Seconds with as many digits as tell something: `2.4 s`, `0.067 s`.
+/// Seconds with one to three decimals: `2.4 s`, `0.067 s`.
 fn seconds(ns: u64) -> String {
     let text = format!("{:.3}", ns as f64 / 1e9);
     let text = text.trim_end_matches('0');
@@ -356,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn the_film_is_the_largest_track_that_is_no_still_picture() {
+    fn the_film_is_the_largest_track_that_is_not_a_still_picture() {
         let cover = track("cover", "image/jpeg", (3000, 3000), steady(1, 0));
         let long_cover = track("cover", "video/x-h264", (3000, 3000), Times::of(vec![0], Some(3_000 * MS)));
         let preview = track("preview", "video/x-h264", (160, 90), steady(60, 50));
@@ -372,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_pictures_says_what_it_has() {
+    fn a_file_without_pictures_reports_its_tracks() {
         let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
         let contents = Contents { announced_ns: None, tracks: vec![sound] };
         assert_eq!(contents.film(), None);
@@ -389,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_that_lacks_what_it_announces_is_cut_off() {
+    fn a_clip_shorter_than_announced_is_cut_off() {
         check(3_000, steady(30, 100), None, expect!["whole"]);
         check(3_200, steady(30, 100), None, expect!["whole"]);
         check(530, steady(30, 100), None, expect!["whole"]);
@@ -410,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_may_take_the_end_that_a_decoder_may_lose() {
+    fn a_cut_within_the_tolerance_of_the_decoder_is_accepted() {
         // 2.7 s in 100 bytes.
         check(3_000, steady(27, 100), Some(Some(15)), expect!["whole"]);
         check(
@@ -444,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_that_is_longer_than_the_film_is_no_cut() {
+    fn sound_longer_than_the_film_is_not_a_cut() {
         let film = film(steady(30, 100));
         let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
         let tracks = vec![film.clone(), sound];
@@ -452,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_shows_is_told() {
+    fn a_visible_pause_is_reported() {
         let pause = |gap_ms: u64| {
             Times::of((0..30).map(|n| n * 100 * MS + if n < 15 { 0 } else { gap_ms * MS }).collect(), None)
                 .pause()
@@ -462,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_of_the_clock_is_told_with_its_second() {
+    fn a_jump_of_the_clock_is_reported_with_its_time() {
         let jump = |interval_ms: u64, gap_ms: u64| {
             let times = (0..30).map(|n| n * interval_ms * MS + if n < 15 { 0 } else { gap_ms * MS });
             Times::of(times.collect(), None)
@@ -488,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_decoder_loses_is_told_with_its_second() {
+    fn lost_frames_are_reported_with_their_time() {
         let all: Vec<u64> = (0..30).collect();
         check_loss(&all, 0, expect!["None"]);
         check_loss(
@@ -519,8 +518,8 @@ mod tests {
     }
 
     #[test]
-    fn what_a_decoder_orders_anew_is_no_loss() {
-        // All came, with times of the decoder's own.
+    fn new_times_of_the_decoder_are_not_a_loss() {
+        // All frames, with times of the decoder's own.
         let moved: Vec<u64> = (0..30).map(|n| if n < 15 { n } else { n - 2 }).collect();
         check_loss(&moved, 0, expect!["None"]);
         check_loss(&moved, 1, expect![[r#"Some(Frames("1 damaged frames, the first at 0.4 s"))"#]]);

@@ -1,10 +1,10 @@
 //! Files that elements read and write, by the names of properties.
 //!
-//! GStreamer does not say which property names a file, but names follow a custom: a
-//! sink writes to its `location`, any other element reads from it. Tables here have
+//! GStreamer does not tell which property names a file, but names follow a convention:
+//! a sink writes to its `location`, any other element reads from it. Tables here list
 //! the rest (DL Streamer 2026.2, GStreamer 1.22, NNStreamer 2.4). Written files lie
-//! below the folder of their stream, so that streams do not overwrite each other's;
-//! files that are read are inputs of the run, and so are all files of a model.
+//! below the folder of their stream, so that streams do not overwrite each other's
+//! files. Files that are read are inputs of the run, and so are all files of a model.
 //!
 //! Pure. Not here: files that a model names in its own bytes, such as the external
 //! data of an ONNX model (`os::onnx`), and where the folders are (`dialect`,
@@ -13,7 +13,7 @@
 use super::{Property, Value};
 use crate::path::{PathError, ProjectPath};
 
-/// What an element does with the files that a property names.
+/// The use that an element makes of the files that a property names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Reads them.
@@ -22,8 +22,8 @@ pub enum Role {
     Writes,
 }
 
-/// What elements write besides the `location` of sinks: the beginning of the
-/// factory, and properties.
+/// Properties that name written files, besides the `location` of sinks, after the
+/// beginning of the factory's name.
 const WRITES: &[(&str, &[&str])] = &[
     ("motioncells", &["datafile"]),
     ("dashsink", &["mpd-root-path"]),
@@ -31,8 +31,8 @@ const WRITES: &[(&str, &[&str])] = &[
     ("", &["multipass-cache-file", "moov-recovery-file", "faststart-file", "temp-template"]),
 ];
 
-/// What elements read besides the `location` of those that are no sinks: the
-/// beginning of the factory, and properties.
+/// Properties that name read files, besides the `location` of elements that are not
+/// sinks, after the beginning of the factory's name.
 const READS: &[(&str, &[&str])] = &[
     (
         "gva",
@@ -62,8 +62,8 @@ const READS: &[(&str, &[&str])] = &[
     ("", &["model-proc"]),
 ];
 
-/// Files that elements write without being told to: factory, property, and the
-/// path that GStreamer gives it.
+/// Files that elements write by default: factory, property, and GStreamer's default
+/// path.
 const UNASKED: [(&str, &str, &str); 7] = [
     ("multifilesink", "location", "%05d"),
     ("hlssink", "location", "segment%05d.ts"),
@@ -77,19 +77,19 @@ const UNASKED: [(&str, &str, &str); 7] = [
 /// Properties whose file is a model.
 const MODELS: &[&str] = &["model", "model-path", "model-file"];
 
-/// Formats of models in two files, of which the second is never named: OpenVINO's
+/// Formats of models in two files, of which no property names the second: OpenVINO's
 /// and PaddlePaddle's.
 const WEIGHTS: &[(&str, &str)] = &[(".xml", ".bin"), (".pdmodel", ".pdiparams")];
 
-/// Whether an element ends a chain, by the custom that its factory says so:
+/// Whether an element ends a chain, by the convention that its factory's name tells:
 /// `filesink`, `hlssink2`.
 #[must_use]
 pub fn is_sink(factory: &str) -> bool {
     factory.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("sink")
 }
 
-/// What an element does with the files that a property names; `None` if it names
-/// none.
+/// The use that an element makes of the files that a property names; `None` if it
+/// names none.
 #[must_use]
 pub fn role(factory: &str, property: &str) -> Option<Role> {
     let property = with_hyphens(property);
@@ -100,7 +100,7 @@ pub fn role(factory: &str, property: &str) -> Option<Role> {
     match () {
         () if is_listed(WRITES) => Some(Role::Writes),
         () if is_listed(READS) => Some(Role::Reads),
-        // Those of libcurl take a host without a scheme as well.
+        // The elements of libcurl also accept a host without a scheme.
         () if is_location && factory.starts_with("curl") => None,
         () if is_location && is_sink(factory) => Some(Role::Writes),
         () if is_location => Some(Role::Reads),
@@ -115,8 +115,8 @@ pub fn is_pattern(factory: &str, property: &str) -> bool {
         && (["multifilesink", "splitmuxsink"].contains(&factory) || factory.starts_with("hlssink"))
 }
 
-/// Properties that an element which has those of `given` needs besides, so that it
-/// writes nowhere else: each with its path.
+/// Properties, each with its path, that an element needs in addition to `given`, so
+/// that it writes nowhere else.
 pub fn unasked<'a>(factory: &str, given: impl Iterator<Item = &'a str>) -> Vec<(&'static str, &'static str)> {
     let given: Vec<String> = given.map(with_hyphens).collect();
     let needed = UNASKED
@@ -125,14 +125,14 @@ pub fn unasked<'a>(factory: &str, given: impl Iterator<Item = &'a str>) -> Vec<(
     needed.map(|(_, property, path)| (*property, *path)).collect()
 }
 
-/// The files that the text of a property with a role names, each behind the text
-/// that belongs to it (`layer=`, of labels in the form `layer=path,layer=path`);
-/// `None` for a text that names none: an empty one, one with a scheme such as
-/// `rtmp://host/x`, or a device that is written to, such as `/dev/null`.
+/// The files that the value of a property with a role names, each after its prefix
+/// (`layer=`, for labels in the form `layer=path,layer=path`); `None` for a value
+/// that names none: an empty one, one with a scheme such as `rtmp://host/x`, or a
+/// device that is written to, such as `/dev/null`.
 ///
 /// # Errors
-/// When what is written would lie outside the stream's folder, or what is read
-/// outside the project.
+/// When a written file would lie outside the stream's folder, or a read file outside
+/// the project.
 pub fn named(
     role: Role,
     property: &str,
@@ -168,8 +168,8 @@ pub fn read(mut files: Vec<(String, ProjectPath)>) -> Value {
     }
 }
 
-/// The files that a property's value needs: those that it names, and the
-/// weights beside a model of OpenVINO's own format, which nothing names.
+/// The files that a property's value needs: those that it names, and the weights
+/// beside a model of OpenVINO's own format, which no property names.
 #[must_use]
 pub fn of(property: &Property) -> Vec<ProjectPath> {
     let mut files = match &property.value {
@@ -200,7 +200,7 @@ fn is_device(path: &str) -> bool {
         && parts.all(|part| part != "..")
 }
 
-/// GObject takes `_` for `-`.
+/// GObject treats `_` and `-` as equal.
 fn with_hyphens(property: &str) -> String {
     property.replace('_', "-")
 }
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_stays_in_its_folder() {
+    fn written_files_stay_in_their_folder() {
         check(
             "filesink",
             "location",
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_nobody_asked_for_has_a_place_unless_it_is_given() {
+    fn a_default_file_gets_a_path_unless_the_property_is_set() {
         let playlist = ("playlist-location", "playlist.m3u8");
         let segments = ("location", "segment%05d.ts");
         assert_eq!(unasked("hlssink2", ["max-files"].into_iter()), [segments, playlist]);
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_with_a_scheme_is_no_file() {
+    fn a_value_with_a_scheme_is_not_a_file() {
         check("rtmpsink", "location", "rtmp://host/live", expect!["no file of the project"]);
         check("curlhttpsink", "location", "host:5555", expect!["no file"]);
     }

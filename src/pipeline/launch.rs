@@ -3,16 +3,16 @@
 //! [`argv`] gives the arguments; [`line()`] quotes them for a POSIX shell, so
 //! that the printed line, split by a shell, gives exactly these arguments.
 //! `gst-launch-1.0` joins its arguments with blanks after escaping blanks and
-//! backslashes itself, and then parses quotes: so a value that holds anything
-//! but plain characters is put into double quotes *inside* its argument.
+//! backslashes itself, and then parses quotes: so a value with any special
+//! character is put into double quotes *inside* its argument.
 //!
-//! A branch begins behind the name of its tee and a full stop, as
-//! `gst-launch-1.0` has it: `tee name=t ! queue ! fakesink t. ! queue ! fakesink`.
+//! A branch begins after the name of its tee and a full stop, as in
+//! `tee name=t ! queue ! fakesink t. ! queue ! fakesink`.
 //!
 //! Files that a user's steps write go to `results/files/<camera>/<n>/`, as in a run
 //! into a folder of their stream; the line makes these folders.
 //!
-//! Not said by a launch line: looping, which needs seeks.
+//! A launch line does not express looping, which needs seeks.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -30,8 +30,8 @@ pub fn argv(spec: &PipelineSpec, layout: &Layout) -> Vec<String> {
     std::iter::once(PROGRAM.to_owned()).chain(chain(spec, layout)).collect()
 }
 
-/// The command that plays several pipelines in one process, and says what
-/// happens in them: program, `--verbose`, and the chains one after another.
+/// The command that plays several pipelines in one process, and reports the
+/// events in them: program, `--verbose`, and the chains one after another.
 #[must_use]
 pub fn command<'a>(chains: impl IntoIterator<Item = &'a [String]>) -> Vec<String> {
     let program = [PROGRAM, "--verbose"].map(str::to_owned);
@@ -56,8 +56,8 @@ pub fn chain(spec: &PipelineSpec, layout: &Layout) -> Vec<String> {
     arguments
 }
 
-/// The folders that it writes in, as people write them in the project root: none
-/// for what lies in `results/` itself.
+/// The folders that it writes in, relative to the project root: none for files in
+/// `results/` itself.
 #[must_use]
 pub fn folders(spec: &PipelineSpec, layout: &Layout) -> BTreeSet<String> {
     let folders = spec.stream_files().filter_map(|file| file.in_launch_line.rsplit_once('/'));
@@ -70,7 +70,7 @@ pub fn line(spec: &PipelineSpec, layout: &Layout) -> String {
     in_folders(&folders(spec, layout), &argv(spec, layout))
 }
 
-/// Arguments as one line for a POSIX shell, behind the making of folders.
+/// Arguments as one line for a POSIX shell, after a command that makes the folders.
 #[must_use]
 pub fn in_folders(folders: &BTreeSet<String>, argv: &[String]) -> String {
     if folders.is_empty() {
@@ -89,7 +89,7 @@ pub fn quoted(argv: &[String]) -> String {
 }
 
 fn push_element(element: &Element, name: Option<String>, layout: &Layout, arguments: &mut Vec<String>) {
-    // gst-launch reads bare caps between two `!` as a filter, as people write it.
+    // gst-launch reads bare caps between two `!` as a filter.
     if let ("capsfilter", None, [only]) = (element.factory.as_str(), &name, element.properties.as_slice())
         && only.name == "caps"
         && let Value::Text(caps) = &only.value
@@ -129,7 +129,7 @@ fn push_element(element: &Element, name: Option<String>, layout: &Layout, argume
     }
 }
 
-/// A value as GStreamer's own parser takes it: plain, or in double quotes.
+/// A value as GStreamer's own parser reads it: plain, or in double quotes.
 fn gst_value(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,=%@~".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_begins_behind_its_tee() {
+    fn a_branch_begins_after_its_tee() {
         check(
             vec![
                 Element::new("videotestsrc"),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_written_has_a_folder_of_its_stream() {
+    fn a_written_file_lies_in_the_folder_of_its_stream() {
         let spec =
             |path| Element::new("filesink").set("location", Value::StreamFile(StreamFile::new("c/1", path)));
         check(

@@ -5,8 +5,8 @@
 use super::{Element, Value};
 
 /// Moves user and password of an RTSP source into its URI. `rtspsrc` of GStreamer
-/// 1.22 sends a wrong password eight times per start if it is given by properties,
-/// which locks accounts, and once from the URI.
+/// 1.22 sends a wrong password eight times per start if properties give it, which
+/// locks accounts, and once if the URI does.
 pub(super) fn log_in(element: &mut Element) {
     if element.factory != "rtspsrc" {
         return;
@@ -27,7 +27,7 @@ pub(super) fn log_in(element: &mut Element) {
     }
 }
 
-/// A text as a part of a URI: all but letters, digits and `-._~` as `%40`.
+/// A string as a part of a URI: all but letters, digits and `-._~` as `%40`.
 #[must_use]
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::new();
@@ -41,21 +41,21 @@ pub fn escaped(text: &str) -> String {
     escaped
 }
 
-/// A part of a URI as it is meant, with `%40` as `@`; what is no escape stays as it is.
+/// A part of a URI without escapes, `%40` as `@`; an invalid escape stays as it is.
 #[must_use]
 pub fn unescaped(text: &str) -> String {
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
-    while let [first, behind @ ..] = rest {
-        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
         let escaped = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) if *first == b'%' && !byte.is_ascii_control() => {
                 bytes.push(byte);
-                rest = &behind[2..];
+                rest = &after[2..];
             }
             _ => {
                 bytes.push(*first);
-                rest = behind;
+                rest = after;
             }
         }
     }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_are_taken_back() {
+    fn unescaping_reverses_escaping() {
         for text in ["p@s:s/ü%", "%zz", "a%", ""] {
             assert_eq!(unescaped(&escaped(text)), text);
         }

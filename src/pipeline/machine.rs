@@ -1,4 +1,4 @@
-//! What a machine can play: GStreamer's version, its element factories and their
+//! The elements of a machine: GStreamer's version, its element factories and their
 //! properties, and why a pipeline cannot be built there.
 //!
 //! Plain data. `worker` fills it by asking an `lp-worker`; `dialect::check`
@@ -11,25 +11,25 @@ use serde::{Deserialize, Serialize};
 /// One element factory that is installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Factory {
-    /// The plugin that brings it: `opencv`.
+    /// The plugin that contains it: `opencv`.
     pub plugin: String,
     /// That plugin's version: `1.22.0`.
     pub version: String,
 }
 
-/// What the machine behind a worker has.
+/// The elements of the machine that a worker runs on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// The version of the worker's protocol.
     pub protocol: u32,
     /// GStreamer's version: `1.22.0`.
     pub gstreamer: String,
-    /// Factories that were asked for: `None` for those that are not installed.
+    /// Requested factories: `None` for those that are not installed.
     pub factories: BTreeMap<String, Option<Factory>>,
     /// Properties of the factories that were described, by factory and name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, BTreeMap<String, PropertyInfo>>,
-    /// Every factory of the registry, if one that was to be described is not
+    /// Every factory of the registry, if one whose description was requested is not
     /// among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
@@ -38,18 +38,18 @@ pub struct Machine {
 /// A property of an element.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PropertyInfo {
-    /// What values it takes.
+    /// The values that it takes.
     #[serde(flatten)]
     pub kind: PropertyKind,
     /// Whether a pipeline can set it.
     pub writable: bool,
-    /// What it is when nobody sets it, as GStreamer writes it; `None` where that
+    /// Its default, as GStreamer writes it; `None` where that
     /// cannot be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
 }
 
-/// What values a property takes.
+/// The values that a property takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum PropertyKind {
@@ -69,7 +69,7 @@ pub enum PropertyKind {
         /// The greatest.
         max: f64,
     },
-    /// Any text.
+    /// Any string.
     Text,
     /// One of these words: an enum.
     Word {
@@ -81,7 +81,7 @@ pub enum PropertyKind {
         /// Their nicks.
         nicks: Vec<String>,
     },
-    /// Something that only GStreamer can read, such as caps.
+    /// A value that only GStreamer can read, such as caps.
     Other {
         /// The name of its GObject type: `GstCaps`.
         name: String,
@@ -91,15 +91,15 @@ pub enum PropertyKind {
 /// Why a pipeline cannot be built on a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildFault {
-    /// In a sentence, for people.
+    /// The message, a sentence.
     pub reason: String,
-    /// The element that it is about, by its index in the spec.
+    /// The faulty element, by its index in the spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub element: Option<usize>,
     /// Its property that cannot be set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property: Option<String>,
-    /// The element behind it, if these two cannot be linked.
+    /// The next element, if these two cannot be linked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<LinkFault>,
 }
@@ -107,11 +107,11 @@ pub struct BuildFault {
 /// Two elements that cannot be linked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkFault {
-    /// The element behind, by its index in the spec.
+    /// The second element, by its index in the spec.
     pub to: usize,
-    /// Caps that the element before gives, shortened.
+    /// Caps that the first element gives, shortened.
     pub gives: String,
-    /// Caps that the element behind takes, shortened.
+    /// Caps that the second element takes, shortened.
     pub takes: String,
 }
 
@@ -130,15 +130,15 @@ impl BuildFault {
 }
 
 impl Machine {
-    /// Whether `factory` was asked for and is installed.
+    /// Whether `factory` was requested and is installed.
     #[must_use]
     pub fn has(&self, factory: &str) -> bool {
         self.factories.get(factory).is_some_and(Option::is_some)
     }
 }
 
-/// The Debian package that brings an element factory, for the hint that says
-/// how to get it. `None` for factories that no Debian package is known to have.
+/// The Debian package of an element factory, for the hint how to install it. `None`
+/// for factories that no Debian package is known to have.
 #[must_use]
 pub fn debian_package(factory: &str) -> Option<&'static str> {
     Some(match factory {
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_found_is_there() {
+    fn only_installed_factories_are_present() {
         let found = Factory { plugin: "zbar".into(), version: "1.22.0".into() };
         let factories = [("zbar".to_owned(), Some(found)), ("gvadetect".to_owned(), None)].into();
         let machine = Machine { protocol: 1, gstreamer: "1.22.0".into(), factories, ..Machine::default() };

@@ -1,14 +1,14 @@
 //! A GStreamer pipeline as plain data.
 //!
 //! A [`PipelineSpec`] is a chain of elements with properties, which branches
-//! where an element names an earlier one ([`Element::from`]), written by
-//! `dialect`, hashed into plans, sent to a worker as JSON and printed as a
-//! `gst-launch-1.0` line ([`launch`]). It holds no absolute path and no secret:
+//! where an element names an earlier one ([`Element::from`]). `dialect` makes it,
+//! plans hash it, workers get it as JSON and [`launch`] prints it as a
+//! `gst-launch-1.0` line. It holds no absolute path and no secret:
 //! [`Value::Input`], [`Value::Output`], [`Value::StreamFile`] and [`Value::Secret`] are
 //! resolved when a request is sent or a line is printed.
 //!
-//! [`machine::Machine`] says what the machine at hand can play.
-//! Not here: playing (`bin/lp-worker`), and what a step becomes (`dialect`).
+//! [`machine::Machine`] lists the elements of a machine.
+//! Not here: playing (`bin/lp-worker`), and the elements of a step (`dialect`).
 
 pub mod clip;
 pub mod files;
@@ -23,23 +23,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::path::{Layout, ProjectPath};
 
-/// The element that the worker itself brings: it draws a scene.
+/// The worker's own element that draws a scene.
 pub const SCENE_SOURCE: &str = "lpscenesrc";
 
-/// The element that the worker itself brings: it reads a clip, whole or its film.
+/// The worker's own element that reads a clip, whole or its film.
 pub const CLIP_SOURCE: &str = "lpclipsrc";
 
-/// The element that the worker itself brings: it brings frames to a rate.
+/// The worker's own element that converts frames to a rate.
 pub const FRAME_RATE: &str = "lpframerate";
 
-/// What the worker brings itself.
+/// The worker's own elements.
 const OWN: [&str; 3] = [SCENE_SOURCE, CLIP_SOURCE, FRAME_RATE];
 
 /// The value of an element's property.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
-    /// Text, or the nick of an enum or flags: `downstream`, `tcp+udp`.
+    /// A string, or the nick of an enum or flags: `downstream`, `tcp+udp`.
     Text(String),
     /// A whole number.
     Int(i64),
@@ -49,15 +49,15 @@ pub enum Value {
     Bool(bool),
     /// A file or directory of the project that is read.
     Input(ProjectPath),
-    /// Several of them, joined by commas, each behind a text such as `layer=`.
+    /// Several of them, joined by commas, each after a prefix such as `layer=`.
     Inputs(Vec<(String, ProjectPath)>),
     /// A file that is written: its path below the directory that the performer
     /// chooses.
     Output(String),
     /// A file, or the beginning of the names of files, in the folder of a stream.
     StreamFile(StreamFile),
-    /// The value of a variable, by its name: of the environment, or of what the
-    /// performer knows. Printed as `$NAME`.
+    /// The value of a variable, by its name: of the environment, or known to the
+    /// performer. Printed as `$NAME`.
     Secret(String),
 }
 
@@ -70,7 +70,7 @@ pub struct StreamFile {
     pub path: String,
     /// The path below `results/` in a launch line.
     pub in_launch_line: String,
-    /// Whether GStreamer takes the whole path for a pattern, as that of `multifilesink`:
+    /// Whether GStreamer reads the whole path as a pattern, as for `multifilesink`:
     /// then a `%` of the folder is doubled.
     #[serde(default)]
     pub is_pattern: bool,
@@ -134,7 +134,7 @@ impl Element {
         Element::new("capsfilter").set("caps", Value::Text(caps.to_owned()))
     }
 
-    /// What it is called in its pipeline: its name, else its factory and index.
+    /// Its name in its pipeline: the given one, else its factory and index.
     #[must_use]
     pub fn reference(&self, index: usize) -> String {
         self.name.clone().unwrap_or_else(|| format!("{}-{index}", self.factory))
@@ -176,7 +176,7 @@ impl Element {
         }
     }
 
-    /// This element with one more text property.
+    /// This element with one more string property.
     #[must_use]
     pub fn text(self, name: &str, value: &str) -> Element {
         self.set(name, Value::Text(value.to_owned()))
@@ -233,7 +233,7 @@ pub struct PipelineSpec {
     pub decoder: Option<usize>,
     /// Frames arriving at this element count as played: the sink.
     pub sink: usize,
-    /// The width and height in pixels that frames must have behind the decoder, where
+    /// The width and height in pixels that frames must have after the decoder, where
     /// the steps depend on them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<[u32; 2]>,
@@ -274,8 +274,8 @@ impl PipelineSpec {
         self.path_to(sink).into_iter().find(|index| !others.contains(index)).unwrap_or(sink)
     }
 
-    /// Which of `sinks` an element is about: those that it leads to, and for one in
-    /// a side branch those that the element where that begins leads to.
+    /// The ones of `sinks` that an element concerns: those that it leads to, and for one
+    /// in a side branch, those that the branch's tee leads to.
     #[must_use]
     pub fn serves(&self, index: usize, sinks: &[usize]) -> Vec<usize> {
         let paths: Vec<Vec<usize>> = sinks.iter().map(|sink| self.path_to(*sink)).collect();
@@ -284,8 +284,8 @@ impl PipelineSpec {
         upwards.map(served).find(|served: &Vec<usize>| !served.is_empty()).unwrap_or_default()
     }
 
-    /// What is wrong with its indices: each names an element, and an element is
-    /// linked from an earlier one only.
+    /// The fault of its indices: each names an element, and an element is linked from an
+    /// earlier one only.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         let n_elements = self.elements.len();
@@ -298,7 +298,7 @@ impl PipelineSpec {
         for (index, from) in branches {
             if index <= from {
                 return Some(format!(
-                    "element {index} is linked from element {from}, which is no earlier one"
+                    "element {index} is linked from element {from}, which is not an earlier one"
                 ));
             }
         }
@@ -370,10 +370,10 @@ impl PipelineSpec {
 /// Why a pipeline cannot be played here.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ResolveError {
-    /// A secret's variable has no value that is text.
+    /// A secret's variable has no value in UTF-8.
     #[error("the environment variable `{0}` is not set, or not UTF-8")]
     MissingVariable(String),
-    /// GStreamer takes file names as UTF-8 text.
+    /// GStreamer takes file names as UTF-8 strings.
     #[error("`{}` is not UTF-8, which GStreamer's properties need", .0.display())]
     NotUtf8(PathBuf),
 }
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_and_secrets_are_resolved_only_on_demand() {
+    fn paths_and_secrets_are_resolved_on_demand() {
         let layout = Layout::new("/p".into());
         let resolved =
             spec().resolve(&layout, "/out".as_ref(), &|name| (name == "PW").then(|| "x".into())).unwrap();
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn a_percent_sign_of_the_folder_is_no_pattern() {
+    fn a_percent_sign_of_the_folder_is_not_a_pattern() {
         let file = |is_pattern| StreamFile { is_pattern, ..StreamFile::new("c/1", "%05d.jpg") };
         let sinks = [true, false]
             .map(|is_pattern| Element::new("sink").set("location", Value::StreamFile(file(is_pattern))));
@@ -459,11 +459,11 @@ mod tests {
             [vec![0, 1], vec![1], vec![0]]
         );
         spec.elements[4].from = Some(4);
-        assert_eq!(spec.fault().unwrap(), "element 4 is linked from element 4, which is no earlier one");
+        assert_eq!(spec.fault().unwrap(), "element 4 is linked from element 4, which is not an earlier one");
     }
 
     #[test]
-    fn a_spec_knows_what_it_needs() {
+    fn a_spec_lists_its_factories_and_files() {
         assert_eq!(spec().factories(), ["filesink", "filesrc", "souphttpsrc"]);
         assert_eq!(spec().inputs().len(), 1);
         assert_eq!(spec().stream_files().count(), 1);

@@ -11,9 +11,9 @@ use super::stage::{Placement, Sprite, Stage};
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("the scene is not valid: `{field}`: {message}")]
 pub struct SceneError {
-    /// The path of the first field that is wrong.
+    /// The path of the first faulty field.
     pub field: String,
-    /// What is wrong with it.
+    /// The message about it.
     pub message: String,
 }
 
@@ -114,7 +114,7 @@ impl Runs {
         Runs { pixels: bitmap.pixels.clone(), runs }
     }
 
-    /// Copies what lies inside the frame.
+    /// Copies the part inside the frame.
     fn draw(&self, frame: &mut [u8], width: i32, height: i32, left: i32, top: i32) {
         for run in &self.runs {
             let y = top + run.y;
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn pixels_in_a_zone_change_exactly_when_the_truth_says_so() {
+    fn pixels_in_a_zone_change_exactly_when_the_truth_has_motion() {
         let scene = sample();
         let (painter, truth) = (Painter::new(&scene).unwrap(), truth(&scene).unwrap());
         for (name, zone) in &scene.zones {

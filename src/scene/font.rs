@@ -1,4 +1,4 @@
-//! Capitals, digits and little else, 3 pixels wide and 5 high.
+//! Capitals, digits and a few signs, 3 pixels wide and 5 high.
 //!
 //! A glyph is five octal digits: one per row from the top, its bits from left
 //! to right. Characters without a glyph are drawn as a space.
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn glyphs_stand_upright() {
+    fn glyphs_are_upright() {
         let row = |y| (0..3).map(|x| if is_inked('l', x, y) { '#' } else { '.' }).collect::<String>();
         assert_eq!((0..5).map(row).collect::<Vec<_>>(), ["#..", "#..", "#..", "#..", "###"]);
     }

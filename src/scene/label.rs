@@ -10,7 +10,7 @@ use super::rect::Rect;
 
 /// The strip at the top with the name.
 pub(super) const NAME_STRIP: i32 = 30;
-/// What fingers cover at the bottom.
+/// The strip at the bottom that fingers cover.
 pub(super) const FINGERS: i32 = 22;
 /// Between the label and the item's sides.
 const MARGIN: i32 = 6;
@@ -27,7 +27,7 @@ pub(super) struct Code {
     pub(super) dark: Vec<bool>,
 }
 
-/// Encodes the item's code. `None` if the text is too long for any code.
+/// Encodes the item's code. `None` if the string is too long for any code.
 pub(super) fn encode(text: &str) -> Option<Code> {
     let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
     let n_modules = i32::try_from(code.width()).ok()?;

@@ -1,9 +1,9 @@
 //! Scenes: a checkout seen from above, as plain data.
 //!
-//! A [`Scene`] says where items lie and move, when their labels are up, and
+//! A [`Scene`] describes where items lie and move, when their labels are up, and
 //! which rectangles are zones. From it come its frames ([`draw::Painter`]) and
-//! what a perfect detector would report about them ([`truth::truth`]). Both ask
-//! the same stage what lies where in frame `n`, so they cannot disagree.
+//! the reports of a perfect detector about them ([`truth::truth`]). Both ask
+//! the same stage for the positions in frame `n`, so they cannot disagree.
 //!
 //! Pure: no clock, no I/O, no randomness but the texture's seed. Frame `n` of a
 //! scene is the same on every machine.
@@ -50,7 +50,7 @@ pub struct Scene {
     /// Named rectangles, at most 16. [`SCAN`] gets a scanner's glass and
     /// [`BASKET`] a wire basket; others are not drawn. Default: none.
     pub zones: BTreeMap<String, Zone>,
-    /// What lies on the counter, at most 200 and 40 million pixels together.
+    /// The items on the counter, at most 200 and 40 million pixels together.
     /// Later ones lie on top of earlier ones. Default: none.
     pub items: Vec<Item>,
 }
@@ -73,7 +73,7 @@ pub struct Zone {
 pub struct Item {
     /// Printed on it in capitals; unique, 1 to 32 characters. Required.
     pub name: String,
-    /// The text of its QR code: unique, 1 to 64 printable ASCII characters.
+    /// The content of its QR code: unique, 1 to 64 printable ASCII characters.
     /// Up to 20 of `0-9 A-Z $%*+-./: ` make the coarsest, most readable code.
     /// Required.
     pub code: String,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scene_survives_the_way_to_the_worker() {
+    fn a_scene_keeps_its_values_through_json() {
         let text = serde_json::to_string(&sample()).unwrap();
         assert_eq!(serde_json::from_str::<Scene>(&text).unwrap(), sample());
     }

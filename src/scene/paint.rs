@@ -65,7 +65,7 @@ impl Bitmap {
     }
 }
 
-/// The counter with all that never moves.
+/// The counter with everything that never moves.
 pub(super) fn background(scene: &Scene) -> Bitmap {
     let (width, height) = (scene.width as i32, scene.height as i32);
     let mut picture = Bitmap::new(width, height);
@@ -82,7 +82,7 @@ pub(super) fn background(scene: &Scene) -> Bitmap {
     picture
 }
 
-/// Brings the items along from the left.
+/// The belt that moves the items from the left.
 fn belt(picture: &mut Bitmap, rect: Rect) {
     picture.paint(rect, 255, |x, _| Some(if x % 28 < 2 { [44, 46, 50] } else { [56, 58, 63] }));
     for y in [rect.y - 10, rect.y + rect.height] {
@@ -148,7 +148,7 @@ pub(super) fn item(item: &Item, code: &Code, label_up: bool) -> Bitmap {
     picture
 }
 
-/// Where the label would be: a panel with stripes and the name's initial.
+/// A panel with stripes and the name's initial in the place of the label.
 fn back(picture: &mut Bitmap, item: &Item, place: Rect, colour: Rgb, ink: Rgb) {
     picture.rounded(place, 8, shade(colour, -26));
     picture.paint(inset(place, 6), 255, |x, y| ((x + y) % 36 < 8).then(|| shade(colour, 20)));

@@ -1,4 +1,4 @@
-//! What lies where in frame `n`: the one source for pixels and for truth.
+//! The positions of all items in frame `n`: the one source for pixels and for truth.
 //!
 //! A frame is a background and *placements* on it, in the order in which they
 //! are drawn. A placement is a sprite (an item with one face up, or a hand) and
@@ -20,7 +20,7 @@ const REACH_S: f64 = 0.4;
 /// A hand stays at an item that rests no longer than this, in seconds.
 const HOLD_S: f64 = 1.5;
 
-/// What is drawn. The number is the item's index.
+/// A picture that can be drawn. The number is the item's index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sprite {
     /// The label is up.
@@ -32,7 +32,7 @@ pub(super) enum Sprite {
 }
 
 impl Sprite {
-    /// Whether it is anything but this item's own box.
+    /// Whether it is not this item's own box.
     pub(super) fn is_not_body_of(self, item: usize) -> bool {
         self != Sprite::Front(item) && self != Sprite::Back(item)
     }
@@ -57,7 +57,7 @@ pub(super) struct Pose {
     hand: Option<Rect>,
 }
 
-/// A scene without faults, with what is needed again and again.
+/// A scene without faults, with values that every frame needs.
 pub(super) struct Stage {
     scene: Scene,
     codes: Vec<Code>,
@@ -91,7 +91,7 @@ impl Stage {
         (0..self.scene.items.len()).map(|item| self.pose(item, at_s)).collect()
     }
 
-    /// What is drawn in frame `n`, in drawing order.
+    /// The sprites of frame `n`, in drawing order.
     pub(super) fn placements(&self, n: u64) -> Vec<Placement> {
         let frame = Rect { x: 0, y: 0, width: self.scene.width as i32, height: self.scene.height as i32 };
         let mut placements = Vec::new();

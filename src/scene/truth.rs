@@ -1,11 +1,11 @@
-//! What a perfect detector would report about a scene: [`truth`].
+//! The reports of a perfect detector about a scene: [`truth`].
 //!
-//! All of it is decided frame by frame, from what lies where; frame `n` stands
-//! for the time from `n / fps` to `(n + 1) / fps`. An interval is a maximal run
-//! of frames for which something holds: `from_s` is the start of the first one,
-//! `to_s` the end of the last one, both rounded to milliseconds.
+//! All of it is decided frame by frame, from the positions of the items; frame
+//! `n` is the time from `n / fps` to `(n + 1) / fps`. An interval is a maximal
+//! run of frames for which a condition holds: `from_s` is the start of the first
+//! frame, `to_s` the end of the last one, both rounded to milliseconds.
 //!
-//! Not here: how far a real detector may be off. Whoever compares decides that.
+//! Not here: the tolerance for a real detector, which the comparison decides.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +14,11 @@ use super::rect::Rect;
 use super::stage::{Placement, Pose, Stage};
 use super::{BASKET, SCAN, Scene};
 
-/// The version of what is found out: to be raised when the same scene has another
-/// truth, so that files of an older one are made again.
+/// The version of the truth: raise it when the same scene gets another truth, so
+/// that files of an older version are made again.
 pub const VERSION: u32 = 2;
 
-/// What happens in a scene, in the order of items or zones, then time.
+/// The events of a scene, in the order of items or zones, then time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
     /// When each code is readable: its label is up, lies fully inside the frame
@@ -31,8 +31,8 @@ pub struct Truth {
     /// frame is still. Raw: pauses of any length separate two intervals; see
     /// [`Truth::motion_in`].
     pub motion: Vec<ZoneSpan>,
-    /// What a player sees besides `motion` that begins the scene again after its
-    /// last frame: zones in which the first frame differs from the last one. The
+    /// Motion in addition to `motion` for a player that begins the scene again after
+    /// its last frame: zones in which the first frame differs from the last one. The
     /// interval is the first frame, of every pass but the first.
     #[serde(default)]
     pub joins: Vec<ZoneSpan>,
@@ -75,7 +75,7 @@ pub struct ItemSpan {
 
 impl Truth {
     /// The motion in one zone as `(from_s, to_s)`, with pauses shorter than
-    /// `gap_s` bridged: what a detector with that gap reports.
+    /// `gap_s` bridged, as a detector with that gap reports it.
     #[must_use]
     pub fn motion_in(&self, zone: &str, gap_s: f64) -> Vec<(f64, f64)> {
         let mut merged: Vec<(f64, f64)> = Vec::new();
@@ -157,12 +157,12 @@ pub fn truth(scene: &Scene) -> Result<Truth, SceneError> {
 /// Frames from `start` to before `end`.
 type Run = std::ops::Range<u64>;
 
-/// The maximal runs of frames for which something holds.
+/// The maximal runs of frames for which a condition holds.
 #[derive(Default)]
 struct Runs(Vec<Run>);
 
 impl Runs {
-    /// Notes whether it holds in frame `n`; frames come in order. Returns
+    /// Records whether it holds in frame `n`; frames come in order. Returns
     /// whether a run begins with this one.
     fn note(&mut self, n: u64, holds: bool) -> bool {
         match self.0.last_mut() {
@@ -183,7 +183,7 @@ impl Runs {
     }
 }
 
-/// What holds for one item, and when.
+/// The runs of one item.
 #[derive(Default)]
 struct ItemRuns {
     readable: Runs,
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_rests_makes_no_motion() {
+    fn a_resting_item_makes_no_motion() {
         check(
             |scene| scene.items[0].path = vec![Keyframe { at_s: 0.0, x: 240.0, y: 120.0 }],
             expect!["code TEA-1 0..8"],

@@ -373,7 +373,7 @@ fn a_branch_from_nowhere_is_refused() {
     let clip = bench.clip(2, 10);
     let mut spec = branching(&clip, vec![Element::new("queue"), sink()]);
     spec.elements[6].from = Some(9);
-    expect!["element 6 is linked from element 9, which is no earlier one"]
+    expect!["element 6 is linked from element 9, which is not an earlier one"]
         .assert_eq(&bench.start("camera-1/1", spec, 0).unwrap_err());
 }
 
