@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use super::text::{CONFLICT, MAX_FAULTS, first_line};
+use super::text::{CONFLICT, MAX_FAULTS, first_line, last_of_many};
 use super::tree::{Key, Node, Value};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
@@ -98,7 +98,7 @@ impl Parser<'_> {
 
     fn object(&mut self) -> Result<Value, Stop> {
         let mut entries = Vec::new();
-        self.items('}', |parser| {
+        let read = self.items('}', |parser| {
             let start = parser.at;
             let text = match parser.peek() {
                 Some('"') => parser.string()?,
@@ -108,15 +108,24 @@ impl Parser<'_> {
             };
             let key = Key { text, place: parser.place(start..parser.at) };
             parser.blanks();
-            if parser.peek() != Some(':') {
-                return parser.unexpected("`:`");
+            match parser.peek() {
+                Some(':') => {
+                    parser.at += 1;
+                    parser.blanks();
+                }
+                Some(c) if is_bare(c) || "\"{[".contains(c) => {
+                    let end = key.place.end as usize;
+                    let fault = parser.fault(end..end, "a colon is missing");
+                    parser.report(fault.label("expected `:` here"))?;
+                }
+                _ => return parser.unexpected("`:`"),
             }
-            parser.at += 1;
-            parser.blanks();
             entries.push((key, parser.value()?));
             Ok(())
-        })?;
+        });
+        // Also of an object that ends too early.
         self.report_repeated(&mut entries)?;
+        read?;
         Ok(Value::Table(entries))
     }
 
@@ -135,6 +144,13 @@ impl Parser<'_> {
         self.at += 1;
         self.blanks();
         while self.peek() != Some(close) {
+            if self.peek() == Some(',') {
+                let fault = self.fault(self.next(), "unexpected comma");
+                self.report(fault.label("nothing precedes it").help("remove the comma"))?;
+                self.at += 1;
+                self.blanks();
+                continue;
+            }
             item(self)?;
             let end = self.at;
             self.blanks();
@@ -368,8 +384,12 @@ impl Parser<'_> {
 
     /// Reports a fault after which reading goes on, unless there are too many.
     fn report(&mut self, fault: Diagnostic) -> Result<(), Stop> {
-        self.found.push(fault);
-        if self.found.len() < MAX_FAULTS { Ok(()) } else { Err(Stop) }
+        match self.found.len() + 1 {
+            n if n < MAX_FAULTS => self.found.push(fault),
+            n if n == MAX_FAULTS => return self.stop(last_of_many(fault)),
+            _ => return Err(Stop),
+        }
+        Ok(())
     }
 
     fn stop<T>(&mut self, fault: Diagnostic) -> Result<T, Stop> {

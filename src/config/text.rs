@@ -13,6 +13,13 @@ pub(super) const MAX_BYTES: u64 = 64 << 20;
 /// or TOML, and to explain each would take minutes.
 pub(super) const MAX_FAULTS: usize = 100;
 
+/// The fault after which no syntax error of a file is reported.
+pub(super) fn last_of_many(fault: Diagnostic) -> Diagnostic {
+    let limit = format!("only the first {MAX_FAULTS} syntax errors of a file are reported");
+    let help = fault.help.clone().map_or(limit.clone(), |help| format!("{help}; {limit}"));
+    fault.help(help)
+}
+
 /// The marks of a failed merge at the beginning of a line.
 pub(super) const CONFLICT: [&str; 3] = ["<<<<<<<", "=======", ">>>>>>>"];
 

@@ -241,6 +241,7 @@ mod tests {
                 "[a]\nb = 1\n[c]\nb = 2\n[a]\nd = 1\n",
                 "[[t]]\nn = 1\n[[t]]\nn = 2\nn=3\n[t.u]\nn = 2\n\"n\" = 3\n",
                 "a.b = 1\na.b = 2\nc = [{ d = 2, d = 3 }]\na = 4\n[[c]]\n",
+                "a = 1\na = 2\na = 3\n[r]\nx = \"\"\"\n[r]\n\"\"\"\n[r]\n",
             ],
             expect![[r#"
                 LP0103 5:2 the key `a` appears twice in one table also 1:2
@@ -252,6 +253,10 @@ mod tests {
                 LP0103 3:15 the key `d` appears twice in one table
                 LP0103 4:1 the key `a` appears twice in one table
                 LP0103 5:3 the key `c` appears twice in one table
+
+                LP0103 2:1 the key `a` appears twice in one table also 1:1
+                LP0103 3:1 the key `a` appears twice in one table also 1:1
+                LP0103 8:2 the key `r` appears twice in one table also 4:2
             "#]],
         );
     }

@@ -14,7 +14,7 @@ use std::ops::Range;
 use toml::de::Error;
 
 use super::json::{is_not_finite, not_finite, write_quoted};
-use super::text::{CONFLICT, MAX_FAULTS, first_line, within};
+use super::text::{CONFLICT, MAX_FAULTS, first_line, last_of_many, within};
 use super::tree::{Node, Value};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
@@ -34,6 +34,7 @@ pub(super) fn report(
         return;
     }
     errors.sort_by_key(|error| error.span().map(|span| span.start));
+    let are_many = errors.len() > MAX_FAULTS;
     errors.truncate(MAX_FAULTS);
     let explain = |error: Error| {
         let (fault, is_last) =
@@ -45,7 +46,8 @@ pub(super) fn report(
     let end = found.iter().position(|(_, _, is_last)| *is_last);
     found.truncate(end.map_or(found.len(), |last| last + 1));
     found.dedup_by_key(|(start, _, _)| faults.line_start(*start));
-    for (_, fault, _) in found {
+    let last = found.pop().map(|(_, fault, _)| if are_many { last_of_many(fault) } else { fault });
+    for fault in found.into_iter().map(|(_, fault, _)| fault).chain(last) {
         diagnostics.push(fault);
     }
 }
@@ -118,22 +120,26 @@ impl Faults<'_> {
         }
     }
 
-    /// The earlier place of a key, if a line of the same table begins like its line.
+    /// The first place of a key, if a line of the same table begins like its line.
     fn earlier(&self, key: Range<usize>) -> Option<Range<usize>> {
         let line = self.line_start(key.start);
         let beginning = &self.text[line..key.end];
-        let mut start = line;
+        let (mut start, mut first) = (line, None);
         for earlier in self.text[..line].split_inclusive('\n').rev() {
             start -= earlier.len();
             let rest = earlier.strip_prefix(beginning);
-            if rest.is_some_and(|rest| rest.trim_start().starts_with(['=', ']'])) {
-                return Some(start + key.start - line..start + key.end - line);
+            let range = start + key.start - line..start + key.end - line;
+            // A line of a long string may look like it.
+            if rest.is_some_and(|rest| rest.trim_start().starts_with(['=', ']']))
+                && !is_in_string(self.tree, range.start)
+            {
+                first = Some(range);
             }
             if earlier.starts_with('[') && !beginning.starts_with('[') {
-                return None;
+                break;
             }
         }
-        None
+        first
     }
 
     /// An invalid value, mostly a string without quotes.
@@ -161,6 +167,16 @@ impl Faults<'_> {
 
     fn line_start(&self, at: usize) -> usize {
         self.text[..at].rfind('\n').map_or(0, |newline| newline + 1)
+    }
+}
+
+/// Whether the byte at `at` is inside a string.
+fn is_in_string(node: &Node, at: usize) -> bool {
+    match &node.value {
+        Value::Table(entries) => entries.iter().any(|(_, inner)| is_in_string(inner, at)),
+        Value::List(items) => items.iter().any(|inner| is_in_string(inner, at)),
+        Value::Text(_) => (node.place.start as usize..node.place.end as usize).contains(&at),
+        _ => false,
     }
 }
 

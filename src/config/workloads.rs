@@ -28,6 +28,7 @@ use crate::model::{
     Track, Values,
 };
 use crate::name::did_you_mean;
+use crate::path::ProjectPath;
 use crate::text::is_unseen;
 
 /// All of upstream's words for a step's type.
@@ -43,7 +44,6 @@ const VLM_PRECISIONS: [&str; 3] = ["INT8", "FP16", "INT4"];
 #[derive(Debug)]
 pub(super) struct RawWorkload {
     pub(super) name: String,
-    /// Its key.
     pub(super) place: Place,
     pub(super) steps: Vec<Step>,
     /// The place of each step.
@@ -87,7 +87,6 @@ pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Raw
     workloads.filter(|_| is_ours)
 }
 
-/// The whole file.
 pub(super) fn file() -> impl Reader<Value = Vec<RawWorkload>> + Copy {
     table(KeyNames::Plain, UnknownKeys::Warn, |table, diagnostics| {
         table.optional("$schema", "The schema of this file, for editors", string(), diagnostics);
@@ -358,7 +357,9 @@ fn element(kind: &str, table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> 
             let module = table.required("module", module, plain_path(), diagnostics);
             let function = table.optional("function", "A function of it", string(), diagnostics);
             let properties = properties(kind, table, &mut places, diagnostics);
-            module.map(|module| Step::Python(Python { module, function, properties }))
+            // A faulty module stays a step, so that the steps after it are checked.
+            let module = module.or_else(|| ProjectPath::new("module.py").ok())?;
+            Some(Step::Python(Python { module, function, properties }))
         }
         _ => Some(stock(kind, table, &mut places, diagnostics)),
     };

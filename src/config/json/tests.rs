@@ -26,6 +26,8 @@ fn slips_are_reported_and_reading_goes_on() {
             "{ 'a': 'b',\n  “c”: \"d\", fps: 15, id: 2 }",
             "[live, cam 1, True, None, NaN, -Infinity, say \\ x]",
             "[+1, .5, -01, 0x1F, 10s, -]",
+            "{,\"a\" 1, \"b\" [1,,2], , \"c\": x}",
+            "{\"a\": 1, \"a\": 2, \"b\"; 3}",
         ],
         expect![[r#"
             LP0102 1:1 JSON has no comments; remove it, or write it as the value of a key that begins with `_`
@@ -53,6 +55,16 @@ fn slips_are_reported_and_reading_goes_on() {
             LP0102 1:15 `0x1F` is not a JSON value; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
             LP0102 1:21 `10s` is not a JSON value; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
             LP0102 1:26 `-` is not a JSON value; a number is written like `15`, `-0.5` or `1e3`, and a string in double quotes
+
+            LP0102 1:2 unexpected comma; remove the comma
+            LP0102 1:6 a colon is missing
+            LP0102 1:13 a colon is missing
+            LP0102 1:17 unexpected comma; remove the comma
+            LP0102 1:22 unexpected comma; remove the comma
+            LP0102 1:29 `x` is not a JSON value; write `"x"`
+
+            LP0103 1:10 the key `a` appears twice in one object also 1:2
+            LP0102 1:21 found `;`, expected `:`
         "#]],
     );
 }
@@ -88,7 +100,7 @@ fn a_fault_that_ends_reading_is_reported() {
 
             LP0102 1:7 found `}`, expected `:` also 1:1
 
-            LP0102 1:4 found `,`, expected a value
+            LP0102 1:4 unexpected comma; remove the comma
 
             LP0102 1:14 found `hi`, expected `,` or `}`
 

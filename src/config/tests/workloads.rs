@@ -94,6 +94,21 @@ fn a_faulty_step_counts_as_a_possible_detector() {
 }
 
 #[test]
+fn a_python_step_without_a_module_is_no_detector_and_no_tee() {
+    let classify =
+        r#"{ "type": "gvaclassify", "model": "efficientnet-b0", "device": "CPU", "precision": "FP16-INT8" }"#;
+    check_step(
+        &format!("{{ \"type\": \"gvapython\" }},\n{classify},\n{{ \"type\": \"zbar\", \"from\": \"t\" }}"),
+        expect![[r#"
+            LP0202 configs/workload_to_pipeline.json:3:1 `module` is missing
+            LP0506 configs/workload_to_pipeline.json:4:11 `gvaclassify` has nothing to classify; put a `gvadetect` step before it
+            LP0512 configs/workload_to_pipeline.json:5:19 a workload with inference steps cannot branch also configs/workload_to_pipeline.json:3:11
+            LP0509 configs/workload_to_pipeline.json:5:27 no tee before this step has the name `t`; give a tee a name: `{"type": "tee", "name": "t"}`
+        "#]],
+    );
+}
+
+#[test]
 fn step_types_are_normalised() {
     let step = r#"{ "workload_pipeline_map": { "barcodes": [
         { "type": "GvaDetect", "model": "yolo11n", "device": " gpu.1 ", "precision": "fp16" },
