@@ -51,7 +51,7 @@ macro_rules! digest_type {
 
             /// All 64 hex digits.
             #[must_use]
-            pub fn to_hex(&self) -> String {
+            pub fn to_hex(self) -> String {
                 blake3::Hash::from_bytes(self.0).to_hex().to_string()
             }
 

@@ -6,29 +6,29 @@
 //! rooms and their order are described in `docs/architecture.md` and enforced by
 //! `tests/tidy.rs`.
 
-pub mod action;
+pub(crate) mod action;
 pub mod cli;
-pub mod collect;
+pub(crate) mod collect;
 pub mod config;
 pub mod diag;
 pub mod dialect;
-pub mod digest;
-pub mod engine;
+pub(crate) mod digest;
+pub(crate) mod engine;
 pub mod graph;
 pub mod model;
 pub mod name;
 pub mod os;
-pub mod packed;
-pub mod path;
+pub(crate) mod packed;
+pub(crate) mod path;
 pub mod pipeline;
 pub mod plan;
 pub mod record;
-pub mod report;
+pub(crate) mod report;
 pub mod scene;
 pub mod session;
-pub mod stats;
+pub(crate) mod stats;
 pub mod store;
-pub mod text;
+pub(crate) mod text;
 pub mod time;
 pub mod worker;
 pub(crate) mod workspace;

@@ -61,7 +61,6 @@ impl Slug {
         if n <= 1 { self.clone() } else { Slug(format!("{}-l{n}", self.0)) }
     }
 
-    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -96,7 +96,6 @@ impl ProjectPath {
         self.0.rmatch_indices('/').map(|(end, _)| &self.0[..end])
     }
 
-    /// The last component.
     #[must_use]
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().expect("rsplit yields at least one part")

@@ -41,13 +41,11 @@ use crate::workspace::error::{CommandError, Kind, Result};
 /// The exit code of `lp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
-    /// Done.
     Done,
     /// A task or a camera failed, or something is missing.
     Failed,
     /// The request or a config is wrong.
     Refused,
-    /// A bug.
     Bug,
     /// The user stopped it.
     Interrupted,

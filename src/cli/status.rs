@@ -71,7 +71,6 @@ impl Status {
         self.draw(columns)
     }
 
-    /// Clears the line.
     pub(super) fn clear(&mut self) -> String {
         self.is_outdated = false;
         if std::mem::take(&mut self.is_visible) { CLEAR.to_owned() } else { String::new() }

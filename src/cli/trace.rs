@@ -115,7 +115,6 @@ fn text(journal: &Journal<'_>) -> String {
 /// A row; the variants are in the order of rows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Row<'a> {
-    /// The phases.
     Lp,
     /// Restored tasks, which use no slot.
     Store,

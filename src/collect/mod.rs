@@ -60,9 +60,7 @@ pub enum CollectError {
     /// The kernel does not let us read it, or has no such file.
     #[error("failed to read `{}`", .path.display())]
     Read {
-        /// The file.
         path: PathBuf,
-        /// The system's reason.
         #[source]
         source: io::Error,
     },
@@ -70,7 +68,6 @@ pub enum CollectError {
     /// The file is there but does not hold what it should.
     #[error("expected {expected} in `{}`, found none", .path.display())]
     Format {
-        /// The file.
         path: PathBuf,
         /// What should be in it.
         expected: &'static str,

@@ -30,7 +30,6 @@ const SLOWEST: f64 = 0.01;
 /// A camera as written.
 #[derive(Debug)]
 pub(super) struct RawCamera {
-    /// Its object.
     pub(super) place: Place,
     pub(super) id: Option<Spanned<String>>,
     pub(super) stream: Option<Spanned<RawStream>>,
@@ -103,7 +102,6 @@ pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Vec<RawCamera>
     file().read(&at, diagnostics).unwrap_or_default()
 }
 
-/// The whole file.
 pub(super) fn file() -> impl Reader<Value = Vec<RawCamera>> + Copy {
     table(KeyNames::Plain, UnknownKeys::Warn, |table, diagnostics| {
         table.optional("$schema", "The schema of this file, for editors", string(), diagnostics);

@@ -31,7 +31,6 @@ pub(super) struct RawOptions {
 #[derive(Clone, Debug)]
 pub(super) struct WorkloadOptions {
     pub(super) name: String,
-    /// Its key.
     pub(super) place: Place,
     pub(super) options: RawOptions,
 }

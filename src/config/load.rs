@@ -68,7 +68,6 @@ pub struct Loaded {
     pub project: Option<Project>,
     /// How many cameras and workloads there are, faulty ones included.
     pub counted: (usize, usize),
-    /// All diagnostics.
     pub diagnostics: Diagnostics,
     /// The files that the diagnostics point into.
     pub sources: Sources,

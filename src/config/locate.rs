@@ -28,7 +28,6 @@ pub enum Down<'a> {
 /// The result of following a path of keys.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Written {
-    /// This value.
     Here(Node),
     /// Nothing; this is the innermost table or list around it that is.
     Not {

@@ -63,7 +63,6 @@ pub fn by<T>(
 pub struct At<'t> {
     /// `run.duration`, `fps`, `workloads[2]`.
     pub name: String,
-    /// The value.
     pub node: &'t Node,
 }
 

@@ -27,7 +27,6 @@ pub enum Shape {
         /// The greatest.
         max: i64,
     },
-    /// A number.
     Number {
         /// It is greater than this.
         above: f64,
@@ -38,9 +37,7 @@ pub enum Shape {
     Share,
     /// Any number.
     Finite,
-    /// A list.
     List {
-        /// Of these.
         item: Box<Shape>,
         /// Whether it must have an item.
         is_filled: bool,
@@ -53,7 +50,6 @@ pub enum Shape {
     Cases(Vec<(When, Fields)>),
     /// A shape with a name, since it appears in several places.
     Named(&'static str, Box<Shape>),
-    /// Any of these.
     Either(Vec<Shape>),
     /// An old form of this, accepted with a note.
     Old(Box<Shape>),
@@ -92,7 +88,6 @@ pub struct Field {
     pub is_required: bool,
     /// Whether it belongs to an old form.
     pub is_old: bool,
-    /// Its value.
     pub shape: Shape,
 }
 
@@ -112,7 +107,6 @@ pub struct Map {
 /// No invisible characters ([`crate::text::is_unseen`]), and not blank.
 pub const TEXT: &str = concat!(r"^[^", unseen!(), r"]*[^\s", unseen!(), r"][^", unseen!(), r"]*$");
 
-/// No invisible characters.
 pub const UNBROKEN: &str = concat!(r"^[^", unseen!(), r"]*$");
 
 /// A regular expression for any of `words`, in any case, with blanks around.

@@ -9,9 +9,7 @@ use crate::diag::Place;
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// The value.
     pub value: Value,
-    /// The place.
     pub place: Place,
 }
 
@@ -26,7 +24,6 @@ pub enum Value {
     Int(i64),
     /// A finite number with a fraction or an exponent.
     Float {
-        /// Its value.
         value: f64,
         /// As written.
         text: String,
@@ -38,7 +35,6 @@ pub enum Value {
     Word(String),
     /// A date or time of TOML; no key takes one.
     Date,
-    /// A list.
     List(Vec<Node>),
     /// A table, in the order of its file.
     Table(Vec<(Key, Node)>),
@@ -49,9 +45,7 @@ pub enum Value {
 /// A key with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// The key.
     pub text: String,
-    /// The place.
     pub place: Place,
 }
 

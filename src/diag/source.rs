@@ -11,7 +11,6 @@ pub struct FileId(u32);
 /// A range of bytes in a file. The default is nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// The file.
     pub file: FileId,
     /// The first byte.
     pub start: u32,
@@ -38,9 +37,7 @@ impl Place {
 /// A value with the place where it was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spanned<T> {
-    /// The value.
     pub value: T,
-    /// Where.
     pub place: Place,
 }
 
@@ -74,14 +71,12 @@ struct SourceFile {
 
 /// A position: line and column from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Position {
     pub line: usize,
     pub column: usize,
 }
 
 impl Sources {
-    /// No file yet.
     #[must_use]
     pub fn new() -> Sources {
         Sources::default()

@@ -21,7 +21,6 @@ use crate::plan::{CameraPlan, PlannedPipeline};
 pub enum Device {
     /// A GPU: the one with this render node, such as 129, or any.
     Gpu(Option<u32>),
-    /// An NPU, any.
     Npu,
     /// A USB camera, by its path.
     Camera(String),

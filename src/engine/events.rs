@@ -20,9 +20,7 @@ pub enum Outcome {
     Fresh,
     /// Outputs came from the store.
     Restored,
-    /// It was performed.
     Succeeded,
-    /// It failed.
     Failed,
     /// It took longer than its time-out.
     TimedOut,
@@ -66,23 +64,15 @@ pub enum BuildEvent<'a> {
     },
     /// A task is performed now.
     TaskStarted {
-        /// Its label.
         label: &'a str,
         /// Why: "`fps` changed from 15 to 30".
         reason: &'a str,
     },
     /// A line that a performing task wants people to see.
-    TaskNote {
-        /// Its label.
-        label: &'a str,
-        /// The line.
-        note: &'a str,
-    },
+    TaskNote { label: &'a str, note: &'a str },
     /// A task is over: one of those that were not fresh at the first look.
     TaskFinished {
-        /// Its label.
         label: &'a str,
-        /// How it ended.
         outcome: Outcome,
         /// How long it was performed, in milliseconds.
         duration_ms: u64,
@@ -118,7 +108,6 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts one outcome.
     pub fn count(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Fresh => self.fresh += 1,
@@ -162,7 +151,6 @@ pub trait Progress: Sync {
     fn event(&self, event: &BuildEvent<'_>);
 }
 
-/// Watches nothing.
 pub struct Silent;
 
 impl Progress for Silent {

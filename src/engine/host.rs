@@ -17,7 +17,6 @@ use crate::os::process::Cancel;
 use crate::path::{Layout, ProjectPath};
 use crate::time::Utc;
 
-/// Performs tasks.
 pub trait Host: Sync {
     /// The facts about this host that enter a task's key.
     fn facts(&self, task: &Task) -> Facts;
@@ -52,7 +51,6 @@ pub struct Attempt<'a> {
     pub layout: &'a Layout,
     /// Whether the user wants to stop.
     pub cancel: &'a Cancel,
-    /// When it began.
     pub started: Utc,
     /// Which repeat of a measurement this is, from 1; 0 for other tasks.
     pub repeat: u32,
@@ -70,7 +68,6 @@ pub struct Performed {
     pub outcome: Outcome,
     /// Why it failed, causes included, one a line.
     pub detail: String,
-    /// What it wrote.
     pub log: Vec<u8>,
     /// Where its outputs are.
     pub outputs: Outputs,

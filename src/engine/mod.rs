@@ -104,7 +104,6 @@ impl<'a> Engine<'a> {
 /// What is known of fresh tasks before a build looks at any.
 #[derive(Debug)]
 pub enum Warm {
-    /// Nothing.
     Nothing,
     /// What was to be seen of the files of tasks when they were fresh earlier. As
     /// long as a glance shows the same, the build does not look closer at them.
@@ -121,9 +120,7 @@ pub enum Warm {
 /// Tasks that are performed even if nothing that they depend on has changed.
 #[derive(Clone, Debug)]
 pub struct Again {
-    /// The tasks.
     pub tasks: BTreeSet<TaskId>,
-    /// Why, for people.
     pub why: &'static str,
 }
 
@@ -138,7 +135,6 @@ impl Again {
 /// What came of a build.
 #[derive(Debug)]
 pub struct Built {
-    /// In figures.
     pub summary: Summary,
     /// What was to be seen of the files of tasks that are fresh now: as long as
     /// a glance shows the same, they stay so. Tasks that must always run, and

@@ -15,7 +15,6 @@ use crate::store::stale::StaleReason;
 /// Whether a task must run, as far as one can tell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Standing {
-    /// Need not run.
     Fresh,
     /// The outputs of this attempt come out of the store, because of what is
     /// wrong with those in place.
@@ -37,9 +36,7 @@ pub enum Standing {
 /// How many reasons of a task are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reasons {
-    /// The first one.
     First,
-    /// All of them.
     All,
 }
 

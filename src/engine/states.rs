@@ -180,12 +180,6 @@ impl<'g> States<'g> {
         self.running == 0 && (self.stopped || self.left == 0)
     }
 
-    /// Tasks that run now.
-    #[must_use]
-    pub fn running(&self) -> u32 {
-        self.running
-    }
-
     /// Tasks that are not over, in order: after [`is_over`](Self::is_over), those
     /// that never started.
     #[must_use]

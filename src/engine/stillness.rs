@@ -46,13 +46,11 @@ pub(super) enum Turns {
 
 /// Whether a result may be believed.
 pub(super) enum Stillness {
-    /// It may.
     Still,
     /// It may not, since this input was written; perhaps after another try.
     Doubtful(ProjectPath),
     /// As far as anybody can tell, but this input was written in both turns.
     Unsettled(ProjectPath),
-    /// It may not.
     Broken(Broken),
 }
 

@@ -58,7 +58,6 @@ pub struct Image {
     paths: Lists<u8>,
     task_paths: Lists<u32>,
     dependencies: Lists<u32>,
-    /// Of each task.
     pub identities: Vec<u128>,
     record_ends: Vec<u64>,
     /// Where the records begin.

@@ -18,9 +18,7 @@ mod cycle;
 /// Tasks that do not make a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkFault {
-    /// The message.
     pub message: String,
-    /// The place.
     pub place: Place,
     /// The label at that place; may be empty.
     pub label: String,

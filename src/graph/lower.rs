@@ -33,7 +33,6 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// All cameras.
     #[must_use]
     pub fn lane(project: &Project) -> Subject {
         let members = project.cameras.iter().map(|camera| camera.slug.clone()).collect();
@@ -70,9 +69,7 @@ impl Subject {
 
 /// The parameters of lowering.
 pub struct Lowering<'a> {
-    /// The project.
     pub project: &'a Project,
-    /// Its cameras, planned.
     pub lane: &'a Lane,
     /// The runs to make tasks for.
     pub subjects: &'a [Subject],
@@ -87,7 +84,6 @@ pub struct Lowering<'a> {
 pub struct LoweredTasks {
     /// In a stable order: assets, plans, user tasks, runs.
     pub tasks: Vec<Task>,
-    /// For people.
     pub notes: Vec<String>,
 }
 
@@ -113,7 +109,6 @@ pub const TRANSCODE_FACTORIES: [&str; 14] = [
 pub const GENERATE_FACTORIES: [&str; 6] =
     ["videoconvert", "capsfilter", "x264enc", "h264parse", "mp4mux", "filesink"];
 
-/// Makes all tasks.
 #[must_use]
 pub fn lower(lowering: &Lowering<'_>) -> LoweredTasks {
     let project = lowering.project;

@@ -65,7 +65,6 @@ impl TaskGraph {
         &self.tasks
     }
 
-    /// One task.
     #[must_use]
     pub fn task(&self, id: TaskId) -> &Task {
         &self.tasks[id.index()]

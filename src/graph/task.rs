@@ -56,13 +56,11 @@ impl Task {
         }
     }
 
-    /// With these inputs.
     #[must_use]
     pub fn reads(self, inputs: impl IntoIterator<Item = ProjectPath>) -> Task {
         Task { inputs: inputs.into_iter().collect(), ..self }
     }
 
-    /// With these outputs.
     #[must_use]
     pub fn writes(self, outputs: impl IntoIterator<Item = ProjectPath>) -> Task {
         Task { outputs: outputs.into_iter().collect(), ..self }
@@ -74,7 +72,6 @@ impl Task {
         Task { factories: factories.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// In this pool.
     #[must_use]
     pub fn pool(self, pool: Pool) -> Task {
         Task { pool, ..self }
@@ -152,7 +149,6 @@ pub enum Action {
     Run(Run),
     /// Computes the figures of one camera from a record.
     Benchmark {
-        /// The camera.
         camera: Slug,
         /// The version of the figures' layout.
         version: u32,
@@ -175,7 +171,6 @@ impl Action {
     }
 }
 
-/// A download.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Download {
     /// Tried in order.
@@ -196,7 +191,6 @@ pub enum DownloadKind {
     Video,
 }
 
-/// A transcode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transcode {
     /// Pixels.
@@ -217,7 +211,6 @@ impl Transcode {
     pub const VERSION: u32 = 2;
 }
 
-/// A run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// `lane`, `camera-3`, ...
@@ -239,7 +232,6 @@ pub struct Run {
 /// A command of the user's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Command {
-    /// Program and arguments.
     pub command: Vec<String>,
     /// Variables set for it.
     pub env: BTreeMap<String, String>,
@@ -282,7 +274,6 @@ impl From<VariableValue> for String {
 pub enum Pool {
     /// Cores.
     Cpu,
-    /// Connections.
     Network,
     /// Waits for all tasks and blocks all.
     Exclusive,

@@ -8,7 +8,6 @@ use crate::name::Slug;
 /// The encoding of an RTSP stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Codec {
     H264,
     H265,
@@ -22,13 +21,10 @@ pub enum Codec {
 pub enum Accept {
     /// The size of its frames.
     Size,
-    /// Their rate.
     Rate,
-    /// Their encoding.
     Codec,
 }
 
-/// A camera.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Camera {
     /// As written.
@@ -73,7 +69,6 @@ impl Camera {
 pub enum Source<C = Clip, S = String> {
     /// A video file, fetched or generated, then transcoded to the camera's size.
     File(C),
-    /// An RTSP stream.
     Rtsp(RtspStream),
     /// A V4L2 device.
     Usb {
@@ -88,7 +83,6 @@ pub enum Source<C = Clip, S = String> {
 }
 
 impl<C, S> Source<C, S> {
-    /// Its kind.
     #[must_use]
     pub fn kind(&self) -> SourceKind {
         match self {
@@ -109,7 +103,6 @@ impl<C, S> Source<C, S> {
 /// The kinds of [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum SourceKind {
     File,
     Rtsp,
@@ -130,7 +123,6 @@ impl SourceKind {
     }
 }
 
-/// An RTSP stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RtspStream {
     /// `rtsp://host:8554/path`, without user and password.
@@ -138,7 +130,6 @@ pub struct RtspStream {
     /// Its user and password, if it asks for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<Login>,
-    /// Its encoding.
     pub codec: Codec,
     /// The jitter buffer of its receiver, in milliseconds.
     pub latency_ms: u32,
@@ -147,9 +138,7 @@ pub struct RtspStream {
 /// User and password of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
-    /// The user.
     pub user: Credential,
-    /// The password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Credential>,
 }
@@ -201,7 +190,6 @@ pub struct Clip {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// Fetched over HTTP.
     Url(String),
     /// Drawn from `configs/scenes/<name>.toml`.
     Scene(String),
@@ -210,7 +198,6 @@ pub enum Origin {
 /// `region_of_interest`, in pixels: `x < x2`, `y < y2`, and `x`, `y` inside the
 /// frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Region {
     pub x: u32,
     pub y: u32,

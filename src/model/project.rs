@@ -63,7 +63,6 @@ impl Project {
 pub struct SceneFile {
     /// `configs/scenes/scan.toml`
     pub path: ProjectPath,
-    /// Its content.
     pub scene: Scene,
     /// The whole of it.
     pub place: Place,

@@ -51,7 +51,6 @@ impl Settings {
 pub struct Rtsp {
     /// A name or an address.
     pub host: String,
-    /// Its port.
     pub port: u16,
     /// The jitter buffer of the receiver, in milliseconds.
     pub latency_ms: u32,
@@ -87,7 +86,6 @@ pub enum Pace {
 pub enum Isolation {
     /// The pipelines of one camera.
     Camera,
-    /// All pipelines.
     Lane,
 }
 
@@ -95,7 +93,6 @@ pub enum Isolation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileSourceMode {
-    /// The transcoded clip.
     File,
     /// A stream of the transcoded clip, from the server of `[rtsp]`.
     Rtsp,

@@ -89,7 +89,6 @@ pub struct Model {
 
 /// `gvadetect`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Detect {
     #[serde(flatten)]
     pub model: Model,
@@ -105,7 +104,6 @@ pub struct Detect {
 
 /// `gvaclassify`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Classify {
     #[serde(flatten)]
     pub model: Model,
@@ -117,7 +115,6 @@ pub struct Classify {
 
 /// `gvainference`, or `vlm`, whose own keys are properties.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Infer {
     #[serde(flatten)]
     pub model: Model,
@@ -127,7 +124,6 @@ pub struct Infer {
 
 /// `gvatrack`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Track {
     /// Upper-cased and trimmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,7 +134,6 @@ pub struct Track {
 
 /// `gvapython`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Python {
     pub module: ProjectPath,
     /// A function of the module; `None` = the element's default.
@@ -169,7 +164,6 @@ impl Script {
 
 /// `tee`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Tee {
     #[serde(default, skip_serializing_if = "Values::is_empty")]
     pub properties: Values,
@@ -197,7 +191,6 @@ pub struct Bin {
 
 /// A GStreamer element by its factory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct StockElement {
     /// `zbar`: none of the types that have a meaning of their own.
     #[serde(rename = "type", deserialize_with = "factory")]
@@ -223,7 +216,6 @@ fn factory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
 
 /// The fields that each GStreamer element of a step has.
 #[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct ElementView<'a> {
     pub factory: &'a str,
     pub properties: &'a Values,
@@ -325,11 +317,8 @@ pub struct StepPlaces {
     pub kind: Place,
     /// The keys that faults are about.
     pub model: Option<Entry>,
-    #[expect(missing_docs, reason = "the name says it")]
     pub caps: Option<Entry>,
-    #[expect(missing_docs, reason = "the name says it")]
     pub name: Option<Entry>,
-    #[expect(missing_docs, reason = "the name says it")]
     pub from: Option<Entry>,
     /// By name.
     pub properties: BTreeMap<String, Entry>,
@@ -339,7 +328,6 @@ pub struct StepPlaces {
 
 /// Where a key and its value are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Entry {
     pub key: Place,
     pub value: Place,
@@ -374,7 +362,6 @@ impl StepPlaces {
 /// A plain value in a config.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Scalar {
     Bool(bool),
     Int(i64),

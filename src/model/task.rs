@@ -23,7 +23,6 @@ pub struct AssetPin {
 pub struct UserTask {
     /// As written.
     pub name: String,
-    /// In its label.
     pub slug: Slug,
     /// Program and arguments; not empty.
     pub command: Vec<String>,

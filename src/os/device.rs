@@ -16,7 +16,6 @@ use rustix::io::Errno;
 pub struct Node {
     /// The driver's number if it is a character device: 226 for GPUs.
     pub major: Option<u32>,
-    /// Permission bits.
     pub mode: u32,
     /// The user that owns it.
     pub uid: u32,
@@ -38,9 +37,7 @@ pub enum OpenError {
 /// The user and groups of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// The user.
     pub uid: u32,
-    /// Its groups.
     pub gids: BTreeSet<u32>,
 }
 

@@ -32,7 +32,6 @@ pub struct FsError {
     pub action: &'static str,
     /// The path of the operation.
     pub path: PathBuf,
-    /// Why it failed.
     #[source]
     pub source: io::Error,
 }
@@ -234,7 +233,6 @@ pub fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
 
 /// Whether a file carries the execute bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Executable {
     Yes,
     No,
@@ -548,7 +546,6 @@ pub enum Placement {
 
 /// Whether a placed file may be a hard link to the original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Linking {
     Allowed,
     Never,

@@ -33,7 +33,6 @@ pub struct Limits {
     pub connect: Duration,
     /// Without a single byte.
     pub idle: Duration,
-    /// The largest body.
     pub max_bytes: u64,
 }
 
@@ -59,10 +58,8 @@ pub struct Answer<'a> {
     pub begin: &'a [u8],
 }
 
-/// A complete file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
-    /// Its size.
     pub bytes: u64,
     /// 64 lowercase hex digits, for pins.
     pub sha256: String,
@@ -72,7 +69,6 @@ pub struct Download {
 
 /// The reason why a file did not arrive.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the texts say it")]
 pub enum DownloadError {
     #[error("the server answered {status} for `{url}`")]
     Status { url: String, status: u16, retry_after: Option<Duration> },

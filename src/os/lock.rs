@@ -60,9 +60,7 @@ impl std::fmt::Display for Holder {
 /// How a lock is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Shared with others.
     Shared,
-    /// Alone.
     Exclusive,
 }
 
@@ -74,18 +72,10 @@ pub enum LockError {
     Fs(#[from] FsError),
     /// The user stopped the wait.
     #[error("interrupted while waiting for `{}`", path.display())]
-    Cancelled {
-        /// The lock's file.
-        path: PathBuf,
-    },
+    Cancelled { path: PathBuf },
     /// A process that an earlier `lp` started and that left its process group holds it.
     #[error("`{}` is held by {holder}, which is not an `lp`", path.display())]
-    Foreign {
-        /// The lock's file.
-        path: PathBuf,
-        /// Its holder.
-        holder: Holder,
-    },
+    Foreign { path: PathBuf, holder: Holder },
 }
 
 /// The callbacks of a waiting process.
@@ -233,7 +223,6 @@ pub struct MeasuringLock {
 pub struct Measurement<'a> {
     /// `lane`
     pub subject: &'a str,
-    /// The project root.
     pub root: &'a Path,
 }
 

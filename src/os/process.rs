@@ -217,11 +217,8 @@ impl Group {
 /// A child whose stdin and stdout are pipes.
 #[derive(Debug)]
 pub struct PipedChild {
-    /// The child.
     pub group: Group,
-    /// Its stdin.
     pub stdin: PipeWriter,
-    /// Its stdout.
     pub stdout: PipeReader,
 }
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 /// How long a server may take to accept, and to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The result.
 #[derive(Debug)]
 pub enum Answer {
     /// The name of its host has no address.

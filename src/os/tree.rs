@@ -32,7 +32,6 @@ pub struct Listing(Vec<Item>);
 pub struct Item {
     /// Relative to the folder: `frames/0001.png`.
     pub name: ItemName,
-    /// What it is.
     #[serde(flatten)]
     pub node: Node,
 }
@@ -41,7 +40,6 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Node {
-    /// A regular file.
     File {
         /// Of its bytes.
         content: ContentDigest,
@@ -50,7 +48,6 @@ pub enum Node {
     },
     /// A folder; its contents follow.
     Dir,
-    /// A symbolic link.
     Symlink {
         /// As it is written in the link.
         target: LinkTarget,
@@ -130,7 +127,6 @@ pub fn digest_through_links(
 struct LinkedContent<'a> {
     name: &'a ItemName,
     content: ContentDigest,
-    /// Of a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     executable: Option<bool>,
 }

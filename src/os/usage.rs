@@ -8,7 +8,6 @@ use serde::Serialize;
 /// Some files, and their sizes together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
-    /// How many.
     pub count: usize,
     /// The sum of their sizes, not of their blocks.
     pub bytes: u64,

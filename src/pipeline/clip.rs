@@ -89,7 +89,6 @@ pub struct Times {
     pub interval_ns: u64,
     /// The longest time from a frame to the next.
     pub pause_ns: u64,
-    /// Where that begins.
     pub pause_at_ns: u64,
     /// Whether the container does not give the time at which each frame is shown, but
     /// the one at which it is decoded, or none.
@@ -253,7 +252,6 @@ pub struct Decoded {
 pub enum Loss {
     /// The end of the film.
     End(String),
-    /// Frames before it.
     Frames(String),
 }
 
@@ -307,9 +305,7 @@ impl Decoded {
 /// The counts of a change of the rate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resampled {
-    /// Frames that came.
     pub n_in: u64,
-    /// Frames that left.
     pub n_out: u64,
     /// Frames that left more than once, each time but the first.
     pub n_copies: u64,

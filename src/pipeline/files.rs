@@ -16,7 +16,6 @@ use crate::path::{PathError, ProjectPath};
 /// The use that an element makes of the files that a property names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Reads them.
     Reads,
     /// Writes one, or several whose names begin with it or are made from it.
     Writes,

@@ -20,7 +20,6 @@ use std::collections::BTreeSet;
 use super::{Element, PipelineSpec, Value};
 use crate::path::{Layout, ProjectPath, for_shell};
 
-/// The program.
 const PROGRAM: &str = "gst-launch-1.0";
 
 /// The arguments of `gst-launch-1.0`, program name first. Paths are relative to

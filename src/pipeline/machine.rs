@@ -69,16 +69,13 @@ pub enum PropertyKind {
         /// The greatest.
         max: f64,
     },
-    /// Any string.
     Text,
     /// One of these words: an enum.
     Word {
-        /// Their nicks.
         nicks: Vec<String>,
     },
     /// Some of these words joined by `+`: flags.
     Words {
-        /// Their nicks.
         nicks: Vec<String>,
     },
     /// A value that only GStreamer can read, such as caps.

@@ -97,7 +97,6 @@ impl StreamFile {
 pub struct Property {
     /// The property's name as `gst-inspect-1.0` prints it: `max-threads`.
     pub name: String,
-    /// Its value.
     pub value: Value,
 }
 

@@ -33,7 +33,6 @@ pub struct LaneDiff {
 /// A camera that is in both and differs.
 #[derive(Debug, Serialize)]
 pub struct CameraDiff {
-    /// Its name.
     pub camera: String,
     /// Never empty.
     pub changes: Vec<Change>,
@@ -52,26 +51,20 @@ pub enum Change {
     },
     /// The camera carries one more workload.
     Added {
-        /// Its name.
         workload: String,
         /// Those that it shares a pipeline with.
         shared_with: Vec<String>,
     },
     /// The camera no longer carries a workload.
-    Removed {
-        /// Its name.
-        workload: String,
-    },
+    Removed { workload: String },
     /// Workloads do something else.
     Steps {
         /// Those that shared a pipeline, and do so still.
         workloads: Vec<String>,
-        /// All of it.
         differences: Vec<Difference>,
     },
     /// A workload shares its pipeline with others than before.
     Sharing {
-        /// Its name.
         workload: String,
         /// With which, before and after.
         shared_with: [Vec<String>; 2],
@@ -92,7 +85,6 @@ pub enum Change {
     },
 }
 
-/// Compares two plans.
 #[must_use]
 pub fn diff(before: &[CameraPlan], after: &[CameraPlan]) -> LaneDiff {
     let old: HashMap<&str, &CameraPlan> = before.iter().map(|plan| (plan.camera.as_str(), plan)).collect();

@@ -22,7 +22,6 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Plans all cameras.
     #[must_use]
     pub fn of(project: &Project) -> Lane {
         let plan = |camera| PlannedCamera::new(request(project, camera));
@@ -71,7 +70,6 @@ impl PlannedCamera {
         workload.map_or(&[], |workload| &workload.places)
     }
 
-    /// The camera's slug.
     #[must_use]
     pub fn slug(&self) -> &Slug {
         &self.request.camera.slug

@@ -53,7 +53,6 @@ pub struct Frames {
 pub struct Inferences {
     /// `gvadetect`
     pub element: String,
-    /// The model's name.
     pub model: String,
     /// `FP16-INT8`
     pub precision: String,
@@ -61,7 +60,6 @@ pub struct Inferences {
     pub device: String,
     /// So many steps of pipelines.
     pub steps: usize,
-    /// How often.
     #[serde(flatten)]
     pub rate: Rate,
 }

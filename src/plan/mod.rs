@@ -88,7 +88,6 @@ pub struct CameraPlan {
     pub version: u32,
     /// The camera's name as written.
     pub camera: String,
-    /// Its slug.
     pub slug: Slug,
     /// Where its frames come from.
     #[serde(with = "SourceTable")]
@@ -208,7 +207,6 @@ pub enum Work<'a> {
 /// Two pipelines of one camera that did not merge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnmergedPair {
-    /// Their indices.
     pub pipelines: [u32; 2],
     /// The first workload of each.
     pub workloads: [String; 2],

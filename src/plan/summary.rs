@@ -34,7 +34,6 @@ pub struct Summary {
     /// How many times fewer a camera's frames are decoded (or drawn, or captured)
     /// because workloads share a pipeline that can be played, or pipelines decoding.
     pub decodes_saved: usize,
-    /// Pipelines by dialect.
     pub dialects: BTreeMap<String, usize>,
     /// The load of the pipelines that can be played.
     pub load: Load,
@@ -47,20 +46,16 @@ pub struct Summary {
 /// A pipeline that cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnsupportedPipeline {
-    /// The camera's name.
     pub camera: String,
     /// The workloads that the pipeline would serve.
     pub workloads: Vec<String>,
-    /// Why.
     pub because: String,
 }
 
 /// Workloads that a camera names more than once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repetition {
-    /// The camera's name.
     pub camera: String,
-    /// Their names.
     pub workloads: Vec<String>,
 }
 

@@ -94,9 +94,7 @@ pub struct Setup {
     /// When the first worker is asked to start a stream, in nanoseconds of
     /// CLOCK_MONOTONIC: the record's origin.
     pub origin_ns: u64,
-    /// The requested conditions.
     pub conditions: Conditions,
-    /// The machine.
     pub host: Host,
     /// One per camera and copy, in project order.
     pub members: Vec<MemberSetup>,
@@ -131,9 +129,7 @@ pub struct MemberSetup {
     pub target_fps: f64,
     /// The config of its source.
     pub configured: Option<SourceConfig>,
-    /// Its pipelines.
     pub streams: Vec<StreamSetup>,
-    /// Its scripts.
     pub scripts: Vec<ScriptSetup>,
     /// Workloads that cannot be played.
     pub left_out: Vec<OmittedWorkloads>,
@@ -174,7 +170,6 @@ pub struct ScriptSetup {
 pub enum ScriptEnd {
     /// It could not be started, for this reason.
     NotStarted(String),
-    /// It has ended.
     Ended {
         /// `exited with status 3`
         how: String,
@@ -188,14 +183,12 @@ pub enum ScriptEnd {
 pub enum Decision {
     /// The stream has failed. If it still plays, stop it; the others go on.
     StreamFailed {
-        /// The stream.
         stream: StreamId,
         /// The reason, as in the record.
         reason: String,
     },
     /// The script has failed. If it still runs, end it; the others go on.
     ScriptFailed {
-        /// The script.
         script: ScriptId,
         /// The reason, as in the record.
         reason: String,

@@ -213,13 +213,11 @@ impl Story {
         }
     }
 
-    /// The time passes.
     pub(crate) fn tick_until(&mut self, at_us: u64) {
         let decisions = self.builder.tick(at_us * 1000);
         self.heard(decisions);
     }
 
-    /// A script exits.
     pub(crate) fn exit(&mut self, script: u32, at_us: u64, how: &str, output: &str) {
         let success = how == "exited with status 0";
         let end = ScriptEnd::Ended { how: how.to_owned(), success };

@@ -28,19 +28,13 @@ pub enum Figure {
         fps: Vec<f64>,
     },
     /// A verbose `gst-launch-1.0` names a `gvafpscounter`.
-    Counter {
-        /// Its name.
-        element: String,
-    },
+    Counter { element: String },
     /// `fpsdisplaysink`: frames since the element began.
     Count {
         /// The pipeline that it is in.
         pipeline: Option<String>,
-        /// The element's name.
         element: String,
-        /// Frames shown.
         rendered: u64,
-        /// Frames dropped.
         dropped: u64,
     },
     /// The latency of one frame.

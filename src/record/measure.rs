@@ -52,9 +52,7 @@ pub struct Measurement {
     pub workloads: Vec<WorkloadFigures>,
     /// In the order of the record's workers.
     pub workers: Vec<WorkerFigures>,
-    /// The whole machine.
     pub machine: MachineFigures,
-    /// All pipelines together.
     pub totals: Totals,
 }
 
@@ -133,7 +131,6 @@ pub struct StreamFigures {
 
 /// The least and the greatest of values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Range {
     pub min: f64,
     pub max: f64,
@@ -141,7 +138,6 @@ pub struct Range {
 
 /// Nearest-rank percentiles in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Percentiles {
     pub p50: u32,
     pub p95: u32,
@@ -151,20 +147,15 @@ pub struct Percentiles {
 /// One second of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Second {
-    /// Frames that arrived.
     pub frames: u32,
-    /// Their latency.
     pub latency_us: Option<Percentiles>,
 }
 
 /// A workload of a camera and the pipeline that serves it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkloadFigures {
-    /// The camera's name.
     pub camera: String,
-    /// The member's slug.
     pub slug: Slug,
-    /// The workload's name.
     pub workload: String,
     /// The pipeline that serves it, whose figures are its own.
     pub stream: String,
@@ -181,7 +172,6 @@ pub struct Totals {
     pub holding: usize,
     /// Scripts, which count in none of the figures below.
     pub scripts: usize,
-    /// Pipelines.
     pub pipelines: usize,
     /// Decoders: pipelines that share one count once.
     pub decoders: usize,

@@ -149,9 +149,7 @@ pub struct Member {
     /// The config of its source; `None` in records before version 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configured: Option<SourceConfig>,
-    /// Its pipelines.
     pub streams: Vec<StreamRecord>,
-    /// Its scripts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<script::ScriptRecord>,
     /// Workloads that cannot be played.
@@ -183,7 +181,6 @@ pub struct SourceConfig {
 pub struct OmittedWorkloads {
     /// Their names as written.
     pub workloads: Vec<String>,
-    /// Why.
     pub reason: String,
 }
 
@@ -308,7 +305,6 @@ pub struct Sighting {
     /// The position in the clip that it is about, in milliseconds; `None` if the
     /// element does not give one.
     pub clip_ms: Option<u64>,
-    /// The element's name.
     pub element: String,
     /// Its factory: `zbar`.
     pub factory: String,
@@ -338,7 +334,6 @@ impl SeriesRecord {
     }
 }
 
-/// A worker process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerRecord {
     /// `camera-3`, or `lane`.
@@ -354,7 +349,6 @@ pub struct WorkerRecord {
 /// A sample of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerSample {
-    /// When.
     pub at_us: u64,
     /// CPU time since the worker started, in microseconds.
     pub cpu_us: u64,

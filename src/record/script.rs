@@ -60,7 +60,6 @@ pub struct ElementRates {
     /// Its name; `2 of 3` for a counter whose name is not known, by its place
     /// among all. `lane2/till` where elements of two pipelines are called alike.
     pub element: String,
-    /// What it is.
     pub meter: Meter,
     /// In the order of their lines.
     pub rates: Vec<Rate>,
@@ -69,14 +68,12 @@ pub struct ElementRates {
 /// An element that counts frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Meter {
     FpsDisplaySink,
     GvaFpsCounter,
 }
 
 impl Meter {
-    /// Its factory.
     #[must_use]
     pub fn factory(self) -> &'static str {
         match self {
@@ -112,9 +109,7 @@ pub enum Rate {
     Count {
         /// When it was read.
         at_us: u64,
-        /// Frames shown.
         rendered: u64,
-        /// Frames dropped.
         dropped: u64,
     },
 }
@@ -142,7 +137,6 @@ pub struct ChannelLatencies {
     pub at_us: Vec<u64>,
     /// The latency of each of those frames in microseconds.
     pub latency_us: Vec<u32>,
-    /// Lines about intervals.
     pub intervals: Vec<LatencyInterval>,
 }
 
@@ -160,7 +154,6 @@ pub struct LatencyInterval {
 /// How a script ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScriptExit {
-    /// When.
     pub at_us: u64,
     /// `exited with status 3`, `killed by SIGSEGV`
     pub how: String,

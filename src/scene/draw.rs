@@ -30,7 +30,6 @@ impl SceneError {
 /// Draws the frames of one scene.
 pub struct Painter {
     stage: Stage,
-    /// Packed RGB.
     background: Vec<u8>,
     /// Per item: label up, label turned away.
     items: Vec<[Runs; 2]>,

@@ -68,7 +68,6 @@ pub struct Zone {
     pub height: u32,
 }
 
-/// A product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     /// Printed on it in capitals; unique, 1 to 32 characters. Required.

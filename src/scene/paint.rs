@@ -7,7 +7,6 @@ use super::rect::Rect;
 use super::stage::{HAND, SHADOW};
 use super::{BASKET, Item, SCAN, Scene, font};
 
-/// Red, green, blue.
 pub(super) type Rgb = [u8; 3];
 
 const WHITE: Rgb = [250, 250, 248];

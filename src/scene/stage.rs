@@ -13,7 +13,6 @@ use super::{Item, Keyframe, Scene};
 
 /// A drop shadow's offset, to the right and downwards.
 pub(super) const SHADOW: i32 = 8;
-/// A hand's width.
 pub(super) const HAND: i32 = 84;
 /// How long a hand takes to come or go, in seconds.
 const REACH_S: f64 = 0.4;
@@ -42,14 +41,12 @@ impl Sprite {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placement {
     pub(super) sprite: Sprite,
-    /// With its shadow.
     pub(super) rect: Rect,
 }
 
 /// One item in a frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pose {
-    /// Without its shadow.
     pub(super) body: Rect,
     /// The label with its quiet zone, if it is up.
     pub(super) label: Option<Rect>,

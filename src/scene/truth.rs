@@ -47,7 +47,6 @@ pub struct Truth {
 
 /// A code, for a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct CodeSpan {
     pub item: String,
     pub code: String,
@@ -57,7 +56,6 @@ pub struct CodeSpan {
 
 /// A zone, for a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct ZoneSpan {
     pub zone: String,
     pub from_s: f64,
@@ -66,7 +64,6 @@ pub struct ZoneSpan {
 
 /// An item, for a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct ItemSpan {
     pub item: String,
     pub from_s: f64,

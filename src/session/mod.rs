@@ -36,9 +36,7 @@ pub enum SessionError {
     /// A worker could not be started or does not speak our protocol.
     #[error("worker `{worker}` did not start")]
     Worker {
-        /// Its name.
         worker: String,
-        /// Why.
         #[source]
         source: WorkerError,
     },

@@ -110,7 +110,6 @@ pub fn play_once(
 
 /// How a pipeline came to its end.
 enum Ending {
-    /// By itself.
     Own(Result<(), SessionError>),
     /// Half a clip is useless, and a worker that hangs does not finish.
     Forced(SessionError),

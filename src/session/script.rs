@@ -30,7 +30,6 @@ const TAIL: usize = 192 << 10;
 /// A script that a run starts.
 #[derive(Clone, Debug)]
 pub struct ScriptLoad {
-    /// Program and arguments.
     pub argv: Vec<OsString>,
     /// Where it runs; absolute.
     pub dir: PathBuf,

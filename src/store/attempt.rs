@@ -23,11 +23,9 @@ pub struct Attempt {
     pub outputs: Vec<OutputEntry>,
     /// The blob of what it printed.
     pub logs: Option<ContentDigest>,
-    /// When it began.
     pub started: Utc,
     /// How long it took.
     pub duration_ms: u64,
-    /// How it ended.
     pub outcome: AttemptOutcome,
     /// Why, if it did not succeed: `exit status 3`.
     pub detail: Option<String>,
@@ -58,7 +56,6 @@ impl Attempt {
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum AttemptOutcome {
     Succeeded,
     Failed,
@@ -70,9 +67,7 @@ pub enum AttemptOutcome {
 /// Something that an attempt made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputEntry {
-    /// Where it belongs.
     pub path: ProjectPath,
-    /// What it is.
     pub kind: OutputKind,
     /// Of the file's bytes, the folder's listing or the link's target.
     pub content: ContentDigest,
@@ -116,7 +111,6 @@ impl OutputEntry {
 /// What an output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum OutputKind {
     File,
     Dir,

@@ -34,7 +34,6 @@ pub enum Put {
 /// A blob as it lies there. Says nothing about its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blob {
-    /// Its name.
     pub content: ContentDigest,
     /// In bytes.
     pub size: u64,

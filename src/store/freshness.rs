@@ -28,7 +28,6 @@ pub enum Freshness {
     Fresh(Arc<Attempt>),
     /// The store has this attempt's outputs; [`Store::restore`] brings them back.
     Restorable {
-        /// Whose outputs.
         attempt: Arc<Attempt>,
         /// What is wrong with those that are not in place.
         why: Amiss,

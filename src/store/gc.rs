@@ -33,14 +33,12 @@ use crate::time::Utc;
 /// So many files of compiled graphs are kept: two for each request.
 const GRAPHS: usize = 16;
 
-/// What may stay.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// At most so many bytes of blobs.
     pub max_size: Option<u64>,
     /// Nothing that was last used longer ago.
     pub max_age: Option<Duration>,
-    /// The present moment.
     pub now: Utc,
 }
 
@@ -49,7 +47,6 @@ pub struct Limits {
 pub enum Act {
     /// It only says what it would do: takes no lock, writes nothing.
     DryRun,
-    /// It removes.
     Remove,
 }
 
@@ -60,9 +57,7 @@ pub struct Collected {
     pub version: u32,
     /// Whether nothing was removed.
     pub dry_run: bool,
-    /// What was removed.
     pub removed: Removed,
-    /// What was kept.
     pub kept: Kept,
     /// Whether what was kept is within the limit of size; `true` without one.
     pub fits: bool,
@@ -81,7 +76,6 @@ pub struct Removed {
     pub blobs: Usage,
     /// Those of them that are outputs in the project too: their bytes stay there.
     pub shared: Usage,
-    /// Compiled graphs.
     pub graphs: Usage,
     /// What attempts that died left behind.
     pub leftovers: Usage,
@@ -90,11 +84,8 @@ pub struct Removed {
 /// What a collection kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Kept {
-    /// Attempts, measurements included.
     pub attempts: usize,
-    /// Attempts that measured.
     pub measurements: usize,
-    /// Blobs.
     pub blobs: Usage,
     /// Those of them that no attempt names, but perhaps a part of the log that
     /// this version cannot read.

@@ -20,7 +20,6 @@ use crate::path::ProjectPath;
 pub struct InputDigest {
     /// Of the file's bytes or of what is read in the folder; links are followed.
     pub content: ContentDigest,
-    /// What it is.
     pub kind: InputKind,
 }
 
@@ -31,7 +30,6 @@ pub enum InputKind {
     File,
     /// A file that its owner may execute.
     Executable,
-    /// A folder.
     Dir,
 }
 

@@ -27,7 +27,6 @@ pub const REPEAT: &str = "repeat";
 pub struct KeyDocument {
     /// [`VERSION`] at the time.
     pub version: u32,
-    /// The whole action.
     pub action: Value,
     /// What each input is, and its contents.
     pub inputs: BTreeMap<ProjectPath, InputDigest>,

@@ -64,7 +64,6 @@ pub struct Log {
 #[derive(Debug)]
 struct OpenLog {
     file: File,
-    /// Device and inode.
     identity: (u64, u64),
     /// The end of its last whole entry.
     end: u64,

@@ -66,23 +66,14 @@ const WORTH_COMPACTING: usize = 1000;
 /// What the store could not do.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The disk.
     #[error(transparent)]
     Fs(#[from] FsError),
     /// A blob is gone or damaged: what it belonged to must be made again.
     #[error("the store has lost the contents of `{path}` ({})", content.short())]
-    BlobLost {
-        /// The output.
-        path: ProjectPath,
-        /// The blob.
-        content: ContentDigest,
-    },
+    BlobLost { path: ProjectPath, content: ContentDigest },
     /// A task said that it had made something that is not there.
     #[error("output `{path}` was not made")]
-    OutputMissing {
-        /// The output.
-        path: ProjectPath,
-    },
+    OutputMissing { path: ProjectPath },
 }
 
 /// The store of a project.
@@ -166,7 +157,6 @@ impl Store {
         self.since.as_ref()
     }
 
-    /// The store's folder.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root

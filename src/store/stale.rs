@@ -19,32 +19,23 @@ use crate::path::ProjectPath;
 pub enum StaleReason {
     /// A value of the action, a tool's version or a fact of the host.
     Changed {
-        /// Where.
         at: KeyPath,
-        /// What it was.
         old: Value,
-        /// What it is.
         new: Value,
     },
     /// A value that was not there.
     Added {
-        /// Where.
         at: KeyPath,
-        /// What it is.
         new: Value,
     },
     /// A value that is no longer there.
     Removed {
-        /// Where.
         at: KeyPath,
-        /// What it was.
         old: Value,
     },
-    /// An input's contents.
     InputChanged(ProjectPath),
     /// The execute bit of an input whose contents are the same.
     InputExecutable {
-        /// The input.
         path: ProjectPath,
         /// Whether it has the bit now.
         now: bool,
@@ -105,7 +96,6 @@ pub struct KeyPath {
 /// The parts of a key document that have keys of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
-    /// What is done.
     Action,
     /// What it is done with.
     Tools,
@@ -116,9 +106,7 @@ pub enum Section {
 /// One step of a [`KeyPath`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
-    /// Into an object.
     Key(String),
-    /// Into a list.
     Index(usize),
 }
 

@@ -33,7 +33,6 @@ const IDENTITY: usize = 40;
 /// The memo and the named texts of a store.
 #[derive(Debug, Default)]
 pub struct State {
-    /// The project's.
     root: PathBuf,
     image: Image,
     /// What differs from the image; `None` = forgotten.
@@ -64,7 +63,6 @@ struct Memo {
 /// Whether a file could have been written since it was hashed, unseen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Age {
-    /// It would show.
     Settled,
     /// Its times were as young as its hashing.
     Young,
@@ -103,7 +101,6 @@ impl State {
         }
     }
 
-    /// Forgets a file.
     pub fn forget(&mut self, path: &Path) {
         if let Some(memo) = self.get(path) {
             self.changes.insert(self.key(path).to_path_buf(), None);
@@ -125,7 +122,6 @@ impl State {
         self.texts.get(name).map(String::as_str)
     }
 
-    /// Remembers a text.
     pub fn set_text(&mut self, name: &str, text: &str) {
         if self.text(name) != Some(text) {
             self.texts.insert(name.to_owned(), text.to_owned());

@@ -13,26 +13,21 @@ use super::{Store, StoreError, live};
 use crate::digest::ContentDigest;
 use crate::os::usage::{Usage, usage};
 
-/// The numbers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stats {
     /// The version of this layout.
     pub version: u32,
-    /// All blobs.
     pub blobs: Usage,
     /// Those that share their file with an output in the project: removing them frees nothing.
     pub shared: Usage,
     /// Those that no live attempt names.
     pub unneeded: Usage,
-    /// All attempts.
     pub attempts: usize,
     /// Those that may still be asked for.
     pub live: usize,
-    /// The rest.
     pub dead: usize,
     /// All attempts, by how they ended.
     pub outcomes: BTreeMap<&'static str, usize>,
-    /// Attempts that measured.
     pub measurements: usize,
     /// Those of them that may answer for a later build.
     pub complete: usize,
@@ -40,7 +35,6 @@ pub struct Stats {
     pub log: u64,
     /// Bytes of `state`.
     pub state: u64,
-    /// Compiled graphs.
     pub graphs: Usage,
     /// What attempts that died left behind.
     pub leftovers: Usage,

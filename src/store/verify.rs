@@ -22,7 +22,6 @@ use crate::os::tree::Listing;
 use crate::os::usage::Usage;
 use crate::path::ProjectPath;
 
-/// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Verified {
     /// The version of this layout.
@@ -31,7 +30,6 @@ pub struct Verified {
     pub blobs: Usage,
     /// What is wrong with blobs, by digest.
     pub faults: Vec<Fault>,
-    /// The log.
     pub log: LogFound,
     /// `state`.
     pub state: StateFound,
@@ -40,11 +38,8 @@ pub struct Verified {
 /// A blob that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// Its name.
     pub blob: ContentDigest,
-    /// What is wrong.
     pub wrong: Wrong,
-    /// What needs it.
     pub needed_by: Vec<NeededBy>,
     /// What was done about it.
     pub done: Done,
@@ -68,7 +63,6 @@ pub enum Wrong {
 pub enum Done {
     /// Nothing: it can only be made again.
     Nothing,
-    /// It was removed.
     Removed,
     /// It was stored again from the output in the project.
     StoredAgain,
@@ -79,13 +73,11 @@ pub enum Done {
 /// Who needs a blob.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NeededBy {
-    /// Of the task.
     pub label: String,
     /// The output; `None` for what the task printed.
     pub output: Option<ProjectPath>,
     /// The run-id, for a measurement.
     pub run: Option<String>,
-    /// Whether it measured.
     pub measurement: bool,
 }
 
@@ -113,7 +105,6 @@ pub struct LogFound {
 
 /// From the first byte to the one behind the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Bytes {
     pub from: usize,
     pub to: usize,

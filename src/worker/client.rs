@@ -59,7 +59,6 @@ static HANDLES: Mutex<Vec<Handle>> = Mutex::new(Vec::new());
 /// A message of a worker to the caller's channel.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WorkerMessage {
-    /// An event.
     Event(Event),
     /// A line that is not an event; the text quotes it.
     Malformed(String),

@@ -36,18 +36,13 @@ pub enum WorkerError {
     /// It could not be started.
     #[error("failed to start the worker `{}`", .program.to_string_lossy())]
     Start {
-        /// The program.
         program: OsString,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// It speaks another version of the protocol.
     #[error("the worker speaks protocol {found}, but this `lp` needs {VERSION}")]
-    Version {
-        /// The worker's version.
-        found: u32,
-    },
+    Version { found: u32 },
     /// It refused a request.
     #[error("the worker refused: {0}")]
     Refused(String),
@@ -92,7 +87,6 @@ impl WorkerError {
 /// How a worker ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerExit {
-    /// Status or signal.
     pub exit: Exit,
     /// The last event before it, as a line of JSON.
     pub last_event: Option<String>,

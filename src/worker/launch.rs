@@ -91,13 +91,11 @@ impl Launch {
         Ok(Launch { words, root: root.to_path_buf(), container: command.container.clone() })
     }
 
-    /// Its program's file.
     #[must_use]
     pub fn program(&self) -> &Path {
         Path::new(&self.words[0])
     }
 
-    /// Where it runs.
     pub(super) fn dir(&self) -> &Path {
         &self.root
     }

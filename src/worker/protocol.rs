@@ -31,7 +31,6 @@ pub type StreamName = String;
 pub struct Request {
     /// Chosen by `lp`, repeated in the answer.
     pub id: u64,
-    /// The request itself.
     #[serde(flatten)]
     pub body: RequestBody,
 }
@@ -44,16 +43,10 @@ pub enum RequestBody {
     Hello,
     /// Which of these factories are installed? Answered by
     /// [`EventBody::Factories`] before `Done`.
-    Inspect {
-        /// Factory names.
-        factories: Vec<String>,
-    },
+    Inspect { factories: Vec<String> },
     /// What are these factories, and what properties do they have? Answered by
     /// [`EventBody::Described`] before `Done`.
-    Describe {
-        /// Factory names.
-        factories: Vec<String>,
-    },
+    Describe { factories: Vec<String> },
     /// Could this pipeline be built? It is, as far as its elements can be made,
     /// set and linked, and is not played: no file, device or network is touched.
     /// Answered by [`EventBody::Tried`] before `Done`.
@@ -78,16 +71,12 @@ pub enum RequestBody {
     },
     /// Sends EOS through a stream. `Done` at once; `Ended` follows. Others that
     /// share its pipeline go on.
-    Stop {
-        /// The stream's name.
-        stream: StreamName,
-    },
+    Stop { stream: StreamName },
 }
 
 /// A stream of a pipeline that serves several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tap {
-    /// Its name.
     pub stream: StreamName,
     /// The element of the spec at which its frames have arrived.
     pub sink: usize,
@@ -98,7 +87,6 @@ pub struct Tap {
 pub struct Event {
     /// When, in nanoseconds of the worker's CLOCK_MONOTONIC.
     pub at: u64,
-    /// The event itself.
     #[serde(flatten)]
     pub body: EventBody,
 }
@@ -108,13 +96,9 @@ pub struct Event {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EventBody {
     /// The request was carried out.
-    Done {
-        /// The request's id.
-        id: u64,
-    },
+    Done { id: u64 },
     /// The request could not be carried out.
     Refused {
-        /// The request's id.
         id: u64,
         /// Why, for people: the element's own message where there is one.
         reason: String,
@@ -152,7 +136,6 @@ pub enum EventBody {
     /// for every stream that plays, also when there were none, and once more
     /// before `Ended`.
     Frames {
-        /// The stream.
         stream: StreamName,
         /// When each whole frame arrived at the sink, in microseconds of CLOCK_MONOTONIC.
         arrived_us: Vec<u64>,
@@ -188,7 +171,6 @@ pub enum EventBody {
     },
     /// An element posted a message about a sighting: `motion`, `barcode`.
     Element {
-        /// The stream.
         stream: StreamName,
         /// The name of the element that posted it.
         element: String,
@@ -204,12 +186,7 @@ pub enum EventBody {
         fields: BTreeMap<String, String>,
     },
     /// A stream is over.
-    Ended {
-        /// The stream.
-        stream: StreamName,
-        /// How.
-        end: End,
-    },
+    Ended { stream: StreamName, end: End },
     /// The worker's own use of the machine, once a second.
     Process {
         /// User and system CPU time since the worker started, in microseconds.
@@ -305,7 +282,6 @@ pub enum End {
     Error {
         /// The name of that element.
         element: String,
-        /// Its text.
         reason: String,
         /// Its debug text, for the log.
         debug: String,

@@ -41,7 +41,6 @@ pub(crate) struct Report {
     pub(crate) message: String,
     pub(crate) causes: Vec<String>,
     pub(crate) hints: Vec<String>,
-    /// More lines.
     pub(crate) details: Vec<String>,
 }
 
@@ -90,7 +89,6 @@ impl CommandError {
         self
     }
 
-    /// A way out.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> CommandError {
         self.last().hints.push(hint.into());
         self

@@ -19,7 +19,6 @@ pub(crate) struct Journal<'g> {
     state: Mutex<Pages>,
 }
 
-/// The entries.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
     /// In the order in which they began.

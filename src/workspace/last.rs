@@ -23,7 +23,6 @@ pub(crate) struct LastBuild {
     pub(crate) ended: Utc,
     pub(crate) duration_ms: u64,
     pub(crate) summary: Value,
-    /// For people.
     pub(crate) summary_line: String,
     pub(crate) tasks: Vec<LastTask>,
 }

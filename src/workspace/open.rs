@@ -27,7 +27,6 @@ use crate::worker::launch::Launch;
 /// A project that was read without errors.
 pub(crate) struct Workspace {
     pub(crate) project: Project,
-    /// Warnings and notes.
     pub(crate) diagnostics: Diagnostics,
     pub(crate) sources: Sources,
     /// The config files as they were read, and the patterns of `project.include`.

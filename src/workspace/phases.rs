@@ -47,7 +47,6 @@ impl Phases {
         (self.clock)()
     }
 
-    /// Runs a phase.
     pub(crate) fn timed<T>(&self, name: &'static str, act: impl FnOnce() -> T) -> T {
         let begin_us = self.now_us();
         let done = act();

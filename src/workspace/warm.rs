@@ -52,7 +52,6 @@ static NO_PASSWORDS: BTreeMap<Slug, Password> = BTreeMap::new();
 /// The files in which the builds of one request remember their tasks.
 pub(crate) struct Memo {
     root: PathBuf,
-    /// Without their endings.
     path: PathBuf,
 }
 

@@ -58,9 +58,7 @@ struct PendingFrame {
 /// When a frame is due, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// In running time.
     Running(u64),
-    /// Of CLOCK_MONOTONIC.
     Clock(u64),
 }
 

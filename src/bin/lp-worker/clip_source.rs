@@ -16,7 +16,6 @@ use gst::prelude::*;
 use gstreamer as gst;
 
 glib::wrapper! {
-    /// The element.
     pub(crate) struct ClipSource(ObjectSubclass<imp::ClipSource>) @extends gst::Bin, gst::Element, gst::Object;
 }
 

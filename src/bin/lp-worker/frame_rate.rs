@@ -17,7 +17,6 @@ use gst::prelude::*;
 use gstreamer as gst;
 
 glib::wrapper! {
-    /// The element.
     pub(crate) struct FrameRate(ObjectSubclass<imp::FrameRate>) @extends gst::Element, gst::Object;
 }
 

@@ -166,7 +166,6 @@ fn answer(request: Request, player: &mut Player, events: &Events) {
     }
 }
 
-/// Initialises GStreamer.
 fn start_gstreamer() -> anyhow::Result<()> {
     gst::init().context("failed to initialise GStreamer")
 }

@@ -70,7 +70,6 @@ pub(crate) struct Meter {
 /// How the frames of a source are counted at a pad.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counting {
-    /// By buffers.
     Buffers,
     /// By the numbers that a device's driver gives them.
     Numbers,

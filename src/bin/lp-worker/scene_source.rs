@@ -14,7 +14,6 @@ use gst::prelude::*;
 use gstreamer as gst;
 
 glib::wrapper! {
-    /// The element.
     pub(crate) struct SceneSource(ObjectSubclass<imp::SceneSource>)
         @extends gstreamer_base::PushSrc, gstreamer_base::BaseSrc, gst::Element, gst::Object;
 }

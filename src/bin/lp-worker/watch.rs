@@ -25,7 +25,6 @@ pub(crate) enum Input {
     Message(gst::Message),
     /// One of its streams is to end.
     Stop(usize),
-    /// All are.
     StopAll,
     /// EOS has arrived at the sink of one of its streams.
     Drained(usize),

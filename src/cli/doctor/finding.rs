@@ -30,7 +30,6 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    /// It is there.
     pub(super) fn found(what: impl Into<String>, found: impl Display) -> Finding {
         Finding { found: Some(found.to_string()), ..Finding::missing(what) }
     }

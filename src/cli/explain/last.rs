@@ -39,7 +39,6 @@ pub(super) fn run(opened: &Workspace, args: &ExplainArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// For people.
 fn text(last: &LastBuild) -> String {
     let width = last.tasks.iter().map(|task| task.label.chars().count()).max().unwrap_or(0).min(40);
     let took = duration_text(std::time::Duration::from_millis(last.duration_ms));

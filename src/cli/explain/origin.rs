@@ -62,7 +62,6 @@ pub(super) fn place_text(sources: &Sources, place: Place) -> String {
     format!("{name}:{}:{}", position.line, position.column)
 }
 
-/// Finds origins.
 pub(super) struct Origins<'a> {
     pub(super) project: &'a Project,
     pub(super) graph: &'a TaskGraph,

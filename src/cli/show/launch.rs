@@ -22,7 +22,6 @@ struct Document {
     /// Folders that must exist before.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     folders: BTreeSet<String>,
-    /// The whole command.
     argv: Vec<String>,
     pipelines: Vec<Pipeline>,
 }

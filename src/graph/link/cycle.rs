@@ -93,9 +93,7 @@ fn fault(
 
 /// The reason why one task waits for another.
 struct Step<'a> {
-    /// The waiting task.
     label: &'a str,
-    /// Its dependency.
     before: &'a str,
     /// "reads `x`", or "after"
     because: String,

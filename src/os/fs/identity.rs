@@ -20,7 +20,6 @@ use crate::digest::ContentDigest;
 /// Two equal identities of one path mean that it was not written in between,
 /// unless within one tick of the file system's clock ([`StatIdentity::is_racy`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct StatIdentity {
     pub device: u64,
     pub inode: u64,

@@ -15,7 +15,6 @@ use rustix::process::{PidfdFlags, Signal};
 
 use super::{Cancel, Exit, GROUP_POLL, Group, split};
 
-/// A user's command.
 #[derive(Debug)]
 pub struct Command<'a> {
     /// Program and arguments. A program without `/` is searched in the `PATH` of `env`.
@@ -35,7 +34,6 @@ pub struct Command<'a> {
 /// The end of a user's command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandEnd {
-    /// By itself.
     Exited(Exit),
     /// Stopped after its time.
     TimedOut,
@@ -125,7 +123,6 @@ enum WaitEnd {
     TimedOut,
 }
 
-/// A running command.
 struct RunningCommand<'a> {
     group: &'a Group,
     /// Readable when the leader has ended; `None` on kernels before 5.3.

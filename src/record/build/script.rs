@@ -47,7 +47,6 @@ pub(super) struct Script {
     exit: Option<ScriptExit>,
     output: String,
     output_left_out: u64,
-    /// Why.
     pub(super) failure: Option<String>,
 }
 

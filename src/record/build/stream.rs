@@ -25,7 +25,6 @@ pub(super) struct Stream {
     pub(super) asked_us: Option<u64>,
     /// When the worker reported that it plays.
     pub(super) playing_us: Option<u64>,
-    /// Of whole frames.
     first_frame_us: Option<u64>,
     last_frame_us: Option<u64>,
     last_damaged_us: Option<u64>,
@@ -49,7 +48,6 @@ pub(super) struct Stream {
     /// Its window is complete.
     pub(super) done: bool,
     pub(super) end: Option<End>,
-    /// Why.
     pub(super) failure: Option<String>,
 }
 

@@ -24,7 +24,6 @@ const OTHER_GAP_US: u64 = 250_000;
 
 /// Nearest-rank percentiles of the lateness in microseconds; negative is early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Lateness {
     pub p50: i64,
     pub p95: i64,

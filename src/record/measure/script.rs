@@ -34,7 +34,6 @@ const SLACK_US: u64 = 50_000;
 /// Figures that only scripts have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScriptFigures {
-    /// Its file.
     pub script: String,
     /// Its parameters, by name.
     pub parameters: BTreeMap<String, Scalar>,
@@ -53,7 +52,6 @@ pub struct ScriptFigures {
 pub struct ElementFigures {
     /// Its name; `2 of 3` where it is not known.
     pub element: String,
-    /// What it is.
     pub meter: Meter,
     /// Frames per second over `covered_us`; `None` where that is 0, or for `no_fps`.
     pub fps: Option<f64>,
@@ -89,7 +87,6 @@ pub struct ChannelFigures {
     pub frames: u64,
     /// Over those frames; `None` without any.
     pub latency_us: Option<Percentiles>,
-    /// Lines about intervals.
     pub intervals: u64,
     /// The mean of their means; `None` without any.
     pub interval_mean_us: Option<u64>,

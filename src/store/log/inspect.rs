@@ -62,7 +62,6 @@ pub fn inspect(bytes: &[u8]) -> Inspection {
     found
 }
 
-/// The whole entries.
 fn entries(bytes: &[u8]) -> Vec<Range<usize>> {
     let (mut entries, mut at) = (Vec::new(), HEADER.len());
     while at < bytes.len() {
