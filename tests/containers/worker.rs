@@ -177,7 +177,7 @@ fn a_missing_image_is_reported_before_anything_starts() {
     let stderr = ws.lp("run").code(2).stderr;
     let error = "error: no worker: the image `localhost/lp/nowhere:1` of `worker.command` is not available: ";
     assert!(stderr.starts_with(error), "{stderr}");
-    assert!(stderr.contains("\n  hint: build or pull it; "), "{stderr}");
+    assert!(stderr.contains("\n  hint: build or pull the image; "), "{stderr}");
     assert!(!ws.exists("media"));
     let doctor = ws.lp("doctor").code(1).stdout;
     assert!(doctor.starts_with("missing  image"), "{doctor}");
