@@ -93,8 +93,12 @@ impl Collector for MachineSampler {
     fn sample(&mut self, at_ns: u64) -> Result<Vec<f64>, CollectError> {
         let now = Snapshot { at_ns, cores: self.stat.parse(cores, "a line `cpu0`")? };
         let memory = self.meminfo.parse(memory_in_use, "`MemTotal` and `MemAvailable`")?;
-        let (cpu, steal) = busy_and_steal(&self.before, &now).ok_or(CollectError::TooSoon)?;
-        self.before = now;
+        let shares = busy_and_steal(&self.before, &now);
+        // With other cores online than before, the next sample has something to compare.
+        if shares.is_some() || at_ns >= self.before.at_ns.saturating_add(TICK_NS) {
+            self.before = now;
+        }
+        let (cpu, steal) = shares.ok_or(CollectError::TooSoon)?;
         // To the millionth, which is shorter in a record and more than is known.
         let [cpu, steal] = [cpu, steal].map(|share| (share * 1e6).round() / 1e6);
         #[expect(clippy::cast_precision_loss, reason = "no machine has 2^52 bytes")]
@@ -134,8 +138,8 @@ fn cores(stat: &str) -> Option<BTreeMap<u32, Core>> {
     Some(cores).filter(|cores| !cores.is_empty())
 }
 
-/// The shares of the cores that were online all the time; `None` if no time has
-/// passed.
+/// The shares of the cores that were online all the time; `None` if there are none, or
+/// if no time has passed.
 fn busy_and_steal(before: &Snapshot, now: &Snapshot) -> Option<(f64, f64)> {
     let elapsed_ns = now.at_ns.checked_sub(before.at_ns).filter(|elapsed| *elapsed >= TICK_NS)?;
     let both = now.cores.iter().filter_map(|(number, core)| Some((before.cores.get(number)?, core)));

@@ -146,7 +146,7 @@ impl Parser<'_> {
         while self.peek() != Some(close) {
             if self.peek() == Some(',') {
                 let fault = self.fault(self.next(), "unexpected comma");
-                self.report(fault.label("nothing precedes it").help("remove the comma"))?;
+                self.report(fault.label("expected a value").help("remove the comma"))?;
                 self.at += 1;
                 self.blanks();
                 continue;

@@ -14,6 +14,7 @@ use super::shape::{Field, Fields, Map, Shape, UnknownKeys};
 use super::tree::{Key, Node, Value};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
+use crate::text::redacted;
 
 /// Reads a value, and describes the values that it takes.
 pub trait Reader {
@@ -108,7 +109,7 @@ fn found(node: &Node) -> String {
     };
     match &node.value {
         Value::Text(text) | Value::Word(text) if text.is_empty() => "an empty string".to_owned(),
-        Value::Text(text) | Value::Word(text) => format!("the string `{}`", short(text)),
+        Value::Text(text) | Value::Word(text) => format!("the string `{}`", short(&redacted(text))),
         Value::Int(value) => format!("{value}"),
         Value::Float { text, .. } => short(text),
         Value::Bool(value) => format!("{value}"),

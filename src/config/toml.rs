@@ -229,9 +229,18 @@ mod tests {
     fn at_most_a_hundred_syntax_errors_are_reported() {
         let text: String = (0..1000).map(|n| format!("key{n} = x\n")).collect();
         let mut diagnostics = Diagnostics::new();
-        let file = Sources::new().add("x", text.as_str());
+        let mut sources = Sources::new();
+        let file = sources.add("x", text.as_str());
         assert!(!parse(file, &text, &mut diagnostics).is_whole);
         assert_eq!(diagnostics.len(), MAX_FAULTS);
+        // A line counts once, whatever the number of its errors, and a fault that ends
+        // reading is no limit.
+        let text = format!("x = [1\n{}", "k = x y z\n".repeat(300));
+        let mut diagnostics = Diagnostics::new();
+        let file = sources.add("y", text.as_str());
+        parse(file, &text, &mut diagnostics);
+        let lines = diagnostics.lines(&sources);
+        assert_eq!((diagnostics.len(), lines.contains("only the first 100")), (MAX_FAULTS, true), "{lines}");
     }
 
     #[test]

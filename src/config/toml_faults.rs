@@ -19,6 +19,9 @@ use super::tree::{Node, Value};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
 
+/// The most errors of a line that are looked at; there may be millions.
+const MAX_IN_LINE: usize = 20;
+
 /// Reports the errors of the parser. `tree` is the part that it could read.
 pub(super) fn report(
     file: FileId,
@@ -34,8 +37,17 @@ pub(super) fn report(
         return;
     }
     errors.sort_by_key(|error| error.span().map(|span| span.start));
-    let are_many = errors.len() > MAX_FAULTS;
-    errors.truncate(MAX_FAULTS);
+    let (mut n_lines, mut n_in_line, mut end) = (0, 0, 0);
+    errors.retain(|error| {
+        let start = error.span().map_or(0, |span| span.start.min(text.len()));
+        if n_lines == 0 || start >= end {
+            let newline = text.as_bytes()[start..].iter().position(|byte| *byte == b'\n');
+            end = newline.map_or(text.len(), |len| start + len + 1);
+            (n_lines, n_in_line) = (n_lines + 1, 0);
+        }
+        n_in_line += 1;
+        n_lines <= MAX_FAULTS && n_in_line <= MAX_IN_LINE
+    });
     let explain = |error: Error| {
         let (fault, is_last) =
             faults.explain(error.message(), within(text, error.span().unwrap_or_default()));
@@ -46,7 +58,8 @@ pub(super) fn report(
     let end = found.iter().position(|(_, _, is_last)| *is_last);
     found.truncate(end.map_or(found.len(), |last| last + 1));
     found.dedup_by_key(|(start, _, _)| faults.line_start(*start));
-    let last = found.pop().map(|(_, fault, _)| if are_many { last_of_many(fault) } else { fault });
+    let is_cut = n_lines > MAX_FAULTS && end.is_none();
+    let last = found.pop().map(|(_, fault, _)| if is_cut { last_of_many(fault) } else { fault });
     for fault in found.into_iter().map(|(_, fault, _)| fault).chain(last) {
         diagnostics.push(fault);
     }

@@ -16,7 +16,7 @@ use super::source::Place;
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
-    /// One of [`codes`].
+    /// One of [`codes`](super::codes).
     pub code: &'static str,
     /// The message, one sentence without a full stop.
     pub message: String,

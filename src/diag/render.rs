@@ -99,9 +99,12 @@ struct Mark<'a> {
     line: usize,
 }
 
+/// Lines between marks of one excerpt: the renderer leaves them out, but counts them.
+const NEAR: usize = 1000;
+
 /// Lines of one file with marks in them.
 struct Excerpt {
-    /// `file:line:column` of its first mark.
+    /// `file:line:column` of its primary mark, else of its first.
     position: String,
     /// The lines as they are shown.
     text: String,
@@ -161,19 +164,22 @@ fn placed<'a>(rendered: &str, positions: impl Iterator<Item = &'a str>) -> Strin
     text
 }
 
-/// The marks of each file, by place; the file of the first mark comes first.
+/// The marks of each file, by place; those with the first mark come first. Marks far
+/// from each other are apart.
 fn by_file<'a>(marks: impl Iterator<Item = Mark<'a>>) -> Vec<Vec<Mark<'a>>> {
-    let mut files: Vec<Vec<Mark<'_>>> = Vec::new();
+    let mut marks: Vec<Mark<'_>> = marks.collect();
+    let first = marks.first().map(|mark| mark.place);
+    marks.sort_by_key(|mark| mark.place);
+    let mut groups: Vec<Vec<Mark<'_>>> = Vec::new();
     for mark in marks {
-        match files.iter_mut().find(|marks| marks[0].place.file == mark.place.file) {
-            Some(marks) => marks.push(mark),
-            None => files.push(vec![mark]),
+        let is_near = |last: &Mark<'_>| last.place.file == mark.place.file && mark.line - last.line <= NEAR;
+        match groups.last_mut() {
+            Some(group) if group.last().is_some_and(is_near) => group.push(mark),
+            _ => groups.push(vec![mark]),
         }
     }
-    for marks in &mut files {
-        marks.sort_by_key(|mark| mark.place);
-    }
-    files
+    groups.sort_by_key(|group| !group.iter().any(|mark| Some(mark.place) == first));
+    groups
 }
 
 /// The lines from the first to the last with a mark. The lines between, which the

@@ -19,7 +19,7 @@ mod stock;
 pub use source::fraction;
 
 use crate::diag::Place;
-use crate::model::{Codec, Pace, Scalar, Source, Step, StepPlaces, StockElement, Values};
+use crate::model::{Codec, Pace, Scalar, Source, Step, StepPlaces, StockElement, Tee, Values};
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::files::{self, Role};
 use crate::pipeline::{Element, PipelineSpec, Property, StreamFile, Value, launch};
@@ -127,6 +127,7 @@ fn steps_alone<'p>(pipeline: &PlannedPipeline, places: &'p [StepPlaces]) -> Vec<
         match step {
             Step::Bin(bin) => found.extend(bin.elements.iter().map(alone).zip(&places.elements)),
             Step::Element(element) => found.push((alone(element), places)),
+            Step::Tee(tee) => found.push((Step::Tee(Tee { from: None, ..tee.clone() }), places)),
             other => found.push((other.clone(), places)),
         }
     }

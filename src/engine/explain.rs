@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rayon::prelude::*;
 
-use super::judge::{Restored, in_order};
-use super::standing::{Reasons, Standing};
+use super::judge::Restored;
+use super::standing::{Reasons, Standing, in_order};
 use super::{Engine, EngineError};
 use crate::graph::task::Task;
 use crate::graph::walk::{self, Edge};
@@ -110,7 +110,7 @@ impl Engine<'_> {
                 key.inputs.insert(path.clone(), content);
             }
         }
-        let reasons = in_order(task, differences(&last.document, &key), Reasons::All);
+        let reasons = in_order(task, differences(&last.document, &key));
         Ok(Standing::After { dependency, reasons })
     }
 }

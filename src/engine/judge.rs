@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::standing::{Reasons, Standing};
+use super::standing::{Reasons, Standing, in_order};
 use super::{Engine, EngineError};
 use crate::graph::TaskId;
 use crate::graph::task::{Action, Task};
@@ -14,7 +14,7 @@ use crate::path::ProjectPath;
 use crate::store::freshness::Freshness;
 use crate::store::input::InputDigest;
 use crate::store::key::{KeyDocument, REPEAT};
-use crate::store::stale::{KeyPath, StaleReason};
+use crate::store::stale::StaleReason;
 
 /// What files will hold that are not in place yet, since they are restored.
 pub(super) type Restored = HashMap<ProjectPath, InputDigest>;
@@ -52,7 +52,13 @@ impl Engine<'_> {
             Freshness::Fresh(_) => Standing::Fresh,
             Freshness::Restorable { attempt, why } => Standing::Restorable(attempt, why),
             Freshness::New => Standing::New,
-            Freshness::Stale(reasons) => Standing::Stale(in_order(task, reasons, wanted)),
+            Freshness::Stale(reasons) => {
+                let mut reasons = in_order(task, reasons);
+                if wanted == Reasons::First {
+                    reasons.truncate(1);
+                }
+                Standing::Stale(reasons)
+            }
         };
         let standing = match self.runs_anyway(id, task, &standing) {
             Some(reason) => Standing::Stale(vec![reason]),
@@ -107,17 +113,4 @@ impl Engine<'_> {
         let executes = matches!(task.action, Action::Command(_));
         Ok(Some(if executes { found } else { found.without_bit() }))
     }
-}
-
-/// The reasons that are wanted, the most telling first: what follows from other
-/// values comes behind them.
-pub(super) fn in_order(task: &Task, mut reasons: Vec<StaleReason>, wanted: Reasons) -> Vec<StaleReason> {
-    reasons.sort_by_key(|reason| {
-        let key = reason.key().and_then(KeyPath::of_action);
-        key.is_some_and(|key| task.action.derives(key))
-    });
-    if wanted == Reasons::First {
-        reasons.truncate(1);
-    }
-    reasons
 }

@@ -8,9 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::graph::TaskId;
+use crate::graph::task::Task;
 use crate::store::amiss::Amiss;
 use crate::store::attempt::Attempt;
-use crate::store::stale::StaleReason;
+use crate::store::stale::{KeyPath, StaleReason};
 
 /// Whether a task must run, as far as one can tell.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,4 +78,14 @@ impl fmt::Display for Standing {
             Standing::After { .. } => f.write_str("waits for what it needs"),
         }
     }
+}
+
+/// The most telling reasons first: those that follow from other values come last.
+#[must_use]
+pub fn in_order(task: &Task, mut reasons: Vec<StaleReason>) -> Vec<StaleReason> {
+    reasons.sort_by_key(|reason| {
+        let key = reason.key().and_then(KeyPath::of_action);
+        key.is_some_and(|key| task.action.derives(key))
+    });
+    reasons
 }

@@ -30,7 +30,7 @@ pub struct Project {
     /// `[[task]]`, in the order of the files.
     pub tasks: Vec<UserTask>,
     /// Passwords that cameras write out instead of naming a variable
-    /// ([`Credential::Written`]), by their slugs. Only here, as no document may hold them.
+    /// ([`Credential::Written`](super::Credential::Written)), by their slugs. Only here, as no document may hold them.
     pub passwords: BTreeMap<Slug, Password>,
 }
 

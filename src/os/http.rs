@@ -1,9 +1,10 @@
 //! Fetches a file over HTTP or HTTPS, digesting it on the way.
 //!
 //! The request runs on a thread of its own, which hands over the body in
-//! pieces: so a silent server can neither outlast the idle limit nor delay Ctrl-C. A body that is shorter than the server announced is an error,
-//! never a short file. Any 2xx status brings a body; the caller gets the
-//! [`Answer`] before anything is kept and decides whether it is the file.
+//! pieces: so a silent server can neither outlast the idle limit nor delay Ctrl-C.
+//! A body that is shorter than the server announced is an error, never a short
+//! file. Any 2xx status brings a body; the caller gets the [`Answer`] before
+//! anything is kept and decides whether it is the file.
 //!
 //! A user name and password in a URL are sent as Basic authentication and never
 //! appear in a message. Not here: retries, mirrors and pins (`action::download`).

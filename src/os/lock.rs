@@ -117,8 +117,8 @@ pub fn try_flock(file: &File, mode: Mode) -> io::Result<bool> {
 /// The lock of a project's build, held while tasks are performed or restored.
 ///
 /// Its file names the holder: pid, a unique word, and the command line; `free`
-/// follows when the lock was released. Dropping it
-/// closes our descriptor; children that inherited it keep the lock until they end.
+/// follows when the lock was released. Dropping it closes our descriptor; children
+/// that inherited it keep the lock until they end.
 #[derive(Debug)]
 pub struct BuildLock {
     file: File,

@@ -13,8 +13,9 @@ use super::process::{Cancel, cancel_pair};
 /// Set when the process waits for signals and ends in order.
 static AWAITED: AtomicBool = AtomicBool::new(false);
 
-/// A [`Cancel`] that comes with the first SIGINT, SIGTERM or SIGHUP from now on. Later signals change nothing: an orderly end is under way. A SIGHUP
-/// that the caller ignores (`nohup lp run`) stays ignored.
+/// A [`Cancel`] that comes with the first SIGINT, SIGTERM or SIGHUP from now on.
+/// Later signals change nothing: an orderly end is under way. A SIGHUP that the
+/// caller ignores (`nohup lp run`) stays ignored.
 ///
 /// # Errors
 /// When the handler cannot be installed.

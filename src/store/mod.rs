@@ -2,9 +2,10 @@
 //!
 //! A result is blobs ([`cas`]) plus one entry of the [`log`], written in this
 //! order, so a crash leaves a whole result or none. [`key`] says what identifies
-//! an attempt, [`stale`] how two differ, [`sentence`] how that is told, [`freshness`] what follows from that,
-//! [`materialise`] moves outputs in and out, and [`state`] remembers what would
-//! be slow to find out again. [`stats`], [`gc`] and [`verify`] keep house.
+//! an attempt, [`stale`] lists the differences of two, [`sentence`] puts them into
+//! words, [`freshness`] draws the conclusion, [`materialise`] moves outputs in and
+//! out, and [`state`] caches facts that are expensive to recompute. [`stats`],
+//! [`gc`] and [`verify`] keep house.
 //!
 //! Reading needs no folder and takes no lock: a project without a store has an
 //! empty one, and the folder is made by the first write. `docs/cache.md` tells

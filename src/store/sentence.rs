@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::Value;
 
 use super::attempt::AttemptOutcome;
-use super::stale::{KeyPath, StaleReason};
+use super::stale::{KeyPath, Segment, StaleReason};
 use crate::path::ProjectPath;
 use crate::text::{harmless, redacted};
 
@@ -73,8 +73,22 @@ impl StaleReason {
         harmless(&self.words(name)).into_owned()
     }
 
+    /// Whether it is about a variable that a task takes from the caller's environment.
+    /// Its value may be a secret: only short ones that changed are in the sentence.
+    fn is_passed(&self) -> bool {
+        let keys = self.key().map_or(&[][..], |path| &path.keys);
+        matches!(keys, [.., Segment::Key(pass), Segment::Key(_)] if pass == "pass")
+    }
+
     fn words(&self, name: &str) -> String {
         match self {
+            StaleReason::Changed { old, new, .. }
+                if self.is_passed() && (shown(old).is_none() || shown(new).is_none()) =>
+            {
+                format!("`{name}` changed")
+            }
+            StaleReason::Added { .. } if self.is_passed() => format!("`{name}` was added"),
+            StaleReason::Removed { .. } if self.is_passed() => format!("`{name}` was removed"),
             StaleReason::Changed { old, new, .. } => changed(name, old, new),
             StaleReason::Added { new, .. } => {
                 let value = shown(new).map_or(String::new(), |new| format!(": {new}"));

@@ -534,7 +534,7 @@ fn keys_of_a_task_are_found_in_its_own_table() {
         "pass = []",
         "copy",
         expect![[r#"
-            `task:copy` is stale: `LP_TEST_COLOUR` was removed; it was red (from Lpfile.toml:9:8)
+            `task:copy` is stale: `LP_TEST_COLOUR` was removed (from Lpfile.toml:9:8)
         "#]],
     );
     check_task(

@@ -515,3 +515,17 @@ fn files_of_steps_are_inputs_of_the_run_or_lie_in_the_folder_of_their_stream() {
     let ws = ws.file("logo.png", "");
     ws.lp("build run:lane --dry-run").success();
 }
+
+/// `lp build` looks at each step alone, to find the place of a missing file.
+#[test]
+fn a_tee_in_a_side_branch_is_built() {
+    let workloads = r#"{"workload_pipeline_map": {"codes": [
+        {"type": "tee", "name": "t"}, {"type": "zbar"}, {"from": "t", "type": "tee", "name": "u"},
+        {"type": "motioncells"}, {"from": "u", "type": "identity"}]}}"#;
+    let cameras = r#"{"lane_config": {"cameras": [{"camera_id": "till", "streamUri": "rtsp://h/1",
+        "width": 640, "height": 360, "fps": 15, "workloads": ["codes"]}]}}"#;
+    let ws = Workspace::empty().file("Lpfile.toml", "").file("configs/camera_to_workload.json", cameras);
+    let ws = ws.file("configs/workload_to_pipeline.json", workloads);
+    let built = ws.lp("build -n run:till").success().stderr;
+    assert!(built.contains("run:till   new\n"), "{built}");
+}

@@ -2,7 +2,8 @@
 //!
 //! The key is a digest of all tasks that measure nothing, and of the files that
 //! they read and no task makes. So it stays the same in every checkout while a build
-//! has nothing new to do; comments and layout of configs do not change it. It needs no store, no worker and no download.
+//! has nothing new to do; comments and layout of configs do not change it. It needs
+//! no store, no worker and no download.
 
 use std::collections::{BTreeSet, HashSet};
 

@@ -6,7 +6,7 @@ use super::SHOWN;
 use super::chain::{Chains, Standings};
 use super::origin::{Origin, Origins, place_text};
 use super::words::{self, Cause};
-use crate::engine::standing::Standing;
+use crate::engine::standing::{Standing, in_order};
 use crate::graph::{TaskGraph, TaskId};
 use crate::store::Store;
 use crate::store::attempt::Attempt;
@@ -94,8 +94,9 @@ impl Explanation<'_> {
                 let mut text = format!("`{label}` will be restored from the store: {damage}");
                 let back = self.last(id).filter(|last| last.action != attempt.action);
                 let causes = back.map_or(Vec::new(), |last| {
-                    let reasons = differences(&last.document, &attempt.document);
-                    words::causes(&self.origins, self.graph.task(id), &reasons, Some(&last))
+                    let task = self.graph.task(id);
+                    let reasons = in_order(task, differences(&last.document, &attempt.document));
+                    words::causes(&self.origins, task, &reasons, Some(&last))
                 });
                 if !causes.is_empty() {
                     text.push_str(&format!(
