@@ -357,3 +357,15 @@ fn people_see_the_most_severe_of_many_faults_and_machines_see_all() {
     let column = text.find("\"fps\": 0").unwrap() + "\"fps\": ".len() + 1;
     assert_eq!(last["column"].as_u64().unwrap(), column as u64);
 }
+
+#[test]
+fn a_label_has_stars_in_place_of_a_password() {
+    let cameras = r#"{"lane_config": {"cameras": [{"camera_id": "till", "workloads": ["barcodes"],
+        "streamUri": "rtsp://admin:secret77@h:99999/x"}]}}"#;
+    let ws = Workspace::empty().file("cameras.json", cameras);
+    for format in ["human", "json", "sarif"] {
+        let ended = ws.lp(["check", "--cameras", "cameras.json", "--format", format]).code(2);
+        let text = ended.stdout + &ended.stderr;
+        assert!(text.contains("99999") && !text.contains("secret77"), "{format}: {text}");
+    }
+}
