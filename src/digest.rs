@@ -1,18 +1,18 @@
 //! Identities: of bytes ([`ContentDigest`]) and of an action with its inputs
 //! ([`ActionDigest`]).
 //!
-//! Both are BLAKE3 hashes of 32 bytes and print as 64 lowercase hex digits.
-//! They are two types because a blob is never looked up by the identity of an
-//! action, nor an attempt by the identity of bytes.
+//! Both are BLAKE3 hashes of 32 bytes and print as 64 lowercase hex digits. They
+//! are two types because a blob is never looked up by the identity of an action,
+//! nor an attempt by the identity of bytes.
 //!
-//! Not here: reading files (`os::fs`) and deciding what is hashed (`store::key`).
+//! Not here: reading files (`os::fs`) and choosing the hashed data (`store::key`).
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A text that should be a digest is not one.
+/// A string is not a valid digest.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("expected 64 hex digits, found `{0}`")]
 pub struct ParseDigestError(String);
@@ -113,14 +113,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_survives_its_text() {
+    fn a_digest_is_parsed_back() {
         let digest = ContentDigest::of(b"lane");
         assert_eq!(digest.to_hex().parse(), Ok(digest));
         assert_eq!(digest.short().len(), 12);
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn other_strings_are_refused() {
         for text in ["", "12", &"g".repeat(64), &"A".repeat(64)] {
             assert!(text.parse::<ActionDigest>().is_err(), "{text}");
         }

@@ -1,11 +1,10 @@
-//! Names as people write them, and the slugs made of them.
+//! Names written by people, and the slugs made from them.
 //!
-//! A *name* (of a camera, a workload) is any text without control characters
-//! and is kept as written. Its [`Slug`] stands in labels, file names and
-//! element names.
+//! A *name* (of a camera, a workload) is any string without control characters and
+//! is kept as written. Its [`Slug`] is used in labels, file names and element
+//! names.
 //!
-//! Not here: uniqueness, which only whoever knows all names can check
-//! (`model`).
+//! Not here: uniqueness, which `model` checks because it knows all names.
 
 use std::fmt;
 
@@ -13,31 +12,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::ContentDigest;
 
-/// Words that labels use themselves, so that no camera or user task may be called so.
+/// Words that labels use themselves, so no camera or user task may have them as its
+/// name.
 const RESERVED: [&str; 4] = ["lane", "plan", "assets", "report"];
 
 /// A camera's, workload's or user task's name in file names, labels and
 /// element names: `camera-3`.
 ///
-/// Only `[A-Za-z0-9_-]`, never empty, and of a new one the first is no `-`, which
-/// would look like a flag. Made from the name that the user wrote, which is kept
-/// beside it for everything people see.
+/// Contains only `[A-Za-z0-9_-]` and is never empty; a new one does not begin with
+/// `-`, which would look like a flag. The name that the user wrote is kept next to
+/// it for messages.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(String);
 
 impl Slug {
-    /// The longest name of a camera or task: three of them make the name of a file
-    /// (`results/run/a+b+c.json`), which ends at 255 bytes.
+    /// The longest name of a camera or task: three of them form a file name
+    /// (`results/run/a+b+c.json`), which is limited to 255 bytes.
     pub const MAX: usize = 80;
 
-    /// The slug of a name: every character outside `[A-Za-z0-9_-]`, and a `-` in
-    /// front, becomes `_`. `None` for a name that has no character at all.
+    /// The slug of a name: every character outside `[A-Za-z0-9_-]`, and a leading
+    /// `-`, becomes `_`. `None` for an empty name.
     ///
-    /// Of a name in another script, hardly a character would be left to tell it
-    /// from others. So if one is outside `[A-Za-z0-9 _.-]`, six hex digits of the
-    /// name's digest follow: `T_r-5c1a80`. What comes before them is cut, so that
-    /// such a slug too is no longer than a name may be.
+    /// A name in another script would keep hardly any character to distinguish it.
+    /// So if one is outside `[A-Za-z0-9 _.-]`, six hex digits of the name's digest
+    /// follow: `T_r-5c1a80`. The part before them is cut, so that such a slug is no
+    /// longer than a name may be either.
     #[must_use]
     pub fn of(name: &str) -> Option<Slug> {
         let name = name.trim();
@@ -87,7 +87,7 @@ impl TryFrom<String> for Slug {
     type Error = String;
 
     fn try_from(text: String) -> Result<Slug, String> {
-        // Those in older records may begin with `-`.
+        // Slugs in older records may begin with `-`.
         let is_slug = !text.is_empty() && text.chars().all(is_of_slugs);
         if is_slug { Ok(Slug(text)) } else { Err(format!("`{text}` is not a slug")) }
     }
@@ -106,13 +106,13 @@ impl From<Slug> for String {
 /// Longer words are not compared with others.
 const LONGEST_WORD: usize = 200;
 
-/// The candidate that was most likely meant by `word`, for "did you mean".
+/// The candidate that is nearest to `word`, for "did you mean".
 ///
-/// Compares without regard to case; `None` when nothing is close.
+/// Ignores case; `None` when nothing is close.
 #[must_use]
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Nobody means a word by a text; to compare two texts takes the square of
-    // their length in memory.
+    // A long string is no mistyped word, and a comparison takes the square of its
+    // length in memory.
     let length = word.chars().count();
     if length > LONGEST_WORD {
         return None;
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_near_miss_finds_what_was_meant() {
+    fn a_mistyped_word_finds_the_nearest_candidate() {
         assert_eq!(did_you_mean("widht", ["height", "width", "fps"]), Some("width"));
         assert_eq!(did_you_mean("CPUU", ["CPU", "GPU"]), Some("CPU"));
         assert_eq!(did_you_mean("zbar", ["gvadetect"]), None);

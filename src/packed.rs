@@ -1,8 +1,8 @@
-//! Numbers and strings as bytes, for files that are read whole and trusted only with
-//! their checksum.
+//! Numbers and strings as bytes, for files that are read whole and used only if
+//! their checksum is right.
 //!
-//! Numbers are little-endian; the length of a string or list is a `u32` in front of it.
-//! Not here: what a file holds, its magic bytes and its version (`graph::image`,
+//! Numbers are little-endian; a string or list follows its length, a `u32`. Not
+//! here: the contents of a file, its magic bytes and its version (`graph::image`,
 //! `store::state`).
 
 /// Bytes of the checksum at the end of a sealed file.
@@ -19,13 +19,13 @@ pub fn put_long(bytes: &mut Vec<u8>, number: u64) {
     bytes.extend_from_slice(&number.to_le_bytes());
 }
 
-/// Adds a string with its length.
+/// Adds a string after its length.
 pub fn put_bytes(bytes: &mut Vec<u8>, string: &[u8]) {
     put_short(bytes, string.len());
     bytes.extend_from_slice(string);
 }
 
-/// Adds a list of numbers of 4 bytes with its length.
+/// Adds a list of numbers of 4 bytes after its length.
 pub fn put_shorts(bytes: &mut Vec<u8>, numbers: &[u32]) {
     put_short(bytes, numbers.len());
     for number in numbers {
@@ -33,7 +33,7 @@ pub fn put_shorts(bytes: &mut Vec<u8>, numbers: &[u32]) {
     }
 }
 
-/// Adds the checksum of all before it.
+/// Adds the checksum of all bytes before it.
 #[must_use]
 pub fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let checksum = blake3::hash(&bytes);
@@ -41,14 +41,14 @@ pub fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// What was sealed; `None` if it has changed since.
+/// The bytes before the checksum; `None` if they have changed since.
 #[must_use]
 pub fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
     let (body, checksum) = bytes.split_last_chunk::<CHECKSUM>()?;
     (blake3::hash(body).as_bytes() == checksum).then_some(body)
 }
 
-/// Takes values from the front of bytes; `None` where there are too few.
+/// Reads values from the front of bytes; `None` where there are too few.
 #[derive(Debug)]
 pub struct Reader<'a>(pub &'a [u8]);
 

@@ -1,10 +1,10 @@
-//! Paths inside a project, written so that they mean the same on every machine.
+//! Paths inside a project, which mean the same on every machine.
 //!
-//! A [`ProjectPath`] is relative to the project root, has no `.` and no `..`,
-//! and so cannot leave the project. Its first part may be one of the roots of
-//! `[paths]`: `media/`, `models/` and `results/` stand for those folders,
-//! wherever they are, and are written so in every hashed document.
-//! [`Layout`] turns it into a path of this machine.
+//! A [`ProjectPath`] is relative to the project root, has no `.` and no `..`, and
+//! so cannot leave the project. Its first part may be one of the roots of
+//! `[paths]`: `media/`, `models/` and `results/` name those folders wherever they
+//! are, in every hashed document too. [`Layout`] turns it into a path of this
+//! machine.
 
 use std::borrow::{Borrow, Cow};
 use std::ffi::OsStr;
@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::{harmless, is_unseen};
 
-/// Why a text is no path inside the project.
+/// Why a string is no path inside the project.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PathError {
-    /// Nothing was written.
+    /// The string is empty.
     #[error("the path is empty")]
     Empty,
     /// `/x`.
@@ -27,25 +27,26 @@ pub enum PathError {
     /// `../x`, or `a/../../x`.
     #[error("`{}` leaves the project", harmless(.0))]
     Leaves(String),
-    /// A NUL: no file has one in its name.
+    /// A NUL: no file name contains one.
     #[error("`{}` contains a NUL character", harmless(.0))]
     Nul(String),
 }
 
 /// A path relative to the project root: `media/clips/scan-640x360-15.mp4`.
 ///
-/// Normal components only, joined by `/`; never empty. Any character but NUL may
-/// be in it, so what people see ([`Display`](fmt::Display)) has its control
-/// characters escaped, while [`ProjectPath::as_str`] is the path itself.
+/// Normal components only, joined by `/`; never empty. It may contain any character
+/// but NUL, so [`Display`](fmt::Display) escapes control characters, while
+/// [`ProjectPath::as_str`] returns the path itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ProjectPath(String);
 
 impl ProjectPath {
-    /// Reads a path as a user writes it. `./a//b/` becomes `a/b`.
+    /// Parses a path. `./a//b/` becomes `a/b`.
     ///
     /// # Errors
-    /// When the text is empty, absolute, leaves the project, or contains a NUL.
+    /// When the string is empty, is absolute, leaves the project, or contains a
+    /// NUL.
     pub fn new(text: &str) -> Result<ProjectPath, PathError> {
         if text.contains('\0') {
             return Err(PathError::Nul(text.to_owned()));
@@ -85,7 +86,7 @@ impl ProjectPath {
         ProjectPath(format!("{}/{name}", self.0))
     }
 
-    /// The text, parts joined by `/`.
+    /// The string, parts joined by `/`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -114,8 +115,8 @@ impl fmt::Display for ProjectPath {
     }
 }
 
-/// A word of a command that is printed to be pasted into a POSIX shell: in single
-/// quotes where the shell would take it for more than one word, or expand it.
+/// A word of a command to paste into a POSIX shell: in single quotes where the
+/// shell would split or expand it.
 #[must_use]
 pub fn for_shell(word: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,=%@".contains(c);
@@ -125,7 +126,7 @@ pub fn for_shell(word: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
 }
 
-/// A map by paths is searched by their texts.
+/// Allows look-ups by string in a map with paths as keys.
 impl Borrow<str> for ProjectPath {
     fn borrow(&self) -> &str {
         &self.0
@@ -180,7 +181,7 @@ impl Layout {
         if rest.is_empty() { base.clone() } else { base.join(rest) }
     }
 
-    /// The same place by its first folder of `[paths]`, if it lies in one that is
+    /// The same place relative to its folder of `[paths]`, if it is in one that is
     /// inside the project: with `media = "videos"`, `videos/x.mp4` is
     /// `media/x.mp4`.
     #[must_use]
@@ -197,7 +198,7 @@ impl Layout {
         }
         let place = self.resolve(&path);
         let within = roots.iter().filter(|(_, folder)| **folder != self.root && place.starts_with(folder));
-        // The innermost, should one lie in another.
+        // The innermost, if one is inside another.
         let Some((name, folder)) = within.max_by_key(|(_, folder)| folder.as_os_str().len()) else {
             return path;
         };
@@ -205,22 +206,23 @@ impl Layout {
         ProjectPath(if rest.is_empty() { (*name).to_owned() } else { format!("{name}/{rest}") })
     }
 
-    /// `path` as people write it in the project root: relative where it is inside.
+    /// `path` for messages and commands in the project root: relative if it is
+    /// inside.
     #[must_use]
     pub fn shown(&self, path: &ProjectPath) -> PathBuf {
         let absolute = self.resolve(path);
         absolute.strip_prefix(&self.root).map_or_else(|_| absolute.clone(), Path::to_path_buf)
     }
 
-    /// A file that a pipeline writes, as people write it in the project root when
-    /// they play it themselves: `results/NAME`, whose parts may be several.
+    /// The file that a pipeline writes when the user plays it in the project root:
+    /// `results/NAME`, where `NAME` may have several parts.
     #[must_use]
     pub fn shown_output(&self, name: &str) -> PathBuf {
         let absolute = self.results.join(name);
         absolute.strip_prefix(&self.root).map_or_else(|_| absolute.clone(), Path::to_path_buf)
     }
 
-    /// The folders that outputs lie in.
+    /// The folders that contain outputs.
     #[must_use]
     pub fn folders(&self) -> [&Path; 4] {
         [&self.root, &self.media, &self.models, &self.results]
@@ -233,12 +235,12 @@ impl Layout {
     }
 }
 
-/// Whether `name` can be the name of a file in a folder of ours: one normal
-/// component of at most 200 bytes that can all be seen, that does not begin with a dot or a dash.
+/// Whether `name` can be a file name in a folder of `lp`: one normal component of
+/// at most 200 visible bytes that does not begin with a dot or a dash.
 #[must_use]
 pub fn is_file_name(name: &str) -> bool {
     let one_part = Path::new(name).file_name() == Some(OsStr::new(name));
-    // A file system's own limit is 255 bytes, and a clip's size and rate are added.
+    // The file system's limit is 255 bytes, and a clip's size and rate are added.
     one_part && name.len() <= 200 && !name.starts_with(['.', '-']) && !name.contains(is_unseen)
 }
 
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn roots_stand_for_the_folders_of_paths() {
+    fn roots_name_the_folders_of_paths() {
         let mut layout = Layout::new("/p".into());
         layout.media = "/videos".into();
         let path = ProjectPath::new("media/clips/x.mp4").unwrap();

@@ -1,30 +1,30 @@
-//! Durations and moments as people read and write them.
+//! Durations and points in time as text.
 //!
-//! Durations in configs and flags are `30s`, `1m30s`, `500ms`, `30d`; moments in
-//! records are UTC. Not here: reading a clock, which is `os`'s.
+//! Durations in configs and flags are `30s`, `1m30s`, `500ms`, `30d`; points in
+//! time in records are UTC. Not here: reading a clock (`os`).
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A text that should be a duration is not one.
+/// A string is not a valid duration.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseDurationError {
-    /// It is none, or out of range.
+    /// It is no duration, or out of range.
     #[error("expected a duration such as `30s`, `1m30s` or `500ms`, found `{0}`")]
     NotADuration(String),
-    /// It would become 0, which means something else.
+    /// It would be rounded to 0, which has another meaning.
     #[error("expected `0s` or at least `1ms`, found `{0}`")]
     BelowMillisecond(String),
 }
 
-/// Reads `30s`, `1m30s`, `500ms`, `2h`, `0s`, and whole weeks and days before
+/// Parses `30s`, `1m30s`, `500ms`, `2h`, `0s`, and whole weeks and days before
 /// these: `2w`, `30d`, `1d12h`. A day has 24 hours. A number needs its unit.
 ///
 /// # Errors
-/// When the text is no duration, is negative, is longer than 1,000 days, or is above
-/// 0 and below a millisecond.
+/// When the string is no duration, is negative, is longer than 1,000 days, or is
+/// above 0 and below a millisecond.
 pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
     let refused = || ParseDurationError::NotADuration(text.to_owned());
     let text = text.trim();
@@ -44,8 +44,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
     Ok(duration)
 }
 
-/// The weeks and days that a text begins with, and what follows them. `None` if
-/// they are more than can be counted.
+/// The leading weeks and days of a string, in days, and the rest. `None` on
+/// overflow.
 fn leading_days(text: &str) -> Option<(u64, &str)> {
     let (mut days, mut rest) = (0_u64, text);
     for (unit, length) in [('w', 7), ('d', 1)] {
@@ -60,8 +60,8 @@ fn leading_days(text: &str) -> Option<(u64, &str)> {
     Some((days, rest))
 }
 
-/// Writes a duration so that [`parse_duration`] reads it back: `1m30s`.
-/// Fractions of a millisecond are cut off.
+/// Formats a duration so that [`parse_duration`] reads it back: `1m30s`. Fractions
+/// of a millisecond are cut off.
 #[must_use]
 pub fn duration_text(duration: Duration) -> String {
     let millis = duration.as_millis();
@@ -79,7 +79,7 @@ pub fn duration_text(duration: Duration) -> String {
     text
 }
 
-/// A moment in UTC, to the millisecond: `2026-11-24T06:33:12.041Z`.
+/// A point in time in UTC, to the millisecond: `2026-11-24T06:33:12.041Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Utc(jiff::Timestamp);
@@ -97,7 +97,7 @@ impl Utc {
         self.0.as_millisecond()
     }
 
-    /// The moment as it stands at the front of a run-id: `20261124T063312Z`.
+    /// The format at the beginning of a run-id: `20261124T063312Z`.
     #[must_use]
     pub fn compact(&self) -> String {
         self.0.strftime("%Y%m%dT%H%M%SZ").to_string()
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_survive_their_text() {
+    fn durations_are_parsed_back() {
         for text in ["0s", "30s", "1m30s", "500ms", "2h", "1h1s"] {
             assert_eq!(duration_text(parse_duration(text).unwrap()), text);
         }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused() {
+    fn invalid_durations_are_refused() {
         for text in [
             "",
             "30",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_become_0_is_refused() {
+    fn durations_that_round_to_0_are_refused() {
         for text in ["500us", "1ns", "0.0005s", " 999us "] {
             let refused = Err(ParseDurationError::BelowMillisecond(text.trim().to_owned()));
             assert_eq!(parse_duration(text), refused, "{text}");

@@ -1,5 +1,5 @@
-//! A user's command: an argument list, never a shell, in the project root, with
-//! an environment that holds only what is declared.
+//! A user's command: an argument list, never a shell, in the project root, with an
+//! environment of declared variables only.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,10 +11,10 @@ use crate::graph::task::Command;
 use crate::os;
 use crate::os::process::{CommandEnd, Exit};
 
-/// Between TERM and KILL.
+/// The time between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The most of a log that is kept.
+/// The most bytes of a log that are kept.
 const LOG_LIMIT: usize = 4 << 20;
 
 pub(super) fn perform(command: &Command, attempt: &Attempt<'_>) -> Performed {

@@ -1,20 +1,20 @@
-//! Whether what a server sent is a video, from how it begins.
+//! Decides from its first bytes whether a server's response is a video.
 //!
-//! Servers answer 200 to what they do not have: a guest network's sign-in page,
-//! an error document, an empty body. A container says in its first bytes what it
-//! is, so a body that begins like none is no clip, and is described instead.
+//! Servers answer 200 to requests for missing files: a guest network's sign-in
+//! page, an error document, an empty body. A container is recognised by its first
+//! bytes, so a body that begins like none is no clip, and the error describes it.
 //! Headers do not decide: many servers send clips as `text/plain`, or name an
-//! encoding that is not there.
+//! encoding that is not used.
 //!
-//! Not here: files whose digest is pinned, which are whatever they are.
+//! Not here: files whose digest is pinned, which may have any contents.
 
 use crate::os::http::Answer;
 use crate::text::harmless;
 
-/// How a file of a known kind begins: how many bytes in, with what.
+/// The magic bytes of a file type, after their offset.
 struct Magic(usize, &'static [u8]);
 
-/// Containers and streams of video. `decodebin` finds out the rest.
+/// Containers and streams of video. `decodebin` determines the rest.
 const VIDEOS: [Magic; 8] = [
     // Matroska and WebM, Ogg, FLV, ASF, MXF, IVF, YUV4MPEG2.
     Magic(0, &[0x1a, 0x45, 0xdf, 0xa3]),
@@ -32,15 +32,15 @@ const VIDEOS: [Magic; 8] = [
 const BOXES: [&[u8; 4]; 10] =
     [b"ftyp", b"styp", b"sidx", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"pnot"];
 
-/// Pictures, with the endings of names that ask for one. A server that keeps a
-/// clip to itself may send a picture that says so.
+/// Pictures, with the file extensions that ask for one. A server that refuses a
+/// clip may send a picture with a message.
 const PICTURES: [(&str, Magic, &[&str]); 3] = [
     ("a PNG picture", Magic(0, b"\x89PNG\r\n\x1a\n"), &["png", "apng"]),
     ("a GIF picture", Magic(0, b"GIF8"), &["gif"]),
     ("a WebP picture", Magic(8, b"WEBP"), &["webp"]),
 ];
 
-/// What else is sent instead of a file, and tells itself by its first bytes.
+/// Other common responses with recognisable first bytes.
 const OTHERS: [(&str, Magic); 6] = [
     ("gzip-compressed data", Magic(0, &[0x1f, 0x8b])),
     ("zstd-compressed data", Magic(0, &[0x28, 0xb5, 0x2f, 0xfd])),
@@ -56,10 +56,10 @@ impl Magic {
     }
 }
 
-/// Whether an answer is the whole of a video that is to be called `file`.
+/// Whether a response is the whole of a video that is to be called `file`.
 ///
 /// # Errors
-/// What the server sent instead, for behind a colon.
+/// A description of the response, to follow a colon.
 pub(super) fn is_video(file: &str, answer: Answer<'_>) -> Result<(), String> {
     let Answer { status, begin, .. } = answer;
     let ending = file.rsplit_once('.').map_or(String::new(), |(_, ending)| ending.to_ascii_lowercase());
@@ -72,7 +72,7 @@ pub(super) fn is_video(file: &str, answer: Answer<'_>) -> Result<(), String> {
     Err(described(answer))
 }
 
-/// What a server sent, as a clause: "the server sent an empty body".
+/// A server's response, as a clause: "the server sent an empty body".
 pub(super) fn described(answer: Answer<'_>) -> String {
     let Answer { status, encoding, range, begin } = answer;
     match status {
@@ -96,7 +96,7 @@ pub(super) fn described(answer: Answer<'_>) -> String {
     }
 }
 
-/// 203: a proxy has changed something on the way.
+/// 203: a proxy has changed the response.
 fn is_whole(status: u16) -> bool {
     matches!(status, 200 | 203)
 }
@@ -109,23 +109,23 @@ fn begins_as_video(begin: &[u8]) -> bool {
         || is_transport_stream(begin)
 }
 
-/// A box: its size, of four bytes, and its kind. Only films are so large that the
-/// size looks like letters.
+/// An MP4 box: its size in four bytes, and its type. Only very large files have a
+/// size that looks like letters.
 pub(super) fn begins_with_box(begin: &[u8]) -> bool {
     let kind = BOXES.iter().find(|kind| Magic(4, &kind[..]).is_in(begin));
     kind.is_some_and(|kind| begin[0] < b' ' || *kind == b"mdat")
 }
 
 /// A start code of MPEG-1, MPEG-2 (program streams too), MPEG-4, H.264 or H.265:
-/// zeros, a one, and what begins. Code 0 is left out: icons begin so.
+/// zeros, a one, and the code. Code 0 is left out: icons begin with it.
 fn begins_with_start_code(begin: &[u8]) -> bool {
     let zeros = begin.iter().take_while(|byte| **byte == 0).count();
     zeros >= 2 && begin.get(zeros) == Some(&1) && begin.get(zeros + 1).is_some_and(|code| *code != 0)
 }
 
-/// MPEG-TS: a sync byte at the begin of every packet of 188 bytes (204 with
-/// parity; 192 with a time stamp of 4 in front). A recording may begin in the
-/// middle of a packet; then it takes more of them to be sure.
+/// MPEG-TS: a sync byte at the start of every packet of 188 bytes (204 with parity;
+/// 192 with a time stamp of 4 in front). A recording may begin in the middle of a
+/// packet; then more packets are needed to be sure.
 fn is_transport_stream(begin: &[u8]) -> bool {
     const SYNC: u8 = 0x47;
     [188, 192, 204].into_iter().any(|size| {
@@ -137,7 +137,7 @@ fn is_transport_stream(begin: &[u8]) -> bool {
     })
 }
 
-/// What bytes that are no video are.
+/// A description of bytes that are no video.
 fn contents(begin: &[u8]) -> String {
     if begin.is_empty() {
         return "an empty body".to_owned();
@@ -181,14 +181,14 @@ fn contents(begin: &[u8]) -> String {
     format!("a file that begins like no known video ({}); if it is right, pin its `sha256`", bytes.join(" "))
 }
 
-/// What stands between two tags, which `lower` has in lower case.
+/// The string between two tags; `lower` is the text in lower case.
 fn between<'a>(text: &'a str, lower: &str, from: &str, to: &str) -> Option<&'a str> {
     let begin = lower.find(from)? + from.len();
     let end = begin + lower[begin..].find(to)?;
     text.get(begin..end)
 }
 
-/// The begin of a text of somebody else's, on one line.
+/// The beginning of an untrusted string, on one line.
 fn printable(text: &str) -> String {
     const LONGEST: usize = 60;
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -242,14 +242,14 @@ mod tests {
             b"YUV4MPEG2 W320",
         ];
         for begin in begins.into_iter().chain(streams.iter().map(Vec::as_slice)) {
-            // Headers that say something else do not count.
+            // Headers with another type do not count.
             let answer = Answer { begin, encoding: Some("gzip"), ..OK };
             assert_eq!(is_video("a.mp4", answer), Ok(()), "{:02x?}", &begin[..4]);
         }
     }
 
     #[test]
-    fn a_page_is_told_by_its_title() {
+    fn a_page_is_described_by_its_title() {
         let page =
             b"\xef\xbb\xbf \n<!DOCTYPE html><html><head><TITLE lang=en>Sign\n in \x1b[1mhere</TITLE></head>";
         check(
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_came_is_told_too() {
+    fn other_responses_are_described() {
         let sent = |begin| Answer { begin, ..OK };
         check(sent(b""), expect!["the server sent an empty body"]);
         check(
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_the_whole_file_is_none() {
+    fn a_partial_response_is_no_video() {
         let begin = b"\x00\x00\x00\x20ftypisom";
         let status = |status| Answer { status, begin, ..OK };
         check(status(202), expect!["the server answered 202 Accepted: it is not ready"]);
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_one_only_if_its_name_asks_for_it() {
+    fn a_picture_is_accepted_only_if_the_file_name_is_a_pictures() {
         let answer = Answer { begin: b"\x89PNG\r\n\x1a\n", ..OK };
         check(answer, expect!["the server sent a PNG picture"]);
         assert_eq!(is_video("shelf.PNG", answer), Ok(()));

@@ -1,14 +1,14 @@
-//! Whether a video file ends before its container says so.
+//! Detects a video file that ends before the end given in its container.
 //!
-//! A download that broke off, a recorder that lost its power: the rest may play,
-//! and end in a frozen picture. Containers of nested parts say
-//! how long each is, so a part that goes on beyond the file's end tells, exactly and
-//! without decoding: MP4 and MOV, fragmented or not (ISO/IEC 14496-12, section 4.2),
-//! Matroska and WebM (RFC 8794, sections 4 to 6) and AVI. Only parts that hold
+//! The cause is an interrupted download, or a recorder that lost power: the rest
+//! may play, and end in a frozen picture. Containers of nested parts give the size
+//! of each, so a part that extends beyond the end of the file is proof, exact and
+//! without decoding: MP4 and MOV, fragmented or not (ISO/IEC 14496-12, section
+//! 4.2), Matroska and WebM (RFC 8794, sections 4 to 6) and AVI. Only parts with
 //! video count, as some programs append bytes of their own.
 //!
-//! An MPEG transport stream has no end: a recording of it is stopped within a packet
-//! as well as between two, and what is there is the clip.
+//! An MPEG transport stream has no end: a recording may stop within a packet as
+//! well as between two, and all of it is the clip.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -16,7 +16,8 @@ use super::content::begins_with_box;
 use crate::pipeline::clip::Cut;
 use crate::pipeline::mp4::{BoxHead, big_endian};
 
-/// Where the file is cut off; `None` if it is whole, or of a kind that does not tell.
+/// The place where the file is cut off; `None` if it is whole, or of a type without
+/// sizes.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -34,15 +35,15 @@ pub(super) fn cut_off<F: Read + Seek>(file: &mut F) -> io::Result<Option<Cut>> {
 /// A part of a file.
 struct Part {
     name: String,
-    /// With its header; `None` if it does not say.
+    /// With its header; `None` if it is not given.
     size: Option<u64>,
-    /// Bytes of its header.
+    /// The size of its header in bytes.
     header: u64,
-    /// Whether it holds video, or parts that do.
+    /// Whether it contains video, or parts that do.
     counts: bool,
 }
 
-/// Goes from part to part, and into those that do not say how long they are.
+/// Walks over the parts, and into those that do not give their size.
 fn walk<F: Read + Seek>(
     file: &mut F,
     end: u64,
@@ -55,7 +56,8 @@ fn walk<F: Read + Seek>(
         let next = match size {
             Some(size) if at.saturating_add(size) > end => {
                 let there = end - at;
-                // Behind a fragment others may be lacking, and a `moov` says where the frames are.
+                // After a fragment others may be missing, and a `moov` has the
+                // positions of the frames.
                 let n_lost = (!in_fragments && name != "moov").then_some(size - there);
                 let part = format!("`{name}` at byte {at} has {there} of {size} bytes");
                 return Ok(counts.then_some(Cut { part, n_there: end, n_lost }));
@@ -68,7 +70,7 @@ fn walk<F: Read + Seek>(
     Ok(None)
 }
 
-/// Zeros where the file has no more.
+/// Bytes beyond the end of the file are zero.
 fn bytes_at<F: Read + Seek>(file: &mut F, at: u64) -> io::Result<[u8; 16]> {
     file.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
@@ -86,7 +88,8 @@ fn mp4_box(bytes: [u8; 16]) -> Option<Part> {
 }
 
 fn matroska_element(bytes: [u8; 16]) -> Option<Part> {
-    // The leading zeros of the first byte tell how many follow.
+    // The number of leading zeros of the first byte is the number of bytes that
+    // follow.
     let id_size = bytes[0].leading_zeros() as usize + 1;
     let data = bytes.get(id_size..).filter(|_| id_size <= 4)?;
     let size_size = data[0].leading_zeros() as usize + 1;
@@ -103,14 +106,14 @@ fn matroska_element(bytes: [u8; 16]) -> Option<Part> {
         0xa3 => "SimpleBlock",
         _ => "",
     };
-    // All ones: the size is not known.
+    // All ones: the size is unknown.
     let size = (data_size != mask).then(|| header.saturating_add(data_size));
     Some(Part { name: name.to_owned(), size, header, counts: !name.is_empty() })
 }
 
 fn riff_chunk(bytes: [u8; 16]) -> Option<Part> {
     let size = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
-    // A recorder that did not come to its end leaves 0.
+    // A recorder that was interrupted leaves 0.
     let is_video = &bytes[..4] == b"RIFF" && 0 < size;
     let size = Some(8 + u64::from(size) + u64::from(size % 2));
     is_video.then_some(Part { name: "RIFF".to_owned(), size, header: 12, counts: true })
@@ -127,12 +130,12 @@ mod tests {
         [&size.to_be_bytes()[..], kind, body].concat()
     }
 
-    /// Every cut of a file within its last part is told, the whole file is not.
+    /// Every cut of a file within its last part is reported; the whole file is not.
     #[track_caller]
     fn check(file: &[u8], last: &str, last_at: usize) {
         let in_fragments = file.windows(4).any(|bytes| bytes == b"moof");
         assert_eq!(cut_off(&mut Cursor::new(file)).unwrap(), None);
-        // The header itself has to be there.
+        // The header itself must be present.
         for n_bytes in last_at + 16..file.len() {
             let (there, all) = (n_bytes - last_at, file.len() - last_at);
             let part = format!("`{last}` at byte {last_at} has {there} of {all} bytes");
@@ -166,7 +169,7 @@ mod tests {
         let whole = [cluster(22), block.clone()].concat();
         let segment = [&[0x18, 0x53, 0x80, 0x67, 0x80 | 54][..], &whole, &whole].concat();
         check(&[header.clone(), segment].concat(), "Segment", 9);
-        // Recorded live: only the parts say how long they are.
+        // Recorded live: only the parts have a size.
         let unknown = vec![0x18, 0x53, 0x80, 0x67, 0xff];
         check(&[header.clone(), unknown.clone(), whole.clone(), whole].concat(), "Cluster", 14 + 27);
         check(&[header, unknown, cluster(0x7f), block.clone(), block].concat(), "SimpleBlock", 14 + 5 + 22);
@@ -181,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_do_not_tell() {
+    fn files_without_sizes_are_never_cut_off() {
         assert_eq!(cut_off(&mut Cursor::new([0; 400])).unwrap(), None);
         let stream = [&[0x47][..], &[0; 187]].concat().repeat(3);
         assert_eq!(cut_off(&mut Cursor::new(&stream[..400])).unwrap(), None);

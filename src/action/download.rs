@@ -1,11 +1,11 @@
-//! `download:scan.mp4`: from the first of its URLs that delivers what is wanted.
+//! `download:scan.mp4`: from the first of its URLs that returns the file.
 //!
-//! A pinned file is the one with that digest, whatever it looks like and
-//! whatever the server says of it. Without a pin the answer is looked at
-//! ([`content`]), and one that is no video is not kept.
+//! A pinned file is the one with that digest, whatever its contents and the
+//! server's headers. Without a pin the response is checked ([`content`]), and one
+//! that is no video is not kept.
 //!
-//! A URL that fails for the moment (the server is busy, the connection breaks) is
-//! asked again after the others have been, [`ROUNDS`] times in all.
+//! A URL with a temporary failure (the server is busy, the connection breaks) is
+//! tried again after the others, [`ROUNDS`] times in all.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::os::http::{self, Limits};
 use crate::text::redacted;
 use crate::time::duration_text;
 
-/// How often a URL is asked that fails for the moment.
+/// How often a URL with a temporary failure is tried.
 const ROUNDS: u32 = 3;
 
 /// The wait before the second round, twice as long before each one after it.
@@ -82,12 +82,12 @@ fn fetch(
     let mut is_fit = |answer: http::Answer<'_>| match download.wanted {
         Some(DownloadKind::Video) => content::is_video(&file, answer),
         None => {
-            // In case it is not the pinned one.
+            // For the error message if the digest is not the pinned one.
             found = content::is_video(&file, answer).err();
             Ok(())
         }
     };
-    // What a request before this one left there.
+    // Leftovers of an earlier request.
     crate::os::fs::remove(place).map_err(http::DownloadError::Write)?;
     let is_cancelled = || attempt.cancel.is_cancelled();
     let got = http::download(url, place, Limits::default(), &mut is_fit, &mut |_, _| {}, &is_cancelled)?;

@@ -1,12 +1,12 @@
-//! `generate:` and `transcode:`: pipelines that a worker plays once, to a file.
+//! `generate:` and `transcode:`: pipelines that a worker plays once, into a file.
 //!
-//! A clip is read once as it is before it is transcoded. What that finds
-//! ([`Contents`]) decides whether it can be transcoded at all, and which of its tracks is;
-//! afterwards it is held against what came out of the decoder, so that neither a
-//! clip that is cut off nor a damaged one passes for a whole one.
+//! A clip is read once without decoding before it is transcoded. The result
+//! ([`Contents`]) decides whether it can be transcoded at all, and which of its
+//! tracks is used; afterwards it is compared with the decoder's output, so that a
+//! clip that is cut off or damaged does not pass for a whole one.
 //!
 //! Both give the same bytes for the same input and tools: x264 works with one
-//! thread, and the clock that `mp4mux` writes is taken out again.
+//! thread, and the times that `mp4mux` writes are set to zero.
 
 use std::path::Path;
 
@@ -98,30 +98,30 @@ fn contents(
     heard(&play(host, "clip/1", elements, &reach, attempt)?, "clip-contents")
 }
 
-/// The film of a clip as the camera would show it.
+/// A clip's video with the camera's size and rate.
 fn film_at_rate(transcode: &Transcode, clip: &ProjectPath, film: &Track) -> Vec<Element> {
     let Transcode { width, height, framerate, drop_only, version: _ } = transcode;
     let caps = format!("video/x-raw,format=I420,width={width},height={height},pixel-aspect-ratio=1/1");
     let (numer, denom) = framerate.split_once('/').unwrap_or((framerate, "1"));
     let rate = numer.parse::<f64>().unwrap_or(0.0) / denom.parse::<f64>().unwrap_or(1.0);
-    // Of an interlaced clip each field is a picture of its own, if so many are needed.
+    // Each field of an interlaced clip becomes a frame, if so many are needed.
     let fields = if film.times.rate() * 1.05 < rate { "all" } else { "top" };
     vec![
         Element::new(CLIP_SOURCE).set("location", Value::Input(clip.clone())).text("track", &film.id),
-        // Does nothing to progressive frames. `linear` alone gives every field its own
-        // picture and time; `yadif` and others lose some at both ends of a clip.
+        // Does not change progressive frames. `linear` alone gives every field its
+        // own frame and time; `yadif` and others lose some at both ends of a clip.
         Element::new("deinterlace").text("method", "linear").text("fields", fields),
         Element::new(FRAME_RATE).text("framerate", framerate).bool("drop-only", *drop_only),
-        // As the clip's display matrix says, if it has one.
+        // Applies the clip's display matrix, if it has one.
         Element::new("videoflip").text("video-direction", "auto"),
         Element::new("videoconvert"),
-        // Bars keep the shape of things where the shapes of the frames differ.
+        // Bars keep the shape of objects where the frames have other proportions.
         Element::new("videoscale").bool("add-borders", true),
         Element::caps(&caps),
     ]
 }
 
-/// Encodes what comes out of `head` into the task's first output.
+/// Encodes the output of `head` into the task's first output.
 fn encode(
     host: &LocalHost<'_>,
     head: Vec<Element>,
@@ -137,7 +137,7 @@ fn encode(
             .text("pass", "quant")
             .int("quantizer", quantizer)
             .int("key-int-max", 60)
-            // With more threads the bytes depend on how many there are.
+            // With more threads the bytes depend on their number.
             .int("threads", 1),
         Element::new("h264parse"),
         Element::new("mp4mux"),
@@ -182,7 +182,7 @@ fn play(
         .map_err(|error| if attempt.cancel.is_cancelled() { ActionError::Cancelled } else { error.into() })
 }
 
-/// What an element of the worker's said at the end of a pipeline.
+/// The report of a worker's element at the end of a pipeline.
 fn heard<T: serde::de::DeserializeOwned>(said: &ElementReports, message: &str) -> Result<T, ActionError> {
     let json = said.get(message).map_or("", String::as_str);
     serde_json::from_str(json)

@@ -1,12 +1,12 @@
-//! The machine on which `lp` runs: the facts about it that enter the keys of tasks,
-//! and how each kind of task is done, one file per kind.
+//! The machine on which `lp` runs: the facts about it that are part of the keys of
+//! tasks, and the code that performs each kind of task, one file per kind.
 //!
 //! [`LocalHost`] is the engine's [`Host`]. Every action reads its task's inputs at
 //! their places in the project and writes its outputs below `attempt.dir`; only a
 //! user's command writes in place. Processes that actions start inherit the build
 //! lock, so the next build waits for them even after a `kill -9` of `lp`.
 //!
-//! Not here: whether a task must be done, and keeping what it made.
+//! Not here: deciding whether a task must run, and keeping its outputs.
 
 mod command;
 mod content;
@@ -39,19 +39,19 @@ use crate::worker::protocol;
 
 /// Performs tasks on this machine.
 pub struct LocalHost<'a> {
-    /// How workers are started; `Err` says why none can be.
+    /// The command that starts workers; `Err` is the reason why none can start.
     pub worker: Result<Launch, String>,
-    /// What the worker has, of the factories of all tasks; `None` without a worker.
+    /// The worker's factories, as far as tasks use them; `None` without a worker.
     pub machine: Option<&'a Machine>,
-    /// What a measurement depends on, of this machine.
+    /// The properties of this machine that a measurement depends on.
     pub fingerprint: record::Host,
-    /// Sees what streams report while they are measured.
+    /// Receives the reports of streams while they are measured.
     pub watch: &'a Watch<'a>,
-    /// Passwords that the config has written out, by camera.
+    /// Passwords written in the config, by camera.
     pub passwords: &'a BTreeMap<Slug, Password>,
 }
 
-/// Where users' commands and scripts find programs.
+/// The search path for programs of users' commands and scripts.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 impl Host for LocalHost<'_> {
@@ -106,7 +106,7 @@ impl Host for LocalHost<'_> {
     }
 }
 
-/// Why an action could not be done.
+/// Why an action failed.
 #[derive(Debug, thiserror::Error)]
 enum ActionError {
     #[error("interrupted")]
@@ -123,7 +123,7 @@ enum ActionError {
     Worker(String),
 }
 
-/// Reads a file of ours. 1 GiB is beyond any record or plan.
+/// Reads a file written by `lp`. No record or plan is larger than 1 GiB.
 fn read(attempt: &Attempt<'_>, path: &ProjectPath) -> Result<Vec<u8>, ActionError> {
     let place = attempt.layout.resolve(path);
     os::fs::read_bounded(&place, 1 << 30)
@@ -138,7 +138,7 @@ fn read_json<T: serde::de::DeserializeOwned>(
     serde_json::from_slice(&bytes).map_err(|source| ActionError::Malformed { path: path.clone(), source })
 }
 
-/// Where an output lies during the attempt; its folder is made.
+/// The place of an output during the attempt; its folder is created.
 fn place(attempt: &Attempt<'_>, path: &ProjectPath) -> Result<PathBuf, ActionError> {
     let place = attempt.dir.join(path.as_str());
     os::fs::create_parent(&place)?;
@@ -146,16 +146,16 @@ fn place(attempt: &Attempt<'_>, path: &ProjectPath) -> Result<PathBuf, ActionErr
 }
 
 fn write(attempt: &Attempt<'_>, path: &ProjectPath, bytes: &[u8]) -> Result<(), ActionError> {
-    // What a power failure takes of it is made again.
+    // No sync: an output lost in a power failure is made again.
     let place = place(attempt, path)?;
     Ok(os::fs::write_unsynced(&place, bytes)?)
 }
 
-/// A document of ours as a file: pretty, with a final newline, the same bytes
-/// for the same value.
+/// A document of `lp` as a file: pretty, with a final newline, the same bytes for
+/// the same value.
 ///
 /// # Panics
-/// Never for documents of ours, whose keys are texts.
+/// Never for documents of `lp`, whose keys are strings.
 pub fn document<T: serde::Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("documents have text keys");
     bytes.push(b'\n');

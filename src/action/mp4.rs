@@ -6,7 +6,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-/// Boxes that contain the ones with times.
+/// Boxes that contain the boxes with times.
 const CONTAINERS: [&[u8; 4]; 3] = [b"moov", b"trak", b"mdia"];
 const TIMED: [&[u8; 4]; 3] = [b"mvhd", b"tkhd", b"mdhd"];
 
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mp4_is_refused() {
+    fn other_files_are_refused() {
         assert!(zero_times(&mut Cursor::new(boxed(b"ftyp", b"isom"))).is_err());
         assert!(zero_times(&mut Cursor::new(vec![0, 0, 0, 99, b'm', b'o', b'o', b'v', 0])).is_err());
     }

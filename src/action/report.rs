@@ -1,4 +1,4 @@
-//! `benchmark:lane/camera-3` and `report`: the same record in other forms.
+//! `benchmark:lane/camera-3` and `report`: the same record in other formats.
 
 use super::{ActionError, read, read_json, write};
 use crate::digest::ContentDigest;

@@ -1,5 +1,5 @@
-//! `run:lane`: plans become streams and scripts, a session plays them, its
-//! record is kept.
+//! `run:lane`: converts plans into streams and scripts, plays them in a session,
+//! and keeps the record.
 
 mod files;
 mod script;
@@ -45,7 +45,7 @@ pub(super) fn perform(host: &LocalHost<'_>, run: &Run, task: &Task, attempt: &At
     Performed { outcome, detail, log, outputs: Outputs::KeptInAttempt }
 }
 
-/// The record, and what the workers wrote for people.
+/// The record, and the workers' output for people.
 fn record(
     host: &LocalHost<'_>,
     run: &Run,
@@ -174,8 +174,8 @@ fn pipeline(
     Ok(PipelineLoad { spec, streams })
 }
 
-/// What the workers of a run need: its inputs but the plans, which `lp` has read,
-/// the folder of what they write, and the devices of its cameras.
+/// The workers' needs in a run: its inputs except the plans, which `lp` has read,
+/// the folder for their files, and the devices of its cameras.
 fn reach(run: &Run, task: &Task, plans: &[CameraPlan], attempt: &Attempt<'_>) -> Reach {
     let inputs = task.inputs.iter().filter(|input| !input.as_str().starts_with(PLANS));
     let files = attempt.dir.join(files::FOLDER);

@@ -1,4 +1,4 @@
-//! One performing of a task, from an empty directory to an entry of the log.
+//! One attempt at a task, from an empty directory to a log entry.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -17,11 +17,11 @@ use crate::store::cas::Put;
 use crate::store::key::{KeyDocument, REPEAT};
 use crate::time::Utc;
 
-/// How a task's turn ended.
+/// The result of a task's turn.
 pub(super) struct Turn {
     pub(super) outcome: Outcome,
-    /// Whether tasks that depend on it may run: it went well, or it failed and
-    /// its outputs tell how.
+    /// Whether tasks that depend on it may run: it succeeded, or it failed and its
+    /// outputs show why.
     pub(super) has_outputs: bool,
     pub(super) duration: Duration,
     pub(super) detail: String,
@@ -34,14 +34,14 @@ impl Turn {
         Turn { outcome, has_outputs, duration: Duration::ZERO, detail, log: String::new() }
     }
 
-    /// A bug in `lp` that came up beside the performing itself.
+    /// A bug in `lp` that occurred outside the attempt itself.
     pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Turn {
         Turn::without_work(Outcome::Panicked, panicked(panic).detail)
     }
 }
 
 impl Engine<'_> {
-    /// Performs a task, captures what it made and writes the entry.
+    /// Performs a task, captures its outputs and writes the log entry.
     pub(super) fn attempt(&self, task: &Task, mut key: KeyDocument) -> Turn {
         let begin = Instant::now();
         let started = os::clock::utc_now();
@@ -83,8 +83,8 @@ impl Engine<'_> {
         if let Err(error) = self.store.record_attempt(&entry) {
             performed = Performed { log: performed.log, ..Performed::failed(&error) };
         }
-        // What is left of an attempt is swept up at the end of the build, or by
-        // the next one at the latest.
+        // The end of this build, or the next build, sweeps up any leftovers of an
+        // attempt.
         let _ = if is_command(task) {
             os::fs::remove_dir_contents(&dir)
         } else {
@@ -99,8 +99,8 @@ impl Engine<'_> {
         }
     }
 
-    /// One scratch folder per thread, emptied after each task: where many inodes
-    /// come and go, ext4 searches long for each new one.
+    /// One scratch folder per thread, emptied after each task: ext4 searches long
+    /// for each new inode where many are created and deleted.
     fn directory(&self) -> PathBuf {
         let name = rayon::current_thread_index()
             .map_or_else(os::fs::temporary_name, |thread| format!("thread-{thread}"));
@@ -113,7 +113,7 @@ impl Engine<'_> {
         if is_command(task) {
             for output in &task.outputs {
                 let place = self.layout.resolve(output);
-                // Nobody writes through a link into the store.
+                // Nothing may write through a link into the store.
                 os::fs::remove(&place)?;
                 os::fs::create_parent(&place)?;
             }
@@ -121,16 +121,16 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// No link lets a command's output leave the project. Folders of our own
-    /// actions may be linked to wherever there is room.
+    /// Prevents a command's output from leaving the project through a link. Folders
+    /// of `lp`'s own actions may be links to any place with room.
     pub(super) fn check_places(&self, task: &Task) -> Result<(), os::fs::FsError> {
         let outputs = if is_command(task) { &task.outputs[..] } else { &[] };
         let mut places = outputs.iter().map(|output| self.layout.resolve(output));
         places.try_for_each(|place| os::within::check(&place, &self.layout.folders()))
     }
 
-    /// Performs a task until it has succeeded, or has failed as often as it may, and
-    /// looks whether its inputs stood still meanwhile.
+    /// Performs a task until it succeeds or has used all its attempts, and checks
+    /// whether its inputs changed meanwhile.
     fn perform_with_retries(
         &self,
         task: &Task,
@@ -188,7 +188,7 @@ impl Engine<'_> {
                 }
             };
             note(&format!("{}: {again}", task.label));
-            // What the last one left behind is not taken for a result of the next.
+            // The next attempt must not take leftovers of this one for results.
             let cleared = os::fs::remove_dir_contents(dir).and_then(|()| self.prepare(task, dir));
             if let Err(error) = cleared {
                 return (Performed { log: performed.log, ..Performed::failed(&error) }, Reuse::Allowed);
@@ -196,8 +196,9 @@ impl Engine<'_> {
         }
     }
 
-    /// Takes what was made into the store and puts it into its place. Nothing is
-    /// captured of a failed attempt unless it says that its outputs tell how.
+    /// Captures the outputs in the store and restores them to their places.
+    /// Captures nothing of a failed attempt unless it declares that its outputs
+    /// show why.
     fn capture(
         &self,
         task: &Task,
@@ -238,11 +239,11 @@ impl Engine<'_> {
     }
 }
 
-/// Whether a result, if it is one, may answer for later builds.
+/// Whether a result may be reused by later builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reuse {
     Allowed,
-    /// Nobody knows what was read for it.
+    /// Its inputs are not known.
     Never,
 }
 
@@ -279,7 +280,7 @@ fn stored(outcome: Outcome) -> AttemptOutcome {
 }
 
 /// 0.2 s, 0.4 s, 0.8 s, ... up to 30 s, plus up to a quarter that depends on the
-/// label, so that tasks which failed together do not come back together.
+/// label, so that tasks that failed together are not retried together.
 fn back_off(label: &str, tried: u32) -> Duration {
     let base = Duration::from_millis(200).saturating_mul(1 << tried.min(8)).min(Duration::from_secs(30));
     let spread = ContentDigest::of(label.as_bytes()).as_bytes()[0];

@@ -1,7 +1,7 @@
-//! What the engine tells whoever watches: [`Progress`].
+//! The events that the engine reports to a [`Progress`].
 //!
-//! These are also the lines of `lp build --json`: one object a line, the first
-//! with the version, the last with the summary.
+//! They are also the lines of `lp build --json`: one object a line, the first with
+//! the version, the last with the summary.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub enum Outcome {
     TimedOut,
     /// The user stopped it.
     Cancelled,
-    /// Something before it failed, or the build stopped first.
+    /// A dependency failed, or the build stopped first.
     Skipped,
     /// A bug in `lp`.
     Panicked,
@@ -40,55 +40,55 @@ impl Outcome {
     }
 }
 
-/// One thing that happened in a build.
+/// An event of a build.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum BuildEvent<'a> {
-    /// The build begins; nothing is known to be stale yet.
+    /// The build begins; no task has been judged yet.
     Started {
         /// [`VERSION`].
         version: u32,
-        /// Tasks that the targets need.
+        /// The number of tasks that the targets need.
         tasks: usize,
     },
     /// Not everything is fresh.
     Looked {
-        /// Tasks that run, or wait for one that does. Of the others, nothing
-        /// more is said.
+        /// The number of tasks that run, or wait for one that does. The other tasks
+        /// have no further events.
         tasks: usize,
     },
-    /// The build waits for somebody's lock.
+    /// The build waits for a lock that another process holds.
     Waiting {
         /// "waiting for the measurement of `lane` in `/x` (pid 4711)"
         reason: &'a str,
     },
-    /// A task is performed now.
+    /// A task starts.
     TaskStarted {
         label: &'a str,
-        /// Why: "`fps` changed from 15 to 30".
+        /// The reason: "`fps` changed from 15 to 30".
         reason: &'a str,
     },
-    /// A line that a performing task wants people to see.
+    /// A line for people from a running task.
     TaskNote { label: &'a str, note: &'a str },
-    /// A task is over: one of those that were not fresh at the first look.
+    /// A task that was not fresh at the first look has ended.
     TaskFinished {
         label: &'a str,
         outcome: Outcome,
-        /// How long it was performed, in milliseconds.
+        /// The time that it took, in milliseconds.
         duration_ms: u64,
-        /// Why it failed, causes included, one a line; empty otherwise.
+        /// The reason that it failed, with its causes, one a line; empty otherwise.
         detail: &'a str,
-        /// What it wrote; only of failed tasks.
+        /// Its output; only of failed tasks.
         log: &'a str,
     },
-    /// The build is over.
+    /// The build has ended.
     Finished {
-        /// What it came to.
+        /// The result of the build.
         summary: &'a Summary,
     },
 }
 
-/// What a build came to.
+/// The result of a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Tasks that were performed and succeeded.
@@ -145,9 +145,9 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Somebody who watches a build.
+/// An observer of a build.
 pub trait Progress: Sync {
-    /// Something happened. Called from any thread, one event at a time per task.
+    /// Receives an event. Called from any thread, one event at a time per task.
     fn event(&self, event: &BuildEvent<'_>);
 }
 

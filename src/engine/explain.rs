@@ -1,12 +1,12 @@
-//! Why each task would run: [`Engine::standings`], for `lp explain`.
+//! The reasons why each task would run: [`Engine::standings`], for `lp explain`.
 //!
-//! [`Engine::look`] asks for the first reason of a task, and waits for whatever is
-//! before it. This asks for all of them, says what differs already of tasks that
-//! wait for another one, and sees through tasks whose outputs come out of the
-//! store, since what these will hold is known. What merely comes first (`after`)
-//! decides nothing here.
+//! [`Engine::look`] finds the first reason of a task, and stops at a task that
+//! waits for another. This finds all reasons, lists the known differences of tasks
+//! that wait, and looks past tasks whose outputs are restored from the store, since
+//! their contents are known. A dependency by order alone (`after`) does not matter
+//! here.
 //!
-//! Takes no lock and performs nothing.
+//! It takes no lock and performs nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -23,8 +23,7 @@ use crate::store::attempt::{OutputEntry, OutputKind};
 use crate::store::input::{InputDigest, InputKind};
 use crate::store::stale::{StaleReason, differences};
 
-/// The tasks that `id` reads from and that run or are restored, in the order of
-/// the graph.
+/// The tasks that `id` reads from and that run or are restored, in graph order.
 #[must_use]
 pub fn before(graph: &TaskGraph, standings: &BTreeMap<TaskId, Standing>, id: TaskId) -> Vec<TaskId> {
     let is_pending = |before: &TaskId| {
@@ -35,10 +34,11 @@ pub fn before(graph: &TaskGraph, standings: &BTreeMap<TaskId, Standing>, id: Tas
 }
 
 impl Engine<'_> {
-    /// How every task of `selected`, which is closed under dependencies, stands.
+    /// The standing of every task of `selected`, which is closed under
+    /// dependencies.
     ///
     /// # Errors
-    /// When a file is there and cannot be read.
+    /// When a file exists and cannot be read.
     pub fn standings(&self, selected: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Standing>, EngineError> {
         self.remember_contents(selected);
         let mut standings = BTreeMap::new();
@@ -63,8 +63,8 @@ impl Engine<'_> {
         Ok(standings)
     }
 
-    /// Hashes what must be hashed with all cores, before the tasks are gone
-    /// through one by one. What cannot be read is reported there.
+    /// Hashes files on all cores before the tasks are judged one by one. That step
+    /// reports files that cannot be read.
     fn remember_contents(&self, selected: &BTreeSet<TaskId>) {
         let paths: HashSet<&ProjectPath> =
             selected.iter().flat_map(|id| self.graph.task(*id).paths()).collect();
@@ -73,8 +73,8 @@ impl Engine<'_> {
         });
     }
 
-    /// Whether everything that `task` reads of `before`, whose outputs will be
-    /// restored, is known: not a part of one, not a folder around one.
+    /// Whether all inputs that `task` reads from `before`, whose outputs will be
+    /// restored, are known: none is a part of an output or a folder around one.
     fn is_seen_through(&self, task: &Task, before: TaskId, restored: &Restored) -> bool {
         self.graph.task(before).outputs.iter().all(|output| {
             let mut touched = task.inputs.iter().filter(|input| touch(input, output));
@@ -82,8 +82,8 @@ impl Engine<'_> {
         })
     }
 
-    /// A task that waits, with what differs from the last attempt whatever the
-    /// tasks before it make.
+    /// A task that waits, with the differences from its last attempt that do not
+    /// depend on the tasks before it.
     fn waiting_for(
         &self,
         task: &Task,
@@ -104,8 +104,9 @@ impl Engine<'_> {
         let mut key = self.document(task, BTreeMap::new());
         for path in &task.inputs {
             let content = if is_open(path) { None } else { self.content(task, path, restored)? };
-            // What is not known yet counts as what it was; what is new is no
-            // difference of its own, because whoever makes it is in the chain.
+            // An input that is not known yet counts as unchanged. A new one is no
+            // difference of its own, because the task that makes it is in the
+            // chain.
             if let Some(content) = content.or_else(|| last.document.inputs.get(path).copied()) {
                 key.inputs.insert(path.clone(), content);
             }
@@ -115,7 +116,7 @@ impl Engine<'_> {
     }
 }
 
-/// What a restored output is to whoever reads it.
+/// A restored output as an input of another task.
 fn as_input(output: &OutputEntry) -> InputDigest {
     let kind = match output.kind {
         OutputKind::Dir => InputKind::Dir,

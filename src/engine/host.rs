@@ -1,8 +1,8 @@
-//! What the engine asks of the host that performs tasks.
+//! The interface between the engine and the host that performs tasks.
 //!
-//! One trait gives the facts about a host that enter a task's key, and performs the
-//! task: only the host knows on which of its tools and properties a result depends.
-//! Not here: how each kind of task is done.
+//! One trait gives the facts about a host that are part of a task's key, and
+//! performs the task: only the host knows which of its tools and properties affect
+//! a result. Not here: how each kind of task is performed.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,22 +18,23 @@ use crate::path::{Layout, ProjectPath};
 use crate::time::Utc;
 
 pub trait Host: Sync {
-    /// The facts about this host that enter a task's key.
+    /// The facts about this host that are part of a task's key.
     fn facts(&self, task: &Task) -> Facts;
 
-    /// Prepares to perform tasks while `lock` is held; called once per build, before
-    /// the first [`Host::perform`]. Processes that outlive `lp` must go on holding it.
+    /// Prepares to perform tasks while `lock` is held; called once per build,
+    /// before the first [`Host::perform`]. Processes that outlive `lp` must keep
+    /// holding it.
     ///
     /// # Errors
-    /// When the lock cannot be handed on.
+    /// When the lock cannot be shared.
     fn begin(&self, lock: &BuildLock) -> io::Result<()>;
 
-    /// Does one task. A task that fails is a value; nothing is left outside
+    /// Performs one task. A failure is a value; nothing remains outside
     /// `attempt.dir` but the declared outputs of a task that writes in place.
     fn perform(&self, task: &Task, attempt: &Attempt<'_>) -> Performed;
 }
 
-/// What enters a task's key besides its action and inputs.
+/// The parts of a task's key besides its action and inputs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// Tools used, with their versions.
@@ -42,10 +43,10 @@ pub struct Facts {
     pub extra: BTreeMap<String, Value>,
 }
 
-/// The circumstances of one performing.
+/// The circumstances of one attempt.
 pub struct Attempt<'a> {
-    /// A directory without files that is this attempt's alone. Outputs lie below
-    /// it under their project paths: `<dir>/results/plan.json`.
+    /// An empty directory that only this attempt uses. Outputs are below it under
+    /// their project paths: `<dir>/results/plan.json`.
     pub dir: &'a Path,
     /// Where the project's folders are.
     pub layout: &'a Layout,
@@ -54,39 +55,39 @@ pub struct Attempt<'a> {
     pub started: Utc,
     /// Which repeat of a measurement this is, from 1; 0 for other tasks.
     pub repeat: u32,
-    /// Shows a line to people.
+    /// Shows a line to the user.
     pub note: &'a (dyn Fn(&str) + Sync),
-    /// The task's inputs that have changed since it began, or were written and
-    /// read as before: for a record, which cannot be made again.
+    /// The task's inputs that have changed since it began, or were written and have
+    /// the same contents: for a record, which cannot be made again.
     pub inputs_changed: &'a (dyn Fn() -> Vec<ProjectPath> + Sync),
 }
 
-/// How a performing ended.
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Performed {
     /// `Succeeded`, `Failed`, `TimedOut` or `Cancelled`.
     pub outcome: Outcome,
-    /// Why it failed, causes included, one a line.
+    /// The reason that it failed, with its causes, one a line.
     pub detail: String,
     pub log: Vec<u8>,
-    /// Where its outputs are.
+    /// The place of its outputs.
     pub outputs: Outputs,
 }
 
-/// Where outputs are after a performing.
+/// The place of outputs after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outputs {
-    /// Below the attempt's directory; they count only after success.
+    /// Below the attempt's directory; they are used only after success.
     InAttempt,
-    /// Below the attempt's directory; they are kept even though it failed, since
-    /// they tell how. They never answer for a later build.
+    /// Below the attempt's directory; they are kept after a failure, since they
+    /// show its cause. Later builds never reuse them.
     KeptInAttempt,
     /// At their places in the project.
     InPlace,
 }
 
 impl Performed {
-    /// It was done; outputs are below the attempt's directory.
+    /// A success; outputs are below the attempt's directory.
     #[must_use]
     pub fn succeeded() -> Performed {
         Performed {
@@ -97,7 +98,7 @@ impl Performed {
         }
     }
 
-    /// It failed, for the reason of `error` and its causes.
+    /// A failure because of `error` and its causes.
     #[must_use]
     pub fn failed(error: &dyn std::error::Error) -> Performed {
         let mut detail = error.to_string();
@@ -110,13 +111,13 @@ impl Performed {
         Performed::failed_with(detail)
     }
 
-    /// It failed, for a reason in words.
+    /// A failure with this message.
     #[must_use]
     pub fn failed_with(detail: String) -> Performed {
         Performed { outcome: Outcome::Failed, detail, log: Vec::new(), outputs: Outputs::InAttempt }
     }
 
-    /// It was stopped by the user.
+    /// The user cancelled it.
     #[must_use]
     pub fn cancelled() -> Performed {
         Performed { outcome: Outcome::Cancelled, ..Performed::failed_with("interrupted".to_owned()) }

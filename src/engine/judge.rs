@@ -1,8 +1,8 @@
-//! One task's key, and what the store says to it: the only place that decides
+//! One task's key, and the store's answer to it: the only place that decides
 //! whether a task must run.
 //!
-//! Who judges many tasks, and in which order, is the business of
-//! [`Engine::look`], [`Engine::standings`] and the run loop.
+//! [`Engine::look`], [`Engine::standings`] and the run loop decide which tasks are
+//! judged, and in which order.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,18 +16,18 @@ use crate::store::input::InputDigest;
 use crate::store::key::{KeyDocument, REPEAT};
 use crate::store::stale::StaleReason;
 
-/// What files will hold that are not in place yet, since they are restored.
+/// The future contents of files that are not in place yet, since they are restored.
 pub(super) type Restored = HashMap<ProjectPath, InputDigest>;
 
-/// What was found out about a task.
+/// The judgement of a task.
 pub(super) struct Judgement {
     pub(super) standing: Standing,
-    /// Its key; `None` if an input is not there.
+    /// Its key; `None` if an input is missing.
     pub(super) key: Option<KeyDocument>,
 }
 
 impl Engine<'_> {
-    /// Whether a task must run. All its inputs that tasks make are made, or among
+    /// Whether a task must run. All its inputs that tasks make exist, or are among
     /// `restored`.
     pub(super) fn judge(
         &self,
@@ -67,7 +67,7 @@ impl Engine<'_> {
         Ok(Judgement { standing, key: Some(key) })
     }
 
-    /// Why a task runs whatever the store has of it.
+    /// The reason why a task runs whatever the store has.
     fn runs_anyway(&self, id: TaskId, task: &Task, standing: &Standing) -> Option<StaleReason> {
         if task.is_always_stale() {
             return (*standing != Standing::New).then_some(StaleReason::Always);
@@ -76,8 +76,8 @@ impl Engine<'_> {
         again.then_some(StaleReason::Again(self.again.why))
     }
 
-    /// A measurement is fresh when any complete record fits in all but its repeat
-    /// number; if there is none, the last one is compared with.
+    /// A measurement is fresh when any complete record matches in all but its
+    /// repeat number; if there is none, it is compared with the last one.
     fn repeat_to_compare(&self, task: &Task, key: &KeyDocument) -> u32 {
         let last = || self.store.attempts_of(&task.label).into_iter().next();
         let shown = self.store.fitting_measurement(&task.label, key).or_else(last);
@@ -94,8 +94,8 @@ impl Engine<'_> {
         key
     }
 
-    /// What counts of an input now, or once it is restored; `None` if it is not
-    /// there. Only commands execute what they read.
+    /// The digest of an input now, or once it is restored; `None` if it is missing.
+    /// Only commands execute their inputs.
     pub(super) fn content(
         &self,
         task: &Task,

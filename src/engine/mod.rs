@@ -1,11 +1,11 @@
-//! The life of a task: looked at, started, performed, captured, recorded.
+//! The life of a task: judged, started, performed, captured, recorded.
 //!
-//! [`Engine::look`] tells for every selected task whether it must run, without a
-//! lock and without performing anything; with nothing to do, that is the whole
-//! build. [`Engine::build`] takes the locks and runs what must run.
+//! [`Engine::look`] finds out which selected tasks must run, without a lock and
+//! without performing anything; with nothing to do, that is the whole build.
+//! [`Engine::build`] takes the locks and runs the tasks that must run.
 //!
-//! The engine knows tasks, the store and locks. How a task is done is
-//! its [`Host`]'s business; what people see is [`Progress`]'s.
+//! The engine knows tasks, the store and locks. Its [`Host`] performs tasks; a
+//! [`Progress`] shows them to people.
 
 pub mod events;
 pub mod explain;
@@ -37,11 +37,12 @@ use judge::Restored;
 use standing::{Reasons, Standing};
 use states::{OnFailure, Pools};
 
-/// How many tasks are judged before it is asked which others wait for them.
+/// The number of tasks that are judged before the tasks that wait for them are left
+/// out.
 const JUDGED_AT_ONCE: usize = 1024;
 
-/// Looks at tasks and runs them. [`Engine::new`] gives one that only looks: nobody
-/// watches it, nobody stops it, and one task runs at a time.
+/// Judges tasks and runs them. [`Engine::new`] returns an engine without an
+/// observer or cancellation that runs one task at a time.
 pub struct Engine<'a> {
     graph: &'a TaskGraph,
     store: &'a Store,
@@ -70,13 +71,13 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Reports what happens to `progress`.
+    /// Reports events to `progress`.
     #[must_use]
     pub fn watched_by(self, progress: &'a dyn Progress) -> Engine<'a> {
         Engine { progress, ..self }
     }
 
-    /// Stops when `cancel` comes.
+    /// Stops when `cancel` is set.
     #[must_use]
     pub fn stopped_by(self, cancel: &Cancel) -> Engine<'a> {
         Engine { cancel: cancel.clone(), ..self }
@@ -88,7 +89,7 @@ impl<'a> Engine<'a> {
         Engine { pools, ..self }
     }
 
-    /// Treats the other tasks like this after a failure.
+    /// Sets how the other tasks are treated after a failure.
     #[must_use]
     pub fn on_failure(self, on_failure: OnFailure) -> Engine<'a> {
         Engine { on_failure, ..self }
@@ -101,18 +102,18 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// What is known of fresh tasks before a build looks at any.
+/// The fresh tasks that are known before a build looks at any.
 #[derive(Debug)]
 pub enum Warm {
     Nothing,
-    /// What was to be seen of the files of tasks when they were fresh earlier. As
-    /// long as a glance shows the same, the build does not look closer at them.
+    /// A digest of the file metadata of tasks that were fresh earlier. As long as a
+    /// glance gives the same digest, the build does not look closer at them.
     Seen(HashMap<TaskId, u128>),
-    /// Tasks outside of the graph were found fresh.
+    /// Tasks outside of the graph are fresh.
     Elsewhere {
         /// How many; they are only counted.
         n_fresh: usize,
-        /// That nobody held the build lock before they were looked at.
+        /// Proof that no process held the build lock before they were judged.
         since: Option<FreeLock>,
     },
 }
@@ -132,48 +133,48 @@ impl Again {
     }
 }
 
-/// What came of a build.
+/// The result of a build.
 #[derive(Debug)]
 pub struct Built {
     pub summary: Summary,
-    /// What was to be seen of the files of tasks that are fresh now: as long as
-    /// a glance shows the same, they stay so. Tasks that must always run, and
-    /// those with files that were written just now, are not among them.
+    /// A digest of the file metadata of tasks that are fresh now: as long as a
+    /// glance gives the same digest, they stay fresh. Tasks that must always run,
+    /// and those with files that were written just now, are left out.
     pub glances: BTreeMap<TaskId, u128>,
 }
 
-/// Why `lp` cannot go on. A failing task is not among these.
+/// A reason why `lp` cannot go on. A failing task is none.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A lock cannot be had.
+    /// A lock cannot be taken.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// No thread could be started.
     #[error("failed to start threads for tasks")]
     Threads(#[from] rayon::ThreadPoolBuildError),
-    /// While this build waited for the lock another one ran, and what was found
-    /// fresh elsewhere may no longer be.
+    /// Another build ran while this one waited for the lock, so tasks that were
+    /// fresh may no longer be.
     #[error("another build has run meanwhile")]
     Overtaken,
-    /// The build lock cannot be handed on.
+    /// The build lock cannot be shared.
     #[error("failed to share the build lock with children")]
     Inherit(#[source] std::io::Error),
 }
 
 impl Engine<'_> {
-    /// Looks at every task of `selected`, which is closed under dependencies.
+    /// Judges every task of `selected`, which is closed under dependencies.
     ///
     /// # Errors
-    /// When an output is there and cannot be read.
+    /// When an output exists and cannot be read.
     pub fn look(&self, selected: &BTreeSet<TaskId>) -> Result<BTreeMap<TaskId, Standing>, EngineError> {
         self.look_except(selected, &|_| false)
     }
 
-    /// As [`Engine::look`]. The files of those that are `settled` are as they were
-    /// when the task was fresh, so it still is unless it waits for one that is not.
+    /// As [`Engine::look`]. The files of `settled` tasks are unchanged since the
+    /// task was fresh, so it still is unless it waits for one that is not.
     fn look_except(
         &self,
         selected: &BTreeSet<TaskId>,
@@ -187,7 +188,7 @@ impl Engine<'_> {
             self.graph.dependencies(id).into_iter().find(is_open)
         };
         for block in order.chunks(JUDGED_AT_ONCE) {
-            // Those that wait for one of the same block are judged for nothing.
+            // Tasks that wait for one of the same block are judged in vain.
             let judge = |id: &TaskId| {
                 let look = || if settled(*id) { Ok(Standing::Fresh) } else { self.standing(*id) };
                 waits_for(*id, &standings).is_none().then(look)
@@ -208,12 +209,12 @@ impl Engine<'_> {
         Ok(standings)
     }
 
-    /// How one task stands, all that is before it being made.
+    /// The standing of one task whose dependencies are all up to date.
     fn standing(&self, id: TaskId) -> Result<Standing, EngineError> {
         Ok(self.judge(id, &Restored::new(), Reasons::First)?.standing)
     }
 
-    /// Brings every task of `selected` up to date; what these need is among them
+    /// Brings every task of `selected` up to date; their dependencies are selected
     /// or fresh. With nothing to do, this takes no lock and starts nothing.
     ///
     /// # Errors
@@ -222,7 +223,7 @@ impl Engine<'_> {
         let n_elsewhere = if let Warm::Elsewhere { n_fresh, .. } = warm { *n_fresh } else { 0 };
         let tasks = selected.len() + n_elsewhere;
         self.progress.event(&events::BuildEvent::Started { version: events::VERSION, tasks });
-        // Before the look: what is changed after it then shows in the next glance.
+        // Before the look, so that the next glance shows changes made after it.
         let glances = self.glances(selected);
         let settled = |id: TaskId| {
             let Warm::Seen(seen) = warm else { return false };
@@ -232,7 +233,7 @@ impl Engine<'_> {
         let standings = self.look_except(selected, &settled)?;
         let stale: BTreeSet<TaskId> =
             standings.iter().filter(|(_, standing)| !standing.is_fresh()).map(|(id, _)| *id).collect();
-        // Of those that are fresh but young, only a later glance tells something.
+        // Tasks that are fresh but have young files need a later glance.
         let mut open: BTreeSet<TaskId> = BTreeSet::new();
         let mut known = BTreeMap::new();
         for (id, glance) in glances.into_iter().filter(|(id, _)| !stale.contains(id)) {
@@ -255,13 +256,13 @@ impl Engine<'_> {
         Ok(Built { summary, glances: known })
     }
 
-    /// A glance at the files of each task that a glance can tell something about.
+    /// A glance at the files of each task for which a glance is enough.
     fn glances(&self, selected: &BTreeSet<TaskId>) -> BTreeMap<TaskId, Glance> {
         let tasks = || {
             let tasks = selected.iter().map(|id| (*id, self.graph.task(*id)));
             tasks.filter(|(_, task)| !task.measures() && !task.is_always_stale())
         };
-        // What one task writes another reads: each path once.
+        // One task's output is another's input: each path once.
         let (mut known, mut paths) = (HashMap::new(), Vec::new());
         for path in tasks().flat_map(|(_, task)| task.paths()) {
             known.entry(path).or_insert_with(|| {
@@ -275,8 +276,8 @@ impl Engine<'_> {
         tasks().map(|(id, task)| (id, of(task))).collect()
     }
 
-    /// Adds the glances of tasks that are fresh now, but whose files are young. The
-    /// young tell nothing: so wait until they have aged, once.
+    /// Adds the glances of tasks that are fresh now, but have young files. Young
+    /// files prove nothing, so this waits once until they have aged.
     fn look_again(
         &self,
         open: &BTreeSet<TaskId>,

@@ -1,13 +1,13 @@
 //! The run loop: locks, the channel, and the coordinator.
 //!
 //! The coordinator stays on the calling thread and alone changes the states;
-//! rayon's threads perform tasks and send what came of it. It waits on one
-//! place for results and for the wish to stop.
+//! rayon's threads perform tasks and send the results. It waits in one place for
+//! results and for cancellation.
 //!
-//! Each thread takes tasks out of a channel as long as there are any, rather
-//! than being given a job per task: an idle rayon thread looks for work in
-//! everybody's queue before it sleeps, and with thousands of short tasks that
-//! search took more time than the tasks.
+//! Each thread takes tasks from a channel as long as there are any, instead of
+//! getting one job per task: an idle rayon thread searches every queue before it
+//! sleeps, and with thousands of short tasks that search took more time than the
+//! tasks.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,18 +28,18 @@ use crate::store::StoreError;
 
 type Done = (TaskId, Result<Turn, EngineError>);
 
-/// What came of a run of the loop.
+/// The result of a run of the loop.
 pub(super) struct Ran {
     pub(super) summary: Summary,
     /// How many tasks took part.
     pub(super) n_tasks: usize,
-    /// Those that are over well.
+    /// The tasks that succeeded.
     pub(super) well: BTreeSet<TaskId>,
 }
 
 impl Engine<'_> {
-    /// Takes the locks and runs what must run: `stale`, or everything that was
-    /// `selected` if somebody else has held the build lock since it was looked at.
+    /// Takes the locks and runs the tasks that must run: `stale`, or all of
+    /// `selected` if another process has held the build lock since the look.
     pub(super) fn run(
         &self,
         selected: &BTreeSet<TaskId>,
@@ -85,8 +85,8 @@ impl Engine<'_> {
                 let (sender, starts) = (sender.clone(), starts.clone());
                 scope.spawn(move |_| {
                     while let Ok((id, judged)) = starts.recv() {
-                        // Whoever is told to start a task must say how it ended,
-                        // or the coordinator waits for ever.
+                        // A thread that takes a task must send its result, or the coordinator
+                        // waits forever.
                         let turn = catch_unwind(AssertUnwindSafe(|| self.job(id, judged)))
                             .unwrap_or_else(|panic| Ok(Turn::panicked(panic.as_ref())));
                         // The receiver outlives every job: the scope waits for them.
@@ -105,7 +105,7 @@ impl Engine<'_> {
                 while let Some(id) = states.start_next() {
                     let task = self.graph.task(id);
                     let judged = if task.measures() {
-                        // Nothing else runs now, so the coordinator has the time.
+                        // Nothing else runs now, so the coordinator may do this itself.
                         match self.judge_now(id) {
                             Ok(judged) => {
                                 if judged.standing.runs() {
@@ -165,12 +165,12 @@ impl Engine<'_> {
             }
             fatal.map_or(Ok(Ran { summary, n_tasks: selected.len(), well }), Err)
         });
-        // The next build tries again; what this one came to is more important.
+        // The next build tries again; the result of this one is more important.
         let _ = self.store.sweep();
         summary
     }
 
-    /// Whether a task must run, now that it is its turn.
+    /// Whether a task must run, when its turn comes.
     fn judge_now(&self, id: TaskId) -> Result<Judgement, EngineError> {
         self.judge(id, &Restored::new(), Reasons::First)
     }
@@ -228,7 +228,8 @@ impl Engine<'_> {
         Ok(Some(self.waiting(&|waiting| measuring.exclude(measurement(), waiting))?))
     }
 
-    /// Takes a lock; says for whom it waits, and stops waiting when told to.
+    /// Takes a lock; reports the holder that it waits for, and stops waiting on
+    /// cancellation.
     fn waiting<T>(
         &self,
         take: &dyn Fn(&mut Waiter<'_>) -> Result<T, os::lock::LockError>,
@@ -258,14 +259,14 @@ mod tests {
     use crate::path::Layout;
     use crate::store::Store;
 
-    /// Does nothing, and panics when it is asked about `a` again.
+    /// Does nothing, and panics when asked about `a` a second time.
     struct Panicky {
         asked: AtomicUsize,
     }
 
     impl Host for Panicky {
         fn facts(&self, task: &Task) -> Facts {
-            // Not at the look, but when it is its turn.
+            // Not at the look, but when its turn comes.
             assert!(task.label != "a" || self.asked.fetch_add(1, Ordering::Relaxed) == 0, "a bug");
             Facts::default()
         }
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_beside_the_performing_is_an_outcome_too() {
+    fn a_panic_outside_the_attempt_is_an_outcome() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::new(folder.path().to_owned());
         let store = Store::open(layout.clone()).unwrap();

@@ -1,8 +1,8 @@
-//! How a task stands: whether it must run, and why.
+//! The standing of a task: whether it must run, and why.
 //!
-//! One value for everybody: a first look, a build, `lp build --dry-run`,
-//! `lp graph` and `lp explain`. A reason is the store's ([`StaleReason`]); who
-//! needs a text asks for it last.
+//! One type for a first look, a build, `lp build --dry-run`, `lp graph` and
+//! `lp explain`. A reason is a [`StaleReason`] of the store; it becomes text as late
+//! as possible.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,28 +13,28 @@ use crate::store::amiss::Amiss;
 use crate::store::attempt::Attempt;
 use crate::store::stale::{KeyPath, StaleReason};
 
-/// Whether a task must run, as far as one can tell.
+/// Whether a task must run, as far as is known.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Standing {
     Fresh,
-    /// The outputs of this attempt come out of the store, because of what is
-    /// wrong with those in place.
+    /// The outputs of this attempt are restored from the store, because those in
+    /// place are missing or changed.
     Restorable(Arc<Attempt>, Amiss),
     /// No attempt under its label yet.
     New,
-    /// Must run, for at least one reason of its own, the first one first.
+    /// It must run, for at least one reason of its own, the first one first.
     Stale(Vec<StaleReason>),
-    /// Waits for a task that must run; whether it must run itself depends on
-    /// what that one makes.
+    /// It waits for a task that must run; whether it must run itself depends on the
+    /// outputs of that task.
     After {
         /// The first task that it waits for.
         dependency: TaskId,
-        /// What differs already; empty if only the first reasons were asked for.
+        /// The known differences; empty if only the first reasons were requested.
         reasons: Vec<StaleReason>,
     },
 }
 
-/// How many reasons of a task are wanted.
+/// Whether to find one reason of a task or all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reasons {
     First,
@@ -42,19 +42,19 @@ pub(super) enum Reasons {
 }
 
 impl Standing {
-    /// Whether nothing has to be done.
+    /// Whether it has nothing to do.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         matches!(self, Standing::Fresh)
     }
 
-    /// Whether the task would be performed, as far as one can tell.
+    /// Whether the task would be performed, as far as is known.
     #[must_use]
     pub fn runs(&self) -> bool {
         matches!(self, Standing::New | Standing::Stale(_) | Standing::After { .. })
     }
 
-    /// The reasons of its own, the first one first.
+    /// Its own reasons, the first one first.
     #[must_use]
     pub fn reasons(&self) -> &[StaleReason] {
         match self {
@@ -80,7 +80,8 @@ impl fmt::Display for Standing {
     }
 }
 
-/// The most telling reasons first: those that follow from other values come last.
+/// Sorts the most useful reasons first: those that follow from other values come
+/// last.
 #[must_use]
 pub fn in_order(task: &Task, mut reasons: Vec<StaleReason>) -> Vec<StaleReason> {
     reasons.sort_by_key(|reason| {

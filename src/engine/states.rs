@@ -1,14 +1,14 @@
-//! Which task may start, and what is left when one is over.
+//! Decides which task may start, and which tasks remain when one ends.
 //!
-//! A pure state machine: no threads, no clock, no I/O. The run loop tells it
-//! what happened ([`States::finished`], [`States::cancel`]) and asks what to
-//! start ([`States::start_next`]).
+//! A pure state machine: no threads, no clock, no I/O. The run loop reports events
+//! ([`States::finished`], [`States::cancel`]) and asks which task to start
+//! ([`States::start_next`]).
 //!
-//! A task starts when everything before it is over well, a slot of its pool is
-//! free, and nobody stopped the build. Of several, the one with the longest way
-//! to the end of the build starts first (the *critical path*, from how long
-//! tasks took the last time). A task of pool `exclusive` waits until
-//! nothing runs and nothing else could start, and then runs alone.
+//! A task starts when all its dependencies have succeeded, its pool has a free
+//! slot, and the build is not cancelled. Of several, the one with the longest path
+//! to the end of the build starts first (the *critical path*, from the last
+//! durations of tasks). A task of pool `exclusive` waits until nothing runs and
+//! nothing else could start, and then runs alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,19 +32,19 @@ impl Pools {
         Pools { depths }
     }
 
-    /// Slots of one pool; a pool that nobody declared has one.
+    /// The slots of one pool; a pool that is not declared has one.
     #[must_use]
     pub fn depth(&self, pool: &Pool) -> u32 {
         self.depths.get(pool).copied().unwrap_or(1)
     }
 }
 
-/// What happens to the rest after a failure.
+/// How the other tasks are treated after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// Running tasks finish, nothing new starts.
     Stop,
-    /// Whatever does not depend on the failed task goes on.
+    /// Tasks that do not depend on the failed one still run.
     KeepGoing,
 }
 
@@ -52,7 +52,7 @@ pub enum OnFailure {
 enum Status {
     /// Not part of this build.
     Idle,
-    /// Waits for so many others.
+    /// Waits for this many others.
     Waiting(u32),
     Ready,
     Running,
@@ -64,8 +64,8 @@ enum Status {
 pub struct States<'g> {
     graph: &'g TaskGraph,
     status: Vec<Status>,
-    /// By rank in the graph's order, so that starts are deterministic; by pool,
-    /// so that nobody goes through the thousands that wait for a full one.
+    /// By rank in graph order, so that starts are deterministic; by pool, so that a
+    /// search skips the thousands that wait for a full one.
     ready: BTreeMap<Pool, BTreeSet<(u32, TaskId)>>,
     rank: Vec<u32>,
     used: BTreeMap<Pool, u32>,
@@ -77,8 +77,8 @@ pub struct States<'g> {
 }
 
 impl<'g> States<'g> {
-    /// A build of `selected`; dependencies outside of it are over already.
-    /// `duration` says how long a task took the last time, in any unit.
+    /// A build of `selected`; dependencies outside of it have already succeeded.
+    /// `duration` returns how long a task took the last time, in any unit.
     #[must_use]
     pub fn new(
         graph: &'g TaskGraph,
@@ -138,11 +138,11 @@ impl<'g> States<'g> {
         Some(id)
     }
 
-    /// A running task is over. Returns the tasks that can no longer run because
-    /// of it; they are over too.
+    /// Marks a running task as ended. Returns the tasks that can no longer run
+    /// because of it; they have ended too.
     ///
     /// # Panics
-    /// If `id` does not run.
+    /// If `id` is not running.
     pub fn finished(&mut self, id: TaskId, well: bool) -> Vec<TaskId> {
         assert_eq!(self.status[id.index()], Status::Running, "only a running task finishes");
         self.status[id.index()] = Status::Over;
@@ -169,19 +169,19 @@ impl<'g> States<'g> {
         self.skip_dependents(id)
     }
 
-    /// Nothing new starts from now on; what runs may finish.
+    /// Starts nothing from now on; running tasks may finish.
     pub fn cancel(&mut self) {
         self.stopped = true;
     }
 
-    /// Whether nothing runs and nothing will start.
+    /// Whether nothing is running and nothing will start.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.running == 0 && (self.stopped || self.left == 0)
     }
 
-    /// Tasks that are not over, in order: after [`is_over`](Self::is_over), those
-    /// that never started.
+    /// The tasks that have not ended, in order: after [`is_over`](Self::is_over),
+    /// those that never started.
     #[must_use]
     pub fn unstarted(&self) -> Vec<TaskId> {
         let open = |id: &TaskId| matches!(self.status[id.index()], Status::Waiting(_) | Status::Ready);
@@ -210,9 +210,9 @@ impl<'g> States<'g> {
     }
 }
 
-/// Who starts first, by index: the longest way to the end, then the graph's
-/// order. A task that never ran takes as long as the others on average; if none
-/// did, only the order counts.
+/// The start order, by index: the longest path to the end first, then graph order.
+/// A task that never ran counts as the average of the others; if none ran, only
+/// graph order counts.
 fn ranks(
     graph: &TaskGraph,
     selected: &BTreeSet<TaskId>,
@@ -229,7 +229,7 @@ fn ranks(
         }
     }
     let mut by_way = order;
-    // Stable, so equals keep the graph's order.
+    // The sort is stable, so equals keep graph order.
     by_way.sort_by_key(|id| std::cmp::Reverse(way[id.index()]));
     let mut rank = vec![0; graph.tasks().len()];
     for (position, id) in by_way.iter().enumerate() {
@@ -281,7 +281,7 @@ mod tests {
         link(tasks).unwrap()
     }
 
-    /// Plays random builds and checks every rule at every step.
+    /// Simulates random builds and checks every rule at every step.
     #[test]
     fn random_builds_keep_order_pools_and_progress() {
         for seed in 0..500 {
@@ -366,10 +366,10 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_way_to_the_end_starts_first() {
+    fn the_longest_path_to_the_end_starts_first() {
         // `c` alone is the longest task, but `b` and `d` take longer together.
         labels(&[("a", &[], 1), ("b", &[], 3), ("c", &[], 4), ("d", &[1], 2)], &["b", "c", "d", "a"]);
-        // What never ran counts as the average of the others.
+        // A task that never ran counts as the average of the others.
         labels(&[("a", &[], 1), ("b", &[], 0), ("c", &[], 9)], &["c", "b", "a"]);
         labels(&[("a", &[], 0), ("b", &[], 0), ("c", &[1], 0)], &["a", "b", "c"]);
     }

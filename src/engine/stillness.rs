@@ -1,12 +1,13 @@
-//! Whether the inputs of a task stood still while it ran.
+//! Whether the inputs of a task stayed unchanged while it ran.
 //!
-//! A task that reads B while its input goes from A to B and back must not answer
+//! A task that reads B while its input goes from A to B and back must not be reused
 //! for A, so digests at the end are not enough: inodes and times are compared as
-//! well. An input that was written and reads as before may be such a case, or a `touch`,
-//! so the task is performed once more. If that happens again, somebody keeps
-//! writing, perhaps the task itself (`gofmt -w`): the result stands, but answers for
-//! no later build. If only modes, owners or names of files have changed again, the
-//! task does that itself (`chmod +x tools/x`), and the result counts.
+//! well. An input that was written and has the same contents may be such a case, or
+//! a `touch`, so the task is performed once more. If that happens again, something
+//! keeps writing, perhaps the task itself (`gofmt -w`): the result is kept, but no
+//! later build reuses it. If only modes, owners or names of files have changed
+//! again, the task does that itself (`chmod +x tools/x`), and the result may be
+//! reused.
 
 use std::path::Path;
 
@@ -20,41 +21,42 @@ use crate::path::{Layout, ProjectPath};
 use crate::store::input::InputDigest;
 use crate::store::key::KeyDocument;
 
-/// The inputs of a task as they were before it was performed.
+/// The inputs of a task before it was performed.
 pub(super) struct Watched<'e> {
     engine: &'e Engine<'e>,
     task: &'e Task,
     inputs: Vec<(&'e ProjectPath, InputDigest, Trace)>,
 }
 
-/// How an input differs from what it was.
+/// The kind of change of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Difference {
-    /// It reads as before.
+    /// Its contents are the same.
     Look(Change),
-    /// It is something else.
+    /// Its contents have changed.
     Contents,
 }
 
-/// Which performing of a task it is, retries aside.
+/// The number of the attempt at a task, not counting retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turns {
     First,
-    /// Its inputs did not stand still during the first.
+    /// Its inputs changed during the first.
     Second,
 }
 
-/// Whether a result may be believed.
+/// Whether a result is valid.
 pub(super) enum Stillness {
     Still,
-    /// It may not, since this input was written; perhaps after another try.
+    /// It may be invalid, since this input was written; perhaps valid after another
+    /// try.
     Doubtful(ProjectPath),
-    /// As far as anybody can tell, but this input was written in both turns.
+    /// It is probably valid, but this input was written in both turns.
     Unsettled(ProjectPath),
     Broken(Broken),
 }
 
-/// Why a result is not believed.
+/// Why a result is not valid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Broken {
     #[error("input `{0}` changed while the task ran")]
@@ -62,14 +64,14 @@ pub(super) enum Broken {
 }
 
 impl<'e> Watched<'e> {
-    /// Looks at the inputs that `key` was made of.
+    /// Records the state of the inputs that `key` was computed from.
     pub(super) fn new(engine: &'e Engine<'e>, task: &'e Task, key: &'e KeyDocument) -> Watched<'e> {
         let look = |path: &ProjectPath| trace(engine.layout, path);
         let inputs = key.inputs.iter().map(|(path, input)| (path, *input, look(path))).collect();
         Watched { engine, task, inputs }
     }
 
-    /// The inputs that are not as they were.
+    /// The inputs that have changed.
     pub(super) fn changed(&self) -> impl Iterator<Item = (&'e ProjectPath, Difference)> {
         self.inputs.iter().filter_map(|(path, input, before)| {
             if self.engine.content(self.task, path, &Restored::new()).ok().flatten().as_ref() != Some(input) {
@@ -80,7 +82,7 @@ impl<'e> Watched<'e> {
         })
     }
 
-    /// Whether the result of a performing may be believed. A failure is no result.
+    /// Whether the result of an attempt is valid. A failure is no result.
     pub(super) fn verdict(&self, performed: &Performed, turn: Turns) -> Stillness {
         let is_kept = performed.outputs == Outputs::KeptInAttempt;
         if performed.outcome != Outcome::Succeeded && !is_kept {
@@ -91,7 +93,7 @@ impl<'e> Watched<'e> {
         };
         match (difference, turn) {
             (Difference::Contents, _) => Stillness::Broken(Broken::Changed(path.clone())),
-            // A measurement is not made again unasked: it is kept, but answers for nothing.
+            // A measurement is not repeated unasked: it is kept, but never reused.
             _ if is_kept => Stillness::Broken(Broken::Changed(path.clone())),
             (Difference::Look(_), Turns::First) => Stillness::Doubtful(path.clone()),
             (Difference::Look(Change::Touched), Turns::Second) => Stillness::Still,
@@ -100,8 +102,8 @@ impl<'e> Watched<'e> {
     }
 }
 
-/// What is at `path` and on the way to it from the folder of `[paths]` or the
-/// project that it lies in; what is around those is nobody's business.
+/// The state of `path` and of each folder between it and the folder of `[paths]` or
+/// the project that contains it; folders around those do not matter.
 fn trace(layout: &Layout, path: &ProjectPath) -> Trace {
     let place = layout.resolve(path);
     let outside = layout.folders().into_iter().find(|folder| place.starts_with(folder));

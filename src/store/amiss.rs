@@ -1,4 +1,4 @@
-//! Which outputs are not as they were made, in one line.
+//! Missing and changed outputs, in one line.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use super::attempt::OutputEntry;
 use super::stale::StaleReason;
 use crate::path::ProjectPath;
 
-/// How many outputs a line names.
+/// The number of outputs that a line names.
 const NAMED: usize = 3;
 
-/// Outputs that are not as they were made. At least one of them is not.
+/// Missing and changed outputs. There is at least one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Amiss {
-    /// These are not there.
+    /// The missing outputs.
     pub deleted: Vec<ProjectPath>,
-    /// These are something else.
+    /// The outputs with other contents.
     pub changed: Vec<ProjectPath>,
 }
 
 impl Amiss {
-    /// That the store has lost the first of them.
+    /// The reason to report if the store has lost the first of them.
     pub(super) fn first_lost(&self) -> Option<StaleReason> {
         self.deleted.first().or(self.changed.first()).map(|path| self.lost(path))
     }
 
-    /// That the store has lost one of them.
+    /// The reason to report if the store has lost one of them.
     #[must_use]
     pub fn lost(&self, path: &ProjectPath) -> StaleReason {
         if self.deleted.contains(path) {
@@ -63,8 +63,9 @@ impl fmt::Display for Amiss {
 }
 
 impl Store {
-    /// What is wrong with the outputs of an attempt; `None` if all are as they
-    /// were made. One that cannot be read, as a pipe in its place, was changed.
+    /// The missing and changed outputs of an attempt; `None` if all are as they
+    /// were made. An output that cannot be read, such as a pipe in its place,
+    /// counts as changed.
     pub(super) fn amiss(&self, outputs: &[OutputEntry]) -> Option<Amiss> {
         let mut amiss = Amiss::default();
         for output in outputs {

@@ -1,4 +1,4 @@
-//! One performing of a task, as the log keeps it.
+//! One attempt at a task, as an entry of the log.
 
 use std::collections::BTreeMap;
 
@@ -10,31 +10,32 @@ use crate::os::tree::ItemName;
 use crate::path::ProjectPath;
 use crate::time::Utc;
 
-/// One performing of a task.
+/// One attempt at a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     /// `transcode:scan.mp4@640x360@15`
     pub label: String,
     /// The digest of `document`.
     pub action: ActionDigest,
-    /// What was done to what, with what.
+    /// The action, its inputs and its tools.
     pub document: KeyDocument,
-    /// What it made, as declared and in that order; empty unless it succeeded.
+    /// The outputs, in the order of their declaration; empty unless it succeeded.
     pub outputs: Vec<OutputEntry>,
-    /// The blob of what it printed.
+    /// The blob of its printed output.
     pub logs: Option<ContentDigest>,
     pub started: Utc,
-    /// How long it took.
+    /// How long it took, in milliseconds.
     pub duration_ms: u64,
     pub outcome: AttemptOutcome,
-    /// Why, if it did not succeed: `exit status 3`.
+    /// The reason that it did not succeed: `exit status 3`.
     pub detail: Option<String>,
-    /// Whether it measured. Measurements are never collected: they cannot be remade.
+    /// Whether it is a measurement. Measurements are never deleted: they cannot be
+    /// made again.
     pub measurement: bool,
-    /// Whether it may answer for a later request. `false` for a run that was
-    /// interrupted or lost a member, and for a task whose input was written while it ran.
+    /// Whether later builds may reuse it. `false` for a run that was interrupted or
+    /// lost a member, and for a task whose input was written while it ran.
     pub complete: bool,
-    /// Which repeat of a run it was, from 1.
+    /// The number of the repeat of a run, from 1.
     pub repeat: Option<u32>,
 }
 
@@ -45,7 +46,7 @@ impl Attempt {
         self.outcome == AttemptOutcome::Succeeded && self.complete
     }
 
-    /// The run-id of a measurement: when it began and 6 digits of its record.
+    /// The run-id of a measurement: its start and 6 digits of its record.
     #[must_use]
     pub fn run_id(&self) -> Option<String> {
         let record = self.outputs.first().filter(|_| self.measurement)?;
@@ -64,29 +65,29 @@ pub enum AttemptOutcome {
     Panicked,
 }
 
-/// Something that an attempt made.
+/// An output of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputEntry {
     pub path: ProjectPath,
     pub kind: OutputKind,
-    /// Of the file's bytes, the folder's listing or the link's target.
+    /// The digest of the file's bytes, the folder's listing or the link's target.
     pub content: ContentDigest,
     /// Whether its owner may execute it.
     pub executable: bool,
-    /// Of the file; of all files in the folder; 0 for a link.
+    /// The size of the file, or of all files in the folder; 0 for a link.
     pub size: u64,
-    /// Who may read it, where that is not everybody; not looked at afterwards.
+    /// Its permissions, where not everybody may read it; not checked afterwards.
     #[serde(default, skip_serializing_if = "Modes::is_empty")]
     pub modes: Modes,
 }
 
-/// Permissions ([`crate::os::fs::restricted`]) of an output and what is in it.
+/// Permissions ([`crate::os::fs::restricted`]) of an output and its contents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Modes {
-    /// Of the file or folder itself.
+    /// The permissions of the file or folder itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<u32>,
-    /// Of files and folders below it.
+    /// The permissions of files and folders below it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub below: BTreeMap<ItemName, u32>,
 }
@@ -100,7 +101,7 @@ impl Modes {
 }
 
 impl OutputEntry {
-    /// Whether it is the same thing at the same path, whoever may read it.
+    /// Whether it is equal in path and contents, whatever its permissions.
     #[must_use]
     pub fn is_like(&self, other: &OutputEntry) -> bool {
         (&self.path, self.kind, self.content, self.executable)
@@ -108,7 +109,7 @@ impl OutputEntry {
     }
 }
 
-/// What an output is.
+/// The type of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputKind {

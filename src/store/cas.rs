@@ -1,13 +1,13 @@
-//! Contents by their digest: `cas/<2 hex>/<64 hex>`, read-only files.
+//! Blobs by their digest: `cas/<2 hex>/<64 hex>`, read-only files.
 //!
-//! A blob appears whole: it is written to `tmp/` and renamed in. Only those of
-//! measurements are synced ([`Cas::sync`]): what a power failure takes of others no
-//! longer fits its name, and is made again. A blob may
-//! share its inode with outputs in the project (a hard link), so whoever reads
-//! one for reuse checks that its bytes still fit; root writes through 0444.
+//! A blob appears whole: it is written to `tmp/` and renamed. Only blobs of
+//! measurements are synced ([`Cas::sync`]): another blob that a power failure
+//! damages no longer matches its name, and is made again. A blob may share its
+//! inode with outputs in the project (a hard link), so its bytes are checked before
+//! reuse; root can write to a file of mode 0444.
 //!
-//! The layout does not depend on `lp`'s version: blobs outlive every format of
-//! the log.
+//! The layout does not depend on `lp`'s version: blobs stay valid whatever the
+//! format of the log.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -22,23 +22,23 @@ pub struct Cas {
     root: PathBuf,
 }
 
-/// What becomes of the file that a blob is made of.
+/// How a file becomes a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// It is `lp`'s own and goes away.
+    /// The file is `lp`'s own and is moved.
     Move,
-    /// It stays where it is, perhaps as a second name of the blob.
+    /// The file stays in place, perhaps as a second name of the blob.
     Share,
 }
 
-/// A blob as it lies there. Says nothing about its bytes.
+/// A blob file. Its bytes are not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blob {
     pub content: ContentDigest,
     /// In bytes.
     pub size: u64,
-    /// Whether an output in the project is a second name of the same file, so
-    /// that removing the blob frees nothing.
+    /// Whether an output in the project is a second name of the same file, so that
+    /// deleting the blob frees nothing.
     pub is_shared: bool,
 }
 
@@ -49,14 +49,14 @@ impl Cas {
         Cas { root: root.to_path_buf() }
     }
 
-    /// Where the blob is, if it is there.
+    /// The path of a blob, if it exists.
     #[must_use]
     pub fn path(&self, content: &ContentDigest) -> PathBuf {
         let hex = content.to_hex();
         self.root.join("cas").join(&hex[..2]).join(hex)
     }
 
-    /// Whether the blob is there. Says nothing about its bytes.
+    /// Whether the blob exists. Its bytes are not checked.
     #[must_use]
     pub fn contains(&self, content: &ContentDigest) -> bool {
         fs::is_file(&self.path(content))
@@ -77,8 +77,8 @@ impl Cas {
         Ok(content)
     }
 
-    /// Stores the file at `from`, whose digest the caller has just computed.
-    /// `None` if it was there already.
+    /// Stores the file at `from`, whose digest the caller has just computed. `None`
+    /// if it was stored already.
     ///
     /// # Errors
     /// When it cannot be linked, copied or moved.
@@ -103,8 +103,8 @@ impl Cas {
             Placement::Linked
         } else {
             // A blob is read-only and not executable. So a file that is executable,
-            // is not for everybody, or has a name that is not ours to protect must
-            // not share its inode.
+            // is not readable by everybody, or has another name outside `lp`'s
+            // control must not share its inode.
             let is_ours = executable == Executable::No && mode.is_none() && metadata.nlink() == 1;
             let linking = if is_ours { Linking::Allowed } else { Linking::Never };
             fs::place(from, &temporary, executable.mode() & mode.unwrap_or(0o777), linking)?
@@ -116,32 +116,32 @@ impl Cas {
         Ok(Some(placed))
     }
 
-    /// Reads a blob of at most `limit` bytes. `None` if it is missing, larger,
-    /// or its bytes no longer fit its name.
+    /// Reads a blob of at most `limit` bytes. `None` if it is missing, larger, or
+    /// its bytes no longer match its name.
     #[must_use]
     pub fn read(&self, content: &ContentDigest, limit: u64) -> Option<Vec<u8>> {
         let bytes = fs::read_bounded(&self.path(content), limit).ok()?;
         (ContentDigest::of(&bytes) == *content).then_some(bytes)
     }
 
-    /// Brings a blob to the disk.
+    /// Syncs a blob to the disk.
     ///
     /// # Errors
-    /// When it is not there or cannot be synced.
+    /// When it does not exist or cannot be synced.
     pub fn sync(&self, content: &ContentDigest) -> Result<(), FsError> {
         fs::sync_data(&self.path(content))
     }
 
-    /// Removes a blob.
+    /// Deletes a blob.
     ///
     /// # Errors
-    /// When it is there and cannot be removed.
+    /// When it exists and cannot be deleted.
     pub fn remove(&self, content: &ContentDigest) -> Result<(), FsError> {
         fs::remove(&self.path(content))
     }
 
-    /// Every blob that is there, sorted by name. What is no blob is passed over,
-    /// and so is what is removed meanwhile.
+    /// All blobs, sorted by name. Skips other files, and blobs that are deleted
+    /// meanwhile.
     ///
     /// # Errors
     /// When a folder cannot be read.
@@ -160,14 +160,14 @@ impl Cas {
         Ok(blobs)
     }
 
-    /// A free name in `tmp`, whose files are gone after the next build.
+    /// A free name in `tmp`, whose files the next build deletes.
     pub(super) fn temporary(&self) -> Result<PathBuf, FsError> {
         let folder = self.root.join("tmp");
         fs::create_dir_all(&folder)?;
         Ok(folder.join(fs::temporary_name()))
     }
 
-    /// `mode` are the permissions of a file that not everybody may read.
+    /// `mode` is the permissions of a file that not everybody may read.
     fn admit(&self, temporary: &Path, content: &ContentDigest, mode: Option<u32>) -> Result<(), FsError> {
         let path = self.path(content);
         fs::create_parent(&path)?;
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_come_back_until_they_no_longer_fit() {
+    fn bytes_are_read_back_until_they_are_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let cas = Cas::new(folder.path());
         assert!(cas.all().unwrap().is_empty());
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_blob_is_passed_over() {
+    fn other_files_are_no_blobs() {
         let folder = tempfile::tempdir().unwrap();
         let cas = Cas::new(folder.path());
         let content = cas.put_bytes(b"lane").unwrap();
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_file_stays_and_a_moved_one_goes() {
+    fn a_shared_file_is_kept_and_a_moved_one_is_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let cas = Cas::new(&folder.path().join("cache"));
         for (name, bytes) in [("small", vec![1; 10]), ("large", vec![2; fs::LINK_FROM as usize])] {

@@ -1,14 +1,15 @@
-//! Decides whether a task must run again, and says why.
+//! Decides whether a task must run again, and why.
 //!
 //! A task is *fresh* when an attempt with the same [`ActionDigest`] succeeded
 //! and its outputs are in place, *restorable* when they are not but the store
 //! still has them, *new* when its label has no attempt yet, and otherwise
 //! *stale*: [`StaleReason`]s name the differences from the last attempt.
 //!
-//! The action digest beats the label: setting a value back finds the attempt of
-//! then, and a renamed task runs nothing. Only contents count.
+//! The action digest takes precedence over the label: setting a value back finds
+//! the earlier attempt, and renaming a task runs nothing. Only contents matter.
 //!
-//! Not here: what is in place (`observe`) and bringing it back (`materialise`).
+//! Not here: reading the outputs in place (`observe`) and restoring them
+//! (`materialise`).
 //!
 //! [`ActionDigest`]: crate::digest::ActionDigest
 
@@ -26,10 +27,10 @@ use crate::path::ProjectPath;
 pub enum Freshness {
     /// Nothing to do: this attempt's outputs are in place.
     Fresh(Arc<Attempt>),
-    /// The store has this attempt's outputs; [`Store::restore`] brings them back.
+    /// The store has this attempt's outputs; [`Store::restore`] restores them.
     Restorable {
         attempt: Arc<Attempt>,
-        /// What is wrong with those that are not in place.
+        /// The outputs that are missing or changed.
         why: Amiss,
     },
     /// It has never run under this label.
@@ -39,8 +40,8 @@ pub enum Freshness {
 }
 
 impl Store {
-    /// Whether the task called `label`, with this key document and these
-    /// declared outputs, must run.
+    /// Whether the task called `label`, with this key document and these declared
+    /// outputs, must run.
     pub fn freshness(&self, label: &str, key: &KeyDocument, outputs: &[ProjectPath]) -> Freshness {
         let candidates = self.reusable(key, outputs);
         let mut lost = None;
@@ -62,15 +63,15 @@ impl Store {
         Freshness::Stale(why_not_reusable(compared, key, outputs))
     }
 
-    /// The newest complete measurement under `label` that fits `key` in all but
+    /// The newest complete measurement under `label` that matches `key` in all but
     /// the repeat number.
     #[must_use]
     pub fn fitting_measurement(&self, label: &str, key: &KeyDocument) -> Option<Arc<Attempt>> {
         self.measurements_like(label, key).find(|attempt| attempt.is_reusable())
     }
 
-    /// The repeat number for the next measurement of `key` under `label`: one
-    /// more than any that was begun, complete or not.
+    /// The repeat number for the next measurement of `key` under `label`: one more
+    /// than the highest, complete or not.
     #[must_use]
     pub fn next_repeat(&self, label: &str, key: &KeyDocument) -> u32 {
         self.measurements_like(label, key).filter_map(|attempt| attempt.repeat).max().unwrap_or(0) + 1
@@ -84,7 +85,7 @@ impl Store {
         })
     }
 
-    /// The attempts whose outputs would do, newest first.
+    /// The attempts whose outputs can be reused, newest first.
     fn reusable(&self, key: &KeyDocument, outputs: &[ProjectPath]) -> Vec<Arc<Attempt>> {
         let fits = |attempt: &Arc<Attempt>| {
             attempt.is_reusable() && attempt.outputs.iter().map(|output| &output.path).eq(outputs)
@@ -93,7 +94,7 @@ impl Store {
     }
 }
 
-/// Why nothing could be reused although `last` is there.
+/// Why nothing could be reused although `last` exists.
 fn why_not_reusable(last: &Attempt, key: &KeyDocument, outputs: &[ProjectPath]) -> Vec<StaleReason> {
     let differences = differences(&last.document, key);
     if !differences.is_empty() {

@@ -1,16 +1,16 @@
-//! Removes what nothing keeps.
+//! Deletes unreferenced data, and old results beyond the limits.
 //!
-//! An attempt is *live* when it may still be asked for, and *in use* when its
-//! outputs stand in the project as it made them. `lp` does not record when a
-//! result was last used, because a build with nothing to do writes nothing; so
-//! what is in use counts as used now, and everything else as last used when it
-//! was made. `docs/cache.md` tells users so.
+//! An attempt is *live* when a build may still need it, and *in use* when its
+//! outputs in the project are unchanged. `lp` does not record when a result was
+//! last used, because a build with nothing to do writes nothing; so a result in use
+//! counts as used now, and any other as last used when it was made. `docs/cache.md`
+//! explains this to users.
 //!
-//! First the log is written anew, then what it no longer names is removed: a
-//! crash in between leaves blobs that nothing names, which the next collection
-//! removes. What the log says where it cannot be read is kept as well.
+//! The log is rewritten first, then data that it no longer references is deleted: a
+//! crash in between leaves unreferenced blobs, which the next collection deletes.
+//! Blobs named in unreadable parts of the log are kept as well.
 //!
-//! Measurements and what they name are never removed: they cannot be remade.
+//! Measurements and their blobs are never deleted: they cannot be made again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -30,72 +30,72 @@ use crate::os::tree::Listing;
 use crate::os::usage::{Usage, usage};
 use crate::time::Utc;
 
-/// So many files of compiled graphs are kept: two for each request.
+/// The number of compiled graphs that are kept: two for each request.
 const GRAPHS: usize = 16;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// At most so many bytes of blobs.
+    /// The most bytes of blobs to keep.
     pub max_size: Option<u64>,
-    /// Nothing that was last used longer ago.
+    /// The longest time since the last use of a result to keep.
     pub max_age: Option<Duration>,
     pub now: Utc,
 }
 
-/// Whether a collection removes anything.
+/// Whether a collection deletes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// It only says what it would do: takes no lock, writes nothing.
+    /// It only reports: takes no lock, writes nothing.
     DryRun,
     Remove,
 }
 
-/// What a collection removed and what it kept; for a dry run, would.
+/// The deleted and the kept data of a collection; for a dry run, a forecast.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Collected {
     /// The version of this layout.
     pub version: u32,
-    /// Whether nothing was removed.
+    /// Whether nothing was deleted.
     pub dry_run: bool,
     pub removed: Removed,
     pub kept: Kept,
-    /// Whether what was kept is within the limit of size; `true` without one.
+    /// Whether the kept data is within the size limit; `true` without one.
     pub fits: bool,
 }
 
-/// What a collection removed.
+/// The deleted data of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Removed {
-    /// Attempts that nobody could ask for any more.
+    /// Attempts that no build needs any more.
     pub dead: usize,
     /// Live attempts that were too old.
     pub too_old: usize,
-    /// Live attempts that were in the way of the limit of size.
+    /// Live attempts deleted to meet the size limit.
     pub too_large: usize,
-    /// Blobs that nothing kept.
+    /// Unreferenced blobs.
     pub blobs: Usage,
     /// Those of them that are outputs in the project too: their bytes stay there.
     pub shared: Usage,
     pub graphs: Usage,
-    /// What attempts that died left behind.
+    /// Leftovers of attempts that were killed.
     pub leftovers: Usage,
 }
 
-/// What a collection kept.
+/// The kept data of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Kept {
     pub attempts: usize,
     pub measurements: usize,
     pub blobs: Usage,
-    /// Those of them that no attempt names, but perhaps a part of the log that
+    /// Those of them that no attempt references, but perhaps a part of the log that
     /// this version cannot read.
     pub unread: Usage,
 }
 
-/// Blobs that stay although no attempt names them.
+/// Blobs that are kept although no attempt references them.
 enum Pins {
     These(HashSet<ContentDigest>),
-    /// The log has parts that may name any blob.
+    /// Parts of the log may reference any blob.
     Everything,
 }
 
@@ -108,7 +108,7 @@ impl Pins {
     }
 }
 
-/// A live attempt that a limit may remove.
+/// A live attempt that a limit may delete.
 struct Candidate {
     attempt: Arc<Attempt>,
     is_in_use: bool,
@@ -117,10 +117,11 @@ struct Candidate {
 }
 
 impl Store {
-    /// Removes what nothing keeps. Its caller holds the build lock, except for a dry run.
+    /// Deletes unreferenced data, and old results beyond `limits`. The caller holds
+    /// the build lock, except for a dry run.
     ///
     /// # Errors
-    /// When the log cannot be rewritten or something cannot be removed.
+    /// When the log cannot be rewritten or something cannot be deleted.
     pub fn collect(&self, limits: &Limits, act: Act) -> Result<Collected, StoreError> {
         self.reload()?;
         let pins = self.pins()?;
@@ -132,7 +133,7 @@ impl Store {
             failpoint::hit("gc.before-log");
             self.log_mut().rewrite(&|attempt| !goes.contains(&Arc::as_ptr(attempt)))?;
             failpoint::hit("gc.between");
-            // What the log says now decides, not what was planned.
+            // The log may have changed since the plan was made.
             attempts = self.attempts();
         } else {
             attempts.retain(|attempt| !goes.contains(&Arc::as_ptr(attempt)));
@@ -179,7 +180,7 @@ impl Store {
         Ok(Collected { version: 1, dry_run: act == Act::DryRun, removed, kept, fits })
     }
 
-    /// The attempts to remove.
+    /// The attempts to delete.
     fn plan(
         &self,
         limits: &Limits,
@@ -238,18 +239,18 @@ impl Store {
         Candidate { attempt, is_in_use, ended, names }
     }
 
-    /// Whether all outputs stand in the project as the attempt made them.
+    /// Whether all outputs of the attempt are unchanged in the project.
     fn is_in_place(&self, attempt: &Attempt) -> bool {
         self.amiss(&attempt.outputs).is_none()
     }
 
-    /// Whether a result is neither in the project nor in the store: its task
-    /// runs again whatever the log says.
+    /// Whether a result is neither in the project nor in the store: its task runs
+    /// again whatever the log contains.
     fn is_lost(&self, attempt: &Attempt) -> bool {
         !attempt.outputs.iter().all(|output| self.has_blobs(output)) && !self.is_in_place(attempt)
     }
 
-    /// Blobs that parts of the log name which cannot be read as attempts.
+    /// Blobs named in parts of the log that cannot be read as attempts.
     fn pins(&self) -> Result<Pins, FsError> {
         let read = |name: &str| {
             let path = self.root.join(name);
@@ -294,22 +295,23 @@ impl Store {
         superfluous.map(|(_, (_, path))| path).collect()
     }
 
-    /// Removes what an earlier `lp` left behind because it died. To be called by
-    /// who holds the build lock.
+    /// Deletes the leftovers of an `lp` that was killed. The caller holds the build
+    /// lock.
     ///
     /// # Errors
-    /// When something cannot be removed.
+    /// When something cannot be deleted.
     pub fn sweep(&self) -> Result<(), StoreError> {
         fs::remove_dir_contents(&self.root.join("tmp"))?;
         let abandoned = self.abandoned();
         if !abandoned.is_empty() {
-            // Who replaces a file of the store does so under this lock.
+            // A file of the store is replaced under this lock.
             self.log().locked(|| abandoned.iter().try_for_each(|path| fs::remove(path)))?;
         }
         Ok(())
     }
 
-    /// What is in `tmp`, and files of processes that died while they replaced one.
+    /// The files in `tmp`, and those of processes that were killed while they
+    /// replaced a file.
     fn leftovers(&self) -> Result<Vec<PathBuf>, FsError> {
         let mut leftovers = fs::list_paths(&self.root.join("tmp"))?;
         leftovers.extend(self.abandoned());
@@ -331,8 +333,8 @@ impl Store {
     }
 }
 
-/// The candidates to remove, least recently used first, until the blobs that
-/// are left have at most `max_size` bytes. Who would free nothing stays.
+/// The candidates to delete, least recently used first, until the remaining blobs
+/// have at most `max_size` bytes. A candidate that would free nothing is kept.
 fn too_large(
     max_size: u64,
     blobs: &[Blob],

@@ -1,8 +1,8 @@
-//! What of an input counts: what it is, its contents, and for a user's command
-//! whether it may be executed.
+//! The digest of an input: its type, its contents, and for a user's command whether
+//! it is executable.
 //!
-//! Its text is the digest, followed by `+x` for an executable file and by `/` for
-//! a folder: a document of plain files holds plain digests.
+//! As a string it is the digest, followed by `+x` for an executable file and by `/`
+//! for a folder: a document of plain files has plain digests.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,19 +14,20 @@ use crate::digest::{ContentDigest, ParseDigestError};
 use crate::os::fs::{self, Executable, FsError};
 use crate::path::ProjectPath;
 
-/// What a task reads at one path.
+/// A task's input at one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct InputDigest {
-    /// Of the file's bytes or of what is read in the folder; links are followed.
+    /// The digest of the file's bytes or of the files read in the folder; links are
+    /// followed.
     pub content: ContentDigest,
     pub kind: InputKind,
 }
 
-/// What an input is, links followed.
+/// The type of an input, links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
-    /// A file; its execute bit is clear or does not count.
+    /// A file; its execute bit is clear or is ignored.
     File,
     /// A file that its owner may execute.
     Executable,
@@ -55,10 +56,10 @@ impl InputDigest {
 }
 
 impl Store {
-    /// What is at the input `path` of a task now.
+    /// The current state of the input `path` of a task.
     ///
     /// # Errors
-    /// When there is nothing ([`FsError::is_not_found`]) or it cannot be read.
+    /// When it does not exist ([`FsError::is_not_found`]) or cannot be read.
     pub fn input(&self, path: &ProjectPath) -> Result<InputDigest, FsError> {
         let place = self.layout.resolve(path);
         let metadata = fs::metadata(&place)?;

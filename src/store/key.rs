@@ -1,11 +1,11 @@
-//! The key document: everything that decides whether an attempt may be reused.
+//! The key document: all values that decide whether an attempt may be reused.
 //!
-//! The document that is hashed is the document that is stored is the document
-//! that `lp explain` compares. So it has one text, its *canonical bytes*: JSON
-//! without spaces, keys sorted. Its digest is the [`ActionDigest`].
+//! The same document is hashed, stored, and compared by `lp explain`. So it has one
+//! form, its *canonical bytes*: JSON without spaces, keys sorted. Its digest is the
+//! [`ActionDigest`].
 //!
-//! It holds no absolute path, no modification time, no label and no secret;
-//! who fills it in sees to that.
+//! It contains no absolute path, no modification time, no label and no secret; the
+//! code that fills it in makes sure of that.
 
 use std::collections::BTreeMap;
 
@@ -22,13 +22,13 @@ pub const VERSION: u32 = 1;
 /// The name in [`KeyDocument::extra`] of a run's repeat number.
 pub const REPEAT: &str = "repeat";
 
-/// What was done to what, with what.
+/// The action, its inputs and its tools.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyDocument {
-    /// [`VERSION`] at the time.
+    /// The [`VERSION`] of its layout.
     pub version: u32,
     pub action: Value,
-    /// What each input is, and its contents.
+    /// The type and contents of each input.
     pub inputs: BTreeMap<ProjectPath, InputDigest>,
     /// The tools used, with their versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -39,17 +39,17 @@ pub struct KeyDocument {
 }
 
 impl KeyDocument {
-    /// A document of the present version without tools and extras.
+    /// A document of the current version without tools and extras.
     #[must_use]
     pub fn new(action: Value, inputs: BTreeMap<ProjectPath, InputDigest>) -> KeyDocument {
         KeyDocument { version: VERSION, action, inputs, tools: BTreeMap::new(), extra: BTreeMap::new() }
     }
 
-    /// The one text of this document.
+    /// The canonical bytes of this document.
     #[must_use]
     pub fn canonical_bytes(&self) -> Vec<u8> {
         // `serde_json` keeps the keys of objects sorted unless its feature
-        // `preserve_order` is on; a test below holds that.
+        // `preserve_order` is on; a test below checks that.
         serde_json::to_vec(self).expect("texts and JSON values become JSON")
     }
 
@@ -59,7 +59,8 @@ impl KeyDocument {
         ActionDigest::of(&self.canonical_bytes())
     }
 
-    /// This document without its repeat number: what all repeats of a run share.
+    /// This document without its repeat number: the part that all repeats of a run
+    /// share.
     #[must_use]
     pub fn without_repeat(&self) -> KeyDocument {
         let mut document = self.clone();
@@ -67,7 +68,7 @@ impl KeyDocument {
         document
     }
 
-    /// This document as it comes back from its text, to compare with one that did.
+    /// This document after a round trip through JSON, to compare with a stored one.
     pub(super) fn reread(&self) -> KeyDocument {
         serde_json::from_slice(&self.canonical_bytes()).unwrap_or_else(|_| self.clone())
     }
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_is_canonical_and_readable() {
+    fn the_bytes_are_canonical_and_readable() {
         let document = document(json!({"fps": 15, "caps": {"width": 640, "height": 360}}));
         expect![[
             r#"{"version":1,"action":{"caps":{"height":360,"width":640},"fps":15},"inputs":{"media/scan.mp4":"0707070707070707070707070707070707070707070707070707070707070707"}}"#

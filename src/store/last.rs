@@ -1,22 +1,22 @@
-//! What the last build did, as one small file: `.lpcache/last`.
+//! A report on the last build, as one small file: `.lpcache/last`.
 //!
-//! It is for people who ask why something ran, and decides nothing: it may be
-//! lost, stale or damaged. What is in it is up to whoever writes it.
+//! It explains to people why something ran, and decides nothing: it may be missing,
+//! stale or damaged. The caller defines its contents.
 
 use super::{Store, StoreError};
 use crate::os::fs;
 
-/// A longer one is not read.
+/// A larger file is not read.
 const LIMIT: u64 = 1 << 28;
 
 impl Store {
-    /// What was written about the last build that did something.
+    /// The report on the last build that did something.
     #[must_use]
     pub fn last_build(&self) -> Option<Vec<u8>> {
         fs::read_bounded(&self.root.join("last"), LIMIT).ok()
     }
 
-    /// Replaces it in one step, without waiting for the disk.
+    /// Replaces the report in one step, without a sync.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -5,19 +5,19 @@
 //! entry   = marker (4), length (u32), kind (u8), payload, checksum (8)
 //! payload = action digest (32), milliseconds (u32), label's length (u16), label, attempt
 //! ```
-//! The length counts kind and payload; the checksum covers the length as well.
-//! That is a payload of kind 2; its `attempt` is an [`Attempt`] as JSON. What
-//! stands before it is all that finding an attempt takes, so a log of 100,000 is
-//! scanned without reading a single document. A payload of kind 1 is JSON alone
-//! (of earlier versions). Entries of other kinds are skipped and kept.
+//! The length counts kind and payload; the checksum covers the length as well. The
+//! payload above is of kind 2; its `attempt` is an [`Attempt`] as JSON. The fields
+//! before it are enough to find an attempt, so a log of 100,000 is scanned without
+//! parsing a single document. A payload of kind 1 is JSON alone (of earlier
+//! versions). Entries of other kinds are skipped and kept.
 //!
-//! An entry is whole or it is not there: what a crash left at the end is cut off
-//! by the next append. Behind a damaged entry the reader looks for the next
+//! An entry is whole or absent: the next append cuts off a partial entry that a
+//! crash left at the end. After a damaged entry the reader looks for the next
 //! marker that begins a whole one, so a flipped bit costs one entry.
 //!
-//! Appends and rewrites happen under a lock on the log itself (the *log lock*);
-//! a rewrite puts a new file in its place, so a writer that got the lock checks
-//! that its file is still the one with the name. Readers take no lock.
+//! Appends and rewrites take a lock on the log itself (the *log lock*); a rewrite
+//! replaces the file, so a writer that has the lock checks that its file still has
+//! the name. Readers take no lock.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -35,17 +35,17 @@ use crate::os::lock::{self, Mode};
 pub mod inspect;
 
 const HEADER: [u8; 8] = *b"lp-log\0\x01";
-/// A marker inside a payload does no harm: what follows it has no checksum.
+/// A marker inside a payload does no harm: no valid checksum follows it.
 const MARKER: [u8; 4] = *b"\x01LPE";
 /// An attempt as JSON.
 const JSON: u8 = 1;
-/// An attempt as JSON behind what finding it takes.
+/// An attempt as JSON after the fields that find it.
 const INDEXED: u8 = 2;
 /// Bytes of an entry besides kind and payload.
 const FRAME: usize = 4 + 4 + 8;
-/// No entry is larger; a length above is damage.
+/// The largest length of an entry; a greater one is damage.
 const MAX_LENGTH: usize = 64 << 20;
-/// How much is read at once.
+/// The number of bytes to read at once.
 const BLOCK: usize = 1 << 20;
 
 /// The log of a store, with its index in memory.
@@ -54,7 +54,7 @@ pub struct Log {
     path: PathBuf,
     file: Option<OpenLog>,
     entries: Vec<Entry>,
-    /// The newest entry of a label and of an action, by hash; the entry names
+    /// The newest entry of a label and of an action, by hash; the entry references
     /// the one before.
     by_label: HashMap<u64, u32>,
     by_action: HashMap<u64, u32>,
@@ -74,9 +74,9 @@ struct OpenLog {
 struct Entry {
     offset: u64,
     length: u32,
-    /// What finds it; `None` for an unknown kind.
+    /// Its keys in the index; `None` for an unknown kind.
     keys: Option<Keys>,
-    /// Kept once it was asked for by label; `None` inside if it cannot be read.
+    /// Kept after the first look-up by label; `None` inside if it cannot be read.
     attempt: OnceLock<Option<Arc<Attempt>>>,
 }
 
@@ -88,10 +88,10 @@ struct Keys {
 }
 
 impl Log {
-    /// Reads the log at `path`; none there is an empty one.
+    /// Reads the log at `path`; a missing file is an empty log.
     ///
     /// # Errors
-    /// When there is one and it cannot be read.
+    /// When it exists and cannot be read.
     #[cfg(test)]
     pub fn open(path: &Path) -> Result<Log, FsError> {
         let mut log = Log::unread(path);
@@ -99,7 +99,7 @@ impl Log {
         Ok(log)
     }
 
-    /// The log at `path`, of which nothing is known yet.
+    /// The log at `path`, not yet read.
     #[must_use]
     pub fn unread(path: &Path) -> Log {
         Log {
@@ -111,10 +111,10 @@ impl Log {
         }
     }
 
-    /// Reads what other processes have done to the log since it was read.
+    /// Reads the changes that other processes have made to the log.
     ///
     /// # Errors
-    /// When there is one and it cannot be read.
+    /// When it exists and cannot be read.
     pub fn refresh(&mut self) -> Result<(), FsError> {
         match File::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -139,8 +139,8 @@ impl Log {
         entries.filter_map(|entry| self.attempt(entry)).filter(move |attempt| attempt.label == label)
     }
 
-    /// The attempts at an action, whatever their label, newest first. They are
-    /// not kept: who looks at every task needs each once, and all of them are
+    /// The attempts at an action, whatever their label, newest first. They are not
+    /// kept in memory: a look at every task needs each once, and together they are
     /// large.
     pub fn of_action<'a>(&'a self, action: &'a ActionDigest) -> impl Iterator<Item = Arc<Attempt>> {
         let newest = self.by_action.get(&hash(action)).copied();
@@ -165,7 +165,7 @@ impl Log {
         std::iter::successors(newest, step).map(|at| &self.entries[at as usize])
     }
 
-    /// How many attempts there are, and under how many labels.
+    /// The number of attempts and the number of their labels.
     #[must_use]
     pub fn n_attempts(&self) -> (usize, usize) {
         (self.entries.iter().filter(|entry| entry.keys.is_some()).count(), self.by_label.len())
@@ -188,7 +188,7 @@ impl Log {
         serde_json::from_slice(json).ok()
     }
 
-    /// The bytes of an entry, which were whole when it was indexed.
+    /// The bytes of an entry, which was whole when it was indexed.
     fn read(&self, entry: &Entry) -> io::Result<Vec<u8>> {
         let open = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let mut bytes = vec![0; entry.length as usize];
@@ -200,8 +200,8 @@ impl Log {
         Ok(bytes)
     }
 
-    /// Adds an attempt, and reads what other processes have added meanwhile. A
-    /// measurement is synced, since it cannot be remade.
+    /// Adds an attempt, and reads the entries that other processes have added. A
+    /// measurement is synced, since it cannot be made again.
     ///
     /// # Errors
     /// When the log cannot be locked, read or written.
@@ -212,7 +212,8 @@ impl Log {
         let on_disk = file.metadata().context("look at", &self.path)?.len();
         let end = self.file.as_ref().map_or(HEADER.len() as u64, |open| open.end);
         if on_disk > end {
-            // Nothing whole follows; we hold the lock, so nobody is writing it.
+            // Nothing whole follows; this process holds the lock, so no other is
+            // writing.
             let cut = || file.set_len(end);
             failpoint::fs_call("cut", &self.path, cut).context("cut off the torn end of", &self.path)?;
         }
@@ -233,9 +234,10 @@ impl Log {
         Ok(())
     }
 
-    /// Writes the log anew with the attempts that `keep` wants, and entries of
-    /// unknown kinds. Says how many it left out. What is damaged is added to
-    /// `log.damaged`: it may still name the blobs of a measurement.
+    /// Rewrites the log with the attempts for which `keep` is true, and entries of
+    /// unknown kinds. Returns the number of entries that it left out. Damaged parts
+    /// are appended to `log.damaged`: they may still name the blobs of a
+    /// measurement.
     ///
     /// # Errors
     /// When the log cannot be locked, read or written.
@@ -278,16 +280,16 @@ impl Log {
         fs::write_atomic(&aside, &all)
     }
 
-    /// Does something under the log lock. Not for anything that waits.
+    /// Calls `act` under the log lock. `act` must not wait.
     ///
     /// # Errors
-    /// When the log cannot be locked, or what was done fails.
+    /// When the log cannot be locked, or `act` fails.
     pub fn locked<T>(&self, act: impl FnOnce() -> Result<T, FsError>) -> Result<T, FsError> {
         let _lock = self.lock()?;
         act()
     }
 
-    /// Opens the log (made if missing) and locks it until the file is dropped.
+    /// Opens the log (created if missing) and locks it until the file is dropped.
     fn lock(&self) -> Result<File, FsError> {
         loop {
             let mut options = OpenOptions::new();
@@ -306,29 +308,29 @@ impl Log {
                 return Ok(file);
             }
             if HEADER.starts_with(&header[..n]) {
-                // New, or torn at birth.
+                // A new file, or its header is incomplete.
                 failpoint::fs_write(&self.path, &HEADER, |bytes| file.write_all_at(bytes, 0))
                     .context("write", &self.path)?;
                 return Ok(file);
             }
-            // Of another time. Kept for whoever can read it.
+            // A log of another version, kept for an `lp` that can read it.
             let aside = self.path.with_extension("unreadable");
             fs::rename(&self.path, &aside)?;
         }
     }
 
-    /// Reads what is new in the log, which is open and locked as `file`.
+    /// Reads the new part of the log, which is open and locked as `file`.
     fn catch_up_with(&mut self, file: &File) -> Result<(), FsError> {
         let found = identity(file).context("look at", &self.path)?;
         let length = file.metadata().context("look at", &self.path)?.len();
         match &self.file {
             Some(open) if open.identity == found && open.end == length => Ok(()),
-            // Through a descriptor of its own: this one goes away with its lock.
+            // Through another descriptor: this one is closed to release the lock.
             _ => self.refresh(),
         }
     }
 
-    /// Reads what `file` has beyond what is known; all of it if it is another file.
+    /// Reads the unknown rest of `file`; all of it if it is another file.
     fn catch_up(&mut self, file: File) -> Result<(), FsError> {
         let found = identity(&file).context("look at", &self.path)?;
         let length = file.metadata().context("look at", &self.path)?.len();
@@ -348,7 +350,7 @@ impl Log {
         Ok(())
     }
 
-    /// Remembers where an entry is and what finds it.
+    /// Adds an entry's offset and keys to the index.
     fn index(&mut self, offset: u64, bytes: &[u8]) {
         let at = u32::try_from(self.entries.len()).expect("a log has fewer than four billion entries");
         let payload = &bytes[8..bytes.len() - 8];
@@ -393,7 +395,7 @@ fn indexed(attempt: &Attempt) -> Vec<u8> {
     payload
 }
 
-/// What a payload of kind 2 consists of.
+/// The parts of a payload of kind 2.
 struct Indexed<'a> {
     action: ActionDigest,
     duration_ms: u32,
@@ -401,7 +403,7 @@ struct Indexed<'a> {
     json: &'a [u8],
 }
 
-/// Takes a payload of kind 2 apart, kind included.
+/// Splits a payload of kind 2, kind included.
 fn split_indexed(payload: &[u8]) -> Option<Indexed<'_>> {
     let (action, rest) = payload.get(1..)?.split_first_chunk::<32>()?;
     let (duration, rest) = rest.split_first_chunk::<4>()?;
@@ -432,14 +434,14 @@ fn checksum(bytes: &[u8]) -> [u8; 8] {
     *blake3::hash(bytes).as_bytes().first_chunk().expect("a hash has 32 bytes")
 }
 
-/// What stands at the beginning of some bytes.
+/// The kind of data at the beginning of some bytes.
 #[derive(PartialEq, Eq)]
 enum Found {
-    /// An entry of so many bytes.
+    /// An entry of this many bytes.
     Whole(usize),
-    /// The beginning of something that may be one.
+    /// The beginning of a possible entry.
     Begun,
-    /// None.
+    /// No entry.
     Nothing,
 }
 
@@ -458,7 +460,8 @@ fn entry_at(bytes: &[u8]) -> Found {
     if sum == checksum(covered) { Found::Whole(FRAME + length) } else { Found::Nothing }
 }
 
-/// Shows the whole entries from `from` on, and says where the last one ends.
+/// Calls `each` with the whole entries after `from`, and returns the end of the
+/// last one.
 fn scan(file: &File, from: u64, each: &mut dyn FnMut(u64, &[u8])) -> io::Result<u64> {
     let (mut buffer, mut begin, mut is_whole) = (Vec::new(), from, false);
     let (mut at, mut end) = (0, from);
@@ -481,7 +484,8 @@ fn scan(file: &File, from: u64, each: &mut dyn FnMut(u64, &[u8])) -> io::Result<
             }
             _ if at == buffer.len() => return Ok(end),
             _ => {
-                // Damage, or the torn end: on to the next byte that may begin one.
+                // Damage or a partial entry: skip to the next byte that may begin an
+                // entry.
                 let next = buffer[at + 1..].iter().position(|byte| *byte == MARKER[0]);
                 at = next.map_or(buffer.len(), |distance| at + 1 + distance);
             }

@@ -1,13 +1,13 @@
-//! Outputs into the store and out of it.
+//! Puts outputs into the store and restores them.
 //!
-//! *Capturing* puts what a task made into the store; *restoring* brings it back
-//! by reflink, else hard link from 1 MiB up, else copy. Restoring checks every
-//! blob before it touches anything, and never writes through an existing link:
-//! what stands at the place is removed, and the new file is renamed in.
+//! *Capturing* puts a task's outputs into the store; *restoring* puts them back
+//! into place by reflink, else hard link from 1 MiB up, else copy. Restoring checks
+//! every blob before it touches anything, and never writes through an existing
+//! link: it deletes the file in place, and renames the new one.
 //!
-//! A hard-linked output is read-only and shares its inode with the blob. Whoever
-//! writes through it nevertheless (root can) changes the blob too; its identity
-//! shows that, and the blob counts as lost.
+//! A hard-linked output is read-only and shares its inode with the blob. A write to
+//! it (root can) changes the blob too; the blob's identity shows that, and the blob
+//! counts as lost.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,18 +22,18 @@ use crate::os::fs::{self, Context, Executable, FsError, Linking, Placement, Stat
 use crate::os::tree::{LinkTarget, Listing, Node};
 use crate::path::ProjectPath;
 
-/// A listing or a link's target is never larger.
+/// The size limit of a listing or a link's target.
 pub(super) const SMALL: u64 = 256 << 20;
 
 impl Store {
-    /// Puts the output `path`, which stands at `from` now, into the store.
+    /// Puts the output `path`, which is at `from` now, into the store.
     ///
-    /// With [`Put::Move`] it may be gone from there afterwards; whoever wants it
-    /// in the project restores it. With [`Put::Share`] it stays.
+    /// With [`Put::Move`] it may be gone from there afterwards; [`Store::restore`]
+    /// puts it into the project. With [`Put::Share`] it stays.
     ///
     /// # Errors
-    /// When there is nothing ([`StoreError::OutputMissing`]), or it cannot be
-    /// read or stored.
+    /// When it does not exist ([`StoreError::OutputMissing`]), or cannot be read or
+    /// stored.
     pub fn capture(&self, path: &ProjectPath, from: &Path, put: Put) -> Result<OutputEntry, StoreError> {
         let Some((mut entry, listing)) = self.observe_at(path, from)? else {
             return Err(StoreError::OutputMissing { path: path.clone() });
@@ -74,7 +74,7 @@ impl Store {
             self.state_mut().forget(&blob);
         }
         // A large file may have been written while it was read, and once it is
-        // linked its times say nothing more about that.
+        // linked its times no longer show that.
         let before = StatIdentity::read(from).context("look at", from)?;
         if before.size >= fs::LINK_FROM && self.digest_of(from)? != *content {
             let source = std::io::Error::other("it changed while it was stored");
@@ -96,11 +96,11 @@ impl Store {
         Ok(())
     }
 
-    /// Brings back those of `outputs` that are not in place, and says which.
+    /// Restores the missing and changed ones of `outputs`, and returns their paths.
     ///
     /// # Errors
-    /// [`StoreError::BlobLost`] when the store no longer has the contents of
-    /// one; nothing has been touched then. Else when a file cannot be written.
+    /// [`StoreError::BlobLost`] when the store has lost the contents of one;
+    /// nothing has been touched then. Otherwise when a file cannot be written.
     pub fn restore(&self, outputs: &[OutputEntry]) -> Result<Vec<ProjectPath>, StoreError> {
         let mut missing = Vec::new();
         for output in outputs {
@@ -120,8 +120,8 @@ impl Store {
         Ok(restored)
     }
 
-    /// Whether the store has what is needed to restore `output`. Reads listings
-    /// only, so a blob that is there may yet turn out to be damaged.
+    /// Whether the store has the blobs of `output`. Reads listings only, so a blob
+    /// may still be damaged.
     pub(super) fn has_blobs(&self, output: &OutputEntry) -> bool {
         match output.kind {
             OutputKind::Dir => self.children(output).is_ok_and(|listing| {
@@ -173,7 +173,7 @@ impl Store {
         }
     }
 
-    /// Whether a blob's bytes still fit its name. If not, it is thrown away, or
+    /// Checks that a blob's bytes match its name. If not, the blob is deleted, or
     /// nothing could ever be stored under that name again.
     fn check_blob(&self, output: &OutputEntry, content: &ContentDigest) -> Result<(), StoreError> {
         match self.digest_of(&self.cas.path(content)) {
@@ -191,8 +191,8 @@ impl Store {
     fn write_out(&self, output: &OutputEntry, plan: Plan) -> Result<(), StoreError> {
         let place = self.layout.resolve(&output.path);
         fs::create_parent(&place)?;
-        // It grows in the store, where the next build sweeps up what an `lp` that
-        // was killed has left, unless it could not be renamed from there.
+        // The temporary file is in the store, where the next build deletes
+        // leftovers of a killed `lp`, unless it could not be renamed from there.
         let mut put = match self.cas.temporary()? {
             temporary if is_on_one_device(&temporary, &place) => {
                 self.put_in_place(output, &plan, &temporary, &place)
@@ -232,7 +232,8 @@ impl Store {
             Plan::Dir(listing) => self.place_tree(listing, &output.modes, temporary),
         };
         failpoint::hit("store.before-place");
-        // Removed only now, and never written to: it may be a link to a blob.
+        // The old output is deleted only now, and never written to: it may be a
+        // link to a blob.
         let renamed = made.and_then(|()| fs::remove(place)).and_then(|()| fs::rename(temporary, place));
         if renamed.is_err() {
             let _ = fs::remove(temporary);
@@ -271,8 +272,8 @@ impl Store {
     ) -> Result<(), FsError> {
         let blob = self.cas.path(content);
         let found = fs::metadata(&blob)?;
-        // Who changes the mode of an output that shares the blob's inode changes
-        // the blob's too, and a link would bring it back.
+        // A change to the mode of an output that shares the blob's inode changes
+        // the blob's mode too, and a new link would have it again.
         if Executable::of(&found) == Executable::Yes {
             fs::protect(&blob, 0o444)?;
         }
@@ -280,14 +281,14 @@ impl Store {
         let linking = if is_alike { Linking::Allowed } else { Linking::Never };
         let mode = executable.mode() & mode.unwrap_or(0o777);
         if fs::place(&blob, to, mode, linking)? == Placement::Linked {
-            // Both names have a new identity now, with the bytes of before.
+            // Both names have a new identity now, with unchanged bytes.
             self.remember_linked(&blob, *content)?;
         }
         Ok(())
     }
 }
 
-/// The permissions of what stands at `place`, where not everybody may read it.
+/// The permissions of the output at `place`, where not everybody may read it.
 fn modes(place: &Path, listing: Option<&Listing>) -> Result<Modes, FsError> {
     let of = |path: &Path| {
         let found = fs::look(path)?.filter(|metadata| !metadata.is_symlink());
@@ -310,13 +311,13 @@ pub(super) fn contents(listing: &Listing) -> impl Iterator<Item = ContentDigest>
     })
 }
 
-/// Whether the folders of two files are on one file system, as far as that can be told.
+/// Whether the folders of two files are on one file system, as far as is known.
 fn is_on_one_device(one: &Path, other: &Path) -> bool {
     let device = |path: &Path| Some(StatIdentity::read(path.parent()?).ok()?.device);
     device(one).is_some_and(|found| device(other) == Some(found))
 }
 
-/// What restoring an output takes, its blobs checked.
+/// The steps to restore an output, its blobs checked.
 enum Plan {
     File,
     Dir(Listing),

@@ -1,19 +1,19 @@
-//! What has run before: the store of a project, `.lpcache/`.
+//! The store of a project, `.lpcache/`: earlier attempts and their outputs.
 //!
 //! A result is blobs ([`cas`]) plus one entry of the [`log`], written in this
-//! order, so a crash leaves a whole result or none. [`key`] says what identifies
-//! an attempt, [`stale`] lists the differences of two, [`sentence`] puts them into
-//! words, [`freshness`] draws the conclusion, [`materialise`] moves outputs in and
-//! out, and [`state`] caches facts that are expensive to recompute. [`stats`],
-//! [`gc`] and [`verify`] keep house.
+//! order, so a crash leaves a whole result or none. [`key`] identifies an attempt,
+//! [`stale`] lists the differences of two, [`sentence`] formats them for people,
+//! [`freshness`] decides whether a task must run, [`materialise`] captures and
+//! restores outputs, and [`state`] caches facts that are expensive to recompute.
+//! [`stats`], [`gc`] and [`verify`] do maintenance.
 //!
 //! Reading needs no folder and takes no lock: a project without a store has an
-//! empty one, and the folder is made by the first write. `docs/cache.md` tells
-//! users about it.
+//! empty one, and the first write creates the folder. `docs/cache.md` is its
+//! documentation for users.
 //!
-//! The store knows labels and documents, not tasks: it is below `engine` and
-//! beside nothing. The build lock is `os::lock`'s; callers of [`Store::restore`],
-//! [`Store::capture`], [`Store::clean`], [`Store::collect`] and [`Store::heal`] hold it.
+//! The store knows labels and documents, not tasks: it is below `engine`. The build
+//! lock is in `os::lock`; callers of [`Store::restore`], [`Store::capture`],
+//! [`Store::clean`], [`Store::collect`] and [`Store::heal`] hold it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -51,28 +51,28 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
-/// The largest image that is read; a larger one is dropped.
+/// The largest image that is read; a larger one is ignored.
 const MAX_IMAGE: u64 = 1 << 30;
 
-/// The version of the store as a whole: a store of another one answers for
-/// nothing. To be raised with the log's header and the key document's version.
+/// The version of the store as a whole: nothing in a store of another version is
+/// reused. Increment it with the log's header and the key document's version.
 pub const FORMAT: u32 = 1;
 
-/// Under which name the state has the worker's machine.
+/// The name of the worker's machine in the state.
 const MACHINE: &str = "machine";
 
-/// Below this many entries the log is not rewritten.
+/// A log with fewer entries is not rewritten.
 const WORTH_COMPACTING: usize = 1000;
 
-/// What the store could not do.
+/// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error(transparent)]
     Fs(#[from] FsError),
-    /// A blob is gone or damaged: what it belonged to must be made again.
+    /// A blob is missing or damaged: its output must be made again.
     #[error("the store has lost the contents of `{path}` ({})", content.short())]
     BlobLost { path: ProjectPath, content: ContentDigest },
-    /// A task said that it had made something that is not there.
+    /// A task reported an output that does not exist.
     #[error("output `{path}` was not made")]
     OutputMissing { path: ProjectPath },
 }
@@ -90,10 +90,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store of the project at `layout`. Makes nothing.
+    /// Opens the store of the project at `layout`. Creates nothing.
     ///
     /// # Errors
-    /// When the log is there and cannot be read.
+    /// When the log exists and cannot be read.
     pub fn open(layout: Layout) -> Result<Store, StoreError> {
         let store = Store::unread(layout);
         store.log_mut().refresh()?;
@@ -104,8 +104,8 @@ impl Store {
         Ok(store)
     }
 
-    /// The store of the project at `layout`, for who only wants to write: nothing
-    /// is known of what has run before.
+    /// The store of the project at `layout` for a caller that only writes: earlier
+    /// attempts are not read.
     #[must_use]
     pub fn unread(layout: Layout) -> Store {
         let root = layout.cache();
@@ -120,19 +120,19 @@ impl Store {
         }
     }
 
-    /// Reads what is new in the log: another `lp` may have written since it was
+    /// Reads the new part of the log: another `lp` may have written since it was
     /// opened.
     ///
     /// # Errors
-    /// When the log is there and cannot be read.
+    /// When the log exists and cannot be read.
     pub fn reload(&self) -> Result<(), StoreError> {
         Ok(self.log_mut().refresh()?)
     }
 
-    /// Makes the store's folder, with a `.gitignore` and a `CACHEDIR.TAG`.
+    /// Creates the store's folder, with a `.gitignore` and a `CACHEDIR.TAG`.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub fn create(&self) -> Result<(), FsError> {
         let tag = self.root.join("CACHEDIR.TAG");
         if fs::is_file(&tag) {
@@ -146,13 +146,13 @@ impl Store {
         fs::write_atomic(&tag, signature.as_bytes())
     }
 
-    /// The file of the build lock. Its folder is there after [`Store::create`].
+    /// The file of the build lock. Its folder exists after [`Store::create`].
     #[must_use]
     pub fn lock_path(&self) -> PathBuf {
         self.root.join("lock")
     }
 
-    /// That nobody held the build lock just before the store was read.
+    /// Proof that no process held the build lock just before the store was read.
     #[must_use]
     pub fn since(&self) -> Option<&FreeLock> {
         self.since.as_ref()
@@ -163,7 +163,7 @@ impl Store {
         &self.root
     }
 
-    /// Where a blob is, if it is there.
+    /// The path of a blob, if it exists.
     #[cfg(test)]
     fn blob_path(&self, content: &ContentDigest) -> PathBuf {
         self.cas.path(content)
@@ -175,7 +175,7 @@ impl Store {
         self.cas.read(content, limit)
     }
 
-    /// Stores bytes: a task's output text, for an attempt's `logs`.
+    /// Stores bytes: a task's printed output, for an attempt's `logs`.
     ///
     /// # Errors
     /// When they cannot be written.
@@ -184,15 +184,14 @@ impl Store {
         Ok(self.cas.put_bytes(bytes)?)
     }
 
-    /// Writes an attempt into the log. Every blob that it names is stored before
-    /// this is called.
+    /// Adds an attempt to the log. All its blobs are stored before this is called.
     ///
     /// # Errors
     /// When the log cannot be written.
     pub fn record_attempt(&self, attempt: &Attempt) -> Result<(), StoreError> {
         self.create()?;
         if attempt.measurement {
-            // It cannot be made again.
+            // A measurement cannot be made again.
             let blobs = attempt.outputs.iter().flat_map(|output| self.blobs_of(output));
             for blob in blobs.chain(attempt.logs) {
                 self.cas.sync(&blob)?;
@@ -220,7 +219,8 @@ impl Store {
         self.log().attempts().rev().cloned().collect()
     }
 
-    /// The measurement with this run-id, or all whose run-ids begin so, newest first.
+    /// The measurement with this run-id, or all whose run-ids begin with it, newest
+    /// first.
     #[must_use]
     pub fn find_by_run_id(&self, run_id: &str) -> Vec<Arc<Attempt>> {
         let log = self.log();
@@ -232,13 +232,13 @@ impl Store {
         begin_so.map(|(_, attempt)| attempt.clone()).collect()
     }
 
-    /// The description of the worker's machine that was remembered last.
+    /// The description of the worker's machine that was stored last.
     #[must_use]
     pub fn machine(&self) -> Option<String> {
         self.state().text(MACHINE).map(str::to_owned)
     }
 
-    /// Remembers a description until it is replaced, or the store is emptied.
+    /// Stores a description until it is replaced, or the store is emptied.
     pub fn set_machine(&self, description: &str) {
         self.state_mut().set_text(MACHINE, description);
     }
@@ -249,8 +249,8 @@ impl Store {
         self.n_hashed.load(Ordering::Relaxed)
     }
 
-    /// Writes what was learnt, if anything was, and compacts the
-    /// log when half of it is dead. Without news this writes nothing and takes no lock.
+    /// Writes the new facts, if any, and compacts the log when half of it is dead.
+    /// Without new facts this writes nothing and takes no lock.
     ///
     /// # Errors
     /// When the log cannot be locked or a file cannot be written.
@@ -280,18 +280,19 @@ impl Store {
         if live.len() * 2 >= n_attempts {
             return Ok(());
         }
-        // By identity: an attempt that another process adds meanwhile is kept.
+        // By identity, so that an attempt that another process adds meanwhile is
+        // kept.
         let dead: HashSet<_> =
             log.attempts().map(Arc::as_ptr).filter(|attempt| !live.contains(attempt)).collect();
         log.rewrite(&|attempt| !dead.contains(&Arc::as_ptr(attempt)))?;
         Ok(())
     }
 
-    /// Empties the store, except for measurements and the blobs they name. Says
-    /// how many attempts were forgotten.
+    /// Empties the store, except for measurements and their blobs. Returns the
+    /// number of deleted attempts.
     ///
     /// # Errors
-    /// When something cannot be removed.
+    /// When something cannot be deleted.
     pub fn clean(&self) -> Result<usize, StoreError> {
         if !self.root.is_dir() {
             return Ok(0);
@@ -315,8 +316,8 @@ impl Store {
         Ok(n_forgotten)
     }
 
-    // A panic elsewhere leaves these as they were before or after one change,
-    // and both are whole.
+    // A panic elsewhere leaves these as they were before or after one change, and
+    // both are whole.
 
     fn log(&self) -> RwLockReadGuard<'_, Log> {
         self.log.read().unwrap_or_else(PoisonError::into_inner)
@@ -335,8 +336,8 @@ impl Store {
     }
 }
 
-/// The attempts that may still be asked for: measurements, the newest reusable
-/// one of each action and label, and the newest of each label.
+/// The attempts that a build may still need: measurements, the newest reusable one
+/// of each action and label, and the newest of each label.
 fn live(log: &Log) -> HashSet<*const Attempt> {
     let (mut labels, mut actions, mut live) = (HashSet::new(), HashSet::new(), HashSet::new());
     for attempt in log.attempts().rev() {

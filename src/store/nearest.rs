@@ -1,9 +1,9 @@
-//! Which earlier attempt people compare with.
+//! The earlier attempt to compare a task with in messages.
 //!
-//! After a value was set back, what is in place is not what the last attempt
-//! made: a sentence about that one would name a change that nobody made since.
-//! So the comparison is with an attempt whose outputs are in place, and if
-//! several made the same bytes, with the one that differs least.
+//! After a value was set back, the outputs in place are not those of the last
+//! attempt: a sentence about it would name a change that nobody has made since. So
+//! the comparison is with an attempt whose outputs are in place, and if several
+//! made the same bytes, with the one that differs least.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use super::Store;
 use super::attempt::Attempt;
 use super::key::KeyDocument;
 
-/// How many attempts of a label are looked at.
+/// The number of attempts of a label to compare.
 const LOOKED_AT: usize = 8;
 
 impl Store {
-    /// The attempt of `attempts`, newest first, that made what is in place and is
-    /// nearest to `key`. `None` if the last one is to be told about: it did the
-    /// same, or measured, or nothing is in place.
+    /// The attempt of `attempts`, newest first, whose outputs are in place and that
+    /// is nearest to `key`. `None` if the last one is to be compared: its key is
+    /// the same, or it measured, or nothing is in place.
     pub(super) fn nearest_in_place<'a>(
         &self,
         attempts: &'a [Arc<Attempt>],
@@ -48,7 +48,7 @@ fn value(document: &KeyDocument) -> Value {
     serde_json::to_value(document).expect("texts and JSON values become JSON")
 }
 
-/// In how many values two documents differ.
+/// The number of values in which two documents differ.
 fn distance(one: &Value, other: &Value) -> usize {
     match (one, other) {
         (Value::Object(one), Value::Object(other)) => {

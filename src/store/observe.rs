@@ -1,5 +1,5 @@
-//! What is in place: digests of files and folders, read again only where a
-//! file's identity says that it may have changed.
+//! Digests of files and folders in place. A file is read again only if its identity
+//! shows that it may have changed.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -13,16 +13,17 @@ use crate::os::tree::{self, Listing, Node};
 use crate::path::ProjectPath;
 
 impl Store {
-    /// The digest of a file's bytes or of what is read in a folder; links are
+    /// The digest of a file's bytes or of the files read in a folder; links are
     /// followed. May be called from many threads.
     ///
     /// # Errors
-    /// When there is nothing ([`FsError::is_not_found`]) or it cannot be read.
+    /// When it does not exist ([`FsError::is_not_found`]) or cannot be read.
     pub fn digest_of(&self, path: &Path) -> Result<ContentDigest, FsError> {
         self.digest_at(path, &fs::metadata(path)?)
     }
 
-    /// As [`Store::digest_of`], for a path that was just looked at, links followed.
+    /// As [`Store::digest_of`], for a path whose metadata was just read, links
+    /// followed.
     pub(super) fn digest_at(&self, path: &Path, metadata: &Metadata) -> Result<ContentDigest, FsError> {
         if metadata.is_dir() {
             return tree::digest_through_links(path, &|path| self.digest_of(path));
@@ -31,15 +32,15 @@ impl Store {
         known.map_or_else(|| self.hash(path), Ok)
     }
 
-    /// What is at `path` in the project; `None` if nothing is.
+    /// The output at `path` in the project; `None` if it does not exist.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it exists and cannot be read.
     pub fn observe(&self, path: &ProjectPath) -> Result<Option<OutputEntry>, StoreError> {
         Ok(self.observe_at(path, &self.layout.resolve(path))?.map(|(entry, _)| entry))
     }
 
-    /// As [`Store::observe`], for something that stands at `place` now; with the
+    /// As [`Store::observe`], for an output that is at `place` now; with the
     /// listing if it is a folder.
     pub(super) fn observe_at(
         &self,
@@ -78,9 +79,9 @@ impl Store {
         Listing::read(folder, &|path| self.digest_of(path))
     }
 
-    /// Reads a file and remembers what it found.
+    /// Reads a file and remembers its digest.
     pub(super) fn hash(&self, path: &Path) -> Result<ContentDigest, FsError> {
-        // To wait is cheaper than to read a large file twice.
+        // Waiting is cheaper than reading a large file twice.
         let before = StatIdentity::read(path).context("look at", path)?;
         if before.size >= fs::LINK_FROM {
             before.wait_until_aged();
@@ -93,8 +94,8 @@ impl Store {
         Ok(content)
     }
 
-    /// Remembers a file whose digest is known and to which `lp` has just made
-    /// or removed a name.
+    /// Remembers a file with a known digest, a name of which `lp` has just made or
+    /// deleted.
     pub(super) fn remember_linked(&self, path: &Path, content: ContentDigest) -> Result<(), FsError> {
         let now = fs::now_ns();
         let identity = StatIdentity::read(path).context("look at", path)?;
@@ -103,14 +104,16 @@ impl Store {
         Ok(())
     }
 
-    /// Hashes once more what was too young to be believed, after waiting for its
-    /// times to age (some milliseconds, unless the file system counts in seconds).
+    /// Hashes files again whose digests were too young to be trusted, after waiting
+    /// for their times to age (some milliseconds, unless the file system counts in
+    /// seconds).
     pub(super) fn settle(&self) -> Result<(), FsError> {
         use rayon::prelude::*;
         let young = self.state().young();
         young.into_par_iter().for_each(|(path, identity)| {
             identity.wait_until_aged();
-            // What can no longer be read is no longer known; who needs it says so.
+            // A file that can no longer be read is forgotten; its next reader
+            // reports the error.
             if self.hash(&path).is_err() {
                 self.state_mut().forget(&path);
             }

@@ -1,8 +1,8 @@
-//! How a reason is told: one sentence for people, and its parts for machines.
+//! Formats a reason: one sentence for people, and its parts for machines.
 //!
 //! A sentence names the innermost key only, because people know their keys.
-//! `lp explain` knows where a value is written: it may call the key as the user's
-//! file does ([`StaleReason::sentence`]), and adds the place.
+//! `lp explain` knows the place of a value in the config: it may use the key as
+//! written there ([`StaleReason::sentence`]), and adds the place.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl Serialize for StaleReason {
 }
 
 impl StaleReason {
-    /// The word for machines, and the file that it is about.
+    /// The word for machines, and the file concerned.
     fn kind(&self) -> (&'static str, Option<&ProjectPath>) {
         match self {
             StaleReason::Changed { .. } => ("changed", None),
@@ -66,15 +66,16 @@ impl StaleReason {
         }
     }
 
-    /// The sentence, in which the key of a value is called `name`.
+    /// The sentence, with `name` as the key of the value.
     #[must_use]
     pub fn sentence(&self, name: &str) -> String {
-        // Values and names are foreign.
+        // Values and names are not `lp`'s own.
         harmless(&self.words(name)).into_owned()
     }
 
-    /// Whether it is about a variable that a task takes from the caller's environment.
-    /// Its value may be a secret: only short ones that changed are in the sentence.
+    /// Whether it concerns a variable that a task takes from the caller's
+    /// environment. Its value may be a secret: the sentence contains only short
+    /// ones that changed.
     fn is_passed(&self) -> bool {
         let keys = self.key().map_or(&[][..], |path| &path.keys);
         matches!(keys, [.., Segment::Key(pass), Segment::Key(_)] if pass == "pass")
@@ -150,7 +151,7 @@ fn changed(name: &str, old: &Value, new: &Value) -> String {
     }
 }
 
-/// Both values of a change, if they can be told apart in a sentence.
+/// Both values of a change, if they are different in a sentence.
 fn in_words(old: &Value, new: &Value) -> Option<(String, String)> {
     let both = match (without_secrets(old), without_secrets(new)) {
         (Value::String(before), Value::String(now)) if shown(old).is_none() || shown(new).is_none() => {
@@ -161,7 +162,7 @@ fn in_words(old: &Value, new: &Value) -> Option<(String, String)> {
     both.filter(|(old, new)| old != new)
 }
 
-/// The parts in which two long texts differ.
+/// The parts in which two long strings differ.
 fn excerpts(old: &str, new: &str) -> (String, String) {
     const CONTEXT: usize = 8;
     const LONGEST: usize = 40;
@@ -179,7 +180,8 @@ fn excerpts(old: &str, new: &str) -> (String, String) {
     (excerpt(&old), excerpt(&new))
 }
 
-/// How many items two lists have in common at their beginnings, and at their ends.
+/// The numbers of items that two lists have in common at their beginnings and at
+/// their ends.
 #[must_use]
 pub fn common<T: PartialEq>(old: &[T], new: &[T]) -> (usize, usize) {
     let prefix = old.iter().zip(new).take_while(|(old, new)| old == new).count();
@@ -187,7 +189,7 @@ pub fn common<T: PartialEq>(old: &[T], new: &[T]) -> (usize, usize) {
     (prefix, ends.take_while(|(old, new)| old == new).count())
 }
 
-/// A list, too long for a sentence, that has other items than it had.
+/// A changed list that is too long for a sentence.
 fn list(name: &str, old: &[Value], new: &[Value]) -> String {
     let (prefix, suffix) = common(old, new);
     let (gone, come) = (&old[prefix..old.len() - suffix], &new[prefix..new.len() - suffix]);
@@ -207,7 +209,7 @@ fn list(name: &str, old: &[Value], new: &[Value]) -> String {
     }
 }
 
-/// " (`zbar`)": what an object in a list is called.
+/// " (`zbar`)": the name of an object in a list.
 fn called(item: &Value) -> String {
     let text = match item {
         Value::Object(entries) => {
@@ -218,7 +220,7 @@ fn called(item: &Value) -> String {
     text.map_or(String::new(), |text| format!(" (`{text}`)"))
 }
 
-/// A value in a sentence; `None` if it would burst it.
+/// A value in a sentence; `None` if it is too long.
 fn shown(value: &Value) -> Option<String> {
     const LONGEST: usize = 60;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-+:/@".contains(c);
@@ -237,7 +239,7 @@ fn shown(value: &Value) -> Option<String> {
     }
 }
 
-/// The same without user names and passwords in URLs.
+/// The same value without user names and passwords in URLs.
 fn without_secrets(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(redacted(text)),

@@ -1,9 +1,9 @@
-//! Why a task must run: [`StaleReason`], the one type of reasons, and how those
-//! that are differences between two key documents are found.
+//! [`StaleReason`], the one type of reasons why a task must run, and the comparison
+//! of two key documents that finds them.
 //!
-//! Pure. A difference knows where it is in the document ([`KeyPath`]).
+//! Pure. A difference has its place in the document ([`KeyPath`]).
 //!
-//! Not here: how a reason is told, to people and machines (`sentence`).
+//! Not here: how a reason is formatted for people and machines (`sentence`).
 
 use std::fmt;
 
@@ -23,12 +23,12 @@ pub enum StaleReason {
         old: Value,
         new: Value,
     },
-    /// A value that was not there.
+    /// A new value.
     Added {
         at: KeyPath,
         new: Value,
     },
-    /// A value that is no longer there.
+    /// A deleted value.
     Removed {
         at: KeyPath,
         old: Value,
@@ -37,42 +37,43 @@ pub enum StaleReason {
     /// The execute bit of an input whose contents are the same.
     InputExecutable {
         path: ProjectPath,
-        /// Whether it has the bit now.
+        /// Whether the bit is set now.
         now: bool,
     },
-    /// An input that was not there.
+    /// A new input.
     InputAdded(ProjectPath),
-    /// An input that is no longer there.
+    /// A removed input.
     InputRemoved(ProjectPath),
-    /// Something that it reads is not there, and no task makes it.
+    /// An input is missing, and no task makes it.
     InputMissing(ProjectPath),
-    /// It makes other files than it did, or in another order.
+    /// The declared outputs have changed, or their order.
     OutputsDeclared {
-        /// Those that it did not make.
+        /// The new outputs.
         added: Vec<ProjectPath>,
-        /// Those that it no longer makes.
+        /// The outputs that are no longer declared.
         removed: Vec<ProjectPath>,
     },
-    /// An output is gone, and the store cannot bring it back.
+    /// An output is missing, and the store cannot restore it.
     OutputDeleted(ProjectPath),
-    /// An output is not what was made, and the store cannot bring it back.
+    /// An output has other contents, and the store cannot restore it.
     OutputChanged(ProjectPath),
     /// The last attempt did not succeed.
     LastAttempt(AttemptOutcome),
     /// The last measurement was interrupted or lost a member.
     Incomplete,
-    /// An input was written while the last attempt ran, though it reads as before.
+    /// An input was written while the last attempt ran, though its contents are the
+    /// same.
     InputWritten,
     /// Key documents had another layout then.
     Format,
     /// It is declared with `cache = false`.
     Always,
-    /// It is wanted again, for the reason of whoever wants it.
+    /// It is requested again, for this reason of the caller.
     Again(&'static str),
 }
 
 impl StaleReason {
-    /// Where in the key document it is, if it is the difference of a value.
+    /// The place in the key document, if the reason is the difference of a value.
     #[must_use]
     pub fn key(&self) -> Option<&KeyPath> {
         match self {
@@ -97,9 +98,9 @@ pub struct KeyPath {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Action,
-    /// What it is done with.
+    /// The tools.
     Tools,
-    /// The host, and which repeat it is.
+    /// The host, and the number of the repeat.
     Extra,
 }
 
@@ -131,7 +132,7 @@ impl KeyPath {
         }
     }
 
-    /// One step further in.
+    /// The path with one more key.
     #[must_use]
     pub fn then(&self, segment: Segment) -> KeyPath {
         let mut path = self.clone();
@@ -154,12 +155,12 @@ impl fmt::Display for KeyPath {
     }
 }
 
-/// All differences between the document of an earlier attempt and the one of
-/// now, their repeat numbers aside: the action, then tools, inputs and the rest.
+/// All differences between the key documents of an earlier attempt and of now,
+/// except their repeat numbers: the action, then tools, inputs and the rest.
 #[must_use]
 pub fn differences(old: &KeyDocument, new: &KeyDocument) -> Vec<StaleReason> {
-    // What was stored has been through its text (a float may print shorter than
-    // it was), so what is compared with it goes there too.
+    // A stored document has been parsed from JSON (a float may have lost digits),
+    // so the new one makes the same round trip before the comparison.
     let new = &new.reread();
     if old.version != new.version {
         return vec![StaleReason::Format];
@@ -181,7 +182,8 @@ pub fn differences(old: &KeyDocument, new: &KeyDocument) -> Vec<StaleReason> {
     found
 }
 
-/// What is read before what is in it: who declares other inputs did so on purpose.
+/// Declared inputs come before their contents: a user changes the declaration on
+/// purpose.
 fn in_inputs(old: &KeyDocument, new: &KeyDocument, found: &mut Vec<StaleReason>) {
     let added = new.inputs.keys().filter(|path| !old.inputs.contains_key(*path));
     found.extend(added.cloned().map(StaleReason::InputAdded));
@@ -235,12 +237,12 @@ fn in_value(at: &KeyPath, old: &Value, new: &Value, found: &mut Vec<StaleReason>
         _ => found.push(changed()),
     }
     if found.len() == before {
-        // Equal but for their tags: `{"int": 1}` and `{"float": 1}`.
+        // Equal except for their tags: `{"int": 1}` and `{"float": 1}`.
         found.push(changed());
     }
 }
 
-/// The value inside `{"int": 15}`: a tagged value is one value to people.
+/// The value inside `{"int": 15}`: people see a tagged value as one value.
 fn untagged(value: &Value) -> &Value {
     const TAGS: [&str; 7] = ["text", "int", "float", "bool", "input", "output", "secret"];
     match value.as_object().map(|object| (object.len(), object.iter().next())) {
@@ -350,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_a_url_is_not_told() {
+    fn a_password_in_a_url_is_hidden() {
         check_action(
             json!({"uri": "rtsp://me:secret@host/1"}),
             json!({"uri": "rtsp://me:secret@host/2"}),
@@ -433,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_and_ends_make_sentences() {
+    fn outputs_and_outcomes_make_sentences() {
         let path = || ProjectPath::new("media/scan.mp4").unwrap();
         let mut text = String::new();
         for reason in [

@@ -1,9 +1,9 @@
-//! What is remembered to be fast: the stat memo, and a few texts by name.
+//! A cache for speed: the stat memo, and a few strings by name.
 //!
-//! The *memo* says which digest a file had when it had a certain
-//! [`StatIdentity`]. An entry whose file may have been written since, unseen, is
-//! *young*: it is never believed, and [`State::young`] lists those to hash again
-//! once their times have aged.
+//! The *memo* maps a file with a certain [`StatIdentity`] to its digest. An entry
+//! whose file may have been written since, undetected, is *young*: it is never
+//! trusted, and [`State::young`] lists such files to hash again once their times
+//! have aged.
 //!
 //! ```text
 //! image  = "lp-memo" 2, length at the last pruning (u64), n (u64), offset (u32) * n, entry * n,
@@ -12,9 +12,9 @@
 //! path, name, text = length (u32), bytes
 //! ```
 //! A path inside the project is relative to its root, so that a store that moved
-//! does not remember two places. Entries are sorted by path, so the image is searched as it lies and only what
-//! has changed is held beside it. Nothing in it is needed: it is dropped when it
-//! is missing, damaged or of another version.
+//! does not remember two places. Entries are sorted by path, so the image is
+//! searched in its stored form and only changes are kept in memory. All of it can
+//! be recomputed: it is dropped when it is missing, damaged or of another version.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
@@ -25,29 +25,29 @@ use crate::digest::ContentDigest;
 use crate::os::fs::StatIdentity;
 use crate::packed::{Reader, put_bytes, put_long, sealed, unsealed};
 
-/// What every image of this version begins with.
+/// The first bytes of every image of this version.
 pub(super) const MAGIC: [u8; 8] = *b"lp-memo\x02";
-/// Bytes of an entry behind its path.
+/// Bytes of an entry after its path.
 const IDENTITY: usize = 40;
 
-/// The memo and the named texts of a store.
+/// The memo and the named strings of a store.
 #[derive(Debug, Default)]
 pub struct State {
     root: PathBuf,
     image: Image,
-    /// What differs from the image; `None` = forgotten.
+    /// Changes since the image was read; `None` = forgotten.
     changes: HashMap<PathBuf, Option<Memo>>,
     texts: BTreeMap<String, String>,
     is_changed: bool,
-    /// Entries that were left by the last pruning.
+    /// The number of entries after the last pruning.
     n_pruned: usize,
 }
 
-/// Sorted entries as they lie in the file.
+/// Sorted entries in their stored form.
 #[derive(Debug, Default)]
 struct Image {
     bytes: Vec<u8>,
-    /// Where the offsets and the entries begin.
+    /// The start of the offsets and of the entries.
     offsets: usize,
     entries: usize,
     n: usize,
@@ -60,11 +60,11 @@ struct Memo {
     age: Age,
 }
 
-/// Whether a file could have been written since it was hashed, unseen.
+/// Whether a file may have been written since it was hashed, undetected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Age {
     Settled,
-    /// Its times were as young as its hashing.
+    /// Its times were as recent as its hashing.
     Young,
 }
 
@@ -79,7 +79,7 @@ impl State {
         path.strip_prefix(&self.root).unwrap_or(path)
     }
 
-    /// What the file at `path` contains, if that is known for certain.
+    /// The digest of the file at `path`, if it is known for certain.
     #[must_use]
     pub fn recall(&self, path: &Path, identity: &StatIdentity) -> Option<ContentDigest> {
         let memo = self.get(path)?;
@@ -91,12 +91,12 @@ impl State {
         self.changes.get(key).copied().unwrap_or_else(|| self.image.find(key))
     }
 
-    /// Remembers what a file contains.
+    /// Remembers the digest of a file.
     pub fn remember(&mut self, path: &Path, identity: StatIdentity, content: ContentDigest, age: Age) {
         let memo = Memo { identity, content, age };
         if self.get(path) != Some(memo) {
             self.changes.insert(self.key(path).to_path_buf(), Some(memo));
-            // Young ones are not written, so they change nothing that is.
+            // Young entries are not written, so they do not change the image.
             self.is_changed |= age == Age::Settled;
         }
     }
@@ -108,7 +108,7 @@ impl State {
         }
     }
 
-    /// The files whose digests are not believed, with the identity they had.
+    /// The files whose digests are not trusted, with their identities.
     #[must_use]
     pub fn young(&self) -> Vec<(PathBuf, StatIdentity)> {
         let memos = self.changes.iter().filter_map(|(path, memo)| Some((path, memo.as_ref()?)));
@@ -116,7 +116,7 @@ impl State {
         young.map(|(path, memo)| (self.root.join(path), memo.identity)).collect()
     }
 
-    /// A text that was remembered under `name`.
+    /// The string stored under `name`.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.texts.get(name).map(String::as_str)
@@ -129,19 +129,19 @@ impl State {
         }
     }
 
-    /// Whether there is something to save.
+    /// Whether there are changes to save.
     #[must_use]
     pub fn is_changed(&self) -> bool {
         self.is_changed
     }
 
-    /// Says that the image has been written.
+    /// Marks the image as written.
     pub fn set_saved(&mut self) {
         self.is_changed = false;
     }
 
-    /// Forgets files that are no longer there, if there are so many more entries
-    /// than after the last time that looking at each of them pays.
+    /// Forgets files that no longer exist, if there are so many more entries than
+    /// after the last pruning that checking each of them pays off.
     pub fn prune(&mut self) {
         let n = self.image.n + self.changes.len();
         if n <= 2 * self.n_pruned + 1000 {
@@ -163,7 +163,7 @@ impl State {
         self.n_pruned = left;
     }
 
-    /// The image. Young entries stay out.
+    /// The image, without young entries.
     #[must_use]
     pub fn image(&self) -> Vec<u8> {
         let mut changes: Vec<(&Path, Option<Memo>)> =
@@ -173,7 +173,7 @@ impl State {
         let (mut offsets, mut entries) = (Vec::new(), Vec::with_capacity(self.image.bytes.len()));
         let mut put = |path: &Path, memo: Option<Memo>| {
             let Some(memo) = memo.filter(|memo| memo.age == Age::Settled) else { return };
-            // Beyond 4 GiB of names the rest is not remembered.
+            // Names beyond 4 GiB are not remembered.
             let Ok(offset) = u32::try_from(entries.len()) else { return };
             offsets.extend_from_slice(&offset.to_le_bytes());
             put_entry(&mut entries, path, &memo);
@@ -216,7 +216,7 @@ impl State {
         rest.take(n.checked_mul(4)?)?;
         let entries = body.len() - rest.0.len();
         if n > 0 {
-            // The texts stand behind the last entry.
+            // The strings follow the last entry.
             let last = Reader(body.get(offsets + (n - 1) * 4..)?).short()?;
             rest.take(last)?;
             rest.bytes()?;
@@ -281,8 +281,8 @@ fn put_entry(body: &mut Vec<u8>, path: &Path, Memo { identity, content, .. }: &M
     body.extend_from_slice(content.as_bytes());
 }
 
-/// A digest of which files these are, and of values beside them: changes when
-/// one of the files was replaced, made or removed, without reading any.
+/// A digest of these files' identities and of some values: it changes when one of
+/// the files is replaced, created or deleted, without reading any.
 #[must_use]
 pub fn stamp(paths: &[PathBuf], values: &[(String, String)]) -> ContentDigest {
     let mut text = String::new();
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_read_back_and_nothing_else_is() {
+    fn only_a_valid_image_is_read_back() {
         let image = sample().image();
         let state = parse(image.clone()).unwrap();
         assert_eq!(state.recall(Path::new("/a"), &identity(1)), Some(ContentDigest::of(b"a")));
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn the_young_are_not_believed_and_not_written() {
+    fn young_entries_are_not_trusted_and_not_written() {
         let mut state = State::default();
         state.remember(Path::new("/a"), identity(1), ContentDigest::of(b"a"), Age::Young);
         assert!(!state.is_changed());
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_already_changes_nothing() {
+    fn known_facts_change_nothing() {
         let mut state = parse(sample().image()).unwrap();
         state.remember(Path::new("/a"), identity(1), ContentDigest::of(b"a"), Age::Settled);
         state.set_text("machine", "{}");
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_gone_are_forgotten_when_there_are_many() {
+    fn many_deleted_files_are_forgotten() {
         let mut state = State::default();
         for n in 0..2000 {
             state.remember(
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_sees_files_come_and_change_and_values_too() {
+    fn a_stamp_depends_on_files_and_values() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         let of =

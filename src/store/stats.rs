@@ -1,7 +1,7 @@
-//! What the store holds, in numbers.
+//! Statistics of the store.
 //!
-//! A reader: takes no lock, writes nothing, and counts what it can of a store
-//! that is damaged. While a build goes on the numbers are of a moment.
+//! It takes no lock, writes nothing, and counts as much as possible of a damaged
+//! store. During a build the numbers are a snapshot.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -18,53 +18,55 @@ pub struct Stats {
     /// The version of this layout.
     pub version: u32,
     pub blobs: Usage,
-    /// Those that share their file with an output in the project: removing them frees nothing.
+    /// Those that share their file with an output in the project: deleting them
+    /// frees nothing.
     pub shared: Usage,
-    /// Those that no live attempt names.
+    /// Those that no live attempt references.
     pub unneeded: Usage,
     pub attempts: usize,
-    /// Those that may still be asked for.
+    /// Those that a build may still need.
     pub live: usize,
     pub dead: usize,
-    /// All attempts, by how they ended.
+    /// All attempts, by outcome.
     pub outcomes: BTreeMap<&'static str, usize>,
     pub measurements: usize,
-    /// Those of them that may answer for a later build.
+    /// Those of them that later builds may reuse.
     pub complete: usize,
-    /// Bytes of the log.
+    /// The size of the log in bytes.
     pub log: u64,
-    /// Bytes of `state`.
+    /// The size of `state` in bytes.
     pub state: u64,
     pub graphs: Usage,
-    /// What attempts that died left behind.
+    /// Leftovers of attempts that were killed.
     pub leftovers: Usage,
-    /// The labels whose attempts name most bytes, the largest first.
+    /// The labels whose attempts reference most bytes, the largest first.
     pub largest: Vec<LabelSize>,
 }
 
-/// How much the attempts of a label name. What two labels name counts for both.
+/// The bytes that a label's attempts reference. A blob of two labels counts for
+/// both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LabelSize {
     /// `transcode:scan.mp4@640x360@15`
     pub label: String,
-    /// How many attempts there are.
+    /// The number of attempts.
     pub attempts: usize,
-    /// The blobs that they name, each once.
+    /// The size of their blobs, each counted once.
     pub bytes: u64,
 }
 
-/// So many labels are listed.
+/// The number of labels that are listed.
 const LARGEST: usize = 10;
 
 impl Store {
-    /// Counts what the store holds.
+    /// Counts the contents of the store.
     ///
     /// # Errors
-    /// When a folder of blobs is there and cannot be read.
+    /// When a folder of blobs exists and cannot be read.
     pub fn stats(&self) -> Result<Stats, StoreError> {
         let attempts = self.attempts();
         let live = live(&self.log());
-        // Read after the log: whatever an entry names was there before it.
+        // Read after the log: a blob is stored before its entry.
         let blobs = self.cas.all()?;
         let sizes: HashMap<ContentDigest, u64> = blobs.iter().map(|blob| (blob.content, blob.size)).collect();
         let mut needed = HashSet::new();
@@ -117,14 +119,14 @@ impl Store {
         })
     }
 
-    /// Every blob that an attempt names, each once.
+    /// Every blob that an attempt references, each once.
     pub(super) fn named_by(&self, attempt: &Attempt) -> BTreeSet<ContentDigest> {
         let outputs = attempt.outputs.iter().flat_map(|output| self.blobs_of(output));
         outputs.chain(attempt.logs).collect()
     }
 }
 
-/// As it stands in the log.
+/// The outcome as in the log.
 fn outcome_name(outcome: AttemptOutcome) -> &'static str {
     match outcome {
         AttemptOutcome::Succeeded => "succeeded",

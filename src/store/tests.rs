@@ -1,4 +1,4 @@
-//! Whole results: captured, found again, restored, lost.
+//! Tests that capture, find, restore and lose whole results.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -61,7 +61,7 @@ impl Project {
         std::fs::write(self.at(name), bytes).unwrap();
     }
 
-    /// Performs `key`: what stands at `names` are its outputs.
+    /// Performs `key`: the files at `names` are its outputs.
     fn perform(&self, key: &KeyDocument, names: &[&str]) -> Attempt {
         let capture = |name: &&str| self.store.capture(&path(name), &self.at(name), Put::Share).unwrap();
         let attempt = attempt(key, names.iter().map(capture).collect());
@@ -126,7 +126,7 @@ fn a_result_is_fresh_until_something_differs() {
 }
 
 #[test]
-fn a_value_that_is_set_back_finds_its_result_again() {
+fn setting_a_value_back_finds_the_earlier_result() {
     let project = Project::new();
     project.write("x", "15");
     let first = project.perform(&key(15), &["x"]);
@@ -156,7 +156,7 @@ fn an_attempt_that_failed_is_never_reused() {
 }
 
 #[test]
-fn files_folders_and_links_come_back_as_they_were() {
+fn files_folders_and_links_are_restored_unchanged() {
     let project = Project::new();
     project.write("media/large.mp4", vec![7; 2 << 20]);
     project.write("out/small", "small");
@@ -189,7 +189,7 @@ fn files_folders_and_links_come_back_as_they_were() {
 }
 
 #[test]
-fn what_is_moved_into_the_store_comes_out_at_its_place() {
+fn an_output_moved_into_the_store_is_restored_to_its_place() {
     let project = Project::new();
     project.write("attempt/x", vec![1; 2 << 20]);
     let entry = project.store.capture(&path("media/x"), &project.at("attempt/x"), Put::Move).unwrap();
@@ -217,7 +217,7 @@ fn restoring_never_writes_through_a_link() {
 }
 
 #[test]
-fn an_output_that_was_made_executable_through_its_link_comes_back_as_it_was() {
+fn an_output_made_executable_through_its_link_is_restored_unchanged() {
     let project = Project::new();
     project.write("x", vec![1; 2 << 20]);
     let attempt = project.perform(&key(15), &["x"]);
@@ -285,7 +285,7 @@ fn a_touched_file_is_read_once_and_a_no_op_writes_nothing() {
 }
 
 #[test]
-fn an_edit_that_keeps_size_and_time_is_seen() {
+fn an_edit_that_keeps_size_and_time_is_detected() {
     let project = Project::new();
     project.write("x", "aaaa");
     let modified = std::fs::metadata(project.at("x")).unwrap().modified().unwrap();
@@ -297,7 +297,7 @@ fn an_edit_that_keeps_size_and_time_is_seen() {
 }
 
 #[test]
-fn an_edit_right_after_the_hashing_is_seen() {
+fn an_edit_right_after_the_hashing_is_detected() {
     let project = Project::new();
     for byte in 0..100_u8 {
         project.write("x", [byte]);
@@ -337,7 +337,7 @@ fn cleaning_keeps_measurements() {
 }
 
 #[test]
-fn repeats_are_counted_and_the_newest_complete_one_answers() {
+fn repeats_are_counted_and_the_newest_complete_one_is_reused() {
     let project = Project::new();
     let repeat = |n: u32| {
         let mut key = key(15);
@@ -379,7 +379,7 @@ fn two_stores_of_one_project_add_to_one_log() {
 }
 
 #[test]
-fn what_is_dead_is_known() {
+fn dead_attempts_are_recognised() {
     let project = Project::new();
     for fps in [15, 30, 15, 15] {
         project.store.record_attempt(&attempt(&key(fps), Vec::new())).unwrap();

@@ -1,9 +1,9 @@
-//! Reads everything and says what is not as it was written.
+//! Reads all data in the store and reports faults.
 //!
-//! [`Store::verify`] is a reader. [`Store::heal`] follows under the build lock:
-//! it looks again, puts back what still stands in the project, and removes
-//! blobs that no longer fit their names, so that what needs them is made again.
-//! A damaged measurement cannot be made again: its file stays.
+//! [`Store::verify`] only reads. [`Store::heal`] follows under the build lock: it
+//! checks again, stores blobs again from intact outputs in the project, and deletes
+//! blobs that no longer match their names, so that the results that need them are
+//! made again. A damaged measurement cannot be made again: its file is kept.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -28,36 +28,36 @@ pub struct Verified {
     pub version: u32,
     /// The blobs that were read.
     pub blobs: Usage,
-    /// What is wrong with blobs, by digest.
+    /// The faults of blobs, by digest.
     pub faults: Vec<Fault>,
     pub log: LogFound,
     /// `state`.
     pub state: StateFound,
 }
 
-/// A blob that is not as it should be.
+/// A faulty blob.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
     pub blob: ContentDigest,
     pub wrong: Wrong,
     pub needed_by: Vec<NeededBy>,
-    /// What was done about it.
+    /// The repair.
     pub done: Done,
 }
 
-/// What is wrong with a blob.
+/// The kind of a blob's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wrong {
-    /// Its bytes do not fit its name.
+    /// Its bytes do not match its name.
     Damaged,
-    /// It is there, and cannot be read.
+    /// It exists and cannot be read.
     Unreadable,
-    /// It is not there.
+    /// It does not exist.
     Missing,
 }
 
-/// What was done about a blob.
+/// The repair of a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Done {
@@ -66,15 +66,15 @@ pub enum Done {
     Removed,
     /// It was stored again from the output in the project.
     StoredAgain,
-    /// Its file was left as it is, because it belongs to a measurement.
+    /// Its file was kept, because it belongs to a measurement.
     Kept,
 }
 
-/// Who needs a blob.
+/// A reference to a blob.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NeededBy {
     pub label: String,
-    /// The output; `None` for what the task printed.
+    /// The output; `None` for the printed output.
     pub output: Option<ProjectPath>,
     /// The run-id, for a measurement.
     pub run: Option<String>,
@@ -82,13 +82,14 @@ pub struct NeededBy {
 }
 
 impl NeededBy {
-    /// Whether its loss is more than that of a text which nobody may ever read.
+    /// Whether its loss is a fault: printed output may be lost, except a
+    /// measurement's.
     fn matters(&self) -> bool {
         self.measurement || self.output.is_some()
     }
 }
 
-/// How the log is.
+/// The state of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogFound {
     /// Attempts that can be read.
@@ -99,11 +100,11 @@ pub struct LogFound {
     pub is_foreign: bool,
     /// Bytes that belong to no whole entry.
     pub damaged: Vec<Bytes>,
-    /// Half an entry at the end: what a crash leaves, and no fault.
+    /// A partial entry at the end, as a crash leaves it; no fault.
     pub torn: Option<Bytes>,
 }
 
-/// From the first byte to the one behind the last.
+/// A range of bytes; the end is exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Bytes {
     pub from: usize,
@@ -116,22 +117,22 @@ impl From<&std::ops::Range<usize>> for Bytes {
     }
 }
 
-/// How `state` is.
+/// The state of `state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StateFound {
-    /// It is not there, which is no fault.
+    /// It does not exist, which is no fault.
     Missing,
     /// It can be read.
     Whole,
     /// It is of another version, which is no fault.
     Foreign,
-    /// It is damaged, and made anew by the next build.
+    /// It is damaged; the next build writes it again.
     Damaged,
 }
 
 impl Verified {
-    /// Whether all is as it was written.
+    /// Whether there is no fault.
     #[must_use]
     pub fn is_right(&self) -> bool {
         self.faults.is_empty()
@@ -147,9 +148,9 @@ impl Store {
     /// Reads every blob, the log and `state`. Takes no lock and changes nothing.
     ///
     /// # Errors
-    /// When the log or a folder of blobs is there and cannot be read.
+    /// When the log or a folder of blobs exists and cannot be read.
     pub fn verify(&self) -> Result<Verified, StoreError> {
-        // Read before the blobs: whatever an entry names was there before it.
+        // Read before the blobs: a blob is stored before its entry.
         let needs = self.needs();
         let blobs = self.cas.all()?;
         let mut read = Usage::default();
@@ -180,11 +181,11 @@ impl Store {
         })
     }
 
-    /// Mends what [`Store::verify`] found, as far as it is still so. Its caller
-    /// holds the build lock.
+    /// Repairs the faults that [`Store::verify`] found and that still exist. The
+    /// caller holds the build lock.
     ///
     /// # Errors
-    /// When something cannot be removed or written.
+    /// When something cannot be deleted or written.
     pub fn heal(&self, verified: &mut Verified) -> Result<(), StoreError> {
         self.reload()?;
         let needs = self.needs();
@@ -218,7 +219,7 @@ impl Store {
         self.save_state()
     }
 
-    /// Who needs which blob, of the attempts that may still be asked for.
+    /// The references to each blob, of the attempts that a build may still need.
     fn needs(&self) -> Needs {
         let live = live(&self.log());
         let mut needs = Needs::new();
@@ -262,7 +263,7 @@ impl Store {
         }
     }
 
-    /// Stores again what the project still has of the faulty blobs.
+    /// Stores faulty blobs again from intact outputs in the project.
     fn store_again(&self, faults: &[Fault]) -> Result<(), StoreError> {
         let faulty: HashSet<ContentDigest> = faults.iter().map(|fault| fault.blob).collect();
         let labels: HashSet<&str> =
@@ -278,8 +279,9 @@ impl Store {
         Ok(())
     }
 
-    /// Whether an output stands in the project, every byte of it read: what the
-    /// memo believes may have rotted like the blob, or with it if they are one file.
+    /// Whether an output is intact in the project, every byte of it read: the file
+    /// may be damaged under an identity that the memo knows, like the blob, or with
+    /// it if they are one file.
     fn is_there_indeed(&self, output: &OutputEntry) -> bool {
         let place = self.layout.resolve(&output.path);
         let is_read = match output.kind {

@@ -10,13 +10,13 @@ use crate::record::RunRecord;
 /// The folder of all streams' files, in the attempt.
 pub(super) const FOLDER: &str = "files";
 
-/// Where a stream may leave files; `stream` is `camera-3/2`. Not made yet.
+/// The folder for a stream's files; `stream` is `camera-3/2`. Not yet created.
 pub(super) fn folder(attempt: &Attempt<'_>, stream: &str) -> PathBuf {
     attempt.dir.join(FOLDER).join(stream)
 }
 
-/// Moves what was left into the run's view, `results/runs/<run-id>/camera-3/2/`.
-/// What cannot be moved is said and lost with the attempt.
+/// Moves the files into the run's view, `results/runs/<run-id>/camera-3/2/`. A file
+/// that cannot be moved is reported and lost with the attempt.
 pub(super) fn keep(record: &RunRecord, run: &str, attempt: &Attempt<'_>) {
     let view = attempt.layout.results.join("runs").join(run);
     let members = || record.members.iter();
@@ -24,7 +24,7 @@ pub(super) fn keep(record: &RunRecord, run: &str, attempt: &Attempt<'_>) {
     let streams = members().flat_map(|member| &member.streams).map(|stream| &stream.stream);
     for stream in scripts.chain(streams) {
         let files = folder(attempt, stream);
-        // Most have none.
+        // Most folders are empty.
         if os::fs::list_names(&files).map_or(true, |names| names.is_empty()) {
             continue;
         }

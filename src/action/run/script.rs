@@ -1,6 +1,6 @@
-//! What a user's script is given: arguments, environment, folders of its own.
+//! The arguments, environment and folders of a user's script.
 //!
-//! `docs/configuration.md` documents all of it for those who write scripts.
+//! `docs/configuration.md` documents them for authors of scripts.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,7 +17,7 @@ use crate::plan::CameraPlan;
 use crate::record::build::ScriptSetup;
 use crate::session::ScriptLoad;
 
-/// The scripts of a member, and what the record says of each, with their folders made.
+/// The scripts of a member and their entries in the record; creates their folders.
 pub(super) fn scripts(
     plan: &CameraPlan,
     slug: &Slug,
@@ -53,8 +53,8 @@ pub(super) fn scripts(
     Ok(scripts)
 }
 
-/// A script that lies in the project is called as seen from its root, so that
-/// `$0` is the same on every machine.
+/// A script in the project is called by its path relative to the root, so that `$0`
+/// is the same on every machine.
 fn argv(script: &Script, attempt: &Attempt<'_>) -> Vec<OsString> {
     let mut program = attempt.layout.shown(&script.path);
     if !program.as_os_str().as_bytes().contains(&b'/') {
@@ -63,7 +63,7 @@ fn argv(script: &Script, attempt: &Attempt<'_>) -> Vec<OsString> {
     std::iter::once(program.into_os_string()).chain(script.arguments().map(OsString::from)).collect()
 }
 
-/// The camera as a script sees it.
+/// The camera for a script.
 struct Camera<'a> {
     plan: &'a CameraPlan,
     slug: &'a Slug,
@@ -82,7 +82,7 @@ fn environment(
         Source::File(clip) => attempt.layout.resolve(&clip.path).into(),
         Source::Rtsp(stream) => (&stream.uri).into(),
         Source::Usb { device } => device.into(),
-        // Refused at its place before a run is asked for.
+        // `lp` reports this at its place in the config before a run.
         Source::Synthetic { .. } => {
             return Err(ActionError::Worker(format!(
                 "`{}` runs a script, but is drawn inside the worker, where no script can see it",

@@ -1,5 +1,5 @@
-//! User and password of a camera's stream, which no plan holds: from the environment,
-//! or from the config, where they are written out.
+//! User and password of a camera's stream, which are in no plan: from the
+//! environment, or from the config if written there.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::pipeline::ResolveError;
 use crate::plan::CameraPlan;
 use crate::session::Redaction;
 
-/// The secrets of one camera: names of variables with values.
+/// The secrets of one camera: values by variable name.
 pub(super) struct Secrets(BTreeMap<String, String>);
 
 impl Secrets {
-    /// Those of a plan, which is not a copy's.
+    /// The secrets of a plan that is not a copy's.
     ///
     /// # Errors
     /// When a variable is not set, or not UTF-8.
@@ -51,18 +51,18 @@ impl Secrets {
         }
     }
 
-    /// What no text of a run may hold.
+    /// The redaction of the secrets in texts of a run.
     pub(super) fn redaction(&self) -> Redaction {
         Redaction::new(self.0.iter())
     }
 
-    /// What no text of a run of several cameras may hold.
+    /// The redaction of the secrets in texts of a run of several cameras.
     pub(super) fn all(all: &[Secrets]) -> Redaction {
         Redaction::new(all.iter().flat_map(|secrets| &secrets.0))
     }
 }
 
-/// Who is let in to a camera's stream.
+/// The login of a camera's stream.
 pub(super) fn login(plan: &CameraPlan) -> Option<&Login> {
     plan.source.stream()?.login.as_ref()
 }

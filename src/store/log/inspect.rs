@@ -1,8 +1,8 @@
-//! What is wrong with a log, and what the wrong parts still say.
+//! Finds the faults of a log, and the blobs that its unreadable parts name.
 //!
-//! Readers pass over damage and over entries of other versions. Whoever checks
-//! the log counts them here, and whoever collects garbage asks which blobs they
-//! name: what cannot be read today must not cost a result.
+//! Readers skip damage and entries of other versions. A check of the log counts
+//! them here, and garbage collection asks for the blobs that they name: an entry
+//! that is unreadable today must not cost a result.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -11,10 +11,10 @@ use super::{FRAME, Found, HEADER, INDEXED, JSON, MARKER, entry_at, split_indexed
 use crate::digest::ContentDigest;
 use crate::store::attempt::Attempt;
 
-/// A log, looked at byte by byte.
+/// The result of inspecting every byte of a log.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
-    /// Whether there are bytes and they are not of this version.
+    /// Whether it is not empty and of another version.
     pub is_foreign: bool,
     /// Attempts that can be read.
     pub n_attempts: usize,
@@ -22,11 +22,11 @@ pub struct Inspection {
     pub foreign: Vec<Range<usize>>,
     /// Bytes that belong to no whole entry.
     pub damaged: Vec<Range<usize>>,
-    /// An entry at the end that is not all there: what a crash leaves.
+    /// A partial entry at the end, as a crash leaves it.
     pub torn: Option<Range<usize>>,
 }
 
-/// Looks at the bytes of a log.
+/// Inspects the bytes of a log.
 #[must_use]
 pub fn inspect(bytes: &[u8]) -> Inspection {
     let mut found = Inspection::default();
@@ -76,7 +76,7 @@ fn entries(bytes: &[u8]) -> Vec<Range<usize>> {
     entries
 }
 
-/// Whether `rest` is the beginning of an entry that wants more bytes than there are.
+/// Whether `rest` begins an entry that is longer than `rest`.
 fn is_torn(rest: &[u8]) -> bool {
     if rest.len() < 8 {
         return MARKER.starts_with(&rest[..rest.len().min(MARKER.len())]);
@@ -85,8 +85,8 @@ fn is_torn(rest: &[u8]) -> bool {
     rest.starts_with(&MARKER) && rest.len() < FRAME + length
 }
 
-/// Blobs that are named somewhere in bytes that cannot be read as entries.
-/// `None` if some of it is no text, so that it may name any blob.
+/// The blobs named in bytes that cannot be read as entries. `None` if some of them
+/// are no text, so that they may name any blob.
 #[must_use]
 pub fn named_by_the_unreadable(bytes: &[u8], found: &Inspection) -> Option<HashSet<ContentDigest>> {
     if found.is_foreign {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_found_where_it_is_and_keeps_the_blobs_that_it_names() {
+    fn damage_is_located_and_its_blobs_are_found() {
         let blob = ContentDigest::of(b"x");
         let text = format!("{{\"blob\":\"{blob}\"}}");
         let foreign = frame(9, text.as_bytes());
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn half_an_entry_at_the_end_is_torn_and_a_flipped_one_is_damaged() {
+    fn a_partial_last_entry_is_torn_and_a_flipped_one_is_damaged() {
         let (bytes, starts) = log(&[&frame(9, b"{}"), &frame(9, b"{}")]);
         for end in starts[1] + 1..bytes.len() {
             assert_eq!(inspect(&bytes[..end]).torn, Some(starts[1]..end), "{end}");
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn another_header_may_name_anything() {
+    fn a_log_with_another_header_may_name_any_blob() {
         assert!(inspect(b"something else").is_foreign);
         assert_eq!(named_by_the_unreadable(b"x", &inspect(b"something else")), None);
         for beginning in 0..=HEADER.len() {

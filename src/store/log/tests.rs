@@ -31,7 +31,7 @@ fn labels(path: &Path) -> Vec<String> {
     Log::open(path).unwrap().attempts().map(|attempt| attempt.label.clone()).collect()
 }
 
-/// A log with the attempts `a`, `b`, `c`, and where each entry ends.
+/// A log with the attempts `a`, `b`, `c`, and the end of each entry.
 fn three(path: &Path) -> (Vec<u8>, Vec<usize>) {
     let mut log = Log::open(path).unwrap();
     let ends = ["a", "b", "c"].map(|label| {
@@ -42,7 +42,7 @@ fn three(path: &Path) -> (Vec<u8>, Vec<usize>) {
 }
 
 #[test]
-fn a_log_torn_at_any_byte_reads_as_its_longest_whole_part_and_goes_on() {
+fn a_log_cut_at_any_byte_keeps_its_whole_entries_and_accepts_more() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let (bytes, ends) = three(&path);
@@ -82,7 +82,7 @@ fn a_flipped_bit_costs_one_entry() {
 }
 
 #[test]
-fn an_append_behind_damage_keeps_what_follows_it() {
+fn an_append_after_damage_keeps_the_following_entries() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let (mut bytes, _) = three(&path);
@@ -93,7 +93,7 @@ fn an_append_behind_damage_keeps_what_follows_it() {
 }
 
 #[test]
-fn entries_of_another_time_are_skipped_and_kept() {
+fn entries_of_other_versions_are_skipped_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let (mut bytes, _) = three(&path);

@@ -1,4 +1,4 @@
-//! What is collected, what is found damaged, and what must stay.
+//! Tests of collection, verification and repair.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::store::verify::{Done, StateFound, Verified};
 
 const DAY: u64 = 86_400;
 
-/// When the attempts of these tests began, and then some days.
+/// A number of days after the start of these tests' attempts.
 fn days_later(days: u64) -> Utc {
     Utc::from_unix_millis(1_795_502_520_000 + i64::try_from(days * DAY * 1000).unwrap())
 }
@@ -21,7 +21,8 @@ fn limits(max_size: Option<u64>, max_days: Option<u64>, now: u64) -> Limits {
 }
 
 impl Project {
-    /// Performs a task of its own label that makes `name` with `bytes`, `days` after the first.
+    /// Performs a task with its own label that makes `name` with `bytes`, `days`
+    /// after the first.
     fn make(&self, name: &str, bytes: impl AsRef<[u8]>, days: u64) -> Attempt {
         self.write(name, bytes);
         let key = KeyDocument::new(json!({ "name": name, "days": days }), BTreeMap::new());
@@ -59,7 +60,8 @@ impl Project {
         labels
     }
 
-    /// Damages the blob of the first output, behind everybody's back.
+    /// Damages the blob of the first output but keeps its mode and
+    /// modification time.
     fn rot(&self, attempt: &Attempt) {
         let blob = self.store.blob_path(&attempt.outputs[0].content);
         let before = std::fs::metadata(&blob).unwrap();
@@ -85,7 +87,7 @@ impl Project {
 }
 
 #[test]
-fn what_nothing_keeps_goes_and_all_else_stays() {
+fn only_unreferenced_data_is_deleted() {
     let project = Project::new();
     project.write("x", "15");
     for _ in 0..3 {
@@ -127,7 +129,7 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
-fn measurements_and_all_that_they_name_survive_every_limit() {
+fn measurements_and_their_blobs_survive_every_limit() {
     let project = Project::new();
     let run = project.measure();
     project.make("x", "1", 0);
@@ -143,7 +145,7 @@ fn measurements_and_all_that_they_name_survive_every_limit() {
 }
 
 #[test]
-fn what_stands_in_the_project_is_in_use_however_old_it_is() {
+fn old_outputs_in_the_project_are_in_use() {
     let project = Project::new();
     project.make("old", "1", 0);
     project.make("gone", "2", 0);
@@ -160,12 +162,12 @@ fn what_stands_in_the_project_is_in_use_however_old_it_is() {
 }
 
 #[test]
-fn the_least_recently_used_goes_first_until_the_rest_fits() {
+fn the_least_recently_used_results_are_deleted_first() {
     let project = Project::new();
     for (name, days) in [("in-place", 0), ("b", 1), ("c", 2), ("d", 3)] {
         project.make(name, vec![name.as_bytes()[0]; 100], days);
     }
-    // Older than all, but it shares its only blob with `d`: to remove it frees nothing.
+    // The oldest, but it shares its only blob with `d`: deleting it frees nothing.
     project.write("d", vec![b'd'; 100]);
     project.perform(&key(7), &["d"]);
     for name in ["b", "c", "d"] {
@@ -192,7 +194,7 @@ fn a_shared_blob_frees_nothing_and_is_counted_so() {
 }
 
 #[test]
-fn a_result_that_is_nowhere_is_forgotten() {
+fn a_lost_result_is_forgotten() {
     let project = Project::new();
     let made = project.make("x", "1", 0);
     fs::remove(&project.store.blob_path(&made.outputs[0].content)).unwrap();
@@ -202,7 +204,7 @@ fn a_result_that_is_nowhere_is_forgotten() {
 }
 
 #[test]
-fn what_a_damaged_log_names_stays_even_after_the_log_was_rewritten() {
+fn blobs_of_a_damaged_log_are_kept_after_a_rewrite() {
     let project = Project::new();
     let run = project.measure();
     project.make("x", "1", 0);
@@ -221,7 +223,7 @@ fn what_a_damaged_log_names_stays_even_after_the_log_was_rewritten() {
 }
 
 #[test]
-fn a_log_of_another_time_keeps_every_blob() {
+fn a_log_of_another_version_keeps_every_blob() {
     let project = Project::new();
     project.make("x", "1", 0);
     std::fs::write(project.at(".lpcache/log"), "lp-log\0\x09 of tomorrow").unwrap();
@@ -232,7 +234,7 @@ fn a_log_of_another_time_keeps_every_blob() {
 }
 
 #[test]
-fn only_the_newest_compiled_graphs_stay() {
+fn only_the_newest_compiled_graphs_are_kept() {
     let project = Project::new();
     project.make("x", "1", 0);
     for n in 0..18 {
@@ -247,7 +249,7 @@ fn only_the_newest_compiled_graphs_stay() {
 }
 
 #[test]
-fn a_damaged_blob_is_stored_again_from_the_project_or_else_removed() {
+fn a_damaged_blob_is_stored_again_from_the_project_or_deleted() {
     let project = Project::new();
     let here = project.make("here", "1", 0);
     let gone = project.make("gone", "2", 0);
@@ -290,11 +292,11 @@ fn folders_and_links_are_stored_again_too() {
 }
 
 #[test]
-fn bytes_that_rotted_under_an_unchanged_identity_are_found() {
+fn damage_under_an_unchanged_identity_is_found() {
     let project = Project::new();
     let made = project.make("x", "1", 0);
     let project = project.reopened();
-    // As if both rotted at once: what the memo says of the output is wrong.
+    // As if both were damaged at once: the memo's digest of the output is wrong.
     project.rot(&made);
     project.write("x", "0");
     let identity = fs::StatIdentity::read(&project.at("x")).unwrap();
@@ -327,7 +329,7 @@ fn a_damaged_measurement_is_kept_and_named() {
 }
 
 #[test]
-fn a_text_that_a_task_printed_may_be_lost_unless_it_measured() {
+fn printed_output_may_be_lost_except_of_a_measurement() {
     let project = Project::new();
     let mut failed = attempt(&key(1), Vec::new());
     (failed.outcome, failed.logs) = (AttemptOutcome::Failed, Some(project.store.put_bytes(b"oh").unwrap()));
@@ -381,7 +383,7 @@ fn a_torn_end_is_no_fault() {
 }
 
 #[test]
-fn the_store_is_counted_whatever_is_in_it() {
+fn any_store_is_counted() {
     let project = Project::new();
     assert_eq!(project.store.stats().unwrap().blobs.count, 0);
     project.make("x", "12345", 0);
