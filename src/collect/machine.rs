@@ -233,6 +233,22 @@ mod tests {
     }
 
     #[test]
+    fn when_all_online_cores_change_one_sample_is_lost() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("proc")).unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(root.path().join("proc").join(name), text).unwrap();
+        write("stat", "cpu0 0 0 0 100\n");
+        write("meminfo", "MemTotal: 4 kB\nMemAvailable: 1 kB\n");
+        let mut sampler = MachineSampler::below(root.path()).unwrap();
+        let began = sampler.before.at_ns;
+        write("stat", "cpu7 0 0 0 900\n");
+        assert!(matches!(sampler.sample(began + 1_000_000_000), Err(CollectError::TooSoon)));
+        write("stat", "cpu7 0 0 0 950\n");
+        assert_eq!(sampler.sample(began + 2_000_000_000).unwrap(), [0.5, 0.0, 3072.0]);
+    }
+
+    #[test]
     fn a_collector_that_cannot_run_says_why() {
         let root = tempfile::tempdir().unwrap();
         let error = MachineSampler::below(root.path()).unwrap_err();

@@ -302,6 +302,31 @@ mod tests {
     }
 
     #[test]
+    fn places_far_apart_have_excerpts_of_their_own() {
+        let text = format!("a{}b", "\n".repeat(2 * NEAR));
+        let mut sources = Sources::new();
+        let file = sources.add("x.json", text.as_str());
+        let mut found = Diagnostics::new();
+        let far = Place::new(file, text.len() - 1..text.len());
+        let fault = Diagnostic::error("LP0000", "it is wrong").at(far).label("here");
+        found.push(fault.also(Place::new(file, 0..1), "there"));
+        expect![[r#"
+            error[LP0000]: it is wrong
+                --> x.json:2001:1
+                 |
+            2001 | b
+                 | ^ here
+                 |
+                ::: x.json:1:1
+                 |
+               1 | a
+                 | - there
+
+        "#]]
+        .assert_eq(&found.render_human(&sources, Color::Never));
+    }
+
+    #[test]
     fn windows_line_endings_do_not_move_the_caret() {
         check(
             "{\r\n  \"a\": 1\r\n}\r\n",
