@@ -177,6 +177,20 @@ fn a_value_that_follows_from_another_is_not_blamed_on_its_own_key() {
 }
 
 #[test]
+fn a_reverted_value_is_named_before_those_that_follow_from_it() {
+    let ws = cameras();
+    let stock = "\"videoflip\", \"properties\": { \"method\": 1 }";
+    ws.write(WORKLOADS_FILE, &WORKLOADS.replacen(stock, "\"gvatrack\"", 1));
+    ws.lp("build plan:camera-2").success();
+    ws.write(WORKLOADS_FILE, WORKLOADS);
+    ws.lp("build plan:camera-2").success();
+    ws.write(WORKLOADS_FILE, &WORKLOADS.replacen(stock, "\"gvatrack\"", 1));
+    expect![[r#"
+        `plan:camera-2` will be restored from the store: output `results/plan/camera-2.json` was changed; `type` changed from videoflip to gvatrack (configs/workload_to_pipeline.json:7:17), `properties` was removed (from configs/workload_to_pipeline.json:7:7), `dialect` changed from stock to dlstreamer (from the steps), as it was at <then>
+    "#]].assert_eq(&told(ws.lp("explain plan:camera-2")));
+}
+
+#[test]
 fn another_source_is_one_change_and_keeps_its_password() {
     check_edit(
         CAMERAS_FILE,
