@@ -73,7 +73,9 @@ pub(super) enum Command {
     /// Make a project from a camera file and a workload file of Intel's loss-prevention
     ///
     /// Files in the project's directory stay where they are; others are copied into
-    /// it. Writes nothing if one of the project's files already exists.
+    /// it. Each workload file after the first becomes a profile of the project, named
+    /// after what is special in its name (`gpu` of `workload_to_pipeline_gpu.json`).
+    /// Writes nothing if one of the project's files already exists.
     Import(ImportArgs),
     /// Check all config files and report every error with its line and column
     Check(CheckArgs),
@@ -119,6 +121,10 @@ pub(super) struct InitArgs {
     /// The directory of the project [default: the current one]
     #[arg(value_name = "DIR")]
     pub(super) root: Option<PathBuf>,
+
+    /// Make a lane of six cameras, with profiles and scripts, instead of one camera
+    #[arg(long)]
+    pub(super) lane: bool,
 }
 
 /// `lp import`
@@ -131,6 +137,10 @@ pub(super) struct ImportArgs {
     /// Print this camera or workload file in the current form instead
     #[arg(long, value_name = "FILE", conflicts_with_all = ["root", "camera_file", "workload_file"])]
     pub(super) rewrite: Option<PathBuf>,
+
+    /// The workload files; `flags` fills it in.
+    #[arg(skip)]
+    pub(super) workloads: Vec<PathBuf>,
 }
 
 /// `lp check`

@@ -1,9 +1,11 @@
 //! The global flags, and the commands on which they have an effect.
 
+use std::path::PathBuf;
+
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use super::args::Cli;
+use super::args::{Cli, Command};
 
 /// The flags of [`Global`](super::args::Global) that name the files of a project.
 const FILES: [&str; 2] = ["camera_file", "workload_file"];
@@ -51,7 +53,13 @@ fn with_hidden(mut command: clap::Command, path: &mut Vec<String>, globals: &[cl
         let own = globals.iter().map(|flag| {
             let id = flag.get_id().as_str();
             let own = flag.clone().hide(hidden.contains(&id));
-            if id == "sets" { own.id(SETS_AFTER) } else { own }
+            match (id, words.as_slice()) {
+                ("sets", _) => own.id(SETS_AFTER),
+                ("workload_file", ["import"]) => own
+                    .action(clap::ArgAction::Append)
+                    .help("Read workloads from this file; each further one becomes a profile"),
+                _ => own,
+            }
         });
         let own: Vec<clap::Arg> = own.collect();
         command = command.mut_subcommand(name, |sub| with_hidden(sub.args(own), path, globals));
@@ -66,6 +74,10 @@ pub(super) fn parsed(matches: &ArgMatches) -> Result<Cli, clap::Error> {
     for level in levels(matches) {
         let after = level.try_get_many::<String>(SETS_AFTER).ok().flatten();
         cli.global.sets.extend(after.into_iter().flatten().cloned());
+        let files = level.try_get_many::<PathBuf>("workload_file").ok().flatten();
+        if let (Command::Import(import), Some(files)) = (&mut cli.command, files) {
+            import.workloads = files.cloned().collect();
+        }
     }
     Ok(cli)
 }
@@ -100,7 +112,6 @@ pub(super) fn refusal(matches: &ArgMatches) -> Option<(String, String, &'static 
 
 #[cfg(test)]
 mod tests {
-    use super::super::args::Command;
     use super::*;
 
     #[test]

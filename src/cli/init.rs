@@ -6,20 +6,61 @@ use super::args::{Global, InitArgs};
 use super::project::directory;
 use super::{Exit, console};
 use crate::os;
+use crate::os::fs::Executable;
 use crate::path::for_shell;
 use crate::workspace::error::{CommandError, Result};
 
-/// The files of a new project: one camera over a synthetic checkout, and schemas for
-/// editors.
-const FILES: [(&str, &str); 7] = [
-    ("Lpfile.toml", include_str!("init/Lpfile.toml")),
-    ("configs/camera_to_workload.json", include_str!("init/camera_to_workload.json")),
-    ("configs/workload_to_pipeline.json", include_str!("init/workload_to_pipeline.json")),
-    ("configs/scenes/fake-scan.toml", include_str!("../../configs/scenes/fake-scan.toml")),
+/// Files of a project and their texts.
+type Texts = [(&'static str, &'static str)];
+
+/// Schemas for editors.
+const SCHEMAS: &Texts = &[
     ("configs/schema/camera.schema.json", include_str!("../../docs/schema/camera.schema.json")),
     ("configs/schema/lpfile.schema.json", include_str!("../../docs/schema/lpfile.schema.json")),
     ("configs/schema/workload.schema.json", include_str!("../../docs/schema/workload.schema.json")),
 ];
+
+/// One camera over a synthetic checkout.
+const ONE_CAMERA: &Texts = &[
+    ("Lpfile.toml", include_str!("init/Lpfile.toml")),
+    ("configs/camera_to_workload.json", include_str!("init/camera_to_workload.json")),
+    ("configs/workload_to_pipeline.json", include_str!("init/workload_to_pipeline.json")),
+    ("configs/scenes/fake-scan.toml", include_str!("../../configs/scenes/fake-scan.toml")),
+];
+
+/// The lane of six cameras that `lp`'s own repository has, with its profiles.
+const LANE: &Texts = &[
+    ("Lpfile.toml", include_str!("../../Lpfile.toml")),
+    ("configs/camera_to_workload.json", include_str!("../../configs/camera_to_workload.json")),
+    ("configs/workload_to_pipeline.json", include_str!("../../configs/workload_to_pipeline.json")),
+    ("configs/scenes/basket.toml", include_str!("../../configs/scenes/basket.toml")),
+    ("configs/scenes/fake-scan.toml", include_str!("../../configs/scenes/fake-scan.toml")),
+    ("configs/scenes/hidden-item.toml", include_str!("../../configs/scenes/hidden-item.toml")),
+    (
+        "configs/scripts/camera_to_workload.json",
+        include_str!("../../configs/scripts/camera_to_workload.json"),
+    ),
+    (
+        "configs/scripts/workload_to_pipeline.json",
+        include_str!("../../configs/scripts/workload_to_pipeline.json"),
+    ),
+    ("configs/pipelines/codes.sh", include_str!("../../configs/pipelines/codes.sh")),
+    ("configs/pipelines/motion.sh", include_str!("../../configs/pipelines/motion.sh")),
+];
+
+/// A file of a new project.
+pub(super) struct NewFile {
+    /// Relative to the project.
+    pub(super) path: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl NewFile {
+    /// Scripts, which are the files with a `#!`, may be executed.
+    fn executable(&self) -> Executable {
+        if self.bytes.starts_with(b"#!") { Executable::Yes } else { Executable::No }
+    }
+}
 
 /// The patterns of `.gitignore`.
 const IGNORED: &str = "/.lpcache/\n/media/\n/models/\n/results/\n";
@@ -27,13 +68,21 @@ const IGNORED: &str = "/.lpcache/\n/media/\n/models/\n/results/\n";
 pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit> {
     let current = directory(global)?;
     let root = args.root.as_ref().map_or_else(|| current.clone(), |directory| current.join(directory));
-    let files = FILES.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+    let (texts, cameras) = if args.lane { (LANE, "six cameras") } else { (ONE_CAMERA, "one camera") };
+    let files: Vec<NewFile> = texts.iter().chain(SCHEMAS).map(|(path, text)| new_file(path, text)).collect();
     make(&root, &files, "lp init")?;
-    console::note(&format!(
-        "made a project of one camera; {}",
-        try_in(global, args.root.as_deref(), "lp run")
-    ));
+    let next = try_in(global, args.root.as_deref(), "lp run");
+    console::note(&format!("made a project of {cameras}; {next}"));
     Ok(Exit::Done)
+}
+
+/// A file as a new project has it: with the schemas where it has them.
+fn new_file(path: &str, text: &str) -> NewFile {
+    let text = text
+        .replace("#:schema docs/schema/", "#:schema configs/schema/")
+        .replace("\"../docs/schema/", "\"schema/")
+        .replace("\"../../docs/schema/", "\"../schema/");
+    NewFile { path: path.to_owned(), bytes: text.into_bytes() }
 }
 
 /// "try: ...", two commands to paste: they begin with `cd` into the new project at
@@ -51,8 +100,8 @@ pub(super) fn try_in(global: &Global, root: Option<&Path>, then: &str) -> String
 
 /// Writes the files of a new project below `root`, all or none; with a
 /// `.gitignore` if there is none. Refuses if one of them exists.
-pub(super) fn make(root: &Path, files: &[(String, Vec<u8>)], command: &str) -> Result<()> {
-    let there = files.iter().map(|(path, _)| root.join(path)).filter(|path| path.exists());
+pub(super) fn make(root: &Path, files: &[NewFile], command: &str) -> Result<()> {
+    let there = files.iter().map(|file| root.join(&file.path)).filter(|path| path.exists());
     let there = there.map(|path| format!("`{}` exists", path.display()));
     if let Some(error) = CommandError::all(there.map(CommandError::refused)) {
         return Err(error.hint(format!("`{command}` writes nothing if one of its files exists")));
@@ -70,16 +119,16 @@ pub(super) fn make(root: &Path, files: &[(String, Vec<u8>)], command: &str) -> R
 
 fn write_all(
     root: &Path,
-    files: &[(String, Vec<u8>)],
+    files: &[NewFile],
     made: &mut Vec<PathBuf>,
 ) -> std::result::Result<(), os::fs::FsError> {
-    let ignore = (".gitignore".to_owned(), IGNORED.as_bytes().to_vec());
-    let ignore = (!root.join(&ignore.0).exists()).then_some(&ignore);
-    for (path, text) in files.iter().chain(ignore) {
-        let path = root.join(path);
+    let ignore = NewFile { path: ".gitignore".to_owned(), bytes: IGNORED.as_bytes().to_vec() };
+    let ignore = (!root.join(&ignore.path).exists()).then_some(&ignore);
+    for file in files.iter().chain(ignore) {
+        let path = root.join(&file.path);
         os::fs::create_parent(&path)?;
         made.push(path.clone());
-        os::fs::write_atomic(&path, text)?;
+        os::fs::write_atomic_as(&path, &file.bytes, file.executable())?;
     }
     Ok(())
 }

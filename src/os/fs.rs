@@ -174,8 +174,16 @@ pub fn is_file(path: &Path) -> bool {
 /// # Errors
 /// When the file beside it cannot be written or renamed.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    write_atomic_as(path, bytes, Executable::No)
+}
+
+/// As [`write_atomic`], for a file that may be executed.
+///
+/// # Errors
+/// When the file beside it cannot be written or renamed.
+pub fn write_atomic_as(path: &Path, bytes: &[u8], executable: Executable) -> Result<(), FsError> {
     let temporary = temporary_beside(path);
-    let written = write_new(&temporary, bytes, Executable::No).and_then(|()| replace(&temporary, path));
+    let written = write_new(&temporary, bytes, executable).and_then(|()| replace(&temporary, path));
     if written.is_err() {
         // The first error is reported; a leftover is harmless.
         let _ = remove_file(&temporary);

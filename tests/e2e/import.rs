@@ -48,7 +48,7 @@ fn files_inside_the_project_stay_where_they_are() {
         ws.command(&["import", "--cameras", "configs/my cameras.json", "--workloads", "w.json"]).output();
     assert!(output.unwrap().status.success());
     expect![[r#"
-        # Every key has a default: see docs/configuration.md of lp.
+        # Every key has a default: `lp config` shows them.
 
         [project]
         cameras = "configs/my cameras.json"
@@ -138,4 +138,61 @@ fn a_file_that_cannot_be_rewritten_is_refused() {
     assert_eq!(ended.stdout, "");
     ws.lp("import --rewrite x.json").code(2).stderr_has("`lane_config` is missing");
     ws.lp("import --rewrite absent.json").code(2).stderr_has("`absent.json` does not exist");
+}
+
+#[test]
+fn each_further_workload_file_becomes_a_profile() {
+    let gpu = WORKLOADS.replace("zbar", "videoflip");
+    let ws = Workspace::empty()
+        .file("up/c.json", CAMERAS)
+        .file("up/w.json", WORKLOADS)
+        .file("up/w_gpu.json", &gpu)
+        .file("other/w.json", WORKLOADS);
+    ws.lp("import --cameras up/c.json --workloads up/w.json --workloads up/w_gpu.json --workloads other/w.json lane")
+        .success()
+        .stderr_has("made a project of 2 cameras with 2 profiles; try:");
+    expect![[r#"
+        # Every key has a default: `lp config` shows them.
+
+        [project]
+        cameras = "configs/c.json"
+        workloads = "configs/w.json"
+
+        [profile.gpu]
+        project.workloads = "configs/w_gpu.json"
+
+        [profile.w]
+        project.workloads = "configs/workload_to_pipeline.json"
+    "#]]
+    .assert_eq(&ws.read("lane/Lpfile.toml"));
+    ws.lp("-C lane check --strict").success();
+    assert!(ws.lp("-C lane show --json --profile gpu").success().stdout.contains("videoflip"));
+    assert!(!ws.lp("-C lane show --json").success().stdout.contains("videoflip"));
+}
+
+#[test]
+fn a_profile_gets_cameras_of_its_own_if_its_workload_file_gives_them_a_region() {
+    let ws = Workspace::empty()
+        .file("c.json", OLD_CAMERAS)
+        .file("w.json", &OLD_WORKLOADS.replace("\"x\": 1,", "\"x\": 5,"))
+        .file("w_b.json", OLD_WORKLOADS);
+    ws.lp("import --cameras c.json --workloads w.json --workloads w_b.json lane").success();
+    assert!(ws.read("lane/configs/c.json").contains(r#""x": 5"#));
+    assert!(ws.read("lane/configs/camera_to_workload.json").contains(r#""x": 1"#));
+    assert!(ws.read("lane/Lpfile.toml").ends_with(
+        "[profile.b]\nproject.workloads = \"configs/w_b.json\"\nproject.cameras = \"configs/camera_to_workload.json\"\n"
+    ));
+    ws.lp("-C lane check --strict --profile b").success();
+}
+
+#[test]
+fn faults_of_all_workload_files_are_reported_at_once() {
+    let ws = Workspace::empty()
+        .file("c.json", CAMERAS)
+        .file("a.json", &WORKLOADS.replace("zbar", "gvadetekt"))
+        .file("b.json", &WORKLOADS.replace("zbar", "gvatrak"));
+    let ended = ws.lp("import --cameras c.json --workloads a.json --workloads b.json lane").code(2);
+    assert!(ended.stderr.contains("did you mean `gvadetect`?"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("did you mean `gvatrack`?"), "{}", ended.stderr);
+    assert!(!ws.exists("lane"));
 }

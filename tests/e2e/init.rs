@@ -73,3 +73,20 @@ fn editors_find_the_schemas() {
     let lpfile = ws.read("configs/schema/lpfile.schema.json");
     assert!(serde_json::from_str::<serde_json::Value>(&lpfile).unwrap()["properties"]["run"].is_object());
 }
+
+#[test]
+fn a_lane_has_six_cameras_and_profiles_without_faults() {
+    let ws = Workspace::empty();
+    ws.lp("init --lane .").success().stderr_has("made a project of six cameras; try:");
+    ws.lp("check --strict").success().stderr_has("no errors: 6 cameras");
+    for profile in ["smoke", "free", "synthetic", "scripts"] {
+        ws.lp(&format!("check --strict --profile {profile}")).success();
+    }
+    // The schemas that its files name are there.
+    for file in ["Lpfile.toml", "configs/camera_to_workload.json", "configs/scripts/camera_to_workload.json"]
+    {
+        assert!(!ws.read(file).contains("docs/"), "{file} names a file that only the repository of lp has");
+    }
+    let mode = std::fs::metadata(ws.path("configs/pipelines/codes.sh")).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o111, 0o111);
+}
