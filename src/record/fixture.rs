@@ -270,6 +270,46 @@ pub(crate) fn displayed(element: &str, rendered: u64, dropped: u64) -> String {
     )
 }
 
+/// Copies of a lane whose cameras should have 15 fps and have these, over 20 s; the
+/// others of the 15 were dropped. The machine has two cores and this load, the workers
+/// use 6 % of a core each.
+pub(crate) fn copies(count: u32, fps: &[&[u64]], load: f64) -> RunRecord {
+    let slug = |copy: usize, camera: usize| {
+        let camera = Slug::of(&format!("camera-{}", camera + 1)).unwrap();
+        camera.copy(u32::try_from(copy + 1).unwrap()).to_string()
+    };
+    let cameras = || {
+        let of_copy = |(copy, fps): (usize, &&[u64])| (0..fps.len()).map(move |camera| (copy, camera));
+        fps.iter().enumerate().flat_map(of_copy).enumerate().collect::<Vec<_>>()
+    };
+    let members = cameras().into_iter().map(|(worker, (copy, camera))| {
+        let workloads: &[&[&str]] = &[&["items_in_basket", "scan"], &["motion"], &["product_switching"]];
+        let name = format!("camera-{}", camera + 1);
+        member(&slug(copy, camera), &name, 15.0, &[(workloads[camera % 3], worker)])
+    });
+    let workers: Vec<String> = cameras().into_iter().map(|(_, (copy, camera))| slug(copy, camera)).collect();
+    let workers: Vec<&str> = workers.iter().map(String::as_str).collect();
+    let mut setup = setup(Pace::Live, 20, 2, &workers, members.collect());
+    setup.conditions.count = count;
+    let mut story = Story::new(setup);
+    for second in 0..24_u64 {
+        for (worker, (copy, camera)) in cameras() {
+            let has = fps[copy][camera];
+            let frames: Vec<_> =
+                (0..has).map(|n| (second * S + n * S / has, Some(5_000 + 900 * n as u32))).collect();
+            story.tick(worker, &format!("{}/1", slug(copy, camera)), (second + 1) * S + 1, &frames, 15 - has);
+            let body = EventBody::Process { cpu_us: (second + 1) * 60_000, rss: 64 << 20 };
+            story.say(worker, (second + 1) * S + 2, body);
+        }
+        let wobble = ((second * 37) % 11) as f64 / 200.0 - 0.025;
+        story.machine((second + 1) * S + 500_000, [(load + wobble).min(1.0), 0.0, f64::from(1_400 << 20)]);
+    }
+    for (worker, (copy, camera)) in cameras() {
+        story.end(worker, &format!("{}/1", slug(copy, camera)), 24 * S + 5, End::Eos);
+    }
+    story.builder.finish()
+}
+
 /// A lane of six cameras at 15 fps, one of them slow, one dead, one with two
 /// pipelines, and names that must be escaped.
 pub(crate) fn six_cameras() -> RunRecord {

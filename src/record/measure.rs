@@ -15,6 +15,7 @@ mod machine;
 mod mixed;
 mod script;
 mod source;
+pub mod split;
 #[cfg(test)]
 mod tests;
 mod verdict;

@@ -6,8 +6,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
 use self::chart::{Chart, Line, merged};
 use super::{
-    NONE, NOT_MEASURED, Report, absent, conditions, cpu_range, dropped, failures, fps, gaps, mebibytes,
-    millis, number, percent, sightings, stolen, target,
+    NONE, NOT_MEASURED, Report, absent, conditions, cpu_range, dropped, failures, fps, gaps, lanes,
+    mebibytes, millis, number, percent, sightings, stolen, target,
 };
 use crate::collect::machine::CPU;
 use crate::record::measure::{
@@ -39,6 +39,7 @@ pub fn html(report: &Report<'_>) -> String {
                     header {
                         p class="soft" { "Run of " (record.subject) ", " time datetime=(started) { (started) } }
                         h1 { (harmless_lines(&measurement.verdict)) }
+                        @if let Some(why) = lanes::why(report) { p class="why" { (harmless_lines(&why)) } }
                         p class="soft" { (conditions(&record.conditions)) ". Run id " code { (run) } "." }
                         (tiles(report))
                     }
@@ -133,8 +134,12 @@ fn cameras(report: &Report<'_>) -> Markup {
                         th scope="col" class="num edge" { "Memory" br; "MiB" }
                     }
                 }
-                tbody {
-                    @for camera in &report.measurement.cameras {
+                @for group in lanes::groups(report) {
+                  tbody {
+                    @if let Some(line) = &group.line {
+                        tr { th scope="rowgroup" colspan="10" class="lane" { (harmless_lines(line)) } }
+                    }
+                    @for camera in group.cameras {
                         @for (index, stream) in camera.streams.iter().enumerate() {
                             (camera_row(report, camera, stream, index == 0))
                         }
@@ -147,6 +152,7 @@ fn cameras(report: &Report<'_>) -> Markup {
                             }
                         }
                     }
+                  }
                 }
             }
         }

@@ -13,6 +13,7 @@ mod csv;
 pub mod grid;
 mod html;
 mod json;
+pub mod lanes;
 mod sightings;
 mod table;
 #[cfg(test)]
