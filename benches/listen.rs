@@ -84,10 +84,12 @@ fn setup(streams: usize, isolation: Isolation) -> Setup {
         slug: slug(n),
         target_fps: 15.0,
         configured: None,
+        dialect: None,
         streams: vec![StreamSetup {
             stream: format!("camera-{n}/1"),
             index: 1,
             workloads: vec!["scan".to_owned()],
+            steps: Vec::new(),
             worker: worker(n),
             shares_decode_with: Vec::new(),
         }],

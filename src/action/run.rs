@@ -81,6 +81,7 @@ fn record(
                 camera: plan.camera.clone(),
                 target_fps: plan.target_fps,
                 configured: Some(configured(&plan)),
+                dialect: Some(plan.dialect),
                 streams,
                 scripts: setups,
                 left_out: left_out(&plan),
@@ -142,6 +143,7 @@ fn streams(plan: &CameraPlan, played: &[PlayedPipeline], worker: usize) -> Vec<S
                 stream: name(index),
                 index,
                 workloads: planned.map_or(Vec::new(), |pipeline| pipeline.workloads.clone()),
+                steps: Vec::new(),
                 worker,
                 shares_decode_with: others.map(|(other, _)| name(*other)).collect(),
             });
@@ -193,6 +195,8 @@ fn configured(plan: &CameraPlan) -> SourceConfig {
     let CameraPlan { width, height, fps, accept, .. } = plan;
     SourceConfig {
         source: plan.source.kind(),
+        name: None,
+        origin: None,
         width: *width,
         height: *height,
         fps: *fps,

@@ -32,12 +32,13 @@ pub use self::script::{FREE_US, QUIET_US};
 use self::stream::{Stream, Timing};
 use super::foreign::Figure;
 use super::{
-    Conditions, Host, Member, OmittedWorkloads, Pace, RunRecord, SeriesRecord, SourceConfig, VERSION,
-    WorkerRecord, WorkerSample,
+    Conditions, Host, Member, OmittedWorkloads, Pace, RunRecord, SeriesRecord, SourceConfig, StepRecord,
+    VERSION, WorkerRecord, WorkerSample,
 };
 use crate::collect::Series;
 use crate::model::Scalar;
 use crate::name::Slug;
+use crate::plan::DialectName;
 use crate::stats;
 use crate::time::Utc;
 use crate::worker::protocol::{Event, EventBody, StreamName};
@@ -129,6 +130,8 @@ pub struct MemberSetup {
     pub target_fps: f64,
     /// The config of its source.
     pub configured: Option<SourceConfig>,
+    /// How its steps become elements.
+    pub dialect: Option<DialectName>,
     pub streams: Vec<StreamSetup>,
     pub scripts: Vec<ScriptSetup>,
     /// Workloads that cannot be played.
@@ -144,6 +147,7 @@ pub struct StreamSetup {
     pub index: u32,
     /// The workloads that it serves, as written.
     pub workloads: Vec<String>,
+    pub steps: Vec<StepRecord>,
     /// The worker that plays it: an index of [`Setup::workers`].
     pub worker: usize,
     /// The other streams of its pipeline.
@@ -555,6 +559,7 @@ impl RecordBuilder {
                 slug: member.slug,
                 target_fps: member.target_fps,
                 configured: member.configured,
+                dialect: member.dialect,
             })
             .collect();
         drop((streams, scripts));
@@ -572,6 +577,9 @@ impl RecordBuilder {
             version: VERSION,
             subject: setup.subject,
             started: setup.started,
+            utc_offset_s: None,
+            tag: None,
+            provenance: None,
             conditions: setup.conditions,
             host: setup.host,
             members,

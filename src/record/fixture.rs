@@ -34,6 +34,7 @@ pub(crate) fn member(slug: &str, camera: &str, target_fps: f64, streams: &[(&[&s
         stream: format!("{slug}/{}", index + 1),
         index: u32::try_from(index + 1).unwrap(),
         workloads: workloads.iter().map(|&workload| workload.to_owned()).collect(),
+        steps: Vec::new(),
         worker: *worker,
         shares_decode_with: Vec::new(),
     };
@@ -42,6 +43,7 @@ pub(crate) fn member(slug: &str, camera: &str, target_fps: f64, streams: &[(&[&s
         slug: Slug::of(slug).unwrap(),
         target_fps,
         configured: None,
+        dialect: None,
         streams: streams.iter().enumerate().map(stream).collect(),
         scripts: Vec::new(),
         left_out: Vec::new(),

@@ -16,16 +16,19 @@ mod earlier;
 pub(crate) mod fixture;
 pub mod foreign;
 pub mod measure;
+mod provenance;
 pub mod script;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::provenance::{ConfigFile, Git, Provenance, StepRecord};
 use crate::digest::ContentDigest;
 pub use crate::model::{Accept, Codec, Isolation, Pace, SourceKind};
 use crate::name::Slug;
 use crate::path::ProjectPath;
+use crate::plan::DialectName;
 use crate::time::Utc;
 use crate::worker::protocol::End;
 pub use crate::worker::protocol::VideoFormat;
@@ -35,8 +38,11 @@ pub use crate::worker::protocol::VideoFormat;
 /// [`StreamRecord::late_us`], [`StreamRecord::delivery`],
 /// [`StreamRecord::taken_out`], `steal` of the machine's samples and
 /// [`RunRecord::inputs_changed`]; 4 has [`RunRecord::series`] in the place of
-/// `machine`, a list of such samples, and brought [`StreamRecord::index`].
-pub const VERSION: u32 = 4;
+/// `machine`, a list of such samples, and brought [`StreamRecord::index`]; 5 brought
+/// [`RunRecord::provenance`], [`RunRecord::tag`], [`RunRecord::utc_offset_s`],
+/// [`SourceConfig::name`], [`SourceConfig::origin`], [`Member::dialect`] and
+/// [`StreamRecord::steps`].
+pub const VERSION: u32 = 5;
 
 /// Everything that one run measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +53,16 @@ pub struct RunRecord {
     pub subject: String,
     /// When the attempt began; part of the run's id.
     pub started: Utc,
+    /// Local time less UTC at that moment, in seconds; `None` if the machine has no time
+    /// zone, and in records before version 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utc_offset_s: Option<i32>,
+    /// The user's note about the run: a line of text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// The program and the project; `None` in records before version 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
     /// What was asked for.
     pub conditions: Conditions,
     /// The machine it ran on.
@@ -149,6 +165,9 @@ pub struct Member {
     /// The config of its source; `None` in records before version 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configured: Option<SourceConfig>,
+    /// How its steps became elements; `None` in records before version 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<DialectName>,
     pub streams: Vec<StreamRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<script::ScriptRecord>,
@@ -162,6 +181,13 @@ pub struct Member {
 pub struct SourceConfig {
     /// Where its frames come from.
     pub source: SourceKind,
+    /// Its name, without user and password: a clip's file, a URI, a device, a scene;
+    /// `None` in records before version 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where a clip comes from, without user and password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// Pixels.
     pub width: u32,
     /// Pixels.
@@ -194,6 +220,9 @@ pub struct StreamRecord {
     pub index: Option<u32>,
     /// The workloads that it serves, as written.
     pub workloads: Vec<String>,
+    /// Its steps as the plan has them; none in records before version 5.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepRecord>,
     /// Streams of the same pipeline, which decoded once for all of them; empty for
     /// a stream with a decoder of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

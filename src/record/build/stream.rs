@@ -287,6 +287,7 @@ impl Stream {
             stream: self.setup.stream,
             index: Some(self.setup.index),
             workloads: self.setup.workloads,
+            steps: self.setup.steps,
             shares_decode_with: self.setup.shares_decode_with,
             first_frame_us: self.first_frame_us.map(since),
             window_us: window.map(|(begin, end)| (since(begin), since(end))),

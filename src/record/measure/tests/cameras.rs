@@ -13,8 +13,16 @@ fn camera(source: SourceKind, change: impl FnOnce(&mut Member)) -> RunRecord {
     let mut record = story.builder.finish();
     let member = &mut record.members[0];
     let codec = (source == SourceKind::Rtsp).then_some(Codec::H264);
-    member.configured =
-        Some(SourceConfig { source, width: 1280, height: 720, fps: 15.0, codec, accept: Vec::new() });
+    member.configured = Some(SourceConfig {
+        source,
+        name: None,
+        origin: None,
+        width: 1280,
+        height: 720,
+        fps: 15.0,
+        codec,
+        accept: Vec::new(),
+    });
     let stream = &mut member.streams[0];
     stream.decoded = 450;
     stream.late_us = vec![Some(3_000); stream.arrived_us.len()];
@@ -441,6 +449,8 @@ fn a_camera_above_the_target_may_lose_the_surplus() {
     );
     let configured = SourceConfig {
         source: SourceKind::File,
+        name: None,
+        origin: None,
         width: 640,
         height: 360,
         fps: 30.0,
