@@ -103,6 +103,39 @@ impl From<Slug> for String {
     }
 }
 
+/// Whether a text may be a pattern of [`matches_glob`].
+#[must_use]
+pub fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+/// Whether a whole text matches a pattern: `*` is any text, `?` any one character.
+#[must_use]
+pub fn matches_glob(pattern: &str, text: &str) -> bool {
+    let (mut pattern, mut text) = (pattern, text);
+    // After the last `*`: the rest of the pattern, and the text that the `*` has not taken yet.
+    let mut retry: Option<(&str, &str)> = None;
+    while let Some(c) = text.chars().next() {
+        match pattern.chars().next() {
+            Some('*') => {
+                pattern = &pattern[1..];
+                retry = Some((pattern, text));
+            }
+            Some(wanted) if wanted == '?' || wanted == c => {
+                (pattern, text) = (&pattern[wanted.len_utf8()..], &text[c.len_utf8()..]);
+            }
+            _ => {
+                let Some((rest, from)) = retry else { return false };
+                let mut from = from.chars();
+                from.next();
+                (pattern, text) = (rest, from.as_str());
+                retry = Some((rest, text));
+            }
+        }
+    }
+    pattern.chars().all(|c| c == '*')
+}
+
 /// Longer words are not compared with others.
 const LONGEST_WORD: usize = 200;
 
@@ -190,6 +223,27 @@ mod tests {
             [("lane", true), ("set-9f2c41", true), ("set-9f2c4", false), ("lane-1", false)]
         {
             assert_eq!(Slug::of(name).unwrap().is_reserved(), reserved, "{name}");
+        }
+    }
+
+    #[test]
+    fn globs_match_whole_texts() {
+        for (glob, text, expected) in [
+            ("plan:*", "plan:camera-1", true),
+            ("plan:*", "plan", false),
+            ("*@640x360@*", "transcode:a.mp4@640x360@15", true),
+            ("plan:camera-?", "plan:camera-12", false),
+            ("*.toml", "a.toml.bak", false),
+            ("a?*", "a", false),
+            ("a?*", "ab", true),
+            ("*a*b*", "xaxxbx", true),
+            ("*a*b*", "xbxxax", false),
+            ("*a*b", "xaybzb", true),
+            ("K?sse *", "Kässe Süd", true),
+            ("*ü", "Kässe Süü", true),
+            ("", "", true),
+        ] {
+            assert_eq!(matches_glob(glob, text), expected, "{glob} {text}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::time::parse_duration;
+use crate::time::{duration_text, parse_duration};
 
 /// Measure whether this machine can run a lane of cameras
 ///
@@ -220,7 +220,7 @@ pub(super) struct BuildArgs {
 /// `lp run`
 #[derive(Args, Debug)]
 pub(super) struct RunArgs {
-    /// Cameras to run side by side, as named in the config [default: the whole lane]
+    /// Cameras to run side by side: names in the config, or patterns such as `'till-*'` [default: the whole lane]
     // `cameras` is the name of a flag of every command.
     #[arg(id = "members", value_name = "CAMERA")]
     pub(super) cameras: Vec<String>,
@@ -228,6 +228,14 @@ pub(super) struct RunArgs {
     /// Measure for this long after warm-up; `0s` means until Ctrl-C [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) duration: Option<Duration>,
+
+    /// Play before measuring for this long after a stream's first frame; or `auto` [default: auto, 2s]
+    #[arg(long, value_name = "TIME", value_parser = warmup)]
+    pub(super) warmup: Option<String>,
+
+    /// Run N copies of the cameras side by side [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) count: Option<u32>,
 
     /// Run at most N tasks of pool `cpu` at once while making inputs [default: the number of cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -240,6 +248,14 @@ pub(super) struct RunArgs {
 
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// `auto` or a duration.
+fn warmup(text: &str) -> Result<String, String> {
+    if text == "auto" {
+        return Ok(text.to_owned());
+    }
+    duration(text).map(duration_text)
 }
 
 /// `lp report`
@@ -310,7 +326,7 @@ pub(super) struct GraphArgs {
 /// `lp show`
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// Cameras to show in detail, as named in the config [default: a summary of the lane]
+    /// Cameras to show in detail: names in the config, or patterns such as `'till-*'` [default: a summary of the lane]
     // `cameras` is the name of a flag of every command.
     #[arg(id = "members", value_name = "CAMERA")]
     pub(super) cameras: Vec<String>,

@@ -20,20 +20,24 @@ use crate::record::measure::measure;
 use crate::report::{self, Report};
 use crate::session::Observation;
 use crate::store::Store;
+use crate::time::duration_text;
 use crate::workspace::build::Build;
 use crate::workspace::error::{CommandError, Result};
 use crate::workspace::journal::Journal;
 use crate::workspace::phases::Phases;
 use crate::workspace::{tools, view};
 
+/// The flags that are short forms of settings.
+fn sets(args: &RunArgs) -> Vec<String> {
+    let duration = args.duration.map(|duration| format!("run.duration={}", duration_text(duration)));
+    let warmup = args.warmup.as_ref().map(|warmup| format!("run.warmup={warmup}"));
+    let count = args.count.map(|count| format!("run.count={count}"));
+    [duration, warmup, count].into_iter().flatten().collect()
+}
+
 pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
-    let sets: Vec<String> = args
-        .duration
-        .iter()
-        .map(|duration| format!("run.duration={}", crate::time::duration_text(*duration)))
-        .collect();
     let phases = Phases::new();
-    let opened = project::open(global, &sets)?;
+    let opened = project::open(global, &sets(args))?;
     let subject = if args.cameras.is_empty() {
         Subject::lane(&opened.project)
     } else {

@@ -7,7 +7,7 @@ use super::lower::Subject;
 use super::task::{Action, Task};
 use super::{TaskGraph, TaskId};
 use crate::model::{Camera, Project};
-use crate::name::did_you_mean;
+use crate::name::{did_you_mean, is_glob, matches_glob};
 
 /// A target that names nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,9 +141,7 @@ fn one_target(graph: &TaskGraph, project: &Project, target: &str) -> BTreeSet<Ta
     }
     if is_glob(target) {
         let measures = ["run:", "benchmark:", "report"].iter().any(|word| target.starts_with(word));
-        return ids(graph, |task| {
-            (measures || !is_about_a_run(task)) && matches_glob(target.as_bytes(), task.label.as_bytes())
-        });
+        return ids(graph, |task| (measures || !is_about_a_run(task)) && matches_glob(target, &task.label));
     }
     BTreeSet::new()
 }
@@ -153,51 +151,4 @@ fn suggestion(graph: &TaskGraph, project: &Project, target: &str) -> Option<Stri
     let names = project.cameras.iter().map(|camera| camera.name.as_str());
     let tasks = project.tasks.iter().map(|task| task.name.as_str());
     did_you_mean(target, labels.chain(names).chain(tasks).chain(["assets"])).map(str::to_owned)
-}
-
-fn is_glob(text: &str) -> bool {
-    text.contains(['*', '?'])
-}
-
-/// `*` is any text, `?` any one byte.
-fn matches_glob(glob: &[u8], text: &[u8]) -> bool {
-    let (mut g, mut t) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match glob.get(g) {
-            Some(b'*') => {
-                retry = Some((g, t));
-                g += 1;
-            }
-            Some(byte) if *byte == b'?' || *byte == text[t] => {
-                g += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((star, from)) = retry else { return false };
-                retry = Some((star, from + 1));
-                g = star + 1;
-                t = from + 1;
-            }
-        }
-    }
-    glob[g..].iter().all(|byte| *byte == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn globs_match_whole_labels() {
-        for (glob, label, matches) in [
-            ("plan:*", "plan:camera-1", true),
-            ("plan:*", "plan", false),
-            ("*@640x360@*", "transcode:a.mp4@640x360@15", true),
-            ("plan:camera-?", "plan:camera-12", false),
-            ("*a*b", "xaybzb", true),
-        ] {
-            assert_eq!(matches_glob(glob.as_bytes(), label.as_bytes()), matches, "{glob} {label}");
-        }
-    }
 }

@@ -17,7 +17,7 @@ use crate::graph::lower::{Lowering, Subject, lower};
 use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId, link, select};
 use crate::model::{Camera, Project};
-use crate::name::did_you_mean;
+use crate::name::{did_you_mean, is_glob, matches_glob};
 use crate::os;
 use crate::path::{Layout, ProjectPath};
 use crate::plan::lane::Lane;
@@ -125,25 +125,49 @@ impl Workspace {
         if diagnostics.is_empty() { Ok(()) } else { Err(self.refuse(diagnostics)) }
     }
 
-    /// The cameras of these names, in that order.
-    pub(crate) fn cameras(&self, names: &[String]) -> Result<Vec<&Camera>> {
-        let known: Vec<&str> = self.project.cameras.iter().map(|camera| camera.name.as_str()).collect();
-        let unknown = names.iter().filter(|name| self.project.camera(name).is_none()).map(|name| {
-            let error = CommandError::refused(format!("there is no camera `{name}`"));
-            match did_you_mean(name, known.iter().copied()) {
-                Some(meant) => error.hint(format!("did you mean `{meant}`?")),
-                None if known.is_empty() => error.hint("this project has no cameras"),
-                None => {
-                    let some = known.iter().take(8).copied().collect::<Vec<_>>().join(", ");
-                    let more = if known.len() > 8 { ", ..." } else { "" };
-                    error.hint(format!("cameras are {some}{more}"))
-                }
+    /// The cameras that these words name, each once: a name, a slug, or a pattern of
+    /// names and slugs (`camera-*`).
+    pub(crate) fn cameras(&self, words: &[String]) -> Result<Vec<&Camera>> {
+        let mut found: Vec<&Camera> = Vec::new();
+        let mut errors = Vec::new();
+        for word in words {
+            let named = match self.project.camera(word) {
+                Some(camera) => vec![camera],
+                None if is_glob(word) => self.matching_cameras(word),
+                None => Vec::new(),
+            };
+            if named.is_empty() {
+                errors.push(self.no_camera(word));
             }
-        });
-        match CommandError::all(unknown) {
-            Some(error) => Err(error),
-            None => Ok(names.iter().filter_map(|name| self.project.camera(name)).collect()),
+            let is_new = |camera: &&Camera| found.iter().all(|known| known.slug != camera.slug);
+            let new: Vec<&Camera> = named.into_iter().filter(is_new).collect();
+            found.extend(new);
         }
+        CommandError::all(errors).map_or(Ok(found), Err)
+    }
+
+    fn matching_cameras(&self, pattern: &str) -> Vec<&Camera> {
+        let matches = |text: &str| matches_glob(pattern, text);
+        let cameras = self.project.cameras.iter();
+        cameras.filter(|camera| matches(&camera.name) || matches(camera.slug.as_str())).collect()
+    }
+
+    /// The error of a word that names no camera.
+    fn no_camera(&self, word: &str) -> CommandError {
+        let known = || self.project.cameras.iter().map(|camera| camera.name.as_str());
+        let error = CommandError::refused(match is_glob(word) {
+            true => format!("no camera matches `{word}`"),
+            false => format!("there is no camera `{word}`"),
+        });
+        if self.project.cameras.is_empty() {
+            return error.hint("this project has no cameras");
+        }
+        if let Some(meant) = did_you_mean(word, known()).filter(|_| !is_glob(word)) {
+            return error.hint(format!("did you mean `{meant}`?"));
+        }
+        let some = known().take(8).collect::<Vec<_>>().join(", ");
+        let more = if self.project.cameras.len() > 8 { ", ... (`lp list cameras`)" } else { "" };
+        error.hint(format!("cameras are {some}{more}"))
     }
 }
 

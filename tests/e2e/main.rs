@@ -4,6 +4,7 @@
 mod build;
 mod cache;
 mod check;
+mod choose;
 mod ci;
 mod doctor;
 mod download;

@@ -48,7 +48,7 @@ fn script(ws: Workspace, name: &str, text: &str) -> Workspace {
     ws
 }
 
-fn latest(ws: &Workspace) -> RunRecord {
+pub(crate) fn latest(ws: &Workspace) -> RunRecord {
     serde_json::from_str(&ws.read("results/latest/record.json")).unwrap()
 }
 
