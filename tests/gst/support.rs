@@ -102,6 +102,21 @@ impl Bench {
         path
     }
 
+    /// Makes a clip with an encoder and its options, as `ffmpeg` takes them.
+    pub(crate) fn encoded(&self, n_frames: u32, fps: u32, encoder: &str) -> PathBuf {
+        let path = self.dir.path().join("encoded.mp4");
+        let source = format!("testsrc2=size=160x120:rate={fps}");
+        let status = Command::new("ffmpeg")
+            .args(["-v", "error", "-y", "-f", "lavfi", "-i", &source, "-frames:v", &n_frames.to_string()])
+            .args(["-pix_fmt", "yuv420p", "-c:v"])
+            .args(encoder.split_whitespace())
+            .arg(&path)
+            .status()
+            .unwrap();
+        assert!(status.success(), "{encoder}");
+        path
+    }
+
     /// Frames of a clip, as `ffprobe` decodes them.
     pub(crate) fn count(clip: &Path) -> u64 {
         let output = Command::new("ffprobe")

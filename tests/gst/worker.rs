@@ -42,6 +42,43 @@ fn a_loop_goes_on_at_the_rate_of_the_clip() {
     assert!(frames.latency_us.iter().all(Option::is_some));
 }
 
+/// Frames that the decoder reorders come at their times across the seams, as from a
+/// camera whose stream has none.
+#[test]
+fn a_clip_with_b_frames_loops_without_a_seam() {
+    for encoder in ["libx264 -bf 3 -x264-params b-adapt=0:open-gop=1", "libx265 -x265-params log-level=none"]
+    {
+        let mut bench = Bench::new();
+        let clip = bench.encoded(12, 12, encoder);
+        let is_h264 = encoder.contains("264");
+        let (parser, factory) =
+            if is_h264 { ("h264parse", "avdec_h264") } else { ("h265parse", "avdec_h265") };
+        let source = Element::new("filesrc").set("location", Value::Text(clip.to_str().unwrap().to_owned()));
+        let elements = vec![
+            source,
+            Element::new("qtdemux"),
+            Element::new(parser),
+            Element::new("clocksync").named("ingress"),
+            Element::new(factory).int("max-threads", 1).named("decoder"),
+            sink(),
+        ];
+        bench.start("camera-1/1", spec(elements, Playback::Loop), 0).unwrap();
+        let (frames, end) = bench.frames(|frames| 40 <= frames.played);
+        assert_eq!((end, frames.dropped, frames.fates.damaged_us.len()), (None, 0, 0), "{encoder}");
+        // Each is due at its place in one even stream: 12 frames a second, pass after pass.
+        let late: Vec<i64> = frames.late_us.iter().map(|late| late.unwrap()).collect();
+        let due: Vec<i64> = frames.arrived_us.iter().zip(&late).map(|(at, late)| *at as i64 - late).collect();
+        for (n, pair) in due.windows(2).enumerate() {
+            assert!((82_000..84_700).contains(&(pair[1] - pair[0])), "{encoder}: {n}: {due:?}");
+        }
+        // Not all frames of a pass come late, nor any before the one before it.
+        for pass in [0..12, 12..24, 24..36] {
+            let least = late[pass].iter().min().unwrap();
+            assert!(*least < 50_000, "{encoder}: {late:?}");
+        }
+    }
+}
+
 /// As the `dlstreamer` dialect plays a file, but for the elements of its steps.
 #[test]
 fn a_decoder_that_is_found_while_it_runs_loops_and_is_counted() {

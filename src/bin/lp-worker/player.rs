@@ -12,7 +12,7 @@
 //! *Looping.* The source is prerolled, then sought to the seeded offset (with
 //! flush, so running time starts at 0) for the length of one *segment*. At its
 //! end the demuxer does not send EOS but a message, and is sought to the beginning
-//! without flush ([`looping`](crate::looping) keeps running time right). A source
+//! without flush ([`looping`](crate::looping) makes one stream of the passes). A source
 //! that cannot be sought plays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,11 +28,11 @@ use lp::pipeline::{PipelineSpec, Playback};
 use lp::worker::protocol::{End, EventBody, StreamName, Tap};
 
 use crate::build::Chain;
-use crate::looping::Loop;
+use crate::looping::{Loop, PassLength};
 use crate::messages;
 use crate::output::{Events, log};
 use crate::probe::Meter;
-use crate::watch::{Input, Sightings, watch_bus, watch_ends, watch_size};
+use crate::watch::{self, Input, Sightings, watch_bus, watch_ends, watch_size};
 
 /// The streams that play, for the report of each second.
 #[derive(Default)]
@@ -198,12 +198,13 @@ fn play(
     let tracks: Vec<Track> = names.into_iter().zip(&sinks).map(track).collect();
     watch_size(&chain, spec, &sender);
     let sightings = Sightings::default();
+    let pass = watch::pass_length(spec);
     let streams = tracks.iter().map(|track| (track.stream.clone(), Arc::clone(&track.meter))).collect();
-    watch_bus(&chain, spec, streams, &sinks, &sightings, sender.clone());
+    watch_bus(&chain, spec, streams, &sinks, &sightings, (sender.clone(), Arc::clone(&pass)));
     if tracks.len() > 1 {
         watch_ends(&chain, &sinks, &sender);
     }
-    let mut stage = Stage { chain, sender, inputs: receiver, tracks, looping: None, stopping: false };
+    let mut stage = Stage { chain, sender, inputs: receiver, tracks, pass, looping: None, stopping: false };
 
     match stage.start(spec, seed, &sightings) {
         Ok(()) => {
@@ -251,6 +252,7 @@ struct Stage {
     sender: Sender<Input>,
     inputs: Receiver<Input>,
     tracks: Vec<Track>,
+    pass: PassLength,
     /// Of a source that is played again and again.
     looping: Option<Loop>,
     stopping: bool,
@@ -266,7 +268,8 @@ impl Stage {
             if self.source_can_seek() {
                 self.wait(|input| matches!(input, Input::Data))?;
                 sightings.silence();
-                self.looping = Loop::begin(&self.chain, seed).inspect_err(|why| log(why)).ok();
+                self.looping =
+                    Loop::begin(&self.chain, seed, Arc::clone(&self.pass)).inspect_err(|why| log(why)).ok();
                 sightings.keep();
             }
         }

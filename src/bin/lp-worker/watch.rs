@@ -4,6 +4,7 @@
 //! Not here: frames ([`probe`](crate::probe)), and acting ([`player`](crate::player)).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Sender;
@@ -16,6 +17,7 @@ use lp::worker::protocol::{EventBody, StreamName};
 
 use crate::build::Chain;
 use crate::frames::lock;
+use crate::looping::PassLength;
 use crate::messages;
 use crate::output::{Events, log};
 use crate::probe::Meter;
@@ -105,14 +107,16 @@ pub(crate) fn watch_ends(chain: &Chain, sinks: &[usize], inputs: &Sender<Input>)
     }
 }
 
-/// How long a drawn scene is: its time runs on when it begins again.
-fn pass_ns(spec: &PipelineSpec) -> Option<u64> {
-    let drawn = spec.elements.iter().find(|element| element.factory == SCENE_SOURCE)?;
-    let scene = drawn.properties.iter().find_map(|property| match &property.value {
+/// How long a drawn scene is: its time runs on when it begins again. That of a clip
+/// is not known yet.
+pub(crate) fn pass_length(spec: &PipelineSpec) -> PassLength {
+    let drawn = spec.elements.iter().find(|element| element.factory == SCENE_SOURCE);
+    let mut properties = drawn.iter().flat_map(|drawn| &drawn.properties);
+    let scene = properties.find_map(|property| match &property.value {
         Value::Text(text) if property.name == "scene" => serde_json::from_str::<Scene>(text).ok(),
         _ => None,
-    })?;
-    Some(scene.length_ns())
+    });
+    PassLength::new(scene.map_or(0, |scene| scene.length_ns()).into())
 }
 
 /// Reports frames of another size than the pipeline relies on.
@@ -144,7 +148,7 @@ pub(crate) fn watch_bus(
     streams: Vec<(StreamName, Arc<Meter>)>,
     sinks: &[usize],
     sightings: &Sightings,
-    inputs: Sender<Input>,
+    (inputs, pass): (Sender<Input>, PassLength),
 ) {
     let Some(bus) = chain.pipeline.bus() else { return };
     let served: BTreeMap<String, Vec<usize>> = chain
@@ -154,11 +158,11 @@ pub(crate) fn watch_bus(
         .map(|(index, element)| (element.name().to_string(), spec.serves(index, sinks)))
         .collect();
     let sightings = sightings.clone();
-    let pass_ns = pass_ns(spec);
     let pipeline = chain.pipeline.downgrade();
     bus.set_sync_handler(move |_, message| {
         match message.view() {
             gst::MessageView::Element(element) => {
+                let pass_ns = Some(pass.load(Ordering::Relaxed)).filter(|ns| 0 < *ns);
                 let part = message.src().zip(pipeline.upgrade());
                 let part = part.and_then(|(source, pipeline)| Chain::part_of(&pipeline, source));
                 for index in part.and_then(|part| served.get(&part)).into_iter().flatten() {
