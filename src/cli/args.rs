@@ -90,6 +90,9 @@ pub(super) enum Command {
     /// Downloads, transcodes and plans come from the cache if nothing that they
     /// depend on has changed. The pipelines always run, because measurements
     /// describe one run.
+    ///
+    /// Ends with 0 if every camera holds its target, and with 1 if one does not, is
+    /// undecided, or cannot be judged. Files that are played freely have no target.
     Run(RunArgs),
     /// Show a stored run again as a table, JSON, CSV or HTML
     Report(ReportArgs),
@@ -241,6 +244,10 @@ pub(super) struct RunArgs {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) jobs: Option<u32>,
 
+    /// End with 0 although a camera does not hold its target; one that fails still ends with 1
+    #[arg(long)]
+    pub(super) no_verdict: bool,
+
     /// Print the report as JSON on stdout
     #[arg(long)]
     pub(super) json: bool,
@@ -272,6 +279,10 @@ pub(super) struct ReportArgs {
     /// Short for `--format json`
     #[arg(long, conflicts_with = "format")]
     pub(super) json: bool,
+
+    /// End as the run did: with 1 if a camera does not hold its target, or the run is not whole
+    #[arg(long)]
+    pub(super) verdict: bool,
 
     /// Write report.json, report.csv and report.html into this directory instead
     #[arg(short, long, value_name = "DIR", conflicts_with_all = ["format", "json"])]

@@ -1,9 +1,9 @@
 //! The command line: one file per command.
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes: 0 done; 1 a task or a
-//! camera failed, something is missing, or output could not be written; 2 the request
-//! or a config is wrong, or a requirement is missing before anything starts; 101 a
-//! bug; 130 interrupted.
+//! camera failed, a camera of a run does not hold its target, something is missing, or
+//! output could not be written; 2 the request or a config is wrong, or a requirement is
+//! missing before anything starts; 101 a bug; 130 interrupted.
 
 mod args;
 mod build;
@@ -42,7 +42,7 @@ use crate::workspace::error::{CommandError, Kind, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
     Done,
-    /// A task or a camera failed, or something is missing.
+    /// A task or a camera failed, a camera does not hold, or something is missing.
     Failed,
     /// The request or a config is wrong.
     Refused,

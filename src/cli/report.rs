@@ -8,7 +8,7 @@ use super::{Exit, console};
 use crate::name::did_you_mean;
 use crate::os;
 use crate::path::Layout;
-use crate::record::measure::measure;
+use crate::record::measure::{Claim, measure, shortfall};
 use crate::report::{self, Report};
 use crate::store::Store;
 use crate::workspace::error::{CommandError, Result};
@@ -46,7 +46,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
             os::fs::write_atomic(&path, text.as_bytes()).context("failed to write the report")?;
             console::note(&path.display().to_string());
         }
-        return Ok(Exit::Done);
+        return Ok(exit(&shown, args));
     }
     let format = if args.json { ReportFormat::Json } else { args.format };
     console::out(&match format {
@@ -55,5 +55,13 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         ReportFormat::Csv => report::csv(&shown),
         ReportFormat::Html => report::html(&shown),
     });
-    Ok(Exit::Done)
+    Ok(exit(&shown, args))
+}
+
+/// With `--verdict`, that of the run itself.
+fn exit(shown: &Report<'_>, args: &ReportArgs) -> Exit {
+    let reason = shortfall(shown.record, shown.measurement, Claim::Held).filter(|_| args.verdict);
+    let Some(reason) = reason else { return Exit::Done };
+    console::note(&console::error_text(&format!("run {}: {reason}", shown.run), &[]));
+    Exit::Failed
 }

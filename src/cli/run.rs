@@ -16,7 +16,7 @@ use crate::graph::select;
 use crate::name::Slug;
 use crate::os;
 use crate::os::signal::cancel_on_signals;
-use crate::record::measure::measure;
+use crate::record::measure::{Claim, measure, shortfall};
 use crate::report::{self, Report};
 use crate::session::Observation;
 use crate::store::Store;
@@ -100,11 +100,16 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
         console::note(&format!("left out: {camera}"));
     }
     console::note(&format!("report: {}", folder.join("report.html").display()));
-    Ok(if stored.record.interrupted {
-        Exit::Interrupted
-    } else if summary.failed > 0 || !left_out.is_empty() {
-        Exit::Failed
-    } else {
-        Exit::Done
-    })
+    if stored.record.interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    let claim = if args.no_verdict { Claim::Played } else { Claim::Held };
+    let reason = shortfall(&stored.record, &measurement, claim);
+    let reason = reason.or_else(|| (summary.failed > 0).then(|| summary.to_string()));
+    let Some(mut reason) = reason else { return Ok(Exit::Done) };
+    if summary.failed == 0 && shortfall(&stored.record, &measurement, Claim::Played).is_none() {
+        reason.push_str(" (`--no-verdict` ignores this)");
+    }
+    console::note(&console::error_text(&reason, &[]));
+    Ok(Exit::Failed)
 }

@@ -14,6 +14,7 @@ mod judge;
 mod machine;
 mod mixed;
 mod script;
+mod shortfall;
 mod source;
 pub mod split;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use self::delay::{GAP_US, LATE_US, Lateness, PERIODS};
 pub use self::machine::{MachineFigures, WorkerFigures};
 pub use self::script::{ChannelFigures, ElementFigures, ScriptFigures};
+pub use self::shortfall::{Claim, shortfall};
 pub use self::source::MORE_FPS;
 use self::source::Source;
 pub use self::verdict::{

@@ -695,7 +695,7 @@ fn a_report_is_explained_down_to_the_camera() {
         `report` is new: it has never run (configs/camera_to_workload.json:4:7)
     "#]]
     .assert_eq(&told(ws.lp("explain report run:lane")));
-    ws.lp("run").success();
+    ws.lp("run --no-verdict").success();
     let text = ws.read(CAMERAS_FILE);
     ws.write(CAMERAS_FILE, &text.replace("\"fps\": 15", "\"fps\": 30"));
     expect![[r#"
@@ -713,7 +713,7 @@ fn a_report_is_explained_down_to_the_camera() {
 #[test]
 fn the_settings_of_a_run_are_durations_with_their_places() {
     let ws = measured();
-    ws.lp("run").success();
+    ws.lp("run --no-verdict").success();
     for (flags, cause) in [
         (" --set run.duration=7s", "`run.duration` changed from 5s to 7s (--set run.duration=7s)"),
         (" --set run.warmup=1s", "`run.warmup` changed from auto to 1s (--set run.warmup=1s)"),

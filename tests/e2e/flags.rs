@@ -81,8 +81,8 @@ fn flags_of_one_command_that_contradict_each_other_are_refused() {
 #[test]
 fn an_ambiguous_run_id_lists_all_matches() {
     let ws = till(&[("a", STEADY, "")]);
-    ws.lp("run").success();
-    ws.lp("run").success();
+    ws.lp("run --no-verdict").success();
+    ws.lp("run --no-verdict").success();
     let mut ids: Vec<String> = std::fs::read_dir(ws.path("results/runs"))
         .unwrap()
         .map(|run| run.unwrap().file_name().into_string().unwrap())
@@ -107,7 +107,7 @@ fn an_ambiguous_run_id_lists_all_matches() {
 #[test]
 fn stored_runs_are_shown_although_the_config_has_errors_or_is_named_by_flags() {
     let ws = till(&[("a", STEADY, "")]);
-    ws.lp("run").success();
+    ws.lp("run --no-verdict").success();
     ws.write("Lpfile.toml", "[run\n");
     ws.lp("report").success().stderr(expect![""]);
     ws.lp("cache show run:lane").success();

@@ -31,4 +31,5 @@ mod stdout;
 mod support;
 mod tasks;
 mod together;
+mod verdict;
 mod workers;

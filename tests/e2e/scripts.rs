@@ -84,7 +84,7 @@ fn a_script_gets_its_camera_and_its_parameters() {
     let tell = "env | grep ^LP_CAMERA_ | sort\nfor one; do echo \"[$one]\"; done\necho $0 in $PWD\n";
     let parameters = r#""device": "GPU.1", "on": true, "threshold": -0.5, "n": 3, "x": "$(touch pwned); `id` 'a' \"b\"", "y": "--z=1", "empty": """#;
     let ws = till(&[("hidden", &format!("{tell}{STEADY}"), parameters)]);
-    ws.lp("run").success();
+    ws.lp("run --no-verdict").success();
     let log = ws.read("results/latest/till/1.log").replace(ws.root().to_str().unwrap(), "<project>");
     let log: String = log
         .lines()
@@ -139,14 +139,14 @@ fn credentials_come_from_the_environment_and_stay_out_of_the_record() {
     ws.lp("run").code(2).stderr_has("needs the environment variable `CAMERA_PASSWORD`, which is not set");
 
     let ws = ws.env("CAMERA_PASSWORD", "hunter2");
-    ws.lp("run").success();
+    ws.lp("run --no-verdict").success();
     let log = ws.read("results/latest/till/1.log");
     assert!(log.starts_with("rtsp://h/1 viewer $CAMERA_PASSWORD\n"), "{log}");
     assert!(!ws.read("results/latest/record.json").contains("hunter2"));
 
     let uri = "rtsp://viewer:hunt%3dr3@h/1";
     ws.write("configs/camera_to_workload.json", &cameras.replace("rtsp://h/1", uri));
-    ws.lp("run").success();
+    ws.lp("run --no-verdict").success();
     let log = ws.read("results/latest/till/1.log");
     assert!(log.starts_with("rtsp://h/1 viewer $PASSWORD_till\n"), "{log}");
     assert!(!ws.read("results/latest/record.json").contains("hunt=r3"));
@@ -198,7 +198,7 @@ fn a_script_that_ignores_sigterm_is_killed_with_its_children() {
     let text = "trap '' TERM\nsleep 1000 &\necho $$ $! > $LP_CAMERA_RESULTS_DIR/pids\n\
                 while :; do sleep 1000; done";
     let ws = till(&[("stubborn", text, "")]);
-    ws.lp("run").success();
+    ws.lp("run --no-verdict").success();
     for pid in ws.read("results/latest/till/1/pids").split_whitespace() {
         assert!(is_gone(pid), "{pid}");
     }
@@ -229,7 +229,7 @@ fn any_output_is_kept_within_bounds_and_only_whole_figures_count() {
         huge = counter("1e400"),
     );
     let ws = till(&[("loud", &text, "")]);
-    ws.lp("run").success();
+    ws.lp("run --no-verdict").success();
     let record = latest(&ws);
     let [loud] = scripts(&record)[..] else { panic!("one script") };
     // One stands at the end of the endless line, and one behind a text without end.
@@ -243,14 +243,14 @@ fn any_output_is_kept_within_bounds_and_only_whole_figures_count() {
 #[test]
 fn a_script_that_asks_for_input_gets_none() {
     let ws = till(&[("asks", &format!("cat\necho nothing to read\n{STEADY}"), "")]);
-    ws.lp("run").success();
+    ws.lp("run --no-verdict").success();
     assert!(ws.read("results/latest/till/1.log").starts_with("nothing to read\n"));
 }
 
 #[test]
 fn a_script_without_figures_is_not_measured() {
     let ws = till(&[("silent", "exec sleep 1000", "")]);
-    let ended = ws.lp("run").success();
+    let ended = ws.lp("run --no-verdict").success();
     let table: Vec<&str> =
         ended.stdout.lines().skip(5).take_while(|line| !line.starts_with("machine")).collect();
     expect![[r#"
@@ -302,7 +302,7 @@ fn equal_scripts_with_equal_parameters_run_once() {
         "configs/workload_to_pipeline.json",
         &workloads.replace("pipelines/b.sh", "pipelines/a.sh").replace("pipelines/c.sh", "pipelines/a.sh"),
     );
-    ws.lp("run").success();
+    ws.lp("run --no-verdict").success();
     let record = latest(&ws);
     let shown: Vec<String> =
         scripts(&record).iter().map(|one| format!("{}: {}", one.stream, one.workloads.join(" "))).collect();
@@ -312,7 +312,7 @@ fn equal_scripts_with_equal_parameters_run_once() {
 #[test]
 fn every_copy_of_the_lane_runs_its_own() {
     let ws = till(&[("a", &format!("echo $LP_CAMERA_SLUG of $LP_CAMERA_ID\n{STEADY}"), "")]);
-    ws.lp("run --set run.count=2").success();
+    ws.lp("run --no-verdict --set run.count=2").success();
     for slug in ["till", "till-l2"] {
         let log = ws.read(&format!("results/latest/{slug}/1.log"));
         assert!(log.starts_with(&format!("{slug} of till\n")), "{log}");

@@ -102,7 +102,7 @@ fn a_record_with_changed_inputs_is_kept_and_never_reused() {
 #[test]
 fn without_an_end_ctrl_c_is_the_end() {
     let ws = short(&[GOOD]);
-    let mut lp = LpProcess::start(&ws, &["run", "--duration", "0s"]);
+    let mut lp = LpProcess::start(&ws, &["run", "--no-verdict", "--duration", "0s"]);
     lp.wait_for_frames_of("good");
     lp.interrupt();
     lp.finish().success();
@@ -114,7 +114,7 @@ fn without_an_end_ctrl_c_is_the_end() {
 #[test]
 fn a_drawn_source_needs_no_files() {
     let ws = short(&[GOOD]);
-    ws.lp("run --duration 1s --set run.source=synthetic").success();
+    ws.lp("run --no-verdict --duration 1s --set run.source=synthetic").success();
     assert_eq!(latest(&ws).members[0].streams[0].failure, None);
     assert!(!ws.exists("media"));
 }

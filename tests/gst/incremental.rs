@@ -49,12 +49,12 @@ fn a_comment_in_a_scene_draws_nothing_again_and_a_deleted_clip_is_restored() {
 #[test]
 fn a_build_reuses_a_measurement_and_a_run_does_not() {
     let ws = counting();
-    ws.lp("run good").success().stderr_has("run:good");
+    ws.lp("run --no-verdict good").success().stderr_has("run:good");
     ws.lp("build report:good").success().stderr_has("nothing to do");
     let explained = ws.lp("explain run:good").success().stdout;
     assert!(explained.contains("`lp build` would reuse record"), "{explained}");
     assert!(explained.contains("(repeat 1)"), "{explained}");
-    ws.lp("run good").success().stderr_has("a run always measures");
+    ws.lp("run --no-verdict good").success().stderr_has("a run always measures");
     assert!(ws.lp("explain run:good").success().stdout.contains("(repeat 2)"));
     // Emptying the store keeps measurements: they cannot be made again.
     ws.lp("cache clean").success().stderr_has("measurements are kept");

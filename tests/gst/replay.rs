@@ -3,7 +3,7 @@
 
 use expect_test::expect;
 
-use crate::project::{latest, short};
+use crate::project::{LpProcess, latest, short};
 use crate::workspace::{Workspace, frames};
 
 /// A project that the fake worker plays: no clips, since it can make none.
@@ -37,9 +37,24 @@ fn a_pipeline_that_hangs_costs_its_camera_only() {
 fn a_run_of_a_second_is_too_short_to_decide() {
     let ws = fake(&[("good", r#"{"type": "zbar"}"#)]);
     ws.write("replay/good-1.jsonl", &frames("good/1", 5, 5));
-    let ended = ws.lp("run --duration 1s").success();
+    let ended = ws.lp("run --no-verdict --duration 1s").success();
     assert!(ended.stdout.contains("  undecided: too short, needs 14 s at 15 fps\n"), "{}", ended.stdout);
     assert!(ended.stdout.contains("0 of 1 camera holds 15 fps, 1 is undecided"), "{}", ended.stdout);
+}
+
+#[test]
+fn without_an_end_ctrl_c_is_judged_like_any_end() {
+    for (seconds, status) in [(20, 0), (5, 1)] {
+        let ws = fake(&[("good", r#"{"type": "zbar"}"#)]);
+        ws.write("replay/good-1.jsonl", &frames("good/1", seconds, seconds));
+        let mut lp = LpProcess::start(&ws, &["run", "--duration", "0s"]);
+        (2..seconds).for_each(|_| lp.wait_for_frames_of("good"));
+        lp.interrupt();
+        let ended = lp.finish().code(status);
+        let is_short =
+            ended.stderr.ends_with("error: 1 of 1 camera is undecided (`--no-verdict` ignores this)\n");
+        assert_eq!(is_short, status == 1, "{}", ended.stderr);
+    }
 }
 
 #[test]

@@ -276,7 +276,7 @@ fn cameras_of_one_clip_begin_at_different_frames_and_pipelines_of_one_together()
         &format!("{more}{}", workloads.split_once("map\": {").unwrap().1),
     );
     let begins = || {
-        ws.lp("run --set run.count=2").success();
+        ws.lp("run --no-verdict --set run.count=2").success();
         let record = latest(&ws);
         let streams = record.members.iter().flat_map(|member| &member.streams);
         let begin = |stream: &StreamRecord| (stream.stream.clone(), stream.sightings[0].clip_ms.unwrap());
@@ -321,7 +321,7 @@ fn a_short_window_has_exactly_its_own_frames() {
     let slow = r#"{"type": "identity", "properties": {"sleep-time": 100000}},
         {"type": "identity", "properties": {"drop-probability": 0.5}}"#;
     let ws = short(&[("slow", slow)]);
-    ws.lp("run --set run.duration=2500ms").success();
+    ws.lp("run --no-verdict --set run.duration=2500ms").success();
     let record = latest(&ws);
     let stream = only(&record);
     let arrived = stream.arrived_us.len() as u64;

@@ -7,6 +7,7 @@ use expect_test::{Expect, expect};
 use serde_json::json;
 
 use super::*;
+use crate::path::ProjectPath;
 use crate::record::fixture::{S, Story, displayed, member, scripted, setup, six_cameras};
 use crate::worker::protocol::{End, EventBody};
 
@@ -110,6 +111,36 @@ fn targets_that_differ_are_not_named() {
             1 of 2 cameras holds its target, 1 failed; CPU not measured
         "#]],
     );
+}
+
+#[test]
+fn a_run_that_was_not_whole_falls_short_whatever_is_asked() {
+    let check = |record: &RunRecord, claim, expect: Expect| {
+        expect.assert_eq(&shortfall(record, &measure(record), claim).unwrap_or_default());
+    };
+    let whole = || {
+        let mut story = lane([15.0, 15.0], Pace::Live);
+        story.play(0, "a/1", 0, 22, 15);
+        story.play(1, "b/1", 0, 22, 15);
+        story.builder.finish()
+    };
+    check(&whole(), Claim::Held, expect![""]);
+    let mut record = whole();
+    record.interrupted = true;
+    check(&record, Claim::Played, expect!["the run was interrupted"]);
+    let mut record = whole();
+    record.inputs_changed = vec![ProjectPath::new("a.mp4").unwrap()];
+    check(
+        &record,
+        Claim::Held,
+        expect!["2 of 2 cameras are undecided; its input `a.mp4` changed while it ran"],
+    );
+    let mut record = whole();
+    let vlm = OmittedWorkloads { workloads: vec!["x".to_owned()], reason: "cannot be played".to_owned() };
+    record.members[1].left_out = vec![vlm];
+    check(&record, Claim::Played, expect!["1 of 2 cameras has workloads that were left out"]);
+    record.members[0].streams[0].failure = Some("hangs".to_owned());
+    check(&record, Claim::Held, expect!["1 of 2 cameras failed, 1 has workloads that were left out"]);
 }
 
 #[test]

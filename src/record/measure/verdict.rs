@@ -20,10 +20,11 @@ pub const LEAST_FRAMES: f64 = 200.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// A file that is played freely has no target.
-    NotJudged,
     /// At least [`HOLDS_FPS`] of the target, at most [`HOLDS_DROPPED_PER_MILLE`].
     Holds,
+    /// A file that is played freely has no target; a script without a frame rate has
+    /// nothing to compare with it. Never counts as holding.
+    NotJudged,
     /// In between, not measured for long enough, with a gap or late frames, or the
     /// camera gave something else than configured. Never counts as holding.
     Undecided,

@@ -103,6 +103,24 @@ fn a_script_that_prints_no_figures_is_not_measured_and_never_zero() {
 }
 
 #[test]
+fn a_silent_script_keeps_a_camera_whose_other_scripts_hold_from_holding() {
+    let mut story =
+        Story::new(setup(Pace::Live, 20, 2, &[], vec![scripted("c", 15.0, &["counts", "silent"])]));
+    story.builder.script_started(ScriptId(0), 0);
+    story.builder.script_started(ScriptId(1), 0);
+    story.count(0, 0, 23, 15);
+    story.tick_until(30 * S);
+    let record = story.builder.finish();
+    let measurement = measure(&record);
+    let streams = measurement.cameras[0].streams.iter().map(|stream| stream.verdict);
+    assert_eq!(streams.collect::<Vec<_>>(), [Verdict::Holds, Verdict::NotJudged]);
+    assert_eq!(measurement.cameras[0].verdict, Verdict::NotJudged);
+    let reason = |claim| shortfall(&record, &measurement, claim);
+    assert_eq!(reason(Claim::Held).as_deref(), Some("1 of 1 camera was not judged"));
+    assert_eq!(reason(Claim::Played), None);
+}
+
+#[test]
 fn time_without_figures_counts_and_is_named() {
     // Two lines a second, silent for the last two seconds of 20.
     check(
