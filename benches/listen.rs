@@ -107,6 +107,7 @@ fn setup(streams: usize, isolation: Isolation) -> Setup {
             isolation,
             count: 1,
             repeat: 1,
+            decode_only: false,
         },
         host: Host { facts: BTreeMap::new() },
         members: (0..streams).map(member).collect(),

@@ -110,6 +110,7 @@ fn record(
             isolation: run.isolation,
             count: run.count,
             repeat: attempt.repeat,
+            decode_only: run.decode_only,
         },
         host: host.fingerprint.clone(),
         members,

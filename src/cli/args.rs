@@ -240,6 +240,13 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(super) count: Option<u32>,
 
+    /// Measure only sources and decoding: leave out every step, and all inference
+    ///
+    /// Needs no DL Streamer and no models. Reports say that nothing else ran. Short for
+    /// `--set run.decode_only=true`.
+    #[arg(long)]
+    pub(super) decode_only: bool,
+
     /// Run at most N tasks of pool `cpu` at once while making inputs [default: the number of cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) jobs: Option<u32>,

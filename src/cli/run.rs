@@ -32,7 +32,8 @@ fn sets(args: &RunArgs) -> Vec<String> {
     let duration = args.duration.map(|duration| format!("run.duration={}", duration_text(duration)));
     let warmup = args.warmup.as_ref().map(|warmup| format!("run.warmup={warmup}"));
     let count = args.count.map(|count| format!("run.count={count}"));
-    [duration, warmup, count].into_iter().flatten().collect()
+    let decode_only = args.decode_only.then(|| "run.decode_only=true".to_owned());
+    [duration, warmup, count, decode_only].into_iter().flatten().collect()
 }
 
 pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
@@ -47,6 +48,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
         return Err(CommandError::refused("this project has no cameras to run"));
     }
     let left_out = checks::left_out(&opened, &subject)?;
+    let decode_only = opened.project.settings.decode_only;
     checks::check_display(&opened)?;
     checks::check_variables(&opened, &subject)?;
     let graph = project::graph(&opened, std::slice::from_ref(&subject))?;
@@ -71,6 +73,9 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let host = build.host(&watch);
     let engine = build.engine(&host).watched_by(&progress).stopped_by(&cancel).again(again);
     build.refuse_missing(&engine, &needed)?;
+    if decode_only {
+        console::note("decode only: every step is left out, and no inference is run");
+    }
     // Otherwise the failure would show only after the measurement.
     os::fs::try_to_write(&opened.project.layout.results).context("results cannot be kept")?;
     let built = engine.build(&needed, &Warm::Nothing);

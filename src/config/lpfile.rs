@@ -61,6 +61,7 @@ pub(super) struct RawRun {
     pub(super) count: Option<u32>,
     pub(super) share: Option<Share>,
     pub(super) render: Option<bool>,
+    pub(super) decode_only: Option<bool>,
 }
 
 /// `[rtsp]` as written.
@@ -199,6 +200,7 @@ fn run() -> impl Reader<Value = RawRun> + Copy {
         let isolation = "The pipelines that share a worker process";
         let share = "`prefix`: pipelines of one camera share decoding and equal first steps";
         let render = "Whether to also show the video on the display";
+        let decode_only = "Whether to measure only sources and decoding, and leave out every step";
         Some(RawRun {
             duration: table.optional("duration", time, duration(), diagnostics),
             warmup: table.optional("warmup", "Time before it: `auto` or a duration", warmup(), diagnostics),
@@ -214,6 +216,7 @@ fn run() -> impl Reader<Value = RawRun> + Copy {
             count: table.optional("count", "Copies of the lane within a run", whole(1, 1000), diagnostics),
             share: table.optional("share", share, one_of(SHARES, &[]), diagnostics),
             render: table.optional("render", render, boolean(), diagnostics),
+            decode_only: table.optional("decode_only", decode_only, boolean(), diagnostics),
         })
     })
 }

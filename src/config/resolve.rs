@@ -138,6 +138,7 @@ fn settings(raw: &RawLpfile) -> Settings {
         count: raw.run.count.unwrap_or(1),
         share: raw.run.share.unwrap_or(Share::None),
         render: raw.run.render.unwrap_or(false),
+        decode_only: raw.run.decode_only.unwrap_or(false),
         drop_only: raw.drop_only.unwrap_or(false),
         rtsp: Rtsp {
             host: raw.rtsp.host.clone().unwrap_or_else(|| RTSP_HOST.to_owned()),

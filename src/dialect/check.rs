@@ -45,7 +45,8 @@ impl<'p> PlayableCamera<'p> {
 
     /// The steps that are played.
     fn steps(&self) -> impl Iterator<Item = (&'p Step, &'p StepPlaces)> {
-        self.specs.iter().flat_map(|(pipeline, _)| pipeline.steps.iter().zip(self.planned.places(pipeline)))
+        let specs = if self.plan.decode_only { &[][..] } else { &self.specs };
+        specs.iter().flat_map(|(pipeline, _)| pipeline.steps.iter().zip(self.planned.places(pipeline)))
     }
 
     /// Their elements, those of bins one by one.

@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::spec;
-use crate::model::{Pace, Source};
+use crate::model::{Pace, Source, Step};
 use crate::pipeline::{Element, Value};
+use crate::plan::CameraPlan;
 use crate::plan::lane::Lane;
-use crate::plan::{CameraPlan, PlannedPipeline};
 
 /// Something of a machine besides its cores and memory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,16 +78,17 @@ pub fn of_plan(plan: &CameraPlan, pace: Pace) -> BTreeMap<Device, BTreeSet<Strin
         if plan.render {
             need(Device::Display, "`run.render`".to_owned());
         }
-        for (device, by) in of_pipeline(pipeline, &spec.elements) {
+        let steps = if plan.decode_only { &[][..] } else { &pipeline.steps };
+        for (device, by) in of_pipeline(steps, &spec.elements) {
             need(device, format!("{by} of `{}`", pipeline.workloads.join("`, `")));
         }
     }
     needs
 }
 
-fn of_pipeline(pipeline: &PlannedPipeline, elements: &[Element]) -> Vec<(Device, String)> {
+fn of_pipeline(steps: &[Step], elements: &[Element]) -> Vec<(Device, String)> {
     let mut needs = Vec::new();
-    for step in &pipeline.steps {
+    for step in steps {
         let Some(name) = step.device() else { continue };
         let devices = of_inference(name).into_iter();
         needs.extend(devices.map(|device| (device, format!("`{}` on {name}", step.kind()))));
@@ -193,15 +194,8 @@ mod tests {
     #[track_caller]
     fn check(steps: &[(&str, &str)], elements: &[Element], expect: Expect) {
         let step = |(kind, device): &(&str, &str)| step(&format!("{kind} device={device}"));
-        let pipeline = PlannedPipeline {
-            index: 1,
-            workloads: vec!["w".to_owned()],
-            merged_because: None,
-            steps: steps.iter().map(step).collect(),
-            unsupported: None,
-            launch: None,
-        };
-        let needs: BTreeSet<(Device, String)> = of_pipeline(&pipeline, elements).into_iter().collect();
+        let steps: Vec<Step> = steps.iter().map(step).collect();
+        let needs: BTreeSet<(Device, String)> = of_pipeline(&steps, elements).into_iter().collect();
         let text: String = needs.iter().map(|(device, by)| format!("{device:?}: {by}\n")).collect();
         expect.assert_eq(&text);
     }

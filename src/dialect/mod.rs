@@ -82,6 +82,13 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
     };
     let source::Head { mut elements, playback, delivery, ingress, decoder } =
         source::head(plan, pipeline, pace, dialect);
+    if plan.decode_only {
+        // The source and the decoder are those of the whole pipeline.
+        elements.extend(stock::Stock.sink(plan, pipeline, pace));
+        let (decoder, sink) = (Some(decoder), elements.len() - 1);
+        let delivery = Some(delivery);
+        return Some(PipelineSpec { elements, playback, delivery, ingress, decoder, sink, size: None });
+    }
     elements.extend(dialect.steps(plan, pipeline, pace));
     elements.extend(dialect.sink(plan, pipeline, pace));
     let sink = elements.len() - 1;

@@ -317,6 +317,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         warmup_ms: if free { Some(0) } else { settings.warmup.map(millis) },
         pace: settings.pace,
         count: settings.count,
+        decode_only: settings.decode_only,
     });
     tasks.push(
         Task::new(subject.run_label(), action)

@@ -227,6 +227,9 @@ pub struct Run {
     pub pace: Pace,
     /// Copies of the lane.
     pub count: u32,
+    /// Whether every step is left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub decode_only: bool,
 }
 
 /// A command of the user's.

@@ -29,6 +29,8 @@ pub struct Settings {
     pub share: Share,
     /// Whether frames are also shown on a display.
     pub render: bool,
+    /// Whether every step is left out, so that only sources and decoding are measured.
+    pub decode_only: bool,
     /// `[clip]`: whether clips with too few frames keep them instead of getting copies.
     pub drop_only: bool,
     /// `[rtsp]`

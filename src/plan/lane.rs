@@ -103,6 +103,7 @@ fn request(project: &Project, camera: &Camera) -> PlanRequest {
         workloads,
         dialect,
         render: project.settings.render,
+        decode_only: project.settings.decode_only,
         share: project.settings.share,
         scene,
     }

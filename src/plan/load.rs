@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::share::SharedPrefix;
-use super::{CameraPlan, DialectName, Work};
+use super::{CameraPlan, Work};
 use crate::model::{Classify, Detect, Infer, Model, Scalar, Source, Step};
 
 /// The load of some pipelines each second, if all of them keep up.
@@ -132,7 +132,9 @@ pub fn load<'a>(cameras: impl IntoIterator<Item = &'a CameraPlan>) -> Load {
                 frames.frames_per_second += camera.fps;
                 frames.bytes_per_second += bytes.round() as u64;
             }
-            add_steps(camera, steps, done.unwrap_or(0), &mut sums);
+            if !camera.decode_only {
+                add_steps(camera, steps, done.unwrap_or(0), &mut sums);
+            }
         }
     }
     for frames in [&mut load.decoded, &mut load.raw] {
@@ -189,7 +191,7 @@ fn add_steps<'a>(camera: &'a CameraPlan, steps: &'a [Step], done: usize, sums: &
         objects = match step {
             // Of two detectors, the one that finds objects more often counts.
             Step::Detect(_) => {
-                let interval = interval(step, camera.dialect);
+                let interval = interval(step);
                 Some(objects.map_or(interval, |before| before.min(interval)))
             }
             Step::Track(track) => {
@@ -225,7 +227,7 @@ fn add_step<'a>(camera: &'a CameraPlan, step: &'a Step, objects: Option<u64>, su
     };
     let Model { name, precision, device } = model;
     let key = [name, precision, device, step.kind()];
-    let interval = interval(step, camera.dialect);
+    let interval = interval(step);
     match objects.filter(|_| looks_at_regions(step)) {
         None => {
             let (steps, rate) = sums.per_frame.entry(key).or_default();
@@ -241,14 +243,13 @@ fn add_step<'a>(camera: &'a CameraPlan, step: &'a Step, objects: Option<u64>, su
 }
 
 /// An element looks at every n-th frame.
-fn interval(step: &Step, dialect: DialectName) -> u64 {
+fn interval(step: &Step) -> u64 {
     let own = match step.properties().get("inference-interval") {
         Some(Scalar::Int(n)) => u64::try_from(*n).ok(),
         _ => None,
     };
-    // Steps of `stock` get their properties and nothing else.
     let configured = match step {
-        Step::Detect(detect) if dialect != DialectName::Stock => Some(detect.inference_interval.into()),
+        Step::Detect(detect) => Some(detect.inference_interval.into()),
         _ => None,
     };
     own.or(configured).filter(|n| *n > 0).unwrap_or(1)
@@ -282,6 +283,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
+    use crate::plan::DialectName;
     use crate::plan::tests::plan;
 
     fn text(load: &Load) -> String {

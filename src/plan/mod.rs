@@ -52,6 +52,9 @@ pub struct PlanRequest {
     /// Whether frames are shown on the display.
     #[serde(default, skip_serializing_if = "is_false")]
     pub render: bool,
+    /// Whether every step is left out.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub decode_only: bool,
     /// Whether pipelines of the camera share decoding and steps.
     #[serde(default, skip_serializing_if = "shares_nothing")]
     pub share: Share,
@@ -111,6 +114,9 @@ pub struct CameraPlan {
     /// Whether frames are shown on the display.
     #[serde(default, skip_serializing_if = "is_false")]
     pub render: bool,
+    /// Whether every step is left out: its pipelines decode, and run nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub decode_only: bool,
     /// Names of the camera's workloads as the workload file has them, in the
     /// camera's order, each once.
     pub workloads: Vec<String>,
@@ -245,7 +251,7 @@ fn consolidate(request: &PlanRequest) -> CameraPlan {
                 workloads: vec![workload.name.clone()],
                 merged_because: None,
                 steps: workload.steps.clone(),
-                unsupported: unsupported(&workload.steps),
+                unsupported: unsupported(&workload.steps, request.decode_only),
                 launch: None,
             }),
         }
@@ -280,6 +286,7 @@ fn consolidate(request: &PlanRequest) -> CameraPlan {
         accept: camera.accept.clone(),
         dialect: request.dialect,
         render: request.render,
+        decode_only: request.decode_only,
         workloads: request.workloads.iter().map(|workload| workload.name.clone()).collect(),
         repeated: repeated(request),
         apart: apart(&pipelines),
@@ -304,8 +311,13 @@ pub fn clip_path(clip: &Clip, width: u32, height: u32, fps: f64) -> ProjectPath 
         .expect("a clip's file name is one plain component")
 }
 
-/// Why steps cannot be played by any dialect yet.
-fn unsupported(steps: &[Step]) -> Option<String> {
+/// Why steps cannot be played by any dialect yet, or are not in a run that only decodes.
+fn unsupported(steps: &[Step], decode_only: bool) -> Option<String> {
+    if decode_only {
+        // A script decodes for itself, if it does.
+        let is_script = matches!(steps, [Step::Script(_)]);
+        return is_script.then(|| "decode only: scripts are not run".to_owned());
+    }
     let has_vlm = steps.iter().any(|step| matches!(step, Step::Vlm(_)));
     has_vlm.then(|| "`vlm` steps are planned but cannot be played yet".to_owned())
 }
@@ -444,6 +456,7 @@ pub(crate) mod tests {
             workloads: workloads.collect(),
             dialect,
             render: false,
+            decode_only: false,
             share: Share::None,
             scene: None,
         })

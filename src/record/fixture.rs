@@ -85,6 +85,7 @@ pub(crate) fn setup(
             isolation: if workers == ["lane"] { Isolation::Lane } else { Isolation::Camera },
             count: 1,
             repeat: 1,
+            decode_only: false,
         },
         host: Host { facts: facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect() },
         members,

@@ -143,6 +143,9 @@ pub struct Conditions {
     pub count: u32,
     /// Which repeat of this run this is, from 1.
     pub repeat: u32,
+    /// Whether every step was left out, so that only sources and decoding were measured.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub decode_only: bool,
 }
 
 /// The host's fingerprint: what must be equal for two records to be comparable.

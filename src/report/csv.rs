@@ -34,7 +34,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 49] = [
+pub(super) const COLUMNS: [Column; 50] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -97,6 +97,7 @@ pub(super) const COLUMNS: [Column; 49] = [
     ("damaged", |row| count(row.stream.delivery.as_ref().map(|delivery| delivery.damaged))),
     ("copied", |row| count(row.stream.delivery.as_ref().map(|delivery| delivery.copied))),
     ("machine_steal_percent", |row| hundredfold(row.report.measurement.machine.steal)),
+    ("decode_only", |row| text(row.report.record.conditions.decode_only)),
 ];
 
 /// The report as CSV.

@@ -106,7 +106,8 @@ fn tiles(report: &Report<'_>) -> Markup {
     markup! {
         ul class="tiles" {
             @if report.record.conditions.pace == Pace::Live {
-                li { b { (totals.holding) " of " (totals.cameras) } "cameras hold" }
+                @let (n, what) = kept_up(report);
+                li { b { (n) " of " (totals.cameras) } (what) }
             }
             li { b { (rate) } "in " (counted(totals.pipelines, "pipeline")) (decoders) (scripts) }
             li { b { (with_unit(percent(share, 2), "%")) } "of frames dropped" }
@@ -114,6 +115,16 @@ fn tiles(report: &Report<'_>) -> Markup {
             li { b { (with_unit(mebibytes(machine.memory_max), "MiB")) } "memory in use at most" }
         }
     }
+}
+
+/// How many cameras kept up, and with what.
+fn kept_up(report: &Report<'_>) -> (usize, &'static str) {
+    let cameras = &report.measurement.cameras;
+    if report.record.conditions.decode_only {
+        let decodes = |camera: &&CameraFigures| camera.verdict == Verdict::Decodes;
+        return (cameras.iter().filter(decodes).count(), "cameras decode; no inference was run");
+    }
+    (report.measurement.totals.holding, "cameras hold")
 }
 
 fn cameras(report: &Report<'_>) -> Markup {
@@ -196,6 +207,7 @@ fn badge(verdict: Verdict) -> Markup {
     let (class, mark) = match verdict {
         Verdict::NotJudged => ("not_judged", "\u{2013}"),
         Verdict::Holds => ("holds", "\u{2713}"),
+        Verdict::Decodes => ("decodes", "\u{2713}"),
         Verdict::Undecided => ("undecided", "?"),
         Verdict::DoesNotHold => ("does_not_hold", "\u{2715}"),
         Verdict::Failed => ("failed", "!"),

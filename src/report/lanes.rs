@@ -112,7 +112,7 @@ fn rank(verdict: Verdict) -> u8 {
         Verdict::DoesNotHold => 1,
         Verdict::Undecided => 2,
         Verdict::NotJudged => 3,
-        Verdict::Holds => 4,
+        Verdict::Holds | Verdict::Decodes => 4,
     }
 }
 

@@ -85,7 +85,8 @@ fn conditions(conditions: &Conditions) -> String {
         0 | 1 => String::new(),
         count => format!(", {count} copies of the lane"),
     };
-    format!("{length}, {isolation}{copies}, repeat {}", conditions.repeat)
+    let decode_only = if conditions.decode_only { "decode only: every step is left out; " } else { "" };
+    format!("{decode_only}{length}, {isolation}{copies}, repeat {}", conditions.repeat)
 }
 
 /// The host in one line.

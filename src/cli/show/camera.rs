@@ -25,6 +25,9 @@ pub(super) fn text(plan: &CameraPlan, layout: &Layout) -> String {
         fact("region", &format!("{},{} to {},{}", region.x, region.y, region.x2, region.y2));
     }
     fact("dialect", plan.dialect.word());
+    if plan.decode_only {
+        fact("steps", "decode only: every step is left out");
+    }
     fact("workloads", &plan.workloads.join(", "));
     if !plan.repeated.is_empty() {
         fact("duplicate", &format!("{}: named more than once, done once", plan.repeated.join(", ")));

@@ -65,6 +65,9 @@ pub(super) fn totals(summary: &Summary, settings: &Settings) -> String {
     if settings.count > 1 {
         lines.push(format!("`run.count` is {0}: a run plays {0} copies of this", settings.count));
     }
+    if settings.decode_only {
+        lines.push("`run.decode_only`: a run decodes, and leaves out every step and all inference".into());
+    }
     if settings.pace == Pace::Free {
         lines.push(
             "`run.pace` is free: a run plays files as fast as the machine can, not at these rates".into(),

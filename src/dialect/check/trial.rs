@@ -23,7 +23,8 @@ pub(super) fn likeness(planned: &PlayableCamera<'_>, pipeline: &PlannedPipeline)
         other => serde_json::to_string(other).expect("a source has text keys"),
     };
     let size = (plan.width, plan.height, plan.fps.to_bits());
-    serde_json::to_string(&(source, size, plan.region_of_interest, plan.dialect, &pipeline.steps))
+    let how = (plan.dialect, plan.decode_only);
+    serde_json::to_string(&(source, size, plan.region_of_interest, how, &pipeline.steps))
         .expect("steps have text keys")
 }
 

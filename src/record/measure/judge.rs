@@ -49,7 +49,9 @@ pub(super) fn of_stream(
     };
     findings.extend(judge(&counts));
     findings.extend(delay::findings(member, stream, &source, asked.fps));
-    conclude(findings, &counts)
+    let (verdict, reason) = conclude(findings, &counts);
+    let is_partial = record.conditions.decode_only && verdict == Verdict::Holds;
+    (if is_partial { Verdict::Decodes } else { verdict }, reason)
 }
 
 /// The gravest finding against holding, and all findings as the reason. Without any, the
@@ -161,7 +163,7 @@ pub(super) fn line(
 ) -> String {
     let mut text = match record.conditions.pace {
         Pace::Free => free(totals),
-        Pace::Live => live(cameras, totals),
+        Pace::Live => live(cameras, totals, record.conditions.decode_only),
     };
     let count = |verdict: Verdict| cameras.iter().filter(|camera| camera.verdict == verdict).count();
     let is_unjudged =
@@ -181,6 +183,9 @@ pub(super) fn line(
     for (n, one, many) in rest.into_iter().filter(|(n, ..)| *n > 0) {
         text.push_str(&format!(", {n} {}", if n == 1 { one } else { many }));
     }
+    if record.conditions.decode_only {
+        text.push_str("; decode only, no inference was run");
+    }
     match cpu {
         Some(cpu) => text.push_str(&format!("; CPU {:.0} %", cpu * 100.0)),
         None => text.push_str("; CPU not measured"),
@@ -194,23 +199,24 @@ pub(super) fn line(
     text
 }
 
-fn live(cameras: &[CameraFigures], totals: &Totals) -> String {
+fn live(cameras: &[CameraFigures], totals: &Totals, decode_only: bool) -> String {
+    let good = if decode_only { Verdict::Decodes } else { Verdict::Holds };
+    let n = cameras.iter().filter(|camera| camera.verdict == good).count();
     let mut played = cameras.iter().filter(|camera| !camera.streams.is_empty());
     let target = match played.next() {
         Some(first) if played.all(|camera| camera.target_fps == first.target_fps) => {
             format!("{} fps", number(first.target_fps))
         }
-        _ if totals.holding == 1 => "its target".to_owned(),
+        _ if n == 1 => "its target".to_owned(),
         _ => "their target".to_owned(),
     };
-    let one = totals.holding == 1 || totals.cameras == 1;
-    format!(
-        "{} of {} {} {} {target}",
-        totals.holding,
-        totals.cameras,
-        plural(totals.cameras, "camera"),
-        if one { "holds" } else { "hold" },
-    )
+    let verb = match (decode_only, n == 1 || totals.cameras == 1) {
+        (false, true) => "holds",
+        (false, false) => "hold",
+        (true, true) => "decodes at",
+        (true, false) => "decode at",
+    };
+    format!("{n} of {} {} {verb} {target}", totals.cameras, plural(totals.cameras, "camera"))
 }
 
 fn free(totals: &Totals) -> String {

@@ -33,7 +33,11 @@ pub fn shortfall(record: &RunRecord, measurement: &Measurement, claim: Claim) ->
         Pace::Live => judged(Verdict::NotJudged),
         Pace::Free => 0,
     };
-    let left_out = cameras.iter().filter(|camera| !camera.left_out.is_empty()).count();
+    // A run that only decodes leaves out scripts by request.
+    let left_out = match record.conditions.decode_only {
+        true => 0,
+        false => cameras.iter().filter(|camera| !camera.left_out.is_empty()).count(),
+    };
     let counts = [
         (judged(Verdict::DoesNotHold), "does not hold", "do not hold"),
         (judged(Verdict::Undecided), "is undecided", "are undecided"),

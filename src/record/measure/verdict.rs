@@ -22,6 +22,8 @@ pub const LEAST_FRAMES: f64 = 200.0;
 pub enum Verdict {
     /// At least [`HOLDS_FPS`] of the target, at most [`HOLDS_DROPPED_PER_MILLE`].
     Holds,
+    /// The same of a run without steps, which tells nothing about the whole pipeline.
+    Decodes,
     /// A file that is played freely has no target; a script without a frame rate has
     /// nothing to compare with it. Never counts as holding.
     NotJudged,
@@ -39,6 +41,7 @@ impl fmt::Display for Verdict {
         f.write_str(match self {
             Verdict::NotJudged => "not judged",
             Verdict::Holds => "holds",
+            Verdict::Decodes => "decodes",
             Verdict::Undecided => "undecided",
             Verdict::DoesNotHold => "does not hold",
             Verdict::Failed => "failed",
