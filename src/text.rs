@@ -20,6 +20,19 @@ macro_rules! unseen {
 }
 pub(crate) use unseen;
 
+/// The most names that a sentence has.
+const NAMED: usize = 8;
+
+/// Names in a sentence: "`a`, `b`, `c` and 4 more".
+#[must_use]
+pub fn some_names(names: &[impl Display]) -> String {
+    let shown: Vec<String> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(NAMED) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// Whether a character cannot be seen, or moves those around it: control
 /// characters, and what hides, breaks or reorders text (of Unicode's format
 /// characters all but the two joiners, which scripts and emoji need).

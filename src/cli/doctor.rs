@@ -4,6 +4,7 @@
 //! which are collected and printed here. A missing requirement makes the exit code 1;
 //! a note does not.
 
+mod assets;
 mod devices;
 mod finding;
 mod limits;
@@ -29,11 +30,12 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     let mut factories: BTreeSet<String> =
         GENERATE_FACTORIES.iter().chain(&TRANSCODE_FACTORIES).map(|name| (*name).to_owned()).collect();
     let lane = project.as_ref().map(Lane::of);
+    let mut tasks = Vec::new();
     let layout = match project.as_ref().zip(lane.as_ref()) {
         Some((project, lane)) => {
             let subjects = [Subject::lane(project)];
             let variable = |name: &str| os::env::raw(name);
-            let tasks = lower(&Lowering {
+            tasks = lower(&Lowering {
                 project,
                 lane,
                 subjects: &subjects,
@@ -41,7 +43,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
                 parts: &|_| Vec::new(),
             })
             .tasks;
-            factories.extend(tasks.into_iter().flat_map(|task| task.factories));
+            factories.extend(tasks.iter().flat_map(|task| task.factories.clone()));
             project.layout.clone()
         }
         None => {
@@ -58,6 +60,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     let tools = tools::look_for(&store, worker, &factories, &factories);
     let mut findings = software::findings(&tools, &factories);
     if let Some((project, lane)) = project.as_ref().zip(lane.as_ref()) {
+        findings.extend(assets::findings(project, lane, &tasks));
         findings.extend(devices::findings(&needed(lane, project.settings.pace)));
     }
     findings.extend(limits::findings(&tools.host.facts));

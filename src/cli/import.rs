@@ -15,8 +15,9 @@ use crate::config::load::{LoadRequest, Loaded, Scope, load};
 use crate::diag::codes;
 use crate::diag::{Edit, apply};
 use crate::diag::{FileId, Severity};
-use crate::model::{Project, Step};
+use crate::model::{Project, Step, zoo};
 use crate::os;
+use crate::path::for_shell;
 use crate::text::counted;
 use crate::workspace::error::{self, CommandError, Result};
 
@@ -85,7 +86,15 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<Exit> {
     console::note(&format!("{made}; {next}"));
     let projects: Vec<&Project> = pairs.iter().filter_map(|loaded| loaded.project.as_ref()).collect();
     for (file, workload) in missing(&root, &projects) {
-        console::note(&format!("note: `{file}` of the workload `{workload}` is missing: copy it"));
+        let way = match zoo::module_url(file) {
+            Some(url) => {
+                let target = args.root.as_deref().unwrap_or(Path::new("")).join(file);
+                let target = for_shell(&target.to_string_lossy()).into_owned();
+                format!("it is upstream's:\n  curl -fL --create-dirs -o {target} {url}")
+            }
+            None => "copy it".to_owned(),
+        };
+        console::note(&format!("note: `{file}` of the workload `{workload}` is missing: {way}"));
     }
     Ok(Exit::Done)
 }

@@ -24,7 +24,7 @@ pub struct Diagnostic {
     pub place: Option<Place>,
     /// The label under the caret; may be empty.
     pub label: String,
-    /// The help: a way out.
+    /// The help: a way out, or several of them, one a line.
     pub help: Option<String>,
     /// Other places that belong to it, each with its label.
     pub secondary: Vec<(Place, String)>,

@@ -147,7 +147,8 @@ fn render(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> St
         group = group.element(snippet);
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(visible::sentence(help, LONGEST)));
+        let lines = help.lines().map(|line| visible::sentence(line, LONGEST));
+        group = group.element(Level::HELP.message(lines.collect::<Vec<_>>().join("\n")));
     }
     placed(&renderer.render(&[group]), excerpts.iter().map(|(_, excerpt)| &*excerpt.position))
 }

@@ -10,6 +10,7 @@
 //!
 //! Pure: asking the worker is the caller's.
 
+mod misfit;
 mod property;
 mod trial;
 
@@ -18,12 +19,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::spec;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
-use crate::model::{Camera, DialectChoice, ElementView, Pace, Project, Step, StepPlaces};
+use crate::model::{Camera, ElementView, Pace, Project, Step, StepPlaces};
 use crate::name::did_you_mean;
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Machine, debian_package};
 use crate::plan::lane::PlannedCamera;
-use crate::plan::{CameraPlan, DialectName, PlannedPipeline};
+use crate::plan::{CameraPlan, PlannedPipeline};
 
 /// So many places of one fault are shown.
 const SHOWN: usize = 8;
@@ -87,13 +88,7 @@ pub fn machine<E>(
         cameras.iter().map(|planned| PlayableCamera::of(planned, pace)).collect();
     let mut diagnostics = Diagnostics::new();
     // Cameras whose other faults need no report.
-    let mut settled = BTreeSet::new();
-    for planned in &lane {
-        if let Some(fault) = dialect_fault(project, planned, machine) {
-            diagnostics.push(fault);
-            settled.insert(&planned.camera.slug);
-        }
-    }
+    let settled = misfit::find(project, &lane, machine, &mut diagnostics);
     let open: Vec<&PlayableCamera<'_>> =
         lane.iter().filter(|one| !settled.contains(&one.camera.slug)).collect();
     missing_elements(&open, machine, &mut diagnostics);
@@ -135,47 +130,6 @@ pub fn machine<E>(
 /// Whether the machine was asked for a factory and does not have it.
 fn is_missing(machine: &Machine, factory: &str) -> bool {
     matches!(machine.factories.get(factory), Some(None))
-}
-
-/// Why a camera's dialect cannot play it here, and a way out.
-fn dialect_fault(project: &Project, planned: &PlayableCamera<'_>, machine: &Machine) -> Option<Diagnostic> {
-    let camera = &planned.camera.name;
-    let inference = planned.steps().find(|(step, _)| step.is_inference());
-    let fault = |message: String, step: Option<(&Step, &StepPlaces)>| {
-        let place = step.map_or(planned.camera.place, |(_, places)| places.kind);
-        Diagnostic::error(codes::NO_DIALECT, message).at(place)
-    };
-    match (planned.plan.dialect, inference) {
-        (DialectName::Stock, Some((step, places))) => {
-            let message =
-                format!("the dialect `stock` cannot play `{camera}`: `{}` runs a model", step.kind());
-            Some(fault(message, Some((step, places))).help(
-                "choose `run.dialect = \"auto\"` or `\"dlstreamer\"`, or give the camera workloads of stock elements",
-            ))
-        }
-        (DialectName::Dlstreamer, step) => {
-            let factories = planned.specs.iter().flat_map(|(_, spec)| spec.factories());
-            let lacking: BTreeSet<&str> = factories
-                .filter(|factory| factory.starts_with("gva") && is_missing(machine, factory))
-                .collect();
-            if lacking.is_empty() {
-                return None;
-            }
-            let lacking: Vec<String> = lacking.iter().map(|factory| format!("`{factory}`")).collect();
-            let fault =
-                fault(format!("`{camera}` needs Intel DL Streamer, which this machine does not have"), step);
-            let fault = fault.label(format!("missing: {}", lacking.join(", ")));
-            Some(match (step, project.settings.dialect) {
-                (None, DialectChoice::Dlstreamer) => fault.help(
-                    "choose `run.dialect = \"auto\"` or `\"stock\"`: all steps of the camera are stock elements",
-                ),
-                _ => fault.help(
-                    "run inside DL Streamer's container image, or give the camera workloads of stock elements",
-                ),
-            })
-        }
-        (DialectName::Stock, None) => None,
-    }
 }
 
 /// The steps and cameras that need a factory that is missing.
@@ -231,9 +185,7 @@ pub fn way_out(factory: &str) -> String {
         return format!("sudo apt-get install {package}");
     }
     if factory.starts_with("gva") {
-        return "it is part of Intel DL Streamer: run inside its container image, or use a workload file \
-                made of stock elements"
-            .to_owned();
+        return "it is part of Intel DL Streamer; `lp check --explain LP0902` has the ways to get it".to_owned();
     }
     format!("no Debian package is known to have it; see `gst-inspect-1.0 {factory}`")
 }

@@ -19,7 +19,9 @@ mod stock;
 pub use source::fraction;
 
 use crate::diag::Place;
-use crate::model::{Codec, Pace, Scalar, Source, Step, StepPlaces, StockElement, Tee, Values};
+use crate::model::{
+    Classify, Codec, Detect, Infer, Pace, Scalar, Source, Step, StepPlaces, StockElement, Tee, Values,
+};
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::files::{self, Role};
 use crate::pipeline::{Element, PipelineSpec, Property, StreamFile, Value, launch};
@@ -105,9 +107,48 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
     })
 }
 
-/// The files that each step of a camera reads, and where it names them.
+/// A file that a step reads.
+#[derive(Clone, Debug)]
+pub struct StepFile {
+    pub path: ProjectPath,
+    /// Where the step names it.
+    pub place: Place,
+    pub kind: StepFileKind,
+}
+
+/// The use of a step's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepFileKind {
+    /// A part of a model.
+    Model {
+        /// `yolo11n`
+        name: String,
+        /// `FP16-INT8`
+        precision: String,
+    },
+    /// A module of `gvapython`.
+    Module,
+    Other,
+}
+
+impl StepFileKind {
+    fn of(step: &Step) -> StepFileKind {
+        match step {
+            Step::Detect(Detect { model, .. })
+            | Step::Classify(Classify { model, .. })
+            | Step::Infer(Infer { model, .. }) => {
+                StepFileKind::Model { name: model.name.clone(), precision: model.precision.clone() }
+            }
+            Step::Python(_) => StepFileKind::Module,
+            _ => StepFileKind::Other,
+        }
+    }
+}
+
+/// The files that each step of a camera reads, and where it names them; none if steps
+/// are left out.
 #[must_use]
-pub fn step_files(planned: &PlannedCamera) -> Vec<(ProjectPath, Place)> {
+pub fn step_files(planned: &PlannedCamera) -> Vec<StepFile> {
     let plan = &planned.plan;
     let mut found = Vec::new();
     for pipeline in &plan.pipelines {
@@ -118,8 +159,8 @@ pub fn step_files(planned: &PlannedCamera) -> Vec<(ProjectPath, Place)> {
             let clip = if let Source::File(clip) = &plan.source { Some(&clip.path) } else { None };
             let files = spec.inputs().into_iter().filter(|path| Some(path) != clip);
             found.extend(files.map(|path| {
-                let place = place_of(&alone.steps[0], places, &path);
-                (path, place)
+                let step = &alone.steps[0];
+                StepFile { place: place_of(step, places, &path), kind: StepFileKind::of(step), path }
             }));
         }
     }

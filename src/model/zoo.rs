@@ -74,6 +74,30 @@ pub fn has_labels(name: &str) -> bool {
     name.starts_with("efficientnet")
 }
 
+/// Whether `make download-models` of Intel's loss-prevention makes a model: it exports
+/// YOLO, and fetches the others in these precisions only.
+#[must_use]
+pub fn upstream_makes(name: &str, precision: &str) -> bool {
+    match precisions(name) {
+        Some(OPEN_MODEL_ZOO) => precision == "FP16",
+        Some(known) => known.contains(&precision),
+        None => false,
+    }
+}
+
+/// Whether Open Model Zoo has a model.
+#[must_use]
+pub fn is_open_model_zoo(name: &str) -> bool {
+    precisions(name) == Some(OPEN_MODEL_ZOO)
+}
+
+/// Where a Python module of Intel's loss-prevention is, by its file name.
+#[must_use]
+pub fn module_url(file: &str) -> Option<String> {
+    const SOURCES: &str = "https://raw.githubusercontent.com/intel-retail/loss-prevention/cb3e4e5429a5599c6daa87e21f3bc5f0af8a4676/src";
+    (file == "person_reid.py").then(|| format!("{SOURCES}/{file}"))
+}
+
 /// The precisions of a model; `None` if it is not known.
 pub(crate) fn precisions(name: &str) -> Option<&'static [&'static str]> {
     MODELS.iter().find(|(known, _)| *known == name).map(|(_, precisions)| *precisions)

@@ -1,18 +1,15 @@
 //! Faults of a project that show only in its graph or on its disk: tasks that make
 //! no graph, inputs that are missing, scripts that cannot run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use rayon::prelude::*;
-
-use super::scripts;
+use super::{missing, scripts};
 use crate::diag::codes;
-use crate::diag::{Diagnostic, Diagnostics, Place};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::alias::Aliases;
 use crate::graph::lower::{Lowering, Subject, lower};
-use crate::graph::{TaskGraph, TaskId, link, select};
+use crate::graph::{TaskGraph, TaskId, link};
 use crate::model::Project;
-use crate::os;
 use crate::path::ProjectPath;
 use crate::plan::lane::Lane;
 
@@ -35,9 +32,9 @@ pub(crate) fn of_graph<'l>(project: &Project, lane: impl FnOnce() -> &'l Lane) -
     let mut diagnostics = Diagnostics::new();
     if let Some(run) = graph.by_label("run:lane").filter(|_| !scripts.is_empty()) {
         let needed = BTreeSet::from([run]);
-        let places = scripts::check(project, lane, &graph, &needed, &mut diagnostics);
+        let uses = scripts::check(project, lane, &graph, &needed, &mut diagnostics);
         let is_script = |input: &ProjectPath| scripts.contains(input);
-        missing_inputs(project, &graph, &needed, &places, &is_script, &mut diagnostics);
+        missing::find(project, &graph, &needed, &uses, &is_script, &mut diagnostics);
     }
     diagnostics
 }
@@ -50,40 +47,9 @@ pub(crate) fn of_sources(
     needed: &BTreeSet<TaskId>,
 ) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    let places = scripts::check(project, lane, graph, needed, &mut diagnostics);
-    missing_inputs(project, graph, needed, &places, &|_| true, &mut diagnostics);
+    let uses = scripts::check(project, lane, graph, needed, &mut diagnostics);
+    missing::find(project, graph, needed, &uses, &|_| true, &mut diagnostics);
     diagnostics
-}
-
-/// Adds those inputs that are `looked_at`, and neither exist nor are made.
-fn missing_inputs(
-    project: &Project,
-    graph: &TaskGraph,
-    needed: &BTreeSet<TaskId>,
-    places: &BTreeMap<ProjectPath, Place>,
-    looked_at: &(dyn Fn(&ProjectPath) -> bool + Sync),
-    diagnostics: &mut Diagnostics,
-) {
-    let sources: Vec<_> = select::sources(graph, needed).collect();
-    let missing = sources.into_par_iter().filter_map(|(task, n)| {
-        let input = Some(&task.inputs[n]).filter(|input| looked_at(input))?;
-        let error = os::fs::metadata(&project.layout.resolve(input)).err()?;
-        Some((task, n, error))
-    });
-    for (task, n, error) in missing.collect::<Vec<_>>() {
-        let input = &task.inputs[n];
-        let place = places.get(input).copied().unwrap_or_else(|| task.input_place(n));
-        let reads = format!("`{}` reads `{input}`", task.label);
-        let why = match os::tree::read_link(&error.path) {
-            Ok(target) => {
-                let target = target.as_path().to_string_lossy();
-                format!("a link to `{}`, which leads to nothing", crate::text::harmless(&target))
-            }
-            Err(_) if error.is_not_found() => "which does not exist and which no task makes".to_owned(),
-            Err(_) => format!("which cannot be read: {}", error.source),
-        };
-        diagnostics.push(Diagnostic::error(codes::NO_PRODUCER, format!("{reads}, {why}")).at(place));
-    }
 }
 
 /// The faults that keep tasks from being a graph.

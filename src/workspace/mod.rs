@@ -12,6 +12,7 @@ pub(crate) mod faults;
 pub(crate) mod journal;
 pub(crate) mod last;
 pub(crate) mod machine;
+pub(crate) mod missing;
 pub(crate) mod open;
 pub(crate) mod phases;
 pub(crate) mod scripts;

@@ -3,14 +3,15 @@
 //!
 //! Not here: running them (`session`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::missing::{FileUse, FileUses};
 use crate::action;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
-use crate::dialect;
+use crate::dialect::{self, StepFileKind};
 use crate::graph::task::Action;
 use crate::graph::{TaskGraph, TaskId};
 use crate::model::{Project, Source, Step};
@@ -18,7 +19,7 @@ use crate::os;
 use crate::path::ProjectPath;
 use crate::plan::lane::Lane;
 
-/// Checks the scripts of the runs in `needed`. Returns the places of scripts and of
+/// Checks the scripts of the runs in `needed`. Returns the uses of scripts and of
 /// steps' files, so that a missing one is reported at its place.
 pub(crate) fn check(
     project: &Project,
@@ -26,8 +27,8 @@ pub(crate) fn check(
     graph: &TaskGraph,
     needed: &BTreeSet<TaskId>,
     diagnostics: &mut Diagnostics,
-) -> BTreeMap<ProjectPath, Place> {
-    let mut places = BTreeMap::new();
+) -> FileUses {
+    let mut uses = FileUses::new();
     let members: BTreeSet<_> = needed
         .iter()
         .filter_map(|id| match &graph.task(*id).action {
@@ -37,13 +38,16 @@ pub(crate) fn check(
         .flatten()
         .collect();
     if members.is_empty() {
-        return places;
+        return uses;
     }
     for planned in lane.cameras.iter().filter(|planned| members.contains(planned.slug())) {
         let camera = planned.camera();
         let is_drawn = matches!(camera.source, Source::Synthetic { .. });
-        for (path, place) in dialect::step_files(planned) {
-            places.entry(project.layout.named(path)).or_insert(place);
+        for file in dialect::step_files(planned) {
+            add(&mut uses, project.layout.named(file.path), file.place, file.kind, &camera.name);
+        }
+        if planned.plan.decode_only {
+            continue;
         }
         let workloads = planned.request.workloads.iter();
         for (step, step_places) in workloads.flat_map(|one| one.steps.iter().zip(&one.places)) {
@@ -61,7 +65,8 @@ pub(crate) fn check(
                 );
             }
             // Each is checked once, at its first use.
-            if places.insert(path.clone(), place).is_none() && graph.producer(&path).is_none() {
+            let is_new = add(&mut uses, path.clone(), place, StepFileKind::Other, &camera.name);
+            if is_new && graph.producer(&path).is_none() {
                 let file = project.layout.resolve(&path);
                 if let Some((fault, help)) = fault(&project.layout.root, &file) {
                     let message = format!("`{path}` cannot be started: {fault}");
@@ -71,7 +76,17 @@ pub(crate) fn check(
             }
         }
     }
-    places
+    uses
+}
+
+/// Notes that a camera needs a file; whether it is the first.
+fn add(uses: &mut FileUses, path: ProjectPath, place: Place, kind: StepFileKind, camera: &str) -> bool {
+    let is_new = !uses.contains_key(&path);
+    let used = uses.entry(path).or_insert_with(|| FileUse { place, kind, cameras: Vec::new() });
+    if !used.cameras.iter().any(|known| known == camera) {
+        used.cameras.push(camera.to_owned());
+    }
+    is_new
 }
 
 /// The scripts that cameras run.

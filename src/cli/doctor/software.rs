@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::finding::Finding;
 use crate::dialect::check::way_out;
-use crate::pipeline::machine::debian_package;
+use crate::pipeline::machine::{Machine, debian_package};
+use crate::text::counted;
 use crate::worker::error::WorkerError;
 use crate::workspace::tools::Tools;
 
@@ -13,7 +14,10 @@ pub(super) fn findings(tools: &Tools, factories: &BTreeSet<String>) -> Vec<Findi
     let mut findings = worker(tools);
     let Some(machine) = &tools.machine else { return findings };
     findings.push(Finding::found("GStreamer", &machine.gstreamer));
-    findings.extend(factories.iter().map(|factory| {
+    let (dlstreamer, others): (Vec<&String>, Vec<&String>) =
+        factories.iter().partition(|factory| factory.starts_with("gva"));
+    findings.extend(self::dlstreamer(machine, &dlstreamer));
+    findings.extend(others.into_iter().map(|factory| {
         let what = format!("element {factory}");
         match machine.factories.get(factory).and_then(Option::as_ref) {
             Some(found) => Finding::found(what, format!("plugin {} {}", found.plugin, found.version)),
@@ -21,6 +25,27 @@ pub(super) fn findings(tools: &Tools, factories: &BTreeSet<String>) -> Vec<Findi
         }
     }));
     findings
+}
+
+/// DL Streamer's elements together: they come and go as one.
+fn dlstreamer(machine: &Machine, elements: &[&String]) -> Option<Finding> {
+    if elements.is_empty() {
+        return None;
+    }
+    let found = |factory: &str| machine.factories.get(factory).and_then(Option::as_ref);
+    let missing: Vec<String> =
+        elements.iter().filter(|name| found(name).is_none()).map(|name| format!("`{name}`")).collect();
+    if missing.is_empty() {
+        let version = elements.first().and_then(|name| found(name)).map_or("", |found| &found.version);
+        return Some(Finding::found("DL Streamer", format!("{version}, {}", counted(elements.len(), "element"))));
+    }
+    let wrong = format!("{} of {} missing: {}", missing.len(), counted(elements.len(), "element"), missing.join(", "));
+    let finding = Finding::missing("DL Streamer").wrong(wrong);
+    Some(
+        finding
+            .way_out("`intel-dlstreamer` from Intel's apt repository: `lp check --explain LP0902`")
+            .in_container("a `[worker] command` with its image: `lp check --explain LP0902`"),
+    )
 }
 
 /// The worker; of one in a container, what comes before it.

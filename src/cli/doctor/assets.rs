@@ -1,0 +1,123 @@
+//! Models, modules, videos and streams of the cameras.
+//!
+//! Only looks for files. Streams are not asked.
+
+use std::collections::BTreeMap;
+
+use super::finding::Finding;
+use crate::dialect::{StepFileKind, step_files};
+use crate::graph::task::{Action, Task};
+use crate::model::{Project, Source, zoo};
+use crate::os;
+use crate::path::ProjectPath;
+use crate::plan::lane::Lane;
+use crate::text::{counted, redacted};
+
+/// The files of one model or module, and who needs them.
+#[derive(Default)]
+struct Needed {
+    files: Vec<ProjectPath>,
+    by: Vec<String>,
+}
+
+/// The findings about a project; `tasks` are those of its graph.
+pub(super) fn findings(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
+    let mut findings = of_steps(project, lane, tasks);
+    findings.extend(videos(project, tasks));
+    let streams: Vec<String> = project
+        .cameras
+        .iter()
+        .filter_map(|camera| camera.source.stream())
+        .map(|stream| redacted(&stream.uri))
+        .collect();
+    if let Some(first) = streams.first() {
+        let found = format!("{}, not asked: {first}", counted(streams.len(), "stream"));
+        findings.push(Finding::found("streams", found).note("`lp run` connects to them"));
+    }
+    findings
+}
+
+/// Models and modules, in the order of their names.
+fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
+    let mut needs: BTreeMap<(&str, String), Needed> = BTreeMap::new();
+    for planned in &lane.cameras {
+        for file in step_files(planned) {
+            let what = match file.kind {
+                StepFileKind::Model { name, precision } => ("model", format!("{name} {precision}")),
+                StepFileKind::Module => ("module", file.path.as_str().to_owned()),
+                StepFileKind::Other => ("file", file.path.as_str().to_owned()),
+            };
+            let need = needs.entry(what).or_default();
+            let path = project.layout.named(file.path);
+            let by = format!("`{}`", planned.camera().name);
+            if !need.files.contains(&path) {
+                need.files.push(path);
+            }
+            if !need.by.contains(&by) {
+                need.by.push(by);
+            }
+        }
+    }
+    let finding = |((kind, name), need): ((&str, String), Needed)| {
+        let is_there = |path: &&ProjectPath| os::fs::metadata(&project.layout.resolve(path)).is_ok();
+        let (there, absent): (Vec<&ProjectPath>, Vec<&ProjectPath>) = need.files.iter().partition(is_there);
+        let what = format!("{kind} {name}");
+        let maker = |path: &&ProjectPath| {
+            tasks.iter().find(|task| task.outputs.iter().any(|output| path.is_within(output)))
+        };
+        if absent.is_empty() {
+            return Finding::found(what, listed(&there));
+        }
+        if let Some(task) = absent.iter().find_map(maker).filter(|_| absent.iter().all(|p| maker(p).is_some())) {
+            return Finding::found(what, listed(&need.files.iter().collect::<Vec<_>>()))
+                .note(format!("`{}` makes it", task.label));
+        }
+        let way_out = match kind {
+            "model" => "`lp check --explain LP0806` has the ways to get it".to_owned(),
+            "module" => match zoo::module_url(absent[0].file_name()) {
+                Some(url) => format!("curl -fL --create-dirs -o {} {url}", absent[0]),
+                None => "copy it there".to_owned(),
+            },
+            _ => "copy it there".to_owned(),
+        };
+        Finding::missing(what).wrong(format!("no {}", listed(&absent))).needed_by(need.by).way_out(way_out)
+    };
+    needs.into_iter().map(finding).collect()
+}
+
+/// "`models/m/m.bin`, `models/m/m.xml`"
+fn listed(paths: &[&ProjectPath]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
+    paths.join(", ")
+}
+
+/// The original of each video. What `lp` makes or downloads is never missing.
+fn videos(project: &Project, tasks: &[Task]) -> Vec<Finding> {
+    let mut names: Vec<&str> = Vec::new();
+    for camera in &project.cameras {
+        if let Source::File(clip) = &camera.source
+            && !names.contains(&clip.file.as_str())
+        {
+            names.push(&clip.file);
+        }
+    }
+    let finding = |name: &str| {
+        let what = format!("video {name}");
+        let of = |path: &ProjectPath| path.as_str() == format!("media/{name}");
+        let task = tasks.iter().find(|task| task.outputs.iter().any(&of))?;
+        let path = task.outputs.iter().find(|path| of(path))?;
+        let (by, to_do) = match &task.action {
+            Action::Download(download) => {
+                let url = redacted(download.urls.first().map_or("", String::as_str));
+                (format!("from {url}"), "`lp build assets` downloads it")
+            }
+            Action::Generate { .. } => ("drawn from its scene".to_owned(), "`lp build assets` draws it"),
+            _ => (format!("made by `{}`", task.label), "`lp build assets` makes it"),
+        };
+        Some(match os::fs::metadata(&project.layout.resolve(path)) {
+            Ok(_) => Finding::found(what, format!("`{path}`, {by}")),
+            Err(_) => Finding::found(what, by).note(format!("not there yet: {to_do}")),
+        })
+    };
+    names.into_iter().filter_map(finding).collect()
+}

@@ -1,0 +1,192 @@
+//! Inputs that are missing before anything starts: files of models, Python modules, and
+//! all others, each with its ways out.
+//!
+//! The files of all models together are one diagnostic: they come from one place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, Place};
+use crate::dialect::StepFileKind;
+use crate::graph::task::Task;
+use crate::graph::{TaskGraph, TaskId, select};
+use crate::model::{Project, zoo};
+use crate::os;
+use crate::path::{ProjectPath, for_shell};
+use crate::text::{counted, some_names};
+
+/// A file of a step or a script, and who needs it.
+#[derive(Clone, Debug)]
+pub(crate) struct FileUse {
+    /// Where a step names it, the first time.
+    pub(crate) place: Place,
+    pub(crate) kind: StepFileKind,
+    /// Names of cameras, in project order.
+    pub(crate) cameras: Vec<String>,
+}
+
+/// The files of steps and scripts, as tasks name them.
+pub(crate) type FileUses = BTreeMap<ProjectPath, FileUse>;
+
+/// The missing files of one model.
+struct MissingModel<'a> {
+    name: &'a str,
+    precision: &'a str,
+    place: Place,
+    files: Vec<&'a ProjectPath>,
+    cameras: Vec<&'a str>,
+}
+
+/// Adds those inputs that are `looked_at`, and neither exist nor are made.
+pub(super) fn find(
+    project: &Project,
+    graph: &TaskGraph,
+    needed: &BTreeSet<TaskId>,
+    uses: &FileUses,
+    looked_at: &(dyn Fn(&ProjectPath) -> bool + Sync),
+    diagnostics: &mut Diagnostics,
+) {
+    let sources: Vec<_> = select::sources(graph, needed).collect();
+    let missing = sources.into_par_iter().filter_map(|(task, n)| {
+        let input = Some(&task.inputs[n]).filter(|input| looked_at(input))?;
+        let error = os::fs::metadata(&project.layout.resolve(input)).err()?;
+        Some((task, n, error))
+    });
+    let mut models: Vec<MissingModel<'_>> = Vec::new();
+    let mut named = BTreeSet::new();
+    for (task, n, error) in missing.collect::<Vec<_>>() {
+        let input = &task.inputs[n];
+        let used = uses.get(input);
+        let is_absent = error.is_not_found() && os::tree::read_link(&error.path).is_err();
+        match used.map(|used| (&used.kind, used)) {
+            // Two runs of one camera need the same file.
+            Some(_) if !named.insert(input) => {}
+            Some((StepFileKind::Model { name, precision }, used)) if is_absent => {
+                let is_same = |one: &&mut MissingModel<'_>| one.name == name && one.precision == precision;
+                let cameras = used.cameras.iter().map(String::as_str);
+                match models.iter_mut().find(is_same) {
+                    Some(model) => {
+                        model.files.push(input);
+                        model.place = model.place.min(used.place);
+                        model.cameras.extend(cameras);
+                    }
+                    None => models.push(MissingModel {
+                        name,
+                        precision,
+                        place: used.place,
+                        files: vec![input],
+                        cameras: cameras.collect(),
+                    }),
+                }
+            }
+            Some((StepFileKind::Module, used)) if is_absent => diagnostics.push(module(input, used)),
+            _ => diagnostics.push(other(task, n, used, &error)),
+        }
+    }
+    models.sort_by_key(|model| model.place);
+    if !models.is_empty() {
+        diagnostics.push(of_models(&models));
+    }
+}
+
+fn of_models(models: &[MissingModel<'_>]) -> Diagnostic {
+    let n_files: usize = models.iter().map(|model| model.files.len()).sum();
+    let message = match models {
+        [one] => format!("{} of the model `{}` {} missing", counted(n_files, "file"), one.name, are(n_files)),
+        many => format!("{} models are missing, {} in all", many.len(), counted(n_files, "file")),
+    };
+    let mut diagnostic = Diagnostic::error(codes::MISSING_MODEL, message);
+    for (position, model) in models.iter().enumerate() {
+        let mut cameras = model.cameras.clone();
+        let mut seen = BTreeSet::new();
+        cameras.retain(|camera| seen.insert(*camera));
+        let label = format!("{} for {}: {}", model.precision, some_names(&cameras), by_folder(&model.files));
+        diagnostic = match position {
+            0 => diagnostic.at(model.place).label(label),
+            _ => diagnostic.also(model.place, label),
+        };
+    }
+    let of_upstream = models.iter().any(|model| zoo::upstream_makes(model.name, model.precision));
+    let of_zoo = models.iter().any(|model| {
+        zoo::is_open_model_zoo(model.name) && !zoo::upstream_makes(model.name, model.precision)
+    });
+    let mut ways = Vec::new();
+    if of_upstream {
+        ways.push(
+            "with Docker: `git clone https://github.com/intel-retail/loss-prevention`, in it `make download-models`, \
+             then `cp -r loss-prevention/models .`",
+        );
+    }
+    if of_zoo {
+        ways.push("what that does not get is in Open Model Zoo: `lp check --explain LP0806` has the addresses");
+    }
+    ways.push("own models: copy their files to these paths, or name them in the `properties` of the step");
+    ways.push("meanwhile, without inference: `lp run --decode-only` measures sources and decoding");
+    let ways = (1..).zip(ways).map(|(n, way)| format!("{n}. {way}"));
+    diagnostic.help(ways.collect::<Vec<_>>().join("\n"))
+}
+
+fn are(n: usize) -> &'static str {
+    if n == 1 { "is" } else { "are" }
+}
+
+/// "`models/m`: `a.bin`, `a.xml`"
+fn by_folder(files: &[&ProjectPath]) -> String {
+    let mut folders: Vec<(&str, Vec<&str>)> = Vec::new();
+    for path in files {
+        let (folder, name) = path.as_str().rsplit_once('/').unwrap_or((".", path.as_str()));
+        match folders.iter_mut().find(|(known, _)| *known == folder) {
+            Some((_, names)) => names.push(name),
+            None => folders.push((folder, vec![name])),
+        }
+    }
+    let folders = folders.iter().map(|(folder, names)| format!("`{folder}/`{}", names.join(", ")));
+    folders.collect::<Vec<_>>().join("; ")
+}
+
+fn module(path: &ProjectPath, used: &FileUse) -> Diagnostic {
+    let needs = format!("{} {}", some_names(&used.cameras), if used.cameras.len() == 1 { "needs" } else { "need" });
+    let message = format!("the Python module `{path}` does not exist, and {needs} it");
+    let mut ways: Vec<String> = Vec::new();
+    match zoo::module_url(path.file_name()) {
+        Some(url) => ways.push(format!("it is upstream's: `curl -fL --create-dirs -o {} {url}`", for_shell(path.as_str()))),
+        None => ways.push("copy it there, or correct `module` of the step".to_owned()),
+    }
+    ways.push("meanwhile, without it: `lp run --decode-only` measures sources and decoding".to_owned());
+    let ways = (1..).zip(ways).map(|(n, way)| format!("{n}. {way}"));
+    Diagnostic::error(codes::MISSING_MODULE, message)
+        .at(used.place)
+        .help(ways.collect::<Vec<_>>().join("\n"))
+}
+
+fn other(task: &Task, n: usize, used: Option<&FileUse>, error: &os::fs::FsError) -> Diagnostic {
+    let input = &task.inputs[n];
+    let place = used.map_or_else(|| task.input_place(n), |used| used.place);
+    let reader = match used.map(|used| used.cameras.as_slice()) {
+        Some([]) | None => format!("`{}` reads it", task.label),
+        Some([one]) => format!("`{one}` needs it"),
+        Some(many) => format!("{} need it", some_names(many)),
+    };
+    let (what, help) = match os::tree::read_link(&error.path) {
+        Ok(target) => {
+            let target = target.as_path().to_string_lossy();
+            (format!("is a link to `{}`, which leads to nothing", crate::text::harmless(&target)), None)
+        }
+        Err(_) if error.is_not_found() => {
+            let help = match used {
+                Some(_) => "copy it there, or correct its name",
+                None => "correct its name, or add it to the `outputs` of the task that makes it",
+            };
+            ("does not exist".to_owned(), Some(help))
+        }
+        Err(_) => (format!("cannot be read: {}", error.source), None),
+    };
+    let diagnostic = Diagnostic::error(codes::NO_PRODUCER, format!("`{input}` {what}, and {reader}"));
+    let diagnostic = diagnostic.at(place);
+    match help {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}
