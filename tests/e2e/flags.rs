@@ -120,3 +120,14 @@ fn stored_runs_are_shown_although_the_config_has_errors_or_is_named_by_flags() {
           hint: name the project's folder with `-C DIR`
     "#]]);
 }
+
+#[test]
+fn lane_is_the_same_program() {
+    let lane = |arguments: &[&str]| {
+        let ended = std::process::Command::new(env!("CARGO_BIN_EXE_lane")).args(arguments).output().unwrap();
+        assert!(ended.status.success());
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    assert_eq!(lane(&["--version"]), format!("lp {}\n", env!("CARGO_PKG_VERSION")));
+    assert!(lane(&["check", "--help"]).contains("Usage: lane check"));
+}
