@@ -142,7 +142,9 @@ fn gaps(report: &Report<'_>) -> Vec<String> {
     };
     for stream in measurement.cameras.iter().flat_map(|camera| &camera.streams) {
         stream.notes.iter().for_each(|note| add(note.clone(), &stream.stream));
-        if let Some(reason) = &stream.no_latency {
+        // The reason for a stream's verdict is also that for its missing figures.
+        let is_known = stream.verdict == Verdict::Failed || stream.window_us.is_none();
+        if let Some(reason) = stream.no_latency.as_ref().filter(|_| !is_known) {
             add(format!("no latency: {reason}"), &stream.stream);
         }
         if stream.frames_without_latency > 0 && stream.latency_us.is_some() {
@@ -152,18 +154,27 @@ fn gaps(report: &Report<'_>) -> Vec<String> {
     }
     for worker in &measurement.workers {
         if let Some(reason) = &worker.reason {
-            add(format!("no CPU share and memory: {reason}"), &format!("worker {}", worker.name));
+            add(format!("no CPU and memory: {reason}"), &format!("worker {}", worker.name));
         }
     }
     if let Some(reason) = &measurement.machine.reason {
-        add(reason.clone(), machine::NAME);
+        add(format!("no CPU and memory: {reason}"), machine::NAME);
     }
     for (collector, reason) in record.missing.iter().filter(|(collector, _)| *collector != machine::NAME) {
         add(reason.clone(), collector);
     }
-    gaps.into_iter()
-        .map(|(reason, about)| harmless_lines(&format!("{}: {reason}", about.join(", "))))
-        .collect()
+    gaps.into_iter().map(|(reason, about)| harmless_lines(&format!("{}: {reason}", some(&about)))).collect()
+}
+
+/// The most names of one remark; JSON has all.
+const MOST_NAMES: usize = 4;
+
+/// `a, b, c and 33 more`
+fn some(names: &[String]) -> String {
+    match names.len() {
+        n if n <= MOST_NAMES => names.join(", "),
+        n => format!("{} and {} more", names[..MOST_NAMES - 1].join(", "), n - MOST_NAMES + 1),
+    }
 }
 
 /// A failure, and its known cause.

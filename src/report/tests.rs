@@ -86,8 +86,7 @@ fn a_shared_worker_has_its_own_line() {
 
         worker lane: CPU - % of a core, memory - MiB
         machine: CPU - % of all cores, memory - MiB in use at most
-        note: worker lane: no CPU share and memory: no two samples in the window
-        note: machine: no sample in the window
+        note: worker lane, machine: no CPU and memory: fewer than two samples in the window; there is one a second
         2 of 2 cameras hold 10 fps; CPU not measured
     "#]]
     .assert_eq(&with_report(&two_copies(), table));
@@ -106,8 +105,7 @@ fn free_pace_has_no_target_and_no_latency() {
 
         machine: CPU - % of all cores, memory - MiB in use at most
         note: c/1: no latency: a file that is played freely has none, only the depth of its queues
-        note: worker c: no CPU share and memory: no two samples in the window
-        note: machine: no sample in the window
+        note: worker c, machine: no CPU and memory: fewer than two samples in the window; there is one a second
         1 pipeline played once: 250 fps in all; CPU not measured
     "#]]
     .assert_eq(&with_report(&free(), table));
@@ -320,9 +318,7 @@ fn an_empty_run_can_be_reported() {
         c                      10    -            -        -          -       -  undecided: stopped before its window began
 
         machine: CPU - % of all cores, memory - MiB in use at most
-        note: c/1: no latency: no frame was measured
-        note: worker c: no CPU share and memory: no time in which all its streams were measured together
-        note: machine: no time in which all streams were measured together
+        note: worker c, machine: no CPU and memory: nothing was measured
         0 of 1 camera holds 10 fps, 1 is undecided; CPU not measured; interrupted
     "#]].assert_eq(&with_report(&record, table));
 }
@@ -408,8 +404,8 @@ fn scripts_appear_with_pipelines_and_missing_figures_are_not_zero() {
         Door (door)  ask                                                                               left out: not played <yet>
 
         machine: CPU - % of all cores, memory - MiB in use at most
-        note: till/2, till/3: no latency: not measured: it printed no line of a latency tracer in its window
-        note: machine: no sample in the window
+        note: till/2: no latency: not measured: it printed no line of a latency tracer in its window
+        note: machine: no CPU and memory: fewer than two samples in the window; there is one a second
         failed: till/3 of till: exited with status 3 after 1.0 s, before it was asked to end
           | line 11 \u{1b}[1m<b>
           | line 12 \u{1b}[1m<b>

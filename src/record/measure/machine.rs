@@ -44,6 +44,14 @@ pub struct WorkerFigures {
     pub death: Option<String>,
 }
 
+/// Why there is no CPU and memory; the same words for the machine and for workers, so
+/// that a report can say it once.
+mod missing {
+    pub(super) const NOTHING_MEASURED: &str = "nothing was measured";
+    pub(super) const NO_COMMON_TIME: &str = "no time in which all streams were measured together";
+    pub(super) const TOO_FEW_SAMPLES: &str = "fewer than two samples in the window; there is one a second";
+}
+
 pub(super) fn machine(record: &RunRecord) -> MachineFigures {
     let mut figures = MachineFigures {
         window_us: None,
@@ -59,7 +67,7 @@ pub(super) fn machine(record: &RunRecord) -> MachineFigures {
     }
     figures.window_us = common_window(record, |_| true);
     let Some(window) = figures.window_us else {
-        figures.reason = Some("no time in which all streams were measured together".to_owned());
+        figures.reason = Some(no_window(record).to_owned());
         return figures;
     };
     let inside = |name: &str| {
@@ -70,7 +78,7 @@ pub(super) fn machine(record: &RunRecord) -> MachineFigures {
     let cpu = inside(CPU);
     figures.cpu = mean(&cpu);
     if figures.cpu.is_none() {
-        figures.reason = Some("no sample in the window".to_owned());
+        figures.reason = Some(missing::TOO_FEW_SAMPLES.to_owned());
         return figures;
     }
     figures.cpu_range = Range::of(&cpu.iter().map(|(_, (_, cpu))| *cpu).collect::<Vec<f64>>());
@@ -102,12 +110,12 @@ pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures
         death: worker.death.clone(),
     };
     let Some(window) = common_window(record, |slug| plays(record, worker, slug)) else {
-        figures.reason = Some("no time in which all its streams were measured together".to_owned());
+        figures.reason = Some(no_window(record).to_owned());
         return figures;
     };
     let inside: Vec<(WorkerSample, WorkerSample)> = spans(&worker.samples, window, |sample| sample.at_us);
     let (Some((first, _)), Some((_, last))) = (inside.first(), inside.last()) else {
-        figures.reason = Some("no two samples in the window".to_owned());
+        figures.reason = Some(missing::TOO_FEW_SAMPLES.to_owned());
         return figures;
     };
     let time = last.at_us - first.at_us;
@@ -119,6 +127,16 @@ pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures
 /// Whether a worker plays the member of this slug: its namesake, or all.
 fn plays(record: &RunRecord, worker: &WorkerRecord, slug: &str) -> bool {
     record.conditions.isolation == Isolation::Lane || worker.name == slug
+}
+
+/// Why there is no common window.
+fn no_window(record: &RunRecord) -> &'static str {
+    let mut members = record.members.iter();
+    let has_any = members.any(|member| {
+        member.streams.iter().any(|stream| stream.window_us.is_some())
+            || member.scripts.iter().any(|script| script.window_us.is_some())
+    });
+    if has_any { missing::NO_COMMON_TIME } else { missing::NOTHING_MEASURED }
 }
 
 /// The common window of the members that `of` takes. What failed does not

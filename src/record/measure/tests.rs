@@ -200,7 +200,10 @@ fn the_machine_and_workers_are_averaged_over_the_common_window() {
     // (4.9 s - 0.9 s) of CPU in 4 s.
     let [a, b] = measurement.workers.as_slice() else { panic!("two workers") };
     assert_eq!((a.cpu, a.rss_max), (Some(1.0), Some(7 << 20)));
-    assert_eq!((b.cpu, b.reason.as_deref()), (None, Some("no two samples in the window")));
+    assert_eq!(
+        (b.cpu, b.reason.as_deref()),
+        (None, Some("fewer than two samples in the window; there is one a second"))
+    );
 }
 
 #[test]
