@@ -1,4 +1,4 @@
-//! From flags to an opened project. Warnings and notes are printed on the way.
+//! From flags to an opened project. The number of warnings is printed on the way.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::graph::TaskGraph;
 use crate::graph::lower::Subject;
 use crate::os;
 use crate::path::Layout;
-use crate::workspace::error::{CommandError, Result};
+use crate::workspace::error::{self, CommandError, Result};
 use crate::workspace::open::Workspace;
 
 /// The directory that `lp` works in.
@@ -75,15 +75,15 @@ pub(super) fn color(global: &Global) -> Color {
 
 /// Reads a project, and refuses it if it has errors.
 pub(super) fn open(global: &Global, more_sets: &[String]) -> Result<Workspace> {
-    accept(global, read(global, more_sets)?)
+    accept(read(global, more_sets)?, "lp check")
 }
 
-/// Takes a project that was read, and refuses it if it has errors.
-pub(super) fn accept(global: &Global, loaded: Loaded) -> Result<Workspace> {
+/// Takes a project that was read, and refuses it if it has errors. `check` is the
+/// command that shows its warnings and notes, which no other command does.
+pub(super) fn accept(loaded: Loaded, check: &str) -> Result<Workspace> {
     let opened = Workspace::new(loaded)?;
-    // Only `lp check` shows notes; every command shows warnings.
-    if opened.has_warnings() {
-        console::diagnostics(&opened.diagnostics, &opened.sources, color(global));
+    if let Some(warnings) = error::warnings(&opened.diagnostics, check) {
+        console::note(&warnings);
     }
     Ok(opened)
 }

@@ -71,9 +71,15 @@ impl CommandError {
         }
     }
 
-    /// Config files have faults: "3 errors, 1 warning".
-    pub(crate) fn faults(diagnostics: Diagnostics, sources: Sources) -> CommandError {
-        let mut refused = CommandError::refused(count(&diagnostics));
+    /// Config files have errors: "3 errors; 1 warning, see `lp check`". Only `lp check`
+    /// shows warnings, which would bury the errors of any other command.
+    pub(crate) fn faults(mut diagnostics: Diagnostics, sources: Sources) -> CommandError {
+        let mut message = counted(diagnostics.count(Severity::Error), "error");
+        if let Some(warnings) = warnings(&diagnostics, "lp check") {
+            message.push_str(&format!("; {warnings}"));
+        }
+        diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);
+        let mut refused = CommandError::refused(message);
         refused.last().faults = Some((diagnostics, sources));
         refused
     }
@@ -113,6 +119,12 @@ pub(crate) fn count(diagnostics: &Diagnostics) -> String {
         n => text.push_str(&format!(", {}", counted(n, "warning"))),
     }
     text
+}
+
+/// "2 warnings, see `lp check`": what every command but `check` says about them.
+pub(crate) fn warnings(diagnostics: &Diagnostics, check: &str) -> Option<String> {
+    let n = diagnostics.count(Severity::Warning);
+    (n > 0).then(|| format!("{}, see `{check}`", counted(n, "warning")))
 }
 
 impl From<anyhow::Error> for CommandError {

@@ -240,12 +240,25 @@ fn a_missing_input_is_refused_with_its_place_as_ever() {
 }
 
 #[test]
-fn a_warning_is_shown_each_time() {
+fn warnings_are_counted_each_time_and_shown_by_lp_check() {
     let cameras = CAMERAS.replacen("\"fps\": 15", "\"fps\": 15, \"widht\": 3", 1);
     let ws = Workspace::cameras().file("configs/camera_to_workload.json", &cameras);
     for _ in 0..3 {
-        ws.lp("build plan").success().stderr_has("widht");
+        let ended = ws.lp("build plan").success();
+        assert!(ended.stderr.starts_with("1 warning, see `lp check`\n"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("widht"), "{}", ended.stderr);
     }
+    ws.lp("check").success().stderr_has("warning[LP0201]: unknown key `widht`");
+    for arguments in ["show", "graph", "explain plan", "build -n plan"] {
+        let ended = ws.lp(arguments);
+        assert_eq!(ended.stderr.matches("warning").count(), 1, "{arguments}: {}", ended.stderr);
+        assert!(!ended.stdout.contains("warning"), "{arguments}: {}", ended.stdout);
+    }
+    // Errors are shown in full, and are not buried.
+    ws.write("configs/camera_to_workload.json", &cameras.replacen("640", "0", 1));
+    let ended = ws.lp("show").code(2);
+    assert!(ended.stderr.contains("error[") && !ended.stderr.contains("warning["), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("error: 1 error; 1 warning, see `lp check`\n"), "{}", ended.stderr);
 }
 
 #[test]

@@ -467,26 +467,8 @@ fn profiles() -> Workspace {
 fn two_profiles_are_compared() {
     let ws = profiles();
     ws.lp("show --diff slow npu").success().stderr(expect![[r#"
-        warning[LP0410]: the camera names the workload `MOTION` twice
-         --> slow.json:8:41
-          |
-        8 |        "workloads": ["faces", "motion", "MOTION", "ask"]},
-          |                               --------  ^^^^^^^^ ignored
-          |                               |
-          |                               first here
-
-        note[LP0502]: no camera uses the workload `fake_scan_detection`
-         --> configs/workload_to_pipeline.json:7:5
-          |
-        7 |     "fake_scan_detection": [
-          |     ^^^^^^^^^^^^^^^^^^^^^
-        warning[LP0410]: the camera names the workload `MOTION` twice
-         --> configs/camera_to_workload.json:8:41
-          |
-        8 |        "workloads": ["faces", "motion", "MOTION", "ask"]},
-          |                               --------  ^^^^^^^^ ignored
-          |                               |
-          |                               first here
+        1 warning, see `lp check --profile slow`
+        1 warning, see `lp check --profile npu`
     "#]]).stdout(expect![[r#"
         - usb-2
         + usb

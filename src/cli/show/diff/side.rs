@@ -40,7 +40,7 @@ pub(super) fn read(global: &Global, name: &str) -> Result<Vec<CameraPlan>> {
         let current = os::env::current_dir()?;
         let dir = os::fs::canonicalize(&current.join(path))?;
         let loaded = load(&LoadRequest { dir, ..request(global, &[])? });
-        let opened = accept(global, loaded)?;
+        let opened = accept(loaded, &format!("lp -C {name} check"))?;
         return Ok(whole(&opened));
     }
     file(name, os::fs::read_awaited(path, LIMIT))
@@ -66,7 +66,11 @@ fn profile(global: &Global, name: &str) -> Result<Vec<CameraPlan>> {
         loaded = load(&wanted);
     }
     let is_file = os::fs::metadata(Path::new(name)).is_ok();
-    let opened = accept(global, loaded).map_err(|error| {
+    let check = match &wanted.profile {
+        Some(profile) => format!("lp check --profile {profile}"),
+        None => "lp check".to_owned(),
+    };
+    let opened = accept(loaded, &check).map_err(|error| {
         let hint = format!("for the file or folder of this name, write `./{name}`");
         if is_unknown && is_file { error.hint(hint) } else { error }
     })?;
