@@ -107,6 +107,12 @@ pub(super) enum Command {
     /// Reads the config files, not the results: shows the plan that `lp build plan`
     /// would write now.
     Show(ShowArgs),
+    /// List cameras, workloads, profiles, tasks, targets, or the runs that were measured
+    ///
+    /// Without a word, a line for each. Words for other commands: `lp run CAMERA`,
+    /// `lp build TARGET`, `lp report RUN`, `--profile PROFILE`.
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
     /// Explain why a target is fresh, new or stale, down to the line that caused it
     ///
     /// Follows the chain of tasks from the target to the cause, and names the line
@@ -383,6 +389,49 @@ pub(super) enum ShowFormat {
     Sh,
     /// With `--launch`: one argument per line
     Argv,
+}
+
+/// `lp list`
+#[derive(Args, Debug)]
+pub(super) struct ListArgs {
+    /// What to list [default: a line for each]
+    #[arg(value_name = "WHAT")]
+    pub(super) what: Option<ListKind>,
+
+    /// Print a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `lp list` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListKind {
+    /// Their sources, sizes, rates and workloads
+    Cameras,
+    /// Their steps, and the cameras that have them
+    Workloads,
+    /// What each `--profile` changes
+    Profiles,
+    /// Commands of your own: `[[task]]`
+    Tasks,
+    /// Everything that `lp build` can make, with its files
+    Targets,
+    /// Measurements, newest first, with their verdicts
+    Runs,
+}
+
+impl ListKind {
+    /// As it is typed.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            ListKind::Cameras => "cameras",
+            ListKind::Workloads => "workloads",
+            ListKind::Profiles => "profiles",
+            ListKind::Tasks => "tasks",
+            ListKind::Targets => "targets",
+            ListKind::Runs => "runs",
+        }
+    }
 }
 
 /// `lp explain`

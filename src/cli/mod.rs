@@ -9,6 +9,7 @@ mod args;
 mod build;
 mod cache;
 mod check;
+mod columns;
 mod console;
 mod doctor;
 mod explain;
@@ -17,6 +18,7 @@ mod graph;
 mod import;
 mod init;
 mod json_lines;
+mod list;
 mod plain;
 mod progress;
 mod project;
@@ -151,6 +153,7 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Report(args) => report::run(global, args),
         Command::Graph(args) => graph::run(global, args),
         Command::Show(args) => show::run(global, args),
+        Command::List(args) => list::run(global, args),
         Command::Explain(args) => explain::run(global, args),
         Command::Cache(args) => cache::run(global, args),
         Command::Doctor(args) => doctor::run(global, args),

@@ -13,7 +13,7 @@ use super::lpfile::{self, RawLpfile};
 use super::resolve::{RawProject, resolve};
 use super::tasks::{self, RawTask};
 use super::text::{MAX_BYTES, admit};
-use super::tree::{Node, Value};
+use super::tree::{Key, Node, Value};
 use super::{json, outputs, overrides, scene, toml, workloads};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place, Sources, Spanned};
@@ -81,6 +81,8 @@ pub struct Loaded {
     pub includes: Vec<(String, Vec<ProjectPath>)>,
     /// `Lpfile.toml` with profile and overrides laid over it, without tasks.
     pub settings: Node,
+    /// All profiles of `Lpfile.toml`, by name.
+    pub profiles: Vec<(Key, Node)>,
 }
 
 /// The source of config files: the disk, or the memory of a test that loads
@@ -152,6 +154,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
             texts: Vec::new(),
             includes: Vec::new(),
             settings: Node::empty_table(),
+            profiles: Vec::new(),
         };
     }
     let has_lpfile = found.is_some();
@@ -169,7 +172,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
 
     let parsed = if has_lpfile { loader.toml(&root.join(LPFILE), None) } else { None };
     let none = || toml::ParseResult { tree: Node::empty_table(), is_whole: true };
-    let (lpfile, settings) = loader.lpfile(parsed.unwrap_or_else(none), request);
+    let (lpfile, settings, profiles) = loader.lpfile(parsed.unwrap_or_else(none), request);
     if request.scope == Scope::Single {
         return loader.single(request, lpfile, settings);
     }
@@ -186,7 +189,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     let project = resolve(root, raw, &mut diagnostics);
     outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
     let project = if diagnostics.has_errors() { None } else { Some(project) };
-    Loaded { project, counted, diagnostics, sources, files, texts, includes, settings }
+    Loaded { project, counted, diagnostics, sources, files, texts, includes, settings, profiles }
 }
 
 /// The random id of this machine, which no project or store contains.
@@ -195,6 +198,9 @@ fn machine_key(disk: &dyn Files) -> Option<Vec<u8>> {
     let id = id.trim_ascii();
     (id.len() >= 32).then(|| id.to_vec())
 }
+
+/// Profiles by name.
+type Profiles = Vec<(Key, Node)>;
 
 /// A named path, or the default.
 enum PathChoice {
@@ -257,7 +263,7 @@ impl Loader<'_> {
     }
 
     /// The project file, with profile and overrides laid over it.
-    fn lpfile(&mut self, parsed: toml::ParseResult, request: &LoadRequest) -> (RawLpfile, Node) {
+    fn lpfile(&mut self, parsed: toml::ParseResult, request: &LoadRequest) -> (RawLpfile, Node, Profiles) {
         // Keys that a syntax error swallowed would be reported as missing or
         // misplaced, so only the syntax of a broken file is reported. The keys
         // that could be read still lead to the other files.
@@ -300,7 +306,7 @@ impl Loader<'_> {
         self.diagnostics.append(asked);
         // Tasks are many, and each knows its place.
         drop(tree.remove("task"));
-        (lpfile, tree)
+        (lpfile, tree, profiles)
     }
 
     /// Reads and checks the one file that is named.
@@ -314,7 +320,8 @@ impl Loader<'_> {
         let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
         resolve(self.root.to_path_buf(), raw, &mut self.diagnostics);
         let Loader { diagnostics, sources, files, texts, includes, .. } = self;
-        Loaded { project: None, counted, diagnostics, sources, files, texts, includes, settings }
+        let profiles = Vec::new();
+        Loaded { project: None, counted, diagnostics, sources, files, texts, includes, settings, profiles }
     }
 
     /// The tasks of all files that `project.include` names.

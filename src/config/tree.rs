@@ -89,11 +89,80 @@ impl Node {
         }
     }
 
+    /// The values of a tree of tables, with the dotted path of their keys.
+    #[must_use]
+    pub fn leaves(&self) -> Vec<(String, &Node)> {
+        let mut leaves = Vec::new();
+        self.add_leaves("", &mut leaves);
+        leaves
+    }
+
+    fn add_leaves<'n>(&'n self, path: &str, leaves: &mut Vec<(String, &'n Node)>) {
+        let Value::Table(entries) = &self.value else {
+            leaves.push((path.to_owned(), self));
+            return;
+        };
+        for (key, node) in entries {
+            let key = quoted_key(&key.text);
+            let path = if path.is_empty() { key } else { format!("{path}.{key}") };
+            node.add_leaves(&path, leaves);
+        }
+    }
+
+    /// The value as TOML writes it, in one line.
+    #[must_use]
+    pub fn toml(&self) -> String {
+        match &self.value {
+            Value::Null => "null".to_owned(),
+            Value::Bool(value) => value.to_string(),
+            Value::Int(value) => value.to_string(),
+            Value::Float { text, .. } => text.clone(),
+            Value::Text(text) | Value::Word(text) => ::toml::Value::from(text.as_str()).to_string(),
+            Value::List(items) => {
+                let items: Vec<String> = items.iter().map(Node::toml).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Value::Table(entries) => {
+                let entry =
+                    |(key, node): &(Key, Node)| format!("{} = {}", quoted_key(&key.text), node.toml());
+                format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+            }
+            Value::Date | Value::Broken => self.kind().to_owned(),
+        }
+    }
+
+    /// The value as JSON.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null | Value::Date | Value::Broken => Json::Null,
+            Value::Bool(value) => Json::from(*value),
+            Value::Int(value) => Json::from(*value),
+            Value::Float { value, .. } => Json::from(*value),
+            Value::Text(text) | Value::Word(text) => Json::from(text.as_str()),
+            Value::List(items) => items.iter().map(Node::json).collect(),
+            Value::Table(entries) => {
+                entries.iter().map(|(key, node)| (key.text.clone(), node.json())).collect()
+            }
+        }
+    }
+
     /// Takes the value of `key` out of a table.
     #[must_use]
     pub fn remove(&mut self, key: &str) -> Option<Node> {
         let Value::Table(entries) = &mut self.value else { return None };
         let index = entries.iter().position(|(entry, _)| entry.text == key)?;
         Some(entries.remove(index).1)
+    }
+}
+
+/// A key of a dotted path, in quotes if TOML needs them.
+fn quoted_key(key: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !key.is_empty() && key.chars().all(is_bare) {
+        key.to_owned()
+    } else {
+        ::toml::Value::from(key).to_string()
     }
 }

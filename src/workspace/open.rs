@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::error::{CommandError, Result};
 use super::{faults, tools};
 use crate::config::load::Loaded;
-use crate::config::tree::Node;
+use crate::config::tree::{Key, Node};
 use crate::diag::{Diagnostics, Severity, Sources};
 use crate::digest::ContentDigest;
 use crate::graph::alias::Aliases;
@@ -34,13 +34,15 @@ pub(crate) struct Workspace {
     pub(crate) includes: Vec<(String, Vec<ProjectPath>)>,
     /// `Lpfile.toml` with profile and overrides laid over it.
     pub(crate) settings: Node,
+    /// All profiles, by name.
+    pub(crate) profiles: Vec<(Key, Node)>,
     lane: OnceCell<Lane>,
 }
 
 impl Workspace {
     /// Takes a project that was read; refuses one with errors.
     pub(crate) fn new(loaded: Loaded) -> Result<Workspace> {
-        let Loaded { project, diagnostics, sources, files, includes, settings, .. } = loaded;
+        let Loaded { project, diagnostics, sources, files, includes, settings, profiles, .. } = loaded;
         match project {
             Some(project) => Ok(Workspace {
                 project,
@@ -49,6 +51,7 @@ impl Workspace {
                 files,
                 includes,
                 settings,
+                profiles,
                 lane: OnceCell::new(),
             }),
             None => Err(CommandError::faults(diagnostics, sources)),

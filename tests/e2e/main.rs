@@ -19,6 +19,7 @@ mod init;
 mod inputs;
 mod launch;
 mod links;
+mod list;
 mod locks;
 mod models;
 mod names;

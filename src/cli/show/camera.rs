@@ -2,6 +2,7 @@
 
 use super::lane::load_lines;
 use super::load::number;
+use crate::cli::columns::without_empty;
 use crate::model::Source;
 use crate::os::terminal;
 use crate::path::Layout;
@@ -113,12 +114,4 @@ fn shared_lines(shared: &[SharedPrefix], depth: usize) -> Vec<String> {
         lines.extend(shared_lines(&group.within, depth + 1));
     }
     lines
-}
-
-/// Leaves out columns in which no row has anything.
-fn without_empty<'a>(header: &[&'a str], rows: Vec<Vec<String>>) -> (Vec<&'a str>, Vec<Vec<String>>) {
-    let is_used = |n: &usize| rows.iter().any(|row| !row[*n].is_empty());
-    let used: Vec<usize> = (0..header.len()).filter(is_used).collect();
-    let rows = rows.iter().map(|row| used.iter().map(|n| row[*n].clone()).collect()).collect();
-    (used.iter().map(|n| header[*n]).collect(), rows)
 }
