@@ -113,6 +113,11 @@ pub(super) enum Command {
     /// `lp build TARGET`, `lp report RUN`, `--profile PROFILE`.
     #[command(visible_alias = "ls")]
     List(ListArgs),
+    /// Show the value of each key of Lpfile.toml, and where it comes from
+    ///
+    /// A value comes from a line of a file, a profile, a variable `LP_SET_*`, a flag, or is
+    /// the default. Passwords in URLs are left out.
+    Config(ConfigArgs),
     /// Explain why a target is fresh, new or stale, down to the line that caused it
     ///
     /// Follows the chain of tasks from the target to the cause, and names the line
@@ -389,6 +394,18 @@ pub(super) enum ShowFormat {
     Sh,
     /// With `--launch`: one argument per line
     Argv,
+}
+
+/// `lp config`
+#[derive(Args, Debug)]
+pub(super) struct ConfigArgs {
+    /// Keys such as `run.duration`, or tables such as `run` [default: all]
+    #[arg(value_name = "KEY")]
+    pub(super) keys: Vec<String>,
+
+    /// Print a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `lp list`

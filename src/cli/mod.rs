@@ -10,6 +10,7 @@ mod build;
 mod cache;
 mod check;
 mod columns;
+mod config;
 mod console;
 mod doctor;
 mod explain;
@@ -154,6 +155,7 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Graph(args) => graph::run(global, args),
         Command::Show(args) => show::run(global, args),
         Command::List(args) => list::run(global, args),
+        Command::Config(args) => config::run(global, args),
         Command::Explain(args) => explain::run(global, args),
         Command::Cache(args) => cache::run(global, args),
         Command::Doctor(args) => doctor::run(global, args),

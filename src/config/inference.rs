@@ -10,10 +10,6 @@ use super::values::{share, whole};
 use crate::diag::{Diagnostics, Place};
 use crate::model::Step;
 
-const BATCH_SIZE: u32 = 1;
-const INFERENCE_INTERVAL: u32 = 3;
-const THRESHOLD: f64 = 0.5;
-
 /// The step types that take an option.
 pub(super) const DETECT: &str = "gvadetect";
 pub(super) const CLASSIFY: &str = "gvaclassify";
@@ -60,6 +56,20 @@ pub(super) fn options(
     options
 }
 
+/// The options of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Options {
+    pub(super) batch_size_detect: u32,
+    pub(super) batch_size_classify: u32,
+    pub(super) inference_interval: u32,
+    pub(super) threshold: f64,
+}
+
+impl Options {
+    pub(super) const DEFAULT: Options =
+        Options { batch_size_detect: 1, batch_size_classify: 1, inference_interval: 3, threshold: 0.5 };
+}
+
 impl RawOptions {
     /// These options where they are written, else those of `wider`.
     pub(super) fn or(self, wider: RawOptions) -> RawOptions {
@@ -73,13 +83,16 @@ impl RawOptions {
 
     /// What counts for a step, with the defaults where nothing is written.
     pub(super) fn apply_to(self, step: &mut Step) {
+        let default = Options::DEFAULT;
         match step {
             Step::Detect(step) => {
-                step.batch_size = self.batch_size_detect.unwrap_or(BATCH_SIZE);
-                step.inference_interval = self.inference_interval.unwrap_or(INFERENCE_INTERVAL);
-                step.threshold = self.threshold.unwrap_or(THRESHOLD);
+                step.batch_size = self.batch_size_detect.unwrap_or(default.batch_size_detect);
+                step.inference_interval = self.inference_interval.unwrap_or(default.inference_interval);
+                step.threshold = self.threshold.unwrap_or(default.threshold);
             }
-            Step::Classify(step) => step.batch_size = self.batch_size_classify.unwrap_or(BATCH_SIZE),
+            Step::Classify(step) => {
+                step.batch_size = self.batch_size_classify.unwrap_or(default.batch_size_classify);
+            }
             _ => {}
         }
     }

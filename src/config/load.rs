@@ -26,8 +26,8 @@ use crate::path::ProjectPath;
 /// The name of the project file.
 pub const LPFILE: &str = "Lpfile.toml";
 
-const CAMERAS: &str = "configs/camera_to_workload.json";
-const WORKLOADS: &str = "configs/workload_to_pipeline.json";
+pub(super) const CAMERAS: &str = "configs/camera_to_workload.json";
+pub(super) const WORKLOADS: &str = "configs/workload_to_pipeline.json";
 const SCENES: &str = "configs/scenes";
 
 /// The files to read.

@@ -13,6 +13,7 @@ mod branches;
 mod cameras;
 mod caps;
 mod device;
+pub mod effective;
 mod files;
 mod inference;
 pub mod json;

@@ -124,7 +124,8 @@ pub(super) fn layout(root: PathBuf, raw: &RawLpfile, diagnostics: &mut Diagnosti
     Layout { root, media, models, results }
 }
 
-fn settings(raw: &RawLpfile) -> Settings {
+/// What counts for a run.
+pub(super) fn settings(raw: &RawLpfile) -> Settings {
     let mut pools: BTreeMap<String, u32> =
         POOLS.iter().map(|(name, depth)| ((*name).to_owned(), *depth)).collect();
     pools.extend(raw.pools.iter().map(|(name, depth)| (name.clone(), *depth)));

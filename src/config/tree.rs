@@ -158,7 +158,8 @@ impl Node {
 }
 
 /// A key of a dotted path, in quotes if TOML needs them.
-fn quoted_key(key: &str) -> String {
+#[must_use]
+pub fn quoted_key(key: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(is_bare) {
         key.to_owned()

@@ -117,7 +117,11 @@ fn runs_are_listed_with_their_verdicts_and_a_damaged_one_with_the_reason() {
     ws.lp("run --no-verdict till").success();
     let lines = |ended: crate::support::Ended| {
         let lines = ended.success().stdout;
-        lines.lines().skip(1).map(|line| line.split_once("  ").unwrap().1.trim().to_owned()).collect::<Vec<_>>()
+        lines
+            .lines()
+            .skip(1)
+            .map(|line| line.split_once("  ").unwrap().1.trim().to_owned())
+            .collect::<Vec<_>>()
     };
     let listed = lines(ws.lp("list runs"));
     assert!(listed[0].starts_with("till ") && listed[1].starts_with("lane "), "{listed:?}");
@@ -136,7 +140,11 @@ fn runs_are_listed_with_their_verdicts_and_a_damaged_one_with_the_reason() {
     let output = shown.lines().find_map(|line| line.trim().strip_prefix("output    ")).unwrap();
     let content = output.split(' ').next().unwrap();
     let blobs = std::process::Command::new("find")
-        .args([ws.path(".lpcache").to_str().unwrap(), "-name", &format!("*{}*", &content[content.len() - 20..])])
+        .args([
+            ws.path(".lpcache").to_str().unwrap(),
+            "-name",
+            &format!("*{}*", &content[content.len() - 20..]),
+        ])
         .output()
         .unwrap();
     let blob = String::from_utf8(blobs.stdout).unwrap();

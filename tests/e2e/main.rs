@@ -6,6 +6,7 @@ mod cache;
 mod check;
 mod choose;
 mod ci;
+mod config;
 mod doctor;
 mod download;
 mod explain;
