@@ -206,6 +206,28 @@ impl Layout {
         ProjectPath(if rest.is_empty() { (*name).to_owned() } else { format!("{name}/{rest}") })
     }
 
+    /// The path of an absolute place inside the project or one of its folders, by names
+    /// alone: links are not followed.
+    #[must_use]
+    pub fn path_of(&self, place: &Path) -> Option<ProjectPath> {
+        let mut clean = PathBuf::new();
+        for component in place.components() {
+            match component {
+                Component::ParentDir => drop(clean.pop()),
+                Component::CurDir => {}
+                other => clean.push(other),
+            }
+        }
+        if let Ok(path) = clean.strip_prefix(&self.root) {
+            return Some(self.named(ProjectPath::new(path.to_str()?).ok()?));
+        }
+        let roots = [("media", &self.media), ("models", &self.models), ("results", &self.results)];
+        roots.iter().find_map(|(name, folder)| {
+            let rest = clean.strip_prefix(folder).ok()?.to_str()?;
+            ProjectPath::new(&format!("{name}/{rest}")).ok()
+        })
+    }
+
     /// `path` for messages and commands in the project root: relative if it is
     /// inside.
     #[must_use]
@@ -315,6 +337,24 @@ mod tests {
         }
         layout.media = "/p".into();
         check(&layout, "x", "x");
+    }
+
+    #[test]
+    fn a_place_has_a_path_if_it_is_in_the_project_or_its_folders() {
+        let mut layout = Layout::new("/p".into());
+        layout.media = "/videos".into();
+        layout.results = "/p/out".into();
+        for (place, expected) in [
+            ("/p/a/../b", Some("b")),
+            ("/videos/x.mp4", Some("media/x.mp4")),
+            ("/p/./out/plan.json", Some("results/plan.json")),
+            ("/p", None),
+            ("/p/../q/x", None),
+            ("/videosx/y", None),
+        ] {
+            let path = layout.path_of(Path::new(place));
+            assert_eq!(path.as_ref().map(ProjectPath::as_str), expected, "{place}");
+        }
     }
 
     #[test]

@@ -82,8 +82,9 @@ pub(super) enum Command {
     /// Bring targets up to date: plans, assets, and outputs of tasks
     ///
     /// A target is a label (`plan:camera-3`), a camera (its inputs), a task's
-    /// name, a glob, or one of `plan`, `assets`, `report`. Without targets: the
-    /// plan, all assets, and every task that needs no measurement.
+    /// name, a glob, a file that a task makes, or one of `plan`, `assets`, `report`;
+    /// `lp list targets` lists them. Without targets: the plan, all assets, and every
+    /// task that needs no measurement.
     Build(BuildArgs),
     /// Measure cameras, after bringing their inputs up to date
     ///

@@ -14,7 +14,6 @@ use super::{Exit, console, project};
 use crate::engine::events::{Progress, Summary};
 use crate::engine::states::OnFailure;
 use crate::engine::{Again, EngineError, Warm};
-use crate::graph::select;
 use crate::os;
 use crate::os::process::Cancel;
 use crate::os::signal::cancel_on_signals;
@@ -44,7 +43,7 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> Result<Exit> {
     let opened = phases.timed("reading", || project::open(global, &[]))?;
     let mut is_clean = !opened.has_warnings();
     let (graph, wanted, needed) = phases.timed("linking", || {
-        let (tasks, notes) = opened.tasks(&select::subjects(&opened.project, &args.targets));
+        let (tasks, notes) = opened.tasks(&opened.subjects(&args.targets));
         console::notes(&notes);
         is_clean &= notes.is_empty();
         let graph = opened.link(tasks)?;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::args::{ExplainArgs, Global};
 use super::{Exit, console, project};
 use crate::config::locate::Locator;
-use crate::graph::{TaskGraph, select};
+use crate::graph::TaskGraph;
 use crate::store::Store;
 use crate::workspace::build::Build;
 use crate::workspace::error::Result;
@@ -34,7 +34,7 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
     if args.last {
         return last::run(&opened, args);
     }
-    let graph = project::graph(&opened, &select::subjects(&opened.project, &args.targets))?;
+    let graph = project::graph(&opened, &opened.subjects(&args.targets))?;
     let (wanted, needed) = opened.select(&graph, &args.targets)?;
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, opened.worker(), &graph, &needed);

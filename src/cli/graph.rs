@@ -20,7 +20,7 @@ pub(super) fn run(global: &Global, args: &GraphArgs) -> Result<Exit> {
     let opened = project::open(global, &[])?;
     let lists = [&args.targets, &args.deps, &args.rdeps, &args.path];
     let names: Vec<String> = lists.into_iter().flatten().cloned().collect();
-    let graph = project::graph(&opened, &select::subjects(&opened.project, &names))?;
+    let graph = project::graph(&opened, &opened.subjects(&names))?;
     let as_document = args.dot || args.json;
 
     let selected = if let [from, to] = args.path.as_slice() {

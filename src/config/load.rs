@@ -83,6 +83,8 @@ pub struct Loaded {
     pub settings: Node,
     /// All profiles of `Lpfile.toml`, by name.
     pub profiles: Vec<(Key, Node)>,
+    /// The current folder of the request.
+    pub directory: PathBuf,
 }
 
 /// The source of config files: the disk, or the memory of a test that loads
@@ -155,6 +157,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
             includes: Vec::new(),
             settings: Node::empty_table(),
             profiles: Vec::new(),
+            directory: request.dir.clone(),
         };
     }
     let has_lpfile = found.is_some();
@@ -189,7 +192,8 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     let project = resolve(root, raw, &mut diagnostics);
     outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
     let project = if diagnostics.has_errors() { None } else { Some(project) };
-    Loaded { project, counted, diagnostics, sources, files, texts, includes, settings, profiles }
+    let directory = request.dir.clone();
+    Loaded { project, counted, diagnostics, sources, files, texts, includes, settings, profiles, directory }
 }
 
 /// The random id of this machine, which no project or store contains.
@@ -320,8 +324,19 @@ impl Loader<'_> {
         let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
         resolve(self.root.to_path_buf(), raw, &mut self.diagnostics);
         let Loader { diagnostics, sources, files, texts, includes, .. } = self;
-        let profiles = Vec::new();
-        Loaded { project: None, counted, diagnostics, sources, files, texts, includes, settings, profiles }
+        let (profiles, directory) = (Vec::new(), request.dir.clone());
+        Loaded {
+            project: None,
+            counted,
+            diagnostics,
+            sources,
+            files,
+            texts,
+            includes,
+            settings,
+            profiles,
+            directory,
+        }
     }
 
     /// The tasks of all files that `project.include` names.

@@ -10,6 +10,7 @@
 //! Not here: whether a task must run (`store`) and running it (`engine`).
 
 pub mod alias;
+mod by_file;
 pub mod dot;
 pub mod image;
 pub mod link;

@@ -1,27 +1,33 @@
 //! From targets to tasks: a target is a label, a camera, a user task's name, a glob,
-//! or one of `plan assets report`.
+//! one of `plan assets report`, or a file that a task makes.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
+use super::by_file::{self, Named};
 use super::lower::Subject;
 use super::task::{Action, Task};
 use super::{TaskGraph, TaskId};
 use crate::model::{Camera, Project};
 use crate::name::{did_you_mean, is_glob, matches_glob};
 
+/// The most files that are named for one word.
+const SHOWN: usize = 5;
+
 /// A target that names nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownTarget {
     /// As given.
     pub target: String,
-    /// The most similar name.
-    pub suggestion: Option<String>,
+    /// What would be right.
+    pub hint: Option<String>,
 }
 
 /// The runs that targets are about, so that their tasks are lowered: those of
-/// `run:X`, `benchmark:X` and `report:X`. The lane is always among them.
+/// `run:X`, `benchmark:X` and `report:X`, and of their files. The lane is always among
+/// them. Files are relative to `directory` or to the project.
 #[must_use]
-pub fn subjects(project: &Project, targets: &[String]) -> Vec<Subject> {
+pub fn subjects(project: &Project, directory: &Path, targets: &[String]) -> Vec<Subject> {
     let mut subjects = vec![Subject::lane(project)];
     let mut add = |subject: Subject| {
         if !subject.members.is_empty() && !subjects.iter().any(|known| known.name == subject.name) {
@@ -39,26 +45,45 @@ pub fn subjects(project: &Project, targets: &[String]) -> Vec<Subject> {
                 }
                 continue;
             }
-            let name = rest.split('/').next().unwrap_or(rest);
-            let cameras: Option<Vec<&Camera>> = name.split('+').map(|slug| project.camera(slug)).collect();
-            if let Some(cameras) = cameras {
-                add(Subject::of(project, &cameras));
-            }
+            joined(project, rest.split('/').next().unwrap_or(rest)).into_iter().for_each(&mut add);
         } else if let Some(camera) = project.camera(target) {
             add(Subject::of(project, &[camera]));
+        } else {
+            let paths = by_file::paths(&project.layout, directory, target);
+            let names = paths.iter().filter_map(|path| subject_of(path.as_str()));
+            names.filter_map(|name| joined(project, name)).for_each(&mut add);
         }
     }
     subjects
 }
 
+/// The subject of a file of a run: `results/run/NAME.json`, `results/report/NAME.html`,
+/// `results/benchmark/NAME/camera-3.csv`.
+fn subject_of(path: &str) -> Option<&str> {
+    let mut parts = path.strip_prefix("results/")?.split('/');
+    match (parts.next()?, parts.next()?) {
+        ("benchmark", name) => Some(name),
+        ("run" | "report", file) => Some(file.rsplit_once('.')?.0),
+        _ => None,
+    }
+}
+
+/// The run of cameras by their slugs: `camera-1+camera-3`.
+fn joined(project: &Project, slugs: &str) -> Option<Subject> {
+    let cameras: Option<Vec<&Camera>> = slugs.split('+').map(|slug| project.camera(slug)).collect();
+    Some(Subject::of(project, &cameras?))
+}
+
 /// The tasks that targets name. Without targets: the plan, all assets, and every
-/// user task that does not depend on a run.
+/// user task that does not depend on a run. Files are relative to `directory` or to the
+/// project.
 ///
 /// # Errors
 /// Every target that names nothing.
 pub fn targets(
     graph: &TaskGraph,
     project: &Project,
+    directory: &Path,
     targets: &[String],
 ) -> Result<BTreeSet<TaskId>, Vec<UnknownTarget>> {
     if targets.is_empty() {
@@ -68,13 +93,15 @@ pub fn targets(
     let mut unknown = Vec::new();
     for target in targets {
         let found = one_target(graph, project, target);
-        if found.is_empty() {
-            unknown.push(UnknownTarget {
-                target: target.clone(),
-                suggestion: suggestion(graph, project, target),
-            });
+        if !found.is_empty() {
+            selected.extend(found);
+            continue;
         }
-        selected.extend(found);
+        match by_file::named(graph, &project.layout, directory, target) {
+            Named::Made(id) => drop(selected.insert(id)),
+            named => unknown
+                .push(UnknownTarget { target: target.clone(), hint: hint(graph, project, target, &named) }),
+        }
     }
     if unknown.is_empty() { Ok(selected) } else { Err(unknown) }
 }
@@ -141,14 +168,38 @@ fn one_target(graph: &TaskGraph, project: &Project, target: &str) -> BTreeSet<Ta
     }
     if is_glob(target) {
         let measures = ["run:", "benchmark:", "report"].iter().any(|word| target.starts_with(word));
-        return ids(graph, |task| (measures || !is_about_a_run(task)) && matches_glob(target, &task.label));
+        let may = |task: &Task| measures || !is_about_a_run(task);
+        let labelled = ids(graph, |task| may(task) && matches_glob(target, &task.label));
+        if !labelled.is_empty() {
+            return labelled;
+        }
+        let makes = |task: &Task| task.outputs.iter().any(|path| matches_glob(target, path.as_str()));
+        return ids(graph, |task| may(task) && makes(task));
     }
     BTreeSet::new()
 }
 
-fn suggestion(graph: &TaskGraph, project: &Project, target: &str) -> Option<String> {
+/// What would be right instead of an unknown target.
+fn hint(graph: &TaskGraph, project: &Project, target: &str, named: &Named) -> Option<String> {
+    match named {
+        Named::Several(paths) => {
+            let paths: Vec<String> = paths.iter().take(SHOWN).map(|path| format!("`{path}`")).collect();
+            return Some(format!("several files have this name: {}", paths.join(", ")));
+        }
+        Named::Read(path, reader) => {
+            let reader = &graph.task(*reader).label;
+            return Some(format!("no task makes `{path}`, but `{reader}` reads it"));
+        }
+        Named::Made(_) | Named::Nothing => {}
+    }
     let labels = graph.tasks().iter().map(|task| task.label.as_str());
     let names = project.cameras.iter().map(|camera| camera.name.as_str());
     let tasks = project.tasks.iter().map(|task| task.name.as_str());
-    did_you_mean(target, labels.chain(names).chain(tasks).chain(["assets"])).map(str::to_owned)
+    let files = || graph.tasks().iter().flat_map(|task| &task.outputs);
+    let paths = files().map(|path| if target.contains('/') { path.as_str() } else { path.file_name() });
+    let meant = did_you_mean(target, labels.chain(names).chain(tasks).chain(["assets"]).chain(paths));
+    Some(match meant {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "`lp list targets` lists them".to_owned(),
+    })
 }

@@ -36,13 +36,16 @@ pub(crate) struct Workspace {
     pub(crate) settings: Node,
     /// All profiles, by name.
     pub(crate) profiles: Vec<(Key, Node)>,
+    /// The folder that paths on the command line are relative to.
+    pub(crate) directory: PathBuf,
     lane: OnceCell<Lane>,
 }
 
 impl Workspace {
     /// Takes a project that was read; refuses one with errors.
     pub(crate) fn new(loaded: Loaded) -> Result<Workspace> {
-        let Loaded { project, diagnostics, sources, files, includes, settings, profiles, .. } = loaded;
+        let Loaded { project, diagnostics, sources, files, includes, settings, profiles, directory, .. } =
+            loaded;
         match project {
             Some(project) => Ok(Workspace {
                 project,
@@ -52,6 +55,7 @@ impl Workspace {
                 includes,
                 settings,
                 profiles,
+                directory,
                 lane: OnceCell::new(),
             }),
             None => Err(CommandError::faults(diagnostics, sources)),
@@ -96,6 +100,11 @@ impl Workspace {
         (lowered.tasks, outside.into_inner().into_iter().chain(lowered.notes).collect())
     }
 
+    /// The runs that targets are about, so that their tasks are lowered.
+    pub(crate) fn subjects(&self, targets: &[String]) -> Vec<Subject> {
+        select::subjects(&self.project, &self.directory, targets)
+    }
+
     /// The graph of tasks.
     pub(crate) fn link(&self, tasks: Vec<Task>) -> Result<TaskGraph> {
         let aliases = Aliases::find(&self.project.layout, &tasks);
@@ -108,13 +117,10 @@ impl Workspace {
         graph: &TaskGraph,
         targets: &[String],
     ) -> Result<(BTreeSet<TaskId>, BTreeSet<TaskId>)> {
-        let wanted = select::targets(graph, &self.project, targets).map_err(|unknown| {
+        let wanted = select::targets(graph, &self.project, &self.directory, targets).map_err(|unknown| {
             let errors = unknown.into_iter().map(|unknown| {
                 let error = CommandError::refused(format!("there is no target `{}`", unknown.target));
-                match unknown.suggestion {
-                    Some(meant) => error.hint(format!("did you mean `{meant}`?")),
-                    None => error,
-                }
+                unknown.hint.into_iter().fold(error, CommandError::hint)
             });
             CommandError::all(errors).expect("a target is unknown")
         })?;

@@ -76,13 +76,15 @@ impl Memo {
     /// Of a request to build these targets; `None` without a project.
     pub(crate) fn of(request: &LoadRequest, targets: &[String]) -> Option<Memo> {
         let root = find_root(&request.dir)?;
-        let LoadRequest { cameras, workloads, profile, sets, env, .. } = request;
+        let LoadRequest { dir, cameras, workloads, profile, sets, env, .. } = request;
+        // A target may be a file relative to the current folder.
+        let dir = (!targets.is_empty()).then_some(dir);
         let overrides: BTreeMap<&String, &String> = env
             .iter()
             .filter(|(name, _)| name.starts_with("LP_SET_"))
             .map(|(name, value)| (name, value))
             .collect();
-        let all = (&root, (cameras, workloads, profile, sets), overrides, targets);
+        let all = (&root, (cameras, workloads, profile, sets), overrides, (dir, targets));
         let name = ContentDigest::of(format!("{all:?}").as_bytes()).short();
         let path = Layout::new(root.clone()).cache().join("graph").join(name);
         Some(Memo { root, path })

@@ -2,6 +2,7 @@
 //! that play pipelines are in `tests/gst`.
 
 mod build;
+mod by_file;
 mod cache;
 mod check;
 mod choose;

@@ -3,7 +3,6 @@
 use super::SHOWN;
 use crate::cli::args::ExplainArgs;
 use crate::cli::{Exit, console, project};
-use crate::graph::select;
 use crate::store::Store;
 use crate::time::duration_text;
 use crate::workspace::error::Result;
@@ -18,7 +17,7 @@ pub(super) fn run(opened: &Workspace, args: &ExplainArgs) -> Result<Exit> {
         return Ok(Exit::Failed);
     };
     if !args.targets.is_empty() {
-        let graph = project::graph(opened, &select::subjects(&opened.project, &args.targets))?;
+        let graph = project::graph(opened, &opened.subjects(&args.targets))?;
         let wanted = opened.select(&graph, &args.targets)?.0;
         last.tasks.retain(|task| graph.by_label(&task.label).is_some_and(|id| wanted.contains(&id)));
     }

@@ -31,7 +31,7 @@ pub(super) struct Listed {
 impl Listed {
     pub(super) fn open(global: &Global) -> Result<Listed> {
         let opened = project::open(global, &[])?;
-        let graph = project::graph(&opened, &crate::graph::select::subjects(&opened.project, &[]))?;
+        let graph = project::graph(&opened, &opened.subjects(&[]))?;
         Ok(Listed { opened, graph })
     }
 
