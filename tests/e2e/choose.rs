@@ -36,14 +36,14 @@ fn a_pattern_without_a_camera_is_refused_with_the_cameras_that_exist() {
 #[test]
 fn a_run_of_a_pattern_is_the_run_of_its_cameras() {
     let ws = till(&[("a", STEADY, "")]);
-    ws.lp(["run", "ti*", "till"]).success();
+    ws.lp(["run", "--no-verdict", "ti*", "till"]).success();
     assert_eq!(latest(&ws).subject, "till");
 }
 
 #[test]
 fn count_and_warmup_have_flags_that_win_over_the_config() {
     let ws = till(&[("a", STEADY, "")]);
-    ws.lp("run --set run.count=3 --count 2 --warmup 1ms --duration 1s").success();
+    ws.lp("run --no-verdict --set run.count=3 --count 2 --warmup 1ms --duration 1s").success();
     let record = latest(&ws);
     assert_eq!((record.conditions.count, record.conditions.warmup_ms), (2, 1));
     assert_eq!(record.members.len(), 2);
@@ -59,7 +59,7 @@ fn a_profile_of_a_run_is_a_flag_that_its_help_names() {
     let ws = till(&[("a", STEADY, "")]);
     let lpfile = ws.read("Lpfile.toml") + "\n[profile.twice.run]\ncount = 2\n";
     let ws = ws.file("Lpfile.toml", &lpfile);
-    ws.lp("run --profile twice").success();
+    ws.lp("run --no-verdict --profile twice").success();
     assert_eq!(latest(&ws).conditions.count, 2);
     ws.lp("run --help").success().stdout_has("--profile <NAME>");
 }
