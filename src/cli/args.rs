@@ -50,12 +50,20 @@ pub(super) struct Global {
     /// When to use colour
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub(super) color: ColorWhen,
+
+    /// Print only errors and results
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+
+    /// Print every task with its reason and, while measuring, every camera each second
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
 }
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ColorWhen {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal or with CLICOLOR_FORCE, unless NO_COLOR is set
     Auto,
     /// Always
     Always,

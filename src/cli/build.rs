@@ -131,7 +131,7 @@ impl Screen {
 
     /// Prints the summary of a build, and returns the exit code.
     fn ended(&self, summary: &Summary) -> Exit {
-        self.human.print_failures();
+        self.human.end();
         if self.json.is_none() {
             console::note(&summary.to_string());
         }

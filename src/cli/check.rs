@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 use std::error::Error;
 
 use super::args::{CheckArgs, CheckFormat, Global};
-use super::project::{color, request};
+use super::project::request;
 use super::{Exit, console, rule};
 use crate::config::load::{LoadRequest, Scope, load};
 use crate::diag::codes;
@@ -44,7 +44,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit> {
         loaded.diagnostics.deny_warnings();
     }
     match format {
-        CheckFormat::Human => console::diagnostics(&loaded.diagnostics, &loaded.sources, color(global)),
+        CheckFormat::Human => console::diagnostics(&loaded.diagnostics, &loaded.sources),
         CheckFormat::Json => console::out(&document(&serde_json::json!({
             "version": 1,
             "diagnostics": loaded.diagnostics.to_json(&loaded.sources),

@@ -25,7 +25,7 @@ pub(super) fn run(global: &Global, args: &GraphArgs) -> Result<Exit> {
 
     let selected = if let [from, to] = args.path.as_slice() {
         let Some(way) = way(&opened, &graph, from, to)? else {
-            console::note(&format!("neither of `{from}` and `{to}` needs the other"));
+            console::result(&format!("neither of `{from}` and `{to}` needs the other"));
             return Ok(Exit::Failed);
         };
         if !as_document {

@@ -9,12 +9,12 @@ use anyhow::Context;
 
 use super::args::{Global, ImportArgs};
 use super::init::NewFile;
-use super::project::{color, directory, request};
+use super::project::{directory, request};
 use super::{Exit, console, init};
 use crate::config::load::{LoadRequest, Loaded, Scope, load};
+use crate::diag::FileId;
 use crate::diag::codes;
 use crate::diag::{Edit, apply};
-use crate::diag::{FileId, Severity};
 use crate::model::{Project, Step, zoo};
 use crate::os;
 use crate::path::for_shell;
@@ -40,7 +40,7 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<Exit> {
         let is_first = pairs.is_empty() && faults.is_empty();
         let own =
             loaded.texts.get(1).map(|(_, file)| *file).filter(|_| !is_first && loaded.project.is_some());
-        show(global, &loaded, own);
+        show(&loaded, own);
         if loaded.project.is_none() {
             faults.push(CommandError::refused(error::count(&loaded.diagnostics)));
         } else {
@@ -180,7 +180,7 @@ fn rewrite(global: &Global, file: &Path) -> Result<Exit> {
     if loaded.diagnostics.sorted().iter().any(|diagnostic| diagnostic.code == codes::OTHER_FILE) {
         loaded = load(&LoadRequest { cameras: None, workloads: path, ..base });
     }
-    show(global, &loaded, None);
+    show(&loaded, None);
     if loaded.diagnostics.has_errors() {
         return Err(CommandError::refused(error::count(&loaded.diagnostics)));
     }
@@ -190,15 +190,13 @@ fn rewrite(global: &Global, file: &Path) -> Result<Exit> {
 }
 
 /// Prints all faults, or those in the file `only`; except workloads that no camera uses.
-fn show(global: &Global, loaded: &Loaded, only: Option<FileId>) {
+fn show(loaded: &Loaded, only: Option<FileId>) {
     let mut found = loaded.diagnostics.clone();
     found.retain(|diagnostic| {
         let is_here = only.is_none_or(|file| diagnostic.place.is_some_and(|place| place.file == file));
         is_here && diagnostic.code != codes::UNUSED_WORKLOAD
     });
-    if found.count(Severity::Error) + found.count(Severity::Warning) + found.count(Severity::Note) > 0 {
-        console::note(found.render_human(&loaded.sources, color(global)).trim_end());
-    }
+    console::diagnostics(&found, &loaded.sources);
 }
 
 /// The text of a file in the current form.

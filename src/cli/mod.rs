@@ -19,10 +19,12 @@ mod graph;
 mod import;
 mod init;
 mod json_lines;
+mod lane;
 mod list;
 mod plain;
 mod progress;
 mod project;
+mod region;
 mod report;
 mod rule;
 mod run;
@@ -36,7 +38,6 @@ use std::process::ExitCode;
 
 use args::{Cli, Command};
 
-use crate::diag::Color;
 use crate::os;
 use crate::worker::client;
 use crate::workspace::error::{CommandError, Kind, Result};
@@ -95,16 +96,17 @@ pub fn main() -> ExitCode {
 
 /// Runs a command. Only here, errors become text and exit codes.
 fn run() -> Exit {
-    let (color, ended) = match command_line() {
+    let ended = match command_line() {
         Ok(Line::Command(cli)) => {
             log_for_maintainers();
-            (project::color(&cli.global), dispatch(&cli))
+            console::begin(&cli.global);
+            dispatch(&cli)
         }
         Ok(Line::Answered(exit)) => return exit,
-        Err(error) => (Color::Never, Err(error)),
+        Err(error) => Err(error),
     };
     ended.unwrap_or_else(|error| {
-        console::error(&error, color);
+        console::error(&error);
         error.kind.into()
     })
 }
@@ -133,12 +135,14 @@ fn command_line() -> Result<Line> {
             Err(CommandError::refused(format!("`{flag}` has no effect on `{command}`: {why}")))
         }
         Err(error) => {
+            // `lp` and `lp cache` alone are answered with their help, as if it was asked for.
+            if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                console::out(&error.render().to_string());
+                return Ok(Line::Answered(Exit::Done));
+            }
             // Help goes to stdout and ends well, faults go to stderr.
             console::out_by(|| error.print());
-            // `lp` without arguments prints the short help, and succeeds.
-            let is_bare = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-            let is_fault = error.use_stderr() && !is_bare;
-            Ok(Line::Answered(if is_fault { Exit::Refused } else { Exit::Done }))
+            Ok(Line::Answered(if error.use_stderr() { Exit::Refused } else { Exit::Done }))
         }
     }
 }

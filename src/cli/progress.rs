@@ -1,114 +1,204 @@
-//! The progress output of a build on stderr: one plain line per task with its reason,
-//! or on a terminal one line that is redrawn ([`Status`]); failures at the end, with
-//! all their output.
+//! The progress of a build and of a measurement on stderr.
 //!
-//! The engine reports each event of a build to one [`Progress`]:
+//! The engine reports each event of a build to one [`Progress`], and `session` what
+//! there is to see of a measurement to the watch of its `LocalHost`:
 //!
 //! ```text
-//! Engine --> Observers --+--> Console ----> a line per task on stderr, failures at the end
-//!                        |      `-> StatusLine --> Status: the line that is redrawn
-//!                        +--> JsonLines --> a JSON object per event on stdout, instead of Console
-//!                        `--> Journal ----> kept for `--trace` and `lp explain --last`
+//! Engine --> Observers --+--> Console --+--> a line per task, failures at the end
+//!                        |              `--> Live: Status, the line of a build
+//!                        +--> JsonLines ---> a JSON object per event on stdout, instead of Console
+//!                        `--> Journal -----> kept for `--trace` and `lp explain --last`
+//! session --> Console::watch --+--> Live: Lane, the table of a measurement
+//!                              `--> a line that sums up the lane every 10 s
+//!                              `--> Seconds: with `-v`, a line per camera and second
 //! ```
 //!
-//! The figures of a measurement take another path: `session` calls the watch of its
-//! `LocalHost` every second, and `seconds` prints them.
+//! On a terminal, [`Live`] is redrawn in place and tasks print no lines. With `-v` every
+//! task has a line there too, and with `-q` nothing is printed but failures.
 
-use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
-use super::console;
+use super::console::{self, Volume};
+use super::lane::Lane;
 use super::plain::plain;
-use super::status::{PER_SECOND, Status};
+use super::seconds::Seconds;
+use super::status::Status;
+use crate::collect::machine;
+use crate::diag::Tone;
 use crate::engine::events::{BuildEvent, Outcome, Progress};
+use crate::graph::lower::Subject;
 use crate::os::terminal;
+use crate::session::Observation;
+use crate::text::harmless_lines;
+use crate::workspace::open::Workspace;
 
-/// The console of `lp build` and of the first part of `lp run`.
+/// How long the line of a build stays as it is.
+const BUILD: Duration = Duration::from_millis(50);
+/// How long the table of a measurement stays as it is: drawing it is work that is measured.
+const TABLE: Duration = Duration::from_millis(250);
+/// How often a measurement is summed up where nothing can be redrawn.
+const SUMMARY: Duration = Duration::from_secs(10);
+
+/// The console of `lp build` and `lp run`.
 pub(super) struct Console {
     width: usize,
+    volume: Volume,
     failures: Mutex<Vec<String>>,
-    live: Option<StatusLine>,
+    measured: Option<Measured>,
+    live: Option<Live>,
 }
 
-/// The line that is redrawn, and the thread that draws it when nothing happens.
-struct StatusLine {
-    begin: Instant,
-    status: Arc<Mutex<Status>>,
-    /// Dropped to end the thread.
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+/// What is printed of a measurement.
+struct Measured {
+    lane: Arc<Mutex<Lane>>,
+    /// With `-v`.
+    seconds: Option<Seconds>,
+    /// When the lane was summed up last.
+    summed: Mutex<Option<Instant>>,
 }
 
-impl StatusLine {
-    fn start() -> StatusLine {
+/// The lines that are redrawn, and the thread that draws them when nothing happens.
+struct Live {
+    view: Arc<View>,
+    /// The thread ends when the sender is dropped.
+    thread: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
+}
+
+/// What is drawn.
+struct View {
+    status: Mutex<Status>,
+    lane: Option<Arc<Mutex<Lane>>>,
+    drawn: Mutex<Option<Instant>>,
+}
+
+impl View {
+    /// Draws, if it was not drawn just now.
+    fn draw(&self) {
+        let now = Instant::now();
+        let mut drawn = locked(&self.drawn);
+        let lane = self.lane.as_deref().map(locked).filter(|lane| lane.is_measured());
+        let pause = if lane.is_some() { TABLE } else { BUILD };
+        if drawn.is_some_and(|drawn| now.duration_since(drawn) < pause) {
+            return;
+        }
+        let (size, color) = (console::size(), console::color());
+        let lines: Vec<String> = match lane {
+            Some(lane) => lane.lines(now, size, color),
+            None => locked(&self.status).line(size.line(), color).into_iter().collect(),
+        };
+        if !lines.is_empty() {
+            *drawn = Some(now);
+        }
+        console::redraw(lines);
+    }
+}
+
+impl Live {
+    /// `None` without a thread to draw.
+    fn start(lane: Option<Arc<Mutex<Lane>>>) -> Option<Live> {
         let (stop, stopped) = bounded::<()>(0);
-        let (begin, status) = (Instant::now(), Arc::new(Mutex::new(Status::default())));
-        let shared = Arc::clone(&status);
+        let view = Arc::new(View { status: Mutex::default(), lane, drawn: Mutex::default() });
+        let shared = Arc::clone(&view);
         let ticks = move || {
-            let pause = Duration::from_millis(1000 / PER_SECOND);
-            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                draw(&shared, |status| status.tick(micros(begin), columns()));
+            while stopped.recv_timeout(BUILD) == Err(RecvTimeoutError::Timeout) {
+                shared.draw();
             }
         };
-        // Without the thread, the line is drawn when something happens.
-        let thread = std::thread::Builder::new().name("status".to_owned()).spawn(ticks).ok();
-        StatusLine { begin, status, stop: Some(stop), thread }
+        let thread = std::thread::Builder::new().name("status".to_owned()).spawn(ticks).ok()?;
+        Some(Live { view, thread: Mutex::new(Some((stop, thread))) })
     }
 
     fn event(&self, event: &BuildEvent<'_>) {
-        draw(&self.status, |status| status.event(event, micros(self.begin), columns()));
+        locked(&self.view.status).event(event);
+        self.view.draw();
     }
-}
 
-impl Drop for StatusLine {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
+    /// Removes the lines.
+    fn end(&self) {
+        if let Some((stop, thread)) = locked(&self.thread).take() {
+            drop(stop);
             let _ = thread.join();
+            console::redraw(Vec::new());
         }
-        draw(&self.status, Status::clear);
     }
 }
 
-/// Writes while the state is held, so that two lines never mix.
-fn draw(status: &Mutex<Status>, text: impl FnOnce(&mut Status) -> String) {
-    let mut status: MutexGuard<'_, Status> = status.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = text(&mut status);
-    if !text.is_empty() {
-        let _ = std::io::stderr().lock().write_all(text.as_bytes());
-    }
-}
-
-fn micros(begin: Instant) -> u64 {
-    u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX)
-}
-
-fn columns() -> usize {
-    terminal::columns().unwrap_or(80)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Console {
     /// A console that aligns reasons after labels of at most `widest` characters.
     #[must_use]
     pub(super) fn new(widest: usize) -> Console {
-        Console { width: widest.min(40), failures: Mutex::new(Vec::new()), live: None }
+        let volume = console::volume();
+        Console { width: widest.min(40), volume, failures: Mutex::default(), measured: None, live: None }
     }
 
-    /// The same with one line that is redrawn, if stderr is a terminal that can.
+    /// The same for a build that also measures `subject`.
     #[must_use]
-    pub(super) fn live(mut self) -> Console {
-        self.live = terminal::can_redraw().then(StatusLine::start);
+    pub(super) fn measuring(mut self, opened: &Workspace, subject: &Subject) -> Console {
+        let settings = &opened.project.settings;
+        let lane = Lane::new(settings.pace, settings.duration, Instant::now());
+        let seconds = (self.volume == Volume::Verbose).then(|| Seconds::new(opened, subject));
+        let lane = Arc::new(Mutex::new(lane));
+        self.measured = Some(Measured { lane, seconds, summed: Mutex::new(None) });
         self
     }
 
-    /// Prints all failures whole, in the order in which they happened.
-    pub(super) fn print_failures(&self) {
+    /// The same with lines that are redrawn, if stderr is a terminal that can.
+    #[must_use]
+    pub(super) fn live(mut self) -> Console {
+        if self.volume > Volume::Quiet && terminal::can_redraw() {
+            // With a line per camera and second, a table would show the same again.
+            let lane = self.measured.as_ref().filter(|measured| measured.seconds.is_none());
+            self.live = Live::start(lane.map(|measured| Arc::clone(&measured.lane)));
+        }
+        self
+    }
+
+    /// Takes in what there is to see of the measurement.
+    pub(super) fn watch(&self, seen: Observation<'_>) {
+        let Some(measured) = self.measured.as_ref().filter(|_| self.volume > Volume::Quiet) else { return };
+        if let Observation::Failed(stream, reason) = seen {
+            let failed = console::color().paint(Tone::Bad, "failed");
+            console::note(&format!("`{stream}` {failed}: {}", harmless_lines(reason)));
+        }
+        if let Some(seconds) = &measured.seconds {
+            return seconds.watch(seen);
+        }
+        if let Observation::Moment(builder) = seen {
+            let now = Instant::now();
+            let mut lane = locked(&measured.lane);
+            lane.see(&builder.moment(), builder.latest(machine::CPU), now);
+            if self.live.is_none() {
+                measured.sum_up(&lane, now);
+            }
+        }
+    }
+
+    /// Removes the lines that are redrawn, and prints all failures whole, in the order
+    /// in which they happened.
+    pub(super) fn end(&self) {
+        if let Some(live) = &self.live {
+            live.end();
+        }
         for failure in self.failures.lock().expect("printing does not panic").drain(..) {
-            console::note(&failure);
+            console::result(&failure);
+        }
+    }
+}
+
+impl Measured {
+    fn sum_up(&self, lane: &Lane, now: Instant) {
+        let mut summed = locked(&self.summed);
+        if now.duration_since(*summed.get_or_insert(now)) >= SUMMARY {
+            *summed = Some(now);
+            console::note(&lane.summary(now, console::color()));
         }
     }
 }
@@ -116,7 +206,7 @@ impl Console {
 impl Drop for Console {
     /// Prints failed tasks even if the build ends with an error.
     fn drop(&mut self) {
-        self.print_failures();
+        self.end();
     }
 }
 
@@ -125,19 +215,16 @@ impl Progress for Console {
         if let Some(live) = &self.live {
             live.event(event);
         }
+        // Where a line is redrawn, it shows the tasks.
+        let has_lines = self.live.is_none() || self.volume == Volume::Verbose;
         match event {
             BuildEvent::Started { .. } | BuildEvent::Looked { .. } | BuildEvent::Finished { .. } => {}
-            BuildEvent::TaskStarted { .. } | BuildEvent::Waiting { .. } | BuildEvent::TaskNote { .. }
-                if self.live.is_some() => {}
-            BuildEvent::Waiting { reason } => console::note(reason),
-            BuildEvent::TaskStarted { label, reason } => {
+            BuildEvent::Waiting { reason } => console::note(&plain(reason)),
+            BuildEvent::TaskStarted { label, reason } if has_lines => {
                 console::note(&format!("{label:width$}  {reason}", width = self.width));
             }
-            BuildEvent::TaskNote { note: text, .. } => console::note(text),
-            BuildEvent::TaskFinished { label, outcome: Outcome::Restored, detail, .. } => {
-                if self.live.is_some() {
-                    return;
-                }
+            BuildEvent::TaskNote { note, .. } => console::note(&plain(note)),
+            BuildEvent::TaskFinished { label, outcome: Outcome::Restored, detail, .. } if has_lines => {
                 console::note(&format!("{label:width$}  restored: {detail}", width = self.width));
             }
             BuildEvent::TaskFinished { label, outcome, detail, log, .. } => {
@@ -147,6 +234,10 @@ impl Progress for Console {
                     Outcome::Panicked => "panicked: this is a bug in lp",
                     _ => return,
                 };
+                if self.live.is_some() {
+                    // Its output comes at the end, but the failure shows at once.
+                    console::note(&plain(&format!("`{label}` {word}")));
+                }
                 let causes: Vec<String> = detail.lines().map(str::to_owned).collect();
                 let mut text = console::error_text(&format!("`{label}` {word}"), &causes);
                 for line in log.lines() {
@@ -154,6 +245,7 @@ impl Progress for Console {
                 }
                 self.failures.lock().expect("printing does not panic").push(text);
             }
+            BuildEvent::TaskStarted { .. } => {}
         }
     }
 }

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::args::{ColorWhen, Global};
-use super::console;
+use super::args::Global;
+use super::console::{self, Volume};
 use crate::config::load::{LPFILE, LoadRequest, Loaded, Scope, find_root, load};
-use crate::diag::Color;
 use crate::graph::TaskGraph;
 use crate::graph::lower::Subject;
 use crate::os;
 use crate::path::Layout;
+use crate::text::harmless;
 use crate::workspace::error::{self, CommandError, Result};
 use crate::workspace::open::Workspace;
 
@@ -20,9 +20,21 @@ pub(super) fn directory(global: &Global) -> Result<PathBuf> {
     let current = os::env::current_dir().context("failed to find the current directory")?;
     let Some(directory) = &global.directory else { return Ok(current) };
     let directory = current.join(directory);
+    let shown = |path: &PathBuf| harmless(&path.to_string_lossy()).into_owned();
     // As the current directory of a process, it has no `..` and no links, so that
-    // paths below it can be compared. A missing one is reported later.
-    Ok(os::fs::canonicalize(&directory).unwrap_or(directory))
+    // paths below it can be compared.
+    match os::fs::canonicalize(&directory) {
+        Ok(found) if found.is_dir() => Ok(found),
+        Ok(found) => Err(CommandError::refused(format!("`-C`: `{}` is no folder", shown(&found)))),
+        Err(error) => {
+            let cause = match error.source.kind() {
+                std::io::ErrorKind::NotFound => String::new(),
+                _ => format!(": {}", error.source),
+            };
+            let fault = format!("`-C`: there is no folder `{}`{cause}", shown(&directory));
+            Err(CommandError::refused(fault))
+        }
+    }
 }
 
 /// The folder with the store of the project that `lp` works in: that of its
@@ -60,19 +72,6 @@ pub(super) fn request(global: &Global, more_sets: &[String]) -> Result<LoadReque
     })
 }
 
-/// Whether stderr gets colours.
-pub(super) fn color(global: &Global) -> Color {
-    use std::io::IsTerminal;
-    let wanted = match global.color {
-        ColorWhen::Always => true,
-        ColorWhen::Never => false,
-        ColorWhen::Auto => {
-            os::env::raw("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
-        }
-    };
-    if wanted { Color::Always } else { Color::Never }
-}
-
 /// Reads a project, and refuses it if it has errors.
 pub(super) fn open(global: &Global, more_sets: &[String]) -> Result<Workspace> {
     accept(read(global, more_sets)?, "lp check")
@@ -82,7 +81,8 @@ pub(super) fn open(global: &Global, more_sets: &[String]) -> Result<Workspace> {
 /// command that shows its warnings and notes, which no other command does.
 pub(super) fn accept(loaded: Loaded, check: &str) -> Result<Workspace> {
     let opened = Workspace::new(loaded)?;
-    if let Some(warnings) = error::warnings(&opened.diagnostics, check) {
+    let warnings = error::warnings(&opened.diagnostics, check);
+    if let Some(warnings) = warnings.filter(|_| console::volume() > Volume::Quiet) {
         console::note(&warnings);
     }
     Ok(opened)

@@ -8,12 +8,10 @@ use anyhow::Context;
 
 use super::args::{Global, RunArgs};
 use super::progress::{Console, Observers};
-use super::seconds::Seconds;
 use super::{Exit, console, project};
 use crate::engine::{Again, Warm};
 use crate::graph::lower::Subject;
 use crate::graph::select;
-use crate::name::Slug;
 use crate::os;
 use crate::os::signal::cancel_on_signals;
 use crate::record::measure::{Claim, measure, shortfall};
@@ -61,9 +59,8 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
 
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
-    let human = Console::new(console::widest(&graph, &needed));
-    let seconds = Seconds::new(&opened, &subject);
-    let watch = |slug: &Slug, seen: Observation<'_>| seconds.watch(slug, seen);
+    let human = Console::new(console::widest(&graph, &needed)).measuring(&opened, &subject).live();
+    let watch = |seen: Observation<'_>| human.watch(seen);
     let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
     let cancel = cancel_on_signals()?;
     let before = store.attempts_of(&label).len();
@@ -81,14 +78,14 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let built = engine.build(&needed, &Warm::Nothing);
     console::keep(&store, &journal);
     let summary = built?.summary;
-    human.print_failures();
+    human.end();
     if summary.panicked {
         return Ok(Exit::Bug);
     }
     let attempts = store.attempts_of(&label);
     let newest = attempts.first().filter(|attempt| before < attempts.len() && !attempt.outputs.is_empty());
     let Some(attempt) = newest else {
-        console::note(&summary.to_string());
+        console::result(&summary.to_string());
         return Ok(if summary.cancelled { Exit::Interrupted } else { Exit::Failed });
     };
     let stored = view::read(&store, attempt)?;
@@ -102,7 +99,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
         console::out(&format!("\n{}\n", report::table(&shown).trim_end()));
     }
     for camera in &left_out {
-        console::note(&format!("left out: {camera}"));
+        console::result(&format!("left out: {camera}"));
     }
     console::note(&format!("report: {}", folder.join("report.html").display()));
     if stored.record.interrupted {

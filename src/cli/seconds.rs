@@ -1,4 +1,4 @@
-//! The live output of a measurement: one plain line per camera and second, on stderr.
+//! The output of a measurement with `-v`: one plain line per camera and second, on stderr.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -53,10 +53,11 @@ impl Seconds {
     }
 
     /// Prints a line if a second is over.
-    pub(super) fn watch(&self, slug: &Slug, seen: Observation<'_>) {
+    pub(super) fn watch(&self, seen: Observation<'_>) {
         match seen {
-            Observation::Stream(event) => self.see(slug, event),
-            Observation::Script(stream, figure) => self.see_script(slug, stream, figure),
+            Observation::Stream(slug, event) => self.see(slug, event),
+            Observation::Script(slug, stream, figure) => self.see_script(slug, stream, figure),
+            Observation::Failed(..) | Observation::Moment(_) => {}
         }
     }
 

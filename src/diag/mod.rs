@@ -12,6 +12,7 @@ mod diagnostics;
 mod edit;
 #[cfg(test)]
 mod lines;
+mod paint;
 mod render;
 mod sarif;
 mod severity;
@@ -20,6 +21,7 @@ mod visible;
 
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use edit::{Edit, apply};
+pub use paint::Tone;
 pub use render::{Color, document};
 pub use severity::Severity;
 pub use source::{FileId, Origin, Place, Position, Sources, Spanned};

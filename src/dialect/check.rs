@@ -185,7 +185,8 @@ pub fn way_out(factory: &str) -> String {
         return format!("sudo apt-get install {package}");
     }
     if factory.starts_with("gva") {
-        return "it is part of Intel DL Streamer; `lp check --explain LP0902` has the ways to get it".to_owned();
+        return "it is part of Intel DL Streamer; `lp check --explain LP0902` has the ways to get it"
+            .to_owned();
     }
     format!("no Debian package is known to have it; see `gst-inspect-1.0 {factory}`")
 }

@@ -20,6 +20,7 @@
 //! An event costs the same however many streams there are: it changes one stream,
 //! open streams are counted, and hangs are looked for when the first one is due.
 
+mod moment;
 mod script;
 mod stream;
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
+pub use self::moment::{Phase, StreamMoment};
 use self::script::Script;
 pub use self::script::{FREE_US, QUIET_US};
 use self::stream::{Stream, Timing};

@@ -15,6 +15,7 @@ mod machine;
 mod mixed;
 mod script;
 mod shortfall;
+mod so_far;
 mod source;
 pub mod split;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use self::delay::{GAP_US, LATE_US, Lateness, PERIODS};
 pub use self::machine::{MachineFigures, WorkerFigures};
 pub use self::script::{ChannelFigures, ElementFigures, ScriptFigures};
 pub use self::shortfall::{Claim, shortfall};
+pub use self::so_far::{SoFar, so_far};
 pub use self::source::MORE_FPS;
 use self::source::Source;
 pub use self::verdict::{

@@ -7,7 +7,6 @@ use crossbeam_channel::{Receiver, Sender, never, unbounded};
 use super::listen::{Observation, Player, Session, Watch};
 use super::load::Load;
 use super::{Redaction, ScriptLoad};
-use crate::name::Slug;
 use crate::os::process::{Cancel, Exit};
 use crate::pipeline::PipelineSpec;
 use crate::record::RunRecord;
@@ -84,7 +83,7 @@ pub(super) fn scripted(slug: &str, scripts: usize) -> MemberSetup {
 
 /// A session with fake workers, and their orders.
 pub(super) fn session(setup: &Setup) -> (Session<'_, Fake>, Receiver<String>) {
-    session_seen_by(setup, &|_: &Slug, _: Observation<'_>| {})
+    session_seen_by(setup, &|_: Observation<'_>| {})
 }
 
 pub(super) fn session_seen_by<'a>(

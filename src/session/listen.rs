@@ -24,17 +24,24 @@ use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::error::WorkerError;
 use crate::worker::protocol::{Event, EventBody, StreamName, Tap};
 
-/// An event of a member of a run while it is measured.
+/// What there is to see of a run while it is measured.
 #[derive(Clone, Copy, Debug)]
 pub enum Observation<'a> {
-    /// A worker reported something about one of its streams.
-    Stream(&'a EventBody),
-    /// One of its scripts (`camera-3/2`) printed a figure.
-    Script(&'a str, &'a Figure),
+    /// A worker reported something about a stream of this member.
+    Stream(&'a Slug, &'a EventBody),
+    /// A script (`camera-3/2`) of this member printed a figure.
+    Script(&'a Slug, &'a str, &'a Figure),
+    /// A stream or a script (`camera-3/2`) has failed, for this reason.
+    Failed(&'a str, &'a str),
+    /// The run as a whole: when it begins, twice a second, and when it ends.
+    Moment(&'a RecordBuilder),
 }
 
-/// Receives the observations of a run, each with the slug of its member.
-pub type Watch<'a> = dyn Fn(&Slug, Observation<'_>) + Sync + 'a;
+/// Receives the observations of a run.
+pub type Watch<'a> = dyn Fn(Observation<'_>) + Sync + 'a;
+
+/// The least time between two moments that are shown, except the last.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// A worker as a receiver of orders.
 pub(super) trait Player {
@@ -87,7 +94,7 @@ impl Player for Worker {
 pub fn replay(setup: &Setup, messages: &Receiver<(usize, WorkerMessage)>) -> RunRecord {
     let players: Vec<Option<Worker>> = setup.workers.iter().map(|_| None).collect();
     let redaction = Redaction::default();
-    let mut session = Session::new(setup, &redaction, &|_, _| {}, players);
+    let mut session = Session::new(setup, &redaction, &|_| {}, players);
     session.listen(messages, &never(), &Cancel::never());
     session.finish()
 }
@@ -108,6 +115,8 @@ pub(super) struct Session<'a, P> {
     /// Each with its name.
     collectors: Vec<(&'static str, Box<dyn Collector>)>,
     stopping: bool,
+    /// When the run as a whole was shown last.
+    shown: Option<Instant>,
 }
 
 struct Stream<'a> {
@@ -167,6 +176,7 @@ impl<'a, P: Player> Session<'a, P> {
             watch,
             collectors: Vec::new(),
             stopping: false,
+            shown: None,
         }
     }
 
@@ -232,6 +242,7 @@ impl<'a, P: Player> Session<'a, P> {
         let seconds = tick(Duration::from_secs(1));
         let mut cancelled: Receiver<Infallible> = cancel.receiver().clone();
         let (mut messages, mut said) = (messages.clone(), said.clone());
+        self.show_moment();
         while self.n_speaking > 0 {
             select! {
                 recv(messages) -> message => match message {
@@ -249,7 +260,15 @@ impl<'a, P: Player> Session<'a, P> {
                     self.interrupt(os::clock::monotonic_ns());
                 }
             }
+            if !self.stopping && self.shown.is_none_or(|shown| shown.elapsed() >= MOMENT) {
+                self.show_moment();
+            }
         }
+    }
+
+    fn show_moment(&mut self) {
+        self.shown = Some(Instant::now());
+        (self.watch)(Observation::Moment(&self.builder));
     }
 
     /// A second has passed.
@@ -272,7 +291,7 @@ impl<'a, P: Player> Session<'a, P> {
             ScriptMessage::Figure { at_ns, figure } => {
                 let Script { name, member, .. } = &self.scripts[script.index()];
                 if !self.stopping {
-                    (self.watch)(member, Observation::Script(name, &figure));
+                    (self.watch)(Observation::Script(member, name, &figure));
                 }
                 self.builder.script_figure(script, at_ns, &figure)
             }
@@ -317,7 +336,7 @@ impl<'a, P: Player> Session<'a, P> {
         }
         let stream = event.body.stream().and_then(|name| self.builder.stream_of(worker, name));
         if let Some(stream) = stream {
-            (self.watch)(self.member(stream), Observation::Stream(&event.body));
+            (self.watch)(Observation::Stream(self.member(stream), &event.body));
         }
     }
 
@@ -327,14 +346,17 @@ impl<'a, P: Player> Session<'a, P> {
                 Decision::StreamFailed { stream, reason } => {
                     let name = self.name(stream);
                     tracing::info!(stream = name, reason, "a stream has failed");
+                    (self.watch)(Observation::Failed(name, &reason));
                     self.end_failed(stream);
                 }
                 Decision::ScriptFailed { script, reason } => {
                     let script = &mut self.scripts[script.index()];
                     tracing::info!(script = script.name, reason, "a script has failed");
+                    (self.watch)(Observation::Failed(script.name, &reason));
                     script.canceller = None;
                 }
                 Decision::StopAll => {
+                    self.show_moment();
                     self.stopping = true;
                     self.workers.iter_mut().filter_map(|state| state.player.take()).for_each(Player::finish);
                     self.scripts.iter_mut().for_each(|script| script.canceller = None);
@@ -507,8 +529,8 @@ mod tests {
     fn frames_that_drain_are_not_watched() {
         let setup = setup(&["a"], &[camera("a", 0, 1)]);
         let seen = Mutex::new(Vec::new());
-        let watch = |slug: &Slug, seen_now: Observation<'_>| {
-            let Observation::Stream(EventBody::Frames { played, .. }) = seen_now else { return };
+        let watch = |seen_now: Observation<'_>| {
+            let Observation::Stream(slug, EventBody::Frames { played, .. }) = seen_now else { return };
             seen.lock().unwrap().push((slug.to_string(), *played));
         };
         let (mut session, _told) = session_seen_by(&setup, &watch);

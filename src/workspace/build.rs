@@ -20,7 +20,7 @@ use crate::session::{Observation, Watch};
 use crate::store::Store;
 
 /// The watch of a build that shows no live figures.
-pub(crate) fn unwatched(_: &Slug, _: Observation<'_>) {}
+pub(crate) fn unwatched(_: Observation<'_>) {}
 
 /// The pools of a build.
 pub(super) fn pools(jobs: Option<u32>, declared: &BTreeMap<String, u32>) -> Pools {

@@ -109,9 +109,9 @@ fn of_models(models: &[MissingModel<'_>]) -> Diagnostic {
         };
     }
     let of_upstream = models.iter().any(|model| zoo::upstream_makes(model.name, model.precision));
-    let of_zoo = models.iter().any(|model| {
-        zoo::is_open_model_zoo(model.name) && !zoo::upstream_makes(model.name, model.precision)
-    });
+    let of_zoo = models
+        .iter()
+        .any(|model| zoo::is_open_model_zoo(model.name) && !zoo::upstream_makes(model.name, model.precision));
     let mut ways = Vec::new();
     if of_upstream {
         ways.push(
@@ -120,7 +120,9 @@ fn of_models(models: &[MissingModel<'_>]) -> Diagnostic {
         );
     }
     if of_zoo {
-        ways.push("what that does not get is in Open Model Zoo: `lp check --explain LP0806` has the addresses");
+        ways.push(
+            "what that does not get is in Open Model Zoo: `lp check --explain LP0806` has the addresses",
+        );
     }
     ways.push("own models: copy their files to these paths, or name them in the `properties` of the step");
     ways.push("meanwhile, without inference: `lp run --decode-only` measures sources and decoding");
@@ -147,18 +149,20 @@ fn by_folder(files: &[&ProjectPath]) -> String {
 }
 
 fn module(path: &ProjectPath, used: &FileUse) -> Diagnostic {
-    let needs = format!("{} {}", some_names(&used.cameras), if used.cameras.len() == 1 { "needs" } else { "need" });
+    let needs =
+        format!("{} {}", some_names(&used.cameras), if used.cameras.len() == 1 { "needs" } else { "need" });
     let message = format!("the Python module `{path}` does not exist, and {needs} it");
     let mut ways: Vec<String> = Vec::new();
     match zoo::module_url(path.file_name()) {
-        Some(url) => ways.push(format!("it is upstream's: `curl -fL --create-dirs -o {} {url}`", for_shell(path.as_str()))),
+        Some(url) => ways.push(format!(
+            "it is upstream's: `curl -fL --create-dirs -o {} {url}`",
+            for_shell(path.as_str())
+        )),
         None => ways.push("copy it there, or correct `module` of the step".to_owned()),
     }
     ways.push("meanwhile, without it: `lp run --decode-only` measures sources and decoding".to_owned());
     let ways = (1..).zip(ways).map(|(n, way)| format!("{n}. {way}"));
-    Diagnostic::error(codes::MISSING_MODULE, message)
-        .at(used.place)
-        .help(ways.collect::<Vec<_>>().join("\n"))
+    Diagnostic::error(codes::MISSING_MODULE, message).at(used.place).help(ways.collect::<Vec<_>>().join("\n"))
 }
 
 fn other(task: &Task, n: usize, used: Option<&FileUse>, error: &os::fs::FsError) -> Diagnostic {

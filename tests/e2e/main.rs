@@ -33,6 +33,7 @@ mod show;
 mod stdout;
 mod support;
 mod tasks;
+mod terminal;
 mod together;
 mod verdict;
 mod workers;

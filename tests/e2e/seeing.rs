@@ -239,6 +239,8 @@ fn on_a_terminal(ws: &Workspace, arguments: &str, kind: &str) -> String {
         .current_dir(ws.root())
         .env("LP_LOCK_DIR", ws.root().parent().unwrap().join("lock"))
         .env("TERM", kind)
+        .env("NO_COLOR", "1")
+        .env_remove("CI")
         .stdin(std::process::Stdio::null())
         .output()
         .expect("`script` is part of every Debian");
@@ -249,9 +251,9 @@ fn on_a_terminal(ws: &Workspace, arguments: &str, kind: &str) -> String {
 fn a_terminal_gets_one_line_that_is_redrawn() {
     let ws = tasks();
     let shown = on_a_terminal(&ws, "build -j1 --keep-going", "xterm");
-    assert!(shown.starts_with("\r\x1b[K[0/4] task:copy  new"), "{shown:?}");
+    assert!(shown.starts_with("\x1b[?2026h\r[0/4] task:copy  new\x1b[J\r\x1b[?2026l"), "{shown:?}");
     assert!(!shown.contains("task:copy  new\n"), "no line per task: {shown:?}");
-    assert!(shown.contains("\r\x1b[K`task:bad` failed\n"), "it is told at once: {shown:?}");
+    assert!(shown.contains("\r\x1b[J`task:bad` failed\n"), "it is told at once: {shown:?}");
     let end = "error: `task:bad` failed\n  caused by: exit status 3\n  | why\n\
                2 tasks ran, 1 failed, 1 not started\n";
     assert!(shown.ends_with(end), "and whole in the end: {shown:?}");
@@ -270,7 +272,12 @@ fn a_line_ends_before_the_last_column() {
     let long = "x".repeat(80);
     let ws = Workspace::tasks(&format!("[[task]]\nname = \"{long}\"\ncommand = [\"true\"]\n"));
     let shown = on_a_terminal(&ws, "build", "xterm");
-    let line = shown.split("\r\x1b[K").nth(1).unwrap();
+    let line = shown
+        .strip_prefix("\x1b[?2026h\r")
+        .unwrap_or_else(|| panic!("{shown:?}"))
+        .split("\x1b[J")
+        .next()
+        .unwrap();
     assert_eq!(line, format!("[0/1] task:{}...", "x".repeat(59 - 11 - 3)));
 }
 

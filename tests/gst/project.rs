@@ -119,7 +119,8 @@ pub(crate) struct LpProcess {
 
 impl LpProcess {
     pub(crate) fn start(ws: &Workspace, arguments: &[&str]) -> LpProcess {
-        let mut child = ws.command(arguments).spawn().unwrap();
+        // With a line per camera and second.
+        let mut child = ws.command(&[&["-v"], arguments].concat()).spawn().unwrap();
         let (sender, lines) = crossbeam_channel::unbounded();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || {

@@ -24,9 +24,9 @@ pub(super) fn run(build: &Build<'_>, needed: &BTreeSet<TaskId>, again: Again) ->
             standing => standing.to_string(),
         };
         n_stale += 1;
-        console::note(&format!("{:width$}  {reason}", graph.task(*id).label));
+        console::result(&format!("{:width$}  {reason}", graph.task(*id).label));
     }
-    console::note(&match n_stale {
+    console::result(&match n_stale {
         0 => format!("nothing to do: {} fresh", counted(standings.len(), "task")),
         n => format!("{} would run", counted(n, "task")),
     });

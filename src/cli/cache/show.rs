@@ -26,7 +26,7 @@ pub(super) fn list(store: &Store) {
         ));
     }
     if newest.is_empty() {
-        console::note("the store is empty");
+        console::result("the store is empty");
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn run(store: &Store, json: bool) -> Result<Exit> {
     if json {
         console::out(&format!("{}\n", serde_json::to_string_pretty(&verified)?));
     } else {
-        console::note(&text(&verified, healed.is_ok()));
+        console::result(&text(&verified, healed.is_ok()));
     }
     healed?;
     // The repair checks again: another process may have repaired a fault meanwhile.

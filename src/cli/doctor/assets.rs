@@ -68,7 +68,9 @@ fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
         if absent.is_empty() {
             return Finding::found(what, listed(&there));
         }
-        if let Some(task) = absent.iter().find_map(maker).filter(|_| absent.iter().all(|p| maker(p).is_some())) {
+        if let Some(task) =
+            absent.iter().find_map(maker).filter(|_| absent.iter().all(|p| maker(p).is_some()))
+        {
             return Finding::found(what, listed(&need.files.iter().collect::<Vec<_>>()))
                 .note(format!("`{}` makes it", task.label));
         }

@@ -37,9 +37,17 @@ fn dlstreamer(machine: &Machine, elements: &[&String]) -> Option<Finding> {
         elements.iter().filter(|name| found(name).is_none()).map(|name| format!("`{name}`")).collect();
     if missing.is_empty() {
         let version = elements.first().and_then(|name| found(name)).map_or("", |found| &found.version);
-        return Some(Finding::found("DL Streamer", format!("{version}, {}", counted(elements.len(), "element"))));
+        return Some(Finding::found(
+            "DL Streamer",
+            format!("{version}, {}", counted(elements.len(), "element")),
+        ));
     }
-    let wrong = format!("{} of {} missing: {}", missing.len(), counted(elements.len(), "element"), missing.join(", "));
+    let wrong = format!(
+        "{} of {} missing: {}",
+        missing.len(),
+        counted(elements.len(), "element"),
+        missing.join(", ")
+    );
     let finding = Finding::missing("DL Streamer").wrong(wrong);
     Some(
         finding

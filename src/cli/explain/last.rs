@@ -13,7 +13,7 @@ use crate::workspace::open::Workspace;
 pub(super) fn run(opened: &Workspace, args: &ExplainArgs) -> Result<Exit> {
     let store = Store::open(opened.project.layout.clone())?;
     let Some(mut last) = last::read(&store) else {
-        console::note("there is no record of a build that had something to do");
+        console::result("there is no record of a build that had something to do");
         return Ok(Exit::Failed);
     };
     if !args.targets.is_empty() {

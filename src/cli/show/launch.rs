@@ -73,7 +73,7 @@ pub(super) fn run(project: &Project, cameras: &[&PlannedCamera], format: ShowFor
     };
     console::out(&text);
     for text in &left_out {
-        console::note(&format!("left out: {text}"));
+        console::result(&format!("left out: {text}"));
     }
     Ok(if left_out.is_empty() { Exit::Done } else { Exit::Failed })
 }

@@ -116,7 +116,9 @@ fn diagnostic(cause: Cause, misfit: &Misfit<'_>) -> Diagnostic {
 /// The ways out, best first.
 fn ways_out(cause: Cause) -> String {
     let auto = match cause {
-        Cause::StockChosen => "with `run.dialect = \"auto\"`, which needs Intel DL Streamer: `lp check --explain LP0902`",
+        Cause::StockChosen => {
+            "with `run.dialect = \"auto\"`, which needs Intel DL Streamer: `lp check --explain LP0902`"
+        }
         Cause::DlstreamerChosen => {
             "with `run.dialect = \"auto\"` or `\"stock\"`: all their steps are stock elements"
         }
@@ -141,5 +143,6 @@ fn ways_out(cause: Cause) -> String {
     }
 }
 
-const DECODE_ONLY: &str = "meanwhile, without inference: `lp run --decode-only` measures sources and decoding";
+const DECODE_ONLY: &str =
+    "meanwhile, without inference: `lp run --decode-only` measures sources and decoding";
 const STOCK: &str = "without DL Streamer: give the cameras workloads of stock elements";

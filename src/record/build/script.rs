@@ -30,12 +30,12 @@ pub(super) struct Script {
     /// How long it may be without a figure.
     quiet_us: u64,
     started_us: Option<u64>,
-    first_figure_us: Option<u64>,
+    pub(super) first_figure_us: Option<u64>,
     last_figure_us: Option<u64>,
     /// Names of counters, as a verbose launch prints them.
     counters: BTreeSet<String>,
     /// Each with the pipeline that its element is in, if that is known.
-    rates: Vec<(Option<String>, ElementRates)>,
+    pub(super) rates: Vec<(Option<String>, ElementRates)>,
     latencies: Vec<(Channel, ChannelLatencies)>,
     n_rates: usize,
     n_latencies: usize,
@@ -44,7 +44,7 @@ pub(super) struct Script {
     cut_us: Option<u64>,
     /// Its window is complete.
     pub(super) done: bool,
-    exit: Option<ScriptExit>,
+    pub(super) exit: Option<ScriptExit>,
     output: String,
     output_left_out: u64,
     pub(super) failure: Option<String>,

@@ -25,24 +25,26 @@ pub(super) struct Stream {
     pub(super) asked_us: Option<u64>,
     /// When the worker reported that it plays.
     pub(super) playing_us: Option<u64>,
-    first_frame_us: Option<u64>,
+    pub(super) first_frame_us: Option<u64>,
     last_frame_us: Option<u64>,
     last_damaged_us: Option<u64>,
     /// Frames from the window's begin on; cut to its end when all is known.
-    arrived_us: Vec<u64>,
-    latency_us: Vec<Option<u32>>,
+    pub(super) arrived_us: Vec<u64>,
+    pub(super) latency_us: Vec<Option<u32>>,
     has_latency: bool,
     late_us: Vec<Option<i64>>,
     is_due: bool,
     /// In the window, as far as it is known.
     decoded: u64,
-    dropped: u64,
+    pub(super) dropped: u64,
     taken_out: u64,
-    delivery: Delivery,
+    pub(super) delivery: Delivery,
     last_delivered_us: Option<u64>,
     life: Life,
     sightings: Vec<Sighting>,
     sightings_left_out: u64,
+    /// When its counters came last.
+    pub(super) ticked_us: u64,
     /// The window ends here at the latest.
     cut_us: Option<u64>,
     /// Its window is complete.
@@ -75,6 +77,7 @@ impl Stream {
             life: Life::default(),
             sightings: Vec::new(),
             sightings_left_out: 0,
+            ticked_us: 0,
             cut_us: None,
             done: false,
             end: None,
@@ -164,6 +167,7 @@ impl Stream {
     /// Takes in the counters of a tick: decoded, played, dropped, taken out.
     pub(super) fn tick(&mut self, timing: Timing, at_us: u64, counters: [u64; 4]) {
         let [decoded, played, dropped, taken_out] = counters;
+        self.ticked_us = at_us;
         self.life = Life { decoded, played, dropped, taken_out, ..self.life };
         // Every frame up to a tick has been reported with it or before it.
         let complete = self.first_frame_us.is_some_and(|first| timing.limits(first).1 <= at_us);

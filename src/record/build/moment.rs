@@ -1,0 +1,153 @@
+//! The state of a run while it is measured, for those who watch it.
+//!
+//! Its figures are those of the record so far: the same frames in the same windows.
+//! Not here: what they are worth (`record::measure::so_far`) and how they look (`cli`).
+
+use super::script::Script;
+use super::stream::{Stream, Timing};
+use super::{MemberSetup, RecordBuilder};
+use crate::record::Pace;
+use crate::record::script::Rate;
+use crate::stats;
+
+/// How far a stream or a script is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It has no frame yet, or no figure.
+    Starting,
+    /// Its window has not begun.
+    WarmingUp,
+    Measuring,
+    /// Its window is complete, or it was stopped.
+    Ended,
+    Failed,
+}
+
+/// A stream or a script of a run at a moment.
+#[derive(Clone, Debug)]
+pub struct StreamMoment<'a> {
+    pub member: &'a MemberSetup,
+    pub phase: Phase,
+    /// The part of its window that has passed, in microseconds.
+    pub measured_us: u64,
+    /// The time until its window is complete; `None` if only an event ends it.
+    pub left_us: Option<u64>,
+    /// Frames per second in that part; `None` until it is a second, or if unknown.
+    pub fps: Option<f64>,
+    /// Frames that arrived and frames that were dropped in it; `None` for a script.
+    pub frames: Option<(u64, u64)>,
+    /// Frames that the source delivered in it, if they are counted.
+    pub delivered: Option<u64>,
+    /// The median latency of the newest second, in microseconds.
+    pub latency_us: Option<u32>,
+}
+
+/// A rate over less time than this is mostly chance.
+const LEAST_US: u64 = 1_000_000;
+
+impl RecordBuilder {
+    /// All streams and scripts now: those of each member in the order of their numbers,
+    /// first its streams.
+    #[must_use]
+    pub fn moment(&self) -> Vec<StreamMoment<'_>> {
+        let streams = self.setup.streams().map(|(id, member, _)| {
+            let state = &self.streams[id.index()];
+            state.moment(self.timing, member)
+        });
+        let scripts = self.setup.scripts().map(|(id, member, _)| {
+            let state = &self.scripts[id.index()];
+            state.moment(self.timing, member, self.now_us)
+        });
+        streams.chain(scripts).collect()
+    }
+
+    /// The newest value of a collector's series.
+    #[must_use]
+    pub fn latest(&self, series: &str) -> Option<f64> {
+        self.series.iter().find(|one| one.name == series)?.values.last().copied()
+    }
+}
+
+/// The phase, and how much of the window has passed and is left, at `now_us`.
+fn position(timing: Timing, first_us: Option<u64>, now_us: u64) -> (Phase, u64, Option<u64>) {
+    let is_limited = timing.pace == Pace::Live && timing.duration_us > 0;
+    let left = |us: u64| is_limited.then_some(us);
+    let Some(first) = first_us else {
+        return (Phase::Starting, 0, left(timing.warmup_us.saturating_add(timing.duration_us)));
+    };
+    let (begin, end) = timing.limits(first);
+    if now_us < begin {
+        return (Phase::WarmingUp, 0, left(end.saturating_sub(now_us)));
+    }
+    (Phase::Measuring, now_us.min(end) - begin, left(end.saturating_sub(now_us)))
+}
+
+impl Stream {
+    fn moment<'a>(&self, timing: Timing, member: &'a MemberSetup) -> StreamMoment<'a> {
+        let (phase, measured_us, left_us) = position(timing, self.first_frame_us, self.ticked_us);
+        let phase = match () {
+            () if self.failure.is_some() => Phase::Failed,
+            () if self.done || self.end.is_some() => Phase::Ended,
+            () => phase,
+        };
+        let frames = self.arrived_us.len() as u64;
+        let newest = self.arrived_us.last().map_or(0, |last| last.saturating_sub(LEAST_US));
+        let newest = self.arrived_us.partition_point(|at| *at <= newest);
+        let mut latencies: Vec<u32> = self.latency_us[newest..].iter().flatten().copied().collect();
+        latencies.sort_unstable();
+        StreamMoment {
+            member,
+            phase,
+            measured_us,
+            left_us: if phase >= Phase::Ended { left_us.map(|_| 0) } else { left_us },
+            fps: (measured_us >= LEAST_US).then(|| frames as f64 * 1e6 / measured_us as f64),
+            frames: Some((frames, self.dropped)),
+            delivered: self.delivery.frames,
+            latency_us: stats::percentile(&latencies, 50),
+        }
+    }
+}
+
+impl Script {
+    fn moment<'a>(&self, timing: Timing, member: &'a MemberSetup, now_us: u64) -> StreamMoment<'a> {
+        let (phase, measured_us, left_us) = position(timing, self.first_figure_us, now_us);
+        let phase = match () {
+            () if self.failure.is_some() => Phase::Failed,
+            () if self.done || self.exit.is_some() => Phase::Ended,
+            () => phase,
+        };
+        // The slowest counter, as in the report.
+        let fps = self.rates.iter().filter_map(|(_, counter)| fps(&counter.rates)).reduce(f64::min);
+        StreamMoment {
+            member,
+            phase,
+            measured_us,
+            left_us: if phase >= Phase::Ended { left_us.map(|_| 0) } else { left_us },
+            fps: fps.filter(|_| measured_us >= LEAST_US),
+            frames: None,
+            delivered: None,
+            latency_us: None,
+        }
+    }
+}
+
+/// The rate of a counter so far, roughly: `record::measure` also looks at gaps.
+fn fps(rates: &[Rate]) -> Option<f64> {
+    match (rates.first()?, rates.last()?) {
+        (
+            Rate::Count { at_us: from, rendered: before, .. },
+            Rate::Count { at_us: to, rendered: after, .. },
+        ) if from < to => Some(after.checked_sub(*before)? as f64 * 1e6 / (to - from) as f64),
+        (Rate::Last { .. }, Rate::Last { .. }) => {
+            let last = rates.iter().filter_map(|rate| match rate {
+                Rate::Last { over_us, fps, .. } => Some((*over_us as f64, *fps)),
+                _ => None,
+            });
+            let (time, frames) =
+                last.fold((0.0, 0.0), |(time, frames), (us, fps)| (time + us, frames + us * fps));
+            (time > 0.0).then(|| frames / time)
+        }
+        (_, Rate::Begin { fps, .. }) => Some(*fps),
+        _ => None,
+    }
+}
