@@ -115,6 +115,28 @@ pub fn redacted(text: &str) -> String {
     shown + rest
 }
 
+/// The words of a command without the user names and passwords of URLs, and without the
+/// values of variables that seem to be secret by their names: `TOKEN=***`, `--env=KEY=***`.
+#[must_use]
+pub fn redacted_words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let is_secret = |name: &str| {
+        let name = name.to_ascii_uppercase();
+        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        is_name && ["PASS", "TOKEN", "SECRET", "KEY", "CREDENTIAL"].iter().any(|part| name.contains(part))
+    };
+    let word = |word: &str| {
+        let (option, variable) = match word.strip_prefix("--env=").or_else(|| word.strip_prefix("-e")) {
+            Some(variable) => word.split_at(word.len() - variable.len()),
+            None => ("", word),
+        };
+        match variable.split_once('=') {
+            Some((name, _)) if is_secret(name) => format!("{option}{name}=***"),
+            _ => redacted(word),
+        }
+    };
+    words.map(word).collect()
+}
+
 /// Where the passwords of URLs are in a line of a file: `b` of `rtsp://a:b@host`, and
 /// a user without a password, which may be a token. A `${NAME}` is none.
 #[must_use]
@@ -206,6 +228,17 @@ mod tests {
         ] {
             assert_eq!(redacted(text), shown);
         }
+    }
+
+    #[test]
+    fn values_of_secret_variables_are_redacted_in_a_command() {
+        let words =
+            ["podman", "run", "-e", "API_TOKEN=a=b", "--env=DB_PASS=c", "-eKEY=d", "-e", "GST_DEBUG=3"];
+        let more = ["--env", "PLAIN", "--security-opt=label=disable", "-v", "/keys=/k", "http://u:p@h"];
+        expect_test::expect![[
+            "podman run -e API_TOKEN=*** --env=DB_PASS=*** -eKEY=*** -e GST_DEBUG=3 --env PLAIN --security-opt=label=disable -v /keys=/k http://***@h"
+        ]]
+        .assert_eq(&redacted_words(words.into_iter().chain(more)).join(" "));
     }
 
     #[test]

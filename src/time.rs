@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
 /// A string is not a valid duration.
@@ -102,6 +103,27 @@ impl Utc {
     pub fn compact(&self) -> String {
         self.0.strftime("%Y%m%dT%H%M%SZ").to_string()
     }
+
+    /// For people, where local time is so many seconds ahead of UTC: `2026-11-29 08:12:00
+    /// +01:00 (07:12:00 UTC)`. UTC alone where they are the same, or the offset is not
+    /// known.
+    #[must_use]
+    pub fn with_local(&self, offset_s: Option<i32>) -> String {
+        let utc = self.0.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        let offset = offset_s.filter(|seconds| *seconds != 0).and_then(|s| Offset::from_seconds(s).ok());
+        let Some(offset) = offset else { return utc };
+        let local =
+            self.0.to_zoned_datetime(offset.to_time_zone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string();
+        let same_day = utc[..10] == local[..10];
+        format!("{local} ({})", if same_day { &utc[11..] } else { &utc })
+    }
+
+    /// In RFC 3339 with this offset: `2026-11-29T08:12:00+01:00`.
+    #[must_use]
+    pub fn local(&self, offset_s: i32) -> String {
+        let offset = Offset::from_seconds(offset_s).unwrap_or(Offset::UTC);
+        self.0.to_zoned_datetime(offset.to_time_zone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
 }
 
 impl fmt::Display for Utc {
@@ -163,5 +185,21 @@ mod tests {
     #[test]
     fn a_run_id_begins_with_a_compact_moment() {
         assert_eq!(Utc::from_unix_millis(1_795_502_520_000).compact(), "20261124T064200Z");
+    }
+
+    #[test]
+    fn local_time_is_shown_beside_utc() {
+        let at = Utc::from_unix_millis(1_795_502_520_041);
+        for (offset_s, shown) in [
+            (None, "2026-11-24 06:42:00 UTC"),
+            (Some(0), "2026-11-24 06:42:00 UTC"),
+            (Some(3_600), "2026-11-24 07:42:00 +01:00 (06:42:00 UTC)"),
+            (Some(-12_600), "2026-11-24 03:12:00 -03:30 (06:42:00 UTC)"),
+            (Some(-28_800), "2026-11-23 22:42:00 -08:00 (2026-11-24 06:42:00 UTC)"),
+            (Some(i32::MAX), "2026-11-24 06:42:00 UTC"),
+        ] {
+            assert_eq!(at.with_local(offset_s), shown);
+        }
+        assert_eq!(at.local(20_700), "2026-11-24T12:27:00+05:45");
     }
 }

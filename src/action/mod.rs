@@ -26,13 +26,14 @@ use serde_json::Value;
 
 use crate::engine::host::{Attempt, Facts, Host, Performed};
 use crate::graph::task::{Action, Task};
-use crate::model::Password;
+use crate::model::{Camera, Password};
 use crate::name::Slug;
 use crate::os;
 use crate::os::lock::BuildLock;
+use crate::os::process::Cancel;
 use crate::path::ProjectPath;
 use crate::pipeline::machine::Machine;
-use crate::record;
+use crate::record::{self, Provenance};
 use crate::session::{SessionError, Watch};
 use crate::worker::launch::Launch;
 use crate::worker::protocol;
@@ -49,7 +50,17 @@ pub struct LocalHost<'a> {
     pub watch: &'a Watch<'a>,
     /// Passwords written in the config, by camera.
     pub passwords: &'a BTreeMap<Slug, Password>,
+    /// The project's cameras, which know the names of their sources.
+    pub cameras: &'a [Camera],
+    /// Describes program and project, for the record of a run.
+    pub provenance: Box<ProvenanceOf<'a>>,
+    /// The user's note about a run.
+    pub tag: Option<String>,
 }
+
+/// Describes program and project as they are now; gives up what takes time when it is
+/// cancelled.
+pub type ProvenanceOf<'a> = dyn Fn(&Cancel) -> Option<Provenance> + Sync + 'a;
 
 /// The search path for programs of users' commands and scripts.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";

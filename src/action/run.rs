@@ -4,6 +4,7 @@
 mod files;
 mod script;
 mod secrets;
+mod subject;
 
 use self::secrets::Secrets;
 use super::{ActionError, LocalHost, document, read_json, write};
@@ -18,7 +19,7 @@ use crate::model::Settings;
 use crate::os;
 use crate::plan::CameraPlan;
 use crate::record::build::{MemberSetup, Setup, StreamId, StreamSetup};
-use crate::record::{Conditions, Isolation, OmittedWorkloads, RunRecord, SourceConfig};
+use crate::record::{Conditions, Isolation, OmittedWorkloads, RunRecord};
 use crate::session::{Load, PipelineLoad, SessionError, measure};
 use crate::worker::launch::Reach;
 
@@ -80,7 +81,7 @@ fn record(
             members.push(MemberSetup {
                 camera: plan.camera.clone(),
                 target_fps: plan.target_fps,
-                configured: Some(configured(&plan)),
+                configured: Some(subject::source(&plan, host.cameras)),
                 dialect: Some(plan.dialect),
                 streams,
                 scripts: setups,
@@ -125,10 +126,12 @@ fn record(
         launch,
         log_dir: attempt.dir,
     };
-    let record = measure(&load, attempt.cancel, host.watch).map_err(|error| match error {
+    let provenance = subject::provenance(host, task, attempt);
+    let mut record = measure(&load, attempt.cancel, host.watch).map_err(|error| match error {
         SessionError::Cancelled => ActionError::Cancelled,
         other => other.into(),
     })?;
+    subject::describe(&mut record, host, attempt, provenance);
     Ok((record, load.logs()))
 }
 
@@ -144,7 +147,7 @@ fn streams(plan: &CameraPlan, played: &[PlayedPipeline], worker: usize) -> Vec<S
                 stream: name(index),
                 index,
                 workloads: planned.map_or(Vec::new(), |pipeline| pipeline.workloads.clone()),
-                steps: Vec::new(),
+                steps: planned.map_or(Vec::new(), |pipeline| subject::steps(plan, pipeline)),
                 worker,
                 shares_decode_with: others.map(|(other, _)| name(*other)).collect(),
             });
@@ -188,21 +191,6 @@ fn reach(run: &Run, task: &Task, plans: &[CameraPlan], attempt: &Attempt<'_>) ->
         writes: Some(files).filter(|files| files.is_dir()).into_iter().collect(),
         devices: devices.filter_map(|(device, _)| device.given()).collect(),
         network: plans.iter().any(|plan| plan.source.stream().is_some()),
-    }
-}
-
-fn configured(plan: &CameraPlan) -> SourceConfig {
-    let codec = plan.source.stream().map(|stream| stream.codec);
-    let CameraPlan { width, height, fps, accept, .. } = plan;
-    SourceConfig {
-        source: plan.source.kind(),
-        name: None,
-        origin: None,
-        width: *width,
-        height: *height,
-        fps: *fps,
-        codec,
-        accept: accept.clone(),
     }
 }
 

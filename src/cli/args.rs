@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::text::is_unseen;
 use crate::time::{duration_text, parse_duration};
 
 /// Measure whether this machine can run a lane of cameras
@@ -275,9 +276,31 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) no_verdict: bool,
 
+    /// A note about this run, shown in its reports: `--tag "bios 1.12"`
+    #[arg(long, value_name = "TEXT", value_parser = tag)]
+    pub(super) tag: Option<String>,
+
     /// Print the report as JSON on stdout
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// The most characters of a tag.
+const TAG: usize = 200;
+
+/// A line of text.
+fn tag(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("expected a line of text".to_owned());
+    }
+    if text.contains(is_unseen) {
+        return Err("expected one line without control characters".to_owned());
+    }
+    match text.chars().count() {
+        n if n > TAG => Err(format!("expected at most {TAG} characters, found {n}")),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

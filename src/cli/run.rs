@@ -9,6 +9,7 @@ use anyhow::Context;
 use super::args::{Global, RunArgs};
 use super::progress::{Console, Observers};
 use super::{Exit, console, project};
+use crate::action::LocalHost;
 use crate::engine::{Again, Warm};
 use crate::graph::lower::Subject;
 use crate::graph::select;
@@ -67,7 +68,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let journal = Journal::new(&graph, &phases);
     let progress = Observers(vec![&human, &journal]);
     let again = Again { tasks: BTreeSet::from([run]), why: "a run always measures" };
-    let host = build.host(&watch);
+    let host = LocalHost { tag: args.tag.clone(), ..build.host(&watch) };
     let engine = build.engine(&host).watched_by(&progress).stopped_by(&cancel).again(again);
     build.refuse_missing(&engine, &needed)?;
     if decode_only {

@@ -85,6 +85,17 @@ pub struct Loaded {
     pub profiles: Vec<(Key, Node)>,
     /// The current folder of the request.
     pub directory: PathBuf,
+    /// The profile and the overrides that were asked for.
+    pub asked: Asked,
+}
+
+/// The requested changes of `Lpfile.toml`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    pub profile: Option<String>,
+    /// Keys with their values, from `--set` and `LP_SET_*`: of several for one key, the one
+    /// that takes precedence.
+    pub overrides: BTreeMap<String, String>,
 }
 
 /// The source of config files: the disk, or the memory of a test that loads
@@ -158,6 +169,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
             settings: Node::empty_table(),
             profiles: Vec::new(),
             directory: request.dir.clone(),
+            asked: Asked::default(),
         };
     }
     let has_lpfile = found.is_some();
@@ -171,6 +183,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
         files: Vec::new(),
         texts: Vec::new(),
         includes: Vec::new(),
+        asked: Asked::default(),
     };
 
     let parsed = if has_lpfile { loader.toml(&root.join(LPFILE), None) } else { None };
@@ -184,7 +197,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     let has_cameras = !cameras.is_empty();
     let workloads = loader.workloads(request, &lpfile, has_cameras);
     let scenes = loader.scenes(&cameras);
-    let Loader { mut diagnostics, sources, files, texts, includes, .. } = loader;
+    let Loader { mut diagnostics, sources, files, texts, includes, asked, .. } = loader;
 
     let machine_key = machine_key(disk);
     let raw = RawProject { lpfile, more_tasks, cameras, workloads, scenes, machine_key };
@@ -193,7 +206,19 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
     let project = if diagnostics.has_errors() { None } else { Some(project) };
     let directory = request.dir.clone();
-    Loaded { project, counted, diagnostics, sources, files, texts, includes, settings, profiles, directory }
+    Loaded {
+        project,
+        counted,
+        diagnostics,
+        sources,
+        files,
+        texts,
+        includes,
+        settings,
+        profiles,
+        directory,
+        asked,
+    }
 }
 
 /// The random id of this machine, which no project or store contains.
@@ -221,6 +246,7 @@ struct Loader<'a> {
     files: Vec<(PathBuf, Option<ContentDigest>)>,
     texts: Vec<(PathBuf, FileId)>,
     includes: Vec<(String, Vec<ProjectPath>)>,
+    asked: Asked,
 }
 
 impl Loader<'_> {
@@ -300,7 +326,9 @@ impl Loader<'_> {
         for set in &request.sets {
             over.extend(overrides::from_set(set, &mut self.sources, &mut asked));
         }
+        self.asked.profile = wanted.cloned();
         for over in over {
+            self.asked.overrides.extend(overrides::key_and_value(&over));
             tree.overlay(over);
         }
         let lpfile = lpfile::read(&tree, "", &mut found);
@@ -323,7 +351,7 @@ impl Loader<'_> {
         }
         let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
         resolve(self.root.to_path_buf(), raw, &mut self.diagnostics);
-        let Loader { diagnostics, sources, files, texts, includes, .. } = self;
+        let Loader { diagnostics, sources, files, texts, includes, asked, .. } = self;
         let (profiles, directory) = (Vec::new(), request.dir.clone());
         Loaded {
             project: None,
@@ -336,6 +364,7 @@ impl Loader<'_> {
             settings,
             profiles,
             directory,
+            asked,
         }
     }
 

@@ -55,6 +55,24 @@ pub(super) fn from_variable(
     Some(tree(&path, value, key_place, file, name.len() + 1 + value.len()))
 }
 
+/// The key and the value of an override: `asset."scan.mp4".sha256`.
+pub(super) fn key_and_value(over: &Node) -> Option<(String, String)> {
+    let (mut node, mut parts) = (over, Vec::new());
+    loop {
+        match &node.value {
+            Value::Table(entries) => {
+                let (key, value) = entries.first()?;
+                let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+                let is_plain = key.text.chars().all(plain);
+                parts.push(if is_plain { key.text.clone() } else { format!("\"{}\"", key.text) });
+                node = value;
+            }
+            Value::Word(word) => return Some((parts.join("."), word.clone())),
+            _ => return None,
+        }
+    }
+}
+
 /// Takes the profiles out of `tree`, in the order of the file.
 pub(super) fn profiles(tree: &mut Node, diagnostics: &mut Diagnostics) -> Vec<(Key, Node)> {
     match tree.remove("profile") {

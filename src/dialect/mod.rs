@@ -153,14 +153,10 @@ pub fn step_files(planned: &PlannedCamera) -> Vec<StepFile> {
     let mut found = Vec::new();
     for pipeline in &plan.pipelines {
         for (step, places) in steps_alone(pipeline, planned.places(pipeline)) {
-            // As if it were alone, so that every file is one of its own.
-            let alone = PlannedPipeline { steps: vec![step], ..pipeline.clone() };
-            let Some(spec) = spec(plan, &alone, Pace::Live) else { continue };
-            let clip = if let Source::File(clip) = &plan.source { Some(&clip.path) } else { None };
-            let files = spec.inputs().into_iter().filter(|path| Some(path) != clip);
-            found.extend(files.map(|path| {
-                let step = &alone.steps[0];
-                StepFile { place: place_of(step, places, &path), kind: StepFileKind::of(step), path }
+            let files = files_of(plan, pipeline, &step);
+            found.extend(files.into_iter().map(|path| {
+                let place = place_of(&step, places, &path);
+                StepFile { place, kind: StepFileKind::of(&step), path }
             }));
         }
     }
@@ -169,17 +165,35 @@ pub fn step_files(planned: &PlannedCamera) -> Vec<StepFile> {
 
 /// The steps of a pipeline without their branches, each element of a bin by itself.
 fn steps_alone<'p>(pipeline: &PlannedPipeline, places: &'p [StepPlaces]) -> Vec<(Step, &'p StepPlaces)> {
-    let alone = |element: &StockElement| Step::Element(StockElement { from: None, ..element.clone() });
     let mut found = Vec::new();
     for (step, places) in pipeline.steps.iter().zip(places) {
-        match step {
-            Step::Bin(bin) => found.extend(bin.elements.iter().map(alone).zip(&places.elements)),
-            Step::Element(element) => found.push((alone(element), places)),
-            Step::Tee(tee) => found.push((Step::Tee(Tee { from: None, ..tee.clone() }), places)),
-            other => found.push((other.clone(), places)),
-        }
+        let places =
+            if let Step::Bin(_) = step { &places.elements[..] } else { std::slice::from_ref(places) };
+        found.extend(alone(step).into_iter().zip(places));
     }
     found
+}
+
+/// A step without its branch; of a bin, each of its elements.
+#[must_use]
+pub fn alone(step: &Step) -> Vec<Step> {
+    let element = |element: &StockElement| Step::Element(StockElement { from: None, ..element.clone() });
+    match step {
+        Step::Bin(bin) => bin.elements.iter().map(element).collect(),
+        Step::Element(one) => vec![element(one)],
+        Step::Tee(tee) => vec![Step::Tee(Tee { from: None, ..tee.clone() })],
+        other => vec![other.clone()],
+    }
+}
+
+/// The files that a step reads, of those that [`alone`] gives: as if it were the only one
+/// of its pipeline, so that every file is one of its own.
+#[must_use]
+pub fn files_of(plan: &CameraPlan, pipeline: &PlannedPipeline, step: &Step) -> Vec<ProjectPath> {
+    let alone = PlannedPipeline { steps: vec![step.clone()], ..pipeline.clone() };
+    let Some(spec) = spec(plan, &alone, Pace::Live) else { return Vec::new() };
+    let clip = if let Source::File(clip) = &plan.source { Some(&clip.path) } else { None };
+    spec.inputs().into_iter().filter(|path| Some(path) != clip).collect()
 }
 
 /// Where a step names one of its files: in a property, by its model, else in all.

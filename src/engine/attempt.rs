@@ -11,6 +11,7 @@ use super::stillness::{Stillness, Turns, Watched};
 use crate::digest::ContentDigest;
 use crate::graph::task::{Action, Task};
 use crate::os;
+use crate::path::ProjectPath;
 use crate::store::StoreError;
 use crate::store::attempt::{self, AttemptOutcome, OutputEntry};
 use crate::store::cas::Put;
@@ -146,12 +147,14 @@ impl Engine<'_> {
         loop {
             let watched = Watched::new(self, task, key);
             let inputs_changed = || watched.changed().map(|(path, _)| path.clone()).collect();
+            let input = |path: &ProjectPath| key.inputs.get(path).map(|input| input.content);
             let attempt = Attempt {
                 dir,
                 layout: self.layout,
                 cancel: &self.cancel,
                 started,
                 repeat,
+                input: &input,
                 note: &note,
                 inputs_changed: &inputs_changed,
             };

@@ -11,6 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::events::Outcome;
+use crate::digest::ContentDigest;
 use crate::graph::task::Task;
 use crate::os::lock::BuildLock;
 use crate::os::process::Cancel;
@@ -55,6 +56,9 @@ pub struct Attempt<'a> {
     pub started: Utc,
     /// Which repeat of a measurement this is, from 1; 0 for other tasks.
     pub repeat: u32,
+    /// The contents of an input of the task when its key was computed; of a folder, the
+    /// digest of all its files.
+    pub input: &'a (dyn Fn(&ProjectPath) -> Option<ContentDigest> + Sync),
     /// Shows a line to the user.
     pub note: &'a (dyn Fn(&str) + Sync),
     /// The task's inputs that have changed since it began, or were written and have

@@ -274,16 +274,24 @@ impl Step {
         if let Step::Tee(tee) = self { tee.name.as_deref() } else { None }
     }
 
-    /// The device that OpenVINO runs it on.
+    /// The model that it runs.
     #[must_use]
-    pub fn device(&self) -> Option<&str> {
+    pub fn model(&self) -> Option<&Model> {
         match self {
             Step::Detect(Detect { model, .. })
             | Step::Classify(Classify { model, .. })
             | Step::Infer(Infer { model, .. })
-            | Step::Vlm(Infer { model, .. }) => Some(&model.device),
-            Step::Track(track) => track.device.as_deref(),
+            | Step::Vlm(Infer { model, .. }) => Some(model),
             _ => None,
+        }
+    }
+
+    /// The device that OpenVINO runs it on.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Step::Track(track) => track.device.as_deref(),
+            step => step.model().map(|model| model.device.as_str()),
         }
     }
 

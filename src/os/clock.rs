@@ -1,4 +1,4 @@
-//! CLOCK_MONOTONIC, the time of workers' messages.
+//! CLOCK_MONOTONIC, the time of workers' messages, and the time of day.
 //!
 //! A raw number rather than `std::time::Instant`, because it crosses process
 //! borders: `lp`, its workers and its collectors on one machine share it.
@@ -14,6 +14,15 @@ use crate::time::Utc;
 pub fn utc_now() -> Utc {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Utc::from_unix_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Local time less UTC at that moment, in seconds, by `TZ` or `/etc/localtime`; `None` if
+/// the machine has no time zone that can be read.
+#[must_use]
+pub fn utc_offset_s(at: Utc) -> Option<i32> {
+    let zone = jiff::tz::TimeZone::try_system().ok()?;
+    let at = jiff::Timestamp::from_millisecond(at.unix_millis()).ok()?;
+    Some(zone.to_offset(at).seconds())
 }
 
 /// CLOCK_MONOTONIC in nanoseconds.

@@ -11,6 +11,7 @@ pub mod display;
 pub mod env;
 pub mod failpoint;
 pub mod fs;
+pub mod git;
 pub mod http;
 pub mod links;
 pub mod lock;

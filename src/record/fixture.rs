@@ -6,11 +6,17 @@ use super::build::{
     Decision, MemberSetup, RecordBuilder, ScriptEnd, ScriptId, ScriptSetup, Setup, StreamSetup,
 };
 use super::foreign::figure;
-use super::{Conditions, Host, Isolation, Pace, RunRecord};
+use super::{
+    Codec, Conditions, ConfigFile, Git, Host, Isolation, Pace, Provenance, RunRecord, SourceConfig,
+    SourceKind, StepRecord,
+};
 use crate::collect::Series;
 use crate::collect::machine::SERIES;
+use crate::digest::ContentDigest;
 use crate::model::Scalar;
 use crate::name::Slug;
+use crate::path::ProjectPath;
+use crate::plan::DialectName;
 use crate::time::Utc;
 use crate::worker::protocol::{End, Event, EventBody, Fates, SourceFrames};
 
@@ -263,6 +269,61 @@ impl Story {
         }
         (record, text)
     }
+}
+
+/// The record with what a run adds that no event tells: a project in git, clips, a
+/// detector, a stream and a tag.
+pub(crate) fn described(mut record: RunRecord) -> RunRecord {
+    let digest = |text: &str| ContentDigest::of(text.as_bytes());
+    let path = |text: &str| ProjectPath::new(text).unwrap();
+    let model = path("models/object_detection/yolo11n/FP16/yolo11n.xml");
+    for (index, member) in record.members.iter_mut().enumerate() {
+        let is_stream = index == 5;
+        member.configured = Some(SourceConfig {
+            source: if is_stream { SourceKind::Rtsp } else { SourceKind::File },
+            name: Some(if is_stream { "rtsp://till:8554/1".to_owned() } else { "scan.mp4".to_owned() }),
+            origin: (!is_stream).then(|| "https://***@videos.example/scan.mp4".to_owned()),
+            width: 640,
+            height: 360,
+            fps: 15.0,
+            codec: is_stream.then_some(Codec::H265),
+            accept: Vec::new(),
+        });
+        member.dialect = Some(if index == 4 { DialectName::Dlstreamer } else { DialectName::Stock });
+        for stream in &mut member.streams {
+            let element = |kind: &str| StepRecord { kind: kind.to_owned(), ..StepRecord::default() };
+            stream.steps = match index {
+                4 => vec![StepRecord {
+                    model: Some("yolo11n".to_owned()),
+                    precision: Some("FP16".to_owned()),
+                    device: Some("GPU".to_owned()),
+                    properties: [("threshold".to_owned(), Scalar::Float(0.5))].into(),
+                    files: vec![model.clone()],
+                    ..element("gvadetect")
+                }],
+                0 => vec![element("zbar"), element("motioncells")],
+                _ => vec![element("motioncells")],
+            };
+        }
+    }
+    record.utc_offset_s = Some(3_600);
+    record.tag = Some("bios 1.12 <b>".to_owned());
+    let file = |path: &str| ConfigFile { path: path.to_owned(), digest: digest(path), outside: false };
+    record.provenance = Some(Provenance {
+        lp: "0.1.0".to_owned(),
+        worker: None,
+        project: "shop".to_owned(),
+        git: Git::Commit { commit: "1a2b3c4d5e6f".repeat(3) + "1a2b", changed: true },
+        files: vec![
+            file("Lpfile.toml"),
+            ConfigFile { outside: true, ..file("cameras.json") },
+            file("configs/workload_to_pipeline.json"),
+        ],
+        profile: Some("gpu".to_owned()),
+        overrides: [("run.duration".to_owned(), "30s".to_owned())].into(),
+        inputs: [(path("media/clips/scan-640x360-15.mp4"), digest("clip")), (model, digest("model"))].into(),
+    });
+    record
 }
 
 /// A line of `fpsdisplaysink`.

@@ -42,6 +42,27 @@ pub struct Provenance {
     pub inputs: BTreeMap<ProjectPath, ContentDigest>,
 }
 
+impl Provenance {
+    /// One digest of all config files with their names.
+    #[must_use]
+    pub fn config_digest(&self) -> ContentDigest {
+        joined(self.files.iter().map(|file| (file.path.as_str(), &file.digest)))
+    }
+
+    /// One digest of all inputs with their names.
+    #[must_use]
+    pub fn inputs_digest(&self) -> ContentDigest {
+        joined(self.inputs.iter().map(|(path, digest)| (path.as_str(), digest)))
+    }
+}
+
+/// The digest of the lines that `b3sum` prints for these files.
+fn joined<'a>(files: impl Iterator<Item = (&'a str, &'a ContentDigest)>) -> ContentDigest {
+    let mut lines: Vec<String> = files.map(|(path, digest)| format!("{digest}  {path}\n")).collect();
+    lines.sort();
+    ContentDigest::of(lines.concat().as_bytes())
+}
+
 /// The state of a project's folder in git.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -85,6 +106,9 @@ pub struct StepRecord {
     /// The properties that the config sets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, Scalar>,
+    /// Caps that leave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caps: Option<String>,
     /// The files that it reads: a model with its parts, a module. Their digests are in
     /// [`Provenance::inputs`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

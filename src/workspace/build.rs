@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::{CommandError, Result};
 use super::machine;
 use super::open::Workspace;
+use super::provenance;
 use super::tools::Tools;
 use crate::action::LocalHost;
 use crate::diag::codes;
@@ -48,6 +49,9 @@ impl Build<'_> {
             fingerprint: self.tools.host.clone(),
             watch,
             passwords: &self.opened.project.passwords,
+            cameras: &self.opened.project.cameras,
+            provenance: Box::new(|cancel| Some(provenance::of(self.opened, cancel))),
+            tag: None,
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) mod machine;
 pub(crate) mod missing;
 pub(crate) mod open;
 pub(crate) mod phases;
+mod provenance;
 pub(crate) mod scripts;
 pub(crate) mod tools;
 pub(crate) mod view;

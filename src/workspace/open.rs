@@ -2,15 +2,16 @@
 //!
 //! Not here: printing faults, and reading flags (`cli::project`).
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use super::error::{CommandError, Result};
 use super::{faults, tools};
-use crate::config::load::Loaded;
+use crate::config::load::{Asked, Loaded};
 use crate::config::tree::{Key, Node};
-use crate::diag::{Diagnostics, Severity, Sources};
+use crate::diag::{Diagnostics, FileId, Severity, Sources};
 use crate::digest::ContentDigest;
 use crate::graph::alias::Aliases;
 use crate::graph::lower::{Lowering, Subject, lower};
@@ -31,6 +32,8 @@ pub(crate) struct Workspace {
     pub(crate) sources: Sources,
     /// The config files as they were read, and the patterns of `project.include`.
     pub(crate) files: Vec<(PathBuf, Option<ContentDigest>)>,
+    /// The ones in UTF-8.
+    pub(crate) texts: Vec<(PathBuf, FileId)>,
     pub(crate) includes: Vec<(String, Vec<ProjectPath>)>,
     /// `Lpfile.toml` with profile and overrides laid over it.
     pub(crate) settings: Node,
@@ -38,25 +41,40 @@ pub(crate) struct Workspace {
     pub(crate) profiles: Vec<(Key, Node)>,
     /// The folder that paths on the command line are relative to.
     pub(crate) directory: PathBuf,
-    lane: OnceCell<Lane>,
+    /// That profile and those overrides.
+    pub(crate) asked: Asked,
+    lane: OnceLock<Lane>,
 }
 
 impl Workspace {
     /// Takes a project that was read; refuses one with errors.
     pub(crate) fn new(loaded: Loaded) -> Result<Workspace> {
-        let Loaded { project, diagnostics, sources, files, includes, settings, profiles, directory, .. } =
-            loaded;
+        let Loaded {
+            project,
+            diagnostics,
+            sources,
+            files,
+            texts,
+            includes,
+            settings,
+            profiles,
+            directory,
+            asked,
+            ..
+        } = loaded;
         match project {
             Some(project) => Ok(Workspace {
                 project,
                 diagnostics,
                 sources,
                 files,
+                texts,
                 includes,
                 settings,
                 profiles,
                 directory,
-                lane: OnceCell::new(),
+                asked,
+                lane: OnceLock::new(),
             }),
             None => Err(CommandError::faults(diagnostics, sources)),
         }

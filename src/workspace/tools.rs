@@ -18,6 +18,7 @@ use crate::os;
 use crate::pipeline::machine::Machine;
 use crate::record::Host;
 use crate::store::{Store, state};
+use crate::text::redacted_words;
 use crate::worker::client::Worker;
 use crate::worker::error::WorkerError;
 use crate::worker::launch::{Launch, Reach};
@@ -98,6 +99,7 @@ pub(crate) fn look_for(
     if let Some(image) = image {
         // The command has the limits of a container, and the image its libraries.
         let words: Vec<_> = launch.words()[1..].iter().map(|word| word.to_string_lossy()).collect();
+        let words = redacted_words(words.iter().map(AsRef::as_ref));
         host.facts.insert("worker".to_owned(), words.join(" "));
         // As engines print them.
         host.facts.insert("worker image".to_owned(), image.chars().take(12).collect());

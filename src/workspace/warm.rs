@@ -248,6 +248,9 @@ impl ChangedTasks {
             fingerprint: Host { facts: BTreeMap::new() },
             watch: &unwatched,
             passwords: &NO_PASSWORDS,
+            cameras: &[],
+            provenance: Box::new(|_| None),
+            tag: None,
         }
     }
 

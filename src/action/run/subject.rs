@@ -1,0 +1,107 @@
+//! What is measured, in words: the sources of cameras and the steps of their
+//! pipelines, as the plan has them, for the record.
+
+use crate::dialect;
+use crate::engine::host::Attempt;
+use crate::graph::lower::PLANS;
+use crate::graph::task::Task;
+use crate::model::{Camera, Detect, Model, Origin, Python, Scalar, Source, Step};
+use crate::os;
+use crate::plan::{CameraPlan, PlannedPipeline};
+use crate::record::{Provenance, RunRecord, SourceConfig, StepRecord};
+use crate::text::redacted;
+
+use super::LocalHost;
+
+/// The program and the project, with the files that the run reads.
+pub(super) fn provenance(host: &LocalHost<'_>, task: &Task, attempt: &Attempt<'_>) -> Option<Provenance> {
+    let provenance = (host.provenance)(attempt.cancel)?;
+    let inputs = task.inputs.iter().filter(|input| !input.as_str().starts_with(PLANS));
+    let inputs = inputs.filter_map(|input| Some((input.clone(), (attempt.input)(input)?)));
+    Some(Provenance { inputs: inputs.collect(), ..provenance })
+}
+
+/// Adds to a record what no event of a worker tells.
+pub(super) fn describe(
+    record: &mut RunRecord,
+    host: &LocalHost<'_>,
+    attempt: &Attempt<'_>,
+    provenance: Option<Provenance>,
+) {
+    record.utc_offset_s = os::clock::utc_offset_s(attempt.started);
+    record.tag.clone_from(&host.tag);
+    record.provenance = provenance;
+}
+
+/// The config of a camera's source.
+pub(super) fn source(plan: &CameraPlan, cameras: &[Camera]) -> SourceConfig {
+    let camera = cameras.iter().find(|camera| camera.name == plan.camera);
+    let (name, origin) = camera.map_or((None, None), |camera| name_and_origin(&camera.source));
+    let codec = plan.source.stream().map(|stream| stream.codec);
+    let CameraPlan { width, height, fps, accept, .. } = plan;
+    SourceConfig {
+        source: plan.source.kind(),
+        name,
+        origin,
+        width: *width,
+        height: *height,
+        fps: *fps,
+        codec,
+        accept: accept.clone(),
+    }
+}
+
+fn name_and_origin(source: &Source) -> (Option<String>, Option<String>) {
+    match source {
+        Source::File(clip) => {
+            let origin = match &clip.origin {
+                Origin::Url(url) => redacted(url),
+                Origin::Scene(scene) => format!("configs/scenes/{scene}.toml"),
+            };
+            (Some(clip.file.clone()), Some(origin))
+        }
+        Source::Rtsp(stream) => (Some(redacted(&stream.uri)), None),
+        Source::Usb { device } => (Some(device.clone()), None),
+        Source::Synthetic { scene } => (Some(scene.clone()), None),
+    }
+}
+
+/// The steps of a pipeline.
+pub(super) fn steps(plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<StepRecord> {
+    let alone = pipeline.steps.iter().flat_map(dialect::alone);
+    alone
+        .map(|step| StepRecord { files: dialect::files_of(plan, pipeline, &step), ..step_of(&step) })
+        .collect()
+}
+
+fn step_of(step: &Step) -> StepRecord {
+    let given = step.properties().iter().map(|(name, value)| (name.clone(), shown(value)));
+    let mut record =
+        StepRecord { kind: step.kind().to_owned(), properties: given.collect(), ..StepRecord::default() };
+    let mut add = |name: &str, value: Scalar| record.properties.insert(name.to_owned(), value);
+    match step {
+        Step::Detect(Detect { batch_size, inference_interval, threshold, .. }) => {
+            add("batch_size", Scalar::Int((*batch_size).into()));
+            add("inference_interval", Scalar::Int((*inference_interval).into()));
+            add("threshold", Scalar::Float(*threshold));
+        }
+        Step::Classify(step) => drop(add("batch_size", Scalar::Int(step.batch_size.into()))),
+        Step::Python(Python { function: Some(function), .. }) => {
+            add("function", Scalar::Text(function.clone()));
+        }
+        _ => {}
+    }
+    if let Some(caps) = step.elements().first().and_then(|element| element.caps) {
+        record.caps = Some(caps.to_owned());
+    }
+    if let Some(Model { name, precision, .. }) = step.model() {
+        (record.model, record.precision) = (Some(name.clone()), Some(precision.clone()));
+    }
+    record.device = step.device().map(str::to_owned);
+    record
+}
+
+/// A value without the passwords of its URLs.
+fn shown(value: &Scalar) -> Scalar {
+    if let Scalar::Text(text) = value { Scalar::Text(redacted(text)) } else { value.clone() }
+}
