@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::csv::{COLUMNS, Cell, Row, names, text, write};
-use super::json::pretty;
+use super::json::{About, pretty};
 use super::{Report, VERSION};
 use crate::name::Slug;
 use crate::record::measure::{MachineFigures, StreamFigures, WorkerFigures, measure};
@@ -22,6 +22,8 @@ struct Document<'a> {
     version: u32,
     subject: &'a str,
     started: Utc,
+    #[serde(flatten)]
+    about: About<'a>,
     camera: &'a str,
     target_fps: f64,
     interrupted: bool,
@@ -62,6 +64,7 @@ pub fn benchmark_json(record: &RunRecord, camera: &Slug) -> Option<String> {
         version: VERSION,
         subject: &record.subject,
         started: record.started,
+        about: About::of(record, is_ours),
         camera: &member.camera,
         target_fps: target.map_or(member.target_fps, |camera| camera.target_fps),
         interrupted: record.interrupted,

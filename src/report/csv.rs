@@ -7,9 +7,9 @@
 //! come from the config, which is untrusted. So [`write`] distinguishes texts from figures, and
 //! makes texts harmless.
 
-use super::Report;
+use super::{Report, subject};
 use crate::record::measure::{CameraFigures, Lateness, Percentiles, StreamFigures, WorkerFigures};
-use crate::record::{Isolation, Pace};
+use crate::record::{Git, Isolation, Member, Pace, Provenance, SourceConfig, StepRecord};
 
 /// Characters that a formula may begin with, by OWASP's advice about CSV injection. The last
 /// four are full-width forms.
@@ -23,6 +23,31 @@ pub(super) struct Row<'a> {
     pub(super) stream: &'a StreamFigures,
 }
 
+impl Row<'_> {
+    fn member(&self) -> Option<&Member> {
+        self.report.record.members.iter().find(|member| member.slug == self.camera.slug)
+    }
+
+    fn configured(&self) -> Option<&SourceConfig> {
+        self.member()?.configured.as_ref()
+    }
+
+    fn provenance(&self) -> Option<&Provenance> {
+        self.report.record.provenance.as_ref()
+    }
+
+    /// The steps of its pipeline; none for a script.
+    fn steps(&self) -> &[StepRecord] {
+        let streams = self.member().map_or(&[][..], |member| &member.streams);
+        streams.iter().find(|one| one.stream == self.stream.stream).map_or(&[], |stream| &stream.steps)
+    }
+
+    /// A part of each step that has it.
+    fn of_steps(&self, part: impl Fn(&StepRecord) -> Option<&str>) -> Cell {
+        names(&self.steps().iter().filter_map(part).map(str::to_owned).collect::<Vec<_>>())
+    }
+}
+
 /// One cell of a table.
 pub(super) enum Cell {
     /// For people; may say anything.
@@ -34,7 +59,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 50] = [
+pub(super) const COLUMNS: [Column; 76] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -98,6 +123,50 @@ pub(super) const COLUMNS: [Column; 50] = [
     ("copied", |row| count(row.stream.delivery.as_ref().map(|delivery| delivery.copied))),
     ("machine_steal_percent", |row| hundredfold(row.report.measurement.machine.steal)),
     ("decode_only", |row| text(row.report.record.conditions.decode_only)),
+    ("tag", |row| text(row.report.record.tag.as_deref().unwrap_or_default())),
+    ("started_local", |row| {
+        let record = row.report.record;
+        text(record.utc_offset_s.map_or_else(String::new, |offset_s| record.started.local(offset_s)))
+    }),
+    ("source", |row| text(row.configured().map_or("", |configured| configured.source.word()))),
+    ("source_name", |row| text(row.configured().and_then(|it| it.name.as_deref()).unwrap_or_default())),
+    ("source_origin", |row| text(row.configured().and_then(|it| it.origin.as_deref()).unwrap_or_default())),
+    ("width", |row| count(row.configured().map(|configured| configured.width.into()))),
+    ("height", |row| count(row.configured().map(|configured| configured.height.into()))),
+    ("camera_fps", |row| cell(row.configured().map(|configured| configured.fps))),
+    ("codec", |row| text(row.member().and_then(subject::codec).unwrap_or_default())),
+    ("dialect", |row| text(row.member().and_then(|it| it.dialect).map_or("", |dialect| dialect.word()))),
+    ("steps", |row| names(&row.steps().iter().map(subject::step).collect::<Vec<_>>())),
+    ("models", |row| row.of_steps(|step| step.model.as_deref())),
+    ("precisions", |row| row.of_steps(|step| step.precision.as_deref())),
+    ("devices", |row| row.of_steps(|step| step.device.as_deref())),
+    ("project", |row| text(row.provenance().map_or("", |known| &known.project))),
+    ("git_commit", |row| {
+        text(match row.provenance().map(|known| &known.git) {
+            Some(Git::Commit { commit, .. }) => commit,
+            _ => "",
+        })
+    }),
+    ("git_changed", |row| {
+        text(match row.provenance().map(|known| &known.git) {
+            Some(Git::Commit { changed, .. }) => changed.to_string(),
+            _ => String::new(),
+        })
+    }),
+    ("git_reason", |row| {
+        text(match row.provenance().map(|known| &known.git) {
+            Some(Git::Unknown { reason }) => reason,
+            _ => "",
+        })
+    }),
+    ("profile", |row| text(row.provenance().and_then(|it| it.profile.as_deref()).unwrap_or_default())),
+    ("overrides", |row| text(row.provenance().map(subject::overrides).unwrap_or_default())),
+    ("config_digest", |row| text(row.provenance().map(|it| it.config_digest().short()).unwrap_or_default())),
+    ("inputs_digest", |row| text(row.provenance().map(|it| it.inputs_digest().short()).unwrap_or_default())),
+    ("lp_version", |row| text(row.provenance().map_or("", |known| &known.lp))),
+    ("gstreamer", |row| text(row.report.record.host.facts.get("gstreamer").map_or("", String::as_str))),
+    ("worker_command", |row| text(row.provenance().and_then(|it| it.worker.as_deref()).unwrap_or_default())),
+    ("record_version", |row| count(Some(row.report.record.version.into()))),
 ];
 
 /// The report as CSV.

@@ -1,6 +1,7 @@
 //! The report as one HTML file: no script, nothing fetched, light and dark.
 
 mod chart;
+mod subject;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
@@ -22,7 +23,7 @@ const STYLE: &str = include_str!("html/style.css");
 #[must_use]
 pub fn html(report: &Report<'_>) -> String {
     let Report { run, record, measurement } = report;
-    let started = record.started.to_string();
+    let started = super::subject::started(record);
     let failures = failures(report);
     let gaps = gaps(report);
     let document = markup! {
@@ -37,10 +38,11 @@ pub fn html(report: &Report<'_>) -> String {
             body {
                 main {
                     header {
-                        p class="soft" { "Run of " (record.subject) ", " time datetime=(started) { (started) } }
+                        p class="soft" { "Run of " (record.subject) ", " time datetime=(record.started) { (started) } }
                         h1 { (harmless_lines(&measurement.verdict)) }
                         @if let Some(why) = lanes::why(report) { p class="why" { (harmless_lines(&why)) } }
                         p class="soft" { (conditions(&record.conditions)) ". Run id " code { (run) } "." }
+                        (subject::lines(report))
                         (tiles(report))
                     }
                     section aria-labelledby="cameras" {
@@ -68,6 +70,7 @@ pub fn html(report: &Report<'_>) -> String {
                         }
                         (machine(report))
                     }
+                    (subject::section(record))
                     section aria-labelledby="conditions" {
                         h2 id="conditions" { "Conditions and host" }
                         (facts(report))
@@ -469,18 +472,9 @@ fn machine(report: &Report<'_>) -> Markup {
 }
 
 fn facts(report: &Report<'_>) -> Markup {
-    let conditions = super::conditions(&report.record.conditions);
     markup! {
         div class="pair" {
-            div class="card" {
-                dl {
-                    dt { "subject" } dd { (harmless_lines(&report.record.subject)) }
-                    dt { "run" } dd { (report.run) }
-                    dt { "started" } dd { (report.record.started.to_string()) }
-                    dt { "conditions" } dd { (conditions) }
-                    dt { "complete" } dd { (if report.record.is_complete() { "yes" } else { "no" }) }
-                }
-            }
+            div class="card" { (subject::run(report)) }
             div class="card" {
                 dl { @for (name, value) in &report.record.host.facts { dt { (name) } dd { (harmless_lines(value)) } } }
             }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Report, VERSION};
+use crate::name::Slug;
+use crate::plan::DialectName;
 use crate::record::measure::Measurement;
-use crate::record::{Conditions, Host};
+use crate::record::{Conditions, Host, Member, Provenance, RunRecord, SourceConfig, StepRecord};
 use crate::time::Utc;
 
 #[derive(Serialize)]
@@ -15,12 +17,75 @@ struct Document<'a> {
     run: &'a str,
     subject: &'a str,
     started: Utc,
+    #[serde(flatten)]
+    about: About<'a>,
     complete: bool,
     interrupted: bool,
     conditions: &'a Conditions,
     host: &'a BTreeMap<String, String>,
     missing: &'a BTreeMap<String, String>,
     measurement: &'a Measurement,
+}
+
+/// What was measured, as the record has it; `null` where it has nothing.
+#[derive(Serialize)]
+pub(super) struct About<'a> {
+    utc_offset_s: Option<i32>,
+    tag: Option<&'a str>,
+    provenance: Option<&'a Provenance>,
+    members: Vec<MemberSubject<'a>>,
+}
+
+#[derive(Serialize)]
+struct MemberSubject<'a> {
+    camera: &'a str,
+    slug: &'a Slug,
+    source: Option<&'a SourceConfig>,
+    dialect: Option<DialectName>,
+    streams: Vec<StreamSubject<'a>>,
+}
+
+#[derive(Serialize)]
+struct StreamSubject<'a> {
+    stream: &'a str,
+    workloads: &'a [String],
+    /// `null` for a script, and in records before version 5.
+    steps: Option<&'a [StepRecord]>,
+    script: Option<&'a str>,
+}
+
+impl<'a> About<'a> {
+    /// Of the members that `is_ours` admits.
+    pub(super) fn of(record: &'a RunRecord, is_ours: impl Fn(&Slug) -> bool) -> About<'a> {
+        let has_steps = record.version >= 5;
+        let member = |member: &'a Member| {
+            let streams = member.streams.iter().map(|stream| StreamSubject {
+                stream: &stream.stream,
+                workloads: &stream.workloads,
+                steps: has_steps.then_some(&stream.steps[..]),
+                script: None,
+            });
+            let scripts = member.scripts.iter().map(|script| StreamSubject {
+                stream: &script.stream,
+                workloads: &script.workloads,
+                steps: None,
+                script: Some(&script.script),
+            });
+            MemberSubject {
+                camera: &member.camera,
+                slug: &member.slug,
+                source: member.configured.as_ref(),
+                dialect: member.dialect,
+                streams: streams.chain(scripts).collect(),
+            }
+        };
+        About {
+            utc_offset_s: record.utc_offset_s,
+            tag: record.tag.as_deref(),
+            provenance: record.provenance.as_ref(),
+            members: record.members.iter().filter(|one| is_ours(&one.slug)).map(member).collect(),
+        }
+    }
 }
 
 /// The report as JSON. Shares are 0 to 1, times microseconds, memory bytes; the
@@ -34,6 +99,7 @@ pub fn json(report: &Report<'_>) -> String {
         run,
         subject: &record.subject,
         started: record.started,
+        about: About::of(record, |_| true),
         complete: record.is_complete(),
         interrupted: record.interrupted,
         conditions: &record.conditions,

@@ -15,6 +15,7 @@ mod html;
 mod json;
 pub mod lanes;
 mod sightings;
+mod subject;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -32,7 +33,7 @@ use crate::text::harmless_lines;
 use crate::time::duration_text;
 
 /// The version of the JSON and CSV documents.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The data of a report.
 #[derive(Clone, Copy, Debug)]

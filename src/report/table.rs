@@ -3,8 +3,8 @@
 
 use super::grid::grid;
 use super::{
-    NONE, Report, absent, conditions, cpu_range, dropped, failures, fps, gaps, host, mebibytes, millis,
-    percent, stolen, target, verdict,
+    NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, mebibytes, millis, percent, stolen,
+    subject, target, verdict,
 };
 use crate::record::measure::{CameraFigures, StreamFigures, Verdict};
 use crate::text::harmless_lines;
@@ -21,16 +21,17 @@ const HEADER: [&str; 9] = [
     "verdict",
 ];
 
+/// The width of the labels in the head.
+const LABEL: usize = 10;
+
 /// The report as text.
 #[must_use]
 pub fn table(report: &Report<'_>) -> String {
-    let Report { run, record, measurement } = report;
-    let mut lines = vec![
-        format!("run {run} of {}", record.subject),
-        conditions(&record.conditions),
-        host(&record.host),
-        String::new(),
-    ];
+    let measurement = report.measurement;
+    let head = subject::head(report);
+    let mut lines: Vec<String> =
+        head.iter().map(|fact| format!("{:<LABEL$}  {}", fact.label, fact.value)).collect();
+    lines.push(String::new());
 
     let mut rows = Vec::new();
     for camera in &measurement.cameras {

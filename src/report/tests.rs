@@ -43,9 +43,13 @@ fn free() -> RunRecord {
 #[test]
 fn the_table_ends_with_the_verdict() {
     expect![[r#"
-        run 20261124T064200Z-9f2c41 of lane
-        30s after 2s of warm-up, live pace, a worker per camera, repeat 1
-        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+        run         20261124T064200Z-9f2c41 of lane
+        started     2026-11-24 06:42:00 UTC
+        conditions  30s after 2s of warm-up, live pace, a worker per camera, repeat 1
+        cameras     6 cameras, sources not recorded
+        steps       none
+        project     not recorded
+        host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
         camera                                workloads                     target             fps      latency ms  dropped      CPU %  memory  verdict
                                                                                                        p50/p95/p99        %  of a core     MiB
@@ -73,9 +77,13 @@ fn the_table_ends_with_the_verdict() {
 #[test]
 fn a_shared_worker_has_its_own_line() {
     expect![[r#"
-        run 20261124T064200Z-9f2c41 of lane
-        20s after 2s of warm-up, live pace, one worker for all, repeat 1
-        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+        run         20261124T064200Z-9f2c41 of lane
+        started     2026-11-24 06:42:00 UTC
+        conditions  20s after 2s of warm-up, live pace, one worker for all, repeat 1
+        cameras     1 camera, sources not recorded
+        steps       none
+        project     not recorded
+        host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
         camera    workloads  target             fps   latency ms  dropped      CPU %  memory  verdict
                                                      p50/p95/p99        %  of a core     MiB
@@ -95,9 +103,13 @@ fn a_shared_worker_has_its_own_line() {
 #[test]
 fn free_pace_has_no_target_and_no_latency() {
     expect![[r#"
-        run 20261124T064200Z-9f2c41 of lane
-        one pass as fast as the machine can, a worker per camera, repeat 1
-        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+        run         20261124T064200Z-9f2c41 of lane
+        started     2026-11-24 06:42:00 UTC
+        conditions  one pass as fast as the machine can, a worker per camera, repeat 1
+        cameras     1 camera, sources not recorded
+        steps       none
+        project     not recorded
+        host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
         camera  workloads  target                fps   latency ms  dropped      CPU %  memory  verdict
                                                       p50/p95/p99        %  of a core     MiB
@@ -115,9 +127,9 @@ fn free_pace_has_no_target_and_no_latency() {
 fn csv_has_a_row_per_pipeline() {
     let text = with_report(&two_copies(), csv);
     expect![[r#"
-        run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host,kind,script,script_exit,fps_second_min,fps_second_max,late_p50_ms,late_p95_ms,late_p99_ms,late_max_ms,longest_gap_s,decoded,taken_out,delivered,delivered_fps,damaged,copied,machine_steal_percent
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,
+        run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host,kind,script,script_exit,fps_second_min,fps_second_max,late_p50_ms,late_p95_ms,late_p99_ms,late_max_ms,longest_gap_s,decoded,taken_out,delivered,delivered_fps,damaged,copied,machine_steal_percent,tag,started_local,source,source_name,source_origin,width,height,camera_fps,codec,dialect,steps,models,precisions,devices,project,git_commit,git_changed,git_reason,profile,overrides,config_digest,inputs_digest,lp_version,gstreamer,worker_command,record_version
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,,,,,,,,,,,,,,,,,,,,,,,,,,5
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,,,,,,,,,,,,,,,,,,,,,,,,,,5
     "#]].assert_eq(&text);
     assert_eq!(with_report(&six_cameras(), csv).lines().count(), 8);
 }
@@ -189,11 +201,50 @@ fn json_is_a_versioned_document() {
           },
           "interrupted": false,
           "measurement": null,
+          "members": [
+            {
+              "camera": "c",
+              "dialect": null,
+              "slug": "c",
+              "source": null,
+              "streams": [
+                {
+                  "script": null,
+                  "steps": [],
+                  "stream": "c/1",
+                  "workloads": [
+                    "scan",
+                    "motion"
+                  ]
+                }
+              ]
+            },
+            {
+              "camera": "c",
+              "dialect": null,
+              "slug": "c-l2",
+              "source": null,
+              "streams": [
+                {
+                  "script": null,
+                  "steps": [],
+                  "stream": "c-l2/1",
+                  "workloads": [
+                    "scan",
+                    "motion"
+                  ]
+                }
+              ]
+            }
+          ],
           "missing": {},
+          "provenance": null,
           "run": "20261124T064200Z-9f2c41",
           "started": "2026-11-24T06:42:00Z",
           "subject": "lane",
-          "version": 3
+          "tag": null,
+          "utc_offset_s": null,
+          "version": 4
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&document).unwrap());
     let mut stream = measurement["cameras"][0]["streams"][0].clone();
@@ -309,9 +360,13 @@ fn an_empty_run_can_be_reported() {
     let record = story.builder.finish();
     assert_well_formed(&with_report(&record, html));
     expect![[r#"
-        run 20261124T064200Z-9f2c41 of lane
-        5s after 2s of warm-up, live pace, a worker per camera, repeat 1
-        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+        run         20261124T064200Z-9f2c41 of lane
+        started     2026-11-24 06:42:00 UTC
+        conditions  5s after 2s of warm-up, live pace, a worker per camera, repeat 1
+        cameras     1 camera, sources not recorded
+        steps       none
+        project     not recorded
+        host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
         camera  workloads  target  fps   latency ms  dropped      CPU %  memory  verdict
                                         p50/p95/p99        %  of a core     MiB
@@ -391,9 +446,13 @@ fn with_scripts() -> RunRecord {
 #[test]
 fn scripts_appear_with_pipelines_and_missing_figures_are_not_zero() {
     expect![[r#"
-        run 20261124T064200Z-9f2c41 of lane
-        15s after 2s of warm-up, live pace, a worker per camera, repeat 1
-        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+        run         20261124T064200Z-9f2c41 of lane
+        started     2026-11-24 06:42:00 UTC
+        conditions  15s after 2s of warm-up, live pace, a worker per camera, repeat 1
+        cameras     2 cameras, sources not recorded
+        steps       script pipelines/counts.sh, script pipelines/silent.sh, script pipelines/fails.sh
+        project     not recorded
+        host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
         camera       workloads  target             fps    latency ms       dropped      CPU %  memory  verdict
                                                          p50/p95/p99             %  of a core     MiB

@@ -1,0 +1,412 @@
+//! What a run measured, in words: the head of every form of a report.
+//!
+//! [`head`] is short: equal cameras are one, and steps are named once. [`all`] has every
+//! fact about the run, and [`cameras`] those of each camera. What a record does not have,
+//! since an earlier `lp` wrote it, is "not recorded", which is not the same as none.
+//!
+//! Not here: how the facts are laid out (`table`, `html`).
+
+use std::collections::BTreeSet;
+
+use super::{Report, conditions, host};
+use crate::record::measure::number;
+use crate::record::{Codec, Git, Member, Provenance, RunRecord, SourceConfig, SourceKind, StepRecord};
+use crate::text::counted;
+
+/// The mark of a fact that an earlier version of `lp` did not record.
+const NOT_RECORDED: &str = "not recorded";
+
+/// The most kinds of cameras in the head.
+const GROUPS: usize = 4;
+/// The most steps in the head.
+const STEPS: usize = 8;
+
+/// A fact about a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fact {
+    pub(super) label: &'static str,
+    /// For people; may hold anything that a config may.
+    pub(super) value: String,
+}
+
+fn fact(label: &'static str, value: impl Into<String>) -> Fact {
+    Fact { label, value: value.into() }
+}
+
+/// The facts that somebody needs who compares two reports, in the order of their worth.
+pub(super) fn head(report: &Report<'_>) -> Vec<Fact> {
+    let record = report.record;
+    let mut facts = vec![fact("run", format!("{} of {}", report.run, record.subject))];
+    facts.extend(record.tag.as_ref().map(|tag| fact("tag", tag)));
+    facts.extend([
+        fact("started", started(record)),
+        fact("conditions", conditions(&record.conditions)),
+        fact("cameras", cameras_in_short(record)),
+        fact("steps", steps_in_short(record)),
+    ]);
+    match &record.provenance {
+        Some(known) => facts.extend([fact("project", project(known)), fact("config", config(known))]),
+        None => facts.push(fact("project", NOT_RECORDED)),
+    }
+    facts.push(fact("host", host(&record.host)));
+    facts
+}
+
+/// When it started, in the local time of its machine and in UTC.
+pub(super) fn started(record: &RunRecord) -> String {
+    record.started.with_local(record.utc_offset_s)
+}
+
+/// Every fact about the run but those of its host.
+pub(super) fn all(report: &Report<'_>) -> Vec<Fact> {
+    let record = report.record;
+    let mut facts = vec![fact("subject", &record.subject), fact("run", report.run)];
+    facts.extend(record.tag.as_ref().map(|tag| fact("tag", tag)));
+    facts.extend([
+        fact("started", started(record)),
+        fact("conditions", conditions(&record.conditions)),
+        fact("complete", if record.is_complete() { "yes" } else { "no" }),
+    ]);
+    let Some(known) = &record.provenance else {
+        facts.push(fact("project", NOT_RECORDED));
+        return facts;
+    };
+    facts.push(fact("project", &known.project));
+    facts.push(match &known.git {
+        Git::Commit { commit, changed: false } => fact("git commit", commit),
+        Git::Commit { commit, changed: true } => fact("git commit", format!("{commit}, with changes")),
+        Git::Unknown { reason } => fact("git commit", format!("none: {reason}")),
+    });
+    facts.extend(known.profile.as_ref().map(|profile| fact("profile", profile)));
+    if !known.overrides.is_empty() {
+        facts.push(fact("overrides", overrides(known)));
+    }
+    facts.push(fact("lp", &known.lp));
+    facts.push(fact("worker", known.worker.as_deref().unwrap_or("the program beside lp")));
+    facts
+}
+
+/// `run.count=2, run.pace=free`
+pub(super) fn overrides(known: &Provenance) -> String {
+    let set: Vec<String> = known.overrides.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    set.join(", ")
+}
+
+fn project(known: &Provenance) -> String {
+    let git = match &known.git {
+        Git::Commit { commit, changed } => {
+            let short = commit.get(..12).unwrap_or(commit);
+            format!("commit {short}{}", if *changed { " with changes" } else { "" })
+        }
+        Git::Unknown { reason } => reason.clone(),
+    };
+    let worker = known.worker.as_ref().map_or_else(String::new, |worker| format!(", worker {worker}"));
+    format!("{}, {git}, lp {}{worker}", known.project, known.lp)
+}
+
+fn config(known: &Provenance) -> String {
+    let digest = known.config_digest().short();
+    let mut parts = vec![format!("{} {digest}", counted(known.files.len(), "file"))];
+    parts.extend(known.profile.as_ref().map(|profile| format!("profile {profile}")));
+    if !known.overrides.is_empty() {
+        parts.push(overrides(known));
+    }
+    parts.join(", ")
+}
+
+/// The members that are no copies of an earlier one.
+fn originals(record: &RunRecord) -> Vec<&Member> {
+    let mut seen = BTreeSet::new();
+    record.members.iter().filter(|member| seen.insert(&member.camera)).collect()
+}
+
+/// `4 cameras 640x360 at 15 fps from clips (H.264); 2 cameras 1280x720 at 30 fps over RTSP`
+fn cameras_in_short(record: &RunRecord) -> String {
+    let mut groups: Vec<(String, SourceKind, Option<String>, usize)> = Vec::new();
+    let mut unknown = 0;
+    for member in originals(record) {
+        let Some(configured) = &member.configured else {
+            unknown += 1;
+            continue;
+        };
+        let (picture, codec) = (picture(configured), codec(member));
+        let is_same = |group: &&mut (String, SourceKind, Option<String>, usize)| {
+            (&group.0, group.1, &group.2) == (&picture, configured.source, &codec)
+        };
+        match groups.iter_mut().find(is_same) {
+            Some((.., n)) => *n += 1,
+            None => groups.push((picture, configured.source, codec, 1)),
+        }
+    }
+    let group = |(picture, source, codec, n): &(String, SourceKind, Option<String>, usize)| {
+        let source = match (source, n) {
+            (SourceKind::File, 1) => "from a clip",
+            (SourceKind::File, _) => "from clips",
+            (SourceKind::Rtsp, _) => "over RTSP",
+            (SourceKind::Usb, _) => "over USB",
+            (SourceKind::Synthetic, _) => "drawn live",
+        };
+        let codec = codec.as_ref().map_or_else(String::new, |codec| format!(" ({codec})"));
+        format!("{} {picture} {source}{codec}", counted(*n, "camera"))
+    };
+    let mut parts: Vec<String> = groups.iter().take(GROUPS).map(group).collect();
+    let rest: usize = groups.iter().skip(GROUPS).map(|(.., n)| n).sum();
+    if rest > 0 {
+        parts.push(format!("{} of other kinds", counted(rest, "camera")));
+    }
+    if unknown > 0 {
+        parts.push(format!("{}, sources {NOT_RECORDED}", counted(unknown, "camera")));
+    }
+    parts.join("; ")
+}
+
+/// `640x360 at 15 fps`
+pub(super) fn picture(configured: &SourceConfig) -> String {
+    format!("{}x{} at {} fps", configured.width, configured.height, number(configured.fps))
+}
+
+/// The codec that the streams of a camera got, else the configured one.
+pub(super) fn codec(member: &Member) -> Option<String> {
+    let formats = member.streams.iter().filter_map(|stream| stream.delivery.as_ref()?.video.last());
+    let arrived = formats.filter_map(|format| format.codec.as_deref()).next().map(codec_name);
+    arrived.or_else(|| {
+        Some(match member.configured.as_ref()?.codec? {
+            Codec::H264 => "H.264".to_owned(),
+            Codec::H265 => "H.265".to_owned(),
+            Codec::Mjpeg => "Motion JPEG".to_owned(),
+        })
+    })
+}
+
+/// The usual spelling of a codec's name in caps or SDP.
+fn codec_name(name: &str) -> String {
+    match name {
+        "H264" => "H.264",
+        "H265" => "H.265",
+        "JPEG" => "Motion JPEG",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// `gvadetect yolo11n FP16 on GPU, zbar, script pipelines/a.sh; dialect dlstreamer`
+fn steps_in_short(record: &RunRecord) -> String {
+    if record.version < 5 {
+        return NOT_RECORDED.to_owned();
+    }
+    let mut words: Vec<String> = Vec::new();
+    for member in originals(record) {
+        let steps = member.streams.iter().flat_map(|stream| &stream.steps).map(step);
+        let scripts = member.scripts.iter().map(|script| format!("script {}", script.script));
+        for word in steps.chain(scripts) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+    }
+    let rest = words.len().saturating_sub(STEPS);
+    words.truncate(STEPS);
+    if rest > 0 {
+        words.push(format!("and {rest} more"));
+    }
+    if words.is_empty() {
+        words.push("none".to_owned());
+    }
+    let of_streams = record.members.iter().filter(|member| !member.streams.is_empty());
+    let dialects: BTreeSet<&str> = of_streams.filter_map(|member| Some(member.dialect?.word())).collect();
+    let dialects: Vec<&str> = dialects.into_iter().collect();
+    let dialects = match dialects.as_slice() {
+        [] => String::new(),
+        some => format!("; dialect {}", some.join(" and ")),
+    };
+    words.join(", ") + &dialects
+}
+
+/// `gvadetect yolo11n FP16 on GPU`
+pub(super) fn step(step: &StepRecord) -> String {
+    let mut text = step.kind.clone();
+    for part in [&step.model, &step.precision].into_iter().flatten() {
+        text.push_str(&format!(" {part}"));
+    }
+    if let Some(device) = &step.device {
+        text.push_str(&format!(" on {device}"));
+    }
+    text
+}
+
+/// The facts about a camera.
+pub(super) struct CameraSubject<'a> {
+    pub(super) camera: &'a str,
+    /// `clip scan.mp4 from https://host/scan.mp4`
+    pub(super) source: String,
+    /// `640x360 at 15 fps`
+    pub(super) picture: String,
+    pub(super) codec: String,
+    /// Each pipeline and script: its workloads, its steps, and the files of these.
+    pub(super) streams: Vec<(&'a [String], String, Vec<String>)>,
+}
+
+/// The cameras without their copies.
+pub(super) fn cameras(record: &RunRecord) -> Vec<CameraSubject<'_>> {
+    let unknown = || NOT_RECORDED.to_owned();
+    originals(record)
+        .into_iter()
+        .map(|member| {
+            let configured = member.configured.as_ref();
+            let streams = member.streams.iter().map(|stream| {
+                let steps = if record.version < 5 { unknown() } else { steps(&stream.steps) };
+                let files = stream.steps.iter().flat_map(|step| &step.files);
+                (&stream.workloads[..], steps, files.map(ToString::to_string).collect())
+            });
+            let scripts = member.scripts.iter().map(|script| {
+                (&script.workloads[..], format!("script {}", script.script), vec![script.script.clone()])
+            });
+            CameraSubject {
+                camera: &member.camera,
+                source: configured.map_or_else(unknown, source),
+                picture: configured.map_or_else(unknown, picture),
+                codec: codec(member).unwrap_or_else(|| super::NONE.to_owned()),
+                streams: streams.chain(scripts).collect(),
+            }
+        })
+        .collect()
+}
+
+/// `zbar, motioncells`
+pub(super) fn steps(steps: &[StepRecord]) -> String {
+    if steps.is_empty() { "none".to_owned() } else { steps.iter().map(step).collect::<Vec<_>>().join(", ") }
+}
+
+/// `clip scan.mp4 from https://host/scan.mp4`
+fn source(configured: &SourceConfig) -> String {
+    let name = configured.name.as_deref().unwrap_or(NOT_RECORDED);
+    match (configured.source, &configured.origin) {
+        (SourceKind::File, Some(origin)) => format!("clip {name} from {origin}"),
+        (SourceKind::File, None) => format!("clip {name}"),
+        (SourceKind::Rtsp, _) => format!("stream {name}"),
+        (SourceKind::Usb, _) => format!("device {name}"),
+        (SourceKind::Synthetic, _) => format!("scene {name}, drawn live"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::record::fixture::{described, six_cameras};
+    use crate::record::measure::measure;
+
+    fn with_report<T>(record: &RunRecord, make: impl Fn(&Report<'_>) -> T) -> T {
+        make(&Report { run: "20261124T064200Z-9f2c41", record, measurement: &measure(record) })
+    }
+
+    #[track_caller]
+    fn check(record: &RunRecord, make: impl Fn(&Report<'_>) -> Vec<Fact>, expect: Expect) {
+        let facts = with_report(record, make);
+        let lines = facts.iter().map(|fact| format!("{}: {}\n", fact.label, fact.value));
+        expect.assert_eq(&lines.collect::<String>());
+    }
+
+    #[test]
+    fn the_head_has_equal_cameras_once() {
+        check(&described(six_cameras()), head, expect![[r#"
+            run: 20261124T064200Z-9f2c41 of lane
+            tag: bios 1.12 <b>
+            started: 2026-11-24 07:42:00 +01:00 (06:42:00 UTC)
+            conditions: 30s after 2s of warm-up, live pace, a worker per camera, repeat 1
+            cameras: 5 cameras 640x360 at 15 fps from clips; 1 camera 640x360 at 15 fps over RTSP (H.265)
+            steps: zbar, motioncells, gvadetect yolo11n FP16 on GPU; dialect dlstreamer and stock
+            project: shop, commit 1a2b3c4d5e6f with changes, lp 0.1.0
+            config: 3 files 389ad43672df, profile gpu, run.duration=30s
+            host: cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+        "#]]);
+    }
+
+    #[test]
+    fn all_facts_have_the_whole_commit() {
+        check(&described(six_cameras()), all, expect![[r#"
+            subject: lane
+            run: 20261124T064200Z-9f2c41
+            tag: bios 1.12 <b>
+            started: 2026-11-24 07:42:00 +01:00 (06:42:00 UTC)
+            conditions: 30s after 2s of warm-up, live pace, a worker per camera, repeat 1
+            complete: no
+            project: shop
+            git commit: 1a2b3c4d5e6f1a2b3c4d5e6f1a2b3c4d5e6f1a2b, with changes
+            profile: gpu
+            overrides: run.duration=30s
+            lp: 0.1.0
+            worker: the program beside lp
+        "#]]);
+    }
+
+    #[test]
+    fn a_project_outside_git_says_so() {
+        let mut record = described(six_cameras());
+        let known = record.provenance.as_mut().unwrap();
+        known.git = Git::Unknown { reason: "not in a git repository".to_owned() };
+        known.worker = Some("podman run lp-worker".to_owned());
+        known.profile = None;
+        known.overrides.clear();
+        check(&record, |report| head(report).split_off(6), expect![[r#"
+            project: shop, not in a git repository, lp 0.1.0, worker podman run lp-worker
+            config: 3 files 389ad43672df
+            host: cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+        "#]]);
+    }
+
+    #[test]
+    fn an_earlier_record_says_what_it_does_not_have() {
+        let mut record = six_cameras();
+        record.version = 4;
+        check(&record, head, expect![[r#"
+            run: 20261124T064200Z-9f2c41 of lane
+            started: 2026-11-24 06:42:00 UTC
+            conditions: 30s after 2s of warm-up, live pace, a worker per camera, repeat 1
+            cameras: 6 cameras, sources not recorded
+            steps: not recorded
+            project: not recorded
+            host: cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+        "#]]);
+        assert!(cameras(&record).iter().all(|camera| camera.streams[0].1 == NOT_RECORDED));
+    }
+
+    #[test]
+    fn a_long_head_is_cut() {
+        let mut record = described(six_cameras());
+        for (index, member) in record.members.iter_mut().enumerate() {
+            member.configured.as_mut().unwrap().width = 100 * u32::try_from(index).unwrap();
+            let step = |n: usize| StepRecord { kind: format!("step{index}{n}"), ..StepRecord::default() };
+            member.streams[0].steps = (0..2).map(step).collect();
+        }
+        check(&record, |report| head(report).drain(4..6).collect(), expect![[r#"
+            cameras: 1 camera 0x360 at 15 fps from a clip; 1 camera 100x360 at 15 fps from a clip; 1 camera 200x360 at 15 fps from a clip; 1 camera 300x360 at 15 fps from a clip; 2 cameras of other kinds
+            steps: step00, step01, step10, step11, step20, step21, motioncells, step30, and 5 more; dialect dlstreamer and stock
+        "#]]);
+    }
+
+    #[test]
+    fn copies_of_the_lane_are_no_other_cameras() {
+        let mut record = described(six_cameras());
+        let copies: Vec<Member> = record.members.clone();
+        record.members.extend(copies);
+        check(&record, |report| vec![head(report).remove(4)], expect![[r#"
+            cameras: 5 cameras 640x360 at 15 fps from clips; 1 camera 640x360 at 15 fps over RTSP (H.265)
+        "#]]);
+    }
+
+    #[test]
+    fn a_codec_that_arrived_is_named_before_the_configured_one() {
+        let mut record = described(six_cameras());
+        assert_eq!(codec(&record.members[5]).as_deref(), Some("H.265"));
+        let video = |codec: &str| crate::record::VideoFormat {
+            codec: Some(codec.to_owned()),
+            ..serde_json::from_str(r#"{"width":640,"height":360}"#).unwrap()
+        };
+        record.members[5].streams[0].delivery =
+            Some(crate::record::Delivery { video: vec![video("H264")], ..Default::default() });
+        assert_eq!(codec(&record.members[5]).as_deref(), Some("H.264"));
+        assert_eq!(codec(&record.members[0]), None);
+    }
+}
