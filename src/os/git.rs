@@ -115,6 +115,8 @@ fn git<'a>(
 fn refusal(output: &str, exit: &Exit) -> String {
     if output.contains("fatal: not a git repository (") {
         "not in a git repository".to_owned()
+    } else if output.contains("fatal: not a git repository: ") {
+        "the git repository that its `.git` names is not there".to_owned()
     } else if output.contains("dubious ownership") {
         "the git repository belongs to another user; `git config --global --add safe.directory` allows it"
             .to_owned()
@@ -163,6 +165,10 @@ mod tests {
         );
         check(
             "fatal: not a git repository: /srv/shop/.git/worktrees/x\n",
+            expect!["the git repository that its `.git` names is not there"],
+        );
+        check(
+            "fatal: bad config line 1 in file /srv/shop/.git/config\n",
             expect!["git exited with status 128"],
         );
     }

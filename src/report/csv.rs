@@ -136,7 +136,7 @@ pub(super) const COLUMNS: [Column; 76] = [
     ("camera_fps", |row| cell(row.configured().map(|configured| configured.fps))),
     ("codec", |row| text(row.member().and_then(subject::codec).unwrap_or_default())),
     ("dialect", |row| text(row.member().and_then(|it| it.dialect).map_or("", |dialect| dialect.word()))),
-    ("steps", |row| names(&row.steps().iter().map(subject::step).collect::<Vec<_>>())),
+    ("steps", |row| names(&row.steps().iter().map(subject::step_in_full).collect::<Vec<_>>())),
     ("models", |row| row.of_steps(|step| step.model.as_deref())),
     ("precisions", |row| row.of_steps(|step| step.precision.as_deref())),
     ("devices", |row| row.of_steps(|step| step.device.as_deref())),

@@ -234,6 +234,18 @@ pub(super) fn step(step: &StepRecord) -> String {
     text
 }
 
+/// The same with everything that the config sets: `motioncells gridx=16`.
+pub(super) fn step_in_full(one: &StepRecord) -> String {
+    let mut text = step(one);
+    for (name, value) in &one.properties {
+        text.push_str(&format!(" {name}={value}"));
+    }
+    if let Some(caps) = &one.caps {
+        text.push_str(&format!(" ({caps})"));
+    }
+    text
+}
+
 /// The facts about a camera.
 pub(super) struct CameraSubject<'a> {
     pub(super) camera: &'a str,
@@ -272,9 +284,12 @@ pub(super) fn cameras(record: &RunRecord) -> Vec<CameraSubject<'_>> {
         .collect()
 }
 
-/// `zbar, motioncells`
-pub(super) fn steps(steps: &[StepRecord]) -> String {
-    if steps.is_empty() { "none".to_owned() } else { steps.iter().map(step).collect::<Vec<_>>().join(", ") }
+/// `zbar, motioncells gridx=16`
+fn steps(steps: &[StepRecord]) -> String {
+    if steps.is_empty() {
+        return "none".to_owned();
+    }
+    steps.iter().map(step_in_full).collect::<Vec<_>>().join(", ")
 }
 
 /// `clip scan.mp4 from https://host/scan.mp4`
@@ -310,7 +325,10 @@ mod tests {
 
     #[test]
     fn the_head_has_equal_cameras_once() {
-        check(&described(six_cameras()), head, expect![[r#"
+        check(
+            &described(six_cameras()),
+            head,
+            expect![[r#"
             run: 20261124T064200Z-9f2c41 of lane
             tag: bios 1.12 <b>
             started: 2026-11-24 07:42:00 +01:00 (06:42:00 UTC)
@@ -320,12 +338,16 @@ mod tests {
             project: shop, commit 1a2b3c4d5e6f with changes, lp 0.1.0
             config: 3 files 389ad43672df, profile gpu, run.duration=30s
             host: cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn all_facts_have_the_whole_commit() {
-        check(&described(six_cameras()), all, expect![[r#"
+        check(
+            &described(six_cameras()),
+            all,
+            expect![[r#"
             subject: lane
             run: 20261124T064200Z-9f2c41
             tag: bios 1.12 <b>
@@ -338,7 +360,8 @@ mod tests {
             overrides: run.duration=30s
             lp: 0.1.0
             worker: the program beside lp
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -349,18 +372,25 @@ mod tests {
         known.worker = Some("podman run lp-worker".to_owned());
         known.profile = None;
         known.overrides.clear();
-        check(&record, |report| head(report).split_off(6), expect![[r#"
+        check(
+            &record,
+            |report| head(report).split_off(6),
+            expect![[r#"
             project: shop, not in a git repository, lp 0.1.0, worker podman run lp-worker
             config: 3 files 389ad43672df
             host: cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn an_earlier_record_says_what_it_does_not_have() {
         let mut record = six_cameras();
         record.version = 4;
-        check(&record, head, expect![[r#"
+        check(
+            &record,
+            head,
+            expect![[r#"
             run: 20261124T064200Z-9f2c41 of lane
             started: 2026-11-24 06:42:00 UTC
             conditions: 30s after 2s of warm-up, live pace, a worker per camera, repeat 1
@@ -368,7 +398,8 @@ mod tests {
             steps: not recorded
             project: not recorded
             host: cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
-        "#]]);
+        "#]],
+        );
         assert!(cameras(&record).iter().all(|camera| camera.streams[0].1 == NOT_RECORDED));
     }
 
@@ -380,10 +411,14 @@ mod tests {
             let step = |n: usize| StepRecord { kind: format!("step{index}{n}"), ..StepRecord::default() };
             member.streams[0].steps = (0..2).map(step).collect();
         }
-        check(&record, |report| head(report).drain(4..6).collect(), expect![[r#"
+        check(
+            &record,
+            |report| head(report).drain(4..6).collect(),
+            expect![[r#"
             cameras: 1 camera 0x360 at 15 fps from a clip; 1 camera 100x360 at 15 fps from a clip; 1 camera 200x360 at 15 fps from a clip; 1 camera 300x360 at 15 fps from a clip; 2 cameras of other kinds
             steps: step00, step01, step10, step11, step20, step21, motioncells, step30, and 5 more; dialect dlstreamer and stock
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -391,9 +426,13 @@ mod tests {
         let mut record = described(six_cameras());
         let copies: Vec<Member> = record.members.clone();
         record.members.extend(copies);
-        check(&record, |report| vec![head(report).remove(4)], expect![[r#"
+        check(
+            &record,
+            |report| vec![head(report).remove(4)],
+            expect![[r#"
             cameras: 5 cameras 640x360 at 15 fps from clips; 1 camera 640x360 at 15 fps over RTSP (H.265)
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

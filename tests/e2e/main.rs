@@ -31,6 +31,7 @@ mod scripts;
 mod seeing;
 mod show;
 mod stdout;
+mod subject;
 mod support;
 mod tasks;
 mod terminal;

@@ -105,3 +105,54 @@ fn step_of(step: &Step) -> StepRecord {
 fn shown(value: &Scalar) -> Scalar {
     if let Scalar::Text(text) = value { Scalar::Text(redacted(text)) } else { value.clone() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Clip, Codec, RtspStream};
+
+    #[test]
+    fn names_and_origins_of_sources_have_no_passwords() {
+        let clip = |origin| Source::File(Clip { file: "scan.mp4".to_owned(), origin });
+        let stream = |uri: &str| {
+            let (uri, codec) = (uri.to_owned(), Codec::H264);
+            Source::Rtsp(RtspStream { uri, login: None, codec, latency_ms: 300 })
+        };
+        for (source, name, origin) in [
+            (
+                clip(Origin::Url("https://u:geheim@h/scan.mp4".to_owned())),
+                "scan.mp4",
+                Some("https://***@h/scan.mp4"),
+            ),
+            (clip(Origin::Scene("scan".to_owned())), "scan.mp4", Some("configs/scenes/scan.toml")),
+            (stream("rtsp://u:geheim@h/1"), "rtsp://***@h/1", None),
+            (Source::Usb { device: "/dev/video0".to_owned() }, "/dev/video0", None),
+            (Source::Synthetic { scene: "scan".to_owned() }, "scan", None),
+        ] {
+            let found = name_and_origin(&source);
+            assert_eq!((found.0.as_deref(), found.1.as_deref()), (Some(name), origin));
+        }
+    }
+
+    #[test]
+    fn a_step_is_recorded_with_its_model_and_what_the_config_sets() {
+        let record = |text: &str| {
+            let step: Step = serde_json::from_str(text).unwrap();
+            serde_json::to_string(&step_of(&step)).unwrap()
+        };
+        expect_test::expect![[
+            r#"{"type":"gvadetect","model":"m","precision":"FP16","device":"GPU","properties":{"batch_size":1,"inference_interval":3,"nireq":2,"threshold":0.5}}"#
+        ]]
+        .assert_eq(&record(
+            r#"{"type":"gvadetect","model":"m","precision":"FP16","device":"GPU","batch_size":1,"inference_interval":3,"threshold":0.5,"properties":{"nireq":2}}"#,
+        ));
+        expect_test::expect![[
+            r#"{"type":"souphttpclientsink","properties":{"location":"http://***@h/"},"caps":"video/x-raw"}"#
+        ]]
+        .assert_eq(&record(
+            r#"{"type":"souphttpclientsink","properties":{"location":"http://u:geheim@h/"},"caps":"video/x-raw"}"#,
+        ));
+        expect_test::expect![[r#"{"type":"gvapython","properties":{"function":"f"}}"#]]
+            .assert_eq(&record(r#"{"type":"gvapython","module":"a/b.py","function":"f"}"#));
+    }
+}
