@@ -194,6 +194,9 @@ fn steps_in_short(record: &RunRecord) -> String {
     if record.version < 5 {
         return NOT_RECORDED.to_owned();
     }
+    if record.conditions.decode_only {
+        return no_steps(record).to_owned();
+    }
     let mut words: Vec<String> = Vec::new();
     for member in originals(record) {
         let steps = member.streams.iter().flat_map(|stream| &stream.steps).map(step);
@@ -210,7 +213,7 @@ fn steps_in_short(record: &RunRecord) -> String {
         words.push(format!("and {rest} more"));
     }
     if words.is_empty() {
-        words.push("none".to_owned());
+        words.push(no_steps(record).to_owned());
     }
     let of_streams = record.members.iter().filter(|member| !member.streams.is_empty());
     let dialects: BTreeSet<&str> = of_streams.filter_map(|member| Some(member.dialect?.word())).collect();
@@ -220,6 +223,11 @@ fn steps_in_short(record: &RunRecord) -> String {
         some => format!("; dialect {}", some.join(" and ")),
     };
     words.join(", ") + &dialects
+}
+
+/// The steps of a stream that has none.
+fn no_steps(record: &RunRecord) -> &'static str {
+    if record.conditions.decode_only { "none: all are left out" } else { "none" }
 }
 
 /// `gvadetect yolo11n FP16 on GPU`
@@ -266,7 +274,7 @@ pub(super) fn cameras(record: &RunRecord) -> Vec<CameraSubject<'_>> {
         .map(|member| {
             let configured = member.configured.as_ref();
             let streams = member.streams.iter().map(|stream| {
-                let steps = if record.version < 5 { unknown() } else { steps(&stream.steps) };
+                let steps = if record.version < 5 { unknown() } else { steps(record, &stream.steps) };
                 let files = stream.steps.iter().flat_map(|step| &step.files);
                 (&stream.workloads[..], steps, files.map(ToString::to_string).collect())
             });
@@ -285,9 +293,9 @@ pub(super) fn cameras(record: &RunRecord) -> Vec<CameraSubject<'_>> {
 }
 
 /// `zbar, motioncells gridx=16`
-fn steps(steps: &[StepRecord]) -> String {
+fn steps(record: &RunRecord, steps: &[StepRecord]) -> String {
     if steps.is_empty() {
-        return "none".to_owned();
+        return no_steps(record).to_owned();
     }
     steps.iter().map(step_in_full).collect::<Vec<_>>().join(", ")
 }
@@ -401,6 +409,17 @@ mod tests {
         "#]],
         );
         assert!(cameras(&record).iter().all(|camera| camera.streams[0].1 == NOT_RECORDED));
+    }
+
+    #[test]
+    fn a_run_that_only_decodes_has_no_steps() {
+        let mut record = described(six_cameras());
+        record.conditions.decode_only = true;
+        record.members.iter_mut().flat_map(|member| &mut member.streams).for_each(|one| one.steps.clear());
+        check(&record, |report| vec![head(report).remove(5)], expect![[r#"
+            steps: none: all are left out
+        "#]]);
+        assert_eq!(cameras(&record)[0].streams[0].1, "none: all are left out");
     }
 
     #[test]

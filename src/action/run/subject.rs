@@ -66,8 +66,11 @@ fn name_and_origin(source: &Source) -> (Option<String>, Option<String>) {
     }
 }
 
-/// The steps of a pipeline.
+/// The steps of a pipeline; none if they are left out.
 pub(super) fn steps(plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<StepRecord> {
+    if plan.decode_only {
+        return Vec::new();
+    }
     let alone = pipeline.steps.iter().flat_map(dialect::alone);
     alone
         .map(|step| StepRecord { files: dialect::files_of(plan, pipeline, &step), ..step_of(&step) })
