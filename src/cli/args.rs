@@ -137,6 +137,12 @@ pub(super) enum Command {
     Cache(CacheArgs),
     /// Report what this machine lacks for the lane, and how to get it
     Doctor(DoctorArgs),
+    /// Print a script that lets a shell complete commands and flags
+    ///
+    /// For bash: `lp completions bash > ~/.local/share/bash-completion/completions/lp`
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    Man(ManArgs),
 }
 
 /// `lp init`
@@ -567,6 +573,22 @@ pub(super) struct GcArgs {
     /// Print a JSON document
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `lp completions`
+#[derive(Args, Debug)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// `lp man`
+#[derive(Args, Debug)]
+pub(super) struct ManArgs {
+    /// Write lp.1, lp-run.1 and so on into this directory [default: print lp.1]
+    #[arg(value_name = "DIR")]
+    pub(super) folder: Option<PathBuf>,
 }
 
 /// `lp doctor`

@@ -165,6 +165,14 @@ pub(super) fn result(line: &str) {
     write(&region.above(line, size()));
 }
 
+/// Writes one line to stderr if it is a terminal and stdout is not: advice for whoever
+/// redirects data into a file.
+pub(super) fn note_to_people(line: &str) {
+    if io::stderr().is_terminal() && !io::stdout().is_terminal() {
+        note(line);
+    }
+}
+
 /// Prints the error that ended a command.
 pub(super) fn error(error: &CommandError) {
     for report in &error.reports {

@@ -23,6 +23,7 @@ fn without_effect(command: &[&str]) -> (Vec<&'static str>, &'static str) {
     match command {
         ["init"] => (both(), "it always makes the same project"),
         ["import"] => (SETTINGS.to_vec(), "it reads two files and no `Lpfile.toml`"),
+        ["completions" | "man"] => (both(), "it reads no project"),
         ["report"] => (both(), "it shows a record and reads no config"),
         ["cache", "show" | "clean"] => (both(), "it reads only the store"),
         ["cache", "key"] => (Vec::new(), ""),

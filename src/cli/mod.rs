@@ -10,6 +10,7 @@ mod build;
 mod cache;
 mod check;
 mod columns;
+mod completions;
 mod config;
 mod console;
 mod doctor;
@@ -21,6 +22,7 @@ mod init;
 mod json_lines;
 mod lane;
 mod list;
+mod man;
 mod plain;
 mod progress;
 mod project;
@@ -163,6 +165,8 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Explain(args) => explain::run(global, args),
         Command::Cache(args) => cache::run(global, args),
         Command::Doctor(args) => doctor::run(global, args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(global, args),
     }
 }
 

@@ -57,6 +57,13 @@ pub fn user_and_group() -> (u32, u32) {
     (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
 }
 
+/// The name that this program was started by, without its folder.
+#[must_use]
+pub fn program() -> Option<String> {
+    let program = PathBuf::from(std::env::args_os().next()?);
+    Some(program.file_name()?.to_str()?.to_owned())
+}
+
 /// The user's home directory.
 #[must_use]
 pub fn home() -> Option<OsString> {

@@ -29,6 +29,7 @@ mod outputs;
 mod quick;
 mod scripts;
 mod seeing;
+mod shells;
 mod show;
 mod stdout;
 mod subject;

@@ -1,0 +1,44 @@
+//! `lp man`: the manual pages of all commands, made from their help.
+
+use std::path::Path;
+
+use anyhow::Context;
+use clap_mangen::Man;
+
+use super::args::{Global, ManArgs};
+use super::{Exit, console, flags};
+use crate::os;
+use crate::text::counted;
+use crate::workspace::error::Result;
+
+pub(super) fn run(global: &Global, args: &ManArgs) -> Result<Exit> {
+    let mut command = flags::command().disable_help_subcommand(true);
+    command.build();
+    let Some(folder) = &args.folder else {
+        console::out(&page(&command)?);
+        return Ok(Exit::Done);
+    };
+    let folder = super::project::directory(global)?.join(folder);
+    let n_pages = write(&command, &folder)?;
+    console::note(&format!("wrote {} to {}", counted(n_pages, "page"), folder.display()));
+    Ok(Exit::Done)
+}
+
+/// Writes the pages of a command and of all its subcommands.
+fn write(command: &clap::Command, folder: &Path) -> Result<usize> {
+    let path = folder.join(Man::new(command.clone()).get_filename());
+    os::fs::create_parent(&path).context("failed to write the manual pages")?;
+    os::fs::write_atomic(&path, page(command)?.as_bytes()).context("failed to write the manual pages")?;
+    let mut n_pages = 1;
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        n_pages += write(below, folder)?;
+    }
+    Ok(n_pages)
+}
+
+fn page(command: &clap::Command) -> Result<String> {
+    let mut page = Vec::new();
+    let man = Man::new(command.clone()).manual("lp Manual").source(concat!("lp ", env!("CARGO_PKG_VERSION")));
+    man.render(&mut page).context("failed to make a manual page")?;
+    Ok(String::from_utf8(page).context("a manual page is text")?)
+}
