@@ -324,7 +324,7 @@ fn warmup(text: &str) -> Result<String, String> {
 /// `lp report`
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
-    /// A run-id, its first characters, or `latest`
+    /// A run-id, its first characters, or `latest`; `lp list runs` lists them
     #[arg(value_name = "RUN", default_value = "latest")]
     pub(super) run: String,
 
@@ -339,6 +339,10 @@ pub(super) struct ReportArgs {
     /// End as the run did: with 1 if a camera does not hold its target, or the run is not whole
     #[arg(long)]
     pub(super) verdict: bool,
+
+    /// Open the page in a browser: that of `BROWSER`, or of the desktop
+    #[arg(long, conflicts_with_all = ["format", "json"])]
+    pub(super) open: bool,
 
     /// Write report.json, report.csv and report.html into this directory instead
     #[arg(short, long, value_name = "DIR", conflicts_with_all = ["format", "json"])]

@@ -10,9 +10,8 @@ mod stats;
 mod verify;
 
 use super::args::{CacheArgs, CacheCommand, Global};
-use super::project::{read, store_root};
+use super::project::{store_layout, store_root};
 use super::{Exit, console};
-use crate::config::load::find_root;
 use crate::os::lock::{BuildLock, Holder, Waiter};
 use crate::os::signal::cancel_on_signals;
 use crate::path::Layout;
@@ -26,7 +25,7 @@ pub(super) fn run(global: &Global, args: &CacheArgs) -> Result<Exit> {
     }
     let layout = match args.command {
         CacheCommand::Show { .. } | CacheCommand::Clean => Layout::new(store_root(global)?),
-        _ => layout(global)?,
+        _ => store_layout(global)?,
     };
     let store = Store::open(layout)?;
     match &args.command {
@@ -41,20 +40,6 @@ pub(super) fn run(global: &Global, args: &CacheArgs) -> Result<Exit> {
         CacheCommand::Key => unreachable!("it needs no store"),
         CacheCommand::Clean => clean(&store),
     }
-}
-
-/// The project's folders, or the default ones if its config has errors. They decide
-/// which blobs the project also has as files.
-fn layout(global: &Global) -> Result<Layout> {
-    let root = store_root(global)?;
-    if find_root(&root).is_none() {
-        return Ok(Layout::new(root));
-    }
-    if let Some(project) = read(global, &[])?.project {
-        return Ok(project.layout);
-    }
-    console::note("warning: the config has errors (see `lp check`); `[paths]` are ignored");
-    Ok(Layout::new(root))
 }
 
 /// Takes the build lock; names the holder while it waits.

@@ -51,6 +51,20 @@ pub(super) fn store_root(global: &Global) -> Result<PathBuf> {
     Err(CommandError::refused(fault).hint("name the project's folder with `-C DIR`"))
 }
 
+/// The project's folders, or the default ones if its config has errors. They decide
+/// which blobs the project also has as files.
+pub(super) fn store_layout(global: &Global) -> Result<Layout> {
+    let root = store_root(global)?;
+    if find_root(&root).is_none() {
+        return Ok(Layout::new(root));
+    }
+    if let Some(project) = read(global, &[])?.project {
+        return Ok(project.layout);
+    }
+    console::note("warning: the config has errors (see `lp check`); `[paths]` are ignored");
+    Ok(Layout::new(root))
+}
+
 /// Reads the config files of `global`, with more `--set`s after the user's.
 pub(super) fn read(global: &Global, more_sets: &[String]) -> Result<Loaded> {
     Ok(load(&request(global, more_sets)?))

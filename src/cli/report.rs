@@ -1,13 +1,15 @@
 //! `lp report`
 
+use std::path::Path;
+
 use anyhow::Context;
 
 use super::args::{Global, ReportArgs, ReportFormat};
-use super::project::store_root;
+use super::project::{store_layout, store_root};
 use super::{Exit, console};
 use crate::name::did_you_mean;
 use crate::os;
-use crate::path::Layout;
+use crate::path::{Layout, for_shell};
 use crate::record::measure::{Claim, measure, shortfall};
 use crate::report::{self, Report};
 use crate::store::Store;
@@ -26,8 +28,10 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         }
         let ids: Vec<String> = runs.iter().filter_map(|attempt| attempt.run_id()).collect();
         let meant = did_you_mean(&args.run, ids.iter().map(String::as_str));
-        let hint = meant
-            .map_or_else(|| format!("the newest is {}", ids[0]), |meant| format!("did you mean `{meant}`?"));
+        let hint = meant.map_or_else(
+            || format!("the newest is {}; `lp list runs` lists all", ids[0]),
+            |meant| format!("did you mean `{meant}`?"),
+        );
         return Err(CommandError::refused(format!("there is no run `{}`", args.run)).hint(hint));
     };
     let stored = view::read(&store, &attempt)?;
@@ -46,6 +50,13 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
             os::fs::write_atomic(&path, text.as_bytes()).context("failed to write the report")?;
             console::note(&path.display().to_string());
         }
+        if args.open {
+            open_page(&folder.join("report.html"))?;
+        }
+        return Ok(exit(&shown, args));
+    }
+    if args.open {
+        open(global, &shown)?;
         return Ok(exit(&shown, args));
     }
     let format = if args.json { ReportFormat::Json } else { args.format };
@@ -56,6 +67,29 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         ReportFormat::Html => report::html(&shown),
     });
     Ok(exit(&shown, args))
+}
+
+/// Opens the page of a run in its folder, which may have been deleted.
+fn open(global: &Global, shown: &Report<'_>) -> Result<()> {
+    let layout = store_layout(global)?;
+    let page = layout.results.join("runs").join(shown.run).join("report.html");
+    if !os::fs::is_file(&page) {
+        os::fs::create_parent(&page)?;
+        os::fs::write_atomic(&page, report::html(shown).as_bytes()).context("failed to write the report")?;
+    }
+    open_page(&page)
+}
+
+fn open_page(page: &Path) -> Result<()> {
+    console::note(&page.display().to_string());
+    os::browser::open(page).map_err(|error| {
+        let host =
+            os::proc::read(Path::new("/proc/sys/kernel/hostname")).unwrap_or_else(|_| "HOST".to_owned());
+        let from = for_shell(&format!("{host}:{}", page.display())).into_owned();
+        let hint =
+            format!("copy the page to where a browser is: `scp {from} .`; or name a browser in `BROWSER`");
+        CommandError::refused_by(&error).hint(hint)
+    })
 }
 
 /// With `--verdict`, that of the run itself.

@@ -101,7 +101,13 @@ fn an_ambiguous_run_id_lists_all_matches() {
         assert!(shown.contains(&ids[0]), "{shown}");
     }
     let ended = ws.lp("report nothing").code(2);
-    assert_eq!(ended.stderr, format!("error: there is no run `nothing`\n  hint: the newest is {}\n", ids[1]));
+    assert_eq!(
+        ended.stderr,
+        format!(
+            "error: there is no run `nothing`\n  hint: the newest is {}; `lp list runs` lists all\n",
+            ids[1]
+        )
+    );
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod list;
 mod locks;
 mod models;
 mod names;
+mod open;
 mod outputs;
 mod quick;
 mod scripts;
