@@ -26,6 +26,10 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(over_us > 0 && !fps.is_empty());
                 assert!(fps.iter().all(|fps| fps.is_finite() && *fps >= 0.0));
             }
+            Some(Figure::Own { name, fps, .. }) => {
+                assert!(fps.is_finite() && fps >= 0.0 && name.is_none_or(|name| !name.is_empty()));
+            }
+            Some(Figure::Fault(why)) => assert!(!why.is_empty()),
             Some(Figure::Counter { element } | Figure::Count { element, .. }) => assert!(!element.is_empty()),
             Some(Figure::Latency { .. } | Figure::LatencyInterval { .. }) | None => {}
         }

@@ -14,7 +14,7 @@ use super::task::{Action, Command, Download, DownloadKind, Pool, Run, Task, Tran
 use crate::diag::Place;
 use crate::dialect;
 use crate::digest::ContentDigest;
-use crate::model::{Camera, Clip, Isolation, Origin, Pace, Project, Source, UserTask};
+use crate::model::{Camera, Clip, Isolation, Origin, Pace, Project, Scalar, Source, UserTask};
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
 use crate::plan::lane::{Lane, PlannedCamera};
@@ -285,6 +285,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
     let isolation = settings.isolation.unwrap_or(if inference { Isolation::Lane } else { Isolation::Camera });
     let mut inputs: BTreeSet<ProjectPath> = BTreeSet::new();
     let mut factories: BTreeSet<String> = BTreeSet::new();
+    let mut script_flags = false;
     for planned in members {
         inputs.insert(plan_path(&planned.plan.slug));
         for played in dialect::share::pipelines(&planned.plan, settings.pace) {
@@ -299,6 +300,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         }
         for script in planned.plan.pipelines.iter().filter_map(PlannedPipeline::script) {
             inputs.insert(project.layout.named(script.path.clone()));
+            script_flags |= script.parameters.values().any(|value| matches!(value, Scalar::Bool(_)));
             if let Source::File(clip) = &planned.plan.source {
                 inputs.insert(clip.path.clone());
             }
@@ -318,6 +320,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         pace: settings.pace,
         count: settings.count,
         decode_only: settings.decode_only,
+        script_flags,
     });
     tasks.push(
         Task::new(subject.run_label(), action)

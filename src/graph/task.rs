@@ -230,6 +230,10 @@ pub struct Run {
     /// Whether every step is left out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub decode_only: bool,
+    /// Whether a script has boolean parameters. They are flags (`--key`); older versions
+    /// of `lp` gave them as `--key true`, so their measurements do not fit this key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub script_flags: bool,
 }
 
 /// A command of the user's.

@@ -156,9 +156,14 @@ pub struct Script {
 
 impl Script {
     /// Its arguments: `--key value` for each parameter, in the order of their
-    /// names. Each is one argument, whatever is in it.
+    /// names. Each is one argument, whatever is in it. A boolean is a flag: `--key`
+    /// if it is true, else nothing.
     pub fn arguments(&self) -> impl Iterator<Item = String> {
-        self.parameters.iter().flat_map(|(key, value)| [format!("--{key}"), value.to_string()])
+        self.parameters.iter().flat_map(|(key, value)| match value {
+            Scalar::Bool(true) => vec![format!("--{key}")],
+            Scalar::Bool(false) => Vec::new(),
+            value => vec![format!("--{key}"), value.to_string()],
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! | line of | printed | gives |
 //! |---|---|---|
+//! | any program | `lp: fps=15.0 dropped=0 latency_ms=8` | its rate, drops and mean latency since the line before |
 //! | `gvafpscounter` (DL Streamer) | always | a rate per counter, in byte order of their names, which it does not print |
 //! | `fpsdisplaysink` (GStreamer) | with `gst-launch-1.0 -v` | frames shown and dropped since it began |
 //! | `latency_tracer` (DL Streamer) | `GST_DEBUG=GST_TRACER:7` | latency of a frame, or of an interval |
@@ -18,6 +19,19 @@ use std::borrow::Cow;
 /// The figure of one line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Figure {
+    /// A line for `lp`: figures since the line before of the same name.
+    Own {
+        /// `name=till`
+        name: Option<String>,
+        /// Frames per second.
+        fps: f64,
+        /// Frames dropped.
+        dropped: Option<u64>,
+        /// The mean latency in microseconds.
+        latency_us: Option<u32>,
+    },
+    /// A line for `lp` that it cannot read, and why. It counts as nothing.
+    Fault(String),
     /// `gvafpscounter`: frames per second of each counter of the process.
     Rates {
         /// The time that the rates are about.
@@ -93,7 +107,53 @@ const MAX_VALUE: f64 = 1e9;
 #[must_use]
 pub fn figure(line: &[u8]) -> Option<Figure> {
     let text = plain(std::str::from_utf8(line).ok()?.trim_end_matches(['\r', '\n']));
-    rates(&text).or_else(|| count(&text)).or_else(|| counter(&text)).or_else(|| latency(&text))
+    let others =
+        || rates(&text).or_else(|| count(&text)).or_else(|| counter(&text)).or_else(|| latency(&text));
+    match text.strip_prefix(OWN) {
+        // Other programs are called `lp` as well.
+        Some(rest) if rest.contains('=') => Some(own(rest).unwrap_or_else(Figure::Fault)),
+        _ => others(),
+    }
+}
+
+/// The begin of a line for `lp`.
+pub const OWN: &str = "lp: ";
+
+/// `fps=15.0 dropped=0 latency_ms=8`, in any order; only `fps` is needed.
+fn own(text: &str) -> Result<Figure, String> {
+    let (mut label, mut fps, mut dropped, mut latency_us) = (None, None, None, None);
+    for field in text.split_ascii_whitespace() {
+        let (key, value) = field.split_once('=').ok_or_else(|| format!("`{field}` is no `key=value`"))?;
+        let is_new = match key {
+            "name" => {
+                let known = name(value).ok_or("`name` has 1 to 200 bytes")?;
+                label.replace(known).is_none()
+            }
+            "fps" => {
+                let known = number(value).ok_or_else(|| format!("`fps` is a number, not `{value}`"))?;
+                fps.replace(known).is_none()
+            }
+            "dropped" => {
+                let is_whole = !value.is_empty() && value.len() <= 9;
+                let known = digits(value).filter(|_| is_whole);
+                dropped
+                    .replace(known.ok_or_else(|| format!("`dropped` is a whole number, not `{value}`"))?)
+                    .is_none()
+            }
+            "latency_ms" => {
+                let us = number(value).and_then(|ms| u32::try_from(micros(ms * 1e3)?).ok());
+                latency_us
+                    .replace(us.ok_or_else(|| format!("`latency_ms` is a number, not `{value}`"))?)
+                    .is_none()
+            }
+            _ => return Err(format!("`{key}` is none of `fps`, `dropped`, `latency_ms` and `name`")),
+        };
+        if !is_new {
+            return Err(format!("`{key}` appears twice"));
+        }
+    }
+    let fps = fps.ok_or("`fps` is missing")?;
+    Ok(Figure::Own { name: label, fps, dropped, latency_us })
 }
 
 /// `FpsCounter(last 1.00sec): total=30.00 fps, number-streams=2, per-stream=15.00 fps (15.01, 14.99)`
@@ -363,6 +423,37 @@ mod tests {
     fn check(line: &str, expect: Expect) {
         let text = figure(line.as_bytes()).map_or("nothing".to_owned(), |figure| format!("{figure:?}"));
         expect.assert_eq(&text);
+    }
+
+    #[test]
+    fn a_line_for_lp_is_read_strictly() {
+        check(
+            "lp: fps=15.0 dropped=0 latency_ms=8",
+            expect![[r#"Own { name: None, fps: 15.0, dropped: Some(0), latency_us: Some(8000) }"#]],
+        );
+        check(
+            "\u{1b}[1mlp: latency_ms=0.5   fps=29.97 name=till\u{1b}[0m\r\n",
+            expect![[r#"Own { name: Some("till"), fps: 29.97, dropped: None, latency_us: Some(500) }"#]],
+        );
+        check("lp: fps=fast", expect![[r#"Fault("`fps` is a number, not `fast`")"#]]);
+        check("lp: fps=nan", expect![[r#"Fault("`fps` is a number, not `nan`")"#]]);
+        check("lp: fps=-1", expect![[r#"Fault("`fps` is a number, not `-1`")"#]]);
+        check("lp: fps=1e400", expect![[r#"Fault("`fps` is a number, not `1e400`")"#]]);
+        check("lp: fps=15 fps=15", expect![[r#"Fault("`fps` appears twice")"#]]);
+        check("lp: fps=15, dropped=0", expect![[r#"Fault("`fps` is a number, not `15,`")"#]]);
+        check("lp: fps=15 dropped=0.5", expect![[r#"Fault("`dropped` is a whole number, not `0.5`")"#]]);
+        check("lp: fps=15 dropped=", expect![[r#"Fault("`dropped` is a whole number, not ``")"#]]);
+        check("lp: fps=15 latency_ms=1e9", expect![[r#"Fault("`latency_ms` is a number, not `1e9`")"#]]);
+        check("lp: fps=15 name=", expect![[r#"Fault("`name` has 1 to 200 bytes")"#]]);
+        check(
+            "lp: fps=15 drops=0",
+            expect![[r#"Fault("`drops` is none of `fps`, `dropped`, `latency_ms` and `name`")"#]],
+        );
+        check("lp: fps=15 ok", expect![[r#"Fault("`ok` is no `key=value`")"#]]);
+        check("lp: dropped=0", expect![[r#"Fault("`fps` is missing")"#]]);
+        // What the print command of CUPS says, and a line in which it is not first.
+        check("lp: Error - no default destination available.", expect!["nothing"]);
+        check("see lp: fps=15", expect!["nothing"]);
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub struct ScriptRecord {
     pub rates: Vec<ElementRates>,
     /// Latencies that were read in the window, by channel.
     pub latencies: Vec<ChannelLatencies>,
+    /// Lines for `lp` that could not be read, over its whole life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<Unread>,
     /// Figures of the window that are beyond what a record keeps.
     pub figures_left_out: u64,
     /// How it ended; `None` if it could not be started.
@@ -52,6 +55,14 @@ pub struct ScriptRecord {
     pub output: String,
     /// Omitted bytes in between.
     pub output_left_out: u64,
+}
+
+/// Lines that begin with `lp: ` and could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    pub lines: u64,
+    /// What is wrong with the first of them.
+    pub first: String,
 }
 
 /// The rates of an element.
@@ -71,14 +82,18 @@ pub struct ElementRates {
 pub enum Meter {
     FpsDisplaySink,
     GvaFpsCounter,
+    /// The script itself, with lines for `lp`.
+    Lp,
 }
 
 impl Meter {
+    /// What its lines are called.
     #[must_use]
     pub fn factory(self) -> &'static str {
         match self {
             Meter::FpsDisplaySink => "fpsdisplaysink",
             Meter::GvaFpsCounter => "gvafpscounter",
+            Meter::Lp => "lp: fps=...",
         }
     }
 }
@@ -105,6 +120,18 @@ pub enum Rate {
         /// Frames per second.
         fps: f64,
     },
+    /// Frames per second and drops since the line before, which was read `over_us` ago.
+    Own {
+        /// When it was read.
+        at_us: u64,
+        /// The length of that time.
+        over_us: u64,
+        /// Frames per second.
+        fps: f64,
+        /// Frames dropped in that time; `None` if the line does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dropped: Option<u64>,
+    },
     /// Frames since the element began.
     Count {
         /// When it was read.
@@ -119,7 +146,10 @@ impl Rate {
     #[must_use]
     pub fn at_us(&self) -> u64 {
         match self {
-            Rate::Last { at_us, .. } | Rate::Begin { at_us, .. } | Rate::Count { at_us, .. } => *at_us,
+            Rate::Last { at_us, .. }
+            | Rate::Begin { at_us, .. }
+            | Rate::Own { at_us, .. }
+            | Rate::Count { at_us, .. } => *at_us,
         }
     }
 }
@@ -147,8 +177,9 @@ pub struct LatencyInterval {
     pub at_us: u64,
     /// Their mean in microseconds.
     pub mean_us: u32,
-    /// The largest in microseconds.
-    pub max_us: u32,
+    /// The largest in microseconds; `None` if the line does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_us: Option<u32>,
 }
 
 /// How a script ended.

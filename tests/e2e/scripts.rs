@@ -82,7 +82,7 @@ pub(crate) fn is_gone(pid: &str) -> bool {
 #[test]
 fn a_script_gets_its_camera_and_its_parameters() {
     let tell = "env | grep ^LP_CAMERA_ | sort\nfor one; do echo \"[$one]\"; done\necho $0 in $PWD\n";
-    let parameters = r#""device": "GPU.1", "on": true, "threshold": -0.5, "n": 3, "x": "$(touch pwned); `id` 'a' \"b\"", "y": "--z=1", "empty": """#;
+    let parameters = r#""device": "GPU.1", "off": false, "on": true, "threshold": -0.5, "n": 3, "x": "$(touch pwned); `id` 'a' \"b\"", "y": "--z=1", "empty": """#;
     let ws = till(&[("hidden", &format!("{tell}{STEADY}"), parameters)]);
     ws.lp("run --no-verdict").success();
     let log = ws.read("results/latest/till/1.log").replace(ws.root().to_str().unwrap(), "<project>");
@@ -116,7 +116,6 @@ fn a_script_gets_its_camera_and_its_parameters() {
         [--n]
         [3]
         [--on]
-        [true]
         [--threshold]
         [-0.5]
         [--x]
@@ -127,6 +126,34 @@ fn a_script_gets_its_camera_and_its_parameters() {
     "#]]
     .assert_eq(&log);
     assert!(!ws.exists("pwned"));
+}
+
+#[test]
+fn a_python_program_with_a_flag_is_measured_by_lines_for_lp() {
+    let program = "import argparse, time\n\
+                   options = argparse.ArgumentParser()\n\
+                   options.add_argument('--fast', action='store_true')\n\
+                   options.add_argument('--slow', action='store_true')\n\
+                   options.add_argument('--camera')\n\
+                   options = options.parse_args()\n\
+                   assert options.fast and not options.slow and options.camera == 'x'\n\
+                   print('lp: fps=15.0 dropped=0 latency_ms=8', flush=True)\n\
+                   print('lp: fps=15.0 drops=0', flush=True)\n\
+                   time.sleep(1000)\n";
+    let text = format!("exec python3 - \"$@\" <<'END'\n{program}END");
+    let ws = till(&[("own", &text, r#""fast": true, "slow": false, "camera": "x""#)]);
+    let ended = ws.lp("run --no-verdict").success();
+    let record = latest(&ws);
+    let own = scripts(&record)[0];
+    let read: Vec<(&str, usize)> =
+        own.rates.iter().map(|rates| (rates.element.as_str(), rates.rates.len())).collect();
+    assert_eq!((own.failure.as_deref(), read), (None, vec![("lp", 1)]));
+    let note = "till/1: 1 line for `lp` could not be read, the first because `drops` is none of `fps`, `dropped`, \
+                `latency_ms` and `name`";
+    assert!(ended.stdout.contains(note), "{}", ended.stdout);
+    // A measurement of a boolean has a key of its own; older `lp` wrote `--fast true`.
+    let key = ws.lp("cache show run:lane").success().stdout;
+    assert!(key.contains("script_flags"), "{key}");
 }
 
 #[test]
@@ -256,7 +283,7 @@ fn a_script_without_figures_is_not_measured() {
     expect![[r#"
         camera  workloads  target           fps    latency ms       dropped      CPU %  memory  verdict
                                                   p50/p95/p99             %  of a core     MiB
-        till    silent         15  not measured  not measured  not measured          -       -  not measured: it printed no line of `gvafpscounter` or `fpsdisplaysink` in its window
+        till    silent         15  not measured  not measured  not measured          -       -  not measured: it printed no line `lp: fps=...`, of `gvafpscounter` or of `fpsdisplaysink` in its window
     "#]].assert_eq(&table.join("\n"));
     assert!(ended.stdout.contains("\n0 of 1 camera holds 15 fps, 1 not judged; CPU "), "{}", ended.stdout);
 

@@ -4,7 +4,7 @@
 //! its first frame. One that has printed no figure yet is measured from its
 //! start: a script that prints none at all must end as well.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::stream::Timing;
 use super::{ScriptEnd, ScriptSetup};
@@ -12,7 +12,7 @@ use crate::record::Pace;
 use crate::record::foreign::{Channel, Figure, Span};
 use crate::record::script::{
     ChannelLatencies, ElementRates, LatencyInterval, MAX_ELEMENTS, MAX_LATENCIES, MAX_RATES, Meter, Rate,
-    ScriptExit, ScriptRecord,
+    ScriptExit, ScriptRecord, Unread,
 };
 
 /// A script that has printed figures and prints none for this long has failed;
@@ -34,6 +34,9 @@ pub(super) struct Script {
     last_figure_us: Option<u64>,
     /// Names of counters, as a verbose launch prints them.
     counters: BTreeSet<String>,
+    /// When the last line for `lp` of each name was read.
+    own: BTreeMap<String, u64>,
+    unread: Option<Unread>,
     /// Each with the pipeline that its element is in, if that is known.
     pub(super) rates: Vec<(Option<String>, ElementRates)>,
     latencies: Vec<(Channel, ChannelLatencies)>,
@@ -59,6 +62,8 @@ impl Script {
             first_figure_us: None,
             last_figure_us: None,
             counters: BTreeSet::new(),
+            own: BTreeMap::new(),
+            unread: None,
             rates: Vec::new(),
             latencies: Vec::new(),
             n_rates: 0,
@@ -89,12 +94,21 @@ impl Script {
             }
             return;
         }
+        if let Figure::Fault(why) = figure {
+            let unread = self.unread.get_or_insert_with(|| Unread { lines: 0, first: why.clone() });
+            unread.lines += 1;
+            return;
+        }
         // A window that is complete without a figure begins no second time.
         if self.done || self.failure.is_some() {
             return;
         }
         self.first_figure_us.get_or_insert(at_us);
         self.last_figure_us = Some(at_us);
+        let own_over_us = match figure {
+            Figure::Own { name, .. } => self.since_own_line(name.as_deref(), at_us),
+            _ => 0,
+        };
         let Some((begin, end)) = self.limits(timing) else { return };
         if at_us < begin {
             return self.early_figure(figure);
@@ -103,6 +117,17 @@ impl Script {
             return;
         }
         match figure {
+            Figure::Own { name, fps, dropped, latency_us } => {
+                let element = own_name(name.as_deref());
+                let rate = Rate::Own { at_us, over_us: own_over_us, fps: *fps, dropped: *dropped };
+                self.rate(None, element.to_owned(), Meter::Lp, rate);
+                let channel = Channel { sink: Some(element.to_owned()), ..Channel::default() };
+                if let Some(mean_us) = *latency_us
+                    && let Some(known) = self.channel(&channel)
+                {
+                    known.intervals.push(LatencyInterval { at_us, mean_us, max_us: None });
+                }
+            }
             Figure::Rates { span, over_us, fps } => {
                 let over_us = *over_us;
                 for (element, fps) in self.names(fps.len()).into_iter().zip(fps.iter().copied()) {
@@ -124,13 +149,24 @@ impl Script {
                 }
             }
             Figure::LatencyInterval { channel, mean_us, max_us } => {
-                let interval = LatencyInterval { at_us, mean_us: *mean_us, max_us: *max_us };
+                let interval = LatencyInterval { at_us, mean_us: *mean_us, max_us: Some(*max_us) };
                 if let Some(known) = self.channel(channel) {
                     known.intervals.push(interval);
                 }
             }
-            Figure::Counter { .. } => {}
+            Figure::Counter { .. } | Figure::Fault(_) => {}
         }
+    }
+
+    /// The time since the line for `lp` of this name before this one, or since the start.
+    fn since_own_line(&mut self, name: Option<&str>, at_us: u64) -> u64 {
+        let name = own_name(name);
+        let before = self.own.get(name).copied();
+        // The rates of more are beyond what a record keeps.
+        if before.is_some() || self.own.len() < MAX_ELEMENTS {
+            self.own.insert(name.to_owned(), at_us);
+        }
+        at_us.saturating_sub(before.or(self.started_us).unwrap_or(at_us))
     }
 
     /// The names of `n` counters, whose rates come in byte order of their names.
@@ -150,6 +186,7 @@ impl Script {
     /// without a name is ignored: places change as streams begin.
     fn early_figure(&mut self, figure: &Figure) {
         let silent: Vec<(Option<String>, String, Meter)> = match figure {
+            Figure::Own { name, .. } => vec![(None, own_name(name.as_deref()).to_owned(), Meter::Lp)],
             Figure::Count { pipeline, element, .. } => {
                 vec![(pipeline.clone(), element.clone(), Meter::FpsDisplaySink)]
             }
@@ -324,7 +361,10 @@ impl Script {
         rates.sort_by(|a, b| (&a.element, a.meter).cmp(&(&b.element, b.meter)));
         latencies.sort_by(|a, b| (&a.source, &a.sink).cmp(&(&b.source, &b.sink)));
         for rate in rates.iter_mut().flat_map(|element| &mut element.rates) {
-            let (Rate::Last { at_us, .. } | Rate::Begin { at_us, .. } | Rate::Count { at_us, .. }) = rate;
+            let (Rate::Last { at_us, .. }
+            | Rate::Begin { at_us, .. }
+            | Rate::Own { at_us, .. }
+            | Rate::Count { at_us, .. }) = rate;
             *at_us = since(*at_us);
         }
         for channel in &mut latencies {
@@ -342,6 +382,7 @@ impl Script {
             window_us: window.map(|(begin, end)| (since(begin), since(end))),
             rates,
             latencies,
+            unread: self.unread,
             figures_left_out: self.left_out,
             exit: self.exit.map(|exit| ScriptExit { at_us: since(exit.at_us), ..exit }),
             failure: self.failure,
@@ -349,6 +390,11 @@ impl Script {
             output_left_out: self.output_left_out,
         }
     }
+}
+
+/// The name of a counter whose lines are for `lp`.
+fn own_name(name: Option<&str>) -> &str {
+    name.unwrap_or("lp")
 }
 
 /// Rates by names that differ: of elements that are called alike, each begins

@@ -9,6 +9,8 @@
 //!   show if they restarted in between;
 //! - rates since the line before (`gvafpscounter`) give `rate * length`, if all of
 //!   that time lies in the window;
+//! - lines for `lp` give `rate * length`, where the length is the time since the line
+//!   before was read, and their drops;
 //! - rates since the begin (`gvafpscounter` with `interval` as average) give
 //!   `rate * length` less that of the line before.
 //!
@@ -24,9 +26,10 @@ use super::source::Demand;
 use super::verdict::number;
 use super::{Percentiles, Range, StreamFigures, Verdict, delay, mixed, percentiles, rounded, share};
 use crate::model::Scalar;
-use crate::record::script::{ChannelLatencies, ElementRates, Meter, Rate, ScriptRecord};
+use crate::record::script::{ChannelLatencies, ElementRates, Meter, Rate, ScriptRecord, Unread};
 use crate::record::{Member, Pace, RunRecord};
 use crate::stats;
+use crate::text::counted;
 
 /// A hole between two lines of a counter that is more than rounding and reading.
 const SLACK_US: u64 = 50_000;
@@ -113,7 +116,8 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
     let no_fps = slowest.is_none().then(|| match (&script.failure, window) {
         (_, None) => "not measured: it had no window".to_owned(),
         (_, Some(_)) if elements.is_empty() => {
-            "not measured: it printed no line of `gvafpscounter` or `fpsdisplaysink` in its window".to_owned()
+            "not measured: it printed no line `lp: fps=...`, of `gvafpscounter` or of `fpsdisplaysink` in its window"
+                .to_owned()
         }
         (_, Some(_)) => without_rates(&elements)
             .unwrap_or_else(|| "not measured: none of its lines is about time within the window".to_owned()),
@@ -136,7 +140,7 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
         delivered_fps: None,
         lateness_us: None,
         longest_gap_us: None,
-        notes: Vec::new(),
+        notes: script.unread.iter().map(unread).collect(),
         latency_us,
         no_latency: latency_us.is_none().then(|| no_latency(&channels)),
         frames_without_latency: 0,
@@ -212,6 +216,9 @@ fn judge(
         findings.push((Verdict::Undecided, hole));
     }
     if counted.is_none() && findings.is_empty() {
+        if slowest.meter == Meter::Lp {
+            return undecided("the rate holds, but its lines have no `dropped=`".to_owned());
+        }
         let meter = slowest.meter.factory();
         return undecided(format!("the rate holds, but `{meter}` counts no dropped frames"));
     }
@@ -231,6 +238,7 @@ fn no_rate(element: &ElementRates) -> Option<String> {
     }
     let advice = match element.meter {
         Meter::FpsDisplaySink => "give their elements different names",
+        Meter::Lp => "give each a `name=`",
         // No name in its lines is that of one program only.
         Meter::GvaFpsCounter => "start one program, or count with `fpsdisplaysink` in each",
     };
@@ -257,6 +265,10 @@ fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> Elem
     }
     let at_us: Vec<u64> = element.rates.iter().map(Rate::at_us).collect();
     let mut apart: Vec<u64> = at_us.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+    if element.meter == Meter::Lp {
+        // Lines that were read at once share their time.
+        apart.retain(|apart| *apart > 0);
+    }
     apart.sort_unstable();
     let line_every_us = stats::percentile(&apart, 50).unwrap_or(0);
     // Borders of the window fall between lines. What is missing beyond that is time
@@ -272,7 +284,8 @@ fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> Elem
     let frames: f64 = parts.iter().map(|part| part.frames).sum();
     let fps = (covered_us > 0).then(|| frames * 1e6 / covered_us as f64);
     let rate = |part: &Part| part.frames * 1e6 / part.to_us.saturating_sub(part.from_us).max(1) as f64;
-    let rates: Vec<f64> = parts.iter().map(rate).collect();
+    // Two lines that were read at once have no time between them.
+    let rates: Vec<f64> = parts.iter().filter(|part| part.from_us < part.to_us).map(rate).collect();
     let counted = parts.iter().filter_map(|part| part.counted);
     let counted =
         counted.reduce(|(frames, dropped), (f, d)| (frames.saturating_add(f), dropped.saturating_add(d)));
@@ -290,7 +303,11 @@ fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> Elem
         line_every_us,
         frames: counted.map(|(frames, _)| frames),
         dropped: counted.map(|(_, dropped)| dropped),
-        points: parts.iter().map(|part| (seconds(part.to_us), rounded(rate(part)))).collect(),
+        points: parts
+            .iter()
+            .filter(|part| part.from_us < part.to_us)
+            .map(|part| (seconds(part.to_us), rounded(rate(part))))
+            .collect(),
     }
 }
 
@@ -329,6 +346,12 @@ fn part(before: Option<Rate>, rate: Rate, begin: u64) -> Option<Part> {
     };
     match (before, rate) {
         (_, Rate::Last { over_us, fps, .. }) => whole(fps, over_us),
+        (_, Rate::Own { over_us, fps, dropped, .. }) => {
+            let part = whole(fps, over_us)?;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of frames")]
+            let frames = part.frames.round() as u64;
+            Some(Part { counted: dropped.map(|dropped| (frames, dropped)), ..part })
+        }
         (
             Some(Rate::Begin { at_us: from, over_us: over_before, fps: fps_before }),
             Rate::Begin { over_us, fps, .. },
@@ -363,18 +386,28 @@ fn channel(channel: &ChannelLatencies) -> ChannelFigures {
         latency_us: percentiles(&latency_us),
         intervals: intervals.len() as u64,
         interval_mean_us: sum.checked_div(intervals.len() as u64),
-        interval_max_us: intervals.iter().map(|interval| interval.max_us).max(),
+        interval_max_us: intervals.iter().filter_map(|interval| interval.max_us).max(),
     }
 }
 
 fn no_latency(channels: &[ChannelFigures]) -> String {
-    let worst = channels.iter().filter_map(|channel| channel.interval_mean_us.zip(channel.interval_max_us));
+    let worst =
+        channels.iter().filter_map(|channel| Some((channel.interval_mean_us?, channel.interval_max_us)));
     match worst.max() {
-        Some((mean, max)) => format!(
+        Some((mean, Some(max))) => format!(
             "only intervals were traced, which have no percentiles: mean {:.1} ms, at most {:.1} ms",
             mean as f64 / 1e3,
             f64::from(max) / 1e3
         ),
+        Some((mean, None)) => {
+            format!("its lines have only means, and so no percentiles: mean {:.1} ms", mean as f64 / 1e3)
+        }
         None => "not measured: it printed no line of a latency tracer in its window".to_owned(),
     }
+}
+
+/// The remark about lines for `lp` that could not be read.
+fn unread(unread: &Unread) -> String {
+    let lines = counted(unread.lines, "line");
+    format!("{lines} for `lp` could not be read, the first because {}", unread.first)
 }

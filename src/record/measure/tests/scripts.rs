@@ -52,6 +52,88 @@ fn counts_of_a_script_are_judged_like_a_stream() {
     assert_eq!((stream.frames, stream.dropped), (Some(312), Some(39)));
 }
 
+/// A line for `lp` at each second from 0 to 23.
+fn own(fields: impl Fn(u64) -> String) -> RunRecord {
+    script(|story| (0..24).for_each(|second| story.print(0, second * S, &format!("lp: {}", fields(second)))))
+}
+
+#[test]
+fn lines_for_lp_are_judged_like_a_stream() {
+    let measurement = check(
+        &own(|_| "fps=15.0 dropped=0 latency_ms=8".to_owned()),
+        expect![[r#"
+            c/1: 15.000 fps, holds
+            1 of 1 camera holds 15 fps; CPU not measured
+        "#]],
+    );
+    let stream = &measurement.cameras[0].streams[0];
+    assert_eq!((stream.frames, stream.dropped), (Some(285), Some(0)));
+    expect!["its lines have only means, and so no percentiles: mean 8.0 ms"]
+        .assert_eq(stream.no_latency.as_deref().unwrap());
+    check(
+        &own(|second| format!("fps=14 dropped={}", second % 2)),
+        expect![[r#"
+            c/1: 14.000 fps, does not hold (14.00 fps is less than 98 % of 15; 3.62 % dropped is more than 2 %)
+            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        "#]],
+    );
+    check(
+        &own(|_| "fps=15".to_owned()),
+        expect![[r#"
+            c/1: 15.000 fps, undecided (the rate holds, but its lines have no `dropped=`)
+            0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        "#]],
+    );
+}
+
+#[test]
+fn lines_for_lp_count_by_name_and_the_slowest_decides() {
+    let record = script(|story| {
+        for second in 0..24 {
+            story.print(0, second * S, "lp: fps=15 dropped=0 name=left");
+            story.print(0, second * S, "lp: fps=12 dropped=0 name=right");
+        }
+    });
+    check(
+        &record,
+        expect![[r#"
+            c/1: 12.000 fps, does not hold (12.00 fps is less than 98 % of 15)
+            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        "#]],
+    );
+}
+
+#[test]
+fn lines_for_lp_that_cannot_be_read_count_as_nothing_and_are_named() {
+    let measurement = check(
+        &own(|_| "fps=fifteen".to_owned()),
+        expect![[r#"
+            c/1: - fps, not judged (not measured: it printed no line `lp: fps=...`, of `gvafpscounter` or of `fpsdisplaysink` in its window)
+            0 of 1 camera holds 15 fps, 1 not judged; CPU not measured
+        "#]],
+    );
+    assert_eq!(
+        measurement.cameras[0].streams[0].notes,
+        ["23 lines for `lp` could not be read, the first because `fps` is a number, not `fifteen`"]
+    );
+}
+
+#[test]
+fn lines_for_lp_that_are_read_at_once_keep_their_drops() {
+    let record = script(|story| {
+        for second in 0..24 {
+            story.print(0, second * S, "lp: fps=15 dropped=1");
+            story.print(0, second * S, "lp: fps=15 dropped=2");
+        }
+    });
+    let measurement = measure(&record);
+    let stream = &measurement.cameras[0].streams[0];
+    assert_eq!((stream.fps, stream.frames), (Some(15.0), Some(285)));
+    // Of 20 seconds, the first line of the first one counts from before the window.
+    assert_eq!(stream.dropped, Some(20 * 2 + 19));
+    assert_eq!(stream.fps_range, Some(Range { min: 15.0, max: 15.0 }));
+}
+
 #[test]
 fn a_rate_alone_cannot_hold_since_drops_are_not_counted() {
     check(
@@ -93,7 +175,7 @@ fn a_script_that_prints_no_figures_is_not_measured_and_never_zero() {
     let measurement = check(
         &script(|_| {}),
         expect![[r#"
-            c/1: - fps, not judged (not measured: it printed no line of `gvafpscounter` or `fpsdisplaysink` in its window)
+            c/1: - fps, not judged (not measured: it printed no line `lp: fps=...`, of `gvafpscounter` or of `fpsdisplaysink` in its window)
             0 of 1 camera holds 15 fps, 1 not judged; CPU not measured
         "#]],
     );
