@@ -5,8 +5,12 @@
 //! `[paths]`: `media/`, `models/` and `results/` name those folders wherever they
 //! are, in every hashed document too. [`Layout`] turns it into a path of this
 //! machine.
+//!
+//! One kind of path names a file that may lie anywhere: `file:/NAME`, a video of the
+//! user's that a camera names ([`ProjectPath::own`]). It is read, never written.
 
 use std::borrow::{Borrow, Cow};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
@@ -31,6 +35,9 @@ pub enum PathError {
     #[error("`{}` contains a NUL character", harmless(.0))]
     Nul(String),
 }
+
+/// The first part of [`ProjectPath::own`].
+const OWN: &str = "file:";
 
 /// A path relative to the project root: `media/clips/scan-640x360-15.mp4`.
 ///
@@ -84,6 +91,22 @@ impl ProjectPath {
             "`{name}` is one component"
         );
         ProjectPath(format!("{}/{name}", self.0))
+    }
+
+    /// The video outside the project that a camera calls `name`: `file:/scan.mp4`.
+    /// [`Layout::files`] has its place.
+    ///
+    /// # Panics
+    /// If `name` is not a single normal component: it is a checked file name.
+    #[must_use]
+    pub fn own(name: &str) -> ProjectPath {
+        ProjectPath(OWN.to_owned()).join(name)
+    }
+
+    /// The name of a video outside the project.
+    #[must_use]
+    pub fn own_name(&self) -> Option<&str> {
+        self.0.strip_prefix(OWN)?.strip_prefix('/')
     }
 
     /// The string, parts joined by `/`.
@@ -158,6 +181,9 @@ pub struct Layout {
     pub models: PathBuf,
     /// `[paths] results`
     pub results: PathBuf,
+    /// Videos outside the project that cameras name, by their names: the places of
+    /// [`ProjectPath::own`].
+    pub files: BTreeMap<String, PathBuf>,
 }
 
 impl Layout {
@@ -165,7 +191,7 @@ impl Layout {
     #[must_use]
     pub fn new(root: PathBuf) -> Layout {
         let (media, models, results) = (root.join("media"), root.join("models"), root.join("results"));
-        Layout { root, media, models, results }
+        Layout { root, media, models, results, files: BTreeMap::new() }
     }
 
     /// The place of `path` on this machine.
@@ -176,7 +202,10 @@ impl Layout {
             "media" => &self.media,
             "models" => &self.models,
             "results" => &self.results,
-            _ => return self.root.join(&path.0),
+            _ => {
+                let own = path.own_name().and_then(|name| self.files.get(name));
+                return own.cloned().unwrap_or_else(|| self.root.join(&path.0));
+            }
         };
         if rest.is_empty() { base.clone() } else { base.join(rest) }
     }
@@ -236,6 +265,16 @@ impl Layout {
         absolute.strip_prefix(&self.root).map_or_else(|_| absolute.clone(), Path::to_path_buf)
     }
 
+    /// A text of `lp`'s own with the places of videos outside the project instead of
+    /// their paths in documents.
+    #[must_use]
+    pub fn in_words(&self, text: String) -> String {
+        self.files.iter().fold(text, |text, (name, place)| {
+            let path = format!("`{}`", ProjectPath::own(name));
+            if text.contains(&path) { text.replace(&path, &format!("`{}`", shown(place))) } else { text }
+        })
+    }
+
     /// The file that a pipeline writes when the user plays it in the project root:
     /// `results/NAME`, where `NAME` may have several parts.
     #[must_use]
@@ -255,6 +294,12 @@ impl Layout {
     pub fn cache(&self) -> PathBuf {
         self.root.join(".lpcache")
     }
+}
+
+/// A place on this machine, for people.
+#[must_use]
+pub fn shown(place: &Path) -> String {
+    harmless(&place.to_string_lossy()).into_owned()
 }
 
 /// Whether `name` can be a file name in a folder of `lp`: one normal component of
@@ -337,6 +382,21 @@ mod tests {
         }
         layout.media = "/p".into();
         check(&layout, "x", "x");
+    }
+
+    #[test]
+    fn a_video_outside_has_its_name_in_documents_and_its_place_in_messages() {
+        let mut layout = Layout::new("/p".into());
+        layout.files.insert("x.mp4".to_owned(), "/far/a b/x.mp4".into());
+        let path = ProjectPath::own("x.mp4");
+        let text = serde_json::to_string(&path).unwrap();
+        assert_eq!(text, r#""file:/x.mp4""#);
+        assert_eq!(serde_json::from_str::<ProjectPath>(&text).unwrap(), path);
+        assert_eq!((path.own_name(), path.file_name()), (Some("x.mp4"), "x.mp4"));
+        assert_eq!(layout.resolve(&path), Path::new("/far/a b/x.mp4"));
+        assert_eq!(layout.in_words(format!("`{path}` changed")), "`/far/a b/x.mp4` changed");
+        assert_eq!(layout.resolve(&ProjectPath::own("y.mp4")), Path::new("/p/file:/y.mp4"));
+        assert_eq!(ProjectPath::new("clips/x.mp4").unwrap().own_name(), None);
     }
 
     #[test]

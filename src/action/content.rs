@@ -72,6 +72,13 @@ pub(super) fn is_video(file: &str, answer: Answer<'_>) -> Result<(), String> {
     Err(described(answer))
 }
 
+/// What a file that is called `file` holds, if its first bytes show that it is no
+/// video: "an HTML page". Unknown bytes may be one.
+pub(crate) fn foreign(file: &str, begin: &[u8]) -> Option<String> {
+    let answer = Answer { status: 200, encoding: None, range: None, begin };
+    is_video(file, answer).err().and_then(|_| known(begin))
+}
+
 /// A server's response, as a clause: "the server sent an empty body".
 pub(super) fn described(answer: Answer<'_>) -> String {
     let Answer { status, encoding, range, begin } = answer;
@@ -142,10 +149,19 @@ fn contents(begin: &[u8]) -> String {
     if begin.is_empty() {
         return "an empty body".to_owned();
     }
+    if let Some(known) = known(begin) {
+        return known;
+    }
+    let bytes: Vec<String> = begin.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("a file that begins like no known video ({}); if it is right, pin its `sha256`", bytes.join(" "))
+}
+
+/// The same for bytes that can be recognised.
+fn known(begin: &[u8]) -> Option<String> {
     let pictures = PICTURES.iter().map(|(name, magic, _)| (name, magic));
     let mut known = OTHERS.iter().map(|(name, magic)| (name, magic)).chain(pictures);
     if let Some((name, _)) = known.find(|(_, magic)| magic.is_in(begin)) {
-        return (*name).to_owned();
+        return Some((*name).to_owned());
     }
     let text = String::from_utf8_lossy(begin);
     let text = text.trim_start_matches('\u{feff}').trim();
@@ -153,32 +169,30 @@ fn contents(begin: &[u8]) -> String {
     if ["<!doctype html", "<html", "<body"].iter().any(|tag| lower.contains(tag)) {
         let title =
             between(text, &lower, "<title", "</title").and_then(|title| Some(title.split_once('>')?.1));
-        return match title.map(printable).filter(|title| !title.is_empty()) {
+        return Some(match title.map(printable).filter(|title| !title.is_empty()) {
             Some(title) => format!("an HTML page titled `{title}`"),
             None => "an HTML page".to_owned(),
-        };
+        });
     }
     if lower.starts_with("<?xml") || text.starts_with('<') {
         let code = between(text, &lower, "<code>", "</code").map(printable);
         let code = code.map_or(String::new(), |code| format!(" with the code `{code}`"));
-        return if lower.contains("<error") {
+        return Some(if lower.contains("<error") {
             format!("an XML error document{code}")
         } else {
             format!("an XML document{code}")
-        };
+        });
     }
     if text.starts_with("version https://git-lfs") {
-        return "a Git LFS pointer, which stands for the file".to_owned();
+        return Some("a Git LFS pointer, which stands for the file".to_owned());
     }
     // Its last character may be cut.
     let is_text =
         !text.chars().rev().skip(1).any(|c| c == '\u{fffd}' || (c.is_control() && !c.is_whitespace()));
-    if is_text {
+    is_text.then(|| {
         let kind = if text.starts_with(['{', '[']) { "JSON" } else { "text" };
-        return format!("{kind}: `{}`", printable(text));
-    }
-    let bytes: Vec<String> = begin.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("a file that begins like no known video ({}); if it is right, pin its `sha256`", bytes.join(" "))
+        format!("{kind}: `{}`", printable(text))
+    })
 }
 
 /// The string between two tags; `lower` is the text in lower case.

@@ -18,6 +18,8 @@ mod plan;
 mod report;
 mod run;
 
+pub(crate) use content::foreign;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;

@@ -76,7 +76,8 @@ fn show(args: &GraphArgs, opened: &Workspace, graph: &TaskGraph, selected: &BTre
     } else {
         let width = console::widest(graph, selected);
         for id in graph.order().iter().filter(|id| selected.contains(id)) {
-            console::out(&format!("{:width$}  {}\n", graph.task(*id).label, standings[id]));
+            let standing = opened.project.layout.in_words(standings[id].to_string());
+            console::out(&format!("{:width$}  {standing}\n", graph.task(*id).label));
         }
     }
     Ok(())

@@ -5,20 +5,17 @@
 //! accepted with a note that names the current one. `resolve` has the defaults and
 //! the checks that need more than one value.
 
-use super::login::{BY_REFERENCE, IN_CLEAR, RawCredential, RawLogin, login, warn_of_credentials};
-use super::lpfile::{CODECS, URL, is_fetch_url};
+use super::clips::{RawClip, clip};
+use super::login::{BY_REFERENCE, RawCredential, RawLogin, login, warn_of_credentials};
+use super::lpfile::CODECS;
 use super::reader::{At, KeyNames, Reader, Table, by, table};
-use super::shape::{Shape, UNBROKEN, UnknownKeys, unseen};
+use super::shape::{Shape, UNBROKEN, UnknownKeys};
 use super::tree::{Node, Value};
-use super::values::{
-    as_written, filled_list_of, number, one_of, read_any_string, read_string, spanned, string, unseen, whole,
-};
+use super::values::{as_written, filled_list_of, number, one_of, read_string, spanned, string, whole};
 use crate::diag::Edit;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
-use crate::model::{Clip, Codec, Origin};
-use crate::path::is_file_name;
-use crate::text::is_unseen;
+use crate::model::Codec;
 
 /// Keys for a stream URI; the first that is not blank wins.
 pub(crate) const STREAM_KEYS: [&str; 4] = ["streamUri", "stream_uri", "rtspUri", "rtsp_url"];
@@ -33,7 +30,7 @@ pub(super) struct RawCamera {
     pub(super) place: Place,
     pub(super) id: Option<Spanned<String>>,
     pub(super) stream: Option<Spanned<RawStream>>,
-    pub(super) file: Option<Spanned<Clip>>,
+    pub(super) file: Option<Spanned<RawClip>>,
     /// Whether a source was written that could be understood or was reported.
     pub(super) has_source: bool,
     pub(super) codec: Option<Codec>,
@@ -122,7 +119,8 @@ fn camera() -> impl Reader<Value = RawCamera> + Copy {
         let id = "Its name: any string without control characters, unique in the file";
         let id = table.required("camera_id", id, spanned(string()), diagnostics);
         let (stream, has_stream) = stream(table, diagnostics);
-        let file = "The clip and its origin: `scan.mp4|https://host/path` or `scan.mp4|scene:NAME`";
+        let file = "Its video: a path in the project, or a name and an origin, such as \
+                    `scan.mp4|file:/path/scan.mp4`, `scan.mp4|https://host/path` or `scan.mp4|scene:NAME`";
         let file_source = table.take("fileSrc", file, &clip());
         let width = "Width in pixels; 1920 if not given";
         let height = "Height in pixels; 1080 if not given";
@@ -277,75 +275,6 @@ fn is_device(path: &str) -> bool {
 fn is_stream_path(text: &str) -> bool {
     let path = text.trim_matches('/');
     !path.is_empty() && !path.contains(':') && !path.starts_with("dev/")
-}
-
-/// `name|url` or `name|scene:NAME`.
-fn clip() -> impl Reader<Value = Clip> + Copy {
-    let shape = || {
-        let name = concat!(r"\s*[^\s/|.\-", unseen!(), r"][^/|", unseen!(), r"]{0,199}");
-        Shape::String(Some(format!(r"^{name}\|\s*({URL}|scene:[A-Za-z0-9_][A-Za-z0-9_.\-]*)\s*$")))
-    };
-    by(shape, |at, diagnostics| {
-        let written = read_any_string(at, diagnostics)?;
-        if written.contains(is_unseen) {
-            diagnostics.push(unseen(at, &written));
-            return None;
-        }
-        let refused = match read_clip(&written) {
-            Ok(clip) => {
-                if let Origin::Url(url) = &clip.origin {
-                    warn_of_credentials(url, IN_CLEAR, at, diagnostics);
-                }
-                return Some(clip);
-            }
-            Err(refused) => refused,
-        };
-        let message = format!("`{}` must be a file name and its origin, separated by `|`", at.name);
-        diagnostics.push(
-            Diagnostic::error(codes::BAD_FILE_SOURCE, message)
-                .at(at.node.place)
-                .label(refused)
-                .help("write `scan.mp4|https://host/path` or `scan.mp4|scene:NAME`"),
-        );
-        None
-    })
-}
-
-/// The clip, or the fault of the string.
-fn read_clip(written: &str) -> Result<Clip, String> {
-    let (file, origin) = written.split_once('|').ok_or("`|` is missing")?;
-    let (file, origin) = (file.trim(), origin.trim());
-    if !is_file_name(file) {
-        return Err(format!("`{}` is not a plain file name", file.escape_debug()));
-    }
-    let origin = match origin.strip_prefix("scene:") {
-        Some(scene) if is_scene_name(scene) => Origin::Scene(scene.to_owned()),
-        Some("") => return Err("the name of the scene is missing".to_owned()),
-        Some(scene) => return Err(format!("`{}` is not the name of a scene", scene.escape_debug())),
-        None if is_fetch_url(&with_small_scheme(origin)) => Origin::Url(with_small_scheme(origin)),
-        None => {
-            let scheme = origin.split_once("://").map(|(scheme, _)| scheme);
-            return Err(match scheme {
-                Some(scheme) if !matches!(scheme, "http" | "https") => {
-                    format!("only `http` and `https` can be fetched, not `{}`", scheme.escape_debug())
-                }
-                _ => "the part after `|` is neither a URL nor a scene".to_owned(),
-            });
-        }
-    };
-    Ok(Clip { file: file.to_owned(), origin })
-}
-
-/// A URL with its scheme in lower case, since its case does not matter.
-fn with_small_scheme(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),
-        None => url.to_owned(),
-    }
-}
-
-fn is_scene_name(name: &str) -> bool {
-    is_file_name(name) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
 /// Two corners, or in an older form a corner and a size.

@@ -9,7 +9,9 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::cameras::{self, RawCamera};
+use super::clips::RawOrigin;
 use super::lpfile::{self, RawLpfile};
+use super::origins::Origins;
 use super::resolve::{RawProject, resolve};
 use super::tasks::{self, RawTask};
 use super::text::{MAX_BYTES, admit};
@@ -18,7 +20,7 @@ use super::{json, outputs, overrides, scene, toml, workloads};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place, Sources, Spanned};
 use crate::digest::ContentDigest;
-use crate::model::{Origin, Project, SceneFile};
+use crate::model::{AssetPin, Project, SceneFile};
 use crate::name::{is_glob, matches_glob};
 use crate::os;
 use crate::path::ProjectPath;
@@ -196,7 +198,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     let cameras = loader.cameras(request, &lpfile);
     let has_cameras = !cameras.is_empty();
     let workloads = loader.workloads(request, &lpfile, has_cameras);
-    let scenes = loader.scenes(&cameras);
+    let scenes = loader.scenes(&cameras, &lpfile.assets);
     let Loader { mut diagnostics, sources, files, texts, includes, asked, .. } = loader;
 
     let machine_key = machine_key(disk);
@@ -444,11 +446,15 @@ impl Loader<'_> {
     }
 
     /// Every scene that a clip is drawn from, by name.
-    fn scenes(&mut self, cameras: &[RawCamera]) -> BTreeMap<String, SceneFile> {
+    fn scenes(
+        &mut self,
+        cameras: &[RawCamera],
+        assets: &BTreeMap<String, AssetPin>,
+    ) -> BTreeMap<String, SceneFile> {
         let mut tried: BTreeMap<String, Option<SceneFile>> = BTreeMap::new();
         for clip in cameras.iter().filter_map(|camera| camera.file.as_ref()) {
-            let Origin::Scene(name) = &clip.value.origin else { continue };
-            if tried.contains_key(name) {
+            let RawOrigin::Scene(name) = &clip.value.origin else { continue };
+            if Origins::has_path(assets, &clip.value.file) || tried.contains_key(name) {
                 continue;
             }
             let path = ProjectPath::new(&format!("{SCENES}/{name}.toml"));

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::clips::{URL, asset_path, is_fetch_url};
 use super::inference::{RawOptions, WorkloadOptions, options};
 use super::reader::{At, KeyNames, Reader, Table, by, map_of, table};
 use super::shape::{Shape, TEXT, UnknownKeys, unseen};
@@ -18,11 +19,6 @@ use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::WorkerCommand;
 use crate::model::{Accept, AssetPin, Codec, DialectChoice, FileSourceMode, Isolation, Pace, Share};
 use crate::path::is_file_name;
-use crate::text::is_unseen;
-
-/// A regular expression for a URL that can be fetched, without anchors.
-pub(super) const URL: &str =
-    concat!(r"[hH][tT][tT][pP][sS]?://[^\s/?#", unseen!(), r"][^\s", unseen!(), r"]*");
 
 /// `Lpfile.toml` as written.
 #[derive(Debug, Default)]
@@ -143,7 +139,7 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     raw.accepted = table.optional("camera", cameras, cameras_map(), diagnostics).unwrap_or_default();
     let pools = table.optional("pools", "How many tasks run at once, per resource", pools(), diagnostics);
     raw.pools = pools.unwrap_or_default().into_iter().collect();
-    let assets = "Pins and mirrors of files that cameras and steps name";
+    let assets = "Pins and mirrors of files that cameras name, and your own files in their place";
     let assets = table.optional("asset", assets, assets_map(), diagnostics);
     raw.assets = assets.unwrap_or_default().into_iter().collect();
     let tasks = table.optional("task", "Commands of your own", task_list(), diagnostics);
@@ -365,7 +361,27 @@ fn asset() -> impl Reader<Value = AssetPin> + Copy {
         let urls = table.optional("urls", urls, list_of(fetch_url()), diagnostics).unwrap_or_default();
         let sha256 =
             table.optional("sha256", "The file's SHA-256 digest, 64 hex digits", sha256(), diagnostics);
-        Some(AssetPin { urls, sha256, place: Place::default() })
+        let path = "A video of your own in its place, relative to the project or absolute";
+        let path = table.optional("path", path, spanned(asset_file()), diagnostics);
+        let path = path.map(|path| (path.value, path.place));
+        Some(AssetPin { urls, sha256, path, place: Place::default() })
+    })
+}
+
+/// The path of a user's file.
+fn asset_file() -> impl Reader<Value = String> + Copy {
+    let shape = || Shape::String(Some(concat!(r"^[^~", unseen!(), r"][^", unseen!(), r"]*$").to_owned()));
+    by(shape, |at, diagnostics| {
+        let written = read_string(at, diagnostics)?;
+        match asset_path(&written) {
+            Ok(path) => Some(path),
+            Err((label, help)) => {
+                let message = format!("`{}` must be the path of a file", at.name);
+                let fault = Diagnostic::error(codes::BAD_PATH, message).at(at.node.place);
+                diagnostics.push(fault.label(label).help(help));
+                None
+            }
+        }
     })
 }
 
@@ -383,13 +399,6 @@ fn fetch_url() -> impl Reader<Value = String> + Copy {
             None
         },
     )
-}
-
-/// Whether `url` has a scheme that can be fetched and a host.
-pub(super) fn is_fetch_url(url: &str) -> bool {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']));
-    has_host && !url.chars().any(|c| c.is_whitespace() || is_unseen(c))
 }
 
 fn sha256() -> impl Reader<Value = String> + Copy {

@@ -12,6 +12,7 @@
 mod branches;
 mod cameras;
 mod caps;
+mod clips;
 mod device;
 pub mod effective;
 mod files;
@@ -21,6 +22,7 @@ pub mod load;
 pub mod locate;
 mod login;
 mod lpfile;
+mod origins;
 mod outputs;
 mod overrides;
 pub mod reader;

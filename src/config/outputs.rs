@@ -35,7 +35,9 @@ pub(super) fn check<'a>(
     for (output, place) in outputs.filter(|(output, _)| !safe.contains(output)) {
         let path = layout.resolve(output);
         let around = |other: &Path| path.starts_with(other) || other.starts_with(&path);
-        let why = if around(&cache) {
+        let why = if output.own_name().is_some() {
+            "`file:` is for the videos that cameras name"
+        } else if around(&cache) {
             "`lp` keeps its store in `.lpcache`"
         } else if configs.contains(path.as_path()) {
             "a config file is there"
@@ -60,7 +62,7 @@ struct SafePaths<'a> {
 
 impl<'a> SafePaths<'a> {
     fn new(layout: &'a Layout, guarded: impl Iterator<Item = &'a PathBuf>) -> SafePaths<'a> {
-        let mut others: HashSet<&OsStr> = ["media", "models", "results"].map(OsStr::new).into();
+        let mut others: HashSet<&OsStr> = ["media", "models", "results", "file:"].map(OsStr::new).into();
         for place in guarded {
             if layout.root.starts_with(place) {
                 return SafePaths { others: None };

@@ -13,6 +13,7 @@ use super::cameras::{RawCamera, RawRegion, RawStream};
 use super::inference::{RawOptions, WorkloadOptions};
 use super::login::Logins;
 use super::lpfile::RawLpfile;
+use super::origins::Origins;
 use super::tasks::RawTask;
 use super::workloads::RawWorkload;
 use crate::diag::Edit;
@@ -54,14 +55,14 @@ pub(super) struct RawProject {
 
 /// Fills in the defaults of `raw`, and checks it.
 pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnostics) -> Project {
-    let layout = layout(root, &raw.lpfile, diagnostics);
+    let mut layout = layout(root, &raw.lpfile, diagnostics);
     let settings = settings(&raw.lpfile);
 
     let mut lpfile = raw.lpfile;
     let mut tasks = std::mem::take(&mut lpfile.tasks);
     tasks.extend(raw.more_tasks);
     check_slugs(&raw.cameras, &tasks, settings.count, diagnostics);
-    check_origins(&raw.cameras, diagnostics);
+    let origins = Origins::find(&raw.cameras, &lpfile.assets, &mut layout, diagnostics);
     check_repeated(&raw.cameras, diagnostics);
 
     let mut raw_cameras = raw.cameras;
@@ -76,7 +77,10 @@ pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnost
     check_vlm(&raw_cameras, workloads.as_deref(), diagnostics);
     check_accepted(&lpfile.accepted, &raw_cameras, diagnostics);
     let mut logins = Logins::new(raw.machine_key.as_deref());
-    let resolve_camera = |camera| camera_of(camera, &settings, &lpfile.accepted, &mut logins, diagnostics);
+    let resolve_camera = |mut camera: RawCamera| {
+        let clip = camera.file.take().map(|file| origins.clip(file, &layout));
+        camera_of(camera, clip, &settings, &lpfile.accepted, &mut logins, diagnostics)
+    };
     let cameras = raw_cameras.into_iter().filter_map(resolve_camera).collect();
     let passwords = logins.passwords;
     let tasks = tasks.into_iter().filter_map(|task| task_of(task, &settings, &layout, diagnostics)).collect();
@@ -121,7 +125,7 @@ pub(super) fn layout(root: PathBuf, raw: &RawLpfile, diagnostics: &mut Diagnosti
         }
     }
     let [(_, media, _), (_, models, _), (_, results, _)] = folders;
-    Layout { root, media, models, results }
+    Layout { media, models, results, ..Layout::new(root) }
 }
 
 /// What counts for a run.
@@ -218,24 +222,6 @@ fn check_slugs(cameras: &[RawCamera], tasks: &[RawTask], count: u32, diagnostics
                 original.place,
                 format!("its copies are `{slug}` and so on, since `run.count` is {count}"),
             ));
-        }
-    }
-}
-
-/// One file in `media/` has one origin.
-fn check_origins(cameras: &[RawCamera], diagnostics: &mut Diagnostics) {
-    let mut first: HashMap<&str, &Spanned<Clip>> = HashMap::new();
-    for clip in cameras.iter().filter_map(|camera| camera.file.as_ref()) {
-        let known = first.entry(&clip.value.file).or_insert(clip);
-        if known.value.origin != clip.value.origin {
-            let message = format!("`{}` has two different origins", clip.value.file);
-            diagnostics.push(
-                Diagnostic::error(codes::TWO_ORIGINS, message)
-                    .at(clip.place)
-                    .label("another one here")
-                    .also(known.place, "one here")
-                    .help("give one of the files another name"),
-            );
         }
     }
 }
@@ -475,6 +461,7 @@ fn check_mapping(cameras: &[RawCamera], workloads: &[Workload], diagnostics: &mu
 
 fn camera_of(
     raw: RawCamera,
+    clip: Option<Clip>,
     settings: &Settings,
     accepted: &[(Spanned<String>, Vec<Accept>)],
     logins: &mut Logins<'_>,
@@ -513,7 +500,7 @@ fn camera_of(
             let slug = raw.id.as_ref().and_then(|id| Slug::of(&id.value));
             slug.map(|slug| stream_of(stream.value, codec, settings, &slug, logins))
         }
-        None => file_of(raw.file, raw.has_source, &stream, codec, raw.place, settings, diagnostics),
+        None => file_of(clip, raw.has_source, &stream, codec, raw.place, settings, diagnostics),
     };
 
     if matches!(source, Some(Source::File(_))) {
@@ -581,7 +568,7 @@ fn on_server(path: &str, codec: Codec, settings: &Settings) -> Source {
 /// The source of a camera that has only a `fileSrc`. `variant` is the suffix that
 /// upstream gives to the name of a clip with the camera's size and rate.
 fn file_of(
-    file: Option<Spanned<Clip>>,
+    clip: Option<Clip>,
     has_source: bool,
     variant: &str,
     codec: Codec,
@@ -589,30 +576,30 @@ fn file_of(
     settings: &Settings,
     diagnostics: &mut Diagnostics,
 ) -> Option<Source> {
-    let Some(clip) = file else {
+    let Some(clip) = clip else {
         if !has_source {
             diagnostics.push(
                 Diagnostic::error(codes::MISSING_SOURCE, "the camera has no source")
                     .at(place)
                     .label("in this camera")
-                    .help("give it a `fileSrc` (`name|url`) or a `streamUri` (`rtsp://host:8554/path`)"),
+                    .help("give it a `fileSrc` (`clips/scan.mp4`, `name|url`) or a `streamUri` (`rtsp://host:8554/path`)"),
             );
         }
         return None;
     };
-    match (settings.source, clip.value.origin.clone()) {
-        (FileSourceMode::File, _) => Some(Source::File(clip.value)),
+    match (settings.source, clip.origin.clone()) {
+        (FileSourceMode::File, _) => Some(Source::File(clip)),
         (FileSourceMode::Rtsp, _) => {
-            let stem = clip.value.file.strip_suffix(".mp4").unwrap_or(&clip.value.file);
+            let stem = clip.file.strip_suffix(".mp4").unwrap_or(&clip.file);
             Some(on_server(&format!("{stem}-{variant}"), codec, settings))
         }
         (FileSourceMode::Synthetic, Origin::Scene(scene)) => Some(Source::Synthetic { scene }),
-        (FileSourceMode::Synthetic, Origin::Url(_)) => {
+        (FileSourceMode::Synthetic, Origin::Url(_) | Origin::File(_)) => {
             let message = "`run.source` is `synthetic`, but this clip is not drawn from a scene";
             diagnostics.push(
                 Diagnostic::error(codes::NO_SCENE, message)
                     .at(clip.place)
-                    .help(format!("write `{}|scene:NAME`, or leave `run.source` at `file`", clip.value.file)),
+                    .help(format!("write `{}|scene:NAME`, or leave `run.source` at `file`", clip.file)),
             );
             None
         }

@@ -55,6 +55,7 @@ impl Engine<'_> {
             Ok(()) => self.perform_with_retries(task, &key, &dir, (repeat.unwrap_or(0), started)),
             Err(error) => (Performed::failed(&error), Reuse::Allowed),
         };
+        performed.detail = self.layout.in_words(performed.detail);
         let outputs = match self.capture(task, &performed, &dir) {
             Ok(outputs) => outputs,
             Err(error) => {
@@ -141,7 +142,8 @@ impl Engine<'_> {
     ) -> (Performed, Reuse) {
         let retries = if let Action::Command(command) = &task.action { command.retries } else { 0 };
         let note = |text: &str| {
-            self.progress.event(&BuildEvent::TaskNote { label: &task.label, note: text });
+            let text = self.layout.in_words(text.to_owned());
+            self.progress.event(&BuildEvent::TaskNote { label: &task.label, note: &text });
         };
         let (mut tried, mut turn) = (0, Turns::First);
         loop {

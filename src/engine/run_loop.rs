@@ -195,7 +195,7 @@ impl Engine<'_> {
             }
             standing => standing,
         };
-        let reason = standing.to_string();
+        let reason = self.layout.in_words(standing.to_string());
         self.progress.event(&BuildEvent::TaskStarted { label: &task.label, reason: &reason });
         match judged.key {
             Some(key) => self.attempt(task, key),

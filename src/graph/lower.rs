@@ -170,8 +170,8 @@ pub fn record_path(subject: &str) -> ProjectPath {
     path(&format!("results/run/{subject}.json"))
 }
 
-fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
-    let original = path(&format!("media/{}", clip.file));
+fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
+    let original = clip.original();
     let first = match &clip.origin {
         Origin::Url(url) => {
             let pin = project.assets.get(&clip.file);
@@ -182,9 +182,8 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
             let sha256 = pin.and_then(|pin| pin.sha256.clone());
             let wanted = sha256.is_none().then_some(DownloadKind::Video);
             let action = Action::Download(Download { urls, sha256, wanted });
-            Task::new(format!("download:{}", clip.file), action)
-                .writes([original.clone()])
-                .pool(Pool::Network)
+            let task = Task::new(format!("download:{}", clip.file), action);
+            Some(task.writes([original.clone()]).pool(Pool::Network))
         }
         Origin::Scene(name) => {
             let scene = &project.scenes[name];
@@ -192,10 +191,11 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
             // The action contains the resolved scene and reads no file, so a comment in
             // the scene's file causes no rebuild.
             let action = Action::Generate { scene: scene.scene.clone(), version: truth::VERSION };
-            Task::new(format!("generate:{}", clip.file), action)
-                .writes([original.clone(), path(&format!("media/{stem}.truth.json"))])
-                .uses(GENERATE_FACTORIES)
+            let task = Task::new(format!("generate:{}", clip.file), action);
+            let outputs = [original.clone(), path(&format!("media/{stem}.truth.json"))];
+            Some(task.writes(outputs).uses(GENERATE_FACTORIES))
         }
+        Origin::File(_) => None,
     };
     let transcoded = plan::clip_path(clip, camera.width, camera.height, camera.fps);
     let action = Action::Transcode(Transcode {
@@ -207,7 +207,7 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> [Task; 2] {
     });
     let label = format!("transcode:{}@{}x{}@{}", clip.file, camera.width, camera.height, camera.fps);
     let second = Task::new(label, action).reads([original]).writes([transcoded]).uses(TRANSCODE_FACTORIES);
-    [first, second].map(|task| task.at(camera.place))
+    first.into_iter().chain([second]).map(|task| task.at(camera.place)).collect()
 }
 
 fn plan_task(planned: &PlannedCamera) -> Task {

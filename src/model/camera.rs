@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diag::Place;
 use crate::name::Slug;
+use crate::path::ProjectPath;
 
 /// The encoding of an RTSP stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,10 +181,28 @@ impl Login {
 /// A video file that a camera names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clip {
-    /// `scan.mp4`: a plain file name below `media/`.
+    /// `scan.mp4`: a plain file name, by which labels and files call it.
     pub file: String,
     /// Where it comes from.
     pub origin: Origin,
+    /// The string that says so, in its file.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+impl Clip {
+    /// The file before it is transcoded: `media/scan.mp4`, or the user's own.
+    ///
+    /// # Panics
+    /// Never for a clip of a project: its name is one plain component.
+    #[must_use]
+    pub fn original(&self) -> ProjectPath {
+        match &self.origin {
+            Origin::File(path) => path.clone(),
+            Origin::Url(_) | Origin::Scene(_) => ProjectPath::new(&format!("media/{}", self.file))
+                .expect("a clip's file name is one plain component"),
+        }
+    }
 }
 
 /// Where a clip comes from.
@@ -193,6 +212,9 @@ pub enum Origin {
     Url(String),
     /// Drawn from `configs/scenes/<name>.toml`.
     Scene(String),
+    /// A file of the user's: only read. Its path in the project, or
+    /// [`ProjectPath::own`].
+    File(ProjectPath),
 }
 
 /// `region_of_interest`, in pixels: `x < x2`, `y < y2`, and `x`, `y` inside the

@@ -7,13 +7,16 @@ use crate::diag::Place;
 use crate::name::Slug;
 use crate::path::ProjectPath;
 
-/// `[asset.NAME]`: pins and mirrors.
+/// `[asset.NAME]`: pins, mirrors, and files in its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssetPin {
     /// Tried in order, before the URL that a camera names.
     pub urls: Vec<String>,
     /// 64 lowercase hex digits.
     pub sha256: Option<String>,
+    /// The file of the user's to play, relative to the project or absolute, with its
+    /// place.
+    pub path: Option<(String, Place)>,
     /// The table in its file.
     pub place: Place,
 }

@@ -440,7 +440,11 @@ pub(crate) mod tests {
         let camera = Camera {
             name: "camera-1".into(),
             slug: Slug::of("camera-1").unwrap(),
-            source: Source::File(Clip { file: "a.mp4".into(), origin: Origin::Scene("a".into()) }),
+            source: Source::File(Clip {
+                file: "a.mp4".into(),
+                origin: Origin::Scene("a".into()),
+                place: Default::default(),
+            }),
             width: 640,
             height: 360,
             fps: 15.0,
@@ -667,7 +671,8 @@ pub(crate) mod tests {
 
     #[test]
     fn the_clip_of_every_size_and_rate_has_its_own_path() {
-        let clip = Clip { file: "scan.mp4".into(), origin: Origin::Scene("scan".into()) };
+        let clip =
+            Clip { file: "scan.mp4".into(), origin: Origin::Scene("scan".into()), place: Default::default() };
         assert_eq!(clip_path(&clip, 640, 360, 15.0).as_str(), "media/clips/scan-640x360-15.mp4");
         assert_eq!(clip_path(&clip, 640, 360, 29.97).as_str(), "media/clips/scan-640x360-29.97.mp4");
     }

@@ -416,9 +416,13 @@ mod tests {
         let mut record = described(six_cameras());
         record.conditions.decode_only = true;
         record.members.iter_mut().flat_map(|member| &mut member.streams).for_each(|one| one.steps.clear());
-        check(&record, |report| vec![head(report).remove(5)], expect![[r#"
+        check(
+            &record,
+            |report| vec![head(report).remove(5)],
+            expect![[r#"
             steps: none: all are left out
-        "#]]);
+        "#]],
+        );
         assert_eq!(cameras(&record)[0].streams[0].1, "none: all are left out");
     }
 

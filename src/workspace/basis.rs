@@ -34,6 +34,8 @@ pub(super) struct Basis {
     media: PathBuf,
     models: PathBuf,
     results: PathBuf,
+    /// Videos outside the project.
+    clips: BTreeMap<String, PathBuf>,
     pub(super) pools: BTreeMap<String, u32>,
 }
 
@@ -59,6 +61,7 @@ impl Basis {
             media: layout.media.clone(),
             models: layout.models.clone(),
             results: layout.results.clone(),
+            clips: layout.files.clone(),
             pools: project.settings.pools.clone(),
         })
     }
@@ -88,6 +91,7 @@ impl Basis {
             media: self.media.clone(),
             models: self.models.clone(),
             results: self.results.clone(),
+            clips: self.clips.clone(),
             pools: self.pools.clone(),
         })
     }
@@ -98,6 +102,7 @@ impl Basis {
             media: self.media.clone(),
             models: self.models.clone(),
             results: self.results.clone(),
+            files: self.clips.clone(),
         }
     }
 }

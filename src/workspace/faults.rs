@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{missing, scripts};
+use super::{clips, missing, scripts};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::alias::Aliases;
@@ -15,10 +15,11 @@ use crate::plan::lane::Lane;
 
 /// The faults of a project's graph and of its cameras' scripts. The tasks that `lp`
 /// itself makes are always a graph, so the lane is planned and the graph linked only
-/// if the user declares tasks or scripts.
+/// if the user declares tasks or scripts, or plays videos of their own.
 pub(crate) fn of_graph<'l>(project: &Project, lane: impl FnOnce() -> &'l Lane) -> Diagnostics {
     let scripts = scripts::of_cameras(project);
-    if project.tasks.is_empty() && scripts.is_empty() {
+    let plays_own = clips::own(project).next().is_some();
+    if project.tasks.is_empty() && scripts.is_empty() && !plays_own {
         return Diagnostics::new();
     }
     let (subjects, lane) = ([Subject::lane(project)], lane());
@@ -30,6 +31,10 @@ pub(crate) fn of_graph<'l>(project: &Project, lane: impl FnOnce() -> &'l Lane) -
         Err(faults) => return of_links(faults),
     };
     let mut diagnostics = Diagnostics::new();
+    if plays_own {
+        let all = graph.order().iter().copied().collect();
+        clips::check(project, &graph, &all, &mut diagnostics);
+    }
     if let Some(run) = graph.by_label("run:lane").filter(|_| !scripts.is_empty()) {
         let needed = BTreeSet::from([run]);
         let uses = scripts::check(project, lane, &graph, &needed, &mut diagnostics);
@@ -48,7 +53,8 @@ pub(crate) fn of_sources(
 ) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let uses = scripts::check(project, lane, graph, needed, &mut diagnostics);
-    missing::find(project, graph, needed, &uses, &|_| true, &mut diagnostics);
+    let own = clips::check(project, graph, needed, &mut diagnostics);
+    missing::find(project, graph, needed, &uses, &|input| !own.contains(input), &mut diagnostics);
     diagnostics
 }
 

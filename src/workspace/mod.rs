@@ -7,6 +7,7 @@
 
 mod basis;
 pub(crate) mod build;
+pub(crate) mod clips;
 pub(crate) mod error;
 pub(crate) mod faults;
 pub(crate) mod journal;

@@ -27,6 +27,7 @@ mod models;
 mod names;
 mod open;
 mod outputs;
+mod own;
 mod quick;
 mod scripts;
 mod seeing;

@@ -8,6 +8,7 @@ mod faults;
 mod files;
 mod incremental;
 mod lane;
+mod own;
 mod project;
 mod recorded;
 mod replay;

@@ -57,6 +57,9 @@ fn name_and_origin(source: &Source) -> (Option<String>, Option<String>) {
             let origin = match &clip.origin {
                 Origin::Url(url) => redacted(url),
                 Origin::Scene(scene) => format!("configs/scenes/{scene}.toml"),
+                // No absolute path is in a record.
+                Origin::File(path) if path.own_name().is_some() => "a file outside the project".to_owned(),
+                Origin::File(path) => path.to_string(),
             };
             (Some(clip.file.clone()), Some(origin))
         }
@@ -112,11 +115,14 @@ fn shown(value: &Scalar) -> Scalar {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diag::Place;
     use crate::model::{Clip, Codec, RtspStream};
+    use crate::path::ProjectPath;
 
     #[test]
     fn names_and_origins_of_sources_have_no_passwords() {
-        let clip = |origin| Source::File(Clip { file: "scan.mp4".to_owned(), origin });
+        let clip =
+            |origin| Source::File(Clip { file: "scan.mp4".to_owned(), origin, place: Place::default() });
         let stream = |uri: &str| {
             let (uri, codec) = (uri.to_owned(), Codec::H264);
             Source::Rtsp(RtspStream { uri, login: None, codec, latency_ms: 300 })
@@ -127,6 +133,8 @@ mod tests {
                 "scan.mp4",
                 Some("https://***@h/scan.mp4"),
             ),
+            (clip(Origin::File(ProjectPath::new("clips/a.mp4").unwrap())), "scan.mp4", Some("clips/a.mp4")),
+            (clip(Origin::File(ProjectPath::own("a.mp4"))), "scan.mp4", Some("a file outside the project")),
             (clip(Origin::Scene("scan".to_owned())), "scan.mp4", Some("configs/scenes/scan.toml")),
             (stream("rtsp://u:geheim@h/1"), "rtsp://***@h/1", None),
             (Source::Usb { device: "/dev/video0".to_owned() }, "/dev/video0", None),

@@ -21,7 +21,7 @@ pub(super) fn run(build: &Build<'_>, needed: &BTreeSet<TaskId>, again: Again) ->
             Standing::After { dependency, .. } => {
                 format!("stale if `{}` makes something new", graph.task(*dependency).label)
             }
-            standing => standing.to_string(),
+            standing => build.opened.project.layout.in_words(standing.to_string()),
         };
         n_stale += 1;
         console::result(&format!("{:width$}  {reason}", graph.task(*id).label));

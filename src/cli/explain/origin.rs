@@ -153,7 +153,7 @@ impl Origins<'_> {
         self.project.cameras.iter().find_map(|camera| match &camera.source {
             Source::File(clip) if clip.file == file => match &clip.origin {
                 ClipOrigin::Scene(scene) => Some(scene),
-                ClipOrigin::Url(_) => None,
+                ClipOrigin::Url(_) | ClipOrigin::File(_) => None,
             },
             _ => None,
         })

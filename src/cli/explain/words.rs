@@ -35,6 +35,7 @@ pub(super) fn causes(
     let own = reasons.iter().filter(|reason| !follows(reason, reasons));
     own.map(|reason| {
         let (text, origin) = sentence(origins, task, reason, reasons, last);
+        let text = origins.project.layout.in_words(text);
         Cause { text, origin, reason: reason.clone() }
     })
     .collect()
@@ -217,7 +218,11 @@ fn source_text(value: &Value) -> Option<String> {
         "file" => {
             let (kind, origin) = inner.get("origin")?.as_object()?.iter().next()?;
             let origin = crate::text::redacted(origin.as_str()?);
-            let scheme = if kind == "scene" { "scene:" } else { "" };
+            let scheme = match kind.as_str() {
+                "scene" => "scene:",
+                "file" if !origin.starts_with("file:") => "file:",
+                _ => "",
+            };
             Some(format!("{}|{scheme}{origin}", text("file")?))
         }
         "rtsp" => text("uri"),

@@ -82,7 +82,7 @@ fn a_fault_in_one_file_does_not_hide_faults_of_another() {
         expect![[r#"
             LP0101 Lpfile.toml:1:1 `[` is never closed
             LP0202 c.json:1:33 `workloads` is missing
-            LP0402 c.json:1:33 the camera has no source; give it a `fileSrc` (`name|url`) or a `streamUri` (`rtsp://host:8554/path`)
+            LP0402 c.json:1:33 the camera has no source; give it a `fileSrc` (`clips/scan.mp4`, `name|url`) or a `streamUri` (`rtsp://host:8554/path`)
             LP0207 configs/workload_to_pipeline.json:1:35 the workload `a` has no steps
             LP0102 configs/workload_to_pipeline.json:1:37 unexpected comma before `}`; remove the comma
         "#]],

@@ -1,0 +1,137 @@
+//! Checks of the users' own videos, before anything reads them: that each exists, can
+//! be read, and is a video as far as its first bytes show.
+//!
+//! Not here: whether it can be decoded, which its transcode finds out.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+
+use crate::action;
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::graph::{TaskGraph, TaskId};
+use crate::model::{Clip, Origin, Project, Source};
+use crate::os;
+use crate::path::{ProjectPath, shown};
+use crate::text::harmless;
+
+/// Reports the faults of the videos that tasks of `needed` read and no task makes.
+/// Returns the paths of the videos that were looked at.
+pub(crate) fn check(
+    project: &Project,
+    graph: &TaskGraph,
+    needed: &BTreeSet<TaskId>,
+    diagnostics: &mut Diagnostics,
+) -> BTreeSet<ProjectPath> {
+    let mut checked = BTreeSet::new();
+    let clips: Vec<(&Clip, &ProjectPath)> = own(project).collect();
+    if clips.is_empty() {
+        return checked;
+    }
+    let read: HashSet<&ProjectPath> = needed.iter().flat_map(|id| &graph.task(*id).inputs).collect();
+    for (clip, path) in clips {
+        if !read.contains(path) || graph.producer(path).is_some() || !checked.insert(path.clone()) {
+            continue;
+        }
+        let place = project.layout.resolve(path);
+        let name = if path.own_name().is_some() { shown(&place) } else { path.to_string() };
+        if let Some((fault, help)) = fault(project, path, &place) {
+            let error = Diagnostic::error(codes::UNUSABLE_CLIP, format!("`{name}` {fault}")).at(clip.place);
+            let help = help.or_else(|| {
+                let names = beside(&place);
+                let meant = diagnostics.did_you_mean(path.file_name(), names.iter().map(String::as_str))?;
+                let meant = match path.own_name() {
+                    Some(_) => shown(&place.with_file_name(meant)),
+                    None => harmless(&Path::new(path.as_str()).with_file_name(meant).to_string_lossy())
+                        .into_owned(),
+                };
+                Some(format!("did you mean `{meant}`?"))
+            });
+            let error = match help {
+                Some(help) => error.help(help),
+                None => error,
+            };
+            diagnostics.push(error);
+        }
+    }
+    checked
+}
+
+/// The videos of the user's that cameras play.
+pub(crate) fn own(project: &Project) -> impl Iterator<Item = (&Clip, &ProjectPath)> {
+    project.cameras.iter().filter_map(|camera| match &camera.source {
+        Source::File(clip @ Clip { origin: Origin::File(path), .. }) => Some((clip, path)),
+        _ => None,
+    })
+}
+
+/// The fault of a video, to follow its name, and a help.
+fn fault(project: &Project, path: &ProjectPath, place: &Path) -> Option<(String, Option<String>)> {
+    let metadata = match os::fs::metadata(place) {
+        Ok(metadata) => metadata,
+        Err(error) if !error.is_not_found() => {
+            return Some((format!("cannot be read: {}", error.source), None));
+        }
+        Err(_) => return Some(missing(project, path, place)),
+    };
+    if metadata.is_dir() {
+        let inside = os::fs::list_names(place).unwrap_or_default();
+        let first = inside.iter().find(|name| !name.starts_with('.')).map_or("scan.mp4", String::as_str);
+        let help = format!(
+            "write the path of a file in it, such as `{}`",
+            shown(&Path::new(path.as_str()).join(first))
+        );
+        let help = if path.own_name().is_some() { "write the path of a file in it".to_owned() } else { help };
+        return Some(("is a folder, not a video".to_owned(), Some(help)));
+    }
+    if !metadata.is_file() {
+        let help = if place.starts_with("/dev") {
+            format!("for a USB camera, write `\"streamUri\": \"v4l2://{}\"`", shown(place))
+        } else {
+            "write the path of a video file".to_owned()
+        };
+        return Some(("is no regular file".to_owned(), Some(help)));
+    }
+    let begin = match os::fs::read_head(place, 16 << 10) {
+        Ok(begin) => begin,
+        Err(error) => {
+            let help = "let this user read it, or play a copy".to_owned();
+            return Some((format!("cannot be read: {error}"), Some(help)));
+        }
+    };
+    let help = || Some("write the path of a video, such as an MP4 or Matroska file".to_owned());
+    if begin.is_empty() {
+        return Some(("is empty".to_owned(), help()));
+    }
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let found = action::foreign(&name, &begin)?;
+    Some((format!("is no video: it is {found}"), help()))
+}
+
+/// The fault of a missing video: why, and what may be meant.
+fn missing(project: &Project, path: &ProjectPath, place: &Path) -> (String, Option<String>) {
+    if let Ok(target) = os::tree::read_link(place) {
+        let target = target.as_path().to_string_lossy().into_owned();
+        return (format!("is a link to `{}`, which does not exist", harmless(&target)), None);
+    }
+    let in_media = ProjectPath::new(&format!("media/{}", path.as_str())).ok();
+    let in_media = in_media.filter(|other| os::fs::is_file(&project.layout.resolve(other)));
+    if let Some(other) = in_media.filter(|_| path.own_name().is_none()) {
+        return ("does not exist".to_owned(), Some(format!("did you mean `{other}`?")));
+    }
+    match place.parent().filter(|folder| !folder.is_dir()) {
+        Some(folder) => {
+            (format!("does not exist: there is no folder `{}`", shown(folder)), Some(relative_to_project()))
+        }
+        None => ("does not exist".to_owned(), None),
+    }
+}
+
+fn relative_to_project() -> String {
+    "a relative path begins in the project's folder".to_owned()
+}
+
+/// The names of the files beside a missing one.
+fn beside(place: &Path) -> Vec<String> {
+    place.parent().and_then(|folder| os::fs::list_names(folder).ok()).unwrap_or_default()
+}
