@@ -133,6 +133,12 @@ pub(super) enum Command {
     /// Follows the chain of tasks from the target to the cause, and names the line
     /// of a file, the override, the variable or the tool. Runs nothing.
     Explain(ExplainArgs),
+    /// Delete the outputs that `lp` made; measurements and files of your own stay
+    ///
+    /// Without targets, all plans, clips, reports and outputs of tasks, also those of
+    /// cameras that no longer exist. A file that was changed since stays. The store
+    /// keeps their contents, so `lp build` restores them.
+    Clean(CleanArgs),
     /// Inspect, check and clean the store of results
     Cache(CacheArgs),
     /// Report what this machine lacks for the lane, and how to get it
@@ -571,6 +577,22 @@ pub(super) struct GcArgs {
     pub(super) max_age: Option<Duration>,
 
     /// Report what would be deleted, but delete nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+
+    /// Print a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `lp clean`
+#[derive(Args, Debug)]
+pub(super) struct CleanArgs {
+    /// Delete only the outputs of these targets
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+
+    /// Print what would be deleted, but delete nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
 

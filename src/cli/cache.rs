@@ -43,7 +43,7 @@ pub(super) fn run(global: &Global, args: &CacheArgs) -> Result<Exit> {
 }
 
 /// Takes the build lock; names the holder while it waits.
-fn lock(store: &Store) -> Result<BuildLock> {
+pub(super) fn lock(store: &Store) -> Result<BuildLock> {
     let cancel = cancel_on_signals()?;
     let mut on_wait = |holder: &Holder| console::note(&format!("waiting for {holder}"));
     let is_cancelled = || cancel.is_cancelled();

@@ -9,6 +9,7 @@ mod args;
 mod build;
 mod cache;
 mod check;
+mod clean;
 mod columns;
 mod completions;
 mod config;
@@ -164,6 +165,7 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Config(args) => config::run(global, args),
         Command::Explain(args) => explain::run(global, args),
         Command::Cache(args) => cache::run(global, args),
+        Command::Clean(args) => clean::run(global, args),
         Command::Doctor(args) => doctor::run(global, args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(global, args),

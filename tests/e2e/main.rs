@@ -7,6 +7,7 @@ mod cache;
 mod check;
 mod choose;
 mod ci;
+mod clean;
 mod config;
 mod doctor;
 mod download;
