@@ -161,6 +161,10 @@ pub(super) struct InitArgs {
     /// Make a lane of six cameras, with profiles and scripts, instead of one camera
     #[arg(long)]
     pub(super) lane: bool,
+
+    /// Print the new files as a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// `lp import`
@@ -177,6 +181,10 @@ pub(super) struct ImportArgs {
     /// The workload files; `flags` fills it in.
     #[arg(skip)]
     pub(super) workloads: Vec<PathBuf>,
+
+    /// Print the new files, and those that are missing, as a JSON document
+    #[arg(long, conflicts_with = "rewrite")]
+    pub(super) json: bool,
 }
 
 /// `lp check`
@@ -531,6 +539,9 @@ pub(super) enum CacheCommand {
         /// A label such as `plan:camera-3`, a digest, a run-id, or its first characters [default: a list]
         #[arg(value_name = "LABEL|DIGEST|RUN")]
         what: Option<String>,
+        /// Print a JSON document
+        #[arg(long)]
+        json: bool,
     },
     /// Report the size of the store and its largest parts
     ///
@@ -560,9 +571,17 @@ pub(super) enum CacheCommand {
     ///
     /// The key changes when a task or a file that tasks read changes, and is the
     /// same in every checkout. Needs no download and no worker.
-    Key,
+    Key {
+        /// Print a JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// Delete all results except measurements
-    Clean,
+    Clean {
+        /// Print a JSON document
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `lp cache gc`

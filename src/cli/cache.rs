@@ -20,25 +20,25 @@ use crate::text::counted;
 use crate::workspace::error::Result;
 
 pub(super) fn run(global: &Global, args: &CacheArgs) -> Result<Exit> {
-    if let CacheCommand::Key = args.command {
-        return key::run(global);
+    if let CacheCommand::Key { json } = args.command {
+        return key::run(global, json);
     }
     let layout = match args.command {
-        CacheCommand::Show { .. } | CacheCommand::Clean => Layout::new(store_root(global)?),
+        CacheCommand::Show { .. } | CacheCommand::Clean { .. } => Layout::new(store_root(global)?),
         _ => store_layout(global)?,
     };
     let store = Store::open(layout)?;
     match &args.command {
-        CacheCommand::Show { what: None } => {
-            show::list(&store);
+        CacheCommand::Show { what: None, json } => {
+            show::list(&store, *json);
             Ok(Exit::Done)
         }
-        CacheCommand::Show { what: Some(what) } => show::show(&store, what),
+        CacheCommand::Show { what: Some(what), json } => show::show(&store, what, *json),
         CacheCommand::Stats { json } => stats::run(&store, *json),
         CacheCommand::Gc(args) => gc::run(&store, args),
         CacheCommand::Verify { json } => verify::run(&store, *json),
-        CacheCommand::Key => unreachable!("it needs no store"),
-        CacheCommand::Clean => clean(&store),
+        CacheCommand::Key { .. } => unreachable!("it needs no store"),
+        CacheCommand::Clean { json } => clean(&store, *json),
     }
 }
 
@@ -60,14 +60,20 @@ fn is_empty(store: &Store) -> bool {
     is_empty
 }
 
-fn clean(store: &Store) -> Result<Exit> {
-    if is_empty(store) {
-        return Ok(Exit::Done);
+fn clean(store: &Store, json: bool) -> Result<Exit> {
+    let n_deleted = if !store.root().is_dir() {
+        0
+    } else {
+        let lock = lock(store)?;
+        store.reload()?;
+        let n_deleted = store.clean()?;
+        drop(lock);
+        n_deleted
+    };
+    if json {
+        console::out(&format!("{:#}\n", serde_json::json!({ "version": 1, "attempts": n_deleted })));
+    } else if !is_empty(store) {
+        console::note(&format!("deleted {}; measurements are kept", counted(n_deleted, "attempt")));
     }
-    let lock = lock(store)?;
-    store.reload()?;
-    let n_deleted = store.clean()?;
-    drop(lock);
-    console::note(&format!("deleted {}; measurements are kept", counted(n_deleted, "attempt")));
     Ok(Exit::Done)
 }

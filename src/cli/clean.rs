@@ -68,7 +68,8 @@ impl Made {
 
     fn has(&self, attempt: &Attempt) -> bool {
         let label = attempt.label.as_str();
-        let is_own = || label == "plan" || label == "report" || OWN.iter().any(|kind| label.starts_with(kind));
+        let is_own =
+            || label == "plan" || label == "report" || OWN.iter().any(|kind| label.starts_with(kind));
         !attempt.measurement && (self.labels.contains(label) || (self.with_former && is_own()))
     }
 }
@@ -114,15 +115,17 @@ fn show(args: &CleanArgs, opened: &Workspace, found: &Found) {
             found.deleted.iter().map(|file| json!({ "path": file.path, "bytes": file.size })).collect();
         let kept: Vec<_> =
             found.kept.iter().map(|(path, because)| json!({ "path": path, "because": because })).collect();
-        let document =
-            json!({ "version": 1, "dry_run": args.dry_run, "bytes": usage.bytes, "deleted": deleted, "kept": kept });
+        let document = json!({ "version": 1, "dry_run": args.dry_run, "bytes": usage.bytes, "deleted": deleted, "kept": kept });
         console::out(&format!("{document:#}\n"));
         return;
     }
     let layout = &opened.project.layout;
     if args.dry_run {
         for file in &found.deleted {
-            console::out(&format!("{}\n", crate::text::harmless(&layout.shown(&file.path).display().to_string())));
+            console::out(&format!(
+                "{}\n",
+                crate::text::harmless(&layout.shown(&file.path).display().to_string())
+            ));
         }
     }
     for (path, because) in &found.kept {

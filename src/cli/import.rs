@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use serde_json::json;
 
 use super::args::{Global, ImportArgs};
 use super::init::NewFile;
@@ -76,6 +77,23 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<Exit> {
     let mut files = project.files;
     files.insert(0, NewFile { path: "Lpfile.toml".to_owned(), bytes: lpfile.into_bytes() });
     init::make(&root, &files, "lp import")?;
+    let projects: Vec<&Project> = pairs.iter().filter_map(|loaded| loaded.project.as_ref()).collect();
+    let missing = missing(&root, &projects);
+    if args.json {
+        let missing: Vec<_> = missing
+            .iter()
+            .map(|(file, workload)| json!({ "file": file, "workload": workload, "url": zoo::module_url(file) }))
+            .collect();
+        let document = json!({
+            "version": 1,
+            "root": root,
+            "files": init::paths(&files),
+            "cameras": projects[0].cameras.len(),
+            "missing": missing,
+        });
+        console::out(&format!("{document:#}\n"));
+        return Ok(Exit::Done);
+    }
     let first = pairs[0].project.as_ref().expect("it has no errors");
     let cameras = counted(first.cameras.len(), "camera");
     let made = match pairs.len() - 1 {
@@ -84,8 +102,7 @@ pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<Exit> {
     };
     let next = init::try_in(global, args.root.as_deref(), "lp build plan");
     console::note(&format!("{made}; {next}"));
-    let projects: Vec<&Project> = pairs.iter().filter_map(|loaded| loaded.project.as_ref()).collect();
-    for (file, workload) in missing(&root, &projects) {
+    for (file, workload) in missing {
         let way = match zoo::module_url(file) {
             Some(url) => {
                 let target = args.root.as_deref().unwrap_or(Path::new("")).join(file);

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use super::args::{Global, InitArgs};
 use super::project::directory;
 use super::{Exit, console};
@@ -71,9 +73,19 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit> {
     let (texts, cameras) = if args.lane { (LANE, "six cameras") } else { (ONE_CAMERA, "one camera") };
     let files: Vec<NewFile> = texts.iter().chain(SCHEMAS).map(|(path, text)| new_file(path, text)).collect();
     make(&root, &files, "lp init")?;
+    if args.json {
+        let document = json!({ "version": 1, "root": root, "files": paths(&files) });
+        console::out(&format!("{document:#}\n"));
+        return Ok(Exit::Done);
+    }
     let next = try_in(global, args.root.as_deref(), "lp run");
     console::note(&format!("made a project of {cameras}; {next}"));
     Ok(Exit::Done)
+}
+
+/// The paths of new files, relative to the project.
+pub(super) fn paths(files: &[NewFile]) -> Vec<&str> {
+    files.iter().map(|file| file.path.as_str()).collect()
 }
 
 /// A file as a new project has it: with the schemas where it has them.

@@ -7,7 +7,8 @@ use crate::scripts::{STEADY, till};
 use crate::support::{COPY_JOIN, Workspace};
 
 fn built() -> Workspace {
-    let ws = Workspace::cameras().file("Lpfile.toml", COPY_JOIN).file("a.txt", "a").file("media/own.mp4", "mine");
+    let ws =
+        Workspace::cameras().file("Lpfile.toml", COPY_JOIN).file("a.txt", "a").file("media/own.mp4", "mine");
     ws.lp("build plan copy join").success();
     ws
 }

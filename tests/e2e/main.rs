@@ -10,6 +10,7 @@ mod ci;
 mod clean;
 mod config;
 mod doctor;
+mod documents;
 mod download;
 mod explain;
 mod faults;

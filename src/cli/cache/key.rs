@@ -22,7 +22,7 @@ use crate::path::ProjectPath;
 use crate::store::FORMAT;
 use crate::workspace::error::Result;
 
-pub(super) fn run(global: &Global) -> Result<Exit> {
+pub(super) fn run(global: &Global, json: bool) -> Result<Exit> {
     let opened = open(global, &[])?;
     // Without the caller's environment, which differs from machine to machine.
     let lowered = lower(&Lowering {
@@ -33,7 +33,12 @@ pub(super) fn run(global: &Global) -> Result<Exit> {
         parts: &|_| Vec::new(),
     });
     let digest = digest(&opened.project, &lowered.tasks);
-    console::out(&format!("{}{}\n", prefix(), &digest.to_hex()[..16]));
+    let (prefix, digest) = (prefix(), &digest.to_hex()[..16]);
+    let key = format!("{prefix}{digest}");
+    console::out(&match json {
+        true => format!("{:#}\n", json!({ "version": 1, "key": key, "prefix": prefix })),
+        false => format!("{key}\n"),
+    });
     Ok(Exit::Done)
 }
 

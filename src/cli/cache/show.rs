@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use crate::cli::{Exit, console};
 use crate::name::did_you_mean;
 use crate::store::Store;
@@ -10,11 +12,17 @@ use crate::store::attempt::Attempt;
 use crate::workspace::error::{CommandError, Result};
 use crate::workspace::view;
 
+/// The largest printed output that is read.
+const LOG_LIMIT: u64 = 1 << 26;
+
 /// One line per label: its newest attempt.
-pub(super) fn list(store: &Store) {
+pub(super) fn list(store: &Store, json: bool) {
     let mut newest: BTreeMap<String, Arc<Attempt>> = BTreeMap::new();
     for attempt in store.attempts() {
         newest.entry(attempt.label.clone()).or_insert(attempt);
+    }
+    if json {
+        return print(newest.values().map(|attempt| head(attempt)).collect());
     }
     let width = newest.keys().map(|label| label.chars().count()).max().unwrap_or(0);
     for (label, attempt) in &newest {
@@ -30,7 +38,7 @@ pub(super) fn list(store: &Store) {
     }
 }
 
-pub(super) fn show(store: &Store, what: &str) -> Result<Exit> {
+pub(super) fn show(store: &Store, what: &str, json: bool) -> Result<Exit> {
     let all = store.attempts();
     let is_digest = what.len() >= 6 && what.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut found: Vec<Arc<Attempt>> = all
@@ -54,10 +62,42 @@ pub(super) fn show(store: &Store, what: &str) -> Result<Exit> {
             None => error,
         });
     }
+    if json {
+        print(found.iter().map(|attempt| whole(store, attempt)).collect());
+        return Ok(Exit::Done);
+    }
     for attempt in &found {
         console::out(&text(store, attempt));
     }
     Ok(Exit::Done)
+}
+
+fn print(attempts: Vec<Value>) {
+    console::out(&format!("{:#}\n", json!({ "version": 1, "attempts": attempts })));
+}
+
+/// The attempt without its document and its printed output.
+fn head(attempt: &Attempt) -> Value {
+    json!({
+        "label": attempt.label,
+        "action": attempt.action,
+        "run": attempt.run_id(),
+        "started": attempt.started,
+        "duration_ms": attempt.duration_ms,
+        "outcome": attempt.outcome,
+        "detail": attempt.detail,
+        "complete": attempt.complete,
+        "repeat": attempt.repeat,
+        "outputs": attempt.outputs,
+    })
+}
+
+fn whole(store: &Store, attempt: &Attempt) -> Value {
+    let log = attempt.logs.and_then(|logs| store.read_blob(&logs, LOG_LIMIT));
+    let mut whole = head(attempt);
+    whole["document"] = json!(attempt.document);
+    whole["log"] = json!(log.map(|log| String::from_utf8_lossy(&log).into_owned()));
+    whole
 }
 
 fn text(store: &Store, attempt: &Attempt) -> String {
@@ -80,7 +120,7 @@ fn text(store: &Store, attempt: &Attempt) -> String {
     for line in document.lines() {
         text.push_str(&format!("    {line}\n"));
     }
-    if let Some(log) = attempt.logs.and_then(|logs| store.read_blob(&logs, 1 << 26)) {
+    if let Some(log) = attempt.logs.and_then(|logs| store.read_blob(&logs, LOG_LIMIT)) {
         text.push_str("  log:\n");
         for line in String::from_utf8_lossy(&log).lines() {
             text.push_str(&format!("    {line}\n"));
