@@ -133,6 +133,11 @@ pub(super) enum Command {
     /// Follows the chain of tasks from the target to the cause, and names the line
     /// of a file, the override, the variable or the tool. Runs nothing.
     Explain(ExplainArgs),
+    /// Build targets, and again whenever a file changes that they are made from
+    ///
+    /// Watches config files, and the files that tasks read and none makes. Never
+    /// measures. Ctrl-C ends it.
+    Watch(WatchArgs),
     /// Delete the outputs that `lp` made; measurements and files of your own stay
     ///
     /// Without targets, all plans, clips, reports and outputs of tasks, also those of
@@ -602,6 +607,22 @@ pub(super) struct GcArgs {
     /// Print a JSON document
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `lp watch`
+#[derive(Args, Debug)]
+pub(super) struct WatchArgs {
+    /// The targets to bring up to date, as of `lp build`
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+
+    /// Continue with tasks that do not depend on a failed one
+    #[arg(short, long)]
+    pub(super) keep_going: bool,
+
+    /// Run at most N tasks of pool `cpu` at once [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(super) jobs: Option<u32>,
 }
 
 /// `lp clean`

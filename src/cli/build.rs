@@ -2,6 +2,7 @@
 
 mod dry_run;
 
+use std::io;
 use std::path::Path;
 
 use anyhow::Context;
@@ -26,6 +27,12 @@ use crate::workspace::tools;
 use crate::workspace::warm::{ChangedTasks, Memo};
 
 pub(super) fn run(global: &Global, args: &BuildArgs) -> Result<Exit> {
+    run_until(global, args, None)
+}
+
+/// As [`run`], for a caller that waits for signals itself.
+pub(super) fn run_until(global: &Global, args: &BuildArgs, given: Option<&Cancel>) -> Result<Exit> {
+    let cancel = || given.cloned().map_or_else(cancel_on_signals, Ok);
     let phases = Phases::new();
     let memo = Memo::of(&project::request(global, &[])?, &args.targets);
     let mut announced = StartEvent::Pending;
@@ -35,7 +42,7 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> Result<Exit> {
         && let Some(memo) = &memo
         && let Some(changed) = memo.changed()
     {
-        match build_changed(args, memo, changed, &phases)? {
+        match build_changed(args, memo, changed, &phases, &cancel)? {
             Some(exit) => return Ok(exit),
             None => announced = StartEvent::Printed,
         }
@@ -65,7 +72,7 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> Result<Exit> {
     let journal = Journal::new(&graph, &phases);
     let progress = Observers(vec![screen.progress(), &journal]);
     let trace = args.trace.as_deref().map(trace_file).transpose()?;
-    let cancel = cancel_on_signals()?;
+    let cancel = cancel()?;
     let host = build.host(&unwatched);
     let engine = build.engine(&host).watched_by(&progress).stopped_by(&cancel);
     let engine = engine.on_failure(on_failure(args)).again(again);
@@ -93,12 +100,13 @@ fn build_changed(
     memo: &Memo,
     changed: ChangedTasks,
     phases: &Phases,
+    cancel: &dyn Fn() -> io::Result<Cancel>,
 ) -> Result<Option<Exit>> {
     let is_nothing = changed.is_nothing();
     let screen = Screen::new(args, changed.widest, !args.json && !is_nothing, StartEvent::Pending);
     let journal = Journal::new(&changed.graph, phases);
     let progress = Observers(vec![screen.progress(), &journal]);
-    let cancel = if is_nothing { Cancel::never() } else { cancel_on_signals()? };
+    let cancel = if is_nothing { Cancel::never() } else { cancel()? };
     let store = changed.store()?;
     let host = changed.host();
     let engine = changed.engine(&store, &host, args.jobs).watched_by(&progress).stopped_by(&cancel);

@@ -36,6 +36,7 @@ mod show;
 mod size;
 mod status;
 mod trace;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -165,6 +166,7 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Config(args) => config::run(global, args),
         Command::Explain(args) => explain::run(global, args),
         Command::Cache(args) => cache::run(global, args),
+        Command::Watch(args) => watch::run(global, args),
         Command::Clean(args) => clean::run(global, args),
         Command::Doctor(args) => doctor::run(global, args),
         Command::Completions(args) => completions::run(args),

@@ -42,4 +42,5 @@ mod tasks;
 mod terminal;
 mod together;
 mod verdict;
+mod watch;
 mod workers;
