@@ -79,14 +79,16 @@ pub(super) enum Command {
     ///
     /// Writes nothing if one of its files already exists.
     Init(InitArgs),
-    /// Make a project from a camera file and a workload file of Intel's loss-prevention
+    /// Make a project from two files of Intel's loss-prevention
+    ///
+    /// They are a camera file and one or more workload files.
     ///
     /// Files in the project's directory stay where they are; others are copied into
     /// it. Each workload file after the first becomes a profile of the project, named
     /// after what is special in its name (`gpu` of `workload_to_pipeline_gpu.json`).
     /// Writes nothing if one of the project's files already exists.
     Import(ImportArgs),
-    /// Check all config files and report every error with its line and column
+    /// Check all config files and report every error at its place
     Check(CheckArgs),
     /// Bring targets up to date: plans, assets, and outputs of tasks
     ///
@@ -112,33 +114,33 @@ pub(super) enum Command {
     /// and `--path` list labels; with `--dot` or `--json`, they restrict the graph
     /// to these tasks.
     Graph(GraphArgs),
-    /// Show the plan: pipelines, why workloads share them, and the expected load
+    /// Show the plan: pipelines, what shares them, and the expected load
     ///
     /// Reads the config files, not the results: shows the plan that `lp build plan`
     /// would write now.
     Show(ShowArgs),
-    /// List cameras, workloads, profiles, tasks, targets, or the runs that were measured
+    /// List runs, cameras, workloads, profiles, tasks or targets
     ///
     /// Without a word, a line for each. Words for other commands: `lp run CAMERA`,
     /// `lp build TARGET`, `lp report RUN`, `--profile PROFILE`.
     #[command(visible_alias = "ls")]
     List(ListArgs),
-    /// Show the value of each key of Lpfile.toml, and where it comes from
+    /// Show the value of each key of Lpfile.toml and where it comes from
     ///
     /// A value comes from a line of a file, a profile, a variable `LP_SET_*`, a flag, or is
     /// the default. Passwords in URLs are left out.
     Config(ConfigArgs),
-    /// Explain why a target is fresh, new or stale, down to the line that caused it
+    /// Explain why a target must run, down to the line that caused it
     ///
     /// Follows the chain of tasks from the target to the cause, and names the line
     /// of a file, the override, the variable or the tool. Runs nothing.
     Explain(ExplainArgs),
-    /// Build targets, and again whenever a file changes that they are made from
+    /// Build, and build again whenever a file changes
     ///
     /// Watches config files, and the files that tasks read and none makes. Never
     /// measures. Ctrl-C ends it.
     Watch(WatchArgs),
-    /// Delete the outputs that `lp` made; measurements and files of your own stay
+    /// Delete outputs that `lp` made; measurements and your files stay
     ///
     /// Without targets, all plans, clips, reports and outputs of tasks, also those of
     /// cameras that no longer exist. A file that was changed since stays. The store

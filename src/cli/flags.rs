@@ -6,6 +6,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::args::{Cli, Command};
+use super::help;
 
 /// The flags of [`Global`](super::args::Global) that name the files of a project.
 const FILES: [&str; 2] = ["camera_file", "workload_file"];
@@ -40,7 +41,7 @@ pub(super) fn command() -> clap::Command {
         .filter(|flag| [FILES, SETTINGS].concat().contains(&flag.get_id().as_str()))
         .cloned()
         .collect();
-    with_hidden(root, &mut Vec::new(), &globals)
+    help::grouped(with_hidden(root, &mut Vec::new(), &globals))
 }
 
 /// A command with subcommands that hide the flags without effect on them. A flag

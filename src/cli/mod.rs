@@ -18,6 +18,7 @@ mod doctor;
 mod explain;
 mod flags;
 mod graph;
+mod help;
 mod import;
 mod init;
 mod json_lines;
@@ -144,6 +145,7 @@ fn command_line() -> Result<Line> {
                 console::out(&error.render().to_string());
                 return Ok(Line::Answered(Exit::Done));
             }
+            let error = help::with_meant(error);
             // Help goes to stdout and ends well, faults go to stderr.
             console::out_by(|| error.print());
             Ok(Line::Answered(if error.use_stderr() { Exit::Refused } else { Exit::Done }))

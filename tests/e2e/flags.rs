@@ -137,3 +137,31 @@ fn lane_is_the_same_program() {
     assert_eq!(lane(&["--version"]), format!("lp {}\n", env!("CARGO_PKG_VERSION")));
     assert!(lane(&["check", "--help"]).contains("Usage: lane check"));
 }
+
+#[test]
+fn help_lists_the_commands_in_groups_within_80_columns() {
+    let ws = Workspace::empty();
+    for line in ["--help", "-h", "help"] {
+        let help = ws.lp(line).success().stdout;
+        let groups = [
+            "\nMake a project:\n  init ",
+            "\nMeasure:\n  run ",
+            "\nBuild:\n  build ",
+            "\nOptions:\n  -C <DIR>",
+        ];
+        for group in groups {
+            assert!(help.contains(group), "`{group}` is not in:\n{help}");
+        }
+        assert!(!help.contains('\u{1b}'), "{help}");
+    }
+}
+
+#[test]
+fn a_word_that_people_try_leads_to_the_command_that_was_meant() {
+    let ws = Workspace::empty();
+    for (word, meant) in [("runs", "lp list runs"), ("history", "lp list runs"), ("status", "lp graph")] {
+        let ended = ws.lp(word).code(2).stderr_has(&format!("did you mean `{meant}`?"));
+        assert!(!ended.stderr.contains("a similar subcommand"), "{}", ended.stderr);
+    }
+    ws.lp("biuld").code(2).stderr_has("build");
+}
