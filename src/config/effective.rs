@@ -132,6 +132,7 @@ fn defaults() -> BTreeMap<String, Json> {
         ("run.dialect", json!(settings.dialect)),
         ("run.count", json!(settings.count)),
         ("run.share", json!(settings.share)),
+        ("run.decode_only", json!(settings.decode_only)),
         ("run.render", json!(settings.render)),
         ("clip.drop_only", json!(settings.drop_only)),
         ("rtsp.host", json!(rtsp.host)),

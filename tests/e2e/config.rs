@@ -35,6 +35,7 @@ fn every_key_has_its_value_and_its_origin() {
             run.count                       4                                    --set
             run.share                       "none"                               default
             run.render                      false                                default
+            run.decode_only                 false                                default
             clip.drop_only                  false                                default
             rtsp.host                       "rtsp-streamer"                      default
             rtsp.port                       8554                                 default
