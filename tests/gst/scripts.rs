@@ -68,7 +68,7 @@ fn the_figures_of_a_script_are_those_that_it_prints() {
 fn the_example_scripts_run_beside_a_pipeline() {
     let ws = short(&[
         ("basket", r#"{"script": "configs/pipelines/motion.sh", "parameters": {"sensitivity": 0.5}}"#),
-        ("codes", r#"{"script": "configs/pipelines/codes.sh", "parameters": {"cache": false}}"#),
+        ("codes", r#"{"script": "configs/pipelines/codes.sh", "parameters": {"cache": "false"}}"#),
         ("stock", r#"{"type": "zbar"}"#),
     ]);
     example(&ws, "motion");
