@@ -457,7 +457,7 @@ fn scripts_appear_with_pipelines_and_missing_figures_are_not_zero() {
         camera       workloads  target             fps    latency ms       dropped      CPU %  memory  verdict
                                                          p50/p95/p99             %  of a core     MiB
         till         of-counts      16  16.00 (16..16)   8.2/8.2/8.2          0.00          -       -  holds
-                     of-silent      16    not measured  not measured  not measured                     not measured: it printed no line `lp: fps=...`, of `gvafpscounter` or of `fpsdisplaysink` in its window
+                     of-silent      16    not measured  not measured  not measured                     not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window
                      of-fails       16    not measured  not measured  not measured                     failed
                      talk                                                                              left out: not played <yet>
         Door (door)  ask                                                                               left out: not played <yet>

@@ -283,7 +283,7 @@ fn a_script_without_figures_is_not_measured() {
     expect![[r#"
         camera  workloads  target           fps    latency ms       dropped      CPU %  memory  verdict
                                                   p50/p95/p99             %  of a core     MiB
-        till    silent         15  not measured  not measured  not measured          -       -  not measured: it printed no line `lp: fps=...`, of `gvafpscounter` or of `fpsdisplaysink` in its window
+        till    silent         15  not measured  not measured  not measured          -       -  not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window
     "#]].assert_eq(&table.join("\n"));
     assert!(ended.stdout.contains("\n0 of 1 camera holds 15 fps, 1 not judged; CPU "), "{}", ended.stdout);
 

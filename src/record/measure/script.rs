@@ -116,7 +116,7 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
     let no_fps = slowest.is_none().then(|| match (&script.failure, window) {
         (_, None) => "not measured: it had no window".to_owned(),
         (_, Some(_)) if elements.is_empty() => {
-            "not measured: it printed no line `lp: fps=...`, of `gvafpscounter` or of `fpsdisplaysink` in its window"
+            "not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window"
                 .to_owned()
         }
         (_, Some(_)) => without_rates(&elements)

@@ -108,7 +108,7 @@ fn lines_for_lp_that_cannot_be_read_count_as_nothing_and_are_named() {
     let measurement = check(
         &own(|_| "fps=fifteen".to_owned()),
         expect![[r#"
-            c/1: - fps, not judged (not measured: it printed no line `lp: fps=...`, of `gvafpscounter` or of `fpsdisplaysink` in its window)
+            c/1: - fps, not judged (not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window)
             0 of 1 camera holds 15 fps, 1 not judged; CPU not measured
         "#]],
     );
@@ -175,7 +175,7 @@ fn a_script_that_prints_no_figures_is_not_measured_and_never_zero() {
     let measurement = check(
         &script(|_| {}),
         expect![[r#"
-            c/1: - fps, not judged (not measured: it printed no line `lp: fps=...`, of `gvafpscounter` or of `fpsdisplaysink` in its window)
+            c/1: - fps, not judged (not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window)
             0 of 1 camera holds 15 fps, 1 not judged; CPU not measured
         "#]],
     );
