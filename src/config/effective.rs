@@ -134,6 +134,7 @@ fn defaults() -> BTreeMap<String, Json> {
         ("run.share", json!(settings.share)),
         ("run.decode_only", json!(settings.decode_only)),
         ("run.render", json!(settings.render)),
+        ("run.decode_only", json!(settings.decode_only)),
         ("clip.drop_only", json!(settings.drop_only)),
         ("rtsp.host", json!(rtsp.host)),
         ("rtsp.port", json!(rtsp.port)),

@@ -363,7 +363,7 @@ mod tests {
             expect![[r#"
                 decoded: 1 pipelines, 15 fps, 5184000 B/s
                 raw: 0 pipelines, 0 fps, 0 B/s
-                gvadetect yolo11n INT8 CPU: 1 x, PerSecond(15.0)
+                gvadetect yolo11n INT8 CPU: 1 x, PerSecond(5.0)
             "#]],
         );
     }

@@ -34,7 +34,7 @@ pub fn groups<'a>(report: &Report<'a>) -> Vec<Group<'a>> {
     let several = copies.len() > 1;
     let mut groups: Vec<(usize, Group<'a>)> = Vec::new();
     for (index, cameras) in copies.into_iter().enumerate() {
-        let holding = cameras.iter().filter(|camera| camera.verdict == Verdict::Holds).count();
+        let holding = cameras.iter().filter(|camera| camera.verdict.is_good()).count();
         let line = several.then(|| line(index + 1, cameras));
         let mut cameras: Vec<&CameraFigures> = cameras.iter().collect();
         cameras.sort_by_key(|camera| rank(camera.verdict));
@@ -143,11 +143,17 @@ fn lowest<'a>(cameras: impl Iterator<Item = &'a CameraFigures>) -> Option<(f64, 
 fn line(copy: usize, cameras: &[CameraFigures]) -> String {
     let played: Vec<&CameraFigures> = cameras.iter().filter(|camera| !camera.streams.is_empty()).collect();
     let count = |verdict: Verdict| played.iter().filter(|camera| camera.verdict == verdict).count();
-    let holding = count(Verdict::Holds);
+    let decodes = played.iter().any(|camera| camera.verdict == Verdict::Decodes);
+    let holding = played.iter().filter(|camera| camera.verdict.is_good()).count();
     if played.iter().all(|camera| camera.verdict == Verdict::NotJudged) {
         return format!("lane {copy}: {}", counted(played.len(), "camera"));
     }
-    let verb = if holding == 1 || played.len() == 1 { "holds" } else { "hold" };
+    let verb = match (decodes, holding == 1 || played.len() == 1) {
+        (false, true) => "holds",
+        (false, false) => "hold",
+        (true, true) => "decodes",
+        (true, false) => "decode",
+    };
     let cameras = plural(played.len(), "camera");
     let mut line = format!("lane {copy}: {holding} of {} {cameras} {verb}", played.len());
     let failed = count(Verdict::Failed);

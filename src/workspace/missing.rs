@@ -115,17 +115,15 @@ fn of_models(models: &[MissingModel<'_>]) -> Diagnostic {
     let mut ways = Vec::new();
     if of_upstream {
         ways.push(
-            "with Docker: `git clone https://github.com/intel-retail/loss-prevention`, in it `make download-models`, \
-             then `cp -r loss-prevention/models .`",
+            "with Docker, upstream's script: `git clone https://github.com/intel-retail/loss-prevention`,\n   \
+             `make -C loss-prevention download-models`, then `cp -r loss-prevention/models .`",
         );
     }
     if of_zoo {
-        ways.push(
-            "what that does not get is in Open Model Zoo: `lp check --explain LP0806` has the addresses",
-        );
+        ways.push("other precisions from Open Model Zoo: `lp check --explain LP0806` has the addresses");
     }
-    ways.push("own models: copy their files to these paths, or name them in the `properties` of the step");
-    ways.push("meanwhile, without inference: `lp run --decode-only` measures sources and decoding");
+    ways.push("your own: copy the files to these paths, or name yours in `properties` of the step");
+    ways.push("meanwhile: `lp run --decode-only` measures sources and decoding, without inference");
     let ways = (1..).zip(ways).map(|(n, way)| format!("{n}. {way}"));
     diagnostic.help(ways.collect::<Vec<_>>().join("\n"))
 }
@@ -134,8 +132,8 @@ fn are(n: usize) -> &'static str {
     if n == 1 { "is" } else { "are" }
 }
 
-/// "`models/m`: `a.bin`, `a.xml`"
-fn by_folder(files: &[&ProjectPath]) -> String {
+/// "m.bin, m.xml in `models/m`; m.json in `models`"
+pub(crate) fn by_folder(files: &[&ProjectPath]) -> String {
     let mut folders: Vec<(&str, Vec<&str>)> = Vec::new();
     for path in files {
         let (folder, name) = path.as_str().rsplit_once('/').unwrap_or((".", path.as_str()));
@@ -144,7 +142,7 @@ fn by_folder(files: &[&ProjectPath]) -> String {
             None => folders.push((folder, vec![name])),
         }
     }
-    let folders = folders.iter().map(|(folder, names)| format!("`{folder}/`{}", names.join(", ")));
+    let folders = folders.iter().map(|(folder, names)| format!("{} in `{folder}`", names.join(", ")));
     folders.collect::<Vec<_>>().join("; ")
 }
 
@@ -154,13 +152,15 @@ fn module(path: &ProjectPath, used: &FileUse) -> Diagnostic {
     let message = format!("the Python module `{path}` does not exist, and {needs} it");
     let mut ways: Vec<String> = Vec::new();
     match zoo::module_url(path.file_name()) {
-        Some(url) => ways.push(format!(
-            "it is upstream's: `curl -fL --create-dirs -o {} {url}`",
-            for_shell(path.as_str())
-        )),
+        Some(url) => {
+            let target = for_shell(path.as_str());
+            ways.push(format!("it is upstream's: curl -fL --create-dirs -o {target} \\\n     {url}"));
+        }
         None => ways.push("copy it there, or correct `module` of the step".to_owned()),
     }
-    ways.push("meanwhile, without it: `lp run --decode-only` measures sources and decoding".to_owned());
+    ways.push(
+        "meanwhile: `lp run --decode-only` measures sources and decoding, without inference".to_owned(),
+    );
     let ways = (1..).zip(ways).map(|(n, way)| format!("{n}. {way}"));
     Diagnostic::error(codes::MISSING_MODULE, message).at(used.place).help(ways.collect::<Vec<_>>().join("\n"))
 }

@@ -36,15 +36,15 @@ fn detect(workload: &str, device: &str) -> String {
     )
 }
 
-/// What `lp doctor` says of all but software and limits, which differ from
-/// machine to machine.
+/// What `lp doctor` says of all but software, files and limits.
 fn devices(ended: &Ended) -> String {
     let mut is_device = false;
     let mut text = String::new();
     for line in ended.stdout.lines() {
         if !line.starts_with(' ') {
             let rest = line.split_once("  ").map_or("", |(_, rest)| rest.trim_start());
-            let is_software = ["worker", "GStreamer", "element"].iter().any(|what| rest.starts_with(what));
+            let others = ["worker", "GStreamer", "element", "DL Streamer", "model ", "video ", "streams"];
+            let is_software = others.iter().any(|what| rest.starts_with(what));
             is_device = !is_software && !line.starts_with("note");
         }
         if is_device {
@@ -125,9 +125,12 @@ fn every_device(video: &str) -> Workspace {
 fn a_plan_without_devices_is_not_asked_for_any() {
     let workloads = [r#""scan": [{"type": "zbar"}]"#.to_owned(), detect("any", "AUTO"), detect("cpu", "CPU")];
     let cameras = ["scan", "any", "cpu"].map(|workload| camera(workload, "rtsp://127.0.0.1:9/1", workload));
-    let ended = project(&cameras.join(","), &workloads.join(",")).lp("doctor").success();
+    let ws = project(&cameras.join(","), &workloads.join(","))
+        .file("models/object_detection/yolo11n/INT8/yolo11n.xml", "1")
+        .file("models/object_detection/yolo11n/INT8/yolo11n.bin", "1");
+    let ended = ws.lp("doctor").success();
     assert_eq!(devices(&ended), "");
-    assert!(ended.stdout.contains("element gvadetect"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("ok       DL Streamer"), "{}", ended.stdout);
 }
 
 #[test]

@@ -258,7 +258,7 @@ outputs = ["out"]
     ws.write("tools/gen", "#!/bin/sh\necho D >out\n");
     ws.lp("build").success().stderr_has("task:run  stale: `tools/gen` changed");
     fs::remove_file(&program).unwrap();
-    ws.lp("build").code(2).stderr_has("`task:run` reads `tools/gen`, which does not exist");
+    ws.lp("build").code(2).stderr_has("`tools/gen` does not exist, and `task:run` reads it");
 }
 
 /// `lp build` with a variable of these bytes.

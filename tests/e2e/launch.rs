@@ -511,7 +511,7 @@ fn files_of_steps_are_inputs_of_the_run_or_lie_in_the_folder_of_their_stream() {
     assert!(line.starts_with("mkdir -p -- results/files/c/1 && gst-launch-1.0 "), "{line}");
     assert!(line.contains(" location=logo.png "), "{line}");
     assert!(line.ends_with(" location=results/files/c/1/%05d\n"), "{line}");
-    ws.lp("run").code(2).stderr_has("`run:lane` reads `logo.png`, which does not exist");
+    ws.lp("run").code(2).stderr_has("`logo.png` does not exist, and `c` needs it");
     let ws = ws.file("logo.png", "");
     ws.lp("build run:lane --dry-run").success();
 }

@@ -208,11 +208,13 @@ fn an_input_without_a_producer() {
         "[[task]]\nname = \"a\"\ncommand = [\"touch\", \"ran\"]\ninputs = [\"Lpfile.toml\", \"x.txt\"]\n",
     );
     ws.lp("build").code(2).stderr(expect![[r#"
-        error[LP0802]: `task:a` reads `x.txt`, which does not exist and which no task makes
+        error[LP0802]: `x.txt` does not exist, and `task:a` reads it
          --> Lpfile.toml:4:26
           |
         4 | inputs = ["Lpfile.toml", "x.txt"]
           |                          ^^^^^^^
+          |
+          = help: correct its name, or add it to the `outputs` of the task that makes it
         error: 1 error
     "#]]);
     assert!(!ws.exists("ran"));
@@ -227,23 +229,25 @@ fn an_input_that_is_a_link_to_nothing_or_in_a_circle() {
     symlink("circle", ws.path("circle")).unwrap();
     fs::write(ws.path("under"), "a file").unwrap();
     ws.lp("build").code(2).stderr(expect![[r#"
-        error[LP0802]: `task:a` reads `dangling`, a link to `no\nwhere`, which leads to nothing
+        error[LP0802]: `dangling` is a link to `no\nwhere`, which leads to nothing, and `task:a` reads it
          --> Lpfile.toml:4:11
           |
         4 | inputs = ["dangling", "circle", "under/x"]
           |           ^^^^^^^^^^
 
-        error[LP0802]: `task:a` reads `circle`, a link to `circle`, which leads to nothing
+        error[LP0802]: `circle` is a link to `circle`, which leads to nothing, and `task:a` reads it
          --> Lpfile.toml:4:23
           |
         4 | inputs = ["dangling", "circle", "under/x"]
           |                       ^^^^^^^^
 
-        error[LP0802]: `task:a` reads `under/x`, which does not exist and which no task makes
+        error[LP0802]: `under/x` does not exist, and `task:a` reads it
          --> Lpfile.toml:4:33
           |
         4 | inputs = ["dangling", "circle", "under/x"]
           |                                 ^^^^^^^^^
+          |
+          = help: correct its name, or add it to the `outputs` of the task that makes it
         error: 3 errors
     "#]]);
     assert!(!ws.exists("ran"));

@@ -43,4 +43,5 @@ mod terminal;
 mod together;
 mod verdict;
 mod watch;
+mod without_dlstreamer;
 mod workers;

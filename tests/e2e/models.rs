@@ -30,11 +30,16 @@ const BIN: &str = "models/object_detection/yolo11n/INT8/yolo11n.bin";
 fn weights_that_are_missing_are_named_before_the_run_at_the_model() {
     let ws = with(DETECT).file(XML, "<net/>");
     ws.lp("run").code(2).stderr(expect![[r#"
-        error[LP0802]: `run:lane` reads `models/object_detection/yolo11n/INT8/yolo11n.bin`, which does not exist and which no task makes
+        error[LP0806]: 1 file of the model `yolo11n` is missing
          --> configs/workload_to_pipeline.json:2:32
           |
         2 | {"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"}
-          |                                ^^^^^^^^^
+          |                                ^^^^^^^^^ INT8 for `till`: yolo11n.bin in `models/object_detection/yolo11n/INT8`
+          |
+          = help: 1. with Docker, upstream's script: `git clone https://github.com/intel-retail/loss-prevention`,
+                     `make -C loss-prevention download-models`, then `cp -r loss-prevention/models .`
+                  2. your own: copy the files to these paths, or name yours in `properties` of the step
+                  3. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
         error: 1 error
     "#]]);
 }
@@ -58,23 +63,35 @@ fn files_that_properties_name_are_inputs_at_their_place() {
 {"type": "gvapython", "module": "own/see.py"},
 {"type": "facedetect", "properties": {"profile": "own/face.xml", "min-size-width": 30}}"#,
     );
-    let ended = ws.lp("run").code(2).stderr;
-    let missing: Vec<&str> = ended
-        .lines()
-        .filter_map(|line| line.strip_prefix("error[LP0802]: `run:lane` reads `")?.split('`').next())
-        .collect();
-    assert_eq!(
-        missing.join(" "),
-        "own/m.bin own/m.xml own/m.json own/m.txt own/see.py own/face.xml",
-        "{ended}"
-    );
-    assert!(
-        ended.contains(
-            r#"
- --> configs/workload_to_pipeline.json:4:50"#
-        ),
-        "{ended}"
-    );
+    ws.lp("run").code(2).stderr(expect![[r#"
+        1 warning, see `lp check`
+        error[LP0806]: 4 files of the model `m` are missing
+         --> configs/workload_to_pipeline.json:2:99
+          |
+        2 | ... "CPU", "properties": {"model": "own/m.xml", "model-proc": "own/m.json", "labels-file": "own/m.txt"}},
+          |                                    ^^^^^^^^^^^ FP32 for `till`: m.bin, m.json, m.txt, m.xml in `own`
+          |
+          = help: 1. your own: copy the files to these paths, or name yours in `properties` of the step
+                  2. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
+
+        error[LP0807]: the Python module `own/see.py` does not exist, and `till` needs it
+         --> configs/workload_to_pipeline.json:3:1
+          |
+        3 | {"type": "gvapython", "module": "own/see.py"},
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: 1. copy it there, or correct `module` of the step
+                  2. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
+
+        error[LP0802]: `own/face.xml` does not exist, and `till` needs it
+         --> configs/workload_to_pipeline.json:4:50
+          |
+        4 | {"type": "facedetect", "properties": {"profile": "own/face.xml", "min-size-width": 30}}
+          |                                                  ^^^^^^^^^^^^^^
+          |
+          = help: copy it there, or correct its name
+        error: 3 errors
+    "#]]);
 }
 
 #[test]
@@ -101,7 +118,7 @@ const ONNX: &str = r#"{"type": "gvadetect", "model": "m", "precision": "FP32", "
 #[test]
 fn the_external_data_of_an_onnx_model_is_an_input() {
     let ws = with(ONNX).file("models/m/m.onnx", &onnx("m.data"));
-    ws.lp("run").code(2).stderr_has("`run:lane` reads `models/m/m.data`, which does not exist");
+    ws.lp("run").code(2).stderr_has("`models/m/m.data` does not exist, and `run:lane` reads it");
     ws.write("models/m/m.data", "1");
     ws.lp("build run:lane").success();
     ws.write("models/m/m.data", "2");

@@ -183,7 +183,7 @@ fn a_path_that_is_too_long_is_named_with_the_reason() {
         "Lpfile.toml",
         &format!("[[task]]\nname = \"t\"\ncommand = [\"true\"]\ninputs = [\"{long}x\"]\n"),
     );
-    ws.lp("build").code(2).stderr_has("which cannot be read: File name too long");
+    ws.lp("build").code(2).stderr_has("` cannot be read: File name too long");
     ws.write(
         "Lpfile.toml",
         &format!("[[task]]\nname = \"t\"\ncommand = [\"true\"]\noutputs = [\"{long}x\"]\n"),
@@ -224,7 +224,7 @@ fn one_task_has_ten_thousand_inputs() {
         1 task ran
     "#]]);
     fs::remove_file(ws.path("in/3/3")).unwrap();
-    ws.lp("build").code(2).stderr_has("`task:t` reads `in/3/3`, which does not exist");
+    ws.lp("build").code(2).stderr_has("`in/3/3` does not exist, and `task:t` reads it");
 }
 
 #[test]

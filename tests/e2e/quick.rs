@@ -236,7 +236,7 @@ fn after_a_config_edit_only_edited_tasks_are_examined() {
 fn a_missing_input_is_refused_with_its_place_as_ever() {
     let ws = project();
     fs::remove_file(ws.path("a.txt")).unwrap();
-    ws.lp("build").code(2).stderr_has("`task:copy` reads `a.txt`, which does not exist");
+    ws.lp("build").code(2).stderr_has("`a.txt` does not exist, and `task:copy` reads it");
 }
 
 #[test]

@@ -441,11 +441,13 @@ fn scripts_that_cannot_be_started_are_refused_at_their_places() {
           |
           = help: chmod +x pipelines/mode.sh
 
-        error[LP0802]: `run:lane` reads `pipelines/gone.sh`, which does not exist and which no task makes
+        error[LP0802]: `pipelines/gone.sh` does not exist, and `till` needs it
          --> configs/workload_to_pipeline.json:5:14
           |
         5 |     "gone": [{"script": "pipelines/gone.sh", "parameters": {}}],
           |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: copy it there, or correct its name
 
         error[LP0804]: `pipelines/shell.sh` cannot be started: its first line names `/no/such/sh`, which does not exist
          --> configs/workload_to_pipeline.json:6:15

@@ -377,6 +377,8 @@ fn documents() -> [Vec<Value>; 2] {
         plans.push(parsed(ws.read("results/plan.json")));
         summaries.push(parsed(ws.read("results/summary.json")));
     }
+    let decoding = shop.lp("show --json --set run.decode_only=true").success().stdout;
+    plans.push(parsed(decoding));
     // What each camera's own file holds is what the lane's holds of it.
     assert_eq!(parsed(shop.read("results/plan/till.json")), plans[1]["cameras"][0]);
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 use gstreamer as gst;
 
-use crate::project::short;
+use crate::project::{latest, short};
 use crate::workspace::Workspace;
 
 /// Cameras with these steps are refused, and a run of them in the same words.
@@ -265,7 +265,7 @@ fn a_side_branch_is_checked_as_well() {
 const DETECT: &str = r#"{"type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8"}"#;
 
 #[test]
-fn without_a_fitting_dialect_each_camera_names_its_missing_elements() {
+fn without_a_fitting_dialect_the_missing_elements_are_named_with_ways_out() {
     let ws = short(&[("camera-1", DETECT), ("camera-2", r#"{"type": "zbar"}"#)]);
     ws.lp("check --machine").code(2).stderr(expect![[r#"
         error[LP0902]: `camera-1` needs Intel DL Streamer, which this machine does not have
@@ -274,12 +274,15 @@ fn without_a_fitting_dialect_each_camera_names_its_missing_elements() {
         3 |     "of-camera-1": [{"type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8"}],
           |                              ^^^^^^^^^^^ missing: `gvadetect`, `gvafpscounter`, `gvametaconvert`, `gvametapublish`, `gvatrack`
           |
-          = help: run inside DL Streamer's container image, or give the camera workloads of stock elements
+          = help: 1. in its container image: set `[worker] command`, see `lp check --explain LP0902`
+                  2. on Ubuntu: `intel-dlstreamer` from Intel's apt repository, see the same page
+                  3. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
+                  4. without it: give the cameras workloads of stock elements
         error: 1 error
     "#]]);
     for (dialect, camera, text) in [
         ("stock", DETECT, "the dialect `stock` cannot play `camera-1`: `gvadetect` runs a model"),
-        ("dlstreamer", r#"{"type": "zbar"}"#, "all steps of the camera are stock elements"),
+        ("dlstreamer", r#"{"type": "zbar"}"#, "all their steps are stock elements"),
     ] {
         let ws = short(&[("camera-1", camera)]);
         let ended = ws.lp(&format!("check --machine --set run.dialect={dialect}")).code(2);
@@ -363,9 +366,33 @@ fn a_run_names_missing_models_and_elements_together() {
     let detect = r#"{"type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8"}"#;
     let ws = short(&[("camera-1", detect)]);
     let ended = ws.lp("run").code(2);
-    assert!(ended.stderr.contains("models/object_detection/yolo11n/INT8/yolo11n.xml"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("yolo11n.xml in `models/object_detection/yolo11n/INT8`"),
+        "{}",
+        ended.stderr
+    );
     assert!(ended.stderr.contains("error[LP0902]: `camera-1` needs Intel DL Streamer"), "{}", ended.stderr);
     assert!(!ws.exists("results"));
+}
+
+#[test]
+fn a_lane_of_dl_streamer_is_really_decoded_without_it() {
+    let classify =
+        r#"{"type": "gvaclassify", "model": "efficientnet-b0", "device": "NPU", "precision": "FP16-INT8"}"#;
+    let two = format!("{}, {classify}", DETECT.replace("CPU", "GPU"));
+    let ws = short(&[("camera-1", DETECT), ("camera-2", &two), ("camera-3", r#"{"type": "zbar"}"#)]);
+    let ended = ws.lp("run --decode-only --set run.pace=free");
+    assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
+    let record = latest(&ws);
+    assert!(record.conditions.decode_only);
+    for stream in record.members.iter().flat_map(|member| &member.streams) {
+        // All frames of the clip of three seconds, each decoded once, none inferred.
+        assert_eq!((stream.life.decoded, stream.life.played, stream.life.dropped), (45, 45, 0), "{stream:?}");
+        assert!(stream.sightings.is_empty(), "{stream:?}");
+    }
+    assert_eq!(record.members.len(), 3);
+    let plan = ws.read("results/plan/camera-2.json");
+    assert!(plan.contains(r#" ! decodebin3 ! queue "#) && !plan.contains("! gva"), "{plan}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::os;
 use crate::path::ProjectPath;
 use crate::plan::lane::Lane;
 use crate::text::{counted, redacted};
+use crate::workspace::missing::by_folder;
 
 /// The files of one model or module, and who needs them.
 #[derive(Default)]
@@ -31,8 +32,9 @@ pub(super) fn findings(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Fi
         .map(|stream| redacted(&stream.uri))
         .collect();
     if let Some(first) = streams.first() {
-        let found = format!("{}, not asked: {first}", counted(streams.len(), "stream"));
-        findings.push(Finding::found("streams", found).note("`lp run` connects to them"));
+        let others = if streams.len() > 1 { ", ..." } else { "" };
+        let found = format!("{}: {first}{others}", counted(streams.len(), "stream"));
+        findings.push(Finding::found("streams", found).note("not probed: `lp run` connects to them"));
     }
     findings
 }
@@ -52,6 +54,7 @@ fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
             let by = format!("`{}`", planned.camera().name);
             if !need.files.contains(&path) {
                 need.files.push(path);
+                need.files.sort();
             }
             if !need.by.contains(&by) {
                 need.by.push(by);
@@ -66,12 +69,12 @@ fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
             tasks.iter().find(|task| task.outputs.iter().any(|output| path.is_within(output)))
         };
         if absent.is_empty() {
-            return Finding::found(what, listed(&there));
+            return Finding::found(what, by_folder(&there));
         }
         if let Some(task) =
             absent.iter().find_map(maker).filter(|_| absent.iter().all(|p| maker(p).is_some()))
         {
-            return Finding::found(what, listed(&need.files.iter().collect::<Vec<_>>()))
+            return Finding::found(what, by_folder(&need.files.iter().collect::<Vec<_>>()))
                 .note(format!("`{}` makes it", task.label));
         }
         let way_out = match kind {
@@ -82,15 +85,12 @@ fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
             },
             _ => "copy it there".to_owned(),
         };
-        Finding::missing(what).wrong(format!("no {}", listed(&absent))).needed_by(need.by).way_out(way_out)
+        Finding::missing(what)
+            .wrong(format!("there is no {}", by_folder(&absent)))
+            .needed_by(need.by)
+            .way_out(way_out)
     };
     needs.into_iter().map(finding).collect()
-}
-
-/// "`models/m/m.bin`, `models/m/m.xml`"
-fn listed(paths: &[&ProjectPath]) -> String {
-    let paths: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
-    paths.join(", ")
 }
 
 /// The original of each video. What `lp` makes or downloads is never missing.

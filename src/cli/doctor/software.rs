@@ -51,8 +51,8 @@ fn dlstreamer(machine: &Machine, elements: &[&String]) -> Option<Finding> {
     let finding = Finding::missing("DL Streamer").wrong(wrong);
     Some(
         finding
-            .way_out("`intel-dlstreamer` from Intel's apt repository: `lp check --explain LP0902`")
-            .in_container("a `[worker] command` with its image: `lp check --explain LP0902`"),
+            .way_out("`intel-dlstreamer` from Intel's apt repository, see `lp check --explain LP0902`")
+            .in_container("a `[worker] command` with its image, see the same"),
     )
 }
 

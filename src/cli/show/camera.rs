@@ -71,7 +71,8 @@ fn pipeline_lines(plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<String> 
         lines.push(format!("    merged: {because}"));
     }
     if let Some(because) = unsupported {
-        lines.push(format!("    not supported: {because}"));
+        let missing = if plan.decode_only { "left out" } else { "not supported" };
+        lines.push(format!("    {missing}: {because}"));
     }
     let rows = steps.iter().enumerate().map(|(n, step)| {
         let mut cells = vec![(n + 1).to_string()];

@@ -29,7 +29,11 @@ pub(super) fn text(plans: &[CameraPlan], settings: &Settings) -> String {
 fn row(plan: &CameraPlan) -> Vec<String> {
     let workloads = plan.pipelines.iter().map(|pipeline| {
         let joined = pipeline.workloads.join(" + ");
-        if pipeline.unsupported.is_some() { format!("{joined} (not supported)") } else { joined }
+        match pipeline.unsupported {
+            Some(_) if plan.decode_only => format!("{joined} (left out)"),
+            Some(_) => format!("{joined} (not supported)"),
+            None => joined,
+        }
     });
     let pipelines = match (plan.pipelines.len(), plan.workloads.len()) {
         (after, before) if after == before => after.to_string(),
@@ -73,8 +77,9 @@ pub(super) fn totals(summary: &Summary, settings: &Settings) -> String {
             "`run.pace` is free: a run plays files as fast as the machine can, not at these rates".into(),
         );
     }
+    let missing = if settings.decode_only { "left out" } else { "not supported" };
     let unsupported = summary.unsupported.iter().map(|one| {
-        format!("not supported: `{}` of `{}`: {}", one.workloads.join("`, `"), one.camera, one.because)
+        format!("{missing}: `{}` of `{}`: {}", one.workloads.join("`, `"), one.camera, one.because)
     });
     lines.extend(some(unsupported));
     let repeated = summary.repeated.iter().map(|one| {

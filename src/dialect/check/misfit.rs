@@ -117,7 +117,7 @@ fn diagnostic(cause: Cause, misfit: &Misfit<'_>) -> Diagnostic {
 fn ways_out(cause: Cause) -> String {
     let auto = match cause {
         Cause::StockChosen => {
-            "with `run.dialect = \"auto\"`, which needs Intel DL Streamer: `lp check --explain LP0902`"
+            "with `run.dialect = \"auto\"` and DL Streamer, see `lp check --explain LP0902`"
         }
         Cause::DlstreamerChosen => {
             "with `run.dialect = \"auto\"` or `\"stock\"`: all their steps are stock elements"
@@ -126,8 +126,8 @@ fn ways_out(cause: Cause) -> String {
     };
     let ways: &[&str] = match cause {
         Cause::NoDlstreamer => &[
-            "in DL Streamer's container image: a `[worker] command` in Lpfile.toml, see `lp check --explain LP0902`",
-            "on Ubuntu 22.04 or 24.04: `intel-dlstreamer` from Intel's apt repository, see the same",
+            "in its container image: set `[worker] command`, see `lp check --explain LP0902`",
+            "on Ubuntu: `intel-dlstreamer` from Intel's apt repository, see the same page",
             DECODE_ONLY,
             STOCK,
         ],
@@ -144,5 +144,5 @@ fn ways_out(cause: Cause) -> String {
 }
 
 const DECODE_ONLY: &str =
-    "meanwhile, without inference: `lp run --decode-only` measures sources and decoding";
-const STOCK: &str = "without DL Streamer: give the cameras workloads of stock elements";
+    "meanwhile: `lp run --decode-only` measures sources and decoding, without inference";
+const STOCK: &str = "without it: give the cameras workloads of stock elements";

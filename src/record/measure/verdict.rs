@@ -36,6 +36,14 @@ pub enum Verdict {
     Failed,
 }
 
+impl Verdict {
+    /// Whether a stream kept up with all that was played.
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        matches!(self, Verdict::Holds | Verdict::Decodes)
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
