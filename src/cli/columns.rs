@@ -1,6 +1,6 @@
 //! Tables of commands: columns without contents are left out, lines fit the terminal.
 
-use crate::os::terminal;
+use super::console;
 use crate::report::grid::grid;
 use crate::text::harmless;
 
@@ -8,7 +8,7 @@ use crate::text::harmless;
 pub(super) fn table(header: &[&str], right: &[&str], rows: Vec<Vec<String>>) -> String {
     let (header, rows) = without_empty(header, rows);
     let right: Vec<usize> = (0..header.len()).filter(|n| right.contains(&header[*n])).collect();
-    let lines = grid(&header, &right, rows, terminal::columns_of_stdout());
+    let lines = grid(&header, &right, rows, console::paper());
     lines.into_iter().map(|line| line + "\n").collect()
 }
 

@@ -18,6 +18,7 @@ use super::region::{Region, Size};
 use crate::diag::{Color, Diagnostics, Sources, Tone};
 use crate::graph::{TaskGraph, TaskId};
 use crate::os::{self, terminal};
+use crate::report::grid::Paper;
 use crate::store::Store;
 use crate::workspace::error::{CommandError, Kind};
 use crate::workspace::journal::Journal;
@@ -98,9 +99,9 @@ pub(super) fn color() -> Color {
     manner().stderr
 }
 
-/// The colours of stdout.
-pub(super) fn color_of_stdout() -> Color {
-    manner().stdout
+/// The width and the colours of stdout.
+pub(super) fn paper() -> Paper {
+    Paper { width: terminal::columns_of_stdout(), color: manner().stdout }
 }
 
 /// The size of the terminal that is stderr.

@@ -61,7 +61,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
     }
     let format = if args.json { ReportFormat::Json } else { args.format };
     console::out(&match format {
-        ReportFormat::Human => format!("{}\n", report::table(&shown).trim_end()),
+        ReportFormat::Human => format!("{}\n", report::table(&shown, console::paper()).trim_end()),
         ReportFormat::Json => report::json(&shown),
         ReportFormat::Csv => report::csv(&shown),
         ReportFormat::Html => report::html(&shown),

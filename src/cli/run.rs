@@ -97,7 +97,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     if args.json {
         console::out(&report::json(&shown));
     } else {
-        console::out(&format!("\n{}\n", report::table(&shown).trim_end()));
+        console::out(&format!("\n{}\n", report::table(&shown, console::paper()).trim_end()));
     }
     for camera in &left_out {
         console::result(&format!("left out: {camera}"));
@@ -113,6 +113,6 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     if summary.failed == 0 && shortfall(&stored.record, &measurement, Claim::Played).is_none() {
         reason.push_str(" (`--no-verdict` ignores this)");
     }
-    console::note(&console::error_text(&reason, &[]));
+    console::result(&console::error_text(&reason, &[]));
     Ok(Exit::Failed)
 }

@@ -49,7 +49,7 @@ pub const VERSION: u32 = 3;
 pub struct Measurement {
     /// [`VERSION`].
     pub version: u32,
-    /// One line: `6 of 6 cameras hold 15 fps; CPU 34 %`.
+    /// One line: `6 of 6 cameras hold 15 fps; machine CPU 34 %`.
     pub verdict: String,
     /// In the order of the record's members.
     pub cameras: Vec<CameraFigures>,

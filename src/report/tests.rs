@@ -3,15 +3,20 @@
 use expect_test::expect;
 
 use super::*;
+use crate::diag::Color;
 use crate::name::Slug;
 use crate::record::OmittedWorkloads;
 use crate::record::build::ScriptId;
-use crate::record::fixture::{S, Story, displayed, member, scripted, setup, six_cameras};
+use crate::record::fixture::{S, Story, copies, displayed, member, scripted, setup, six_cameras};
 use crate::record::measure::measure;
 use crate::worker::protocol::End;
 
 fn with_report<T>(record: &RunRecord, make: impl Fn(&Report<'_>) -> T) -> T {
     make(&Report { run: "20261124T064200Z-9f2c41", record, measurement: &measure(record) })
+}
+
+fn plain_table(report: &Report<'_>) -> String {
+    table(report, grid::Paper::PLAIN)
 }
 
 /// Two copies of one camera in one worker, 20 s.
@@ -53,25 +58,232 @@ fn the_table_ends_with_the_verdict() {
 
         camera                                workloads                     target             fps      latency ms  dropped      CPU %  memory  verdict
                                                                                                        p50/p95/p99        %  of a core     MiB
+        Back <b>door</b> & "yard" (camera-4)  motion                            15  15.00 (14..16)  10.4/22.6/24.4     0.00         12      63  failed
+        Aisle 5 (camera-5)                    sweet_hearting                    15  13.94 (12..16)  70.6/82.9/84.0     7.11         13      64  does not hold
         Entrance (camera-1)                   items_in_basket                   15  15.00 (15..15)  10.6/22.9/24.4     0.00          9      60  holds
                                               multi_product_identification
         Aisle 2 (camera-2)                    product_switching                 15  15.00 (14..16)  10.6/22.9/24.1     0.00         10      61  holds
         Self-checkout (camera-3)              scan                              15  15.00 (14..16)  10.6/22.9/24.4     0.00         11      62  holds
                                               motion                            15  15.00 (14..16)  10.6/22.9/24.1     0.00                     holds
-        Back <b>door</b> & "yard" (camera-4)  motion                            15  15.00 (14..16)  10.4/22.6/24.4     0.00         12      63  failed
-        Aisle 5 (camera-5)                    sweet_hearting                    15  13.94 (12..16)  70.6/82.9/84.0     7.11         13      64  does not hold: 13.94 fps is less than 98 % of 15
-                                                                                                                                                7.11 % dropped is more than 2 %
         Till (camera-6)                       fake_scan                         15  15.00 (14..16)  10.6/22.9/24.4     0.00         14      65  holds
                                               scan
 
+        does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %
         machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
         note: gpu <0>: no GPU & no driver
         failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by SIGSEGV
         failed: worker camera-4: killed by SIGSEGV
           | 0:00:14 ERROR motioncells: bad </pre><script>alert(1)</script>
           | Segmentation fault
-        4 of 6 cameras hold 15 fps, 1 does not, 1 failed; CPU 35 %
-    "#]].assert_eq(&with_report(&six_cameras(), table));
+        Back <b>door</b> & "yard" (camera-4) failed: its worker ended: killed by SIGSEGV; Aisle 5 (camera-5) does not hold: 13.94 of 15 fps; the machine's CPU was 35 % busy
+        4 of 6 cameras hold 15 fps, 1 does not, 1 failed; machine CPU 35 %
+    "#]].assert_eq(&with_report(&six_cameras(), plain_table));
+}
+
+/// The table in so many columns; no line is wider but the output of programs.
+#[track_caller]
+fn check_width(record: &RunRecord, columns: usize, expect: expect_test::Expect) {
+    let paper = grid::Paper { width: Some(columns), color: Color::Never };
+    let text = with_report(record, |report| table(report, paper));
+    for line in text.lines().filter(|line| !line.starts_with("  | ")) {
+        assert!(unicode_width::UnicodeWidthStr::width(line) <= columns, "{line}");
+    }
+    expect.assert_eq(&text);
+}
+
+#[test]
+fn a_table_has_the_columns_that_fit() {
+    check_width(
+        &six_cameras(),
+        120,
+        expect![[r#"
+            run         20261124T064200Z-9f2c41 of lane
+            started     2026-11-24 06:42:00 UTC
+            conditions  30s after 2s of warm-up, live pace, a worker per camera, repeat 1
+            cameras     6 cameras, sources not recorded
+            steps       none
+            project     not recorded
+            host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+
+            camera                                     fps of  latency  dropped      CPU %  verdict
+                                                       target   p95 ms        %  of a core
+            Back <b>door</b> & "yard" (camera-4)  15.00 of 15     22.6     0.00         12  failed
+            Aisle 5 (camera-5)                    13.94 of 15     82.9     7.11         13  does not hold
+            Entrance (camera-1)                   15.00 of 15     22.9     0.00          9  holds
+            Aisle 2 (camera-2)                    15.00 of 15     22.9     0.00         10  holds
+            Self-checkout (camera-3)              15.00 of 15     22.9     0.00         11  holds
+                                                  15.00 of 15     22.9     0.00             holds
+            Till (camera-6)                       15.00 of 15     22.9     0.00         14  holds
+
+            without room: workloads, memory (see report.csv, or a wider terminal)
+            does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %
+            machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
+            note: gpu <0>: no GPU & no driver
+            failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by SIGSEGV
+            failed: worker camera-4: killed by SIGSEGV
+              | 0:00:14 ERROR motioncells: bad </pre><script>alert(1)</script>
+              | Segmentation fault
+            Back <b>door</b> & "yard" (camera-4) failed: its worker ended: killed by SIGSEGV; Aisle 5 (camera-5) does not hold:
+              13.94 of 15 fps; the machine's CPU was 35 % busy
+            4 of 6 cameras hold 15 fps, 1 does not, 1 failed; machine CPU 35 %
+        "#]],
+    );
+    check_width(
+        &six_cameras(),
+        80,
+        expect![[r#"
+            run         20261124T064200Z-9f2c41 of lane
+            started     2026-11-24 06:42:00 UTC
+            conditions  30s after 2s of warm-up, live pace, a worker per camera, repeat 1
+            cameras     6 cameras, sources not recorded
+            steps       none
+            project     not recorded
+            host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+
+            camera                                     fps of  dropped  verdict
+                                                       target        %
+            Back <b>door</b> & "yard" (camera-4)  15.00 of 15     0.00  failed
+            Aisle 5 (camera-5)                    13.94 of 15     7.11  does not hold
+            Entrance (camera-1)                   15.00 of 15     0.00  holds
+            Aisle 2 (camera-2)                    15.00 of 15     0.00  holds
+            Self-checkout (camera-3)              15.00 of 15     0.00  holds
+                                                  15.00 of 15     0.00  holds
+            Till (camera-6)                       15.00 of 15     0.00  holds
+
+            without room: workloads, latency, CPU, memory (see report.csv, or a wider
+              terminal)
+            does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 %
+              dropped is more than 2 %
+            machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
+            note: gpu <0>: no GPU & no driver
+            failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by
+              SIGSEGV
+            failed: worker camera-4: killed by SIGSEGV
+              | 0:00:14 ERROR motioncells: bad </pre><script>alert(1)</script>
+              | Segmentation fault
+            Back <b>door</b> & "yard" (camera-4) failed: its worker ended: killed by
+              SIGSEGV; Aisle 5 (camera-5) does not hold: 13.94 of 15 fps; the machine's CPU
+              was 35 % busy
+            4 of 6 cameras hold 15 fps, 1 does not, 1 failed; machine CPU 35 %
+        "#]],
+    );
+    check_width(
+        &six_cameras(),
+        40,
+        expect![[r#"
+            run         20261124T064200Z-9f2c41 of
+                        lane
+            started     2026-11-24 06:42:00 UTC
+            conditions  30s after 2s of warm-up,
+                        live pace, a worker per
+                        camera, repeat 1
+            cameras     6 cameras, sources not
+                        recorded
+            steps       none
+            project     not recorded
+            host        cpu Some CPU, cpus 2, gpu
+                        none, memory 4096 MiB
+
+            camera                fps of  verdict
+                                  target
+            Back             15.00 of 15  failed
+            <b>door</b> &
+            "yard"
+            (camera-4)
+            Aisle 5          13.94 of 15  does not
+            (camera-5)                    hold
+            Entrance         15.00 of 15  holds
+            (camera-1)
+            Aisle 2          15.00 of 15  holds
+            (camera-2)
+            Self-checkout    15.00 of 15  holds
+            (camera-3)
+                             15.00 of 15  holds
+            Till (camera-6)  15.00 of 15  holds
+
+            without room: workloads, latency,
+              dropped, CPU, memory (see report.csv,
+              or a wider terminal)
+            does not hold: Aisle 5 (camera-5): 13.94
+              fps is less than 98 % of 15; 7.11 %
+              dropped is more than 2 %
+            machine: CPU 35.2 (30..40) % of all
+              cores, memory 1400 MiB in use at most
+            note: gpu <0>: no GPU & no driver
+            failed: camera-4/1 of Back <b>door</b> &
+              "yard": its worker ended: killed by
+              SIGSEGV
+            failed: worker camera-4: killed by
+              SIGSEGV
+              | 0:00:14 ERROR motioncells: bad </pre><script>alert(1)</script>
+              | Segmentation fault
+            Back <b>door</b> & "yard" (camera-4)
+              failed: its worker ended: killed by
+              SIGSEGV; Aisle 5 (camera-5) does not
+              hold: 13.94 of 15 fps; the machine's
+              CPU was 35 % busy
+            4 of 6 cameras hold 15 fps, 1 does not,
+              1 failed; machine CPU 35 %
+        "#]],
+    );
+}
+
+#[test]
+fn reasons_that_differ_only_in_figures_are_one() {
+    let record = copies(3, &[&[15, 15, 15], &[15, 5, 15], &[9, 15, 14]], 1.0);
+    check_width(
+        &record,
+        80,
+        expect![[r#"
+            run         20261124T064200Z-9f2c41 of lane
+            started     2026-11-24 06:42:00 UTC
+            conditions  20s after 2s of warm-up, live pace, a worker per camera, 3 copies of
+                        the lane, repeat 1
+            cameras     3 cameras, sources not recorded
+            steps       none
+            project     not recorded
+            host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+
+            lane 3: 1 of 3 cameras holds; the lowest, camera-1-l3, has 9.00 of 15 fps (60 %)
+            lane 2: 2 of 3 cameras hold; the lowest, camera-2-l2, has 5.00 of 15 fps (33 %)
+            lane 1: 3 of 3 cameras hold
+
+            camera            fps of  latency  dropped      CPU %  verdict
+                              target   p95 ms        %  of a core
+            camera-1-l3   9.00 of 15     12.2    40.00          6  does not hold
+            camera-3-l3  14.00 of 15     16.7     6.67          6  does not hold
+            camera-2-l3  15.00 of 15     17.6     0.00          6  holds
+            camera-2-l2   5.00 of 15      8.6    66.67          6  does not hold
+            camera-1-l2  15.00 of 15     17.6     0.00          6  holds
+            camera-3-l2  15.00 of 15     17.6     0.00          6  holds
+            camera-1     15.00 of 15     17.6     0.00          6  holds
+            camera-2     15.00 of 15     17.6     0.00          6  holds
+            camera-3     15.00 of 15     17.6     0.00          6  holds
+
+            without room: workloads, memory (see report.csv, or a wider terminal)
+            does not hold: camera-1-l3, camera-3-l3, camera-2-l2, for example camera-1-l3:
+              9.00 fps is less than 98 % of 15; 40.00 % dropped is more than 2 %
+            machine: CPU 99.4 (97.5..100) % of all cores, memory 1400 MiB in use at most
+            3 cameras do not hold: for their rate (the lowest, camera-2-l2, has 5.00 of 15
+              fps); the machine's CPU was full (99 %): 27 % by the pipelines, 72 % by
+              everything else
+            6 of 9 cameras hold 15 fps, 3 do not; machine CPU 99 %
+        "#]],
+    );
+}
+
+#[test]
+fn only_the_table_for_a_terminal_has_colours() {
+    let record = six_cameras();
+    let paper = grid::Paper { width: Some(80), color: Color::Always };
+    let painted = with_report(&record, |report| table(report, paper));
+    let red = |text: &str| Color::Always.paint(crate::diag::Tone::Bad, text);
+    let words = red("does") + " " + &red("not") + " " + &red("hold");
+    assert!(painted.contains(&words), "{painted}");
+    assert!(painted.ends_with(&(red(&measure(&record).verdict) + "\n")), "{painted}");
+    for form in [csv, json, html] {
+        assert!(!with_report(&record, form).contains('\u{1b}'));
+    }
 }
 
 #[test]
@@ -85,19 +297,19 @@ fn a_shared_worker_has_its_own_line() {
         project     not recorded
         host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
-        camera    workloads  target             fps   latency ms  dropped      CPU %  memory  verdict
-                                                     p50/p95/p99        %  of a core     MiB
-        c         scan           10  10.00 (10..10)  5.0/5.0/5.0     0.00          -       -  holds
-                  motion
-        c (c-l2)  scan           10  10.00 (10..10)  5.0/5.0/5.0     0.00          -       -  holds
-                  motion
+        camera  workloads  target             fps   latency ms  dropped      CPU %  memory  verdict
+                                                   p50/p95/p99        %  of a core     MiB
+        c       scan           10  10.00 (10..10)  5.0/5.0/5.0     0.00          -       -  holds
+                motion
+        c-l2    scan           10  10.00 (10..10)  5.0/5.0/5.0     0.00          -       -  holds
+                motion
 
         worker lane: CPU - % of a core, memory - MiB
         machine: CPU - % of all cores, memory - MiB in use at most
         note: worker lane, machine: no CPU and memory: fewer than two samples in the window; there is one a second
-        2 of 2 cameras hold 10 fps; CPU not measured
+        2 of 2 cameras hold 10 fps; machine CPU not measured
     "#]]
-    .assert_eq(&with_report(&two_copies(), table));
+    .assert_eq(&with_report(&two_copies(), plain_table));
 }
 
 #[test]
@@ -118,9 +330,9 @@ fn free_pace_has_no_target_and_no_latency() {
         machine: CPU - % of all cores, memory - MiB in use at most
         note: c/1: no latency: a file that is played freely has none, only the depth of its queues
         note: worker c, machine: no CPU and memory: fewer than two samples in the window; there is one a second
-        1 pipeline played once: 250 fps in all; CPU not measured
+        1 pipeline played once: 250 fps in all; machine CPU not measured
     "#]]
-    .assert_eq(&with_report(&free(), table));
+    .assert_eq(&with_report(&free(), plain_table));
 }
 
 #[test]
@@ -370,12 +582,13 @@ fn an_empty_run_can_be_reported() {
 
         camera  workloads  target  fps   latency ms  dropped      CPU %  memory  verdict
                                         p50/p95/p99        %  of a core     MiB
-        c                      10    -            -        -          -       -  undecided: stopped before its window began
+        c                      10    -            -        -          -       -  undecided
 
         machine: CPU - % of all cores, memory - MiB in use at most
         note: worker c, machine: no CPU and memory: nothing was measured
-        0 of 1 camera holds 10 fps, 1 is undecided; CPU not measured; interrupted
-    "#]].assert_eq(&with_report(&record, table));
+        c is undecided: stopped before its window began
+        0 of 1 camera holds 10 fps, 1 is undecided; machine CPU not measured; interrupted
+    "#]].assert_eq(&with_report(&record, plain_table));
 }
 
 /// Every tag is closed in its order, attributes are quoted, ids are unique and
@@ -457,11 +670,13 @@ fn scripts_appear_with_pipelines_and_missing_figures_are_not_zero() {
         camera       workloads  target             fps    latency ms       dropped      CPU %  memory  verdict
                                                          p50/p95/p99             %  of a core     MiB
         till         of-counts      16  16.00 (16..16)   8.2/8.2/8.2          0.00          -       -  holds
-                     of-silent      16    not measured  not measured  not measured                     not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window
+                     of-silent      16    not measured  not measured  not measured                     -
                      of-fails       16    not measured  not measured  not measured                     failed
-                     talk                                                                              left out: not played <yet>
-        Door (door)  ask                                                                               left out: not played <yet>
+                     talk                                                                              left out
+        Door (door)  ask                                                                               left out
 
+        not judged: till/2 of till: not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window
+        left out: talk of till, ask of Door (door): not played <yet>
         machine: CPU - % of all cores, memory - MiB in use at most
         note: till/2: no latency: not measured: it printed no line of a latency tracer in its window
         note: machine: no CPU and memory: fewer than two samples in the window; there is one a second
@@ -486,8 +701,9 @@ fn scripts_appear_with_pipelines_and_missing_figures_are_not_zero() {
           | line 28 \u{1b}[1m<b>
           | line 29 \u{1b}[1m<b>
           | line 30 \u{1b}[1m<b>
-        0 of 1 camera holds 16 fps, 1 failed, 2 with workloads left out; CPU not measured
-    "#]].assert_eq(&with_report(&with_scripts(), table));
+        till failed: exited with status 3 after 1.0 s, before it was asked to end
+        0 of 1 camera holds 16 fps, 1 failed, 2 with workloads left out; machine CPU not measured
+    "#]].assert_eq(&with_report(&with_scripts(), plain_table));
 
     let text = with_report(&with_scripts(), csv);
     let cells = |line: &str| -> Vec<String> {

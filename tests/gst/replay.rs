@@ -38,7 +38,7 @@ fn a_run_of_a_second_is_too_short_to_decide() {
     let ws = fake(&[("good", r#"{"type": "zbar"}"#)]);
     ws.write("replay/good-1.jsonl", &frames("good/1", 5, 5));
     let ended = ws.lp("run --no-verdict --duration 1s").success();
-    assert!(ended.stdout.contains("  undecided: too short, needs 14 s at 15 fps\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("undecided: too short, needs 14 s at 15 fps"), "{}", ended.stdout);
     assert!(ended.stdout.contains("0 of 1 camera holds 15 fps, 1 is undecided"), "{}", ended.stdout);
 }
 

@@ -3,22 +3,24 @@
 use super::lane::load_lines;
 use super::load::number;
 use crate::cli::columns::without_empty;
+use crate::cli::console;
 use crate::model::Source;
-use crate::os::terminal;
 use crate::path::Layout;
 use crate::plan::difference::fields;
 use crate::plan::share::SharedPrefix;
 use crate::plan::summary::summarise;
 use crate::plan::{CameraPlan, PlannedPipeline};
-use crate::report::grid::grid;
+use crate::report::grid::{Paper, grid};
 use crate::text::{harmless_lines, redacted};
 
 /// Fields of a step that have a column of their own.
 const COLUMNS: [&str; 4] = ["type", "model", "precision", "device"];
 
 pub(super) fn text(plan: &CameraPlan, layout: &Layout) -> String {
-    let mut lines = vec![plan.camera.clone()];
-    let mut fact = |name: &str, value: &str| lines.push(format!("  {name:<10} {value}"));
+    let mut lines = vec![harmless_lines(&plan.camera)];
+    let mut fact = |name: &str, value: &str| {
+        lines.push(harmless_lines(&format!("  {name:<10} {value}")));
+    };
     fact("source", &source(plan, layout));
     let (width, height, fps) = (plan.width, plan.height, number(plan.fps));
     fact("frames", &format!("{width}x{height} at {fps} fps, target {} fps", number(plan.target_fps)));
@@ -43,16 +45,14 @@ pub(super) fn text(plan: &CameraPlan, layout: &Layout) -> String {
     }
     if !plan.apart.is_empty() {
         lines.push(String::new());
-        lines.extend(plan.apart.iter().map(|apart| format!("  {}", apart.because)));
+        lines.extend(plan.apart.iter().map(|apart| harmless_lines(&format!("  {}", apart.because))));
     }
     let load = load_lines(&summarise(std::slice::from_ref(plan)));
     if !load.is_empty() {
         lines.push(String::new());
         lines.extend(load.into_iter().map(|line| format!("  {line}")));
     }
-    let mut text = harmless_lines(&lines.join("\n"));
-    text.push('\n');
-    text
+    lines.join("\n") + "\n"
 }
 
 fn source(plan: &CameraPlan, layout: &Layout) -> String {
@@ -74,6 +74,7 @@ fn pipeline_lines(plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<String> 
         let missing = if plan.decode_only { "left out" } else { "not supported" };
         lines.push(format!("    {missing}: {because}"));
     }
+    let mut lines: Vec<String> = lines.iter().map(|line| harmless_lines(line)).collect();
     let rows = steps.iter().enumerate().map(|(n, step)| {
         let mut cells = vec![(n + 1).to_string()];
         let all: Vec<(String, String)> =
@@ -97,8 +98,9 @@ fn pipeline_lines(plan: &CameraPlan, pipeline: &PlannedPipeline) -> Vec<String> 
     header.extend(COLUMNS);
     header.push("options");
     let (header, rows) = without_empty(&header, rows.collect());
-    let width = terminal::columns_of_stdout().map(|columns| columns.saturating_sub(4));
-    lines.extend(grid(&header, &[0], rows, width).into_iter().map(|line| format!("    {line}")));
+    let paper = console::paper();
+    let paper = Paper { width: paper.width.map(|columns| columns.saturating_sub(4)), ..paper };
+    lines.extend(grid(&header, &[0], rows, paper).into_iter().map(|line| format!("    {line}")));
     lines
 }
 

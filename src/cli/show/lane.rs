@@ -1,8 +1,8 @@
 //! The lane: a row per camera, and the load of all of them.
 
 use super::load::{number, rows};
+use crate::cli::console;
 use crate::model::{Pace, Settings};
-use crate::os::terminal;
 use crate::plan::CameraPlan;
 use crate::plan::summary::{Summary, summarise};
 use crate::report::grid::grid;
@@ -18,7 +18,7 @@ pub(super) fn text(plans: &[CameraPlan], settings: &Settings) -> String {
     }
     let header = ["camera", "source", "frames", "fps", "workloads", "pipelines"];
     let mut text = String::new();
-    for line in grid(&header, &[3], plans.iter().map(row).collect(), terminal::columns_of_stdout()) {
+    for line in grid(&header, &[3], plans.iter().map(row).collect(), console::paper()) {
         text.push_str(&line);
         text.push('\n');
     }
@@ -51,10 +51,11 @@ fn row(plan: &CameraPlan) -> Vec<String> {
 
 /// The table of the load, and notes about it.
 pub(super) fn totals(summary: &Summary, settings: &Settings) -> String {
-    let mut lines = load_lines(summary);
-    if !lines.is_empty() {
-        lines.push(String::new());
+    let mut load = load_lines(summary);
+    if !load.is_empty() {
+        load.push(String::new());
     }
+    let mut lines = Vec::new();
     let dialects: Vec<String> = summary.dialects.iter().map(|(word, n)| format!("{n} {word}")).collect();
     lines.push(format!("{}, {}", counted(summary.cameras, "camera"), counted(summary.workloads, "workload")));
     if !dialects.is_empty() {
@@ -87,9 +88,8 @@ pub(super) fn totals(summary: &Summary, settings: &Settings) -> String {
         format!("duplicate: `{}` names `{names}` more than once, and gets it once", one.camera)
     });
     lines.extend(some(repeated));
-    let mut text = harmless_lines(&lines.join("\n"));
-    text.push('\n');
-    text
+    load.extend(lines.iter().map(|line| harmless_lines(line)));
+    load.join("\n") + "\n"
 }
 
 /// The table of the load of a summary; empty if there is none.
@@ -107,7 +107,7 @@ pub(super) fn load_lines(summary: &Summary) -> Vec<String> {
         cells.extend([row.count.to_string(), row.each_second]);
         cells
     });
-    grid(&header, &[columns], cells.collect(), terminal::columns_of_stdout())
+    grid(&header, &[columns], cells.collect(), console::paper())
 }
 
 /// The first few, and how many more there are.

@@ -187,8 +187,8 @@ pub(super) fn line(
         text.push_str("; decode only, no inference was run");
     }
     match cpu {
-        Some(cpu) => text.push_str(&format!("; CPU {:.0} %", cpu * 100.0)),
-        None => text.push_str("; CPU not measured"),
+        Some(cpu) => text.push_str(&format!("; machine CPU {:.0} %", cpu * 100.0)),
+        None => text.push_str("; machine CPU not measured"),
     }
     if record.interrupted {
         text.push_str("; interrupted");

@@ -65,7 +65,7 @@ fn streams_that_keep_up_hold() {
         expect![[r#"
             a/1: 15.000 fps, holds
             b/1: 15.000 fps, holds
-            2 of 2 cameras hold 15 fps; CPU not measured
+            2 of 2 cameras hold 15 fps; machine CPU not measured
         "#]],
     );
     let stream = &measurement.cameras[0].streams[0];
@@ -107,7 +107,7 @@ fn a_camera_has_the_verdict_of_its_worst_stream() {
             a/1: 15.000 fps, holds
             a/2: 10.000 fps, does not hold (10.00 fps is less than 98 % of 15)
             a/3: 12.000 fps, does not hold (12.00 fps is less than 98 % of 15)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
     assert_eq!(measurement.cameras[0].worst.as_deref(), Some("a/2"));
@@ -125,7 +125,7 @@ fn targets_that_differ_are_not_named() {
         expect![[r#"
             a/1: 15.000 fps, holds
             b/1: 10.000 fps, failed (ended by itself, 1.0 s into its window of 20.0 s)
-            1 of 2 cameras holds its target, 1 failed; CPU not measured
+            1 of 2 cameras holds its target, 1 failed; machine CPU not measured
         "#]],
     );
 }
@@ -170,7 +170,7 @@ fn an_interrupted_window_decides_nothing() {
         expect![[r#"
             a/1: 15.000 fps, undecided (interrupted after 4 s of 20 s)
             b/1: - fps, undecided (stopped before its window began)
-            0 of 2 cameras hold 15 fps, 2 are undecided; CPU not measured; interrupted
+            0 of 2 cameras hold 15 fps, 2 are undecided; machine CPU not measured; interrupted
         "#]],
     );
 }
@@ -189,7 +189,7 @@ fn in_free_pace_nothing_is_judged() {
         expect![[r#"
             a/1: 200.000 fps, not judged
             b/1: 100.000 fps, not judged
-            2 pipelines played once: 200 fps in all; CPU not measured
+            2 pipelines played once: 200 fps in all; machine CPU not measured
         "#]],
     );
 }
@@ -245,7 +245,7 @@ fn a_whole_lane() {
         camera-4/1: 15.001 fps, failed (its worker ended: killed by SIGSEGV)
         camera-5/1: 13.936 fps, does not hold (13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %)
         camera-6/1: 15.000 fps, holds
-        4 of 6 cameras hold 15 fps, 1 does not, 1 failed; CPU 35 %
+        4 of 6 cameras hold 15 fps, 1 does not, 1 failed; machine CPU 35 %
     "#]],
     );
     let text = serde_json::to_string(&measurement).unwrap();

@@ -1,7 +1,7 @@
 //! The differences of two plans, for people.
 
+use crate::cli::console;
 use crate::cli::show::load::rows;
-use crate::os::terminal;
 use crate::plan::diff::LaneDiff;
 use crate::plan::summary::Summary;
 use crate::report::grid::grid;
@@ -21,10 +21,10 @@ pub(super) fn text(found: &LaneDiff, names: &[&str; 2]) -> String {
     if lines.is_empty() {
         return format!("no difference in {}\n", counted(*equal, "camera"));
     }
-    let width = terminal::columns_of_stdout();
+    let paper = console::paper();
     for (what, rows) in [("", counts(before, after)), ("each second", loads(before, after))] {
         lines.push(String::new());
-        lines.extend(grid(&[what, &names[0], &names[1]], &[], rows, width));
+        lines.extend(grid(&[what, &names[0], &names[1]], &[], rows, paper));
     }
     lines.push(String::new());
     let (added, removed, changed) = (added.len(), removed.len(), changed.len());

@@ -60,7 +60,7 @@ fn a_slow_camera_is_not_reported_as_a_slow_machine() {
         &camera(SourceKind::Rtsp, |_| {}),
         expect![[r#"
         c/1: 15.000 fps, holds
-        1 of 1 camera holds 15 fps; CPU not measured
+        1 of 1 camera holds 15 fps; machine CPU not measured
     "#]],
     );
     let slow = |member: &mut Member| {
@@ -71,7 +71,7 @@ fn a_slow_camera_is_not_reported_as_a_slow_machine() {
         &camera(SourceKind::Rtsp, slow),
         expect![[r#"
         c/1: 5.000 fps, undecided (the camera delivers 5 of 15 fps)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     // Copies of a `videorate` after it make no difference.
@@ -79,7 +79,7 @@ fn a_slow_camera_is_not_reported_as_a_slow_machine() {
         &camera(SourceKind::Usb, |member| delivery(member).frames = Some(150)),
         expect![[r#"
         c/1: 15.000 fps, undecided (the camera delivers 5 of 15 fps)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     // A `videorate` thins out what a USB camera gives beyond that.
@@ -91,7 +91,7 @@ fn a_slow_camera_is_not_reported_as_a_slow_machine() {
         &camera(SourceKind::Usb, more),
         expect![[r#"
          c/1: 15.000 fps, undecided (the camera delivers 30 of 15 fps)
-         0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+         0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
      "#]],
     );
     check(
@@ -101,7 +101,7 @@ fn a_slow_camera_is_not_reported_as_a_slow_machine() {
         }),
         expect![[r#"
          c/1: 15.000 fps, holds
-         1 of 1 camera holds 15 fps; CPU not measured
+         1 of 1 camera holds 15 fps; machine CPU not measured
      "#]],
     );
     // Delivered frames that are lost are the machine's fault.
@@ -114,7 +114,7 @@ fn a_slow_camera_is_not_reported_as_a_slow_machine() {
         &camera(SourceKind::Rtsp, both),
         expect![[r#"
         c/1: 5.000 fps, does not hold (the camera delivers 10 of 15 fps; 5.00 fps is less than 98 % of 10 that came; 50.00 % dropped is more than 2 %)
-        0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
     "#]],
     );
     // One that pauses: 2 s of 30, as a rate and as a gap.
@@ -129,7 +129,7 @@ fn a_slow_camera_is_not_reported_as_a_slow_machine() {
         &camera(SourceKind::Rtsp, pauses),
         expect![[r#"
         c/1: 13.998 fps, undecided (the camera delivers 14 of 15 fps; no frame came from the camera for 2.1 s)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     // Scenes deliver what was asked for.
@@ -137,7 +137,7 @@ fn a_slow_camera_is_not_reported_as_a_slow_machine() {
         &camera(SourceKind::Synthetic, slow),
         expect![[r#"
         c/1: 5.000 fps, does not hold (5.00 fps is less than 98 % of 15)
-        0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
     "#]],
     );
 }
@@ -152,7 +152,7 @@ fn a_clip_with_too_few_frames_is_reported_unless_they_are_late() {
         &camera(SourceKind::File, sparse),
         expect![[r#"
         c/1: 5.000 fps, undecided (the clip has 5 of 15 fps)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     check(
@@ -162,7 +162,7 @@ fn a_clip_with_too_few_frames_is_reported_unless_they_are_late() {
         }),
         expect![[r#"
             c/1: 5.000 fps, undecided (too short, needs 40 s at 5 fps)
-            0 of 1 camera holds 5 fps, 1 is undecided; CPU not measured
+            0 of 1 camera holds 5 fps, 1 is undecided; machine CPU not measured
         "#]],
     );
     // A decoder that needs three times the time holds up the file.
@@ -175,7 +175,7 @@ fn a_clip_with_too_few_frames_is_reported_unless_they_are_late() {
         }),
         expect![[r#"
             c/1: 5.000 fps, does not hold (5.00 fps is less than 98 % of 15; 146 frames came more than 0.5 s late, the worst 19.9 s)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
     // One that stops after a third of the window has no late frame yet.
@@ -188,7 +188,7 @@ fn a_clip_with_too_few_frames_is_reported_unless_they_are_late() {
         }),
         expect![[r#"
             c/1: 5.033 fps, does not hold (5.03 fps is less than 98 % of 15; no frame for 20.1 s, from 9.9 s of its window on)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
 }
@@ -206,21 +206,21 @@ fn another_size_rate_or_codec_holds_only_if_it_is_accepted() {
         &accepting(&[], small),
         expect![[r#"
         c/1: 15.000 fps, undecided (the camera delivers 640x360, not 1280x720)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     check(
         &accepting(&[Accept::Rate], small),
         expect![[r#"
         c/1: 15.000 fps, undecided (the camera delivers 640x360, not 1280x720)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     let measurement = check(
         &accepting(&[Accept::Size], small),
         expect![[r#"
         c/1: 15.000 fps, holds
-        1 of 1 camera holds 15 fps; CPU not measured
+        1 of 1 camera holds 15 fps; machine CPU not measured
     "#]],
     );
     assert_eq!(
@@ -232,7 +232,7 @@ fn another_size_rate_or_codec_holds_only_if_it_is_accepted() {
         &accepting(&[], turns),
         expect![[r#"
         c/1: 15.000 fps, undecided (the camera changed its size in mid-run: 1280x720, then 640x360 (1280x720 configured))
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     let coded: &dyn Fn(&mut Member) = &|member| delivery(member).video = vec![video(1280, 720, Some("H265"))];
@@ -240,14 +240,14 @@ fn another_size_rate_or_codec_holds_only_if_it_is_accepted() {
         &accepting(&[], coded),
         expect![[r#"
         c/1: 15.000 fps, undecided (the camera delivers H265, not H264)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     check(
         &accepting(&[Accept::Codec], coded),
         expect![[r#"
         c/1: 15.000 fps, holds
-        1 of 1 camera holds 15 fps; CPU not measured
+        1 of 1 camera holds 15 fps; machine CPU not measured
     "#]],
     );
 
@@ -260,7 +260,7 @@ fn another_size_rate_or_codec_holds_only_if_it_is_accepted() {
         &accepting(&[Accept::Rate], slow),
         expect![[r#"
         c/1: 10.011 fps, holds
-        1 of 1 camera holds 10 fps; CPU not measured
+        1 of 1 camera holds 10 fps; machine CPU not measured
     "#]],
     );
     check(
@@ -270,7 +270,7 @@ fn another_size_rate_or_codec_holds_only_if_it_is_accepted() {
         }),
         expect![[r#"
             c/1: 10.011 fps, does not hold (10.01 fps is less than 98 % of 13.33 that came)
-            0 of 1 camera holds 13.33 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 13.33 fps, 1 does not; machine CPU not measured
         "#]],
     );
     // No rate explains a pause of 9 s.
@@ -282,7 +282,7 @@ fn another_size_rate_or_codec_holds_only_if_it_is_accepted() {
         }),
         expect![[r#"
             c/1: 10.490 fps, undecided (no frame came from the camera for 9.1 s)
-            0 of 1 camera holds 10.5 fps, 1 is undecided; CPU not measured
+            0 of 1 camera holds 10.5 fps, 1 is undecided; machine CPU not measured
         "#]],
     );
     // The borders of what is another rate.
@@ -300,14 +300,14 @@ fn incomplete_frames_do_not_hold_without_a_flag() {
         &lacking(3),
         expect![[r#"
         c/1: 15.000 fps, undecided (3 of 450 frames lack packets that were lost before they came)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     let measurement = check(
         &lacking(1),
         expect![[r#"
         c/1: 15.000 fps, holds
-        1 of 1 camera holds 15 fps; CPU not measured
+        1 of 1 camera holds 15 fps; machine CPU not measured
     "#]],
     );
     assert_eq!(
@@ -326,14 +326,14 @@ fn damaged_and_taken_out_frames_are_reported() {
         &camera(SourceKind::Rtsp, damaged),
         expect![[r#"
         c/1: 10.011 fps, undecided (150 damaged frames are 33.33 % of all)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     let measurement = check(
         &camera(SourceKind::File, |member| delivery(member).damaged = 1),
         expect![[r#"
         c/1: 15.000 fps, holds
-        1 of 1 camera holds 15 fps; CPU not measured
+        1 of 1 camera holds 15 fps; machine CPU not measured
     "#]],
     );
     assert_eq!(measurement.cameras[0].streams[0].notes, ["damaged frames, which do not count as arrived: 1"]);
@@ -345,7 +345,7 @@ fn damaged_and_taken_out_frames_are_reported() {
         &camera(SourceKind::File, taken_out),
         expect![[r#"
         c/1: 10.011 fps, does not hold (10.01 fps is less than 98 % of 15, since steps took out 150 frames)
-        0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
     "#]],
     );
     let stream = &measurement.cameras[0].streams[0];
@@ -372,21 +372,21 @@ fn a_pause_that_is_made_up_for_does_not_hold() {
         &freeze(SourceKind::File, 9 * S),
         expect![[r#"
         c/1: 15.000 fps, undecided (no frame for 9.0 s, from 10.0 s of its window on; 127 frames came more than 0.5 s late, the worst 8.9 s)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     check(
         &freeze(SourceKind::Rtsp, S),
         expect![[r#"
         c/1: 15.000 fps, undecided (no frame for 1.0 s, from 10.0 s of its window on; 7 frames came more than 0.5 s late, the worst 0.9 s)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     check(
         &freeze(SourceKind::File, 400_000),
         expect![[r#"
         c/1: 15.000 fps, holds
-        1 of 1 camera holds 15 fps; CPU not measured
+        1 of 1 camera holds 15 fps; machine CPU not measured
     "#]],
     );
     // The begin and the end of the window count as well.
@@ -395,7 +395,7 @@ fn a_pause_that_is_made_up_for_does_not_hold() {
         &camera(SourceKind::File, late_begin),
         expect![[r#"
         c/1: 14.500 fps, does not hold (14.50 fps is less than 98 % of 15; no frame for 1.1 s, from 0.0 s of its window on)
-        0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
     "#]],
     );
     let early_end = |member: &mut Member| member.streams[0].arrived_us.retain(|at| *at < 31 * S);
@@ -403,7 +403,7 @@ fn a_pause_that_is_made_up_for_does_not_hold() {
         &camera(SourceKind::File, early_end),
         expect![[r#"
         c/1: 14.533 fps, does not hold (14.53 fps is less than 98 % of 15; no frame for 1.1 s, from 28.9 s of its window on)
-        0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
     "#]],
     );
 }
@@ -444,7 +444,7 @@ fn a_camera_above_the_target_may_lose_the_surplus() {
         &record,
         expect![[r#"
         c/1: 20.000 fps, does not hold (33.33 % dropped is more than 2 %)
-        0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
     "#]],
     );
     let configured = SourceConfig {
@@ -462,7 +462,7 @@ fn a_camera_above_the_target_may_lose_the_surplus() {
         &record,
         expect![[r#"
         c/1: 20.000 fps, holds
-        1 of 1 camera holds 15 fps; CPU not measured
+        1 of 1 camera holds 15 fps; machine CPU not measured
     "#]],
     );
 }

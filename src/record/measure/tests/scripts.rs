@@ -33,7 +33,7 @@ fn counts_of_a_script_are_judged_like_a_stream() {
         &script(|story| story.count(0, 0, 23, 15)),
         expect![[r#"
             c/1: 14.974 fps, holds
-            1 of 1 camera holds 15 fps; CPU not measured
+            1 of 1 camera holds 15 fps; machine CPU not measured
         "#]],
     );
     assert_eq!(measurement.cameras[0].streams[0].frames, Some(292));
@@ -45,7 +45,7 @@ fn counts_of_a_script_are_judged_like_a_stream() {
         }),
         expect![[r#"
             c/1: 16.000 fps, does not hold (11.11 % dropped is more than 2 %)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
     let stream = &measurement.cameras[0].streams[0];
@@ -63,7 +63,7 @@ fn lines_for_lp_are_judged_like_a_stream() {
         &own(|_| "fps=15.0 dropped=0 latency_ms=8".to_owned()),
         expect![[r#"
             c/1: 15.000 fps, holds
-            1 of 1 camera holds 15 fps; CPU not measured
+            1 of 1 camera holds 15 fps; machine CPU not measured
         "#]],
     );
     let stream = &measurement.cameras[0].streams[0];
@@ -74,14 +74,14 @@ fn lines_for_lp_are_judged_like_a_stream() {
         &own(|second| format!("fps=14 dropped={}", second % 2)),
         expect![[r#"
             c/1: 14.000 fps, does not hold (14.00 fps is less than 98 % of 15; 3.62 % dropped is more than 2 %)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
     check(
         &own(|_| "fps=15".to_owned()),
         expect![[r#"
             c/1: 15.000 fps, undecided (the rate holds, but its lines have no `dropped=`)
-            0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+            0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
         "#]],
     );
 }
@@ -98,7 +98,7 @@ fn lines_for_lp_count_by_name_and_the_slowest_decides() {
         &record,
         expect![[r#"
             c/1: 12.000 fps, does not hold (12.00 fps is less than 98 % of 15)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
 }
@@ -109,7 +109,7 @@ fn lines_for_lp_that_cannot_be_read_count_as_nothing_and_are_named() {
         &own(|_| "fps=fifteen".to_owned()),
         expect![[r#"
             c/1: - fps, not judged (not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window)
-            0 of 1 camera holds 15 fps, 1 not judged; CPU not measured
+            0 of 1 camera holds 15 fps, 1 not judged; machine CPU not measured
         "#]],
     );
     assert_eq!(
@@ -140,14 +140,14 @@ fn a_rate_alone_cannot_hold_since_drops_are_not_counted() {
         &script(|story| rates(story, "last", |_| 15.0)),
         expect![[r#"
             c/1: 15.000 fps, undecided (the rate holds, but `gvafpscounter` counts no dropped frames)
-            0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+            0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
         "#]],
     );
     check(
         &script(|story| rates(story, "last", |second| if second < 2 { 40.0 } else { 12.0 })),
         expect![[r#"
             c/1: 12.000 fps, does not hold (12.00 fps is less than 98 % of 15)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
 }
@@ -164,7 +164,7 @@ fn an_average_excludes_the_time_before_the_window() {
         &script(|story| rates(story, "average", average)),
         expect![[r#"
             c/1: 10.003 fps, does not hold (10.00 fps is less than 98 % of 15)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
     assert_eq!(measurement.cameras[0].streams[0].frames, None);
@@ -176,7 +176,7 @@ fn a_script_that_prints_no_figures_is_not_measured_and_never_zero() {
         &script(|_| {}),
         expect![[r#"
             c/1: - fps, not judged (not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window)
-            0 of 1 camera holds 15 fps, 1 not judged; CPU not measured
+            0 of 1 camera holds 15 fps, 1 not judged; machine CPU not measured
         "#]],
     );
     let stream = &measurement.cameras[0].streams[0];
@@ -209,7 +209,7 @@ fn time_without_figures_counts_and_is_named() {
         &script(|story| story.count(0, 0, 20, 15)),
         expect![[r#"
         c/1: 13.846 fps, does not hold (13.85 fps is less than 98 % of 15; no figure for 2.0 s, from 18.0 s of its window on)
-        0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
     "#]],
     );
     // A line a second, silent from 9 to 12 s.
@@ -223,14 +223,14 @@ fn time_without_figures_counts_and_is_named() {
         }),
         expect![[r#"
             c/1: 13.421 fps, does not hold (13.42 fps is less than 98 % of 15; no figure for 3.0 s, from 7.0 s of its window on)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
     check(
         &script(|story| story.count(0, 0, 5, 15)),
         expect![[r#"
         c/1: 2.308 fps, does not hold (2.31 fps is less than 98 % of 15; no figure for 17.0 s, from 3.0 s of its window on)
-        0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+        0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
     "#]],
     );
 }
@@ -271,7 +271,7 @@ fn a_script_that_restarts_is_measured_over_its_pauses() {
         &restarts(&|story, at_us, half| story.print(0, at_us, &displayed("till", half * 15 / 2, 0))),
         expect![[r#"
             c/1: 13.487 fps, does not hold (13.49 fps is less than 98 % of 15)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
     // Frames that it shows after a restart are counted.
@@ -287,7 +287,7 @@ fn a_script_that_restarts_is_measured_over_its_pauses() {
         }),
         expect![[r#"
             c/1: 13.462 fps, does not hold (13.46 fps is less than 98 % of 15)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
 }
@@ -304,7 +304,7 @@ fn mixed_lines_of_two_programs_give_no_rate() {
         }),
         expect![[r#"
             c/1: - fps, undecided (the lines of two counters named `till` are mixed: give their elements different names)
-            0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+            0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
         "#]],
     );
     // One of another name is judged as well.
@@ -318,7 +318,7 @@ fn mixed_lines_of_two_programs_give_no_rate() {
         }),
         expect![[r#"
             c/1: 12.000 fps, does not hold (the lines of two counters named `till` are mixed: give their elements different names; 12.00 fps is less than 98 % of 15)
-            0 of 1 camera holds 15 fps, 1 does not; CPU not measured
+            0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
     check(
@@ -331,7 +331,7 @@ fn mixed_lines_of_two_programs_give_no_rate() {
         }),
         expect![[r#"
             c/1: - fps, undecided (the lines of two counters named `1 of 1` are mixed: start one program, or count with `fpsdisplaysink` in each)
-            0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+            0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
         "#]],
     );
 }
@@ -345,14 +345,14 @@ fn a_counter_that_falls_silent_before_the_window_is_missed() {
         }),
         expect![[r#"
             c/1: 14.974 fps, undecided (`door` printed nothing in the window, though it did before)
-            0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+            0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
         "#]],
     );
     check(
         &script(|story| story.print(0, 0, &displayed("door", 8, 0))),
         expect![[r#"
         c/1: - fps, undecided (`door` printed nothing in the window, though it did before)
-        0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+        0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
     // A counter that is called by its place has another one when more begin.
@@ -364,7 +364,7 @@ fn a_counter_that_falls_silent_before_the_window_is_missed() {
         }),
         expect![[r#"
             c/1: 15.000 fps, undecided (the rate holds, but `gvafpscounter` counts no dropped frames)
-            0 of 1 camera holds 15 fps, 1 is undecided; CPU not measured
+            0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
         "#]],
     );
 }
