@@ -12,6 +12,7 @@ use super::json_lines::{JsonLines, StartEvent};
 use super::progress::{Console, Observers};
 use super::trace::TraceFile;
 use super::{Exit, console, project};
+use crate::diag::Tone;
 use crate::engine::events::{Progress, Summary};
 use crate::engine::states::OnFailure;
 use crate::engine::{Again, EngineError, Warm};
@@ -141,7 +142,10 @@ impl Screen {
     fn ended(&self, summary: &Summary) -> Exit {
         self.human.end();
         if self.json.is_none() {
-            console::note(&summary.to_string());
+            let text = summary.to_string();
+            let failed = format!("{} failed", summary.failed);
+            let painted = console::color().paint(Tone::Bad, &failed);
+            console::note(&if summary.failed > 0 { text.replace(&failed, &painted) } else { text });
         }
         if summary.cancelled {
             Exit::Interrupted

@@ -104,6 +104,16 @@ pub(super) fn paper() -> Paper {
     Paper { width: terminal::columns_of_stdout(), color: manner().stdout }
 }
 
+/// The width and the colours of stderr.
+pub(super) fn paper_of_stderr() -> Paper {
+    Paper { width: terminal::columns(), color: manner().stderr }
+}
+
+/// Writes a label to stderr and a text beside it, as [`note`].
+pub(super) fn note_beside(label: &str, width: usize, text: &str) {
+    note(&paper_of_stderr().beside(label, width, text).join("\n"));
+}
+
 /// The size of the terminal that is stderr.
 pub(super) fn size() -> Size {
     let (columns, rows) = terminal::size();

@@ -70,7 +70,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
         let document = serde_json::json!({ "version": 1, "missing": missing, "findings": findings });
         console::out(&format!("{document:#}\n"));
     } else {
-        console::out(&finding::table(&findings));
+        console::out(&finding::table(&findings, console::paper()));
         let packages = software::packages(&findings);
         if !packages.is_empty() {
             console::out(&format!(

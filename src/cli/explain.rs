@@ -54,9 +54,9 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     for id in wanted {
-        console::out(&format!("{}\n", explained.sentence(id)));
+        console::out(&console::paper().wrap_lines(&explained.sentence(id)));
         if graph.task(id).measures() {
-            console::out(&format!("{}\n", explained.about_runs(id)));
+            console::out(&console::paper().wrap_lines(&explained.about_runs(id)));
         }
     }
     Ok(Exit::Done)

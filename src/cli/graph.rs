@@ -74,10 +74,11 @@ fn show(args: &GraphArgs, opened: &Workspace, graph: &TaskGraph, selected: &BTre
     } else if args.json {
         console::out(&dot::json(graph, selected, &shade));
     } else {
-        let width = console::widest(graph, selected);
+        let (width, paper) = (console::widest(graph, selected), console::paper());
         for id in graph.order().iter().filter(|id| selected.contains(id)) {
             let standing = opened.project.layout.in_words(standings[id].to_string());
-            console::out(&format!("{:width$}  {standing}\n", graph.task(*id).label));
+            let lines = paper.beside(&graph.task(*id).label, width, &standing);
+            console::out(&(lines.join("\n") + "\n"));
         }
     }
     Ok(())

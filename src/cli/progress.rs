@@ -221,11 +221,11 @@ impl Progress for Console {
             BuildEvent::Started { .. } | BuildEvent::Looked { .. } | BuildEvent::Finished { .. } => {}
             BuildEvent::Waiting { reason } => console::note(&plain(reason)),
             BuildEvent::TaskStarted { label, reason } if has_lines => {
-                console::note(&format!("{label:width$}  {reason}", width = self.width));
+                console::note_beside(label, self.width, reason);
             }
             BuildEvent::TaskNote { note, .. } => console::note(&plain(note)),
             BuildEvent::TaskFinished { label, outcome: Outcome::Restored, detail, .. } if has_lines => {
-                console::note(&format!("{label:width$}  restored: {detail}", width = self.width));
+                console::note_beside(label, self.width, &format!("restored: {detail}"));
             }
             BuildEvent::TaskFinished { label, outcome, detail, log, .. } => {
                 let word = match outcome {
@@ -236,7 +236,8 @@ impl Progress for Console {
                 };
                 if self.live.is_some() {
                     // Its output comes at the end, but the failure shows at once.
-                    console::note(&plain(&format!("`{label}` {word}")));
+                    let painted = console::color().paint(Tone::Bad, word);
+                    console::note(&format!("`{}` {painted}", plain(label)));
                 }
                 let causes: Vec<String> = detail.lines().map(str::to_owned).collect();
                 let mut text = console::error_text(&format!("`{label}` {word}"), &causes);

@@ -588,7 +588,8 @@ fn an_empty_run_can_be_reported() {
         note: worker c, machine: no CPU and memory: nothing was measured
         c is undecided: stopped before its window began
         0 of 1 camera holds 10 fps, 1 is undecided; machine CPU not measured; interrupted
-    "#]].assert_eq(&with_report(&record, plain_table));
+    "#]]
+    .assert_eq(&with_report(&record, plain_table));
 }
 
 /// Every tag is closed in its order, attributes are quoted, ids are unique and

@@ -24,7 +24,8 @@ pub(super) fn run(build: &Build<'_>, needed: &BTreeSet<TaskId>, again: Again) ->
             standing => build.opened.project.layout.in_words(standing.to_string()),
         };
         n_stale += 1;
-        console::result(&format!("{:width$}  {reason}", graph.task(*id).label));
+        let lines = console::paper_of_stderr().beside(&graph.task(*id).label, width, &reason);
+        console::result(&lines.join("\n"));
     }
     console::result(&match n_stale {
         0 => format!("nothing to do: {} fresh", counted(standings.len(), "task")),

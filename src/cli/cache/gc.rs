@@ -27,6 +27,8 @@ pub(super) fn run(store: &Store, args: &GcArgs) -> Result<Exit> {
     };
     if args.json {
         console::out(&format!("{}\n", serde_json::to_string_pretty(&collected)?));
+    } else if args.dry_run {
+        console::result(&text(&collected));
     } else {
         console::note(&text(&collected));
     }

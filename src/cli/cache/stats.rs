@@ -17,7 +17,7 @@ pub(super) fn run(store: &Store, json: bool) -> Result<Exit> {
     if json {
         console::out(&format!("{}\n", serde_json::to_string_pretty(&stats)?));
     } else {
-        console::out(&text(&stats));
+        console::out(&console::paper().wrap_lines(&text(&stats)));
     }
     Ok(Exit::Done)
 }

@@ -4,6 +4,9 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
+use crate::diag::Tone;
+use crate::report::grid::Paper;
+
 /// The most users of a requirement that are printed.
 const SHOWN: usize = 3;
 
@@ -75,41 +78,49 @@ impl Finding {
         self.found.is_none()
     }
 
-    /// The lines after its name; the first is beside it, the others below.
-    fn lines(&self) -> Vec<String> {
+    /// The lines after its name; the first is beside it, the others below. `true` for
+    /// one that may be copied into a shell, and so is never broken.
+    fn lines(&self) -> Vec<(String, bool)> {
         let Some(found) = &self.found else {
-            let Some(wrong) = &self.wrong else { return vec![self.way_out.clone().unwrap_or_default()] };
-            let mut lines = vec![wrong.clone()];
+            let Some(wrong) = &self.wrong else {
+                return vec![(self.way_out.clone().unwrap_or_default(), true)];
+            };
+            let mut lines = vec![(wrong.clone(), false)];
             if !self.needed_by.is_empty() {
                 let mut needed_by = self.needed_by[..self.needed_by.len().min(SHOWN)].join(", ");
                 if self.needed_by.len() > SHOWN {
                     needed_by.push_str(&format!(" and {} more", self.needed_by.len() - SHOWN));
                 }
-                lines.push(format!("needed by: {needed_by}"));
+                lines.push((format!("needed by: {needed_by}"), false));
             }
-            lines.extend(self.way_out.iter().map(|way_out| format!("on the host: {way_out}")));
-            lines.extend(self.in_container.iter().map(|flags| format!("in a container: {flags}")));
+            lines.extend(self.way_out.iter().map(|way_out| (format!("on the host: {way_out}"), true)));
+            lines.extend(self.in_container.iter().map(|flags| (format!("in a container: {flags}"), true)));
             return lines;
         };
-        std::iter::once(found).chain(&self.note).cloned().collect()
+        std::iter::once(found).chain(&self.note).map(|text| (text.clone(), false)).collect()
     }
 }
 
 /// All findings as text, one after the other.
-pub(super) fn table(findings: &[Finding]) -> String {
+pub(super) fn table(findings: &[Finding], paper: Paper) -> String {
     let width = findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or(0);
     let mut table = String::new();
     for finding in findings {
-        let mark = match finding {
-            Finding { found: None, .. } => "missing",
-            Finding { note: Some(_), .. } => "note",
-            _ => "ok",
+        let (mark, tone) = match finding {
+            Finding { found: None, .. } => ("missing", Tone::Bad),
+            Finding { note: Some(_), .. } => ("note", Tone::Unsure),
+            _ => ("ok", Tone::Good),
         };
-        let mut lines = finding.lines().into_iter();
-        let first = lines.next().unwrap_or_default();
-        table.push_str(&format!("{mark:7}  {:width$}  {first}\n", finding.what));
-        for line in lines {
-            table.push_str(&format!("{:7}  {:width$}  {line}\n", "", ""));
+        let mut label = format!("{mark:7}  {:width$}", finding.what);
+        for (text, is_command) in finding.lines() {
+            let paper = if is_command { Paper { width: None, ..paper } } else { paper };
+            let lines = paper.beside(&label, 7 + 2 + width, &text).join("\n");
+            let lines = match lines.strip_prefix(mark) {
+                Some(rest) => paper.color.paint(tone, mark) + rest,
+                None => lines,
+            };
+            table.push_str(&(lines + "\n"));
+            label.clear();
         }
     }
     table

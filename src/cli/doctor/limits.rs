@@ -37,6 +37,7 @@ mod tests {
 
     use super::super::finding::table;
     use super::*;
+    use crate::report::grid::Paper;
 
     #[test]
     fn limits_are_notes_and_nothing_is_missing() {
@@ -61,7 +62,7 @@ mod tests {
             note     memory     at most 512 MiB of 31744 MiB
                                 measurements describe this limit, not the machine
         "#]]
-        .assert_eq(&table(&findings));
+        .assert_eq(&table(&findings, Paper::PLAIN));
         assert!(super::findings(&BTreeMap::new()).is_empty());
     }
 }

@@ -186,6 +186,7 @@ mod tests {
     use super::super::devices::one;
     use super::super::finding::table;
     use super::*;
+    use crate::report::grid::Paper;
 
     /// `crw-rw----` of root and the group 104.
     const RENDER: Node = Node { major: Some(226), mode: 0o660, uid: 0, gid: 104 };
@@ -202,7 +203,7 @@ mod tests {
     #[track_caller]
     fn check(looked: &Snapshot, kind: &Kind, groups: &[u32], expect: Expect) {
         let me = Owner { uid: 1000, gids: groups.iter().copied().collect() };
-        expect.assert_eq(&table(&[one("X", judge(looked, kind, &me))]));
+        expect.assert_eq(&table(&[one("X", judge(looked, kind, &me))], Paper::PLAIN));
     }
 
     #[test]

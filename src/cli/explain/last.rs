@@ -3,6 +3,7 @@
 use super::SHOWN;
 use crate::cli::args::ExplainArgs;
 use crate::cli::{Exit, console, project};
+use crate::report::grid::Paper;
 use crate::store::Store;
 use crate::time::duration_text;
 use crate::workspace::error::Result;
@@ -25,7 +26,7 @@ pub(super) fn run(opened: &Workspace, args: &ExplainArgs) -> Result<Exit> {
         console::out(&format!("{:#}\n", serde_json::to_value(&last)?));
         return Ok(Exit::Done);
     }
-    console::out(&text(&last));
+    console::out(&text(&last, console::paper()));
     if last.tasks.is_empty() {
         console::note(&format!("the last build had nothing to do for {}", args.targets.join(", ")));
     }
@@ -38,10 +39,11 @@ pub(super) fn run(opened: &Workspace, args: &ExplainArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn text(last: &LastBuild) -> String {
+fn text(last: &LastBuild, paper: Paper) -> String {
     let width = last.tasks.iter().map(|task| task.label.chars().count()).max().unwrap_or(0).min(40);
     let took = duration_text(std::time::Duration::from_millis(last.duration_ms));
-    let mut text = format!("the build of {}, which took {took}: {}\n", last.started, last.summary_line);
+    let head = format!("the build of {}, which took {took}: {}", last.started, last.summary_line);
+    let mut text = paper.wrap_lines(&head);
     for LastTask { label, outcome, reason, detail, .. } in &last.tasks {
         let because = if reason.is_empty() { String::new() } else { format!("; {reason}") };
         let line = match outcome.as_str() {
@@ -53,7 +55,7 @@ fn text(last: &LastBuild) -> String {
             "timed_out" => format!("timed out: {detail}{because}"),
             other => format!("{other}: {detail}{because}"),
         };
-        text.push_str(&format!("{label:width$}  {line}\n"));
+        text.push_str(&(paper.beside(label, width, &line).join("\n") + "\n"));
     }
     text
 }
