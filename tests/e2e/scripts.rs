@@ -286,7 +286,7 @@ fn a_script_without_figures_is_not_measured() {
         till    silent         15  not measured  not measured  not measured          -       -  -
 
         not judged: till: not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window
-    "#]].assert_eq(&table.join("\n"));
+    "#]].assert_eq(&(table.join("\n") + "\n"));
     assert!(
         ended.stdout.contains("\n0 of 1 camera holds 15 fps, 1 not judged; machine CPU "),
         "{}",

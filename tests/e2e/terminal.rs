@@ -254,7 +254,7 @@ fn nothing_is_redrawn_where_lines_are_kept() {
         let (name, value) = variable.split_once('=').unwrap();
         let ws = ws.env(name, value);
         let arguments: Vec<&str> = arguments.split(' ').collect();
-        let mut terminal = Terminal::start(&ws, &arguments, 80, 24);
+        let mut terminal = Terminal::start(&ws, &arguments, 80, 100);
         let mut pipe = events(&ws, 1);
         let begin_us = monotonic_ns() / 1000;
         (0..20).for_each(|n| second(&mut pipe, begin_us, n, &[(1, true)]));
