@@ -293,12 +293,10 @@ fn a_script_without_figures_is_not_measured() {
         ended.stdout
     );
 
-    let csv = ws.read("results/latest/report.csv");
-    let [header, row] = csv.lines().collect::<Vec<_>>()[..] else { panic!("{csv}") };
-    let cell = |name: &str| {
-        let index = header.split(',').position(|known| known == name).unwrap();
-        row.split(',').nth(index).unwrap()
-    };
+    let mut table = csv::Reader::from_path(ws.path("results/latest/report.csv")).unwrap();
+    let header = table.headers().unwrap().clone();
+    let [row] = &table.records().collect::<Result<Vec<_>, _>>().unwrap()[..] else { panic!("{header:?}") };
+    let cell = |name: &str| &row[header.iter().position(|known| known == name).unwrap()];
     for name in ["fps", "fps_low", "frames", "dropped", "dropped_percent", "latency_p50_ms"] {
         assert_eq!(cell(name), "", "{name}");
     }
