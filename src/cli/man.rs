@@ -12,7 +12,9 @@ use crate::text::counted;
 use crate::workspace::error::Result;
 
 pub(super) fn run(global: &Global, args: &ManArgs) -> Result<Exit> {
-    let mut command = flags::command().disable_help_subcommand(true);
+    // `lane` is a second name of `lp`, with pages of its own.
+    let name = if os::env::program().is_some_and(|name| name == "lane") { "lane" } else { "lp" };
+    let mut command = flags::command().name(name).disable_help_subcommand(true);
     command.build();
     let Some(folder) = &args.folder else {
         console::out(&page(&command)?);

@@ -5,6 +5,7 @@
 
 mod compose;
 mod images;
+mod package;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../gst/project.rs"]
 mod project;
