@@ -27,5 +27,7 @@ pub(super) fn pages(task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionErro
     let report = Report { run: &run, record: &record, measurement: &measurement };
     write(attempt, &task.outputs[0], report::json(&report).as_bytes())?;
     write(attempt, &task.outputs[1], report::csv(&report).as_bytes())?;
-    write(attempt, &task.outputs[2], report::html(&report).as_bytes())
+    let page = &task.outputs[2];
+    let stem = page.file_name().strip_suffix(".html");
+    write(attempt, page, report::html(&report, stem).as_bytes())
 }

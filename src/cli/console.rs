@@ -67,7 +67,7 @@ pub(super) fn begin(global: &Global) {
     let color = |is_terminal: bool| match global.color {
         ColorWhen::Always => Color::Always,
         ColorWhen::Never => Color::Never,
-        ColorWhen::Auto => by_environment(|name| os::env::raw(name), is_terminal),
+        ColorWhen::Auto => by_environment(os::env::raw, is_terminal),
     };
     let (stderr, stdout) = (color(io::stderr().is_terminal()), color(io::stdout().is_terminal()));
     // It is called once.

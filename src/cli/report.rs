@@ -42,7 +42,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         let pages = [
             ("report.json", report::json(&shown)),
             ("report.csv", report::csv(&shown)),
-            ("report.html", report::html(&shown)),
+            ("report.html", report::html(&shown, Some("report"))),
         ];
         for (name, text) in pages {
             let path = folder.join(name);
@@ -64,7 +64,7 @@ pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
         ReportFormat::Human => format!("{}\n", report::table(&shown, console::paper()).trim_end()),
         ReportFormat::Json => report::json(&shown),
         ReportFormat::Csv => report::csv(&shown),
-        ReportFormat::Html => report::html(&shown),
+        ReportFormat::Html => report::html(&shown, None),
     });
     Ok(exit(&shown, args))
 }
@@ -75,7 +75,8 @@ fn open(global: &Global, shown: &Report<'_>) -> Result<()> {
     let page = layout.results.join("runs").join(shown.run).join("report.html");
     if !os::fs::is_file(&page) {
         os::fs::create_parent(&page)?;
-        os::fs::write_atomic(&page, report::html(shown).as_bytes()).context("failed to write the report")?;
+        os::fs::write_atomic(&page, report::html(shown, None).as_bytes())
+            .context("failed to write the report")?;
     }
     open_page(&page)
 }

@@ -336,7 +336,7 @@ pub(crate) fn displayed(element: &str, rendered: u64, dropped: u64) -> String {
 
 /// Copies of a lane whose cameras should have 15 fps and have these, over 20 s; the
 /// others of the 15 were dropped. The machine has two cores and this load, the workers
-/// use 6 % of a core each.
+/// use 34 % of it.
 pub(crate) fn copies(count: u32, fps: &[&[u64]], load: f64) -> RunRecord {
     let slug = |copy: usize, camera: usize| {
         let camera = Slug::of(&format!("camera-{}", camera + 1)).unwrap();
@@ -362,7 +362,8 @@ pub(crate) fn copies(count: u32, fps: &[&[u64]], load: f64) -> RunRecord {
             let frames: Vec<_> =
                 (0..has).map(|n| (second * S + n * S / has, Some(5_000 + 900 * n as u32))).collect();
             story.tick(worker, &format!("{}/1", slug(copy, camera)), (second + 1) * S + 1, &frames, 15 - has);
-            let body = EventBody::Process { cpu_us: (second + 1) * 60_000, rss: 64 << 20 };
+            let body =
+                EventBody::Process { cpu_us: (second + 1) * 680_000 / workers.len() as u64, rss: 64 << 20 };
             story.say(worker, (second + 1) * S + 2, body);
         }
         let wobble = ((second * 37) % 11) as f64 / 200.0 - 0.025;

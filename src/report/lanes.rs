@@ -45,6 +45,18 @@ pub fn groups<'a>(report: &Report<'a>) -> Vec<Group<'a>> {
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
+/// All cameras, the bad ones first, and of these those that lack most of their target.
+#[must_use]
+pub fn worst_first<'a>(report: &Report<'a>) -> Vec<&'a CameraFigures> {
+    let mut cameras: Vec<&CameraFigures> = report.measurement.cameras.iter().collect();
+    let lack = |camera: &CameraFigures| match camera.verdict {
+        Verdict::Holds | Verdict::Decodes | Verdict::NotJudged => 1.0,
+        _ => share(camera).map_or(0.0, |(share, _)| share),
+    };
+    cameras.sort_by(|a, b| rank(a.verdict).cmp(&rank(b.verdict)).then(lack(a).total_cmp(&lack(b))));
+    cameras
+}
+
 /// The name of a camera, and its slug if that says more: `Entrance (camera-1)`.
 #[must_use]
 pub fn name(camera: &CameraFigures) -> String {
@@ -143,16 +155,16 @@ fn lowest<'a>(cameras: impl Iterator<Item = &'a CameraFigures>) -> Option<(f64, 
 fn line(copy: usize, cameras: &[CameraFigures]) -> String {
     let played: Vec<&CameraFigures> = cameras.iter().filter(|camera| !camera.streams.is_empty()).collect();
     let count = |verdict: Verdict| played.iter().filter(|camera| camera.verdict == verdict).count();
-    let decodes = played.iter().any(|camera| camera.verdict == Verdict::Decodes);
     let holding = played.iter().filter(|camera| camera.verdict.is_good()).count();
     if played.iter().all(|camera| camera.verdict == Verdict::NotJudged) {
         return format!("lane {copy}: {}", counted(played.len(), "camera"));
     }
-    let verb = match (decodes, holding == 1 || played.len() == 1) {
-        (false, true) => "holds",
-        (false, false) => "hold",
+    let one = holding == 1 || played.len() == 1;
+    let verb = match (count(Verdict::Decodes) > 0, one) {
         (true, true) => "decodes",
         (true, false) => "decode",
+        (false, true) => "holds",
+        (false, false) => "hold",
     };
     let cameras = plural(played.len(), "camera");
     let mut line = format!("lane {copy}: {holding} of {} {cameras} {verb}", played.len());
@@ -297,7 +309,7 @@ mod tests {
                   camera-1 holds
                   camera-2 holds
                   camera-3 holds
-                3 cameras do not hold: for their rate (the lowest, camera-2-l2, has 5.00 of 15 fps); the machine's CPU was full (99 %): 27 % by the pipelines, 72 % by everything else"#]],
+                3 cameras do not hold: for their rate (the lowest, camera-2-l2, has 5.00 of 15 fps); the machine's CPU was full (99 %): 34 % by the pipelines, 65 % by everything else"#]],
         );
     }
 
@@ -324,7 +336,7 @@ mod tests {
                   camera-2 does not hold
                   camera-1 holds
                   camera-3 holds
-                camera-2 does not hold: 11.76 % of its frames dropped; the machine's CPU was 60 % busy: 9 % by the pipelines, 51 % by everything else"#]],
+                camera-2 does not hold: 11.76 % of its frames dropped; the machine's CPU was 60 % busy: 34 % by the pipelines, 26 % by everything else"#]],
         );
         record.members[2].streams[0].dropped = 2;
         record.members[1].streams[0].dropped = 0;
@@ -335,7 +347,7 @@ mod tests {
                   camera-3 undecided
                   camera-1 holds
                   camera-2 holds
-                camera-3 is undecided: 0.66 % dropped is more than 0.5 %; the machine's CPU was 60 % busy: 9 % by the pipelines, 51 % by everything else"#]],
+                camera-3 is undecided: 0.66 % dropped is more than 0.5 %; the machine's CPU was 60 % busy: 34 % by the pipelines, 26 % by everything else"#]],
         );
     }
 

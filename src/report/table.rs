@@ -279,23 +279,33 @@ fn reasons(cameras: &[&CameraFigures], is_told: impl Fn(&str) -> bool) -> Vec<St
             ("left out".to_owned(), about, left.reason.clone())
         })
     });
-    let mut kinds: Vec<(String, String, Vec<(String, String)>)> = Vec::new();
+    let mut kinds: Vec<ReasonKind> = Vec::new();
     for (word, about, reason) in judged.chain(left_out) {
         let kind = without_figures(&reason);
-        match kinds.iter_mut().find(|(known, of, _)| *known == word && *of == kind) {
-            Some((.., all)) => all.push((about, reason)),
-            None => kinds.push((word, kind, vec![(about, reason)])),
+        match kinds.iter_mut().find(|known| known.word == word && known.kind == kind) {
+            Some(known) => known.all.push((about, reason)),
+            None => kinds.push(ReasonKind { word, kind, all: vec![(about, reason)] }),
         }
     }
-    let line = |(word, _, all): (String, String, Vec<(String, String)>)| {
+    let line = |ReasonKind { word, all, .. }: ReasonKind| {
         let names: Vec<String> = all.iter().map(|(about, _)| about.clone()).collect();
         let (first, reason) = &all[0];
         let is_one = all.iter().all(|(_, other)| other == reason);
         let example = if is_one { String::new() } else { format!(", for example {first}") };
         format!("{word}: {}{example}: {reason}", some(&names))
     };
-    kinds.retain(|(.., all)| !all.iter().all(|(_, reason)| is_told(reason)));
+    kinds.retain(|kind| !kind.all.iter().all(|(_, reason)| is_told(reason)));
     kinds.into_iter().map(line).collect()
+}
+
+/// Reasons that differ only in their figures.
+struct ReasonKind {
+    /// The verdict.
+    word: String,
+    /// The reason without figures.
+    kind: String,
+    /// What each is about, and the reason.
+    all: Vec<(String, String)>,
 }
 
 /// A text without its numbers.

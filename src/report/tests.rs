@@ -281,7 +281,8 @@ fn only_the_table_for_a_terminal_has_colours() {
     let words = red("does") + " " + &red("not") + " " + &red("hold");
     assert!(painted.contains(&words), "{painted}");
     assert!(painted.ends_with(&(red(&measure(&record).verdict) + "\n")), "{painted}");
-    for form in [csv, json, html] {
+    let page = |report: &Report<'_>| html(report, None);
+    for form in [&csv as &dyn Fn(&Report<'_>) -> String, &json, &page] {
         assert!(!with_report(&record, form).contains('\u{1b}'));
     }
 }
@@ -553,14 +554,18 @@ fn benchmarks_of_a_lane_name_only_their_own_camera() {
 #[test]
 fn html_is_whole_escapes_names_and_fetches_nothing() {
     for record in [six_cameras(), two_copies(), free(), with_scripts()] {
-        let text = with_report(&record, html);
-        assert_eq!(text, with_report(&record, html), "the same record makes the same bytes");
+        let text = with_report(&record, |report| html(report, None));
+        assert_eq!(
+            text,
+            with_report(&record, |report| html(report, None)),
+            "the same record makes the same bytes"
+        );
         assert_well_formed(&text);
         for word in ["http", "<script", "url(", "@import", "<b>door</b>", "NaN", "inf "] {
             assert!(!text.contains(word), "`{word}` in the report");
         }
     }
-    let text = with_report(&six_cameras(), html);
+    let text = with_report(&six_cameras(), |report| html(report, None));
     assert!(text.contains("Back &lt;b&gt;door&lt;/b&gt; &amp; &quot;yard&quot;"));
     assert!(text.contains("bad &lt;/pre&gt;&lt;script&gt;alert(1)"));
 }
@@ -570,7 +575,7 @@ fn an_empty_run_can_be_reported() {
     let mut story = Story::new(setup(Pace::Live, 5, 2, &["c"], vec![member("c", "c", 10.0, &[(&[], 0)])]));
     story.builder.interrupt();
     let record = story.builder.finish();
-    assert_well_formed(&with_report(&record, html));
+    assert_well_formed(&with_report(&record, |report| html(report, None)));
     expect![[r#"
         run         20261124T064200Z-9f2c41 of lane
         started     2026-11-24 06:42:00 UTC
@@ -619,7 +624,7 @@ fn assert_well_formed(text: &str) {
         ids.extend(attribute("id"));
         links.extend(attribute("href"));
         let name = tag.split(' ').next().unwrap();
-        if !["meta", "br"].contains(&name) {
+        if !["meta", "br", "wbr"].contains(&name) {
             open.push(name);
         }
     }
@@ -732,11 +737,72 @@ fn scripts_appear_with_pipelines_and_missing_figures_are_not_zero() {
     assert_eq!(cameras[0]["streams"][0]["script"]["elements"][0]["element"], "till");
     assert_eq!(cameras[1]["left_out"][0]["workloads"][0], "ask");
 
-    let text = with_report(&with_scripts(), html);
+    let text = with_report(&with_scripts(), |report| html(report, None));
     assert!(text.contains("What the script till/1 printed"));
     assert!(text.contains("<code>pipelines/counts.sh --threshold 0.5</code>"));
     assert!(text.contains(">not measured<") && text.contains("not played &lt;yet&gt;"));
     assert!(text.contains("line 30 \\u{1b}[1m&lt;b&gt;") && !text.contains("line 10 "));
     let benchmark = benchmark_json(&with_scripts(), &Slug::of("door").unwrap()).unwrap();
     assert!(benchmark.contains("\"rows\": []") && benchmark.contains("not played <yet>"));
+}
+
+/// Nothing was measured: every stream failed for one reason.
+fn all_failed() -> RunRecord {
+    let names = ["a", "b", "c"];
+    let members =
+        names.iter().enumerate().map(|(worker, name)| member(name, name, 10.0, &[(&["scan"], worker)]));
+    let mut record = Story::new(setup(Pace::Live, 20, 2, &names, members.collect())).builder.finish();
+    for stream in record.members.iter_mut().flat_map(|member| &mut member.streams) {
+        stream.failure = Some("failed to connect to till:8554".to_owned());
+    }
+    record
+}
+
+#[test]
+fn a_page_of_many_cameras_opens_the_worst_and_draws_all() {
+    let lanes: [&[u64]; 3] = [&[15, 15, 15], &[15, 5, 6], &[7, 8, 9]];
+    let text = with_report(&copies(3, &lanes, 1.0), |report| html(report, None));
+    assert_eq!(text.matches("class=\"spark\"").count(), 9);
+    assert_eq!((text.matches("<article").count(), text.matches("<details").count()), (5, 4));
+    let place = |of: &str| text.find(of).unwrap_or_else(|| panic!("no `{of}`"));
+    let rows =
+        ["camera-1-l3", "camera-2-l2", "camera-1"].map(|slug| place(&format!("href=\"#camera-{slug}\"")));
+    assert!(rows.is_sorted(), "{rows:?}");
+    assert!(
+        place("id=\"camera-camera-2-l2\"") < place("id=\"camera-camera-1-l3\""),
+        "the lowest rate is first"
+    );
+    assert!(place("5 cameras do not hold: for their rate") < place("<table"));
+    assert!(text.contains("polygon class=\"own\"") && text.contains("polygon class=\"others\""));
+}
+
+#[test]
+fn a_page_without_figures_has_no_charts_and_gives_the_reason_once_per_place() {
+    let text = with_report(&all_failed(), |report| html(report, None));
+    assert_well_formed(&text);
+    for empty in ["<svg", "<article", "class=\"num\"", "class=\"tiles\""] {
+        assert!(!text.contains(empty), "`{empty}` in the page");
+    }
+    // Under the headline, and with the failures.
+    assert_eq!(text.matches("failed to connect to till:8554").count(), 2);
+    assert!(text.contains("a/1 of a, b/1 of b, c/1 of c"));
+}
+
+#[test]
+fn an_undecided_camera_has_its_reason_in_the_table() {
+    let mut record = copies(1, &[&[15, 15]], 0.3);
+    let (begin, end) = record.members[1].streams[0].window_us.unwrap();
+    record.members[1].streams[0].window_us = Some((begin, end - 3 * S));
+    let text = with_report(&record, |report| html(report, None));
+    let table = &text[text.find("<table").unwrap()..text.find("</table>").unwrap()];
+    assert!(table.contains("interrupted after 17 s of 20 s"), "{table}");
+}
+
+#[test]
+fn a_page_links_to_the_files_beside_it_and_names_the_command() {
+    let of = |beside| with_report(&copies(2, &[&[15], &[15]], 0.3), |report| html(report, beside));
+    let text = of(Some("lane"));
+    assert!(text.contains("href=\"lane.csv\"") && text.contains("href=\"lane.json\""));
+    let text = of(None);
+    assert!(!text.contains(".csv") && text.contains("--warmup 2s") && text.contains("--count 2"));
 }

@@ -80,7 +80,7 @@ pub(crate) fn write(
     file("record.json", &stored.bytes)?;
     file("report.json", report::json(report).as_bytes())?;
     file("report.csv", report::csv(report).as_bytes())?;
-    file("report.html", report::html(report).as_bytes())?;
+    file("report.html", report::html(report, Some("report")).as_bytes())?;
     for member in &report.record.members {
         let camera = &member.slug;
         if let Some(json) = report::benchmark_json(report.record, camera) {

@@ -31,7 +31,9 @@ fn the_debian_package_is_installed_and_used_under_the_name_lane() {
     let built = ProgramOutput::of(&mut build).code(0);
     let package = root().join(built.stdout.trim());
     let contents = ProgramOutput::of(Command::new("dpkg-deb").arg("--contents").arg(&package)).code(0).stdout;
-    for path in ["man1/lane.1.gz", "man1/lane-run.1.gz", "lp/schema/lpfile.schema.json", "doc/lp-lane/docs/cli.md"] {
+    for path in
+        ["man1/lane.1.gz", "man1/lane-run.1.gz", "lp/schema/lpfile.schema.json", "doc/lp-lane/docs/cli.md"]
+    {
         assert!(contents.lines().any(|line| line.ends_with(path)), "{path} is not in:\n{contents}");
     }
 

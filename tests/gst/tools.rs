@@ -49,13 +49,7 @@ fn graphviz_draws_the_graph() {
 fn the_page_of_a_run_opens_in_a_browser() {
     let lane = lane();
     let page = lane.ws.path(&lane.view).join("report.html");
-    let profile = tempfile::tempdir().unwrap();
-    let output = Command::new("chromium")
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("file://{}", page.display()))
-        .output()
-        .unwrap();
+    let output = chromium(&["--dump-dom".to_owned(), format!("file://{}", page.display())]);
     let dom = succeeded(&output);
     let verdict = measure(&lane.record).verdict;
     assert!(dom.contains(&verdict), "`{verdict}` is not in:\n{dom}");
@@ -68,6 +62,52 @@ fn the_page_of_a_run_opens_in_a_browser() {
         let text = dom.replace("http://www.w3.org/2000/svg", "");
         assert!(!text.contains(from_elsewhere), "{from_elsewhere}");
     }
+}
+
+/// No column is cut off on a phone, on a screen and on paper: a frame of that width never
+/// needs to be scrolled sideways, nor does a part of it.
+#[test]
+fn the_page_of_a_run_fits_a_phone_a_screen_and_paper() {
+    let lane = lane();
+    let page = lane.ws.path(&lane.view).join("report.html");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let source = text.replace('&', "&amp;").replace('"', "&quot;");
+    let frame =
+        |width: u32| format!("<iframe style=\"width:{width}px;height:800px\" srcdoc=\"{source}\"></iframe>");
+    let measure = "onload = () => {
+        const parts = [...document.querySelectorAll('iframe')].flatMap(frame => {
+            const page = frame.contentDocument;
+            const wide = [page.documentElement, ...page.querySelectorAll('.scroll, .saw')]
+                .filter(part => part.clientWidth < part.scrollWidth)
+                .map(part => `${part.className || 'page'} ${part.scrollWidth} of ${part.clientWidth}`);
+            const right = Math.max(...[...page.querySelectorAll('.fps, .badge')].map(of => of.getBoundingClientRect().right));
+            return [`${frame.style.width}:`, ...wide, right <= page.documentElement.clientWidth ? 'seen' : `${right}`];
+        });
+        document.body.innerText = parts.join(' ');
+    }";
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames.html");
+    let widths = [360, 390, 768, 1280].map(frame).concat();
+    std::fs::write(&frames, format!("<meta charset=utf-8><body>{widths}<script>{measure}</script>")).unwrap();
+    let dom = succeeded(&chromium(&["--dump-dom".to_owned(), format!("file://{}", frames.display())]));
+    assert!(dom.contains("360px: seen 390px: seen 768px: seen 1280px: seen"), "{dom}");
+
+    let paper = folder.path().join("page.pdf");
+    let print = format!("--print-to-pdf={}", paper.display());
+    succeeded(&chromium(&[print, format!("file://{}", page.display())]));
+    let pdf = String::from_utf8_lossy(&std::fs::read(&paper).unwrap()).into_owned();
+    let n_pages = pdf.matches("/Type /Page\n").count();
+    assert!((1..=lane.record.members.len()).contains(&n_pages), "{n_pages} pages");
+}
+
+fn chromium(args: &[String]) -> Output {
+    let profile = tempfile::tempdir().unwrap();
+    Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .args(args)
+        .output()
+        .unwrap()
 }
 
 #[track_caller]

@@ -24,7 +24,7 @@ pub struct Load {
 pub fn loads(record: &RunRecord) -> Vec<Load> {
     let points: Vec<(u64, f64)> =
         record.series_of(CPU).into_iter().flat_map(|series| series.points()).collect();
-    let cores = cores(record);
+    let cores = cores(record).filter(|_| !record.workers.is_empty());
     let mut from = None;
     let load = |(at_us, cpu): (u64, f64)| {
         let span = from.replace(at_us).filter(|from| *from < at_us).map(|from| (from, at_us));
@@ -60,13 +60,15 @@ fn used_us(worker: &WorkerRecord, (from, to): (u64, u64)) -> Option<f64> {
     if worker.death.is_none() && last.at_us < to - (to - from) / 2 {
         return None;
     }
-    Some((cpu_at(&worker.samples, to) - cpu_at(&worker.samples, from)).max(0.0))
+    let lives = worker.death.is_none();
+    Some((cpu_at(&worker.samples, lives, to) - cpu_at(&worker.samples, lives, from)).max(0.0))
 }
 
 /// The CPU time of a worker at a moment, in microseconds: between two samples a straight
-/// line, after the last one its value.
-fn cpu_at(samples: &[WorkerSample], moment: u64) -> f64 {
+/// line, which goes on after the last one if it lives.
+fn cpu_at(samples: &[WorkerSample], lives: bool, moment: u64) -> f64 {
     let after = samples.partition_point(|sample| sample.at_us < moment);
+    let after = if lives { after.min(samples.len() - 1) } else { after };
     let point = |sample: &WorkerSample| (sample.at_us, sample.cpu_us);
     let Some((to, most)) = samples.get(after).map(point) else {
         return samples.last().map_or(0.0, |sample| sample.cpu_us as f64);

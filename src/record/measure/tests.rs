@@ -45,11 +45,14 @@ fn a_run_that_only_decodes_never_holds() {
     story.play(1, "b/1", 0, 22, 7);
     let mut record = story.builder.finish();
     record.conditions.decode_only = true;
-    let measurement = check(&record, expect![[r#"
+    let measurement = check(
+        &record,
+        expect![[r#"
         a/1: 15.000 fps, decodes
         b/1: 7.000 fps, does not hold (7.00 fps is less than 98 % of 15)
         1 of 2 cameras decodes at 15 fps, 1 does not; decode only, no inference was run; CPU not measured
-    "#]]);
+    "#]],
+    );
     assert_eq!(measurement.totals.holding, 0);
     record.conditions.pace = Pace::Free;
     assert!(measure(&record).verdict.contains("; decode only, no inference was run; "));

@@ -19,6 +19,8 @@ pub(super) struct Chart {
     /// A summary for readers without the picture.
     pub(super) summary: String,
     pub(super) lines: Vec<Line>,
+    /// Areas below the lines.
+    pub(super) bands: Vec<Band>,
     /// A level to compare with.
     pub(super) target: Option<(String, f64)>,
     /// A span of time that matters, with its name.
@@ -27,14 +29,27 @@ pub(super) struct Chart {
     pub(super) seconds: f64,
     /// The least end of the value axis.
     pub(super) at_least: f64,
+    /// Whether each point has a mark with its value.
+    pub(super) has_marks: bool,
 }
 
 /// A line of a chart.
 pub(super) struct Line {
     pub(super) name: String,
-    /// Seconds and value; a gap where there is no value.
-    pub(super) points: Vec<(f64, Option<f64>)>,
+    pub(super) points: Points,
 }
+
+/// An area of a chart.
+pub(super) struct Band {
+    pub(super) name: String,
+    /// The name of its colour.
+    pub(super) class: &'static str,
+    /// Seconds, lower and upper value; a gap where there are none.
+    pub(super) points: Vec<(f64, Option<(f64, f64)>)>,
+}
+
+/// Seconds and value; a gap where there is no value.
+pub(super) type Points = Vec<(f64, Option<f64>)>;
 
 /// Class names of the lines' colours.
 const COLOURS: [&str; 3] = ["one", "two", "three"];
@@ -45,10 +60,7 @@ fn colour(index: usize) -> &'static str {
 
 /// Merges neighbours so that at most [`MOST_POINTS`] are left: of each group,
 /// `worst` picks one. Also returns how many were merged into one.
-pub(super) fn merged(
-    values: Vec<Option<f64>>,
-    worst: fn(f64, f64) -> f64,
-) -> (Vec<(f64, Option<f64>)>, usize) {
+pub(super) fn merged(values: Vec<Option<f64>>, worst: fn(f64, f64) -> f64) -> (Points, usize) {
     let group = values.len().div_ceil(MOST_POINTS).max(1);
     let point = |(index, group_values): (usize, &[Option<f64>])| {
         // The value of a second is drawn in its middle.
@@ -74,7 +86,8 @@ impl Chart {
             figure {
                 figcaption {
                     b { (self.title) ", " (self.unit) }
-                    @if self.lines.len() > 1 || self.target.is_some() {
+                    @for band in &self.bands { span class={ "key area " (band.class) } { (band.name) } }
+                    @if self.lines.len() > 1 || self.target.is_some() || !self.bands.is_empty() {
                         @for (index, line) in self.lines.iter().enumerate() {
                             span class={ "key " (colour(index)) } { (line.name) }
                         }
@@ -99,6 +112,7 @@ impl Chart {
                         @let y = short(scale.y(level));
                         line class="target" x1=(short(LEFT)) x2=(short(WIDTH - RIGHT)) y1=(y) y2=(y) {}
                     }
+                    @for band in &self.bands { (Chart::band(band, &scale)) }
                     @for (index, line) in self.lines.iter().enumerate() {
                         g class=(colour(index)) { (self.line(line, &scale)) }
                     }
@@ -107,8 +121,24 @@ impl Chart {
         }
     }
 
+    fn band(band: &Band, scale: &Scale) -> Markup {
+        let runs = band.points.split(|(_, span)| span.is_none()).filter(|run| run.len() > 1);
+        let edge = |which: fn((f64, f64)) -> f64| {
+            move |(at, span): &(f64, Option<(f64, f64)>)| {
+                format!("{},{}", short(scale.x(*at)), short(scale.y(span.map_or(0.0, which))))
+            }
+        };
+        html! {
+            @for run in runs {
+                @let there = run.iter().map(edge(|(_, upper)| upper));
+                @let back = run.iter().rev().map(edge(|(lower, _)| lower));
+                polygon class=(band.class) points=(there.chain(back).collect::<Vec<_>>().join(" ")) {}
+            }
+        }
+    }
+
     fn line(&self, line: &Line, scale: &Scale) -> Markup {
-        let with_marks = line.points.len() <= MOST_MARKS;
+        let with_marks = self.has_marks && line.points.len() <= MOST_MARKS;
         let place = |(at, value): &(f64, Option<f64>)| value.map(|value| (*at, value));
         let runs = line.points.split(|(_, value)| value.is_none()).filter(|run| !run.is_empty());
         html! {
@@ -126,9 +156,50 @@ impl Chart {
     }
 }
 
-const LEFT: f64 = 38.0;
+/// A line without axes, for a cell of a table: from 0 to the target, or to the greatest
+/// value.
+pub(super) fn spark(points: &Points, target: Option<f64>, seconds: f64) -> Markup {
+    const WIDTH: f64 = 110.0;
+    const HEIGHT: f64 = 22.0;
+    const MOST: usize = 55;
+    let values = || points.iter().filter_map(|(_, value)| *value);
+    let top = values().chain(target).fold(1e-9, f64::max) * 1.08;
+    let place = |at: f64, value: f64| {
+        format!(
+            "{},{}",
+            short(at / seconds.max(1e-9) * WIDTH),
+            short(HEIGHT - 1.0 - value / top * (HEIGHT - 2.0))
+        )
+    };
+    let group = points.len().div_ceil(MOST).max(1);
+    let line: Vec<String> = points
+        .chunks(group)
+        .filter_map(|points| {
+            let least = points.iter().filter_map(|(_, value)| *value).reduce(f64::min)?;
+            let (first, last) = (points.first()?.0, points.last()?.0);
+            Some(place(f64::midpoint(first, last), least))
+        })
+        .collect();
+    html! {
+        svg class="spark" viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) aria-hidden="true" {
+            @if let Some(target) = target {
+                @let y = short(HEIGHT - 1.0 - target / top * (HEIGHT - 2.0));
+                line class="target" x1="0" x2=(short(WIDTH)) y1=(y) y2=(y) {}
+            }
+            line class="axis" x1="0" x2=(short(WIDTH)) y1=(short(HEIGHT - 0.5)) y2=(short(HEIGHT - 0.5)) {}
+            @if let [only] = line.as_slice() {
+                @let (x, y) = only.split_once(',').unwrap_or_default();
+                circle cx=(x) cy=(y) r="2" {}
+            } @else {
+                polyline points=(line.join(" ")) {}
+            }
+        }
+    }
+}
+
+const LEFT: f64 = 46.0;
 const RIGHT: f64 = 16.0;
-const TOP: f64 = 8.0;
+const TOP: f64 = 12.0;
 const BOTTOM: f64 = 26.0;
 
 struct Scale {

@@ -3,8 +3,9 @@
 
 use maud::{Markup, html as markup};
 
+use super::words::breakable;
 use crate::record::{Provenance, RunRecord};
-use crate::report::subject::{Fact, all, cameras, head};
+use crate::report::subject::{CameraSubject, Fact, all, cameras, head};
 use crate::report::{NONE, Report};
 use crate::text::harmless_lines;
 
@@ -32,36 +33,12 @@ pub(super) fn section(record: &RunRecord) -> Markup {
         section aria-labelledby="subject" {
             h2 id="subject" { "What was measured" }
             div class="card scroll" tabindex="0" role="region" aria-label="Source and steps of each camera" {
-                table class="subject" {
+                table class="cards subject" {
                     thead { tr {
                         th scope="col" { "Camera" } th scope="col" { "Source" } th scope="col" { "Picture" }
                         th scope="col" { "Codec" } th scope="col" { "Workloads" } th scope="col" { "Steps" }
                     } }
-                    tbody {
-                        @for camera in cameras(record) {
-                            @let rows = camera.streams.len().max(1);
-                            @for (index, stream) in streams(&camera.streams).enumerate() {
-                                tr {
-                                    @if index == 0 {
-                                        th scope="rowgroup" rowspan=(rows) { (harmless_lines(camera.camera)) }
-                                        td rowspan=(rows) { (harmless_lines(&camera.source)) }
-                                        td rowspan=(rows) { (camera.picture) }
-                                        td rowspan=(rows) { (harmless_lines(&camera.codec)) }
-                                    }
-                                    @match stream {
-                                        Some((workloads, steps, files)) => {
-                                            td { (harmless_lines(&workloads.join(", "))) }
-                                            td {
-                                                (harmless_lines(steps))
-                                                @for file in files { br; code class="soft small" { (harmless_lines(file)) } }
-                                            }
-                                        }
-                                        None => { td { (NONE) } td { (NONE) } }
-                                    }
-                                }
-                            }
-                        }
-                    }
+                    tbody { @for camera in cameras(record) { (rows(&camera)) } }
                 }
             }
             @if let Some(known) = &record.provenance { (files(known)) }
@@ -69,29 +46,49 @@ pub(super) fn section(record: &RunRecord) -> Markup {
     }
 }
 
-type Stream<'a> = (&'a [String], String, Vec<String>);
-
-/// The streams of a camera, or one row without any.
-fn streams<'a, 'b>(streams: &'b [Stream<'a>]) -> impl Iterator<Item = Option<&'b Stream<'a>>> {
-    let none = if streams.is_empty() { Some(None) } else { None };
-    streams.iter().map(Some).chain(none)
+/// A row per stream, the first with what they share; one row without any.
+fn rows(camera: &CameraSubject<'_>) -> Markup {
+    let streams = camera.streams.iter().map(Some).chain(camera.streams.is_empty().then_some(None));
+    markup! {
+        @for (index, stream) in streams.enumerate() {
+            tr {
+                @if index == 0 {
+                    th scope="row" { (harmless_lines(camera.camera)) }
+                    td data-name="Source" { (harmless_lines(&camera.source)) }
+                    td data-name="Picture" { (camera.picture) }
+                    td data-name="Codec" { (harmless_lines(&camera.codec)) }
+                } @else {
+                    th class="none" {} td class="none" {} td class="none" {} td class="none" {}
+                }
+                @let (workloads, steps, files) = match stream {
+                    Some((workloads, steps, files)) => (workloads.join(", "), steps.as_str(), files.as_slice()),
+                    None => (NONE.to_owned(), NONE, &[][..]),
+                };
+                td data-name="Workloads" { (breakable(&workloads)) }
+                td data-name="Steps" {
+                    (harmless_lines(steps))
+                    @for file in files { br; code class="soft small" { (harmless_lines(file)) } }
+                }
+            }
+        }
+    }
 }
 
 fn files(known: &Provenance) -> Markup {
     let outside = |is: bool| if is { " (outside the project)" } else { "" };
     markup! {
         div class="card scroll" tabindex="0" role="region" aria-label="Files and their digests" {
-            table class="subject" {
+            table class="cards subject" {
                 thead { tr { th scope="col" { "File" } th scope="col" { "Kind" } th scope="col" { "BLAKE3" } } }
                 tbody {
                     @for file in &known.files {
                         tr {
                             td { code { (harmless_lines(&file.path)) } (outside(file.outside)) }
-                            td { "config" } td { code { (file.digest.short()) } }
+                            td data-name="Kind" { "config" } td data-name="BLAKE3" { code { (file.digest.short()) } }
                         }
                     }
                     @for (path, digest) in &known.inputs {
-                        tr { td { code { (path) } } td { "input" } td { code { (digest.short()) } } }
+                        tr { td { code { (path) } } td data-name="Kind" { "input" } td data-name="BLAKE3" { code { (digest.short()) } } }
                     }
                 }
             }
