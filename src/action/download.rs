@@ -10,9 +10,10 @@
 use std::time::Duration;
 
 use super::{content, place};
-use crate::engine::host::{Attempt, Performed};
+use crate::engine::host::{Attempt, HINT, Performed};
 use crate::graph::task::{Download, DownloadKind, Task};
 use crate::os::http::{self, Limits};
+use crate::path::ProjectPath;
 use crate::text::redacted;
 use crate::time::duration_text;
 
@@ -40,6 +41,7 @@ pub(super) fn perform(download: &Download, task: &Task, attempt: &Attempt<'_>) -
         Err(error) => return Performed::failed(&error),
     };
     let mut failures: Vec<String> = Vec::new();
+    let mut is_elsewhere = false;
     let mut urls: Vec<&String> = download.urls.iter().collect();
     for round in 0..ROUNDS {
         let (mut again, mut pause) = (Vec::new(), PAUSE * 2_u32.pow(round));
@@ -56,7 +58,10 @@ pub(super) fn perform(download: &Download, task: &Task, attempt: &Attempt<'_>) -
                     reason = error.to_string();
                     again.push(url);
                 }
-                _ => failures.push(Performed::failed(&error).detail),
+                _ => {
+                    is_elsewhere |= has_ways_out(&error);
+                    failures.push(Performed::failed(&error).detail);
+                }
             }
         }
         if again.is_empty() {
@@ -68,7 +73,25 @@ pub(super) fn perform(download: &Download, task: &Task, attempt: &Attempt<'_>) -
             return Performed::cancelled();
         }
     }
+    if is_elsewhere {
+        failures.push(ways_out(&task.outputs[0]));
+    }
     Performed::failed_with(failures.join("\n"))
+}
+
+/// Whether another server or a file at hand would help: not if the disk is full.
+fn has_ways_out(error: &NotDownloaded) -> bool {
+    use http::DownloadError as Http;
+    let NotDownloaded::Http(error) = error else { return false };
+    matches!(error, Http::Request { .. } | Http::Idle { .. } | Http::Unfit { .. } | Http::Status { .. })
+}
+
+fn ways_out(clip: &ProjectPath) -> String {
+    let name = clip.file_name();
+    format!(
+        "{HINT}behind a proxy, set `HTTPS_PROXY`; name a mirror with `urls` in `[asset.\"{name}\"]`; \
+         or play a file of your own with `path` there"
+    )
 }
 
 fn fetch(

@@ -30,6 +30,7 @@ use super::status::Status;
 use crate::collect::machine;
 use crate::diag::Tone;
 use crate::engine::events::{BuildEvent, Outcome, Progress};
+use crate::engine::host::HINT;
 use crate::graph::lower::Subject;
 use crate::os::terminal;
 use crate::session::Observation;
@@ -239,8 +240,12 @@ impl Progress for Console {
                     let painted = console::color().paint(Tone::Bad, word);
                     console::note(&format!("`{}` {painted}", plain(label)));
                 }
-                let causes: Vec<String> = detail.lines().map(str::to_owned).collect();
+                let (hints, causes): (Vec<String>, Vec<String>) =
+                    detail.lines().map(str::to_owned).partition(|line| line.starts_with(HINT));
                 let mut text = console::error_text(&format!("`{label}` {word}"), &causes);
+                for hint in hints {
+                    text.push_str(&format!("\n  {hint}"));
+                }
                 for line in log.lines() {
                     text.push_str(&format!("\n  | {}", plain(line)));
                 }

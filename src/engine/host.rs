@@ -66,6 +66,9 @@ pub struct Attempt<'a> {
     pub inputs_changed: &'a (dyn Fn() -> Vec<ProjectPath> + Sync),
 }
 
+/// Begins a line of [`Performed::detail`] that is a way out, not a cause.
+pub const HINT: &str = "hint: ";
+
 /// The result of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Performed {

@@ -111,6 +111,40 @@ fn a_server_that_is_gone_is_a_failed_task() {
     let ended = ws.lp("build download:a.mp4").code(1);
     assert!(ended.stderr.contains("error: `download:a.mp4` failed"), "{}", ended.stderr);
     assert!(!ws.exists("media/a.mp4"));
+    ended.stderr_has(
+        "\n  hint: behind a proxy, set `HTTPS_PROXY`; name a mirror with `urls` in `[asset.\"a.mp4\"]`; \
+         or play a file of your own with `path` there\n",
+    );
+}
+
+#[test]
+fn a_download_goes_through_the_proxy_of_the_environment() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let serving = std::thread::spawn(move || {
+        let (stream, _) = proxy.accept().unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut head = || {
+            let mut lines = reader.by_ref().lines().map(Result::unwrap);
+            lines.by_ref().take_while(|line| !line.is_empty()).collect::<Vec<String>>()
+        };
+        let asked = head().swap_remove(0);
+        if asked.starts_with("CONNECT ") {
+            (&stream).write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            head();
+        }
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{BODY}", BODY.len());
+        (&stream).write_all(answer.as_bytes()).unwrap();
+        asked
+    });
+    let cameras = CAMERAS.replace("127.0.0.1:9", "clips.invalid");
+    let ws = Workspace::cameras().file("configs/camera_to_workload.json", &cameras);
+    let ws = ws.env("HTTPS_PROXY", &address).env("HTTP_PROXY", &address).env("NO_PROXY", "");
+    ws.lp("build download:a.mp4").success();
+    assert_eq!(ws.read("media/a.mp4"), BODY);
+    let asked = serving.join().unwrap();
+    assert!(asked.contains("clips.invalid"), "{asked}");
 }
 
 #[test]
