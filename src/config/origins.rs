@@ -109,7 +109,9 @@ fn origin_at(path: &str, name: &str, layout: &Layout) -> (Origin, Option<PathBuf
         return (Origin::File(layout.named(inside)), None);
     }
     let place: PathBuf = layout.root.join(path).components().collect();
-    match layout.path_of(&place) {
+    // A folder before `..` may be a link.
+    let is_plain = !place.components().any(|part| part == Component::ParentDir);
+    match layout.path_of(&place).filter(|_| is_plain) {
         Some(inside) => (Origin::File(inside), None),
         None => (Origin::File(ProjectPath::own(name)), Some(place)),
     }
@@ -123,4 +125,27 @@ fn two(clip: &Spanned<RawClip>) -> Diagnostic {
         RawOrigin::Url(_) | RawOrigin::Scene(_) => "give one of the files another name".to_owned(),
     };
     Diagnostic::error(codes::TWO_ORIGINS, message).at(clip.place).label("another one here").help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_in_the_project_has_its_path_and_another_its_name() {
+        let layout = Layout { media: "/videos".into(), ..Layout::new("/p".into()) };
+        for (path, expected) in [
+            ("./clips/x.mp4", "clips/x.mp4"),
+            ("/p/clips/x.mp4", "clips/x.mp4"),
+            ("/videos/x.mp4", "media/x.mp4"),
+            ("media/x.mp4", "media/x.mp4"),
+            ("/far/x.mp4", "file:/x.mp4"),
+            ("../x.mp4", "file:/x.mp4"),
+            // `a` may be a link.
+            ("a/../x.mp4", "file:/x.mp4"),
+        ] {
+            let (origin, _) = origin_at(path, "x.mp4", &layout);
+            assert_eq!(origin, Origin::File(ProjectPath::try_from(expected.to_owned()).unwrap()), "{path}");
+        }
+    }
 }
