@@ -33,7 +33,7 @@ pub(super) fn section(record: &RunRecord) -> Markup {
         section aria-labelledby="subject" {
             h2 id="subject" { "What was measured" }
             div class="card scroll" tabindex="0" role="region" aria-label="Source and steps of each camera" {
-                table class="cards subject" {
+                table class="cards" {
                     thead { tr {
                         th scope="col" { "Camera" } th scope="col" { "Source" } th scope="col" { "Picture" }
                         th scope="col" { "Codec" } th scope="col" { "Workloads" } th scope="col" { "Steps" }
@@ -78,7 +78,7 @@ fn files(known: &Provenance) -> Markup {
     let outside = |is: bool| if is { " (outside the project)" } else { "" };
     markup! {
         div class="card scroll" tabindex="0" role="region" aria-label="Files and their digests" {
-            table class="cards subject" {
+            table class="cards" {
                 thead { tr { th scope="col" { "File" } th scope="col" { "Kind" } th scope="col" { "BLAKE3" } } }
                 tbody {
                     @for file in &known.files {
