@@ -250,22 +250,22 @@ fn reasons_that_differ_only_in_figures_are_one() {
 
             camera            fps of  latency  dropped      CPU %  verdict
                               target   p95 ms        %  of a core
-            camera-1-l3   9.00 of 15     12.2    40.00          6  does not hold
-            camera-3-l3  14.00 of 15     16.7     6.67          6  does not hold
-            camera-2-l3  15.00 of 15     17.6     0.00          6  holds
-            camera-2-l2   5.00 of 15      8.6    66.67          6  does not hold
-            camera-1-l2  15.00 of 15     17.6     0.00          6  holds
-            camera-3-l2  15.00 of 15     17.6     0.00          6  holds
-            camera-1     15.00 of 15     17.6     0.00          6  holds
-            camera-2     15.00 of 15     17.6     0.00          6  holds
-            camera-3     15.00 of 15     17.6     0.00          6  holds
+            camera-1-l3   9.00 of 15     12.2    40.00          8  does not hold
+            camera-3-l3  14.00 of 15     16.7     6.67          8  does not hold
+            camera-2-l3  15.00 of 15     17.6     0.00          8  holds
+            camera-2-l2   5.00 of 15      8.6    66.67          8  does not hold
+            camera-1-l2  15.00 of 15     17.6     0.00          8  holds
+            camera-3-l2  15.00 of 15     17.6     0.00          8  holds
+            camera-1     15.00 of 15     17.6     0.00          8  holds
+            camera-2     15.00 of 15     17.6     0.00          8  holds
+            camera-3     15.00 of 15     17.6     0.00          8  holds
 
             without room: workloads, memory (see report.csv, or a wider terminal)
             does not hold: camera-1-l3, camera-3-l3, camera-2-l2, for example camera-1-l3:
               9.00 fps is less than 98 % of 15; 40.00 % dropped is more than 2 %
             machine: CPU 99.4 (97.5..100) % of all cores, memory 1400 MiB in use at most
             3 cameras do not hold: for their rate (the lowest, camera-2-l2, has 5.00 of 15
-              fps); the machine's CPU was full (99 %): 27 % by the pipelines, 72 % by
+              fps); the machine's CPU was full (99 %): 34 % by the pipelines, 65 % by
               everything else
             6 of 9 cameras hold 15 fps, 3 do not; machine CPU 99 %
         "#]],
