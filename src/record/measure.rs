@@ -41,8 +41,9 @@ use crate::stats;
 /// The version of the measurement's layout. 2 brought scripts, what was left
 /// out, and frames that are not counted (`null`). 3 has the range of whole seconds in
 /// the place of a 95 % interval, and brought lateness, gaps, what the source
-/// delivered, frames that steps took out, and stolen time.
-pub const VERSION: u32 = 3;
+/// delivered, frames that steps took out, and stolen time. 4 has other words and
+/// verdicts: a script without figures does not hold, a run that only decodes decodes.
+pub const VERSION: u32 = 4;
 
 /// The figures of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
