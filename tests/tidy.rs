@@ -275,7 +275,7 @@ fn only_os_touches_files_processes_and_the_environment() {
 /// Texts of `lp` that only one file has.
 #[test]
 fn errors_are_printed_and_the_store_is_named_in_one_place() {
-    for (text, home) in [("\"error: ", "src/cli/console.rs"), ("(\".lpcache", "src/path.rs")] {
+    for (text, home) in [("\"error:", "src/cli/console.rs"), ("(\".lpcache", "src/path.rs")] {
         let has = |file: &PathBuf| room_of(file) != "bin" && !is_test(file) && code(file).contains(text);
         let found: Vec<PathBuf> = sources(Path::new("src")).into_iter().filter(has).collect();
         assert_eq!(found, [Path::new(home)], "{text}");

@@ -48,10 +48,10 @@ fn a_run_that_only_decodes_never_holds() {
     let measurement = check(
         &record,
         expect![[r#"
-        a/1: 15.000 fps, decodes
-        b/1: 7.000 fps, does not hold (7.00 fps is less than 98 % of 15)
-        1 of 2 cameras decodes at 15 fps, 1 does not; decode only, no inference was run; CPU not measured
-    "#]],
+            a/1: 15.000 fps, decodes
+            b/1: 7.000 fps, does not hold (7.00 fps is less than 98 % of 15)
+            1 of 2 cameras decodes at 15 fps, 1 does not; decode only, no inference was run; machine CPU not measured
+        "#]],
     );
     assert_eq!(measurement.totals.holding, 0);
     record.conditions.pace = Pace::Free;
