@@ -85,6 +85,7 @@ fn setup(streams: usize, isolation: Isolation) -> Setup {
         target_fps: 15.0,
         configured: None,
         dialect: None,
+        clip: None,
         streams: vec![StreamSetup {
             stream: format!("camera-{n}/1"),
             index: 1,

@@ -388,6 +388,7 @@ const IN_SCHEMA: &[&str] = &[
     codes::EMPTY_LIST,
     codes::NOT_SUPPORTED,
     codes::BAD_DIGEST,
+    codes::BAD_BIT_RATE,
     codes::EXCLUSIVE_POOL,
     codes::MISSING_SOURCE,
     codes::BAD_FILE_SOURCE,

@@ -12,11 +12,13 @@ mod command;
 mod content;
 mod cut;
 mod download;
+mod encode;
 mod media;
 mod mp4;
 mod plan;
 mod report;
 mod run;
+mod transcode;
 
 pub(crate) use content::foreign;
 
@@ -103,7 +105,7 @@ impl Host for LocalHost<'_> {
         let done = match &task.action {
             Action::Download(download) => return download::perform(download, task, attempt),
             Action::Generate { scene, .. } => media::generate(self, scene, task, attempt),
-            Action::Transcode(transcode) => media::transcode(self, transcode, task, attempt),
+            Action::Transcode(transcode) => transcode::perform(self, transcode, task, attempt),
             Action::Plan(request) => plan::camera(request, task, attempt),
             Action::PlanLane { .. } => plan::lane(task, attempt),
             Action::Run(run) => return run::perform(self, run, task, attempt),

@@ -15,9 +15,10 @@ use crate::engine::events::Outcome;
 use crate::engine::host::{Attempt, Outputs, Performed};
 use crate::graph::lower::{PLANS, plan_path};
 use crate::graph::task::{Run, Task};
-use crate::model::Settings;
+use crate::model::{Settings, Source};
 use crate::os;
-use crate::plan::CameraPlan;
+use crate::pipeline::prepared::PreparedClip;
+use crate::plan::{CameraPlan, prepared_path};
 use crate::record::build::{MemberSetup, Setup, StreamId, StreamSetup};
 use crate::record::{Conditions, Isolation, OmittedWorkloads, RunRecord};
 use crate::session::{Load, PipelineLoad, SessionError, measure};
@@ -56,12 +57,21 @@ fn record(
     let (mut members, mut workers) = (Vec::<MemberSetup>::new(), Vec::new());
     let (mut pipelines, mut scripts) = (Vec::new(), Vec::new());
     let mut n_streams = 0;
-    let plans: Vec<CameraPlan> =
+    let mut plans: Vec<CameraPlan> =
         run.members.iter().map(|slug| read_json(attempt, &plan_path(slug))).collect::<Result<_, _>>()?;
+    let mut clips = Vec::new();
+    for plan in &mut plans {
+        let clip = prepared(plan, task, attempt)?;
+        if let Some(codec) = clip.as_ref().and_then(|clip| clip.video.codec()) {
+            *plan = plan.with_codec(codec);
+        }
+        clips.push(clip);
+    }
     let secrets: Vec<Secrets> =
         plans.iter().map(|plan| Secrets::of(plan, host.passwords)).collect::<Result<_, _>>()?;
     for copy in 1..=run.count {
-        for (plan, secrets) in plans.iter().map(|plan| plan.copy(copy)).zip(&secrets) {
+        let copies = plans.iter().map(|plan| plan.copy(copy));
+        for ((plan, secrets), clip) in copies.zip(&secrets).zip(&clips) {
             let slug = plan.slug.clone();
             let played = dialect::share::pipelines(&plan, run.pace);
             if !played.is_empty() && (run.isolation == Isolation::Camera || workers.is_empty()) {
@@ -83,6 +93,7 @@ fn record(
                 target_fps: plan.target_fps,
                 configured: Some(subject::source(&plan, host.cameras)),
                 dialect: Some(plan.dialect),
+                clip: clip.clone(),
                 streams,
                 scripts: setups,
                 left_out: left_out(&plan),
@@ -133,6 +144,17 @@ fn record(
     })?;
     subject::describe(&mut record, host, attempt, provenance);
     Ok((record, load.logs()))
+}
+
+/// What the camera's clip is; `None` without one, or if a task of the user's made it.
+fn prepared(
+    plan: &CameraPlan,
+    task: &Task,
+    attempt: &Attempt<'_>,
+) -> Result<Option<PreparedClip>, ActionError> {
+    let Source::File(clip) = &plan.source else { return Ok(None) };
+    let path = prepared_path(&clip.path);
+    if task.inputs.contains(&path) { read_json(attempt, &path).map(Some) } else { Ok(None) }
 }
 
 /// The streams of a member in the order of its plan.

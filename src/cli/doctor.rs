@@ -17,7 +17,7 @@ use super::args::{DoctorArgs, Global};
 use super::project::read;
 use super::{Exit, console};
 use crate::dialect::devices::needed;
-use crate::graph::lower::{GENERATE_FACTORIES, Lowering, Subject, TRANSCODE_FACTORIES, lower};
+use crate::graph::lower::{GENERATE_FACTORIES, Lowering, Subject, lower, transcode_factories};
 use crate::os;
 use crate::plan::lane::Lane;
 use crate::store::Store;
@@ -28,7 +28,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     // Without a project, or with a faulty one, the default lane is checked.
     let project = read(global, &[])?.project;
     let mut factories: BTreeSet<String> =
-        GENERATE_FACTORIES.iter().chain(&TRANSCODE_FACTORIES).map(|name| (*name).to_owned()).collect();
+        GENERATE_FACTORIES.into_iter().chain(transcode_factories(None)).map(str::to_owned).collect();
     let lane = project.as_ref().map(Lane::of);
     let mut tasks = Vec::new();
     let layout = match project.as_ref().zip(lane.as_ref()) {

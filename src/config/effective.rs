@@ -12,6 +12,7 @@ use super::reader::Reader;
 use super::shape::Shape;
 use super::tree::{Node, Value};
 use super::{inference, load, lpfile, resolve};
+use crate::model::Codec;
 use crate::time::duration_text;
 
 /// A key of `Lpfile.toml`.
@@ -136,6 +137,10 @@ fn defaults() -> BTreeMap<String, Json> {
         ("run.render", json!(settings.render)),
         ("run.decode_only", json!(settings.decode_only)),
         ("clip.drop_only", json!(settings.drop_only)),
+        ("clip.codec", json!(settings.clip.codec.map_or("source", Codec::word))),
+        ("clip.bitrate", json!(settings.clip.bitrate)),
+        ("clip.gop", json!(settings.clip.gop)),
+        ("clip.b_frames", json!(settings.clip.b_frames)),
         ("rtsp.host", json!(rtsp.host)),
         ("rtsp.port", json!(rtsp.port)),
         ("rtsp.latency", json!(rtsp.latency_ms)),

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::clip_options::{RawClip, camera_clip, clip};
 use super::clips::{URL, asset_path, is_fetch_url};
 use super::inference::{RawOptions, WorkloadOptions, options};
 use super::reader::{At, KeyNames, Reader, Table, by, map_of, table};
@@ -31,17 +32,26 @@ pub(super) struct RawLpfile {
     pub(super) results: Option<Spanned<String>>,
     pub(super) run: RawRun,
     pub(super) drop_only: Option<bool>,
+    /// `[clip]`
+    pub(super) clip: RawClip,
     pub(super) rtsp: RawRtsp,
     /// `[worker] command`
     pub(super) worker: Option<WorkerCommand>,
     /// `[dlstreamer]`
     pub(super) options: RawOptions,
     pub(super) workload_options: Vec<WorkloadOptions>,
-    /// `[camera.NAME] accept`, by the name as written.
-    pub(super) accepted: Vec<(Spanned<String>, Vec<Accept>)>,
+    /// `[camera.NAME]`, by the name as written.
+    pub(super) camera_options: Vec<(Spanned<String>, CameraOptions)>,
     pub(super) pools: BTreeMap<String, u32>,
     pub(super) assets: BTreeMap<String, AssetPin>,
     pub(super) tasks: Vec<RawTask>,
+}
+
+/// `[camera.NAME]` as written.
+#[derive(Debug, Default)]
+pub(super) struct CameraOptions {
+    pub(super) accept: Vec<Accept>,
+    pub(super) clip: RawClip,
 }
 
 /// `[run]` as written.
@@ -124,8 +134,8 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
         (raw.media, raw.models, raw.results) = (media, models, results);
     }
     raw.run = table.optional("run", "How cameras are run", run(), diagnostics).unwrap_or_default();
-    raw.drop_only =
-        table.optional("clip", "How `lp` converts clips to a rate", clip(), diagnostics).flatten();
+    let clips = "How clips that do not fit their camera are converted, and how they are encoded";
+    (raw.drop_only, raw.clip) = table.optional("clip", clips, clip(), diagnostics).unwrap_or_default();
     raw.rtsp = table.optional("rtsp", "RTSP streams", rtsp(), diagnostics).unwrap_or_default();
     let workers = "How `lp` starts workers, which play pipelines";
     raw.worker = table.optional("worker", workers, worker(), diagnostics).flatten();
@@ -135,8 +145,8 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     let workloads = "The same options for the steps of one workload, by its name";
     let workloads = table.optional("workload", workloads, workloads_map(), diagnostics);
     raw.workload_options = workloads.unwrap_or_default();
-    let cameras = "Accepted differences of cameras from their config, by name or slug";
-    raw.accepted = table.optional("camera", cameras, cameras_map(), diagnostics).unwrap_or_default();
+    let cameras = "Options of one camera, by its name or slug";
+    raw.camera_options = table.optional("camera", cameras, cameras_map(), diagnostics).unwrap_or_default();
     let pools = table.optional("pools", "How many tasks run at once, per resource", pools(), diagnostics);
     raw.pools = pools.unwrap_or_default().into_iter().collect();
     let assets = "Pins and mirrors of files that cameras name, and your own files in their place";
@@ -230,13 +240,6 @@ fn warmup() -> impl Reader<Value = Option<Duration>> + Copy {
 pub(super) const CODECS: &[(&str, Codec)] =
     &[("h264", Codec::H264), ("h265", Codec::H265), ("mjpeg", Codec::Mjpeg)];
 
-fn clip() -> impl Reader<Value = Option<bool>> + Copy {
-    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
-        let drop_only = "`true`: a clip with too few frames gets no copies; `false` if not given";
-        Some(table.optional("drop_only", drop_only, boolean(), diagnostics))
-    })
-}
-
 fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
     table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let host = "The host of stream URIs that are only a path; `rtsp-streamer` if not given";
@@ -268,7 +271,7 @@ fn workloads_map() -> impl Reader<Value = Vec<WorkloadOptions>> + Copy {
     )
 }
 
-fn cameras_map() -> impl Reader<Value = Vec<(Spanned<String>, Vec<Accept>)>> + Copy {
+fn cameras_map() -> impl Reader<Value = Vec<(Spanned<String>, CameraOptions)>> + Copy {
     map_of(
         KeyNames::Path,
         UnknownKeys::Refuse,
@@ -281,7 +284,7 @@ fn cameras_map() -> impl Reader<Value = Vec<(Spanned<String>, Vec<Accept>)>> + C
     )
 }
 
-fn camera() -> impl Reader<Value = Vec<Accept>> + Copy {
+fn camera() -> impl Reader<Value = CameraOptions> + Copy {
     const DIFFERENCES: &[(&str, Accept)] =
         &[("size", Accept::Size), ("rate", Accept::Rate), ("codec", Accept::Codec)];
     table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
@@ -290,7 +293,9 @@ fn camera() -> impl Reader<Value = Vec<Accept>> + Copy {
         let mut accept = accept.unwrap_or_default();
         accept.sort_unstable();
         accept.dedup();
-        Some(accept)
+        let clip = "How its clip is encoded; what is not given is as in `[clip]`";
+        let clip = table.optional("clip", clip, camera_clip(), diagnostics).unwrap_or_default();
+        Some(CameraOptions { accept, clip })
     })
 }
 

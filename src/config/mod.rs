@@ -12,6 +12,7 @@
 mod branches;
 mod cameras;
 mod caps;
+mod clip_options;
 mod clips;
 mod device;
 pub mod effective;

@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cameras::{RawCamera, RawRegion, RawStream};
+use super::clip_options::RawClip;
 use super::inference::{RawOptions, WorkloadOptions};
 use super::login::Logins;
-use super::lpfile::RawLpfile;
+use super::lpfile::{CameraOptions, RawLpfile};
 use super::origins::Origins;
 use super::tasks::RawTask;
 use super::workloads::RawWorkload;
@@ -20,7 +21,7 @@ use crate::diag::Edit;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::{
-    Accept, Camera, Clip, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp,
+    Camera, Clip, ClipOptions, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp,
     RtspStream, SceneFile, Settings, Share, Source, Step, UserTask, Workload, Workloads,
 };
 use crate::name::Slug;
@@ -75,11 +76,11 @@ pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnost
         check_mapping(&raw_cameras, workloads, diagnostics);
     }
     check_vlm(&raw_cameras, workloads.as_deref(), diagnostics);
-    check_accepted(&lpfile.accepted, &raw_cameras, diagnostics);
+    check_camera_options(&lpfile.camera_options, &raw_cameras, diagnostics);
     let mut logins = Logins::new(raw.machine_key.as_deref());
     let resolve_camera = |mut camera: RawCamera| {
         let clip = camera.file.take().map(|file| origins.clip(file, &layout));
-        camera_of(camera, clip, &settings, &lpfile.accepted, &mut logins, diagnostics)
+        camera_of(camera, clip, &settings, &lpfile, &mut logins, diagnostics)
     };
     let cameras = raw_cameras.into_iter().filter_map(resolve_camera).collect();
     let passwords = logins.passwords;
@@ -145,6 +146,7 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
         render: raw.run.render.unwrap_or(false),
         decode_only: raw.run.decode_only.unwrap_or(false),
         drop_only: raw.drop_only.unwrap_or(false),
+        clip: raw.clip.resolve(RawClip::default()),
         rtsp: Rtsp {
             host: raw.rtsp.host.clone().unwrap_or_else(|| RTSP_HOST.to_owned()),
             port: raw.rtsp.port.unwrap_or(RTSP_PORT),
@@ -324,14 +326,14 @@ fn check_options(options: &[WorkloadOptions], workloads: &[RawWorkload], diagnos
 
 /// `[camera.NAME]` must name a known camera. Without cameras, or with one that has a
 /// faulty name, this cannot be checked.
-fn check_accepted(
-    accepted: &[(Spanned<String>, Vec<Accept>)],
+fn check_camera_options(
+    options: &[(Spanned<String>, CameraOptions)],
     cameras: &[RawCamera],
     diagnostics: &mut Diagnostics,
 ) {
     let names = cameras.iter().map(|camera| Some(camera.id.as_ref()?.value.as_str()));
     let Some(names) = names.collect::<Option<Vec<&str>>>().filter(|names| !names.is_empty()) else { return };
-    for (given, _) in accepted {
+    for (given, _) in options {
         if names.iter().any(|name| is_of_camera(&given.value, name)) {
             continue;
         }
@@ -463,7 +465,7 @@ fn camera_of(
     raw: RawCamera,
     clip: Option<Clip>,
     settings: &Settings,
-    accepted: &[(Spanned<String>, Vec<Accept>)],
+    lpfile: &RawLpfile,
     logins: &mut Logins<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Camera> {
@@ -523,10 +525,17 @@ fn camera_of(
     let workloads = raw.workloads.into_iter().map(|workload| workload.value).collect();
     let name = raw.id?.value;
     // A camera may be named twice, by its name and by its slug; the later one wins.
-    let accept = accepted.iter().rev().find(|(given, _)| is_of_camera(&given.value, &name));
+    let mut options = lpfile.camera_options.iter().rev();
+    let options = options.find(|(given, _)| is_of_camera(&given.value, &name)).map(|(_, options)| options);
     Some(Camera {
         slug: Slug::of(&name)?,
-        accept: accept.map(|(_, accept)| accept.clone()).unwrap_or_default(),
+        accept: options.map(|options| options.accept.clone()).unwrap_or_default(),
+        clip: match source {
+            Some(Source::File(_)) => {
+                options.map_or(RawClip::default(), |options| options.clip).resolve(lpfile.clip)
+            }
+            _ => ClipOptions::default(),
+        },
         name,
         source: source?,
         width,

@@ -24,19 +24,18 @@ const DEFAULT_FUNCTION: &str = "process_frame";
 pub(super) struct Dlstreamer;
 
 impl Dialect for Dlstreamer {
-    fn decoder(&self, pipeline: &PlannedPipeline, codec: Codec) -> Vec<Element> {
-        match Family::of_first(pipeline) {
-            Family::Cpu | Family::Gpu | Family::Npu => vec![Element::new("decodebin3")],
-            Family::GpuNumber(_) if codec == Codec::Mjpeg => vec![Element::new("decodebin3")],
-            Family::GpuNumber(number) => {
-                let codec = if codec == Codec::H265 { "h265" } else { "h264" };
-                vec![
-                    Element::new(&render_node(number, &format!("{codec}dec"))),
-                    Element::new(&render_node(number, "postproc")),
-                    Element::caps("video/x-raw(memory:VAMemory)"),
-                ]
+    fn decoder(&self, pipeline: &PlannedPipeline, codec: Option<Codec>) -> Vec<Element> {
+        match (Family::of_first(pipeline), codec.filter(|codec| *codec != Codec::Mjpeg)) {
+            (Family::GpuNumber(number), Some(codec)) => vec![
+                // `vah265dec`, `vavp9dec`, ...
+                Element::new(&render_node(number, &format!("{}dec", codec.word()))),
+                Element::new(&render_node(number, "postproc")),
+                Element::caps("video/x-raw(memory:VAMemory)"),
+            ],
+            (Family::Cpu | Family::Gpu | Family::Npu | Family::GpuNumber(_), _) => {
+                vec![Element::new("decodebin3")]
             }
-            Family::Other => vec![Element::new("decodebin")],
+            (Family::Other, _) => vec![Element::new("decodebin")],
         }
     }
 

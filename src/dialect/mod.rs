@@ -30,8 +30,9 @@ use crate::plan::{CameraPlan, DialectName, PlannedPipeline, Work};
 
 /// How a dialect plays a pipeline, from encoded video to the sink.
 trait Dialect {
-    /// From encoded video to frames; the first element is the decoder.
-    fn decoder(&self, pipeline: &PlannedPipeline, codec: Codec) -> Vec<Element>;
+    /// From encoded video to frames; the first element is the decoder. Of an unknown
+    /// codec it is one that finds it out.
+    fn decoder(&self, pipeline: &PlannedPipeline, codec: Option<Codec>) -> Vec<Element>;
     /// The queue after the decoder.
     fn queue(&self, name: &str, is_leaky: bool) -> Element;
     /// The elements of all steps, in order.
@@ -69,6 +70,12 @@ pub fn compile(plan: &CameraPlan) -> CameraPlan {
     assets.dedup();
     plan.assets = assets;
     plan
+}
+
+/// From the demuxer of a clip to frames, with stock elements: to try whether it plays.
+#[must_use]
+pub fn clip_decoder(codec: Codec) -> Vec<Element> {
+    vec![Element::new(codec.parser()), stock::decoder(Some(codec))]
 }
 
 /// One pipeline as a worker plays it; `None` if none can: it is a script, or

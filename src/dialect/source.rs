@@ -2,9 +2,8 @@
 
 use super::{Dialect, element_name};
 use crate::model::{Accept, Codec, Credential, Pace, RtspStream, Source};
-use crate::path::ProjectPath;
 use crate::pipeline::{Element, Playback, SCENE_SOURCE, Value};
-use crate::plan::{CameraPlan, PlannedPipeline};
+use crate::plan::{CameraPlan, ClipFile, PlannedPipeline};
 use crate::scene::{MAX_FPS, Scene};
 
 /// Elements up to the queue after the decoder, and where to measure.
@@ -26,9 +25,10 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
     let name = |what| element_name(plan, pipeline, what);
     let queue = |is_leaky| dialect.queue(&name("queue"), is_leaky);
     match &plan.source {
-        Source::File(clip) => file(&clip.path, &name, pace, |codec| dialect.decoder(pipeline, codec), queue),
+        Source::File(clip) => file(clip, &name, pace, dialect.decoder(pipeline, clip.codec), queue),
         Source::Rtsp(RtspStream { uri, login, codec, latency_ms }) => {
-            let takes_any = plan.accept.contains(&Accept::Codec);
+            let is_rtp = !matches!(codec, Codec::Vp9 | Codec::Av1);
+            let takes_any = plan.accept.contains(&Accept::Codec) || !is_rtp;
             let encoded = match codec {
                 // `decodebin` finds out the encoding; there is no place between parser and
                 // decoder where latency could begin.
@@ -39,7 +39,10 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
                 Codec::H265 => {
                     vec![Element::new("rtph265depay"), Element::new("h265parse").int("config-interval", -1)]
                 }
-                Codec::Mjpeg => vec![Element::new("rtpjpegdepay"), Element::new("jpegparse")],
+                // The others were met above.
+                Codec::Mjpeg | Codec::Vp9 | Codec::Av1 => {
+                    vec![Element::new("rtpjpegdepay"), Element::new("jpegparse")]
+                }
             };
             let mut source = Element::new("rtspsrc").named(&name("source")).text("location", uri);
             if let Some(login) = login {
@@ -61,7 +64,7 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
             if takes_any {
                 elements.push(Element::new("decodebin"));
             } else {
-                elements.extend(dialect.decoder(pipeline, *codec));
+                elements.extend(dialect.decoder(pipeline, Some(*codec)));
             }
             elements.push(queue(true));
             let ingress = (!takes_any).then(|| decoder - 1);
@@ -114,17 +117,22 @@ fn raw(
     Head { elements, playback: Playback::Once, delivery: 0, ingress, decoder }
 }
 
+/// A clip of unknown codec has no parser of its own: its decoder is found while it plays.
 fn file(
-    clip: &ProjectPath,
+    clip: &ClipFile,
     name: &dyn Fn(&'static str) -> String,
     pace: Pace,
-    decoder: impl Fn(Codec) -> Vec<Element>,
+    decoder: Vec<Element>,
     queue: impl Fn(bool) -> Element,
 ) -> Head {
     let mut elements = vec![
-        Element::new("filesrc").named(&name("source")).set("location", Value::Input(clip.clone())),
+        Element::new("filesrc").named(&name("source")).set("location", Value::Input(clip.path.clone())),
         Element::new("qtdemux"),
-        Element::new("h264parse"),
+        match clip.codec {
+            Some(codec) => Element::new(codec.parser()),
+            // No sound.
+            None => Element::caps(&Codec::ALL.map(Codec::caps).join(";")),
+        },
     ];
     let ingress = match pace {
         Pace::Live => {
@@ -134,8 +142,7 @@ fn file(
         Pace::Free => None,
     };
     let decoder_index = elements.len();
-    // Clips are transcoded to H.264.
-    elements.extend(decoder(Codec::H264));
+    elements.extend(decoder);
     elements.push(queue(pace == Pace::Live));
     let playback = match pace {
         Pace::Live => Playback::Loop,

@@ -37,16 +37,8 @@ const ANY_CAPS: [&str; 12] = [
 pub(super) struct Stock;
 
 impl Dialect for Stock {
-    fn decoder(&self, _: &PlannedPipeline, codec: Codec) -> Vec<Element> {
-        // One thread per stream: many streams share the cores, and frame threads
-        // would add their own delay to each.
-        let decoder = |factory| Element::new(factory).int("max-threads", 1);
-        vec![match codec {
-            Codec::H264 => decoder("avdec_h264"),
-            Codec::H265 => decoder("avdec_h265"),
-            // Has no threads.
-            Codec::Mjpeg => Element::new("avdec_mjpeg"),
-        }]
+    fn decoder(&self, _: &PlannedPipeline, codec: Option<Codec>) -> Vec<Element> {
+        vec![decoder(codec)]
     }
 
     fn queue(&self, name: &str, is_leaky: bool) -> Element {
@@ -98,6 +90,22 @@ impl Dialect for Stock {
             }
         }
         chain.elements
+    }
+}
+
+/// The decoder of a codec, or one that finds the codec out.
+pub(super) fn decoder(codec: Option<Codec>) -> Element {
+    // One thread per stream: many streams share the cores, and frame threads
+    // would add their own delay to each.
+    match codec {
+        Some(Codec::H264) => Element::new("avdec_h264").int("max-threads", 1),
+        Some(Codec::H265) => Element::new("avdec_h265").int("max-threads", 1),
+        // Has no threads.
+        Some(Codec::Mjpeg) => Element::new("avdec_mjpeg"),
+        Some(Codec::Vp9) => Element::new("vp9dec").int("threads", 1),
+        // Has no such property.
+        Some(Codec::Av1) => Element::new("av1dec"),
+        None => Element::new("decodebin"),
     }
 }
 

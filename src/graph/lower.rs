@@ -14,7 +14,7 @@ use super::task::{Action, Command, Download, DownloadKind, Pool, Run, Task, Tran
 use crate::diag::Place;
 use crate::dialect;
 use crate::digest::ContentDigest;
-use crate::model::{Camera, Clip, Isolation, Origin, Pace, Project, Scalar, Source, UserTask};
+use crate::model::{Camera, Clip, Codec, Isolation, Origin, Pace, Project, Scalar, Source, UserTask};
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
 use crate::plan::lane::{Lane, PlannedCamera};
@@ -87,23 +87,51 @@ pub struct LoweredTasks {
     pub notes: Vec<String>,
 }
 
-/// The factories that transcoding needs.
-pub const TRANSCODE_FACTORIES: [&str; 14] = [
+/// The factories that every clip may need.
+const CLIP_FACTORIES: [&str; 23] = [
     "filesrc",
     "parsebin",
     "funnel",
+    "fakesink",
+    "qtdemux",
     "decodebin",
     "deinterlace",
     "videoflip",
     "videoconvert",
     "videoscale",
     "capsfilter",
-    "x264enc",
-    "h264parse",
-    "mp4mux",
     "filesink",
+    "h264parse",
     "avdec_h264",
+    "h265parse",
+    "avdec_h265",
+    "jpegparse",
+    "avdec_mjpeg",
+    "vp9parse",
+    "vp9dec",
+    "av1parse",
+    "av1dec",
+    "mp4mux",
 ];
+
+/// Those for another container than the source has.
+const CONTAINER_FACTORIES: [&str; 4] = ["qtmux", "h264timestamper", "h265timestamper", "capssetter"];
+
+/// The factories that making a clip may need: of encoders, only those of the codec if
+/// one is asked for.
+#[must_use]
+pub fn transcode_factories(codec: Option<Codec>) -> Vec<&'static str> {
+    let encoders = |codec| match codec {
+        Codec::H264 => &["x264enc"][..],
+        Codec::H265 => &["x265enc"],
+        Codec::Mjpeg => &["jpegenc", "avenc_mjpeg"],
+        Codec::Vp9 => &["vp9enc"],
+        Codec::Av1 => &["av1enc"],
+    };
+    let codecs = codec.map_or(Codec::ALL.to_vec(), |codec| vec![codec]);
+    let all = codecs.into_iter().flat_map(encoders).chain(&CLIP_FACTORIES).chain(&CONTAINER_FACTORIES);
+    all.copied().collect()
+}
 
 /// The factories that drawing a scene needs.
 pub const GENERATE_FACTORIES: [&str; 6] =
@@ -190,23 +218,30 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
             let stem = clip.file.strip_suffix(".mp4").unwrap_or(&clip.file);
             // The action contains the resolved scene and reads no file, so a comment in
             // the scene's file causes no rebuild.
-            let action = Action::Generate { scene: scene.scene.clone(), version: truth::VERSION };
+            let action =
+                Action::Generate { scene: scene.scene.clone(), version: truth::VERSION, encoding: 1 };
             let task = Task::new(format!("generate:{}", clip.file), action);
             let outputs = [original.clone(), path(&format!("media/{stem}.truth.json"))];
             Some(task.writes(outputs).uses(GENERATE_FACTORIES))
         }
         Origin::File(_) => None,
     };
-    let transcoded = plan::clip_path(clip, camera.width, camera.height, camera.fps);
+    let transcoded = plan::clip_path(camera, clip);
+    let prepared = plan::prepared_path(&transcoded);
     let action = Action::Transcode(Transcode {
         width: camera.width,
         height: camera.height,
         framerate: dialect::fraction(camera.fps),
         drop_only: project.settings.drop_only,
+        clip: camera.clip,
         version: Transcode::VERSION,
     });
-    let label = format!("transcode:{}@{}x{}@{}", clip.file, camera.width, camera.height, camera.fps);
-    let second = Task::new(label, action).reads([original]).writes([transcoded]).uses(TRANSCODE_FACTORIES);
+    let options = camera.clip.suffix().replacen('-', "@", 1);
+    let label = format!("transcode:{}@{}x{}@{}{options}", clip.file, camera.width, camera.height, camera.fps);
+    let second = Task::new(label, action)
+        .reads([original])
+        .writes([transcoded, prepared])
+        .uses(transcode_factories(camera.clip.codec));
     first.into_iter().chain([second]).map(|task| task.at(camera.place)).collect()
 }
 
@@ -286,9 +321,18 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
     let mut inputs: BTreeSet<ProjectPath> = BTreeSet::new();
     let mut factories: BTreeSet<String> = BTreeSet::new();
     let mut script_flags = false;
+    let of_clips = tasks.iter().filter(|task| matches!(task.action, Action::Transcode(_)));
+    let described: HashSet<ProjectPath> = of_clips.flat_map(|task| task.outputs.iter().cloned()).collect();
     for planned in members {
         inputs.insert(plan_path(&planned.plan.slug));
-        for played in dialect::share::pipelines(&planned.plan, settings.pace) {
+        if let Source::File(clip) = &planned.plan.source {
+            // A task of the user's that makes the clip says nothing about it.
+            let prepared = plan::prepared_path(&clip.path);
+            inputs.extend(Some(prepared).filter(|path| described.contains(path)));
+        }
+        // Of a clip that may have any codec, the elements of all.
+        let plans = planned.plan.by_codec();
+        for played in plans.iter().flat_map(|plan| dialect::share::pipelines(plan, settings.pace)) {
             for path in played.spec.inputs() {
                 let path = project.layout.named(path);
                 if path.as_str().ends_with(".onnx") {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::diag::Place;
-use crate::model::{Isolation, Pace};
+use crate::model::{ClipOptions, Isolation, Pace};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::plan::PlanRequest;
@@ -135,8 +135,11 @@ pub enum Action {
         scene: Scene,
         /// The version of its truth.
         version: u32,
+        /// The version of its encoding. Older versions of `lp` had another GOP.
+        #[serde(default)]
+        encoding: u32,
     },
-    /// Brings a video to a size and a rate.
+    /// Makes a clip of a size and a rate from a video, or takes it as it is.
     Transcode(Transcode),
     /// Writes the plan of one camera.
     Plan(Box<PlanRequest>),
@@ -202,13 +205,16 @@ pub struct Transcode {
     /// Whether no frame is copied where the clip has too few.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drop_only: bool,
+    /// How it is encoded, where it is.
+    #[serde(flatten)]
+    pub clip: ClipOptions,
     /// The version of the way in which it is done.
     pub version: u32,
 }
 
 impl Transcode {
-    /// Rises with every change of the transcoding, so that older clips are made again.
-    pub const VERSION: u32 = 2;
+    /// Rises with every change of the way clips are made, so that older clips are made again.
+    pub const VERSION: u32 = 3;
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,15 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::diag::Place;
 use crate::name::Slug;
 use crate::path::ProjectPath;
-
-/// The encoding of an RTSP stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Codec {
-    H264,
-    H265,
-    Mjpeg,
-}
+pub use crate::pipeline::codec::Codec;
 
 /// `[camera.NAME] accept`: in which of these a source may differ from the config and
 /// still hold.
@@ -50,9 +42,67 @@ pub struct Camera {
     /// `[camera.NAME] accept`, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<Accept>,
+    /// `[clip]` and `[camera.NAME.clip]`
+    #[serde(default, skip_serializing_if = "ClipOptions::is_default")]
+    pub clip: ClipOptions,
     /// The camera's object in its file.
     #[serde(skip)]
     pub place: Place,
+}
+
+/// How the clip of a camera is encoded. With no option, a clip that fits the camera is
+/// played as it is, and another one is encoded in its own codec.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClipOptions {
+    /// `None` is the codec of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<Codec>,
+    /// Bits per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bitrate: Option<u64>,
+    /// Frames from one key frame to the next, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gop: Option<u32>,
+    /// B-frames between two others, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub b_frames: Option<u32>,
+}
+
+impl ClipOptions {
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == ClipOptions::default()
+    }
+
+    /// These, and where one is not given, that of `others`.
+    #[must_use]
+    pub fn or(self, others: ClipOptions) -> ClipOptions {
+        ClipOptions {
+            codec: self.codec.or(others.codec),
+            bitrate: self.bitrate.or(others.bitrate),
+            gop: self.gop.or(others.gop),
+            b_frames: self.b_frames.or(others.b_frames),
+        }
+    }
+
+    /// In the name of a clip's file, for a clip that is like no other: `-h265-8000000-g30-b2`.
+    #[must_use]
+    pub fn suffix(&self) -> String {
+        let codec = self.codec.map(|codec| format!("-{}", codec.word()));
+        let bitrate = self.bitrate.map(|bitrate| format!("-{}", bitrate_word(bitrate)));
+        let gop = self.gop.map(|gop| format!("-g{gop}"));
+        let b_frames = self.b_frames.map(|n| format!("-b{n}"));
+        [codec, bitrate, gop, b_frames].into_iter().flatten().collect()
+    }
+}
+
+/// `8M`, `500k` or `1234567`.
+fn bitrate_word(bitrate: u64) -> String {
+    match bitrate {
+        _ if bitrate % 1_000_000 == 0 => format!("{}M", bitrate / 1_000_000),
+        _ if bitrate % 1_000 == 0 => format!("{}k", bitrate / 1_000),
+        _ => bitrate.to_string(),
+    }
 }
 
 impl Camera {

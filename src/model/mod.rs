@@ -16,7 +16,8 @@ mod workload;
 pub mod zoo;
 
 pub use camera::{
-    Accept, Camera, Clip, Codec, Credential, Login, Origin, Region, RtspStream, Source, SourceKind,
+    Accept, Camera, Clip, ClipOptions, Codec, Credential, Login, Origin, Region, RtspStream, Source,
+    SourceKind,
 };
 pub use project::{Password, Project, SceneFile};
 pub use settings::{DialectChoice, FileSourceMode, Isolation, Pace, Rtsp, Settings, Share};

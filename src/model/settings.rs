@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::camera::Codec;
+use super::camera::{ClipOptions, Codec};
 use super::worker::WorkerCommand;
 
 /// `[run]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
@@ -33,6 +33,8 @@ pub struct Settings {
     pub decode_only: bool,
     /// `[clip]`: whether clips with too few frames keep them instead of getting copies.
     pub drop_only: bool,
+    /// `[clip]`: how clips are encoded; cameras may differ.
+    pub clip: ClipOptions,
     /// `[rtsp]`
     pub rtsp: Rtsp,
     /// `[worker] command`; `None` = the program beside `lp`.

@@ -9,13 +9,14 @@
 //! A clip may hold more than it announces: a recorder that was stopped leaves an
 //! early length in the header, and everything plays. It must not hold less.
 //!
-//! Not here: properties of the film that its caps and tags give while it plays:
-//! orientation, fields and range. Elements of the transcode read them.
+//! Not here: whether it can be played as it is (`fit`).
 //!
 //! Times are nanoseconds of the pipeline's running time, so edit lists and
 //! clips that do not begin at 0 are accounted for.
 
 use serde::{Deserialize, Serialize};
+
+use super::codec::Codec;
 
 /// A longer pause between two frames is a jump of the recorder's clock and not a
 /// recording, unless the clip is a time lapse.
@@ -39,6 +40,9 @@ const REORDERED: u64 = 5;
 /// A clip, as one pass over the whole file found it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contents {
+    /// The name of the file's caps: `video/quicktime`.
+    #[serde(default)]
+    pub container: String,
     /// The duration that the container announces.
     pub announced_ns: Option<u64>,
     /// In the order in which the container has them: video, sound, subtitles.
@@ -72,6 +76,29 @@ pub struct Track {
     pub reaches_ns: u64,
     /// Its frames and their times.
     pub times: Times,
+    /// How its frames are encoded.
+    #[serde(default)]
+    pub coding: Coding,
+}
+
+/// How the frames of a track are encoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coding {
+    /// `high`, as the parser names it.
+    pub profile: Option<String>,
+    /// `4.1`
+    pub level: Option<String>,
+    /// Of all frames.
+    pub n_bytes: u64,
+    /// The most frames from one key frame to the next; `None` if there are not two.
+    pub gop: Option<u64>,
+    /// The most frames in a row that are shown before one that was decoded earlier.
+    pub b_frames: u64,
+    pub is_interlaced: bool,
+    /// Whether the container says that frames are to be turned or mirrored.
+    pub is_turned: bool,
+    /// Width and height of a pixel.
+    pub pixel_aspect: Option<(i32, i32)>,
 }
 
 /// When frames of a track are shown.
@@ -90,6 +117,9 @@ pub struct Times {
     /// The longest time from a frame to the next.
     pub pause_ns: u64,
     pub pause_at_ns: u64,
+    /// How far a frame is at most from its place, if all came evenly.
+    #[serde(default)]
+    pub uneven_ns: u64,
     /// Whether the container does not give the time at which each frame is shown, but
     /// the one at which it is decoded, or none.
     pub are_guessed: bool,
@@ -113,20 +143,26 @@ impl Times {
         let mut intervals: Vec<u64> = shown.windows(2).map(|pair| pair[1] - pair[0]).collect();
         intervals.sort_unstable();
         let interval_ns = intervals.get(intervals.len() / 2).copied().unwrap_or(0);
+        let end_ns = last.saturating_add(last_for.unwrap_or(interval_ns));
+        let (length, n_steps) = (u128::from(last - begin), shown.len().max(2) as u128 - 1);
+        let places = (0..=n_steps).map(|n| begin + u64::try_from(length * n / n_steps).unwrap_or(0));
+        let uneven_ns = places.zip(&shown).map(|(place, shown)| place.abs_diff(*shown)).max().unwrap_or(0);
         Times {
             n_frames: shown.len() as u64,
             begin_ns: begin,
             last_ns: last,
-            end_ns: last.saturating_add(last_for.unwrap_or(interval_ns)),
+            end_ns,
             interval_ns,
             pause_ns,
             pause_at_ns,
+            uneven_ns,
             are_guessed: false,
         }
     }
 
     /// How long it plays.
-    fn duration_ns(&self) -> u64 {
+    #[must_use]
+    pub fn duration_ns(&self) -> u64 {
         self.end_ns - self.begin_ns
     }
 
@@ -136,6 +172,16 @@ impl Times {
     pub fn pause(&self) -> Option<String> {
         let shows = 1_000_000_000.max(self.interval_ns.saturating_mul(5)) < self.pause_ns;
         shows.then(|| format!("none for {} from {} on", seconds(self.pause_ns), seconds(self.pause_at_ns)))
+    }
+
+    /// Frames a second from the first to the last, whose own length containers round or
+    /// make up; 0 if there are not two.
+    #[must_use]
+    pub fn steady_rate(&self) -> f64 {
+        match self.last_ns - self.begin_ns {
+            0 => self.rate(),
+            length => (self.n_frames - 1) as f64 * 1e9 / length as f64,
+        }
     }
 
     /// Frames a second, on average; 0 if it has no length.
@@ -149,6 +195,12 @@ impl Times {
 }
 
 impl Track {
+    /// `None` if it is none that `lp` plays.
+    #[must_use]
+    pub fn codec(&self) -> Option<Codec> {
+        Codec::of_caps(&self.kind)
+    }
+
     fn has_pictures(&self) -> bool {
         self.kind.starts_with("video/") || self.kind.starts_with("image/")
     }
@@ -332,7 +384,15 @@ mod tests {
 
     fn track(id: &str, kind: &str, size: (u32, u32), times: Times) -> Track {
         let (width, height, reaches_ns) = (size.0, size.1, times.end_ns);
-        Track { id: id.to_owned(), kind: kind.to_owned(), width, height, reaches_ns, times }
+        Track {
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            width,
+            height,
+            reaches_ns,
+            times,
+            coding: Coding::default(),
+        }
     }
 
     fn film(times: Times) -> Track {
@@ -345,7 +405,7 @@ mod tests {
         tracks.extend_from_slice(others);
         for _ in 0..tracks.len() {
             tracks.rotate_left(1);
-            let contents = Contents { announced_ns: None, tracks: tracks.clone() };
+            let contents = Contents { container: String::new(), announced_ns: None, tracks: tracks.clone() };
             assert_eq!(contents.film().map(|track| track.id.as_str()), Some(expect), "{tracks:?}");
         }
     }
@@ -362,14 +422,14 @@ mod tests {
         check_film(&[preview, chapters], "film");
         check_film(&[track("large", "video/x-h265", (1920, 1080), steady(29, 100))], "large");
 
-        let only = Contents { announced_ns: None, tracks: vec![cover] };
+        let only = Contents { container: String::new(), announced_ns: None, tracks: vec![cover] };
         assert_eq!(only.film().map(|track| track.id.as_str()), Some("cover"));
     }
 
     #[test]
     fn a_file_without_pictures_reports_its_tracks() {
         let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
-        let contents = Contents { announced_ns: None, tracks: vec![sound] };
+        let contents = Contents { container: String::new(), announced_ns: None, tracks: vec![sound] };
         assert_eq!(contents.film(), None);
         assert_eq!(contents.without_film(), "has no video, only `audio/mpeg`");
     }
@@ -377,7 +437,11 @@ mod tests {
     #[track_caller]
     fn check(announced_ms: u64, times: Times, n_lost: Option<Option<u64>>, expect: Expect) {
         let film = film(times);
-        let contents = Contents { announced_ns: Some(announced_ms * MS), tracks: vec![film.clone()] };
+        let contents = Contents {
+            container: String::new(),
+            announced_ns: Some(announced_ms * MS),
+            tracks: vec![film.clone()],
+        };
         let part = "`mdat` at byte 40 has 60 of 100 bytes".to_owned();
         let cut = n_lost.map(|n_lost| Cut { part, n_there: 100, n_lost });
         expect.assert_eq(&contents.fault(&film, cut.as_ref()).unwrap_or_else(|| "whole".to_owned()));
@@ -434,7 +498,7 @@ mod tests {
         );
         let film = film(steady(27, 100));
         let cut = Cut { part: String::new(), n_there: 100, n_lost: Some(1) };
-        let contents = Contents { announced_ns: None, tracks: vec![film.clone()] };
+        let contents = Contents { container: String::new(), announced_ns: None, tracks: vec![film.clone()] };
         assert!(contents.fault(&film, Some(&cut)).is_some());
     }
 
@@ -443,7 +507,10 @@ mod tests {
         let film = film(steady(30, 100));
         let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
         let tracks = vec![film.clone(), sound];
-        assert_eq!(Contents { announced_ns: Some(6_000 * MS), tracks }.fault(&film, None), None);
+        assert_eq!(
+            Contents { container: String::new(), announced_ns: Some(6_000 * MS), tracks }.fault(&film, None),
+            None
+        );
     }
 
     #[test]

@@ -11,11 +11,14 @@
 //! Not here: playing (`bin/lp-worker`), and the elements of a step (`dialect`).
 
 pub mod clip;
+pub mod codec;
 pub mod files;
+pub mod fit;
 pub mod launch;
 pub mod login;
 pub mod machine;
 pub mod mp4;
+pub mod prepared;
 
 use std::path::{Path, PathBuf};
 
@@ -32,8 +35,11 @@ pub const CLIP_SOURCE: &str = "lpclipsrc";
 /// The worker's own element that converts frames to a rate.
 pub const FRAME_RATE: &str = "lpframerate";
 
+/// The worker's own element that counts decoded frames, and ends a loop.
+pub const CLIP_CHECK: &str = "lpclipcheck";
+
 /// The worker's own elements.
-const OWN: [&str; 3] = [SCENE_SOURCE, CLIP_SOURCE, FRAME_RATE];
+const OWN: [&str; 4] = [SCENE_SOURCE, CLIP_SOURCE, FRAME_RATE, CLIP_CHECK];
 
 /// The value of an element's property.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -428,12 +428,11 @@ mod tests {
             &before,
             &rtsp("rtsp://a:c@h/x"),
             expect![[r#"
-            source.clip: media/clips/a-640x360-15.mp4 / unset
-            source.kind: file / rtsp
-            source.codec: unset / h264
-            source.latency_ms: unset / 300
-            source.uri: unset / rtsp://***@h/x
-        "#]],
+                source.clip: media/clips/a-640x360-15.mp4 / unset
+                source.kind: file / rtsp
+                source.latency_ms: unset / 300
+                source.uri: unset / rtsp://***@h/x
+            "#]],
         );
     }
 

@@ -25,14 +25,16 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use self::difference::{Difference, differences, distance, sentence};
-use crate::model::{Accept, Camera, Clip, Region, RtspStream, Script, Share, Source, Step, Workload};
+use crate::model::{
+    Accept, Camera, Clip, Codec, Origin, Region, RtspStream, Script, Share, Source, Step, Workload,
+};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::scene::Scene;
 
 /// The version of the plan files and of `results/summary.json`. It is part of the
 /// `plan:` action, so a new meaning makes every plan stale.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// With more pipelines than this, each is compared only with the earlier one that
 /// it is most like: the pairs of twenty are 190, which nobody reads.
@@ -141,6 +143,9 @@ pub struct ClipFile {
     /// `media/clips/scan-640x360-15.mp4`
     #[serde(rename = "clip")]
     pub path: ProjectPath,
+    /// Its codec; `None` if that is the one of a file that is not read yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<Codec>,
 }
 
 /// A source in a plan file: one flat table, where the `plan:` action nests it below
@@ -234,6 +239,25 @@ impl CameraPlan {
     pub fn copy(&self, n: u32) -> CameraPlan {
         CameraPlan { slug: self.slug.copy(n), ..self.clone() }
     }
+
+    /// The plan for a clip of this codec.
+    #[must_use]
+    pub fn with_codec(&self, codec: Codec) -> CameraPlan {
+        let mut plan = self.clone();
+        if let Source::File(clip) = &mut plan.source {
+            clip.codec = Some(codec);
+        }
+        plan
+    }
+
+    /// The plan as it is played: if the codec of its clip is not known, one for each and
+    /// one for a clip that nothing is known of.
+    #[must_use]
+    pub fn by_codec(&self) -> Vec<CameraPlan> {
+        let is_unknown = matches!(&self.source, Source::File(ClipFile { codec: None, .. }));
+        let codecs = Codec::ALL.iter().filter(|_| is_unknown);
+        std::iter::once(self.clone()).chain(codecs.map(|codec| self.with_codec(*codec))).collect()
+    }
 }
 
 /// Merges equal workloads. Launch lines are still absent: they are the dialect's.
@@ -265,7 +289,9 @@ fn consolidate(request: &PlanRequest) -> CameraPlan {
     };
     let source = match &camera.source {
         Source::File(clip) => {
-            Source::File(ClipFile { path: clip_path(clip, camera.width, camera.height, camera.fps) })
+            // A drawn clip is H.264, and is encoded as what it is if it does not fit.
+            let drawn = matches!(clip.origin, Origin::Scene(_)).then_some(Codec::H264);
+            Source::File(ClipFile { path: clip_path(camera, clip), codec: camera.clip.codec.or(drawn) })
         }
         Source::Rtsp(stream) => Source::Rtsp(stream.clone()),
         Source::Usb { device } => Source::Usb { device: device.clone() },
@@ -300,15 +326,26 @@ fn shares_nothing(share: &Share) -> bool {
     *share == Share::None
 }
 
-/// Where the transcode of a clip lies: `media/clips/scan-640x360-15.mp4`.
+/// Where the clip of a camera lies: `media/clips/scan-640x360-15.mp4`.
 ///
 /// # Panics
 /// Never for a clip of a project: its name is one plain component.
 #[must_use]
-pub fn clip_path(clip: &Clip, width: u32, height: u32, fps: f64) -> ProjectPath {
+pub fn clip_path(camera: &Camera, clip: &Clip) -> ProjectPath {
     let stem = clip.file.strip_suffix(".mp4").unwrap_or(&clip.file);
-    ProjectPath::new(&format!("media/clips/{stem}-{width}x{height}-{fps}.mp4"))
+    let Camera { width, height, fps, clip: options, .. } = camera;
+    ProjectPath::new(&format!("media/clips/{stem}-{width}x{height}-{fps}{}.mp4", options.suffix()))
         .expect("a clip's file name is one plain component")
+}
+
+/// The file beside a clip that says what it is: `media/clips/scan-640x360-15.json`.
+///
+/// # Panics
+/// Never for the clip of a plan: its name ends in `.mp4`.
+#[must_use]
+pub fn prepared_path(clip: &ProjectPath) -> ProjectPath {
+    let stem = clip.as_str().strip_suffix(".mp4").unwrap_or(clip.as_str());
+    ProjectPath::new(&format!("{stem}.json")).expect("a name with another ending is a path")
 }
 
 /// Why steps cannot be played by any dialect yet, or are not in a run that only decodes.
@@ -390,7 +427,7 @@ pub(crate) mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::model::{Bin, Origin};
+    use crate::model::{Bin, ClipOptions, Origin};
 
     /// `gvadetect device=CPU model=yolo11n x=1`, `script script=a.sh x=1`. Keys that a
     /// type must have and that are not given are empty or 0.
@@ -451,6 +488,7 @@ pub(crate) mod tests {
             target_fps: None,
             workloads: names,
             region: None,
+            clip: ClipOptions::default(),
             accept: Vec::new(),
             place: Default::default(),
         };
@@ -673,7 +711,20 @@ pub(crate) mod tests {
     fn the_clip_of_every_size_and_rate_has_its_own_path() {
         let clip =
             Clip { file: "scan.mp4".into(), origin: Origin::Scene("scan".into()), place: Default::default() };
-        assert_eq!(clip_path(&clip, 640, 360, 15.0).as_str(), "media/clips/scan-640x360-15.mp4");
-        assert_eq!(clip_path(&clip, 640, 360, 29.97).as_str(), "media/clips/scan-640x360-29.97.mp4");
+        let camera = |fps, clip: ClipOptions| {
+            let camera = r#"{"name": "a", "slug": "a", "source": {"file": {"file": "scan.mp4", "origin": {"url": "u"}}},
+                "width": 640, "height": 360, "fps": 15.0, "target_fps": null, "workloads": [], "region": null}"#;
+            Camera { fps, clip, ..serde_json::from_str(camera).unwrap() }
+        };
+        let path = |camera: &Camera| clip_path(camera, &clip).to_string();
+        assert_eq!(path(&camera(15.0, ClipOptions::default())), "media/clips/scan-640x360-15.mp4");
+        assert_eq!(path(&camera(29.97, ClipOptions::default())), "media/clips/scan-640x360-29.97.mp4");
+        let options = ClipOptions {
+            codec: Some(Codec::H265),
+            bitrate: Some(1_500_000),
+            gop: Some(30),
+            b_frames: Some(2),
+        };
+        assert_eq!(path(&camera(15.0, options)), "media/clips/scan-640x360-15-h265-1500k-g30-b2.mp4");
     }
 }

@@ -169,7 +169,7 @@ mod tests {
                       ]
                     }
                   ],
-                  "version": 3,
+                  "version": 4,
                   "workloads": 7
                 }
             "#]],

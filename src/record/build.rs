@@ -40,6 +40,7 @@ use super::{
 use crate::collect::Series;
 use crate::model::Scalar;
 use crate::name::Slug;
+use crate::pipeline::prepared::PreparedClip;
 use crate::plan::DialectName;
 use crate::stats;
 use crate::time::Utc;
@@ -134,6 +135,8 @@ pub struct MemberSetup {
     pub configured: Option<SourceConfig>,
     /// How its steps become elements.
     pub dialect: Option<DialectName>,
+    /// The clip that is played.
+    pub clip: Option<PreparedClip>,
     pub streams: Vec<StreamSetup>,
     pub scripts: Vec<ScriptSetup>,
     /// Workloads that cannot be played.
@@ -562,6 +565,7 @@ impl RecordBuilder {
                 target_fps: member.target_fps,
                 configured: member.configured,
                 dialect: member.dialect,
+                clip: member.clip,
             })
             .collect();
         drop((streams, scripts));

@@ -7,8 +7,8 @@ use super::build::{
 };
 use super::foreign::figure;
 use super::{
-    Codec, Conditions, ConfigFile, Git, Host, Isolation, Pace, Provenance, RunRecord, SourceConfig,
-    SourceKind, StepRecord,
+    Codec, Conditions, ConfigFile, Git, Host, Isolation, Pace, Preparation, PreparedClip, Provenance,
+    RunRecord, SourceConfig, SourceKind, StepRecord, Video,
 };
 use crate::collect::Series;
 use crate::collect::machine::SERIES;
@@ -50,6 +50,7 @@ pub(crate) fn member(slug: &str, camera: &str, target_fps: f64, streams: &[(&[&s
         target_fps,
         configured: None,
         dialect: None,
+        clip: None,
         streams: streams.iter().enumerate().map(stream).collect(),
         scripts: Vec::new(),
         left_out: Vec::new(),
@@ -288,6 +289,34 @@ pub(crate) fn described(mut record: RunRecord) -> RunRecord {
             fps: 15.0,
             codec: is_stream.then_some(Codec::H265),
             accept: Vec::new(),
+        });
+        let video = Video {
+            container: "video/quicktime".to_owned(),
+            codec: "h264".to_owned(),
+            profile: Some("high".to_owned()),
+            level: Some("3".to_owned()),
+            bit_rate: 2_000_000,
+            gop: Some(30),
+            width: 640,
+            height: 360,
+            fps: 15.0,
+            frames: 300,
+            duration_ms: 20_000,
+            ..Video::default()
+        };
+        let source =
+            Video { codec: "h265".to_owned(), fps: 7.5, profile: None, level: None, ..video.clone() };
+        member.clip = (!is_stream).then(|| PreparedClip {
+            version: 1,
+            done: if index == 1 { Preparation::Encoded } else { Preparation::AsItIs },
+            because: if index == 1 {
+                vec!["its rate is 7.5, and the camera's 15".to_owned()]
+            } else {
+                Vec::new()
+            },
+            made_up: if index == 1 { vec!["7.5 fps doubled to 15".to_owned()] } else { Vec::new() },
+            source: if index == 1 { source } else { video.clone() },
+            video,
         });
         member.dialect = Some(if index == 4 { DialectName::Dlstreamer } else { DialectName::Stock });
         for stream in &mut member.streams {

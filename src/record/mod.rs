@@ -28,6 +28,7 @@ use crate::digest::ContentDigest;
 pub use crate::model::{Accept, Codec, Isolation, Pace, SourceKind};
 use crate::name::Slug;
 use crate::path::ProjectPath;
+pub use crate::pipeline::prepared::{Preparation, PreparedClip, Video};
 use crate::plan::DialectName;
 use crate::time::Utc;
 use crate::worker::protocol::End;
@@ -171,6 +172,10 @@ pub struct Member {
     /// How its steps became elements; `None` in records before version 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<DialectName>,
+    /// The clip that was played; `None` for other sources, for a clip that a user's task
+    /// made, and in records before version 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<PreparedClip>,
     pub streams: Vec<StreamRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<script::ScriptRecord>,

@@ -9,7 +9,7 @@
 
 use super::{Report, subject};
 use crate::record::measure::{CameraFigures, Lateness, Percentiles, StreamFigures, WorkerFigures};
-use crate::record::{Git, Isolation, Member, Pace, Provenance, SourceConfig, StepRecord};
+use crate::record::{Git, Isolation, Member, Pace, PreparedClip, Provenance, SourceConfig, StepRecord};
 
 /// Characters that a formula may begin with, by OWASP's advice about CSV injection. The last
 /// four are full-width forms.
@@ -30,6 +30,10 @@ impl Row<'_> {
 
     fn configured(&self) -> Option<&SourceConfig> {
         self.member()?.configured.as_ref()
+    }
+
+    fn clip(&self) -> Option<&PreparedClip> {
+        self.member()?.clip.as_ref()
     }
 
     fn provenance(&self) -> Option<&Provenance> {
@@ -59,7 +63,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 76] = [
+pub(super) const COLUMNS: [Column; 83] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -167,6 +171,15 @@ pub(super) const COLUMNS: [Column; 76] = [
     ("gstreamer", |row| text(row.report.record.host.facts.get("gstreamer").map_or("", String::as_str))),
     ("worker_command", |row| text(row.provenance().and_then(|it| it.worker.as_deref()).unwrap_or_default())),
     ("record_version", |row| count(Some(row.report.record.version.into()))),
+    ("clip_done", |row| text(row.clip().map_or("", |clip| clip.done.word()))),
+    ("clip_because", |row| text(row.clip().map(|clip| clip.because.join("; ")).unwrap_or_default())),
+    ("clip_made_up", |row| text(row.clip().map(|clip| clip.made_up.join("; ")).unwrap_or_default())),
+    ("clip_profile", |row| {
+        text(row.clip().and_then(|clip| clip.video.profile.as_deref()).unwrap_or_default())
+    }),
+    ("clip_bit_rate", |row| count(row.clip().map(|clip| clip.video.bit_rate))),
+    ("clip_gop", |row| count(row.clip().and_then(|clip| clip.video.gop))),
+    ("clip_b_frames", |row| count(row.clip().map(|clip| clip.video.b_frames))),
 ];
 
 /// The report as CSV.

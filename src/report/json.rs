@@ -8,7 +8,9 @@ use super::{Report, VERSION};
 use crate::name::Slug;
 use crate::plan::DialectName;
 use crate::record::measure::Measurement;
-use crate::record::{Conditions, Host, Member, Provenance, RunRecord, SourceConfig, StepRecord};
+use crate::record::{
+    Conditions, Host, Member, PreparedClip, Provenance, RunRecord, SourceConfig, StepRecord,
+};
 use crate::time::Utc;
 
 #[derive(Serialize)]
@@ -41,6 +43,7 @@ struct MemberSubject<'a> {
     camera: &'a str,
     slug: &'a Slug,
     source: Option<&'a SourceConfig>,
+    clip: Option<&'a PreparedClip>,
     dialect: Option<DialectName>,
     streams: Vec<StreamSubject<'a>>,
 }
@@ -75,6 +78,7 @@ impl<'a> About<'a> {
                 camera: &member.camera,
                 slug: &member.slug,
                 source: member.configured.as_ref(),
+                clip: member.clip.as_ref(),
                 dialect: member.dialect,
                 streams: streams.chain(scripts).collect(),
             }

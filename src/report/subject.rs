@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::{Report, conditions, host};
 use crate::record::measure::number;
-use crate::record::{Codec, Git, Member, Provenance, RunRecord, SourceConfig, SourceKind, StepRecord};
+use crate::record::{Git, Member, PreparedClip, Provenance, RunRecord, SourceConfig, SourceKind, StepRecord};
 use crate::text::counted;
 
 /// The mark of a fact that an earlier version of `lp` did not record.
@@ -42,8 +42,9 @@ pub(super) fn head(report: &Report<'_>) -> Vec<Fact> {
         fact("started", started(record)),
         fact("conditions", conditions(&record.conditions)),
         fact("cameras", cameras_in_short(record)),
-        fact("steps", steps_in_short(record)),
     ]);
+    facts.extend(clips(record));
+    facts.push(fact("steps", steps_in_short(record)));
     match &record.provenance {
         Some(known) => facts.extend([fact("project", project(known)), fact("config", config(known))]),
         None => facts.push(fact("project", NOT_RECORDED)),
@@ -169,13 +170,45 @@ pub(super) fn picture(configured: &SourceConfig) -> String {
 pub(super) fn codec(member: &Member) -> Option<String> {
     let formats = member.streams.iter().filter_map(|stream| stream.delivery.as_ref()?.video.last());
     let arrived = formats.filter_map(|format| format.codec.as_deref()).next().map(codec_name);
-    arrived.or_else(|| {
-        Some(match member.configured.as_ref()?.codec? {
-            Codec::H264 => "H.264".to_owned(),
-            Codec::H265 => "H.265".to_owned(),
-            Codec::Mjpeg => "Motion JPEG".to_owned(),
-        })
-    })
+    let of_clip = || member.clip.as_ref().and_then(|clip| clip.video.codec());
+    let planned = || of_clip().or(member.configured.as_ref()?.codec);
+    arrived.or_else(|| planned().map(|codec| codec.name().to_owned()))
+}
+
+/// What is decoded of each clip, and what was made up for it; clips of which the same is
+/// to be said are one.
+fn clips(record: &RunRecord) -> Vec<Fact> {
+    let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+    for member in originals(record) {
+        let Some(clip) = &member.clip else { continue };
+        let name = member.configured.as_ref().and_then(|configured| configured.name.as_deref());
+        let (words, name) = (clip_words(clip), name.unwrap_or(&member.camera));
+        match said.iter_mut().find(|(other, _)| *other == words) {
+            Some((_, names)) if names.contains(&name) => {}
+            Some((_, names)) => names.push(name),
+            None => said.push((words, vec![name])),
+        }
+    }
+    let rest = said.len().saturating_sub(GROUPS);
+    let clip = |(words, names): &(String, Vec<&str>)| {
+        let more = names.len().saturating_sub(2);
+        let mut names = names.iter().take(2).copied().collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            names.push_str(&format!(" and {}", counted(more, "other")));
+        }
+        fact("clip", format!("{names}: {words}"))
+    };
+    let mut facts: Vec<Fact> = said.iter().take(GROUPS).map(clip).collect();
+    if rest > 0 {
+        facts.push(fact("clip", format!("and {rest} more")));
+    }
+    facts
+}
+
+/// `H.264 High 4, 2.00 Mbit/s, GOP 30, played as it is`
+fn clip_words(clip: &PreparedClip) -> String {
+    let made_up = clip.made_up_words().map_or_else(String::new, |made_up| format!("; made up: {made_up}"));
+    clip.words() + &made_up
 }
 
 /// The usual spelling of a codec's name in caps or SDP.
@@ -183,7 +216,7 @@ fn codec_name(name: &str) -> String {
     match name {
         "H264" => "H.264",
         "H265" => "H.265",
-        "JPEG" => "Motion JPEG",
+        "JPEG" => "MJPEG",
         other => other,
     }
     .to_owned()
@@ -261,6 +294,7 @@ pub(super) struct CameraSubject<'a> {
     pub(super) source: String,
     /// `640x360 at 15 fps`
     pub(super) picture: String,
+    /// Of a clip, all that is decoded.
     pub(super) codec: String,
     /// Each pipeline and script: its workloads, its steps, and the files of these.
     pub(super) streams: Vec<(&'a [String], String, Vec<String>)>,
@@ -285,7 +319,10 @@ pub(super) fn cameras(record: &RunRecord) -> Vec<CameraSubject<'_>> {
                 camera: &member.camera,
                 source: configured.map_or_else(unknown, source),
                 picture: configured.map_or_else(unknown, picture),
-                codec: codec(member).unwrap_or_else(|| super::NONE.to_owned()),
+                codec: match &member.clip {
+                    Some(clip) => clip_words(clip),
+                    None => codec(member).unwrap_or_else(|| super::NONE.to_owned()),
+                },
                 streams: streams.chain(scripts).collect(),
             }
         })
@@ -337,16 +374,18 @@ mod tests {
             &described(six_cameras()),
             head,
             expect![[r#"
-            run: 20261124T064200Z-9f2c41 of lane
-            tag: bios 1.12 <b>
-            started: 2026-11-24 07:42:00 +01:00 (06:42:00 UTC)
-            conditions: 30s after 2s of warm-up, live pace, a worker per camera, repeat 1
-            cameras: 5 cameras 640x360 at 15 fps from clips; 1 camera 640x360 at 15 fps over RTSP (H.265)
-            steps: zbar, motioncells, gvadetect yolo11n FP16 on GPU; dialect dlstreamer and stock
-            project: shop, commit 1a2b3c4d5e6f with changes, lp 0.1.0
-            config: 3 files 389ad43672df, profile gpu, run.duration=30s
-            host: cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
-        "#]],
+                run: 20261124T064200Z-9f2c41 of lane
+                tag: bios 1.12 <b>
+                started: 2026-11-24 07:42:00 +01:00 (06:42:00 UTC)
+                conditions: 30s after 2s of warm-up, live pace, a worker per camera, repeat 1
+                cameras: 5 cameras 640x360 at 15 fps from clips (H.264); 1 camera 640x360 at 15 fps over RTSP (H.265)
+                clip: scan.mp4: H.264 High 3, 2.00 Mbit/s, GOP 30, played as it is
+                clip: scan.mp4: H.264 High 3, 2.00 Mbit/s, GOP 30, encoded from H.265, 2.00 Mbit/s, GOP 30 (640x360 at 7.5 fps): its rate is 7.5, and the camera's 15; made up: 7.5 fps doubled to 15
+                steps: zbar, motioncells, gvadetect yolo11n FP16 on GPU; dialect dlstreamer and stock
+                project: shop, commit 1a2b3c4d5e6f with changes, lp 0.1.0
+                config: 3 files 389ad43672df, profile gpu, run.duration=30s
+                host: cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+            "#]],
         );
     }
 
@@ -384,10 +423,12 @@ mod tests {
             &record,
             |report| head(report).split_off(6),
             expect![[r#"
-            project: shop, not in a git repository, lp 0.1.0, worker podman run lp-worker
-            config: 3 files 389ad43672df
-            host: cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
-        "#]],
+                clip: scan.mp4: H.264 High 3, 2.00 Mbit/s, GOP 30, encoded from H.265, 2.00 Mbit/s, GOP 30 (640x360 at 7.5 fps): its rate is 7.5, and the camera's 15; made up: 7.5 fps doubled to 15
+                steps: zbar, motioncells, gvadetect yolo11n FP16 on GPU; dialect dlstreamer and stock
+                project: shop, not in a git repository, lp 0.1.0, worker podman run lp-worker
+                config: 3 files 389ad43672df
+                host: cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
+            "#]],
         );
     }
 
@@ -418,10 +459,10 @@ mod tests {
         record.members.iter_mut().flat_map(|member| &mut member.streams).for_each(|one| one.steps.clear());
         check(
             &record,
-            |report| vec![head(report).remove(5)],
+            |report| head(report).into_iter().filter(|fact| fact.label == "steps").collect(),
             expect![[r#"
-            steps: none: all are left out
-        "#]],
+                steps: none: all are left out
+            "#]],
         );
         assert_eq!(cameras(&record)[0].streams[0].1, "none: all are left out");
     }
@@ -438,9 +479,9 @@ mod tests {
             &record,
             |report| head(report).drain(4..6).collect(),
             expect![[r#"
-            cameras: 1 camera 0x360 at 15 fps from a clip; 1 camera 100x360 at 15 fps from a clip; 1 camera 200x360 at 15 fps from a clip; 1 camera 300x360 at 15 fps from a clip; 2 cameras of other kinds
-            steps: step00, step01, step10, step11, step20, step21, motioncells, step30, and 5 more; dialect dlstreamer and stock
-        "#]],
+                cameras: 1 camera 0x360 at 15 fps from a clip (H.264); 1 camera 100x360 at 15 fps from a clip (H.264); 1 camera 200x360 at 15 fps from a clip (H.264); 1 camera 300x360 at 15 fps from a clip (H.264); 2 cameras of other kinds
+                clip: scan.mp4: H.264 High 3, 2.00 Mbit/s, GOP 30, played as it is
+            "#]],
         );
     }
 
@@ -453,8 +494,8 @@ mod tests {
             &record,
             |report| vec![head(report).remove(4)],
             expect![[r#"
-            cameras: 5 cameras 640x360 at 15 fps from clips; 1 camera 640x360 at 15 fps over RTSP (H.265)
-        "#]],
+                cameras: 5 cameras 640x360 at 15 fps from clips (H.264); 1 camera 640x360 at 15 fps over RTSP (H.265)
+            "#]],
         );
     }
 
@@ -469,6 +510,8 @@ mod tests {
         record.members[5].streams[0].delivery =
             Some(crate::record::Delivery { video: vec![video("H264")], ..Default::default() });
         assert_eq!(codec(&record.members[5]).as_deref(), Some("H.264"));
+        assert_eq!(codec(&record.members[0]).as_deref(), Some("H.264"));
+        record.members[0].clip = None;
         assert_eq!(codec(&record.members[0]), None);
     }
 }

@@ -37,6 +37,10 @@ fn every_key_has_its_value_and_its_origin() {
             run.render                      false                                default
             run.decode_only                 false                                default
             clip.drop_only                  false                                default
+            clip.codec                      "source"                             default
+            clip.bitrate                    -                                    default
+            clip.gop                        -                                    default
+            clip.b_frames                   -                                    default
             rtsp.host                       "rtsp-streamer"                      default
             rtsp.port                       8554                                 default
             rtsp.latency                    300                                  default

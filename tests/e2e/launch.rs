@@ -284,13 +284,13 @@ fn streams_are_received_by_what_they_carry() {
         "gst-launch",
         6,
         expect![[r#"
-        gst-launch-1.0 --verbose filesrc name=c_1_source location=media/clips/x-1280x1080-15.mp4
-        qtdemux
-        h264parse
-        clocksync name=c_1_clocksync
-        decodebin3
-        queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
-    "#]],
+            gst-launch-1.0 --verbose filesrc name=c_1_source location=media/clips/x-1280x1080-15.mp4
+            qtdemux
+            video/x-h264;video/x-h265;image/jpeg;video/x-vp9;video/x-av1
+            clocksync name=c_1_clocksync
+            decodebin3
+            queue max-size-buffers=3 max-size-time=100000000 leaky=downstream
+        "#]],
     );
     check(
         &of(file),
@@ -298,12 +298,12 @@ fn streams_are_received_by_what_they_carry() {
         "gst-launch",
         5,
         expect![[r#"
-        gst-launch-1.0 --verbose filesrc name=c_1_source location=media/clips/x-1280x1080-15.mp4
-        qtdemux
-        h264parse
-        decodebin3
-        queue max-size-buffers=3 max-size-time=100000000
-    "#]],
+            gst-launch-1.0 --verbose filesrc name=c_1_source location=media/clips/x-1280x1080-15.mp4
+            qtdemux
+            video/x-h264;video/x-h265;image/jpeg;video/x-vp9;video/x-av1
+            decodebin3
+            queue max-size-buffers=3 max-size-time=100000000
+        "#]],
     );
     let usb = r#"{ "camera_id": "c", "streamUri": "v4l2:///dev/video3", "workloads": ["a"] }"#;
     check(

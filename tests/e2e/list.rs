@@ -57,24 +57,25 @@ fn each_kind_has_a_table() {
     ws.lp("ls targets")
         .success()
         .stdout(expect![[r#"
-        target                      makes
-        download:a.mp4              media/a.mp4
-        transcode:a.mp4@320x180@15  media/clips/a-320x180-15.mp4
-        plan:camera-1               results/plan/camera-1.json
-        plan:Kasse_2                results/plan/Kasse_2.json
-        plan                        results/plan.json
-                                    results/summary.json
-        task:copy                   b.txt
-        task:join                   c.txt
-        run:lane                    results/run/lane.json
-        benchmark:lane/camera-1     results/benchmark/lane/camera-1.json
-                                    results/benchmark/lane/camera-1.csv
-        benchmark:lane/Kasse_2      results/benchmark/lane/Kasse_2.json
-                                    results/benchmark/lane/Kasse_2.csv
-        report                      results/report/lane.json
-                                    results/report/lane.csv
-                                    results/report/lane.html
-    "#]])
+            target                      makes
+            download:a.mp4              media/a.mp4
+            transcode:a.mp4@320x180@15  media/clips/a-320x180-15.mp4
+                                        media/clips/a-320x180-15.json
+            plan:camera-1               results/plan/camera-1.json
+            plan:Kasse_2                results/plan/Kasse_2.json
+            plan                        results/plan.json
+                                        results/summary.json
+            task:copy                   b.txt
+            task:join                   c.txt
+            run:lane                    results/run/lane.json
+            benchmark:lane/camera-1     results/benchmark/lane/camera-1.json
+                                        results/benchmark/lane/camera-1.csv
+            benchmark:lane/Kasse_2      results/benchmark/lane/Kasse_2.json
+                                        results/benchmark/lane/Kasse_2.csv
+            report                      results/report/lane.json
+                                        results/report/lane.csv
+                                        results/report/lane.html
+        "#]])
         .stderr(expect![[r#"
         also: `assets` (all clips), a camera (what it plays), a file that a task makes, a pattern
     "#]]);

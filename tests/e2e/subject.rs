@@ -155,6 +155,7 @@ fn every_form_of_a_report_says_what_was_measured() {
         [
           {
             "camera": "till",
+            "clip": null,
             "dialect": "stock",
             "slug": "till",
             "source": {
@@ -220,6 +221,13 @@ fn every_form_of_a_report_says_what_was_measured() {
         gstreamer=1.22.0
         worker_command=LP_WORKER: fake-worker
         record_version=5
+        clip_done=
+        clip_because=
+        clip_made_up=
+        clip_profile=
+        clip_bit_rate=
+        clip_gop=
+        clip_b_frames=
     "#]]
     .assert_eq(&lines.collect::<String>());
 

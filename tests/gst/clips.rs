@@ -7,15 +7,15 @@ use std::process::Command;
 use crate::workspace::{Ended, Workspace};
 
 /// A project with one camera over one clip, which `ffmpeg` makes.
-struct Case {
-    ws: Workspace,
+pub(crate) struct Case {
+    pub(crate) ws: Workspace,
     clip: String,
     variant: String,
 }
 
 impl Case {
     /// The camera's size and rate are 160x120 and `fps`.
-    fn new(clip: &str, fps: &str) -> Case {
+    pub(crate) fn new(clip: &str, fps: &str) -> Case {
         let variant = format!("160x120-{fps}");
         let project = format!(
             "[[task]]\nname = \"bring\"\ncommand = [\"cp\", \"clips/{clip}\", \"media/{clip}\"]\n\
@@ -37,18 +37,18 @@ impl Case {
         Case { ws, clip: clip.to_owned(), variant }
     }
 
-    fn source(&self) -> PathBuf {
+    pub(crate) fn source(&self) -> PathBuf {
         self.ws.path("clips").join(&self.clip)
     }
 
     /// Makes the clip with these arguments of `ffmpeg`.
-    fn ffmpeg(self, arguments: &str) -> Case {
+    pub(crate) fn ffmpeg(self, arguments: &str) -> Case {
         ffmpeg(&self.ws.path("clips"), &format!("{arguments} {}", self.clip));
         self
     }
 
     /// A moving pattern of `n_frames` at `fps`.
-    fn pattern(self, n_frames: u32, fps: &str, encoder: &str) -> Case {
+    pub(crate) fn pattern(self, n_frames: u32, fps: &str, encoder: &str) -> Case {
         self.ffmpeg(&format!(
             "-f lavfi -i testsrc2=size=160x120:rate={fps} -frames:v {n_frames} -pix_fmt yuv420p {encoder}"
         ))
@@ -61,7 +61,7 @@ impl Case {
         self
     }
 
-    fn build(&self) -> Ended {
+    pub(crate) fn build(&self) -> Ended {
         self.ws.lp("build assets")
     }
 
@@ -72,7 +72,7 @@ impl Case {
 
     /// What `ffprobe` says of a field of the transcoded clip.
     #[track_caller]
-    fn probe(&self, field: &str) -> String {
+    pub(crate) fn probe(&self, field: &str) -> String {
         let name = self.clip.strip_suffix(".mp4").unwrap_or(&self.clip);
         let output = Command::new("ffprobe")
             .args(["-v", "error", "-count_frames", "-select_streams", "v:0", "-show_entries"])
@@ -84,25 +84,25 @@ impl Case {
     }
 
     #[track_caller]
-    fn becomes(&self, n_frames: u32) {
+    pub(crate) fn becomes(&self, n_frames: u32) {
         let ended = self.build().success();
         assert_eq!(self.probe("nb_read_frames"), n_frames.to_string(), "{}", ended.stderr);
     }
 
-    fn transcoded(&self) -> PathBuf {
+    pub(crate) fn transcoded(&self) -> PathBuf {
         let name = self.clip.strip_suffix(".mp4").unwrap_or(&self.clip);
         self.ws.path(&format!("media/clips/{name}-{}.mp4", self.variant))
     }
 }
 
-fn ffmpeg(folder: &Path, arguments: &str) {
+pub(crate) fn ffmpeg(folder: &Path, arguments: &str) {
     let words = arguments.split_whitespace();
     let output =
         Command::new("ffmpeg").args(["-v", "error", "-y"]).args(words).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-const H264: &str = "-c:v libx264 -threads 1";
+pub(crate) const H264: &str = "-c:v libx264 -threads 1";
 
 #[test]
 fn a_clip_that_is_cut_off_is_refused_with_the_second() {

@@ -2,6 +2,7 @@
 //! projects.
 
 mod agreement;
+mod as_it_is;
 mod check;
 mod clips;
 mod faults;

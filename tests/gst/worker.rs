@@ -68,7 +68,8 @@ fn a_clip_with_b_frames_loops_without_a_seam() {
         // Each is due at its place in one even stream: 12 frames a second, pass after pass.
         let late: Vec<i64> = frames.late_us.iter().map(|late| late.unwrap()).collect();
         let due: Vec<i64> = frames.arrived_us.iter().zip(&late).map(|(at, late)| *at as i64 - late).collect();
-        for (n, pair) in due.windows(2).enumerate() {
+        // The first frames may come before the decoder has said how long it holds them.
+        for (n, pair) in due[3..].windows(2).enumerate() {
             assert!((82_000..84_700).contains(&(pair[1] - pair[0])), "{encoder}: {n}: {due:?}");
         }
         // Not all frames of a pass come late, nor any before the one before it.

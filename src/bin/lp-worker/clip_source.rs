@@ -4,7 +4,8 @@
 //! packet of every track (so that progress can be seen) and at the end posts the
 //! message `clip-contents`, whose field `json` is a [`Contents`](lp::pipeline::clip::Contents). With the id of a
 //! track it decodes that track alone, whichever others there are, and at the end
-//! posts `clip-decoded` with a [`Decoded`](lp::pipeline::clip::Decoded).
+//! posts `clip-decoded` with a [`Decoded`](lp::pipeline::clip::Decoded). With `packets` it
+//! hands that track's packets on instead, each with a time.
 //!
 //! Frames whose caps say *full range* but not which matrix get the matrix that
 //! GStreamer assumes for their size: it would forget the range otherwise.
@@ -41,10 +42,11 @@ mod imp {
     use gst::prelude::*;
     use gst::subclass::prelude::*;
     use gstreamer as gst;
-    use lp::pipeline::clip::{Contents, Decoded, Times, Track};
+    use lp::pipeline::clip::{Coding, Contents, Decoded, Track};
 
     use crate::frames::lock;
     use crate::movie_header;
+    use crate::tally::{Tally, tally_of};
 
     #[derive(Default)]
     pub(crate) struct ClipSource {
@@ -57,6 +59,7 @@ mod imp {
         location: String,
         /// Empty: all.
         track: String,
+        packets: bool,
     }
 
     /// Containers whose header says how long they are; demuxers of others guess.
@@ -69,58 +72,10 @@ mod imp {
         "video/x-ms-asf",
     ];
 
-    /// Frames that passed a pad.
-    #[derive(Default)]
-    struct Tally {
-        segment: Option<gst::FormattedSegment<gst::ClockTime>>,
-        shown: Vec<u64>,
-        n_untimed: u64,
-        /// Some have no time at which they are shown.
-        are_guessed: bool,
-        /// How far it reaches in the container's own time.
-        reaches_ns: u64,
-        /// Of the frame that is shown last.
-        last_for: Option<u64>,
-        n_damaged: u64,
-        damaged_at_ns: u64,
-    }
-
-    impl Tally {
-        fn add(&mut self, buffer: &gst::BufferRef) {
-            // Bare streams of a codec have no times, or only those of decoding.
-            self.are_guessed |= buffer.pts().is_none();
-            let (Some(segment), Some(stamp)) = (&self.segment, buffer.dts_or_pts()) else {
-                self.n_untimed += 1;
-                return;
-            };
-            let stamp = buffer.pts().unwrap_or(stamp);
-            // Outside the segment it is cut by an edit list.
-            let Some(shown) = segment.to_running_time(stamp).map(gst::ClockTime::nseconds) else { return };
-            if self.shown.iter().rev().take(1).all(|last| *last <= shown) {
-                self.last_for = buffer.duration().map(gst::ClockTime::nseconds);
-            }
-            self.shown.push(shown);
-            let lasts = buffer.duration().map_or(0, gst::ClockTime::nseconds);
-            self.reaches_ns = self.reaches_ns.max(stamp.nseconds().max(shown).saturating_add(lasts));
-            if buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
-                if self.n_damaged == 0 {
-                    self.damaged_at_ns = shown;
-                }
-                self.n_damaged += 1;
-            }
-        }
-
-        fn times(&mut self) -> Times {
-            let mut times = Times::of(std::mem::take(&mut self.shown), self.last_for);
-            times.n_frames += self.n_untimed;
-            times.are_guessed = self.are_guessed;
-            times
-        }
-    }
-
     /// The tracks of a clip, each with its pad, and how long it says that it is.
     #[derive(Default)]
     struct ClipReader {
+        container: String,
         announced_ns: Option<u64>,
         tracks: Vec<(gst::Pad, Arc<Mutex<Tally>>)>,
     }
@@ -135,6 +90,21 @@ mod imp {
                     let number = structure.and_then(|structure| structure.get::<i32>(name).ok());
                     number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0)
                 };
+                let text = |name: &str| structure.and_then(|structure| structure.get::<String>(name).ok());
+                let aspect =
+                    structure.and_then(|structure| structure.get::<gst::Fraction>("pixel-aspect-ratio").ok());
+                let mode = text("interlace-mode");
+                let (n_bytes, gop, b_frames, is_turned) = tally.coding();
+                let coding = Coding {
+                    profile: text("profile"),
+                    level: text("level"),
+                    n_bytes,
+                    gop,
+                    b_frames,
+                    is_interlaced: mode.is_some_and(|mode| mode != "progressive"),
+                    is_turned,
+                    pixel_aspect: aspect.map(|aspect| (aspect.numer(), aspect.denom())),
+                };
                 Track {
                     id: pad.stream_id().map(|id| id.to_string()).unwrap_or_default(),
                     kind: structure.map(|structure| structure.name().to_string()).unwrap_or_default(),
@@ -142,9 +112,14 @@ mod imp {
                     height: number("height"),
                     reaches_ns: tally.reaches_ns,
                     times: tally.times(),
+                    coding,
                 }
             };
-            Contents { announced_ns: self.announced_ns, tracks: self.tracks.iter().map(track).collect() }
+            Contents {
+                container: self.container.clone(),
+                announced_ns: self.announced_ns,
+                tracks: self.tracks.iter().map(track).collect(),
+            }
         }
     }
 
@@ -161,9 +136,13 @@ mod imp {
                 let text = |name: &str, blurb: &str| {
                     glib::ParamSpecString::builder(name).blurb(blurb).mutable_ready().build()
                 };
+                let packets = glib::ParamSpecBoolean::builder("packets")
+                    .blurb("Hand the packets of the track on and decode nothing")
+                    .mutable_ready();
                 vec![
                     text("location", "The file"),
                     text("track", "The id of the stream to decode; the whole file is read if not given"),
+                    packets.build(),
                 ]
             });
             &PROPERTIES
@@ -171,11 +150,12 @@ mod imp {
 
         fn set_property(&self, _id: usize, value: &glib::Value, property: &glib::ParamSpec) {
             // GObject has checked the value's type against the list above.
-            let text = value.get::<Option<String>>().ok().flatten().unwrap_or_default();
+            let text = || value.get::<Option<String>>().ok().flatten().unwrap_or_default();
             let mut settings = lock(&self.settings);
             match property.name() {
-                "location" => settings.location = text,
-                _ => settings.track = text,
+                "location" => settings.location = text(),
+                "track" => settings.track = text(),
+                _ => settings.packets = value.get().unwrap_or_default(),
             }
         }
 
@@ -183,7 +163,8 @@ mod imp {
             let settings = lock(&self.settings);
             match property.name() {
                 "location" => settings.location.to_value(),
-                _ => settings.track.to_value(),
+                "track" => settings.track.to_value(),
+                _ => settings.packets.to_value(),
             }
         }
 
@@ -236,14 +217,21 @@ mod imp {
     impl ClipSource {
         /// Makes the elements inside. It is played once.
         fn open(&self) -> Result<(), glib::BoolError> {
-            let Settings { location, track } = lock(&self.settings).clone();
+            let Settings { location, track, packets } = lock(&self.settings).clone();
             let file = gst::ElementFactory::make("filesrc").property("location", location).build()?;
             let parser = gst::ElementFactory::make("parsebin").build()?;
             self.obj().add_many([&file, &parser])?;
             file.link(&parser)?;
             let announced = Arc::default();
             take_length(file.static_pad("src").as_ref(), &announced);
-            if track.is_empty() { self.read_all(&parser, announced) } else { self.decode(&parser, track) }
+            match (track.is_empty(), packets) {
+                (true, _) => self.read_all(&parser, announced),
+                (false, true) => {
+                    self.hand_on(&parser, track);
+                    Ok(())
+                }
+                (false, false) => self.decode(&parser, track),
+            }
         }
 
         fn read_all(
@@ -260,7 +248,9 @@ mod imp {
             let reading = Arc::new(Mutex::new(ClipReader::default()));
             let (all, weak) = (Arc::clone(&reading), joined.downgrade());
             parser.connect_pad_added(move |parser, pad| {
-                let announces = container(parser).is_some_and(|name| ANNOUNCING.contains(&name.as_str()));
+                let container = container(parser).unwrap_or_default();
+                let announces = ANNOUNCING.contains(&container.as_str());
+                lock(&all).container = container;
                 let tally = Arc::new(Mutex::new(Tally::default()));
                 lock(&all).tracks.push((pad.clone(), Arc::clone(&tally)));
                 // At the first packet, since not all headers are read before.
@@ -290,6 +280,30 @@ mod imp {
             Ok(())
         }
 
+        /// Hands on the packets of a track, each with a time at which it is shown: for those
+        /// that have none, the one at which they are decoded.
+        fn hand_on(&self, parser: &gst::Element, track: String) {
+            let weak = self.obj().downgrade();
+            parser.connect_pad_added(move |_, pad| {
+                let Some(this) = weak.upgrade().filter(|_| pad.stream_id().is_some_and(|id| id == track))
+                else {
+                    return take_all(pad);
+                };
+                pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+                    if let Some(gst::PadProbeData::Buffer(packet)) = &mut info.data
+                        && packet.pts().is_none()
+                    {
+                        let decoded = packet.dts();
+                        packet.make_mut().set_pts(decoded);
+                    }
+                    gst::PadProbeReturn::Ok
+                });
+                if let Some(src) = this.imp().src.get() {
+                    let _ = src.set_target(Some(pad));
+                }
+            });
+        }
+
         fn decode(&self, parser: &gst::Element, track: String) -> Result<(), glib::BoolError> {
             let decoder = gst::ElementFactory::make("decodebin").build()?;
             self.obj().add(&decoder)?;
@@ -314,13 +328,8 @@ mod imp {
                 at_eos(Some(pad), move || {
                     let Some(this) = weak.upgrade() else { return };
                     let mut tally = lock(&tally);
-                    let times = tally.times();
-                    let Tally { n_damaged, damaged_at_ns, .. } = *tally;
-                    super::post(
-                        this.upcast_ref(),
-                        "clip-decoded",
-                        &Decoded { times, n_damaged, damaged_at_ns },
-                    );
+                    let decoded: Decoded = tally.decoded();
+                    super::post(this.upcast_ref(), "clip-decoded", &decoded);
                 });
             });
             Ok(())
@@ -354,31 +363,6 @@ mod imp {
     fn take_all(pad: &gst::Pad) {
         let types = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
         pad.add_probe(types, |_, _| gst::PadProbeReturn::Drop);
-    }
-
-    /// Counts the packets of a pad; `first` is called before each of them.
-    fn tally_of(pad: &gst::Pad, tally: Arc<Mutex<Tally>>, first: impl Fn(&gst::Pad) + Send + Sync + 'static) {
-        let types =
-            gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST | gst::PadProbeType::EVENT_DOWNSTREAM;
-        pad.add_probe(types, move |pad, info| {
-            match &info.data {
-                Some(gst::PadProbeData::Buffer(buffer)) => {
-                    first(pad);
-                    lock(&tally).add(buffer);
-                }
-                Some(gst::PadProbeData::BufferList(list)) => {
-                    first(pad);
-                    list.iter().for_each(|buffer| lock(&tally).add(buffer));
-                }
-                Some(gst::PadProbeData::Event(event)) => {
-                    if let gst::EventView::Segment(event) = event.view() {
-                        lock(&tally).segment = event.segment().downcast_ref::<gst::ClockTime>().cloned();
-                    }
-                }
-                _ => {}
-            }
-            gst::PadProbeReturn::Ok
-        });
     }
 
     /// Calls `then` when EOS comes by.

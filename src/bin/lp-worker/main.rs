@@ -14,6 +14,7 @@
 
 mod account;
 mod build;
+mod clip_check;
 mod clip_source;
 mod delivery;
 mod describe;
@@ -29,6 +30,7 @@ mod probe;
 mod property;
 mod rtp;
 mod scene_source;
+mod tally;
 mod traffic;
 mod watch;
 mod words;
@@ -88,6 +90,7 @@ fn main() -> anyhow::Result<ExitCode> {
     gst::init().context("failed to initialise GStreamer")?;
     scene_source::register().context("failed to register `lpscenesrc`")?;
     clip_source::register().context("failed to register `lpclipsrc`")?;
+    clip_check::register().context("failed to register `lpclipcheck`")?;
     frame_rate::register().context("failed to register `lpframerate`")?;
 
     let playing = Arc::new(PlayingStreams::default());

@@ -10,9 +10,11 @@ use super::super::{Exit, console};
 use crate::dialect;
 use crate::dialect::share::PlayedPipeline;
 use crate::model::{Project, Source};
+use crate::os;
 use crate::pipeline::launch;
+use crate::pipeline::prepared::PreparedClip;
 use crate::plan::lane::PlannedCamera;
-use crate::plan::{CameraPlan, PlannedPipeline, Work};
+use crate::plan::{CameraPlan, ClipFile, PlannedPipeline, Work, prepared_path};
 use crate::workspace::error::{CommandError, Result};
 
 /// `--format json`
@@ -42,7 +44,7 @@ pub(super) fn run(project: &Project, cameras: &[&PlannedCamera], format: ShowFor
     let mut left_out = Vec::new();
     let mut folders = BTreeSet::new();
     for copy in 1..=project.settings.count {
-        for plan in cameras.iter().map(|planned| planned.plan.copy(copy)) {
+        for plan in cameras.iter().map(|planned| with_known_codec(project, planned.plan.copy(copy))) {
             let is_drawn = matches!(plan.source, Source::Synthetic { .. });
             let played =
                 if is_drawn { Vec::new() } else { dialect::share::pipelines(&plan, project.settings.pace) };
@@ -76,6 +78,17 @@ pub(super) fn run(project: &Project, cameras: &[&PlannedCamera], format: ShowFor
         console::result(&format!("left out: {text}"));
     }
     Ok(if left_out.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// The plan with the codec of its clip, if the clip has been made.
+fn with_known_codec(project: &Project, plan: CameraPlan) -> CameraPlan {
+    let Source::File(ClipFile { path, codec: None }) = &plan.source else { return plan };
+    let prepared = os::fs::read_bounded(&project.layout.resolve(&prepared_path(path)), 1 << 20).ok();
+    let prepared = prepared.and_then(|bytes| serde_json::from_slice::<PreparedClip>(&bytes).ok());
+    match prepared.and_then(|prepared| prepared.video.codec()) {
+        Some(codec) => plan.with_codec(codec),
+        None => plan,
+    }
 }
 
 fn workloads(plan: &CameraPlan, streams: &[(u32, usize)]) -> Vec<String> {

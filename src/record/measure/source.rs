@@ -243,6 +243,8 @@ fn codec(configured: &SourceConfig, video: &[VideoFormat]) -> Option<String> {
         Codec::H264 => "H264",
         Codec::H265 => "H265",
         Codec::Mjpeg => "JPEG",
+        Codec::Vp9 => "VP9",
+        Codec::Av1 => "AV1",
     };
     let other = video.iter().filter_map(|format| format.codec.as_deref()).find(|codec| *codec != asked)?;
     Some(format!("the camera delivers {other}, not {asked}"))
