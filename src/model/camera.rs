@@ -99,8 +99,8 @@ impl ClipOptions {
 /// `8M`, `500k` or `1234567`.
 fn bitrate_word(bitrate: u64) -> String {
     match bitrate {
-        _ if bitrate % 1_000_000 == 0 => format!("{}M", bitrate / 1_000_000),
-        _ if bitrate % 1_000 == 0 => format!("{}k", bitrate / 1_000),
+        _ if bitrate.is_multiple_of(1_000_000) => format!("{}M", bitrate / 1_000_000),
+        _ if bitrate.is_multiple_of(1_000) => format!("{}k", bitrate / 1_000),
         _ => bitrate.to_string(),
     }
 }
