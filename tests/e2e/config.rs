@@ -74,7 +74,7 @@ fn one_key_is_explained_and_a_table_is_listed() {
         .stdout_has("from     profile quick, Lpfile.toml:9\n");
     ws.lp("config clip pools.disk")
         .success()
-        .stdout_has("clip.drop_only  false  default")
+        .stdout_has("clip.drop_only  false     default")
         .stdout_has("Lpfile.toml:12");
     ws.lp("config asset").success().stdout_has("***@h/a.mp4");
     // In a folder below, places are relative to it.
