@@ -159,7 +159,8 @@ fn a_lane_without_dl_streamer_and_models_is_decoded_and_said_to_be_no_more() {
     assert!(!table.contains("hold"), "{table}");
     let verdict = table.trim_end().lines().last().unwrap();
     assert!(
-        verdict.starts_with("4 of 4 cameras decode at 15 fps; decode only, no inference was run; machine CPU "),
+        verdict
+            .starts_with("4 of 4 cameras decode at 15 fps; decode only, no inference was run; machine CPU "),
         "{table}"
     );
 
@@ -228,7 +229,11 @@ fn scripts_are_left_out_of_a_run_that_only_decodes() {
         "{}",
         ended.stderr
     );
-    assert!(ended.stdout.contains("left out: people of door: decode only: scripts are not run"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("left out: people of door: decode only: scripts are not run"),
+        "{}",
+        ended.stdout
+    );
 }
 
 #[test]
