@@ -252,31 +252,31 @@ fn a_display_is_there_only_if_somebody_answers() {
         .env("DISPLAY", "")
         .env("WAYLAND_DISPLAY", "");
     expect![[r#"
-        missing  display                 neither `DISPLAY` nor `WAYLAND_DISPLAY` names one
-                                         needed by: `run.render`
-                                         on the host: run it in a session with a display, or without `run.render`
-                                         in a container: X11: -e DISPLAY -e XAUTHORITY=/run/xauth -v /tmp/.X11-unix:/tmp/.X11-unix:ro -v $XAUTHORITY:/run/xauth:ro; Wayland: -e WAYLAND_DISPLAY=/run/wayland -v $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY:/run/wayland
+        missing  display                  neither `DISPLAY` nor `WAYLAND_DISPLAY` names one
+                                          needed by: `run.render`
+                                          on the host: run it in a session with a display, or without `run.render`
+                                          in a container: X11: -e DISPLAY -e XAUTHORITY=/run/xauth -v /tmp/.X11-unix:/tmp/.X11-unix:ro -v $XAUTHORITY:/run/xauth:ro; Wayland: -e WAYLAND_DISPLAY=/run/wayland -v $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY:/run/wayland
     "#]].assert_eq(&devices(&ws.lp("doctor").code(1)));
 
     let socket = ws.path("wayland");
     let ws = ws.env("WAYLAND_DISPLAY", socket.to_str().unwrap());
     expect![[r#"
-        missing  display                 `WAYLAND_DISPLAY` is `<project>/wayland` and there is no socket `<project>/wayland`
-                                         needed by: `run.render`
-                                         on the host: run it in a session with a display, or without `run.render`
-                                         in a container: X11: -e DISPLAY -e XAUTHORITY=/run/xauth -v /tmp/.X11-unix:/tmp/.X11-unix:ro -v $XAUTHORITY:/run/xauth:ro; Wayland: -e WAYLAND_DISPLAY=/run/wayland -v $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY:/run/wayland
+        missing  display                  `WAYLAND_DISPLAY` is `<project>/wayland` and there is no socket `<project>/wayland`
+                                          needed by: `run.render`
+                                          on the host: run it in a session with a display, or without `run.render`
+                                          in a container: X11: -e DISPLAY -e XAUTHORITY=/run/xauth -v /tmp/.X11-unix:/tmp/.X11-unix:ro -v $XAUTHORITY:/run/xauth:ro; Wayland: -e WAYLAND_DISPLAY=/run/wayland -v $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY:/run/wayland
     "#]].assert_eq(&devices(&ws.lp("doctor").code(1)));
     let listener = UnixListener::bind(&socket).unwrap();
     expect![[r#"
-        ok       display                 Wayland `<project>/wayland`
+        ok       display                  Wayland `<project>/wayland`
     "#]]
     .assert_eq(&devices(&ws.lp("doctor").success()));
     drop(listener);
     expect![[r#"
-        missing  display                 `WAYLAND_DISPLAY` is `<project>/wayland` and no server answers at the socket `<project>/wayland`
-                                         needed by: `run.render`
-                                         on the host: run it in a session with a display, or without `run.render`
-                                         in a container: X11: -e DISPLAY -e XAUTHORITY=/run/xauth -v /tmp/.X11-unix:/tmp/.X11-unix:ro -v $XAUTHORITY:/run/xauth:ro; Wayland: -e WAYLAND_DISPLAY=/run/wayland -v $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY:/run/wayland
+        missing  display                  `WAYLAND_DISPLAY` is `<project>/wayland` and no server answers at the socket `<project>/wayland`
+                                          needed by: `run.render`
+                                          on the host: run it in a session with a display, or without `run.render`
+                                          in a container: X11: -e DISPLAY -e XAUTHORITY=/run/xauth -v /tmp/.X11-unix:/tmp/.X11-unix:ro -v $XAUTHORITY:/run/xauth:ro; Wayland: -e WAYLAND_DISPLAY=/run/wayland -v $XDG_RUNTIME_DIR/$WAYLAND_DISPLAY:/run/wayland
     "#]].assert_eq(&devices(&ws.lp("doctor").code(1)));
     ws.lp("run").code(2).stderr(expect![[r#"
         error: `run.render` shows frames on a display, but `WAYLAND_DISPLAY` is `<project>/wayland` and no server answers at the socket `<project>/wayland`
