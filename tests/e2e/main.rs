@@ -31,6 +31,7 @@ mod open;
 mod outputs;
 mod own;
 mod quick;
+mod readme;
 mod scripts;
 mod seeing;
 mod shells;
