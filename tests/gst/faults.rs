@@ -18,7 +18,7 @@ fn a_camera_whose_element_fails_is_named_and_the_others_are_measured() {
     let ended = ws.lp("run").code(1);
     let reason = "`bad_1_1_identity`: Failed after iterations as requested";
     assert!(ended.stdout.contains(&format!("failed: bad/1 of bad: {reason}\n")), "{}", ended.stdout);
-    assert!(ended.stdout.contains(", 1 failed; CPU"), "{}", ended.stdout);
+    assert!(ended.stdout.contains(", 1 failed; machine CPU"), "{}", ended.stdout);
     let json: serde_json::Value = serde_json::from_str(&ws.read("results/latest/report.json")).unwrap();
     assert_eq!(json["complete"], false);
     let cameras = &json["measurement"]["cameras"];

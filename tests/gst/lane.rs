@@ -157,7 +157,7 @@ fn one_camera_needs_little_and_the_same_clips_come_out_the_same() {
             }
         }
     }
-    assert_eq!(files.len(), 9, "{files:?}");
+    assert_eq!(files.len(), 12, "{files:?}");
 }
 
 /// What the project's files say about a camera.
