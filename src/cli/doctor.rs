@@ -17,7 +17,9 @@ use super::args::{DoctorArgs, Global};
 use super::project::read;
 use super::{Exit, console};
 use crate::dialect::devices::needed;
-use crate::graph::lower::{GENERATE_FACTORIES, Lowering, Subject, lower, transcode_factories};
+use crate::graph::factories::{Need, needs};
+use crate::graph::lower::{Lowering, Subject, lower};
+use crate::model::Pace;
 use crate::os;
 use crate::plan::lane::Lane;
 use crate::store::Store;
@@ -27,8 +29,6 @@ use crate::workspace::tools;
 pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     // Without a project, or with a faulty one, the default lane is checked.
     let project = read(global, &[])?.project;
-    let mut factories: BTreeSet<String> =
-        GENERATE_FACTORIES.into_iter().chain(transcode_factories(None)).map(str::to_owned).collect();
     let lane = project.as_ref().map(Lane::of);
     let mut tasks = Vec::new();
     let layout = match project.as_ref().zip(lane.as_ref()) {
@@ -43,22 +43,23 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
                 parts: &|_| Vec::new(),
             })
             .tasks;
-            factories.extend(tasks.iter().flat_map(|task| task.factories.clone()));
             project.layout.clone()
         }
-        None => {
-            let usual =
-                ["clocksync", "qtdemux", "h264parse", "avdec_h264", "motioncells", "zbar", "fakesink"];
-            factories.extend(usual.map(str::to_owned));
-            crate::path::Layout::new(os::env::current_dir()?)
-        }
+        None => crate::path::Layout::new(os::env::current_dir()?),
     };
+    let pace = project.as_ref().map_or(Pace::Live, |project| project.settings.pace);
+    let mut needs = needs(lane.as_ref().unwrap_or(&Lane { cameras: Vec::new() }), pace, &tasks);
+    if project.is_none() {
+        let usual = ["clocksync", "motioncells", "zbar"];
+        needs.extend(usual.map(|name| (name.to_owned(), Need::Always)));
+    }
+    let factories: BTreeSet<String> = needs.keys().cloned().collect();
 
     let command = project.as_ref().and_then(|project| project.settings.worker.as_ref());
     let worker = tools::find(command, &layout.root);
     let store = Store::open(layout)?;
     let tools = tools::look_for(&store, worker, &factories, &factories);
-    let mut findings = software::findings(&tools, &factories);
+    let mut findings = software::findings(&tools, &needs);
     if let Some((project, lane)) = project.as_ref().zip(lane.as_ref()) {
         findings.extend(assets::findings(project, lane, &tasks));
         findings.extend(devices::findings(&needed(lane, project.settings.pace)));

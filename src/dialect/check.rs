@@ -19,12 +19,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::spec;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
-use crate::model::{Camera, Codec, ElementView, Pace, Project, Source, Step, StepPlaces};
+use crate::model::{Camera, Codec, ElementView, Pace, Project, Step, StepPlaces};
 use crate::name::did_you_mean;
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Machine, debian_package};
 use crate::plan::lane::PlannedCamera;
-use crate::plan::{CameraPlan, ClipFile, PlannedPipeline};
+use crate::plan::{CameraPlan, PlannedPipeline};
 
 /// So many places of one fault are shown.
 const SHOWN: usize = 8;
@@ -40,7 +40,7 @@ struct PlayableCamera<'p> {
 impl<'p> PlayableCamera<'p> {
     fn of(planned: &'p PlannedCamera, pace: Pace) -> PlayableCamera<'p> {
         let plan = &planned.plan;
-        let specs = if matches!(&plan.source, Source::File(ClipFile { codec: None, .. })) {
+        let specs = if plan.plays_unknown_codec() {
             // A clip that has no decoder here is encoded to H.264, which needs one.
             let most_likely = plan.with_codec(Codec::H264);
             plan.pipelines.iter().filter_map(|one| Some((one, spec(&most_likely, one, pace)?))).collect()

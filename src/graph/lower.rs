@@ -10,11 +10,12 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::factories::{GENERATE_FACTORIES, transcode_factories};
 use super::task::{Action, Command, Download, DownloadKind, Pool, Run, Task, Transcode, VariableValue};
 use crate::diag::Place;
 use crate::dialect;
 use crate::digest::ContentDigest;
-use crate::model::{Camera, Clip, Codec, Isolation, Origin, Pace, Project, Scalar, Source, UserTask};
+use crate::model::{Camera, Clip, Isolation, Origin, Pace, Project, Scalar, Source, UserTask};
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
 use crate::plan::lane::{Lane, PlannedCamera};
@@ -86,56 +87,6 @@ pub struct LoweredTasks {
     pub tasks: Vec<Task>,
     pub notes: Vec<String>,
 }
-
-/// The factories that every clip may need.
-const CLIP_FACTORIES: [&str; 23] = [
-    "filesrc",
-    "parsebin",
-    "funnel",
-    "fakesink",
-    "qtdemux",
-    "decodebin",
-    "deinterlace",
-    "videoflip",
-    "videoconvert",
-    "videoscale",
-    "capsfilter",
-    "filesink",
-    "h264parse",
-    "avdec_h264",
-    "h265parse",
-    "avdec_h265",
-    "jpegparse",
-    "avdec_mjpeg",
-    "vp9parse",
-    "vp9dec",
-    "av1parse",
-    "av1dec",
-    "mp4mux",
-];
-
-/// Those for another container than the source has.
-const CONTAINER_FACTORIES: [&str; 4] = ["qtmux", "h264timestamper", "h265timestamper", "capssetter"];
-
-/// The factories that making a clip may need: of encoders, only those of the codec if
-/// one is asked for.
-#[must_use]
-pub fn transcode_factories(codec: Option<Codec>) -> Vec<&'static str> {
-    let encoders = |codec| match codec {
-        Codec::H264 => &["x264enc"][..],
-        Codec::H265 => &["x265enc"],
-        Codec::Mjpeg => &["jpegenc", "avenc_mjpeg"],
-        Codec::Vp9 => &["vp9enc"],
-        Codec::Av1 => &["av1enc"],
-    };
-    let codecs = codec.map_or(Codec::ALL.to_vec(), |codec| vec![codec]);
-    let all = codecs.into_iter().flat_map(encoders).chain(&CLIP_FACTORIES).chain(&CONTAINER_FACTORIES);
-    all.copied().collect()
-}
-
-/// The factories that drawing a scene needs.
-pub const GENERATE_FACTORIES: [&str; 6] =
-    ["videoconvert", "capsfilter", "x264enc", "h264parse", "mp4mux", "filesink"];
 
 #[must_use]
 pub fn lower(lowering: &Lowering<'_>) -> LoweredTasks {

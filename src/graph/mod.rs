@@ -12,6 +12,7 @@
 pub mod alias;
 mod by_file;
 pub mod dot;
+pub mod factories;
 pub mod image;
 pub mod link;
 pub mod lower;

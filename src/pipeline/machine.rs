@@ -140,16 +140,17 @@ impl Machine {
 pub fn debian_package(factory: &str) -> Option<&'static str> {
     Some(match factory {
         "motioncells" | "facedetect" | "faceblur" | "edgedetect" | "cvtracker" => "gstreamer1.0-opencv",
-        "zbar" | "h264parse" | "h265parse" | "jpegparse" | "fakevideosink" | "vapostproc"
+        "zbar" | "h264parse" | "h265parse" | "jpegparse" | "vp9parse" | "av1parse" | "h264timestamper"
+        | "h265timestamper" | "x265enc" | "av1enc" | "av1dec" | "fakevideosink" | "vapostproc"
         | "fpsdisplaysink" => "gstreamer1.0-plugins-bad",
         "x264enc" => "gstreamer1.0-plugins-ugly",
-        "qtdemux" | "mp4mux" | "matroskademux" | "v4l2src" | "rtspsrc" | "rtph264depay" | "videocrop"
-        | "jpegdec" => "gstreamer1.0-plugins-good",
-        "filesrc" | "filesink" | "queue" | "fakesink" | "identity" | "capsfilter" | "tee" | "clocksync" => {
-            "libgstreamer1.0-0"
-        }
+        "qtdemux" | "mp4mux" | "qtmux" | "matroskademux" | "v4l2src" | "rtspsrc" | "rtph264depay"
+        | "videocrop" | "jpegdec" | "jpegenc" | "vp9enc" | "vp9dec" | "deinterlace" | "videoflip"
+        | "capssetter" => "gstreamer1.0-plugins-good",
+        "filesrc" | "filesink" | "queue" | "fakesink" | "identity" | "capsfilter" | "tee" | "funnel"
+        | "clocksync" => "libgstreamer1.0-0",
         "videoconvert" | "videoscale" | "videorate" | "videotestsrc" | "decodebin" | "decodebin3"
-        | "videoconvertscale" => "gstreamer1.0-plugins-base",
+        | "parsebin" | "videoconvertscale" => "gstreamer1.0-plugins-base",
         "qroverlay" => "gstreamer1.0-plugins-bad",
         _ if factory.starts_with("avdec_") || factory.starts_with("avenc_") => "gstreamer1.0-libav",
         _ => return None,

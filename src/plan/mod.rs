@@ -250,12 +250,17 @@ impl CameraPlan {
         plan
     }
 
+    /// Whether it plays a clip that is not read yet.
+    #[must_use]
+    pub fn plays_unknown_codec(&self) -> bool {
+        matches!(&self.source, Source::File(ClipFile { codec: None, .. }))
+    }
+
     /// The plan as it is played: if the codec of its clip is not known, one for each and
     /// one for a clip that nothing is known of.
     #[must_use]
     pub fn by_codec(&self) -> Vec<CameraPlan> {
-        let is_unknown = matches!(&self.source, Source::File(ClipFile { codec: None, .. }));
-        let codecs = Codec::ALL.iter().filter(|_| is_unknown);
+        let codecs = Codec::ALL.iter().filter(|_| self.plays_unknown_codec());
         std::iter::once(self.clone()).chain(codecs.map(|codec| self.with_codec(*codec))).collect()
     }
 }

@@ -282,3 +282,45 @@ fn a_display_is_there_only_if_somebody_answers() {
         error: `run.render` shows frames on a display, but `WAYLAND_DISPLAY` is `<project>/wayland` and no server answers at the socket `<project>/wayland`
     "#]]);
 }
+
+#[test]
+fn an_element_that_only_clips_in_another_codec_need_is_not_missing() {
+    let camera = r#"{"camera_id": "till", "fileSrc": "a.mp4|http://127.0.0.1:9/a.mp4", "width": 640, "height": 360,
+        "fps": 15, "workloads": ["scan"]}"#;
+    let ws = project(camera, r#""scan": [{"type": "zbar"}]"#).env("FAKE_WORKER_LACKS", "av1");
+    let of_av1 = |ended: &Ended| {
+        let lines: Vec<&str> = ended.stdout.lines().collect();
+        let from = lines.iter().position(|line| line.contains("element av1dec")).unwrap();
+        lines[from..from + 6].iter().map(|line| format!("{}\n", line.trim_end())).collect::<String>()
+    };
+    let ended = ws.lp("doctor").success();
+    expect![[r#"
+        note     element av1dec           not here; only clips in AV1 need it
+                                          sudo apt-get install gstreamer1.0-plugins-bad
+        note     element av1enc           not here; only clips in AV1 need it
+                                          sudo apt-get install gstreamer1.0-plugins-bad
+        note     element av1parse         not here; only clips in AV1 need it
+                                          sudo apt-get install gstreamer1.0-plugins-bad
+    "#]]
+    .assert_eq(&of_av1(&ended));
+    assert!(!ended.stdout.contains("install what is missing"), "{}", ended.stdout);
+
+    let document: serde_json::Value = serde_json::from_str(&ws.lp("doctor --json").success().stdout).unwrap();
+    let findings = document["findings"].as_array().unwrap();
+    let encoder = findings.iter().find(|finding| finding["what"] == "element av1enc").unwrap();
+    assert_eq!((&document["missing"], &encoder["found"]), (&0.into(), &serde_json::Value::Null));
+
+    // Somebody asks for clips in it.
+    let ws = ws.file("Lpfile.toml", "[camera.till.clip]\ncodec = \"av1\"\n");
+    let ended = ws.lp("doctor").code(1);
+    expect![[r#"
+        missing  element av1dec           sudo apt-get install gstreamer1.0-plugins-bad
+        missing  element av1enc           sudo apt-get install gstreamer1.0-plugins-bad
+        missing  element av1parse         sudo apt-get install gstreamer1.0-plugins-bad
+        ok       element avdec_h264       plugin fake 1
+        ok       element avdec_h265       plugin fake 1
+        ok       element avdec_mjpeg      plugin fake 1
+    "#]]
+    .assert_eq(&of_av1(&ended));
+    ended.stdout_has("install what is missing");
+}

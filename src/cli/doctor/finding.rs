@@ -10,11 +10,11 @@ use crate::report::grid::Paper;
 /// The most users of a requirement that are printed.
 const SHOWN: usize = 3;
 
-/// One result: found, missing, or a note.
+/// One result: found, missing, absent without being needed, or a note.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
     what: String,
-    /// The description of the found thing; `None` if it is missing.
+    /// The description of the found thing; `None` if it is not there.
     found: Option<String>,
     /// The way to get it: on this machine, for devices on the host.
     way_out: Option<String>,
@@ -50,6 +50,11 @@ impl Finding {
         }
     }
 
+    /// It is not there; the note says what would need it.
+    pub(super) fn absent(what: impl Into<String>, note: impl Into<String>) -> Finding {
+        Finding::missing(what).note(note)
+    }
+
     pub(super) fn way_out(self, way_out: impl Into<String>) -> Finding {
         Finding { way_out: Some(way_out.into()), ..self }
     }
@@ -75,13 +80,17 @@ impl Finding {
     }
 
     pub(super) fn is_missing(&self) -> bool {
-        self.found.is_none()
+        self.found.is_none() && self.note.is_none()
     }
 
     /// The lines after its name; the first is beside it, the others below. `true` for
     /// one that may be copied into a shell, and so is never broken.
     fn lines(&self) -> Vec<(String, bool)> {
         let Some(found) = &self.found else {
+            if let Some(note) = &self.note {
+                let way_out = self.way_out.iter().map(|way_out| (way_out.clone(), true));
+                return std::iter::once((format!("not here; {note}"), false)).chain(way_out).collect();
+            }
             let Some(wrong) = &self.wrong else {
                 return vec![(self.way_out.clone().unwrap_or_default(), true)];
             };
@@ -107,7 +116,7 @@ pub(super) fn table(findings: &[Finding], paper: Paper) -> String {
     let mut table = String::new();
     for finding in findings {
         let (mark, tone) = match finding {
-            Finding { found: None, .. } => ("missing", Tone::Bad),
+            finding if finding.is_missing() => ("missing", Tone::Bad),
             Finding { note: Some(_), .. } => ("note", Tone::Unsure),
             _ => ("ok", Tone::Good),
         };

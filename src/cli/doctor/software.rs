@@ -1,27 +1,35 @@
 //! The engine and the image of a worker in a container, the worker, GStreamer and
 //! its elements.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Finding;
 use crate::dialect::check::way_out;
+use crate::graph::factories::Need;
 use crate::pipeline::machine::{Machine, debian_package};
 use crate::text::counted;
 use crate::worker::error::WorkerError;
 use crate::workspace::tools::Tools;
 
-pub(super) fn findings(tools: &Tools, factories: &BTreeSet<String>) -> Vec<Finding> {
+pub(super) fn findings(tools: &Tools, needs: &BTreeMap<String, Need>) -> Vec<Finding> {
     let mut findings = worker(tools);
     let Some(machine) = &tools.machine else { return findings };
     findings.push(Finding::found("GStreamer", &machine.gstreamer));
     let (dlstreamer, others): (Vec<&String>, Vec<&String>) =
-        factories.iter().partition(|factory| factory.starts_with("gva"));
+        needs.keys().partition(|factory| factory.starts_with("gva"));
     findings.extend(self::dlstreamer(machine, &dlstreamer));
     findings.extend(others.into_iter().map(|factory| {
         let what = format!("element {factory}");
         match machine.factories.get(factory).and_then(Option::as_ref) {
             Some(found) => Finding::found(what, format!("plugin {} {}", found.plugin, found.version)),
-            None => Finding::missing(what).way_out(way_out(factory)),
+            None => match &needs[factory] {
+                Need::Always => Finding::missing(what).way_out(way_out(factory)),
+                Need::ClipsIn(codecs) => {
+                    let codecs: Vec<&str> = codecs.iter().map(|codec| codec.name()).collect();
+                    let note = format!("only clips in {} need it", codecs.join(", "));
+                    Finding::absent(what, note).way_out(way_out(factory))
+                }
+            },
         }
     }));
     findings
