@@ -132,6 +132,39 @@ fn the_accept_list_of_a_camera_is_found_in_the_project_file() {
 }
 
 #[test]
+fn options_of_clips_are_found_in_the_table_of_the_camera_or_in_that_of_all() {
+    let plans = "plan:camera-1 plan:camera-2";
+    check_edit(
+        "Lpfile.toml",
+        "[run]",
+        "[clip]\nbitrate = \"8M\"\n\n[run]",
+        plans,
+        expect![[r#"
+        `plan:camera-1` is stale: `clip.bitrate` was added (Lpfile.toml:2:11)
+        `plan:camera-2` is fresh
+    "#]],
+    );
+    check_edit(
+        "Lpfile.toml",
+        "[run]",
+        "[clip]\ncodec = \"h265\"\ngop = 30\n\n[camera.camera-1.clip]\ngop = 15\n\n[run]",
+        plans,
+        expect![[r#"
+            `plan:camera-1` is stale: `camera.camera-1.clip` was added (Lpfile.toml:5:18)
+            `plan:camera-2` is fresh
+        "#]],
+    );
+    let ws = cameras();
+    let with = |clip: &str| format!("{LPFILE}\n[clip]\ncodec = \"h265\"\n{clip}");
+    ws.write("Lpfile.toml", &with("b_frames = 2\n"));
+    ws.lp("build plan").success();
+    ws.write("Lpfile.toml", &with("\n[camera.camera-1.clip]\ncodec = \"h264\"\n"));
+    expect![[r#"
+        `plan:camera-1` is stale: `camera.camera-1.clip.codec` changed from h265 to h264 (Lpfile.toml:11:9), `clip.b_frames` was removed; it was 2 (the default)
+    "#]].assert_eq(&told(ws.lp("explain plan:camera-1")));
+}
+
+#[test]
 fn a_value_that_is_no_longer_written_points_at_what_is_around_it() {
     check_edit(
         CAMERAS_FILE,

@@ -33,6 +33,7 @@ impl Origins<'_> {
                 let name = names.into_iter().find(is_set).unwrap_or(names[0]);
                 self.setting(&["camera", name, "accept"], None)
             }
+            [Down::Key("camera"), Down::Key("clip"), keys @ ..] => self.of_clip(request, keys, new),
             [Down::Key("camera"), Down::Key("source"), ..] => self.of_source(request),
             [Down::Key("camera"), Down::Key("workloads")] => match new.and_then(Value::as_array) {
                 Some(_) => in_camera(&[Down::Key("workloads")]),
@@ -61,6 +62,25 @@ impl Origins<'_> {
             },
             _ => Origin::default(),
         }
+    }
+
+    /// An option of the camera's clip, or all: in `[camera.NAME.clip]`, else in `[clip]`.
+    fn of_clip(&self, request: &PlanRequest, keys: &[Down<'_>], new: Option<&Value>) -> Origin {
+        let camera = &request.camera;
+        let keys: Vec<&str> = match (keys, new.and_then(Value::as_object)) {
+            ([Down::Key(key), ..], _) => vec![key],
+            // The only option.
+            (_, Some(options)) if options.len() == 1 => options.keys().map(String::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let mut paths: Vec<Vec<&str>> = [camera.name.as_str(), camera.slug.as_str()]
+            .iter()
+            .map(|name| ["camera", name, "clip"].into_iter().chain(keys.iter().copied()).collect())
+            .collect();
+        paths.push(["clip"].into_iter().chain(keys).collect());
+        let is_set = |path: &&Vec<&str>| self.locator.setting(path).is_some();
+        // Bit rates are written with units, and the first that is set counts.
+        self.setting(paths.iter().find(is_set).unwrap_or(&paths[2]), None)
     }
 
     /// The source of a camera as a whole.
