@@ -24,7 +24,12 @@ pub(super) fn generate(
     attempt: &Attempt<'_>,
 ) -> Result<(), ActionError> {
     let text = serde_json::to_string(scene).expect("a scene has text keys");
-    let mut elements = vec![Element::new(SCENE_SOURCE).text("scene", &text), Element::new("videoconvert")];
+    // Cameras send 4:2:0; from RGB, the encoder would make 4:4:4, which few decoders play.
+    let mut elements = vec![
+        Element::new(SCENE_SOURCE).text("scene", &text),
+        Element::new("videoconvert"),
+        Element::caps("video/x-raw,format=I420"),
+    ];
     let gop = two_seconds(scene.fps.into());
     let encoding = Encoding { codec: Codec::H264, rate: RateControl::Quality(true), gop, b_frames: 0 };
     elements.extend(encode::elements(&encoding));

@@ -14,9 +14,10 @@ use super::rect::Rect;
 use super::stage::{Placement, Pose, Stage};
 use super::{BASKET, SCAN, Scene};
 
-/// The version of the truth: raise it when the same scene gets another truth, so
-/// that files of an older version are made again.
-pub const VERSION: u32 = 2;
+/// The version of the truth and its clip: raise it when the same scene gets another
+/// one, so that files of an older version are made again. 3: the clip is 4:2:0 with a
+/// key frame every two seconds.
+pub const VERSION: u32 = 3;
 
 /// The events of a scene, in the order of items or zones, then time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

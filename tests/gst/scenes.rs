@@ -61,6 +61,25 @@ fn detectors_agree_with_the_truth_of_basket() {
 }
 
 #[test]
+fn a_drawn_clip_is_encoded_as_by_a_camera() {
+    let clip = lane().ws.path("media/fake-scan.mp4");
+    let ask = |entries: &str| {
+        let arguments = ["-v", "error", "-select_streams", "v:0", "-of", "csv=p=0", "-show_entries", entries];
+        let output = std::process::Command::new("ffprobe").args(arguments).arg(&clip).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // Few decoders play 4:4:4, which the encoder would make of RGB.
+    assert_eq!(ask("stream=codec_name,profile,pix_fmt").trim(), "h264,High,yuv420p");
+    let keys: Vec<usize> = ask("packet=flags")
+        .lines()
+        .enumerate()
+        .filter(|(_, flags)| flags.starts_with('K'))
+        .map(|(n, _)| n)
+        .collect();
+    assert!(keys.len() > 2 && keys.iter().enumerate().all(|(n, at)| *at == n * 60), "{keys:?}");
+}
+
+#[test]
 fn a_live_scene_has_its_times_and_begins_again() {
     init();
     let mut scene = scene("fake-scan");
