@@ -90,7 +90,7 @@ fn ways_out(clip: &ProjectPath) -> String {
     let name = clip.file_name();
     format!(
         "{HINT}behind a proxy, set `HTTPS_PROXY`; name a mirror with `urls` in `[asset.\"{name}\"]`; \
-         or play a file of your own with `path` there"
+         or play a file of your own: put it at `{clip}`, or name it with `path` there"
     )
 }
 

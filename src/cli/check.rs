@@ -14,7 +14,7 @@ use crate::model::Project;
 use crate::plan::lane::Lane;
 use crate::text::counted;
 use crate::workspace::error::{self, CommandError, Result};
-use crate::workspace::{faults, machine};
+use crate::workspace::{adopted, faults, machine};
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit> {
     let format = if args.json { CheckFormat::Json } else { args.format };
@@ -33,7 +33,10 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit> {
     let scope = if is_single { Scope::Single } else { Scope::Project };
     let mut loaded = load(&LoadRequest { scope, ..request(global, &[])? });
     let mut gstreamer = String::new();
-    if let Some(project) = &loaded.project {
+    if let Some(project) = &mut loaded.project {
+        let adopted = adopted::adopt(project)?;
+        console::notes(&adopted.into_iter().map(|adopted| adopted.note).collect::<Vec<_>>());
+        let project = &*project;
         let lane = LazyCell::new(|| Lane::of(project));
         loaded.diagnostics.append(faults::of_graph(project, || &*lane));
         if args.machine && !loaded.diagnostics.has_errors() {

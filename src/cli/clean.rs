@@ -4,7 +4,7 @@
 //! path. Records of runs are never deleted, nor files that tasks read and none makes. The
 //! store keeps all contents, so that `lp build` restores them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
@@ -16,8 +16,8 @@ use crate::graph::{TaskGraph, select};
 use crate::os;
 use crate::os::usage::Usage;
 use crate::path::ProjectPath;
-use crate::store::Store;
 use crate::store::attempt::{Attempt, OutputEntry};
+use crate::store::{Store, made};
 use crate::text::counted;
 use crate::workspace::error::Result;
 use crate::workspace::open::Workspace;
@@ -83,26 +83,21 @@ struct Found {
 
 fn look(opened: &Workspace, store: &Store, made: &Made) -> Result<Found> {
     let layout = &opened.project.layout;
-    let mut outputs: BTreeMap<ProjectPath, Vec<OutputEntry>> = BTreeMap::new();
-    for attempt in store.attempts().iter().filter(|attempt| made.has(attempt)) {
-        for output in &attempt.outputs {
-            outputs.entry(output.path.clone()).or_default().push(output.clone());
-        }
-    }
+    let outputs = made::Made::by(store.attempts().iter().filter(|attempt| made.has(attempt)));
     let mut found = Found::default();
-    for (path, known) in outputs {
-        let Some(entry) = store.observe(&path)? else { continue };
-        let because = if made.sources.contains(&path) {
+    for path in outputs.paths() {
+        let Some(entry) = store.observe(path)? else { continue };
+        let because = if made.sources.contains(path) {
             "a task reads it, and none makes it"
-        } else if os::within::check(&layout.resolve(&path), &layout.folders()).is_err() {
+        } else if os::within::check(&layout.resolve(path), &layout.folders()).is_err() {
             "a link on its way leaves the project"
-        } else if !known.iter().any(|output| output.is_like(&entry)) {
+        } else if !outputs.has(&entry) {
             "its contents are not those that `lp` made"
         } else {
             found.deleted.push(entry);
             continue;
         };
-        found.kept.push((path, because));
+        found.kept.push((path.clone(), because));
     }
     Ok(found)
 }

@@ -24,11 +24,13 @@ use crate::os;
 use crate::plan::lane::Lane;
 use crate::store::Store;
 use crate::workspace::error::Result;
-use crate::workspace::tools;
+use crate::workspace::{adopted, tools};
 
 pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     // Without a project, or with a faulty one, the default lane is checked.
-    let project = read(global, &[])?.project;
+    let mut project = read(global, &[])?.project;
+    let adopted = project.as_mut().map(adopted::adopt).transpose()?;
+    console::notes(&adopted.into_iter().flatten().map(|adopted| adopted.note).collect::<Vec<_>>());
     let lane = project.as_ref().map(Lane::of);
     let mut tasks = Vec::new();
     let layout = match project.as_ref().zip(lane.as_ref()) {

@@ -91,9 +91,18 @@ pub(super) fn open(global: &Global, more_sets: &[String]) -> Result<Workspace> {
     accept(read(global, more_sets)?, "lp check")
 }
 
-/// Takes a project that was read, and refuses it if it has errors. `check` is the
+/// Takes a project that was read, and refuses it if it has errors. Names the files that
+/// are played instead of downloads. `check` is the
 /// command that shows its warnings and notes, which no other command does.
 pub(super) fn accept(loaded: Loaded, check: &str) -> Result<Workspace> {
+    let opened = accept_as_written(loaded, check)?.adopting()?;
+    let notes: Vec<String> = opened.adopted.iter().map(|adopted| adopted.note.clone()).collect();
+    console::notes(&notes);
+    Ok(opened)
+}
+
+/// As [`accept`], without a look for files in the places of downloads.
+pub(super) fn accept_as_written(loaded: Loaded, check: &str) -> Result<Workspace> {
     let opened = Workspace::new(loaded)?;
     let warnings = error::warnings(&opened.diagnostics, check);
     if let Some(warnings) = warnings.filter(|_| console::volume() > Volume::Quiet) {

@@ -87,7 +87,7 @@ impl Watched {
         let patterns = loaded.includes.iter().map(|(pattern, _)| pattern.clone()).collect();
         let mut refused = None;
         // The build that follows reports errors of the config.
-        if let Ok(opened) = Workspace::new(loaded)
+        if let Ok(opened) = Workspace::new(loaded).and_then(Workspace::adopting)
             && let Ok(graph) = opened.link(opened.tasks(&opened.subjects(targets)).0)
         {
             match opened.select(&graph, targets).and_then(|(_, needed)| without_measurement(&graph, needed)) {

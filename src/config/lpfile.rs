@@ -364,8 +364,9 @@ fn asset() -> impl Reader<Value = AssetPin> + Copy {
     table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let urls = "URLs to try, in order, before the URL of the camera";
         let urls = table.optional("urls", urls, list_of(fetch_url()), diagnostics).unwrap_or_default();
-        let sha256 =
-            table.optional("sha256", "The file's SHA-256 digest, 64 hex digits", sha256(), diagnostics);
+        let pin = "The file's SHA-256 digest, 64 hex digits";
+        let pin = table.optional("sha256", pin, spanned(sha256()), diagnostics);
+        let sha256 = pin.map(|pin| (pin.value, pin.place));
         let path = "A video of your own in its place, relative to the project or absolute";
         let path = table.optional("path", path, spanned(asset_file()), diagnostics);
         let path = path.map(|path| (path.value, path.place));

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::events::{BuildEvent, Outcome};
-use super::host::{Attempt, Outputs, Performed};
+use super::host::{Attempt, HINT, Outputs, Performed};
 use super::stillness::{Stillness, Turns, Watched};
 use crate::digest::ContentDigest;
+use crate::graph::lower::clip_labels;
 use crate::graph::task::{Action, Task};
 use crate::os;
 use crate::path::ProjectPath;
@@ -227,9 +228,24 @@ impl Engine<'_> {
             entries.push(self.store.capture(output, &from, put)?);
         }
         if performed.outputs != Outputs::InPlace {
-            self.store.restore(&entries)?;
+            self.place(task, &entries)?;
         }
         Ok(entries)
+    }
+
+    /// Puts outputs into their places. A clip does not replace a file that `lp` did not
+    /// make.
+    pub(super) fn place(&self, task: &Task, outputs: &[OutputEntry]) -> Result<(), PlaceError> {
+        if let Action::Download(_) | Action::Generate { .. } = &task.action {
+            let file = task.outputs[0].file_name();
+            let made = self.store.made_clips(&clip_labels(file));
+            if let Some(path) = self.store.in_the_way(outputs, &made)? {
+                return Err(PlaceError::InTheWay { path, file: file.to_owned() });
+            }
+            self.store.list_made(outputs)?;
+        }
+        self.store.restore(outputs)?;
+        Ok(())
     }
 
     fn remove_outputs(&self, task: &Task, performed: &Performed) {
@@ -252,11 +268,25 @@ enum Reuse {
     Never,
 }
 
+/// Why outputs cannot be put into their places.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlaceError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(
+        "`{path}` is in the way: `lp` did not make it, so it does not replace it\n\
+         {HINT}delete it or move it away; to play it, write `{file}|file:media/{file}` as the `fileSrc`"
+    )]
+    InTheWay { path: ProjectPath, file: String },
+}
+
 /// Why a result cannot be kept.
 #[derive(Debug, thiserror::Error)]
 enum CaptureError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     #[error(transparent)]
     Fs(#[from] os::fs::FsError),
 }

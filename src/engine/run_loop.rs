@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crossbeam_channel::{never, select, unbounded};
 
-use super::attempt::Turn;
+use super::attempt::{PlaceError, Turn};
 use super::events::{BuildEvent, Outcome, Summary};
 use super::judge::{Judgement, Restored};
 use super::standing::{Reasons, Standing};
@@ -186,10 +186,12 @@ impl Engine<'_> {
         let standing = match judged.standing {
             Standing::Fresh => return Turn::without_work(Outcome::Fresh, String::new()),
             Standing::Restorable(attempt, amiss) => {
-                let restored = self.check_places(task).map_err(StoreError::from);
-                match restored.and_then(|()| self.store.restore(&attempt.outputs)) {
-                    Ok(_) => return Turn::without_work(Outcome::Restored, amiss.to_string()),
-                    Err(StoreError::BlobLost { path, .. }) => Standing::Stale(vec![amiss.lost(&path)]),
+                let restored = self.check_places(task).map_err(|error| StoreError::from(error).into());
+                match restored.and_then(|()| self.place(task, &attempt.outputs)) {
+                    Ok(()) => return Turn::without_work(Outcome::Restored, amiss.to_string()),
+                    Err(PlaceError::Store(StoreError::BlobLost { path, .. })) => {
+                        Standing::Stale(vec![amiss.lost(&path)])
+                    }
                     Err(error) => return Turn::without_work(Outcome::Failed, chain(&error)),
                 }
             }

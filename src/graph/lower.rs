@@ -149,6 +149,12 @@ pub fn record_path(subject: &str) -> ProjectPath {
     path(&format!("results/run/{subject}.json"))
 }
 
+/// The labels of tasks that may have made the clip of this name in `media/`.
+#[must_use]
+pub fn clip_labels(file: &str) -> [String; 2] {
+    [format!("download:{file}"), format!("generate:{file}")]
+}
+
 fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
     let original = clip.original();
     let first = match &clip.origin {
@@ -158,7 +164,7 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
             if !urls.contains(url) {
                 urls.push(url.clone());
             }
-            let sha256 = pin.and_then(|pin| pin.sha256.clone());
+            let sha256 = pin.and_then(|pin| Some(pin.sha256.as_ref()?.0.clone()));
             let wanted = sha256.is_none().then_some(DownloadKind::Video);
             let action = Action::Download(Download { urls, sha256, wanted });
             let task = Task::new(format!("download:{}", clip.file), action);

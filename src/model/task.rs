@@ -12,8 +12,8 @@ use crate::path::ProjectPath;
 pub struct AssetPin {
     /// Tried in order, before the URL that a camera names.
     pub urls: Vec<String>,
-    /// 64 lowercase hex digits.
-    pub sha256: Option<String>,
+    /// 64 lowercase hex digits, with their place.
+    pub sha256: Option<(String, Place)>,
     /// The file of the user's to play, relative to the project or absolute, with its
     /// place.
     pub path: Option<(String, Place)>,

@@ -39,6 +39,7 @@ pub mod input;
 pub mod key;
 pub mod last;
 pub mod log;
+pub mod made;
 pub mod materialise;
 mod nearest;
 pub mod observe;

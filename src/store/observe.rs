@@ -9,6 +9,7 @@ use super::state::Age;
 use super::{Store, StoreError};
 use crate::digest::ContentDigest;
 use crate::os::fs::{self, Context, Executable, FsError, Metadata, StatIdentity};
+use crate::os::sha256;
 use crate::os::tree::{self, Listing, Node};
 use crate::path::ProjectPath;
 
@@ -30,6 +31,20 @@ impl Store {
         }
         let known = self.state().recall(path, &StatIdentity::of(metadata));
         known.map_or_else(|| self.hash(path), Ok)
+    }
+
+    /// The SHA-256 digest of a file, remembered by that of its contents.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn sha256_of(&self, path: &Path) -> Result<String, FsError> {
+        let name = format!("sha256 of {}", self.digest_of(path)?);
+        if let Some(known) = self.state().text(&name) {
+            return Ok(known.to_owned());
+        }
+        let found = sha256::of_file(path)?;
+        self.state_mut().set_text(&name, &found);
+        Ok(found)
     }
 
     /// The output at `path` in the project; `None` if it does not exist.

@@ -13,6 +13,7 @@ use crate::graph::{TaskGraph, TaskId};
 use crate::model::{Clip, Origin, Project, Source};
 use crate::os;
 use crate::path::{ProjectPath, shown};
+use crate::store::Store;
 use crate::text::harmless;
 
 /// Reports the faults of the videos that tasks of `needed` read and no task makes.
@@ -52,9 +53,40 @@ pub(crate) fn check(
                 None => error,
             };
             diagnostics.push(error);
+        } else if let Some(error) = other_than_pinned(project, clip, &place, &name) {
+            diagnostics.push(error);
         }
     }
     checked
+}
+
+/// The error of a video whose digest is not the pinned one.
+fn other_than_pinned(project: &Project, clip: &Clip, place: &Path, name: &str) -> Option<Diagnostic> {
+    let (pinned, at) = project.assets.get(&clip.file)?.sha256.as_ref()?;
+    // Without a store, nothing is remembered.
+    let store = Store::open(project.layout.clone()).unwrap_or_else(|_| Store::unread(project.layout.clone()));
+    let found = match store.sha256_of(place) {
+        Ok(found) => found,
+        Err(error) => {
+            let message = format!("`{name}` cannot be read: {}", error.source);
+            return Some(Diagnostic::error(codes::UNUSABLE_CLIP, message).at(clip.place));
+        }
+    };
+    if store.root().is_dir() {
+        // It is a cache for speed.
+        let _ = store.save_state();
+    }
+    if found == *pinned {
+        return None;
+    }
+    let help = match clip.original().as_str() != format!("media/{}", clip.file) {
+        true => format!("put the pinned file there, or pin this one: `sha256 = \"{found}\"`"),
+        false => format!("delete the file to have the pinned one, or pin this one: `sha256 = \"{found}\"`"),
+    };
+    let message = format!("`{name}` is not the file that is pinned: its SHA-256 digest is {found}");
+    let error =
+        Diagnostic::error(codes::OTHER_THAN_PINNED, message).at(*at).label("another digest is pinned");
+    Some(error.also(clip.place, "the camera that plays it").help(help))
 }
 
 /// The videos of the user's that cameras play.

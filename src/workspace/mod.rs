@@ -5,6 +5,7 @@
 //! Nothing here prints or reads flags. Faults are values ([`error::CommandError`]);
 //! `cli` prints them.
 
+pub(crate) mod adopted;
 mod basis;
 pub(crate) mod build;
 pub(crate) mod clips;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use super::adopted::{self, Adopted};
 use super::error::{CommandError, Result};
 use super::{faults, tools};
 use crate::config::load::{Asked, Loaded};
@@ -43,6 +44,8 @@ pub(crate) struct Workspace {
     pub(crate) directory: PathBuf,
     /// That profile and those overrides.
     pub(crate) asked: Asked,
+    /// The files in the places of downloads that are played instead.
+    pub(crate) adopted: Vec<Adopted>,
     lane: OnceLock<Lane>,
 }
 
@@ -74,10 +77,18 @@ impl Workspace {
                 profiles,
                 directory,
                 asked,
+                adopted: Vec::new(),
                 lane: OnceLock::new(),
             }),
             None => Err(CommandError::faults(diagnostics, sources)),
         }
+    }
+
+    /// Looks for files of the user's in the places of downloads, which are then played
+    /// instead.
+    pub(crate) fn adopting(mut self) -> Result<Workspace> {
+        self.adopted = adopted::adopt(&mut self.project)?;
+        Ok(self)
     }
 
     pub(crate) fn has_warnings(&self) -> bool {
@@ -138,12 +149,20 @@ impl Workspace {
         let wanted = select::targets(graph, &self.project, &self.directory, targets).map_err(|unknown| {
             let errors = unknown.into_iter().map(|unknown| {
                 let error = CommandError::refused(format!("there is no target `{}`", unknown.target));
-                unknown.hint.into_iter().fold(error, CommandError::hint)
+                let hint = self.hint_of_download(&unknown.target).or(unknown.hint);
+                hint.into_iter().fold(error, CommandError::hint)
             });
             CommandError::all(errors).expect("a target is unknown")
         })?;
         let needed = select::closure(graph, &wanted);
         Ok((wanted, needed))
+    }
+
+    /// Why there is no task to download a clip.
+    fn hint_of_download(&self, target: &str) -> Option<String> {
+        let file = target.strip_prefix("download:")?;
+        let Adopted { path, .. } = self.adopted.iter().find(|adopted| adopted.file == file)?;
+        Some(format!("`{path}` is a file of your own, which is played instead: delete it to download it"))
     }
 
     /// Refuses inputs that neither exist nor are made, and scripts that cannot run.

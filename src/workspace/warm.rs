@@ -28,7 +28,7 @@ use crate::digest::ContentDigest;
 use crate::engine::{Engine, Warm};
 use crate::graph::alias::Aliases;
 use crate::graph::image::{self, FreshGlances, Image};
-use crate::graph::task::Task;
+use crate::graph::task::{Action, Task};
 use crate::graph::{TaskGraph, TaskId, link};
 use crate::model::Password;
 use crate::name::Slug;
@@ -279,7 +279,9 @@ fn graph_of(image: &Image, cone: &[usize], layout: &Layout) -> Option<TaskGraph>
     let tasks = image.tasks(cone).ok()?;
     let aliases = Aliases::find(layout, &tasks);
     let graph = link::link_by(tasks, aliases).ok()?;
-    let needs_more = |task: &Task| task.measures() || !task.factories.is_empty();
+    // Only a complete build finds out whose file is in the place of a download.
+    let is_clip = |task: &Task| matches!(task.action, Action::Download(_));
+    let needs_more = |task: &Task| task.measures() || !task.factories.is_empty() || is_clip(task);
     if graph.tasks().iter().any(needs_more) {
         return None;
     }

@@ -10,27 +10,27 @@ use crate::support::{CAMERAS, Workspace};
 /// The digest of something else.
 const DIGEST: &str = "a42a4ba0b5b3c0d0a22ad0ad43ad5bbd3a2a30f0e33d37a2cf6ba5e18ecf8b6e";
 /// Begins as a video does.
-const BODY: &str = "\0\0\0\u{18}ftypisom: not really a video";
+pub(crate) const BODY: &str = "\0\0\0\u{18}ftypisom: not really a video";
 const PAGE: &str = "<!DOCTYPE html><title>Guest network</title><body>Sign in</body>";
 
 /// Serves on a port of its own and counts requests.
-struct Server {
-    port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     n_requests: Arc<AtomicUsize>,
     server: Arc<tiny_http::Server>,
 }
 
 /// A status, headers and a body.
-type Answer = (u16, Vec<(&'static str, &'static str)>, &'static str);
+pub(crate) type Answer = (u16, Vec<(&'static str, &'static str)>, &'static str);
 
 impl Server {
     /// [`BODY`] under `/a.mp4`.
-    fn start() -> Server {
+    pub(crate) fn start() -> Server {
         Server::answering(|url, _| if url == "/a.mp4" { (200, vec![], BODY) } else { (404, vec![], "no") })
     }
 
     /// Answers by `answer`, which gets the path and how many requests came before.
-    fn answering(answer: impl Fn(&str, usize) -> Answer + Send + 'static) -> Server {
+    pub(crate) fn answering(answer: impl Fn(&str, usize) -> Answer + Send + 'static) -> Server {
         let server = Arc::new(tiny_http::Server::http("127.0.0.1:0").unwrap());
         let port = server.server_addr().to_ip().unwrap().port();
         let n_requests = Arc::new(AtomicUsize::new(0));
@@ -49,7 +49,7 @@ impl Server {
         Server { port, n_requests, server }
     }
 
-    fn n_requests(&self) -> usize {
+    pub(crate) fn n_requests(&self) -> usize {
         self.n_requests.load(Ordering::SeqCst)
     }
 }
@@ -60,12 +60,12 @@ impl Drop for Server {
     }
 }
 
-fn workspace(server: &Server, lpfile: &str) -> Workspace {
+pub(crate) fn workspace(server: &Server, lpfile: &str) -> Workspace {
     let cameras = CAMERAS.replace("127.0.0.1:9", &format!("127.0.0.1:{}", server.port));
     Workspace::cameras().file("configs/camera_to_workload.json", &cameras).file("Lpfile.toml", lpfile)
 }
 
-fn sha256(text: &str) -> String {
+pub(crate) fn sha256(text: &str) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -113,7 +113,7 @@ fn a_server_that_is_gone_is_a_failed_task() {
     assert!(!ws.exists("media/a.mp4"));
     ended.stderr_has(
         "\n  hint: behind a proxy, set `HTTPS_PROXY`; name a mirror with `urls` in `[asset.\"a.mp4\"]`; \
-         or play a file of your own with `path` there\n",
+         or play a file of your own: put it at `media/a.mp4`, or name it with `path` there\n",
     );
 }
 

@@ -47,6 +47,36 @@ fn a_comment_in_a_scene_draws_nothing_again_and_a_deleted_clip_is_restored() {
 }
 
 #[test]
+fn a_drawn_clip_does_not_replace_a_file_that_lp_did_not_make() {
+    let ws = counting();
+    let in_the_way = "`media/short.mp4` is in the way: `lp` did not make it, so it does not replace it\n";
+    ws.write("media/short.mp4", "mine");
+    ws.lp("build").code(1).stderr_has(in_the_way).stderr_has("hint: delete it or move it away");
+    assert_eq!(ws.read("media/short.mp4"), "mine");
+    fs::remove_file(ws.path("media/short.mp4")).unwrap();
+    ws.lp("build").success();
+
+    let drawn = fs::read(ws.path("media/short.mp4")).unwrap();
+    fs::remove_file(ws.path("media/short.mp4")).unwrap();
+    ws.write("media/short.mp4", "mine again");
+    ws.lp("build").code(1).stderr_has(in_the_way);
+    assert_eq!(ws.read("media/short.mp4"), "mine again");
+    fs::remove_file(ws.path("media/short.mp4")).unwrap();
+    ws.lp("build").success().stderr_has("restored: output `media/short.mp4` was deleted");
+
+    // Without the store it is drawn once more; it comes out the same, so nothing is in the way.
+    fs::remove_dir_all(ws.path(".lpcache")).unwrap();
+    ws.lp("build").success();
+    assert!(fs::read(ws.path("media/short.mp4")).unwrap() == drawn);
+    // After `lp cache clean`, `lp` still knows what it made.
+    ws.lp("cache clean").success();
+    let scene = ws.read("configs/scenes/short.toml").replace("duration_s = 3.0", "duration_s = 2.5");
+    ws.write("configs/scenes/short.toml", &scene);
+    ws.lp("build").success();
+    assert!(fs::read(ws.path("media/short.mp4")).unwrap() != drawn);
+}
+
+#[test]
 fn a_build_reuses_a_measurement_and_a_run_does_not() {
     let ws = counting();
     ws.lp("run --no-verdict good").success().stderr_has("run:good");

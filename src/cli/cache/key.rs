@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 use serde_json::json;
 
 use crate::cli::args::Global;
-use crate::cli::project::open;
+use crate::cli::project::{accept_as_written, read};
 use crate::cli::{Exit, console};
 use crate::digest::ContentDigest;
 use crate::graph::lower::{Lowering, lower};
@@ -23,7 +23,8 @@ use crate::store::FORMAT;
 use crate::workspace::error::Result;
 
 pub(super) fn run(global: &Global, json: bool) -> Result<Exit> {
-    let opened = open(global, &[])?;
+    // In a checkout that has no store yet, a file in `media/` would be the user's.
+    let opened = accept_as_written(read(global, &[])?, "lp check")?;
     // Without the caller's environment, which differs from machine to machine.
     let lowered = lower(&Lowering {
         project: &opened.project,

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use super::finding::Finding;
 use crate::dialect::{StepFileKind, step_files};
 use crate::graph::task::{Action, Task};
-use crate::model::{Project, Source, zoo};
+use crate::model::{Clip, Project, Source, zoo};
 use crate::os;
 use crate::path::ProjectPath;
 use crate::plan::lane::Lane;
-use crate::text::{counted, redacted};
+use crate::text::{counted, harmless, redacted};
 use crate::workspace::missing::by_folder;
 
 /// The files of one model or module, and who needs them.
@@ -95,19 +95,27 @@ fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
 
 /// The original of each video. What `lp` makes or downloads is never missing.
 fn videos(project: &Project, tasks: &[Task]) -> Vec<Finding> {
-    let mut names: Vec<&str> = Vec::new();
+    let mut clips: Vec<&Clip> = Vec::new();
     for camera in &project.cameras {
         if let Source::File(clip) = &camera.source
-            && !names.contains(&clip.file.as_str())
+            && clips.iter().all(|known| known.file != clip.file)
         {
-            names.push(&clip.file);
+            clips.push(clip);
         }
     }
-    let finding = |name: &str| {
-        let what = format!("video {name}");
-        let of = |path: &ProjectPath| path.as_str() == format!("media/{name}");
-        let task = tasks.iter().find(|task| task.outputs.iter().any(&of))?;
-        let path = task.outputs.iter().find(|path| of(path))?;
+    let finding = |clip: &Clip| {
+        let (what, path) = (format!("video {}", clip.file), clip.original());
+        let is_there = os::fs::metadata(&project.layout.resolve(&path)).is_ok();
+        let Some(task) = tasks.iter().find(|task| task.outputs.contains(&path)) else {
+            let shown = project.layout.shown(&path);
+            let shown = harmless(&shown.to_string_lossy()).into_owned();
+            return match is_there {
+                true => Finding::found(what, format!("`{shown}`, a file of your own")),
+                false => {
+                    Finding::missing(what).wrong(format!("there is no `{shown}`")).way_out("copy it there")
+                }
+            };
+        };
         let (by, to_do) = match &task.action {
             Action::Download(download) => {
                 let url = redacted(download.urls.first().map_or("", String::as_str));
@@ -116,10 +124,10 @@ fn videos(project: &Project, tasks: &[Task]) -> Vec<Finding> {
             Action::Generate { .. } => ("drawn from its scene".to_owned(), "`lp build assets` draws it"),
             _ => (format!("made by `{}`", task.label), "`lp build assets` makes it"),
         };
-        Some(match os::fs::metadata(&project.layout.resolve(path)) {
-            Ok(_) => Finding::found(what, format!("`{path}`, {by}")),
-            Err(_) => Finding::found(what, by).note(format!("not there yet: {to_do}")),
-        })
+        match is_there {
+            true => Finding::found(what, format!("`{path}`, {by}")),
+            false => Finding::found(what, by).note(format!("not there yet: {to_do}")),
+        }
     };
-    names.into_iter().filter_map(finding).collect()
+    clips.into_iter().map(finding).collect()
 }
