@@ -154,7 +154,7 @@ pub(super) enum Command {
     ///
     /// For bash: `lp completions bash > ~/.local/share/bash-completion/completions/lp`
     Completions(CompletionsArgs),
-    /// Print the manual page, or write those of all commands
+    /// Print the manual page of a command, or write those of all
     Man(ManArgs),
 }
 
@@ -654,8 +654,12 @@ pub(super) struct CompletionsArgs {
 /// `lp man`
 #[derive(Args, Debug)]
 pub(super) struct ManArgs {
-    /// Write lp.1, lp-run.1 and so on into this directory [default: print lp.1]
-    #[arg(value_name = "DIR")]
+    /// The command, such as `run` or `cache gc` [default: `lp` itself]
+    #[arg(value_name = "COMMAND", conflicts_with = "folder")]
+    pub(super) path: Vec<String>,
+
+    /// Write lp.1, lp-run.1 and so on into this directory instead
+    #[arg(short = 'o', long = "output", value_name = "DIR")]
     pub(super) folder: Option<PathBuf>,
 }
 

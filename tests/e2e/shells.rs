@@ -49,7 +49,12 @@ fn every_shell_has_a_script() {
 fn every_command_has_a_manual_page_that_groff_renders() {
     let ws = Workspace::empty();
     ws.lp("man").success().stdout_has(".TH lp 1");
-    ws.lp("man pages").success();
+    ws.lp("man run").success().stdout_has(".TH lp-run 1");
+    ws.lp("man cache gc").success().stdout_has(".TH lp-cache-gc 1");
+    ws.lp("man rnu").code(2).stderr_has("`lp` has no command `rnu`").stderr_has("did you mean `run`?");
+    ws.lp("man cache x/pages").code(2).stderr_has("`lp man -o x/pages` writes the pages of all");
+    assert!(!ws.exists("run"), "a name of a command is no folder");
+    ws.lp("man -o pages").success();
     for page in ["lp.1", "lp-run.1", "lp-cache-gc.1", "lp-list.1"] {
         assert!(ws.exists(&format!("pages/{page}")), "{page}");
     }
