@@ -13,7 +13,7 @@ use super::values::{read_any_string, unseen};
 use crate::diag::Diagnostic;
 use crate::diag::codes;
 use crate::path::{PathError, ProjectPath, is_file_name};
-use crate::text::is_unseen;
+use crate::text::{is_unseen, redacted};
 
 /// A regular expression for a URL that can be fetched, without anchors.
 pub(super) const URL: &str =
@@ -87,7 +87,7 @@ fn read(written: &str) -> Result<RawClip, Refused> {
     let Some((file, origin)) = written.split_once('|') else { return unnamed(written.trim()) };
     let (file, origin) = (file.trim(), origin.trim());
     if !is_file_name(file) {
-        return Err((format!("`{}` is not a plain file name", file.escape_debug()), None));
+        return Err(no_name(file, origin));
     }
     let origin = match origin.split_once(':') {
         Some(("scene", scene)) => RawOrigin::Scene(scene_of(scene)?),
@@ -98,17 +98,55 @@ fn read(written: &str) -> Result<RawClip, Refused> {
     Ok(RawClip { file: file.to_owned(), origin })
 }
 
+/// The fault of what stands before `|`.
+fn no_name(file: &str, origin: &str) -> Refused {
+    let label = match file {
+        "" => "the name before `|` is missing".to_owned(),
+        _ => format!("`{}` is not a plain file name", file.escape_debug()),
+    };
+    // A path is meant as the name, or, without a name, as the origin.
+    let (path, origin) = match (file, origin.contains(':')) {
+        ("", false) => (origin, format!("file:{origin}")),
+        ("", true) => (origin, origin.to_owned()),
+        _ => (file, origin.to_owned()),
+    };
+    let name = last(path);
+    let is_meant = is_file_name(name) && !name.contains(':') && !origin.is_empty();
+    (label, is_meant.then(|| format!("write `{name}|{origin}`")))
+}
+
+/// The last name of a path.
+fn last(path: &str) -> &str {
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+}
+
+/// The fault of a stream or a device, which is no file.
+fn stream(origin: &str) -> Option<Refused> {
+    let uri = match origin.split_once("://") {
+        Some((scheme, _)) if matches!(&*scheme.to_ascii_lowercase(), "rtsp" | "rtsps" | "v4l2") => {
+            origin.to_owned()
+        }
+        None if origin.starts_with("/dev/") => format!("v4l2://{origin}"),
+        _ => return None,
+    };
+    let label = "this is a stream, not a file".to_owned();
+    Some((label, Some(format!("write `\"streamUri\": \"{}\"` instead of `fileSrc`", redacted(&uri)))))
+}
+
 fn no_origin(file: &str, origin: &str) -> Refused {
     let help = |text: String| Some(format!("write {text}"));
+    if let Some(stream) = stream(origin) {
+        return stream;
+    }
     match origin.split_once("://") {
         Some((scheme, _)) if !matches!(&*scheme.to_ascii_lowercase(), "http" | "https") => {
             (format!("only `http` and `https` can be fetched, not `{}`", scheme.escape_debug()), None)
         }
         Some(_) if origin.contains(char::is_whitespace) => {
-            let origin: String = origin.split_whitespace().collect::<Vec<_>>().join("%20");
-            ("a URL has no blanks".to_owned(), help(format!("`%20` for a blank: `{file}|{origin}`")))
+            let text = format!("`%20` for a blank: `{file}|{}`", without_blanks(origin));
+            ("a URL has no blanks".to_owned(), help(text))
         }
-        None if origin.contains(['/', '.']) => {
+        None if origin.contains(['/', '.']) && !origin.contains(':') => {
             let label =
                 "the part after `|` is neither a URL, nor a scene, nor `file:` with a path".to_owned();
             (label, help(format!("`{file}|file:{origin}`")))
@@ -117,9 +155,13 @@ fn no_origin(file: &str, origin: &str) -> Refused {
     }
 }
 
+fn without_blanks(url: &str) -> String {
+    url.split_whitespace().collect::<Vec<_>>().join("%20")
+}
+
 /// A clip whose name is that of its file.
 fn unnamed(written: &str) -> Result<RawClip, Refused> {
-    let name = |path: &str| path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    let name = |path: &str| last(path).to_owned();
     let with_name = |origin: &str| {
         let file = Some(name(origin)).filter(|name| is_file_name(name));
         Some(format!("write `{}|{origin}`", file.as_deref().unwrap_or("scan.mp4")))
@@ -127,11 +169,20 @@ fn unnamed(written: &str) -> Result<RawClip, Refused> {
     if written.is_empty() {
         return Err(("the string is empty".to_owned(), None));
     }
+    if let Some(stream) = stream(written) {
+        return Err(stream);
+    }
     let (file, origin) = if let Some(path) = written.strip_prefix("file:") {
         let path = path_of(path)?;
         (name(&path), RawOrigin::File(path))
-    } else if written.contains("://") || written.starts_with("scene:") {
-        return Err(("the name of the clip is missing".to_owned(), with_name(written)));
+    } else if let Some(scene) = written.strip_prefix("scene:") {
+        let file = format!("{}.mp4", scene_of(scene)?);
+        return Err((
+            "the name of the clip is missing".to_owned(),
+            Some(format!("write `{file}|{written}`")),
+        ));
+    } else if written.contains("://") {
+        return Err(("the name of the clip is missing".to_owned(), with_name(&without_blanks(written))));
     } else {
         let outside = |label: &str| Err((label.to_owned(), with_name(&format!("file:{written}"))));
         match ProjectPath::new(written) {
@@ -301,7 +352,51 @@ mod tests {
                 "error: `-x.mp4` cannot be the name of a clip; give it another name: `scan.mp4|file:clips/-x.mp4`"
             ],
         );
-        check("clips/x.mp4|file:/y.mp4", expect!["error: `clips/x.mp4` is not a plain file name; FORMS"]);
+        check(
+            "clips/x.mp4|file:/y.mp4",
+            expect!["error: `clips/x.mp4` is not a plain file name; write `x.mp4|file:/y.mp4`"],
+        );
+        check(
+            "|clips/x.mp4",
+            expect!["error: the name before `|` is missing; write `x.mp4|file:clips/x.mp4`"],
+        );
+        check("|scene:till", expect!["error: the name before `|` is missing; FORMS"]);
+        check("|", expect!["error: the name before `|` is missing; FORMS"]);
+        check("scene:till", expect!["error: the name of the clip is missing; write `till.mp4|scene:till`"]);
+        check(
+            "https://h/my clip.mp4",
+            expect!["error: the name of the clip is missing; write `my%20clip.mp4|https://h/my%20clip.mp4`"],
+        );
+        check(
+            "rtsp://cam:8554/till",
+            expect![[
+                r#"error: this is a stream, not a file; write `"streamUri": "rtsp://cam:8554/till"` instead of `fileSrc`"#
+            ]],
+        );
+        check(
+            "x.mp4|rtsp://cam:8554/till",
+            expect![[
+                r#"error: this is a stream, not a file; write `"streamUri": "rtsp://cam:8554/till"` instead of `fileSrc`"#
+            ]],
+        );
+        check(
+            "/dev/video0",
+            expect![[
+                r#"error: this is a stream, not a file; write `"streamUri": "v4l2:///dev/video0"` instead of `fileSrc`"#
+            ]],
+        );
+        check(
+            "rtsp://me:secret@cam/till",
+            expect![[
+                r#"error: this is a stream, not a file; write `"streamUri": "rtsp://***@cam/till"` instead of `fileSrc`"#
+            ]],
+        );
+        check(
+            "x.mp4|http:/h/x.mp4",
+            expect![
+                "error: the part after `|` is neither a URL, nor a scene, nor `file:` with a path; FORMS"
+            ],
+        );
         check(
             "x.mp4|",
             expect![

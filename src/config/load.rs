@@ -272,8 +272,21 @@ impl Loader<'_> {
                 _ => (codes::UNREADABLE_FILE, format!("failed to read `{name}`: {error}")),
             },
         };
-        self.diagnostics.push(Diagnostic::error(code, message).at(place.unwrap_or_default()));
+        let refused = Diagnostic::error(code, message).at(place.unwrap_or_default());
+        let meant = (code == codes::MISSING_FILE).then(|| self.beside(path)).flatten();
+        self.diagnostics.push(match meant {
+            Some(meant) => refused.help(format!("did you mean `{}`?", shown(&meant, self.dir, self.root))),
+            None => refused,
+        });
         None
+    }
+
+    /// The file of a similar name in the folder of a missing one.
+    fn beside(&self, missing: &Path) -> Option<PathBuf> {
+        let name = missing.file_name()?.to_string_lossy();
+        let names = self.disk.names(missing.parent()?);
+        let meant = self.diagnostics.did_you_mean(&name, names.iter().map(String::as_str))?;
+        Some(missing.with_file_name(meant)).filter(|path| self.disk.is_file(path))
     }
 
     fn toml(&mut self, path: &Path, place: Option<Place>) -> Option<toml::ParseResult> {

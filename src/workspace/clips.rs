@@ -48,6 +48,10 @@ pub(crate) fn check(
                 };
                 Some(format!("did you mean `{meant}`?"))
             });
+            let help = help.or_else(|| {
+                let is_bare = path.own_name().is_none() && !path.as_str().contains('/');
+                is_bare.then(|| format!("write its path in the project, or `{name}|file:/path/{name}`"))
+            });
             let error = match help {
                 Some(help) => error.help(help),
                 None => error,
@@ -151,11 +155,23 @@ fn missing(project: &Project, path: &ProjectPath, place: &Path) -> (String, Opti
     if let Some(other) = in_media.filter(|_| path.own_name().is_none()) {
         return ("does not exist".to_owned(), Some(format!("did you mean `{other}`?")));
     }
+    if path.own_name().is_none() && path.as_str().contains('\\') {
+        return ("does not exist".to_owned(), Some(with_slashes(project, path)));
+    }
     match place.parent().filter(|folder| !folder.is_dir()) {
         Some(folder) => {
             (format!("does not exist: there is no folder `{}`", shown(folder)), Some(relative_to_project()))
         }
         None => ("does not exist".to_owned(), None),
+    }
+}
+
+/// The help for a path with the separators of another system.
+fn with_slashes(project: &Project, path: &ProjectPath) -> String {
+    let meant = ProjectPath::new(&path.as_str().replace('\\', "/")).ok();
+    match meant.filter(|meant| os::fs::is_file(&project.layout.resolve(meant))) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "write `/` between folders, and the path that the file has on this machine".to_owned(),
     }
 }
 

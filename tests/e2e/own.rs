@@ -40,6 +40,21 @@ fn an_own_file_is_an_input_and_nothing_fetches_it() {
 }
 
 #[test]
+fn a_missing_own_file_may_have_been_written_with_the_separators_of_another_system() {
+    let ws =
+        cameras(&[r"clips\\till.y4m", r"C:\\videos\\till.y4m", "till.y4m"]).file("clips/till.y4m", VIDEO);
+    let ended = ws.lp("check").code(2);
+    let helps =
+        ended.stderr.lines().filter(|line| line.contains(" = help: ")).map(|line| format!("{line}\n"));
+    expect![[r#"
+          = help: did you mean `clips/till.y4m`?
+          = help: write `/` between folders, and the path that the file has on this machine
+          = help: write its path in the project, or `till.y4m|file:/path/till.y4m`
+    "#]]
+    .assert_eq(&helps.collect::<String>());
+}
+
+#[test]
 fn a_missing_own_file_is_an_error_at_its_place_before_anything_starts() {
     let ws =
         cameras(&["clips/scan.y4m", "x.mp4|file:/no/such/folder/x.mp4", "y.y4m|file:clips/y.y4m", "z.y4m"])
