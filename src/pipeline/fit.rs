@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::clip::{Decoded, Times, Track};
-use super::prepared::{Video, rate};
+use super::prepared::{UNLIKE_CAMERA, Video, rate};
 
 /// How much the rate of a clip may differ from that of its camera.
 const RATE_TOLERANCE: f64 = 0.001;
@@ -60,10 +60,7 @@ pub fn misfits(film: &Track, wanted: &Wanted) -> Vec<String> {
         found.push(format!("`lp` cannot play `{}`", film.kind));
     }
     if (film.width, film.height) != (width, height) {
-        found.push(format!(
-            "its frames are {}x{}, and the camera's {width}x{height}",
-            film.width, film.height
-        ));
+        found.push(format!("its frames are {}x{}{UNLIKE_CAMERA}{width}x{height}", film.width, film.height));
     }
     if turned {
         found.push("its frames are turned by the container".to_owned());
@@ -78,7 +75,7 @@ pub fn misfits(film: &Track, wanted: &Wanted) -> Vec<String> {
         found.push("its frames have no times".to_owned());
     }
     if !is_rate(times.steady_rate(), fps) {
-        found.push(format!("its rate is {}, and the camera's {}", rate(times.steady_rate()), rate(fps)));
+        found.push(format!("its rate is {}{UNLIKE_CAMERA}{}", rate(times.steady_rate()), rate(fps)));
     } else if !is_even(times) {
         found.push(format!(
             "its frames do not come evenly: one is {} ms away from its place",

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::clip::{Contents, Track};
 use super::codec::Codec;
 
+/// Between the size or rate of a clip and that of its camera, in a reason.
+pub(super) const UNLIKE_CAMERA: &str = ", and the camera's ";
+
 /// The version of the file.
 pub const VERSION: u32 = 1;
 
@@ -113,10 +116,15 @@ impl Video {
         Codec::ALL.into_iter().find(|codec| codec.word() == self.codec)
     }
 
+    /// `H.264`
+    fn name(&self) -> String {
+        self.codec().map_or_else(|| self.codec.clone(), |codec| codec.name().to_owned())
+    }
+
     /// `H.264 High 4.1, 8.02 Mbit/s, GOP 30, 2 B-frames`
     #[must_use]
     pub fn words(&self) -> String {
-        let name = self.codec().map_or_else(|| self.codec.clone(), |codec| codec.name().to_owned());
+        let name = self.name();
         let profile =
             self.profile.as_deref().map_or(String::new(), |profile| format!(" {}", capitals(profile)));
         let level = self.level.as_deref().map_or(String::new(), |level| format!(" {level}"));
@@ -146,12 +154,17 @@ impl PreparedClip {
     #[must_use]
     pub fn words(&self) -> String {
         let video = self.video.words();
-        let because = self.because.join("; ");
         match self.done {
             Preparation::AsItIs => format!("{video}, played as it is"),
-            Preparation::Remuxed => format!("{video}, remuxed: {because}"),
+            Preparation::Remuxed => format!("{video}, remuxed: {}", self.because.join("; ")),
             Preparation::Encoded => {
-                format!("{video}, encoded from {} ({}): {because}", self.source.words(), self.source.size())
+                let Video { bit_rate, .. } = self.source;
+                let from = format!("{} {}, {}", self.source.name(), self.source.size(), bits(bit_rate));
+                // Another size or rate is seen without words.
+                let rest = self.because.iter().filter(|reason| !reason.contains(UNLIKE_CAMERA));
+                let rest: Vec<&str> = rest.map(String::as_str).collect();
+                let because = if rest.is_empty() { String::new() } else { format!(": {}", rest.join("; ")) };
+                format!("{video}, encoded from {from}{because}")
             }
         }
     }
@@ -220,12 +233,14 @@ mod tests {
         let all = [
             clip(Preparation::AsItIs, &[]),
             clip(Preparation::Remuxed, &["its container is no MP4"]),
-            clip(Preparation::Encoded, &["it is turned", "its rate is not even"]),
+            clip(Preparation::Encoded, &["its rate is 29.97, and the camera's 15", "it is turned"]),
+            clip(Preparation::Encoded, &["its rate is 29.97, and the camera's 15"]),
         ];
         expect![[r#"
             H.265 Main 10 4.1, 8.02 Mbit/s, GOP 50, 2 B-frames, played as it is
             H.265 Main 10 4.1, 8.02 Mbit/s, GOP 50, 2 B-frames, remuxed: its container is no MP4
-            H.265 4.1, 95 kbit/s, GOP 30, encoded from H.265 Main 10 4.1, 8.02 Mbit/s, GOP 50, 2 B-frames (640x360 at 29.97 fps): it is turned; its rate is not even
+            H.265 4.1, 95 kbit/s, GOP 30, encoded from H.265 640x360 at 29.97 fps, 8.02 Mbit/s: it is turned
+            H.265 4.1, 95 kbit/s, GOP 30, encoded from H.265 640x360 at 29.97 fps, 8.02 Mbit/s
         "#]]
         .assert_eq(&all.map(|clip| clip.words() + "\n").concat());
     }

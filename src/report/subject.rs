@@ -380,7 +380,7 @@ mod tests {
                 conditions: 30s after 2s of warm-up, live pace, a worker per camera, repeat 1
                 cameras: 5 cameras 640x360 at 15 fps from clips (H.264); 1 camera 640x360 at 15 fps over RTSP (H.265)
                 clip: scan.mp4: H.264 High 3, 2.00 Mbit/s, GOP 30, played as it is
-                clip: scan.mp4: H.264 High 3, 2.00 Mbit/s, GOP 30, encoded from H.265, 2.00 Mbit/s, GOP 30 (640x360 at 7.5 fps): its rate is 7.5, and the camera's 15; made up: 7.5 fps doubled to 15
+                clip: scan.mp4: H.264 High 3, 2.00 Mbit/s, GOP 30, encoded from H.265 640x360 at 7.5 fps, 2.00 Mbit/s; made up: 7.5 fps doubled to 15
                 steps: zbar, motioncells, gvadetect yolo11n FP16 on GPU; dialect dlstreamer and stock
                 project: shop, commit 1a2b3c4d5e6f with changes, lp 0.1.0
                 config: 3 files 389ad43672df, profile gpu, run.duration=30s
@@ -423,7 +423,7 @@ mod tests {
             &record,
             |report| head(report).split_off(6),
             expect![[r#"
-                clip: scan.mp4: H.264 High 3, 2.00 Mbit/s, GOP 30, encoded from H.265, 2.00 Mbit/s, GOP 30 (640x360 at 7.5 fps): its rate is 7.5, and the camera's 15; made up: 7.5 fps doubled to 15
+                clip: scan.mp4: H.264 High 3, 2.00 Mbit/s, GOP 30, encoded from H.265 640x360 at 7.5 fps, 2.00 Mbit/s; made up: 7.5 fps doubled to 15
                 steps: zbar, motioncells, gvadetect yolo11n FP16 on GPU; dialect dlstreamer and stock
                 project: shop, not in a git repository, lp 0.1.0, worker podman run lp-worker
                 config: 3 files 389ad43672df
