@@ -63,6 +63,22 @@ pub fn transcode_factories(codec: Option<Codec>) -> Vec<&'static str> {
     CLIP_FACTORIES.iter().chain(readers).chain(encoders).copied().collect()
 }
 
+/// The factories without which a task cannot be done. Making a clip does without those
+/// of codecs that nobody asks for: it fails or goes on by what the clip turns out to be.
+#[must_use]
+pub fn must_have(task: &Task) -> Vec<&str> {
+    let asked = match &task.action {
+        Action::Transcode(transcode) => transcode.clip.codec,
+        _ => return task.factories.iter().map(String::as_str).collect(),
+    };
+    let others: Vec<Codec> =
+        Codec::ALL.into_iter().filter(|codec| *codec != Codec::H264 && Some(*codec) != asked).collect();
+    let is_optional = |name: &str| {
+        others.iter().any(|codec| readers(*codec).contains(&name) || encoders(*codec).contains(&name))
+    };
+    task.factories.iter().map(String::as_str).filter(|name| !is_optional(name)).collect()
+}
+
 /// Who needs a factory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -122,4 +138,33 @@ fn of_clips(codec: Codec) -> impl Iterator<Item = String> {
 fn played(plan: &CameraPlan, pace: Pace) -> Vec<String> {
     let pipelines = share::pipelines(plan, pace);
     pipelines.iter().flat_map(|played| played.spec.factories()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::task::Transcode;
+    use crate::model::ClipOptions;
+
+    #[test]
+    fn a_clip_is_made_without_elements_of_codecs_that_nobody_asks_for() {
+        let must_have = |codec| {
+            let clip = ClipOptions { codec, ..ClipOptions::default() };
+            let transcode = Transcode {
+                width: 640,
+                height: 360,
+                framerate: "15/1".to_owned(),
+                drop_only: false,
+                clip,
+                version: Transcode::VERSION,
+            };
+            let task = Task::new("transcode:a.mp4".to_owned(), Action::Transcode(transcode));
+            let task = task.uses(transcode_factories(codec));
+            must_have(&task).into_iter().map(str::to_owned).collect::<BTreeSet<String>>()
+        };
+        let usual = must_have(None);
+        assert!(["x264enc", "avdec_h264", "qtdemux"].iter().all(|name| usual.contains(*name)), "{usual:?}");
+        let added: Vec<String> = must_have(Some(Codec::Av1)).difference(&usual).cloned().collect();
+        assert_eq!(added, ["av1dec", "av1enc", "av1parse"]);
+    }
 }

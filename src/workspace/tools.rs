@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::collect::host;
+use crate::graph::factories::must_have;
 use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId};
 use crate::model::WorkerCommand;
@@ -156,9 +157,9 @@ impl Tools {
         self.worker.as_ref().map(Launch::clone).map_err(ToString::to_string)
     }
 
-    /// The factories of a task that are not installed.
+    /// The factories that a task needs and that are not installed.
     pub(crate) fn missing<'t>(&self, task: &'t Task) -> Vec<&'t str> {
         let Some(machine) = &self.machine else { return Vec::new() };
-        task.factories.iter().map(String::as_str).filter(|name| !machine.has(name)).collect()
+        must_have(task).into_iter().filter(|name| !machine.has(name)).collect()
     }
 }
