@@ -14,6 +14,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
+COPY Lpfile.toml Lpfile.toml
 COPY configs configs
 COPY docs docs
 COPY src src
@@ -53,7 +54,8 @@ COPY docker/closure /
 RUN ["/closure", "/out", "/base-status", \
      "coreelements", "typefindfunctions", "playback", "app", "videoconvertscale", "deinterlace", \
      "videofilter", "audioparsers", "isomp4", "matroska", "avi", "flv", "mpegtsdemux", "mpegpsdemux", "ogg", "multifile", \
-     "videoparsersbad", "jpeg", "jpegformat", "libav", "theora", "vpx", "x264"]
+     "videoparsersbad", "codectimestamper", "debug", "jpeg", "jpegformat", "libav", "theora", "vpx", "aom", \
+     "x264", "x265"]
 
 FROM base
 COPY --from=closure /out/ /

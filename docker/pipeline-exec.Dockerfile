@@ -14,6 +14,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
+COPY Lpfile.toml Lpfile.toml
 COPY configs configs
 COPY docs docs
 COPY src src

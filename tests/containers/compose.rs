@@ -148,7 +148,8 @@ fn a_full_volume_fails_the_task_that_fills_it() {
         .has("caused by: No space left on device (os error 28)\n");
     lane.lp(lane.user, &mounts(Mount::Full { bytes: 65536 }, Mount::Writable), &["run"])
         .code(1)
-        .has(": No space left on the resource: /project/.lpcache/tmp/");
+        .has("failed to write `/project/.lpcache/tmp/")
+        .has("caused by: No space left on device (os error 28)\n");
     assert!(!lane.path("results/latest").exists());
 
     lane.lp(lane.user, &mounts(Mount::Writable, Mount::Full { bytes: 4096 }), &["run"])

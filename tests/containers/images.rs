@@ -188,7 +188,7 @@ fn a_build_in_a_container_gets_all_that_the_sources_include() {
             folders.insert(inside.components().next().unwrap().as_os_str().to_str().unwrap().to_owned());
         }
     }
-    assert_eq!(folders.iter().collect::<Vec<_>>(), ["configs", "docs", "src"]);
+    assert_eq!(folders.iter().collect::<Vec<_>>(), ["Lpfile.toml", "configs", "docs", "src"]);
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     let ignored = read(".dockerignore");
     let images = NAMES.map(|name| read(&format!("docker/{name}.Dockerfile")));
