@@ -110,9 +110,11 @@ impl Finding {
     }
 }
 
-/// All findings as text, one after the other.
+/// All findings as text, one after the other. Texts have at least half of the paper:
+/// a longer name moves its own text to the right, and not that of the others.
 pub(super) fn table(findings: &[Finding], paper: Paper) -> String {
     let width = findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or(0);
+    let width = paper.width.map_or(width, |columns| width.min((columns / 2).saturating_sub(7 + 2 + 2)));
     let mut table = String::new();
     for finding in findings {
         let (mark, tone) = match finding {
@@ -122,8 +124,12 @@ pub(super) fn table(findings: &[Finding], paper: Paper) -> String {
         };
         let mut label = format!("{mark:7}  {:width$}", finding.what);
         for (text, is_command) in finding.lines() {
+            let column = 7 + 2 + width;
+            let fits = paper.width.is_none_or(|columns| column + 2 + text.chars().count() <= columns);
+            // One that is never broken begins far left.
+            let column = if label.is_empty() && is_command && !fits { 2 } else { column };
             let paper = if is_command { Paper { width: None, ..paper } } else { paper };
-            let lines = paper.beside(&label, 7 + 2 + width, &text).join("\n");
+            let lines = paper.beside(&label, column, &text).join("\n");
             let lines = match lines.strip_prefix(mark) {
                 Some(rest) => paper.color.paint(tone, mark) + rest,
                 None => lines,
@@ -133,4 +139,36 @@ pub(super) fn table(findings: &[Finding], paper: Paper) -> String {
         }
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::diag::Color;
+
+    #[test]
+    fn a_long_name_leaves_the_other_texts_their_room() {
+        let findings = [
+            Finding::found("element videoconvert", "plugin videoconvertscale 1.22.0"),
+            Finding::missing("model face-reidentification-retail-0095 FP16")
+                .wrong("there is no face-reidentification-retail-0095.bin in `models/FP16`")
+                .needed_by(["`till-1`".to_owned()])
+                .way_out("`lp check --explain LP0806` has the ways to get it"),
+            Finding::missing("GPU").wrong("there is no `/dev/dri/renderD*`").way_out("lspci -k"),
+        ];
+        let paper = Paper { width: Some(80), color: Color::Never };
+        expect![[r#"
+            ok       element videoconvert           plugin videoconvertscale 1.22.0
+            missing  model face-reidentification-retail-0095 FP16  there is no
+                                                    face-reidentification-retail-0095.bin in
+                                                    `models/FP16`
+                                                    needed by: `till-1`
+                on the host: `lp check --explain LP0806` has the ways to get it
+            missing  GPU                            there is no `/dev/dri/renderD*`
+                                                    on the host: lspci -k
+        "#]]
+        .assert_eq(&table(&findings, paper));
+    }
 }
