@@ -590,6 +590,7 @@ fn a_run_of_only_unsupported_pipelines_is_refused() {
     let ended = ws.lp("run door").code(2);
     expect![[r#"
         error: no pipeline can be played: `talk` of `door`: `vlm` steps are planned but cannot be played yet
+          hint: `lp run --decode-only` measures sources and decoding
     "#]]
     .assert_eq(&ended.stderr);
     assert!(!ws.exists("results"));

@@ -28,9 +28,11 @@ pub(super) fn left_out(opened: &Workspace, subject: &Subject) -> Result<Vec<Stri
         }
     }
     if playable == 0 {
+        let way = "`lp run --decode-only` measures sources and decoding";
         let faults = left_out.iter().map(|camera| format!("no pipeline can be played: {camera}"));
+        let faults = faults.map(|fault| CommandError::refused(fault).hint(way));
         let none = || CommandError::refused("no pipeline can be played");
-        return Err(CommandError::all(faults.map(CommandError::refused)).unwrap_or_else(none));
+        return Err(CommandError::all(faults).unwrap_or_else(none));
     }
     Ok(left_out)
 }
