@@ -13,12 +13,12 @@ use super::init::NewFile;
 use super::project::{directory, request};
 use super::{Exit, console, init};
 use crate::config::load::{LoadRequest, Loaded, Scope, load};
-use crate::diag::FileId;
 use crate::diag::codes;
+use crate::diag::{Diagnostic, FileId};
 use crate::diag::{Edit, apply};
 use crate::model::{Project, Step, zoo};
 use crate::os;
-use crate::path::for_shell;
+use crate::path::{for_shell, shown};
 use crate::text::counted;
 use crate::workspace::error::{self, CommandError, Result};
 
@@ -197,6 +197,12 @@ fn rewrite(global: &Global, file: &Path) -> Result<Exit> {
     if loaded.diagnostics.sorted().iter().any(|diagnostic| diagnostic.code == codes::OTHER_FILE) {
         loaded = load(&LoadRequest { cameras: None, workloads: path, ..base });
     }
+    if is_neither(&loaded) {
+        let name = shown(file);
+        let hint = "a camera file has a `lane_config`, a workload file a `workload_pipeline_map`";
+        let refused = CommandError::refused(format!("`{name}` is neither a camera nor a workload file"));
+        return Err(refused.hint(hint));
+    }
     show(&loaded, None);
     if loaded.diagnostics.has_errors() {
         return Err(CommandError::refused(error::count(&loaded.diagnostics)));
@@ -204,6 +210,18 @@ fn rewrite(global: &Global, file: &Path) -> Result<Exit> {
     let (_, file) = loaded.texts.first().context("a file without faults was read")?;
     console::out(&changed(&loaded, *file));
     Ok(Exit::Done)
+}
+
+/// Whether a file that was read as a camera file has no part of one. Each of its keys
+/// would be unknown.
+fn is_neither(loaded: &Loaded) -> bool {
+    let is_missing = |diagnostic: &&Diagnostic| diagnostic.code == codes::MISSING_KEY;
+    loaded
+        .diagnostics
+        .sorted()
+        .into_iter()
+        .filter(is_missing)
+        .any(|diagnostic| diagnostic.message.contains("`lane_config`"))
 }
 
 /// Prints all faults, or those in the file `only`; except workloads that no camera uses.

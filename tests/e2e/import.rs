@@ -136,7 +136,10 @@ fn a_file_that_cannot_be_rewritten_is_refused() {
         Workspace::empty().file("w.json", &OLD_WORKLOADS.replace("\"CPU\"", "\"CPX\"")).file("x.json", "{}");
     let ended = ws.lp("import --rewrite w.json").code(2);
     assert_eq!(ended.stdout, "");
-    ws.lp("import --rewrite x.json").code(2).stderr_has("`lane_config` is missing");
+    let ended = ws.lp("import --rewrite x.json").code(2);
+    ended
+        .stderr_has("`x.json` is neither a camera nor a workload file")
+        .stderr_has("hint: a camera file has");
     ws.lp("import --rewrite absent.json").code(2).stderr_has("`absent.json` does not exist");
 }
 
