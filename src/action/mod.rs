@@ -13,6 +13,7 @@ mod content;
 mod cut;
 mod download;
 mod encode;
+mod examine;
 mod media;
 mod mp4;
 mod plan;
@@ -21,6 +22,7 @@ mod run;
 mod transcode;
 
 pub(crate) use content::foreign;
+pub(crate) use examine::{ExamineError, examine};
 
 use std::collections::BTreeMap;
 use std::io;

@@ -88,6 +88,8 @@ pub(super) enum Command {
     /// after what is special in its name (`gpu` of `workload_to_pipeline_gpu.json`).
     /// Writes nothing if one of the project's files already exists.
     Import(ImportArgs),
+    /// Add a camera to the project: a video, a stream, or a USB camera
+    Add(AddArgs),
     /// Check all config files and report every error at its place
     Check(CheckArgs),
     /// Bring targets up to date: plans, assets, and outputs of tasks
@@ -192,6 +194,83 @@ pub(super) struct ImportArgs {
     /// Print the new files, and those that are missing, as a JSON document
     #[arg(long, conflicts_with = "rewrite")]
     pub(super) json: bool,
+}
+
+/// `lp add`
+#[derive(Args, Debug)]
+#[command(arg_required_else_help = true)]
+pub(super) struct AddArgs {
+    /// What to add
+    #[command(subcommand)]
+    pub(super) command: AddCommand,
+}
+
+/// `lp add ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum AddCommand {
+    /// Add a camera to the camera file; everything else in the file stays as it is
+    ///
+    /// A video is read to find its size and rate. Those of a stream or a USB camera are
+    /// the ones of all other cameras, or 1920x1080 at 15 fps, unless flags give them.
+    Camera(AddCameraArgs),
+}
+
+/// `lp add camera`
+#[derive(Args, Debug)]
+pub(super) struct AddCameraArgs {
+    /// A video file, `rtsp://host:8554/path`, `/dev/video0`, or the URL of a video
+    #[arg(value_name = "SOURCE")]
+    pub(super) source: PathBuf,
+
+    /// The name of the camera [default: that of the file, or the next number]
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+
+    /// The workloads; `flags` fills it in.
+    #[arg(skip)]
+    pub(super) workloads: Vec<String>,
+
+    /// The size of its frames [default: that of the video]
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = frame_size)]
+    pub(super) size: Option<FrameSize>,
+
+    /// Its frames per second [default: those of the video]
+    #[arg(long, value_name = "N", value_parser = frame_rate)]
+    pub(super) fps: Option<f64>,
+
+    /// Print the new camera, but write nothing
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+
+    /// Print the camera and its place as a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FrameSize {
+    pub(super) width: u32,
+    pub(super) height: u32,
+}
+
+fn frame_size(text: &str) -> Result<FrameSize, String> {
+    let size = text.split_once(['x', 'X', '×']).and_then(|(width, height)| {
+        Some(FrameSize { width: width.trim().parse().ok()?, height: height.trim().parse().ok()? })
+    });
+    size.ok_or_else(|| "expected width and height in pixels, such as 1280x720".to_owned())
+}
+
+fn frame_rate(text: &str) -> Result<f64, String> {
+    let rate = match text.split_once('/') {
+        Some((frames, seconds)) => {
+            frames.parse::<f64>().ok().zip(seconds.parse::<f64>().ok()).map(|(n, d)| n / d)
+        }
+        None => text.parse::<f64>().ok(),
+    };
+    let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0);
+    rate.map(|rate| (rate * 1000.0).round() / 1000.0)
+        .ok_or_else(|| "expected frames per second, such as 25 or 29.97".to_owned())
 }
 
 /// `lp check`

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use super::args::{Cli, Command};
+use super::args::{AddArgs, AddCommand, Cli, Command};
 use super::help;
 
 /// The flags of [`Global`](super::args::Global) that name the files of a project.
@@ -60,6 +60,11 @@ fn with_hidden(mut command: clap::Command, path: &mut Vec<String>, globals: &[cl
                 ("workload_file", ["import"]) => own
                     .action(clap::ArgAction::Append)
                     .help("Read workloads from this file; each further one becomes a profile"),
+                // It is about a camera, whose workloads have this name in its file.
+                ("workload_file", ["add", "camera"]) => own
+                    .action(clap::ArgAction::Append)
+                    .value_name("NAMES")
+                    .help("Its workloads: `scan` or `scan,motion` [default: the only one of the project]"),
                 _ => own,
             }
         });
@@ -77,8 +82,15 @@ pub(super) fn parsed(matches: &ArgMatches) -> Result<Cli, clap::Error> {
         let after = level.try_get_many::<String>(SETS_AFTER).ok().flatten();
         cli.global.sets.extend(after.into_iter().flatten().cloned());
         let files = level.try_get_many::<PathBuf>("workload_file").ok().flatten();
-        if let (Command::Import(import), Some(files)) = (&mut cli.command, files) {
-            import.workloads = files.cloned().collect();
+        match (&mut cli.command, files) {
+            (Command::Import(import), Some(files)) => import.workloads = files.cloned().collect(),
+            (Command::Add(AddArgs { command: AddCommand::Camera(camera) }), Some(files)) => {
+                let names: Vec<String> = files.map(|names| names.to_string_lossy().into_owned()).collect();
+                let names = names.iter().flat_map(|names| names.split(',')).map(str::trim);
+                camera.workloads = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+                cli.global.workloads = None;
+            }
+            _ => {}
         }
     }
     Ok(cli)
@@ -129,6 +141,20 @@ mod tests {
         assert_eq!(run.cameras, ["camera-3"]);
         assert_eq!(cli.global.cameras, Some("c.json".into()));
         assert_eq!(cli.global.directory, Some("x".into()));
+    }
+
+    #[test]
+    fn workloads_of_a_new_camera_are_names() {
+        let workloads = |line: &[&str]| {
+            let cli = parsed(&command().get_matches_from(line)).unwrap();
+            assert_eq!(cli.global.workloads, None);
+            let Command::Add(AddArgs { command: AddCommand::Camera(camera) }) = cli.command else { panic!() };
+            camera.workloads
+        };
+        let line = ["lp", "add", "camera", "--workloads", "a, b", "x.mp4", "--workloads", "c,"];
+        assert_eq!(workloads(&line), ["a", "b", "c"]);
+        assert_eq!(workloads(&["lp", "--workloads", "a,b", "add", "camera", "x.mp4"]), ["a", "b"]);
+        assert!(workloads(&["lp", "add", "camera", "x.mp4"]).is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! output could not be written; 2 the request or a config is wrong, or a requirement is
 //! missing before anything starts; 101 a bug; 130 interrupted.
 
+mod add;
 mod args;
 mod build;
 mod cache;
@@ -158,6 +159,7 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
     match &cli.command {
         Command::Init(args) => init::run(global, args),
         Command::Import(args) => import::run(global, args),
+        Command::Add(args) => add::run(global, args),
         Command::Check(args) => check::run(global, args),
         Command::Build(args) => build::run(global, args),
         Command::Run(args) => run::run(global, args),

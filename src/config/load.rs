@@ -71,6 +71,10 @@ pub struct Loaded {
     pub project: Option<Project>,
     /// How many cameras and workloads there are, faulty ones included.
     pub counted: (usize, usize),
+    /// The camera file, absolute, whether it exists or not; empty without a project.
+    pub camera_file: PathBuf,
+    /// The names of all workloads, faulty ones included.
+    pub workload_names: Vec<String>,
     pub diagnostics: Diagnostics,
     /// The files that the diagnostics point into.
     pub sources: Sources,
@@ -132,6 +136,30 @@ impl Files for Disk {
     }
 }
 
+/// The disk, on which one file has other contents.
+struct Changed<'a> {
+    path: &'a Path,
+    bytes: &'a [u8],
+}
+
+impl Files for Changed<'_> {
+    fn is_file(&self, path: &Path) -> bool {
+        path == self.path || Disk.is_file(path)
+    }
+
+    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        match path == self.path {
+            true if self.bytes.len() as u64 > limit => Err(io::ErrorKind::FileTooLarge.into()),
+            true => Ok(self.bytes.to_vec()),
+            false => Disk.read(path, limit),
+        }
+    }
+
+    fn names(&self, folder: &Path) -> Vec<String> {
+        Disk.names(folder)
+    }
+}
+
 /// The nearest folder, from `dir` upwards, that has an `Lpfile.toml`.
 #[must_use]
 pub fn find_root(dir: &Path) -> Option<PathBuf> {
@@ -146,6 +174,13 @@ fn root_in(disk: &dyn Files, dir: &Path) -> Option<PathBuf> {
 #[must_use]
 pub fn load(request: &LoadRequest) -> Loaded {
     load_from(request, &Disk)
+}
+
+/// Loads the project of `request.dir` as it would be if the file at `path`, as
+/// [`Loaded::files`] calls it, had these contents.
+#[must_use]
+pub fn load_changed(request: &LoadRequest, path: &Path, bytes: &[u8]) -> Loaded {
+    load_from(request, &Changed { path, bytes })
 }
 
 /// Loads the project of `request.dir` from `disk`.
@@ -163,6 +198,8 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
         return Loaded {
             project: None,
             counted: (0, 0),
+            camera_file: PathBuf::new(),
+            workload_names: Vec::new(),
             diagnostics,
             sources: Sources::new(),
             files: Vec::new(),
@@ -195,6 +232,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
         return loader.single(request, lpfile, settings);
     }
     let more_tasks = loader.included(&lpfile);
+    let camera_file = loader.named(request.cameras.as_deref(), lpfile.cameras.as_ref(), CAMERAS).into_path();
     let cameras = loader.cameras(request, &lpfile);
     let has_cameras = !cameras.is_empty();
     let workloads = loader.workloads(request, &lpfile, has_cameras);
@@ -204,6 +242,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     let machine_key = machine_key(disk);
     let raw = RawProject { lpfile, more_tasks, cameras, workloads, scenes, machine_key };
     let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
+    let workload_names = raw.workloads.iter().flatten().map(|workload| workload.name.clone()).collect();
     let project = resolve(root, raw, &mut diagnostics);
     outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
     let project = if diagnostics.has_errors() { None } else { Some(project) };
@@ -211,6 +250,8 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     Loaded {
         project,
         counted,
+        camera_file,
+        workload_names,
         diagnostics,
         sources,
         files,
@@ -237,6 +278,14 @@ type Profiles = Vec<(Key, Node)>;
 enum PathChoice {
     Given(PathBuf, Option<Place>),
     Default(PathBuf),
+}
+
+impl PathChoice {
+    fn into_path(self) -> PathBuf {
+        match self {
+            PathChoice::Given(path, _) | PathChoice::Default(path) => path,
+        }
+    }
 }
 
 struct Loader<'a> {
@@ -371,6 +420,8 @@ impl Loader<'_> {
         Loaded {
             project: None,
             counted,
+            camera_file: PathBuf::new(),
+            workload_names: Vec::new(),
             diagnostics,
             sources,
             files,

@@ -9,6 +9,7 @@
 //! Not here: the elements of a machine (`dialect` checks a project against them) and
 //! edges between tasks (`graph`).
 
+pub mod append;
 mod branches;
 mod cameras;
 mod caps;

@@ -191,6 +191,29 @@ pub fn write_atomic_as(path: &Path, bytes: &[u8], executable: Executable) -> Res
     written
 }
 
+/// Replaces the contents of a file that exists, whole or not at all. It keeps its
+/// permissions; a link to it stays one.
+///
+/// # Errors
+/// When the file beside it cannot be written or renamed.
+pub fn rewrite(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let path = &canonicalize(path)?;
+    let permissions = metadata(path)?.permissions();
+    let temporary = temporary_beside(path);
+    let written = create_with(&temporary, 0o600)
+        .and_then(|mut file| {
+            write_all(&mut file, bytes, &temporary)?;
+            let permit = || file.set_permissions(permissions.clone());
+            fs_call("permit", &temporary, permit).context("set the mode of", &temporary)?;
+            sync(&file, &temporary)
+        })
+        .and_then(|()| replace(&temporary, path));
+    if written.is_err() {
+        let _ = remove_file(&temporary);
+    }
+    written
+}
+
 /// As [`write_atomic`], for contents too large for memory: `write` gets the file,
 /// which is synced afterwards.
 ///

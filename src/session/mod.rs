@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use self::listen::{Observation, Watch, replay};
 pub use self::load::{Load, PipelineLoad};
-pub use self::once::{ElementReports, play_once};
+pub use self::once::{ElementReports, play_once, play_unlogged};
 pub use self::redaction::Redaction;
 pub use self::script::ScriptLoad;
 pub use self::start::measure;

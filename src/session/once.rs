@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use crossbeam_channel::{after, never, select, unbounded};
+use crossbeam_channel::{Receiver, after, never, select, unbounded};
 
 use super::{SILENCE, SessionError};
 use crate::os::process::Cancel;
 use crate::pipeline::PipelineSpec;
 use crate::text::counted;
 use crate::worker::client::{Worker, WorkerMessage};
+use crate::worker::error::WorkerError;
 use crate::worker::launch::{Launch, Reach};
 use crate::worker::protocol::{End, Event, EventBody};
 
@@ -39,9 +40,34 @@ pub fn play_once(
     log: &Path,
     cancel: &Cancel,
 ) -> Result<ElementReports, SessionError> {
-    let failed = |source| SessionError::Worker { worker: "media".to_owned(), source };
     let (sender, messages) = unbounded();
-    let mut worker = Worker::start(launch, reach, log, 0, sender).map_err(failed)?;
+    play(Worker::start(launch, reach, log, 0, sender), &messages, stream, spec, cancel)
+}
+
+/// As [`play_once`], for a worker whose stderr nobody reads later.
+///
+/// # Errors
+/// Those of [`play_once`].
+pub fn play_unlogged(
+    launch: &Launch,
+    reach: &Reach,
+    stream: &str,
+    spec: &PipelineSpec,
+    cancel: &Cancel,
+) -> Result<ElementReports, SessionError> {
+    let (sender, messages) = unbounded();
+    play(Worker::start_unlogged(launch, reach, sender), &messages, stream, spec, cancel)
+}
+
+fn play(
+    worker: Result<Worker, WorkerError>,
+    messages: &Receiver<(usize, WorkerMessage)>,
+    stream: &str,
+    spec: &PipelineSpec,
+    cancel: &Cancel,
+) -> Result<ElementReports, SessionError> {
+    let failed = |source| SessionError::Worker { worker: "media".to_owned(), source };
+    let mut worker = worker.map_err(failed)?;
     worker.hello().map_err(failed)?;
     worker.start_stream(stream.to_owned(), spec.clone(), 0).map_err(failed)?;
     let mut worker = Some(worker);

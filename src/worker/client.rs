@@ -144,6 +144,14 @@ impl Worker {
         Ok(worker)
     }
 
+    /// As [`Worker::start`], for a worker whose stderr nobody reads later.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_unlogged(launch: &Launch, reach: &Reach, messages: Messages) -> Result<Worker, WorkerError> {
+        Worker::start_with(launch, reach, process::unnamed_log_file(), 0, messages)
+    }
+
     fn start_with(
         launch: &Launch,
         reach: &Reach,

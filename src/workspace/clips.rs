@@ -12,6 +12,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::{TaskGraph, TaskId};
 use crate::model::{Clip, Origin, Project, Source};
 use crate::os;
+use crate::os::fs::Metadata;
 use crate::path::{ProjectPath, shown};
 use crate::store::Store;
 use crate::text::harmless;
@@ -120,6 +121,11 @@ fn fault(project: &Project, path: &ProjectPath, place: &Path) -> Option<(String,
         let help = if path.own_name().is_some() { "write the path of a file in it".to_owned() } else { help };
         return Some(("is a folder, not a video".to_owned(), Some(help)));
     }
+    unusable(&metadata, place)
+}
+
+/// The fault of something at `place` that is no folder, to follow its name, and a help.
+pub(crate) fn unusable(metadata: &Metadata, place: &Path) -> Option<(String, Option<String>)> {
     if !metadata.is_file() {
         let help = if place.starts_with("/dev") {
             format!("for a USB camera, write `\"streamUri\": \"v4l2://{}\"`", shown(place))

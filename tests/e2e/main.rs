@@ -1,6 +1,7 @@
 //! The real `lp` on throw-away projects. Nothing here needs GStreamer: tests
 //! that play pipelines are in `tests/gst`.
 
+mod add;
 mod adopted;
 mod build;
 mod by_file;

@@ -1,6 +1,7 @@
 //! Real pipelines: the worker alone, and `lp` with its workers in throw-away
 //! projects.
 
+mod add;
 mod agreement;
 mod as_it_is;
 mod check;
