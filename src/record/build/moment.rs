@@ -138,16 +138,33 @@ fn fps(rates: &[Rate]) -> Option<f64> {
             Rate::Count { at_us: from, rendered: before, .. },
             Rate::Count { at_us: to, rendered: after, .. },
         ) if from < to => Some(after.checked_sub(*before)? as f64 * 1e6 / (to - from) as f64),
-        (Rate::Last { .. }, Rate::Last { .. }) => {
+        (_, Rate::Begin { fps, .. }) => Some(*fps),
+        _ => {
             let last = rates.iter().filter_map(|rate| match rate {
-                Rate::Last { over_us, fps, .. } => Some((*over_us as f64, *fps)),
-                _ => None,
+                Rate::Last { over_us, fps, .. } | Rate::Own { over_us, fps, .. } => {
+                    Some((*over_us as f64, *fps))
+                }
+                Rate::Begin { .. } | Rate::Count { .. } => None,
             });
             let (time, frames) =
                 last.fold((0.0, 0.0), |(time, frames), (us, fps)| (time + us, frames + us * fps));
             (time > 0.0).then(|| frames / time)
         }
-        (_, Rate::Begin { fps, .. }) => Some(*fps),
-        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_line_of_a_script_has_a_rate_so_far() {
+        let (at_us, over_us) = (2_000_000, 1_000_000);
+        let own = |fps| Rate::Own { at_us, over_us, fps, dropped: None };
+        let last = |fps| Rate::Last { at_us, over_us, fps };
+        assert_eq!(fps(&[own(14.0), own(16.0)]), Some(15.0));
+        assert_eq!(fps(&[last(14.0), last(16.0)]), Some(15.0));
+        assert_eq!(fps(&[Rate::Begin { at_us, over_us, fps: 12.0 }]), Some(12.0));
+        assert_eq!(fps(&[]), None);
     }
 }
