@@ -24,9 +24,10 @@ mod transcode;
 pub(crate) use content::foreign;
 pub(crate) use examine::{ExamineError, examine};
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
@@ -37,7 +38,7 @@ use crate::name::Slug;
 use crate::os;
 use crate::os::lock::BuildLock;
 use crate::os::process::Cancel;
-use crate::path::ProjectPath;
+use crate::path::{Layout, ProjectPath};
 use crate::pipeline::machine::Machine;
 use crate::record::{self, Provenance};
 use crate::session::{SessionError, Watch};
@@ -104,6 +105,8 @@ impl Host for LocalHost<'_> {
     }
 
     fn perform(&self, task: &Task, attempt: &Attempt<'_>) -> Performed {
+        let layout = without_parents(attempt.layout);
+        let attempt = &Attempt { layout: &layout, ..*attempt };
         let done = match &task.action {
             Action::Download(download) => return download::perform(download, task, attempt),
             Action::Generate { scene, .. } => media::generate(self, scene, task, attempt),
@@ -121,6 +124,24 @@ impl Host for LocalHost<'_> {
             Err(error) => Performed::failed(&error),
         }
     }
+}
+
+/// The layout with the places of videos outside the project in a form that is also right
+/// in a container, where the folder before a `..` may not be.
+fn without_parents(layout: &Layout) -> Cow<'_, Layout> {
+    let leads_up = |place: &Path| place.components().any(|part| part == Component::ParentDir);
+    if !layout.files.values().any(|place| leads_up(place)) {
+        return Cow::Borrowed(layout);
+    }
+    let mut layout = layout.clone();
+    for place in layout.files.values_mut().filter(|place| leads_up(place)) {
+        if let (Some(folder), Some(name)) = (place.parent(), place.file_name())
+            && let Ok(folder) = os::fs::canonicalize(folder)
+        {
+            *place = folder.join(name);
+        }
+    }
+    Cow::Owned(layout)
 }
 
 /// Why an action failed.

@@ -1,6 +1,8 @@
 //! `lp` outside, its workers in containers.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use expect_test::expect;
@@ -90,6 +92,45 @@ fn a_lane_is_measured_in_containers() {
     ws.write("Lpfile.toml", &more);
     let again = ws.lp("build report --dry-run").success().stderr;
     assert!(again.contains("`worker`") && !again.contains("transcode"), "{again}");
+}
+
+#[test]
+fn a_video_outside_the_project_is_mounted_alone_and_read_only() {
+    let Some(engine) = images() else { return };
+    let ws = project(engine, &["one"], &[&engine.image("pipeline-exec"), "lp-worker"]);
+    let far = ws.path("../far/my scan.mp4");
+    fs::create_dir_all(far.parent().unwrap()).unwrap();
+    fs::write(far.with_file_name("secret"), "").unwrap();
+    let drawn =
+        format!("testsrc2=size=160x120:rate=15:duration=1 -pix_fmt yuv420p {}", ws.path("x.mp4").display());
+    let words: Vec<&str> = drawn.split(' ').collect();
+    let status = Command::new("ffmpeg").args(["-v", "error", "-f", "lavfi", "-i"]).args(words).status();
+    assert!(status.unwrap().success());
+    fs::rename(ws.path("x.mp4"), &far).unwrap();
+    let cameras = fs::read_to_string(ws.path("configs/camera_to_workload.json")).unwrap();
+    let own = cameras.replace("short.mp4|scene:short", "scan.mp4|file:../far/my scan.mp4");
+    ws.write("configs/camera_to_workload.json", &own);
+    // An engine that notes its arguments, each on a line.
+    let log = ws.path("arguments");
+    let program = ws.path(&format!("bin/{}", engine.program));
+    let script =
+        format!("#!/bin/sh\nprintf '%s\\n' \"$@\" >>{}\nexec {} \"$@\"\n", log.display(), engine.program);
+    ws.write(&format!("bin/{}", engine.program), &script);
+    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let lpfile = fs::read_to_string(ws.path("Lpfile.toml")).unwrap();
+    let lpfile = lpfile.replacen(&format!("[\"{}\"", engine.program), &format!("[{program:?}"), 1);
+    ws.write("Lpfile.toml", &lpfile);
+
+    ws.lp("build assets").success();
+    let arguments = fs::read_to_string(&log).unwrap();
+    let far = far.canonicalize().unwrap();
+    let folder = far.parent().unwrap().to_str().unwrap();
+    let mounts: Vec<&str> = arguments.lines().filter(|line| line.contains(folder)).collect();
+    assert!(!mounts.is_empty(), "{arguments}");
+    for mount in mounts {
+        let file = far.to_str().unwrap();
+        assert_eq!(mount, format!("--mount=type=bind,source={file},target={file},readonly"));
+    }
 }
 
 #[test]
