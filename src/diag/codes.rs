@@ -20,11 +20,12 @@
 use super::severity::Severity;
 use crate::name::did_you_mean;
 
-/// Writes the constants, each with its page as its documentation, and the list of the entries.
+/// Writes the constants and the list of the entries. A page is no documentation of its
+/// constant: rustdoc would take its commands for Rust.
 macro_rules! rules {
     ($($name:ident = $code:literal,)*) => {
         $(
-            #[doc = include_str!(concat!("../../docs/codes/", $code, ".md"))]
+            #[doc = concat!("Its page is `docs/codes/", $code, ".md`.")]
             pub const $name: &str = $code;
         )*
 
