@@ -337,10 +337,6 @@ impl Stage {
             if matches!(input, Input::Stop(_) | Input::StopAll) {
                 return Err("it was stopped before it played".to_owned());
             }
-            // The first frame ends the wait, and has its lateness, too.
-            if matches!(&input, Input::Message(message) if message.type_() == gst::MessageType::Latency) {
-                self.note_latency();
-            }
             let done = done(&input);
             later.push(input);
             if done {
@@ -354,7 +350,6 @@ impl Stage {
     /// Acts on messages and requests until the pipeline is over. `over` hears of
     /// streams that are over before.
     fn run(&mut self, over: &mut dyn FnMut(usize, &mut Track)) -> End {
-        self.note_latency();
         while let Ok(input) = self.inputs.recv() {
             match input {
                 Input::Stop(index) => {
@@ -391,7 +386,6 @@ impl Stage {
                     }
                     gst::MessageView::Latency(_) => {
                         let _ = self.chain.pipeline.recalculate_latency();
-                        self.note_latency();
                     }
                     gst::MessageView::ClockLost(_) => {
                         // As the manual says: a new clock is chosen on the way up.
@@ -406,10 +400,6 @@ impl Stage {
             }
         }
         self.failed("its inputs are closed".to_owned())
-    }
-
-    fn note_latency(&self) {
-        self.tracks.iter().for_each(|track| track.meter.note_latency());
     }
 
     fn failed(&self, reason: String) -> End {

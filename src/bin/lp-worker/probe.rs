@@ -335,9 +335,9 @@ impl Meter {
         });
     }
 
-    /// Asks again for the latency that lateness depends on.
-    pub(crate) fn note_latency(&self) {
-        self.lateness.ask();
+    /// An element has posted that it holds frames for another time.
+    pub(crate) fn latency_changed(&self) {
+        self.lateness.latency_changed();
     }
 
     /// Takes note of how many frames the QoS of `element`, which is `part` of the

@@ -183,9 +183,12 @@ pub(crate) fn watch_bus(
                 }
             }
             gst::MessageView::Warning(warning) => log(&messages::warning(warning)),
+            gst::MessageView::Latency(_) => {
+                streams.iter().for_each(|(_, meter)| meter.latency_changed());
+                drop(inputs.send(Input::Message(message.clone())));
+            }
             gst::MessageView::Error(_)
             | gst::MessageView::SegmentDone(_)
-            | gst::MessageView::Latency(_)
             | gst::MessageView::ClockLost(_) => drop(inputs.send(Input::Message(message.clone()))),
             // Of the pipeline only: a bin reports its children's too.
             gst::MessageView::Eos(_) | gst::MessageView::AsyncDone(_) => {
