@@ -26,7 +26,7 @@ pub mod record;
 pub(crate) mod report;
 pub mod scene;
 pub mod session;
-pub(crate) mod stats;
+pub mod stats;
 pub mod store;
 pub(crate) mod text;
 pub mod time;

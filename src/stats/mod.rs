@@ -1,13 +1,18 @@
-//! Figures from samples: percentiles and frame rates. Pure.
+//! Figures from samples: percentiles, frame rates, and how sure they are. Pure.
 //!
 //! Percentiles are *nearest rank*: always a value that was measured, never one
 //! in between.
 //!
 //! `docs/measuring.md` explains the same to people who read reports.
 
+mod beta;
 mod rate;
+mod share;
+#[cfg(test)]
+mod simulated;
 
 pub use rate::{long_run_fps, periods_us, whole_seconds};
+pub use share::{at_least_share, at_least_share_of, design_effect, frames_to_show};
 
 /// The nearest-rank percentile of values in ascending order: the smallest one
 /// that at least `percent` of 100 values do not exceed. `None` if there are no
