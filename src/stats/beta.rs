@@ -1,4 +1,5 @@
-//! The incomplete beta function, and the quantiles that follow from it.
+//! The incomplete beta function, and the quantiles that follow from it: of shares and of
+//! Student's t.
 
 /// The natural logarithm of the gamma function of `x > 0`, by Stirling's series beyond
 /// 10; relative error below 1e-14.
@@ -72,6 +73,14 @@ pub(super) fn beta_quantile(probability: f64, a: f64, b: f64) -> f64 {
     }
 }
 
+/// The quantile of Student's t with `degrees` of freedom (need not be whole) for a
+/// `probability` of at least a half.
+pub(super) fn student_quantile(probability: f64, degrees: f64) -> f64 {
+    // P(|T| > t) = I_x(degrees / 2, 1 / 2) with x = degrees / (degrees + t^2).
+    let x = beta_quantile(2.0 * (1.0 - probability), 0.5 * degrees, 0.5);
+    (degrees * (1.0 - x) / x).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,7 +91,7 @@ mod tests {
         assert!(error < 1e-9, "{found} instead of {expected}");
     }
 
-    // The expected values are those of SciPy 1.17: `gammaln`, `betainc`.
+    // The expected values are those of SciPy 1.17: `gammaln`, `betainc`, `beta.ppf`, `t.ppf`.
 
     #[test]
     fn logarithms_of_gamma() {
@@ -111,6 +120,21 @@ mod tests {
             (1.0, 2.0, 3.0, 1.0),
         ] {
             check(incomplete_beta(x, a, b), expected);
+        }
+    }
+
+    #[test]
+    fn quantiles_of_students_t() {
+        for (probability, degrees, expected) in [
+            (0.975, 1.0, 12.706204736174694),
+            (0.975, 2.0, 4.302652729749462),
+            (0.975, 3.5, 2.9400886379827282),
+            (0.975, 9.0, 2.262157162798205),
+            (0.95, 5.0, 2.0150483733330233),
+            (0.975, 599.0, 1.9639322489452784),
+            (0.975, 1e5, 1.9599877075346095),
+        ] {
+            check(student_quantile(probability, degrees), expected);
         }
     }
 }

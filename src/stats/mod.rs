@@ -6,11 +6,13 @@
 //! `docs/measuring.md` explains the same to people who read reports.
 
 mod beta;
+mod interval;
 mod rate;
 mod share;
 #[cfg(test)]
 mod simulated;
 
+pub use interval::{Interval, mean_interval};
 pub use rate::{long_run_fps, periods_us, whole_seconds};
 pub use share::{at_least_share, at_least_share_of, design_effect, frames_to_show};
 
