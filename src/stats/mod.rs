@@ -11,6 +11,7 @@ mod rate;
 mod share;
 #[cfg(test)]
 mod simulated;
+pub mod steady;
 
 pub use interval::{Interval, mean_interval};
 pub use rate::{long_run_fps, periods_us, whole_seconds};
