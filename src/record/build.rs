@@ -285,15 +285,16 @@ impl RecordBuilder {
         }
     }
 
-    /// Remembers that `stream` was asked to start by the request `id`, so that
-    /// the worker's answer is understood.
+    /// Remembers that `stream` was asked to start at `at_ns` of CLOCK_MONOTONIC by the
+    /// request `id`, so that the worker's answer is understood.
     ///
     /// # Panics
     /// If the set-up has no such stream.
-    pub fn asked_to_start(&mut self, stream: StreamId, id: u64) {
+    pub fn asked_to_start(&mut self, stream: StreamId, id: u64, at_ns: u64) {
         let state = &mut self.streams[stream.index()];
         let worker = &mut self.workers[state.setup.worker];
         state.is_asked = true;
+        state.sent_us = Some(at_ns / 1000);
         state.asked_us = (worker.now_us > 0).then_some(worker.now_us);
         worker.requests.entry(id).or_default().push(stream);
         worker.hangs_us = worker.hangs_us.min(state.hangs_us());

@@ -156,7 +156,7 @@ impl Story {
             stream: stream.to_owned(),
             fates: Box::new(Fates {
                 decoded_us: [&arrived_us[..], &lost_us].concat(),
-                dropped_us: lost_us,
+                dropped_us: [("queue".to_owned(), lost_us)].into(),
                 ..Fates::default()
             }),
             arrived_us,

@@ -42,8 +42,10 @@ pub use crate::worker::protocol::VideoFormat;
 /// `machine`, a list of such samples, and brought [`StreamRecord::index`]; 5 brought
 /// [`RunRecord::provenance`], [`RunRecord::tag`], [`RunRecord::utc_offset_s`],
 /// [`SourceConfig::name`], [`SourceConfig::origin`], [`Member::dialect`] and
-/// [`StreamRecord::steps`].
-pub const VERSION: u32 = 5;
+/// [`StreamRecord::steps`]; 6 brought [`StreamRecord::asked_us`],
+/// [`StreamRecord::delay_us`], [`StreamRecord::dropped_at`] and what follows it up to
+/// [`StreamRecord::in_flight`].
+pub const VERSION: u32 = 6;
 
 /// Everything that one run measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -235,8 +237,15 @@ pub struct StreamRecord {
     /// a stream with a decoder of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shares_decode_with: Vec<String>,
+    /// When it was asked to start; `None` if it never was, and in records before version 6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_us: Option<u64>,
     /// The first frame at the sink; `None` if none came.
     pub first_frame_us: Option<u64>,
+    /// The constant delay of its frames: their median lateness in the warm-up, in
+    /// microseconds; `None` where frames are not due, and in records before version 6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_us: Option<i64>,
     /// The measured window, `[begin, end)`; `None` if warm-up never ended.
     pub window_us: Option<(u64, u64)>,
     /// Arrival of each frame inside the window.
@@ -258,6 +267,25 @@ pub struct StreamRecord {
     /// drop-probability`): decoded, and neither arrived nor dropped.
     #[serde(default)]
     pub taken_out: u64,
+    /// `dropped` by place: the name of a queue, `qos:` and the name of the element that
+    /// skipped them. Empty in records before version 6.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped_at: BTreeMap<String, u64>,
+    /// `taken_out` by the name of the step; `steps` where several may have been it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub taken_out_at: BTreeMap<String, u64>,
+    /// Copies that arrived in the window, likewise: [`Delivery::copied`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub copied_at: BTreeMap<String, u64>,
+    /// Frames between decoder and sink when the window began. They were not decoded in it,
+    /// and those that were not dropped arrived in it. 0 in records before version 6.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_flight_before: u64,
+    /// Frames between decoder and sink when the window ended, so that `in_flight_before +
+    /// decoded = frames that arrived + dropped + taken_out + in_flight`, to the frame.
+    /// 0 in records before version 6.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_flight: u64,
     /// The delivery of its source; `None` in records before version 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,

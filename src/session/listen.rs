@@ -207,8 +207,8 @@ impl<'a, P: Player> Session<'a, P> {
         self.scripts.len()
     }
 
-    pub(super) fn asked_to_start(&mut self, stream: StreamId, request: u64) {
-        self.builder.asked_to_start(stream, request);
+    pub(super) fn asked_to_start(&mut self, stream: StreamId, request: u64, at_ns: u64) {
+        self.builder.asked_to_start(stream, request, at_ns);
     }
 
     /// A script has started; dropping `canceller` ends it.

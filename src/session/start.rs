@@ -84,9 +84,10 @@ fn start_streams<P: Player>(session: &mut Session<'_, P>, pipelines: &[PipelineL
         let mut taps: Vec<Tap> = streams.iter().map(tap).collect();
         let Some(player) = session.player(first) else { continue };
         let first = taps.remove(0);
+        let at_ns = os::clock::monotonic_ns();
         // A worker that no longer reads has died; its exit follows.
         if let Ok(request) = player.start(first.stream, spec.clone(), seed, taps) {
-            streams.iter().for_each(|(id, _)| session.asked_to_start(*id, request));
+            streams.iter().for_each(|(id, _)| session.asked_to_start(*id, request, at_ns));
         }
     }
 }

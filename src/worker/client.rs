@@ -507,7 +507,7 @@ mod tests {
         check(
             r#"read line
                echo '{"at":1,"event":"process","cpu_us":2,"rss":3}'
-               echo '{"at":2,"event":"hello","protocol":3,"gstreamer":"1.22.0","pid":5}'
+               echo '{"at":2,"event":"hello","protocol":4,"gstreamer":"1.22.0","pid":5}'
                echo '{"at":3,"event":"done","id":1}'
                read end; exit 0"#,
             expect![[r#"
@@ -524,7 +524,7 @@ mod tests {
                echo '{"at":2,"event":"hello","protocol":99,"gstreamer":"1.22.0","pid":5}'
                echo '{"at":3,"event":"done","id":1}'"#,
             expect![[r#"
-                the worker speaks protocol 99, but this `lp` needs 3
+                the worker speaks protocol 99, but this `lp` needs 4
                 7 exited with status 0"#]],
         );
     }

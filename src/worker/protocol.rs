@@ -20,7 +20,7 @@ use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Factory, PropertyInfo};
 
 /// The version that both sides must have. It enters the digests of runs.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The name of a stream: `camera-3/1`, or `camera-3-l2/1` in the second copy of
 /// the lane. Unique in a run.
@@ -218,19 +218,28 @@ pub struct Fates {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decoded_us: Vec<u64>,
     /// Those of them that leaky queues or QoS dropped.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub dropped_us: Vec<u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped_us: TimesByPlace,
     /// Those of them that neither arrived nor were dropped, when a later one has
     /// arrived: steps took them out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taken_out_us: Vec<u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub taken_out_us: TimesByPlace,
     /// Frames that the decoder flagged as corrupted; these are in no other list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damaged_us: Vec<u64>,
     /// Arrivals of copies, which `videorate` flags; these are in no other list.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub copied_us: Vec<u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub copied_us: TimesByPlace,
 }
+
+/// Times of frames in microseconds of CLOCK_MONOTONIC, by the place where something
+/// happened to them: the name of a queue, `qos:` and the name of an element that skipped
+/// them, the name of the step that took them out or copied them. [`STEPS`] where it is
+/// not known which step that was.
+pub type TimesByPlace = BTreeMap<String, Vec<u64>>;
+
+/// The place of frames that one of several steps took out or copied.
+pub const STEPS: &str = "steps";
 
 /// The delivery of the source since the last event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -117,7 +117,7 @@ fn every_form_of_a_report_says_what_was_measured() {
     "#]]
     .assert_eq(&head(&ended.stdout));
     let record = latest(&ws);
-    assert_eq!((record.version, record.utc_offset_s), (5, Some(20_700)));
+    assert_eq!((record.version, record.utc_offset_s), (6, Some(20_700)));
     let started = ended.stdout.lines().find(|line| line.starts_with("started")).unwrap();
     assert!(started.contains(" +05:45 (") && started.ends_with(" UTC)"), "{started}");
 
@@ -220,7 +220,7 @@ fn every_form_of_a_report_says_what_was_measured() {
         lp_version=0.1.0
         gstreamer=1.22.0
         worker_command=LP_WORKER: fake-worker
-        record_version=5
+        record_version=6
         clip_done=
         clip_because=
         clip_made_up=

@@ -10,7 +10,7 @@ use lp::pipeline::{Element, PipelineSpec, Playback, Value};
 use lp::worker::client::{Worker, WorkerMessage};
 use lp::worker::error::WorkerExit;
 use lp::worker::launch::{Launch, Reach};
-use lp::worker::protocol::{End, Event, EventBody, Fates, SourceFrames};
+use lp::worker::protocol::{End, Event, EventBody, Fates, SourceFrames, TimesByPlace};
 
 /// Longer than anything here takes, on the busiest machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -48,10 +48,10 @@ impl Frames {
             assert!(accounted <= decoded || decoded == 0, "{accounted} of {decoded}");
             (self.decoded, self.played, self.dropped, self.taken_out) = (decoded, played, dropped, taken_out);
             self.fates.decoded_us.extend(fates.decoded_us);
-            self.fates.dropped_us.extend(fates.dropped_us);
-            self.fates.taken_out_us.extend(fates.taken_out_us);
+            extend(&mut self.fates.dropped_us, fates.dropped_us);
+            extend(&mut self.fates.taken_out_us, fates.taken_out_us);
             self.fates.damaged_us.extend(fates.damaged_us);
-            self.fates.copied_us.extend(fates.copied_us);
+            extend(&mut self.fates.copied_us, fates.copied_us);
             if let Some(frames_us) = delivered.frames_us {
                 self.delivered.frames_us.get_or_insert_default().extend(frames_us);
             }
@@ -66,6 +66,10 @@ impl Frames {
     pub(crate) fn n_delivered(&self) -> usize {
         self.delivered.frames_us.as_ref().unwrap().len()
     }
+}
+
+fn extend(to: &mut TimesByPlace, from: TimesByPlace) {
+    from.into_iter().for_each(|(place, times)| to.entry(place).or_default().extend(times));
 }
 
 impl Bench {

@@ -17,7 +17,7 @@
 
 use std::collections::VecDeque;
 
-use lp::worker::protocol::Fates;
+use lp::worker::protocol::{Fates, STEPS, TimesByPlace};
 
 /// Frames underway that are remembered; of more, the oldest are forgotten.
 const MAX_UNDERWAY: usize = 1_024;
@@ -86,34 +86,34 @@ impl Account {
         }
     }
 
-    /// A queue has dropped a frame that entered it at `entered_us`.
-    pub(crate) fn dropped(&mut self, time: Option<u64>, entered_us: u64) {
+    /// `place`, a queue, has dropped a frame that entered it at `entered_us`.
+    pub(crate) fn dropped(&mut self, place: &str, time: Option<u64>, entered_us: u64) {
         let known = self.not_later(time).checked_sub(1).and_then(|index| self.underway.remove(index));
         match known {
             Some(frame) if frame.is_damaged => {}
-            Some(frame) => self.count_dropped(frame.at_us),
-            None => self.count_dropped(entered_us),
+            Some(frame) => self.count_dropped(place, frame.at_us),
+            None => self.count_dropped(place, entered_us),
         }
     }
 
     /// An element after the decoder has skipped a frame for QoS.
-    pub(crate) fn skipped(&mut self, time: Option<u64>, at_us: u64) {
-        let place = self.underway.iter().position(|frame| frame.time == time && time.is_some());
-        let known = place.and_then(|index| self.underway.remove(index));
-        self.count_dropped(known.map_or(at_us, |frame| frame.at_us));
+    pub(crate) fn skipped(&mut self, place: &str, time: Option<u64>, at_us: u64) {
+        let index = self.underway.iter().position(|frame| frame.time == time && time.is_some());
+        let known = index.and_then(|index| self.underway.remove(index));
+        self.count_dropped(place, known.map_or(at_us, |frame| frame.at_us));
     }
 
     /// The decoder has skipped a frame for QoS: it never left it.
-    pub(crate) fn skipped_by_decoder(&mut self, at_us: u64) {
+    pub(crate) fn skipped_by_decoder(&mut self, place: &str, at_us: u64) {
         self.fates.decoded_us.push(at_us);
         self.totals.decoded += 1;
-        self.count_dropped(at_us);
+        self.count_dropped(place, at_us);
     }
 
     /// A frame has arrived at the sink.
     pub(crate) fn arrived(&mut self, time: Option<u64>, at_us: u64, is_copy: bool) -> Arrival {
         if is_copy {
-            self.fates.copied_us.push(at_us);
+            note(&mut self.fates.copied_us, STEPS, at_us);
             return Arrival::Other;
         }
         let settled = match time {
@@ -159,14 +159,21 @@ impl Account {
         if self.owed > 0 {
             self.owed -= 1;
         } else {
-            self.fates.taken_out_us.push(frame.at_us);
+            note(&mut self.fates.taken_out_us, STEPS, frame.at_us);
             self.totals.taken_out += 1;
         }
     }
 
-    fn count_dropped(&mut self, at_us: u64) {
-        self.fates.dropped_us.push(at_us);
+    fn count_dropped(&mut self, place: &str, at_us: u64) {
+        note(&mut self.fates.dropped_us, place, at_us);
         self.totals.dropped += 1;
+    }
+}
+
+fn note(times: &mut TimesByPlace, place: &str, at_us: u64) {
+    match times.get_mut(place) {
+        Some(times) => times.push(at_us),
+        None => drop(times.insert(place.to_owned(), vec![at_us])),
     }
 }
 
@@ -221,8 +228,8 @@ mod tests {
             let time = Some(tenths * 100_000_000);
             match what {
                 "d" | "g" => account.decoded(time, None, tenths, what == "g"),
-                "q" => account.dropped(time, 99),
-                "s" => account.skipped(time, 99),
+                "q" => account.dropped("queue", time, 99),
+                "s" => account.skipped("qos:saw", time, 99),
                 "a" | "c" => drop(account.arrived(time, tenths, what == "c")),
                 _ => account.finish(),
             }
@@ -239,9 +246,9 @@ mod tests {
     fn a_frame_counts_at_its_decoding_time() {
         check(
             "d1 d2 d3 d4 a1 q2 a4 d5 d6 s5",
-            expect![
-                "6 decoded, 2 played, dropped 2 [2, 5], taken out 1 [3], damaged [], copies [], 1 underway"
-            ],
+            expect![[
+                r#"6 decoded, 2 played, dropped 2 {"qos:saw": [5], "queue": [2]}, taken out 1 {"steps": [3]}, damaged [], copies {}, 1 underway"#
+            ]],
         );
     }
 
@@ -249,9 +256,9 @@ mod tests {
     fn frames_left_at_eos_were_taken_out() {
         check(
             "d1 d2 d3 a1 eos",
-            expect![
-                "3 decoded, 1 played, dropped 0 [], taken out 2 [2, 3], damaged [], copies [], 0 underway"
-            ],
+            expect![[
+                r#"3 decoded, 1 played, dropped 0 {}, taken out 2 {"steps": [2, 3]}, damaged [], copies {}, 0 underway"#
+            ]],
         );
     }
 
@@ -259,9 +266,9 @@ mod tests {
     fn damaged_frames_and_copies_are_separate() {
         check(
             "g1 g2 g3 d4 a1 q2 a4 c5 c6 d7 a7",
-            expect![
-                "2 decoded, 2 played, dropped 0 [], taken out 0 [], damaged [1, 2, 3], copies [5, 6], 0 underway"
-            ],
+            expect![[
+                r#"2 decoded, 2 played, dropped 0 {}, taken out 0 {}, damaged [1, 2, 3], copies {"steps": [5, 6]}, 0 underway"#
+            ]],
         );
     }
 
@@ -270,14 +277,14 @@ mod tests {
         // Half of them, 20 ms and more before their time; then one that lags.
         check(
             "d1 d2 d3 d4 a3 d5 d6 a5 d7 a6",
-            expect![
-                "7 decoded, 3 played, dropped 0 [], taken out 3 [1, 2, 4], damaged [], copies [], 1 underway"
-            ],
+            expect![[
+                r#"7 decoded, 3 played, dropped 0 {}, taken out 3 {"steps": [1, 2, 4]}, damaged [], copies {}, 1 underway"#
+            ]],
         );
         // One comes before it was seen, and pays when it seems to be missing.
         check(
             "a1 d2 d3 a3 eos",
-            expect!["2 decoded, 2 played, dropped 0 [], taken out 0 [], damaged [], copies [], 0 underway"],
+            expect!["2 decoded, 2 played, dropped 0 {}, taken out 0 {}, damaged [], copies {}, 0 underway"],
         );
     }
 
@@ -290,7 +297,7 @@ mod tests {
         account.arrived(Some(0), 3, false);
         account.arrived(Some(1), 4, false);
         let (fates, totals) = account.report();
-        assert_eq!((totals.played, fates.taken_out_us, account.owed), (2, Vec::new(), 0));
+        assert_eq!((totals.played, fates.taken_out_us.len(), account.owed), (2, 0, 0));
     }
 
     #[test]

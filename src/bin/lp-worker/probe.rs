@@ -348,14 +348,15 @@ impl Meter {
             return;
         }
         let by_decoder = element == self.decoder;
+        let place = format!("qos:{element}");
         let before = lock(&self.qos).insert(element, count).unwrap_or(0);
         let at_us = monotonic_ns() / 1_000;
         let mut account = lock(&self.account);
         for n in before..count {
             if by_decoder {
-                account.skipped_by_decoder(at_us);
+                account.skipped_by_decoder(&place, at_us);
             } else {
-                account.skipped(running_time.filter(|_| n + 1 == count), at_us);
+                account.skipped(&place, running_time.filter(|_| n + 1 == count), at_us);
             }
         }
     }
@@ -375,7 +376,7 @@ impl Meter {
         for queue in &self.queues {
             let (level, dropped) = queue.look(after_eos && (queue.is_own || !is_cut));
             levels.insert(queue.name.clone(), level);
-            self.drop_all(&dropped);
+            self.drop_all(&queue.name, &dropped);
         }
         let Sink { arrived_us, latency_us, late_us } = std::mem::take(&mut *lock(&self.sink));
         let (fates, totals) = {
@@ -408,13 +409,14 @@ impl Meter {
         }
     }
 
-    fn drop_all(&self, dropped: &[QueuedFrame]) {
+    /// Takes note of frames that a queue of this name has dropped.
+    fn drop_all(&self, queue: &str, dropped: &[QueuedFrame]) {
         if dropped.is_empty() {
             return;
         }
         let mut account = lock(&self.account);
         for frame in dropped.iter().filter(|frame| !frame.is_copy) {
-            account.dropped(frame.time, frame.entered_us);
+            account.dropped(queue, frame.time, frame.entered_us);
         }
     }
 }
@@ -463,11 +465,11 @@ impl Queue {
                 lock(&entered).entered(QueuedFrame { time: frame.running_time, entered_us, is_copy });
             }
         });
-        let (left, meter) = (Arc::clone(traffic), Arc::clone(meter));
+        let (left, meter, name) = (Arc::clone(traffic), Arc::clone(meter), self.name.clone());
         on_frames(&src, move |sight| match sight {
             Sight::Frame(frame) => {
                 let dropped = lock(&left).left(frame.running_time);
-                meter.drop_all(&dropped);
+                meter.drop_all(&name, &dropped);
             }
             Sight::Flushed => lock(&left).inside.clear(),
             Sight::Caps(_) => {}

@@ -1,8 +1,10 @@
 //! One stream of a run while it is played.
 
+use std::collections::BTreeMap;
+
 use super::{START_US, StreamSetup};
 use crate::record::{Delivery, Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
-use crate::worker::protocol::{End, Fates, MAX_FORMATS, SourceFrames};
+use crate::worker::protocol::{End, Fates, MAX_FORMATS, SourceFrames, TimesByPlace};
 
 /// The settings that decide about windows.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Stream {
     pub(super) is_asked: bool,
     /// The worker's time when it was asked to start, or soon after.
     pub(super) asked_us: Option<u64>,
+    /// The time of `lp` when it asked the worker, which decides nothing.
+    pub(super) sent_us: Option<u64>,
     /// When the worker reported that it plays.
     pub(super) playing_us: Option<u64>,
     pub(super) first_frame_us: Option<u64>,
@@ -38,6 +42,12 @@ pub(super) struct Stream {
     decoded: u64,
     pub(super) dropped: u64,
     taken_out: u64,
+    dropped_at: BTreeMap<String, u64>,
+    taken_out_at: BTreeMap<String, u64>,
+    copied_at: BTreeMap<String, u64>,
+    /// Frames that left the decoder before the window, less those that arrived before it,
+    /// or of which it became known that they do not arrive.
+    before: i64,
     pub(super) delivery: Delivery,
     last_delivered_us: Option<u64>,
     life: Life,
@@ -60,6 +70,7 @@ impl Stream {
             hang_us,
             is_asked: false,
             asked_us: None,
+            sent_us: None,
             playing_us: None,
             first_frame_us: None,
             last_frame_us: None,
@@ -72,6 +83,10 @@ impl Stream {
             decoded: 0,
             dropped: 0,
             taken_out: 0,
+            dropped_at: BTreeMap::new(),
+            taken_out_at: BTreeMap::new(),
+            copied_at: BTreeMap::new(),
+            before: 0,
             delivery: Delivery::default(),
             last_delivered_us: None,
             life: Life::default(),
@@ -104,6 +119,7 @@ impl Stream {
                 self.latency_us.push(latency_us.get(index).copied().flatten());
                 self.late_us.push(late_us.get(index).copied().flatten());
             }
+            self.before -= i64::from(*at_us < begin);
         }
     }
 
@@ -111,15 +127,24 @@ impl Stream {
     /// after [`Stream::frames`], which may open the window: none that left before
     /// an earlier tick can lie in it.
     pub(super) fn fates(&mut self, timing: Timing, fates: &Fates) {
-        let inside = |times: &[u64]| times.iter().filter(|at_us| self.counts(timing, **at_us)).count() as u64;
         let Fates { decoded_us, dropped_us, taken_out_us, damaged_us, copied_us } = fates;
-        let [decoded, dropped, taken_out] = [decoded_us, dropped_us, taken_out_us].map(|times| inside(times));
-        let [damaged, copied] = [damaged_us, copied_us].map(|times| inside(times));
+        let begin = self.begin(timing);
+        let inside = |times: &[u64]| times.iter().filter(|at_us| self.counts(timing, **at_us)).count() as u64;
+        let before = |times: &[u64]| times.iter().filter(|at_us| **at_us < begin).count() as i64;
+        let by_place = |times: &TimesByPlace| {
+            let counts = times.iter().map(|(place, times)| (place.clone(), inside(times)));
+            counts.filter(|(_, n)| *n > 0).collect::<Vec<_>>()
+        };
+        let lost_before = dropped_us.values().chain(taken_out_us.values()).map(|times| before(times));
+        let change = before(decoded_us) - lost_before.sum::<i64>();
+        let (decoded, damaged) = (inside(decoded_us), inside(damaged_us));
+        let [dropped, taken_out, copied] = [dropped_us, taken_out_us, copied_us].map(by_place);
+        self.before += change;
         self.decoded += decoded;
-        self.dropped += dropped;
-        self.taken_out += taken_out;
+        self.dropped += add(&mut self.dropped_at, dropped);
+        self.taken_out += add(&mut self.taken_out_at, taken_out);
         self.delivery.damaged += damaged;
-        self.delivery.copied += copied;
+        self.delivery.copied += add(&mut self.copied_at, copied);
         self.life.damaged += damaged_us.len() as u64;
         self.last_damaged_us = damaged_us.last().copied().or(self.last_damaged_us);
     }
@@ -152,6 +177,16 @@ impl Stream {
         let Some(first) = self.first_frame_us else { return timing.pace == Pace::Free };
         let (begin, end) = timing.limits(first);
         timing.pace == Pace::Free || (begin..end.min(self.cut_us.unwrap_or(u64::MAX))).contains(&at_us)
+    }
+
+    /// The begin of the window; the end of time while it is unknown. Played freely, nothing
+    /// comes before it.
+    fn begin(&self, timing: Timing) -> u64 {
+        match (timing.pace, self.first_frame_us) {
+            (Pace::Free, _) => 0,
+            (Pace::Live, None) => u64::MAX,
+            (Pace::Live, Some(first)) => timing.limits(first).0,
+        }
     }
 
     /// Takes in that nothing was delivered up to now since the last frame, or since
@@ -285,6 +320,9 @@ impl Stream {
         if let Some((_, end)) = window.filter(|_| self.delivery.frames.is_some()) {
             self.gap_until(timing, end);
         }
+        let in_flight_before = u64::try_from(self.before).unwrap_or(0);
+        let gone = n_frames as u64 + self.dropped + self.taken_out;
+        let in_flight = (in_flight_before + self.decoded).saturating_sub(gone);
         let mut sightings = self.sightings;
         sightings.iter_mut().for_each(|sighting| sighting.at_us = since(sighting.at_us));
         StreamRecord {
@@ -293,7 +331,9 @@ impl Stream {
             workloads: self.setup.workloads,
             steps: self.setup.steps,
             shares_decode_with: self.setup.shares_decode_with,
+            asked_us: self.sent_us.map(since),
             first_frame_us: self.first_frame_us.map(since),
+            delay_us: None,
             window_us: window.map(|(begin, end)| (since(begin), since(end))),
             arrived_us,
             latency_us,
@@ -301,6 +341,11 @@ impl Stream {
             decoded: self.decoded,
             dropped: self.dropped,
             taken_out: self.taken_out,
+            dropped_at: self.dropped_at,
+            taken_out_at: self.taken_out_at,
+            copied_at: self.copied_at,
+            in_flight_before,
+            in_flight,
             delivery: Some(self.delivery),
             life: self.life,
             sightings,
@@ -309,6 +354,13 @@ impl Stream {
             failure: self.failure,
         }
     }
+}
+
+/// Adds counts by place. Their sum.
+fn add(to: &mut BTreeMap<String, u64>, counts: Vec<(String, u64)>) -> u64 {
+    let sum = counts.iter().map(|(_, n)| n).sum();
+    counts.into_iter().for_each(|(place, n)| *to.entry(place).or_default() += n);
+    sum
 }
 
 impl Timing {

@@ -11,7 +11,7 @@ use crate::worker::protocol::{End, Fates, SourceFrames, VideoFormat};
 fn one(pace: Pace, duration: u64) -> Story {
     let mut story =
         Story::new(setup(pace, duration, 2, &["c"], vec![member("c", "C", 15.0, &[(&["scan"], 0)])]));
-    story.builder.asked_to_start(StreamId(0), 7);
+    story.builder.asked_to_start(StreamId(0), 7, 80 * S * 1000);
     story
 }
 
@@ -77,17 +77,23 @@ fn the_first_frame_counts_and_not_the_start() {
 /// An event of stream `c/1` with only the times when frames left the decoder, as seconds:
 /// all of them, those dropped, those taken out, those damaged.
 fn fates(story: &mut Story, at_us: u64, seconds: [&[f64]; 4]) {
-    let us = |index: usize| seconds[index].iter().map(|at| (at * 1e6) as u64).collect::<Vec<u64>>();
+    arrivals_and_fates(story, at_us, &[], seconds);
+}
+
+/// As [`fates`], with frames that arrived.
+fn arrivals_and_fates(story: &mut Story, at_us: u64, arrived: &[f64], seconds: [&[f64]; 4]) {
+    let all_us = |seconds: &[f64]| seconds.iter().map(|at| (at * 1e6) as u64).collect::<Vec<u64>>();
+    let us = |index: usize| all_us(seconds[index]);
     let fates = Fates {
         decoded_us: us(0),
-        dropped_us: us(1),
-        taken_out_us: us(2),
+        dropped_us: [("queue".to_owned(), us(1))].into(),
+        taken_out_us: [("rate".to_owned(), us(2))].into(),
         damaged_us: us(3),
         ..Fates::default()
     };
     let body = EventBody::Frames {
         stream: "c/1".into(),
-        arrived_us: Vec::new(),
+        arrived_us: all_us(arrived),
         latency_us: Vec::new(),
         late_us: Vec::new(),
         decoded: 0,
@@ -119,6 +125,25 @@ fn frames_count_in_the_window_in_which_they_left_the_decoder() {
     let stream = &record.members[0].streams[0];
     let delivery = stream.delivery.as_ref().unwrap();
     assert_eq!((stream.taken_out, delivery.damaged, stream.life.damaged), (1, 1, 3));
+    assert_eq!(stream.dropped_at, [("queue".to_owned(), 2)].into());
+    assert_eq!(stream.taken_out_at, [("rate".to_owned(), 1)].into());
+}
+
+#[test]
+fn frames_in_flight_at_the_borders_of_the_window_make_the_counts_equal() {
+    let mut story = one(Pace::Live, 5);
+    story.play(0, "c/1", 0, 1, 1); // the window is [2, 7)
+    // Of three frames that are in flight when it begins, a queue drops one and one
+    // arrives. The third, and one of five that are decoded, never arrive.
+    fates(&mut story, 2 * S, [&[1.7, 1.8, 1.9], &[], &[], &[]]);
+    arrivals_and_fates(&mut story, 3 * S, &[2.4, 2.9], [&[2.5, 2.6, 2.7], &[1.8, 2.6], &[], &[]]);
+    fates(&mut story, 7 * S, [&[6.8, 6.9], &[], &[6.8], &[]]);
+    fates(&mut story, 8 * S, [&[7.1], &[6.9], &[], &[]]);
+    let (record, _) = story.told();
+    let stream = &record.members[0].streams[0];
+    assert_eq!(stream.asked_us, Some(80 * S));
+    assert_eq!((stream.in_flight_before, stream.decoded, stream.dropped, stream.taken_out), (2, 5, 2, 1));
+    assert_eq!((stream.arrived_us.len(), stream.in_flight), (2, 2));
 }
 
 /// A source that delivers at these times, as seconds.
@@ -312,7 +337,7 @@ fn a_stream_hangs_in_time_although_damaged_frames_had_longer() {
 fn of_many_streams_of_a_worker_the_one_that_hangs_fails() {
     let member = |slug: &str| member(slug, slug, 15.0, &[(&["scan"], 0)]);
     let mut story = Story::new(setup(Pace::Live, 60, 2, &["lane"], vec![member("a"), member("b")]));
-    [0, 1].into_iter().for_each(|id| story.builder.asked_to_start(StreamId(id), 7));
+    [0, 1].into_iter().for_each(|id| story.builder.asked_to_start(StreamId(id), 7, 0));
     story.say(0, S, EventBody::Done { id: 7 });
     story.play(0, "a/1", 1, 4, 15);
     story.play(0, "b/1", 1, 30, 15);
@@ -643,7 +668,7 @@ fn a_slow_camera_has_three_of_its_periods() {
     // A frame in 12.5 s.
     let mut story =
         Story::new(setup(Pace::Live, 60, 0, &["c"], vec![member("c", "C", 0.08, &[(&["scan"], 0)])]));
-    story.builder.asked_to_start(StreamId(0), 7);
+    story.builder.asked_to_start(StreamId(0), 7, 80 * S * 1000);
     story.tick(0, "c/1", S, &[(S, None)], 0);
     story.tick(0, "c/1", S + 37_500_000 - 1, &[], 0);
     assert!(story.decisions.is_empty());
