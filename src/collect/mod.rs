@@ -8,50 +8,108 @@
 //! (`session`).
 
 pub mod cgroup;
+mod cores;
 pub mod host;
 pub mod machine;
+pub mod pressure;
+pub mod processes;
+mod source;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// All collectors, in the order in which they are sampled: quick ones first, as the
 /// time is taken before the first.
-pub const ALL: &[Kind] = &[Kind { name: machine::NAME, start: machine::start }];
+pub const ALL: &[Kind] = &[
+    Kind { name: machine::NAME, start: machine::start },
+    Kind { name: pressure::NAME, start: pressure::start },
+    Kind { name: processes::NAME, start: processes::start },
+];
 
 /// A kind of collector.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    /// Its name in records, and how the names of its series begin: `machine`.
+    /// Its name in records.
     pub name: &'static str,
-    /// Begins to collect on a machine whose files are below a folder (`/`): the first
-    /// sample is about the time from here on. An error if it cannot run there.
-    pub start: fn(&Path) -> Result<Box<dyn Collector>, CollectError>,
+    /// Begins to collect: the first sample is about the time from here on. An error if it
+    /// cannot run there.
+    pub start: fn(&Place<'_>) -> Result<Box<dyn Collector>, CollectError>,
+}
+
+/// What collectors look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The folder of `proc` and `sys`: see [`system_root`](crate::os::env::system_root).
+    pub root: &'a Path,
+    /// The process that measures, as this machine counts.
+    pub lp: u32,
+    /// The workers that it has started, likewise. All its other children are scripts.
+    pub workers: &'a [u32],
+}
+
+impl<'a> Place<'a> {
+    /// A machine without workers.
+    #[must_use]
+    pub fn here(root: &'a Path) -> Place<'a> {
+        Place { root, lp: std::process::id(), workers: &[] }
+    }
 }
 
 /// Samples one thing again and again.
 pub trait Collector {
-    /// The series that it measures, always the same.
+    /// The series that it measures. Devices that appear later are added at the end.
     fn series(&self) -> &[Series];
 
     /// A value for each of its series at `at_ns` of CLOCK_MONOTONIC; where it is a
-    /// rate, about the time since the sample before.
+    /// rate, about the time since the sample before. `None` if it is not known now.
     ///
     /// # Errors
     /// [`CollectError::TooSoon`] if the sample before was taken at the same time: only
     /// this sample is lost. After any other error the collector cannot run any more.
-    fn sample(&mut self, at_ns: u64) -> Result<Vec<f64>, CollectError>;
+    fn sample(&mut self, at_ns: u64) -> Result<Vec<Option<f64>>, CollectError>;
+
+    /// Series, or groups of them, that it cannot measure on this machine, with the reason.
+    fn missing(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// The CPU time of other programs since the start, the most first.
+    fn programs(&self) -> Vec<Program> {
+        Vec::new()
+    }
+}
+
+/// A program that does not belong to the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The name that the kernel has for it, at most 15 bytes: `rustc`. Never its command
+    /// line, which may hold secrets.
+    pub name: String,
+    /// CPU time of all its processes in microseconds.
+    pub cpu_us: u64,
 }
 
 /// Something that a collector measures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
     /// As OpenTelemetry writes names, words in lower case with dots between them: first
-    /// the collector, then the device if there are several, then the quantity
-    /// (`machine.cpu`, `gpu.0.busy`).
+    /// the part of the machine, then the device if there are several, then the quantity
+    /// (`machine.cpu`, `disk.sda.busy`).
     pub name: String,
     /// In UCUM, as OpenTelemetry writes units: `1` for a share of 0 to 1, `By` for
-    /// bytes, `W`, `Hz`, `Cel`.
+    /// bytes, `By/s`, `/s`, `Hz`, `Cel`.
     pub unit: &'static str,
+}
+
+impl Series {
+    fn new(name: impl Into<String>, unit: &'static str) -> Series {
+        Series { name: name.into(), unit }
+    }
+}
+
+/// A share to the millionth, which is shorter in a record and more than is known.
+fn share(value: f64) -> f64 {
+    (value.clamp(0.0, 1.0) * 1e6).round() / 1e6
 }
 
 /// Why a collector has no sample.
@@ -90,5 +148,50 @@ impl CollectError {
             CollectError::Read { source, .. } => format!("{self}: {source}"),
             _ => self.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files in a temporary folder.
+    pub(super) struct Tree(tempfile::TempDir);
+
+    impl Tree {
+        pub(super) fn of(files: &[(&str, &str)]) -> Tree {
+            let tree = Tree(tempfile::tempdir().unwrap());
+            files.iter().for_each(|(path, text)| tree.write(path, text));
+            tree
+        }
+
+        pub(super) fn root(&self) -> &Path {
+            self.0.path()
+        }
+
+        pub(super) fn write(&self, path: &str, text: &str) {
+            let path = self.root().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+
+        pub(super) fn without_root(&self, text: &str) -> String {
+            text.replace(&self.root().display().to_string(), "")
+        }
+    }
+
+    /// A sample one second after the start, a line for each series, and what is missing.
+    pub(super) fn sampled(collector: &mut dyn Collector, began_ns: u64, tree: &Tree) -> String {
+        let values = collector.sample(began_ns + 1_000_000_000).unwrap();
+        assert_eq!(values.len(), collector.series().len(), "a value for each series");
+        let mut text = String::new();
+        for (Series { name, unit }, value) in collector.series().iter().zip(values) {
+            let value = value.map_or("unknown".to_owned(), |value| value.to_string());
+            text.push_str(&format!("{name} {value} {unit}\n"));
+        }
+        for (name, reason) in collector.missing() {
+            text.push_str(&format!("{name}: {}\n", tree.without_root(&reason)));
+        }
+        text
     }
 }

@@ -64,6 +64,16 @@ pub fn program() -> Option<String> {
     Some(program.file_name()?.to_str()?.to_owned())
 }
 
+/// The variable of [`system_root`].
+pub const SYSTEM_ROOT: &str = "LP_SYSROOT";
+
+/// The folder whose `proc` and `sys` tell about the machine: `/`, unless [`SYSTEM_ROOT`]
+/// names another.
+#[must_use]
+pub fn system_root() -> PathBuf {
+    raw(SYSTEM_ROOT).filter(|root| !root.is_empty()).map_or_else(|| PathBuf::from("/"), PathBuf::from)
+}
+
 /// The user's home directory.
 #[must_use]
 pub fn home() -> Option<OsString> {

@@ -2,11 +2,15 @@
 //!
 //! Their files are small, have no useful size and change with every read, so
 //! they are read whole. A file that is sampled again and again stays open
-//! ([`Pseudofile`]): that halves the cost of a sample.
+//! ([`Pseudofile`]): that halves the cost of a sample. So does the folder of all processes
+//! ([`Processes`]).
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+
+use rustix::fs::{Dir, Mode, OFlags};
 
 /// The whole text of a file, without white space at its end.
 ///
@@ -78,9 +82,109 @@ impl Pseudofile {
     }
 }
 
+/// The processes of a folder `/proc`.
+#[derive(Debug)]
+pub struct Processes {
+    folder: File,
+    entries: Dir,
+    path: String,
+    text: Vec<u8>,
+}
+
+impl Processes {
+    /// Opens the folder.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(proc: &Path) -> io::Result<Processes> {
+        let folder = File::open(proc)?;
+        let entries = Dir::read_from(&folder)?;
+        Ok(Processes { folder, entries, path: String::new(), text: Vec::new() })
+    }
+
+    /// Passes the number and the text of `stat` of each process. Those that end
+    /// meanwhile, or may not be read, are left out.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn scan(&mut self, mut each: impl FnMut(u32, &[u8])) -> io::Result<()> {
+        self.entries.rewind();
+        for entry in self.entries.by_ref() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !name.first().is_some_and(u8::is_ascii_digit) {
+                continue;
+            }
+            let Some(pid) = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            if read_at(&self.folder, &mut self.path, &mut self.text, pid, "stat").is_ok() {
+                each(pid, &self.text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the environment of a process has this variable with this value. It does not
+    /// if the environment may not be read.
+    pub fn has_variable(&mut self, pid: u32, name: &str, value: &str) -> bool {
+        let is_meant = |variable: &[u8]| {
+            variable.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="))
+                == Some(value.as_bytes())
+        };
+        read_at(&self.folder, &mut self.path, &mut self.text, pid, "environ").is_ok()
+            && self.text.split(|byte| *byte == 0).any(is_meant)
+    }
+}
+
+/// Reads a file of a process into `text`. The buffers are kept from one call to the next.
+fn read_at(proc: &File, path: &mut String, text: &mut Vec<u8>, pid: u32, name: &str) -> io::Result<()> {
+    path.clear();
+    let _ = write!(path, "{pid}/{name}");
+    text.clear();
+    let file = rustix::fs::openat(proc, path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    // A `stat` comes whole with one read; a second one would only find its end.
+    text.resize(4096, 0);
+    let n = rustix::io::read(&file, text.as_mut_slice())?;
+    text.truncate(n);
+    if n == 4096 {
+        File::from(file).read_to_end(text)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processes_are_scanned_again_and_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("7/stat", "7 (a) R");
+        write("7/environ", "A=1\0LP=x y\0");
+        write("12x/stat", "no");
+        write("self/stat", "no");
+        std::fs::create_dir(folder.path().join("9")).unwrap();
+        let mut processes = Processes::open(folder.path()).unwrap();
+        let mut seen = Vec::new();
+        let mut scan = |processes: &mut Processes| {
+            processes.scan(|pid, text| seen.push((pid, text.to_vec()))).unwrap();
+            seen.sort();
+            std::mem::take(&mut seen)
+        };
+        assert_eq!(scan(&mut processes), [(7, b"7 (a) R".to_vec())]);
+        write("9/stat", &"9".repeat(5000));
+        let found = scan(&mut processes);
+        assert_eq!((found[0].0, found[1].0, found[1].1.len()), (7, 9, 5000));
+        assert!(processes.has_variable(7, "LP", "x y"));
+        assert!(!processes.has_variable(7, "LP", "x"));
+        assert!(!processes.has_variable(8, "LP", "x y"));
+    }
 
     #[test]
     fn an_open_file_is_read_afresh_each_time() {

@@ -34,10 +34,10 @@ pub use self::script::{FREE_US, QUIET_US};
 use self::stream::{Stream, Timing};
 use super::foreign::Figure;
 use super::{
-    Conditions, Host, Member, OmittedWorkloads, Pace, RunRecord, SeriesRecord, SourceConfig, StepRecord,
-    VERSION, WorkerRecord, WorkerSample,
+    Conditions, Host, Member, OmittedWorkloads, Pace, ProgramRecord, RunRecord, SeriesRecord, SourceConfig,
+    StepRecord, VERSION, WorkerRecord, WorkerSample,
 };
-use crate::collect::Series;
+use crate::collect::{Program, Series};
 use crate::model::Scalar;
 use crate::name::Slug;
 use crate::pipeline::prepared::PreparedClip;
@@ -224,6 +224,9 @@ pub struct RecordBuilder {
     scripts_due_us: u64,
     workers: Vec<Worker>,
     series: Vec<SeriesRecord>,
+    /// The place of each of them by its name.
+    series_indices: HashMap<String, usize>,
+    programs: Vec<ProgramRecord>,
     missing: BTreeMap<String, String>,
     stopping: bool,
     interrupted: bool,
@@ -278,6 +281,8 @@ impl RecordBuilder {
             scripts_due_us: u64::MAX,
             workers,
             series: Vec::new(),
+            series_indices: HashMap::new(),
+            programs: Vec::new(),
             missing: BTreeMap::new(),
             stopping: false,
             interrupted: false,
@@ -380,18 +385,27 @@ impl RecordBuilder {
     }
 
     /// Takes in a collector's sample at `at_ns` of CLOCK_MONOTONIC: a value for each of
-    /// its series.
-    pub fn collected(&mut self, at_ns: u64, series: &[Series], values: &[f64]) {
+    /// its series, `None` if it is not known.
+    pub fn collected(&mut self, at_ns: u64, series: &[Series], values: &[Option<f64>]) {
         for (Series { name, unit }, value) in series.iter().zip(values) {
-            let known = self.series.iter().position(|known| known.name == *name).unwrap_or_else(|| {
+            let Some(value) = value else { continue };
+            let index = self.series_indices.get(name.as_str()).copied().unwrap_or_else(|| {
                 let (at_us, values) = (Vec::new(), Vec::new());
                 let unit = (*unit).to_owned();
                 self.series.push(SeriesRecord { name: name.clone(), unit, at_us, values });
+                self.series_indices.insert(name.clone(), self.series.len() - 1);
                 self.series.len() - 1
             });
-            self.series[known].at_us.push(at_ns / 1000);
-            self.series[known].values.push(*value);
+            self.series[index].at_us.push(at_ns / 1000);
+            self.series[index].values.push(*value);
         }
+    }
+
+    /// Takes in other programs that a collector saw, the most CPU time first.
+    pub fn programs(&mut self, programs: &[Program]) {
+        let program =
+            |program: &Program| ProgramRecord { name: program.name.clone(), cpu_us: program.cpu_us };
+        self.programs.extend(programs.iter().map(program));
     }
 
     /// Remembers that a collector could not run.
@@ -530,6 +544,7 @@ impl RecordBuilder {
             now_us,
             workers,
             mut series,
+            programs,
             missing,
             stopping,
             interrupted,
@@ -592,6 +607,7 @@ impl RecordBuilder {
             members,
             series,
             workers: workers.collect(),
+            programs,
             missing,
             interrupted,
             inputs_changed: Vec::new(),

@@ -204,7 +204,7 @@ impl Story {
     /// The machine is sampled: shares of busy and stolen time, bytes in use.
     pub(crate) fn machine(&mut self, at_us: u64, values: [f64; 3]) {
         let series = SERIES.map(|(name, unit)| Series { name: name.to_owned(), unit });
-        self.builder.collected(at_us * 1000, &series, &values);
+        self.builder.collected(at_us * 1000, &series, &values.map(Some));
     }
 
     /// A script prints a line.

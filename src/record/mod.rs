@@ -77,7 +77,11 @@ pub struct RunRecord {
     pub series: Vec<SeriesRecord>,
     /// The workers, in the order in which they were started.
     pub workers: Vec<WorkerRecord>,
-    /// Collectors that could not run, with the reason.
+    /// Programs that do not belong to the run, with their CPU time from its start to its end,
+    /// the most first; empty in records before version 6.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<ProgramRecord>,
+    /// Collectors, or series of them, that could not run, with the reason.
     pub missing: BTreeMap<String, String>,
     /// Whether the user stopped it before its time.
     pub interrupted: bool,
@@ -397,6 +401,15 @@ impl SeriesRecord {
     pub fn points(&self) -> impl Iterator<Item = (u64, f64)> {
         self.at_us.iter().copied().zip(self.values.iter().copied())
     }
+}
+
+/// A program that does not belong to the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramRecord {
+    /// The name of its processes as the kernel has it, at most 15 bytes: `rustc`.
+    pub name: String,
+    /// CPU time of all of them in microseconds.
+    pub cpu_us: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

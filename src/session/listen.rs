@@ -181,7 +181,10 @@ impl<'a, P: Player> Session<'a, P> {
     }
 
     /// The record of all messages.
-    pub(super) fn finish(self) -> RunRecord {
+    pub(super) fn finish(mut self) -> RunRecord {
+        for (_, collector) in &self.collectors {
+            self.builder.programs(&collector.programs());
+        }
         self.builder.finish()
     }
 
@@ -227,7 +230,12 @@ impl<'a, P: Player> Session<'a, P> {
     /// Samples a collector from now on, or keeps the reason why it cannot run.
     pub(super) fn collect(&mut self, name: &'static str, started: Result<Box<dyn Collector>, CollectError>) {
         match started {
-            Ok(collector) => self.collectors.push((name, collector)),
+            Ok(collector) => {
+                for (part, reason) in collector.missing() {
+                    self.builder.missing(&part, &reason);
+                }
+                self.collectors.push((name, collector));
+            }
             Err(error) => self.builder.missing(name, &error.reason()),
         }
     }
@@ -416,7 +424,7 @@ mod tests {
 
     use super::super::fixture::{camera, exit, frames, hear, scripted, session, session_seen_by, setup};
     use super::*;
-    use crate::collect::{Series, machine};
+    use crate::collect::{Place, Series, machine};
     use crate::os::process::cancel_pair;
     use crate::record::foreign::figure;
 
@@ -469,8 +477,8 @@ mod tests {
             &self.0
         }
 
-        fn sample(&mut self, _: u64) -> Result<Vec<f64>, CollectError> {
-            self.1.next().expect("the session takes no sample after an error").map(|value| vec![value])
+        fn sample(&mut self, _: u64) -> Result<Vec<Option<f64>>, CollectError> {
+            self.1.next().expect("the session takes no sample after an error").map(|value| vec![Some(value)])
         }
     }
 
@@ -500,7 +508,7 @@ mod tests {
         let (mut session, _told) = session(&setup);
         let samples = vec![Ok(1.0), Err(CollectError::TooSoon), Ok(3.0)];
         session.collect("psu", Ok(Counter::boxed("psu.power", samples)));
-        session.collect("machine", machine::start(Path::new("/")));
+        session.collect("machine", machine::start(&Place::here(Path::new("/"))));
         let begin_ns = os::clock::monotonic_ns();
         // The second tick follows a stall.
         for since_ms in [1_000, 1_005, 2_000] {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use super::Redaction;
+use crate::collect::processes;
 use crate::os;
 use crate::os::process::{Cancel, Command, CommandEvent, listen_to_command};
 use crate::record::build::{ScriptEnd, ScriptId};
@@ -33,7 +34,7 @@ pub struct ScriptLoad {
     pub argv: Vec<OsString>,
     /// Where it runs; absolute.
     pub dir: PathBuf,
-    /// All of its environment.
+    /// All of its environment but the mark by which its daemons are known.
     pub env: BTreeMap<OsString, OsString>,
     /// Removes secrets from its output.
     pub redaction: Redaction,
@@ -54,10 +55,12 @@ pub(super) enum ScriptMessage {
 impl ScriptLoad {
     /// Runs it to its end, or until `cancel` comes.
     pub(super) fn run(&self, id: ScriptId, cancel: &Cancel, session: &Sender<(ScriptId, ScriptMessage)>) {
+        let mut env = self.env.clone();
+        env.insert(processes::MARK.into(), processes::script_mark(std::process::id()).into());
         let command = Command {
             argv: &self.argv,
             dir: &self.dir,
-            env: &self.env,
+            env: &env,
             log_limit: TAIL,
             timeout: None,
             grace: GRACE,

@@ -5,14 +5,12 @@
 //! record: a script that cannot be started, a collector that cannot run, a stream
 //! that is refused.
 
-use std::path::Path;
-
 use crossbeam_channel::{bounded, unbounded};
 
 use super::listen::{Player, Session, Watch};
 use super::load::{Load, PipelineLoad};
 use super::{ScriptLoad, SessionError};
-use crate::collect;
+use crate::collect::{self, Place};
 use crate::digest::ContentDigest;
 use crate::name::Slug;
 use crate::os;
@@ -42,9 +40,12 @@ pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<Ru
         return Err(SessionError::Cancelled);
     }
     let setup = Setup { origin_ns: os::clock::monotonic_ns(), ..load.setup.clone() };
+    let pids: Vec<u32> = workers.iter().map(Worker::pid).collect();
     let mut session = Session::new(&setup, &load.secrets, watch, workers.into_iter().map(Some).collect());
+    let root = os::env::system_root();
+    let place = Place { workers: &pids, ..Place::here(&root) };
     for kind in collect::ALL {
-        session.collect(kind.name, (kind.start)(Path::new("/")));
+        session.collect(kind.name, (kind.start)(&place));
     }
     start_streams(&mut session, &load.pipelines);
     let (sender, said) = bounded(SCRIPT_MESSAGES);

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::error::WorkerError;
+use crate::collect::processes;
 use crate::digest::ContentDigest;
 use crate::model::{ContainerCommand, WorkerCommand};
 use crate::os;
@@ -136,6 +137,9 @@ impl Launch {
         let name = fresh_name();
         let mut words = self.words[..=container.run].to_vec();
         words.extend(["--rm".into(), "--name".into(), name.clone()]);
+        // A container is no descendant of ours: the mark says whose it is.
+        let mark = processes::worker_mark(std::process::id());
+        words.push(format!("--env={}={mark}", processes::MARK).into());
         let (user, group) = os::env::user_and_group();
         let is_own = user != 0 && container.engine == "podman" && self.runs_the_engine_itself(container);
         add(&mut words, container, reach, (user, group), is_own);
