@@ -118,6 +118,7 @@ fn record(
         conditions: Conditions {
             duration_ms: run.duration_ms,
             warmup_ms: run.warmup_ms.unwrap_or(Settings::AUTO_WARMUP_MS),
+            warmup_is_auto: run.warmup_ms.is_none(),
             pace: run.pace,
             isolation: run.isolation,
             count: run.count,

@@ -359,7 +359,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) duration: Option<Duration>,
 
-    /// Play before measuring for this long after a stream's first frame; or `auto` [default: auto, 2s]
+    /// Play before measuring for this long after a stream's first frame, or until it is steady [default: auto]
     #[arg(long, value_name = "TIME", value_parser = warmup)]
     pub(super) warmup: Option<String>,
 

@@ -209,7 +209,12 @@ fn run() -> impl Reader<Value = RawRun> + Copy {
         let decode_only = "Whether to measure only sources and decoding, and leave out every step";
         Some(RawRun {
             duration: table.optional("duration", time, duration(), diagnostics),
-            warmup: table.optional("warmup", "Time before it: `auto` or a duration", warmup(), diagnostics),
+            warmup: table.optional(
+                "warmup",
+                "Time before it: a duration, or `auto`: until the stream is steady, 2 to 10 s",
+                warmup(),
+                diagnostics,
+            ),
             source: table.optional("source", source, one_of(SOURCES, &[]), diagnostics),
             pace: table.optional("pace", "How fast clips are played", one_of(PACES, &[]), diagnostics),
             isolation: table.optional("isolation", isolation, one_of(ISOLATIONS, &[]), diagnostics),

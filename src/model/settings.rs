@@ -13,7 +13,8 @@ use super::worker::WorkerCommand;
 pub struct Settings {
     /// The measured window; zero = until Ctrl-C.
     pub duration: Duration,
-    /// The time before it; `None` = `auto`: [`Settings::AUTO_WARMUP_MS`].
+    /// The time before it; `None` = `auto`: until a stream is in its steady state, from
+    /// [`Settings::AUTO_WARMUP_MS`] to [`Settings::AUTO_WARMUP_MOST_MS`].
     pub warmup: Option<Duration>,
     /// How cameras with only `fileSrc` are played.
     pub source: FileSourceMode,
@@ -45,8 +46,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The warm-up of `auto`, in milliseconds after each stream's first frame.
+    /// The shortest warm-up of `auto`, in milliseconds after each stream's first frame.
     pub const AUTO_WARMUP_MS: u64 = 2_000;
+    /// The longest one: a stream that has not settled after so long is not starting up, it is
+    /// like that. A third of the usual window.
+    pub const AUTO_WARMUP_MOST_MS: u64 = 10_000;
 }
 
 /// `[rtsp]`: the server of streams that are named by a path alone, and how

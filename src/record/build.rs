@@ -4,7 +4,7 @@
 //! events, each worker's from its own, so a recorded run replays faster than
 //! real time and comes to the same end.
 //!
-//! A stream's *window* begins `warmup` after its first frame and lasts
+//! A stream's *window* begins after its warm-up (`steady.rs`) and lasts
 //! `duration`; played freely it reaches from the first frame to the last. A
 //! stream is *done* when a tick of its worker lies beyond the window's end, or
 //! at EOS when played freely; the run is over when every stream is done or has
@@ -22,6 +22,7 @@
 
 mod moment;
 mod script;
+mod steady;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use std::collections::{BTreeMap, HashMap};
 pub use self::moment::{Phase, StreamMoment};
 use self::script::Script;
 pub use self::script::{FREE_US, QUIET_US};
+use self::steady::WarmUp;
 use self::stream::{Stream, Timing};
 use super::foreign::Figure;
 use super::{
@@ -260,7 +262,11 @@ impl RecordBuilder {
         };
         let streams: Vec<Stream> = setup
             .streams()
-            .map(|(_, member, stream)| Stream::new(stream.clone(), patience_us(HANG_US, member.target_fps)))
+            .map(|(_, member, stream)| {
+                let fps = member.target_fps;
+                let warmup = WarmUp::new(fps, timing.warmup_us, setup.conditions.warmup_is_auto);
+                Stream::new(stream.clone(), warmup, patience_us(HANG_US, fps))
+            })
             .collect();
         let scripts: Vec<Script> = setup
             .scripts()
@@ -344,27 +350,12 @@ impl RecordBuilder {
                     self.change(stream, &mut decisions, |stream| stream.fail(at_us, reason));
                 }
             }
-            (
-                EventBody::Frames {
-                    arrived_us,
-                    latency_us,
-                    late_us,
-                    decoded,
-                    played,
-                    dropped,
-                    taken_out,
-                    fates,
-                    delivered,
-                    ..
-                },
-                Some(stream),
-            ) => self.change(stream, &mut decisions, |stream| {
-                stream.frames(timing, arrived_us, latency_us, late_us);
-                stream.fates(timing, fates);
-                stream.delivered(timing, delivered);
-                stream.tick(timing, at_us, [*decoded, *played, *dropped, *taken_out]);
-                None
-            }),
+            (body @ EventBody::Frames { .. }, Some(stream)) => {
+                self.change(stream, &mut decisions, |stream| {
+                    stream.observe(timing, at_us, body);
+                    None
+                });
+            }
             (EventBody::Element { element, factory, message, stream_time, fields, .. }, Some(stream)) => {
                 self.streams[stream.index()].sighting(|| super::Sighting {
                     at_us,

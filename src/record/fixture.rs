@@ -32,6 +32,8 @@ pub(crate) struct Story {
     counters: BTreeMap<String, [u64; 3]>,
     /// What the source of each stream delivers with its next tick.
     delivered: BTreeMap<String, SourceFrames>,
+    /// The lateness of the frames of its next ticks.
+    pub(crate) late_us: i64,
 }
 
 /// A camera: name, target, streams as `(workloads, worker)`.
@@ -88,6 +90,7 @@ pub(crate) fn setup(
         conditions: Conditions {
             duration_ms: duration * 1000,
             warmup_ms: warmup * 1000,
+            warmup_is_auto: false,
             pace,
             isolation: if workers == ["lane"] { Isolation::Lane } else { Isolation::Camera },
             count: 1,
@@ -110,6 +113,7 @@ impl Story {
             names: [streams, scripts],
             counters: BTreeMap::new(),
             delivered: BTreeMap::new(),
+            late_us: 0,
         }
     }
 
@@ -136,7 +140,7 @@ impl Story {
         self.delivered.insert(stream.to_owned(), delivered);
     }
 
-    /// A tick with these frames, each decoded when it arrives and on time, `dropped`
+    /// A tick with these frames, each decoded when it arrives and as late as the rest, `dropped`
     /// more of them lost when the last one arrives, or just before the tick.
     pub(crate) fn tick(
         &mut self,
@@ -161,7 +165,7 @@ impl Story {
             }),
             arrived_us,
             latency_us: frames.iter().map(|(_, latency)| *latency).collect(),
-            late_us: frames.iter().map(|_| Some(0)).collect(),
+            late_us: frames.iter().map(|_| Some(self.late_us)).collect(),
             decoded,
             played,
             dropped,

@@ -42,8 +42,8 @@ pub use crate::worker::protocol::VideoFormat;
 /// `machine`, a list of such samples, and brought [`StreamRecord::index`]; 5 brought
 /// [`RunRecord::provenance`], [`RunRecord::tag`], [`RunRecord::utc_offset_s`],
 /// [`SourceConfig::name`], [`SourceConfig::origin`], [`Member::dialect`] and
-/// [`StreamRecord::steps`]; 6 brought [`StreamRecord::asked_us`],
-/// [`StreamRecord::delay_us`], [`StreamRecord::dropped_at`] and what follows it up to
+/// [`StreamRecord::steps`]; 6 brought [`Conditions::warmup_is_auto`],
+/// [`StreamRecord::asked_us`], [`StreamRecord::warmup`], [`StreamRecord::delay_us`], [`StreamRecord::dropped_at`] and what follows it up to
 /// [`StreamRecord::in_flight`].
 pub const VERSION: u32 = 6;
 
@@ -140,8 +140,13 @@ impl RunRecord {
 pub struct Conditions {
     /// Length of the measured window in milliseconds; 0 = until stopped.
     pub duration_ms: u64,
-    /// Warm-up before it, after each stream's first frame, in milliseconds.
+    /// Warm-up before it, after each stream's first frame, in milliseconds; if
+    /// `warmup_is_auto`, the shortest one.
     pub warmup_ms: u64,
+    /// Whether the warm-up of a stream lasts until its steady state: `auto`. False in records
+    /// before version 6, whose warm-up is always fixed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warmup_is_auto: bool,
     /// `live` or `free`.
     pub pace: Pace,
     /// `camera` or `lane`: the streams that share a worker.
@@ -246,8 +251,14 @@ pub struct StreamRecord {
     pub asked_us: Option<u64>,
     /// The first frame at the sink; `None` if none came.
     pub first_frame_us: Option<u64>,
-    /// The constant delay of its frames: their median lateness in the warm-up, in
-    /// microseconds; `None` where frames are not due, and in records before version 6.
+    /// The warm-up between it and the window; `None` if that never ended, with free pace, and in
+    /// records before version 6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<WarmUpRecord>,
+    /// The constant delay of its frames in microseconds: the median of their lateness in the
+    /// steady part of the warm-up, at least in its last second; without a warm-up, in the
+    /// first second of the window. `None` where frames are not due at a time, and in records before
+    /// version 6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_us: Option<i64>,
     /// The measured window, `[begin, end)`; `None` if warm-up never ended.
@@ -305,6 +316,17 @@ pub struct StreamRecord {
     pub end: Option<End>,
     /// Why it counts as failed; `None` if it does not.
     pub failure: Option<String>,
+}
+
+/// The warm-up of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmUpRecord {
+    /// From the first frame to the begin of the window, in microseconds.
+    pub length_us: u64,
+    /// Of `auto`: whether the stream had a steady state when its window began; `None` if its
+    /// frames are too few to tell, and for a fixed warm-up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_steady: Option<bool>,
 }
 
 /// The delivery of a stream's source in the window, before `lp` changes anything.

@@ -27,6 +27,7 @@ pub use self::json::json;
 pub use self::table::table;
 
 use crate::collect::machine;
+use crate::model::Settings;
 use crate::record::measure::{MachineFigures, Measurement, StreamFigures, Verdict, number};
 use crate::record::{Conditions, Host, Isolation, Pace, RunRecord, WorkerRecord};
 use crate::text::harmless_lines;
@@ -64,19 +65,27 @@ fn dropped(stream: &StreamFigures) -> String {
     }
 }
 
+/// The warm-up as asked for: `2s`, `2s to 10s`.
+fn warmup(conditions: &Conditions) -> String {
+    let text = |ms| duration_text(std::time::Duration::from_millis(ms));
+    match conditions.warmup_is_auto {
+        true => format!("{} to {}", text(conditions.warmup_ms), text(Settings::AUTO_WARMUP_MOST_MS)),
+        false => text(conditions.warmup_ms),
+    }
+}
+
 /// The conditions in one line.
 fn conditions(conditions: &Conditions) -> String {
     let millis = std::time::Duration::from_millis;
+    let warmup = warmup(conditions);
     let length = match (conditions.pace, conditions.duration_ms) {
         (Pace::Free, _) => "one pass as fast as the machine can".to_owned(),
         (Pace::Live, 0) => {
-            format!("until stopped, after {} of warm-up", duration_text(millis(conditions.warmup_ms)))
+            format!("until stopped, after {warmup} of warm-up")
         }
-        (Pace::Live, duration) => format!(
-            "{} after {} of warm-up, live pace",
-            duration_text(millis(duration)),
-            duration_text(millis(conditions.warmup_ms))
-        ),
+        (Pace::Live, duration) => {
+            format!("{} after {warmup} of warm-up, live pace", duration_text(millis(duration)))
+        }
     };
     let isolation = match conditions.isolation {
         Isolation::Camera => "a worker per camera",

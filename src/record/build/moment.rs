@@ -68,15 +68,25 @@ impl RecordBuilder {
     }
 }
 
-/// The phase, and how much of the window has passed and is left, at `now_us`.
-fn position(timing: Timing, first_us: Option<u64>, now_us: u64) -> (Phase, u64, Option<u64>) {
+/// The phase, and how much of the window has passed and is left, at `now_us`. The window
+/// has no `limits` until its begin is decided.
+fn position(
+    timing: Timing,
+    first_us: Option<u64>,
+    limits: Option<(u64, u64)>,
+    now_us: u64,
+) -> (Phase, u64, Option<u64>) {
     let is_limited = timing.pace == Pace::Live && timing.duration_us > 0;
     let left = |us: u64| is_limited.then_some(us);
     let Some(first) = first_us else {
         return (Phase::Starting, 0, left(timing.warmup_us.saturating_add(timing.duration_us)));
     };
-    let (begin, end) = timing.limits(first);
-    if now_us < begin {
+    // As if it began as early as it may.
+    let (begin, end) = limits.unwrap_or_else(|| {
+        let begin = first.saturating_add(timing.warmup_us).max(now_us);
+        (begin, timing.end(begin))
+    });
+    if limits.is_none() || now_us < begin {
         return (Phase::WarmingUp, 0, left(end.saturating_sub(now_us)));
     }
     (Phase::Measuring, now_us.min(end) - begin, left(end.saturating_sub(now_us)))
@@ -84,7 +94,8 @@ fn position(timing: Timing, first_us: Option<u64>, now_us: u64) -> (Phase, u64, 
 
 impl Stream {
     fn moment<'a>(&self, timing: Timing, member: &'a MemberSetup) -> StreamMoment<'a> {
-        let (phase, measured_us, left_us) = position(timing, self.first_frame_us, self.ticked_us);
+        let (phase, measured_us, left_us) =
+            position(timing, self.first_frame_us, self.limits(timing), self.ticked_us);
         let phase = match () {
             () if self.failure.is_some() => Phase::Failed,
             () if self.done || self.end.is_some() => Phase::Ended,
@@ -110,7 +121,8 @@ impl Stream {
 
 impl Script {
     fn moment<'a>(&self, timing: Timing, member: &'a MemberSetup, now_us: u64) -> StreamMoment<'a> {
-        let (phase, measured_us, left_us) = position(timing, self.first_figure_us, now_us);
+        let limits = self.first_figure_us.map(|first| timing.limits(first));
+        let (phase, measured_us, left_us) = position(timing, self.first_figure_us, limits, now_us);
         let phase = match () {
             () if self.failure.is_some() => Phase::Failed,
             () if self.done || self.exit.is_some() => Phase::Ended,

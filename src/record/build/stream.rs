@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::steady::{WarmUp, delay_of_begin_us};
 use super::{START_US, StreamSetup};
 use crate::record::{Delivery, Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
-use crate::worker::protocol::{End, Fates, MAX_FORMATS, SourceFrames, TimesByPlace};
+use crate::worker::protocol::{End, EventBody, Fates, MAX_FORMATS, SourceFrames, TimesByPlace};
 
 /// The settings that decide about windows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
     pub(super) pace: Pace,
+    /// The warm-up, or the shortest one of `auto`.
     pub(super) warmup_us: u64,
     /// 0 = until stopped.
     pub(super) duration_us: u64,
@@ -32,6 +34,9 @@ pub(super) struct Stream {
     pub(super) first_frame_us: Option<u64>,
     last_frame_us: Option<u64>,
     last_damaged_us: Option<u64>,
+    warmup: WarmUp,
+    /// Events that came before the begin of the window was decided, each with its time.
+    waiting: Vec<(u64, EventBody)>,
     /// Frames from the window's begin on; cut to its end when all is known.
     pub(super) arrived_us: Vec<u64>,
     pub(super) latency_us: Vec<Option<u32>>,
@@ -64,7 +69,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(setup: StreamSetup, hang_us: u64) -> Stream {
+    pub(super) fn new(setup: StreamSetup, warmup: WarmUp, hang_us: u64) -> Stream {
         Stream {
             setup,
             hang_us,
@@ -75,6 +80,8 @@ impl Stream {
             first_frame_us: None,
             last_frame_us: None,
             last_damaged_us: None,
+            warmup,
+            waiting: Vec::new(),
             arrived_us: Vec::new(),
             latency_us: Vec::new(),
             has_latency: false,
@@ -100,8 +107,66 @@ impl Stream {
         }
     }
 
+    /// Takes in an event about it. Until the begin of its window is decided, events wait, so
+    /// that all that is counted in the window is right whatever begin is chosen.
+    pub(super) fn observe(&mut self, timing: Timing, at_us: u64, body: &EventBody) {
+        self.notice(timing, at_us, body);
+        if timing.pace == Pace::Live && self.warmup.begin_us().is_none() {
+            self.waiting.push((at_us, body.clone()));
+            self.warmup.decide(at_us);
+            if self.warmup.begin_us().is_some() {
+                self.take_in_waiting(timing);
+            }
+        } else {
+            self.take_in(timing, at_us, body);
+        }
+    }
+
+    /// Remembers of an event what does not depend on the window.
+    fn notice(&mut self, timing: Timing, at_us: u64, body: &EventBody) {
+        let EventBody::Frames { arrived_us, late_us, fates, .. } = body else { return };
+        self.ticked_us = at_us;
+        for (index, at_us) in arrived_us.iter().enumerate() {
+            self.first_frame_us.get_or_insert(*at_us);
+            self.last_frame_us = Some(*at_us);
+            if timing.pace == Pace::Live {
+                self.warmup.frame(*at_us, late_us.get(index).copied().flatten());
+            }
+        }
+        self.life.damaged += fates.damaged_us.len() as u64;
+        self.last_damaged_us = fates.damaged_us.last().copied().or(self.last_damaged_us);
+    }
+
+    fn take_in_waiting(&mut self, timing: Timing) {
+        for (at_us, body) in std::mem::take(&mut self.waiting) {
+            self.take_in(timing, at_us, &body);
+        }
+    }
+
+    /// Takes in an event whose place before, in or after the window is known.
+    fn take_in(&mut self, timing: Timing, at_us: u64, body: &EventBody) {
+        if let EventBody::Frames {
+            arrived_us,
+            latency_us,
+            late_us,
+            decoded,
+            played,
+            dropped,
+            taken_out,
+            fates,
+            delivered,
+            ..
+        } = body
+        {
+            self.frames(timing, arrived_us, latency_us, late_us);
+            self.fates(timing, fates);
+            self.delivered(timing, delivered);
+            self.tick(timing, at_us, [*decoded, *played, *dropped, *taken_out]);
+        }
+    }
+
     /// Takes in frames in the order of their arrival.
-    pub(super) fn frames(
+    fn frames(
         &mut self,
         timing: Timing,
         arrived_us: &[u64],
@@ -110,10 +175,8 @@ impl Stream {
     ) {
         self.has_latency |= !latency_us.is_empty();
         self.is_due |= !late_us.is_empty();
+        let (begin, end) = self.limits(timing).unwrap_or((u64::MAX, u64::MAX));
         for (index, at_us) in arrived_us.iter().enumerate() {
-            let first = *self.first_frame_us.get_or_insert(*at_us);
-            self.last_frame_us = Some(*at_us);
-            let (begin, end) = timing.limits(first);
             if (begin..end).contains(at_us) {
                 self.arrived_us.push(*at_us);
                 self.latency_us.push(latency_us.get(index).copied().flatten());
@@ -123,10 +186,8 @@ impl Stream {
         }
     }
 
-    /// Takes in when frames left the decoder, by their fate. To be called
-    /// after [`Stream::frames`], which may open the window: none that left before
-    /// an earlier tick can lie in it.
-    pub(super) fn fates(&mut self, timing: Timing, fates: &Fates) {
+    /// Takes in when frames left the decoder, by their fate.
+    fn fates(&mut self, timing: Timing, fates: &Fates) {
         let Fates { decoded_us, dropped_us, taken_out_us, damaged_us, copied_us } = fates;
         let begin = self.begin(timing);
         let inside = |times: &[u64]| times.iter().filter(|at_us| self.counts(timing, **at_us)).count() as u64;
@@ -145,12 +206,10 @@ impl Stream {
         self.taken_out += add(&mut self.taken_out_at, taken_out);
         self.delivery.damaged += damaged;
         self.delivery.copied += add(&mut self.copied_at, copied);
-        self.life.damaged += damaged_us.len() as u64;
-        self.last_damaged_us = damaged_us.last().copied().or(self.last_damaged_us);
     }
 
-    /// Takes in the delivery of the source, as [`Stream::fates`].
-    pub(super) fn delivered(&mut self, timing: Timing, delivered: &SourceFrames) {
+    /// Takes in the delivery of the source.
+    fn delivered(&mut self, timing: Timing, delivered: &SourceFrames) {
         let SourceFrames { frames_us, thinned_us, incomplete_us, key_frame_every, video } = delivered;
         for at_us in frames_us.iter().flatten() {
             if self.counts(timing, *at_us) {
@@ -174,25 +233,23 @@ impl Stream {
     /// Whether what happened then counts. Played freely, all does: the window is the
     /// stream's life.
     fn counts(&self, timing: Timing, at_us: u64) -> bool {
-        let Some(first) = self.first_frame_us else { return timing.pace == Pace::Free };
-        let (begin, end) = timing.limits(first);
+        let Some((begin, end)) = self.limits(timing) else { return timing.pace == Pace::Free };
         timing.pace == Pace::Free || (begin..end.min(self.cut_us.unwrap_or(u64::MAX))).contains(&at_us)
     }
 
     /// The begin of the window; the end of time while it is unknown. Played freely, nothing
     /// comes before it.
     fn begin(&self, timing: Timing) -> u64 {
-        match (timing.pace, self.first_frame_us) {
-            (Pace::Free, _) => 0,
-            (Pace::Live, None) => u64::MAX,
-            (Pace::Live, Some(first)) => timing.limits(first).0,
+        match timing.pace {
+            Pace::Free => 0,
+            Pace::Live => self.warmup.begin_us().unwrap_or(u64::MAX),
         }
     }
 
     /// Takes in that nothing was delivered up to now since the last frame, or since
     /// the window began. Free pace has no gaps, as nothing is due.
     fn gap_until(&mut self, timing: Timing, at_us: u64) {
-        let begin = self.first_frame_us.map(|first| timing.limits(first).0);
+        let begin = self.limits(timing).map(|(begin, _)| begin);
         if let Some(since) = self.last_delivered_us.or(begin).filter(|_| timing.pace == Pace::Live) {
             let gap = at_us.saturating_sub(since);
             self.delivery.longest_gap_us = self.delivery.longest_gap_us.max(Some(gap));
@@ -200,12 +257,11 @@ impl Stream {
     }
 
     /// Takes in the counters of a tick: decoded, played, dropped, taken out.
-    pub(super) fn tick(&mut self, timing: Timing, at_us: u64, counters: [u64; 4]) {
+    fn tick(&mut self, timing: Timing, at_us: u64, counters: [u64; 4]) {
         let [decoded, played, dropped, taken_out] = counters;
-        self.ticked_us = at_us;
         self.life = Life { decoded, played, dropped, taken_out, ..self.life };
         // Every frame up to a tick has been reported with it or before it.
-        let complete = self.first_frame_us.is_some_and(|first| timing.limits(first).1 <= at_us);
+        let complete = self.limits(timing).is_some_and(|(_, end)| end <= at_us);
         self.done |= complete && self.failure.is_none();
     }
 
@@ -225,7 +281,7 @@ impl Stream {
                     self.done = self.failure.is_none();
                     None
                 }
-                (Pace::Live, Some(first)) => self.fail(at_us, timing.early_end(first, at_us)),
+                (Pace::Live, Some(_)) => self.fail(at_us, timing.early_end(self.warmup.begin_us(), at_us)),
             },
         }
     }
@@ -297,9 +353,18 @@ impl Stream {
         }
     }
 
+    /// The window as far as its begin and the time decide it; an end that only events
+    /// decide is `u64::MAX`.
+    pub(super) fn limits(&self, timing: Timing) -> Option<(u64, u64)> {
+        match timing.pace {
+            Pace::Free => Some((self.first_frame_us?, u64::MAX)),
+            Pace::Live => self.warmup.begin_us().map(|begin| (begin, timing.end(begin))),
+        }
+    }
+
     /// The window `[begin, end)` as far as it is known.
     pub(super) fn window(&self, timing: Timing) -> Option<(u64, u64)> {
-        let (begin, end) = timing.limits(self.first_frame_us?);
+        let (begin, end) = self.limits(timing)?;
         let end = match timing.pace {
             // The last frame belongs to the window.
             Pace::Free => self.last_frame_us?.saturating_add(1),
@@ -312,6 +377,8 @@ impl Stream {
 
     pub(super) fn into_record(mut self, timing: Timing, origin_us: u64) -> StreamRecord {
         let since = |at_us: u64| at_us.saturating_sub(origin_us);
+        // What is counted over its whole life.
+        self.take_in_waiting(timing);
         let window = self.window(timing);
         let n_frames = self.arrived_us.partition_point(|at| window.is_some_and(|(_, end)| *at < end));
         let arrived_us = self.arrived_us[..n_frames].iter().map(|at| since(*at)).collect();
@@ -323,6 +390,9 @@ impl Stream {
         let in_flight_before = u64::try_from(self.before).unwrap_or(0);
         let gone = n_frames as u64 + self.dropped + self.taken_out;
         let in_flight = (in_flight_before + self.decoded).saturating_sub(gone);
+        let of_begin = || delay_of_begin_us(&self.arrived_us, &self.late_us, window?.0);
+        let delay_us = self.warmup.delay_us().or_else(of_begin).filter(|_| timing.pace == Pace::Live);
+        let warmup = self.first_frame_us.and_then(|first| self.warmup.into_record(first));
         let mut sightings = self.sightings;
         sightings.iter_mut().for_each(|sighting| sighting.at_us = since(sighting.at_us));
         StreamRecord {
@@ -333,7 +403,8 @@ impl Stream {
             shares_decode_with: self.setup.shares_decode_with,
             asked_us: self.sent_us.map(since),
             first_frame_us: self.first_frame_us.map(since),
-            delay_us: None,
+            warmup,
+            delay_us,
             window_us: window.map(|(begin, end)| (since(begin), since(end))),
             arrived_us,
             latency_us,
@@ -364,21 +435,27 @@ fn add(to: &mut BTreeMap<String, u64>, counts: Vec<(String, u64)>) -> u64 {
 }
 
 impl Timing {
-    /// The window of a stream with this first frame; an end that only events
-    /// decide is `u64::MAX`.
+    /// The window of a script with this first figure.
     pub(super) fn limits(self, first_us: u64) -> (u64, u64) {
-        let begin = first_us.saturating_add(self.warmup_us);
+        let begin = match self.pace {
+            Pace::Free => first_us,
+            Pace::Live => first_us.saturating_add(self.warmup_us),
+        };
+        (begin, self.end(begin))
+    }
+
+    /// The end of a window with this begin; `u64::MAX` if only events decide it.
+    pub(super) fn end(self, begin_us: u64) -> u64 {
         match (self.pace, self.duration_us) {
-            (Pace::Free, _) => (first_us, u64::MAX),
-            (Pace::Live, 0) => (begin, u64::MAX),
-            (Pace::Live, duration) => (begin, begin.saturating_add(duration)),
+            (Pace::Free, _) | (Pace::Live, 0) => u64::MAX,
+            (Pace::Live, duration) => begin_us.saturating_add(duration),
         }
     }
 
     /// Why an EOS at `at_us` came too early.
-    fn early_end(self, first_us: u64, at_us: u64) -> String {
+    fn early_end(self, begin_us: Option<u64>, at_us: u64) -> String {
         let seconds = |us: u64| format!("{:.1} s", us as f64 / 1e6);
-        match at_us.checked_sub(self.limits(first_us).0) {
+        match begin_us.and_then(|begin| at_us.checked_sub(begin)) {
             None => "ended by itself during warm-up".to_owned(),
             Some(measured) if self.duration_us == 0 => {
                 format!("ended by itself, {} into its window", seconds(measured))

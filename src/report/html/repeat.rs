@@ -25,7 +25,9 @@ pub(super) fn command(record: &RunRecord) -> Vec<String> {
     match conditions.pace {
         Pace::Live => {
             words.push(format!("--duration {}", time(conditions.duration_ms)));
-            words.push(format!("--warmup {}", time(conditions.warmup_ms)));
+            let is_auto = conditions.warmup_is_auto;
+            let warmup = if is_auto { "auto".to_owned() } else { time(conditions.warmup_ms) };
+            words.push(format!("--warmup {warmup}"));
         }
         Pace::Free => words.push("--set run.pace=free".to_owned()),
     }
@@ -53,6 +55,8 @@ mod tests {
     fn the_command_has_the_cameras_of_one_copy_and_every_condition() {
         let mut record = copies(2, &[&[15, 15], &[15, 15]], 0.3);
         assert_eq!(command(&record).join(" "), "lp run --duration 20s --warmup 2s --count 2");
+        record.conditions.warmup_is_auto = true;
+        assert_eq!(command(&record).join(" "), "lp run --duration 20s --warmup auto --count 2");
         record.subject = "set-1a2b3c".to_owned();
         record.conditions.isolation = Isolation::Lane;
         record.conditions.pace = Pace::Free;
