@@ -18,6 +18,7 @@ mod shortfall;
 mod so_far;
 mod source;
 pub mod split;
+mod steady;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -317,6 +318,7 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
 /// Remarks about a stream, also if it holds.
 fn notes(member: &Member, stream: &StreamRecord) -> Vec<String> {
     let mut notes = Source::of(member, stream).notes();
+    notes.extend(steady::note(stream));
     let delivery = stream.delivery.as_ref();
     let of = |count: fn(&Delivery) -> u64| delivery.map_or(0, count);
     let counts = [

@@ -4,7 +4,7 @@ use super::source::{Demand, Source};
 use super::verdict::{
     FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, Verdict, number,
 };
-use super::{CameraFigures, Totals, delay};
+use super::{CameraFigures, Totals, delay, steady};
 use crate::record::{Member, Pace, RunRecord, StreamRecord};
 use crate::text::{counted, plural};
 
@@ -49,6 +49,10 @@ pub(super) fn of_stream(
     };
     findings.extend(judge(&counts));
     findings.extend(delay::findings(member, stream, &source, asked.fps));
+    // It is the cause of findings that are worse than itself.
+    if findings.is_empty() {
+        findings.extend(steady::finding(stream, asked.fps));
+    }
     let (verdict, reason) = conclude(findings, &counts);
     let is_partial = record.conditions.decode_only && verdict == Verdict::Holds;
     (if is_partial { Verdict::Decodes } else { verdict }, reason)
