@@ -8,7 +8,7 @@
 
 pub(crate) mod action;
 pub mod cli;
-pub(crate) mod collect;
+pub mod collect;
 pub mod config;
 pub mod diag;
 pub mod dialect;

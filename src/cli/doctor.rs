@@ -2,13 +2,14 @@
 //!
 //! Each file of this folder checks one part of the machine and returns [`Finding`]s,
 //! which are collected and printed here. A missing requirement makes the exit code 1;
-//! a note does not.
+//! a note does not, nor does a collector that cannot run ([`readings`]).
 
 mod assets;
 mod devices;
 mod finding;
 mod limits;
 mod node;
+mod readings;
 mod software;
 
 use std::collections::BTreeSet;
@@ -69,8 +70,11 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     findings.extend(limits::findings(&tools.host.facts));
 
     let missing = findings.iter().filter(|finding| finding.is_missing()).count();
+    let readings = readings::readings();
     if args.json {
-        let document = serde_json::json!({ "version": 1, "missing": missing, "findings": findings });
+        let document = serde_json::json!({
+            "version": 1, "missing": missing, "findings": findings, "readings": readings
+        });
         console::out(&format!("{document:#}\n"));
     } else {
         console::out(&finding::table(&findings, console::paper()));
@@ -81,6 +85,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
                 packages.join(" ")
             ));
         }
+        console::out(&readings::section(&readings, console::paper()));
         if project.is_none() {
             console::note(
                 "note: these are the needs of the default lane; there is no project without errors here",

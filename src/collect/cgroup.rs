@@ -1,12 +1,16 @@
-//! The limits of this process's control groups: CPU time and memory.
+//! The limits of this process's control groups: CPU time and memory. How often they were
+//! reached is in [`hits`].
 //!
 //! Version 1, version 2 and both side by side. A group is bounded by all groups
 //! around it, so the smallest limit on the way up counts. Inside a container the
 //! way ends at the container's own root: limits further out stay unknown.
 
+mod hits;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use self::hits::{NAME, start};
 use super::CollectError;
 use crate::os::proc;
 

@@ -85,6 +85,12 @@ pub(super) fn busy_and_steal(before: &Snapshot, now: &Snapshot) -> Option<(f64, 
     (n > 0).then(|| ((1.0 - idle / whole).clamp(0.0, 1.0), (steal / whole).clamp(0.0, 1.0)))
 }
 
+/// The share of the elapsed time in which a core was busy.
+pub(super) fn busy_of_core(before: &Core, now: &Core, elapsed_ns: u64) -> f64 {
+    let idle_ns = now.idle.saturating_sub(before.idle).saturating_mul(TICK_NS);
+    1.0 - idle_ns as f64 / elapsed_ns as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

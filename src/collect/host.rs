@@ -15,6 +15,7 @@ use std::path::Path;
 
 use super::machine::kibibytes;
 use super::{CollectError, cgroup};
+use crate::os::env::system_root;
 use crate::os::proc;
 
 /// Memory is rounded to a multiple of this, in MiB.
@@ -33,7 +34,7 @@ pub struct HostFacts {
 /// The facts of this machine.
 #[must_use]
 pub fn facts() -> HostFacts {
-    facts_below(Path::new("/"))
+    facts_below(&system_root())
 }
 
 fn facts_below(root: &Path) -> HostFacts {
@@ -184,8 +185,11 @@ fn rounded_memory(kib: u64) -> String {
 /// the kernel does not change frequencies.
 fn governors(cpus: &Path) -> String {
     let governor = |name: String| proc::read(&cpus.join(name).join("cpufreq/scaling_governor")).ok();
-    let found: BTreeSet<String> =
-        numbered(cpus, "cpu").into_iter().filter_map(governor).filter(|text| !text.is_empty()).collect();
+    let found: BTreeSet<String> = proc::numbered(cpus, "cpu")
+        .into_iter()
+        .filter_map(governor)
+        .filter(|text| !text.is_empty())
+        .collect();
     joined(found.into_iter().collect())
 }
 
@@ -203,19 +207,9 @@ fn devices(class: &Path, prefix: &str) -> String {
             _ => driver,
         }
     };
-    let mut found: Vec<String> = numbered(class, prefix).into_iter().map(describe).collect();
+    let mut found: Vec<String> = proc::numbered(class, prefix).into_iter().map(describe).collect();
     found.sort_unstable();
     joined(found)
-}
-
-/// The names in `folder` that are `prefix` and a number. A class that the
-/// kernel does not have has no devices.
-fn numbered(folder: &Path, prefix: &str) -> Vec<String> {
-    let is_numbered = |name: &String| {
-        let rest = name.strip_prefix(prefix).unwrap_or_default();
-        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    proc::names(folder).unwrap_or_default().into_iter().filter(is_numbered).collect()
 }
 
 fn joined(found: Vec<String>) -> String {

@@ -9,11 +9,18 @@
 
 pub mod cgroup;
 mod cores;
+pub mod cpu;
+mod devices;
+pub mod disk;
 pub mod host;
 pub mod machine;
+pub mod memory;
+pub mod network;
 pub mod pressure;
 pub mod processes;
 mod source;
+pub mod temperature;
+pub mod throttle;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,8 +29,15 @@ use std::path::{Path, PathBuf};
 /// time is taken before the first.
 pub const ALL: &[Kind] = &[
     Kind { name: machine::NAME, start: machine::start },
+    Kind { name: cpu::NAME, start: cpu::start },
     Kind { name: pressure::NAME, start: pressure::start },
+    Kind { name: memory::NAME, start: memory::start },
+    Kind { name: disk::NAME, start: disk::start },
+    Kind { name: network::NAME, start: network::start },
+    Kind { name: cgroup::NAME, start: cgroup::start },
     Kind { name: processes::NAME, start: processes::start },
+    Kind { name: throttle::NAME, start: throttle::start },
+    Kind { name: temperature::NAME, start: temperature::start },
 ];
 
 /// A kind of collector.
@@ -112,6 +126,11 @@ fn share(value: f64) -> f64 {
     (value.clamp(0.0, 1.0) * 1e6).round() / 1e6
 }
 
+/// Steps per second of a counter; `None` if it went back: it began anew, at an unknown value.
+fn rate(before: u64, now: u64, elapsed_ns: u64) -> Option<f64> {
+    Some(now.checked_sub(before)? as f64 * 1e9 / elapsed_ns as f64)
+}
+
 /// Why a collector has no sample.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
@@ -129,6 +148,16 @@ pub enum CollectError {
         path: PathBuf,
         /// What should be in it.
         expected: &'static str,
+    },
+
+    /// The machine has nothing of the kind.
+    #[error("no {what} in {} ({usual})", .paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" or "))]
+    Nothing {
+        what: &'static str,
+        /// Where it would be.
+        paths: Vec<PathBuf>,
+        /// Where this is so most often.
+        usual: &'static str,
     },
 
     /// Two samples without any time between them.

@@ -2,7 +2,7 @@
 //!
 //! Not here: the meaning of its text.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::CollectError;
 use crate::os::proc::Pseudofile;
@@ -18,6 +18,10 @@ impl Source {
     pub(super) fn open(path: PathBuf) -> Result<Source, CollectError> {
         let file = Pseudofile::open(&path).map_err(|source| CollectError::read(&path, source))?;
         Ok(Source { path, file })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What `parse` makes of its text; an error names what was `expected`.

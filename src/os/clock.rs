@@ -3,7 +3,7 @@
 //! A raw number rather than `std::time::Instant`, because it crosses process
 //! borders: `lp`, its workers and its collectors on one machine share it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -35,6 +35,11 @@ pub fn monotonic_ns() -> u64 {
 #[must_use]
 pub fn own_cpu_us() -> u64 {
     nanoseconds(ClockId::ProcessCPUTime) / 1_000
+}
+
+/// Lets some time pass, as rates of counters need it.
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn nanoseconds(clock: ClockId) -> u64 {

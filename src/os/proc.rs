@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Dir, Mode, OFlags};
 
@@ -54,12 +54,40 @@ pub fn link_name(path: &Path) -> io::Result<String> {
     name.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the link has no last component"))
 }
 
-/// A file that is read again and again from its start.
+/// The names in `folder` that are `prefix` and a number, by number: `cpu0`, `cpu1`. A
+/// folder that is not there has none.
+#[must_use]
+pub fn numbered(folder: &Path, prefix: &str) -> Vec<String> {
+    let number = |name: &String| {
+        let digits = name.strip_prefix(prefix)?;
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
+        digits.parse::<u64>().ok()
+    };
+    let names = names(folder).unwrap_or_default().into_iter();
+    let mut numbered: Vec<(u64, String)> = names.filter_map(|name| Some((number(&name)?, name))).collect();
+    numbered.sort();
+    numbered.into_iter().map(|(_, name)| name).collect()
+}
+
+/// The size of a page of memory in bytes.
+#[must_use]
+pub fn page_size() -> usize {
+    rustix::param::page_size()
+}
+
+/// A file that is read again and again from its start. It stays open on a file system that
+/// the kernel makes up; elsewhere (in a recorded machine) another file may come in its
+/// place, so it is opened each time.
 #[derive(Debug)]
 pub struct Pseudofile {
-    file: File,
+    path: PathBuf,
+    file: Option<File>,
     text: String,
 }
+
+/// `/proc`, `/sys`, and control groups of both versions.
+/// <https://man7.org/linux/man-pages/man2/statfs.2.html>
+const MADE_UP: [i64; 4] = [0x9fa0, 0x6265_6572, 0x0027_e0eb, 0x6367_7270];
 
 impl Pseudofile {
     /// Opens the file.
@@ -67,7 +95,9 @@ impl Pseudofile {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(path: &Path) -> io::Result<Pseudofile> {
-        Ok(Pseudofile { file: File::open(path)?, text: String::new() })
+        let file = File::open(path)?;
+        let is_made_up = rustix::fs::fstatfs(&file).is_ok_and(|system| MADE_UP.contains(&system.f_type));
+        Ok(Pseudofile { path: path.to_owned(), file: is_made_up.then_some(file), text: String::new() })
     }
 
     /// Its text as it is now.
@@ -76,9 +106,32 @@ impl Pseudofile {
     /// When it cannot be read or is not UTF-8.
     pub fn read(&mut self) -> io::Result<&str> {
         self.text.clear();
-        self.file.seek(SeekFrom::Start(0))?;
-        self.file.read_to_string(&mut self.text)?;
+        match &mut self.file {
+            Some(file) => {
+                file.seek(SeekFrom::Start(0))?;
+                file.read_to_string(&mut self.text)?;
+            }
+            None => {
+                File::open(&self.path)?.read_to_string(&mut self.text)?;
+            }
+        }
         Ok(&self.text)
+    }
+}
+
+/// Reads small files without keeping them open, or memory for each.
+#[derive(Debug, Default)]
+pub struct Reader(String);
+
+impl Reader {
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not UTF-8.
+    pub fn read(&mut self, path: &Path) -> io::Result<&str> {
+        self.0.clear();
+        File::open(path)?.read_to_string(&mut self.0)?;
+        Ok(&self.0)
     }
 }
 
@@ -193,9 +246,23 @@ mod tests {
         std::fs::write(&path, "cpu 1\n").unwrap();
         let mut file = Pseudofile::open(&path).unwrap();
         assert_eq!(file.read().unwrap(), "cpu 1\n");
-        std::fs::write(&path, "cpu 22\n").unwrap();
+        std::fs::write(folder.path().join("new"), "cpu 22\n").unwrap();
+        std::fs::rename(folder.path().join("new"), &path).unwrap();
         assert_eq!(file.read().unwrap(), "cpu 22\n");
+        let mut uptime = Pseudofile::open(Path::new("/proc/uptime")).unwrap();
+        assert!(uptime.file.is_some());
+        assert!(!uptime.read().unwrap().is_empty() && !uptime.read().unwrap().is_empty());
         assert_eq!(read(&path).unwrap(), "cpu 22");
+    }
+
+    #[test]
+    fn numbered_names_are_in_the_order_of_their_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["cpu10", "cpu2", "cpu", "cpufreq", "cpu1x", "cpu+1"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        assert_eq!(numbered(folder.path(), "cpu"), ["cpu2", "cpu10"]);
+        assert!(numbered(&folder.path().join("no"), "cpu").is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod cameras;
 mod chart;
 mod details;
 mod load;
+mod machine;
 mod repeat;
 mod series;
 mod subject;
@@ -68,6 +69,7 @@ pub fn html(report: &Report<'_>, beside: Option<&str>) -> String {
                     section aria-labelledby="conditions" {
                         h2 id="conditions" { "Conditions and host" }
                         (facts(report))
+                        (machine::series(report))
                     }
                     @if !gaps.is_empty() {
                         section aria-labelledby="gaps" {

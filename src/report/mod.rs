@@ -19,6 +19,7 @@ mod subject;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod units;
 
 pub use self::benchmark::{benchmark_csv, benchmark_json};
 pub use self::csv::csv;

@@ -765,7 +765,8 @@ fn a_page_of_many_cameras_opens_the_worst_and_draws_all() {
     let lanes: [&[u64]; 3] = [&[15, 15, 15], &[15, 5, 6], &[7, 8, 9]];
     let text = with_report(&copies(3, &lanes, 1.0), |report| html(report, None));
     assert_eq!(text.matches("class=\"spark\"").count(), 9);
-    assert_eq!((text.matches("<article").count(), text.matches("<details").count()), (5, 4));
+    // The last one is that of all series.
+    assert_eq!((text.matches("<article").count(), text.matches("<details").count()), (5, 5));
     let place = |of: &str| text.find(of).unwrap_or_else(|| panic!("no `{of}`"));
     let rows =
         ["camera-1-l3", "camera-2-l2", "camera-1"].map(|slug| place(&format!("href=\"#camera-{slug}\"")));
@@ -788,6 +789,19 @@ fn a_page_without_figures_has_no_charts_and_gives_the_reason_once_per_place() {
     // Under the headline, and with the failures.
     assert_eq!(text.matches("failed to connect to till:8554").count(), 2);
     assert!(text.contains("a/1 of a, b/1 of b, c/1 of c"));
+}
+
+#[test]
+fn a_page_has_all_series_of_the_machine_with_their_units() {
+    let text = with_report(&copies(1, &[&[15]], 0.3), |report| html(report, None));
+    assert_well_formed(&text);
+    let table = &text[text.find("measured series").unwrap()..];
+    let row = |name: &str| {
+        let from = table.find(&format!(">{name}<")).unwrap_or_else(|| panic!("no row of {name}"));
+        table[from..from + table[from..].find("</tr>").unwrap()].to_owned()
+    };
+    assert!(row("machine.cpu").contains(">30.1 %<"), "{}", row("machine.cpu"));
+    assert!(row("machine.memory").contains(">1400 MiB<"), "{}", row("machine.memory"));
 }
 
 #[test]

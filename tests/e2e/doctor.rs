@@ -40,7 +40,8 @@ fn detect(workload: &str, device: &str) -> String {
 fn devices(ended: &Ended) -> String {
     let mut is_device = false;
     let mut text = String::new();
-    for line in ended.stdout.lines() {
+    // Readings of collectors come after an empty line.
+    for line in ended.stdout.lines().take_while(|line| !line.is_empty()) {
         if !line.starts_with(' ') {
             let rest = line.split_once("  ").map_or("", |(_, rest)| rest.trim_start());
             let others = ["worker", "GStreamer", "element", "DL Streamer", "model ", "video ", "streams"];

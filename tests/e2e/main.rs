@@ -27,6 +27,7 @@ mod launch;
 mod links;
 mod list;
 mod locks;
+mod machine;
 mod models;
 mod names;
 mod open;

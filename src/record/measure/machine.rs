@@ -7,7 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Range, rounded, share};
+use super::series::{Point, SeriesFigures, mean, series, spans};
+use super::{Range, share};
 use crate::collect::machine::{CPU, MEMORY, NAME, STEAL};
 use crate::record::{Isolation, Pace, RunRecord, WorkerRecord, WorkerSample};
 
@@ -25,6 +26,10 @@ pub struct MachineFigures {
     pub steal: Option<f64>,
     /// Most memory in use in bytes.
     pub memory_max: Option<u64>,
+    /// All series of collectors, these included; empty if there is no window, and in older
+    /// benchmarks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<SeriesFigures>,
     /// Why figures are missing.
     pub reason: Option<String>,
 }
@@ -59,14 +64,17 @@ pub(super) fn machine(record: &RunRecord) -> MachineFigures {
         cpu_range: None,
         steal: None,
         memory_max: None,
+        series: Vec::new(),
         reason: None,
     };
+    let window = common_window(record, |_| true);
+    figures.series = window.map(|window| series(record, window)).unwrap_or_default();
     if let Some(reason) = record.missing.get(NAME) {
         figures.reason = Some(reason.clone());
         return figures;
     }
-    figures.window_us = common_window(record, |_| true);
-    let Some(window) = figures.window_us else {
+    figures.window_us = window;
+    let Some(window) = window else {
         figures.reason = Some(no_window(record).to_owned());
         return figures;
     };
@@ -88,17 +96,6 @@ pub(super) fn machine(record: &RunRecord) -> MachineFigures {
     let bytes = |memory: f64| memory as u64;
     figures.memory_max = memory.reduce(f64::max).map(bytes);
     figures
-}
-
-/// A time in microseconds and a value.
-type Point = (u64, f64);
-
-/// The mean of values, each weighed with the time that it is about; `None` if that
-/// is no time at all.
-fn mean(spans: &[(Point, Point)]) -> Option<f64> {
-    let total: u64 = spans.iter().map(|((from, _), (to, _))| to - from).sum();
-    let weighed: f64 = spans.iter().map(|((from, _), (to, value))| value * (to - from) as f64).sum();
-    (total > 0).then(|| rounded(weighed / total as f64))
 }
 
 pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures {
@@ -162,13 +159,4 @@ fn common_window(record: &RunRecord, of: impl Fn(&str) -> bool) -> Option<(u64, 
         Pace::Free => (begins().min()?, ends().max()?),
     };
     (begin < end).then_some((begin, end))
-}
-
-/// Neighbouring samples that both lie in the window: the later one is about the time
-/// between them.
-fn spans<T: Copy>(samples: &[T], (begin, end): (u64, u64), at_us: impl Fn(&T) -> u64) -> Vec<(T, T)> {
-    let inside = |sample: &T| (begin..=end).contains(&at_us(sample));
-    let ascending = |pair: &&[T]| at_us(&pair[0]) <= at_us(&pair[1]);
-    let pairs = samples.windows(2).filter(|pair| pair.iter().all(inside)).filter(ascending);
-    pairs.map(|pair| (pair[0], pair[1])).collect()
 }
