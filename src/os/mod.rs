@@ -23,6 +23,7 @@ pub mod rtsp;
 pub mod sha256;
 pub mod signal;
 pub mod terminal;
+pub mod threads;
 pub mod tree;
 pub mod usage;
 pub mod within;

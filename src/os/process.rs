@@ -310,10 +310,20 @@ pub fn tail_of(mut file: File, limit: u64) -> io::Result<String> {
 /// Resident memory of this process in bytes; `None` where `/proc` is absent.
 #[must_use]
 pub fn own_rss() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    pages.checked_mul(super::proc::page_size() as u64)
+}
+
+/// Memory of this process in bytes, of which shared pages count only in part: divided by
+/// the processes that share them (PSS). `None` if the kernel does not say. It takes the
+/// kernel milliseconds, in which the process cannot map memory.
+#[must_use]
+pub fn own_pss() -> Option<u64> {
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
+    kibibytes.checked_mul(1024)
 }
 
 /// Takes stdout away from the rest of this process: returns the file, and
@@ -358,6 +368,7 @@ mod tests {
 
     #[test]
     fn this_process_uses_memory() {
-        assert!(own_rss().unwrap() > 100_000);
+        let (rss, pss) = (own_rss().unwrap(), own_pss().unwrap());
+        assert!(100_000 < pss && pss < rss + (64 << 20), "{pss} of {rss}");
     }
 }

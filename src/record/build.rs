@@ -37,7 +37,7 @@ use self::stream::{Stream, Timing};
 use super::foreign::Figure;
 use super::{
     Conditions, Host, Member, OmittedWorkloads, Pace, ProgramRecord, RunRecord, SeriesRecord, SourceConfig,
-    StepRecord, VERSION, WorkerRecord, WorkerSample,
+    StepRecord, VERSION, WorkerDetails, WorkerRecord, WorkerSample,
 };
 use crate::collect::{Program, Series};
 use crate::model::Scalar;
@@ -244,6 +244,8 @@ struct Worker {
     /// None of its streams hangs before this.
     hangs_us: u64,
     samples: Vec<WorkerSample>,
+    /// The first and the last.
+    details: Vec<WorkerDetails>,
     death: Option<String>,
     stderr_tail: String,
 }
@@ -335,6 +337,11 @@ impl RecordBuilder {
             (EventBody::Process { cpu_us, rss }, _) => {
                 let sample = WorkerSample { at_us, cpu_us: *cpu_us, rss: *rss };
                 self.workers[worker].samples.push(sample);
+            }
+            (EventBody::Details { pss, threads }, _) => {
+                let details = &mut self.workers[worker].details;
+                details.truncate(1);
+                details.push(WorkerDetails { at_us, pss: *pss, threads: threads.clone() });
             }
             (EventBody::Done { id }, _) => {
                 for stream in self.requested(worker, *id) {
@@ -580,11 +587,12 @@ impl RecordBuilder {
         series.iter_mut().flat_map(|series| &mut series.at_us).for_each(since);
         let workers =
             setup.workers.into_iter().zip(workers).zip(explained).map(|((name, worker), failed)| {
-                let Worker { mut samples, death, stderr_tail, .. } = worker;
+                let Worker { mut samples, mut details, death, stderr_tail, .. } = worker;
+                details.iter_mut().for_each(|details| since(&mut details.at_us));
                 samples.iter_mut().for_each(|sample| since(&mut sample.at_us));
                 let keep = failed || death.is_some();
                 let stderr_tail = if keep { stderr_tail } else { String::new() };
-                WorkerRecord { name, samples, death, stderr_tail }
+                WorkerRecord { name, samples, details, death, stderr_tail }
             });
         RunRecord {
             version: VERSION,

@@ -32,7 +32,7 @@ pub use crate::pipeline::prepared::{Preparation, PreparedClip, Video};
 use crate::plan::DialectName;
 use crate::time::Utc;
 use crate::worker::protocol::End;
-pub use crate::worker::protocol::VideoFormat;
+pub use crate::worker::protocol::{ThreadGroup, VideoFormat};
 
 /// The version of the record's layout. Older ones are read as well: 2 brought
 /// [`Member::scripts`] and [`Member::left_out`]; 3 brought [`Member::configured`],
@@ -440,10 +440,26 @@ pub struct WorkerRecord {
     pub name: String,
     /// Once a second.
     pub samples: Vec<WorkerSample>,
+    /// When its first stream had begun, and the last time before it ended; none in records
+    /// before version 6.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<WorkerDetails>,
     /// Why it ended before it was asked to: `killed by SIGSEGV`.
     pub death: Option<String>,
     /// The last lines of its stderr; empty unless it died or a stream failed.
     pub stderr_tail: String,
+}
+
+/// A worker's memory and threads at a moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerDetails {
+    pub at_us: u64,
+    /// Memory in bytes of which shared pages count in part (PSS); `None` if the worker did not
+    /// say: it does so at its begin and its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pss: Option<u64>,
+    /// The threads that live, by their names without numbers.
+    pub threads: BTreeMap<String, ThreadGroup>,
 }
 
 /// A sample of one worker.

@@ -194,6 +194,25 @@ pub enum EventBody {
         /// Resident memory in bytes.
         rss: u64,
     },
+    /// More about the worker, which costs more to find out: in the first second in which a
+    /// stream plays, every 10 s from then on, and when it is asked to finish.
+    Details {
+        /// Memory in bytes of which shared pages count in part (PSS): the first and the last
+        /// time only, as the kernel needs milliseconds for it. `None` if it does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pss: Option<u64>,
+        /// The threads that live, by their names without numbers: `queue:src`.
+        threads: BTreeMap<String, ThreadGroup>,
+    },
+}
+
+/// Threads of one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadGroup {
+    /// How many there are.
+    pub n: u32,
+    /// CPU time that they have used, in microseconds.
+    pub cpu_us: u64,
 }
 
 impl EventBody {

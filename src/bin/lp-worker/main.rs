@@ -18,6 +18,7 @@ mod clip_check;
 mod clip_source;
 mod delivery;
 mod describe;
+mod details;
 mod frame_rate;
 mod frames;
 mod lateness;
@@ -95,12 +96,15 @@ fn main() -> anyhow::Result<ExitCode> {
 
     let playing = Arc::new(PlayingStreams::default());
     let _ticker = start_ticker(events.clone(), Arc::clone(&playing));
-    let mut player = Player::new(events.clone(), playing);
+    let mut player = Player::new(events.clone(), Arc::clone(&playing));
     for line in read_lines() {
         match parse(&line) {
             Ok(request) => answer(request, &mut player, &events),
             Err((id, reason)) => events.send(EventBody::Refused { id, reason }),
         }
+    }
+    if playing.is_any() {
+        events.send(details::details(true));
     }
     player.finish(DRAIN);
     events.flush(Duration::from_secs(1));
@@ -185,12 +189,16 @@ fn start_ticker(events: Events, playing: Arc<PlayingStreams>) -> crossbeam_chann
     let (alive, stopped) = crossbeam_channel::bounded(0);
     std::thread::spawn(move || {
         let mut next = Instant::now() + Duration::from_secs(1);
+        let mut seconds = details::Seconds::default();
         while stopped.recv_deadline(next) == Err(RecvTimeoutError::Timeout) {
             playing.report(&events);
             events.send(EventBody::Process {
                 cpu_us: clock::own_cpu_us(),
                 rss: process::own_rss().unwrap_or(0),
             });
+            if let Some(details) = seconds.report(playing.is_any()) {
+                events.send(details);
+            }
             next += Duration::from_secs(1);
         }
     });

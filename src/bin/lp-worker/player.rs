@@ -43,6 +43,11 @@ impl PlayingStreams {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a stream plays.
+    pub(crate) fn is_any(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
     /// Reports the frames of every stream.
     pub(crate) fn report(&self, events: &Events) {
         // Under the lock, so that no report of a stream follows its end.

@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::record::fixture::{S, Story, displayed, member, scripted, setup};
 use crate::record::script::{MAX_ELEMENTS, MAX_RATES, Rate};
-use crate::worker::protocol::{End, Fates, SourceFrames, VideoFormat};
+use crate::worker::protocol::{End, Fates, SourceFrames, ThreadGroup, VideoFormat};
 
 /// One camera `c` with one stream `c/1`: 5 s window after 2 s of warm-up.
 fn one(pace: Pace, duration: u64) -> Story {
@@ -795,4 +795,24 @@ fn records_of_scripts_are_bounded() {
     assert_eq!(script.rates.len(), MAX_ELEMENTS);
     assert_eq!(script.rates.iter().map(|element| element.rates.len()).sum::<usize>(), MAX_RATES);
     assert_eq!(script.figures_left_out, 2 * MAX_ELEMENTS as u64);
+}
+
+#[test]
+fn a_worker_has_its_first_and_its_last_details() {
+    let mut story =
+        Story::new(setup(Pace::Live, 10, 2, &["c"], vec![member("c", "c", 10.0, &[(&["scan"], 0)])]));
+    for (second, pss, cpu_us) in [(1, Some(7), 100_000), (11, None, 300_000), (21, Some(9), 1_100_000)] {
+        let group = ThreadGroup { n: 2, cpu_us };
+        let threads = [("queue:src".to_owned(), group)].into();
+        story.say(0, second * S, EventBody::Details { pss, threads });
+    }
+    let record = story.builder.finish();
+    let details = &record.workers[0].details;
+    assert_eq!(
+        details.iter().map(|one| (one.at_us, one.pss)).collect::<Vec<_>>(),
+        [(S, Some(7)), (21 * S, Some(9))]
+    );
+    let figures = crate::record::measure::measure(&record).workers.remove(0);
+    let threads: Vec<_> = figures.threads.iter().map(|one| (one.name.as_str(), one.n, one.cpu)).collect();
+    assert_eq!((figures.pss, threads), (Some(9), vec![("queue:src", 2, Some(0.05))]));
 }

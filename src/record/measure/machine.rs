@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::series::{Point, SeriesFigures, mean, series, spans};
 use super::{Range, share};
 use crate::collect::machine::{CPU, MEMORY, NAME, STEAL};
-use crate::record::{Isolation, Pace, RunRecord, WorkerRecord, WorkerSample};
+use crate::record::{Isolation, Pace, RunRecord, ThreadGroup, WorkerRecord, WorkerSample};
 
 /// The whole machine over the common window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,10 +43,29 @@ pub struct WorkerFigures {
     pub cpu: Option<f64>,
     /// Most resident memory in bytes.
     pub rss_max: Option<u64>,
+    /// Memory in bytes of which shared pages count in part (PSS), at its end; absent if the
+    /// worker did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pss: Option<u64>,
+    /// The threads that lived at its end, by their names without numbers, the busiest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub threads: Vec<ThreadFigures>,
     /// Why figures are missing.
     pub reason: Option<String>,
     /// How it died, if it did.
     pub death: Option<String>,
+}
+
+/// Threads of one name of a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThreadFigures {
+    /// `queue:src`
+    pub name: String,
+    /// How many there were at its end.
+    pub n: u32,
+    /// CPU time from the begin of its first stream to its end, as a share of one core; `None`
+    /// if threads of the name ended meanwhile.
+    pub cpu: Option<f64>,
 }
 
 /// Why there is no CPU and memory; the same words for the machine and for workers, so
@@ -103,6 +122,8 @@ pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures
         name: worker.name.clone(),
         cpu: None,
         rss_max: None,
+        pss: worker.details.last().and_then(|details| details.pss),
+        threads: threads(worker),
         reason: None,
         death: worker.death.clone(),
     };
@@ -119,6 +140,21 @@ pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures
     figures.cpu = share(last.cpu_us.saturating_sub(first.cpu_us), time);
     figures.rss_max = inside.iter().map(|(from, to)| from.rss.max(to.rss)).max();
     figures
+}
+
+/// The threads of a worker between its first and its last report.
+fn threads(worker: &WorkerRecord) -> Vec<ThreadFigures> {
+    let [first, last] = worker.details.as_slice() else { return Vec::new() };
+    let figures = |(name, group): (&String, &ThreadGroup)| {
+        // Where threads have ended meanwhile, nothing is known about the time between.
+        let before = first.threads.get(name).map_or(0, |group| group.cpu_us);
+        let used = group.cpu_us.checked_sub(before);
+        let cpu = used.and_then(|used| share(used, last.at_us.saturating_sub(first.at_us)));
+        ThreadFigures { name: name.clone(), n: group.n, cpu }
+    };
+    let mut threads: Vec<ThreadFigures> = last.threads.iter().map(figures).collect();
+    threads.sort_by(|a, b| b.cpu.unwrap_or(0.0).total_cmp(&a.cpu.unwrap_or(0.0)));
+    threads
 }
 
 /// Whether a worker plays the member of this slug: its namesake, or all.
