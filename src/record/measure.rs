@@ -39,7 +39,7 @@ pub use self::verdict::{
 };
 use super::{Delivery, Member, OmittedWorkloads, Pace, RunRecord, StreamRecord, earlier};
 use crate::name::Slug;
-use crate::stats;
+use crate::stats::{self, Interval};
 
 /// The version of the measurement's layout. 2 brought scripts, what was left
 /// out, and frames that are not counted (`null`). 3 has the range of whole seconds in
@@ -103,6 +103,11 @@ pub struct StreamFigures {
     /// The fewest and the most frames in a whole second of the window; for a script,
     /// the least and the greatest rate of a line. `None` without any.
     pub fps_range: Option<Range>,
+    /// The interval of the rate that the stream would have if its window went on, at 95 %;
+    /// `None` for a script and where [`stats::fps_interval`] has none. It knows nothing of the spread
+    /// between runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fps_interval: Option<Interval>,
     /// Frames that arrived in the window; `None` for a script that counts none.
     pub frames: Option<u64>,
     /// Frames dropped in the window; `None` for a script that counts none.
@@ -299,6 +304,10 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         window_us,
         fps: fps.map(rounded),
         fps_range: Range::of(&counts),
+        fps_interval: stream.window_us.and_then(|window| {
+            let Interval { low, high } = stats::fps_interval(arrived, window, 0.95)?;
+            Some(Interval { low: rounded(low), high: rounded(high) })
+        }),
         frames: Some(frames),
         dropped: Some(stream.dropped),
         dropped_share: share(stream.dropped, frames.saturating_add(stream.dropped)),

@@ -75,9 +75,8 @@ pub(super) const COLUMNS: [Column; 83] = [
     ("reason", |row| text(row.stream.reason.as_deref().unwrap_or_default())),
     ("target_fps", |row| cell(Some(row.camera.target_fps))),
     ("fps", |row| cell(row.stream.fps)),
-    // Without a figure, so that the columns after them keep their places.
-    ("fps_low", |_| cell(None)),
-    ("fps_high", |_| cell(None)),
+    ("fps_low", |row| cell(row.stream.fps_interval.map(|interval| interval.low))),
+    ("fps_high", |row| cell(row.stream.fps_interval.map(|interval| interval.high))),
     ("window_s", |row| cell(row.stream.window_us.map(|us| us as f64 / 1e6))),
     ("frames", |row| count(row.stream.frames)),
     ("dropped", |row| count(row.stream.dropped)),

@@ -12,10 +12,12 @@
 //! What a series does not contain is in no interval: a stall once an hour is not in the
 //! interval of a minute.
 
+use serde::{Deserialize, Serialize};
+
 use super::beta::student_quantile;
 
 /// The range in which a true mean lies with the confidence that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     pub low: f64,
     pub high: f64,

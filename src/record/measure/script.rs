@@ -131,6 +131,7 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
         window_us: window.map(|(begin, end)| end.saturating_sub(begin)),
         fps: slowest.and_then(|element| element.fps),
         fps_range: slowest.and_then(|element| element.fps_range),
+        fps_interval: None,
         frames: counted.map(|(frames, _)| frames),
         dropped: counted.map(|(_, dropped)| dropped),
         dropped_share: counted.and_then(|(frames, dropped)| share(dropped, frames.saturating_add(dropped))),
