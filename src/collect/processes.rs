@@ -10,7 +10,8 @@
 //! 10 ms: the sum is right, the split is not. A process that lived between two scans is in
 //! the time of its parent ([`tree`]). `cpu.others` is the rest of the machine's busy time,
 //! without what a hypervisor stole: so nothing is lost in it, also where other users'
-//! processes are hidden; work of the kernel for nobody in particular is part of it.
+//! processes are hidden; work of the kernel for nobody in particular is part of it, and time of
+//! ours that was lost. `cpu.foreign` is the part of it that is shown to be another's.
 
 mod tree;
 
@@ -36,6 +37,15 @@ pub const LP: &str = "cpu.lp";
 /// Likewise, everything else.
 pub const OTHERS: &str = "cpu.others";
 
+/// The part of [`OTHERS`] that other programs were seen to use; without the kernel's threads.
+/// Where other users' processes are hidden, it is unknown.
+pub const FOREIGN: &str = "cpu.foreign";
+/// The number of workers of another `lp`; where processes are hidden, it is unknown.
+pub const MEASURING: &str = "cpu.measuring";
+
+/// The name of the processes of workers.
+const WORKER: &str = "lp-worker";
+
 /// The variable by which descendants of `lp` are known.
 pub const MARK: &str = "LP_PROCESS";
 
@@ -43,7 +53,7 @@ pub const MARK: &str = "LP_PROCESS";
 const MOST_PROGRAMS: usize = 5;
 
 struct ProcessSampler {
-    series: [Series; 4],
+    series: Vec<Series>,
     path: PathBuf,
     lp: u32,
     stat: Stat,
@@ -95,7 +105,9 @@ impl ProcessSampler {
         }
         let is_hidden = !first.contains_key(&1);
         let tree = Tree::new(lp, workers, first, &mut is_marked(&mut processes, lp));
-        let series = [WORKERS, SCRIPTS, LP, OTHERS].map(|name| Series::new(name, "1"));
+        let shares = [WORKERS, SCRIPTS, LP, OTHERS, FOREIGN].map(|name| (name, "1"));
+        let series = shares.into_iter().chain([(MEASURING, "{process}")]);
+        let series = series.map(|(name, unit)| Series::new(name, unit)).collect();
         Ok(ProcessSampler { series, path, lp, stat, before, processes, tree, is_hidden })
     }
 }
@@ -124,7 +136,11 @@ impl Collector for ProcessSampler {
         // With other cores online than before, it is unknown how much was busy.
         let others = busy_and_steal(&before, &self.before)
             .map(|(busy, steal)| share(busy - steal - own.iter().sum::<f64>()));
-        Ok(own.into_iter().map(|own| Some(share(own))).chain([others]).collect())
+        let seen = (!self.is_hidden).then_some(());
+        // Two clocks, read one after the other.
+        let foreign = seen.zip(others).map(|((), others)| share(part(Owner::Others).min(others)));
+        let measuring = seen.map(|()| self.tree.count(WORKER, Owner::Others) as f64);
+        Ok(own.into_iter().map(|own| Some(share(own))).chain([others, foreign, measuring]).collect())
     }
 
     fn programs(&self) -> Vec<Program> {
@@ -223,6 +239,8 @@ mod tests {
                 cpu.scripts 0.15 1
                 cpu.lp 0.01 1
                 cpu.others 0.19 1
+                cpu.foreign 0.155 1
+                cpu.measuring 0 {process}
                 a) b (c: 310000 us
             "#]],
         );
@@ -243,6 +261,8 @@ mod tests {
                 cpu.scripts 0.15 1
                 cpu.lp 0 1
                 cpu.others 0.35 1
+                cpu.foreign 0.08 1
+                cpu.measuring 0 {process}
                 a) b (c: 160000 us
             "#]],
         );
@@ -270,6 +290,8 @@ mod tests {
                 cpu.scripts 0.1 1
                 cpu.lp 0 1
                 cpu.others 0.33 1
+                cpu.foreign 0.04 1
+                cpu.measuring 0 {process}
                 rustc: 80000 us
             "#]],
         );
@@ -291,6 +313,8 @@ mod tests {
                 cpu.scripts 0.025 1
                 cpu.lp 0 1
                 cpu.others 0.475 1
+                cpu.foreign 0 1
+                cpu.measuring 0 {process}
             "#]],
         );
     }
@@ -322,6 +346,8 @@ mod tests {
                 cpu.scripts 0.15 1
                 cpu.lp 0 1
                 cpu.others 0.69 1
+                cpu.foreign 0.325 1
+                cpu.measuring 0 {process}
                 another: 640000 us
                 tee: 10000 us
             "#]],
@@ -343,6 +369,8 @@ mod tests {
                 cpu.scripts 0 1
                 cpu.lp 0 1
                 cpu.others 0 1
+                cpu.foreign 0 1
+                cpu.measuring 0 {process}
                 a) b (c: 60000 us
                 stranger: 50000 us
             "#]],
@@ -371,6 +399,8 @@ mod tests {
                 cpu.scripts 0 1
                 cpu.lp 0 1
                 cpu.others 0 1
+                cpu.foreign 0 1
+                cpu.measuring 0 {process}
             "#]],
         );
     }
@@ -389,6 +419,8 @@ mod tests {
                 cpu.scripts 0 1
                 cpu.lp 0 1
                 cpu.others 0.4 1
+                cpu.foreign unknown 1
+                cpu.measuring unknown {process}
                 processes.names: `/proc` shows only processes of this user (`hidepid`)
             "#]],
         );
@@ -399,6 +431,32 @@ mod tests {
         let name = |line: &str| Process::read(line.as_bytes()).unwrap().name.text();
         assert_eq!(name(&stat(9, "kworker/0:1-events", (2, 0, 0), (0, 0), 1)), "kworker");
         assert_eq!(name(&stat(9, "a/b", (3, 0, 0), (0, 0), 1)), "a/b");
+    }
+
+    #[test]
+    fn threads_of_the_kernel_are_no_programs_and_workers_of_another_lp_are_counted() {
+        let files = machine();
+        check(
+            &files,
+            &|| {
+                // The flag of such threads is 0x200000.
+                let thread = stat(30, "kworker/0:1", (2, 0, 0), (40, 0), 2).replace("4194560", "2097216");
+                files.write("proc/30/stat", &thread);
+                put(&files, 402, "lp-worker", (400, 402, 400), (20, 0), 800);
+                put(&files, 403, "lp-worker-2", (400, 403, 400), (10, 0), 800);
+            },
+            60,
+            expect![[r#"
+                cpu.workers 0 1
+                cpu.scripts 0 1
+                cpu.lp 0 1
+                cpu.others 0.4 1
+                cpu.foreign 0.15 1
+                cpu.measuring 1 {process}
+                lp-worker: 200000 us
+                lp-worker-2: 100000 us
+            "#]],
+        );
     }
 
     #[test]
@@ -420,6 +478,7 @@ mod tests {
         }
         let values = sampler.sample(monotonic_ns()).unwrap();
         assert!(values[2] > Some(0.0), "{values:?}");
-        assert!(values.iter().flatten().all(|share| (0.0..=1.0).contains(share)), "{values:?}");
+        // All but the last, a count, are shares.
+        assert!(values[..5].iter().flatten().all(|share| (0.0..=1.0).contains(share)), "{values:?}");
     }
 }

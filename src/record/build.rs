@@ -399,11 +399,14 @@ impl RecordBuilder {
         }
     }
 
-    /// Takes in other programs that a collector saw, the most CPU time first.
+    /// Takes in the other programs that a collector has seen since the start, the most CPU
+    /// time first.
     pub fn programs(&mut self, programs: &[Program]) {
         let program =
             |program: &Program| ProgramRecord { name: program.name.clone(), cpu_us: program.cpu_us };
-        self.programs.extend(programs.iter().map(program));
+        if !programs.is_empty() {
+            self.programs = programs.iter().map(program).collect();
+        }
     }
 
     /// Remembers that a collector could not run.

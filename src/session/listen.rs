@@ -181,10 +181,7 @@ impl<'a, P: Player> Session<'a, P> {
     }
 
     /// The record of all messages.
-    pub(super) fn finish(mut self) -> RunRecord {
-        for (_, collector) in &self.collectors {
-            self.builder.programs(&collector.programs());
-        }
+    pub(super) fn finish(self) -> RunRecord {
         self.builder.finish()
     }
 
@@ -395,6 +392,7 @@ impl<'a, P: Player> Session<'a, P> {
         self.collectors.retain_mut(|(name, collector)| match collector.sample(at_ns) {
             Ok(values) => {
                 builder.collected(at_ns, collector.series(), &values);
+                builder.programs(&collector.programs());
                 true
             }
             // After a stall two ticks follow each other at once: only this sample is lost.

@@ -22,6 +22,8 @@ pub(super) enum Owner {
     Lp,
     /// Somebody else.
     Others,
+    /// The kernel, whose threads work for everybody.
+    Kernel,
 }
 
 /// A program's name as the kernel has it: up to 15 bytes, then zeros.
@@ -41,6 +43,8 @@ pub(super) struct Process {
     pub(super) reaped: u64,
     /// When it began, in ticks since boot. With its number, this identifies it.
     pub(super) began: u64,
+    /// Whether it is a thread of the kernel.
+    pub(super) is_kernel: bool,
 }
 
 /// The processes of a machine, from one scan to the next.
@@ -62,6 +66,9 @@ const MOST_NAMES: usize = 4_096;
 
 /// `kthreadd`, the parent of the kernel's threads.
 const KERNEL: u32 = 2;
+
+/// `PF_KTHREAD` of a process's flags.
+const IS_KERNEL: u64 = 0x0020_0000;
 
 impl Name {
     fn of(bytes: &[u8]) -> Name {
@@ -105,6 +112,7 @@ impl Process {
             own: number(14)?.saturating_add(number(15)?),
             reaped: u64::saturating_add(waited(16)?, waited(17)?),
             began: number(22)?,
+            is_kernel: number(9)? & IS_KERNEL != 0,
         })
     }
 
@@ -195,6 +203,12 @@ impl Tree {
         others
     }
 
+    /// How many processes of this name belong to an owner.
+    pub(super) fn count(&self, name: &str, owner: Owner) -> usize {
+        let name = Name::of(name.as_bytes());
+        self.before.values().filter(|(process, its)| process.name == name && *its == owner).count()
+    }
+
     /// Finds the owner of each process.
     fn owned(
         &self,
@@ -253,6 +267,9 @@ impl Tree {
                 let marked =
                     [Owner::Workers, Owner::Scripts].into_iter().find(|owner| is_marked(pid, *owner));
                 owner = marked.unwrap_or(owner);
+            }
+            if owner == Owner::Others && process.is_kernel {
+                owner = Owner::Kernel;
             }
             (pid, (process, owner))
         };
