@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use unicode_width::UnicodeWidthStr;
 
 use super::region::{Size, cut};
+use crate::collect::{machine, processes};
 use crate::diag::{Color, Tone};
 use crate::record::Pace;
-use crate::record::build::{Phase, StreamMoment};
+use crate::record::build::{Phase, RecordBuilder, StreamMoment};
 use crate::record::measure::{SoFar, number, so_far};
 use crate::text::{harmless, plural};
 
@@ -25,12 +26,23 @@ pub(super) struct Lane {
     /// Zero: until stopped.
     duration: Duration,
     rows: Vec<Row>,
-    cpu: Option<f64>,
+    machine: Machine,
     measured: Duration,
     /// When the newest moment came.
     seen: Instant,
     /// When the last window is complete, as far as that is known.
     ends: Option<Instant>,
+}
+
+/// The use of the machine: shares of all cores, and bytes. `None` is not known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Machine {
+    cpu: Option<f64>,
+    /// Of workers, scripts and `lp`.
+    own: Option<f64>,
+    /// Of other programs, as far as they are seen.
+    others: Option<f64>,
+    memory: Option<f64>,
 }
 
 /// A camera, or a copy of one.
@@ -55,7 +67,15 @@ const LATER: Duration = Duration::from_secs(2);
 impl Lane {
     pub(super) fn new(pace: Pace, duration: Duration, now: Instant) -> Lane {
         let measured = Duration::ZERO;
-        Lane { pace, duration, rows: Vec::new(), cpu: None, measured, seen: now, ends: None }
+        Lane {
+            pace,
+            duration,
+            rows: Vec::new(),
+            machine: Machine::default(),
+            measured,
+            seen: now,
+            ends: None,
+        }
     }
 
     /// Whether the measurement has begun.
@@ -64,7 +84,7 @@ impl Lane {
     }
 
     /// Takes in the run at a moment.
-    pub(super) fn see(&mut self, moment: &[StreamMoment<'_>], cpu: Option<f64>, now: Instant) {
+    pub(super) fn see(&mut self, moment: &[StreamMoment<'_>], machine: Machine, now: Instant) {
         let mut copies: HashMap<&str, HashSet<&str>> = HashMap::new();
         for stream in moment {
             copies.entry(&stream.member.camera).or_default().insert(stream.member.slug.as_str());
@@ -101,7 +121,7 @@ impl Lane {
             row.so_far = row.so_far.max(state);
         }
         self.rows = rows;
-        self.cpu = cpu.or(self.cpu);
+        self.machine = machine;
         self.seen = now;
         self.measured = Duration::from_micros(moment.iter().map(|one| one.measured_us).max().unwrap_or(0));
         let left = moment.iter().map(|one| one.left_us).max().flatten();
@@ -162,13 +182,14 @@ impl Lane {
         format!("{}: {}", self.progress(now), parts.collect::<Vec<_>>().join(", "))
     }
 
-    /// The headline and the table, in at most so many lines.
+    /// The headline, the table and a line of the machine, in at most so many lines.
     pub(super) fn lines(&self, now: Instant, size: Size, color: Color) -> Vec<String> {
         let mut lines = vec![self.headline(now, size.line(), color)];
         // The line above stays in sight.
         let room = size.rows.saturating_sub(1);
-        // The headline and the head of the table.
-        let room = room.saturating_sub(2);
+        let machine = self.machine.line().filter(|_| room >= 5);
+        // The headline, the head of the table and the line of the machine.
+        let room = room.saturating_sub(2 + usize::from(machine.is_some()));
         if room == 0 || self.rows.is_empty() {
             return lines;
         }
@@ -182,6 +203,7 @@ impl Lane {
         if !hidden.is_empty() {
             lines.push(cut(&more(&hidden), size.line()));
         }
+        lines.extend(machine.map(|line| cut(&line, size.line())));
         lines
     }
 
@@ -194,7 +216,6 @@ impl Lane {
             parts.push((None, "until Ctrl-C".to_owned()));
         }
         parts.extend(self.standing());
-        parts.extend(self.cpu.map(|cpu| (None, format!("machine CPU {:.0} %", cpu * 100.0))));
         let (mut line, mut used) = (String::new(), 0);
         for (tone, text) in parts {
             let comma = if used == 0 { "" } else { ", " };
@@ -207,6 +228,32 @@ impl Lane {
             line.push_str(&tone.map_or(text.clone(), |tone| color.paint(tone, &text)));
         }
         line
+    }
+}
+
+impl Machine {
+    /// The newest values of the collectors.
+    pub(super) fn of(run: &RecordBuilder) -> Machine {
+        let own = [processes::WORKERS, processes::SCRIPTS, processes::LP];
+        Machine {
+            cpu: run.latest(machine::CPU),
+            own: own.iter().map(|series| run.latest(series)).sum(),
+            others: run.latest(processes::FOREIGN),
+            memory: run.latest(machine::MEMORY),
+        }
+    }
+
+    /// `machine: CPU 84 %, 60 % by this run, 20 % by other programs; memory 1.4 GiB`
+    fn line(&self) -> Option<String> {
+        let mut line = format!("machine: CPU {:.0} %", self.cpu? * 100.0);
+        if let Some((own, others)) = self.own.zip(self.others) {
+            let (own, others) = (own * 100.0, others * 100.0);
+            line.push_str(&format!(", {own:.0} % by this run, {others:.0} % by other programs"));
+        }
+        if let Some(bytes) = self.memory {
+            line.push_str(&format!("; memory {:.1} GiB", bytes / f64::from(1 << 30)));
+        }
+        Some(line)
     }
 }
 
@@ -375,7 +422,8 @@ mod tests {
             })
             .collect();
         let mut lane = Lane::new(Pace::Live, Duration::from_secs(30), now);
-        lane.see(&moment, Some(0.843), now);
+        let machine = Machine { cpu: Some(0.843), own: Some(0.6), others: Some(0.22), memory: Some(1.5e9) };
+        lane.see(&moment, machine, now);
         lane
     }
 
@@ -402,52 +450,56 @@ mod tests {
             120,
             24,
             expect![[r#"
-            12 s of 30 s, 18 s left, 1 of 4 cameras on target, 1 failed, machine CPU 84 %
-            camera                         state               fps  latency  dropped  so far
-            camera-1                       measuring   15.00 of 15   5.4 ms        0  on target
-            Kasse Süd 日本 of a long name  measuring    5.50 of 15   5.4 ms      110  below target
-            camera-3                       warming up      - of 15        -        0  -
-            camera-4                       failed       1.00 of 15   5.4 ms        0  failed
-        "#]],
+                12 s of 30 s, 18 s left, 1 of 4 cameras on target, 1 failed
+                camera                         state               fps  latency  dropped  so far
+                camera-1                       measuring   15.00 of 15   5.4 ms        0  on target
+                Kasse Süd 日本 of a long name  measuring    5.50 of 15   5.4 ms      110  below target
+                camera-3                       warming up      - of 15        -        0  -
+                camera-4                       failed       1.00 of 15   5.4 ms        0  failed
+                machine: CPU 84 %, 60 % by this run, 22 % by other programs; memory 1.4 GiB
+            "#]],
         );
         check(
             &FOUR,
             80,
             24,
             expect![[r#"
-            12 s of 30 s, 18 s left, 1 of 4 cameras on target, 1 failed, machine CPU 84 %
-            camera                  state               fps  latency  dropped  so far
-            camera-1                measuring   15.00 of 15   5.4 ms        0  on target
-            Kasse Süd 日本 of a...  measuring    5.50 of 15   5.4 ms      110  below target
-            camera-3                warming up      - of 15        -        0  -
-            camera-4                failed       1.00 of 15   5.4 ms        0  failed
-        "#]],
+                12 s of 30 s, 18 s left, 1 of 4 cameras on target, 1 failed
+                camera                  state               fps  latency  dropped  so far
+                camera-1                measuring   15.00 of 15   5.4 ms        0  on target
+                Kasse Süd 日本 of a...  measuring    5.50 of 15   5.4 ms      110  below target
+                camera-3                warming up      - of 15        -        0  -
+                camera-4                failed       1.00 of 15   5.4 ms        0  failed
+                machine: CPU 84 %, 60 % by this run, 22 % by other programs; memory 1.4 GiB
+            "#]],
         );
         check(
             &FOUR,
             40,
             24,
             expect![[r#"
-            12 s of 30 s, 18 s left
-            camera                fps  so far
-            camera-1      15.00 of 15  on target
-            Kasse Süd...   5.50 of 15  below target
-            camera-3          - of 15  -
-            camera-4       1.00 of 15  failed
-        "#]],
+                12 s of 30 s, 18 s left
+                camera                fps  so far
+                camera-1      15.00 of 15  on target
+                Kasse Süd...   5.50 of 15  below target
+                camera-3          - of 15  -
+                camera-4       1.00 of 15  failed
+                machine: CPU 84 %, 60 % by this run,...
+            "#]],
         );
         check(
             &FOUR,
             16,
             24,
             expect![[r#"
-            12 s of 30 s
-            .  so far
-            .  on target
-            .  below target
-            .  -
-            .  failed
-        "#]],
+                12 s of 30 s
+                .  so far
+                .  on target
+                .  below target
+                .  -
+                .  failed
+                machine: CPU...
+            "#]],
         );
     }
 
@@ -463,16 +515,16 @@ mod tests {
             80,
             10,
             expect![[r#"
-            12 s of 30 s, 18 s left, 34 of 36 cameras on target, 1 failed, machine CPU 84 %
-            camera     state               fps  latency  dropped  so far
-            camera-30  failed      15.00 of 15   5.4 ms        0  failed
-            camera-20  measuring    8.33 of 15   5.4 ms        0  below target
-            camera-1   measuring   15.00 of 15   5.4 ms        0  on target
-            camera-2   measuring   15.00 of 15   5.4 ms        0  on target
-            camera-3   measuring   15.00 of 15   5.4 ms        0  on target
-            camera-4   measuring   15.00 of 15   5.4 ms        0  on target
-            and 30 more on target
-        "#]],
+                12 s of 30 s, 18 s left, 34 of 36 cameras on target, 1 failed
+                camera     state               fps  latency  dropped  so far
+                camera-30  failed      15.00 of 15   5.4 ms        0  failed
+                camera-20  measuring    8.33 of 15   5.4 ms        0  below target
+                camera-1   measuring   15.00 of 15   5.4 ms        0  on target
+                camera-2   measuring   15.00 of 15   5.4 ms        0  on target
+                camera-3   measuring   15.00 of 15   5.4 ms        0  on target
+                and 31 more on target
+                machine: CPU 84 %, 60 % by this run, 22 % by other programs; memory 1.4 GiB
+            "#]],
         );
         cameras[2].1 = Phase::Starting;
         check(
@@ -480,19 +532,19 @@ mod tests {
             80,
             5,
             expect![[r#"
-            12 s of 30 s, 18 s left, 33 of 36 cameras on target, 1 failed, machine CPU 84 %
-            camera     state               fps  latency  dropped  so far
-            camera-30  failed      15.00 of 15   5.4 ms        0  failed
-            and 35 more: 1 below target, 1 starting, 33 on target
-        "#]],
+                12 s of 30 s, 18 s left, 33 of 36 cameras on target, 1 failed
+                camera     state               fps  latency  dropped  so far
+                camera-30  failed      15.00 of 15   5.4 ms        0  failed
+                and 35 more: 1 below target, 1 starting, 33 on target
+            "#]],
         );
         check(
             &cameras,
             80,
             3,
             expect![[r#"
-            12 s of 30 s, 18 s left, 33 of 36 cameras on target, 1 failed, machine CPU 84 %
-        "#]],
+                12 s of 30 s, 18 s left, 33 of 36 cameras on target, 1 failed
+            "#]],
         );
     }
 
@@ -517,14 +569,14 @@ mod tests {
             delivered: None,
             latency_us: None,
         };
-        lane.see(std::slice::from_ref(&stream), None, now + Duration::from_secs(1));
+        lane.see(std::slice::from_ref(&stream), Machine::default(), now + Duration::from_secs(1));
         assert!(
             head(&lane, 1).starts_with("12 s of 30 s, 17 s left, 1 of 1 camera on"),
             "{}",
             head(&lane, 1)
         );
         (stream.phase, stream.measured_us, stream.left_us) = (Phase::Ended, 30_000_000, Some(0));
-        lane.see(&[stream], None, now + Duration::from_secs(20));
+        lane.see(&[stream], Machine::default(), now + Duration::from_secs(20));
         assert!(head(&lane, 21).starts_with("30 s of 30 s, 1 of 1 camera on target"), "{}", head(&lane, 21));
     }
 

@@ -16,6 +16,7 @@
 //! On a terminal, [`Live`] is redrawn in place and tasks print no lines. With `-v` every
 //! task has a line there too, and with `-q` nothing is printed but failures.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,16 +24,17 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use super::console::{self, Volume};
-use super::lane::Lane;
+use super::lane::{Lane, Machine};
 use super::plain::plain;
 use super::seconds::Seconds;
 use super::status::Status;
-use crate::collect::machine;
 use crate::diag::Tone;
 use crate::engine::events::{BuildEvent, Outcome, Progress};
 use crate::engine::host::HINT;
 use crate::graph::lower::Subject;
 use crate::os::terminal;
+use crate::record::build::RecordBuilder;
+use crate::record::measure::fit::{self, Cause};
 use crate::session::Observation;
 use crate::text::harmless_lines;
 use crate::workspace::open::Workspace;
@@ -60,6 +62,8 @@ struct Measured {
     seconds: Option<Seconds>,
     /// When the lane was summed up last.
     summed: Mutex<Option<Instant>>,
+    /// Disturbances of the machine that were printed.
+    disturbed: Mutex<BTreeSet<Cause>>,
 }
 
 /// The lines that are redrawn, and the thread that draws them when nothing happens.
@@ -128,6 +132,12 @@ impl Live {
     }
 }
 
+/// Prints why a run is degraded.
+pub(super) fn note_degraded(reason: &str) {
+    let word = console::color().paint(Tone::Unsure, "degraded");
+    console::note(&format!("{word}: {}", harmless_lines(reason)));
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -147,7 +157,8 @@ impl Console {
         let lane = Lane::new(settings.pace, settings.duration, Instant::now());
         let seconds = (self.volume == Volume::Verbose).then(|| Seconds::new(opened, subject));
         let lane = Arc::new(Mutex::new(lane));
-        self.measured = Some(Measured { lane, seconds, summed: Mutex::new(None) });
+        self.measured =
+            Some(Measured { lane, seconds, summed: Mutex::new(None), disturbed: Mutex::default() });
         self
     }
 
@@ -169,13 +180,16 @@ impl Console {
             let failed = console::color().paint(Tone::Bad, "failed");
             console::note(&format!("`{stream}` {failed}: {}", harmless_lines(reason)));
         }
+        if let Observation::Moment(builder) = seen {
+            measured.note_disturbances(builder);
+        }
         if let Some(seconds) = &measured.seconds {
             return seconds.watch(seen);
         }
         if let Observation::Moment(builder) = seen {
             let now = Instant::now();
             let mut lane = locked(&measured.lane);
-            lane.see(&builder.moment(), builder.latest(machine::CPU), now);
+            lane.see(&builder.moment(), Machine::of(builder), now);
             if self.live.is_none() {
                 measured.sum_up(&lane, now);
             }
@@ -195,6 +209,16 @@ impl Console {
 }
 
 impl Measured {
+    /// Prints a line for each way in which the machine is disturbed, when it is seen first.
+    fn note_disturbances(&self, run: &RecordBuilder) {
+        let mut noted = locked(&self.disturbed);
+        for reason in fit::so_far(run) {
+            if noted.insert(reason.cause) {
+                note_degraded(&reason.text);
+            }
+        }
+    }
+
     fn sum_up(&self, lane: &Lane, now: Instant) {
         let mut summed = locked(&self.summed);
         if now.duration_since(*summed.get_or_insert(now)) >= SUMMARY {

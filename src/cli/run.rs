@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 
 use super::args::{Global, RunArgs};
-use super::progress::{Console, Observers};
+use super::progress::{Console, Observers, note_degraded};
 use super::{Exit, console, project};
 use crate::action::LocalHost;
 use crate::engine::{Again, Warm};
@@ -15,7 +15,7 @@ use crate::graph::lower::Subject;
 use crate::graph::select;
 use crate::os;
 use crate::os::signal::cancel_on_signals;
-use crate::record::measure::{Claim, measure, shortfall};
+use crate::record::measure::{Claim, fit, measure, shortfall};
 use crate::report::{self, Report};
 use crate::session::Observation;
 use crate::store::Store;
@@ -71,6 +71,9 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let host = LocalHost { tag: args.tag.clone(), ..build.host(&watch) };
     let engine = build.engine(&host).watched_by(&progress).stopped_by(&cancel).again(again);
     build.refuse_missing(&engine, &needed)?;
+    for reason in fit::of_host(&tools.host.facts) {
+        note_degraded(&reason.text);
+    }
     if decode_only {
         console::note("decode only: every step is left out, and no inference is run");
     }

@@ -25,7 +25,7 @@ const MEMORY_STEP_MIB: u64 = 256;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostFacts {
     /// `cpu`, `cpus`, `memory`, `kernel`, `governor`, `virtualised`, `gpu`, `npu`;
-    /// where it is so, also `container`, `cpus_allowed`, `cpu_limit`, `memory_limit`.
+    /// where it is so, also `power_profile`, `container`, `cpus_allowed`, `cpu_limit`, `memory_limit`.
     pub facts: BTreeMap<String, String>,
     /// Facts that could not be found out, with the reason.
     pub missing: BTreeMap<String, String>,
@@ -64,6 +64,10 @@ fn facts_below(root: &Path) -> HostFacts {
         Err(error) => host.lack("kernel", &error),
     }
     host.know("governor", governors(&root.join("sys/devices/system/cpu")));
+    // Only a firmware with such profiles has the file.
+    if let Ok(profile) = read(&root.join("sys/firmware/acpi/platform_profile")) {
+        host.know("power_profile", profile);
+    }
     host.know("gpu", devices(&root.join("sys/class/drm"), "card"));
     host.know("npu", devices(&root.join("sys/class/accel"), "accel"));
     if let Some(container) = container(root) {
@@ -258,6 +262,7 @@ mod tests {
                 ("proc/sys/kernel/osrelease", "6.1.0-28-amd64\n"),
                 ("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n"),
                 ("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "powersave\n"),
+                ("sys/firmware/acpi/platform_profile", "balanced\n"),
                 ("sys/class/drm/card1/device/vendor", "0x8086\n"),
                 ("sys/class/drm/card1/device/device", "0x46a6\n"),
                 ("sys/class/drm/card1-HDMI-A-1/status", "connected\n"),
@@ -275,6 +280,7 @@ mod tests {
                 kernel = 6.1.0-28-amd64
                 memory = 31744 MiB
                 npu = intel_vpu
+                power_profile = balanced
                 virtualised = no
             "#]],
         );

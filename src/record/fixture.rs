@@ -211,6 +211,14 @@ impl Story {
         self.builder.collected(at_us * 1000, &series, &values.map(Some));
     }
 
+    /// Collectors sample shares and counts.
+    pub(crate) fn collect(&mut self, at_us: u64, values: &[(&str, f64)]) {
+        for (name, value) in values {
+            let series = Series { name: (*name).to_owned(), unit: "1" };
+            self.builder.collected(at_us * 1000, &[series], &[Some(*value)]);
+        }
+    }
+
     /// A script prints a line.
     pub(crate) fn print(&mut self, script: u32, at_us: u64, line: &str) {
         let figure = figure(line.as_bytes()).unwrap_or_else(|| panic!("`{line}` is no figure"));
@@ -406,6 +414,31 @@ pub(crate) fn copies(count: u32, fps: &[&[u64]], load: f64) -> RunRecord {
         story.end(worker, &format!("{}/1", slug(copy, camera)), 24 * S + 5, End::Eos);
     }
     story.builder.finish()
+}
+
+/// Two cameras at 15 fps for 40 s; for 3 s of it other programs use 65 % of two cores, and
+/// the second camera has a third of its frames.
+pub(crate) fn disturbed() -> RunRecord {
+    let names = ["camera-1", "camera-2"];
+    let members = names.iter().enumerate().map(|(n, name)| member(name, name, 15.0, &[(&["scan"], n)]));
+    let mut story = Story::new(setup(Pace::Live, 40, 2, &names, members.collect()));
+    for second in 0..44_u64 {
+        let is_disturbed = (20..23).contains(&second);
+        for (worker, name) in names.iter().enumerate() {
+            let has = if worker == 1 && is_disturbed { 5 } else { 15 };
+            let frames: Vec<_> = (0..has).map(|n| (second * S + n * S / has, Some(5_000))).collect();
+            story.tick(worker, &format!("{name}/1"), (second + 1) * S, &frames, 0);
+        }
+        let others = if is_disturbed { 0.65 } else { 0.01 };
+        let at_us = (second + 1) * S + 250_000;
+        story.machine(at_us, [0.3 + others, 0.0, f64::from(1_400 << 20)]);
+        let owners = [("cpu.workers", 0.28), ("cpu.scripts", 0.0), ("cpu.lp", 0.001)];
+        story.collect(at_us, &owners);
+        story.collect(at_us, &[("cpu.others", others + 0.019), ("cpu.foreign", others)]);
+    }
+    let mut record = story.builder.finish();
+    record.programs = vec![super::ProgramRecord { name: "rustc".to_owned(), cpu_us: 3_700_000 }];
+    record
 }
 
 /// A lane of six cameras at 15 fps, one of them slow, one dead, one with two

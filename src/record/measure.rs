@@ -10,6 +10,7 @@
 //! Not here: how figures are shown (`report`).
 
 mod delay;
+pub mod fit;
 mod judge;
 mod machine;
 mod mixed;
@@ -27,6 +28,7 @@ mod verdict;
 use serde::{Deserialize, Serialize};
 
 pub use self::delay::{GAP_US, LATE_US, Lateness, PERIODS};
+use self::fit::{Degradation, Disturbance, LeftOut};
 pub use self::machine::{MachineFigures, WorkerFigures};
 pub use self::script::{ChannelFigures, ElementFigures, ScriptFigures};
 pub use self::series::SeriesFigures;
@@ -45,8 +47,9 @@ use crate::stats::{self, Interval};
 /// out, and frames that are not counted (`null`). 3 has the range of whole seconds in
 /// the place of a 95 % interval, and brought lateness, gaps, what the source
 /// delivered, frames that steps took out, and stolen time. 4 has other words and
-/// verdicts: a script without figures does not hold, a run that only decodes decodes.
-pub const VERSION: u32 = 4;
+/// verdicts: a script without figures does not hold, a run that only decodes decodes. 5
+/// brought disturbances of the machine, and times that a verdict leaves out.
+pub const VERSION: u32 = 5;
 
 /// The figures of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +65,10 @@ pub struct Measurement {
     /// In the order of the record's workers.
     pub workers: Vec<WorkerFigures>,
     pub machine: MachineFigures,
+    /// Why the run is degraded; empty if nothing is known against the machine.
+    pub degraded: Vec<Degradation>,
+    /// What disturbed the machine in the time that was measured.
+    pub disturbances: Vec<Disturbance>,
     pub totals: Totals,
 }
 
@@ -96,6 +103,8 @@ pub struct StreamFigures {
     pub verdict: Verdict,
     /// Why, unless it holds.
     pub reason: Option<String>,
+    /// The times of its window that the verdict leaves out, since the record's origin.
+    pub left_out: Vec<LeftOut>,
     /// Length of the window in microseconds; `None` without a window.
     pub window_us: Option<u64>,
     /// The long-run frame rate; `None` without a window.
@@ -228,14 +237,17 @@ impl Measurement {
 pub fn measure(record: &RunRecord) -> Measurement {
     let cameras: Vec<CameraFigures> = record.members.iter().map(|member| camera(record, member)).collect();
     let machine = machine::machine(record);
+    let degraded = fit::degraded(record);
     let totals = totals(record, &cameras);
     Measurement {
         version: VERSION,
-        verdict: judge::line(record, &cameras, &totals, machine.cpu),
+        verdict: judge::line(record, &cameras, &totals, machine.cpu, !degraded.is_empty()),
         workloads: record.members.iter().flat_map(workloads).collect(),
         workers: record.workers.iter().map(|worker| machine::worker(record, worker)).collect(),
         cameras,
         machine,
+        degraded,
+        disturbances: fit::measured_disturbances(record),
         totals,
     }
 }
@@ -280,7 +292,7 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         .collect();
 
     let frames = arrived.len() as u64;
-    let (verdict, reason) = judge::of_stream(record, member, stream, fps);
+    let (verdict, reason, left_out) = fit::stream(record, member, stream);
     let latency_us = percentiles(&stream.latency_us);
     let no_latency = latency_us.is_none().then(|| {
         let reason = match (record.conditions.pace, stream.latency_us.is_empty()) {
@@ -292,6 +304,7 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         reason.to_owned()
     });
     let window_us = stream.window_us.map(|(begin, end)| end.saturating_sub(begin));
+    let notes = notes(member, stream, &left_out);
     let delivered_fps = stream.delivery.as_ref().and_then(|delivery| delivery.frames).zip(window_us);
     let delivered_fps = delivered_fps.map(|(frames, us)| rounded(frames as f64 * 1e6 / us.max(1) as f64));
     let gap_us = |window| delay::longest_gap_us(arrived, window).1;
@@ -301,6 +314,7 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         workloads: stream.workloads.clone(),
         verdict,
         reason,
+        left_out,
         window_us,
         fps: fps.map(rounded),
         fps_range: Range::of(&counts),
@@ -317,7 +331,7 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         delivered_fps,
         lateness_us: delay::percentiles(&delay::late_us(member, stream)),
         longest_gap_us: stream.window_us.map(gap_us),
-        notes: notes(member, stream),
+        notes,
         latency_us,
         no_latency,
         frames_without_latency: unknown,
@@ -327,9 +341,10 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
 }
 
 /// Remarks about a stream, also if it holds.
-fn notes(member: &Member, stream: &StreamRecord) -> Vec<String> {
+fn notes(member: &Member, stream: &StreamRecord, left_out: &[LeftOut]) -> Vec<String> {
     let mut notes = Source::of(member, stream).notes();
     notes.extend(steady::note(stream));
+    notes.extend(fit::note(left_out));
     let delivery = stream.delivery.as_ref();
     let of = |count: fn(&Delivery) -> u64| delivery.map_or(0, count);
     let counts = [

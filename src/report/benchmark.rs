@@ -13,6 +13,7 @@ use super::csv::{COLUMNS, Cell, Row, names, text, write};
 use super::json::{About, pretty};
 use super::{Report, VERSION};
 use crate::name::Slug;
+use crate::record::measure::fit::Degradation;
 use crate::record::measure::{MachineFigures, StreamFigures, WorkerFigures, measure};
 use crate::record::{Conditions, OmittedWorkloads, RunRecord};
 use crate::time::Utc;
@@ -27,6 +28,7 @@ struct Document<'a> {
     camera: &'a str,
     target_fps: f64,
     interrupted: bool,
+    degraded: &'a [Degradation],
     conditions: &'a Conditions,
     host: &'a BTreeMap<String, String>,
     rows: Vec<WorkloadRow<'a>>,
@@ -68,6 +70,7 @@ pub fn benchmark_json(record: &RunRecord, camera: &Slug) -> Option<String> {
         camera: &member.camera,
         target_fps: target.map_or(member.target_fps, |camera| camera.target_fps),
         interrupted: record.interrupted,
+        degraded: &measurement.degraded,
         conditions: &record.conditions,
         host: &record.host.facts,
         rows: rows.collect(),

@@ -7,7 +7,7 @@
 //! come from the config, which is untrusted. So [`write`] distinguishes texts from figures, and
 //! makes texts harmless.
 
-use super::{Report, subject};
+use super::{Report, lanes, subject};
 use crate::record::measure::{CameraFigures, Lateness, Percentiles, StreamFigures, WorkerFigures};
 use crate::record::{Git, Isolation, Member, Pace, PreparedClip, Provenance, SourceConfig, StepRecord};
 
@@ -63,7 +63,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 83] = [
+pub(super) const COLUMNS: [Column; 86] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -179,6 +179,12 @@ pub(super) const COLUMNS: [Column; 83] = [
     ("clip_bit_rate", |row| count(row.clip().map(|clip| clip.video.bit_rate))),
     ("clip_gop", |row| count(row.clip().and_then(|clip| clip.video.gop))),
     ("clip_b_frames", |row| count(row.clip().map(|clip| clip.video.b_frames))),
+    ("degraded", |row| text(!row.report.measurement.degraded.is_empty())),
+    ("degraded_because", |row| text(lanes::degraded(&row.report).unwrap_or_default())),
+    ("left_out_s", |row| {
+        let left_out = row.stream.left_out.iter().map(|span| span.end_us - span.begin_us);
+        cell(row.stream.window_us.map(|_| left_out.sum::<u64>() as f64 / 1e6))
+    }),
 ];
 
 /// The report as CSV.

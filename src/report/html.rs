@@ -44,6 +44,11 @@ pub fn html(report: &Report<'_>, beside: Option<&str>) -> String {
                     header {
                         p class="soft" { "Run of " (record.subject) ", " time datetime=(record.started) { (started) } }
                         h1 { (harmless_lines(&measurement.verdict)) }
+                        @if let Some(reasons) = lanes::degraded(report) {
+                            p class="why" {
+                                span class="badge undecided" { "degraded" } " " (harmless_lines(&reasons).replace(" %", "\u{a0}%"))
+                            }
+                        }
                         @if let Some(why) = lanes::why(report) { p class="why" { (harmless_lines(&why).replace(" %", "\u{a0}%")) } }
                         p class="soft" { (conditions(&record.conditions)) ". Run id " code { (run) } "." }
                         (subject::lines(report))

@@ -23,6 +23,8 @@ struct Document<'a> {
     about: About<'a>,
     complete: bool,
     interrupted: bool,
+    /// Whether the machine was unfit; `measurement.degraded` has the reasons.
+    degraded: bool,
     conditions: &'a Conditions,
     host: &'a BTreeMap<String, String>,
     missing: &'a BTreeMap<String, String>,
@@ -106,6 +108,7 @@ pub fn json(report: &Report<'_>) -> String {
         about: About::of(record, |_| true),
         complete: record.is_complete(),
         interrupted: record.interrupted,
+        degraded: !measurement.degraded.is_empty(),
         conditions: &record.conditions,
         host: facts,
         missing: &record.missing,

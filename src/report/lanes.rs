@@ -5,7 +5,7 @@
 //! nothing is said.
 
 use super::{Report, number};
-use crate::record::measure::split::workers_cpu;
+use crate::record::measure::split::{mean_owned, workers_cpu};
 use crate::record::measure::{
     CameraFigures, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, StreamFigures, Verdict,
 };
@@ -103,6 +103,14 @@ pub fn why(report: &Report<'_>) -> Option<String> {
         sentences.extend(cpu(report));
     }
     Some(sentences.join("; "))
+}
+
+/// Why the run is degraded, in words; `None` if nothing is known against the machine:
+/// `65 % of the CPU went to other programs for 12 s, most of it to `rustc``.
+#[must_use]
+pub fn degraded(report: &Report<'_>) -> Option<String> {
+    let reasons: Vec<&str> = report.measurement.degraded.iter().map(|reason| reason.text.as_str()).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 /// The copies of the lane, each in the order of the project: a run plays the whole lane
@@ -226,31 +234,43 @@ fn told(bad: &[(&CameraFigures, &StreamFigures)], one: &str, many: &str) -> Opti
     Some(format!("{} cameras {many}{of}: {reason}", bad.len()))
 }
 
-/// `the machine's CPU was full (100 %), 34 % of it by the pipelines`
+/// `the machine's CPU was full (100 %): 34 % by the pipelines, 65 % by other programs`
 fn cpu(report: &Report<'_>) -> Option<String> {
     let machine = &report.measurement.machine;
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let cpu = machine.cpu?;
-    let mut text = if cpu >= FULL {
+    let text = if cpu >= FULL {
         format!("the machine's CPU was full ({})", percent(cpu))
     } else {
         format!("the machine's CPU was {} busy", percent(cpu))
     };
-    let Some(own) = workers_cpu(report.record, &report.measurement.workers).filter(|own| *own <= cpu + 0.02)
-    else {
+    let Some((pipelines, others)) = owned(report).or_else(|| by_workers(report, cpu)) else {
         return Some(text);
     };
-    let stolen = machine.steal.unwrap_or(0.0);
-    let others = (cpu - own - stolen).max(0.0);
-    text.push_str(&format!(": {} by the pipelines", percent(own.min(cpu))));
-    if stolen >= WORTH_TELLING {
-        text.push_str(&format!(", {} taken by the hypervisor", percent(stolen)));
-    }
-    if others >= WORTH_TELLING {
-        let scripts = if report.measurement.totals.scripts > 0 { "scripts and " } else { "" };
-        text.push_str(&format!(", {} by {scripts}everything else", percent(others)));
-    }
-    Some(text)
+    let stolen = ("taken by the hypervisor".to_owned(), machine.steal.unwrap_or(0.0));
+    let rest = std::iter::once(stolen).chain(others).filter(|(_, share)| *share >= WORTH_TELLING);
+    let parts = std::iter::once(("by the pipelines".to_owned(), pipelines)).chain(rest);
+    let parts: Vec<String> = parts.map(|(who, share)| format!("{} {who}", percent(share))).collect();
+    Some(format!("{text}: {}", parts.join(", ")))
+}
+
+/// Those who used the CPU beside the pipelines, each with its share of all cores.
+type Others = Vec<(String, f64)>;
+
+/// The shares of pipelines and others by the processes of the machine.
+fn owned(report: &Report<'_>) -> Option<(f64, Others)> {
+    let shares = mean_owned(report.record)?;
+    let who = ["by scripts", "by `lp`", "by the kernel and unknown programs", "by other programs"]
+        .map(str::to_owned);
+    Some((shares[0], who.into_iter().zip(shares[1..].iter().copied()).collect()))
+}
+
+/// Where only the workers are known.
+fn by_workers(report: &Report<'_>, cpu: f64) -> Option<(f64, Others)> {
+    let own = workers_cpu(report.record, &report.measurement.workers).filter(|own| *own <= cpu + 0.02)?;
+    let others = (cpu - own - report.measurement.machine.steal.unwrap_or(0.0)).max(0.0);
+    let scripts = if report.measurement.totals.scripts > 0 { "scripts and " } else { "" };
+    Some((own.min(cpu), vec![(format!("by {scripts}everything else"), others)]))
 }
 
 #[cfg(test)]
@@ -258,9 +278,9 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::record::RunRecord;
     use crate::record::fixture::{copies, six_cameras};
     use crate::record::measure::measure;
+    use crate::record::{ProgramRecord, RunRecord, SeriesRecord};
 
     #[track_caller]
     fn check(record: &RunRecord, expect: Expect) {
@@ -372,6 +392,31 @@ mod tests {
                   camera-2 holds
                 camera-1 does not hold: 5.00 of 15 fps"#]],
         );
+    }
+
+    #[test]
+    fn other_programs_are_told_from_the_pipelines_and_the_kernel() {
+        let mut record = copies(1, &[&[5, 15]], 0.97);
+        let at_us = record.series[0].at_us.clone();
+        let owners =
+            [("workers", 0.34), ("scripts", 0.0), ("lp", 0.001), ("others", 0.63), ("foreign", 0.61)];
+        for (name, share) in owners {
+            let values = vec![share; at_us.len()];
+            let (name, unit, at_us) = (format!("cpu.{name}"), "1".to_owned(), at_us.clone());
+            record.series.push(SeriesRecord { name, unit, at_us, values });
+        }
+        record.programs = vec![ProgramRecord { name: "rustc".to_owned(), cpu_us: 24_000_000 }];
+        check(
+            &record,
+            expect![[r#"
+                all
+                  camera-1 undecided
+                  camera-2 holds
+                camera-1 is undecided: 5.00 fps is less than 98 % of 15; 66.67 % dropped is more than 2 %; 100 % of its window was disturbed: 61 % of the CPU went to other programs for 20 s, most of it to `rustc`; the machine's CPU was full (97 %): 34 % by the pipelines, 2 % by the kernel and unknown programs, 61 % by other programs"#]],
+        );
+        let report = Report { run: "r", record: &record, measurement: &measure(&record) };
+        expect!["61 % of the CPU went to other programs for 20 s, most of it to `rustc`"]
+            .assert_eq(&degraded(&report).unwrap());
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Report, conditions, host};
+use super::{Report, conditions, host, lanes};
 use crate::record::measure::number;
 use crate::record::{Git, Member, PreparedClip, Provenance, RunRecord, SourceConfig, SourceKind, StepRecord};
 use crate::text::counted;
@@ -38,6 +38,7 @@ pub(super) fn head(report: &Report<'_>) -> Vec<Fact> {
     let record = report.record;
     let mut facts = vec![fact("run", format!("{} of {}", report.run, record.subject))];
     facts.extend(record.tag.as_ref().map(|tag| fact("tag", tag)));
+    facts.extend(lanes::degraded(report).map(|reasons| fact("degraded", reasons)));
     facts.extend([
         fact("started", started(record)),
         fact("conditions", conditions(&record.conditions)),

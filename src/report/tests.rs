@@ -1,5 +1,7 @@
 //! The appearance of each form of a report.
 
+mod degraded;
+
 use expect_test::expect;
 
 use super::*;
@@ -340,9 +342,9 @@ fn free_pace_has_no_target_and_no_latency() {
 fn csv_has_a_row_per_pipeline() {
     let text = with_report(&two_copies(), csv);
     expect![[r#"
-        run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host,kind,script,script_exit,fps_second_min,fps_second_max,late_p50_ms,late_p95_ms,late_p99_ms,late_max_ms,longest_gap_s,decoded,taken_out,delivered,delivered_fps,damaged,copied,machine_steal_percent,decode_only,tag,started_local,source,source_name,source_origin,width,height,camera_fps,codec,dialect,steps,models,precisions,devices,project,git_commit,git_changed,git_reason,profile,overrides,config_digest,inputs_digest,lp_version,gstreamer,worker_command,record_version,clip_done,clip_because,clip_made_up,clip_profile,clip_bit_rate,clip_gop,clip_b_frames
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,
+        run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host,kind,script,script_exit,fps_second_min,fps_second_max,late_p50_ms,late_p95_ms,late_p99_ms,late_max_ms,longest_gap_s,decoded,taken_out,delivered,delivered_fps,damaged,copied,machine_steal_percent,decode_only,tag,started_local,source,source_name,source_origin,width,height,camera_fps,codec,dialect,steps,models,precisions,devices,project,git_commit,git_changed,git_reason,profile,overrides,config_digest,inputs_digest,lp_version,gstreamer,worker_command,record_version,clip_done,clip_because,clip_made_up,clip_profile,clip_bit_rate,clip_gop,clip_b_frames,degraded,degraded_because,left_out_s
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,,false,,0
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,,false,,0
     "#]].assert_eq(&text);
     assert_eq!(with_report(&six_cameras(), csv).lines().count(), 8);
 }
@@ -406,6 +408,7 @@ fn json_is_a_versioned_document() {
             "repeat": 1,
             "warmup_ms": 2000
           },
+          "degraded": false,
           "host": {
             "cpu": "Some CPU",
             "cpus": "2",
@@ -494,6 +497,7 @@ fn json_is_a_versioned_document() {
             "p95": 0,
             "p99": 0
           },
+          "left_out": [],
           "longest_gap_us": 100000,
           "no_latency": null,
           "notes": [],

@@ -136,6 +136,7 @@ fn lane(cameras: usize) -> Workspace {
     );
     let replay = ws.path("replay").to_str().unwrap().to_owned();
     let ws = ws.env("FAKE_WORKER", &replay);
+    let ws = ws.unseen_machine();
     ws.env("LP_WORKER", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker"))
 }
 

@@ -27,7 +27,7 @@ fn playing(seconds: &[(&str, u64)]) -> Workspace {
         ws.write(&format!("replay/{name}-1.jsonl"), &frames(&format!("{name}/1"), *playing, 20));
     }
     let replay = ws.path("replay").to_str().unwrap().to_owned();
-    ws.env("LP_WORKER", FAKE_WORKER).env("FAKE_WORKER", &replay)
+    ws.env("LP_WORKER", FAKE_WORKER).env("FAKE_WORKER", &replay).unseen_machine()
 }
 
 /// The last line of stderr.

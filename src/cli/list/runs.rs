@@ -54,6 +54,8 @@ struct Read {
     count: u32,
     duration_ms: u64,
     is_interrupted: bool,
+    /// Why it is degraded.
+    degraded: Vec<String>,
 }
 
 impl Listed {
@@ -61,8 +63,10 @@ impl Listed {
         let subject = attempt.label.strip_prefix("run:").unwrap_or(&attempt.label).to_owned();
         let read = view::read(store, attempt).map_err(|error| format!("{error:#}")).map(|stored| {
             let record = stored.record;
+            let measurement = measure(&record);
             Read {
-                verdict: measure(&record).verdict,
+                verdict: measurement.verdict,
+                degraded: measurement.degraded.into_iter().map(|reason| reason.text).collect(),
                 profile: record.provenance.and_then(|of| of.profile),
                 tag: record.tag,
                 count: record.conditions.count,
@@ -107,6 +111,7 @@ impl Listed {
             "verdict": read.map(|read| &read.verdict),
             "complete": self.attempt.complete,
             "interrupted": read.map(|read| read.is_interrupted),
+            "degraded": read.map(|read| &read.degraded),
             "error": error,
         })
     }

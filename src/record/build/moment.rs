@@ -6,8 +6,8 @@
 use super::script::Script;
 use super::stream::{Stream, Timing};
 use super::{MemberSetup, RecordBuilder};
-use crate::record::Pace;
 use crate::record::script::Rate;
+use crate::record::{Host, Pace, ProgramRecord, SeriesRecord};
 use crate::stats;
 
 /// How far a stream or a script is.
@@ -59,6 +59,24 @@ impl RecordBuilder {
             state.moment(self.timing, member, self.now_us)
         });
         streams.chain(scripts).collect()
+    }
+
+    /// What collectors have measured, from the start.
+    #[must_use]
+    pub fn series(&self) -> &[SeriesRecord] {
+        &self.series
+    }
+
+    /// Programs that do not belong to the run, the most CPU time first.
+    #[must_use]
+    pub fn other_programs(&self) -> &[ProgramRecord] {
+        &self.programs
+    }
+
+    /// The machine that it runs on.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.setup.host
     }
 
     /// The newest value of a collector's series.

@@ -164,6 +164,7 @@ pub(super) fn line(
     cameras: &[CameraFigures],
     totals: &Totals,
     cpu: Option<f64>,
+    is_degraded: bool,
 ) -> String {
     let mut text = match record.conditions.pace {
         Pace::Free => free(totals),
@@ -199,6 +200,9 @@ pub(super) fn line(
     }
     if let Some(reason) = record.unreliable() {
         text.push_str(&format!("; {reason}"));
+    }
+    if is_degraded {
+        text.push_str("; degraded");
     }
     text
 }

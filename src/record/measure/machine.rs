@@ -97,11 +97,7 @@ pub(super) fn machine(record: &RunRecord) -> MachineFigures {
         figures.reason = Some(no_window(record).to_owned());
         return figures;
     };
-    let inside = |name: &str| {
-        let points: Vec<Point> =
-            record.series_of(name).into_iter().flat_map(|series| series.points()).collect();
-        spans(&points, window, |(at_us, _)| *at_us)
-    };
+    let inside = |name: &str| inside(record, name, window);
     let cpu = inside(CPU);
     figures.cpu = mean(&cpu);
     if figures.cpu.is_none() {
@@ -115,6 +111,18 @@ pub(super) fn machine(record: &RunRecord) -> MachineFigures {
     let bytes = |memory: f64| memory as u64;
     figures.memory_max = memory.reduce(f64::max).map(bytes);
     figures
+}
+
+/// The mean of a series in the common window; `None` if there is no such series, or no
+/// such window.
+pub(super) fn mean_share(record: &RunRecord, name: &str) -> Option<f64> {
+    mean(&inside(record, name, common_window(record, |_| true)?))
+}
+
+/// The values of a series in a window, each with the one before.
+fn inside(record: &RunRecord, name: &str, window: (u64, u64)) -> Vec<(Point, Point)> {
+    let points: Vec<Point> = record.series_of(name).into_iter().flat_map(|series| series.points()).collect();
+    spans(&points, window, |(at_us, _)| *at_us)
 }
 
 pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures {

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::judge::{self, Counts, conclude};
 use super::source::Demand;
 use super::verdict::number;
-use super::{Percentiles, Range, StreamFigures, Verdict, delay, mixed, percentiles, rounded, share};
+use super::{Percentiles, Range, StreamFigures, Verdict, delay, fit, mixed, percentiles, rounded, share};
 use crate::model::Scalar;
 use crate::record::script::{ChannelLatencies, ElementRates, Meter, Rate, ScriptRecord, Unread};
 use crate::record::{Member, Pace, RunRecord};
@@ -122,12 +122,14 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
         (_, Some(_)) => without_rates(&elements)
             .unwrap_or_else(|| "not measured: none of its lines is about time within the window".to_owned()),
     });
-    let (verdict, reason) = judge(record, member, script, &elements, slowest, counted, no_fps.as_ref());
+    let all = judge(record, member, script, &elements, slowest, counted, no_fps.as_ref());
+    let (verdict, reason, left_out) = fit::script(record, script, all);
     StreamFigures {
         stream: script.stream.clone(),
         workloads: script.workloads.clone(),
         verdict,
         reason,
+        left_out,
         window_us: window.map(|(begin, end)| end.saturating_sub(begin)),
         fps: slowest.and_then(|element| element.fps),
         fps_range: slowest.and_then(|element| element.fps_range),

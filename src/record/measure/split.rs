@@ -1,12 +1,49 @@
 //! How the machine's CPU time divides between the workers of the run and everything
 //! else: scripts, other programs, the kernel, `lp` itself and what a hypervisor took.
 //!
-//! Workers report the CPU time of their process once a second, the machine its busy
-//! share: the rest is the difference of the two. Nobody measures scripts.
+//! A collector of processes divides the busy time among all of them ([`owned`]). Where it
+//! could not run, and in records before version 6, there is what workers say: the CPU time
+//! of their process once a second. The rest of the machine's busy share is then everything
+//! else ([`loads`]).
 
 use super::WorkerFigures;
+use super::machine::mean_share;
 use crate::collect::machine::CPU;
-use crate::record::{RunRecord, WorkerRecord, WorkerSample};
+use crate::collect::processes::{FOREIGN, LP, OTHERS, SCRIPTS, WORKERS};
+use crate::record::{Host, RunRecord, SeriesRecord, WorkerRecord, WorkerSample};
+
+/// Who used the CPU, each as a share of all cores: the run's workers, its scripts and servers,
+/// `lp`, then what nobody was seen to use (the kernel's threads, interrupts), then other programs.
+pub type Owned = [f64; 5];
+
+/// The series behind [`Owned`]; the last is a part of the one before.
+const SERIES: [&str; 5] = [WORKERS, SCRIPTS, LP, OTHERS, FOREIGN];
+
+fn owned_of([workers, scripts, lp, others, foreign]: [f64; 5]) -> Owned {
+    [workers, scripts, lp, (others - foreign).max(0.0), foreign]
+}
+
+/// Who used the CPU at each time at which all is known; none where nothing tells it.
+#[must_use]
+pub fn owned(record: &RunRecord) -> Vec<(u64, Owned)> {
+    let all: Option<Vec<&SeriesRecord>> = SERIES.iter().map(|name| record.series_of(name)).collect();
+    let Some(all) = all else { return Vec::new() };
+    let value = |series: &SeriesRecord, at_us: u64| {
+        series.at_us.binary_search(&at_us).ok().and_then(|at| series.values.get(at).copied())
+    };
+    let at = |at_us: &u64| {
+        let shares: Option<Vec<f64>> = all.iter().map(|series| value(series, *at_us)).collect();
+        Some((*at_us, owned_of(shares?.try_into().ok()?)))
+    };
+    all[0].at_us.iter().filter_map(at).collect()
+}
+
+/// Who used the CPU while all streams were measured, on average.
+#[must_use]
+pub fn mean_owned(record: &RunRecord) -> Option<Owned> {
+    let shares: Option<Vec<f64>> = SERIES.iter().map(|name| mean_share(record, name)).collect();
+    Some(owned_of(shares?.try_into().ok()?))
+}
 
 /// The use of the machine between two samples of its CPU.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,8 +86,13 @@ pub fn workers_cpu(record: &RunRecord, workers: &[WorkerFigures]) -> Option<f64>
 }
 
 /// The cores of the machine.
-fn cores(record: &RunRecord) -> Option<f64> {
-    record.host.facts.get("cpus")?.parse().ok().filter(|cores| *cores >= 1.0)
+pub(super) fn cores(record: &RunRecord) -> Option<f64> {
+    cores_of(&record.host)
+}
+
+/// The cores of a host.
+pub(super) fn cores_of(host: &Host) -> Option<f64> {
+    host.facts.get("cpus")?.parse().ok().filter(|cores| *cores >= 1.0)
 }
 
 /// The CPU time that a worker used in a span; `None` if it did not say.

@@ -23,14 +23,23 @@ pub(super) struct Chart {
     pub(super) bands: Vec<Band>,
     /// A level to compare with.
     pub(super) target: Option<(String, f64)>,
-    /// A span of time that matters, with its name.
-    pub(super) shade: Option<(&'static str, f64, f64)>,
+    /// Spans of time that matter.
+    pub(super) shades: Vec<Shade>,
     /// The end of the time axis in seconds.
     pub(super) seconds: f64,
     /// The least end of the value axis.
     pub(super) at_least: f64,
     /// Whether each point has a mark with its value.
     pub(super) has_marks: bool,
+}
+
+/// Spans of time that have something in common.
+pub(super) struct Shade {
+    pub(super) name: &'static str,
+    /// The name of its colour.
+    pub(super) class: &'static str,
+    /// Begin and end in seconds.
+    pub(super) spans: Vec<(f64, f64)>,
 }
 
 /// A line of a chart.
@@ -93,12 +102,14 @@ impl Chart {
                         }
                     }
                     @if let Some((name, _)) = &self.target { span class="key target" { (name) } }
-                    @if let Some((name, ..)) = &self.shade { span { "shaded: " (name) } }
+                    @for shade in &self.shades { span class={ "key area " (shade.class) } { (shade.name) } }
                 }
                 svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(format!("{}: {}", self.title, self.summary)) {
-                    @if let Some((_, from, to)) = self.shade {
-                        rect class="shade" x=(short(scale.x(from))) y=(short(scale.y(top)))
-                            width=(short(scale.x(to) - scale.x(from))) height=(short(scale.y(0.0) - scale.y(top))) {}
+                    @for shade in &self.shades {
+                        @for (from, to) in &shade.spans {
+                            rect class=(shade.class) x=(short(scale.x(*from))) y=(short(scale.y(top)))
+                                width=(short(scale.x(*to) - scale.x(*from))) height=(short(scale.y(0.0) - scale.y(top))) {}
+                        }
                     }
                     @for level in levels {
                         @let y = short(scale.y(level));

@@ -1,12 +1,24 @@
-//! The machine's CPU over the run: the workers of the run, and everything else above them.
+//! The machine's CPU over the run: what belongs to the run, and other programs above it.
 
 use maud::{Markup, html as markup};
 
-use super::chart::{Band, Chart, Line, MOST_POINTS, Points};
+use super::chart::{Band, Chart, Line, MOST_POINTS, Points, Shade};
 use super::series::grouped;
-use crate::record::measure::split::{Load, loads, workers_cpu};
+use crate::record::measure::split::{Load, loads, mean_owned, owned, workers_cpu};
 use crate::report::{Report, cpu_range, mebibytes, percent, stolen};
 use crate::text::harmless_lines;
+
+/// The name and the class of each owner of CPU time.
+const NAMES: [(&str, &str); 5] = [
+    ("pipelines of this run", "own"),
+    ("scripts", "scripts"),
+    ("lp", "lp"),
+    ("kernel and unknown", "kernel"),
+    ("other programs", "others"),
+];
+
+/// Who never has this share of all cores is not drawn.
+const WORTH_DRAWING: f64 = 0.002;
 
 /// Chart and figures; `None` if the machine was not sampled.
 pub(super) fn load(report: &Report<'_>) -> Option<Markup> {
@@ -19,25 +31,7 @@ pub(super) fn load(report: &Report<'_>) -> Option<Markup> {
     // Of each group the moment of the highest load.
     let busiest = |loads: &[Load]| loads.iter().max_by(|a, b| a.cpu.total_cmp(&b.cpu)).copied();
     let loads: Vec<Load> = loads.chunks(group).filter_map(busiest).collect();
-    let seconds = |load: &Load| load.at_us as f64 / 1e6;
     let busy: Points = loads.iter().map(|load| (seconds(load), Some(load.cpu * 100.0))).collect();
-    let band = |name: &str, class: &'static str, of: fn(f64, f64) -> (f64, f64)| {
-        let span = |load: &Load| load.workers.map(|workers| of(workers * 100.0, load.cpu * 100.0));
-        Band {
-            name: name.to_owned(),
-            class,
-            points: loads.iter().map(|load| (seconds(load), span(load))).collect(),
-        }
-    };
-    let bands = if loads.iter().any(|load| load.workers.is_some()) {
-        vec![
-            band("pipelines of this run", "own", |own, _| (0.0, own)),
-            band("everything else", "others", |own, all| (own, all)),
-        ]
-    } else {
-        Vec::new()
-    };
-    let own = workers_cpu(report.record, &report.measurement.workers);
     let shared = report
         .measurement
         .workers
@@ -51,17 +45,17 @@ pub(super) fn load(report: &Report<'_>) -> Option<Markup> {
                 summary: format!("mean {} % while all streams were measured", percent(figures.cpu, 1)),
                 seconds: loads.last().map_or(0.0, seconds),
                 lines: vec![Line { name: format!("all{}", grouped(group)), points: busy }],
-                bands,
+                bands: bands(report, &loads),
                 target: None,
-                shade: figures.window_us.map(|(from, to)| ("all streams are measured", from as f64 / 1e6, to as f64 / 1e6)),
+                shades: figures.window_us.map(shade).into_iter().collect(),
                 at_least: 100.0,
                 has_marks: true,
             }.render())
             dl {
                 dt { "CPU, mean" } dd { (percent(figures.cpu, 1)) " %" (cpu_range(figures)) (stolen(figures)) }
-                @if let (Some(own), Some(all)) = (own, figures.cpu) {
-                    dt { "pipelines of this run" } dd { (percent(Some(own.min(all)), 1)) " %" }
-                    dt { "everything else" } dd { (percent(Some((all - own).max(0.0)), 1)) " %" }
+                @for (name, share) in means(report) { dt { (name) } dd { (percent(Some(share), 1)) " %" } }
+                @if !report.record.programs.is_empty() {
+                    dt { "largest other programs" } dd { (programs(report)) }
                 }
                 @if let Some(bytes) = figures.memory_max { dt { "memory in use at most" } dd { (mebibytes(Some(bytes))) " MiB" } }
                 @for worker in shared {
@@ -71,4 +65,69 @@ pub(super) fn load(report: &Report<'_>) -> Option<Markup> {
             }
         }
     })
+}
+
+fn seconds(load: &Load) -> f64 {
+    load.at_us as f64 / 1e6
+}
+
+fn shade((from, to): (u64, u64)) -> Shade {
+    let spans = vec![(from as f64 / 1e6, to as f64 / 1e6)];
+    Shade { name: "all streams are measured", class: "shade", spans }
+}
+
+/// Those who used the CPU on top of each other; in records that do not tell them apart, the
+/// pipelines and everything else.
+fn bands(report: &Report<'_>, loads: &[Load]) -> Vec<Band> {
+    let owned = owned(report.record);
+    if owned.is_empty() {
+        return bands_of_workers(loads);
+    }
+    let is_worth = |owner: &usize| owned.iter().any(|(_, shares)| shares[*owner] >= WORTH_DRAWING);
+    let drawn: Vec<usize> = (0..NAMES.len()).filter(is_worth).collect();
+    let band = |n: usize| {
+        let span = |load: &Load| {
+            let at = owned.binary_search_by_key(&load.at_us, |(at_us, _)| *at_us).ok()?;
+            let sum = |n: usize| drawn[..n].iter().map(|owner| owned[at].1[*owner]).sum::<f64>() * 100.0;
+            Some((sum(n), sum(n + 1)))
+        };
+        let (name, class) = NAMES[drawn[n]];
+        let points = loads.iter().map(|load| (seconds(load), span(load))).collect();
+        Band { name: name.to_owned(), class, points }
+    };
+    (0..drawn.len()).map(band).collect()
+}
+
+fn bands_of_workers(loads: &[Load]) -> Vec<Band> {
+    if loads.iter().all(|load| load.workers.is_none()) {
+        return Vec::new();
+    }
+    let band = |name: &str, class: &'static str, of: fn(f64, f64) -> (f64, f64)| {
+        let span = |load: &Load| load.workers.map(|workers| of(workers * 100.0, load.cpu * 100.0));
+        let points = loads.iter().map(|load| (seconds(load), span(load))).collect();
+        Band { name: name.to_owned(), class, points }
+    };
+    vec![
+        band("pipelines of this run", "own", |own, _| (0.0, own)),
+        band("everything else", "others", |own, all| (own, all)),
+    ]
+}
+
+/// The mean share of each while all streams were measured.
+fn means(report: &Report<'_>) -> Vec<(&'static str, f64)> {
+    if let Some(owned) = mean_owned(report.record) {
+        return NAMES.iter().zip(owned).map(|((name, _), share)| (*name, share)).collect();
+    }
+    let own = workers_cpu(report.record, &report.measurement.workers);
+    let divided = own.zip(report.measurement.machine.cpu).map(|(own, all)| {
+        vec![("pipelines of this run", own.min(all)), ("everything else", (all - own).max(0.0))]
+    });
+    divided.unwrap_or_default()
+}
+
+/// `rustc 12.3 s, cargo 0.4 s`: CPU time over the whole run.
+fn programs(report: &Report<'_>) -> String {
+    let programs = report.record.programs.iter();
+    let text = programs.map(|one| format!("{} {:.1} s", one.name, one.cpu_us as f64 / 1e6));
+    harmless_lines(&text.collect::<Vec<_>>().join(", "))
 }

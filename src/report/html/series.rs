@@ -1,7 +1,7 @@
 //! What the charts of a page draw: frame rate and latency over a stream's window.
 
-use super::chart::{MOST_POINTS, Points, merged};
-use crate::record::measure::{ElementFigures, Percentiles, StreamFigures};
+use super::chart::{MOST_POINTS, Points, Shade, merged};
+use crate::record::measure::{CameraFigures, ElementFigures, Percentiles, StreamFigures};
 use crate::report::Report;
 
 /// The time axis of all charts, in seconds: as long as the longest window, so that a
@@ -31,6 +31,50 @@ pub(super) fn frame_rate(stream: &StreamFigures) -> Option<(Points, String)> {
         stream.seconds.iter().map(|second| Some(f64::from(second.frames))).collect();
     let (points, group) = merged(frames, f64::min);
     (!points.is_empty()).then(|| (points, grouped(group)))
+}
+
+/// The times of a camera's windows that foreign load disturbed, by the window's begin: those
+/// that a verdict leaves out, and those in which it held all the same.
+pub(super) fn disturbed(report: &Report<'_>, camera: &CameraFigures) -> Vec<Shade> {
+    let members = report.record.members.iter().find(|member| member.slug == camera.slug);
+    let windows = members.into_iter().flat_map(|member| {
+        let streams = member.streams.iter().map(|one| (&one.stream, one.window_us));
+        streams.chain(member.scripts.iter().map(|one| (&one.stream, one.window_us)))
+    });
+    let mut left_out: Vec<(f64, f64)> = Vec::new();
+    let mut disturbed: Vec<(f64, f64)> = Vec::new();
+    for (name, window) in windows {
+        let Some((begin, end)) = window else { continue };
+        let seconds = |at_us: u64| at_us.clamp(begin, end).saturating_sub(begin) as f64 / 1e6;
+        let figures = camera.streams.iter().find(|stream| stream.stream == *name);
+        let spans = figures.into_iter().flat_map(|stream| &stream.left_out);
+        let spans: Vec<_> = spans.map(|span| (seconds(span.begin_us), seconds(span.end_us))).collect();
+        if spans.is_empty() {
+            let foreign = report.measurement.disturbances.iter().filter(|one| one.cause.is_foreign());
+            disturbed.extend(foreign.map(|one| (seconds(one.begin_us), seconds(one.end_us))));
+        } else {
+            left_out.extend(spans);
+        }
+    }
+    let shades = [
+        Shade { name: "left out of the verdict", class: "left_out", spans: once(left_out) },
+        Shade { name: "disturbed by foreign load", class: "disturbed", spans: once(disturbed) },
+    ];
+    shades.into_iter().filter(|shade| !shade.spans.is_empty()).collect()
+}
+
+/// Spans in the order of time, those that touch each other as one.
+fn once(mut spans: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    spans.retain(|(from, to)| from < to);
+    spans.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut merged: Vec<(f64, f64)> = Vec::new();
+    for (from, to) in spans {
+        match merged.last_mut().filter(|last| from <= last.1) {
+            Some(last) => last.1 = last.1.max(to),
+            None => merged.push((from, to)),
+        }
+    }
+    merged
 }
 
 /// A percentile of the latency of a stream, second by second; `None` if there is none.

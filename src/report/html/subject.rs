@@ -11,7 +11,7 @@ use crate::text::harmless_lines;
 
 /// The facts that the page's head does not have elsewhere.
 pub(super) fn lines(report: &Report<'_>) -> Markup {
-    let elsewhere = ["run", "started", "conditions", "host"];
+    let elsewhere = ["run", "degraded", "started", "conditions", "host"];
     list(&head(report).into_iter().filter(|fact| !elsewhere.contains(&fact.label)).collect::<Vec<_>>())
 }
 
