@@ -7,6 +7,7 @@
 mod assets;
 mod devices;
 mod finding;
+mod fit;
 mod limits;
 mod node;
 mod readings;
@@ -68,6 +69,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
         findings.extend(devices::findings(&needed(lane, project.settings.pace)));
     }
     findings.extend(limits::findings(&tools.host.facts));
+    findings.extend(fit::findings(&tools.host));
 
     let missing = findings.iter().filter(|finding| finding.is_missing()).count();
     let readings = readings::readings();
