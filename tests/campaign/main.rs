@@ -1,7 +1,8 @@
 //! The fault campaign: random projects are built while `lp` is killed, its
 //! writes fail, its disk is full, its store is damaged, or others build too. After
 //! each fault one build must make the project what a clean build makes of it,
-//! byte for byte, and say what it did. One part does without faults: `reasons`.
+//! byte for byte, and say what it did. One part does without faults: `reasons`. Another
+//! plants disturbances of the machine while `lp run` measures: `disturbances`.
 //!
 //! Without arguments it takes about a minute; `make campaign` runs all of it. It
 //! is asked by the environment:
@@ -9,7 +10,8 @@
 //! ```text
 //! LP_CAMPAIGN_FULL=1           all of it: 1,000 kills and so on
 //! LP_CAMPAIGN_SEED=7           other projects and other moments
-//! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage, concurrent or reasons only
+//! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage, concurrent, reasons or
+//!                              disturbances only
 //! LP_CAMPAIGN_CASE=4f0c..      one case again, as a failure names it
 //! LP_CAMPAIGN_LP=/usr/bin/lp   another `lp` than the one that Cargo built
 //! ```
@@ -20,6 +22,7 @@ mod case;
 mod concurrent;
 mod damage;
 mod disk;
+mod disturbances;
 mod kills;
 mod project;
 mod random;
@@ -55,6 +58,9 @@ const PARTS: [Part; 6] = [
     Part { name: "reasons", share: Duration::from_secs(4), unit: "reasons", whole: 2000 },
 ];
 
+/// The part that plants disturbances, which has no projects to build.
+const DISTURBANCES: &str = "disturbances";
+
 /// After so many failures a part has said enough.
 const ENOUGH: usize = 10;
 
@@ -71,6 +77,9 @@ struct Campaign {
 }
 
 fn main() -> ExitCode {
+    if let Ok(kind) = std::env::var(disturbances::PLANT) {
+        disturbances::disturb(&kind);
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--list") {
         for part in &PARTS {
@@ -104,7 +113,8 @@ fn main() -> ExitCode {
         case: case.and_then(number),
         folder: std::env::temp_dir(),
     };
-    if let Some(part) = campaign.part.as_ref().filter(|name| PARTS.iter().all(|part| part.name != **name)) {
+    let is_part = |name: &str| name == DISTURBANCES || PARTS.iter().any(|part| part.name == name);
+    if let Some(part) = campaign.part.as_ref().filter(|name| !is_part(name)) {
         say(&format!("campaign: there is no part `{part}`"));
         return ExitCode::FAILURE;
     }
@@ -113,6 +123,14 @@ fn main() -> ExitCode {
         if campaign.part.as_deref().is_none_or(|name| name == part.name) && is_meant(part.name) {
             is_well &= campaign.run(part);
         }
+    }
+    // It takes minutes, and says nothing on a machine that runs other tests.
+    let is_asked = match campaign.part.as_deref() {
+        Some(name) => name == DISTURBANCES,
+        None => campaign.is_full,
+    };
+    if is_asked && is_meant(DISTURBANCES) {
+        is_well &= disturbances::run(campaign.seed, campaign.is_full, &campaign.folder);
     }
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
