@@ -93,6 +93,8 @@ fn setup(streams: usize, isolation: Isolation) -> Setup {
             steps: Vec::new(),
             worker: worker(n),
             shares_decode_with: Vec::new(),
+            detectors: Vec::new(),
+            expected: Vec::new(),
         }],
         scripts: Vec::new(),
         left_out: Vec::new(),
@@ -104,6 +106,7 @@ fn setup(streams: usize, isolation: Isolation) -> Setup {
         conditions: Conditions {
             duration_ms: 0,
             warmup_ms: 0,
+            warmup_is_auto: false,
             pace: Pace::Live,
             isolation,
             count: 1,
@@ -146,6 +149,7 @@ fn spoken(setup: &Setup, events: usize) -> Receiver<(usize, WorkerMessage)> {
             fates: Box::new(fates),
             delivered: Box::new(delivered),
             queues: BTreeMap::new(),
+            sights: Box::default(),
         };
         say(stream.worker, at_us, frames);
         let sighting = EventBody::Element {

@@ -31,16 +31,17 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::digest::ContentDigest;
 use crate::engine::host::{Attempt, Facts, Host, Performed};
 use crate::graph::task::{Action, Task};
-use crate::model::{Camera, Password};
+use crate::model::{Camera, Password, SceneFile};
 use crate::name::Slug;
 use crate::os;
 use crate::os::lock::BuildLock;
 use crate::os::process::Cancel;
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::machine::Machine;
-use crate::record::{self, Provenance};
+use crate::record::{self, Provenance, RunRecord};
 use crate::session::{SessionError, Watch};
 use crate::worker::launch::Launch;
 use crate::worker::protocol;
@@ -59,6 +60,10 @@ pub struct LocalHost<'a> {
     pub passwords: &'a BTreeMap<Slug, Password>,
     /// The project's cameras, which know the names of their sources.
     pub cameras: &'a [Camera],
+    /// The project's scenes, by name: the truth of drawn clips.
+    pub scenes: &'a BTreeMap<String, SceneFile>,
+    /// Finds earlier runs of a camera.
+    pub earlier: Box<EarlierRunsOf<'a>>,
     /// Describes program and project, for the record of a run.
     pub provenance: Box<ProvenanceOf<'a>>,
     /// The user's note about a run.
@@ -68,6 +73,18 @@ pub struct LocalHost<'a> {
 /// Describes program and project as they are now; gives up what takes time when it is
 /// cancelled.
 pub type ProvenanceOf<'a> = dyn Fn(&Cancel) -> Option<Provenance> + Sync + 'a;
+
+/// The accepted runs with one of these labels, newest first, whose inputs include these with
+/// these contents: a camera's plan and its clip.
+pub type EarlierRunsOf<'a> =
+    dyn Fn(&[String], &BTreeMap<ProjectPath, ContentDigest>) -> Vec<EarlierRun> + Sync + 'a;
+
+/// An earlier run.
+#[derive(Clone, Debug)]
+pub struct EarlierRun {
+    pub id: String,
+    pub record: RunRecord,
+}
 
 /// The search path for programs of users' commands and scripts.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";

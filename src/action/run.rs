@@ -1,11 +1,13 @@
 //! `run:lane`: converts plans into streams and scripts, plays them in a session,
 //! and keeps the record.
 
+mod expected;
 mod files;
 mod script;
 mod secrets;
 mod subject;
 
+use self::expected::Knowledge;
 use self::secrets::Secrets;
 use super::{ActionError, LocalHost, document, read_json, write};
 use crate::dialect;
@@ -69,9 +71,11 @@ fn record(
     }
     let secrets: Vec<Secrets> =
         plans.iter().map(|plan| Secrets::of(plan, host.passwords)).collect::<Result<_, _>>()?;
+    let known: Vec<Knowledge<'_>> =
+        plans.iter().map(|plan| Knowledge::of(plan, run.pace, host, task, attempt)).collect();
     for copy in 1..=run.count {
         let copies = plans.iter().map(|plan| plan.copy(copy));
-        for ((plan, secrets), clip) in copies.zip(&secrets).zip(&clips) {
+        for (((plan, secrets), clip), known) in copies.zip(&secrets).zip(&clips).zip(&known) {
             let slug = plan.slug.clone();
             let played = dialect::share::pipelines(&plan, run.pace);
             if !played.is_empty() && (run.isolation == Isolation::Camera || workers.is_empty()) {
@@ -80,7 +84,7 @@ fn record(
                     Isolation::Lane => "lane".to_owned(),
                 });
             }
-            let streams = streams(&plan, &played, workers.len().saturating_sub(1));
+            let streams = streams(&plan, &played, known, workers.len().saturating_sub(1));
             for one in played {
                 pipelines.push(pipeline(one, &streams, n_streams, secrets, attempt)?);
             }
@@ -159,11 +163,18 @@ fn prepared(
 }
 
 /// The streams of a member in the order of its plan.
-fn streams(plan: &CameraPlan, played: &[PlayedPipeline], worker: usize) -> Vec<StreamSetup> {
+fn streams(
+    plan: &CameraPlan,
+    played: &[PlayedPipeline],
+    known: &Knowledge<'_>,
+    worker: usize,
+) -> Vec<StreamSetup> {
     let name = |index: u32| format!("{}/{index}", plan.slug);
     let mut streams = Vec::new();
-    for PlayedPipeline { streams: together, .. } in played {
-        for &(index, _) in together {
+    for PlayedPipeline { streams: together, spec } in played {
+        let sinks: Vec<usize> = together.iter().map(|(_, sink)| *sink).collect();
+        for &(index, sink) in together {
+            let (detectors, expected) = known.of_stream(index, spec, sink, &sinks);
             let planned = plan.pipelines.iter().find(|pipeline| pipeline.index == index);
             let others = together.iter().filter(|(other, _)| *other != index);
             streams.push(StreamSetup {
@@ -173,6 +184,8 @@ fn streams(plan: &CameraPlan, played: &[PlayedPipeline], worker: usize) -> Vec<S
                 steps: planned.map_or(Vec::new(), |pipeline| subject::steps(plan, pipeline)),
                 worker,
                 shares_decode_with: others.map(|(other, _)| name(*other)).collect(),
+                detectors,
+                expected,
             });
         }
     }

@@ -18,7 +18,7 @@ use super::worker::worker;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::WorkerCommand;
-use crate::model::{Accept, AssetPin, Codec, DialectChoice, FileSourceMode, Isolation, Pace, Share};
+use crate::model::{Accept, AssetPin, Codec, DialectChoice, Expect, FileSourceMode, Isolation, Pace, Share};
 use crate::path::is_file_name;
 
 /// `Lpfile.toml` as written.
@@ -51,6 +51,7 @@ pub(super) struct RawLpfile {
 #[derive(Debug, Default)]
 pub(super) struct CameraOptions {
     pub(super) accept: Vec<Accept>,
+    pub(super) expect: Option<Expect>,
     pub(super) clip: RawClip,
 }
 
@@ -292,15 +293,18 @@ fn cameras_map() -> impl Reader<Value = Vec<(Spanned<String>, CameraOptions)>> +
 fn camera() -> impl Reader<Value = CameraOptions> + Copy {
     const DIFFERENCES: &[(&str, Accept)] =
         &[("size", Accept::Size), ("rate", Accept::Rate), ("codec", Accept::Codec)];
+    const EXPECTATIONS: &[(&str, Expect)] = &[("nothing", Expect::Nothing)];
     table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let accept = "Differences from its config with which an RTSP or USB camera still holds";
         let accept = table.optional("accept", accept, list_of(one_of(DIFFERENCES, &[])), diagnostics);
         let mut accept = accept.unwrap_or_default();
         accept.sort_unstable();
         accept.dedup();
+        let expect = "`nothing` if its detectors have nothing to see, as in an empty scene";
+        let expect = table.optional("expect", expect, one_of(EXPECTATIONS, &[]), diagnostics);
         let clip = "How its clip is encoded; what is not given is as in `[clip]`";
         let clip = table.optional("clip", clip, camera_clip(), diagnostics).unwrap_or_default();
-        Some(CameraOptions { accept, clip })
+        Some(CameraOptions { accept, expect, clip })
     })
 }
 

@@ -530,6 +530,7 @@ fn camera_of(
     Some(Camera {
         slug: Slug::of(&name)?,
         accept: options.map(|options| options.accept.clone()).unwrap_or_default(),
+        expect: options.and_then(|options| options.expect),
         clip: match source {
             Some(Source::File(_)) => {
                 options.map_or(RawClip::default(), |options| options.clip).resolve(lpfile.clip)

@@ -18,6 +18,14 @@ pub enum Accept {
     Codec,
 }
 
+/// `[camera.NAME] expect`: what the camera's detectors should see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expect {
+    /// The scene is empty.
+    Nothing,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Camera {
     /// As written.
@@ -42,6 +50,9 @@ pub struct Camera {
     /// `[camera.NAME] accept`, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<Accept>,
+    /// `[camera.NAME] expect`. Not part of a plan, which is the same with and without it.
+    #[serde(skip)]
+    pub expect: Option<Expect>,
     /// `[clip]` and `[camera.NAME.clip]`
     #[serde(default, skip_serializing_if = "ClipOptions::is_default")]
     pub clip: ClipOptions,

@@ -16,7 +16,7 @@ mod workload;
 pub mod zoo;
 
 pub use camera::{
-    Accept, Camera, Clip, ClipOptions, Codec, Credential, Login, Origin, Region, RtspStream, Source,
+    Accept, Camera, Clip, ClipOptions, Codec, Credential, Expect, Login, Origin, Region, RtspStream, Source,
     SourceKind,
 };
 pub use project::{Password, Project, SceneFile};

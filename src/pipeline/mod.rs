@@ -12,6 +12,7 @@
 
 pub mod clip;
 pub mod codec;
+pub mod detect;
 pub mod files;
 pub mod fit;
 pub mod launch;

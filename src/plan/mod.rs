@@ -495,6 +495,7 @@ pub(crate) mod tests {
             region: None,
             clip: ClipOptions::default(),
             accept: Vec::new(),
+            expect: None,
             place: Default::default(),
         };
         consolidate(&PlanRequest {

@@ -22,6 +22,7 @@
 
 mod moment;
 mod script;
+mod seen;
 mod steady;
 mod stream;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use self::script::{FREE_US, QUIET_US};
 use self::steady::WarmUp;
 use self::stream::{Stream, Timing};
 use super::foreign::Figure;
+use super::seen::Expected;
 use super::{
     Conditions, Host, Member, OmittedWorkloads, Pace, ProgramRecord, RunRecord, SeriesRecord, SourceConfig,
     StepRecord, VERSION, WorkerDetails, WorkerRecord, WorkerSample,
@@ -159,6 +161,10 @@ pub struct StreamSetup {
     pub worker: usize,
     /// The other streams of its pipeline.
     pub shares_decode_with: Vec<StreamName>,
+    /// Name and factory of each of its detectors.
+    pub detectors: Vec<(String, String)>,
+    /// What they have to see, where that is known.
+    pub expected: Vec<Expected>,
 }
 
 /// A user's script, run for a camera.
@@ -364,9 +370,12 @@ impl RecordBuilder {
                 });
             }
             (EventBody::Element { element, factory, message, stream_time, fields, .. }, Some(stream)) => {
-                self.streams[stream.index()].sighting(|| super::Sighting {
+                let clip_ms = stream_time.map(|time| time / 1_000_000);
+                let stream = &mut self.streams[stream.index()];
+                stream.message(timing, element, (message.as_str(), fields), (at_us, clip_ms));
+                stream.sighting(|| super::Sighting {
                     at_us,
-                    clip_ms: stream_time.map(|time| time / 1_000_000),
+                    clip_ms,
                     element: element.clone(),
                     factory: factory.clone(),
                     message: message.clone(),

@@ -45,6 +45,8 @@ pub(crate) fn member(slug: &str, camera: &str, target_fps: f64, streams: &[(&[&s
         steps: Vec::new(),
         worker: *worker,
         shares_decode_with: Vec::new(),
+        detectors: Vec::new(),
+        expected: Vec::new(),
     };
     MemberSetup {
         camera: camera.to_owned(),
@@ -172,6 +174,7 @@ impl Story {
             taken_out: 0,
             delivered: Box::new(self.delivered.remove(stream).unwrap_or_default()),
             queues: BTreeMap::new(),
+            sights: Box::default(),
         };
         self.say(worker, at_us, body);
     }
@@ -301,6 +304,7 @@ pub(crate) fn described(mut record: RunRecord) -> RunRecord {
             fps: 15.0,
             codec: is_stream.then_some(Codec::H265),
             accept: Vec::new(),
+            expect: None,
         });
         let video = Video {
             container: "video/quicktime".to_owned(),

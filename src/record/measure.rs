@@ -9,6 +9,7 @@
 //!
 //! Not here: how figures are shown (`report`).
 
+mod alive;
 mod delay;
 pub mod fit;
 mod judge;
@@ -137,6 +138,9 @@ pub struct StreamFigures {
     /// The longest time without a frame in the window; `None` without a window and
     /// for a script.
     pub longest_gap_us: Option<u64>,
+    /// What each of its detectors saw; empty for a script and in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<StepFigures>,
     /// Remarks, also if it holds.
     pub notes: Vec<String>,
     /// Latency over the window; `None` where it has no meaning.
@@ -150,6 +154,24 @@ pub struct StreamFigures {
     /// The figures of a script; `None` for a pipeline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<ScriptFigures>,
+}
+
+/// The sightings of one detector of a pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepFigures {
+    /// The name of the element.
+    pub element: String,
+    /// Its factory.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Sightings in the window: codes read, motions that began, frames with regions.
+    pub events: u64,
+    /// `None` without a window.
+    pub per_second: Option<f64>,
+    /// The last one, in microseconds since the record's origin, and its position in the clip;
+    /// also before and after the window.
+    pub last_us: Option<u64>,
+    pub last_clip_ms: Option<u64>,
 }
 
 /// The least and the greatest of values.
@@ -292,7 +314,13 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         .collect();
 
     let frames = arrived.len() as u64;
+    let alive::Liveness { blind, notes: sightings } = alive::liveness(record, member, stream);
     let (verdict, reason, left_out) = fit::stream(record, member, stream);
+    let (verdict, reason) = if blind.is_empty() {
+        (verdict, reason)
+    } else {
+        (Verdict::Invalid, Some(blind.into_iter().chain(reason).collect::<Vec<_>>().join("; ")))
+    };
     let latency_us = percentiles(&stream.latency_us);
     let no_latency = latency_us.is_none().then(|| {
         let reason = match (record.conditions.pace, stream.latency_us.is_empty()) {
@@ -331,7 +359,8 @@ fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> Stream
         delivered_fps,
         lateness_us: delay::percentiles(&delay::late_us(member, stream)),
         longest_gap_us: stream.window_us.map(gap_us),
-        notes,
+        seen: alive::figures(stream),
+        notes: [notes, sightings].concat(),
         latency_us,
         no_latency,
         frames_without_latency: unknown,

@@ -18,14 +18,16 @@ pub mod foreign;
 pub mod measure;
 mod provenance;
 pub mod script;
+pub mod seen;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::provenance::{ConfigFile, Git, Provenance, StepRecord};
+use self::seen::{ClipPlace, Expected, StepSightings};
 use crate::digest::ContentDigest;
-pub use crate::model::{Accept, Codec, Isolation, Pace, SourceKind};
+pub use crate::model::{Accept, Codec, Expect, Isolation, Pace, SourceKind};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 pub use crate::pipeline::prepared::{Preparation, PreparedClip, Video};
@@ -44,7 +46,8 @@ pub use crate::worker::protocol::{ThreadGroup, VideoFormat};
 /// [`SourceConfig::name`], [`SourceConfig::origin`], [`Member::dialect`] and
 /// [`StreamRecord::steps`]; 6 brought [`Conditions::warmup_is_auto`],
 /// [`StreamRecord::asked_us`], [`StreamRecord::warmup`], [`StreamRecord::delay_us`], [`StreamRecord::dropped_at`] and what follows it up to
-/// [`StreamRecord::in_flight`].
+/// [`StreamRecord::in_flight`], [`StreamRecord::seen`], [`StreamRecord::expected`],
+/// [`StreamRecord::place`] and [`SourceConfig::expect`].
 pub const VERSION: u32 = 6;
 
 /// Everything that one run measured.
@@ -219,6 +222,9 @@ pub struct SourceConfig {
     /// Differences from the config that are accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<Accept>,
+    /// What its detectors should see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
 }
 
 /// Workloads of a camera that were left out of the run.
@@ -312,6 +318,16 @@ pub struct StreamRecord {
     pub sightings: Vec<Sighting>,
     /// Sightings beyond [`MAX_SIGHTINGS`].
     pub sightings_left_out: u64,
+    /// What each of its detectors saw; none in records before version 6.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<StepSightings>,
+    /// What each of them has to see, where that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expected: Vec<Expected>,
+    /// Where in its clip it was in the window; `None` for cameras and in records before
+    /// version 6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<ClipPlace>,
     /// How it ended; `None` if its worker died before.
     pub end: Option<End>,
     /// Why it counts as failed; `None` if it does not.

@@ -8,7 +8,9 @@
 //! makes texts harmless.
 
 use super::{Report, lanes, subject};
-use crate::record::measure::{CameraFigures, Lateness, Percentiles, StreamFigures, WorkerFigures};
+use crate::record::measure::{
+    CameraFigures, Lateness, Percentiles, StepFigures, StreamFigures, WorkerFigures,
+};
 use crate::record::{Git, Isolation, Member, Pace, PreparedClip, Provenance, SourceConfig, StepRecord};
 
 /// Characters that a formula may begin with, by OWASP's advice about CSV injection. The last
@@ -46,6 +48,12 @@ impl Row<'_> {
         streams.iter().find(|one| one.stream == self.stream.stream).map_or(&[], |stream| &stream.steps)
     }
 
+    /// A figure of each detector after its name: `zbar=687`.
+    fn seen(&self, figure: impl Fn(&StepFigures) -> String) -> Cell {
+        let seen = self.stream.seen.iter().map(|step| format!("{}={}", step.kind, figure(step)));
+        names(&seen.collect::<Vec<_>>())
+    }
+
     /// A part of each step that has it.
     fn of_steps(&self, part: impl Fn(&StepRecord) -> Option<&str>) -> Cell {
         names(&self.steps().iter().filter_map(part).map(str::to_owned).collect::<Vec<_>>())
@@ -63,7 +71,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 86] = [
+pub(super) const COLUMNS: [Column; 89] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -184,6 +192,13 @@ pub(super) const COLUMNS: [Column; 86] = [
     ("left_out_s", |row| {
         let left_out = row.stream.left_out.iter().map(|span| span.end_us - span.begin_us);
         cell(row.stream.window_us.map(|_| left_out.sum::<u64>() as f64 / 1e6))
+    }),
+    ("seen", |row| row.seen(|step| step.events.to_string())),
+    ("seen_per_second", |row| {
+        row.seen(|step| step.per_second.map_or(String::new(), |rate| rate.to_string()))
+    }),
+    ("seen_last_clip_ms", |row| {
+        row.seen(|step| step.last_clip_ms.map_or(String::new(), |clip_ms| clip_ms.to_string()))
     }),
 ];
 

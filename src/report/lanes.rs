@@ -50,7 +50,7 @@ pub fn groups<'a>(report: &Report<'a>) -> Vec<Group<'a>> {
 pub fn worst_first<'a>(report: &Report<'a>) -> Vec<&'a CameraFigures> {
     let mut cameras: Vec<&CameraFigures> = report.measurement.cameras.iter().collect();
     let lack = |camera: &CameraFigures| match camera.verdict {
-        Verdict::Holds | Verdict::Decodes | Verdict::NotJudged => 1.0,
+        Verdict::Holds | Verdict::Decodes | Verdict::NotJudged | Verdict::Invalid => 1.0,
         _ => share(camera).map_or(0.0, |(share, _)| share),
     };
     cameras.sort_by(|a, b| rank(a.verdict).cmp(&rank(b.verdict)).then(lack(a).total_cmp(&lack(b))));
@@ -85,12 +85,14 @@ pub fn why(report: &Report<'_>) -> Option<String> {
         cameras.iter().filter_map(worst).collect()
     };
     let failed = with(Verdict::Failed);
+    let invalid = with(Verdict::Invalid);
     let below = with(Verdict::DoesNotHold);
     // The reason of a whole run is in its verdict.
     let is_reliable = report.record.unreliable().is_none();
     let undecided = if is_reliable { with(Verdict::Undecided) } else { Vec::new() };
     let sentences = [
         told(&failed, "failed", "failed"),
+        told(&invalid, "is invalid", "are invalid"),
         (!below.is_empty()).then(|| does_not_hold(&below)),
         told(&undecided, "is undecided", "are undecided"),
     ];
@@ -129,10 +131,11 @@ fn copies<'a>(report: &Report<'a>) -> Vec<&'a [CameraFigures]> {
 fn rank(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Failed => 0,
-        Verdict::DoesNotHold => 1,
-        Verdict::Undecided => 2,
-        Verdict::NotJudged => 3,
-        Verdict::Holds | Verdict::Decodes => 4,
+        Verdict::Invalid => 1,
+        Verdict::DoesNotHold => 2,
+        Verdict::Undecided => 3,
+        Verdict::NotJudged => 4,
+        Verdict::Holds | Verdict::Decodes => 5,
     }
 }
 
@@ -179,6 +182,10 @@ fn line(copy: usize, cameras: &[CameraFigures]) -> String {
     let failed = count(Verdict::Failed);
     if failed > 0 {
         line.push_str(&format!(", {failed} failed"));
+    }
+    let invalid = count(Verdict::Invalid);
+    if invalid > 0 {
+        line.push_str(&format!(", {invalid} {}", if invalid == 1 { "is invalid" } else { "are invalid" }));
     }
     let bad =
         played.iter().filter(|camera| matches!(camera.verdict, Verdict::DoesNotHold | Verdict::Undecided));

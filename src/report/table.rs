@@ -9,8 +9,8 @@ use unicode_width::UnicodeWidthStr;
 use super::grid::{Cell, Paper, grid};
 use super::lanes::{groups, name, why};
 use super::{
-    NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, mebibytes, millis, percent, some, stolen,
-    subject, target, verdict,
+    NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, mebibytes, millis, percent, sightings,
+    some, stolen, subject, target, verdict,
 };
 use crate::diag::Tone;
 use crate::record::Pace;
@@ -80,6 +80,7 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
         let (cpu, memory) = (percent(worker.cpu, 0), mebibytes(worker.rss_max));
         rest.push(format!("worker {}: CPU {cpu} % of a core, memory {memory} MiB", worker.name));
     }
+    rest.extend(sightings::lines(measurement).into_iter().map(|line| format!("seen by {line}")));
     let machine = &measurement.machine;
     rest.push(format!(
         "machine: CPU {}{} % of all cores{}, memory {} MiB in use at most",
@@ -122,6 +123,7 @@ fn text(lines: &[String], paper: Paper) -> Vec<String> {
 fn label(line: &str, paper: Paper) -> String {
     let words = [
         ("does not hold:", Tone::Bad),
+        ("invalid:", Tone::Bad),
         ("failed:", Tone::Bad),
         ("undecided:", Tone::Unsure),
         ("left out:", Tone::Unsure),
@@ -246,7 +248,7 @@ fn cell(
 fn tone(verdict: Verdict) -> Option<Tone> {
     match verdict {
         Verdict::Holds => Some(Tone::Good),
-        Verdict::DoesNotHold | Verdict::Failed => Some(Tone::Bad),
+        Verdict::DoesNotHold | Verdict::Invalid | Verdict::Failed => Some(Tone::Bad),
         Verdict::Undecided => Some(Tone::Unsure),
         Verdict::Decodes | Verdict::NotJudged => None,
     }

@@ -168,6 +168,9 @@ pub enum EventBody {
         delivered: Box<SourceFrames>,
         /// The fill of each queue, in buffers, by element name.
         queues: BTreeMap<String, u32>,
+        /// The place in the clip, and regions on frames.
+        #[serde(default, skip_serializing_if = "is_empty")]
+        sights: Box<Sights>,
     },
     /// An element posted a message about a sighting: `motion`, `barcode`.
     Element {
@@ -279,6 +282,46 @@ pub struct SourceFrames {
     /// The format in the caps from now on, if it changed: at most [`MAX_FORMATS`] of a stream.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub video: Vec<VideoFormat>,
+}
+
+/// The place of a stream in its clip, and what detectors that post no messages saw since the
+/// last event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sights {
+    /// The first frame that arrived since the last event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// One for each detector whose frames have regions of interest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Regions>,
+}
+
+/// The place of a frame in its clip, or in a drawn scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// When the frame arrived at the sink, in microseconds of CLOCK_MONOTONIC.
+    pub at_us: u64,
+    /// Its position in nanoseconds.
+    pub clip_ns: u64,
+    /// The length of the clip in nanoseconds; `None` until its end was played.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass_ns: Option<u64>,
+}
+
+/// Frames with regions of interest that left a detector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Regions {
+    /// The name of the detector.
+    pub element: String,
+    /// When each of the frames left it, in microseconds of CLOCK_MONOTONIC.
+    pub at_us: Vec<u64>,
+    /// The position in the clip of each of them, in nanoseconds; empty if a frame has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clip_ns: Vec<u64>,
+}
+
+fn is_empty(sights: &Sights) -> bool {
+    sights.place.is_none() && sights.regions.is_empty()
 }
 
 /// The most changes of caps that are reported of a stream.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::earlier;
 use super::error::{CommandError, Result};
 use super::machine;
 use super::open::Workspace;
@@ -50,6 +51,8 @@ impl Build<'_> {
             watch,
             passwords: &self.opened.project.passwords,
             cameras: &self.opened.project.cameras,
+            scenes: &self.opened.project.scenes,
+            earlier: Box::new(|labels, inputs| earlier::runs(self.store, labels, inputs)),
             provenance: Box::new(|cancel| Some(provenance::of(self.opened, cancel))),
             tag: None,
         }

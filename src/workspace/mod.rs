@@ -9,6 +9,7 @@ pub(crate) mod adopted;
 mod basis;
 pub(crate) mod build;
 pub(crate) mod clips;
+mod earlier;
 pub(crate) mod error;
 pub(crate) mod faults;
 pub(crate) mod journal;

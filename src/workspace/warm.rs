@@ -30,7 +30,7 @@ use crate::graph::alias::Aliases;
 use crate::graph::image::{self, FreshGlances, Image};
 use crate::graph::task::{Action, Task};
 use crate::graph::{TaskGraph, TaskId, link};
-use crate::model::Password;
+use crate::model::{Password, SceneFile};
 use crate::name::Slug;
 use crate::os;
 use crate::os::fs::{Glance, StatIdentity};
@@ -48,6 +48,8 @@ const MANY: usize = 2;
 
 /// Of a build that plays nothing.
 static NO_PASSWORDS: BTreeMap<Slug, Password> = BTreeMap::new();
+/// As [`NO_PASSWORDS`].
+static NO_SCENES: BTreeMap<String, SceneFile> = BTreeMap::new();
 
 /// The files in which the builds of one request remember their tasks.
 pub(crate) struct Memo {
@@ -249,6 +251,8 @@ impl ChangedTasks {
             watch: &unwatched,
             passwords: &NO_PASSWORDS,
             cameras: &[],
+            scenes: &NO_SCENES,
+            earlier: Box::new(|_, _| Vec::new()),
             provenance: Box::new(|_| None),
             tag: None,
         }

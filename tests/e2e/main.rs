@@ -3,6 +3,7 @@
 
 mod add;
 mod adopted;
+mod alive;
 mod build;
 mod by_file;
 mod cache;

@@ -229,6 +229,9 @@ fn every_form_of_a_report_says_what_was_measured() {
         clip_bit_rate=
         clip_gop=
         clip_b_frames=
+        seen=motioncells=0
+        seen_per_second=motioncells=0
+        seen_last_clip_ms=motioncells=
     "#]]
     .assert_eq(&lines.collect::<String>());
 

@@ -249,6 +249,7 @@ pub(crate) fn frames(stream: &str, playing: u64, until: u64) -> String {
             fates: Default::default(),
             delivered: Default::default(),
             queues: Default::default(),
+            sights: Default::default(),
         };
         lines.push_str(&serde_json::to_string(&Event { at: (at + 1_000_000) * 1000, body }).unwrap());
         lines.push('\n');

@@ -163,6 +163,7 @@ fn second(pipe: &mut File, begin_us: u64, second: u64, cameras: &[(usize, bool)]
             fates: Default::default(),
             delivered: Default::default(),
             queues: Default::default(),
+            sights: Default::default(),
         };
         say(pipe, at + 1_000_000, body);
     }

@@ -3,6 +3,7 @@
 
 mod add;
 mod agreement;
+mod alive;
 mod as_it_is;
 mod check;
 mod clips;

@@ -48,6 +48,7 @@ pub(super) fn source(plan: &CameraPlan, cameras: &[Camera]) -> SourceConfig {
         fps: *fps,
         codec,
         accept: accept.clone(),
+        expect: camera.and_then(|camera| camera.expect),
     }
 }
 

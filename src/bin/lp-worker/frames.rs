@@ -18,6 +18,8 @@ pub(crate) enum Sight<'a> {
 pub(crate) struct Frame {
     /// In nanoseconds.
     pub(crate) running_time: Option<u64>,
+    /// Its timestamp.
+    pub(crate) time: Option<gst::ClockTime>,
     pub(crate) flags: gst::BufferFlags,
     /// Of raw video: the number of the frame.
     pub(crate) offset: Option<u64>,
@@ -43,7 +45,8 @@ pub(crate) fn on_frames(pad: &gst::Pad, seen: impl Fn(Sight<'_>) + Send + Sync +
             let is_packet = is_rtp.load(Ordering::Relaxed) && buffer.copy_to_slice(0, &mut header).is_ok();
             let packet = is_packet.then_some(header);
             let offset = Some(buffer.offset()).filter(|offset| *offset != u64::MAX);
-            seen(Sight::Frame(&Frame { running_time, flags: buffer.flags(), offset, packet }));
+            let (time, flags) = (buffer.pts(), buffer.flags());
+            seen(Sight::Frame(&Frame { running_time, time, flags, offset, packet }));
         };
         match &info.data {
             Some(gst::PadProbeData::Buffer(buffer)) => frame(buffer),

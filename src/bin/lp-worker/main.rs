@@ -29,6 +29,7 @@ mod output;
 mod player;
 mod probe;
 mod property;
+mod regions;
 mod rtp;
 mod scene_source;
 mod tally;

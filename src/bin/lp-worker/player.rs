@@ -190,8 +190,9 @@ fn play(
         drop(names);
         return refuse(format!("the spec has no element {sink}, which is to be a sink"));
     }
+    let pass = watch::pass_length(spec);
     let track = |(name, sink): (Name, &usize)| {
-        let meter = Meter::attach(spec, &name.stream, *sink, &sinks, &chain);
+        let meter = Meter::attach(spec, &name.stream, *sink, &sinks, (&chain, &pass));
         Track {
             stream: name.stream.clone(),
             name: Some(name),
@@ -203,7 +204,6 @@ fn play(
     let tracks: Vec<Track> = names.into_iter().zip(&sinks).map(track).collect();
     watch_size(&chain, spec, &sender);
     let sightings = Sightings::default();
-    let pass = watch::pass_length(spec);
     let streams = tracks.iter().map(|track| (track.stream.clone(), Arc::clone(&track.meter))).collect();
     watch_bus(&chain, spec, streams, &sinks, &sightings, (sender.clone(), Arc::clone(&pass)));
     if tracks.len() > 1 {

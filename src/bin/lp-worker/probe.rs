@@ -32,13 +32,16 @@ use gstreamer as gst;
 
 use lp::os::clock::monotonic_ns;
 use lp::pipeline::PipelineSpec;
-use lp::worker::protocol::EventBody;
+use lp::pipeline::detect;
+use lp::worker::protocol::{EventBody, Place, Sights};
 
 use crate::account::{Account, Arrival, Due, Thinning};
 use crate::build::Chain;
 use crate::delivery::Source;
 use crate::frames::{Frame, Sight, lock, on_frames};
 use crate::lateness::Lateness;
+use crate::looping::PassLength;
+use crate::regions::{REGIONS, RegionCounter, position};
 use crate::traffic::{QueuedFrame, Traffic};
 
 /// Frames between ingress and sink whose departure is remembered. Those that
@@ -63,6 +66,15 @@ pub(crate) struct Meter {
     queues: Vec<Queue>,
     /// Frames dropped by QoS, by element.
     qos: Mutex<BTreeMap<String, u64>>,
+    /// Detectors that post no messages.
+    regions: Vec<Arc<RegionCounter>>,
+    /// How long a source plays that begins again.
+    pass: PassLength,
+    /// Whether positions are those of a clip.
+    has_place: bool,
+    place: Mutex<Option<Place>>,
+    /// Whether the place of the next frame is asked for.
+    wants_place: AtomicBool,
     /// Whether its branch was cut off a pipeline that goes on.
     is_cut: AtomicBool,
 }
@@ -108,7 +120,7 @@ impl Meter {
         stream: &str,
         sink: usize,
         sinks: &[usize],
-        chain: &Chain,
+        (chain, pass): (&Chain, &PassLength),
     ) -> Arc<Meter> {
         let path = spec.path_to(sink);
         let branch = spec.branch_to(sink, sinks);
@@ -117,6 +129,12 @@ impl Meter {
             Some(Queue { is_own: branch <= *index, ..queue })
         };
         let queues = path.iter().filter_map(queue).collect();
+        let serves_it = |index: &usize| spec.serves(*index, sinks).iter().any(|n| sinks[*n] == sink);
+        let detectors = (0..spec.elements.len()).filter(serves_it);
+        let regions = detectors.filter_map(|index| {
+            let report = detect::report(&spec.elements[index])?;
+            RegionCounter::attach(&chain.elements[index], report, REGIONS, pass)
+        });
         let before_sink = path.iter().filter(|index| **index != sink);
         let decoder = spec.decoder.map(|index| chain.elements[index].name().to_string());
         let pad = chain.elements[sink].static_pad("sink");
@@ -134,6 +152,11 @@ impl Meter {
             sink: Mutex::default(),
             queues,
             qos: Mutex::default(),
+            regions: regions.collect(),
+            pass: Arc::clone(pass),
+            has_place: !is_camera(spec),
+            place: Mutex::default(),
+            wants_place: AtomicBool::new(!is_camera(spec)),
             is_cut: AtomicBool::new(false),
         });
         if let (Some(delivery), Some(decoder)) = (spec.delivery, spec.decoder) {
@@ -307,6 +330,7 @@ impl Meter {
     }
 
     fn watch_sink(self: Arc<Meter>, pad: &gst::Pad) {
+        let sink_pad = pad.downgrade();
         on_frames(pad, move |sight| match sight {
             Sight::Frame(frame) => {
                 let now = monotonic_ns();
@@ -320,6 +344,10 @@ impl Meter {
                     frame.flags.contains(gst::BufferFlags::GAP),
                 );
                 let Arrival::Whole(due) = arrival else { return };
+                if self.wants_place.swap(false, Ordering::Relaxed) {
+                    let clip_ns = sink_pad.upgrade().and_then(|pad| position(&pad, frame.time));
+                    *lock(&self.place) = clip_ns.map(|ns| self.place_of(ns, now / 1_000));
+                }
                 let mut sink = lock(&self.sink);
                 sink.arrived_us.push(now / 1_000);
                 if self.has_ingress {
@@ -333,6 +361,12 @@ impl Meter {
             Sight::Flushed => *lock(&self.sink) = Sink::default(),
             Sight::Caps(_) => {}
         });
+    }
+
+    /// The place of a frame at a stream time: that of a clip goes on over its passes.
+    fn place_of(&self, stream_ns: u64, at_us: u64) -> Place {
+        let pass_ns = Some(self.pass.load(Ordering::Relaxed)).filter(|pass| *pass > 0);
+        Place { at_us, clip_ns: pass_ns.map_or(stream_ns, |pass| stream_ns % pass), pass_ns }
     }
 
     /// An element has posted that it holds frames for another time.
@@ -394,6 +428,9 @@ impl Meter {
             source.report()
         };
         let accounted = totals.played + totals.dropped + totals.taken_out;
+        let place = lock(&self.place).take();
+        self.wants_place.store(self.has_place, Ordering::Relaxed);
+        let regions = self.regions.iter().filter_map(|detector| detector.report()).collect();
         EventBody::Frames {
             stream: self.stream.clone(),
             arrived_us,
@@ -406,6 +443,7 @@ impl Meter {
             fates: Box::new(fates),
             delivered: Box::new(delivered),
             queues: levels,
+            sights: Box::new(Sights { place, regions }),
         }
     }
 

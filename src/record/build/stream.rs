@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::seen::Detectors;
 use super::steady::{WarmUp, delay_of_begin_us};
 use super::{START_US, StreamSetup};
 use crate::record::{Delivery, Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
-use crate::worker::protocol::{End, EventBody, Fates, MAX_FORMATS, SourceFrames, TimesByPlace};
+use crate::worker::protocol::{End, EventBody, Fates, MAX_FORMATS, Sights, SourceFrames, TimesByPlace};
 
 /// The settings that decide about windows.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,7 @@ pub(super) struct Stream {
     life: Life,
     sightings: Vec<Sighting>,
     sightings_left_out: u64,
+    detectors: Detectors,
     /// When its counters came last.
     pub(super) ticked_us: u64,
     /// The window ends here at the latest.
@@ -71,6 +73,7 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(setup: StreamSetup, warmup: WarmUp, hang_us: u64) -> Stream {
         Stream {
+            detectors: Detectors::new(&setup.detectors),
             setup,
             hang_us,
             is_asked: false,
@@ -155,10 +158,12 @@ impl Stream {
             taken_out,
             fates,
             delivered,
+            sights,
             ..
         } = body
         {
             self.frames(timing, arrived_us, latency_us, late_us);
+            self.sights(timing, sights);
             self.fates(timing, fates);
             self.delivered(timing, delivered);
             self.tick(timing, at_us, [*decoded, *played, *dropped, *taken_out]);
@@ -344,6 +349,38 @@ impl Stream {
         self.fail(now_us, reason)
     }
 
+    /// Takes in the place in the clip and frames with regions.
+    fn sights(&mut self, timing: Timing, sights: &Sights) {
+        let mut detectors = std::mem::take(&mut self.detectors);
+        let counts = |at_us| self.is_counted(timing, at_us);
+        if self.limits(timing).is_some() {
+            detectors.settle(&counts);
+        }
+        if let Some(place) = sights.place {
+            detectors.place(place, counts(place.at_us) == Some(true));
+        }
+        sights.regions.iter().for_each(|regions| detectors.regions(regions, &counts));
+        self.detectors = detectors;
+    }
+
+    /// Takes in a message of an element: its name, its fields, its time and position.
+    pub(super) fn message(
+        &mut self,
+        timing: Timing,
+        element: &str,
+        message: (&str, &BTreeMap<String, String>),
+        at: (u64, Option<u64>),
+    ) {
+        let mut detectors = std::mem::take(&mut self.detectors);
+        detectors.message(element, message, at, &|at_us| self.is_counted(timing, at_us));
+        self.detectors = detectors;
+    }
+
+    /// As [`Stream::counts`]; `None` while the window is not known.
+    fn is_counted(&self, timing: Timing, at_us: u64) -> Option<bool> {
+        (self.limits(timing).is_some() || timing.pace == Pace::Free).then(|| self.counts(timing, at_us))
+    }
+
     /// Keeps a sighting, or counts it.
     pub(super) fn sighting(&mut self, sighting: impl FnOnce() -> Sighting) {
         if self.sightings.len() < MAX_SIGHTINGS {
@@ -395,6 +432,7 @@ impl Stream {
         let warmup = self.first_frame_us.and_then(|first| self.warmup.into_record(first));
         let mut sightings = self.sightings;
         sightings.iter_mut().for_each(|sighting| sighting.at_us = since(sighting.at_us));
+        let (seen, place) = self.detectors.finish(&since);
         StreamRecord {
             stream: self.setup.stream,
             index: Some(self.setup.index),
@@ -421,6 +459,9 @@ impl Stream {
             life: self.life,
             sightings,
             sightings_left_out: self.sightings_left_out,
+            seen,
+            expected: self.setup.expected,
+            place,
             end: self.end,
             failure: self.failure,
         }

@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::record::fixture::{S, Story, displayed, member, scripted, setup};
 use crate::record::script::{MAX_ELEMENTS, MAX_RATES, Rate};
-use crate::worker::protocol::{End, Fates, SourceFrames, ThreadGroup, VideoFormat};
+use crate::worker::protocol::{End, Fates, Place, Regions, Sights, SourceFrames, ThreadGroup, VideoFormat};
 
 /// One camera `c` with one stream `c/1`: 5 s window after 2 s of warm-up.
 fn one(pace: Pace, duration: u64) -> Story {
@@ -103,6 +103,7 @@ fn arrivals_and_fates(story: &mut Story, at_us: u64, arrived: &[f64], seconds: [
         fates: Box::new(fates),
         delivered: Box::default(),
         queues: BTreeMap::new(),
+        sights: Box::default(),
     };
     story.say(0, at_us, body);
 }
@@ -815,4 +816,98 @@ fn a_worker_has_its_first_and_its_last_details() {
     let figures = crate::record::measure::measure(&record).workers.remove(0);
     let threads: Vec<_> = figures.threads.iter().map(|one| (one.name.as_str(), one.n, one.cpu)).collect();
     assert_eq!((figures.pss, threads), (Some(9), vec![("queue:src", 2, Some(0.05))]));
+}
+
+#[test]
+fn sightings_of_detectors_are_counted_in_the_window_and_kept_as_intervals() {
+    let mut member = member("c", "C", 15.0, &[(&["scan"], 0)]);
+    let name = |element: &str, kind: &str| (element.to_owned(), kind.to_owned());
+    member.streams[0].detectors =
+        vec![name("z", "zbar"), name("m", "motioncells"), name("d", "gvadetect"), name("blind", "zbar")];
+    let mut story = Story::new(setup(Pace::Live, 5, 2, &["c"], vec![member]));
+    let post = |story: &mut Story, element: &str, at_ms: u64, field: (&str, &str)| {
+        let (factory, message) = if element == "m" { ("motioncells", "motion") } else { ("zbar", "barcode") };
+        let body = EventBody::Element {
+            stream: "c/1".to_owned(),
+            element: element.to_owned(),
+            factory: factory.to_owned(),
+            message: message.to_owned(),
+            stream_time: Some((at_ms % 6_000) * 1_000_000),
+            fields: [(field.0.to_owned(), field.1.to_owned())].into(),
+        };
+        story.say(0, at_ms * 1000, body);
+    };
+    // Before the first frame is reported, and in the warm-up until 3 s.
+    post(&mut story, "z", 1_010, ("symbol", "A"));
+    post(&mut story, "m", 1_500, ("motion_begin", "1"));
+    story.play(0, "c/1", 1, 3, 15);
+    // Two codes at a time, then a pause, and the clip's end in between.
+    for (at_ms, code) in [(3_500, "A"), (3_600, "B"), (3_700, "A"), (4_900, "A"), (5_990, "A"), (6_010, "A")]
+    {
+        post(&mut story, "z", at_ms, ("symbol", code));
+    }
+    post(&mut story, "m", 4_000, ("no_motion", "1"));
+    post(&mut story, "m", 5_000, ("motion_finished", "1"));
+    post(&mut story, "m", 7_500, ("motion_begin", "1"));
+    let regions =
+        Regions { element: "d".to_owned(), at_us: vec![2_999_999, 3_000_000], clip_ns: vec![0, 1_000_000] };
+    let place = |at_us| Place {
+        at_us,
+        clip_ns: at_us % (6 * S) * 1_000,
+        pass_ns: (S < at_us).then_some(6_000_000_000),
+    };
+    for (at_us, regions) in [(2 * S, vec![regions]), (3 * S + 7, Vec::new()), (4 * S, Vec::new())] {
+        let body = EventBody::Frames {
+            stream: "c/1".to_owned(),
+            arrived_us: Vec::new(),
+            latency_us: Vec::new(),
+            late_us: Vec::new(),
+            decoded: 30,
+            played: 30,
+            dropped: 0,
+            taken_out: 0,
+            fates: Box::default(),
+            delivered: Box::default(),
+            queues: BTreeMap::new(),
+            sights: Box::new(Sights { place: Some(place(at_us)), regions }),
+        };
+        story.say(0, 3 * S, body);
+    }
+    story.play(0, "c/1", 3, 8, 15);
+    // After the window.
+    post(&mut story, "z", 8_100, ("symbol", "A"));
+    let record = story.builder.finish();
+    let stream = &record.members[0].streams[0];
+    let mut text = String::new();
+    for step in &stream.seen {
+        text.push_str(&format!(
+            "{}: {} in the window, last {:?} at {:?}\n",
+            step.element, step.events, step.last_us, step.last_clip_ms
+        ));
+        for span in &step.spans {
+            text.push_str(&format!(
+                "  {}..{:?} {:?} {:?}\n",
+                span.from_us, span.to_us, span.clip_ms, span.code
+            ));
+        }
+    }
+    expect![[r#"
+        z: 6 in the window, last Some(8100000) at Some(2100)
+          1010000..Some(1010000) Some((1010, 1010)) Some("A")
+          3500000..Some(3700000) Some((3500, 3700)) Some("A")
+          3600000..Some(3600000) Some((3600, 3600)) Some("B")
+          4900000..Some(4900000) Some((4900, 4900)) Some("A")
+          5990000..Some(5990000) Some((5990, 5990)) Some("A")
+          6010000..Some(6010000) Some((10, 10)) Some("A")
+          8100000..Some(8100000) Some((2100, 2100)) Some("A")
+        m: 1 in the window, last Some(7500000) at Some(1500)
+          1500000..Some(5000000) Some((1500, 5000)) None
+          7500000..None Some((1500, 1500)) None
+        d: 1 in the window, last Some(3000000) at Some(1)
+          2999999..Some(3000000) Some((0, 1)) None
+        blind: 0 in the window, last None at None
+    "#]]
+    .assert_eq(&text);
+    let place = stream.place.unwrap();
+    assert_eq!((place.at_us, place.clip_ms, place.pass_ms), (3 * S + 7, 3_000, Some(6_000)));
 }

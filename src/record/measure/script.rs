@@ -143,6 +143,7 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
         delivered_fps: None,
         lateness_us: None,
         longest_gap_us: None,
+        seen: Vec::new(),
         notes: script.unread.iter().map(unread).collect(),
         latency_us,
         no_latency: latency_us.is_none().then(|| no_latency(&channels)),

@@ -1,5 +1,6 @@
 //! Figures of runs given event by event, computed by hand.
 
+mod alive;
 mod cameras;
 mod scripts;
 

@@ -32,6 +32,9 @@ pub enum Verdict {
     Undecided,
     /// Less than [`FAILS_FPS`] of the target, or more than [`FAILS_DROPPED_PER_MILLE`].
     DoesNotHold,
+    /// One of its detectors saw nothing, though there was something to see: the run proves
+    /// nothing.
+    Invalid,
     /// It did not play to the end.
     Failed,
 }
@@ -52,6 +55,7 @@ impl fmt::Display for Verdict {
             Verdict::Decodes => "decodes",
             Verdict::Undecided => "undecided",
             Verdict::DoesNotHold => "does not hold",
+            Verdict::Invalid => "invalid",
             Verdict::Failed => "failed",
         })
     }

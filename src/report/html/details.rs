@@ -26,7 +26,10 @@ pub(super) struct Details<'a> {
 
 impl<'a> Details<'a> {
     pub(super) fn of(report: &Report<'a>) -> Details<'a> {
-        let is_bad = |verdict| matches!(verdict, Verdict::Failed | Verdict::DoesNotHold | Verdict::Undecided);
+        let is_bad = |verdict| {
+            use Verdict::{DoesNotHold, Failed, Invalid, Undecided};
+            matches!(verdict, Failed | Invalid | DoesNotHold | Undecided)
+        };
         let few = report.measurement.cameras.len() <= MOST_OPEN;
         let mut all = Details { open: Vec::new(), closed: Vec::new() };
         for camera in lanes::worst_first(report) {
@@ -81,7 +84,8 @@ fn details(report: &Report<'_>, member: &Member, camera: &CameraFigures, has_mar
             .into_iter()
             .flatten()
             .collect();
-    let frames: Vec<String> = camera.streams.iter().filter_map(frames).collect();
+    let frames = camera.streams.iter().filter_map(frames);
+    let frames: Vec<String> = frames.chain(camera.streams.iter().filter_map(sightings::of_stream)).collect();
     let scripts = || camera.streams.iter().filter_map(|stream| Some((stream, stream.script.as_ref()?)));
     if charts.is_empty() && frames.is_empty() && kinds.is_empty() && scripts().next().is_none() {
         return None;

@@ -19,6 +19,7 @@ pub(super) fn badge(verdict: Verdict) -> Markup {
         Verdict::Decodes => ("decodes", "\u{2713}"),
         Verdict::Undecided => ("undecided", "?"),
         Verdict::DoesNotHold => ("does_not_hold", "\u{2715}"),
+        Verdict::Invalid => ("invalid", "\u{2298}"),
         Verdict::Failed => ("failed", "!"),
     };
     markup! { span class={ "badge " (class) } { span aria-hidden="true" { (mark) " " } (verdict) } }

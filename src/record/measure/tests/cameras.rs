@@ -22,6 +22,7 @@ fn camera(source: SourceKind, change: impl FnOnce(&mut Member)) -> RunRecord {
         fps: 15.0,
         codec,
         accept: Vec::new(),
+        expect: None,
     });
     let stream = &mut member.streams[0];
     stream.decoded = 450;
@@ -456,6 +457,7 @@ fn a_camera_above_the_target_may_lose_the_surplus() {
         fps: 30.0,
         codec: None,
         accept: Vec::new(),
+        expect: None,
     };
     record.members[0].configured = Some(configured);
     check(
