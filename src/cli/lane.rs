@@ -417,6 +417,7 @@ mod tests {
                     fps: is_known.then(|| *frames as f64 / 12.0),
                     frames: Some((*frames, *dropped)),
                     delivered: None,
+                    newest_frames: None,
                     latency_us: is_known.then_some(5_430),
                 }
             })
@@ -567,6 +568,7 @@ mod tests {
             fps: Some(15.0),
             frames: Some((180, 0)),
             delivered: None,
+            newest_frames: None,
             latency_us: None,
         };
         lane.see(std::slice::from_ref(&stream), Machine::default(), now + Duration::from_secs(1));

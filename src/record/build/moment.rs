@@ -38,12 +38,19 @@ pub struct StreamMoment<'a> {
     pub frames: Option<(u64, u64)>,
     /// Frames that the source delivered in it, if they are counted.
     pub delivered: Option<u64>,
-    /// The median latency of the newest second, in microseconds.
+    /// Frames that arrived in the newest second: 0 if it stalls; `None` for a script.
+    pub newest_frames: Option<usize>,
+    /// The median latency of the newest second, in microseconds; `None` without a frame in
+    /// it.
     pub latency_us: Option<u32>,
 }
 
 /// A rate over less time than this is mostly chance.
 const LEAST_US: u64 = 1_000_000;
+
+/// A worker whose counters, which come every second, have not come for so long is stalled:
+/// its frames up to now are those that it has reported.
+const SILENCE_US: u64 = 2_500_000;
 
 impl RecordBuilder {
     /// All streams and scripts now: those of each member in the order of their numbers,
@@ -52,7 +59,7 @@ impl RecordBuilder {
     pub fn moment(&self) -> Vec<StreamMoment<'_>> {
         let streams = self.setup.streams().map(|(id, member, _)| {
             let state = &self.streams[id.index()];
-            state.moment(self.timing, member)
+            state.moment(self.timing, member, self.now_us)
         });
         let scripts = self.setup.scripts().map(|(id, member, _)| {
             let state = &self.scripts[id.index()];
@@ -111,17 +118,20 @@ fn position(
 }
 
 impl Stream {
-    fn moment<'a>(&self, timing: Timing, member: &'a MemberSetup) -> StreamMoment<'a> {
+    /// `now_us` is the time of `lp`, which a worker that is stopped cannot tell.
+    fn moment<'a>(&self, timing: Timing, member: &'a MemberSetup, now_us: u64) -> StreamMoment<'a> {
+        let is_over = self.done || self.end.is_some() || self.failure.is_some();
+        let is_silent = !is_over && self.ticked_us > 0 && now_us > self.ticked_us.saturating_add(SILENCE_US);
+        let seen_us = if is_silent { now_us } else { self.ticked_us };
         let (phase, measured_us, left_us) =
-            position(timing, self.first_frame_us, self.limits(timing), self.ticked_us);
+            position(timing, self.first_frame_us, self.limits(timing), seen_us);
         let phase = match () {
             () if self.failure.is_some() => Phase::Failed,
             () if self.done || self.end.is_some() => Phase::Ended,
             () => phase,
         };
         let frames = self.arrived_us.len() as u64;
-        let newest = self.arrived_us.last().map_or(0, |last| last.saturating_sub(LEAST_US));
-        let newest = self.arrived_us.partition_point(|at| *at <= newest);
+        let newest = self.arrived_us.partition_point(|at| at.saturating_add(LEAST_US) < seen_us);
         let mut latencies: Vec<u32> = self.latency_us[newest..].iter().flatten().copied().collect();
         latencies.sort_unstable();
         StreamMoment {
@@ -132,6 +142,7 @@ impl Stream {
             fps: (measured_us >= LEAST_US).then(|| frames as f64 * 1e6 / measured_us as f64),
             frames: Some((frames, self.dropped)),
             delivered: self.delivery.frames,
+            newest_frames: Some(self.arrived_us.len() - newest),
             latency_us: stats::percentile(&latencies, 50),
         }
     }
@@ -156,6 +167,7 @@ impl Script {
             fps: fps.filter(|_| measured_us >= LEAST_US),
             frames: None,
             delivered: None,
+            newest_frames: None,
             latency_us: None,
         }
     }
@@ -186,6 +198,28 @@ fn fps(rates: &[Rate]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::fixture::{S, Story, member, setup};
+
+    #[test]
+    fn a_stalled_stream_reads_0_and_not_its_last_value() {
+        let members = vec![member("a", "A", 15.0, &[(&["x"], 0)])];
+        let mut story = Story::new(setup(Pace::Live, 30, 0, &["a"], members));
+        story.play(0, "a/1", 0, 6, 15);
+        let shown = |story: &Story| {
+            let moment = &story.builder.moment()[0];
+            (moment.fps, moment.newest_frames, moment.latency_us)
+        };
+        assert_eq!(shown(&story), (Some(15.0), Some(15), Some(5_000)));
+        // The worker goes on without frames.
+        story.tick(0, "a/1", 7 * S, &[], 0);
+        story.tick(0, "a/1", 9 * S, &[], 0);
+        assert_eq!(shown(&story), (Some(10.0), Some(0), None));
+        // It says nothing more, and only `lp` knows the time.
+        story.tick_until(11 * S);
+        assert_eq!(shown(&story), (Some(10.0), Some(0), None));
+        story.tick_until(18 * S);
+        assert_eq!(shown(&story), (Some(5.0), Some(0), None));
+    }
 
     #[test]
     fn every_kind_of_line_of_a_script_has_a_rate_so_far() {
