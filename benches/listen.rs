@@ -112,6 +112,7 @@ fn setup(streams: usize, isolation: Isolation) -> Setup {
             count: 1,
             repeat: 1,
             decode_only: false,
+            limits: Default::default(),
         },
         host: Host { facts: BTreeMap::new() },
         members: (0..streams).map(member).collect(),

@@ -34,7 +34,7 @@ use serde_json::Value;
 use crate::digest::ContentDigest;
 use crate::engine::host::{Attempt, Facts, Host, Performed};
 use crate::graph::task::{Action, Task};
-use crate::model::{Camera, Password, SceneFile};
+use crate::model::{Camera, Limits, Password, SceneFile};
 use crate::name::Slug;
 use crate::os;
 use crate::os::lock::BuildLock;
@@ -64,6 +64,8 @@ pub struct LocalHost<'a> {
     pub scenes: &'a BTreeMap<String, SceneFile>,
     /// Finds earlier runs of a camera.
     pub earlier: Box<EarlierRunsOf<'a>>,
+    /// `[verdict]`, for the record of a run.
+    pub limits: Limits,
     /// Describes program and project, for the record of a run.
     pub provenance: Box<ProvenanceOf<'a>>,
     /// The user's note about a run.
@@ -131,8 +133,8 @@ impl Host for LocalHost<'_> {
             Action::Plan(request) => plan::camera(request, task, attempt),
             Action::PlanLane { .. } => plan::lane(task, attempt),
             Action::Run(run) => return run::perform(self, run, task, attempt),
-            Action::Benchmark { camera, .. } => report::benchmark(camera, task, attempt),
-            Action::Report { .. } => report::pages(task, attempt),
+            Action::Benchmark { camera, verdict, .. } => report::benchmark(camera, *verdict, task, attempt),
+            Action::Report { verdict, .. } => report::pages(*verdict, task, attempt),
             Action::Command(command) => return command::perform(command, attempt),
         };
         match done {

@@ -1,16 +1,24 @@
-//! `benchmark:lane/camera-3` and `report`: the same record in other formats.
+//! `benchmark:lane/camera-3` and `report`: the same record in other formats, judged by the
+//! limits of the project.
 
 use super::{ActionError, read, read_json, write};
 use crate::digest::ContentDigest;
 use crate::engine::host::Attempt;
 use crate::graph::task::Task;
+use crate::model::Limits;
 use crate::name::Slug;
 use crate::record::RunRecord;
 use crate::record::measure::measure;
 use crate::report::{self, Report};
 
-pub(super) fn benchmark(camera: &Slug, task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionError> {
-    let record: RunRecord = read_json(attempt, &task.inputs[0])?;
+pub(super) fn benchmark(
+    camera: &Slug,
+    limits: Limits,
+    task: &Task,
+    attempt: &Attempt<'_>,
+) -> Result<(), ActionError> {
+    let mut record: RunRecord = read_json(attempt, &task.inputs[0])?;
+    record.conditions.limits = limits;
     let absent = || ActionError::Worker(format!("the record has no camera `{camera}`"));
     let json = report::benchmark_json(&record, camera).ok_or_else(absent)?;
     let csv = report::benchmark_csv(&record, camera).ok_or_else(absent)?;
@@ -18,10 +26,11 @@ pub(super) fn benchmark(camera: &Slug, task: &Task, attempt: &Attempt<'_>) -> Re
     write(attempt, &task.outputs[1], csv.as_bytes())
 }
 
-pub(super) fn pages(task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionError> {
+pub(super) fn pages(limits: Limits, task: &Task, attempt: &Attempt<'_>) -> Result<(), ActionError> {
     let bytes = read(attempt, &task.inputs[0])?;
-    let record: RunRecord = serde_json::from_slice(&bytes)
+    let mut record: RunRecord = serde_json::from_slice(&bytes)
         .map_err(|source| ActionError::Malformed { path: task.inputs[0].clone(), source })?;
+    record.conditions.limits = limits;
     let measurement = measure(&record);
     let run = record.run_id(&ContentDigest::of(&bytes));
     let report = Report { run: &run, record: &record, measurement: &measurement };

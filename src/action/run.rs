@@ -128,6 +128,7 @@ fn record(
             count: run.count,
             repeat: attempt.repeat,
             decode_only: run.decode_only,
+            limits: host.limits,
         },
         host: host.fingerprint.clone(),
         members,

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::reader::Reader;
 use super::shape::Shape;
 use super::tree::{Node, Value};
-use super::{inference, load, lpfile, resolve};
+use super::{inference, load, lpfile, resolve, verdict};
 use crate::model::Codec;
 use crate::time::duration_text;
 
@@ -135,7 +135,10 @@ fn defaults() -> BTreeMap<String, Json> {
         ("run.share", json!(settings.share)),
         ("run.decode_only", json!(settings.decode_only)),
         ("run.render", json!(settings.render)),
-        ("run.decode_only", json!(settings.decode_only)),
+        ("verdict.delay", Json::Null),
+        ("verdict.deadline", json!(verdict::deadline_text(settings.limits.deadline))),
+        ("verdict.on_time", json!(settings.limits.on_time)),
+        ("verdict.max_late", json!(verdict::millis_text(settings.limits.max_late_ms))),
         ("clip.drop_only", json!(settings.drop_only)),
         ("clip.codec", json!(settings.clip.codec.map_or("source", Codec::word))),
         ("clip.bitrate", json!(settings.clip.bitrate)),

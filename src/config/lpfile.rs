@@ -14,6 +14,7 @@ use super::shape::{Shape, TEXT, UnknownKeys, unseen};
 use super::tasks::{RawTask, task_list};
 use super::tree::{Key, Node};
 use super::values::{boolean, duration, list_of, one_of, read_duration, read_string, spanned, string, whole};
+use super::verdict::{RawVerdict, verdict};
 use super::worker::worker;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
@@ -31,6 +32,7 @@ pub(super) struct RawLpfile {
     pub(super) models: Option<Spanned<String>>,
     pub(super) results: Option<Spanned<String>>,
     pub(super) run: RawRun,
+    pub(super) verdict: RawVerdict,
     pub(super) drop_only: Option<bool>,
     /// `[clip]`
     pub(super) clip: RawClip,
@@ -135,6 +137,8 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
         (raw.media, raw.models, raw.results) = (media, models, results);
     }
     raw.run = table.optional("run", "How cameras are run", run(), diagnostics).unwrap_or_default();
+    let limits = "When a stream holds, besides its frame rate";
+    raw.verdict = table.optional("verdict", limits, verdict(), diagnostics).unwrap_or_default();
     let clips = "How clips that do not fit their camera are converted, and how they are encoded";
     (raw.drop_only, raw.clip) = table.optional("clip", clips, clip(), diagnostics).unwrap_or_default();
     raw.rtsp = table.optional("rtsp", "RTSP streams", rtsp(), diagnostics).unwrap_or_default();

@@ -40,6 +40,7 @@ pub mod toml;
 mod toml_faults;
 pub mod tree;
 pub mod values;
+mod verdict;
 mod worker;
 mod workloads;
 

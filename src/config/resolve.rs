@@ -145,6 +145,7 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
         share: raw.run.share.unwrap_or(Share::None),
         render: raw.run.render.unwrap_or(false),
         decode_only: raw.run.decode_only.unwrap_or(false),
+        limits: raw.verdict.limits(),
         drop_only: raw.drop_only.unwrap_or(false),
         clip: raw.clip.resolve(RawClip::default()),
         rtsp: Rtsp {

@@ -342,12 +342,14 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         };
         let outputs = ["json", "csv"].map(|kind| path(&format!("results/benchmark/{name}/{camera}.{kind}")));
         report_inputs.extend(outputs.iter().cloned());
-        let action = Action::Benchmark { camera: camera.clone(), version: measure::VERSION };
+        let action =
+            Action::Benchmark { camera: camera.clone(), verdict: settings.limits, version: measure::VERSION };
         tasks.push(
             Task::new(label, action).reads([record_path(name)]).writes(outputs).at(planned.camera().place),
         );
     }
     let outputs = ["json", "csv", "html"].map(|kind| path(&format!("results/report/{name}.{kind}")));
-    let report = Task::new(subject.report_label(), Action::Report { version: report::VERSION });
+    let report = Action::Report { verdict: settings.limits, version: report::VERSION };
+    let report = Task::new(subject.report_label(), report);
     tasks.push(report.reads(report_inputs).writes(outputs).at(place));
 }

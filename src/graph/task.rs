@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::diag::Place;
-use crate::model::{ClipOptions, Isolation, Pace};
+use crate::model::{ClipOptions, Isolation, Limits, Pace};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::plan::PlanRequest;
@@ -153,11 +153,15 @@ pub enum Action {
     /// Computes the figures of one camera from a record.
     Benchmark {
         camera: Slug,
+        /// The limits of its verdict, which are those of the project, not of the record.
+        verdict: Limits,
         /// The version of the figures' layout.
         version: u32,
     },
     /// Writes a record as pages.
     Report {
+        /// As of [`Action::Benchmark`].
+        verdict: Limits,
         /// The version of the pages.
         version: u32,
     },

@@ -7,6 +7,7 @@
 //! pipelines (`plan`, `dialect`).
 
 mod camera;
+mod limits;
 mod project;
 mod settings;
 mod step;
@@ -19,6 +20,7 @@ pub use camera::{
     Accept, Camera, Clip, ClipOptions, Codec, Credential, Expect, Login, Origin, Region, RtspStream, Source,
     SourceKind,
 };
+pub use limits::{Deadline, Limits};
 pub use project::{Password, Project, SceneFile};
 pub use settings::{DialectChoice, FileSourceMode, Isolation, Pace, Rtsp, Settings, Share};
 pub use step::{

@@ -1,4 +1,4 @@
-//! Settings of a run: `[run]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
+//! Settings of a run: `[run]`, `[verdict]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::camera::{ClipOptions, Codec};
+use super::limits::Limits;
 use super::worker::WorkerCommand;
 
-/// `[run]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
+/// `[run]`, `[verdict]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The measured window; zero = until Ctrl-C.
@@ -32,6 +33,8 @@ pub struct Settings {
     pub render: bool,
     /// Whether every step is left out, so that only sources and decoding are measured.
     pub decode_only: bool,
+    /// `[verdict]`
+    pub limits: Limits,
     /// `[clip]`: whether clips with too few frames keep them instead of getting copies.
     pub drop_only: bool,
     /// `[clip]`: how clips are encoded; cameras may differ.

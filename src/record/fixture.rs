@@ -7,7 +7,7 @@ use super::build::{
 };
 use super::foreign::figure;
 use super::{
-    Codec, Conditions, ConfigFile, Git, Host, Isolation, Pace, Preparation, PreparedClip, Provenance,
+    Codec, Conditions, ConfigFile, Git, Host, Isolation, Limits, Pace, Preparation, PreparedClip, Provenance,
     RunRecord, SourceConfig, SourceKind, StepRecord, Video,
 };
 use crate::collect::Series;
@@ -98,6 +98,7 @@ pub(crate) fn setup(
             count: 1,
             repeat: 1,
             decode_only: false,
+            limits: Limits::default(),
         },
         host: Host { facts: facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect() },
         members,
@@ -425,8 +426,8 @@ pub(crate) fn copies(count: u32, fps: &[&[u64]], load: f64) -> RunRecord {
 pub(crate) fn disturbed() -> RunRecord {
     let names = ["camera-1", "camera-2"];
     let members = names.iter().enumerate().map(|(n, name)| member(name, name, 15.0, &[(&["scan"], n)]));
-    let mut story = Story::new(setup(Pace::Live, 40, 2, &names, members.collect()));
-    for second in 0..44_u64 {
+    let mut story = Story::new(setup(Pace::Live, 60, 2, &names, members.collect()));
+    for second in 0..64_u64 {
         let is_disturbed = (20..23).contains(&second);
         for (worker, name) in names.iter().enumerate() {
             let has = if worker == 1 && is_disturbed { 5 } else { 15 };

@@ -10,9 +10,12 @@
 //! Not here: how figures are shown (`report`).
 
 mod alive;
+mod deadline;
 mod delay;
+mod figures;
 pub mod fit;
 mod judge;
+mod kept;
 mod machine;
 mod mixed;
 mod script;
@@ -28,8 +31,11 @@ mod verdict;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::delay::{GAP_US, LATE_US, Lateness, PERIODS};
-use self::fit::{Degradation, Disturbance, LeftOut};
+pub use self::deadline::{CONFIDENCE, OnTime};
+pub use self::delay::{GAP_US, Lateness, PERIODS};
+pub use self::figures::{Percentiles, Second, StepFigures, StreamFigures};
+use self::figures::{figures, percentiles};
+use self::fit::{Degradation, Disturbance};
 pub use self::machine::{MachineFigures, WorkerFigures};
 pub use self::script::{ChannelFigures, ElementFigures, ScriptFigures};
 pub use self::series::SeriesFigures;
@@ -38,18 +44,21 @@ pub use self::so_far::{SoFar, so_far};
 pub use self::source::MORE_FPS;
 use self::source::Source;
 pub use self::verdict::{
-    FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, Verdict, number,
+    FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, PartVerdict,
+    Verdict, number,
 };
-use super::{Delivery, Member, OmittedWorkloads, Pace, RunRecord, StreamRecord, earlier};
+use super::{Member, OmittedWorkloads, Pace, RunRecord, StreamRecord, earlier};
 use crate::name::Slug;
-use crate::stats::{self, Interval};
+use crate::stats;
 
 /// The version of the measurement's layout. 2 brought scripts, what was left
 /// out, and frames that are not counted (`null`). 3 has the range of whole seconds in
 /// the place of a 95 % interval, and brought lateness, gaps, what the source
 /// delivered, frames that steps took out, and stolen time. 4 has other words and
-/// verdicts: a script without figures does not hold, a run that only decodes decodes. 5
-/// brought disturbances of the machine, and times that a verdict leaves out.
+/// verdicts: a script without figures does not hold, a run that only decodes decodes. 5 has two
+/// verdicts, of the rate and of the deadline, and figures of a stream: delay, lateness beyond it,
+/// jitter, goodput, slow seconds; it brought disturbances of the machine, times that a verdict
+/// leaves out, and the sightings of detectors.
 pub const VERSION: u32 = 5;
 
 /// The figures of a record.
@@ -93,107 +102,11 @@ pub struct CameraFigures {
     pub left_out: Vec<OmittedWorkloads>,
 }
 
-/// One pipeline, or one script.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StreamFigures {
-    /// `camera-3/1`
-    pub stream: String,
-    /// The workloads that it serves.
-    pub workloads: Vec<String>,
-    /// Whether it kept up.
-    pub verdict: Verdict,
-    /// Why, unless it holds.
-    pub reason: Option<String>,
-    /// The times of its window that the verdict leaves out, since the record's origin.
-    pub left_out: Vec<LeftOut>,
-    /// Length of the window in microseconds; `None` without a window.
-    pub window_us: Option<u64>,
-    /// The long-run frame rate; `None` without a window.
-    pub fps: Option<f64>,
-    /// The fewest and the most frames in a whole second of the window; for a script,
-    /// the least and the greatest rate of a line. `None` without any.
-    pub fps_range: Option<Range>,
-    /// The interval of the rate that the stream would have if its window went on, at 95 %;
-    /// `None` for a script and where [`stats::fps_interval`] has none. It knows nothing of the spread
-    /// between runs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fps_interval: Option<Interval>,
-    /// Frames that arrived in the window; `None` for a script that counts none.
-    pub frames: Option<u64>,
-    /// Frames dropped in the window; `None` for a script that counts none.
-    pub dropped: Option<u64>,
-    /// `dropped / (frames + dropped)`; `None` if both are 0 or not known.
-    pub dropped_share: Option<f64>,
-    /// Frames that left the decoder in the window; `None` for a script.
-    pub decoded: Option<u64>,
-    /// Frames that steps took out in the window; `None` for a script.
-    pub taken_out: Option<u64>,
-    /// The delivery of its source; `None` for a script and in older records.
-    pub delivery: Option<Delivery>,
-    /// `delivery.frames` per second of the window.
-    pub delivered_fps: Option<f64>,
-    /// Lateness against the times when frames were due; `None` without such times
-    /// (free pace, a script, an older record).
-    pub lateness_us: Option<Lateness>,
-    /// The longest time without a frame in the window; `None` without a window and
-    /// for a script.
-    pub longest_gap_us: Option<u64>,
-    /// What each of its detectors saw; empty for a script and in older records.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub seen: Vec<StepFigures>,
-    /// Remarks, also if it holds.
-    pub notes: Vec<String>,
-    /// Latency over the window; `None` where it has no meaning.
-    pub latency_us: Option<Percentiles>,
-    /// Why there is no latency.
-    pub no_latency: Option<String>,
-    /// Frames of the window whose latency is unknown, where others' is known.
-    pub frames_without_latency: u64,
-    /// Each whole second of the window; empty for a script.
-    pub seconds: Vec<Second>,
-    /// The figures of a script; `None` for a pipeline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub script: Option<ScriptFigures>,
-}
-
-/// The sightings of one detector of a pipeline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StepFigures {
-    /// The name of the element.
-    pub element: String,
-    /// Its factory.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Sightings in the window: codes read, motions that began, frames with regions.
-    pub events: u64,
-    /// `None` without a window.
-    pub per_second: Option<f64>,
-    /// The last one, in microseconds since the record's origin, and its position in the clip;
-    /// also before and after the window.
-    pub last_us: Option<u64>,
-    pub last_clip_ms: Option<u64>,
-}
-
 /// The least and the greatest of values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Range {
     pub min: f64,
     pub max: f64,
-}
-
-/// Nearest-rank percentiles in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Percentiles {
-    pub p50: u32,
-    pub p95: u32,
-    pub p99: u32,
-}
-
-/// One second of a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Second {
-    pub frames: u32,
-    pub latency_us: Option<Percentiles>,
 }
 
 /// A workload of a camera and the pipeline that serves it.
@@ -297,100 +210,6 @@ fn camera(record: &RunRecord, member: &Member) -> CameraFigures {
         streams,
         left_out: member.left_out.clone(),
     }
-}
-
-fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> StreamFigures {
-    let arrived = stream.arrived_us.as_slice();
-    let fps = stream.window_us.map(|window| stats::long_run_fps(arrived, window));
-    let ranges = stream.window_us.map_or_else(Vec::new, |window| stats::whole_seconds(arrived, window));
-    let counts: Vec<f64> = ranges.iter().map(|range| range.len() as f64).collect();
-    let latency_of = |range: &std::ops::Range<usize>| percentiles(stream.latency_us.get(range.clone())?);
-    let seconds = ranges
-        .iter()
-        .map(|range| Second {
-            frames: u32::try_from(range.len()).unwrap_or(u32::MAX),
-            latency_us: latency_of(range),
-        })
-        .collect();
-
-    let frames = arrived.len() as u64;
-    let alive::Liveness { blind, notes: sightings } = alive::liveness(record, member, stream);
-    let (verdict, reason, left_out) = fit::stream(record, member, stream);
-    let (verdict, reason) = if blind.is_empty() {
-        (verdict, reason)
-    } else {
-        (Verdict::Invalid, Some(blind.into_iter().chain(reason).collect::<Vec<_>>().join("; ")))
-    };
-    let latency_us = percentiles(&stream.latency_us);
-    let no_latency = latency_us.is_none().then(|| {
-        let reason = match (record.conditions.pace, stream.latency_us.is_empty()) {
-            _ if arrived.is_empty() => "no frame was measured",
-            (Pace::Free, true) => "a file that is played freely has none, only the depth of its queues",
-            (Pace::Live, true) => "the pipeline has no place where it could start",
-            (_, false) => "no frame at the sink was recognised",
-        };
-        reason.to_owned()
-    });
-    let window_us = stream.window_us.map(|(begin, end)| end.saturating_sub(begin));
-    let notes = notes(member, stream, &left_out);
-    let delivered_fps = stream.delivery.as_ref().and_then(|delivery| delivery.frames).zip(window_us);
-    let delivered_fps = delivered_fps.map(|(frames, us)| rounded(frames as f64 * 1e6 / us.max(1) as f64));
-    let gap_us = |window| delay::longest_gap_us(arrived, window).1;
-    let unknown = stream.latency_us.iter().filter(|latency| latency.is_none()).count() as u64;
-    StreamFigures {
-        stream: stream.stream.clone(),
-        workloads: stream.workloads.clone(),
-        verdict,
-        reason,
-        left_out,
-        window_us,
-        fps: fps.map(rounded),
-        fps_range: Range::of(&counts),
-        fps_interval: stream.window_us.and_then(|window| {
-            let Interval { low, high } = stats::fps_interval(arrived, window, 0.95)?;
-            Some(Interval { low: rounded(low), high: rounded(high) })
-        }),
-        frames: Some(frames),
-        dropped: Some(stream.dropped),
-        dropped_share: share(stream.dropped, frames.saturating_add(stream.dropped)),
-        decoded: Some(stream.decoded),
-        taken_out: Some(stream.taken_out),
-        delivery: stream.delivery.clone(),
-        delivered_fps,
-        lateness_us: delay::percentiles(&delay::late_us(member, stream)),
-        longest_gap_us: stream.window_us.map(gap_us),
-        seen: alive::figures(stream),
-        notes: [notes, sightings].concat(),
-        latency_us,
-        no_latency,
-        frames_without_latency: unknown,
-        seconds,
-        script: None,
-    }
-}
-
-/// Remarks about a stream, also if it holds.
-fn notes(member: &Member, stream: &StreamRecord, left_out: &[LeftOut]) -> Vec<String> {
-    let mut notes = Source::of(member, stream).notes();
-    notes.extend(steady::note(stream));
-    notes.extend(fit::note(left_out));
-    let delivery = stream.delivery.as_ref();
-    let of = |count: fn(&Delivery) -> u64| delivery.map_or(0, count);
-    let counts = [
-        ("damaged frames, which do not count as arrived", of(|delivery| delivery.damaged)),
-        ("copies made for frames that the source lacks", of(|delivery| delivery.copied)),
-        ("frames above the configured rate, which do not count as dropped", of(|delivery| delivery.thinned)),
-        ("frames that steps took out, which do not count as dropped", stream.taken_out),
-    ];
-    notes.extend(counts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{what}: {n}")));
-    notes
-}
-
-fn percentiles(latency_us: &[Option<u32>]) -> Option<Percentiles> {
-    let mut known: Vec<u32> = latency_us.iter().flatten().copied().collect();
-    known.sort_unstable();
-    let at = |percent| stats::percentile(&known, percent);
-    Some(Percentiles { p50: at(50)?, p95: at(95)?, p99: at(99)? })
 }
 
 /// Figures are kept to the millionth: more digits say nothing, and these are

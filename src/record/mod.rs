@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use self::provenance::{ConfigFile, Git, Provenance, StepRecord};
 use self::seen::{ClipPlace, Expected, StepSightings};
 use crate::digest::ContentDigest;
-pub use crate::model::{Accept, Codec, Expect, Isolation, Pace, SourceKind};
+pub use crate::model::{Accept, Codec, Deadline, Expect, Isolation, Limits, Pace, SourceKind};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 pub use crate::pipeline::prepared::{Preparation, PreparedClip, Video};
@@ -44,8 +44,9 @@ pub use crate::worker::protocol::{ThreadGroup, VideoFormat};
 /// `machine`, a list of such samples, and brought [`StreamRecord::index`]; 5 brought
 /// [`RunRecord::provenance`], [`RunRecord::tag`], [`RunRecord::utc_offset_s`],
 /// [`SourceConfig::name`], [`SourceConfig::origin`], [`Member::dialect`] and
-/// [`StreamRecord::steps`]; 6 brought [`Conditions::warmup_is_auto`],
-/// [`StreamRecord::asked_us`], [`StreamRecord::warmup`], [`StreamRecord::delay_us`], [`StreamRecord::dropped_at`] and what follows it up to
+/// [`StreamRecord::steps`]; 6 brought [`Conditions::warmup_is_auto`], [`Conditions::limits`],
+/// [`StreamRecord::asked_us`], [`StreamRecord::warmup`], [`StreamRecord::delay_us`],
+/// [`StreamRecord::after_us`], [`StreamRecord::dropped_at`] and what follows it up to
 /// [`StreamRecord::in_flight`], [`StreamRecord::seen`], [`StreamRecord::expected`],
 /// [`StreamRecord::place`] and [`SourceConfig::expect`].
 pub const VERSION: u32 = 6;
@@ -161,6 +162,9 @@ pub struct Conditions {
     /// Whether every step was left out, so that only sources and decoding were measured.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub decode_only: bool,
+    /// The limits of verdicts; the defaults in records before version 6.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// The host's fingerprint: what must be equal for two records to be comparable.
@@ -280,6 +284,11 @@ pub struct StreamRecord {
     /// a time (free pace) and in records before version 3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub late_us: Vec<Option<i64>>,
+    /// The first frame that arrived after the window, and its lateness: it tells of a stall
+    /// that lasts beyond the end. `None` if none came before the run ended, and in records
+    /// before version 6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_us: Option<(u64, Option<i64>)>,
     /// Whole frames that left the decoder in the window.
     pub decoded: u64,
     /// Frames dropped in the window.

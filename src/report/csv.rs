@@ -9,7 +9,7 @@
 
 use super::{Report, lanes, subject};
 use crate::record::measure::{
-    CameraFigures, Lateness, Percentiles, StepFigures, StreamFigures, WorkerFigures,
+    CameraFigures, Lateness, OnTime, PartVerdict, Percentiles, StepFigures, StreamFigures, WorkerFigures,
 };
 use crate::record::{Git, Isolation, Member, Pace, PreparedClip, Provenance, SourceConfig, StepRecord};
 
@@ -71,7 +71,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 89] = [
+pub(super) const COLUMNS: [Column; 108] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -200,6 +200,28 @@ pub(super) const COLUMNS: [Column; 89] = [
     ("seen_last_clip_ms", |row| {
         row.seen(|step| step.last_clip_ms.map_or(String::new(), |clip_ms| clip_ms.to_string()))
     }),
+    ("rate_verdict", |row| part(row.stream.rate.as_ref())),
+    ("deadline_verdict", |row| part(row.stream.deadline.as_ref())),
+    ("on_time_percent", |row| hundredfold(row.stream.on_time.map(|on_time| on_time.share))),
+    ("on_time_at_least_percent", |row| hundredfold(row.stream.on_time.map(|on_time| on_time.at_least))),
+    ("frames_judged", |row| on_time(row, |on_time| on_time.judged)),
+    ("frames_late", |row| on_time(row, |on_time| on_time.late)),
+    ("frames_lost", |row| on_time(row, |on_time| on_time.lost)),
+    ("goodput_fps", |row| cell(row.stream.goodput)),
+    ("delay_ms", |row| cell(row.stream.delay_us.map(|us| us as f64 / 1e3))),
+    ("deadline_ms", |row| cell(row.stream.on_time.map(|on_time| on_time.deadline_us as f64 / 1e3))),
+    ("jitter_ms", |row| cell(row.stream.jitter_us.map(|us| us as f64 / 1e3))),
+    ("fps_second_p5", |row| cell(row.stream.fps_p5)),
+    ("seconds_below_target", |row| count(row.stream.seconds_below)),
+    ("latency_max_ms", |row| latency(row, |latency| latency.max)),
+    ("worker_cpu_ms_per_frame", |row| worker(row, |worker| cell(worker.cpu_us_per_frame.map(|us| us / 1e3)))),
+    ("offered", |row| count(row.stream.offered)),
+    ("in_flight", |row| count(row.stream.in_flight)),
+    ("dropped_at", |row| {
+        let places = row.stream.dropped_at.iter().map(|(place, n)| format!("{place} {n}"));
+        names(&places.collect::<Vec<_>>())
+    }),
+    ("start_up_s", |row| cell(row.stream.start_up_us.map(|us| us as f64 / 1e6))),
 ];
 
 /// The report as CSV.
@@ -269,6 +291,14 @@ fn mib(bytes: Option<u64>) -> Cell {
 
 fn latency(row: &Row<'_>, which: fn(&Percentiles) -> u32) -> Cell {
     cell(row.stream.latency_us.as_ref().map(|latency| f64::from(which(latency)) / 1e3))
+}
+
+fn part(part: Option<&PartVerdict>) -> Cell {
+    text(part.map(|part| part.verdict.to_string()).unwrap_or_default())
+}
+
+fn on_time(row: &Row<'_>, which: fn(&OnTime) -> u64) -> Cell {
+    count(row.stream.on_time.as_ref().map(which))
 }
 
 fn late(row: &Row<'_>, which: fn(&Lateness) -> i64) -> Cell {

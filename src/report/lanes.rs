@@ -4,7 +4,7 @@
 //! Table and page share it. Every word follows from the figures; where they prove nothing,
 //! nothing is said.
 
-use super::{Report, number};
+use super::{Report, number, on_time};
 use crate::record::measure::split::{mean_owned, workers_cpu};
 use crate::record::measure::{
     CameraFigures, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, StreamFigures, Verdict,
@@ -149,10 +149,15 @@ fn share(camera: &CameraFigures) -> Option<(f64, f64)> {
     (camera.target_fps > 0.0).then(|| (fps / camera.target_fps, fps))
 }
 
-/// Whether too few frames came, or too many were dropped, to hold.
+/// Whether a stream does not hold for its deadlines alone.
+fn is_only_late(stream: &StreamFigures) -> bool {
+    stream.verdict == Verdict::DoesNotHold && stream.decisive() == ["deadline"]
+}
+
+/// Whether too few frames came, too many were dropped, or too many were late, to hold.
 fn lacks_frames(camera: &CameraFigures, stream: &StreamFigures) -> bool {
     let dropped = stream.dropped_share.is_some_and(|share| share * 1e3 > HOLDS_DROPPED_PER_MILLE as f64);
-    dropped || share(camera).is_some_and(|(share, _)| share < HOLDS_FPS)
+    dropped || is_only_late(stream) || share(camera).is_some_and(|(share, _)| share < HOLDS_FPS)
 }
 
 /// The camera with the lowest share of its target, and in words what it has.
@@ -195,13 +200,17 @@ fn line(copy: usize, cameras: &[CameraFigures]) -> String {
     line
 }
 
-/// `30 cameras do not hold: 24 for their rate (...), 6 for drops (...)`
+/// `30 cameras do not hold: 20 for their rate (...), 6 for drops (...), 4 for late frames (...)`
 fn does_not_hold(bad: &[(&CameraFigures, &StreamFigures)]) -> String {
     let is_slow = |camera: &CameraFigures| share(camera).is_some_and(|(share, _)| share < FAILS_FPS);
-    let (slow, dropping): (Vec<_>, Vec<_>) = bad.iter().partition(|(camera, _)| is_slow(camera));
+    let (late, others): (Vec<_>, Vec<_>) = bad.iter().partition(|(_, stream)| is_only_late(stream));
+    let (slow, dropping): (Vec<_>, Vec<_>) = others.into_iter().partition(|(camera, _)| is_slow(camera));
     let percent = |stream: &StreamFigures| stream.dropped_share.unwrap_or(0.0) * 100.0;
     if let [(camera, stream)] = bad {
         let has = match stream.fps {
+            _ if is_only_late(stream) => {
+                stream.deadline.as_ref().and_then(|part| part.reason.clone()).unwrap_or_default()
+            }
             Some(fps) if is_slow(camera) => format!("{fps:.2} of {} fps", number(camera.target_fps)),
             _ => format!("{:.2} % of its frames dropped", percent(stream)),
         };
@@ -218,6 +227,12 @@ fn does_not_hold(bad: &[(&CameraFigures, &StreamFigures)]) -> String {
         let which = if dropping.len() == 1 { "" } else { "the most, " };
         let dropped = format!("{which}{}, dropped {:.2} %", name(camera), percent(stream));
         causes.push(format!("{}for drops ({dropped})", counted(dropping.len())));
+    }
+    let share = |stream: &StreamFigures| stream.on_time.map_or(1.0, |on_time| on_time.share);
+    if let Some((camera, stream)) = late.iter().min_by(|(_, a), (_, b)| share(a).total_cmp(&share(b))) {
+        let which = if late.len() == 1 { "" } else { "the most, " };
+        let on_time = format!("{which}{}, had {} % on time", name(camera), on_time(stream));
+        causes.push(format!("{}for late frames ({on_time})", counted(late.len())));
     }
     format!("{} cameras do not hold: {}", bad.len(), causes.join(", "))
 }
@@ -374,7 +389,7 @@ mod tests {
                   camera-3 undecided
                   camera-1 holds
                   camera-2 holds
-                camera-3 is undecided: 0.66 % dropped is more than 0.5 %; the machine's CPU was 60 % busy: 34 % by the pipelines, 26 % by everything else"#]],
+                camera-3 is undecided: 0.66 % dropped is more than 0.5 %; 99.34 % on time may be less than 99 %, needs 25 min at 15 fps; the machine's CPU was 60 % busy: 34 % by the pipelines, 26 % by everything else"#]],
         );
     }
 
@@ -419,7 +434,7 @@ mod tests {
                 all
                   camera-1 undecided
                   camera-2 holds
-                camera-1 is undecided: 5.00 fps is less than 98 % of 15; 66.67 % dropped is more than 2 %; 100 % of its window was disturbed: 61 % of the CPU went to other programs for 20 s, most of it to `rustc`; the machine's CPU was full (97 %): 34 % by the pipelines, 2 % by the kernel and unknown programs, 61 % by other programs"#]],
+                camera-1 is undecided: 5.00 fps is less than 98 % of 15; 66.67 % dropped is more than 2 %; 33.33 % on time is less than 99 %; 100 % of its window was disturbed: 61 % of the CPU went to other programs for 20 s, most of it to `rustc`; the machine's CPU was full (97 %): 34 % by the pipelines, 2 % by the kernel and unknown programs, 61 % by other programs"#]],
         );
         let report = Report { run: "r", record: &record, measurement: &measure(&record) };
         expect!["61 % of the CPU went to other programs for 20 s, most of it to `rustc`"]

@@ -35,7 +35,7 @@ use crate::text::harmless_lines;
 use crate::time::duration_text;
 
 /// The version of the JSON and CSV documents.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The data of a report.
 #[derive(Clone, Copy, Debug)]
@@ -238,6 +238,12 @@ fn verdict(verdict: Verdict) -> String {
         Verdict::NotJudged => NONE.to_owned(),
         other => other.to_string(),
     }
+}
+
+/// The share of frames on time in percent. It is cut, not rounded: 100.00 is all of them.
+fn on_time(stream: &StreamFigures) -> String {
+    let percent = |share: f64| format!("{:.2}", (share * 1e4).floor() / 1e2);
+    stream.on_time.map_or_else(|| absent(stream).to_owned(), |on_time| percent(on_time.share))
 }
 
 fn target(record: &RunRecord, fps: f64) -> String {

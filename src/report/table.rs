@@ -9,8 +9,8 @@ use unicode_width::UnicodeWidthStr;
 use super::grid::{Cell, Paper, grid};
 use super::lanes::{groups, name, why};
 use super::{
-    NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, mebibytes, millis, percent, sightings,
-    some, stolen, subject, target, verdict,
+    NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, mebibytes, millis, on_time, percent,
+    sightings, some, stolen, subject, target, verdict,
 };
 use crate::diag::Tone;
 use crate::record::Pace;
@@ -32,22 +32,25 @@ enum Column {
     Latency,
     /// Only the 95th percentile.
     Latency95,
+    OnTime,
     Dropped,
     Cpu,
     Memory,
     Verdict,
 }
 
-use Column::{Camera, Cpu, Dropped, Fps, Latency, Latency95, Memory, Rate, RateOfTarget, Target, Workloads};
+use Column::{
+    Camera, Cpu, Dropped, Fps, Latency, Latency95, Memory, OnTime, Rate, RateOfTarget, Target, Workloads,
+};
 
 /// The columns, from the most to the fewest.
 const LAYOUTS: [&[Column]; 7] = [
-    &[Camera, Workloads, Target, Fps, Latency, Dropped, Cpu, Memory, Column::Verdict],
-    &[Camera, Workloads, Target, Rate, Latency, Dropped, Cpu, Memory, Column::Verdict],
-    &[Camera, Workloads, RateOfTarget, Latency, Dropped, Cpu, Column::Verdict],
-    &[Camera, Workloads, RateOfTarget, Latency95, Dropped, Cpu, Column::Verdict],
-    &[Camera, RateOfTarget, Latency95, Dropped, Cpu, Column::Verdict],
-    &[Camera, RateOfTarget, Dropped, Column::Verdict],
+    &[Camera, Workloads, Target, Fps, OnTime, Latency, Dropped, Cpu, Memory, Column::Verdict],
+    &[Camera, Workloads, Target, Rate, OnTime, Latency, Dropped, Cpu, Memory, Column::Verdict],
+    &[Camera, Workloads, RateOfTarget, OnTime, Latency, Dropped, Cpu, Column::Verdict],
+    &[Camera, Workloads, RateOfTarget, OnTime, Latency95, Dropped, Cpu, Column::Verdict],
+    &[Camera, RateOfTarget, OnTime, Latency95, Dropped, Cpu, Column::Verdict],
+    &[Camera, RateOfTarget, OnTime, Dropped, Column::Verdict],
     &[Camera, RateOfTarget, Column::Verdict],
 ];
 
@@ -148,6 +151,7 @@ fn fitting(
     let layout = layout.unwrap_or(&LAYOUTS[LAYOUTS.len() - 1]);
     let all = [
         (&[Workloads][..], "workloads"),
+        (&[OnTime], "on time"),
         (&[Latency, Latency95], "latency"),
         (&[Dropped], "dropped"),
         (&[Cpu], "CPU"),
@@ -197,6 +201,7 @@ fn title(column: Column) -> &'static str {
         RateOfTarget => "fps of\ntarget",
         Latency => "latency ms\np50/p95/p99",
         Latency95 => "latency\np95 ms",
+        OnTime => "on time\n%",
         Dropped => "dropped\n%",
         Cpu => "CPU %\nof a core",
         Memory => "memory\nMiB",
@@ -235,11 +240,14 @@ fn cell(
         Latency95 => {
             stream.latency_us.map_or_else(|| absent(stream).to_owned(), |figures| latency(&[figures.p95]))
         }
+        OnTime => on_time(stream),
         Dropped => dropped(stream),
         Cpu => of_worker(|worker| percent(worker.cpu, 0)),
         Memory => of_worker(|worker| mebibytes(worker.rss_max)),
         Column::Verdict => {
-            return Cell { text: verdict(stream.verdict), tone: tone(stream.verdict) };
+            let words = [verdict(stream.verdict), stream.decisive().join(", ")];
+            let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !word.is_empty()).collect();
+            return Cell { text: words.join("\n"), tone: tone(stream.verdict) };
         }
     };
     text.into()

@@ -58,19 +58,20 @@ fn the_table_ends_with_the_verdict() {
         project     not recorded
         host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
-        camera                                workloads                     target             fps      latency ms  dropped      CPU %  memory  verdict
-                                                                                                       p50/p95/p99        %  of a core     MiB
-        Back <b>door</b> & "yard" (camera-4)  motion                            15  15.00 (14..16)  10.4/22.6/24.4     0.00         12      63  failed
-        Aisle 5 (camera-5)                    sweet_hearting                    15  13.94 (12..16)  70.6/82.9/84.0     7.11         13      64  does not hold
-        Entrance (camera-1)                   items_in_basket                   15  15.00 (15..15)  10.6/22.9/24.4     0.00          9      60  holds
+        camera                                workloads                     target             fps  on time      latency ms  dropped      CPU %  memory  verdict
+                                                                                                          %     p50/p95/p99        %  of a core     MiB
+        Back <b>door</b> & "yard" (camera-4)  motion                            15  15.00 (14..16)   100.00  10.4/22.6/24.4     0.00         12      63  failed
+        Aisle 5 (camera-5)                    sweet_hearting                    15  13.94 (12..16)    92.88  70.6/82.9/84.0     7.11         13      64  does not hold
+                                                                                                                                                         rate, deadline
+        Entrance (camera-1)                   items_in_basket                   15  15.00 (15..15)   100.00  10.6/22.9/24.4     0.00          9      60  holds
                                               multi_product_identification
-        Aisle 2 (camera-2)                    product_switching                 15  15.00 (14..16)  10.6/22.9/24.1     0.00         10      61  holds
-        Self-checkout (camera-3)              scan                              15  15.00 (14..16)  10.6/22.9/24.4     0.00         11      62  holds
-                                              motion                            15  15.00 (14..16)  10.6/22.9/24.1     0.00                     holds
-        Till (camera-6)                       fake_scan                         15  15.00 (14..16)  10.6/22.9/24.4     0.00         14      65  holds
+        Aisle 2 (camera-2)                    product_switching                 15  15.00 (14..16)   100.00  10.6/22.9/24.1     0.00         10      61  holds
+        Self-checkout (camera-3)              scan                              15  15.00 (14..16)   100.00  10.6/22.9/24.4     0.00         11      62  holds
+                                              motion                            15  15.00 (14..16)   100.00  10.6/22.9/24.1     0.00                     holds
+        Till (camera-6)                       fake_scan                         15  15.00 (14..16)   100.00  10.6/22.9/24.4     0.00         14      65  holds
                                               scan
 
-        does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %
+        does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %; 92.89 % on time is less than 99 %
         machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
         note: gpu <0>: no GPU & no driver
         failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by SIGSEGV
@@ -107,18 +108,20 @@ fn a_table_has_the_columns_that_fit() {
             project     not recorded
             host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
-            camera                                     fps of  latency  dropped      CPU %  verdict
-                                                       target   p95 ms        %  of a core
-            Back <b>door</b> & "yard" (camera-4)  15.00 of 15     22.6     0.00         12  failed
-            Aisle 5 (camera-5)                    13.94 of 15     82.9     7.11         13  does not hold
-            Entrance (camera-1)                   15.00 of 15     22.9     0.00          9  holds
-            Aisle 2 (camera-2)                    15.00 of 15     22.9     0.00         10  holds
-            Self-checkout (camera-3)              15.00 of 15     22.9     0.00         11  holds
-                                                  15.00 of 15     22.9     0.00             holds
-            Till (camera-6)                       15.00 of 15     22.9     0.00         14  holds
+            camera                                     fps of  on time  latency  dropped      CPU %  verdict
+                                                       target        %   p95 ms        %  of a core
+            Back <b>door</b> & "yard" (camera-4)  15.00 of 15   100.00     22.6     0.00         12  failed
+            Aisle 5 (camera-5)                    13.94 of 15    92.88     82.9     7.11         13  does not hold
+                                                                                                     rate, deadline
+            Entrance (camera-1)                   15.00 of 15   100.00     22.9     0.00          9  holds
+            Aisle 2 (camera-2)                    15.00 of 15   100.00     22.9     0.00         10  holds
+            Self-checkout (camera-3)              15.00 of 15   100.00     22.9     0.00         11  holds
+                                                  15.00 of 15   100.00     22.9     0.00             holds
+            Till (camera-6)                       15.00 of 15   100.00     22.9     0.00         14  holds
 
             without room: workloads, memory (see report.csv, or a wider terminal)
-            does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %
+            does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %; 92.89 % on time
+              is less than 99 %
             machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
             note: gpu <0>: no GPU & no driver
             failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by SIGSEGV
@@ -142,20 +145,21 @@ fn a_table_has_the_columns_that_fit() {
             project     not recorded
             host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
-            camera                                     fps of  dropped  verdict
-                                                       target        %
-            Back <b>door</b> & "yard" (camera-4)  15.00 of 15     0.00  failed
-            Aisle 5 (camera-5)                    13.94 of 15     7.11  does not hold
-            Entrance (camera-1)                   15.00 of 15     0.00  holds
-            Aisle 2 (camera-2)                    15.00 of 15     0.00  holds
-            Self-checkout (camera-3)              15.00 of 15     0.00  holds
-                                                  15.00 of 15     0.00  holds
-            Till (camera-6)                       15.00 of 15     0.00  holds
+            camera                                     fps of  verdict
+                                                       target
+            Back <b>door</b> & "yard" (camera-4)  15.00 of 15  failed
+            Aisle 5 (camera-5)                    13.94 of 15  does not hold
+                                                               rate, deadline
+            Entrance (camera-1)                   15.00 of 15  holds
+            Aisle 2 (camera-2)                    15.00 of 15  holds
+            Self-checkout (camera-3)              15.00 of 15  holds
+                                                  15.00 of 15  holds
+            Till (camera-6)                       15.00 of 15  holds
 
-            without room: workloads, latency, CPU, memory (see report.csv, or a wider
-              terminal)
+            without room: workloads, on time, latency, dropped, CPU, memory (see report.csv,
+              or a wider terminal)
             does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 %
-              dropped is more than 2 %
+              dropped is more than 2 %; 92.89 % on time is less than 99 %
             machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
             note: gpu <0>: no GPU & no driver
             failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by
@@ -194,6 +198,8 @@ fn a_table_has_the_columns_that_fit() {
             (camera-4)
             Aisle 5          13.94 of 15  does not
             (camera-5)                    hold
+                                          rate,
+                                          deadline
             Entrance         15.00 of 15  holds
             (camera-1)
             Aisle 2          15.00 of 15  holds
@@ -203,12 +209,13 @@ fn a_table_has_the_columns_that_fit() {
                              15.00 of 15  holds
             Till (camera-6)  15.00 of 15  holds
 
-            without room: workloads, latency,
-              dropped, CPU, memory (see report.csv,
-              or a wider terminal)
+            without room: workloads, on time,
+              latency, dropped, CPU, memory (see
+              report.csv, or a wider terminal)
             does not hold: Aisle 5 (camera-5): 13.94
               fps is less than 98 % of 15; 7.11 %
-              dropped is more than 2 %
+              dropped is more than 2 %; 92.89 % on
+              time is less than 99 %
             machine: CPU 35.2 (30..40) % of all
               cores, memory 1400 MiB in use at most
             note: gpu <0>: no GPU & no driver
@@ -250,21 +257,25 @@ fn reasons_that_differ_only_in_figures_are_one() {
             lane 2: 2 of 3 cameras hold; the lowest, camera-2-l2, has 5.00 of 15 fps (33 %)
             lane 1: 3 of 3 cameras hold
 
-            camera            fps of  latency  dropped      CPU %  verdict
-                              target   p95 ms        %  of a core
-            camera-1-l3   9.00 of 15     12.2    40.00          8  does not hold
-            camera-3-l3  14.00 of 15     16.7     6.67          8  does not hold
-            camera-2-l3  15.00 of 15     17.6     0.00          8  holds
-            camera-2-l2   5.00 of 15      8.6    66.67          8  does not hold
-            camera-1-l2  15.00 of 15     17.6     0.00          8  holds
-            camera-3-l2  15.00 of 15     17.6     0.00          8  holds
-            camera-1     15.00 of 15     17.6     0.00          8  holds
-            camera-2     15.00 of 15     17.6     0.00          8  holds
-            camera-3     15.00 of 15     17.6     0.00          8  holds
+            camera            fps of  on time  latency  dropped      CPU %  verdict
+                              target        %   p95 ms        %  of a core
+            camera-1-l3   9.00 of 15    50.13     12.2    40.00          8  does not hold
+                                                                            rate, deadline
+            camera-3-l3  14.00 of 15    93.33     16.7     6.67          8  does not hold
+                                                                            rate, deadline
+            camera-2-l3  15.00 of 15   100.00     17.6     0.00          8  holds
+            camera-2-l2   5.00 of 15    33.33      8.6    66.67          8  does not hold
+                                                                            rate, deadline
+            camera-1-l2  15.00 of 15   100.00     17.6     0.00          8  holds
+            camera-3-l2  15.00 of 15   100.00     17.6     0.00          8  holds
+            camera-1     15.00 of 15   100.00     17.6     0.00          8  holds
+            camera-2     15.00 of 15   100.00     17.6     0.00          8  holds
+            camera-3     15.00 of 15   100.00     17.6     0.00          8  holds
 
             without room: workloads, memory (see report.csv, or a wider terminal)
             does not hold: camera-1-l3, camera-3-l3, camera-2-l2, for example camera-1-l3:
-              9.00 fps is less than 98 % of 15; 40.00 % dropped is more than 2 %
+              9.00 fps is less than 98 % of 15; 40.00 % dropped is more than 2 %; 50.14 % on
+              time is less than 99 %
             machine: CPU 99.4 (97.5..100) % of all cores, memory 1400 MiB in use at most
             3 cameras do not hold: for their rate (the lowest, camera-2-l2, has 5.00 of 15
               fps); the machine's CPU was full (99 %): 34 % by the pipelines, 65 % by
@@ -300,17 +311,18 @@ fn a_shared_worker_has_its_own_line() {
         project     not recorded
         host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
-        camera  workloads  target             fps   latency ms  dropped      CPU %  memory  verdict
-                                                   p50/p95/p99        %  of a core     MiB
-        c       scan           10  10.00 (10..10)  5.0/5.0/5.0     0.00          -       -  holds
-                motion
-        c-l2    scan           10  10.00 (10..10)  5.0/5.0/5.0     0.00          -       -  holds
-                motion
+        camera  workloads  target             fps  on time   latency ms  dropped      CPU %  memory  verdict
+                                                         %  p50/p95/p99        %  of a core     MiB
+        c       scan           10  10.00 (10..10)   100.00  5.0/5.0/5.0     0.00          -       -  undecided
+                motion                                                                               deadline
+        c-l2    scan           10  10.00 (10..10)   100.00  5.0/5.0/5.0     0.00          -       -  undecided
+                motion                                                                               deadline
 
         worker lane: CPU - % of a core, memory - MiB
         machine: CPU - % of all cores, memory - MiB in use at most
         note: worker lane, machine: no CPU and memory: fewer than two samples in the window; there is one a second
-        2 of 2 cameras hold 10 fps; machine CPU not measured
+        2 cameras are undecided: too short, needs 30 s at 10 fps
+        0 of 2 cameras hold 10 fps, 2 are undecided; machine CPU not measured
     "#]]
     .assert_eq(&with_report(&two_copies(), plain_table));
 }
@@ -326,9 +338,9 @@ fn free_pace_has_no_target_and_no_latency() {
         project     not recorded
         host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
-        camera  workloads  target                fps   latency ms  dropped      CPU %  memory  verdict
-                                                      p50/p95/p99        %  of a core     MiB
-        c       scan            -  250.00 (250..250)            -     0.00          -       -  -
+        camera  workloads  target                fps  on time   latency ms  dropped      CPU %  memory  verdict
+                                                            %  p50/p95/p99        %  of a core     MiB
+        c       scan            -  250.00 (250..250)        -            -     0.00          -       -  -
 
         machine: CPU - % of all cores, memory - MiB in use at most
         note: c/1: no latency: a file that is played freely has none, only the depth of its queues
@@ -342,9 +354,9 @@ fn free_pace_has_no_target_and_no_latency() {
 fn csv_has_a_row_per_pipeline() {
     let text = with_report(&two_copies(), csv);
     expect![[r#"
-        run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host,kind,script,script_exit,fps_second_min,fps_second_max,late_p50_ms,late_p95_ms,late_p99_ms,late_max_ms,longest_gap_s,decoded,taken_out,delivered,delivered_fps,damaged,copied,machine_steal_percent,decode_only,tag,started_local,source,source_name,source_origin,width,height,camera_fps,codec,dialect,steps,models,precisions,devices,project,git_commit,git_changed,git_reason,profile,overrides,config_digest,inputs_digest,lp_version,gstreamer,worker_command,record_version,clip_done,clip_because,clip_made_up,clip_profile,clip_bit_rate,clip_gop,clip_b_frames,degraded,degraded_because,left_out_s,seen,seen_per_second,seen_last_clip_ms
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,,false,,0,,,
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,holds,,10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,,false,,0,,,
+        run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host,kind,script,script_exit,fps_second_min,fps_second_max,late_p50_ms,late_p95_ms,late_p99_ms,late_max_ms,longest_gap_s,decoded,taken_out,delivered,delivered_fps,damaged,copied,machine_steal_percent,decode_only,tag,started_local,source,source_name,source_origin,width,height,camera_fps,codec,dialect,steps,models,precisions,devices,project,git_commit,git_changed,git_reason,profile,overrides,config_digest,inputs_digest,lp_version,gstreamer,worker_command,record_version,clip_done,clip_because,clip_made_up,clip_profile,clip_bit_rate,clip_gop,clip_b_frames,degraded,degraded_because,left_out_s,seen,seen_per_second,seen_last_clip_ms,rate_verdict,deadline_verdict,on_time_percent,on_time_at_least_percent,frames_judged,frames_late,frames_lost,goodput_fps,delay_ms,deadline_ms,jitter_ms,fps_second_p5,seconds_below_target,latency_max_ms,worker_cpu_ms_per_frame,offered,in_flight,dropped_at,start_up_s
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,undecided,"too short, needs 30 s at 10 fps",10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,,false,,0,,,,holds,undecided,100,98.5133,200,0,0,10,0,100,0,10,0,5,,200,0,,
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,undecided,"too short, needs 30 s at 10 fps",10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,,false,,0,,,,holds,undecided,100,98.5133,200,0,0,10,0,100,0,10,0,5,,200,0,,
     "#]].assert_eq(&text);
     assert_eq!(with_report(&six_cameras(), csv).lines().count(), 8);
 }
@@ -404,6 +416,12 @@ fn json_is_a_versioned_document() {
             "count": 1,
             "duration_ms": 20000,
             "isolation": "lane",
+            "limits": {
+              "deadline_periods": 1.0,
+              "delay_ms": null,
+              "max_late_ms": 500,
+              "on_time": 0.99
+            },
             "pace": "live",
             "repeat": 1,
             "warmup_ms": 2000
@@ -462,14 +480,19 @@ fn json_is_a_versioned_document() {
           "subject": "lane",
           "tag": null,
           "utc_offset_s": null,
-          "version": 4
+          "version": 5
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&document).unwrap());
     let mut stream = measurement["cameras"][0]["streams"][0].clone();
     stream["seconds"] = serde_json::json!(stream["seconds"].as_array().unwrap().len());
     expect![[r#"
         {
+          "deadline": {
+            "reason": "too short, needs 30 s at 10 fps",
+            "verdict": "undecided"
+          },
           "decoded": 200,
+          "delay_us": 0,
           "delivered_fps": null,
           "delivery": {
             "copied": 0,
@@ -478,15 +501,21 @@ fn json_is_a_versioned_document() {
             "thinned": 0
           },
           "dropped": 0,
+          "dropped_at": {},
           "dropped_share": 0.0,
           "fps": 10.0,
+          "fps_p5": 10.0,
           "fps_range": {
             "max": 10.0,
             "min": 10.0
           },
           "frames": 200,
           "frames_without_latency": 0,
+          "goodput": 10.0,
+          "in_flight": 0,
+          "jitter_us": 0,
           "latency_us": {
+            "max": 5000,
             "p50": 5000,
             "p95": 5000,
             "p99": 5000
@@ -501,11 +530,31 @@ fn json_is_a_versioned_document() {
           "longest_gap_us": 100000,
           "no_latency": null,
           "notes": [],
-          "reason": null,
+          "offered": 200,
+          "on_time": {
+            "at_least": 0.985133,
+            "at_most": 1.0,
+            "deadline_us": 100000,
+            "design_effect": 1.0,
+            "judged": 200,
+            "late": 0,
+            "lost": 0,
+            "on_time": 200,
+            "share": 1.0,
+            "too_late": 0,
+            "worst_us": 0
+          },
+          "rate": {
+            "reason": null,
+            "verdict": "holds"
+          },
+          "reason": "too short, needs 30 s at 10 fps",
           "seconds": 20,
+          "seconds_below": 0,
+          "start_up_us": null,
           "stream": "c/1",
           "taken_out": 0,
-          "verdict": "holds",
+          "verdict": "undecided",
           "window_us": 20000000,
           "workloads": [
             "scan",
@@ -539,8 +588,8 @@ fn a_benchmark_has_a_row_per_workload_and_copy() {
     let start: Vec<String> = text.lines().map(|line| line.chars().take(60).collect()).collect();
     expect![[r#"
         workload,shared_with,subject,started_utc,camera,member,strea
-        scan,motion,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,h
-        motion,scan,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,h
+        scan,motion,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,u
+        motion,scan,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,u
         scan,motion,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; mo
         motion,scan,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; mo"#]]
     .assert_eq(&start.join("\n"));
@@ -591,9 +640,9 @@ fn an_empty_run_can_be_reported() {
         project     not recorded
         host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
-        camera  workloads  target  fps   latency ms  dropped      CPU %  memory  verdict
-                                        p50/p95/p99        %  of a core     MiB
-        c                      10    -            -        -          -       -  undecided
+        camera  workloads  target  fps  on time   latency ms  dropped      CPU %  memory  verdict
+                                              %  p50/p95/p99        %  of a core     MiB
+        c                      10    -        -            -        -          -       -  undecided
 
         machine: CPU - % of all cores, memory - MiB in use at most
         note: worker c, machine: no CPU and memory: nothing was measured
@@ -679,13 +728,13 @@ fn scripts_appear_with_pipelines_and_missing_figures_are_not_zero() {
         project     not recorded
         host        cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
 
-        camera       workloads  target             fps    latency ms       dropped      CPU %  memory  verdict
-                                                         p50/p95/p99             %  of a core     MiB
-        till         of-counts      16  16.00 (16..16)   8.2/8.2/8.2          0.00          -       -  holds
-                     of-silent      16    not measured  not measured  not measured                     -
-                     of-fails       16    not measured  not measured  not measured                     failed
-                     talk                                                                              left out
-        Door (door)  ask                                                                               left out
+        camera       workloads  target             fps       on time    latency ms       dropped      CPU %  memory  verdict
+                                                                   %   p50/p95/p99             %  of a core     MiB
+        till         of-counts      16  16.00 (16..16)  not measured   8.2/8.2/8.2          0.00          -       -  holds
+                     of-silent      16    not measured  not measured  not measured  not measured                     -
+                     of-fails       16    not measured  not measured  not measured  not measured                     failed
+                     talk                                                                                            left out
+        Door (door)  ask                                                                                             left out
 
         not judged: till/2 of till: not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window
         left out: talk of till, ask of Door (door): not played <yet>

@@ -53,6 +53,7 @@ impl Build<'_> {
             cameras: &self.opened.project.cameras,
             scenes: &self.opened.project.scenes,
             earlier: Box::new(|labels, inputs| earlier::runs(self.store, labels, inputs)),
+            limits: self.opened.project.settings.limits,
             provenance: Box::new(|cancel| Some(provenance::of(self.opened, cancel))),
             tag: None,
         }

@@ -36,6 +36,10 @@ fn every_key_has_its_value_and_its_origin() {
             run.share                       "none"                               default
             run.render                      false                                default
             run.decode_only                 false                                default
+            verdict.delay                   -                                    default
+            verdict.deadline                "1 period"                           default
+            verdict.on_time                 0.99                                 default
+            verdict.max_late                "500ms"                              default
             clip.drop_only                  false                                default
             clip.codec                      "source"                             default
             clip.bitrate                    -                                    default

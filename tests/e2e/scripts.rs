@@ -281,9 +281,9 @@ fn a_script_without_figures_is_not_measured() {
     let table = ended.stdout.lines().skip_while(|line| !line.starts_with("camera "));
     let table: Vec<&str> = table.take_while(|line| !line.starts_with("machine")).collect();
     expect![[r#"
-        camera  workloads  target           fps    latency ms       dropped      CPU %  memory  verdict
-                                                  p50/p95/p99             %  of a core     MiB
-        till    silent         15  not measured  not measured  not measured          -       -  -
+        camera  workloads  target           fps       on time    latency ms       dropped      CPU %  memory  verdict
+                                                            %   p50/p95/p99             %  of a core     MiB
+        till    silent         15  not measured  not measured  not measured  not measured          -       -  -
 
         not judged: till: not measured: it printed no line `lp: fps=...` and none of `gvafpscounter` or `fpsdisplaysink` in its window
     "#]].assert_eq(&(table.join("\n") + "\n"));

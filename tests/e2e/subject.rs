@@ -232,6 +232,25 @@ fn every_form_of_a_report_says_what_was_measured() {
         seen=motioncells=0
         seen_per_second=motioncells=0
         seen_last_clip_ms=motioncells=
+        rate_verdict=undecided
+        deadline_verdict=undecided
+        on_time_percent=100
+        on_time_at_least_percent=93.5596
+        frames_judged=45
+        frames_late=0
+        frames_lost=0
+        goodput_fps=15
+        delay_ms=2
+        deadline_ms=66.666
+        jitter_ms=0
+        fps_second_p5=15
+        seconds_below_target=0
+        latency_max_ms=2
+        worker_cpu_ms_per_frame=
+        offered=0
+        in_flight=0
+        dropped_at=
+        start_up_s=59.94702
     "#]]
     .assert_eq(&lines.collect::<String>());
 

@@ -240,11 +240,11 @@ pub(crate) fn frames(stream: &str, playing: u64, until: u64) -> String {
         let body = EventBody::Frames {
             stream: stream.to_owned(),
             latency_us: vec![Some(2_000); arrived_us.len()],
+            late_us: vec![Some(2_000); arrived_us.len()],
             arrived_us,
             decoded: played,
             played,
             dropped: 0,
-            late_us: Vec::new(),
             taken_out: 0,
             fates: Default::default(),
             delivered: Default::default(),

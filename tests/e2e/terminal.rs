@@ -115,7 +115,7 @@ fn lane(cameras: usize) -> Workspace {
     };
     let all: Vec<String> = (1..=cameras).map(camera).collect();
     let ws = Workspace::tasks(
-        "[run]\nisolation = \"lane\"\nsource = \"synthetic\"\nwarmup = \"0s\"\nduration = \"14s\"\n",
+        "[run]\nisolation = \"lane\"\nsource = \"synthetic\"\nwarmup = \"0s\"\nduration = \"20s\"\n",
     )
     .file(
         "configs/camera_to_workload.json",
@@ -154,11 +154,11 @@ fn second(pipe: &mut File, begin_us: u64, second: u64, cameras: &[(usize, bool)]
         let body = EventBody::Frames {
             stream: format!("camera-{camera}/1"),
             latency_us: vec![Some(2_000); arrived_us.len()],
+            late_us: vec![Some(2_000); arrived_us.len()],
             arrived_us,
             decoded: 0,
             played: 0,
             dropped: 0,
-            late_us: Vec::new(),
             taken_out: 0,
             fates: Default::default(),
             delivered: Default::default(),
@@ -192,12 +192,12 @@ fn a_run_shows_one_table_which_its_report_replaces() {
             "camera-2  measuring    9.00 of 15   2.0 ms        0  below target",
         ]
     );
-    assert!(text.contains(" s of 14 s, ") && text.contains(" s left, 1 of 2 cameras on target"), "{text}");
+    assert!(text.contains(" s of 20 s, ") && text.contains(" s left, 1 of 2 cameras on target"), "{text}");
     let end = End::Error { element: "decoder_0".into(), reason: "no signal".into(), debug: String::new() };
     say(&mut pipe, begin_us + 5_000_000, EventBody::Ended { stream: "camera-2/1".into(), end });
     terminal.wait_for("`camera-2/1` failed: `decoder_0`: no signal");
     terminal.wait_for("1 of 2 cameras on target, 1 failed");
-    (5..15).for_each(|n| second(&mut pipe, begin_us, n, &[(1, true)]));
+    (5..21).for_each(|n| second(&mut pipe, begin_us, n, &[(1, true)]));
     drop(pipe);
     // The fake worker looks into its events once more.
     drop(events(&ws, 2));
@@ -259,7 +259,7 @@ fn nothing_is_redrawn_where_lines_are_kept() {
         let mut terminal = Terminal::start(&ws, &arguments, 80, 100);
         let mut pipe = events(&ws, 1);
         let begin_us = monotonic_ns() / 1000;
-        (0..20).for_each(|n| second(&mut pipe, begin_us, n, &[(1, true)]));
+        (0..22).for_each(|n| second(&mut pipe, begin_us, n, &[(1, true)]));
         drop(pipe);
         drop(events(&ws, 1));
         assert_eq!(terminal.end(), Some(0), "{}", terminal.text());

@@ -9,7 +9,7 @@ use crate::support::{Workspace, frames};
 
 const FAKE_WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker");
 
-/// A project whose cameras deliver 15 frames a second for so many of 20 seconds.
+/// A project whose cameras deliver 15 frames a second for so many of 25 seconds.
 fn playing(seconds: &[(&str, u64)]) -> Workspace {
     let camera = |(name, _): &(&str, u64)| {
         format!(
@@ -17,14 +17,14 @@ fn playing(seconds: &[(&str, u64)]) -> Workspace {
         )
     };
     let cameras: Vec<String> = seconds.iter().map(camera).collect();
-    let ws = Workspace::tasks("[run]\nduration = \"15s\"\nwarmup = \"0s\"\n")
+    let ws = Workspace::tasks("[run]\nduration = \"20s\"\nwarmup = \"0s\"\n")
         .file(
             "configs/camera_to_workload.json",
             &format!(r#"{{"lane_config": {{"cameras": [{}]}}}}"#, cameras.join(", ")),
         )
         .file("configs/workload_to_pipeline.json", r#"{"workload_pipeline_map": {"w": [{"type": "zbar"}]}}"#);
     for (name, playing) in seconds {
-        ws.write(&format!("replay/{name}-1.jsonl"), &frames(&format!("{name}/1"), *playing, 20));
+        ws.write(&format!("replay/{name}-1.jsonl"), &frames(&format!("{name}/1"), *playing, 25));
     }
     let replay = ws.path("replay").to_str().unwrap().to_owned();
     ws.env("LP_WORKER", FAKE_WORKER).env("FAKE_WORKER", &replay).unseen_machine()
@@ -37,7 +37,7 @@ fn last_line(text: &str) -> &str {
 
 #[test]
 fn a_run_of_which_every_camera_holds_ends_with_0() {
-    let ws = playing(&[("a", 20), ("b", 20)]);
+    let ws = playing(&[("a", 25), ("b", 25)]);
     let ended = ws.lp("run").success();
     assert!(ended.stdout.contains("2 of 2 cameras hold 15 fps"), "{}", ended.stdout);
     assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
@@ -46,8 +46,8 @@ fn a_run_of_which_every_camera_holds_ends_with_0() {
 
 #[test]
 fn a_camera_that_does_not_hold_ends_a_run_with_1_and_the_last_line_says_so() {
-    // The last 4 of the 15 s of the window have no frame.
-    let ws = playing(&[("a", 20), ("b", 11), ("c", 11)]);
+    // The last 4 of the 20 s of the window have no frame.
+    let ws = playing(&[("a", 25), ("b", 16), ("c", 16)]);
     let ended = ws.lp("run").code(1);
     assert!(ended.stdout.contains("1 of 3 cameras holds 15 fps, 2 do not"), "{}", ended.stdout);
     expect!["error: 2 of 3 cameras do not hold (`--no-verdict` ignores this)"]
@@ -68,7 +68,7 @@ fn a_camera_that_does_not_hold_ends_a_run_with_1_and_the_last_line_says_so() {
 
 #[test]
 fn a_camera_that_is_undecided_or_not_judged_does_not_hold() {
-    let ws = playing(&[("a", 20)]);
+    let ws = playing(&[("a", 25)]);
     let ended = ws.lp("run --duration 1s").code(1);
     expect!["error: 1 of 1 camera is undecided (`--no-verdict` ignores this)"]
         .assert_eq(last_line(&ended.stderr));
@@ -89,7 +89,7 @@ fn files_that_are_played_freely_have_no_verdict() {
 
 #[test]
 fn a_stored_run_ends_a_later_job_as_it_ended_itself() {
-    let ws = playing(&[("a", 20), ("b", 11)]);
+    let ws = playing(&[("a", 25), ("b", 16)]);
     ws.lp("run --no-verdict").success();
     let plain = ws.lp("report").success();
     let judged = ws.lp("report --verdict").code(1);
@@ -127,4 +127,46 @@ fn a_run_with_a_failure_ends_with_1_whatever_is_asked() {
         let ended = ws.lp(arguments).code(1);
         assert!(last_line(&ended.stderr).ends_with("1 of 1 camera failed"), "{arguments}: {}", ended.stderr);
     }
+}
+
+#[test]
+fn other_limits_judge_the_same_record_again() {
+    let ws = playing(&[("a", 25)]);
+    ws.lp("run").success();
+    ws.lp("build report").success().stderr_has("nothing to do");
+    let verdict = |ws: &Workspace| {
+        let report: serde_json::Value = serde_json::from_str(&ws.read("results/report/lane.json")).unwrap();
+        let stream = &report["measurement"]["cameras"][0]["streams"][0];
+        let limit = &report["conditions"]["limits"]["on_time"];
+        format!("{} {} at {limit}: {}", report["run"], stream["verdict"], stream["reason"])
+    };
+    let before = verdict(&ws);
+    assert!(before.ends_with(r#" "holds" at 0.99: null"#), "{before}");
+
+    let lpfile = ws.read("Lpfile.toml");
+    ws.write("Lpfile.toml", &format!("{lpfile}[verdict]\non_time = 0.9999\n"));
+    ws.lp("explain report").success().stdout(expect![[r#"
+        `report` is stale: `verdict.on_time` changed from 0.99 to 0.9999 (Lpfile.toml:5:11); and 1 more for the same reason: `benchmark:lane/a`
+    "#]]);
+    ws.lp("build report").success().stderr(expect![[r#"
+        benchmark:lane/a  stale: `on_time` changed from 0.99 to 0.9999
+        report            stale: `on_time` changed from 0.99 to 0.9999
+        2 tasks ran, 2 fresh
+    "#]]);
+    let after = verdict(&ws);
+    assert!(after.contains(r#" "undecided" at 0.9999: "too short, needs "#), "{after}");
+    // It is the same run, which its own page still judges by its own limits.
+    assert_eq!(before.split(' ').next(), after.split(' ').next());
+    ws.lp("report --verdict").success();
+    for (set, cause) in [
+        ("on_time=0.9", "`verdict.on_time` changed from 0.9999 to 0.9 (--set verdict.on_time=0.9)"),
+        ("max_late=2s", "`verdict.max_late` changed from 500ms to 2s (--set verdict.max_late=2s)"),
+        ("delay=1s", "`verdict.delay` changed from any to 1s (--set verdict.delay=1s)"),
+        ("deadline=2", "`verdict.deadline` changed from 1 to 2 (--set verdict.deadline=2)"),
+    ] {
+        let told = ws.lp(&format!("explain benchmark:lane/a --set verdict.{set}")).success().stdout;
+        assert!(told.contains(cause), "{told}");
+    }
+    ws.lp("build report --set verdict.on_time=0.5").success();
+    assert!(verdict(&ws).ends_with(r#" "holds" at 0.5: null"#));
 }

@@ -7,8 +7,10 @@ use std::path::Path;
 use expect_test::expect;
 use gstreamer as gst;
 use gstreamer::prelude::*;
+use lp::record::measure::{Verdict, measure};
+use rustix::process::Signal;
 
-use crate::project::{LpProcess, SHORT_SCENE, crash, is_gone, latest, short, started};
+use crate::project::{LpProcess, SHORT_SCENE, crash, is_gone, latest, short, signal, started};
 
 const GOOD: (&str, &str) = ("good", r#"{"type": "zbar"}"#);
 
@@ -63,6 +65,25 @@ fn a_worker_that_crashes_costs_its_camera_only() {
     assert_eq!(record.members[0].streams[0].failure, None);
     assert_eq!(record.members[1].streams[0].failure.as_deref(), Some(reason));
     assert_eq!(record.workers[1].death.as_deref(), Some("killed by SIGSEGV"));
+}
+
+#[test]
+fn a_worker_that_is_stopped_for_a_while_does_not_hold() {
+    let ws = short(&[GOOD, ("stopped", r#"{"type": "identity"}"#)]);
+    let mut lp = LpProcess::start(&ws, &["run", "--no-verdict", "--duration", "8s"]);
+    lp.wait_for_frames_of("stopped");
+    let worker = lp.workers()["stopped"];
+    signal(worker, Signal::STOP);
+    // Lines of the other camera are a second apart.
+    (0..3).for_each(|_| lp.wait_for_frames_of("good"));
+    signal(worker, Signal::CONT);
+    lp.finish().success();
+    let figures = measure(&latest(&ws));
+    let stopped = &figures.cameras[1].streams[0];
+    let (on_time, deadline) = (stopped.on_time.unwrap(), stopped.deadline.clone().unwrap());
+    assert!(stopped.longest_gap_us.unwrap() > 1_000_000, "{stopped:?}");
+    assert!(on_time.too_late > 0 && on_time.worst_us > 1_000_000, "{on_time:?}");
+    assert_eq!((stopped.verdict, deadline.verdict), (Verdict::DoesNotHold, Verdict::DoesNotHold));
 }
 
 #[test]

@@ -211,6 +211,10 @@ pub(crate) fn crash(process: Pid) {
     kill_process(process, Signal::SEGV).unwrap();
 }
 
+pub(crate) fn signal(process: Pid, signal: Signal) {
+    kill_process(process, signal).unwrap();
+}
+
 /// Whether a process has gone, leaving nothing to be waited for.
 pub(crate) fn is_gone(process: Pid) -> bool {
     !Path::new(&format!("/proc/{}", process.as_raw_nonzero())).exists()

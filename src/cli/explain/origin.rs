@@ -95,6 +95,10 @@ impl Origins<'_> {
                 let slug = new.and_then(Value::as_str).unwrap_or_default();
                 self.project.camera(slug).map_or(Origin::default(), |camera| Origin::at(camera.place))
             }
+            (Action::Benchmark { .. } | Action::Report { .. }, [Down::Key("verdict"), Down::Key(key)]) => {
+                let key = key.trim_end_matches("_ms").trim_end_matches("_periods");
+                self.setting(&["verdict", key], new)
+            }
             (Action::Run(_), [Down::Key(key), ..]) => self.of_run(key, new),
             (Action::Command(_), keys) => self.of_command(task, keys, new),
             _ => Origin::default(),

@@ -96,17 +96,23 @@ fn sentence(
     let name = origin.name.as_deref().or(reason.key().map(KeyPath::name)).unwrap_or_default();
     let text = match reason {
         StaleReason::Changed { at, old, new }
-            if matches!(task.action, Action::Run(_)) && at.name().ends_with("_ms") =>
+            if measures_or_judges(&task.action) && at.name().ends_with("_ms") =>
         {
             let duration = |value: &Value| match value.as_u64() {
                 Some(millis) => duration_text(Duration::from_millis(millis)),
-                None => "auto".to_owned(),
+                None if matches!(task.action, Action::Run(_)) => "auto".to_owned(),
+                None => "any".to_owned(),
             };
             format!("`{name}` changed from {} to {}", duration(old), duration(new))
         }
         reason => reason.sentence(name),
     };
     (text, origin)
+}
+
+/// Whether the numbers of an action that end in `_ms` are settings.
+fn measures_or_judges(action: &Action) -> bool {
+    matches!(action, Action::Run(_) | Action::Benchmark { .. } | Action::Report { .. })
 }
 
 fn origin(origins: &Origins<'_>, task: &Task, reason: &StaleReason, last: Option<&Attempt>) -> Origin {

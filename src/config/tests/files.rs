@@ -60,7 +60,7 @@ fn a_valid_project_has_all_its_values_and_no_diagnostics() {
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(camera).unwrap());
     expect![[r#"{"name":"barcodes","slug":"barcodes","steps":[{"type":"zbar","properties":{"cache":true,"x-density":2}}]}"#]].assert_eq(&serde_json::to_string(&project.workload("BARCODES").unwrap()).unwrap());
-    expect![[r#"Settings { duration: 10s, warmup: None, source: File, pace: Live, isolation: None, dialect: Auto, count: 1, share: None, render: false, decode_only: false, drop_only: false, clip: ClipOptions { codec: None, bitrate: None, gop: None, b_frames: None }, rtsp: Rtsp { host: "rtsp-streamer", port: 8554, latency_ms: 300, codec: H264 }, worker: None, pools: {"cpu": 2, "gpu": 1, "network": 8, "npu": 1, "scanner": 1} }"#]].assert_eq(&format!("{:?}", project.settings));
+    expect![[r#"Settings { duration: 10s, warmup: None, source: File, pace: Live, isolation: None, dialect: Auto, count: 1, share: None, render: false, decode_only: false, limits: Limits { delay_ms: None, deadline: Periods(1.0), on_time: 0.99, max_late_ms: 500 }, drop_only: false, clip: ClipOptions { codec: None, bitrate: None, gop: None, b_frames: None }, rtsp: Rtsp { host: "rtsp-streamer", port: 8554, latency_ms: 300, codec: H264 }, worker: None, pools: {"cpu": 2, "gpu": 1, "network": 8, "npu": 1, "scanner": 1} }"#]].assert_eq(&format!("{:?}", project.settings));
     let task = &project.tasks[0];
     expect![[r#"convert ["sh", "-c", "true"] [(ProjectPath("models/x.xml"), Place { file: FileId(1), start: 354, end: 368 })] {"PRECISION": "FP16"} scanner 0 true"#]].assert_eq(&format!(
         "{} {:?} {:?} {:?} {} {} {}",

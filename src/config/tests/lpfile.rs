@@ -23,6 +23,51 @@ fn run_has_words_and_ranges() {
 }
 
 #[test]
+fn limits_of_verdicts_are_periods_or_times() {
+    let limits = |text: &str| {
+        let loaded = Files::new().with("Lpfile.toml", format!("[verdict]\n{text}\n")).load(|_| {});
+        assert_eq!(super::shown(&loaded), "");
+        format!("{:?}", loaded.project.unwrap().settings.limits)
+    };
+    expect!["Limits { delay_ms: None, deadline: Periods(1.0), on_time: 0.99, max_late_ms: 500 }"]
+        .assert_eq(&limits(""));
+    expect!["Limits { delay_ms: Some(400), deadline: Millis(100), on_time: 0.95, max_late_ms: 1000 }"]
+        .assert_eq(&limits("delay = \"400ms\"\ndeadline = \"100ms\"\non_time = 0.95\nmax_late = \"1s\""));
+    for (text, periods) in [("1.5", 1.5), ("2", 2.0), ("\"1 period\"", 1.0), ("\" 0.5 periods \"", 0.5)] {
+        let found = limits(&format!("deadline = {text}"));
+        assert!(found.contains(&format!("deadline: Periods({periods:?})")), "{text}: {found}");
+    }
+    check(
+        lpfile(
+            "[verdict]\ndelay = 400\ndeadline = \"two periods\"\non_time = 1.0\nmax_late = \"late\"\n\
+             [profile.p.verdict]\ndeadline = 0\non_time = \"0.9\"\nmost = 1\n",
+        ),
+        expect![[r#"
+            LP0203 Lpfile.toml:2:9 `verdict.delay` must be a duration such as "30s", "1m30s" or "500ms", in quotes
+            LP0208 Lpfile.toml:3:12 `verdict.deadline` must be a duration such as `30s`, `1m30s` or `500ms`
+            LP0204 Lpfile.toml:4:11 `verdict.on_time` must be a number above 0 and up to 0.9999
+            LP0208 Lpfile.toml:5:12 `verdict.max_late` must be a duration such as `30s`, `1m30s` or `500ms`
+            LP0204 Lpfile.toml:7:12 `profile.p.verdict.deadline` must be a number above 0 and up to 1000
+            LP0203 Lpfile.toml:8:11 `profile.p.verdict.on_time` must be a number above 0 and up to 0.9999
+            LP0201 Lpfile.toml:9:1 unknown key `profile.p.verdict.most`; possible here: delay, deadline, on_time, max_late
+        "#]],
+    );
+}
+
+#[test]
+fn a_limit_of_an_override_is_read_like_one_of_a_file() {
+    let limits = |set: &str| {
+        let loaded = Files::new().load(|request| request.sets = vec![set.to_owned()]);
+        assert_eq!(super::shown(&loaded), "");
+        loaded.project.unwrap().settings.limits
+    };
+    assert_eq!(limits("verdict.on_time=0.95").on_time, 0.95);
+    assert_eq!(limits("verdict.deadline=1.5").deadline, crate::model::Deadline::Periods(1.5));
+    assert_eq!(limits("verdict.deadline=2 periods").deadline, crate::model::Deadline::Periods(2.0));
+    assert_eq!(limits("verdict.deadline=80ms").deadline, crate::model::Deadline::Millis(80));
+}
+
+#[test]
 fn included_files_hold_tasks() {
     let text = "[project]\ninclude = [\"tasks/*.toml\", \"more.toml\", \"../x.toml\", \"*/x.toml\"]\n";
     let files = Files::new()

@@ -43,6 +43,8 @@ pub(super) struct Stream {
     pub(super) latency_us: Vec<Option<u32>>,
     has_latency: bool,
     late_us: Vec<Option<i64>>,
+    /// The first frame after the window, and its lateness.
+    after_us: Option<(u64, Option<i64>)>,
     is_due: bool,
     /// In the window, as far as it is known.
     decoded: u64,
@@ -89,6 +91,7 @@ impl Stream {
             latency_us: Vec::new(),
             has_latency: false,
             late_us: Vec::new(),
+            after_us: None,
             is_due: false,
             decoded: 0,
             dropped: 0,
@@ -182,10 +185,13 @@ impl Stream {
         self.is_due |= !late_us.is_empty();
         let (begin, end) = self.limits(timing).unwrap_or((u64::MAX, u64::MAX));
         for (index, at_us) in arrived_us.iter().enumerate() {
+            let late = late_us.get(index).copied().flatten();
             if (begin..end).contains(at_us) {
                 self.arrived_us.push(*at_us);
                 self.latency_us.push(latency_us.get(index).copied().flatten());
-                self.late_us.push(late_us.get(index).copied().flatten());
+                self.late_us.push(late);
+            } else if *at_us >= end {
+                self.after_us.get_or_insert((*at_us, late));
             }
             self.before -= i64::from(*at_us < begin);
         }
@@ -421,6 +427,9 @@ impl Stream {
         let arrived_us = self.arrived_us[..n_frames].iter().map(|at| since(*at)).collect();
         let latency_us = if self.has_latency { self.latency_us[..n_frames].to_vec() } else { Vec::new() };
         let late_us = if self.is_due { self.late_us[..n_frames].to_vec() } else { Vec::new() };
+        // A window that was cut ends before frames that were taken into it.
+        let beyond = self.arrived_us.get(n_frames).map(|at| (*at, self.late_us[n_frames]));
+        let after_us = beyond.or(self.after_us).filter(|_| self.is_due && window.is_some());
         if let Some((_, end)) = window.filter(|_| self.delivery.frames.is_some()) {
             self.gap_until(timing, end);
         }
@@ -447,6 +456,7 @@ impl Stream {
             arrived_us,
             latency_us,
             late_us,
+            after_us: after_us.map(|(at, late)| (since(at), late)),
             decoded: self.decoded,
             dropped: self.dropped,
             taken_out: self.taken_out,

@@ -1,28 +1,30 @@
-//! Frames that were missed for too long, or came too late.
+//! Delay, lateness, jitter and gaps of a stream.
 //!
-//! A mean rate is blind to a pause that is made up for, and latency to the time
-//! that a frame spends before it is looked at. Until there is a verdict on
-//! deadlines, such a stream is at least undecided.
+//! A stream may delay all of its frames by the same time, in a jitter buffer, a decoder or
+//! a queue before an inference: that is its *delay*, a figure of its own. *Late* is a
+//! frame by what it comes later than that. The delay is fixed before the window, so one
+//! that grows makes frames late.
+//!
+//! Not here: the verdict on late frames (`deadline`).
 
 use serde::{Deserialize, Serialize};
 
+use super::kept::Kept;
 use super::source::{Source, seconds};
 use super::verdict::Verdict;
-use crate::record::{Member, SourceKind, StreamRecord};
+use crate::record::StreamRecord;
 use crate::stats;
-use crate::text::counted;
 
 /// So long may no frame arrive: a second, of which a twentieth is left to how it
 /// is measured, since a source that holds back for a second sends within it.
 pub const GAP_US: u64 = 950_000;
-/// So late may a frame be.
-pub const LATE_US: u64 = 500_000;
-/// Neither limit is shorter than so many periods of the frame rate.
+/// No limit is shorter than so many periods of the frame rate.
 pub const PERIODS: f64 = 2.5;
 /// A gap that is longer by this than that of the camera is another one.
 const OTHER_GAP_US: u64 = 250_000;
 
-/// Nearest-rank percentiles of the lateness in microseconds; negative is early.
+/// Nearest-rank percentiles of the lateness beyond the delay in microseconds; negative is
+/// early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lateness {
     pub p50: i64,
@@ -51,62 +53,65 @@ pub(super) fn longest_gap_us(arrived_us: &[u64], (begin, end): (u64, u64)) -> (u
     longest
 }
 
-/// The lateness of each frame that is known, in ascending order. A camera's own
-/// clock and the jitter buffer may delay all of its frames by the same, which is
-/// no lateness: there the median of the window's first second is on time.
-pub(super) fn late_us(member: &Member, stream: &StreamRecord) -> Vec<i64> {
-    let mut late: Vec<i64> = stream.late_us.iter().flatten().copied().collect();
-    let kind = member.configured.as_ref().map(|configured| configured.source);
-    let usual = match kind {
-        Some(SourceKind::Rtsp | SourceKind::Usb) => usual_us(stream),
-        _ => 0,
+/// By how much all frames of a stream are delayed, in microseconds; `None` if no frame was
+/// due at a time.
+///
+/// The median lateness of the warm-up, or of the first second of the window where the
+/// record does not have that. A start may hold up frames that the stream makes up for
+/// later, so the median of the window counts if it is less: a pause must not hide behind a
+/// delay that is over. Not negative: frames that come in a burst are early by a camera's
+/// clock, and no later one is late for that.
+pub(super) fn delay_us(stream: &StreamRecord) -> Option<i64> {
+    let median = |late: &[Option<i64>]| {
+        let mut late: Vec<i64> = late.iter().flatten().copied().collect();
+        late.sort_unstable();
+        stats::percentile(&late, 50)
     };
-    late.iter_mut().for_each(|one| *one = one.saturating_sub(usual));
-    late.sort_unstable();
-    late
-}
-
-/// By how much a camera's frames are delayed when the window begins. Not negative:
-/// frames that come in a burst are early by its clock, and no later one is late for that.
-fn usual_us(stream: &StreamRecord) -> i64 {
+    let of_window = median(&stream.late_us)?;
     let begin = stream.window_us.map_or(0, |(begin, _)| begin);
     let first = stream.arrived_us.partition_point(|at| *at < begin.saturating_add(1_000_000));
-    let mut late: Vec<i64> = stream.late_us.iter().take(first.max(1)).flatten().copied().collect();
-    late.sort_unstable();
-    stats::percentile(&late, 50).unwrap_or(0).max(0)
+    let before = median(&stream.late_us[..first.clamp(1, stream.late_us.len())]);
+    Some(stream.delay_us.or(before).unwrap_or(of_window).min(of_window).max(0))
 }
 
-/// Percentiles of values in ascending order.
-pub(super) fn percentiles(late_us: &[i64]) -> Option<Lateness> {
-    let at = |percent| stats::percentile(late_us, percent);
+/// The lateness of each frame beyond the delay, in the order of arrival.
+pub(super) fn beyond(stream: &StreamRecord, delay_us: i64) -> Vec<i64> {
+    stream.late_us.iter().flatten().map(|late| late.saturating_sub(delay_us)).collect()
+}
+
+/// Percentiles of values in any order.
+pub(super) fn percentiles(mut late_us: Vec<i64>) -> Option<Lateness> {
+    late_us.sort_unstable();
+    let at = |percent| stats::percentile(&late_us, percent);
     Some(Lateness { p50: at(50)?, p95: at(95)?, p99: at(99)?, max: at(100)? })
 }
 
-/// Findings against a stream of which `fps` frames a second should arrive.
-pub(super) fn findings(
-    member: &Member,
+/// The mean deviation of the distance of neighbouring frames from what it should be, in
+/// microseconds: `|D(i-1, i)|` of RFC 3550, 6.4.1, which is the difference of their
+/// lateness, averaged over the window instead of smoothed. `None` with fewer than two.
+pub(super) fn jitter_us(late_us: &[i64]) -> Option<u64> {
+    let differences = late_us.windows(2).map(|pair| pair[1].abs_diff(pair[0]));
+    let n = late_us.len().checked_sub(1).filter(|n| *n > 0)?;
+    Some(differences.fold(0, u64::saturating_add) / n as u64)
+}
+
+/// The finding of a time without frames against a stream of which `fps` frames a second
+/// should arrive.
+pub(super) fn gap(
     stream: &StreamRecord,
     source: &Source<'_>,
+    kept: &Kept,
     fps: f64,
-) -> Vec<(Verdict, String)> {
-    let mut texts = Vec::new();
+) -> Option<(Verdict, String)> {
     let limit = limit_us(GAP_US, fps);
-    if let Some(window) = stream.window_us {
-        let (from, length) = longest_gap_us(&stream.arrived_us, window);
-        // Frames that a camera does not send cannot arrive; its pauses are reported as such.
-        let of_camera = source.longest_gap_us().filter(|gap| *gap > limit);
-        if length > limit && of_camera.is_none_or(|gap| length > gap.saturating_add(OTHER_GAP_US)) {
-            texts.push(no_frame("frame", length, from));
-        }
-    }
-    let late = late_us(member, stream);
-    let limit = i64::try_from(limit_us(LATE_US, fps)).unwrap_or(i64::MAX);
-    let n_late = late.len() - late.partition_point(|one| *one <= limit);
-    if let Some(worst) = late.last().filter(|_| n_late > 0) {
-        let (limit, worst) = (seconds(limit.unsigned_abs()), seconds(worst.unsigned_abs()));
-        texts.push(format!("{} came more than {limit} late, the worst {worst}", counted(n_late, "frame")));
-    }
-    texts.into_iter().map(|text| (Verdict::Undecided, text)).collect()
+    let window = kept.window();
+    let (from, length) = longest_gap_us(&stream.arrived_us, window);
+    // Frames that a camera does not send cannot arrive; its pauses are reported as such.
+    let of_camera = source.longest_gap_us().filter(|gap| *gap > limit);
+    let is_other = of_camera.is_none_or(|gap| length > gap.saturating_add(OTHER_GAP_US));
+    let middle = window.0.saturating_add(from).saturating_add(length / 2);
+    let is_kept = kept.has(i64::try_from(middle).unwrap_or(i64::MAX));
+    (length > limit && is_other && is_kept).then(|| (Verdict::Undecided, no_frame("frame", length, from)))
 }
 
 /// `no frame for 9.1 s, from 12.3 s of its window on`
@@ -136,6 +141,15 @@ mod tests {
     fn slow_cameras_have_longer_limits() {
         assert_eq!(limit_us(GAP_US, 15.0), GAP_US);
         assert_eq!(limit_us(GAP_US, 0.5), 5_000_000);
-        assert_eq!(limit_us(LATE_US, 0.0), u64::MAX);
+        assert_eq!(limit_us(500_000, 0.0), u64::MAX);
+    }
+
+    #[test]
+    fn jitter_is_the_mean_change_of_lateness() {
+        assert_eq!(jitter_us(&[]), None);
+        assert_eq!(jitter_us(&[7]), None);
+        // A constant delay is no jitter.
+        assert_eq!(jitter_us(&[300_000; 5]), Some(0));
+        assert_eq!(jitter_us(&[0, 4_000, -2_000, 0]), Some(4_000));
     }
 }

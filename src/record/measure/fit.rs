@@ -34,6 +34,9 @@ pub const MOST_LEFT_OUT: f64 = 0.10;
 /// What leaves seconds out is also at least this share of all cores: the daemons of a large
 /// machine are no reason for a slow lane.
 const SHARE_LEVEL: f64 = 0.05;
+/// A disturbance may have begun so long before the first sample that shows it, which is about
+/// a second of which it may have only the end, in microseconds.
+const LEAD_US: u64 = 1_000_000;
 /// A stream may need so long after a disturbance until it has caught up, in microseconds.
 const RECOVERY_US: u64 = 1_000_000;
 
@@ -289,7 +292,7 @@ pub fn left_out(record: &RunRecord, window: (u64, u64)) -> Vec<LeftOut> {
     let all = foreign.flat_map(|one| one.disturbances(&record.series, cores(record), SHARE_LEVEL));
     let mut spans: Vec<LeftOut> = all
         .filter_map(|one| {
-            let span = (one.begin_us, one.end_us.saturating_add(RECOVERY_US));
+            let span = (one.begin_us.saturating_sub(LEAD_US), one.end_us.saturating_add(RECOVERY_US));
             let (begin_us, end_us) = cut(span, window)?;
             Some(LeftOut { begin_us, end_us, cause: one.cause })
         })

@@ -1,61 +1,131 @@
 //! Judges a stream by its record, and sums up the run in one line.
+//!
+//! A stream has two verdicts, on its rate and on its deadlines (`deadline`); its own is the
+//! worst of them and of what is said of its source.
 
+use super::deadline::Frames;
+use super::kept::Kept;
 use super::source::{Demand, Source};
 use super::verdict::{
-    FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, Verdict, number,
+    FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, PartVerdict,
+    TOO_SHORT, Verdict, number,
 };
-use super::{CameraFigures, Totals, delay, steady};
+use super::{CameraFigures, OnTime, Totals, delay, steady};
 use crate::record::{Member, Pace, RunRecord, StreamRecord};
 use crate::text::{counted, plural};
 
-/// The verdict on a stream, and the reason unless it holds.
+/// The verdict on a stream, and its parts.
+#[derive(Debug, Default)]
+pub(super) struct Judgement {
+    pub(super) verdict: Verdict,
+    /// Unless it holds.
+    pub(super) reason: Option<String>,
+    pub(super) rate: Option<PartVerdict>,
+    pub(super) deadline: Option<PartVerdict>,
+    pub(super) on_time: Option<OnTime>,
+}
+
+impl Judgement {
+    fn without_parts(verdict: Verdict, reason: Option<String>) -> Judgement {
+        Judgement { verdict, reason, ..Judgement::default() }
+    }
+}
+
+/// Judges the part `kept` of a stream's window, in which it delays all its frames by
+/// `delay_us`; both if they are known.
 pub(super) fn of_stream(
     record: &RunRecord,
     member: &Member,
     stream: &StreamRecord,
-    fps: Option<f64>,
-) -> (Verdict, Option<String>) {
-    if let Some(failure) = &stream.failure {
-        return (Verdict::Failed, Some(failure.clone()));
-    }
-    if let Some(reason) = record.unreliable() {
-        return (Verdict::Undecided, Some(reason));
-    }
-    if record.conditions.pace == Pace::Free {
+    delay_us: Option<i64>,
+    kept: Option<&Kept>,
+) -> Judgement {
+    let undecided = |reason: String| Judgement::without_parts(Verdict::Undecided, Some(reason));
+    if record.conditions.pace == Pace::Free && stream.failure.is_none() && record.unreliable().is_none() {
         let reason = record.interrupted.then(|| "interrupted before the end of the file".to_owned());
-        return (Verdict::NotJudged, reason);
-    }
-    let Some((fps, (begin, end))) = fps.zip(stream.window_us) else {
-        return (Verdict::Undecided, Some("stopped before its window began".to_owned()));
-    };
-    let (measured, asked) = (end.saturating_sub(begin), record.conditions.duration_ms.saturating_mul(1000));
-    if measured < asked {
-        let seconds = |us: u64| number(us as f64 / 1e6);
-        let reason = format!("interrupted after {} s of {} s", seconds(measured), seconds(asked));
-        return (Verdict::Undecided, Some(reason));
+        return Judgement::without_parts(Verdict::NotJudged, reason);
     }
     let source = Source::of(member, stream);
     let asked = source.asked();
-    let mut findings = source.findings(delay::limit_us(delay::GAP_US, asked.fps));
-    let frames = stream.arrived_us.len() as u64;
+    let kept = kept.filter(|_| record.conditions.pace == Pace::Live);
+    let limits = &record.conditions.limits;
+    let frames = delay_us.map(|delay_us| Frames { stream, source: &source, asked: &asked, limits, delay_us });
+    // A figure also where there is no verdict.
+    let on_time = frames.as_ref().zip(kept).and_then(|(frames, kept)| frames.on_time(kept));
+    let judgement = match (&stream.failure, record.unreliable(), kept) {
+        (Some(failure), ..) => Judgement::without_parts(Verdict::Failed, Some(failure.clone())),
+        (None, Some(reason), _) => undecided(reason),
+        (None, None, None) => undecided("stopped before its window began".to_owned()),
+        (None, None, Some(kept)) => {
+            let asked_us = record.conditions.duration_ms.saturating_mul(1000);
+            let (begin, end) = kept.window();
+            let measured_us = end.saturating_sub(begin);
+            if measured_us < asked_us {
+                let seconds = |us: u64| number(us as f64 / 1e6);
+                undecided(format!("interrupted after {} s of {} s", seconds(measured_us), seconds(asked_us)))
+            } else {
+                let found =
+                    frames.as_ref().zip(on_time.as_ref()).map(|(frames, on_time)| frames.findings(on_time));
+                // Older records may lack what no worker of today leaves out.
+                let is_known = found.is_some() || record.version < 6 || stream.arrived_us.is_empty();
+                let unknown =
+                    || vec![(Verdict::Undecided, "it is unknown when its frames were due".to_owned())];
+                whole(stream, &source, &asked, kept, found.or_else(|| (!is_known).then(unknown)))
+            }
+        }
+    };
+    let is_partial = record.conditions.decode_only && judgement.verdict == Verdict::Holds;
+    let verdict = if is_partial { Verdict::Decodes } else { judgement.verdict };
+    Judgement { verdict, on_time, ..judgement }
+}
+
+/// Judges a complete window; `late` are the findings of its deadlines, if frames were due.
+fn whole(
+    stream: &StreamRecord,
+    source: &Source<'_>,
+    asked: &Demand,
+    kept: &Kept,
+    late: Option<Vec<(Verdict, String)>>,
+) -> Judgement {
+    let frames = kept.n_frames(&stream.arrived_us) as u64;
     let counts = Counts {
-        fps,
+        fps: kept.fps(&stream.arrived_us),
         frames: frames as f64,
         dropped: stream.dropped,
         offered: frames.saturating_add(stream.dropped),
         taken_out: stream.taken_out,
-        window_us: measured,
-        asked: &asked,
+        window_us: kept.length_us(),
+        asked,
     };
-    findings.extend(judge(&counts));
-    findings.extend(delay::findings(member, stream, &source, asked.fps));
+    let mut rate = judge(&counts);
+    let too_short = counts.too_short().filter(|_| rate.is_empty());
+    let rated = part(rate.iter().chain(&too_short).cloned());
+    let mut findings = source.findings(delay::limit_us(delay::GAP_US, asked.fps));
+    findings.append(&mut rate);
+    findings.extend(delay::gap(stream, source, kept, asked.fps));
+    let deadline = late.as_ref().map(|late| part(late.iter().cloned()));
+    // A longer window would change nothing where something else is found.
+    let decided = findings.iter().map(|(verdict, _)| *verdict).max();
+    let needs_time = |(verdict, text): &(Verdict, String)| {
+        let is_graver = deadline.as_ref().map(|part| part.verdict).max(decided) > Some(*verdict);
+        *verdict == Verdict::Undecided && (is_graver || (decided.is_some() && text.starts_with(TOO_SHORT)))
+    };
+    findings.extend(late.unwrap_or_default().into_iter().filter(|finding| !needs_time(finding)));
     // It is the cause of findings that are worse than itself.
     if findings.is_empty() {
-        findings.extend(steady::finding(stream, asked.fps));
+        findings.extend(steady::finding(stream, kept, asked.fps));
     }
-    let (verdict, reason) = conclude(findings, &counts);
-    let is_partial = record.conditions.decode_only && verdict == Verdict::Holds;
-    (if is_partial { Verdict::Decodes } else { verdict }, reason)
+    // One frame in 100 needs a longer window than one in 200 dropped ones.
+    findings.extend(too_short.filter(|_| findings.is_empty()));
+    let PartVerdict { verdict, reason } = part(findings.into_iter());
+    Judgement { verdict, reason, rate: Some(rated), deadline, on_time: None }
+}
+
+/// The gravest of findings against holding, and all of them as the reason.
+fn part(findings: impl Iterator<Item = (Verdict, String)>) -> PartVerdict {
+    let (verdicts, reasons): (Vec<Verdict>, Vec<String>) = findings.unzip();
+    let verdict = verdicts.into_iter().max().unwrap_or(Verdict::Holds);
+    PartVerdict { verdict, reason: (!reasons.is_empty()).then(|| reasons.join("; ")) }
 }
 
 /// The gravest finding against holding, and all findings as the reason. Without any, the
@@ -64,14 +134,9 @@ pub(super) fn conclude(
     mut findings: Vec<(Verdict, String)>,
     counts: &Counts<'_>,
 ) -> (Verdict, Option<String>) {
-    let target = counts.asked.fps;
-    if findings.is_empty() && counts.is_short() && target > 0.0 {
-        let needed = (LEAST_FRAMES / target).ceil();
-        findings.push((Verdict::Undecided, format!("too short, needs {needed} s at {} fps", number(target))));
-    }
-    let verdict = findings.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Holds);
-    let reasons: Vec<String> = findings.into_iter().map(|(_, text)| text).collect();
-    (verdict, (!reasons.is_empty()).then(|| reasons.join("; ")))
+    findings.extend(counts.too_short().filter(|_| findings.is_empty()));
+    let PartVerdict { verdict, reason } = part(findings.into_iter());
+    (verdict, reason)
 }
 
 /// Frames that arrived, and the demand.
@@ -93,7 +158,14 @@ impl Counts<'_> {
         self.asked.fps * self.window_us as f64 / 1e6
     }
 
-    /// Whether one frame is more than what may be dropped.
+    /// The finding of a window in which one frame is more than what may be dropped.
+    fn too_short(&self) -> Option<(Verdict, String)> {
+        let target = self.asked.fps;
+        let needed = (LEAST_FRAMES / target).ceil();
+        let text = || format!("{TOO_SHORT}, needs {needed} s at {} fps", number(target));
+        (self.is_short() && target > 0.0).then(|| (Verdict::Undecided, text()))
+    }
+
     fn is_short(&self) -> bool {
         self.due() < LEAST_FRAMES - 1e-6
     }

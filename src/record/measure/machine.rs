@@ -41,6 +41,9 @@ pub struct WorkerFigures {
     pub name: String,
     /// CPU time over time, as a share of one core: 1.5 = one core and a half.
     pub cpu: Option<f64>,
+    /// CPU time of a frame of its streams, in microseconds: its CPU time over the frames that
+    /// arrived between the same samples. `None` for a worker of several cameras.
+    pub cpu_us_per_frame: Option<f64>,
     /// Most resident memory in bytes.
     pub rss_max: Option<u64>,
     /// Memory in bytes of which shared pages count in part (PSS), at its end; absent if the
@@ -129,6 +132,7 @@ pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures
     let mut figures = WorkerFigures {
         name: worker.name.clone(),
         cpu: None,
+        cpu_us_per_frame: None,
         rss_max: None,
         pss: worker.details.last().and_then(|details| details.pss),
         threads: threads(worker),
@@ -145,7 +149,17 @@ pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures
         return figures;
     };
     let time = last.at_us - first.at_us;
-    figures.cpu = share(last.cpu_us.saturating_sub(first.cpu_us), time);
+    let cpu_us = last.cpu_us.saturating_sub(first.cpu_us);
+    figures.cpu = share(cpu_us, time);
+    let mut members = record.members.iter().filter(|member| plays(record, worker, member.slug.as_str()));
+    if let (Some(member), None) = (members.next(), members.next()) {
+        let index = |at_us: u64, arrived_us: &[u64]| arrived_us.partition_point(|at| *at < at_us);
+        let frames = member.streams.iter().map(|stream| {
+            let arrived = stream.arrived_us.as_slice();
+            index(last.at_us, arrived).saturating_sub(index(first.at_us, arrived)) as u64
+        });
+        figures.cpu_us_per_frame = share(cpu_us, frames.sum());
+    }
     figures.rss_max = inside.iter().map(|(from, to)| from.rss.max(to.rss)).max();
     figures
 }

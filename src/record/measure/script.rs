@@ -137,18 +137,9 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
         frames: counted.map(|(frames, _)| frames),
         dropped: counted.map(|(_, dropped)| dropped),
         dropped_share: counted.and_then(|(frames, dropped)| share(dropped, frames.saturating_add(dropped))),
-        decoded: None,
-        taken_out: None,
-        delivery: None,
-        delivered_fps: None,
-        lateness_us: None,
-        longest_gap_us: None,
-        seen: Vec::new(),
         notes: script.unread.iter().map(unread).collect(),
         latency_us,
         no_latency: latency_us.is_none().then(|| no_latency(&channels)),
-        frames_without_latency: 0,
-        seconds: Vec::new(),
         script: Some(ScriptFigures {
             script: script.script.clone(),
             parameters: script.parameters.clone(),
@@ -157,6 +148,7 @@ pub(super) fn figures(record: &RunRecord, member: &Member, script: &ScriptRecord
             elements,
             channels,
         }),
+        ..StreamFigures::default()
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) struct Source<'a> {
     camera: Option<(&'a SourceConfig, &'a Delivery)>,
     /// The same of a clip that has too few frames.
     sparse_clip: Option<(&'a SourceConfig, &'a Delivery)>,
+    /// Frames that it delivered, if they were counted.
+    delivered: Option<u64>,
     damaged: u64,
     /// Frames that arrived, were dropped or taken out, or were damaged.
     offered: u64,
@@ -64,6 +66,7 @@ impl<'a> Source<'a> {
             member,
             camera: known.filter(|(configured, _)| is_camera(configured)),
             sparse_clip: known.filter(|(configured, delivery)| is_sparse_clip(configured, delivery, stream)),
+            delivered: delivery.and_then(|delivery| delivery.frames),
             damaged,
             offered: [stream.dropped, stream.taken_out, damaged]
                 .into_iter()
@@ -91,6 +94,23 @@ impl<'a> Source<'a> {
     fn let_by(&self) -> Option<u64> {
         let (_, delivery) = self.rated()?;
         Some(delivery.frames?.saturating_sub(delivery.thinned))
+    }
+
+    /// Whether it may deliver other frames than those of the configured rate.
+    pub(super) fn is_rated(&self) -> bool {
+        self.rated().is_some()
+    }
+
+    /// Frames that it delivered in the window, if they were counted.
+    pub(super) fn n_delivered(&self) -> Option<u64> {
+        self.delivered
+    }
+
+    /// Frames that it delivered and that had not arrived when the window ended, beyond
+    /// those that were on their way when it began.
+    pub(super) fn n_underway(&self) -> usize {
+        let underway = self.let_by().unwrap_or(0).saturating_sub(self.offered);
+        usize::try_from(underway).unwrap_or(usize::MAX)
     }
 
     fn accepts(&self, what: Accept) -> bool {

@@ -1,5 +1,6 @@
 //! Streams that have no steady state: what they did in one window says little about the next.
 
+use super::kept::Kept;
 use super::verdict::Verdict;
 use crate::record::StreamRecord;
 use crate::stats::{periods_us, steady};
@@ -11,8 +12,10 @@ const TOLERANCE: f64 = 0.5;
 /// no steady state in the lateness of its frames, and the median of the second half of the window
 /// differs from that of the first by more than half a period. Such a stream may still have all its
 /// frames on time, but a longer window would not.
-pub(super) fn finding(stream: &StreamRecord, fps: f64) -> Option<(Verdict, String)> {
-    let late: Vec<f64> = stream.late_us.iter().flatten().map(|late| *late as f64).collect();
+pub(super) fn finding(stream: &StreamRecord, kept: &Kept, fps: f64) -> Option<(Verdict, String)> {
+    let frames = stream.arrived_us.iter().zip(&stream.late_us);
+    let frames = frames.filter(|(at_us, _)| kept.has(at_us.cast_signed()));
+    let late: Vec<f64> = frames.filter_map(|(_, late)| Some((*late)? as f64)).collect();
     if late.len() < steady::LEAST_VALUES || steady::begin(&late).is_some() {
         return None;
     }
@@ -57,21 +60,22 @@ mod tests {
     #[test]
     fn a_delay_that_does_not_change_is_steady() {
         check(|_| 300, "holds:  []");
-        check(|second| 40 + second % 3 * 20, "holds:  []");
+        check(|second| 40 + second % 3 * 10, "holds:  []");
         // A change in the first half is over when it counts.
-        check(|second| if second < 10 { 90 } else { 40 }, "holds:  []");
+        check(|second| if second < 10 { 70 } else { 40 }, "holds:  []");
         // Less than half a period from half to half.
         check(|second| second * 3, "holds:  []");
     }
 
     #[test]
     fn a_delay_that_grows_or_shifts_is_no_steady_state() {
+        // All frames are still on time.
         check(
-            |second| second * 4,
+            |second| if second < 14 { 10 } else { 50 },
             "undecided: no steady state: its second half of frames came 40 ms later than the first []",
         );
         check(
-            |second| 100 - second * 4,
+            |second| (60 - (second - 12).max(0) * 20).max(20),
             "undecided: no steady state: its second half of frames came 40 ms earlier than the first []",
         );
     }

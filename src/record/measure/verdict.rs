@@ -16,27 +16,40 @@ pub const FAILS_DROPPED_PER_MILLE: u64 = 20;
 /// [`HOLDS_DROPPED_PER_MILLE`], and nothing can hold.
 pub const LEAST_FRAMES: f64 = 200.0;
 
+/// How the finding of a window begins that shows nothing bad and not enough that is good.
+pub(super) const TOO_SHORT: &str = "too short";
+
 /// Whether a stream kept up with its target, from good to bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// At least [`HOLDS_FPS`] of the target, at most [`HOLDS_DROPPED_PER_MILLE`].
+    /// At least [`HOLDS_FPS`] of the target, at most [`HOLDS_DROPPED_PER_MILLE`], and
+    /// frames on time ([`crate::model::Limits`]).
     Holds,
     /// The same of a run without steps, which tells nothing about the whole pipeline.
     Decodes,
     /// A file that is played freely has no target; a script without a frame rate has
     /// nothing to compare with it. Never counts as holding.
+    #[default]
     NotJudged,
-    /// In between, not measured for long enough, with a gap or late frames, or the
-    /// camera gave something else than configured. Never counts as holding.
+    /// In between, not measured for long enough, with a gap, or the camera gave something
+    /// else than configured. Never counts as holding.
     Undecided,
-    /// Less than [`FAILS_FPS`] of the target, or more than [`FAILS_DROPPED_PER_MILLE`].
+    /// Less than [`FAILS_FPS`] of the target, more than [`FAILS_DROPPED_PER_MILLE`], or too
+    /// many late frames.
     DoesNotHold,
     /// One of its detectors saw nothing, though there was something to see: the run proves
     /// nothing.
     Invalid,
     /// It did not play to the end.
     Failed,
+}
+
+/// The verdict on one thing, and the reason unless it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartVerdict {
+    pub verdict: Verdict,
+    pub reason: Option<String>,
 }
 
 impl Verdict {

@@ -13,7 +13,7 @@ use super::words::{badge, breakable};
 use crate::name::Slug;
 use crate::record::Pace;
 use crate::record::measure::{CameraFigures, Lateness, Percentiles, StreamFigures, Verdict};
-use crate::report::{Report, absent, dropped, lanes, mebibytes, millis, number, percent};
+use crate::report::{Report, absent, dropped, lanes, mebibytes, millis, number, on_time, percent};
 use crate::text::harmless_lines;
 
 /// The longest name that is never broken, in characters.
@@ -37,8 +37,14 @@ struct Column {
     value: fn(&Row<'_>) -> Option<String>,
 }
 
-const COLUMNS: [Column; 5] = [
+const COLUMNS: [Column; 6] = [
     Column { name: "Latency ms", unit: "p50 / p95 / p99", is_wide: true, value: latency },
+    Column {
+        name: "On time",
+        unit: "%",
+        is_wide: false,
+        value: |row| row.stream.on_time.map(|_| on_time(row.stream)),
+    },
     Column { name: "Late ms", unit: "p95 / max", is_wide: true, value: late },
     Column {
         name: "Dropped",
@@ -68,7 +74,7 @@ impl Row<'_> {
 }
 
 fn latency(row: &Row<'_>) -> Option<String> {
-    let Percentiles { p50, p95, p99 } = row.stream.latency_us?;
+    let Percentiles { p50, p95, p99, max: _ } = row.stream.latency_us?;
     Some([p50, p95, p99].map(millis).join(" / "))
 }
 
@@ -159,6 +165,8 @@ impl Shape<'_> {
                 td class="verdict" {
                     @if stream.verdict == Verdict::Failed { a href="#failures" { (badge(stream.verdict)) } }
                     @else { (badge(stream.verdict)) }
+                    @let decisive = stream.decisive();
+                    @if !decisive.is_empty() { br; span class="soft small whole" { (decisive.join(", ")) } }
                 }
                 @if self.has_fps { td class="num fps" { (self.rate(row)) } }
                 @if self.has_line { td class="line" { (self.line(row)) } }

@@ -35,7 +35,8 @@ pub(super) fn agrees(node: &Node, value: &Value) -> bool {
         (tree::Value::Float { text, .. }, other) => same_number(text, other),
         (tree::Value::Text(text) | tree::Value::Word(text), Value::Number(_)) => {
             let millis = parse_duration(text).ok().map(|duration| duration.as_millis().to_string());
-            same_number(&millis.unwrap_or_else(|| text.clone()), value)
+            let count = text.split_once(" period").map_or(text.as_str(), |(count, _)| count);
+            same_number(&millis.unwrap_or_else(|| count.trim().to_owned()), value)
         }
         (tree::Value::Text(text) | tree::Value::Word(text), Value::Null) => text == "auto",
         (tree::Value::Word(text), Value::Bool(value)) => *text == value.to_string(),

@@ -2,34 +2,37 @@
 //!
 //! First all seconds are judged. Foreign load only makes a stream worse, so a stream that
 //! holds in spite of it holds. Otherwise all disturbed seconds are left out, the good ones
-//! like the bad ones, and the rest is judged as if it had been the window: frames behind a
-//! gap move forward by its length, and keep their lateness. What cannot be said of a part of
-//! the window alone counts against the stream.
+//! like the bad ones, and the rest is judged. What cannot be said of a part of the window
+//! alone, such as dropped frames, which have no time, counts against the stream.
 
-use super::{LeftOut, cut, left_out, length, too_much};
-use crate::record::measure::judge;
+use super::{LeftOut, left_out, too_much};
+use crate::record::measure::judge::{self, Judgement};
+use crate::record::measure::kept::Kept;
 use crate::record::measure::verdict::Verdict;
 use crate::record::script::ScriptRecord;
 use crate::record::{Member, RunRecord, StreamRecord};
-use crate::stats;
 
-/// A verdict, the reason unless it holds, and the times that it leaves out.
-type Judgement = (Verdict, Option<String>, Vec<LeftOut>);
-
-/// The verdict on a stream.
+/// The verdict on a stream that delays all its frames by `delay_us`, and the times that it
+/// leaves out.
 pub(in crate::record::measure) fn stream(
     record: &RunRecord,
     member: &Member,
     stream: &StreamRecord,
-) -> Judgement {
-    let fps = |stream: &StreamRecord| {
-        stream.window_us.map(|window| stats::long_run_fps(&stream.arrived_us, window))
-    };
-    let all = judge::of_stream(record, member, stream, fps(stream));
-    judged(record, stream.window_us, all, |window, left_out| {
-        let kept = without(stream, window, left_out);
-        Some(judge::of_stream(&shorter(record, left_out), member, &kept, fps(&kept)))
-    })
+    delay_us: Option<i64>,
+) -> (Judgement, Vec<LeftOut>) {
+    let judge = |kept: Option<Kept>| judge::of_stream(record, member, stream, delay_us, kept.as_ref());
+    let all = judge(stream.window_us.map(Kept::whole));
+    match disturbance(record, stream.window_us, all.verdict) {
+        None => (all, Vec::new()),
+        Some((left_out, Some(why))) => {
+            let reason = Some(and(all.reason, why));
+            (Judgement { verdict: Verdict::Undecided, reason, ..all }, left_out)
+        }
+        Some((left_out, None)) => {
+            let spans: Vec<(u64, u64)> = left_out.iter().map(|span| (span.begin_us, span.end_us)).collect();
+            (judge(stream.window_us.map(|window| Kept::without(window, &spans))), left_out)
+        }
+    }
 }
 
 /// The verdict on a script, whose lines cannot be cut: it is that on all seconds, unless too
@@ -37,87 +40,28 @@ pub(in crate::record::measure) fn stream(
 pub(in crate::record::measure) fn script(
     record: &RunRecord,
     script: &ScriptRecord,
-    all: (Verdict, Option<String>),
-) -> Judgement {
-    judged(record, script.window_us, all, |_, _| None)
+    (verdict, reason): (Verdict, Option<String>),
+) -> (Verdict, Option<String>, Vec<LeftOut>) {
+    match disturbance(record, script.window_us, verdict) {
+        Some((left_out, Some(why))) => (Verdict::Undecided, Some(and(reason, why)), left_out),
+        Some((_, None)) | None => (verdict, reason, Vec::new()),
+    }
 }
 
-/// Takes a verdict on all seconds, and asks for that on the rest if it needs one. `None` from
-/// `again` leaves nothing out.
-fn judged(
+/// The times that a verdict on all seconds should have left out, and why they are too many if
+/// they are. `None` if there are none, or the verdict stands in spite of them.
+fn disturbance(
     record: &RunRecord,
     window: Option<(u64, u64)>,
-    (verdict, reason): (Verdict, Option<String>),
-    again: impl FnOnce((u64, u64), &[LeftOut]) -> Option<(Verdict, Option<String>)>,
-) -> Judgement {
+    verdict: Verdict,
+) -> Option<(Vec<LeftOut>, Option<String>)> {
     let is_open = matches!(verdict, Verdict::Undecided | Verdict::DoesNotHold);
-    let Some(window) = window.filter(|_| is_open && record.unreliable().is_none()) else {
-        return (verdict, reason, Vec::new());
-    };
+    let window = window.filter(|_| is_open && record.unreliable().is_none())?;
     let left_out = left_out(record, window);
-    if left_out.is_empty() {
-        return (verdict, reason, left_out);
-    }
-    if let Some(why) = too_much(record, window, &left_out) {
-        let reason = reason.map_or_else(|| why.clone(), |reason| format!("{reason}; {why}"));
-        return (Verdict::Undecided, Some(reason), left_out);
-    }
-    match again(window, &left_out) {
-        Some((verdict, reason)) => (verdict, reason, left_out),
-        None => (verdict, reason, Vec::new()),
-    }
+    let why = too_much(record, window, &left_out);
+    (!left_out.is_empty()).then_some((left_out, why))
 }
 
-/// The stream as if the times that are left out had not been.
-fn without(stream: &StreamRecord, (begin, end): (u64, u64), left_out: &[LeftOut]) -> StreamRecord {
-    let is_kept = |at_us: u64| !left_out.iter().any(|span| (span.begin_us..span.end_us).contains(&at_us));
-    let moved = |at_us: u64| {
-        let before = left_out.iter().filter_map(|span| cut((span.begin_us, span.end_us), (begin, at_us)));
-        at_us - before.map(|(from, to)| to - from).sum::<u64>()
-    };
-    let kept: Vec<bool> = stream.arrived_us.iter().map(|at_us| is_kept(*at_us)).collect();
-    let n_left_out = kept.iter().filter(|kept| !**kept).count() as u64;
-    let mut stream = stream.clone();
-    let mut arrived = stream.arrived_us;
-    stream.arrived_us = only(&mut arrived, &kept);
-    stream.arrived_us.iter_mut().for_each(|at_us| *at_us = moved(*at_us));
-    stream.latency_us = only(&mut stream.latency_us, &kept);
-    stream.late_us = only(&mut stream.late_us, &kept);
-    stream.window_us = Some((begin, moved(end)));
-    // Frames that were lost have no time. So the camera is taken to have delivered, and
-    // the machine to have lost, all of them in the seconds that count.
-    stream.decoded = stream.decoded.saturating_sub(n_left_out);
-    if let Some(frames) = stream.delivery.as_mut().and_then(|delivery| delivery.frames.as_mut()) {
-        *frames = frames.saturating_sub(n_left_out);
-    }
-    stream
-}
-
-/// The values of the frames that are kept; none where a figure has none.
-fn only<T: Copy>(values: &mut Vec<T>, kept: &[bool]) -> Vec<T> {
-    let values = std::mem::take(values);
-    values.into_iter().zip(kept).filter(|(_, kept)| **kept).map(|(value, _)| value).collect()
-}
-
-/// The run as far as a verdict needs it, with a window that is shorter by these times.
-fn shorter(record: &RunRecord, left_out: &[LeftOut]) -> RunRecord {
-    let mut conditions = record.conditions.clone();
-    conditions.duration_ms = conditions.duration_ms.saturating_sub(length(left_out).div_ceil(1000));
-    RunRecord {
-        version: record.version,
-        subject: record.subject.clone(),
-        started: record.started,
-        utc_offset_s: None,
-        tag: None,
-        provenance: None,
-        conditions,
-        host: record.host.clone(),
-        members: Vec::new(),
-        series: Vec::new(),
-        workers: Vec::new(),
-        programs: Vec::new(),
-        missing: std::collections::BTreeMap::new(),
-        interrupted: record.interrupted,
-        inputs_changed: Vec::new(),
-    }
+fn and(reason: Option<String>, why: String) -> String {
+    reason.map_or_else(|| why.clone(), |reason| format!("{reason}; {why}"))
 }

@@ -384,7 +384,10 @@ fn latencies_of_a_script_are_reported_per_channel() {
         }
     }));
     let stream = &measurement.cameras[0].streams[0];
-    assert_eq!(stream.latency_us, Some(Percentiles { p50: 100_000, p95: 190_000, p99: 198_000 }));
+    assert_eq!(
+        stream.latency_us,
+        Some(Percentiles { p50: 100_000, p95: 190_000, p99: 198_000, max: 200_000 })
+    );
     let channels = &stream.script.as_ref().unwrap().channels;
     let shown: Vec<_> = channels.iter().map(|one| (one.source.as_deref(), one.frames)).collect();
     assert_eq!(shown, [(Some("a"), 100), (Some("b"), 100)]);
