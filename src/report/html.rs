@@ -15,7 +15,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 use self::cameras::cameras;
 use self::details::Details;
 use self::load::load;
-use super::{Failure, Report, conditions, cpu_range, failures, gaps, lanes, mebibytes, percent, stolen};
+use super::{
+    Failure, Report, conditions, cpu_range, failures, gaps, lanes, mebibytes, percent, stolen, unmeasured,
+};
 use crate::record::Pace;
 use crate::record::measure::Verdict;
 use crate::text::{counted, harmless_lines};
@@ -29,7 +31,7 @@ pub fn html(report: &Report<'_>, beside: Option<&str>) -> String {
     let Report { run, record, measurement } = report;
     let started = super::subject::started(record);
     let details = Details::of(report);
-    let gaps = gaps(report);
+    let gaps = [gaps(report), unmeasured(report.record)].concat();
     let document = markup! {
         (DOCTYPE)
         html lang="en" {

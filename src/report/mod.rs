@@ -145,7 +145,7 @@ fn millis(us: u32) -> String {
 /// Remarks about figures, and why some are missing: each reason once, with its
 /// streams.
 fn gaps(report: &Report<'_>) -> Vec<String> {
-    let Report { record, measurement, .. } = report;
+    let Report { measurement, .. } = report;
     let mut gaps: Vec<(String, Vec<String>)> = Vec::new();
     let mut add = |reason: String, about: &str| match gaps.iter_mut().find(|(known, _)| *known == reason) {
         Some((_, all)) => all.push(about.to_owned()),
@@ -171,9 +171,35 @@ fn gaps(report: &Report<'_>) -> Vec<String> {
     if let Some(reason) = &measurement.machine.reason {
         add(format!("no CPU and memory: {reason}"), machine::NAME);
     }
-    for (collector, reason) in record.missing.iter().filter(|(collector, _)| *collector != machine::NAME) {
-        add(reason.clone(), collector);
+    told(gaps)
+}
+
+/// What collectors could not measure, and why: each reason once.
+fn unmeasured(record: &RunRecord) -> Vec<String> {
+    let mut gaps: Vec<(String, Vec<String>)> = Vec::new();
+    for (collector, reason) in missing(record) {
+        match gaps.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, all)) => all.push(collector.clone()),
+            None => gaps.push((reason.clone(), vec![collector.clone()])),
+        }
     }
+    told(gaps)
+}
+
+/// The same in a line, since most machines lack some, and no verdict needs most of them.
+fn unmeasured_briefly(record: &RunRecord) -> Option<String> {
+    let names: Vec<String> = missing(record).map(|(collector, _)| collector.clone()).collect();
+    (!names.is_empty()).then(|| {
+        harmless_lines(&format!("not measured: {} (report.html and `lp doctor` say why)", some(&names)))
+    })
+}
+
+/// Collectors without values, and the reasons; the machine's is among its figures.
+fn missing(record: &RunRecord) -> impl Iterator<Item = (&String, &String)> {
+    record.missing.iter().filter(|(collector, _)| *collector != machine::NAME)
+}
+
+fn told(gaps: Vec<(String, Vec<String>)>) -> Vec<String> {
     gaps.into_iter().map(|(reason, about)| harmless_lines(&format!("{}: {reason}", some(&about)))).collect()
 }
 

@@ -10,7 +10,7 @@ use super::grid::{Cell, Paper, grid};
 use super::lanes::{groups, name, why};
 use super::{
     NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, mebibytes, millis, on_time, percent,
-    sightings, some, stolen, subject, target, verdict,
+    sightings, some, stolen, subject, target, unmeasured_briefly, verdict,
 };
 use crate::diag::Tone;
 use crate::record::Pace;
@@ -92,7 +92,8 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
         stolen(machine),
         mebibytes(machine.memory_max)
     ));
-    rest.extend(gaps(report).into_iter().map(|gap| format!("note: {gap}")));
+    let notes = gaps(report).into_iter().chain(unmeasured_briefly(report.record));
+    rest.extend(notes.map(|note| format!("note: {note}")));
     for failure in failures(report) {
         rest.push(format!("failed: {}: {}", failure.title, failure.reason));
         rest.extend(failure.tail.lines().map(|line| format!("  | {line}")));

@@ -73,7 +73,7 @@ fn the_table_ends_with_the_verdict() {
 
         does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %; 92.89 % on time is less than 99 %
         machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
-        note: gpu <0>: no GPU & no driver
+        note: not measured: gpu <0> (report.html and `lp doctor` say why)
         failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by SIGSEGV
         failed: worker camera-4: killed by SIGSEGV
           | 0:00:14 ERROR motioncells: bad </pre><script>alert(1)</script>
@@ -123,7 +123,7 @@ fn a_table_has_the_columns_that_fit() {
             does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %; 92.89 % on time
               is less than 99 %
             machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
-            note: gpu <0>: no GPU & no driver
+            note: not measured: gpu <0> (report.html and `lp doctor` say why)
             failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by SIGSEGV
             failed: worker camera-4: killed by SIGSEGV
               | 0:00:14 ERROR motioncells: bad </pre><script>alert(1)</script>
@@ -161,7 +161,7 @@ fn a_table_has_the_columns_that_fit() {
             does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 %
               dropped is more than 2 %; 92.89 % on time is less than 99 %
             machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
-            note: gpu <0>: no GPU & no driver
+            note: not measured: gpu <0> (report.html and `lp doctor` say why)
             failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by
               SIGSEGV
             failed: worker camera-4: killed by SIGSEGV
@@ -218,7 +218,8 @@ fn a_table_has_the_columns_that_fit() {
               time is less than 99 %
             machine: CPU 35.2 (30..40) % of all
               cores, memory 1400 MiB in use at most
-            note: gpu <0>: no GPU & no driver
+            note: not measured: gpu <0> (report.html
+              and `lp doctor` say why)
             failed: camera-4/1 of Back <b>door</b> &
               "yard": its worker ended: killed by
               SIGSEGV

@@ -7,6 +7,7 @@ use crate::action::EarlierRun;
 use crate::digest::ContentDigest;
 use crate::path::ProjectPath;
 use crate::record::RunRecord;
+use crate::record::measure::fit;
 use crate::store::Store;
 use crate::store::attempt::Attempt;
 
@@ -37,5 +38,5 @@ pub(super) fn runs(
 
 /// Whether a run shows what its detectors can see.
 fn is_accepted(record: &RunRecord) -> bool {
-    record.is_complete() && !record.conditions.decode_only
+    record.is_complete() && !record.conditions.decode_only && fit::degraded(record).is_empty()
 }

@@ -44,7 +44,16 @@ fn devices(ended: &Ended) -> String {
     for line in ended.stdout.lines().take_while(|line| !line.is_empty()) {
         if !line.starts_with(' ') {
             let rest = line.split_once("  ").map_or("", |(_, rest)| rest.trim_start());
-            let others = ["worker", "GStreamer", "element", "DL Streamer", "model ", "video ", "streams"];
+            let others = [
+                "worker",
+                "GStreamer",
+                "element",
+                "DL Streamer",
+                "model ",
+                "video ",
+                "streams",
+                "fit to measure",
+            ];
             let is_software = others.iter().any(|what| rest.starts_with(what));
             is_device = !is_software && !line.starts_with("note");
         }

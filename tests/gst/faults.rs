@@ -69,7 +69,7 @@ fn a_worker_that_crashes_costs_its_camera_only() {
 
 #[test]
 fn a_worker_that_is_stopped_for_a_while_does_not_hold() {
-    let ws = short(&[GOOD, ("stopped", r#"{"type": "identity"}"#)]);
+    let ws = short(&[GOOD, ("stopped", r#"{"type": "identity"}"#)]).unseen_machine();
     let mut lp = LpProcess::start(&ws, &["run", "--no-verdict", "--duration", "8s"]);
     lp.wait_for_frames_of("stopped");
     let worker = lp.workers()["stopped"];
