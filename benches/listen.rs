@@ -19,7 +19,7 @@ use lp::session::replay;
 use lp::time::Utc;
 use lp::worker::client::WorkerMessage;
 use lp::worker::error::WorkerExit;
-use lp::worker::protocol::{Event, EventBody, Fates, SourceFrames};
+use lp::worker::protocol::{ElementMessage, Event, EventBody, Fates, SourceFrames};
 
 const RUNS: usize = 7;
 const STREAMS: [usize; 3] = [1, 30, 300];
@@ -153,15 +153,16 @@ fn spoken(setup: &Setup, events: usize) -> Receiver<(usize, WorkerMessage)> {
             sights: Box::default(),
         };
         say(stream.worker, at_us, frames);
-        let sighting = EventBody::Element {
-            stream: stream.stream.clone(),
+        let sighting = ElementMessage {
+            at_us,
             element: "zbar0".to_owned(),
             factory: "zbar".to_owned(),
             message: "barcode".to_owned(),
             stream_time: Some(at_us * 1000),
             fields: [("symbol".to_owned(), "4006381333931".to_owned())].into(),
         };
-        say(stream.worker, at_us, sighting);
+        let messages = vec![sighting];
+        say(stream.worker, at_us, EventBody::Messages { stream: stream.stream.clone(), messages });
         say(stream.worker, at_us, EventBody::Process { cpu_us: at_us / 10, rss: 50 << 20 });
     }
     for worker in 0..setup.workers.len() {

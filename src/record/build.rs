@@ -20,6 +20,7 @@
 //! An event costs the same however many streams there are: it changes one stream,
 //! open streams are counted, and hangs are looked for when the first one is due.
 
+mod frames;
 mod moment;
 mod script;
 mod seen;
@@ -27,14 +28,18 @@ mod steady;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod thin;
 
 use std::collections::{BTreeMap, HashMap};
 
+use self::frames::FrameLog;
 pub use self::moment::{Phase, StreamMoment};
 use self::script::Script;
 pub use self::script::{FREE_US, QUIET_US};
 use self::steady::WarmUp;
 use self::stream::{Stream, Timing};
+pub use self::thin::MAX_POINTS;
+use self::thin::{Pending, SampleLog};
 use super::foreign::Figure;
 use super::seen::Expected;
 use super::{
@@ -232,6 +237,8 @@ pub struct RecordBuilder {
     scripts_due_us: u64,
     workers: Vec<Worker>,
     series: Vec<SeriesRecord>,
+    /// Of each of them.
+    pending: Vec<Pending<(u64, f64)>>,
     /// The place of each of them by its name.
     series_indices: HashMap<String, usize>,
     programs: Vec<ProgramRecord>,
@@ -249,7 +256,7 @@ struct Worker {
     now_us: u64,
     /// None of its streams hangs before this.
     hangs_us: u64,
-    samples: Vec<WorkerSample>,
+    samples: SampleLog,
     /// The first and the last.
     details: Vec<WorkerDetails>,
     death: Option<String>,
@@ -273,7 +280,8 @@ impl RecordBuilder {
             .map(|(_, member, stream)| {
                 let fps = member.target_fps;
                 let warmup = WarmUp::new(fps, timing.warmup_us, setup.conditions.warmup_is_auto);
-                Stream::new(stream.clone(), warmup, patience_us(HANG_US, fps))
+                let log = FrameLog::new(stats::periods_us(1.0, fps));
+                Stream::new(stream.clone(), warmup, log, patience_us(HANG_US, fps))
             })
             .collect();
         let scripts: Vec<Script> = setup
@@ -295,6 +303,7 @@ impl RecordBuilder {
             scripts_due_us: u64::MAX,
             workers,
             series: Vec::new(),
+            pending: Vec::new(),
             series_indices: HashMap::new(),
             programs: Vec::new(),
             missing: BTreeMap::new(),
@@ -342,7 +351,7 @@ impl RecordBuilder {
         match (&event.body, stream) {
             (EventBody::Process { cpu_us, rss }, _) => {
                 let sample = WorkerSample { at_us, cpu_us: *cpu_us, rss: *rss };
-                self.workers[worker].samples.push(sample);
+                self.workers[worker].samples.add(sample);
             }
             (EventBody::Details { pss, threads }, _) => {
                 let details = &mut self.workers[worker].details;
@@ -369,18 +378,12 @@ impl RecordBuilder {
                     None
                 });
             }
-            (EventBody::Element { element, factory, message, stream_time, fields, .. }, Some(stream)) => {
-                let clip_ms = stream_time.map(|time| time / 1_000_000);
+            (EventBody::Messages { messages, .. }, Some(stream)) => {
                 let stream = &mut self.streams[stream.index()];
-                stream.message(timing, element, (message.as_str(), fields), (at_us, clip_ms));
-                stream.sighting(|| super::Sighting {
-                    at_us,
-                    clip_ms,
-                    element: element.clone(),
-                    factory: factory.clone(),
-                    message: message.clone(),
-                    fields: fields.clone(),
-                });
+                for message in messages {
+                    stream.message(timing, message);
+                    stream.sighting(message);
+                }
             }
             (EventBody::Ended { end, .. }, Some(stream)) => {
                 self.change(stream, &mut decisions, |stream| stream.ended(timing, at_us, end, stopping));
@@ -400,11 +403,11 @@ impl RecordBuilder {
                 let (at_us, values) = (Vec::new(), Vec::new());
                 let unit = (*unit).to_owned();
                 self.series.push(SeriesRecord { name: name.clone(), unit, at_us, values });
+                self.pending.push(Pending::default());
                 self.series_indices.insert(name.clone(), self.series.len() - 1);
                 self.series.len() - 1
             });
-            self.series[index].at_us.push(at_ns / 1000);
-            self.series[index].values.push(*value);
+            thin::add_point(&mut self.series[index], &mut self.pending[index], at_ns / 1000, *value);
         }
     }
 
@@ -554,6 +557,7 @@ impl RecordBuilder {
             now_us,
             workers,
             mut series,
+            pending,
             programs,
             missing,
             stopping,
@@ -596,10 +600,12 @@ impl RecordBuilder {
             .collect();
         drop((streams, scripts));
 
+        series.iter_mut().zip(pending).for_each(|(series, pending)| thin::finish_series(series, pending));
         series.iter_mut().flat_map(|series| &mut series.at_us).for_each(since);
         let workers =
             setup.workers.into_iter().zip(workers).zip(explained).map(|((name, worker), failed)| {
-                let Worker { mut samples, mut details, death, stderr_tail, .. } = worker;
+                let Worker { samples, mut details, death, stderr_tail, .. } = worker;
+                let mut samples = samples.into_samples();
                 details.iter_mut().for_each(|details| since(&mut details.at_us));
                 samples.iter_mut().for_each(|sample| since(&mut sample.at_us));
                 let keep = failed || death.is_some();

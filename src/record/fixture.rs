@@ -18,7 +18,7 @@ use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::plan::DialectName;
 use crate::time::Utc;
-use crate::worker::protocol::{End, Event, EventBody, Fates, SourceFrames};
+use crate::worker::protocol::{ElementMessage, End, Event, EventBody, Fates, SourceFrames};
 
 pub(crate) const S: u64 = 1_000_000;
 
@@ -198,14 +198,15 @@ impl Story {
             "" => BTreeMap::new(),
             symbol => [("symbol".to_owned(), symbol.to_owned())].into(),
         };
-        let body = EventBody::Element {
-            stream: stream.to_owned(),
+        let message = ElementMessage {
+            at_us,
             element: "saw".to_owned(),
             factory: if symbol.is_empty() { "motioncells" } else { "zbar" }.to_owned(),
             message: message.to_owned(),
             stream_time: Some(at_us * 1000),
             fields,
         };
+        let body = EventBody::Messages { stream: stream.to_owned(), messages: vec![message] };
         self.say(worker, at_us, body);
     }
 

@@ -16,6 +16,7 @@ mod figures;
 pub mod fit;
 mod judge;
 mod kept;
+mod long;
 mod machine;
 mod mixed;
 mod script;
@@ -262,12 +263,11 @@ fn totals(record: &RunRecord, cameras: &[CameraFigures]) -> Totals {
     let fps = match record.conditions.pace {
         Pace::Live => (!rates.is_empty()).then(|| rates.iter().sum()),
         Pace::Free => {
-            let mut arrived: Vec<u64> =
-                record.members.iter().flat_map(|m| &m.streams).flat_map(|s| &s.arrived_us).copied().collect();
-            arrived.sort_unstable();
-            let span =
-                arrived.first().zip(arrived.last()).map(|(first, last)| (*first, last.saturating_add(1)));
-            span.map(|span| stats::long_run_fps(&arrived, span))
+            let all = || record.members.iter().flat_map(|member| &member.streams);
+            let ends = all().filter_map(StreamRecord::ends_us);
+            let ends = ends.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+            let n_frames = all().map(StreamRecord::n_frames).sum();
+            ends.map(|(first, last)| stats::counted_fps(n_frames, ends, (first, last.saturating_add(1))))
         }
     };
     let decoders = decoders(record);

@@ -11,12 +11,16 @@
 //! CLOCK_MONOTONIC that `started` gives in UTC.
 
 pub mod build;
+mod compact;
 mod earlier;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod foreign;
+pub mod long;
 pub mod measure;
 mod provenance;
+#[cfg(test)]
+mod schema;
 pub mod script;
 pub mod seen;
 
@@ -24,6 +28,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use self::long::{Frame, LongWindow};
 pub use self::provenance::{ConfigFile, Git, Provenance, StepRecord};
 use self::seen::{ClipPlace, Expected, StepSightings};
 use crate::digest::ContentDigest;
@@ -273,7 +278,9 @@ pub struct StreamRecord {
     pub delay_us: Option<i64>,
     /// The measured window, `[begin, end)`; `None` if warm-up never ended.
     pub window_us: Option<(u64, u64)>,
-    /// Arrival of each frame inside the window.
+    /// Arrival of each frame inside the window, ascending; empty if the window is longer
+    /// than an hour, as are the next three.
+    #[serde(with = "compact::times")]
     pub arrived_us: Vec<u64>,
     /// Latency of each of those frames; empty where it has no meaning.
     pub latency_us: Vec<Option<u32>>,
@@ -289,6 +296,13 @@ pub struct StreamRecord {
     /// before version 6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_us: Option<(u64, Option<i64>)>,
+    /// When frames left the decoder that were dropped, ascending; empty in records before
+    /// version 6.
+    #[serde(default, with = "compact::times", skip_serializing_if = "Vec::is_empty")]
+    pub dropped_us: Vec<u64>,
+    /// The frames of a window that is longer than an hour, in the place of these lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long: Option<LongWindow>,
     /// Whole frames that left the decoder in the window.
     pub decoded: u64,
     /// Frames dropped in the window.
@@ -324,6 +338,7 @@ pub struct StreamRecord {
     pub life: Life,
     /// What elements reported over the stream's whole life, oldest first, at
     /// most [`MAX_SIGHTINGS`].
+    #[serde(with = "compact::sightings")]
     pub sightings: Vec<Sighting>,
     /// Sightings beyond [`MAX_SIGHTINGS`].
     pub sightings_left_out: u64,
@@ -352,6 +367,46 @@ pub struct WarmUpRecord {
     /// frames are too few to tell, and for a fixed warm-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_steady: Option<bool>,
+}
+
+impl StreamRecord {
+    /// The number of frames that arrived in the window, of any length.
+    #[must_use]
+    pub fn n_frames(&self) -> u64 {
+        self.long.as_ref().map_or(self.arrived_us.len() as u64, |long| long.frames)
+    }
+
+    /// When the first and the last of them arrived.
+    #[must_use]
+    pub fn ends_us(&self) -> Option<(u64, u64)> {
+        match &self.long {
+            None => self.arrived_us.first().copied().zip(self.arrived_us.last().copied()),
+            Some(long) => long.first_us.zip(long.last_us),
+        }
+    }
+
+    /// The frames that arrived in the window; none of one that is longer than an hour.
+    pub fn frames(&self) -> impl Iterator<Item = Frame> + '_ {
+        self.arrived_us.iter().enumerate().map(|(index, arrived_us)| Frame {
+            arrived_us: *arrived_us,
+            latency_us: self.latency_us.get(index).copied().flatten(),
+            late_us: self.late_us.get(index).copied().flatten(),
+        })
+    }
+
+    /// The window in rows of a second, each with its late frames: those later than `delay_us`
+    /// and some periods. Of a window that is longer than an hour these were fixed when it was
+    /// measured. `None` without a window.
+    #[must_use]
+    pub fn rows(&self, period_us: u64, delay_us: i64) -> Option<LongWindow> {
+        if let Some(long) = &self.long {
+            return Some(long.clone());
+        }
+        let mut rows = LongWindow::new(self.window_us?.0, period_us, delay_us);
+        self.frames().for_each(|frame| rows.add(frame));
+        self.dropped_us.iter().for_each(|at_us| rows.add_dropped(*at_us));
+        Some(rows)
+    }
 }
 
 /// The delivery of a stream's source in the window, before `lp` changes anything.
@@ -426,7 +481,8 @@ pub struct Sighting {
     pub factory: String,
     /// The message: `barcode`, `motion` (whose fields say whether it begins).
     pub message: String,
-    /// Its fields as GStreamer writes them.
+    /// Its fields as GStreamer writes them, without those that only repeat its time:
+    /// `running-time`, `stream-time` and `timestamp`.
     pub fields: BTreeMap<String, String>,
 }
 
@@ -438,6 +494,7 @@ pub struct SeriesRecord {
     /// In UCUM: `1` for a share, `By`.
     pub unit: String,
     /// When each value was measured.
+    #[serde(with = "compact::times")]
     pub at_us: Vec<u64>,
     /// As many as `at_us`.
     pub values: Vec<f64>,

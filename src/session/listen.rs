@@ -8,7 +8,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, never, select, tick};
+use crossbeam_channel::{Receiver, after, never, select, tick};
 
 use super::script::ScriptMessage;
 use super::{Redaction, SILENCE};
@@ -42,6 +42,11 @@ pub type Watch<'a> = dyn Fn(Observation<'_>) + Sync + 'a;
 
 /// The least time between two moments that are shown, except the last.
 const MOMENT: Duration = Duration::from_millis(500);
+
+/// How long messages of workers are left in their channel after some were heard. A worker
+/// reports once a second, each at another time: to wake up for each report would cost more
+/// than to read it. Nothing is lost by the delay, as the times in the messages decide.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A worker as a receiver of orders.
 pub(super) trait Player {
@@ -247,14 +252,22 @@ impl<'a, P: Player> Session<'a, P> {
         let seconds = tick(Duration::from_secs(1));
         let mut cancelled: Receiver<Infallible> = cancel.receiver().clone();
         let (mut messages, mut said) = (messages.clone(), said.clone());
+        let (nothing, mut pause) = (never(), None);
         self.show_moment();
         while self.n_speaking > 0 {
+            let open = if pause.is_some() { &nothing } else { &messages };
             select! {
-                recv(messages) -> message => match message {
-                    Ok((index, message)) => self.hear(index, message),
+                recv(open) -> message => match message {
+                    Ok((index, message)) => {
+                        let waiting = messages.len();
+                        self.hear(index, message);
+                        messages.try_iter().take(waiting).for_each(|(index, message)| self.hear(index, message));
+                        pause = Some(after(PAUSE));
+                    }
                     // All workers have ended.
                     Err(_) => messages = never(),
                 },
+                recv(pause.as_ref().unwrap_or(&never())) -> _ => pause = None,
                 recv(said) -> message => match message {
                     Ok((script, message)) => self.hear_script(script, message),
                     Err(_) => said = never(),

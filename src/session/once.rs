@@ -17,7 +17,7 @@ use crate::text::counted;
 use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::error::WorkerError;
 use crate::worker::launch::{Launch, Reach};
-use crate::worker::protocol::{End, Event, EventBody};
+use crate::worker::protocol::{ElementMessage, End, Event, EventBody};
 
 /// How long no frame may come.
 const STALL: Duration = Duration::from_secs(60);
@@ -90,8 +90,9 @@ fn play(
                         EventBody::Refused { reason, .. } => {
                             Some(Ending::Own(Err(SessionError::Failed(reason))))
                         }
-                        EventBody::Element { message, mut fields, .. } => {
-                            said.extend(fields.remove("json").map(|json| (message, json)));
+                        EventBody::Messages { messages, .. } => {
+                            let report = |mut one: ElementMessage| Some((one.message, one.fields.remove("json")?));
+                            said.extend(messages.into_iter().filter_map(report));
                             None
                         }
                         _ => stalled.map(|reason| Ending::Forced(SessionError::Failed(reason))),

@@ -56,7 +56,9 @@ impl Redaction {
                 clear(reason);
                 clear(debug);
             }
-            EventBody::Element { fields, .. } => fields.values_mut().for_each(clear),
+            EventBody::Messages { messages, .. } => {
+                messages.iter_mut().flat_map(|message| message.fields.values_mut()).for_each(clear);
+            }
             _ => {}
         }
     }

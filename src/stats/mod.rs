@@ -14,7 +14,7 @@ mod simulated;
 pub mod steady;
 
 pub use interval::{Interval, mean_interval};
-pub use rate::{fps_interval, long_run_fps, periods_us, whole_seconds};
+pub use rate::{counted_fps, fps_interval, long_run_fps, periods_us, whole_seconds};
 pub use share::{at_least_share, at_least_share_of, design_effect, frames_to_show};
 
 /// The nearest-rank percentile of values in ascending order: the smallest one

@@ -25,13 +25,20 @@ pub fn periods_us(n_periods: f64, fps: f64) -> u64 {
 /// Fewer than two frames are counted over the window.
 #[must_use]
 pub fn long_run_fps(arrived_us: &[u64], window: (u64, u64)) -> f64 {
+    let ends = arrived_us.first().copied().zip(arrived_us.last().copied());
+    counted_fps(arrived_us.len() as u64, ends, window)
+}
+
+/// As [`long_run_fps`], of so many frames of which the first and the last arrived then.
+#[must_use]
+pub fn counted_fps(n_frames: u64, ends: Option<(u64, u64)>, window: (u64, u64)) -> f64 {
     let length = window.1.saturating_sub(window.0);
-    let over = |frames: usize, us: u64| frames as f64 * SECOND_US as f64 / us.max(1) as f64;
-    match arrived_us {
-        [] => 0.0,
-        [_] => over(1, length),
-        [first, .., last] => {
-            over(arrived_us.len() - 1, last.saturating_sub(*first)).min(over(arrived_us.len() + 1, length))
+    let over = |frames: u64, us: u64| frames as f64 * SECOND_US as f64 / us.max(1) as f64;
+    match (n_frames, ends) {
+        (0, _) | (_, None) => 0.0,
+        (1, _) => over(1, length),
+        (_, Some((first, last))) => {
+            over(n_frames - 1, last.saturating_sub(first)).min(over(n_frames + 1, length))
         }
     }
 }

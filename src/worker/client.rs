@@ -49,6 +49,9 @@ const TAIL: u64 = 4_096;
 /// The longest line that is taken for an event.
 const MAX_LINE: usize = 64 << 20;
 
+/// What is read at once: a second of a worker with many sightings.
+const BUFFER: usize = 32 << 10;
+
 /// How long a killed worker may take to disappear: one that hangs in the kernel does
 /// not, and nothing can be done about it.
 const GONE: Duration = Duration::from_secs(5);
@@ -111,8 +114,8 @@ pub struct Worker {
 struct ReaderState {
     /// The request whose answer is waited for, and where its events go.
     answer: Option<(u64, Sender<EventBody>)>,
-    /// The last event, as a line of JSON.
-    last_event: Option<String>,
+    /// The last event, as a line of JSON; empty if there was none.
+    last_line: Vec<u8>,
     /// Set with the last message.
     exit: Option<WorkerExit>,
 }
@@ -377,7 +380,7 @@ struct Listener {
 
 impl Listener {
     fn read(&self, stdout: PipeReader) {
-        let mut stdout = BufReader::new(stdout);
+        let mut stdout = BufReader::with_capacity(BUFFER, stdout);
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -387,7 +390,7 @@ impl Listener {
                 Err(error) => return self.malformed(format!("failed to read from the worker: {error}")),
             }
             match serde_json::from_slice(&line) {
-                Ok(event) => self.pass_on(event, &line),
+                Ok(event) => self.pass_on(event, &mut line),
                 Err(error) => self.malformed(malformed(&line, &error)),
             }
         }
@@ -408,15 +411,18 @@ impl Listener {
         let _ = at_end.recv_timeout(REST);
         let stderr_tail = process::tail_of(log, TAIL).unwrap_or_default();
         let mut waiting = lock(&self.waiting);
-        let exit = WorkerExit { exit, last_event: waiting.last_event.take(), stderr_tail };
+        let line = String::from_utf8_lossy(&waiting.last_line);
+        let last_event = Some(line.trim_end().to_owned()).filter(|line| !line.is_empty());
+        let exit = WorkerExit { exit, last_event, stderr_tail };
         waiting.exit = Some(exit.clone());
         waiting.answer = None;
         self.tell(&waiting, WorkerMessage::Exited(exit));
     }
 
-    fn pass_on(&self, event: Event, line: &[u8]) {
+    /// `line` gets another contents.
+    fn pass_on(&self, event: Event, line: &mut Vec<u8>) {
         let mut waiting = lock(&self.waiting);
-        waiting.last_event = Some(String::from_utf8_lossy(line).trim_end().to_owned());
+        std::mem::swap(&mut waiting.last_line, line);
         let asked = waiting.answer.as_ref().filter(|(awaited, _)| match &event.body {
             EventBody::Hello { .. }
             | EventBody::Factories { .. }

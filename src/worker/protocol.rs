@@ -56,7 +56,7 @@ pub enum RequestBody {
     },
     /// Builds and plays a pipeline. `Done` when it plays, `Refused` with the
     /// reason when it cannot; then [`EventBody::Frames`],
-    /// [`EventBody::Element`] until [`EventBody::Ended`].
+    /// [`EventBody::Messages`] until [`EventBody::Ended`].
     Start {
         /// The stream's name. It is measured at the spec's sink.
         stream: StreamName,
@@ -172,21 +172,12 @@ pub enum EventBody {
         #[serde(default, skip_serializing_if = "is_empty")]
         sights: Box<Sights>,
     },
-    /// An element posted a message about a sighting: `motion`, `barcode`.
-    Element {
+    /// Messages of elements since the last event of this kind. Follows
+    /// [`EventBody::Frames`] if there are any.
+    Messages {
         stream: StreamName,
-        /// The name of the element that posted it.
-        element: String,
-        /// The factory of that element: `zbar`.
-        factory: String,
-        /// The name of the message's structure: `barcode`.
-        message: String,
-        /// The stream time that the message is about, in nanoseconds: a
-        /// position in the clip. `None` if the message has none.
-        stream_time: Option<u64>,
-        /// All fields of the structure: text as it is, the rest as GStreamer
-        /// writes it.
-        fields: BTreeMap<String, String>,
+        /// In the order in which they were posted.
+        messages: Vec<ElementMessage>,
     },
     /// A stream is over.
     Ended { stream: StreamName, end: End },
@@ -224,11 +215,29 @@ impl EventBody {
     pub fn stream(&self) -> Option<&str> {
         match self {
             EventBody::Frames { stream, .. }
-            | EventBody::Element { stream, .. }
+            | EventBody::Messages { stream, .. }
             | EventBody::Ended { stream, .. } => Some(stream),
             _ => None,
         }
     }
+}
+
+/// A message of an element about a sighting: `motion`, `barcode`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElementMessage {
+    /// When it was posted, in microseconds of CLOCK_MONOTONIC.
+    pub at_us: u64,
+    /// The name of the element that posted it.
+    pub element: String,
+    /// The factory of that element: `zbar`.
+    pub factory: String,
+    /// The name of the message's structure: `barcode`.
+    pub message: String,
+    /// The stream time that the message is about, in nanoseconds: a position in the
+    /// clip. `None` if the message has none.
+    pub stream_time: Option<u64>,
+    /// All fields of the structure: text as it is, the rest as GStreamer writes it.
+    pub fields: BTreeMap<String, String>,
 }
 
 /// When frames left the decoder, in microseconds of CLOCK_MONOTONIC: those of

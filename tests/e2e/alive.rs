@@ -1,7 +1,7 @@
 //! Detectors that see nothing, in runs that are replayed: `invalid`, or a note.
 
 use expect_test::{Expect, expect};
-use lp::worker::protocol::{Event, EventBody, Place};
+use lp::worker::protocol::{ElementMessage, Event, EventBody, Place};
 
 use crate::support::{Workspace, frames};
 
@@ -58,14 +58,15 @@ fn replay(ws: &Workspace, sees: bool) {
                 if clip_ns < 1_267_000_000 {
                     continue;
                 }
-                let body = EventBody::Element {
-                    stream: "a/1".to_owned(),
+                let message = ElementMessage {
+                    at_us: *at_us,
                     element: "a_1_1_zbar".to_owned(),
                     factory: "zbar".to_owned(),
                     message: "barcode".to_owned(),
                     stream_time: Some(clip_ns),
                     fields: [("symbol".to_owned(), "TEA-1".to_owned())].into(),
                 };
+                let body = EventBody::Messages { stream: "a/1".to_owned(), messages: vec![message] };
                 lines.push_str(&serde_json::to_string(&Event { at: at_us * 1000, body }).unwrap());
                 lines.push('\n');
             }

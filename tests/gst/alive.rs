@@ -12,7 +12,7 @@ use expect_test::expect;
 use lp::record::build::{MemberSetup, RecordBuilder, Setup, StreamSetup};
 use lp::record::measure::{Verdict, measure};
 use lp::record::{Conditions, Isolation, Member, Pace, RunRecord, StreamRecord};
-use lp::worker::protocol::{Event, EventBody, Place, Sights};
+use lp::worker::protocol::{ElementMessage, Event, EventBody, Place, Sights};
 
 use crate::lane::lane;
 use crate::project::{latest, short};
@@ -188,14 +188,15 @@ fn live(member: &Member, stream: &StreamRecord, offset_ms: u64, window: u64, bli
                 if is_motion && begins == moving.insert(&sighting.element, begins).unwrap_or(false) {
                     continue;
                 }
-                let body = EventBody::Element {
-                    stream: stream.stream.clone(),
+                let message = ElementMessage {
+                    at_us,
                     element: sighting.element.clone(),
                     factory: sighting.factory.clone(),
                     message: sighting.message.clone(),
                     stream_time: Some(from_us * 1000),
                     fields: sighting.fields.clone(),
                 };
+                let body = EventBody::Messages { stream: stream.stream.clone(), messages: vec![message] };
                 builder.observe(0, &Event { at: at_us * 1000, body });
             }
         }

@@ -216,7 +216,6 @@ impl Camera {
             };
             match (sighting.factory.as_str(), sighting.message.as_str()) {
                 ("zbar", "barcode") => {
-                    assert!(says("stream-time"));
                     let codes = seen.codes.as_mut().unwrap();
                     codes.entry(sighting.fields["symbol"].clone()).or_default().push(at_s);
                 }

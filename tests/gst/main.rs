@@ -1,6 +1,7 @@
 //! Real pipelines: the worker alone, and `lp` with its workers in throw-away
 //! projects.
 
+mod accounts;
 mod add;
 mod agreement;
 mod alive;

@@ -101,7 +101,7 @@ fn a_clip_of_one_frame_loops_from_the_middle_of_it() {
 }
 
 /// Makes a raw H.264 stream with a key frame every 20 frames.
-fn raw(bench: &Bench, size: &str, n_frames: u32) -> PathBuf {
+pub(crate) fn raw(bench: &Bench, size: &str, n_frames: u32) -> PathBuf {
     let path = bench.path(&format!("{size}-{n_frames}.h264"));
     let made = Command::new("ffmpeg")
         .args(["-v", "error", "-f", "lavfi", "-i", &format!("testsrc2=size={size}:rate=10")])
@@ -165,7 +165,7 @@ fn grey_frames_before_the_first_key_frame_are_no_frames() {
 }
 
 /// The pipeline of an RTSP camera, with these keys of its plan.
-fn rtsp(uri: &str, keys: &str) -> PipelineSpec {
+pub(crate) fn rtsp(uri: &str, keys: &str) -> PipelineSpec {
     let plan = format!(
         r#"{{"version": 1, "camera": "c", "slug": "c",
         "source": {{"kind": "rtsp", "uri": "{uri}", "codec": "h264", "latency_ms": 200}},
@@ -307,6 +307,11 @@ fn frames_that_steps_take_out_are_reported() {
         assert_eq!((stream.decoded, stream.dropped), (45, 0), "{}", stream.stream);
         assert_eq!(stream.decoded, stream.arrived_us.len() as u64 + stream.taken_out, "{}", stream.stream);
         assert_eq!(stream.life.decoded, stream.life.played + stream.life.taken_out);
+        let steps = [&stream.taken_out_at, &stream.copied_at].map(|counts| counts.keys().collect::<Vec<_>>());
+        assert!(
+            steps.iter().flatten().all(|step| step.starts_with(stream.stream.split('/').next().unwrap()))
+        );
+        assert_eq!(stream.taken_out_at.values().sum::<u64>(), stream.taken_out);
         assert_eq!(stream.delivery.as_ref().unwrap().frames, Some(45));
     }
     assert!((5..40).contains(&half.taken_out), "{}", half.taken_out);
@@ -324,12 +329,14 @@ fn a_short_window_has_exactly_its_own_frames() {
     ws.lp("run --no-verdict --set run.duration=2500ms").success();
     let record = latest(&ws);
     let stream = only(&record);
-    let arrived = stream.arrived_us.len() as u64;
-    let accounted = arrived + stream.dropped + stream.taken_out;
+    let accounted = stream.arrived_us.len() as u64 + stream.dropped + stream.taken_out + stream.in_flight;
+    assert_eq!(stream.in_flight_before + stream.decoded, accounted);
     // At each border at most the queue's three frames are on their way, one in it or
     // out of it, one in the decoder's thread, one in the step's, and those that
     // the last arrival has not reported.
-    assert!(stream.decoded.abs_diff(accounted) <= 12, "{} decoded, {accounted} reported", stream.decoded);
+    assert!(stream.in_flight_before <= 12 && stream.in_flight <= 12, "{stream:?}");
+    assert_eq!(stream.dropped_at.values().sum::<u64>(), stream.dropped);
+    assert_eq!(stream.taken_out_at.values().sum::<u64>(), stream.taken_out);
     assert!(stream.dropped > 0 && stream.taken_out > 0, "{} {}", stream.dropped, stream.taken_out);
     assert_eq!(stream.life.decoded, stream.life.played + stream.life.dropped + stream.life.taken_out);
 }

@@ -17,7 +17,9 @@
 
 use std::collections::VecDeque;
 
-use lp::worker::protocol::{Fates, STEPS, TimesByPlace};
+use lp::worker::protocol::{Fates, STEPS};
+
+use crate::steps::push;
 
 /// Frames underway that are remembered; of more, the oldest are forgotten.
 const MAX_UNDERWAY: usize = 1_024;
@@ -103,8 +105,9 @@ impl Account {
         self.count_dropped(place, known.map_or(at_us, |frame| frame.at_us));
     }
 
-    /// The decoder has skipped a frame for QoS: it never left it.
-    pub(crate) fn skipped_by_decoder(&mut self, place: &str, at_us: u64) {
+    /// A frame that never left the decoder was skipped: by the decoder's QoS, or by what
+    /// precedes it.
+    pub(crate) fn never_decoded(&mut self, place: &str, at_us: u64) {
         self.fates.decoded_us.push(at_us);
         self.totals.decoded += 1;
         self.count_dropped(place, at_us);
@@ -113,7 +116,7 @@ impl Account {
     /// A frame has arrived at the sink.
     pub(crate) fn arrived(&mut self, time: Option<u64>, at_us: u64, is_copy: bool) -> Arrival {
         if is_copy {
-            note(&mut self.fates.copied_us, STEPS, at_us);
+            push(&mut self.fates.copied_us, STEPS, at_us);
             return Arrival::Other;
         }
         let settled = match time {
@@ -159,21 +162,14 @@ impl Account {
         if self.owed > 0 {
             self.owed -= 1;
         } else {
-            note(&mut self.fates.taken_out_us, STEPS, frame.at_us);
+            push(&mut self.fates.taken_out_us, STEPS, frame.at_us);
             self.totals.taken_out += 1;
         }
     }
 
     fn count_dropped(&mut self, place: &str, at_us: u64) {
-        note(&mut self.fates.dropped_us, place, at_us);
+        push(&mut self.fates.dropped_us, place, at_us);
         self.totals.dropped += 1;
-    }
-}
-
-fn note(times: &mut TimesByPlace, place: &str, at_us: u64) {
-    match times.get_mut(place) {
-        Some(times) => times.push(at_us),
-        None => drop(times.insert(place.to_owned(), vec![at_us])),
     }
 }
 

@@ -32,6 +32,7 @@ mod property;
 mod regions;
 mod rtp;
 mod scene_source;
+mod steps;
 mod tally;
 mod traffic;
 mod watch;
@@ -192,14 +193,9 @@ fn start_ticker(events: Events, playing: Arc<PlayingStreams>) -> crossbeam_chann
         let mut next = Instant::now() + Duration::from_secs(1);
         let mut seconds = details::Seconds::default();
         while stopped.recv_deadline(next) == Err(RecvTimeoutError::Timeout) {
-            playing.report(&events);
-            events.send(EventBody::Process {
-                cpu_us: clock::own_cpu_us(),
-                rss: process::own_rss().unwrap_or(0),
-            });
-            if let Some(details) = seconds.report(playing.is_any()) {
-                events.send(details);
-            }
+            let (cpu_us, rss) = (clock::own_cpu_us(), process::own_rss().unwrap_or(0));
+            let details = seconds.report(playing.is_any());
+            playing.report(&events, [EventBody::Process { cpu_us, rss }].into_iter().chain(details));
             next += Duration::from_secs(1);
         }
     });

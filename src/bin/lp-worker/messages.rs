@@ -4,16 +4,17 @@ use gst::glib;
 use gst::prelude::*;
 use gstreamer as gst;
 
-use lp::worker::protocol::{End, EventBody};
+use lp::os::clock::monotonic_ns;
+use lp::worker::protocol::{ElementMessage, End};
 
 use crate::property::shown;
 use crate::words;
 
-/// An element's message as an event; `None` if no element posted it. To be
+/// An element's message as data; `None` if no element posted it. To be
 /// called in the thread that posted it, while the pad's segment is the one that
 /// the message is about. `pass_ns` is how long a source plays that begins again
 /// without beginning anew in time.
-pub(crate) fn seen(stream: &str, message: &gst::message::Element, pass_ns: Option<u64>) -> Option<EventBody> {
+pub(crate) fn seen(message: &gst::message::Element, pass_ns: Option<u64>) -> Option<ElementMessage> {
     let element = message.src()?.downcast_ref::<gst::Element>()?;
     let structure = message.structure()?;
     // Reports of an RTP session about its sender are no sightings.
@@ -21,8 +22,8 @@ pub(crate) fn seen(stream: &str, message: &gst::message::Element, pass_ns: Optio
         return None;
     }
     let fields = structure.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-    Some(EventBody::Element {
-        stream: stream.to_owned(),
+    Some(ElementMessage {
+        at_us: monotonic_ns() / 1_000,
         element: element.name().to_string(),
         factory: element.factory().map(|factory| factory.name().to_string()).unwrap_or_default(),
         message: structure.name().to_string(),

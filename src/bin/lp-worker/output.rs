@@ -19,7 +19,8 @@ use lp::worker::protocol::{Event, EventBody};
 pub(crate) struct Events(Arc<Mutex<Sender<Item>>>);
 
 enum Item {
-    Event(Event),
+    /// Written at once, so that the reader wakes up once.
+    Events(Vec<Event>),
     /// Answered when everything before it is written.
     Flush(Sender<()>),
 }
@@ -35,10 +36,16 @@ impl Events {
 
     /// Sends an event now. Never waits for a reader.
     pub(crate) fn send(&self, body: EventBody) {
+        self.send_all(vec![body]);
+    }
+
+    /// Sends events now, which have one time. Never waits for a reader.
+    pub(crate) fn send_all(&self, bodies: Vec<EventBody>) {
         // Time is taken under the lock, so that it never runs backwards from one
         // line to the next.
         let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = sender.send(Item::Event(Event { at: monotonic_ns(), body }));
+        let at = monotonic_ns();
+        let _ = sender.send(Item::Events(bodies.into_iter().map(|body| Event { at, body }).collect()));
     }
 
     /// Waits until all is written, but no longer than `limit`: the reader may
@@ -54,19 +61,22 @@ fn write_all(items: &Receiver<Item>, mut out: impl Write) {
     let mut reader_has_gone = false;
     for item in items {
         match item {
-            Item::Event(event) if !reader_has_gone => {
-                let mut line = match serde_json::to_vec(&event) {
-                    Ok(line) => line,
-                    Err(error) => {
-                        log(&format!("failed to write an event: {error}"));
-                        continue;
+            Item::Events(events) if !reader_has_gone => {
+                let mut lines = Vec::new();
+                for event in events {
+                    match serde_json::to_vec(&event) {
+                        Ok(line) => lines.extend_from_slice(&line),
+                        Err(error) => {
+                            log(&format!("failed to write an event: {error}"));
+                            continue;
+                        }
                     }
-                };
-                line.push(b'\n');
+                    lines.push(b'\n');
+                }
                 // The end of stdin will end us; until then there is no reader.
-                reader_has_gone = out.write_all(&line).is_err();
+                reader_has_gone = out.write_all(&lines).is_err();
             }
-            Item::Event(_) => {}
+            Item::Events(_) => {}
             Item::Flush(done) => drop(done.send(())),
         }
     }

@@ -48,20 +48,20 @@ impl PlayingStreams {
         !self.lock().is_empty()
     }
 
-    /// Reports the frames of every stream.
-    pub(crate) fn report(&self, events: &Events) {
+    /// Reports every stream, and `more`.
+    pub(crate) fn report(&self, events: &Events, more: impl Iterator<Item = EventBody>) {
         // Under the lock, so that no report of a stream follows its end.
-        for meter in self.lock().values() {
-            events.send(meter.report(false));
-        }
+        let playing = self.lock();
+        let streams = playing.values().flat_map(|meter| meter.report(false));
+        events.send_all(streams.chain(more).collect());
     }
 
     /// The last report of a stream, and its end: once.
     fn end(&self, stream: &str, end: End, events: &Events) {
         let mut playing = self.lock();
         if let Some(meter) = playing.remove(stream) {
-            events.send(meter.report(end == End::Eos));
-            events.send(EventBody::Ended { stream: stream.to_owned(), end });
+            let report = meter.report(end == End::Eos);
+            events.send_all(report.chain([EventBody::Ended { stream: stream.to_owned(), end }]).collect());
         }
     }
 }
@@ -203,9 +203,8 @@ fn play(
     };
     let tracks: Vec<Track> = names.into_iter().zip(&sinks).map(track).collect();
     watch_size(&chain, spec, &sender);
-    let sightings = Sightings::default();
-    let streams = tracks.iter().map(|track| (track.stream.clone(), Arc::clone(&track.meter))).collect();
-    watch_bus(&chain, spec, streams, &sinks, &sightings, (sender.clone(), Arc::clone(&pass)));
+    let sightings = Sightings::of(tracks.iter().map(|track| Arc::clone(&track.meter)).collect());
+    watch_bus(&chain, spec, &sinks, &sightings, (sender.clone(), Arc::clone(&pass)));
     if tracks.len() > 1 {
         watch_ends(&chain, &sinks, &sender);
     }
@@ -217,9 +216,7 @@ fn play(
             for track in &stage.tracks {
                 playing.lock().insert(track.stream.clone(), Arc::clone(&track.meter));
             }
-            sightings.send(events);
-            let end = stage.run(&mut |index, track| {
-                sightings.end_of(index);
+            let end = stage.run(&mut |track| {
                 track.name = None;
                 playing.end(&track.stream, End::Eos, events);
             });
@@ -266,7 +263,7 @@ struct Stage {
 impl Stage {
     /// Brings the pipeline to PLAYING, looping if it is meant to and can.
     fn start(&mut self, spec: &PipelineSpec, seed: u64, sightings: &Sightings) -> Result<(), String> {
-        sightings.keep();
+        sightings.begin();
         if spec.playback == Playback::Loop {
             self.announce_data();
             self.set_state(gst::State::Paused)?;
@@ -275,7 +272,7 @@ impl Stage {
                 sightings.silence();
                 self.looping =
                     Loop::begin(&self.chain, seed, Arc::clone(&self.pass)).inspect_err(|why| log(why)).ok();
-                sightings.keep();
+                sightings.begin();
             }
         }
         match self.set_state(gst::State::Playing)? {
@@ -354,7 +351,7 @@ impl Stage {
 
     /// Acts on messages and requests until the pipeline is over. `over` hears of
     /// streams that are over before.
-    fn run(&mut self, over: &mut dyn FnMut(usize, &mut Track)) -> End {
+    fn run(&mut self, over: &mut dyn FnMut(&mut Track)) -> End {
         while let Ok(input) = self.inputs.recv() {
             match input {
                 Input::Stop(index) => {
@@ -375,7 +372,7 @@ impl Stage {
                 Input::Drained(index) => {
                     let track = &mut self.tracks[index];
                     if track.stopped && !self.stopping && track.name.is_some() {
-                        over(index, track);
+                        over(track);
                     }
                 }
                 Input::LinkFailure(reason) => return self.failed(reason),

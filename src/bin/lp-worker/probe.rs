@@ -15,7 +15,8 @@
 //!
 //! *Dropped* are the frames that leaky queues threw away and those that QoS
 //! skipped from the decoder up to the sink, on the way between these two:
-//! drops in side branches do not count. A queue does not report its drops.
+//! drops in side branches do not count. So are frames of RTP that the jitterbuffer dropped:
+//! those that came in time, as a slow decoder makes it overflow, and those that came too late. A queue does not report its drops.
 //! But it is first in, first out: when a frame leaves, every older one that has
 //! not left was dropped, and at EOS nothing is left in it.
 //!
@@ -33,7 +34,7 @@ use gstreamer as gst;
 use lp::os::clock::monotonic_ns;
 use lp::pipeline::PipelineSpec;
 use lp::pipeline::detect;
-use lp::worker::protocol::{EventBody, Place, Sights};
+use lp::worker::protocol::{ElementMessage, EventBody, Place, Sights};
 
 use crate::account::{Account, Arrival, Due, Thinning};
 use crate::build::Chain;
@@ -42,11 +43,16 @@ use crate::frames::{Frame, Sight, lock, on_frames};
 use crate::lateness::Lateness;
 use crate::looping::PassLength;
 use crate::regions::{REGIONS, RegionCounter, position};
+use crate::steps::Steps;
 use crate::traffic::{QueuedFrame, Traffic};
 
 /// Frames between ingress and sink whose departure is remembered. Those that
 /// were dropped on the way are forgotten as newer ones come.
 const MAX_UNDERWAY: usize = 1_024;
+
+/// The places of frames that a jitterbuffer dropped.
+const IN_TIME: &str = "rtpjitterbuffer";
+const LATE: &str = "late:rtpjitterbuffer";
 
 /// The counters of one stream.
 pub(crate) struct Meter {
@@ -64,6 +70,7 @@ pub(crate) struct Meter {
     account: Mutex<Account>,
     sink: Mutex<Sink>,
     queues: Vec<Queue>,
+    steps: Mutex<Steps>,
     /// Frames dropped by QoS, by element.
     qos: Mutex<BTreeMap<String, u64>>,
     /// Detectors that post no messages.
@@ -75,6 +82,8 @@ pub(crate) struct Meter {
     place: Mutex<Option<Place>>,
     /// Whether the place of the next frame is asked for.
     wants_place: AtomicBool,
+    /// Messages of elements since the last report.
+    sightings: Mutex<Vec<ElementMessage>>,
     /// Whether its branch was cut off a pipeline that goes on.
     is_cut: AtomicBool,
 }
@@ -136,6 +145,8 @@ impl Meter {
             RegionCounter::attach(&chain.elements[index], report, REGIONS, pass)
         });
         let before_sink = path.iter().filter(|index| **index != sink);
+        let after_decoder = path.iter().filter(|index| spec.decoder.is_some_and(|decoder| decoder < **index));
+        let steps = Steps::watch(after_decoder.map(|index| &chain.elements[*index]));
         let decoder = spec.decoder.map(|index| chain.elements[index].name().to_string());
         let pad = chain.elements[sink].static_pad("sink");
         let meter = Arc::new(Meter {
@@ -151,12 +162,14 @@ impl Meter {
             account: Mutex::default(),
             sink: Mutex::default(),
             queues,
+            steps: Mutex::new(steps),
             qos: Mutex::default(),
             regions: regions.collect(),
             pass: Arc::clone(pass),
             has_place: !is_camera(spec),
             place: Mutex::default(),
             wants_place: AtomicBool::new(!is_camera(spec)),
+            sightings: Mutex::default(),
             is_cut: AtomicBool::new(false),
         });
         if let (Some(delivery), Some(decoder)) = (spec.delivery, spec.decoder) {
@@ -193,6 +206,11 @@ impl Meter {
                         Arc::clone(&meter).watch_packets(inner);
                     }
                 });
+            }
+            let next = spec.elements.get(delivery + 1).filter(|next| next.factory.contains("depay"));
+            if next.is_some() {
+                let meter = Arc::clone(&self);
+                chain.with_src_pad(delivery + 1, move |pad| meter.watch_depayloader(pad));
             }
             // The output of the parser shows the rest.
             chain.with_src_pad(decoder.saturating_sub(1), move |pad| {
@@ -236,11 +254,45 @@ impl Meter {
                 }
             }
         });
+        if buffer.find_property("latency").is_some() {
+            lock(&self.source).rtp.latency_ns = i64::from(buffer.property::<u32>("latency")) * 1_000_000;
+        }
         on_frames(&src, move |sight| {
             if let Sight::Frame(Frame { packet: Some(packet), running_time, .. }) = sight {
                 lock(&self.source).rtp.left_buffer(*packet, *running_time);
             }
         });
+    }
+
+    /// Looks for frames that do not leave a depayloader.
+    fn watch_depayloader(self: Arc<Meter>, pad: &gst::Pad) {
+        let meter = Arc::clone(&self);
+        on_frames(pad, move |sight| {
+            if let Sight::Frame(frame) = sight {
+                lock(&meter.source).rtp.left_depayloader(frame.running_time);
+                meter.note_not_passed();
+            }
+        });
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if let Some(gst::PadProbeData::Event(event)) = &info.data
+                && event.type_() == gst::EventType::Eos
+            {
+                lock(&self.source).rtp.emptied();
+                self.note_not_passed();
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// Takes note of frames that the jitterbuffer has dropped.
+    fn note_not_passed(&self) {
+        let frames = lock(&self.source).rtp.not_passed();
+        if !frames.is_empty() {
+            let mut account = lock(&self.account);
+            for (at_us, is_late) in frames {
+                account.never_decoded(if is_late { LATE } else { IN_TIME }, at_us);
+            }
+        }
     }
 
     /// Looks at what is delivered, and counts it unless the packets are counted.
@@ -317,7 +369,10 @@ impl Meter {
                 let is_damaged = frame.flags.contains(gst::BufferFlags::CORRUPTED);
                 lock(&self.account).decoded(frame.running_time, due, at_us, is_damaged);
             }
-            Sight::Flushed => *lock(&self.account) = Account::default(),
+            Sight::Flushed => {
+                *lock(&self.account) = Account::default();
+                lock(&self.steps).forget();
+            }
             Sight::Caps(caps) => {
                 let mut source = lock(&self.source);
                 // Without a parser before it, only the decoder knows the size.
@@ -388,7 +443,7 @@ impl Meter {
         let mut account = lock(&self.account);
         for n in before..count {
             if by_decoder {
-                account.skipped_by_decoder(&place, at_us);
+                account.never_decoded(&place, at_us);
             } else {
                 account.skipped(&place, running_time.filter(|_| n + 1 == count), at_us);
             }
@@ -400,11 +455,30 @@ impl Meter {
         self.is_cut.store(true, Ordering::Relaxed);
     }
 
+    /// An element of its path has posted a message.
+    pub(crate) fn saw(&self, sighting: ElementMessage) {
+        lock(&self.sightings).push(sighting);
+    }
+
+    pub(crate) fn forget_sightings(&self) {
+        lock(&self.sightings).clear();
+    }
+
+    /// The frames, and the messages of elements if there were any, since the last call.
+    /// Of frames see [`Meter::frames`].
+    pub(crate) fn report(&self, after_eos: bool) -> impl Iterator<Item = EventBody> {
+        let frames = self.frames(after_eos);
+        let messages = std::mem::take(&mut *lock(&self.sightings));
+        let messages =
+            (!messages.is_empty()).then(|| EventBody::Messages { stream: self.stream.clone(), messages });
+        [frames].into_iter().chain(messages)
+    }
+
     /// The frames since the last call. After EOS all queues have run empty, so
     /// frames missing after them were dropped, and other missing frames were taken out.
     /// Of a branch that was cut off, only its own queues have run empty; frames on their
     /// way through shared ones do not count.
-    pub(crate) fn report(&self, after_eos: bool) -> EventBody {
+    fn frames(&self, after_eos: bool) -> EventBody {
         let is_cut = self.is_cut.load(Ordering::Relaxed);
         let mut levels = BTreeMap::new();
         for queue in &self.queues {
@@ -413,13 +487,14 @@ impl Meter {
             self.drop_all(&queue.name, &dropped);
         }
         let Sink { arrived_us, latency_us, late_us } = std::mem::take(&mut *lock(&self.sink));
-        let (fates, totals) = {
+        let (mut fates, totals) = {
             let mut account = lock(&self.account);
             if after_eos && !is_cut {
                 account.finish();
             }
             account.report()
         };
+        lock(&self.steps).name(&mut fates, &lock(&self.qos));
         let delivered = {
             let mut source = lock(&self.source);
             if let Some(thinning) = source.thinning.as_mut().filter(|_| after_eos && !is_cut) {

@@ -54,6 +54,23 @@ pub(crate) struct Rtp {
     /// Frames that have left the jitterbuffer and not yet the decoder: running time
     /// and ticks.
     decoding: VecDeque<(Option<u64>, i64)>,
+    /// How long the jitterbuffer waits for a frame, in nanoseconds.
+    pub(crate) latency_ns: i64,
+    /// Frames that came and have not left the depayloader.
+    waiting: VecDeque<Waiting>,
+    /// When frames came that a later one has overtaken, and whether they were late.
+    overtaken: Vec<(u64, bool)>,
+}
+
+/// A frame in the jitterbuffer.
+#[derive(Debug)]
+struct Waiting {
+    time: u32,
+    /// As the jitterbuffer gives it to those of its packets that leave it.
+    running_time: Option<u64>,
+    came_us: u64,
+    /// Later than the jitterbuffer waits.
+    is_late: bool,
 }
 
 impl Rtp {
@@ -74,6 +91,12 @@ impl Rtp {
         if PIECES < self.fastest.len() {
             self.fastest.pop_front();
         }
+        let fastest = self.fastest.iter().map(|(_, origin)| *origin).min().unwrap_or(origin);
+        let is_late = self.latency_ns < origin - fastest;
+        self.waiting.push_back(Waiting { time, running_time: None, came_us: at_ns / 1_000, is_late });
+        if MAX_DECODING < self.waiting.len() {
+            self.waiting.pop_front();
+        }
         true
     }
 
@@ -81,8 +104,8 @@ impl Rtp {
     /// lacks packets: that it is part of, or that came just before it.
     pub(crate) fn shows_loss(&mut self, packet: [u8; 12]) -> bool {
         let Some(time) = self.time_of(packet) else { return false };
-        let [_, _, n0, n1, .., s0, s1, s2, s3] = packet;
-        let (source, number) = (u32::from_be_bytes([s0, s1, s2, s3]), u16::from_be_bytes([n0, n1]));
+        let [.., s0, s1, s2, s3] = packet;
+        let (source, number) = (u32::from_be_bytes([s0, s1, s2, s3]), number_of(packet));
         let before = self.last.filter(|(other, _)| *other == source);
         let ahead = before.map_or(1, |(_, last)| number.wrapping_sub(last));
         if before.is_some() && u16::MAX - MAX_BEHIND < ahead {
@@ -100,6 +123,9 @@ impl Rtp {
     /// A packet has left the jitterbuffer with this running time.
     pub(crate) fn left_buffer(&mut self, packet: [u8; 12], running_time: Option<u64>) {
         let Some(time) = self.time_of(packet) else { return };
+        if let Some(frame) = self.waiting.iter_mut().rev().find(|frame| frame.time == time) {
+            frame.running_time = running_time;
+        }
         let ticks = self.ticks(time);
         if self.decoding.back().is_none_or(|(_, last)| *last != ticks) {
             self.decoding.push_back((running_time, ticks));
@@ -107,6 +133,26 @@ impl Rtp {
                 self.decoding.pop_front();
             }
         }
+    }
+
+    /// The depayloader has nothing more to give.
+    pub(crate) fn emptied(&mut self) {
+        self.overtaken.extend(self.waiting.drain(..).map(|frame| (frame.came_us, frame.is_late)));
+    }
+
+    /// A frame has left the depayloader, which leaves out those that the jitterbuffer has
+    /// dropped, also in part. It keeps the order in which they came.
+    pub(crate) fn left_depayloader(&mut self, running_time: Option<u64>) {
+        let is_it = |frame: &Waiting| frame.running_time.is_some() && frame.running_time == running_time;
+        let Some(index) = self.waiting.iter().position(is_it) else { return };
+        self.overtaken.extend(self.waiting.drain(..index).map(|frame| (frame.came_us, frame.is_late)));
+        self.waiting.pop_front();
+    }
+
+    /// When frames came that have not left the depayloader, while a later one has, and
+    /// whether they were late. Each frame once.
+    pub(crate) fn not_passed(&mut self) -> Vec<(u64, bool)> {
+        std::mem::take(&mut self.overtaken)
     }
 
     /// A frame has left the decoder; when it was due, in nanoseconds of CLOCK_MONOTONIC.
@@ -138,6 +184,10 @@ impl Rtp {
         }
         ticks + jump
     }
+}
+
+fn number_of([_, _, n0, n1, ..]: [u8; 12]) -> u16 {
+    u16::from_be_bytes([n0, n1])
 }
 
 fn nanoseconds(ticks: i64) -> i64 {
@@ -189,6 +239,28 @@ mod tests {
         // The camera begins anew, with another source or with another number.
         assert_eq!(n_incomplete(&[(5, 1, 7), (900, 9, 8), (901, 9, 8)]), 0);
         assert_eq!(n_incomplete(&[(5, 1, 7), (9_000, 9, 7), (9_001, 9, 7), (100, 10, 7)]), 0);
+    }
+
+    #[test]
+    fn frames_that_do_not_leave_the_depayloader_were_dropped() {
+        let mut rtp = Rtp { latency_ns: 500_000_000, ..Rtp::default() };
+        // The fifth frame of 10 fps comes a second late.
+        for frame in 0..8 {
+            let came_ms = 5_000 + frame * 100 + if frame == 5 { 1_000 } else { 0 };
+            let packet = packet(u32::try_from(frame).unwrap() * 9_000, 7);
+            assert!(rtp.came(packet, came_ms * 1_000_000));
+            // Nothing of 2 leaves the jitterbuffer, and not all of 3.
+            if frame != 2 {
+                rtp.left_buffer(packet, Some(frame));
+            }
+            if ![2, 3, 5, 7].contains(&frame) {
+                rtp.left_depayloader(Some(frame));
+            }
+        }
+        assert_eq!(rtp.not_passed(), [(5_200_000, false), (5_300_000, false), (6_500_000, true)]);
+        assert_eq!(rtp.not_passed(), []);
+        rtp.emptied();
+        assert_eq!(rtp.not_passed(), [(5_700_000, false)]);
     }
 
     /// Frames of 10 fps that come so many milliseconds after the first, or late; the

@@ -3,9 +3,9 @@
 //!
 //! Not here: frames ([`probe`](crate::probe)), and acting ([`player`](crate::player)).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::Sender;
 use gst::prelude::*;
@@ -13,13 +13,12 @@ use gstreamer as gst;
 
 use lp::pipeline::{PipelineSpec, SCENE_SOURCE, Value};
 use lp::scene::Scene;
-use lp::worker::protocol::{EventBody, StreamName};
+use lp::worker::protocol::ElementMessage;
 
 use crate::build::Chain;
-use crate::frames::lock;
 use crate::looping::PassLength;
 use crate::messages;
-use crate::output::{Events, log};
+use crate::output::log;
 use crate::probe::Meter;
 
 /// An input of a stream's thread.
@@ -36,58 +35,34 @@ pub(crate) enum Input {
     LinkFailure(String),
 }
 
-/// Sightings of elements. Kept back until the stream's start is answered, silent after
-/// its end.
-#[derive(Clone, Default)]
+/// Passes sightings of elements to the meters of their streams, which report them. Off
+/// while a pipeline prerolls.
+#[derive(Clone)]
 pub(crate) struct Sightings {
-    state: Arc<Mutex<SightingsState>>,
-    /// Streams of the pipeline that are over while others go on.
-    over: Arc<Mutex<BTreeSet<usize>>>,
-}
-
-#[derive(Default)]
-enum SightingsState {
-    #[default]
-    Silent,
-    Kept(Vec<EventBody>),
-    Sent(Events),
+    meters: Arc<[Arc<Meter>]>,
+    is_on: Arc<AtomicBool>,
 }
 
 impl Sightings {
-    /// A stream is over: no more sightings of it are sent.
-    pub(crate) fn end_of(&self, stream: usize) {
-        // Under the other lock, so that nothing is being added meanwhile.
-        let _state = lock(&self.state);
-        lock(&self.over).insert(stream);
+    /// Of a pipeline that serves these streams.
+    pub(crate) fn of(meters: Vec<Arc<Meter>>) -> Sightings {
+        Sightings { meters: meters.into(), is_on: Arc::default() }
     }
 
-    fn add(&self, stream: usize, sighting: EventBody) {
-        let mut state = lock(&self.state);
-        if lock(&self.over).contains(&stream) {
-            return;
-        }
-        match &mut *state {
-            SightingsState::Silent => {}
-            SightingsState::Kept(kept) => kept.push(sighting),
-            SightingsState::Sent(events) => events.send(sighting),
+    fn add(&self, stream: usize, sighting: ElementMessage) {
+        if self.is_on.load(Ordering::Relaxed) {
+            self.meters[stream].saw(sighting);
         }
     }
 
-    pub(crate) fn keep(&self) {
-        *lock(&self.state) = SightingsState::Kept(Vec::new());
-    }
-
-    pub(crate) fn send(&self, events: &Events) {
-        let mut state = lock(&self.state);
-        if let SightingsState::Kept(kept) =
-            std::mem::replace(&mut *state, SightingsState::Sent(events.clone()))
-        {
-            kept.into_iter().for_each(|sighting| events.send(sighting));
-        }
+    /// Counts sightings from now on, and forgets earlier ones.
+    pub(crate) fn begin(&self) {
+        self.meters.iter().for_each(|meter| meter.forget_sightings());
+        self.is_on.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn silence(&self) {
-        *lock(&self.state) = SightingsState::Silent;
+        self.is_on.store(false, Ordering::Relaxed);
     }
 }
 
@@ -145,7 +120,6 @@ pub(crate) fn watch_size(chain: &Chain, spec: &PipelineSpec, inputs: &Sender<Inp
 pub(crate) fn watch_bus(
     chain: &Chain,
     spec: &PipelineSpec,
-    streams: Vec<(StreamName, Arc<Meter>)>,
     sinks: &[usize],
     sightings: &Sightings,
     (inputs, pass): (Sender<Input>, PassLength),
@@ -166,7 +140,7 @@ pub(crate) fn watch_bus(
                 let part = message.src().zip(pipeline.upgrade());
                 let part = part.and_then(|(source, pipeline)| Chain::part_of(&pipeline, source));
                 for index in part.and_then(|part| served.get(&part)).into_iter().flatten() {
-                    if let Some(sighting) = messages::seen(&streams[*index].0, element, pass_ns) {
+                    if let Some(sighting) = messages::seen(element, pass_ns) {
                         sightings.add(*index, sighting);
                     }
                 }
@@ -177,14 +151,14 @@ pub(crate) fn watch_bus(
                     && let Some(part) = Chain::part_of(&pipeline, source)
                 {
                     let running_time = qos.get().1.map(gst::ClockTime::nseconds);
-                    for (_, meter) in &streams {
+                    for meter in &*sightings.meters {
                         meter.dropped_by_qos(&part, element.clone(), count, running_time);
                     }
                 }
             }
             gst::MessageView::Warning(warning) => log(&messages::warning(warning)),
             gst::MessageView::Latency(_) => {
-                streams.iter().for_each(|(_, meter)| meter.latency_changed());
+                sightings.meters.iter().for_each(|meter| meter.latency_changed());
                 drop(inputs.send(Input::Message(message.clone())));
             }
             gst::MessageView::Error(_)

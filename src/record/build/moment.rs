@@ -130,10 +130,8 @@ impl Stream {
             () if self.done || self.end.is_some() => Phase::Ended,
             () => phase,
         };
-        let frames = self.arrived_us.len() as u64;
-        let newest = self.arrived_us.partition_point(|at| at.saturating_add(LEAST_US) < seen_us);
-        let mut latencies: Vec<u32> = self.latency_us[newest..].iter().flatten().copied().collect();
-        latencies.sort_unstable();
+        let frames = self.log.n_frames();
+        let (n_newest, latencies) = self.log.newest(seen_us.saturating_sub(LEAST_US));
         StreamMoment {
             member,
             phase,
@@ -142,7 +140,7 @@ impl Stream {
             fps: (measured_us >= LEAST_US).then(|| frames as f64 * 1e6 / measured_us as f64),
             frames: Some((frames, self.dropped)),
             delivered: self.delivery.frames,
-            newest_frames: Some(self.arrived_us.len() - newest),
+            newest_frames: Some(n_newest),
             latency_us: stats::percentile(&latencies, 50),
         }
     }

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::frames::FrameLog;
 use super::seen::Detectors;
 use super::steady::{WarmUp, delay_of_begin_us};
 use super::{START_US, StreamSetup};
+use crate::record::compact::SightingLog;
+use crate::record::long::Frame;
 use crate::record::{Delivery, Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
-use crate::worker::protocol::{End, EventBody, Fates, MAX_FORMATS, Sights, SourceFrames, TimesByPlace};
+use crate::worker::protocol::{
+    ElementMessage, End, EventBody, Fates, MAX_FORMATS, Sights, SourceFrames, TimesByPlace,
+};
 
 /// The settings that decide about windows.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +22,9 @@ pub(super) struct Timing {
     /// 0 = until stopped.
     pub(super) duration_us: u64,
 }
+
+/// Fields of sightings that only repeat their time.
+const REPEATED: [&str; 3] = ["running-time", "stream-time", "timestamp"];
 
 /// A stream. All times are absolute microseconds of its worker.
 #[derive(Debug)]
@@ -39,10 +47,8 @@ pub(super) struct Stream {
     /// Events that came before the begin of the window was decided, each with its time.
     waiting: Vec<(u64, EventBody)>,
     /// Frames from the window's begin on; cut to its end when all is known.
-    pub(super) arrived_us: Vec<u64>,
-    pub(super) latency_us: Vec<Option<u32>>,
+    pub(super) log: FrameLog,
     has_latency: bool,
-    late_us: Vec<Option<i64>>,
     /// The first frame after the window, and its lateness.
     after_us: Option<(u64, Option<i64>)>,
     is_due: bool,
@@ -59,7 +65,7 @@ pub(super) struct Stream {
     pub(super) delivery: Delivery,
     last_delivered_us: Option<u64>,
     life: Life,
-    sightings: Vec<Sighting>,
+    sightings: SightingLog,
     sightings_left_out: u64,
     detectors: Detectors,
     /// When its counters came last.
@@ -73,7 +79,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(setup: StreamSetup, warmup: WarmUp, hang_us: u64) -> Stream {
+    pub(super) fn new(setup: StreamSetup, warmup: WarmUp, log: FrameLog, hang_us: u64) -> Stream {
         Stream {
             detectors: Detectors::new(&setup.detectors),
             setup,
@@ -87,10 +93,8 @@ impl Stream {
             last_damaged_us: None,
             warmup,
             waiting: Vec::new(),
-            arrived_us: Vec::new(),
-            latency_us: Vec::new(),
+            log,
             has_latency: false,
-            late_us: Vec::new(),
             after_us: None,
             is_due: false,
             decoded: 0,
@@ -103,7 +107,7 @@ impl Stream {
             delivery: Delivery::default(),
             last_delivered_us: None,
             life: Life::default(),
-            sightings: Vec::new(),
+            sightings: SightingLog::default(),
             sightings_left_out: 0,
             ticked_us: 0,
             cut_us: None,
@@ -184,12 +188,12 @@ impl Stream {
         self.has_latency |= !latency_us.is_empty();
         self.is_due |= !late_us.is_empty();
         let (begin, end) = self.limits(timing).unwrap_or((u64::MAX, u64::MAX));
+        self.log.delay_us = self.warmup.delay_us();
         for (index, at_us) in arrived_us.iter().enumerate() {
             let late = late_us.get(index).copied().flatten();
             if (begin..end).contains(at_us) {
-                self.arrived_us.push(*at_us);
-                self.latency_us.push(latency_us.get(index).copied().flatten());
-                self.late_us.push(late);
+                let latency_us = latency_us.get(index).copied().flatten();
+                self.log.add(begin, Frame { arrived_us: *at_us, latency_us, late_us: late });
             } else if *at_us >= end {
                 self.after_us.get_or_insert((*at_us, late));
             }
@@ -211,6 +215,11 @@ impl Stream {
         let change = before(decoded_us) - lost_before.sum::<i64>();
         let (decoded, damaged) = (inside(decoded_us), inside(damaged_us));
         let [dropped, taken_out, copied] = [dropped_us, taken_out_us, copied_us].map(by_place);
+        for at_us in dropped_us.values().flatten() {
+            if self.counts(timing, *at_us) {
+                self.log.add_dropped(*at_us);
+            }
+        }
         self.before += change;
         self.decoded += decoded;
         self.dropped += add(&mut self.dropped_at, dropped);
@@ -369,16 +378,12 @@ impl Stream {
         self.detectors = detectors;
     }
 
-    /// Takes in a message of an element: its name, its fields, its time and position.
-    pub(super) fn message(
-        &mut self,
-        timing: Timing,
-        element: &str,
-        message: (&str, &BTreeMap<String, String>),
-        at: (u64, Option<u64>),
-    ) {
+    /// Takes in a message of an element.
+    pub(super) fn message(&mut self, timing: Timing, message: &ElementMessage) {
+        let ElementMessage { at_us, element, message, stream_time, fields, .. } = message;
+        let at = (*at_us, stream_time.map(|time| time / 1_000_000));
         let mut detectors = std::mem::take(&mut self.detectors);
-        detectors.message(element, message, at, &|at_us| self.is_counted(timing, at_us));
+        detectors.message(element, (message.as_str(), fields), at, &|at_us| self.is_counted(timing, at_us));
         self.detectors = detectors;
     }
 
@@ -388,9 +393,12 @@ impl Stream {
     }
 
     /// Keeps a sighting, or counts it.
-    pub(super) fn sighting(&mut self, sighting: impl FnOnce() -> Sighting) {
+    pub(super) fn sighting(&mut self, message: &ElementMessage) {
         if self.sightings.len() < MAX_SIGHTINGS {
-            self.sightings.push(sighting());
+            let ElementMessage { at_us, element, factory, message, stream_time, fields } = message.clone();
+            let clip_ms = stream_time.map(|time| time / 1_000_000);
+            let fields = fields.into_iter().filter(|(name, _)| !REPEATED.contains(&name.as_str())).collect();
+            self.sightings.add(&Sighting { at_us, clip_ms, element, factory, message, fields });
         } else {
             self.sightings_left_out += 1;
         }
@@ -423,23 +431,33 @@ impl Stream {
         // What is counted over its whole life.
         self.take_in_waiting(timing);
         let window = self.window(timing);
-        let n_frames = self.arrived_us.partition_point(|at| window.is_some_and(|(_, end)| *at < end));
-        let arrived_us = self.arrived_us[..n_frames].iter().map(|at| since(*at)).collect();
-        let latency_us = if self.has_latency { self.latency_us[..n_frames].to_vec() } else { Vec::new() };
-        let late_us = if self.is_due { self.late_us[..n_frames].to_vec() } else { Vec::new() };
+        let end_us = window.map_or(0, |(_, end)| end);
         // A window that was cut ends before frames that were taken into it.
-        let beyond = self.arrived_us.get(n_frames).map(|at| (*at, self.late_us[n_frames]));
+        let beyond = self.log.beyond(end_us).map(|frame| (frame.arrived_us, frame.late_us));
         let after_us = beyond.or(self.after_us).filter(|_| self.is_due && window.is_some());
+        let (frames, dropped_us, long) = std::mem::take(&mut self.log).finish(end_us);
+        let n_frames = long.as_ref().map_or(frames.len() as u64, |long| long.frames);
+        let arrived_us = frames.iter().map(|frame| since(frame.arrived_us)).collect();
+        let (has_latency, is_due) = (self.has_latency, self.is_due);
+        let of_latency = frames.iter().filter(|_| has_latency);
+        let of_late = frames.iter().filter(|_| is_due);
         if let Some((_, end)) = window.filter(|_| self.delivery.frames.is_some()) {
             self.gap_until(timing, end);
         }
         let in_flight_before = u64::try_from(self.before).unwrap_or(0);
-        let gone = n_frames as u64 + self.dropped + self.taken_out;
+        let gone = n_frames + self.dropped + self.taken_out;
         let in_flight = (in_flight_before + self.decoded).saturating_sub(gone);
-        let of_begin = || delay_of_begin_us(&self.arrived_us, &self.late_us, window?.0);
+        let of_begin = || match &long {
+            Some(long) => Some(long.delay_us),
+            None => {
+                let (at_us, late_us): (Vec<u64>, Vec<Option<i64>>) =
+                    frames.iter().map(|frame| (frame.arrived_us, frame.late_us)).unzip();
+                delay_of_begin_us(&at_us, &late_us, window?.0)
+            }
+        };
         let delay_us = self.warmup.delay_us().or_else(of_begin).filter(|_| timing.pace == Pace::Live);
         let warmup = self.first_frame_us.and_then(|first| self.warmup.into_record(first));
-        let mut sightings = self.sightings;
+        let mut sightings = self.sightings.sightings();
         sightings.iter_mut().for_each(|sighting| sighting.at_us = since(sighting.at_us));
         let (seen, place) = self.detectors.finish(&since);
         StreamRecord {
@@ -454,9 +472,11 @@ impl Stream {
             delay_us,
             window_us: window.map(|(begin, end)| (since(begin), since(end))),
             arrived_us,
-            latency_us,
-            late_us,
+            latency_us: of_latency.map(|frame| frame.latency_us).collect(),
+            late_us: of_late.map(|frame| frame.late_us).collect(),
             after_us: after_us.map(|(at, late)| (since(at), late)),
+            dropped_us: dropped_us.into_iter().map(since).collect(),
+            long: long.map(|long| long.since(origin_us)),
             decoded: self.decoded,
             dropped: self.dropped,
             taken_out: self.taken_out,

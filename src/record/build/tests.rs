@@ -4,8 +4,11 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::record::fixture::{S, Story, displayed, member, scripted, setup};
+use crate::record::measure::{Verdict, measure};
 use crate::record::script::{MAX_ELEMENTS, MAX_RATES, Rate};
-use crate::worker::protocol::{End, Fates, Place, Regions, Sights, SourceFrames, ThreadGroup, VideoFormat};
+use crate::worker::protocol::{
+    ElementMessage, End, Fates, Place, Regions, Sights, SourceFrames, ThreadGroup, VideoFormat,
+};
 
 /// One camera `c` with one stream `c/1`: 5 s window after 2 s of warm-up.
 fn one(pace: Pace, duration: u64) -> Story {
@@ -510,6 +513,104 @@ fn sightings_are_kept_with_their_place_in_the_clip_and_bounded() {
     assert_eq!((stream.sightings[7].at_us, stream.sightings[7].clip_ms), (7_000, Some(7)));
 }
 
+/// Two hours of 10 fps at a window from the third second on: one frame in a thousand is 350 ms
+/// late, nothing comes in the first 3 s of the second hour, a frame is dropped each minute.
+#[test]
+fn two_hours_are_kept_as_rows_and_an_hour_as_frames() {
+    let camera = || member("c", "C", 10.0, &[(&["scan"], 0)]);
+    let run = |seconds: u64| {
+        let mut story = Story::new(setup(Pace::Live, seconds, 2, &["c"], vec![camera()]));
+        let (mut arrived, mut decoded) = (Vec::new(), 0);
+        for second in 0..seconds + 4 {
+            let is_paused = (3_602..3_605).contains(&second);
+            let frames: Vec<u64> =
+                if is_paused { Vec::new() } else { (0..10).map(|n| second * 10 + n).collect() };
+            let late =
+                |n: &u64| if n % 1_000 == 7 { 350_000 } else { 40_000 + i64::try_from(n % 7).unwrap() };
+            let at = |n: &u64| n * 100_000 + 40_000 + n % 7;
+            decoded += frames.len() as u64;
+            let dropped = if second % 60 == 30 { vec![second * S] } else { Vec::new() };
+            let fates = Fates {
+                decoded_us: frames.iter().map(|n| n * 100_000).collect(),
+                dropped_us: [("queue".to_owned(), dropped)].into(),
+                ..Fates::default()
+            };
+            let body = EventBody::Frames {
+                stream: "c/1".into(),
+                arrived_us: frames.iter().map(at).collect(),
+                latency_us: frames
+                    .iter()
+                    .map(|n| (n % 500 != 3).then_some(5_000 + (n % 50) as u32))
+                    .collect(),
+                late_us: frames.iter().map(|n| Some(late(n))).collect(),
+                decoded,
+                played: decoded,
+                dropped: 0,
+                taken_out: 0,
+                fates: Box::new(fates),
+                delivered: Box::default(),
+                queues: BTreeMap::new(),
+                sights: Box::default(),
+            };
+            arrived.extend(frames.iter().map(|n| (at(n), late(n))));
+            story.say(0, (second + 1) * S, body);
+        }
+        let (record, _) = story.told();
+        (record, arrived)
+    };
+    let (record, _) = run(3_600);
+    let hour = &record.members[0].streams[0];
+    assert_eq!((hour.long.as_ref(), hour.n_frames(), hour.dropped_us.len()), (None, 36_000, 60));
+
+    let (record, arrived) = run(7_200);
+    let stream = &record.members[0].streams[0];
+    let (begin, end) = stream.window_us.unwrap();
+    let inside: Vec<(u64, i64)> = arrived.into_iter().filter(|(at, _)| (begin..end).contains(at)).collect();
+    let long = stream.long.as_ref().unwrap();
+    assert!(stream.arrived_us.is_empty() && stream.latency_us.is_empty() && stream.dropped_us.is_empty());
+    assert_eq!((stream.n_frames(), long.rows.len()), (inside.len() as u64, 7_200));
+    assert_eq!((long.first_us, long.last_us), (Some(inside[0].0), inside.last().map(|(at, _)| *at)));
+    let in_row = |index: usize| {
+        let from = begin + index as u64 * S;
+        inside.iter().filter(move |(at, _)| (from..from + S).contains(at)).count()
+    };
+    for index in [0, 1, 3_599, 3_600, 3_601, 7_199] {
+        assert_eq!(long.rows[index].frames as usize, in_row(index), "row {index}");
+    }
+    // The delay is the median of the first second: 40 ms.
+    let late = |limit: i64| inside.iter().filter(|(_, late)| *late - long.delay_us > limit).count();
+    let rows = |index: usize| long.rows.iter().map(|row| row.late[index] as usize).sum::<usize>();
+    assert_eq!([0, 1, 2].map(rows), [late(100_000), late(200_000), late(500_000)]);
+    assert_eq!((rows(0), rows(2)), (72, 0));
+    assert_eq!((long.late_us.percentile(100), long.late_us.n_above(300_000)), (Some(350_207), 72));
+    assert_eq!(long.rows.iter().map(|row| row.dropped).sum::<u32>(), 120);
+    assert_eq!(long.longest_gap_us.1, 3_100_000 - 4);
+    assert_eq!(long.latency_us.n_values() + long.without_latency, stream.n_frames());
+    let figures = measure(&record).cameras.remove(0).streams.remove(0);
+    let (first, last) = (inside[0].0, inside[inside.len() - 1].0);
+    let fps = (inside.len() - 1) as f64 * 1e6 / (last - first) as f64;
+    assert!((figures.fps.unwrap() - fps).abs() < 1e-5, "{:?} {fps}", figures.fps);
+    assert_eq!((figures.frames, figures.dropped), (Some(stream.n_frames()), Some(120)));
+    assert_eq!(figures.longest_gap_us, Some(3_100_000 - 4));
+    assert_eq!((figures.fps_range.unwrap().min, figures.seconds.len()), (0.0, 7_200));
+    assert_eq!(figures.reason.as_deref(), Some("no frame for 3.1 s, from 3599.9 s of its window on"));
+    let on_time = figures.on_time.unwrap();
+    assert_eq!((on_time.judged, on_time.late, on_time.lost), (stream.n_frames() + 120, 72, 120));
+    assert!(on_time.at_least > 0.99 && on_time.at_least < on_time.share, "{on_time:?}");
+    assert_eq!((on_time.too_late, figures.delay_us), (0, Some(40_003)));
+    assert_eq!(figures.deadline.unwrap().verdict, Verdict::Holds);
+    // Limits that rows do not count by are those of the histogram.
+    let mut stricter = record.clone();
+    stricter.conditions.limits.deadline = crate::record::Deadline::Millis(1);
+    stricter.conditions.limits.max_late_ms = 250;
+    let judged = measure(&stricter).cameras.remove(0).streams.remove(0);
+    assert_eq!((judged.on_time.unwrap().late, judged.on_time.unwrap().too_late), (72, 72));
+    assert_eq!(judged.verdict, Verdict::DoesNotHold);
+    let text = serde_json::to_string(&record).unwrap();
+    assert!(text.len() < 400_000, "{} bytes", text.len());
+    assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), record);
+}
+
 #[test]
 fn times_are_since_the_origin() {
     let mut setup = setup(Pace::Live, 5, 2, &["c"], vec![member("c", "C", 15.0, &[(&["scan"], 0)])]);
@@ -827,14 +928,15 @@ fn sightings_of_detectors_are_counted_in_the_window_and_kept_as_intervals() {
     let mut story = Story::new(setup(Pace::Live, 5, 2, &["c"], vec![member]));
     let post = |story: &mut Story, element: &str, at_ms: u64, field: (&str, &str)| {
         let (factory, message) = if element == "m" { ("motioncells", "motion") } else { ("zbar", "barcode") };
-        let body = EventBody::Element {
-            stream: "c/1".to_owned(),
+        let message = ElementMessage {
+            at_us: at_ms * 1000,
             element: element.to_owned(),
             factory: factory.to_owned(),
             message: message.to_owned(),
             stream_time: Some((at_ms % 6_000) * 1_000_000),
             fields: [(field.0.to_owned(), field.1.to_owned())].into(),
         };
+        let body = EventBody::Messages { stream: "c/1".to_owned(), messages: vec![message] };
         story.say(0, at_ms * 1000, body);
     };
     // Before the first frame is reported, and in the warm-up until 3 s.

@@ -25,6 +25,7 @@ use super::delay::limit_us;
 use super::kept::Kept;
 use super::source::{Demand, Source, seconds};
 use super::verdict::{TOO_SHORT, Verdict, number};
+use crate::record::long::{self, LongWindow};
 use crate::record::{Deadline, Limits, StreamRecord};
 use crate::stats;
 use crate::text::counted;
@@ -137,6 +138,9 @@ impl Frames<'_> {
     }
 
     fn fates(&self, kept: &Kept) -> Fates {
+        if let Some(rows) = &self.stream.long {
+            return self.fates_in(rows, kept);
+        }
         let arrived = self.stream.arrived_us.iter().zip(&self.stream.late_us);
         // When each frame should have come, and by how much it came later.
         let frames: Vec<(i64, Option<i64>)> = arrived
@@ -146,8 +150,9 @@ impl Frames<'_> {
             })
             .collect();
         let holes = self.holes(&frames);
-        let overdue = self.overdue(kept, &frames);
-        let lost = self.lost(&holes, frames.len() as u64, &overdue);
+        let last_us = frames.iter().rev().find_map(|(at_us, beyond)| beyond.and(Some(*at_us)));
+        let overdue = self.overdue(kept, last_us);
+        let lost = self.lost(Some(&holes), frames.len() as u64, &overdue);
         let (deadline_us, max_late_us) = (self.deadline_us(), self.max_late_us());
         let mut fates = Fates::default();
         let mut lost_left = lost;
@@ -168,6 +173,42 @@ impl Frames<'_> {
         for late_us in overdue {
             fates.came(late_us, deadline_us, max_late_us);
         }
+        fates
+    }
+
+    /// The fates of the frames of a window that is longer than an hour. Within a row, frames
+    /// that were late or dropped are taken to follow each other, the worst order for a bound;
+    /// the number of late ones is that of the rows where these count by the deadline, else
+    /// that of the histogram, which has no place for them.
+    fn fates_in(&self, rows: &LongWindow, kept: &Kept) -> Fates {
+        let beyond = |us: u64| i64::try_from(us).unwrap_or(i64::MAX).saturating_add(self.delay_us);
+        let (deadline_us, max_late_us) = (self.deadline_us(), self.max_late_us());
+        let counted = long::PERIODS.iter().position(|n| n * rows.period_us == deadline_us);
+        let counted = counted.filter(|_| rows.delay_us.max(0) == self.delay_us);
+        let overdue = self.overdue(kept, rows.last_us.map(u64::cast_signed));
+        let n_lost = self.lost(None, rows.frames, &overdue);
+        let (mut lost_left, mut n_late) = (n_lost, 0);
+        let mut is_late = Vec::new();
+        for row in &rows.rows {
+            let late = counted.map_or(0, |index| row.late[index].min(row.frames));
+            let dropped = lost_left.min(row.dropped.into());
+            lost_left -= dropped;
+            n_late += u64::from(late);
+            is_late.extend((0..dropped + u64::from(late)).map(|_| true));
+            is_late.extend((late..row.frames).map(|_| false));
+        }
+        let unplaced = if counted.is_some() { 0 } else { rows.late_us.n_above(beyond(deadline_us)) };
+        // They are among the frames already.
+        is_late.truncate(is_late.len().saturating_sub(usize::try_from(unplaced).unwrap_or(usize::MAX)));
+        let mut fates = Fates {
+            is_late,
+            n_unplaced: unplaced + lost_left,
+            n_late: n_late + unplaced,
+            n_lost,
+            n_too_late: rows.late_us.n_above(beyond(max_late_us)),
+            worst_us: rows.late_us.percentile(100).map(|us| us.saturating_sub(self.delay_us)),
+        };
+        overdue.into_iter().for_each(|late_us| fates.came(late_us, deadline_us, max_late_us));
         fates
     }
 
@@ -192,9 +233,9 @@ impl Frames<'_> {
     }
 
     /// Frames that should have come and did not come at all, beyond those that the target
-    /// may lose.
-    fn lost(&self, holes: &[Hole], n_arrived: u64, overdue: &[i64]) -> u64 {
-        let in_holes: u64 = holes.iter().map(|hole| hole.n).sum();
+    /// may lose. Without `holes`, all that the source delivered and that did not arrive.
+    fn lost(&self, holes: Option<&[Hole]>, n_arrived: u64, overdue: &[i64]) -> u64 {
+        let in_holes: u64 = holes.map_or(u64::MAX, |holes| holes.iter().map(|hole| hole.n).sum());
         let damaged = self.stream.delivery.as_ref().map_or(0, |delivery| delivery.damaged);
         let is_whole = !self.source.is_rated() && self.stream.taken_out == 0 && damaged == 0;
         let dropped = match self.stream.after_us {
@@ -205,19 +246,22 @@ impl Frames<'_> {
         // Where nothing else explains holes, they are lost frames, but for those that the
         // source did not deliver: of a file, frames that the decoder swallowed.
         let vanished = self.source.n_delivered().map(|n| n.saturating_sub(n_arrived));
-        let lost = if is_whole { dropped.max(in_holes.min(vanished.unwrap_or(u64::MAX))) } else { dropped };
+        let swallowed = match (holes, vanished) {
+            (None, None) => 0,
+            (_, vanished) => in_holes.min(vanished.unwrap_or(u64::MAX)),
+        };
+        let lost = if is_whole { dropped.max(swallowed) } else { dropped };
         let may_lose = self.asked.may_lose() * (n_arrived.saturating_add(lost)) as f64;
         lost.saturating_sub(may_lose.ceil() as u64)
     }
 
-    /// How late those frames are at least whose deadline has passed when the window ends.
-    fn overdue(&self, kept: &Kept, frames: &[(i64, Option<i64>)]) -> Vec<i64> {
+    /// How late those frames are at least whose deadline has passed when the window ends;
+    /// the last frame that came was due at `last_us`.
+    fn overdue(&self, kept: &Kept, last_us: Option<i64>) -> Vec<i64> {
         let (begin, end) = kept.window();
         let (begin, end) = (begin.cast_signed(), end.cast_signed());
         let period_us = (1e6 / self.asked.fps).min(i64::MAX as f64 / 4.0) as i64;
-        let Some(last_us) = frames.iter().rev().find_map(|(at_us, beyond)| beyond.and(Some(*at_us))) else {
-            return Vec::new();
-        };
+        let Some(last_us) = last_us else { return Vec::new() };
         let after = self.stream.after_us.and_then(|(at, late)| {
             let beyond = late?.saturating_sub(self.delay_us);
             Some((at.cast_signed().saturating_sub(beyond), beyond))

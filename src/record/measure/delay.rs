@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::kept::Kept;
+use super::long;
 use super::source::{Source, seconds};
 use super::verdict::Verdict;
 use crate::record::StreamRecord;
@@ -53,6 +54,21 @@ pub(super) fn longest_gap_us(arrived_us: &[u64], (begin, end): (u64, u64)) -> (u
     longest
 }
 
+/// The longest time without a frame of a stream, whose window this is.
+pub(super) fn longest_gap(stream: &StreamRecord, window: (u64, u64)) -> (u64, u64) {
+    match &stream.long {
+        None => longest_gap_us(&stream.arrived_us, window),
+        Some(rows) => long::longest_gap_us(rows, window),
+    }
+}
+
+/// Percentiles of the lateness of a stream's frames beyond its delay.
+pub(super) fn lateness_us(stream: &StreamRecord, delay_us: i64) -> Option<Lateness> {
+    let Some(rows) = &stream.long else { return percentiles(beyond(stream, delay_us)) };
+    let at = |percent| Some(rows.late_us.percentile(percent)?.saturating_sub(delay_us));
+    Some(Lateness { p50: at(50)?, p95: at(95)?, p99: at(99)?, max: at(100)? })
+}
+
 /// By how much all frames of a stream are delayed, in microseconds; `None` if no frame was
 /// due at a time.
 ///
@@ -62,6 +78,10 @@ pub(super) fn longest_gap_us(arrived_us: &[u64], (begin, end): (u64, u64)) -> (u
 /// delay that is over. Not negative: frames that come in a burst are early by a camera's
 /// clock, and no later one is late for that.
 pub(super) fn delay_us(stream: &StreamRecord) -> Option<i64> {
+    if let Some(long) = &stream.long {
+        let of_window = long.late_us.percentile(50)?;
+        return Some(stream.delay_us.unwrap_or(long.delay_us).min(of_window).max(0));
+    }
     let median = |late: &[Option<i64>]| {
         let mut late: Vec<i64> = late.iter().flatten().copied().collect();
         late.sort_unstable();
@@ -80,7 +100,7 @@ pub(super) fn beyond(stream: &StreamRecord, delay_us: i64) -> Vec<i64> {
 }
 
 /// Percentiles of values in any order.
-pub(super) fn percentiles(mut late_us: Vec<i64>) -> Option<Lateness> {
+fn percentiles(mut late_us: Vec<i64>) -> Option<Lateness> {
     late_us.sort_unstable();
     let at = |percent| stats::percentile(&late_us, percent);
     Some(Lateness { p50: at(50)?, p95: at(95)?, p99: at(99)?, max: at(100)? })
@@ -105,7 +125,7 @@ pub(super) fn gap(
 ) -> Option<(Verdict, String)> {
     let limit = limit_us(GAP_US, fps);
     let window = kept.window();
-    let (from, length) = longest_gap_us(&stream.arrived_us, window);
+    let (from, length) = longest_gap(stream, window);
     // Frames that a camera does not send cannot arrive; its pauses are reported as such.
     let of_camera = source.longest_gap_us().filter(|gap| *gap > limit);
     let is_other = of_camera.is_none_or(|gap| length > gap.saturating_add(OTHER_GAP_US));

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::fit::{self, LeftOut};
 use super::judge::Judgement;
 use super::verdict::PartVerdict;
-use super::{Lateness, OnTime, Range, ScriptFigures, Source, Verdict, alive, delay, rounded, share, steady};
+use super::{
+    Lateness, OnTime, Range, ScriptFigures, Source, Verdict, alive, delay, long, rounded, share, steady,
+};
 use crate::record::{Delivery, Member, Pace, RunRecord, StreamRecord};
 use crate::stats::{self, Interval};
 
@@ -146,20 +148,18 @@ pub struct Second {
 /// The figures of a pipeline.
 pub(super) fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord) -> StreamFigures {
     let arrived = stream.arrived_us.as_slice();
-    let fps = stream.window_us.map(|window| stats::long_run_fps(arrived, window));
-    let ranges = stream.window_us.map_or_else(Vec::new, |window| stats::whole_seconds(arrived, window));
-    let counts: Vec<f64> = ranges.iter().map(|range| range.len() as f64).collect();
-    let latency_of = |range: &std::ops::Range<usize>| percentiles(stream.latency_us.get(range.clone())?);
+    let rows = stream.long.as_ref();
+    let fps = stream.window_us.map(|window| match rows {
+        None => stats::long_run_fps(arrived, window),
+        Some(rows) => long::fps(rows, window),
+    });
     let target = Source::of(member, stream).asked().fps;
-    let seconds = ranges
-        .iter()
-        .map(|range| Second {
-            frames: u32::try_from(range.len()).unwrap_or(u32::MAX),
-            latency_us: latency_of(range),
-        })
-        .collect();
-
-    let frames = arrived.len() as u64;
+    let seconds = stream.window_us.map_or_else(Vec::new, |window| match rows {
+        None => seconds(stream, window),
+        Some(rows) => long::seconds(rows, window),
+    });
+    let counts: Vec<f64> = seconds.iter().map(|second| f64::from(second.frames)).collect();
+    let frames = stream.n_frames();
     let is_live = record.conditions.pace == Pace::Live;
     let delay_us = delay::delay_us(stream).filter(|_| is_live);
     let late_us = delay_us.map_or_else(Vec::new, |delay| delay::beyond(stream, delay));
@@ -172,10 +172,10 @@ pub(super) fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord
         (Verdict::Invalid, Some(blind.into_iter().chain(reason).collect::<Vec<_>>().join("; ")))
     };
     let notes = notes(member, stream, &left_out);
-    let latency_us = percentiles(&stream.latency_us);
+    let latency_us = rows.map_or_else(|| percentiles(&stream.latency_us), long::latency_us);
     let no_latency = latency_us.is_none().then(|| {
         let reason = match (record.conditions.pace, stream.latency_us.is_empty()) {
-            _ if arrived.is_empty() => "no frame was measured",
+            _ if frames == 0 => "no frame was measured",
             (Pace::Free, true) => "a file that is played freely has none, only the depth of its queues",
             (Pace::Live, true) => "the pipeline has no place where it could start",
             (_, false) => "no frame at the sink was recognised",
@@ -185,9 +185,10 @@ pub(super) fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord
     let window_us = stream.window_us.map(|(begin, end)| end.saturating_sub(begin));
     let delivered_fps = stream.delivery.as_ref().and_then(|delivery| delivery.frames).zip(window_us);
     let delivered_fps = delivered_fps.map(|(frames, us)| rounded(frames as f64 * 1e6 / us.max(1) as f64));
-    let gap_us = |window| delay::longest_gap_us(arrived, window).1;
+    let gap_us = |window| delay::longest_gap(stream, window).1;
     let counts_flights = record.version >= 6 && stream.window_us.is_some();
     let unknown = stream.latency_us.iter().filter(|latency| latency.is_none()).count() as u64;
+    let unknown = rows.map_or(unknown, |rows| if latency_us.is_some() { rows.without_latency } else { 0 });
     StreamFigures {
         stream: stream.stream.clone(),
         workloads: stream.workloads.clone(),
@@ -220,7 +221,7 @@ pub(super) fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord
         delivered_fps,
         delay_us,
         jitter_us: delay::jitter_us(&late_us),
-        lateness_us: delay::percentiles(late_us),
+        lateness_us: delay_us.and_then(|delay| delay::lateness_us(stream, delay)),
         on_time,
         longest_gap_us: stream.window_us.map(gap_us),
         start_up_us: stream
@@ -235,6 +236,15 @@ pub(super) fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord
         seconds,
         script: None,
     }
+}
+
+/// The whole seconds of a window.
+fn seconds(stream: &StreamRecord, window: (u64, u64)) -> Vec<Second> {
+    let second = |range: std::ops::Range<usize>| Second {
+        frames: u32::try_from(range.len()).unwrap_or(u32::MAX),
+        latency_us: stream.latency_us.get(range).and_then(percentiles),
+    };
+    stats::whole_seconds(&stream.arrived_us, window).into_iter().map(second).collect()
 }
 
 /// Remarks about a stream, also if it holds.

@@ -67,7 +67,7 @@ pub(super) fn of_stream(
                 let found =
                     frames.as_ref().zip(on_time.as_ref()).map(|(frames, on_time)| frames.findings(on_time));
                 // Older records may lack what no worker of today leaves out.
-                let is_known = found.is_some() || record.version < 6 || stream.arrived_us.is_empty();
+                let is_known = found.is_some() || record.version < 6 || stream.n_frames() == 0;
                 let unknown =
                     || vec![(Verdict::Undecided, "it is unknown when its frames were due".to_owned())];
                 whole(stream, &source, &asked, kept, found.or_else(|| (!is_known).then(unknown)))
@@ -87,12 +87,12 @@ fn whole(
     kept: &Kept,
     late: Option<Vec<(Verdict, String)>>,
 ) -> Judgement {
-    let frames = kept.n_frames(&stream.arrived_us) as u64;
+    let (frames, dropped) = (kept.n_frames(stream), kept.n_dropped(stream));
     let counts = Counts {
-        fps: kept.fps(&stream.arrived_us),
+        fps: kept.fps(stream),
         frames: frames as f64,
-        dropped: stream.dropped,
-        offered: frames.saturating_add(stream.dropped),
+        dropped,
+        offered: frames.saturating_add(dropped),
         taken_out: stream.taken_out,
         window_us: kept.length_us(),
         asked,

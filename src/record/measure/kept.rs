@@ -1,5 +1,6 @@
 //! The part of a window that a stream is judged by: all of it, unless seconds are left out.
 
+use crate::record::StreamRecord;
 use crate::stats;
 
 /// Parts of a window in ascending order, each `[begin, end)` in microseconds.
@@ -44,26 +45,54 @@ impl Kept {
         self.spans.iter().any(|(begin, end)| (*begin..*end).contains(&at_us))
     }
 
-    /// Frames that arrived in it.
-    pub(super) fn n_frames(&self, arrived_us: &[u64]) -> usize {
-        let index = |at: u64| arrived_us.partition_point(|one| *one < at);
-        self.spans.iter().map(|(begin, end)| index(*end).saturating_sub(index(*begin))).sum()
+    /// Frames of a stream that arrived in it.
+    pub(super) fn n_frames(&self, stream: &StreamRecord) -> u64 {
+        match &stream.long {
+            // Its rows cannot be cut.
+            Some(long) => long.frames,
+            None => self.spans.iter().map(|span| within(&stream.arrived_us, *span).len() as u64).sum(),
+        }
+    }
+
+    /// Frames that left the decoder in it and were dropped; all of them where their times
+    /// are not known.
+    pub(super) fn n_dropped(&self, stream: &StreamRecord) -> u64 {
+        if stream.dropped_us.len() as u64 != stream.dropped {
+            return stream.dropped;
+        }
+        self.spans.iter().map(|span| within(&stream.dropped_us, *span).len() as u64).sum()
     }
 
     /// The long-run rate of frames in it: over several spans, the mean of theirs by length.
-    pub(super) fn fps(&self, arrived_us: &[u64]) -> f64 {
-        let index = |at: u64| arrived_us.partition_point(|one| *one < at);
-        let frames = |span: &(u64, u64)| &arrived_us[index(span.0)..index(span.1).max(index(span.0))];
+    pub(super) fn fps(&self, stream: &StreamRecord) -> f64 {
+        if stream.long.is_some() {
+            return stats::counted_fps(stream.n_frames(), stream.ends_us(), self.window);
+        }
         let weighed = |span: &(u64, u64)| {
-            stats::long_run_fps(frames(span), *span) * span.1.saturating_sub(span.0) as f64
+            let frames = within(&stream.arrived_us, *span);
+            stats::long_run_fps(frames, *span) * span.1.saturating_sub(span.0) as f64
         };
         self.spans.iter().map(weighed).sum::<f64>() / self.length_us().max(1) as f64
     }
 }
 
+/// The times of a span, of times in ascending order.
+fn within(times_us: &[u64], (begin, end): (u64, u64)) -> &[u64] {
+    let index = |at: u64| times_us.partition_point(|one| *one < at);
+    &times_us[index(begin)..index(end).max(index(begin))]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::fixture::six_cameras;
+
+    /// A stream with these frames.
+    fn stream(arrived_us: &[u64], dropped_us: &[u64]) -> StreamRecord {
+        let stream = six_cameras().members.remove(0).streams.remove(0);
+        let (arrived_us, dropped_us) = (arrived_us.to_vec(), dropped_us.to_vec());
+        StreamRecord { dropped: dropped_us.len() as u64, arrived_us, dropped_us, ..stream }
+    }
 
     #[test]
     fn what_is_left_out_splits_the_window() {
@@ -83,9 +112,13 @@ mod tests {
         let arrived: Vec<u64> =
             (0..100).map(|n| n * 100_000).filter(|at| !(4_000_000..6_000_000).contains(at)).collect();
         let window = (0, 10_000_000);
+        let arrived = stream(&arrived, &[3_900_000, 4_000_000, 5_999_999, 6_000_000]);
         assert!(Kept::whole(window).fps(&arrived) < 8.2);
         let kept = Kept::without(window, &[(4_000_000, 6_000_000)]);
         assert!((kept.fps(&arrived) - 10.0).abs() < 1e-9);
         assert_eq!((kept.n_frames(&arrived), kept.length_us()), (80, 8_000_000));
+        assert_eq!((kept.n_dropped(&arrived), Kept::whole(window).n_dropped(&arrived)), (2, 4));
+        let untimed = StreamRecord { dropped: 5, ..arrived };
+        assert_eq!(kept.n_dropped(&untimed), 5);
     }
 }

@@ -70,7 +70,7 @@ impl<'a> Source<'a> {
             damaged,
             offered: [stream.dropped, stream.taken_out, damaged]
                 .into_iter()
-                .fold(stream.arrived_us.len() as u64, u64::saturating_add),
+                .fold(stream.n_frames(), u64::saturating_add),
             decoded: stream.decoded,
             window_us: stream.window_us.map_or(0, |(begin, end)| end.saturating_sub(begin)),
         }
@@ -223,10 +223,13 @@ impl<'a> Source<'a> {
 /// one, account for. A machine that is too slow holds up the file, too, but that
 /// makes frames late.
 fn is_sparse_clip(configured: &SourceConfig, delivery: &Delivery, stream: &StreamRecord) -> bool {
-    let known =
-        (delivery.frames, stream.window_us, stream.arrived_us.last(), stream.late_us.iter().flatten().max());
-    let (Some(frames), Some((begin, end)), Some(last), Some(latest)) = known else { return false };
-    let late_us = u64::try_from(*latest).unwrap_or(0).saturating_add(end.saturating_sub(*last));
+    let latest = match &stream.long {
+        None => stream.late_us.iter().flatten().max().copied(),
+        Some(long) => long.late_us.percentile(100),
+    };
+    let known = (delivery.frames, stream.window_us, stream.ends_us(), latest);
+    let (Some(frames), Some((begin, end)), Some((_, last)), Some(latest)) = known else { return false };
+    let late_us = u64::try_from(latest).unwrap_or(0).saturating_add(end.saturating_sub(last));
     let due = |us: u64| configured.fps * us as f64 / 1e6;
     let missing = due(end.saturating_sub(begin)) - frames as f64;
     configured.source == SourceKind::File && missing > due(late_us) + 2.0

@@ -3,7 +3,7 @@
 //! First all seconds are judged. Foreign load only makes a stream worse, so a stream that
 //! holds in spite of it holds. Otherwise all disturbed seconds are left out, the good ones
 //! like the bad ones, and the rest is judged. What cannot be said of a part of the window
-//! alone, such as dropped frames, which have no time, counts against the stream.
+//! alone counts against the stream.
 
 use super::{LeftOut, left_out, too_much};
 use crate::record::measure::judge::{self, Judgement};
@@ -28,6 +28,8 @@ pub(in crate::record::measure) fn stream(
             let reason = Some(and(all.reason, why));
             (Judgement { verdict: Verdict::Undecided, reason, ..all }, left_out)
         }
+        // The rows of a window longer than an hour cannot be cut.
+        Some((_, None)) if stream.long.is_some() => (all, Vec::new()),
         Some((left_out, None)) => {
             let spans: Vec<(u64, u64)> = left_out.iter().map(|span| (span.begin_us, span.end_us)).collect();
             (judge(stream.window_us.map(|window| Kept::without(window, &spans))), left_out)

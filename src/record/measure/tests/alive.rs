@@ -6,7 +6,7 @@ use super::*;
 use crate::model::{Expect as Scenery, SourceKind};
 use crate::record::seen::{Expected, ExpectedSource, ExpectedSpan};
 use crate::record::{RunRecord, SourceConfig};
-use crate::worker::protocol::{Place, Sights};
+use crate::worker::protocol::{ElementMessage, Place, Sights};
 
 const FPS: u64 = 15;
 
@@ -102,14 +102,15 @@ fn play(
             let seen = sees(n, shown.map_or("", |(_, _, code)| code), random);
             let mut post = |message: &str, fields: &[(&str, &str)]| {
                 let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-                let body = EventBody::Element {
-                    stream: "c/1".to_owned(),
+                let message = ElementMessage {
+                    at_us: at_us - 1_000,
                     element: "c_1_zbar".to_owned(),
                     factory: clip.kind.to_owned(),
                     message: message.to_owned(),
                     stream_time: Some(position_ms * 1_000_000),
                     fields: fields.collect(),
                 };
+                let body = EventBody::Messages { stream: "c/1".to_owned(), messages: vec![message] };
                 story.say(0, at_us - 1_000, body);
             };
             match (clip.kind, seen) {
