@@ -50,7 +50,7 @@ fn eight_silent_failures_are_caught() {
         ("other-clip", zbar.to_owned()),
     ];
     let steps: Vec<(&str, &str)> = cameras.iter().map(|(name, steps)| (*name, steps.as_str())).collect();
-    let ws = short(&steps);
+    let ws = short(&steps).unseen_machine();
     // A clip of a user's, with a truth file beside it, that shows something else.
     let status = Command::new("ffmpeg")
         .args(["-v", "error", "-f", "lavfi", "-i", "color=gray:size=320x180:rate=15", "-t", "3"])
@@ -78,7 +78,8 @@ fn eight_silent_failures_are_caught() {
         let reason = reason.split(" in the part").next().unwrap();
         let reason = reason.trim_end_matches('s').replace(|c: char| c.is_ascii_digit(), "N");
         told.push_str(&format!("{}: {reason}\n", camera.camera));
-        assert_eq!(stream.notes, Vec::<String>::new(), "{}", camera.camera);
+        let is_of_detectors = |note: &&String| note.contains("saw") || note.contains("cannot tell");
+        assert_eq!(stream.notes.iter().find(is_of_detectors), None, "{}", camera.camera);
         assert!(is_invalid || stream.seen.iter().all(|step| step.last_clip_ms.is_some()), "{stream:?}");
     }
     expect![[r#"
