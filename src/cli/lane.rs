@@ -52,7 +52,11 @@ struct Row {
     target: f64,
     phase: Phase,
     fps: Option<f64>,
+    on_time: Option<f64>,
     latency_us: Option<u32>,
+    worker_cpu: Option<f64>,
+    /// Frames of the newest seconds.
+    seconds: Vec<u32>,
     dropped: Option<u64>,
     so_far: Option<SoFar>,
 }
@@ -103,7 +107,10 @@ impl Lane {
                     target: stream.member.target_fps,
                     phase: stream.phase,
                     fps: stream.fps,
+                    on_time: stream.on_time,
                     latency_us: stream.latency_us,
+                    worker_cpu: stream.worker_cpu,
+                    seconds: stream.seconds.clone(),
                     dropped,
                     so_far: state,
                 });
@@ -116,7 +123,12 @@ impl Lane {
                 (one, other) => one.min(other),
             };
             row.fps = row.fps.into_iter().chain(stream.fps).reduce(f64::min);
+            row.on_time = row.on_time.into_iter().chain(stream.on_time).reduce(f64::min);
             row.latency_us = row.latency_us.max(stream.latency_us);
+            let sum = |seconds: &[u32]| seconds.iter().copied().map(u64::from).sum::<u64>();
+            if !stream.seconds.is_empty() && sum(&stream.seconds) < sum(&row.seconds) {
+                row.seconds.clone_from(&stream.seconds);
+            }
             row.dropped = row.dropped.into_iter().chain(dropped).reduce(|one, other| one + other);
             row.so_far = row.so_far.max(state);
         }
@@ -304,40 +316,63 @@ impl Row {
         }
     }
 
-    fn cells(&self) -> [String; 6] {
+    /// A bar for each of the newest seconds, full where it has the target's frames.
+    fn bars(&self) -> String {
+        const BARS: [char; 8] =
+            ['\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}'];
+        let bar = |frames: &u32| {
+            // A second may have one frame less, by where its borders fall.
+            let share = (f64::from(*frames) + 1.0) / self.target;
+            let level = if *frames == 0 { 0.0 } else { (share * 7.0).clamp(1.0, 7.0) };
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 7")]
+            BARS[level as usize]
+        };
+        self.seconds.iter().map(bar).collect()
+    }
+
+    fn cells(&self) -> [String; N_COLUMNS] {
         let fps = self.fps.map_or("-".to_owned(), |fps| format!("{fps:.2}"));
+        // Cut, as 99.96 % is not all.
+        let on_time = self.on_time.filter(|_| self.phase >= Phase::Measuring);
+        let word = if self.word() == "-" { self.state() } else { self.word() };
         [
             self.name.clone(),
-            self.state().to_owned(),
             format!("{fps} of {}", number(self.target)),
-            self.latency_us.map_or("-".to_owned(), |us| format!("{:.1} ms", f64::from(us) / 1000.0)),
+            on_time.map_or("-".to_owned(), |share| format!("{} %", (share * 1000.0).floor() / 10.0)),
             self.dropped.map_or("-".to_owned(), |dropped| dropped.to_string()),
-            self.word().to_owned(),
+            self.latency_us.map_or("-".to_owned(), |us| format!("{:.1} ms", f64::from(us) / 1000.0)),
+            self.worker_cpu.map_or("-".to_owned(), |cpu| format!("{:.0} %", cpu * 100.0)),
+            self.bars(),
+            word.to_owned(),
         ]
     }
 }
 
-const HEAD: [&str; 6] = ["camera", "state", "fps", "latency", "dropped", "so far"];
+const N_COLUMNS: usize = 8;
+
+const HEAD: [&str; N_COLUMNS] = ["camera", "fps", "on time", "dropped", "p95", "CPU", "last 8 s", "so far"];
+
+/// The column of the word.
+const WORD: usize = 7;
 
 /// The columns that are left out one after the other where there is no room.
-const OPTIONAL: [usize; 4] = [3, 1, 4, 2];
+const OPTIONAL: [usize; 6] = [6, 5, 4, 3, 2, 1];
 
 /// Whether a column is aligned at its right.
 fn is_right(column: usize) -> bool {
-    (2..=4).contains(&column)
+    (1..=5).contains(&column)
 }
 
 /// The head and a line per camera.
 fn table(rows: &[&Row], columns: usize, color: Color) -> Vec<String> {
-    let cells: Vec<[String; 6]> = rows.iter().map(|row| row.cells()).collect();
+    let cells: Vec<[String; N_COLUMNS]> = rows.iter().map(|row| row.cells()).collect();
     let head = HEAD.map(str::to_owned);
-    let mut widths: [usize; 6] = std::array::from_fn(|column| {
+    let mut widths: [usize; N_COLUMNS] = std::array::from_fn(|column| {
         let all = cells.iter().chain([&head]).map(|row| row[column].width());
         all.max().unwrap_or(0)
     });
     // A word that changes moves no other column.
-    widths[1] = widths[1].max("warming up".len());
-    widths[5] = widths[5].max("below target".len());
+    widths[WORD] = widths[WORD].max("below target".len());
     let mut shown: Vec<usize> = (0..HEAD.len()).collect();
     let others = |shown: &[usize]| shown.iter().skip(1).map(|column| widths[*column] + 2).sum::<usize>();
     for column in OPTIONAL {
@@ -346,13 +381,13 @@ fn table(rows: &[&Row], columns: usize, color: Color) -> Vec<String> {
         }
     }
     let name = widths[0].min(columns.saturating_sub(others(&shown)));
-    let line = |row: &[String; 6], tone: Option<Tone>, head: bool| {
+    let line = |row: &[String; N_COLUMNS], tone: Option<Tone>, head: bool| {
         let mut line = String::new();
         for column in &shown {
             let width = if *column == 0 { name } else { widths[*column] };
             let text = cut(&row[*column], width);
             let pad = " ".repeat(width - text.width());
-            let tone = if head { Some(Tone::Head) } else { tone.filter(|_| *column == 5) };
+            let tone = if head { Some(Tone::Head) } else { tone.filter(|_| *column == WORD) };
             let painted = tone.map_or(text.clone(), |tone| color.paint(tone, &text));
             let gap = if *column == 0 { "" } else { "  " };
             line.push_str(&match is_right(*column) {
@@ -418,6 +453,9 @@ mod tests {
                     frames: Some((*frames, *dropped)),
                     delivered: None,
                     newest_frames: None,
+                    seconds: if is_known { vec![15, 14, 8, 0, 15, 15, 14, 15] } else { Vec::new() },
+                    on_time: is_known.then_some(0.9996),
+                    worker_cpu: is_known.then_some(0.124),
                     latency_us: is_known.then_some(5_430),
                 }
             })
@@ -452,11 +490,11 @@ mod tests {
             24,
             expect![[r#"
                 12 s of 30 s, 18 s left, 1 of 4 cameras on target, 1 failed
-                camera                         state               fps  latency  dropped  so far
-                camera-1                       measuring   15.00 of 15   5.4 ms        0  on target
-                Kasse Süd 日本 of a long name  measuring    5.50 of 15   5.4 ms      110  below target
-                camera-3                       warming up      - of 15        -        0  -
-                camera-4                       failed       1.00 of 15   5.4 ms        0  failed
+                camera                                 fps  on time  dropped     p95   CPU  last 8 s  so far
+                camera-1                       15.00 of 15   99.9 %        0  5.4 ms  12 %  ██▅▁████  on target
+                Kasse Süd 日本 of a long name   5.50 of 15   99.9 %      110  5.4 ms  12 %  ██▅▁████  below target
+                camera-3                           - of 15        -        0       -     -            warming up
+                camera-4                        1.00 of 15   99.9 %        0  5.4 ms  12 %  ██▅▁████  failed
                 machine: CPU 84 %, 60 % by this run, 22 % by other programs; memory 1.4 GiB
             "#]],
         );
@@ -466,11 +504,11 @@ mod tests {
             24,
             expect![[r#"
                 12 s of 30 s, 18 s left, 1 of 4 cameras on target, 1 failed
-                camera                  state               fps  latency  dropped  so far
-                camera-1                measuring   15.00 of 15   5.4 ms        0  on target
-                Kasse Süd 日本 of a...  measuring    5.50 of 15   5.4 ms      110  below target
-                camera-3                warming up      - of 15        -        0  -
-                camera-4                failed       1.00 of 15   5.4 ms        0  failed
+                camera              fps  on time  dropped     p95   CPU  last 8 s  so far
+                camera-1    15.00 of 15   99.9 %        0  5.4 ms  12 %  ██▅▁████  on target
+                Kasse S...   5.50 of 15   99.9 %      110  5.4 ms  12 %  ██▅▁████  below target
+                camera-3        - of 15        -        0       -     -            warming up
+                camera-4     1.00 of 15   99.9 %        0  5.4 ms  12 %  ██▅▁████  failed
                 machine: CPU 84 %, 60 % by this run, 22 % by other programs; memory 1.4 GiB
             "#]],
         );
@@ -483,7 +521,7 @@ mod tests {
                 camera                fps  so far
                 camera-1      15.00 of 15  on target
                 Kasse Süd...   5.50 of 15  below target
-                camera-3          - of 15  -
+                camera-3          - of 15  warming up
                 camera-4       1.00 of 15  failed
                 machine: CPU 84 %, 60 % by this run,...
             "#]],
@@ -497,7 +535,7 @@ mod tests {
                 .  so far
                 .  on target
                 .  below target
-                .  -
+                .  warming up
                 .  failed
                 machine: CPU...
             "#]],
@@ -517,12 +555,12 @@ mod tests {
             10,
             expect![[r#"
                 12 s of 30 s, 18 s left, 34 of 36 cameras on target, 1 failed
-                camera     state               fps  latency  dropped  so far
-                camera-30  failed      15.00 of 15   5.4 ms        0  failed
-                camera-20  measuring    8.33 of 15   5.4 ms        0  below target
-                camera-1   measuring   15.00 of 15   5.4 ms        0  on target
-                camera-2   measuring   15.00 of 15   5.4 ms        0  on target
-                camera-3   measuring   15.00 of 15   5.4 ms        0  on target
+                camera             fps  on time  dropped     p95   CPU  last 8 s  so far
+                camera-30  15.00 of 15   99.9 %        0  5.4 ms  12 %  ██▅▁████  failed
+                camera-20   8.33 of 15   99.9 %        0  5.4 ms  12 %  ██▅▁████  below target
+                camera-1   15.00 of 15   99.9 %        0  5.4 ms  12 %  ██▅▁████  on target
+                camera-2   15.00 of 15   99.9 %        0  5.4 ms  12 %  ██▅▁████  on target
+                camera-3   15.00 of 15   99.9 %        0  5.4 ms  12 %  ██▅▁████  on target
                 and 31 more on target
                 machine: CPU 84 %, 60 % by this run, 22 % by other programs; memory 1.4 GiB
             "#]],
@@ -534,8 +572,8 @@ mod tests {
             5,
             expect![[r#"
                 12 s of 30 s, 18 s left, 33 of 36 cameras on target, 1 failed
-                camera     state               fps  latency  dropped  so far
-                camera-30  failed      15.00 of 15   5.4 ms        0  failed
+                camera             fps  on time  dropped     p95   CPU  last 8 s  so far
+                camera-30  15.00 of 15   99.9 %        0  5.4 ms  12 %  ██▅▁████  failed
                 and 35 more: 1 below target, 1 starting, 33 on target
             "#]],
         );
@@ -569,7 +607,10 @@ mod tests {
             frames: Some((180, 0)),
             delivered: None,
             newest_frames: None,
+            seconds: Vec::new(),
+            on_time: None,
             latency_us: None,
+            worker_cpu: None,
         };
         lane.see(std::slice::from_ref(&stream), Machine::default(), now + Duration::from_secs(1));
         assert!(

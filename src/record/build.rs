@@ -33,7 +33,7 @@ mod thin;
 use std::collections::{BTreeMap, HashMap};
 
 use self::frames::FrameLog;
-pub use self::moment::{Phase, StreamMoment};
+pub use self::moment::{NEWEST, Phase, StreamMoment};
 use self::script::Script;
 pub use self::script::{FREE_US, QUIET_US};
 use self::steady::WarmUp;
@@ -257,10 +257,21 @@ struct Worker {
     /// None of its streams hangs before this.
     hangs_us: u64,
     samples: SampleLog,
+    /// The last sample, and the one before it.
+    newest: [Option<WorkerSample>; 2],
     /// The first and the last.
     details: Vec<WorkerDetails>,
     death: Option<String>,
     stderr_tail: String,
+}
+
+impl Worker {
+    /// CPU time over time between the last two samples, as a share of one core.
+    fn newest_cpu(&self) -> Option<f64> {
+        let [Some(last), Some(before)] = self.newest else { return None };
+        let time = last.at_us.checked_sub(before.at_us).filter(|time| *time > 0)?;
+        Some(last.cpu_us.saturating_sub(before.cpu_us) as f64 / time as f64)
+    }
 }
 
 impl RecordBuilder {
@@ -351,7 +362,9 @@ impl RecordBuilder {
         match (&event.body, stream) {
             (EventBody::Process { cpu_us, rss }, _) => {
                 let sample = WorkerSample { at_us, cpu_us: *cpu_us, rss: *rss };
-                self.workers[worker].samples.add(sample);
+                let worker = &mut self.workers[worker];
+                worker.samples.add(sample);
+                worker.newest = [Some(sample), worker.newest[0]];
             }
             (EventBody::Details { pss, threads }, _) => {
                 let details = &mut self.workers[worker].details;

@@ -188,8 +188,8 @@ fn a_run_shows_one_table_which_its_report_replaces() {
     assert_eq!(
         rows,
         [
-            "camera-1  measuring   15.00 of 15   2.0 ms        0  on target",
-            "camera-2  measuring    9.00 of 15        -        0  below target",
+            "camera-1  15.00 of 15    100 %        0  2.0 ms    -  \u{2588}\u{2588}\u{2588}\u{2588}\u{2588}     on target",
+            "camera-2   9.00 of 15    100 %        0       -    -  \u{2588}\u{2588}\u{2588}\u{2581}\u{2581}     below target",
         ]
     );
     assert!(text.contains(" s of 20 s, ") && text.contains(" s left, 1 of 2 cameras on target"), "{text}");

@@ -17,6 +17,10 @@ pub(super) struct FrameLog {
     dropped_us: Vec<u64>,
     begin_us: u64,
     period_us: u64,
+    /// Frames whose lateness is known, and those of them that came more than a period after
+    /// the delay.
+    n_due: u64,
+    n_late: u64,
     /// The constant delay of the stream, once it is known.
     pub(super) delay_us: Option<i64>,
     long: Option<LongWindow>,
@@ -34,6 +38,11 @@ impl FrameLog {
     /// Takes in a frame of the window that begins at `begin_us`.
     pub(super) fn add(&mut self, begin_us: u64, frame: Frame) {
         self.begin_us = begin_us;
+        if let Some(late_us) = frame.late_us {
+            let beyond = late_us.saturating_sub(self.delay_us.unwrap_or(0));
+            self.n_due += 1;
+            self.n_late += u64::from(i64::try_from(self.period_us).is_ok_and(|period| period < beyond));
+        }
         if let Some(long) = &mut self.long {
             return long.add(frame);
         }
@@ -109,6 +118,26 @@ impl FrameLog {
             self.latency[from..].iter().filter(|us| **us != NO_LATENCY).copied().collect();
         latencies.sort_unstable();
         (self.arrived.len() - from, latencies)
+    }
+
+    /// The share of frames so far that came at most a period after the delay, where so many
+    /// more never came; `None` if nothing was due.
+    pub(super) fn on_time(&self, n_dropped: u64) -> Option<f64> {
+        let n = self.n_due + n_dropped;
+        (self.n_due > 0).then(|| (self.n_due - self.n_late) as f64 / n as f64)
+    }
+
+    /// The frames of each of the last whole seconds before a moment, at most `n`; of a long
+    /// window none.
+    pub(super) fn seconds(&self, until_us: u64, n: u64) -> Vec<u32> {
+        let until = until_us.saturating_sub(self.begin_us);
+        let n = n.min(until / 1_000_000).min(u64::from(self.long.is_none()) * n);
+        let index = |at: u64| self.arrived.partition_point(|one| u64::from(*one) < at);
+        let count = |back: u64| {
+            let from = until - back * 1_000_000;
+            u32::try_from(index(from + 1_000_000) - index(from)).unwrap_or(u32::MAX)
+        };
+        (1..=n).rev().map(count).collect()
     }
 
     /// The first frame at or after the end of a window that was cut.

@@ -40,10 +40,22 @@ pub struct StreamMoment<'a> {
     pub delivered: Option<u64>,
     /// Frames that arrived in the newest second: 0 if it stalls; `None` for a script.
     pub newest_frames: Option<usize>,
-    /// The median latency of the newest second, in microseconds; `None` without a frame in
-    /// it.
+    /// The frames of each of the newest [`NEWEST`] seconds of its window, oldest first; none
+    /// of a script.
+    pub seconds: Vec<u32>,
+    /// The share of frames so far that came at most a period after the stream's delay;
+    /// `None` if nothing is due.
+    pub on_time: Option<f64>,
+    /// The 95th percentile of latency in the newest [`NEWEST`] seconds, in microseconds;
+    /// `None` without a frame in the newest one.
     pub latency_us: Option<u32>,
+    /// The CPU time of the worker that plays nothing but this camera over the newest second,
+    /// as a share of one core.
+    pub worker_cpu: Option<f64>,
 }
+
+/// So many seconds are the newest ones.
+pub const NEWEST: u64 = 8;
 
 /// A rate over less time than this is mostly chance.
 const LEAST_US: u64 = 1_000_000;
@@ -57,9 +69,11 @@ impl RecordBuilder {
     /// first its streams.
     #[must_use]
     pub fn moment(&self) -> Vec<StreamMoment<'_>> {
-        let streams = self.setup.streams().map(|(id, member, _)| {
+        let streams = self.setup.streams().map(|(id, member, stream)| {
             let state = &self.streams[id.index()];
-            state.moment(self.timing, member, self.now_us)
+            let is_own = self.setup.workers[stream.worker] == member.slug.as_str();
+            let worker_cpu = self.workers[stream.worker].newest_cpu().filter(|_| is_own);
+            StreamMoment { worker_cpu, ..state.moment(self.timing, member, self.now_us) }
         });
         let scripts = self.setup.scripts().map(|(id, member, _)| {
             let state = &self.scripts[id.index()];
@@ -131,7 +145,8 @@ impl Stream {
             () => phase,
         };
         let frames = self.log.n_frames();
-        let (n_newest, latencies) = self.log.newest(seen_us.saturating_sub(LEAST_US));
+        let (n_newest, _) = self.log.newest(seen_us.saturating_sub(LEAST_US));
+        let (_, latencies) = self.log.newest(seen_us.saturating_sub(NEWEST * LEAST_US));
         StreamMoment {
             member,
             phase,
@@ -141,7 +156,11 @@ impl Stream {
             frames: Some((frames, self.dropped)),
             delivered: self.delivery.frames,
             newest_frames: Some(n_newest),
-            latency_us: stats::percentile(&latencies, 50),
+            seconds: self.log.seconds(seen_us, NEWEST),
+            on_time: self.log.on_time(self.dropped),
+            // Those of a stream that stalls are over.
+            latency_us: stats::percentile(&latencies, 95).filter(|_| n_newest > 0),
+            worker_cpu: None,
         }
     }
 }
@@ -166,6 +185,9 @@ impl Script {
             frames: None,
             delivered: None,
             newest_frames: None,
+            seconds: Vec::new(),
+            on_time: None,
+            worker_cpu: None,
             latency_us: None,
         }
     }
