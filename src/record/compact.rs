@@ -1,10 +1,11 @@
-//! Compact forms of lists in the JSON of a record.
+//! Compact forms of lists: of times in the JSON of a record, and of sightings while a run
+//! is measured.
 //!
 //! Times ascend in steps that are alike, so they are written as `{"first": 2000123, "steps":
-//! [66667, 66702]}`: the first one, and how much later each other is than the one before.
-//! Sightings are grouped by element, message and names of fields: a list for each quantity,
-//! and each field as runs of equal values. Both are read in the form of records before
-//! version 6 as well, which is the plain list.
+//! [66667, 66702]}`: the first one, and how much later each other is than the one before. The
+//! plain list of records before version 6 is read as well. Sightings are kept by element,
+//! message and names of fields: a list for each quantity, and each field as runs of equal
+//! values. A record has the plain list, which people read and which compresses as well.
 
 use std::collections::BTreeMap;
 
@@ -73,15 +74,13 @@ pub(super) mod times {
 }
 
 /// Sightings of one element with the same message and the same fields.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct SightingGroup {
+#[derive(Clone, Debug)]
+struct SightingGroup {
     element: String,
     factory: String,
     message: String,
-    #[serde(with = "times")]
     at_us: Vec<u64>,
     /// One for each time; empty if the element gives none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     clip_ms: Vec<Option<u64>>,
     /// The values of each field, in the order of the times: value, and how often in a row.
     fields: BTreeMap<String, Vec<(String, u64)>>,
@@ -156,36 +155,6 @@ impl SightingGroup {
     }
 }
 
-/// For `#[serde(with = "compact::sightings")]`.
-pub(super) mod sightings {
-    use super::{Deserialize, Deserializer, Serialize, Serializer, Sighting, SightingGroup, SightingLog};
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Form {
-        Groups(Vec<SightingGroup>),
-        Plain(Vec<Sighting>),
-    }
-
-    pub(in crate::record) fn serialize<S: Serializer>(
-        sightings: &[Sighting],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let mut log = SightingLog::default();
-        sightings.iter().for_each(|sighting| log.add(sighting));
-        log.groups.serialize(serializer)
-    }
-
-    pub(in crate::record) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<Sighting>, D::Error> {
-        Ok(match Form::deserialize(deserializer)? {
-            Form::Groups(groups) => SightingLog { groups }.sightings(),
-            Form::Plain(sightings) => sightings,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
@@ -193,12 +162,7 @@ mod tests {
     use super::*;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Both {
-        #[serde(with = "times")]
-        times: Vec<u64>,
-        #[serde(with = "sightings")]
-        sightings: Vec<Sighting>,
-    }
+    struct Times(#[serde(with = "times")] Vec<u64>);
 
     fn sighting(at_us: u64, clip_ms: Option<u64>, element: &str, symbol: &str) -> Sighting {
         let fields = [("quality", "1"), ("symbol", symbol)];
@@ -213,31 +177,28 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_written_compactly_and_read_back() {
-        let both = Both {
-            times: vec![2_000_123, 2_066_790, 2_066_790, 2_133_492],
-            sightings: vec![
-                sighting(5, Some(100), "a", "4006"),
-                sighting(6, None, "b", "4007"),
-                sighting(8, Some(160), "a", "4006"),
-                sighting(9, Some(20), "a", "4007"),
-            ],
-        };
-        let text = serde_json::to_string(&both).unwrap();
-        expect![[r#"{"times":{"first":2000123,"steps":[66667,0,66702]},"sightings":[{"element":"a","factory":"zbar","message":"barcode","at_us":{"first":5,"steps":[3,1]},"clip_ms":[100,160,20],"fields":{"quality":[["1",3]],"symbol":[["4006",2],["4007",1]]}},{"element":"b","factory":"zbar","message":"barcode","at_us":{"first":6,"steps":[]},"fields":{"quality":[["1",1]],"symbol":[["4007",1]]}}]}"#]]
-            .assert_eq(&text);
-        assert_eq!(serde_json::from_str::<Both>(&text).unwrap(), both);
-        let none = Both { times: Vec::new(), sightings: Vec::new() };
-        let text = serde_json::to_string(&none).unwrap();
-        expect![[r#"{"times":[],"sightings":[]}"#]].assert_eq(&text);
-        assert_eq!(serde_json::from_str::<Both>(&text).unwrap(), none);
+    fn times_are_written_as_steps_and_read_back() {
+        let times = Times(vec![2_000_123, 2_066_790, 2_066_790, 2_133_492]);
+        let text = serde_json::to_string(&times).unwrap();
+        expect![[r#"{"first":2000123,"steps":[66667,0,66702]}"#]].assert_eq(&text);
+        assert_eq!(serde_json::from_str::<Times>(&text).unwrap(), times);
+        assert_eq!(serde_json::to_string(&Times(Vec::new())).unwrap(), "[]");
+        for (text, times) in [("[]", vec![]), ("[3, 4, 9]", vec![3, 4, 9])] {
+            assert_eq!(serde_json::from_str::<Times>(text).unwrap(), Times(times), "older records");
+        }
     }
 
     #[test]
-    fn plain_lists_of_older_records_are_read() {
-        let old = r#"{"times": [3, 4, 9], "sightings": [{"at_us": 5, "clip_ms": null, "element": "a",
-            "factory": "zbar", "message": "barcode", "fields": {"quality": "1", "symbol": "4006"}}]}"#;
-        let both: Both = serde_json::from_str(old).unwrap();
-        assert_eq!(both, Both { times: vec![3, 4, 9], sightings: vec![sighting(5, None, "a", "4006")] });
+    fn sightings_come_out_as_they_came_in() {
+        let all = vec![
+            sighting(5, Some(100), "a", "4006"),
+            sighting(6, None, "b", "4007"),
+            sighting(8, Some(160), "a", "4006"),
+            sighting(9, Some(20), "a", "4007"),
+        ];
+        let mut log = SightingLog::default();
+        all.iter().for_each(|sighting| log.add(sighting));
+        assert_eq!((log.len(), log.groups.len()), (4, 2));
+        assert_eq!(log.sightings(), all);
     }
 }

@@ -338,7 +338,6 @@ pub struct StreamRecord {
     pub life: Life,
     /// What elements reported over the stream's whole life, oldest first, at
     /// most [`MAX_SIGHTINGS`].
-    #[serde(with = "compact::sightings")]
     pub sightings: Vec<Sighting>,
     /// Sightings beyond [`MAX_SIGHTINGS`].
     pub sightings_left_out: u64,
