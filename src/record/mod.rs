@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use self::long::{Frame, LongWindow};
+use self::long::LongWindow;
 pub use self::provenance::{ConfigFile, Git, Provenance, StepRecord};
 use self::seen::{ClipPlace, Expected, StepSightings};
 use crate::digest::ContentDigest;
@@ -382,29 +382,6 @@ impl StreamRecord {
             None => self.arrived_us.first().copied().zip(self.arrived_us.last().copied()),
             Some(long) => long.first_us.zip(long.last_us),
         }
-    }
-
-    /// The frames that arrived in the window; none of one that is longer than an hour.
-    pub fn frames(&self) -> impl Iterator<Item = Frame> + '_ {
-        self.arrived_us.iter().enumerate().map(|(index, arrived_us)| Frame {
-            arrived_us: *arrived_us,
-            latency_us: self.latency_us.get(index).copied().flatten(),
-            late_us: self.late_us.get(index).copied().flatten(),
-        })
-    }
-
-    /// The window in rows of a second, each with its late frames: those later than `delay_us`
-    /// and some periods. Of a window that is longer than an hour these were fixed when it was
-    /// measured. `None` without a window.
-    #[must_use]
-    pub fn rows(&self, period_us: u64, delay_us: i64) -> Option<LongWindow> {
-        if let Some(long) = &self.long {
-            return Some(long.clone());
-        }
-        let mut rows = LongWindow::new(self.window_us?.0, period_us, delay_us);
-        self.frames().for_each(|frame| rows.add(frame));
-        self.dropped_us.iter().for_each(|at_us| rows.add_dropped(*at_us));
-        Some(rows)
     }
 }
 

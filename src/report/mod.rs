@@ -146,11 +146,8 @@ fn millis(us: u32) -> String {
 /// streams.
 fn gaps(report: &Report<'_>) -> Vec<String> {
     let Report { measurement, .. } = report;
-    let mut gaps: Vec<(String, Vec<String>)> = Vec::new();
-    let mut add = |reason: String, about: &str| match gaps.iter_mut().find(|(known, _)| *known == reason) {
-        Some((_, all)) => all.push(about.to_owned()),
-        None => gaps.push((reason, vec![about.to_owned()])),
-    };
+    let mut gaps = Vec::new();
+    let mut add = |reason: String, about: &str| add_to(&mut gaps, reason, about);
     for stream in measurement.cameras.iter().flat_map(|camera| &camera.streams) {
         stream.notes.iter().for_each(|note| add(note.clone(), &stream.stream));
         // The reason for a stream's verdict is also that for its missing figures.
@@ -176,13 +173,8 @@ fn gaps(report: &Report<'_>) -> Vec<String> {
 
 /// What collectors could not measure, and why: each reason once.
 fn unmeasured(record: &RunRecord) -> Vec<String> {
-    let mut gaps: Vec<(String, Vec<String>)> = Vec::new();
-    for (collector, reason) in missing(record) {
-        match gaps.iter_mut().find(|(known, _)| known == reason) {
-            Some((_, all)) => all.push(collector.clone()),
-            None => gaps.push((reason.clone(), vec![collector.clone()])),
-        }
-    }
+    let mut gaps = Vec::new();
+    missing(record).for_each(|(collector, reason)| add_to(&mut gaps, reason.clone(), collector));
     told(gaps)
 }
 
@@ -197,6 +189,14 @@ fn unmeasured_briefly(record: &RunRecord) -> Option<String> {
 /// Collectors without values, and the reasons; the machine's is among its figures.
 fn missing(record: &RunRecord) -> impl Iterator<Item = (&String, &String)> {
     record.missing.iter().filter(|(collector, _)| *collector != machine::NAME)
+}
+
+/// Adds something to those of a reason.
+fn add_to(gaps: &mut Vec<(String, Vec<String>)>, reason: String, about: &str) {
+    match gaps.iter_mut().find(|(known, _)| *known == reason) {
+        Some((_, all)) => all.push(about.to_owned()),
+        None => gaps.push((reason, vec![about.to_owned()])),
+    }
 }
 
 fn told(gaps: Vec<(String, Vec<String>)>) -> Vec<String> {
