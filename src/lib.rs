@@ -25,6 +25,7 @@ pub mod plan;
 pub mod record;
 pub(crate) mod report;
 pub mod scene;
+pub mod search;
 pub mod session;
 pub mod stats;
 pub mod store;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const LEVELS: [&[&str]; 9] = [
     &["digest", "packed", "text", "name", "path", "time"],
     &["diag", "os"],
-    &["scene", "pipeline", "model", "collect", "stats"],
+    &["scene", "pipeline", "model", "collect", "stats", "search"],
     &["assets", "plan", "dialect", "worker", "record"],
     &["session", "report", "graph"],
     &["store"],

@@ -12,6 +12,7 @@
 
 pub mod build;
 mod compact;
+pub mod density;
 mod earlier;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -1,0 +1,81 @@
+//! What a search for the density measured: the [`DensityRecord`].
+//!
+//! It is the artefact of a `density:` task. Each setting holds the record of its own window,
+//! as if `lp run --count N` had measured it, so that a better formula needs no new search.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Host, Provenance, RunRecord};
+use crate::name::Slug;
+use crate::path::ProjectPath;
+use crate::search::{Answer, Goal, Rules, State};
+use crate::time::Utc;
+
+/// The version of the record's layout.
+pub const VERSION: u32 = 1;
+
+/// Everything that one search for the density measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DensityRecord {
+    /// [`VERSION`].
+    pub version: u32,
+    /// `lane`, `camera-3`, `camera-1+camera-3`.
+    pub subject: String,
+    /// When it began; when a search that was interrupted went on does not count.
+    pub started: Utc,
+    /// As of [`RunRecord`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utc_offset_s: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
+    /// What is counted.
+    pub unit: Unit,
+    /// Cameras that play once beside the copies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub background: Vec<Slug>,
+    /// What was asked.
+    pub rules: Rules,
+    pub host: Host,
+    /// In the order of time.
+    pub settings: Vec<SettingRecord>,
+    pub answer: Answer,
+    /// One run at the answer; `None` if the answer is 0 or no number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_answer: Option<Box<RunRecord>>,
+    /// Whether the user stopped it before its answer.
+    pub interrupted: bool,
+    /// As of [`RunRecord`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs_changed: Vec<ProjectPath>,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Copies of all cameras of the subject.
+    Lane,
+    /// Copies of one camera, the others once beside it.
+    Camera,
+}
+
+/// A number of lanes, measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SettingRecord {
+    pub lanes: u32,
+    pub goal: Goal,
+    pub state: State,
+    /// Why, in words, unless it holds: `camera-4-l24/1: 97.1 % on time is less than 99 %`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The stream that came closest to failing, or failed the worst.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst: Option<String>,
+    /// When it was asked for and when it ended, in microseconds since the search began, the
+    /// time between two sittings not counted.
+    pub span_us: (u64, u64),
+    /// What was measured; its origin is its own.
+    pub record: RunRecord,
+}
