@@ -294,6 +294,12 @@ impl Layout {
     pub fn cache(&self) -> PathBuf {
         self.root.join(".lpcache")
     }
+
+    /// The folder with the settings of searches for the density that have no answer yet.
+    #[must_use]
+    pub fn searches(&self) -> PathBuf {
+        self.cache().join("density")
+    }
 }
 
 /// A place on this machine, for people.

@@ -11,6 +11,7 @@
 mod command;
 mod content;
 mod cut;
+mod density;
 mod download;
 mod encode;
 mod examine;
@@ -34,7 +35,7 @@ use serde_json::Value;
 use crate::digest::ContentDigest;
 use crate::engine::host::{Attempt, Facts, Host, Performed};
 use crate::graph::task::{Action, Task};
-use crate::model::{Camera, Limits, Password, SceneFile};
+use crate::model::{Camera, Density, Limits, Password, SceneFile};
 use crate::name::Slug;
 use crate::os;
 use crate::os::lock::BuildLock;
@@ -66,6 +67,8 @@ pub struct LocalHost<'a> {
     pub earlier: Box<EarlierRunsOf<'a>>,
     /// `[verdict]`, for the record of a run.
     pub limits: Limits,
+    /// `[density]`, for what is not in the key of a search: how long it may take.
+    pub density: Density,
     /// Describes program and project, for the record of a run.
     pub provenance: Box<ProvenanceOf<'a>>,
     /// The user's note about a run.
@@ -133,6 +136,7 @@ impl Host for LocalHost<'_> {
             Action::Plan(request) => plan::camera(request, task, attempt),
             Action::PlanLane { .. } => plan::lane(task, attempt),
             Action::Run(run) => return run::perform(self, run, task, attempt),
+            Action::Density(density) => return density::perform(self, density, task, attempt),
             Action::Benchmark { camera, verdict, .. } => report::benchmark(camera, *verdict, task, attempt),
             Action::Report { verdict, .. } => report::pages(*verdict, task, attempt),
             Action::Command(command) => return command::perform(command, attempt),

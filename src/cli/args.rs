@@ -108,6 +108,16 @@ pub(super) enum Command {
     /// Ends with 0 if every camera holds its target, and with 1 if one does not, is
     /// undecided, or cannot be judged. Files that are played freely have no target.
     Run(RunArgs),
+    /// Find out how many lanes this machine can play, and what happens with one more
+    ///
+    /// Plays more and more copies of the cameras, without starting again those that play, until
+    /// one more does not hold; then tests the answer for minutes. An answer is stored: while
+    /// nothing has changed, it is said again, with its age. A search that was stopped or
+    /// killed goes on where it was.
+    ///
+    /// Ends with 0 if there is an answer, also if that is a range, and with 1 if a camera
+    /// did not play.
+    Density(DensityArgs),
     /// Show a stored run again as a table, JSON, CSV or HTML
     Report(ReportArgs),
     /// Show the graph of tasks
@@ -389,6 +399,65 @@ pub(super) struct RunArgs {
     /// Print the report as JSON on stdout
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `lp density`
+#[derive(Args, Debug)]
+pub(super) struct DensityArgs {
+    /// Cameras to count copies of: names in the config, or patterns [default: the whole lane]
+    #[arg(id = "members", value_name = "CAMERA")]
+    pub(super) cameras: Vec<String>,
+
+    /// Count copies of all cameras that are named, or of one beside the rest of the lane [default: lane]
+    #[arg(long, value_name = "UNIT")]
+    pub(super) unit: Option<UnitWord>,
+
+    /// How sure the answer must be [default: 95%]
+    #[arg(long, value_name = "SHARE")]
+    pub(super) confidence: Option<String>,
+
+    /// Try at most N copies [default: 1000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) max: Option<u32>,
+
+    /// How long the search may take; with more time, an answer that is a range is made narrower [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) budget: Option<Duration>,
+
+    /// Measure although there is a stored answer
+    #[arg(long)]
+    pub(super) again: bool,
+
+    /// Try numbers for which there may be too little memory
+    #[arg(long)]
+    pub(super) allow_oom: bool,
+
+    /// Run at most N tasks of pool `cpu` at once while making inputs [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(super) jobs: Option<u32>,
+
+    /// A note about this search, shown in its reports: `--tag "bios 1.12"`
+    #[arg(long, value_name = "TEXT", value_parser = tag)]
+    pub(super) tag: Option<String>,
+}
+
+/// What `lp density` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum UnitWord {
+    /// Copies of all cameras that are named
+    Lane,
+    /// Copies of one camera, the others of the lane once beside it
+    Camera,
+}
+
+impl UnitWord {
+    /// As in `Lpfile.toml`.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            UnitWord::Lane => "lane",
+            UnitWord::Camera => "camera",
+        }
+    }
 }
 
 /// The most characters of a tag.

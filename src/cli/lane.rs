@@ -17,7 +17,8 @@ use crate::diag::{Color, Tone};
 use crate::record::Pace;
 use crate::record::build::{Phase, RecordBuilder, StreamMoment};
 use crate::record::measure::{SoFar, number, so_far};
-use crate::text::{harmless, plural};
+use crate::search::{Ask, Goal};
+use crate::text::{counted, harmless, plural};
 
 /// The state of all cameras.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Lane {
     pace: Pace,
     /// Zero: until stopped.
     duration: Duration,
+    /// What a search measures: `7 lanes, to be sure`.
+    searched: Option<String>,
     rows: Vec<Row>,
     machine: Machine,
     measured: Duration,
@@ -74,12 +77,22 @@ impl Lane {
         Lane {
             pace,
             duration,
+            searched: None,
             rows: Vec::new(),
             machine: Machine::default(),
             measured,
             seen: now,
             ends: None,
         }
+    }
+
+    /// Takes in what a search measures from now on.
+    pub(super) fn search(&mut self, ask: &Ask) {
+        let goal = if ask.goal == Goal::Confirm { ", to be sure" } else { "" };
+        self.searched = Some(format!("{}{goal}", counted(ask.lanes, "lane")));
+        // Free pace has no target.
+        self.pace = Pace::Live;
+        (self.duration, self.ends, self.rows) = (Duration::ZERO, None, Vec::new());
     }
 
     /// Whether the measurement has begun.
@@ -148,8 +161,13 @@ impl Lane {
         self.rows.iter().filter(|row| is_counted(row)).count()
     }
 
-    /// "12 s of 30 s"
+    /// "12 s of 30 s", "7 lanes: 12 s"
     fn progress(&self, now: Instant) -> String {
+        let searched = self.searched.as_ref().map_or_else(String::new, |searched| format!("{searched}: "));
+        format!("{searched}{}", self.passed(now))
+    }
+
+    fn passed(&self, now: Instant) -> String {
         let is_measuring = self.rows.iter().any(|row| row.phase >= Phase::Measuring);
         if !is_measuring {
             let is_warm = self.rows.iter().any(|row| row.phase == Phase::WarmingUp);
@@ -224,7 +242,7 @@ impl Lane {
         let left = self.ends.map(|ends| ends.saturating_duration_since(now));
         if let Some(left) = left.filter(|left| !left.is_zero()) {
             parts.push((None, format!("{} s left", left.as_secs_f64().ceil())));
-        } else if self.pace == Pace::Live && self.duration.is_zero() {
+        } else if self.pace == Pace::Live && self.duration.is_zero() && self.searched.is_none() {
             parts.push((None, "until Ctrl-C".to_owned()));
         }
         parts.extend(self.standing());

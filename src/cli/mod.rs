@@ -10,11 +10,13 @@ mod args;
 mod build;
 mod cache;
 mod check;
+mod checks;
 mod clean;
 mod columns;
 mod completions;
 mod config;
 mod console;
+mod density;
 mod doctor;
 mod explain;
 mod flags;
@@ -163,6 +165,7 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Check(args) => check::run(global, args),
         Command::Build(args) => build::run(global, args),
         Command::Run(args) => run::run(global, args),
+        Command::Density(args) => density::run(global, args),
         Command::Report(args) => report::run(global, args),
         Command::Graph(args) => graph::run(global, args),
         Command::Show(args) => show::run(global, args),

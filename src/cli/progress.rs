@@ -34,9 +34,12 @@ use crate::engine::host::HINT;
 use crate::graph::lower::Subject;
 use crate::os::terminal;
 use crate::record::build::RecordBuilder;
+use crate::record::density::SettingRecord;
 use crate::record::measure::fit::{self, Cause};
+use crate::record::measure::measure;
+use crate::search::State;
 use crate::session::Observation;
-use crate::text::harmless_lines;
+use crate::text::{counted, harmless, harmless_lines};
 use crate::workspace::open::Workspace;
 
 /// How long the line of a build stays as it is.
@@ -132,6 +135,31 @@ impl Live {
     }
 }
 
+/// A setting of a search that has ended.
+fn setting_line(setting: &SettingRecord) -> String {
+    let (tone, word) = match setting.state {
+        State::Holds => (Tone::Good, "hold"),
+        State::Fails => (Tone::Bad, "fail"),
+        State::Undecided => (Tone::Unsure, "undecided"),
+        State::Disturbed => (Tone::Unsure, "disturbed"),
+        State::Broken => (Tone::Bad, "broken"),
+    };
+    let (from_us, to_us) = setting.span_us;
+    let mut line = format!("{:>10}  ", counted(setting.lanes, "lane"));
+    line.push_str(&console::color().paint(tone, &format!("{word:<9}")));
+    line.push_str(&format!("  {:>4} s", to_us.saturating_sub(from_us) / 1_000_000));
+    if let Some(cpu) = measure(&setting.record).machine.cpu {
+        line.push_str(&format!("  CPU {:>3.0} %", cpu * 100.0));
+    }
+    if let Some(worst) = &setting.worst {
+        line.push_str(&format!("  worst {}", harmless(worst)));
+    }
+    if let Some(reason) = &setting.reason {
+        line.push_str(&format!(": {}", harmless(reason)));
+    }
+    line
+}
+
 /// Prints why a run is degraded.
 pub(super) fn note_degraded(reason: &str) {
     let word = console::color().paint(Tone::Unsure, "degraded");
@@ -182,6 +210,12 @@ impl Console {
         }
         if let Observation::Moment(builder) = seen {
             measured.note_disturbances(builder);
+        }
+        if let Observation::Asked(ask) = seen {
+            locked(&measured.lane).search(ask);
+        }
+        if let Observation::Setting(setting) = seen {
+            console::note(&setting_line(setting));
         }
         if let Some(seconds) = &measured.seconds {
             return seconds.watch(seen);

@@ -1,14 +1,12 @@
 //! `lp run`
 
-mod checks;
-
 use std::collections::BTreeSet;
 
 use anyhow::Context;
 
 use super::args::{Global, RunArgs};
 use super::progress::{Console, Observers, note_degraded};
-use super::{Exit, console, project};
+use super::{Exit, checks, console, project};
 use crate::action::LocalHost;
 use crate::engine::{Again, Warm};
 use crate::graph::lower::Subject;

@@ -57,7 +57,10 @@ impl Seconds {
         match seen {
             Observation::Stream(slug, event) => self.see(slug, event),
             Observation::Script(slug, stream, figure) => self.see_script(slug, stream, figure),
-            Observation::Failed(..) | Observation::Moment(_) => {}
+            Observation::Failed(..)
+            | Observation::Moment(_)
+            | Observation::Asked(_)
+            | Observation::Setting(_) => {}
         }
     }
 

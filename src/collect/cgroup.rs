@@ -6,6 +6,7 @@
 //! way ends at the container's own root: limits further out stay unknown.
 
 mod hits;
+pub mod left;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -18,6 +18,7 @@ pub mod memory;
 pub mod network;
 pub mod pressure;
 pub mod processes;
+pub mod room;
 mod source;
 pub mod temperature;
 pub mod throttle;

@@ -116,7 +116,7 @@ fn typed(node: &Node, shape: &Shape) -> Node {
 fn defaults() -> BTreeMap<String, Json> {
     let empty = lpfile::RawLpfile::default();
     let settings = resolve::settings(&empty);
-    let rtsp = &settings.rtsp;
+    let (rtsp, density) = (&settings.rtsp, &settings.density);
     let options = inference::Options::DEFAULT;
     let mut defaults: Vec<(String, Json)> = [
         ("project.cameras", json!(load::CAMERAS)),
@@ -139,6 +139,12 @@ fn defaults() -> BTreeMap<String, Json> {
         ("verdict.deadline", json!(verdict::deadline_text(settings.limits.deadline))),
         ("verdict.on_time", json!(settings.limits.on_time)),
         ("verdict.max_late", json!(verdict::millis_text(settings.limits.max_late_ms))),
+        ("density.unit", json!(density.unit)),
+        ("density.confidence", json!(density.confidence)),
+        ("density.max", json!(density.max)),
+        ("density.budget", json!(duration_text(density.budget))),
+        ("density.confirm", json!(duration_text(density.confirm))),
+        ("density.allow_oom", json!(density.allow_oom)),
         ("clip.drop_only", json!(settings.drop_only)),
         ("clip.codec", json!(settings.clip.codec.map_or("source", Codec::word))),
         ("clip.bitrate", json!(settings.clip.bitrate)),

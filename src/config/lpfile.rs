@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::clip_options::{RawClip, camera_clip, clip};
 use super::clips::{URL, asset_path, is_fetch_url};
+use super::density::{RawDensity, density};
 use super::inference::{RawOptions, WorkloadOptions, options};
 use super::reader::{At, KeyNames, Reader, Table, by, map_of, table};
 use super::shape::{Shape, TEXT, UnknownKeys, unseen};
@@ -33,6 +34,8 @@ pub(super) struct RawLpfile {
     pub(super) results: Option<Spanned<String>>,
     pub(super) run: RawRun,
     pub(super) verdict: RawVerdict,
+    /// `[density]`
+    pub(super) density: RawDensity,
     pub(super) drop_only: Option<bool>,
     /// `[clip]`
     pub(super) clip: RawClip,
@@ -139,6 +142,8 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     raw.run = table.optional("run", "How cameras are run", run(), diagnostics).unwrap_or_default();
     let limits = "When a stream holds, besides its frame rate";
     raw.verdict = table.optional("verdict", limits, verdict(), diagnostics).unwrap_or_default();
+    let search = "How the search for the number of lanes is made";
+    raw.density = table.optional("density", search, density(), diagnostics).unwrap_or_default();
     let clips = "How clips that do not fit their camera are converted, and how they are encoded";
     (raw.drop_only, raw.clip) = table.optional("clip", clips, clip(), diagnostics).unwrap_or_default();
     raw.rtsp = table.optional("rtsp", "RTSP streams", rtsp(), diagnostics).unwrap_or_default();

@@ -15,6 +15,7 @@ mod cameras;
 mod caps;
 mod clip_options;
 mod clips;
+mod density;
 mod device;
 pub mod effective;
 mod files;

@@ -146,6 +146,7 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
         render: raw.run.render.unwrap_or(false),
         decode_only: raw.run.decode_only.unwrap_or(false),
         limits: raw.verdict.limits(),
+        density: raw.density.resolve(),
         drop_only: raw.drop_only.unwrap_or(false),
         clip: raw.clip.resolve(RawClip::default()),
         rtsp: Rtsp {

@@ -157,6 +157,7 @@ impl Engine<'_> {
                 cancel: &self.cancel,
                 started,
                 repeat,
+                key: key.without_repeat().digest(),
                 input: &input,
                 note: &note,
                 inputs_changed: &inputs_changed,

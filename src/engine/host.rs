@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::events::Outcome;
-use crate::digest::ContentDigest;
+use crate::digest::{ActionDigest, ContentDigest};
 use crate::graph::task::Task;
 use crate::os::lock::BuildLock;
 use crate::os::process::Cancel;
@@ -56,6 +56,9 @@ pub struct Attempt<'a> {
     pub started: Utc,
     /// Which repeat of a measurement this is, from 1; 0 for other tasks.
     pub repeat: u32,
+    /// The digest of the task's key without the number of the repeat: whatever changes its
+    /// result changes this.
+    pub key: ActionDigest,
     /// The contents of an input of the task when its key was computed; of a folder, the
     /// digest of all its files.
     pub input: &'a (dyn Fn(&ProjectPath) -> Option<ContentDigest> + Sync),

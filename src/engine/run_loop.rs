@@ -21,7 +21,7 @@ use super::standing::{Reasons, Standing};
 use super::states::States;
 use super::{Engine, EngineError, Warm};
 use crate::graph::TaskId;
-use crate::graph::task::{Action, Pool, Task};
+use crate::graph::task::{Pool, Task};
 use crate::os::lock::{BuildLock, Holder, Measurement, MeasuringHold, MeasuringLock, Waiter};
 use crate::os::{self};
 use crate::store::StoreError;
@@ -225,8 +225,8 @@ impl Engine<'_> {
         measuring: Option<&MeasuringLock>,
         task: &Task,
     ) -> Result<Option<MeasuringHold>, EngineError> {
-        let (Some(measuring), Action::Run(run)) = (measuring, &task.action) else { return Ok(None) };
-        let measurement = || Measurement { subject: &run.subject, root: &self.layout.root };
+        let (Some(measuring), Some((subject, _))) = (measuring, task.played()) else { return Ok(None) };
+        let measurement = || Measurement { subject, root: &self.layout.root };
         Ok(Some(self.waiting(&|waiting| measuring.exclude(measurement(), waiting))?))
     }
 

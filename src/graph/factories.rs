@@ -101,7 +101,7 @@ pub fn needs(lane: &Lane, pace: Pace, tasks: &[Task]) -> BTreeMap<String, Need> 
                 needed.extend(transcode.clip.codec.into_iter().flat_map(of_clips))
             }
             // Theirs are those of the plans below.
-            Action::Run(_) => {}
+            Action::Run(_) | Action::Density(_) => {}
             _ => needed.extend(task.factories.iter().cloned()),
         }
     }

@@ -11,11 +11,13 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::factories::{GENERATE_FACTORIES, transcode_factories};
-use super::task::{Action, Command, Download, DownloadKind, Pool, Run, Task, Transcode, VariableValue};
+use super::task::{
+    Action, Command, Density, Download, DownloadKind, Pool, Run, Task, Transcode, VariableValue,
+};
 use crate::diag::Place;
 use crate::dialect;
 use crate::digest::ContentDigest;
-use crate::model::{Camera, Clip, Isolation, Origin, Pace, Project, Scalar, Source, UserTask};
+use crate::model::{Camera, Clip, Isolation, Origin, Pace, Project, Scalar, Source, Unit, UserTask};
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
 use crate::plan::lane::{Lane, PlannedCamera};
@@ -59,6 +61,12 @@ impl Subject {
     #[must_use]
     pub fn run_label(&self) -> String {
         format!("run:{}", self.name)
+    }
+
+    /// The label of the search for its density.
+    #[must_use]
+    pub fn density_label(&self) -> String {
+        format!("density:{}", self.name)
     }
 
     /// The label of its report: that of the lane is `report` alone.
@@ -147,6 +155,12 @@ pub fn plan_path(camera: &Slug) -> ProjectPath {
 #[must_use]
 pub fn record_path(subject: &str) -> ProjectPath {
     path(&format!("results/run/{subject}.json"))
+}
+
+/// The path of the record of a search for a subject's density.
+#[must_use]
+pub fn density_path(subject: &str) -> ProjectPath {
+    path(&format!("results/density/{subject}.json"))
 }
 
 /// The labels of tasks that may have made the clip of this name in `media/`.
@@ -268,50 +282,116 @@ fn parts_of(lowering: &Lowering<'_>, model: &ProjectPath) -> Vec<ProjectPath> {
     made.into_iter().filter(is_beside).collect()
 }
 
+/// What the members of a run need.
+struct Needs {
+    isolation: Isolation,
+    inputs: BTreeSet<ProjectPath>,
+    factories: BTreeSet<String>,
+    script_flags: bool,
+}
+
+impl Needs {
+    fn of(lowering: &Lowering<'_>, members: &[&PlannedCamera], pace: Pace, tasks: &[Task]) -> Needs {
+        let project = lowering.project;
+        let plays =
+            |planned: &&&PlannedCamera| planned.plan.pipelines.iter().any(PlannedPipeline::has_elements);
+        let mut playing = members.iter().filter(plays);
+        let inference = playing.any(|planned| planned.plan.dialect == DialectName::Dlstreamer);
+        let default = if inference { Isolation::Lane } else { Isolation::Camera };
+        let isolation = project.settings.isolation.unwrap_or(default);
+        let mut inputs: BTreeSet<ProjectPath> = BTreeSet::new();
+        let mut factories: BTreeSet<String> = BTreeSet::new();
+        let mut script_flags = false;
+        let of_clips = tasks.iter().filter(|task| matches!(task.action, Action::Transcode(_)));
+        let described: HashSet<ProjectPath> =
+            of_clips.flat_map(|task| task.outputs.iter().cloned()).collect();
+        for planned in members {
+            inputs.insert(plan_path(&planned.plan.slug));
+            if let Source::File(clip) = &planned.plan.source {
+                // A task of the user's that makes the clip says nothing about it.
+                let prepared = plan::prepared_path(&clip.path);
+                inputs.extend(Some(prepared).filter(|path| described.contains(path)));
+            }
+            // Of a clip that may have any codec, the elements of all.
+            let plans = planned.plan.by_codec();
+            for played in plans.iter().flat_map(|plan| dialect::share::pipelines(plan, pace)) {
+                for path in played.spec.inputs() {
+                    let path = project.layout.named(path);
+                    if path.as_str().ends_with(".onnx") {
+                        inputs.extend(parts_of(lowering, &path));
+                    }
+                    inputs.insert(path);
+                }
+                factories.extend(played.spec.factories().into_iter().map(str::to_owned));
+            }
+            for script in planned.plan.pipelines.iter().filter_map(PlannedPipeline::script) {
+                inputs.insert(project.layout.named(script.path.clone()));
+                script_flags |= script.parameters.values().any(|value| matches!(value, Scalar::Bool(_)));
+                if let Source::File(clip) = &planned.plan.source {
+                    inputs.insert(clip.path.clone());
+                }
+            }
+        }
+        Needs { isolation, inputs, factories, script_flags }
+    }
+}
+
+/// The place of a measurement of these cameras.
+fn place_of(members: &[&PlannedCamera]) -> Place {
+    if let [only] = members { only.camera().place } else { Place::default() }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The search for the density of a subject; `None` if it is not counted as the project asks:
+/// copies of one camera need one camera.
+fn density_task(lowering: &Lowering<'_>, subject: &Subject, tasks: &[Task]) -> Option<Task> {
+    let settings = &lowering.project.settings;
+    let counted = match (settings.density.unit, subject.members.as_slice()) {
+        (Unit::Lane, _) => None,
+        (Unit::Camera, [only]) => Some(only.clone()),
+        (Unit::Camera, _) => return None,
+    };
+    let members: Vec<Slug> = match counted {
+        None => subject.members.clone(),
+        Some(_) => Subject::lane(lowering.project).members,
+    };
+    let planned = lowering.lane.members(&members);
+    // Free pace has no target.
+    let needs = Needs::of(lowering, &planned, Pace::Live, tasks);
+    let action = Action::Density(Density {
+        subject: subject.name.clone(),
+        unit: settings.density.unit,
+        members,
+        counted,
+        isolation: needs.isolation,
+        warmup_ms: settings.warmup.map(millis),
+        confidence: settings.density.confidence,
+        max: settings.density.max,
+        confirm_ms: millis(settings.density.confirm),
+        verdict: settings.limits,
+        decode_only: settings.decode_only,
+        script_flags: needs.script_flags,
+    });
+    let task = Task::new(subject.density_label(), action)
+        .reads(needs.inputs)
+        .writes([density_path(&subject.name)])
+        .pool(Pool::Exclusive)
+        .uses(needs.factories);
+    Some(task.at(place_of(&lowering.lane.members(&subject.members))))
+}
+
 fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCamera], tasks: &mut Vec<Task>) {
     let project = lowering.project;
     let settings = &project.settings;
-    let plays = |planned: &&&PlannedCamera| planned.plan.pipelines.iter().any(PlannedPipeline::has_elements);
-    let mut playing = members.iter().filter(plays);
-    let inference = playing.any(|planned| planned.plan.dialect == DialectName::Dlstreamer);
-    let isolation = settings.isolation.unwrap_or(if inference { Isolation::Lane } else { Isolation::Camera });
-    let mut inputs: BTreeSet<ProjectPath> = BTreeSet::new();
-    let mut factories: BTreeSet<String> = BTreeSet::new();
-    let mut script_flags = false;
-    let of_clips = tasks.iter().filter(|task| matches!(task.action, Action::Transcode(_)));
-    let described: HashSet<ProjectPath> = of_clips.flat_map(|task| task.outputs.iter().cloned()).collect();
-    for planned in members {
-        inputs.insert(plan_path(&planned.plan.slug));
-        if let Source::File(clip) = &planned.plan.source {
-            // A task of the user's that makes the clip says nothing about it.
-            let prepared = plan::prepared_path(&clip.path);
-            inputs.extend(Some(prepared).filter(|path| described.contains(path)));
-        }
-        // Of a clip that may have any codec, the elements of all.
-        let plans = planned.plan.by_codec();
-        for played in plans.iter().flat_map(|plan| dialect::share::pipelines(plan, settings.pace)) {
-            for path in played.spec.inputs() {
-                let path = project.layout.named(path);
-                if path.as_str().ends_with(".onnx") {
-                    inputs.extend(parts_of(lowering, &path));
-                }
-                inputs.insert(path);
-            }
-            factories.extend(played.spec.factories().into_iter().map(str::to_owned));
-        }
-        for script in planned.plan.pipelines.iter().filter_map(PlannedPipeline::script) {
-            inputs.insert(project.layout.named(script.path.clone()));
-            script_flags |= script.parameters.values().any(|value| matches!(value, Scalar::Bool(_)));
-            if let Source::File(clip) = &planned.plan.source {
-                inputs.insert(clip.path.clone());
-            }
-        }
-    }
+    let Needs { isolation, inputs, factories, script_flags } =
+        Needs::of(lowering, members, settings.pace, tasks);
     // A free-running pass plays each file once and ignores the duration.
     let free = settings.pace == Pace::Free;
-    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let name = &subject.name;
-    let place = if let [only] = members { only.camera().place } else { Default::default() };
+    let place = place_of(members);
     let action = Action::Run(Run {
         subject: name.clone(),
         members: subject.members.clone(),
@@ -331,6 +411,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
             .uses(factories)
             .at(place),
     );
+    tasks.extend(density_task(lowering, subject, tasks));
     let mut report_inputs = vec![record_path(name)];
     for planned in members {
         let camera = &planned.plan.slug;

@@ -36,7 +36,7 @@ pub fn subjects(project: &Project, directory: &Path, targets: &[String]) -> Vec<
     };
     for target in targets {
         if let Some((kind, rest)) = target.split_once(':') {
-            if !matches!(kind, "run" | "benchmark" | "report") {
+            if !matches!(kind, "run" | "benchmark" | "report" | "density") {
                 continue;
             }
             if is_glob(rest) {
@@ -63,7 +63,7 @@ fn subject_of(path: &str) -> Option<&str> {
     let mut parts = path.strip_prefix("results/")?.split('/');
     match (parts.next()?, parts.next()?) {
         ("benchmark", name) => Some(name),
-        ("run" | "report", file) => Some(file.rsplit_once('.')?.0),
+        ("run" | "report" | "density", file) => Some(file.rsplit_once('.')?.0),
         _ => None,
     }
 }
@@ -137,7 +137,10 @@ fn is_asset(task: &Task) -> bool {
 }
 
 fn is_about_a_run(task: &Task) -> bool {
-    matches!(task.action, Action::Run(_) | Action::Benchmark { .. } | Action::Report { .. })
+    matches!(
+        task.action,
+        Action::Run(_) | Action::Density(_) | Action::Benchmark { .. } | Action::Report { .. }
+    )
 }
 
 fn ids(graph: &TaskGraph, mut keep: impl FnMut(&Task) -> bool) -> BTreeSet<TaskId> {
@@ -167,7 +170,8 @@ fn one_target(graph: &TaskGraph, project: &Project, target: &str) -> BTreeSet<Ta
         return run.map_or(BTreeSet::new(), |run| graph.dependencies(run).into_iter().collect());
     }
     if is_glob(target) {
-        let measures = ["run:", "benchmark:", "report"].iter().any(|word| target.starts_with(word));
+        let measures =
+            ["run:", "density:", "benchmark:", "report"].iter().any(|word| target.starts_with(word));
         let may = |task: &Task| measures || !is_about_a_run(task);
         let labelled = ids(graph, |task| may(task) && matches_glob(target, &task.label));
         if !labelled.is_empty() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::diag::Place;
-use crate::model::{ClipOptions, Isolation, Limits, Pace};
+use crate::model::{ClipOptions, Isolation, Limits, Pace, Unit};
 use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::plan::PlanRequest;
@@ -108,7 +108,17 @@ impl Task {
     /// Whether performing it measures the machine.
     #[must_use]
     pub fn measures(&self) -> bool {
-        matches!(self.action, Action::Run(_))
+        matches!(self.action, Action::Run(_) | Action::Density(_))
+    }
+
+    /// What it measures, and the cameras that it plays; `None` for all other tasks.
+    #[must_use]
+    pub fn played(&self) -> Option<(&str, &[Slug])> {
+        match &self.action {
+            Action::Run(run) => Some((&run.subject, &run.members)),
+            Action::Density(density) => Some((&density.subject, &density.members)),
+            _ => None,
+        }
     }
 
     /// Inputs and outputs, in this order.
@@ -150,6 +160,8 @@ pub enum Action {
     },
     /// Plays cameras and measures them.
     Run(Run),
+    /// Searches for the number of copies of cameras that the machine can play.
+    Density(Density),
     /// Computes the figures of one camera from a record.
     Benchmark {
         camera: Slug,
@@ -174,7 +186,10 @@ impl Action {
     /// the user sets it: the dialect from the steps.
     #[must_use]
     pub fn derives(&self, key: &str) -> bool {
-        matches!((self, key), (Action::Plan(_), "dialect") | (Action::Run(_), "isolation"))
+        matches!(
+            (self, key),
+            (Action::Plan(_), "dialect") | (Action::Run(_) | Action::Density(_), "isolation")
+        )
     }
 }
 
@@ -242,6 +257,40 @@ pub struct Run {
     pub decode_only: bool,
     /// Whether a script has boolean parameters. They are flags (`--key`); older versions
     /// of `lp` gave them as `--key true`, so their measurements do not fit this key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub script_flags: bool,
+}
+
+/// A search for the density. How long it may take, and whether it may exceed the memory, is no
+/// part of it: an answer is one whatever it took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Density {
+    /// `lane`, `camera-3`, ...
+    pub subject: String,
+    /// What is counted.
+    pub unit: Unit,
+    /// Slugs of the cameras that are played, in project order; with unit `camera`, those
+    /// beside it too.
+    pub members: Vec<Slug>,
+    /// The camera that is counted; `None` = all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Slug>,
+    /// The unit that gets a worker of its own.
+    pub isolation: Isolation,
+    /// Milliseconds; `None` = `auto`.
+    pub warmup_ms: Option<u64>,
+    /// How sure the answer must be.
+    pub confidence: f64,
+    /// The most copies that are tried.
+    pub max: u32,
+    /// How long the answer is tested at least, in milliseconds.
+    pub confirm_ms: u64,
+    /// The limits of the verdicts.
+    pub verdict: Limits,
+    /// As of [`Run`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub decode_only: bool,
+    /// As of [`Run`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub script_flags: bool,
 }

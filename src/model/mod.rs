@@ -7,6 +7,7 @@
 //! pipelines (`plan`, `dialect`).
 
 mod camera;
+mod density;
 mod limits;
 mod project;
 mod settings;
@@ -20,6 +21,7 @@ pub use camera::{
     Accept, Camera, Clip, ClipOptions, Codec, Credential, Expect, Login, Origin, Region, RtspStream, Source,
     SourceKind,
 };
+pub use density::{Density, Unit};
 pub use limits::{Deadline, Limits};
 pub use project::{Password, Project, SceneFile};
 pub use settings::{DialectChoice, FileSourceMode, Isolation, Pace, Rtsp, Settings, Share};

@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::camera::{ClipOptions, Codec};
+use super::density::Density;
 use super::limits::Limits;
 use super::worker::WorkerCommand;
 
-/// `[run]`, `[verdict]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
+/// `[run]`, `[verdict]`, `[density]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The measured window; zero = until Ctrl-C.
@@ -35,6 +36,8 @@ pub struct Settings {
     pub decode_only: bool,
     /// `[verdict]`
     pub limits: Limits,
+    /// `[density]`
+    pub density: Density,
     /// `[clip]`: whether clips with too few frames keep them instead of getting copies.
     pub drop_only: bool,
     /// `[clip]`: how clips are encoded; cameras may differ.

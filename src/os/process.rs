@@ -315,6 +315,13 @@ pub fn own_rss() -> Option<u64> {
     pages.checked_mul(super::proc::page_size() as u64)
 }
 
+/// How many files this process, and each that it starts, may have open; `None` if there is no
+/// limit.
+#[must_use]
+pub fn most_open_files() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
 /// Memory of this process in bytes, of which shared pages count only in part: divided by
 /// the processes that share them (PSS). `None` if the kernel does not say. It takes the
 /// kernel milliseconds, in which the process cannot map memory.

@@ -21,6 +21,7 @@
 //! open streams are counted, and hangs are looked for when the first one is due.
 
 mod frames;
+mod go_on;
 mod moment;
 mod script;
 mod seen;
@@ -123,6 +124,16 @@ impl Setup {
         (0..).map(StreamId).zip(streams).map(|(id, (member, stream))| (id, member, stream))
     }
 
+    /// The member of a stream, with its place among all members.
+    #[must_use]
+    pub fn member_of(&self, stream: StreamId) -> Option<(usize, &MemberSetup)> {
+        let mut n_streams = 0;
+        self.members.iter().enumerate().find(|(_, member)| {
+            n_streams += member.streams.len();
+            stream.index() < n_streams
+        })
+    }
+
     /// All scripts, each with its member.
     pub fn scripts(&self) -> impl Iterator<Item = (ScriptId, &MemberSetup, &ScriptSetup)> {
         let scripts =
@@ -220,7 +231,7 @@ pub enum Decision {
 }
 
 /// Collects the messages of a run's workers and scripts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RecordBuilder {
     setup: Setup,
     timing: Timing,
@@ -247,7 +258,7 @@ pub struct RecordBuilder {
     interrupted: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Worker {
     streams: Vec<StreamId>,
     /// The streams that each request started: those of one pipeline.

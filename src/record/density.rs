@@ -6,13 +6,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Host, Provenance, RunRecord};
+pub use crate::model::Unit;
 use crate::name::Slug;
 use crate::path::ProjectPath;
-use crate::search::{Answer, Goal, Rules, State};
+use crate::search::{Answer, Goal, Rules, Setting, State};
 use crate::time::Utc;
 
 /// The version of the record's layout.
 pub const VERSION: u32 = 1;
+
+/// The file in the folder of a search's settings that says that its answer was found.
+pub const ANSWERED: &str = "answered.json";
 
 /// Everything that one search for the density measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,24 +45,17 @@ pub struct DensityRecord {
     /// In the order of time.
     pub settings: Vec<SettingRecord>,
     pub answer: Answer,
-    /// One run at the answer; `None` if the answer is 0 or no number.
+    /// One run at the number that was confirmed; `None` if none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_answer: Option<Box<RunRecord>>,
+    /// What there is too little of for more lanes, if that is why the answer is a range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lack: Option<String>,
     /// Whether the user stopped it before its answer.
     pub interrupted: bool,
     /// As of [`RunRecord`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs_changed: Vec<ProjectPath>,
-}
-
-/// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// Copies of all cameras of the subject.
-    Lane,
-    /// Copies of one camera, the others once beside it.
-    Camera,
 }
 
 /// A number of lanes, measured.
@@ -78,4 +75,23 @@ pub struct SettingRecord {
     pub span_us: (u64, u64),
     /// What was measured; its origin is its own.
     pub record: RunRecord,
+}
+
+impl SettingRecord {
+    /// What a search needs to know of it.
+    #[must_use]
+    pub fn setting(&self) -> Setting {
+        let (from_us, to_us) = self.span_us;
+        let windows = self.record.members.iter().flat_map(|member| &member.streams);
+        let windows = windows.filter_map(|stream| stream.window_us);
+        let judged_us = windows.map(|(begin, end)| end.saturating_sub(begin)).min().unwrap_or(0);
+        Setting {
+            lanes: self.lanes,
+            goal: self.goal,
+            state: self.state,
+            took_s: to_us.saturating_sub(from_us) as f64 / 1e6,
+            judged_s: judged_us as f64 / 1e6,
+            cpu: None,
+        }
+    }
 }

@@ -16,6 +16,8 @@ pub struct Rules {
     pub max: u32,
     /// How long the search may take, in seconds.
     pub budget_s: f64,
+    /// How long the answer is tested at least, in seconds.
+    pub confirm_s: f64,
     /// The share of frames that must be on time: `[verdict] on_time`.
     pub on_time: f64,
 }
@@ -178,8 +180,8 @@ pub fn next(rules: &Rules, settings: &[Setting], fits: Option<u32>) -> Next {
 
 /// Whether enough was seen of the setting that was asked for.
 #[must_use]
-pub fn look(_: &Rules, ask: &Ask, look: &Look) -> Seen {
-    let enough_s = if ask.goal == Goal::Confirm { 180.0 } else { 20.0 };
+pub fn look(rules: &Rules, ask: &Ask, look: &Look) -> Seen {
+    let enough_s = if ask.goal == Goal::Confirm { rules.confirm_s } else { rules.confirm_s.min(20.0) };
     let worst =
         look.streams.iter().map(|stream| stream.state).filter(|state| *state != State::Undecided).max();
     match worst {

@@ -52,6 +52,10 @@ impl Player for Fake {
         self.hear(&format!("start {stream}{also} at {seed:x}"))
     }
 
+    fn pid(&self) -> u32 {
+        0
+    }
+
     fn stop(&mut self, stream: &str) -> Result<u64, WorkerError> {
         self.hear(&format!("stop {stream}"))
     }
@@ -82,18 +86,18 @@ pub(super) fn scripted(slug: &str, scripts: usize) -> MemberSetup {
 }
 
 /// A session with fake workers, and their orders.
-pub(super) fn session(setup: &Setup) -> (Session<'_, Fake>, Receiver<String>) {
+pub(super) fn session(setup: &Setup) -> (Session<'static, Fake>, Receiver<String>) {
     session_seen_by(setup, &|_: Observation<'_>| {})
 }
 
 pub(super) fn session_seen_by<'a>(
-    setup: &'a Setup,
+    setup: &Setup,
     watch: &'a Watch<'a>,
 ) -> (Session<'a, Fake>, Receiver<String>) {
     static NONE: std::sync::LazyLock<Redaction> = std::sync::LazyLock::new(Redaction::default);
     let (sender, told) = unbounded();
     let fake = |index| Some(Fake { index, told: Some(sender.clone()), n_requests: 0 });
-    (Session::new(setup, &NONE, watch, (0..setup.workers.len()).map(fake).collect()), told)
+    (Session::new(setup.clone(), &NONE, watch, (0..setup.workers.len()).map(fake).collect()), told)
 }
 
 /// An event at the end of a second in which one frame came.

@@ -5,6 +5,7 @@
 //! stream by an id, and active workers and scripts are counted. Not here: processes. A
 //! worker is a [`Player`], which takes orders; its messages come by a channel.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,9 @@ use crate::os::process::{Cancel, Canceller};
 use crate::pipeline::PipelineSpec;
 use crate::record::RunRecord;
 use crate::record::build::{Decision, RecordBuilder, ScriptEnd, ScriptId, Setup, StreamId};
+use crate::record::density::SettingRecord;
 use crate::record::foreign::Figure;
+use crate::search::Ask;
 use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::error::WorkerError;
 use crate::worker::protocol::{Event, EventBody, StreamName, Tap};
@@ -35,6 +38,10 @@ pub enum Observation<'a> {
     Failed(&'a str, &'a str),
     /// The run as a whole: when it begins, twice a second, and when it ends.
     Moment(&'a RecordBuilder),
+    /// A search for the density measures this next.
+    Asked(&'a Ask),
+    /// A setting of a search has ended, or was kept from an earlier attempt.
+    Setting(&'a SettingRecord),
 }
 
 /// Receives the observations of a run.
@@ -49,7 +56,7 @@ const MOMENT: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A worker as a receiver of orders.
-pub(super) trait Player {
+pub trait Player {
     /// Asks it to play a pipeline. The id that its answer will carry.
     fn start(
         &mut self,
@@ -58,6 +65,9 @@ pub(super) trait Player {
         seed: u64,
         also: Vec<Tap>,
     ) -> Result<u64, WorkerError>;
+
+    /// Its process.
+    fn pid(&self) -> u32;
 
     /// Asks it to end a stream.
     fn stop(&mut self, stream: &str) -> Result<u64, WorkerError>;
@@ -80,6 +90,10 @@ impl Player for Worker {
         self.start_streams(stream, spec, seed, also)
     }
 
+    fn pid(&self) -> u32 {
+        Worker::pid(self)
+    }
+
     fn stop(&mut self, stream: &str) -> Result<u64, WorkerError> {
         self.stop_stream(stream)
     }
@@ -99,90 +113,200 @@ impl Player for Worker {
 pub fn replay(setup: &Setup, messages: &Receiver<(usize, WorkerMessage)>) -> RunRecord {
     let players: Vec<Option<Worker>> = setup.workers.iter().map(|_| None).collect();
     let redaction = Redaction::default();
-    let mut session = Session::new(setup, &redaction, &|_| {}, players);
+    let mut session = Session::new(setup.clone(), &redaction, &|_| {}, players);
     session.listen(messages, &never(), &Cancel::never());
     session.finish()
 }
 
 /// A session between the start of its workers and its record.
 pub(super) struct Session<'a, P> {
-    setup: &'a Setup,
+    setup: Setup,
     secrets: &'a Redaction,
     watch: &'a Watch<'a>,
     builder: RecordBuilder,
     /// By [`StreamId`].
-    streams: Vec<Stream<'a>>,
+    streams: Vec<Stream>,
     /// By [`ScriptId`].
-    scripts: Vec<Script<'a>>,
+    scripts: Vec<Script>,
     workers: Vec<WorkerState<P>>,
+    /// What an earlier run of the session had, until it has ended.
+    leaving: Leaving,
+    /// The longest part of a stream's window that has passed, in microseconds.
+    longest_us: u64,
     /// Workers and scripts that may still send messages.
     n_speaking: usize,
     /// Each with its name.
     collectors: Vec<(&'static str, Box<dyn Collector>)>,
     stopping: bool,
+    /// When a second has passed.
+    seconds: Receiver<Instant>,
     /// When the run as a whole was shown last.
     shown: Option<Instant>,
 }
 
-struct Stream<'a> {
-    name: &'a str,
-    member: &'a Slug,
+struct Stream {
+    name: StreamName,
+    member: Slug,
     worker: usize,
 }
 
-struct Script<'a> {
-    name: &'a str,
-    member: &'a Slug,
+struct Script {
+    name: StreamName,
+    member: Slug,
     /// `None` after it was asked to end, or if it could not be started.
     canceller: Option<Canceller>,
+    /// Whether its output is not over.
+    speaks: bool,
 }
 
 /// A worker, and the time of its last message.
 struct WorkerState<P> {
     /// `None` after it was asked to end, or has ended.
     player: Option<P>,
+    has_exited: bool,
     heard: Instant,
     /// Its streams that have not failed.
     n_sound: usize,
 }
 
+impl<P> WorkerState<P> {
+    fn new(player: Option<P>) -> WorkerState<P> {
+        WorkerState { player, has_exited: false, heard: Instant::now(), n_sound: 0 }
+    }
+}
+
+/// Why a session listens no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    Over,
+    /// The time has passed.
+    Late,
+    Cancelled,
+}
+
+/// Workers, streams and scripts that have been asked to end and have not ended.
+#[derive(Default)]
+struct Leaving {
+    workers: usize,
+    /// Of workers that go on.
+    streams: HashSet<StreamName>,
+    scripts: usize,
+}
+
 impl<'a, P: Player> Session<'a, P> {
     /// A session without events. `players` are the set-up's workers.
     pub(super) fn new(
-        setup: &'a Setup,
+        setup: Setup,
         secrets: &'a Redaction,
         watch: &'a Watch<'a>,
         players: Vec<Option<P>>,
     ) -> Session<'a, P> {
-        let streams = setup.streams().map(|(_, member, stream)| Stream {
-            name: &stream.stream,
-            member: &member.slug,
-            worker: stream.worker,
-        });
-        let scripts = setup.scripts().map(|(_, member, script)| Script {
-            name: &script.stream,
-            member: &member.slug,
-            canceller: None,
-        });
-        let streams: Vec<Stream<'a>> = streams.collect();
-        let state = |player| WorkerState { player, heard: Instant::now(), n_sound: 0 };
-        let mut workers: Vec<WorkerState<P>> = players.into_iter().map(state).collect();
-        for stream in &streams {
-            workers[stream.worker].n_sound += 1;
-        }
-        Session {
+        let workers: Vec<WorkerState<P>> = players.into_iter().map(WorkerState::new).collect();
+        let mut session = Session {
             builder: RecordBuilder::new(setup.clone()),
             n_speaking: workers.len(),
-            streams,
-            scripts: scripts.collect(),
+            streams: Vec::new(),
+            scripts: Vec::new(),
             workers,
+            leaving: Leaving::default(),
+            longest_us: 0,
             setup,
             secrets,
             watch,
             collectors: Vec::new(),
             stopping: false,
+            seconds: tick(Duration::from_secs(1)),
             shown: None,
+        };
+        session.enrol();
+        session
+    }
+
+    /// Takes in the streams and scripts of the set-up that it does not have yet.
+    fn enrol(&mut self) {
+        let Session { setup, streams, scripts, workers, .. } = self;
+        let new_streams = setup.streams().skip(streams.len()).map(|(_, member, stream)| Stream {
+            name: stream.stream.clone(),
+            member: member.slug.clone(),
+            worker: stream.worker,
+        });
+        for stream in new_streams.collect::<Vec<_>>() {
+            workers[stream.worker].n_sound += 1;
+            streams.push(stream);
         }
+        let new_scripts = setup.scripts().skip(scripts.len()).map(|(_, member, script)| Script {
+            name: script.stream.clone(),
+            member: member.slug.clone(),
+            canceller: None,
+            speaks: false,
+        });
+        scripts.extend(new_scripts);
+    }
+
+    /// Goes on with the run of `setup`. It begins with the members of this one, or this one
+    /// with its members. What it has plays on, and what it has not is asked to end; `players`
+    /// are its further workers. The collectors of this run end.
+    pub(super) fn go_on(&mut self, setup: Setup, players: Vec<P>) {
+        self.builder = self.builder.go_on(setup.clone());
+        let n_workers = setup.workers.len().min(self.workers.len());
+        for state in self.workers.drain(n_workers..) {
+            state.player.into_iter().for_each(Player::finish);
+            self.leaving.workers += usize::from(!state.has_exited);
+            self.n_speaking -= usize::from(!state.has_exited);
+        }
+        let n_streams = setup.streams().count().min(self.streams.len());
+        for stream in self.streams.drain(n_streams..) {
+            let Some(state) = self.workers.get_mut(stream.worker) else { continue };
+            state.n_sound -= 1;
+            if let Some(player) = &mut state.player {
+                // If it has died, its exit gives the reason.
+                let _ = player.stop(&stream.name);
+                self.leaving.streams.insert(stream.name);
+            }
+        }
+        // Dropping the canceller ends a script.
+        let n_scripts = setup.scripts().count().min(self.scripts.len());
+        let n_gone = self.scripts.drain(n_scripts..).filter(|script| script.speaks).count();
+        self.leaving.scripts += n_gone;
+        self.n_speaking -= n_gone;
+        self.n_speaking += players.len();
+        self.workers.extend(players.into_iter().map(|player| WorkerState::new(Some(player))));
+        self.collectors.clear();
+        self.longest_us = 0;
+        self.stopping = false;
+        self.setup = setup;
+        self.enrol();
+    }
+
+    /// Asks everything to end.
+    fn end(&mut self) {
+        self.stopping = true;
+        self.workers.iter_mut().filter_map(|state| state.player.take()).for_each(Player::finish);
+        self.scripts.iter_mut().for_each(|script| script.canceller = None);
+    }
+
+    /// Whether all has ended that was asked to end by [`Session::go_on`].
+    pub(super) fn has_changed(&self) -> bool {
+        self.leaving.workers == 0 && self.leaving.streams.is_empty() && self.leaving.scripts == 0
+    }
+
+    pub(super) fn builder(&self) -> &RecordBuilder {
+        &self.builder
+    }
+
+    /// The longest part of a stream's window that has passed, in seconds.
+    pub(super) fn window_s(&self) -> f64 {
+        self.longest_us as f64 / 1e6
+    }
+
+    /// The record as if the run were stopped now.
+    pub(super) fn so_far(&self) -> RunRecord {
+        self.builder.so_far()
+    }
+
+    /// The process ids of its workers.
+    pub(super) fn pids(&self) -> Vec<u32> {
+        self.workers.iter().filter_map(|state| state.player.as_ref()).map(Player::pid).collect()
     }
 
     /// The record of all messages.
@@ -190,12 +314,12 @@ impl<'a, P: Player> Session<'a, P> {
         self.builder.finish()
     }
 
-    pub(super) fn name(&self, stream: StreamId) -> &'a str {
-        self.streams[stream.index()].name
+    pub(super) fn name(&self, stream: StreamId) -> &str {
+        &self.streams[stream.index()].name
     }
 
-    pub(super) fn member(&self, stream: StreamId) -> &'a Slug {
-        self.streams[stream.index()].member
+    pub(super) fn member(&self, stream: StreamId) -> &Slug {
+        &self.streams[stream.index()].member
     }
 
     /// The worker that plays a stream, unless it was asked to end.
@@ -203,9 +327,12 @@ impl<'a, P: Player> Session<'a, P> {
         self.workers[self.streams[stream.index()].worker].player.as_mut()
     }
 
-    #[cfg(test)]
     pub(super) fn n_workers(&self) -> usize {
         self.workers.len()
+    }
+
+    pub(super) fn n_streams(&self) -> usize {
+        self.streams.len()
     }
 
     pub(super) fn n_scripts(&self) -> usize {
@@ -218,7 +345,8 @@ impl<'a, P: Player> Session<'a, P> {
 
     /// A script has started; dropping `canceller` ends it.
     pub(super) fn script_started(&mut self, script: ScriptId, at_ns: u64, canceller: Canceller) {
-        self.scripts[script.index()].canceller = Some(canceller);
+        let state = &mut self.scripts[script.index()];
+        (state.canceller, state.speaks) = (Some(canceller), true);
         self.n_speaking += 1;
         self.builder.script_started(script, at_ns);
     }
@@ -249,19 +377,46 @@ impl<'a, P: Player> Session<'a, P> {
         said: &Receiver<(ScriptId, ScriptMessage)>,
         cancel: &Cancel,
     ) {
-        let seconds = tick(Duration::from_secs(1));
-        let mut cancelled: Receiver<Infallible> = cancel.receiver().clone();
-        let (mut messages, mut said) = (messages.clone(), said.clone());
-        let (nothing, mut pause) = (never(), None);
+        let mut cancelled = cancel.clone();
         self.show_moment();
         while self.n_speaking > 0 {
+            let is_over = |session: &Session<'a, P>| session.n_speaking == 0;
+            if self.listen_until(messages, said, &cancelled, None, is_over) == Heard::Cancelled {
+                cancelled = Cancel::never();
+                self.interrupt(os::clock::monotonic_ns());
+            }
+        }
+    }
+
+    /// Listens until `is_over`, which is asked after each message, at most so long. Of the
+    /// messages, those after the one that decides are left.
+    pub(super) fn listen_until(
+        &mut self,
+        messages: &Receiver<(usize, WorkerMessage)>,
+        said: &Receiver<(ScriptId, ScriptMessage)>,
+        cancel: &Cancel,
+        at_most: Option<Duration>,
+        mut is_over: impl FnMut(&Session<'a, P>) -> bool,
+    ) -> Heard {
+        let seconds = self.seconds.clone();
+        let late = at_most.map_or_else(never, after);
+        let cancelled: Receiver<Infallible> = cancel.receiver().clone();
+        let (mut messages, mut said) = (messages.clone(), said.clone());
+        let (nothing, mut pause) = (never(), None);
+        while !is_over(self) {
             let open = if pause.is_some() { &nothing } else { &messages };
             select! {
                 recv(open) -> message => match message {
                     Ok((index, message)) => {
                         let waiting = messages.len();
                         self.hear(index, message);
-                        messages.try_iter().take(waiting).for_each(|(index, message)| self.hear(index, message));
+                        for _ in 0..waiting {
+                            if is_over(self) {
+                                return Heard::Over;
+                            }
+                            let Ok((index, message)) = messages.try_recv() else { break };
+                            self.hear(index, message);
+                        }
                         pause = Some(after(PAUSE));
                     }
                     // All workers have ended.
@@ -273,15 +428,14 @@ impl<'a, P: Player> Session<'a, P> {
                     Err(_) => said = never(),
                 },
                 recv(seconds) -> _ => self.second(os::clock::monotonic_ns(), Instant::now()),
-                recv(cancelled) -> _ => {
-                    cancelled = never();
-                    self.interrupt(os::clock::monotonic_ns());
-                }
+                recv(late) -> _ => return Heard::Late,
+                recv(cancelled) -> _ => return Heard::Cancelled,
             }
             if !self.stopping && self.shown.is_none_or(|shown| shown.elapsed() >= MOMENT) {
                 self.show_moment();
             }
         }
+        Heard::Over
     }
 
     fn show_moment(&mut self) {
@@ -294,6 +448,7 @@ impl<'a, P: Player> Session<'a, P> {
         self.sample(at_ns);
         self.end_the_silent(now);
         let decisions = self.builder.tick(at_ns);
+        self.longest_us = self.longest_us.max(self.builder.script_window_us());
         self.obey(decisions);
     }
 
@@ -305,6 +460,10 @@ impl<'a, P: Player> Session<'a, P> {
     }
 
     fn hear_script(&mut self, script: ScriptId, message: ScriptMessage) {
+        if self.scripts.len() <= script.index() {
+            self.leaving.scripts -= usize::from(matches!(message, ScriptMessage::Over { .. }));
+            return;
+        }
         let decisions = match message {
             ScriptMessage::Figure { at_ns, figure } => {
                 let Script { name, member, .. } = &self.scripts[script.index()];
@@ -316,6 +475,7 @@ impl<'a, P: Player> Session<'a, P> {
             ScriptMessage::Ended { at_ns, end } => self.builder.script_ended(script, at_ns, &end),
             ScriptMessage::Over { output } => {
                 self.n_speaking -= 1;
+                self.scripts[script.index()].speaks = false;
                 self.builder.script_printed(script, output);
                 return;
             }
@@ -324,22 +484,34 @@ impl<'a, P: Player> Session<'a, P> {
     }
 
     fn hear(&mut self, index: usize, message: WorkerMessage) {
+        if self.workers.len() <= index {
+            self.leaving.workers -= usize::from(matches!(message, WorkerMessage::Exited(_)));
+            return;
+        }
         self.workers[index].heard = Instant::now();
         let decisions = match message {
             WorkerMessage::Event(mut event) => {
+                if let EventBody::Ended { stream, .. } = &event.body {
+                    self.leaving.streams.remove(stream);
+                }
                 self.secrets.clear(&mut event.body);
                 self.show(index, &event);
-                self.builder.observe(index, &event)
+                let decisions = self.builder.observe(index, &event);
+                let window_us = self.builder.window_of(index, &event.body);
+                self.longest_us = self.longest_us.max(window_us.unwrap_or(0));
+                decisions
             }
             WorkerMessage::Malformed(text) => {
                 let text = self.secrets.without(text);
-                tracing::warn!(worker = self.setup.workers[index], text, "a line is not an event");
+                tracing::warn!(worker = self.setup.workers[index].as_str(), text, "a line is not an event");
                 return;
             }
             WorkerMessage::Exited(mut exit) => {
                 self.secrets.clear_exit(&mut exit);
                 self.n_speaking -= 1;
-                self.workers[index].player = None;
+                (self.workers[index].player, self.workers[index].has_exited) = (None, true);
+                // Streams that have been asked to end have ended with it.
+                self.leaving.streams.clear();
                 let death = (!exit.exit.success()).then(|| exit.exit.to_string());
                 self.builder.worker_exited(index, death.as_deref(), &exit.stderr_tail)
             }
@@ -369,23 +541,21 @@ impl<'a, P: Player> Session<'a, P> {
                 }
                 Decision::ScriptFailed { script, reason } => {
                     let script = &mut self.scripts[script.index()];
-                    tracing::info!(script = script.name, reason, "a script has failed");
-                    (self.watch)(Observation::Failed(script.name, &reason));
+                    tracing::info!(script = script.name.as_str(), reason, "a script has failed");
+                    (self.watch)(Observation::Failed(&script.name, &reason));
                     script.canceller = None;
                 }
                 Decision::StopAll => {
                     self.show_moment();
-                    self.stopping = true;
-                    self.workers.iter_mut().filter_map(|state| state.player.take()).for_each(Player::finish);
-                    self.scripts.iter_mut().for_each(|script| script.canceller = None);
+                    self.end();
                 }
             }
         }
     }
 
     fn end_failed(&mut self, stream: StreamId) {
-        let Stream { name, worker, .. } = self.streams[stream.index()];
-        let state = &mut self.workers[worker];
+        let Stream { name, worker, .. } = &self.streams[stream.index()];
+        let state = &mut self.workers[*worker];
         state.n_sound -= 1;
         if let Some(player) = &mut state.player {
             // If it has died, its exit gives the reason.

@@ -4,12 +4,16 @@
 //! the times of their messages, and returns the record. [`play_once`] plays one
 //! pipeline to its end, unmeasured: that is how clips are made.
 //!
+//! A [`Stage`] plays a load that changes, and makes a record of each: streams that stay play
+//! on.
+//!
 //! Every message of a worker has the worker's time. `lp`'s own clock counts for
 //! two things only: scripts, which give no time, and the watchdog: a worker reports
 //! every second, so `lp` ends a worker that is silent for [`SILENCE`].
 
 #[cfg(test)]
 mod fixture;
+mod lanes;
 mod listen;
 mod load;
 mod once;
@@ -19,6 +23,7 @@ mod start;
 
 use std::time::Duration;
 
+pub use self::lanes::{Stage, Watched};
 pub use self::listen::{Observation, Watch, replay};
 pub use self::load::{Load, PipelineLoad};
 pub use self::once::{ElementReports, play_once, play_unlogged};

@@ -22,7 +22,7 @@ use crate::worker::protocol::Tap;
 
 /// The most messages of scripts that wait for the session. A script that prints
 /// faster waits, as it would at any full pipe.
-const SCRIPT_MESSAGES: usize = 4_096;
+pub(super) const SCRIPT_MESSAGES: usize = 4_096;
 
 /// Plays a load and measures it.
 ///
@@ -40,18 +40,13 @@ pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<Ru
         return Err(SessionError::Cancelled);
     }
     let setup = Setup { origin_ns: os::clock::monotonic_ns(), ..load.setup.clone() };
-    let pids: Vec<u32> = workers.iter().map(Worker::pid).collect();
-    let mut session = Session::new(&setup, &load.secrets, watch, workers.into_iter().map(Some).collect());
-    let root = os::env::system_root();
-    let place = Place { workers: &pids, ..Place::here(&root) };
-    for kind in collect::ALL {
-        session.collect(kind.name, (kind.start)(&place));
-    }
+    let mut session = Session::new(setup, &load.secrets, watch, workers.into_iter().map(Some).collect());
+    start_collectors(&mut session);
     start_streams(&mut session, &load.pipelines);
     let (sender, said) = bounded(SCRIPT_MESSAGES);
     std::thread::scope(|scope| {
         let mut session = session;
-        start_scripts(&mut session, &load.scripts, &mut |id, script, cancel| {
+        start_scripts(&mut session, 0, &load.scripts, &mut |id, script, cancel| {
             let sender = sender.clone();
             scope.spawn(move || script.run(id, &cancel, &sender));
         });
@@ -63,21 +58,39 @@ pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<Ru
 
 fn start_workers(load: &Load<'_>, cancel: &Cancel, sender: &Messages) -> Result<Vec<Worker>, SessionError> {
     let mut workers = Vec::new();
-    for (index, name) in load.setup.workers.iter().enumerate() {
+    for index in 0..load.setup.workers.len() {
         if cancel.is_cancelled() {
             return Err(SessionError::Cancelled);
         }
-        let launch = load.launch.expect("a load with workers says how they are started");
-        let log = load.log_path(name);
-        let failed = |source| SessionError::Worker { worker: name.clone(), source };
-        let mut worker = Worker::start(launch, &load.reach, &log, index, sender.clone()).map_err(failed)?;
-        worker.hello().map_err(failed)?;
-        workers.push(worker);
+        workers.push(start_worker(load, index, sender)?);
     }
     Ok(workers)
 }
 
-fn start_streams<P: Player>(session: &mut Session<'_, P>, pipelines: &[PipelineLoad]) {
+/// Starts the worker of this number.
+pub(super) fn start_worker(load: &Load<'_>, index: usize, sender: &Messages) -> Result<Worker, SessionError> {
+    let name = &load.setup.workers[index];
+    let launch = load.launch.expect("a load with workers says how they are started");
+    let log = load.log_path(name);
+    let failed = |source| SessionError::Worker { worker: name.clone(), source };
+    let mut worker = Worker::start(launch, &load.reach, &log, index, sender.clone()).map_err(failed)?;
+    worker.hello().map_err(failed)?;
+    Ok(worker)
+}
+
+/// Samples the machine from now on. All workers of the session have been started.
+pub(super) fn start_collectors<P: Player>(session: &mut Session<'_, P>) {
+    let (root, pids) = (os::env::system_root(), session.pids());
+    let place = Place { workers: &pids, ..Place::here(&root) };
+    for kind in collect::ALL {
+        session.collect(kind.name, (kind.start)(&place));
+    }
+}
+
+pub(super) fn start_streams<'p, P: Player>(
+    session: &mut Session<'_, P>,
+    pipelines: impl IntoIterator<Item = &'p PipelineLoad>,
+) {
     for PipelineLoad { spec, streams } in pipelines {
         let (first, _) = *streams.first().expect("a pipeline serves a stream");
         let seed = offset(session.member(first));
@@ -93,14 +106,15 @@ fn start_streams<P: Player>(session: &mut Session<'_, P>, pipelines: &[PipelineL
     }
 }
 
-/// Starts every script by `run`, which may not wait for it.
-fn start_scripts<'a, P: Player>(
+/// Starts every script from number `first` on by `run`, which may not wait for it.
+pub(super) fn start_scripts<'a, P: Player>(
     session: &mut Session<'_, P>,
+    first: usize,
     scripts: &'a [ScriptLoad],
     run: &mut dyn FnMut(ScriptId, &'a ScriptLoad, Cancel),
 ) {
     assert_eq!(scripts.len(), session.n_scripts(), "each script of the set-up is in the load");
-    for (id, script) in (0..).map(ScriptId).zip(scripts) {
+    for (id, script) in (0..).map(ScriptId).zip(scripts).skip(first) {
         match os::process::cancel_pair() {
             Ok((canceller, cancel)) => {
                 session.script_started(id, os::clock::monotonic_ns(), canceller);
@@ -117,7 +131,7 @@ fn start_scripts<'a, P: Player>(
 /// Where in its clip a camera begins, in 2^-64 of the clip: anywhere, but always
 /// the same for one of this name, whatever other cameras there are. All pipelines
 /// of a camera begin together, as they would get the same frames of a real one.
-fn offset(slug: &Slug) -> u64 {
+pub(super) fn offset(slug: &Slug) -> u64 {
     let digest = ContentDigest::of(slug.as_str().as_bytes()).to_hex();
     u64::from_str_radix(&digest[..16], 16).expect("a digest is written in hex digits")
 }
@@ -178,7 +192,7 @@ mod tests {
         let (mut session, _told) = session(&setup);
         let loads: Vec<ScriptLoad> = (0..3).map(|_| super::super::fixture::script()).collect();
         let mut started = Vec::new();
-        start_scripts(&mut session, &loads, &mut |id, _, cancel| started.push((id, cancel)));
+        start_scripts(&mut session, 0, &loads, &mut |id, _, cancel| started.push((id, cancel)));
         assert_eq!(started.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [0, 1, 2]);
         assert!(started.iter().all(|(_, cancel)| !cancel.is_cancelled()));
         drop(session);

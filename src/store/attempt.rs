@@ -46,10 +46,12 @@ impl Attempt {
         self.outcome == AttemptOutcome::Succeeded && self.complete
     }
 
-    /// The run-id of a measurement: its start and 6 digits of its record.
+    /// The run-id of a run: its start and 6 digits of its record. A search for the density is
+    /// a measurement and no run.
     #[must_use]
     pub fn run_id(&self) -> Option<String> {
-        let record = self.outputs.first().filter(|_| self.measurement)?;
+        let is_run = self.measurement && self.label.starts_with("run:");
+        let record = self.outputs.first().filter(|_| is_run)?;
         Some(format!("{}-{}", self.started.compact(), &record.content.to_hex()[..6]))
     }
 }

@@ -28,6 +28,7 @@ use crate::os::failpoint;
 use crate::os::fs::{self, FsError, StatIdentity};
 use crate::os::tree::Listing;
 use crate::os::usage::{Usage, usage};
+use crate::record::density::ANSWERED;
 use crate::time::Utc;
 
 /// The number of compiled graphs that are kept: two for each request.
@@ -77,7 +78,8 @@ pub struct Removed {
     /// Those of them that are outputs in the project too: their bytes stay there.
     pub shared: Usage,
     pub graphs: Usage,
-    /// Leftovers of attempts that were killed.
+    /// Leftovers of attempts that were killed, and settings of searches that are no longer
+    /// needed.
     pub leftovers: Usage,
 }
 
@@ -170,7 +172,7 @@ impl Store {
                 fs::remove(&path)?;
             }
         }
-        for path in self.leftovers()? {
+        for path in self.leftovers()?.into_iter().chain(self.superfluous_searches(limits)) {
             removed.leftovers += usage(&path);
             if act == Act::Remove {
                 fs::remove(&path)?;
@@ -293,6 +295,22 @@ impl Store {
         let superfluous =
             graphs.into_iter().enumerate().filter(|(i, (time, _))| *i < n_too_many || is_too_old(*time));
         superfluous.map(|(_, (_, path))| path).collect()
+    }
+
+    /// The settings of searches for the density that have their answer, whose record has them,
+    /// and those that are too old.
+    fn superfluous_searches(&self, limits: &Limits) -> Vec<PathBuf> {
+        let max_age = limits.max_age.and_then(|max_age| i64::try_from(max_age.as_nanos()).ok());
+        let now = limits.now.unix_millis().saturating_mul(1_000_000);
+        let folder = self.layout.searches();
+        let names = fs::list_names(&folder).unwrap_or_default();
+        let searches = names.iter().map(|name| folder.join(name));
+        let is_superfluous = |search: &PathBuf| {
+            let time = StatIdentity::read(search).map_or(now, |found| found.mtime_ns);
+            let is_too_old = max_age.is_some_and(|max_age| time < now.saturating_sub(max_age));
+            is_too_old || fs::is_file(&search.join(ANSWERED))
+        };
+        searches.filter(is_superfluous).collect()
     }
 
     /// Deletes the leftovers of an `lp` that was killed. The caller holds the build

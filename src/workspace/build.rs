@@ -15,7 +15,7 @@ use crate::dialect::check::way_out;
 use crate::engine::Engine;
 use crate::engine::standing::Standing;
 use crate::engine::states::Pools;
-use crate::graph::task::{Action, Task};
+use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId};
 use crate::name::Slug;
 use crate::session::{Observation, Watch};
@@ -54,6 +54,7 @@ impl Build<'_> {
             scenes: &self.opened.project.scenes,
             earlier: Box::new(|labels, inputs| earlier::runs(self.store, labels, inputs)),
             limits: self.opened.project.settings.limits,
+            density: self.opened.project.settings.density,
             provenance: Box::new(|cancel| Some(provenance::of(self.opened, cancel))),
             tag: None,
         }
@@ -102,11 +103,8 @@ impl Build<'_> {
             return Err(CommandError::no_worker(error).details([needed_by]));
         }
         let mut diagnostics = self.lacking(&affected);
-        let members: BTreeSet<&Slug> = affected
-            .iter()
-            .filter_map(|task| if let Action::Run(run) = &task.action { Some(&run.members) } else { None })
-            .flatten()
-            .collect();
+        let members: BTreeSet<&Slug> =
+            affected.iter().filter_map(|task| task.played()).flat_map(|(_, members)| members).collect();
         if !members.is_empty() {
             let project = &self.opened.project;
             let all = self.opened.lane().cameras.iter();

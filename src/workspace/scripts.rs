@@ -12,7 +12,6 @@ use crate::action;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::dialect::{self, StepFileKind};
-use crate::graph::task::Action;
 use crate::graph::{TaskGraph, TaskId};
 use crate::model::{Project, Source, Step};
 use crate::os;
@@ -29,14 +28,8 @@ pub(crate) fn check(
     diagnostics: &mut Diagnostics,
 ) -> FileUses {
     let mut uses = FileUses::new();
-    let members: BTreeSet<_> = needed
-        .iter()
-        .filter_map(|id| match &graph.task(*id).action {
-            Action::Run(run) => Some(&run.members),
-            _ => None,
-        })
-        .flatten()
-        .collect();
+    let members: BTreeSet<_> =
+        needed.iter().filter_map(|id| graph.task(*id).played()).flat_map(|(_, members)| members).collect();
     if members.is_empty() {
         return uses;
     }

@@ -30,7 +30,7 @@ use crate::graph::alias::Aliases;
 use crate::graph::image::{self, FreshGlances, Image};
 use crate::graph::task::{Action, Task};
 use crate::graph::{TaskGraph, TaskId, link};
-use crate::model::{Limits, Password, SceneFile};
+use crate::model::{Density, Limits, Password, SceneFile};
 use crate::name::Slug;
 use crate::os;
 use crate::os::fs::{Glance, StatIdentity};
@@ -254,6 +254,7 @@ impl ChangedTasks {
             scenes: &NO_SCENES,
             earlier: Box::new(|_, _| Vec::new()),
             limits: Limits::default(),
+            density: Density::default(),
             provenance: Box::new(|_| None),
             tag: None,
         }

@@ -12,6 +12,7 @@ mod choose;
 mod ci;
 mod clean;
 mod config;
+mod density;
 mod doctor;
 mod documents;
 mod download;

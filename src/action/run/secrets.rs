@@ -57,8 +57,8 @@ impl Secrets {
     }
 
     /// The redaction of the secrets in texts of a run of several cameras.
-    pub(super) fn all(all: &[Secrets]) -> Redaction {
-        Redaction::new(all.iter().flat_map(|secrets| &secrets.0))
+    pub(super) fn all<'a>(all: impl Iterator<Item = &'a Secrets>) -> Redaction {
+        Redaction::new(all.flat_map(|secrets| &secrets.0))
     }
 }
 

@@ -11,10 +11,14 @@ use crate::plan::{CameraPlan, PlannedPipeline};
 use crate::record::{Provenance, RunRecord, SourceConfig, StepRecord};
 use crate::text::redacted;
 
-use super::LocalHost;
+use crate::action::LocalHost;
 
 /// The program and the project, with the files that the run reads.
-pub(super) fn provenance(host: &LocalHost<'_>, task: &Task, attempt: &Attempt<'_>) -> Option<Provenance> {
+pub(in crate::action) fn provenance(
+    host: &LocalHost<'_>,
+    task: &Task,
+    attempt: &Attempt<'_>,
+) -> Option<Provenance> {
     let provenance = (host.provenance)(attempt.cancel)?;
     let inputs = task.inputs.iter().filter(|input| !input.as_str().starts_with(PLANS));
     let inputs = inputs.filter_map(|input| Some((input.clone(), (attempt.input)(input)?)));
@@ -22,7 +26,7 @@ pub(super) fn provenance(host: &LocalHost<'_>, task: &Task, attempt: &Attempt<'_
 }
 
 /// Adds to a record what no event of a worker tells.
-pub(super) fn describe(
+pub(in crate::action) fn describe(
     record: &mut RunRecord,
     host: &LocalHost<'_>,
     attempt: &Attempt<'_>,

@@ -91,15 +91,25 @@ impl Origins<'_> {
             }
             (Action::Transcode(_), [Down::Key("drop_only")]) => self.setting(&["clip", "drop_only"], new),
             (Action::Download(_), [Down::Key(key)]) => self.of_download(task, key, new),
-            (Action::PlanLane { .. } | Action::Run(_), [Down::Key("cameras" | "members"), Down::Item(_)]) => {
+            (
+                Action::PlanLane { .. } | Action::Run(_) | Action::Density(_),
+                [Down::Key("cameras" | "members"), Down::Item(_)],
+            ) => {
                 let slug = new.and_then(Value::as_str).unwrap_or_default();
                 self.project.camera(slug).map_or(Origin::default(), |camera| Origin::at(camera.place))
             }
-            (Action::Benchmark { .. } | Action::Report { .. }, [Down::Key("verdict"), Down::Key(key)]) => {
+            (
+                Action::Benchmark { .. } | Action::Report { .. } | Action::Density(_),
+                [Down::Key("verdict"), Down::Key(key)],
+            ) => {
                 let key = key.trim_end_matches("_ms").trim_end_matches("_periods");
                 self.setting(&["verdict", key], new)
             }
-            (Action::Run(_), [Down::Key(key), ..]) => self.of_run(key, new),
+            (Action::Density(_), [Down::Key(key @ ("unit" | "confidence" | "max")), ..]) => {
+                self.setting(&["density", key], new)
+            }
+            (Action::Density(_), [Down::Key("confirm_ms")]) => self.setting(&["density", "confirm"], new),
+            (Action::Run(_) | Action::Density(_), [Down::Key(key), ..]) => self.of_run(key, new),
             (Action::Command(_), keys) => self.of_command(task, keys, new),
             _ => Origin::default(),
         }

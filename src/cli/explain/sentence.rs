@@ -7,6 +7,7 @@ use super::chain::{Chains, Standings};
 use super::origin::{Origin, Origins, place_text};
 use super::words::{self, Cause};
 use crate::engine::standing::{Standing, in_order};
+use crate::graph::task::Action;
 use crate::graph::{TaskGraph, TaskId};
 use crate::store::Store;
 use crate::store::attempt::Attempt;
@@ -147,6 +148,13 @@ impl Explanation<'_> {
     }
 
     pub(super) fn about_runs(&self, id: TaskId) -> String {
+        if matches!(self.graph.task(id).action, Action::Density(_)) {
+            let stored = "`lp density` says the stored answer, and `lp density --again` measures";
+            return match &self.standings[&id] {
+                Standing::Fresh | Standing::Restorable(..) => stored.to_owned(),
+                _ => "no stored answer fits: `lp density` measures".to_owned(),
+            };
+        }
         let always = "`lp run` always measures";
         let attempts = self.store.attempts_of(self.label(id));
         let newest = attempts.iter().find(|attempt| attempt.is_reusable());

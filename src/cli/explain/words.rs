@@ -100,7 +100,7 @@ fn sentence(
         {
             let duration = |value: &Value| match value.as_u64() {
                 Some(millis) => duration_text(Duration::from_millis(millis)),
-                None if matches!(task.action, Action::Run(_)) => "auto".to_owned(),
+                None if task.measures() && at.name() == "warmup_ms" => "auto".to_owned(),
                 None => "any".to_owned(),
             };
             format!("`{name}` changed from {} to {}", duration(old), duration(new))
@@ -112,7 +112,7 @@ fn sentence(
 
 /// Whether the numbers of an action that end in `_ms` are settings.
 fn measures_or_judges(action: &Action) -> bool {
-    matches!(action, Action::Run(_) | Action::Benchmark { .. } | Action::Report { .. })
+    matches!(action, Action::Run(_) | Action::Density(_) | Action::Benchmark { .. } | Action::Report { .. })
 }
 
 fn origin(origins: &Origins<'_>, task: &Task, reason: &StaleReason, last: Option<&Attempt>) -> Origin {

@@ -8,7 +8,7 @@ use super::Section;
 use crate::cli::args::{Global, ListKind};
 use crate::cli::project;
 use crate::graph::TaskGraph;
-use crate::graph::task::{Action, Task};
+use crate::graph::task::Task;
 use crate::model::{Camera, Source, UserTask, Workload};
 use crate::path::for_shell;
 use crate::record::measure::number;
@@ -148,7 +148,7 @@ fn user_task(task: &UserTask) -> (Vec<String>, Value) {
 
 fn target(task: &Task) -> (Vec<String>, Value) {
     let outputs: Vec<&str> = task.outputs.iter().map(|path| path.as_str()).collect();
-    let is_measurement = matches!(task.action, Action::Run(_));
+    let is_measurement = task.measures();
     let row = vec![task.label.clone(), outputs.join("\n")];
     (row, json!({ "target": task.label, "outputs": outputs, "measures": is_measurement }))
 }

@@ -5,7 +5,7 @@ use crate::record::long::{Frame, HOUR_US, LongWindow};
 use crate::stats;
 
 /// Frames in the order of their arrival.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct FrameLog {
     /// Since the begin of the window, which an hour allows.
     arrived: Vec<u32>,

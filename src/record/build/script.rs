@@ -24,7 +24,7 @@ pub const QUIET_US: u64 = 60_000_000;
 pub const FREE_US: u64 = 600_000_000;
 
 /// A script. All times are absolute microseconds of `lp`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Script {
     pub(super) setup: ScriptSetup,
     /// How long it may be without a figure.
@@ -76,6 +76,19 @@ impl Script {
             output_left_out: 0,
             failure: None,
         }
+    }
+
+    /// The same script in a run that begins at `now_us`, while it runs; `None` if it does not
+    /// run.
+    pub(super) fn go_on(self, setup: ScriptSetup, now_us: u64) -> Option<Script> {
+        let runs = self.started_us.is_some() && self.exit.is_none() && self.failure.is_none();
+        runs.then(|| Script {
+            started_us: Some(now_us),
+            // A launch names its counters once.
+            counters: self.counters,
+            own: self.own,
+            ..Script::new(setup, self.quiet_us)
+        })
     }
 
     pub(super) fn started(&mut self, at_us: u64) {
@@ -345,6 +358,11 @@ impl Script {
             Pace::Free => Some((started, u64::MAX)),
             Pace::Live => Some(timing.limits(self.first_figure_us.unwrap_or(started))),
         }
+    }
+
+    /// The begin of its window, as far as the time decides it.
+    pub(super) fn begin_us(&self, timing: Timing) -> Option<u64> {
+        self.limits(timing).map(|(begin, _)| begin)
     }
 
     /// The window `[begin, end)` as far as it is known.

@@ -13,7 +13,7 @@ const PAUSE_US: u64 = 1_000_000;
 const RECENT: usize = 32;
 
 /// The detectors of a stream. All times are absolute microseconds of its worker.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Detectors {
     steps: Vec<StepSightings>,
     /// Detector and time of each sighting before the window was known.
@@ -106,6 +106,18 @@ impl Detectors {
         if is_in_window {
             self.place.get_or_insert(place);
         }
+    }
+
+    /// The same detectors, of which nothing was seen yet but what has begun and not ended.
+    pub(super) fn go_on(self) -> Detectors {
+        let open = |step: StepSightings| StepSightings {
+            spans: step.spans.into_iter().filter(|span| span.to_us.is_none()).collect(),
+            element: step.element,
+            kind: step.kind,
+            ..StepSightings::default()
+        };
+        let steps = self.steps.into_iter().map(open).collect();
+        Detectors { steps, pass_ns: self.pass_ns, ..Detectors::default() }
     }
 
     /// The sightings and the place, by times since the record's origin.

@@ -28,7 +28,7 @@ const DELAY_US: u64 = 1_000_000;
 const DELAY_FRAMES: usize = 5;
 
 /// The frames before a stream's window.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct WarmUp {
     /// The rate that is asked of the stream.
     fps: f64,

@@ -27,7 +27,7 @@ pub(super) struct Timing {
 const REPEATED: [&str; 3] = ["running-time", "stream-time", "timestamp"];
 
 /// A stream. All times are absolute microseconds of its worker.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stream {
     pub(super) setup: StreamSetup,
     /// How long it may be without a frame.
@@ -40,6 +40,8 @@ pub(super) struct Stream {
     pub(super) sent_us: Option<u64>,
     /// When the worker reported that it plays.
     pub(super) playing_us: Option<u64>,
+    /// Frames that arrived before count nowhere: it was measured for another run then.
+    since_us: u64,
     pub(super) first_frame_us: Option<u64>,
     last_frame_us: Option<u64>,
     last_damaged_us: Option<u64>,
@@ -65,6 +67,8 @@ pub(super) struct Stream {
     pub(super) delivery: Delivery,
     last_delivered_us: Option<u64>,
     life: Life,
+    /// What its worker had counted before the run: decoded, played, dropped, taken out.
+    counted: [u64; 4],
     sightings: SightingLog,
     sightings_left_out: u64,
     detectors: Detectors,
@@ -88,6 +92,7 @@ impl Stream {
             asked_us: None,
             sent_us: None,
             playing_us: None,
+            since_us: 0,
             first_frame_us: None,
             last_frame_us: None,
             last_damaged_us: None,
@@ -107,6 +112,7 @@ impl Stream {
             delivery: Delivery::default(),
             last_delivered_us: None,
             life: Life::default(),
+            counted: [0; 4],
             sightings: SightingLog::default(),
             sightings_left_out: 0,
             ticked_us: 0,
@@ -115,6 +121,31 @@ impl Stream {
             end: None,
             failure: None,
         }
+    }
+
+    /// The same stream in a run that begins at `now_us`, while it plays: it warms up again, and
+    /// the frames that are between decoder and sink are known. `None` if it does not play.
+    pub(super) fn go_on(mut self, timing: Timing, fresh: Stream, now_us: u64) -> Option<Stream> {
+        let plays = self.playing_us.or(self.first_frame_us).is_some();
+        if !plays || self.end.is_some() || self.failure.is_some() {
+            return None;
+        }
+        self.take_in_waiting(timing);
+        let gone = self.log.n_frames() + self.dropped + self.taken_out;
+        let Life { decoded, played, dropped, taken_out, .. } = self.life;
+        let [b_decoded, b_played, b_dropped, b_taken_out] = self.counted;
+        let Delivery { video, key_frame_every, .. } = self.delivery;
+        Some(Stream {
+            is_asked: true,
+            playing_us: Some(now_us),
+            since_us: now_us,
+            before: self.before + self.decoded.cast_signed() - gone.cast_signed(),
+            counted: [b_decoded + decoded, b_played + played, b_dropped + dropped, b_taken_out + taken_out],
+            // Caps are reported when they change.
+            delivery: Delivery { video, key_frame_every, ..Delivery::default() },
+            detectors: self.detectors.go_on(),
+            ..fresh
+        })
     }
 
     /// Takes in an event about it. Until the begin of its window is decided, events wait, so
@@ -136,7 +167,7 @@ impl Stream {
     fn notice(&mut self, timing: Timing, at_us: u64, body: &EventBody) {
         let EventBody::Frames { arrived_us, late_us, fates, .. } = body else { return };
         self.ticked_us = at_us;
-        for (index, at_us) in arrived_us.iter().enumerate() {
+        for (index, at_us) in arrived_us.iter().enumerate().filter(|(_, at_us)| self.since_us <= **at_us) {
             self.first_frame_us.get_or_insert(*at_us);
             self.last_frame_us = Some(*at_us);
             if timing.pace == Pace::Live {
@@ -278,7 +309,9 @@ impl Stream {
 
     /// Takes in the counters of a tick: decoded, played, dropped, taken out.
     fn tick(&mut self, timing: Timing, at_us: u64, counters: [u64; 4]) {
-        let [decoded, played, dropped, taken_out] = counters;
+        let mut counters = counters.into_iter().zip(self.counted);
+        let [decoded, played, dropped, taken_out] =
+            std::array::from_fn(|_| counters.next().map_or(0, |(now, before)| now.saturating_sub(before)));
         self.life = Life { decoded, played, dropped, taken_out, ..self.life };
         // Every frame up to a tick has been reported with it or before it.
         let complete = self.limits(timing).is_some_and(|(_, end)| end <= at_us);

@@ -14,7 +14,7 @@ const PEAKS: [&str; 2] = ["By", "Cel"];
 type Point = (u64, f64);
 
 /// How many points that come make one of a series, and those that make the next.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pending<T> {
     points: Vec<T>,
     every: usize,
@@ -93,7 +93,7 @@ fn push_point(series: &mut SeriesRecord, points: &[Point]) {
 }
 
 /// The samples of one worker.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SampleLog {
     samples: Vec<WorkerSample>,
     pending: Pending<WorkerSample>,

@@ -1,4 +1,4 @@
-//! Checks of a run before anything starts.
+//! Checks of a run, or of a search for the density, before anything starts.
 
 use std::collections::BTreeSet;
 

@@ -1,0 +1,293 @@
+//! `density:lane`: searches for the number of lanes that this machine can play.
+//!
+//! `search` decides what is measured next and when enough was seen of it; here it is done: the
+//! cameras are put on a stage, whose lanes come and go while the others play, and each setting is
+//! kept as soon as it ends.
+
+mod guard;
+mod kept;
+mod look;
+
+use self::guard::{Alarm, Guard};
+use self::kept::Kept;
+use super::run::cast::{Cast, Role};
+use super::run::subject;
+use super::{ActionError, LocalHost, document, write};
+use crate::engine::events::Outcome;
+use crate::engine::host::{Attempt, Outputs, Performed};
+use crate::graph::task::{Density, Task};
+use crate::model::Settings;
+use crate::name::Slug;
+use crate::os;
+use crate::record::build::Setup;
+use crate::record::density::{DensityRecord, SettingRecord, VERSION};
+use crate::record::{Conditions, Pace, RunRecord};
+use crate::search::{Answer, Ask, Goal, Next, Rules, Seen, Setting, State, Why, look, next};
+use crate::session::{Load, Observation, SessionError, Stage, Watched};
+
+pub(super) fn perform(
+    host: &LocalHost<'_>,
+    density: &Density,
+    task: &Task,
+    attempt: &Attempt<'_>,
+) -> Performed {
+    let (mut record, log) = match search(host, density, task, attempt) {
+        Ok(found) => found,
+        Err(ActionError::Cancelled) => return Performed::cancelled(),
+        Err(error) => return Performed::failed(&error),
+    };
+    record.inputs_changed = (attempt.inputs_changed)();
+    if let Err(error) = write(attempt, &task.outputs[0], &document(&record)) {
+        return Performed::failed(&error);
+    }
+    let (outcome, detail) = if record.interrupted {
+        (Outcome::Cancelled, "interrupted".to_owned())
+    } else if record.answer.why == Some(Why::Broken) {
+        (Outcome::Failed, broken(&record).join("\n"))
+    } else {
+        (Outcome::Succeeded, String::new())
+    };
+    Performed { outcome, detail, log, outputs: Outputs::KeptInAttempt }
+}
+
+/// What did not play in the setting that says nothing about the machine.
+fn broken(record: &DensityRecord) -> Vec<String> {
+    let Some(setting) = record.settings.iter().rev().find(|one| one.state == State::Broken) else {
+        return Vec::new();
+    };
+    let failures = setting.record.failures().map(|(_, stream, reason)| format!("{stream}: {reason}"));
+    let failures: Vec<String> = failures.collect();
+    if !failures.is_empty() {
+        return failures;
+    }
+    let worst = setting.worst.clone().unwrap_or_default();
+    vec![format!("{worst}: {}", setting.reason.clone().unwrap_or_default())]
+}
+
+fn search(
+    host: &LocalHost<'_>,
+    density: &Density,
+    task: &Task,
+    attempt: &Attempt<'_>,
+) -> Result<(DensityRecord, Vec<u8>), ActionError> {
+    let rules = Rules {
+        confidence: density.confidence,
+        max: density.max,
+        budget_s: host.density.budget.as_secs_f64(),
+        confirm_s: density.confirm_ms as f64 / 1e3,
+        on_time: density.verdict.on_time,
+    };
+    let kept = Kept::open(attempt, rules.budget_s)?;
+    let roles = Role::all(&density.members, task, attempt)?;
+    let cast = Cast::new(&roles, Pace::Live, host, task, attempt)?;
+    let secrets = cast.redaction();
+    let setup = setup(host, density, attempt);
+    let stage = Stage::new(setup.clone(), &secrets, host.watch, attempt.cancel);
+    let mut driver = Driver { host, density, cast: &cast, setup, rules, kept, guard: Guard::default() };
+    let provenance = subject::provenance(host, task, attempt);
+    let (answer, broken, log) = driver.run(stage)?;
+    let Driver { kept, guard, .. } = driver;
+    let interrupted = answer.why == Some(Why::Interrupted);
+    if !interrupted && broken.is_none() {
+        kept.answer(&answer, rules.budget_s)?;
+    }
+    let mut settings = kept.settings;
+    settings.extend(broken);
+    let confirmed = settings
+        .iter()
+        .rev()
+        .find(|one| one.lanes == answer.at_least && one.goal == Goal::Confirm && one.state == State::Holds);
+    let mut at_answer = confirmed.map(|setting| Box::new(setting.record.clone()));
+    if let Some(record) = &mut at_answer {
+        subject::describe(record, host, attempt, provenance.clone());
+    }
+    let record = DensityRecord {
+        version: VERSION,
+        subject: density.subject.clone(),
+        started: kept.started,
+        utc_offset_s: os::clock::utc_offset_s(kept.started),
+        tag: host.tag.clone(),
+        provenance,
+        unit: density.unit,
+        background: background(density).cloned().collect(),
+        rules,
+        host: host.fingerprint.clone(),
+        settings,
+        lack: (answer.why == Some(Why::Guard)).then(|| guard.lack()).flatten(),
+        answer,
+        at_answer,
+        interrupted,
+        inputs_changed: Vec::new(),
+    };
+    Ok((record, log))
+}
+
+/// Cameras that play once beside the copies.
+fn background(density: &Density) -> impl Iterator<Item = &Slug> {
+    density.members.iter().filter(|slug| density.counted.as_ref().is_some_and(|counted| counted != *slug))
+}
+
+/// A setting without members.
+fn setup(host: &LocalHost<'_>, density: &Density, attempt: &Attempt<'_>) -> Setup {
+    Setup {
+        subject: density.subject.clone(),
+        started: attempt.started,
+        origin_ns: os::clock::monotonic_ns(),
+        conditions: Conditions {
+            // Until enough was seen.
+            duration_ms: 0,
+            warmup_ms: density.warmup_ms.unwrap_or(Settings::AUTO_WARMUP_MS),
+            warmup_is_auto: density.warmup_ms.is_none(),
+            pace: Pace::Live,
+            isolation: density.isolation,
+            count: 1,
+            repeat: attempt.repeat,
+            decode_only: density.decode_only,
+            limits: density.verdict,
+        },
+        host: host.fingerprint.clone(),
+        members: Vec::new(),
+        workers: Vec::new(),
+    }
+}
+
+/// A search while it goes on.
+struct Driver<'a> {
+    host: &'a LocalHost<'a>,
+    density: &'a Density,
+    cast: &'a Cast<'a>,
+    setup: Setup,
+    rules: Rules,
+    kept: Kept,
+    guard: Guard,
+}
+
+/// How a setting ended.
+enum Measured {
+    Setting(SettingRecord),
+    /// There was not enough memory for it.
+    GaveUp,
+    Interrupted,
+}
+
+impl Driver<'_> {
+    /// The answer, the setting that tells nothing about the machine if there is one, and the
+    /// workers' output for people.
+    fn run(&mut self, mut stage: Stage<'_>) -> Result<(Answer, Option<SettingRecord>, Vec<u8>), ActionError> {
+        let (mut broken, mut log) = (None::<SettingRecord>, Vec::new());
+        // The time between two sittings does not count.
+        let spent_us = self.kept.settings.last().map_or(0, |last| last.span_us.1);
+        let begin_us = stage.now_us().saturating_sub(spent_us);
+        for setting in &self.kept.settings {
+            self.guard.recall(setting.lanes, &setting.record);
+            (self.host.watch)(Observation::Setting(setting));
+        }
+        let answer = loop {
+            let settings: Vec<Setting> =
+                self.kept.settings.iter().chain(&broken).map(SettingRecord::setting).collect();
+            let fits = self.guard.fits().filter(|_| !self.host.density.allow_oom);
+            let ask = match next(&self.rules, &settings, fits) {
+                Next::Answer(answer) => break answer,
+                Next::Measure(ask) => ask,
+            };
+            (self.host.watch)(Observation::Asked(&ask));
+            let load = self.load(ask.lanes)?;
+            let measured = self.measure(&mut stage, &load, &ask, begin_us);
+            log = load.logs();
+            match measured? {
+                Measured::Setting(setting) => {
+                    (self.host.watch)(Observation::Setting(&setting));
+                    if setting.state == State::Broken {
+                        broken = Some(setting);
+                    } else {
+                        self.guard.learn(ask.lanes, &setting.record, &stage.pids());
+                        self.kept.add(setting)?;
+                    }
+                }
+                Measured::GaveUp => {
+                    self.guard.gave_up(ask.lanes);
+                    stage.clear();
+                }
+                Measured::Interrupted => break so_far(&settings),
+            }
+        };
+        stage.clear();
+        Ok((answer, broken, log))
+    }
+
+    fn load(&self, lanes: u32) -> Result<Load<'_>, ActionError> {
+        let mut setup = self.setup.clone();
+        let cameras = self.density.members.iter().enumerate();
+        let copies: Vec<(usize, u32)> = match &self.density.counted {
+            None => {
+                setup.conditions.count = lanes;
+                let copy = |copy: u32| (0..self.cast.n_cameras()).map(move |camera| (camera, copy));
+                (1..=lanes).flat_map(copy).collect()
+            }
+            // The others once, and then copies, so that a copy more changes nothing before it.
+            Some(counted) => {
+                let place = cameras.clone().find(|(_, slug)| *slug == counted).map_or(0, |(place, _)| place);
+                let once = cameras.map(|(camera, _)| (camera, 1));
+                once.chain((2..=lanes).map(|copy| (place, copy))).collect()
+            }
+        };
+        self.cast.load(setup, copies)
+    }
+
+    fn measure(
+        &self,
+        stage: &mut Stage<'_>,
+        load: &Load<'_>,
+        ask: &Ask,
+        begin_us: u64,
+    ) -> Result<Measured, ActionError> {
+        let asked_us = stage.now_us();
+        let mut alarm = Alarm::new();
+        let is_watched = !self.host.density.allow_oom;
+        let mut rings = || is_watched && alarm.rings();
+        match stage.play(load, &mut rings) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Measured::GaveUp),
+            Err(SessionError::Cancelled) => return Ok(Measured::Interrupted),
+            Err(error) => return Err(error.into()),
+        }
+        let mut state = State::Undecided;
+        let mut judge = |record: &RunRecord| match look(&self.rules, ask, &look::look(record)) {
+            Seen::Until(seconds) => Some(seconds),
+            Seen::Enough(seen) => {
+                state = seen;
+                None
+            }
+        };
+        let record = match stage.watch(&mut judge, &mut rings) {
+            Watched::Enough(record) => record,
+            Watched::Alarm => return Ok(Measured::GaveUp),
+            Watched::Interrupted => return Ok(Measured::Interrupted),
+        };
+        // A stream that fails ends a setting whatever was seen of the others.
+        if record.failures().next().is_some() {
+            state = State::Broken;
+        }
+        let (worst, reason) =
+            look::worst(&record).map_or((None, None), |(worst, reason)| (Some(worst), reason));
+        Ok(Measured::Setting(SettingRecord {
+            lanes: ask.lanes,
+            goal: ask.goal,
+            state,
+            reason: reason.filter(|_| state != State::Holds),
+            worst,
+            span_us: (asked_us.saturating_sub(begin_us), stage.now_us().saturating_sub(begin_us)),
+            record,
+        }))
+    }
+}
+
+/// What a search that was stopped has found.
+fn so_far(settings: &[Setting]) -> Answer {
+    let holds = |one: &&Setting| one.state == State::Holds;
+    let confirmed = settings.iter().filter(holds).filter(|one| one.goal == Goal::Confirm);
+    let at_least = confirmed.map(|one| one.lanes).max().unwrap_or(0);
+    let failed = settings.iter().filter(|one| one.state == State::Fails && one.lanes > at_least);
+    let at_most = failed.map(|one| one.lanes - 1).min();
+    Answer { at_least, at_most, why: Some(Why::Interrupted), not_monotone: Vec::new() }
+}

@@ -1,0 +1,235 @@
+//! `lp density`
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+
+use super::args::{DensityArgs, Global};
+use super::progress::{Console, Observers, note_degraded};
+use super::{Exit, checks, console, project};
+use crate::action::LocalHost;
+use crate::engine::{Again, Warm};
+use crate::graph::lower::{Subject, density_path};
+use crate::graph::select;
+use crate::model::Unit;
+use crate::os;
+use crate::os::signal::cancel_on_signals;
+use crate::record::density::{DensityRecord, SettingRecord};
+use crate::record::measure::fit;
+use crate::search::Why;
+use crate::session::Observation;
+use crate::store::Store;
+use crate::time::{Utc, duration_text};
+use crate::workspace::build::Build;
+use crate::workspace::error::{CommandError, Result};
+use crate::workspace::journal::Journal;
+use crate::workspace::open::Workspace;
+use crate::workspace::phases::Phases;
+use crate::workspace::tools;
+
+/// No record is larger.
+const LIMIT: u64 = 1 << 30;
+
+/// The flags that are short forms of settings.
+fn sets(args: &DensityArgs) -> Vec<String> {
+    let unit = args.unit.map(|unit| format!("density.unit={}", unit.word()));
+    let confidence = args.confidence.as_ref().map(|confidence| format!("density.confidence={confidence}"));
+    let max = args.max.map(|max| format!("density.max={max}"));
+    let budget = args.budget.map(|budget| format!("density.budget={}", duration_text(budget)));
+    let allow_oom = args.allow_oom.then(|| "density.allow_oom=true".to_owned());
+    [unit, confidence, max, budget, allow_oom].into_iter().flatten().collect()
+}
+
+pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
+    let phases = Phases::new();
+    let opened = project::open(global, &sets(args))?;
+    let subject = subject(&opened, args)?;
+    let left_out = checks::left_out(&opened, &subject)?;
+    if opened.project.settings.decode_only {
+        console::note("decode only: every step is left out, and no inference is run");
+    }
+    checks::check_display(&opened)?;
+    checks::check_variables(&opened, &subject)?;
+    let graph = project::graph(&opened, std::slice::from_ref(&subject))?;
+    let label = subject.density_label();
+    let id = graph.by_label(&label).expect("the subject's tasks were lowered");
+    let needed = select::closure(&graph, &BTreeSet::from([id]));
+    checks::check_sources(&opened, &graph, &needed, &subject)?;
+
+    let store = Store::open(opened.project.layout.clone())?;
+    let tools = tools::look(&store, opened.worker(), &graph, &needed);
+    let human = Console::new(console::widest(&graph, &needed)).measuring(&opened, &subject).live();
+    let watch = |seen: Observation<'_>| human.watch(seen);
+    let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
+    let cancel = cancel_on_signals()?;
+    let journal = Journal::new(&graph, &phases);
+    let progress = Observers(vec![&human, &journal]);
+    let host = LocalHost { tag: args.tag.clone(), ..build.host(&watch) };
+    let place = opened.project.layout.resolve(&density_path(&subject.name));
+    let budget_s = opened.project.settings.density.budget.as_secs_f64();
+    let mut why_again = args.again.then_some("asked for with `--again`");
+    loop {
+        let again = match why_again {
+            Some(why) => Again { tasks: BTreeSet::from([id]), why },
+            None => Again::nothing(),
+        };
+        let is_again = why_again.is_some();
+        let engine = build.engine(&host).watched_by(&progress).stopped_by(&cancel).again(again);
+        build.refuse_missing(&engine, &needed)?;
+        if is_again || engine.look(&needed)?[&id].runs() {
+            for reason in fit::of_host(&tools.host.facts) {
+                note_degraded(&reason.text);
+            }
+            // Otherwise the failure would show only after the measurement.
+            os::fs::try_to_write(&opened.project.layout.results).context("results cannot be kept")?;
+        }
+        let before = store.attempts_of(&label).len();
+        let built = engine.build(&needed, &Warm::Nothing);
+        let attempts = store.attempts_of(&label);
+        let newest = attempts.first().filter(|_| before < attempts.len());
+        let is_old = newest.is_none();
+        let summary = built.map(|built| built.summary).inspect_err(|_| console::keep(&store, &journal))?;
+        if summary.panicked {
+            human.end();
+            return Ok(Exit::Bug);
+        }
+        if newest.is_some_and(|attempt| attempt.outputs.is_empty())
+            || (is_old && summary.failed > 0)
+            || (is_old && summary.cancelled)
+        {
+            human.end();
+            console::keep(&store, &journal);
+            console::result(&summary.to_string());
+            return Ok(if summary.cancelled { Exit::Interrupted } else { Exit::Failed });
+        }
+        let record = read(&place)?;
+        if is_old && record.answer.why == Some(Why::Budget) && record.rules.budget_s < budget_s {
+            why_again = Some("its answer is a range, and there is more time now");
+            continue;
+        }
+        human.end();
+        console::keep(&store, &journal);
+        if let Some(attempt) =
+            newest.filter(|attempt| attempt.is_reusable() && record.answer.why != Some(Why::Budget))
+        {
+            // Its settings are in the record. If they stay, the next search deletes them.
+            let key = attempt.document.without_repeat().digest().to_hex();
+            let _ = os::fs::remove(&opened.project.layout.searches().join(key));
+        }
+        show(&record, is_old);
+        for camera in &left_out {
+            console::result(&format!("left out: {camera}"));
+        }
+        return Ok(match () {
+            () if record.interrupted => Exit::Interrupted,
+            () if summary.failed > 0 => Exit::Failed,
+            () => Exit::Done,
+        });
+    }
+}
+
+/// The cameras that are counted.
+fn subject(opened: &Workspace, args: &DensityArgs) -> Result<Subject> {
+    let project = &opened.project;
+    let subject = match args.cameras.as_slice() {
+        [] => Subject::lane(project),
+        cameras => Subject::of(project, &opened.cameras(cameras)?),
+    };
+    if subject.members.is_empty() {
+        return Err(CommandError::refused("this project has no cameras to run"));
+    }
+    if project.settings.density.unit == Unit::Camera && subject.members.len() != 1 {
+        let n = subject.members.len();
+        let fault = format!("with unit `camera`, copies of one camera are counted, and {n} are named");
+        return Err(CommandError::refused(fault).hint("name one: `lp density CAMERA --unit camera`"));
+    }
+    Ok(subject)
+}
+
+fn read(place: &std::path::Path) -> Result<DensityRecord> {
+    let bytes = os::fs::read_bounded(place, LIMIT).context("the record of the search cannot be read")?;
+    let record = serde_json::from_slice(&bytes);
+    Ok(record.context("the record of the search was written by another version of lp")?)
+}
+
+/// Prints the answer.
+fn show(record: &DensityRecord, is_old: bool) {
+    console::out(&format!("{}\n", answer(record)));
+    if is_old {
+        let age = age(record.started, os::clock::utc_now());
+        console::note(&format!("measured {age}; `lp density --again` measures again"));
+    }
+}
+
+/// The answer in one line.
+fn answer(record: &DensityRecord) -> String {
+    let answer = &record.answer;
+    let what = match record.unit {
+        crate::record::density::Unit::Lane => "lane",
+        crate::record::density::Unit::Camera => "camera",
+    };
+    let lanes = |n: u32| crate::text::counted(n, what);
+    let fails = |n: u32| record.settings.iter().rev().find(|one| one.lanes == n && one.reason.is_some());
+    let closest = |setting: Option<&SettingRecord>| {
+        setting.map_or_else(String::new, |one| {
+            let worst = one.worst.clone().unwrap_or_default();
+            format!("{worst}: {}", one.reason.clone().unwrap_or_default())
+        })
+    };
+    if let Some(n) = answer.exact() {
+        let reason = closest(fails(n + 1));
+        return match n {
+            0 => format!("0 {what}s: {reason}"),
+            _ => format!("{}, {} % sure; {} fail at {reason}", lanes(n), percent(record), n + 1),
+        };
+    }
+    let range = match answer.at_most {
+        Some(most) => format!("at least {}, at most {most}", lanes(answer.at_least)),
+        None => format!("at least {}", lanes(answer.at_least)),
+    };
+    let why = match answer.why {
+        Some(Why::Max) => format!("more were not tried (`--max {}`)", record.rules.max),
+        Some(Why::Budget) => {
+            "the time was over; the same command with a larger `--budget` goes on".to_owned()
+        }
+        Some(Why::Disturbed) => "other programs loaded the machine".to_owned(),
+        Some(Why::Undecided) => "more could neither be shown to hold nor to fail".to_owned(),
+        Some(Why::Guard) => record.lack.clone().unwrap_or_else(|| "there is no room for more".to_owned()),
+        Some(Why::Broken) => "not everything played".to_owned(),
+        Some(Why::Interrupted) => "stopped; the same command goes on".to_owned(),
+        None => return range,
+    };
+    let so_far = if record.interrupted { " so far" } else { "" };
+    format!("{range}{so_far}: {why}")
+}
+
+fn percent(record: &DensityRecord) -> String {
+    crate::record::measure::number(record.rules.confidence * 100.0)
+}
+
+/// `3 h ago`
+fn age(then: Utc, now: Utc) -> String {
+    let seconds = now.unix_millis().saturating_sub(then.unix_millis()) / 1000;
+    match seconds {
+        ..60 => "just now".to_owned(),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..172_800 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_an_age() {
+        let then = Utc::from_unix_millis(1_000_000_000_000);
+        let after = |seconds: i64| age(then, Utc::from_unix_millis(1_000_000_000_000 + seconds * 1000));
+        let ages = [0, 59, 60, 3_599, 3_600, 172_799, 172_800].map(after);
+        assert_eq!(
+            ages,
+            ["just now", "just now", "1 min ago", "59 min ago", "1 h ago", "47 h ago", "2 days ago"]
+        );
+    }
+}
