@@ -6,7 +6,6 @@
 
 mod guard;
 mod kept;
-mod look;
 
 use self::guard::{Alarm, Guard};
 use self::kept::Kept;
@@ -20,7 +19,8 @@ use crate::model::Settings;
 use crate::name::Slug;
 use crate::os;
 use crate::record::build::Setup;
-use crate::record::density::{DensityRecord, SettingRecord, VERSION};
+use crate::record::density::{DensityRecord, SettingRecord, VERSION, look_of, setting_of, worst};
+use crate::record::measure::measure;
 use crate::record::{Conditions, Pace, RunRecord};
 use crate::search::{Answer, Ask, Goal, Next, Rules, Seen, Setting, State, Why, look, next};
 use crate::session::{Load, Observation, SessionError, Stage, Watched};
@@ -60,8 +60,7 @@ fn broken(record: &DensityRecord) -> Vec<String> {
     if !failures.is_empty() {
         return failures;
     }
-    let worst = setting.worst.clone().unwrap_or_default();
-    vec![format!("{worst}: {}", setting.reason.clone().unwrap_or_default())]
+    vec![setting.reason.clone().unwrap_or_else(|| "nothing was seen".to_owned())]
 }
 
 fn search(
@@ -74,7 +73,6 @@ fn search(
         confidence: density.confidence,
         max: density.max,
         budget_s: host.density.budget.as_secs_f64(),
-        confirm_s: density.confirm_ms as f64 / 1e3,
         on_time: density.verdict.on_time,
     };
     let kept = Kept::open(attempt, rules.budget_s)?;
@@ -183,8 +181,7 @@ impl Driver<'_> {
             (self.host.watch)(Observation::Setting(setting));
         }
         let answer = loop {
-            let settings: Vec<Setting> =
-                self.kept.settings.iter().chain(&broken).map(SettingRecord::setting).collect();
+            let settings: Vec<Setting> = self.kept.settings.iter().chain(&broken).map(setting_of).collect();
             let fits = self.guard.fits().filter(|_| !self.host.density.allow_oom);
             let ask = match next(&self.rules, &settings, fits) {
                 Next::Answer(answer) => break answer,
@@ -252,7 +249,8 @@ impl Driver<'_> {
             Err(error) => return Err(error.into()),
         }
         let mut state = State::Undecided;
-        let mut judge = |record: &RunRecord| match look(&self.rules, ask, &look::look(record)) {
+        let mut judge = |record: &RunRecord| match look(&self.rules, ask, &look_of(record, &measure(record)))
+        {
             Seen::Until(seconds) => Some(seconds),
             Seen::Enough(seen) => {
                 state = seen;
@@ -268,14 +266,13 @@ impl Driver<'_> {
         if record.failures().next().is_some() {
             state = State::Broken;
         }
-        let (worst, reason) =
-            look::worst(&record).map_or((None, None), |(worst, reason)| (Some(worst), reason));
+        let worst = worst(&measure(&record));
         Ok(Measured::Setting(SettingRecord {
             lanes: ask.lanes,
             goal: ask.goal,
             state,
-            reason: reason.filter(|_| state != State::Holds),
-            worst,
+            reason: worst.as_ref().and_then(|worst| worst.reason.clone()).filter(|_| state != State::Holds),
+            worst: worst.map(|worst| worst.stream),
             span_us: (asked_us.saturating_sub(begin_us), stage.now_us().saturating_sub(begin_us)),
             record,
         }))

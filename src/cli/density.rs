@@ -170,12 +170,8 @@ fn answer(record: &DensityRecord) -> String {
     };
     let lanes = |n: u32| crate::text::counted(n, what);
     let fails = |n: u32| record.settings.iter().rev().find(|one| one.lanes == n && one.reason.is_some());
-    let closest = |setting: Option<&SettingRecord>| {
-        setting.map_or_else(String::new, |one| {
-            let worst = one.worst.clone().unwrap_or_default();
-            format!("{worst}: {}", one.reason.clone().unwrap_or_default())
-        })
-    };
+    let closest =
+        |setting: Option<&SettingRecord>| setting.and_then(|one| one.reason.clone()).unwrap_or_default();
     if let Some(n) = answer.exact() {
         let reason = closest(fails(n + 1));
         return match n {

@@ -151,11 +151,9 @@ fn setting_line(setting: &SettingRecord) -> String {
     if let Some(cpu) = measure(&setting.record).machine.cpu {
         line.push_str(&format!("  CPU {:>3.0} %", cpu * 100.0));
     }
-    if let Some(worst) = &setting.worst {
+    let worst = setting.reason.as_ref().or(setting.worst.as_ref());
+    if let Some(worst) = worst {
         line.push_str(&format!("  worst {}", harmless(worst)));
-    }
-    if let Some(reason) = &setting.reason {
-        line.push_str(&format!(": {}", harmless(reason)));
     }
     line
 }

@@ -20,7 +20,6 @@ pub(super) struct RawDensity {
     confidence: Option<f64>,
     max: Option<u32>,
     budget: Option<Duration>,
-    confirm: Option<Duration>,
     allow_oom: Option<bool>,
 }
 
@@ -33,7 +32,6 @@ impl RawDensity {
             confidence: self.confidence.unwrap_or(default.confidence),
             max: self.max.unwrap_or(default.max),
             budget: self.budget.unwrap_or(default.budget),
-            confirm: self.confirm.unwrap_or(default.confirm),
             allow_oom: self.allow_oom.unwrap_or(default.allow_oom),
         }
     }
@@ -46,14 +44,12 @@ pub(super) fn density() -> impl Reader<Value = RawDensity> + Copy {
             "`lane`: copies of all cameras that are named; `camera`: of one, the others once beside it";
         let sure = "How sure the answer must be: `95%` or 0.95; 95 % if not given";
         let budget = "How long the search may take; `15m` if not given";
-        let confirm = "How long the answer is tested at least; `3m` if not given";
         let allow_oom = "Whether a number is tried for which there may be too little memory";
         Some(RawDensity {
             unit: table.optional("unit", unit, one_of(UNITS, &[]), diagnostics),
             confidence: table.optional("confidence", sure, confidence(), diagnostics),
             max: table.optional("max", "The most copies that are tried", whole(1, 1000), diagnostics),
             budget: table.optional("budget", budget, duration(), diagnostics),
-            confirm: table.optional("confirm", confirm, duration(), diagnostics),
             allow_oom: table.optional("allow_oom", allow_oom, boolean(), diagnostics),
         })
     })

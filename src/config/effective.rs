@@ -143,7 +143,6 @@ fn defaults() -> BTreeMap<String, Json> {
         ("density.confidence", json!(density.confidence)),
         ("density.max", json!(density.max)),
         ("density.budget", json!(duration_text(density.budget))),
-        ("density.confirm", json!(duration_text(density.confirm))),
         ("density.allow_oom", json!(density.allow_oom)),
         ("clip.drop_only", json!(settings.drop_only)),
         ("clip.codec", json!(settings.clip.codec.map_or("source", Codec::word))),

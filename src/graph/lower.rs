@@ -370,7 +370,6 @@ fn density_task(lowering: &Lowering<'_>, subject: &Subject, tasks: &[Task]) -> O
         warmup_ms: settings.warmup.map(millis),
         confidence: settings.density.confidence,
         max: settings.density.max,
-        confirm_ms: millis(settings.density.confirm),
         verdict: settings.limits,
         decode_only: settings.decode_only,
         script_flags: needs.script_flags,

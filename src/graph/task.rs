@@ -283,8 +283,6 @@ pub struct Density {
     pub confidence: f64,
     /// The most copies that are tried.
     pub max: u32,
-    /// How long the answer is tested at least, in milliseconds.
-    pub confirm_ms: u64,
     /// The limits of the verdicts.
     pub verdict: Limits,
     /// As of [`Run`].

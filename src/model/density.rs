@@ -15,8 +15,6 @@ pub struct Density {
     pub max: u32,
     /// How long the search may take.
     pub budget: Duration,
-    /// How long the answer is tested at least.
-    pub confirm: Duration,
     /// Whether a number is tried for which there may be too little memory.
     pub allow_oom: bool,
 }
@@ -28,7 +26,6 @@ impl Default for Density {
             confidence: 0.95,
             max: 1000,
             budget: Duration::from_secs(15 * 60),
-            confirm: Duration::from_secs(3 * 60),
             allow_oom: false,
         }
     }

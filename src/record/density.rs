@@ -3,13 +3,16 @@
 //! It is the artefact of a `density:` task. Each setting holds the record of its own window,
 //! as if `lp run --count N` had measured it, so that a better formula needs no new search.
 
+mod judge;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::judge::{Worst, look_of, own_cpu, setting_of, worst};
 use super::{Host, Provenance, RunRecord};
 pub use crate::model::Unit;
 use crate::name::Slug;
 use crate::path::ProjectPath;
-use crate::search::{Answer, Goal, Rules, Setting, State};
+use crate::search::{Answer, Goal, Rules, State};
 use crate::time::Utc;
 
 /// The version of the record's layout.
@@ -75,23 +78,4 @@ pub struct SettingRecord {
     pub span_us: (u64, u64),
     /// What was measured; its origin is its own.
     pub record: RunRecord,
-}
-
-impl SettingRecord {
-    /// What a search needs to know of it.
-    #[must_use]
-    pub fn setting(&self) -> Setting {
-        let (from_us, to_us) = self.span_us;
-        let windows = self.record.members.iter().flat_map(|member| &member.streams);
-        let windows = windows.filter_map(|stream| stream.window_us);
-        let judged_us = windows.map(|(begin, end)| end.saturating_sub(begin)).min().unwrap_or(0);
-        Setting {
-            lanes: self.lanes,
-            goal: self.goal,
-            state: self.state,
-            took_s: to_us.saturating_sub(from_us) as f64 / 1e6,
-            judged_s: judged_us as f64 / 1e6,
-            cpu: None,
-        }
-    }
 }

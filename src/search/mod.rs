@@ -3,9 +3,38 @@
 //! A *setting* is a number of lanes that was played and judged. [`next`] says from all
 //! settings so far which one is measured next, or what the answer is. While a setting is
 //! measured, [`look`] says whether enough was seen of it. Both are functions of their
-//! arguments alone: no clock, no I/O, so that a simulated machine tests them.
+//! arguments alone: no clock, no I/O, so that a simulated machine tests them
+//! (`tests/campaign/density`).
+//!
+//! Two kinds of settings share the work. One that *explores* is short, and steers: that it
+//! holds may be wrong, that it fails may not. One that *confirms* is long, and only it may
+//! say that an answer holds.
+//!
+//! Not here: how a stream is judged (`record::measure`), how a record becomes a [`Look`]
+//! (`record::density`), and how lanes are played (`session`).
+
+mod facts;
+mod look;
+mod next;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::look::look;
+pub use self::next::next;
+
+/// A setting that explores ends after so many judged seconds if all streams are well: at
+/// 15 fps that is one frame more than 95 % confidence in 99 % on time needs.
+pub const EXPLORE_S: f64 = 20.0;
+
+/// A confirmation lasts at least so long, in judged seconds.
+const LEAST_CONFIRM_S: f64 = 180.0;
+/// A confirmation shall see rare stalls that are so far apart on average, in seconds.
+const STALLS_APART_S: f64 = 60.0;
+/// The search may confirm so many numbers above the truth before the sum of their errors is
+/// all that [`Rules::confidence`] allows.
+const CONFIRMATIONS: f64 = 4.0;
 
 /// What a search is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,8 +45,6 @@ pub struct Rules {
     pub max: u32,
     /// How long the search may take, in seconds.
     pub budget_s: f64,
-    /// How long the answer is tested at least, in seconds.
-    pub confirm_s: f64,
     /// The share of frames that must be on time: `[verdict] on_time`.
     pub on_time: f64,
 }
@@ -150,43 +177,28 @@ pub enum Why {
     Interrupted,
 }
 
+impl Rules {
+    /// How long a confirmation lasts at least, in judged seconds: 263 s for 95 %.
+    ///
+    /// Stalls that come as a Poisson process, one in 60 s on average, stay away for `t` seconds
+    /// with a probability of `exp(-t / 60)`; that is the "rule of three" of Hanley and
+    /// Lippman-Hand (1983), for 95 %: three times 60 s. A search may confirm more than one
+    /// number that is too large, so each confirmation has a quarter of the error that is allowed.
+    #[must_use]
+    pub fn confirm_s(&self) -> f64 {
+        (STALLS_APART_S * (CONFIRMATIONS / self.error()).ln()).max(LEAST_CONFIRM_S)
+    }
+
+    /// The probability that an answer may be wrong.
+    fn error(&self) -> f64 {
+        (1.0 - self.confidence).clamp(1e-9, 1.0)
+    }
+}
+
 impl Answer {
     /// The number of lanes, if it is one.
     #[must_use]
     pub fn exact(&self) -> Option<u32> {
         (self.at_most == Some(self.at_least)).then_some(self.at_least)
-    }
-}
-
-/// The next setting, or the answer. `fits`: the most lanes for which there is memory, as far
-/// as that is known by now; likewise descriptors and processes.
-#[must_use]
-pub fn next(rules: &Rules, settings: &[Setting], fits: Option<u32>) -> Next {
-    let max = fits.map_or(rules.max, |fits| fits.min(rules.max));
-    let holds = |setting: &&Setting| setting.state == State::Holds;
-    let best = settings.iter().filter(holds).map(|setting| setting.lanes).max().unwrap_or(0);
-    let failed = settings.iter().find(|setting| setting.lanes == best + 1 && setting.state != State::Holds);
-    let confirmed = settings.iter().any(|one| one.lanes == best && holds(&one) && one.goal == Goal::Confirm);
-    match failed {
-        None if best < max => Next::Measure(Ask { lanes: best + 1, goal: Goal::Explore }),
-        _ if best > 0 && !confirmed => Next::Measure(Ask { lanes: best, goal: Goal::Confirm }),
-        _ => {
-            let at_most = failed.map(|_| best);
-            let why = failed.is_none().then_some(if max < rules.max { Why::Guard } else { Why::Max });
-            Next::Answer(Answer { at_least: best, at_most, why, not_monotone: Vec::new() })
-        }
-    }
-}
-
-/// Whether enough was seen of the setting that was asked for.
-#[must_use]
-pub fn look(rules: &Rules, ask: &Ask, look: &Look) -> Seen {
-    let enough_s = if ask.goal == Goal::Confirm { rules.confirm_s } else { rules.confirm_s.min(20.0) };
-    let worst =
-        look.streams.iter().map(|stream| stream.state).filter(|state| *state != State::Undecided).max();
-    match worst {
-        Some(state @ (State::Fails | State::Broken)) => Seen::Enough(state),
-        _ if look.judged_s < enough_s => Seen::Until(look.window_s + enough_s - look.judged_s),
-        state => Seen::Enough(state.unwrap_or(State::Undecided)),
     }
 }

@@ -15,7 +15,7 @@ pub mod steady;
 
 pub use interval::{Interval, mean_interval};
 pub use rate::{counted_fps, fps_interval, long_run_fps, periods_us, whole_seconds};
-pub use share::{at_least_share, at_least_share_of, design_effect, frames_to_show};
+pub use share::{at_least_share, at_least_share_of, at_least_share_with, design_effect, frames_to_show};
 
 /// The nearest-rank percentile of values in ascending order: the smallest one
 /// that at least `percent` of 100 values do not exceed. `None` if there are no

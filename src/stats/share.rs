@@ -23,6 +23,18 @@ pub fn at_least_share(n_good: u64, n: u64, confidence: f64) -> f64 {
     bound((n - n_good) as f64, n as f64, confidence)
 }
 
+/// [`at_least_share`] where so many trials, the `effect`, count as one independent one; see
+/// [`design_effect`].
+///
+/// # Panics
+/// As [`at_least_share`].
+#[must_use]
+pub fn at_least_share_with(n_good: u64, n: u64, effect: f64, confidence: f64) -> f64 {
+    assert!(n_good <= n, "{n_good} of {n} are good");
+    let effect = effect.max(1.0);
+    bound((n - n_good) as f64 / effect, n as f64 / effect, confidence)
+}
+
 /// [`at_least_share`] of a series of frames in the order in which they were due, with the
 /// number of independent frames by its [`design_effect`].
 #[must_use]
@@ -158,6 +170,18 @@ mod tests {
             assert!((found - expected).abs() < 1e-9, "{n_good} of {n}: {found} instead of {expected}");
         }
         assert!(at_least_share(298, 298, 0.95) < 0.99);
+    }
+
+    #[test]
+    fn dependent_trials_are_fewer_ones() {
+        for (n_good, n, effect) in [(299, 299, 1.0), (8910, 9000, 6.0), (0, 10, 2.0), (7, 7, 3.5)] {
+            let found = at_least_share_with(n_good, n, effect, 0.95);
+            let (good, all) = (n_good as f64 / effect, n as f64 / effect);
+            let error = found - bound(all - good, all, 0.95);
+            assert!(error.abs() < 1e-12, "{n_good} of {n} at {effect}: {error}");
+        }
+        assert_eq!(at_least_share_with(298, 299, 1.0, 0.95), at_least_share(298, 299, 0.95));
+        assert_eq!(at_least_share_with(298, 299, f64::NAN, 0.95), at_least_share(298, 299, 0.95));
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn lane(cameras: &[&str], capacity: u32) -> Workspace {
         )
     };
     let cameras: Vec<String> = cameras.iter().map(camera).collect();
-    let ws = Workspace::tasks("[run]\nisolation = \"lane\"\n\n[density]\nconfirm = \"40s\"\n")
+    let ws = Workspace::tasks("[run]\nisolation = \"lane\"\n")
         .file(
             "configs/camera_to_workload.json",
             &format!(r#"{{"lane_config": {{"cameras": [{}]}}}}"#, cameras.join(", ")),

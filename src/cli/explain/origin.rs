@@ -108,7 +108,6 @@ impl Origins<'_> {
             (Action::Density(_), [Down::Key(key @ ("unit" | "confidence" | "max")), ..]) => {
                 self.setting(&["density", key], new)
             }
-            (Action::Density(_), [Down::Key("confirm_ms")]) => self.setting(&["density", "confirm"], new),
             (Action::Run(_) | Action::Density(_), [Down::Key(key), ..]) => self.of_run(key, new),
             (Action::Command(_), keys) => self.of_command(task, keys, new),
             _ => Origin::default(),

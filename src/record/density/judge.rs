@@ -1,0 +1,300 @@
+//! From the record of a setting to what the search looks at: a [`Look`], the worst stream
+//! with its reason, the CPU of the lanes, and the [`Setting`] in the end.
+//!
+//! Streams are judged as those of any run (`record::measure`). The record of a setting that is
+//! still measured has windows that end now and a [duration](crate::record::Conditions::duration_ms)
+//! of 0, or every stream would be undecided as interrupted.
+//!
+//! A look costs one [`measure`] of all that was recorded of the setting so far, and a setting is
+//! looked at about ten times.
+
+use std::cmp::Reverse;
+
+use super::SettingRecord;
+use crate::collect::{cpu, temperature};
+use crate::record::measure::fit::MOST_LEFT_OUT;
+use crate::record::measure::{CameraFigures, Measurement, StreamFigures, Verdict, measure, split};
+use crate::record::{RunRecord, SeriesRecord};
+use crate::search::{Look, Setting, State, StreamLook};
+
+/// The time in which frequency and temperature must be at rest, in microseconds.
+const REST_US: u64 = 60_000_000;
+/// From the first half of that time to the second, temperatures change no more than this, in
+/// degrees.
+const RESTING_DEGREES: f64 = 1.0;
+/// And frequencies no more than by this share.
+const RESTING_SHARE: f64 = 0.02;
+/// A half with fewer samples says nothing.
+const LEAST_SAMPLES: usize = 5;
+
+/// The stream that came closest to failing, or failed the worst.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worst {
+    /// `camera-4-l24/1`
+    pub stream: String,
+    pub state: State,
+    /// `camera-4-l24/1: 97.1 % on time is less than 99 %`; `None` if it holds.
+    pub reason: Option<String>,
+}
+
+/// What the search looks at, of a record and its figures.
+#[must_use]
+pub fn look_of(record: &RunRecord, measurement: &Measurement) -> Look {
+    let streams = || streams(measurement).map(|(_, stream)| stream);
+    let judged = streams().map(judged_us).min().unwrap_or(0);
+    let window = streams().filter_map(|stream| stream.window_us).max().unwrap_or(0);
+    Look {
+        judged_s: judged as f64 / 1e6,
+        window_s: window as f64 / 1e6,
+        is_steady: is_steady(record),
+        streams: self::streams(measurement).map(|(camera, stream)| look_of_stream(camera, stream)).collect(),
+    }
+}
+
+/// The worst stream: by its state, then by its share of frames on time, then by its rate, then
+/// by its latest frame. `None` if nothing was played.
+#[must_use]
+pub fn worst(measurement: &Measurement) -> Option<Worst> {
+    let of = |(camera, stream): (&CameraFigures, &StreamFigures)| {
+        let on_time = stream.on_time.map_or(1.0, |on_time| on_time.share);
+        let latest = stream.on_time.map_or(0, |on_time| on_time.worst_us);
+        let millionths = |share: f64| (share * 1e6) as i64;
+        let figures = (millionths(on_time), millionths(rate(camera, stream)), Reverse(latest));
+        (Reverse(state_of(stream)), figures)
+    };
+    let (_, stream) = streams(measurement).min_by_key(|one| of(*one))?;
+    let state = state_of(stream);
+    let reason = stream.reason.as_deref().unwrap_or("nothing was judged");
+    let reason = (state != State::Holds).then(|| format!("{}: {reason}", stream.stream));
+    Some(Worst { stream: stream.stream.clone(), state, reason })
+}
+
+/// The CPU time of workers and scripts while all streams were measured, as a share of all
+/// cores; `None` if it is not known.
+#[must_use]
+pub fn own_cpu(record: &RunRecord, measurement: &Measurement) -> Option<f64> {
+    match split::mean_owned(record) {
+        Some([workers, scripts, ..]) => Some(workers + scripts),
+        None => split::workers_cpu(record, &measurement.workers),
+    }
+}
+
+/// What the search needs of a setting that is over.
+#[must_use]
+pub fn setting_of(setting: &SettingRecord) -> Setting {
+    let measurement = measure(&setting.record);
+    let (from, to) = setting.span_us;
+    Setting {
+        lanes: setting.lanes,
+        goal: setting.goal,
+        state: setting.state,
+        took_s: to.saturating_sub(from) as f64 / 1e6,
+        judged_s: look_of(&setting.record, &measurement).judged_s,
+        cpu: own_cpu(&setting.record, &measurement),
+    }
+}
+
+fn streams(measurement: &Measurement) -> impl Iterator<Item = (&CameraFigures, &StreamFigures)> {
+    measurement.cameras.iter().flat_map(|camera| camera.streams.iter().map(move |stream| (camera, stream)))
+}
+
+fn look_of_stream(camera: &CameraFigures, stream: &StreamFigures) -> StreamLook {
+    let on_time = stream.on_time;
+    StreamLook {
+        state: state_of(stream),
+        judged: on_time.map_or(0, |on_time| on_time.judged),
+        on_time: on_time.map_or(0, |on_time| on_time.on_time),
+        design_effect: on_time.map_or(1.0, |on_time| on_time.design_effect),
+        rate: rate(camera, stream),
+    }
+}
+
+fn state_of(stream: &StreamFigures) -> State {
+    match stream.verdict {
+        Verdict::Holds | Verdict::Decodes => State::Holds,
+        Verdict::DoesNotHold => State::Fails,
+        Verdict::Invalid | Verdict::Failed => State::Broken,
+        Verdict::Undecided if left_out_us(stream) as f64 > MOST_LEFT_OUT * window_us(stream) as f64 => {
+            State::Disturbed
+        }
+        Verdict::Undecided | Verdict::NotJudged => State::Undecided,
+    }
+}
+
+/// The rate of a stream as a share of its target; 0 without a window.
+fn rate(camera: &CameraFigures, stream: &StreamFigures) -> f64 {
+    stream.fps.unwrap_or(0.0) / camera.target_fps.max(f64::MIN_POSITIVE)
+}
+
+fn window_us(stream: &StreamFigures) -> u64 {
+    stream.window_us.unwrap_or(0)
+}
+
+fn left_out_us(stream: &StreamFigures) -> u64 {
+    stream.left_out.iter().map(|span| span.end_us.saturating_sub(span.begin_us)).sum()
+}
+
+fn judged_us(stream: &StreamFigures) -> u64 {
+    window_us(stream).saturating_sub(left_out_us(stream))
+}
+
+/// Whether the frequency and all temperatures were at rest in the last minute. What was not
+/// measured is.
+fn is_steady(record: &RunRecord) -> bool {
+    let windows = record.members.iter().flat_map(|member| &member.streams).filter_map(|one| one.window_us);
+    let Some(end_us) = windows.map(|(_, end)| end).max() else { return true };
+    record.series.iter().all(|series| match series.name.as_str() {
+        cpu::FREQUENCY => is_at_rest(series, end_us, |mean| RESTING_SHARE * mean),
+        name if name.strip_prefix(temperature::NAME).is_some_and(|rest| rest.starts_with('.')) => {
+            is_at_rest(series, end_us, |_| RESTING_DEGREES)
+        }
+        _ => true,
+    })
+}
+
+/// Whether the mean changed by no more than `tolerance` of it.
+fn is_at_rest(series: &SeriesRecord, end_us: u64, tolerance: impl Fn(f64) -> f64) -> bool {
+    let (begin, middle) = (end_us.saturating_sub(REST_US), end_us.saturating_sub(REST_US / 2));
+    let mean = |from: u64, to: u64| {
+        let index = |at: u64| series.at_us.partition_point(|one| *one <= at);
+        let values = series.values.get(index(from)..index(to))?;
+        (values.len() >= LEAST_SAMPLES).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    match mean(begin, middle).zip(mean(middle, end_us)) {
+        Some((first, second)) => (second - first).abs() <= tolerance(first.abs()),
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::record::fixture::{S, copies, disturbed, six_cameras};
+    use crate::search::{Ask, Goal, Rules, Seen, look};
+
+    #[track_caller]
+    fn check(record: &RunRecord, expect: Expect) {
+        let measurement = measure(record);
+        let seen = look_of(record, &measurement);
+        let mut text = format!("{} s of {} s judged\n", seen.judged_s, seen.window_s);
+        for ((_, stream), look) in streams(&measurement).zip(&seen.streams) {
+            let StreamLook { state, judged, on_time, design_effect, rate } = look;
+            text.push_str(&format!(
+                "{}: {state:?}, {on_time} of {judged} on time, effect {design_effect:.1}, rate {rate:.3}\n",
+                stream.stream
+            ));
+        }
+        let worst = worst(&measurement).unwrap();
+        text.push_str(&format!("worst {}: {}\n", worst.stream, worst.reason.unwrap_or_default()));
+        let cpu = own_cpu(record, &measurement).map(|cpu| format!("{:.1} %", cpu * 100.0));
+        text.push_str(&format!("CPU {cpu:?}\n"));
+        expect.assert_eq(&text);
+    }
+
+    #[test]
+    fn copies_of_a_lane_are_streams() {
+        check(
+            &copies(2, &[&[15, 15], &[15, 13]], 0.5),
+            expect![[r#"
+            20 s of 20 s judged
+            camera-1/1: Holds, 300 of 300 on time, effect 1.0, rate 1.000
+            camera-2/1: Holds, 300 of 300 on time, effect 1.0, rate 1.000
+            camera-1-l2/1: Holds, 300 of 300 on time, effect 1.0, rate 1.000
+            camera-2-l2/1: Fails, 260 of 300 on time, effect 387.1, rate 0.867
+            worst camera-2-l2/1: camera-2-l2/1: 13.00 fps is less than 98 % of 15; 13.33 % dropped is more than 2 %; 86.67 % on time is less than 99 %
+            CPU Some("34.0 %")
+        "#]],
+        );
+    }
+
+    #[test]
+    fn foreign_load_is_not_judged_or_too_much() {
+        check(
+            &disturbed(),
+            expect![[r#"
+            55 s of 60 s judged
+            camera-1/1: Holds, 900 of 900 on time, effect 1.0, rate 1.000
+            camera-2/1: Holds, 825 of 825 on time, effect 1.0, rate 0.967
+            worst camera-2/1: 
+            CPU Some("28.0 %")
+        "#]],
+        );
+        let mut record = disturbed();
+        for stream in record.members.iter_mut().flat_map(|member| &mut member.streams) {
+            let begin = stream.window_us.unwrap().0;
+            stream.window_us = Some((begin, begin + 25 * S));
+            let n = stream.arrived_us.partition_point(|at| *at < begin + 25 * S);
+            stream.arrived_us.truncate(n);
+            stream.late_us.truncate(n);
+            stream.latency_us.truncate(n);
+        }
+        record.conditions.duration_ms = 0;
+        check(
+            &record,
+            expect![[r#"
+            20 s of 25 s judged
+            camera-1/1: Holds, 375 of 375 on time, effect 1.0, rate 1.000
+            camera-2/1: Disturbed, 345 of 375 on time, effect 26.9, rate 0.920
+            worst camera-2/1: camera-2/1: 13.80 fps is less than 98 % of 15; 20 % of its window was disturbed: 65 % of the CPU went to other programs for 3 s, most of it to `rustc`
+            CPU Some("28.0 %")
+        "#]],
+        );
+    }
+
+    #[test]
+    fn streams_that_do_not_play_are_broken() {
+        let record = six_cameras();
+        let measurement = measure(&record);
+        let worst = worst(&measurement).unwrap();
+        assert_eq!(worst.state, State::Broken, "{worst:?}");
+        let rules = Rules { confidence: 0.95, max: 9, budget_s: 900.0, on_time: 0.99 };
+        let ask = Ask { lanes: 1, goal: Goal::Explore };
+        assert_eq!(look(&rules, &ask, &look_of(&record, &measurement)), Seen::Enough(State::Broken));
+    }
+
+    /// Whether a series with one value a second, before the end of the windows, is at rest.
+    #[track_caller]
+    fn check_rest(name: &str, value: impl Fn(f64) -> f64, expected: bool) {
+        let mut record = copies(1, &[&[15]], 0.5);
+        let end_us = 200 * S;
+        record.members[0].streams[0].window_us = Some((0, end_us));
+        let at_us: Vec<u64> = (1..=200).map(|second| second * S).collect();
+        let values = (1..=200).map(|second| value(f64::from(second))).collect();
+        record.series.push(SeriesRecord { name: name.to_owned(), unit: String::new(), at_us, values });
+        assert_eq!(is_steady(&record), expected, "{name}");
+    }
+
+    #[test]
+    fn a_machine_that_still_gets_hot_is_not_steady() {
+        let heating = |tau: f64| move |second: f64| 40.0 + 40.0 * (1.0 - (-second / tau).exp());
+        check_rest("temperature.x86_pkg_temp", heating(120.0), false);
+        check_rest("temperature.x86_pkg_temp", heating(30.0), true);
+        // Whatever it did before.
+        check_rest("temperature.x86_pkg_temp", |second| if second < 130.0 { 20.0 } else { 80.0 }, true);
+        check_rest("cpu.frequency", |second| 3e9 - second * 1e6, true);
+        check_rest("cpu.frequency", |second| 3e9 - second * 3e6, false);
+        // Other series do not matter, and those that noise moves.
+        check_rest("cpu.0.busy", |second| second, true);
+        check_rest("temperatures", |second| second, true);
+        check_rest("temperature.acpitz", |second| 60.0 + 5.0 * (second % 2.0), true);
+    }
+
+    #[test]
+    fn a_setting_has_what_the_search_needs() {
+        let record = copies(2, &[&[15, 15], &[15, 13]], 0.5);
+        let setting = SettingRecord {
+            lanes: 2,
+            goal: Goal::Explore,
+            state: State::Fails,
+            reason: None,
+            worst: None,
+            span_us: (5 * S, 35 * S),
+            record,
+        };
+        let setting = setting_of(&setting);
+        assert_eq!((setting.lanes, setting.took_s, setting.judged_s), (2, 30.0, 20.0));
+        assert!(setting.cpu.is_some_and(|cpu| (cpu - 0.34).abs() < 0.01), "{setting:?}");
+    }
+}
