@@ -83,14 +83,13 @@ fn search(
     let stage = Stage::new(setup.clone(), &secrets, host.watch, attempt.cancel);
     let mut driver = Driver { host, density, cast: &cast, setup, rules, kept, guard: Guard::default() };
     let provenance = subject::provenance(host, task, attempt);
-    let (answer, broken, log) = driver.run(stage)?;
+    let (answer, log) = driver.run(stage)?;
     let Driver { kept, guard, .. } = driver;
     let interrupted = answer.why == Some(Why::Interrupted);
-    if !interrupted && broken.is_none() {
+    if !interrupted && answer.why != Some(Why::Broken) {
         kept.answer(&answer, rules.budget_s)?;
     }
-    let mut settings = kept.settings;
-    settings.extend(broken);
+    let settings = kept.settings;
     let confirmed = settings
         .iter()
         .rev()
@@ -162,17 +161,16 @@ struct Driver<'a> {
 
 /// How a setting ended.
 enum Measured {
-    Setting(SettingRecord),
+    Setting(Box<SettingRecord>),
     /// There was not enough memory for it.
     GaveUp,
     Interrupted,
 }
 
 impl Driver<'_> {
-    /// The answer, the setting that tells nothing about the machine if there is one, and the
-    /// workers' output for people.
-    fn run(&mut self, mut stage: Stage<'_>) -> Result<(Answer, Option<SettingRecord>, Vec<u8>), ActionError> {
-        let (mut broken, mut log) = (None::<SettingRecord>, Vec::new());
+    /// The answer, and the workers' output for people.
+    fn run(&mut self, mut stage: Stage<'_>) -> Result<(Answer, Vec<u8>), ActionError> {
+        let mut log = Vec::new();
         // The time between two sittings does not count.
         let spent_us = self.kept.settings.last().map_or(0, |last| last.span_us.1);
         let begin_us = stage.now_us().saturating_sub(spent_us);
@@ -180,11 +178,11 @@ impl Driver<'_> {
             self.guard.recall(setting.lanes, &setting.record);
             (self.host.watch)(Observation::Setting(setting));
         }
+        let mut settings: Vec<Setting> = self.kept.settings.iter().map(setting_of).collect();
         let answer = loop {
-            let settings: Vec<Setting> = self.kept.settings.iter().chain(&broken).map(setting_of).collect();
             let fits = self.guard.fits().filter(|_| !self.host.density.allow_oom);
             let ask = match next(&self.rules, &settings, fits) {
-                Next::Answer(answer) => break answer,
+                Next::Answer(answer) => break proved(answer, &settings),
                 Next::Measure(ask) => ask,
             };
             (self.host.watch)(Observation::Asked(&ask));
@@ -194,12 +192,11 @@ impl Driver<'_> {
             match measured? {
                 Measured::Setting(setting) => {
                     (self.host.watch)(Observation::Setting(&setting));
-                    if setting.state == State::Broken {
-                        broken = Some(setting);
-                    } else {
+                    if setting.state != State::Broken {
                         self.guard.learn(ask.lanes, &setting.record, &stage.pids());
-                        self.kept.add(setting)?;
                     }
+                    settings.push(setting_of(&setting));
+                    self.kept.add(*setting)?;
                 }
                 Measured::GaveUp => {
                     self.guard.gave_up(ask.lanes);
@@ -209,7 +206,7 @@ impl Driver<'_> {
             }
         };
         stage.clear();
-        Ok((answer, broken, log))
+        Ok((answer, log))
     }
 
     fn load(&self, lanes: u32) -> Result<Load<'_>, ActionError> {
@@ -258,7 +255,7 @@ impl Driver<'_> {
             }
         };
         let record = match stage.watch(&mut judge, &mut rings) {
-            Watched::Enough(record) => record,
+            Watched::Enough(record) => *record,
             Watched::Alarm => return Ok(Measured::GaveUp),
             Watched::Interrupted => return Ok(Measured::Interrupted),
         };
@@ -267,7 +264,7 @@ impl Driver<'_> {
             state = State::Broken;
         }
         let worst = worst(&measure(&record));
-        Ok(Measured::Setting(SettingRecord {
+        Ok(Measured::Setting(Box::new(SettingRecord {
             lanes: ask.lanes,
             goal: ask.goal,
             state,
@@ -275,8 +272,20 @@ impl Driver<'_> {
             worst: worst.map(|worst| worst.stream),
             span_us: (asked_us.saturating_sub(begin_us), stage.now_us().saturating_sub(begin_us)),
             record,
-        }))
+        })))
     }
+}
+
+/// An answer whose next number did not play is none: that tells of a camera, or of a plugin, and
+/// perhaps nothing of the machine.
+fn proved(answer: Answer, settings: &[Setting]) -> Answer {
+    let of_next = || settings.iter().filter(|one| Some(one.lanes) == answer.at_most.map(|most| most + 1));
+    let is_broken = of_next().any(|one| one.state == State::Broken);
+    let is_shown = of_next().any(|one| one.state == State::Fails);
+    if answer.exact().is_some() && is_broken && !is_shown {
+        return Answer { at_most: None, why: Some(Why::Broken), ..answer };
+    }
+    answer
 }
 
 /// What a search that was stopped has found.

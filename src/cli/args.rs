@@ -108,7 +108,7 @@ pub(super) enum Command {
     /// Ends with 0 if every camera holds its target, and with 1 if one does not, is
     /// undecided, or cannot be judged. Files that are played freely have no target.
     Run(RunArgs),
-    /// Find out how many lanes this machine can play, and what happens with one more
+    /// Find out how many lanes this machine can play
     ///
     /// Plays more and more copies of the cameras, without starting again those that play, until
     /// one more does not hold; then tests the answer for minutes. An answer is stored: while

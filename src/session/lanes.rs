@@ -25,6 +25,10 @@ use crate::worker::client::{Worker, WorkerMessage};
 /// to print its first figure.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The longest window when it is looked at first, in seconds: a start that was slower than the others
+/// is over by then.
+const FIRST_LOOK_S: f64 = 10.0;
+
 /// A session that plays one load after another.
 pub struct Stage<'a, P = Worker> {
     session: Session<'a, P>,
@@ -44,7 +48,7 @@ type Open<'a, P> = dyn FnMut(&Load<'_>, usize) -> Result<P, SessionError> + 'a;
 #[derive(Debug)]
 pub enum Watched {
     /// Enough.
-    Enough(RunRecord),
+    Enough(Box<RunRecord>),
     /// The alarm rang.
     Alarm,
     /// The user wants to stop.
@@ -132,7 +136,7 @@ impl<'a, P: Player> Stage<'a, P> {
         judge: &mut dyn FnMut(&RunRecord) -> Option<f64>,
         alarm: &mut dyn FnMut() -> bool,
     ) -> Watched {
-        let mut until_s = f64::MIN_POSITIVE;
+        let mut until_s = FIRST_LOOK_S;
         loop {
             let mut rang = false;
             let heard = self.listen(None, |session| {
@@ -147,7 +151,7 @@ impl<'a, P: Player> Stage<'a, P> {
             let record = self.session.so_far();
             match judge(&record) {
                 Some(again_s) if !self.is_spoiled() => until_s = again_s.max(self.session.window_s() + 1.0),
-                _ => return Watched::Enough(record),
+                _ => return Watched::Enough(Box::new(record)),
             }
         }
     }
@@ -354,7 +358,7 @@ mod tests {
             let mut looks = 0;
             let mut judge = |_: &RunRecord| {
                 looks += 1;
-                Some(6.0).filter(|_| looks < 2)
+                Some(12.0).filter(|_| looks < 2)
             };
             let Watched::Enough(record) = stage.watch(&mut judge, &mut || false) else {
                 panic!("nobody stops it")

@@ -40,6 +40,11 @@ fn every_key_has_its_value_and_its_origin() {
             verdict.deadline                "1 period"                           default
             verdict.on_time                 0.99                                 default
             verdict.max_late                "500ms"                              default
+            density.unit                    "lane"                               default
+            density.confidence              0.95                                 default
+            density.max                     1000                                 default
+            density.budget                  "15m"                                default
+            density.allow_oom               false                                default
             clip.drop_only                  false                                default
             clip.codec                      "source"                             default
             clip.bitrate                    -                                    default

@@ -112,6 +112,7 @@ fn dependencies_and_dependents_are_plain_labels() {
     ws.lp("graph --rdeps plan:camera-1 --depth 1").success().stdout(expect![[r#"
         plan
         run:lane
+        density:lane
     "#]]);
     ws.lp("graph --deps camera-1 --depth 1").success().stdout(expect![[r#"
         download:a.mp4

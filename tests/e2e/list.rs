@@ -24,7 +24,7 @@ fn a_project_has_a_line_for_each_kind() {
         workloads  2: scan, motion
         profiles   1: twice
         tasks      2: copy, join
-        targets    11: download:a.mp4, transcode:a.mp4@320x180@15, plan:camera-1, plan:Kasse_2, plan, task:copy, ...
+        targets    12: download:a.mp4, transcode:a.mp4@320x180@15, plan:camera-1, plan:Kasse_2, plan, task:copy, ...
         runs       none: measure with `lp run`
 
         more: lp list cameras|workloads|profiles|tasks|targets|runs
@@ -68,6 +68,7 @@ fn each_kind_has_a_table() {
             task:copy                   b.txt
             task:join                   c.txt
             run:lane                    results/run/lane.json
+            density:lane                results/density/lane.json
             benchmark:lane/camera-1     results/benchmark/lane/camera-1.json
                                         results/benchmark/lane/camera-1.csv
             benchmark:lane/Kasse_2      results/benchmark/lane/Kasse_2.json

@@ -14,7 +14,7 @@ use crate::engine::host::Attempt;
 use crate::os;
 use crate::os::fs::FsError;
 use crate::record::density::{ANSWERED, SettingRecord};
-use crate::search::{Answer, Why};
+use crate::search::{Answer, State, Why};
 use crate::time::Utc;
 
 const BEGUN: &str = "begun.json";
@@ -42,7 +42,10 @@ pub(super) struct Kept {
     folder: PathBuf,
     repeat: u32,
     pub(super) started: Utc,
+    /// In the order of time.
     pub(super) settings: Vec<SettingRecord>,
+    /// Those of them that are on disk.
+    n_files: usize,
 }
 
 impl Kept {
@@ -52,8 +55,13 @@ impl Kept {
     /// When the folder cannot be written.
     pub(super) fn open(attempt: &Attempt<'_>, budget_s: f64) -> Result<Kept, FsError> {
         let folder = attempt.layout.searches().join(attempt.key.to_hex());
-        let mut kept =
-            Kept { folder, repeat: attempt.repeat, started: attempt.started, settings: Vec::new() };
+        let mut kept = Kept {
+            folder,
+            repeat: attempt.repeat,
+            started: attempt.started,
+            settings: Vec::new(),
+            n_files: 0,
+        };
         let answered: Option<Answered> = kept.read(ANSWERED);
         let is_over = answered.is_some_and(|answered| {
             let goes_on = answered.answer.why == Some(Why::Budget) && answered.budget_s < budget_s;
@@ -67,15 +75,20 @@ impl Kept {
             // One that is damaged was not written by this program, so nothing after it counts.
             let settings = (0..).map_while(|n| kept.read(&file(n)));
             kept.settings = settings.collect();
+            kept.n_files = kept.settings.len();
         }
         os::fs::create_dir_all(&kept.folder)?;
         kept.write(BEGUN, &Begun { started: kept.started })?;
         Ok(kept)
     }
 
-    /// Keeps a setting that has ended.
+    /// Keeps a setting that has ended. One that tells nothing about the machine is not on disk: when
+    /// its cause is mended, the search goes on as if it had not been.
     pub(super) fn add(&mut self, setting: SettingRecord) -> Result<(), FsError> {
-        self.write(&file(self.settings.len()), &setting)?;
+        if setting.state != State::Broken {
+            self.write(&file(self.n_files), &setting)?;
+            self.n_files += 1;
+        }
         self.settings.push(setting);
         Ok(())
     }
