@@ -1,6 +1,7 @@
 //! Frames by place, against files: a `multifilesink` writes one for each frame that comes
 //! to it, between the places where frames are dropped, and knows nothing of `lp`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use lp::pipeline::{Element, PipelineSpec, Playback, Value};
@@ -146,4 +147,38 @@ fn frames_that_overflow_the_jitter_buffer_were_dropped_there() {
     let dropped = places.map(|place| frames.fates.dropped_us.get(place).map_or(0, Vec::len));
     assert_eq!((frames.n_delivered(), dropped[0] + dropped[1]), (60, 60 - passed), "{dropped:?}");
     assert!(passed < 60, "{passed}");
+}
+
+/// A decoder that finds out the codec has its depayloader inside. Here the packets that leave
+/// the jitter buffer are written: a frame of which none is left was dropped there, and one of which
+/// all are left was not.
+#[test]
+fn drops_of_the_jitter_buffer_count_whatever_decoder_follows() {
+    for decoder in ["decodebin", "decodebin3"] {
+        let mut bench = Bench::new();
+        let recording = record(&raw(&bench, "160x120", 60));
+        let n_packets: Vec<usize> = recording.frames.iter().map(Vec::len).collect();
+        let mut camera = rtsp(&serve(&[recording], 20), r#", "accept": ["codec"]"#);
+        let place = camera.decoder.unwrap();
+        assert_eq!(camera.elements[place].factory, "decodebin");
+        camera.elements[place] = Element::new(decoder);
+        camera.elements.splice(place..place, [Element::new("tee").named("between"), slow(150)]);
+        camera.decoder = Some(place + 2);
+        camera.sink += 2;
+        let packets = files(&bench, "packets");
+        let frames = played(&mut bench, counting(camera, "between", packets));
+        let mut n_left: BTreeMap<usize, usize> = BTreeMap::new();
+        for packet in std::fs::read_dir(bench.path("packets")).unwrap() {
+            let packet = std::fs::read(packet.unwrap().path()).unwrap();
+            let ticks = u32::from_be_bytes(packet[4..8].try_into().unwrap());
+            *n_left.entry(ticks as usize * 20 / 90_000).or_default() += 1;
+        }
+        let whole = n_left.iter().filter(|(frame, n)| **n == n_packets[**frame]).count();
+        let places = ["rtpjitterbuffer", "late:rtpjitterbuffer"];
+        let dropped = places.map(|place| frames.fates.dropped_us.get(place).map_or(0, Vec::len));
+        let n_dropped = dropped[0] + dropped[1];
+        assert_eq!(frames.n_delivered(), 60);
+        assert!((60 - n_left.len()..=60 - whole).contains(&n_dropped), "{n_left:?}: {dropped:?}");
+        assert!(n_left.len() < 60, "{n_left:?}");
+    }
 }

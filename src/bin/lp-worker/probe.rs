@@ -207,10 +207,18 @@ impl Meter {
                     }
                 });
             }
-            let next = spec.elements.get(delivery + 1).filter(|next| next.factory.contains("depay"));
-            if next.is_some() {
-                let meter = Arc::clone(&self);
+            let is_depayloader = |factory: &str| factory.contains("depay");
+            let meter = Arc::clone(&self);
+            if spec.elements.get(delivery + 1).is_some_and(|next| is_depayloader(&next.factory)) {
                 chain.with_src_pad(delivery + 1, move |pad| meter.watch_depayloader(pad));
+            } else {
+                // A decoder that finds out the codec makes one inside.
+                chain.pipeline.connect_deep_element_added(move |_, _, inner| {
+                    let is_it = inner.factory().is_some_and(|factory| is_depayloader(&factory.name()));
+                    if let Some(pad) = inner.static_pad("src").filter(|_| is_it) {
+                        Arc::clone(&meter).watch_depayloader(&pad);
+                    }
+                });
             }
             // The output of the parser shows the rest.
             chain.with_src_pad(decoder.saturating_sub(1), move |pad| {
