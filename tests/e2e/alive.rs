@@ -203,3 +203,57 @@ fn an_earlier_run_of_the_same_plan_shows_what_is_to_be_seen() {
             0 of 1 camera holds 15 fps, 1 is invalid; machine CPU not measured"#]],
     );
 }
+
+/// What was measured on an unfit machine proves nothing about what there is to see.
+#[test]
+fn a_degraded_run_is_no_earlier_run() {
+    let region = r#", "region_of_interest": {"x": 0, "y": 0, "x2": 320, "y2": 180}"#;
+    let governor = "machine/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
+    let ws = project(&format!("{DRAWN}{region}"), "").file(governor, "powersave\n");
+    let machine = ws.path("machine").to_str().unwrap().to_owned();
+    let ws = ws.env("LP_SYSROOT", &machine);
+    check(
+        &ws,
+        true,
+        0,
+        expect![[r#"
+        seen by zbar: 250 codes in 1 stream, 8.33 a second
+        1 of 1 camera holds 15 fps; machine CPU not measured; degraded"#]],
+    );
+    check(
+        &ws,
+        false,
+        0,
+        expect![[r#"
+        seen by zbar: 0 codes in 1 stream, 0 a second; none in a/1
+        note: a/1: cannot tell whether `zbar` works: it saw nothing
+        1 of 1 camera holds 15 fps; machine CPU not measured; degraded"#]],
+    );
+    ws.write(governor, "performance\n");
+    check(
+        &ws,
+        false,
+        0,
+        expect![[r#"
+        seen by zbar: 0 codes in 1 stream, 0 a second; none in a/1
+        note: a/1: cannot tell whether `zbar` works: it saw nothing
+        1 of 1 camera holds 15 fps; machine CPU not measured"#]],
+    );
+    check(
+        &ws,
+        true,
+        0,
+        expect![[r#"
+        seen by zbar: 250 codes in 1 stream, 8.33 a second
+        1 of 1 camera holds 15 fps; machine CPU not measured"#]],
+    );
+    check(
+        &ws,
+        false,
+        1,
+        expect![[r#"
+        seen by zbar: 0 codes in 1 stream, 0 a second; none in a/1
+        a is invalid: `zbar` saw nothing, though an earlier run saw 10 codes in the part that was played (<run>)
+        0 of 1 camera holds 15 fps, 1 is invalid; machine CPU not measured"#]],
+    );
+}
