@@ -38,10 +38,8 @@ pub struct StreamMoment<'a> {
     pub frames: Option<(u64, u64)>,
     /// Frames that the source delivered in it, if they are counted.
     pub delivered: Option<u64>,
-    /// Frames that arrived in the newest second: 0 if it stalls; `None` for a script.
-    pub newest_frames: Option<usize>,
-    /// The frames of each of the newest [`NEWEST`] seconds of its window, oldest first; none
-    /// of a script.
+    /// The frames of each of the newest [`NEWEST`] seconds of its window, oldest first, 0 if it
+    /// stalls; none of a script.
     pub seconds: Vec<u32>,
     /// The share of frames so far that came at most a period after the stream's delay;
     /// `None` if nothing is due.
@@ -155,7 +153,6 @@ impl Stream {
             fps: (measured_us >= LEAST_US).then(|| frames as f64 * 1e6 / measured_us as f64),
             frames: Some((frames, self.dropped)),
             delivered: self.delivery.frames,
-            newest_frames: Some(n_newest),
             seconds: self.log.seconds(seen_us, NEWEST),
             on_time: self.log.on_time(self.dropped),
             // Those of a stream that stalls are over.
@@ -184,7 +181,6 @@ impl Script {
             fps: fps.filter(|_| measured_us >= LEAST_US),
             frames: None,
             delivered: None,
-            newest_frames: None,
             seconds: Vec::new(),
             on_time: None,
             worker_cpu: None,
@@ -227,7 +223,7 @@ mod tests {
         story.play(0, "a/1", 0, 6, 15);
         let shown = |story: &Story| {
             let moment = &story.builder.moment()[0];
-            (moment.fps, moment.newest_frames, moment.latency_us)
+            (moment.fps, moment.seconds.last().copied(), moment.latency_us)
         };
         assert_eq!(shown(&story), (Some(15.0), Some(15), Some(5_000)));
         // The worker goes on without frames.
