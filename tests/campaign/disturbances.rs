@@ -163,9 +163,15 @@ fn is_told(lines: &Receiver<String>, words: &str, limit: Duration) -> Option<Dur
     }
 }
 
-fn plant(root: &Path, kind: &str, group: Option<&MemoryGroup>) -> Child {
+/// This program, to disturb the machine.
+pub(crate) fn planter(root: &Path, kind: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env(PLANT, kind).current_dir(root).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+fn plant(root: &Path, kind: &str, group: Option<&MemoryGroup>) -> Child {
+    let mut command = planter(root, kind);
     if let Some(group) = group.filter(|_| kind == "memory") {
         command.env("LP_CAMPAIGN_GROUP", &group.0);
     }
@@ -175,6 +181,9 @@ fn plant(root: &Path, kind: &str, group: Option<&MemoryGroup>) -> Child {
 /// Disturbs the machine until it is killed.
 pub(crate) fn disturb(kind: &str) {
     match kind {
+        "core" => loop {
+            std::hint::spin_loop();
+        },
         "cpu" => loop {
             let began = Instant::now();
             while began.elapsed() < Duration::from_millis(20) {

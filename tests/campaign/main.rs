@@ -1,8 +1,9 @@
 //! The fault campaign: random projects are built while `lp` is killed, its
 //! writes fail, its disk is full, its store is damaged, or others build too. After
 //! each fault one build must make the project what a clean build makes of it,
-//! byte for byte, and say what it did. One part does without faults: `reasons`. Another
-//! plants disturbances of the machine while `lp run` measures: `disturbances`.
+//! byte for byte, and say what it did. One part does without faults: `reasons`. Two others
+//! measure: `disturbances` plants some while `lp run` measures, and `good` looks whether detectors
+//! that work are accused.
 //!
 //! Without arguments it takes about a minute; `make campaign` runs all of it. It
 //! is asked by the environment:
@@ -10,8 +11,8 @@
 //! ```text
 //! LP_CAMPAIGN_FULL=1           all of it: 1,000 kills and so on
 //! LP_CAMPAIGN_SEED=7           other projects and other moments
-//! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage, concurrent, reasons or
-//!                              disturbances only
+//! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage, concurrent, reasons,
+//!                              disturbances or good only
 //! LP_CAMPAIGN_CASE=4f0c..      one case again, as a failure names it
 //! LP_CAMPAIGN_LP=/usr/bin/lp   another `lp` than the one that Cargo built
 //! ```
@@ -23,6 +24,7 @@ mod concurrent;
 mod damage;
 mod disk;
 mod disturbances;
+mod good;
 mod kills;
 mod project;
 mod random;
@@ -58,8 +60,9 @@ const PARTS: [Part; 6] = [
     Part { name: "reasons", share: Duration::from_secs(4), unit: "reasons", whole: 2000 },
 ];
 
-/// The part that plants disturbances, which has no projects to build.
+/// The parts that measure, which have no random projects to build.
 const DISTURBANCES: &str = "disturbances";
+const GOOD: &str = "good";
 
 /// After so many failures a part has said enough.
 const ENOUGH: usize = 10;
@@ -113,7 +116,8 @@ fn main() -> ExitCode {
         case: case.and_then(number),
         folder: std::env::temp_dir(),
     };
-    let is_part = |name: &str| name == DISTURBANCES || PARTS.iter().any(|part| part.name == name);
+    let is_part =
+        |name: &str| [DISTURBANCES, GOOD].contains(&name) || PARTS.iter().any(|part| part.name == name);
     if let Some(part) = campaign.part.as_ref().filter(|name| !is_part(name)) {
         say(&format!("campaign: there is no part `{part}`"));
         return ExitCode::FAILURE;
@@ -124,13 +128,13 @@ fn main() -> ExitCode {
             is_well &= campaign.run(part);
         }
     }
-    // It takes minutes, and says nothing on a machine that runs other tests.
-    let is_asked = match campaign.part.as_deref() {
-        Some(name) => name == DISTURBANCES,
-        None => campaign.is_full,
-    };
-    if is_asked && is_meant(DISTURBANCES) {
+    // They take minutes, and the first says nothing on a machine that runs other tests.
+    let is_asked = |name: &str| campaign.part.as_deref().map_or(campaign.is_full, |part| part == name);
+    if is_asked(DISTURBANCES) && is_meant(DISTURBANCES) {
         is_well &= disturbances::run(campaign.seed, campaign.is_full, &campaign.folder);
+    }
+    if is_asked(GOOD) && is_meant(GOOD) {
+        is_well &= good::run(campaign.seed, campaign.is_full, &campaign.folder);
     }
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
