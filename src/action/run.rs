@@ -1,6 +1,7 @@
 //! `run:lane`: plays cameras in a session, and keeps the record.
 
 pub(super) mod cast;
+mod counts;
 mod expected;
 mod files;
 mod script;
@@ -79,5 +80,6 @@ fn record(
         other => other.into(),
     })?;
     subject::describe(&mut record, host, attempt, provenance);
+    record.other_counts = counts::others(&record, host, task, attempt);
     Ok((record, load.logs()))
 }

@@ -25,7 +25,7 @@ const MEMORY_STEP_MIB: u64 = 256;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostFacts {
     /// `cpu`, `cpus`, `memory`, `kernel`, `governor`, `virtualised`, `gpu`, `npu`;
-    /// where it is so, also `power_profile`, `container`, `cpus_allowed`, `cpu_limit`, `memory_limit`.
+    /// where it is so, also `power_profile`, `smt`, `container`, `cpus_allowed`, `cpu_limit`, `memory_limit`.
     pub facts: BTreeMap<String, String>,
     /// Facts that could not be found out, with the reason.
     pub missing: BTreeMap<String, String>,
@@ -67,6 +67,10 @@ fn facts_below(root: &Path) -> HostFacts {
     // Only a firmware with such profiles has the file.
     if let Ok(profile) = read(&root.join("sys/firmware/acpi/platform_profile")) {
         host.know("power_profile", profile);
+    }
+    // Where a core runs two threads, they share it.
+    if read(&root.join("sys/devices/system/cpu/smt/active")).is_ok_and(|active| active == "1") {
+        host.know("smt", "on".to_owned());
     }
     host.know("gpu", devices(&root.join("sys/class/drm"), "card"));
     host.know("npu", devices(&root.join("sys/class/accel"), "accel"));
@@ -263,6 +267,7 @@ mod tests {
                 ("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n"),
                 ("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "powersave\n"),
                 ("sys/firmware/acpi/platform_profile", "balanced\n"),
+                ("sys/devices/system/cpu/smt/active", "1\n"),
                 ("sys/class/drm/card1/device/vendor", "0x8086\n"),
                 ("sys/class/drm/card1/device/device", "0x46a6\n"),
                 ("sys/class/drm/card1-HDMI-A-1/status", "connected\n"),
@@ -281,6 +286,7 @@ mod tests {
                 memory = 31744 MiB
                 npu = intel_vpu
                 power_profile = balanced
+                smt = on
                 virtualised = no
             "#]],
         );

@@ -652,6 +652,7 @@ impl RecordBuilder {
             missing,
             interrupted,
             inputs_changed: Vec::new(),
+            other_counts: Vec::new(),
         }
     }
 

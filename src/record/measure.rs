@@ -12,6 +12,7 @@
 mod alive;
 mod deadline;
 mod delay;
+pub mod estimate;
 mod figures;
 pub mod fit;
 mod judge;
@@ -34,16 +35,17 @@ use serde::{Deserialize, Serialize};
 
 pub use self::deadline::{CONFIDENCE, OnTime};
 pub use self::delay::{GAP_US, Lateness, PERIODS};
+pub use self::estimate::Estimate;
 pub use self::figures::{Percentiles, Second, StepFigures, StreamFigures};
 use self::figures::{figures, percentiles};
 use self::fit::{Degradation, Disturbance};
-pub use self::machine::{MachineFigures, WorkerFigures};
+pub use self::machine::{MachineFigures, ThreadFigures, WorkerFigures};
 pub use self::script::{ChannelFigures, ElementFigures, ScriptFigures};
 pub use self::series::SeriesFigures;
 pub use self::shortfall::{Claim, shortfall};
 pub use self::so_far::{SoFar, so_far};
-pub use self::source::MORE_FPS;
 use self::source::Source;
+pub use self::source::{MORE_FPS, drift};
 pub use self::verdict::{
     FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, PartVerdict,
     Verdict, number,
@@ -59,8 +61,9 @@ use crate::stats;
 /// verdicts: a script without figures does not hold, a run that only decodes decodes. 5 has two
 /// verdicts, of the rate and of the deadline, and figures of a stream: delay, lateness beyond it,
 /// jitter, goodput, slow seconds; it brought disturbances of the machine, times that a verdict
-/// leaves out, and the sightings of detectors.
-pub const VERSION: u32 = 5;
+/// leaves out, and the sightings of detectors. 6 brought the estimate of how many copies would fit
+/// and the drift of a camera's clock.
+pub const VERSION: u32 = 6;
 
 /// The figures of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +84,8 @@ pub struct Measurement {
     /// What disturbed the machine in the time that was measured.
     pub disturbances: Vec<Disturbance>,
     pub totals: Totals,
+    /// How many copies of what ran would fit on the machine.
+    pub estimate: Estimate,
 }
 
 /// A camera, or a copy of one.
@@ -175,11 +180,14 @@ pub fn measure(record: &RunRecord) -> Measurement {
     let machine = machine::machine(record);
     let degraded = fit::degraded(record);
     let totals = totals(record, &cameras);
+    let workers: Vec<WorkerFigures> =
+        record.workers.iter().map(|worker| machine::worker(record, worker)).collect();
     Measurement {
         version: VERSION,
         verdict: judge::line(record, &cameras, &totals, machine.cpu, !degraded.is_empty()),
         workloads: record.members.iter().flat_map(workloads).collect(),
-        workers: record.workers.iter().map(|worker| machine::worker(record, worker)).collect(),
+        estimate: estimate::estimate(record, &cameras, &totals, &machine, &workers),
+        workers,
         cameras,
         machine,
         degraded,

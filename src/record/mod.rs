@@ -54,7 +54,8 @@ pub use crate::worker::protocol::{ThreadGroup, VideoFormat};
 /// [`StreamRecord::asked_us`], [`StreamRecord::warmup`], [`StreamRecord::delay_us`],
 /// [`StreamRecord::after_us`], [`StreamRecord::dropped_at`] and what follows it up to
 /// [`StreamRecord::in_flight`], [`StreamRecord::seen`], [`StreamRecord::expected`],
-/// [`StreamRecord::place`] and [`SourceConfig::expect`].
+/// [`StreamRecord::place`], [`SourceConfig::expect`], [`Delivery::drift_ppm`] and
+/// [`RunRecord::other_counts`].
 pub const VERSION: u32 = 6;
 
 /// Everything that one run measured.
@@ -99,6 +100,23 @@ pub struct RunRecord {
     /// which version was measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs_changed: Vec<ProjectPath>,
+    /// Earlier runs of the same on this host with other numbers of copies, in ascending order; empty
+    /// in records before version 6.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_counts: Vec<OtherCount>,
+}
+
+/// An earlier run of the same with another number of copies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OtherCount {
+    /// Its id.
+    pub run: String,
+    pub count: u32,
+    /// The cores that its pipelines, its scripts and `lp` used on average.
+    pub own_cores: f64,
+    /// Whether all cameras held; `None` if that was not decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<bool>,
 }
 
 impl RunRecord {
@@ -287,7 +305,8 @@ pub struct StreamRecord {
     pub latency_us: Vec<Option<u32>>,
     /// Lateness of each of those frames in microseconds: its arrival less the time
     /// when it was due: the pipeline's base time plus its running time and, of files and
-    /// scenes, the latency that elements report, or its RTP timestamp, counted from the frame that came fastest in the last minute.
+    /// scenes, the latency that elements report, or its RTP timestamp, counted from the frame that
+    /// came fastest in the last minute, without the drift of the camera's clock.
     /// Negative for a frame that came early. Empty where frames are not due at
     /// a time (free pace) and in records before version 3.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -414,6 +433,11 @@ pub struct Delivery {
     /// `None` if no two were seen, or the video is not encoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_frame_every: Option<u64>,
+    /// By how many millionths the clock of an RTSP camera was faster than the worker's (negative:
+    /// slower), which lateness leaves out: the last estimate over the stream's life. `None` if it could not
+    /// be told, of other sources, and in records before version 6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_ppm: Option<f64>,
     /// The formats in the caps over the stream's life, in order: more than one if the
     /// stream changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -51,6 +51,8 @@ fn full() -> RunRecord {
     let threads = [("queue".to_owned(), ThreadGroup { n: 2, cpu_us: 7 })].into();
     record.workers[0].details = vec![WorkerDetails { at_us: S, pss: Some(7), threads }];
     record.inputs_changed = vec![ProjectPath::new("media/scan.mp4").unwrap()];
+    record.other_counts =
+        vec![OtherCount { run: "r".to_owned(), count: 2, own_cores: 0.5, holds: Some(false) }];
     record.conditions.decode_only = true;
     record.conditions.warmup_is_auto = true;
     record.programs = vec![ProgramRecord { name: "rustc".to_owned(), cpu_us: 7 }];
@@ -85,6 +87,7 @@ fn full() -> RunRecord {
         frames: Some(75),
         longest_gap_us: Some(80_000),
         key_frame_every: Some(30),
+        drift_ppm: Some(-48.5),
         video: vec![VideoFormat { width: 640, height: 360, fps: Some(15.0), codec: Some("H264".to_owned()) }],
         ..Delivery::default()
     });

@@ -8,6 +8,7 @@
 //! makes texts harmless.
 
 use super::{Report, lanes, subject};
+use crate::record::measure::estimate::Resource;
 use crate::record::measure::{
     CameraFigures, Lateness, OnTime, PartVerdict, Percentiles, StepFigures, StreamFigures, WorkerFigures,
 };
@@ -71,7 +72,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 108] = [
+pub(super) const COLUMNS: [Column; 112] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -222,6 +223,10 @@ pub(super) const COLUMNS: [Column; 108] = [
         names(&places.collect::<Vec<_>>())
     }),
     ("start_up_s", |row| cell(row.stream.start_up_us.map(|us| us as f64 / 1e6))),
+    ("drift_ppm", |row| cell(row.stream.delivery.as_ref().and_then(|delivery| delivery.drift_ppm))),
+    ("estimate_low", |row| count(row.report.measurement.estimate.low.map(u64::from))),
+    ("estimate_high", |row| count(row.report.measurement.estimate.high.map(u64::from))),
+    ("estimate_first", |row| text(row.report.measurement.estimate.first.map_or("", Resource::word))),
 ];
 
 /// The report as CSV.

@@ -16,7 +16,8 @@ use self::cameras::cameras;
 use self::details::Details;
 use self::load::load;
 use super::{
-    Failure, Report, conditions, cpu_range, failures, gaps, lanes, mebibytes, percent, stolen, unmeasured,
+    Failure, Report, conditions, cpu_range, estimate, failures, gaps, lanes, mebibytes, percent, stolen,
+    unmeasured,
 };
 use crate::record::Pace;
 use crate::record::measure::Verdict;
@@ -52,6 +53,10 @@ pub fn html(report: &Report<'_>, beside: Option<&str>) -> String {
                             }
                         }
                         @if let Some(why) = lanes::why(report) { p class="why" { (harmless_lines(&why).replace(" %", "\u{a0}%")) } }
+                        p class="soft" {
+                            "Estimated, not measured: " (harmless_lines(&estimate::sentence(report))) ". "
+                            @for one in estimate::resources(report) { span class="whole" { (one) ". " } }
+                        }
                         p class="soft" { (conditions(&record.conditions)) ". Run id " code { (run) } "." }
                         (subject::lines(report))
                         p class="soft small" {

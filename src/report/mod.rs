@@ -10,6 +10,7 @@
 
 mod benchmark;
 mod csv;
+mod estimate;
 pub mod grid;
 mod html;
 mod json;
@@ -35,7 +36,7 @@ use crate::text::harmless_lines;
 use crate::time::duration_text;
 
 /// The version of the JSON and CSV documents.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// The data of a report.
 #[derive(Clone, Copy, Debug)]

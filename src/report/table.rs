@@ -6,6 +6,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use super::estimate;
 use super::grid::{Cell, Paper, grid};
 use super::lanes::{groups, name, why};
 use super::{
@@ -99,6 +100,8 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
         rest.extend(failure.tail.lines().map(|line| format!("  | {line}")));
     }
     rest.extend(why);
+    let how = if measurement.estimate.low.is_some() { " (`lp density` measures it)" } else { "" };
+    rest.push(format!("estimate: {}{how}", estimate::sentence(report)));
 
     let facts = subject::head(report);
     let facts = facts.iter().flat_map(|fact| paper.beside(fact.label, LABEL, &harmless_lines(&fact.value)));

@@ -79,6 +79,7 @@ fn the_table_ends_with_the_verdict() {
           | 0:00:14 ERROR motioncells: bad </pre><script>alert(1)</script>
           | Segmentation fault
         Back <b>door</b> & "yard" (camera-4) failed: its worker ended: killed by SIGSEGV; Aisle 5 (camera-5) does not hold: 13.94 of 15 fps; the machine's CPU was 35 % busy
+        estimate: cannot tell how many lanes would fit: camera-4 failed
         4 of 6 cameras hold 15 fps, 1 does not, 1 failed; machine CPU 35 %
     "#]].assert_eq(&with_report(&six_cameras(), plain_table));
 }
@@ -130,6 +131,7 @@ fn a_table_has_the_columns_that_fit() {
               | Segmentation fault
             Back <b>door</b> & "yard" (camera-4) failed: its worker ended: killed by SIGSEGV; Aisle 5 (camera-5) does not hold:
               13.94 of 15 fps; the machine's CPU was 35 % busy
+            estimate: cannot tell how many lanes would fit: camera-4 failed
             4 of 6 cameras hold 15 fps, 1 does not, 1 failed; machine CPU 35 %
         "#]],
     );
@@ -170,6 +172,7 @@ fn a_table_has_the_columns_that_fit() {
             Back <b>door</b> & "yard" (camera-4) failed: its worker ended: killed by
               SIGSEGV; Aisle 5 (camera-5) does not hold: 13.94 of 15 fps; the machine's CPU
               was 35 % busy
+            estimate: cannot tell how many lanes would fit: camera-4 failed
             4 of 6 cameras hold 15 fps, 1 does not, 1 failed; machine CPU 35 %
         "#]],
     );
@@ -232,6 +235,8 @@ fn a_table_has_the_columns_that_fit() {
               SIGSEGV; Aisle 5 (camera-5) does not
               hold: 13.94 of 15 fps; the machine's
               CPU was 35 % busy
+            estimate: cannot tell how many lanes
+              would fit: camera-4 failed
             4 of 6 cameras hold 15 fps, 1 does not,
               1 failed; machine CPU 35 %
         "#]],
@@ -281,6 +286,7 @@ fn reasons_that_differ_only_in_figures_are_one() {
             3 cameras do not hold: for their rate (the lowest, camera-2-l2, has 5.00 of 15
               fps); the machine's CPU was full (99 %): 34 % by the pipelines, 65 % by
               everything else
+            estimate: about 1..2 lanes would fit; CPU first (`lp density` measures it)
             6 of 9 cameras hold 15 fps, 3 do not; machine CPU 99 %
         "#]],
     );
@@ -323,6 +329,7 @@ fn a_shared_worker_has_its_own_line() {
         machine: CPU - % of all cores, memory - MiB in use at most
         note: worker lane, machine: no CPU and memory: fewer than two samples in the window; there is one a second
         2 cameras are undecided: too short, needs 30 s at 10 fps
+        estimate: cannot tell how many lanes would fit: the CPU of the pipelines was not measured
         0 of 2 cameras hold 10 fps, 2 are undecided; machine CPU not measured
     "#]]
     .assert_eq(&with_report(&two_copies(), plain_table));
@@ -346,6 +353,7 @@ fn free_pace_has_no_target_and_no_latency() {
         machine: CPU - % of all cores, memory - MiB in use at most
         note: c/1: no latency: a file that is played freely has none, only the depth of its queues
         note: worker c, machine: no CPU and memory: fewer than two samples in the window; there is one a second
+        estimate: cannot tell how many lanes would fit: files that are played freely use all that they get
         1 pipeline played once: 250 fps in all; machine CPU not measured
     "#]]
     .assert_eq(&with_report(&free(), plain_table));
@@ -355,9 +363,9 @@ fn free_pace_has_no_target_and_no_latency() {
 fn csv_has_a_row_per_pipeline() {
     let text = with_report(&two_copies(), csv);
     expect![[r#"
-        run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host,kind,script,script_exit,fps_second_min,fps_second_max,late_p50_ms,late_p95_ms,late_p99_ms,late_max_ms,longest_gap_s,decoded,taken_out,delivered,delivered_fps,damaged,copied,machine_steal_percent,decode_only,tag,started_local,source,source_name,source_origin,width,height,camera_fps,codec,dialect,steps,models,precisions,devices,project,git_commit,git_changed,git_reason,profile,overrides,config_digest,inputs_digest,lp_version,gstreamer,worker_command,record_version,clip_done,clip_because,clip_made_up,clip_profile,clip_bit_rate,clip_gop,clip_b_frames,degraded,degraded_because,left_out_s,seen,seen_per_second,seen_last_clip_ms,rate_verdict,deadline_verdict,on_time_percent,on_time_at_least_percent,frames_judged,frames_late,frames_lost,goodput_fps,delay_ms,deadline_ms,jitter_ms,fps_second_p5,seconds_below_target,latency_max_ms,worker_cpu_ms_per_frame,offered,in_flight,dropped_at,start_up_s
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,undecided,"too short, needs 30 s at 10 fps",10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,,false,,0,,,,holds,undecided,100,98.5133,200,0,0,10,0,100,0,10,0,5,,200,0,,
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,undecided,"too short, needs 30 s at 10 fps",10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,,false,,0,,,,holds,undecided,100,98.5133,200,0,0,10,0,100,0,10,0,5,,200,0,,
+        run,subject,started_utc,camera,member,stream,workloads,verdict,reason,target_fps,fps,fps_low,fps_high,window_s,frames,dropped,dropped_percent,latency_p50_ms,latency_p95_ms,latency_p99_ms,worker_cpu_percent_of_core,worker_memory_max_mib,machine_cpu_percent,machine_memory_max_mib,pace,isolation,duration_s,warmup_s,count,repeat,interrupted,host,kind,script,script_exit,fps_second_min,fps_second_max,late_p50_ms,late_p95_ms,late_p99_ms,late_max_ms,longest_gap_s,decoded,taken_out,delivered,delivered_fps,damaged,copied,machine_steal_percent,decode_only,tag,started_local,source,source_name,source_origin,width,height,camera_fps,codec,dialect,steps,models,precisions,devices,project,git_commit,git_changed,git_reason,profile,overrides,config_digest,inputs_digest,lp_version,gstreamer,worker_command,record_version,clip_done,clip_because,clip_made_up,clip_profile,clip_bit_rate,clip_gop,clip_b_frames,degraded,degraded_because,left_out_s,seen,seen_per_second,seen_last_clip_ms,rate_verdict,deadline_verdict,on_time_percent,on_time_at_least_percent,frames_judged,frames_late,frames_lost,goodput_fps,delay_ms,deadline_ms,jitter_ms,fps_second_p5,seconds_below_target,latency_max_ms,worker_cpu_ms_per_frame,offered,in_flight,dropped_at,start_up_s,drift_ppm,estimate_low,estimate_high,estimate_first
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c,c/1,scan; motion,undecided,"too short, needs 30 s at 10 fps",10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,,false,,0,,,,holds,undecided,100,98.5133,200,0,0,10,0,100,0,10,0,5,,200,0,,,,,,
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,c,c-l2,c-l2/1,scan; motion,undecided,"too short, needs 30 s at 10 fps",10,10,,,20,200,0,0,5,5,5,,,,,live,lane,20,2,1,1,false,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",pipeline,,,10,10,0,0,0,0,0.1,200,0,,,0,0,,false,,,,,,,,,,,,,,,,,,,,,,,,,,6,,,,,,,,false,,0,,,,holds,undecided,100,98.5133,200,0,0,10,0,100,0,10,0,5,,200,0,,,,,,
     "#]].assert_eq(&text);
     assert_eq!(with_report(&six_cameras(), csv).lines().count(), 8);
 }
@@ -481,7 +489,7 @@ fn json_is_a_versioned_document() {
           "subject": "lane",
           "tag": null,
           "utc_offset_s": null,
-          "version": 5
+          "version": 6
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&document).unwrap());
     let mut stream = measurement["cameras"][0]["streams"][0].clone();
@@ -648,6 +656,7 @@ fn an_empty_run_can_be_reported() {
         machine: CPU - % of all cores, memory - MiB in use at most
         note: worker c, machine: no CPU and memory: nothing was measured
         c is undecided: stopped before its window began
+        estimate: cannot tell how many lanes would fit: nothing was measured
         0 of 1 camera holds 10 fps, 1 is undecided; machine CPU not measured; interrupted
     "#]]
     .assert_eq(&with_report(&record, plain_table));
@@ -764,6 +773,7 @@ fn scripts_appear_with_pipelines_and_missing_figures_are_not_zero() {
           | line 29 \u{1b}[1m<b>
           | line 30 \u{1b}[1m<b>
         till failed: exited with status 3 after 1.0 s, before it was asked to end
+        estimate: cannot tell how many lanes would fit: till failed
         0 of 1 camera holds 16 fps, 1 failed, 2 with workloads left out; machine CPU not measured
     "#]].assert_eq(&with_report(&with_scripts(), plain_table));
 

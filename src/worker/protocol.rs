@@ -288,6 +288,10 @@ pub struct SourceFrames {
     /// The most frames from one key frame to the next since the stream started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_frame_every: Option<u64>,
+    /// By how many millionths the clock of an RTSP camera is faster than the worker's (negative:
+    /// slower), which lateness leaves out; `None` while that cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_ppm: Option<f64>,
     /// The format in the caps from now on, if it changed: at most [`MAX_FORMATS`] of a stream.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub video: Vec<VideoFormat>,

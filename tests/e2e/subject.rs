@@ -257,6 +257,10 @@ fn every_form_of_a_report_says_what_was_measured() {
         offered=0
         in_flight=0
         dropped_at=
+        drift_ppm=
+        estimate_low=
+        estimate_high=
+        estimate_first=
     "#]]
     .assert_eq(&lines.collect::<String>());
 

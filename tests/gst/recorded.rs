@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -60,6 +60,11 @@ pub(crate) fn record(file: &Path) -> Recording {
 
 /// Serves recordings one after another at `fps`; gives its URL.
 pub(crate) fn serve(recordings: &[Recording], fps: u32) -> String {
+    serve_drifting(recordings, fps, 0)
+}
+
+/// The same of a camera whose clock is faster than ours by so many millionths.
+pub(crate) fn serve_drifting(recordings: &[Recording], fps: u32, drift_ppm: i64) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let parameter_sets = recordings[0].parameter_sets.clone();
@@ -67,13 +72,15 @@ pub(crate) fn serve(recordings: &[Recording], fps: u32) -> String {
         recordings.iter().flat_map(|recording| recording.frames.clone()).collect();
     let mut number: u16 = 0;
     for (index, frame) in (0..).zip(&mut frames) {
+        let ticks = index * 90_000 * (1_000_000 + drift_ppm) / 1_000_000 / i64::from(fps);
+        let ticks = u32::try_from(ticks).unwrap();
         for packet in frame.iter_mut() {
-            number += 1;
+            number = number.wrapping_add(1);
             if packet.is_empty() {
                 continue;
             }
             packet[2..4].copy_from_slice(&number.to_be_bytes());
-            packet[4..8].copy_from_slice(&(index * 90_000 / fps).to_be_bytes());
+            packet[4..8].copy_from_slice(&ticks.to_be_bytes());
             packet[8..12].copy_from_slice(&7_u32.to_be_bytes());
         }
         frame.retain(|packet| !packet.is_empty());
@@ -135,13 +142,16 @@ fn answer(
     }
     // What the client reports is read, lest it waits for that.
     std::thread::spawn(move || drop(requests.read_to_end(&mut Vec::new())));
-    for frame in frames {
+    let begin = Instant::now();
+    for (n, frame) in (1..).zip(frames) {
         for packet in frame {
             let length = u16::try_from(packet.len()).unwrap_or(u16::MAX).to_be_bytes();
             client.write_all(&[&[b'$', 0], &length[..], packet].concat())?;
         }
         // The rate of the camera; no test waits for this.
-        std::thread::sleep(Duration::from_secs(1) / fps);
+        std::thread::sleep(
+            (begin + Duration::from_secs(1) * n / fps).saturating_duration_since(Instant::now()),
+        );
     }
     client.shutdown(std::net::Shutdown::Both)
 }

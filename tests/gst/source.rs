@@ -13,7 +13,7 @@ use lp::record::{Pace, RunRecord, StreamRecord, VideoFormat};
 use lp::worker::protocol::End;
 
 use crate::project::{latest, short};
-use crate::recorded::{record, serve};
+use crate::recorded::{record, serve, serve_drifting};
 use crate::support::{Bench, Frames, decoder, file, sink, spec};
 
 /// The pipeline of a USB camera of 320x240 at 15 fps, with a test source of this rate
@@ -162,6 +162,20 @@ fn grey_frames_before_the_first_key_frame_are_no_frames() {
         assert_eq!((frames.decoded, frames.played + frames.dropped, frames.taken_out), (40, 40, 0));
         assert_eq!((frames.n_delivered(), frames.delivered.key_frame_every), (59, Some(20)));
     }
+}
+
+/// As much as the real clocks of a cheap camera and a machine.
+#[test]
+fn the_drift_of_a_cameras_clock_is_told_from_its_frames() {
+    let mut bench = Bench::new();
+    let recording = record(&raw(&bench, "160x120", 200));
+    let url = serve_drifting(&vec![recording; 12], 20, -150);
+    bench.start("camera-1/1", rtsp(&url, ""), 0).unwrap();
+    // 30 s, or longer on a busy machine.
+    let (frames, end) = bench.frames(|frames| frames.delivered.drift_ppm.is_some());
+    assert_eq!(end, None, "{} frames", frames.n_delivered());
+    let drift_ppm = frames.delivered.drift_ppm.unwrap();
+    assert!((drift_ppm + 150.0).abs() < 40.0, "{drift_ppm}");
 }
 
 /// The pipeline of an RTSP camera, with these keys of its plan.

@@ -58,6 +58,7 @@ impl Frames {
             self.delivered.thinned_us.extend(delivered.thinned_us);
             self.delivered.incomplete_us.extend(delivered.incomplete_us);
             self.delivered.key_frame_every = delivered.key_frame_every;
+            self.delivered.drift_ppm = delivered.drift_ppm;
             self.delivered.video.extend(delivered.video);
         }
     }

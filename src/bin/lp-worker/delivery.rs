@@ -93,6 +93,7 @@ impl Source {
             incomplete_us: std::mem::take(&mut self.incomplete_us),
             thinned_us: self.thinning.as_mut().map_or_else(Vec::new, |it| std::mem::take(&mut it.thinned_us)),
             key_frame_every: self.key_frame_every,
+            drift_ppm: self.rtp.drift_ppm(),
             video: std::mem::take(&mut self.formats),
         }
     }

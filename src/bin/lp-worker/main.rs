@@ -14,6 +14,7 @@
 
 mod account;
 mod build;
+mod camera_clock;
 mod clip_check;
 mod clip_source;
 mod delivery;

@@ -4,16 +4,18 @@
 //! numbers is packets that were lost before, whose frames decoders often conceal
 //! without flagging them.
 //!
-//! A frame is due by its RTP timestamp, counted from the frame that came fastest of the
-//! last minute. The running time that `rtpjitterbuffer` gives to frames would not do:
-//! after a pause of a second it restarts, and calls late frames punctual and the frames
-//! after them early (measured: frames that came a second late, then 0.75 s "early").
-//! A minute, since the clock of a camera drifts against ours.
+//! A frame is due by its RTP timestamp, which is of the camera's clock
+//! ([`camera_clock`](crate::camera_clock)). The running time that `rtpjitterbuffer` gives to
+//! frames would not do: after a pause of a second it restarts, and calls late frames punctual
+//! and the frames after them early (measured: frames that came a second late, then 0.75 s
+//! "early").
 //!
 //! A decoder may give a frame another running time than it came with. Then it is the
 //! next one in order.
 
 use std::collections::VecDeque;
+
+use crate::camera_clock::CameraClock;
 
 /// The last timestamps that are remembered: the packets of a frame have one, and
 /// frames that refer to later ones come in another order.
@@ -24,10 +26,6 @@ const RATE: i64 = 90_000;
 
 /// A timestamp that is further from the last one belongs to another time line.
 const MAX_JUMP: i64 = 60 * RATE;
-
-/// How long the fastest frame is remembered, in pieces of 10 s.
-const PIECE_NS: u64 = 10_000_000_000;
-const PIECES: usize = 6;
 
 /// A packet whose number is further ahead belongs to a stream that restarted, and one
 /// that is no further behind came late (RFC 3550, A.1: MAX_DROPOUT, MAX_MISORDER).
@@ -48,9 +46,8 @@ pub(crate) struct Rtp {
     incomplete: Option<u32>,
     /// The newest timestamp, and its ticks since the first.
     newest: Option<(u32, i64)>,
-    /// When a frame of 0 ticks would have come, had it come as fast as the fastest of
-    /// each piece: number of the piece, nanoseconds.
-    fastest: VecDeque<(u64, i64)>,
+    /// Of the first timestamp, the camera's time is 0.
+    clock: CameraClock,
     /// Frames that have left the jitterbuffer and not yet the decoder: running time
     /// and ticks.
     decoding: VecDeque<(Option<u64>, i64)>,
@@ -81,18 +78,8 @@ impl Rtp {
         if TIMES < self.times.len() {
             self.times.pop_front();
         }
-        let ticks = self.ticks(time);
-        let origin = at_ns.cast_signed() - nanoseconds(ticks);
-        let piece = at_ns / PIECE_NS;
-        match self.fastest.back_mut().filter(|(newest, _)| *newest == piece) {
-            Some((_, fastest)) => *fastest = origin.min(*fastest),
-            None => self.fastest.push_back((piece, origin)),
-        }
-        if PIECES < self.fastest.len() {
-            self.fastest.pop_front();
-        }
-        let fastest = self.fastest.iter().map(|(_, origin)| *origin).min().unwrap_or(origin);
-        let is_late = self.latency_ns < origin - fastest;
+        let time_ns = nanoseconds(self.ticks(time));
+        let is_late = self.latency_ns < self.clock.came(at_ns, time_ns);
         self.waiting.push_back(Waiting { time, running_time: None, came_us: at_ns / 1_000, is_late });
         if MAX_DECODING < self.waiting.len() {
             self.waiting.pop_front();
@@ -161,8 +148,12 @@ impl Rtp {
         let (_, ticks) = *known.or_else(|| self.decoding.iter().min_by_key(|(_, ticks)| *ticks))?;
         // They leave it in the order in which they are shown: earlier ones are lost.
         self.decoding.retain(|(_, other)| ticks < *other);
-        let origin = self.fastest.iter().map(|(_, origin)| *origin).min()?;
-        u64::try_from(origin + nanoseconds(ticks)).ok()
+        self.clock.due_ns(nanoseconds(ticks))
+    }
+
+    /// By how many millionths the camera's clock is faster than ours, if that could be told.
+    pub(crate) fn drift_ppm(&self) -> Option<f64> {
+        self.clock.drift_ppm()
     }
 
     /// The timestamp of a packet of the stream that is played.
@@ -177,7 +168,7 @@ impl Rtp {
         let (newest, ticks) = *self.newest.get_or_insert((time, 0));
         let jump = i64::from(time.wrapping_sub(newest).cast_signed());
         if MAX_JUMP < jump.abs() {
-            self.fastest.clear();
+            self.clock.restart();
         }
         if jump > 0 || MAX_JUMP < jump.abs() {
             self.newest = Some((time, ticks + jump));
@@ -292,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_drifts_is_followed() {
+    fn a_clock_that_drifts_more_than_clocks_do_is_followed() {
         // 1 ms in a second slower than ours: after ten minutes as late as in a minute.
         let came: Vec<u64> = (0..6_000).map(|n| n * 100 + n / 10).collect();
         let late = lateness(0, &came);

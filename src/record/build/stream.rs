@@ -261,7 +261,8 @@ impl Stream {
 
     /// Takes in the delivery of the source.
     fn delivered(&mut self, timing: Timing, delivered: &SourceFrames) {
-        let SourceFrames { frames_us, thinned_us, incomplete_us, key_frame_every, video } = delivered;
+        let SourceFrames { frames_us, thinned_us, incomplete_us, key_frame_every, drift_ppm, video } =
+            delivered;
         for at_us in frames_us.iter().flatten() {
             if self.counts(timing, *at_us) {
                 *self.delivery.frames.get_or_insert(0) += 1;
@@ -277,6 +278,7 @@ impl Stream {
         self.delivery.thinned += thinned;
         self.delivery.incomplete += incomplete;
         self.delivery.key_frame_every = key_frame_every.or(self.delivery.key_frame_every);
+        self.delivery.drift_ppm = drift_ppm.or(self.delivery.drift_ppm);
         let free = MAX_FORMATS.saturating_sub(self.delivery.video.len());
         self.delivery.video.extend(video.iter().take(free).cloned());
     }

@@ -184,6 +184,21 @@ fn frames_that_lack_packets_count_when_they_came() {
 }
 
 #[test]
+fn the_drift_of_a_clock_is_the_last_that_could_be_told() {
+    let drift = |of_seconds: [Option<f64>; 4]| {
+        let mut story = one(Pace::Live, 5);
+        for (second, drift_ppm) in (0..).zip(of_seconds) {
+            story.deliver("c/1", SourceFrames { drift_ppm, ..SourceFrames::default() });
+            story.play(0, "c/1", 2 * second, 2 * second + 2, 15);
+        }
+        let (record, _) = story.told();
+        record.members[0].streams[0].delivery.as_ref().unwrap().drift_ppm
+    };
+    assert_eq!(drift([None; 4]), None);
+    assert_eq!(drift([None, Some(90.0), Some(48.5), None]), Some(48.5));
+}
+
+#[test]
 fn video_formats_are_kept_in_order() {
     let mut story = one(Pace::Live, 5);
     let format = |width| VideoFormat { width, height: 480, fps: Some(10.0), codec: Some("H264".into()) };

@@ -13,6 +13,9 @@ use crate::record::{Accept, Codec, Delivery, Member, SourceConfig, SourceKind, S
 /// A rate above this share of the configured one is another rate.
 pub const MORE_FPS: f64 = 1.02;
 
+/// A clock that drifts by so many millionths is worth a remark: it loses 9 s a day.
+const MUCH_DRIFT_PPM: f64 = 100.0;
+
 /// The rate that the machine has to keep.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Demand {
@@ -209,6 +212,9 @@ impl<'a> Source<'a> {
         let mut notes: Vec<String> =
             accepted.map(|(_, text)| format!("{text}, which `accept` allows")).collect();
         notes.extend(self.lack().filter(|(is_much, _)| !is_much).map(|(_, text)| text));
+        let drift_ppm = self.camera.and_then(|(_, delivery)| delivery.drift_ppm);
+        let drift = drift_ppm.filter(|ppm| ppm.abs() >= MUCH_DRIFT_PPM).map(drift);
+        notes.extend(drift.map(|text| format!("{text}, which lateness leaves out")));
         let frames = self.camera.and_then(|_| self.let_by()).unwrap_or(0);
         let lost = frames.saturating_sub(self.damaged).saturating_sub(self.decoded);
         // The borders of the window account for some that are on their way.
@@ -217,6 +223,13 @@ impl<'a> Source<'a> {
         }
         notes
     }
+}
+
+/// `the camera's clock is 48 ppm slower than the machine's`
+#[must_use]
+pub fn drift(ppm: f64) -> String {
+    let than = if ppm < 0.0 { "slower" } else { "faster" };
+    format!("the camera's clock is {:.0} ppm {than} than the machine's", ppm.abs())
 }
 
 /// Whether a clip lacks frames: more than late ones, and the time after the last

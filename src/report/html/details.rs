@@ -9,7 +9,7 @@ use super::chart::{Chart, Line};
 use super::series;
 use super::words::badge;
 use crate::name::Slug;
-use crate::record::measure::{CameraFigures, Percentiles, ScriptFigures, StreamFigures, Verdict};
+use crate::record::measure::{CameraFigures, Percentiles, ScriptFigures, StreamFigures, Verdict, drift};
 use crate::record::{Member, Pace};
 use crate::report::{NONE, NOT_MEASURED, Report, fps, lanes, millis, number, sightings};
 use crate::text::harmless_lines;
@@ -152,6 +152,9 @@ fn frames(stream: &StreamFigures) -> Option<String> {
     }
     if let Some(every) = delivery.key_frame_every {
         text.push_str(&format!(", a key frame every {every} frames"));
+    }
+    if let Some(ppm) = delivery.drift_ppm {
+        text.push_str(&format!("; {}", drift(ppm)));
     }
     Some(text)
 }

@@ -144,6 +144,19 @@ fn a_slow_camera_is_not_reported_as_a_slow_machine() {
 }
 
 #[test]
+fn a_clock_that_loses_seconds_a_day_is_a_remark() {
+    let notes = |source, ppm| {
+        let record = camera(source, |member| delivery(member).drift_ppm = Some(ppm));
+        measure(&record).cameras[0].streams[0].notes.clone()
+    };
+    assert_eq!(
+        notes(SourceKind::Rtsp, -148.6),
+        ["the camera's clock is 149 ppm slower than the machine's, which lateness leaves out"]
+    );
+    assert_eq!(notes(SourceKind::Rtsp, 99.0), [""; 0]);
+}
+
+#[test]
 fn a_clip_with_too_few_frames_is_reported_unless_they_are_late() {
     let sparse = |member: &mut Member| {
         thin_out(member, 1);
