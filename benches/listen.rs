@@ -1,6 +1,7 @@
 //! What an event costs `lp` while it measures: `scripts/bench listen`.
 //!
-//! The same number of events is heard from 1, 30 and 300 streams that play at 15 fps,
+//! First a line of a worker is read, as `lp` does it and by serde's tagged enum, in turns.
+//! Then the same number of events is heard from 1, 30 and 300 streams that play at 15 fps,
 //! with a sighting and a sample of the worker for each second, by workers of their
 //! own and by one worker for all. `listen STREAMS camera|lane EVENTS` hears them once
 //! and prints nothing: to count instructions under `valgrind --tool=callgrind` or `perf stat`.
@@ -26,6 +27,8 @@ const STREAMS: [usize; 3] = [1, 30, 300];
 /// Frames, a sighting and a sample of the worker in each second of a stream.
 const EVENTS_A_SECOND: usize = 3;
 const FPS: u64 = 15;
+/// How often a line is read for one time.
+const READ: u32 = 20_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|one| one != "--bench").collect();
@@ -35,6 +38,7 @@ fn main() {
         hear(number(streams), isolation, number(events));
         return;
     }
+    read_lines();
     let events = arguments.first().map_or(27_000, |text| text.parse().expect("a number of events"));
     for (isolation, what) in [(Isolation::Camera, "a worker each"), (Isolation::Lane, "one worker for all")] {
         let mut costs = STREAMS.map(|_| Vec::new());
@@ -52,6 +56,45 @@ fn main() {
         }
         let ratios = many.iter().zip(one).map(|(many, one)| many / one).collect();
         println!("{:<54} {}", format!("300 streams / 1 stream, {what}"), median(ratios, 1.0));
+    }
+}
+
+/// Reads the lines of a second of a stream: its frames and a sighting.
+fn read_lines() {
+    let setup = setup(1, Isolation::Camera);
+    let messages = spoken(&setup, EVENTS_A_SECOND);
+    let events = messages.try_iter().filter_map(|(_, message)| match message {
+        WorkerMessage::Event(event) => Some(event),
+        _ => None,
+    });
+    for event in events {
+        let line = serde_json::to_vec(&event).expect("an event is JSON");
+        let what = match event.body {
+            EventBody::Frames { .. } => "frames",
+            EventBody::Messages { .. } => "a sighting",
+            _ => continue,
+        };
+        let timed = |read: &dyn Fn(&[u8]) -> Event| {
+            let begin = Instant::now();
+            for _ in 0..READ {
+                std::hint::black_box(read(std::hint::black_box(&line)));
+            }
+            begin.elapsed().as_secs_f64() / f64::from(READ)
+        };
+        let fast = |line: &[u8]| Event::from_line(line).expect("it is an event");
+        let tagged = |line: &[u8]| serde_json::from_slice(line).expect("it is an event");
+        let (mut ours, mut serdes) = (Vec::new(), Vec::new());
+        // The first is a warm-up.
+        for run in 0..=RUNS {
+            let (one, other) = (timed(&fast), timed(&tagged));
+            ours.extend((run > 0).then_some(one));
+            serdes.extend((run > 0).then_some(other));
+        }
+        let ratios = ours.iter().zip(&serdes).map(|(one, other)| one / other).collect();
+        let of = format!("a line of {what}, {} bytes", line.len());
+        println!("{:<54} {} us", format!("{of}: as `lp` reads it"), median(ours, 1e6));
+        println!("{:<54} {} us", format!("{of}: by the tagged enum"), median(serdes, 1e6));
+        println!("{:<54} {}", format!("{of}: ratio"), median(ratios, 1.0));
     }
 }
 

@@ -389,7 +389,7 @@ impl Listener {
                 Ok(false) => return,
                 Err(error) => return self.malformed(format!("failed to read from the worker: {error}")),
             }
-            match serde_json::from_slice(&line) {
+            match Event::from_line(&line) {
                 Ok(event) => self.pass_on(event, &mut line),
                 Err(error) => self.malformed(malformed(&line, &error)),
             }
@@ -530,7 +530,7 @@ mod tests {
                echo '{"at":2,"event":"hello","protocol":99,"gstreamer":"1.22.0","pid":5}'
                echo '{"at":3,"event":"done","id":1}'"#,
             expect![[r#"
-                the worker speaks protocol 99, but this `lp` needs 4
+                the worker speaks protocol 99, but this `lp` needs 5
                 7 exited with status 0"#]],
         );
     }

@@ -12,6 +12,8 @@
 //!
 //! The wire format is documented for people in `docs/worker-protocol.md`.
 
+mod line;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
