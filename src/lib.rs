@@ -23,7 +23,7 @@ pub(crate) mod path;
 pub mod pipeline;
 pub mod plan;
 pub mod record;
-pub(crate) mod report;
+pub mod report;
 pub mod scene;
 pub mod search;
 pub mod session;

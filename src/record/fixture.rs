@@ -1,5 +1,7 @@
 //! Made-up runs, event by event, for the tests of this room and of `report`.
 
+pub(crate) mod density;
+
 use std::collections::BTreeMap;
 
 use super::build::{

@@ -13,10 +13,12 @@
 pub mod build;
 mod compact;
 pub mod density;
+pub mod density_figures;
 mod earlier;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod foreign;
+pub mod headroom;
 pub mod long;
 pub mod measure;
 mod provenance;
@@ -24,6 +26,7 @@ mod provenance;
 mod schema;
 pub mod script;
 pub mod seen;
+pub mod upstream;
 
 use std::collections::BTreeMap;
 
