@@ -276,20 +276,20 @@ pub(super) fn names(names: &[String]) -> Cell {
     text(escaped.collect::<Vec<_>>().join("; "))
 }
 
-fn cell(figure: Option<f64>) -> Cell {
+pub(super) fn cell(figure: Option<f64>) -> Cell {
     Cell::Figure(figure.map(|figure| figure.to_string()).unwrap_or_default())
 }
 
-fn count(count: Option<u64>) -> Cell {
+pub(super) fn count(count: Option<u64>) -> Cell {
     Cell::Figure(count.map(|count| count.to_string()).unwrap_or_default())
 }
 
 /// A share as a percentage; four decimals are all that a share has.
-fn hundredfold(share: Option<f64>) -> Cell {
+pub(super) fn hundredfold(share: Option<f64>) -> Cell {
     cell(share.map(|share| (share * 1e6).round() / 1e4))
 }
 
-fn mib(bytes: Option<u64>) -> Cell {
+pub(super) fn mib(bytes: Option<u64>) -> Cell {
     let mib = bytes.map(|bytes| format!("{:.1}", bytes as f64 / f64::from(1 << 20)));
     Cell::Figure(mib.unwrap_or_default())
 }

@@ -3,11 +3,11 @@
 mod cameras;
 mod chart;
 mod details;
-mod load;
-mod machine;
+pub(super) mod load;
+pub(super) mod machine;
 mod repeat;
 mod series;
-mod subject;
+pub(super) mod subject;
 mod words;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
@@ -23,7 +23,7 @@ use crate::record::Pace;
 use crate::record::measure::Verdict;
 use crate::text::{counted, harmless_lines};
 
-const STYLE: &str = include_str!("html/style.css");
+pub(super) const STYLE: &str = include_str!("html/style.css");
 
 /// The report as HTML. `beside` is the name, without `.csv` and `.json`, of the same report
 /// in these forms, if it lies in the same folder.
@@ -75,7 +75,7 @@ pub fn html(report: &Report<'_>, beside: Option<&str>) -> String {
                         h2 id="cameras" { "Cameras" }
                         (cameras(report, &details.slugs()))
                     }
-                    (failed(report))
+                    (failed(failures(report)))
                     (details.section())
                     (subject::section(record))
                     section aria-labelledby="conditions" {
@@ -152,9 +152,9 @@ fn kept_up(report: &Report<'_>) -> (usize, &'static str) {
 const MOST_TITLES: usize = 6;
 
 /// The failures, those with one cause together.
-fn failed(report: &Report<'_>) -> Markup {
+pub(super) fn failed(failures: Vec<Failure<'_>>) -> Markup {
     let mut causes: Vec<(Vec<String>, Failure<'_>)> = Vec::new();
-    for failure in failures(report) {
+    for failure in failures {
         let same = |(_, known): &&mut (Vec<String>, Failure<'_>)| {
             (known.reason, known.tail) == (failure.reason, failure.tail)
         };

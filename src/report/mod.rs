@@ -10,6 +10,7 @@
 
 mod benchmark;
 mod csv;
+pub mod density;
 mod estimate;
 pub mod grid;
 mod html;

@@ -29,7 +29,7 @@ pub(super) struct Fact {
     pub(super) value: String,
 }
 
-fn fact(label: &'static str, value: impl Into<String>) -> Fact {
+pub(super) fn fact(label: &'static str, value: impl Into<String>) -> Fact {
     Fact { label, value: value.into() }
 }
 
@@ -39,19 +39,27 @@ pub(super) fn head(report: &Report<'_>) -> Vec<Fact> {
     let mut facts = vec![fact("run", format!("{} of {}", report.run, record.subject))];
     facts.extend(record.tag.as_ref().map(|tag| fact("tag", tag)));
     facts.extend(lanes::degraded(report).map(|reasons| fact("degraded", reasons)));
-    facts.extend([
-        fact("started", started(record)),
-        fact("conditions", conditions(&record.conditions)),
-        fact("cameras", cameras_in_short(record)),
-    ]);
-    facts.extend(clips(record));
-    facts.push(fact("steps", steps_in_short(record)));
-    match &record.provenance {
-        Some(known) => facts.extend([fact("project", project(known)), fact("config", config(known))]),
-        None => facts.push(fact("project", NOT_RECORDED)),
-    }
+    facts.extend([fact("started", started(record)), fact("conditions", conditions(&record.conditions))]);
+    facts.extend(what(record));
+    facts.extend(whose(record.provenance.as_ref()));
     facts.push(fact("host", host(&record.host)));
     facts
+}
+
+/// What was played.
+pub(super) fn what(record: &RunRecord) -> Vec<Fact> {
+    let mut facts = vec![fact("cameras", cameras_in_short(record))];
+    facts.extend(clips(record));
+    facts.push(fact("steps", steps_in_short(record)));
+    facts
+}
+
+/// The project with its config.
+pub(super) fn whose(provenance: Option<&Provenance>) -> Vec<Fact> {
+    match provenance {
+        Some(known) => vec![fact("project", project(known)), fact("config", config(known))],
+        None => vec![fact("project", NOT_RECORDED)],
+    }
 }
 
 /// When it started, in the local time of its machine and in UTC.

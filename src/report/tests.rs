@@ -665,7 +665,7 @@ fn an_empty_run_can_be_reported() {
 /// Every tag is closed in its order, attributes are quoted, ids are unique and
 /// links lead to one.
 #[track_caller]
-fn assert_well_formed(text: &str) {
+pub(super) fn assert_well_formed(text: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut ids: Vec<&str> = Vec::new();
     let mut links: Vec<&str> = Vec::new();

@@ -4,9 +4,14 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+use lp::record::density::{self, DensityRecord, SettingRecord, Unit};
+use lp::record::density_figures::figures;
 use lp::record::measure::measure;
+use lp::record::upstream::{UpstreamRule, upstream};
+use lp::report::{self, density::DensityShown};
+use lp::search::{Answer, Goal, Rules, State};
 
-use crate::lane::lane;
+use crate::lane::{Lane, lane};
 use crate::project::short;
 
 #[test]
@@ -71,13 +76,97 @@ fn the_page_of_a_run_fits_a_phone_a_screen_and_paper() {
     let lane = lane();
     let page = lane.ws.path(&lane.view).join("report.html");
     let text = std::fs::read_to_string(&page).unwrap();
+    assert_fits(&text);
+
+    let folder = tempfile::tempdir().unwrap();
+    let paper = folder.path().join("page.pdf");
+    let print = format!("--print-to-pdf={}", paper.display());
+    succeeded(&chromium(&[print, format!("file://{}", page.display())]));
+    let pdf = String::from_utf8_lossy(&std::fs::read(&paper).unwrap()).into_owned();
+    let n_pages = pdf.matches("/Type /Page\n").count();
+    assert!((1..=lane.record.members.len()).contains(&n_pages), "{n_pages} pages");
+}
+
+/// A search that measured the lane once, which holds, and once more, which does not.
+fn search(lane: &Lane) -> DensityRecord {
+    let run = &lane.record;
+    let setting = |lanes, state, span_us, reason: Option<&str>| SettingRecord {
+        lanes,
+        goal: Goal::Confirm,
+        state,
+        reason: reason.map(str::to_owned),
+        worst: Some(run.members[0].streams[0].stream.clone()),
+        span_us,
+        record: run.clone(),
+    };
+    DensityRecord {
+        version: density::VERSION,
+        subject: run.subject.clone(),
+        started: run.started,
+        utc_offset_s: run.utc_offset_s,
+        tag: None,
+        provenance: run.provenance.clone(),
+        unit: Unit::Lane,
+        background: Vec::new(),
+        rules: Rules { confidence: 0.95, max: 64, budget_s: 900.0, on_time: 0.99 },
+        host: run.host.clone(),
+        settings: vec![
+            setting(1, State::Holds, (0, 30_000_000), None),
+            setting(2, State::Fails, (30_000_000, 45_000_000), Some("97.1 % on time is less than 99 %")),
+        ],
+        answer: Answer { at_least: 1, at_most: Some(1), why: None, not_monotone: Vec::new() },
+        at_answer: Some(Box::new(run.clone())),
+        interrupted: false,
+        inputs_changed: Vec::new(),
+    }
+}
+
+#[test]
+fn the_page_of_a_search_opens_in_a_browser_and_fits_a_phone_a_screen_and_paper() {
+    let record = search(lane());
+    let figures = figures(&record);
+    let upstream = upstream(&record, &figures, &UpstreamRule::default());
+    let shown = DensityShown {
+        id: "20261124T064200Z-9f2c41",
+        record: &record,
+        figures: &figures,
+        upstream: &upstream,
+    };
+    let text = report::density::html(&shown, None);
+    assert_fits(&text);
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("density.html");
+    std::fs::write(&page, &text).unwrap();
+    let place = format!("file://{}", page.display());
+    let dom = succeeded(&chromium(&["--dump-dom".to_owned(), place.clone()]));
+    let verdict = figures.verdict.replace(" %", "\u{a0}%");
+    assert!(
+        dom.contains(&verdict) || dom.contains(&verdict.replace('\u{a0}', "&nbsp;")),
+        "{verdict}:\n{dom}"
+    );
+    for part in [
+        "<rect class=\"bar holds confirm\"",
+        "<rect class=\"bar does_not_hold confirm\"",
+        "class=\"meter left\"",
+    ] {
+        assert!(dom.contains(part), "`{part}` is not in:\n{dom}");
+    }
+    let paper = folder.path().join("page.pdf");
+    succeeded(&chromium(&[format!("--print-to-pdf={}", paper.display()), place]));
+    assert!(std::fs::metadata(&paper).unwrap().len() > 10_000);
+}
+
+/// A frame of the width of a phone, a tablet or a screen never needs to be scrolled sideways,
+/// nor does a part of the page in it.
+#[track_caller]
+fn assert_fits(text: &str) {
     let source = text.replace('&', "&amp;").replace('"', "&quot;");
     let frame =
         |width: u32| format!("<iframe style=\"width:{width}px;height:800px\" srcdoc=\"{source}\"></iframe>");
     let measure = "onload = () => {
         const parts = [...document.querySelectorAll('iframe')].flatMap(frame => {
             const page = frame.contentDocument;
-            const wide = [page.documentElement, ...page.querySelectorAll('.scroll, .saw')]
+            const wide = [page.documentElement, ...page.querySelectorAll('.scroll, .saw, .path')]
                 .filter(part => part.clientWidth < part.scrollWidth)
                 .map(part => `${part.className || 'page'} ${part.scrollWidth} of ${part.clientWidth}`);
             const right = Math.max(...[...page.querySelectorAll('.fps, .badge')].map(of => of.getBoundingClientRect().right));
@@ -91,13 +180,6 @@ fn the_page_of_a_run_fits_a_phone_a_screen_and_paper() {
     std::fs::write(&frames, format!("<meta charset=utf-8><body>{widths}<script>{measure}</script>")).unwrap();
     let dom = succeeded(&chromium(&["--dump-dom".to_owned(), format!("file://{}", frames.display())]));
     assert!(dom.contains("360px: seen 390px: seen 768px: seen 1280px: seen"), "{dom}");
-
-    let paper = folder.path().join("page.pdf");
-    let print = format!("--print-to-pdf={}", paper.display());
-    succeeded(&chromium(&[print, format!("file://{}", page.display())]));
-    let pdf = String::from_utf8_lossy(&std::fs::read(&paper).unwrap()).into_owned();
-    let n_pages = pdf.matches("/Type /Page\n").count();
-    assert!((1..=lane.record.members.len()).contains(&n_pages), "{n_pages} pages");
 }
 
 fn chromium(args: &[String]) -> Output {

@@ -21,7 +21,7 @@ const NAMES: [(&str, &str); 5] = [
 const WORTH_DRAWING: f64 = 0.002;
 
 /// Chart and figures; `None` if the machine was not sampled.
-pub(super) fn load(report: &Report<'_>) -> Option<Markup> {
+pub(in crate::report) fn load(report: &Report<'_>) -> Option<Markup> {
     let figures = &report.measurement.machine;
     let loads = loads(report.record);
     if loads.len() < 2 {

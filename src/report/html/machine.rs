@@ -7,7 +7,7 @@ use crate::report::{Report, units};
 use crate::text::{counted, harmless_lines};
 
 /// The table; nothing without series.
-pub(super) fn series(report: &Report<'_>) -> Markup {
+pub(in crate::report) fn series(report: &Report<'_>) -> Markup {
     let series = &report.measurement.machine.series;
     markup! {
         @if !series.is_empty() {

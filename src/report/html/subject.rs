@@ -16,7 +16,7 @@ pub(super) fn lines(report: &Report<'_>) -> Markup {
 }
 
 /// Facts as a list.
-pub(super) fn list(facts: &[Fact]) -> Markup {
+pub(in crate::report) fn list(facts: &[Fact]) -> Markup {
     markup! {
         dl class="subject" { @for fact in facts { dt { (fact.label) } dd { (harmless_lines(&fact.value)) } } }
     }
@@ -28,7 +28,7 @@ pub(super) fn run(report: &Report<'_>) -> Markup {
 }
 
 /// Each camera with its source and steps, and the files with their digests.
-pub(super) fn section(record: &RunRecord) -> Markup {
+pub(in crate::report) fn section(record: &RunRecord) -> Markup {
     markup! {
         section aria-labelledby="subject" {
             h2 id="subject" { "What was measured" }
