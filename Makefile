@@ -1,8 +1,8 @@
-# A new machine needs only `make demo` and `make test`; run-lp and
-# validate-all-configs have the names of upstream's targets.
+# A new machine needs only `make demo` and `make test`; run-lp, validate-all-configs and
+# benchmark-stream-density have the names of upstream's targets.
 LP = target/release/lp
 
-.PHONY: demo docker-demo docker-images test bench campaign install run-lp validate-all-configs
+.PHONY: demo docker-demo docker-images test bench campaign install run-lp validate-all-configs benchmark-stream-density
 
 demo:
 	@scripts/demo
@@ -41,3 +41,7 @@ run-lp: $(LP)
 
 validate-all-configs: $(LP)
 	@$(LP) check
+
+# Reads upstream's variables; docs/from-upstream.md says what they mean here.
+benchmark-stream-density: $(LP)
+	@LP=$(LP) scripts/density
