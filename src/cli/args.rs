@@ -439,6 +439,30 @@ pub(super) struct DensityArgs {
     /// A note about this search, shown in its reports: `--tag "bios 1.12"`
     #[arg(long, value_name = "TEXT", value_parser = tag)]
     pub(super) tag: Option<String>,
+
+    /// Also print the answer of another rule on the same frames
+    #[arg(long, value_name = "RULE")]
+    pub(super) rule: Option<RuleWord>,
+
+    /// The target of every stream by upstream's rule, its `TARGET_FPS` [default: that of each camera]
+    #[arg(long, value_name = "FPS", requires = "rule", value_parser = target_fps)]
+    pub(super) target_fps: Option<f64>,
+
+    /// Print the report as a JSON document instead of a table
+    #[arg(long, conflicts_with = "rule")]
+    pub(super) json: bool,
+}
+
+/// A rule besides that of `lp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RuleWord {
+    /// That of Intel's `benchmark-stream-density`: mean rates, in its words
+    Upstream,
+}
+
+fn target_fps(text: &str) -> Result<f64, String> {
+    let fps = text.parse::<f64>().ok().filter(|fps| *fps > 0.0 && *fps <= 1000.0);
+    fps.ok_or_else(|| format!("expected a frame rate above 0 and at most 1000, found `{text}`"))
 }
 
 /// What `lp density` counts.
@@ -493,7 +517,7 @@ fn warmup(text: &str) -> Result<String, String> {
 /// `lp report`
 #[derive(Args, Debug)]
 pub(super) struct ReportArgs {
-    /// A run-id, its first characters, or `latest`; `lp list runs` lists them
+    /// A run-id, its first characters, or `latest` (`lp list runs` lists them); `density`, or `density:CAMERA`: the newest search
     #[arg(value_name = "RUN", default_value = "latest")]
     pub(super) run: String,
 

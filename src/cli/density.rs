@@ -4,18 +4,22 @@ use std::collections::BTreeSet;
 
 use anyhow::Context;
 
-use super::args::{DensityArgs, Global};
+use super::args::{DensityArgs, Global, RuleWord};
 use super::progress::{Console, Observers, note_degraded};
 use super::{Exit, checks, console, project};
 use crate::action::LocalHost;
+use crate::digest::ContentDigest;
 use crate::engine::{Again, Warm};
 use crate::graph::lower::{Subject, density_path};
 use crate::graph::select;
 use crate::model::Unit;
 use crate::os;
 use crate::os::signal::cancel_on_signals;
-use crate::record::density::{DensityRecord, SettingRecord};
+use crate::record::density::DensityRecord;
+use crate::record::density_figures::figures;
 use crate::record::measure::fit;
+use crate::record::upstream::{UpstreamRule, upstream};
+use crate::report::density::{self, DensityShown};
 use crate::search::Why;
 use crate::session::Observation;
 use crate::store::Store;
@@ -25,7 +29,7 @@ use crate::workspace::error::{CommandError, Result};
 use crate::workspace::journal::Journal;
 use crate::workspace::open::Workspace;
 use crate::workspace::phases::Phases;
-use crate::workspace::tools;
+use crate::workspace::{tools, view};
 
 /// No record is larger.
 const LIMIT: u64 = 1 << 30;
@@ -102,7 +106,7 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
             console::result(&summary.to_string());
             return Ok(if summary.cancelled { Exit::Interrupted } else { Exit::Failed });
         }
-        let record = read(&place)?;
+        let (record, search_id) = read(&place)?;
         if is_old && record.answer.why == Some(Why::Budget) && record.rules.budget_s < budget_s {
             why_again = Some("its answer is a range, and there is more time now");
             continue;
@@ -116,7 +120,7 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
             let key = attempt.document.without_repeat().digest().to_hex();
             let _ = os::fs::remove(&opened.project.layout.searches().join(key));
         }
-        show(&record, is_old);
+        show(&place, args, &search_id, &record, is_old)?;
         for camera in &left_out {
             console::result(&format!("left out: {camera}"));
         }
@@ -146,61 +150,45 @@ fn subject(opened: &Workspace, args: &DensityArgs) -> Result<Subject> {
     Ok(subject)
 }
 
-fn read(place: &std::path::Path) -> Result<DensityRecord> {
+/// The record, and the id of the search.
+fn read(place: &std::path::Path) -> Result<(DensityRecord, String)> {
     let bytes = os::fs::read_bounded(place, LIMIT).context("the record of the search cannot be read")?;
-    let record = serde_json::from_slice(&bytes);
-    Ok(record.context("the record of the search was written by another version of lp")?)
+    let record: DensityRecord = serde_json::from_slice(&bytes)
+        .context("the record of the search was written by another version of lp")?;
+    let id = record.id(&ContentDigest::of(&bytes));
+    Ok((record, id))
 }
 
-/// Prints the answer.
-fn show(record: &DensityRecord, is_old: bool) {
-    console::out(&format!("{}\n", answer(record)));
+/// Prints the report, and writes its other forms beside the record.
+fn show(
+    place: &std::path::Path,
+    args: &DensityArgs,
+    id: &str,
+    record: &DensityRecord,
+    is_old: bool,
+) -> Result<()> {
+    let figures = figures(record);
+    let upstream = upstream(record, &figures, &UpstreamRule { target_fps: args.target_fps });
+    let shown = DensityShown { id, record, figures: &figures, upstream: &upstream };
+    let folder = place.with_extension("");
+    view::write_density(&folder, &shown).context("failed to write the report of the search")?;
+    let paper = console::paper();
+    if args.json {
+        console::out(&density::json(&shown));
+    } else {
+        console::out(&density::table(&shown, paper));
+    }
+    if args.rule == Some(RuleWord::Upstream) {
+        let texts = [density::in_upstreams_words(&shown, paper), density::by_upstream(&shown, paper)];
+        console::out(&format!("\n{}", texts.join("\n")));
+    }
     if is_old {
         let age = age(record.started, os::clock::utc_now());
         console::note(&format!("measured {age}; `lp density --again` measures again"));
+    } else {
+        console::note(&format!("report: {}", folder.join("report.html").display()));
     }
-}
-
-/// The answer in one line.
-fn answer(record: &DensityRecord) -> String {
-    let answer = &record.answer;
-    let what = match record.unit {
-        crate::record::density::Unit::Lane => "lane",
-        crate::record::density::Unit::Camera => "camera",
-    };
-    let lanes = |n: u32| crate::text::counted(n, what);
-    let fails = |n: u32| record.settings.iter().rev().find(|one| one.lanes == n && one.reason.is_some());
-    let closest =
-        |setting: Option<&SettingRecord>| setting.and_then(|one| one.reason.clone()).unwrap_or_default();
-    if let Some(n) = answer.exact() {
-        let reason = closest(fails(n + 1));
-        return match n {
-            0 => format!("0 {what}s: {reason}"),
-            _ => format!("{}, {} % sure; {} fail at {reason}", lanes(n), percent(record), n + 1),
-        };
-    }
-    let range = match answer.at_most {
-        Some(most) => format!("at least {}, at most {most}", lanes(answer.at_least)),
-        None => format!("at least {}", lanes(answer.at_least)),
-    };
-    let why = match answer.why {
-        Some(Why::Max) => format!("more were not tried (`--max {}`)", record.rules.max),
-        Some(Why::Budget) => {
-            "the time was over; the same command with a larger `--budget` goes on".to_owned()
-        }
-        Some(Why::Disturbed) => "other programs loaded the machine".to_owned(),
-        Some(Why::Undecided) => "more could neither be shown to hold nor to fail".to_owned(),
-        Some(Why::Guard) => record.lack.clone().unwrap_or_else(|| "there is no room for more".to_owned()),
-        Some(Why::Broken) => "not everything played".to_owned(),
-        Some(Why::Interrupted) => "stopped; the same command goes on".to_owned(),
-        None => return range,
-    };
-    let so_far = if record.interrupted { " so far" } else { "" };
-    format!("{range}{so_far}: {why}")
-}
-
-fn percent(record: &DensityRecord) -> String {
-    crate::record::measure::number(record.rules.confidence * 100.0)
+    Ok(())
 }
 
 /// `3 h ago`

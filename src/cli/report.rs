@@ -1,5 +1,7 @@
 //! `lp report`
 
+mod density;
+
 use std::path::Path;
 
 use anyhow::Context;
@@ -19,6 +21,9 @@ use crate::workspace::view;
 pub(super) fn run(global: &Global, args: &ReportArgs) -> Result<Exit> {
     // Reports are read from the store alone, so a config with errors does not matter.
     let store = Store::open(Layout::new(store_root(global)?))?;
+    if args.run == "density" || args.run.starts_with("density:") {
+        return density::run(global, &store, args);
+    }
     let runs: Vec<_> = store.attempts().into_iter().filter(|attempt| attempt.run_id().is_some()).collect();
     let latest = || runs.first().cloned();
     let found = if args.run == "latest" { latest() } else { view::find(&store, &args.run)? };

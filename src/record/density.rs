@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::judge::{Worst, look_of, own_cpu, setting_of, worst};
 use super::{Host, Provenance, RunRecord};
+use crate::digest::ContentDigest;
 pub use crate::model::Unit;
 use crate::name::Slug;
 use crate::path::ProjectPath;
@@ -59,6 +60,14 @@ pub struct DensityRecord {
     /// As of [`RunRecord`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs_changed: Vec<ProjectPath>,
+}
+
+impl DensityRecord {
+    /// The id of the search: when it began, and 6 digits of the digest of its file.
+    #[must_use]
+    pub fn id(&self, file: &ContentDigest) -> String {
+        format!("{}-{}", self.started.compact(), &file.to_hex()[..6])
+    }
 }
 
 /// A number of lanes, measured.

@@ -316,7 +316,12 @@ fn load(record: &RunRecord, measurement: &Measurement) -> Load {
 /// The load of the run after the search, else of the setting that confirmed the answer.
 fn at_answer(record: &DensityRecord, measured: &[Measurement]) -> Option<AtAnswer> {
     let lanes = record.answer.at_least;
-    let own = record.at_answer.as_deref().map(|run| (run, measure(run), None));
+    // The driver keeps the setting that confirmed it as a run; another `lp` may make one.
+    let confirms = |one: &SettingRecord| one.goal == Goal::Confirm && one.state == State::Holds;
+    let place = |run: &RunRecord| {
+        record.settings.iter().rposition(|one| confirms(one) && one.record.members == run.members)
+    };
+    let own = record.at_answer.as_deref().map(|run| (run, measure(run), place(run)));
     let (run, measurement, setting) = own.or_else(|| {
         let settings = record.settings.iter().enumerate();
         let holding = settings.filter(|(_, one)| one.lanes == lanes && one.state == State::Holds);

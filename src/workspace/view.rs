@@ -1,9 +1,10 @@
-//! `results/runs/<run-id>/`: a run as files for people.
+//! `results/runs/<run-id>/` and `results/density/<subject>/`: a run, and a search for the density,
+//! as files for people.
 //!
 //! A view, not a task's output: everything in it is computed from the record,
 //! which is in the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -13,6 +14,8 @@ use crate::digest::ContentDigest;
 use crate::os;
 use crate::path::Layout;
 use crate::record::RunRecord;
+use crate::record::density::DensityRecord;
+use crate::report::density::{self, DensityShown};
 use crate::report::{self, Report};
 use crate::store::Store;
 use crate::store::attempt::Attempt;
@@ -61,6 +64,35 @@ pub(crate) fn read(store: &Store, attempt: &Attempt) -> anyhow::Result<StoredRec
         serde_json::from_slice(&bytes).context("the record was written by another version of lp")?;
     let run = record.run_id(&ContentDigest::of(&bytes));
     Ok(StoredRecord { run, record, bytes })
+}
+
+/// A record of a search for the density from the store, and its id.
+pub(crate) fn read_density(store: &Store, attempt: &Attempt) -> anyhow::Result<(DensityRecord, String)> {
+    let Some(output) = attempt.outputs.first() else {
+        bail!("`{}` left no record", attempt.label);
+    };
+    let bytes = store
+        .read_blob(&output.content, LIMIT)
+        .with_context(|| format!("the store has lost the record of `{}`", attempt.label))?;
+    let record: DensityRecord =
+        serde_json::from_slice(&bytes).context("the record was written by another version of lp")?;
+    let id = record.id(&ContentDigest::of(&bytes));
+    Ok((record, id))
+}
+
+/// Writes the report of a search into `folder`.
+pub(crate) fn write_density(folder: &Path, shown: &DensityShown<'_>) -> anyhow::Result<()> {
+    let pages = [
+        ("report.json", density::json(shown)),
+        ("report.csv", density::csv(shown)),
+        ("report.html", density::html(shown, Some("report"))),
+    ];
+    for (name, text) in pages {
+        let path = folder.join(name);
+        os::fs::create_parent(&path)?;
+        os::fs::write_atomic(&path, text.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Writes the view of a run, and lets `results/latest` point to it.

@@ -40,6 +40,11 @@ fn record(ws: &Workspace, subject: &str) -> DensityRecord {
     serde_json::from_str(&ws.read(&format!("results/density/{subject}.json"))).unwrap()
 }
 
+/// The answer, which is the first line of the report.
+fn verdict(ended: &Ended) -> &str {
+    ended.stdout.lines().next().unwrap_or_default()
+}
+
 /// How often a stream was started.
 fn starts(ws: &Workspace, stream: &str) -> usize {
     let begin = format!("start {stream} ");
@@ -50,10 +55,8 @@ fn starts(ws: &Workspace, stream: &str) -> usize {
 fn the_greatest_number_that_holds_is_found_without_starting_again_what_plays() {
     let ws = lane(&["a"], 35);
     let ended = ws.lp("density").success();
-    expect![[r#"
-        3 lanes, 95 % sure; 4 fail at a/1: 13.00 fps is less than 98 % of 15
-    "#]]
-    .assert_eq(&ended.stdout);
+    expect!["3 lanes of 1 camera, 95 % sure; the 4th fails at a: rate 13.0 of 15 fps"]
+        .assert_eq(verdict(&ended));
     assert!(ended.stderr.contains("4 lanes  fail"), "{}", ended.stderr);
     let found = record(&ws, "lane");
     assert_eq!((found.answer.exact(), found.answer.why), (Some(3), None));
@@ -79,10 +82,7 @@ fn the_greatest_number_that_holds_is_found_without_starting_again_what_plays() {
 fn none_is_0_with_the_closest_miss() {
     let ws = lane(&["a", "b"], 19);
     let ended = ws.lp("density").success();
-    expect![[r#"
-        0 lanes: a/1: 14.00 fps is less than 98 % of 15
-    "#]]
-    .assert_eq(&ended.stdout);
+    expect!["0 lanes of 2 cameras: a reached 14.0 of 15 fps"].assert_eq(verdict(&ended));
     assert_eq!(record(&ws, "lane").answer.exact(), Some(0));
 }
 
@@ -92,7 +92,7 @@ fn an_unchanged_lane_has_the_stored_answer_with_its_age() {
     ws.lp("density").success();
     let started = ws.read("machine/started");
     let ended = ws.lp("density").success();
-    assert!(ended.stdout.starts_with("2 lanes, 95 % sure"), "{}", ended.stdout);
+    assert!(ended.stdout.starts_with("2 lanes of 1 camera, 95 % sure"), "{}", ended.stdout);
     expect![[r#"
         measured just now; `lp density --again` measures again
     "#]]
@@ -107,9 +107,9 @@ fn an_unchanged_lane_has_the_stored_answer_with_its_age() {
 
     ws.write("machine/capacity", "15\n");
     ws.lp("density").success().stdout_has("2 lanes");
-    let ended = ws.lp("density --again").success().stdout_has("1 lane, 95 % sure");
+    let ended = ws.lp("density --again").success().stdout_has("1 lane of 1 camera, 95 % sure");
     assert!(!ended.stderr.contains("measured just now"), "{}", ended.stderr);
-    ws.lp("density").success().stdout_has("1 lane, 95 % sure").stderr_has("measured just now");
+    ws.lp("density").success().stdout_has("1 lane of 1 camera, 95 % sure").stderr_has("measured just now");
     // Another limit asks for another answer.
     ws.lp("density --set verdict.on_time=0.98").success();
     ws.lp("explain density:lane --set verdict.on_time=0.97").success().stdout_has("on_time");
@@ -119,10 +119,7 @@ fn an_unchanged_lane_has_the_stored_answer_with_its_age() {
 fn no_more_than_max_are_tried() {
     let ws = lane(&["a"], 100);
     let ended = ws.lp("density --max 2").success();
-    expect![[r#"
-        at least 2 lanes: more were not tried (`--max 2`)
-    "#]]
-    .assert_eq(&ended.stdout);
+    expect!["at least 2 lanes of 1 camera, 95 % sure: more than 2 were not tried"].assert_eq(verdict(&ended));
     let found = record(&ws, "lane");
     assert_eq!((found.answer.at_least, found.answer.at_most, found.answer.why), (2, None, Some(Why::Max)));
     assert_eq!(starts(&ws, "a-l3/1"), 0);
@@ -132,11 +129,11 @@ fn no_more_than_max_are_tried() {
 fn more_time_goes_on_with_an_answer_for_which_it_was_too_short() {
     let ws = lane(&["a"], 35);
     let ended = ws.lp("density --budget 4m").success();
-    assert!(ended.stdout.contains("the time was over"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("the 4m for the search were over"), "{}", ended.stdout);
     let found = record(&ws, "lane");
     assert_eq!((found.answer.exact(), found.answer.why), (None, Some(Why::Budget)));
-    ws.lp("density --budget 4m").success().stdout_has("the time was over").stderr_has("measured just now");
-    ws.lp("density --budget 1h").success().stdout_has("3 lanes, 95 % sure");
+    ws.lp("density --budget 4m").success().stdout_has("the 4m for the search were over").stderr_has("measured just now");
+    ws.lp("density --budget 1h").success().stdout_has("3 lanes of 1 camera, 95 % sure");
     let more = record(&ws, "lane");
     assert_eq!(more.settings[..found.settings.len()], found.settings);
     assert_eq!(more.started, found.started);
@@ -148,13 +145,17 @@ fn more_time_goes_on_with_an_answer_for_which_it_was_too_short() {
 fn copies_of_one_camera_are_counted_beside_the_others() {
     let ws = lane(&["a", "b", "c"], 52);
     let ended = ws.lp("density b --unit camera").success();
-    assert!(ended.stdout.starts_with("3 cameras, 95 % sure; 4 fail at"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.starts_with("3 copies of b beside 2 other cameras, 95 % sure; the 4th fails at "),
+        "{}",
+        ended.stdout
+    );
     let found = record(&ws, "b");
     let names = |found: &DensityRecord| found.background.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(names(&found), ["a", "c"]);
     assert_eq!((starts(&ws, "a/1"), starts(&ws, "b-l2/1"), starts(&ws, "a-l2/1")), (1, 1, 0));
     // The same name for copies of it alone.
-    ws.lp("density b").success().stdout_has("5 lanes, 95 % sure");
+    ws.lp("density b").success().stdout_has("5 lanes of 1 camera, 95 % sure");
     assert!(record(&ws, "b").background.is_empty());
     ws.lp("density a b --unit camera")
         .code(2)
@@ -177,7 +178,7 @@ fn a_camera_that_dies_is_a_failure_and_no_answer() {
     assert!(!before.is_empty());
     std::fs::remove_file(ws.path("machine/dies")).unwrap();
     ws.write("machine/capacity", "75\n");
-    ws.lp("density --budget 1h").success().stdout_has("7 lanes, 95 % sure");
+    ws.lp("density --budget 1h").success().stdout_has("7 lanes of 1 camera, 95 % sure");
     let again = record(&ws, "lane");
     assert_eq!(again.settings.iter().take(before.len()).collect::<Vec<_>>(), before);
 }
@@ -229,7 +230,11 @@ fn goes_on(ws: &Workspace) {
     let most = most.max().unwrap();
     ws.write("machine/capacity", &format!("{}\n", 10 * most + 15));
     let ended = ws.lp("density").success();
-    assert!(ended.stdout.starts_with(&format!("{} lanes, 95 % sure", most + 1)), "{}", ended.stdout);
+    assert!(
+        ended.stdout.starts_with(&format!("{} lanes of 1 camera, 95 % sure", most + 1)),
+        "{}",
+        ended.stdout
+    );
     let found = record(ws, "lane");
     for (setting, text) in found.settings.iter().zip(&kept) {
         assert_eq!(serde_json::to_string(setting).unwrap(), *text);
@@ -244,7 +249,11 @@ fn a_search_that_is_stopped_says_what_it_found_and_goes_on() {
     let child = begun(&ws);
     kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), Signal::INT).unwrap();
     let ended = Ended::new(child.wait_with_output().unwrap(), &ws.root()).code(130);
-    assert!(ended.stdout.starts_with("at least 0 lanes so far: stopped"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.starts_with("no number of lanes: interrupted; the same command goes on"),
+        "{}",
+        ended.stdout
+    );
     assert!(record(&ws, "lane").interrupted);
     goes_on(&ws);
 }
@@ -267,12 +276,60 @@ fn there_is_no_number_for_which_the_memory_is_too_little() {
     let root = ws.path("sysroot").to_str().unwrap().to_owned();
     let ws = ws.env("LP_SYSROOT", &root);
     let ended = ws.lp("density").success();
-    expect![[r#"
-        at least 1 lane: one more needs 900 MiB of memory, and 819 MiB of memory are left
-    "#]]
-    .assert_eq(&ended.stdout);
+    expect!["at least 1 lane of 1 camera, 95 % sure: one more needs 900 MiB of memory, and 819 MiB of memory are left"]
+        .assert_eq(verdict(&ended));
     assert_eq!(record(&ws, "lane").answer.why, Some(Why::Guard));
     assert_eq!(starts(&ws, "a-l2/1"), 0);
     ws.write("machine/capacity", "25\n");
-    ws.lp("density --again --allow-oom").success().stdout_has("2 lanes, 95 % sure");
+    ws.lp("density --again --allow-oom").success().stdout_has("2 lanes of 1 camera, 95 % sure");
+}
+
+#[test]
+fn a_search_has_a_page_and_is_reported_again() {
+    let ws = lane(&["a", "b"], 35);
+    let ended = ws.lp("density").success();
+    let answer = "1 lane of 2 cameras, 95 % sure; the 2nd fails at ";
+    assert!(ended.stdout.starts_with(answer), "{}", ended.stdout);
+    assert!(ended.stdout.lines().last().unwrap().starts_with(answer), "{}", ended.stdout);
+    assert!(ended.stderr.contains("results/density/lane/report.html"), "{}", ended.stderr);
+    assert!(ws.read("results/density/lane/report.html").contains("<rect class=\"bar holds confirm\""));
+    let rows = record(&ws, "lane").settings.len() + 1;
+    assert_eq!(ws.read("results/density/lane/report.csv").lines().count(), rows);
+
+    let json = ws.lp("report density --json").success().stdout;
+    assert_eq!(json, ws.read("results/density/lane/report.json"));
+    assert_eq!(json, ws.lp("density --json").success().stdout);
+    let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&document["answer"]["exact"], &document["streams"]), (&1.into(), &2.into()));
+    let again = ws.lp("report density").success().stdout;
+    assert_eq!(again, ended.stdout);
+    assert_eq!(ws.lp("report density:lane --format csv").success().stdout.lines().count(), rows);
+    ws.lp("report density --output out --verdict").success();
+    assert!(ws.exists("out/report.html"));
+    ws.lp("report density:a").code(2).stderr_has("there is no search `density:a` yet");
+}
+
+#[test]
+fn upstreams_rule_is_applied_to_the_same_frames() {
+    // With a second lane, each stream has 14.25 of 15 fps or less.
+    let ws = lane(&["a", "b"], 35);
+    ws.lp("density").success();
+    let ended = ws.lp("density --rule upstream").success();
+    for line in [
+        "use-case density (lanes)  1",
+        "stream density (streams)  2",
+        "weakest camera  ",
+        "by upstream's rule: 1 lane\n",
+    ] {
+        assert!(ended.stdout.contains(line), "no `{line}` in:\n{}", ended.stdout);
+    }
+    let ended = ws.lp("density --rule upstream --target-fps 20").success();
+    assert!(ended.stdout.contains("by upstream's rule: 0 lanes, printed as `1, False`"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("differs: 1 lane: upstream fails, since the lowest mean, of "),
+        "{}",
+        ended.stdout
+    );
+    ws.lp("density --target-fps 20").code(2);
+    ws.lp("density --rule upstream --target-fps fast").code(2).stderr_has("expected a frame rate above 0");
 }

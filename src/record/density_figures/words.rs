@@ -143,13 +143,14 @@ impl Told<'_> {
             Some(Why::Max) => format!("more than {} were not tried", rules.max),
             Some(Why::Budget) => {
                 let budget = Duration::try_from_secs_f64(rules.budget_s).unwrap_or(Duration::MAX);
-                format!("the {} for the search were over", duration_text(budget))
+                format!("the {} for the search were over; a larger `--budget` goes on", duration_text(budget))
             }
             Some(Why::Disturbed) => "foreign load left too little time that counts".to_owned(),
             Some(Why::Undecided) => match self.last(None, State::Undecided) {
                 Some(setting) => format!("{} neither held nor failed for sure", self.number(setting.lanes)),
                 None => "a larger number neither held nor failed for sure".to_owned(),
             },
+            Some(Why::Guard) if self.record.lack.is_some() => self.record.lack.clone().unwrap_or_default(),
             Some(Why::Guard) => {
                 "one more would need more memory, file descriptors or processes than there are".to_owned()
             }
@@ -309,11 +310,11 @@ mod tests {
         expect![[r#"
             Range: at least 2, at most 3 lanes of 2 cameras: 3 lanes of 2 cameras neither held nor failed for sure
             Range: at least 2, at most 3 lanes of 2 cameras: foreign load left too little time that counts
-            Range: at least 2, at most 3 lanes of 2 cameras: the 15m for the search were over
+            Range: at least 2, at most 3 lanes of 2 cameras: the 15m for the search were over; a larger `--budget` goes on
             Range: at least 2 lanes of 2 cameras, 95 % sure: more than 64 were not tried
             Range: at least 2 lanes of 2 cameras, 95 % sure: one more would need more memory, file descriptors or processes than there are
             Range: at least 2, at most 3 lanes of 2 cameras: interrupted; the same command goes on where it was
-            Range: at most 3 lanes of 2 cameras: the 15m for the search were over
+            Range: at most 3 lanes of 2 cameras: the 15m for the search were over; a larger `--budget` goes on
             Unknown: no number of lanes: interrupted; the same command goes on where it was"#]]
         .assert_eq(&texts.join("\n"));
     }

@@ -110,12 +110,12 @@ fn asked(shown: &DensityShown<'_>) -> String {
     )
 }
 
-/// What was measured at the answer: `At 23 lanes, in a run of 60 s:`.
+/// What was measured at the answer: `at 23 lanes, measured for 4m20s in the search`.
 fn at_what(shown: &DensityShown<'_>, at: &AtAnswer) -> String {
     let window = at.window_us.map_or_else(String::new, |us| format!(" of {}", seconds_text(us)));
     let which = match at.setting {
         None => format!("in a run{window} after the search"),
-        Some(_) => format!("in its setting{window}"),
+        Some(_) => format!("measured{} in the search", window.replacen(" of ", " for ", 1)),
     };
     format!("at {} {}, {which}", at.lanes, unit(shown.record, at.lanes))
 }

@@ -71,6 +71,7 @@ fn records() -> Vec<density::DensityRecord> {
     let mut records = searches();
     let full = &mut records[0];
     full.answer.not_monotone = vec![2];
+    full.lack = Some("one more needs 900 MiB of memory".to_owned());
     full.inputs_changed = vec![ProjectPath::new("media/scan.mp4").unwrap()];
     full.at_answer = Some(Box::new(late(3, Goal::Confirm, (0, 0), 9).record));
     full.settings[4].record.host.facts.insert("governor".to_owned(), "powersave".to_owned());

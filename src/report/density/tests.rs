@@ -85,7 +85,7 @@ fn the_table_begins_and_ends_with_the_verdict() {
             305..341      4  fails          20     88.0+0.9  camera-2-l4/1: 97 % on time
             without room: memory (see the page, or a wider terminal)
 
-            at 3 lanes, in a run of 20s after the search:
+            at 3 lanes, measured for 20s in the search:
             weakest stream       fps of  on time  latency  dropped  headroom  of
             of each camera       target        %   p95 ms        %
             camera-1/1      15.00 of 15   100.00     17.6     0.00     100 %  deadline
@@ -126,7 +126,7 @@ fn a_table_has_the_columns_that_fit() {
              0..26      1  holds        20     22.0+0.9     916  camera-1/1: 100 % on time
             26..50      2  fails        20     44.0+0.9    1114  camera-2/1: 13.0 of 15 fps
 
-            at 1 copy, in its setting of 20s:
+            at 1 copy, measured for 20s in the search:
             weakest stream       fps of  on time      latency ms  dropped  headroom  of
             of each camera       target        %     p50/p95/p99        %
             camera-1/1      15.00 of 15   100.00  11.3/17.6/17.6     0.00     100 %  deadline
@@ -169,7 +169,7 @@ fn a_table_has_the_columns_that_fit() {
             without room: time, judged time, CPU, memory (see
               the page, or a wider terminal)
 
-            at 1 copy, in its setting of 20s:
+            at 1 copy, measured for 20s in the search:
             weakest stream       fps of  headroom
             of each camera       target
             camera-1/1      15.00 of 15     100 %
@@ -254,7 +254,7 @@ fn an_interrupted_search_shows_what_it_has() {
             60..90      2  disturbed      20     44.0+0.9    1114  camera-1/1: 100 % on
                                                                    time
 
-            at 1 lane, in its setting of 20s:
+            at 1 lane, measured for 20s in the search:
             weakest stream       fps of  on time  latency  dropped  headroom  of
             of each camera       target        %   p95 ms        %
             camera-1/1      15.00 of 15   100.00     17.6     0.00     100 %  deadline
@@ -279,7 +279,7 @@ fn upstreams_words_and_its_rule_are_a_text_of_their_own() {
         use-case density (lanes)  3
         stream density (streams)  6
 
-        at 3 lanes, in a run of 20s after the search; of each camera its weakest copy:
+        at 3 lanes, measured for 20s in the search; of each camera its weakest copy:
         camera    workloads        target  threshold  average  p10  p90  s below
         camera-1  items_in_basket      15      14.25    15.00   15   15  0 of 20
                   scan

@@ -1,0 +1,65 @@
+//! `lp report density`: a search for the density again.
+
+use anyhow::Context;
+
+use super::open_page;
+use crate::cli::args::{Global, ReportArgs, ReportFormat};
+use crate::cli::project::store_layout;
+use crate::cli::{Exit, console};
+use crate::os;
+use crate::record::density::DensityRecord;
+use crate::record::density_figures::figures;
+use crate::record::upstream::{UpstreamRule, upstream};
+use crate::report::density::{self, DensityShown};
+use crate::search::Why;
+use crate::store::Store;
+use crate::workspace::error::{CommandError, Result};
+use crate::workspace::view;
+
+/// The newest search of the subject that `args` names: `density`, `density:camera-3`.
+pub(super) fn run(global: &Global, store: &Store, args: &ReportArgs) -> Result<Exit> {
+    let label = if args.run == "density" { "density:lane" } else { &args.run };
+    let attempts = store.attempts_of(label);
+    let Some(attempt) = attempts.iter().find(|attempt| !attempt.outputs.is_empty()) else {
+        let fault = format!("there is no search `{label}` yet");
+        return Err(CommandError::refused(fault).hint("search with `lp density`"));
+    };
+    let (record, id) = view::read_density(store, attempt)?;
+    let figures = figures(&record);
+    let upstream = upstream(&record, &figures, &UpstreamRule::default());
+    let shown = DensityShown { id: &id, record: &record, figures: &figures, upstream: &upstream };
+    let folder = match &args.output {
+        Some(folder) => Some(os::env::current_dir()?.join(folder)),
+        None if args.open => Some(store_layout(global)?.results.join("density").join(&record.subject)),
+        None => None,
+    };
+    if let Some(folder) = folder {
+        view::write_density(&folder, &shown).context("failed to write the report")?;
+        let page = folder.join("report.html");
+        match args.open {
+            true => open_page(&page)?,
+            false => console::note(&page.display().to_string()),
+        }
+        return Ok(exit(&id, &record, args));
+    }
+    let format = if args.json { ReportFormat::Json } else { args.format };
+    console::out(&match format {
+        ReportFormat::Human => density::table(&shown, console::paper()),
+        ReportFormat::Json => density::json(&shown),
+        ReportFormat::Csv => density::csv(&shown),
+        ReportFormat::Html => density::html(&shown, None),
+    });
+    Ok(exit(&id, &record, args))
+}
+
+/// With `--verdict`, as the search itself ended.
+fn exit(id: &str, record: &DensityRecord, args: &ReportArgs) -> Exit {
+    let reason = match record.answer.why {
+        _ if !args.verdict => return Exit::Done,
+        Some(Why::Broken) => "not everything played",
+        _ if record.interrupted => "it was interrupted",
+        _ => return Exit::Done,
+    };
+    console::note(&console::error_text(&format!("search {id}: {reason}"), &[]));
+    Exit::Failed
+}
