@@ -132,7 +132,10 @@ fn more_time_goes_on_with_an_answer_for_which_it_was_too_short() {
     assert!(ended.stdout.contains("the 4m for the search were over"), "{}", ended.stdout);
     let found = record(&ws, "lane");
     assert_eq!((found.answer.exact(), found.answer.why), (None, Some(Why::Budget)));
-    ws.lp("density --budget 4m").success().stdout_has("the 4m for the search were over").stderr_has("measured just now");
+    ws.lp("density --budget 4m")
+        .success()
+        .stdout_has("the 4m for the search were over")
+        .stderr_has("measured just now");
     ws.lp("density --budget 1h").success().stdout_has("3 lanes of 1 camera, 95 % sure");
     let more = record(&ws, "lane");
     assert_eq!(more.settings[..found.settings.len()], found.settings);
