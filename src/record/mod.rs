@@ -57,9 +57,9 @@ pub use crate::worker::protocol::{ThreadGroup, VideoFormat};
 /// [`StreamRecord::asked_us`], [`StreamRecord::warmup`], [`StreamRecord::delay_us`],
 /// [`StreamRecord::after_us`], [`StreamRecord::dropped_at`] and what follows it up to
 /// [`StreamRecord::in_flight`], [`StreamRecord::seen`], [`StreamRecord::expected`],
-/// [`StreamRecord::place`], [`SourceConfig::expect`], [`Delivery::drift_ppm`] and
-/// [`RunRecord::other_counts`].
-pub const VERSION: u32 = 6;
+/// [`StreamRecord::place`] and [`SourceConfig::expect`]; 7 brought [`Delivery::drift_ppm`],
+/// [`RunRecord::other_counts`] and [`StreamRecord::queues`].
+pub const VERSION: u32 = 7;
 
 /// Everything that one run measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -353,6 +353,10 @@ pub struct StreamRecord {
     /// 0 in records before version 6.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub in_flight: u64,
+    /// The fill of each queue on its way in buffers, at the end of each second of the window: so
+    /// many seconds by fill. Empty in records before version 7.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub queues: BTreeMap<String, BTreeMap<u32, u64>>,
     /// The delivery of its source; `None` in records before version 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,

@@ -82,6 +82,7 @@ fn full() -> RunRecord {
     let places = |n| [("queue".to_owned(), n)].into();
     (stream.dropped_at, stream.taken_out_at, stream.copied_at) = (places(2), places(1), places(3));
     (stream.in_flight_before, stream.in_flight) = (2, 3);
+    stream.queues = [("a_1_queue".to_owned(), [(0, 4), (3, 1)].into())].into();
     stream.life = Life { taken_out: 1, damaged: 2, ..Life::default() };
     stream.delivery = Some(Delivery {
         frames: Some(75),

@@ -61,6 +61,8 @@ pub(super) struct Stream {
     dropped_at: BTreeMap<String, u64>,
     taken_out_at: BTreeMap<String, u64>,
     copied_at: BTreeMap<String, u64>,
+    /// Seconds of the window by the fill of each queue.
+    queues: BTreeMap<String, BTreeMap<u32, u64>>,
     /// Frames that left the decoder before the window, less those that arrived before it,
     /// or of which it became known that they do not arrive.
     before: i64,
@@ -108,6 +110,7 @@ impl Stream {
             dropped_at: BTreeMap::new(),
             taken_out_at: BTreeMap::new(),
             copied_at: BTreeMap::new(),
+            queues: BTreeMap::new(),
             before: 0,
             delivery: Delivery::default(),
             last_delivered_us: None,
@@ -196,6 +199,7 @@ impl Stream {
             taken_out,
             fates,
             delivered,
+            queues,
             sights,
             ..
         } = body
@@ -204,6 +208,7 @@ impl Stream {
             self.sights(timing, sights);
             self.fates(timing, fates);
             self.delivered(timing, delivered);
+            self.filled(timing, at_us, queues);
             self.tick(timing, at_us, [*decoded, *played, *dropped, *taken_out]);
         }
     }
@@ -281,6 +286,20 @@ impl Stream {
         self.delivery.drift_ppm = drift_ppm.or(self.delivery.drift_ppm);
         let free = MAX_FORMATS.saturating_sub(self.delivery.video.len());
         self.delivery.video.extend(video.iter().take(free).cloned());
+    }
+
+    /// Takes in the fill of its queues at a moment.
+    fn filled(&mut self, timing: Timing, at_us: u64, levels: &BTreeMap<String, u32>) {
+        if !self.counts(timing, at_us) {
+            return;
+        }
+        for (queue, level) in levels {
+            let seconds = match self.queues.get_mut(queue) {
+                Some(seconds) => seconds,
+                None => self.queues.entry(queue.clone()).or_default(),
+            };
+            *seconds.entry(*level).or_default() += 1;
+        }
     }
 
     /// Whether what happened then counts. Played freely, all does: the window is the
@@ -518,6 +537,7 @@ impl Stream {
             dropped_at: self.dropped_at,
             taken_out_at: self.taken_out_at,
             copied_at: self.copied_at,
+            queues: self.queues,
             in_flight_before,
             in_flight,
             delivery: Some(self.delivery),
