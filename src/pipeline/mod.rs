@@ -20,6 +20,7 @@ pub mod login;
 pub mod machine;
 pub mod mp4;
 pub mod prepared;
+pub mod removal;
 
 use std::path::{Path, PathBuf};
 

@@ -15,6 +15,7 @@ mod lane;
 mod own;
 mod project;
 mod recorded;
+mod removal;
 mod replay;
 mod rtsp;
 mod scenes;
