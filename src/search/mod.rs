@@ -19,6 +19,8 @@ mod next;
 #[cfg(test)]
 mod tests;
 
+pub mod limiter;
+
 use serde::{Deserialize, Serialize};
 
 pub use self::look::look;

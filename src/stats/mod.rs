@@ -10,7 +10,7 @@ mod interval;
 mod rate;
 mod share;
 #[cfg(test)]
-mod simulated;
+pub(crate) mod simulated;
 pub mod steady;
 
 pub use interval::{Interval, mean_interval};
