@@ -11,7 +11,7 @@ pub mod left;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use self::hits::{NAME, start};
+pub use self::hits::{MEMORY_LIMIT, NAME, THROTTLED, start};
 use super::CollectError;
 use crate::os::proc;
 

@@ -122,6 +122,13 @@ pub(super) fn mean_share(record: &RunRecord, name: &str) -> Option<f64> {
     mean(&inside(record, name, common_window(record, |_| true)?))
 }
 
+/// The values of a series in the common window, without its first, which is about the time before.
+pub(super) fn points(record: &RunRecord, name: &str) -> Vec<f64> {
+    let window = common_window(record, |_| true);
+    let inside = window.map(|window| inside(record, name, window)).unwrap_or_default();
+    inside.into_iter().map(|(_, (_, value))| value).collect()
+}
+
 /// The values of a series in a window, each with the one before.
 fn inside(record: &RunRecord, name: &str, window: (u64, u64)) -> Vec<(Point, Point)> {
     let points: Vec<Point> = record.series_of(name).into_iter().flat_map(|series| series.points()).collect();
