@@ -5,6 +5,7 @@
 //! Everything above it works with values of this room, so that one place
 //! decides how errors name a path and how a file is replaced.
 
+pub mod affinity;
 pub mod browser;
 pub mod clock;
 pub mod device;

@@ -33,6 +33,7 @@ pub struct Load<'a> {
 }
 
 /// A pipeline, with the streams that it serves: one, or those that share it.
+#[derive(Clone)]
 pub struct PipelineLoad {
     /// Resolved for the worker's machine.
     pub spec: PipelineSpec,

@@ -20,6 +20,7 @@ mod once;
 mod redaction;
 mod script;
 mod start;
+mod variant;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub use self::once::{ElementReports, play_once, play_unlogged};
 pub use self::redaction::Redaction;
 pub use self::script::ScriptLoad;
 pub use self::start::measure;
+pub use self::variant::{removals, variant};
 use crate::worker::error::WorkerError;
 
 /// `lp` ends a worker that sends nothing for so long.
