@@ -6,6 +6,7 @@
 
 mod guard;
 mod kept;
+mod limiter;
 
 use self::guard::{Alarm, Guard};
 use self::kept::Kept;
@@ -19,7 +20,9 @@ use crate::model::Settings;
 use crate::name::Slug;
 use crate::os;
 use crate::record::build::Setup;
-use crate::record::density::{DensityRecord, SettingRecord, VERSION, look_of, setting_of, worst};
+use crate::record::density::{
+    DensityRecord, LimiterRecord, SettingRecord, VERSION, look_of, setting_of, worst,
+};
 use crate::record::measure::measure;
 use crate::record::{Conditions, Pace, RunRecord};
 use crate::search::{Answer, Ask, Goal, Next, Rules, Seen, Setting, State, Why, look, next};
@@ -83,7 +86,7 @@ fn search(
     let stage = Stage::new(setup.clone(), &secrets, host.watch, attempt.cancel);
     let mut driver = Driver { host, density, cast: &cast, setup, rules, kept, guard: Guard::default() };
     let provenance = subject::provenance(host, task, attempt);
-    let (answer, log) = driver.run(stage)?;
+    let (answer, limiter, log) = driver.run(stage)?;
     let Driver { kept, guard, .. } = driver;
     let interrupted = answer.why == Some(Why::Interrupted);
     if !interrupted && answer.why != Some(Why::Broken) {
@@ -112,6 +115,7 @@ fn search(
         settings,
         lack: (answer.why == Some(Why::Guard)).then(|| guard.lack()).flatten(),
         answer,
+        limiter,
         at_answer,
         interrupted,
         inputs_changed: Vec::new(),
@@ -159,6 +163,9 @@ struct Driver<'a> {
     guard: Guard,
 }
 
+/// The answer, what limits the lanes, and the workers' output for people.
+type Outcomes = (Answer, Option<LimiterRecord>, Vec<u8>);
+
 /// How a setting ended.
 enum Measured {
     Setting(Box<SettingRecord>),
@@ -168,8 +175,7 @@ enum Measured {
 }
 
 impl Driver<'_> {
-    /// The answer, and the workers' output for people.
-    fn run(&mut self, mut stage: Stage<'_>) -> Result<(Answer, Vec<u8>), ActionError> {
+    fn run(&mut self, mut stage: Stage<'_>) -> Result<Outcomes, ActionError> {
         let mut log = Vec::new();
         // The time between two sittings does not count.
         let spent_us = self.kept.settings.last().map_or(0, |last| last.span_us.1);
@@ -187,7 +193,7 @@ impl Driver<'_> {
             };
             (self.host.watch)(Observation::Asked(&ask));
             let load = self.load(ask.lanes)?;
-            let measured = self.measure(&mut stage, &load, &ask, begin_us);
+            let measured = self.measure(&mut stage, &load, &ask, begin_us, 0.0);
             log = load.logs();
             match measured? {
                 Measured::Setting(setting) => {
@@ -205,8 +211,13 @@ impl Driver<'_> {
                 Measured::Interrupted => break so_far(&settings),
             }
         };
+        let limiter = match answer.why {
+            Some(Why::Interrupted | Why::Broken) => None,
+            _ if !self.host.density.limiter => None,
+            _ => self.limiter(&mut stage, &answer)?,
+        };
         stage.clear();
-        Ok((answer, log))
+        Ok((answer, limiter, log))
     }
 
     fn load(&self, lanes: u32) -> Result<Load<'_>, ActionError> {
@@ -228,12 +239,14 @@ impl Driver<'_> {
         self.cast.load(setup, copies)
     }
 
+    /// Plays a load until enough was seen of it, and so many seconds of its windows at least.
     fn measure(
         &self,
         stage: &mut Stage<'_>,
         load: &Load<'_>,
         ask: &Ask,
         begin_us: u64,
+        least_s: f64,
     ) -> Result<Measured, ActionError> {
         let asked_us = stage.now_us();
         let mut alarm = Alarm::new();
@@ -246,12 +259,15 @@ impl Driver<'_> {
             Err(error) => return Err(error.into()),
         }
         let mut state = State::Undecided;
-        let mut judge = |record: &RunRecord| match look(&self.rules, ask, &look_of(record, &measure(record)))
-        {
-            Seen::Until(seconds) => Some(seconds),
-            Seen::Enough(seen) => {
-                state = seen;
-                None
+        let mut judge = |record: &RunRecord| {
+            let seen = look_of(record, &measure(record));
+            match look(&self.rules, ask, &seen) {
+                Seen::Until(seconds) => Some(seconds),
+                Seen::Enough(_) if seen.window_s < least_s => Some(least_s),
+                Seen::Enough(seen) => {
+                    state = seen;
+                    None
+                }
             }
         };
         let record = match stage.watch(&mut judge, &mut rings) {

@@ -432,6 +432,10 @@ pub(super) struct DensityArgs {
     #[arg(long)]
     pub(super) allow_oom: bool,
 
+    /// Do not find out what limits the lanes
+    #[arg(long)]
+    pub(super) no_limiter: bool,
+
     /// Run at most N tasks of pool `cpu` at once while making inputs [default: the number of cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) jobs: Option<u32>,

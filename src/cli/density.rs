@@ -41,7 +41,8 @@ fn sets(args: &DensityArgs) -> Vec<String> {
     let max = args.max.map(|max| format!("density.max={max}"));
     let budget = args.budget.map(|budget| format!("density.budget={}", duration_text(budget)));
     let allow_oom = args.allow_oom.then(|| "density.allow_oom=true".to_owned());
-    [unit, confidence, max, budget, allow_oom].into_iter().flatten().collect()
+    let limiter = args.no_limiter.then(|| "density.limiter=false".to_owned());
+    [unit, confidence, max, budget, allow_oom, limiter].into_iter().flatten().collect()
 }
 
 pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {

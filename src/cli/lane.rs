@@ -14,9 +14,11 @@ use unicode_width::UnicodeWidthStr;
 use super::region::{Size, cut};
 use crate::collect::{machine, processes};
 use crate::diag::{Color, Tone};
+use crate::pipeline::removal::Removal;
 use crate::record::Pace;
 use crate::record::build::{Phase, RecordBuilder, StreamMoment};
 use crate::record::measure::{SoFar, number, so_far};
+use crate::search::limiter::experiment;
 use crate::search::{Ask, Goal};
 use crate::text::{counted, harmless, plural};
 
@@ -93,6 +95,12 @@ impl Lane {
         // Free pace has no target.
         self.pace = Pace::Live;
         (self.duration, self.ends, self.rows) = (Duration::ZERO, None, Vec::new());
+    }
+
+    /// A load that fails is played without this.
+    pub(super) fn experiment(&mut self, removal: &Removal) {
+        self.searched = Some(format!("what limits it: {}", experiment(removal)));
+        (self.ends, self.rows) = (None, Vec::new());
     }
 
     /// Whether the measurement has begun.

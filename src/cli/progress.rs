@@ -38,6 +38,7 @@ use crate::record::density::SettingRecord;
 use crate::record::measure::fit::{self, Cause};
 use crate::record::measure::measure;
 use crate::search::State;
+use crate::search::limiter::{self, Experiment};
 use crate::session::Observation;
 use crate::text::{counted, harmless, harmless_lines};
 use crate::workspace::open::Workspace;
@@ -135,15 +136,30 @@ impl Live {
     }
 }
 
-/// A setting of a search that has ended.
-fn setting_line(setting: &SettingRecord) -> String {
-    let (tone, word) = match setting.state {
+fn state_word(state: State) -> (Tone, &'static str) {
+    match state {
         State::Holds => (Tone::Good, "hold"),
         State::Fails => (Tone::Bad, "fail"),
         State::Undecided => (Tone::Unsure, "undecided"),
         State::Disturbed => (Tone::Unsure, "disturbed"),
         State::Broken => (Tone::Bad, "broken"),
-    };
+    }
+}
+
+/// The load that fails, without something.
+fn experiment_line(experiment: &Experiment) -> String {
+    let (tone, word) = state_word(experiment.state);
+    let mut line = console::color().paint(tone, &format!("{word:<9}"));
+    line.push_str(&format!("  {}", limiter::experiment(&experiment.removal)));
+    if let Some(cpu) = experiment.evidence.machine_cpu {
+        line.push_str(&format!("  CPU {:.0} %", cpu * 100.0));
+    }
+    format!("{:>10}  {line}", "")
+}
+
+/// A setting of a search that has ended.
+fn setting_line(setting: &SettingRecord) -> String {
+    let (tone, word) = state_word(setting.state);
     let (from_us, to_us) = setting.span_us;
     let mut line = format!("{:>10}  ", counted(setting.lanes, "lane"));
     line.push_str(&console::color().paint(tone, &format!("{word:<9}")));
@@ -211,6 +227,12 @@ impl Console {
         }
         if let Observation::Asked(ask) = seen {
             locked(&measured.lane).search(ask);
+        }
+        if let Observation::Trying(removal) = seen {
+            locked(&measured.lane).experiment(removal);
+        }
+        if let Observation::Tried(experiment) = seen {
+            console::note(&experiment_line(experiment));
         }
         if let Observation::Setting(setting) = seen {
             console::note(&setting_line(setting));

@@ -60,6 +60,8 @@ impl Seconds {
             Observation::Failed(..)
             | Observation::Moment(_)
             | Observation::Asked(_)
+            | Observation::Trying(_)
+            | Observation::Tried(_)
             | Observation::Setting(_) => {}
         }
     }

@@ -21,6 +21,7 @@ pub(super) struct RawDensity {
     max: Option<u32>,
     budget: Option<Duration>,
     allow_oom: Option<bool>,
+    limiter: Option<bool>,
 }
 
 impl RawDensity {
@@ -33,6 +34,7 @@ impl RawDensity {
             max: self.max.unwrap_or(default.max),
             budget: self.budget.unwrap_or(default.budget),
             allow_oom: self.allow_oom.unwrap_or(default.allow_oom),
+            limiter: self.limiter.unwrap_or(default.limiter),
         }
     }
 }
@@ -45,12 +47,14 @@ pub(super) fn density() -> impl Reader<Value = RawDensity> + Copy {
         let sure = "How sure the answer must be: `95%` or 0.95; 95 % if not given";
         let budget = "How long the search may take; `15m` if not given";
         let allow_oom = "Whether a number is tried for which there may be too little memory";
+        let limiter = "Whether experiments with the load that fails find out what limits it";
         Some(RawDensity {
             unit: table.optional("unit", unit, one_of(UNITS, &[]), diagnostics),
             confidence: table.optional("confidence", sure, confidence(), diagnostics),
             max: table.optional("max", "The most copies that are tried", whole(1, 1000), diagnostics),
             budget: table.optional("budget", budget, duration(), diagnostics),
             allow_oom: table.optional("allow_oom", allow_oom, boolean(), diagnostics),
+            limiter: table.optional("limiter", limiter, boolean(), diagnostics),
         })
     })
 }

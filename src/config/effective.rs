@@ -144,6 +144,7 @@ fn defaults() -> BTreeMap<String, Json> {
         ("density.max", json!(density.max)),
         ("density.budget", json!(duration_text(density.budget))),
         ("density.allow_oom", json!(density.allow_oom)),
+        ("density.limiter", json!(density.limiter)),
         ("clip.drop_only", json!(settings.drop_only)),
         ("clip.codec", json!(settings.clip.codec.map_or("source", Codec::word))),
         ("clip.bitrate", json!(settings.clip.bitrate)),

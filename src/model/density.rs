@@ -17,6 +17,8 @@ pub struct Density {
     pub budget: Duration,
     /// Whether a number is tried for which there may be too little memory.
     pub allow_oom: bool,
+    /// Whether it is searched for what limits the lanes.
+    pub limiter: bool,
 }
 
 impl Default for Density {
@@ -27,6 +29,7 @@ impl Default for Density {
             max: 1000,
             budget: Duration::from_secs(15 * 60),
             allow_oom: false,
+            limiter: true,
         }
     }
 }

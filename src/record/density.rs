@@ -13,6 +13,7 @@ use crate::digest::ContentDigest;
 pub use crate::model::Unit;
 use crate::name::Slug;
 use crate::path::ProjectPath;
+use crate::search::limiter::{Evidence, Experiment, Finding};
 use crate::search::{Answer, Goal, Rules, State};
 use crate::time::Utc;
 
@@ -55,6 +56,9 @@ pub struct DensityRecord {
     /// What there is too little of for more lanes, if that is why the answer is a range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lack: Option<String>,
+    /// What limits one lane more; `None` if no number was shown to fail, or it was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limiter: Option<LimiterRecord>,
     /// Whether the user stopped it before its answer.
     pub interrupted: bool,
     /// As of [`RunRecord`].
@@ -68,6 +72,17 @@ impl DensityRecord {
     pub fn id(&self, file: &ContentDigest) -> String {
         format!("{}-{}", self.started.compact(), &file.to_hex()[..6])
     }
+}
+
+/// What limits a number of lanes that fails.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LimiterRecord {
+    pub lanes: u32,
+    pub finding: Finding,
+    /// What they did to the machine.
+    pub load: Evidence,
+    /// In the order of time.
+    pub experiments: Vec<Experiment>,
 }
 
 /// A number of lanes, measured.

@@ -250,7 +250,8 @@ impl Known<'_> {
     fn wanted(&self) -> Vec<Removal> {
         let base = self.base;
         let mut wanted = Vec::new();
-        if base.is_disturbed() {
+        // Chance decides, or other programs.
+        if base.is_disturbed() || self.holds_without(&Removal::Nothing) {
             return wanted;
         }
         if base.is_bound() {
@@ -260,10 +261,6 @@ impl Known<'_> {
         let is_exhausted = base.is_exhausted();
         if !is_exhausted {
             wanted.push(Removal::Nothing);
-            // Chance decides.
-            if self.holds_without(&Removal::Nothing) {
-                return wanted;
-            }
         }
         if self.state(&Removal::Steps) == Some(State::Fails) {
             if !is_exhausted {

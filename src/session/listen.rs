@@ -18,11 +18,13 @@ use crate::name::Slug;
 use crate::os;
 use crate::os::process::{Cancel, Canceller};
 use crate::pipeline::PipelineSpec;
+use crate::pipeline::removal::Removal;
 use crate::record::RunRecord;
 use crate::record::build::{Decision, RecordBuilder, ScriptEnd, ScriptId, Setup, StreamId};
 use crate::record::density::SettingRecord;
 use crate::record::foreign::Figure;
 use crate::search::Ask;
+use crate::search::limiter::Experiment;
 use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::error::WorkerError;
 use crate::worker::protocol::{Event, EventBody, StreamName, Tap};
@@ -40,6 +42,10 @@ pub enum Observation<'a> {
     Moment(&'a RecordBuilder),
     /// A search for the density measures this next.
     Asked(&'a Ask),
+    /// A load that fails is played without this.
+    Trying(&'a Removal),
+    /// It has ended.
+    Tried(&'a Experiment),
     /// A setting of a search has ended, or was kept from an earlier attempt.
     Setting(&'a SettingRecord),
 }

@@ -45,6 +45,7 @@ fn every_key_has_its_value_and_its_origin() {
             density.max                     1000                                 default
             density.budget                  "15m"                                default
             density.allow_oom               false                                default
+            density.limiter                 true                                 default
             clip.drop_only                  false                                default
             clip.codec                      "source"                             default
             clip.bitrate                    -                                    default

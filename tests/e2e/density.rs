@@ -25,7 +25,7 @@ fn lane(cameras: &[&str], capacity: u32) -> Workspace {
         )
     };
     let cameras: Vec<String> = cameras.iter().map(camera).collect();
-    let ws = Workspace::tasks("[run]\nisolation = \"lane\"\n")
+    let ws = Workspace::tasks("[run]\nisolation = \"lane\"\n\n[density]\nlimiter = false\n")
         .file(
             "configs/camera_to_workload.json",
             &format!(r#"{{"lane_config": {{"cameras": [{}]}}}}"#, cameras.join(", ")),
@@ -335,4 +335,33 @@ fn upstreams_rule_is_applied_to_the_same_frames() {
     );
     ws.lp("density --target-fps 20").code(2);
     ws.lp("density --rule upstream --target-fps fast").code(2).stderr_has("expected a frame rate above 0");
+}
+
+#[test]
+fn what_limits_the_lanes_is_shown_by_experiments() {
+    let ws = lane(&["a"], 35).file("machine/heavy", "zbar 2\n");
+    let ended = ws.lp("density --set density.limiter=true").success();
+    expect![[r#"
+        3 lanes, 95 % sure; 4 fail at a/1: 13.00 fps is less than 98 % of 15
+        limited by a lock between streams of a worker: `zbar`
+    "#]]
+    .assert_eq(&ended.stdout);
+    let limiter = record(&ws, "lane").limiter.unwrap();
+    let experiments: Vec<_> =
+        limiter.experiments.iter().map(|one| format!("{:?} {:?}", one.removal, one.state)).collect();
+    expect![[r#"
+        Nothing Fails
+        Steps Holds
+        Step("zbar") Holds
+        SharedWorker Holds"#]]
+    .assert_eq(&experiments.join("\n"));
+    assert_eq!((limiter.lanes, limiter.load.streams_per_worker), (4, 4));
+    assert!(ended.stderr.contains("only decoding"), "{}", ended.stderr);
+    // It is no part of the key, and the stored answer has it.
+    let again = ws.lp("density").success();
+    assert_eq!(again.stdout, ended.stdout);
+
+    let without = ws.lp("density --again --no-limiter").success();
+    assert_eq!(without.stdout.lines().count(), 1, "{}", without.stdout);
+    assert_eq!(record(&ws, "lane").limiter, None);
 }

@@ -228,7 +228,7 @@ fn every_form_of_a_report_says_what_was_measured() {
         lp_version=0.1.0
         gstreamer=1.22.0
         worker_command=LP_WORKER: fake-worker
-        record_version=6
+        record_version=7
         clip_done=
         clip_because=
         clip_made_up=

@@ -117,6 +117,7 @@ fn search(lane: &Lane) -> DensityRecord {
         answer: Answer { at_least: 1, at_most: Some(1), why: None, not_monotone: Vec::new() },
         at_answer: Some(Box::new(run.clone())),
         lack: None,
+        limiter: None,
         interrupted: false,
         inputs_changed: Vec::new(),
     }

@@ -10,6 +10,7 @@ use super::{
     DensityShown, asked, at_what, cpu_left, degraded, head, machine, reasons, repeat, unit, weakest,
     whole_percent,
 };
+use crate::record::density::LimiterRecord;
 use crate::record::density_figures::{AtAnswer, Outcome, percent};
 use crate::record::measure::number;
 use crate::record::upstream::{LEAST_ROWS, TOLERANCE, streams};
@@ -64,6 +65,7 @@ pub fn html(shown: &DensityShown<'_>, beside: Option<&str>) -> String {
                             (path::settings(shown))
                         }
                     }
+                    @if let Some(limiter) = &record.limiter { (limit(limiter)) }
                     @if let Some((report, at)) = &at { (at_answer(shown, report, at)) }
                     (failed(shown.failures()))
                     (by_upstream(shown, at.as_ref()))
@@ -98,7 +100,7 @@ fn nobreak(text: &str) -> String {
 
 /// The facts that the page's head does not have elsewhere.
 fn facts(shown: &DensityShown<'_>) -> Markup {
-    let elsewhere = ["search", "degraded", "started", "asked", "host"];
+    let elsewhere = ["search", "degraded", "started", "asked", "limit", "host"];
     subject::list(
         &head(shown).into_iter().filter(|fact| !elsewhere.contains(&fact.label)).collect::<Vec<_>>(),
     )
@@ -158,6 +160,19 @@ fn at_answer(shown: &DensityShown<'_>, report: &Report<'_>, at: &AtAnswer) -> Ma
             (camera::headroom(&at.cameras))
             (camera::allowances(&at.cameras))
             @if let Some(load) = load::load(report) { (load) }
+        }
+    }
+}
+
+/// What limits one lane more, and what shows it.
+fn limit(limiter: &LimiterRecord) -> Markup {
+    markup! {
+        section aria-labelledby="limit" {
+            h2 id="limit" { "What limits it" }
+            div class="card" {
+                p { strong { (nobreak(&limiter.finding.to_string())) } }
+                ul class="notes" { @for line in &limiter.finding.evidence { li { (nobreak(line)) } } }
+            }
         }
     }
 }

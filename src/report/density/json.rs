@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{DensityShown, VERSION, repeat};
 use crate::name::Slug;
 use crate::path::ProjectPath;
-use crate::record::density::Unit;
+use crate::record::density::{LimiterRecord, Unit};
 use crate::record::density_figures::{CameraAtAnswer, Load, Outcome, SettingFigures};
 use crate::record::measure::fit::Degradation;
 use crate::record::upstream::{Upstream, UpstreamStream, streams};
@@ -44,6 +44,8 @@ struct Document<'a> {
     took_us: u64,
     settings: &'a [SettingFigures],
     at_answer: Option<AtAnswerDocument<'a>>,
+    /// What limits one lane more.
+    limiter: Option<&'a LimiterRecord>,
     upstream: &'a Upstream,
     /// The command that repeats it.
     command: String,
@@ -142,6 +144,7 @@ pub fn json(shown: &DensityShown<'_>) -> String {
         took_us: figures.took_us,
         settings: &figures.settings,
         at_answer,
+        limiter: record.limiter.as_ref(),
         upstream,
         command: repeat::command(shown).join(" "),
     })

@@ -163,6 +163,7 @@ fn head(shown: &DensityShown<'_>) -> Vec<Fact> {
         fact("asked", asked(shown)),
         fact("took", took(shown)),
     ]);
+    facts.extend(record.limiter.as_ref().map(|limiter| fact("limit", limiter.finding.to_string())));
     facts.extend(shown.sample().into_iter().flat_map(subject::what));
     facts.extend(subject::whose(record.provenance.as_ref()));
     facts.push(fact("host", host(&record.host)));

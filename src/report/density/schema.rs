@@ -7,9 +7,14 @@ use serde_json::Value;
 use super::tests::{searches, with_shown};
 use super::{VERSION, json};
 use crate::path::ProjectPath;
-use crate::record::density;
+use crate::pipeline::removal::Removal;
+use crate::record::density::{self, LimiterRecord};
 use crate::record::fixture::density::late;
-use crate::search::Goal;
+use crate::report::grid::Paper;
+use crate::search::limiter::{
+    Certainty, Evidence, Experiment, Finding, Mean, Queue, Resource, Stage, Thread,
+};
+use crate::search::{Goal, State};
 
 /// Where a schema names properties, and which.
 fn properties(at: &str, schema: &Value, found: &mut Vec<(String, String)>) {
@@ -71,11 +76,55 @@ fn records() -> Vec<density::DensityRecord> {
     let mut records = searches();
     let full = &mut records[0];
     full.answer.not_monotone = vec![2];
+    full.limiter = Some(limiter());
     full.lack = Some("one more needs 900 MiB of memory".to_owned());
     full.inputs_changed = vec![ProjectPath::new("media/scan.mp4").unwrap()];
     full.at_answer = Some(Box::new(late(3, Goal::Confirm, (0, 0), 9).record));
     full.settings[4].record.host.facts.insert("governor".to_owned(), "powersave".to_owned());
     records
+}
+
+/// A finding of which everything is known.
+fn limiter() -> LimiterRecord {
+    let queue = Queue { name: "camera-1_1_queue".to_owned(), full: 0.5, most: 3, dropped: 12 };
+    let thread = Thread { worker: "camera-1".to_owned(), name: "camera-1_1_queu".to_owned(), cpu: 0.4 };
+    let load = Evidence {
+        cores: Some(2.0),
+        bound_to: Some(1.0),
+        quota: Some(1.5),
+        own_cpu: Some(Mean { mean: 0.9, error: 0.01 }),
+        busy: vec![0.9, 1.0],
+        thread: Some(thread),
+        queues: vec![queue],
+        ..Evidence::default()
+    };
+    let finding = Finding {
+        resource: Resource::Cpu,
+        stage: Some(Stage::Step("zbar".to_owned())),
+        frees: Some(0.41),
+        certainty: Certainty::Proved,
+        evidence: vec!["without `zbar`: holds, 41 % less CPU time".to_owned()],
+    };
+    let without = |removal, evidence: &Evidence| Experiment {
+        removal,
+        state: State::Holds,
+        evidence: evidence.clone(),
+    };
+    let experiments =
+        vec![without(Removal::Steps, &load), without(Removal::Step("zbar".to_owned()), &Evidence::default())];
+    LimiterRecord { lanes: 4, finding, load, experiments }
+}
+
+#[test]
+fn what_limits_the_lanes_is_in_every_form() {
+    let record = &records()[0];
+    let page = with_shown(record, |shown| super::html(shown, None));
+    let table = with_shown(record, |shown| super::table(shown, Paper::PLAIN));
+    let says = "without `zbar`: holds, 41 % less CPU time";
+    assert!(table.contains("limited by CPU: `zbar` (removing it frees 41 %)"), "{table}");
+    assert!(table.contains(&format!("limit: {says}")), "{table}");
+    assert!(page.contains("limited by CPU: `zbar` (removing it frees 41\u{a0}%)"), "{page}");
+    assert!(page.contains(&says.replace(" %", "\u{a0}%")), "{page}");
 }
 
 #[test]

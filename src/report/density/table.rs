@@ -170,6 +170,8 @@ pub fn table(shown: &DensityShown<'_>, paper: Paper) -> String {
         rest.extend(left(at));
         rest.extend(unmeasured_briefly(report.record).map(|note| format!("note: {note}")));
     }
+    let limiter = shown.record.limiter.iter();
+    rest.extend(limiter.flat_map(|one| &one.finding.evidence).map(|line| format!("limit: {line}")));
     rest.extend(reasons(shown).into_iter().map(|(state, text)| format!("{}: {text}", word(state))));
     for failure in shown.failures() {
         rest.push(format!("failed: {}: {}", failure.title, failure.reason));
