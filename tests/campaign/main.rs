@@ -1,9 +1,9 @@
 //! The fault campaign: random projects are built while `lp` is killed, its
 //! writes fail, its disk is full, its store is damaged, or others build too. After
 //! each fault one build must make the project what a clean build makes of it,
-//! byte for byte, and say what it did. One part does without faults: `reasons`. Two others
-//! measure: `disturbances` plants some while `lp run` measures, and `good` looks whether detectors
-//! that work are accused.
+//! byte for byte, and say what it did. One part does without faults: `reasons`. Three others
+//! measure: `disturbances` plants some while `lp run` measures, `good` looks whether detectors
+//! that work are accused, and `limits` plants bottlenecks of a lane whose density is searched for.
 //!
 //! Without arguments it takes about a minute; `make campaign` runs all of it. It
 //! is asked by the environment:
@@ -12,7 +12,8 @@
 //! LP_CAMPAIGN_FULL=1           all of it: 1,000 kills and so on
 //! LP_CAMPAIGN_SEED=7           other projects and other moments
 //! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage, concurrent, reasons,
-//!                              disturbances or good only
+//!                              disturbances, good or limits only
+//! LP_CAMPAIGN_ONLY=queue       of `limits`, plants with this in their name only
 //! LP_CAMPAIGN_CASE=4f0c..      one case again, as a failure names it
 //! LP_CAMPAIGN_LP=/usr/bin/lp   another `lp` than the one that Cargo built
 //! ```
@@ -26,6 +27,7 @@ mod disk;
 mod disturbances;
 mod good;
 mod kills;
+mod limits;
 mod project;
 mod random;
 mod reasons;
@@ -63,6 +65,7 @@ const PARTS: [Part; 6] = [
 /// The parts that measure, which have no random projects to build.
 const DISTURBANCES: &str = "disturbances";
 const GOOD: &str = "good";
+const LIMITS: &str = "limits";
 
 /// After so many failures a part has said enough.
 const ENOUGH: usize = 10;
@@ -116,8 +119,9 @@ fn main() -> ExitCode {
         case: case.and_then(number),
         folder: std::env::temp_dir(),
     };
-    let is_part =
-        |name: &str| [DISTURBANCES, GOOD].contains(&name) || PARTS.iter().any(|part| part.name == name);
+    let is_part = |name: &str| {
+        [DISTURBANCES, GOOD, LIMITS].contains(&name) || PARTS.iter().any(|part| part.name == name)
+    };
     if let Some(part) = campaign.part.as_ref().filter(|name| !is_part(name)) {
         say(&format!("campaign: there is no part `{part}`"));
         return ExitCode::FAILURE;
@@ -128,13 +132,16 @@ fn main() -> ExitCode {
             is_well &= campaign.run(part);
         }
     }
-    // They take minutes, and the first says nothing on a machine that runs other tests.
+    // They take minutes, and say nothing on a machine that runs other tests.
     let is_asked = |name: &str| campaign.part.as_deref().map_or(campaign.is_full, |part| part == name);
     if is_asked(DISTURBANCES) && is_meant(DISTURBANCES) {
         is_well &= disturbances::run(campaign.seed, campaign.is_full, &campaign.folder);
     }
     if is_asked(GOOD) && is_meant(GOOD) {
         is_well &= good::run(campaign.seed, campaign.is_full, &campaign.folder);
+    }
+    if is_asked(LIMITS) && is_meant(LIMITS) {
+        is_well &= limits::run(campaign.is_full, &campaign.folder);
     }
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
