@@ -20,7 +20,7 @@
 //! - An exploring setting that ends with *holds* only says where to look next: each stream must be
 //!   above its limit with 75 %, or its share be above it after a minute.
 //!
-//! Before 15 s only what is hopeless ends a setting. The driver looks once for each
+//! Before 15 s only what is hopeless ends a setting, and nothing before 10 s. The driver looks once for each
 //! [`Seen::Until`]; more looks would spend more than there is.
 
 use super::{Ask, EXPLORE_S, Goal, Look, Rules, Seen, State, StreamLook};
@@ -31,8 +31,10 @@ const LOOKS_S: [f64; 12] = [10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 150
 /// The looks at which a confirmation may hold, in times of its length, and the part of the
 /// error that each spends.
 const FINAL: [(f64, f64); 3] = [(1.0, 0.5), (1.5, 0.25), (2.0, 0.25)];
-/// A failing verdict counts from here on; before, only a hopeless stream ends a setting.
+/// A failing verdict counts from here on; before, only a hopeless stream ends a setting, and
+/// nothing does in the first seconds.
 const FAILS_FROM_S: f64 = 15.0;
+const HOPELESS_FROM_S: f64 = 9.5;
 /// A stream is hopeless with less than this share of its frames on time, or of its rate.
 const HOPELESS_ON_TIME: f64 = 0.75;
 const HOPELESS_RATE: f64 = 0.9;
@@ -75,7 +77,8 @@ fn fails(rules: &Rules, look: &Look, stream: &StreamLook) -> bool {
     }
     let share = share(stream);
     if look.judged_s < FAILS_FROM_S {
-        return stream.rate < HOPELESS_RATE || share < HOPELESS_ON_TIME;
+        let is_hopeless = stream.rate < HOPELESS_RATE || share < HOPELESS_ON_TIME;
+        return is_hopeless && HOPELESS_FROM_S <= look.judged_s;
     }
     let limit = rules.on_time;
     let is_far_below = share < limit - (FAR_BELOW * (1.0 - limit)).min(limit / 2.0);
@@ -94,11 +97,11 @@ fn explored(rules: &Rules, look: &Look) -> Option<State> {
     let is_well = |stream: &StreamLook, is_good: bool| {
         stream.state == State::Holds || (stream.judged > 0 && stream.rate >= HOLDS_RATE && is_good)
     };
-    let is_disturbed = look.streams.iter().any(|stream| stream.state == State::Disturbed);
+    let is_disturbed = is_disturbed(look);
     let is_clear = |stream: &StreamLook| is_well(stream, at_least(stream, STEERING) >= limit);
     let is_likely = |stream: &StreamLook| is_well(stream, share(stream) >= limit);
     let most_s = if is_disturbed { EXPLORE_MOST_S } else { EXPLORE_MOST_S * MOST_WINDOWS };
-    let is_over = EXPLORE_MOST_S <= look.judged_s || most_s <= look.window_s;
+    let is_over = EXPLORE_MOST_S <= look.judged_s || most_s <= look.window_s || is_lost(look);
     match () {
         () if is_disturbed => is_over.then_some(State::Disturbed),
         () if EXPLORE_S <= look.judged_s && look.streams.iter().all(is_clear) => Some(State::Holds),
@@ -108,15 +111,25 @@ fn explored(rules: &Rules, look: &Look) -> Option<State> {
     }
 }
 
+fn is_disturbed(look: &Look) -> bool {
+    look.streams.iter().any(|stream| stream.state == State::Disturbed)
+}
+
+/// Whether streams are disturbed though little of the window is left out: they fail, and it
+/// is unknown for which reason, so more of the window helps nothing.
+fn is_lost(look: &Look) -> bool {
+    is_disturbed(look) && look.window_s - look.judged_s <= MOST_LEFT_OUT * look.window_s
+}
+
 /// How a confirmation ends, if it does.
 fn confirmed(rules: &Rules, look: &Look) -> Option<State> {
     let longest_s = rules.confirm_s() * FINAL[FINAL.len() - 1].0;
-    let is_disturbed = look.streams.iter().any(|stream| stream.state == State::Disturbed);
-    if is_disturbed {
+    if is_disturbed(look) {
         let left_out_s = look.window_s - look.judged_s;
-        // Too long until that is a small part of the window.
-        let is_lost = left_out_s > MOST_LEFT_OUT * (longest_s + left_out_s);
-        return (is_lost || longest_s <= look.judged_s).then_some(State::Disturbed);
+        // Too long until that is a small part of the window, or it comes again and again.
+        let is_too_long = left_out_s > MOST_LEFT_OUT * (longest_s + left_out_s);
+        let is_over = is_lost(look) || is_too_long || rules.confirm_s() <= look.judged_s;
+        return is_over.then_some(State::Disturbed);
     }
     if longest_s * MOST_WINDOWS <= look.window_s {
         return Some(State::Undecided);

@@ -7,8 +7,8 @@
 //! 3. Between a number that holds and one that fails the prediction decides, then steps down
 //!    from the failing one that double (where the CPU was busy, the truth is near), else bisection.
 //! 4. Once a number holds and the next one fails, the former is confirmed. If that fails, it is
-//!    a failing number like others. Where a confirmation failed late and with CPU time to spare,
-//!    short settings do not show the reason, so from then on every number is confirmed.
+//!    a failing number like others. Where one failed late, or after it held, and with CPU time to
+//!    spare, short settings do not show the reason, so from then on every number is confirmed.
 //! 5. A number that fails with CPU time to spare may be an accident, so the first of them is
 //!    measured again; or an exception, so the one after it is explored too. If that holds, and holds
 //!    its confirmation, the failing one is measured again.
@@ -25,7 +25,7 @@ const USABLE: f64 = 0.985;
 /// At this share of the CPU, failing needs no other reason.
 const BUSY: f64 = 0.9;
 /// At this share, failing late needs no other reason.
-const FULL: f64 = 0.985;
+const FULL: f64 = 0.95;
 /// The first number after 1 is at most this, whatever one lane predicts.
 const MOST_AFTER_ONE: u32 = 16;
 /// No number is more than so many times the largest one that holds.
@@ -79,7 +79,7 @@ impl Search<'_> {
         match self.settings.last() {
             None => return Ok(explore(1)),
             Some(last) if last.state == State::Disturbed && last.lanes <= self.most => {
-                return self.afford(Ask { lanes: last.lanes, goal: last.goal }).map_err(|_| Why::Disturbed);
+                return self.after_disturbed(last);
             }
             Some(last) if last.state == State::Broken => {
                 if let Some(decision) = self.after_broken(last) {
@@ -104,12 +104,22 @@ impl Search<'_> {
             Some(limit) if self.is_doubtful(holds, limit) && self.has_room(explore(limit)) => {
                 Ok(explore(limit))
             }
-            Some(limit) if self.is_late(limit) && limit - self.facts.best_confirmed() > 1 => {
-                self.afford(confirm(self.below_late(limit)))
+            Some(limit) if self.is_erratic() && limit - self.facts.best_confirmed() > 1 => {
+                self.afford(confirm(self.below_erratic(limit)))
             }
             Some(limit) if limit - holds > 1 => self.afford(self.between(holds, limit)),
             Some(limit) => self.at_border(holds, limit),
         }
+    }
+
+    /// A disturbed setting is measured again. The last one that there is time for has half the
+    /// lanes, which may hold in spite of a load that goes on.
+    fn after_disturbed(&self, last: &Setting) -> Result<Ask, Why> {
+        let again = Ask { lanes: last.lanes, goal: last.goal };
+        let is_last = again.goal == Goal::Confirm && self.left_s() < 2.0 * self.cost_s(again);
+        let lanes =
+            if is_last && self.facts.best_confirmed() == 0 { again.lanes.div_ceil(2) } else { again.lanes };
+        self.afford(Ask { lanes, ..again }).map_err(|_| Why::Disturbed)
     }
 
     /// A broken setting is measured again, once. What is broken twice says nothing if nothing
@@ -143,6 +153,10 @@ impl Search<'_> {
                 if is_new { self.afford(explore(1)) } else { Err(Why::Budget) }
             }
             Some(fact) if fact.by == Goal::Explore => self.afford(confirm(1)),
+            // At most how many?
+            Some(_) if self.most >= 2 && self.facts.get(2).is_none() && self.has_room(explore(2)) => {
+                Ok(explore(2))
+            }
             Some(_) => Err(Why::Undecided),
             None => self.afford(explore(1)),
         }
@@ -223,14 +237,23 @@ impl Search<'_> {
         if lanes + 1 == fails { confirm(lanes) } else { explore(lanes) }
     }
 
-    /// The number after one that failed late: short settings that hold are no lower end. A number
-    /// that fails takes a minute, one that holds five, so it is rather one that fails; the first is
-    /// near, since most machines stall when they are busy.
-    fn below_late(&self, fails: u32) -> u32 {
+    /// Whether short settings do not show why numbers fail: one failed late, or one failed
+    /// though as many lanes or more held, and not because the CPU was full.
+    fn is_erratic(&self) -> bool {
+        let held = |n: u32| self.settings.iter().any(|one| one.lanes >= n && one.state == State::Holds);
+        let mut failing = self.facts.all(Is::Failing).filter(|n| self.facts.best_confirmed() < *n);
+        failing.any(|n| !self.is_busy(n, FULL) && !self.is_broken(n) && (self.facts.is_late(n) || held(n)))
+    }
+
+    /// The number to confirm below one that fails if short settings tell nothing. One that fails
+    /// takes a minute, one that holds five, so it is rather one that fails; the first is near,
+    /// since most machines stall when they are busy.
+    fn below_erratic(&self, fails: u32) -> u32 {
         let least = self.facts.best_confirmed();
-        let is_first = !self.facts.all(Is::Failing).any(|n| n > fails && self.is_late(n));
+        let n_long =
+            self.settings.iter().filter(|one| one.goal == Goal::Confirm && one.lanes >= fails).count();
         let near = fails - (fails / 8).max(1);
-        if is_first && least < near { near } else { least + (fails - least) * 3 / 4 }
+        if n_long <= 1 && least < near { near } else { least + (fails - least) * 3 / 4 }
     }
 
     /// The most lanes for which there is CPU time, by the lanes that hold; `None` if that is

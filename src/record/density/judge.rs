@@ -5,14 +5,15 @@
 //! still measured has windows that end now and a [duration](crate::record::Conditions::duration_ms)
 //! of 0, or every stream would be undecided as interrupted.
 //!
-//! A look costs one [`measure`] of all that was recorded of the setting so far, and a setting is
-//! looked at about ten times.
+//! A look costs one [`measure`] of all that was recorded of the setting so far. The 15 looks at
+//! a confirmation of 264 s take 0.2 % of one core at 60 streams and 1.1 % at 300, at 15 fps and in a
+//! release build (`LP_CAMPAIGN_PART=density` prints it).
 
 use std::cmp::Reverse;
 
 use super::SettingRecord;
 use crate::collect::{cpu, temperature};
-use crate::record::measure::fit::MOST_LEFT_OUT;
+use crate::record::measure::fit::{self, MOST_LEFT_OUT};
 use crate::record::measure::{CameraFigures, Measurement, StreamFigures, Verdict, measure, split};
 use crate::record::{RunRecord, SeriesRecord};
 use crate::search::{Look, Setting, State, StreamLook};
@@ -21,9 +22,12 @@ use crate::search::{Look, Setting, State, StreamLook};
 const REST_US: u64 = 60_000_000;
 /// From the first half of that time to the second, temperatures change no more than this, in
 /// degrees.
-const RESTING_DEGREES: f64 = 1.0;
+const RESTING_DEGREES: f64 = 0.5;
 /// And frequencies no more than by this share.
-const RESTING_SHARE: f64 = 0.02;
+const RESTING_SHARE: f64 = 0.01;
+/// Lanes that are near their limit may need so long until they have caught up with what foreign
+/// load before their windows held up, in microseconds.
+const CATCHING_UP_US: u64 = 30_000_000;
 /// A half with fewer samples says nothing.
 const LEAST_SAMPLES: usize = 5;
 
@@ -38,8 +42,18 @@ pub struct Worst {
 }
 
 /// What the search looks at, of a record and its figures.
+///
+/// A verdict leaves out the seconds of foreign load and one second after them, but lanes near
+/// their limit may take minutes to catch up. So a stream that fails in a window with foreign load,
+/// or soon after some, counts as disturbed: it shows nothing about the number of lanes.
 #[must_use]
 pub fn look_of(record: &RunRecord, measurement: &Measurement) -> Look {
+    let is_touched = is_touched(record);
+    let look_of_stream = |(camera, stream): (&CameraFigures, &StreamFigures)| {
+        let look = look_of_stream(camera, stream);
+        let is_disturbed = is_touched && look.state == State::Fails;
+        StreamLook { state: if is_disturbed { State::Disturbed } else { look.state }, ..look }
+    };
     let streams = || streams(measurement).map(|(_, stream)| stream);
     let judged = streams().map(judged_us).min().unwrap_or(0);
     let window = streams().filter_map(|stream| stream.window_us).max().unwrap_or(0);
@@ -47,11 +61,11 @@ pub fn look_of(record: &RunRecord, measurement: &Measurement) -> Look {
         judged_s: judged as f64 / 1e6,
         window_s: window as f64 / 1e6,
         is_steady: is_steady(record),
-        streams: self::streams(measurement).map(|(camera, stream)| look_of_stream(camera, stream)).collect(),
+        streams: self::streams(measurement).map(look_of_stream).collect(),
     }
 }
 
-/// The worst stream: by its state, then by its share of frames on time, then by its rate, then
+/// The worst stream by its verdict alone: by its state, then by its share of frames on time, then by its rate, then
 /// by its latest frame. `None` if nothing was played.
 #[must_use]
 pub fn worst(measurement: &Measurement) -> Option<Worst> {
@@ -136,6 +150,14 @@ fn left_out_us(stream: &StreamFigures) -> u64 {
 
 fn judged_us(stream: &StreamFigures) -> u64 {
     window_us(stream).saturating_sub(left_out_us(stream))
+}
+
+/// Whether there was foreign load in the windows, or soon before.
+fn is_touched(record: &RunRecord) -> bool {
+    let windows = || record.members.iter().flat_map(|member| &member.streams).filter_map(|one| one.window_us);
+    let begin = windows().map(|(begin, _)| begin).min().unwrap_or(0).saturating_sub(CATCHING_UP_US);
+    let end = windows().map(|(_, end)| end).max().unwrap_or(0);
+    !fit::left_out(record, (begin, end)).is_empty()
 }
 
 /// Whether the frequency and all temperatures were at rest in the last minute. What was not
@@ -244,6 +266,22 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_that_fails_after_foreign_load_shows_nothing() {
+        let fails = |load: bool| {
+            let mut record = copies(1, &[&[15], &[13]], 0.5);
+            // Over when the windows begin.
+            let at_us: Vec<u64> = (1..24).map(|second| second * S).collect();
+            let values = at_us.iter().map(|at| if load && *at == S { 0.4 } else { 0.0 }).collect();
+            let (name, unit) = ("cpu.foreign".to_owned(), "1".to_owned());
+            record.series.push(SeriesRecord { name, unit, at_us, values });
+            let measurement = measure(&record);
+            assert_eq!(worst(&measurement).unwrap().state, State::Fails);
+            look_of(&record, &measurement).streams[1].state
+        };
+        assert_eq!([fails(false), fails(true)], [State::Fails, State::Disturbed]);
+    }
+
+    #[test]
     fn streams_that_do_not_play_are_broken() {
         let record = six_cameras();
         let measurement = measure(&record);
@@ -273,7 +311,7 @@ mod tests {
         check_rest("temperature.x86_pkg_temp", heating(30.0), true);
         // Whatever it did before.
         check_rest("temperature.x86_pkg_temp", |second| if second < 130.0 { 20.0 } else { 80.0 }, true);
-        check_rest("cpu.frequency", |second| 3e9 - second * 1e6, true);
+        check_rest("cpu.frequency", |second| 3e9 - second * 5e5, true);
         check_rest("cpu.frequency", |second| 3e9 - second * 3e6, false);
         // Other series do not matter, and those that noise moves.
         check_rest("cpu.0.busy", |second| second, true);
