@@ -530,7 +530,7 @@ mod tests {
                echo '{"at":2,"event":"hello","protocol":99,"gstreamer":"1.22.0","pid":5}'
                echo '{"at":3,"event":"done","id":1}'"#,
             expect![[r#"
-                the worker speaks protocol 99, but this `lp` needs 5
+                the worker speaks protocol 99, but this `lp` needs 4
                 7 exited with status 0"#]],
         );
     }
