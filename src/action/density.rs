@@ -201,6 +201,10 @@ impl Driver<'_> {
                     if setting.state != State::Broken {
                         self.guard.learn(ask.lanes, &setting.record, &stage.pids());
                     }
+                    // What it held up would be in the windows of the next.
+                    if setting.state != State::Holds {
+                        stage.clear();
+                    }
                     settings.push(setting_of(&setting));
                     self.kept.add(*setting)?;
                 }

@@ -341,11 +341,10 @@ fn upstreams_rule_is_applied_to_the_same_frames() {
 fn what_limits_the_lanes_is_shown_by_experiments() {
     let ws = lane(&["a"], 35).file("machine/heavy", "zbar 2\n");
     let ended = ws.lp("density --set density.limiter=true").success();
-    expect![[r#"
-        3 lanes, 95 % sure; 4 fail at a/1: 13.00 fps is less than 98 % of 15
-        limited by a lock between streams of a worker: `zbar`
-    "#]]
-    .assert_eq(&ended.stdout);
+    let finding = "limit      limited by a lock between streams of a worker: `zbar`";
+    assert!(ended.stdout.lines().any(|line| line == finding), "{}", ended.stdout);
+    let shown = "limit: with a worker for each camera: holds";
+    assert!(ended.stdout.contains(shown), "{}", ended.stdout);
     let limiter = record(&ws, "lane").limiter.unwrap();
     let experiments: Vec<_> =
         limiter.experiments.iter().map(|one| format!("{:?} {:?}", one.removal, one.state)).collect();
@@ -362,6 +361,6 @@ fn what_limits_the_lanes_is_shown_by_experiments() {
     assert_eq!(again.stdout, ended.stdout);
 
     let without = ws.lp("density --again --no-limiter").success();
-    assert_eq!(without.stdout.lines().count(), 1, "{}", without.stdout);
+    assert!(!without.stdout.contains("limited by"), "{}", without.stdout);
     assert_eq!(record(&ws, "lane").limiter, None);
 }

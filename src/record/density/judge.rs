@@ -65,8 +65,8 @@ pub fn look_of(record: &RunRecord, measurement: &Measurement) -> Look {
     }
 }
 
-/// The worst stream by its verdict alone: by its state, then by its share of frames on time, then by its rate, then
-/// by its latest frame. `None` if nothing was played.
+/// The worst stream by its verdict alone: by what its state says against the lanes, then by its
+/// share of frames on time, its rate, its latest frame. `None` if nothing was played.
 #[must_use]
 pub fn worst(measurement: &Measurement) -> Option<Worst> {
     let of = |(camera, stream): (&CameraFigures, &StreamFigures)| {
@@ -74,13 +74,24 @@ pub fn worst(measurement: &Measurement) -> Option<Worst> {
         let latest = stream.on_time.map_or(0, |on_time| on_time.worst_us);
         let millionths = |share: f64| (share * 1e6) as i64;
         let figures = (millionths(on_time), millionths(rate(camera, stream)), Reverse(latest));
-        (Reverse(state_of(stream)), figures)
+        (Reverse(gravity(state_of(stream))), figures)
     };
     let (_, stream) = streams(measurement).min_by_key(|one| of(*one))?;
     let state = state_of(stream);
     let reason = stream.reason.as_deref().unwrap_or("nothing was judged");
     let reason = (state != State::Holds).then(|| format!("{}: {reason}", stream.stream));
     Some(Worst { stream: stream.stream.clone(), state, reason })
+}
+
+/// How much a state says against the lanes: what was not shown is less than what was.
+fn gravity(state: State) -> u8 {
+    match state {
+        State::Holds => 0,
+        State::Undecided => 1,
+        State::Disturbed => 2,
+        State::Fails => 3,
+        State::Broken => 4,
+    }
 }
 
 /// The CPU time of workers and scripts while all streams were measured, as a share of all
@@ -279,6 +290,17 @@ mod tests {
             look_of(&record, &measurement).streams[1].state
         };
         assert_eq!([fails(false), fails(true)], [State::Fails, State::Disturbed]);
+    }
+
+    #[test]
+    fn a_stream_that_fails_is_worse_than_one_of_which_too_little_was_seen() {
+        let mut record = copies(1, &[&[15], &[13]], 0.5);
+        let short = &mut record.members[0].streams[0];
+        short.window_us = short.window_us.map(|(begin, _)| (begin, begin + S));
+        let measurement = measure(&record);
+        assert_eq!(look_of(&record, &measurement).streams[0].state, State::Undecided);
+        let worst = worst(&measurement).unwrap();
+        assert_eq!((worst.stream.as_str(), worst.state), ("camera-1-l2/1", State::Fails));
     }
 
     #[test]
