@@ -7,9 +7,9 @@
 //! - *Holds* needs a confirmation, in which **all** streams hold: an intersection-union test, whose
 //!   error is that of a single stream, however many there are (Berger, "Multiparameter
 //!   hypothesis testing and acceptance sampling", Technometrics 24, 1982). It is decided at no
-//!   more than three looks, at 1, 1.5 and 2 times [`Rules::confirm_s`], which spend a half, a quarter
-//!   and a quarter of the error that [`Rules::confidence`] leaves. The sum is all of it, whatever the
-//!   dependence of the looks (Bonferroni; it is the simplest of the spending functions of
+//!   more than two looks, at 1 and 1.5 times [`Rules::confirm_s`], which spend a half of the error
+//!   that [`Rules::confidence`] leaves each. The sum is all of it, whatever the dependence of the
+//!   looks (Bonferroni; it is the simplest of the spending functions of
 //!   Lan and DeMets, Biometrika 70, 1983). The verdicts of streams, at 95 %, must hold besides.
 //! - A stall that makes a single frame too late fails at once, and no bound knows of those that did
 //!   not come yet. The length of a confirmation is for them: see [`Rules::confirm_s`].
@@ -30,7 +30,7 @@ use crate::stats::at_least_share_with;
 const LOOKS_S: [f64; 12] = [10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 150.0, 180.0, 210.0, 240.0];
 /// The looks at which a confirmation may hold, in times of its length, and the part of the
 /// error that each spends.
-const FINAL: [(f64, f64); 3] = [(1.0, 0.5), (1.5, 0.25), (2.0, 0.25)];
+const FINAL: [(f64, f64); 2] = [(1.0, 0.5), (1.5, 0.5)];
 /// A failing verdict counts from here on; before, only a hopeless stream ends a setting, and
 /// nothing does in the first seconds.
 const FAILS_FROM_S: f64 = 15.0;

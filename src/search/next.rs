@@ -101,8 +101,8 @@ impl Search<'_> {
             None if holds >= self.most => self.conclude(holds, self.why_most()),
             None => self.afford(explore(self.upwards(holds).min(self.most))),
             Some(limit) if self.facts.is(limit, Is::Open) => self.at_open(holds, limit),
-            Some(limit) if self.is_doubtful(holds, limit) && self.has_room(explore(limit)) => {
-                Ok(explore(limit))
+            Some(limit) if self.is_doubtful(holds, limit) && self.has_room(self.again(limit)) => {
+                Ok(self.again(limit))
             }
             Some(limit) if self.is_erratic() && limit - self.facts.best_confirmed() > 1 => {
                 self.afford(confirm(self.below_erratic(limit)))
@@ -246,14 +246,17 @@ impl Search<'_> {
     }
 
     /// The number to confirm below one that fails if short settings tell nothing. One that fails
-    /// takes a minute, one that holds five, so it is rather one that fails; the first is near,
-    /// since most machines stall when they are busy.
+    /// takes a minute, one that holds five, so until one holds it is rather one that fails: first
+    /// an eighth less, since most machines stall when they are busy, then in larger steps.
     fn below_erratic(&self, fails: u32) -> u32 {
         let least = self.facts.best_confirmed();
-        let n_long =
-            self.settings.iter().filter(|one| one.goal == Goal::Confirm && one.lanes >= fails).count();
-        let near = fails - (fails / 8).max(1);
-        if n_long <= 1 && least < near { near } else { least + (fails - least) * 3 / 4 }
+        let is_long = |one: &&Setting| one.goal == Goal::Confirm && one.lanes >= fails;
+        let part = match self.settings.iter().filter(is_long).count() {
+            0..3 => 8,
+            3 => 4,
+            _ => 2,
+        };
+        if least == 0 { (fails - (fails / part).max(1)).max(1) } else { least + (fails - least) / 2 }
     }
 
     /// The most lanes for which there is CPU time, by the lanes that hold; `None` if that is
@@ -278,13 +281,20 @@ impl Search<'_> {
         (slope > 0.0 && lanes.is_finite()).then(|| lanes.clamp(0.0, 1e9) as u32)
     }
 
-    /// Whether a number failed once, at a short glance, and all that is known of the CPU says
-    /// that it should hold.
+    /// Whether a number failed once and soon, and all that is known of the CPU says that it
+    /// should hold: what its start held up may not have been caught up with.
     fn is_doubtful(&self, holds: u32, fails: u32) -> bool {
-        let is_explained = |n: u32| !self.is_odd(n) || self.n_since_failure(n) > 0;
-        let has_no_other = !self.facts.all(Is::Failing).any(|n| n > holds && is_explained(n));
-        let was_short = self.facts.get(fails).is_some_and(|fact| fact.by == Goal::Explore);
-        has_no_other && was_short && self.predicted().is_some_and(|predicted| predicted >= fails)
+        let is_explained = self.is_busy(fails, USABLE) || self.is_late(fails) || self.is_broken(fails);
+        let is_refuted = |n: u32| n > holds && self.n_since_failure(n) > 0 && !self.is_busy(n, USABLE);
+        let was_refuted = self.facts.all(Is::Failing).any(is_refuted);
+        let should_hold = self.predicted().is_some_and(|predicted| predicted >= fails);
+        !is_explained && !was_refuted && should_hold && self.n_since_failure(fails) == 0
+    }
+
+    /// The same as when it failed.
+    fn again(&self, fails: u32) -> Ask {
+        let goal = self.facts.get(fails).map_or(Goal::Explore, |fact| fact.by);
+        Ask { lanes: fails, goal }
     }
 
     /// Whether a number failed with CPU time to spare.

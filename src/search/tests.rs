@@ -412,7 +412,7 @@ fn a_number_that_cannot_be_decided_makes_a_range() {
             let (state, judged_s, cpu) = of_capacity(6.5)(ask, settings);
             match (ask.lanes, ask.goal) {
                 (6, Goal::Explore) => (State::Undecided, 60.0, cpu),
-                (6, Goal::Confirm) if !decides => (State::Undecided, 2.0 * RULES.confirm_s(), cpu),
+                (6, Goal::Confirm) if !decides => (State::Undecided, 1.5 * RULES.confirm_s(), cpu),
                 _ => (state, judged_s, cpu),
             }
         }
@@ -682,15 +682,15 @@ mod looks {
         check(Confirm, 263.0, vec![well(263.0); 3], Enough(State::Holds));
         let close = stream(State::Undecided, 3945, 3915);
         check(Confirm, 263.0, vec![well(263.0), close.clone()], Until(394.4));
-        // The verdict at 95 % is not enough for the first of three looks.
+        // The verdict at 95 % is not enough for the first of two looks.
         let barely = stream(State::Holds, 3945, 3916);
         check(Confirm, 263.0, vec![well(263.0), barely.clone()], Until(394.4));
-        check(Confirm, 526.0, vec![close], Enough(State::Undecided));
+        check(Confirm, 395.0, vec![close], Enough(State::Undecided));
         check(Confirm, 263.0, vec![StreamLook { design_effect: 20.0, ..barely }], Until(394.4));
         let hot = Look { judged_s: 263.0, window_s: 263.0, is_steady: false, streams: vec![well(263.0)] };
         let ask = Ask { lanes: 2, goal: Confirm };
         assert!(matches!(look(&RULES, &ask, &hot), Until(_)));
-        let hot = Look { judged_s: 526.0, window_s: 526.0, ..hot };
+        let hot = Look { judged_s: 395.0, window_s: 395.0, ..hot };
         assert_eq!(look(&RULES, &ask, &hot), Enough(State::Undecided));
     }
 
@@ -700,7 +700,7 @@ mod looks {
         check_in(Explore, (15.0, 25.0), disturbed(), Until(30.0));
         check_in(Explore, (20.0, 30.0), disturbed(), Until(40.0));
         check_in(Explore, (20.0, 60.0), disturbed(), Enough(State::Disturbed));
-        check_in(Confirm, (20.0, 60.0), disturbed(), Until(70.0));
+        check_in(Confirm, (20.0, 55.0), disturbed(), Until(65.0));
         check_in(Confirm, (20.0, 90.0), disturbed(), Enough(State::Disturbed));
         // It fails after some: the window cannot be saved.
         check_in(Explore, (15.0, 16.0), disturbed(), Enough(State::Disturbed));

@@ -1,9 +1,10 @@
 //! The fault campaign: random projects are built while `lp` is killed, its
 //! writes fail, its disk is full, its store is damaged, or others build too. After
 //! each fault one build must make the project what a clean build makes of it,
-//! byte for byte, and say what it did. One part does without faults: `reasons`. Three others
+//! byte for byte, and say what it did. One part does without faults: `reasons`. Others
 //! measure: `disturbances` plants some while `lp run` measures, `good` looks whether detectors
 //! that work are accused, and `limits` plants bottlenecks of a lane whose density is searched for.
+//! `density` searches on simulated machines.
 //!
 //! Without arguments it takes about a minute; `make campaign` runs all of it. It
 //! is asked by the environment:
@@ -12,7 +13,7 @@
 //! LP_CAMPAIGN_FULL=1           all of it: 1,000 kills and so on
 //! LP_CAMPAIGN_SEED=7           other projects and other moments
 //! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage, concurrent, reasons,
-//!                              disturbances, good or limits only
+//!                              disturbances, good, limits or density only
 //! LP_CAMPAIGN_ONLY=queue       of `limits`, plants with this in their name only
 //! LP_CAMPAIGN_CASE=4f0c..      one case again, as a failure names it
 //! LP_CAMPAIGN_LP=/usr/bin/lp   another `lp` than the one that Cargo built
@@ -23,6 +24,7 @@
 mod case;
 mod concurrent;
 mod damage;
+mod density;
 mod disk;
 mod disturbances;
 mod good;
@@ -88,8 +90,8 @@ fn main() -> ExitCode {
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--list") {
-        for part in &PARTS {
-            say(&format!("{}: test", part.name));
+        for name in PARTS.iter().map(|part| part.name).chain([density::NAME]) {
+            say(&format!("{name}: test"));
         }
         return ExitCode::SUCCESS;
     }
@@ -120,7 +122,8 @@ fn main() -> ExitCode {
         folder: std::env::temp_dir(),
     };
     let is_part = |name: &str| {
-        [DISTURBANCES, GOOD, LIMITS].contains(&name) || PARTS.iter().any(|part| part.name == name)
+        [DISTURBANCES, GOOD, LIMITS, density::NAME].contains(&name)
+            || PARTS.iter().any(|part| part.name == name)
     };
     if let Some(part) = campaign.part.as_ref().filter(|name| !is_part(name)) {
         say(&format!("campaign: there is no part `{part}`"));
@@ -131,6 +134,11 @@ fn main() -> ExitCode {
         if campaign.part.as_deref().is_none_or(|name| name == part.name) && is_meant(part.name) {
             is_well &= campaign.run(part);
         }
+    }
+    if campaign.part.as_deref().is_none_or(|name| name == density::NAME) && is_meant(density::NAME) {
+        // All of it is for a release build.
+        let is_full = campaign.is_full && (campaign.part.is_some() || !cfg!(debug_assertions));
+        is_well &= density::run(campaign.seed, is_full, campaign.case);
     }
     // They take minutes, and say nothing on a machine that runs other tests.
     let is_asked = |name: &str| campaign.part.as_deref().map_or(campaign.is_full, |part| part == name);
