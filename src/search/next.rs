@@ -246,17 +246,16 @@ impl Search<'_> {
     }
 
     /// The number to confirm below one that fails if short settings tell nothing. One that fails
-    /// takes a minute, one that holds five, so until one holds it is rather one that fails: first
-    /// an eighth less, since most machines stall when they are busy, then in larger steps.
+    /// takes a minute, one that holds five, so until one holds it is rather one that fails: an
+    /// eighth less, since most machines stall when they are busy, then in steps that double.
     fn below_erratic(&self, fails: u32) -> u32 {
         let least = self.facts.best_confirmed();
-        let is_long = |one: &&Setting| one.goal == Goal::Confirm && one.lanes >= fails;
-        let part = match self.settings.iter().filter(is_long).count() {
-            0..3 => 8,
-            3 => 4,
-            _ => 2,
-        };
-        if least == 0 { (fails - (fails / part).max(1)).max(1) } else { least + (fails - least) / 2 }
+        if least > 0 {
+            return least + (fails - least) / 2;
+        }
+        let first = self.facts.all(Is::Failing).filter(|n| !self.is_busy(*n, FULL)).last().unwrap_or(fails);
+        let step = (first / 8).max(first.saturating_sub(fails)).max(1);
+        fails.saturating_sub(step).max(1)
     }
 
     /// The most lanes for which there is CPU time, by the lanes that hold; `None` if that is
@@ -284,7 +283,7 @@ impl Search<'_> {
     /// Whether a number failed once and soon, and all that is known of the CPU says that it
     /// should hold: what its start held up may not have been caught up with.
     fn is_doubtful(&self, holds: u32, fails: u32) -> bool {
-        let is_explained = self.is_busy(fails, USABLE) || self.is_late(fails) || self.is_broken(fails);
+        let is_explained = self.is_busy(fails, USABLE) || self.facts.is_late(fails) || self.is_broken(fails);
         let is_refuted = |n: u32| n > holds && self.n_since_failure(n) > 0 && !self.is_busy(n, USABLE);
         let was_refuted = self.facts.all(Is::Failing).any(is_refuted);
         let should_hold = self.predicted().is_some_and(|predicted| predicted >= fails);

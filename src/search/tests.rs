@@ -214,10 +214,11 @@ fn rare_stalls_are_searched_with_long_settings() {
             explore 26 fails
             confirm 25 fails
             confirm 24 fails
+            confirm 21 fails
             confirm 18 fails
-            confirm 13 holds
-            confirm 16 fails
+            confirm 12 holds
             confirm 15 fails
+            confirm 13 holds
             confirm 14 fails
             = 13
         "#]],
@@ -231,10 +232,10 @@ fn rare_stalls_are_searched_with_long_settings() {
             explore 26 fails
             confirm 25 fails
             confirm 24 fails
+            confirm 21 fails
             confirm 18 fails
-            confirm 13 holds
-            confirm 16 fails
-            = 13..15, budget
+            confirm 12 holds
+            = 12..17, budget
         "#]],
     );
 }
