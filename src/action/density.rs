@@ -201,10 +201,6 @@ impl Driver<'_> {
                     if setting.state != State::Broken {
                         self.guard.learn(ask.lanes, &setting.record, &stage.pids());
                     }
-                    // What it held up would be in the windows of the next.
-                    if setting.state != State::Holds {
-                        stage.clear();
-                    }
                     settings.push(setting_of(&setting));
                     self.kept.add(*setting)?;
                 }
@@ -253,6 +249,10 @@ impl Driver<'_> {
         least_s: f64,
     ) -> Result<Measured, ActionError> {
         let asked_us = stage.now_us();
+        // What a load that does not hold has held up would be in the windows of the next.
+        if self.kept.settings.last().is_some_and(|last| last.state != State::Holds) {
+            stage.clear();
+        }
         let mut alarm = Alarm::new();
         let is_watched = !self.host.density.allow_oom;
         let mut rings = || is_watched && alarm.rings();
