@@ -197,12 +197,12 @@ impl Driver<'_> {
             log = load.logs();
             match measured? {
                 Measured::Setting(setting) => {
-                    (self.host.watch)(Observation::Setting(&setting));
                     if setting.state != State::Broken {
                         self.guard.learn(ask.lanes, &setting.record, &stage.pids());
                     }
                     settings.push(setting_of(&setting));
-                    self.kept.add(*setting)?;
+                    // What people see is kept.
+                    (self.host.watch)(Observation::Setting(self.kept.add(*setting)?));
                 }
                 Measured::GaveUp => {
                     self.guard.gave_up(ask.lanes);
@@ -262,9 +262,11 @@ impl Driver<'_> {
             Err(SessionError::Cancelled) => return Ok(Measured::Interrupted),
             Err(error) => return Err(error.into()),
         }
-        let mut state = State::Undecided;
+        let (mut state, mut worst_so_far) = (State::Undecided, None);
         let mut judge = |record: &RunRecord| {
-            let seen = look_of(record, &measure(record));
+            let measurement = measure(record);
+            worst_so_far = worst(&measurement);
+            let seen = look_of(record, &measurement);
             match look(&self.rules, ask, &seen) {
                 Seen::Until(seconds) => Some(seconds),
                 Seen::Enough(_) if seen.window_s < least_s => Some(least_s),
@@ -283,7 +285,7 @@ impl Driver<'_> {
         if record.failures().next().is_some() {
             state = State::Broken;
         }
-        let worst = worst(&measure(&record));
+        let worst = worst_so_far;
         Ok(Measured::Setting(Box::new(SettingRecord {
             lanes: ask.lanes,
             goal: ask.goal,

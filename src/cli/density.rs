@@ -8,7 +8,6 @@ use super::args::{DensityArgs, Global, RuleWord};
 use super::progress::{Console, Observers, note_degraded};
 use super::{Exit, checks, console, project};
 use crate::action::LocalHost;
-use crate::digest::ContentDigest;
 use crate::engine::{Again, Warm};
 use crate::graph::lower::{Subject, density_path};
 use crate::graph::select;
@@ -30,9 +29,6 @@ use crate::workspace::journal::Journal;
 use crate::workspace::open::Workspace;
 use crate::workspace::phases::Phases;
 use crate::workspace::{tools, view};
-
-/// No record is larger.
-const LIMIT: u64 = 1 << 30;
 
 /// The flags that are short forms of settings.
 fn sets(args: &DensityArgs) -> Vec<String> {
@@ -107,7 +103,7 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
             console::result(&summary.to_string());
             return Ok(if summary.cancelled { Exit::Interrupted } else { Exit::Failed });
         }
-        let (record, search_id) = read(&place)?;
+        let (record, search_id) = view::read_density_at(&place)?;
         if is_old && record.answer.why == Some(Why::Budget) && record.rules.budget_s < budget_s {
             why_again = Some("its answer is a range, and there is more time now");
             continue;
@@ -149,15 +145,6 @@ fn subject(opened: &Workspace, args: &DensityArgs) -> Result<Subject> {
         return Err(CommandError::refused(fault).hint("name one: `lp density CAMERA --unit camera`"));
     }
     Ok(subject)
-}
-
-/// The record, and the id of the search.
-fn read(place: &std::path::Path) -> Result<(DensityRecord, String)> {
-    let bytes = os::fs::read_bounded(place, LIMIT).context("the record of the search cannot be read")?;
-    let record: DensityRecord = serde_json::from_slice(&bytes)
-        .context("the record of the search was written by another version of lp")?;
-    let id = record.id(&ContentDigest::of(&bytes));
-    Ok((record, id))
 }
 
 /// Prints the report, and writes its other forms beside the record.

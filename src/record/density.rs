@@ -8,6 +8,7 @@ mod judge;
 use serde::{Deserialize, Serialize};
 
 pub use self::judge::{Worst, look_of, own_cpu, setting_of, worst};
+pub(super) use self::judge::{judged_us, left_out_us};
 use super::{Host, Provenance, RunRecord};
 use crate::digest::ContentDigest;
 pub use crate::model::Unit;

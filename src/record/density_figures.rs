@@ -13,13 +13,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use self::words::{ordinal, percent};
-use super::density::{DensityRecord, SettingRecord, Unit};
+use super::density::{DensityRecord, SettingRecord, Unit, judged_us, left_out_us, own_cpu};
 use super::headroom::{Headroom, headroom};
 use super::measure::fit::Degradation;
-use super::measure::split::{mean_owned, workers_cpu};
+use super::measure::split::mean_owned;
 use super::measure::{
-    CameraFigures, FAILS_DROPPED_PER_MILLE, FAILS_FPS, Measurement, Percentiles, StreamFigures, Verdict,
-    measure,
+    CameraFigures, FAILS_DROPPED_PER_MILLE, FAILS_FPS, Measurement, Percentiles, Verdict, measure, rounded,
 };
 use super::{Member, RunRecord};
 use crate::search::{Goal, State};
@@ -265,10 +264,7 @@ fn size(record: &DensityRecord) -> (usize, usize) {
 
 fn setting(setting: &SettingRecord, measurement: &Measurement) -> SettingFigures {
     let streams = || measurement.cameras.iter().flat_map(|camera| &camera.streams);
-    let left_out_us = |stream: &StreamFigures| -> u64 {
-        stream.left_out.iter().map(|span| span.end_us.saturating_sub(span.begin_us)).sum()
-    };
-    let judged = streams().filter_map(|one| Some(one.window_us?.saturating_sub(left_out_us(one))));
+    let judged = streams().filter(|one| one.window_us.is_some()).map(judged_us);
     let worst = setting.worst.as_ref().and_then(|name| worst(&setting.record, measurement, name));
     SettingFigures {
         lanes: setting.lanes,
@@ -304,10 +300,9 @@ fn load(record: &RunRecord, measurement: &Measurement) -> Load {
     let machine = &measurement.machine;
     let owned = mean_owned(record);
     let foreign = owned.map(|[.., foreign]| foreign + machine.steal.unwrap_or(0.0));
-    let own = owned.map(|[workers, scripts, ..]| workers + scripts);
     Load {
         cpu: machine.cpu,
-        own: own.or_else(|| workers_cpu(record, &measurement.workers)).map(rounded),
+        own: own_cpu(record, measurement).map(rounded),
         foreign: foreign.map(rounded),
         memory_max: machine.memory_max,
     }
@@ -374,9 +369,4 @@ fn weaker(one: CameraAtAnswer, other: CameraAtAnswer) -> CameraAtAnswer {
     let left = |row: &CameraAtAnswer| row.headroom.as_ref().map_or(f64::INFINITY, |headroom| headroom.left);
     let order = grave(&one).cmp(&grave(&other)).then(left(&other).total_cmp(&left(&one)));
     if order.is_lt() { other } else { one }
-}
-
-/// Figures are kept to the millionth.
-fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
 }

@@ -12,7 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::measure::{HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, OnTime, PERIODS, StreamFigures, number};
+use super::measure::{HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, OnTime, PERIODS, StreamFigures, number, rounded};
 use super::{Member, RunRecord, StreamRecord};
 use crate::stats;
 
@@ -166,11 +166,6 @@ fn lateness_us(stream: &StreamRecord, figures: &StreamFigures, on_time: &OnTime,
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of frames")]
     let rank = (share * on_time.judged as f64).ceil() as usize;
     beyond.get(rank.checked_sub(1)?).copied()
-}
-
-/// Figures are kept to the millionth.
-fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
 }
 
 #[cfg(test)]

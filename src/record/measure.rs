@@ -225,7 +225,7 @@ fn camera(record: &RunRecord, member: &Member) -> CameraFigures {
 
 /// Figures are kept to the millionth: more digits say nothing, and these are
 /// read back from JSON as they were written.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 

@@ -23,7 +23,7 @@ pub mod long;
 pub mod measure;
 mod provenance;
 #[cfg(test)]
-mod schema;
+pub(crate) mod schema;
 pub mod script;
 pub mod seen;
 pub mod upstream;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::density::{DensityRecord, Unit};
 use super::density_figures::{DensityFigures, percent};
-use super::measure::{Measurement, StreamFigures};
+use super::measure::{Measurement, StreamFigures, rounded};
 use crate::search::State;
 use crate::stats;
 
@@ -205,11 +205,6 @@ fn difference(unit: Unit, ours: State, reason: &str, theirs: &UpstreamSetting) -
         }
         _ => None,
     }
-}
-
-/// Figures are kept to the millionth.
-fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::load::PipelineLoad;
 use crate::model::Deadline;
 use crate::pipeline::removal::{Frames, Removal, step_factories, without};
 use crate::record::Isolation;
-use crate::record::build::{MemberSetup, Setup, StreamId};
+use crate::record::build::Setup;
 
 /// The set-up and the pipelines without this; `None` if that changes nothing.
 #[must_use]
@@ -73,27 +73,17 @@ pub fn removals(setup: &Setup, pipelines: &[PipelineLoad], devices: &[String]) -
 
 /// The camera of a pipeline.
 fn frames(setup: &Setup, load: &PipelineLoad) -> Frames {
-    let configured =
-        member_of(setup, load.streams[0].0).and_then(|index| setup.members[index].configured.as_ref());
+    let configured = setup.member_of(load.streams[0].0).and_then(|(_, member)| member.configured.as_ref());
     let known =
         configured.map(|source| Frames { width: source.width, height: source.height, fps: source.fps });
     known.unwrap_or(Frames { width: 0, height: 0, fps: 0.0 })
 }
 
-/// The place of a stream's member.
-fn member_of(setup: &Setup, stream: StreamId) -> Option<usize> {
-    let ends = setup.members.iter().scan(0, |n, member: &MemberSetup| {
-        *n += member.streams.len();
-        Some(*n)
-    });
-    ends.into_iter().position(|end| stream.index() < end)
-}
-
 /// Members whose pipelines all have half of their frames shall have half the rate. One that has
 /// a pipeline without steps, which gets all frames, keeps everything.
 fn halve(setup: &mut Setup, pipelines: &[PipelineLoad], variants: &mut [Option<PipelineLoad>]) {
-    let members: Vec<Option<usize>> =
-        pipelines.iter().map(|load| member_of(setup, load.streams[0].0)).collect();
+    let place = |load: &PipelineLoad| setup.member_of(load.streams[0].0).map(|(index, _)| index);
+    let members: Vec<Option<usize>> = pipelines.iter().map(place).collect();
     for (index, member) in setup.members.iter_mut().enumerate() {
         let is_of = |(of, _): &(&Option<usize>, &mut Option<PipelineLoad>)| **of == Some(index);
         let mut own: Vec<&mut Option<PipelineLoad>> =
@@ -138,6 +128,7 @@ mod tests {
     use super::super::fixture::{camera, setup};
     use super::*;
     use crate::pipeline::{Element, PipelineSpec, Playback};
+    use crate::record::build::StreamId;
     use crate::record::fixture::{described, six_cameras};
 
     /// A pipeline with these steps.

@@ -74,9 +74,19 @@ pub(crate) fn read_density(store: &Store, attempt: &Attempt) -> anyhow::Result<(
     let bytes = store
         .read_blob(&output.content, LIMIT)
         .with_context(|| format!("the store has lost the record of `{}`", attempt.label))?;
-    let record: DensityRecord =
-        serde_json::from_slice(&bytes).context("the record was written by another version of lp")?;
-    let id = record.id(&ContentDigest::of(&bytes));
+    density_of(&bytes)
+}
+
+/// The record of a search for the density at its place in the project, and its id.
+pub(crate) fn read_density_at(place: &Path) -> anyhow::Result<(DensityRecord, String)> {
+    let bytes = os::fs::read_bounded(place, LIMIT).context("the record of the search cannot be read")?;
+    density_of(&bytes)
+}
+
+fn density_of(bytes: &[u8]) -> anyhow::Result<(DensityRecord, String)> {
+    let record: DensityRecord = serde_json::from_slice(bytes)
+        .context("the record of the search was written by another version of lp")?;
+    let id = record.id(&ContentDigest::of(bytes));
     Ok((record, id))
 }
 

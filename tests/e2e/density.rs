@@ -1,9 +1,9 @@
 //! The search for the density, on a simulated machine whose time passes quickly: `lp` decides by
 //! the times of events alone.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::Child;
-use std::time::{Duration, Instant};
+use std::process::{Child, ChildStderr};
 
 use expect_test::expect;
 use lp::record::density::DensityRecord;
@@ -13,9 +13,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::{Ended, Workspace};
 
 const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/simulated-worker");
-
-/// The longest that anything takes on a busy machine.
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// A lane of these cameras, of one stream each, on a machine that can play so many tenths of a stream.
 fn lane(cameras: &[&str], capacity: u32) -> Workspace {
@@ -210,16 +207,15 @@ fn kept(ws: &Workspace) -> Vec<PathBuf> {
     kept
 }
 
-/// A search on a machine of which nothing is known but that time stands still after some settings.
-fn begun(ws: &Workspace) -> Child {
-    let child = ws.command(&["density"]).spawn().unwrap();
-    let begin = Instant::now();
-    while kept(ws).len() < 2 {
-        assert!(begin.elapsed() < LIMIT, "no two settings ended");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+/// A search on a machine whose time stands still after some settings, and what it says. A
+/// setting that it shows is kept.
+fn begun(ws: &Workspace) -> (Child, BufReader<ChildStderr>) {
+    let mut child = ws.command(&["density"]).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let ended = stderr.by_ref().lines().map(Result::unwrap).filter(|line| line.contains("  hold "));
+    assert_eq!(ended.take(2).count(), 2, "two settings end");
     ws.write("machine/hold", "");
-    child
+    (child, stderr)
 }
 
 /// The same command goes on where it was.
@@ -250,7 +246,7 @@ fn goes_on(ws: &Workspace) {
 #[test]
 fn a_search_that_is_stopped_says_what_it_found_and_goes_on() {
     let ws = lane(&["a"], 400);
-    let child = begun(&ws);
+    let (child, _stderr) = begun(&ws);
     kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), Signal::INT).unwrap();
     let ended = Ended::new(child.wait_with_output().unwrap(), &ws.root()).code(130);
     assert!(
@@ -265,7 +261,7 @@ fn a_search_that_is_stopped_says_what_it_found_and_goes_on() {
 #[test]
 fn a_search_that_is_killed_goes_on() {
     let ws = lane(&["a"], 400);
-    let mut child = begun(&ws);
+    let (mut child, _stderr) = begun(&ws);
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!ws.exists("results/density/lane.json"));

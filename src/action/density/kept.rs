@@ -84,13 +84,13 @@ impl Kept {
 
     /// Keeps a setting that has ended. One that tells nothing about the machine is not on disk: when
     /// its cause is mended, the search goes on as if it had not been.
-    pub(super) fn add(&mut self, setting: SettingRecord) -> Result<(), FsError> {
+    pub(super) fn add(&mut self, setting: SettingRecord) -> Result<&SettingRecord, FsError> {
         if setting.state != State::Broken {
             self.write(&file(self.n_files), &setting)?;
             self.n_files += 1;
         }
         self.settings.push(setting);
-        Ok(())
+        Ok(&self.settings[self.settings.len() - 1])
     }
 
     /// Marks the search as one that has come to its answer.

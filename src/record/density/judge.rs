@@ -155,11 +155,13 @@ fn window_us(stream: &StreamFigures) -> u64 {
     stream.window_us.unwrap_or(0)
 }
 
-fn left_out_us(stream: &StreamFigures) -> u64 {
+/// What a verdict leaves out of a window, in microseconds.
+pub(in crate::record) fn left_out_us(stream: &StreamFigures) -> u64 {
     stream.left_out.iter().map(|span| span.end_us.saturating_sub(span.begin_us)).sum()
 }
 
-fn judged_us(stream: &StreamFigures) -> u64 {
+/// The part of a window that is judged, in microseconds; 0 without a window.
+pub(in crate::record) fn judged_us(stream: &StreamFigures) -> u64 {
     window_us(stream).saturating_sub(left_out_us(stream))
 }
 

@@ -10,66 +10,12 @@ use crate::path::ProjectPath;
 use crate::pipeline::removal::Removal;
 use crate::record::density::{self, LimiterRecord};
 use crate::record::fixture::density::late;
+use crate::record::schema::check;
 use crate::report::grid::Paper;
 use crate::search::limiter::{
     Certainty, Evidence, Experiment, Finding, Mean, Queue, Resource, Stage, Thread,
 };
 use crate::search::{Goal, State};
-
-/// Where a schema names properties, and which.
-fn properties(at: &str, schema: &Value, found: &mut Vec<(String, String)>) {
-    match schema {
-        Value::Object(keys) => {
-            for (key, value) in keys {
-                if let (true, Some(names)) = (key == "properties", value.as_object())
-                    && schema.get("additionalProperties") == Some(&Value::Bool(false))
-                {
-                    found.extend(names.keys().map(|name| (format!("{at}/properties"), name.clone())));
-                }
-                properties(&format!("{at}/{key}"), value, found);
-            }
-        }
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(n, item)| properties(&format!("{at}/{n}"), item, found));
-        }
-        _ => {}
-    }
-}
-
-/// Every document is valid, and without any one of its properties the schema refuses some.
-#[track_caller]
-fn check(schema: &str, version: u32, least: usize, documents: &[Value]) {
-    let schema: Value = serde_json::from_str(schema).unwrap();
-    assert_eq!(schema["properties"]["version"]["const"], version);
-    jsonschema::draft202012::meta::validate(&schema).unwrap();
-    let [run, search] = [
-        include_str!("../../../docs/schema/record.schema.json"),
-        include_str!("../../../docs/schema/density.schema.json"),
-    ]
-    .map(|text| serde_json::from_str::<Value>(text).unwrap());
-    let registry = jsonschema::Registry::new().add("json-schema:///record.schema.json", run).unwrap();
-    let registry = registry.add("json-schema:///density.schema.json", search).unwrap().prepare().unwrap();
-    let build = |schema: &Value| jsonschema::options().with_registry(&registry).build(schema).unwrap();
-    let validator = build(&schema);
-    for (n, document) in documents.iter().enumerate() {
-        let faults =
-            validator.iter_errors(document).map(|fault| format!("{}: {fault}", fault.instance_path()));
-        let faults: Vec<String> = faults.map(|fault| fault.chars().take(300).collect()).collect();
-        assert!(faults.is_empty(), "document {n}:\n{}", faults.join("\n"));
-    }
-    let mut places = Vec::new();
-    properties("", &schema, &mut places);
-    assert!(places.len() > least, "{}", places.len());
-    for (at, property) in places {
-        let mut without = schema.clone();
-        without.pointer_mut(&at).unwrap().as_object_mut().unwrap().remove(&property).unwrap();
-        let without = build(&without);
-        assert!(
-            documents.iter().any(|document| !without.is_valid(document)),
-            "no document has {at}/{property}"
-        );
-    }
-}
 
 /// Searches that together have every property.
 fn records() -> Vec<density::DensityRecord> {
