@@ -36,10 +36,23 @@ enum NotDownloaded {
 }
 
 pub(super) fn perform(download: &Download, task: &Task, attempt: &Attempt<'_>) -> Performed {
-    let place = match place(attempt, &task.outputs[0]) {
-        Ok(place) => place,
-        Err(error) => return Performed::failed(&error),
-    };
+    match deliver(download, &task.label, &task.outputs[0], attempt) {
+        Ok(()) => Performed::succeeded(),
+        Err(ended) => ended,
+    }
+}
+
+/// Fetches a file to its place below the attempt's folder. `label` begins what is noted.
+///
+/// # Errors
+/// How the attempt ends if the file did not arrive.
+pub(super) fn deliver(
+    download: &Download,
+    label: &str,
+    output: &ProjectPath,
+    attempt: &Attempt<'_>,
+) -> Result<(), Performed> {
+    let place = place(attempt, output).map_err(|error| Performed::failed(&error))?;
     let mut failures: Vec<String> = Vec::new();
     let mut is_elsewhere = false;
     let mut urls: Vec<&String> = download.urls.iter().collect();
@@ -49,9 +62,9 @@ pub(super) fn perform(download: &Download, task: &Task, attempt: &Attempt<'_>) -
         for url in urls {
             let fetched = fetch(download, url, &place, attempt);
             if attempt.cancel.is_cancelled() {
-                return Performed::cancelled();
+                return Err(Performed::cancelled());
             }
-            let Err(error) = fetched else { return Performed::succeeded() };
+            let Err(error) = fetched else { return Ok(()) };
             match &error {
                 NotDownloaded::Http(http) if http.is_temporary() && round + 1 < ROUNDS => {
                     pause = pause.max(http.retry_after().unwrap_or_default().min(LONGEST_PAUSE));
@@ -68,15 +81,15 @@ pub(super) fn perform(download: &Download, task: &Task, attempt: &Attempt<'_>) -
             break;
         }
         urls = again;
-        (attempt.note)(&format!("{}: {reason}; asking again in {}", task.label, duration_text(pause)));
+        (attempt.note)(&format!("{label}: {reason}; asking again in {}", duration_text(pause)));
         if attempt.cancel.wait(pause) {
-            return Performed::cancelled();
+            return Err(Performed::cancelled());
         }
     }
     if is_elsewhere {
-        failures.push(ways_out(&task.outputs[0]));
+        failures.push(ways_out(output));
     }
-    Performed::failed_with(failures.join("\n"))
+    Err(Performed::failed_with(failures.join("\n")))
 }
 
 /// Whether another server or a file at hand would help: not if the disk is full.

@@ -180,7 +180,7 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
             }
             let sha256 = pin.and_then(|pin| Some(pin.sha256.as_ref()?.0.clone()));
             let wanted = sha256.is_none().then_some(DownloadKind::Video);
-            let action = Action::Download(Download { urls, sha256, wanted });
+            let action = Action::Download(Download { urls, sha256, wanted, ..Download::default() });
             let task = Task::new(format!("download:{}", clip.file), action);
             Some(task.writes([original.clone()]).pool(Pool::Network))
         }

@@ -193,12 +193,25 @@ impl Action {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Download {
     /// Tried in order.
     pub urls: Vec<String>,
     /// The digest that it must have: 64 lowercase hex digits.
     pub sha256: Option<String>,
+    /// 96 lowercase hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha384: Option<String>,
+    /// 64 lowercase hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
+    /// 40 lowercase hex digits: SHA-1 over `blob <size>`, a NUL byte and the file, as
+    /// `git hash-object` prints it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_blob_sha1: Option<String>,
+    /// In bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     /// The required kind of contents. `None` with a pin, which is exact. Older versions
     /// of `lp` did not check, so their results without a pin do not fit this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -380,7 +393,8 @@ mod tests {
         let text = |sha256: Option<&str>, wanted| {
             let urls = vec!["http://h/a.mp4".to_owned()];
             let sha256 = sha256.map(str::to_owned);
-            serde_json::to_string(&Action::Download(Download { urls, sha256, wanted })).unwrap()
+            serde_json::to_string(&Action::Download(Download { urls, sha256, wanted, ..Download::default() }))
+                .unwrap()
         };
         expect![[r#"{"action":"download","urls":["http://h/a.mp4"],"sha256":"71aa"}"#]]
             .assert_eq(&text(Some("71aa"), None));
