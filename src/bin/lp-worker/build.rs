@@ -61,6 +61,8 @@ impl Chain {
             return Err(BuildFault::new(fault));
         }
         let pipeline = gst::Pipeline::with_name(stream);
+        // The clock of all times that are reported: CLOCK_MONOTONIC.
+        pipeline.use_clock(Some(&gst::SystemClock::obtain()));
         let mut elements = Vec::new();
         for (index, element) in spec.elements.iter().enumerate() {
             let made = make(element, index)?;

@@ -45,20 +45,36 @@ impl Lateness {
         }
     }
 
-    /// Of a frame that arrives now, at `now` of CLOCK_MONOTONIC, in microseconds. To be
-    /// called in the thread that brings the frame.
+    /// Of a frame that arrived at `now`, in microseconds. To be called in the thread that
+    /// brings the frame. `now` is CLOCK_MONOTONIC, which is every pipeline's clock; asking that
+    /// again would count the time since then as lateness.
     pub(crate) fn of_us(&self, due: Due, now: u64) -> Option<i64> {
         if self.is_outdated.swap(false, Ordering::Acquire) {
             self.ask();
         }
-        let (now, due) = match due {
-            Due::Clock(due) => (now, due),
+        let due = match due {
+            Due::Clock(due) => due,
             Due::Running(due) => {
-                let sink = self.pad.upgrade()?.parent_element()?;
-                let begin = sink.base_time()?.nseconds();
-                (sink.clock()?.time().nseconds(), begin + due + self.latency_ns.load(Ordering::Relaxed))
+                let begin = self.pad.upgrade()?.parent_element()?.base_time()?.nseconds();
+                begin + due + self.latency_ns.load(Ordering::Relaxed)
             }
         };
         Some((now.cast_signed() - due.cast_signed()) / 1_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lateness_is_that_of_the_arrival_whenever_it_is_asked_for() {
+        gst::init().unwrap();
+        let sink = gst::ElementFactory::make("fakesink").name("late").build().unwrap();
+        sink.set_base_time(gst::ClockTime::from_mseconds(100));
+        let lateness = Lateness::new(sink.static_pad("sink").as_ref(), false);
+        let arrived_ns = 342_000_000;
+        assert_eq!(lateness.of_us(Due::Running(200_000_000), arrived_ns), Some(42_000));
+        assert_eq!(lateness.of_us(Due::Clock(300_000_000), arrived_ns), Some(42_000));
     }
 }

@@ -389,14 +389,6 @@ impl Stage {
                     gst::MessageView::Latency(_) => {
                         let _ = self.chain.pipeline.recalculate_latency();
                     }
-                    gst::MessageView::ClockLost(_) => {
-                        // As the manual says: a new clock is chosen on the way up.
-                        for state in [gst::State::Paused, gst::State::Playing] {
-                            if let Err(reason) = self.set_state(state) {
-                                return self.failed(reason);
-                            }
-                        }
-                    }
                     _ => {}
                 },
             }

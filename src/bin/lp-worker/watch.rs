@@ -161,9 +161,9 @@ pub(crate) fn watch_bus(
                 sightings.meters.iter().for_each(|meter| meter.latency_changed());
                 drop(inputs.send(Input::Message(message.clone())));
             }
-            gst::MessageView::Error(_)
-            | gst::MessageView::SegmentDone(_)
-            | gst::MessageView::ClockLost(_) => drop(inputs.send(Input::Message(message.clone()))),
+            gst::MessageView::Error(_) | gst::MessageView::SegmentDone(_) => {
+                drop(inputs.send(Input::Message(message.clone())));
+            }
             // Of the pipeline only: a bin reports its children's too.
             gst::MessageView::Eos(_) | gst::MessageView::AsyncDone(_) => {
                 let pipeline = pipeline.upgrade();
