@@ -7,7 +7,8 @@
 //! The order is that of what an experiment tells: without any step, the limit is before the
 //! steps or in them. Then follow, where the CPU is full, the single steps, to see which of them
 //! takes most of it; and where the CPU is not full, the things that make streams wait: sinks,
-//! queues, single steps, a shared worker. There is one more experiment of those, in which
+//! queues, single steps, a shared worker. Smaller pictures and other devices for models come last:
+//! they name nothing, but tell what would help. There is one more experiment of those, in which
 //! nothing is taken away: where the failing load holds when it is played again, chance
 //! decides, and nothing is named.
 //!
@@ -283,20 +284,22 @@ impl Known<'_> {
         }
         let singles = self.load.applies.iter().filter(|removal| matches!(removal, Removal::Step(_)));
         let singles: Vec<Removal> = singles.take(MOST_STEPS).cloned().collect();
+        let devices =
+            self.load.applies.iter().filter(|removal| matches!(removal, Removal::Device(_))).cloned();
         // Where the CPU is full, the largest of all is looked for; else the one that makes
         // others wait.
         for single in singles {
             wanted.push(single.clone());
             if !is_exhausted && self.holds_without(&single) {
                 wanted.push(Removal::SharedWorker);
+                wanted.extend(devices);
                 return wanted;
             }
         }
-        if is_exhausted {
-            wanted.push(Removal::Inference);
-        } else {
-            wanted.push(Removal::HalfRate);
-        }
+        wanted.push(if is_exhausted { Removal::Inference } else { Removal::HalfRate });
+        // Whether the work grows with the picture, and whether another device has room for it.
+        wanted.push(Removal::SmallerFrames);
+        wanted.extend(devices);
         wanted
     }
 }

@@ -50,7 +50,7 @@ impl Driver<'_> {
         }
         let mut applies = {
             let load = self.load(failed.lanes)?;
-            removals(&load.setup, &load.pipelines, &[])
+            removals(&load.setup, &load.pipelines, &devices(&failed.record))
         };
         if base.bound_to.is_some() {
             applies.push(Removal::Binding);
@@ -113,6 +113,13 @@ impl Driver<'_> {
         (self.host.watch)(Observation::Tried(&experiment));
         Ok(Some(experiment))
     }
+}
+
+/// The devices of the machine on which models may run.
+fn devices(record: &RunRecord) -> Vec<String> {
+    let has = |fact: &str| record.host.facts.get(fact).is_some_and(|found| found != "none");
+    let others = [("gpu", "GPU"), ("npu", "NPU")].into_iter().filter(|(fact, _)| has(fact));
+    ["CPU"].into_iter().chain(others.map(|(_, device)| device)).map(str::to_owned).collect()
 }
 
 /// The longest window of a stream.

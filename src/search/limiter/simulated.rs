@@ -67,7 +67,9 @@ impl Machine {
         let steps = &stages[1..];
         let rate = if *removal == Removal::HalfRate { self.fps / 2.0 } else { self.fps };
         let streams = f64::from(lanes * self.cameras);
-        let (decode, rest): (f64, f64) = (stages[0].cpu, steps.iter().map(|stage| stage.cpu).sum());
+        let pixels = if *removal == Removal::SmallerFrames { 0.25 } else { 1.0 };
+        let (decode, rest): (f64, f64) =
+            (stages[0].cpu, pixels * steps.iter().map(|stage| stage.cpu).sum::<f64>());
         let demand = streams * (decode * self.fps + rest * rate);
         let bound = self.bound.filter(|_| *removal != Removal::Binding);
         let usable = [self.quota, bound].into_iter().flatten().fold(self.cores, f64::min);
@@ -179,6 +181,7 @@ impl Machine {
             Removal::Nothing,
             Removal::Steps,
             Removal::HalfRate,
+            Removal::SmallerFrames,
             Removal::DecoderThreads,
             Removal::QueueLimits,
         ];
@@ -380,6 +383,35 @@ fn nothing_is_named_on_a_balanced_machine() {
     let (right, _, wrong) =
         trials(balanced, |finding| finding.resource == Resource::Cpu && finding.stage.is_none());
     assert_eq!(right, TRIALS, "{}", wrong.join("\n"));
+}
+
+#[test]
+fn smaller_pictures_and_other_devices_come_last_and_name_nothing() {
+    let mut random = Random::new(2);
+    let machine = Machine { noise: 0.0, ..plain(&mut random) };
+    let holds = machine.density();
+    let gpu = Removal::Device("GPU".to_owned());
+    let applies =
+        vec![Removal::Steps, Removal::SmallerFrames, gpu.clone(), Removal::Step("heavy".to_owned())];
+    let load = Load { holds, applies };
+    let base = machine.play(holds + 1, &Removal::Nothing, &mut random).evidence;
+    let mut seen: Vec<Experiment> = Vec::new();
+    let finding = loop {
+        match next_experiment(&load, &base, &seen) {
+            Next::Found(finding) => break finding,
+            Next::Try(removal) => {
+                let Played { share, evidence } = machine.play(holds + 1, &removal, &mut random);
+                let state = if share >= 0.99 { State::Holds } else { State::Fails };
+                seen.push(Experiment { removal, state, evidence });
+            }
+        }
+    };
+    let tried: Vec<&Removal> = seen.iter().map(|one| &one.removal).collect();
+    assert_eq!(tried[2..], [&Removal::SmallerFrames, &gpu]);
+    assert_eq!(finding.stage, Some(super::Stage::Step("heavy".to_owned())), "{finding}");
+    let has = |begin: &str| finding.evidence.iter().any(|line| line.starts_with(begin));
+    assert!(has("with a quarter of the pixels: holds, "), "{:?}", finding.evidence);
+    assert!(has("on GPU: does not hold"), "{:?}", finding.evidence);
 }
 
 #[test]
