@@ -322,6 +322,14 @@ pub fn most_open_files() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
+/// How many threads the processes of this user may have together (`RLIMIT_NPROC`); `None` if there
+/// is no limit, as for the superuser.
+#[must_use]
+pub fn most_threads() -> Option<u64> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nproc).current;
+    limit.filter(|_| !rustix::process::getuid().is_root())
+}
+
 /// Memory of this process in bytes, of which shared pages count only in part: divided by
 /// the processes that share them (PSS). `None` if the kernel does not say. It takes the
 /// kernel milliseconds, in which the process cannot map memory.
