@@ -9,10 +9,11 @@ use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::group::Group;
 use crate::say;
 
 /// Trials of each kind in a whole campaign, and the share that must be named.
@@ -239,10 +240,8 @@ fn trial_of(plant: &Plant, root: &Path) -> Result<Found, String> {
             bound
         }
         (_, Some(group)) => {
-            // The group has it before it has become `lp`.
-            let script = "echo $$ > \"$0/cgroup.procs\" && exec \"$@\"";
-            let mut grouped = command("sh".as_ref(), root, &["-c", script]);
-            grouped.arg(&group.0).arg(&lp).args(density);
+            let mut grouped = command("sh".as_ref(), root, &[]);
+            group.enter(&mut grouped).arg(&lp).args(density);
             grouped
         }
         _ => command(&lp, root, &density),
@@ -367,32 +366,4 @@ fn slow_server() -> u16 {
         }
     });
     port
-}
-
-/// A control group of version 1.
-struct Group(PathBuf);
-
-impl Group {
-    fn make(controller: &str, files: &[(&str, String)]) -> Result<Group, String> {
-        let folder = Path::new("/sys/fs/cgroup").join(controller);
-        let folder = folder.join(format!("lp-campaign-{}", std::process::id()));
-        let refused =
-            |error: std::io::Error| format!("no control group of `{controller}` can be made here: {error}");
-        fs::create_dir(&folder).map_err(refused)?;
-        let group = Group(folder);
-        for (file, value) in files {
-            let is_there = group.0.join(file).exists();
-            if !is_there {
-                return Err(format!("the control group has no `{file}`"));
-            }
-            fs::write(group.0.join(file), value).map_err(refused)?;
-        }
-        Ok(group)
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.0);
-    }
 }

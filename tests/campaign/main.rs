@@ -3,7 +3,8 @@
 //! each fault one build must make the project what a clean build makes of it,
 //! byte for byte, and say what it did. One part does without faults: `reasons`. Others
 //! measure: `disturbances` plants some while `lp run` measures, `good` looks whether detectors
-//! that work are accused, and `limits` plants bottlenecks of a lane whose density is searched for.
+//! that work are accused, `limits` plants bottlenecks of a lane whose density is searched for, and `guard`
+//! looks whether a search uses up the memory of its control group.
 //! `density` searches on simulated machines.
 //!
 //! Without arguments it takes about a minute; `make campaign` runs all of it. It
@@ -13,7 +14,7 @@
 //! LP_CAMPAIGN_FULL=1           all of it: 1,000 kills and so on
 //! LP_CAMPAIGN_SEED=7           other projects and other moments
 //! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage, concurrent, reasons,
-//!                              disturbances, good, limits or density only
+//!                              disturbances, good, limits, guard or density only
 //! LP_CAMPAIGN_ONLY=queue       of `limits`, plants with this in their name only
 //! LP_CAMPAIGN_CASE=4f0c..      one case again, as a failure names it
 //! LP_CAMPAIGN_LP=/usr/bin/lp   another `lp` than the one that Cargo built
@@ -28,6 +29,8 @@ mod density;
 mod disk;
 mod disturbances;
 mod good;
+mod group;
+mod guard;
 mod kills;
 mod limits;
 mod project;
@@ -68,6 +71,7 @@ const PARTS: [Part; 6] = [
 const DISTURBANCES: &str = "disturbances";
 const GOOD: &str = "good";
 const LIMITS: &str = "limits";
+const GUARD: &str = "guard";
 
 /// After so many failures a part has said enough.
 const ENOUGH: usize = 10;
@@ -122,7 +126,7 @@ fn main() -> ExitCode {
         folder: std::env::temp_dir(),
     };
     let is_part = |name: &str| {
-        [DISTURBANCES, GOOD, LIMITS, density::NAME].contains(&name)
+        [DISTURBANCES, GOOD, LIMITS, GUARD, density::NAME].contains(&name)
             || PARTS.iter().any(|part| part.name == name)
     };
     if let Some(part) = campaign.part.as_ref().filter(|name| !is_part(name)) {
@@ -150,6 +154,9 @@ fn main() -> ExitCode {
     }
     if is_asked(LIMITS) && is_meant(LIMITS) {
         is_well &= limits::run(campaign.is_full, &campaign.folder);
+    }
+    if is_asked(GUARD) && is_meant(GUARD) {
+        is_well &= guard::run(campaign.seed, campaign.is_full, &campaign.folder);
     }
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
