@@ -263,11 +263,12 @@ impl Driver<'_> {
             Err(error) => return Err(error.into()),
         }
         let (mut state, mut worst_so_far) = (State::Undecided, None);
+        let left_s = self.rules.budget_s - self.kept.spent_s() - seconds(stage.now_us(), asked_us);
         let mut judge = |record: &RunRecord| {
             let measurement = measure(record);
             worst_so_far = worst(&measurement);
             let seen = look_of(record, &measurement);
-            match look(&self.rules, ask, &seen) {
+            match look(&self.rules, ask, &seen, left_s - seen.window_s) {
                 Seen::Until(seconds) => Some(seconds),
                 Seen::Enough(_) if seen.window_s < least_s => Some(least_s),
                 Seen::Enough(seen) => {
@@ -296,6 +297,11 @@ impl Driver<'_> {
             record,
         })))
     }
+}
+
+/// From one time to another, in microseconds each.
+fn seconds(to_us: u64, from_us: u64) -> f64 {
+    to_us.saturating_sub(from_us) as f64 / 1e6
 }
 
 /// An answer whose next number did not play is none: that tells of a camera, or of a plugin, and

@@ -420,7 +420,7 @@ pub(super) struct DensityArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(super) max: Option<u32>,
 
-    /// How long the search may take; with more time, an answer that is a range is made narrower [default: 15m]
+    /// How long the search may take; with more time, an answer that is a range is made narrower [default: 30m]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) budget: Option<Duration>,
 

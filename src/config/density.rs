@@ -45,7 +45,7 @@ pub(super) fn density() -> impl Reader<Value = RawDensity> + Copy {
         let unit =
             "`lane`: copies of all cameras that are named; `camera`: of one, the others once beside it";
         let sure = "How sure the answer must be: `95%` or 0.95; 95 % if not given";
-        let budget = "How long the search may take; `15m` if not given";
+        let budget = "How long the search may take; `30m` if not given";
         let allow_oom = "Whether a number is tried for which there may be too little memory";
         let limiter = "Whether experiments with the load that fails find out what limits it";
         Some(RawDensity {

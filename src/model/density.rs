@@ -27,7 +27,7 @@ impl Default for Density {
             unit: Unit::Lane,
             confidence: 0.95,
             max: 1000,
-            budget: Duration::from_secs(15 * 60),
+            budget: Duration::from_secs(30 * 60),
             allow_oom: false,
             limiter: true,
         }

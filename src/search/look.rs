@@ -7,8 +7,8 @@
 //! - *Holds* needs a confirmation, in which **all** streams hold: an intersection-union test, whose
 //!   error is that of a single stream, however many there are (Berger, "Multiparameter
 //!   hypothesis testing and acceptance sampling", Technometrics 24, 1982). It is decided at no
-//!   more than two looks, at 1 and 1.5 times [`Rules::confirm_s`], which spend a half of the error
-//!   that [`Rules::confidence`] leaves each. The sum is all of it, whatever the dependence of the
+//!   more than four looks, at 1, 1.5, 2.5 and 4 times [`Rules::confirm_s`], which spend a half, a quarter and
+//!   twice an eighth of the error that [`Rules::confidence`] leaves. The sum is all of it, whatever the dependence of the
 //!   looks (Bonferroni; it is the simplest of the spending functions of
 //!   Lan and DeMets, Biometrika 70, 1983). The verdicts of streams, at 95 %, must hold besides.
 //! - A stall that makes a single frame too late fails at once, and no bound knows of those that did
@@ -30,7 +30,11 @@ use crate::stats::at_least_share_with;
 const LOOKS_S: [f64; 12] = [10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 150.0, 180.0, 210.0, 240.0];
 /// The looks at which a confirmation may hold, in times of its length, and the part of the
 /// error that each spends.
-const FINAL: [(f64, f64); 2] = [(1.0, 0.5), (1.5, 0.5)];
+const FINAL: [(f64, f64); 4] = [(1.0, 0.5), (1.5, 0.25), (2.5, 0.125), (4.0, 0.125)];
+/// A confirmation may last so many times its length, whatever is left of the budget.
+const ALWAYS: f64 = 1.5;
+/// What the confirmation after it takes besides its judged time, in seconds.
+const START_S: f64 = 30.0;
 /// A failing verdict counts from here on; before, only a hopeless stream ends a setting, and
 /// nothing does in the first seconds.
 const FAILS_FROM_S: f64 = 15.0;
@@ -53,9 +57,10 @@ const MOST_LEFT_OUT: f64 = 0.1;
 /// No window takes longer than so many times the longest judged time, whatever is left out of it.
 const MOST_WINDOWS: f64 = 2.0;
 
-/// Whether enough was seen of the setting that was asked for.
+/// Whether enough was seen of the setting that was asked for. `left_s`: what is left of the budget,
+/// in seconds. A confirmation that decides nothing goes on as long as there is time for another one.
 #[must_use]
-pub fn look(rules: &Rules, ask: &Ask, look: &Look) -> Seen {
+pub fn look(rules: &Rules, ask: &Ask, look: &Look, left_s: f64) -> Seen {
     let has = |state: State| look.streams.iter().any(|stream| stream.state == state);
     if look.streams.is_empty() || has(State::Broken) {
         return Seen::Enough(State::Broken);
@@ -65,7 +70,7 @@ pub fn look(rules: &Rules, ask: &Ask, look: &Look) -> Seen {
     }
     let end = match ask.goal {
         Goal::Explore => explored(rules, look),
-        Goal::Confirm => confirmed(rules, look),
+        Goal::Confirm => confirmed(rules, look, longest_s(rules, look, left_s)),
     };
     end.map_or_else(|| later(rules, ask, look), Seen::Enough)
 }
@@ -121,9 +126,16 @@ fn is_lost(look: &Look) -> bool {
     is_disturbed(look) && look.window_s - look.judged_s <= MOST_LEFT_OUT * look.window_s
 }
 
+/// The longest that a confirmation may be judged, in seconds.
+fn longest_s(rules: &Rules, look: &Look, left_s: f64) -> f64 {
+    let most_s = look.judged_s + left_s - rules.confirm_s() - START_S;
+    let all = FINAL.into_iter().map(|(times, _)| times);
+    let fitting = all.filter(|times| *times <= ALWAYS || times * rules.confirm_s() <= most_s);
+    fitting.fold(ALWAYS, f64::max) * rules.confirm_s()
+}
+
 /// How a confirmation ends, if it does.
-fn confirmed(rules: &Rules, look: &Look) -> Option<State> {
-    let longest_s = rules.confirm_s() * FINAL[FINAL.len() - 1].0;
+fn confirmed(rules: &Rules, look: &Look, longest_s: f64) -> Option<State> {
     if is_disturbed(look) {
         let left_out_s = look.window_s - look.judged_s;
         // Too long until that is a small part of the window, or it comes again and again.

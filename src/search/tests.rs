@@ -602,6 +602,9 @@ mod looks {
         stream(if judged < 299 { State::Undecided } else { State::Holds }, judged, judged)
     }
 
+    /// No time for another confirmation.
+    const LEFT_S: f64 = 0.0;
+
     #[track_caller]
     fn check(goal: Goal, judged_s: f64, streams: Vec<StreamLook>, expected: Seen) {
         check_in(goal, (judged_s, judged_s), streams, expected);
@@ -610,7 +613,7 @@ mod looks {
     #[track_caller]
     fn check_in(goal: Goal, (judged_s, window_s): (f64, f64), streams: Vec<StreamLook>, expected: Seen) {
         let ask = Ask { lanes: 2, goal };
-        let seen = look(&RULES, &ask, &Look { judged_s, window_s, is_steady: true, streams });
+        let seen = look(&RULES, &ask, &Look { judged_s, window_s, is_steady: true, streams }, LEFT_S);
         match (seen, expected) {
             (Seen::Until(at), Seen::Until(to)) => assert!((at - to).abs() < 0.1, "{seen:?}"),
             _ => assert_eq!(seen, expected),
@@ -690,9 +693,30 @@ mod looks {
         check(Confirm, 263.0, vec![StreamLook { design_effect: 20.0, ..barely }], Until(394.4));
         let hot = Look { judged_s: 263.0, window_s: 263.0, is_steady: false, streams: vec![well(263.0)] };
         let ask = Ask { lanes: 2, goal: Confirm };
-        assert!(matches!(look(&RULES, &ask, &hot), Until(_)));
+        assert!(matches!(look(&RULES, &ask, &hot, LEFT_S), Until(_)));
         let hot = Look { judged_s: 395.0, window_s: 395.0, ..hot };
-        assert_eq!(look(&RULES, &ask, &hot), Enough(State::Undecided));
+        assert_eq!(look(&RULES, &ask, &hot, LEFT_S), Enough(State::Undecided));
+    }
+
+    #[test]
+    fn a_confirmation_goes_on_while_there_is_time_for_another_one() {
+        let ask = Ask { lanes: 2, goal: Confirm };
+        let seen = |judged_s: f64, left_s: f64| {
+            let judged = (judged_s * 15.0) as u64;
+            let streams = vec![well(judged_s), stream(State::Undecided, judged, judged / 100 * 99)];
+            let look_ = Look { judged_s, window_s: judged_s, is_steady: true, streams };
+            match look(&RULES, &ask, &look_, left_s) {
+                Until(at) => Some(at.round()),
+                Enough(State::Undecided) => None,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(seen(395.0, 0.0), None);
+        assert_eq!(seen(395.0, 550.0), None);
+        assert_eq!(seen(395.0, 560.0), Some(657.0));
+        assert_eq!(seen(658.0, 680.0), None);
+        assert_eq!(seen(658.0, 690.0), Some(1_052.0));
+        assert_eq!(seen(1_052.0, 10_000.0), None);
     }
 
     #[test]
@@ -725,7 +749,7 @@ mod looks {
                 let judged = random.below(9000);
                 let late = random.below(judged + 1);
                 look_.streams = vec![stream(state, judged, judged - late); 2];
-                match look(&RULES, &Ask { lanes: 1, goal }, &look_) {
+                match look(&RULES, &Ask { lanes: 1, goal }, &look_, random.below(4000) as f64) {
                     Enough(_) => break,
                     Until(at) => {
                         assert!(at >= look_.window_s + 1.0);

@@ -8,7 +8,8 @@
 //! ```text
 //! LP_CAMPAIGN_FULL=1 LP_CAMPAIGN_PART=density cargo test --release --test campaign
 //! ```
-//! `LP_CAMPAIGN_MACHINES=100` takes no more of each kind. Without `LP_CAMPAIGN_FULL` it takes a few small machines of each kind. `LP_CAMPAIGN_CASE`
+//! `LP_CAMPAIGN_MACHINES=100` takes no more of each kind, `LP_CAMPAIGN_BUDGET=60` gives each search an hour, and
+//! `LP_CAMPAIGN_ONLY=bursty` takes one kind. Without `LP_CAMPAIGN_FULL` it takes a few small machines of each kind. `LP_CAMPAIGN_CASE`
 //! repeats one machine, and prints its settings.
 
 mod machine;
@@ -29,9 +30,17 @@ use truth::Length;
 
 pub(crate) const NAME: &str = "density";
 
-/// The default of `lp density`, but for `max`.
-const RULES: Rules = Rules { confidence: 0.95, max: 96, budget_s: 900.0, on_time: 0.99 };
+/// The most lanes that are tried.
+const MAX: u32 = 96;
+/// The budget of `lp density`, in minutes.
+const BUDGET_MIN: f64 = 30.0;
 const FPS: f64 = 15.0;
+
+/// What `lp density` is asked by default, but for `max`.
+fn rules() -> Rules {
+    let minutes = std::env::var("LP_CAMPAIGN_BUDGET").ok().and_then(|n| n.parse().ok()).unwrap_or(BUDGET_MIN);
+    Rules { confidence: 0.95, max: MAX, budget_s: 60.0 * minutes, on_time: 0.99 }
+}
 
 /// A kind of machine, and what is asked of the answers.
 struct Kind {
@@ -152,12 +161,12 @@ impl Outcome {
         let mut random = Random::new(case);
         let plain = plain(&mut random, case, most);
         let machine = (kind.make)(&mut random, plain);
-        let found = session::search(&machine, &RULES);
+        let found = session::search(&machine, &rules());
         let quiet = Machine { foreign: None, ..machine.clone() };
-        let truth = truth::truth(&quiet, RULES.max);
-        let (upstream_s, _) = upstream::search(&quiet, RULES.max);
+        let truth = truth::truth(&quiet, MAX);
+        let (upstream_s, _) = upstream::search(&quiet, MAX);
         let answer = &found.answer;
-        let most_lanes = machine.fits.map_or(RULES.max, |fits| fits.min(RULES.max));
+        let most_lanes = machine.fits.map_or(MAX, |fits| fits.min(MAX));
         Outcome {
             case,
             truth,
@@ -194,6 +203,12 @@ impl Outcome {
     }
 }
 
+/// All kinds, or the one that is asked for.
+fn kinds() -> impl Iterator<Item = &'static Kind> {
+    let only = std::env::var("LP_CAMPAIGN_ONLY").ok();
+    KINDS.iter().filter(move |kind| only.as_ref().is_none_or(|only| kind.name == only))
+}
+
 /// Runs the part. Whether all figures are as they should be.
 pub(crate) fn run(seed: u64, is_full: bool, case: Option<u64>) -> bool {
     if let Some(case) = case {
@@ -203,7 +218,7 @@ pub(crate) fn run(seed: u64, is_full: bool, case: Option<u64>) -> bool {
     if is_full {
         tell_costs();
     }
-    for kind in &KINDS {
+    for kind in kinds() {
         let began = Instant::now();
         // A debug build takes the time of the whole part for some machines.
         let n = if is_full { kind.whole.min(most_machines()) } else { FEW };
@@ -220,7 +235,7 @@ fn tell_costs() {
         let lane = plain(&mut random, 7, 4.0);
         let work_us = vec![0.9e6 / FPS / f64::from(lanes)];
         let machine = Machine { cores: 1, work_us, dip_s: 0.0, ..lane };
-        let (took_s, n_looks, window_s) = session::cost(&machine, &RULES, lanes);
+        let (took_s, n_looks, window_s) = session::cost(&machine, &rules(), lanes);
         say(&format!(
             "campaign: density: {lanes} streams, {window_s:.0} s: {n_looks} looks take {took_s:.2} s, {:.2} % of one core",
             100.0 * took_s / window_s
@@ -246,12 +261,12 @@ fn most(is_full: bool) -> f64 {
 
 /// One machine of each kind again, with its settings.
 fn again(case: u64, is_full: bool) -> bool {
-    for kind in &KINDS {
+    for kind in kinds() {
         let mut random = Random::new(case);
         let plain = plain(&mut random, case, most(is_full));
         let machine = (kind.make)(&mut random, plain);
         say(&format!("{}: capacity {:.2}, {machine:?}", kind.name, machine.capacity()));
-        let found = session::search(&machine, &RULES);
+        let found = session::search(&machine, &rules());
         for one in &found.settings {
             let cpu = one.cpu.map_or("-".to_owned(), |cpu| format!("{:.1} %", cpu * 100.0));
             say(&format!(
@@ -260,7 +275,7 @@ fn again(case: u64, is_full: bool) -> bool {
             ));
         }
         let quiet = Machine { foreign: None, ..machine };
-        say(&format!("  {:?}; truth {}", found.answer, truth::truth(&quiet, RULES.max)));
+        say(&format!("  {:?}; truth {}", found.answer, truth::truth(&quiet, MAX)));
     }
     true
 }

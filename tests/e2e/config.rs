@@ -43,7 +43,7 @@ fn every_key_has_its_value_and_its_origin() {
             density.unit                    "lane"                               default
             density.confidence              0.95                                 default
             density.max                     1000                                 default
-            density.budget                  "15m"                                default
+            density.budget                  "30m"                                default
             density.allow_oom               false                                default
             density.limiter                 true                                 default
             clip.drop_only                  false                                default

@@ -82,6 +82,12 @@ impl Kept {
         Ok(kept)
     }
 
+    /// How long all settings took, in seconds.
+    pub(super) fn spent_s(&self) -> f64 {
+        let spans = self.settings.iter().map(|setting| setting.span_us);
+        spans.map(|(from, to)| to.saturating_sub(from) as f64 / 1e6).sum()
+    }
+
     /// Keeps a setting that has ended. One that tells nothing about the machine is not on disk: when
     /// its cause is mended, the search goes on as if it had not been.
     pub(super) fn add(&mut self, setting: SettingRecord) -> Result<&SettingRecord, FsError> {

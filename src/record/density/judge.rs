@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(worst.state, State::Broken, "{worst:?}");
         let rules = Rules { confidence: 0.95, max: 9, budget_s: 900.0, on_time: 0.99 };
         let ask = Ask { lanes: 1, goal: Goal::Explore };
-        assert_eq!(look(&rules, &ask, &look_of(&record, &measurement)), Seen::Enough(State::Broken));
+        assert_eq!(look(&rules, &ask, &look_of(&record, &measurement), 900.0), Seen::Enough(State::Broken));
     }
 
     /// Whether a series with one value a second, before the end of the windows, is at rest.

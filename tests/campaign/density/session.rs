@@ -58,7 +58,8 @@ pub(crate) fn search(machine: &Machine, rules: &Rules) -> Found {
         };
         let asked_us = player.due_us();
         let played = Played::new(machine, player, LEAST_WARMUP_S);
-        let (setting, player) = setting(machine, rules, ask, played);
+        let spent_s: f64 = settings.iter().map(|setting: &Setting| setting.took_s).sum();
+        let (setting, player) = setting(machine, rules, ask, rules.budget_s - spent_s - start_s, played);
         body = player.body();
         let took_s = start_s + (player.due_us() - asked_us) / S;
         settings.push(Setting { took_s, ..setting });
@@ -66,14 +67,20 @@ pub(crate) fn search(machine: &Machine, rules: &Rules) -> Found {
     }
 }
 
-/// Measures one setting, but for the time that it takes.
-fn setting<'a>(machine: &Machine, rules: &Rules, ask: Ask, mut played: Played<'a>) -> (Setting, Player<'a>) {
+/// Measures one setting, but for the time that it takes. `left_s`: what is left of the budget.
+fn setting<'a>(
+    machine: &Machine,
+    rules: &Rules,
+    ask: Ask,
+    left_s: f64,
+    mut played: Played<'a>,
+) -> (Setting, Player<'a>) {
     let mut window_s = 1.0;
     let (state, look) = loop {
         let record = played.until(window_s);
         let measurement = measure(record);
         let seen = look_of(record, &measurement);
-        match look(rules, &ask, &seen) {
+        match look(rules, &ask, &seen, left_s - window_s) {
             Seen::Until(at_s) => window_s = at_s,
             Seen::Enough(state) => break (state, seen),
         }
@@ -93,7 +100,7 @@ pub(crate) fn cost(machine: &Machine, rules: &Rules, lanes: u32) -> (f64, u32, f
     loop {
         let record = played.until(window_s);
         let began = Instant::now();
-        let seen = look(rules, &ask, &look_of(record, &measure(record)));
+        let seen = look(rules, &ask, &look_of(record, &measure(record)), 0.0);
         took += began.elapsed();
         n_looks += 1;
         match seen {
