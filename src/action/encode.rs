@@ -11,6 +11,8 @@ use crate::pipeline::codec::Codec;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Encoding {
     pub(super) codec: Codec,
+    /// The encoder, by its factory.
+    pub(super) factory: &'static str,
     pub(super) rate: RateControl,
     /// Frames from one key frame to the next, at most.
     pub(super) gop: u32,
@@ -26,7 +28,7 @@ pub(super) enum RateControl {
     Quality(bool),
 }
 
-/// The factory that encodes.
+/// The software encoder of a codec: the first of them. Of H.264 there is another one.
 pub(super) fn factory(codec: Codec, rate: RateControl) -> &'static str {
     match (codec, rate) {
         (Codec::H264, _) => "x264enc",
@@ -41,11 +43,27 @@ pub(super) fn factory(codec: Codec, rate: RateControl) -> &'static str {
 
 /// From raw frames to the bytes of a file.
 pub(super) fn elements(encoding: &Encoding) -> Vec<Element> {
-    let Encoding { codec, rate, gop, b_frames } = *encoding;
+    let Encoding { codec, factory, rate, gop, b_frames } = *encoding;
     let gop = i64::from(gop);
-    let encoder = Element::new(factory(codec, rate));
+    let encoder = Element::new(factory);
     let kilobits = |bits: u64| i64::try_from((bits / 1_000).max(1)).unwrap_or(i64::MAX);
+    let mut elements = Vec::new();
     let encoder = match codec {
+        _ if factory.starts_with("va") || factory.starts_with("nv") => {
+            // They take other formats than the rest of the pipeline gives.
+            elements.push(Element::new("videoconvert"));
+            hardware(encoder, factory, rate, gop, b_frames)
+        }
+        Codec::H264 if factory == "openh264enc" => {
+            // With more threads the bytes depend on their number.
+            let encoder = encoder.int("multi-thread", 1).int("gop-size", gop);
+            match rate {
+                RateControl::Bits(bits) => encoder
+                    .text("rate-control", "bitrate")
+                    .int("bitrate", kilobits(bits).saturating_mul(1_000).min(i32::MAX.into())),
+                RateControl::Quality(_) => encoder.text("rate-control", "off"),
+            }
+        }
         Codec::H264 => {
             let encoder = encoder.text("speed-preset", "veryfast");
             // It would set the number of B-frames to 0.
@@ -110,9 +128,23 @@ pub(super) fn elements(encoding: &Encoding) -> Vec<Element> {
             RateControl::Quality(is_better) => encoder.int("quality", if is_better { 90 } else { 85 }),
         },
     };
-    let mut elements = vec![encoder];
+    elements.push(encoder);
     elements.extend(container(codec, false));
     elements
+}
+
+/// An encoder of a graphics processor. `lp` was tried with none.
+fn hardware(encoder: Element, factory: &str, rate: RateControl, gop: i64, b_frames: u32) -> Element {
+    let (gop_key, b_frames_key) =
+        if factory.starts_with("va") { ("key-int-max", "b-frames") } else { ("gop-size", "bframes") };
+    let encoder = encoder.int(gop_key, gop);
+    let encoder = if b_frames == 0 { encoder } else { encoder.int(b_frames_key, b_frames.into()) };
+    match rate {
+        RateControl::Bits(bits) => encoder
+            .text("rate-control", "cbr")
+            .int("bitrate", i64::try_from(bits / 1_000).unwrap_or(i64::MAX)),
+        RateControl::Quality(_) => encoder,
+    }
 }
 
 /// From a codec's frames to the bytes of a file that `qtdemux` reads. `reorders`: the

@@ -31,7 +31,9 @@ pub(super) fn generate(
         Element::caps("video/x-raw,format=I420"),
     ];
     let gop = two_seconds(scene.fps.into());
-    let encoding = Encoding { codec: Codec::H264, rate: RateControl::Quality(true), gop, b_frames: 0 };
+    let rate = RateControl::Quality(true);
+    let factory = encode::factory(Codec::H264, rate);
+    let encoding = Encoding { codec: Codec::H264, factory, rate, gop, b_frames: 0 };
     elements.extend(encode::elements(&encoding));
     write_clip(host, elements, task, attempt)?;
     // The readers refuse a scene that has no truth.

@@ -23,7 +23,7 @@ mod run;
 mod transcode;
 
 pub(crate) use content::foreign;
-pub(crate) use examine::{ExamineError, examine};
+pub(crate) use examine::{ExamineError, Examined, decode, examine, look_at, look_into};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

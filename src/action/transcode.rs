@@ -13,19 +13,19 @@ use super::media::{self, heard};
 use super::{ActionError, LocalHost, cut, document, place, write};
 use crate::dialect;
 use crate::engine::host::Attempt;
+use crate::graph::factories::{CROP, H264_ENCODERS};
 use crate::graph::task::{Task, Transcode};
+use crate::model::{Encoder, Shape};
 use crate::os;
 use crate::path::ProjectPath;
 use crate::pipeline::clip::{Contents, Decoded, Loss, Resampled, Track};
 use crate::pipeline::codec::Codec;
+use crate::pipeline::encoded::{Expected, Reshaping, reshaped};
 use crate::pipeline::fit::{self, CheckedLoop, Wanted};
 use crate::pipeline::prepared::{self, Preparation, PreparedClip, Video};
 use crate::pipeline::{CLIP_CHECK, CLIP_SOURCE, Element, FRAME_RATE, Playback, Value};
 use crate::session::SessionError;
 use crate::worker::launch::Reach;
-
-/// The container that can be played again and again.
-const LOOPING: &str = "video/quicktime";
 
 /// A clip in the making.
 struct Job<'a> {
@@ -65,6 +65,9 @@ impl Job<'_> {
         };
         let film = contents.film().ok_or_else(|| and_cut(&contents.without_film()))?;
         if let Some(reason) = contents.fault(film, cut.as_ref()) {
+            return Err(self.fault(reason));
+        }
+        if let Some(reason) = fit::refusal(film) {
             return Err(self.fault(reason));
         }
         if let Some(cut) = &cut {
@@ -128,21 +131,18 @@ impl Job<'_> {
         because: &mut Vec<String>,
     ) -> Result<Option<Preparation>, ActionError> {
         let output = place(self.attempt, &self.task.outputs[0])?;
-        if contents.container == LOOPING {
-            match self.fault_of_loop(Value::Input(self.clip().clone()), film, codec)? {
-                None => {
-                    let clip = self.attempt.layout.resolve(self.clip());
-                    // No link: the file may be the user's own, and is theirs to change.
-                    os::fs::place(&clip, &output, 0o644, os::fs::Linking::Never)?;
-                    return Ok(Some(Preparation::AsItIs));
-                }
-                Some(fault) => because.push(fault),
-            }
-        } else {
-            because
-                .push(format!("its container (`{}`) cannot be played again and again", contents.container));
-        }
-        if !matches!(codec, Codec::Mjpeg) && (film.width < 16 || film.height < 16) {
+        let misfit = match fit::container_misfit(contents) {
+            None => self.fault_of_loop(Value::Input(self.clip().clone()), film, codec)?,
+            misfit => misfit,
+        };
+        let Some(misfit) = misfit else {
+            let clip = self.attempt.layout.resolve(self.clip());
+            // No link: the file may be the user's own, and is theirs to change.
+            os::fs::place(&clip, &output, 0o644, os::fs::Linking::Never)?;
+            return Ok(Some(Preparation::AsItIs));
+        };
+        because.push(misfit);
+        if !fit::can_be_remuxed(film) {
             return Ok(None);
         }
         let remuxed = match self.remuxed(film, codec) {
@@ -182,17 +182,42 @@ impl Job<'_> {
         film: &Track,
         codec: Codec,
     ) -> Result<Option<String>, ActionError> {
+        Ok(self.looped(location, film, codec)?.map_or_else(Some, |checked| checked.fault(film)))
+    }
+
+    /// Plays a file again, as a run does; `Err` within is the reason why it does not play.
+    fn looped(
+        &self,
+        location: Value,
+        film: &Track,
+        codec: Codec,
+    ) -> Result<std::result::Result<CheckedLoop, String>, ActionError> {
         let n_frames = i64::try_from(fit::check_frames(&film.times)).unwrap_or(i64::MAX);
         let mut elements = vec![Element::new("filesrc").set("location", location), Element::new("qtdemux")];
         elements.extend(dialect::clip_decoder(codec));
         elements.push(Element::new(CLIP_CHECK).int("frames", n_frames));
         elements.push(Element::new("fakesink").bool("sync", false));
         let said = match self.play("loop/1", elements, Playback::Loop) {
-            Err(ActionError::Session(SessionError::Failed(reason))) => return Ok(Some(reason)),
+            Err(ActionError::Session(SessionError::Failed(reason))) => return Ok(Err(reason)),
             said => said?,
         };
-        let checked: CheckedLoop = heard(&said, "clip-checked")?;
-        Ok(checked.fault(film))
+        heard(&said, "clip-checked").map(Ok)
+    }
+
+    /// Refuses a result that is not what was encoded, or cannot be decoded to its end.
+    fn verify(&self, expected: &Expected) -> Result<(), ActionError> {
+        let refused = |reason: &str| self.fault(format!("cannot be transcoded: of the result, {reason}"));
+        let contents = self.contents(self.output())?;
+        let film = contents.film().ok_or_else(|| refused(&contents.without_film()))?;
+        let fault = match expected.fault(film) {
+            None => match self.looped(self.output(), film, expected.codec)? {
+                Err(reason) => Some(reason),
+                Ok(checked) if expected.is_even => checked.fault(film),
+                Ok(checked) => checked.fault_of_frames(film),
+            },
+            fault => fault,
+        };
+        fault.map_or(Ok(()), |fault| Err(refused(&fault)))
     }
 
     /// Puts the film's frames into a container of their own.
@@ -210,7 +235,11 @@ impl Job<'_> {
     fn encoded(&self, film: &Track, source: &Video) -> Result<Vec<String>, ActionError> {
         let (clip, note) = (self.clip(), self.attempt.note);
         let mut elements = self.film_at_rate(film);
-        elements.extend(encode::elements(&self.encoding(film, source)));
+        let encoding = self.encoding(film, source);
+        elements.extend(encode::elements(&encoding));
+        if self.transcode.clip.encoder.is_some_and(Encoder::is_hardware) {
+            note(&format!("note: `{}` encodes `{clip}`; `lp` was never tried with it", encoding.factory));
+        }
         let said = match self.write(elements) {
             Err(ActionError::Session(SessionError::Failed(reason))) => {
                 return Err(self.fault(format!("cannot be transcoded: {reason}")));
@@ -231,7 +260,16 @@ impl Job<'_> {
             )),
             None => {}
         }
-        Ok(fit::made_up(source, &self.wanted, n_copies, n_out))
+        let is_even = !self.transcode.drop_only;
+        self.verify(&Expected { wanted: self.wanted, codec: encoding.codec, n_frames: n_out, is_even })?;
+        let done = match self.transcode.clip.shape {
+            Shape::Letterbox => Reshaping::Bars,
+            Shape::Stretch => Reshaping::Stretch,
+            Shape::Crop => Reshaping::Crop,
+        };
+        let mut made_up = fit::made_up(source, &self.wanted, n_copies, n_out);
+        made_up.extend(reshaped(film, &self.wanted, done));
+        Ok(made_up)
     }
 
     /// The codec and the bit rate of the film, unless others are asked for. Another codec
@@ -239,15 +277,24 @@ impl Job<'_> {
     fn encoding(&self, film: &Track, source: &Video) -> Encoding {
         let options = &self.transcode.clip;
         let near = RateControl::Bits(fit::bit_rate(source, &self.wanted));
-        let own = film.codec().filter(|codec| self.has(encode::factory(*codec, near)));
-        let codec = options.codec.or(own).unwrap_or(Codec::H264);
+        let own =
+            film.codec().filter(|codec| *codec == Codec::H264 || self.has(encode::factory(*codec, near)));
+        let named = options.encoder.map(Encoder::codec);
+        let codec = options.codec.or(named).or(own).unwrap_or(Codec::H264);
         let rate = match options.bitrate {
             Some(bits) => RateControl::Bits(bits),
             None if Some(codec) == film.codec() => near,
             None => RateControl::Quality(false),
         };
+        let first = encode::factory(codec, rate);
+        let factory = match options.encoder {
+            Some(encoder) => encoder.factory(),
+            None if codec != Codec::H264 || self.has(first) => first,
+            None => H264_ENCODERS.into_iter().find(|name| self.has(name)).unwrap_or(first),
+        };
         Encoding {
             codec,
+            factory,
             rate,
             gop: options.gop.unwrap_or(media::two_seconds(self.wanted.fps)),
             b_frames: options.b_frames.filter(|_| codec.has_b_frames()).unwrap_or(0),
@@ -267,7 +314,7 @@ impl Job<'_> {
         // Each field of an interlaced clip becomes a frame, if so many are needed.
         let fields = if film.times.rate() * 1.05 < self.wanted.fps { "all" } else { "top" };
         let location = Value::Input(self.clip().clone());
-        vec![
+        let mut elements = vec![
             Element::new(CLIP_SOURCE).set("location", location).text("track", &film.id),
             // Does not change progressive frames. `linear` alone gives every field its
             // own frame and time; `yadif` and others lose some at both ends of a clip.
@@ -276,10 +323,15 @@ impl Job<'_> {
             // Applies the clip's display matrix, if it has one.
             Element::new("videoflip").text("video-direction", "auto"),
             Element::new("videoconvert"),
-            // Bars keep the shape of objects where the frames have other proportions.
-            Element::new("videoscale").bool("add-borders", true),
-            Element::caps(&caps),
-        ]
+        ];
+        let shape = self.transcode.clip.shape;
+        if shape == Shape::Crop {
+            elements.push(Element::new(CROP).text("aspect-ratio", &format!("{width}/{height}")));
+        }
+        // Bars keep the shape of objects where the frames have other proportions.
+        elements.push(Element::new("videoscale").bool("add-borders", shape == Shape::Letterbox));
+        elements.push(Element::caps(&caps));
+        elements
     }
 
     fn play(

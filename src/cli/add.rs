@@ -241,13 +241,13 @@ impl Trial<'_> {
         let layout = self.request_layout();
         let mut last = None;
         // Each camera has one name at most that is in the way.
-        for value in video.names(&layout, self.list.names().count() + 2) {
+        for value in source::names(&video.place, &layout, self.list.names().count() + 2) {
             let loaded = self.load("fileSrc", &value, format);
             let is_other = [codes::TWO_ORIGINS, codes::BAD_FILE_SOURCE]
                 .iter()
                 .any(|code| loaded.loaded.diagnostics.has(code));
             match &loaded.loaded.project {
-                Some(project) if video.is_played_by(project) => {
+                Some(project) if source::is_played_by(&video.place, project) => {
                     return Ok(("fileSrc", value.clone(), self.accept(loaded)?));
                 }
                 None if !is_other => return Err(refused(loaded.loaded)),

@@ -594,10 +594,17 @@ pub(super) struct GraphArgs {
 /// `lp show`
 #[derive(Args, Debug)]
 pub(super) struct ShowArgs {
-    /// Cameras to show in detail: names in the config, or patterns such as `'till-*'` [default: a summary of the lane]
+    /// Cameras to show in detail: names in the config, or patterns such as `'till-*'`; or videos: files and URIs [default: a summary of the lane]
+    ///
+    /// A word with a `/` or with the ending of a video file is a video (`scan.mp4`,
+    /// `./scan`, `rtsp://door/1`, `/dev/video0`), unless a camera has this name.
     // `cameras` is the name of a flag of every command.
-    #[arg(id = "members", value_name = "CAMERA")]
+    #[arg(id = "members", value_name = "CAMERA|VIDEO")]
     pub(super) cameras: Vec<String>,
+
+    /// Read videos without decoding them, which finds no damage within frames
+    #[arg(long, conflicts_with_all = ["summary", "launch", "diff"])]
+    pub(super) quick: bool,
 
     /// Show only the totals: the load that the pipelines put on the machine
     #[arg(long)]

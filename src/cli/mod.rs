@@ -40,6 +40,7 @@ mod show;
 mod size;
 mod status;
 mod trace;
+mod video;
 mod watch;
 
 use std::process::ExitCode;

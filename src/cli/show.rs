@@ -1,6 +1,6 @@
-//! `lp show`: the plan, for people and programs, before anything runs.
+//! `lp show`: the plan, for people and programs, before anything runs; and videos.
 //!
-//! It is computed from the config files, so it needs no results, no store and no
+//! The plan is computed from the config files, so it needs no results, no store and no
 //! worker.
 
 mod camera;
@@ -8,6 +8,7 @@ mod diff;
 mod lane;
 mod launch;
 mod load;
+mod video;
 
 use rayon::prelude::*;
 
@@ -24,6 +25,9 @@ use crate::plan::{self, CameraPlan};
 use crate::workspace::error::{CommandError, Result};
 
 pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit> {
+    if let Some(exit) = video::run(global, args)? {
+        return Ok(exit);
+    }
     let format = if args.json { Some(ShowFormat::Json) } else { args.format };
     let refuse = |text: &str| Err(CommandError::refused(text));
     let is_json = match (format, args.launch) {
@@ -36,6 +40,9 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<Exit> {
     };
     if let [before, after] = args.diff.as_slice() {
         return diff::run(global, is_json, before, after);
+    }
+    if args.quick {
+        return refuse("`--quick` is about videos, and none is named");
     }
     let opened = open(global, &[])?;
     let named = !args.cameras.is_empty();

@@ -1,11 +1,11 @@
 //! `[clip]` and `[camera.NAME.clip]`: how clips are encoded.
 
 use super::reader::{At, KeyNames, Reader, Table, by, table};
-use super::shape::{Shape, UnknownKeys};
+use super::shape::{Shape as ValueShape, UnknownKeys};
 use super::values::{boolean, one_of, spanned, whole};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Spanned};
-use crate::model::{ClipOptions, Codec};
+use crate::model::{ClipOptions, Codec, Encoder, Shape};
 
 /// The least and the greatest bit rate.
 const BIT_RATES: std::ops::RangeInclusive<u64> = 1_000..=1_000_000_000;
@@ -18,6 +18,8 @@ pub(super) struct RawClip {
     pub(super) bitrate: Option<u64>,
     pub(super) gop: Option<u32>,
     pub(super) b_frames: Option<u32>,
+    pub(super) shape: Option<Shape>,
+    pub(super) encoder: Option<Encoder>,
 }
 
 impl RawClip {
@@ -27,11 +29,15 @@ impl RawClip {
         let codec = self.codec.or(wider.codec).flatten();
         let gop = self.gop.or(wider.gop);
         let b_frames = self.b_frames.or(wider.b_frames);
+        let encoder = self.encoder.or(wider.encoder);
         ClipOptions {
             codec,
             bitrate: self.bitrate.or(wider.bitrate),
             gop: gop.filter(|_| codec.is_none_or(Codec::has_gop)),
             b_frames: b_frames.filter(|_| codec.is_none_or(Codec::has_b_frames)),
+            shape: self.shape.or(wider.shape).unwrap_or_default(),
+            // That of a camera's own codec has precedence over a wider encoder.
+            encoder: encoder.filter(|encoder| codec.is_none_or(|codec| codec == encoder.codec())),
         }
     }
 }
@@ -59,11 +65,24 @@ fn options(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> RawClip {
         ("av1", Some(Codec::Av1)),
         ("mjpeg", Some(Codec::Mjpeg)),
     ];
+    const SHAPES: &[(&str, Shape)] =
+        &[("letterbox", Shape::Letterbox), ("stretch", Shape::Stretch), ("crop", Shape::Crop)];
+    const ENCODERS: &[(&str, Encoder)] = &[
+        ("x264enc", Encoder::X264),
+        ("openh264enc", Encoder::OpenH264),
+        ("x265enc", Encoder::X265),
+        ("vah264enc", Encoder::VaH264),
+        ("vah265enc", Encoder::VaH265),
+        ("nvh264enc", Encoder::NvH264),
+        ("nvh265enc", Encoder::NvH265),
+    ];
     let codec =
         "The codec of clips; `source` if not given: that of the file, which is played as it is if it fits";
     let bit_rate = "Bits per second, with `k` or `M`: `8M`; if not given, as many per pixel as in the file";
     let gop = "The most frames from one key frame to the next; those of two seconds if not given";
     let b_frames = "B-frames in a row; 0 if not given";
+    let shape = "What becomes of a picture of other proportions: bars fill the rest, it is stretched, or cut off; `letterbox` if not given";
+    let encoder = "The element that encodes clips; a software encoder of their codec if not given";
     let codec = table.optional("codec", codec, one_of(WORDS, &[]), diagnostics);
     let raw = RawClip {
         codec,
@@ -72,12 +91,32 @@ fn options(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> RawClip {
     };
     let gop = table.optional("gop", gop, spanned(whole(1, 10_000)), diagnostics);
     let b_frames = table.optional("b_frames", b_frames, spanned(whole(0, 16)), diagnostics);
+    let shape = table.optional("shape", shape, one_of(SHAPES, &[]), diagnostics);
+    let encoder = table.optional("encoder", encoder, spanned(one_of(ENCODERS, &[])), diagnostics);
     let codec = codec.flatten();
     RawClip {
+        shape,
+        encoder: encoder.and_then(|encoder| fitting(encoder, codec, diagnostics)),
         gop: supported("gop", "key frames apart from others", gop, codec, Codec::has_gop, diagnostics),
         b_frames: supported("b_frames", "B-frames", b_frames, codec, Codec::has_b_frames, diagnostics),
         ..raw
     }
+}
+
+/// An encoder of the codec beside it.
+fn fitting(given: Spanned<Encoder>, codec: Option<Codec>, diagnostics: &mut Diagnostics) -> Option<Encoder> {
+    let encoder = given.value;
+    if let Some(codec) = codec.filter(|codec| *codec != encoder.codec()) {
+        let message = format!("`encoder` does not go with `codec = \"{}\"`", codec.word());
+        diagnostics.push(
+            Diagnostic::error(codes::CODEC_OPTION, message)
+                .at(given.place)
+                .label(format!("it makes {}", encoder.codec().name()))
+                .help(format!("leave `encoder` out, or choose `codec = \"{}\"`", encoder.codec().word())),
+        );
+        return None;
+    }
+    Some(encoder)
 }
 
 /// The value of an option that the codec beside it must have.
@@ -104,9 +143,14 @@ fn supported(
 
 /// `8M`, `500k` or a whole number.
 fn bitrate() -> impl Reader<Value = u64> + Copy {
-    let number = || Shape::Whole { min: 1_000, max: 1_000_000_000 };
+    let number = || ValueShape::Whole { min: 1_000, max: 1_000_000_000 };
     by(
-        move || Shape::Either(vec![Shape::String(Some(r"^[0-9]+(\.[0-9]+)?[kM]?$".to_owned())), number()]),
+        move || {
+            ValueShape::Either(vec![
+                ValueShape::String(Some(r"^[0-9]+(\.[0-9]+)?[kM]?$".to_owned())),
+                number(),
+            ])
+        },
         |at, diagnostics| {
             let Some(text) = at.as_string() else { return whole(1_000, 1_000_000_000).read(at, diagnostics) };
             match parse(text) {
@@ -152,8 +196,12 @@ mod tests {
 
     #[test]
     fn a_camera_takes_the_options_that_it_does_not_give() {
-        let wider =
-            RawClip { codec: Some(Some(Codec::H265)), gop: Some(30), b_frames: Some(2), bitrate: None };
+        let wider = RawClip {
+            codec: Some(Some(Codec::H265)),
+            gop: Some(30),
+            b_frames: Some(2),
+            ..RawClip::default()
+        };
         let camera =
             RawClip { codec: Some(Some(Codec::Vp9)), bitrate: Some(8_000_000), ..RawClip::default() };
         let options = camera.resolve(wider);

@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::shape::Shape;
 use super::tree::{Node, Value};
 use super::{inference, load, lpfile, resolve, verdict};
-use crate::model::Codec;
+use crate::model::{Codec, Encoder};
 use crate::time::duration_text;
 
 /// A key of `Lpfile.toml`.
@@ -150,6 +150,8 @@ fn defaults() -> BTreeMap<String, Json> {
         ("clip.bitrate", json!(settings.clip.bitrate)),
         ("clip.gop", json!(settings.clip.gop)),
         ("clip.b_frames", json!(settings.clip.b_frames)),
+        ("clip.shape", json!(settings.clip.shape.word())),
+        ("clip.encoder", json!(settings.clip.encoder.map(Encoder::factory))),
         ("rtsp.host", json!(rtsp.host)),
         ("rtsp.port", json!(rtsp.port)),
         ("rtsp.latency", json!(rtsp.latency_ms)),

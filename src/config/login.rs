@@ -23,14 +23,14 @@ pub(super) const IN_CLEAR: &str = "records of the download contain them: restric
 
 /// User and password of a stream as written.
 #[derive(Debug)]
-pub(super) struct RawLogin {
-    pub(super) user: RawCredential,
-    pub(super) password: Option<RawCredential>,
+pub(crate) struct RawLogin {
+    pub(crate) user: RawCredential,
+    pub(crate) password: Option<RawCredential>,
 }
 
 /// A user or a password as written.
 #[derive(Debug)]
-pub(super) enum RawCredential {
+pub(crate) enum RawCredential {
     /// The value, without the escapes of a URI.
     Text(String),
     /// The name of a variable.
@@ -39,7 +39,7 @@ pub(super) enum RawCredential {
 
 /// The URI without user and password, and these: written out or as the name of a
 /// variable, `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`. `None` if it has none.
-pub(super) fn login(uri: &str) -> Option<(String, RawLogin)> {
+pub(crate) fn login(uri: &str) -> Option<(String, RawLogin)> {
     let (scheme, rest) = uri.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     // The last one: a password may hold an `@`.

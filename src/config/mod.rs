@@ -46,3 +46,4 @@ mod worker;
 mod workloads;
 
 pub(crate) use cameras::STREAM_KEYS;
+pub(crate) use login::{RawCredential, RawLogin, login};

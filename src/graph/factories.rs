@@ -7,13 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::task::{Action, Task};
 use crate::dialect::share;
-use crate::model::{Codec, Pace};
+use crate::model::{ClipOptions, Codec, Encoder, Pace, Shape};
 use crate::plan::CameraPlan;
 use crate::plan::lane::Lane;
 
 /// The factories that drawing a scene needs.
 pub const GENERATE_FACTORIES: [&str; 6] =
     ["videoconvert", "capsfilter", "x264enc", "h264parse", "mp4mux", "filesink"];
+
+/// The encoders of H.264, of which the first that is installed is used.
+pub const H264_ENCODERS: [&str; 2] = ["x264enc", "openh264enc"];
 
 /// The factories that making any clip needs.
 const CLIP_FACTORIES: [&str; 13] = [
@@ -32,6 +35,9 @@ const CLIP_FACTORIES: [&str; 13] = [
     "mp4mux",
 ];
 
+/// The factory that cuts off what does not fit into a camera's proportions.
+pub const CROP: &str = "aspectratiocrop";
+
 /// The factories that read clips in a codec, and put them into a container.
 fn readers(codec: Codec) -> &'static [&'static str] {
     match codec {
@@ -45,7 +51,7 @@ fn readers(codec: Codec) -> &'static [&'static str] {
 
 fn encoders(codec: Codec) -> &'static [&'static str] {
     match codec {
-        Codec::H264 => &["x264enc"],
+        Codec::H264 => &H264_ENCODERS,
         Codec::H265 => &["x265enc"],
         Codec::Mjpeg => &["jpegenc", "avenc_mjpeg"],
         Codec::Vp9 => &["vp9enc"],
@@ -53,30 +59,47 @@ fn encoders(codec: Codec) -> &'static [&'static str] {
     }
 }
 
-/// The factories that making a clip may need: of encoders, only those of the codec if
-/// one is asked for.
+/// The factories that making a clip may need: of encoders, only those of the codec, or the
+/// one, that is asked for.
 #[must_use]
-pub fn transcode_factories(codec: Option<Codec>) -> Vec<&'static str> {
-    let encoded = codec.map_or(Codec::ALL.to_vec(), |codec| vec![codec]);
-    let encoders = encoded.into_iter().flat_map(encoders);
+pub fn transcode_factories(clip: &ClipOptions) -> Vec<&'static str> {
+    let encoded = clip.codec.map_or(Codec::ALL.to_vec(), |codec| vec![codec]);
+    let mut encoders: Vec<&str> = encoded.into_iter().flat_map(encoders).copied().collect();
+    if let Some(encoder) = clip.encoder {
+        encoders = vec![encoder.factory()];
+    }
     let readers = Codec::ALL.into_iter().flat_map(readers);
-    CLIP_FACTORIES.iter().chain(readers).chain(encoders).copied().collect()
+    let crop = (clip.shape == Shape::Crop).then_some(CROP);
+    CLIP_FACTORIES.iter().chain(readers).copied().chain(encoders).chain(crop).collect()
 }
 
 /// The factories without which a task cannot be done. Making a clip does without those
 /// of codecs that nobody asks for: it fails or goes on by what the clip turns out to be.
+/// Of the encoders of H.264 one is enough: see [`missing_h264_encoder`].
 #[must_use]
 pub fn must_have(task: &Task) -> Vec<&str> {
     let asked = match &task.action {
-        Action::Transcode(transcode) => transcode.clip.codec,
+        Action::Transcode(transcode) => &transcode.clip,
         _ => return task.factories.iter().map(String::as_str).collect(),
     };
     let others: Vec<Codec> =
-        Codec::ALL.into_iter().filter(|codec| *codec != Codec::H264 && Some(*codec) != asked).collect();
+        Codec::ALL.into_iter().filter(|codec| *codec != Codec::H264 && Some(*codec) != asked.codec).collect();
+    let named = asked.encoder.map(Encoder::factory);
     let is_optional = |name: &str| {
-        others.iter().any(|codec| readers(*codec).contains(&name) || encoders(*codec).contains(&name))
+        if Some(name) == named {
+            return false;
+        }
+        H264_ENCODERS.contains(&name)
+            || others.iter().any(|codec| readers(*codec).contains(&name) || encoders(*codec).contains(&name))
     };
     task.factories.iter().map(String::as_str).filter(|name| !is_optional(name)).collect()
+}
+
+/// An encoder of H.264, if a task needs any and this machine, `has`, has none.
+#[must_use]
+pub fn missing_h264_encoder(task: &Task, has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let needed = H264_ENCODERS.iter().all(|name| task.factories.iter().any(|other| other == name));
+    (needed && !H264_ENCODERS.iter().any(|name| has(name))).then_some(H264_ENCODERS[0])
 }
 
 /// Who needs a factory.
@@ -98,7 +121,10 @@ pub fn needs(lane: &Lane, pace: Pace, tasks: &[Task]) -> BTreeMap<String, Need> 
     for task in tasks {
         match &task.action {
             Action::Transcode(transcode) => {
-                needed.extend(transcode.clip.codec.into_iter().flat_map(of_clips))
+                let clip = &transcode.clip;
+                needed.extend(clip.codec.into_iter().flat_map(of_clips));
+                needed.extend(clip.encoder.map(|encoder| encoder.factory().to_owned()));
+                needed.extend((clip.shape == Shape::Crop).then(|| CROP.to_owned()));
             }
             // Theirs are those of the plans below.
             Action::Run(_) | Action::Density(_) => {}
@@ -132,7 +158,9 @@ pub fn needs(lane: &Lane, pace: Pace, tasks: &[Task]) -> BTreeMap<String, Need> 
 
 /// The factories for clips in a codec.
 fn of_clips(codec: Codec) -> impl Iterator<Item = String> {
-    readers(codec).iter().chain(encoders(codec)).map(|name| (*name).to_owned())
+    // Scenes are drawn with the first encoder of H.264.
+    let encoders = encoders(codec).iter().filter(|name| **name != H264_ENCODERS[1]);
+    readers(codec).iter().chain(encoders).map(|name| (*name).to_owned())
 }
 
 fn played(plan: &CameraPlan, pace: Pace) -> Vec<String> {
@@ -144,7 +172,6 @@ fn played(plan: &CameraPlan, pace: Pace) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::graph::task::Transcode;
-    use crate::model::ClipOptions;
 
     #[test]
     fn a_clip_is_made_without_elements_of_codecs_that_nobody_asks_for() {
@@ -159,11 +186,12 @@ mod tests {
                 version: Transcode::VERSION,
             };
             let task = Task::new("transcode:a.mp4".to_owned(), Action::Transcode(transcode));
-            let task = task.uses(transcode_factories(codec));
+            let task = task.uses(transcode_factories(&clip));
             must_have(&task).into_iter().map(str::to_owned).collect::<BTreeSet<String>>()
         };
         let usual = must_have(None);
-        assert!(["x264enc", "avdec_h264", "qtdemux"].iter().all(|name| usual.contains(*name)), "{usual:?}");
+        assert!(!usual.contains("x264enc") && !usual.contains("openh264enc"));
+        assert!(["avdec_h264", "qtdemux"].iter().all(|name| usual.contains(*name)), "{usual:?}");
         let added: Vec<String> = must_have(Some(Codec::Av1)).difference(&usual).cloned().collect();
         assert_eq!(added, ["av1dec", "av1enc", "av1parse"]);
     }

@@ -212,7 +212,7 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
     let second = Task::new(label, action)
         .reads([original])
         .writes([transcoded, prepared])
-        .uses(transcode_factories(camera.clip.codec));
+        .uses(transcode_factories(&camera.clip));
     first.into_iter().chain([second]).map(|task| task.at(camera.place)).collect()
 }
 

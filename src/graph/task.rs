@@ -246,7 +246,7 @@ pub struct Transcode {
 
 impl Transcode {
     /// Rises with every change of the way clips are made, so that older clips are made again.
-    pub const VERSION: u32 = 3;
+    pub const VERSION: u32 = 4;
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

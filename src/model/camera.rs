@@ -77,6 +77,90 @@ pub struct ClipOptions {
     /// B-frames between two others, at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub b_frames: Option<u32>,
+    /// What becomes of a picture of other proportions.
+    #[serde(default, skip_serializing_if = "Shape::is_letterbox")]
+    pub shape: Shape,
+    /// `None` is a software encoder of the codec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<Encoder>,
+}
+
+/// How a picture gets the proportions of a camera.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// Bars fill the rest.
+    #[default]
+    Letterbox,
+    /// It fills the frame, and objects change their shape.
+    Stretch,
+    /// What does not fit is cut off on both sides.
+    Crop,
+}
+
+impl Shape {
+    /// As it is written in files: `letterbox`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Shape::Letterbox => "letterbox",
+            Shape::Stretch => "stretch",
+            Shape::Crop => "crop",
+        }
+    }
+
+    fn is_letterbox(&self) -> bool {
+        *self == Shape::Letterbox
+    }
+}
+
+/// An encoder that a user names, by its factory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Encoder {
+    #[serde(rename = "x264enc")]
+    X264,
+    #[serde(rename = "openh264enc")]
+    OpenH264,
+    #[serde(rename = "vah264enc")]
+    VaH264,
+    #[serde(rename = "nvh264enc")]
+    NvH264,
+    #[serde(rename = "x265enc")]
+    X265,
+    #[serde(rename = "vah265enc")]
+    VaH265,
+    #[serde(rename = "nvh265enc")]
+    NvH265,
+}
+
+impl Encoder {
+    /// `x264enc`
+    #[must_use]
+    pub fn factory(self) -> &'static str {
+        match self {
+            Encoder::X264 => "x264enc",
+            Encoder::OpenH264 => "openh264enc",
+            Encoder::VaH264 => "vah264enc",
+            Encoder::NvH264 => "nvh264enc",
+            Encoder::X265 => "x265enc",
+            Encoder::VaH265 => "vah265enc",
+            Encoder::NvH265 => "nvh265enc",
+        }
+    }
+
+    #[must_use]
+    pub fn codec(self) -> Codec {
+        match self {
+            Encoder::X264 | Encoder::OpenH264 | Encoder::VaH264 | Encoder::NvH264 => Codec::H264,
+            Encoder::X265 | Encoder::VaH265 | Encoder::NvH265 => Codec::H265,
+        }
+    }
+
+    /// Whether it is part of a graphics processor. `lp` was tried with none of these.
+    #[must_use]
+    pub fn is_hardware(self) -> bool {
+        matches!(self, Encoder::VaH264 | Encoder::VaH265 | Encoder::NvH264 | Encoder::NvH265)
+    }
 }
 
 impl ClipOptions {
@@ -93,6 +177,8 @@ impl ClipOptions {
             bitrate: self.bitrate.or(others.bitrate),
             gop: self.gop.or(others.gop),
             b_frames: self.b_frames.or(others.b_frames),
+            shape: if self.shape == Shape::default() { others.shape } else { self.shape },
+            encoder: self.encoder.or(others.encoder),
         }
     }
 
@@ -103,7 +189,9 @@ impl ClipOptions {
         let bitrate = self.bitrate.map(|bitrate| format!("-{}", bitrate_word(bitrate)));
         let gop = self.gop.map(|gop| format!("-g{gop}"));
         let b_frames = self.b_frames.map(|n| format!("-b{n}"));
-        [codec, bitrate, gop, b_frames].into_iter().flatten().collect()
+        let shape = (self.shape != Shape::default()).then(|| format!("-{}", self.shape.word()));
+        let encoder = self.encoder.map(|encoder| format!("-{}", encoder.factory()));
+        [codec, bitrate, gop, b_frames, shape, encoder].into_iter().flatten().collect()
     }
 }
 

@@ -18,8 +18,8 @@ mod workload;
 pub mod zoo;
 
 pub use camera::{
-    Accept, Camera, Clip, ClipOptions, Codec, Credential, Expect, Login, Origin, Region, RtspStream, Source,
-    SourceKind,
+    Accept, Camera, Clip, ClipOptions, Codec, Credential, Encoder, Expect, Login, Origin, Region, RtspStream,
+    Shape, Source, SourceKind,
 };
 pub use density::{Density, Unit};
 pub use limits::{Deadline, Limits};

@@ -14,8 +14,16 @@
 //! Times are nanoseconds of the pipeline's running time, so edit lists and
 //! clips that do not begin at 0 are accounted for.
 
+mod sound;
+#[cfg(test)]
+mod tests;
+mod times;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::sound::Sound;
+pub use self::times::Times;
+use self::times::seconds;
 use super::codec::Codec;
 
 /// A longer pause between two frames is a jump of the recorder's clock and not a
@@ -79,6 +87,9 @@ pub struct Track {
     /// How its frames are encoded.
     #[serde(default)]
     pub coding: Coding,
+    /// What is heard; `None` if it is no sound.
+    #[serde(default)]
+    pub sound: Option<Sound>,
 }
 
 /// How the frames of a track are encoded.
@@ -95,103 +106,19 @@ pub struct Coding {
     /// The most frames in a row that are shown before one that was decoded earlier.
     pub b_frames: u64,
     pub is_interlaced: bool,
-    /// Whether the container says that frames are to be turned or mirrored.
-    pub is_turned: bool,
+    /// How the container asks for frames to be turned or mirrored, as GStreamer's tag has
+    /// it: `rotate-90`; `None` if it does not.
+    pub turn: Option<String>,
     /// Width and height of a pixel.
     pub pixel_aspect: Option<(i32, i32)>,
-}
-
-/// When frames of a track are shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Times {
-    /// Frames, without those that an edit list cuts. Some may have no time.
-    pub n_frames: u64,
-    /// When the first is shown.
-    pub begin_ns: u64,
-    /// When the last is shown.
-    pub last_ns: u64,
-    /// When the last is over.
-    pub end_ns: u64,
-    /// The median time from a frame to the next; 0 if there are not two.
-    pub interval_ns: u64,
-    /// The longest time from a frame to the next.
-    pub pause_ns: u64,
-    pub pause_at_ns: u64,
-    /// How far a frame is at most from its place, if all came evenly.
-    #[serde(default)]
-    pub uneven_ns: u64,
-    /// Whether the container does not give the time at which each frame is shown, but
-    /// the one at which it is decoded, or none.
-    pub are_guessed: bool,
-}
-
-impl Times {
-    /// The times of frames that are shown at `shown`, in any order. The last lasts
-    /// `last_for` if that is known, else as long as the median.
-    #[must_use]
-    pub fn of(mut shown: Vec<u64>, last_for: Option<u64>) -> Times {
-        shown.sort_unstable();
-        let (Some(begin), Some(last)) = (shown.first().copied(), shown.last().copied()) else {
-            return Times::default();
-        };
-        let (mut pause_ns, mut pause_at_ns) = (0, begin);
-        for pair in shown.windows(2) {
-            if pause_ns < pair[1] - pair[0] {
-                (pause_ns, pause_at_ns) = (pair[1] - pair[0], pair[0]);
-            }
-        }
-        let mut intervals: Vec<u64> = shown.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        intervals.sort_unstable();
-        let interval_ns = intervals.get(intervals.len() / 2).copied().unwrap_or(0);
-        let end_ns = last.saturating_add(last_for.unwrap_or(interval_ns));
-        let (length, n_steps) = (u128::from(last - begin), shown.len().max(2) as u128 - 1);
-        let places = (0..=n_steps).map(|n| begin + u64::try_from(length * n / n_steps).unwrap_or(0));
-        let uneven_ns = places.zip(&shown).map(|(place, shown)| place.abs_diff(*shown)).max().unwrap_or(0);
-        Times {
-            n_frames: shown.len() as u64,
-            begin_ns: begin,
-            last_ns: last,
-            end_ns,
-            interval_ns,
-            pause_ns,
-            pause_at_ns,
-            uneven_ns,
-            are_guessed: false,
-        }
-    }
-
-    /// How long it plays.
-    #[must_use]
-    pub fn duration_ns(&self) -> u64 {
-        self.end_ns - self.begin_ns
-    }
-
-    /// The longest pause, in words, if it is visible: more than a second, and more
-    /// than five times the usual interval.
-    #[must_use]
-    pub fn pause(&self) -> Option<String> {
-        let shows = 1_000_000_000.max(self.interval_ns.saturating_mul(5)) < self.pause_ns;
-        shows.then(|| format!("none for {} from {} on", seconds(self.pause_ns), seconds(self.pause_at_ns)))
-    }
-
-    /// Frames a second from the first to the last, whose own length containers round or
-    /// make up; 0 if there are not two.
-    #[must_use]
-    pub fn steady_rate(&self) -> f64 {
-        match self.last_ns - self.begin_ns {
-            0 => self.rate(),
-            length => (self.n_frames - 1) as f64 * 1e9 / length as f64,
-        }
-    }
-
-    /// Frames a second, on average; 0 if it has no length.
-    #[must_use]
-    pub fn rate(&self) -> f64 {
-        match self.duration_ns() {
-            0 => 0.0,
-            duration => self.n_frames as f64 * 1e9 / duration as f64,
-        }
-    }
+    /// Whether frames of a GOP refer to the one before: some are shown before the key frame
+    /// that they come after. `None` if there are not two key frames, or nothing shows it.
+    pub is_open: Option<bool>,
+    /// Bits per sample of brightness.
+    pub bits: Option<u32>,
+    /// GStreamer's name of the colours, `bt2100-pq`, or its numbers for range, matrix,
+    /// transfer and primaries, `2:6:14:7`.
+    pub colorimetry: Option<String>,
 }
 
 impl Track {
@@ -207,6 +134,19 @@ impl Track {
 
     fn area(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
+    }
+}
+
+impl Coding {
+    /// The name of the transfer function, if that is one of high dynamic range (ITU-R BT.2100).
+    #[must_use]
+    pub fn high_dynamic_range(&self) -> Option<&'static str> {
+        let colorimetry = self.colorimetry.as_deref()?;
+        match (colorimetry, colorimetry.split(':').nth(2)) {
+            ("bt2100-pq", _) | (_, Some("14")) => Some("PQ"),
+            ("bt2100-hlg", _) | (_, Some("15")) => Some("HLG"),
+            _ => None,
+        }
     }
 }
 
@@ -297,6 +237,9 @@ pub struct Decoded {
     pub n_damaged: u64,
     /// When the first of them is shown.
     pub damaged_at_ns: u64,
+    /// Whether the decoder calls its frames fields, which not every parser tells before.
+    #[serde(default)]
+    pub is_interlaced: bool,
 }
 
 /// A loss between the file and the decoder's output.
@@ -361,237 +304,4 @@ pub struct Resampled {
     pub n_out: u64,
     /// Frames that left more than once, each time but the first.
     pub n_copies: u64,
-}
-
-/// Seconds with one to three decimals: `2.4 s`, `0.067 s`.
-fn seconds(ns: u64) -> String {
-    let text = format!("{:.3}", ns as f64 / 1e9);
-    let text = text.trim_end_matches('0');
-    format!("{} s", if text.ends_with('.') { format!("{text}0") } else { text.to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-
-    use super::*;
-
-    const MS: u64 = 1_000_000;
-
-    fn steady(n_frames: u64, interval_ms: u64) -> Times {
-        Times::of((0..n_frames).map(|n| n * interval_ms * MS).collect(), None)
-    }
-
-    fn track(id: &str, kind: &str, size: (u32, u32), times: Times) -> Track {
-        let (width, height, reaches_ns) = (size.0, size.1, times.end_ns);
-        Track {
-            id: id.to_owned(),
-            kind: kind.to_owned(),
-            width,
-            height,
-            reaches_ns,
-            times,
-            coding: Coding::default(),
-        }
-    }
-
-    fn film(times: Times) -> Track {
-        track("film", "video/x-h264", (640, 360), times)
-    }
-
-    #[track_caller]
-    fn check_film(others: &[Track], expect: &str) {
-        let mut tracks = vec![film(steady(30, 100))];
-        tracks.extend_from_slice(others);
-        for _ in 0..tracks.len() {
-            tracks.rotate_left(1);
-            let contents = Contents { container: String::new(), announced_ns: None, tracks: tracks.clone() };
-            assert_eq!(contents.film().map(|track| track.id.as_str()), Some(expect), "{tracks:?}");
-        }
-    }
-
-    #[test]
-    fn the_film_is_the_largest_track_that_is_not_a_still_picture() {
-        let cover = track("cover", "image/jpeg", (3000, 3000), steady(1, 0));
-        let long_cover = track("cover", "video/x-h264", (3000, 3000), Times::of(vec![0], Some(3_000 * MS)));
-        let preview = track("preview", "video/x-h264", (160, 90), steady(60, 50));
-        let chapters = track("chapters", "image/jpeg", (1920, 1080), steady(2, 1_500));
-        let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
-        check_film(&[cover.clone(), sound], "film");
-        check_film(&[long_cover], "film");
-        check_film(&[preview, chapters], "film");
-        check_film(&[track("large", "video/x-h265", (1920, 1080), steady(29, 100))], "large");
-
-        let only = Contents { container: String::new(), announced_ns: None, tracks: vec![cover] };
-        assert_eq!(only.film().map(|track| track.id.as_str()), Some("cover"));
-    }
-
-    #[test]
-    fn a_file_without_pictures_reports_its_tracks() {
-        let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
-        let contents = Contents { container: String::new(), announced_ns: None, tracks: vec![sound] };
-        assert_eq!(contents.film(), None);
-        assert_eq!(contents.without_film(), "has no video, only `audio/mpeg`");
-    }
-
-    #[track_caller]
-    fn check(announced_ms: u64, times: Times, n_lost: Option<Option<u64>>, expect: Expect) {
-        let film = film(times);
-        let contents = Contents {
-            container: String::new(),
-            announced_ns: Some(announced_ms * MS),
-            tracks: vec![film.clone()],
-        };
-        let part = "`mdat` at byte 40 has 60 of 100 bytes".to_owned();
-        let cut = n_lost.map(|n_lost| Cut { part, n_there: 100, n_lost });
-        expect.assert_eq(&contents.fault(&film, cut.as_ref()).unwrap_or_else(|| "whole".to_owned()));
-    }
-
-    #[test]
-    fn a_clip_shorter_than_announced_is_cut_off() {
-        check(3_000, steady(30, 100), None, expect!["whole"]);
-        check(3_200, steady(30, 100), None, expect!["whole"]);
-        check(530, steady(30, 100), None, expect!["whole"]);
-        check(
-            3_000,
-            steady(17, 100),
-            None,
-            expect!["is cut off: it announces 3.0 s, but its video ends at 1.7 s after 17 frames"],
-        );
-        check(
-            0,
-            steady(17, 100),
-            Some(Some(40)),
-            expect![
-                "is cut off: its video ends at 1.7 s after 17 frames: `mdat` at byte 40 has 60 of 100 bytes"
-            ],
-        );
-    }
-
-    #[test]
-    fn a_cut_within_the_tolerance_of_the_decoder_is_accepted() {
-        // 2.7 s in 100 bytes.
-        check(3_000, steady(27, 100), Some(Some(15)), expect!["whole"]);
-        check(
-            3_000,
-            steady(27, 100),
-            Some(Some(19)),
-            expect![
-                "is cut off: it announces 3.0 s, but its video ends at 2.7 s after 27 frames: `mdat` at byte 40 has 60 of 100 bytes"
-            ],
-        );
-        check(
-            3_300,
-            steady(27, 100),
-            Some(Some(15)),
-            expect![
-                "is cut off: it announces 3.3 s, but its video ends at 2.7 s after 27 frames: `mdat` at byte 40 has 60 of 100 bytes"
-            ],
-        );
-        check(
-            3_000,
-            steady(27, 100),
-            Some(None),
-            expect![
-                "is cut off: it announces 3.0 s, but its video ends at 2.7 s after 27 frames: `mdat` at byte 40 has 60 of 100 bytes"
-            ],
-        );
-        let film = film(steady(27, 100));
-        let cut = Cut { part: String::new(), n_there: 100, n_lost: Some(1) };
-        let contents = Contents { container: String::new(), announced_ns: None, tracks: vec![film.clone()] };
-        assert!(contents.fault(&film, Some(&cut)).is_some());
-    }
-
-    #[test]
-    fn sound_longer_than_the_film_is_not_a_cut() {
-        let film = film(steady(30, 100));
-        let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
-        let tracks = vec![film.clone(), sound];
-        assert_eq!(
-            Contents { container: String::new(), announced_ns: Some(6_000 * MS), tracks }.fault(&film, None),
-            None
-        );
-    }
-
-    #[test]
-    fn a_visible_pause_is_reported() {
-        let pause = |gap_ms: u64| {
-            Times::of((0..30).map(|n| n * 100 * MS + if n < 15 { 0 } else { gap_ms * MS }).collect(), None)
-                .pause()
-        };
-        assert_eq!((pause(0), pause(800)), (None, None));
-        assert_eq!(pause(3_000).as_deref(), Some("none for 3.1 s from 1.4 s on"));
-    }
-
-    #[test]
-    fn a_jump_of_the_clock_is_reported_with_its_time() {
-        let jump = |interval_ms: u64, gap_ms: u64| {
-            let times = (0..30).map(|n| n * interval_ms * MS + if n < 15 { 0 } else { gap_ms * MS });
-            Times::of(times.collect(), None)
-        };
-        check(
-            600_000,
-            jump(100, 600_000),
-            None,
-            expect![
-                "has a jump of its clock: no frame for 600.1 s from 1.4 s on, where frames come every 0.1 s; cut it there, or give its frames new times"
-            ],
-        );
-        check(0, jump(100, 5_000), None, expect!["whole"]);
-        // A time lapse.
-        check(0, jump(20_000, 40_000), None, expect!["whole"]);
-    }
-
-    #[track_caller]
-    fn check_loss(decoded: &[u64], n_damaged: u64, expect: Expect) {
-        let times = Times::of(decoded.iter().map(|n| n * 100 * MS).collect(), None);
-        let decoded = Decoded { times, n_damaged, damaged_at_ns: 400 * MS };
-        expect.assert_eq(&format!("{:?}", decoded.loss(&steady(30, 100))));
-    }
-
-    #[test]
-    fn lost_frames_are_reported_with_their_time() {
-        let all: Vec<u64> = (0..30).collect();
-        check_loss(&all, 0, expect!["None"]);
-        check_loss(
-            &all[..29],
-            0,
-            expect![[r#"Some(Frames("no frame between 2.8 s and 3.0 s can be decoded"))"#]],
-        );
-        check_loss(&all, 3, expect![[r#"Some(Frames("3 damaged frames, the first at 0.4 s"))"#]]);
-        check_loss(
-            &all[..20],
-            2,
-            expect![[
-                r#"Some(End("is damaged from 2.0 s on: its video goes on to 3.0 s, but 20 of 30 frames can be decoded"))"#
-            ]],
-        );
-        check_loss(
-            &all[5..],
-            0,
-            expect![[r#"Some(Frames("no frame between 0.0 s and 0.5 s can be decoded"))"#]],
-        );
-        let holed: Vec<u64> = all.iter().copied().filter(|n| !(10..15).contains(n)).collect();
-        check_loss(
-            &holed,
-            0,
-            expect![[r#"Some(Frames("no frame between 0.9 s and 1.5 s can be decoded"))"#]],
-        );
-        check_loss(&[], 0, expect![[r#"Some(End("is damaged: none of its 30 frames can be decoded"))"#]]);
-    }
-
-    #[test]
-    fn new_times_of_the_decoder_are_not_a_loss() {
-        // All frames, with times of the decoder's own.
-        let moved: Vec<u64> = (0..30).map(|n| if n < 15 { n } else { n - 2 }).collect();
-        check_loss(&moved, 0, expect!["None"]);
-        check_loss(&moved, 1, expect![[r#"Some(Frames("1 damaged frames, the first at 0.4 s"))"#]]);
-        // Some packets have no picture, and none has a time of its own.
-        let loss = |n_frames: u64| {
-            let times = steady(n_frames, 100);
-            Decoded { times, ..Decoded::default() }.loss(&Times { are_guessed: true, ..steady(30, 100) })
-        };
-        assert_eq!(loss(27), None);
-        assert!(matches!(loss(20), Some(Loss::End(_))), "{:?}", loss(20));
-    }
 }

@@ -9,11 +9,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::clip::{Decoded, Times, Track};
-use super::prepared::{UNLIKE_CAMERA, Video, rate};
+use super::clip::{Contents, Decoded, Times, Track};
+use super::codec::Codec;
+use super::prepared::{Preparation, UNLIKE_CAMERA, Video, rate};
+
+/// The container that can be played again and again.
+const LOOPING: &str = "video/quicktime";
 
 /// How much the rate of a clip may differ from that of its camera.
-const RATE_TOLERANCE: f64 = 0.001;
+pub(super) const RATE_TOLERANCE: f64 = 0.001;
 
 /// The part of an interval by which a frame may be away from its place.
 const UNEVEN_PARTS: u64 = 4;
@@ -50,12 +54,78 @@ pub fn check_frames(film: &Times) -> u64 {
     film.n_frames + film.n_frames.min(SECOND_PASS)
 }
 
+impl Wanted {
+    /// The frames of a camera that gives what a film has. H.264, as clips are made, has no
+    /// odd sizes.
+    #[must_use]
+    pub fn of(film: &Track) -> Wanted {
+        let even = |pixels: u32| pixels - pixels % 2;
+        Wanted { width: even(film.width), height: even(film.height), fps: usual_rate(&film.times) }
+    }
+}
+
+/// The rate of a film as people write it: `25` for 25.003, `29.97` for 30000/1001.
+fn usual_rate(times: &Times) -> f64 {
+    /// A rate is meant if the measured one differs by less; 30 and 30000/1001 do by 0.001.
+    const NEAR: f64 = 0.0003;
+    let measured = times.steady_rate();
+    let is_near = |rate: f64| (measured - rate).abs() < rate * NEAR;
+    let whole = measured.round();
+    if whole > 0.0 && is_near(whole) {
+        return whole;
+    }
+    // 23.976, 29.97, 59.94
+    let television = (measured * 1.001).round() / 1.001;
+    let exact = if television > 0.0 && is_near(television) { television } else { measured };
+    (exact * 1000.0).round() / 1000.0
+}
+
+/// Why a film can be played in no way, to follow its name.
+#[must_use]
+pub fn refusal(film: &Track) -> Option<String> {
+    let transfer = film.coding.high_dynamic_range()?;
+    Some(format!(
+        "has a high dynamic range ({transfer}), which no camera of a lane sends and `lp` does not convert: \
+         make a video of standard range of it, such as with the filters `zscale` and `tonemap` of `ffmpeg`"
+    ))
+}
+
+/// What is to be done so that the film of a clip can be played for a camera, before it is
+/// tried, and why it is not played as it is.
+#[must_use]
+pub fn outlook(contents: &Contents, film: &Track, wanted: &Wanted) -> (Preparation, Vec<String>) {
+    let misfits = misfits(film, wanted);
+    if !misfits.is_empty() {
+        return (Preparation::Encoded, misfits);
+    }
+    match container_misfit(contents) {
+        None => (Preparation::AsItIs, Vec::new()),
+        Some(reason) if can_be_remuxed(film) => (Preparation::Remuxed, vec![reason]),
+        Some(reason) => (Preparation::Encoded, vec![reason]),
+    }
+}
+
+/// Why the container of a clip cannot be played.
+#[must_use]
+pub fn container_misfit(contents: &Contents) -> Option<String> {
+    let is_looping = contents.container == LOOPING;
+    (!is_looping)
+        .then(|| format!("its container (`{}`) cannot be played again and again", contents.container))
+}
+
+/// Whether the frames of a film can be put into a container that can be played: muxers
+/// refuse smaller ones.
+#[must_use]
+pub fn can_be_remuxed(film: &Track) -> bool {
+    film.codec() == Some(Codec::Mjpeg) || (16 <= film.width && 16 <= film.height)
+}
+
 /// What keeps the frames of a clip from being those of the camera.
 #[must_use]
 pub fn misfits(film: &Track, wanted: &Wanted) -> Vec<String> {
     let mut found = Vec::new();
     let Wanted { width, height, fps } = *wanted;
-    let (turned, times) = (film.coding.is_turned, &film.times);
+    let (turned, times) = (film.coding.turn.is_some(), &film.times);
     if film.codec().is_none() {
         found.push(format!("`lp` cannot play `{}`", film.kind));
     }
@@ -70,6 +140,9 @@ pub fn misfits(film: &Track, wanted: &Wanted) -> Vec<String> {
     }
     if let Some((n, d)) = film.coding.pixel_aspect.filter(|(n, d)| n != d) {
         found.push(format!("its pixels are not square ({n}:{d})"));
+    }
+    if let Some(bits) = film.coding.bits.filter(|bits| 8 < *bits) {
+        found.push(format!("it has {bits} bits per sample, not 8"));
     }
     if times.are_guessed && 0 < film.coding.b_frames {
         found.push("its frames have no times".to_owned());
@@ -90,7 +163,8 @@ fn is_rate(found: f64, wanted: f64) -> bool {
 }
 
 /// Whether a grid of its rate has a place for each frame, and a frame for each place.
-fn is_even(times: &Times) -> bool {
+#[must_use]
+pub fn is_even(times: &Times) -> bool {
     times.uneven_ns * UNEVEN_PARTS <= times.interval_ns || times.n_frames < 2
 }
 
@@ -98,6 +172,17 @@ impl CheckedLoop {
     /// Why the clip cannot be played again and again.
     #[must_use]
     pub fn fault(&self, film: &Track) -> Option<String> {
+        let times = &self.decoded.times;
+        let gap = || {
+            (!is_even(times))
+                .then(|| format!("there is a gap of {} ms where it begins again", times.pause_ns / 1_000_000))
+        };
+        self.fault_of_frames(film).or_else(gap)
+    }
+
+    /// The same of a clip whose frames need not come evenly.
+    #[must_use]
+    pub fn fault_of_frames(&self, film: &Track) -> Option<String> {
         let times = &self.decoded.times;
         if let Some((w, h)) =
             Some((self.width, self.height)).filter(|size| *size != (film.width, film.height))
@@ -118,8 +203,7 @@ impl CheckedLoop {
                 self.decoded.n_damaged
             ));
         }
-        (!is_even(times))
-            .then(|| format!("there is a gap of {} ms where it begins again", times.pause_ns / 1_000_000))
+        None
     }
 }
 
@@ -194,6 +278,7 @@ mod tests {
             reaches_ns: times.end_ns,
             times,
             coding: Coding::default(),
+            sound: None,
         }
     }
 
@@ -222,8 +307,9 @@ mod tests {
     #[test]
     fn everything_that_does_not_fit_is_named() {
         let coding = Coding {
-            is_turned: true,
+            turn: Some("rotate-90".to_owned()),
             is_interlaced: true,
+            bits: Some(10),
             pixel_aspect: Some((16, 11)),
             b_frames: 1,
             ..Coding::default()
@@ -239,6 +325,7 @@ mod tests {
                 its frames are turned by the container
                 it is interlaced
                 its pixels are not square (16:11)
+                it has 10 bits per sample, not 8
                 its frames have no times
                 its rate is 15.15, and the camera's 10"#]],
         );
@@ -291,5 +378,34 @@ mod tests {
         assert_eq!(bit_rate(&still, &Wanted { width: 160, height: 120, fps: 5.0 }), 64_000);
         let uneven = ["uneven 15 fps filled up: 3 of 300 frames are copies"];
         assert_eq!(made_up(&source, &Wanted { width: 640, height: 360, fps: 15.0 }, 3, 300), uneven);
+    }
+
+    #[track_caller]
+    fn check_rate(interval_ns: u64, n_frames: u64, expected: f64) {
+        let times = Times::of((0..n_frames).map(|n| n * interval_ns).collect(), None);
+        assert_eq!(Wanted::of(&Track { times, ..Track::default() }).fps, expected);
+    }
+
+    #[test]
+    fn rates_are_those_that_people_write() {
+        check_rate(40_000_000, 100, 25.0);
+        check_rate(66_666_667, 100, 15.0);
+        check_rate(33_366_667, 300, 29.97);
+        check_rate(41_708_333, 300, 23.976);
+        check_rate(16_683_333, 300, 59.94);
+        check_rate(71_000_000, 50, 14.085);
+        check_rate(2_000_000_000, 5, 0.5);
+    }
+
+    #[test]
+    fn the_container_decides_only_about_frames_that_fit() {
+        let contents = |container: &str| Contents { container: container.to_owned(), ..Contents::default() };
+        let done = |container: &str, film: &Track| outlook(&contents(container), film, &CAMERA).0;
+        assert_eq!(done("video/quicktime", &even()), Preparation::AsItIs);
+        assert_eq!(done("video/webm", &even()), Preparation::Remuxed);
+        assert_eq!(done("video/quicktime", &Track { width: 320, ..even() }), Preparation::Encoded);
+        let small = Track { width: 8, height: 8, ..even() };
+        let wanted = Wanted { width: 8, height: 8, ..CAMERA };
+        assert_eq!(outlook(&contents("video/webm"), &small, &wanted).0, Preparation::Encoded);
     }
 }

@@ -13,6 +13,8 @@
 pub mod clip;
 pub mod codec;
 pub mod detect;
+pub mod encoded;
+pub mod facts;
 pub mod files;
 pub mod fit;
 pub mod launch;

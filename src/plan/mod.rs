@@ -730,6 +730,7 @@ pub(crate) mod tests {
             bitrate: Some(1_500_000),
             gop: Some(30),
             b_frames: Some(2),
+            ..ClipOptions::default()
         };
         assert_eq!(path(&camera(15.0, options)), "media/clips/scan-640x360-15-h265-1500k-g30-b2.mp4");
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::collect::host;
-use crate::graph::factories::must_have;
+use crate::graph::factories::{missing_h264_encoder, must_have};
 use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId};
 use crate::model::WorkerCommand;
@@ -160,6 +160,7 @@ impl Tools {
     /// The factories that a task needs and that are not installed.
     pub(crate) fn missing<'t>(&self, task: &'t Task) -> Vec<&'t str> {
         let Some(machine) = &self.machine else { return Vec::new() };
-        must_have(task).into_iter().filter(|name| !machine.has(name)).collect()
+        let encoder = missing_h264_encoder(task, |name| machine.has(name));
+        must_have(task).into_iter().filter(|name| !machine.has(name)).chain(encoder).collect()
     }
 }

@@ -51,6 +51,8 @@ fn every_key_has_its_value_and_its_origin() {
             clip.bitrate                    -                                    default
             clip.gop                        -                                    default
             clip.b_frames                   -                                    default
+            clip.shape                      "letterbox"                          default
+            clip.encoder                    -                                    default
             rtsp.host                       "rtsp-streamer"                      default
             rtsp.port                       8554                                 default
             rtsp.latency                    300                                  default
@@ -84,7 +86,7 @@ fn one_key_is_explained_and_a_table_is_listed() {
         .stdout_has("from     profile quick, Lpfile.toml:9\n");
     ws.lp("config clip pools.disk")
         .success()
-        .stdout_has("clip.drop_only  false     default")
+        .stdout_has("clip.drop_only  false        default")
         .stdout_has("Lpfile.toml:12");
     ws.lp("config asset").success().stdout_has("***@h/a.mp4");
     // In a folder below, places are relative to it.

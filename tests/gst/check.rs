@@ -292,7 +292,7 @@ fn without_a_fitting_dialect_the_missing_elements_are_named_with_ways_out() {
 }
 
 /// The machine without one plugin.
-fn without(ws: Workspace, plugin: &str) -> Workspace {
+pub(crate) fn without(ws: Workspace, plugin: &str) -> Workspace {
     gst::init().unwrap();
     let (plugins, registry) = (ws.path("plugins"), ws.path("registry"));
     std::fs::create_dir(&plugins).unwrap();

@@ -41,6 +41,11 @@ impl Case {
         self.ws.path("clips").join(&self.clip)
     }
 
+    /// The same in another workspace.
+    pub(crate) fn with(self, change: impl FnOnce(Workspace) -> Workspace) -> Case {
+        Case { ws: change(self.ws), ..self }
+    }
+
     /// Makes the clip with these arguments of `ffmpeg`.
     pub(crate) fn ffmpeg(self, arguments: &str) -> Case {
         ffmpeg(&self.ws.path("clips"), &format!("{arguments} {}", self.clip));
@@ -66,7 +71,7 @@ impl Case {
     }
 
     #[track_caller]
-    fn refused(&self, reason: &str) {
+    pub(crate) fn refused(&self, reason: &str) {
         self.build().code(1).stderr_has(reason);
     }
 

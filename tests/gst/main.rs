@@ -13,6 +13,7 @@ mod files;
 mod incremental;
 mod lane;
 mod own;
+mod pictures;
 mod project;
 mod recorded;
 mod removal;
@@ -25,6 +26,7 @@ mod source;
 mod stock;
 mod support;
 mod tools;
+mod videos;
 mod worker;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../e2e/support.rs"]

@@ -7,6 +7,9 @@
 //! posts `clip-decoded` with a [`Decoded`](lp::pipeline::clip::Decoded). With `packets` it
 //! hands that track's packets on instead, each with a time.
 //!
+//! With a `uri` it looks at a stream: it reads what comes in `look-ms` after the first
+//! packet, or until the end, and posts `clip-contents`. If nothing comes, it has no tracks.
+//!
 //! Frames whose caps say *full range* but not which matrix get the matrix that
 //! GStreamer assumes for their size: it would forget the range otherwise.
 //!
@@ -36,17 +39,24 @@ pub(crate) fn post(element: &gst::Element, name: &str, value: &impl serde::Seria
 }
 
 mod imp {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+    use std::time::Duration;
 
     use gst::glib;
     use gst::prelude::*;
     use gst::subclass::prelude::*;
     use gstreamer as gst;
-    use lp::pipeline::clip::{Coding, Contents, Decoded, Track};
+    use lp::pipeline::clip::Decoded;
 
+    use crate::clip_look;
+    use crate::clip_reader::ClipReader;
     use crate::frames::lock;
     use crate::movie_header;
     use crate::tally::{Tally, tally_of};
+
+    /// How long a stream may send nothing at first.
+    const SILENCE: Duration = Duration::from_secs(10);
 
     #[derive(Default)]
     pub(crate) struct ClipSource {
@@ -60,67 +70,9 @@ mod imp {
         /// Empty: all.
         track: String,
         packets: bool,
-    }
-
-    /// Containers whose header says how long they are; demuxers of others guess.
-    const ANNOUNCING: [&str; 6] = [
-        "video/quicktime",
-        "video/x-matroska",
-        "video/webm",
-        "video/x-msvideo",
-        "video/x-flv",
-        "video/x-ms-asf",
-    ];
-
-    /// The tracks of a clip, each with its pad, and how long it says that it is.
-    #[derive(Default)]
-    struct ClipReader {
-        container: String,
-        announced_ns: Option<u64>,
-        tracks: Vec<(gst::Pad, Arc<Mutex<Tally>>)>,
-    }
-
-    impl ClipReader {
-        fn contents(&self) -> Contents {
-            let track = |(pad, tally): &(gst::Pad, Arc<Mutex<Tally>>)| {
-                let mut tally = lock(tally);
-                let caps = pad.current_caps();
-                let structure = caps.as_ref().and_then(|caps| caps.structure(0));
-                let number = |name: &str| {
-                    let number = structure.and_then(|structure| structure.get::<i32>(name).ok());
-                    number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0)
-                };
-                let text = |name: &str| structure.and_then(|structure| structure.get::<String>(name).ok());
-                let aspect =
-                    structure.and_then(|structure| structure.get::<gst::Fraction>("pixel-aspect-ratio").ok());
-                let mode = text("interlace-mode");
-                let (n_bytes, gop, b_frames, is_turned) = tally.coding();
-                let coding = Coding {
-                    profile: text("profile"),
-                    level: text("level"),
-                    n_bytes,
-                    gop,
-                    b_frames,
-                    is_interlaced: mode.is_some_and(|mode| mode != "progressive"),
-                    is_turned,
-                    pixel_aspect: aspect.map(|aspect| (aspect.numer(), aspect.denom())),
-                };
-                Track {
-                    id: pad.stream_id().map(|id| id.to_string()).unwrap_or_default(),
-                    kind: structure.map(|structure| structure.name().to_string()).unwrap_or_default(),
-                    width: number("width"),
-                    height: number("height"),
-                    reaches_ns: tally.reaches_ns,
-                    times: tally.times(),
-                    coding,
-                }
-            };
-            Contents {
-                container: self.container.clone(),
-                announced_ns: self.announced_ns,
-                tracks: self.tracks.iter().map(track).collect(),
-            }
-        }
+        /// Empty: a file.
+        uri: String,
+        look_ms: u32,
     }
 
     #[glib::object_subclass]
@@ -139,10 +91,15 @@ mod imp {
                 let packets = glib::ParamSpecBoolean::builder("packets")
                     .blurb("Hand the packets of the track on and decode nothing")
                     .mutable_ready();
+                let look = glib::ParamSpecUInt::builder("look-ms")
+                    .blurb("How long to look at it, in milliseconds")
+                    .mutable_ready();
                 vec![
                     text("location", "The file"),
                     text("track", "The id of the stream to decode; the whole file is read if not given"),
                     packets.build(),
+                    text("uri", "The stream to look at, instead of a file"),
+                    look.build(),
                 ]
             });
             &PROPERTIES
@@ -155,6 +112,8 @@ mod imp {
             match property.name() {
                 "location" => settings.location = text(),
                 "track" => settings.track = text(),
+                "uri" => settings.uri = text(),
+                "look-ms" => settings.look_ms = value.get().unwrap_or_default(),
                 _ => settings.packets = value.get().unwrap_or_default(),
             }
         }
@@ -164,6 +123,8 @@ mod imp {
             match property.name() {
                 "location" => settings.location.to_value(),
                 "track" => settings.track.to_value(),
+                "uri" => settings.uri.to_value(),
+                "look-ms" => settings.look_ms.to_value(),
                 _ => settings.packets.to_value(),
             }
         }
@@ -217,7 +178,10 @@ mod imp {
     impl ClipSource {
         /// Makes the elements inside. It is played once.
         fn open(&self) -> Result<(), glib::BoolError> {
-            let Settings { location, track, packets } = lock(&self.settings).clone();
+            let Settings { location, track, packets, uri, look_ms } = lock(&self.settings).clone();
+            if !uri.is_empty() {
+                return self.look(&uri, Duration::from_millis(look_ms.into()));
+            }
             let file = gst::ElementFactory::make("filesrc").property("location", location).build()?;
             let parser = gst::ElementFactory::make("parsebin").build()?;
             self.obj().add_many([&file, &parser])?;
@@ -239,23 +203,104 @@ mod imp {
             parser: &gst::Element,
             announced: Arc<Mutex<Option<u64>>>,
         ) -> Result<(), glib::BoolError> {
+            let joined = self.join()?;
+            let reader = Arc::new(Mutex::new(ClipReader::default()));
+            self.read_tracks(parser, &joined, &reader, || ());
+            self.post_at_end(&joined, reader, announced);
+            Ok(())
+        }
+
+        /// Posts the contents once, at EOS.
+        fn post_at_end(
+            &self,
+            joined: &gst::Element,
+            reader: Arc<Mutex<ClipReader>>,
+            announced: Arc<Mutex<Option<u64>>>,
+        ) {
+            let (weak, is_over) = (self.obj().downgrade(), AtomicBool::new(false));
+            at_eos(joined.static_pad("src").as_ref(), move || {
+                let Some(this) = weak.upgrade().filter(|_| !is_over.swap(true, Ordering::SeqCst)) else {
+                    return;
+                };
+                let mut contents = lock(&reader).contents();
+                contents.announced_ns = contents.announced_ns.max(*lock(&announced));
+                super::post(this.upcast_ref(), "clip-contents", &contents);
+            });
+        }
+
+        /// Reads a stream for a while.
+        fn look(&self, uri: &str, time: Duration) -> Result<(), glib::BoolError> {
+            let source = clip_look::source(uri).map_err(|error| glib::bool_error!("{error}"))?;
+            let joined = self.join()?;
+            self.obj().add(&source)?;
+            let reader = Arc::new(Mutex::new(ClipReader::default()));
+            self.post_at_end(&joined, Arc::clone(&reader), Arc::default());
+
+            let out = joined.static_pad("src").map(|pad| pad.downgrade());
+            let end = move || {
+                if let Some(out) = out.as_ref().and_then(gst::glib::WeakRef::upgrade) {
+                    out.push_event(gst::event::Eos::new());
+                }
+            };
+            let (came, begun) = (Arc::new(AtomicBool::new(false)), end.clone());
+            let has_come = Arc::clone(&came);
+            clip_look::after(SILENCE, move || {
+                if !has_come.load(Ordering::SeqCst) {
+                    end();
+                }
+            });
+            let came = move || {
+                if !came.swap(true, Ordering::SeqCst) {
+                    clip_look::after(time, begun.clone());
+                }
+            };
+
+            let (weak, joined) = (self.obj().downgrade(), joined.downgrade());
+            let read = move |pad: &gst::Pad| {
+                let Some((this, joined)) = weak.upgrade().zip(joined.upgrade()) else { return };
+                if let Some(track) = clip_look::other_than_video(pad) {
+                    lock(&reader).unread.push(track);
+                    return take_all(pad);
+                }
+                let Ok(parser) = gst::ElementFactory::make("parsebin").build() else { return };
+                this.imp().read_tracks(&parser, &joined, &reader, came.clone());
+                if this.add(&parser).is_ok()
+                    && let Some(sink) = parser.static_pad("sink")
+                {
+                    let _ = pad.link(&sink);
+                    let _ = parser.sync_state_with_parent();
+                }
+            };
+            source.src_pads().iter().for_each(&read);
+            source.connect_pad_added(move |_, pad| read(pad));
+            Ok(())
+        }
+
+        /// The element through which the packets of all tracks leave.
+        fn join(&self) -> Result<gst::Element, glib::BoolError> {
             let joined = gst::ElementFactory::make("funnel").build()?;
             self.obj().add(&joined)?;
             let out = joined.static_pad("src");
             let src = self.src.get().zip(out.as_ref());
             src.map_or(Ok(()), |(src, out)| src.set_target(Some(out)))?;
+            Ok(joined)
+        }
 
-            let reading = Arc::new(Mutex::new(ClipReader::default()));
-            let (all, weak) = (Arc::clone(&reading), joined.downgrade());
+        /// Counts the packets of all tracks of a parser. `came` is called before each.
+        fn read_tracks(
+            &self,
+            parser: &gst::Element,
+            joined: &gst::Element,
+            reader: &Arc<Mutex<ClipReader>>,
+            came: impl Fn() + Clone + Send + Sync + 'static,
+        ) {
+            let (all, weak) = (Arc::clone(reader), joined.downgrade());
             parser.connect_pad_added(move |parser, pad| {
-                let container = container(parser).unwrap_or_default();
-                let announces = ANNOUNCING.contains(&container.as_str());
-                lock(&all).container = container;
-                let tally = Arc::new(Mutex::new(Tally::default()));
-                lock(&all).tracks.push((pad.clone(), Arc::clone(&tally)));
+                let (tally, announces) = lock(&all).add(pad, container(parser));
                 // At the first packet, since not all headers are read before.
-                let (asked, of) = (Mutex::new(!announces), Arc::clone(&all));
+                let (asked, of, came) = (Mutex::new(!announces), Arc::clone(&all), came.clone());
                 tally_of(pad, tally, move |pad| {
+                    came();
                     if !std::mem::replace(&mut *lock(&asked), true) {
                         let announced = pad.query_duration::<gst::ClockTime>();
                         let announced = announced.map(gst::ClockTime::nseconds).filter(|ns| 0 < *ns);
@@ -269,15 +314,6 @@ mod imp {
                     let _ = pad.link(&sink);
                 }
             });
-            let weak = self.obj().downgrade();
-            at_eos(out.as_ref(), move || {
-                if let Some(this) = weak.upgrade() {
-                    let mut contents = lock(&reading).contents();
-                    contents.announced_ns = contents.announced_ns.max(*lock(&announced));
-                    super::post(this.upcast_ref(), "clip-contents", &contents);
-                }
-            });
-            Ok(())
         }
 
         /// Hands on the packets of a track, each with a time at which it is shown: for those
@@ -358,7 +394,7 @@ mod imp {
         });
     }
 
-    /// Drops data of a pad that leads nowhere: a demuxer whose film has ended would
+    /// Drops data of a pad that leads nowhere: a source or demuxer would
     /// otherwise post an error because the rest is not linked.
     fn take_all(pad: &gst::Pad) {
         let types = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;

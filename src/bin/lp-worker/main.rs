@@ -16,6 +16,8 @@ mod account;
 mod build;
 mod camera_clock;
 mod clip_check;
+mod clip_look;
+mod clip_reader;
 mod clip_source;
 mod delivery;
 mod describe;

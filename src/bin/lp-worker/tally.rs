@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
 use gstreamer as gst;
-use lp::pipeline::clip::{Decoded, Times};
+use lp::pipeline::clip::{Coding, Decoded, Times};
 
 use crate::frames::lock;
 
@@ -30,16 +30,22 @@ pub(crate) struct Tally {
     /// Frames since the last key frame, if one was seen, and the most there were.
     since_key: Option<u64>,
     gop: Option<u64>,
+    /// When the last key frame is shown, and whether one of the frames that come after a key
+    /// frame is shown before it.
+    key_ns: u64,
+    is_open: bool,
     /// Frames in a row that are shown before an earlier one, and the most there were.
     n_reordered: u64,
     b_frames: u64,
-    is_turned: bool,
+    turn: Option<String>,
+    is_interlaced: bool,
 }
 
 impl Tally {
     pub(crate) fn add(&mut self, buffer: &gst::BufferRef) {
         self.n_bytes += buffer.size() as u64;
-        if !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
+        let is_key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+        if is_key {
             self.gop = self.gop.max(self.since_key);
             self.since_key = Some(0);
         }
@@ -53,6 +59,11 @@ impl Tally {
         let stamp = buffer.pts().unwrap_or(stamp);
         // Outside the segment it is cut by an edit list.
         let Some(shown) = segment.to_running_time(stamp).map(gst::ClockTime::nseconds) else { return };
+        if is_key {
+            self.key_ns = shown;
+        }
+        // Those of the first key frame cannot be decoded, and containers drop them.
+        self.is_open |= shown < self.key_ns && self.gop.is_some();
         if self.shown.last().is_none_or(|last| *last <= shown) {
             self.last_for = buffer.duration().map(gst::ClockTime::nseconds);
         }
@@ -87,14 +98,21 @@ impl Tally {
     }
 
     pub(crate) fn decoded(&mut self) -> Decoded {
-        let Tally { n_damaged, damaged_at_ns, .. } = *self;
-        Decoded { times: self.times(), n_damaged, damaged_at_ns }
+        let Tally { n_damaged, damaged_at_ns, is_interlaced, .. } = *self;
+        Decoded { times: self.times(), n_damaged, damaged_at_ns, is_interlaced }
     }
 
-    /// Bytes, the distance of key frames, B-frames in a row, and whether the container
-    /// turns frames.
-    pub(crate) fn coding(&self) -> (u64, Option<u64>, u64, bool) {
-        (self.n_bytes, self.gop, self.b_frames, self.is_turned)
+    /// What of the encoding of the frames shows without a look into them.
+    pub(crate) fn coding(&self) -> Coding {
+        let has_order = self.gop.is_some() && !self.are_guessed;
+        Coding {
+            n_bytes: self.n_bytes,
+            gop: self.gop,
+            b_frames: self.b_frames,
+            turn: self.turn.clone(),
+            is_open: has_order.then_some(self.is_open),
+            ..Coding::default()
+        }
     }
 
     pub(crate) fn event(&mut self, event: &gst::EventRef) {
@@ -102,10 +120,15 @@ impl Tally {
             gst::EventView::Segment(event) => {
                 self.segment = event.segment().downcast_ref::<gst::ClockTime>().cloned();
             }
+            gst::EventView::Caps(event) => {
+                let mode =
+                    event.caps().structure(0).and_then(|caps| caps.get::<String>("interlace-mode").ok());
+                self.is_interlaced |= mode.is_some_and(|mode| mode != "progressive");
+            }
             gst::EventView::Tag(event) => {
                 let tag = event.tag().get::<gst::tags::ImageOrientation>();
                 if let Some(tag) = tag {
-                    self.is_turned = tag.get() != "rotate-0";
+                    self.turn = Some(tag.get().to_owned()).filter(|turn| turn != "rotate-0");
                 }
             }
             _ => {}

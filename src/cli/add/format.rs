@@ -2,24 +2,21 @@
 
 use serde_json::Value as Json;
 
-use super::source::{Source, Video};
+use super::source::Source;
 use super::{only, others};
 use crate::action::{ExamineError, examine};
 use crate::cli::args::{AddCameraArgs, FrameSize};
-use crate::cli::console;
+use crate::cli::video::VideoFile;
 use crate::model::Project;
-use crate::os;
 use crate::os::signal::cancel_on_signals;
 use crate::pipeline::clip::Track;
+use crate::pipeline::fit::Wanted;
 use crate::workspace::error::{CommandError, Kind, Result};
 use crate::workspace::tools;
 
 /// The values of a camera that names none.
 const SIZE: FrameSize = FrameSize { width: 1920, height: 1080 };
 const FPS: f64 = 15.0;
-
-/// From this size on, the user is told that a file is being read.
-const LARGE: u64 = 1 << 30;
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,14 +88,12 @@ impl Format {
         }
         match film(video, project)? {
             Ok(film) => {
+                let Wanted { width, height, fps } = Wanted::of(&film);
                 if format.size_from != From::Flag {
-                    // H.264, as clips are made, has no odd sizes.
-                    let even = |pixels: u32| pixels - pixels % 2;
-                    (format.width, format.height) = (even(film.width), even(film.height));
-                    format.size_from = From::File;
+                    (format.width, format.height, format.size_from) = (width, height, From::File);
                 }
                 if format.fps_from != From::Flag {
-                    (format.fps, format.fps_from) = (rate(&film), From::File);
+                    (format.fps, format.fps_from) = (fps, From::File);
                 }
                 format.film = Some(film);
             }
@@ -139,14 +134,12 @@ impl Format {
 }
 
 /// The main video of a file, or the reason why nobody can look into it.
-fn film(video: &Video, project: &Project) -> Result<std::result::Result<Track, String>> {
+fn film(video: &VideoFile, project: &Project) -> Result<std::result::Result<Track, String>> {
     let launch = match tools::find(project.settings.worker.as_ref(), &project.layout.root) {
         Ok(launch) => launch,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    if os::fs::metadata(video.place.as_ref())?.len() > LARGE {
-        console::note(&format!("reading {} from end to end", video.shown()));
-    }
+    video.announce();
     let found = match examine(&launch, &video.place, &cancel_on_signals()?) {
         Ok(contents) => contents.film().cloned().ok_or_else(|| contents.without_film()),
         Err(ExamineError::Unplayable(reason)) => Err(reason),
@@ -165,46 +158,7 @@ fn film(video: &Video, project: &Project) -> Result<std::result::Result<Track, S
     }
 }
 
-/// The rate of a video as people write it: `25` for 25.003, `29.97` for 30000/1001.
-fn rate(film: &Track) -> f64 {
-    /// A rate is meant if the measured one differs by less; 30 and 30000/1001 do by 0.001.
-    const NEAR: f64 = 0.0003;
-    let measured = film.times.steady_rate();
-    let is_near = |rate: f64| (measured - rate).abs() < rate * NEAR;
-    let whole = measured.round();
-    if whole > 0.0 && is_near(whole) {
-        return whole;
-    }
-    // 23.976, 29.97, 59.94
-    let television = (measured * 1.001).round() / 1.001;
-    let exact = if television > 0.0 && is_near(television) { television } else { measured };
-    (exact * 1000.0).round() / 1000.0
-}
-
 /// The codec of a video as people write it.
 fn codec(film: &Track) -> &str {
     film.codec().map_or(&film.kind, |codec| codec.name())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pipeline::clip::Times;
-
-    #[track_caller]
-    fn check(interval_ns: u64, n_frames: u64, expected: f64) {
-        let times = Times::of((0..n_frames).map(|n| n * interval_ns).collect(), None);
-        assert_eq!(rate(&Track { times, ..Track::default() }), expected);
-    }
-
-    #[test]
-    fn rates_are_those_that_people_write() {
-        check(40_000_000, 100, 25.0);
-        check(66_666_667, 100, 15.0);
-        check(33_366_667, 300, 29.97);
-        check(41_708_333, 300, 23.976);
-        check(16_683_333, 300, 59.94);
-        check(71_000_000, 50, 14.085);
-        check(2_000_000_000, 5, 0.5);
-    }
 }
