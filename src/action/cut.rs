@@ -49,10 +49,11 @@ fn walk<F: Read + Seek>(
     end: u64,
     part: fn([u8; 16]) -> Option<Part>,
 ) -> io::Result<Option<Cut>> {
-    let (mut at, mut in_fragments) = (0, false);
+    let (mut at, mut in_fragments, mut has_index) = (0, false, false);
     while at < end {
         let Some(Part { name, size, header, counts }) = part(bytes_at(file, at)?) else { return Ok(None) };
         in_fragments |= name == "moof";
+        let is_index = name == "moov" || in_fragments;
         let next = match size {
             Some(size) if at.saturating_add(size) > end => {
                 let there = end - at;
@@ -60,11 +61,13 @@ fn walk<F: Read + Seek>(
                 // positions of the frames.
                 let n_lost = (!in_fragments && name != "moov").then_some(size - there);
                 let part = format!("`{name}` at byte {at} has {there} of {size} bytes");
-                return Ok(counts.then_some(Cut { part, n_there: end, n_lost }));
+                let lacks_index = name == "moov" || (name == "mdat" && !has_index);
+                return Ok(counts.then_some(Cut { part, n_there: end, n_lost, lacks_index }));
             }
             Some(size) => at + size.max(header),
             None => at + header,
         };
+        has_index |= is_index;
         at = next;
     }
     Ok(None)
@@ -134,13 +137,15 @@ mod tests {
     #[track_caller]
     fn check(file: &[u8], last: &str, last_at: usize) {
         let in_fragments = file.windows(4).any(|bytes| bytes == b"moof");
+        let has_index = file[..last_at].windows(4).any(|bytes| bytes == b"moof" || bytes == b"moov");
         assert_eq!(cut_off(&mut Cursor::new(file)).unwrap(), None);
         // The header itself must be present.
         for n_bytes in last_at + 16..file.len() {
             let (there, all) = (n_bytes - last_at, file.len() - last_at);
             let part = format!("`{last}` at byte {last_at} has {there} of {all} bytes");
             let n_lost = (!in_fragments).then_some((all - there) as u64);
-            let expected = Cut { part, n_there: n_bytes as u64, n_lost };
+            let lacks_index = last == "moov" || (last == "mdat" && !has_index);
+            let expected = Cut { part, n_there: n_bytes as u64, n_lost, lacks_index };
             assert_eq!(cut_off(&mut Cursor::new(&file[..n_bytes])).unwrap(), Some(expected));
         }
     }
@@ -149,6 +154,8 @@ mod tests {
     fn an_mp4_is_cut_off_within_its_data() {
         let head = [boxed(b"ftyp", b"isom"), boxed(b"moov", &[0; 40])].concat();
         check(&[head.clone(), boxed(b"mdat", &[7; 50])].concat(), "mdat", 60);
+        // The index comes last, and is missing.
+        check(&[boxed(b"ftyp", b"isom"), boxed(b"mdat", &[7; 50])].concat(), "mdat", 12);
         // Fragmented, and with 64 bits.
         let large = [&1_u32.to_be_bytes()[..], b"mdat", &46_u64.to_be_bytes(), &[7; 30]].concat();
         let fragments = [boxed(b"moof", &[0; 20]), boxed(b"mdat", &[7; 20]), boxed(b"moof", &[0; 20]), large];

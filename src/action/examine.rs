@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::cut;
 use crate::os;
 use crate::os::process::Cancel;
-use crate::pipeline::clip::{Contents, Decoded, Track};
+use crate::pipeline::clip::{Contents, Cut, Decoded, Track};
 use crate::pipeline::{CLIP_SOURCE, Element, PipelineSpec, Playback};
 use crate::session::{ElementReports, SessionError, play_unlogged};
 use crate::worker::launch::{Launch, Reach};
@@ -49,6 +49,9 @@ pub(crate) fn examine(launch: &Launch, place: &str, cancel: &Cancel) -> Result<C
 pub(crate) fn look_into(launch: &Launch, place: &str, cancel: &Cancel) -> Result<Examined, ExamineError> {
     let cut = os::fs::inspect(Path::new(place), &mut |file| cut::cut_off(file))
         .map_err(|error| ExamineError::Unplayable(format!("cannot be read: {}", error.source)))?;
+    if let Some(fault) = cut.as_ref().and_then(Cut::unreadable) {
+        return Err(ExamineError::Unplayable(fault));
+    }
     let source = Element::new(CLIP_SOURCE).text("location", place);
     let contents = play(launch, source, &reading(place), cancel).and_then(contents);
     let contents = contents.map_err(|error| match (error, &cut) {

@@ -18,7 +18,7 @@ use crate::graph::task::{Task, Transcode};
 use crate::model::{Encoder, Shape};
 use crate::os;
 use crate::path::ProjectPath;
-use crate::pipeline::clip::{Contents, Decoded, Loss, Resampled, Track};
+use crate::pipeline::clip::{Contents, Cut, Decoded, Loss, Resampled, Track};
 use crate::pipeline::codec::Codec;
 use crate::pipeline::encoded::{Expected, Reshaping, reshaped};
 use crate::pipeline::fit::{self, CheckedLoop, Wanted};
@@ -53,6 +53,9 @@ impl Job<'_> {
     fn perform(&self) -> Result<(), ActionError> {
         let clip = self.clip();
         let cut = os::fs::inspect(&self.attempt.layout.resolve(clip), &mut |file| cut::cut_off(file))?;
+        if let Some(fault) = cut.as_ref().and_then(Cut::unreadable) {
+            return Err(self.fault(fault));
+        }
         let and_cut = |reason: &str| {
             let cut = cut.as_ref().map_or(String::new(), |cut| format!("is cut off ({}) and ", cut.part));
             self.fault(format!("{cut}{reason}"))

@@ -66,6 +66,18 @@ pub struct Cut {
     pub n_there: u64,
     /// Bytes of frames that it lacks; `None` if it may lack more than the rest of the part.
     pub n_lost: Option<u64>,
+    /// Whether it lacks the positions of all frames, which come after it: none can be read.
+    pub lacks_index: bool,
+}
+
+impl Cut {
+    /// Why nothing of the file can be read; `None` if something can.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<String> {
+        self.lacks_index.then(|| {
+            format!("is cut off: {}, and the index of its frames, which is at its end, is missing", self.part)
+        })
+    }
 }
 
 /// A track of a clip.
@@ -201,6 +213,12 @@ impl Contents {
             .announced_ns
             .is_some_and(|announced| 0 < reaches_ns && reaches_ns + tolerated_ns < announced);
         let Times { n_frames, last_ns, end_ns, interval_ns, .. } = film.times;
+        // As of an encoding that the container's reader does not know.
+        if film.kind == "video/x-raw" && film.coding.n_bytes < film.area().saturating_mul(n_frames) {
+            return Some(
+                "has frames in an encoding that GStreamer does not know in this container".to_owned(),
+            );
+        }
         if cut.is_some() || is_short {
             let announced = match self.announced_ns {
                 Some(announced) if end_ns < announced => format!("it announces {}, but ", seconds(announced)),

@@ -67,6 +67,8 @@ pub struct FilmFacts {
     pub interval_ms: f64,
     /// The longest time from a frame to the next, in milliseconds.
     pub longest_interval_ms: f64,
+    /// The time of the frame before it, in milliseconds.
+    pub longest_interval_at_ms: f64,
     /// Whether frames of a GOP refer to the one before; `None` if that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_open_gop: Option<bool>,
@@ -144,6 +146,7 @@ impl FilmFacts {
             is_constant: fit::is_even(&film.times),
             interval_ms: ms(film.times.interval_ns),
             longest_interval_ms: ms(film.times.pause_ns),
+            longest_interval_at_ms: ms(film.times.pause_at_ns),
             is_open_gop: coding.is_open.filter(|_| 1 < coding.gop.unwrap_or(1)),
             is_interlaced: coding.is_interlaced,
             turn: coding.turn.clone(),

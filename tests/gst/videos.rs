@@ -216,6 +216,24 @@ fn a_broken_file_says_what_is_wrong_and_where() {
     assert!(ended.stderr.contains("`mdat` at byte "), "{}", ended.stderr);
     assert!(ended.stdout.contains("H.264"), "{}", ended.stdout);
 
+    ffmpeg(&ws.root(), &format!("{} {H264} b-end.mp4", pattern("160x120", "10", 30)));
+    let index_last = fs::read(ws.path("b-end.mp4")).unwrap();
+    fs::write(ws.path("headless.mp4"), &index_last[..index_last.len() * 60 / 100]).unwrap();
+    let ended = ws.lp("show headless.mp4").code(1);
+    assert!(
+        ended.stderr.contains("and the index of its frames, which is at its end, is missing"),
+        "{}",
+        ended.stderr
+    );
+    // AVI has no such encoding, and GStreamer takes it for raw frames.
+    ffmpeg(
+        &ws.root(),
+        &format!("{} -c:v libx265 -x265-params log-level=none h265.avi", pattern("160x120", "10", 10)),
+    );
+    ws.lp("show h265.avi")
+        .code(1)
+        .stderr_has("in an encoding that GStreamer does not know in this container");
+
     let mut damaged = whole.clone();
     let from = damaged.len() * 60 / 100;
     damaged[from..].fill(0);

@@ -66,7 +66,7 @@ fn track(pad: &gst::Pad, tally: &mut Tally) -> Track {
         profile: text("profile"),
         level: text("level"),
         is_interlaced: text("interlace-mode").is_some_and(|mode| mode != "progressive"),
-        pixel_aspect: aspect.map(|aspect| (aspect.numer(), aspect.denom())),
+        pixel_aspect: aspect.map(|aspect| (aspect.numer(), aspect.denom())).filter(|(n, d)| 0 < *n && 0 < *d),
         bits: number("bit-depth-luma").or_else(|| number("bit-depth")).filter(|bits| 0 < *bits),
         colorimetry: text("colorimetry"),
         ..tally.coding()

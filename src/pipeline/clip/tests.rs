@@ -72,7 +72,7 @@ fn check(announced_ms: u64, times: Times, n_lost: Option<Option<u64>>, expect: E
         tracks: vec![film.clone()],
     };
     let part = "`mdat` at byte 40 has 60 of 100 bytes".to_owned();
-    let cut = n_lost.map(|n_lost| Cut { part, n_there: 100, n_lost });
+    let cut = n_lost.map(|n_lost| Cut { part, n_there: 100, n_lost, lacks_index: false });
     expect.assert_eq(&contents.fault(&film, cut.as_ref()).unwrap_or_else(|| "whole".to_owned()));
 }
 
@@ -124,7 +124,7 @@ fn a_cut_within_the_tolerance_of_the_decoder_is_accepted() {
         ],
     );
     let film = film(steady(27, 100));
-    let cut = Cut { part: String::new(), n_there: 100, n_lost: Some(1) };
+    let cut = Cut { part: String::new(), n_there: 100, n_lost: Some(1), lacks_index: false };
     let contents = Contents { container: String::new(), announced_ns: None, tracks: vec![film.clone()] };
     assert!(contents.fault(&film, Some(&cut)).is_some());
 }
@@ -219,4 +219,15 @@ fn high_dynamic_range_is_told_by_the_transfer_function() {
     let found = ["bt2100-pq", "2:6:14:7", "bt2100-hlg", "2:6:15:7", "bt709", "2:6:13:7", "bt2020"]
         .map(|text| Coding { colorimetry: Some(text.to_owned()), ..Coding::default() }.high_dynamic_range());
     assert_eq!(found, [Some("PQ"), Some("PQ"), Some("HLG"), Some("HLG"), None, None, None]);
+}
+
+#[test]
+fn raw_frames_that_are_too_small_are_in_another_encoding() {
+    let raw = |n_bytes: u64| {
+        let coding = Coding { n_bytes, ..Coding::default() };
+        let film = Track { kind: "video/x-raw".to_owned(), coding, ..film(steady(30, 100)) };
+        Contents { tracks: vec![film.clone()], ..Contents::default() }.fault(&film, None)
+    };
+    assert_eq!(raw(640 * 360 * 30), None);
+    assert!(raw(640 * 360 * 30 - 1).is_some());
 }

@@ -58,10 +58,11 @@ fn frames(film: &FilmFacts) -> String {
         (_, 0 | 1) => String::new(),
         (true, _) => format!(": {} fps, constant", number(video.fps)),
         (false, _) => format!(
-            ": {} fps on average, variable: one every {} ms as a rule, and {} ms at most",
+            ": {} fps on average, variable: one every {} ms as a rule, and none for {} ms from {} s on",
             number(video.fps),
             number(film.interval_ms),
-            number(film.longest_interval_ms)
+            number(film.longest_interval_ms),
+            number(film.longest_interval_at_ms / 1e3)
         ),
     };
     format!("{} in {}{rate}", video.frames, seconds(video.duration_ms))
@@ -156,6 +157,7 @@ mod tests {
             is_constant: false,
             interval_ms: 33.367,
             longest_interval_ms: 200.2,
+            longest_interval_at_ms: 4_004.0,
             is_open_gop: Some(true),
             is_interlaced: true,
             turn: Some("flip-rotate-90".to_owned()),
@@ -187,7 +189,7 @@ mod tests {
               seen       the first 3 s
               container  MP4 or QuickTime
               video      640x360, H.265 Main 10 4.1, 8.02 Mbit/s, GOP 50, 2 B-frames
-              frames     30000 in 0:16:41 h: 29.97 fps on average, variable: one every 33.37 ms as a rule, and 200.2 ms at most
+              frames     30000 in 0:16:41 h: 29.97 fps on average, variable: one every 33.37 ms as a rule, and none for 200.2 ms from 4 s on
               GOP        50 frames at most, open: some refer to the GOP before
               shape      mirrored, and turned by 90° when it is shown, pixels of 16:11, interlaced
               colours    10 bits per sample, high dynamic range (PQ)
