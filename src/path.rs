@@ -300,6 +300,12 @@ impl Layout {
     pub fn searches(&self) -> PathBuf {
         self.cache().join("density")
     }
+
+    /// The folder with the parts of files whose download was interrupted.
+    #[must_use]
+    pub fn parts(&self) -> PathBuf {
+        self.cache().join("partial")
+    }
 }
 
 /// A place on this machine, for people.

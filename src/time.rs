@@ -80,6 +80,12 @@ pub fn duration_text(duration: Duration) -> String {
     text
 }
 
+/// Parses a date of HTTP in its usual form (RFC 9110, 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+#[must_use]
+pub fn parse_http_date(text: &str) -> Option<Utc> {
+    jiff::fmt::rfc2822::parse(text.trim()).ok().map(|date| Utc(date.timestamp()))
+}
+
 /// A point in time in UTC, to the millisecond: `2026-11-24T06:33:12.041Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -141,6 +147,13 @@ mod tests {
         for text in ["0s", "30s", "1m30s", "500ms", "2h", "1h1s"] {
             assert_eq!(duration_text(parse_duration(text).unwrap()), text);
         }
+    }
+
+    #[test]
+    fn dates_of_http_are_parsed() {
+        let parsed = parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").map(|date| date.to_string());
+        assert_eq!(parsed.as_deref(), Some("1994-11-06T08:49:37Z"));
+        assert_eq!(parse_http_date("1994-11-06"), None);
     }
 
     #[test]

@@ -5,16 +5,26 @@
 //! that is no video is not kept.
 //!
 //! A URL with a temporary failure (the server is busy, the connection breaks) is
-//! tried again after the others, [`ROUNDS`] times in all.
+//! tried again after the others, [`ROUNDS`] times in all, and as often as more of the file
+//! arrives: a download goes on where it broke off.
+//!
+//! Secrets are read when the download begins, and are in no key: a token or a header by the
+//! variable that the config names, user and password from the user's `.netrc`.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::{content, place};
-use crate::engine::host::{Attempt, HINT, Performed};
+use crate::engine::host::{Arrived, Attempt, HINT, Performed};
 use crate::graph::task::{Download, DownloadKind, Task};
-use crate::os::http::{self, Limits};
+use crate::model::{Camera, Source};
+use crate::os::env;
+use crate::os::fs::FsError;
+use crate::os::http::{self, Caller, DownloadError, Limits, Login, Pins, Request};
+use crate::os::netrc::Netrc;
 use crate::path::ProjectPath;
-use crate::text::redacted;
+use crate::text::some_names;
 use crate::time::duration_text;
 
 /// How often a URL with a temporary failure is tried.
@@ -26,20 +36,34 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// The longest wait, whatever servers ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Why no URL delivered the file.
-#[derive(Debug, thiserror::Error)]
-enum NotDownloaded {
-    #[error(transparent)]
-    Http(#[from] http::DownloadError),
-    #[error("`{url}` has digest {actual}, but the config pins {expected}{}", found.as_ref().map_or(String::new(), |found| format!(": {found}")))]
-    DigestMismatch { url: String, expected: String, actual: String, found: Option<String> },
-}
+/// So much more of a file is worth another round, in bytes.
+const WORTHWHILE: u64 = 1 << 20;
 
-pub(super) fn perform(download: &Download, task: &Task, attempt: &Attempt<'_>) -> Performed {
+pub(super) fn perform(
+    download: &Download,
+    task: &Task,
+    attempt: &Attempt<'_>,
+    cameras: &[Camera],
+) -> Performed {
     match deliver(download, &task.label, &task.outputs[0], attempt) {
         Ok(()) => Performed::succeeded(),
-        Err(ended) => ended,
+        Err(mut ended) => {
+            if let Some(names) = players(cameras, &task.outputs[0]) {
+                ended.detail.push_str(&format!("\n{HINT}{names} cannot be played without it"));
+            }
+            ended
+        }
     }
+}
+
+/// The cameras that play a file.
+fn players(cameras: &[Camera], output: &ProjectPath) -> Option<String> {
+    let plays = |camera: &&Camera| match &camera.source {
+        Source::File(clip) => clip.original() == *output,
+        _ => false,
+    };
+    let names: Vec<&str> = cameras.iter().filter(plays).map(|camera| camera.name.as_str()).collect();
+    (!names.is_empty()).then(|| some_names(&names))
 }
 
 /// Fetches a file to its place below the attempt's folder. `label` begins what is noted.
@@ -53,37 +77,39 @@ pub(super) fn deliver(
     attempt: &Attempt<'_>,
 ) -> Result<(), Performed> {
     let place = place(attempt, output).map_err(|error| Performed::failed(&error))?;
+    let secrets = Secrets::read(download).map_err(|error| Performed::failed(&error))?;
     let mut failures: Vec<String> = Vec::new();
     let mut is_elsewhere = false;
     let mut urls: Vec<&String> = download.urls.iter().collect();
-    for round in 0..ROUNDS {
+    let (mut round, mut furthest) = (0, 0);
+    while !urls.is_empty() {
         let (mut again, mut pause) = (Vec::new(), PAUSE * 2_u32.pow(round));
         let mut reason = String::new();
+        round += 1;
         for url in urls {
-            let fetched = fetch(download, url, &place, attempt);
+            let (fetched, bytes) = fetch(download, url, &secrets, &place, attempt);
             if attempt.cancel.is_cancelled() {
                 return Err(Performed::cancelled());
             }
             let Err(error) = fetched else { return Ok(()) };
-            match &error {
-                NotDownloaded::Http(http) if http.is_temporary() && round + 1 < ROUNDS => {
-                    pause = pause.max(http.retry_after().unwrap_or_default().min(LONGEST_PAUSE));
-                    reason = error.to_string();
-                    again.push(url);
-                }
-                _ => {
-                    is_elsewhere |= has_ways_out(&error);
-                    failures.push(Performed::failed(&error).detail);
-                }
+            if bytes >= furthest + WORTHWHILE {
+                (round, furthest) = (0, bytes);
+            }
+            if error.is_temporary() && round < ROUNDS {
+                pause = pause.max(error.retry_after().unwrap_or_default().min(LONGEST_PAUSE));
+                reason = error.to_string();
+                again.push(url);
+            } else {
+                is_elsewhere |= has_ways_out(&error);
+                failures.push(Performed::failed(&error).detail);
             }
         }
-        if again.is_empty() {
-            break;
-        }
         urls = again;
-        (attempt.note)(&format!("{label}: {reason}; asking again in {}", duration_text(pause)));
-        if attempt.cancel.wait(pause) {
-            return Err(Performed::cancelled());
+        if !urls.is_empty() {
+            (attempt.note)(&format!("{label}: {reason}; asking again in {}", duration_text(pause)));
+            if attempt.cancel.wait(pause) {
+                return Err(Performed::cancelled());
+            }
         }
     }
     if is_elsewhere {
@@ -93,10 +119,16 @@ pub(super) fn deliver(
 }
 
 /// Whether another server or a file at hand would help: not if the disk is full.
-fn has_ways_out(error: &NotDownloaded) -> bool {
-    use http::DownloadError as Http;
-    let NotDownloaded::Http(error) = error else { return false };
-    matches!(error, Http::Request { .. } | Http::Idle { .. } | Http::Unfit { .. } | Http::Status { .. })
+fn has_ways_out(error: &DownloadError) -> bool {
+    use DownloadError as Error;
+    !matches!(
+        error,
+        Error::Write(_)
+            | Error::NoRoom { .. }
+            | Error::Digest { .. }
+            | Error::Size { .. }
+            | Error::Url { .. }
+    )
 }
 
 fn ways_out(clip: &ProjectPath) -> String {
@@ -107,33 +139,157 @@ fn ways_out(clip: &ProjectPath) -> String {
     )
 }
 
+/// Fetches the file from one URL, and returns how many bytes of it have been there.
 fn fetch(
     download: &Download,
     url: &str,
-    place: &std::path::Path,
+    secrets: &Secrets,
+    place: &Path,
     attempt: &Attempt<'_>,
-) -> Result<(), NotDownloaded> {
+) -> (Result<(), DownloadError>, u64) {
     let file = place.file_name().unwrap_or_default().to_string_lossy();
-    let mut found = None;
+    let pins = Pins {
+        sha256: download.sha256.clone(),
+        sha384: download.sha384.clone(),
+        blake3: download.blake3.clone(),
+        git_blob_sha1: download.git_blob_sha1.clone(),
+        size: download.size,
+    };
     let mut is_fit = |answer: http::Answer<'_>| match download.wanted {
         Some(DownloadKind::Video) => content::is_video(&file, answer),
-        None => {
-            // For the error message if the digest is not the pinned one.
-            found = content::is_video(&file, answer).err();
-            Ok(())
-        }
+        // For the error message if the digest is not the pinned one.
+        None if pins.has_digest() => content::is_video(&file, answer),
+        None => Ok(()),
     };
     // Leftovers of an earlier request.
-    crate::os::fs::remove(place).map_err(http::DownloadError::Write)?;
+    if let Err(error) = crate::os::fs::remove(place) {
+        return (Err(error.into()), 0);
+    }
+    let login = secrets.login(url);
+    let request = Request {
+        url,
+        headers: &secrets.headers,
+        login: login.as_ref(),
+        limits: Limits::default(),
+        pins: &pins,
+    };
+    let (mut meter, mut bytes) = (Meter::new(), 0);
+    let mut on_progress = |arrived: u64, total: Option<u64>| {
+        bytes = arrived;
+        if let Some(rate) = meter.rate(arrived, Instant::now()) {
+            (attempt.progress)(Arrived { bytes: arrived, total, rate });
+        }
+    };
     let is_cancelled = || attempt.cancel.is_cancelled();
-    let got = http::download(url, place, Limits::default(), &mut is_fit, &mut |_, _| {}, &is_cancelled)?;
-    match &download.sha256 {
-        Some(expected) if *expected != got.sha256 => Err(NotDownloaded::DigestMismatch {
-            url: redacted(url),
-            expected: expected.clone(),
-            actual: got.sha256,
-            found,
-        }),
-        _ => Ok(()),
+    let mut caller =
+        Caller { is_fit: &mut is_fit, on_progress: &mut on_progress, is_cancelled: &is_cancelled };
+    let fetched = http::fetch(&request, &attempt.layout.parts(), place, &mut caller);
+    let fetched = fetched.map(|fetched| (attempt.digested)(place, fetched.content));
+    (fetched, bytes)
+}
+
+/// Why there is no request.
+#[derive(Debug, thiserror::Error)]
+enum SecretError {
+    #[error("{what} is the value of the variable `{name}`, {fault}\n{HINT}set it for `lp`")]
+    Variable { what: String, name: String, fault: &'static str },
+    #[error("{what} has characters that no header may have")]
+    Characters { what: String },
+    #[error("the passwords of hosts are not known")]
+    Netrc(#[source] FsError),
+}
+
+/// What a request says of who asks.
+struct Secrets {
+    /// Names and values, without that of the token.
+    headers: Vec<(String, String)>,
+    token: Option<String>,
+    netrc: Netrc,
+}
+
+impl Secrets {
+    fn read(download: &Download) -> Result<Secrets, SecretError> {
+        let variable = |what: String, name: &str| match env::variable(name) {
+            Some(value) if value.chars().any(char::is_control) => Err(SecretError::Characters { what }),
+            Some(value) => Ok(value),
+            None => {
+                let fault = env::fault(name).unwrap_or("which cannot be read");
+                Err(SecretError::Variable { what, name: name.to_owned(), fault })
+            }
+        };
+        let header = |(name, value): (&String, &String)| {
+            let by_name = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+            let value = match by_name {
+                Some(variable_name) => variable(format!("the header `{name}`"), variable_name)?,
+                None => value.clone(),
+            };
+            Ok::<_, SecretError>((name.clone(), value))
+        };
+        let headers = download.headers.iter().map(header).collect::<Result<Vec<_>, _>>()?;
+        let token = download.token.as_ref().map(|name| variable("the token".to_owned(), name)).transpose()?;
+        let netrc = match token {
+            Some(_) => Netrc::default(),
+            None => Netrc::read().map_err(SecretError::Netrc)?,
+        };
+        Ok(Secrets { headers, token, netrc })
+    }
+
+    fn login(&self, url: &str) -> Option<Login> {
+        if let Some(token) = &self.token {
+            return Some(Login::Bearer(token.clone()));
+        }
+        let (user, password) = self.netrc.login(&http::host_without_login(url)?)?;
+        Some(Login::Basic { user: user.to_owned(), password: password.to_owned() })
+    }
+}
+
+/// Computes the rate of a download over the last few seconds.
+struct Meter {
+    /// Bytes and when they were there, one about each second.
+    marks: VecDeque<(u64, Instant)>,
+}
+
+impl Meter {
+    const SECONDS: usize = 5;
+
+    fn new() -> Meter {
+        Meter { marks: VecDeque::with_capacity(Meter::SECONDS + 1) }
+    }
+
+    /// The rate in bytes per second; `None` if one was told less than a second ago. The first
+    /// is 0.
+    fn rate(&mut self, bytes: u64, now: Instant) -> Option<u64> {
+        if let Some((_, last)) = self.marks.back()
+            && now.duration_since(*last) < Duration::from_secs(1)
+        {
+            return None;
+        }
+        self.marks.push_back((bytes, now));
+        if self.marks.len() > Meter::SECONDS + 1 {
+            self.marks.pop_front();
+        }
+        let (first, begin) = self.marks[0];
+        let seconds = now.duration_since(begin).as_secs_f64();
+        Some(if seconds > 0.0 { (bytes.saturating_sub(first) as f64 / seconds) as u64 } else { 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_the_last_seconds() {
+        let mut meter = Meter::new();
+        let begin = Instant::now();
+        let mut at = |bytes, ms| meter.rate(bytes, begin + Duration::from_millis(ms));
+        // What was there before counts for nothing.
+        assert_eq!(at(5_000, 0), Some(0));
+        assert_eq!(at(5_100, 500), None);
+        assert_eq!(at(6_000, 1_000), Some(1_000));
+        for second in 2..20 {
+            assert!(at(6_000, second * 1_000).is_some());
+        }
+        assert_eq!(at(6_000, 20_000), Some(0));
     }
 }

@@ -130,7 +130,9 @@ impl Host for LocalHost<'_> {
         let layout = without_parents(attempt.layout);
         let attempt = &Attempt { layout: &layout, ..*attempt };
         let done = match &task.action {
-            Action::Download(download) => return download::perform(download, task, attempt),
+            Action::Download(download) => {
+                return download::perform(download, task, attempt, self.cameras);
+            }
             Action::Generate { scene, .. } => media::generate(self, scene, task, attempt),
             Action::Transcode(transcode) => transcode::perform(self, transcode, task, attempt),
             Action::Plan(request) => plan::camera(request, task, attempt),

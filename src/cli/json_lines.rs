@@ -71,6 +71,7 @@ mod tests {
             BuildEvent::Waiting { reason: "" },
             BuildEvent::TaskStarted { label, reason: "" },
             BuildEvent::TaskNote { label, note: "" },
+            BuildEvent::TaskProgress { label, bytes: 1, total: None, rate: 1 },
             BuildEvent::TaskFinished { label, outcome, duration_ms: 0, detail: "", log: "" },
             BuildEvent::Finished { summary: &summary },
         ];
@@ -81,10 +82,11 @@ mod tests {
             BuildEvent::Waiting { .. } => 3,
             BuildEvent::TaskStarted { .. } => 4,
             BuildEvent::TaskNote { .. } => 5,
-            BuildEvent::TaskFinished { .. } => 6,
-            BuildEvent::Finished { .. } => 7,
+            BuildEvent::TaskProgress { .. } => 6,
+            BuildEvent::TaskFinished { .. } => 7,
+            BuildEvent::Finished { .. } => 8,
         };
-        assert!(events.iter().map(known).eq(1..=7));
+        assert!(events.iter().map(known).eq(1..=8));
         let written: String =
             events.iter().map(|event| json_line(event, Duration::from_millis(12))).collect();
 

@@ -16,7 +16,7 @@
 //! On a terminal, [`Live`] is redrawn in place and tasks print no lines. With `-v` every
 //! task has a line there too, and with `-q` nothing is printed but failures.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ use super::console::{self, Volume};
 use super::lane::{Lane, Machine};
 use super::plain::plain;
 use super::seconds::Seconds;
-use super::status::Status;
+use super::status::{Status, progress_text};
 use crate::diag::Tone;
 use crate::engine::events::{BuildEvent, Outcome, Progress};
 use crate::engine::host::HINT;
@@ -47,7 +47,8 @@ use crate::workspace::open::Workspace;
 const BUILD: Duration = Duration::from_millis(50);
 /// How long the table of a measurement stays as it is: drawing it is work that is measured.
 const TABLE: Duration = Duration::from_millis(250);
-/// How often a measurement is summed up where nothing can be redrawn.
+/// How often a measurement is summed up, and a download tells its progress, where nothing can
+/// be redrawn.
 const SUMMARY: Duration = Duration::from_secs(10);
 
 /// The console of `lp build` and `lp run`.
@@ -55,6 +56,8 @@ pub(super) struct Console {
     width: usize,
     volume: Volume,
     failures: Mutex<Vec<String>>,
+    /// When the progress of a task was printed last, or first known.
+    progressed: Mutex<BTreeMap<String, Instant>>,
     measured: Option<Measured>,
     live: Option<Live>,
 }
@@ -189,7 +192,14 @@ impl Console {
     #[must_use]
     pub(super) fn new(widest: usize) -> Console {
         let volume = console::volume();
-        Console { width: widest.min(40), volume, failures: Mutex::default(), measured: None, live: None }
+        Console {
+            width: widest.min(40),
+            volume,
+            failures: Mutex::default(),
+            progressed: Mutex::default(),
+            measured: None,
+            live: None,
+        }
     }
 
     /// The same for a build that also measures `subject`.
@@ -250,6 +260,17 @@ impl Console {
         }
     }
 
+    /// Whether a line says how far a task is: not in its first seconds, and not often.
+    fn is_progress_due(&self, label: &str, now: Instant) -> bool {
+        let mut progressed = locked(&self.progressed);
+        let last = progressed.entry(label.to_owned()).or_insert(now);
+        let is_due = now.duration_since(*last) >= SUMMARY;
+        if is_due {
+            *last = now;
+        }
+        is_due
+    }
+
     /// Removes the lines that are redrawn, and prints all failures whole, in the order
     /// in which they happened.
     pub(super) fn end(&self) {
@@ -303,6 +324,11 @@ impl Progress for Console {
                 console::note_beside(label, self.width, reason);
             }
             BuildEvent::TaskNote { note, .. } => console::note(&plain(note)),
+            BuildEvent::TaskProgress { label, bytes, total, rate } if has_lines => {
+                if self.is_progress_due(label, Instant::now()) {
+                    console::note(&plain(&format!("{label}: {}", progress_text(*bytes, *total, *rate))));
+                }
+            }
             BuildEvent::TaskFinished { label, outcome: Outcome::Restored, detail, .. } if has_lines => {
                 console::note_beside(label, self.width, &format!("restored: {detail}"));
             }
@@ -329,7 +355,7 @@ impl Progress for Console {
                 }
                 self.failures.lock().expect("printing does not panic").push(text);
             }
-            BuildEvent::TaskStarted { .. } => {}
+            BuildEvent::TaskStarted { .. } | BuildEvent::TaskProgress { .. } => {}
         }
     }
 }
@@ -342,5 +368,20 @@ impl Progress for Observers<'_> {
         for progress in &self.0 {
             progress.event(event);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_tells_its_progress_every_ten_seconds() {
+        let console = Console::new(10);
+        let begin = Instant::now();
+        let due = |label, seconds| console.is_progress_due(label, begin + Duration::from_secs(seconds));
+        let seen: Vec<u64> = (0..35).filter(|second| due("a", *second)).collect();
+        assert_eq!(seen, [10, 20, 30]);
+        assert!(!due("b", 40));
     }
 }

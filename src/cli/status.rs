@@ -2,10 +2,14 @@
 //!
 //! Not here: drawing it in place (`region`) and when to do so (`progress`).
 
+use std::time::Duration;
+
 use super::plain::plain;
 use super::region::cut;
+use super::size::size_text;
 use crate::diag::{Color, Tone};
 use crate::engine::events::{BuildEvent, Outcome};
+use crate::time::duration_text;
 
 /// The state of a build.
 #[derive(Debug, Default)]
@@ -23,6 +27,12 @@ impl Status {
             BuildEvent::Looked { tasks } => self.total = *tasks,
             BuildEvent::TaskStarted { label, reason } => {
                 self.running.push(((*label).to_owned(), (*reason).to_owned()));
+            }
+            BuildEvent::TaskProgress { label, bytes, total, rate } => {
+                let running = self.running.iter_mut().rev().find(|(running, _)| running == label);
+                if let Some((_, shown)) = running {
+                    *shown = progress_text(*bytes, *total, *rate);
+                }
             }
             BuildEvent::TaskFinished { label, outcome, .. } => {
                 self.finished += 1;
@@ -58,6 +68,22 @@ impl Status {
     }
 }
 
+/// How far a download is: `12.0 MiB of 1.0 GiB, 45.0 MiB/s, 23s left`. A rate of 0 is not
+/// known yet.
+pub(super) fn progress_text(bytes: u64, total: Option<u64>, rate: u64) -> String {
+    let mut text = size_text(bytes);
+    if let Some(total) = total {
+        text.push_str(&format!(" of {}", size_text(total)));
+    }
+    if rate > 0 {
+        text.push_str(&format!(", {}/s", size_text(rate)));
+        if let Some(seconds) = total.map(|total| total.saturating_sub(bytes).div_ceil(rate)) {
+            text.push_str(&format!(", {} left", duration_text(Duration::from_secs(seconds))));
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +111,26 @@ mod tests {
         assert_eq!(at(&started("c\x1b[2J")), "[2/3, 1 failed] c  new");
         assert_eq!(status.line(14, Color::Never).unwrap(), "[2/3, 1 fai...");
         assert_eq!(status.line(79, Color::Always).unwrap(), "[2/3, \x1b[1m\x1b[31m1 failed\x1b[0m] c  new");
+    }
+    #[test]
+    fn a_download_shows_how_far_it_is() {
+        let mut status = Status::default();
+        status.event(&started("download:a.mp4"));
+        let progress =
+            |total, rate| BuildEvent::TaskProgress { label: "download:a.mp4", bytes: 3 << 20, total, rate };
+        let mut at = |event| {
+            status.event(&event);
+            status.line(79, Color::Never).unwrap()
+        };
+        assert_eq!(at(progress(None, 0)), "[0/0] download:a.mp4  3.0 MiB");
+        assert_eq!(at(progress(Some(1 << 30), 0)), "[0/0] download:a.mp4  3.0 MiB of 1.0 GiB");
+        assert_eq!(
+            at(progress(Some(100 << 20), 1 << 20)),
+            "[0/0] download:a.mp4  3.0 MiB of 100.0 MiB, 1.0 MiB/s, 1m37s left"
+        );
+        // Of a task that has ended, nothing is shown.
+        status.event(&finished("download:a.mp4", Outcome::Succeeded));
+        status.event(&progress(None, 1));
+        assert_eq!(status.line(79, Color::Never), None);
     }
 }

@@ -55,6 +55,11 @@ pub(crate) fn login(uri: &str) -> Option<(String, RawLogin)> {
     Some((format!("{scheme}://{host}{}", &rest[end..]), login))
 }
 
+/// Whether a text is the name of a variable: `${NAME}`.
+pub(super) fn is_by_variable(text: &str) -> bool {
+    variable(text).is_some()
+}
+
 /// The name in `${NAME}`.
 fn variable(text: &str) -> Option<&str> {
     let name = text.strip_prefix("${")?.strip_suffix('}')?;

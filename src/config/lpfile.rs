@@ -6,22 +6,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::asset::assets_map;
 use super::clip_options::{RawClip, camera_clip, clip};
-use super::clips::{URL, asset_path, is_fetch_url};
 use super::density::{RawDensity, density};
 use super::inference::{RawOptions, WorkloadOptions, options};
 use super::reader::{At, KeyNames, Reader, Table, by, map_of, table};
-use super::shape::{Shape, TEXT, UnknownKeys, unseen};
+use super::shape::{Shape, TEXT, UnknownKeys};
 use super::tasks::{RawTask, task_list};
-use super::tree::{Key, Node};
+use super::tree::Node;
 use super::values::{boolean, duration, list_of, one_of, read_duration, read_string, spanned, string, whole};
 use super::verdict::{RawVerdict, verdict};
 use super::worker::worker;
 use crate::diag::codes;
-use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
+use crate::diag::{Diagnostic, Diagnostics, Spanned};
 use crate::model::WorkerCommand;
 use crate::model::{Accept, AssetPin, Codec, DialectChoice, Expect, FileSourceMode, Isolation, Pace, Share};
-use crate::path::is_file_name;
 
 /// `Lpfile.toml` as written.
 #[derive(Debug, Default)]
@@ -357,84 +356,6 @@ fn pools() -> impl Reader<Value = Vec<(String, u32)>> + Copy {
                 return None;
             }
             Some((name.clone(), depth.read(at, diagnostics)?))
-        },
-    )
-}
-
-fn assets_map() -> impl Reader<Value = Vec<(String, AssetPin)>> + Copy {
-    // A plain file name without a dot or dash at its beginning.
-    let names = concat!(r"^[^/.\-", unseen!(), r"][^/", unseen!(), r"]*$");
-    map_of(KeyNames::Path, UnknownKeys::Refuse, names, || asset().shape(), named_asset)
-}
-
-fn named_asset(key: &Key, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<(String, AssetPin)> {
-    let pin = asset().read(at, diagnostics)?;
-    if !is_file_name(&key.text) {
-        let message = format!("`{}` cannot be the name of an asset", key.text);
-        let diagnostic = Diagnostic::error(codes::BAD_NAME, message).at(key.place);
-        diagnostics.push(diagnostic.label("expected a plain file name such as `scan.mp4`"));
-        return None;
-    }
-    Some((key.text.clone(), AssetPin { place: key.place, ..pin }))
-}
-
-fn asset() -> impl Reader<Value = AssetPin> + Copy {
-    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
-        let urls = "URLs to try, in order, before the URL of the camera";
-        let urls = table.optional("urls", urls, list_of(fetch_url()), diagnostics).unwrap_or_default();
-        let pin = "The file's SHA-256 digest, 64 hex digits";
-        let pin = table.optional("sha256", pin, spanned(sha256()), diagnostics);
-        let sha256 = pin.map(|pin| (pin.value, pin.place));
-        let path = "A video of your own in its place, relative to the project or absolute";
-        let path = table.optional("path", path, spanned(asset_file()), diagnostics);
-        let path = path.map(|path| (path.value, path.place));
-        Some(AssetPin { urls, sha256, path, place: Place::default() })
-    })
-}
-
-/// The path of a user's file.
-fn asset_file() -> impl Reader<Value = String> + Copy {
-    let shape = || Shape::String(Some(concat!(r"^[^~", unseen!(), r"][^", unseen!(), r"]*$").to_owned()));
-    by(shape, |at, diagnostics| {
-        let written = read_string(at, diagnostics)?;
-        match asset_path(&written) {
-            Ok(path) => Some(path),
-            Err((label, help)) => {
-                let message = format!("`{}` must be the path of a file", at.name);
-                let fault = Diagnostic::error(codes::BAD_PATH, message).at(at.node.place);
-                diagnostics.push(fault.label(label).help(help));
-                None
-            }
-        }
-    })
-}
-
-/// A URL that can be fetched.
-fn fetch_url() -> impl Reader<Value = String> + Copy {
-    by(
-        || Shape::String(Some(format!("^{URL}$"))),
-        |at, diagnostics| {
-            let url = read_string(at, diagnostics)?;
-            if is_fetch_url(&url) {
-                return Some(url);
-            }
-            let message = format!("`{}` must be a URL that begins with `http://` or `https://`", at.name);
-            diagnostics.push(at.fault(codes::BAD_URL, &message));
-            None
-        },
-    )
-}
-
-fn sha256() -> impl Reader<Value = String> + Copy {
-    by(
-        || Shape::String(Some("^[0-9A-Fa-f]{64}$".to_owned())),
-        |at, diagnostics| {
-            let digest = read_string(at, diagnostics)?.to_ascii_lowercase();
-            if digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return Some(digest);
-            }
-            diagnostics.push(at.fault(codes::BAD_DIGEST, &format!("`{}` must be 64 hex digits", at.name)));
-            None
         },
     )
 }

@@ -10,6 +10,7 @@
 //! edges between tasks (`graph`).
 
 pub mod append;
+mod asset;
 mod branches;
 mod cameras;
 mod caps;

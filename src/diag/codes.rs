@@ -65,6 +65,7 @@ rules! {
     BAD_NAME = "LP0212",
     BAD_DIGEST = "LP0213",
     BAD_BIT_RATE = "LP0214",
+    BAD_HEADER = "LP0215",
 
     DUPLICATE_NAME = "LP0301",
     RESERVED_NAME = "LP0302",

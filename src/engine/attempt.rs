@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::events::{BuildEvent, Outcome};
-use super::host::{Attempt, HINT, Outputs, Performed};
+use super::host::{Arrived, Attempt, HINT, Outputs, Performed};
 use super::stillness::{Stillness, Turns, Watched};
 use crate::digest::ContentDigest;
 use crate::graph::lower::clip_labels;
@@ -146,6 +146,11 @@ impl Engine<'_> {
             let text = self.layout.in_words(text.to_owned());
             self.progress.event(&BuildEvent::TaskNote { label: &task.label, note: &text });
         };
+        let progress = |Arrived { bytes, total, rate }: Arrived| {
+            self.progress.event(&BuildEvent::TaskProgress { label: &task.label, bytes, total, rate });
+        };
+        // Without it, the file is read.
+        let digested = |path: &Path, content| drop(self.store.remember_digest(path, content));
         let (mut tried, mut turn) = (0, Turns::First);
         loop {
             let watched = Watched::new(self, task, key);
@@ -160,6 +165,8 @@ impl Engine<'_> {
                 key: key.without_repeat().digest(),
                 input: &input,
                 note: &note,
+                progress: &progress,
+                digested: &digested,
                 inputs_changed: &inputs_changed,
             };
             let performed = catch_unwind(AssertUnwindSafe(|| self.host.perform(task, &attempt)))

@@ -70,6 +70,16 @@ pub enum BuildEvent<'a> {
     },
     /// A line for people from a running task.
     TaskNote { label: &'a str, note: &'a str },
+    /// How far the download of a running task is; about once a second.
+    TaskProgress {
+        label: &'a str,
+        /// The bytes that are there.
+        bytes: u64,
+        /// The size of the whole file; `null` if the server did not tell it.
+        total: Option<u64>,
+        /// Bytes per second.
+        rate: u64,
+    },
     /// A task that was not fresh at the first look has ended.
     TaskFinished {
         label: &'a str,

@@ -64,9 +64,24 @@ pub struct Attempt<'a> {
     pub input: &'a (dyn Fn(&ProjectPath) -> Option<ContentDigest> + Sync),
     /// Shows a line to the user.
     pub note: &'a (dyn Fn(&str) + Sync),
+    /// Shows how far a download is; called about once a second.
+    pub progress: &'a (dyn Fn(Arrived) + Sync),
+    /// Tells the digest of a file below `dir`, so that it is not read again for that.
+    pub digested: &'a (dyn Fn(&Path, ContentDigest) + Sync),
     /// The task's inputs that have changed since it began, or were written and have
     /// the same contents: for a record, which cannot be made again.
     pub inputs_changed: &'a (dyn Fn() -> Vec<ProjectPath> + Sync),
+}
+
+/// How far a download is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// The bytes that are there.
+    pub bytes: u64,
+    /// The size of the whole file, if the server told it.
+    pub total: Option<u64>,
+    /// Bytes per second.
+    pub rate: u64,
 }
 
 /// Begins a line of [`Performed::detail`] that is a way out, not a cause.

@@ -173,14 +173,24 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
     let original = clip.original();
     let first = match &clip.origin {
         Origin::Url(url) => {
-            let pin = project.assets.get(&clip.file);
-            let mut urls = pin.map_or(Vec::new(), |pin| pin.urls.clone());
+            let pin = project.assets.get(&clip.file).cloned().unwrap_or_default();
+            let mut urls = pin.urls;
             if !urls.contains(url) {
                 urls.push(url.clone());
             }
-            let sha256 = pin.and_then(|pin| Some(pin.sha256.as_ref()?.0.clone()));
-            let wanted = sha256.is_none().then_some(DownloadKind::Video);
-            let action = Action::Download(Download { urls, sha256, wanted, ..Download::default() });
+            let mut download = Download {
+                urls,
+                sha256: pin.sha256.map(|(digest, _)| digest),
+                sha384: pin.sha384,
+                blake3: pin.blake3,
+                git_blob_sha1: pin.git_blob_sha1,
+                size: pin.size,
+                headers: pin.headers,
+                token: pin.token,
+                wanted: None,
+            };
+            download.wanted = (!download.has_digest()).then_some(DownloadKind::Video);
+            let action = Action::Download(download);
             let task = Task::new(format!("download:{}", clip.file), action);
             Some(task.writes([original.clone()]).pool(Pool::Network))
         }

@@ -212,10 +212,24 @@ pub struct Download {
     /// In bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// The required kind of contents. `None` with a pin, which is exact. Older versions
+    /// Headers of its requests. A value `${NAME}` is that of a variable, which is in no key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The name of the variable with the token of its requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The required kind of contents. `None` with a pinned digest, which is exact. Older versions
     /// of `lp` did not check, so their results without a pin do not fit this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<DownloadKind>,
+}
+
+impl Download {
+    /// Whether the contents are pinned.
+    #[must_use]
+    pub fn has_digest(&self) -> bool {
+        [&self.sha256, &self.sha384, &self.blake3, &self.git_blob_sha1].iter().any(|pin| pin.is_some())
+    }
 }
 
 /// The required contents of a download.

@@ -7,13 +7,25 @@ use crate::diag::Place;
 use crate::name::Slug;
 use crate::path::ProjectPath;
 
-/// `[asset.NAME]`: pins, mirrors, and files in its place.
+/// `[asset.NAME]`: pins, mirrors, what its requests carry, and files in its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssetPin {
     /// Tried in order, before the URL that a camera names.
     pub urls: Vec<String>,
     /// 64 lowercase hex digits, with their place.
     pub sha256: Option<(String, Place)>,
+    /// 96 lowercase hex digits.
+    pub sha384: Option<String>,
+    /// 64 lowercase hex digits.
+    pub blake3: Option<String>,
+    /// 40 lowercase hex digits, as `git hash-object` prints them.
+    pub git_blob_sha1: Option<String>,
+    /// In bytes.
+    pub size: Option<u64>,
+    /// Headers of its requests; a value may be `${NAME}`.
+    pub headers: BTreeMap<String, String>,
+    /// The name of the variable with the token of its requests.
+    pub token: Option<String>,
     /// The file of the user's to play, relative to the project or absolute, with its
     /// place.
     pub path: Option<(String, Place)>,

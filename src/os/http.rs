@@ -1,46 +1,153 @@
 //! Fetches a file over HTTP or HTTPS, digesting it on the way.
 //!
-//! The request runs on a thread of its own, which hands over the body in
-//! pieces: so a silent server can neither outlast the idle limit nor delay Ctrl-C.
-//! A body that is shorter than the server announced is an error, never a short
-//! file. Any 2xx status brings a body; the caller gets the [`Answer`] before
-//! anything is kept and decides whether it is the file.
+//! What has arrived stays in a folder of parts ([`part`]) and goes on from there later: the
+//! request then asks for the rest (`Range`), and for the whole file should it have changed
+//! (`If-Range`). The file reaches its destination only whole, and only if it is what is
+//! pinned. Digests are those of the whole file, wherever its bytes came from.
 //!
-//! A user name and password in a URL are sent as Basic authentication and never
-//! appear in a message. Not here: retries, mirrors and pins (`action::download`).
+//! Nothing waits for long: a server must send at least [`SLOWEST`] bytes a second over the
+//! idle limit, and a body that announces no end stops before the disk is full.
+//!
+//! User, password, token and headers go to the origin that was asked first, never to
+//! another host after a redirect ([`redirect`]), and appear in no message.
+//!
+//! Not here: retries and mirrors (`action::download`).
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+mod digests;
+mod part;
+mod redirect;
+mod transfer;
+
+use std::fmt;
+use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use sha2::Digest;
+use crossbeam_channel::{Sender, bounded};
 
 use super::fs::{Context, FsError};
+use super::usage::free_bytes;
 use crate::digest::ContentDigest;
-use crate::text::redacted;
+use crate::time::duration_text;
+use digests::{Digester, Digests, Piece};
+use part::{Part, Resumption};
+pub use redirect::RedirectFault;
+use transfer::Response;
 
 /// The `User-Agent` of `lp`. Some clip sites refuse clients other than browsers.
 pub const USER_AGENT: &str = concat!("Mozilla/5.0 (compatible; lp/", env!("CARGO_PKG_VERSION"), ")");
 
-/// The interval between checks for cancellation.
-const POLL: Duration = Duration::from_millis(100);
+/// The slowest rate that is waited for, in bytes per second.
+pub const SLOWEST: u64 = 1024;
 
-/// Limits of time and size.
+/// The room that a download leaves on the disk, in bytes.
+pub const RESERVE: u64 = 64 << 20;
+
+/// After so many bytes the free disk is looked at again, and the file is synced.
+const STRETCH: u64 = 16 << 20;
+
+/// Limits of time.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Until the connection is established.
     pub connect: Duration,
-    /// Without a single byte.
+    /// Without a single byte, or with fewer than [`SLOWEST`] a second.
     pub idle: Duration,
-    pub max_bytes: u64,
 }
 
 impl Default for Limits {
+    /// 20 s and 60 s. Tests of `lp` itself set `LP_IDLE_MS`, so as not to wait.
     fn default() -> Limits {
-        Limits { connect: Duration::from_secs(20), idle: Duration::from_secs(60), max_bytes: u64::MAX }
+        let idle = std::env::var("LP_IDLE_MS").ok().and_then(|text| text.parse().ok());
+        let idle = idle.map_or(Duration::from_secs(60), Duration::from_millis);
+        Limits { connect: Duration::from_secs(20), idle }
     }
+}
+
+/// What a file must be. Digests are lowercase hex.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pins {
+    pub sha256: Option<String>,
+    pub sha384: Option<String>,
+    pub blake3: Option<String>,
+    /// SHA-1 over `blob <size>`, a NUL byte and the file, as `git hash-object` prints it.
+    pub git_blob_sha1: Option<String>,
+    /// In bytes.
+    pub size: Option<u64>,
+}
+
+impl Pins {
+    /// Whether the contents are pinned, so that nothing else needs to tell what they are.
+    #[must_use]
+    pub fn has_digest(&self) -> bool {
+        [&self.sha256, &self.sha384, &self.blake3, &self.git_blob_sha1].iter().any(|pin| pin.is_some())
+    }
+
+    /// The first digest that is not the pinned one: the expected and the actual one.
+    fn difference(
+        &self,
+        digests: &Digests,
+        path: &Path,
+        bytes: u64,
+    ) -> Result<Option<(String, String)>, FsError> {
+        let git_blob_sha1 = match &self.git_blob_sha1 {
+            Some(_) => Some(digests::git_blob_sha1(path, bytes)?),
+            None => None,
+        };
+        let pairs = [
+            (&self.sha256, digests.sha256.clone()),
+            (&self.sha384, digests.sha384.clone()),
+            (&self.blake3, Some(digests.content.to_hex())),
+            (&self.git_blob_sha1, git_blob_sha1),
+        ];
+        let mut pinned =
+            pairs.into_iter().filter_map(|(expected, actual)| Some((expected.clone()?, actual?)));
+        Ok(pinned.find(|(expected, actual)| expected != actual))
+    }
+}
+
+/// The proof of who asks.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Login {
+    /// A token (RFC 6750).
+    Bearer(String),
+    /// Not escaped (RFC 7617).
+    Basic { user: String, password: String },
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login(***)")
+    }
+}
+
+/// A file to fetch.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// A user and password in it take precedence over `login`.
+    pub url: &'a str,
+    /// Names and values.
+    pub headers: &'a [(String, String)],
+    pub login: Option<&'a Login>,
+    pub limits: Limits,
+    pub pins: &'a Pins,
+}
+
+/// The host of a URL, in lower case, if user and password are not in the URL itself.
+#[must_use]
+pub fn host_without_login(url: &str) -> Option<String> {
+    redirect::host(url).filter(|host| !host.contains('@'))
+}
+
+/// The callbacks of a download.
+pub struct Caller<'a> {
+    /// Gets the server's answer once its body has begun, and refuses it by naming the
+    /// unexpected contents. Of a download that goes on, the answer is that of the whole file.
+    pub is_fit: &'a mut dyn FnMut(Answer<'_>) -> Result<(), String>,
+    /// Gets the bytes that are there and, if it is known, their total.
+    pub on_progress: &'a mut dyn FnMut(u64, Option<u64>),
+    pub is_cancelled: &'a dyn Fn() -> bool,
 }
 
 /// The number of body bytes that [`Answer`] shows; a body may be shorter.
@@ -59,52 +166,109 @@ pub struct Answer<'a> {
     pub begin: &'a [u8],
 }
 
+/// The head of a response.
+#[derive(Clone, Debug, Default)]
+struct Head {
+    status: u16,
+    /// Of the body that follows, in bytes.
+    length: Option<u64>,
+    encoding: Option<String>,
+    range: Option<String>,
+    etag: Option<String>,
+    modified: Option<String>,
+    date: Option<String>,
+    retry_after: Option<Duration>,
+}
+
+/// A file that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Download {
+pub struct Fetched {
     pub bytes: u64,
-    /// 64 lowercase hex digits, for pins.
-    pub sha256: String,
     /// Its identity in the store.
     pub content: ContentDigest,
+}
+
+/// Where a file was to come from, without credentials: "`https://a/x` (redirected to
+/// `https://b/y`)".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    asked: Box<str>,
+    led_to: Option<Box<str>>,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.asked)?;
+        match &self.led_to {
+            Some(place) => write!(f, " (redirected to `{place}`)"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The reason why a file did not arrive.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    #[error("the server answered {status} for `{url}`")]
-    Status { url: String, status: u16, retry_after: Option<Duration> },
+    #[error("the server answered {status} for {address}")]
+    Status { address: Address, status: u16, retry_after: Option<Duration> },
 
-    #[error("`{url}` did not bring the file: {found}")]
-    Unfit { url: String, found: String },
+    #[error("{address} did not bring the file: {found}")]
+    Unfit { address: Address, found: String },
 
-    #[error("`{url}` is not a URL that can be fetched")]
-    Url { url: String },
+    #[error("{address} is not a URL that can be fetched")]
+    Url { address: Address },
 
-    #[error("failed to fetch `{url}`")]
+    #[error("{address} redirects {fault}")]
+    Redirect { address: Address, fault: RedirectFault },
+
+    #[error("failed to fetch {address}")]
     Request {
-        url: String,
+        address: Address,
         #[source]
         source: io::Error,
     },
 
-    #[error("failed to read the body of `{url}`")]
+    #[error("failed to read the body of {address}")]
     Body {
-        url: String,
+        address: Address,
         #[source]
         source: io::Error,
     },
 
-    #[error("the body of `{url}` ended after {actual} bytes, but the server announced {expected}")]
-    Truncated { url: String, expected: u64, actual: u64 },
+    #[error("the body of {address} ended after {actual} bytes, but the server announced {expected}")]
+    Truncated { address: Address, expected: u64, actual: u64 },
 
-    #[error("`{url}` is larger than the limit of {limit} bytes")]
-    TooLarge { url: String, limit: u64 },
+    #[error("{address} has {actual} bytes, but the config pins {expected}")]
+    Size { address: Address, expected: u64, actual: u64 },
 
-    #[error("`{url}` sent nothing for {}", crate::time::duration_text(*idle))]
-    Idle { url: String, idle: Duration },
+    #[error("{address} goes on after the {limit} bytes that the config pins")]
+    TooLarge { address: Address, limit: u64 },
 
-    #[error("the download of `{url}` was interrupted")]
-    Cancelled { url: String },
+    #[error("{address} has digest {actual}, but the config pins {expected}{}", found.as_ref().map_or(String::new(), |found| format!(": {found}")))]
+    Digest {
+        address: Address,
+        expected: String,
+        actual: String,
+        /// The unexpected contents, if they can be told.
+        found: Option<String>,
+        /// Whether a part of it came earlier.
+        is_resumed: bool,
+    },
+
+    #[error("{address} needs {needed} bytes and {RESERVE} to spare, but only {free} are free on the disk")]
+    NoRoom { address: Address, needed: u64, free: u64 },
+
+    #[error("{address} announces no end, and after {bytes} bytes only {free} are free on the disk")]
+    Endless { address: Address, bytes: u64, free: u64 },
+
+    #[error("{address} sent nothing for {}", duration_text(*idle))]
+    Idle { address: Address, idle: Duration },
+
+    #[error("{address} is too slow: {rate} bytes a second during {}, less than {SLOWEST}", duration_text(*during))]
+    TooSlow { address: Address, rate: u64, during: Duration },
+
+    #[error("the download of {address} was interrupted")]
+    Cancelled { address: Address },
 
     #[error(transparent)]
     Write(#[from] FsError),
@@ -112,15 +276,17 @@ pub enum DownloadError {
 
 impl DownloadError {
     /// Whether the same request may succeed soon. Not after a silence, which has
-    /// taken long enough.
+    /// taken long enough, nor after a fault of TLS.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
             DownloadError::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..=599),
             DownloadError::Request { source, .. } | DownloadError::Body { source, .. } => {
-                source.kind() != io::ErrorKind::TimedOut
+                !matches!(source.kind(), io::ErrorKind::TimedOut | io::ErrorKind::InvalidData)
             }
             DownloadError::Truncated { .. } => true,
+            // What came earlier may be damaged, and is gone now.
+            DownloadError::Digest { is_resumed, .. } => *is_resumed,
             _ => false,
         }
     }
@@ -130,321 +296,271 @@ impl DownloadError {
     pub fn retry_after(&self) -> Option<Duration> {
         if let DownloadError::Status { retry_after, .. } = self { *retry_after } else { None }
     }
+
+    /// Whether what has arrived is the begin of the file for all that is known.
+    fn leaves_a_part(&self) -> bool {
+        use DownloadError as Error;
+        !matches!(
+            self,
+            Error::Size { .. } | Error::TooLarge { .. } | Error::Digest { .. } | Error::Endless { .. }
+        )
+    }
 }
 
-/// Fetches `url` into the file `dest`, which must not exist yet.
-///
-/// `is_fit` gets the server's answer once its body has begun, and refuses it by
-/// naming the unexpected contents. `on_progress` gets the bytes so far and, if the
-/// server reported it, the total. After an error a part of the file may be at `dest`.
+/// Fetches a file to `dest`, which must not exist yet. Its part waits in the folder `parts`,
+/// on the same disk, until it is whole.
 ///
 /// # Errors
-/// When the file did not arrive whole; see [`DownloadError`].
-pub fn download(
-    url: &str,
+/// When the file did not arrive whole; see [`DownloadError`]. Then nothing is at `dest`.
+pub fn fetch(
+    request: &Request<'_>,
+    parts: &Path,
     dest: &Path,
-    limits: Limits,
-    is_fit: &mut dyn FnMut(Answer<'_>) -> Result<(), String>,
-    on_progress: &mut dyn FnMut(u64, Option<u64>),
-    is_cancelled: &dyn Fn() -> bool,
-) -> Result<Download, DownloadError> {
-    let shown = redacted(url);
-    let (sender, pieces) = crossbeam_channel::bounded(4);
-    let thread_url = url.to_owned();
-    std::thread::Builder::new()
-        .name("download".to_owned())
-        // When the caller is gone, sending fails and the thread ends.
-        .spawn(move || drop(request(&thread_url, limits, &sender)))
-        .map_err(|source| DownloadError::Request { url: shown.clone(), source })?;
-
-    let mut body = Body { url: shown, pieces, limits, is_cancelled };
-    let Some(Piece::Head { status, length: expected, encoding, range }) = body.next()? else {
-        return Err(DownloadError::Url { url: body.url });
-    };
-    if expected.is_some_and(|length| length > limits.max_bytes) {
-        return Err(DownloadError::TooLarge { url: body.url, limit: limits.max_bytes });
+    caller: &mut Caller<'_>,
+) -> Result<Fetched, DownloadError> {
+    let mut part = Part::take(parts, request.url, dest)?;
+    match arrive(request, &mut part, caller) {
+        Ok(fetched) => {
+            part.deliver(dest)?;
+            Ok(fetched)
+        }
+        Err(error) => {
+            // The first error is reported; a part that is left over is checked or deleted later.
+            let _ = if error.leaves_a_part() { part.leave() } else { part.delete() };
+            Err(error)
+        }
     }
-    let mut begin = Vec::new();
+}
+
+/// Lets all of the file arrive in `part`, and checks it.
+fn arrive(request: &Request<'_>, part: &mut Part, caller: &mut Caller<'_>) -> Result<Fetched, DownloadError> {
+    let Begun { mut response, head, resumption } = begin(request, part, caller)?;
+    let (address, pins, is_resumed) = (response.address.clone(), request.pins, resumption.is_some());
+    let total = match &resumption {
+        Some(resumption) => whole(&head, resumption),
+        None => head.length,
+    };
+    check_announced(&address, pins, part, total)?;
+    let digester = Digester::start(pins)
+        .map_err(|source| DownloadError::Request { address: address.clone(), source })?;
+    let mut shown = Vec::new();
+    if is_resumed {
+        shown = digest_again(part, &digester, &address, caller)?;
+    }
+    let n_here = shown.len();
+    response.fill(digester.free());
     let mut is_over = false;
-    while !is_over && begin.len() < BEGIN {
-        match body.next()? {
-            Some(Piece::Bytes(piece)) => begin.extend(piece),
-            _ => is_over = true,
-        }
-    }
-    let answer = Answer { status, encoding: encoding.as_deref(), range: range.as_deref(), begin: &begin };
-    if let Err(found) = is_fit(answer) {
-        return Err(DownloadError::Unfit { url: body.url, found });
-    }
-    let mut file = File::create_new(dest).context("create", dest)?;
-    let (mut sha256, mut blake3) = (sha2::Sha256::new(), blake3::Hasher::new());
-    let mut bytes = 0;
-    let mut next = Some(Piece::Bytes(begin));
-    while let Some(Piece::Bytes(piece)) = next {
-        bytes += piece.len() as u64;
-        if bytes > limits.max_bytes {
-            return Err(DownloadError::TooLarge { url: body.url, limit: limits.max_bytes });
-        }
-        sha256.update(&piece);
-        blake3.update(&piece);
-        file.write_all(&piece).context("write", dest)?;
-        on_progress(bytes, expected);
-        next = if is_over { None } else { body.next()? };
-    }
-    if let Some(expected) = expected.filter(|expected| *expected != bytes) {
-        return Err(DownloadError::Truncated { url: body.url, expected, actual: bytes });
-    }
-    file.sync_data().context("sync", dest)?;
-    let sha256 = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Download { bytes, sha256, content: ContentDigest::from_bytes(*blake3.finalize().as_bytes()) })
-}
-
-/// Messages of the requesting thread: a head, bytes, then an end or a fault.
-enum Piece {
-    Head { status: u16, length: Option<u64>, encoding: Option<String>, range: Option<String> },
-    Bytes(Vec<u8>),
-    End,
-    Failed(Fault),
-}
-
-enum Fault {
-    Url,
-    Status(u16, Option<Duration>),
-    Request(io::Error),
-    Body(io::Error),
-}
-
-struct Body<'a> {
-    url: String,
-    pieces: Receiver<Piece>,
-    limits: Limits,
-    is_cancelled: &'a dyn Fn() -> bool,
-}
-
-impl Body<'_> {
-    /// The next piece; `None` at the end.
-    fn next(&mut self) -> Result<Option<Piece>, DownloadError> {
-        let begin = Instant::now();
-        let url = || self.url.clone();
-        loop {
-            if (self.is_cancelled)() {
-                return Err(DownloadError::Cancelled { url: url() });
+    while !is_over && shown.len() < BEGIN {
+        match response.piece(caller.is_cancelled)? {
+            Some(piece) => {
+                shown.extend(piece.bytes());
+                digester.give_back(piece);
             }
-            match self.pieces.recv_timeout(POLL) {
-                Ok(Piece::End) => return Ok(None),
-                // Only a panic ends the thread without a last message.
-                Err(RecvTimeoutError::Disconnected) => {
-                    let source = io::Error::other("the download broke off");
-                    return Err(DownloadError::Body { url: url(), source });
-                }
-                Ok(Piece::Failed(Fault::Url)) => return Err(DownloadError::Url { url: url() }),
-                Ok(Piece::Failed(Fault::Status(status, retry_after))) => {
-                    return Err(DownloadError::Status { url: url(), status, retry_after });
-                }
-                Ok(Piece::Failed(Fault::Request(source))) => {
-                    return Err(DownloadError::Request { url: url(), source });
-                }
-                Ok(Piece::Failed(Fault::Body(source))) => {
-                    return Err(DownloadError::Body { url: url(), source });
-                }
-                Ok(piece) => return Ok(Some(piece)),
-                Err(RecvTimeoutError::Timeout)
-                    if begin.elapsed() >= self.limits.connect + self.limits.idle =>
-                {
-                    return Err(DownloadError::Idle { url: url(), idle: self.limits.idle });
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-            }
+            None => is_over = true,
         }
     }
+    let answer = Answer {
+        // The rest of a file that goes on makes it whole.
+        status: if is_resumed { 200 } else { head.status },
+        encoding: head.encoding.as_deref(),
+        range: head.range.as_deref().filter(|_| !is_resumed),
+        begin: &shown,
+    };
+    let mut found = None;
+    match (caller.is_fit)(answer) {
+        Ok(()) => {}
+        Err(unfit) if pins.has_digest() => found = Some(unfit),
+        Err(found) => return Err(DownloadError::Unfit { address, found }),
+    }
+    if is_resumed {
+        part.go_on()?
+    } else {
+        part.begin(&head)?
+    }
+
+    let mut syncing = Syncing::default();
+    let mut looked_at = part.length();
+    shown.drain(..n_here);
+    let mut next = Some(Piece::from(shown));
+    while let Some(piece) = next {
+        let length = part.length() + piece.bytes().len() as u64;
+        if let Some(limit) = pins.size.filter(|size| length > *size) {
+            return Err(DownloadError::TooLarge { address, limit });
+        }
+        part.write(piece.bytes())?;
+        digester.add(piece);
+        (caller.on_progress)(length, total);
+        if length - looked_at >= STRETCH {
+            looked_at = length;
+            syncing.go_on(part)?;
+            check_room(&address, part, total)?;
+        }
+        next = if is_over { None } else { response.piece(caller.is_cancelled)? };
+    }
+    let bytes = part.length();
+    if let Some(expected) = total.filter(|total| *total != bytes) {
+        return Err(DownloadError::Truncated { address, expected, actual: bytes });
+    }
+    if let Some(expected) = pins.size.filter(|size| *size != bytes) {
+        return Err(DownloadError::Size { address, expected, actual: bytes });
+    }
+    let digests = digester.finish();
+    if let Some((expected, actual)) = pins.difference(&digests, part.path(), bytes)? {
+        return Err(DownloadError::Digest { address, expected, actual, found, is_resumed });
+    }
+    syncing.end(part)?;
+    part.sync()?;
+    Ok(Fetched { bytes, content: digests.content })
 }
 
-fn request(
-    url: &str,
-    limits: Limits,
-    sender: &Sender<Piece>,
-) -> Result<(), crossbeam_channel::SendError<Piece>> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .user_agent(USER_AGENT)
-        .timeout_connect(Some(limits.connect))
-        .timeout_recv_response(Some(limits.idle))
-        .timeout_per_read(Some(limits.idle))
-        .build()
-        .into();
-    let header = |response: &ureq::http::Response<ureq::Body>, name: &str| {
-        Some(response.headers().get(name)?.to_str().ok()?.trim().to_owned())
-    };
-    // Decoding would invalidate the announced length and the pinned digest.
-    let response = match agent.get(url).header("Accept-Encoding", "identity").call() {
-        Ok(response) if response.status().is_success() => response,
-        Ok(response) => {
-            // The other form, a date, is ignored.
-            let seconds = header(&response, "retry-after").and_then(|value| value.parse().ok());
-            let fault = Fault::Status(response.status().as_u16(), seconds.map(Duration::from_secs));
-            return sender.send(Piece::Failed(fault));
-        }
-        // These repeat the URL, with its password.
-        Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => return sender.send(Piece::Failed(Fault::Url)),
-        Err(error) => return sender.send(Piece::Failed(Fault::Request(error.into_io()))),
-    };
-    let status = response.status().as_u16();
-    let (encoding, range) = (header(&response, "content-encoding"), header(&response, "content-range"));
-    let body = response.into_body();
-    sender.send(Piece::Head { status, length: body.content_length(), encoding, range })?;
-    let mut reader = body.into_with_config().limit(u64::MAX).reader();
+/// A response whose body is the file, or the rest of it.
+struct Begun {
+    response: Response,
+    head: Head,
+    /// Where it goes on; `None` if the whole file comes.
+    resumption: Option<Resumption>,
+}
+
+/// Asks for what is missing of the file, and for all of it if its part does not belong to it.
+fn begin(request: &Request<'_>, part: &mut Part, caller: &Caller<'_>) -> Result<Begun, DownloadError> {
     loop {
-        let mut piece = vec![0; 256 * 1024];
-        match reader.read(&mut piece) {
-            Ok(0) => return sender.send(Piece::End),
-            Ok(n) => piece.truncate(n),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return sender.send(Piece::Failed(Fault::Body(error))),
+        let resumption = part.resumption();
+        let mut response = Response::ask(request, resumption.clone())?;
+        let head = response.head(caller.is_cancelled)?;
+        match resumption {
+            Some(resumption) if head.status == 206 && continues(&head, &resumption) => {
+                return Ok(Begun { response, head, resumption: Some(resumption) });
+            }
+            // The server has another file now, or another idea of ranges.
+            Some(_) if matches!(head.status, 206 | 416) => part.clear()?,
+            _ if matches!(head.status, 200..=299) => return Ok(Begun { response, head, resumption: None }),
+            _ => {
+                let Head { status, retry_after, .. } = head;
+                return Err(DownloadError::Status { address: response.address, status, retry_after });
+            }
         }
-        sender.send(Piece::Bytes(piece))?;
+    }
+}
+
+/// Whether a partial response goes on where the part ends.
+fn continues(head: &Head, resumption: &Resumption) -> bool {
+    let Some((from, total)) = head.range.as_deref().and_then(content_range) else { return false };
+    let is_same_size = total.is_none_or(|total| resumption.total.is_none_or(|known| known == total));
+    let is_same = head
+        .etag
+        .as_ref()
+        .is_none_or(|etag| !resumption.validator.starts_with('"') || *etag == resumption.validator);
+    from == resumption.from && is_same_size && is_same
+}
+
+/// The size of the whole file, of which a response brings the rest.
+fn whole(head: &Head, resumption: &Resumption) -> Option<u64> {
+    let (_, total) = head.range.as_deref().and_then(content_range)?;
+    let to_its_end = || head.length.map(|length| length.saturating_add(resumption.from));
+    total.or(resumption.total).or_else(to_its_end)
+}
+
+/// The first byte and the total of a `Content-Range`: `bytes 200-999/1000`.
+fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (from, _) = range.split_once('-')?;
+    let total = if total == "*" { None } else { Some(total.parse().ok()?) };
+    Some((from.trim().parse().ok()?, total))
+}
+
+/// Digests the bytes that are there, and returns the first of them.
+fn digest_again(
+    part: &mut Part,
+    digester: &Digester,
+    address: &Address,
+    caller: &Caller<'_>,
+) -> Result<Vec<u8>, DownloadError> {
+    let path = part.path().to_owned();
+    let file = part.reader()?;
+    let mut shown = Vec::new();
+    loop {
+        if (caller.is_cancelled)() {
+            return Err(DownloadError::Cancelled { address: address.clone() });
+        }
+        let mut piece = digester.free().recv().expect("the digester returns its buffers");
+        if piece.fill(file).context("read", &path)? == 0 {
+            digester.give_back(piece);
+            return Ok(shown);
+        }
+        shown.extend(piece.bytes().iter().take(BEGIN - shown.len()));
+        digester.add(piece);
+    }
+}
+
+/// Refuses a file of another size than the pinned one, and one that the disk has no room for.
+fn check_announced(
+    address: &Address,
+    pins: &Pins,
+    part: &Part,
+    total: Option<u64>,
+) -> Result<(), DownloadError> {
+    if let (Some(expected), Some(actual)) = (pins.size, total)
+        && expected != actual
+    {
+        return Err(DownloadError::Size { address: address.clone(), expected, actual });
+    }
+    check_room(address, part, total.or(pins.size))
+}
+
+fn check_room(address: &Address, part: &Part, total: Option<u64>) -> Result<(), DownloadError> {
+    // Where it cannot be known, writing tells.
+    let Ok(free) = free_bytes(part.path()) else { return Ok(()) };
+    let (address, bytes) = (address.clone(), part.length());
+    match total {
+        Some(total) => {
+            let needed = total.saturating_sub(bytes);
+            let fits = needed.saturating_add(RESERVE) <= free;
+            if fits { Ok(()) } else { Err(DownloadError::NoRoom { address, needed, free }) }
+        }
+        None if free < RESERVE => Err(DownloadError::Endless { address, bytes, free }),
+        None => Ok(()),
+    }
+}
+
+/// Syncs a file while it is written, so that little is left to sync at its end.
+#[derive(Default)]
+struct Syncing(Option<(Sender<()>, JoinHandle<io::Result<()>>)>);
+
+impl Syncing {
+    /// Begins to sync what is there, unless the thread is still at it.
+    fn go_on(&mut self, part: &Part) -> Result<(), FsError> {
+        if self.0.is_none() {
+            let file = part.handle()?;
+            let (sender, receiver) = bounded::<()>(1);
+            let run = move || receiver.iter().try_for_each(|()| file.sync_data());
+            let thread = std::thread::Builder::new().name("sync".to_owned()).spawn(run);
+            self.0 = Some((sender, thread.context("sync", part.path())?));
+        }
+        if let Some((sender, _)) = &self.0 {
+            // A failure is told at the end.
+            let _ = sender.try_send(());
+        }
+        Ok(())
+    }
+
+    /// Waits for the thread. Only it may have heard that the disk failed.
+    fn end(mut self, part: &Part) -> Result<(), FsError> {
+        self.wait().context("sync", part.path())
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        let Some((sender, thread)) = self.0.take() else { return Ok(()) };
+        drop(sender);
+        thread.join().expect("syncing does not panic")
+    }
+}
+
+impl Drop for Syncing {
+    /// Its handle of the file keeps the part locked.
+    fn drop(&mut self) {
+        let _ = self.wait();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-
-    use expect_test::{Expect, expect};
-
-    use super::*;
-
-    /// A server that answers each request by `answer`, and its base URL.
-    fn serve(answer: impl Fn(tiny_http::Request) + Send + 'static) -> String {
-        let server = tiny_http::Server::http("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", server.server_addr());
-        std::thread::spawn(move || server.incoming_requests().for_each(answer));
-        url
-    }
-
-    #[track_caller]
-    fn check(base: &str, url: &str, expect: Expect) {
-        let folder = tempfile::tempdir().unwrap();
-        let dest = folder.path().join("x");
-        let text = match download(url, &dest, Limits::default(), &mut |_| Ok(()), &mut |_, _| {}, &|| false) {
-            Ok(file) => {
-                format!("{} bytes: {}", file.bytes, String::from_utf8_lossy(&std::fs::read(dest).unwrap()))
-            }
-            Err(error) => error.to_string(),
-        };
-        expect.assert_eq(&text.replace(base.trim_start_matches("http://"), "HOST"));
-    }
-
-    #[test]
-    fn a_file_arrives_with_both_digests() {
-        let base = serve(|request| request.respond(tiny_http::Response::from_string("lane")).unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        let dest = folder.path().join("x");
-        let mut seen = Vec::new();
-        let mut on_progress = |bytes, of| seen.push((bytes, of));
-        let file =
-            download(&base, &dest, Limits::default(), &mut |_| Ok(()), &mut on_progress, &|| false).unwrap();
-        assert_eq!(file.content, ContentDigest::of(b"lane"));
-        assert_eq!(seen, [(4, Some(4))]);
-        expect!["d93244e7b08131ef10eda16a0717627450cf0e51d1ca713c41d301a51b9a6e54"].assert_eq(&file.sha256);
-    }
-
-    #[test]
-    fn a_refusal_shows_its_status_and_not_the_password() {
-        let base = serve(|request| {
-            let authorised = request.headers().iter().any(|header| header.field.equiv("Authorization"));
-            let status = if authorised { 404 } else { 401 };
-            request.respond(tiny_http::Response::from_string("no").with_status_code(status)).unwrap();
-        });
-        let secret = base.replacen("http://", "http://user:secret@", 1);
-        check(
-            &base,
-            &format!("{secret}/x.mp4"),
-            expect!["the server answered 404 for `http://***@HOST/x.mp4`"],
-        );
-        check(&base, "http:// :secret@/", expect!["`http://***@/` is not a URL that can be fetched"]);
-    }
-
-    #[test]
-    fn a_redirect_is_followed() {
-        let base = serve(|request| {
-            if request.url() == "/new" {
-                return request.respond(tiny_http::Response::from_string("moved")).unwrap();
-            }
-            let header = tiny_http::Header::from_bytes("Location", "/new").unwrap();
-            request.respond(tiny_http::Response::empty(302).with_header(header)).unwrap();
-        });
-        check(&base, &format!("{base}/old"), expect!["5 bytes: moved"]);
-    }
-
-    #[test]
-    fn a_body_that_ends_early_is_an_error() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 4096]).unwrap();
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfour").unwrap();
-        });
-        check(&base, &base, expect!["failed to read the body of `http://HOST`"]);
-    }
-
-    #[test]
-    fn the_caller_sees_the_answer_before_it_is_kept() {
-        let base = serve(|request| {
-            let header = |name: &str, value: &str| tiny_http::Header::from_bytes(name, value).unwrap();
-            let body = "x".repeat(BEGIN + 7);
-            let response = tiny_http::Response::from_string(body).with_status_code(206);
-            let response = response
-                .with_header(header("Content-Range", "bytes 0-16390/99999"))
-                .with_header(header("Content-Encoding", "gzip"));
-            request.respond(response).unwrap();
-        });
-        let mut is_fit = |answer: Answer<'_>| {
-            let Answer { status, encoding, range, begin } = answer;
-            assert!((BEGIN..=BEGIN + 7).contains(&begin.len()));
-            Err(format!("{status} {encoding:?} {range:?}"))
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let dest = folder.path().join("x");
-        let error = download(&base, &dest, Limits::default(), &mut is_fit, &mut |_, _| {}, &|| false);
-        let DownloadError::Unfit { found, .. } = error.unwrap_err() else { panic!("it fits") };
-        expect![[r#"206 Some("gzip") Some("bytes 0-16390/99999")"#]].assert_eq(&found);
-        assert!(!dest.exists());
-    }
-
-    #[test]
-    fn a_server_says_how_long_to_wait() {
-        let base = serve(|request| {
-            let wait = if request.url() == "/date" { "Fri, 31 Dec 1999 23:59:59 GMT" } else { "7" };
-            let header = tiny_http::Header::from_bytes("Retry-After", wait).unwrap();
-            request.respond(tiny_http::Response::empty(503).with_header(header)).unwrap();
-        });
-        let error = |path: &str| {
-            let (url, dest) = (format!("{base}{path}"), Path::new("/nowhere/x"));
-            download(&url, dest, Limits::default(), &mut |_| Ok(()), &mut |_, _| {}, &|| false).unwrap_err()
-        };
-        assert!(error("/").is_temporary());
-        assert_eq!(error("/").retry_after(), Some(Duration::from_secs(7)));
-        assert_eq!(error("/date").retry_after(), None);
-    }
-
-    #[test]
-    fn a_silent_server_does_not_delay_an_interrupt() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let dest = Path::new("/nowhere/x");
-        let error =
-            download(&url, dest, Limits::default(), &mut |_| Ok(()), &mut |_, _| {}, &|| true).unwrap_err();
-        assert!(matches!(error, DownloadError::Cancelled { .. }));
-    }
-
-    #[test]
-    fn a_file_above_the_limit_is_refused() {
-        let base = serve(|request| request.respond(tiny_http::Response::from_string("lane")).unwrap());
-        let limits = Limits { max_bytes: 3, ..Limits::default() };
-        let error =
-            download(&base, Path::new("/nowhere/x"), limits, &mut |_| Ok(()), &mut |_, _| {}, &|| false)
-                .unwrap_err();
-        assert!(matches!(error, DownloadError::TooLarge { limit: 3, .. }));
-    }
-}
+mod tests;

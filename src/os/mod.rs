@@ -17,6 +17,7 @@ pub mod git;
 pub mod http;
 pub mod links;
 pub mod lock;
+pub mod netrc;
 pub mod onnx;
 pub mod proc;
 pub mod process;

@@ -1,5 +1,6 @@
-//! The number and size of files at a path, without reading them.
+//! The number and size of files at a path, without reading them, and the free disk.
 
+use std::io;
 use std::ops::AddAssign;
 use std::path::Path;
 
@@ -41,6 +42,20 @@ pub fn usage(path: &Path) -> Usage {
         usage += self::usage(&entry.path());
     }
     usage
+}
+
+/// The free bytes of the disk that the file at `path` is on, as far as this user may use them.
+///
+/// Tests of `lp` itself set `LP_FREE_BYTES`: what was free before the file was there.
+///
+/// # Errors
+/// When the file system does not tell.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    if let Some(free) = std::env::var("LP_FREE_BYTES").ok().and_then(|text| text.parse::<u64>().ok()) {
+        return Ok(free.saturating_sub(path.metadata()?.len()));
+    }
+    let disk = rustix::fs::statvfs(path)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 #[cfg(test)]

@@ -34,6 +34,9 @@ use crate::time::Utc;
 /// The number of compiled graphs that are kept: two for each request.
 const GRAPHS: usize = 16;
 
+/// How long the part of a file whose download was interrupted waits to go on.
+const PARTS: Duration = Duration::from_secs(3 * 86_400);
+
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The most bytes of blobs to keep.
@@ -78,8 +81,8 @@ pub struct Removed {
     /// Those of them that are outputs in the project too: their bytes stay there.
     pub shared: Usage,
     pub graphs: Usage,
-    /// Leftovers of attempts that were killed, and settings of searches that are no longer
-    /// needed.
+    /// Leftovers of attempts that were killed, settings of searches that are no longer
+    /// needed, and old parts of downloads.
     pub leftovers: Usage,
 }
 
@@ -172,7 +175,8 @@ impl Store {
                 fs::remove(&path)?;
             }
         }
-        for path in self.leftovers()?.into_iter().chain(self.superfluous_searches(limits)) {
+        let leftovers = self.leftovers()?.into_iter().chain(self.superfluous_searches(limits));
+        for path in leftovers.chain(self.old_parts(limits)) {
             removed.leftovers += usage(&path);
             if act == Act::Remove {
                 fs::remove(&path)?;
@@ -313,6 +317,17 @@ impl Store {
         searches.filter(is_superfluous).collect()
     }
 
+    /// The parts of downloads that have waited for too long, and their notes.
+    fn old_parts(&self, limits: &Limits) -> Vec<PathBuf> {
+        let longest = limits.max_age.map_or(PARTS, |max_age| max_age.min(PARTS));
+        let longest = i64::try_from(longest.as_nanos()).unwrap_or(i64::MAX);
+        let oldest = limits.now.unix_millis().saturating_mul(1_000_000).saturating_sub(longest);
+        let folder = self.layout.parts();
+        let names = fs::list_names(&folder).unwrap_or_default();
+        let parts = names.iter().map(|name| folder.join(name));
+        parts.filter(|part| StatIdentity::read(part).is_ok_and(|found| found.mtime_ns < oldest)).collect()
+    }
+
     /// Deletes the leftovers of an `lp` that was killed. The caller holds the build
     /// lock.
     ///
@@ -343,7 +358,7 @@ impl Store {
                 .is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
         };
         let mut abandoned = Vec::new();
-        for folder in [self.root.clone(), self.root.join("graph")] {
+        for folder in [self.root.clone(), self.root.join("graph"), self.layout.parts()] {
             let names = fs::list_names(&folder).unwrap_or_default();
             abandoned.extend(names.iter().filter(|name| is_abandoned(name)).map(|name| folder.join(name)));
         }

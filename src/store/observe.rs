@@ -109,6 +109,21 @@ impl Store {
         Ok(content)
     }
 
+    /// Remembers the digest of a file that the caller has just written, so that it is not read
+    /// again.
+    ///
+    /// # Errors
+    /// When it does not exist.
+    pub fn remember_digest(&self, path: &Path, content: ContentDigest) -> Result<(), FsError> {
+        let identity = StatIdentity::read(path).context("look at", path)?;
+        // Waiting is cheaper than reading a large file.
+        if identity.size >= fs::LINK_FROM {
+            identity.wait_until_aged();
+            self.remember_linked(path, content)?;
+        }
+        Ok(())
+    }
+
     /// Remembers a file with a known digest, a name of which `lp` has just made or
     /// deleted.
     pub(super) fn remember_linked(&self, path: &Path, content: ContentDigest) -> Result<(), FsError> {

@@ -99,6 +99,8 @@ impl Store {
                 unneeded.add(blob.size);
             }
         }
+        let mut leftovers = usage(&self.root.join("tmp"));
+        leftovers += usage(&self.layout.parts());
         let measured = || attempts.iter().filter(|attempt| attempt.measurement);
         Ok(Stats {
             version: 1,
@@ -114,7 +116,7 @@ impl Store {
             log: usage(&self.root.join("log")).bytes,
             state: usage(&self.root.join("state")).bytes,
             graphs: usage(&self.root.join("graph")),
-            leftovers: usage(&self.root.join("tmp")),
+            leftovers,
             largest,
         })
     }

@@ -66,8 +66,12 @@ pub(crate) fn workspace(server: &Server, lpfile: &str) -> Workspace {
 }
 
 pub(crate) fn sha256(text: &str) -> String {
+    digest_of(text.as_bytes())
+}
+
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]

@@ -16,6 +16,7 @@ use lp::worker::protocol::{End, Event, EventBody};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
+use crate::hostile::{Hostile, begin, video};
 use crate::support::Workspace;
 
 /// The longest that anything takes on a busy machine.
@@ -267,4 +268,24 @@ fn nothing_is_redrawn_where_lines_are_kept() {
         assert_eq!(text.contains("run:lane"), variable != "TERM=xterm", "{text}");
         assert!(!text.contains("so far"), "{text}");
     }
+}
+
+#[test]
+fn a_download_shows_how_far_it_is() {
+    let (release, released) = channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let server = Hostile::start(move |_, stream| {
+        begin(stream, "200 OK", &["Content-Length: 1048576"])?;
+        let body = video(1 << 20);
+        stream.write_all(&body[..100_000])?;
+        released.lock().unwrap().recv().unwrap();
+        stream.write_all(&body[100_000..])
+    });
+    let ws = server.workspace("").env("LP_IDLE_MS", "60000");
+    let mut terminal = Terminal::start(&ws, &["build", "download:a.mp4"], 100, 24);
+    terminal.wait_for("[0/1] download:a.mp4  ");
+    terminal.wait_for("KiB of 1.0 MiB");
+    release.send(()).unwrap();
+    assert_eq!(terminal.end(), Some(0));
+    assert!(terminal.text().contains("1 task ran"), "{}", terminal.text());
 }

@@ -90,7 +90,9 @@ impl Origins<'_> {
                 self.of_scene(self.scene_of_clip(file), keys, new)
             }
             (Action::Transcode(_), [Down::Key("drop_only")]) => self.setting(&["clip", "drop_only"], new),
-            (Action::Download(_), [Down::Key(key)]) => self.of_download(task, key, new),
+            (Action::Download(_), [Down::Key(key)] | [Down::Key(key @ "headers"), ..]) => {
+                self.of_download(task, key, new)
+            }
             (
                 Action::PlanLane { .. } | Action::Run(_) | Action::Density(_),
                 [Down::Key("cameras" | "members"), Down::Item(_)],
@@ -175,7 +177,10 @@ impl Origins<'_> {
     fn of_download(&self, task: &Task, key: &str, new: Option<&Value>) -> Origin {
         let file = task.label.strip_prefix("download:").unwrap_or_default();
         let pinned = self.locator.setting(&["asset", file, key]);
-        if key == "sha256" {
+        if key == "headers" {
+            return pinned.map_or(Origin::default(), |node| Origin::at(node.place));
+        }
+        if key != "urls" {
             return match pinned {
                 Some(node) if new.is_some_and(|new| agrees(&node, new)) => Origin::at(node.place),
                 Some(_) => Origin::default(),
