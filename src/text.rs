@@ -98,9 +98,33 @@ fn login(rest: &str, ends: impl Fn(char) -> bool) -> Option<&str> {
     authority.rsplit_once('@').map(|(login, _)| login)
 }
 
-/// A text without the user names and passwords of its URLs, for messages.
+/// Words in the names of what is secret.
+const SECRET: [&str; 7] = ["AUTH", "CREDENTIAL", "KEY", "PASS", "SECRET", "SIG", "TOKEN"];
+
+/// A text without the user names and passwords of its URLs, and without the values of their
+/// parameters that seem to be secret by their names, for messages.
 #[must_use]
 pub fn redacted(text: &str) -> String {
+    if text.contains("://") { without_parameters(&without_logins(text)) } else { text.to_owned() }
+}
+
+fn without_parameters(text: &str) -> String {
+    let (mut shown, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find(['?', '&']) {
+        shown.push_str(&rest[..=at]);
+        rest = &rest[at + 1..];
+        let end = rest.find(|c: char| c.is_whitespace() || "&#;\"'`".contains(c)).unwrap_or(rest.len());
+        if let Some((name, _)) = rest[..end].split_once('=')
+            && SECRET.iter().any(|word| name.to_ascii_uppercase().contains(word))
+        {
+            shown.push_str(&format!("{name}=***"));
+            rest = &rest[end..];
+        }
+    }
+    shown + rest
+}
+
+fn without_logins(text: &str) -> String {
     let (mut shown, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once("://") {
         shown.push_str(before);
@@ -122,7 +146,7 @@ pub fn redacted_words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
     let is_secret = |name: &str| {
         let name = name.to_ascii_uppercase();
         let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        is_name && ["PASS", "TOKEN", "SECRET", "KEY", "CREDENTIAL"].iter().any(|part| name.contains(part))
+        is_name && SECRET.iter().any(|word| name.contains(word))
     };
     let word = |word: &str| {
         let (option, variable) = match word.strip_prefix("--env=").or_else(|| word.strip_prefix("-e")) {
@@ -219,12 +243,18 @@ mod tests {
     }
 
     #[test]
-    fn only_user_and_password_are_redacted() {
+    fn users_passwords_and_secret_parameters_are_redacted() {
         for (text, shown) in [
             ("https://u:p@h:1/a@b?c", "https://***@h:1/a@b?c"),
             ("https://h/a@b", "https://h/a@b"),
             ("rtsp://u:a b@h", "rtsp://***@h"),
             ("curl http://h http://u:p@h; x", "curl http://h http://***@h; x"),
+            (
+                "`https://h/a?X-Amz-Signature=ab%2F&v=1&sig=` x",
+                "`https://h/a?X-Amz-Signature=***&v=1&sig=***` x",
+            ),
+            ("http://h?token=a#b http://h?page=2", "http://h?token=***#b http://h?page=2"),
+            ("a && KEY=b", "a && KEY=b"),
         ] {
             assert_eq!(redacted(text), shown);
         }

@@ -17,8 +17,8 @@ use super::Pins;
 use crate::digest::ContentDigest;
 use crate::os::fs::{Context, FsError};
 
-/// The size of a buffer.
-const PIECE: usize = 256 << 10;
+/// The size of a buffer. Large enough that handing it on costs little beside hashing it.
+pub(super) const PIECE: usize = 512 << 10;
 /// The number of buffers.
 const PIECES: usize = 16;
 

@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::digests::Piece;
+use super::digests::{PIECE, Piece};
 use super::part::Resumption;
 use super::redirect::{RedirectFault, Trail};
 use super::{Address, DownloadError, Head, Limits, Login, Request, SLOWEST, USER_AGENT};
@@ -186,6 +186,7 @@ fn exchange(
         .http_status_as_error(false)
         .max_redirects(0)
         .user_agent(USER_AGENT)
+        .input_buffer_size(PIECE)
         .timeout_connect(Some(limits.connect))
         .timeout_recv_response(Some(limits.idle))
         .timeout_per_read(Some(limits.idle))
