@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use crate::download::{BODY, sha256};
@@ -40,6 +40,8 @@ impl Hostile {
     pub(crate) fn start(
         answer: impl Fn(&Head, &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
     ) -> Hostile {
+        // Making it takes longer than some tests wait for a server.
+        LazyLock::force(&VIDEO);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -66,18 +68,14 @@ impl Hostile {
         self.heads.lock().unwrap().clone()
     }
 
-    /// A project whose cameras play `/a.mp4` of it. Silence is noticed soon.
+    /// A project whose cameras play `/a.mp4` of it.
     pub(crate) fn workspace(&self, lpfile: &str) -> Workspace {
         let cameras = CAMERAS.replace("http://127.0.0.1:9", &self.url(""));
         let ws = Workspace::cameras().file("configs/camera_to_workload.json", &cameras);
-        ws.file("Lpfile.toml", lpfile)
-            .env("LP_IDLE_MS", "400")
-            .env("NO_PROXY", "127.0.0.1")
-            .env("HOME", "/nonexistent")
+        ws.file("Lpfile.toml", lpfile).env("NO_PROXY", "127.0.0.1").env("HOME", "/nonexistent")
     }
 }
 
-/// The head of a request; its path is empty if it is none, as with TLS.
 fn read(stream: &TcpStream, seen: &Mutex<Vec<Head>>) -> Head {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let path = lines.next().and_then(|line| Some(line.split(' ').nth(1)?.to_owned())).unwrap_or_default();
@@ -111,10 +109,15 @@ pub(crate) fn hang(stream: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// A video of so many bytes, none of which repeat soon.
-pub(crate) fn video(n: usize) -> Vec<u8> {
+/// The largest video.
+static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let noise = (0_u32..).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes());
-    BODY.bytes().chain(noise).take(n).collect()
+    BODY.bytes().chain(noise).take(5_000_000).collect()
+});
+
+/// A video of so many bytes, at most 5 MB, none of which repeat soon.
+pub(crate) fn video(n: usize) -> Vec<u8> {
+    VIDEO[..n].to_vec()
 }
 
 /// The cause that `lp build` gives for a server that answers so.
@@ -125,7 +128,7 @@ fn refused(
     cause: &str,
 ) -> Ended {
     let server = Hostile::start(answer);
-    let ws = server.workspace(lpfile);
+    let ws = server.workspace(lpfile).env("LP_IDLE_MS", "1000");
     let ended = ws.lp("build download:a.mp4").code(1);
     check_refusal(&ws, &server, ended, cause)
 }
@@ -225,13 +228,13 @@ fn a_file_without_room_on_the_disk_is_not_begun() {
 
 #[test]
 fn a_server_that_is_silent_or_slow_is_given_up() {
-    refused("", |_, stream| hang(stream), "URL sent nothing for 400ms");
+    refused("", |_, stream| hang(stream), "URL sent nothing for 1s");
     let stalled = |_: &Head, stream: &mut TcpStream| {
         begin(stream, "200 OK", &["Content-Length: 500000"])?;
         stream.write_all(&video(40_000))?;
         hang(stream)
     };
-    refused("", stalled, "URL sent nothing for 400ms");
+    refused("", stalled, "URL sent nothing for 1s");
     let trickling = |_: &Head, stream: &mut TcpStream| {
         begin(stream, "200 OK", &["Content-Length: 500000"])?;
         for byte in video(100_000) {
@@ -240,16 +243,23 @@ fn a_server_that_is_silent_or_slow_is_given_up() {
         }
         Ok(())
     };
-    refused("", trickling, "URL is too slow: ").stderr_has(" bytes a second during 400ms, less than 1024\n");
+    refused("", trickling, "URL is too slow: ").stderr_has(" bytes a second during 1s, less than 1024\n");
 }
 
 #[test]
 fn a_fault_of_tls_is_told_once() {
-    let server = Hostile::start(|_, stream| respond(stream, "400 Bad Request", &[], b"no TLS here"));
-    let ws = server.workspace("");
-    let cameras = ws.read("configs/camera_to_workload.json").replace("http://", "https://");
-    ws.write("configs/camera_to_workload.json", &cameras);
-    let url = server.url("/a.mp4").replace("http://", "https://");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/a.mp4", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // What arrives first is the begin of TLS; the answer is none.
+        let _ = io::Read::read(&mut stream, &mut [0; 4096]).unwrap();
+        respond(&mut stream, "400 Bad Request", &[], b"no TLS here").unwrap();
+        hang(&mut stream).unwrap();
+    });
+    let cameras = CAMERAS.replace("http://127.0.0.1:9/a.mp4", &url);
+    let ws =
+        Workspace::cameras().file("configs/camera_to_workload.json", &cameras).env("NO_PROXY", "127.0.0.1");
     let ended = ws.lp("build download:a.mp4").code(1).stderr_has(&format!("failed to fetch `{url}`\n"));
     let ended = ended.stderr_has("caused by: fault of TLS: ");
     assert!(!ended.stderr.contains("asking again"), "{}", ended.stderr);
