@@ -20,6 +20,7 @@ pub mod fit;
 pub mod launch;
 pub mod login;
 pub mod machine;
+pub mod model_file;
 pub mod mp4;
 pub mod prepared;
 pub mod removal;
