@@ -157,7 +157,7 @@ fn contents(begin: &[u8]) -> String {
 }
 
 /// The same for bytes that can be recognised.
-fn known(begin: &[u8]) -> Option<String> {
+pub(super) fn known(begin: &[u8]) -> Option<String> {
     let pictures = PICTURES.iter().map(|(name, magic, _)| (name, magic));
     let mut known = OTHERS.iter().map(|(name, magic)| (name, magic)).chain(pictures);
     if let Some((name, _)) = known.find(|(_, magic)| magic.is_in(begin)) {

@@ -133,6 +133,12 @@ fn has_ways_out(error: &DownloadError) -> bool {
 
 fn ways_out(clip: &ProjectPath) -> String {
     let name = clip.file_name();
+    if clip.as_str().starts_with("models/") {
+        return format!(
+            "{HINT}behind a proxy, set `HTTPS_PROXY`; name a server with a copy of the folder of models in \
+             `[models] mirrors`; or use files of your own: put them there, `{name}` at `{clip}`"
+        );
+    }
     format!(
         "{HINT}behind a proxy, set `HTTPS_PROXY`; name a mirror with `urls` in `[asset.\"{name}\"]`; \
          or play a file of your own: put it at `{clip}`, or name it with `path` there"

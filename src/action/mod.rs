@@ -16,6 +16,7 @@ mod download;
 mod encode;
 mod examine;
 mod media;
+mod model;
 mod mp4;
 mod plan;
 mod report;
@@ -24,6 +25,7 @@ mod transcode;
 
 pub(crate) use content::foreign;
 pub(crate) use examine::{ExamineError, Examined, decode, examine, look_at, look_into};
+pub(crate) use model::fault as model_fault;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -133,6 +135,7 @@ impl Host for LocalHost<'_> {
             Action::Download(download) => {
                 return download::perform(download, task, attempt, self.cameras);
             }
+            Action::Model(model) => return model::perform(model, task, attempt),
             Action::Generate { scene, .. } => media::generate(self, scene, task, attempt),
             Action::Transcode(transcode) => transcode::perform(self, transcode, task, attempt),
             Action::Plan(request) => plan::camera(request, task, attempt),

@@ -49,7 +49,7 @@ pub(super) fn run_until(global: &Global, args: &BuildArgs, given: Option<&Cancel
         }
     }
     let opened = phases.timed("reading", || project::open(global, &[]))?;
-    let mut is_clean = !opened.has_warnings() && opened.adopted.is_empty();
+    let mut is_clean = !opened.has_warnings() && opened.adopted.iter().all(|adopted| adopted.note.is_none());
     let (graph, wanted, needed) = phases.timed("linking", || {
         let (tasks, notes) = opened.tasks(&opened.subjects(&args.targets));
         console::notes(&notes);

@@ -35,7 +35,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit> {
     let mut gstreamer = String::new();
     if let Some(project) = &mut loaded.project {
         let adopted = adopted::adopt(project)?;
-        console::notes(&adopted.into_iter().map(|adopted| adopted.note).collect::<Vec<_>>());
+        console::notes(&adopted.into_iter().filter_map(|adopted| adopted.note).collect::<Vec<_>>());
         let project = &*project;
         let lane = LazyCell::new(|| Lane::of(project));
         loaded.diagnostics.append(faults::of_graph(project, || &*lane));

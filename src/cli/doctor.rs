@@ -31,8 +31,12 @@ use crate::workspace::{adopted, tools};
 pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     // Without a project, or with a faulty one, the default lane is checked.
     let mut project = read(global, &[])?.project;
-    let adopted = project.as_mut().map(adopted::adopt).transpose()?;
-    console::notes(&adopted.into_iter().flatten().map(|adopted| adopted.note).collect::<Vec<_>>());
+    let mut adopted = Vec::new();
+    if let Some(project) = &mut project {
+        adopted = adopted::adopt(project)?;
+        adopted.extend(adopted::adopt_models(project)?);
+    }
+    console::notes(&adopted.into_iter().filter_map(|adopted| adopted.note).collect::<Vec<_>>());
     let lane = project.as_ref().map(Lane::of);
     let mut tasks = Vec::new();
     let layout = match project.as_ref().zip(lane.as_ref()) {

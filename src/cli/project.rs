@@ -92,11 +92,11 @@ pub(super) fn open(global: &Global, more_sets: &[String]) -> Result<Workspace> {
 }
 
 /// Takes a project that was read, and refuses it if it has errors. Names the files that
-/// are played instead of downloads. `check` is the
+/// are used instead of downloads. `check` is the
 /// command that shows its warnings and notes, which no other command does.
 pub(super) fn accept(loaded: Loaded, check: &str) -> Result<Workspace> {
     let opened = accept_as_written(loaded, check)?.adopting()?;
-    let notes: Vec<String> = opened.adopted.iter().map(|adopted| adopted.note.clone()).collect();
+    let notes: Vec<String> = opened.adopted.iter().filter_map(|adopted| adopted.note.clone()).collect();
     console::notes(&notes);
     Ok(opened)
 }

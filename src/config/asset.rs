@@ -186,7 +186,7 @@ fn asset_file() -> impl Reader<Value = String> + Copy {
 }
 
 /// A URL that can be fetched.
-fn fetch_url() -> impl Reader<Value = String> + Copy {
+pub(super) fn fetch_url() -> impl Reader<Value = String> + Copy {
     by(
         || Shape::String(Some(format!("^{URL}$"))),
         |at, diagnostics| {

@@ -125,6 +125,7 @@ fn defaults() -> BTreeMap<String, Json> {
         ("paths.media", json!("media")),
         ("paths.models", json!("models")),
         ("paths.results", json!("results")),
+        ("models.mirrors", json!([])),
         ("run.duration", json!(duration_text(settings.duration))),
         ("run.warmup", json!("auto")),
         ("run.source", json!(settings.source)),

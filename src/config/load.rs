@@ -10,19 +10,20 @@ use std::path::{Component, Path, PathBuf};
 
 use super::cameras::{self, RawCamera};
 use super::clips::RawOrigin;
+pub use super::disk::Files;
+use super::disk::{Changed, Disk};
 use super::lpfile::{self, RawLpfile};
 use super::origins::Origins;
 use super::resolve::{RawProject, resolve};
 use super::tasks::{self, RawTask};
 use super::text::{MAX_BYTES, admit};
 use super::tree::{Key, Node, Value};
-use super::{json, outputs, overrides, scene, toml, workloads};
+use super::{json, models, outputs, overrides, recipes, scene, toml, workloads};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place, Sources, Spanned};
 use crate::digest::ContentDigest;
-use crate::model::{AssetPin, Project, SceneFile};
+use crate::model::{AssetPin, Project, Recipes, SceneFile};
 use crate::name::{is_glob, matches_glob};
-use crate::os;
 use crate::path::ProjectPath;
 
 /// The name of the project file.
@@ -83,7 +84,7 @@ pub struct Loaded {
     pub files: Vec<(PathBuf, Option<ContentDigest>)>,
     /// The ones in UTF-8, in the order in which they were read.
     pub texts: Vec<(PathBuf, FileId)>,
-    /// Each pattern of `project.include` with the files that it matches now.
+    /// Each pattern of `project.include`, and that of recipes, with the files that it matches now.
     pub includes: Vec<(String, Vec<ProjectPath>)>,
     /// `Lpfile.toml` with profile and overrides laid over it, without tasks.
     pub settings: Node,
@@ -102,62 +103,6 @@ pub struct Asked {
     /// Keys with their values, from `--set` and `LP_SET_*`: of several for one key, the one
     /// that takes precedence.
     pub overrides: BTreeMap<String, String>,
-}
-
-/// The source of config files: the disk, or the memory of a test that loads
-/// thousands of projects a second.
-pub trait Files {
-    /// Whether there is a file (no folder) at `path`.
-    fn is_file(&self, path: &Path) -> bool;
-
-    /// The whole of a file of at most `limit` bytes.
-    ///
-    /// # Errors
-    /// When it cannot be read; `FileTooLarge` when it is larger.
-    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>>;
-
-    /// The names in a folder, sorted; none if there is no such folder.
-    fn names(&self, folder: &Path) -> Vec<String>;
-}
-
-struct Disk;
-
-impl Files for Disk {
-    fn is_file(&self, path: &Path) -> bool {
-        os::fs::is_file(path)
-    }
-
-    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        os::fs::read_bounded(path, limit)
-    }
-
-    fn names(&self, folder: &Path) -> Vec<String> {
-        os::fs::list_names(folder).unwrap_or_default()
-    }
-}
-
-/// The disk, on which one file has other contents.
-struct Changed<'a> {
-    path: &'a Path,
-    bytes: &'a [u8],
-}
-
-impl Files for Changed<'_> {
-    fn is_file(&self, path: &Path) -> bool {
-        path == self.path || Disk.is_file(path)
-    }
-
-    fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        match path == self.path {
-            true if self.bytes.len() as u64 > limit => Err(io::ErrorKind::FileTooLarge.into()),
-            true => Ok(self.bytes.to_vec()),
-            false => Disk.read(path, limit),
-        }
-    }
-
-    fn names(&self, folder: &Path) -> Vec<String> {
-        Disk.names(folder)
-    }
 }
 
 /// The nearest folder, from `dir` upwards, that has an `Lpfile.toml`.
@@ -237,14 +182,16 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     let has_cameras = !cameras.is_empty();
     let workloads = loader.workloads(request, &lpfile, has_cameras);
     let scenes = loader.scenes(&cameras, &lpfile.assets);
+    let recipes = loader.recipes();
     let Loader { mut diagnostics, sources, files, texts, includes, asked, .. } = loader;
 
     let machine_key = machine_key(disk);
-    let raw = RawProject { lpfile, more_tasks, cameras, workloads, scenes, machine_key };
+    let raw = RawProject { lpfile, more_tasks, cameras, workloads, scenes, recipes, machine_key };
     let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
     let workload_names = raw.workloads.iter().flatten().map(|workload| workload.name.clone()).collect();
     let project = resolve(root, raw, &mut diagnostics);
     outputs::check(&project, files.iter().map(|(path, _)| path), &mut diagnostics);
+    models::check(&project, disk, &mut diagnostics);
     let project = if diagnostics.has_errors() { None } else { Some(project) };
     let directory = request.dir.clone();
     Loaded {
@@ -414,7 +361,12 @@ impl Loader<'_> {
             raw.workloads = self.workloads(request, &raw.lpfile, false);
         }
         let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
-        resolve(self.root.to_path_buf(), raw, &mut self.diagnostics);
+        // Faults of recipes are none of this file.
+        let found = std::mem::take(&mut self.diagnostics);
+        raw.recipes = self.recipes();
+        self.diagnostics = found;
+        let project = resolve(self.root.to_path_buf(), raw, &mut self.diagnostics);
+        models::check(&project, self.disk, &mut self.diagnostics);
         let Loader { diagnostics, sources, files, texts, includes, asked, .. } = self;
         let (profiles, directory) = (Vec::new(), request.dir.clone());
         Loaded {
@@ -448,6 +400,20 @@ impl Loader<'_> {
             }
         }
         tasks
+    }
+
+    /// The recipes of models: those of `lp`, and those of the project.
+    fn recipes(&mut self) -> Recipes {
+        let paths = matching_files(self.disk, self.root, recipes::FOLDER, "*.toml");
+        self.includes.push((format!("{}/*.toml", recipes::FOLDER), paths.clone()));
+        let mut own = Vec::new();
+        for path in paths {
+            let parsed = self.toml(&self.root.join(path.as_str()), None);
+            if let Some(parsed) = parsed.filter(|parsed| parsed.is_whole) {
+                own.extend(recipes::read(&parsed.tree, &mut self.diagnostics));
+            }
+        }
+        recipes::join(own, &mut self.diagnostics)
     }
 
     /// The files that a pattern matches; `*` and `?` only in the last part.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::asset::assets_map;
+use super::asset::{assets_map, fetch_url};
 use super::clip_options::{RawClip, camera_clip, clip};
 use super::density::{RawDensity, density};
 use super::inference::{RawOptions, WorkloadOptions, options};
@@ -31,6 +31,8 @@ pub(super) struct RawLpfile {
     pub(super) media: Option<Spanned<String>>,
     pub(super) models: Option<Spanned<String>>,
     pub(super) results: Option<Spanned<String>>,
+    /// `[models] mirrors`
+    pub(super) model_mirrors: Vec<String>,
     pub(super) run: RawRun,
     pub(super) verdict: RawVerdict,
     /// `[density]`
@@ -138,6 +140,8 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     if let Some((media, models, results)) = table.optional("paths", "Folders", paths(), diagnostics) {
         (raw.media, raw.models, raw.results) = (media, models, results);
     }
+    let models = "Downloads of models";
+    raw.model_mirrors = table.optional("models", models, models_table(), diagnostics).unwrap_or_default();
     raw.run = table.optional("run", "How cameras are run", run(), diagnostics).unwrap_or_default();
     let limits = "When a stream holds, besides its frame rate";
     raw.verdict = table.optional("verdict", limits, verdict(), diagnostics).unwrap_or_default();
@@ -192,6 +196,13 @@ fn paths() -> impl Reader<Value = (OptionalPath, OptionalPath, OptionalPath)> + 
             ),
             table.optional("results", "Folder of plans, records and reports", spanned(string()), diagnostics),
         ))
+    })
+}
+
+fn models_table() -> impl Reader<Value = Vec<String>> + Copy {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
+        let mirrors = "Servers with a copy of the folder of models, asked before the URLs of recipes";
+        Some(table.optional("mirrors", mirrors, list_of(fetch_url()), diagnostics).unwrap_or_default())
     })
 }
 

@@ -21,8 +21,8 @@ use crate::diag::Edit;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::{
-    Camera, Clip, ClipOptions, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Region, Rtsp,
-    RtspStream, SceneFile, Settings, Share, Source, Step, UserTask, Workload, Workloads,
+    Camera, Clip, ClipOptions, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Recipes, Region,
+    Rtsp, RtspStream, SceneFile, Settings, Share, Source, Step, UserTask, Workload, Workloads,
 };
 use crate::name::Slug;
 use crate::os;
@@ -50,6 +50,8 @@ pub(super) struct RawProject {
     /// reported.
     pub(super) workloads: Option<Vec<RawWorkload>>,
     pub(super) scenes: BTreeMap<String, SceneFile>,
+    /// Those of `lp` too.
+    pub(super) recipes: Recipes,
     /// A secret of this machine outside the project's files, for digests of passwords.
     pub(super) machine_key: Option<Vec<u8>>,
 }
@@ -92,6 +94,7 @@ pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnost
         workloads: Workloads::new(workloads.unwrap_or_default()),
         scenes: raw.scenes,
         assets: lpfile.assets,
+        recipes: raw.recipes,
         tasks,
         passwords,
     }
@@ -156,6 +159,7 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
             codec: raw.rtsp.codec.unwrap_or(Codec::H264),
         },
         worker: raw.worker.clone(),
+        model_mirrors: raw.model_mirrors.clone(),
         pools,
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map as Object, Value, json};
 
 use super::reader::Reader;
 use super::shape::{Field, Fields, Map, Shape, UnknownKeys, When};
-use super::{cameras, lpfile, scene, workloads};
+use super::{cameras, lpfile, recipes, scene, workloads};
 
 /// Every schema with the name of its file in `docs/schema/`.
 #[must_use]
@@ -28,6 +28,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("camera.schema.json", file("Cameras of a lane, for lp", cameras::file().shape())),
         ("lpfile.schema.json", file("Lpfile.toml", lpfile::file().shape())),
+        ("models.schema.json", file("Recipes of models, for lp", recipes::file().shape())),
         ("scene.schema.json", file("A scene that clips are drawn from, for lp", scene::file().shape())),
         ("workload.schema.json", file("Workloads and their steps, for lp", workloads::file().shape())),
     ]

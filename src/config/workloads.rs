@@ -22,7 +22,6 @@ use super::values::{read_string, spanned, string};
 use crate::diag::Edit;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
-use crate::model::zoo;
 use crate::model::{
     Bin, Classify, Detect, Entry, Infer, Model, Python, Scalar, Script, Step, StepPlaces, StockElement, Tee,
     Track, Values,
@@ -378,10 +377,9 @@ fn model_keys(table: &mut Table<'_>, places: &mut StepPlaces, diagnostics: &mut 
     let name = table.required("model", "The model's name", spanned(model()), diagnostics);
     let device = table.required("device", DEVICE, device(), diagnostics);
     let precision = table.required("precision", "The model's precision", spanned(precision()), diagnostics);
-    if let Some(name) = &name {
-        check_model(name, precision.as_ref(), diagnostics);
-    }
-    places.model = name.as_ref().map(|name| Entry { key: name.place, value: name.place });
+    let entry_at = |place: Place| Entry { key: place, value: place };
+    places.model = name.as_ref().map(|name| entry_at(name.place));
+    places.precision = precision.as_ref().map(|precision| entry_at(precision.place));
     if let Some((key, at)) = table.old("model_instance_id", "An older form; not used", &string()) {
         let message = "`model_instance_id` is an older form";
         let note = Diagnostic::note(codes::OLD_WORKLOAD_FORM, message).at(key.place);
@@ -649,34 +647,6 @@ fn model() -> impl Reader<Value = String> + Copy {
         diagnostics.push(note.help(format!("write `{stem}`")).edit(Edit::Replace(at.node.place, quoted)));
         Some(stem.to_owned())
     })
-}
-
-/// Warns of an unknown model, and refuses a precision that a known model lacks.
-fn check_model(name: &Spanned<String>, precision: Option<&Spanned<String>>, diagnostics: &mut Diagnostics) {
-    let Some(precisions) = zoo::precisions(&name.value) else {
-        let message = format!("the model `{}` is unknown", name.value);
-        let mut warning = Diagnostic::warning(codes::UNKNOWN_MODEL, message).at(name.place).suggest(
-            &name.value,
-            zoo::names(),
-            diagnostics,
-        );
-        if warning.help.is_none() {
-            warning = warning.help("if it is your own, put its files into the models folder");
-        }
-        diagnostics.push(warning);
-        return;
-    };
-    if let Some(precision) = precision
-        && !precisions.contains(&&*precision.value)
-    {
-        let message = format!("`{}` does not exist in {}", name.value, precision.value);
-        diagnostics.push(
-            Diagnostic::error(codes::NO_SUCH_PRECISION, message)
-                .at(precision.place)
-                .also(name.place, "this model")
-                .help(format!("it exists in {}", precisions.join(", "))),
-        );
-    }
 }
 
 fn vlm_precision() -> impl Reader<Value = String> + Copy {

@@ -13,7 +13,7 @@ use super::stock::step_elements;
 use super::{Dialect, element_name, stream, with_properties};
 use crate::digest::ContentDigest;
 use crate::model::zoo::has_labels;
-use crate::model::{Classify, Codec, Detect, Infer, Model, Pace, Python, Step, Track};
+use crate::model::{Classify, Codec, Detect, Infer, Model, ModelFolder, Pace, Python, Step, Track};
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, StreamFile, Value};
 use crate::plan::{CameraPlan, PlannedPipeline};
@@ -76,7 +76,7 @@ impl Dialect for Dlstreamer {
                 Step::Infer(Infer { model, properties }) => {
                     let id = instance_id(step, model, has_region);
                     let element = Element::new("gvainference").text("model-instance-id", &id);
-                    let element = with_model(element, model, "object_classification");
+                    let element = with_model(element, model, ModelFolder::Classification);
                     elements.push(with_properties(element, properties));
                 }
                 Step::Python(module) => elements.extend([python(module, pipeline, plan), queue()]),
@@ -198,7 +198,7 @@ fn detect(step: &Detect, id: &str, name: &str, has_region: bool) -> Element {
     if has_region {
         element = element.int("inference-region", 1);
     }
-    element = with_model(element, &step.model, "object_detection");
+    element = with_model(element, &step.model, ModelFolder::Detection);
     if let Some(backend) = family.backend() {
         element = element.text("pre-process-backend", backend);
     }
@@ -225,7 +225,7 @@ fn classify(step: &Classify, id: &str) -> Element {
         .int("batch-size", step.batch_size.into())
         .int("inference-region", 1)
         .text("scale-method", "fast");
-    element = with_model(element, &step.model, "object_classification");
+    element = with_model(element, &step.model, ModelFolder::Classification);
     if has_labels(model) {
         element = element.set("labels", beside("txt"));
     }
@@ -246,10 +246,8 @@ fn python(step: &Python, pipeline: &PlannedPipeline, plan: &CameraPlan) -> Eleme
     with_properties(element.text("arg", &argument), &step.properties)
 }
 
-fn with_model(element: Element, model: &Model, folder: &str) -> Element {
-    let Model { name, precision, device } = model;
-    let file = path(&format!("models/{folder}/{name}/{precision}/{name}.xml"));
-    element.set("model", Value::Input(file)).text("device", device)
+fn with_model(element: Element, model: &Model, folder: ModelFolder) -> Element {
+    element.set("model", Value::Input(model.file(folder))).text("device", &model.device)
 }
 
 fn path(text: &str) -> ProjectPath {

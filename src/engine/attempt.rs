@@ -9,7 +9,7 @@ use super::events::{BuildEvent, Outcome};
 use super::host::{Arrived, Attempt, HINT, Outputs, Performed};
 use super::stillness::{Stillness, Turns, Watched};
 use crate::digest::ContentDigest;
-use crate::graph::lower::clip_labels;
+use crate::graph::lower::cautious_labels;
 use crate::graph::task::{Action, Task};
 use crate::os;
 use crate::path::ProjectPath;
@@ -241,14 +241,17 @@ impl Engine<'_> {
         Ok(entries)
     }
 
-    /// Puts outputs into their places. A clip does not replace a file that `lp` did not
-    /// make.
+    /// Puts outputs into their places. A clip or a model does not replace a file that `lp`
+    /// did not make.
     pub(super) fn place(&self, task: &Task, outputs: &[OutputEntry]) -> Result<(), PlaceError> {
-        if let Action::Download(_) | Action::Generate { .. } = &task.action {
-            let file = task.outputs[0].file_name();
-            let made = self.store.made_clips(&clip_labels(file));
+        if let Some(labels) = cautious_labels(task) {
+            let made = self.store.made_clips(&labels);
             if let Some(path) = self.store.in_the_way(outputs, &made)? {
-                return Err(PlaceError::InTheWay { path, file: file.to_owned() });
+                if let Action::Model(_) = &task.action {
+                    return Err(PlaceError::ModelInTheWay { path });
+                }
+                let file = task.outputs[0].file_name().to_owned();
+                return Err(PlaceError::InTheWay { path, file });
             }
             self.store.list_made(outputs)?;
         }
@@ -286,6 +289,11 @@ pub(super) enum PlaceError {
          {HINT}delete it or move it away; to play it, write `{file}|file:media/{file}` as the `fileSrc`"
     )]
     InTheWay { path: ProjectPath, file: String },
+    #[error(
+        "`{path}` is in the way: `lp` did not make it, so it does not replace it\n\
+         {HINT}the next run uses it as a model of your own; to have the download, delete it or move it away"
+    )]
+    ModelInTheWay { path: ProjectPath },
 }
 
 /// Why a result cannot be kept.

@@ -133,7 +133,10 @@ pub fn sources<'a>(
 }
 
 fn is_asset(task: &Task) -> bool {
-    matches!(task.action, Action::Download(_) | Action::Generate { .. } | Action::Transcode(_))
+    matches!(
+        task.action,
+        Action::Download(_) | Action::Model(_) | Action::Generate { .. } | Action::Transcode(_)
+    )
 }
 
 fn is_about_a_run(task: &Task) -> bool {

@@ -139,6 +139,8 @@ impl Task {
 pub enum Action {
     /// Fetches a file over HTTP.
     Download(Download),
+    /// Fetches files of a model, all or none.
+    Model(ModelDownload),
     /// Draws a scene and writes its truth.
     Generate {
         /// The scene, as resolved.
@@ -229,6 +231,45 @@ impl Download {
     #[must_use]
     pub fn has_digest(&self) -> bool {
         [&self.sha256, &self.sha384, &self.blake3, &self.git_blob_sha1].iter().any(|pin| pin.is_some())
+    }
+}
+
+/// The files of a model that come together, in the order of the task's outputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelDownload {
+    pub files: Vec<ModelFile>,
+    /// Names of the cameras that need them. Not hashed.
+    #[serde(skip)]
+    pub cameras: Vec<String>,
+}
+
+/// A file of a model. At least one digest is given, so its contents do not depend on the
+/// URLs: another mirror is no reason to fetch it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFile {
+    /// Tried in order. Not hashed.
+    #[serde(skip)]
+    pub urls: Vec<String>,
+    /// As of [`Download`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// As of [`Download`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha384: Option<String>,
+    /// As of [`Download`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_blob_sha1: Option<String>,
+    /// In bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
+impl ModelFile {
+    /// Its download.
+    #[must_use]
+    pub fn download(&self) -> Download {
+        let ModelFile { urls, sha256, sha384, git_blob_sha1, size } = self.clone();
+        Download { urls, sha256, sha384, git_blob_sha1, size, ..Download::default() }
     }
 }
 

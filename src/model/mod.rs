@@ -10,6 +10,7 @@ mod camera;
 mod density;
 mod limits;
 mod project;
+mod recipe;
 mod settings;
 mod step;
 mod task;
@@ -24,10 +25,11 @@ pub use camera::{
 pub use density::{Density, Unit};
 pub use limits::{Deadline, Limits};
 pub use project::{Password, Project, SceneFile};
+pub use recipe::{FileGroup, Recipe, RecipeFile, Recipes};
 pub use settings::{DialectChoice, FileSourceMode, Isolation, Pace, Rtsp, Settings, Share};
 pub use step::{
-    Bin, Classify, Detect, ElementView, Entry, Infer, Model, Python, Scalar, Script, Step, StepPlaces,
-    StockElement, Tee, Track, Values, main_chain,
+    Bin, Classify, Detect, ElementView, Entry, Infer, Model, ModelFolder, Python, Scalar, Script, Step,
+    StepPlaces, StockElement, Tee, Track, Values, main_chain,
 };
 pub use task::{AssetPin, UserTask};
 pub use worker::{ContainerCommand, WorkerCommand};

@@ -1,4 +1,4 @@
-//! Settings of a run: `[run]`, `[verdict]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
+//! Settings of a run: `[run]`, `[verdict]`, `[clip]`, `[rtsp]`, `[worker]`, `[models]` and `[pools]`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::density::Density;
 use super::limits::Limits;
 use super::worker::WorkerCommand;
 
-/// `[run]`, `[verdict]`, `[density]`, `[clip]`, `[rtsp]`, `[worker]` and `[pools]`.
+/// `[run]`, `[verdict]`, `[density]`, `[clip]`, `[rtsp]`, `[worker]`, `[models]` and `[pools]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The measured window; zero = until Ctrl-C.
@@ -46,6 +46,8 @@ pub struct Settings {
     pub rtsp: Rtsp,
     /// `[worker] command`; `None` = the program beside `lp`.
     pub worker: Option<WorkerCommand>,
+    /// `[models] mirrors`: URLs below which a copy of the folder of models lies.
+    pub model_mirrors: Vec<String>,
     /// `[pools]`: name to depth, with the defaults of `network`, `gpu` and
     /// `npu`. `cpu` is there only if it was set; `exclusive` never.
     pub pools: BTreeMap<String, u32>,

@@ -87,6 +87,39 @@ pub struct Model {
     pub device: String,
 }
 
+impl Model {
+    /// Its file in OpenVINO's format, where upstream's downloader puts it:
+    /// `models/object_detection/yolo11n/INT8/yolo11n.xml`.
+    ///
+    /// # Panics
+    /// Never for a name that the readers admit: it is one plain component.
+    #[must_use]
+    pub fn file(&self, folder: ModelFolder) -> ProjectPath {
+        let Model { name, precision, .. } = self;
+        let folder = folder.name();
+        let path = format!("models/{folder}/{name}/{precision}/{name}.xml");
+        ProjectPath::new(&path).expect("the readers refuse names of models that are no plain paths")
+    }
+}
+
+/// A folder of models, by their use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelFolder {
+    Detection,
+    Classification,
+}
+
+impl ModelFolder {
+    /// Its name below `models/`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ModelFolder::Detection => "object_detection",
+            ModelFolder::Classification => "object_classification",
+        }
+    }
+}
+
 /// `gvadetect`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Detect {
@@ -291,6 +324,18 @@ impl Step {
         }
     }
 
+    /// The usual place of its model's file; none if no element reads one.
+    #[must_use]
+    pub fn model_file(&self) -> Option<ProjectPath> {
+        match self {
+            Step::Detect(step) => Some(step.model.file(ModelFolder::Detection)),
+            Step::Classify(Classify { model, .. }) | Step::Infer(Infer { model, .. }) => {
+                Some(model.file(ModelFolder::Classification))
+            }
+            _ => None,
+        }
+    }
+
     /// The device that OpenVINO runs it on.
     #[must_use]
     pub fn device(&self) -> Option<&str> {
@@ -330,6 +375,7 @@ pub struct StepPlaces {
     pub kind: Place,
     /// The keys that faults are about.
     pub model: Option<Entry>,
+    pub precision: Option<Entry>,
     pub caps: Option<Entry>,
     pub name: Option<Entry>,
     pub from: Option<Entry>,

@@ -1,8 +1,9 @@
-//! Files in `media/` that `lp` did not make: videos of the user's, although their cameras
-//! name a URL.
+//! Files in the places of downloads that `lp` did not make: videos of the user's, although
+//! their cameras name a URL, and models of the user's, although they have a recipe.
 //!
-//! Such a file is played instead of the download, and never replaced or deleted. A scene
-//! is drawn in any case: the engine refuses to replace another file by it.
+//! Such a file is used instead of the download, and never replaced or deleted. With one of
+//! its files, a model is the user's as a whole: files of two origins do not belong together.
+//! A scene is drawn in any case: the engine refuses to replace another file by it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,49 +17,86 @@ use crate::store::Store;
 use crate::store::attempt::OutputEntry;
 use crate::text::counted;
 
-/// A file that is played instead of a download.
+/// A file that is used instead of a download.
 pub(crate) struct Adopted {
-    /// The name of the clip.
-    pub(crate) file: String,
+    /// The label of the download.
+    pub(crate) label: String,
     pub(crate) path: ProjectPath,
-    /// For people: that it is played, and why.
-    pub(crate) note: String,
+    /// For people: that it is used, and why. `None` for a model that `lp` never put there:
+    /// the folder of models is the user's.
+    pub(crate) note: Option<String>,
 }
 
 /// Makes the files in the places of downloads that `lp` did not make the origins of their
 /// clips.
 pub(crate) fn adopt(project: &mut Project) -> Result<Vec<Adopted>> {
-    let mut places: BTreeMap<String, ProjectPath> = BTreeMap::new();
+    let mut clips: BTreeMap<String, ProjectPath> = BTreeMap::new();
     for camera in &project.cameras {
         if let Source::File(clip @ Clip { origin: Origin::Url(_), .. }) = &camera.source {
-            places.insert(clip.file.clone(), clip.original());
+            clips.insert(clip.file.clone(), clip.original());
         }
     }
-    // What a task makes is an output of it.
-    let made = |path: &ProjectPath| {
-        project.tasks.iter().flat_map(|task| &task.outputs).any(|(output, _)| path.is_within(output))
-    };
-    places.retain(|_, path| !made(path) && !matches!(os::fs::look(&project.layout.resolve(path)), Ok(None)));
-    if places.is_empty() {
+    clips.retain(|_, path| is_found(project, path));
+    if clips.is_empty() {
         return Ok(Vec::new());
     }
     let store = Store::open(project.layout.clone())?;
     let mut adopted = Vec::new();
-    for (file, path) in places {
-        let downloads = store.made_clips(&clip_labels(&file));
-        let place = project.layout.resolve(&path);
-        if !is_one_of(&store, &place, downloads.at(&path)) {
-            adopted.push(Adopted { note: note(&path, &place, downloads.at(&path)), file, path });
+    for (file, path) in &clips {
+        let downloads = store.made_clips(&clip_labels(file));
+        let place = project.layout.resolve(path);
+        if !is_one_of(&store, &place, downloads.at(path)) {
+            let note = Some(note(path, &place, downloads.at(path), "it is played"));
+            adopted.push(Adopted { label: format!("download:{file}"), path: path.clone(), note });
         }
     }
     for camera in &mut project.cameras {
         if let Source::File(clip) = &mut camera.source
-            && let Some(adopted) = adopted.iter().find(|adopted| adopted.file == clip.file)
+            && let Some(path) = clips.get(&clip.file)
+            && adopted.iter().any(|adopted| adopted.path == *path)
         {
-            clip.origin = Origin::File(adopted.path.clone());
+            clip.origin = Origin::File(path.clone());
         }
     }
     Ok(adopted)
+}
+
+/// Leaves the models to the user of which a file is there that `lp` did not make. Reads
+/// downloaded files that have changed since the last time.
+pub(crate) fn adopt_models(project: &mut Project) -> Result<Vec<Adopted>> {
+    let mut models: Vec<(String, Vec<ProjectPath>)> = Vec::new();
+    for group in project.recipes.groups() {
+        let paths = group.files().map(|file| &file.path);
+        let found: Vec<ProjectPath> = paths.filter(|path| is_found(project, path)).cloned().collect();
+        if !found.is_empty() {
+            models.push((group.label(), found));
+        }
+    }
+    if models.is_empty() {
+        return Ok(Vec::new());
+    }
+    let store = Store::open(project.layout.clone())?;
+    let mut adopted = Vec::new();
+    for (label, paths) in models {
+        let downloads = store.made_clips(std::slice::from_ref(&label));
+        let is_users =
+            |path: &&ProjectPath| !is_one_of(&store, &project.layout.resolve(path), downloads.at(path));
+        if let Some(path) = paths.iter().find(is_users) {
+            let of_lp = downloads.at(path);
+            let place = project.layout.resolve(path);
+            let note = (!of_lp.is_empty()).then(|| note(path, &place, of_lp, "it is used"));
+            project.recipes.leave_to_user(label.clone());
+            adopted.push(Adopted { label, path: path.clone(), note });
+        }
+    }
+    Ok(adopted)
+}
+
+/// Whether there is something at `path` that no task makes.
+fn is_found(project: &Project, path: &ProjectPath) -> bool {
+    let outputs = project.tasks.iter().flat_map(|task| &task.outputs);
+    let is_made = || outputs.into_iter().any(|(output, _)| path.is_within(output));
+    !matches!(os::fs::look(&project.layout.resolve(path)), Ok(None)) && !is_made()
 }
 
 /// Whether the file has the contents of one of `downloads`. It is read only if it has the
@@ -72,15 +110,15 @@ fn is_one_of(store: &Store, place: &Path, downloads: &[OutputEntry]) -> bool {
             .is_ok_and(|content| downloads.iter().any(|download| download.content == content))
 }
 
-fn note(path: &ProjectPath, place: &Path, downloads: &[OutputEntry]) -> String {
+fn note(path: &ProjectPath, place: &Path, downloads: &[OutputEntry], used: &str) -> String {
     let size = os::fs::metadata(place).map_or(0, |found| found.len());
     // The newest comes first.
     match downloads.first() {
         None => format!(
-            "`{path}` is a file of your own, since `lp` did not put it there: it is played instead of the download"
+            "`{path}` is a file of your own, since `lp` did not put it there: {used} instead of the download"
         ),
         Some(download) => format!(
-            "`{path}` is not the file that `lp` put there ({} now, {} then): it is played as a file of your \
+            "`{path}` is not the file that `lp` put there ({} now, {} then): {used} as a file of your \
              own; delete it to have the download again",
             counted(size, "byte"),
             counted(download.size, "byte")

@@ -24,7 +24,7 @@ pub(super) struct Basis {
     lp: String,
     /// The config files with their contents; `None` for a missing one.
     files: Vec<(PathBuf, Option<ContentDigest>)>,
-    /// The patterns of `project.include` and the files that they matched.
+    /// The patterns of `project.include` and of recipes, and the files that they matched.
     includes: Vec<(String, Vec<ProjectPath>)>,
     /// Names of variables that tasks take from the caller, and a digest of their values.
     passed: (BTreeSet<String>, ContentDigest),
@@ -36,6 +36,8 @@ pub(super) struct Basis {
     results: PathBuf,
     /// Videos outside the project.
     clips: BTreeMap<String, PathBuf>,
+    /// Models of the user's that are used instead of downloads: a file of each.
+    own_models: Vec<ProjectPath>,
     pub(super) pools: BTreeMap<String, u32>,
 }
 
@@ -62,6 +64,7 @@ impl Basis {
             models: layout.models.clone(),
             results: layout.results.clone(),
             clips: layout.files.clone(),
+            own_models: build.opened.adopted.iter().map(|adopted| adopted.path.clone()).collect(),
             pools: project.settings.pools.clone(),
         })
     }
@@ -79,6 +82,8 @@ impl Basis {
     /// The same as it is now.
     fn now(&self, root: &Path) -> Option<Basis> {
         let files = self.files.iter().map(|(path, _)| Some((path.clone(), contents(path)?)));
+        let layout = self.layout(root);
+        let is_there = |path: &&ProjectPath| os::fs::metadata(&layout.resolve(path)).is_ok();
         let includes =
             self.includes.iter().map(|(pattern, _)| (pattern.clone(), included_files(root, pattern)));
         Some(Basis {
@@ -92,6 +97,7 @@ impl Basis {
             models: self.models.clone(),
             results: self.results.clone(),
             clips: self.clips.clone(),
+            own_models: self.own_models.iter().filter(|path| is_there(path)).cloned().collect(),
             pools: self.pools.clone(),
         })
     }

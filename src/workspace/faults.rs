@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{clips, missing, scripts};
+use super::{clips, missing, models, scripts};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::alias::Aliases;
@@ -55,6 +55,7 @@ pub(crate) fn of_sources(
     let uses = scripts::check(project, lane, graph, needed, &mut diagnostics);
     let own = clips::check(project, graph, needed, &mut diagnostics);
     missing::find(project, graph, needed, &uses, &|input| !own.contains(input), &mut diagnostics);
+    models::check(project, graph, &uses, &mut diagnostics);
     diagnostics
 }
 

@@ -12,7 +12,7 @@ use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::dialect::StepFileKind;
 use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId, select};
-use crate::model::{Project, zoo};
+use crate::model::{FileGroup, Project, zoo};
 use crate::os;
 use crate::path::{ProjectPath, for_shell};
 use crate::text::{counted, some_names};
@@ -87,11 +87,18 @@ pub(super) fn find(
     }
     models.sort_by_key(|model| model.place);
     if !models.is_empty() {
-        diagnostics.push(of_models(&models));
+        diagnostics.push(of_models(project, &models));
     }
 }
 
-fn of_models(models: &[MissingModel<'_>]) -> Diagnostic {
+/// The files of the user's that keep the missing files of a model from being downloaded.
+fn other_files<'p>(project: &'p Project, model: &MissingModel<'_>) -> Vec<&'p ProjectPath> {
+    let groups = model.files.iter().filter_map(|path| project.recipes.group_of(path));
+    let files = groups.flat_map(FileGroup::files).map(|file| &file.path);
+    files.filter(|path| os::fs::metadata(&project.layout.resolve(path)).is_ok()).collect()
+}
+
+fn of_models(project: &Project, models: &[MissingModel<'_>]) -> Diagnostic {
     let n_files: usize = models.iter().map(|model| model.files.len()).sum();
     let message = match models {
         [one] => format!("{} of the model `{}` {} missing", counted(n_files, "file"), one.name, are(n_files)),
@@ -108,22 +115,21 @@ fn of_models(models: &[MissingModel<'_>]) -> Diagnostic {
             _ => diagnostic.also(model.place, label),
         };
     }
-    let of_upstream = models.iter().any(|model| zoo::upstream_makes(model.name, model.precision));
-    let of_zoo = models
-        .iter()
-        .any(|model| zoo::is_open_model_zoo(model.name) && !zoo::upstream_makes(model.name, model.precision));
-    let mut ways = Vec::new();
-    if of_upstream {
-        ways.push(
-            "with Docker, upstream's script: `git clone https://github.com/intel-retail/loss-prevention`,\n   \
-             `make -C loss-prevention download-models`, then `cp -r loss-prevention/models .`",
-        );
+    let mut ways: Vec<String> = Vec::new();
+    let halves: BTreeSet<&ProjectPath> =
+        models.iter().flat_map(|model| other_files(project, model)).collect();
+    if !halves.is_empty() {
+        let halves = by_folder(&halves.into_iter().collect::<Vec<_>>());
+        ways.push(format!("`lp` downloads all of it if none is there: delete {halves}"));
     }
-    if of_zoo {
-        ways.push("other precisions from Open Model Zoo: `lp check --explain LP0806` has the addresses");
+    for model in models {
+        let by_hand = project.recipes.named(model.name).and_then(|recipe| recipe.by_hand.as_ref());
+        let by_hand = by_hand.map(|text| text.trim_end().replace('\n', "\n   "));
+        ways.extend(by_hand.filter(|text| !ways.contains(text)));
     }
-    ways.push("your own: copy the files to these paths, or name yours in `properties` of the step");
-    ways.push("meanwhile: `lp run --decode-only` measures sources and decoding, without inference");
+    let own = "your own: copy the files to these paths, or name yours in `properties` of the step";
+    let meanwhile = "meanwhile: `lp run --decode-only` measures sources and decoding, without inference";
+    ways.extend([own, meanwhile].map(str::to_owned));
     let ways = (1..).zip(ways).map(|(n, way)| format!("{n}. {way}"));
     diagnostic.help(ways.collect::<Vec<_>>().join("\n"))
 }

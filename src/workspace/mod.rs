@@ -16,6 +16,7 @@ pub(crate) mod journal;
 pub(crate) mod last;
 pub(crate) mod machine;
 pub(crate) mod missing;
+mod models;
 pub(crate) mod open;
 pub(crate) mod phases;
 mod provenance;

@@ -44,7 +44,7 @@ pub(crate) struct Workspace {
     pub(crate) directory: PathBuf,
     /// That profile and those overrides.
     pub(crate) asked: Asked,
-    /// The files in the places of downloads that are played instead.
+    /// The files in the places of downloads that are used instead.
     pub(crate) adopted: Vec<Adopted>,
     lane: OnceLock<Lane>,
 }
@@ -84,10 +84,11 @@ impl Workspace {
         }
     }
 
-    /// Looks for files of the user's in the places of downloads, which are then played
+    /// Looks for files of the user's in the places of downloads, which are then used
     /// instead.
     pub(crate) fn adopting(mut self) -> Result<Workspace> {
         self.adopted = adopted::adopt(&mut self.project)?;
+        self.adopted.extend(adopted::adopt_models(&mut self.project)?);
         Ok(self)
     }
 
@@ -158,11 +159,11 @@ impl Workspace {
         Ok((wanted, needed))
     }
 
-    /// Why there is no task to download a clip.
+    /// Why there is no task to download a clip or a model.
     fn hint_of_download(&self, target: &str) -> Option<String> {
-        let file = target.strip_prefix("download:")?;
-        let Adopted { path, .. } = self.adopted.iter().find(|adopted| adopted.file == file)?;
-        Some(format!("`{path}` is a file of your own, which is played instead: delete it to download it"))
+        let Adopted { path, .. } = self.adopted.iter().find(|adopted| adopted.label == target)?;
+        let used = if target.starts_with("download:models/") { "used" } else { "played" };
+        Some(format!("`{path}` is a file of your own, which is {used} instead: delete it to download it"))
     }
 
     /// Refuses inputs that neither exist nor are made, and scripts that cannot run.

@@ -286,8 +286,8 @@ fn graph_of(image: &Image, cone: &[usize], layout: &Layout) -> Option<TaskGraph>
     let aliases = Aliases::find(layout, &tasks);
     let graph = link::link_by(tasks, aliases).ok()?;
     // Only a complete build finds out whose file is in the place of a download.
-    let is_clip = |task: &Task| matches!(task.action, Action::Download(_));
-    let needs_more = |task: &Task| task.measures() || !task.factories.is_empty() || is_clip(task);
+    let is_download = |task: &Task| matches!(task.action, Action::Download(_) | Action::Model(_));
+    let needs_more = |task: &Task| task.measures() || !task.factories.is_empty() || is_download(task);
     if graph.tasks().iter().any(needs_more) {
         return None;
     }

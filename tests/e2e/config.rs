@@ -26,6 +26,7 @@ fn every_key_has_its_value_and_its_origin() {
             paths.media                     "media"                              default
             paths.models                    "models"                             default
             paths.results                   "results"                            default
+            models.mirrors                  []                                   default
             run.duration                    "2s"                                 profile quick, Lpfile.toml:9
             run.warmup                      "auto"                               default
             run.source                      "file"                               default

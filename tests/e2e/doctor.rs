@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use expect_test::expect;
 
-use super::support::{Ended, Workspace};
+use super::support::{Ended, IR, Workspace};
 
 /// A camera for each way to say what is needed.
 fn project(cameras: &str, workloads: &str) -> Workspace {
@@ -136,7 +136,7 @@ fn a_plan_without_devices_is_not_asked_for_any() {
     let workloads = [r#""scan": [{"type": "zbar"}]"#.to_owned(), detect("any", "AUTO"), detect("cpu", "CPU")];
     let cameras = ["scan", "any", "cpu"].map(|workload| camera(workload, "rtsp://127.0.0.1:9/1", workload));
     let ws = project(&cameras.join(","), &workloads.join(","))
-        .file("models/object_detection/yolo11n/INT8/yolo11n.xml", "1")
+        .file("models/object_detection/yolo11n/INT8/yolo11n.xml", IR)
         .file("models/object_detection/yolo11n/INT8/yolo11n.bin", "1");
     let ended = ws.lp("doctor").success();
     assert_eq!(devices(&ended), "");

@@ -4,6 +4,7 @@
 mod add;
 mod adopted;
 mod alive;
+mod assets;
 mod build;
 mod by_file;
 mod cache;

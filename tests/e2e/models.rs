@@ -2,14 +2,14 @@
 
 use expect_test::expect;
 
-use crate::support::{Workspace, frames};
+use crate::support::{IR, Workspace, frames};
 
 const CAMERA: &str = r#"{"lane_config": {"cameras": [
   {"camera_id": "till", "streamUri": "rtsp://h/1", "width": 640, "height": 360, "fps": 15, "workloads": ["w"]}
 ]}}"#;
 
 /// A project whose camera has these steps, on a worker that plays nothing.
-fn with(steps: &str) -> Workspace {
+pub(crate) fn with(steps: &str) -> Workspace {
     let ws = Workspace::tasks("[run]\nduration = \"5s\"\nwarmup = \"0s\"\n")
         .file("configs/camera_to_workload.json", CAMERA)
         .file(
@@ -28,7 +28,7 @@ const BIN: &str = "models/object_detection/yolo11n/INT8/yolo11n.bin";
 
 #[test]
 fn weights_that_are_missing_are_named_before_the_run_at_the_model() {
-    let ws = with(DETECT).file(XML, "<net/>");
+    let ws = with(DETECT).file(XML, IR);
     ws.lp("run").code(2).stderr(expect![[r#"
         error[LP0806]: 1 file of the model `yolo11n` is missing
          --> configs/workload_to_pipeline.json:2:32
@@ -46,7 +46,7 @@ fn weights_that_are_missing_are_named_before_the_run_at_the_model() {
 
 #[test]
 fn weights_that_were_replaced_are_measured_under_a_new_key() {
-    let ws = with(DETECT).file(XML, "<net/>").file(BIN, "1");
+    let ws = with(DETECT).file(XML, IR).file(BIN, "1");
     ws.lp("build run:lane").success();
     ws.lp("build run:lane").success().stderr_has("nothing to do");
     ws.write(BIN, "2");
@@ -110,7 +110,8 @@ fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
 /// An ONNX model with a tensor in this file.
 fn onnx(location: &str) -> String {
     let entry = [field(1, b"location"), field(2, location.as_bytes())].concat();
-    String::from_utf8(field(7, &field(5, &field(13, &entry)))).unwrap()
+    let graph = field(7, &field(5, &field(13, &entry)));
+    String::from_utf8([&[0x08, 0x08][..], &graph].concat()).unwrap()
 }
 
 const ONNX: &str = r#"{"type": "gvadetect", "model": "m", "precision": "FP32", "device": "CPU", "properties": {"model": "models/m/m.onnx"}}"#;
@@ -159,7 +160,7 @@ fn an_openvino_model_that_a_task_makes_may_be_declared_by_its_folder() {
 #[test]
 fn a_run_whose_input_changed_under_it_does_not_hold() {
     let begin = || {
-        let ws = with(DETECT).file(XML, "<net/>").file(BIN, "1");
+        let ws = with(DETECT).file(XML, IR).file(BIN, "1");
         let go = ws.path("replay/go");
         assert!(std::process::Command::new("mkfifo").arg(&go).status().unwrap().success());
         let run = ws.command(&["run"]).spawn().unwrap();

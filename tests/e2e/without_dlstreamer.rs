@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use expect_test::expect;
 
-use crate::support::{Workspace, frames};
+use crate::support::{IR, Workspace, frames};
 
 const CAMERAS: &str = r#"{"lane_config": {"cameras": [
   {"camera_id": "till", "streamUri": "rtsp://h/1", "width": 640, "height": 360, "fps": 15, "workloads": ["basket"]},
@@ -56,22 +56,16 @@ fn each_cause_is_one_error_with_all_its_cameras_files_and_ways_out() {
                   3. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
                   4. without it: give the cameras workloads of stock elements
 
-        error[LP0806]: 3 models are missing, 8 files in all
+        error[LP0806]: 2 files of the model `yolo11n` are missing
          --> configs/workload_to_pipeline.json:3:36
           |
         3 |     {"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"},
           |                                    ^^^^^^^^^ INT8 for `till`, `aisle`: yolo11n.bin, yolo11n.xml in `models/object_detection/yolo11n/INT8`
-        4 |     {"type": "gvaclassify", "model": "efficientnet-b0", "precision": "FP16-INT8", "device": "CPU"}
-          |                                      ----------------- FP16-INT8 for `till`, `aisle`: efficientnet-b0.bin, efficientnet-b0.xml in `models/object_classification/efficientnet-b0/FP16-INT8`; efficientnet-b0.json, efficientnet-b0.txt in `models/object_classification/efficientnet-b0`
-        ...
-        7 |   "faces": [{"type": "gvadetect", "model": "face-detection-retail-0004", "precision": "FP32", "device": "CPU"}]
-          |                                            ---------------------------- FP32 for `exit`: face-detection-retail-0004.bin, face-detection-retail-0004.xml in `models/object_detection/face-detection-retail-0004/FP32`
           |
           = help: 1. with Docker, upstream's script: `git clone https://github.com/intel-retail/loss-prevention`,
                      `make -C loss-prevention download-models`, then `cp -r loss-prevention/models .`
-                  2. other precisions from Open Model Zoo: `lp check --explain LP0806` has the addresses
-                  3. your own: copy the files to these paths, or name yours in `properties` of the step
-                  4. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
+                  2. your own: copy the files to these paths, or name yours in `properties` of the step
+                  3. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
 
         error[LP0807]: the Python module `person_reid.py` does not exist, and `door` needs it
          --> configs/workload_to_pipeline.json:6:14
@@ -118,27 +112,26 @@ fn stock_elements_that_were_chosen_for_steps_with_models_get_the_same_ways_out()
 #[test]
 fn models_that_are_there_are_not_listed() {
     let ws = lane();
-    for file in ["xml", "bin"] {
-        ws.write(&format!("models/object_detection/yolo11n/INT8/yolo11n.{file}"), "1");
+    for (file, text) in [("xml", IR), ("bin", "1")] {
+        ws.write(&format!("models/object_detection/yolo11n/INT8/yolo11n.{file}"), text);
         ws.write(
             &format!(
                 "models/object_detection/face-detection-retail-0004/FP32/face-detection-retail-0004.{file}"
             ),
-            "1",
+            text,
         );
     }
     ws.write("person_reid.py", "");
     ws.write("models/object_classification/efficientnet-b0/efficientnet-b0.json", "{}");
     let ended = ws.env("FAKE_WORKER_LACKS", "-").lp("run").code(2);
     expect![[r#"
-        error[LP0806]: 3 files of the model `efficientnet-b0` are missing
+        error[LP0806]: 1 file of the model `efficientnet-b0` is missing
          --> configs/workload_to_pipeline.json:4:38
           |
         4 |     {"type": "gvaclassify", "model": "efficientnet-b0", "precision": "FP16-INT8", "device": "CPU"}
-          |                                      ^^^^^^^^^^^^^^^^^ FP16-INT8 for `till`, `aisle`: efficientnet-b0.bin, efficientnet-b0.xml in `models/object_classification/efficientnet-b0/FP16-INT8`; efficientnet-b0.txt in `models/object_classification/efficientnet-b0`
+          |                                      ^^^^^^^^^^^^^^^^^ FP16-INT8 for `till`, `aisle`: efficientnet-b0.txt in `models/object_classification/efficientnet-b0`
           |
-          = help: 1. with Docker, upstream's script: `git clone https://github.com/intel-retail/loss-prevention`,
-                     `make -C loss-prevention download-models`, then `cp -r loss-prevention/models .`
+          = help: 1. `lp` downloads all of it if none is there: delete efficientnet-b0.json in `models/object_classification/efficientnet-b0`
                   2. your own: copy the files to these paths, or name yours in `properties` of the step
                   3. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
         error: 1 error
@@ -205,7 +198,8 @@ fn a_run_that_only_decodes_answers_for_no_other() {
         "models/object_detection/face-detection-retail-0004/FP32/face-detection-retail-0004.xml",
         "models/object_detection/face-detection-retail-0004/FP32/face-detection-retail-0004.bin",
     ] {
-        ws.write(path, "1");
+        let text = if path.ends_with(".xml") { IR } else { "1" };
+        ws.write(path, text);
     }
     let ws = ws.env("FAKE_WORKER_LACKS", "-");
     ws.lp("build report").success().stderr_has("run:lane ");
@@ -242,7 +236,7 @@ fn doctor_groups_elements_and_lists_models_modules_videos_and_streams() {
     let cameras =
         CAMERAS.replace(r#""streamUri": "rtsp://h/3""#, r#""fileSrc": "exit.mp4|https://h/exit.mp4""#);
     ws.write("configs/camera_to_workload.json", &cameras);
-    ws.write("models/object_detection/yolo11n/INT8/yolo11n.xml", "1");
+    ws.write("models/object_detection/yolo11n/INT8/yolo11n.xml", IR);
     ws.write("models/object_detection/yolo11n/INT8/yolo11n.bin", "1");
     let ended = ws.lp("doctor").code(1);
     let mut is_shown = false;
@@ -262,12 +256,10 @@ fn doctor_groups_elements_and_lists_models_modules_videos_and_streams() {
         missing  DL Streamer                            7 of 7 elements missing: `gvaclassify`, `gvadetect`, `gvafpscounter`, `gvametaconvert`, `gvametapublish`, `gvapython`, `gvatrack`
                                                         on the host: `intel-dlstreamer` from Intel's apt repository, see `lp check --explain LP0902`
                                                         in a container: a `[worker] command` with its image, see the same
-        missing  model efficientnet-b0 FP16-INT8        there is no efficientnet-b0.bin, efficientnet-b0.xml in `models/object_classification/efficientnet-b0/FP16-INT8`; efficientnet-b0.json, efficientnet-b0.txt in `models/object_classification/efficientnet-b0`
-                                                        needed by: `till`, `aisle`
-                                                        on the host: `lp check --explain LP0806` has the ways to get it
-        missing  model face-detection-retail-0004 FP32  there is no face-detection-retail-0004.bin, face-detection-retail-0004.xml in `models/object_detection/face-detection-retail-0004/FP32`
-                                                        needed by: `exit`
-                                                        on the host: `lp check --explain LP0806` has the ways to get it
+        note     model efficientnet-b0 FP16-INT8        efficientnet-b0.bin, efficientnet-b0.xml in `models/object_classification/efficientnet-b0/FP16-INT8`; efficientnet-b0.json, efficientnet-b0.txt in `models/object_classification/efficientnet-b0`
+                                                        not there yet: `lp build assets` downloads it
+        note     model face-detection-retail-0004 FP32  face-detection-retail-0004.bin, face-detection-retail-0004.xml in `models/object_detection/face-detection-retail-0004/FP32`
+                                                        not there yet: `lp build assets` downloads it
         ok       model yolo11n INT8                     yolo11n.bin, yolo11n.xml in `models/object_detection/yolo11n/INT8`
         missing  module person_reid.py                  there is no person_reid.py in `.`
                                                         needed by: `door`
@@ -304,7 +296,7 @@ fn the_lane_of_upstream_has_an_error_for_each_cause() {
     let errors: Vec<&str> = ended.stderr.lines().filter(|line| line.starts_with("error")).collect();
     expect![[r#"
         error[LP0902]: 6 cameras need Intel DL Streamer, which this machine does not have: `cam1`, `cam2`, `cam3`, `cam4`, `cam5`, `cam6`
-        error[LP0806]: 4 models are missing, 10 files in all
+        error[LP0806]: 2 files of the model `yolo11n` are missing
         error[LP0807]: the Python module `person_reid.py` does not exist, and `cam6` needs it
         error: 3 errors"#]].assert_eq(&errors.join("\n"));
 }

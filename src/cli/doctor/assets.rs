@@ -1,10 +1,11 @@
 //! Models, modules, videos and streams of the cameras.
 //!
-//! Only looks for files. Streams are not asked.
+//! Only looks for files, but reads models of the user's. Streams are not asked.
 
 use std::collections::BTreeMap;
 
 use super::finding::Finding;
+use crate::action::model_fault;
 use crate::dialect::{StepFileKind, step_files};
 use crate::graph::task::{Action, Task};
 use crate::model::{Clip, Project, Source, zoo};
@@ -68,14 +69,28 @@ fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
         let maker = |path: &&ProjectPath| {
             tasks.iter().find(|task| task.outputs.iter().any(|output| path.is_within(output)))
         };
+        let fault = |path: &&ProjectPath| {
+            // A task's own file is made anew.
+            let fault = maker(path).is_none().then(|| model_fault(&project.layout.resolve(path)))??;
+            Some(format!("`{path}` {fault}"))
+        };
+        let faults: Vec<String> =
+            if kind == "model" { there.iter().filter_map(fault).collect() } else { Vec::new() };
+        if !faults.is_empty() {
+            let way_out = "put a sound file there; `lp check --explain LP0808` has more";
+            return Finding::missing(what).wrong(faults.join("; ")).needed_by(need.by).way_out(way_out);
+        }
         if absent.is_empty() {
             return Finding::found(what, by_folder(&there));
         }
         if let Some(task) =
             absent.iter().find_map(maker).filter(|_| absent.iter().all(|p| maker(p).is_some()))
         {
-            return Finding::found(what, by_folder(&need.files.iter().collect::<Vec<_>>()))
-                .note(format!("`{}` makes it", task.label));
+            let note = match &task.action {
+                Action::Model(_) => "not there yet: `lp build assets` downloads it".to_owned(),
+                _ => format!("`{}` makes it", task.label),
+            };
+            return Finding::found(what, by_folder(&need.files.iter().collect::<Vec<_>>())).note(note);
         }
         let way_out = match kind {
             "model" => "`lp check --explain LP0806` has the ways to get it".to_owned(),

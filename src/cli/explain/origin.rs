@@ -93,6 +93,7 @@ impl Origins<'_> {
             (Action::Download(_), [Down::Key(key)] | [Down::Key(key @ "headers"), ..]) => {
                 self.of_download(task, key, new)
             }
+            (Action::Model(_), [Down::Key("files"), Down::Item(n), ..]) => self.of_recipe(task, *n),
             (
                 Action::PlanLane { .. } | Action::Run(_) | Action::Density(_),
                 [Down::Key("cameras" | "members"), Down::Item(_)],
@@ -172,6 +173,18 @@ impl Origins<'_> {
             },
             _ => None,
         })
+    }
+
+    /// The recipe of a model's file.
+    fn of_recipe(&self, task: &Task, file: usize) -> Origin {
+        let path = task.outputs.get(file);
+        let group = path.and_then(|path| self.project.recipes.group_of(path));
+        let file = group.and_then(|group| group.files().find(|file| Some(&file.path) == path));
+        match file {
+            Some(file) if !file.place.is_nowhere() => Origin::at(file.place),
+            Some(_) => Origin::note("a recipe of lp"),
+            None => Origin::default(),
+        }
     }
 
     fn of_download(&self, task: &Task, key: &str, new: Option<&Value>) -> Origin {

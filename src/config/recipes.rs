@@ -1,0 +1,275 @@
+//! Reads recipes of models: `configs/models/*.toml`, those that are part of `lp` and those
+//! of a project, in one format. `docs/assets.md` describes it.
+//!
+//! A recipe of a project counts instead of one of `lp` with the same name, or adds to it if
+//! it has no files. Two recipes of one project for one model, or for one file, are a fault.
+//!
+//! Not here: whether a step's model has a recipe (`models`).
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::asset::fetch_url;
+use super::device::precision;
+use super::reader::{At, KeyNames, Reader, Table, by, map_of, table};
+use super::shape::{Shape, UnknownKeys, unseen};
+use super::toml;
+use super::tree::Node;
+use super::values::{filled_list_of, list_of, read_string, spanned, string, whole};
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
+use crate::model::{Recipe, RecipeFile, Recipes};
+use crate::path::{ProjectPath, is_file_name};
+
+/// The folder of a project's own recipes.
+pub(super) const FOLDER: &str = "configs/models";
+
+/// The recipes that are part of `lp`.
+const SHIPPED: [&str; 3] = [
+    include_str!("../../configs/models/open-model-zoo.toml"),
+    include_str!("../../configs/models/pipeline-zoo.toml"),
+    include_str!("../../configs/models/ultralytics.toml"),
+];
+
+/// The recipes that are part of `lp`; their places are nowhere.
+pub(super) fn shipped() -> &'static [Recipe] {
+    static RECIPES: LazyLock<Vec<Recipe>> = LazyLock::new(|| {
+        let mut faults = Diagnostics::new();
+        let parsed = SHIPPED.map(|text| toml::parse(FileId::default(), text, &mut faults).tree);
+        let recipes = parsed.iter().flat_map(|tree| read(tree, &mut faults)).collect();
+        assert!(!faults.has_errors(), "the recipes of `lp` are sound: {faults:?}");
+        recipes
+    });
+    &RECIPES
+}
+
+/// The recipes of `lp` and those of a project, of which the latter count.
+pub(super) fn join(own: Vec<Recipe>, diagnostics: &mut Diagnostics) -> Recipes {
+    let own: Vec<Recipe> = own.into_iter().map(with_files_of_lp).collect();
+    let mut by_name: BTreeMap<&str, &Recipe> = BTreeMap::new();
+    for recipe in shipped() {
+        by_name.insert(&recipe.name, recipe);
+    }
+    let mut names: BTreeMap<&str, Place> = BTreeMap::new();
+    for recipe in &own {
+        if let Some(first) = names.insert(&recipe.name, recipe.place) {
+            let message = format!("the model `{}` has two recipes", recipe.name);
+            diagnostics.push(twice(message, recipe.place, first));
+        }
+        by_name.insert(&recipe.name, recipe);
+    }
+    let mut paths: BTreeMap<&ProjectPath, (&str, Place)> = BTreeMap::new();
+    // Those of `lp` first: a fault is one of the project's.
+    let (of_lp, of_project): (Vec<&Recipe>, Vec<&Recipe>) =
+        by_name.into_values().partition(|recipe| recipe.place.is_nowhere());
+    for recipe in of_lp.into_iter().chain(of_project) {
+        for file in &recipe.files {
+            if let Some((model, first)) = paths.insert(&file.path, (&recipe.name, file.place)) {
+                let message = format!("`{}` is a file of the model `{model}` already", file.path);
+                diagnostics.push(twice(message, file.place, first));
+            }
+        }
+    }
+    Recipes::new(shipped().iter().cloned().chain(own))
+}
+
+/// A recipe without files, added to that of `lp` with its name.
+fn with_files_of_lp(recipe: Recipe) -> Recipe {
+    let of_lp = shipped().iter().find(|of_lp| of_lp.name == recipe.name).cloned();
+    let Some(mut of_lp) = of_lp.filter(|_| recipe.files.is_empty()) else { return recipe };
+    let known = std::mem::take(&mut of_lp.precisions);
+    let new = recipe.precisions.into_iter().filter(|precision| !known.contains(precision));
+    let precisions = known.iter().cloned().chain(new).collect();
+    Recipe {
+        precisions,
+        licence: recipe.licence.or(of_lp.licence),
+        origin: recipe.origin.or(of_lp.origin),
+        notes: recipe.notes.or(of_lp.notes),
+        by_hand: recipe.by_hand.or(of_lp.by_hand),
+        place: recipe.place,
+        ..of_lp
+    }
+}
+
+fn twice(message: String, place: Place, first: Place) -> Diagnostic {
+    let error = Diagnostic::error(codes::DUPLICATE_RECIPE, message).at(place);
+    error.label("again here").also(first, "first here")
+}
+
+/// The recipes of one file.
+pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Vec<Recipe> {
+    let at = At { name: "the file".to_owned(), node: tree };
+    file().read(&at, diagnostics).unwrap_or_default()
+}
+
+/// The whole file.
+pub(super) fn file() -> impl Reader<Value = Vec<Recipe>> + Copy {
+    table(KeyNames::Plain, UnknownKeys::Refuse, |table, diagnostics| {
+        let common = about(table, diagnostics);
+        let models = "The models, by name; the keys above hold for each that does not give its own";
+        let models = table.required("model", models, models_map(), diagnostics)?;
+        let own_or_common = |recipe: Recipe| Recipe {
+            precisions: if recipe.precisions.is_empty() && recipe.files.is_empty() {
+                common.precisions.clone()
+            } else {
+                recipe.precisions
+            },
+            licence: recipe.licence.or_else(|| common.licence.clone()),
+            origin: recipe.origin.or_else(|| common.origin.clone()),
+            notes: recipe.notes.or_else(|| common.notes.clone()),
+            by_hand: recipe.by_hand.or_else(|| common.by_hand.clone()),
+            ..recipe
+        };
+        Some(models.into_iter().map(own_or_common).map(with_precisions).collect())
+    })
+}
+
+/// The same with the precisions of its files.
+fn with_precisions(mut recipe: Recipe) -> Recipe {
+    for precision in recipe.files.iter().filter_map(|file| file.precision.as_ref()) {
+        if !recipe.precisions.contains(precision) {
+            recipe.precisions.push(precision.clone());
+        }
+    }
+    recipe
+}
+
+/// The keys about a model, or about all of a file.
+fn about(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Recipe {
+    let licence = "Its licence, as SPDX names it";
+    let origin = "A page about it";
+    let notes = "What its users should know, in one sentence";
+    let by_hand = "How to get files that `lp` cannot download";
+    let precisions = "Precisions in which it exists, besides those of its files";
+    let precisions = table.optional("precisions", precisions, list_of(precision()), diagnostics);
+    Recipe {
+        licence: table.optional("licence", licence, string(), diagnostics),
+        origin: table.optional("origin", origin, fetch_url(), diagnostics),
+        notes: table.optional("notes", notes, string(), diagnostics),
+        by_hand: table.optional("by_hand", by_hand, lines(), diagnostics),
+        precisions: precisions.unwrap_or_default(),
+        ..Recipe::default()
+    }
+}
+
+fn models_map() -> impl Reader<Value = Vec<Recipe>> + Copy {
+    // A plain name without a dot or dash at its beginning.
+    let names = concat!(r"^[^/.\-", unseen!(), r"][^/", unseen!(), r"]*$");
+    map_of(
+        KeyNames::Path,
+        UnknownKeys::Refuse,
+        names,
+        || model().shape(),
+        |key, at, diagnostics| {
+            let recipe = model().read(at, diagnostics)?;
+            if !is_file_name(&key.text) {
+                let message = format!("`{}` cannot be the name of a model", key.text.escape_debug());
+                let fault = Diagnostic::error(codes::BAD_NAME, message).at(key.place);
+                diagnostics.push(fault.label("expected a plain name such as `yolo11n`"));
+                return None;
+            }
+            Some(Recipe { name: key.text.clone(), place: key.place, ..recipe })
+        },
+    )
+}
+
+fn model() -> impl Reader<Value = Recipe> + Copy {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
+        let recipe = about(table, diagnostics);
+        let files = "The files to download";
+        let files = table.optional("files", files, list_of(recipe_file()), diagnostics);
+        Some(Recipe { files: files.unwrap_or_default(), ..recipe })
+    })
+}
+
+fn recipe_file() -> impl Reader<Value = RecipeFile> + Copy {
+    table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
+        let path = "Its place in the folder of models";
+        let path = table.required("path", path, spanned(place_below()), diagnostics);
+        let of = "The precision that it belongs to; all of them if not given";
+        let precision = table.optional("precision", of, precision(), diagnostics);
+        let urls = "URLs to try, in order";
+        let urls = table.required("urls", urls, filled_list_of(fetch_url()), diagnostics);
+        let sha256 = "Its SHA-256 digest, 64 hex digits; at least one digest is required";
+        let sha384 = "Its SHA-384 digest, 96 hex digits";
+        let blob = "Its digest in Git, 40 hex digits, as `git hash-object` prints it";
+        table.needs_one_of(&["sha256", "sha384", "git_blob_sha1"]);
+        let has_digest = ["sha256", "sha384", "git_blob_sha1"].into_iter().any(|key| table.has(key));
+        let sha256 = table.optional("sha256", sha256, hex::<64>(), diagnostics);
+        let sha384 = table.optional("sha384", sha384, hex::<96>(), diagnostics);
+        let git_blob_sha1 = table.optional("git_blob_sha1", blob, hex::<40>(), diagnostics);
+        let size = "Its size in bytes";
+        let size = table.optional("size", size, whole(1, 1 << 50), diagnostics);
+        let licence = "Its licence, if it differs from the model's";
+        let licence = table.optional("licence", licence, string(), diagnostics);
+        if !has_digest {
+            let fault = Diagnostic::error(codes::MISSING_KEY, "the file has no digest");
+            let place = path.as_ref().map_or(table.place(), |path| path.place);
+            diagnostics.push(fault.at(place).help("give its `sha256`: `sha256sum FILE` prints it"));
+        }
+        let path = path?;
+        Some(RecipeFile {
+            path: path.value,
+            precision,
+            urls: urls?,
+            sha256,
+            sha384,
+            git_blob_sha1,
+            size,
+            licence,
+            place: path.place,
+        })
+    })
+}
+
+/// A path below the folder of models, as a path of the project.
+fn place_below() -> impl Reader<Value = ProjectPath> + Copy {
+    let shape = || Shape::String(Some(concat!(r"^[^/~", unseen!(), r"][^", unseen!(), r"]*$").to_owned()));
+    by(shape, |at, diagnostics| {
+        let written = read_string(at, diagnostics)?;
+        let path = ProjectPath::new(&written);
+        let is_plain = |path: &ProjectPath| path.as_str().split('/').all(is_file_name);
+        if let Ok(path) = &path
+            && is_plain(path)
+        {
+            return ProjectPath::new(&format!("models/{path}")).ok();
+        }
+        let label = match path {
+            Ok(_) => "expected plain names, joined by `/`".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let message = format!("`{}` must be a path inside the folder of models", at.name);
+        diagnostics.push(Diagnostic::error(codes::BAD_PATH, message).at(at.node.place).label(label));
+        None
+    })
+}
+
+/// A digest of so many hex digits, in lower case.
+fn hex<const N: usize>() -> impl Reader<Value = String> + Copy {
+    by(
+        || Shape::String(Some(format!("^[0-9A-Fa-f]{{{N}}}$"))),
+        |at, diagnostics| {
+            let digest = read_string(at, diagnostics)?.to_ascii_lowercase();
+            if digest.len() == N && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Some(digest);
+            }
+            diagnostics.push(at.fault(codes::BAD_DIGEST, &format!("`{}` must be {N} hex digits", at.name)));
+            None
+        },
+    )
+}
+
+/// One or more lines of text.
+fn lines() -> impl Reader<Value = String> + Copy {
+    by(
+        || Shape::String(None),
+        |at, diagnostics| {
+            let text = super::values::read_any_string(at, diagnostics)?;
+            if text.lines().any(|line| line.contains(crate::text::is_unseen)) {
+                diagnostics.push(super::values::unseen(at, &text));
+                return None;
+            }
+            Some(text)
+        },
+    )
+}

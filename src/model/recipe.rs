@@ -1,0 +1,145 @@
+//! Recipes: the models that are known by name, and the origin of their files.
+//!
+//! Recipes are data: `configs/models/*.toml`, those of `lp` compiled in, those of a
+//! project read with its config (`config::recipes`). The files of a model in one
+//! precision come together, and so do those that all its precisions share
+//! ([`FileGroup`]): each group is one task.
+//!
+//! Not here: fetching files (`action::model`), and which of them a step reads (`dialect`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diag::Place;
+use crate::path::ProjectPath;
+
+/// A model that is known by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recipe {
+    /// `face-detection-retail-0004`
+    pub name: String,
+    /// The precisions in which it exists, upper-cased, as the recipe orders them.
+    pub precisions: Vec<String>,
+    /// As SPDX names it: `Apache-2.0`.
+    pub licence: Option<String>,
+    /// A page about the model.
+    pub origin: Option<String>,
+    /// What its users should know, in one sentence.
+    pub notes: Option<String>,
+    /// How to get files that cannot be downloaded.
+    pub by_hand: Option<String>,
+    /// The files that can be downloaded.
+    pub files: Vec<RecipeFile>,
+    /// Its name in the recipe; nowhere for those of `lp`.
+    pub place: Place,
+}
+
+/// A file of a model. At least one digest is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecipeFile {
+    /// Its place: `models/object_detection/m/FP16/m.xml`.
+    pub path: ProjectPath,
+    /// The precision that it belongs to; `None` if all share it.
+    pub precision: Option<String>,
+    /// Tried in order; not empty.
+    pub urls: Vec<String>,
+    /// 64 lowercase hex digits.
+    pub sha256: Option<String>,
+    /// 96 lowercase hex digits.
+    pub sha384: Option<String>,
+    /// 40 lowercase hex digits, as `git hash-object` prints them.
+    pub git_blob_sha1: Option<String>,
+    /// In bytes.
+    pub size: Option<u64>,
+    /// If it differs from the model's.
+    pub licence: Option<String>,
+    /// Its path in the recipe; nowhere for those of `lp`.
+    pub place: Place,
+}
+
+/// The files of a model that come together: those of one precision, or those that all
+/// precisions share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileGroup<'r> {
+    pub recipe: &'r Recipe,
+    pub precision: Option<&'r str>,
+}
+
+impl<'r> FileGroup<'r> {
+    /// Its files, in the order of the recipe; not empty.
+    pub fn files(self) -> impl Iterator<Item = &'r RecipeFile> {
+        self.recipe.files.iter().filter(move |file| file.precision.as_deref() == self.precision)
+    }
+
+    /// The label of the task that fetches it: `download:models/NAME/PRECISION`, or
+    /// `download:models/NAME` for the files that all precisions share.
+    #[must_use]
+    pub fn label(self) -> String {
+        let name = &self.recipe.name;
+        match self.precision {
+            Some(precision) => format!("download:models/{name}/{precision}"),
+            None => format!("download:models/{name}"),
+        }
+    }
+}
+
+/// All recipes of a project, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recipes {
+    by_name: BTreeMap<String, Recipe>,
+    by_path: BTreeMap<ProjectPath, String>,
+    /// Labels of groups whose files are the user's own.
+    own: BTreeSet<String>,
+}
+
+impl Recipes {
+    /// These recipes; of two with one name, the later counts.
+    #[must_use]
+    pub fn new(recipes: impl IntoIterator<Item = Recipe>) -> Recipes {
+        let by_name: BTreeMap<String, Recipe> =
+            recipes.into_iter().map(|recipe| (recipe.name.clone(), recipe)).collect();
+        let paths = |recipe: &Recipe| {
+            let name = recipe.name.clone();
+            recipe.files.iter().map(move |file| (file.path.clone(), name.clone())).collect::<Vec<_>>()
+        };
+        let by_path = by_name.values().flat_map(paths).collect();
+        Recipes { by_name, by_path, own: BTreeSet::new() }
+    }
+
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Recipe> {
+        self.by_name.get(name)
+    }
+
+    /// The names of all models.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// The group that has the file at `path`.
+    #[must_use]
+    pub fn group_of(&self, path: &ProjectPath) -> Option<FileGroup<'_>> {
+        let recipe = self.by_name.get(self.by_path.get(path)?)?;
+        let file = recipe.files.iter().find(|file| file.path == *path)?;
+        Some(FileGroup { recipe, precision: file.precision.as_deref() })
+    }
+
+    /// All groups, in the order of their names.
+    pub fn groups(&self) -> impl Iterator<Item = FileGroup<'_>> {
+        self.by_name.values().flat_map(|recipe| {
+            let precisions: BTreeSet<Option<&str>> =
+                recipe.files.iter().map(|file| file.precision.as_deref()).collect();
+            precisions.into_iter().map(move |precision| FileGroup { recipe, precision })
+        })
+    }
+
+    /// Leaves the files of a group to the user, who has put some in their places.
+    pub fn leave_to_user(&mut self, label: String) {
+        self.own.insert(label);
+    }
+
+    /// Whether the files of a group are left to the user.
+    #[must_use]
+    pub fn is_users(&self, group: FileGroup<'_>) -> bool {
+        !self.own.is_empty() && self.own.contains(&group.label())
+    }
+}
