@@ -36,6 +36,7 @@ use serde_json::Value;
 
 use crate::digest::ContentDigest;
 use crate::engine::host::{Attempt, Facts, Host, Performed};
+use crate::graph::factories::used;
 use crate::graph::task::{Action, Task};
 use crate::model::{Camera, Density, Limits, Password, SceneFile};
 use crate::name::Slug;
@@ -114,8 +115,8 @@ impl Host for LocalHost<'_> {
             }
             Some(machine) => {
                 facts.tools.insert("gstreamer".to_owned(), machine.gstreamer.clone());
-                let factories =
-                    task.factories.iter().filter_map(|name| machine.factories.get(name)?.as_ref());
+                let found = |name: &str| machine.factories.get(name)?.as_ref();
+                let factories = used(task, |name| found(name).is_some()).filter_map(found);
                 let plugins =
                     factories.map(|factory| (format!("plugin {}", factory.plugin), factory.version.clone()));
                 facts.tools.extend(plugins);

@@ -102,6 +102,16 @@ pub fn missing_h264_encoder(task: &Task, has: impl Fn(&str) -> bool) -> Option<&
     (needed && !H264_ENCODERS.iter().any(|name| has(name))).then_some(H264_ENCODERS[0])
 }
 
+/// The factories of a task that this machine, `has`, uses: for a clip, of the encoders of H.264 the
+/// first that it has. Another one that is installed makes no difference.
+pub fn used(task: &Task, has: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
+    let all = || task.factories.iter().map(String::as_str);
+    let is_clip = matches!(task.action, Action::Transcode(_));
+    let is_found = |name: &&str| is_clip && all().any(|other| other == *name) && has(name);
+    let encoder = H264_ENCODERS.into_iter().find(is_found);
+    all().filter(move |name| encoder.is_none_or(|encoder| *name == encoder || !H264_ENCODERS.contains(name)))
+}
+
 /// Who needs a factory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -173,20 +183,38 @@ mod tests {
     use super::*;
     use crate::graph::task::Transcode;
 
+    fn task(clip: ClipOptions) -> Task {
+        let transcode = Transcode {
+            width: 640,
+            height: 360,
+            framerate: "15/1".to_owned(),
+            drop_only: false,
+            clip,
+            version: Transcode::VERSION,
+        };
+        let task = Task::new("transcode:a.mp4".to_owned(), Action::Transcode(transcode));
+        task.uses(transcode_factories(&clip))
+    }
+
+    #[test]
+    fn of_the_encoders_of_h264_only_the_first_is_used() {
+        let encoders = |task: &Task, installed: &[&str]| {
+            let used =
+                used(task, |name| installed.contains(&name)).filter(|name| H264_ENCODERS.contains(name));
+            used.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let any = task(ClipOptions::default());
+        assert_eq!(encoders(&any, &["x264enc", "openh264enc"]), ["x264enc"]);
+        assert_eq!(encoders(&any, &["x264enc"]), ["x264enc"]);
+        assert_eq!(encoders(&any, &["openh264enc"]), ["openh264enc"]);
+        let named = task(ClipOptions { encoder: Some(Encoder::OpenH264), ..ClipOptions::default() });
+        assert_eq!(encoders(&named, &["x264enc", "openh264enc"]), ["openh264enc"]);
+    }
+
     #[test]
     fn a_clip_is_made_without_elements_of_codecs_that_nobody_asks_for() {
         let must_have = |codec| {
-            let clip = ClipOptions { codec, ..ClipOptions::default() };
-            let transcode = Transcode {
-                width: 640,
-                height: 360,
-                framerate: "15/1".to_owned(),
-                drop_only: false,
-                clip,
-                version: Transcode::VERSION,
-            };
-            let task = Task::new("transcode:a.mp4".to_owned(), Action::Transcode(transcode));
-            let task = task.uses(transcode_factories(&clip));
+            let task = task(ClipOptions { codec, ..ClipOptions::default() });
             must_have(&task).into_iter().map(str::to_owned).collect::<BTreeSet<String>>()
         };
         let usual = must_have(None);
