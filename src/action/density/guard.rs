@@ -114,6 +114,9 @@ impl Guard {
     fn most(&self, resource: Resource) -> Option<u32> {
         let (per_lane, last) = self.slope(resource)?;
         let more = last.left.checked_div(per_lane)?;
+        // Many lanes may need more each than one: a third is left until two numbers are known.
+        let is_first = self.uses.iter().all(|(of, one)| *of != resource || one.lanes == last.lanes);
+        let more = if is_first && more > 1 { (more * 2 / 3).max(1) } else { more };
         Some(last.lanes.saturating_add(u32::try_from(more).unwrap_or(u32::MAX)))
     }
 
@@ -177,8 +180,9 @@ mod tests {
     #[test]
     fn the_first_setting_tells_what_a_lane_needs_at_most() {
         assert_eq!(guard(&[]).fits(), None);
-        assert_eq!(guard(&[(1, 100, 350)]).fits(), Some(4));
-        assert_eq!(guard(&[(2, 100, 350)]).fits(), Some(9));
+        assert_eq!(guard(&[(1, 100, 350)]).fits(), Some(3));
+        assert_eq!(guard(&[(2, 100, 350)]).fits(), Some(6));
+        assert_eq!(guard(&[(1, 100, 110)]).fits(), Some(2));
     }
 
     #[test]
