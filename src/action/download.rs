@@ -12,16 +12,18 @@
 //! variable that the config names, user and password from the user's `.netrc`.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{content, place};
+use crate::engine::events::Outcome;
 use crate::engine::host::{Arrived, Attempt, HINT, Performed};
 use crate::graph::task::{Download, DownloadKind, Task};
 use crate::model::{Camera, Source};
 use crate::os::env;
 use crate::os::fs::FsError;
-use crate::os::http::{self, Caller, DownloadError, Limits, Login, Pins, Request};
+use crate::os::http::{self, Caller, DownloadError, Limits, Login, Request};
 use crate::os::netrc::Netrc;
 use crate::path::ProjectPath;
 use crate::text::some_names;
@@ -48,22 +50,26 @@ pub(super) fn perform(
     match deliver(download, &task.label, &task.outputs[0], attempt) {
         Ok(()) => Performed::succeeded(),
         Err(mut ended) => {
-            if let Some(names) = players(cameras, &task.outputs[0]) {
-                ended.detail.push_str(&format!("\n{HINT}{names} cannot be played without it"));
-            }
+            tell_cameras(&mut ended, &players(cameras, &task.outputs[0]));
             ended
         }
     }
 }
 
 /// The cameras that play a file.
-fn players(cameras: &[Camera], output: &ProjectPath) -> Option<String> {
+fn players<'c>(cameras: &'c [Camera], output: &ProjectPath) -> Vec<&'c str> {
     let plays = |camera: &&Camera| match &camera.source {
         Source::File(clip) => clip.original() == *output,
         _ => false,
     };
-    let names: Vec<&str> = cameras.iter().filter(plays).map(|camera| camera.name.as_str()).collect();
-    (!names.is_empty()).then(|| some_names(&names))
+    cameras.iter().filter(plays).map(|camera| camera.name.as_str()).collect()
+}
+
+/// Says of a download that failed which cameras need it.
+pub(super) fn tell_cameras(ended: &mut Performed, names: &[impl Display]) {
+    if ended.outcome == Outcome::Failed && !names.is_empty() {
+        ended.detail.push_str(&format!("\n{HINT}{} cannot be played without it", some_names(names)));
+    }
 }
 
 /// Fetches a file to its place below the attempt's folder. `label` begins what is noted.
@@ -154,13 +160,7 @@ fn fetch(
     attempt: &Attempt<'_>,
 ) -> (Result<(), DownloadError>, u64) {
     let file = place.file_name().unwrap_or_default().to_string_lossy();
-    let pins = Pins {
-        sha256: download.sha256.clone(),
-        sha384: download.sha384.clone(),
-        blake3: download.blake3.clone(),
-        git_blob_sha1: download.git_blob_sha1.clone(),
-        size: download.size,
-    };
+    let pins = &download.pins;
     let mut is_fit = |answer: http::Answer<'_>| match download.wanted {
         Some(DownloadKind::Video) => content::is_video(&file, answer),
         // For the error message if the digest is not the pinned one. Unknown bytes need no word.
@@ -175,13 +175,8 @@ fn fetch(
         return (Err(error.into()), 0);
     }
     let login = secrets.login(url);
-    let request = Request {
-        url,
-        headers: &secrets.headers,
-        login: login.as_ref(),
-        limits: Limits::default(),
-        pins: &pins,
-    };
+    let request =
+        Request { url, headers: &secrets.headers, login: login.as_ref(), limits: Limits::default(), pins };
     let (mut meter, mut bytes) = (Meter::new(), 0);
     let mut on_progress = |arrived: u64, total: Option<u64>| {
         bytes = arrived;

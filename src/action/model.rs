@@ -8,12 +8,10 @@ use std::io;
 use std::path::Path;
 
 use super::{content, download};
-use crate::engine::events::Outcome;
 use crate::engine::host::{Attempt, HINT, Performed};
 use crate::graph::task::{ModelDownload, Task};
 use crate::os;
 use crate::pipeline::model_file::{self, Needed, WEIGHTS_ENDING};
-use crate::text::some_names;
 
 /// The largest description of a model that is read whole.
 const LARGEST: u64 = 256 << 20;
@@ -24,10 +22,7 @@ const BEGIN: usize = 16 << 10;
 pub(super) fn perform(model: &ModelDownload, task: &Task, attempt: &Attempt<'_>) -> Performed {
     for (file, output) in model.files.iter().zip(&task.outputs) {
         if let Err(mut ended) = download::deliver(&file.download(), &task.label, output, attempt) {
-            if ended.outcome == Outcome::Failed && !model.cameras.is_empty() {
-                let cameras = some_names(&model.cameras);
-                ended.detail.push_str(&format!("\n{HINT}{cameras} cannot be played without it"));
-            }
+            download::tell_cameras(&mut ended, &model.cameras);
             return ended;
         }
     }

@@ -12,6 +12,7 @@ use super::values::{list_of, read_string, spanned, whole};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::model::AssetPin;
+use crate::os::http::Pins;
 use crate::path::is_file_name;
 
 /// The largest file that can be pinned, in bytes: 1 PiB.
@@ -61,7 +62,7 @@ fn asset() -> impl Reader<Value = AssetPin> + Copy {
         let urls = table.optional("urls", urls, list_of(fetch_url()), diagnostics).unwrap_or_default();
         let pin = "The file's SHA-256 digest, 64 hex digits";
         let pin = table.optional("sha256", pin, spanned(hex(64)), diagnostics);
-        let sha256 = pin.map(|pin| (pin.value, pin.place));
+        let (sha256, sha256_place) = pin.map(|pin| (pin.value, pin.place)).unzip();
         let pin = "The file's SHA-384 digest, 96 hex digits";
         let sha384 = table.optional("sha384", pin, hex(96), diagnostics);
         let pin = "The file's BLAKE3 digest, 64 hex digits";
@@ -79,11 +80,8 @@ fn asset() -> impl Reader<Value = AssetPin> + Copy {
         let path = path.map(|path| (path.value, path.place));
         Some(AssetPin {
             urls,
-            sha256,
-            sha384,
-            blake3,
-            git_blob_sha1,
-            size,
+            pins: Pins { sha256, sha384, blake3, git_blob_sha1, size },
+            sha256_place: sha256_place.unwrap_or_default(),
             headers: headers.into_iter().collect(),
             token,
             path,
@@ -202,7 +200,7 @@ pub(super) fn fetch_url() -> impl Reader<Value = String> + Copy {
 }
 
 /// A digest of so many hex digits, in lower case.
-fn hex(digits: usize) -> impl Reader<Value = String> + Copy {
+pub(super) fn hex(digits: usize) -> impl Reader<Value = String> + Copy {
     by(
         move || Shape::String(Some(format!("^[0-9A-Fa-f]{{{digits}}}$"))),
         move |at, diagnostics| {

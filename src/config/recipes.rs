@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::asset::fetch_url;
+use super::asset::{fetch_url, hex};
 use super::device::precision;
 use super::reader::{At, KeyNames, Reader, Table, by, map_of, table};
 use super::shape::{Shape, UnknownKeys, unseen};
@@ -19,6 +19,7 @@ use super::values::{filled_list_of, list_of, read_string, spanned, string, whole
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
 use crate::model::{Recipe, RecipeFile, Recipes};
+use crate::os::http::Pins;
 use crate::path::{ProjectPath, is_file_name};
 
 /// The folder of a project's own recipes.
@@ -195,9 +196,9 @@ fn recipe_file() -> impl Reader<Value = RecipeFile> + Copy {
         let blob = "Its digest in Git, 40 hex digits, as `git hash-object` prints it";
         table.needs_one_of(&["sha256", "sha384", "git_blob_sha1"]);
         let has_digest = ["sha256", "sha384", "git_blob_sha1"].into_iter().any(|key| table.has(key));
-        let sha256 = table.optional("sha256", sha256, hex::<64>(), diagnostics);
-        let sha384 = table.optional("sha384", sha384, hex::<96>(), diagnostics);
-        let git_blob_sha1 = table.optional("git_blob_sha1", blob, hex::<40>(), diagnostics);
+        let sha256 = table.optional("sha256", sha256, hex(64), diagnostics);
+        let sha384 = table.optional("sha384", sha384, hex(96), diagnostics);
+        let git_blob_sha1 = table.optional("git_blob_sha1", blob, hex(40), diagnostics);
         let size = "Its size in bytes";
         let size = table.optional("size", size, whole(1, 1 << 50), diagnostics);
         let licence = "Its licence, if it differs from the model's";
@@ -212,10 +213,7 @@ fn recipe_file() -> impl Reader<Value = RecipeFile> + Copy {
             path: path.value,
             precision,
             urls: urls?,
-            sha256,
-            sha384,
-            git_blob_sha1,
-            size,
+            pins: Pins { sha256, sha384, blake3: None, git_blob_sha1, size },
             licence,
             place: path.place,
         })
@@ -242,21 +240,6 @@ fn place_below() -> impl Reader<Value = ProjectPath> + Copy {
         diagnostics.push(Diagnostic::error(codes::BAD_PATH, message).at(at.node.place).label(label));
         None
     })
-}
-
-/// A digest of so many hex digits, in lower case.
-fn hex<const N: usize>() -> impl Reader<Value = String> + Copy {
-    by(
-        || Shape::String(Some(format!("^[0-9A-Fa-f]{{{N}}}$"))),
-        |at, diagnostics| {
-            let digest = read_string(at, diagnostics)?.to_ascii_lowercase();
-            if digest.len() == N && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return Some(digest);
-            }
-            diagnostics.push(at.fault(codes::BAD_DIGEST, &format!("`{}` must be {N} hex digits", at.name)));
-            None
-        },
-    )
 }
 
 /// One or more lines of text.

@@ -4,24 +4,22 @@
 //! summary. A path that a `[[task]]` declares is not downloaded, generated or
 //! transcoded: the asset's own task gives way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod models;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::path::Path;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rayon::prelude::*;
 
 use super::factories::{GENERATE_FACTORIES, transcode_factories};
 use super::task::{
-    Action, Command, Density, Download, DownloadKind, ModelDownload, ModelFile, Pool, Run, Task, Transcode,
-    VariableValue,
+    Action, Command, Density, Download, DownloadKind, Pool, Run, Task, Transcode, VariableValue,
 };
 use crate::diag::Place;
 use crate::dialect;
 use crate::digest::ContentDigest;
-use crate::model::{
-    Camera, Clip, FileGroup, Isolation, Origin, Pace, Project, RecipeFile, Scalar, Source, Unit, UserTask,
-};
+use crate::model::{Camera, Clip, Isolation, Origin, Pace, Project, Scalar, Source, Unit, UserTask};
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
 use crate::plan::lane::{Lane, PlannedCamera};
@@ -29,9 +27,6 @@ use crate::plan::{self, DialectName, PlannedPipeline};
 use crate::record::measure;
 use crate::report;
 use crate::scene::truth;
-
-/// The characters of a file name that a URL cannot have.
-const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Which cameras a run plays.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -133,7 +128,7 @@ pub fn lower(lowering: &Lowering<'_>) -> LoweredTasks {
         declared.contains(path)
             || path.folders().any(|folder| declared.iter().any(|one| one.as_str() == folder))
     };
-    for task in model_tasks(project, cameras) {
+    for task in models::tasks(project, cameras) {
         if let Some(path) = task.outputs.iter().find(is_declared) {
             lowered.notes.push(format!("`{}` is left out: a task makes `{path}`", task.label));
         } else {
@@ -210,18 +205,9 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
             if !urls.contains(url) {
                 urls.push(url.clone());
             }
-            let mut download = Download {
-                urls,
-                sha256: pin.sha256.map(|(digest, _)| digest),
-                sha384: pin.sha384,
-                blake3: pin.blake3,
-                git_blob_sha1: pin.git_blob_sha1,
-                size: pin.size,
-                headers: pin.headers,
-                token: pin.token,
-                wanted: None,
-            };
-            download.wanted = (!download.has_digest()).then_some(DownloadKind::Video);
+            let mut download =
+                Download { urls, pins: pin.pins, headers: pin.headers, token: pin.token, wanted: None };
+            download.wanted = (!download.pins.has_digest()).then_some(DownloadKind::Video);
             let action = Action::Download(download);
             let task = Task::new(format!("download:{}", clip.file), action);
             Some(task.writes([original.clone()]).pool(Pool::Network))
@@ -256,55 +242,6 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
         .writes([transcoded, prepared])
         .uses(transcode_factories(&camera.clip));
     first.into_iter().chain([second]).map(|task| task.at(camera.place)).collect()
-}
-
-/// The tasks that fetch the models of these cameras, each once. Files of the user's are not
-/// fetched.
-fn model_tasks(project: &Project, cameras: &[PlannedCamera]) -> Vec<Task> {
-    let mut groups: Vec<(FileGroup<'_>, Place, Vec<String>)> = Vec::new();
-    // Cameras with the same workloads need the same files.
-    let mut known: HashMap<(Vec<&str>, &str), Vec<usize>> = HashMap::new();
-    for planned in cameras {
-        let names = planned.request.workloads.iter().map(|workload| workload.name.as_str()).collect();
-        let needed = known.entry((names, planned.request.dialect.word())).or_insert_with(|| {
-            let mut needed = BTreeSet::new();
-            for file in dialect::step_files(planned) {
-                let group = project.recipes.group_of(&project.layout.named(file.path));
-                let Some(group) = group.filter(|group| !project.recipes.is_users(*group)) else { continue };
-                let position = groups.iter().position(|(one, ..)| *one == group);
-                needed.insert(position.unwrap_or_else(|| {
-                    groups.push((group, file.place, Vec::new()));
-                    groups.len() - 1
-                }));
-            }
-            needed.into_iter().collect()
-        });
-        for position in needed {
-            groups[*position].2.push(planned.camera().name.clone());
-        }
-    }
-    let mirrors = &project.settings.model_mirrors;
-    groups.into_iter().map(|(group, place, cameras)| model_task(group, mirrors, cameras).at(place)).collect()
-}
-
-fn model_task(group: FileGroup<'_>, mirrors: &[String], cameras: Vec<String>) -> Task {
-    let file = |file: &RecipeFile| ModelFile {
-        urls: mirrors.iter().map(|mirror| url_of(mirror, &file.path)).chain(file.urls.clone()).collect(),
-        sha256: file.sha256.clone(),
-        sha384: file.sha384.clone(),
-        git_blob_sha1: file.git_blob_sha1.clone(),
-        size: file.size,
-    };
-    let action = Action::Model(ModelDownload { files: group.files().map(file).collect(), cameras });
-    let outputs = group.files().map(|file| file.path.clone());
-    Task::new(group.label(), action).writes(outputs).pool(Pool::Network)
-}
-
-/// The URL of a model's file on a server with a copy of the folder of models.
-fn url_of(mirror: &str, path: &ProjectPath) -> String {
-    let below = path.as_str().strip_prefix("models/").unwrap_or(path.as_str());
-    let parts = below.split('/').map(|part| utf8_percent_encode(part, IN_URL).to_string());
-    format!("{}/{}", mirror.trim_end_matches('/'), parts.collect::<Vec<_>>().join("/"))
 }
 
 fn plan_task(planned: &PlannedCamera) -> Task {

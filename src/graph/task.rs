@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::diag::Place;
 use crate::model::{ClipOptions, Isolation, Limits, Pace, Unit};
 use crate::name::Slug;
+use crate::os::http::Pins;
 use crate::path::ProjectPath;
 use crate::plan::PlanRequest;
 use crate::scene::Scene;
@@ -199,21 +200,8 @@ impl Action {
 pub struct Download {
     /// Tried in order.
     pub urls: Vec<String>,
-    /// The digest that it must have: 64 lowercase hex digits.
-    pub sha256: Option<String>,
-    /// 96 lowercase hex digits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha384: Option<String>,
-    /// 64 lowercase hex digits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blake3: Option<String>,
-    /// 40 lowercase hex digits: SHA-1 over `blob <size>`, a NUL byte and the file, as
-    /// `git hash-object` prints it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub git_blob_sha1: Option<String>,
-    /// In bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
+    #[serde(flatten)]
+    pub pins: Pins,
     /// Headers of its requests. A value `${NAME}` is that of a variable, which is in no key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
@@ -224,14 +212,6 @@ pub struct Download {
     /// of `lp` did not check, so their results without a pin do not fit this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<DownloadKind>,
-}
-
-impl Download {
-    /// Whether the contents are pinned.
-    #[must_use]
-    pub fn has_digest(&self) -> bool {
-        [&self.sha256, &self.sha384, &self.blake3, &self.git_blob_sha1].iter().any(|pin| pin.is_some())
-    }
 }
 
 /// The files of a model that come together, in the order of the task's outputs.
@@ -250,26 +230,16 @@ pub struct ModelFile {
     /// Tried in order. Not hashed.
     #[serde(skip)]
     pub urls: Vec<String>,
-    /// As of [`Download`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// As of [`Download`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha384: Option<String>,
-    /// As of [`Download`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub git_blob_sha1: Option<String>,
-    /// In bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
+    #[serde(flatten)]
+    pub pins: Pins,
 }
 
 impl ModelFile {
     /// Its download.
     #[must_use]
     pub fn download(&self) -> Download {
-        let ModelFile { urls, sha256, sha384, git_blob_sha1, size } = self.clone();
-        Download { urls, sha256, sha384, git_blob_sha1, size, ..Download::default() }
+        let ModelFile { urls, pins } = self.clone();
+        Download { urls, pins, ..Download::default() }
     }
 }
 
@@ -447,8 +417,8 @@ mod tests {
     fn only_a_download_without_a_pin_has_another_key_than_it_had() {
         let text = |sha256: Option<&str>, wanted| {
             let urls = vec!["http://h/a.mp4".to_owned()];
-            let sha256 = sha256.map(str::to_owned);
-            serde_json::to_string(&Action::Download(Download { urls, sha256, wanted, ..Download::default() }))
+            let pins = Pins { sha256: sha256.map(str::to_owned), ..Pins::default() };
+            serde_json::to_string(&Action::Download(Download { urls, pins, wanted, ..Download::default() }))
                 .unwrap()
         };
         expect![[r#"{"action":"download","urls":["http://h/a.mp4"],"sha256":"71aa"}"#]]

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::Place;
+use crate::os::http::Pins;
 use crate::path::ProjectPath;
 
 /// A model that is known by name.
@@ -42,14 +43,7 @@ pub struct RecipeFile {
     pub precision: Option<String>,
     /// Tried in order; not empty.
     pub urls: Vec<String>,
-    /// 64 lowercase hex digits.
-    pub sha256: Option<String>,
-    /// 96 lowercase hex digits.
-    pub sha384: Option<String>,
-    /// 40 lowercase hex digits, as `git hash-object` prints them.
-    pub git_blob_sha1: Option<String>,
-    /// In bytes.
-    pub size: Option<u64>,
+    pub pins: Pins,
     /// If it differs from the model's.
     pub licence: Option<String>,
     /// Its path in the recipe; nowhere for those of `lp`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::diag::Place;
 use crate::name::Slug;
+use crate::os::http::Pins;
 use crate::path::ProjectPath;
 
 /// `[asset.NAME]`: pins, mirrors, what its requests carry, and files in its place.
@@ -12,16 +13,9 @@ use crate::path::ProjectPath;
 pub struct AssetPin {
     /// Tried in order, before the URL that a camera names.
     pub urls: Vec<String>,
-    /// 64 lowercase hex digits, with their place.
-    pub sha256: Option<(String, Place)>,
-    /// 96 lowercase hex digits.
-    pub sha384: Option<String>,
-    /// 64 lowercase hex digits.
-    pub blake3: Option<String>,
-    /// 40 lowercase hex digits, as `git hash-object` prints them.
-    pub git_blob_sha1: Option<String>,
-    /// In bytes.
-    pub size: Option<u64>,
+    pub pins: Pins,
+    /// The SHA-256 digest in its file.
+    pub sha256_place: Place,
     /// Headers of its requests; a value may be `${NAME}`.
     pub headers: BTreeMap<String, String>,
     /// The name of the variable with the token of its requests.

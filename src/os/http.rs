@@ -26,6 +26,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
+use serde::{Deserialize, Serialize};
 
 use super::fs::{Context, FsError};
 use super::usage::free_bytes;
@@ -66,15 +67,22 @@ impl Default for Limits {
     }
 }
 
-/// What a file must be. Digests are lowercase hex.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a file must be. Digests are lowercase hex. In keys of tasks, so no name changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pins {
+    /// 64 digits.
     pub sha256: Option<String>,
+    /// 96 digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha384: Option<String>,
+    /// 64 digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blake3: Option<String>,
-    /// SHA-1 over `blob <size>`, a NUL byte and the file, as `git hash-object` prints it.
+    /// 40 digits: SHA-1 over `blob <size>`, a NUL byte and the file, as `git hash-object` prints it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_blob_sha1: Option<String>,
     /// In bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
 }
 

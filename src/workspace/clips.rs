@@ -67,7 +67,8 @@ pub(crate) fn check(
 
 /// The error of a video whose digest is not the pinned one.
 fn other_than_pinned(project: &Project, clip: &Clip, place: &Path, name: &str) -> Option<Diagnostic> {
-    let (pinned, at) = project.assets.get(&clip.file)?.sha256.as_ref()?;
+    let asset = project.assets.get(&clip.file)?;
+    let pinned = asset.pins.sha256.as_ref()?;
     // Without a store, nothing is remembered.
     let store = Store::open(project.layout.clone()).unwrap_or_else(|_| Store::unread(project.layout.clone()));
     let found = match store.sha256_of(place) {
@@ -89,8 +90,9 @@ fn other_than_pinned(project: &Project, clip: &Clip, place: &Path, name: &str) -
         false => format!("delete the file to have the pinned one, or pin this one: `sha256 = \"{found}\"`"),
     };
     let message = format!("`{name}` is not the file that is pinned: its SHA-256 digest is {found}");
-    let error =
-        Diagnostic::error(codes::OTHER_THAN_PINNED, message).at(*at).label("another digest is pinned");
+    let error = Diagnostic::error(codes::OTHER_THAN_PINNED, message)
+        .at(asset.sha256_place)
+        .label("another digest is pinned");
     Some(error.also(clip.place, "the camera that plays it").help(help))
 }
 

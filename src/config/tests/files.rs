@@ -67,7 +67,7 @@ fn a_valid_project_has_all_its_values_and_no_diagnostics() {
         task.name, task.command, task.outputs, task.env, task.pool, task.retries, task.cache
     ));
     expect!["9f2c41aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa03aa"]
-        .assert_eq(project.assets["scan.mp4"].sha256.as_ref().unwrap().0.as_str());
+        .assert_eq(project.assets["scan.mp4"].pins.sha256.as_deref().unwrap());
     assert_eq!(project.layout.media, files.0.path().join("media"));
 }
 
