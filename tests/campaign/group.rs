@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-/// Gone when it is dropped, if no process is in it.
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Gone when it is dropped.
 pub(crate) struct Group(PathBuf);
 
 impl Group {
@@ -38,7 +41,15 @@ impl Group {
 }
 
 impl Drop for Group {
+    /// Ends what is still in it: the kernel may have killed only a part.
     fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.0);
+        let gone = Instant::now() + Duration::from_secs(5);
+        while fs::remove_dir(&self.0).is_err() && Instant::now() < gone {
+            let pids = self.read("cgroup.procs");
+            for pid in pids.lines().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            std::thread::yield_now();
+        }
     }
 }

@@ -64,8 +64,9 @@ pub(crate) fn run(seed: u64, is_full: bool, folder: &Path) -> bool {
         let group = match Group::make("memory", &[limit]) {
             Ok(group) => group,
             Err(why) => {
-                say(&format!("campaign: guard: SKIPPED, {why}"));
-                return true;
+                let is_first = trial == 0;
+                say(&format!("campaign: guard: {}, {why}", if is_first { "SKIPPED" } else { "FAILED" }));
+                return is_first;
             }
         };
         write_project(&root, &machine, &need);
