@@ -17,6 +17,7 @@ mod digests;
 mod error;
 mod part;
 mod redirect;
+mod roots;
 mod transfer;
 
 use std::fmt;

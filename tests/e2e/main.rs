@@ -50,6 +50,7 @@ mod subject;
 mod support;
 mod tasks;
 mod terminal;
+mod tls;
 mod together;
 mod verdict;
 mod watch;

@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use ureq::tls::TlsConfig;
 
 use super::digests::{PIECE, Piece};
 use super::part::Resumption;
 use super::redirect::{RedirectFault, Trail};
+use super::roots;
 use super::{Address, DownloadError, Head, Limits, Login, Request, SLOWEST, USER_AGENT};
 use crate::os::clock::utc_now;
 use crate::text::redacted;
@@ -187,6 +189,7 @@ fn exchange(
         .max_redirects(0)
         .user_agent(USER_AGENT)
         .input_buffer_size(PIECE)
+        .tls_config(TlsConfig::builder().root_certs(roots::trusted()).build())
         .timeout_connect(Some(limits.connect))
         .timeout_recv_response(Some(limits.idle))
         .timeout_per_read(Some(limits.idle))
