@@ -4,7 +4,8 @@
 //! byte for byte, and say what it did. One part does without faults: `reasons`. Others
 //! measure: `disturbances` plants some while `lp run` measures, `good` looks whether detectors
 //! that work are accused, `limits` plants bottlenecks of a lane whose density is searched for, and `guard`
-//! looks whether a search uses up the memory of its control group.
+//! looks whether a search uses up the memory of its control group. `assets` kills downloads and
+//! transcodes.
 //! `density` searches on simulated machines.
 //!
 //! Without arguments it takes about a minute; `make campaign` runs all of it. It
@@ -14,7 +15,7 @@
 //! LP_CAMPAIGN_FULL=1           all of it: 1,000 kills and so on
 //! LP_CAMPAIGN_SEED=7           other projects and other moments
 //! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage, concurrent, reasons,
-//!                              disturbances, good, limits, guard or density only
+//!                              assets, disturbances, good, limits, guard or density only
 //! LP_CAMPAIGN_ONLY=queue       of `limits`, plants with this in their name only
 //! LP_CAMPAIGN_CASE=4f0c..      one case again, as a failure names it
 //! LP_CAMPAIGN_LP=/usr/bin/lp   another `lp` than the one that Cargo built
@@ -22,6 +23,7 @@
 //! A case depends on its seed alone, but for the moments at which the machine
 //! comes to things. The folder of a case that failed is kept.
 
+mod assets;
 mod case;
 mod concurrent;
 mod damage;
@@ -67,7 +69,8 @@ const PARTS: [Part; 6] = [
     Part { name: "reasons", share: Duration::from_secs(4), unit: "reasons", whole: 2000 },
 ];
 
-/// The parts that measure, which have no random projects to build.
+/// The parts that have no random projects to build.
+const ASSETS: &str = "assets";
 const DISTURBANCES: &str = "disturbances";
 const GOOD: &str = "good";
 const LIMITS: &str = "limits";
@@ -126,7 +129,7 @@ fn main() -> ExitCode {
         folder: std::env::temp_dir(),
     };
     let is_part = |name: &str| {
-        [DISTURBANCES, GOOD, LIMITS, GUARD, density::NAME].contains(&name)
+        [ASSETS, DISTURBANCES, GOOD, LIMITS, GUARD, density::NAME].contains(&name)
             || PARTS.iter().any(|part| part.name == name)
     };
     if let Some(part) = campaign.part.as_ref().filter(|name| !is_part(name)) {
@@ -146,6 +149,9 @@ fn main() -> ExitCode {
     }
     // They take minutes, and say nothing on a machine that runs other tests.
     let is_asked = |name: &str| campaign.part.as_deref().map_or(campaign.is_full, |part| part == name);
+    if is_asked(ASSETS) && is_meant(ASSETS) {
+        is_well &= assets::run(campaign.seed, campaign.is_full, &campaign.folder);
+    }
     if is_asked(DISTURBANCES) && is_meant(DISTURBANCES) {
         is_well &= disturbances::run(campaign.seed, campaign.is_full, &campaign.folder);
     }
