@@ -14,7 +14,7 @@ use crate::pipeline::codec::Codec;
 use crate::pipeline::{Element, PipelineSpec, Playback, SCENE_SOURCE, Value};
 use crate::scene::Scene;
 use crate::scene::truth::truth;
-use crate::session::{ElementReports, play_once};
+use crate::session::{ElementReports, OnFrames, play_once};
 use crate::worker::launch::Reach;
 
 pub(super) fn generate(
@@ -35,7 +35,7 @@ pub(super) fn generate(
     let factory = encode::factory(Codec::H264, rate);
     let encoding = Encoding { codec: Codec::H264, factory, rate, gop, b_frames: 0 };
     elements.extend(encode::elements(&encoding));
-    write_clip(host, elements, task, attempt)?;
+    write_clip(host, elements, task, attempt, &mut |_, _| ())?;
     // The readers refuse a scene that has no truth.
     let truth = truth(scene).map_err(|error| ActionError::Worker(error.to_string()))?;
     write(attempt, &task.outputs[1], &document(&truth))
@@ -54,6 +54,7 @@ pub(super) fn write_clip(
     mut elements: Vec<Element>,
     task: &Task,
     attempt: &Attempt<'_>,
+    on_frames: &mut OnFrames<'_>,
 ) -> Result<ElementReports, ActionError> {
     elements.push(
         Element::new("filesink")
@@ -66,7 +67,7 @@ pub(super) fn write_clip(
         writes: made.parent().into_iter().map(Path::to_path_buf).collect(),
         ..Reach::default()
     };
-    let said = play(host, "media/1", elements, Playback::Once, &reach, attempt)?;
+    let said = play(host, "media/1", (elements, Playback::Once), &reach, attempt, on_frames)?;
     zero_times(&made)?;
     Ok(said)
 }
@@ -74,10 +75,10 @@ pub(super) fn write_clip(
 pub(super) fn play(
     host: &LocalHost<'_>,
     stream: &str,
-    elements: Vec<Element>,
-    playback: Playback,
+    (elements, playback): (Vec<Element>, Playback),
     reach: &Reach,
     attempt: &Attempt<'_>,
+    on_frames: &mut OnFrames<'_>,
 ) -> Result<ElementReports, ActionError> {
     let sink = elements.len() - 1;
     let spec =
@@ -87,7 +88,7 @@ pub(super) fn play(
         .resolve(attempt.layout, attempt.dir, &|name| os::env::variable(name))
         .map_err(|error| ActionError::Worker(error.to_string()))?;
     let log = attempt.dir.join("worker.log");
-    play_once(launch, reach, stream, &spec, &log, attempt.cancel)
+    play_once(launch, reach, stream, &spec, &log, on_frames, attempt.cancel)
         .map_err(|error| if attempt.cancel.is_cancelled() { ActionError::Cancelled } else { error.into() })
 }
 

@@ -12,7 +12,7 @@ use super::encode::{self, Encoding, RateControl};
 use super::media::{self, heard};
 use super::{ActionError, LocalHost, cut, document, place, write};
 use crate::dialect;
-use crate::engine::host::Attempt;
+use crate::engine::host::{Attempt, Encoded};
 use crate::graph::factories::{CROP, H264_ENCODERS};
 use crate::graph::task::{Task, Transcode};
 use crate::model::{Encoder, Shape};
@@ -24,7 +24,7 @@ use crate::pipeline::encoded::{Expected, Reshaping, reshaped};
 use crate::pipeline::fit::{self, CheckedLoop, Wanted};
 use crate::pipeline::prepared::{self, Preparation, PreparedClip, Video};
 use crate::pipeline::{CLIP_CHECK, CLIP_SOURCE, Element, FRAME_RATE, Playback, Value};
-use crate::session::SessionError;
+use crate::session::{ElementReports, OnFrames, SessionError};
 use crate::worker::launch::Reach;
 
 /// A clip in the making.
@@ -231,7 +231,7 @@ impl Job<'_> {
             .bool("packets", true);
         let mut elements = vec![source];
         elements.extend(encode::container(codec, 0 < film.coding.b_frames));
-        self.write(elements).map(drop)
+        self.write(elements, &mut |_, _| ()).map(drop)
     }
 
     /// Encodes the film. Returns what the camera has and the film has not.
@@ -243,7 +243,9 @@ impl Job<'_> {
         if self.transcode.clip.encoder.is_some_and(Encoder::is_hardware) {
             note(&format!("note: `{}` encodes `{clip}`; `lp` was never tried with it", encoding.factory));
         }
-        let said = match self.write(elements) {
+        let mut pace = Pace::new(film.times.duration_ns(), self.frames_to_come(film));
+        let mut on_frames = |at_ns, n_frames| (self.attempt.encoded)(pace.at(at_ns, n_frames));
+        let said = match self.write(elements, &mut on_frames) {
             Err(ActionError::Session(SessionError::Failed(reason))) => {
                 return Err(self.fault(format!("cannot be transcoded: {reason}")));
             }
@@ -342,14 +344,70 @@ impl Job<'_> {
         stream: &str,
         elements: Vec<Element>,
         playback: Playback,
-    ) -> Result<crate::session::ElementReports, ActionError> {
+    ) -> Result<ElementReports, ActionError> {
         let output = place(self.attempt, &self.task.outputs[0])?;
         let reads = [self.attempt.layout.resolve(self.clip()), output];
         let reads = reads.into_iter().filter(|file| os::fs::is_file(file)).collect();
-        media::play(self.host, stream, elements, playback, &Reach { reads, ..Reach::default() }, self.attempt)
+        let reach = Reach { reads, ..Reach::default() };
+        media::play(self.host, stream, (elements, playback), &reach, self.attempt, &mut |_, _| ())
     }
 
-    fn write(&self, elements: Vec<Element>) -> Result<crate::session::ElementReports, ActionError> {
-        media::write_clip(self.host, elements, self.task, self.attempt)
+    fn write(
+        &self,
+        elements: Vec<Element>,
+        on_frames: &mut OnFrames<'_>,
+    ) -> Result<ElementReports, ActionError> {
+        media::write_clip(self.host, elements, self.task, self.attempt, on_frames)
+    }
+
+    /// About how many frames the clip will have.
+    fn frames_to_come(&self, film: &Track) -> f64 {
+        let at_rate = film.times.duration_ns() as f64 / 1e9 * self.wanted.fps;
+        if self.transcode.drop_only { at_rate.min(film.times.n_frames as f64) } else { at_rate }
+    }
+}
+
+/// From frames that an encoder is done with to how far it is. A container may add a few of its
+/// own.
+struct Pace {
+    total_ms: u64,
+    n_frames: f64,
+    /// A time of the worker, and how much was done then.
+    first: Option<(u64, u64)>,
+}
+
+impl Pace {
+    fn new(total_ns: u64, n_frames: f64) -> Pace {
+        Pace { total_ms: total_ns / 1_000_000, n_frames: n_frames.max(1.0), first: None }
+    }
+
+    fn at(&mut self, at_ns: u64, n_frames: u64) -> Encoded {
+        let share = (n_frames as f64 / self.n_frames).min(1.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most the total")]
+        let done_ms = (self.total_ms as f64 * share) as u64;
+        let (begin_ns, before_ms) = *self.first.get_or_insert((at_ns, done_ms));
+        let took_ms = at_ns.saturating_sub(begin_ns) as f64 / 1e6;
+        let speed = if took_ms > 0.0 { done_ms.saturating_sub(before_ms) as f64 / took_ms } else { 0.0 };
+        Encoded { done_ms, total_ms: self.total_ms, speed: (speed * 10.0).round() / 10.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_is_that_of_the_worker() {
+        let mut pace = Pace::new(60_000_000_000, 900.0);
+        let mut at = |seconds: u64, n_frames| {
+            let Encoded { done_ms, total_ms, speed } = pace.at(seconds * 1_000_000_000, n_frames);
+            (done_ms, total_ms, speed)
+        };
+        assert_eq!(at(7, 15), (1_000, 60_000, 0.0));
+        assert_eq!(at(9, 165), (11_000, 60_000, 5.0));
+        // Also if the container has added something.
+        assert_eq!(at(18, 903), (60_000, 60_000, 5.4));
+        // A clip of one frame has a length of nothing.
+        assert_eq!(Pace::new(0, 0.0).at(1, 1), Encoded { done_ms: 0, total_ms: 0, speed: 0.0 });
     }
 }

@@ -72,6 +72,7 @@ mod tests {
             BuildEvent::TaskStarted { label, reason: "" },
             BuildEvent::TaskNote { label, note: "" },
             BuildEvent::TaskProgress { label, bytes: 1, total: None, rate: 1 },
+            BuildEvent::TaskEncoded { label, done_ms: 1, total_ms: 2, speed: 1.5 },
             BuildEvent::TaskFinished { label, outcome, duration_ms: 0, detail: "", log: "" },
             BuildEvent::Finished { summary: &summary },
         ];
@@ -83,10 +84,11 @@ mod tests {
             BuildEvent::TaskStarted { .. } => 4,
             BuildEvent::TaskNote { .. } => 5,
             BuildEvent::TaskProgress { .. } => 6,
-            BuildEvent::TaskFinished { .. } => 7,
-            BuildEvent::Finished { .. } => 8,
+            BuildEvent::TaskEncoded { .. } => 7,
+            BuildEvent::TaskFinished { .. } => 8,
+            BuildEvent::Finished { .. } => 9,
         };
-        assert!(events.iter().map(known).eq(1..=8));
+        assert!(events.iter().map(known).eq(1..=9));
         let written: String =
             events.iter().map(|event| json_line(event, Duration::from_millis(12))).collect();
 

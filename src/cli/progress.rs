@@ -27,7 +27,7 @@ use super::console::{self, Volume};
 use super::lane::{Lane, Machine};
 use super::plain::plain;
 use super::seconds::Seconds;
-use super::status::{Status, progress_text};
+use super::status::{Status, encoded_text, progress_text};
 use crate::diag::Tone;
 use crate::engine::events::{BuildEvent, Outcome, Progress};
 use crate::engine::host::HINT;
@@ -47,7 +47,7 @@ use crate::workspace::open::Workspace;
 const BUILD: Duration = Duration::from_millis(50);
 /// How long the table of a measurement stays as it is: drawing it is work that is measured.
 const TABLE: Duration = Duration::from_millis(250);
-/// How often a measurement is summed up, and a download tells its progress, where nothing can
+/// How often a measurement is summed up, and a task tells its progress, where nothing can
 /// be redrawn.
 const SUMMARY: Duration = Duration::from_secs(10);
 
@@ -260,6 +260,13 @@ impl Console {
         }
     }
 
+    /// Prints how far a task is, now and then.
+    fn tell_progress(&self, label: &str, text: impl FnOnce() -> String) {
+        if self.is_progress_due(label, Instant::now()) {
+            console::note(&plain(&format!("{label}: {}", text())));
+        }
+    }
+
     /// Whether a line says how far a task is: not in its first seconds, and not often.
     fn is_progress_due(&self, label: &str, now: Instant) -> bool {
         let mut progressed = locked(&self.progressed);
@@ -325,9 +332,10 @@ impl Progress for Console {
             }
             BuildEvent::TaskNote { note, .. } => console::note(&plain(note)),
             BuildEvent::TaskProgress { label, bytes, total, rate } if has_lines => {
-                if self.is_progress_due(label, Instant::now()) {
-                    console::note(&plain(&format!("{label}: {}", progress_text(*bytes, *total, *rate))));
-                }
+                self.tell_progress(label, || progress_text(*bytes, *total, *rate));
+            }
+            BuildEvent::TaskEncoded { label, done_ms, total_ms, speed } if has_lines => {
+                self.tell_progress(label, || encoded_text(*done_ms, *total_ms, *speed));
             }
             BuildEvent::TaskFinished { label, outcome: Outcome::Restored, detail, .. } if has_lines => {
                 console::note_beside(label, self.width, &format!("restored: {detail}"));
@@ -355,7 +363,9 @@ impl Progress for Console {
                 }
                 self.failures.lock().expect("printing does not panic").push(text);
             }
-            BuildEvent::TaskStarted { .. } | BuildEvent::TaskProgress { .. } => {}
+            BuildEvent::TaskStarted { .. }
+            | BuildEvent::TaskProgress { .. }
+            | BuildEvent::TaskEncoded { .. } => {}
         }
     }
 }

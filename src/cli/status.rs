@@ -29,10 +29,10 @@ impl Status {
                 self.running.push(((*label).to_owned(), (*reason).to_owned()));
             }
             BuildEvent::TaskProgress { label, bytes, total, rate } => {
-                let running = self.running.iter_mut().rev().find(|(running, _)| running == label);
-                if let Some((_, shown)) = running {
-                    *shown = progress_text(*bytes, *total, *rate);
-                }
+                self.show(label, || progress_text(*bytes, *total, *rate));
+            }
+            BuildEvent::TaskEncoded { label, done_ms, total_ms, speed } => {
+                self.show(label, || encoded_text(*done_ms, *total_ms, *speed));
             }
             BuildEvent::TaskFinished { label, outcome, .. } => {
                 self.finished += 1;
@@ -47,6 +47,14 @@ impl Status {
             | BuildEvent::Waiting { .. }
             | BuildEvent::TaskNote { .. }
             | BuildEvent::Finished { .. } => {}
+        }
+    }
+
+    /// Shows how far a task is, if it runs.
+    fn show(&mut self, label: &str, text: impl FnOnce() -> String) {
+        let running = self.running.iter_mut().rev().find(|(running, _)| running == label);
+        if let Some((_, shown)) = running {
+            *shown = text();
         }
     }
 
@@ -84,6 +92,19 @@ pub(super) fn progress_text(bytes: u64, total: Option<u64>, rate: u64) -> String
     text
 }
 
+/// How far an encoder is: `12s of 1m of video, 3.2 times its speed, 15s left`. A speed of 0 is
+/// not known yet.
+pub(super) fn encoded_text(done_ms: u64, total_ms: u64, speed: f64) -> String {
+    let seconds = |ms: u64| duration_text(Duration::from_secs(ms.div_ceil(1_000)));
+    let mut text = format!("{} of {} of video", seconds(done_ms), seconds(total_ms));
+    if speed > 0.0 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is positive")]
+        let left_ms = (total_ms.saturating_sub(done_ms) as f64 / speed) as u64;
+        text.push_str(&format!(", {speed:.1} times its speed, {} left", seconds(left_ms)));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +133,19 @@ mod tests {
         assert_eq!(status.line(14, Color::Never).unwrap(), "[2/3, 1 fai...");
         assert_eq!(status.line(79, Color::Always).unwrap(), "[2/3, \x1b[1m\x1b[31m1 failed\x1b[0m] c  new");
     }
+
+    #[test]
+    fn a_clip_shows_how_far_it_is() {
+        let mut status = Status::default();
+        status.event(&started("transcode:a"));
+        let mut at = |done_ms, speed| {
+            status.event(&BuildEvent::TaskEncoded { label: "transcode:a", done_ms, total_ms: 60_000, speed });
+            status.line(79, Color::Never).unwrap()
+        };
+        assert_eq!(at(900, 0.0), "[0/0] transcode:a  1s of 1m of video");
+        assert_eq!(at(12_000, 3.2), "[0/0] transcode:a  12s of 1m of video, 3.2 times its speed, 15s left");
+    }
+
     #[test]
     fn a_download_shows_how_far_it_is() {
         let mut status = Status::default();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::events::{BuildEvent, Outcome};
-use super::host::{Arrived, Attempt, HINT, Outputs, Performed};
+use super::host::{Arrived, Attempt, Encoded, HINT, Outputs, Performed};
 use super::stillness::{Stillness, Turns, Watched};
 use crate::digest::ContentDigest;
 use crate::graph::lower::cautious_labels;
@@ -149,6 +149,10 @@ impl Engine<'_> {
         let progress = |Arrived { bytes, total, rate }: Arrived| {
             self.progress.event(&BuildEvent::TaskProgress { label: &task.label, bytes, total, rate });
         };
+        let encoded = |Encoded { done_ms, total_ms, speed }: Encoded| {
+            let label = &task.label;
+            self.progress.event(&BuildEvent::TaskEncoded { label, done_ms, total_ms, speed });
+        };
         // Without it, the file is read.
         let digested = |path: &Path, content| drop(self.store.remember_digest(path, content));
         let (mut tried, mut turn) = (0, Turns::First);
@@ -166,6 +170,7 @@ impl Engine<'_> {
                 input: &input,
                 note: &note,
                 progress: &progress,
+                encoded: &encoded,
                 digested: &digested,
                 inputs_changed: &inputs_changed,
             };

@@ -80,6 +80,16 @@ pub enum BuildEvent<'a> {
         /// Bytes per second.
         rate: u64,
     },
+    /// How far the encoder of a running task is; about once a second.
+    TaskEncoded {
+        label: &'a str,
+        /// The length of the video that is encoded, in milliseconds.
+        done_ms: u64,
+        /// The length of all of it, in milliseconds.
+        total_ms: u64,
+        /// Seconds of video per second; 0 while it is not known.
+        speed: f64,
+    },
     /// A task that was not fresh at the first look has ended.
     TaskFinished {
         label: &'a str,

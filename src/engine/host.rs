@@ -66,6 +66,8 @@ pub struct Attempt<'a> {
     pub note: &'a (dyn Fn(&str) + Sync),
     /// Shows how far a download is; called about once a second.
     pub progress: &'a (dyn Fn(Arrived) + Sync),
+    /// Shows how far an encoder is; called about once a second.
+    pub encoded: &'a (dyn Fn(Encoded) + Sync),
     /// Tells the digest of a file below `dir`, so that it is not read again for that.
     pub digested: &'a (dyn Fn(&Path, ContentDigest) + Sync),
     /// The task's inputs that have changed since it began, or were written and have
@@ -82,6 +84,17 @@ pub struct Arrived {
     pub total: Option<u64>,
     /// Bytes per second.
     pub rate: u64,
+}
+
+/// How far an encoder is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Encoded {
+    /// The length of the video that is encoded, in milliseconds.
+    pub done_ms: u64,
+    /// The length of all of it, in milliseconds.
+    pub total_ms: u64,
+    /// Seconds of video per second; 0 while it is not known.
+    pub speed: f64,
 }
 
 /// Begins a line of [`Performed::detail`] that is a way out, not a cause.

@@ -27,7 +27,7 @@ use std::time::Duration;
 pub use self::lanes::{Stage, Watched};
 pub use self::listen::{Observation, Watch, replay};
 pub use self::load::{Load, PipelineLoad};
-pub use self::once::{ElementReports, play_once, play_unlogged};
+pub use self::once::{ElementReports, OnFrames, play_once, play_unlogged};
 pub use self::redaction::Redaction;
 pub use self::script::ScriptLoad;
 pub use self::start::measure;

@@ -26,6 +26,10 @@ const STALL: Duration = Duration::from_secs(60);
 /// name of the message.
 pub type ElementReports = BTreeMap<String, String>;
 
+/// Gets, about once a second, a time of the worker in nanoseconds and how many frames have
+/// come to the end of the pipeline.
+pub type OnFrames<'a> = dyn FnMut(u64, u64) + 'a;
+
 /// Plays `spec` in a worker of its own until EOS. `stream` is its name.
 ///
 /// # Errors
@@ -38,10 +42,11 @@ pub fn play_once(
     stream: &str,
     spec: &PipelineSpec,
     log: &Path,
+    on_frames: &mut OnFrames<'_>,
     cancel: &Cancel,
 ) -> Result<ElementReports, SessionError> {
     let (sender, messages) = unbounded();
-    play(Worker::start(launch, reach, log, 0, sender), &messages, stream, spec, cancel)
+    play(Worker::start(launch, reach, log, 0, sender), &messages, (stream, spec), on_frames, cancel)
 }
 
 /// As [`play_once`], for a worker whose stderr nobody reads later.
@@ -56,14 +61,15 @@ pub fn play_unlogged(
     cancel: &Cancel,
 ) -> Result<ElementReports, SessionError> {
     let (sender, messages) = unbounded();
-    play(Worker::start_unlogged(launch, reach, sender), &messages, stream, spec, cancel)
+    let mut unseen = |_, _| ();
+    play(Worker::start_unlogged(launch, reach, sender), &messages, (stream, spec), &mut unseen, cancel)
 }
 
 fn play(
     worker: Result<Worker, WorkerError>,
     messages: &Receiver<(usize, WorkerMessage)>,
-    stream: &str,
-    spec: &PipelineSpec,
+    (stream, spec): (&str, &PipelineSpec),
+    on_frames: &mut OnFrames<'_>,
     cancel: &Cancel,
 ) -> Result<ElementReports, SessionError> {
     let failed = |source| SessionError::Worker { worker: "media".to_owned(), source };
@@ -81,6 +87,9 @@ fn play(
             recv(messages) -> message => match message {
                 Ok((_, WorkerMessage::Event(event))) => {
                     let stalled = progress.stalled(&event);
+                    if let EventBody::Frames { played, .. } = event.body {
+                        on_frames(event.at, played);
+                    }
                     match event.body {
                         EventBody::Ended { end: End::Eos, .. } => Some(Ending::Own(Ok(()))),
                         EventBody::Ended { end: End::Error { element, reason, .. }, .. } => {

@@ -150,7 +150,10 @@ impl Progress for Journal<'_> {
                 self.turn(None);
                 self.pages().summary = Some((*summary).clone());
             }
-            BuildEvent::Waiting { .. } | BuildEvent::TaskNote { .. } | BuildEvent::TaskProgress { .. } => {}
+            BuildEvent::Waiting { .. }
+            | BuildEvent::TaskNote { .. }
+            | BuildEvent::TaskProgress { .. }
+            | BuildEvent::TaskEncoded { .. } => {}
         }
     }
 }
