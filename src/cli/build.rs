@@ -84,6 +84,7 @@ pub(super) fn run_until(global: &Global, args: &BuildArgs, given: Option<&Cancel
     });
     let built = engine.build(&needed, &warm);
     console::keep(&store, &journal);
+    console::link_clips(&opened, &journal);
     if let (Ok(built), Some(memo)) = (&built, memo.filter(|_| is_clean)) {
         phases.timed("remembering", || memo.remember(&build, &needed, &built.glances));
     }

@@ -15,7 +15,7 @@ use super::{Exit, console, project};
 use crate::graph::{TaskGraph, select};
 use crate::os;
 use crate::os::usage::Usage;
-use crate::path::ProjectPath;
+use crate::path::{Layout, ProjectPath};
 use crate::store::attempt::{Attempt, OutputEntry};
 use crate::store::{Store, made};
 use crate::text::counted;
@@ -76,20 +76,64 @@ impl Made {
 
 /// What is deleted, and what is kept for a reason.
 #[derive(Default)]
-struct Found {
-    deleted: Vec<OutputEntry>,
-    kept: Vec<(ProjectPath, &'static str)>,
+pub(super) struct Found {
+    pub(super) deleted: Vec<OutputEntry>,
+    pub(super) kept: Vec<(ProjectPath, &'static str)>,
 }
 
 fn look(opened: &Workspace, store: &Store, made: &Made) -> Result<Found> {
-    let layout = &opened.project.layout;
     let outputs = made::Made::by(store.attempts().iter().filter(|attempt| made.has(attempt)));
+    let is_source = |path: &ProjectPath| made.sources.contains(path);
+    let mut found = find(&opened.project.layout, store, &outputs, &is_source)?;
+    let sources = outputs.paths().filter(|path| is_source(path));
+    for path in sources {
+        if store.observe(path)?.is_some() {
+            found.kept.push((path.clone(), "a task reads it, and none makes it"));
+        }
+    }
+    found.kept.sort();
+    let deleted: BTreeSet<ProjectPath> = found.deleted.iter().map(|file| file.path.clone()).collect();
+    let is_meant = |clip: &ProjectPath| made.with_former || deleted.contains(clip);
+    add_links(&opened.project.layout, store, &mut found, &is_meant)?;
+    Ok(found)
+}
+
+/// Adds the links with upstream's names to clips that are meant.
+pub(super) fn add_links(
+    layout: &Layout,
+    store: &Store,
+    found: &mut Found,
+    is_meant: &dyn Fn(&ProjectPath) -> bool,
+) -> Result<()> {
+    for name in os::fs::list_names(&layout.media).unwrap_or_default() {
+        let place = layout.media.join(&name);
+        if !made::is_upstream_link(&place) {
+            continue;
+        }
+        let target = os::tree::read_link(&place)?.as_path().to_string_lossy().into_owned();
+        let path = |below: &str| ProjectPath::new(&format!("media/{below}")).ok();
+        if let (Some(link), Some(clip)) = (path(&name), path(&target))
+            && is_meant(&clip)
+        {
+            found.deleted.extend(store.observe(&link)?);
+        }
+    }
+    found.deleted.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(())
+}
+
+/// Which of these outputs may be deleted, as they are what `lp` made, and which not. Those of
+/// which `is_left_out` is true are in neither.
+pub(super) fn find(
+    layout: &Layout,
+    store: &Store,
+    outputs: &made::Made,
+    is_left_out: &dyn Fn(&ProjectPath) -> bool,
+) -> Result<Found> {
     let mut found = Found::default();
-    for path in outputs.paths() {
+    for path in outputs.paths().filter(|path| !is_left_out(path)) {
         let Some(entry) = store.observe(path)? else { continue };
-        let because = if made.sources.contains(path) {
-            "a task reads it, and none makes it"
-        } else if os::within::check(&layout.resolve(path), &layout.folders()).is_err() {
+        let because = if os::within::check(&layout.resolve(path), &layout.folders()).is_err() {
             "a link on its way leaves the project"
         } else if !outputs.has(&entry) {
             "its contents are not those that `lp` made"

@@ -22,7 +22,8 @@ use crate::report::grid::Paper;
 use crate::store::Store;
 use crate::workspace::error::{CommandError, Kind};
 use crate::workspace::journal::Journal;
-use crate::workspace::last;
+use crate::workspace::open::Workspace;
+use crate::workspace::{last, upstream_names};
 
 /// The first error of stdout. Nothing is written after it, so that the output has
 /// no gap.
@@ -240,6 +241,15 @@ pub(super) fn keep(store: &Store, journal: &Journal<'_>) {
     if let Err(error) = last::keep(store, journal) {
         let cause = std::error::Error::source(&error).map_or(String::new(), |cause| format!(": {cause}"));
         note(&format!("warning: `lp explain --last` will not show this build: {error}{cause}"));
+    }
+}
+
+/// Makes links with upstream's names to clips that a build has made.
+pub(super) fn link_clips(opened: &Workspace, journal: &Journal<'_>) {
+    for text in upstream_names::link(opened, journal) {
+        if volume() == Volume::Verbose {
+            note(&format!("note: {text}"));
+        }
     }
 }
 

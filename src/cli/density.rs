@@ -86,6 +86,7 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
         }
         let before = store.attempts_of(&label).len();
         let built = engine.build(&needed, &Warm::Nothing);
+        console::link_clips(&opened, &journal);
         let attempts = store.attempts_of(&label);
         let newest = attempts.first().filter(|_| before < attempts.len());
         let is_old = newest.is_none();

@@ -79,6 +79,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     os::fs::try_to_write(&opened.project.layout.results).context("results cannot be kept")?;
     let built = engine.build(&needed, &Warm::Nothing);
     console::keep(&store, &journal);
+    console::link_clips(&opened, &journal);
     let summary = built?.summary;
     human.end();
     if summary.panicked {

@@ -19,6 +19,7 @@ pub mod lane;
 pub mod load;
 pub mod share;
 pub mod summary;
+pub mod upstream_name;
 
 use std::collections::HashSet;
 

@@ -6,12 +6,15 @@
 //! a download a file of the user's.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::attempt::{Attempt, OutputEntry};
 use super::{Store, StoreError};
-use crate::os::fs;
+use crate::os::{fs, tree};
 use crate::path::ProjectPath;
+use crate::plan::upstream_name;
 
 /// The largest list that is read; a larger one is ignored.
 const MAX_LIST: u64 = 64 << 20;
@@ -51,6 +54,16 @@ impl Made {
     }
 }
 
+/// Whether there is a link to a clip that `lp` made for people who look for upstream's name.
+#[must_use]
+pub fn is_upstream_link(place: &Path) -> bool {
+    let is_own = |target: &tree::LinkTarget| {
+        let name = place.file_name().and_then(OsStr::to_str);
+        name.zip(target.as_path().to_str()).is_some_and(|(name, target)| upstream_name::is_own(name, target))
+    };
+    tree::read_link(place).is_ok_and(|target| is_own(&target))
+}
+
 /// Whatever the execute bit.
 fn reads_like(one: &OutputEntry, other: &OutputEntry) -> bool {
     (one.kind, one.content) == (other.kind, other.content)
@@ -76,6 +89,10 @@ impl Store {
         made: &Made,
     ) -> Result<Option<ProjectPath>, StoreError> {
         for output in outputs {
+            // No file of anybody's.
+            if is_upstream_link(&self.layout.resolve(&output.path)) {
+                continue;
+            }
             if let Some(found) = self.observe(&output.path)?
                 && !reads_like(&found, output)
                 && !made.has(&found)

@@ -15,6 +15,7 @@ use crate::os;
 use crate::path::ProjectPath;
 use crate::store::Store;
 use crate::store::attempt::OutputEntry;
+use crate::store::made::is_upstream_link;
 use crate::text::counted;
 
 /// A file that is used instead of a download.
@@ -96,7 +97,8 @@ pub(crate) fn adopt_models(project: &mut Project) -> Result<Vec<Adopted>> {
 fn is_found(project: &Project, path: &ProjectPath) -> bool {
     let outputs = project.tasks.iter().flat_map(|task| &task.outputs);
     let is_made = || outputs.into_iter().any(|(output, _)| path.is_within(output));
-    !matches!(os::fs::look(&project.layout.resolve(path)), Ok(None)) && !is_made()
+    let place = project.layout.resolve(path);
+    !matches!(os::fs::look(&place), Ok(None)) && !is_upstream_link(&place) && !is_made()
 }
 
 /// Whether the file has the contents of one of `downloads`. It is read only if it has the

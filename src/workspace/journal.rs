@@ -63,6 +63,13 @@ impl<'g> Journal<'g> {
         pages.phase = next.map(|name| (name, self.phases.now_us()));
     }
 
+    /// Whether a clip was made or restored.
+    pub(crate) fn has_made_clips(&self) -> bool {
+        let is_made = |outcome| matches!(outcome, Some(Outcome::Succeeded | Outcome::Restored));
+        let pages = self.pages();
+        pages.tasks.iter().any(|page| page.label.starts_with("transcode:") && is_made(page.outcome))
+    }
+
     /// The entries so far.
     pub(crate) fn pages(&self) -> MutexGuard<'_, Pages> {
         // A page is written in one go, so a panic elsewhere leaves whole ones.

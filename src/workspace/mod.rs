@@ -22,5 +22,6 @@ pub(crate) mod phases;
 mod provenance;
 pub(crate) mod scripts;
 pub(crate) mod tools;
+pub(crate) mod upstream_names;
 pub(crate) mod view;
 pub(crate) mod warm;

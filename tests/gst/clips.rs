@@ -338,3 +338,47 @@ fn full_range_stays_full_range() {
     case.becomes(10);
     assert_eq!(case.probe("color_range"), "pc");
 }
+
+#[test]
+fn a_clip_has_a_link_with_upstreams_name_and_tells_its_progress() {
+    let case = Case::new("a.mp4", "15").pattern(60, "30", H264);
+    let (media, link) = (case.ws.path("media"), case.ws.path("media/a-160-15-bench.mp4"));
+    let events = case.ws.lp("build assets --json").success().stdout;
+    let progress = |line: &&str| line.contains(r#""event":"task_encoded""#);
+    let last = events.lines().rfind(progress).expect("a worker reports before it ends");
+    assert!(
+        last.contains(r#""label":"transcode:a.mp4@160x120@15","done_ms":2000,"total_ms":2000"#),
+        "{last}"
+    );
+    let target = || fs::read_link(&link).map(|target| target.display().to_string()).ok();
+    assert_eq!(target().unwrap(), "clips/a-160x120-15.mp4");
+    assert_eq!(fs::read(&link).unwrap(), fs::read(case.transcoded()).unwrap());
+    // A build with nothing to do looks for no link, and no build for one of its own kind.
+    fs::remove_file(&link).unwrap();
+    case.build().success().stderr_has("nothing to do");
+    assert_eq!(target(), None);
+    std::os::unix::fs::symlink("clips/a-160x90-15.mp4", &link).unwrap();
+    fs::remove_file(case.transcoded()).unwrap();
+    case.build().success().stderr_has("restored");
+    assert_eq!(target().unwrap(), "clips/a-160x120-15.mp4");
+    case.ws.lp("clean -n").success().stdout_has("media/a-160-15-bench.mp4\n");
+    case.ws.lp("clean").success();
+    assert!(target().is_none() && !media.join("clips/a-160x120-15.mp4").exists());
+
+    // A file at its place stays.
+    fs::write(&link, "mine").unwrap();
+    case.build().success();
+    case.ws.lp("clean").success();
+    assert_eq!(fs::read(&link).unwrap(), b"mine");
+    fs::remove_file(&link).unwrap();
+
+    // Two heights have one name upstream, so neither has it here.
+    let cameras = case.ws.read("configs/camera_to_workload.json");
+    let other = r#"{"camera_id": "door", "fileSrc": "a.mp4|http://127.0.0.1:9/", "width": 160, "height": 90, "fps": 15, "workloads": ["codes"]}, "#;
+    case.ws.write("configs/camera_to_workload.json", &cameras.replacen("[{", &format!("[{other}{{"), 1));
+    let ended = case.ws.lp("build -v assets").success();
+    let note = "note: `media/a-160-15-bench.mp4`, upstream's name, would stand for \
+                `media/clips/a-160x120-15.mp4` and `media/clips/a-160x90-15.mp4`\n";
+    assert_eq!(ended.stderr.matches(note).count(), 1, "{}", ended.stderr);
+    assert_eq!(target(), None);
+}
