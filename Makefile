@@ -1,8 +1,10 @@
-# A new machine needs only `make demo` and `make test`; run-lp, validate-all-configs and
-# benchmark-stream-density have the names of upstream's targets.
+# A new machine needs only `make demo` and `make test`; run-lp, validate-all-configs,
+# benchmark-stream-density, download-models, download-sample-videos and check-models have the
+# names of upstream's targets.
 LP = target/release/lp
 
-.PHONY: demo docker-demo docker-images test bench campaign install run-lp validate-all-configs benchmark-stream-density
+.PHONY: demo docker-demo docker-images test bench campaign install run-lp validate-all-configs benchmark-stream-density \
+	download-models download-sample-videos check-models
 
 demo:
 	@scripts/demo
@@ -46,3 +48,13 @@ validate-all-configs: $(LP)
 # Reads upstream's variables; docs/from-upstream.md says what they mean here.
 benchmark-stream-density: $(LP)
 	@LP=$(LP) scripts/density
+
+download-models: $(LP)
+	@$(LP) assets fetch --models
+
+download-sample-videos: $(LP)
+	@$(LP) assets fetch --clips
+
+# Ends with an error if a model is missing or wrong.
+check-models: $(LP)
+	@$(LP) assets verify --models --complete -v

@@ -158,6 +158,11 @@ pub(super) enum Command {
     /// cameras that no longer exist. A file that was changed since stays. The store
     /// keeps their contents, so `lp build` restores them.
     Clean(CleanArgs),
+    /// List the videos, clips and models that the cameras need
+    ///
+    /// Each has its state, its size and its cameras. Only what the plan needs is listed and
+    /// fetched: `lp assets fetch` brings downloads, `lp build assets` makes clips too.
+    Assets(AssetsArgs),
     /// Inspect, check and clean the store of results
     Cache(CacheArgs),
     /// Report what this machine lacks for the lane, and how to get it
@@ -711,6 +716,70 @@ pub(super) struct ExplainArgs {
     /// Print a JSON document
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `lp assets`
+#[derive(Args, Debug)]
+pub(super) struct AssetsArgs {
+    /// The command
+    #[command(subcommand)]
+    pub(super) command: Option<AssetsCommand>,
+
+    /// What to list
+    #[command(flatten)]
+    pub(super) selection: AssetSelection,
+
+    /// Print a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Which assets.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct AssetSelection {
+    /// Only the assets that these targets need, as of `lp build` [default: those of all cameras]
+    #[arg(value_name = "TARGET")]
+    pub(super) targets: Vec<String>,
+
+    /// Only models
+    #[arg(long, conflicts_with = "clips")]
+    pub(super) models: bool,
+
+    /// Only videos and clips
+    #[arg(long)]
+    pub(super) clips: bool,
+}
+
+/// `lp assets ...`
+#[derive(Debug, Subcommand)]
+pub(super) enum AssetsCommand {
+    /// Download what is not there: videos and models
+    ///
+    /// Makes no clips; `lp build assets` does. A download that fails stops no other. Ends
+    /// with 1 if one fails, or if a model is missing that cannot be downloaded.
+    Fetch {
+        /// What to fetch
+        #[command(flatten)]
+        selection: AssetSelection,
+        /// Print events as JSON lines, as `lp build` does
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read all assets that are there, and compare them with their digests
+    ///
+    /// Compares with the pinned digest, else with that of the store, and checks models for
+    /// sense. Ends with 1 if a file is wrong. With `-v` it also lists those that are right.
+    Verify {
+        /// What to read
+        #[command(flatten)]
+        selection: AssetSelection,
+        /// End with 1 also if an asset is missing
+        #[arg(long)]
+        complete: bool,
+        /// Print a JSON document
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `lp cache`

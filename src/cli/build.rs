@@ -69,7 +69,7 @@ pub(super) fn run_until(global: &Global, args: &BuildArgs, given: Option<&Cancel
     if args.dry_run {
         return dry_run::run(&build, &needed, again);
     }
-    let screen = Screen::new(args, console::widest(&graph, &needed), !args.json, announced);
+    let screen = Screen::new(args.json, console::widest(&graph, &needed), !args.json, announced);
     let journal = Journal::new(&graph, &phases);
     let progress = Observers(vec![screen.progress(), &journal]);
     let trace = args.trace.as_deref().map(trace_file).transpose()?;
@@ -105,7 +105,7 @@ fn build_changed(
     cancel: &dyn Fn() -> io::Result<Cancel>,
 ) -> Result<Option<Exit>> {
     let is_nothing = changed.is_nothing();
-    let screen = Screen::new(args, changed.widest, !args.json && !is_nothing, StartEvent::Pending);
+    let screen = Screen::new(args.json, changed.widest, !args.json && !is_nothing, StartEvent::Pending);
     let journal = Journal::new(&changed.graph, phases);
     let progress = Observers(vec![screen.progress(), &journal]);
     let cancel = if is_nothing { Cancel::never() } else { cancel()? };
@@ -123,24 +123,24 @@ fn build_changed(
 }
 
 /// The output of a build, for people or for programs.
-struct Screen {
+pub(super) struct Screen {
     human: Console,
     json: Option<JsonLines>,
 }
 
 impl Screen {
-    fn new(args: &BuildArgs, widest: usize, is_live: bool, announced: StartEvent) -> Screen {
+    pub(super) fn new(is_json: bool, widest: usize, is_live: bool, announced: StartEvent) -> Screen {
         let human = Console::new(widest);
         let human = if is_live { human.live() } else { human };
-        Screen { human, json: args.json.then(|| JsonLines::new(announced)) }
+        Screen { human, json: is_json.then(|| JsonLines::new(announced)) }
     }
 
-    fn progress(&self) -> &dyn Progress {
+    pub(super) fn progress(&self) -> &dyn Progress {
         self.json.as_ref().map_or(&self.human, |json| json as &dyn Progress)
     }
 
     /// Prints the summary of a build, and returns the exit code.
-    fn ended(&self, summary: &Summary) -> Exit {
+    pub(super) fn ended(&self, summary: &Summary) -> Exit {
         self.human.end();
         if self.json.is_none() {
             let text = summary.to_string();

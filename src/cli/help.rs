@@ -10,13 +10,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Make a project", &["init", "import", "add", "check", "config"]),
     ("Measure", &["run", "density", "report", "list"]),
-    ("Build", &["build", "watch", "clean", "cache"]),
+    ("Build", &["build", "watch", "assets", "clean", "cache"]),
     ("Understand", &["show", "graph", "explain", "doctor"]),
     ("Install", &["completions", "man"]),
 ];
 
 /// What people type who do not know a command's name, and the command line.
-const MEANT: [(&str, &str); 14] = [
+const MEANT: [(&str, &str); 16] = [
     ("runs", "lp list runs"),
     ("history", "lp list runs"),
     ("log", "lp list runs"),
@@ -31,6 +31,8 @@ const MEANT: [(&str, &str); 14] = [
     ("measure", "lp run"),
     ("benchmark", "lp run"),
     ("open", "lp report --open"),
+    ("fetch", "lp assets fetch"),
+    ("download", "lp assets fetch"),
 ];
 
 /// `lp` with its commands in groups.

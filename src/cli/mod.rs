@@ -7,6 +7,7 @@
 
 mod add;
 mod args;
+mod assets;
 mod build;
 mod cache;
 mod check;
@@ -173,6 +174,7 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::List(args) => list::run(global, args),
         Command::Config(args) => config::run(global, args),
         Command::Explain(args) => explain::run(global, args),
+        Command::Assets(args) => assets::run(global, args),
         Command::Cache(args) => cache::run(global, args),
         Command::Watch(args) => watch::run(global, args),
         Command::Clean(args) => clean::run(global, args),

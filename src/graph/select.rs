@@ -132,7 +132,9 @@ pub fn sources<'a>(
         .filter(|(task, n)| graph.producer(&task.inputs[*n]).is_none())
 }
 
-fn is_asset(task: &Task) -> bool {
+/// Whether a task fetches or makes an asset: a video, a clip or a model.
+#[must_use]
+pub fn is_asset(task: &Task) -> bool {
     matches!(
         task.action,
         Action::Download(_) | Action::Model(_) | Action::Generate { .. } | Action::Transcode(_)

@@ -13,6 +13,7 @@
 //!
 //! Not here: retries and mirrors (`action::download`).
 
+mod compare;
 mod digests;
 mod error;
 mod part;
@@ -32,6 +33,7 @@ use serde::{Deserialize, Serialize};
 use super::fs::{Context, FsError};
 use super::usage::free_bytes;
 use crate::digest::ContentDigest;
+pub use compare::{Compared, compare};
 use digests::{Digester, Digests, Piece};
 pub use error::DownloadError;
 use part::{Part, Resumption};

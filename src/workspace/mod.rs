@@ -6,6 +6,7 @@
 //! `cli` prints them.
 
 pub(crate) mod adopted;
+pub(crate) mod assets;
 mod basis;
 pub(crate) mod build;
 pub(crate) mod clips;

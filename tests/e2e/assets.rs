@@ -7,18 +7,18 @@ use crate::models::with;
 use crate::support::Workspace;
 
 /// A network with a constant of 8 bytes.
-const XML: &str = r#"<net name="m" version="11"><layers><layer id="0" name="in" type="Parameter"/><layer id="1" name="c" type="Const"><data offset="0" size="8"/></layer><layer id="2" name="out" type="Result"/></layers></net>"#;
-const BIN: &str = "weights!";
+pub(crate) const XML: &str = r#"<net name="m" version="11"><layers><layer id="0" name="in" type="Parameter"/><layer id="1" name="c" type="Const"><data offset="0" size="8"/></layer><layer id="2" name="out" type="Result"/></layers></net>"#;
+pub(crate) const BIN: &str = "weights!";
 const PROC: &str = r#"{"json_schema_version": "2.2.0"}"#;
 
-const FP16: &str = "models/object_detection/tills/FP16";
-const RECIPES: &str = "configs/models/own.toml";
+pub(crate) const FP16: &str = "models/object_detection/tills/FP16";
+pub(crate) const RECIPES: &str = "configs/models/own.toml";
 
 const DETECT: &str = r#"{"type": "gvadetect", "model": "tills", "precision": "FP16", "device": "CPU"}"#;
 const WITH_PROC: &str = r#"{"type": "gvadetect", "model": "tills", "precision": "FP16", "device": "CPU", "properties": {"model-proc": "models/object_detection/tills/tills.json"}}"#;
 
 /// The files of the model below any folder.
-fn model(url: &str, _: usize) -> Answer {
+pub(crate) fn model(url: &str, _: usize) -> Answer {
     let file = url.rsplit('/').next().unwrap_or_default();
     let body = match file {
         "tills.xml" => XML,
@@ -30,7 +30,7 @@ fn model(url: &str, _: usize) -> Answer {
 }
 
 /// A recipe of these files in two precisions, and of one that both share.
-fn recipe(port: u16) -> String {
+pub(crate) fn recipe(port: u16) -> String {
     let mut text = String::from("licence = \"Apache-2.0\"\n\n");
     let mut file = |path: &str, precision: &str, body: &str| {
         let precision =
@@ -48,11 +48,11 @@ fn recipe(port: u16) -> String {
     text
 }
 
-fn project(server: &Server, steps: &str) -> Workspace {
+pub(crate) fn project(server: &Server, steps: &str) -> Workspace {
     with(steps).file(RECIPES, &recipe(server.port))
 }
 
-fn lpfile(ws: &Workspace, more: &str) {
+pub(crate) fn lpfile(ws: &Workspace, more: &str) {
     ws.write("Lpfile.toml", &format!("{}{more}", ws.read("Lpfile.toml")));
 }
 

@@ -4,6 +4,7 @@
 mod add;
 mod adopted;
 mod alive;
+mod asset_commands;
 mod assets;
 mod build;
 mod by_file;
