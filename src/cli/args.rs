@@ -780,6 +780,18 @@ pub(super) enum AssetsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Copy all downloads and models of your own into a folder, for a machine without network
+    ///
+    /// Fetches first what is missing. The folder is laid out like the project (`media/`,
+    /// `models/`), and has SHA256SUMS and assets.json. A further run copies only what differs.
+    Vendor {
+        /// The folder; it is made if it does not exist
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Print assets.json
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `lp cache`

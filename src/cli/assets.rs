@@ -4,6 +4,7 @@
 
 mod fetch;
 mod list;
+mod vendor;
 mod verify;
 
 use std::collections::BTreeSet;
@@ -31,6 +32,7 @@ pub(super) fn run(global: &Global, args: &AssetsArgs) -> Result<Exit> {
         AssetsCommand::Verify { selection, complete, json } => {
             verify::run(global, selection, *complete, *json)
         }
+        AssetsCommand::Vendor { folder, json } => vendor::run(global, folder, *json),
     }
 }
 
@@ -74,5 +76,10 @@ impl Opened {
             },
         );
         Ok(found)
+    }
+
+    /// Those of the meant assets that are downloaded or the user's own.
+    fn without_clips(&self) -> Meant {
+        Meant { tasks: self.meant.downloads(&self.graph), ..self.meant.clone() }
     }
 }

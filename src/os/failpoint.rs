@@ -7,7 +7,8 @@
 //! (its blobs are, its log entry is not), `store.inside-log-line` (half of the
 //! entry is on the disk), `store.before-place` (an output is made and lacks only
 //! its name), `gc.before-log`, `gc.between` (the log is rewritten, no blob is
-//! removed yet) and `gc.between-blobs` (one more is).
+//! removed yet), `gc.between-blobs` (one more is) and `vendor.before-place` (a
+//! file is copied and lacks only its name).
 //!
 //! `LP_FAILPOINT=fs:7` lets the seventh *write* of the process fail as on a full
 //! disk: a call that creates, writes, cuts, renames, links, removes, protects or

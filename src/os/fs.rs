@@ -336,6 +336,14 @@ pub fn temporary_beside(path: &Path) -> PathBuf {
         .map_or_else(|| path.with_file_name(&name), |folder| folder.join(&name))
 }
 
+/// Whether a file has a name of [`temporary_beside`] that a process gave it which has ended.
+#[must_use]
+pub fn is_abandoned(name: &str) -> bool {
+    let pid = name.strip_prefix(".lp-").and_then(|rest| rest.split('-').next());
+    let pid = pid.and_then(|pid| pid.parse::<u32>().ok());
+    pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+}
+
 /// The longest path that the system accepts, including the final NUL.
 const PATH_MAX: usize = 4096;
 

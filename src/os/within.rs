@@ -32,6 +32,14 @@ pub fn check(place: &Path, folders: &[&Path]) -> Result<(), FsError> {
     Err(refuse(io::Error::new(io::ErrorKind::InvalidInput, text)))
 }
 
+/// Whether a path is `folder` or below it once links are followed; a part that does not exist
+/// has none. What cannot be followed is not inside.
+#[must_use]
+pub fn is_inside(place: &Path, folder: &Path) -> bool {
+    let (Ok(place), Ok(folder)) = (real(place), real(folder)) else { return false };
+    place.starts_with(folder)
+}
+
 /// Whether `path` is `folder` or below it with no link in between: the usual
 /// case, at one system call per folder.
 fn is_plainly_below(path: &Path, folder: &Path) -> bool {
@@ -89,5 +97,8 @@ mod tests {
             assert_eq!(check(&inside.join(path), &[&inside]).is_ok(), is_fine, "{path}");
         }
         assert!(check(&inside.join("leaves/x"), &[&inside, &outside]).is_ok());
+        for (path, is_in) in [("leaves/new/x", true), ("leaves", true), ("stays/x", false), (".", false)] {
+            assert_eq!(is_inside(&inside.join(path), &outside), is_in, "{path}");
+        }
     }
 }

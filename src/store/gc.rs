@@ -13,7 +13,7 @@
 //! Measurements and their blobs are never deleted: they cannot be made again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -352,15 +352,11 @@ impl Store {
     }
 
     fn abandoned(&self) -> Vec<PathBuf> {
-        let is_abandoned = |name: &str| {
-            let pid = name.strip_prefix(".lp-").and_then(|rest| rest.split('-').next());
-            pid.and_then(|pid| pid.parse::<u32>().ok())
-                .is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
-        };
         let mut abandoned = Vec::new();
         for folder in [self.root.clone(), self.root.join("graph"), self.layout.parts()] {
             let names = fs::list_names(&folder).unwrap_or_default();
-            abandoned.extend(names.iter().filter(|name| is_abandoned(name)).map(|name| folder.join(name)));
+            abandoned
+                .extend(names.iter().filter(|name| fs::is_abandoned(name)).map(|name| folder.join(name)));
         }
         abandoned
     }

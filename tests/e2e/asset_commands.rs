@@ -1,10 +1,13 @@
-//! `lp assets`: what is listed, fetched and compared.
+//! `lp assets`: what is listed, fetched, compared and copied.
+
+use std::process::Command;
 
 use expect_test::expect;
 use serde_json::Value;
 
-use crate::assets::{BIN, FP16, RECIPES, XML, model, project as with_model, recipe};
+use crate::assets::{BIN, FP16, RECIPES, XML, lpfile, model, project as with_model, recipe};
 use crate::download::{BODY, Server, sha256, workspace};
+use crate::hostile::names;
 use crate::models::with;
 use crate::support::{Ended, IR, Workspace};
 
@@ -171,6 +174,83 @@ fn wrong_files_are_listed_with_digests_and_a_way_out() {
     ws.write("media/a.mp4", BODY);
     ws.write("Lpfile.toml", &format!("[asset.\"a.mp4\"]\nsha256 = \"{}\"\n", sha256(OTHER)));
     ws.lp("assets verify").code(1).stdout_has("`lp assets fetch` brings the right one\n");
+}
+
+#[test]
+fn a_vendored_folder_is_complete_checked_and_brought_up_to_date() {
+    let server =
+        Server::answering(|url, n| if url == "/a.mp4" { (200, vec![], BODY) } else { model(url, n) });
+    let mine = DETECT.replace("tills", "mine");
+    let ws = with(&format!("{DETECT}, {mine}")).file(RECIPES, &recipe(server.port));
+    let camera = r#"{"camera_id": "door", "fileSrc": "a.mp4|URL/a.mp4", "width": 640, "height": 360, "fps": 15, "workloads": ["w"]},"#;
+    let camera = camera.replace("URL", &format!("http://user:secret@127.0.0.1:{}", server.port));
+    let cameras = ws.read("configs/camera_to_workload.json").replacen("[\n", &format!("[\n{camera}\n"), 1);
+    let ws = ws.file("configs/camera_to_workload.json", &cameras);
+    let own = "models/object_detection/mine/FP16/mine";
+    let ws = ws.file(&format!("{own}.xml"), IR).file(&format!("{own}.bin"), "").file("out/note", "not yours");
+    lpfile(&ws, "[paths]\nmodels = \"weights\"\n");
+    std::fs::rename(ws.path("models"), ws.path("weights")).unwrap();
+
+    for folder in ["media/x", "weights", ".lpcache/x", "results", "."] {
+        ws.lp(["assets", "vendor", folder]).code(2).stderr_has("where `lp` keeps the project's own files");
+    }
+    ws.lp("assets vendor Lpfile.toml").code(2).stderr_has("is no folder");
+    ws.lp("assets fetch").success();
+    let full = ws.command(&["assets", "vendor", "out"]).env("LP_FREE_BYTES", "70000000").output().unwrap();
+    assert_eq!(full.status.code(), Some(0));
+    std::fs::remove_dir_all(ws.path("out/media")).unwrap();
+    let full = ws.command(&["assets", "vendor", "out"]).env("LP_FREE_BYTES", "67100000").output().unwrap();
+    let told = String::from_utf8(full.stderr).unwrap();
+    assert!(full.status.code() == Some(1) && told.contains("are free on the disk"), "{told}");
+    assert!(!ws.exists("out/media"));
+
+    // Killed before a file has its name: what describes the folder is gone, and nothing is half.
+    let mut killed = ws.command(&["assets", "vendor", "out"]);
+    let killed = killed.env("LP_FAILPOINT", "vendor.before-place").output().unwrap();
+    assert_eq!(killed.status.code(), None);
+    assert!(!ws.exists("out/SHA256SUMS") && !ws.exists("out/media/a.mp4"));
+    assert_eq!(names(&ws, "out/media").len(), 1);
+    ws.lp("assets vendor out")
+        .success()
+        .stderr_has(&format!("copied 1 file ({} B), 4 as before", BODY.len()));
+    assert_eq!(names(&ws, "out/media"), ["a.mp4"]);
+    let check = |ws: &Workspace| {
+        let mut sums = Command::new("sha256sum");
+        sums.args(["-c", "--strict", "SHA256SUMS"]).current_dir(ws.path("out"));
+        let output = sums.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let files = [
+        &format!("{own}.bin"),
+        &format!("{own}.xml"),
+        &format!("{FP16}/tills.bin"),
+        &format!("{FP16}/tills.xml"),
+    ];
+    let all: String = std::iter::once("media/a.mp4: OK\n".to_owned())
+        .chain(files.map(|file| format!("{file}: OK\n")))
+        .collect();
+    assert_eq!(check(&ws), (true, all));
+    let list: Value = serde_json::from_str(&ws.read("out/assets.json")).unwrap();
+    let listed: Vec<&str> =
+        list["assets"].as_array().unwrap().iter().map(|asset| asset["name"].as_str().unwrap()).collect();
+    assert_eq!(listed, ["download:a.mp4", "download:models/tills/FP16", "models/mine/FP16"]);
+    assert!(!ws.read("out/assets.json").contains("secret"));
+
+    // A further run copies only what differs, and leaves other files alone.
+    ws.write("out/media/a.mp4", "damaged");
+    assert!(!check(&ws).0);
+    ws.lp("assets vendor out").success().stderr_has("copied 1 file");
+    ws.lp("assets vendor out").success().stderr_has("copied 0 files (0 B), 5 as before");
+    assert!(check(&ws).0 && ws.read("out/note") == "not yours");
+    assert_eq!(json(&ws, "assets vendor --json out"), list);
+    std::fs::remove_file(ws.path("out/media/a.mp4")).unwrap();
+    std::fs::create_dir(ws.path("out/media/a.mp4")).unwrap();
+    ws.lp("assets vendor out").code(1).stderr_has("out/media/a.mp4` is in the way: it is no regular file");
+    // What cannot be had is an error, and the rest is there.
+    std::fs::remove_file(ws.path("weights/object_detection/mine/FP16/mine.bin")).unwrap();
+    std::fs::remove_dir(ws.path("out/media/a.mp4")).unwrap();
+    ws.lp("assets vendor out").code(1).stderr_has("`models/mine/FP16` cannot be fetched");
+    assert_eq!(ws.read("out/media/a.mp4"), BODY);
 }
 
 #[test]
