@@ -792,6 +792,18 @@ pub(super) enum AssetsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Delete downloads, clips and models that no camera of the project needs any more
+    ///
+    /// The cameras of all profiles count. Deletes only files that `lp` fetched or made and
+    /// that are unchanged, what the store keeps of them, and parts of downloads.
+    Gc {
+        /// Print what would be deleted, but delete nothing
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+        /// Print a JSON document
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `lp cache`

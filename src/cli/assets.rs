@@ -3,6 +3,7 @@
 //! Not here: which assets there are and what is wrong with them (`workspace::assets`).
 
 mod fetch;
+mod gc;
 mod list;
 mod vendor;
 mod verify;
@@ -33,6 +34,7 @@ pub(super) fn run(global: &Global, args: &AssetsArgs) -> Result<Exit> {
             verify::run(global, selection, *complete, *json)
         }
         AssetsCommand::Vendor { folder, json } => vendor::run(global, folder, *json),
+        AssetsCommand::Gc { dry_run, json } => gc::run(global, *dry_run, *json),
     }
 }
 

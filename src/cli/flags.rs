@@ -27,6 +27,7 @@ fn without_effect(command: &[&str]) -> (Vec<&'static str>, &'static str) {
         ["completions" | "man"] => (both(), "it reads no project"),
         ["report"] => (both(), "it shows a record and reads no config"),
         ["cache", "show" | "clean"] => (both(), "it reads only the store"),
+        ["assets", "gc"] => (both(), "it keeps what any profile of the project needs"),
         ["cache", "key"] => (Vec::new(), ""),
         ["cache", ..] => (FILES.to_vec(), "it works on the store of the whole project"),
         _ => (Vec::new(), ""),

@@ -36,6 +36,7 @@ use crate::digest::ContentDigest;
 pub use compare::{Compared, compare};
 use digests::{Digester, Digests, Piece};
 pub use error::DownloadError;
+pub use part::part_name;
 use part::{Part, Resumption};
 pub use redirect::RedirectFault;
 use transfer::Response;

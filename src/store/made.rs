@@ -37,6 +37,11 @@ impl Made {
         }
     }
 
+    /// Adds those of another.
+    pub fn join(&mut self, other: Made) {
+        self.extend(other.0.into_values().flatten());
+    }
+
     pub fn paths(&self) -> impl Iterator<Item = &ProjectPath> {
         self.0.keys()
     }

@@ -289,6 +289,18 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets these attempts, measurements excepted. Their blobs stay until the next
+    /// collection. The caller holds the build lock.
+    ///
+    /// # Errors
+    /// When the log cannot be rewritten.
+    pub fn forget(&self, is_meant: &dyn Fn(&Attempt) -> bool) -> Result<(), StoreError> {
+        if self.log().attempts().any(|attempt| !attempt.measurement && is_meant(attempt)) {
+            self.log_mut().rewrite(&|attempt| attempt.measurement || !is_meant(attempt))?;
+        }
+        Ok(())
+    }
+
     /// Empties the store, except for measurements and their blobs. Returns the
     /// number of deleted attempts.
     ///

@@ -1,4 +1,4 @@
-//! `lp assets`: what is listed, fetched, compared and copied.
+//! `lp assets`: what is listed, fetched, compared, copied and deleted.
 
 use std::process::Command;
 
@@ -82,6 +82,7 @@ fn a_lane_without_models_lists_and_fetches_none() {
     // Words that mean nothing, and flags at the wrong place.
     ws.lp("assets fecth").code(2).stderr_has("there is no target `fecth`");
     ws.lp("assets --models fetch").code(2).stderr_has("write `--models` after the command");
+    ws.lp("assets gc --profile p").code(2).stderr_has("`--profile` has no effect on `lp assets gc`");
 }
 
 #[test]
@@ -251,6 +252,64 @@ fn a_vendored_folder_is_complete_checked_and_brought_up_to_date() {
     std::fs::remove_dir(ws.path("out/media/a.mp4")).unwrap();
     ws.lp("assets vendor out").code(1).stderr_has("`models/mine/FP16` cannot be fetched");
     assert_eq!(ws.read("out/media/a.mp4"), BODY);
+}
+
+#[test]
+fn assets_that_no_camera_of_any_profile_needs_are_deleted() {
+    let body = |url: &str, _| match url {
+        "/a.mp4" => (200, vec![], BODY),
+        "/b.mp4" => (200, vec![], "\0\0\0\u{18}ftypisom: the second"),
+        "/c.mp4" => (200, vec![], OTHER),
+        _ => (404, vec![], "no"),
+    };
+    let server = Server::answering(body);
+    let ws = clips(&server, "");
+    let a = ws.read("configs/camera_to_workload.json");
+    let [b, c] = ["b.mp4", "c.mp4"].map(|name| a.replace("a.mp4", name));
+    ws.lp("assets gc").success().stderr(expect!["nothing to delete\n"]);
+    for cameras in [&b, &c, &a] {
+        ws.write("configs/camera_to_workload.json", cameras);
+        ws.lp("assets fetch").success();
+    }
+    // One is needed by a profile, one is edited, and of one there is a part.
+    ws.write("night.json", &b);
+    ws.write("Lpfile.toml", "[profile.night.project]\ncameras = \"night.json\"\n");
+    let parts = ws.path(".lpcache/partial");
+    std::fs::create_dir_all(&parts).unwrap();
+    for (url, ending) in [("c.mp4", ""), ("c.mp4", ".json"), ("b.mp4", "")] {
+        let url = format!("http://127.0.0.1:{}/{url}", server.port);
+        let name = blake3::hash(url.as_bytes()).to_hex();
+        std::fs::write(parts.join(format!("{name}{ending}")), "part").unwrap();
+    }
+    // Whichever is in use.
+    let night = |words: &[&str]| {
+        Ended::new(ws.command(words).env("LP_PROFILE", "night").output().unwrap(), &ws.root())
+    };
+    let size = OTHER.len() + 8;
+    let dry = night(&["assets", "gc", "-n"]).success();
+    let dry = dry.stderr_has(&format!("would delete 3 files ({size} B)"));
+    dry.stdout_has(&format!("      {} B  media/c.mp4\n", OTHER.len()));
+    assert!(ws.exists("media/c.mp4"));
+    let gone = format!("deleted 3 files ({size} B), and 1 blob of the store");
+    night(&["assets", "gc"]).success().stderr_has(&gone);
+    assert!(ws.exists("media/a.mp4") && ws.exists("media/b.mp4") && !ws.exists("media/c.mp4"));
+    assert_eq!(names(&ws, ".lpcache/partial").len(), 1);
+    ws.lp("assets gc").success().stderr(expect!["nothing to delete\n"]);
+    ws.lp("assets fetch").success().stderr_has("nothing to do");
+
+    // A profile with errors may need anything; an edited file is the user's.
+    ws.write("night.json", "{");
+    ws.lp("assets gc").code(2).stderr_has("this is the project with `--profile night`");
+    ws.write("Lpfile.toml", "");
+    ws.write("media/b.mp4", "edited");
+    let kept = json(&ws, "assets gc --json");
+    assert_eq!(kept["kept"][0]["path"], "media/b.mp4");
+    assert_eq!((&kept["deleted"], ws.read("media/b.mp4").as_str()), (&Value::Array(Vec::new()), "edited"));
+    // A task that reads the folder keeps what is in it.
+    ws.write("configs/camera_to_workload.json", &c);
+    ws.write("Lpfile.toml", "[[task]]\nname = \"t\"\ncommand = [\"true\"]\ninputs = [\"media\"]\n");
+    assert_eq!(json(&ws, "assets gc --json")["deleted"], Value::Array(Vec::new()));
+    assert!(ws.exists("media/a.mp4"));
 }
 
 #[test]

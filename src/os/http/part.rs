@@ -68,12 +68,19 @@ pub(super) struct Part {
     length: u64,
 }
 
+/// The name of the part of the file at `url`, in the folder of parts. Its note has the ending
+/// `.json`.
+#[must_use]
+pub fn part_name(url: &str) -> String {
+    ContentDigest::of(url.as_bytes()).to_hex()
+}
+
 impl Part {
     /// The part of the file at `url`, from an earlier download or empty. `dest` is where a
     /// second one of the same URL goes.
     pub(super) fn take(parts: &Path, url: &str, dest: &Path) -> Result<Part, FsError> {
         fs::create_dir_all(parts)?;
-        let path = parts.join(ContentDigest::of(url.as_bytes()).to_hex());
+        let path = parts.join(part_name(url));
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let file = fs_call("open", &path, || options.open(&path)).context("open", &path)?;
@@ -270,7 +277,7 @@ mod tests {
     }
 
     fn note_of(folder: &Path) -> PathBuf {
-        folder.join(ContentDigest::of(URL.as_bytes()).to_hex()).with_extension("json")
+        folder.join(part_name(URL)).with_extension("json")
     }
 
     #[test]
