@@ -23,7 +23,7 @@ use crate::graph::task::{Download, DownloadKind, Task};
 use crate::model::{Camera, Source};
 use crate::os::env;
 use crate::os::fs::FsError;
-use crate::os::http::{self, Caller, DownloadError, Limits, Login, Request};
+use crate::os::http::{self, Caller, DownloadError, Limits, Login, Pinned, Request};
 use crate::os::netrc::Netrc;
 use crate::path::ProjectPath;
 use crate::text::some_names;
@@ -175,6 +175,7 @@ fn fetch(
         return (Err(error.into()), 0);
     }
     let login = secrets.login(url);
+    let pins = Pinned { pins, by: "the config" };
     let request =
         Request { url, headers: &secrets.headers, login: login.as_ref(), limits: Limits::default(), pins };
     let (mut meter, mut bytes) = (Meter::new(), 0);

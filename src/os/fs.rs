@@ -88,6 +88,20 @@ fn say_whose(error: io::Error, path: &Path) -> io::Error {
 /// When it cannot be read, or is not a file: a pipe would block and a device
 /// never end. `FileTooLarge` when it is larger.
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let (file, metadata) = open_regular(path)?;
+    if metadata.len() > limit {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+}
+
+/// Opens a file to read it.
+///
+/// # Errors
+/// When it cannot be opened, or is not a file: a pipe would block and a device never end.
+pub fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     let metadata = path.metadata()?;
     let kind = metadata.file_type();
     if kind.is_dir() {
@@ -97,15 +111,10 @@ pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         let what = if kind.is_fifo() { "it is a pipe" } else { "it is not a regular file" };
         return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
-    if metadata.len() > limit {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
     // Should it become a pipe now, opening it still does not wait.
     let file =
         OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+    Ok((file, metadata))
 }
 
 /// The contents of a path that the user names, at most `limit` bytes; waits for a pipe.

@@ -16,6 +16,7 @@
 mod compare;
 mod digests;
 mod error;
+mod local;
 mod part;
 mod redirect;
 mod roots;
@@ -36,6 +37,7 @@ use crate::digest::ContentDigest;
 pub use compare::{Compared, compare};
 use digests::{Digester, Digests, Piece};
 pub use error::DownloadError;
+pub use local::take;
 pub use part::part_name;
 use part::{Part, Resumption};
 pub use redirect::RedirectFault;
@@ -144,7 +146,15 @@ pub struct Request<'a> {
     pub headers: &'a [(String, String)],
     pub login: Option<&'a Login>,
     pub limits: Limits,
+    pub pins: Pinned<'a>,
+}
+
+/// What a file must be, and who says so.
+#[derive(Clone, Copy)]
+pub struct Pinned<'a> {
     pub pins: &'a Pins,
+    /// For messages: `the config`.
+    pub by: &'static str,
 }
 
 /// The host of a URL, in lower case, if user and password are not in the URL itself.
@@ -247,12 +257,13 @@ pub fn fetch(
 /// Lets all of the file arrive in `part`, and checks it.
 fn arrive(request: &Request<'_>, part: &mut Part, caller: &mut Caller<'_>) -> Result<Fetched, DownloadError> {
     let Begun { mut response, head, resumption } = begin(request, part, caller)?;
-    let (address, pins, is_resumed) = (response.address.clone(), request.pins, resumption.is_some());
+    let Pinned { pins, by } = request.pins;
+    let (address, is_resumed) = (response.address.clone(), resumption.is_some());
     let total = match &resumption {
         Some(resumption) => whole(&head, resumption),
         None => head.length,
     };
-    check_announced(&address, pins, part, total)?;
+    check_announced(&address, request.pins, part, total)?;
     let digester = Digester::start(pins)
         .map_err(|source| DownloadError::Request { address: address.clone(), source })?;
     let mut shown = Vec::new();
@@ -297,7 +308,7 @@ fn arrive(request: &Request<'_>, part: &mut Part, caller: &mut Caller<'_>) -> Re
     while let Some(piece) = next {
         let length = part.length() + piece.bytes().len() as u64;
         if let Some(limit) = pins.size.filter(|size| length > *size) {
-            return Err(DownloadError::TooLarge { address, limit });
+            return Err(DownloadError::TooLarge { address, limit, by });
         }
         part.write(piece.bytes())?;
         digester.add(piece);
@@ -314,11 +325,11 @@ fn arrive(request: &Request<'_>, part: &mut Part, caller: &mut Caller<'_>) -> Re
         return Err(DownloadError::Truncated { address, expected, actual: bytes });
     }
     if let Some(expected) = pins.size.filter(|size| *size != bytes) {
-        return Err(DownloadError::Size { address, expected, actual: bytes });
+        return Err(DownloadError::Size { address, expected, actual: bytes, by });
     }
     let digests = digester.finish();
     if let Some((expected, actual)) = pins.difference(&digests, part.path(), bytes)? {
-        return Err(DownloadError::Digest { address, expected, actual, found, is_resumed });
+        return Err(DownloadError::Digest { address, expected, actual, by, found, is_resumed });
     }
     syncing.end(part)?;
     part.sync()?;
@@ -407,14 +418,14 @@ fn digest_again(
 /// Refuses a file of another size than the pinned one, and one that the disk has no room for.
 fn check_announced(
     address: &Address,
-    pins: &Pins,
+    Pinned { pins, by }: Pinned<'_>,
     part: &Part,
     total: Option<u64>,
 ) -> Result<(), DownloadError> {
     if let (Some(expected), Some(actual)) = (pins.size, total)
         && expected != actual
     {
-        return Err(DownloadError::Size { address: address.clone(), expected, actual });
+        return Err(DownloadError::Size { address: address.clone(), expected, actual, by });
     }
     check_room(address, part, total.or(pins.size))
 }

@@ -40,17 +40,19 @@ pub enum DownloadError {
     #[error("the body of {address} ended after {actual} bytes, but the server announced {expected}")]
     Truncated { address: Address, expected: u64, actual: u64 },
 
-    #[error("{address} has {actual} bytes, but the config pins {expected}")]
-    Size { address: Address, expected: u64, actual: u64 },
+    #[error("{address} has {actual} bytes, but {by} pins {expected}")]
+    Size { address: Address, expected: u64, actual: u64, by: &'static str },
 
-    #[error("{address} goes on after the {limit} bytes that the config pins")]
-    TooLarge { address: Address, limit: u64 },
+    #[error("{address} goes on after the {limit} bytes that {by} pins")]
+    TooLarge { address: Address, limit: u64, by: &'static str },
 
-    #[error("{address} has digest {actual}, but the config pins {expected}{}", found.as_ref().map_or(String::new(), |found| format!(": {found}")))]
+    #[error("{address} has digest {actual}, but {by} pins {expected}{}", found.as_ref().map_or(String::new(), |found| format!(": {found}")))]
     Digest {
         address: Address,
         expected: String,
         actual: String,
+        /// Who pins it, in words.
+        by: &'static str,
         /// The unexpected contents, if they can be told.
         found: Option<String>,
         /// Whether a part of it came earlier.

@@ -19,6 +19,10 @@ fn lane() -> String {
     serve(|request| request.respond(tiny_http::Response::from_string("lane")).unwrap())
 }
 
+fn by_config(pins: &Pins) -> Pinned<'_> {
+    Pinned { pins, by: "the config" }
+}
+
 /// Fetches a file into a folder, for a caller who accepts anything.
 fn fetch_with(
     url: &str,
@@ -26,7 +30,8 @@ fn fetch_with(
     pins: &Pins,
     on_progress: &mut dyn FnMut(u64, Option<u64>),
 ) -> Result<Fetched, DownloadError> {
-    let request = Request { url, headers: &[], login: None, limits: Limits::default(), pins };
+    let request =
+        Request { url, headers: &[], login: None, limits: Limits::default(), pins: by_config(pins) };
     let mut caller = Caller { is_fit: &mut |_| Ok(()), on_progress, is_cancelled: &|| false };
     fetch(&request, &folder.join("parts"), &folder.join("x"), &mut caller)
 }
@@ -160,7 +165,8 @@ fn the_caller_sees_the_answer_before_it_is_kept() {
     };
     let folder = tempfile::tempdir().unwrap();
     let (dest, pins) = (folder.path().join("x"), Pins::default());
-    let request = Request { url: &base, headers: &[], login: None, limits: Limits::default(), pins: &pins };
+    let request =
+        Request { url: &base, headers: &[], login: None, limits: Limits::default(), pins: by_config(&pins) };
     let mut caller = Caller { is_fit: &mut is_fit, on_progress: &mut |_, _| {}, is_cancelled: &|| false };
     let error = fetch(&request, folder.path(), &dest, &mut caller).unwrap_err();
     let DownloadError::Unfit { found, .. } = error else { panic!("it fits") };
@@ -184,7 +190,8 @@ fn a_silent_server_does_not_delay_an_interrupt() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let pins = Pins::default();
-    let request = Request { url: &url, headers: &[], login: None, limits: Limits::default(), pins: &pins };
+    let request =
+        Request { url: &url, headers: &[], login: None, limits: Limits::default(), pins: by_config(&pins) };
     let mut caller = Caller { is_fit: &mut |_| Ok(()), on_progress: &mut |_, _| {}, is_cancelled: &|| true };
     let error = fetch(&request, folder.path(), &folder.path().join("x"), &mut caller).unwrap_err();
     assert!(matches!(error, DownloadError::Cancelled { .. }));
