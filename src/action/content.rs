@@ -72,6 +72,18 @@ pub(super) fn is_video(file: &str, answer: Answer<'_>) -> Result<(), String> {
     Err(described(answer))
 }
 
+/// Whether a file that begins so, and is to be called `file`, is a video.
+///
+/// # Errors
+/// A description of it, to follow a colon.
+pub(super) fn is_video_file(file: &str, begin: &[u8]) -> Result<(), String> {
+    let answer = Answer { status: 200, encoding: None, range: None, begin };
+    is_video(file, answer).map_err(|_| match begin {
+        [] => "it is empty".to_owned(),
+        begin => format!("it is {}", contents(begin)),
+    })
+}
+
 /// What a file that is called `file` holds, if its first bytes show that it is no
 /// video: "an HTML page". Unknown bytes may be one.
 pub(crate) fn foreign(file: &str, begin: &[u8]) -> Option<String> {

@@ -8,6 +8,9 @@
 //! tried again after the others, [`ROUNDS`] times in all, and as often as more of the file
 //! arrives: a download goes on where it broke off.
 //!
+//! A file in the folder of `--vendor` is taken before any URL is asked, and no URL is asked if
+//! it is not the right one. With `--offline`, none is asked at all.
+//!
 //! Secrets are read when the download begins, and are in no key: a token or a header by the
 //! variable that the config names, user and password from the user's `.netrc`.
 
@@ -16,16 +19,16 @@ use std::fmt::Display;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{content, place};
+use super::{Fetching, LocalHost, content, place};
 use crate::engine::events::Outcome;
 use crate::engine::host::{Arrived, Attempt, HINT, Performed};
 use crate::graph::task::{Download, DownloadKind, Task};
 use crate::model::{Camera, Source};
 use crate::os::env;
 use crate::os::fs::FsError;
-use crate::os::http::{self, Caller, DownloadError, Limits, Login, Pinned, Request};
+use crate::os::http::{self, Caller, DownloadError, Fetched, Limits, Login, Pinned, Request};
 use crate::os::netrc::Netrc;
-use crate::path::ProjectPath;
+use crate::path::{ProjectPath, for_shell};
 use crate::text::some_names;
 use crate::time::duration_text;
 
@@ -42,22 +45,22 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const WORTHWHILE: u64 = 1 << 20;
 
 pub(super) fn perform(
+    host: &LocalHost<'_>,
     download: &Download,
     task: &Task,
     attempt: &Attempt<'_>,
-    cameras: &[Camera],
 ) -> Performed {
-    match deliver(download, &task.label, &task.outputs[0], attempt) {
+    match deliver(download, &host.fetching, &task.label, &task.outputs[0], attempt) {
         Ok(()) => Performed::succeeded(),
         Err(mut ended) => {
-            tell_cameras(&mut ended, &players(cameras, &task.outputs[0]));
+            tell_cameras(&mut ended, &players(host.cameras, &task.outputs[0]));
             ended
         }
     }
 }
 
 /// The cameras that play a file.
-fn players<'c>(cameras: &'c [Camera], output: &ProjectPath) -> Vec<&'c str> {
+pub(crate) fn players<'c>(cameras: &'c [Camera], output: &ProjectPath) -> Vec<&'c str> {
     let plays = |camera: &&Camera| match &camera.source {
         Source::File(clip) => clip.original() == *output,
         _ => false,
@@ -78,14 +81,30 @@ pub(super) fn tell_cameras(ended: &mut Performed, names: &[impl Display]) {
 /// How the attempt ends if the file did not arrive.
 pub(super) fn deliver(
     download: &Download,
+    fetching: &Fetching,
     label: &str,
     output: &ProjectPath,
     attempt: &Attempt<'_>,
 ) -> Result<(), Performed> {
     let place = place(attempt, output).map_err(|error| Performed::failed(&error))?;
+    if let Some(from) = fetching.vendored(output) {
+        return match take(download, &from, &place, attempt) {
+            Err(_) if attempt.cancel.is_cancelled() => Err(Performed::cancelled()),
+            Err(error) => {
+                let lines =
+                    [Some(Performed::failed(&error).detail), way_out(download, output, &error, VENDORED)];
+                Err(Performed::failed_with(lines.into_iter().flatten().collect::<Vec<_>>().join("\n")))
+            }
+            Ok(()) => Ok(()),
+        };
+    }
+    if fetching.offline {
+        let text = format!("`{output}` is in no store, and `--offline` asks no server");
+        return Err(Performed::failed_with(format!("{text}\n{HINT}`--vendor DIR` takes it from a folder")));
+    }
     let secrets = Secrets::read(download).map_err(|error| Performed::failed(&error))?;
     let mut failures: Vec<String> = Vec::new();
-    let mut is_elsewhere = false;
+    let (mut is_elsewhere, mut renewal) = (false, None);
     let mut urls: Vec<&String> = download.urls.iter().collect();
     let (mut round, mut furthest) = (0, 0);
     while !urls.is_empty() {
@@ -107,6 +126,7 @@ pub(super) fn deliver(
                 again.push(url);
             } else {
                 is_elsewhere |= has_ways_out(&error);
+                renewal = renewal.or(way_out(download, output, &error, CHANGED));
                 failures.push(Performed::failed(&error).detail);
             }
         }
@@ -118,10 +138,25 @@ pub(super) fn deliver(
             }
         }
     }
+    failures.extend(renewal);
     if is_elsewhere {
         failures.push(ways_out(output));
     }
     Err(Performed::failed_with(failures.join("\n")))
+}
+
+/// The way out if a server has another file than `Lpfile.lock`; `NAME` is the asset's.
+const CHANGED: &str = "if the file was meant to change, `lp assets update NAME` takes the new one";
+
+/// The same for a folder of `--vendor`.
+const VENDORED: &str = "the folder of `--vendor` was filled with another `Lpfile.lock`: fill it again";
+
+/// A line with this way out, if the file is not the one in `Lpfile.lock`.
+fn way_out(download: &Download, output: &ProjectPath, error: &DownloadError, text: &str) -> Option<String> {
+    use DownloadError as Error;
+    let is_another = matches!(error, Error::Digest { .. } | Error::Size { .. } | Error::TooLarge { .. });
+    let line = || format!("{HINT}{}", text.replace("NAME", &for_shell(output.file_name())));
+    (download.is_locked && is_another).then(line)
 }
 
 /// Whether another server or a file at hand would help: not if the disk is full.
@@ -160,14 +195,14 @@ fn fetch(
     attempt: &Attempt<'_>,
 ) -> (Result<(), DownloadError>, u64) {
     let file = place.file_name().unwrap_or_default().to_string_lossy();
-    let pins = &download.pins;
+    let pins = pinned(download);
     let mut is_fit = |answer: http::Answer<'_>| match download.wanted {
         Some(DownloadKind::Video) => content::is_video(&file, answer),
         // For the error message if the digest is not the pinned one. Unknown bytes need no word.
-        None if pins.has_digest() && answer.status == 200 => {
+        None if download.pins.has_digest() && answer.status == 200 => {
             content::foreign(&file, answer.begin).map_or(Ok(()), |_| content::is_video(&file, answer))
         }
-        None if pins.has_digest() => content::is_video(&file, answer),
+        None if download.pins.has_digest() => content::is_video(&file, answer),
         None => Ok(()),
     };
     // Leftovers of an earlier request.
@@ -175,7 +210,6 @@ fn fetch(
         return (Err(error.into()), 0);
     }
     let login = secrets.login(url);
-    let pins = Pinned { pins, by: "the config" };
     let request =
         Request { url, headers: &secrets.headers, login: login.as_ref(), limits: Limits::default(), pins };
     let (mut meter, mut bytes) = (Meter::new(), 0);
@@ -191,6 +225,27 @@ fn fetch(
     let fetched = http::fetch(&request, &attempt.layout.parts(), place, &mut caller);
     let fetched = fetched.map(|fetched| (attempt.digested)(place, fetched.content));
     (fetched, bytes)
+}
+
+/// Takes the file from the folder of `--vendor`.
+fn take(download: &Download, from: &Path, place: &Path, attempt: &Attempt<'_>) -> Result<(), DownloadError> {
+    let file = place.file_name().unwrap_or_default().to_string_lossy();
+    let mut is_fit = |answer: http::Answer<'_>| match download.wanted {
+        Some(DownloadKind::Video) => content::is_video_file(&file, answer.begin),
+        None => content::foreign(&file, answer.begin).map_or(Ok(()), |found| Err(format!("it is {found}"))),
+    };
+    let mut on_progress = |_: u64, _: Option<u64>| {};
+    let is_cancelled = || attempt.cancel.is_cancelled();
+    let mut caller =
+        Caller { is_fit: &mut is_fit, on_progress: &mut on_progress, is_cancelled: &is_cancelled };
+    let Fetched { content, .. } = http::take(from, pinned(download), place, &mut caller)?;
+    (attempt.digested)(place, content);
+    Ok(())
+}
+
+/// What the file must be, and who says so.
+fn pinned(download: &Download) -> Pinned<'_> {
+    Pinned { pins: &download.pins, by: if download.is_locked { "`Lpfile.lock`" } else { "the config" } }
 }
 
 /// Why there is no request.

@@ -24,6 +24,7 @@ mod run;
 mod transcode;
 
 pub(crate) use content::foreign;
+pub(crate) use download::players;
 pub(crate) use examine::{ExamineError, Examined, decode, examine, look_at, look_into};
 pub(crate) use model::fault as model_fault;
 
@@ -74,8 +75,32 @@ pub struct LocalHost<'a> {
     pub density: Density,
     /// Describes program and project, for the record of a run.
     pub provenance: Box<ProvenanceOf<'a>>,
+    /// Where downloads come from.
+    pub fetching: Fetching,
     /// The user's note about a run.
     pub tag: Option<String>,
+}
+
+/// Where downloads come from.
+#[derive(Clone, Debug, Default)]
+pub struct Fetching {
+    /// A folder laid out like the project, absolute: the files in it are taken before any
+    /// URL is asked.
+    pub vendor: Option<PathBuf>,
+    /// Whether no server is asked.
+    pub offline: bool,
+    /// Whether `Lpfile.lock` stays as it is, so that every download must be known.
+    pub locked: bool,
+}
+
+impl Fetching {
+    /// The place of an output in the folder of `--vendor`, if something is there.
+    #[must_use]
+    pub fn vendored(&self, output: &ProjectPath) -> Option<PathBuf> {
+        let place = self.vendor.as_ref()?.join(output.as_str());
+        // A link that leads to nothing is a fault, not a missing file.
+        (!matches!(os::fs::look(&place), Ok(None))).then_some(place)
+    }
 }
 
 /// Describes program and project as they are now; gives up what takes time when it is
@@ -134,9 +159,9 @@ impl Host for LocalHost<'_> {
         let attempt = &Attempt { layout: &layout, ..*attempt };
         let done = match &task.action {
             Action::Download(download) => {
-                return download::perform(download, task, attempt, self.cameras);
+                return download::perform(self, download, task, attempt);
             }
-            Action::Model(model) => return model::perform(model, task, attempt),
+            Action::Model(model) => return model::perform(self, model, task, attempt),
             Action::Generate { scene, .. } => media::generate(self, scene, task, attempt),
             Action::Transcode(transcode) => transcode::perform(self, transcode, task, attempt),
             Action::Plan(request) => plan::camera(request, task, attempt),

@@ -7,7 +7,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{content, download};
+use super::{LocalHost, content, download};
 use crate::engine::host::{Attempt, HINT, Performed};
 use crate::graph::task::{ModelDownload, Task};
 use crate::os;
@@ -19,9 +19,16 @@ const LARGEST: u64 = 256 << 20;
 /// The beginning that is read of all other files.
 const BEGIN: usize = 16 << 10;
 
-pub(super) fn perform(model: &ModelDownload, task: &Task, attempt: &Attempt<'_>) -> Performed {
+pub(super) fn perform(
+    host: &LocalHost<'_>,
+    model: &ModelDownload,
+    task: &Task,
+    attempt: &Attempt<'_>,
+) -> Performed {
     for (file, output) in model.files.iter().zip(&task.outputs) {
-        if let Err(mut ended) = download::deliver(&file.download(), &task.label, output, attempt) {
+        if let Err(mut ended) =
+            download::deliver(&file.download(), &host.fetching, &task.label, output, attempt)
+        {
             download::tell_cameras(&mut ended, &model.cameras);
             return ended;
         }

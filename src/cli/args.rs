@@ -335,9 +335,10 @@ pub(super) struct BuildArgs {
 
     /// Run the targets themselves even if nothing has changed
     ///
-    /// For tasks that depend on more than `lp` can see: a file that was replaced on its
-    /// server, a command that uses the network. Tasks that they need, or that need
-    /// them, run only if stale. The store keeps the older result if the new attempt fails.
+    /// For tasks that depend on more than `lp` can see, such as a command that uses the
+    /// network. Tasks that they need, or that need them, run only if stale. The store keeps
+    /// the older result if the new attempt fails. A download must still be the file in
+    /// Lpfile.lock: `lp assets update` takes another one.
     #[arg(long, requires = "targets")]
     pub(super) again: bool,
 
@@ -360,6 +361,28 @@ pub(super) struct BuildArgs {
     /// Write a timeline of the tasks in Chrome's trace format; open it in Perfetto
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub(super) trace: Option<PathBuf>,
+
+    /// Where downloads come from
+    #[command(flatten)]
+    pub(super) fetch: FetchArgs,
+}
+
+/// The flags of commands that fetch files.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct FetchArgs {
+    /// Fail instead of writing Lpfile.lock: every download must have a digest
+    #[arg(long)]
+    pub(super) locked: bool,
+
+    /// Ask no server for downloads: fail before anything starts if one is not in the store
+    ///
+    /// Commands of `[[task]]`, and streams, may still use the network.
+    #[arg(long)]
+    pub(super) offline: bool,
+
+    /// Take downloads from this folder, as `lp assets vendor` fills it, and ask servers for the rest
+    #[arg(long, value_name = "DIR")]
+    pub(super) vendor: Option<PathBuf>,
 }
 
 /// `lp run`
@@ -404,6 +427,10 @@ pub(super) struct RunArgs {
     /// Print the report as JSON on stdout
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Where downloads come from
+    #[command(flatten)]
+    pub(super) fetch: FetchArgs,
 }
 
 /// `lp density`
@@ -460,6 +487,10 @@ pub(super) struct DensityArgs {
     /// Print the report as a JSON document instead of a table
     #[arg(long, conflicts_with = "rule")]
     pub(super) json: bool,
+
+    /// Where downloads come from
+    #[command(flatten)]
+    pub(super) fetch: FetchArgs,
 }
 
 /// A rule besides that of `lp`.
@@ -901,6 +932,10 @@ pub(super) struct WatchArgs {
     /// Run at most N tasks of pool `cpu` at once [default: the number of cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) jobs: Option<u32>,
+
+    /// Where downloads come from
+    #[command(flatten)]
+    pub(super) fetch: FetchArgs,
 }
 
 /// `lp clean`

@@ -23,6 +23,7 @@ use crate::store::Store;
 use crate::workspace::build::{Build, unwatched};
 use crate::workspace::error::{CommandError, Result};
 use crate::workspace::journal::Journal;
+use crate::workspace::lockfile::Recorded;
 use crate::workspace::phases::Phases;
 use crate::workspace::tools;
 use crate::workspace::warm::{ChangedTasks, Memo};
@@ -35,10 +36,12 @@ pub(super) fn run(global: &Global, args: &BuildArgs) -> Result<Exit> {
 pub(super) fn run_until(global: &Global, args: &BuildArgs, given: Option<&Cancel>) -> Result<Exit> {
     let cancel = || given.cloned().map_or_else(cancel_on_signals, Ok);
     let phases = Phases::new();
+    let fetching = project::fetching(&args.fetch)?;
     let memo = Memo::of(&project::request(global, &[])?, &args.targets);
     let mut announced = StartEvent::Pending;
-    // Only a complete build has every event of a trace, and runs tasks again.
-    let is_usual = !args.dry_run && args.trace.is_none() && !args.again;
+    // Only a complete build has every event of a trace, runs tasks again, and knows whose digest
+    // a download has.
+    let is_usual = !args.dry_run && args.trace.is_none() && !args.again && !fetching.locked;
     if is_usual
         && let Some(memo) = &memo
         && let Some(changed) = memo.changed()
@@ -65,7 +68,8 @@ pub(super) fn run_until(global: &Global, args: &BuildArgs, given: Option<&Cancel
     phases.timed("looking", || opened.check_sources(&graph, &needed))?;
     let store = phases.timed("opening", || Store::open(opened.project.layout.clone()))?;
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
-    let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
+    let build =
+        Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs, fetching };
     if args.dry_run {
         return dry_run::run(&build, &needed, again);
     }
@@ -85,8 +89,15 @@ pub(super) fn run_until(global: &Global, args: &BuildArgs, given: Option<&Cancel
     let built = engine.build(&needed, &warm);
     console::keep(&store, &journal);
     console::link_clips(&opened, &journal);
-    if let (Ok(built), Some(memo)) = (&built, memo.filter(|_| is_clean)) {
-        phases.timed("remembering", || memo.remember(&build, &needed, &built.glances));
+    if let Ok(built) = &built {
+        phases.timed("remembering", || {
+            // What could not be recorded is tried again by the next build, which must be complete.
+            let recorded = project::record_downloads(&build, &engine, &needed);
+            is_clean &= !matches!(recorded, Recorded::Failed(_));
+            if let Some(memo) = memo.filter(|_| is_clean) {
+                memo.remember(&build, &needed, &built.glances, &recorded);
+            }
+        });
     }
     if let Some(trace) = &trace {
         trace.write(&journal).context("failed to write the trace")?;

@@ -43,6 +43,7 @@ fn sets(args: &DensityArgs) -> Vec<String> {
 
 pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
     let phases = Phases::new();
+    let fetching = project::fetching(&args.fetch)?;
     let opened = project::open(global, &sets(args))?;
     let subject = subject(&opened, args)?;
     let left_out = checks::left_out(&opened, &subject)?;
@@ -61,7 +62,8 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
     let human = Console::new(console::widest(&graph, &needed)).measuring(&opened, &subject).live();
     let watch = |seen: Observation<'_>| human.watch(seen);
-    let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
+    let build =
+        Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs, fetching };
     let cancel = cancel_on_signals()?;
     let journal = Journal::new(&graph, &phases);
     let progress = Observers(vec![&human, &journal]);
@@ -91,6 +93,7 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
         let newest = attempts.first().filter(|_| before < attempts.len());
         let is_old = newest.is_none();
         let summary = built.map(|built| built.summary).inspect_err(|_| console::keep(&store, &journal))?;
+        project::record_downloads(&build, &engine, &needed);
         if summary.panicked {
             human.end();
             return Ok(Exit::Bug);

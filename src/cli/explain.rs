@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::args::{ExplainArgs, Global};
 use super::{Exit, console, project};
+use crate::action::Fetching;
 use crate::config::locate::Locator;
 use crate::graph::TaskGraph;
 use crate::store::Store;
@@ -38,7 +39,8 @@ pub(super) fn run(global: &Global, args: &ExplainArgs) -> Result<Exit> {
     let (wanted, needed) = opened.select(&graph, &args.targets)?;
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
-    let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: None };
+    let fetching = Fetching::default();
+    let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: None, fetching };
     let standings = build.standings(&needed)?;
     let explained = Explanation {
         opened: &opened,

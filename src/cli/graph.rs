@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::args::{Global, GraphArgs};
 use super::console;
 use super::{Exit, project};
+use crate::action::Fetching;
 use crate::engine::standing::Standing;
 use crate::graph::dot::{self, Shade};
 use crate::graph::walk::{self, Direction, Edge};
@@ -62,7 +63,8 @@ fn show(args: &GraphArgs, opened: &Workspace, graph: &TaskGraph, selected: &BTre
     let needed = select::closure(graph, selected);
     let store = Store::open(opened.project.layout.clone())?;
     let tools = tools::look(&store, opened.worker(), graph, &needed);
-    let build = Build { opened, graph, store: &store, tools: &tools, jobs: None };
+    let fetching = Fetching::default();
+    let build = Build { opened, graph, store: &store, tools: &tools, jobs: None, fetching };
     let standings = build.look(&needed)?;
     let shade = |id: TaskId| match &standings[&id] {
         Standing::Fresh => Shade::Fresh,

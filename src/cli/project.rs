@@ -1,18 +1,24 @@
 //! From flags to an opened project. The number of warnings is printed on the way.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::args::Global;
+use super::args::{FetchArgs, Global};
 use super::console::{self, Volume};
+use crate::action::Fetching;
 use crate::config::load::{LPFILE, LoadRequest, Loaded, Scope, find_root, load};
-use crate::graph::TaskGraph;
+use crate::engine::Engine;
 use crate::graph::lower::Subject;
+use crate::graph::{TaskGraph, TaskId};
+use crate::model::LOCKFILE;
 use crate::os;
-use crate::path::Layout;
-use crate::text::harmless;
+use crate::path::{Layout, shown};
+use crate::text::{harmless, some_names};
+use crate::workspace::build::Build;
 use crate::workspace::error::{self, CommandError, Result};
+use crate::workspace::lockfile::Recorded;
 use crate::workspace::open::Workspace;
 
 /// The directory that `lp` works in.
@@ -68,6 +74,37 @@ pub(super) fn store_layout(global: &Global) -> Result<Layout> {
 /// Reads the config files of `global`, with more `--set`s after the user's.
 pub(super) fn read(global: &Global, more_sets: &[String]) -> Result<Loaded> {
     Ok(load(&request(global, more_sets)?))
+}
+
+/// Where downloads come from. Refuses a folder of `--vendor` that does not exist.
+pub(super) fn fetching(args: &FetchArgs) -> Result<Fetching> {
+    let FetchArgs { locked, offline, vendor } = args;
+    let current = os::env::current_dir().context("failed to find the current directory")?;
+    let vendor = vendor.as_ref().map(|folder| current.join(folder));
+    if let Some(folder) = vendor.as_ref().filter(|folder| !folder.is_dir()) {
+        return Err(CommandError::refused(format!("`--vendor`: there is no folder `{}`", shown(folder))));
+    }
+    Ok(Fetching { vendor, offline: *offline, locked: *locked })
+}
+
+/// Writes `Lpfile.lock` at the end of a build, and says so.
+pub(super) fn record_downloads(
+    build: &Build<'_>,
+    engine: &Engine<'_>,
+    needed: &BTreeSet<TaskId>,
+) -> Recorded {
+    let recorded = build.record_downloads(engine, needed);
+    match &recorded {
+        Recorded::Nothing => {}
+        Recorded::Written { names, .. } => {
+            let has = if names.len() == 1 { "has an entry" } else { "has entries" };
+            console::note(&format!("note: `{LOCKFILE}` {has} for {} now: commit it", some_names(names)));
+        }
+        Recorded::Failed(error) => {
+            console::note(&format!("note: `{LOCKFILE}` gets no entries for new downloads: {error:#}"));
+        }
+    }
+    recorded
 }
 
 /// The request to read the files of `global`.

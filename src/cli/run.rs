@@ -35,6 +35,7 @@ fn sets(args: &RunArgs) -> Vec<String> {
 
 pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let phases = Phases::new();
+    let fetching = project::fetching(&args.fetch)?;
     let opened = project::open(global, &sets(args))?;
     let subject = if args.cameras.is_empty() {
         Subject::lane(&opened.project)
@@ -60,7 +61,8 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let tools = tools::look(&store, opened.worker(), &graph, &needed);
     let human = Console::new(console::widest(&graph, &needed)).measuring(&opened, &subject).live();
     let watch = |seen: Observation<'_>| human.watch(seen);
-    let build = Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs };
+    let build =
+        Build { opened: &opened, graph: &graph, store: &store, tools: &tools, jobs: args.jobs, fetching };
     let cancel = cancel_on_signals()?;
     let before = store.attempts_of(&label).len();
     let journal = Journal::new(&graph, &phases);
@@ -82,6 +84,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     console::link_clips(&opened, &journal);
     let summary = built?.summary;
     human.end();
+    project::record_downloads(&build, &engine, &needed);
     if summary.panicked {
         return Ok(Exit::Bug);
     }

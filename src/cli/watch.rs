@@ -31,7 +31,7 @@ const SHARE: u32 = 20;
 
 pub(super) fn run(global: &Global, args: &WatchArgs) -> Result<Exit> {
     let cancel = cancel_on_signals()?;
-    let WatchArgs { targets, keep_going, jobs } = args;
+    let WatchArgs { targets, keep_going, jobs, fetch } = args;
     let build = BuildArgs {
         targets: targets.clone(),
         keep_going: *keep_going,
@@ -40,6 +40,7 @@ pub(super) fn run(global: &Global, args: &WatchArgs) -> Result<Exit> {
         dry_run: false,
         json: false,
         trace: None,
+        fetch: fetch.clone(),
     };
     let mut is_first = true;
     loop {

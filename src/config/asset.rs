@@ -16,7 +16,7 @@ use crate::os::http::Pins;
 use crate::path::is_file_name;
 
 /// The largest file that can be pinned, in bytes: 1 PiB.
-const LARGEST: i64 = 1 << 50;
+pub(super) const LARGEST: i64 = 1 << 50;
 
 /// A name of a header (RFC 9110, 5.6.2).
 const HEADER: &str = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";

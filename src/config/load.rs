@@ -18,11 +18,11 @@ use super::resolve::{RawProject, resolve};
 use super::tasks::{self, RawTask};
 use super::text::{MAX_BYTES, admit};
 use super::tree::{Key, Node, Value};
-use super::{json, models, outputs, overrides, recipes, scene, toml, workloads};
+use super::{json, lock, models, outputs, overrides, recipes, scene, toml, workloads};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place, Sources, Spanned};
 use crate::digest::ContentDigest;
-use crate::model::{AssetPin, Project, Recipes, SceneFile};
+use crate::model::{AssetPin, LOCKFILE, LockEntries, Project, Recipes, SceneFile};
 use crate::name::{is_glob, matches_glob};
 use crate::path::ProjectPath;
 
@@ -183,10 +183,11 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
     let workloads = loader.workloads(request, &lpfile, has_cameras);
     let scenes = loader.scenes(&cameras, &lpfile.assets);
     let recipes = loader.recipes();
+    let lock = loader.lock();
     let Loader { mut diagnostics, sources, files, texts, includes, asked, .. } = loader;
 
     let machine_key = machine_key(disk);
-    let raw = RawProject { lpfile, more_tasks, cameras, workloads, scenes, recipes, machine_key };
+    let raw = RawProject { lpfile, more_tasks, cameras, workloads, scenes, lock, recipes, machine_key };
     let counted = (raw.cameras.len(), raw.workloads.as_ref().map_or(0, Vec::len));
     let workload_names = raw.workloads.iter().flatten().map(|workload| workload.name.clone()).collect();
     let project = resolve(root, raw, &mut diagnostics);
@@ -414,6 +415,17 @@ impl Loader<'_> {
             }
         }
         recipes::join(own, &mut self.diagnostics)
+    }
+
+    /// The entries of `Lpfile.lock`.
+    fn lock(&mut self) -> LockEntries {
+        let path = self.root.join(LOCKFILE);
+        if !self.disk.is_file(&path) {
+            self.files.push((path, None));
+            return LockEntries::new();
+        }
+        let parsed = self.toml(&path, None).filter(|parsed| parsed.is_whole);
+        parsed.map_or_else(LockEntries::new, |parsed| lock::read(&parsed.tree, &mut self.diagnostics))
     }
 
     /// The files that a pattern matches; `*` and `?` only in the last part.

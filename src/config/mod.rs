@@ -25,6 +25,7 @@ mod inference;
 pub mod json;
 pub mod load;
 pub mod locate;
+pub(crate) mod lock;
 mod login;
 mod lpfile;
 mod models;

@@ -21,8 +21,9 @@ use crate::diag::Edit;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::{
-    Camera, Clip, ClipOptions, Codec, DialectChoice, FileSourceMode, Origin, Pace, Project, Recipes, Region,
-    Rtsp, RtspStream, SceneFile, Settings, Share, Source, Step, UserTask, Workload, Workloads,
+    Camera, Clip, ClipOptions, Codec, DialectChoice, FileSourceMode, LockEntries, Origin, Pace, Project,
+    Recipes, Region, Rtsp, RtspStream, SceneFile, Settings, Share, Source, Step, UserTask, Workload,
+    Workloads,
 };
 use crate::name::Slug;
 use crate::os;
@@ -50,6 +51,8 @@ pub(super) struct RawProject {
     /// reported.
     pub(super) workloads: Option<Vec<RawWorkload>>,
     pub(super) scenes: BTreeMap<String, SceneFile>,
+    /// `Lpfile.lock`
+    pub(super) lock: LockEntries,
     /// Those of `lp` too.
     pub(super) recipes: Recipes,
     /// A secret of this machine outside the project's files, for digests of passwords.
@@ -94,6 +97,7 @@ pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnost
         workloads: Workloads::new(workloads.unwrap_or_default()),
         scenes: raw.scenes,
         assets: lpfile.assets,
+        lock: raw.lock,
         recipes: raw.recipes,
         tasks,
         passwords,

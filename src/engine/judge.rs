@@ -5,12 +5,14 @@
 //! judged, and in which order.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::standing::{Reasons, Standing, in_order};
 use super::{Engine, EngineError};
 use crate::graph::TaskId;
 use crate::graph::task::{Action, Task};
 use crate::path::ProjectPath;
+use crate::store::attempt::Attempt;
 use crate::store::freshness::Freshness;
 use crate::store::input::InputDigest;
 use crate::store::key::{KeyDocument, REPEAT};
@@ -48,7 +50,7 @@ impl Engine<'_> {
         if task.measures() {
             key.extra.insert(REPEAT.to_owned(), self.repeat_to_compare(task, &key).into());
         }
-        let standing = match self.store.freshness(&task.label, &key, &task.outputs) {
+        let standing = match self.freshness(task, &key) {
             Freshness::Fresh(_) => Standing::Fresh,
             Freshness::Restorable { attempt, why } => Standing::Restorable(attempt, why),
             Freshness::New => Standing::New,
@@ -65,6 +67,27 @@ impl Engine<'_> {
             None => standing,
         };
         Ok(Judgement { standing, key: Some(key) })
+    }
+
+    fn freshness(&self, task: &Task, key: &KeyDocument) -> Freshness {
+        let known = match &task.action {
+            Action::Download(download) => download.locked_content(),
+            _ => None,
+        };
+        self.store.freshness(&task.label, key, &task.outputs, known.as_ref())
+    }
+
+    /// The attempt whose outputs are in place; `None` if the task is not fresh. Its inputs
+    /// that tasks make exist.
+    ///
+    /// # Errors
+    /// When an input or output exists and cannot be read.
+    pub fn attempt_in_place(&self, id: TaskId) -> Result<Option<Arc<Attempt>>, EngineError> {
+        let Some(key) = self.judge(id, &Restored::new(), Reasons::First)?.key else { return Ok(None) };
+        match self.freshness(self.graph.task(id), &key) {
+            Freshness::Fresh(attempt) => Ok(Some(attempt)),
+            _ => Ok(None),
+        }
     }
 
     /// The reason why a task runs whatever the store has.

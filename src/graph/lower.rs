@@ -205,8 +205,20 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
             if !urls.contains(url) {
                 urls.push(url.clone());
             }
-            let mut download =
-                Download { urls, pins: pin.pins, headers: pin.headers, token: pin.token, wanted: None };
+            let mut download = Download {
+                urls,
+                pins: pin.pins,
+                headers: pin.headers,
+                token: pin.token,
+                ..Download::default()
+            };
+            let entry = project.lock.get(&clip.file).filter(|_| !download.pins.has_digest());
+            if let Some(entry) = entry.filter(|entry| entry.holds_for(&download.urls[0], download.pins.size))
+            {
+                download.pins.blake3 = Some(entry.content.to_hex());
+                download.pins.size = Some(entry.size);
+                download.is_locked = true;
+            }
             download.wanted = (!download.pins.has_digest()).then_some(DownloadKind::Video);
             let action = Action::Download(download);
             let task = Task::new(format!("download:{}", clip.file), action);

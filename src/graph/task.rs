@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::diag::Place;
+use crate::digest::ContentDigest;
 use crate::model::{ClipOptions, Isolation, Limits, Pace, Unit};
 use crate::name::Slug;
 use crate::os::http::Pins;
@@ -212,6 +213,18 @@ pub struct Download {
     /// of `lp` did not check, so their results without a pin do not fit this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<DownloadKind>,
+    /// Whether digest and size are those of `Lpfile.lock`, not of the config. Not hashed.
+    #[serde(skip)]
+    pub is_locked: bool,
+}
+
+impl Download {
+    /// The contents that `Lpfile.lock` has of it. They are its result whoever fetched them,
+    /// and from whichever URL.
+    #[must_use]
+    pub fn locked_content(&self) -> Option<ContentDigest> {
+        self.pins.blake3.as_ref().filter(|_| self.is_locked)?.parse().ok()
+    }
 }
 
 /// The files of a model that come together, in the order of the task's outputs.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AssetPin, Camera, Recipes, Settings, UserTask, Workload, Workloads};
+use super::{AssetPin, Camera, LockEntries, Recipes, Settings, UserTask, Workload, Workloads};
 use crate::diag::Place;
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
@@ -27,6 +27,8 @@ pub struct Project {
     pub scenes: BTreeMap<String, SceneFile>,
     /// `[asset.NAME]`, by name.
     pub assets: BTreeMap<String, AssetPin>,
+    /// `Lpfile.lock`, also entries that hold for no download now.
+    pub lock: LockEntries,
     /// The models that are known by name: recipes of `lp`, and those of the project.
     pub recipes: Recipes,
     /// `[[task]]`, in the order of the files.

@@ -6,7 +6,8 @@
 //! `store.before-blob` (nothing of a result is stored yet), `store.between`
 //! (its blobs are, its log entry is not), `store.inside-log-line` (half of the
 //! entry is on the disk), `store.before-place` (an output is made and lacks only
-//! its name), `gc.before-log`, `gc.between` (the log is rewritten, no blob is
+//! its name), `lock.before-write` (downloads are in place and lack only their entries in
+//! `Lpfile.lock`), `gc.before-log`, `gc.between` (the log is rewritten, no blob is
 //! removed yet), `gc.between-blobs` (one more is) and `vendor.before-place` (a
 //! file is copied and lacks only its name).
 //!

@@ -6,7 +6,8 @@
 //! *stale*: [`StaleReason`]s name the differences from the last attempt.
 //!
 //! The action digest takes precedence over the label: setting a value back finds
-//! the earlier attempt, and renaming a task runs nothing. Only contents matter.
+//! the earlier attempt, and renaming a task runs nothing. Only contents matter: a task
+//! whose contents are known before it runs takes them from any attempt under its label.
 //!
 //! Not here: reading the outputs in place (`observe`) and restoring them
 //! (`materialise`).
@@ -20,6 +21,7 @@ use super::amiss::Amiss;
 use super::attempt::Attempt;
 use super::key::KeyDocument;
 use super::stale::{StaleReason, differences};
+use crate::digest::ContentDigest;
 use crate::path::ProjectPath;
 
 /// Whether a task must run.
@@ -41,9 +43,16 @@ pub enum Freshness {
 
 impl Store {
     /// Whether the task called `label`, with this key document and these declared
-    /// outputs, must run.
-    pub fn freshness(&self, label: &str, key: &KeyDocument, outputs: &[ProjectPath]) -> Freshness {
-        let candidates = self.reusable(key, outputs);
+    /// outputs, must run. `known` is what its only output will be, if that is known.
+    pub fn freshness(
+        &self,
+        label: &str,
+        key: &KeyDocument,
+        outputs: &[ProjectPath],
+        known: Option<&ContentDigest>,
+    ) -> Freshness {
+        let equal = || known.map_or_else(Vec::new, |content| self.equal(label, outputs, content));
+        let candidates = self.reusable(key, outputs).into_iter().chain(std::iter::once_with(equal).flatten());
         let mut lost = None;
         for attempt in candidates {
             let Some(why) = self.amiss(&attempt.outputs) else {
@@ -87,11 +96,21 @@ impl Store {
 
     /// The attempts whose outputs can be reused, newest first.
     fn reusable(&self, key: &KeyDocument, outputs: &[ProjectPath]) -> Vec<Arc<Attempt>> {
-        let fits = |attempt: &Arc<Attempt>| {
-            attempt.is_reusable() && attempt.outputs.iter().map(|output| &output.path).eq(outputs)
-        };
-        self.log().of_action(&key.digest()).filter(fits).collect()
+        self.log().of_action(&key.digest()).filter(|attempt| fits(attempt, outputs)).collect()
     }
+
+    /// The attempts under `label` whose only output has these contents, newest first.
+    fn equal(&self, label: &str, outputs: &[ProjectPath], content: &ContentDigest) -> Vec<Arc<Attempt>> {
+        let is_equal = |attempt: &Arc<Attempt>| {
+            fits(attempt, outputs) && attempt.outputs.iter().all(|output| output.content == *content)
+        };
+        self.attempts_of(label).into_iter().filter(is_equal).collect()
+    }
+}
+
+/// Whether the outputs of an attempt are these, and can be reused.
+fn fits(attempt: &Attempt, outputs: &[ProjectPath]) -> bool {
+    attempt.is_reusable() && attempt.outputs.iter().map(|output| &output.path).eq(outputs)
 }
 
 /// Why nothing could be reused although `last` exists.

@@ -202,6 +202,16 @@ impl Store {
         Ok(self.log_mut().append(attempt)?)
     }
 
+    /// Calls `act` while no other `lp` changes a list of this store, or anything else by
+    /// this function. `act` must not wait, nor use the store.
+    ///
+    /// # Errors
+    /// When the store cannot be locked, or `act` fails.
+    pub fn alone<T>(&self, act: impl FnOnce() -> Result<T, FsError>) -> Result<T, FsError> {
+        self.create()?;
+        self.log().locked(act)
+    }
+
     /// The attempts under a label, newest first.
     #[must_use]
     pub fn attempts_of(&self, label: &str) -> Vec<Arc<Attempt>> {

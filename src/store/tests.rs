@@ -78,7 +78,7 @@ impl Project {
     #[track_caller]
     fn check(&self, key: &KeyDocument, outputs: &[&str], expect: Expect) {
         let outputs: Vec<_> = outputs.iter().map(|name| path(name)).collect();
-        let text = match self.store.freshness("transcode:scan.mp4", key, &outputs) {
+        let text = match self.store.freshness("transcode:scan.mp4", key, &outputs, None) {
             Freshness::Fresh(_) => "fresh".to_owned(),
             Freshness::Restorable { why, .. } => format!("restorable: {why}"),
             Freshness::New => "new".to_owned(),

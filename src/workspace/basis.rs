@@ -12,7 +12,7 @@ use super::tools;
 use crate::config::load::included_files;
 use crate::digest::ContentDigest;
 use crate::graph::TaskId;
-use crate::model::WorkerCommand;
+use crate::model::{LOCKFILE, WorkerCommand};
 use crate::os;
 use crate::os::fs::StatIdentity;
 use crate::path::{Layout, ProjectPath};
@@ -67,6 +67,15 @@ impl Basis {
             own_models: build.opened.adopted.iter().map(|adopted| adopted.path.clone()).collect(),
             pools: project.settings.pools.clone(),
         })
+    }
+
+    /// The same with these contents of `Lpfile.lock`.
+    pub(super) fn set_lock(&mut self, content: ContentDigest) {
+        for (path, known) in &mut self.files {
+            if path.file_name().is_some_and(|name| name == LOCKFILE) {
+                *known = Some(content);
+            }
+        }
     }
 
     /// Whether everything is as it was.

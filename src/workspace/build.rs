@@ -8,7 +8,7 @@ use super::machine;
 use super::open::Workspace;
 use super::provenance;
 use super::tools::Tools;
-use crate::action::LocalHost;
+use crate::action::{Fetching, LocalHost};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::dialect::check::way_out;
@@ -39,6 +39,7 @@ pub(crate) struct Build<'a> {
     pub(crate) store: &'a Store,
     pub(crate) tools: &'a Tools,
     pub(crate) jobs: Option<u32>,
+    pub(crate) fetching: Fetching,
 }
 
 impl Build<'_> {
@@ -56,6 +57,7 @@ impl Build<'_> {
             limits: self.opened.project.settings.limits,
             density: self.opened.project.settings.density,
             provenance: Box::new(|cancel| Some(provenance::of(self.opened, cancel))),
+            fetching: self.fetching.clone(),
             tag: None,
         }
     }
@@ -76,9 +78,11 @@ impl Build<'_> {
         Ok(self.engine(&self.host(&unwatched)).standings(needed)?)
     }
 
-    /// Refuses a build, before anything starts, if tasks that must run lack the worker
-    /// or elements, or have cameras that this machine cannot play.
+    /// Refuses a build, before anything starts, if downloads may not be fetched, or if tasks
+    /// that must run lack the worker or elements, or have cameras that this machine cannot
+    /// play.
     pub(crate) fn refuse_missing(&self, engine: &Engine<'_>, needed: &BTreeSet<TaskId>) -> Result<()> {
+        self.refuse_downloads(engine, needed)?;
         // A run is checked by trying it, not by names alone.
         let lacks = |id: &TaskId| {
             let task = self.graph.task(*id);

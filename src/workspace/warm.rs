@@ -22,7 +22,8 @@ use rayon::prelude::*;
 use super::basis::Basis;
 use super::build::{Build, pools, unwatched};
 use super::error::Result;
-use crate::action::LocalHost;
+use super::lockfile::Recorded;
+use crate::action::{Fetching, LocalHost};
 use crate::config::load::{LoadRequest, find_root};
 use crate::digest::ContentDigest;
 use crate::engine::{Engine, Warm};
@@ -150,13 +151,20 @@ impl Memo {
 
     /// Saves an image for the next build of this request. A failure is no error: the
     /// next build is a complete one.
+    ///
+    /// Entries that this build has written into `Lpfile.lock` make no task stale, so the next
+    /// one may already see them.
     pub(crate) fn remember(
         &self,
         build: &Build<'_>,
         needed: &BTreeSet<TaskId>,
         fresh: &BTreeMap<TaskId, u128>,
+        recorded: &Recorded,
     ) {
-        let Some(basis) = Basis::of(build, needed) else { return };
+        let Some(mut basis) = Basis::of(build, needed) else { return };
+        if let Recorded::Written { content, .. } = recorded {
+            basis.set_lock(*content);
+        }
         let Ok(basis) = serde_json::to_vec(&basis) else { return };
         let bytes = image::encode(build.graph, needed, &basis);
         let path = self.image();
@@ -256,6 +264,7 @@ impl ChangedTasks {
             limits: Limits::default(),
             density: Density::default(),
             provenance: Box::new(|_| None),
+            fetching: Fetching::default(),
             tag: None,
         }
     }

@@ -14,7 +14,8 @@ const PROC: &str = r#"{"json_schema_version": "2.2.0"}"#;
 pub(crate) const FP16: &str = "models/object_detection/tills/FP16";
 pub(crate) const RECIPES: &str = "configs/models/own.toml";
 
-const DETECT: &str = r#"{"type": "gvadetect", "model": "tills", "precision": "FP16", "device": "CPU"}"#;
+pub(crate) const DETECT: &str =
+    r#"{"type": "gvadetect", "model": "tills", "precision": "FP16", "device": "CPU"}"#;
 const WITH_PROC: &str = r#"{"type": "gvadetect", "model": "tills", "precision": "FP16", "device": "CPU", "properties": {"model-proc": "models/object_detection/tills/tills.json"}}"#;
 
 /// The files of the model below any folder.

@@ -258,15 +258,18 @@ fn a_download_is_performed_again_when_it_is_asked_for() {
         .stderr_has("download:a.mp4  stale: asked for with `--again`");
     ws.lp("explain --last").success().stdout_has("asked for with `--again`");
     ws.lp("build copy").success().stderr_has("nothing to do");
-    // Something else came.
+    // Something else came, which only another command takes.
+    ws.lp("build --again download:a.mp4").code(1).stderr_has("`lp assets update a.mp4` takes the new one");
+    ws.lp("build copy").success().stderr_has("nothing to do");
+    std::fs::remove_file(ws.path("Lpfile.lock")).unwrap();
     ws.lp("build --again download:a.mp4").success();
-    assert_eq!(server.n_requests(), 3);
+    assert_eq!(server.n_requests(), 4);
     ws.lp("build copy").success().stderr_has("task:copy       stale: `media/a.mp4` changed");
     // Each target, and not what it needs.
     ws.lp("build --again copy").success().stderr_has("task:copy       stale: asked for with `--again`");
-    assert_eq!(server.n_requests(), 3);
-    ws.lp("build --again download:a.mp4 copy").success().stderr_has("task:copy       stale: asked for");
     assert_eq!(server.n_requests(), 4);
+    ws.lp("build --again download:a.mp4 copy").success().stderr_has("task:copy       stale: asked for");
+    assert_eq!(server.n_requests(), 5);
     // All is a wish that must be spelt out.
     ws.lp("build --again").code(2).stderr_has("<TARGET>");
 }

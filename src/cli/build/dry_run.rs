@@ -12,7 +12,10 @@ use crate::workspace::error::Result;
 
 pub(super) fn run(build: &Build<'_>, needed: &BTreeSet<TaskId>, again: Again) -> Result<Exit> {
     let graph = build.graph;
-    let standings = build.engine(&build.host(&unwatched)).again(again).look(needed)?;
+    let host = build.host(&unwatched);
+    let engine = build.engine(&host).again(again);
+    build.refuse_downloads(&engine, needed)?;
+    let standings = engine.look(needed)?;
     let width = console::widest(graph, needed).min(40);
     let mut n_stale = 0;
     for id in graph.order().iter().filter(|id| standings.contains_key(id)) {

@@ -20,6 +20,7 @@ use crate::graph::task::{Action, Task};
 use crate::model::{Origin as ClipOrigin, Project, Source, UserTask};
 use crate::path::ProjectPath;
 use crate::store::stale::{KeyPath, Section, Segment};
+use crate::workspace::lockfile;
 use written::{agrees, holds, whole, written};
 
 /// Where a value comes from.
@@ -90,6 +91,12 @@ impl Origins<'_> {
                 self.of_scene(self.scene_of_clip(file), keys, new)
             }
             (Action::Transcode(_), [Down::Key("drop_only")]) => self.setting(&["clip", "drop_only"], new),
+            (Action::Download(download), [Down::Key("blake3" | "size")])
+                if download.is_locked && new.is_some() =>
+            {
+                let entry = self.project.lock.get(lockfile::name(&task.label));
+                entry.map_or(Origin::default(), |entry| Origin::at(entry.place))
+            }
             (Action::Download(_), [Down::Key(key)] | [Down::Key(key @ "headers"), ..]) => {
                 self.of_download(task, key, new)
             }

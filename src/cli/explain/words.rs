@@ -68,7 +68,7 @@ fn follows(reason: &StaleReason, all: &[StaleReason]) -> bool {
     }
     // Only a file without a pin has this value.
     if begins(reason, &["wanted"]) {
-        return earlier(&["sha256"]);
+        return ["sha256", "sha384", "blake3", "git_blob_sha1"].iter().any(|pin| earlier(&[pin]));
     }
     // Added and removed cameras add and remove inputs.
     if matches!(reason, StaleReason::InputAdded(_) | StaleReason::InputRemoved(_)) {
