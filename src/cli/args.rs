@@ -795,7 +795,15 @@ pub(super) enum AssetsCommand {
         /// Print events as JSON lines, as `lp build` does
         #[arg(long)]
         json: bool,
+        /// Where downloads come from
+        #[command(flatten)]
+        fetch: FetchArgs,
     },
+    /// Ask the servers again for downloads without a digest, and renew Lpfile.lock
+    ///
+    /// Without names, all of them, and entries that no camera needs any more are dropped.
+    /// Prints what each was and is now. A download that fails keeps its entry.
+    Update(AssetsUpdateArgs),
     /// Read all assets that are there, and compare them with their digests
     ///
     /// Compares with the pinned digest, else with that of the store, and checks models for
@@ -822,6 +830,9 @@ pub(super) enum AssetsCommand {
         /// Print assets.json
         #[arg(long)]
         json: bool,
+        /// Where downloads come from
+        #[command(flatten)]
+        fetch: FetchArgs,
     },
     /// Delete downloads, clips and models that no camera of the project needs any more
     ///
@@ -936,6 +947,22 @@ pub(super) struct WatchArgs {
     /// Where downloads come from
     #[command(flatten)]
     pub(super) fetch: FetchArgs,
+}
+
+/// `lp assets update`
+#[derive(Args, Debug)]
+pub(super) struct AssetsUpdateArgs {
+    /// The downloads, such as `scan.mp4` [default: all without a digest in the config]
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<String>,
+
+    /// Print the differences as a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// Refused, since this command asks servers.
+    #[arg(long, hide = true)]
+    pub(super) offline: bool,
 }
 
 /// `lp clean`

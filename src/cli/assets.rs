@@ -5,6 +5,7 @@
 mod fetch;
 mod gc;
 mod list;
+mod update;
 mod vendor;
 mod verify;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeSet;
 
 use super::args::{AssetSelection, AssetsArgs, AssetsCommand, Global};
 use super::{Exit, project};
+use crate::action::Fetching;
 use crate::graph::task::Action;
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::store::Store;
@@ -29,11 +31,16 @@ pub(super) fn run(global: &Global, args: &AssetsArgs) -> Result<Exit> {
         return Err(CommandError::refused(format!("write `{flag}` after the command of `lp assets`")));
     }
     match command {
-        AssetsCommand::Fetch { selection, json } => fetch::run(global, selection, *json),
+        AssetsCommand::Fetch { selection, json, fetch } => {
+            fetch::run(global, selection, *json, project::fetching(fetch)?)
+        }
+        AssetsCommand::Update(args) => update::run(global, args),
         AssetsCommand::Verify { selection, complete, json } => {
             verify::run(global, selection, *complete, *json)
         }
-        AssetsCommand::Vendor { folder, json } => vendor::run(global, folder, *json),
+        AssetsCommand::Vendor { folder, json, fetch } => {
+            vendor::run(global, folder, *json, project::fetching(fetch)?)
+        }
         AssetsCommand::Gc { dry_run, json } => gc::run(global, *dry_run, *json),
     }
 }
@@ -45,10 +52,11 @@ struct Opened {
     store: Store,
     meant: Meant,
     selection: AssetSelection,
+    fetching: Fetching,
 }
 
 impl Opened {
-    fn new(global: &Global, selection: &AssetSelection) -> Result<Opened> {
+    fn new(global: &Global, selection: &AssetSelection, fetching: Fetching) -> Result<Opened> {
         let workspace = project::open(global, &[])?;
         let targets = &selection.targets;
         let graph = project::graph(&workspace, &workspace.subjects(targets))?;
@@ -58,7 +66,7 @@ impl Opened {
             if is_model { !selection.clips } else { !selection.models }
         });
         let store = Store::open(workspace.project.layout.clone())?;
-        Ok(Opened { workspace, graph, store, meant, selection: selection.clone() })
+        Ok(Opened { workspace, graph, store, meant, selection: selection.clone(), fetching })
     }
 
     /// Calls `act` with what is needed to judge and perform these tasks.
@@ -66,7 +74,7 @@ impl Opened {
         let needed = select::closure(&self.graph, tasks);
         let tools = tools::look(&self.store, self.workspace.worker(), &self.graph, &needed);
         let (opened, graph, store) = (&self.workspace, &self.graph, &self.store);
-        act(&Build { opened, graph, store, tools: &tools, jobs: None })
+        act(&Build { opened, graph, store, tools: &tools, jobs: None, fetching: self.fetching.clone() })
     }
 
     /// The meant assets as they are now.

@@ -334,7 +334,7 @@ fn a_lock_with_faults_stops_every_command() {
     ws.lp("build download:a.mp4").success();
     let text = ws.read(LOCK);
     ws.write(LOCK, &text.replace("\n[asset", "\n<<<<<<< HEAD\n[asset"));
-    for command in ["check", "build download:a.mp4", "list"] {
+    for command in ["check", "build download:a.mp4", "assets update", "list"] {
         ws.lp(command)
             .code(2)
             .stderr_has("error[LP0101]: a merge conflict is left in the file\n --> Lpfile.lock:5:1\n");

@@ -55,6 +55,7 @@ mod tasks;
 mod terminal;
 mod tls;
 mod together;
+mod update;
 mod verdict;
 mod watch;
 mod without_dlstreamer;

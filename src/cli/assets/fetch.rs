@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Opened;
+use crate::action::Fetching;
 use crate::cli::args::{AssetSelection, Global};
 use crate::cli::build::Screen;
 use crate::cli::json_lines::StartEvent;
 use crate::cli::progress::Observers;
-use crate::cli::{Exit, console};
+use crate::cli::{Exit, console, project};
 use crate::engine::Warm;
 use crate::engine::states::OnFailure;
 use crate::graph::TaskId;
@@ -19,8 +20,13 @@ use crate::workspace::error::{CommandError, Kind as ErrorKind, Result};
 use crate::workspace::journal::Journal;
 use crate::workspace::phases::Phases;
 
-pub(super) fn run(global: &Global, selection: &AssetSelection, is_json: bool) -> Result<Exit> {
-    let opened = Opened::new(global, selection)?;
+pub(super) fn run(
+    global: &Global,
+    selection: &AssetSelection,
+    is_json: bool,
+    fetching: Fetching,
+) -> Result<Exit> {
+    let opened = Opened::new(global, selection, fetching)?;
     let downloads = opened.meant.downloads(&opened.graph);
     let exit = if downloads.is_empty() && !is_json {
         console::note("nothing to fetch: no download is needed");
@@ -55,6 +61,9 @@ pub(super) fn fetch(
         build.refuse_missing(&engine, downloads)?;
         let built = engine.build(downloads, &Warm::Nothing);
         console::keep(&opened.store, &journal);
+        if built.is_ok() {
+            project::record_downloads(build, &engine, downloads);
+        }
         Ok(screen.ended(&built?.summary))
     })
 }

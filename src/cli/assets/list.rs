@@ -1,6 +1,7 @@
 //! `lp assets`: a table of all assets, or a document.
 
 use super::Opened;
+use crate::action::Fetching;
 use crate::cli::args::{AssetSelection, Global};
 use crate::cli::columns::table;
 use crate::cli::console::Volume;
@@ -14,7 +15,7 @@ use crate::workspace::error::Result;
 const NAMED: usize = 3;
 
 pub(super) fn run(global: &Global, selection: &AssetSelection, is_json: bool) -> Result<Exit> {
-    let opened = Opened::new(global, selection)?;
+    let opened = Opened::new(global, selection, Fetching::default())?;
     let assets = opened.inventory(&opened.meant)?;
     // What was found out of the machine and of files is worth keeping, if there is a store.
     if opened.store.root().is_dir() {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::Opened;
 use super::fetch::{fetch, missing};
+use crate::action::Fetching;
 use crate::cli::args::{AssetSelection, Global};
 use crate::cli::size::size_text;
 use crate::cli::{Exit, console, project};
@@ -28,8 +29,8 @@ const SUMS: &str = "SHA256SUMS";
 /// The file with the list of assets.
 const LIST: &str = "assets.json";
 
-pub(super) fn run(global: &Global, folder: &Path, is_json: bool) -> Result<Exit> {
-    let opened = Opened::new(global, &AssetSelection::default())?;
+pub(super) fn run(global: &Global, folder: &Path, is_json: bool, fetching: Fetching) -> Result<Exit> {
+    let opened = Opened::new(global, &AssetSelection::default(), fetching)?;
     let folder = project::directory(global)?.join(folder);
     refuse_places_of_lp(&opened.workspace.project.layout, &folder)?;
     let cancel = cancel_on_signals()?;

@@ -1,6 +1,7 @@
 //! `lp assets verify`
 
 use super::Opened;
+use crate::action::Fetching;
 use crate::cli::args::{AssetSelection, Global};
 use crate::cli::console::Volume;
 use crate::cli::{Exit, console};
@@ -16,7 +17,7 @@ pub(super) fn run(
     is_complete: bool,
     is_json: bool,
 ) -> Result<Exit> {
-    let opened = Opened::new(global, selection)?;
+    let opened = Opened::new(global, selection, Fetching::default())?;
     let assets = opened.inventory(&opened.meant)?;
     let verified = verify(&opened.workspace.project.layout, &assets);
     if is_json {
