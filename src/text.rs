@@ -12,6 +12,8 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::ops::Range;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// The inside of a class of regular expressions (ECMA-262) for [`is_unseen`].
 macro_rules! unseen {
     () => {
@@ -139,6 +141,16 @@ fn without_logins(text: &str) -> String {
     shown + rest
 }
 
+/// The characters of a file name that a URL cannot have.
+const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A path as the end of a URL: `a b/ü` as `a%20b/%C3%BC`.
+#[must_use]
+pub fn url_path(path: &str) -> String {
+    let parts = path.split('/').map(|part| utf8_percent_encode(part, IN_URL).to_string());
+    parts.collect::<Vec<_>>().join("/")
+}
+
 /// The words of a command without the user names and passwords of URLs, and without the
 /// values of variables that seem to be secret by their names: `TOKEN=***`, `--env=KEY=***`.
 #[must_use]
@@ -258,6 +270,11 @@ mod tests {
         ] {
             assert_eq!(redacted(text), shown);
         }
+    }
+
+    #[test]
+    fn a_path_becomes_the_end_of_a_url() {
+        assert_eq!(url_path("a b/ü%?#.bin"), "a%20b/%C3%BC%25%3F%23.bin");
     }
 
     #[test]

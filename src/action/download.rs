@@ -10,6 +10,7 @@
 //!
 //! A file in the folder of `--vendor` is taken before any URL is asked, and no URL is asked if
 //! it is not the right one. With `--offline`, none is asked at all.
+//! A file of a package is fetched by [`package`], after its URLs if it has any.
 //!
 //! Secrets are read when the download begins, and are in no key: a token or a header by the
 //! variable that the config names, user and password from the user's `.netrc`.
@@ -19,7 +20,7 @@ use std::fmt::Display;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Fetching, LocalHost, content, place};
+use super::{Fetching, LocalHost, content, package, place};
 use crate::engine::events::Outcome;
 use crate::engine::host::{Arrived, Attempt, HINT, Performed};
 use crate::graph::task::{Download, DownloadKind, Task};
@@ -138,6 +139,13 @@ pub(super) fn deliver(
             }
         }
     }
+    if let Some(source) = &download.source {
+        let ended = package::deliver(source, download, label, output, attempt);
+        return ended.map_err(|ended| {
+            failures.push(ended.detail);
+            Performed { detail: failures.join("\n"), ..ended }
+        });
+    }
     failures.extend(renewal);
     if is_elsewhere {
         failures.push(ways_out(output));
@@ -151,12 +159,20 @@ const CHANGED: &str = "if the file was meant to change, `lp assets update NAME` 
 /// The same for a folder of `--vendor`.
 const VENDORED: &str = "the folder of `--vendor` was filled with another `Lpfile.lock`: fill it again";
 
+/// The line with it, if `Lpfile.lock` is what pins the download.
+pub(super) fn renewal(download: &Download, output: &ProjectPath) -> Option<String> {
+    download.is_locked.then(|| line(output, CHANGED))
+}
+
+fn line(output: &ProjectPath, text: &str) -> String {
+    format!("{HINT}{}", text.replace("NAME", &for_shell(output.file_name())))
+}
+
 /// A line with this way out, if the file is not the one in `Lpfile.lock`.
 fn way_out(download: &Download, output: &ProjectPath, error: &DownloadError, text: &str) -> Option<String> {
     use DownloadError as Error;
     let is_another = matches!(error, Error::Digest { .. } | Error::Size { .. } | Error::TooLarge { .. });
-    let line = || format!("{HINT}{}", text.replace("NAME", &for_shell(output.file_name())));
-    (download.is_locked && is_another).then(line)
+    (download.is_locked && is_another).then(|| line(output, text))
 }
 
 /// Whether another server or a file at hand would help: not if the disk is full.
@@ -244,7 +260,8 @@ fn take(download: &Download, from: &Path, place: &Path, attempt: &Attempt<'_>) -
 }
 
 /// What the file must be, and who says so.
-fn pinned(download: &Download) -> Pinned<'_> {
+/// What it must be, and who says so.
+pub(super) fn pinned(download: &Download) -> Pinned<'_> {
     Pinned { pins: &download.pins, by: if download.is_locked { "`Lpfile.lock`" } else { "the config" } }
 }
 

@@ -18,6 +18,7 @@ mod examine;
 mod media;
 mod model;
 mod mp4;
+mod package;
 mod plan;
 mod report;
 mod run;

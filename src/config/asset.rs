@@ -1,17 +1,19 @@
-//! Reads `[asset.NAME]`: pins, mirrors, what a request carries, and a file in its place.
+//! Reads `[asset.NAME]`: pins, mirrors, what a request carries, a file in its place, or a package
+//! that has it.
 //!
 //! No secret is a value here: a token, and a header that is one, name a variable of the
 //! environment, which is read when the download begins.
 
 use super::clips::{URL, asset_path, is_fetch_url};
 use super::login::is_by_variable;
+use super::package::source;
 use super::reader::{At, KeyNames, Reader, by, map_of, table};
 use super::shape::{Shape, UnknownKeys, unseen};
 use super::tree::Key;
 use super::values::{list_of, read_string, spanned, whole};
 use crate::diag::codes;
-use crate::diag::{Diagnostic, Diagnostics, Place};
-use crate::model::AssetPin;
+use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
+use crate::model::{AssetPin, AssetSource};
 use crate::os::http::Pins;
 use crate::path::is_file_name;
 
@@ -58,6 +60,8 @@ fn named_asset(key: &Key, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<
 
 fn asset() -> impl Reader<Value = AssetPin> + Copy {
     table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
+        let given: Vec<&str> =
+            ["path", "urls", "headers", "token"].into_iter().filter(|key| table.has(key)).collect();
         let urls = "URLs to try, in order, before the URL of the camera";
         let urls = table.optional("urls", urls, list_of(fetch_url()), diagnostics).unwrap_or_default();
         let pin = "The file's SHA-256 digest, 64 hex digits";
@@ -78,6 +82,9 @@ fn asset() -> impl Reader<Value = AssetPin> + Copy {
         let path = "A video of your own in its place, relative to the project or absolute";
         let path = table.optional("path", path, spanned(asset_file()), diagnostics);
         let path = path.map(|path| (path.value, path.place));
+        let about = "A file of a package of PyPI or npm, or of Hugging Face, instead of the camera's URL";
+        let source = table.optional("source", about, source(), diagnostics);
+        let source = source.and_then(|source| alone(source, &given, diagnostics));
         Some(AssetPin {
             urls,
             pins: Pins { sha256, sha384, blake3, git_blob_sha1, size },
@@ -85,9 +92,28 @@ fn asset() -> impl Reader<Value = AssetPin> + Copy {
             headers: headers.into_iter().collect(),
             token,
             path,
+            source,
             place: Place::default(),
         })
     })
+}
+
+/// A source, unless another key that is `given` contradicts it.
+fn alone(
+    source: Spanned<AssetSource>,
+    given: &[&str],
+    diagnostics: &mut Diagnostics,
+) -> Option<(AssetSource, Place)> {
+    let Spanned { value, place } = source;
+    let refused: &[&str] = match value {
+        AssetSource::Url(_) => &["path", "urls"],
+        AssetSource::Package(_) => &["path", "urls", "headers", "token"],
+    };
+    let Some(other) = given.iter().find(|key| refused.contains(key)) else { return Some((value, place)) };
+    let message = format!("`source` says where the file comes from, so `{other}` has no effect");
+    let fault = Diagnostic::error(codes::BAD_SOURCE, message).at(place);
+    diagnostics.push(fault.help(format!("delete `{other}`, or `source`")));
+    None
 }
 
 /// The name of a variable, in capitals: a token itself, which has small letters, is no name.

@@ -496,7 +496,7 @@ impl Loader<'_> {
         let mut tried: BTreeMap<String, Option<SceneFile>> = BTreeMap::new();
         for clip in cameras.iter().filter_map(|camera| camera.file.as_ref()) {
             let RawOrigin::Scene(name) = &clip.value.origin else { continue };
-            if Origins::has_path(assets, &clip.value.file) || tried.contains_key(name) {
+            if Origins::is_given(assets, &clip.value.file) || tried.contains_key(name) {
                 continue;
             }
             let path = ProjectPath::new(&format!("{SCENES}/{name}.toml"));

@@ -4,8 +4,9 @@
 //! Not here: which downloads get an entry (`workspace::lockfile`).
 
 use super::asset::{LARGEST, fetch_url, hex};
-use super::reader::{At, KeyNames, Reader, map_of, table};
-use super::shape::{UnknownKeys, unseen};
+use super::clips::URL;
+use super::reader::{At, KeyNames, Reader, by, map_of, table};
+use super::shape::{Shape, UnknownKeys, unseen};
 use super::text::admit;
 use super::toml;
 use super::tree::{Key, Node, Value};
@@ -95,9 +96,26 @@ fn named_entry(key: &Key, at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<
     Some((key.text.clone(), LockEntry { place: key.place, ..entry? }))
 }
 
+/// A URL that can be fetched, or that of a file in a package.
+fn origin() -> impl Reader<Value = String> + Copy {
+    by(
+        || Shape::String(Some(format!("^(pkg:[!-~]+|{URL})$"))),
+        |at, diagnostics| {
+            let is_package = |text: &str| {
+                text.strip_prefix("pkg:")
+                    .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|c| c.is_ascii_graphic()))
+            };
+            match &at.node.value {
+                Value::Text(text) if is_package(text) => Some(text.clone()),
+                _ => fetch_url().read(at, diagnostics),
+            }
+        },
+    )
+}
+
 fn entry() -> impl Reader<Value = LockEntry> + Copy {
     table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
-        let url = table.required("url", "The first URL of the download", fetch_url(), diagnostics);
+        let url = table.required("url", "The first URL of the download", origin(), diagnostics);
         let blake3 = table.required("blake3", "The file's BLAKE3 digest", hex(64), diagnostics);
         let size = table.required("size", "The file's size in bytes", whole(1, LARGEST), diagnostics);
         let content: ContentDigest = blake3?.parse().ok()?;

@@ -32,6 +32,7 @@ mod models;
 mod origins;
 mod outputs;
 mod overrides;
+mod package;
 pub mod reader;
 mod recipes;
 mod resolve;

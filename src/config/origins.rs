@@ -14,13 +14,43 @@ use super::cameras::RawCamera;
 use super::clips::{RawClip, RawOrigin};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
-use crate::model::{AssetPin, Clip, Origin};
+use crate::model::{AssetPin, AssetSource, Clip, Origin};
 use crate::path::{Layout, ProjectPath};
 
 /// The origins of all clips: one file name has one in the whole project.
 #[derive(Default)]
 pub(super) struct Origins {
-    assets: BTreeMap<String, (String, Place)>,
+    assets: BTreeMap<String, (AssetFile, Place)>,
+}
+
+/// The file of `[asset.NAME]` that is played instead of what cameras name.
+enum AssetFile {
+    Path(String),
+    Source(AssetSource),
+}
+
+impl AssetFile {
+    /// `path` or `source`, with its place.
+    fn of(pin: &AssetPin) -> Option<(AssetFile, Place)> {
+        let path = pin.path.clone().map(|(path, place)| (AssetFile::Path(path), place));
+        path.or_else(|| pin.source.clone().map(|(source, place)| (AssetFile::Source(source), place)))
+    }
+
+    fn key(&self) -> &'static str {
+        match self {
+            AssetFile::Path(_) => "path",
+            AssetFile::Source(_) => "source",
+        }
+    }
+
+    /// The origin, and the place of a file outside the project.
+    fn origin(&self, name: &str, layout: &Layout) -> (Origin, Option<PathBuf>) {
+        match self {
+            AssetFile::Path(path) => origin_at(path, name, layout),
+            AssetFile::Source(AssetSource::Url(url)) => (Origin::Url(url.clone()), None),
+            AssetFile::Source(AssetSource::Package(source)) => (Origin::Package(source.clone()), None),
+        }
+    }
 }
 
 /// Where one clip comes from, and the place that says so.
@@ -40,16 +70,17 @@ impl Origins {
         layout: &mut Layout,
         diagnostics: &mut Diagnostics,
     ) -> Origins {
-        let paths = assets.iter().filter_map(|(name, pin)| Some((name.clone(), pin.path.clone()?)));
-        let origins = Origins { assets: paths.collect() };
+        let files = assets.iter().filter_map(|(name, pin)| Some((name.clone(), AssetFile::of(pin)?)));
+        let origins = Origins { assets: files.collect() };
         let mut first: HashMap<&str, Found> = HashMap::new();
         for clip in cameras.iter().filter_map(|camera| camera.file.as_ref()) {
             let found = origins.of(clip, layout);
-            if let Some((path, place)) = origins.assets.get(&clip.value.file)
+            if let Some((asset, place)) = origins.assets.get(&clip.value.file)
                 && found.place == clip.place
-                && origin_at(path, &clip.value.file, layout) != (found.origin.clone(), found.file.clone())
+                && asset.origin(&clip.value.file, layout) != (found.origin.clone(), found.file.clone())
             {
-                diagnostics.push(two(clip).also(*place, "this `path` is another one"));
+                let label = format!("this `{}` is another one", asset.key());
+                diagnostics.push(two(clip).also(*place, label));
                 continue;
             }
             match first.get(clip.value.file.as_str()) {
@@ -77,8 +108,8 @@ impl Origins {
     fn of(&self, clip: &Spanned<RawClip>, layout: &Layout) -> Found {
         let RawClip { file, origin } = &clip.value;
         let here = |(origin, file)| Found { origin, file, place: clip.place };
-        let asset = self.assets.get(file).map(|(path, place)| {
-            let (origin, file) = origin_at(path, file, layout);
+        let asset = self.assets.get(file).map(|(asset, place)| {
+            let (origin, file) = asset.origin(file, layout);
             Found { origin, file, place: *place }
         });
         match (origin, asset) {
@@ -93,9 +124,9 @@ impl Origins {
         }
     }
 
-    /// Whether the clip of this name is a video of the user's by its `path`.
-    pub(super) fn has_path(assets: &BTreeMap<String, AssetPin>, file: &str) -> bool {
-        assets.get(file).is_some_and(|pin| pin.path.is_some())
+    /// Whether `[asset.NAME]` has the file of the clip of this name.
+    pub(super) fn is_given(assets: &BTreeMap<String, AssetPin>, file: &str) -> bool {
+        assets.get(file).is_some_and(|pin| AssetFile::of(pin).is_some())
     }
 }
 

@@ -303,7 +303,7 @@ impl<'t> Table<'t> {
     /// Declares that one of these keys is required; the caller reports its absence.
     pub fn needs_one_of(&mut self, keys: &[&'static str]) {
         if let Some(described) = &mut self.described {
-            described.one_of = keys.to_vec();
+            described.one_of.push(keys.to_vec());
         }
     }
 

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 
 use super::asset::{fetch_url, hex};
 use super::device::precision;
+use super::package::source;
 use super::reader::{At, KeyNames, Reader, Table, by, map_of, table};
 use super::shape::{Shape, UnknownKeys, unseen};
 use super::toml;
@@ -18,7 +19,7 @@ use super::tree::Node;
 use super::values::{filled_list_of, list_of, read_string, spanned, string, whole};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
-use crate::model::{Recipe, RecipeFile, Recipes};
+use crate::model::{AssetSource, Recipe, RecipeFile, Recipes};
 use crate::os::http::Pins;
 use crate::path::{ProjectPath, is_file_name};
 
@@ -190,7 +191,11 @@ fn recipe_file() -> impl Reader<Value = RecipeFile> + Copy {
         let of = "The precision that it belongs to; all of them if not given";
         let precision = table.optional("precision", of, precision(), diagnostics);
         let urls = "URLs to try, in order";
-        let urls = table.required("urls", urls, filled_list_of(fetch_url()), diagnostics);
+        let (has_urls, has_source) = (table.has("urls"), table.has("source"));
+        let urls = table.optional("urls", urls, filled_list_of(fetch_url()), diagnostics);
+        let about = "A file of a package of PyPI or npm, or of Hugging Face, instead of URLs";
+        let source = table.optional("source", about, source(), diagnostics);
+        table.needs_one_of(&["urls", "source"]);
         let sha256 = "Its SHA-256 digest, 64 hex digits; at least one digest is required";
         let sha384 = "Its SHA-384 digest, 96 hex digits";
         let blob = "Its digest in Git, 40 hex digits, as `git hash-object` prints it";
@@ -208,11 +213,27 @@ fn recipe_file() -> impl Reader<Value = RecipeFile> + Copy {
             let place = path.as_ref().map_or(table.place(), |path| path.place);
             diagnostics.push(fault.at(place).help("give its `sha256`: `sha256sum FILE` prints it"));
         }
+        let place = path.as_ref().map_or(table.place(), |path| path.place);
+        if !has_urls && !has_source {
+            let fault = Diagnostic::error(codes::MISSING_KEY, "the file has no `urls` and no `source`");
+            diagnostics.push(fault.at(place));
+        }
+        if has_urls && has_source {
+            let message = "`source` says where the file comes from, so `urls` have no effect";
+            let fault = Diagnostic::error(codes::BAD_SOURCE, message).at(place);
+            diagnostics.push(fault.help("delete `urls`, or `source`"));
+        }
         let path = path?;
+        let (urls, source) = match source.map(|source| source.value) {
+            Some(AssetSource::Url(url)) => (vec![url], None),
+            Some(AssetSource::Package(source)) => (Vec::new(), Some(source)),
+            None => (urls?, None),
+        };
         Some(RecipeFile {
             path: path.value,
             precision,
-            urls: urls?,
+            urls,
+            source,
             pins: Pins { sha256, sha384, blake3: None, git_blob_sha1, size },
             licence,
             place: path.place,

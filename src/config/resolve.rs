@@ -614,7 +614,7 @@ fn file_of(
             Some(on_server(&format!("{stem}-{variant}"), codec, settings))
         }
         (FileSourceMode::Synthetic, Origin::Scene(scene)) => Some(Source::Synthetic { scene }),
-        (FileSourceMode::Synthetic, Origin::Url(_) | Origin::File(_)) => {
+        (FileSourceMode::Synthetic, Origin::Url(_) | Origin::Package(_) | Origin::File(_)) => {
             let message = "`run.source` is `synthetic`, but this clip is not drawn from a scene";
             diagnostics.push(
                 Diagnostic::error(codes::NO_SCENE, message)

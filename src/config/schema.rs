@@ -92,8 +92,12 @@ fn table(fields: &Fields, named: &mut Object<String, Value>) -> Value {
         // A null or blank value does not count.
         let nothing = json!({ "anyOf": [{ "type": "null" }, { "type": "string", "pattern": r"^\s*$" }] });
         let says = |key: &&str| json!({ "required": [key], "properties": { *key: { "not": nothing } } });
-        let each = fields.one_of.iter().map(says);
-        schema["anyOf"] = each.collect();
+        let mut groups: Vec<Value> =
+            fields.one_of.iter().map(|keys| keys.iter().map(says).collect()).collect();
+        match groups.as_mut_slice() {
+            [only] => schema["anyOf"] = only.take(),
+            _ => schema["allOf"] = groups.into_iter().map(|group| json!({ "anyOf": group })).collect(),
+        }
     }
     schema
 }

@@ -73,8 +73,8 @@ pub struct Fields {
     pub fields: Vec<Field>,
     /// The treatment of other keys.
     pub unknown: UnknownKeys,
-    /// At least one of these is required; empty if none is.
-    pub one_of: Vec<&'static str>,
+    /// At least one key of each of these groups is required.
+    pub one_of: Vec<Vec<&'static str>>,
 }
 
 /// One key of a table.

@@ -19,7 +19,9 @@ use super::task::{
 use crate::diag::Place;
 use crate::dialect;
 use crate::digest::ContentDigest;
-use crate::model::{Camera, Clip, Isolation, Origin, Pace, Project, Scalar, Source, Unit, UserTask};
+use crate::model::{
+    AssetPin, Camera, Clip, Isolation, Origin, Pace, Project, Scalar, Source, Unit, UserTask,
+};
 use crate::name::Slug;
 use crate::path::{Layout, ProjectPath};
 use crate::plan::lane::{Lane, PlannedCamera};
@@ -198,31 +200,31 @@ pub fn cautious_labels(task: &Task) -> Option<Vec<String>> {
 
 fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
     let original = clip.original();
+    let pin = project.assets.get(&clip.file).cloned().unwrap_or_default();
+    let fetched = |mut download: Download| {
+        let entry = project.lock.get(&clip.file).filter(|_| !download.pins.has_digest());
+        let key = download.lock_key();
+        if let Some(entry) =
+            entry.filter(|entry| key.is_some_and(|key| entry.holds_for(&key, download.pins.size)))
+        {
+            download.pins.blake3 = Some(entry.content.to_hex());
+            download.pins.size = Some(entry.size);
+            download.is_locked = true;
+        }
+        download.wanted = (!download.pins.has_digest()).then_some(DownloadKind::Video);
+        let task = Task::new(format!("download:{}", clip.file), Action::Download(download));
+        task.writes([original.clone()]).pool(Pool::Network)
+    };
     let first = match &clip.origin {
         Origin::Url(url) => {
-            let pin = project.assets.get(&clip.file).cloned().unwrap_or_default();
-            let mut urls = pin.urls;
+            let AssetPin { mut urls, pins, headers, token, .. } = pin;
             if !urls.contains(url) {
                 urls.push(url.clone());
             }
-            let mut download = Download {
-                urls,
-                pins: pin.pins,
-                headers: pin.headers,
-                token: pin.token,
-                ..Download::default()
-            };
-            let entry = project.lock.get(&clip.file).filter(|_| !download.pins.has_digest());
-            if let Some(entry) = entry.filter(|entry| entry.holds_for(&download.urls[0], download.pins.size))
-            {
-                download.pins.blake3 = Some(entry.content.to_hex());
-                download.pins.size = Some(entry.size);
-                download.is_locked = true;
-            }
-            download.wanted = (!download.pins.has_digest()).then_some(DownloadKind::Video);
-            let action = Action::Download(download);
-            let task = Task::new(format!("download:{}", clip.file), action);
-            Some(task.writes([original.clone()]).pool(Pool::Network))
+            Some(fetched(Download { urls, pins, headers, token, ..Download::default() }))
+        }
+        Origin::Package(source) => {
+            Some(fetched(Download { source: Some(source.clone()), pins: pin.pins, ..Download::default() }))
         }
         Origin::Scene(name) => {
             let scene = &project.scenes[name];

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diag::Place;
 use crate::digest::ContentDigest;
-use crate::model::{ClipOptions, Isolation, Limits, Pace, Unit};
+use crate::model::{ClipOptions, Isolation, Limits, Pace, PackageSource, Unit, lock_url};
 use crate::name::Slug;
 use crate::os::http::Pins;
 use crate::path::ProjectPath;
@@ -107,6 +107,12 @@ impl Task {
         self.entries.get(n).copied().unwrap_or(self.place)
     }
 
+    /// Whether it brings files from elsewhere.
+    #[must_use]
+    pub fn is_download(&self) -> bool {
+        matches!(self.action, Action::Download(_) | Action::Model(_))
+    }
+
     /// Whether performing it measures the machine.
     #[must_use]
     pub fn measures(&self) -> bool {
@@ -139,7 +145,7 @@ impl Task {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
-    /// Fetches a file over HTTP.
+    /// Fetches a file over HTTP, or from a registry of packages.
     Download(Download),
     /// Fetches files of a model, all or none.
     Model(ModelDownload),
@@ -201,6 +207,9 @@ impl Action {
 pub struct Download {
     /// Tried in order.
     pub urls: Vec<String>,
+    /// The package that has it, tried after the URLs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<PackageSource>,
     #[serde(flatten)]
     pub pins: Pins,
     /// Headers of its requests. A value `${NAME}` is that of a variable, which is in no key.
@@ -225,6 +234,16 @@ impl Download {
     pub fn locked_content(&self) -> Option<ContentDigest> {
         self.pins.blake3.as_ref().filter(|_| self.is_locked)?.parse().ok()
     }
+
+    /// Where it comes from, as its entry of `Lpfile.lock` has it: its first URL, or that of the
+    /// file in its package.
+    #[must_use]
+    pub fn lock_key(&self) -> Option<String> {
+        match &self.source {
+            Some(source) => Some(source.url()),
+            None => self.urls.first().map(|url| lock_url(url)),
+        }
+    }
 }
 
 /// The files of a model that come together, in the order of the task's outputs.
@@ -243,6 +262,9 @@ pub struct ModelFile {
     /// Tried in order. Not hashed.
     #[serde(skip)]
     pub urls: Vec<String>,
+    /// The package that has it, tried after the URLs. Not hashed.
+    #[serde(skip)]
+    pub source: Option<PackageSource>,
     #[serde(flatten)]
     pub pins: Pins,
 }
@@ -251,8 +273,8 @@ impl ModelFile {
     /// Its download.
     #[must_use]
     pub fn download(&self) -> Download {
-        let ModelFile { urls, pins } = self.clone();
-        Download { urls, pins, ..Download::default() }
+        let ModelFile { urls, source, pins } = self.clone();
+        Download { urls, source, pins, ..Download::default() }
     }
 }
 

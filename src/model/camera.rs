@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::package::PackageSource;
 use crate::diag::Place;
 use crate::name::Slug;
 use crate::path::ProjectPath;
@@ -348,8 +349,10 @@ impl Clip {
     pub fn original(&self) -> ProjectPath {
         match &self.origin {
             Origin::File(path) => path.clone(),
-            Origin::Url(_) | Origin::Scene(_) => ProjectPath::new(&format!("media/{}", self.file))
-                .expect("a clip's file name is one plain component"),
+            Origin::Url(_) | Origin::Package(_) | Origin::Scene(_) => {
+                ProjectPath::new(&format!("media/{}", self.file))
+                    .expect("a clip's file name is one plain component")
+            }
         }
     }
 }
@@ -359,6 +362,8 @@ impl Clip {
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     Url(String),
+    /// A file of a package.
+    Package(PackageSource),
     /// Drawn from `configs/scenes/<name>.toml`.
     Scene(String),
     /// A file of the user's: only read. Its path in the project, or

@@ -10,6 +10,7 @@ mod camera;
 mod density;
 mod limits;
 mod lock;
+mod package;
 mod project;
 mod recipe;
 mod settings;
@@ -26,6 +27,7 @@ pub use camera::{
 pub use density::{Density, Unit};
 pub use limits::{Deadline, Limits};
 pub use lock::{LOCKFILE, LockEntries, LockEntry, lock_url};
+pub use package::{AssetSource, PackageSource, Registry};
 pub use project::{Password, Project, SceneFile};
 pub use recipe::{FileGroup, Recipe, RecipeFile, Recipes};
 pub use settings::{DialectChoice, FileSourceMode, Isolation, Pace, Rtsp, Settings, Share};

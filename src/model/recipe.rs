@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::package::PackageSource;
 use crate::diag::Place;
 use crate::os::http::Pins;
 use crate::path::ProjectPath;
@@ -41,8 +42,10 @@ pub struct RecipeFile {
     pub path: ProjectPath,
     /// The precision that it belongs to; `None` if all share it.
     pub precision: Option<String>,
-    /// Tried in order; not empty.
+    /// Tried in order; empty if it comes from a package.
     pub urls: Vec<String>,
+    /// The package that has it, if there is no URL.
+    pub source: Option<PackageSource>,
     pub pins: Pins,
     /// If it differs from the model's.
     pub licence: Option<String>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::package::AssetSource;
 use crate::diag::Place;
 use crate::name::Slug;
 use crate::os::http::Pins;
@@ -23,6 +24,8 @@ pub struct AssetPin {
     /// The file of the user's to play, relative to the project or absolute, with its
     /// place.
     pub path: Option<(String, Place)>,
+    /// Where the file comes from instead of the camera's URL, with its place. Never beside `path`.
+    pub source: Option<(AssetSource, Place)>,
     /// The table in its file.
     pub place: Place,
 }

@@ -6,6 +6,7 @@
 //! decides how errors name a path and how a file is replaced.
 
 pub mod affinity;
+pub mod archive;
 pub mod browser;
 pub mod clock;
 pub mod device;

@@ -1,5 +1,5 @@
 //! Files in the places of downloads that `lp` did not make: videos of the user's, although
-//! their cameras name a URL, and models of the user's, although they have a recipe.
+//! their cameras name a URL or a package, and models of the user's, although they have a recipe.
 //!
 //! Such a file is used instead of the download, and never replaced or deleted. With one of
 //! its files, a model is the user's as a whole: files of two origins do not belong together.
@@ -33,7 +33,8 @@ pub(crate) struct Adopted {
 pub(crate) fn adopt(project: &mut Project) -> Result<Vec<Adopted>> {
     let mut clips: BTreeMap<String, ProjectPath> = BTreeMap::new();
     for camera in &project.cameras {
-        if let Source::File(clip @ Clip { origin: Origin::Url(_), .. }) = &camera.source {
+        if let Source::File(clip @ Clip { origin: Origin::Url(_) | Origin::Package(_), .. }) = &camera.source
+        {
             clips.insert(clip.file.clone(), clip.original());
         }
     }

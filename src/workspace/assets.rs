@@ -25,7 +25,7 @@ use crate::graph::lower::cautious_labels;
 use crate::graph::select::{closure, is_asset};
 use crate::graph::task::{Action, Task};
 use crate::graph::{TaskGraph, TaskId};
-use crate::model::{Clip, Origin, Project, Source};
+use crate::model::{Clip, Origin, PackageSource, Project, Source};
 use crate::name::Slug;
 use crate::os;
 use crate::os::http::Pins;
@@ -135,7 +135,7 @@ pub(crate) struct AssetFile {
     /// In bytes: as it is, as the store has it, or as it is pinned.
     pub(crate) size: Option<u64>,
     pub(crate) digest: Option<FileDigest>,
-    /// The URL that is asked first, without user and password.
+    /// The URL that is asked first, without user and password, or that of the file in its package.
     pub(crate) url: Option<String>,
     #[serde(skip)]
     pub(crate) pins: Pins,
@@ -243,8 +243,7 @@ impl Meant {
 
     /// Only the downloads of them.
     pub(crate) fn downloads(&self, graph: &TaskGraph) -> BTreeSet<TaskId> {
-        let is_download =
-            |id: &&TaskId| matches!(graph.task(**id).action, Action::Download(_) | Action::Model(_));
+        let is_download = |id: &&TaskId| graph.task(**id).is_download();
         self.tasks.iter().filter(is_download).copied().collect()
     }
 }
@@ -324,8 +323,7 @@ fn of_task(build: &Build<'_>, task: &Task, standing: &Standing, uses: &Uses<'_>)
         Standing::Restorable(_, amiss) => (State::Changed, Some(amiss.to_string())),
         Standing::New | Standing::Stale(_) | Standing::After { .. } => {
             let because = standing.reasons().first().map(|reason| layout.in_words(reason.to_string()));
-            let is_download = matches!(task.action, Action::Download(_) | Action::Model(_));
-            (if is_download { State::ToFetch } else { State::ToMake }, because)
+            (if task.is_download() { State::ToFetch } else { State::ToMake }, because)
         }
     };
     let labels = cautious_labels(task).unwrap_or_else(|| vec![task.label.clone()]);
@@ -387,11 +385,13 @@ fn of_task(build: &Build<'_>, task: &Task, standing: &Standing, uses: &Uses<'_>)
 
 /// What is pinned of output `n` of a task, and the first URL of it.
 fn origin_of_file(task: &Task, n: usize) -> (Pins, Option<String>) {
-    let first = |urls: &[String]| urls.first().map(|url| redacted(url));
+    let first = |source: &Option<PackageSource>, urls: &[String]| {
+        source.as_ref().map(PackageSource::url).or_else(|| urls.first().map(|url| redacted(url)))
+    };
     match &task.action {
-        Action::Download(download) => (download.pins.clone(), first(&download.urls)),
+        Action::Download(download) => (download.pins.clone(), first(&download.source, &download.urls)),
         Action::Model(model) => match model.files.get(n) {
-            Some(file) => (file.pins.clone(), first(&file.urls)),
+            Some(file) => (file.pins.clone(), first(&file.source, &file.urls)),
             None => (Pins::default(), None),
         },
         _ => (Pins::default(), None),

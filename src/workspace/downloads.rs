@@ -84,8 +84,7 @@ impl Build<'_> {
 
     /// The downloads that must run, and are not in the folder of `--vendor`.
     fn missing(&self, engine: &Engine<'_>, needed: &BTreeSet<TaskId>) -> Result<Vec<Missing<'_>>> {
-        let is_download =
-            |id: &&TaskId| matches!(self.graph.task(**id).action, Action::Download(_) | Action::Model(_));
+        let is_download = |id: &&TaskId| self.graph.task(**id).is_download();
         // They need no other tasks.
         let downloads: BTreeSet<TaskId> = needed.iter().filter(is_download).copied().collect();
         let standings = engine.look(&downloads)?;

@@ -18,7 +18,7 @@ use crate::digest::ContentDigest;
 use crate::engine::Engine;
 use crate::graph::TaskId;
 use crate::graph::task::{Action, Download};
-use crate::model::{LOCKFILE, LockEntries, LockEntry, lock_url};
+use crate::model::{LOCKFILE, LockEntries, LockEntry};
 use crate::os::failpoint;
 use crate::os::fs::{self, Context, FsError};
 use crate::store::Store;
@@ -79,7 +79,7 @@ pub(crate) fn name(label: &str) -> &str {
 /// The entry for what an attempt at a download brought.
 pub(crate) fn entry(download: &Download, attempt: &Attempt) -> Option<LockEntry> {
     let output = attempt.outputs.first()?;
-    let url = lock_url(download.urls.first()?);
+    let url = download.lock_key()?;
     Some(LockEntry { url, content: output.content, size: output.size, place: Default::default() })
 }
 

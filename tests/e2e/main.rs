@@ -40,6 +40,7 @@ mod offline;
 mod open;
 mod outputs;
 mod own;
+mod packages;
 mod quick;
 mod readme;
 mod redirects;

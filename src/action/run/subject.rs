@@ -61,6 +61,7 @@ fn name_and_origin(source: &Source) -> (Option<String>, Option<String>) {
         Source::File(clip) => {
             let origin = match &clip.origin {
                 Origin::Url(url) => redacted(url),
+                Origin::Package(source) => source.to_string(),
                 Origin::Scene(scene) => format!("configs/scenes/{scene}.toml"),
                 // No absolute path is in a record.
                 Origin::File(path) if path.own_name().is_some() => "a file outside the project".to_owned(),

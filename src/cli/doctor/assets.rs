@@ -133,8 +133,11 @@ fn videos(project: &Project, tasks: &[Task]) -> Vec<Finding> {
         };
         let (by, to_do) = match &task.action {
             Action::Download(download) => {
-                let url = redacted(download.urls.first().map_or("", String::as_str));
-                (format!("from {url}"), "`lp build assets` downloads it")
+                let origin = match (&download.source, download.urls.first()) {
+                    (Some(source), _) => source.to_string(),
+                    (None, url) => redacted(url.map_or("", String::as_str)),
+                };
+                (format!("from {origin}"), "`lp build assets` downloads it")
             }
             Action::Generate { .. } => ("drawn from its scene".to_owned(), "`lp build assets` draws it"),
             _ => (format!("made by `{}`", task.label), "`lp build assets` makes it"),

@@ -97,7 +97,7 @@ impl Origins<'_> {
                 let entry = self.project.lock.get(lockfile::name(&task.label));
                 entry.map_or(Origin::default(), |entry| Origin::at(entry.place))
             }
-            (Action::Download(_), [Down::Key(key)] | [Down::Key(key @ "headers"), ..]) => {
+            (Action::Download(_), [Down::Key(key)] | [Down::Key(key @ ("headers" | "source")), ..]) => {
                 self.of_download(task, key, new)
             }
             (Action::Model(_), [Down::Key("files"), Down::Item(n), ..]) => self.of_recipe(task, *n),
@@ -176,7 +176,7 @@ impl Origins<'_> {
         self.project.cameras.iter().find_map(|camera| match &camera.source {
             Source::File(clip) if clip.file == file => match &clip.origin {
                 ClipOrigin::Scene(scene) => Some(scene),
-                ClipOrigin::Url(_) | ClipOrigin::File(_) => None,
+                ClipOrigin::Url(_) | ClipOrigin::Package(_) | ClipOrigin::File(_) => None,
             },
             _ => None,
         })
@@ -197,7 +197,7 @@ impl Origins<'_> {
     fn of_download(&self, task: &Task, key: &str, new: Option<&Value>) -> Origin {
         let file = task.label.strip_prefix("download:").unwrap_or_default();
         let pinned = self.locator.setting(&["asset", file, key]);
-        if key == "headers" {
+        if matches!(key, "headers" | "source") {
             return pinned.map_or(Origin::default(), |node| Origin::at(node.place));
         }
         if key != "urls" {

@@ -2,17 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
 use crate::diag::Place;
 use crate::dialect;
 use crate::graph::task::{Action, ModelDownload, ModelFile, Pool, Task};
 use crate::model::{FileGroup, Project, RecipeFile};
 use crate::path::ProjectPath;
 use crate::plan::lane::PlannedCamera;
-
-/// The characters of a file name that a URL cannot have.
-const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use crate::text::url_path;
 
 /// The tasks that fetch the models of these cameras, each once. Files of the user's are not
 /// fetched.
@@ -46,6 +42,7 @@ pub(super) fn tasks(project: &Project, cameras: &[PlannedCamera]) -> Vec<Task> {
 fn task(group: FileGroup<'_>, mirrors: &[String], cameras: Vec<String>) -> Task {
     let file = |file: &RecipeFile| ModelFile {
         urls: mirrors.iter().map(|mirror| url_of(mirror, &file.path)).chain(file.urls.clone()).collect(),
+        source: file.source.clone(),
         pins: file.pins.clone(),
     };
     let action = Action::Model(ModelDownload { files: group.files().map(file).collect(), cameras });
@@ -56,6 +53,5 @@ fn task(group: FileGroup<'_>, mirrors: &[String], cameras: Vec<String>) -> Task 
 /// The URL of a model's file on a server with a copy of the folder of models.
 fn url_of(mirror: &str, path: &ProjectPath) -> String {
     let below = path.as_str().strip_prefix("models/").unwrap_or(path.as_str());
-    let parts = below.split('/').map(|part| utf8_percent_encode(part, IN_URL).to_string());
-    format!("{}/{}", mirror.trim_end_matches('/'), parts.collect::<Vec<_>>().join("/"))
+    format!("{}/{}", mirror.trim_end_matches('/'), url_path(below))
 }
