@@ -27,9 +27,10 @@ use crate::path::{ProjectPath, is_file_name};
 pub(super) const FOLDER: &str = "configs/models";
 
 /// The recipes that are part of `lp`.
-const SHIPPED: [&str; 3] = [
+const SHIPPED: [&str; 4] = [
     include_str!("../../configs/models/open-model-zoo.toml"),
     include_str!("../../configs/models/pipeline-zoo.toml"),
+    include_str!("../../configs/models/registries.toml"),
     include_str!("../../configs/models/ultralytics.toml"),
 ];
 

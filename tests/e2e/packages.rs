@@ -369,3 +369,28 @@ fn a_file_of_hugging_face_has_a_url_with_its_commit() {
     ws.write("configs/camera_to_workload.json", &cameras);
     ws.lp("check").code(2).stderr_has("this `source` is another one");
 }
+
+#[test]
+fn a_step_that_names_the_file_of_a_recipe_gets_it() {
+    let models = [
+        ("gvadetect", "object_detection", "ssd-mobilenet-v2-objectron", "FP16", "tflite"),
+        ("gvadetect", "object_detection", "blazeface-short-range", "FP16", "tflite"),
+        ("gvadetect", "object_detection", "blazeface-full-range", "FP16", "tflite"),
+        ("gvainference", "object_classification", "age-v1", "FP32", "onnx"),
+        ("gvainference", "object_classification", "gender-v1", "FP32", "onnx"),
+    ];
+    let step = |(kind, folder, model, precision, ending): (&str, &str, &str, &str, &str)| {
+        format!(
+            r#"{{"type": "{kind}", "model": "{model}", "precision": "{precision}", "device": "CPU", "properties": {{"model": "models/{folder}/{model}/{precision}/{model}.{ending}"}}}}"#
+        )
+    };
+    let ws = with(&models.map(step).join(",\n"));
+    ws.lp("check --strict").success();
+    ws.lp("graph assets").success().stdout(expect![[r#"
+        download:models/ssd-mobilenet-v2-objectron/FP16  new
+        download:models/blazeface-short-range/FP16       new
+        download:models/blazeface-full-range/FP16        new
+        download:models/age-v1/FP32                      new
+        download:models/gender-v1/FP32                   new
+    "#]]);
+}
