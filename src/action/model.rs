@@ -12,6 +12,7 @@ use crate::engine::host::{Attempt, HINT, Performed};
 use crate::graph::task::{ModelDownload, Task};
 use crate::os;
 use crate::pipeline::model_file::{self, Needed, WEIGHTS_ENDING};
+use crate::pipeline::tensors::{self, ModelUse};
 
 /// The largest description of a model that is read whole.
 const LARGEST: u64 = 256 << 20;
@@ -36,7 +37,10 @@ pub(super) fn perform(
     let faults: Vec<String> = task
         .outputs
         .iter()
-        .filter_map(|output| Some(format!("`{output}` {}", fault(&attempt.dir.join(output.as_str()))?)))
+        .filter_map(|output| {
+            let used = ModelUse::of_path(output.as_str());
+            Some(format!("`{output}` {}", fault(&attempt.dir.join(output.as_str()), used)?))
+        })
         .collect();
     if faults.is_empty() {
         return Performed::succeeded();
@@ -46,15 +50,16 @@ pub(super) fn perform(
 }
 
 /// What is wrong with a file of a model, to follow its name; `None` if nothing is, or if
-/// `lp` does not know its format. Weights beside it are looked at, not read.
-pub(crate) fn fault(place: &Path) -> Option<String> {
-    match try_fault(place) {
+/// `lp` does not know its format. Weights beside it are looked at, not read. `used` says what a
+/// step does with it, if that is known.
+pub(crate) fn fault(place: &Path, used: Option<ModelUse>) -> Option<String> {
+    match try_fault(place, used) {
         Ok(fault) => fault,
         Err(error) => Some(format!("cannot be read: {error}")),
     }
 }
 
-fn try_fault(place: &Path) -> io::Result<Option<String>> {
+fn try_fault(place: &Path, used: Option<ModelUse>) -> io::Result<Option<String>> {
     let name = place.file_name().unwrap_or_default().to_string_lossy();
     let found = os::fs::metadata(place).map_err(|error| error.source)?;
     if !found.is_file() {
@@ -62,10 +67,17 @@ fn try_fault(place: &Path) -> io::Result<Option<String>> {
     }
     let bytes = match model_file::needed(&name) {
         Needed::Whole => os::fs::read_bounded(place, LARGEST)?,
-        Needed::Begin => os::fs::read_head(place, BEGIN as u64)?,
+        Needed::WholeIfSmall if found.len() <= LARGEST => os::fs::read_bounded(place, LARGEST)?,
+        Needed::WholeIfSmall | Needed::Begin => os::fs::read_head(place, BEGIN as u64)?,
     };
     let weights = os::fs::metadata(&place.with_extension(WEIGHTS_ENDING)).ok().map(|found| found.len());
-    let fault = model_file::fault(&name, &bytes, found.len(), weights);
+    let fault = model_file::fault(&name, &bytes, found.len(), weights, used);
+    if let (None, Some(used), true) = (&fault, used, name.ends_with(".onnx"))
+        // Only the outermost structure of the file was checked.
+        && let Ok(infos) = os::onnx::infos(place)
+    {
+        return Ok(tensors::of_onnx(&infos.inputs, &infos.outputs).misfit(used));
+    }
     Ok(fault.map(|fault| match content::known(&bytes[..bytes.len().min(BEGIN)]) {
         Some(found) if fault.is_foreign => format!("{}: it is {found}", fault.text),
         _ => fault.text,

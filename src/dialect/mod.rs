@@ -20,10 +20,11 @@ pub use source::fraction;
 
 use crate::diag::Place;
 use crate::model::{
-    Classify, Codec, Detect, Infer, Pace, Scalar, Source, Step, StepPlaces, StockElement, Tee, Values,
+    Classify, Codec, Detect, Infer, Model, Pace, Scalar, Source, Step, StepPlaces, StockElement, Tee, Values,
 };
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::files::{self, Role};
+use crate::pipeline::tensors::ModelUse;
 use crate::pipeline::{Element, PipelineSpec, Property, StreamFile, Value, launch};
 use crate::plan::lane::PlannedCamera;
 use crate::plan::{CameraPlan, DialectName, PlannedPipeline, Work};
@@ -132,6 +133,7 @@ pub enum StepFileKind {
         name: String,
         /// `FP16-INT8`
         precision: String,
+        used: ModelUse,
     },
     /// A module of `gvapython`.
     Module,
@@ -140,11 +142,15 @@ pub enum StepFileKind {
 
 impl StepFileKind {
     fn of(step: &Step) -> StepFileKind {
+        let of_model = |Model { name, precision, .. }: &Model, used| StepFileKind::Model {
+            name: name.clone(),
+            precision: precision.clone(),
+            used,
+        };
         match step {
-            Step::Detect(Detect { model, .. })
-            | Step::Classify(Classify { model, .. })
-            | Step::Infer(Infer { model, .. }) => {
-                StepFileKind::Model { name: model.name.clone(), precision: model.precision.clone() }
+            Step::Detect(Detect { model, .. }) => of_model(model, ModelUse::Detect),
+            Step::Classify(Classify { model, .. }) | Step::Infer(Infer { model, .. }) => {
+                of_model(model, ModelUse::Infer)
             }
             Step::Python(_) => StepFileKind::Module,
             _ => StepFileKind::Other,

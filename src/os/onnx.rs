@@ -1,4 +1,4 @@
-//! The files in which an ONNX model keeps its larger tensors.
+//! The files in which an ONNX model keeps its larger tensors, and its inputs and outputs.
 //!
 //! A model beyond 2 GiB, and any that its author saved so, names them in its
 //! tensors: `external_data` of `TensorProto` (onnx.proto, IR version 3 and
@@ -25,6 +25,51 @@ pub fn external_files(path: &Path) -> io::Result<BTreeSet<String>> {
     let mut reader = Protobuf { reader: BufReader::new(file), at: 0, found: BTreeSet::new() };
     reader.message(Message::Model, end, MAX_DEPTH)?;
     Ok(reader.found)
+}
+
+/// The longest description of an input or output, in bytes, and the most of them.
+const MAX_INFO: u64 = 64 << 10;
+const MAX_INFOS: usize = 256;
+
+/// The descriptions of a model's inputs and outputs: each is a `ValueInfoProto`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Infos {
+    pub inputs: Vec<Vec<u8>>,
+    pub outputs: Vec<Vec<u8>>,
+}
+
+/// The inputs and outputs of a model's graph.
+///
+/// # Errors
+/// When it cannot be read or is not an ONNX model.
+pub fn infos(path: &Path) -> io::Result<Infos> {
+    let file = File::open(path)?;
+    let end = file.metadata()?.len();
+    let mut reader = Protobuf { reader: BufReader::new(file), at: 0, found: BTreeSet::new() };
+    let mut infos = Infos::default();
+    let mut end_of_graph = 0;
+    while let Some((number, until)) = reader.field(end)? {
+        let is_in_graph = until <= end_of_graph;
+        match number {
+            7 if !is_in_graph => {
+                // Its fields come next.
+                end_of_graph = until;
+                continue;
+            }
+            11 | 12 if is_in_graph => {
+                let side = if number == 11 { &mut infos.inputs } else { &mut infos.outputs };
+                if until - reader.at > MAX_INFO || side.len() == MAX_INFOS {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+                let mut info = vec![0; usize::try_from(until - reader.at).expect("it is small")];
+                reader.reader.read_exact(&mut info)?;
+                reader.at = until;
+                side.push(info);
+            }
+            _ => reader.skip(until)?,
+        }
+    }
+    Ok(infos)
 }
 
 /// The messages on the way from a model to its tensors.
@@ -67,6 +112,24 @@ struct Protobuf {
 impl Protobuf {
     fn message(&mut self, message: Message, end: u64, depth: u32) -> io::Result<()> {
         let (mut key, mut value) = (String::new(), String::new());
+        while let Some((number, until)) = self.field(end)? {
+            match (message, number) {
+                (Message::Entry, 1) => key = self.text(until - self.at)?,
+                (Message::Entry, 2) => value = self.text(until - self.at)?,
+                (message, number) => match message.field(number).filter(|_| 0 < depth) {
+                    Some(inner) => self.message(inner, until, depth - 1)?,
+                    None => self.skip(until)?,
+                },
+            }
+        }
+        if key == "location" && !value.is_empty() {
+            self.found.insert(value);
+        }
+        Ok(())
+    }
+
+    /// The number of the next field that is no number itself, and where it ends; `None` at `end`.
+    fn field(&mut self, end: u64) -> io::Result<Option<(u64, u64)>> {
         while self.at < end {
             let tag = self.varint()?;
             let length = match tag & 7 {
@@ -80,22 +143,15 @@ impl Protobuf {
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             };
             let until = self.at.checked_add(length).filter(|until| *until <= end);
-            let until = until.ok_or(io::ErrorKind::InvalidData)?;
-            match (message, tag >> 3) {
-                (Message::Entry, 1) => key = self.text(length)?,
-                (Message::Entry, 2) => value = self.text(length)?,
-                (message, number) => match message.field(number).filter(|_| 0 < depth) {
-                    Some(inner) => self.message(inner, until, depth - 1)?,
-                    None => {
-                        self.reader.seek_relative(length.cast_signed())?;
-                        self.at = until;
-                    }
-                },
-            }
+            return Ok(Some((tag >> 3, until.ok_or(io::ErrorKind::InvalidData)?)));
         }
-        if key == "location" && !value.is_empty() {
-            self.found.insert(value);
-        }
+        Ok(None)
+    }
+
+    /// Goes on at `until`.
+    fn skip(&mut self, until: u64) -> io::Result<()> {
+        self.reader.seek_relative((until - self.at).cast_signed())?;
+        self.at = until;
         Ok(())
     }
 
@@ -166,6 +222,24 @@ mod tests {
         let model = [vec![0x08, 8], field(2, b"pytorch"), field(7, &graph)].concat();
         check(&model, &["branch.bin", "node.bin", "x.data"]);
         check(&[vec![0x08, 8], field(7, &field(5, &field(9, &[0; 70_000])))].concat(), &[]);
+    }
+
+    #[test]
+    fn inputs_and_outputs_are_those_of_the_graph() {
+        let inside = field(1, &field(5, &field(6, &field(11, b"of a branch"))));
+        let graph = [field(5, &[7; 70_000]), inside, field(11, b"in"), field(12, b"out"), field(12, b"more")];
+        let model =
+            [vec![0x08, 8], field(11, b"other"), field(7, &graph.concat()), field(12, b"other")].concat();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.onnx");
+        std::fs::write(&path, &model).unwrap();
+        let found = infos(&path).unwrap();
+        assert_eq!(
+            (found.inputs, found.outputs),
+            (vec![b"in".to_vec()], vec![b"out".to_vec(), b"more".to_vec()])
+        );
+        std::fs::write(&path, &model[..model.len() - 20]).unwrap();
+        assert!(infos(&path).is_err());
     }
 
     #[test]

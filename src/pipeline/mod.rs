@@ -24,6 +24,7 @@ pub mod model_file;
 pub mod mp4;
 pub mod prepared;
 pub mod removal;
+pub mod tensors;
 
 use std::path::{Path, PathBuf};
 

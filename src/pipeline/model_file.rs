@@ -4,25 +4,26 @@
 //! XML that names layers, beside a file of weights: every constant must lie inside that
 //! file, and inputs and outputs must exist. ONNX is a protobuf message (`onnx.proto`), whose
 //! version and graph are looked for. TFLite is a flatbuffer with the identifier `TFL3`.
+//! Inputs and outputs must fit the step ([`tensors`](super::tensors)); those of ONNX are behind
+//! its weights, so its caller looks at them.
 //!
 //! Pure: gets the bytes. Not here: whether the contents are those of a recipe, which its
 //! digests tell.
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+mod ir;
 
-use crate::text::{counted, harmless};
+use super::tensors::{ModelUse, Tensors, of_tflite, varint};
+use crate::text::counted;
 
 /// The ending of the file with the weights of an IR.
 pub const WEIGHTS_ENDING: &str = "bin";
-
-/// The first version of IR that has layers `Parameter` and `Result`.
-const FIRST_WITH_RESULTS: u32 = 10;
 
 /// The bytes of a file that [`fault`] looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needed {
     Whole,
+    /// All of it if the file is small, else the begin.
+    WholeIfSmall,
     Begin,
 }
 
@@ -50,19 +51,30 @@ impl Fault {
 pub fn needed(name: &str) -> Needed {
     match ending(name) {
         Some("xml" | "json") => Needed::Whole,
+        Some("tflite") => Needed::WholeIfSmall,
         _ => Needed::Begin,
     }
 }
 
 /// What is wrong with a file of `length` bytes that begins with `bytes`; `weights` is the
-/// length of the file with its weights, if that exists. `None` for a format that is not
-/// known.
+/// length of the file with its weights, if that exists; `used` says what a step does with it.
+/// `None` for a format that is not known.
 #[must_use]
-pub fn fault(name: &str, bytes: &[u8], length: u64, weights: Option<u64>) -> Option<Fault> {
+pub fn fault(
+    name: &str,
+    bytes: &[u8],
+    length: u64,
+    weights: Option<u64>,
+    used: Option<ModelUse>,
+) -> Option<Fault> {
+    let fits = |tensors: Tensors| match used.and_then(|used| tensors.misfit(used)) {
+        Some(misfit) => Err(Fault::damaged(misfit)),
+        None => Ok(()),
+    };
     let checked = match ending(name)? {
-        "xml" => openvino(bytes, weights),
+        "xml" => ir::openvino(bytes, weights).and_then(fits),
         "onnx" => onnx(bytes, length),
-        "tflite" => tflite(bytes),
+        "tflite" => tflite(bytes).and_then(|()| fits(of_tflite(bytes))),
         "json" => match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
             Ok(_) => Ok(()),
             Err(_) => Err(Fault::foreign("JSON")),
@@ -86,122 +98,8 @@ fn stands_for_another(bytes: &[u8]) -> bool {
     ["<!doctype html", "<html", "version https://git-lfs"].iter().any(|one| begin.starts_with(one))
 }
 
-/// The parts of an IR that are seen so far.
-#[derive(Default)]
-struct Network {
-    /// The names of the elements around.
-    around: Vec<String>,
-    /// The types of the layers around: a layer may have a network inside.
-    layers: Vec<String>,
-    version: u32,
-    has_input: bool,
-    has_output: bool,
-    /// The byte after the last constant.
-    end_of_weights: u64,
-}
-
-fn openvino(bytes: &[u8], weights: Option<u64>) -> Result<(), Fault> {
-    let mut reader = Reader::from_reader(bytes);
-    let mut network = Network::default();
-    loop {
-        let damaged = |reason: String, at: u64| {
-            Fault::damaged(format!("is damaged at byte {at}: {}", harmless(&reason)))
-        };
-        let event = reader.read_event().map_err(|error| match network.around.is_empty() {
-            true => Fault::foreign("OpenVINO model"),
-            false => damaged(error.to_string(), reader.error_position()),
-        })?;
-        match event {
-            Event::Start(element) => {
-                network.see(&element).map_err(|reason| damaged(reason, reader.buffer_position()))?;
-                if element.name().as_ref() == "layer" {
-                    network.layers.push(attribute(&element, "type").unwrap_or_default());
-                }
-                network.around.push(element.name().as_ref().to_owned());
-            }
-            Event::Empty(element) => {
-                network.see(&element).map_err(|reason| damaged(reason, reader.buffer_position()))?;
-            }
-            Event::End(element) => {
-                if element.name().as_ref() == "layer" {
-                    network.layers.pop();
-                }
-                network.around.pop();
-                if network.around.is_empty() {
-                    break;
-                }
-            }
-            Event::Eof if network.around.is_empty() => return Err(Fault::foreign("OpenVINO model")),
-            Event::Eof => {
-                let inside = network.around.last().map_or("", String::as_str);
-                let text = format!("ends inside the element `{}`: a part is missing", harmless(inside));
-                return Err(Fault::damaged(text));
-            }
-            _ => {}
-        }
-        if network.around.first().is_some_and(|root| root != "net") {
-            return Err(Fault::foreign("OpenVINO model"));
-        }
-    }
-    network.judge(weights)
-}
-
-impl Network {
-    /// Takes note of an element that begins.
-    fn see(&mut self, element: &BytesStart<'_>) -> Result<(), String> {
-        match element.name().as_ref() {
-            "net" => {
-                self.version = attribute(element, "version").and_then(|text| text.parse().ok()).unwrap_or(0);
-            }
-            "layer" if self.layers.is_empty() => match attribute(element, "type").as_deref() {
-                Some("Parameter" | "Input") => self.has_input = true,
-                Some("Result") => self.has_output = true,
-                _ => {}
-            },
-            // Before version 10, weights stand in `blobs`.
-            "data" if self.layers.last().is_some_and(|kind| kind == "Const") => self.weights(element)?,
-            _ if self.around.last().is_some_and(|around| around == "blobs") => self.weights(element)?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn weights(&mut self, element: &BytesStart<'_>) -> Result<(), String> {
-        let (Some(offset), Some(size)) = (attribute(element, "offset"), attribute(element, "size")) else {
-            return Ok(());
-        };
-        let end = || offset.parse::<u64>().ok()?.checked_add(size.parse::<u64>().ok()?);
-        let end = end().ok_or_else(|| format!("no weights can have {size} bytes at {offset}"))?;
-        self.end_of_weights = self.end_of_weights.max(end);
-        Ok(())
-    }
-
-    fn judge(&self, weights: Option<u64>) -> Result<(), Fault> {
-        let is_old = self.version < FIRST_WITH_RESULTS;
-        if !self.has_input {
-            return Err(Fault::damaged("describes a network without inputs".to_owned()));
-        }
-        if !self.has_output && !is_old {
-            return Err(Fault::damaged("describes a network without outputs".to_owned()));
-        }
-        match weights {
-            Some(length) if length < self.end_of_weights => Err(Fault::damaged(format!(
-                "needs {} of weights, but the `.bin` beside it has {}",
-                counted_bytes(self.end_of_weights),
-                counted_bytes(length)
-            ))),
-            _ => Ok(()),
-        }
-    }
-}
-
 fn counted_bytes(n: u64) -> String {
     counted(n, "byte")
-}
-
-/// The value of an attribute of an element.
-fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
-    Some(element.try_get_attribute(name).ok()??.value.into_owned())
 }
 
 /// The fields of `ModelProto` of onnx.proto that are looked for.
@@ -249,19 +147,6 @@ fn onnx(begin: &[u8], length: u64) -> Result<(), Fault> {
     if has_version && is_seen { Ok(()) } else { Err(foreign()) }
 }
 
-/// A number of protobuf; `None` if it is cut off or too long.
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for (n, byte) in bytes.iter().take(10).enumerate() {
-        value |= u64::from(byte & 0x7f) << (7 * n).min(63);
-        if byte & 0x80 == 0 {
-            *bytes = &bytes[n + 1..];
-            return Some(value);
-        }
-    }
-    None
-}
-
 /// A flatbuffer begins with the offset of its table; its identifier follows.
 fn tflite(begin: &[u8]) -> Result<(), Fault> {
     match begin.get(4..8) {
@@ -279,7 +164,7 @@ mod tests {
     #[track_caller]
     fn check(name: &str, bytes: impl AsRef<[u8]>, weights: Option<u64>, expect: Expect) {
         let bytes = bytes.as_ref();
-        let fault = fault(name, bytes, bytes.len() as u64, weights);
+        let fault = fault(name, bytes, bytes.len() as u64, weights, None);
         expect.assert_eq(&fault.map_or("sound".to_owned(), |fault| fault.text));
     }
 
@@ -375,6 +260,41 @@ mod tests {
     }
 
     #[test]
+    fn inputs_and_outputs_of_an_ir_fit_its_step() {
+        #[track_caller]
+        fn check(input: &str, output: &str, used: ModelUse, expect: Expect) {
+            let text = format!(
+                r#"<net version="11"><layers><layer name="x" type="Parameter">{input}</layer><layer name="y" type="Result"><input><port id="0">{output}</port></input></layer></layers></net>"#
+            );
+            let fault = fault("m.xml", text.as_bytes(), 0, None, Some(used));
+            expect.assert_eq(&fault.map_or("fits".to_owned(), |fault| fault.text));
+        }
+        let picture = r#"<data shape="?,3,1..640,640" element_type="f32"/><output><port id="0"><dim>-1</dim></port></output>"#;
+        let boxes = "<dim>1</dim><dim>1</dim><dim>200</dim><dim>7</dim>";
+        let classes = "<dim>-1</dim><dim>1000</dim>";
+        check(picture, boxes, ModelUse::Detect, expect!["fits"]);
+        check(picture, "", ModelUse::Detect, expect!["fits"]);
+        check(picture, classes, ModelUse::Infer, expect!["fits"]);
+        check(picture, classes, ModelUse::Detect, expect!["is no detector: it has the output `y` [?,1000]"]);
+        let vector = "<output><port id=\"0\"><dim>1</dim><dim>512</dim></port></output>";
+        check(
+            vector,
+            boxes,
+            ModelUse::Infer,
+            expect![
+                "takes no pictures, which have 4 dimensions and 1 or 3 channels: it has the input `x` [1,512]"
+            ],
+        );
+        check("<data shape=\"...\"/>", boxes, ModelUse::Infer, expect!["fits"]);
+        check("", boxes, ModelUse::Infer, expect!["fits"]);
+        // A network inside a layer has inputs and outputs of its own.
+        let inside = format!(
+            r#"{picture}<body><layers><layer name="z" type="Result"><input><port><dim>1</dim></port></input></layer></layers></body>"#
+        );
+        check(&inside, boxes, ModelUse::Detect, expect!["fits"]);
+    }
+
+    #[test]
     fn onnx_and_tflite_are_told_by_their_headers() {
         let model: &[u8] = &[0x08, 8, 0x12, 1, b'x', 0x3a, 2, 0x12, 0];
         check("m.onnx", model, None, expect!["sound"]);
@@ -398,8 +318,8 @@ mod tests {
         let mut begin = vec![0x08, 8, 0x3a, 0x80, 0x80, 0x40];
         let length = begin.len() as u64 + (1 << 20);
         begin.resize(4096, 0);
-        assert_eq!(fault("m.onnx", &begin, length, None), None);
-        assert!(fault("m.onnx", &begin, length - 1, None).is_some());
+        assert_eq!(fault("m.onnx", &begin, length, None, None), None);
+        assert!(fault("m.onnx", &begin, length - 1, None, None).is_some());
     }
 
     #[test]

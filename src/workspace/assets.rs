@@ -30,6 +30,7 @@ use crate::name::Slug;
 use crate::os;
 use crate::os::http::Pins;
 use crate::path::{ProjectPath, shown};
+use crate::pipeline::tensors::ModelUse;
 use crate::plan::clip_path;
 use crate::plan::lane::PlannedCamera;
 use crate::store::attempt::OutputEntry;
@@ -284,7 +285,7 @@ impl<'p> Uses<'p> {
         }
         for file in step_files(planned) {
             let path = project.layout.named(file.path);
-            if let StepFileKind::Model { name, precision } = file.kind {
+            if let StepFileKind::Model { name, precision, .. } = file.kind {
                 needs(path.clone());
                 if is_meant {
                     self.models.entry((name, precision)).or_default().insert(path);
@@ -442,7 +443,10 @@ fn own_models(opened: &Workspace, graph: &TaskGraph, uses: &Uses<'_>) -> Vec<Ass
             asset.origin = recipe.and_then(|recipe| recipe.origin.clone());
         } else {
             let fault = |path: &&ProjectPath| {
-                Some(format!("`{path}` {}", action::model_fault(&project.layout.resolve(path))?))
+                Some(format!(
+                    "`{path}` {}",
+                    action::model_fault(&project.layout.resolve(path), ModelUse::of_path(path.as_str()))?
+                ))
             };
             let note = opened.adopted.iter().find(|adopted| own.contains(&&adopted.path));
             asset.because = own.iter().find_map(fault).or_else(|| note?.note.clone());

@@ -63,7 +63,7 @@ pub(super) fn find(
         match used.map(|used| (&used.kind, used)) {
             // Two runs of one camera need the same file.
             Some(_) if !named.insert(input) => {}
-            Some((StepFileKind::Model { name, precision }, used)) if is_absent => {
+            Some((StepFileKind::Model { name, precision, .. }, used)) if is_absent => {
                 let is_same = |one: &&mut MissingModel<'_>| one.name == name && one.precision == precision;
                 let cameras = used.cameras.iter().map(String::as_str);
                 match models.iter_mut().find(is_same) {

@@ -1,5 +1,5 @@
 //! Checks of the users' own models before a run: that each file is of the format that its
-//! name says, and whole as far as its description tells.
+//! name says, whole as far as its description tells, and fit for the step that uses it.
 //!
 //! Not here: files that are missing (`missing`), and those of downloads, which are checked
 //! before they appear (`action::model`).
@@ -25,7 +25,8 @@ pub(super) fn check(project: &Project, graph: &TaskGraph, uses: &FileUses, diagn
         let place = project.layout.resolve(path);
         // A missing file is reported as such.
         os::fs::metadata(&place).ok()?;
-        Some((path, used, action::model_fault(&place)?))
+        let StepFileKind::Model { used: of_step, .. } = used.kind else { return None };
+        Some((path, used, action::model_fault(&place, Some(of_step))?))
     });
     for (path, used, fault) in faults.collect::<Vec<_>>() {
         let needs = if used.cameras.len() == 1 { "needs" } else { "need" };

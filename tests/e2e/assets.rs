@@ -8,6 +8,8 @@ use crate::support::Workspace;
 
 /// A network with a constant of 8 bytes.
 pub(crate) const XML: &str = r#"<net name="m" version="11"><layers><layer id="0" name="in" type="Parameter"/><layer id="1" name="c" type="Const"><data offset="0" size="8"/></layer><layer id="2" name="out" type="Result"/></layers></net>"#;
+/// A network that takes a vector.
+const MISFIT: &str = r#"<net name="m" version="11"><layers><layer id="0" name="in" type="Parameter"><data shape="1,8"/></layer><layer id="2" name="out" type="Result"/></layers></net>"#;
 pub(crate) const BIN: &str = "weights!";
 const PROC: &str = r#"{"json_schema_version": "2.2.0"}"#;
 
@@ -260,6 +262,57 @@ fn a_broken_model_of_the_users_is_named_before_the_run() {
     ws.lp("run").code(2).stderr_has("needs 8 bytes of weights, but the `.bin` beside it has 0 bytes");
     ws.write(&format!("{folder}/mine.bin"), BIN);
     ws.lp("build run:lane").success();
+}
+
+/// An IR whose input and output have these dimensions.
+fn ir(input: &[u32], output: &[u32]) -> String {
+    let dimensions = |all: &[u32]| all.iter().map(|n| format!("<dim>{n}</dim>")).collect::<String>();
+    format!(
+        r#"<net name="m" version="11"><layers><layer id="0" name="in" type="Parameter"><output><port id="0">{}</port></output></layer><layer id="1" name="out" type="Result"><input><port id="0">{}</port></input></layer></layers></net>"#,
+        dimensions(input),
+        dimensions(output)
+    )
+}
+
+#[test]
+fn a_model_must_fit_its_step() {
+    let folder = "models/object_detection/mine/FP16";
+    let classifier = ir(&[1, 3, 224, 224], &[1, 1000]);
+    let ws = with(&DETECT.replace("tills", "mine"))
+        .file(&format!("{folder}/mine.xml"), &classifier)
+        .file(&format!("{folder}/mine.bin"), BIN);
+    ws.lp("run").code(2).stderr_has(&format!(
+        "error[LP0808]: `{folder}/mine.xml` is no detector: it has the output `out` [1,1000]\n --> configs/workload_to_pipeline.json:2:32\n"
+    ));
+    ws.lp("doctor").code(1).stdout_has("mine.xml` is no detector");
+    ws.write(&format!("{folder}/mine.xml"), &ir(&[1, 3, 224, 224], &[1, 84, 8400]));
+    ws.lp("build run:lane").success();
+    // The same classifier in a step for one, and a network that takes no pictures.
+    let folder = "models/object_classification/mine/FP16";
+    let step = DETECT.replace("tills", "mine").replace("gvadetect", "gvainference");
+    let ws =
+        with(&step).file(&format!("{folder}/mine.xml"), &classifier).file(&format!("{folder}/mine.bin"), BIN);
+    ws.lp("build run:lane").success();
+    ws.write(&format!("{folder}/mine.xml"), &ir(&[1, 512], &[1, 2]));
+    ws.lp("run").code(2).stderr_has("takes no pictures, which have 4 dimensions and 1 or 3 channels");
+    // ONNX has its inputs behind its weights. `data`, float, [N,4], of a graph that ends with it.
+    let onnx = "\u{8}\u{8}:\u{19}Z\u{17}\n\u{4}data\u{12}\u{f}\n\u{d}\u{8}\u{1}\u{12}\u{9}\n\u{3}\u{12}\u{1}N\n\u{2}\u{8}\u{4}";
+    let named = step.replace('}', r#", "properties": {"model": "own/mine.onnx"}}"#);
+    let ws = with(&named).file("own/mine.onnx", onnx);
+    ws.lp("run").code(2).stderr_has("`own/mine.onnx` takes no pictures");
+    // A download that does not fit appears nowhere.
+    let server = Server::answering(|url, _| match url.ends_with(".xml") {
+        true => (200, vec![], MISFIT),
+        false => (200, vec![], BIN),
+    });
+    let ws = project(&server, DETECT);
+    let recipe = ws.read(RECIPES).replace(&sha256(XML), &sha256(MISFIT));
+    ws.write(RECIPES, &recipe.replace(&format!("size = {}", XML.len()), &format!("size = {}", MISFIT.len())));
+    ws.lp("build assets")
+        .code(1)
+        .stderr_has("tills.xml` takes no pictures")
+        .stderr_has("so the recipe of the model is wrong");
+    assert!(!ws.exists(FP16));
 }
 
 #[test]

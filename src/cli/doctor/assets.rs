@@ -11,6 +11,7 @@ use crate::graph::task::{Action, Task};
 use crate::model::{Clip, Project, Source, zoo};
 use crate::os;
 use crate::path::ProjectPath;
+use crate::pipeline::tensors::ModelUse;
 use crate::plan::lane::Lane;
 use crate::text::{counted, harmless, redacted};
 use crate::workspace::missing::by_folder;
@@ -20,6 +21,8 @@ use crate::workspace::missing::by_folder;
 struct Needed {
     files: Vec<ProjectPath>,
     by: Vec<String>,
+    /// What the last step does with a model.
+    used: Option<ModelUse>,
 }
 
 /// The findings about a project; `tasks` are those of its graph.
@@ -45,12 +48,15 @@ fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
     let mut needs: BTreeMap<(&str, String), Needed> = BTreeMap::new();
     for planned in &lane.cameras {
         for file in step_files(planned) {
-            let what = match file.kind {
-                StepFileKind::Model { name, precision } => ("model", format!("{name} {precision}")),
+            let what = match &file.kind {
+                StepFileKind::Model { name, precision, .. } => ("model", format!("{name} {precision}")),
                 StepFileKind::Module => ("module", file.path.as_str().to_owned()),
                 StepFileKind::Other => ("file", file.path.as_str().to_owned()),
             };
             let need = needs.entry(what).or_default();
+            if let StepFileKind::Model { used, .. } = file.kind {
+                need.used = Some(used);
+            }
             let path = project.layout.named(file.path);
             let by = format!("`{}`", planned.camera().name);
             if !need.files.contains(&path) {
@@ -71,7 +77,8 @@ fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
         };
         let fault = |path: &&ProjectPath| {
             // A task's own file is made anew.
-            let fault = maker(path).is_none().then(|| model_fault(&project.layout.resolve(path)))??;
+            let fault =
+                maker(path).is_none().then(|| model_fault(&project.layout.resolve(path), need.used))??;
             Some(format!("`{path}` {fault}"))
         };
         let faults: Vec<String> =

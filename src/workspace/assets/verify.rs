@@ -11,6 +11,7 @@ use crate::action;
 use crate::os;
 use crate::os::http::compare;
 use crate::path::{Layout, ProjectPath};
+use crate::pipeline::tensors::ModelUse;
 
 /// The version of [`Verified`].
 pub(crate) const VERSION: u32 = 1;
@@ -92,7 +93,7 @@ fn look(layout: &Layout, asset: &Asset, file: &AssetFile) -> Found {
         Ok(_) => {}
     }
     if asset.kind == Kind::Model
-        && let Some(fault) = action::model_fault(&place)
+        && let Some(fault) = action::model_fault(&place, ModelUse::of_path(file.path.as_str()))
     {
         return wrong(fault, None);
     }
