@@ -140,7 +140,8 @@ pub(super) fn deliver(
         }
     }
     if let Some(source) = &download.source {
-        let ended = package::deliver(source, download, label, output, attempt);
+        let renewal = download.is_locked.then(|| line(output, CHANGED));
+        let ended = package::deliver(source, download, renewal, label, output, attempt);
         return ended.map_err(|ended| {
             failures.push(ended.detail);
             Performed { detail: failures.join("\n"), ..ended }
@@ -158,11 +159,6 @@ const CHANGED: &str = "if the file was meant to change, `lp assets update NAME` 
 
 /// The same for a folder of `--vendor`.
 const VENDORED: &str = "the folder of `--vendor` was filled with another `Lpfile.lock`: fill it again";
-
-/// The line with it, if `Lpfile.lock` is what pins the download.
-pub(super) fn renewal(download: &Download, output: &ProjectPath) -> Option<String> {
-    download.is_locked.then(|| line(output, CHANGED))
-}
 
 fn line(output: &ProjectPath, text: &str) -> String {
     format!("{HINT}{}", text.replace("NAME", &for_shell(output.file_name())))
@@ -260,9 +256,8 @@ fn take(download: &Download, from: &Path, place: &Path, attempt: &Attempt<'_>) -
 }
 
 /// What the file must be, and who says so.
-/// What it must be, and who says so.
-pub(super) fn pinned(download: &Download) -> Pinned<'_> {
-    Pinned { pins: &download.pins, by: if download.is_locked { "`Lpfile.lock`" } else { "the config" } }
+fn pinned(download: &Download) -> Pinned<'_> {
+    Pinned { pins: &download.pins, by: download.pinned_by() }
 }
 
 /// Why there is no request.

@@ -16,14 +16,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{content, download, place};
+use super::{content, place};
 use crate::digest::ContentDigest;
 use crate::engine::host::{Attempt, HINT, Performed};
 use crate::graph::task::Download;
 use crate::model::{PackageSource, Registry};
 use crate::os::archive::{self, ArchiveError, Format, Wanted};
 use crate::os::fs::FsError;
-use crate::os::http::{Answer, Limits, Pinned, compare};
+use crate::os::http::{Answer, Limits, compare};
 use crate::os::process::{self, Command, CommandEnd, Exit};
 use crate::os::{self, env};
 use crate::path::ProjectPath;
@@ -95,14 +95,15 @@ fn causes(error: &ArchiveError) -> String {
     text
 }
 
-/// Fetches a file of a package to its place below the attempt's folder. `label` begins what
-/// is noted.
+/// Fetches a file of a package to its place below the attempt's folder. `renewal` is the way out
+/// if it is not what is pinned, and `label` begins what is noted.
 ///
 /// # Errors
 /// How the attempt ends if there is no such file, or it is not what is pinned.
 pub(super) fn deliver(
     source: &PackageSource,
     download: &Download,
+    renewal: Option<String>,
     label: &str,
     output: &ProjectPath,
     attempt: &Attempt<'_>,
@@ -116,7 +117,7 @@ pub(super) fn deliver(
             Performed::failed(&PackageError::Client { program, package, end, said, way_out })
         }
         error @ (PackageError::Size { .. } | PackageError::Digest { .. }) => {
-            let lines = [Some(Performed::failed(&error).detail), download::renewal(download, output)];
+            let lines = [Some(Performed::failed(&error).detail), renewal];
             Performed::failed_with(lines.into_iter().flatten().collect::<Vec<_>>().join("\n"))
         }
         error => Performed::failed(&error),
@@ -133,7 +134,7 @@ fn try_deliver(
     let package = package(source, label, attempt)?;
     // Leftovers of a URL that was tried before.
     os::fs::remove(place)?;
-    let Pinned { pins, by } = download::pinned(download);
+    let (pins, by) = (&download.pins, download.pinned_by());
     let wanted = Wanted {
         path: &source.path,
         bytes: source.bytes,

@@ -235,6 +235,12 @@ impl Download {
         self.pins.blake3.as_ref().filter(|_| self.is_locked)?.parse().ok()
     }
 
+    /// Who says what it must be, for people.
+    #[must_use]
+    pub fn pinned_by(&self) -> &'static str {
+        if self.is_locked { "`Lpfile.lock`" } else { "the config" }
+    }
+
     /// Where it comes from, as its entry of `Lpfile.lock` has it: its first URL, or that of the
     /// file in its package.
     #[must_use]

@@ -117,9 +117,9 @@ mod tests {
             r#"{"registry":"npm","name":"@a/b","version":"1.0.0","path":"package/x","bytes":[184,200]}"#
         ]]
         .assert_eq(&serde_json::to_string(&source).unwrap());
-        expect![""].assert_eq(&source.url());
+        assert_eq!(source.url(), "pkg:npm/%40a/b@1.0.0?bytes=184-200#package/x");
         source = PackageSource { registry: Registry::Pypi, bytes: None, ..source };
-        expect![""].assert_eq(&source.url());
+        assert_eq!(source.url(), "pkg:pypi/%40a/b@1.0.0#package/x");
         expect!["package/x in @a/b==1.0.0 of PyPI"].assert_eq(&source.to_string());
     }
 }

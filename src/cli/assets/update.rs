@@ -207,7 +207,8 @@ fn names(project: &Project) -> BTreeSet<String> {
         Source::File(clip) => Some(clip),
         _ => None,
     });
-    let fetched = clips.filter(|clip| matches!(clip.origin, Origin::Url(_)) && !is_pinned(&clip.file));
+    let fetched = clips
+        .filter(|clip| matches!(clip.origin, Origin::Url(_) | Origin::Package(_)) && !is_pinned(&clip.file));
     fetched.map(|clip| clip.file.clone()).collect()
 }
 
