@@ -265,7 +265,7 @@ fn a_broken_model_of_the_users_is_named_before_the_run() {
 }
 
 /// An IR whose input and output have these dimensions.
-fn ir(input: &[u32], output: &[u32]) -> String {
+pub(crate) fn ir(input: &[u32], output: &[u32]) -> String {
     let dimensions = |all: &[u32]| all.iter().map(|n| format!("<dim>{n}</dim>")).collect::<String>();
     format!(
         r#"<net name="m" version="11"><layers><layer id="0" name="in" type="Parameter"><output><port id="0">{}</port></output></layer><layer id="1" name="out" type="Result"><input><port id="0">{}</port></input></layer></layers></net>"#,
@@ -405,43 +405,4 @@ urls = []
           |        ^^
         error: 6 errors
     "#]]);
-}
-
-#[test]
-fn all_models_of_upstreams_files_have_recipes() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/upstream-configs");
-    if !folder.is_dir() {
-        // Visible with `--nocapture`; the folder is not part of the package.
-        let mut stdout = std::io::stdout();
-        std::io::Write::write_all(&mut stdout, b"skipped: upstream's configs are not here\n").unwrap();
-        return;
-    }
-    let mut labels = std::collections::BTreeSet::new();
-    let names = |prefix: &'static str| {
-        let names = std::fs::read_dir(&folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(move |name| name.starts_with(prefix)).collect::<Vec<_>>()
-    };
-    let ws = Workspace::tasks("");
-    for cameras in names("camera_to_workload") {
-        for workloads in names("workload_to_pipeline") {
-            let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-            let ended =
-                ws.lp(&format!("graph assets --cameras {} --workloads {}", file(&cameras), file(&workloads)));
-            let models = ended.stdout.lines().filter(|line| line.starts_with("download:models/"));
-            labels.extend(models.map(|line| line.trim_end_matches("new").trim().to_owned()));
-        }
-    }
-    expect![[r#"
-        download:models/age-gender-recognition-retail-0013
-        download:models/age-gender-recognition-retail-0013/FP16
-        download:models/age-gender-recognition-retail-0013/FP32
-        download:models/efficientnet-b0
-        download:models/efficientnet-b0/FP16-INT8
-        download:models/efficientnet-b0/FP32-INT8
-        download:models/face-detection-retail-0004/FP16
-        download:models/face-detection-retail-0004/FP32
-        download:models/face-reidentification-retail-0095/FP16"#]]
-    .assert_eq(&labels.into_iter().collect::<Vec<_>>().join("\n"));
 }

@@ -57,6 +57,7 @@ mod terminal;
 mod tls;
 mod together;
 mod update;
+mod upstream_models;
 mod verdict;
 mod watch;
 mod without_dlstreamer;
