@@ -2,15 +2,18 @@
 //!
 //! Their files are small, have no useful size and change with every read, so
 //! they are read whole. A file that is sampled again and again stays open
-//! ([`Pseudofile`]): that halves the cost of a sample. So does the folder of all processes
-//! ([`Processes`]).
+//! ([`Pseudofile`]): that halves the cost of a sample. So do the folder of all processes and
+//! their files ([`Processes`]).
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Dir, Mode, OFlags};
+use rustix::process::{Resource, getrlimit};
 
 /// The whole text of a file, without white space at its end.
 ///
@@ -89,6 +92,10 @@ pub struct Pseudofile {
 /// <https://man7.org/linux/man-pages/man2/statfs.2.html>
 const MADE_UP: [i64; 4] = [0x9fa0, 0x6265_6572, 0x0027_e0eb, 0x6367_7270];
 
+fn is_made_up(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|system| MADE_UP.contains(&system.f_type))
+}
+
 impl Pseudofile {
     /// Opens the file.
     ///
@@ -96,7 +103,7 @@ impl Pseudofile {
     /// When it cannot be opened.
     pub fn open(path: &Path) -> io::Result<Pseudofile> {
         let file = File::open(path)?;
-        let is_made_up = rustix::fs::fstatfs(&file).is_ok_and(|system| MADE_UP.contains(&system.f_type));
+        let is_made_up = is_made_up(&file);
         Ok(Pseudofile { path: path.to_owned(), file: is_made_up.then_some(file), text: String::new() })
     }
 
@@ -135,13 +142,26 @@ impl Reader {
     }
 }
 
+/// The most files of processes that stay open, and their part of the files that `lp` may have
+/// open: one in eight, so that the most of them are left for workers.
+const MOST_OPEN: u64 = 4096;
+const PART_OPEN: u64 = 8;
+
 /// The processes of a folder `/proc`.
+///
+/// On a file system that the kernel makes up, `stat` of a process stays open from one scan to
+/// the next. It never tells of another process that got the same number later: reading
+/// fails once its own has ended.
 #[derive(Debug)]
 pub struct Processes {
     folder: File,
     entries: Dir,
     path: String,
     text: Vec<u8>,
+    /// `stat` of processes, with the scan that read it last.
+    open: HashMap<u32, (OwnedFd, u64)>,
+    most_open: usize,
+    scans: u64,
 }
 
 impl Processes {
@@ -152,7 +172,19 @@ impl Processes {
     pub fn open(proc: &Path) -> io::Result<Processes> {
         let folder = File::open(proc)?;
         let entries = Dir::read_from(&folder)?;
-        Ok(Processes { folder, entries, path: String::new(), text: Vec::new() })
+        let allowed = getrlimit(Resource::Nofile)
+            .current
+            .map_or(MOST_OPEN, |allowed| MOST_OPEN.min(allowed / PART_OPEN));
+        let most_open = if is_made_up(&folder) { allowed as usize } else { 0 };
+        Ok(Processes {
+            folder,
+            entries,
+            path: String::new(),
+            text: Vec::new(),
+            open: HashMap::new(),
+            most_open,
+            scans: 0,
+        })
     }
 
     /// Passes the number and the text of `stat` of each process. Those that end
@@ -161,8 +193,9 @@ impl Processes {
     /// # Errors
     /// When the folder cannot be read.
     pub fn scan(&mut self, mut each: impl FnMut(u32, &[u8])) -> io::Result<()> {
+        self.scans += 1;
         self.entries.rewind();
-        for entry in self.entries.by_ref() {
+        while let Some(entry) = self.entries.next() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
             if !name.first().is_some_and(u8::is_ascii_digit) {
@@ -171,9 +204,28 @@ impl Processes {
             let Some(pid) = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            if read_at(&self.folder, &mut self.path, &mut self.text, pid, "stat").is_ok() {
+            if self.read_stat(pid).is_ok() {
                 each(pid, &self.text);
             }
+        }
+        self.open.retain(|_, (_, scan)| *scan == self.scans);
+        Ok(())
+    }
+
+    /// Reads `stat` of a process into `text`.
+    fn read_stat(&mut self, pid: u32) -> io::Result<()> {
+        if let Some((file, scan)) = self.open.get_mut(&pid)
+            && read_from(file, &mut self.text).is_ok()
+        {
+            *scan = self.scans;
+            return Ok(());
+        }
+        // It has ended, and another process may have its number.
+        self.open.remove(&pid);
+        let file = open_at(&self.folder, &mut self.path, pid, "stat")?;
+        read_from(&file, &mut self.text)?;
+        if self.open.len() < self.most_open {
+            self.open.insert(pid, (file, self.scans));
         }
         Ok(())
     }
@@ -185,25 +237,33 @@ impl Processes {
             variable.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="))
                 == Some(value.as_bytes())
         };
-        read_at(&self.folder, &mut self.path, &mut self.text, pid, "environ").is_ok()
+        let file = open_at(&self.folder, &mut self.path, pid, "environ");
+        file.is_ok_and(|file| read_from(&file, &mut self.text).is_ok())
             && self.text.split(|byte| *byte == 0).any(is_meant)
     }
 }
 
-/// Reads a file of a process into `text`. The buffers are kept from one call to the next.
-fn read_at(proc: &File, path: &mut String, text: &mut Vec<u8>, pid: u32, name: &str) -> io::Result<()> {
+/// Opens a file of a process. `path` is kept from one call to the next.
+fn open_at(proc: &File, path: &mut String, pid: u32, name: &str) -> io::Result<OwnedFd> {
     path.clear();
     let _ = write!(path, "{pid}/{name}");
-    text.clear();
-    let file = rustix::fs::openat(proc, path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(rustix::fs::openat(proc, path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Reads a file from its start into `text`, whose memory is kept from one call to the next.
+fn read_from(file: impl AsFd, text: &mut Vec<u8>) -> io::Result<()> {
     // A `stat` comes whole with one read; a second one would only find its end.
-    text.resize(4096, 0);
-    let n = rustix::io::read(&file, text.as_mut_slice())?;
-    text.truncate(n);
-    if n == 4096 {
-        File::from(file).read_to_end(text)?;
+    const WHOLE: usize = 4096;
+    let mut end = 0;
+    loop {
+        text.resize(end + WHOLE, 0);
+        let n = rustix::io::pread(&file, &mut text[end..], end as u64)?;
+        end += n;
+        if n == 0 || end < WHOLE {
+            text.truncate(end);
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -237,6 +297,27 @@ mod tests {
         assert!(processes.has_variable(7, "LP", "x y"));
         assert!(!processes.has_variable(7, "LP", "x"));
         assert!(!processes.has_variable(8, "LP", "x y"));
+    }
+
+    #[test]
+    fn a_process_that_stays_is_read_afresh_from_an_open_file() {
+        let mut processes = Processes::open(Path::new("/proc")).unwrap();
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let (own, pid) = (std::process::id(), child.id());
+        let scan = |processes: &mut Processes| {
+            let mut seen = Vec::new();
+            processes.scan(|pid, text| seen.push((pid, text.to_vec()))).unwrap();
+            assert!(
+                seen.iter().any(|(pid, text)| *pid == own && text.starts_with(own.to_string().as_bytes()))
+            );
+            seen.iter().any(|(seen, _)| *seen == pid)
+        };
+        assert!(scan(&mut processes) && processes.open.contains_key(&pid));
+        assert!(scan(&mut processes));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(!scan(&mut processes) && !processes.open.contains_key(&pid));
     }
 
     #[test]
