@@ -23,7 +23,7 @@ use crate::graph::task::Download;
 use crate::model::{PackageSource, Registry};
 use crate::os::archive::{self, ArchiveError, Format, Wanted};
 use crate::os::fs::FsError;
-use crate::os::http::{Answer, Limits, compare};
+use crate::os::http::{Answer, Difference, Limits, compare};
 use crate::os::process::{self, Command, CommandEnd, Exit};
 use crate::os::{self, env};
 use crate::path::ProjectPath;
@@ -152,7 +152,7 @@ fn try_deliver(
     if let Some(expected) = pins.size.filter(|size| *size != compared.bytes) {
         return Err(PackageError::Size { origin, actual: compared.bytes, by, expected });
     }
-    if let Some((expected, actual)) = compared.difference {
+    if let Some(Difference { expected, actual, .. }) = compared.difference {
         return Err(PackageError::Digest { origin, actual, by, expected });
     }
     if download.wanted.is_some() {

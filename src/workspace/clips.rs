@@ -13,6 +13,7 @@ use crate::graph::{TaskGraph, TaskId};
 use crate::model::{Clip, Origin, Project, Source};
 use crate::os;
 use crate::os::fs::Metadata;
+use crate::os::http::{Difference, PinKey, Pins};
 use crate::path::{ProjectPath, shown};
 use crate::store::Store;
 use crate::text::harmless;
@@ -65,14 +66,16 @@ pub(crate) fn check(
     checked
 }
 
-/// The error of a video whose digest is not the pinned one.
+/// The error of a video that is not the pinned one.
 fn other_than_pinned(project: &Project, clip: &Clip, place: &Path, name: &str) -> Option<Diagnostic> {
     let asset = project.assets.get(&clip.file)?;
-    let pinned = asset.pins.sha256.as_ref()?;
+    if asset.pins == Pins::default() {
+        return None;
+    }
     // Without a store, nothing is remembered.
     let store = Store::open(project.layout.clone()).unwrap_or_else(|_| Store::unread(project.layout.clone()));
-    let found = match store.sha256_of(place) {
-        Ok(found) => found,
+    let difference = match store.difference_of(place, &asset.pins) {
+        Ok(difference) => difference,
         Err(error) => {
             let message = format!("`{name}` cannot be read: {}", error.source);
             return Some(Diagnostic::error(codes::UNUSABLE_CLIP, message).at(clip.place));
@@ -82,17 +85,23 @@ fn other_than_pinned(project: &Project, clip: &Clip, place: &Path, name: &str) -
         // It is a cache for speed.
         let _ = store.save_state();
     }
-    if found == *pinned {
-        return None;
-    }
-    let help = match clip.original().as_str() != format!("media/{}", clip.file) {
-        true => format!("put the pinned file there, or pin this one: `sha256 = \"{found}\"`"),
-        false => format!("delete the file to have the pinned one, or pin this one: `sha256 = \"{found}\"`"),
+    let Difference { pin, actual, .. } = difference?;
+    let (what, one) = match pin {
+        PinKey::Sha256 => ("its SHA-256 digest is", format!("sha256 = \"{actual}\"")),
+        PinKey::Sha384 => ("its SHA-384 digest is", format!("sha384 = \"{actual}\"")),
+        PinKey::Blake3 => ("its BLAKE3 digest is", format!("blake3 = \"{actual}\"")),
+        PinKey::GitBlobSha1 => ("its SHA-1 as a blob is", format!("git_blob_sha1 = \"{actual}\"")),
+        PinKey::Size => ("its size in bytes is", format!("size = {actual}")),
     };
-    let message = format!("`{name}` is not the file that is pinned: its SHA-256 digest is {found}");
-    let error = Diagnostic::error(codes::OTHER_THAN_PINNED, message)
-        .at(asset.sha256_place)
-        .label("another digest is pinned");
+    let pinned = match clip.original().as_str() != format!("media/{}", clip.file) {
+        true => "put the pinned file there",
+        false => "delete the file to have the pinned one",
+    };
+    let message = format!("`{name}` is not the file that is pinned: {what} {actual}");
+    let place = asset.pin_places.get(&pin).copied().unwrap_or(asset.place);
+    let label = if pin == PinKey::Size { "another size is pinned" } else { "another digest is pinned" };
+    let error = Diagnostic::error(codes::OTHER_THAN_PINNED, message).at(place).label(label);
+    let help = format!("{pinned}, or pin this one: `{one}`");
     Some(error.also(clip.place, "the camera that plays it").help(help))
 }
 

@@ -129,6 +129,21 @@ fn a_file_that_is_not_the_pinned_one_is_an_error_wherever_it_lies() {
     ws.lp("check").code(2).stderr_has("help: put the pinned file there, or pin this one");
     ws.write("Lpfile.toml", &format!("[asset.\"a.mp4\"]\nsha256 = \"{found}\"\n"));
     ws.lp("check").success();
+    // Every pin counts.
+    for (key, wrong) in [
+        ("size", "1".to_owned()),
+        ("sha384", format!("\"{}\"", "0".repeat(96))),
+        ("blake3", format!("\"{}\"", "0".repeat(64))),
+        ("git_blob_sha1", format!("\"{}\"", "0".repeat(40))),
+    ] {
+        ws.write("Lpfile.toml", &format!("[asset.\"a.mp4\"]\nsha256 = \"{found}\"\n{key} = {wrong}\n"));
+        let ended = ws.lp("check").code(2).stderr_has("--> Lpfile.toml:3:");
+        let (_, right) = ended.stderr.split_once("or pin this one: `").unwrap();
+        let (right, _) = right.split_once('`').unwrap();
+        ws.write("Lpfile.toml", &format!("[asset.\"a.mp4\"]\n{right}\n"));
+        ws.lp("check").success();
+    }
+    ws.write("Lpfile.toml", &format!("[asset.\"a.mp4\"]\nsha256 = \"{found}\"\n"));
     // The digest is remembered by contents, so an edit of the same size is seen.
     ws.lp("build plan").success();
     ws.lp("check").success();

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::Pins;
 use super::digests::{Digester, Digests};
+use super::{Difference, PinKey, Pins};
 use crate::digest::ContentDigest;
 use crate::os::fs::{Context, FsError};
 
@@ -17,8 +17,8 @@ pub struct Compared {
     pub content: ContentDigest,
     /// Its SHA-256 digest.
     pub sha256: String,
-    /// The first pinned digest or size that is not its own: the expected and the actual one.
-    pub difference: Option<(String, String)>,
+    /// The first pinned size or digest that is not its own.
+    pub difference: Option<Difference>,
 }
 
 /// Reads a file, and compares it with `pins`.
@@ -40,9 +40,9 @@ pub fn compare(path: &Path, pins: &Pins) -> Result<Compared, FsError> {
         digester.add(piece);
     }
     let digests: Digests = digester.finish();
-    let sizes = pins.size.filter(|size| *size != bytes).map(|size| (size.to_string(), bytes.to_string()));
-    let difference = match sizes {
-        Some((expected, actual)) => Some((format!("{expected} bytes"), format!("{actual} bytes"))),
+    let size = pins.size.filter(|size| *size != bytes);
+    let difference = match size.map(|size| size.to_string()) {
+        Some(expected) => Some(Difference { pin: PinKey::Size, expected, actual: bytes.to_string() }),
         None => pins.difference(&digests, path, bytes)?,
     };
     Ok(Compared { bytes, content: digests.content, sha256: digests.sha256.unwrap_or_default(), difference })
@@ -69,12 +69,15 @@ mod tests {
             ..none.clone()
         };
         assert_eq!(compare(&path, &right).unwrap(), found);
+        let difference = |pins: &Pins| {
+            let Difference { pin, expected, actual } = compare(&path, pins).unwrap().difference.unwrap();
+            (pin, expected, actual)
+        };
         let wrong = Pins { git_blob_sha1: Some("00".to_owned()), ..right.clone() };
-        assert_eq!(compare(&path, &wrong).unwrap().difference, Some(("00".to_owned(), blob)));
+        assert_eq!(difference(&wrong), (PinKey::GitBlobSha1, "00".to_owned(), blob));
         let wrong = Pins { sha384: Some("00".to_owned()), ..none.clone() };
-        assert_eq!(compare(&path, &wrong).unwrap().difference.unwrap().0, "00");
+        assert_eq!(difference(&wrong).0, PinKey::Sha384);
         let wrong = Pins { size: Some(5), ..none };
-        let difference = ("5 bytes".to_owned(), "4 bytes".to_owned());
-        assert_eq!(compare(&path, &wrong).unwrap().difference, Some(difference));
+        assert_eq!(difference(&wrong), (PinKey::Size, "5".to_owned(), "4".to_owned()));
     }
 }

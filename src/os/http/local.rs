@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::digests::Digester;
-use super::{Address, Answer, BEGIN, Caller, DownloadError, Fetched, Pinned};
+use super::{Address, Answer, BEGIN, Caller, Difference, DownloadError, Fetched, Pinned};
 use crate::os::failpoint::{fs_call, fs_write};
 use crate::os::fs::{self, Context, File};
 use crate::path::shown;
@@ -60,7 +60,7 @@ pub fn take(
         return Err(DownloadError::Truncated { address, expected: total, actual: bytes });
     }
     let digests = digester.finish();
-    if let Some((expected, actual)) = pins.difference(&digests, dest, bytes)? {
+    if let Some(Difference { expected, actual, .. }) = pins.difference(&digests, dest, bytes)? {
         return Err(DownloadError::Digest { address, expected, actual, by, found: unfit, is_resumed: false });
     }
     Ok(Fetched { bytes, content: digests.content })

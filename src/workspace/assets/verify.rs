@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Asset, AssetFile, Kind, State};
 use crate::action;
 use crate::os;
-use crate::os::http::compare;
+use crate::os::http::{Difference, PinKey, compare};
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::tensors::ModelUse;
 
@@ -105,7 +105,9 @@ fn look(layout: &Layout, asset: &Asset, file: &AssetFile) -> Found {
         Ok(read) => read,
         Err(error) => return wrong(format!("cannot be read: {}", error.source), None),
     };
-    if let Some((expected, actual)) = read.difference {
+    if let Some(Difference { pin, expected, actual }) = read.difference {
+        let bytes = if pin == PinKey::Size { " bytes" } else { "" };
+        let (expected, actual) = (format!("{expected}{bytes}"), format!("{actual}{bytes}"));
         return wrong(format!("has {actual}, not the pinned {expected}"), Some((expected, actual)));
     }
     match file.recorded.first() {
