@@ -31,5 +31,6 @@ pub mod stats;
 pub mod store;
 pub(crate) mod text;
 pub mod time;
+pub mod vision;
 pub mod worker;
 pub(crate) mod workspace;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const LEVELS: [&[&str]; 9] = [
     &["digest", "packed", "text", "name", "path", "time"],
     &["diag", "os"],
-    &["scene", "pipeline", "model", "collect", "stats", "search"],
+    &["scene", "vision", "pipeline", "model", "collect", "stats", "search"],
     &["plan", "dialect", "worker", "record"],
     &["session", "report", "graph"],
     &["store"],
@@ -31,8 +31,8 @@ const BANS: [(&str, &[&str]); 3] = [
 ];
 
 /// What the worker's crate may use of the library.
-const WORKER: [&str; 9] =
-    ["digest", "text", "name", "path", "time", "os", "scene", "pipeline", "worker::protocol"];
+const WORKER: [&str; 10] =
+    ["digest", "text", "name", "path", "time", "os", "scene", "vision", "pipeline", "worker::protocol"];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
