@@ -12,7 +12,7 @@
 
 use super::labels::Labels;
 use super::model_proc::Postprocess;
-use super::{Output, WrongTensors, check_lengths, shown};
+use super::{Output, WrongTensors, best, check_lengths, shown};
 use crate::text::harmless;
 
 /// What a classifier says of a picture.
@@ -272,12 +272,6 @@ fn joined<T: AsRef<str>>(parts: impl Iterator<Item = T>, separator: &str) -> Str
         text.push_str(part.as_ref());
     }
     text
-}
-
-/// The first of the greatest numbers.
-fn best(values: &[f32]) -> Option<(u32, f32)> {
-    let numbers = (0_u32..).zip(values.iter().copied()).filter(|(_, value)| value.is_finite());
-    numbers.reduce(|best, one| if one.1 > best.1 { one } else { best })
 }
 
 fn are_probabilities(values: &[f32]) -> bool {

@@ -110,6 +110,11 @@ impl Model<'_> {
     }
 }
 
+/// DL Streamer's, for YOLO models that state none.
+const IOU_THRESHOLD: f32 = 0.4;
+/// Fewer rows than raw outputs of YOLO have: inputs of 160x160 give 1575.
+const FEWEST_ROWS: usize = 1000;
+
 /// All decoders, the more special first: of several that fit, the first is taken.
 const ALL: [&Kind; 9] = [
     &detection_output::KIND,

@@ -150,6 +150,12 @@ fn shown(outputs: &[Output]) -> String {
     }
 }
 
+/// The first of the greatest values with its number; what is not finite is none.
+fn best(values: &[f32]) -> Option<(u32, f32)> {
+    let numbers = (0..).zip(values.iter().copied()).filter(|(_, value)| value.is_finite());
+    numbers.reduce(|best, one| if one.1 > best.1 { one } else { best })
+}
+
 /// 1 / (1 + e^-x), without an overflow.
 fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())

@@ -18,9 +18,9 @@ mod map;
 mod place;
 mod rows;
 
-pub use map::{Plan, PlanError};
+pub use map::PlanError;
 pub use place::{Found, Pixels, Placement};
-pub use rows::{Element, FillError};
+pub use rows::{Element, FillError, Plan};
 
 /// A part of a frame in pixels. What lies outside the frame is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

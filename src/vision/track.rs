@@ -7,7 +7,8 @@
 //! at once.
 //!
 //! `zero-term`, `zero-term-imageless`: every frame must have detections. A track is firm after 3 frames in a row, and
-//! a new one that misses a frame is forgotten; a firm one that is lost keeps its number for 120 frames. With an
+//! a new one that misses a frame is forgotten; a firm one that is lost is kept for 120 frames, of which only 87 count: after
+//! them even a box in the same place costs more than a new number. With an
 //! `inference-interval` above 1 every inferred frame so begins new numbers: `short-term-imageless` is meant for
 //! that. It predicts boxes in frames without detections, for 30 frames.
 //!

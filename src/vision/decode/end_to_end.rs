@@ -5,7 +5,7 @@
 //!
 //! Source: <https://docs.ultralytics.com/modes/export/> (`nms`, `end2end`), and exports with ultralytics 8.4.
 
-use super::{Decoder, Kind, Model};
+use super::{Decoder, FEWEST_ROWS, Kind, Model};
 use crate::vision::{Corners, Detection, Size};
 
 pub(super) const KIND: Kind = Kind {
@@ -25,7 +25,7 @@ struct Rows {
 fn fits(model: &Model<'_>) -> Option<Box<dyn Decoder>> {
     let &[n, ROW] = model.only()? else { return None };
     // Rows of raw YOLOv5 with one class have 6 values too, but thousands of rows.
-    let is_raw = model.hints.converter.is_none() && n >= super::yolo_v5::FEWEST_ROWS;
+    let is_raw = model.hints.converter.is_none() && n >= FEWEST_ROWS;
     (!is_raw).then(|| Box::new(Rows { input: model.input }) as Box<dyn Decoder>)
 }
 

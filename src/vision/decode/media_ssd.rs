@@ -7,10 +7,9 @@
 //! Source: <https://github.com/google-ai-edge/mediapipe/blob/master/mediapipe/calculators/tflite/ssd_anchors_calculator.cc>,
 //! `tensors_to_detections_calculator.cc` beside it, and `object_detection_ssd_mobilenetv2_oidv4_fp16`'s options.
 
-use super::yolo_v5::best;
 use super::{Decoder, Kind, Model};
 use crate::vision::nms::{Among, suppress};
-use crate::vision::{Corners, Detection, Size, logit, sigmoid};
+use crate::vision::{Corners, Detection, Size, best, logit, sigmoid};
 
 pub(super) const KIND: Kind = Kind {
     name: "mediapipe_ssd",

@@ -6,7 +6,7 @@
 //!
 //! Source: <https://docs.ultralytics.com/modes/export/>, exports with ultralytics 8.4, and DL Streamer's `yolo_v8.cpp`.
 
-use super::{Decoder, Kind, Model};
+use super::{Decoder, IOU_THRESHOLD, Kind, Model};
 use crate::vision::nms::{Among, suppress};
 use crate::vision::{Corners, Detection, Size};
 
@@ -16,9 +16,6 @@ pub(super) const KIND: Kind = Kind {
     shapes: "[1,4+C,N]",
     fits,
 };
-
-/// DL Streamer's, for models that state none.
-pub(super) const IOU_THRESHOLD: f32 = 0.4;
 
 /// Columns that are compared at once, so that their best scores stay in the nearest cache.
 const BLOCK: usize = 512;

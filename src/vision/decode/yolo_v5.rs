@@ -6,9 +6,9 @@
 //! Source: <https://github.com/ultralytics/yolov5/blob/v7.0/models/yolo.py> (`Detect.forward`) and DL Streamer's
 //! `yolo_v7.cpp`.
 
-use super::{Decoder, Kind, Model, yolo};
+use super::{Decoder, FEWEST_ROWS, IOU_THRESHOLD, Kind, Model};
 use crate::vision::nms::{Among, suppress};
-use crate::vision::{Corners, Detection, Size};
+use crate::vision::{Corners, Detection, Size, best};
 
 pub(super) const KIND: Kind = Kind {
     name: "yolo_v7",
@@ -16,9 +16,6 @@ pub(super) const KIND: Kind = Kind {
     shapes: "[1,N,5+C]",
     fits,
 };
-
-/// Fewer rows than raw outputs have: inputs of 160x160 give 1575.
-pub(super) const FEWEST_ROWS: usize = 1000;
 
 /// Values of a row before the scores of classes.
 const BOX: usize = 5;
@@ -32,7 +29,7 @@ struct Rows {
 fn fits(model: &Model<'_>) -> Option<Box<dyn Decoder>> {
     let &[n, row] = model.only()? else { return None };
     let classes = row.checked_sub(BOX).filter(|classes| *classes > 0 && row < n && n >= FEWEST_ROWS)?;
-    let iou_threshold = model.hints.iou_threshold.unwrap_or(yolo::IOU_THRESHOLD);
+    let iou_threshold = model.hints.iou_threshold.unwrap_or(IOU_THRESHOLD);
     Some(Box::new(Rows { input: model.input, classes, iou_threshold }))
 }
 
@@ -58,15 +55,4 @@ impl Decoder for Rows {
     fn classes(&self) -> Option<usize> {
         Some(self.classes)
     }
-}
-
-/// The first of the greatest scores; `None` if there is no number.
-pub(super) fn best(scores: &[f32]) -> Option<(u32, f32)> {
-    let mut best: Option<(u32, f32)> = None;
-    for (class, score) in (0..).zip(scores) {
-        if !score.is_nan() && best.is_none_or(|(_, other)| *score > other) {
-            best = Some((class, *score));
-        }
-    }
-    best
 }

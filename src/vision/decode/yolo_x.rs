@@ -6,10 +6,9 @@
 //!
 //! Source: <https://github.com/Megvii-BaseDetection/YOLOX/blob/main/yolox/utils/demo_utils.py> (`demo_postprocess`)
 
-use super::yolo_v5::best;
-use super::{Decoder, Kind, Model, yolo};
+use super::{Decoder, IOU_THRESHOLD, Kind, Model};
 use crate::vision::nms::{Among, suppress};
-use crate::vision::{Corners, Detection, Size};
+use crate::vision::{Corners, Detection, Size, best};
 
 pub(super) const KIND: Kind =
     Kind { name: "yolo_x", converters: &["yolo_x"], shapes: "[1,N,5+C] with a row for each cell", fits };
@@ -29,8 +28,9 @@ fn fits(model: &Model<'_>) -> Option<Box<dyn Decoder>> {
     let &[n, row] = model.only()? else { return None };
     let classes = row.checked_sub(BOX).filter(|classes| *classes > 0)?;
     let Size { width, height } = model.input;
-    let cells: usize = STRIDES.iter().map(|stride| (width / stride) * (height / stride)).sum();
-    let iou_threshold = model.hints.iou_threshold.unwrap_or(yolo::IOU_THRESHOLD);
+    let cells = STRIDES.iter().map(|stride| (width / stride).saturating_mul(height / stride));
+    let cells = cells.fold(0, usize::saturating_add);
+    let iou_threshold = model.hints.iou_threshold.unwrap_or(IOU_THRESHOLD);
     (cells == n && n > 0)
         .then(|| Box::new(Cells { input: model.input, classes, iou_threshold }) as Box<dyn Decoder>)
 }

@@ -1,32 +1,31 @@
 //! Where each column and row of a tensor comes from.
 
 use super::place::Inset;
-use super::rows::Scratch;
 use super::{Filter, Part, Placement, Preparation, Region, Resize};
 use crate::vision::Size;
 
-/// How a picture of one size is written into a tensor of one size.
+/// Where the pixels of a tensor come from.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(super) struct Map {
+    /// The size of the frame.
     pub(super) picture: Size,
     pub(super) tensor: Size,
-    pub(super) preparation: Preparation,
     pub(super) placement: Placement,
     /// The pixels of the tensor that are not padding.
     pub(super) inside: Region,
     /// For planes of full size, and of half the size: those of colour of I420 and NV12.
     pub(super) columns: [Vec<Tap>; 2],
     pub(super) rows: [Vec<Tap>; 2],
-    pub(super) scratch: Scratch,
 }
 
 /// The two pixels between which one of the tensor lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tap {
-    pub(super) first: usize,
-    pub(super) second: usize,
-    /// How far it is from the first to the second, in parts of 32768.
-    pub(super) fraction: i16,
+    pub(super) first: u32,
+    /// The same, or the next.
+    pub(super) second: u32,
+    /// How far it is from the first to the second, in parts of 65536.
+    pub(super) fraction: u16,
 }
 
 /// A region cannot be written into a tensor.
@@ -34,25 +33,30 @@ pub(super) struct Tap {
 pub enum PlanError {
     #[error("a tensor for pictures of {0} has no pixels")]
     NoTensor(Size),
+    #[error("a frame of {frame} is more than {SIDE} pixels wide or high")]
+    Large { frame: Size },
     #[error("the region {region:?} has no pixel of a frame of {frame}")]
     Outside { region: Region, frame: Size },
 }
 
+/// The most pixels of a side.
+const SIDE: usize = 1 << 24;
+
 /// How much larger than it fits a picture is made before a part is taken: DL Streamer's.
 const CROP_SCALE: f64 = 1.125;
 
-impl Plan {
-    /// # Errors
-    ///
-    /// If the tensor or the region has no pixels.
-    pub fn new(
+impl Map {
+    pub(super) fn new(
         picture: Size,
         region: Option<Region>,
         tensor: Size,
         preparation: &Preparation,
-    ) -> Result<Plan, PlanError> {
+    ) -> Result<Map, PlanError> {
         if tensor.width == 0 || tensor.height == 0 {
             return Err(PlanError::NoTensor(tensor));
+        }
+        if picture.width > SIDE || picture.height > SIDE {
+            return Err(PlanError::Large { frame: picture });
         }
         let asked = region.unwrap_or(Region { x: 0, y: 0, width: picture.width, height: picture.height });
         let cut = Region {
@@ -76,21 +80,14 @@ impl Plan {
             };
             [taps(1.0, (at, at + length)), taps(2.0, half(at, length))]
         };
-        Ok(Plan {
+        Ok(Map {
             picture,
             tensor,
-            preparation: *preparation,
             placement,
             inside,
             columns: taps(source.x, source.width, resized.width, skipped[0], inside.width),
             rows: taps(source.y, source.height, resized.height, skipped[1], inside.height),
-            scratch: Scratch::default(),
         })
-    }
-
-    #[must_use]
-    pub fn placement(&self) -> &Placement {
-        &self.placement
     }
 }
 
@@ -111,13 +108,12 @@ impl Line {
         let position = position / halved;
         if self.filter == Filter::Nearest {
             let pixel = (position as usize).clamp(begin, end - 1);
-            return Tap { first: pixel, second: pixel, fraction: 0 };
+            return Tap { first: pixel as u32, second: pixel as u32, fraction: 0 };
         }
         let position = (position - 0.5).clamp(begin as f64, (end - 1) as f64);
         let first = position as usize;
-        // A fraction that rounds to a whole is the pixel itself, but for 1/65536 of a level.
-        let fraction = ((position - first as f64) * 32768.0).round().min(32767.0);
-        Tap { first, second: (first + 1).min(end - 1), fraction: fraction as i16 }
+        let fraction = (position - first as f64) * 65536.0;
+        Tap { first: first as u32, second: (first + 1).min(end - 1) as u32, fraction: fraction as u16 }
     }
 }
 

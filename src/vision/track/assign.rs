@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn no_assignment_costs_less() {
         let mut random = Random::new(7);
-        for (n_rows, n_columns) in [(0, 0), (1, 1), (1, 4), (3, 3), (4, 6), (5, 5)] {
+        assert!(cheapest(&[], 0, 3).is_empty());
+        for (n_rows, n_columns) in [(1, 1), (1, 4), (3, 3), (4, 6), (5, 5)] {
             for _ in 0..20 {
                 let costs: Vec<f64> =
                     (0..n_rows * n_columns).map(|_| (random.fraction() * 9.0).floor()).collect();
