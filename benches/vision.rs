@@ -1,8 +1,8 @@
 //! What `lp`'s own part of an inference costs: `scripts/bench vision`.
 //!
-//! Frames into tensors as detectors take them, by linear and nearest resizing, and the outputs of a detector of 80 classes
-//! with 20 objects in 8400 places, and of one that sees something everywhere.
-//! Decoding by OpenVINO is not in it.
+//! Frames into tensors as detectors take them, by linear and nearest resizing, and the outputs of a
+//! detector of 80 classes with 20 objects in 8400 places, and of one that sees something
+//! everywhere. Decoding by OpenVINO is not in it.
 
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 

@@ -1,12 +1,12 @@
 //! Output tensors of classifiers into labels, numbers and texts.
 //!
-//! A model-proc file says for each output which *method* makes a label of it. Without one, an output of C values with
-//! C labels is read as probabilities, after a softmax if they are not; other outputs are left as they are
-//! (`raw_data_copy`): an embedding has no label.
+//! A model-proc file says for each output which *method* makes a label of it. Without one, an
+//! output of C values with C labels is read as probabilities, after a softmax if they are not;
+//! other outputs are left as they are (`raw_data_copy`): an embedding has no label.
 //!
-//! Source of the methods: DL Streamer's `converters/to_tensor/label.cpp` and `text.cpp`. `expected_value` is `lp`'s own:
-//! the mean of class numbers, weighted with their probabilities, as models that give a probability for each year of age
-//! are meant to be read.
+//! Source of the methods: DL Streamer's `converters/to_tensor/label.cpp` and `text.cpp`.
+//! `expected_value` is `lp`'s own: the mean of class numbers, weighted with their probabilities, as
+//! models that give a probability for each year of age are meant to be read.
 //!
 //! Not here: detections (`decode`), and reading model-proc files (`model_proc`).
 
@@ -89,12 +89,13 @@ const THRESHOLD: f32 = 0.5;
 const TOLERANCE: f32 = 1e-3;
 
 impl Classifier {
-    /// The methods for a model with these outputs. `labels` gives those of an output, by all of its names, or by
-    /// its entry in the model-proc file; `None` if there are none.
+    /// The methods for a model with these outputs. `labels` gives those of an output, by all of its
+    /// names, or by its entry in the model-proc file; `None` if there are none.
     ///
     /// # Errors
     ///
-    /// If an entry names an output, a converter or a method that does not exist, or labels do not fit.
+    /// If an entry names an output, a converter or a method that does not exist, or labels do not
+    /// fit.
     pub fn choose(
         outputs: &[Output],
         entries: &[Postprocess],

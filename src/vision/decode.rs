@@ -5,8 +5,8 @@
 //! [`Detector::choose`]. Each file here is one decoder, with the source of its format; to add
 //! one, write a file and a line in [`ALL`].
 //!
-//! Values may be anything: what is no number is no detection. A box that is inside out or not finite is
-//! left out.
+//! Values may be anything: what is no number is no detection. A box that is inside out or not
+//! finite is left out.
 //!
 //! Not here: classes of whole pictures (`classify`), names of classes (`labels`).
 
@@ -29,8 +29,8 @@ pub struct Hints {
     pub converter: Option<String>,
     /// Boxes that overlap more than this are one object. Default: that of the decoder.
     pub iou_threshold: Option<f32>,
-    /// The number of labels that a user or a model-proc file gives, to tell layouts apart.
-    pub labels: Option<usize>,
+    /// The number of classes of a model for poses, whose rows after the scores are points.
+    pub pose_classes: Option<usize>,
 }
 
 /// A detector's outputs, read by the decoder for their shapes.
@@ -128,6 +128,12 @@ const ALL: [&Kind; 9] = [
     &yolo::KIND,
 ];
 
+/// Whether there is a decoder for a converter of model-proc files, or a `model_type` of rt_info.
+#[must_use]
+pub fn is_converter(name: &str) -> bool {
+    ALL.iter().any(|kind| kind.converters.contains(&name))
+}
+
 impl Detector {
     /// The decoder for a model with these outputs.
     ///
@@ -153,7 +159,8 @@ impl Detector {
                 known: listed(ALL.iter().flat_map(|kind| kind.converters)),
             });
         };
-        // Several decoders may have one name: `YOLO` tells the family, and the shapes tell the member.
+        // Several decoders may have one name: `YOLO` tells the family, and the shapes tell the
+        // member.
         ALL.iter().filter(means).find_map(|kind| made(kind)).ok_or_else(|| UnknownLayout::Misfit {
             converter: converter.clone(),
             expected: named.shapes,

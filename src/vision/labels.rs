@@ -1,8 +1,8 @@
 //! Names of classes, and where they come from.
 //!
-//! A model's classes may be named in several places ([`Source`], the first wins). Names that are too
-//! many or too few would give every class a wrong name, so they are refused, with the reason, and the next
-//! place is asked. Without names, a class is its number: `class 7`.
+//! A model's classes may be named in several places ([`Source`], the first wins). Names that are
+//! too many or too few would give every class a wrong name, so they are refused, with the reason,
+//! and the next place is asked. Without names, a class is its number: `class 7`.
 //!
 //! Pure: gets texts. Not here: reading files, and rt_info, metadata.yaml and ONNX (`model_info`).
 
@@ -123,7 +123,8 @@ pub fn lines(text: &str) -> Vec<String> {
     text.trim_start_matches('\u{feff}').lines().map(str::to_owned).collect()
 }
 
-/// The files of a property `labels`: a path, or `layer=path` for each of several layers, with commas between.
+/// The files of a property `labels`: a path, or `layer=path` for each of several layers, with
+/// commas between.
 #[must_use]
 pub fn files(property: &str) -> Vec<(Option<&str>, &str)> {
     if !property.contains('=') {
@@ -144,8 +145,8 @@ pub fn separated(text: &str) -> Vec<String> {
     text.split([' ', ',', ';', '\t', '\n']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
-/// The names of a Python dictionary or list: `{0: 'person', 1: "driver's seat"}`, `['a', 'b']`. `None` if it is
-/// neither, or if its keys are not 0, 1, 2, ... in some order.
+/// The names of a Python dictionary or list: `{0: 'person', 1: "driver's seat"}`, `['a', 'b']`.
+/// `None` if it is neither, or if its keys are not 0, 1, 2, ... in some order.
 #[must_use]
 pub fn python(text: &str) -> Option<Vec<String>> {
     let text = text.trim();

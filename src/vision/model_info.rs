@@ -1,12 +1,14 @@
 //! What a model says of itself: rt_info of an IR, properties of an ONNX model, `metadata.yaml`.
 //!
-//! All are read leniently: a value that cannot be understood counts as not said, since these texts are written by
-//! exporters and not by users. Only an IR that is no XML is an error.
+//! All are read leniently: a value that cannot be understood counts as not said, since these texts
+//! are written by exporters and not by users. Only an IR that is no XML is an error.
 //!
-//! Source: <https://docs.openedgeplatform.intel.com/dev/edge-ai-libraries/dlstreamer/dev_guide/model_info_xml.html>, and exports with
-//! ultralytics 8.4.
+//! Source:
+//! <https://docs.openedgeplatform.intel.com/dev/edge-ai-libraries/dlstreamer/dev_guide/model_info_xml.html>,
+//! and exports with ultralytics 8.4.
 //!
-//! Pure: gets texts and bytes. Not here: whether the file is whole (`pipeline::model_file`), what wins over it (`settings`).
+//! Pure: gets texts and bytes. Not here: whether the file is whole (`pipeline::model_file`), what
+//! wins over it (`settings`).
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -77,7 +79,8 @@ impl ModelInfo {
         }
     }
 
-    /// Takes note of `<net><rt_info><model_info><iou_threshold value="0.7"/>`, and of `framework/names`.
+    /// Takes note of `<net><rt_info><model_info><iou_threshold value="0.7"/>`, and of
+    /// `framework/names`.
     fn see(&mut self, around: &[String], element: &BytesStart<'_>) {
         let [net, rt_info, group] = around else { return };
         if net != "net" || rt_info != "rt_info" {
@@ -118,7 +121,8 @@ impl ModelInfo {
         info
     }
 
-    /// The `metadata.yaml` that Ultralytics writes beside an IR: only its form of YAML, with a key a line.
+    /// The `metadata.yaml` that Ultralytics writes beside an IR: only its form of YAML, with a key
+    /// a line.
     #[must_use]
     pub fn of_metadata(yaml: &str) -> ModelInfo {
         let mut info = ModelInfo::default();

@@ -1,13 +1,14 @@
 //! DL Streamer's model-proc files: how a picture is prepared, and what outputs mean.
 //!
-//! JSON with `input_preproc` and `output_postproc`, versions 2.0 to 2.2. Every fault is reported, each with its key;
-//! keys that are unknown are no fault, since files have notes of their own. What `lp` cannot do is a fault: a
-//! pre-processing that is left out silently gives other figures.
+//! JSON with `input_preproc` and `output_postproc`, versions 2.0 to 2.2. Every fault is reported,
+//! each with its key; keys that are unknown are no fault, since files have notes of their own. What
+//! `lp` cannot do is a fault: a pre-processing that is left out silently gives other figures.
 //!
-//! Source: <https://docs.openedgeplatform.intel.com/dev/edge-ai-libraries/dlstreamer/dev_guide/model_proc_file.html>
+//! Source:
+//! <https://docs.openedgeplatform.intel.com/dev/edge-ai-libraries/dlstreamer/dev_guide/model_proc_file.html>
 //!
-//! Pure: gets text. Not here: reading label files that it names (`labels::lines`), and what wins over it
-//! (`settings`).
+//! Pure: gets text. Not here: reading label files that it names (`labels::lines`), and what wins
+//! over it (`settings`).
 
 use serde_json::{Map, Value};
 

@@ -1,7 +1,7 @@
 //! Non-maximum suppression: of boxes that overlap, only the one that scores best is kept.
 //!
-//! Overlap is the area of the intersection over that of the union (IoU). Of equal scores the earlier
-//! detection wins, so the same tensor gives the same boxes everywhere.
+//! Overlap is the area of the intersection over that of the union (IoU). Of equal scores the
+//! earlier detection wins, so the same tensor gives the same boxes everywhere.
 
 use super::{Corners, Detection};
 

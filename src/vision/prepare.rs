@@ -1,8 +1,8 @@
 //! Frames into input tensors, and coordinates back.
 //!
-//! A [`Plan`] is made once for a picture's size, a region of it and a tensor: it holds where
-//! each column and row of the tensor comes from. [`Plan::fill`] then writes a picture into a tensor,
-//! and its [`Placement`] turns what was seen in the tensor into pixels of the frame.
+//! A [`Plan`] is made once for a picture's size, a region of it and a tensor: it holds where each
+//! column and row of the tensor comes from. [`Plan::fill`] then writes a picture into a tensor, and
+//! its [`Placement`] turns what was seen in the tensor into pixels of the frame.
 //!
 //! *Linear* is bilinear with half-pixel centres and without antialiasing, clamped at the edge of
 //! the region: the `INTER_LINEAR` of OpenCV and the `RESIZE_LINEAR` of OpenVINO, within one

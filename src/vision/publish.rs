@@ -1,10 +1,11 @@
 //! What was seen in a frame, as the JSON that DL Streamer's `gvametaconvert` writes.
 //!
-//! Keys are sorted, since its library keeps objects so; numbers are the shortest that read back the same,
-//! with an exponent below 0.0001 and from 1e15 on (nlohmann::json). A frame without objects gives no text, unless asked for.
+//! Keys are sorted, since its library keeps objects so; numbers are the shortest that read back the
+//! same, with an exponent below 0.0001 and from 1e15 on (nlohmann::json). A frame without objects
+//! gives no text, unless asked for.
 //!
-//! Source: DL Streamer's `gvametaconvert/jsonconverter.cpp`. Not here: writing files (`gvametapublish` in `lp-worker`), and
-//! `add-tensor-data`.
+//! Source: DL Streamer's `gvametaconvert/jsonconverter.cpp`. Not here: writing files
+//! (`gvametapublish` in `lp-worker`), and `add-tensor-data`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -83,8 +84,8 @@ pub struct Model {
 
 impl Serialize for Object {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // An attribute may have any name, so only a map can sort them all; of two with one name, the
-        // first counts, as there.
+        // An attribute may have any name, so only a map can sort them all; of two with one name,
+        // the first counts, as there.
         let mut fields: BTreeMap<&str, Value> = BTreeMap::new();
         let mut add = |name, value| {
             fields.entry(name).or_insert(value);
@@ -121,8 +122,8 @@ impl Serialize for Object {
     }
 }
 
-/// The text of a frame; `None` if there is nothing in it and such frames are not asked for (`add-empty-results`).
-/// `indent` is the property `json-indent`: `None` for one line.
+/// The text of a frame; `None` if there is nothing in it and such frames are not asked for
+/// (`add-empty-results`). `indent` is the property `json-indent`: `None` for one line.
 #[must_use]
 pub fn text(frame: &Frame, add_empty: bool, indent: Option<usize>) -> Option<String> {
     if frame.objects.is_empty() && !add_empty {

@@ -1,11 +1,13 @@
-//! What a step does with a model: what its properties, a model-proc file and the model itself say, put together.
+//! What a step does with a model: what its properties, a model-proc file and the model itself say,
+//! put together.
 //!
-//! Properties win over the model-proc file, and that over the model's own words ([`ModelInfo`]), as in DL Streamer. A
-//! model-proc file so replaces the whole pre-processing of rt_info, not only what it names.
+//! Properties win over the model-proc file, and that over the model's own words ([`ModelInfo`]), as
+//! in DL Streamer. A model-proc file so replaces the whole pre-processing of rt_info, not only what
+//! it names.
 //!
 //! Not here: reading these texts (`model_proc`, `model_info`) and files.
 
-use super::decode::Hints;
+use super::decode::{self, Hints};
 use super::labels::{Choice, Labels, Source};
 use super::model_info::ModelInfo;
 use super::model_proc::{LabelList, ModelProc};
@@ -127,25 +129,33 @@ impl Known<'_> {
 
     /// How a detector's outputs are read. `labels` is the number of names that a user gave.
     ///
+    /// A converter of a model-proc file must be known. A `model_type` of a model need not: other
+    /// programs than DL Streamer read it too, so the shapes decide then.
+    ///
     /// # Errors
     ///
     /// If the model is for something other than boxes.
     pub fn hints(&self, labels: Option<usize>) -> Result<Hints, SettingsError> {
-        if let Some(task) = self.first(|info| info.task.as_deref())
-            && !matches!(task, "detect" | "segment")
-        {
-            return Err(SettingsError::Task(harmless(task).into_owned()));
+        let mut pose_classes = None;
+        match self.first(|info| info.task.as_deref()) {
+            None | Some("detect" | "segment") => {}
+            Some("pose") => {
+                let named =
+                    || self.info.iter().flat_map(|info| &info.labels).min_by_key(|labels| labels.source());
+                pose_classes = labels.or_else(|| Some(named()?.names().len()));
+            }
+            Some(task) => return Err(SettingsError::Task(harmless(task).into_owned())),
         }
         let entry = self.model_proc.and_then(|file| file.outputs.first());
         Ok(Hints {
             converter: match entry {
                 Some(entry) => entry.converter.clone(),
-                None => self.first(|info| info.model_type.clone()),
+                None => self.first(|info| info.model_type.clone()).filter(|name| decode::is_converter(name)),
             },
             iou_threshold: entry
                 .and_then(|entry| entry.iou_threshold)
                 .or_else(|| self.first(|info| info.iou_threshold)),
-            labels,
+            pose_classes,
         })
     }
 
@@ -156,8 +166,8 @@ impl Known<'_> {
         entry.and_then(|entry| entry.threshold).or_else(|| self.first(|info| info.confidence_threshold))
     }
 
-    /// The names of a detector's classes. `property` has those of the property `labels`; `read` gives the names
-    /// in a file that the model-proc file names.
+    /// The names of a detector's classes. `property` has those of the property `labels`; `read`
+    /// gives the names in a file that the model-proc file names.
     ///
     /// # Errors
     ///

@@ -1,19 +1,22 @@
 //! Numbers for objects that stay the same from frame to frame.
 //!
-//! Each *track* has a number (1, 2, ...), a filter that predicts its box, and a state. In each frame, detections are
-//! assigned to the predicted boxes at the least total cost (the Hungarian method), of which the cost is the distance of centres and the
-//! difference of shapes, both relative to the smaller box: constants, states and the cost are those of DL Streamer's
-//! `gvatrack` (`vas/components/ot`), so numbers count as there. A detection that no track takes begins a new one, which has its number
-//! at once.
+//! Each *track* has a number (1, 2, ...), a filter that predicts its box, and a state. In each
+//! frame, detections are assigned to the predicted boxes at the least total cost (the Hungarian
+//! method), of which the cost is the distance of centres and the difference of shapes, both
+//! relative to the smaller box: constants, states and the cost are those of DL Streamer's
+//! `gvatrack` (`vas/components/ot`), so numbers count as there. A detection that no track takes
+//! begins a new one, which has its number at once.
 //!
-//! `zero-term`, `zero-term-imageless`: every frame must have detections. A track is firm after 3 frames in a row, and
-//! a new one that misses a frame is forgotten; a firm one that is lost is kept for 120 frames, of which only 87 count: after
-//! them even a box in the same place costs more than a new number. With an
-//! `inference-interval` above 1 every inferred frame so begins new numbers: `short-term-imageless` is meant for
-//! that. It predicts boxes in frames without detections, for 30 frames.
+//! `zero-term`, `zero-term-imageless`: every frame must have detections. A track is firm after 3
+//! frames in a row, and a new one that misses a frame is forgotten; a firm one that is lost is kept
+//! for 120 frames, of which only 87 count: after them even a box in the same place costs more than
+//! a new number. With an `inference-interval` above 1 every inferred frame so begins new numbers:
+//! `short-term-imageless` is meant for that. It predicts boxes in frames without detections, for 30
+//! frames.
 //!
-//! Surprising: time is counted in frames of 33 ms whatever the rate is, as there. `zero-term` compares no colours here, so
-//! it is `zero-term-imageless`. Filters compute with floating point instead of 32-bit integers; boxes can differ by a pixel.
+//! Surprising: time is counted in frames of 33 ms whatever the rate is, as there. `zero-term`
+//! compares no colours here, so it is `zero-term-imageless`. Filters compute with floating point
+//! instead of 32-bit integers; boxes can differ by a pixel.
 //!
 //! Not here: `deep-sort`, which needs a model of its own.
 
@@ -78,7 +81,8 @@ pub struct Predicted {
 /// The numbers of a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tracked {
-    /// For each detection; `None` only beyond `max_objects`, and for a box mostly outside of the frame.
+    /// For each detection; `None` only beyond `max_objects`, and for a box mostly outside of the
+    /// frame.
     pub ids: Vec<Option<u32>>,
     pub predicted: Vec<Predicted>,
 }

@@ -1,12 +1,14 @@
 //! Faces of MediaPipe: `[1,896,16]` and `[1,896,1]`, or `[1,2304,16]` and `[1,2304,1]`.
 //!
-//! Rows of centre x, centre y, width, height in pixels of the input from the centre of a cell, then six points alike:
-//! eyes, nose, mouth and ears. 896 cells: a grid of 16x16 with two rows for each cell, then one of 8x8 with six
-//! (within two metres); 2304: one of 48x48 (full range). The other output has logits.
+//! Rows of centre x, centre y, width, height in pixels of the input from the centre of a cell, then
+//! six points alike: eyes, nose, mouth and ears. 896 cells: a grid of 16x16 with two rows for each
+//! cell, then one of 8x8 with six (within two metres); 2304: one of 48x48 (full range). The other
+//! output has logits.
 //!
-//! Source: <https://github.com/google-ai-edge/mediapipe/tree/master/mediapipe/modules/face_detection>
-//! (`face_detection_short_range.pbtxt`, `face_detection_full_range.pbtxt`). MediaPipe averages faces that overlap; here the best
-//! is kept.
+//! Source:
+//! <https://github.com/google-ai-edge/mediapipe/tree/master/mediapipe/modules/face_detection>
+//! (`face_detection_short_range.pbtxt`, `face_detection_full_range.pbtxt`). MediaPipe averages
+//! faces that overlap; here the best is kept.
 
 use super::{Decoder, Kind, Model};
 use crate::vision::nms::{Among, suppress};

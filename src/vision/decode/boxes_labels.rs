@@ -1,7 +1,7 @@
 //! Detectors of mmdetection: `boxes` `[N,5]` and `labels` `[N]`, perhaps as a batch of one.
 //!
-//! Rows of x_min, y_min, x_max, y_max in pixels of the input, and the score; the other output has the class of
-//! each row. Overlaps are removed already.
+//! Rows of x_min, y_min, x_max, y_max in pixels of the input, and the score; the other output has
+//! the class of each row. Overlaps are removed already.
 //!
 //! Source: <https://docs.openvino.ai/2023.3/omz_models_model_face_detection_0205.html>
 

@@ -1,10 +1,11 @@
 //! SSD with OpenVINO's layer `DetectionOutput`: `[1,1,N,7]`.
 //!
-//! Rows of image, class, score, x_min, y_min, x_max, y_max, in parts of the picture. The first row with
-//! an image below 0 ends the list: what follows it is zero, so it would be of image 0.
-//! Classes count the background, mostly as 0. Overlaps are removed by the layer itself.
+//! Rows of image, class, score, x_min, y_min, x_max, y_max, in parts of the picture. The first row
+//! with an image below 0 ends the list: what follows it is zero, so it would be of image 0. Classes
+//! count the background, mostly as 0. Overlaps are removed by the layer itself.
 //!
-//! Source: <https://docs.openvino.ai/2024/documentation/openvino-ir-format/operation-sets/operation-specs/detection/detectionoutput-1.html>
+//! Source:
+//! <https://docs.openvino.ai/2024/documentation/openvino-ir-format/operation-sets/operation-specs/detection/detectionoutput-1.html>
 
 use super::{Decoder, Kind, Model};
 use crate::vision::{Corners, Detection};

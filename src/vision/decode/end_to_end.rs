@@ -1,9 +1,11 @@
 //! Detectors that remove overlaps themselves: `[1,N,6]`.
 //!
 //! Rows of x_min, y_min, x_max, y_max in pixels of the input, score, class; rows of zeros are
-//! empty. YOLOv10, YOLO26 exported end to end, and every YOLO that Ultralytics exports with `nms=True`.
+//! empty. YOLOv10, YOLO26 exported end to end, and every YOLO that Ultralytics exports with
+//! `nms=True`.
 //!
-//! Source: <https://docs.ultralytics.com/modes/export/> (`nms`, `end2end`), and exports with ultralytics 8.4.
+//! Source: <https://docs.ultralytics.com/modes/export/> (`nms`, `end2end`), and exports with
+//! ultralytics 8.4.
 
 use super::{Decoder, FEWEST_ROWS, Kind, Model};
 use crate::vision::{Corners, Detection, Size};

@@ -1,11 +1,13 @@
 //! SSD of MediaPipe with anchors outside the model: `[1,N,4]` and `[1,N,C]`.
 //!
-//! Rows of centre y, centre x, height, width relative to an anchor (a tenth of it, and the logarithm times 5), and C
-//! logits of which the first is the background's; the best other counts. N is the number of
-//! anchors of six grids of 16 to 512 pixels: 1917 for an input of 300x300.
+//! Rows of centre y, centre x, height, width relative to an anchor (a tenth of it, and the
+//! logarithm times 5), and C logits of which the first is the background's; the best other counts.
+//! N is the number of anchors of six grids of 16 to 512 pixels: 1917 for an input of 300x300.
 //!
-//! Source: <https://github.com/google-ai-edge/mediapipe/blob/master/mediapipe/calculators/tflite/ssd_anchors_calculator.cc>,
-//! `tensors_to_detections_calculator.cc` beside it, and `object_detection_ssd_mobilenetv2_oidv4_fp16`'s options.
+//! Source:
+//! <https://github.com/google-ai-edge/mediapipe/blob/master/mediapipe/calculators/tflite/ssd_anchors_calculator.cc>,
+//! `tensors_to_detections_calculator.cc` beside it, and
+//! `object_detection_ssd_mobilenetv2_oidv4_fp16`'s options.
 
 use super::{Decoder, Kind, Model};
 use crate::vision::nms::{Among, suppress};
@@ -70,7 +72,8 @@ fn n_anchors(input: Size) -> usize {
         .fold(of_first, |n, cells| n.saturating_add(cells.saturating_mul(ASPECTS.len() + 1)))
 }
 
-/// By grid, row, column, and within a cell in the order of `ASPECTS`, then the square between two scales.
+/// By grid, row, column, and within a cell in the order of `ASPECTS`, then the square between two
+/// scales.
 fn anchors(input: Size) -> Vec<Anchor> {
     let last = STRIDES.len() - 1;
     let scale = |grid: usize| {

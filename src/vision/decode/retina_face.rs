@@ -1,10 +1,12 @@
 //! RetinaFace: `[1,N,4]`, `[1,N,2]` and `[1,N,10]`.
 //!
-//! Rows of centre x, centre y, width, height relative to a prior box (a tenth of it, and the logarithm times 5),
-//! probabilities of background and face, and five points alike. N is the number of priors: two squares for each cell of
-//! grids of 8, 16 and 32 pixels, so 16800 for an input of 640x640.
+//! Rows of centre x, centre y, width, height relative to a prior box (a tenth of it, and the
+//! logarithm times 5), probabilities of background and face, and five points alike. N is the number
+//! of priors: two squares for each cell of grids of 8, 16 and 32 pixels, so 16800 for an input of
+//! 640x640.
 //!
-//! Source: <https://github.com/biubug6/Pytorch_Retinaface/blob/master/layers/functions/prior_box.py> and
+//! Source:
+//! <https://github.com/biubug6/Pytorch_Retinaface/blob/master/layers/functions/prior_box.py> and
 //! `utils/box_utils.py` beside it.
 
 use super::{Decoder, Kind, Model};

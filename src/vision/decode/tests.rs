@@ -1,7 +1,7 @@
 //! Every decoder against rows computed by hand, and against NumPy on noise.
 //!
-//! The figures of `check_noise` are those of a program of its own in Python, on the same noise: boxes by its own
-//! loops in double precision, the first three and their number.
+//! The figures of `check_noise` are those of a program of its own in Python, on the same noise:
+//! boxes by its own loops in double precision, the first three and their number.
 
 use super::*;
 use crate::vision::Corners;
@@ -73,7 +73,8 @@ fn boxes_have_their_classes_in_another_output() {
 
 #[test]
 fn columns_of_raw_yolo_are_boxes_with_a_score_for_each_class() {
-    // Two classes and eight columns: two of one object, one of another class, one no number, others low.
+    // Two classes and eight columns: two of one object, one of another class, one no number, others
+    // low.
     let tensor = [
         [100.0, 104.0, 300.0, 50.0, 0.0, 0.0, 0.0, 0.0],
         [100.0, 100.0, 100.0, 50.0, 0.0, 0.0, 0.0, 0.0],
@@ -94,6 +95,25 @@ fn columns_of_raw_yolo_are_boxes_with_a_score_for_each_class() {
     assert_eq!((detector.name(), detector.classes()), ("yolo_v8", Some(2)));
     let wider: Vec<f32> = tensor.chunks(8).flat_map(|row| row.iter().copied().chain([0.0])).collect();
     assert_eq!(shown(&detector.decode(&[&[0.0; 8], &wider], 0.5).unwrap()), expected);
+}
+
+#[test]
+fn the_last_rows_of_poses_are_points() {
+    let mut tensor = vec![0.0; 11 * 12];
+    for (row, value) in
+        [100.0, 50.0, 20.0, 10.0, 0.8, 90.0, 45.0, 1.0, 110.0, 55.0, 0.0].into_iter().enumerate()
+    {
+        tensor[row * 12 + 5] = value;
+    }
+    let hints = Hints { pose_classes: Some(1), ..Hints::default() };
+    let pose =
+        |hints: &Hints| Detector::choose(&outputs(&[&[1, 11, 12]]), Size { width: 200, height: 100 }, hints);
+    let detector = pose(&hints).unwrap();
+    let found = detector.decode(&[&tensor], 0.5).unwrap();
+    assert_eq!(shown(&found), ["0 0.8000 [0.4500 0.4500 0.5500 0.5500] (0.4500 0.4500) (0.5500 0.5500)"]);
+    assert_eq!(detector.classes(), Some(1));
+    // Five rows are no points of three.
+    assert!(pose(&Hints { pose_classes: Some(2), ..hints }).is_err());
 }
 
 /// `n` numbers from `shift` to `shift + scale`.

@@ -1,10 +1,12 @@
 //! YOLO without anchors and without objectness, raw: `[1,4+C,N]`.
 //!
-//! Columns of centre x, centre y, width, height in pixels of the input, and C scores from 0 to 1, of which the
-//! best counts. YOLOv8, YOLO11, YOLO12, and YOLO26 exported without `end2end`. A second output `[1,M,h,w]` has
-//! masks: then the last M rows are theirs and are not read.
+//! Columns of centre x, centre y, width, height in pixels of the input, and C scores from 0 to 1,
+//! of which the best counts. YOLOv8, YOLO11, YOLO12, and YOLO26 exported without `end2end`. A
+//! second output `[1,M,h,w]` has masks: then the last M rows are theirs and are not read. The last
+//! rows of a model for poses are points: x, y, visibility.
 //!
-//! Source: <https://docs.ultralytics.com/modes/export/>, exports with ultralytics 8.4, and DL Streamer's `yolo_v8.cpp`.
+//! Source: <https://docs.ultralytics.com/modes/export/>, exports with ultralytics 8.4, and DL
+//! Streamer's `yolo_v8.cpp`.
 
 use super::{Decoder, IOU_THRESHOLD, Kind, Model};
 use crate::vision::nms::{Among, suppress};
@@ -17,6 +19,9 @@ pub(super) const KIND: Kind = Kind {
     fits,
 };
 
+/// Rows of a point.
+const POINT: usize = 3;
+
 /// Columns that are compared at once, so that their best scores stay in the nearest cache.
 const BLOCK: usize = 512;
 
@@ -25,6 +30,7 @@ struct Columns {
     output: usize,
     n: usize,
     classes: usize,
+    points: usize,
     iou_threshold: f32,
 }
 
@@ -40,8 +46,13 @@ fn fits(model: &Model<'_>) -> Option<Box<dyn Decoder>> {
     };
     let &[_, rows, n] = model.outputs[output].shape.as_slice() else { return None };
     let classes = rows.checked_sub(4 + masks).filter(|classes| *classes > 0)?;
+    let (classes, points) = match model.hints.pose_classes {
+        Some(n) if 0 < n && n < classes && (classes - n).is_multiple_of(POINT) => (n, (classes - n) / POINT),
+        Some(_) => return None,
+        None => (classes, 0),
+    };
     let iou_threshold = model.hints.iou_threshold.unwrap_or(IOU_THRESHOLD);
-    Some(Box::new(Columns { input: model.input, output, n, classes, iou_threshold }))
+    Some(Box::new(Columns { input: model.input, output, n, classes, points, iou_threshold }))
 }
 
 impl Decoder for Columns {
@@ -64,11 +75,15 @@ impl Decoder for Columns {
                 if score > threshold && score > 0.0 {
                     let class = (0..self.classes).position(|class| row(4 + class)[column] == score);
                     let [x, y, w, h] = [0, 1, 2, 3].map(|n| f64::from(row(n)[column]));
+                    let point = |n: usize| {
+                        let at = |n: usize| f64::from(row(4 + self.classes + n)[column]);
+                        [(at(n * POINT) / width) as f32, (at(n * POINT + 1) / height) as f32]
+                    };
                     found.push(Detection {
                         bounds: Corners::around(x / width, y / height, w / width, h / height),
                         class: class.map_or(0, |class| class as u32),
                         score,
-                        points: Vec::new(),
+                        points: (0..self.points).map(point).collect(),
                     });
                 }
             }

@@ -1,10 +1,11 @@
 //! YOLO with objectness, raw: `[1,N,5+C]`.
 //!
-//! Rows of centre x, centre y, width, height in pixels of the input, objectness, and C scores; a row's score is
-//! objectness times the best of them, all from 0 to 1. YOLOv5 and YOLOv7, with the anchors inside the model.
+//! Rows of centre x, centre y, width, height in pixels of the input, objectness, and C scores; a
+//! row's score is objectness times the best of them, all from 0 to 1. YOLOv5 and YOLOv7, with the
+//! anchors inside the model.
 //!
-//! Source: <https://github.com/ultralytics/yolov5/blob/v7.0/models/yolo.py> (`Detect.forward`) and DL Streamer's
-//! `yolo_v7.cpp`.
+//! Source: <https://github.com/ultralytics/yolov5/blob/v7.0/models/yolo.py> (`Detect.forward`) and
+//! DL Streamer's `yolo_v7.cpp`.
 
 use super::{Decoder, FEWEST_ROWS, IOU_THRESHOLD, Kind, Model};
 use crate::vision::nms::{Among, suppress};

@@ -1,10 +1,11 @@
 //! YOLOX, raw: `[1,N,5+C]`, with a row for each cell of grids of 8, 16 and 32 pixels.
 //!
-//! Rows of centre x and y in cells from the cell's corner, logarithms of width and height in cells, objectness, and C
-//! scores; a row's score is objectness times the best of them. Only the number of rows tells it from YOLOv5, which has
-//! three for each cell.
+//! Rows of centre x and y in cells from the cell's corner, logarithms of width and height in cells,
+//! objectness, and C scores; a row's score is objectness times the best of them. Only the number of
+//! rows tells it from YOLOv5, which has three for each cell.
 //!
-//! Source: <https://github.com/Megvii-BaseDetection/YOLOX/blob/main/yolox/utils/demo_utils.py> (`demo_postprocess`)
+//! Source: <https://github.com/Megvii-BaseDetection/YOLOX/blob/main/yolox/utils/demo_utils.py>
+//! (`demo_postprocess`)
 
 use super::{Decoder, IOU_THRESHOLD, Kind, Model};
 use crate::vision::nms::{Among, suppress};

@@ -47,10 +47,11 @@ pub struct Found {
 }
 
 impl Placement {
-    /// Where a detection lies in the frame; `None` if nothing of it does, or less than half a pixel.
+    /// Where a detection lies in the frame; `None` if nothing of it does, or less than half a
+    /// pixel.
     ///
-    /// Boxes are cut off at the frame, and x, y, width and height each rounded to whole pixels, a half
-    /// up. A box may so reach a pixel beyond the frame, as in DL Streamer.
+    /// Boxes are cut off at the frame, and x, y, width and height each rounded to whole pixels, a
+    /// half up. A box may so reach a pixel beyond the frame, as in DL Streamer.
     #[must_use]
     pub fn find(&self, detection: &Detection) -> Option<Found> {
         let Corners { x_min, y_min, x_max, y_max } = detection.bounds;

@@ -1,9 +1,9 @@
 //! Writes pictures into tensors, row by row.
 //!
-//! A row of a picture is first made as wide as the tensor, each pixel as four numbers of 16 bits with
-//! 8 bits after the point; two such rows make a row of the tensor. All numbers of a row are
-//! computed alike, so that compilers use vectors, and the lower of two rows is kept, since it is mostly the
-//! upper one of the next two.
+//! A row of a picture is first made as wide as the tensor, each pixel as four numbers of 16 bits
+//! with 8 bits after the point; two such rows make a row of the tensor. All numbers of a row are
+//! computed alike, so that compilers use vectors, and the lower of two rows is kept, since it is
+//! mostly the upper one of the next two.
 
 use super::map::{Map, PlanError, Tap};
 use super::{Colour, Filter, Layout, Placement, Preparation, Region, Scale};
@@ -216,8 +216,8 @@ impl Scratch {
     }
 }
 
-/// From `a` to `b`, both at most 65280: this many parts of 65536, less one or two. Each product is one instruction for eight
-/// numbers (`pmulhuw`), where differences would need more.
+/// From `a` to `b`, both at most 65280: this many parts of 65536, less one or two. Each product is
+/// one instruction for eight numbers (`pmulhuw`), where differences would need more.
 fn between(a: u16, b: u16, fraction: u16) -> u16 {
     let part = |number: u16, of: u16| ((u32::from(number) * u32::from(of)) >> 16) as u16;
     part(a, u16::MAX - fraction) + part(b, fraction)
@@ -266,7 +266,8 @@ fn gather(
         PixelFormat::Rgb | PixelFormat::Bgr => {
             for (tap, (left, right)) in all {
                 let at = tap.first as usize * 3;
-                // A pixel and the next are one load. Where the next is not the tap's second, its fraction is 0.
+                // A pixel and the next are one load. Where the next is not the tap's second, its
+                // fraction is 0.
                 match bytes.get(at..at + 8) {
                     Some(&[a, b, c, d, e, f, g, _]) => {
                         *left = [a, b, c, d];
@@ -300,8 +301,8 @@ fn gather(
     }
 }
 
-/// Luma and differences of colour into red, green and blue, by the equations of ITU-R BT.601 and BT.709
-/// for limited range, in 1/8192.
+/// Luma and differences of colour into red, green and blue, by the equations of ITU-R BT.601 and
+/// BT.709 for limited range, in 1/8192.
 fn to_rgb(pixels: &mut [[u8; LANES]], matrix: Matrix) {
     let [luma, red_v, green_u, green_v, blue_u] = match matrix {
         Matrix::Bt601 => [9539, 13075, -3209, -6660, 16525],

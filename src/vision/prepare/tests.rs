@@ -1,6 +1,7 @@
 //! Tensors against NumPy, and coordinates there and back.
 //!
-//! The figures of `check` are those of a program of its own with NumPy, in double precision, rounded to whole levels.
+//! The figures of `check` are those of a program of its own with NumPy, in double precision,
+//! rounded to whole levels.
 
 use super::*;
 use crate::vision::picture::{Matrix, Picture, PixelFormat, Plane};
@@ -249,7 +250,8 @@ fn planes_of_colour_are_read_at_half_the_place() {
     plan.fill(&picture, Layout::Nhwc, &mut found).unwrap();
     let blue = |x: usize, y: usize| f64::from(found[(y * 8 + x) * 3 + 2]);
     let red = |x: usize, y: usize| f64::from(found[(y * 8 + x) * 3]);
-    // At column x the plane of U is at (x + 0.5) / 2 - 0.5, and U moves blue by 2.017 levels a level.
+    // At column x the plane of U is at (x + 0.5) / 2 - 0.5, and U moves blue by 2.017 levels a
+    // level.
     let of_u = |x: f64| {
         (128.0 - 16.0) * 255.0 / 219.0
             + 2.017 * (64.0 + ((x + 0.5) / 2.0 - 0.5).clamp(0.0, 3.0) * 32.0 - 128.0)

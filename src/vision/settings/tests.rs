@@ -35,7 +35,7 @@ fn a_model_says_how_it_wants_its_pictures() {
     assert_eq!(ie.preparation(), Ok(Preparation { resize: Resize::Stretch, ..expected }));
     assert_eq!(Known::default().preparation(), Ok(Preparation::default()));
     assert_eq!(known.threshold(), Some(0.25));
-    let hints = Hints { converter: Some("YOLO".to_owned()), iou_threshold: Some(0.7), labels: None };
+    let hints = Hints { converter: Some("YOLO".to_owned()), iou_threshold: Some(0.7), pose_classes: None };
     assert_eq!(known.hints(None), Ok(hints));
 }
 
@@ -94,8 +94,15 @@ fn what_is_not_known_is_refused() {
         "resize_type=tile",
         "the model's `resize_type` is `tile`, but only standard, fit_to_window, fit_to_window_letterbox and crop are known",
     );
-    let pose = ModelInfo { task: Some("pose".to_owned()), ..ModelInfo::default() };
-    let known = Known { info: &[pose], ..Known::default() };
+    let tilted = ModelInfo { task: Some("obb".to_owned()), ..ModelInfo::default() };
+    let known = Known { info: &[tilted], ..Known::default() };
     let error = known.hints(None).unwrap_err().to_string();
-    assert_eq!(error, "the model is for the task `pose`, of which boxes alone cannot be read");
+    assert_eq!(error, "the model is for the task `obb`, of which boxes alone cannot be read");
+}
+
+#[test]
+fn a_model_type_of_others_leaves_the_choice_to_the_shapes() {
+    let info = [info("model_type=ssd"), ModelInfo::of_metadata("task: pose\nnames:\n  0: person\n")];
+    let hints = Known { info: &info, ..Known::default() }.hints(None).unwrap();
+    assert_eq!(hints, Hints { pose_classes: Some(1), ..Hints::default() });
 }

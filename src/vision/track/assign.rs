@@ -7,7 +7,8 @@ const ALONE: f64 = 1.0;
 /// A pair that cannot be.
 const NEVER: f64 = 1000.0;
 
-/// Scales of the distances of centres and shapes; of colours, which are not compared, only the constant.
+/// Scales of the distances of centres and shapes; of colours, which are not compared, only the
+/// constant.
 const CENTRE_SCALE: f64 = 0.5;
 const SHAPE_SCALE: f64 = 0.75;
 const COLOUR_SCALE: f64 = 0.25;
@@ -64,12 +65,12 @@ fn shape_distance(a: &Bounds, b: &Bounds) -> f64 {
     ((a.width - b.width) / smaller.width).hypot((a.height - b.height) / smaller.height)
 }
 
-/// The column of each row such that no two rows share one and the sum of costs is least; there are at least as many columns as
-/// rows.
+/// The column of each row such that no two rows share one and the sum of costs is least; there are
+/// at least as many columns as rows.
 ///
 /// The Hungarian method with potentials: rows are added one by one, each by the cheapest path of
-/// changes (Kuhn 1955, Munkres 1957; in the form of Jonker and Volgenant 1987). Columns are numbered from 1, and 0 is the row that is
-/// being added.
+/// changes (Kuhn 1955, Munkres 1957; in the form of Jonker and Volgenant 1987). Columns are
+/// numbered from 1, and 0 is the row that is being added.
 fn cheapest(costs: &[f64], n_rows: usize, n_columns: usize) -> Vec<usize> {
     let mut of_row = vec![0.0; n_rows + 1];
     let mut of_column = vec![0.0; n_columns + 1];

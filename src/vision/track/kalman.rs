@@ -1,6 +1,8 @@
-//! Predicts boxes: a Kalman filter for the centre, with a speed, and for half of the width and height, without.
+//! Predicts boxes: a Kalman filter for the centre, with a speed, and for half of the width and
+//! height, without.
 //!
-//! Noise is relative to the area of the box: that of DL Streamer's `KalmanFilterNoOpencv`, in pixels.
+//! Noise is relative to the area of the box: that of DL Streamer's `KalmanFilterNoOpencv`, in
+//! pixels.
 
 use super::Bounds;
 

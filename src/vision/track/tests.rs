@@ -93,12 +93,14 @@ fn two_people_who_cross_keep_their_numbers_over_300_frames() {
             let mut tracker = tracker(tracking);
             let mut ids: BTreeMap<usize, BTreeSet<u32>> = BTreeMap::new();
             for n in 0..300 {
-                // One goes to the right, one to the left, 30 pixels nearer, and they pass each other in the middle.
+                // One goes to the right, one to the left, 30 pixels nearer, and they pass each
+                // other in the middle.
                 let x = [20.0 + 1.9 * f64::from(n), 580.0 - 1.9 * f64::from(n)];
                 let mut all = Vec::new();
                 let mut people = Vec::new();
                 for (person, x) in x.into_iter().enumerate() {
-                    // A detector's boxes tremble by a pixel or two, and one in twenty is missing, but not the first.
+                    // A detector's boxes tremble by a pixel or two, and one in twenty is missing,
+                    // but not the first.
                     let mut about =
                         |value: f64| (value + random.fraction() * 3.0 - 1.5).round().max(0.0) as u32;
                     let bounds = Pixels {
