@@ -14,9 +14,12 @@
 //!
 //! Not here: which preparation a model wants (`settings`).
 
+mod lines;
 mod map;
+mod packed;
 mod place;
 mod rows;
+mod yuv;
 
 pub use map::PlanError;
 pub use place::{Found, Pixels, Placement};
