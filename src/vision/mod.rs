@@ -134,7 +134,7 @@ fn check_lengths(tensors: &[&[f32]], lengths: &[usize]) -> Result<(), WrongTenso
     Ok(())
 }
 
-/// "`boxes` [1,896,16] and `scores` [1,896,1]"
+/// The shapes for people: "`boxes` \[1,896,16\] and `scores` \[1,896,1\]".
 fn shown(outputs: &[Output]) -> String {
     let one = |output: &Output| {
         let sizes: Vec<String> = output.shape.iter().map(ToString::to_string).collect();
