@@ -10,7 +10,7 @@ ARG BINARIES=built
 
 FROM ${RUST} AS built
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libgstreamer1.0-dev \
+    && apt-get install --yes --no-install-recommends libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./

@@ -223,6 +223,14 @@ pub fn rewrite(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     written
 }
 
+/// Creates or empties a file that is written piece by piece, each when it comes.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn create(path: &Path) -> Result<impl io::Write + Send + use<>, FsError> {
+    File::create(path).map_err(|source| FsError { action: "create", path: path.to_path_buf(), source })
+}
+
 /// As [`write_atomic`], for contents too large for memory: `write` gets the file,
 /// which is synced afterwards.
 ///

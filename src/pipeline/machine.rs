@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// The plugin of the elements that the worker itself has under names of DL Streamer's.
+pub const OWN_PLUGIN: &str = "lp-worker";
+
 /// One element factory that is installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Factory {
@@ -132,6 +135,13 @@ impl Machine {
     pub fn has(&self, factory: &str) -> bool {
         self.factories.get(factory).is_some_and(Option::is_some)
     }
+
+    /// Whether the detector that was requested is the worker's own: its machine has no DL Streamer.
+    #[must_use]
+    pub fn infers_natively(&self) -> bool {
+        let detector = self.factories.get("gvadetect").and_then(Option::as_ref);
+        detector.is_some_and(|factory| factory.plugin == OWN_PLUGIN)
+    }
 }
 
 /// The Debian package of an element factory, for the hint how to install it. `None`
@@ -165,9 +175,17 @@ mod tests {
     fn only_installed_factories_are_present() {
         let found = Factory { plugin: "zbar".into(), version: "1.22.0".into() };
         let factories = [("zbar".to_owned(), Some(found)), ("gvadetect".to_owned(), None)].into();
-        let machine = Machine { protocol: 1, gstreamer: "1.22.0".into(), factories, ..Machine::default() };
+        let mut machine =
+            Machine { protocol: 1, gstreamer: "1.22.0".into(), factories, ..Machine::default() };
         assert!(machine.has("zbar"));
         assert!(!machine.has("gvadetect"));
         assert!(!machine.has("queue"));
+
+        assert!(!machine.infers_natively());
+        for (plugin, is_own) in [("dlstreamer", false), (OWN_PLUGIN, true)] {
+            let found = Factory { plugin: plugin.to_owned(), version: "1.0".to_owned() };
+            machine.factories.insert("gvadetect".to_owned(), Some(found));
+            assert_eq!(machine.infers_natively(), is_own);
+        }
     }
 }

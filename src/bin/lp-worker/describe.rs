@@ -6,7 +6,7 @@ use gst::glib;
 use gst::prelude::*;
 use gstreamer as gst;
 
-use lp::pipeline::machine::{Factory, PropertyInfo, PropertyKind};
+use lp::pipeline::machine::{Factory, OWN_PLUGIN, PropertyInfo, PropertyKind};
 use lp::worker::protocol::EventBody;
 
 use crate::property;
@@ -14,7 +14,12 @@ use crate::property;
 /// Plugin and version of each; `None` for those that are not installed.
 pub(crate) fn factories(names: Vec<String>) -> BTreeMap<String, Option<Factory>> {
     let find = |name: &str| {
-        let plugin = gst::ElementFactory::find(name)?.plugin()?;
+        let factory = gst::ElementFactory::find(name)?;
+        let Some(plugin) = factory.plugin() else {
+            // It is registered here, without a file.
+            let version = env!("CARGO_PKG_VERSION").to_owned();
+            return Some(Factory { plugin: OWN_PLUGIN.to_owned(), version });
+        };
         Some(Factory { plugin: plugin.plugin_name().to_string(), version: plugin.version().to_string() })
     };
     names.into_iter().map(|name| (name.clone(), find(&name))).collect()

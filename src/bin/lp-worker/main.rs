@@ -28,6 +28,7 @@ mod lateness;
 mod looping;
 mod messages;
 mod movie_header;
+mod native;
 mod output;
 mod player;
 mod probe;
@@ -98,6 +99,7 @@ fn main() -> anyhow::Result<ExitCode> {
     clip_source::register().context("failed to register `lpclipsrc`")?;
     clip_check::register().context("failed to register `lpclipcheck`")?;
     frame_rate::register().context("failed to register `lpframerate`")?;
+    native::register().context("failed to register the elements that infer")?;
 
     let playing = Arc::new(PlayingStreams::default());
     let _ticker = start_ticker(events.clone(), Arc::clone(&playing));

@@ -146,7 +146,6 @@ mod tests {
         check("queue", "leaky", text("downstream"), expect!["downstream"]);
         check("queue", "max-size-buffers", Value::Int(4), expect!["4"]);
         check("queue", "max-size-buffers", text("4"), expect!["4"]);
-        check("fpsdisplaysink", "video-sink", text("fakesink"), expect![[r#""\(GstFakeSink\)\ fakesink0""#]]);
         check("fakesink", "sync", Value::Bool(true), expect!["true"]);
         check("identity", "drop-probability", Value::Int(1), expect!["1"]);
         check(
@@ -156,6 +155,15 @@ mod tests {
             expect![[r#""video/x-raw\,\ width\=\(int\)3""#]],
         );
         check("filesrc", "location", text(r#"/a b\"c"#), expect![[r#""/a\ b\\\"c""#]]);
+    }
+
+    #[test]
+    fn an_element_is_made_by_its_factory() {
+        gst::init().unwrap();
+        let element = gst::ElementFactory::make("fpsdisplaysink").build().unwrap();
+        set(&element, &Property { name: "video-sink".to_owned(), value: text("fakesink") }).unwrap();
+        let sink = element.property::<gst::Element>("video-sink");
+        assert_eq!(sink.factory().unwrap().name(), "fakesink");
     }
 
     #[test]

@@ -1,0 +1,99 @@
+//! Regions of interest on frames, as DL Streamer attaches them.
+//!
+//! A region is a `GstVideoRegionOfInterestMeta`: its type is the label, its rectangle is in pixels, and
+//! each of its parameters is a structure. `detection` has the same rectangle in parts of the frame and the
+//! confidence, `object_id` the number that a tracker gave; each other one is what a classifier
+//! says. DL Streamer attaches metadata of GStreamer's analytics library too, which GStreamer
+//! has since 1.24; these elements do not.
+//!
+//! The number of a region counts from 0 on each frame, so two runs give equal results.
+
+use gst_video::VideoRegionOfInterestMeta as Meta;
+use gstreamer as gst;
+use gstreamer_video as gst_video;
+
+use lp::vision::Corners;
+use lp::vision::prepare::Pixels;
+
+/// The parameter with the confidence and the exact rectangle.
+pub(super) const DETECTION: &str = "detection";
+
+/// The parameter with the number of a tracked object.
+const OBJECT_ID: &str = "object_id";
+
+/// A region of a frame.
+#[derive(Clone, Debug)]
+pub(super) struct Region {
+    /// Of all regions of the frame.
+    pub(super) id: i32,
+    /// That of the region in which it was found.
+    pub(super) parent: Option<i32>,
+    pub(super) label: String,
+    pub(super) pixels: Pixels,
+    pub(super) parameters: Vec<gst::Structure>,
+}
+
+impl Region {
+    pub(super) fn parameter(&self, name: &str) -> Option<&gst::StructureRef> {
+        self.parameters.iter().find(|one| one.name() == name).map(AsRef::as_ref)
+    }
+
+    /// The number that a tracker gave its object.
+    pub(super) fn object(&self) -> Option<i32> {
+        self.parameter(OBJECT_ID)?.get("id").ok()
+    }
+}
+
+/// All regions of a frame, in the order in which they were attached.
+pub(super) fn all(buffer: &gst::BufferRef) -> Vec<Region> {
+    let region = |meta: gst::MetaRef<'_, Meta>| {
+        let (x, y, width, height) = meta.rect();
+        Region {
+            id: meta.id(),
+            parent: Some(meta.parent_id()).filter(|parent| *parent >= 0),
+            label: meta.roi_type().to_owned(),
+            pixels: Pixels { x, y, width, height },
+            parameters: meta.params().map(|one| one.to_owned()).collect(),
+        }
+    };
+    buffer.iter_meta::<Meta>().map(region).collect()
+}
+
+/// Attaches a region; returns its number.
+pub(super) fn attach(
+    buffer: &mut gst::BufferRef,
+    label: &str,
+    pixels: Pixels,
+    bounds: Corners,
+    score: Option<(f32, u32)>,
+    parent: Option<i32>,
+) -> i32 {
+    let id = buffer.iter_meta::<Meta>().map(|meta| meta.id() + 1).max().unwrap_or(0);
+    let Pixels { x, y, width, height } = pixels;
+    let mut detection = gst::Structure::builder(DETECTION)
+        .field("x_min", bounds.x_min)
+        .field("x_max", bounds.x_max)
+        .field("y_min", bounds.y_min)
+        .field("y_max", bounds.y_max);
+    if let Some((confidence, class)) = score {
+        let class = i32::try_from(class).unwrap_or(i32::MAX);
+        detection = detection.field("confidence", f64::from(confidence)).field("label_id", class);
+    }
+    let mut meta = Meta::add(buffer, label, (x, y, width, height));
+    meta.set_id(id);
+    meta.set_parent_id(parent.unwrap_or(-1));
+    meta.add_param(detection.build());
+    id
+}
+
+/// Adds a parameter to the region with this number.
+pub(super) fn add_parameter(buffer: &mut gst::BufferRef, id: i32, parameter: gst::Structure) {
+    if let Some(mut meta) = buffer.iter_meta_mut::<Meta>().find(|meta| meta.id() == id) {
+        meta.add_param(parameter);
+    }
+}
+
+/// Gives the region with this number the number of its object.
+pub(super) fn set_object(buffer: &mut gst::BufferRef, id: i32, object: i32) {
+    add_parameter(buffer, id, gst::Structure::builder(OBJECT_ID).field("id", object).build());
+}
