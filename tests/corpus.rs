@@ -386,7 +386,6 @@ const IN_SCHEMA: &[&str] = &[
     codes::UNKNOWN_WORD,
     codes::BLANK_TEXT,
     codes::EMPTY_LIST,
-    codes::NOT_SUPPORTED,
     codes::BAD_DIGEST,
     codes::BAD_BIT_RATE,
     codes::EXCLUSIVE_POOL,

@@ -14,7 +14,7 @@ use crate::model::Project;
 use crate::plan::lane::Lane;
 use crate::text::counted;
 use crate::workspace::error::{self, CommandError, Result};
-use crate::workspace::{adopted, faults, machine};
+use crate::workspace::{adopted, faults, inference, machine};
 
 pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit> {
     let format = if args.json { CheckFormat::Json } else { args.format };
@@ -36,6 +36,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit> {
     if let Some(project) = &mut loaded.project {
         let adopted = adopted::adopt(project)?;
         console::notes(&adopted.into_iter().filter_map(|adopted| adopted.note).collect::<Vec<_>>());
+        inference::choose(project);
         let project = &*project;
         let lane = LazyCell::new(|| Lane::of(project));
         loaded.diagnostics.append(faults::of_graph(project, || &*lane));

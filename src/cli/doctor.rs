@@ -26,7 +26,7 @@ use crate::os;
 use crate::plan::lane::Lane;
 use crate::store::Store;
 use crate::workspace::error::Result;
-use crate::workspace::{adopted, tools};
+use crate::workspace::{adopted, inference, tools};
 
 pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     // Without a project, or with a faulty one, the default lane is checked.
@@ -35,6 +35,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     if let Some(project) = &mut project {
         adopted = adopted::adopt(project)?;
         adopted.extend(adopted::adopt_models(project)?);
+        inference::choose(project);
     }
     console::notes(&adopted.into_iter().filter_map(|adopted| adopted.note).collect::<Vec<_>>());
     let lane = project.as_ref().map(Lane::of);

@@ -130,7 +130,7 @@ fn camera() -> impl Reader<Value = RawCamera> + Copy {
         let region = "The part of the frame to examine, in pixels; the whole frame if not given";
         table.needs_one_of(&[STREAM_KEYS[0], STREAM_KEYS[1], STREAM_KEYS[2], STREAM_KEYS[3], "fileSrc"]);
         let codec = "The codec of its stream; `rtsp.codec` if not given";
-        let codec = table.optional("codec", codec, one_of(CODECS, &[]), diagnostics);
+        let codec = table.optional("codec", codec, one_of(CODECS), diagnostics);
         let is_given = ["width", "height", "fps"].map(|key| table.has(key));
         let width = table.optional("width", width, size, diagnostics);
         let height = table.optional("height", height, size, diagnostics);

@@ -83,7 +83,7 @@ fn options(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> RawClip {
     let b_frames = "B-frames in a row; 0 if not given";
     let shape = "What becomes of a picture of other proportions: bars fill the rest, it is stretched, or cut off; `letterbox` if not given";
     let encoder = "The element that encodes clips; a software encoder of their codec if not given";
-    let codec = table.optional("codec", codec, one_of(WORDS, &[]), diagnostics);
+    let codec = table.optional("codec", codec, one_of(WORDS), diagnostics);
     let raw = RawClip {
         codec,
         bitrate: table.optional("bitrate", bit_rate, bitrate(), diagnostics),
@@ -91,8 +91,8 @@ fn options(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> RawClip {
     };
     let gop = table.optional("gop", gop, spanned(whole(1, 10_000)), diagnostics);
     let b_frames = table.optional("b_frames", b_frames, spanned(whole(0, 16)), diagnostics);
-    let shape = table.optional("shape", shape, one_of(SHAPES, &[]), diagnostics);
-    let encoder = table.optional("encoder", encoder, spanned(one_of(ENCODERS, &[])), diagnostics);
+    let shape = table.optional("shape", shape, one_of(SHAPES), diagnostics);
+    let encoder = table.optional("encoder", encoder, spanned(one_of(ENCODERS)), diagnostics);
     let codec = codec.flatten();
     RawClip {
         shape,

@@ -49,7 +49,7 @@ pub(super) fn density() -> impl Reader<Value = RawDensity> + Copy {
         let allow_oom = "Whether a number is tried for which there may be too little memory";
         let limiter = "Whether experiments with the load that fails find out what limits it";
         Some(RawDensity {
-            unit: table.optional("unit", unit, one_of(UNITS, &[]), diagnostics),
+            unit: table.optional("unit", unit, one_of(UNITS), diagnostics),
             confidence: table.optional("confidence", sure, confidence(), diagnostics),
             max: table.optional("max", "The most copies that are tried", whole(1, 1000), diagnostics),
             budget: table.optional("budget", budget, duration(), diagnostics),

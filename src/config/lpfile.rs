@@ -219,6 +219,7 @@ fn run() -> impl Reader<Value = RawRun> + Copy {
         ("auto", DialectChoice::Auto),
         ("stock", DialectChoice::Stock),
         ("dlstreamer", DialectChoice::Dlstreamer),
+        ("native", DialectChoice::Native),
     ];
     table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let time = "How long to measure after warm-up: `30s`; `0s` is until Ctrl-C";
@@ -235,17 +236,12 @@ fn run() -> impl Reader<Value = RawRun> + Copy {
                 warmup(),
                 diagnostics,
             ),
-            source: table.optional("source", source, one_of(SOURCES, &[]), diagnostics),
-            pace: table.optional("pace", "How fast clips are played", one_of(PACES, &[]), diagnostics),
-            isolation: table.optional("isolation", isolation, one_of(ISOLATIONS, &[]), diagnostics),
-            dialect: table.optional(
-                "dialect",
-                "How steps become elements",
-                one_of(DIALECTS, &["native"]),
-                diagnostics,
-            ),
+            source: table.optional("source", source, one_of(SOURCES), diagnostics),
+            pace: table.optional("pace", "How fast clips are played", one_of(PACES), diagnostics),
+            isolation: table.optional("isolation", isolation, one_of(ISOLATIONS), diagnostics),
+            dialect: table.optional("dialect", "How steps become elements", one_of(DIALECTS), diagnostics),
             count: table.optional("count", "Copies of the lane within a run", whole(1, 1000), diagnostics),
-            share: table.optional("share", share, one_of(SHARES, &[]), diagnostics),
+            share: table.optional("share", share, one_of(SHARES), diagnostics),
             render: table.optional("render", render, boolean(), diagnostics),
             decode_only: table.optional("decode_only", decode_only, boolean(), diagnostics),
         })
@@ -274,7 +270,7 @@ fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
             host: table.optional("host", host, host_name(), diagnostics),
             port: table.optional("port", "Its port; 8554 if not given", whole(1, 65_535), diagnostics),
             latency_ms: table.optional("latency", latency, whole(0, 60_000), diagnostics),
-            codec: table.optional("codec", codec, one_of(CODECS, &[]), diagnostics),
+            codec: table.optional("codec", codec, one_of(CODECS), diagnostics),
         })
     })
 }
@@ -315,12 +311,12 @@ fn camera() -> impl Reader<Value = CameraOptions> + Copy {
     const EXPECTATIONS: &[(&str, Expect)] = &[("nothing", Expect::Nothing)];
     table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let accept = "Differences from its config with which an RTSP or USB camera still holds";
-        let accept = table.optional("accept", accept, list_of(one_of(DIFFERENCES, &[])), diagnostics);
+        let accept = table.optional("accept", accept, list_of(one_of(DIFFERENCES)), diagnostics);
         let mut accept = accept.unwrap_or_default();
         accept.sort_unstable();
         accept.dedup();
         let expect = "`nothing` if its detectors have nothing to see, as in an empty scene";
-        let expect = table.optional("expect", expect, one_of(EXPECTATIONS, &[]), diagnostics);
+        let expect = table.optional("expect", expect, one_of(EXPECTATIONS), diagnostics);
         let clip = "How its clip is encoded; what is not given is as in `[clip]`";
         let clip = table.optional("clip", clip, camera_clip(), diagnostics).unwrap_or_default();
         Some(CameraOptions { accept, expect, clip })

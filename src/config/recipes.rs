@@ -27,8 +27,9 @@ use crate::path::{ProjectPath, is_file_name};
 pub(super) const FOLDER: &str = "configs/models";
 
 /// The recipes that are part of `lp`.
-const SHIPPED: [&str; 4] = [
+const SHIPPED: [&str; 5] = [
     include_str!("../../configs/models/open-model-zoo.toml"),
+    include_str!("../../configs/models/openvino.toml"),
     include_str!("../../configs/models/pipeline-zoo.toml"),
     include_str!("../../configs/models/registries.toml"),
     include_str!("../../configs/models/ultralytics.toml"),

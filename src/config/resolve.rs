@@ -148,6 +148,7 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
         pace: raw.run.pace.unwrap_or(Pace::Live),
         isolation: raw.run.isolation,
         dialect: raw.run.dialect.unwrap_or(DialectChoice::Auto),
+        infers_natively: false,
         count: raw.run.count.unwrap_or(1),
         share: raw.run.share.unwrap_or(Share::None),
         render: raw.run.render.unwrap_or(false),

@@ -214,12 +214,8 @@ pub fn finite() -> impl Reader<Value = f64> + Copy {
     )
 }
 
-/// One of `words`, each with its meaning. The words in `later` are known, but not
-/// supported yet.
-pub fn one_of<T: Copy>(
-    words: &'static [(&'static str, T)],
-    later: &'static [&'static str],
-) -> impl Reader<Value = T> + Copy {
+/// One of `words`, each with its meaning.
+pub fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Reader<Value = T> + Copy {
     by(
         move || Shape::Word(words.iter().map(|(word, _)| *word).collect()),
         move |at, diagnostics| {
@@ -233,15 +229,6 @@ pub fn one_of<T: Copy>(
             };
             if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
                 return Some(*meaning);
-            }
-            if later.contains(&text) {
-                let message = format!("`{} = {text}` is not supported yet", at.name);
-                diagnostics.push(
-                    Diagnostic::error(codes::NOT_SUPPORTED, message)
-                        .at(at.node.place)
-                        .help(format!("supported: {}", possible())),
-                );
-                return None;
             }
             let message = format!("`{}` must be one of {}", at.name, possible());
             let fault = at.fault(codes::UNKNOWN_WORD, &message);
@@ -384,18 +371,10 @@ mod tests {
         const WORDS: &[(&str, u8)] = &[("live", 1), ("free", 2)];
         check(
             r#"{ "a": "lve" }"#,
-            one_of(WORDS, &["replay"]),
+            one_of(WORDS),
             expect![[r#"
                 Some(None)
                 LP0205 1:8 `a` must be one of `live`, `free`: found the string `lve`; did you mean `live`?
-            "#]],
-        );
-        check(
-            r#"{ "a": "replay" }"#,
-            one_of(WORDS, &["replay"]),
-            expect![[r#"
-                Some(None)
-                LP0209 1:8 `a = replay` is not supported yet; supported: `live`, `free`
             "#]],
         );
     }

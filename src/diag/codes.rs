@@ -60,7 +60,6 @@ rules! {
     BLANK_TEXT = "LP0206",
     EMPTY_LIST = "LP0207",
     NOT_A_DURATION = "LP0208",
-    NOT_SUPPORTED = "LP0209",
     BAD_PATH = "LP0210",
     BAD_URL = "LP0211",
     BAD_NAME = "LP0212",

@@ -1,7 +1,7 @@
 //! Dialects: how a planned pipeline becomes GStreamer elements.
 //!
 //! `stock` uses elements of stock GStreamer, `dlstreamer` Intel DL
-//! Streamer's. Each gets the same source: a paced file as a camera would
+//! Streamer's, `native` the worker's own in their place. Each gets the same source: a paced file as a camera would
 //! deliver it, an RTSP stream, a V4L2 device, or a scene drawn live.
 //!
 //! [`compile`] adds launch lines to a camera's plan, [`spec`] makes one planned pipeline,
@@ -11,6 +11,7 @@
 pub mod check;
 pub mod devices;
 mod dlstreamer;
+mod native;
 pub mod share;
 mod source;
 
@@ -19,6 +20,7 @@ mod stock;
 pub use source::fraction;
 
 use crate::diag::Place;
+use crate::model::zoo::OPENVINO;
 use crate::model::{
     Classify, Codec, Detect, Infer, Model, Pace, Scalar, Source, Step, StepPlaces, StockElement, Tee, Values,
 };
@@ -87,8 +89,11 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
     let dialect: &dyn Dialect = match plan.dialect {
         DialectName::Stock => &stock::Stock,
         // Steps that branch are stock elements; the readers see to it.
-        DialectName::Dlstreamer if steps.iter().any(|step| step.from().is_some()) => &stock::Stock,
+        DialectName::Dlstreamer | DialectName::Native if steps.iter().any(|step| step.from().is_some()) => {
+            &stock::Stock
+        }
         DialectName::Dlstreamer => &dlstreamer::Dlstreamer,
+        DialectName::Native => &native::Native,
     };
     let source::Head { mut elements, playback, delivery, ingress, decoder } =
         source::head(plan, pipeline, pace, dialect);
@@ -137,11 +142,20 @@ pub enum StepFileKind {
     },
     /// A module of `gvapython`.
     Module,
+    /// OpenVINO's library.
+    Library,
     Other,
 }
 
 impl StepFileKind {
-    fn of(step: &Step) -> StepFileKind {
+    fn of(step: &Step, path: &ProjectPath) -> StepFileKind {
+        let names_it = |(name, value): (&String, &Scalar)| match value {
+            Scalar::Text(text) => name == native::LIBRARY && ProjectPath::new(text).as_ref() == Ok(path),
+            _ => false,
+        };
+        if path.as_str() == OPENVINO || step.properties().iter().any(names_it) {
+            return StepFileKind::Library;
+        }
         let of_model = |Model { name, precision, .. }: &Model, used| StepFileKind::Model {
             name: name.clone(),
             precision: precision.clone(),
@@ -169,7 +183,7 @@ pub fn step_files(planned: &PlannedCamera) -> Vec<StepFile> {
             let files = files_of(plan, pipeline, &step);
             found.extend(files.into_iter().map(|path| {
                 let place = place_of(&step, places, &path);
-                StepFile { place, kind: StepFileKind::of(&step), path }
+                StepFile { place, kind: StepFileKind::of(&step, &path), path }
             }));
         }
     }

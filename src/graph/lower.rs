@@ -19,6 +19,7 @@ use super::task::{
 use crate::diag::Place;
 use crate::dialect;
 use crate::digest::ContentDigest;
+use crate::model::zoo::OPENVINO;
 use crate::model::{
     AssetPin, Camera, Clip, Isolation, Origin, Pace, Project, Scalar, Source, Unit, UserTask,
 };
@@ -324,6 +325,16 @@ fn parts_of(lowering: &Lowering<'_>, model: &ProjectPath) -> Vec<ProjectPath> {
     made.into_iter().filter(is_beside).collect()
 }
 
+/// The files that OpenVINO opens beside its library. Of a user's own copy, its whole folder.
+fn beside_openvino(project: &Project, library: &ProjectPath) -> Vec<ProjectPath> {
+    match project.recipes.group_of(library) {
+        Some(group) if !project.recipes.is_users(group) => {
+            group.files().map(|file| project.layout.named(file.path.clone())).collect()
+        }
+        _ => library.folders().next().and_then(|folder| ProjectPath::new(folder).ok()).into_iter().collect(),
+    }
+}
+
 /// What the members of a run need.
 struct Needs {
     isolation: Isolation,
@@ -361,6 +372,9 @@ impl Needs {
                     let path = project.layout.named(path);
                     if path.as_str().ends_with(".onnx") {
                         inputs.extend(parts_of(lowering, &path));
+                    }
+                    if path.as_str() == OPENVINO {
+                        inputs.extend(beside_openvino(project, &path));
                     }
                     inputs.insert(path);
                 }

@@ -26,6 +26,9 @@ pub struct Settings {
     pub isolation: Option<Isolation>,
     /// How steps become elements.
     pub dialect: DialectChoice,
+    /// Whether `auto` takes the worker's own elements for steps that infer: the worker has been
+    /// asked, and its machine has no DL Streamer. No setting of the user's.
+    pub infers_natively: bool,
     /// Copies of the lane within a run, at least 1.
     pub count: u32,
     /// Whether pipelines of one camera share decoding and steps.
@@ -126,4 +129,6 @@ pub enum DialectChoice {
     Stock,
     /// Intel DL Streamer's elements.
     Dlstreamer,
+    /// The worker's own elements in their place.
+    Native,
 }

@@ -1,4 +1,8 @@
-//! What is known of upstream's models and modules that no recipe tells.
+//! What is known of upstream's models and modules, and of OpenVINO, that no recipe tells.
+
+/// OpenVINO's library in the folder of models; the recipe `openvino` brings it, with the files that
+/// it opens beside it.
+pub const OPENVINO: &str = "models/openvino/2026.4.1/libopenvino_c.so.2641";
 
 /// Whether a classifier has a file with the names of its classes beside it.
 /// Those of the `EfficientNet` family come with ImageNet's; the Open Model Zoo's

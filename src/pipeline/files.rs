@@ -46,6 +46,7 @@ const READS: &[(&str, &[&str])] = &[
             "module",
             "prompt-path",
             "mqtt-config",
+            "openvino",
         ],
     ),
     ("gvaattachroi", &["file-path"]),

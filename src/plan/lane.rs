@@ -86,9 +86,14 @@ fn request(project: &Project, camera: &Camera) -> PlanRequest {
     let dialect = match project.settings.dialect {
         DialectChoice::Stock => DialectName::Stock,
         DialectChoice::Dlstreamer => DialectName::Dlstreamer,
+        DialectChoice::Native => DialectName::Native,
         DialectChoice::Auto => {
             let mut steps = workloads.iter().flat_map(|workload| &workload.steps);
-            if steps.any(|step| step.is_inference()) { DialectName::Dlstreamer } else { DialectName::Stock }
+            match steps.any(|step| step.is_inference()) {
+                true if project.settings.infers_natively => DialectName::Native,
+                true => DialectName::Dlstreamer,
+                false => DialectName::Stock,
+            }
         }
     };
     let scene = match &camera.source {

@@ -74,6 +74,8 @@ pub enum DialectName {
     Stock,
     /// Intel DL Streamer's elements.
     Dlstreamer,
+    /// The worker's own elements in their place.
+    Native,
 }
 
 impl DialectName {
@@ -83,6 +85,7 @@ impl DialectName {
         match self {
             DialectName::Stock => "stock",
             DialectName::Dlstreamer => "dlstreamer",
+            DialectName::Native => "native",
         }
     }
 }
@@ -281,7 +284,7 @@ fn consolidate(request: &PlanRequest) -> CameraPlan {
                 workloads: vec![workload.name.clone()],
                 merged_because: None,
                 steps: workload.steps.clone(),
-                unsupported: unsupported(&workload.steps, request.decode_only),
+                unsupported: unsupported(&workload.steps, request),
                 launch: None,
             }),
         }
@@ -355,14 +358,20 @@ pub fn prepared_path(clip: &ProjectPath) -> ProjectPath {
 }
 
 /// Why steps cannot be played by any dialect yet, or are not in a run that only decodes.
-fn unsupported(steps: &[Step], decode_only: bool) -> Option<String> {
-    if decode_only {
+fn unsupported(steps: &[Step], request: &PlanRequest) -> Option<String> {
+    if request.decode_only {
         // A script decodes for itself, if it does.
         let is_script = matches!(steps, [Step::Script(_)]);
         return is_script.then(|| "decode only: scripts are not run".to_owned());
     }
     let has_vlm = steps.iter().any(|step| matches!(step, Step::Vlm(_)));
-    has_vlm.then(|| "`vlm` steps are planned but cannot be played yet".to_owned())
+    if has_vlm {
+        return Some("`vlm` steps are planned but cannot be played yet".to_owned());
+    }
+    let has_module = steps.iter().any(|step| matches!(step, Step::Python(_)));
+    (has_module && request.dialect == DialectName::Native).then(|| {
+        "`gvapython` runs modules written for DL Streamer, which this machine does not have".to_owned()
+    })
 }
 
 /// The workloads that a camera names more than once, by their names in the

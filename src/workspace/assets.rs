@@ -285,11 +285,15 @@ impl<'p> Uses<'p> {
         }
         for file in step_files(planned) {
             let path = project.layout.named(file.path);
-            if let StepFileKind::Model { name, precision, .. } = file.kind {
-                needs(path.clone());
-                if is_meant {
-                    self.models.entry((name, precision)).or_default().insert(path);
+            match file.kind {
+                StepFileKind::Model { name, precision, .. } => {
+                    needs(path.clone());
+                    if is_meant {
+                        self.models.entry((name, precision)).or_default().insert(path);
+                    }
                 }
+                StepFileKind::Library => needs(path),
+                StepFileKind::Module | StepFileKind::Other => {}
             }
         }
     }

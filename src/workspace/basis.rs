@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::build::Build;
+use super::inference::depends_on_worker;
 use super::open::Workspace;
 use super::tools;
 use crate::config::load::included_files;
@@ -30,6 +31,8 @@ pub(super) struct Basis {
     passed: (BTreeSet<String>, ContentDigest),
     /// The worker's tools, if any task needs them, and its command.
     tools: Option<String>,
+    /// The same, if the dialect of a camera depends on them.
+    inference: Option<Option<String>>,
     worker: Option<WorkerCommand>,
     media: PathBuf,
     models: PathBuf,
@@ -53,8 +56,11 @@ impl Basis {
         if needs_tools && (stamp.is_none() || build.tools.stamp != stamp) {
             return None;
         }
+        let depends = depends_on_worker(project);
+        let inference = depends.then(|| tools::stamp_now(worker.as_ref(), &layout.root));
         Some(Basis {
             lp: this_lp(),
+            inference,
             files: files.clone(),
             includes: includes.clone(),
             passed: passed(&project.tasks.iter().flat_map(|task| task.pass.iter().cloned()).collect()),
@@ -101,6 +107,7 @@ impl Basis {
             includes: includes.collect(),
             passed: passed(&self.passed.0),
             tools: self.tools.as_ref().and_then(|_| tools::stamp_now(self.worker.as_ref(), root)),
+            inference: self.inference.as_ref().map(|_| tools::stamp_now(self.worker.as_ref(), root)),
             worker: self.worker.clone(),
             media: self.media.clone(),
             models: self.models.clone(),

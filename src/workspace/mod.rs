@@ -14,6 +14,7 @@ mod downloads;
 mod earlier;
 pub(crate) mod error;
 pub(crate) mod faults;
+pub(crate) mod inference;
 pub(crate) mod journal;
 pub(crate) mod last;
 pub(crate) mod lockfile;

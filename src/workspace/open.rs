@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use super::adopted::{self, Adopted};
 use super::error::{CommandError, Result};
-use super::{faults, tools};
+use super::{faults, inference, tools};
 use crate::config::load::{Asked, Loaded};
 use crate::config::tree::{Key, Node};
 use crate::diag::{Diagnostics, FileId, Severity, Sources};
@@ -89,6 +89,7 @@ impl Workspace {
     pub(crate) fn adopting(mut self) -> Result<Workspace> {
         self.adopted = adopted::adopt(&mut self.project)?;
         self.adopted.extend(adopted::adopt_models(&mut self.project)?);
+        inference::choose(&mut self.project);
         Ok(self)
     }
 

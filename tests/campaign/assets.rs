@@ -165,7 +165,8 @@ fn served(place: &Path) -> Result<Served, String> {
 fn project(place: &Path, port: u16, served: &Served) {
     let sources = [(320, 180, 10), (160, 120, 5)];
     let url = format!("scan.mp4|http://127.0.0.1:{port}/scan.mp4");
-    write(place, "Lpfile.toml", "");
+    // With elements of the worker's own, OpenVINO would be needed, which is not served.
+    write(place, "Lpfile.toml", "[run]\ndialect = \"dlstreamer\"\n");
     write(
         place,
         "configs/workload_to_pipeline.json",

@@ -57,7 +57,7 @@ const WORKLOADS: &str = r#"{
 const LPFILE: &str = "[run]\nduration = \"5s\"\n\n[profile.wide]\nrun.dialect = \"dlstreamer\"\n";
 
 fn cameras() -> Workspace {
-    Workspace::tasks(LPFILE).file(CAMERAS_FILE, CAMERAS).file(WORKLOADS_FILE, WORKLOADS)
+    Workspace::tasks(LPFILE).file(CAMERAS_FILE, CAMERAS).file(WORKLOADS_FILE, WORKLOADS).without_worker()
 }
 
 /// What `lp` said, with every moment of this century redacted.

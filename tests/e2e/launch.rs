@@ -15,7 +15,7 @@ const CAMERAS: &str = r#"{ "lane_config": { "cameras": [
 /// Two files, of cameras and of steps of the workload `a`, and no `Lpfile.toml`.
 fn pair(cameras: &str, steps: &str) -> Workspace {
     let workloads = format!("{{ \"workload_pipeline_map\": {{ \"a\": [{steps}] }} }}");
-    Workspace::empty().file("c.json", cameras).file("w.json", &workloads)
+    Workspace::empty().without_worker().file("c.json", cameras).file("w.json", &workloads)
 }
 
 fn step(kind: &str, device: &str, more: &str) -> String {
@@ -357,7 +357,7 @@ fn beside_a_language_model_the_other_workloads_of_a_camera_are_launched() {
         step("gvainference", "NPU", ""),
         r#"{ "type": "vlm", "model": "yolo11n", "device": "CPU", "precision": "INT8", "vlm_model": "q" }"#
     );
-    let ws = Workspace::empty().file("c.json", &cameras).file("w.json", &workloads);
+    let ws = Workspace::empty().without_worker().file("c.json", &cameras).file("w.json", &workloads);
     let ended = ws.lp("show --launch --cameras c.json --workloads w.json").code(1).stderr(expect![[r#"
         left out: `ask` of `cam1`: `vlm` steps are planned but cannot be played yet
     "#]]);
@@ -381,7 +381,7 @@ fn two_models_never_share_an_id_and_equal_ones_do() {
         step("gvadetect", "CPU", ""),
         r#"{ "type": "gvadetect", "model": "face-detection-retail-0004", "device": "CPU", "precision": "FP16" }"#,
     );
-    let ws = Workspace::empty().file("c.json", cameras).file("w.json", &workloads);
+    let ws = Workspace::empty().without_worker().file("c.json", cameras).file("w.json", &workloads);
     let ids: Vec<String> =
         argv(&ws, &[]).into_iter().filter(|word| word.starts_with("model-instance-id=")).collect();
     let [c1, c2, c2b, c3, c4] = ids.as_slice() else { panic!("{ids:?}") };
@@ -401,7 +401,7 @@ fn pipelines_that_cannot_be_launched_are_left_out_by_name() {
       "scan": [{ "type": "zbar" }],
       "ask": [{ "type": "vlm", "model": "yolo11n", "device": "CPU", "precision": "INT8", "vlm_model": "q" }]
     } }"#;
-    let ws = Workspace::empty().file("c.json", cameras).file("w.json", workloads);
+    let ws = Workspace::empty().without_worker().file("c.json", cameras).file("w.json", workloads);
     ws.lp("show --launch --cameras c.json --workloads w.json")
         .code(1)
         .stderr(expect![[r#"
@@ -479,7 +479,7 @@ fn pipelines_that_share_their_first_steps_are_launched_as_one() {
         step("gvaclassify", "CPU", ""),
         detect = step("gvadetect", "CPU", ""),
     );
-    let ws = Workspace::empty().file("c.json", &cameras).file("w.json", &workloads);
+    let ws = Workspace::empty().without_worker().file("c.json", &cameras).file("w.json", &workloads);
     let line = argv(&ws, &["run.share=prefix"]).join(" ");
     let kinds: Vec<&str> =
         line.split(' ').filter(|word| !word.contains('=') || word.starts_with("name=")).collect();

@@ -63,6 +63,7 @@ fn shop(lpfile: &str) -> Workspace {
         .file("configs/workload_to_pipeline.json", SHOP_WORKLOADS)
         .file("faces.py", "")
         .file("count.sh", "")
+        .without_worker()
 }
 
 #[test]

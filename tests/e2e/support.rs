@@ -109,6 +109,12 @@ impl Workspace {
         self.env("LP_SYSROOT", "/nonexistent")
     }
 
+    /// For every later `lp`, there is no worker: steps that infer are then DL Streamer's, wherever
+    /// the tests run.
+    pub(crate) fn without_worker(self) -> Workspace {
+        self.env("LP_WORKER", "/nowhere")
+    }
+
     pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

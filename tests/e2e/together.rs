@@ -48,7 +48,8 @@ fn a_model_that_a_task_converts_comes_before_the_runs_that_need_it() {
     let ws = Workspace::tasks(CONVERT)
         .file("in.onnx", "1")
         .file("configs/camera_to_workload.json", CAMERAS)
-        .file("configs/workload_to_pipeline.json", DETECT);
+        .file("configs/workload_to_pipeline.json", DETECT)
+        .without_worker();
     assert_eq!(dependencies(&ws, "run:camera-2"), "transcode:a.mp4@320x180@15 plan:camera-2 task:convert");
     assert_eq!(dependencies(&ws, "run:camera-1"), "transcode:a.mp4@640x360@15 plan:camera-1");
     assert!(dependencies(&ws, "run:lane").contains("task:convert"));
@@ -68,7 +69,8 @@ fn a_model_folder_elsewhere_is_one_path_in_both_spellings() {
     let ws = Workspace::tasks(&text)
         .file("in.onnx", "1")
         .file("configs/camera_to_workload.json", CAMERAS)
-        .file("configs/workload_to_pipeline.json", DETECT);
+        .file("configs/workload_to_pipeline.json", DETECT)
+        .without_worker();
     assert!(dependencies(&ws, "run:camera-2").contains("task:convert"));
     ws.lp("build convert").success();
     assert_eq!(ws.read("weights/object_detection/m/FP16/m.bin"), "1");

@@ -95,7 +95,7 @@ fn stock_elements_that_were_chosen_for_steps_with_models_get_the_same_ways_out()
         7 |   "faces": [{"type": "gvadetect", "model": "face-detection-retail-0004", "precision": "FP32", "device": "CPU"}]
           |                      ----------- `exit`
           |
-          = help: 1. with `run.dialect = "auto"` and DL Streamer, see `lp check --explain LP0902`
+          = help: 1. with `run.dialect = "auto"`: by DL Streamer, or without it by `lp-worker` itself
                   2. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
                   3. without it: give the cameras workloads of stock elements
         error: 1 error
@@ -107,6 +107,24 @@ fn stock_elements_that_were_chosen_for_steps_with_models_get_the_same_ways_out()
     };
     assert_eq!(inferences("stock"), inferences("dlstreamer"));
     assert!(!inferences("stock").is_empty());
+}
+
+#[test]
+fn elements_of_the_worker_itself_that_were_chosen_are_needed() {
+    let ws = lane();
+    let said = |ws: &Workspace| {
+        let stderr = ws.lp("check --machine --set run.dialect=native").code(2).stderr;
+        let lines = stderr.lines().filter(|line| line.contains("LP0902") || line.contains("help"));
+        lines.map(str::trim).collect::<Vec<_>>().join("\n")
+    };
+    // This worker has none.
+    expect![[r#"
+        error[LP0902]: the dialect `native` needs a worker with elements of its own, which this one has not: `till`, `aisle`, `exit`
+        = help: play them with the `lp-worker` that belongs to this `lp`"#]].assert_eq(&said(&ws));
+    // This machine has DL Streamer.
+    expect![[r#"
+        error[LP0902]: the dialect `native` is for machines without DL Streamer, which this one has: `till`, `aisle`, `exit`
+        = help: play them with `run.dialect = "auto"` or `"dlstreamer"`"#]].assert_eq(&said(&ws.env("FAKE_WORKER_LACKS", "-")));
 }
 
 #[test]

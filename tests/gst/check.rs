@@ -267,19 +267,30 @@ const DETECT: &str = r#"{"type": "gvadetect", "model": "yolo11n", "device": "CPU
 #[test]
 fn without_a_fitting_dialect_the_missing_elements_are_named_with_ways_out() {
     let ws = short(&[("camera-1", DETECT), ("camera-2", r#"{"type": "zbar"}"#)]);
-    ws.lp("check --machine").code(2).stderr(expect![[r#"
+    ws.lp("check --machine --set run.dialect=dlstreamer").code(2).stderr(expect![[r#"
+        error[LP0902]: `camera-2` needs Intel DL Streamer, which this machine does not have
+         --> configs/camera_to_workload.json:5:7
+          |
+        5 |       {"camera_id": "camera-2", "fileSrc": "short.mp4|scene:short", "width": 320, "height": 180, "fps": 15, "workloads": ["of-camera-2"]}
+          |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ missing: `gvafpscounter`, `gvametaconvert`, `gvametapublish`
+          |
+          = help: play them with `run.dialect = "auto"` or `"stock"`: all their steps are stock elements
+
         error[LP0902]: `camera-1` needs Intel DL Streamer, which this machine does not have
          --> configs/workload_to_pipeline.json:3:30
           |
         3 |     "of-camera-1": [{"type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8"}],
           |                              ^^^^^^^^^^^ missing: `gvadetect`, `gvafpscounter`, `gvametaconvert`, `gvametapublish`, `gvatrack`
           |
-          = help: 1. in its container image: set `[worker] command`, see `lp check --explain LP0902`
-                  2. on Ubuntu: `intel-dlstreamer` from Intel's apt repository, see the same page
-                  3. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
-                  4. without it: give the cameras workloads of stock elements
-        error: 1 error
+          = help: 1. with `run.dialect = "auto"`: without it, `lp-worker` infers itself
+                  2. in its container image: set `[worker] command`, see `lp check --explain LP0902`
+                  3. on Ubuntu: `intel-dlstreamer` from Intel's apt repository, see the same page
+                  4. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
+                  5. without it: give the cameras workloads of stock elements
+        error: 2 errors
     "#]]);
+    // Without a choice, the worker plays them itself.
+    ws.lp("check --machine").success();
     for (dialect, camera, text) in [
         ("stock", DETECT, "the dialect `stock` cannot play `camera-1`: `gvadetect` runs a model"),
         ("dlstreamer", r#"{"type": "zbar"}"#, "all their steps are stock elements"),
@@ -365,7 +376,7 @@ fn without_a_worker_nothing_is_known_of_the_machine() {
 fn a_run_names_missing_models_and_elements_together() {
     let detect = r#"{"type": "gvadetect", "model": "yolo11n", "device": "CPU", "precision": "INT8"}"#;
     let ws = short(&[("camera-1", detect)]);
-    let ended = ws.lp("run").code(2);
+    let ended = ws.lp("run --set run.dialect=dlstreamer").code(2);
     assert!(
         ended.stderr.contains("yolo11n.xml in `models/object_detection/yolo11n/INT8`"),
         "{}",
@@ -381,7 +392,7 @@ fn a_lane_of_dl_streamer_is_really_decoded_without_it() {
         r#"{"type": "gvaclassify", "model": "efficientnet-b0", "device": "NPU", "precision": "FP16-INT8"}"#;
     let two = format!("{}, {classify}", DETECT.replace("CPU", "GPU"));
     let ws = short(&[("camera-1", DETECT), ("camera-2", &two), ("camera-3", r#"{"type": "zbar"}"#)]);
-    let ended = ws.lp("run --decode-only --set run.pace=free");
+    let ended = ws.lp("run --decode-only --set run.pace=free --set run.dialect=dlstreamer");
     assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
     let record = latest(&ws);
     assert!(record.conditions.decode_only);

@@ -12,6 +12,7 @@ mod faults;
 mod files;
 mod incremental;
 mod lane;
+mod native;
 mod own;
 mod pictures;
 mod project;

@@ -117,8 +117,8 @@ fn unknown_and_unlinkable_elements_are_refused_by_name() {
     let clip = bench.clip(2, 10);
     let mut refusal =
         |rest: Vec<Element>| bench.start("camera-1/1", file(&clip, rest, Playback::Once), 0).unwrap_err();
-    expect!["no element `gvadetect` is installed on the worker's machine"]
-        .assert_eq(&refusal(vec![Element::new("gvadetect"), sink()]));
+    expect!["no element `gvapython` is installed on the worker's machine"]
+        .assert_eq(&refusal(vec![Element::new("gvapython"), sink()]));
     expect!["`queue` (`q`): no property `leeky`"]
         .assert_eq(&refusal(vec![Element::new("queue").named("q").text("leeky", "downstream"), sink()]));
     expect!["`h264parse` (`h264parse-2`) cannot be linked to `wavparse` (`w`): the first gives `video/x-h264, parsed=true, stream-format={ avc, avc3, byte-stream }, alignment={ au, nal }`, the second takes `audio/x-wav; audio/x-rf64`"].assert_eq(&refusal(vec![Element::new("wavparse").named("w"), sink()]));

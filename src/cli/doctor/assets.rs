@@ -51,6 +51,7 @@ fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
             let what = match &file.kind {
                 StepFileKind::Model { name, precision, .. } => ("model", format!("{name} {precision}")),
                 StepFileKind::Module => ("module", file.path.as_str().to_owned()),
+                StepFileKind::Library => ("OpenVINO", file.path.as_str().to_owned()),
                 StepFileKind::Other => ("file", file.path.as_str().to_owned()),
             };
             let need = needs.entry(what).or_default();

@@ -35,12 +35,17 @@ pub(super) fn findings(tools: &Tools, needs: &BTreeMap<String, Need>) -> Vec<Fin
     findings
 }
 
-/// DL Streamer's elements together: they come and go as one.
+/// DL Streamer's elements together: they come and go as one, as do the worker's own in their place.
 fn dlstreamer(machine: &Machine, elements: &[&String]) -> Option<Finding> {
     if elements.is_empty() {
         return None;
     }
     let found = |factory: &str| machine.factories.get(factory).and_then(Option::as_ref);
+    if machine.infers_natively() {
+        let own = elements.iter().filter(|name| found(name).is_some()).count();
+        let found = format!("{} of `lp-worker` itself, see docs/inference.md", counted(own, "element"));
+        return Some(Finding::found("inference", found));
+    }
     let missing: Vec<String> =
         elements.iter().filter(|name| found(name).is_none()).map(|name| format!("`{name}`")).collect();
     if missing.is_empty() {

@@ -9,14 +9,14 @@ fn run_has_words_and_ranges() {
     check(
         lpfile(
             "[run]\nduration = \"30\"\nwarmup = \"soon\"\nsource = \"rtsp\"\npace = \"Live\"\n\
-         isolation = 1\ndialect = \"native\"\ncount = 0\n",
+         isolation = 1\ndialect = \"replay\"\ncount = 0\n",
         ),
         expect![[r#"
             LP0208 Lpfile.toml:2:12 `run.duration` must be a duration such as `30s`, `1m30s` or `500ms`
             LP0208 Lpfile.toml:3:10 `run.warmup` must be a duration such as `30s`, `1m30s` or `500ms`
             LP0205 Lpfile.toml:5:8 `run.pace` must be one of `live`, `free`; did you mean `live`?
             LP0203 Lpfile.toml:6:13 `run.isolation` must be one of `camera`, `lane`
-            LP0209 Lpfile.toml:7:11 `run.dialect = native` is not supported yet; supported: `auto`, `stock`, `dlstreamer`
+            LP0205 Lpfile.toml:7:11 `run.dialect` must be one of `auto`, `stock`, `dlstreamer`, `native`
             LP0204 Lpfile.toml:8:9 `run.count` must be a whole number from 1 to 1000
         "#]],
     );

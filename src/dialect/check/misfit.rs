@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{PlayableCamera, is_missing};
+use super::PlayableCamera;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::model::{DialectChoice, Project, Step, StepPlaces};
 use crate::name::Slug;
-use crate::pipeline::machine::Machine;
+use crate::pipeline::machine::{Machine, OWN_PLUGIN};
 use crate::plan::DialectName;
 use crate::text::some_names;
 
@@ -19,8 +19,14 @@ enum Cause {
     StockChosen,
     /// Steps need DL Streamer's elements, which the machine lacks.
     NoDlstreamer,
+    /// The same, because the user chose these elements.
+    DlstreamerAsked,
     /// Only the dialect that the user chose needs them.
     DlstreamerChosen,
+    /// The user chose the worker's own elements, but those of these names are DL Streamer's here.
+    HasDlstreamer,
+    /// The user chose the worker's own elements, and the worker has none.
+    NoneOfItsOwn,
 }
 
 /// The cameras of one cause.
@@ -77,13 +83,37 @@ fn cause(
         (DialectName::Dlstreamer, step) => {
             let factories = planned.specs.iter().flat_map(|(_, spec)| spec.factories());
             let lacking: BTreeSet<String> = factories
-                .filter(|factory| factory.starts_with("gva") && is_missing(machine, factory))
+                .filter(|factory| factory.starts_with("gva") && !is_of_others(machine, factory))
                 .map(str::to_owned)
                 .collect();
-            let is_choice = step.is_none() && project.settings.dialect == DialectChoice::Dlstreamer;
-            let cause = if is_choice { Cause::DlstreamerChosen } else { Cause::NoDlstreamer };
+            let is_choice = project.settings.dialect == DialectChoice::Dlstreamer;
+            let cause = match (is_choice, step) {
+                (true, None) => Cause::DlstreamerChosen,
+                (true, Some(_)) => Cause::DlstreamerAsked,
+                (false, _) => Cause::NoDlstreamer,
+            };
             (!lacking.is_empty()).then_some((cause, lacking))
         }
+        (DialectName::Native, _) => {
+            let factories = planned.specs.iter().flat_map(|(_, spec)| spec.factories());
+            let mut elements = factories.filter(|factory| factory.starts_with("gva"));
+            let cause = elements.find_map(|factory| match machine.factories.get(factory)? {
+                Some(found) if found.plugin == OWN_PLUGIN => None,
+                Some(_) => Some(Cause::HasDlstreamer),
+                // One that the worker does not have of its own either is reported as missing.
+                None => (!machine.infers_natively()).then_some(Cause::NoneOfItsOwn),
+            })?;
+            Some((cause, BTreeSet::new()))
+        }
+    }
+}
+
+/// Whether a factory that was asked for is there, and not the worker's own.
+fn is_of_others(machine: &Machine, factory: &str) -> bool {
+    match machine.factories.get(factory) {
+        Some(Some(found)) => found.plugin != OWN_PLUGIN,
+        Some(None) => false,
+        None => true,
     }
 }
 
@@ -97,6 +127,14 @@ fn diagnostic(cause: Cause, misfit: &Misfit<'_>) -> Diagnostic {
         }
         (Cause::StockChosen, _) => {
             format!("the dialect `stock` cannot play {n} cameras, whose steps run models: {names}")
+        }
+        (Cause::HasDlstreamer, _) => {
+            format!("the dialect `native` is for machines without DL Streamer, which this one has: {names}")
+        }
+        (Cause::NoneOfItsOwn, _) => {
+            format!(
+                "the dialect `native` needs a worker with elements of its own, which this one has not: {names}"
+            )
         }
         (_, 1) => format!("{names} needs Intel DL Streamer, which this machine does not have"),
         (_, _) => format!("{n} cameras need Intel DL Streamer, which this machine does not have: {names}"),
@@ -117,22 +155,21 @@ fn diagnostic(cause: Cause, misfit: &Misfit<'_>) -> Diagnostic {
 fn ways_out(cause: Cause) -> String {
     let auto = match cause {
         Cause::StockChosen => {
-            "with `run.dialect = \"auto\"` and DL Streamer, see `lp check --explain LP0902`"
+            "with `run.dialect = \"auto\"`: by DL Streamer, or without it by `lp-worker` itself"
         }
         Cause::DlstreamerChosen => {
             "with `run.dialect = \"auto\"` or `\"stock\"`: all their steps are stock elements"
         }
+        Cause::HasDlstreamer => "with `run.dialect = \"auto\"` or `\"dlstreamer\"`",
+        Cause::NoneOfItsOwn => "with the `lp-worker` that belongs to this `lp`",
+        Cause::DlstreamerAsked => "with `run.dialect = \"auto\"`: without it, `lp-worker` infers itself",
         Cause::NoDlstreamer => "",
     };
     let ways: &[&str] = match cause {
-        Cause::NoDlstreamer => &[
-            "in its container image: set `[worker] command`, see `lp check --explain LP0902`",
-            "on Ubuntu: `intel-dlstreamer` from Intel's apt repository, see the same page",
-            DECODE_ONLY,
-            STOCK,
-        ],
+        Cause::NoDlstreamer => &[IMAGE, PACKAGE, DECODE_ONLY, STOCK],
+        Cause::DlstreamerAsked => &[auto, IMAGE, PACKAGE, DECODE_ONLY, STOCK],
         Cause::StockChosen => &[auto, DECODE_ONLY, STOCK],
-        Cause::DlstreamerChosen => &[auto],
+        Cause::DlstreamerChosen | Cause::HasDlstreamer | Cause::NoneOfItsOwn => &[auto],
     };
     match ways {
         [only] => format!("play them {only}"),
@@ -143,6 +180,8 @@ fn ways_out(cause: Cause) -> String {
     }
 }
 
+const IMAGE: &str = "in its container image: set `[worker] command`, see `lp check --explain LP0902`";
+const PACKAGE: &str = "on Ubuntu: `intel-dlstreamer` from Intel's apt repository, see the same page";
 const DECODE_ONLY: &str =
     "meanwhile: `lp run --decode-only` measures sources and decoding, without inference";
 const STOCK: &str = "without it: give the cameras workloads of stock elements";

@@ -1,9 +1,9 @@
 //! `gvaattachroi`: attaches a fixed region of interest to each frame, in which detectors after it
 //! look (`inference-region=roi-list`).
 //!
-//! `roi` is `x,y,x2,y2` in pixels: the upper left and the lower right corner. Without it, the region is
-//! the whole frame. Its label is empty and it has no confidence, as with DL Streamer. Regions of a
-//! file (`file-path`, `mode`) are not supported: the element refuses to start.
+//! `roi` is `x,y,x2,y2` in pixels: the upper left and the lower right corner. Without it, the
+//! region is the whole frame. Its label is empty and it has no confidence, as with DL Streamer.
+//! Regions of a file (`file-path`, `mode`) are not supported: the element refuses to start.
 
 use gst::glib;
 use gst::glib::prelude::*;
@@ -41,7 +41,7 @@ impl Work for Attach {
     }
 
     fn caps() -> gst::Caps {
-        frame::caps()
+        frame::any_caps()
     }
 
     fn start(settings: &Settings, _: &gst::Element) -> Result<Attach, String> {

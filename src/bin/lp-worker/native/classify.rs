@@ -1,9 +1,9 @@
 //! `gvaclassify`: says what each region of interest shows.
 //!
-//! Each output of the model becomes an attribute of the region, a structure `classification`. With
-//! `reclassify-interval`, an object that a tracker has numbered is inferred only every so many frames (0: once), and
-//! keeps what was said of it in between. What is said of whole frames (`inference-region=full-frame`) is
-//! attached to the frame, where no element here reads it.
+//! Each output of the model becomes an attribute of the region, a structure `classification`.
+//! With `reclassify-interval`, an object that a tracker has numbered is inferred only every so
+//! many frames (0: once), and keeps what was said of it in between. What is said of whole frames
+//! (`inference-region=full-frame`) is attached to the frame, where no element here reads it.
 
 use std::collections::BTreeMap;
 
@@ -139,8 +139,8 @@ impl Classify {
     }
 }
 
-/// The names of an output's classes: of the property, else of its entry in the model-proc file, else those that
-/// the model itself has.
+/// The names of an output's classes: of the property, else of its entry in the model-proc file,
+/// else those that the model itself has.
 fn names(said: &Said, output: &Output, entry: Option<&Postprocess>) -> Result<Option<Labels>, String> {
     let is_meant = |layer: &Option<String>| layer.as_ref().is_none_or(|layer| output.names.contains(layer));
     if let Some((_, names)) = said.labels.iter().find(|(layer, _)| is_meant(layer)) {

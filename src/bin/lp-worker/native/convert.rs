@@ -70,7 +70,7 @@ impl Work for Convert {
     }
 
     fn caps() -> gst::Caps {
-        frame::caps()
+        frame::any_caps()
     }
 
     fn start(settings: &Settings, element: &gst::Element) -> Result<Convert, String> {

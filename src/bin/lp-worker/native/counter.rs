@@ -1,10 +1,10 @@
 //! `gvafpscounter`: prints frame rates of all streams of this process, in DL Streamer's words.
 //!
-//! Every `interval` seconds one line with the rates since the last, at the end one with those of all time:
-//! `FpsCounter(last 1.00sec): total=30.00 fps, number-streams=2, per-stream=15.00 fps (15.00, 15.00)`.
-//! Streams are in the order of the names of their elements, so line and camera do not show which
-//! rate is whose; `lp` itself counts by name and reads none of these lines. They go to the
-//! worker's log.
+//! Every `interval` seconds one line with the rates since the last, at the end one with those of
+//! all time: `FpsCounter(last 1.00sec): total=30.00 fps, number-streams=2, per-stream=15.00 fps
+//! (15.00, 15.00)`. Streams are in the order of the names of their elements, so line and camera
+//! do not show which rate is whose; `lp` itself counts by name and reads none of these lines.
+//! They go to the worker's log.
 //!
 //! `interval` may be a list; the first counts. `print-std-dev` and `print-latency` have no effect.
 

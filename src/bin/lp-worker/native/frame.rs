@@ -24,6 +24,11 @@ pub(super) fn caps() -> gst::Caps {
     gst_video::VideoCapsBuilder::new().format_list(FORMATS.map(|(format, _)| format)).build()
 }
 
+/// Caps of all frames in memory of the system: for elements that do not look at pixels.
+pub(super) fn any_caps() -> gst::Caps {
+    gst_video::VideoCapsBuilder::new().build()
+}
+
 /// The description of the frames of caps.
 ///
 /// # Errors

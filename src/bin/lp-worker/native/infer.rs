@@ -1,7 +1,8 @@
 //! `gvainference`: attaches a model's output tensors as they are, to the frame or to each region of
 //! interest.
 //!
-//! No element here reads them: they are for elements of others, and for measuring what an inference costs.
+//! No element here reads them: they are for elements of others, and for measuring what an
+//! inference costs.
 
 use gst::glib;
 use gstreamer as gst;

@@ -230,7 +230,8 @@ impl Inference {
         }
     }
 
-    /// Infers each of these targets; `read` gets the values of the outputs, where each lies, and the target.
+    /// Infers each of these targets; `read` gets the values of the outputs, where each lies, and
+    /// the target.
     ///
     /// # Errors
     /// As of [`Inference::start`], and those of `read`.

@@ -1,11 +1,12 @@
 //! All names of the outputs of a model in OpenVINO's IR.
 //!
-//! OpenVINO's C interface tells one name of an output, but model-proc files may name another: a tensor has
-//! several, and the layer that makes it has one more (`age_conv3` makes `fc3_a`). They are in the XML: a
-//! layer `Result` is an output, and an edge leads to it from the port that makes it.
+//! OpenVINO's C interface tells one name of an output, but model-proc files may name another: a
+//! tensor has several, and the layer that makes it has one more (`age_conv3` makes `fc3_a`). They
+//! are in the XML: a layer `Result` is an output, and an edge leads to it from the port that
+//! makes it.
 //!
-//! Source: <https://docs.openvino.ai/2025/documentation/openvino-ir-format.html>. Read leniently: what is
-//! not there has no name.
+//! Source: <https://docs.openvino.ai/2025/documentation/openvino-ir-format.html>. Read leniently:
+//! what is not there has no name.
 
 use std::collections::BTreeMap;
 

@@ -2,12 +2,13 @@
 //! over OpenVINO, for machines without it.
 //!
 //! Each element is a file; [`element`] is the frame that they share. They are registered in this
-//! process only, unless its registry has DL Streamer's: two elements of one name would make a plan mean
-//! either. OpenVINO is loaded when the first element starts that infers.
+//! process only, unless its registry has DL Streamer's: two elements of one name would make a
+//! plan mean either. OpenVINO is loaded when the first element starts that infers.
 //!
 //! An element works in the thread that brings the frame: the queue that pipelines have between
-//! steps gives each a thread. What a property of DL Streamer's cannot mean here is accepted and noted in the
-//! worker's log, or refused, never dropped silently. docs/inference.md lists them all.
+//! steps gives each a thread. What a property of DL Streamer's cannot mean here is accepted and
+//! noted in the worker's log, or refused, never dropped silently. docs/inference.md lists them
+//! all.
 //!
 //! Not here: everything about pictures and tensors that needs neither GStreamer nor OpenVINO
 //! (`lp::vision`), and which elements a step becomes (`lp::dialect`).

@@ -1,8 +1,9 @@
 //! `gvametapublish`: writes the texts of `gvametaconvert` to a file.
 //!
-//! With `file-format=json-lines`, each text is a line and is written at once, so a worker that is killed
-//! leaves whole lines. With `json` the file is one array, which is complete only at the end of the
-//! stream. Without `file-path` texts go to the worker's log. Brokers (`method=mqtt`, `kafka`) are not supported.
+//! With `file-format=json-lines`, each text is a line and is written at once, so a worker that is
+//! killed leaves whole lines. With `json` the file is one array, which is complete only at the
+//! end of the stream. Without `file-path` texts go to the worker's log. Brokers (`method=mqtt`,
+//! `kafka`) are not supported.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

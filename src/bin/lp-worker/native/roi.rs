@@ -1,10 +1,10 @@
 //! Regions of interest on frames, as DL Streamer attaches them.
 //!
-//! A region is a `GstVideoRegionOfInterestMeta`: its type is the label, its rectangle is in pixels, and
-//! each of its parameters is a structure. `detection` has the same rectangle in parts of the frame and the
-//! confidence, `object_id` the number that a tracker gave; each other one is what a classifier
-//! says. DL Streamer attaches metadata of GStreamer's analytics library too, which GStreamer
-//! has since 1.24; these elements do not.
+//! A region is a `GstVideoRegionOfInterestMeta`: its type is the label, its rectangle is in
+//! pixels, and each of its parameters is a structure. `detection` has the same rectangle in parts
+//! of the frame and the confidence, `object_id` the number that a tracker gave; each other one is
+//! what a classifier says. DL Streamer attaches metadata of GStreamer's analytics library too,
+//! which GStreamer has since 1.24; these elements do not.
 //!
 //! The number of a region counts from 0 on each frame, so two runs give equal results.
 

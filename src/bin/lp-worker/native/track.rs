@@ -1,9 +1,10 @@
 //! `gvatrack`: numbers the objects of a stream.
 //!
-//! `zero-term` and `zero-term-imageless` count as DL Streamer's do, so they need detections on each frame: with
-//! `inference-interval=3`, each frame with detections begins new numbers. `short-term-imageless` predicts objects on
-//! the frames between, and attaches a region without a confidence for each (`vision::track`). Trackers that
-//! look at pixels are refused. A region that was attached (`gvaattachroi`) is no object and gets no number.
+//! `zero-term` and `zero-term-imageless` count as DL Streamer's do, so they need detections on
+//! each frame: with `inference-interval=3`, each frame with detections begins new numbers.
+//! `short-term-imageless` predicts objects on the frames between, and attaches a region without a
+//! confidence for each (`vision::track`). Trackers that look at pixels are refused. A region that
+//! was attached (`gvaattachroi`) is no object and gets no number.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +44,7 @@ impl Work for Track {
     }
 
     fn caps() -> gst::Caps {
-        frame::caps()
+        frame::any_caps()
     }
 
     fn start(settings: &Settings, _: &gst::Element) -> Result<Track, String> {

@@ -1,7 +1,8 @@
 //! `gvawatermark`: draws the regions of interest into the frame.
 //!
-//! A region is a frame of lines inside its rectangle, in a colour that depends on the object's number, else on the
-//! label, so an object keeps its colour. There is no text. Of `displ-cfg`, `thickness` counts (in pixels, default 2).
+//! A region is a frame of lines inside its rectangle, in a colour that depends on the object's
+//! number, else on the label, so an object keeps its colour. There is no text. Of `displ-cfg`,
+//! `thickness` counts (in pixels, default 2).
 
 use gst::glib;
 use gstreamer as gst;
@@ -123,8 +124,8 @@ fn draw(
     Ok(())
 }
 
-/// The bytes of a colour in a plane, the bytes from a pixel to the next, and how many times smaller than the
-/// picture the plane is.
+/// The bytes of a colour in a plane, the bytes from a pixel to the next, and how many times
+/// smaller than the picture the plane is.
 fn ink(
     video: &gst_video::VideoInfo,
     plane: u32,
