@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 
 use super::{Element, Value};
 
+/// The message of the worker's own elements that says what OpenVINO uses; no sighting.
+pub const OPENVINO: &str = "openvino";
+
 /// How a detector reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {

@@ -14,6 +14,7 @@ pub mod density;
 mod estimate;
 pub mod grid;
 mod html;
+mod inference;
 mod json;
 pub mod lanes;
 mod sightings;

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Report, conditions, host, lanes};
+use super::{Report, conditions, host, inference, lanes};
 use crate::record::measure::number;
 use crate::record::{Git, Member, PreparedClip, Provenance, RunRecord, SourceConfig, SourceKind, StepRecord};
 use crate::text::counted;
@@ -51,6 +51,7 @@ pub(super) fn what(record: &RunRecord) -> Vec<Fact> {
     let mut facts = vec![fact("cameras", cameras_in_short(record))];
     facts.extend(clips(record));
     facts.push(fact("steps", steps_in_short(record)));
+    facts.extend(inference::used(record).map(|used| fact("inference", used)));
     facts
 }
 

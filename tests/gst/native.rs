@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use expect_test::expect;
+use lp::pipeline::detect::OPENVINO;
 use serde_json::{Value, json};
 
 use crate::project::latest;
@@ -113,6 +114,11 @@ fn faces_of_a_clip_are_those_that_another_program_finds() {
     };
     let ended = ws.lp("run").success();
     assert!(ended.stdout.contains("dialect native"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("inference   OpenVINO 2026.4.1 on CPU, f32, 1 thread\n"),
+        "{}",
+        ended.stdout
+    );
     let first = published(&ws);
 
     let frames: Vec<Value> = first.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -142,7 +148,7 @@ fn faces_of_a_clip_are_those_that_another_program_finds() {
     let seen: Vec<_> = stream.seen.iter().map(|seen| (seen.kind.as_str(), seen.events)).collect();
     assert_eq!(seen, [("gvadetect", 30), ("gvaclassify", 30), ("gvaclassify", 30)]);
     // The record says what OpenVINO really used.
-    let used = stream.sightings.iter().filter(|sighting| sighting.message == "openvino");
+    let used = stream.sightings.iter().filter(|sighting| sighting.message == OPENVINO);
     let used: Vec<[&str; 3]> = used
         .map(|sighting| ["devices", "precision", "threads"].map(|name| sighting.fields[name].as_str()))
         .collect();

@@ -72,8 +72,9 @@ impl Facts {
         let Facts { version, devices, precision, threads, streams } = self;
         let facts =
             [("devices", devices), ("precision", precision), ("threads", threads), ("streams", streams)];
-        let mut structure =
-            gst::Structure::builder("openvino").field("version", version).field("model", model);
+        let mut structure = gst::Structure::builder(lp::pipeline::detect::OPENVINO)
+            .field("version", version)
+            .field("model", model);
         for (name, fact) in facts {
             structure = structure.field_if_some(name, fact.as_deref());
         }
