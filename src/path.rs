@@ -301,6 +301,12 @@ impl Layout {
         self.cache().join("density")
     }
 
+    /// The folder with the environments in which models are converted.
+    #[must_use]
+    pub fn environments(&self) -> PathBuf {
+        self.cache().join("environments")
+    }
+
     /// The folder with the parts of files whose download was interrupted.
     #[must_use]
     pub fn parts(&self) -> PathBuf {

@@ -10,6 +10,7 @@
 
 mod command;
 mod content;
+mod convert;
 mod cut;
 mod density;
 mod download;
@@ -25,14 +26,17 @@ mod run;
 mod transcode;
 
 pub(crate) use content::foreign;
+pub(crate) use convert::{is_made as has_environment, is_of as is_environment_of, python};
 pub(crate) use download::players;
 pub(crate) use examine::{ExamineError, Examined, decode, examine, look_at, look_into};
 pub(crate) use model::fault as model_fault;
+pub(crate) use package::has_client;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
 
 use serde_json::Value;
 
@@ -78,6 +82,8 @@ pub struct LocalHost<'a> {
     pub provenance: Box<ProvenanceOf<'a>>,
     /// Where downloads come from.
     pub fetching: Fetching,
+    /// Held while an environment of conversions is looked for and made.
+    pub environments: Mutex<()>,
     /// The user's note about a run.
     pub tag: Option<String>,
 }
@@ -163,6 +169,7 @@ impl Host for LocalHost<'_> {
                 return download::perform(self, download, task, attempt);
             }
             Action::Model(model) => return model::perform(self, model, task, attempt),
+            Action::Convert(convert) => return convert::perform(self, convert, task, attempt),
             Action::Generate { scene, .. } => media::generate(self, scene, task, attempt),
             Action::Transcode(transcode) => transcode::perform(self, transcode, task, attempt),
             Action::Plan(request) => plan::camera(request, task, attempt),

@@ -11,6 +11,7 @@ use super::{LocalHost, content, download};
 use crate::engine::host::{Attempt, HINT, Performed};
 use crate::graph::task::{ModelDownload, Task};
 use crate::os;
+use crate::path::ProjectPath;
 use crate::pipeline::model_file::{self, Needed, WEIGHTS_ENDING};
 use crate::pipeline::tensors::{self, ModelUse};
 
@@ -34,19 +35,21 @@ pub(super) fn perform(
             return ended;
         }
     }
-    let faults: Vec<String> = task
-        .outputs
-        .iter()
-        .filter_map(|output| {
-            let used = ModelUse::of_path(output.as_str());
-            Some(format!("`{output}` {}", fault(&attempt.dir.join(output.as_str()), used)?))
-        })
-        .collect();
+    let faults = faults(task, attempt);
     if faults.is_empty() {
         return Performed::succeeded();
     }
     let hint = format!("{HINT}these are the pinned files, so the recipe of the model is wrong");
     Performed::failed_with(format!("{}\n{hint}", faults.join("\n")))
+}
+
+/// What is wrong with the files that an attempt has made.
+pub(super) fn faults(task: &Task, attempt: &Attempt<'_>) -> Vec<String> {
+    let fault = |output: &ProjectPath| {
+        let used = ModelUse::of_path(output.as_str());
+        Some(format!("`{output}` {}", fault(&attempt.dir.join(output.as_str()), used)?))
+    };
+    task.outputs.iter().filter_map(fault).collect()
 }
 
 /// What is wrong with a file of a model, to follow its name; `None` if nothing is, or if

@@ -183,7 +183,7 @@ fn package(source: &PackageSource, label: &str, attempt: &Attempt<'_>) -> Result
         return Ok(folder.join(only));
     }
     os::fs::create_dir_all(&folder)?;
-    let environment = environment(attempt);
+    let environment = client_environment(attempt);
     let client = Client::of(source, &folder, &environment)?;
     (attempt.note)(&format!("{label}: `{}` fetches `{}`", client.program, source.package()));
     client.run(source, attempt, &environment)?;
@@ -221,13 +221,8 @@ impl Client {
         folder: &Path,
         environment: &BTreeMap<OsString, OsString>,
     ) -> Result<Client, PackageError> {
-        let programs: &[&[&str]] = match source.registry {
-            Registry::Pypi => &[&["pip3"], &["pip"], &["python3", "-m", "pip"]],
-            Registry::Npm => &[&["npm"]],
-        };
         let paths = environment.get(OsStr::new("PATH")).map(OsString::as_os_str).unwrap_or_default();
-        let is_there = |words: &&&[&str]| process::program_in(words[0].as_ref(), paths, folder).is_some();
-        let Some(words) = programs.iter().find(is_there) else { return Err(no_client(source)) };
+        let Some(words) = client_words(source.registry, paths, folder) else { return Err(no_client(source)) };
         let mut argv: Vec<OsString> = words.iter().map(OsString::from).collect();
         match source.registry {
             Registry::Pypi => {
@@ -298,16 +293,40 @@ impl Client {
     }
 }
 
-fn no_client(source: &PackageSource) -> PackageError {
-    let (program, install) = match source.registry {
+/// The client of a registry and how to install it.
+fn about_client(registry: Registry) -> (&'static str, &'static str) {
+    match registry {
         Registry::Pypi => ("pip", "apt-get install python3-pip"),
         Registry::Npm => ("npm", "apt-get install npm"),
+    }
+}
+
+/// The client of a registry that `PATH` has.
+///
+/// # Errors
+/// How to install it, if there is none.
+pub(crate) fn has_client(registry: Registry) -> Result<String, &'static str> {
+    let paths = env::raw("PATH").unwrap_or_default();
+    let words = client_words(registry, &paths, Path::new("/"));
+    words.map(|words| words.join(" ")).ok_or(about_client(registry).1)
+}
+
+fn client_words(registry: Registry, paths: &OsStr, folder: &Path) -> Option<&'static [&'static str]> {
+    let programs: &[&[&str]] = match registry {
+        Registry::Pypi => &[&["pip3"], &["pip"], &["python3", "-m", "pip"]],
+        Registry::Npm => &[&["npm"]],
     };
+    let is_there = |words: &&&[&str]| process::program_in(words[0].as_ref(), paths, folder).is_some();
+    programs.iter().find(is_there).copied()
+}
+
+fn no_client(source: &PackageSource) -> PackageError {
+    let (program, install) = about_client(source.registry);
     PackageError::NoClient { package: source.package(), program, install }
 }
 
 /// The variables of a client: its own settings, and what it needs to reach a registry.
-fn environment(attempt: &Attempt<'_>) -> BTreeMap<OsString, OsString> {
+pub(super) fn client_environment(attempt: &Attempt<'_>) -> BTreeMap<OsString, OsString> {
     let is_passed = |name: &OsString| {
         let name = name.to_string_lossy().to_ascii_uppercase();
         PASSED.contains(&name.as_str()) || name.starts_with("PIP_") || name.starts_with("NPM_CONFIG_")
@@ -320,7 +339,7 @@ fn environment(attempt: &Attempt<'_>) -> BTreeMap<OsString, OsString> {
 }
 
 /// A client's output without the passwords of the URLs in it and in its variables.
-fn without_secrets(output: &str, environment: &BTreeMap<OsString, OsString>) -> String {
+pub(super) fn without_secrets(output: &str, environment: &BTreeMap<OsString, OsString>) -> String {
     let lines: Vec<String> = harmless_lines(output).lines().map(redacted).collect();
     let mut shown = lines.join("\n");
     for (name, value) in environment {
@@ -338,7 +357,7 @@ fn without_secrets(output: &str, environment: &BTreeMap<OsString, OsString>) -> 
 
 /// The lines of an output that tell why a client failed, each after a line break: pip says it
 /// at the end, and npm at the begin.
-fn telling_lines(output: &str, registry: Registry) -> String {
+pub(super) fn telling_lines(output: &str, registry: Registry) -> String {
     let lines: Vec<&str> = output.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let shown = match registry {
         Registry::Pypi => &lines[lines.len().saturating_sub(SHOWN_LINES)..],

@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use super::args::{AssetSelection, AssetsArgs, AssetsCommand, Global};
 use super::{Exit, project};
 use crate::action::Fetching;
-use crate::graph::task::Action;
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::store::Store;
 use crate::workspace::assets::{self, Asset, Kind, Meant};
@@ -62,7 +61,7 @@ impl Opened {
         let graph = project::graph(&workspace, &workspace.subjects(targets))?;
         let mut meant = Meant::by(&workspace, &graph, targets)?;
         meant.tasks.retain(|id| {
-            let is_model = matches!(graph.task(*id).action, Action::Model(_));
+            let is_model = graph.task(*id).brings_model();
             if is_model { !selection.clips } else { !selection.models }
         });
         let store = Store::open(workspace.project.layout.clone())?;
@@ -90,6 +89,6 @@ impl Opened {
 
     /// Those of the meant assets that are downloaded or the user's own.
     fn without_clips(&self) -> Meant {
-        Meant { tasks: self.meant.downloads(&self.graph), ..self.meant.clone() }
+        Meant { tasks: self.meant.fetched(&self.graph), ..self.meant.clone() }
     }
 }

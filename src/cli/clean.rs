@@ -24,7 +24,7 @@ use crate::workspace::open::Workspace;
 
 /// The kinds of tasks that are `lp`'s own: their files are deleted although the project
 /// has no such task any more.
-const OWN: [&str; 6] = ["plan:", "download:", "generate:", "transcode:", "benchmark:", "report:"];
+const OWN: [&str; 7] = ["plan:", "download:", "convert:", "generate:", "transcode:", "benchmark:", "report:"];
 
 pub(super) fn run(global: &Global, args: &CleanArgs) -> Result<Exit> {
     let opened = project::open(global, &[])?;

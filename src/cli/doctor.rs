@@ -10,6 +10,7 @@ mod finding;
 mod fit;
 mod limits;
 mod node;
+mod programs;
 mod readings;
 mod software;
 
@@ -71,6 +72,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     let mut findings = software::findings(&tools, &needs);
     if let Some((project, lane)) = project.as_ref().zip(lane.as_ref()) {
         findings.extend(assets::findings(project, lane, &tasks));
+        findings.extend(programs::findings(&project.layout, &tasks));
         findings.extend(devices::findings(&needed(lane, project.settings.pace)));
     }
     findings.extend(limits::findings(&tools.host.facts));

@@ -10,16 +10,18 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::asset::{fetch_url, hex};
+use super::conversion::{RawConversion, conversion};
 use super::device::precision;
+use super::model_path::place_below;
 use super::package::source;
 use super::reader::{At, KeyNames, Reader, Table, by, map_of, table};
 use super::shape::{Shape, UnknownKeys, unseen};
 use super::toml;
 use super::tree::Node;
-use super::values::{filled_list_of, list_of, read_string, spanned, string, whole};
+use super::values::{filled_list_of, list_of, spanned, string, whole};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, FileId, Place};
-use crate::model::{AssetSource, Recipe, RecipeFile, Recipes};
+use crate::model::{AssetSource, FileGroup, Origination, Recipe, RecipeFile, Recipes};
 use crate::os::http::Pins;
 use crate::path::{ProjectPath, is_file_name};
 
@@ -27,7 +29,8 @@ use crate::path::{ProjectPath, is_file_name};
 pub(super) const FOLDER: &str = "configs/models";
 
 /// The recipes that are part of `lp`.
-const SHIPPED: [&str; 5] = [
+const SHIPPED: [&str; 6] = [
+    include_str!("../../configs/models/calibration.toml"),
     include_str!("../../configs/models/open-model-zoo.toml"),
     include_str!("../../configs/models/openvino.toml"),
     include_str!("../../configs/models/pipeline-zoo.toml"),
@@ -62,15 +65,18 @@ pub(super) fn join(own: Vec<Recipe>, diagnostics: &mut Diagnostics) -> Recipes {
         }
         by_name.insert(&recipe.name, recipe);
     }
-    let mut paths: BTreeMap<&ProjectPath, (&str, Place)> = BTreeMap::new();
+    let mut paths: BTreeMap<ProjectPath, (&str, Place)> = BTreeMap::new();
     // Those of `lp` first: a fault is one of the project's.
     let (of_lp, of_project): (Vec<&Recipe>, Vec<&Recipe>) =
         by_name.into_values().partition(|recipe| recipe.place.is_nowhere());
     for recipe in of_lp.into_iter().chain(of_project) {
-        for file in &recipe.files {
-            if let Some((model, first)) = paths.insert(&file.path, (&recipe.name, file.place)) {
-                let message = format!("`{}` is a file of the model `{model}` already", file.path);
-                diagnostics.push(twice(message, file.place, first));
+        let fetched = recipe.files.iter().map(|file| (file.path.clone(), file.place));
+        let converted = recipe.groups().filter(|group| group.origination != Origination::Fetched);
+        let converted = converted.flat_map(FileGroup::paths).map(|path| (path, recipe.place));
+        for (path, place) in fetched.chain(converted) {
+            if let Some((model, first)) = paths.insert(path.clone(), (&recipe.name, place)) {
+                let message = format!("`{path}` is a file of the model `{model}` already");
+                diagnostics.push(twice(message, place, first));
             }
         }
     }
@@ -90,6 +96,7 @@ fn with_files_of_lp(recipe: Recipe) -> Recipe {
         origin: recipe.origin.or(of_lp.origin),
         notes: recipe.notes.or(of_lp.notes),
         by_hand: recipe.by_hand.or(of_lp.by_hand),
+        conversion: recipe.conversion.or(of_lp.conversion),
         place: recipe.place,
         ..of_lp
     }
@@ -110,9 +117,12 @@ pub(super) fn read(tree: &Node, diagnostics: &mut Diagnostics) -> Vec<Recipe> {
 pub(super) fn file() -> impl Reader<Value = Vec<Recipe>> + Copy {
     table(KeyNames::Plain, UnknownKeys::Refuse, |table, diagnostics| {
         let common = about(table, diagnostics);
+        let convert = "How the models are made out of weights";
+        let convert = table.optional("convert", convert, conversion(), diagnostics);
         let models = "The models, by name; the keys above hold for each that does not give its own";
         let models = table.required("model", models, models_map(), diagnostics)?;
-        let own_or_common = |recipe: Recipe| Recipe {
+        let own_or_common = |(recipe, own): (Recipe, Option<RawConversion>)| Recipe {
+            conversion: own.as_ref().or(convert.as_ref()).and_then(|raw| raw.of(&recipe.name, diagnostics)),
             precisions: if recipe.precisions.is_empty() && recipe.files.is_empty() {
                 common.precisions.clone()
             } else {
@@ -128,9 +138,11 @@ pub(super) fn file() -> impl Reader<Value = Vec<Recipe>> + Copy {
     })
 }
 
-/// The same with the precisions of its files.
+/// The same with the precisions of its files and of its conversion.
 fn with_precisions(mut recipe: Recipe) -> Recipe {
-    for precision in recipe.files.iter().filter_map(|file| file.precision.as_ref()) {
+    let of_files = recipe.files.iter().filter_map(|file| file.precision.as_ref());
+    let of_conversion = recipe.conversion.iter().flat_map(|conversion| &conversion.precisions);
+    for precision in of_files.chain(of_conversion) {
         if !recipe.precisions.contains(precision) {
             recipe.precisions.push(precision.clone());
         }
@@ -156,7 +168,7 @@ fn about(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Recipe {
     }
 }
 
-fn models_map() -> impl Reader<Value = Vec<Recipe>> + Copy {
+fn models_map() -> impl Reader<Value = Vec<(Recipe, Option<RawConversion>)>> + Copy {
     // A plain name without a dot or dash at its beginning.
     let names = concat!(r"^[^/.\-", unseen!(), r"][^/", unseen!(), r"]*$");
     map_of(
@@ -165,24 +177,26 @@ fn models_map() -> impl Reader<Value = Vec<Recipe>> + Copy {
         names,
         || model().shape(),
         |key, at, diagnostics| {
-            let recipe = model().read(at, diagnostics)?;
+            let (recipe, conversion) = model().read(at, diagnostics)?;
             if !is_file_name(&key.text) {
                 let message = format!("`{}` cannot be the name of a model", key.text.escape_debug());
                 let fault = Diagnostic::error(codes::BAD_NAME, message).at(key.place);
                 diagnostics.push(fault.label("expected a plain name such as `yolo11n`"));
                 return None;
             }
-            Some(Recipe { name: key.text.clone(), place: key.place, ..recipe })
+            Some((Recipe { name: key.text.clone(), place: key.place, ..recipe }, conversion))
         },
     )
 }
 
-fn model() -> impl Reader<Value = Recipe> + Copy {
+fn model() -> impl Reader<Value = (Recipe, Option<RawConversion>)> + Copy {
     table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let recipe = about(table, diagnostics);
         let files = "The files to download";
         let files = table.optional("files", files, list_of(recipe_file()), diagnostics);
-        Some(Recipe { files: files.unwrap_or_default(), ..recipe })
+        let convert = "How it is made out of weights";
+        let convert = table.optional("convert", convert, conversion(), diagnostics);
+        Some((Recipe { files: files.unwrap_or_default(), ..recipe }, convert))
     })
 }
 
@@ -240,28 +254,6 @@ fn recipe_file() -> impl Reader<Value = RecipeFile> + Copy {
             licence,
             place: path.place,
         })
-    })
-}
-
-/// A path below the folder of models, as a path of the project.
-fn place_below() -> impl Reader<Value = ProjectPath> + Copy {
-    let shape = || Shape::String(Some(concat!(r"^[^/~", unseen!(), r"][^", unseen!(), r"]*$").to_owned()));
-    by(shape, |at, diagnostics| {
-        let written = read_string(at, diagnostics)?;
-        let path = ProjectPath::new(&written);
-        let is_plain = |path: &ProjectPath| path.as_str().split('/').all(is_file_name);
-        if let Ok(path) = &path
-            && is_plain(path)
-        {
-            return ProjectPath::new(&format!("models/{path}")).ok();
-        }
-        let label = match path {
-            Ok(_) => "expected plain names, joined by `/`".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        let message = format!("`{}` must be a path inside the folder of models", at.name);
-        diagnostics.push(Diagnostic::error(codes::BAD_PATH, message).at(at.node.place).label(label));
-        None
     })
 }
 

@@ -252,7 +252,7 @@ impl Engine<'_> {
         if let Some(labels) = cautious_labels(task) {
             let made = self.store.made_clips(&labels);
             if let Some(path) = self.store.in_the_way(outputs, &made)? {
-                if let Action::Model(_) = &task.action {
+                if task.brings_model() {
                     return Err(PlaceError::ModelInTheWay { path });
                 }
                 let file = task.outputs[0].file_name().to_owned();

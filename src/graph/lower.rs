@@ -194,7 +194,7 @@ pub fn cautious_labels(task: &Task) -> Option<Vec<String>> {
         Action::Download(_) | Action::Generate { .. } => {
             Some(clip_labels(task.outputs[0].file_name()).to_vec())
         }
-        Action::Model(_) => Some(vec![task.label.clone()]),
+        Action::Model(_) | Action::Convert(_) => Some(vec![task.label.clone()]),
         _ => None,
     }
 }

@@ -137,7 +137,11 @@ pub fn sources<'a>(
 pub fn is_asset(task: &Task) -> bool {
     matches!(
         task.action,
-        Action::Download(_) | Action::Model(_) | Action::Generate { .. } | Action::Transcode(_)
+        Action::Download(_)
+            | Action::Model(_)
+            | Action::Convert(_)
+            | Action::Generate { .. }
+            | Action::Transcode(_)
     )
 }
 

@@ -1,5 +1,9 @@
 //! A task: label, action, inputs, outputs, pool, after.
 
+mod models;
+
+pub use models::{Convert, ModelDownload, ModelFile, Packages};
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -113,6 +117,12 @@ impl Task {
         matches!(self.action, Action::Download(_) | Action::Model(_))
     }
 
+    /// Whether it brings files of a model, fetched or made.
+    #[must_use]
+    pub fn brings_model(&self) -> bool {
+        matches!(self.action, Action::Model(_) | Action::Convert(_))
+    }
+
     /// Whether performing it measures the machine.
     #[must_use]
     pub fn measures(&self) -> bool {
@@ -149,6 +159,8 @@ pub enum Action {
     Download(Download),
     /// Fetches files of a model, all or none.
     Model(ModelDownload),
+    /// Makes files of a model out of weights, all or none.
+    Convert(Convert),
     /// Draws a scene and writes its truth.
     Generate {
         /// The scene, as resolved.
@@ -249,38 +261,6 @@ impl Download {
             Some(source) => Some(source.url()),
             None => self.urls.first().map(|url| lock_url(url)),
         }
-    }
-}
-
-/// The files of a model that come together, in the order of the task's outputs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelDownload {
-    pub files: Vec<ModelFile>,
-    /// Names of the cameras that need them. Not hashed.
-    #[serde(skip)]
-    pub cameras: Vec<String>,
-}
-
-/// A file of a model. At least one digest is given, so its contents do not depend on the
-/// URLs: another mirror is no reason to fetch it again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelFile {
-    /// Tried in order. Not hashed.
-    #[serde(skip)]
-    pub urls: Vec<String>,
-    /// The package that has it, tried after the URLs. Not hashed.
-    #[serde(skip)]
-    pub source: Option<PackageSource>,
-    #[serde(flatten)]
-    pub pins: Pins,
-}
-
-impl ModelFile {
-    /// Its download.
-    #[must_use]
-    pub fn download(&self) -> Download {
-        let ModelFile { urls, source, pins } = self.clone();
-        Download { urls, source, pins, ..Download::default() }
     }
 }
 

@@ -7,6 +7,7 @@
 //! pipelines (`plan`, `dialect`).
 
 mod camera;
+mod conversion;
 mod density;
 mod limits;
 mod lock;
@@ -24,12 +25,13 @@ pub use camera::{
     Accept, Camera, Clip, ClipOptions, Codec, Credential, Encoder, Expect, Login, Origin, Region, RtspStream,
     Shape, Source, SourceKind,
 };
+pub use conversion::{Conversion, Requirements, Tool};
 pub use density::{Density, Unit};
 pub use limits::{Deadline, Limits};
 pub use lock::{LOCKFILE, LockEntries, LockEntry, lock_url};
 pub use package::{AssetSource, PackageSource, Registry};
 pub use project::{Password, Project, SceneFile};
-pub use recipe::{FileGroup, Recipe, RecipeFile, Recipes};
+pub use recipe::{FileGroup, Origination, Recipe, RecipeFile, Recipes};
 pub use settings::{DialectChoice, FileSourceMode, Isolation, Pace, Rtsp, Settings, Share};
 pub use step::{
     Bin, Classify, Detect, ElementView, Entry, Infer, Model, ModelFolder, Python, Scalar, Script, Step,

@@ -3,12 +3,14 @@
 //! Recipes are data: `configs/models/*.toml`, those of `lp` compiled in, those of a
 //! project read with its config (`config::recipes`). The files of a model in one
 //! precision come together, and so do those that all its precisions share
-//! ([`FileGroup`]): each group is one task.
+//! ([`FileGroup`]): each group is one task, which fetches the files or makes them out of weights.
 //!
-//! Not here: fetching files (`action::model`), and which of them a step reads (`dialect`).
+//! Not here: fetching files (`action::model`), making them (`action::convert`), and which of
+//! them a step reads (`dialect`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::conversion::Conversion;
 use super::package::PackageSource;
 use crate::diag::Place;
 use crate::os::http::Pins;
@@ -31,6 +33,8 @@ pub struct Recipe {
     pub by_hand: Option<String>,
     /// The files that can be downloaded.
     pub files: Vec<RecipeFile>,
+    /// How files of further precisions are made.
+    pub conversion: Option<Conversion>,
     /// Its name in the recipe; nowhere for those of `lp`.
     pub place: Place,
 }
@@ -59,23 +63,94 @@ pub struct RecipeFile {
 pub struct FileGroup<'r> {
     pub recipe: &'r Recipe,
     pub precision: Option<&'r str>,
+    pub origination: Origination<'r>,
+}
+
+/// How the files of a group come into being.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origination<'r> {
+    Fetched,
+    Converted(&'r Conversion),
 }
 
 impl<'r> FileGroup<'r> {
-    /// Its files, in the order of the recipe; not empty.
+    /// Its files that are fetched, in the order of the recipe.
     pub fn files(self) -> impl Iterator<Item = &'r RecipeFile> {
-        self.recipe.files.iter().filter(move |file| file.precision.as_deref() == self.precision)
+        let is_fetched = self.origination == Origination::Fetched;
+        let files = self.recipe.files.iter().filter(move |_| is_fetched);
+        files.filter(move |file| file.precision.as_deref() == self.precision)
     }
 
-    /// The label of the task that fetches it: `download:models/NAME/PRECISION`, or
-    /// `download:models/NAME` for the files that all precisions share.
+    /// The paths of all its files; not empty.
+    #[must_use]
+    pub fn paths(self) -> Vec<ProjectPath> {
+        match (self.origination, self.precision) {
+            (Origination::Converted(conversion), Some(precision)) => {
+                conversion.tool.outputs(&self.recipe.name, precision).to_vec()
+            }
+            _ => self.files().map(|file| file.path.clone()).collect(),
+        }
+    }
+
+    /// The files that a conversion reads: weights, and what it calibrates with.
+    #[must_use]
+    pub fn reads(self) -> Vec<ProjectPath> {
+        let (Origination::Converted(conversion), Some(precision)) = (self.origination, self.precision) else {
+            return Vec::new();
+        };
+        let calibrates = conversion.tool.calibrates(precision);
+        let calibration = conversion.calibration.clone().filter(|_| calibrates);
+        std::iter::once(conversion.weights.clone()).chain(calibration).collect()
+    }
+
+    /// The licences of its files, each once, as SPDX names them.
+    #[must_use]
+    pub fn licences(self) -> Option<String> {
+        let of_model = self.recipe.licence.as_ref();
+        let of_files = self.files().filter_map(|file| file.licence.as_ref().or(of_model));
+        let of_result = of_model.filter(|_| self.origination != Origination::Fetched);
+        let all: BTreeSet<&str> = of_files.chain(of_result).map(String::as_str).collect();
+        (!all.is_empty()).then(|| all.into_iter().collect::<Vec<_>>().join(", "))
+    }
+
+    /// The label of the task that brings it: `download:models/NAME/PRECISION`,
+    /// `download:models/NAME` for the files that all precisions share, or
+    /// `convert:models/NAME/PRECISION`.
     #[must_use]
     pub fn label(self) -> String {
         let name = &self.recipe.name;
+        let verb = match self.origination {
+            Origination::Fetched => "download",
+            Origination::Converted(_) => "convert",
+        };
         match self.precision {
-            Some(precision) => format!("download:models/{name}/{precision}"),
-            None => format!("download:models/{name}"),
+            Some(precision) => format!("{verb}:models/{name}/{precision}"),
+            None => format!("{verb}:models/{name}"),
         }
+    }
+
+    /// What `lp` does for its files, to follow "`lp`".
+    #[must_use]
+    pub fn verb(self) -> &'static str {
+        match self.origination {
+            Origination::Fetched => "downloads",
+            Origination::Converted(_) => "makes",
+        }
+    }
+}
+
+impl Recipe {
+    /// The groups of its files.
+    pub fn groups(&self) -> impl Iterator<Item = FileGroup<'_>> {
+        let fetched: BTreeSet<Option<&str>> =
+            self.files.iter().map(|file| file.precision.as_deref()).collect();
+        let fetched = fetched.into_iter().map(|precision| (precision, Origination::Fetched));
+        let converted = self.conversion.iter().flat_map(|conversion| {
+            let precisions = conversion.precisions.iter().map(|precision| Some(precision.as_str()));
+            precisions.map(move |precision| (precision, Origination::Converted(conversion)))
+        });
+        let group = |(precision, origination)| FileGroup { recipe: self, precision, origination };
+        fetched.chain(converted).map(group)
     }
 }
 
@@ -95,8 +170,8 @@ impl Recipes {
         let by_name: BTreeMap<String, Recipe> =
             recipes.into_iter().map(|recipe| (recipe.name.clone(), recipe)).collect();
         let paths = |recipe: &Recipe| {
-            let name = recipe.name.clone();
-            recipe.files.iter().map(move |file| (file.path.clone(), name.clone())).collect::<Vec<_>>()
+            let paths = recipe.groups().flat_map(FileGroup::paths);
+            paths.map(|path| (path, recipe.name.clone())).collect::<Vec<_>>()
         };
         let by_path = by_name.values().flat_map(paths).collect();
         Recipes { by_name, by_path, own: BTreeSet::new() }
@@ -116,17 +191,12 @@ impl Recipes {
     #[must_use]
     pub fn group_of(&self, path: &ProjectPath) -> Option<FileGroup<'_>> {
         let recipe = self.by_name.get(self.by_path.get(path)?)?;
-        let file = recipe.files.iter().find(|file| file.path == *path)?;
-        Some(FileGroup { recipe, precision: file.precision.as_deref() })
+        recipe.groups().find(|group| group.paths().contains(path))
     }
 
     /// All groups, in the order of their names.
     pub fn groups(&self) -> impl Iterator<Item = FileGroup<'_>> {
-        self.by_name.values().flat_map(|recipe| {
-            let precisions: BTreeSet<Option<&str>> =
-                recipe.files.iter().map(|file| file.precision.as_deref()).collect();
-            precisions.into_iter().map(move |precision| FileGroup { recipe, precision })
-        })
+        self.by_name.values().flat_map(Recipe::groups)
     }
 
     /// Leaves the files of a group to the user, who has put some in their places.

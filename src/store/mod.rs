@@ -334,6 +334,7 @@ impl Store {
         }
         fs::remove_dir_contents(&self.root.join("tmp"))?;
         fs::remove(&self.layout.parts())?;
+        fs::remove(&self.layout.environments())?;
         fs::remove(&self.root.join("graph"))?;
         fs::remove(&self.root.join("state"))?;
         *self.state_mut() = State::new(&self.layout.root);

@@ -68,8 +68,8 @@ pub(crate) fn adopt(project: &mut Project) -> Result<Vec<Adopted>> {
 pub(crate) fn adopt_models(project: &mut Project) -> Result<Vec<Adopted>> {
     let mut models: Vec<(String, Vec<ProjectPath>)> = Vec::new();
     for group in project.recipes.groups() {
-        let paths = group.files().map(|file| &file.path);
-        let found: Vec<ProjectPath> = paths.filter(|path| is_found(project, path)).cloned().collect();
+        let paths = group.paths().into_iter();
+        let found: Vec<ProjectPath> = paths.filter(|path| is_found(project, path)).collect();
         if !found.is_empty() {
             models.push((group.label(), found));
         }

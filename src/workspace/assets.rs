@@ -25,7 +25,7 @@ use crate::graph::lower::cautious_labels;
 use crate::graph::select::{closure, is_asset};
 use crate::graph::task::{Action, Task};
 use crate::graph::{TaskGraph, TaskId};
-use crate::model::{Clip, Origin, PackageSource, Project, Source};
+use crate::model::{Clip, FileGroup, Origin, PackageSource, Project, Source};
 use crate::name::Slug;
 use crate::os;
 use crate::os::http::Pins;
@@ -242,17 +242,18 @@ impl Meant {
         Ok(Meant { tasks: assets(&mut needed.iter().copied()), cameras })
     }
 
-    /// Only the downloads of them.
-    pub(crate) fn downloads(&self, graph: &TaskGraph) -> BTreeSet<TaskId> {
-        let is_download = |id: &&TaskId| graph.task(**id).is_download();
-        self.tasks.iter().filter(is_download).copied().collect()
+    /// Only those of them that come from elsewhere: downloads, and models that are converted.
+    pub(crate) fn fetched(&self, graph: &TaskGraph) -> BTreeSet<TaskId> {
+        let is_fetched = |id: &&TaskId| graph.task(**id).is_download() || graph.task(**id).brings_model();
+        self.tasks.iter().filter(is_fetched).copied().collect()
     }
 }
 
 /// The files that cameras need, with the names of these cameras in project order.
 struct Uses<'p> {
     by_path: BTreeMap<ProjectPath, Vec<&'p str>>,
-    /// The files of each model in one precision, of the cameras that are meant.
+    /// The files of each model in one precision, of the cameras that are meant; with `weights` for
+    /// a precision, what its conversion reads.
     models: BTreeMap<(String, String), BTreeSet<ProjectPath>>,
     /// Their videos.
     videos: BTreeMap<ProjectPath, &'p Clip>,
@@ -288,6 +289,14 @@ impl<'p> Uses<'p> {
             match file.kind {
                 StepFileKind::Model { name, precision, .. } => {
                     needs(path.clone());
+                    let group = project.recipes.group_of(&path);
+                    let group = group.filter(|group| !project.recipes.is_users(*group));
+                    for read in group.map_or(Vec::new(), FileGroup::reads) {
+                        needs(project.layout.named(read.clone()));
+                        if is_meant {
+                            self.models.entry((name.clone(), "weights".to_owned())).or_default().insert(read);
+                        }
+                    }
                     if is_meant {
                         self.models.entry((name, precision)).or_default().insert(path);
                     }
@@ -357,18 +366,11 @@ fn of_task(build: &Build<'_>, task: &Task, standing: &Standing, uses: &Uses<'_>)
         });
     }
     let (kind, licence, origin) = match &task.action {
-        Action::Model(_) => {
+        Action::Model(_) | Action::Convert(_) => {
             let group = task.outputs.first().and_then(|path| project.recipes.group_of(path));
-            let licences: BTreeSet<&str> = group
-                .into_iter()
-                .flat_map(|group| group.files().map(move |file| (group, file)))
-                .filter_map(|(group, file)| file.licence.as_ref().or(group.recipe.licence.as_ref()))
-                .map(String::as_str)
-                .collect();
-            let licence = licences.into_iter().collect::<Vec<_>>().join(", ");
             let page = group.and_then(|group| group.recipe.origin.clone());
             let origin = page.or_else(|| files.first()?.url.clone());
-            (Kind::Model, Some(licence).filter(|licence| !licence.is_empty()), origin)
+            (Kind::Model, group.and_then(FileGroup::licences), origin)
         }
         Action::Transcode(_) => (Kind::Clip, None, task.inputs.first().map(ToString::to_string)),
         Action::Generate { .. } => (Kind::Video, None, scene_of(project, &task.outputs[0])),

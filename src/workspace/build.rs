@@ -1,6 +1,7 @@
 //! A project with its graph, store and tools, which judge and run tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use super::earlier;
 use super::error::{CommandError, Result};
@@ -58,6 +59,7 @@ impl Build<'_> {
             density: self.opened.project.settings.density,
             provenance: Box::new(|cancel| Some(provenance::of(self.opened, cancel))),
             fetching: self.fetching.clone(),
+            environments: Mutex::new(()),
             tag: None,
         }
     }

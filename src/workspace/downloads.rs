@@ -6,17 +6,18 @@ use std::collections::BTreeSet;
 use super::build::Build;
 use super::error::{CommandError, Kind, Result};
 use super::lockfile;
-use crate::action::players;
+use crate::action::{has_environment, players, python};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::engine::Engine;
 use crate::graph::TaskId;
 use crate::graph::task::{Action, Task};
 use crate::model::{Camera, LOCKFILE, Source};
-use crate::path::ProjectPath;
+use crate::os::process::Cancel;
+use crate::path::{Layout, ProjectPath};
 use crate::text::{counted, plural, some_names};
 
-/// A download that would have to be fetched.
+/// A download that would have to be fetched, or a conversion whose packages would have to be.
 struct Missing<'a> {
     label: &'a str,
     /// Of the files that are missing, in bytes, if it is known of all of them.
@@ -84,9 +85,12 @@ impl Build<'_> {
 
     /// The downloads that must run, and are not in the folder of `--vendor`.
     fn missing(&self, engine: &Engine<'_>, needed: &BTreeSet<TaskId>) -> Result<Vec<Missing<'_>>> {
-        let is_download = |id: &&TaskId| self.graph.task(**id).is_download();
-        // They need no other tasks.
-        let downloads: BTreeSet<TaskId> = needed.iter().filter(is_download).copied().collect();
+        let is_fetched = |id: &&TaskId| {
+            let task = self.graph.task(**id);
+            task.is_download() || task.brings_model()
+        };
+        // They need no tasks but each other.
+        let downloads: BTreeSet<TaskId> = needed.iter().filter(is_fetched).copied().collect();
         let standings = engine.look(&downloads)?;
         let must_run = downloads.into_iter().filter(|id| standings[id].runs());
         Ok(must_run.filter_map(|id| self.missing_files(self.graph.task(id))).collect())
@@ -109,8 +113,23 @@ impl Build<'_> {
                 let size = missing.iter().map(|(file, _)| file.pins.size).sum();
                 (!missing.is_empty()).then_some(Missing { label, size, cameras })
             }
+            Action::Convert(convert) => {
+                let packages_are_there = || {
+                    python(&Cancel::never())
+                        .is_ok_and(|python| has_environment(convert, &python, self.layout()))
+                };
+                if !task.outputs.iter().any(is_missing) || packages_are_there() {
+                    return None;
+                }
+                let cameras = convert.cameras.iter().map(String::as_str).collect();
+                Some(Missing { label, size: None, cameras })
+            }
             _ => None,
         }
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.opened.project.layout
     }
 }
 

@@ -10,12 +10,18 @@ use rayon::prelude::*;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::dialect::StepFileKind;
-use crate::graph::task::Task;
+use crate::graph::task::{Action, Convert, Task};
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::model::{FileGroup, Project, zoo};
 use crate::os;
 use crate::path::{ProjectPath, for_shell};
 use crate::text::{counted, some_names};
+
+/// The last ways out for models that are missing.
+const OTHER_WAYS: [&str; 2] = [
+    "your own: copy the files to these paths, or name yours in `properties` of the step",
+    "meanwhile: `lp run --decode-only` measures sources and decoding, without inference",
+];
 
 /// A file of a step or a script, and who needs it.
 #[derive(Clone, Debug)]
@@ -60,6 +66,12 @@ pub(super) fn find(
         let input = &task.inputs[n];
         let used = uses.get(input);
         let is_absent = error.is_not_found() && os::tree::read_link(&error.path).is_err();
+        if let Some(convert) = conversion_of(task, input).filter(|_| is_absent) {
+            if named.insert(input) {
+                diagnostics.push(weights(project, task, convert));
+            }
+            continue;
+        }
         match used.map(|used| (&used.kind, used)) {
             // Two runs of one camera need the same file.
             Some(_) if !named.insert(input) => {}
@@ -91,10 +103,10 @@ pub(super) fn find(
     }
 }
 
-/// The files of the user's that keep the missing files of a model from being downloaded.
-fn other_files<'p>(project: &'p Project, model: &MissingModel<'_>) -> Vec<&'p ProjectPath> {
+/// The files of the user's that keep the missing files of a model from being downloaded or made.
+fn other_files(project: &Project, model: &MissingModel<'_>) -> Vec<ProjectPath> {
     let groups = model.files.iter().filter_map(|path| project.recipes.group_of(path));
-    let files = groups.flat_map(FileGroup::files).map(|file| &file.path);
+    let files = groups.flat_map(FileGroup::paths);
     files.filter(|path| os::fs::metadata(&project.layout.resolve(path)).is_ok()).collect()
 }
 
@@ -116,22 +128,42 @@ fn of_models(project: &Project, models: &[MissingModel<'_>]) -> Diagnostic {
         };
     }
     let mut ways: Vec<String> = Vec::new();
-    let halves: BTreeSet<&ProjectPath> =
-        models.iter().flat_map(|model| other_files(project, model)).collect();
+    let halves: BTreeSet<ProjectPath> = models.iter().flat_map(|model| other_files(project, model)).collect();
     if !halves.is_empty() {
-        let halves = by_folder(&halves.into_iter().collect::<Vec<_>>());
-        ways.push(format!("`lp` downloads all of it if none is there: delete {halves}"));
+        let halves = by_folder(&halves.iter().collect::<Vec<_>>());
+        ways.push(format!("`lp` brings all of it if none is there: delete {halves}"));
     }
     for model in models {
-        let by_hand = project.recipes.named(model.name).and_then(|recipe| recipe.by_hand.as_ref());
+        // That of a conversion is about its weights.
+        let recipe = project.recipes.named(model.name).filter(|recipe| recipe.conversion.is_none());
+        let by_hand = recipe.and_then(|recipe| recipe.by_hand.as_ref());
         let by_hand = by_hand.map(|text| text.trim_end().replace('\n', "\n   "));
         ways.extend(by_hand.filter(|text| !ways.contains(text)));
     }
-    let own = "your own: copy the files to these paths, or name yours in `properties` of the step";
-    let meanwhile = "meanwhile: `lp run --decode-only` measures sources and decoding, without inference";
-    ways.extend([own, meanwhile].map(str::to_owned));
+    ways.extend(OTHER_WAYS.map(str::to_owned));
     let ways = (1..).zip(ways).map(|(n, way)| format!("{n}. {way}"));
     diagnostic.help(ways.collect::<Vec<_>>().join("\n"))
+}
+
+/// The conversion of a task, if this input is its weights.
+fn conversion_of<'t>(task: &'t Task, input: &ProjectPath) -> Option<&'t Convert> {
+    match &task.action {
+        Action::Convert(convert) if convert.weights == *input => Some(convert),
+        _ => None,
+    }
+}
+
+/// The missing weights of a model that would be converted.
+fn weights(project: &Project, task: &Task, convert: &Convert) -> Diagnostic {
+    let group = task.outputs.first().and_then(|path| project.recipes.group_of(path));
+    let message = format!("`{}` does not exist, and `{}` converts it", convert.weights, task.label);
+    let by_hand = group.and_then(|group| group.recipe.by_hand.as_ref());
+    let by_hand = by_hand.map(|text| text.trim_end().replace('\n', "\n   "));
+    let ways = by_hand.into_iter().chain(OTHER_WAYS.map(str::to_owned));
+    let ways = (1..).zip(ways).map(|(n, way)| format!("{n}. {way}"));
+    let label = format!("{} for {}", convert.precision, some_names(&convert.cameras));
+    let diagnostic = Diagnostic::error(codes::MISSING_MODEL, message).at(task.place);
+    diagnostic.label(label).help(ways.collect::<Vec<_>>().join("\n"))
 }
 
 fn are(n: usize) -> &'static str {

@@ -34,8 +34,11 @@ pub(super) fn check(project: &Project, graph: &TaskGraph, uses: &FileUses, diagn
         let error = Diagnostic::error(codes::BROKEN_MODEL, message).at(used.place);
         let error = error.label(format!("{} {needs} it", some_names(&used.cameras)));
         let help = match project.recipes.group_of(path) {
-            Some(_) => "delete the files of this model, and `lp` downloads them; or put sound ones there",
-            None => "put a sound file there, or name another in `properties` of the step",
+            Some(group) => format!(
+                "delete the files of this model, and `lp` {} them; or put sound ones there",
+                group.verb()
+            ),
+            None => "put a sound file there, or name another in `properties` of the step".to_owned(),
         };
         diagnostics.push(error.help(help));
     }

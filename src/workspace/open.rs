@@ -160,11 +160,15 @@ impl Workspace {
         Ok((wanted, needed))
     }
 
-    /// Why there is no task to download a clip or a model.
+    /// Why there is no task that brings a clip or a model.
     fn hint_of_download(&self, target: &str) -> Option<String> {
         let Adopted { path, .. } = self.adopted.iter().find(|adopted| adopted.label == target)?;
-        let used = if target.starts_with("download:models/") { "used" } else { "played" };
-        Some(format!("`{path}` is a file of your own, which is {used} instead: delete it to download it"))
+        let (used, to_do) = match target.split_once(':') {
+            Some(("convert", _)) => ("used", "make"),
+            Some((_, name)) if name.starts_with("models/") => ("used", "download"),
+            _ => ("played", "download"),
+        };
+        Some(format!("`{path}` is a file of your own, which is {used} instead: delete it to {to_do} it"))
     }
 
     /// Refuses inputs that neither exist nor are made, and scripts that cannot run.

@@ -16,6 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use rayon::prelude::*;
 
@@ -29,7 +30,7 @@ use crate::digest::ContentDigest;
 use crate::engine::{Engine, Warm};
 use crate::graph::alias::Aliases;
 use crate::graph::image::{self, FreshGlances, Image};
-use crate::graph::task::{Action, Task};
+use crate::graph::task::Task;
 use crate::graph::{TaskGraph, TaskId, link};
 use crate::model::{Density, Limits, Password, SceneFile};
 use crate::name::Slug;
@@ -265,6 +266,7 @@ impl ChangedTasks {
             density: Density::default(),
             provenance: Box::new(|_| None),
             fetching: Fetching::default(),
+            environments: Mutex::new(()),
             tag: None,
         }
     }
@@ -295,8 +297,10 @@ fn graph_of(image: &Image, cone: &[usize], layout: &Layout) -> Option<TaskGraph>
     let aliases = Aliases::find(layout, &tasks);
     let graph = link::link_by(tasks, aliases).ok()?;
     // Only a complete build finds out whose file is in the place of a download.
-    let is_download = |task: &Task| matches!(task.action, Action::Download(_) | Action::Model(_));
-    let needs_more = |task: &Task| task.measures() || !task.factories.is_empty() || is_download(task);
+    let needs_more = |task: &Task| {
+        let brings_files = task.is_download() || task.brings_model();
+        task.measures() || !task.factories.is_empty() || brings_files
+    };
     if graph.tasks().iter().any(needs_more) {
         return None;
     }

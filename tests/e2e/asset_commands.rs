@@ -123,7 +123,7 @@ fn models_are_listed_and_fetched_per_precision() {
 fn a_download_that_fails_stops_no_other_and_a_model_without_a_recipe_is_named() {
     let server =
         Server::answering(|url, n| if url == "/a.mp4" { (404, vec![], "no") } else { model(url, n) });
-    let mine = DETECT.replace("tills", "yolo11n");
+    let mine = DETECT.replace("tills", "ours");
     let ws = with(&format!("{DETECT}, {mine}")).file(RECIPES, &recipe(server.port));
     let camera = r#"{"camera_id": "door", "fileSrc": "a.mp4|URL/a.mp4", "width": 640, "height": 360, "fps": 15, "workloads": ["w"]},"#;
     let camera = camera.replace("URL", &format!("http://127.0.0.1:{}", server.port));
@@ -134,20 +134,20 @@ fn a_download_that_fails_stops_no_other_and_a_model_without_a_recipe_is_named() 
         .stderr_has("error: `download:a.mp4` failed")
         .stderr_has("1 task ran, 1 failed");
     assert_eq!(ws.read(&format!("{FP16}/tills.bin")), BIN);
-    assert_eq!(state_of(&ws, "models/yolo11n/FP16"), "missing");
+    assert_eq!(state_of(&ws, "models/ours/FP16"), "missing");
     // Nothing brings it, and nobody is told that all is well.
     ws.lp("assets fetch --models").code(1).stderr_has(
-        "error: `models/yolo11n/FP16` cannot be fetched: `models/object_detection/yolo11n/FP16/yolo11n.bin`, \
-         `models/object_detection/yolo11n/FP16/yolo11n.xml` are not there\n  \
+        "error: `models/ours/FP16` cannot be fetched: `models/object_detection/ours/FP16/ours.bin`, \
+         `models/object_detection/ours/FP16/ours.xml` are not there\n  \
          hint: `lp check --explain LP0806`",
     );
-    make(&ws, "check-models").code(1).stdout_has("missing  models/yolo11n/FP16: `models/object_detection/");
+    make(&ws, "check-models").code(1).stdout_has("missing  models/ours/FP16: `models/object_detection/");
     for file in ["xml", "bin"] {
-        ws.write(&format!("models/object_detection/yolo11n/FP16/yolo11n.{file}"), IR);
+        ws.write(&format!("models/object_detection/ours/FP16/ours.{file}"), IR);
     }
     ws.lp("assets fetch --models").success();
-    assert_eq!(state_of(&ws, "models/yolo11n/FP16"), "yours");
-    make(&ws, "check-models").success().stdout_has("yours    models/yolo11n/FP16\n");
+    assert_eq!(state_of(&ws, "models/ours/FP16"), "yours");
+    make(&ws, "check-models").success().stdout_has("yours    models/ours/FP16\n");
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn a_model_of_the_users_own_is_used_and_never_replaced() {
         2 | {"type": "gvadetect", "model": "tills", "precision": "FP16", "device": "CPU"}
           |                                ^^^^^^^ FP16 for `till`: tills.bin in `models/object_detection/tills/FP16`
           |
-          = help: 1. `lp` downloads all of it if none is there: delete tills.xml in `models/object_detection/tills/FP16`
+          = help: 1. `lp` brings all of it if none is there: delete tills.xml in `models/object_detection/tills/FP16`
                   2. your own: copy the files to these paths, or name yours in `properties` of the step
                   3. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
         error: 1 error

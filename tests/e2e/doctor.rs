@@ -52,6 +52,8 @@ fn devices(ended: &Ended) -> String {
                 "model ",
                 "video ",
                 "streams",
+                "pip ",
+                "Python ",
                 "fit to measure",
             ];
             let is_software = others.iter().any(|what| rest.starts_with(what));

@@ -14,6 +14,7 @@ mod choose;
 mod ci;
 mod clean;
 mod config;
+mod convert;
 mod density;
 mod doctor;
 mod documents;

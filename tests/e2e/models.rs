@@ -36,8 +36,7 @@ fn weights_that_are_missing_are_named_before_the_run_at_the_model() {
         2 | {"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"}
           |                                ^^^^^^^^^ INT8 for `till`: yolo11n.bin in `models/object_detection/yolo11n/INT8`
           |
-          = help: 1. with Docker, upstream's script: `git clone https://github.com/intel-retail/loss-prevention`,
-                     `make -C loss-prevention download-models`, then `cp -r loss-prevention/models .`
+          = help: 1. `lp` brings all of it if none is there: delete yolo11n.xml in `models/object_detection/yolo11n/INT8`
                   2. your own: copy the files to these paths, or name yours in `properties` of the step
                   3. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
         error: 1 error

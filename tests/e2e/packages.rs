@@ -19,16 +19,22 @@ type Member<'a> = (&'a str, &'a str);
 const CLIP: &str = "lp_clips/data/bikes.mp4";
 
 fn wheel(members: &[Member<'_>]) -> Vec<u8> {
+    wheel_of("lp_clips", members)
+}
+
+/// A wheel of this package in version 1.0.0.
+pub(crate) fn wheel_of(package: &str, members: &[Member<'_>]) -> Vec<u8> {
     let mut wheel = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let about = [
-        ("lp_clips-1.0.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: lp-clips\nVersion: 1.0.0\n"),
-        ("lp_clips-1.0.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
-        ("lp_clips-1.0.0.dist-info/RECORD", ""),
-    ];
-    for (name, text) in members.iter().chain(&about) {
-        wheel.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+    let mut add = |name: &str, text: &str| {
+        wheel.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
         wheel.write_all(text.as_bytes()).unwrap();
-    }
+    };
+    members.iter().for_each(|(name, text)| add(name, text));
+    let about = format!("{package}-1.0.0.dist-info");
+    let name = package.replace('_', "-");
+    add(&format!("{about}/METADATA"), &format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0.0\n"));
+    add(&format!("{about}/WHEEL"), "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n");
+    add(&format!("{about}/RECORD"), "");
     wheel.finish().unwrap().into_inner()
 }
 
@@ -62,7 +68,7 @@ fn of_wheel(version: &str, path: &str) -> String {
 }
 
 /// Whether a program runs here; else the test is skipped, visible with `--nocapture`.
-fn has(program: &[&str]) -> bool {
+pub(crate) fn has(program: &[&str]) -> bool {
     let asked =
         Command::new(program[0]).args(&program[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let is_there = asked.is_ok_and(|status| status.success());
@@ -74,7 +80,7 @@ fn has(program: &[&str]) -> bool {
 }
 
 /// With the settings of clients for a registry on this machine.
-fn at_registry(ws: Workspace, pypi: &str, npm: &str) -> Workspace {
+pub(crate) fn at_registry(ws: Workspace, pypi: &str, npm: &str) -> Workspace {
     ws.env("PIP_INDEX_URL", pypi)
         .env("PIP_EXTRA_INDEX_URL", "")
         .env("PIP_FIND_LINKS", "")

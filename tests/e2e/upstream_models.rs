@@ -18,18 +18,24 @@ use crate::support::Workspace;
 /// A pair of upstream's files, as arguments, and the models that it needs.
 struct Pair {
     flags: String,
-    /// `efficientnet-b0/FP16-INT8`, with its files and the cameras that need it.
-    models: BTreeMap<String, (Vec<String>, Vec<String>)>,
+    /// By name: `efficientnet-b0/FP16-INT8`.
+    models: BTreeMap<String, Model>,
+}
+
+struct Model {
+    files: Vec<String>,
+    /// Those that need it.
+    cameras: Vec<String>,
 }
 
 impl Pair {
     fn files(&self) -> impl Iterator<Item = &String> {
-        self.models.values().flat_map(|(files, _)| files)
+        self.models.values().flat_map(|model| &model.files)
     }
 }
 
-/// The pairs that need different models; `None` where upstream's files are not.
-fn pairs() -> Option<Vec<Pair>> {
+/// The pairs that need different models, and the names of all assets; `None` where upstream's files are not.
+fn pairs() -> Option<(Vec<Pair>, BTreeSet<String>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/upstream-configs");
     if !folder.is_dir() {
         // Visible with `--nocapture`; the folder is not part of the package.
@@ -45,7 +51,7 @@ fn pairs() -> Option<Vec<Pair>> {
     };
     // A worker that infers by itself would also need OpenVINO.
     let ws = Workspace::tasks("").without_worker();
-    let (mut pairs, mut seen) = (Vec::new(), BTreeSet::new());
+    let (mut pairs, mut names, mut seen) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for cameras in files("camera_to_workload") {
         for workloads in files("workload_to_pipeline") {
             let flags = format!("--cameras {} --workloads {}", cameras.display(), workloads.display());
@@ -55,23 +61,27 @@ fn pairs() -> Option<Vec<Pair>> {
                 continue;
             }
             let document: Value = serde_json::from_str(&ended.stdout).unwrap();
-            let models = document["assets"].as_array().unwrap().iter().map(model);
-            let pair = Pair { flags, models: models.collect() };
+            let assets = document["assets"].as_array().unwrap();
+            names.extend(assets.iter().map(|asset| asset["name"].as_str().unwrap().to_owned()));
+            let pair = Pair { flags, models: assets.iter().filter_map(model).collect() };
             if !pair.models.is_empty() && seen.insert(pair.files().cloned().collect::<Vec<_>>()) {
                 pairs.push(pair);
             }
         }
     }
-    Some(pairs)
+    Some((pairs, names))
 }
 
-fn model(asset: &Value) -> (String, (Vec<String>, Vec<String>)) {
+/// The files of a model that pipelines read; `None` of weights that it is made of.
+fn model(asset: &Value) -> Option<(String, Model)> {
     let (_, name) = asset["name"].as_str().unwrap().split_once("models/").unwrap();
     let texts = |list: &Value, of: fn(&Value) -> &Value| -> Vec<String> {
         list.as_array().unwrap().iter().map(|one| of(one).as_str().unwrap().to_owned()).collect()
     };
-    let files = texts(&asset["files"], |file| &file["path"]);
-    (name.to_owned(), (files, texts(&asset["cameras"], |camera| camera)))
+    let mut files = texts(&asset["files"], |file| &file["path"]);
+    files.retain(|file| ["xml", "bin", "json", "txt"].iter().any(|ending| file.ends_with(ending)));
+    let cameras = texts(&asset["cameras"], |camera| camera);
+    (!files.is_empty()).then(|| (name.to_owned(), Model { files, cameras }))
 }
 
 /// What we put at the place of a model's file.
@@ -132,22 +142,22 @@ fn mirror(files: &BTreeSet<&String>, fault: Option<(&str, Fault)>) -> Hostile {
 
 #[test]
 fn all_models_of_upstreams_files_come_from_a_mirror_and_one_bad_file_stops_no_other() {
-    let Some(pairs) = pairs() else { return };
-    let names: BTreeSet<&str> =
-        pairs.iter().flat_map(|pair| pair.models.keys().map(String::as_str)).collect();
+    let Some((pairs, names)) = pairs() else { return };
     expect![[r#"
-        age-gender-recognition-retail-0013
-        age-gender-recognition-retail-0013/FP16
-        age-gender-recognition-retail-0013/FP32
-        efficientnet-b0
-        efficientnet-b0/FP16-INT8
-        efficientnet-b0/FP32-INT8
-        face-detection-retail-0004/FP16
-        face-detection-retail-0004/FP32
-        face-reidentification-retail-0095/FP16
-        yolo11n/FP16
-        yolo11n/FP32
-        yolo11n/INT8"#]]
+        convert:models/yolo11n/FP16
+        convert:models/yolo11n/FP32
+        convert:models/yolo11n/INT8
+        download:models/age-gender-recognition-retail-0013
+        download:models/age-gender-recognition-retail-0013/FP16
+        download:models/age-gender-recognition-retail-0013/FP32
+        download:models/bikes-for-calibration
+        download:models/efficientnet-b0
+        download:models/efficientnet-b0/FP16-INT8
+        download:models/efficientnet-b0/FP32-INT8
+        download:models/face-detection-retail-0004/FP16
+        download:models/face-detection-retail-0004/FP32
+        download:models/face-reidentification-retail-0095/FP16
+        download:models/yolo11n"#]]
     .assert_eq(&names.into_iter().collect::<Vec<_>>().join("\n"));
 
     let all: BTreeSet<&String> = pairs.iter().flat_map(Pair::files).collect();
@@ -174,7 +184,7 @@ fn all_models_of_upstreams_files_come_from_a_mirror_and_one_bad_file_stops_no_ot
 
         // Another file of another model in each pair.
         for (n, fault) in [Fault::Missing, Fault::Damaged].into_iter().enumerate() {
-            let (name, (of_model, cameras)) =
+            let (name, Model { files: of_model, cameras }) =
                 pair.models.iter().nth((number + n) % pair.models.len()).unwrap();
             let bad = &of_model[(number + n) % of_model.len()];
             let ws = project(&mirror(&all, Some((bad, fault))));

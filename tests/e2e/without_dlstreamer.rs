@@ -16,7 +16,7 @@ const CAMERAS: &str = r#"{"lane_config": {"cameras": [
 
 const WORKLOADS: &str = r#"{"workload_pipeline_map": {
   "basket": [
-    {"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"},
+    {"type": "gvadetect", "model": "yolov9c", "precision": "INT8", "device": "CPU"},
     {"type": "gvaclassify", "model": "efficientnet-b0", "precision": "FP16-INT8", "device": "CPU"}
   ],
   "people": [{"type": "gvapython", "module": "person_reid.py", "function": "process_frame"}],
@@ -43,7 +43,7 @@ fn each_cause_is_one_error_with_all_its_cameras_files_and_ways_out() {
         error[LP0902]: 4 cameras need Intel DL Streamer, which this machine does not have: `till`, `aisle`, `door`, `exit`
          --> configs/workload_to_pipeline.json:3:14
           |
-        3 |     {"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"},
+        3 |     {"type": "gvadetect", "model": "yolov9c", "precision": "INT8", "device": "CPU"},
           |              ^^^^^^^^^^^ missing: `gvaclassify`, `gvadetect`, `gvafpscounter`, `gvametaconvert`, `gvametapublish`, `gvapython`, `gvatrack`
         ...
         6 |   "people": [{"type": "gvapython", "module": "person_reid.py", "function": "process_frame"}],
@@ -56,14 +56,14 @@ fn each_cause_is_one_error_with_all_its_cameras_files_and_ways_out() {
                   3. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
                   4. without it: give the cameras workloads of stock elements
 
-        error[LP0806]: 2 files of the model `yolo11n` are missing
+        error[LP0806]: `models/object_detection/yolov9c/yolov9c.pt` does not exist, and `convert:models/yolov9c/INT8` converts it
          --> configs/workload_to_pipeline.json:3:36
           |
-        3 |     {"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"},
-          |                                    ^^^^^^^^^ INT8 for `till`, `aisle`: yolo11n.bin, yolo11n.xml in `models/object_detection/yolo11n/INT8`
+        3 |     {"type": "gvadetect", "model": "yolov9c", "precision": "INT8", "device": "CPU"},
+          |                                    ^^^^^^^^^ INT8 for `till`, `aisle`
           |
-          = help: 1. with Docker, upstream's script: `git clone https://github.com/intel-retail/loss-prevention`,
-                     `make -C loss-prevention download-models`, then `cp -r loss-prevention/models .`
+          = help: 1. the weights have no known digest, so `lp` does not fetch them: put them there, for example from
+                     https://github.com/ultralytics/assets/releases/tag/v8.3.0
                   2. your own: copy the files to these paths, or name yours in `properties` of the step
                   3. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
 
@@ -87,7 +87,7 @@ fn stock_elements_that_were_chosen_for_steps_with_models_get_the_same_ways_out()
         error[LP0902]: the dialect `stock` cannot play 4 cameras, whose steps run models: `till`, `aisle`, `door`, `exit`
          --> configs/workload_to_pipeline.json:3:14
           |
-        3 |     {"type": "gvadetect", "model": "yolo11n", "precision": "INT8", "device": "CPU"},
+        3 |     {"type": "gvadetect", "model": "yolov9c", "precision": "INT8", "device": "CPU"},
           |              ^^^^^^^^^^^
         ...
         6 |   "people": [{"type": "gvapython", "module": "person_reid.py", "function": "process_frame"}],
@@ -131,7 +131,7 @@ fn elements_of_the_worker_itself_that_were_chosen_are_needed() {
 fn models_that_are_there_are_not_listed() {
     let ws = lane();
     for (file, text) in [("xml", IR), ("bin", "1")] {
-        ws.write(&format!("models/object_detection/yolo11n/INT8/yolo11n.{file}"), text);
+        ws.write(&format!("models/object_detection/yolov9c/INT8/yolov9c.{file}"), text);
         ws.write(
             &format!(
                 "models/object_detection/face-detection-retail-0004/FP32/face-detection-retail-0004.{file}"
@@ -149,7 +149,7 @@ fn models_that_are_there_are_not_listed() {
         4 |     {"type": "gvaclassify", "model": "efficientnet-b0", "precision": "FP16-INT8", "device": "CPU"}
           |                                      ^^^^^^^^^^^^^^^^^ FP16-INT8 for `till`, `aisle`: efficientnet-b0.txt in `models/object_classification/efficientnet-b0`
           |
-          = help: 1. `lp` downloads all of it if none is there: delete efficientnet-b0.json in `models/object_classification/efficientnet-b0`
+          = help: 1. `lp` brings all of it if none is there: delete efficientnet-b0.json in `models/object_classification/efficientnet-b0`
                   2. your own: copy the files to these paths, or name yours in `properties` of the step
                   3. meanwhile: `lp run --decode-only` measures sources and decoding, without inference
         error: 1 error
@@ -207,8 +207,8 @@ fn a_run_that_only_decodes_answers_for_no_other() {
     // With all that it needs, the lane is measured.
     for path in [
         "person_reid.py",
-        "models/object_detection/yolo11n/INT8/yolo11n.xml",
-        "models/object_detection/yolo11n/INT8/yolo11n.bin",
+        "models/object_detection/yolov9c/INT8/yolov9c.xml",
+        "models/object_detection/yolov9c/INT8/yolov9c.bin",
         "models/object_classification/efficientnet-b0/FP16-INT8/efficientnet-b0.xml",
         "models/object_classification/efficientnet-b0/FP16-INT8/efficientnet-b0.bin",
         "models/object_classification/efficientnet-b0/efficientnet-b0.json",
@@ -254,8 +254,8 @@ fn doctor_groups_elements_and_lists_models_modules_videos_and_streams() {
     let cameras =
         CAMERAS.replace(r#""streamUri": "rtsp://h/3""#, r#""fileSrc": "exit.mp4|https://h/exit.mp4""#);
     ws.write("configs/camera_to_workload.json", &cameras);
-    ws.write("models/object_detection/yolo11n/INT8/yolo11n.xml", IR);
-    ws.write("models/object_detection/yolo11n/INT8/yolo11n.bin", "1");
+    ws.write("models/object_detection/yolov9c/INT8/yolov9c.xml", IR);
+    ws.write("models/object_detection/yolov9c/INT8/yolov9c.bin", "1");
     let ended = ws.lp("doctor").code(1);
     let mut is_shown = false;
     let mut shown = String::new();
@@ -278,7 +278,7 @@ fn doctor_groups_elements_and_lists_models_modules_videos_and_streams() {
                                                         not there yet: `lp build assets` downloads it
         note     model face-detection-retail-0004 FP32  face-detection-retail-0004.bin, face-detection-retail-0004.xml in `models/object_detection/face-detection-retail-0004/FP32`
                                                         not there yet: `lp build assets` downloads it
-        ok       model yolo11n INT8                     yolo11n.bin, yolo11n.xml in `models/object_detection/yolo11n/INT8`
+        ok       model yolov9c INT8                     yolov9c.bin, yolov9c.xml in `models/object_detection/yolov9c/INT8`
         missing  module person_reid.py                  there is no person_reid.py in `.`
                                                         needed by: `door`
                                                         on the host: curl -fL --create-dirs -o person_reid.py https://raw.githubusercontent.com/intel-retail/loss-prevention/cb3e4e5429a5599c6daa87e21f3bc5f0af8a4676/src/person_reid.py
@@ -314,7 +314,6 @@ fn the_lane_of_upstream_has_an_error_for_each_cause() {
     let errors: Vec<&str> = ended.stderr.lines().filter(|line| line.starts_with("error")).collect();
     expect![[r#"
         error[LP0902]: 6 cameras need Intel DL Streamer, which this machine does not have: `cam1`, `cam2`, `cam3`, `cam4`, `cam5`, `cam6`
-        error[LP0806]: 2 files of the model `yolo11n` are missing
         error[LP0807]: the Python module `person_reid.py` does not exist, and `cam6` needs it
-        error: 3 errors"#]].assert_eq(&errors.join("\n"));
+        error: 2 errors"#]].assert_eq(&errors.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! `lp assets fetch`: a build of downloads alone.
+//! `lp assets fetch`: a build of downloads and of converted models alone.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ pub(super) fn run(
     fetching: Fetching,
 ) -> Result<Exit> {
     let opened = Opened::new(global, selection, fetching)?;
-    let downloads = opened.meant.downloads(&opened.graph);
+    let downloads = opened.meant.fetched(&opened.graph);
     let exit = if downloads.is_empty() && !is_json {
         console::note("nothing to fetch: no download is needed");
         Exit::Done

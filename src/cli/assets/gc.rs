@@ -2,14 +2,15 @@
 //!
 //! What any profile of `Lpfile.toml` needs is kept, whichever profile is in use. Files are
 //! deleted by the rule of `lp clean`: only those that `lp` made, as it made them. With them
-//! goes what the store keeps of them, as it shares their bytes, and parts of downloads of
-//! which no URL is left.
+//! goes what the store keeps of them, as it shares their bytes, parts of downloads of
+//! which no URL is left, and environments in which no model is converted any more.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::action::is_environment_of;
 use crate::cli::args::Global;
 use crate::cli::cache::lock;
 use crate::cli::clean::{self, Found};
@@ -18,7 +19,7 @@ use crate::cli::{Exit, console, project};
 use crate::config::load::load;
 use crate::dialect::step_files;
 use crate::graph::lower::Subject;
-use crate::graph::task::{Action, Task};
+use crate::graph::task::{Action, Convert, Task};
 use crate::os;
 use crate::os::http::part_name;
 use crate::os::usage::{Usage, usage};
@@ -31,7 +32,7 @@ use crate::workspace::error::Result;
 use crate::workspace::open::Workspace;
 
 /// The kinds of tasks whose results are assets.
-const KINDS: [&str; 3] = ["download:", "generate:", "transcode:"];
+const KINDS: [&str; 4] = ["download:", "convert:", "generate:", "transcode:"];
 
 pub(super) fn run(global: &Global, is_dry_run: bool, is_json: bool) -> Result<Exit> {
     let project = open(global, None)?;
@@ -49,14 +50,16 @@ pub(super) fn run(global: &Global, is_dry_run: bool, is_json: bool) -> Result<Ex
     let layout = &project.project.layout;
     let store = Store::open(layout.clone())?;
     let mut freed = None;
-    let (found, parts) = if is_dry_run || !store.root().is_dir() {
-        (needs.look(layout, &store)?, needs.parts(layout))
+    let (found, parts, environments) = if is_dry_run || !store.root().is_dir() {
+        (needs.look(layout, &store)?, needs.parts(layout), needs.environments(layout))
     } else {
         let lock = lock(&store)?;
         store.reload()?;
         let (found, parts) = (needs.look(layout, &store)?, needs.parts(layout));
+        let environments = needs.environments(layout);
         let files = found.deleted.iter().map(|file| layout.resolve(&file.path));
-        for place in files.chain(parts.iter().map(|(place, _)| place.clone())) {
+        let others = parts.iter().chain(&environments).map(|(place, _)| place.clone());
+        for place in files.chain(others) {
             os::fs::remove(&place)?;
         }
         store.forget(&|attempt| needs.is_former(attempt))?;
@@ -64,9 +67,9 @@ pub(super) fn run(global: &Global, is_dry_run: bool, is_json: bool) -> Result<Ex
         freed = Some(store.collect(&limits, Act::Remove)?.removed.blobs);
         store.save_state()?;
         drop(lock);
-        (found, parts)
+        (found, parts, environments)
     };
-    let shown = Deleted { found, parts, freed, is_dry_run };
+    let shown = Deleted { found, parts, environments, freed, is_dry_run };
     if is_json {
         shown.document()
     } else {
@@ -90,6 +93,7 @@ struct Needs {
     labels: BTreeSet<String>,
     /// Names of parts of downloads.
     parts: BTreeSet<String>,
+    conversions: Vec<Convert>,
 }
 
 impl Needs {
@@ -99,6 +103,9 @@ impl Needs {
             self.paths.extend(task.paths().cloned());
             self.labels.insert(task.label.clone());
             self.parts.extend(urls(task).map(|url| part_name(url)));
+            if let Action::Convert(convert) = &task.action {
+                self.conversions.push(convert.clone());
+            }
         }
         let files = opened.lane().cameras.iter().flat_map(step_files);
         self.paths.extend(files.map(|file| opened.project.layout.named(file.path)));
@@ -139,6 +146,14 @@ impl Needs {
         let parts = names.iter().filter(is_former).map(|name| folder.join(name));
         parts.map(|place| (place.clone(), usage(&place).bytes)).collect()
     }
+
+    /// The environments of conversions that are no longer made, with any Python.
+    fn environments(&self, layout: &Layout) -> Vec<(PathBuf, u64)> {
+        let folder = layout.environments();
+        let names = os::fs::list_names(&folder).unwrap_or_default();
+        let former = names.iter().filter(|name| !is_environment_of(name, &self.conversions, layout));
+        former.map(|name| folder.join(name)).map(|place| (place.clone(), usage(&place).bytes)).collect()
+    }
 }
 
 /// The URLs that a task may ask.
@@ -155,18 +170,22 @@ struct Deleted {
     found: Found,
     /// Parts of downloads, and their sizes.
     parts: Vec<(PathBuf, u64)>,
+    /// Environments of conversions, and their sizes.
+    environments: Vec<(PathBuf, u64)>,
     /// The blobs that have left the store; `None` if it was left alone.
     freed: Option<Usage>,
     is_dry_run: bool,
 }
 
 impl Deleted {
-    /// The files, and the parts of downloads.
+    /// All that is deleted, an environment as one file, and the parts of downloads among it.
     fn usage(&self) -> (Usage, Usage) {
-        let (mut files, mut parts) = (Usage::default(), Usage::default());
-        self.found.deleted.iter().for_each(|file| files.add(file.size));
+        let (mut all, mut parts) = (Usage::default(), Usage::default());
         self.parts.iter().for_each(|(_, bytes)| parts.add(*bytes));
-        (files, parts)
+        self.found.deleted.iter().for_each(|file| all.add(file.size));
+        self.environments.iter().for_each(|(_, bytes)| all.add(*bytes));
+        all += parts;
+        (all, parts)
     }
 
     fn document(&self) {
@@ -175,10 +194,13 @@ impl Deleted {
             deleted.iter().map(|file| json!({ "path": file.path, "bytes": file.size })).collect();
         let kept: Vec<_> =
             kept.iter().map(|(path, because)| json!({ "path": path, "because": because })).collect();
-        let (files, parts) = self.usage();
+        let (all, parts) = self.usage();
+        let mut environments = Usage::default();
+        self.environments.iter().for_each(|(_, bytes)| environments.add(*bytes));
         let document = json!({
-            "version": 1, "dry_run": self.is_dry_run, "bytes": files.bytes + parts.bytes,
-            "deleted": deleted, "parts": parts, "blobs": self.freed, "kept": kept,
+            "version": 1, "dry_run": self.is_dry_run, "bytes": all.bytes,
+            "deleted": deleted, "parts": parts, "environments": environments,
+            "blobs": self.freed, "kept": kept,
         });
         console::out(&format!("{document:#}\n"));
     }
@@ -189,12 +211,11 @@ impl Deleted {
             console::out(&format!("{:>10}  {}\n", size_text(bytes), harmless(&place.to_string_lossy())));
         };
         self.found.deleted.iter().for_each(|file| row(file.size, &layout.resolve(&file.path)));
-        self.parts.iter().for_each(|(place, bytes)| row(*bytes, place));
+        self.parts.iter().chain(&self.environments).for_each(|(place, bytes)| row(*bytes, place));
         for (path, because) in &self.found.kept {
             console::note(&format!("kept `{path}`: {because}"));
         }
-        let (mut all, parts) = self.usage();
-        all += parts;
+        let (all, _) = self.usage();
         let sized = format!("{} ({})", counted(all.count, "file"), size_text(all.bytes));
         let blobs = self.freed.unwrap_or_default();
         console::result(&match (all.count + blobs.count, self.is_dry_run) {

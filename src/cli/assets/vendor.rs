@@ -34,7 +34,7 @@ pub(super) fn run(global: &Global, folder: &Path, is_json: bool, fetching: Fetch
     let folder = project::directory(global)?.join(folder);
     refuse_places_of_lp(&opened.workspace.project.layout, &folder)?;
     let cancel = cancel_on_signals()?;
-    let downloads = opened.meant.downloads(&opened.graph);
+    let downloads = opened.meant.fetched(&opened.graph);
     let fetched = if downloads.is_empty() { Exit::Done } else { fetch(&opened, &downloads, false, &cancel)? };
     if fetched == Exit::Interrupted {
         return Ok(fetched);

@@ -96,6 +96,7 @@ fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
         {
             let note = match &task.action {
                 Action::Model(_) => "not there yet: `lp build assets` downloads it".to_owned(),
+                Action::Convert(_) => "not there yet: `lp build assets` converts it".to_owned(),
                 _ => format!("`{}` makes it", task.label),
             };
             return Finding::found(what, by_folder(&need.files.iter().collect::<Vec<_>>())).note(note);

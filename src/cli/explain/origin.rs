@@ -101,6 +101,11 @@ impl Origins<'_> {
                 self.of_download(task, key, new)
             }
             (Action::Model(_), [Down::Key("files"), Down::Item(n), ..]) => self.of_recipe(task, *n),
+            (Action::Convert(_), [Down::Key("program")])
+            | (Action::Convert(_), [Down::Key("requirements"), Down::Key("shipped")]) => {
+                Origin::note("another version of lp")
+            }
+            (Action::Convert(_), _) => self.of_conversion(task),
             (
                 Action::PlanLane { .. } | Action::Run(_) | Action::Density(_),
                 [Down::Key("cameras" | "members"), Down::Item(_)],
@@ -189,6 +194,16 @@ impl Origins<'_> {
         let file = group.and_then(|group| group.files().find(|file| Some(&file.path) == path));
         match file {
             Some(file) if !file.place.is_nowhere() => Origin::at(file.place),
+            Some(_) => Origin::note("a recipe of lp"),
+            None => Origin::default(),
+        }
+    }
+
+    /// The recipe of a model that is converted.
+    fn of_conversion(&self, task: &Task) -> Origin {
+        let group = task.outputs.first().and_then(|path| self.project.recipes.group_of(path));
+        match group {
+            Some(group) if !group.recipe.place.is_nowhere() => Origin::at(group.recipe.place),
             Some(_) => Origin::note("a recipe of lp"),
             None => Origin::default(),
         }
