@@ -73,7 +73,12 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub(crate) fn wait(mut self) -> Result<Ended, String> {
+    pub(crate) fn wait(self) -> Result<Ended, String> {
+        self.wait_within(LIMIT)
+    }
+
+    /// Waits for its end, at most for so long.
+    pub(crate) fn wait_within(mut self, limit: Duration) -> Result<Ended, String> {
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 let [stdout, stderr] = self.texts.map(|place| {
@@ -89,11 +94,11 @@ impl Running {
                     took: self.began.elapsed(),
                 });
             }
-            if self.began.elapsed() > LIMIT {
+            if self.began.elapsed() > limit {
                 self.kill_all();
                 let _ = self.child.wait();
                 let text = fs::read_to_string(&self.texts[1]).unwrap_or_default();
-                return Err(format!("it did not end within {} s:\n{text}", LIMIT.as_secs()));
+                return Err(format!("it did not end within {} s:\n{text}", limit.as_secs()));
             }
             std::thread::sleep(Duration::from_millis(1));
         }
