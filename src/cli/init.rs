@@ -46,6 +46,17 @@ const LANE: &Texts = &[
         "configs/scripts/workload_to_pipeline.json",
         include_str!("../../configs/scripts/workload_to_pipeline.json"),
     ),
+    (
+        "configs/inference/camera_to_workload.json",
+        include_str!("../../configs/inference/camera_to_workload.json"),
+    ),
+    (
+        "configs/inference/workload_to_pipeline.json",
+        include_str!("../../configs/inference/workload_to_pipeline.json"),
+    ),
+    ("configs/inference/age.json", include_str!("../../configs/inference/age.json")),
+    ("configs/inference/face.json", include_str!("../../configs/inference/face.json")),
+    ("configs/inference/gender.json", include_str!("../../configs/inference/gender.json")),
     ("configs/pipelines/codes.sh", include_str!("../../configs/pipelines/codes.sh")),
     ("configs/pipelines/motion.sh", include_str!("../../configs/pipelines/motion.sh")),
 ];

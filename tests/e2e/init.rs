@@ -79,7 +79,7 @@ fn a_lane_has_six_cameras_and_profiles_without_faults() {
     let ws = Workspace::empty();
     ws.lp("init --lane .").success().stderr_has("made a project of six cameras; try:");
     ws.lp("check --strict").success().stderr_has("no errors: 6 cameras");
-    for profile in ["smoke", "free", "synthetic", "scripts"] {
+    for profile in ["smoke", "free", "synthetic", "scripts", "inference"] {
         ws.lp(&format!("check --strict --profile {profile}")).success();
     }
     // The schemas that its files name are there.
