@@ -90,6 +90,19 @@ fn frames_that_a_step_holds_by_design_are_not_late() {
 }
 
 #[test]
+fn a_first_pass_that_gives_the_decoder_too_little_is_followed_by_the_next() {
+    for seed in [u64::MAX, u64::MAX - (1 << 59)] {
+        let mut bench = Bench::new();
+        // The decoder holds frames until it has those that B-frames refer to.
+        let clip = bench.encoded(30, 15, "libx264 -bf 3 -g 30");
+        let paced = vec![Element::new("clocksync").named("ingress"), decoder(), sink()];
+        bench.start("camera-1/1", file(&clip, paced, Playback::Loop), seed).unwrap();
+        let (frames, end) = bench.frames(|frames| 20 <= frames.played);
+        assert_eq!((end, frames.dropped), (None, 0));
+    }
+}
+
+#[test]
 fn a_clip_of_one_frame_loops_from_the_middle_of_it() {
     let mut bench = Bench::new();
     let clip = bench.clip(1, 10);

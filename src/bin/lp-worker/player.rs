@@ -329,10 +329,16 @@ impl Stage {
     }
 
     /// Waits for an input. Others are kept for `run`: after a `queue`, a short
-    /// clip may have come to its end before it plays.
+    /// clip may have come to its end before it plays. But a pass that is over is followed by the
+    /// next one at once: a decoder may hold all frames of a first pass that begins near the end, and
+    /// give none until more come.
     fn wait(&self, done: impl Fn(&Input) -> bool) -> Result<(), String> {
         let mut later = Vec::new();
         for input in &self.inputs {
+            if self.looping.is_some() && is_end_of_pass(&input) {
+                self.play_again()?;
+                continue;
+            }
             if let Some(reason) = failure(&input) {
                 return Err(reason);
             }
@@ -381,9 +387,8 @@ impl Stage {
                     gst::MessageView::Eos(_) => return End::Eos,
                     gst::MessageView::Error(error) => return messages::end(error),
                     gst::MessageView::SegmentDone(_) if !self.stopping => {
-                        let again = self.looping.as_ref().is_some_and(|looping| looping.again());
-                        if !again {
-                            return self.failed("the source could not be sought to its beginning".to_owned());
+                        if let Err(reason) = self.play_again() {
+                            return self.failed(reason);
                         }
                     }
                     gst::MessageView::Latency(_) => {
@@ -394,6 +399,14 @@ impl Stage {
             }
         }
         self.failed("its inputs are closed".to_owned())
+    }
+
+    /// Begins the next pass.
+    fn play_again(&self) -> Result<(), String> {
+        match self.looping.as_ref().is_some_and(Loop::again) {
+            true => Ok(()),
+            false => Err("the source could not be sought to its beginning".to_owned()),
+        }
     }
 
     fn failed(&self, reason: String) -> End {
@@ -454,6 +467,10 @@ fn discard(info: &gst::PadProbeInfo<'_>) -> gst::PadProbeReturn {
         Some(gst::PadProbeData::Event(_)) => gst::PadProbeReturn::Handled,
         _ => gst::PadProbeReturn::Drop,
     }
+}
+
+fn is_end_of_pass(input: &Input) -> bool {
+    matches!(input, Input::Message(message) if matches!(message.view(), gst::MessageView::SegmentDone(_)))
 }
 
 /// Why a stream cannot go on, if an input reports that.
