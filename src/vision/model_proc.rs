@@ -63,6 +63,29 @@ pub enum LabelList {
 #[error("{}", .0.join("\n"))]
 pub struct ModelProcError(pub Vec<String>);
 
+/// Keys that are read, or known to DL Streamer.
+const TOP_KEYS: [&str; 4] = ["$schema", "json_schema_version", "input_preproc", "output_postproc"];
+const INPUT_KEYS: [&str; 4] = ["layer_name", "format", "precision", "params"];
+const PARAMS_KEYS: [&str; 8] = ["resize", "crop", "color_space", "range", "mean", "std", "padding", "layout"];
+const OUTPUT_KEYS: [&str; 13] = [
+    "layer_name",
+    "layer_names",
+    "attribute_name",
+    "converter",
+    "method",
+    "labels",
+    "confidence_threshold",
+    "threshold",
+    "iou_threshold",
+    "text_scale",
+    "text_precision",
+    "format",
+    "precision",
+];
+
+/// Of a shorter key, one letter may be wrong, missing or swapped, of others two.
+const SHORT: usize = 6;
+
 /// The most decimals of a text.
 const MOST_DECIMALS: u64 = 17;
 
@@ -83,6 +106,7 @@ impl ModelProc {
         if !version.starts_with("2.") {
             faults.say("json_schema_version", &format!("`{}` is not 2.0 to 2.2", harmless(version)));
         }
+        faults.near_misses("", &top, &TOP_KEYS);
         let mut read = ModelProc::default();
         for (at, object) in faults.objects(&top, "input_preproc") {
             // Others are for inputs that are no pictures.
@@ -104,6 +128,25 @@ struct Faults(Vec<String>);
 impl Faults {
     fn say(&mut self, at: &str, what: &str) {
         self.0.push(format!("`{at}`: {what}"));
+    }
+
+    /// Keys that are almost one that is read: what they say would be left out silently.
+    fn near_misses(&mut self, at: &str, object: &Map<String, Value>, known: &[&str]) {
+        for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
+            let is_near = |known: &&&str| {
+                let slips = if known.len() < SHORT { 1 } else { 2 };
+                strsim::damerau_levenshtein(key, known) <= slips
+            };
+            let meant = known.iter().find(is_near);
+            if let Some(meant) = meant {
+                let at = if at.is_empty() {
+                    harmless(key).into_owned()
+                } else {
+                    format!("{at}.{}", harmless(key))
+                };
+                self.say(&at, &format!("is no key; did you mean `{meant}`?"));
+            }
+        }
     }
 
     /// The objects of a list, each with its place.
@@ -173,12 +216,14 @@ fn channels(value: &Value) -> Option<[f64; 3]> {
 }
 
 fn read_input(at: &str, object: &Map<String, Value>, faults: &mut Faults) -> Input {
+    faults.near_misses(at, object, &INPUT_KEYS);
     let mut input =
         Input { layer: faults.value(at, object, "layer_name", "a name", string), ..Input::default() };
     let Some(params) = faults.value(at, object, "params", "an object", Value::as_object) else {
         return input;
     };
     let at = &format!("{at}.params");
+    faults.near_misses(at, params, &PARAMS_KEYS);
     let resize = faults.value(
         at,
         params,
@@ -266,6 +311,7 @@ fn scale(range: Option<(f64, f64)>, mean: [f64; 3], divisor: [f64; 3]) -> Scale 
 }
 
 fn read_output(at: &str, object: &Map<String, Value>, faults: &mut Faults) -> Postprocess {
+    faults.near_misses(at, object, &OUTPUT_KEYS);
     let layer = faults.value(at, object, "layer_name", "a name", string);
     let layers = faults.value(at, object, "layer_names", "a list of names", strings);
     if layer.is_some() && layers.is_some() {

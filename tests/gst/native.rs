@@ -156,6 +156,9 @@ fn faces_of_a_clip_are_those_that_another_program_finds() {
 
     ws.lp("run").success();
     assert_eq!(published(&ws), first);
+    // A clip that is played live is prerolled first.
+    let ended = ws.lp("run --set run.pace=live --duration 1s --warmup 0s --no-verdict").success();
+    assert!(ended.stdout.contains("inference   OpenVINO 2026.4.1 on CPU"), "{}", ended.stdout);
 }
 
 #[test]

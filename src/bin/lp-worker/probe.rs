@@ -468,8 +468,9 @@ impl Meter {
         lock(&self.sightings).push(sighting);
     }
 
+    /// Forgets what was seen, and not what OpenVINO uses, which elements say once, when they start.
     pub(crate) fn forget_sightings(&self) {
-        lock(&self.sightings).clear();
+        lock(&self.sightings).retain(|sighting| sighting.message == detect::OPENVINO);
     }
 
     /// The frames, and the messages of elements if there were any, since the last call.

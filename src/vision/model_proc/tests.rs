@@ -11,6 +11,23 @@ fn check_faults(text: &str, expect: Expect) {
 }
 
 #[test]
+fn a_key_that_is_almost_right_is_a_fault_and_a_note_of_ones_own_is_none() {
+    let text = r#"{"json_schema_version": "2.2.0", "note": 1, "input_prepoc": [],
+        "input_preproc": [{"format": "image", "param": {}, "params": {"rnage": [-1, 1], "id": 3}}],
+        "output_postproc": [{"convertor": "label", "about": "x"}]}"#;
+    let faults = ModelProc::read(text).unwrap_err().0;
+    assert_eq!(
+        faults,
+        [
+            "`input_prepoc`: is no key; did you mean `input_preproc`?",
+            "`input_preproc[0].param`: is no key; did you mean `params`?",
+            "`input_preproc[0].params.rnage`: is no key; did you mean `range`?",
+            "`output_postproc[0].convertor`: is no key; did you mean `converter`?",
+        ]
+    );
+}
+
+#[test]
 fn files_of_attributes_are_read() {
     let text = r#"{
         "json_schema_version": "2.2.0", "input_preproc": [],

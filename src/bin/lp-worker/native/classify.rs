@@ -66,6 +66,18 @@ impl Work for Classify {
 
     fn start(settings: &Settings, element: &gst::Element) -> Result<Classify, String> {
         let (inference, said) = Inference::start(settings, element)?;
+        let outputs = &inference.request.compiled.outputs;
+        for layer in said.labels.iter().filter_map(|(layer, _)| layer.as_ref()) {
+            if !outputs.iter().any(|output| output.names.contains(layer)) {
+                let names: Vec<&str> =
+                    outputs.iter().flat_map(|output| &output.names).map(String::as_str).collect();
+                return Err(format!(
+                    "`labels` has names for the layer `{layer}`, but the outputs of `{}` are `{}`",
+                    inference.name,
+                    names.join("`, `")
+                ));
+            }
+        }
         let entries = said.model_proc.as_ref().map_or(&[][..], |file| &file.outputs);
         let mut fault = None;
         let classifier = Classifier::choose(&inference.request.compiled.outputs, entries, |output, entry| {

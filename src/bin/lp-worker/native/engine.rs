@@ -31,6 +31,9 @@ use super::config::Config;
 use super::ir_names;
 use super::library::{self, calls};
 
+/// The most pixels of an input: those of 8192x8192.
+const MOST_PIXELS: i64 = 1 << 26;
+
 /// What is compiled.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Wanted {
@@ -228,6 +231,9 @@ fn fixed(mut model: Model, wanted: &Wanted) -> Result<Model, String> {
             }
             None => sizes[at],
         };
+    }
+    if sizes[rows].saturating_mul(sizes[columns]) > MOST_PIXELS {
+        return fault("pictures of more than 67 megapixels are not used");
     }
     let is_as_it_was = dimensions.iter().zip(sizes).all(|(dimension, size)| is(dimension, size));
     if !is_as_it_was {

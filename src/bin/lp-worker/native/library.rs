@@ -19,6 +19,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The first part of the names of OpenVINO's C library; a version follows: `.2641`.
 const NAME: &str = "libopenvino_c.so";
 
+/// The largest C library that is looked into, in bytes. That of 2026.4 has 0.4 MB.
+const MOST_LIBRARY: u64 = 64 << 20;
+
 /// The oldest version that is used: year and release.
 const OLDEST: (u32, u32) = (2025, 4);
 
@@ -51,6 +54,9 @@ pub(super) fn load(path: &Path) -> Result<String, String> {
             )),
         };
     }
+    if !is_openvino(&file) {
+        return Err(format!("`{}` is no OpenVINO library", file.display()));
+    }
     openvino_sys::library::load_from(file.clone())
         .map_err(|reason| format!("OpenVINO cannot be loaded: {reason}"))?;
     let version = openvino::version().build_number;
@@ -77,6 +83,13 @@ fn find(path: &Path) -> Result<PathBuf, String> {
     // The newest, should there be several; one without a version is a link to it.
     names.sort();
     names.last().map(|name| path.join(name)).ok_or_else(|| format!("{}: no `{NAME}` in it", absent()))
+}
+
+/// Whether a file names the first function that is called: the bindings end the worker if there is none.
+fn is_openvino(file: &Path) -> bool {
+    let symbol = b"ov_get_openvino_version";
+    lp::os::fs::read_bounded(file, MOST_LIBRARY)
+        .is_ok_and(|bytes| bytes.windows(symbol.len()).any(|window| window == symbol))
 }
 
 fn is_library(name: &str) -> bool {
@@ -107,6 +120,15 @@ mod tests {
         ] {
             assert_eq!(number(version).is_some_and(|number| number >= OLDEST), is_new, "{version}");
         }
+    }
+
+    #[test]
+    fn another_library_is_refused_before_it_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libopenvino_c.so");
+        lp::os::fs::write_unsynced(&path, b"\x7fELF of something else").unwrap();
+        let reason = load(&path).unwrap_err();
+        assert!(reason.ends_with("is no OpenVINO library"), "{reason}");
     }
 
     #[test]
