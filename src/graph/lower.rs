@@ -19,7 +19,7 @@ use super::task::{
 use crate::diag::Place;
 use crate::dialect;
 use crate::digest::ContentDigest;
-use crate::model::zoo::OPENVINO;
+use crate::model::zoo::OPENVINO_LIBRARY;
 use crate::model::{
     AssetPin, Camera, Clip, Isolation, Origin, Pace, Project, Scalar, Source, Unit, UserTask,
 };
@@ -311,7 +311,13 @@ fn user_task(task: &UserTask, layout: &Layout, variable: &dyn Fn(&str) -> Option
     }
 }
 
-/// The further files of an ONNX model. For one that a task makes, the task's other
+/// Whether the worker's own elements may read further files because of this one: labels that a
+/// model-proc file names, and `metadata.yaml` beside a model.
+fn names_more(path: &ProjectPath) -> bool {
+    [".json", ".xml", ".tflite"].iter().any(|ending| path.as_str().ends_with(ending))
+}
+
+/// The further files of an ONNX model, and those that [`names_more`] is about. For one that a task makes, the task's other
 /// outputs: the model itself may not exist yet.
 fn parts_of(lowering: &Lowering<'_>, model: &ProjectPath) -> Vec<ProjectPath> {
     let outputs = |task: &UserTask| task.outputs.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
@@ -370,10 +376,11 @@ impl Needs {
             for played in plans.iter().flat_map(|plan| dialect::share::pipelines(plan, pace)) {
                 for path in played.spec.inputs() {
                     let path = project.layout.named(path);
-                    if path.as_str().ends_with(".onnx") {
+                    let is_native = planned.plan.dialect == DialectName::Native;
+                    if path.as_str().ends_with(".onnx") || is_native && names_more(&path) {
                         inputs.extend(parts_of(lowering, &path));
                     }
-                    if path.as_str() == OPENVINO {
+                    if path.file_name().starts_with(OPENVINO_LIBRARY) {
                         inputs.extend(beside_openvino(project, &path));
                     }
                     inputs.insert(path);

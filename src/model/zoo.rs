@@ -4,6 +4,9 @@
 /// it opens beside it.
 pub const OPENVINO: &str = "models/openvino/2026.4.1/libopenvino_c.so.2641";
 
+/// The first part of the library's name; a version may follow.
+pub const OPENVINO_LIBRARY: &str = "libopenvino_c.so";
+
 /// Whether a classifier has a file with the names of its classes beside it.
 /// Those of the `EfficientNet` family come with ImageNet's; the Open Model Zoo's
 /// names are in their `model-proc`.

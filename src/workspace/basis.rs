@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::build::Build;
 use super::inference::depends_on_worker;
-use super::open::Workspace;
+use super::open::{METADATA, Workspace};
 use super::tools;
 use crate::config::load::included_files;
 use crate::digest::ContentDigest;
 use crate::graph::TaskId;
+use crate::graph::task::Pool;
 use crate::model::{LOCKFILE, WorkerCommand};
 use crate::os;
 use crate::os::fs::StatIdentity;
@@ -61,7 +62,7 @@ impl Basis {
         Some(Basis {
             lp: this_lp(),
             inference,
-            files: files.clone(),
+            files: files.iter().cloned().chain(read_files(build, needed)).collect(),
             includes: includes.clone(),
             passed: passed(&project.tasks.iter().flat_map(|task| task.pass.iter().cloned()).collect()),
             tools: stamp,
@@ -127,6 +128,23 @@ impl Basis {
             files: self.clips.clone(),
         }
     }
+}
+
+/// Files that tell which further ones tasks read: model-proc files, and `metadata.yaml` beside models,
+/// which may come later.
+fn read_files(build: &Build<'_>, needed: &BTreeSet<TaskId>) -> Vec<(PathBuf, Option<ContentDigest>)> {
+    let runs = needed.iter().map(|id| build.graph.task(*id)).filter(|task| task.pool == Pool::Exclusive);
+    let layout = &build.opened.project.layout;
+    let read = runs.flat_map(|task| &task.inputs).filter_map(|path| {
+        let place = layout.resolve(path);
+        match place.extension()?.to_str()? {
+            "json" if build.graph.producer(path).is_none() => Some(place),
+            "xml" | "onnx" | "tflite" => Some(place.with_file_name(METADATA)),
+            _ => None,
+        }
+    });
+    let read: BTreeSet<PathBuf> = read.collect();
+    read.into_iter().filter_map(|place| Some((place.clone(), contents(&place)?))).collect()
 }
 
 /// The contents of a config file; `None` inside if there is none, outside if it

@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::adopted::{self, Adopted};
@@ -23,8 +23,15 @@ use crate::name::{did_you_mean, is_glob, matches_glob};
 use crate::os;
 use crate::path::{Layout, ProjectPath};
 use crate::plan::lane::Lane;
+use crate::vision::model_proc::{LabelList, ModelProc, Postprocess};
 use crate::worker::error::WorkerError;
 use crate::worker::launch::Launch;
+
+/// What Ultralytics says of a model, beside it.
+pub(super) const METADATA: &str = "metadata.yaml";
+
+/// The largest model-proc file that is searched for names of files, in bytes.
+const LARGEST_MODEL_PROC: u64 = 1 << 20;
 
 /// A project that was read without errors.
 pub(crate) struct Workspace {
@@ -105,6 +112,11 @@ impl Workspace {
     /// The project's cameras, planned when the first asks.
     pub(crate) fn lane(&self) -> &Lane {
         self.lane.get_or_init(|| Lane::of(&self.project))
+    }
+
+    /// Plans the cameras again, after a change of the project's settings.
+    pub(crate) fn forget_plans(&mut self) {
+        self.lane = OnceLock::new();
     }
 
     /// How the project's workers are started.
@@ -223,10 +235,19 @@ impl Workspace {
     }
 }
 
-/// The files in which an ONNX model keeps tensors, and a note for each one outside
-/// the project. Empty for an unreadable file: the player reports that.
+/// The files that are read because of another one, and a note for each one outside the
+/// project: tensors of an ONNX model, labels of a model-proc file, `metadata.yaml` beside a model.
+/// None for an unreadable file: the player reports that.
 fn parts(layout: &Layout, model: &ProjectPath) -> (Vec<ProjectPath>, Vec<String>) {
-    let names = os::onnx::external_files(&layout.resolve(model)).unwrap_or_default();
+    let place = layout.resolve(model);
+    let mut names = match place.extension().and_then(|ending| ending.to_str()) {
+        Some("json") => files_of_labels(&place),
+        Some("onnx") => os::onnx::external_files(&place).unwrap_or_default().into_iter().collect(),
+        _ => Vec::new(),
+    };
+    if !model.as_str().ends_with(".json") && os::fs::is_file(&place.with_file_name(METADATA)) {
+        names.push(METADATA.to_owned());
+    }
     let folder = model.folders().next().map_or(String::new(), |folder| format!("{folder}/"));
     let (mut inside, mut outside) = (Vec::new(), Vec::new());
     for name in names {
@@ -240,4 +261,17 @@ fn parts(layout: &Layout, model: &ProjectPath) -> (Vec<ProjectPath>, Vec<String>
         }
     }
     (inside, outside)
+}
+
+/// The files with labels that a model-proc file names.
+fn files_of_labels(model_proc: &Path) -> Vec<String> {
+    let text = os::fs::read_bounded(model_proc, LARGEST_MODEL_PROC)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let outputs = text.and_then(|text| ModelProc::read(&text).ok()).unwrap_or_default().outputs;
+    let file = |output: Postprocess| match output.labels? {
+        LabelList::File(path) => Some(path),
+        LabelList::Names(_) => None,
+    };
+    outputs.into_iter().filter_map(file).collect()
 }

@@ -130,6 +130,37 @@ fn the_external_data_of_an_onnx_model_is_an_input() {
 }
 
 #[test]
+fn files_that_the_workers_own_elements_read_beside_a_model_are_inputs() {
+    let properties =
+        r#""device": "CPU", "properties": {"model-proc": "m.json", "openvino": "own/libopenvino_c.so.1"}"#;
+    let ws = with(&DETECT.replace(r#""device": "CPU""#, properties))
+        .file(XML, IR)
+        .file(BIN, "")
+        .file("own/libopenvino_c.so.1", "library")
+        .file("own/plugin.so", "1")
+        .file("m.json", r#"{"output_postproc": [{"labels": "names.txt"}]}"#)
+        .env("FAKE_WORKER_PLUGIN", lp::pipeline::machine::OWN_PLUGIN);
+    ws.write("Lpfile.toml", &format!("{}dialect = \"native\"\n", ws.read("Lpfile.toml")));
+    ws.lp("run").code(2).stderr_has("`names.txt` does not exist, and `run:lane` reads it");
+    ws.write("names.txt", "face\n");
+    ws.lp("build run:lane").success();
+    ws.lp("build run:lane").success().stderr_has("nothing to do");
+    let check = |file: &str, text: &str| {
+        ws.write(file, text);
+        ws.lp("build run:lane").success().stderr_has("run:lane   stale:");
+    };
+    check("names.txt", "person\n");
+    check("own/plugin.so", "2");
+    // Another file with labels, and the description that comes later.
+    ws.write("others.txt", "face\n");
+    check("m.json", r#"{"output_postproc": [{"labels": "others.txt"}]}"#);
+    check("others.txt", "person\n");
+    let metadata = XML.replace("yolo11n.xml", "metadata.yaml");
+    check(&metadata, "names:\n  0: a\n");
+    check(&metadata, "names:\n  0: b\n");
+}
+
+#[test]
 fn a_model_that_a_task_makes_comes_with_what_the_task_makes_beside_it() {
     for outputs in [r#""models/m""#, r#""models/m/m.onnx", "models/m/w.data""#] {
         let ws = with(ONNX).file("in", "1");
