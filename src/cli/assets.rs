@@ -12,13 +12,14 @@ mod verify;
 use std::collections::BTreeSet;
 
 use super::args::{AssetSelection, AssetsArgs, AssetsCommand, Global};
-use super::{Exit, project};
+use super::{Exit, console, project};
 use crate::action::Fetching;
 use crate::graph::{TaskGraph, TaskId, select};
 use crate::store::Store;
 use crate::workspace::assets::{self, Asset, Kind, Meant};
 use crate::workspace::build::Build;
 use crate::workspace::error::{CommandError, Result};
+use crate::workspace::inference::depends_on_worker;
 use crate::workspace::open::Workspace;
 use crate::workspace::tools;
 
@@ -57,6 +58,11 @@ struct Opened {
 impl Opened {
     fn new(global: &Global, selection: &AssetSelection, fetching: Fetching) -> Result<Opened> {
         let workspace = project::open(global, &[])?;
+        if depends_on_worker(&workspace.project) && workspace.worker().is_err() {
+            let note = "there is no worker to ask whether this machine has DL Streamer, so OpenVINO is not among the assets; \
+                        `--set run.dialect=native` says that it is needed";
+            console::notes(&[note.to_owned()]);
+        }
         let targets = &selection.targets;
         let graph = project::graph(&workspace, &workspace.subjects(targets))?;
         let mut meant = Meant::by(&workspace, &graph, targets)?;

@@ -194,6 +194,13 @@ impl Recipes {
         recipe.groups().find(|group| group.paths().contains(path))
     }
 
+    /// What a file at this place must be, if a recipe has it.
+    #[must_use]
+    pub fn pins_of(&self, path: &ProjectPath) -> Option<&Pins> {
+        let recipe = self.by_name.get(self.by_path.get(path)?)?;
+        recipe.files.iter().find(|file| file.path == *path).map(|file| &file.pins)
+    }
+
     /// All groups, in the order of their names.
     pub fn groups(&self) -> impl Iterator<Item = FileGroup<'_>> {
         self.by_name.values().flat_map(Recipe::groups)

@@ -301,7 +301,18 @@ impl<'p> Uses<'p> {
                         self.models.entry((name, precision)).or_default().insert(path);
                     }
                 }
-                StepFileKind::Library => needs(path),
+                StepFileKind::Library => {
+                    needs(path.clone());
+                    if is_meant {
+                        let group = project.recipes.group_of(&path);
+                        let paths = group.map_or(vec![path], FileGroup::paths);
+                        let paths = paths.into_iter().map(|path| project.layout.named(path));
+                        self.models
+                            .entry((OPENVINO_NAME.to_owned(), "library".to_owned()))
+                            .or_default()
+                            .extend(paths);
+                    }
+                }
                 StepFileKind::Module | StepFileKind::Other => {}
             }
         }
@@ -431,6 +442,9 @@ fn own_videos(opened: &Workspace, graph: &TaskGraph, uses: &Uses<'_>) -> Vec<Ass
     own.map(asset).collect()
 }
 
+/// The name of OpenVINO's recipe.
+const OPENVINO_NAME: &str = "openvino";
+
 /// The files of models that no task makes.
 fn own_models(opened: &Workspace, graph: &TaskGraph, uses: &Uses<'_>) -> Vec<Asset> {
     let project = &opened.project;
@@ -440,7 +454,12 @@ fn own_models(opened: &Workspace, graph: &TaskGraph, uses: &Uses<'_>) -> Vec<Ass
         if own.is_empty() {
             continue;
         }
-        let files = own.iter().map(|path| own_file(project, path, Pins::default())).collect();
+        // A model of the user's may be another one on purpose; a library may not.
+        let pins = |path: &ProjectPath| match name == OPENVINO_NAME {
+            true => project.recipes.pins_of(path).cloned().unwrap_or_default(),
+            false => Pins::default(),
+        };
+        let files = own.iter().map(|path| own_file(project, path, pins(path))).collect();
         let cameras = uses.cameras(own.iter().copied(), project);
         let mut asset = Asset::of_user(format!("models/{name}/{precision}"), Kind::Model, files, cameras);
         if asset.state == State::Missing {

@@ -331,6 +331,33 @@ fn assets_that_no_camera_of_any_profile_needs_are_deleted() {
 }
 
 #[test]
+fn openvino_is_kept_whether_or_not_the_machine_has_dlstreamer() {
+    let server =
+        Server::answering(|url, n| if url == "/library" { (200, vec![], "library") } else { model(url, n) });
+    let library = format!(
+        "\n[[model.openvino.files]]\npath = \"openvino/2026.4.1/libopenvino_c.so.2641\"\nsha256 = \"{}\"\nurls = [\"http://127.0.0.1:{}/library\"]\n",
+        sha256("library"),
+        server.port
+    );
+    let ws = with(DETECT).file(RECIPES, &(recipe(server.port) + &library));
+    let place = "models/openvino/2026.4.1/libopenvino_c.so.2641";
+    ws.lp("assets fetch --set run.dialect=native").success();
+    assert!(ws.exists(place));
+    // The worker of these tests has DL Streamer.
+    ws.lp("assets gc").success().stderr(expect!["nothing to delete\n"]);
+    assert!(ws.exists(place));
+    // A file that is not the recipe's is no library of the user's.
+    ws.write(place, "damaged");
+    ws.lp("assets --set run.dialect=native").success().stdout_has("models/openvino/library");
+    ws.lp("assets verify --set run.dialect=native").code(1).stdout_has(place);
+    // Nobody can say whether it is needed.
+    let ws = ws.env("LP_WORKER", "/nowhere/lp-worker");
+    ws.lp("assets")
+        .success()
+        .stderr_has("note: there is no worker to ask whether this machine has DL Streamer");
+}
+
+#[test]
 fn a_link_with_upstreams_name_is_no_file_of_the_users() {
     let server = Server::start();
     let ws = clips(&server, "");

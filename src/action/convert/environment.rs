@@ -89,6 +89,10 @@ pub(super) enum EnvironmentError {
     Start { program: String, source: io::Error },
     #[error("`{program} -m pip` did not install {packages}: {end}{said}\n{HINT}{hint}")]
     Pip { program: String, packages: String, end: String, said: String, hint: &'static str },
+    #[error(
+        "`{path}` has the line `{line}`\n{HINT}each line is `NAME==VERSION --hash=sha256:...`; options and URLs could bring source packages, which would be executed"
+    )]
+    Line { path: ProjectPath, line: String },
     #[error("`{path}` is no text")]
     NoText { path: ProjectPath },
     #[error(transparent)]
@@ -127,6 +131,9 @@ impl Wanted {
                 })?;
                 let text =
                     String::from_utf8(bytes).map_err(|_| EnvironmentError::NoText { path: path.clone() })?;
+                if let Some(line) = foreign_line(&text) {
+                    return Err(EnvironmentError::Line { path: path.clone(), line });
+                }
                 (vec![(text, None)], format!("the packages of `{path}`"))
             }
         };
@@ -139,6 +146,30 @@ impl Wanted {
         let name = format!("{}-python{}-{}", convert.tool.word(), python.version, self.digest);
         layout.environments().join(name)
     }
+}
+
+/// The first line that is no package with its version: an option of `pip`, or a URL.
+fn foreign_line(text: &str) -> Option<String> {
+    let joined = text.replace("\r\n", "\n").replace("\\\n", " ");
+    let lines = joined.lines().map(|line| line.split(" #").next().unwrap_or(line).trim());
+    let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let is_package = |line: &str| {
+        let mut words = line.split_whitespace();
+        let package = words.next().unwrap_or_default();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.[],".contains(c);
+        let is_pinned = package.split_once("==").is_some_and(|(name, version)| {
+            name.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && name.chars().all(is_name)
+                && !version.is_empty()
+        });
+        // A condition (`; python_version < "3.12"`) may follow, and digests.
+        is_pinned && !words.any(|word| word.starts_with('-') && !word.starts_with("--hash="))
+    };
+    lines.find(|line| !is_package(line)).map(harmless_line)
+}
+
+fn harmless_line(line: &str) -> String {
+    crate::text::harmless(line).chars().take(120).collect()
 }
 
 /// Whether a folder of environments has this name for one of these conversions, with any Python.
@@ -294,4 +325,30 @@ fn install(
         said: telling_lines(&without_secrets(&output, &environment), Registry::Pypi),
         hint,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_packages_with_versions_are_listed() {
+        for requirements in crate::model::Tool::Ultralytics.requirements() {
+            assert_eq!(foreign_line(requirements.text), None);
+        }
+        let pinned = "# all\nsix==1.17.0 --hash=sha256:00 \\\n  --hash=sha256:11  # both\n\nA.b[c]==1; python_version < \"3.12\" --hash=sha256:00\n";
+        assert_eq!(foreign_line(pinned), None);
+        for line in [
+            "--no-binary six",
+            "--index-url http://h/",
+            "-r other.txt",
+            "six==1 --no-binary=:all:",
+            "six",
+            "six @ http://h/six.tar.gz",
+            "http://h/six.tar.gz",
+            "./six.tar.gz",
+        ] {
+            assert_eq!(foreign_line(&format!("a==1\n{line}\n")).as_deref(), Some(line));
+        }
+    }
 }

@@ -37,7 +37,7 @@ const KINDS: [&str; 4] = ["download:", "convert:", "generate:", "transcode:"];
 pub(super) fn run(global: &Global, is_dry_run: bool, is_json: bool) -> Result<Exit> {
     let project = open(global, None)?;
     let mut needs = Needs::default();
-    needs.add(&project);
+    needs.add_both(open(global, None)?);
     for (profile, _) in &project.profiles {
         let name = &profile.text;
         let opened = open(global, Some(name.clone())).map_err(|error| {
@@ -45,7 +45,7 @@ pub(super) fn run(global: &Global, is_dry_run: bool, is_json: bool) -> Result<Ex
                 "this is the project with `--profile {name}`, of which the needs are not known"
             ))
         })?;
-        needs.add(&opened);
+        needs.add_both(opened);
     }
     let layout = &project.project.layout;
     let store = Store::open(layout.clone())?;
@@ -97,6 +97,16 @@ struct Needs {
 }
 
 impl Needs {
+    /// The needs with DL Streamer and without it: which of them a run has is known only where a
+    /// worker can be asked, and may change.
+    fn add_both(&mut self, mut opened: Workspace) {
+        for infers_natively in [false, true] {
+            opened.project.settings.infers_natively = infers_natively;
+            opened.forget_plans();
+            self.add(&opened);
+        }
+    }
+
     fn add(&mut self, opened: &Workspace) {
         let (tasks, _) = opened.tasks(&[Subject::lane(&opened.project)]);
         for task in &tasks {

@@ -123,6 +123,9 @@ fn look(layout: &Layout, asset: &Asset, file: &AssetFile) -> Found {
 /// What brings the right file.
 fn way_out(asset: &Asset, file: &AssetFile) -> &'static str {
     match (asset.state, asset.kind) {
+        (State::Yours, Kind::Model) if file.pins.has_digest() => {
+            "delete the files of this folder, and `lp assets fetch` brings all of them"
+        }
         (State::Yours | State::Missing, Kind::Model) => {
             "put a sound file there; `lp check --explain LP0808` has more"
         }
