@@ -4,7 +4,7 @@
 use maud::{Markup, html as markup};
 
 use crate::report::{Report, units};
-use crate::text::{counted, harmless_lines};
+use crate::text::harmless_lines;
 
 /// The table; nothing without series.
 pub(in crate::report) fn series(report: &Report<'_>) -> Markup {
@@ -12,7 +12,7 @@ pub(in crate::report) fn series(report: &Report<'_>) -> Markup {
     markup! {
         @if !series.is_empty() {
             details class="card scroll" {
-                summary { b { (counted(series.len(), "measured series")) } " of the machine" }
+                summary { b { (series.len()) " measured series" } " of the machine" }
                 table class="cards" {
                     thead { tr {
                         th scope="col" { "Series" }
