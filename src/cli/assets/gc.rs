@@ -36,10 +36,11 @@ const KINDS: [&str; 4] = ["download:", "convert:", "generate:", "transcode:"];
 
 pub(super) fn run(global: &Global, is_dry_run: bool, is_json: bool) -> Result<Exit> {
     let project = open(global, None)?;
+    let layout = &project.project.layout.clone();
+    let profiles: Vec<String> = project.profiles.iter().map(|(name, _)| name.text.clone()).collect();
     let mut needs = Needs::default();
-    needs.add_both(open(global, None)?);
-    for (profile, _) in &project.profiles {
-        let name = &profile.text;
+    needs.add_both(project);
+    for name in &profiles {
         let opened = open(global, Some(name.clone())).map_err(|error| {
             error.hint(format!(
                 "this is the project with `--profile {name}`, of which the needs are not known"
@@ -47,7 +48,6 @@ pub(super) fn run(global: &Global, is_dry_run: bool, is_json: bool) -> Result<Ex
         })?;
         needs.add_both(opened);
     }
-    let layout = &project.project.layout;
     let store = Store::open(layout.clone())?;
     let mut freed = None;
     let (found, parts, environments) = if is_dry_run || !store.root().is_dir() {
