@@ -62,7 +62,7 @@ impl Basis {
         Some(Basis {
             lp: this_lp(),
             inference,
-            files: files.iter().cloned().chain(read_files(build, needed)).collect(),
+            files: files.iter().cloned().chain(naming_others(build, needed)).collect(),
             includes: includes.clone(),
             passed: passed(&project.tasks.iter().flat_map(|task| task.pass.iter().cloned()).collect()),
             tools: stamp,
@@ -132,7 +132,7 @@ impl Basis {
 
 /// Files that tell which further ones tasks read: model-proc files, and `metadata.yaml` beside models,
 /// which may come later.
-fn read_files(build: &Build<'_>, needed: &BTreeSet<TaskId>) -> Vec<(PathBuf, Option<ContentDigest>)> {
+fn naming_others(build: &Build<'_>, needed: &BTreeSet<TaskId>) -> Vec<(PathBuf, Option<ContentDigest>)> {
     let runs = needed.iter().map(|id| build.graph.task(*id)).filter(|task| task.pool == Pool::Exclusive);
     let layout = &build.opened.project.layout;
     let read = runs.flat_map(|task| &task.inputs).filter_map(|path| {

@@ -26,6 +26,7 @@ use crate::os::fs::FsError;
 use crate::os::process::{self, Cancel, Command, CommandEnd, Exit};
 use crate::os::{self, env};
 use crate::path::{Layout, ProjectPath};
+use crate::text::harmless;
 use crate::time::duration_text;
 
 /// Gigabytes come over slow lines too.
@@ -39,6 +40,9 @@ const LOG_LIMIT: usize = 64 << 10;
 
 /// The largest file with packages of a project.
 const LARGEST: u64 = 4 << 20;
+
+/// The characters of a line of such a file that are shown.
+const SHOWN: usize = 120;
 
 /// The settings of `pip` that would lead its packages elsewhere.
 const OVERRIDDEN: [(&str, &str); 2] = [("PIP_USER", "0"), ("PIP_REQUIRE_VIRTUALENV", "0")];
@@ -165,11 +169,10 @@ fn foreign_line(text: &str) -> Option<String> {
         // A condition (`; python_version < "3.12"`) may follow, and digests.
         is_pinned && !words.any(|word| word.starts_with('-') && !word.starts_with("--hash="))
     };
-    lines.find(|line| !is_package(line)).map(harmless_line)
-}
-
-fn harmless_line(line: &str) -> String {
-    crate::text::harmless(line).chars().take(120).collect()
+    // `pip` also ends a line at these.
+    let is_break = |c: char| c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}');
+    let foreign = lines.find(|line| !is_package(line) || line.contains(is_break))?;
+    Some(harmless(foreign).chars().take(SHOWN).collect())
 }
 
 /// Whether a folder of environments has this name for one of these conversions, with any Python.
@@ -349,6 +352,9 @@ mod tests {
             "./six.tar.gz",
         ] {
             assert_eq!(foreign_line(&format!("a==1\n{line}\n")).as_deref(), Some(line));
+        }
+        for end in ['\r', '\u{c}', '\u{85}', '\u{2028}'] {
+            assert!(foreign_line(&format!("a==1{end}http://h/six.tar.gz\n")).is_some(), "{end:?}");
         }
     }
 }
