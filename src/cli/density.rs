@@ -19,7 +19,7 @@ use crate::record::density_figures::figures;
 use crate::record::measure::fit;
 use crate::record::upstream::{UpstreamRule, upstream};
 use crate::report::density::{self, DensityShown};
-use crate::search::Why;
+use crate::search::{self, Why};
 use crate::session::Observation;
 use crate::store::Store;
 use crate::time::{Utc, duration_text};
@@ -83,6 +83,9 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
             for reason in fit::of_host(&tools.host.facts) {
                 note_degraded(&reason.text);
             }
+            if let Some(note) = short_budget(&opened.project.settings.density) {
+                console::note(&note);
+            }
             // Otherwise the failure would show only after the measurement.
             os::fs::try_to_write(&opened.project.layout.results).context("results cannot be kept")?;
         }
@@ -131,6 +134,17 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
             () => Exit::Done,
         });
     }
+}
+
+/// That a budget leaves no time to confirm an answer.
+fn short_budget(asked: &crate::model::Density) -> Option<String> {
+    let confirm_s = search::confirm_s(asked.confidence);
+    (asked.budget.as_secs_f64() < confirm_s).then(|| {
+        let budget = duration_text(asked.budget);
+        format!(
+            "a budget of {budget} leaves no time to confirm a number of lanes, which takes {confirm_s:.0} s"
+        )
+    })
 }
 
 /// The cameras that are counted.

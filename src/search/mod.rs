@@ -179,21 +179,32 @@ pub enum Why {
     Interrupted,
 }
 
+/// How long a confirmation lasts at least, in judged seconds: 263 s for a confidence of 95 %.
+///
+/// Stalls that come as a Poisson process, one in 60 s on average, stay away for `t` seconds
+/// with a probability of `exp(-t / 60)`; that is the "rule of three" of Hanley and
+/// Lippman-Hand (1983), for 95 %: three times 60 s. A search may confirm more than one
+/// number that is too large, so each confirmation has a quarter of the error that is allowed.
+#[must_use]
+pub fn confirm_s(confidence: f64) -> f64 {
+    (STALLS_APART_S * (CONFIRMATIONS / error(confidence)).ln()).max(LEAST_CONFIRM_S)
+}
+
+/// The probability that an answer may be wrong.
+fn error(confidence: f64) -> f64 {
+    (1.0 - confidence).clamp(1e-9, 1.0)
+}
+
 impl Rules {
-    /// How long a confirmation lasts at least, in judged seconds: 263 s for 95 %.
-    ///
-    /// Stalls that come as a Poisson process, one in 60 s on average, stay away for `t` seconds
-    /// with a probability of `exp(-t / 60)`; that is the "rule of three" of Hanley and
-    /// Lippman-Hand (1983), for 95 %: three times 60 s. A search may confirm more than one
-    /// number that is too large, so each confirmation has a quarter of the error that is allowed.
+    /// How long a confirmation lasts at least, in judged seconds; see [`confirm_s`].
     #[must_use]
     pub fn confirm_s(&self) -> f64 {
-        (STALLS_APART_S * (CONFIRMATIONS / self.error()).ln()).max(LEAST_CONFIRM_S)
+        confirm_s(self.confidence)
     }
 
     /// The probability that an answer may be wrong.
     fn error(&self) -> f64 {
-        (1.0 - self.confidence).clamp(1e-9, 1.0)
+        error(self.confidence)
     }
 }
 

@@ -5,7 +5,7 @@ mod path;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
-use super::upstream::{answer, by_camera};
+use super::upstream::{answer, by_camera, densities};
 use super::{
     DensityShown, asked, at_what, cpu_left, degraded, head, machine, reasons, repeat, unit, weakest,
     whole_percent,
@@ -180,7 +180,6 @@ fn limit(limiter: &LimiterRecord) -> Markup {
 /// The answer by upstream's rule, and the rates in its words.
 fn by_upstream(shown: &DensityShown<'_>, at: Option<&(Report<'_>, &AtAnswer)>) -> Markup {
     let upstream = shown.upstream;
-    let lanes = shown.record.answer.at_least;
     let rates =
         at.map_or_else(Vec::new, |(report, _)| by_camera(&streams(report.measurement, &upstream.rule)));
     let cell = |figure: Option<f64>| figure.map_or(NONE.to_owned(), number);
@@ -189,8 +188,7 @@ fn by_upstream(shown: &DensityShown<'_>, at: Option<&(Report<'_>, &AtAnswer)>) -
             h2 id="upstream" { "In upstream's words" }
             div class="card" {
                 dl {
-                    dt { "use-case density (lanes)" } dd { (lanes) }
-                    dt { "stream density (streams)" } dd { (lanes as usize * shown.figures.streams) }
+                    @for (name, value) in densities(shown) { dt { (name) } dd { (value) } }
                     dt { "by upstream's rule" } dd { (answer(shown)) }
                     @for differs in &upstream.differs { dt { "differs" } dd { (nobreak(differs)) } }
                 }

@@ -297,6 +297,12 @@ fn upstreams_words_and_its_rule_are_a_text_of_their_own() {
           % of its target; `lp`: camera-2-l4/1: 97 % on time is less than 99 %
     "#]]
     .assert_eq(&with_shown(&record, |shown| by_upstream(shown, NARROW)));
+    // Upstream would print its lower end, as if it were the answer.
+    let range = with_shown(&searches()[2], |shown| in_upstreams_words(shown, NARROW));
+    expect![[r#"
+        use-case density (lanes)  at least 1, at most 3
+        stream density (streams)  at least 2, at most 6"#]]
+    .assert_eq(&range.lines().take(2).collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

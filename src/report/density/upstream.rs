@@ -44,13 +44,8 @@ const LAYOUTS: [&[Stream]; 3] = [
 /// seconds, of each camera those of its weakest copy.
 #[must_use]
 pub fn in_upstreams_words(shown: &DensityShown<'_>, paper: Paper) -> String {
-    let lanes = shown.record.answer.at_least;
-    let streams_of = |lanes: u32| lanes as usize * shown.figures.streams;
-    let head = [
-        ("use-case density (lanes)", lanes.to_string()),
-        ("stream density (streams)", streams_of(lanes).to_string()),
-    ];
-    let mut lines: Vec<String> = head.iter().map(|(name, value)| format!("{name}  {value}")).collect();
+    let mut lines: Vec<String> =
+        densities(shown).iter().map(|(name, value)| format!("{name}  {value}")).collect();
     let Some((report, at)) = shown.at_answer() else { return lines.join("\n") + "\n" };
     let all = streams(report.measurement, &shown.upstream.rule);
     lines.push(String::new());
@@ -59,6 +54,22 @@ pub fn in_upstreams_words(shown: &DensityShown<'_>, paper: Paper) -> String {
     lines.push(String::new());
     lines.extend(weakest(&all).map(|one| format!("weakest camera  {}", lowest(one))));
     lines.join("\n") + "\n"
+}
+
+/// The answer as numbers of lanes and of streams, by upstream's names. Upstream has no ranges;
+/// the lower end of one alone would read as an answer.
+pub(super) fn densities(shown: &DensityShown<'_>) -> [(&'static str, String); 2] {
+    let answer = &shown.record.answer;
+    let of = |streams: usize| {
+        let count = |lanes: u32| lanes as usize * streams;
+        let least = count(answer.at_least);
+        match answer.at_most.filter(|_| answer.exact().is_none()) {
+            Some(most) => format!("at least {least}, at most {}", count(most)),
+            None if answer.exact().is_some() => least.to_string(),
+            None => format!("at least {least}"),
+        }
+    };
+    [("use-case density (lanes)", of(1)), ("stream density (streams)", of(shown.figures.streams))]
 }
 
 /// The weakest copy of each stream of a camera.
