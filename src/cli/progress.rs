@@ -69,8 +69,8 @@ struct Measured {
     seconds: Option<Seconds>,
     /// When the lane was summed up last.
     summed: Mutex<Option<Instant>>,
-    /// Disturbances of the machine that were printed.
-    disturbed: Mutex<BTreeSet<Cause>>,
+    /// Disturbances of the machine that were printed, and the number of values that showed them.
+    disturbed: Mutex<(BTreeSet<Cause>, usize)>,
 }
 
 /// The lines that are redrawn, and the thread that draws them when nothing happens.
@@ -252,10 +252,13 @@ impl Console {
         }
         if let Observation::Moment(builder) = seen {
             let now = Instant::now();
+            if self.live.is_none() && !measured.is_due(now) {
+                return;
+            }
             let mut lane = locked(&measured.lane);
             lane.see(&builder.moment(), Machine::of(builder), now);
             if self.live.is_none() {
-                measured.sum_up(&lane, now);
+                console::note(&lane.summary(now, console::color()));
             }
         }
     }
@@ -293,7 +296,12 @@ impl Console {
 impl Measured {
     /// Prints a line for each way in which the machine is disturbed, when it is seen first.
     fn note_disturbances(&self, run: &RecordBuilder) {
-        let mut noted = locked(&self.disturbed);
+        let mut disturbed = locked(&self.disturbed);
+        let (noted, n_seen) = &mut *disturbed;
+        let n_values = run.series().iter().map(|series| series.values.len()).sum();
+        if std::mem::replace(n_seen, n_values) == n_values {
+            return;
+        }
         for reason in fit::so_far(run) {
             if noted.insert(reason.cause) {
                 note_degraded(&reason.text);
@@ -301,12 +309,14 @@ impl Measured {
         }
     }
 
-    fn sum_up(&self, lane: &Lane, now: Instant) {
+    /// Whether a line sums the lane up: not at first, and not often.
+    fn is_due(&self, now: Instant) -> bool {
         let mut summed = locked(&self.summed);
-        if now.duration_since(*summed.get_or_insert(now)) >= SUMMARY {
+        let is_due = now.duration_since(*summed.get_or_insert(now)) >= SUMMARY;
+        if is_due {
             *summed = Some(now);
-            console::note(&lane.summary(now, console::color()));
         }
+        is_due
     }
 }
 

@@ -20,6 +20,7 @@ pub mod links;
 pub mod lock;
 pub mod netrc;
 pub mod onnx;
+pub mod pipes;
 pub mod proc;
 pub mod process;
 pub mod rtsp;

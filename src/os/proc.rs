@@ -147,6 +147,10 @@ impl Reader {
 const MOST_OPEN: u64 = 4096;
 const PART_OPEN: u64 = 8;
 
+/// A process that nobody wants to know of is read once in so many scans: its number may be
+/// another's by then.
+const SELDOM: u64 = 10;
+
 /// The processes of a folder `/proc`.
 ///
 /// On a file system that the kernel makes up, `stat` of a process stays open from one scan to
@@ -158,10 +162,18 @@ pub struct Processes {
     entries: Dir,
     path: String,
     text: Vec<u8>,
-    /// `stat` of processes, with the scan that read it last.
-    open: HashMap<u32, (OwnedFd, u64)>,
+    open: HashMap<u32, Open>,
     most_open: usize,
     scans: u64,
+}
+
+/// `stat` of a process.
+#[derive(Debug)]
+struct Open {
+    file: OwnedFd,
+    /// The last scan that found it.
+    scan: u64,
+    is_wanted: bool,
 }
 
 impl Processes {
@@ -188,11 +200,12 @@ impl Processes {
     }
 
     /// Passes the number and the text of `stat` of each process. Those that end
-    /// meanwhile, or may not be read, are left out.
+    /// meanwhile, or may not be read, are left out. `each` returns whether it wants to
+    /// know of this process: one of which it does not is mostly left out of later scans.
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn scan(&mut self, mut each: impl FnMut(u32, &[u8])) -> io::Result<()> {
+    pub fn scan(&mut self, mut each: impl FnMut(u32, &[u8]) -> bool) -> io::Result<()> {
         self.scans += 1;
         self.entries.rewind();
         while let Some(entry) = self.entries.next() {
@@ -204,20 +217,27 @@ impl Processes {
             let Some(pid) = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            if self.read_stat(pid).is_ok() {
-                each(pid, &self.text);
+            let scan = self.scans;
+            if let Some(open) = self.open.get_mut(&pid)
+                && !open.is_wanted
+                && !(scan + u64::from(pid)).is_multiple_of(SELDOM)
+            {
+                open.scan = scan;
+            } else if self.read_stat(pid).is_ok() {
+                let is_wanted = each(pid, &self.text);
+                self.open.entry(pid).and_modify(|open| open.is_wanted = is_wanted);
             }
         }
-        self.open.retain(|_, (_, scan)| *scan == self.scans);
+        self.open.retain(|_, open| open.scan == self.scans);
         Ok(())
     }
 
     /// Reads `stat` of a process into `text`.
     fn read_stat(&mut self, pid: u32) -> io::Result<()> {
-        if let Some((file, scan)) = self.open.get_mut(&pid)
-            && read_from(file, &mut self.text).is_ok()
+        if let Some(open) = self.open.get_mut(&pid)
+            && read_from(&open.file, &mut self.text).is_ok()
         {
-            *scan = self.scans;
+            open.scan = self.scans;
             return Ok(());
         }
         // It has ended, and another process may have its number.
@@ -225,7 +245,7 @@ impl Processes {
         let file = open_at(&self.folder, &mut self.path, pid, "stat")?;
         read_from(&file, &mut self.text)?;
         if self.open.len() < self.most_open {
-            self.open.insert(pid, (file, self.scans));
+            self.open.insert(pid, Open { file, scan: self.scans, is_wanted: true });
         }
         Ok(())
     }
@@ -286,7 +306,12 @@ mod tests {
         let mut processes = Processes::open(folder.path()).unwrap();
         let mut seen = Vec::new();
         let mut scan = |processes: &mut Processes| {
-            processes.scan(|pid, text| seen.push((pid, text.to_vec()))).unwrap();
+            processes
+                .scan(|pid, text| {
+                    seen.push((pid, text.to_vec()));
+                    true
+                })
+                .unwrap();
             seen.sort();
             std::mem::take(&mut seen)
         };
@@ -307,7 +332,12 @@ mod tests {
         let (own, pid) = (std::process::id(), child.id());
         let scan = |processes: &mut Processes| {
             let mut seen = Vec::new();
-            processes.scan(|pid, text| seen.push((pid, text.to_vec()))).unwrap();
+            processes
+                .scan(|pid, text| {
+                    seen.push((pid, text.to_vec()));
+                    true
+                })
+                .unwrap();
             assert!(
                 seen.iter().any(|(pid, text)| *pid == own && text.starts_with(own.to_string().as_bytes()))
             );
@@ -353,5 +383,32 @@ mod tests {
         std::os::unix::fs::symlink("../../bus/pci/drivers/i915", &link).unwrap();
         assert_eq!(link_name(&link).unwrap(), "i915");
         assert_eq!(names(folder.path()).unwrap(), ["driver"]);
+    }
+
+    #[test]
+    fn a_process_that_is_not_wanted_is_read_once_in_ten_scans() {
+        let mut processes = Processes::open(Path::new("/proc")).unwrap();
+        let own = std::process::id();
+        let mut n_read = 0;
+        for _ in 0..40 {
+            processes
+                .scan(|pid, _| {
+                    n_read += u32::from(pid == own);
+                    pid != own
+                })
+                .unwrap();
+        }
+        // It may have been that one's turn after the first, which does not know yet.
+        assert!((4..=5).contains(&n_read), "{n_read}");
+        // As soon as it is wanted again, each scan has it.
+        (0..20).for_each(|_| processes.scan(|_, _| true).unwrap());
+        let mut is_there = false;
+        processes
+            .scan(|pid, _| {
+                is_there |= pid == own;
+                true
+            })
+            .unwrap();
+        assert!(is_there);
     }
 }

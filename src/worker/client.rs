@@ -15,7 +15,8 @@
 //!
 //! Not here: the meaning of events (`session`), and starting processes (`os`).
 
-use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
+use std::convert::Infallible;
+use std::io::{self, PipeWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
@@ -28,6 +29,7 @@ use super::launch::{Container, Launch, Reach};
 use super::protocol::{Event, EventBody, Request, RequestBody, StreamName, Tap, VERSION};
 use crate::os;
 use crate::os::fs::File;
+use crate::os::pipes::{self, Ear};
 use crate::os::process::{self, Exit, Group, PipedChild};
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Machine};
@@ -48,9 +50,6 @@ const TAIL: u64 = 4_096;
 
 /// The longest line that is taken for an event.
 const MAX_LINE: usize = 64 << 20;
-
-/// What is read at once: a second of a worker with many sightings.
-const BUFFER: usize = 32 << 10;
 
 /// How long a killed worker may take to disappear: one that hangs in the kernel does
 /// not, and nothing can be done about it.
@@ -178,11 +177,12 @@ impl Worker {
         let (alive, ended) = crossbeam_channel::bounded(0);
         let listener = Listener { waiting: Arc::clone(&waiting), index, messages };
         let (reading, at_end) = crossbeam_channel::bounded(0);
-        let reader = listener.clone();
-        std::thread::spawn(move || {
-            reader.read(stdout);
-            drop(reading);
-        });
+        let reader = Reader { listener: listener.clone(), _reading: reading };
+        if let Err(source) = pipes::listen(stdout, MAX_LINE, reader) {
+            group.signal(Signal::KILL);
+            let program = command.first().cloned().unwrap_or_default();
+            return Err(WorkerError::Start { program, source });
+        }
         let (reaped, inside) = (Arc::clone(&group), container.clone());
         let handle = Handle { group, container, ended };
         let mut others = lock(&HANDLES);
@@ -320,6 +320,7 @@ impl Worker {
     /// Sends a request and waits for everything up to its `Done`.
     fn ask(&mut self, body: RequestBody) -> Result<Vec<EventBody>, WorkerError> {
         let (sender, answers) = crossbeam_channel::unbounded();
+        let _hurry = pipes::in_a_hurry();
         lock(&self.waiting).answer = Some((self.next_id, sender));
         let sent = self.send(body);
         let mut events = Vec::new();
@@ -369,7 +370,7 @@ fn kill_all() {
     std::mem::forget(handles);
 }
 
-/// Listens to a worker: one thread reads its events, one waits for its end. Two,
+/// Listens to a worker: to its events ([`Reader`]), and a thread waits for its end. Both,
 /// because processes that a worker started may hold its pipe open.
 #[derive(Clone)]
 struct Listener {
@@ -378,26 +379,42 @@ struct Listener {
     messages: Messages,
 }
 
-impl Listener {
-    fn read(&self, stdout: PipeReader) {
-        let mut stdout = BufReader::with_capacity(BUFFER, stdout);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            match read_line(&mut stdout, &mut line) {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => return self.malformed(format!("failed to read from the worker: {error}")),
+/// Reads a worker's events.
+struct Reader {
+    listener: Listener,
+    /// Disconnected when nothing is left to be read.
+    _reading: Sender<Infallible>,
+}
+
+impl Ear for Reader {
+    fn line(&mut self, line: &mut Vec<u8>) -> bool {
+        match Event::from_line(line) {
+            Ok(event) => {
+                let is_regular = matches!(
+                    event.body,
+                    EventBody::Frames { .. }
+                        | EventBody::Messages { .. }
+                        | EventBody::Process { .. }
+                        | EventBody::Details { .. }
+                );
+                self.listener.pass_on(event, line);
+                !is_regular
             }
-            match Event::from_line(&line) {
-                Ok(event) => self.pass_on(event, &mut line),
-                Err(error) => self.malformed(malformed(&line, &error)),
+            Err(error) => {
+                self.listener.malformed(malformed(line, &error));
+                true
             }
         }
     }
 
+    fn failed(&mut self, error: io::Error) {
+        self.listener.malformed(format!("failed to read from the worker: {error}"));
+    }
+}
+
+impl Listener {
     /// Waits for the worker, then for the rest of its output.
-    fn wait(&self, group: &Group, container: Option<&Container>, log: File, at_end: &Receiver<()>) {
+    fn wait(&self, group: &Group, container: Option<&Container>, log: File, at_end: &Receiver<Infallible>) {
         let exit = group.wait_leader().and_then(|()| group.reap(GRACE));
         let exit = exit.unwrap_or_else(|error| Exit::Signal(format!("an unknown cause ({error})")));
         let exit = match container {
@@ -451,13 +468,6 @@ impl Listener {
         // not block on a full pipe while it ends.
         let _ = self.messages.send((self.index, message));
     }
-}
-
-/// Reads one line; `false` at the end. A line without end is cut off.
-fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    use std::io::Read;
-    let n_read = from.by_ref().take(MAX_LINE as u64).read_until(b'\n', line)?;
-    Ok(0 < n_read)
 }
 
 fn malformed(line: &[u8], error: &serde_json::Error) -> String {

@@ -22,8 +22,6 @@ pub(super) enum Owner {
     Lp,
     /// Somebody else.
     Others,
-    /// The kernel, whose threads work for everybody.
-    Kernel,
 }
 
 /// A program's name as the kernel has it: up to 15 bytes, then zeros.
@@ -64,9 +62,6 @@ pub(super) type Used = BTreeMap<Owner, u64>;
 /// The most names of other programs that are counted.
 const MOST_NAMES: usize = 4_096;
 
-/// `kthreadd`, the parent of the kernel's threads.
-const KERNEL: u32 = 2;
-
 /// `PF_KTHREAD` of a process's flags.
 const IS_KERNEL: u64 = 0x0020_0000;
 
@@ -100,13 +95,9 @@ impl Process {
         };
         // Times of children are written with a sign.
         let waited = |field: usize| fields.get(field - 3)?.parse::<i64>().ok()?.try_into().ok();
-        let parent = id(4)?;
-        // Threads of the kernel are named by their core or queue: `kworker/0:1-events`.
-        let is_kernel = parent == KERNEL;
-        let name = if is_kernel { name.split(|byte| *byte == b'/').next().unwrap_or(name) } else { name };
         Some(Process {
             name: Name::of(name),
-            parent,
+            parent: id(4)?,
             group: id(5)?,
             session: id(6)?,
             own: number(14)?.saturating_add(number(15)?),
@@ -267,9 +258,6 @@ impl Tree {
                 let marked =
                     [Owner::Workers, Owner::Scripts].into_iter().find(|owner| is_marked(pid, *owner));
                 owner = marked.unwrap_or(owner);
-            }
-            if owner == Owner::Others && process.is_kernel {
-                owner = Owner::Kernel;
             }
             (pid, (process, owner))
         };
