@@ -11,6 +11,7 @@ ARG BINARIES=built
 FROM ${RUST} AS built
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev \
+        libgstrtspserver-1.0-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
@@ -43,7 +44,7 @@ FROM base AS gstreamer
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
         gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-        gstreamer1.0-plugins-ugly gstreamer1.0-libav \
+        gstreamer1.0-plugins-ugly gstreamer1.0-libav libgstrtspserver-1.0-0 \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
     && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 

@@ -11,7 +11,7 @@ mod limiter;
 use self::guard::{Alarm, Guard};
 use self::kept::Kept;
 use super::run::cast::{Cast, Role};
-use super::run::subject;
+use super::run::{serving, subject};
 use super::{ActionError, LocalHost, document, write};
 use crate::engine::events::Outcome;
 use crate::engine::host::{Attempt, Outputs, Performed};
@@ -81,6 +81,8 @@ fn search(
     let kept = Kept::open(attempt, rules.budget_s)?;
     let roles = Role::all(&density.members, task, attempt)?;
     let cast = Cast::new(&roles, Pace::Live, host, task, attempt)?;
+    // Of all settings; it ends after the last one.
+    let _server = serving::start(host, density.server.as_ref(), attempt)?;
     let secrets = cast.redaction();
     let setup = setup(host, density, attempt);
     let stage = Stage::new(setup.clone(), &secrets, host.watch, attempt.cancel);

@@ -24,7 +24,7 @@ use super::{Fetching, LocalHost, content, package, place};
 use crate::engine::events::Outcome;
 use crate::engine::host::{Arrived, Attempt, HINT, Performed};
 use crate::graph::task::{Download, DownloadKind, Task};
-use crate::model::{Camera, Source};
+use crate::model::Camera;
 use crate::os::env;
 use crate::os::fs::FsError;
 use crate::os::http::{self, Caller, DownloadError, Fetched, Limits, Login, Pinned, Request};
@@ -62,10 +62,7 @@ pub(super) fn perform(
 
 /// The cameras that play a file.
 pub(crate) fn players<'c>(cameras: &'c [Camera], output: &ProjectPath) -> Vec<&'c str> {
-    let plays = |camera: &&Camera| match &camera.source {
-        Source::File(clip) => clip.original() == *output,
-        _ => false,
-    };
+    let plays = |camera: &&Camera| camera.video().is_some_and(|clip| clip.original() == *output);
     cameras.iter().filter(plays).map(|camera| camera.name.as_str()).collect()
 }
 

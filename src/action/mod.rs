@@ -52,7 +52,7 @@ use crate::os::process::Cancel;
 use crate::path::{Layout, ProjectPath};
 use crate::pipeline::machine::Machine;
 use crate::record::{self, Provenance, RunRecord};
-use crate::session::{SessionError, Watch};
+use crate::session::{ServeError, SessionError, Watch};
 use crate::worker::launch::Launch;
 use crate::worker::protocol;
 
@@ -219,6 +219,8 @@ enum ActionError {
     Clip { clip: ProjectPath, reason: String },
     #[error(transparent)]
     Session(#[from] SessionError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     #[error("{0}")]
     Worker(String),
 }

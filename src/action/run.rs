@@ -6,6 +6,7 @@ mod expected;
 mod files;
 mod script;
 mod secrets;
+pub(super) mod serving;
 pub(super) mod subject;
 
 use self::cast::{Cast, Role};
@@ -18,7 +19,7 @@ use crate::model::Settings;
 use crate::os;
 use crate::record::build::Setup;
 use crate::record::{Conditions, RunRecord};
-use crate::session::{SessionError, measure};
+use crate::session::{Load, SessionError, measure};
 
 pub(super) fn perform(host: &LocalHost<'_>, run: &Run, task: &Task, attempt: &Attempt<'_>) -> Performed {
     let (mut record, log) = match record(host, run, task, attempt) {
@@ -31,8 +32,10 @@ pub(super) fn perform(host: &LocalHost<'_>, run: &Run, task: &Task, attempt: &At
         return Performed::failed(&error);
     }
     files::keep(&record, &record.run_id(&ContentDigest::of(&bytes)), attempt);
-    let failures: Vec<String> =
-        record.failures().map(|(_, stream, reason)| format!("{stream}: {reason}")).collect();
+    let death = record.server.as_ref().and_then(|server| Some((&server.name, server.death.as_ref()?)));
+    let death = death.map(|(name, death)| format!("{name}: {death}"));
+    let streams = record.failures().map(|(_, stream, reason)| format!("{stream}: {reason}"));
+    let failures: Vec<String> = death.into_iter().chain(streams).collect();
     let (outcome, detail) = if record.interrupted {
         (Outcome::Cancelled, "interrupted".to_owned())
     } else if failures.is_empty() {
@@ -72,8 +75,10 @@ fn record(
         workers: Vec::new(),
     };
     let cameras = 0..cast.n_cameras();
+    let server = serving::start(host, run.server.as_ref(), attempt)?;
     let load =
         cast.load(setup, (1..=run.count).flat_map(|copy| cameras.clone().map(move |one| (one, copy))))?;
+    let load = Load { server: server.as_ref(), ..load };
     let provenance = subject::provenance(host, task, attempt);
     let mut record = measure(&load, attempt.cancel, host.watch).map_err(|error| match error {
         SessionError::Cancelled => ActionError::Cancelled,

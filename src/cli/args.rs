@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::os::IpAddr;
 use crate::text::is_unseen;
 use crate::time::{duration_text, parse_duration};
 
@@ -118,6 +119,12 @@ pub(super) enum Command {
     /// Ends with 0 if there is an answer, also if that is a range, and with 1 if a camera
     /// did not play.
     Density(DensityArgs),
+    /// Serve the clips of cameras over RTSP until Ctrl-C
+    ///
+    /// Brings the clips up to date and publishes each under upstream's name, for other
+    /// people's players and for other machines. A stream never ends, and all clients of one
+    /// share a pipeline. With LP_RTSP_USER and LP_RTSP_PASSWORD set, it asks for them.
+    Serve(ServeArgs),
     /// Show a stored run again as a table, JSON, CSV or HTML
     Report(ReportArgs),
     /// Show the graph of tasks
@@ -427,6 +434,30 @@ pub(super) struct RunArgs {
     /// Print the report as JSON on stdout
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Where downloads come from
+    #[command(flatten)]
+    pub(super) fetch: FetchArgs,
+}
+
+/// `lp serve`
+#[derive(Args, Debug)]
+pub(super) struct ServeArgs {
+    /// Cameras whose clips are served: names in the config, or patterns [default: the whole lane]
+    #[arg(value_name = "CAMERA")]
+    pub(super) cameras: Vec<String>,
+
+    /// The port; 0 is any free one [default: `rtsp.port` of Lpfile.toml, 8554]
+    #[arg(long, value_name = "N")]
+    pub(super) port: Option<u16>,
+
+    /// The address to listen at: `0.0.0.0` lets other machines in
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(super) bind: IpAddr,
+
+    /// Run at most N tasks of pool `cpu` at once while making clips [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(super) jobs: Option<u32>,
 
     /// Where downloads come from
     #[command(flatten)]

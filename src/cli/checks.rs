@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::console;
 use crate::graph::lower::Subject;
 use crate::graph::{TaskGraph, TaskId};
 use crate::os;
+use crate::text::counted;
 use crate::workspace::error::{CommandError, Result};
 use crate::workspace::open::Workspace;
-use crate::workspace::{faults, machine};
+use crate::workspace::serving::Streams;
+use crate::workspace::{faults, machine, serving};
 
 /// Pipelines that cannot be played: an error if there are no others, otherwise left out by name.
 pub(super) fn left_out(opened: &Workspace, subject: &Subject) -> Result<Vec<String>> {
@@ -66,6 +69,24 @@ pub(super) fn check_display(opened: &Workspace) -> Result<()> {
     os::display::check().map(|_| ()).map_err(|missing| {
         CommandError::refused(format!("`run.render` shows frames on a display, but {missing}"))
     })
+}
+
+/// Says where the streams of clips come from, and refuses two clips of one name.
+pub(super) fn check_streams(opened: &Workspace, subject: &Subject) -> Result<()> {
+    let members = opened.lane().members(&subject.members);
+    let mounts = serving::mounts(members.iter().map(|planned| planned.camera()))?;
+    match &opened.streams {
+        Streams::Own(address) if !mounts.is_empty() => console::note(&format!(
+            "note: `lp` itself serves {} at {address}:{}, which takes CPU of this machine",
+            counted(mounts.len(), "stream"),
+            opened.project.settings.rtsp.port
+        )),
+        Streams::Others(reason) => {
+            console::note(&format!("note: the server of the streams is not one that `lp` starts: {reason}"));
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Refuses variables with the user or password of a stream that are not set or not

@@ -52,6 +52,7 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
     }
     checks::check_display(&opened)?;
     checks::check_variables(&opened, &subject)?;
+    checks::check_streams(&opened, &subject)?;
     let graph = project::graph(&opened, std::slice::from_ref(&subject))?;
     let label = subject.density_label();
     let id = graph.by_label(&label).expect("the subject's tasks were lowered");

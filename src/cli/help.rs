@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// All commands, in groups. A test holds them to the commands that there are.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Make a project", &["init", "import", "add", "check", "config"]),
-    ("Measure", &["run", "density", "report", "list"]),
+    ("Measure", &["run", "density", "serve", "report", "list"]),
     ("Build", &["build", "watch", "assets", "clean", "cache"]),
     ("Understand", &["show", "graph", "explain", "doctor"]),
     ("Install", &["completions", "man"]),

@@ -37,6 +37,7 @@ mod report;
 mod rule;
 mod run;
 mod seconds;
+mod serve;
 mod show;
 mod size;
 mod status;
@@ -168,6 +169,7 @@ fn dispatch(cli: &Cli) -> Result<Exit> {
         Command::Build(args) => build::run(global, args),
         Command::Run(args) => run::run(global, args),
         Command::Density(args) => density::run(global, args),
+        Command::Serve(args) => serve::run(global, args),
         Command::Report(args) => report::run(global, args),
         Command::Graph(args) => graph::run(global, args),
         Command::Show(args) => show::run(global, args),

@@ -132,7 +132,16 @@ pub(super) fn open(global: &Global, more_sets: &[String]) -> Result<Workspace> {
 /// are used instead of downloads. `check` is the
 /// command that shows its warnings and notes, which no other command does.
 pub(super) fn accept(loaded: Loaded, check: &str) -> Result<Workspace> {
-    let opened = accept_as_written(loaded, check)?.adopting()?;
+    adopting(accept_as_written(loaded, check)?.adopting()?)
+}
+
+/// Reads a project whose clips are streamed by this `lp`, and refuses it if it has errors.
+pub(super) fn open_to_serve(global: &Global) -> Result<Workspace> {
+    let loaded = read(global, &["run.source=rtsp".to_owned()])?;
+    adopting(accept_as_written(loaded, "lp check")?.adopting_with(true)?)
+}
+
+fn adopting(opened: Workspace) -> Result<Workspace> {
     let notes: Vec<String> = opened.adopted.iter().filter_map(|adopted| adopted.note.clone()).collect();
     console::notes(&notes);
     Ok(opened)

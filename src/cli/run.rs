@@ -49,6 +49,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let decode_only = opened.project.settings.decode_only;
     checks::check_display(&opened)?;
     checks::check_variables(&opened, &subject)?;
+    checks::check_streams(&opened, &subject)?;
     let graph = project::graph(&opened, std::slice::from_ref(&subject))?;
     let label = subject.run_label();
     let run = graph.by_label(&label).expect("the subject's tasks were lowered");

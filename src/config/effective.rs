@@ -157,6 +157,7 @@ fn defaults() -> BTreeMap<String, Json> {
         ("rtsp.port", json!(rtsp.port)),
         ("rtsp.latency", json!(rtsp.latency_ms)),
         ("rtsp.codec", json!(rtsp.codec)),
+        ("rtsp.cpus", json!(rtsp.cpus)),
         ("worker.command", Json::Null),
         ("dlstreamer.batch_size_detect", json!(options.batch_size_detect)),
         ("dlstreamer.batch_size_classify", json!(options.batch_size_classify)),

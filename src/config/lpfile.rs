@@ -84,6 +84,7 @@ pub(super) struct RawRtsp {
     pub(super) port: Option<u16>,
     pub(super) latency_ms: Option<u32>,
     pub(super) codec: Option<Codec>,
+    pub(super) cpus: Option<Vec<u32>>,
 }
 
 /// Reads the tables of a project file, or those of one profile. `prefix`
@@ -266,11 +267,13 @@ fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
         let host = "The host of stream URIs that are only a path; `rtsp-streamer` if not given";
         let latency = "Milliseconds that the receiver buffers against jitter; 300 if not given";
         let codec = "The codec of streams of cameras without a `codec`; `h264` if not given";
+        let cpus = "The cores to which a server that `lp` starts is bound; all if not given";
         Some(RawRtsp {
             host: table.optional("host", host, host_name(), diagnostics),
             port: table.optional("port", "Its port; 8554 if not given", whole(1, 65_535), diagnostics),
             latency_ms: table.optional("latency", latency, whole(0, 60_000), diagnostics),
             codec: table.optional("codec", codec, one_of(CODECS), diagnostics),
+            cpus: table.optional("cpus", cpus, list_of(whole(0, 1_023)), diagnostics),
         })
     })
 }

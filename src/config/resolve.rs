@@ -22,7 +22,7 @@ use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::{
     Camera, Clip, ClipOptions, Codec, DialectChoice, FileSourceMode, LockEntries, Origin, Pace, Project,
-    Recipes, Region, Rtsp, RtspStream, SceneFile, Settings, Share, Source, Step, UserTask, Workload,
+    Recipes, Region, Rtsp, RtspStream, SceneFile, Served, Settings, Share, Source, Step, UserTask, Workload,
     Workloads,
 };
 use crate::name::Slug;
@@ -162,6 +162,8 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
             port: raw.rtsp.port.unwrap_or(RTSP_PORT),
             latency_ms: raw.rtsp.latency_ms.unwrap_or(RTSP_LATENCY_MS),
             codec: raw.rtsp.codec.unwrap_or(Codec::H264),
+            cpus: raw.rtsp.cpus.clone().unwrap_or_default(),
+            own: None,
         },
         worker: raw.worker.clone(),
         model_mirrors: raw.model_mirrors.clone(),
@@ -508,6 +510,7 @@ fn camera_of(
         if raw.has_fraction[0] { format!("{:?}", f64::from(width)) } else { width.to_string() },
         if raw.has_fraction[1] { format!("{fps:?}") } else { fps.to_string() },
     );
+    let served = clip.clone().filter(|_| raw.stream.is_none() && settings.source == FileSourceMode::Rtsp);
     let source = match raw.stream {
         Some(stream) => {
             let slug = raw.id.as_ref().and_then(|id| Slug::of(&id.value));
@@ -538,16 +541,21 @@ fn camera_of(
     // A camera may be named twice, by its name and by its slug; the later one wins.
     let mut options = lpfile.camera_options.iter().rev();
     let options = options.find(|(given, _)| is_of_camera(&given.value, &name)).map(|(_, options)| options);
+    let encoded = options.map_or(RawClip::default(), |options| options.clip).resolve(lpfile.clip);
     Some(Camera {
         slug: Slug::of(&name)?,
         accept: options.map(|options| options.accept.clone()).unwrap_or_default(),
         expect: options.and_then(|options| options.expect),
         clip: match source {
-            Some(Source::File(_)) => {
-                options.map_or(RawClip::default(), |options| options.clip).resolve(lpfile.clip)
-            }
+            Some(Source::File(_)) => encoded,
             _ => ClipOptions::default(),
         },
+        served: served.map(|clip| Served {
+            mount: mount_of(&clip, &stream),
+            // Receivers have to know the codec.
+            options: ClipOptions { codec: encoded.codec.or(Some(codec)), ..encoded },
+            clip,
+        }),
         name,
         source: source?,
         width,
@@ -586,6 +594,11 @@ fn on_server(path: &str, codec: Codec, settings: &Settings) -> Source {
     Source::Rtsp(RtspStream { uri, login: None, codec, latency_ms: *latency_ms })
 }
 
+/// The path of the stream of a clip, as upstream names it.
+fn mount_of(clip: &Clip, variant: &str) -> String {
+    format!("{}-{variant}", clip.file.strip_suffix(".mp4").unwrap_or(&clip.file))
+}
+
 /// The source of a camera that has only a `fileSrc`. `variant` is the suffix that
 /// upstream gives to the name of a clip with the camera's size and rate.
 fn file_of(
@@ -610,10 +623,7 @@ fn file_of(
     };
     match (settings.source, clip.origin.clone()) {
         (FileSourceMode::File, _) => Some(Source::File(clip)),
-        (FileSourceMode::Rtsp, _) => {
-            let stem = clip.file.strip_suffix(".mp4").unwrap_or(&clip.file);
-            Some(on_server(&format!("{stem}-{variant}"), codec, settings))
-        }
+        (FileSourceMode::Rtsp, _) => Some(on_server(&mount_of(&clip, variant), codec, settings)),
         (FileSourceMode::Synthetic, Origin::Scene(scene)) => Some(Source::Synthetic { scene }),
         (FileSourceMode::Synthetic, Origin::Url(_) | Origin::Package(_) | Origin::File(_)) => {
             let message = "`run.source` is `synthetic`, but this clip is not drawn from a scene";

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::factories::{GENERATE_FACTORIES, transcode_factories};
 use super::task::{
-    Action, Command, Density, Download, DownloadKind, Pool, Run, Task, Transcode, VariableValue,
+    Action, Command, Density, Download, DownloadKind, Pool, Run, StreamServer, Task, Transcode, VariableValue,
 };
 use crate::diag::Place;
 use crate::dialect;
@@ -113,7 +113,7 @@ pub fn lower(lowering: &Lowering<'_>) -> LoweredTasks {
     let cameras = &lowering.lane.cameras;
 
     for planned in cameras {
-        if let Source::File(clip) = &planned.camera().source {
+        if let Some(clip) = planned.camera().video() {
             for task in asset_tasks(project, planned.camera(), clip) {
                 if !seen.insert(task.label.clone()) {
                     continue;
@@ -347,6 +347,7 @@ struct Needs {
     inputs: BTreeSet<ProjectPath>,
     factories: BTreeSet<String>,
     script_flags: bool,
+    server: Option<StreamServer>,
 }
 
 impl Needs {
@@ -361,6 +362,7 @@ impl Needs {
         let mut inputs: BTreeSet<ProjectPath> = BTreeSet::new();
         let mut factories: BTreeSet<String> = BTreeSet::new();
         let mut script_flags = false;
+        let mut mounts: BTreeMap<String, ProjectPath> = BTreeMap::new();
         let of_clips = tasks.iter().filter(|task| matches!(task.action, Action::Transcode(_)));
         let described: HashSet<ProjectPath> =
             of_clips.flat_map(|task| task.outputs.iter().cloned()).collect();
@@ -370,6 +372,13 @@ impl Needs {
                 // A task of the user's that makes the clip says nothing about it.
                 let prepared = plan::prepared_path(&clip.path);
                 inputs.extend(Some(prepared).filter(|path| described.contains(path)));
+            }
+            let served = planned.camera().served.as_ref().filter(|_| project.settings.rtsp.own.is_some());
+            if let Some(served) = served {
+                let clip = plan::clip_path(planned.camera(), &served.clip);
+                inputs.insert(clip.clone());
+                // Two clips of one name were refused before.
+                mounts.insert(served.mount.clone(), clip);
             }
             // Of a clip that may have any codec, the elements of all.
             let plans = planned.plan.by_codec();
@@ -395,7 +404,11 @@ impl Needs {
                 }
             }
         }
-        Needs { isolation, inputs, factories, script_flags }
+        let rtsp = &project.settings.rtsp;
+        let server = rtsp.own.filter(|_| !mounts.is_empty());
+        let server =
+            server.map(|address| StreamServer { address, port: rtsp.port, cpus: rtsp.cpus.clone(), mounts });
+        Needs { isolation, inputs, factories, script_flags, server }
     }
 }
 
@@ -436,6 +449,7 @@ fn density_task(lowering: &Lowering<'_>, subject: &Subject, tasks: &[Task]) -> O
         verdict: settings.limits,
         decode_only: settings.decode_only,
         script_flags: needs.script_flags,
+        server: needs.server,
     });
     let task = Task::new(subject.density_label(), action)
         .reads(needs.inputs)
@@ -448,7 +462,7 @@ fn density_task(lowering: &Lowering<'_>, subject: &Subject, tasks: &[Task]) -> O
 fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCamera], tasks: &mut Vec<Task>) {
     let project = lowering.project;
     let settings = &project.settings;
-    let Needs { isolation, inputs, factories, script_flags } =
+    let Needs { isolation, inputs, factories, script_flags, server } =
         Needs::of(lowering, members, settings.pace, tasks);
     // A free-running pass plays each file once and ignores the duration.
     let free = settings.pace == Pace::Free;
@@ -464,6 +478,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         count: settings.count,
         decode_only: settings.decode_only,
         script_flags,
+        server,
     });
     tasks.push(
         Task::new(subject.run_label(), action)

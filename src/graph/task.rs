@@ -16,6 +16,7 @@ use crate::diag::Place;
 use crate::digest::ContentDigest;
 use crate::model::{ClipOptions, Isolation, Limits, Pace, PackageSource, Unit, lock_url};
 use crate::name::Slug;
+use crate::os::IpAddr;
 use crate::os::http::Pins;
 use crate::path::ProjectPath;
 use crate::plan::PlanRequest;
@@ -318,6 +319,21 @@ pub struct Run {
     /// of `lp` gave them as `--key true`, so their measurements do not fit this key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub script_flags: bool,
+    /// The server of streams that `lp` starts for it, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<StreamServer>,
+}
+
+/// A server of clips as streams, which `lp` starts for a measurement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamServer {
+    pub address: IpAddr,
+    pub port: u16,
+    /// The cores to which it is bound; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cpus: Vec<u32>,
+    /// The clips by the names of their streams.
+    pub mounts: BTreeMap<String, ProjectPath>,
 }
 
 /// A search for the density. How long it may take, and whether it may exceed the memory, is no
@@ -350,6 +366,9 @@ pub struct Density {
     /// As of [`Run`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub script_flags: bool,
+    /// As of [`Run`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<StreamServer>,
 }
 
 /// A command of the user's.

@@ -57,9 +57,22 @@ pub struct Camera {
     /// `[clip]` and `[camera.NAME.clip]`
     #[serde(default, skip_serializing_if = "ClipOptions::is_default")]
     pub clip: ClipOptions,
+    /// The clip that `lp` serves as its stream. Not part of a plan, which has the stream.
+    #[serde(skip)]
+    pub served: Option<Served>,
     /// The camera's object in its file.
     #[serde(skip)]
     pub place: Place,
+}
+
+/// A clip that `lp` serves as a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Served {
+    pub clip: Clip,
+    /// How it is encoded: its codec is given.
+    pub options: ClipOptions,
+    /// The path of the stream, without its first `/`: `scan-640x360-15-bench`.
+    pub mount: String,
 }
 
 /// How the clip of a camera is encoded. With no option, a clip that fits the camera is
@@ -210,6 +223,23 @@ impl Camera {
     #[must_use]
     pub fn target(&self) -> f64 {
         self.target_fps.unwrap_or(self.fps)
+    }
+
+    /// The clip that it plays, or that `lp` serves as its stream.
+    #[must_use]
+    pub fn video(&self) -> Option<&Clip> {
+        match &self.source {
+            Source::File(clip) => Some(clip),
+            _ => self.served.as_ref().map(|served| &served.clip),
+        }
+    }
+
+    /// As [`Camera::video`].
+    pub fn video_mut(&mut self) -> Option<&mut Clip> {
+        match &mut self.source {
+            Source::File(clip) => Some(clip),
+            _ => self.served.as_mut().map(|served| &mut served.clip),
+        }
     }
 }
 

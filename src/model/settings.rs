@@ -9,6 +9,7 @@ use super::camera::{ClipOptions, Codec};
 use super::density::Density;
 use super::limits::Limits;
 use super::worker::WorkerCommand;
+use crate::os::IpAddr;
 
 /// `[run]`, `[verdict]`, `[density]`, `[clip]`, `[rtsp]`, `[worker]`, `[models]` and `[pools]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +76,11 @@ pub struct Rtsp {
     pub latency_ms: u32,
     /// The encoding of streams whose camera names none.
     pub codec: Codec,
+    /// The cores to which a server that `lp` starts is bound; empty: all.
+    pub cpus: Vec<u32>,
+    /// The address at which `lp` itself serves the streams of clips while it measures: `host` is this
+    /// machine, and nobody else serves there. No setting of the user's.
+    pub own: Option<IpAddr>,
 }
 
 /// `run.share`.

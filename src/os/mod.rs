@@ -30,3 +30,5 @@ pub mod threads;
 pub mod tree;
 pub mod usage;
 pub mod within;
+
+pub use std::net::IpAddr;

@@ -1,8 +1,8 @@
-//! Asks an RTSP server why a source of its stream has failed: once, and without a
-//! user, so that the server counts no attempt to log in.
+//! Asks an RTSP server why a source of its stream has failed, whether it has a stream, or whether
+//! there is one at all: once, and without a user, so that the server counts no attempt to log in.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
 
 /// How long a server may take to accept, and to answer.
@@ -60,23 +60,88 @@ pub fn ask(uri: &str) -> Option<Answer> {
     Some(refusal.map_or(Answer::NoHost, Answer::NoConnection))
 }
 
-fn challenges(mut stream: &TcpStream, uri: &str) -> io::Result<Vec<String>> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "DESCRIBE {uri} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n")?;
-    let mut found = Vec::new();
+fn challenges(stream: &TcpStream, uri: &str) -> io::Result<Vec<String>> {
+    let head = request(stream, "DESCRIBE", uri, PATIENCE)?;
+    let headers = head.iter().filter_map(|line| line.split_once(':'));
+    let challenges = headers.filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
+    Ok(challenges.map(|(_, value)| value.trim().to_owned()).collect())
+}
+
+/// Sends a request; the lines of the answer's head.
+fn request(mut stream: &TcpStream, method: &str, uri: &str, patience: Duration) -> io::Result<Vec<String>> {
+    stream.set_read_timeout(Some(patience))?;
+    write!(stream, "{method} {uri} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n")?;
+    let mut head = Vec::new();
     // As many bytes as any head of an answer has.
     for line in BufReader::new(io::Read::take(stream, 64 << 10)).lines() {
         let line = line?;
         if line.is_empty() {
             break;
         }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("www-authenticate")
-        {
-            found.push(value.trim().to_owned());
-        }
+        head.push(line);
     }
-    Ok(found)
+    Ok(head)
+}
+
+/// The status of an answer, by its first line.
+fn status(head: &[String]) -> Option<u16> {
+    head.first()?.strip_prefix("RTSP/1.0 ")?.split(' ').next()?.parse().ok()
+}
+
+/// The status of a server's answer to DESCRIBE for a stream, which it may take `patience` to give.
+///
+/// # Errors
+/// When it does not answer.
+pub fn describe(address: IpAddr, port: u16, path: &str, patience: Duration) -> io::Result<u16> {
+    let stream = TcpStream::connect_timeout(&(address, port).into(), PATIENCE)?;
+    let host = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
+    let head = request(&stream, "DESCRIBE", &format!("rtsp://{host}:{port}/{path}"), patience)?;
+    status(&head).ok_or_else(|| io::Error::other("its answer is none of RTSP"))
+}
+
+/// What is at a port of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// Nothing listens.
+    Free,
+    /// A server of RTSP answers.
+    Serves,
+    /// Something else listens, or a server that does not answer.
+    Taken,
+}
+
+/// Looks who listens at a port of this machine.
+#[must_use]
+pub fn look(address: IpAddr, port: u16) -> Port {
+    match TcpStream::connect_timeout(&(address, port).into(), PATIENCE) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Port::Free,
+        Err(_) => Port::Taken,
+        Ok(stream) => match request(&stream, "OPTIONS", "*", PATIENCE) {
+            Ok(head) if status(&head).is_some() => Port::Serves,
+            _ => Port::Taken,
+        },
+    }
+}
+
+/// Listens at an address of this machine, for a moment.
+///
+/// # Errors
+/// Why that cannot be done.
+pub fn try_to_listen(address: &str, port: u16) -> io::Result<()> {
+    TcpListener::bind((address, port)).map(|_| ())
+}
+
+/// The address of a host, if that is this machine: `localhost`, its own name, or one of its
+/// addresses. No name server is asked.
+#[must_use]
+pub fn own_address(host: &str) -> Option<IpAddr> {
+    let own_name = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    if host.eq_ignore_ascii_case("localhost") || own_name().is_some_and(|name| name.trim() == host) {
+        return Some(Ipv4Addr::LOCALHOST.into());
+    }
+    let address: IpAddr = host.trim_matches(['[', ']']).parse().ok()?;
+    // Only a machine's own addresses can be bound to; and nobody can connect to all of them.
+    (!address.is_unspecified() && UdpSocket::bind((address, 0)).is_ok()).then_some(address)
 }
 
 struct Parts<'a> {
@@ -127,6 +192,47 @@ mod tests {
             assert_eq!(public(uri), shown);
             assert_eq!(has_user(uri), uri.contains("u:p@") || uri.contains("u@"), "{uri}");
         }
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_addresses() {
+        let own = ["localhost", "127.0.0.1", "127.0.0.2", "[127.0.0.1]"].map(own_address);
+        assert!(own.iter().all(Option::is_some), "{own:?}");
+        // The second is for documentation alone.
+        let others = ["rtsp-streamer", "192.0.2.1", "0.0.0.0", ""].map(own_address);
+        assert!(others.iter().all(Option::is_none), "{others:?}");
+    }
+
+    /// A program that answers each connection so.
+    fn listener(answer: &'static str) -> u16 {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                let mut first = [0; 16];
+                let _ = io::Read::read(&mut stream, &mut first);
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        port
+    }
+
+    #[test]
+    fn a_port_is_free_or_serves_or_is_taken() {
+        let local = Ipv4Addr::LOCALHOST.into();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        assert_eq!(look(local, free), Port::Free);
+        assert_eq!(look(local, listener("RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n")), Port::Serves);
+        assert_eq!(look(local, listener("HTTP/1.1 400 Bad Request\r\n\r\n")), Port::Taken);
+        assert_eq!(look(local, listener("")), Port::Taken);
+    }
+
+    #[test]
+    fn the_answer_for_a_stream_has_a_status() {
+        let local = Ipv4Addr::LOCALHOST.into();
+        let status = |answer| describe(local, listener(answer), "a", PATIENCE);
+        assert_eq!(status("RTSP/1.0 404 Not Found\r\n\r\n").unwrap(), 404);
+        assert_eq!(status("HTTP/1.1 200 OK\r\n\r\n").unwrap_err().to_string(), "its answer is none of RTSP");
     }
 
     #[test]

@@ -506,6 +506,7 @@ pub(crate) mod tests {
             clip: ClipOptions::default(),
             accept: Vec::new(),
             expect: None,
+            served: None,
             place: Default::default(),
         };
         consolidate(&PlanRequest {

@@ -39,8 +39,8 @@ use self::script::Script;
 pub use self::script::{FREE_US, QUIET_US};
 use self::steady::WarmUp;
 use self::stream::{Stream, Timing};
-pub use self::thin::MAX_POINTS;
-use self::thin::{Pending, SampleLog};
+use self::thin::Pending;
+pub use self::thin::{MAX_POINTS, SampleLog};
 use super::foreign::Figure;
 use super::seen::Expected;
 use super::{
@@ -648,6 +648,7 @@ impl RecordBuilder {
             members,
             series,
             workers: workers.collect(),
+            server: None,
             programs,
             missing,
             interrupted,

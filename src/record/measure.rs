@@ -80,6 +80,9 @@ pub struct Measurement {
     pub workloads: Vec<WorkloadFigures>,
     /// In the order of the record's workers.
     pub workers: Vec<WorkerFigures>,
+    /// The server of the streams, if `lp` started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<WorkerFigures>,
     pub machine: MachineFigures,
     /// Why the run is degraded; empty if nothing is known against the machine.
     pub degraded: Vec<Degradation>,
@@ -190,6 +193,7 @@ pub fn measure(record: &RunRecord) -> Measurement {
         workloads: record.members.iter().flat_map(workloads).collect(),
         estimate: estimate::estimate(record, &cameras, &totals, &machine, &workers),
         workers,
+        server: record.server.as_ref().map(|server| machine::server(record, server)),
         cameras,
         machine,
         degraded,

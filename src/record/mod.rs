@@ -58,7 +58,7 @@ pub use crate::worker::protocol::{ThreadGroup, VideoFormat};
 /// [`StreamRecord::after_us`], [`StreamRecord::dropped_at`] and what follows it up to
 /// [`StreamRecord::in_flight`], [`StreamRecord::seen`], [`StreamRecord::expected`],
 /// [`StreamRecord::place`] and [`SourceConfig::expect`]; 7 brought [`Delivery::drift_ppm`],
-/// [`RunRecord::other_counts`] and [`StreamRecord::queues`].
+/// [`RunRecord::other_counts`], [`RunRecord::server`] and [`StreamRecord::queues`].
 pub const VERSION: u32 = 7;
 
 /// Everything that one run measured.
@@ -91,6 +91,9 @@ pub struct RunRecord {
     pub series: Vec<SeriesRecord>,
     /// The workers, in the order in which they were started.
     pub workers: Vec<WorkerRecord>,
+    /// The server of the cameras' streams, if `lp` started it; what it used is in `cpu.scripts`, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<WorkerRecord>,
     /// Programs that do not belong to the run, with their CPU time from its start to its end,
     /// the most first; empty in records before version 6.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -133,7 +136,10 @@ impl RunRecord {
     /// interrupt it, and its inputs did not change.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        !self.interrupted && self.inputs_changed.is_empty() && self.failures().next().is_none()
+        !self.interrupted
+            && self.inputs_changed.is_empty()
+            && self.failures().next().is_none()
+            && self.server.as_ref().is_none_or(|server| server.death.is_none())
     }
 
     /// The reason why its figures are not reliable.

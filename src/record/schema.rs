@@ -50,6 +50,7 @@ fn full() -> RunRecord {
     let mut record = Story::new(setup(Pace::Live, 5, 2, &["lane"], vec![member])).builder.finish();
     let threads = [("queue".to_owned(), ThreadGroup { n: 2, cpu_us: 7 })].into();
     record.workers[0].details = vec![WorkerDetails { at_us: S, pss: Some(7), threads }];
+    record.server = Some(record.workers[0].clone());
     record.inputs_changed = vec![ProjectPath::new("media/scan.mp4").unwrap()];
     record.other_counts =
         vec![OtherCount { run: "r".to_owned(), count: 2, own_cores: 0.5, holds: Some(false) }];

@@ -252,6 +252,13 @@ fn failures<'a>(report: &Report<'a>) -> Vec<Failure<'a>> {
         failures.push(Failure { title, reason, tail: last_lines(output.unwrap_or_default()) });
     }
     let tells = |worker: &&WorkerRecord| worker.death.is_some() || !worker.stderr_tail.is_empty();
+    if let Some(server) = report.record.server.as_ref().filter(tells) {
+        failures.push(Failure {
+            title: server.name.clone(),
+            reason: server.death.as_deref().unwrap_or("the end of its stderr"),
+            tail: &server.stderr_tail,
+        });
+    }
     for worker in report.record.workers.iter().filter(tells) {
         failures.push(Failure {
             title: format!("worker {}", worker.name),

@@ -84,6 +84,7 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
         let (cpu, memory) = (percent(worker.cpu, 0), mebibytes(worker.rss_max));
         rest.push(format!("worker {}: CPU {cpu} % of a core, memory {memory} MiB", worker.name));
     }
+    rest.extend(server(report));
     rest.extend(sightings::lines(measurement).into_iter().map(|line| format!("seen by {line}")));
     let machine = &measurement.machine;
     rest.push(format!(
@@ -117,6 +118,14 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
     let mut text = lines.join("\n");
     text.push('\n');
     text
+}
+
+/// What serving the streams took of the machine, if `lp` served them.
+fn server(report: &Report<'_>) -> Option<String> {
+    let server = report.measurement.server.as_ref()?;
+    let (cpu, memory) = (percent(server.cpu, 0), mebibytes(server.rss_max));
+    let of = "which cameras of a network would not take from this machine";
+    Some(format!("{}: CPU {cpu} % of a core, memory {memory} MiB, {of}", server.name))
 }
 
 /// Lines that fit the paper. The output of programs stays as it is.

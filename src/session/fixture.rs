@@ -151,5 +151,6 @@ pub(super) fn load(setup: Setup, dir: &Path) -> Load<'_> {
         reach: Reach::default(),
         secrets: Redaction::default(),
         log_dir: dir,
+        server: None,
     }
 }

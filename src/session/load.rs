@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Redaction, ScriptLoad};
+use super::{Redaction, SERVER, ScriptLoad, StreamServer};
 use crate::os;
 use crate::pipeline::PipelineSpec;
 use crate::record::build::{Setup, StreamId};
@@ -30,6 +30,8 @@ pub struct Load<'a> {
     pub secrets: Redaction,
     /// Where the workers' logs go.
     pub log_dir: &'a Path,
+    /// The server of its streams, if `lp` started it. It ends after everything else.
+    pub server: Option<&'a StreamServer>,
 }
 
 /// A pipeline, with the streams that it serves: one, or those that share it.
@@ -47,7 +49,8 @@ impl Load<'_> {
     #[must_use]
     pub fn logs(&self) -> Vec<u8> {
         let mut logs = Vec::new();
-        for name in &self.setup.workers {
+        let server = self.server.map(|_| SERVER);
+        for name in self.setup.workers.iter().map(String::as_str).chain(server) {
             let text = os::process::tail(&self.log_path(name), LOG_LIMIT).unwrap_or_default();
             let text = self.secrets.without(text);
             if !text.is_empty() {

@@ -4,6 +4,8 @@
 //! the times of their messages, and returns the record. [`play_once`] plays one
 //! pipeline to its end, unmeasured: that is how clips are made.
 //!
+//! A [`StreamServer`] serves clips over RTSP.
+//!
 //! A [`Stage`] plays a load that changes, and makes a record of each: streams that stay play
 //! on.
 //!
@@ -19,6 +21,7 @@ mod load;
 mod once;
 mod redaction;
 mod script;
+mod serve;
 mod start;
 mod variant;
 
@@ -30,6 +33,7 @@ pub use self::load::{Load, PipelineLoad};
 pub use self::once::{ElementReports, OnFrames, play_once, play_unlogged};
 pub use self::redaction::Redaction;
 pub use self::script::ScriptLoad;
+pub use self::serve::{Clients, NAME as SERVER, ServeError, Serving, StreamServer};
 pub use self::start::measure;
 pub use self::variant::{removals, variant};
 use crate::worker::error::WorkerError;

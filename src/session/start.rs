@@ -39,7 +39,8 @@ pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<Ru
     if cancel.is_cancelled() {
         return Err(SessionError::Cancelled);
     }
-    let setup = Setup { origin_ns: os::clock::monotonic_ns(), ..load.setup.clone() };
+    let origin_ns = os::clock::monotonic_ns();
+    let setup = Setup { origin_ns, ..load.setup.clone() };
     let mut session = Session::new(setup, &load.secrets, watch, workers.into_iter().map(Some).collect());
     start_collectors(&mut session);
     start_streams(&mut session, &load.pipelines);
@@ -52,7 +53,8 @@ pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<Ru
         });
         drop(sender);
         session.listen(&messages, &said, cancel);
-        Ok(session.finish())
+        let server = load.server.map(|server| server.record(origin_ns));
+        Ok(RunRecord { server, ..session.finish() })
     })
 }
 
@@ -132,7 +134,12 @@ pub(super) fn start_scripts<'a, P: Player>(
 /// the same for one of this name, whatever other cameras there are. All pipelines
 /// of a camera begin together, as they would get the same frames of a real one.
 pub(super) fn offset(slug: &Slug) -> u64 {
-    let digest = ContentDigest::of(slug.as_str().as_bytes()).to_hex();
+    offset_of(slug.as_str())
+}
+
+/// As [`offset`], for anything that begins within a clip.
+pub(super) fn offset_of(name: &str) -> u64 {
+    let digest = ContentDigest::of(name.as_bytes()).to_hex();
     u64::from_str_radix(&digest[..16], 16).expect("a digest is written in hex digits")
 }
 

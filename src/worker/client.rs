@@ -26,7 +26,9 @@ use rustix::process::Signal;
 
 use super::error::{WorkerError, WorkerExit};
 use super::launch::{Container, Launch, Reach};
-use super::protocol::{Event, EventBody, Request, RequestBody, StreamName, Tap, VERSION};
+use super::protocol::{
+    Event, EventBody, Request, RequestBody, ServeRequest, ServedMount, StreamName, Tap, VERSION,
+};
 use crate::os;
 use crate::os::fs::File;
 use crate::os::pipes::{self, Ear};
@@ -105,6 +107,7 @@ pub struct Worker {
     waiting: Arc<Mutex<ReaderState>>,
     next_id: u64,
     gstreamer: String,
+    serves: bool,
     grace: Duration,
 }
 
@@ -193,7 +196,15 @@ impl Worker {
             listener.wait(&reaped, inside.as_ref(), log, &at_end);
             drop(alive);
         });
-        Ok(Worker { handle, stdin: Some(stdin), waiting, next_id: 1, gstreamer: String::new(), grace: GRACE })
+        Ok(Worker {
+            handle,
+            stdin: Some(stdin),
+            waiting,
+            next_id: 1,
+            gstreamer: String::new(),
+            serves: false,
+            grace: GRACE,
+        })
     }
 
     /// The process id, as this machine counts.
@@ -209,7 +220,9 @@ impl Worker {
     pub fn hello(&mut self) -> Result<(), WorkerError> {
         for event in self.ask(RequestBody::Hello)? {
             match event {
-                EventBody::Hello { protocol: VERSION, gstreamer, .. } => self.gstreamer = gstreamer,
+                EventBody::Hello { protocol: VERSION, gstreamer, serves, .. } => {
+                    (self.gstreamer, self.serves) = (gstreamer, serves);
+                }
                 EventBody::Hello { protocol: found, .. } => return Err(WorkerError::Version { found }),
                 _ => {}
             }
@@ -257,6 +270,26 @@ impl Worker {
             EventBody::Tried { fault } => fault,
             _ => None,
         }))
+    }
+
+    /// Whether it can serve clips over RTSP, once it has said [`Worker::hello`].
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.serves
+    }
+
+    /// Asks it to serve clips over RTSP, until it ends. The port that it listens at, and what it
+    /// serves.
+    ///
+    /// # Errors
+    /// When it cannot, with the reason, or does not answer.
+    pub fn serve(&mut self, request: ServeRequest) -> Result<(u16, Vec<ServedMount>), WorkerError> {
+        let events = self.ask(RequestBody::Serve(request))?;
+        let serving = events.into_iter().find_map(|event| match event {
+            EventBody::Serving { port, mounts } => Some((port, mounts)),
+            _ => None,
+        });
+        serving.ok_or_else(|| WorkerError::Refused("it does not say what it serves".to_owned()))
     }
 
     /// Asks it to play a stream. The id that its answer will carry.
@@ -444,7 +477,8 @@ impl Listener {
             EventBody::Hello { .. }
             | EventBody::Factories { .. }
             | EventBody::Described { .. }
-            | EventBody::Tried { .. } => true,
+            | EventBody::Tried { .. }
+            | EventBody::Serving { .. } => true,
             EventBody::Done { id } | EventBody::Refused { id, .. } => id == awaited,
             _ => false,
         });

@@ -46,6 +46,9 @@ pub enum WorkerError {
     /// It refused a request.
     #[error("the worker refused: {0}")]
     Refused(String),
+    /// It cannot serve.
+    #[error("this worker was built without its RTSP server")]
+    NoServer,
     /// It is no more.
     #[error("the worker died: {0}")]
     Died(WorkerExit),
@@ -73,6 +76,9 @@ impl WorkerError {
             }
             WorkerError::NoProgram { engine: None, .. } => {
                 "correct `command` in `[worker]`, or remove it to use the worker beside `lp`"
+            }
+            WorkerError::NoServer => {
+                "build `lp-worker` with the feature `rtsp`, which is on by default and needs libgstrtspserver-1.0-dev"
             }
             WorkerError::NoImage { .. } => "build or pull the image; `lp` never pulls one",
             WorkerError::Version { .. } => {

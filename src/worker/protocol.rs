@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::PipelineSpec;
+use crate::pipeline::codec::Codec;
 use crate::pipeline::machine::{BuildFault, Factory, PropertyInfo};
 
 /// The version that both sides must have. It enters the digests of runs.
@@ -74,6 +75,56 @@ pub enum RequestBody {
     /// Sends EOS through a stream. `Done` at once; `Ended` follows. Others that
     /// share its pipeline go on.
     Stop { stream: StreamName },
+    /// Serves clips over RTSP until it is asked to finish. Answered by [`EventBody::Serving`]
+    /// before `Done`; [`EventBody::Clients`] follow.
+    Serve(ServeRequest),
+}
+
+/// What a server of RTSP serves, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServeRequest {
+    /// The address that it binds to: `127.0.0.1`.
+    pub address: String,
+    /// 0 is any free port.
+    pub port: u16,
+    /// The user and password that it asks for; without them it asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<ServerLogin>,
+    pub mounts: Vec<Mount>,
+}
+
+/// User and password of a server of RTSP.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerLogin {
+    pub user: String,
+    pub password: String,
+}
+
+impl std::fmt::Debug for ServerLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerLogin").finish_non_exhaustive()
+    }
+}
+
+/// A clip that is to be served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// The path of its URL, without the first `/`: `scan-640x360-15-bench`.
+    pub name: String,
+    /// The file, an MP4: an absolute path.
+    pub clip: String,
+    /// Where in the clip its stream begins, in 2^-64 of the clip: at the last key frame before.
+    pub seed: u64,
+}
+
+/// A clip that is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedMount {
+    /// As of [`Mount`].
+    pub name: String,
+    pub codec: Codec,
+    /// The number of its frames.
+    pub frames: u64,
 }
 
 /// A stream of a pipeline that serves several.
@@ -113,6 +164,9 @@ pub enum EventBody {
         gstreamer: String,
         /// The worker's process id, in its own namespace.
         pid: u32,
+        /// Whether it can serve.
+        #[serde(default)]
+        serves: bool,
     },
     /// The answer to [`RequestBody::Inspect`].
     Factories {
@@ -133,6 +187,20 @@ pub enum EventBody {
     Tried {
         /// Why it cannot be built; `None` if it can.
         fault: Option<BuildFault>,
+    },
+    /// The answer to [`RequestBody::Serve`]: it serves from now on.
+    Serving {
+        /// The port that it listens at.
+        port: u16,
+        /// In the order of the request.
+        mounts: Vec<ServedMount>,
+    },
+    /// A client of the server has come or gone, or a pipeline for them.
+    Clients {
+        /// Connections.
+        clients: u32,
+        /// Pipelines: at most one for each mount.
+        pipelines: u32,
     },
     /// Frames of a stream since its last event of this kind. Sent once a second
     /// for every stream that plays, also when there were none, and once more
@@ -391,5 +459,17 @@ mod tests {
         let text = serde_json::to_string(&event).unwrap();
         expect![[r#"{"at":7,"event":"ended","stream":"camera-3/1","end":{"end":"eos"}}"#]].assert_eq(&text);
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+
+    #[test]
+    fn a_request_to_serve_is_flat_and_shows_no_password() {
+        let login = ServerLogin { user: "till".into(), password: "geheim".into() };
+        let mount = Mount { name: "scan-640x360-15-bench".into(), clip: "/p/scan.mp4".into(), seed: 7 };
+        let serve = ServeRequest { address: "::1".into(), port: 0, login: Some(login), mounts: vec![mount] };
+        let request = Request { id: 3, body: RequestBody::Serve(serve) };
+        let text = serde_json::to_string(&request).unwrap();
+        expect![[r#"{"id":3,"request":"serve","address":"::1","port":0,"login":{"user":"till","password":"geheim"},"mounts":[{"name":"scan-640x360-15-bench","clip":"/p/scan.mp4","seed":7}]}"#]].assert_eq(&text);
+        assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
+        assert!(!format!("{request:?}").contains("geheim"));
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::error::Result;
 use crate::graph::lower::clip_labels;
-use crate::model::{Clip, Origin, Project, Source};
+use crate::model::{Clip, Origin, Project};
 use crate::os;
 use crate::path::ProjectPath;
 use crate::store::Store;
@@ -33,8 +33,7 @@ pub(crate) struct Adopted {
 pub(crate) fn adopt(project: &mut Project) -> Result<Vec<Adopted>> {
     let mut clips: BTreeMap<String, ProjectPath> = BTreeMap::new();
     for camera in &project.cameras {
-        if let Source::File(clip @ Clip { origin: Origin::Url(_) | Origin::Package(_), .. }) = &camera.source
-        {
+        if let Some(clip @ Clip { origin: Origin::Url(_) | Origin::Package(_), .. }) = camera.video() {
             clips.insert(clip.file.clone(), clip.original());
         }
     }
@@ -53,7 +52,7 @@ pub(crate) fn adopt(project: &mut Project) -> Result<Vec<Adopted>> {
         }
     }
     for camera in &mut project.cameras {
-        if let Source::File(clip) = &mut camera.source
+        if let Some(clip) = camera.video_mut()
             && let Some(path) = clips.get(&clip.file)
             && adopted.iter().any(|adopted| adopted.path == *path)
         {

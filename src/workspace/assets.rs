@@ -25,7 +25,7 @@ use crate::graph::lower::cautious_labels;
 use crate::graph::select::{closure, is_asset};
 use crate::graph::task::{Action, Task};
 use crate::graph::{TaskGraph, TaskId};
-use crate::model::{Clip, FileGroup, Origin, PackageSource, Project, Source};
+use crate::model::{Clip, FileGroup, Origin, PackageSource, Project};
 use crate::name::Slug;
 use crate::os;
 use crate::os::http::Pins;
@@ -277,7 +277,7 @@ impl<'p> Uses<'p> {
                 names.push(&camera.name);
             }
         };
-        if let Source::File(clip) = &camera.source {
+        if let Some(clip) = camera.video() {
             needs(clip.original());
             needs(clip_path(camera, clip));
             if is_meant && matches!(clip.origin, Origin::File(_)) {
@@ -418,8 +418,8 @@ fn origin_of_file(task: &Task, n: usize) -> (Pins, Option<String>) {
 
 /// The scene file that a clip is drawn from.
 fn scene_of(project: &Project, clip: &ProjectPath) -> Option<String> {
-    project.cameras.iter().find_map(|camera| match &camera.source {
-        Source::File(one @ Clip { origin: Origin::Scene(name), .. }) if one.original() == *clip => {
+    project.cameras.iter().find_map(|camera| match camera.video()? {
+        one @ Clip { origin: Origin::Scene(name), .. } if one.original() == *clip => {
             Some(project.scenes.get(name)?.path.to_string())
         }
         _ => None,

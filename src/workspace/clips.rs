@@ -10,7 +10,7 @@ use crate::action;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::{TaskGraph, TaskId};
-use crate::model::{Clip, Origin, Project, Source};
+use crate::model::{Clip, Origin, Project};
 use crate::os;
 use crate::os::fs::Metadata;
 use crate::os::http::{Difference, PinKey, Pins};
@@ -107,8 +107,8 @@ fn other_than_pinned(project: &Project, clip: &Clip, place: &Path, name: &str) -
 
 /// The videos of the user's that cameras play.
 pub(crate) fn own(project: &Project) -> impl Iterator<Item = (&Clip, &ProjectPath)> {
-    project.cameras.iter().filter_map(|camera| match &camera.source {
-        Source::File(clip @ Clip { origin: Origin::File(path), .. }) => Some((clip, path)),
+    project.cameras.iter().filter_map(|camera| match camera.video()? {
+        clip @ Clip { origin: Origin::File(path), .. } => Some((clip, path)),
         _ => None,
     })
 }

@@ -12,7 +12,7 @@ use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::engine::Engine;
 use crate::graph::TaskId;
 use crate::graph::task::{Action, Task};
-use crate::model::{Camera, LOCKFILE, Source};
+use crate::model::{Camera, LOCKFILE};
 use crate::os::process::Cancel;
 use crate::path::{Layout, ProjectPath};
 use crate::text::{counted, plural, some_names};
@@ -76,9 +76,8 @@ impl Build<'_> {
 
     /// The `fileSrc` of the first camera that plays a download.
     fn url_place(&self, task: &Task) -> Place {
-        let of_camera = |camera: &Camera| match &camera.source {
-            Source::File(clip) if clip.original() == task.outputs[0] => Some(clip.place),
-            _ => None,
+        let of_camera = |camera: &Camera| {
+            camera.video().filter(|clip| clip.original() == task.outputs[0]).map(|clip| clip.place)
         };
         self.opened.project.cameras.iter().find_map(of_camera).unwrap_or(task.place)
     }

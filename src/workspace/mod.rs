@@ -25,6 +25,7 @@ pub(crate) mod open;
 pub(crate) mod phases;
 mod provenance;
 pub(crate) mod scripts;
+pub(crate) mod serving;
 pub(crate) mod tools;
 pub(crate) mod upstream_names;
 pub(crate) mod view;

@@ -9,7 +9,8 @@ use std::sync::OnceLock;
 
 use super::adopted::{self, Adopted};
 use super::error::{CommandError, Result};
-use super::{faults, inference, tools};
+use super::serving::Streams;
+use super::{faults, inference, serving, tools};
 use crate::config::load::{Asked, Loaded};
 use crate::config::tree::{Key, Node};
 use crate::diag::{Diagnostics, FileId, Severity, Sources};
@@ -53,6 +54,8 @@ pub(crate) struct Workspace {
     pub(crate) asked: Asked,
     /// The files in the places of downloads that are used instead.
     pub(crate) adopted: Vec<Adopted>,
+    /// Where the streams of clips come from.
+    pub(crate) streams: Streams,
     lane: OnceLock<Lane>,
 }
 
@@ -85,6 +88,7 @@ impl Workspace {
                 directory,
                 asked,
                 adopted: Vec::new(),
+                streams: Streams::None,
                 lane: OnceLock::new(),
             }),
             None => Err(CommandError::faults(diagnostics, sources)),
@@ -94,6 +98,17 @@ impl Workspace {
     /// Looks for files of the user's in the places of downloads, which are then used
     /// instead.
     pub(crate) fn adopting(mut self) -> Result<Workspace> {
+        self.streams = serving::find(&self.project);
+        if let Streams::Own(address) = self.streams {
+            self.project.settings.rtsp.own = Some(address);
+        }
+        let serves = matches!(self.streams, Streams::Own(_));
+        self.adopting_with(serves)
+    }
+
+    /// As [`Workspace::adopting`]; `serves` says whether `lp` serves the clips that are streamed.
+    pub(crate) fn adopting_with(mut self, serves: bool) -> Result<Workspace> {
+        serving::settle(&mut self.project, serves);
         self.adopted = adopted::adopt(&mut self.project)?;
         self.adopted.extend(adopted::adopt_models(&mut self.project)?);
         inference::choose(&mut self.project);

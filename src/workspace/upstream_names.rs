@@ -8,7 +8,6 @@ use std::path::Path;
 
 use super::journal::Journal;
 use super::open::Workspace;
-use crate::model::Source;
 use crate::os;
 use crate::path::ProjectPath;
 use crate::plan::{clip_path, upstream_name};
@@ -26,7 +25,7 @@ pub(crate) fn link(opened: &Workspace, journal: &Journal<'_>) -> Vec<String> {
     let mut taken: BTreeSet<ProjectPath> = declared.map(|(path, _)| path.clone()).collect();
     for planned in &opened.lane().cameras {
         let camera = planned.camera();
-        let Source::File(clip) = &camera.source else { continue };
+        let Some(clip) = camera.video() else { continue };
         taken.insert(clip.original());
         if let Some(link) = upstream_name::link_path(camera, clip) {
             links.entry(link).or_default().insert(clip_path(camera, clip));

@@ -105,6 +105,28 @@ fn no_worker_outlives_lp() {
     });
 }
 
+/// One that does not say that it serves does not, as those of older versions.
+#[test]
+fn a_worker_without_its_server_leaves_streams_to_somebody_else() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let lpfile = format!(
+        "[worker]\ncommand = [\"./old\"]\n[run]\nsource = \"rtsp\"\n[rtsp]\nhost = \"localhost\"\nport = {port}\n"
+    );
+    let old = DEAF
+        .replace("trap '' TERM INT HUP\nsleep 1000 &\necho $$ $! >>pids\n", "")
+        .replace("done\nwait\n", "done\n");
+    // It can play nothing, which is found out before anything starts.
+    let old = old.replace(r#""tried","fault":null"#, r#""tried","fault":{"reason":"it has no elements"}"#);
+    let ws = Workspace::cameras().file("Lpfile.toml", &lpfile).file("old", &old);
+    std::fs::set_permissions(ws.path("old"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let note = "note: the server of the streams is not one that `lp` starts: this worker was built without its RTSP server\n";
+    ws.lp("run").code(2).stderr_has(note);
+    // The host of upstream's server is another one.
+    let ws = ws.env("LP_SET_RTSP_HOST", "rtsp-streamer");
+    let note = "note: the server of the streams is not one that `lp` starts: `rtsp-streamer` of `rtsp.host` is not this machine\n";
+    ws.lp("run").code(2).stderr_has(note);
+}
+
 #[test]
 fn a_transcode_in_which_no_frame_comes_any_more_is_given_up() {
     let ws = Workspace::empty()

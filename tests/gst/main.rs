@@ -22,12 +22,18 @@ mod replay;
 mod rtsp;
 mod scenes;
 mod scripts;
+#[cfg(feature = "rtsp")]
+mod serve;
+#[cfg(feature = "rtsp")]
+mod served_runs;
 mod share;
 mod source;
 mod stock;
 mod support;
 mod tools;
 mod videos;
+#[cfg(feature = "rtsp")]
+mod viewers;
 mod worker;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../e2e/support.rs"]

@@ -130,7 +130,8 @@ impl<'a> Cast<'a> {
         }
         let launch = self.launch(&setup)?;
         let (reach, secrets) = (self.reach(pace), self.redaction());
-        Ok(Load { setup, pipelines, scripts, reach, secrets, launch, log_dir: self.attempt.dir })
+        let log_dir = self.attempt.dir;
+        Ok(Load { setup, pipelines, scripts, reach, secrets, launch, log_dir, server: None })
     }
 
     fn launch(&self, setup: &Setup) -> Result<Option<&'a Launch>, ActionError> {

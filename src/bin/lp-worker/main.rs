@@ -5,6 +5,8 @@
 //! process and not in `lp`: one that crashes or hangs costs a worker. Closing
 //! stdin asks it to finish, so when `lp` dies, its workers end too.
 //!
+//! A worker may also serve clips over RTSP ([`serve`]), which `lp` asks of one that plays nothing.
+//!
 //! Threads: this one routes requests, one per stream plays it ([`player`]), one
 //! reports once a second, one writes ([`output`]), one reads. A stream that
 //! hangs holds up none of the others.
@@ -36,6 +38,11 @@ mod property;
 mod regions;
 mod rtp;
 mod scene_source;
+#[cfg(feature = "rtsp")]
+mod serve;
+#[cfg(not(feature = "rtsp"))]
+#[path = "serve/absent.rs"]
+mod serve;
 mod steps;
 mod tally;
 mod traffic;
@@ -57,6 +64,7 @@ use lp::worker::protocol::{EventBody, Request, RequestBody, Tap, VERSION};
 use crate::build::Chain;
 use crate::output::{Events, log};
 use crate::player::{Player, PlayingStreams};
+use crate::serve::Server;
 
 /// How long streams may take to end after EOS. Below the 5 s after which `lp`
 /// kills a worker, so that this process can still say which stream hangs.
@@ -104,14 +112,18 @@ fn main() -> anyhow::Result<ExitCode> {
     let playing = Arc::new(PlayingStreams::default());
     let _ticker = start_ticker(events.clone(), Arc::clone(&playing));
     let mut player = Player::new(events.clone(), Arc::clone(&playing));
+    let mut server = None;
     for line in read_lines() {
         match parse(&line) {
-            Ok(request) => answer(request, &mut player, &events),
+            Ok(request) => answer(request, &mut player, &mut server, &events),
             Err((id, reason)) => events.send(EventBody::Refused { id, reason }),
         }
     }
     if playing.is_any() {
         events.send(details::details(true));
+    }
+    if let Some(server) = server {
+        server.finish();
     }
     player.finish(DRAIN);
     events.flush(Duration::from_secs(1));
@@ -149,7 +161,7 @@ fn parse(line: &[u8]) -> Result<Request, (u64, String)> {
     })
 }
 
-fn answer(request: Request, player: &mut Player, events: &Events) {
+fn answer(request: Request, player: &mut Player, server: &mut Option<Server>, events: &Events) {
     let id = request.id;
     match request.body {
         RequestBody::Hello => {
@@ -157,6 +169,7 @@ fn answer(request: Request, player: &mut Player, events: &Events) {
                 protocol: VERSION,
                 gstreamer: gstreamer(),
                 pid: std::process::id(),
+                serves: Server::IS_PART,
             });
             events.send(EventBody::Done { id });
         }
@@ -177,6 +190,20 @@ fn answer(request: Request, player: &mut Player, events: &Events) {
             player.start(id, std::iter::once(first).chain(also).collect(), spec, seed);
         }
         RequestBody::Stop { stream } => player.stop(id, &stream),
+        RequestBody::Serve(request) => {
+            let started = match server {
+                Some(_) => Err("this worker serves already".to_owned()),
+                None => Server::start(&request, events),
+            };
+            match started {
+                Ok((started, serving)) => {
+                    *server = Some(started);
+                    events.send(serving);
+                    events.send(EventBody::Done { id });
+                }
+                Err(reason) => events.send(EventBody::Refused { id, reason }),
+            }
+        }
     }
 }
 

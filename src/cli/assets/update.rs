@@ -20,7 +20,7 @@ use crate::engine::states::OnFailure;
 use crate::engine::{Again, Warm};
 use crate::graph::task::{Action, Download};
 use crate::graph::{TaskGraph, TaskId};
-use crate::model::{LOCKFILE, LockEntries, LockEntry, Origin, Project, Source};
+use crate::model::{Camera, LOCKFILE, LockEntries, LockEntry, Origin, Project};
 use crate::name::did_you_mean;
 use crate::os::signal::cancel_on_signals;
 use crate::store::Store;
@@ -203,10 +203,7 @@ fn dropped(opened: &Workspace, known: &LockEntries) -> Vec<Difference> {
 /// The downloads of a project without a digest in the config.
 fn names(project: &Project) -> BTreeSet<String> {
     let is_pinned = |name: &str| project.assets.get(name).is_some_and(|pin| pin.pins.has_digest());
-    let clips = project.cameras.iter().filter_map(|camera| match &camera.source {
-        Source::File(clip) => Some(clip),
-        _ => None,
-    });
+    let clips = project.cameras.iter().filter_map(Camera::video);
     let fetched = clips
         .filter(|clip| matches!(clip.origin, Origin::Url(_) | Origin::Package(_)) && !is_pinned(&clip.file));
     fetched.map(|clip| clip.file.clone()).collect()

@@ -8,7 +8,7 @@ use super::finding::Finding;
 use crate::action::model_fault;
 use crate::dialect::{StepFileKind, step_files};
 use crate::graph::task::{Action, Task};
-use crate::model::{Clip, Project, Source, zoo};
+use crate::model::{Clip, Project, zoo};
 use crate::os;
 use crate::path::ProjectPath;
 use crate::pipeline::tensors::ModelUse;
@@ -121,7 +121,7 @@ fn of_steps(project: &Project, lane: &Lane, tasks: &[Task]) -> Vec<Finding> {
 fn videos(project: &Project, tasks: &[Task]) -> Vec<Finding> {
     let mut clips: Vec<&Clip> = Vec::new();
     for camera in &project.cameras {
-        if let Source::File(clip) = &camera.source
+        if let Some(clip) = camera.video()
             && clips.iter().all(|known| known.file != clip.file)
         {
             clips.push(clip);

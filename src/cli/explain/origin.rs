@@ -17,7 +17,7 @@ use crate::diag::{Place, Sources};
 use crate::digest::ContentDigest;
 use crate::graph::TaskGraph;
 use crate::graph::task::{Action, Task};
-use crate::model::{Origin as ClipOrigin, Project, Source, UserTask};
+use crate::model::{Camera, Clip, Origin as ClipOrigin, Project, UserTask};
 use crate::path::ProjectPath;
 use crate::store::stale::{KeyPath, Section, Segment};
 use crate::workspace::lockfile;
@@ -178,11 +178,9 @@ impl Origins<'_> {
     }
 
     fn scene_of_clip(&self, file: &str) -> Option<&String> {
-        self.project.cameras.iter().find_map(|camera| match &camera.source {
-            Source::File(clip) if clip.file == file => match &clip.origin {
-                ClipOrigin::Scene(scene) => Some(scene),
-                ClipOrigin::Url(_) | ClipOrigin::Package(_) | ClipOrigin::File(_) => None,
-            },
+        let mut clips = self.project.cameras.iter().filter_map(Camera::video);
+        clips.find_map(|clip| match &clip.origin {
+            ClipOrigin::Scene(scene) if clip.file == file => Some(scene),
             _ => None,
         })
     }
@@ -238,10 +236,8 @@ impl Origins<'_> {
         {
             return Origin::at(item.place);
         }
-        let named = self.project.cameras.iter().find(|camera| match &camera.source {
-            Source::File(clip) => clip.file == file && clip.origin == ClipOrigin::Url(url.to_owned()),
-            _ => false,
-        });
+        let is_url = |clip: &Clip| clip.file == file && clip.origin == ClipOrigin::Url(url.to_owned());
+        let named = self.project.cameras.iter().find(|camera| camera.video().is_some_and(is_url));
         match named.and_then(|camera| self.locator.below(camera.place, &[Down::Key("fileSrc")])) {
             Some(Written::Here(node)) => Origin::at(node.place).named("fileSrc"),
             _ => Origin::default(),

@@ -94,13 +94,13 @@ fn push_point(series: &mut SeriesRecord, points: &[Point]) {
 
 /// The samples of one worker.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SampleLog {
+pub struct SampleLog {
     samples: Vec<WorkerSample>,
     pending: Pending<WorkerSample>,
 }
 
 impl SampleLog {
-    pub(super) fn add(&mut self, sample: WorkerSample) {
+    pub fn add(&mut self, sample: WorkerSample) {
         match self.pending.add(sample, self.samples.len()) {
             None => {}
             Some(Due::Push(samples)) => self.samples.push(merged(&samples)),
@@ -108,7 +108,9 @@ impl SampleLog {
         }
     }
 
-    pub(super) fn into_samples(mut self) -> Vec<WorkerSample> {
+    /// All that is kept of them, ascending.
+    #[must_use]
+    pub fn into_samples(mut self) -> Vec<WorkerSample> {
         if !self.pending.points.is_empty() {
             self.samples.push(merged(&self.pending.points));
         }

@@ -135,7 +135,16 @@ fn inside(record: &RunRecord, name: &str, window: (u64, u64)) -> Vec<(Point, Poi
     spans(&points, window, |(at_us, _)| *at_us)
 }
 
+/// Those of a process that serves all streams.
+pub(super) fn server(record: &RunRecord, server: &WorkerRecord) -> WorkerFigures {
+    figures(record, server, &|_| true)
+}
+
 pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures {
+    figures(record, worker, &|slug| plays(record, worker, slug))
+}
+
+fn figures(record: &RunRecord, worker: &WorkerRecord, plays: &dyn Fn(&str) -> bool) -> WorkerFigures {
     let mut figures = WorkerFigures {
         name: worker.name.clone(),
         cpu: None,
@@ -146,7 +155,7 @@ pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures
         reason: None,
         death: worker.death.clone(),
     };
-    let Some(window) = common_window(record, |slug| plays(record, worker, slug)) else {
+    let Some(window) = common_window(record, plays) else {
         figures.reason = Some(no_window(record).to_owned());
         return figures;
     };
@@ -158,7 +167,7 @@ pub(super) fn worker(record: &RunRecord, worker: &WorkerRecord) -> WorkerFigures
     let time = last.at_us - first.at_us;
     let cpu_us = last.cpu_us.saturating_sub(first.cpu_us);
     figures.cpu = share(cpu_us, time);
-    let mut members = record.members.iter().filter(|member| plays(record, worker, member.slug.as_str()));
+    let mut members = record.members.iter().filter(|member| plays(member.slug.as_str()));
     if let (Some(member), None) = (members.next(), members.next()) {
         let index = |at_us: u64, arrived_us: &[u64]| arrived_us.partition_point(|at| *at < at_us);
         let frames = member.streams.iter().map(|stream| {

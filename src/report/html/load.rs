@@ -58,6 +58,10 @@ pub(in crate::report) fn load(report: &Report<'_>) -> Option<Markup> {
                     dt { "largest other programs" } dd { (programs(report)) }
                 }
                 @if let Some(bytes) = figures.memory_max { dt { "memory in use at most" } dd { (mebibytes(Some(bytes))) " MiB" } }
+                @if let Some(server) = &report.measurement.server {
+                    dt { (server.name) }
+                    dd { (percent(server.cpu, 0)) " % of a core, " (mebibytes(server.rss_max)) " MiB" }
+                }
                 @for worker in shared {
                     dt { "worker " (harmless_lines(&worker.name)) }
                     dd { (percent(worker.cpu, 0)) " % of a core, " (mebibytes(worker.rss_max)) " MiB" }

@@ -274,6 +274,7 @@ fn record(machine: &Machine, n_streams: usize) -> RunRecord {
         interrupted: false,
         inputs_changed: Vec::new(),
         other_counts: Vec::new(),
+        server: None,
     }
 }
 
