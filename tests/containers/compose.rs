@@ -230,3 +230,24 @@ fn two_lanes_at_once_measure_one_after_the_other() {
     let [one, two] = windows;
     assert!(one[1] <= two[0] || two[1] <= one[0], "{windows:?}");
 }
+
+#[test]
+fn a_third_container_serves_the_cameras_their_streams() {
+    let Some(engine) = images() else { return };
+    let lane = Lane::new(engine, &["camera-1", "camera-2"], DRAWN);
+    // A port that nobody else has at this time.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = lane.command();
+    command.env("LP_RTSP", "1").env("LP_RTSP_PORT", format!("127.0.0.1:{port}")).arg("--no-verdict");
+    let ended = ProgramOutput::of(&mut command).code(0);
+    let told = "is not one that `lp` starts: one answers at 127.0.0.1:8554";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    let record = lane.record();
+    assert!(record.is_complete());
+    for member in &record.members {
+        assert_eq!(member.configured.as_ref().unwrap().source, lp::model::SourceKind::Rtsp);
+        assert!(0 < member.streams[0].n_frames(), "{}", member.camera);
+    }
+    assert_eq!(lane.container("rtsp-streamer")["State"]["Running"], false);
+    assert_eq!(lane.container("rtsp-streamer")["State"]["ExitCode"], 0);
+}
