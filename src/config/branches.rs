@@ -9,6 +9,10 @@ use crate::diag::{Diagnostic, Diagnostics, Place};
 use crate::model::{Step, StepPlaces};
 use crate::pipeline::files::is_sink;
 
+/// The way to see what models find, which no further step is needed for.
+pub(super) const PICTURES: &str = "to see what the models find: a run keeps a picture of each stream that infers, with \
+     boxes and labels, in `report.html` and as `snapshot.jpg` beside it";
+
 /// Checks that the branches of a workload fit the steps before them.
 pub(super) fn check_branches(steps: &[Option<(&Step, &StepPlaces)>], diagnostics: &mut Diagnostics) {
     let mut tees: Vec<(&str, Place)> = Vec::new();
@@ -31,7 +35,7 @@ pub(super) fn check_branches(steps: &[Option<(&Step, &StepPlaces)>], diagnostics
             if let Some((_, inference)) = inference.next() {
                 let message = "a workload with inference steps cannot branch";
                 let fault = Diagnostic::error(codes::MISPLACED_KEY, message).at(places.key(places.from));
-                diagnostics.push(fault.also(inference.kind, "an inference step"));
+                diagnostics.push(fault.also(inference.kind, "an inference step").help(PICTURES));
             }
         }
         if let Some(name) = step.tee() {
@@ -51,9 +55,9 @@ pub(super) fn check_branches(steps: &[Option<(&Step, &StepPlaces)>], diagnostics
             let message = format!("`{}` ends the pipeline too early", last.factory);
             let place = places.elements.last().unwrap_or(places).kind;
             let fault = Diagnostic::error(codes::MISPLACED_SINK, message).at(place);
-            diagnostics.push(fault.label("takes all frames").help(
-                "put it at the end of a side branch: a `tee` with a `name`, and a step with that name as its `from`",
-            ));
+            let infers = steps.iter().flatten().any(|(step, _)| step.is_dlstreamer());
+            let branch = "put it at the end of a side branch: a `tee` with a `name`, and a step with that name as its `from`";
+            diagnostics.push(fault.label("takes all frames").help(if infers { PICTURES } else { branch }));
         }
     }
 }

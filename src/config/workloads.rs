@@ -8,7 +8,7 @@
 //! checks any other against the machine. Upstream's older forms are accepted with a
 //! note that names the current one.
 
-use super::branches::check_branches;
+use super::branches::{PICTURES, check_branches};
 use super::cameras::{RawRegion, read_region, region_of_interest};
 use super::caps::caps;
 use super::device::{device, precision};
@@ -604,6 +604,9 @@ fn kind() -> impl Reader<Value = String> + Copy {
             UPSTREAM,
             diagnostics,
         );
+        if folded == "gvawatermark" {
+            diagnostic = diagnostic.help(PICTURES);
+        }
         if diagnostic.help.is_none() {
             let known = UPSTREAM.join(", ");
             diagnostic =

@@ -140,9 +140,23 @@ fn of_models(project: &Project, models: &[MissingModel<'_>]) -> Diagnostic {
         let by_hand = by_hand.map(|text| text.trim_end().replace('\n', "\n   "));
         ways.extend(by_hand.filter(|text| !ways.contains(text)));
     }
+    ways.extend(models.iter().filter_map(|model| in_another_form(project, model)));
     ways.extend(OTHER_WAYS.map(str::to_owned));
     let ways = (1..).zip(ways).map(|(n, way)| format!("{n}. {way}"));
     diagnostic.help(ways.collect::<Vec<_>>().join("\n"))
+}
+
+/// The way to a model that its recipe has in another form than steps read by themselves, such as
+/// TFLite.
+fn in_another_form(project: &Project, model: &MissingModel<'_>) -> Option<String> {
+    let recipe = project.recipes.named(model.name)?;
+    let is_model =
+        |path: &&ProjectPath| [".tflite", ".onnx"].iter().any(|form| path.as_str().ends_with(form));
+    let paths: Vec<ProjectPath> = recipe.groups().flat_map(FileGroup::paths).collect();
+    let path = paths.iter().find(is_model).filter(|path| !model.files.contains(path))?;
+    Some(format!(
+        "`lp` has a recipe for it in another form, which the step must name:\n   `\"properties\": {{\"model\": \"{path}\"}}`"
+    ))
 }
 
 /// The conversion of a task, if this input is its weights.

@@ -102,7 +102,7 @@ fn a_python_step_without_a_module_is_no_detector_and_no_tee() {
         expect![[r#"
             LP0202 configs/workload_to_pipeline.json:3:1 `module` is missing
             LP0506 configs/workload_to_pipeline.json:4:11 `gvaclassify` has nothing to classify; put a `gvadetect` step before it
-            LP0512 configs/workload_to_pipeline.json:5:19 a workload with inference steps cannot branch also configs/workload_to_pipeline.json:3:11
+            LP0512 configs/workload_to_pipeline.json:5:19 a workload with inference steps cannot branch also configs/workload_to_pipeline.json:3:11; to see what the models find: a run keeps a picture of each stream that infers, with boxes and labels, in `report.html` and as `snapshot.jpg` beside it
             LP0509 configs/workload_to_pipeline.json:5:27 no tee before this step has the name `t`; give a tee a name: `{"type": "tee", "name": "t"}`
         "#]],
     );

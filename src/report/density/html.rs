@@ -55,6 +55,7 @@ pub fn html(shown: &DensityShown<'_>, beside: Option<&str>) -> String {
                             }
                             "Repeat with "
                             code { @for piece in repeat::command(shown) { span class="whole" { (harmless_lines(&piece)) } " " } }
+                            "."
                         }
                         (tiles(shown))
                     }
@@ -112,12 +113,16 @@ fn tiles(shown: &DensityShown<'_>) -> Markup {
     let (least, most) = (record.answer.at_least, record.answer.at_most);
     let units = |n: u32| unit(record, n).into_owned();
     let answer = match (figures.outcome, most) {
-        (Outcome::Exact | Outcome::Zero, _) => Some((least.to_string(), format!("{} hold", units(least)))),
+        (Outcome::Exact | Outcome::Zero, _) => Some((
+            least.to_string(),
+            format!("{} {}", units(least), if least == 1 { "holds" } else { "hold" }),
+        )),
         (Outcome::Range, Some(most)) => Some((format!("{least}..{most}"), units(2))),
         (Outcome::Range, None) => Some((format!("{least} or more"), units(2))),
         (Outcome::Unknown, _) => None,
     };
-    let sure = (least > 0).then(|| (percent(record.rules.confidence), "sure that they hold".to_owned()));
+    let they = if least == 1 { "sure that it holds" } else { "sure that they hold" };
+    let sure = (least > 0).then(|| (percent(record.rules.confidence), they.to_owned()));
     let streams = least as usize * figures.streams;
     let streams =
         (least > 0).then(|| (streams.to_string(), crate::text::plural(streams, "stream").into_owned()));
@@ -170,7 +175,7 @@ fn limit(limiter: &LimiterRecord) -> Markup {
         section aria-labelledby="limit" {
             h2 id="limit" { "What limits it" }
             div class="card" {
-                p { strong { (nobreak(&limiter.finding.to_string())) } }
+                p { strong { (nobreak(&limiter.finding.to_string())) "." } }
                 ul class="notes" { @for line in &limiter.finding.evidence { li { (nobreak(line)) } } }
             }
         }
