@@ -27,6 +27,7 @@ use crate::record::measure::measure;
 use crate::record::{Conditions, Pace, RunRecord};
 use crate::search::{Answer, Ask, Goal, Next, Rules, Seen, Setting, State, Why, look, next};
 use crate::session::{Load, Observation, SessionError, Stage, Watched};
+use crate::worker::protocol::Keep;
 
 pub(super) fn perform(
     host: &LocalHost<'_>,
@@ -238,7 +239,7 @@ impl Driver<'_> {
                 once.chain((2..=lanes).map(|copy| (place, copy))).collect()
             }
         };
-        self.cast.load(setup, copies)
+        self.cast.load(setup, Keep::default(), copies)
     }
 
     /// Plays a load until enough was seen of it, and so many seconds of its windows at least.

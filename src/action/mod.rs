@@ -74,6 +74,8 @@ pub struct LocalHost<'a> {
     pub scenes: &'a BTreeMap<String, SceneFile>,
     /// Finds earlier runs of a camera.
     pub earlier: Box<EarlierRunsOf<'a>>,
+    /// Finds a run by its id.
+    pub run_by_id: Box<RunById<'a>>,
     /// `[verdict]`, for the record of a run.
     pub limits: Limits,
     /// `[density]`, for what is not in the key of a search: how long it may take.
@@ -114,16 +116,21 @@ impl Fetching {
 /// cancelled.
 pub type ProvenanceOf<'a> = dyn Fn(&Cancel) -> Option<Provenance> + Sync + 'a;
 
-/// The accepted runs with one of these labels, newest first, whose inputs include these with
-/// these contents: a camera's plan and its clip.
+/// The runs with one of these labels, newest first, whose inputs include these with these
+/// contents: a camera's plan, its clip.
 pub type EarlierRunsOf<'a> =
     dyn Fn(&[String], &BTreeMap<ProjectPath, ContentDigest>) -> Vec<EarlierRun> + Sync + 'a;
+
+/// The run with this id, if there is one.
+pub type RunById<'a> = dyn Fn(&str) -> Option<EarlierRun> + Sync + 'a;
 
 /// An earlier run.
 #[derive(Clone, Debug)]
 pub struct EarlierRun {
     pub id: String,
     pub record: RunRecord,
+    /// Whether it is complete, not degraded and not faster but wrong.
+    pub is_accepted: bool,
 }
 
 /// The search path for programs of users' commands and scripts.

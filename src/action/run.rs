@@ -1,6 +1,7 @@
 //! `run:lane`: plays cameras in a session, and keeps the record.
 
 pub(super) mod cast;
+mod compared;
 mod counts;
 mod expected;
 mod files;
@@ -20,6 +21,7 @@ use crate::os;
 use crate::record::build::Setup;
 use crate::record::{Conditions, RunRecord};
 use crate::session::{Load, SessionError, measure};
+use crate::worker::protocol::Keep;
 
 pub(super) fn perform(host: &LocalHost<'_>, run: &Run, task: &Task, attempt: &Attempt<'_>) -> Performed {
     let (mut record, log) = match record(host, run, task, attempt) {
@@ -75,9 +77,10 @@ fn record(
         workers: Vec::new(),
     };
     let cameras = 0..cast.n_cameras();
+    let keep = Keep { boxes: true, snapshot: run.snapshots };
+    let copies = (1..=run.count).flat_map(|copy| cameras.clone().map(move |one| (one, copy)));
+    let load = cast.load(setup, keep, copies)?;
     let server = serving::start(host, run.server.as_ref(), attempt)?;
-    let load =
-        cast.load(setup, (1..=run.count).flat_map(|copy| cameras.clone().map(move |one| (one, copy))))?;
     let load = Load { server: server.as_ref(), ..load };
     let provenance = subject::provenance(host, task, attempt);
     let mut record = measure(&load, attempt.cancel, host.watch).map_err(|error| match error {
@@ -85,6 +88,7 @@ fn record(
         other => other.into(),
     })?;
     subject::describe(&mut record, host, attempt, provenance);
+    compared::compare(&mut record, &cast, host, task, attempt);
     record.other_counts = counts::others(&record, host, task, attempt);
     Ok((record, load.logs()))
 }

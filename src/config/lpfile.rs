@@ -75,6 +75,7 @@ pub(super) struct RawRun {
     pub(super) share: Option<Share>,
     pub(super) render: Option<bool>,
     pub(super) decode_only: Option<bool>,
+    pub(super) snapshots: Option<bool>,
 }
 
 /// `[rtsp]` as written.
@@ -229,6 +230,7 @@ fn run() -> impl Reader<Value = RawRun> + Copy {
         let share = "`prefix`: pipelines of one camera share decoding and equal first steps";
         let render = "Whether to also show the video on the display";
         let decode_only = "Whether to measure only sources and decoding, and leave out every step";
+        let snapshots = "Whether a run keeps a picture of each stream that infers, with boxes and labels";
         Some(RawRun {
             duration: table.optional("duration", time, duration(), diagnostics),
             warmup: table.optional(
@@ -245,6 +247,7 @@ fn run() -> impl Reader<Value = RawRun> + Copy {
             share: table.optional("share", share, one_of(SHARES), diagnostics),
             render: table.optional("render", render, boolean(), diagnostics),
             decode_only: table.optional("decode_only", decode_only, boolean(), diagnostics),
+            snapshots: table.optional("snapshots", snapshots, boolean(), diagnostics),
         })
     })
 }

@@ -153,6 +153,7 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
         share: raw.run.share.unwrap_or(Share::None),
         render: raw.run.render.unwrap_or(false),
         decode_only: raw.run.decode_only.unwrap_or(false),
+        snapshots: raw.run.snapshots.unwrap_or(true),
         limits: raw.verdict.limits(),
         density: raw.density.resolve(),
         drop_only: raw.drop_only.unwrap_or(false),

@@ -1,11 +1,11 @@
-//! `[verdict]`: the limits of the delay and of late frames.
+//! `[verdict]`: the limits of the delay, of late frames, and of what is found.
 
 use std::time::Duration;
 
 use super::reader::{KeyNames, Reader, by, table};
 use super::shape::{Shape, UnknownKeys};
 use super::tree::Value;
-use super::values::{duration, number, read_duration};
+use super::values::{duration, number, read_duration, share};
 use crate::model::{Deadline, Limits};
 use crate::time::duration_text;
 
@@ -21,6 +21,7 @@ pub(super) struct RawVerdict {
     deadline: Option<Deadline>,
     on_time: Option<f64>,
     max_late: Option<Duration>,
+    recall: Option<f64>,
 }
 
 impl RawVerdict {
@@ -32,6 +33,7 @@ impl RawVerdict {
             deadline: self.deadline.unwrap_or(default.deadline),
             on_time: self.on_time.unwrap_or(default.on_time),
             max_late_ms: self.max_late.map_or(default.max_late_ms, millis),
+            recall: self.recall.unwrap_or(default.recall),
         }
     }
 }
@@ -46,11 +48,13 @@ pub(super) fn verdict() -> impl Reader<Value = RawVerdict> + Copy {
         let due = "How late a frame beyond that delay is on time: `1.5 periods` or a duration; 1 period if not given";
         let on_time = "The share of frames that must be on time; 0.99 if not given";
         let max_late = "The most that a single frame may be late; `500ms` if not given";
+        let recall = "The share of the objects of an accepted run that must be found, too; 0.95 if not given";
         Some(RawVerdict {
             delay: table.optional("delay", delay, duration(), diagnostics),
             deadline: table.optional("deadline", due, deadline(), diagnostics),
             on_time: table.optional("on_time", on_time, number(0.0, MOST_ON_TIME), diagnostics),
             max_late: table.optional("max_late", max_late, duration(), diagnostics),
+            recall: table.optional("recall", recall, share(), diagnostics),
         })
     })
 }

@@ -477,6 +477,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         pace: settings.pace,
         count: settings.count,
         decode_only: settings.decode_only,
+        snapshots: settings.snapshots,
         script_flags,
         server,
     });

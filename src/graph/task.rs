@@ -315,6 +315,9 @@ pub struct Run {
     /// Whether every step is left out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub decode_only: bool,
+    /// Whether the record gets pictures of streams that infer.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub snapshots: bool,
     /// Whether a script has boolean parameters. They are flags (`--key`); older versions
     /// of `lp` gave them as `--key true`, so their measurements do not fit this key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -334,6 +337,10 @@ pub struct StreamServer {
     pub cpus: Vec<u32>,
     /// The clips by the names of their streams.
     pub mounts: BTreeMap<String, ProjectPath>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A search for the density. How long it may take, and whether it may exceed the memory, is no

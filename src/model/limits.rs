@@ -18,6 +18,19 @@ pub struct Limits {
     pub on_time: f64,
     /// No frame may be later than this beyond the delay, in milliseconds.
     pub max_late_ms: u64,
+    /// The share of the objects that an accepted run found which a run must find, too, or it is
+    /// *faster but wrong*; 0 = any share, and the run is the next one's reference.
+    #[serde(default = "recall", skip_serializing_if = "is_usual")]
+    pub recall: f64,
+}
+
+fn recall() -> f64 {
+    0.95
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_usual(share: &f64) -> bool {
+    *share == recall()
 }
 
 /// A time, or a number of periods of the frame rate that a stream should hold.
@@ -31,7 +44,13 @@ pub enum Deadline {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { delay_ms: None, deadline: Deadline::Periods(1.0), on_time: 0.99, max_late_ms: 500 }
+        Limits {
+            delay_ms: None,
+            deadline: Deadline::Periods(1.0),
+            on_time: 0.99,
+            max_late_ms: 500,
+            recall: recall(),
+        }
     }
 }
 
@@ -42,10 +61,15 @@ mod tests {
     #[test]
     fn limits_are_read_back_as_they_were_written() {
         let other = Limits { delay_ms: Some(400), deadline: Deadline::Millis(100), ..Limits::default() };
+        let lax = Limits { recall: 0.0, ..Limits::default() };
         for (limits, text) in [
             (
                 Limits::default(),
                 r#"{"delay_ms":null,"deadline_periods":1.0,"on_time":0.99,"max_late_ms":500}"#,
+            ),
+            (
+                lax,
+                r#"{"delay_ms":null,"deadline_periods":1.0,"on_time":0.99,"max_late_ms":500,"recall":0.0}"#,
             ),
             (other, r#"{"delay_ms":400,"deadline_ms":100,"on_time":0.99,"max_late_ms":500}"#),
         ] {

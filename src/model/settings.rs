@@ -38,6 +38,8 @@ pub struct Settings {
     pub render: bool,
     /// Whether every step is left out, so that only sources and decoding are measured.
     pub decode_only: bool,
+    /// Whether a run keeps a picture of each stream that infers.
+    pub snapshots: bool,
     /// `[verdict]`
     pub limits: Limits,
     /// `[density]`

@@ -14,6 +14,9 @@ use super::{Element, Value};
 /// The message of the worker's own elements that says what OpenVINO uses; no sighting.
 pub const OPENVINO: &str = "openvino";
 
+/// The message of the worker's own elements with a remark for people, its field `text`; no sighting.
+pub const REMARK: &str = "remark";
+
 /// How a detector reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
@@ -21,9 +24,9 @@ pub enum Report {
     Messages,
     /// By regions of interest that it adds to frames.
     AddedRegions,
-    /// By the regions of interest on the frames that leave it, which an earlier element
-    /// found. Classes inside them cannot be read from outside.
-    Regions,
+    /// By the attributes that it adds to the regions of interest on frames, which an earlier
+    /// element found.
+    Attributes,
 }
 
 /// A message of a detector.
@@ -53,7 +56,7 @@ pub fn report(element: &Element) -> Option<Report> {
         "facedetect" => (!is_set_to("updates", "none")).then_some(Report::Messages),
         "motioncells" | "handdetect" => Some(Report::Messages),
         "gvadetect" => Some(Report::AddedRegions),
-        "gvaclassify" => Some(Report::Regions),
+        "gvaclassify" => Some(Report::Attributes),
         _ => None,
     }
 }
@@ -85,8 +88,40 @@ pub fn noun(factory: &str) -> &'static str {
         "motioncells" => "motion",
         "facedetect" => "face",
         "handdetect" => "hand",
+        "gvaclassify" => "attribute",
         _ => "object",
     }
+}
+
+/// The name of the model of an element: that of its file.
+#[must_use]
+pub fn model(element: &Element) -> Option<String> {
+    let property = element.properties.iter().find(|property| property.name == "model")?;
+    let path = match &property.value {
+        Value::Text(path) => path.as_str(),
+        Value::Input(path) => path.as_str(),
+        _ => return None,
+    };
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    (!stem.is_empty()).then(|| stem.to_owned())
+}
+
+/// An element that infers looks at each so many-th frame.
+#[must_use]
+pub fn interval(element: &Element) -> u64 {
+    let property =
+        element.properties.iter().find(|property| property.name.replace('_', "-") == "inference-interval");
+    match property.map(|property| &property.value) {
+        Some(Value::Int(n)) => u64::try_from(*n).unwrap_or(1).max(1),
+        _ => 1,
+    }
+}
+
+/// Whether an element infers, so that frames get regions or attributes.
+#[must_use]
+pub fn infers(element: &Element) -> bool {
+    ["gvadetect", "gvaclassify"].contains(&element.factory.as_str())
 }
 
 /// Whether an element cuts frames, so that a part of the scene may be missing after it.
@@ -115,6 +150,14 @@ mod tests {
         assert_eq!(report(&Element::new("facedetect").text("updates", "none")), None);
         assert_eq!(report(&Element::new("gvadetect")), Some(Report::AddedRegions));
         assert_eq!(report(&Element::new("videoanalyse")), None);
+    }
+
+    #[test]
+    fn a_detector_has_a_model_and_an_interval() {
+        let detector = Element::new("gvadetect").text("model", "models/a/yolo11n.v2.xml");
+        assert_eq!((model(&detector).as_deref(), interval(&detector)), (Some("yolo11n.v2"), 1));
+        assert_eq!(interval(&detector.int("inference-interval", 3)), 3);
+        assert_eq!(model(&Element::new("gvadetect")), None);
     }
 
     #[test]

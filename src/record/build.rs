@@ -42,7 +42,7 @@ use self::stream::{Stream, Timing};
 use self::thin::Pending;
 pub use self::thin::{MAX_POINTS, SampleLog};
 use super::foreign::Figure;
-use super::seen::Expected;
+use super::seen::{Detector, Expected};
 use super::{
     Conditions, Host, Member, OmittedWorkloads, Pace, ProgramRecord, RunRecord, SeriesRecord, SourceConfig,
     StepRecord, VERSION, WorkerDetails, WorkerRecord, WorkerSample,
@@ -177,8 +177,7 @@ pub struct StreamSetup {
     pub worker: usize,
     /// The other streams of its pipeline.
     pub shares_decode_with: Vec<StreamName>,
-    /// Name and factory of each of its detectors.
-    pub detectors: Vec<(String, String)>,
+    pub detectors: Vec<Detector>,
     /// What they have to see, where that is known.
     pub expected: Vec<Expected>,
 }
@@ -408,6 +407,9 @@ impl RecordBuilder {
                     stream.message(timing, message);
                     stream.sighting(message);
                 }
+            }
+            (EventBody::Snapshot { snapshot, .. }, Some(stream)) => {
+                self.streams[stream.index()].picture(snapshot);
             }
             (EventBody::Ended { end, .. }, Some(stream)) => {
                 self.change(stream, &mut decisions, |stream| stream.ended(timing, at_us, end, stopping));

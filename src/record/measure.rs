@@ -9,6 +9,7 @@
 //!
 //! Not here: how figures are shown (`report`).
 
+mod accuracy;
 mod alive;
 mod deadline;
 mod delay;
@@ -34,11 +35,12 @@ mod verdict;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::accuracy::{Accuracy, AccuracyOf, is_wrong};
 pub use self::deadline::{CONFIDENCE, OnTime};
 pub use self::delay::{GAP_US, Lateness, PERIODS};
 pub use self::estimate::Estimate;
 pub use self::evidence::evidence;
-pub use self::figures::{Percentiles, Second, StepFigures, StreamFigures};
+pub use self::figures::{Percentiles, Second, SeenDue, StepFigures, StreamFigures};
 use self::figures::{figures, percentiles};
 use self::fit::{Degradation, Disturbance};
 pub use self::machine::{MachineFigures, ThreadFigures, WorkerFigures};
@@ -64,8 +66,9 @@ use crate::stats;
 /// verdicts, of the rate and of the deadline, and figures of a stream: delay, lateness beyond it,
 /// jitter, goodput, slow seconds; it brought disturbances of the machine, times that a verdict
 /// leaves out, and the sightings of detectors. 6 brought the estimate of how many copies would fit
-/// and the drift of a camera's clock.
-pub const VERSION: u32 = 6;
+/// and the drift of a camera's clock. 7 brought labels, frames looked at and accuracy of detectors,
+/// and the verdict `faster_but_wrong`.
+pub const VERSION: u32 = 7;
 
 /// The figures of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,8 +10,10 @@
 //! Times inside a record are microseconds since its `origin`, a moment of
 //! CLOCK_MONOTONIC that `started` gives in UTC.
 
+pub mod boxes;
 pub mod build;
 mod compact;
+pub mod compared;
 pub mod density;
 pub mod density_figures;
 mod earlier;
@@ -32,6 +34,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use self::compared::Compared;
 use self::long::LongWindow;
 pub use self::provenance::{ConfigFile, Git, Provenance, StepRecord};
 use self::seen::{ClipPlace, Expected, StepSightings};
@@ -43,7 +46,7 @@ pub use crate::pipeline::prepared::{Preparation, PreparedClip, Video};
 use crate::plan::DialectName;
 use crate::time::Utc;
 use crate::worker::protocol::End;
-pub use crate::worker::protocol::{ThreadGroup, VideoFormat};
+pub use crate::worker::protocol::{Snapshot, ThreadGroup, VideoFormat};
 
 /// The version of the record's layout. Older ones are read as well: 2 brought
 /// [`Member::scripts`] and [`Member::left_out`]; 3 brought [`Member::configured`],
@@ -58,8 +61,9 @@ pub use crate::worker::protocol::{ThreadGroup, VideoFormat};
 /// [`StreamRecord::after_us`], [`StreamRecord::dropped_at`] and what follows it up to
 /// [`StreamRecord::in_flight`], [`StreamRecord::seen`], [`StreamRecord::expected`],
 /// [`StreamRecord::place`] and [`SourceConfig::expect`]; 7 brought [`Delivery::drift_ppm`],
-/// [`RunRecord::other_counts`], [`RunRecord::server`] and [`StreamRecord::queues`].
-pub const VERSION: u32 = 7;
+/// [`RunRecord::other_counts`] and [`StreamRecord::queues`]; 8 brought [`RunRecord::server`], [`StreamRecord::snapshot`],
+/// [`StreamRecord::compared`], and of [`StepSightings`] `model`, `inferred`, `labels` and `boxes`.
+pub const VERSION: u32 = 8;
 
 /// Everything that one run measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -380,6 +384,12 @@ pub struct StreamRecord {
     /// What each of them has to see, where that is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expected: Vec<Expected>,
+    /// How the boxes of each of them compare with the truth, and with an earlier run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compared: Vec<Compared>,
+    /// A frame of it with what its models found, if it infers; `None` in records before version 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Snapshot>,
     /// Where in its clip it was in the window; `None` for cameras and in records before
     /// version 6.
     #[serde(default, skip_serializing_if = "Option::is_none")]

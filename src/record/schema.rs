@@ -6,6 +6,8 @@ use serde_json::Value;
 use super::fixture::{S, Story, copies, described, displayed, member, scripted, setup, six_cameras};
 use super::*;
 use crate::collect::Series;
+use crate::record::boxes::tests::boxes;
+use crate::record::compared::{Counts, EarlierRecall, Reference};
 use crate::record::long::{Frame, LongWindow};
 use crate::record::script::{ChannelLatencies, ElementRates, LatencyInterval, Meter, Rate, Unread};
 use crate::record::seen::{ExpectedSource, ExpectedSpan, SightingSpan};
@@ -72,6 +74,7 @@ fn full() -> RunRecord {
     let configured = member.configured.as_mut().unwrap();
     (configured.accept, configured.expect) = (vec![Accept::Rate], Some(Expect::Nothing));
     record.conditions.limits.deadline = Deadline::Millis(100);
+    record.conditions.limits.recall = 0.9;
     let member = &mut record.members[0];
     let stream = &mut member.streams[0];
     stream.asked_us = Some(7);
@@ -98,6 +101,10 @@ fn full() -> RunRecord {
     stream.seen = vec![StepSightings {
         element: "zbar".to_owned(),
         kind: "zbar".to_owned(),
+        model: Some("yolo11n".to_owned()),
+        inferred: 30,
+        labels: [("person".to_owned(), 312)].into(),
+        boxes: boxes(&[(7, &[("person", [1, 2, 3, 4], 900)])]),
         last_us: Some(S),
         last_clip_ms: Some(7),
         spans: vec![span, SightingSpan { from_us: S, to_us: None, clip_ms: None, code: None }],
@@ -111,6 +118,26 @@ fn full() -> RunRecord {
         spans: vec![ExpectedSpan { from_ms: 1, to_ms: 2, code: code.clone() }],
     };
     stream.expected = sources.map(expected).into();
+    let counts = Counts { expected: 4, found: 3, detections: 5, ap50: Some(0.75) };
+    let compared = |with: Reference, earlier| Compared {
+        element: "zbar".to_owned(),
+        with,
+        frames: 30,
+        labels: [("person".to_owned(), counts)].into(),
+        earlier,
+    };
+    let earlier = EarlierRecall { run: "r".to_owned(), recall: 0.8 };
+    stream.compared = vec![
+        compared(Reference::Run("r".to_owned()), None),
+        compared(Reference::Truth("basket".to_owned()), Some(earlier)),
+    ];
+    stream.snapshot = Some(Snapshot {
+        jpeg: "/9j/".to_owned(),
+        width: 640,
+        height: 360,
+        clip_ns: Some(7),
+        objects: vec!["person 90 %".to_owned()],
+    });
     stream.place = Some(ClipPlace { at_us: S, clip_ms: 7, pass_ms: Some(20_000) });
     stream.end =
         Some(End::Error { element: "zbar".to_owned(), reason: "no memory".to_owned(), debug: String::new() });

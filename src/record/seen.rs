@@ -6,23 +6,36 @@
 //!
 //! Times are microseconds since the record's origin, positions milliseconds of the clip.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::boxes::Boxes;
 use super::is_zero;
 
 /// The most intervals that a record keeps of a detector.
 pub const MAX_SPANS: usize = 2_000;
 
 /// The sightings of one detector.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepSightings {
     /// The name of the element: `camera-3_1_2_zbar`.
     pub element: String,
     /// Its factory: `zbar`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Sightings in the window: codes read, motions that began, frames with regions.
+    /// The name of its model, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Sightings in the window: codes read, motions that began, frames with regions or, of
+    /// a classifier, with attributes. (Before version 8, frames with regions of a classifier, too.)
     pub events: u64,
+    /// Frames of the window that a detector looked at by a model; 0 in records before version 8.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub inferred: u64,
+    /// How often it found each label in the window; of a classifier, each attribute.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, u64>,
     /// The last one of the stream's life, and its position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_us: Option<u64>,
@@ -34,6 +47,20 @@ pub struct StepSightings {
     /// Intervals beyond these.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spans_left_out: u64,
+    /// What it found on the frames of its clip, each position once, over the stream's life.
+    #[serde(default, skip_serializing_if = "Boxes::is_empty")]
+    pub boxes: Boxes,
+}
+
+/// A detector of a stream before anything was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Detector {
+    /// The name of its element.
+    pub element: String,
+    /// Its factory.
+    pub kind: String,
+    /// The name of its model, if it has one.
+    pub model: Option<String>,
 }
 
 /// A time in which a detector saw the same without a pause of a second.

@@ -8,9 +8,11 @@
 //! makes texts harmless.
 
 use super::{Report, lanes, subject};
+use crate::record::compared::Reference;
 use crate::record::measure::estimate::Resource;
 use crate::record::measure::{
-    CameraFigures, Lateness, OnTime, PartVerdict, Percentiles, StepFigures, StreamFigures, WorkerFigures,
+    Accuracy, CameraFigures, Lateness, OnTime, PartVerdict, Percentiles, StepFigures, StreamFigures,
+    WorkerFigures,
 };
 use crate::record::{Git, Isolation, Member, Pace, PreparedClip, Provenance, SourceConfig, StepRecord};
 
@@ -55,10 +57,34 @@ impl Row<'_> {
         names(&seen.collect::<Vec<_>>())
     }
 
+    /// A figure of each comparison of a detector's boxes, after its name.
+    fn accuracy(&self, figure: impl Fn(&Accuracy) -> Option<String>) -> Cell {
+        let all = self.stream.seen.iter().flat_map(|step| step.accuracy.iter().map(move |one| (step, one)));
+        let cell = |(step, one): (&StepFigures, &Accuracy)| {
+            format!("{} / {}={}", of_step(step), whom(one), figure(one).unwrap_or_default())
+        };
+        names(&all.map(cell).collect::<Vec<_>>())
+    }
+
     /// A part of each step that has it.
     fn of_steps(&self, part: impl Fn(&StepRecord) -> Option<&str>) -> Cell {
         names(&self.steps().iter().filter_map(part).map(str::to_owned).collect::<Vec<_>>())
     }
+}
+
+/// A detector with its model: `gvadetect yolo11n`.
+fn of_step(step: &StepFigures) -> String {
+    step.model.as_ref().map_or_else(|| step.kind.clone(), |model| format!("{} {model}", step.kind))
+}
+
+/// What a detector is compared with: a run's id, or the name of a truth.
+fn whom(accuracy: &Accuracy) -> &str {
+    let (Reference::Run(name) | Reference::Truth(name)) = &accuracy.with;
+    name
+}
+
+fn in_percent(share: f64) -> String {
+    ((share * 1e6).round() / 1e4).to_string()
 }
 
 /// One cell of a table.
@@ -72,7 +98,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 112] = [
+pub(super) const COLUMNS: [Column; 118] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -227,6 +253,18 @@ pub(super) const COLUMNS: [Column; 112] = [
     ("estimate_low", |row| count(row.report.measurement.estimate.low.map(u64::from))),
     ("estimate_high", |row| count(row.report.measurement.estimate.high.map(u64::from))),
     ("estimate_first", |row| text(row.report.measurement.estimate.first.map_or("", Resource::word))),
+    ("seen_labels", |row| {
+        let labels = row.stream.seen.iter().flat_map(|step| step.labels.iter().map(move |one| (step, one)));
+        names(&labels.map(|(step, (label, n))| format!("{}: {label}={n}", of_step(step))).collect::<Vec<_>>())
+    }),
+    ("seen_per_frame", |row| {
+        let rates = row.stream.seen.iter().filter_map(|step| Some((step, step.per_frame?)));
+        names(&rates.map(|(step, rate)| format!("{}={rate}", of_step(step))).collect::<Vec<_>>())
+    }),
+    ("compared_frames", |row| row.accuracy(|one| Some(one.frames.to_string()))),
+    ("recall_percent", |row| row.accuracy(|one| Some(in_percent(one.all.recall?)))),
+    ("precision_percent", |row| row.accuracy(|one| Some(in_percent(one.all.precision?)))),
+    ("map50_percent", |row| row.accuracy(|one| Some(in_percent(one.map50?)))),
 ];
 
 /// The report as CSV.

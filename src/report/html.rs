@@ -3,6 +3,7 @@
 mod cameras;
 mod chart;
 mod details;
+mod found;
 pub(super) mod load;
 pub(super) mod machine;
 mod repeat;
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::record::Pace;
 use crate::record::measure::Verdict;
-use crate::text::{counted, harmless_lines};
+use crate::text::{counted, harmless_lines, plural};
 
 pub(super) const STYLE: &str = include_str!("html/style.css");
 
@@ -65,6 +66,7 @@ pub fn html(report: &Report<'_>, beside: Option<&str>) -> String {
                             }
                             "Repeat with "
                             code { @for piece in repeat::command(record) { span class="whole" { (piece) } " " } }
+                            "."
                         }
                         (tiles(report))
                     }
@@ -76,6 +78,7 @@ pub fn html(report: &Report<'_>, beside: Option<&str>) -> String {
                         (cameras(report, &details.slugs()))
                     }
                     (failed(failures(report)))
+                    (found::section(report, beside.is_some()))
                     (details.section())
                     (subject::section(record))
                     section aria-labelledby="conditions" {
@@ -115,7 +118,7 @@ fn tiles(report: &Report<'_>) -> Markup {
     let is_live = report.record.conditions.pace == Pace::Live;
     let holding = is_live.then(|| {
         let (n, what) = kept_up(report);
-        (format!("{n} of {}", totals.cameras), what.to_owned())
+        (format!("{n} of {}", totals.cameras), what)
     });
     let rate = totals.fps.map(|fps| {
         (format!("{fps:.1} fps"), format!("in {}{decoders}{scripts}", counted(totals.pipelines, "pipeline")))
@@ -139,13 +142,19 @@ fn tiles(report: &Report<'_>) -> Markup {
 }
 
 /// How many cameras kept up, and with what.
-fn kept_up(report: &Report<'_>) -> (usize, &'static str) {
+fn kept_up(report: &Report<'_>) -> (usize, String) {
+    let totals = &report.measurement.totals;
+    let cameras = plural(totals.cameras, "camera");
+    let does = |n: usize, verb: &str| {
+        let ending = if n == 1 || totals.cameras == 1 { "s" } else { "" };
+        format!("{cameras} {verb}{ending}")
+    };
     if report.record.conditions.decode_only {
         let cameras = report.measurement.cameras.iter();
         let n = cameras.filter(|camera| camera.verdict == Verdict::Decodes).count();
-        return (n, "cameras decode; no inference was run");
+        return (n, format!("{}; no inference was run", does(n, "decode")));
     }
-    (report.measurement.totals.holding, "cameras hold")
+    (totals.holding, does(totals.holding, "hold"))
 }
 
 /// The most streams that are named for one cause of failure.

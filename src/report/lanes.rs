@@ -50,7 +50,11 @@ pub fn groups<'a>(report: &Report<'a>) -> Vec<Group<'a>> {
 pub fn worst_first<'a>(report: &Report<'a>) -> Vec<&'a CameraFigures> {
     let mut cameras: Vec<&CameraFigures> = report.measurement.cameras.iter().collect();
     let lack = |camera: &CameraFigures| match camera.verdict {
-        Verdict::Holds | Verdict::Decodes | Verdict::NotJudged | Verdict::Invalid => 1.0,
+        Verdict::Holds
+        | Verdict::Decodes
+        | Verdict::NotJudged
+        | Verdict::FasterButWrong
+        | Verdict::Invalid => 1.0,
         _ => share(camera).map_or(0.0, |(share, _)| share),
     };
     cameras.sort_by(|a, b| rank(a.verdict).cmp(&rank(b.verdict)).then(lack(a).total_cmp(&lack(b))));
@@ -86,6 +90,7 @@ pub fn why(report: &Report<'_>) -> Option<String> {
     };
     let failed = with(Verdict::Failed);
     let invalid = with(Verdict::Invalid);
+    let wrong = with(Verdict::FasterButWrong);
     let below = with(Verdict::DoesNotHold);
     // The reason of a whole run is in its verdict.
     let is_reliable = report.record.unreliable().is_none();
@@ -93,6 +98,7 @@ pub fn why(report: &Report<'_>) -> Option<String> {
     let sentences = [
         told(&failed, "failed", "failed"),
         told(&invalid, "is invalid", "are invalid"),
+        told(&wrong, "is faster but wrong", "are faster but wrong"),
         (!below.is_empty()).then(|| does_not_hold(&below)),
         told(&undecided, "is undecided", "are undecided"),
     ];
@@ -132,10 +138,11 @@ fn rank(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Failed => 0,
         Verdict::Invalid => 1,
-        Verdict::DoesNotHold => 2,
-        Verdict::Undecided => 3,
-        Verdict::NotJudged => 4,
-        Verdict::Holds | Verdict::Decodes => 5,
+        Verdict::FasterButWrong => 2,
+        Verdict::DoesNotHold => 3,
+        Verdict::Undecided => 4,
+        Verdict::NotJudged => 5,
+        Verdict::Holds | Verdict::Decodes => 6,
     }
 }
 
@@ -191,6 +198,10 @@ fn line(copy: usize, cameras: &[CameraFigures]) -> String {
     let invalid = count(Verdict::Invalid);
     if invalid > 0 {
         line.push_str(&format!(", {invalid} {}", if invalid == 1 { "is invalid" } else { "are invalid" }));
+    }
+    let wrong = count(Verdict::FasterButWrong);
+    if wrong > 0 {
+        line.push_str(&format!(", {wrong} {} faster but wrong", if wrong == 1 { "is" } else { "are" }));
     }
     let bad =
         played.iter().filter(|camera| matches!(camera.verdict, Verdict::DoesNotHold | Verdict::Undecided));

@@ -38,7 +38,7 @@ use crate::text::harmless_lines;
 use crate::time::duration_text;
 
 /// The version of the JSON and CSV documents.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// The data of a report.
 #[derive(Clone, Copy, Debug)]

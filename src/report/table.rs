@@ -86,6 +86,11 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
     }
     rest.extend(server(report));
     rest.extend(sightings::lines(measurement).into_iter().map(|line| format!("seen by {line}")));
+    rest.extend(sightings::accuracies(measurement).into_iter().map(|line| format!("accuracy: {line}")));
+    let published = sightings::published(report.record);
+    if !published.is_empty() {
+        rest.push(format!("found on each frame: {}, beside report.html", some(&published)));
+    }
     let machine = &measurement.machine;
     rest.push(format!(
         "machine: CPU {}{} % of all cores{}, memory {} MiB in use at most",
@@ -140,6 +145,7 @@ fn label(line: &str, paper: Paper) -> String {
     let words = [
         ("does not hold:", Tone::Bad),
         ("invalid:", Tone::Bad),
+        ("faster but wrong:", Tone::Bad),
         ("failed:", Tone::Bad),
         ("undecided:", Tone::Unsure),
         ("left out:", Tone::Unsure),
@@ -269,7 +275,9 @@ fn cell(
 fn tone(verdict: Verdict) -> Option<Tone> {
     match verdict {
         Verdict::Holds => Some(Tone::Good),
-        Verdict::DoesNotHold | Verdict::Invalid | Verdict::Failed => Some(Tone::Bad),
+        Verdict::DoesNotHold | Verdict::FasterButWrong | Verdict::Invalid | Verdict::Failed => {
+            Some(Tone::Bad)
+        }
         Verdict::Undecided => Some(Tone::Unsure),
         Verdict::Decodes | Verdict::NotJudged => None,
     }

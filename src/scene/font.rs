@@ -4,9 +4,9 @@
 //! to right. Characters without a glyph are drawn as a space.
 
 /// A glyph's width in its own pixels; one more separates two glyphs.
-pub(super) const WIDTH: i32 = 3;
+pub const WIDTH: i32 = 3;
 /// A glyph's height in its own pixels.
-pub(super) const HEIGHT: i32 = 5;
+pub const HEIGHT: i32 = 5;
 
 const LETTERS: [u16; 26] = [
     0o25755, 0o65656, 0o34443, 0o65556, 0o74647, 0o74644, 0o34553, 0o55755, 0o72227, 0o11152, 0o55655,
@@ -17,7 +17,8 @@ const DIGITS: [u16; 10] =
     [0o75557, 0o26227, 0o61247, 0o61216, 0o55711, 0o74616, 0o34652, 0o71222, 0o25252, 0o25316];
 
 /// Whether the character's glyph is inked at this pixel.
-pub(super) fn is_inked(character: char, x: i32, y: i32) -> bool {
+#[must_use]
+pub fn is_inked(character: char, x: i32, y: i32) -> bool {
     let glyph = match character.to_ascii_uppercase() {
         letter @ 'A'..='Z' => LETTERS[letter as usize - 'A' as usize],
         digit @ '0'..='9' => DIGITS[digit as usize - '0' as usize],

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod draw;
 mod faults;
-mod font;
+pub mod font;
 mod label;
 mod paint;
 mod rect;

@@ -15,7 +15,7 @@ use crate::record::{Pace, fixture};
 use crate::worker::client::WorkerMessage;
 use crate::worker::error::{WorkerError, WorkerExit};
 use crate::worker::launch::Reach;
-use crate::worker::protocol::{StreamName, Tap};
+use crate::worker::protocol::{Keep, StreamName, Tap};
 
 /// A worker that records its orders.
 pub(super) struct Fake {
@@ -47,6 +47,7 @@ impl Player for Fake {
         _: PipelineSpec,
         seed: u64,
         also: Vec<Tap>,
+        _: Keep,
     ) -> Result<u64, WorkerError> {
         let also = also.iter().map(|tap| format!(" also {}@{}", tap.stream, tap.sink)).collect::<String>();
         self.hear(&format!("start {stream}{also} at {seed:x}"))

@@ -236,7 +236,7 @@ mod tests {
     use crate::pipeline::PipelineSpec;
     use crate::record::build::StreamId;
     use crate::worker::error::WorkerError;
-    use crate::worker::protocol::{StreamName, Tap};
+    use crate::worker::protocol::{Keep, StreamName, Tap};
 
     /// The time in seconds, which is later than that of `lp`, and the streams that play, each with
     /// its worker.
@@ -268,6 +268,7 @@ mod tests {
             _: PipelineSpec,
             _: u64,
             _: Vec<Tap>,
+            _: Keep,
         ) -> Result<u64, WorkerError> {
             self.order(&format!("start {stream}"))?;
             if stream.starts_with("bad") {
@@ -351,8 +352,11 @@ mod tests {
         let mut seen = Vec::new();
         for (workers, cameras) in workers.iter().zip(cameras) {
             let setup = until_stopped(workers, cameras);
-            let pipelines = (0..u32::try_from(cameras.len()).unwrap())
-                .map(|id| PipelineLoad { spec: spec(), streams: vec![(StreamId(id), 0)] });
+            let pipelines = (0..u32::try_from(cameras.len()).unwrap()).map(|id| PipelineLoad {
+                spec: spec(),
+                streams: vec![(StreamId(id), 0)],
+                keep: Keep::default(),
+            });
             let load = Load { pipelines: pipelines.collect(), ..load(setup, &folder) };
             assert!(stage.play(&load, &mut || false).unwrap());
             let mut looks = 0;

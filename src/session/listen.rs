@@ -27,7 +27,7 @@ use crate::search::Ask;
 use crate::search::limiter::Experiment;
 use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::error::WorkerError;
-use crate::worker::protocol::{Event, EventBody, StreamName, Tap};
+use crate::worker::protocol::{Event, EventBody, Keep, StreamName, Tap};
 
 /// What there is to see of a run while it is measured.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,7 @@ pub trait Player {
         spec: PipelineSpec,
         seed: u64,
         also: Vec<Tap>,
+        keep: Keep,
     ) -> Result<u64, WorkerError>;
 
     /// Its process.
@@ -92,8 +93,9 @@ impl Player for Worker {
         spec: PipelineSpec,
         seed: u64,
         also: Vec<Tap>,
+        keep: Keep,
     ) -> Result<u64, WorkerError> {
-        self.start_streams(stream, spec, seed, also)
+        self.start_keeping(stream, spec, seed, also, keep)
     }
 
     fn pid(&self) -> u32 {

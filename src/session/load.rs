@@ -10,6 +10,7 @@ use crate::os;
 use crate::pipeline::PipelineSpec;
 use crate::record::build::{Setup, StreamId};
 use crate::worker::launch::{Launch, Reach};
+use crate::worker::protocol::Keep;
 
 /// The most of a worker's log that is kept.
 const LOG_LIMIT: u64 = 1 << 20;
@@ -42,6 +43,8 @@ pub struct PipelineLoad {
     /// Each with the element at which its frames have arrived. Not empty; all are
     /// of one member.
     pub streams: Vec<(StreamId, usize)>,
+    /// What is kept of what its models find.
+    pub keep: Keep,
 }
 
 impl Load<'_> {

@@ -93,7 +93,7 @@ pub(super) fn start_streams<'p, P: Player>(
     session: &mut Session<'_, P>,
     pipelines: impl IntoIterator<Item = &'p PipelineLoad>,
 ) {
-    for PipelineLoad { spec, streams } in pipelines {
+    for PipelineLoad { spec, streams, keep } in pipelines {
         let (first, _) = *streams.first().expect("a pipeline serves a stream");
         let seed = offset(session.member(first));
         let tap = |(id, sink): &(_, usize)| Tap { stream: session.name(*id).to_owned(), sink: *sink };
@@ -102,7 +102,7 @@ pub(super) fn start_streams<'p, P: Player>(
         let first = taps.remove(0);
         let at_ns = os::clock::monotonic_ns();
         // A worker that no longer reads has died; its exit follows.
-        if let Ok(request) = player.start(first.stream, spec.clone(), seed, taps) {
+        if let Ok(request) = player.start(first.stream, spec.clone(), seed, taps, *keep) {
             streams.iter().for_each(|(id, _)| session.asked_to_start(*id, request, at_ns));
         }
     }
@@ -148,10 +148,11 @@ mod tests {
     use super::super::fixture::{Fake, camera, frames, hear, scripted, session, setup, spec};
     use super::*;
     use crate::record::build::StreamId;
+    use crate::worker::protocol::Keep;
 
     fn pipeline(streams: &[(u32, usize)]) -> PipelineLoad {
         let streams = streams.iter().map(|(id, sink)| (StreamId(*id), *sink)).collect();
-        PipelineLoad { spec: spec(), streams }
+        PipelineLoad { spec: spec(), streams, keep: Keep::default() }
     }
 
     #[test]

@@ -40,7 +40,7 @@ fn without_of(setup: &Setup, load: &PipelineLoad, removal: &Removal) -> Option<P
     let sinks: Vec<usize> = load.streams.iter().map(|(_, sink)| *sink).collect();
     let (spec, sinks) = without(&load.spec, &sinks, removal, frames(setup, load))?;
     let streams = load.streams.iter().map(|(id, _)| *id).zip(sinks).collect();
-    Some(PipelineLoad { spec, streams })
+    Some(PipelineLoad { spec, streams, keep: load.keep })
 }
 
 /// Everything that can be taken away: single steps in the order of the pipelines.
@@ -130,6 +130,7 @@ mod tests {
     use crate::pipeline::{Element, PipelineSpec, Playback};
     use crate::record::build::StreamId;
     use crate::record::fixture::{described, six_cameras};
+    use crate::worker::protocol::Keep;
 
     /// A pipeline with these steps.
     fn pipeline(id: u32, steps: &[&str]) -> PipelineLoad {
@@ -142,7 +143,7 @@ mod tests {
         let (delivery, ingress, decoder) = (Some(3), Some(3), Some(4));
         let spec =
             PipelineSpec { elements, playback: Playback::Loop, delivery, ingress, decoder, sink, size: None };
-        PipelineLoad { spec, streams: vec![(StreamId(id), sink)] }
+        PipelineLoad { spec, streams: vec![(StreamId(id), sink)], keep: Keep::default() }
     }
 
     /// Two cameras, of which the first has two pipelines, in these workers.

@@ -27,7 +27,7 @@ use rustix::process::Signal;
 use super::error::{WorkerError, WorkerExit};
 use super::launch::{Container, Launch, Reach};
 use super::protocol::{
-    Event, EventBody, Request, RequestBody, ServeRequest, ServedMount, StreamName, Tap, VERSION,
+    Event, EventBody, Keep, Request, RequestBody, ServeRequest, ServedMount, StreamName, Tap, VERSION,
 };
 use crate::os;
 use crate::os::fs::File;
@@ -317,7 +317,22 @@ impl Worker {
         seed: u64,
         also: Vec<Tap>,
     ) -> Result<u64, WorkerError> {
-        self.send(RequestBody::Start { stream, spec, seed, also })
+        self.start_keeping(stream, spec, seed, also, Keep::default())
+    }
+
+    /// The same, and what is to be kept of what its models find.
+    ///
+    /// # Errors
+    /// When it does not read its stdin.
+    pub fn start_keeping(
+        &mut self,
+        stream: StreamName,
+        spec: PipelineSpec,
+        seed: u64,
+        also: Vec<Tap>,
+        keep: Keep,
+    ) -> Result<u64, WorkerError> {
+        self.send(RequestBody::Start { stream, spec, seed, also, keep })
     }
 
     /// Asks it to end a stream. The id that its answer will carry.
@@ -557,7 +572,7 @@ mod tests {
         check(
             r#"read line
                echo '{"at":1,"event":"process","cpu_us":2,"rss":3}'
-               echo '{"at":2,"event":"hello","protocol":4,"gstreamer":"1.22.0","pid":5}'
+               echo '{"at":2,"event":"hello","protocol":5,"gstreamer":"1.22.0","pid":5}'
                echo '{"at":3,"event":"done","id":1}'
                read end; exit 0"#,
             expect![[r#"
@@ -574,7 +589,7 @@ mod tests {
                echo '{"at":2,"event":"hello","protocol":99,"gstreamer":"1.22.0","pid":5}'
                echo '{"at":3,"event":"done","id":1}'"#,
             expect![[r#"
-                the worker speaks protocol 99, but this `lp` needs 4
+                the worker speaks protocol 99, but this `lp` needs 5
                 7 exited with status 0"#]],
         );
     }

@@ -23,7 +23,7 @@ use crate::pipeline::codec::Codec;
 use crate::pipeline::machine::{BuildFault, Factory, PropertyInfo};
 
 /// The version that both sides must have. It enters the digests of runs.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The name of a stream: `camera-3/1`, or `camera-3-l2/1` in the second copy of
 /// the lane. Unique in a run.
@@ -51,7 +51,8 @@ pub enum RequestBody {
     /// [`EventBody::Described`] before `Done`.
     Describe { factories: Vec<String> },
     /// Could this pipeline be built? It is, as far as its elements can be made,
-    /// set and linked, and is not played: no file, device or network is touched.
+    /// set and linked, and is not played: no file, device or network is touched, but that the
+    /// worker's own elements ask OpenVINO for their devices, and read their model-proc files.
     /// Answered by [`EventBody::Tried`] before `Done`.
     Try {
         /// The pipeline, resolved for the worker's machine.
@@ -71,6 +72,8 @@ pub enum RequestBody {
         /// branches.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         also: Vec<Tap>,
+        #[serde(default, skip_serializing_if = "Keep::is_nothing")]
+        keep: Keep,
     },
     /// Sends EOS through a stream. `Done` at once; `Ended` follows. Others that
     /// share its pipeline go on.
@@ -125,6 +128,24 @@ pub struct ServedMount {
     pub codec: Codec,
     /// The number of its frames.
     pub frames: u64,
+}
+
+/// What is kept of what the models of a pipeline find, besides counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// The boxes of each detector, on one frame of each position of the clip:
+    /// [`Regions::frames`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub boxes: bool,
+    /// A picture of each stream, if its frames get regions: [`EventBody::Snapshot`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub snapshot: bool,
+}
+
+impl Keep {
+    fn is_nothing(&self) -> bool {
+        *self == Keep::default()
+    }
 }
 
 /// A stream of a pipeline that serves several.
@@ -249,6 +270,8 @@ pub enum EventBody {
         /// In the order in which they were posted.
         messages: Vec<ElementMessage>,
     },
+    /// A frame of a stream with what was found on it, once, before [`EventBody::Ended`].
+    Snapshot { stream: StreamName, snapshot: Box<Snapshot> },
     /// A stream is over.
     Ended { stream: StreamName, end: End },
     /// The worker's own use of the machine, once a second.
@@ -286,6 +309,7 @@ impl EventBody {
         match self {
             EventBody::Frames { stream, .. }
             | EventBody::Messages { stream, .. }
+            | EventBody::Snapshot { stream, .. }
             | EventBody::Ended { stream, .. } => Some(stream),
             _ => None,
         }
@@ -391,16 +415,72 @@ pub struct Place {
     pub pass_ns: Option<u64>,
 }
 
-/// Frames with regions of interest that left a detector.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a detector found on frames: regions of interest, and a classifier attributes of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Regions {
     /// The name of the detector.
     pub element: String,
-    /// When each of the frames left it, in microseconds of CLOCK_MONOTONIC.
+    /// When each frame on which it found something left it, in microseconds of CLOCK_MONOTONIC.
     pub at_us: Vec<u64>,
     /// The position in the clip of each of them, in nanoseconds; empty if a frame has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clip_ns: Vec<u64>,
+    /// How often it found each label on each of them; of a classifier, each attribute.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, Vec<u32>>,
+    /// When each frame left it that it looked at, whether it found something or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inferred_us: Vec<u64>,
+    /// Frames that it looked at, with their boxes: the first one of each position of the
+    /// clip, if [`Keep::boxes`] asks for them. At most [`MAX_FRAMES`] frames and [`MAX_BOXES`]
+    /// boxes over the life of a stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<FrameBoxes>,
+}
+
+/// The most frames whose boxes are reported of a detector: a minute at 30 frames a second.
+pub const MAX_FRAMES: usize = 1_800;
+
+/// The most boxes that are reported of a detector.
+pub const MAX_BOXES: usize = 20_000;
+
+/// The boxes that a detector found on a frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameBoxes {
+    /// The position of the frame in the clip, in milliseconds, rounded.
+    pub clip_ms: u64,
+    pub boxes: Vec<FoundBox>,
+}
+
+/// A box, in the form `["face", [2500, 1250, 5000, 3750], 940]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundBox(
+    /// Its label.
+    pub String,
+    /// Left, top, width and height in parts of the frame, in ten-thousandths.
+    pub [u16; 4],
+    /// Its score in thousandths; 1000 if it has none.
+    pub u16,
+);
+
+/// The most bytes of a picture.
+pub const MAX_SNAPSHOT: usize = 60_000;
+
+/// A frame of a stream, with boxes and labels drawn.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// A JPEG of at most [`MAX_SNAPSHOT`] bytes, in base64.
+    pub jpeg: String,
+    /// Pixels of the picture.
+    pub width: u32,
+    /// Pixels of the picture.
+    pub height: u32,
+    /// The position of the frame in the clip, in nanoseconds; `None` if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_ns: Option<u64>,
+    /// What is written at each box: `face 94 %, female, 31`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<String>,
 }
 
 fn is_empty(sights: &Sights) -> bool {

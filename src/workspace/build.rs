@@ -55,6 +55,7 @@ impl Build<'_> {
             cameras: &self.opened.project.cameras,
             scenes: &self.opened.project.scenes,
             earlier: Box::new(|labels, inputs| earlier::runs(self.store, labels, inputs)),
+            run_by_id: Box::new(|id| earlier::run(self.store, id)),
             limits: self.opened.project.settings.limits,
             density: self.opened.project.settings.density,
             provenance: Box::new(|cancel| Some(provenance::of(self.opened, cancel))),

@@ -7,15 +7,15 @@ use crate::action::EarlierRun;
 use crate::digest::ContentDigest;
 use crate::path::ProjectPath;
 use crate::record::RunRecord;
-use crate::record::measure::fit;
+use crate::record::measure::{fit, is_wrong};
 use crate::store::Store;
 use crate::store::attempt::Attempt;
 
 /// Records that are read: they are large.
 const MOST: usize = 3;
 
-/// The newest accepted runs with one of these labels that had these inputs, with these
-/// contents, among theirs.
+/// The newest runs with one of these labels that had these inputs, with these contents, among
+/// theirs.
 pub(super) fn runs(
     store: &Store,
     labels: &[String],
@@ -32,11 +32,23 @@ pub(super) fn runs(
     let alike = attempts.iter().filter(|attempt| is_alike(attempt)).take(MOST);
     // A record that is lost, or was written by another version, tells nothing.
     let read = alike.filter_map(|attempt| view::read(store, attempt).ok());
-    let accepted = read.filter(|read| is_accepted(&read.record));
-    accepted.map(|view::StoredRecord { run, record, .. }| EarlierRun { id: run, record }).collect()
+    read.map(earlier).collect()
 }
 
-/// Whether a run shows what its detectors can see.
+fn earlier(view::StoredRecord { run, record, .. }: view::StoredRecord) -> EarlierRun {
+    EarlierRun { id: run, is_accepted: is_accepted(&record), record }
+}
+
+/// The run with this id, whatever became of it.
+pub(super) fn run(store: &Store, id: &str) -> Option<EarlierRun> {
+    let attempt = store.find_by_run_id(id).into_iter().next()?;
+    view::read(store, &attempt).ok().map(earlier).filter(|run| run.id == id)
+}
+
+/// Whether a run shows what its detectors can find.
 fn is_accepted(record: &RunRecord) -> bool {
-    record.is_complete() && !record.conditions.decode_only && fit::degraded(record).is_empty()
+    record.is_complete()
+        && !record.conditions.decode_only
+        && fit::degraded(record).is_empty()
+        && !is_wrong(record)
 }

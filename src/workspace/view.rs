@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use super::error::{CommandError, Result};
 use crate::digest::ContentDigest;
@@ -130,6 +132,12 @@ pub(crate) fn write(
         }
         if let Some(csv) = report::benchmark_csv(report.record, camera) {
             file(&format!("benchmark/{camera}.csv"), csv.as_bytes())?;
+        }
+    }
+    for stream in report.record.members.iter().flat_map(|member| &member.streams) {
+        if let Some(snapshot) = &stream.snapshot {
+            let jpeg = STANDARD.decode(&snapshot.jpeg).context("a snapshot of the record is no base64")?;
+            file(&format!("{}/snapshot.jpg", stream.stream), &jpeg)?;
         }
     }
     for script in report.record.members.iter().flat_map(|member| &member.scripts) {

@@ -262,6 +262,7 @@ impl ChangedTasks {
             cameras: &[],
             scenes: &NO_SCENES,
             earlier: Box::new(|_, _| Vec::new()),
+            run_by_id: Box::new(|_| None),
             limits: Limits::default(),
             density: Density::default(),
             provenance: Box::new(|_| None),

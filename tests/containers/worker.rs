@@ -233,7 +233,7 @@ fn an_image_with_an_older_worker_is_refused() {
     let options = ["--env=FAKE_WORKER_PROTOCOL=1", &fake, &engine.image("pipeline-exec"), "/fake"];
     let ws = project(engine, &["one"], &options);
     ws.lp("run").code(2).stderr(expect![[r#"
-        error: the worker speaks protocol 1, but this `lp` needs 4
+        error: the worker speaks protocol 1, but this `lp` needs 5
           hint: install `lp` and `lp-worker` of the same version; if it is in an image, build that again
           needed by `generate:short.mp4`, `transcode:short.mp4@320x180@15`, `run:lane`
     "#]]);

@@ -37,10 +37,12 @@ fn every_key_has_its_value_and_its_origin() {
             run.share                       "none"                               default
             run.render                      false                                default
             run.decode_only                 false                                default
+            run.snapshots                   true                                 default
             verdict.delay                   -                                    default
             verdict.deadline                "1 period"                           default
             verdict.on_time                 0.99                                 default
             verdict.max_late                "500ms"                              default
+            verdict.recall                  0.95                                 default
             density.unit                    "lane"                               default
             density.confidence              0.95                                 default
             density.max                     1000                                 default

@@ -117,7 +117,7 @@ fn every_form_of_a_report_says_what_was_measured() {
     "#]]
     .assert_eq(&head(&ended.stdout));
     let record = latest(&ws);
-    assert_eq!((record.version, record.utc_offset_s), (7, Some(20_700)));
+    assert_eq!((record.version, record.utc_offset_s), (8, Some(20_700)));
     let started = ended.stdout.lines().find(|line| line.starts_with("started")).unwrap();
     assert!(started.contains(" +05:45 (") && started.ends_with(" UTC)"), "{started}");
 

@@ -22,7 +22,7 @@ echo $$ $! >>pids
 while IFS= read -r line; do
     id=${line#*'"id":'}
     case $line in
-    *'"request":"hello"'*) body='"hello","protocol":4,"gstreamer":"1.22.0","pid":1' ;;
+    *'"request":"hello"'*) body='"hello","protocol":5,"gstreamer":"1.22.0","pid":1' ;;
     *'"request":"describe"'*) body='"described","factories":{},"properties":{},"names":[]' ;;
     *'"request":"inspect"'*) body='"factories","factories":{}' ;;
     *) body='"tried","fault":null' ;;

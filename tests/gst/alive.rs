@@ -11,6 +11,7 @@ use std::process::Command;
 use expect_test::expect;
 use lp::record::build::{MemberSetup, RecordBuilder, Setup, StreamSetup};
 use lp::record::measure::{Verdict, measure};
+use lp::record::seen::Detector;
 use lp::record::{Conditions, Isolation, Member, Pace, RunRecord, StreamRecord};
 use lp::worker::protocol::{ElementMessage, Event, EventBody, Place, Sights};
 
@@ -140,7 +141,11 @@ fn live(member: &Member, stream: &StreamRecord, offset_ms: u64, window: u64, bli
         steps: Vec::new(),
         worker: 0,
         shares_decode_with: Vec::new(),
-        detectors: stream.seen.iter().map(|step| (step.element.clone(), step.kind.clone())).collect(),
+        detectors: stream
+            .seen
+            .iter()
+            .map(|step| Detector { element: step.element.clone(), kind: step.kind.clone(), model: None })
+            .collect(),
         expected: stream.expected.clone(),
     };
     let member = MemberSetup {

@@ -10,6 +10,7 @@ mod check;
 mod clips;
 mod faults;
 mod files;
+mod found;
 mod incremental;
 mod lane;
 mod native;

@@ -20,13 +20,13 @@ use crate::workspace::Workspace;
 
 const FACES: &str = "models/object_detection/blazeface-short-range/FP16/blazeface-short-range.tflite";
 
-fn model(step: &str, name: &str, model: &str, properties: &[(&str, Value)]) -> Value {
+pub(crate) fn model(step: &str, name: &str, model: &str, properties: &[(&str, Value)]) -> Value {
     let mut all = serde_json::Map::from_iter([("model".to_owned(), json!(model))]);
     all.extend(properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     json!({ "type": step, "model": name, "device": "CPU", "precision": "FP32", "properties": all })
 }
 
-fn detector(properties: &[(&str, Value)]) -> Value {
+pub(crate) fn detector(properties: &[(&str, Value)]) -> Value {
     let said = [("model-proc", json!("configs/face.json")), ("labels", json!("configs/face.txt"))];
     let properties = [&said[..], properties].concat();
     let mut step = model("gvadetect", "blazeface-short-range", FACES, &properties);
@@ -35,13 +35,13 @@ fn detector(properties: &[(&str, Value)]) -> Value {
     step
 }
 
-fn classifier(name: &str) -> Value {
+pub(crate) fn classifier(name: &str) -> Value {
     let file = format!("models/object_classification/{name}/FP32/{name}.onnx");
     model("gvaclassify", name, &file, &[("model-proc", json!(format!("configs/{name}.json")))])
 }
 
 /// What DL Streamer's model-proc files say of models.
-fn model_proc(params: Value, output: Value) -> String {
+pub(crate) fn model_proc(params: Value, output: Value) -> String {
     let input = json!([{ "format": "image", "params": params }]);
     json!({ "json_schema_version": "2.2.0", "input_preproc": input, "output_postproc": output }).to_string()
 }
@@ -97,7 +97,7 @@ fn models() -> Option<&'static Path> {
 }
 
 /// The same with the fetched models, which are the user's own there.
-fn with_models(steps: &[Value]) -> Option<Workspace> {
+pub(crate) fn with_models(steps: &[Value]) -> Option<Workspace> {
     let folder = format!("[paths]\nmodels = \"{}\"\n", models()?.display());
     Some(project(Workspace::empty(), &folder, steps))
 }
@@ -180,9 +180,21 @@ fn an_element_that_cannot_work_says_why_before_it_plays() {
         if expected.contains("GPU") && Path::new("/dev/dri").exists() {
             continue;
         }
-        let ended = ws.lp("run").code(1);
+        // Devices and their properties are asked for before anything plays.
+        let is_early = ["GPU", "NUM_STREEMS"].iter().any(|word| expected.contains(word));
+        let ended = ws.lp("run").code(if is_early { 2 } else { 1 });
         assert!(ended.stderr.contains(expected), "{expected}: {}", ended.stderr);
+        if is_early {
+            let ended = ws.lp("check --machine").code(2);
+            assert!(ended.stderr.contains(expected), "{expected}: {}", ended.stderr);
+        }
     }
+    let Some(ws) = with_models(&[detector(&[])]) else { return };
+    let output = json!([{ "converter": "mediapipe_faces", "labels": ["face"] }]);
+    ws.write("configs/face.json", &model_proc(json!({ "color_space": "RGB", "range": [-1, 1] }), output));
+    ws.lp("check --machine")
+        .code(2)
+        .stderr_has("names the converter `mediapipe_faces`, which `gvadetect` does not have here");
 }
 
 #[test]
@@ -221,7 +233,7 @@ fn a_region_is_inferred_alone_and_its_objects_are_places_in_the_frame() {
 
 /// A model in OpenVINO's IR that says the same of every picture: its outputs are constants, each with
 /// the name of its layer, that of its tensor, its shape and its values.
-fn constant(ws: &Workspace, path: &str, outputs: &[(&str, &str, &[usize], &[f32])]) {
+pub(crate) fn constant(ws: &Workspace, path: &str, outputs: &[(&str, &str, &[usize], &[f32])]) {
     let dims = |shape: &[usize]| shape.iter().map(|size| format!("<dim>{size}</dim>")).collect::<String>();
     let picture = [1, 3, 32, 32];
     let (mut layers, mut edges, mut weights) = (String::new(), String::new(), Vec::new());

@@ -61,7 +61,7 @@ fn without_an_end_ctrl_c_is_judged_like_any_end() {
 fn a_worker_of_another_version_is_refused_before_anything_starts() {
     let ws = fake(&[("good", r#"{"type": "zbar"}"#)]).env("FAKE_WORKER_PROTOCOL", "7");
     ws.lp("run").code(2).stderr(expect![[r#"
-        error: the worker speaks protocol 7, but this `lp` needs 4
+        error: the worker speaks protocol 7, but this `lp` needs 5
           hint: install `lp` and `lp-worker` of the same version; if it is in an image, build that again
           needed by `run:lane`
     "#]]);

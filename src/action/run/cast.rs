@@ -13,12 +13,14 @@ use crate::graph::task::Task;
 use crate::model::Source;
 use crate::name::Slug;
 use crate::os;
+use crate::pipeline::detect;
 use crate::pipeline::prepared::PreparedClip;
 use crate::plan::{CameraPlan, prepared_path};
 use crate::record::build::{MemberSetup, Setup, StreamId, StreamSetup};
 use crate::record::{Isolation, OmittedWorkloads, Pace};
 use crate::session::{Load, PipelineLoad, Redaction};
 use crate::worker::launch::{Launch, Reach};
+use crate::worker::protocol::Keep;
 
 /// A camera as its files have it.
 pub(in crate::action) struct Role {
@@ -70,6 +72,11 @@ impl<'a> Cast<'a> {
         Ok(Cast { members, host, task, attempt })
     }
 
+    /// What is known about the clip of a camera.
+    pub(super) fn known(&self, camera: &str) -> Option<&Knowledge<'a>> {
+        self.members.iter().map(|(.., known)| known).find(|known| known.camera().camera == camera)
+    }
+
     /// How many cameras there are.
     pub(in crate::action) fn n_cameras(&self) -> usize {
         self.members.len()
@@ -81,13 +88,14 @@ impl<'a> Cast<'a> {
     }
 
     /// The load of these copies: a camera by its place and the number of the copy, from 1. The
-    /// members and workers of `setup` are filled in.
+    /// members and workers of `setup` are filled in. `keep` is for the models of the first copy.
     ///
     /// # Errors
     /// When nothing can be played, no worker can be started, or a folder cannot be made.
     pub(in crate::action) fn load(
         &self,
         mut setup: Setup,
+        keep: Keep,
         copies: impl IntoIterator<Item = (usize, u32)>,
     ) -> Result<Load<'a>, ActionError> {
         let (pace, isolation) = (setup.conditions.pace, setup.conditions.isolation);
@@ -105,7 +113,10 @@ impl<'a> Cast<'a> {
             }
             let streams = streams(&plan, &played, known, setup.workers.len().saturating_sub(1));
             for one in played {
-                pipelines.push(pipeline(one, &streams, n_streams, secrets, self.attempt)?);
+                // One copy shows what the models find; others play the same clips.
+                let infers = copy == 1 && one.spec.elements.iter().any(detect::infers);
+                let keep = if infers { keep } else { Keep::default() };
+                pipelines.push(pipeline(one, &streams, (n_streams, keep), secrets, self.attempt)?);
             }
             n_streams += u32::try_from(streams.len()).expect("a plan has fewer pipelines");
             let (setups, loads): (Vec<_>, Vec<_>) =
@@ -205,7 +216,7 @@ fn streams(
 fn pipeline(
     PlayedPipeline { streams: together, spec }: PlayedPipeline,
     streams: &[StreamSetup],
-    first: u32,
+    (first, keep): (u32, Keep),
     secrets: &Secrets,
     attempt: &Attempt<'_>,
 ) -> Result<PipelineLoad, ActionError> {
@@ -221,7 +232,7 @@ fn pipeline(
         StreamId(place.expect("a pipeline's streams are among those of its member").0)
     };
     let streams = together.into_iter().map(|(index, sink)| (id(index), sink)).collect();
-    Ok(PipelineLoad { spec, streams })
+    Ok(PipelineLoad { spec, streams, keep })
 }
 
 fn left_out(plan: &CameraPlan) -> Vec<OmittedWorkloads> {

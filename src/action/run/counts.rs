@@ -26,7 +26,7 @@ pub(super) fn others(
     let is_alike =
         |other: &RunRecord| other.host == record.host && load(&other.conditions) == load(&record.conditions);
     let mut others: Vec<OtherCount> = Vec::new();
-    for run in earlier.iter().filter(|run| is_alike(&run.record)) {
+    for run in earlier.iter().filter(|run| run.is_accepted && is_alike(&run.record)) {
         let count = run.record.conditions.count;
         let is_known = count == record.conditions.count || others.iter().any(|other| other.count == count);
         others.extend((!is_known).then(|| other_count(&run.id, &run.record)).flatten());

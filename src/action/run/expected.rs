@@ -23,9 +23,11 @@ use crate::os;
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, PipelineSpec, Value, detect};
 use crate::plan::CameraPlan;
-use crate::record::seen::{Expected, ExpectedSource, ExpectedSpan, SightingSpan};
-use crate::scene::truth::{CodeSpan, ZoneSpan, truth};
+use crate::record::boxes::Boxes;
+use crate::record::seen::{Detector, Expected, ExpectedSource, ExpectedSpan, SightingSpan};
+use crate::scene::truth::{CodeSpan, FrameItems, ZoneSpan, boxes, truth};
 use crate::scene::{Scene, Zone};
+use crate::worker::protocol::{FoundBox, FrameBoxes};
 
 /// Motions with a shorter pause are one for a detector, in seconds.
 const PAUSE_S: f64 = 1.0;
@@ -48,6 +50,9 @@ struct ClipTruth {
     motion: Option<Vec<ZoneSpan>>,
     /// When a detector has to see an object.
     objects: Option<Vec<TimeSpan>>,
+    /// Where objects are, on some frames.
+    #[serde(default, deserialize_with = "true_frames")]
+    frames: Option<Vec<FrameBoxes>>,
     /// Zones, and the size of the frame that they are in.
     #[serde(skip)]
     zones: Option<(BTreeMap<String, Zone>, [u32; 2])>,
@@ -58,6 +63,58 @@ struct ClipTruth {
 struct TimeSpan {
     from_s: f64,
     to_s: f64,
+}
+
+/// A frame of a truth file, in the form of `gvametaconvert`.
+#[derive(Deserialize)]
+struct TrueFrame {
+    /// Nanoseconds from the begin of the clip.
+    timestamp: u64,
+    #[serde(default)]
+    objects: Vec<TrueObject>,
+}
+
+#[derive(Deserialize)]
+struct TrueObject {
+    roi_type: Option<String>,
+    detection: TrueDetection,
+}
+
+#[derive(Deserialize)]
+struct TrueDetection {
+    label: Option<String>,
+    bounding_box: TrueBox,
+}
+
+/// In parts of the frame.
+#[derive(Deserialize)]
+struct TrueBox {
+    x_min: f64,
+    y_min: f64,
+    x_max: f64,
+    y_max: f64,
+}
+
+fn true_frames<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<FrameBoxes>>, D::Error> {
+    let frames = Vec::<TrueFrame>::deserialize(deserializer)?;
+    let found = |object: TrueObject| {
+        let TrueBox { x_min, y_min, x_max, y_max } = object.detection.bounding_box;
+        let label = object.detection.label.or(object.roi_type).unwrap_or_default();
+        found_box(label, [x_min, y_min, x_max - x_min, y_max - y_min])
+    };
+    let frame = |TrueFrame { timestamp, objects }| FrameBoxes {
+        clip_ms: (timestamp + 500_000) / 1_000_000,
+        boxes: objects.into_iter().map(found).collect(),
+    };
+    Ok(Some(frames.into_iter().map(frame).collect()))
+}
+
+/// A certain box, at these parts of the frame: left, top, width, height.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float is cut to the range")]
+fn found_box(label: String, bounds: [f64; 4]) -> FoundBox {
+    FoundBox(label, bounds.map(|part| (part.clamp(0.0, 1.0) * 10_000.0).round() as u16), 1_000)
 }
 
 impl<'a> Knowledge<'a> {
@@ -88,27 +145,44 @@ impl<'a> Knowledge<'a> {
             let inputs: Option<BTreeMap<ProjectPath, ContentDigest>> =
                 inputs.map(|path| Some((path.clone(), (attempt.input)(&path)?))).collect();
             knowledge.earlier = inputs.map_or_else(Vec::new, |inputs| (host.earlier)(&labels, &inputs));
+            knowledge.earlier.retain(|run| run.is_accepted);
         }
         knowledge
     }
 
-    /// Name and factory of each detector of a stream, and what they have to see. `sink` is
-    /// the stream's.
+    /// The boxes of all objects of the clip, and what says so; `None` if nothing does.
+    pub(super) fn boxes(&self) -> Option<(&str, Boxes)> {
+        let (source, truth) = self.truth.as_ref()?;
+        let frames = truth.frames.as_ref().filter(|frames| !frames.is_empty())?;
+        let (ExpectedSource::Scene(name) | ExpectedSource::Truth(name)) = source else { return None };
+        Some((name, Boxes::of(frames.clone())))
+    }
+
+    /// The camera that it is about.
+    pub(super) fn camera(&self) -> &CameraPlan {
+        self.plan
+    }
+
+    /// Each detector of a stream, and what they have to see. `sink` is the stream's.
     pub(super) fn of_stream(
         &self,
         index: u32,
         spec: &PipelineSpec,
         sink: usize,
         sinks: &[usize],
-    ) -> (Vec<(String, String)>, Vec<Expected>) {
+    ) -> (Vec<Detector>, Vec<Expected>) {
         let serves = |n: &usize| spec.serves(*n, sinks).iter().any(|served| sinks[*served] == sink);
         let places: Vec<usize> = (0..spec.elements.len())
             .filter(serves)
             .filter(|n| detect::report(&spec.elements[*n]).is_some())
             .collect();
         let name = |n: usize| spec.elements[n].reference(n);
-        let detectors: Vec<(String, String)> =
-            places.iter().map(|n| (name(*n), spec.elements[*n].factory.clone())).collect();
+        let detector = |n: &usize| Detector {
+            element: name(*n),
+            kind: spec.elements[*n].factory.clone(),
+            model: detect::model(&spec.elements[*n]),
+        };
+        let detectors: Vec<Detector> = places.iter().map(detector).collect();
         let expected = places.iter().enumerate().filter_map(|(position, n)| {
             let (source, spans) = match (&self.truth, self.true_spans(spec, *n)) {
                 (Some((source, _)), Some(spans)) => (source.clone(), spans),
@@ -147,7 +221,7 @@ impl<'a> Knowledge<'a> {
                     |motion: &&ZoneSpan| watched.as_ref().is_none_or(|zones| zones.contains(&motion.zone));
                 joined(all.iter().filter(is_watched).map(|motion| (motion.from_s, motion.to_s)).collect())
             }
-            "object" => {
+            "object" | "attribute" => {
                 truth.objects.as_ref()?.iter().map(|object| span(object.from_s, object.to_s, None)).collect()
             }
             _ => return None,
@@ -163,7 +237,7 @@ impl<'a> Knowledge<'a> {
         position: usize,
         kind: &str,
     ) -> Option<(ExpectedSource, Vec<ExpectedSpan>)> {
-        self.earlier.iter().find_map(|EarlierRun { id, record }| {
+        self.earlier.iter().find_map(|EarlierRun { id, record, .. }| {
             let members = record.members.iter().filter(|member| member.camera == self.plan.camera);
             let streams = members.flat_map(|member| &member.streams);
             let spans = streams.filter(|stream| stream.index == Some(index)).find_map(|stream| {
@@ -216,8 +290,15 @@ fn drawn(scene: &Scene) -> Option<ClipTruth> {
         codes: Some(truth.codes),
         motion: Some(truth.motion),
         objects: None,
+        frames: Some(boxes(scene).ok()?.into_iter().map(drawn_frame).collect()),
         zones: Some((scene.zones.clone(), [scene.width, scene.height])),
     })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float is cut to the range")]
+fn drawn_frame(FrameItems { at_s, items }: FrameItems) -> FrameBoxes {
+    let boxes = items.into_iter().map(|(name, bounds)| found_box(name, bounds)).collect();
+    FrameBoxes { clip_ms: (at_s * 1000.0).round() as u64, boxes }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float is cut to the range")]

@@ -15,6 +15,7 @@ use lp::pipeline::PipelineSpec;
 use lp::pipeline::machine::{BuildFault, LinkFault};
 
 use crate::frames::lock;
+use crate::native;
 use crate::property::{self, shown};
 use crate::words::{Offer, nothing_fits};
 
@@ -95,9 +96,15 @@ impl Chain {
     }
 
     /// Whether a pipeline can be built here. Pads that come only while it plays
-    /// are judged by their templates.
+    /// are judged by their templates; of a model, its device and what is said of it.
     pub(crate) fn try_build(spec: &PipelineSpec) -> Result<(), BuildFault> {
         let chain = Chain::build(spec, "tried", &(Arc::new(|_| ()) as OnUnlinked))?;
+        for (index, element) in chain.elements.iter().enumerate() {
+            if let Some((property, reason)) = native::trial::fault(element) {
+                let property = Some(property.to_owned());
+                return Err(BuildFault { property, ..BuildFault::of(index, reason) });
+            }
+        }
         for late in &chain.late {
             let from = late.lock().index;
             let Some(index) = (0..chain.elements.len()).find(|index| spec.upstream(*index) == Some(from))

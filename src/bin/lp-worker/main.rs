@@ -24,6 +24,7 @@ mod clip_source;
 mod delivery;
 mod describe;
 mod details;
+mod draw;
 mod frame_rate;
 mod frames;
 mod lateness;
@@ -43,6 +44,7 @@ mod serve;
 #[cfg(not(feature = "rtsp"))]
 #[path = "serve/absent.rs"]
 mod serve;
+mod snapshot;
 mod steps;
 mod tally;
 mod traffic;
@@ -185,9 +187,9 @@ fn answer(request: Request, player: &mut Player, server: &mut Option<Server>, ev
             events.send(EventBody::Tried { fault: Chain::try_build(&spec).err() });
             events.send(EventBody::Done { id });
         }
-        RequestBody::Start { stream, spec, seed, also } => {
+        RequestBody::Start { stream, spec, seed, also, keep } => {
             let first = Tap { stream, sink: spec.sink };
-            player.start(id, std::iter::once(first).chain(also).collect(), spec, seed);
+            player.start(id, std::iter::once(first).chain(also).collect(), spec, seed, keep);
         }
         RequestBody::Stop { stream } => player.stop(id, &stream),
         RequestBody::Serve(request) => {

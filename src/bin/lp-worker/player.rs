@@ -25,7 +25,7 @@ use gst::prelude::*;
 use gstreamer as gst;
 
 use lp::pipeline::{PipelineSpec, Playback};
-use lp::worker::protocol::{End, EventBody, StreamName, Tap};
+use lp::worker::protocol::{End, EventBody, Keep, StreamName, Tap};
 
 use crate::build::Chain;
 use crate::looping::{Loop, PassLength};
@@ -58,10 +58,16 @@ impl PlayingStreams {
 
     /// The last report of a stream, and its end: once.
     fn end(&self, stream: &str, end: End, events: &Events) {
+        // Made without the lock: other streams go on, and their reports.
+        let meter = self.lock().get(stream).cloned();
+        let snapshot = meter
+            .and_then(|meter| meter.snapshot())
+            .map(|snapshot| EventBody::Snapshot { stream: stream.to_owned(), snapshot: Box::new(snapshot) });
         let mut playing = self.lock();
         if let Some(meter) = playing.remove(stream) {
             let report = meter.report(end == End::Eos);
-            events.send_all(report.chain([EventBody::Ended { stream: stream.to_owned(), end }]).collect());
+            let ended = EventBody::Ended { stream: stream.to_owned(), end };
+            events.send_all(report.chain(snapshot).chain([ended]).collect());
         }
     }
 }
@@ -87,7 +93,7 @@ impl Player {
     }
 
     /// Starts a pipeline with its streams; it answers the request itself.
-    pub(crate) fn start(&mut self, id: u64, taps: Vec<Tap>, spec: PipelineSpec, seed: u64) {
+    pub(crate) fn start(&mut self, id: u64, taps: Vec<Tap>, spec: PipelineSpec, seed: u64, keep: Keep) {
         let mut names = Vec::new();
         for Tap { stream, .. } in &taps {
             let is_free = self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(stream.clone());
@@ -105,7 +111,7 @@ impl Player {
         let (events, playing, alive) = (self.events.clone(), Arc::clone(&self.playing), self.alive.clone());
         std::thread::spawn(move || {
             let _guard = AbortOnPanic;
-            play(id, (names, sinks), &spec, seed, (sender, receiver), &events, &playing);
+            play(id, (names, sinks), &spec, (seed, keep), (sender, receiver), &events, &playing);
             drop(alive);
         });
     }
@@ -167,7 +173,7 @@ fn play(
     id: u64,
     (names, sinks): (Vec<Name>, Vec<usize>),
     spec: &PipelineSpec,
-    seed: u64,
+    (seed, keep): (u64, Keep),
     (sender, receiver): (Sender<Input>, Receiver<Input>),
     events: &Events,
     playing: &PlayingStreams,
@@ -192,7 +198,7 @@ fn play(
     }
     let pass = watch::pass_length(spec);
     let track = |(name, sink): (Name, &usize)| {
-        let meter = Meter::attach(spec, &name.stream, *sink, &sinks, (&chain, &pass));
+        let meter = Meter::attach(spec, &name.stream, *sink, &sinks, (&chain, &pass), keep);
         Track {
             stream: name.stream.clone(),
             name: Some(name),

@@ -34,7 +34,7 @@ use gstreamer as gst;
 use lp::os::clock::monotonic_ns;
 use lp::pipeline::PipelineSpec;
 use lp::pipeline::detect;
-use lp::worker::protocol::{ElementMessage, EventBody, Place, Sights};
+use lp::worker::protocol::{ElementMessage, EventBody, Keep, Place, Sights, Snapshot};
 
 use crate::account::{Account, Arrival, Due, Thinning};
 use crate::build::Chain;
@@ -42,7 +42,9 @@ use crate::delivery::Source;
 use crate::frames::{Frame, Sight, lock, on_frames};
 use crate::lateness::Lateness;
 use crate::looping::PassLength;
-use crate::regions::{REGIONS, RegionCounter, position};
+use crate::output::log;
+use crate::regions::{RegionCounter, Watching, position};
+use crate::snapshot::Chooser;
 use crate::steps::Steps;
 use crate::traffic::{QueuedFrame, Traffic};
 
@@ -84,6 +86,8 @@ pub(crate) struct Meter {
     wants_place: AtomicBool,
     /// Messages of elements since the last report.
     sightings: Mutex<Vec<ElementMessage>>,
+    /// Chooses the frame of the snapshot, if one is asked for.
+    chooser: Option<Arc<Chooser>>,
     /// Whether its branch was cut off a pipeline that goes on.
     is_cut: AtomicBool,
 }
@@ -130,6 +134,7 @@ impl Meter {
         sink: usize,
         sinks: &[usize],
         (chain, pass): (&Chain, &PassLength),
+        keep: Keep,
     ) -> Arc<Meter> {
         let path = spec.path_to(sink);
         let branch = spec.branch_to(sink, sinks);
@@ -141,14 +146,20 @@ impl Meter {
         let serves_it = |index: &usize| spec.serves(*index, sinks).iter().any(|n| sinks[*n] == sink);
         let detectors = (0..spec.elements.len()).filter(serves_it);
         let regions = detectors.filter_map(|index| {
-            let report = detect::report(&spec.elements[index])?;
-            RegionCounter::attach(&chain.elements[index], report, REGIONS, pass)
+            let element = &spec.elements[index];
+            let watching = Watching {
+                report: detect::report(element)?,
+                interval: detect::interval(element),
+                keeps_boxes: keep.boxes && !is_camera(spec),
+            };
+            RegionCounter::attach(&chain.elements[index], watching, pass)
         });
         let before_sink = path.iter().filter(|index| **index != sink);
         let after_decoder = path.iter().filter(|index| spec.decoder.is_some_and(|decoder| decoder < **index));
         let steps = Steps::watch(after_decoder.map(|index| &chain.elements[*index]));
         let decoder = spec.decoder.map(|index| chain.elements[index].name().to_string());
         let pad = chain.elements[sink].static_pad("sink");
+        let chooser = pad.as_ref().filter(|_| keep.snapshot).map(|pad| Chooser::watch(pad, pass));
         let meter = Arc::new(Meter {
             stream: stream.to_owned(),
             has_ingress: spec.ingress.is_some(),
@@ -170,6 +181,7 @@ impl Meter {
             place: Mutex::default(),
             wants_place: AtomicBool::new(!is_camera(spec)),
             sightings: Mutex::default(),
+            chooser,
             is_cut: AtomicBool::new(false),
         });
         if let (Some(delivery), Some(decoder)) = (spec.delivery, spec.decoder) {
@@ -468,9 +480,18 @@ impl Meter {
         lock(&self.sightings).push(sighting);
     }
 
-    /// Forgets what was seen, and not what OpenVINO uses, which elements say once, when they start.
+    /// Forgets what was seen, and not what elements say once, when they start: what OpenVINO uses,
+    /// and remarks.
     pub(crate) fn forget_sightings(&self) {
-        lock(&self.sightings).retain(|sighting| sighting.message == detect::OPENVINO);
+        let is_said_once = |message: &str| [detect::OPENVINO, detect::REMARK].contains(&message);
+        lock(&self.sightings).retain(|sighting| is_said_once(&sighting.message));
+    }
+
+    /// A snapshot, if one was asked for and could be made. Takes some ten milliseconds, so it is
+    /// made when the stream is over.
+    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
+        let made = self.chooser.as_ref()?.snapshot();
+        made.inspect_err(|reason| log(&format!("no snapshot of `{}`: {reason}", self.stream))).ok()
     }
 
     /// The frames, and the messages of elements if there were any, since the last call.

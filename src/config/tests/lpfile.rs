@@ -29,9 +29,11 @@ fn limits_of_verdicts_are_periods_or_times() {
         assert_eq!(super::shown(&loaded), "");
         format!("{:?}", loaded.project.unwrap().settings.limits)
     };
-    expect!["Limits { delay_ms: None, deadline: Periods(1.0), on_time: 0.99, max_late_ms: 500 }"]
-        .assert_eq(&limits(""));
-    expect!["Limits { delay_ms: Some(400), deadline: Millis(100), on_time: 0.95, max_late_ms: 1000 }"]
+    expect![
+        "Limits { delay_ms: None, deadline: Periods(1.0), on_time: 0.99, max_late_ms: 500, recall: 0.95 }"
+    ]
+    .assert_eq(&limits(""));
+    expect!["Limits { delay_ms: Some(400), deadline: Millis(100), on_time: 0.95, max_late_ms: 1000, recall: 0.95 }"]
         .assert_eq(&limits("delay = \"400ms\"\ndeadline = \"100ms\"\non_time = 0.95\nmax_late = \"1s\""));
     for (text, periods) in [("1.5", 1.5), ("2", 2.0), ("\"1 period\"", 1.0), ("\" 0.5 periods \"", 0.5)] {
         let found = limits(&format!("deadline = {text}"));
@@ -49,7 +51,7 @@ fn limits_of_verdicts_are_periods_or_times() {
             LP0208 Lpfile.toml:5:12 `verdict.max_late` must be a duration such as `30s`, `1m30s` or `500ms`
             LP0204 Lpfile.toml:7:12 `profile.p.verdict.deadline` must be a number above 0 and up to 1000
             LP0203 Lpfile.toml:8:11 `profile.p.verdict.on_time` must be a number above 0 and up to 0.9999
-            LP0201 Lpfile.toml:9:1 unknown key `profile.p.verdict.most`; possible here: delay, deadline, on_time, max_late
+            LP0201 Lpfile.toml:9:1 unknown key `profile.p.verdict.most`; possible here: delay, deadline, on_time, max_late, recall
         "#]],
     );
 }

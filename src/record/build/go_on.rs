@@ -110,6 +110,7 @@ mod tests {
     use super::*;
     use crate::record::Pace;
     use crate::record::fixture::{S, Story, member, scripted, setup};
+    use crate::record::seen::Detector;
     use crate::worker::protocol::{ElementMessage, Fates, SourceFrames, VideoFormat};
 
     const SCAN: &[&str] = &["scan"];
@@ -223,7 +224,8 @@ mod tests {
     #[test]
     fn a_motion_that_began_before_goes_on() {
         let mut setup = run(&["a"], 0);
-        setup.members[0].streams[0].detectors = vec![("saw".to_owned(), "motioncells".to_owned())];
+        setup.members[0].streams[0].detectors =
+            vec![Detector { element: "saw".to_owned(), kind: "motioncells".to_owned(), model: None }];
         let mut story = Story::new(setup.clone());
         story.play(0, "a/1", 0, 1, 15);
         let motion = |name: &str| ElementMessage {

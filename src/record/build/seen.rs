@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::pipeline::detect::{Sight, sight};
-use crate::record::seen::{ClipPlace, MAX_SPANS, SightingSpan, StepSightings};
+use crate::record::seen::{ClipPlace, Detector, MAX_SPANS, SightingSpan, StepSightings};
 use crate::worker::protocol::{Place, Regions};
 
 /// Sightings of the same that are at most this far apart are one interval.
@@ -18,16 +18,21 @@ pub(super) struct Detectors {
     steps: Vec<StepSightings>,
     /// Detector and time of each sighting before the window was known.
     early: Vec<(usize, u64)>,
+    /// Likewise, of each frame that a detector looked at.
+    early_inferred: Vec<(usize, u64)>,
+    /// Likewise, of so many findings of a label.
+    early_labels: Vec<(usize, u64, String, u32)>,
     place: Option<Place>,
     pass_ns: Option<u64>,
 }
 
 impl Detectors {
-    /// Detectors by name and factory, in the order of the pipeline.
-    pub(super) fn new(detectors: &[(String, String)]) -> Detectors {
-        let step = |(element, kind): &(String, String)| StepSightings {
+    /// Detectors in the order of the pipeline.
+    pub(super) fn new(detectors: &[Detector]) -> Detectors {
+        let step = |Detector { element, kind, model }: &Detector| StepSightings {
             element: element.clone(),
             kind: kind.clone(),
+            model: model.clone(),
             ..StepSightings::default()
         };
         Detectors { steps: detectors.iter().map(step).collect(), ..Detectors::default() }
@@ -77,6 +82,30 @@ impl Detectors {
             self.steps[index].once((*at_us, clip_ms), None);
             self.saw(index, (*at_us, clip_ms), counts);
         }
+        for at_us in &regions.inferred_us {
+            match counts(*at_us) {
+                Some(counts) => self.steps[index].inferred += u64::from(counts),
+                None => self.early_inferred.push((index, *at_us)),
+            }
+        }
+        for (label, found) in &regions.labels {
+            for (at_us, n) in regions.at_us.iter().zip(found).filter(|(_, n)| **n > 0) {
+                match counts(*at_us) {
+                    Some(true) => self.found(index, label, *n),
+                    Some(false) => {}
+                    None => self.early_labels.push((index, *at_us, label.clone(), *n)),
+                }
+            }
+        }
+        regions.frames.iter().for_each(|frame| self.steps[index].boxes.add(frame));
+    }
+
+    fn found(&mut self, index: usize, label: &str, n: u32) {
+        let labels = &mut self.steps[index].labels;
+        match labels.get_mut(label) {
+            Some(all) => *all += u64::from(n),
+            None => drop(labels.insert(label.to_owned(), n.into())),
+        }
     }
 
     fn saw(
@@ -98,6 +127,14 @@ impl Detectors {
         for (index, at_us) in std::mem::take(&mut self.early) {
             self.steps[index].events += u64::from(counts(at_us) == Some(true));
         }
+        for (index, at_us) in std::mem::take(&mut self.early_inferred) {
+            self.steps[index].inferred += u64::from(counts(at_us) == Some(true));
+        }
+        for (index, at_us, label, n) in std::mem::take(&mut self.early_labels) {
+            if counts(at_us) == Some(true) {
+                self.found(index, &label, n);
+            }
+        }
     }
 
     /// Takes in the place of a frame; the first one in the window is kept.
@@ -114,6 +151,7 @@ impl Detectors {
             spans: step.spans.into_iter().filter(|span| span.to_us.is_none()).collect(),
             element: step.element,
             kind: step.kind,
+            model: step.model,
             ..StepSightings::default()
         };
         let steps = self.steps.into_iter().map(open).collect();

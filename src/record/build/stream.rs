@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::frames::FrameLog;
 use super::seen::Detectors;
 use super::steady::{WarmUp, delay_of_begin_us};
@@ -10,7 +13,8 @@ use crate::record::compact::SightingLog;
 use crate::record::long::Frame;
 use crate::record::{Delivery, Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
 use crate::worker::protocol::{
-    ElementMessage, End, EventBody, Fates, MAX_FORMATS, Sights, SourceFrames, TimesByPlace,
+    ElementMessage, End, EventBody, Fates, MAX_FORMATS, MAX_SNAPSHOT, Sights, Snapshot, SourceFrames,
+    TimesByPlace,
 };
 
 /// The settings that decide about windows.
@@ -22,6 +26,9 @@ pub(super) struct Timing {
     /// 0 = until stopped.
     pub(super) duration_us: u64,
 }
+
+/// The begin of a JPEG.
+const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
 
 /// Fields of sightings that only repeat their time.
 const REPEATED: [&str; 3] = ["running-time", "stream-time", "timestamp"];
@@ -80,6 +87,7 @@ pub(super) struct Stream {
     cut_us: Option<u64>,
     /// Its window is complete.
     pub(super) done: bool,
+    pub(super) snapshot: Option<Snapshot>,
     pub(super) end: Option<End>,
     pub(super) failure: Option<String>,
 }
@@ -121,6 +129,7 @@ impl Stream {
             ticked_us: 0,
             cut_us: None,
             done: false,
+            snapshot: None,
             end: None,
             failure: None,
         }
@@ -446,6 +455,14 @@ impl Stream {
         (self.limits(timing).is_some() || timing.pace == Pace::Free).then(|| self.counts(timing, at_us))
     }
 
+    /// Keeps a picture, if it is one that pages can show.
+    pub(super) fn picture(&mut self, snapshot: &Snapshot) {
+        let jpeg = STANDARD.decode(&snapshot.jpeg).unwrap_or_default();
+        if jpeg.starts_with(&JPEG) && jpeg.len() <= MAX_SNAPSHOT {
+            self.snapshot = Some(snapshot.clone());
+        }
+    }
+
     /// Keeps a sighting, or counts it.
     pub(super) fn sighting(&mut self, message: &ElementMessage) {
         if self.sightings.len() < MAX_SIGHTINGS {
@@ -546,6 +563,8 @@ impl Stream {
             sightings_left_out: self.sightings_left_out,
             seen,
             expected: self.setup.expected,
+            compared: Vec::new(),
+            snapshot: self.snapshot,
             place,
             end: self.end,
             failure: self.failure,

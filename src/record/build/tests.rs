@@ -7,7 +7,8 @@ use crate::record::fixture::{S, Story, displayed, member, scripted, setup};
 use crate::record::measure::{Verdict, measure};
 use crate::record::script::{MAX_ELEMENTS, MAX_RATES, Rate};
 use crate::worker::protocol::{
-    ElementMessage, End, Fates, Place, Regions, Sights, SourceFrames, ThreadGroup, VideoFormat,
+    ElementMessage, End, Fates, FoundBox, FrameBoxes, Place, Regions, Sights, SourceFrames, ThreadGroup,
+    VideoFormat,
 };
 
 /// One camera `c` with one stream `c/1`: 5 s window after 2 s of warm-up.
@@ -937,7 +938,11 @@ fn a_worker_has_its_first_and_its_last_details() {
 #[test]
 fn sightings_of_detectors_are_counted_in_the_window_and_kept_as_intervals() {
     let mut member = member("c", "C", 15.0, &[(&["scan"], 0)]);
-    let name = |element: &str, kind: &str| (element.to_owned(), kind.to_owned());
+    let name = |element: &str, kind: &str| Detector {
+        element: element.to_owned(),
+        kind: kind.to_owned(),
+        model: None,
+    };
     member.streams[0].detectors =
         vec![name("z", "zbar"), name("m", "motioncells"), name("d", "gvadetect"), name("blind", "zbar")];
     let mut story = Story::new(setup(Pace::Live, 5, 2, &["c"], vec![member]));
@@ -966,8 +971,15 @@ fn sightings_of_detectors_are_counted_in_the_window_and_kept_as_intervals() {
     post(&mut story, "m", 4_000, ("no_motion", "1"));
     post(&mut story, "m", 5_000, ("motion_finished", "1"));
     post(&mut story, "m", 7_500, ("motion_begin", "1"));
-    let regions =
-        Regions { element: "d".to_owned(), at_us: vec![2_999_999, 3_000_000], clip_ns: vec![0, 1_000_000] };
+    let frame = |clip_ms| FrameBoxes { clip_ms, boxes: vec![FoundBox("cup".to_owned(), [1, 2, 3, 4], 900)] };
+    let regions = Regions {
+        element: "d".to_owned(),
+        at_us: vec![2_999_999, 3_000_000],
+        clip_ns: vec![0, 1_000_000],
+        labels: [("cup".to_owned(), vec![1, 2]), ("hat".to_owned(), vec![3, 0])].into(),
+        inferred_us: vec![2_999_998, 2_999_999, 3_000_000, 3_000_001, 8_000_000],
+        frames: vec![frame(0), frame(1), frame(0)],
+    };
     let place = |at_us| Place {
         at_us,
         clip_ns: at_us % (6 * S) * 1_000,
@@ -1025,6 +1037,9 @@ fn sightings_of_detectors_are_counted_in_the_window_and_kept_as_intervals() {
         blind: 0 in the window, last None at None
     "#]]
     .assert_eq(&text);
+    let d = &stream.seen[2];
+    assert_eq!((d.inferred, &d.labels), (2, &[("cup".to_owned(), 2)].into()));
+    assert_eq!(d.boxes.frames().len(), 2);
     let place = stream.place.unwrap();
     assert_eq!((place.at_us, place.clip_ms, place.pass_ms), (3 * S + 7, 3_000, Some(6_000)));
 }

@@ -137,7 +137,7 @@ fn look_of_stream(camera: &CameraFigures, stream: &StreamFigures) -> StreamLook 
 fn state_of(stream: &StreamFigures) -> State {
     match stream.verdict {
         Verdict::Holds | Verdict::Decodes => State::Holds,
-        Verdict::DoesNotHold => State::Fails,
+        Verdict::DoesNotHold | Verdict::FasterButWrong => State::Fails,
         Verdict::Invalid | Verdict::Failed => State::Broken,
         Verdict::Undecided if left_out_us(stream) as f64 > MOST_LEFT_OUT * window_us(stream) as f64 => {
             State::Disturbed

@@ -13,7 +13,7 @@
 //!
 //! Not here: where expectations come from (`action::run::expected`), and how well a detector sees.
 
-use super::StepFigures;
+use super::{SeenDue, StepFigures, accuracy};
 use crate::pipeline::detect::noun;
 use crate::record::seen::{Expected, ExpectedSource, ExpectedSpan, SightingSpan, StepSightings};
 use crate::record::{Expect, Member, Pace, RunRecord, StreamRecord};
@@ -40,17 +40,38 @@ pub(super) struct Liveness {
 }
 
 /// The figures of each detector.
-pub(super) fn figures(stream: &StreamRecord) -> Vec<StepFigures> {
+pub(super) fn figures(record: &RunRecord, stream: &StreamRecord) -> Vec<StepFigures> {
     let window_us = stream.window_us.map(|(begin, end)| end.saturating_sub(begin)).filter(|us| *us > 0);
+    let is_known = stream.failure.is_none() && record.unreliable().is_none();
+    let passed = stream.window_us.filter(|_| is_known).and_then(|window| Passage::of(record, stream, window));
     let figures = stream.seen.iter().map(|step| StepFigures {
         element: step.element.clone(),
         kind: step.kind.clone(),
+        model: step.model.clone(),
         events: step.events,
+        inferred: (step.inferred > 0).then_some(step.inferred),
+        labels: step.labels.clone(),
+        per_frame: (step.inferred > 0)
+            .then(|| super::rounded(step.labels.values().sum::<u64>() as f64 / step.inferred as f64)),
+        due: passed.as_ref().and_then(|passed| seen_due(stream, step, passed)),
+        accuracy: accuracy::figures(stream, &step.element),
         per_second: window_us.map(|us| super::rounded(step.events as f64 * 1e6 / us as f64)),
         last_us: step.last_us,
         last_clip_ms: step.last_clip_ms,
     });
     figures.collect()
+}
+
+/// What a detector had to see by the truth, and saw.
+fn seen_due(stream: &StreamRecord, step: &StepSightings, passed: &Passage) -> Option<SeenDue> {
+    let expected = stream.expected.iter().find(|expected| expected.element == step.element)?;
+    let truth = match &expected.source {
+        ExpectedSource::Scene(name) | ExpectedSource::Truth(name) => name.clone(),
+        ExpectedSource::Run(_) => return None,
+    };
+    let due = passed.due(&expected.spans, step);
+    let seen = due.iter().filter(|due| due.is_seen).count() as u64;
+    Some(SeenDue { truth, due: due.len() as u64, seen })
 }
 
 /// Compares what the detectors of a stream saw with what they had to see.

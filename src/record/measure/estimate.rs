@@ -191,6 +191,9 @@ fn refusal(record: &RunRecord, cameras: &[CameraFigures], machine: &MachineFigur
     if let Some(camera) = bad(Verdict::Invalid) {
         return Some(format!("{} is invalid", camera.slug));
     }
+    if let Some(camera) = bad(Verdict::FasterButWrong) {
+        return Some(format!("{} is faster but wrong", camera.slug));
+    }
     let streams = record.members.iter().flat_map(|member| &member.streams);
     let mut steps = streams.flat_map(|stream| &stream.steps);
     let is_seen = |device: &str| device.eq_ignore_ascii_case("cpu");

@@ -13,8 +13,10 @@ use super::fit::{self, LeftOut};
 use super::judge::Judgement;
 use super::verdict::PartVerdict;
 use super::{
-    Lateness, OnTime, Range, ScriptFigures, Source, Verdict, alive, delay, long, rounded, share, steady,
+    Accuracy, Lateness, OnTime, Range, ScriptFigures, Source, Verdict, accuracy, alive, delay, long, rounded,
+    share, steady,
 };
+use crate::pipeline::detect::REMARK;
 use crate::record::{Delivery, Member, Pace, RunRecord, StreamRecord};
 use crate::stats::{self, Interval};
 
@@ -119,14 +121,42 @@ pub struct StepFigures {
     /// Its factory.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Sightings in the window: codes read, motions that began, frames with regions.
+    /// The name of its model; `None` without one, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Sightings in the window: codes read, motions that began, frames with regions or attributes.
     pub events: u64,
+    /// Frames of the window that it looked at by a model; `None` if it has none, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inferred: Option<u64>,
+    /// How often it found each label in the window; of a classifier, each attribute.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, u64>,
+    /// All of these for each frame that it looked at; `None` without such frames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_frame: Option<f64>,
+    /// Parts of the clip with something to see that were played, and how many of them it saw: by the truth
+    /// of the clip; `None` if that tells nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<SeenDue>,
+    /// How its boxes compare with the truth, and with those of an earlier run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accuracy: Vec<Accuracy>,
     /// `None` without a window.
     pub per_second: Option<f64>,
     /// The last one, in microseconds since the record's origin, and its position in the clip;
     /// also before and after the window.
     pub last_us: Option<u64>,
     pub last_clip_ms: Option<u64>,
+}
+
+/// What a detector had to see, and saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenDue {
+    /// The name of the scene, or of the truth file.
+    pub truth: String,
+    pub due: u64,
+    pub seen: u64,
 }
 
 /// Nearest-rank percentiles in microseconds.
@@ -166,11 +196,13 @@ pub(super) fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord
     let alive::Liveness { blind, notes: sightings } = alive::liveness(record, member, stream);
     let (judgement, left_out) = fit::stream(record, member, stream, delay_us);
     let Judgement { verdict, reason, rate, deadline, on_time } = judgement;
-    let (verdict, reason) = if blind.is_empty() {
-        (verdict, reason)
-    } else {
-        (Verdict::Invalid, Some(blind.into_iter().chain(reason).collect::<Vec<_>>().join("; ")))
+    let accuracy::Findings { wrong, notes: accuracies } = accuracy::findings(record, stream);
+    let worse = |verdict: Verdict, reason: Option<String>, worse: Verdict, why: Vec<String>| match why[..] {
+        [] => (verdict, reason),
+        _ => (verdict.max(worse), Some(why.into_iter().chain(reason).collect::<Vec<_>>().join("; "))),
     };
+    let (verdict, reason) = worse(verdict, reason, Verdict::FasterButWrong, wrong);
+    let (verdict, reason) = worse(verdict, reason, Verdict::Invalid, blind);
     let notes = notes(member, stream, &left_out);
     let latency_us = rows.map_or_else(|| percentiles(&stream.latency_us), long::latency_us);
     let no_latency = latency_us.is_none().then(|| {
@@ -228,8 +260,8 @@ pub(super) fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord
             .asked_us
             .zip(stream.first_frame_us)
             .map(|(asked, first)| first.saturating_sub(asked)),
-        seen: alive::figures(stream),
-        notes: [notes, sightings].concat(),
+        seen: alive::figures(record, stream),
+        notes: [notes, sightings, accuracies, remarks(stream)].concat(),
         latency_us,
         no_latency,
         frames_without_latency: unknown,
@@ -245,6 +277,15 @@ fn seconds(stream: &StreamRecord, window: (u64, u64)) -> Vec<Second> {
         latency_us: stream.latency_us.get(range).and_then(percentiles),
     };
     stats::whole_seconds(&stream.arrived_us, window).into_iter().map(second).collect()
+}
+
+/// What elements remarked.
+fn remarks(stream: &StreamRecord) -> Vec<String> {
+    let remarks = stream.sightings.iter().filter(|sighting| sighting.message == REMARK);
+    let mut texts: Vec<String> =
+        remarks.filter_map(|one| Some(format!("{}: {}", one.factory, one.fields.get("text")?))).collect();
+    texts.dedup();
+    texts
 }
 
 /// Remarks about a stream, also if it holds.

@@ -254,6 +254,7 @@ pub(super) fn line(
         (unjudged, "not judged", "not judged"),
         (count(Verdict::DoesNotHold), "does not", "do not"),
         (count(Verdict::Undecided), "is undecided", "are undecided"),
+        (count(Verdict::FasterButWrong), "is faster but wrong", "are faster but wrong"),
         (count(Verdict::Invalid), "is invalid", "are invalid"),
         (count(Verdict::Failed), "failed", "failed"),
         (left_out, "with workloads left out", "with workloads left out"),

@@ -41,6 +41,7 @@ pub fn shortfall(record: &RunRecord, measurement: &Measurement, claim: Claim) ->
     let counts = [
         (judged(Verdict::DoesNotHold), "does not hold", "do not hold"),
         (judged(Verdict::Undecided), "is undecided", "are undecided"),
+        (judged(Verdict::FasterButWrong), "is faster but wrong", "are faster but wrong"),
         (judged(Verdict::Invalid), "is invalid", "are invalid"),
         (unjudged, "was not judged", "were not judged"),
         (with(Verdict::Failed), "failed", "failed"),

@@ -49,6 +49,8 @@ pub fn so_far(moment: &StreamMoment<'_>, pace: Pace) -> Option<SoFar> {
         None | Some(Verdict::Holds | Verdict::Decodes | Verdict::NotJudged) => SoFar::OnTarget,
         Some(_) if is_slow => SoFar::SlowSource,
         Some(Verdict::Undecided) => SoFar::Close,
-        Some(Verdict::DoesNotHold | Verdict::Invalid | Verdict::Failed) => SoFar::BelowTarget,
+        Some(Verdict::DoesNotHold | Verdict::FasterButWrong | Verdict::Invalid | Verdict::Failed) => {
+            SoFar::BelowTarget
+        }
     })
 }

@@ -38,6 +38,9 @@ pub enum Verdict {
     /// Less than [`FAILS_FPS`] of the target, more than [`FAILS_DROPPED_PER_MILLE`], or too
     /// many late frames.
     DoesNotHold,
+    /// One of its detectors found much less than in an accepted run, on the same frames: whatever
+    /// it gained in speed is worth nothing.
+    FasterButWrong,
     /// One of its detectors saw nothing, though there was something to see: the run proves
     /// nothing.
     Invalid,
@@ -68,6 +71,7 @@ impl fmt::Display for Verdict {
             Verdict::Decodes => "decodes",
             Verdict::Undecided => "undecided",
             Verdict::DoesNotHold => "does not hold",
+            Verdict::FasterButWrong => "faster but wrong",
             Verdict::Invalid => "invalid",
             Verdict::Failed => "failed",
         })

@@ -217,7 +217,9 @@ fn worst(setting: &SettingFigures) -> String {
 fn figure(worst: &WorstStream) -> String {
     let rate = |fps: f64| format!("{:.1} of {} fps", (fps * 10.0).floor() / 10.0, number(worst.target_fps));
     match (worst.cause(), worst.on_time, worst.fps) {
-        _ if matches!(worst.verdict, Verdict::Failed | Verdict::Invalid) => worst.verdict.to_string(),
+        _ if matches!(worst.verdict, Verdict::Failed | Verdict::Invalid | Verdict::FasterButWrong) => {
+            worst.verdict.to_string()
+        }
         (Some(Cause::Rate(fps, _)), ..) => rate(fps),
         (Some(Cause::Drops(share)), ..) => format!("{} dropped", percent(share)),
         (Some(Cause::Deadline(share, _)), ..) | (None, Some(share), _) => {

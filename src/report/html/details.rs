@@ -27,8 +27,8 @@ pub(super) struct Details<'a> {
 impl<'a> Details<'a> {
     pub(super) fn of(report: &Report<'a>) -> Details<'a> {
         let is_bad = |verdict| {
-            use Verdict::{DoesNotHold, Failed, Invalid, Undecided};
-            matches!(verdict, Failed | Invalid | DoesNotHold | Undecided)
+            use Verdict::{DoesNotHold, Failed, FasterButWrong, Invalid, Undecided};
+            matches!(verdict, Failed | Invalid | FasterButWrong | DoesNotHold | Undecided)
         };
         let few = report.measurement.cameras.len() <= MOST_OPEN;
         let mut all = Details { open: Vec::new(), closed: Vec::new() };

@@ -19,6 +19,7 @@ pub(super) fn badge(verdict: Verdict) -> Markup {
         Verdict::Decodes => ("decodes", "\u{2713}"),
         Verdict::Undecided => ("undecided", "?"),
         Verdict::DoesNotHold => ("does_not_hold", "\u{2715}"),
+        Verdict::FasterButWrong => ("does_not_hold", "\u{2260}"),
         Verdict::Invalid => ("invalid", "\u{2298}"),
         Verdict::Failed => ("failed", "!"),
     };

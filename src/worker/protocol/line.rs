@@ -104,7 +104,7 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::protocol::{End, Place, Regions, VideoFormat};
+    use crate::worker::protocol::{End, FoundBox, FrameBoxes, Place, Regions, VideoFormat};
 
     #[track_caller]
     fn check(body: EventBody) {
@@ -149,7 +149,17 @@ mod tests {
             queues: [("queue".to_owned(), 3)].into(),
             sights: Box::new(Sights {
                 place: Some(Place { at_us: 1, clip_ns: 2, pass_ns: Some(3) }),
-                regions: vec![Regions { element: "e".to_owned(), at_us: vec![1], clip_ns: vec![2] }],
+                regions: vec![Regions {
+                    element: "e".to_owned(),
+                    at_us: vec![1],
+                    clip_ns: vec![2],
+                    labels: [("face".to_owned(), vec![1])].into(),
+                    inferred_us: vec![1],
+                    frames: vec![FrameBoxes {
+                        clip_ms: 2,
+                        boxes: vec![FoundBox("face".to_owned(), [1, 2, 3, 4], 940)],
+                    }],
+                }],
             }),
         };
         check(frames);

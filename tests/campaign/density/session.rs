@@ -311,6 +311,8 @@ fn stream_record(stream: String) -> StreamRecord {
         sightings_left_out: 0,
         seen: Vec::new(),
         expected: Vec::new(),
+        compared: Vec::new(),
+        snapshot: None,
         place: None,
         end: None,
         failure: None,

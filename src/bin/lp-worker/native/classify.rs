@@ -16,11 +16,10 @@ use lp::vision::classify::{Classified, Classifier};
 use lp::vision::labels::{Labels, Source};
 use lp::vision::model_proc::{LabelList, Postprocess};
 
-use super::element::{About, Settings, Work};
+use super::element::{About, Settings, Work, remark};
 use super::inference::{self, Inference, Said, Where};
 use super::roi::Region;
 use super::{frame, roi, tensor};
-use crate::output::log;
 
 /// The name of a structure with an attribute.
 pub(super) const ATTRIBUTE: &str = "classification";
@@ -92,11 +91,9 @@ impl Work for Classify {
         let classifier = classifier.map_err(|error| format!("`{}`: {error}", inference.name))?;
         let n_raw = classifier.raw().count();
         if n_raw > 0 {
-            log(&format!(
-                "`{}` (`{}`): {n_raw} outputs have no labels and say nothing",
-                element.name(),
-                inference.name
-            ));
+            let text =
+                format!("`{}`: nothing is said by {n_raw} of its outputs, which lack labels", inference.name);
+            remark(element, &text);
         }
         let interval = u64::from(settings.number("reclassify-interval"));
         Ok(Classify { inference, classifier, interval, n_frames: 0, said: BTreeMap::new() })

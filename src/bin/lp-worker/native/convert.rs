@@ -14,10 +14,9 @@ use lp::vision::publish::{self, Attribute, Detected, Frame, Model, Object, Resol
 use lp::vision::{Corners, Size};
 
 use super::classify::ATTRIBUTE;
-use super::element::{About, Settings, Work};
+use super::element::{About, Settings, Work, without_effect};
 use super::frame;
 use super::roi::{self, DETECTION, Region};
-use crate::output::log;
 
 /// The name of the metadata with the text.
 const NAME: &str = "LpJsonMeta";
@@ -84,7 +83,7 @@ impl Work for Convert {
             return Err(format!("`{flag}` is not supported: times are those of the stream, in nanoseconds"));
         }
         if settings.flag("add-tensor-data") {
-            log(&format!("`{}`: accepted without effect: add-tensor-data", element.name()));
+            without_effect(element, ["add-tensor-data".to_owned()]);
         }
         let tags = settings.text("tags").map(|tags| {
             serde_json::from_str(&tags).map_err(|error| format!("the property `tags` is no JSON: {error}"))

@@ -12,10 +12,9 @@ use lp::vision::decode::Detector;
 use lp::vision::labels::{Labels, unnamed};
 use lp::vision::prepare::Found;
 
-use super::element::{About, Settings, Work};
+use super::element::{About, Settings, Work, remark};
 use super::inference::{self, Inference, Where};
 use super::{frame, roi};
-use crate::output::log;
 
 /// The least score, if neither the property nor the model has one.
 const THRESHOLD: f32 = 0.5;
@@ -59,7 +58,7 @@ impl Work for Detect {
         let detector = detector.map_err(|error| format!("`{}`: {error}", inference.name))?;
         let choice = known.labels(property, |path| said.read_labels(path), detector.classes())?;
         for refused in choice.refused {
-            log(&format!("`{}` (`{}`): {refused}", element.name(), inference.name));
+            remark(element, &format!("`{}`: {refused}", inference.name));
         }
         let threshold = match settings.is_set("threshold") {
             true => settings.real("threshold"),

@@ -12,8 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gst::glib;
-use gst::glib::prelude::*;
+use gst::prelude::*;
 use gstreamer as gst;
+
+use crate::output::log;
 
 /// What people read of an element.
 pub(super) struct About {
@@ -144,6 +146,26 @@ impl Settings {
     pub(super) fn word(&self, name: &str) -> &str {
         if let Some(Setting::Word(_, nick)) = self.values.get(name) { nick } else { "" }
     }
+}
+
+/// Says in the worker's log which properties of an element have no effect here, each once for all
+/// elements of its kind.
+pub(super) fn without_effect(element: &gst::Element, properties: impl IntoIterator<Item = String>) {
+    static TOLD: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
+    let kind = element.factory().map_or_else(String::new, |factory| factory.name().to_string());
+    let mut told = lock(&TOLD);
+    let is_new = |property: &String| told.insert((kind.clone(), property.clone()));
+    let new: Vec<String> = properties.into_iter().filter(is_new).collect();
+    if !new.is_empty() {
+        log(&format!("`{kind}`: accepted without effect: {}", new.join(", ")));
+    }
+}
+
+/// Says something about an element to people: in the worker's log, and in the notes of the run.
+pub(super) fn remark(element: &gst::Element, text: &str) {
+    log(&format!("`{}`: {text}", element.name()));
+    let structure = gst::Structure::builder(lp::pipeline::detect::REMARK).field("text", text).build();
+    let _ = element.post_message(gst::message::Element::builder(structure).src(element).build());
 }
 
 /// The state of an element.

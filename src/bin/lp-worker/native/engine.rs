@@ -111,6 +111,17 @@ pub(super) fn compiled(wanted: &Wanted) -> Result<Arc<Compiled>, String> {
     Ok(model)
 }
 
+/// Whether OpenVINO could compile a model so: it starts, and has the devices and their properties.
+///
+/// # Errors
+/// As of [`compiled`].
+pub(super) fn usable(library: &Path, config: &Config) -> Result<(), String> {
+    library::load(library)?;
+    let _calls = calls();
+    let mut core = Core::new().map_err(|error| format!("OpenVINO does not start: {error}"))?;
+    configure(&mut core, config)
+}
+
 fn compile(wanted: &Wanted) -> Result<Compiled, String> {
     let version = library::load(&wanted.library)?;
     let Wanted { config, .. } = wanted;

@@ -20,7 +20,7 @@ use lp::vision::prepare::{self, Placement, Plan, Preparation};
 use lp::vision::settings::{Backend, Known};
 
 use super::config::Config;
-use super::element::Settings;
+use super::element::{Settings, without_effect};
 use super::engine::{self, Request, Wanted};
 use super::frame;
 use super::roi::{self, Region};
@@ -183,10 +183,8 @@ impl Inference {
         // The record keeps the messages of elements.
         let message = compiled.facts.structure(&name);
         let _ = element.post_message(gst::message::Element::builder(message).src(element).build());
-        let idle: Vec<&str> = WITHOUT_EFFECT.into_iter().filter(|name| settings.is_set(name)).collect();
-        if !idle.is_empty() {
-            about(format!("accepted without effect: {}", idle.join(", ")));
-        }
+        let idle = WITHOUT_EFFECT.into_iter().filter(|name| settings.is_set(name));
+        without_effect(element, idle.map(str::to_owned));
         let classes = settings.text("object-class").unwrap_or_default();
         let classes = classes.split(',').map(str::trim).filter(|class| !class.is_empty());
         let inference = Inference {
@@ -334,7 +332,7 @@ fn info(model: &Path) -> Result<Vec<ModelInfo>, String> {
     Ok(info)
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
+pub(super) fn read_text(path: &Path) -> Result<String, String> {
     let fault = |reason: String| format!("`{}` cannot be read: {reason}", path.display());
     let bytes = lp::os::fs::read_bounded(path, MOST_TEXT).map_err(|error| fault(error.to_string()))?;
     String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8".to_owned()))

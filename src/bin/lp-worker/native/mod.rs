@@ -27,9 +27,10 @@ mod inference;
 mod ir_names;
 mod library;
 mod publish;
-mod roi;
+pub(crate) mod roi;
 mod tensor;
 mod track;
+pub(crate) mod trial;
 mod watermark;
 
 #[cfg(test)]

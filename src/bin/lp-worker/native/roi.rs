@@ -16,36 +16,72 @@ use lp::vision::Corners;
 use lp::vision::prepare::Pixels;
 
 /// The parameter with the confidence and the exact rectangle.
-pub(super) const DETECTION: &str = "detection";
+pub(crate) const DETECTION: &str = "detection";
 
 /// The parameter with the number of a tracked object.
 const OBJECT_ID: &str = "object_id";
 
 /// A region of a frame.
 #[derive(Clone, Debug)]
-pub(super) struct Region {
+pub(crate) struct Region {
     /// Of all regions of the frame.
-    pub(super) id: i32,
+    pub(crate) id: i32,
     /// That of the region in which it was found.
-    pub(super) parent: Option<i32>,
-    pub(super) label: String,
-    pub(super) pixels: Pixels,
-    pub(super) parameters: Vec<gst::Structure>,
+    pub(crate) parent: Option<i32>,
+    pub(crate) label: String,
+    pub(crate) pixels: Pixels,
+    pub(crate) parameters: Vec<gst::Structure>,
 }
 
 impl Region {
-    pub(super) fn parameter(&self, name: &str) -> Option<&gst::StructureRef> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&gst::StructureRef> {
         self.parameters.iter().find(|one| one.name() == name).map(AsRef::as_ref)
     }
 
+    /// Its score, if it has one.
+    pub(crate) fn score(&self) -> Option<f64> {
+        self.parameter(DETECTION)?.get("confidence").ok()
+    }
+
+    /// What classifiers say of it: the name of each attribute, and what it is.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (String, String)> {
+        self.parameters.iter().filter_map(|one| attribute(one))
+    }
+
+    /// What is drawn at it: `face 0.94 female 31`.
+    pub(crate) fn text(&self) -> String {
+        let score = self.score().map(|score| format!("{score:.2}"));
+        let said = self.attributes().map(|(_, said)| said);
+        let words = [Some(self.label.clone()), score].into_iter().flatten().chain(said);
+        words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The same in words: `face 94 %, gender female, age 31`.
+    pub(crate) fn words(&self) -> String {
+        let score = self.score().map_or_else(String::new, |score| format!(" {:.0} %", score * 100.0));
+        let label = if self.label.is_empty() { "region" } else { &self.label };
+        let said = self.attributes().map(|(name, said)| format!("{name} {said}"));
+        std::iter::once(format!("{label}{score}")).chain(said).collect::<Vec<_>>().join(", ")
+    }
+
     /// The number that a tracker gave its object.
-    pub(super) fn object(&self) -> Option<i32> {
+    pub(crate) fn object(&self) -> Option<i32> {
         self.parameter(OBJECT_ID)?.get("id").ok()
     }
 }
 
+/// The name and the value of an attribute; `None` for a parameter that is none, or says nothing.
+pub(crate) fn attribute(parameter: &gst::StructureRef) -> Option<(String, String)> {
+    if [DETECTION, OBJECT_ID].contains(&parameter.name().as_str()) {
+        return None;
+    }
+    let said = parameter.get::<String>("label").ok().filter(|said| !said.is_empty())?;
+    let name = parameter.get::<String>("attribute_name").ok().filter(|name| !name.is_empty());
+    Some((name.unwrap_or_else(|| parameter.name().to_string()), said))
+}
+
 /// All regions of a frame, in the order in which they were attached.
-pub(super) fn all(buffer: &gst::BufferRef) -> Vec<Region> {
+pub(crate) fn all(buffer: &gst::BufferRef) -> Vec<Region> {
     let region = |meta: gst::MetaRef<'_, Meta>| {
         let (x, y, width, height) = meta.rect();
         Region {
@@ -60,7 +96,7 @@ pub(super) fn all(buffer: &gst::BufferRef) -> Vec<Region> {
 }
 
 /// Attaches a region; returns its number.
-pub(super) fn attach(
+pub(crate) fn attach(
     buffer: &mut gst::BufferRef,
     label: &str,
     pixels: Pixels,
@@ -87,13 +123,13 @@ pub(super) fn attach(
 }
 
 /// Adds a parameter to the region with this number.
-pub(super) fn add_parameter(buffer: &mut gst::BufferRef, id: i32, parameter: gst::Structure) {
+pub(crate) fn add_parameter(buffer: &mut gst::BufferRef, id: i32, parameter: gst::Structure) {
     if let Some(mut meta) = buffer.iter_meta_mut::<Meta>().find(|meta| meta.id() == id) {
         meta.add_param(parameter);
     }
 }
 
 /// Gives the region with this number the number of its object.
-pub(super) fn set_object(buffer: &mut gst::BufferRef, id: i32, object: i32) {
+pub(crate) fn set_object(buffer: &mut gst::BufferRef, id: i32, object: i32) {
     add_parameter(buffer, id, gst::Structure::builder(OBJECT_ID).field("id", object).build());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::model::{Expect as Scenery, SourceKind};
-use crate::record::seen::{Expected, ExpectedSource, ExpectedSpan};
+use crate::record::seen::{Detector, Expected, ExpectedSource, ExpectedSpan};
 use crate::record::{RunRecord, SourceConfig};
 use crate::worker::protocol::{ElementMessage, Place, Sights};
 
@@ -63,7 +63,8 @@ fn play(
 ) -> RunRecord {
     let mut member = member("c", "C", FPS as f64, &[(&["scan"], 0)]);
     let stream = &mut member.streams[0];
-    stream.detectors = vec![("c_1_zbar".to_owned(), clip.kind.to_owned())];
+    stream.detectors =
+        vec![Detector { element: "c_1_zbar".to_owned(), kind: clip.kind.to_owned(), model: None }];
     stream.expected = clip
         .source
         .iter()
