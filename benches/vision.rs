@@ -1,8 +1,7 @@
 //! What `lp`'s own part of an inference costs: `scripts/bench vision`.
 //!
-//! Frames into tensors as detectors take them, by linear and nearest resizing, and the outputs of a
-//! detector of 80 classes with 20 objects in 8400 places, and of one that sees something
-//! everywhere. Decoding by OpenVINO is not in it.
+//! Frames into tensors as detectors take them, and the outputs of a detector of 80 classes with 20
+//! objects in 8400 places, and of one that sees something everywhere. Decoding by OpenVINO is not in it.
 
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 
@@ -12,7 +11,7 @@ use std::time::Instant;
 use lp::vision::decode::{Detector, Hints};
 use lp::vision::nms::{Among, suppress};
 use lp::vision::picture::{Matrix, Picture, PixelFormat, Plane};
-use lp::vision::prepare::{Colour, Element, Filter, Layout, Plan, Preparation, Scale};
+use lp::vision::prepare::{Colour, Layout, Plan, Preparation, Scale};
 use lp::vision::{Corners, Detection, Output, Size};
 
 const RUNS: usize = 7;
@@ -21,33 +20,36 @@ const TIMES: u32 = 200;
 
 fn main() {
     let (small, hd) = (Size { width: 640, height: 360 }, Size { width: 1920, height: 1080 });
-    let tensor = Size { width: 300, height: 300 };
-    let nearest = Preparation { filter: Filter::Nearest, ..Preparation::default() };
-    let linear = Preparation::default();
+    let square = |side| Size { width: side, height: side };
     for size in [small, hd] {
-        fill::<u8>("linear, bytes", size, PixelFormat::Bgr, tensor, &linear);
-        fill::<u8>("nearest, bytes", size, PixelFormat::Bgr, tensor, &nearest);
-        let scale = Some(Scale { mean: [127.5; 3], divisor: [127.5; 3] });
-        let scaled = Preparation { scale, colour: Colour::Rgb, ..linear };
-        fill::<f32>("linear, scaled", size, PixelFormat::Bgr, tensor, &scaled);
-        fill::<u8>("linear, bytes, from NV12", size, PixelFormat::Nv12, tensor, &linear);
+        for tensor in [square(192), square(300), square(640)] {
+            fill(size, PixelFormat::I420, tensor, Layout::Nhwc);
+            fill(size, PixelFormat::I420, tensor, Layout::Nchw);
+        }
+        fill(size, PixelFormat::Nv12, square(300), Layout::Nhwc);
+        fill(size, PixelFormat::Bgr, square(300), Layout::Nhwc);
     }
-    fill::<u8>("linear, bytes", hd, PixelFormat::Bgr, Size { width: 640, height: 640 }, &linear);
     decode();
     nms();
 }
 
-fn fill<T: Element>(what: &str, size: Size, format: PixelFormat, tensor: Size, preparation: &Preparation) {
+/// From 0 to 255 to from -1 to 1, as the models of MediaPipe take it.
+fn fill(size: Size, format: PixelFormat, tensor: Size, layout: Layout) {
     let bytes: Vec<u8> = (0..size.width * size.height * 3).map(|n| (n * 7 % 251) as u8).collect();
     let planes = match format {
+        PixelFormat::I420 => {
+            [size.width, size.width / 2, size.width / 2].map(|stride| Plane { data: &bytes, stride }).to_vec()
+        }
         PixelFormat::Nv12 => vec![Plane { data: &bytes, stride: size.width }; 2],
         _ => vec![Plane { data: &bytes, stride: size.width * 3 }],
     };
     let picture = Picture::new(size, format, Matrix::Bt601, &planes).expect("it has all its rows");
-    let mut plan = Plan::new(size, None, tensor, preparation).expect("it has pixels");
-    let mut values = vec![T::default(); tensor.width * tensor.height * 3];
-    measure(&format!("{size} -> {tensor}, {what}"), TIMES, || {
-        plan.fill(black_box(&picture), Layout::Nchw, &mut values).expect("the sizes are right");
+    let scale = Some(Scale { mean: [127.5; 3], divisor: [127.5; 3] });
+    let preparation = Preparation { scale, colour: Colour::Rgb, ..Preparation::default() };
+    let mut plan = Plan::new(size, None, tensor, &preparation).expect("it has pixels");
+    let mut values = vec![0.0; tensor.width * tensor.height * 3];
+    measure(&format!("{size} {format:?} -> {tensor} {layout:?}"), TIMES, || {
+        plan.fill(black_box(&picture), layout, &mut values).expect("the sizes are right");
         black_box(&values);
     });
 }

@@ -12,6 +12,8 @@
 
 mod blaze_face;
 mod boxes_labels;
+mod center_face;
+mod center_net;
 mod detection_output;
 mod end_to_end;
 mod media_ssd;
@@ -116,12 +118,14 @@ const IOU_THRESHOLD: f32 = 0.4;
 const FEWEST_ROWS: usize = 1000;
 
 /// All decoders, the more special first: of several that fit, the first is taken.
-const ALL: [&Kind; 9] = [
+const ALL: [&Kind; 11] = [
     &detection_output::KIND,
     &boxes_labels::KIND,
     &blaze_face::KIND,
     &media_ssd::KIND,
     &retina_face::KIND,
+    &center_net::KIND,
+    &center_face::KIND,
     &end_to_end::KIND,
     &yolo_x::KIND,
     &yolo_v5::KIND,

@@ -1,7 +1,9 @@
 //! What a model says of itself: rt_info of an IR, properties of an ONNX model, `metadata.yaml`.
 //!
-//! All are read leniently: a value that cannot be understood counts as not said, since these texts
-//! are written by exporters and not by users. Only an IR that is no XML is an error.
+//! A value of a key that is read but cannot be understood is a fault ([`ModelInfo::faults`]), since
+//! what it says would be left out silently, and other boxes come out; an empty one says nothing.
+//! Other keys, and an ONNX model or `metadata.yaml` of another form, say nothing either: these texts
+//! are written by exporters and not by users. An IR that is no XML is an error.
 //!
 //! Source:
 //! <https://docs.openedgeplatform.intel.com/dev/edge-ai-libraries/dlstreamer/dev_guide/model_info_xml.html>,
@@ -14,6 +16,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::labels::{self, Labels, Source};
+use super::prepare::{Colour, Resize};
 use crate::text::harmless;
 
 /// What is said; `None` for what is not.
@@ -25,20 +28,20 @@ pub struct ModelInfo {
     pub iou_threshold: Option<f32>,
     /// True: the model wants RGB.
     pub reverse_input_channels: Option<bool>,
-    /// `RGB` or `BGR`.
-    pub color_space: Option<String>,
+    /// `color_space`: `RGB` or `BGR`.
+    pub colour: Option<Colour>,
     /// For values from 0 to 255.
     pub mean_values: Option<[f32; 3]>,
     pub scale_values: Option<[f32; 3]>,
-    /// `standard`, `fit_to_window`, `fit_to_window_letterbox`, `crop`.
-    pub resize_type: Option<String>,
+    /// `resize_type`: `standard`, `fit_to_window`, `fit_to_window_letterbox`, `crop`.
+    pub resize: Option<Resize>,
     pub pad_value: Option<u8>,
-    /// Scores are logits: a classifier's need a softmax.
-    pub output_raw_scores: Option<bool>,
     /// `detect`, `segment`, `pose`, `obb`, `classify`: only in metadata.yaml and ONNX.
     pub task: Option<String>,
     /// Names of classes, each with its source.
     pub labels: Vec<Labels>,
+    /// What cannot be understood, each a sentence without its full stop.
+    pub faults: Vec<String>,
 }
 
 /// An IR is no XML.
@@ -157,28 +160,79 @@ impl ModelInfo {
 
     fn set(&mut self, key: &str, value: &str) {
         let value = value.trim();
+        if value.is_empty() {
+            return;
+        }
+        let text = || Some(value.to_owned());
         let part = || value.parse().ok().filter(|number| (0.0..=1.0).contains(number));
-        match key {
-            "model_type" => self.model_type = Some(value.to_owned()),
-            "confidence_threshold" => self.confidence_threshold = part(),
-            "iou_threshold" => self.iou_threshold = part(),
-            "reverse_input_channels" => self.reverse_input_channels = boolean(value),
-            "color_space" => self.color_space = Some(value.to_owned()),
-            "mean_values" => self.mean_values = channels(value),
-            "scale_values" => {
-                self.scale_values = channels(value).filter(|all| all.iter().all(|number| *number != 0.0));
+        let (is_understood, expected) = match key {
+            "model_type" => (keep(&mut self.model_type, text()), "a name"),
+            "task" => (keep(&mut self.task, text()), "a name"),
+            "confidence_threshold" => (keep(&mut self.confidence_threshold, part()), "a number from 0 to 1"),
+            "iou_threshold" => (keep(&mut self.iou_threshold, part()), "a number from 0 to 1"),
+            "reverse_input_channels" => {
+                (keep(&mut self.reverse_input_channels, boolean(value)), "true or false")
             }
-            "resize_type" => self.resize_type = Some(value.to_owned()),
-            "pad_value" => self.pad_value = value.parse().ok(),
-            "output_raw_scores" => self.output_raw_scores = boolean(value),
-            "task" => self.task = Some(value.to_owned()),
-            _ => {}
+            "color_space" => (keep(&mut self.colour, colour(value)), COLOURS),
+            "mean_values" => {
+                (keep(&mut self.mean_values, channels(value)), "one number, or one for each of 3 channels")
+            }
+            "scale_values" => {
+                let divisors = channels(value).filter(|all| all.iter().all(|number| *number != 0.0));
+                (keep(&mut self.scale_values, divisors), "one number, or one for each of 3 channels, none 0")
+            }
+            "resize_type" => (keep(&mut self.resize, resize(value)), RESIZE_TYPES),
+            "pad_value" => (keep(&mut self.pad_value, level(value)), "a whole number from 0 to 255"),
+            _ => return,
+        };
+        if !is_understood {
+            let short: String = value.chars().take(60).collect();
+            self.faults.push(format!("`{key}` must be {expected}, not `{}`", harmless(&short)));
         }
     }
 }
 
+/// Sets what is understood; whether it is.
+fn keep<T>(to: &mut Option<T>, value: Option<T>) -> bool {
+    let is_understood = value.is_some();
+    *to = value;
+    is_understood
+}
+
+/// `114`, and `114.0` of exporters that write all numbers alike.
+fn level(value: &str) -> Option<u8> {
+    let number: f32 = value.parse().ok()?;
+    (number.fract() == 0.0 && (0.0..=255.0).contains(&number)).then_some(number as u8)
+}
+
+/// The values of `resize_type`, for people.
+pub(super) const RESIZE_TYPES: &str = "standard, fit_to_window, fit_to_window_letterbox or crop";
+
+/// A value of `resize_type`.
+pub(super) fn resize(name: &str) -> Option<Resize> {
+    match name {
+        "standard" => Some(Resize::Stretch),
+        "fit_to_window" => Some(Resize::FitTopLeft),
+        "fit_to_window_letterbox" => Some(Resize::Letterbox),
+        "crop" => Some(Resize::CentralSquare),
+        _ => None,
+    }
+}
+
+/// The values of `color_space`, for people.
+pub(super) const COLOURS: &str = "RGB or BGR";
+
+/// A value of `color_space`.
+pub(super) fn colour(name: &str) -> Option<Colour> {
+    match name.to_ascii_uppercase().as_str() {
+        "RGB" => Some(Colour::Rgb),
+        "BGR" => Some(Colour::Bgr),
+        _ => None,
+    }
+}
+
 /// `true`, `YES`, `1`.
-fn boolean(value: &str) -> Option<bool> {
+pub(super) fn boolean(value: &str) -> Option<bool> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Some(true),
         "false" | "no" | "0" => Some(false),

@@ -4,10 +4,9 @@
 //! column and row of the tensor comes from. [`Plan::fill`] then writes a picture into a tensor, and
 //! its [`Placement`] turns what was seen in the tensor into pixels of the frame.
 //!
-//! *Linear* is bilinear with half-pixel centres and without antialiasing, clamped at the edge of
-//! the region: the `INTER_LINEAR` of OpenCV and the `RESIZE_LINEAR` of OpenVINO, within one
-//! level of 255. *Nearest* takes the pixel in which the centre of the tensor's pixel falls.
-//! Values are rounded to bytes before mean and scale, as OpenCV does.
+//! Resizing is bilinear with half-pixel centres and without antialiasing, clamped at the edge of the
+//! region: the `INTER_LINEAR` of OpenCV and the `RESIZE_LINEAR` of OpenVINO, but not rounded to whole
+//! levels of 255 as these are; the exact value within a fiftieth of a level.
 //!
 //! The shapes are those of DL Streamer's `opencv` backend (`opencv_pre_proc.cpp`): sizes are cut to
 //! whole pixels, offsets are halves of the rest, rounded down.
@@ -16,14 +15,13 @@
 
 mod lines;
 mod map;
-mod packed;
 mod place;
+mod planes;
 mod rows;
-mod yuv;
 
 pub use map::PlanError;
 pub use place::{Found, Pixels, Placement};
-pub use rows::{Element, FillError, Plan};
+pub use rows::{FillError, Plan};
 
 /// A part of a frame in pixels. What lies outside the frame is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,13 +60,6 @@ pub enum Part {
     BottomRight,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Filter {
-    #[default]
-    Linear,
-    Nearest,
-}
-
 /// The order of the tensor's channels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colour {
@@ -89,7 +80,6 @@ pub struct Scale {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Preparation {
     pub resize: Resize,
-    pub filter: Filter,
     pub colour: Colour,
     /// The value of padding in all channels, before mean and scale.
     pub padding: u8,

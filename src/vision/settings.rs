@@ -9,7 +9,7 @@
 
 use super::decode::{self, Hints};
 use super::labels::{Choice, Labels, Source};
-use super::model_info::ModelInfo;
+use super::model_info::{self, COLOURS, ModelInfo, RESIZE_TYPES};
 use super::model_proc::{LabelList, ModelProc};
 use super::prepare::{Colour, Preparation, Resize, Scale};
 use crate::text::harmless;
@@ -46,22 +46,16 @@ pub enum SettingsError {
     Key(String),
     #[error("`pre-process-config`: `{value}` is no value of `{key}`: {expected}")]
     Value { key: String, value: String, expected: &'static str },
-    #[error(
-        "the model's `resize_type` is `{0}`, but only standard, fit_to_window, fit_to_window_letterbox and crop are known"
-    )]
-    ResizeType(String),
     #[error("the model is for the task `{0}`, of which boxes alone cannot be read")]
     Task(String),
 }
-
-const RESIZE_TYPES: &str = "standard, fit_to_window, fit_to_window_letterbox or crop";
 
 impl Known<'_> {
     /// How pictures become tensors.
     ///
     /// # Errors
     ///
-    /// If the property is misspelt, or the model wants what is not known.
+    /// If the property is misspelt.
     pub fn preparation(&self) -> Result<Preparation, SettingsError> {
         let mut preparation = match self.model_proc.and_then(|file| file.input.as_ref()) {
             Some(input) => Preparation {
@@ -69,11 +63,10 @@ impl Known<'_> {
                 colour: input.colour.unwrap_or_default(),
                 padding: input.padding.unwrap_or_default(),
                 scale: input.scale,
-                ..Preparation::default()
             },
             // A model-proc file without pre-processing is the default, not the model's.
             None if self.model_proc.is_some() => Preparation::default(),
-            None => self.of_model()?,
+            None => self.of_model(),
         };
         for pair in self.pre_process_config.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
             let (key, value) =
@@ -84,18 +77,19 @@ impl Known<'_> {
                 expected,
             };
             match key {
-                "resize_type" => preparation.resize = resize(value).ok_or_else(|| bad(RESIZE_TYPES))?,
+                "resize_type" => {
+                    preparation.resize = model_info::resize(value).ok_or_else(|| bad(RESIZE_TYPES))?;
+                }
                 "pad_value" => {
                     preparation.padding = value.parse().map_err(|_| bad("a number from 0 to 255"))?;
                 }
                 "reverse_input_channels" => {
-                    preparation.colour = match value.to_ascii_lowercase().as_str() {
-                        "true" | "yes" | "1" => Colour::Rgb,
-                        "false" | "no" | "0" => Colour::Bgr,
-                        _ => return Err(bad("true or false")),
-                    };
+                    let is_rgb = model_info::boolean(value).ok_or_else(|| bad("true or false"))?;
+                    preparation.colour = if is_rgb { Colour::Rgb } else { Colour::Bgr };
                 }
-                "color_space" => preparation.colour = colour(value).ok_or_else(|| bad("RGB or BGR"))?,
+                "color_space" => {
+                    preparation.colour = model_info::colour(value).ok_or_else(|| bad(COLOURS))?;
+                }
                 _ => return Err(SettingsError::Key(harmless(key).into_owned())),
             }
         }
@@ -105,26 +99,17 @@ impl Known<'_> {
         Ok(preparation)
     }
 
-    fn of_model(&self) -> Result<Preparation, SettingsError> {
-        let resize_type = self.first(|info| info.resize_type.as_deref());
-        let resize = match resize_type {
-            None => Resize::Stretch,
-            Some(name) => {
-                resize(name).ok_or_else(|| SettingsError::ResizeType(harmless(name).into_owned()))?
-            }
-        };
-        let reversed = self.first(|info| info.reverse_input_channels);
-        let named = self.first(|info| info.color_space.as_deref().and_then(colour));
+    fn of_model(&self) -> Preparation {
+        let is_rgb = self.first(|info| info.reverse_input_channels) == Some(true);
         let mean = self.first(|info| info.mean_values);
         let divisor = self.first(|info| info.scale_values);
-        Ok(Preparation {
-            resize,
-            colour: named.unwrap_or(if reversed == Some(true) { Colour::Rgb } else { Colour::Bgr }),
+        Preparation {
+            resize: self.first(|info| info.resize).unwrap_or_default(),
+            colour: self.first(|info| info.colour).unwrap_or(if is_rgb { Colour::Rgb } else { Colour::Bgr }),
             padding: self.first(|info| info.pad_value).unwrap_or_default(),
             scale: (mean.is_some() || divisor.is_some())
                 .then(|| Scale { mean: mean.unwrap_or([0.0; 3]), divisor: divisor.unwrap_or([1.0; 3]) }),
-            ..Preparation::default()
-        })
+        }
     }
 
     /// How a detector's outputs are read. `labels` is the number of names that a user gave.
@@ -192,24 +177,6 @@ impl Known<'_> {
 
     fn first<'s, T>(&'s self, said: impl Fn(&'s ModelInfo) -> Option<T>) -> Option<T> {
         self.info.iter().find_map(said)
-    }
-}
-
-fn resize(name: &str) -> Option<Resize> {
-    match name {
-        "standard" => Some(Resize::Stretch),
-        "fit_to_window" => Some(Resize::FitTopLeft),
-        "fit_to_window_letterbox" => Some(Resize::Letterbox),
-        "crop" => Some(Resize::CentralSquare),
-        _ => None,
-    }
-}
-
-fn colour(name: &str) -> Option<Colour> {
-    match name.to_ascii_uppercase().as_str() {
-        "RGB" => Some(Colour::Rgb),
-        "BGR" => Some(Colour::Bgr),
-        _ => None,
     }
 }
 

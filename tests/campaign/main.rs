@@ -5,7 +5,7 @@
 //! measure: `disturbances` plants some while `lp run` measures, `good` looks whether detectors
 //! that work are accused, `limits` plants bottlenecks of a lane whose density is searched for, and `guard`
 //! looks whether a search uses up the memory of its control group. `assets` kills downloads and
-//! transcodes, and `convert` conversions of models.
+//! transcodes, and `convert` conversions of models. `inference` compares what models see with an independent program.
 //! `density` searches on simulated machines.
 //!
 //! Without arguments it takes about a minute; `make campaign` runs all of it. It
@@ -15,7 +15,8 @@
 //! LP_CAMPAIGN_FULL=1           all of it: 1,000 kills and so on
 //! LP_CAMPAIGN_SEED=7           other projects and other moments
 //! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage, concurrent, reasons,
-//!                              assets, convert, disturbances, good, limits, guard or density only
+//!                              assets, convert, inference, disturbances, good, limits,
+//!                              guard or density only
 //! LP_CAMPAIGN_ONLY=queue       of `limits`, plants with this in their name only
 //! LP_CAMPAIGN_CASE=4f0c..      one case again, as a failure names it
 //! LP_CAMPAIGN_LP=/usr/bin/lp   another `lp` than the one that Cargo built
@@ -34,11 +35,14 @@ mod disturbances;
 mod good;
 mod group;
 mod guard;
+mod inference;
 mod kills;
 mod limits;
 mod project;
 mod random;
 mod reasons;
+#[path = "../gst/reference.rs"]
+mod reference;
 mod running;
 mod tree;
 mod writes;
@@ -73,6 +77,7 @@ const PARTS: [Part; 6] = [
 /// The parts that have no random projects to build.
 const ASSETS: &str = "assets";
 const CONVERT: &str = "convert";
+const INFERENCE: &str = "inference";
 const DISTURBANCES: &str = "disturbances";
 const GOOD: &str = "good";
 const LIMITS: &str = "limits";
@@ -131,7 +136,7 @@ fn main() -> ExitCode {
         folder: std::env::temp_dir(),
     };
     let is_part = |name: &str| {
-        [ASSETS, CONVERT, DISTURBANCES, GOOD, LIMITS, GUARD, density::NAME].contains(&name)
+        [ASSETS, CONVERT, INFERENCE, DISTURBANCES, GOOD, LIMITS, GUARD, density::NAME].contains(&name)
             || PARTS.iter().any(|part| part.name == name)
     };
     if let Some(part) = campaign.part.as_ref().filter(|name| !is_part(name)) {
@@ -156,6 +161,9 @@ fn main() -> ExitCode {
     }
     if is_asked(CONVERT) && is_meant(CONVERT) {
         is_well &= convert::run(campaign.seed, campaign.is_full, &campaign.folder);
+    }
+    if is_asked(INFERENCE) && is_meant(INFERENCE) {
+        is_well &= inference::run(&campaign.folder);
     }
     if is_asked(DISTURBANCES) && is_meant(DISTURBANCES) {
         is_well &= disturbances::run(campaign.seed, campaign.is_full, &campaign.folder);

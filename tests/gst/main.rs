@@ -13,11 +13,15 @@ mod files;
 mod found;
 mod incremental;
 mod lane;
+mod models;
 mod native;
 mod own;
+mod own_models;
 mod pictures;
 mod project;
 mod recorded;
+#[expect(dead_code, reason = "the campaign uses the rest")]
+mod reference;
 mod removal;
 mod replay;
 mod rtsp;

@@ -204,6 +204,71 @@ fn retina_face_gives_what_numpy_gives() {
     );
 }
 
+fn named(outputs: &[(&str, &[usize])]) -> Result<Detector, UnknownLayout> {
+    let outputs: Vec<Output> = outputs.iter().map(|(name, shape)| output(name, shape)).collect();
+    Detector::choose(&outputs, Size { width: 16, height: 8 }, &Hints::default())
+}
+
+#[test]
+fn a_cell_that_no_neighbour_exceeds_is_a_centre() {
+    // Grids of 2 rows and 4 columns, for two classes.
+    let heat = [
+        [2.0, 1.0, -9.0, f32::NAN, -9.0, -9.0, -9.0, 0.0],
+        [-9.0, 3.0, -9.0, -9.0, f32::NAN, -9.0, -9.0, -0.01],
+    ];
+    let sizes = [[2.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0], [1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0]];
+    let offsets = [[0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5], [0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5]];
+    let expected = [
+        "1 0.9526 [0.1250 -0.1250 0.3750 0.1250]",
+        "0 0.8808 [-0.1250 -0.1250 0.3750 0.3750]",
+        "0 0.5000 [0.6250 0.2500 1.1250 1.2500]",
+    ];
+    let tensors = [sizes.as_flattened(), heat.as_flattened(), offsets.as_flattened()];
+    let shape: &[usize] = &[1, 2, 2, 4];
+    for names in [["width_height", "center_heatmap", "regression"], ["wh", "hm", "reg"]] {
+        let detector = named(&names.map(|name| (name, shape))).unwrap();
+        assert_eq!((detector.name(), detector.classes()), ("centernet", Some(2)));
+        assert_eq!(shown(&detector.decode(&tensors, 0.5).unwrap()), expected);
+    }
+    // Without names, nothing tells sizes from offsets.
+    let error = named(&["a", "b", "c"].map(|name| (name, shape))).unwrap_err().to_string();
+    assert!(error.contains("[1,2,h,w] named `center_heatmap`, `width_height` and `regression`"), "{error}");
+    // One more than counts, each in the middle of its 3x3 cells.
+    let side = 3 * 11;
+    let mut heat = vec![-9.0; side * side];
+    (0..121).for_each(|n| heat[(n / 11 * 3 + 1) * side + n % 11 * 3 + 1] = n as f32 / 100.0);
+    let pair = vec![1.0; 2 * side * side];
+    let [one, two]: [&[usize]; 2] = [&[1, 1, side, side], &[1, 2, side, side]];
+    let detector = named(&[("hm", one), ("wh", two), ("reg", two)]).unwrap();
+    let found = detector.decode(&[&heat, &pair, &pair], 0.5).unwrap();
+    assert_eq!(found.len(), 100);
+    assert!(found.last().unwrap().score > 0.55, "{:?}", found.last());
+}
+
+#[test]
+fn faces_of_centerface_have_sizes_as_logarithms() {
+    let outputs: [(&str, &[usize]); 4] = [
+        ("heatmap", &[1, 1, 2, 2]),
+        ("scale", &[1, 2, 2, 2]),
+        ("offset", &[1, 2, 2, 2]),
+        ("landmarks", &[1, 10, 2, 2]),
+    ];
+    let detector = named(&outputs).unwrap();
+    let pair = |y: f32, x: f32| [y, 0.0, 0.0, 0.0, x, 0.0, 0.0, 0.0];
+    let points = [pair(0.5, 0.25), [0.0; 8], [0.0; 8], [0.0; 8], pair(1.0, 1.0)];
+    let found = detector
+        .decode(
+            &[&[0.9, 0.5, 0.0, f32::NAN], &pair(0.0, 2_f32.ln()), &pair(0.25, 0.75), points.as_flattened()],
+            0.5,
+        )
+        .unwrap();
+    let [face] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((detector.name(), face.points.len()), ("centerface", 5));
+    let shown = shown(&found).remove(0);
+    assert!(shown.starts_with("0 0.9000 [0.1250 0.1250 1.1250 0.6250] (0.3750 0.3750)"), "{shown}");
+    assert!(shown.ends_with(" (1.1250 0.6250)"), "{shown}");
+}
+
 #[test]
 fn raw_yolos_give_what_numpy_gives() {
     let sized = |mut tensor: Vec<f32>, at: fn(usize, usize) -> usize, n: usize| {

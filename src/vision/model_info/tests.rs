@@ -25,6 +25,7 @@ const IR: &str = r#"<?xml version="1.0"?>
             <scale_values value="255"/>
             <mean_values value="[1, 2.5, 3]"/>
             <confidence_threshold value="1.5"/>
+            <color_space value=""/>
         </model_info>
     </rt_info>
 </net>"#;
@@ -41,18 +42,38 @@ fn rt_info_of_a_whole_model_is_read() {
     );
     let expected = ModelInfo {
         model_type: Some("YOLO".to_owned()),
-        // 1.5 is no threshold.
         confidence_threshold: None,
+        faults: vec!["`confidence_threshold` must be a number from 0 to 1, not `1.5`".to_owned()],
         iou_threshold: Some(0.7),
         reverse_input_channels: Some(true),
         mean_values: Some([1.0, 2.5, 3.0]),
         scale_values: Some([255.0; 3]),
-        resize_type: Some("fit_to_window_letterbox".to_owned()),
+        resize: Some(Resize::Letterbox),
         pad_value: Some(114),
         labels: info.labels.clone(),
         ..ModelInfo::default()
     };
     assert_eq!(info, expected);
+}
+
+#[test]
+fn values_that_cannot_be_understood_are_faults_all_at_once() {
+    let yaml = "confidence_threshold: half\niou_threshold: -0.1\nreverse_input_channels: maybe\n\
+                color_space: GRAY\nmean_values: 1 2\nscale_values: 1 x\nresize_type: big\npad_value: 256\n\
+                pad: 7\ntask: ''\n";
+    let info = ModelInfo::of_metadata(yaml);
+    expect_test::expect![[r#"
+        `confidence_threshold` must be a number from 0 to 1, not `half`
+        `iou_threshold` must be a number from 0 to 1, not `-0.1`
+        `reverse_input_channels` must be true or false, not `maybe`
+        `color_space` must be RGB or BGR, not `GRAY`
+        `mean_values` must be one number, or one for each of 3 channels, not `1 2`
+        `scale_values` must be one number, or one for each of 3 channels, none 0, not `1 x`
+        `resize_type` must be standard, fit_to_window, fit_to_window_letterbox or crop, not `big`
+        `pad_value` must be a whole number from 0 to 255, not `256`"#]]
+    .assert_eq(&info.faults.join("\n"));
+    assert_eq!(ModelInfo { faults: Vec::new(), ..info }, ModelInfo::default());
+    assert_eq!(ModelInfo::of_metadata("pad_value: 114.0\n").pad_value, Some(114));
 }
 
 #[test]
@@ -84,6 +105,8 @@ fn properties_of_onnx_are_read_up_to_the_first_damage() {
     .concat();
     let info = ModelInfo::of_onnx(&model);
     assert_eq!((info.task.as_deref(), info.scale_values), (Some("detect"), None));
+    let fault = "`scale_values` must be one number, or one for each of 3 channels, none 0, not `0`";
+    assert_eq!(info.faults, [fault]);
     assert_eq!(names(&info), [(Source::Onnx, vec!["cup", "bottle"])]);
     for n in 0..model.len() {
         let _ = ModelInfo::of_onnx(&model[..n]);

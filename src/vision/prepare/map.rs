@@ -1,7 +1,7 @@
 //! Where each column and row of a tensor comes from.
 
 use super::place::Inset;
-use super::{Filter, Part, Placement, Preparation, Region, Resize};
+use super::{Part, Placement, Preparation, Region, Resize};
 use crate::vision::Size;
 
 /// Where the pixels of a tensor come from.
@@ -74,7 +74,7 @@ impl Map {
         let Shape { source, resized, skipped, inside } = shape;
         let half = |at: usize, length: usize| (at / 2, (at + length).div_ceil(2));
         let taps = |at: usize, length: usize, resized: usize, skipped: usize, n: usize| {
-            let line = Line { at, length, resized, filter: preparation.filter };
+            let line = Line { at, length, resized };
             let taps = |halved: f64, (begin, end): (usize, usize)| {
                 (0..n).map(|to| line.tap(to + skipped, halved, begin, end)).collect::<Vec<_>>()
             };
@@ -97,7 +97,6 @@ struct Line {
     length: usize,
     /// What the length becomes.
     resized: usize,
-    filter: Filter,
 }
 
 impl Line {
@@ -106,10 +105,6 @@ impl Line {
     fn tap(&self, to: usize, halved: f64, begin: usize, end: usize) -> Tap {
         let position = (to as f64 + 0.5) * self.length as f64 / self.resized as f64 + self.at as f64;
         let position = position / halved;
-        if self.filter == Filter::Nearest {
-            let pixel = (position as usize).clamp(begin, end - 1);
-            return Tap { first: pixel as u32, second: pixel as u32, fraction: 0 };
-        }
         let position = (position - 0.5).clamp(begin as f64, (end - 1) as f64);
         let first = position as usize;
         let fraction = (position - first as f64) * 65536.0;

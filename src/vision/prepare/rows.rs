@@ -1,9 +1,7 @@
 //! Writes pictures into tensors, row by row.
 
-use super::lines::{Pixel, WIDE};
 use super::map::{Map, PlanError};
-use super::packed::Packed;
-use super::yuv::Yuv;
+use super::planes::Planes;
 use super::{Colour, Layout, Placement, Preparation, Region, Scale};
 use crate::vision::Size;
 use crate::vision::picture::{Picture, PixelFormat};
@@ -15,39 +13,6 @@ pub enum FillError {
     Picture { expected: Size, found: Size },
     #[error("a tensor has {found} values, but a picture of {size} has {expected}")]
     Tensor { size: Size, expected: usize, found: usize },
-    #[error("a tensor of bytes can have neither mean nor scale")]
-    Bytes,
-}
-
-/// A value of a tensor: `u8` or `f32`.
-pub trait Element: Copy + Default + sealed::Of {}
-
-impl Element for u8 {}
-impl Element for f32 {}
-
-mod sealed {
-    pub trait Of: Sized {
-        /// Whether a value can be scaled.
-        const SCALES: bool;
-
-        fn of(byte: u8, mean: f32, divisor: f32) -> Self;
-    }
-
-    impl Of for u8 {
-        const SCALES: bool = false;
-
-        fn of(byte: u8, _: f32, _: f32) -> u8 {
-            byte
-        }
-    }
-
-    impl Of for f32 {
-        const SCALES: bool = true;
-
-        fn of(byte: u8, mean: f32, divisor: f32) -> f32 {
-            (f32::from(byte) - mean) / divisor
-        }
-    }
 }
 
 /// How pictures of one size are written into tensors of one size.
@@ -55,9 +20,8 @@ mod sealed {
 pub struct Plan {
     map: Map,
     preparation: Preparation,
-    /// Memory for the kinds of pictures that came.
-    packed: Option<Packed>,
-    yuv: Option<Yuv>,
+    /// Memory for packed pictures, and for those of luma and differences of colour.
+    planes: [Option<Planes>; 2],
 }
 
 impl Plan {
@@ -71,7 +35,7 @@ impl Plan {
         preparation: &Preparation,
     ) -> Result<Plan, PlanError> {
         let map = Map::new(picture, region, tensor, preparation)?;
-        Ok(Plan { map, preparation: *preparation, packed: None, yuv: None })
+        Ok(Plan { map, preparation: *preparation, planes: [None, None] })
     }
 
     #[must_use]
@@ -83,12 +47,12 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// If the picture or the tensor is of another size, or bytes are to be scaled.
-    pub fn fill<T: Element>(
+    /// If the picture or the tensor is of another size.
+    pub fn fill(
         &mut self,
         picture: &Picture<'_>,
         layout: Layout,
-        tensor: &mut [T],
+        tensor: &mut [f32],
     ) -> Result<(), FillError> {
         if picture.size() != self.map.picture {
             return Err(FillError::Picture { expected: self.map.picture, found: picture.size() });
@@ -98,27 +62,41 @@ impl Plan {
         if tensor.len() != expected {
             return Err(FillError::Tensor { size: self.map.tensor, expected, found: tensor.len() });
         }
-        if self.preparation.scale.is_some() && !T::SCALES {
-            return Err(FillError::Bytes);
-        }
         let scale = self.preparation.scale.unwrap_or(Scale { mean: [0.0; 3], divisor: [1.0; 3] });
+        let factors = scale.divisor.map(|divisor| 1.0 / divisor);
+        let scaled = |level: f32, n: usize| (level - scale.mean[n]) * factors[n];
         if self.map.inside.width < width || self.map.inside.height < height {
-            let padding = [0, 1, 2].map(|n| T::of(self.preparation.padding, scale.mean[n], scale.divisor[n]));
-            fill_with(padding, layout, tensor);
+            let padding = f32::from(self.preparation.padding);
+            fill_with([0, 1, 2].map(|n| scaled(padding, n)), layout, tensor);
         }
         let channels = channels(picture.format(), self.preparation.colour);
-        let Plan { map, preparation, packed, yuv } = self;
-        packed.iter_mut().for_each(Packed::forget);
-        yuv.iter_mut().for_each(Yuv::forget);
-        for row in 0..map.inside.height {
-            let pixels = match picture.format().is_yuv() {
-                true => yuv.get_or_insert_with(|| Yuv::new(map)).row(picture, map, row),
-                false => {
-                    packed.get_or_insert_with(|| Packed::new(map)).row(picture, map, preparation.filter, row)
+        let is_yuv = picture.format().is_yuv();
+        let Plan { map, planes, .. } = self;
+        let planes = planes[usize::from(is_yuv)].get_or_insert_with(|| Planes::new(map, is_yuv));
+        planes.forget();
+        let inside = map.inside;
+        for row in 0..inside.height {
+            let levels = planes.row(picture, map, row);
+            let levels = channels.map(|channel| &levels[channel][..inside.width]);
+            let at = (inside.y + row) * width + inside.x;
+            match layout {
+                Layout::Nchw => {
+                    for (n, levels) in levels.into_iter().enumerate() {
+                        let values = &mut tensor[n * height * width + at..][..inside.width];
+                        for (value, level) in values.iter_mut().zip(levels) {
+                            *value = scaled(*level, n);
+                        }
+                    }
                 }
-            };
-            let place = Place { x: map.inside.x, y: map.inside.y + row, width, height };
-            write_row(&pixels[..map.inside.width], channels, scale, layout, tensor, place);
+                Layout::Nhwc => {
+                    let values = tensor[at * 3..][..inside.width * 3].as_chunks_mut::<3>().0;
+                    for (((values, a), b), c) in
+                        values.iter_mut().zip(levels[0]).zip(levels[1]).zip(levels[2])
+                    {
+                        *values = [scaled(*a, 0), scaled(*b, 1), scaled(*c, 2)];
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -130,62 +108,8 @@ fn channels(format: PixelFormat, colour: Colour) -> [usize; 3] {
     if is_bgr == (colour == Colour::Bgr) { [0, 1, 2] } else { [2, 1, 0] }
 }
 
-/// Where a row begins in a tensor of this size.
-struct Place {
-    x: usize,
-    y: usize,
-    width: usize,
-    height: usize,
-}
-
-fn write_row<T: Element>(
-    pixels: &[Pixel],
-    channels: [usize; 3],
-    scale: Scale,
-    layout: Layout,
-    tensor: &mut [T],
-    Place { x, y, width, height }: Place,
-) {
-    let Scale { mean, divisor } = scale;
-    match layout {
-        Layout::Nchw => {
-            for (n, channel) in channels.into_iter().enumerate() {
-                let row = &mut tensor[(n * height + y) * width + x..][..pixels.len()];
-                // A number that the compiler knows lets it use vectors.
-                match channel {
-                    0 => write_channel::<T, 0>(pixels, mean[n], divisor[n], row),
-                    1 => write_channel::<T, 1>(pixels, mean[n], divisor[n], row),
-                    _ => write_channel::<T, 2>(pixels, mean[n], divisor[n], row),
-                }
-            }
-        }
-        Layout::Nhwc => {
-            let row = &mut tensor[(y * width + x) * 3..][..pixels.len() * 3];
-            for (values, pixel) in row.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
-                *values = [0, 1, 2].map(|n| T::of(pixel[channels[n]], mean[n], divisor[n]));
-            }
-        }
-    }
-}
-
-fn write_channel<T: Element, const CHANNEL: usize>(pixels: &[Pixel], mean: f32, divisor: f32, row: &mut [T]) {
-    let value = |pixel: Pixel| {
-        // Not by its index: shifts and truncations are vectors, single bytes are not.
-        let byte = (u32::from_le_bytes(pixel) >> (8 * CHANNEL)) as u8;
-        T::of(byte, mean, divisor)
-    };
-    let (wide, rest) = pixels.as_chunks::<WIDE>();
-    let (wide_row, rest_row) = row.as_chunks_mut::<WIDE>();
-    for (values, pixels) in wide_row.iter_mut().zip(wide) {
-        *values = pixels.map(value);
-    }
-    for (one, pixel) in rest_row.iter_mut().zip(rest) {
-        *one = value(*pixel);
-    }
-}
-
 /// Fills a tensor with one colour.
-fn fill_with<T: Element>(colour: [T; 3], layout: Layout, tensor: &mut [T]) {
+fn fill_with(colour: [f32; 3], layout: Layout, tensor: &mut [f32]) {
     match layout {
         Layout::Nchw => {
             let n = tensor.len() / 3;

@@ -33,17 +33,17 @@ fn packed(size: Size, format: PixelFormat, more: usize) -> (Vec<u8>, usize) {
     (bytes, size.width * order.len() + more)
 }
 
-fn filled<T: Element>(
+fn filled(
     size: Size,
     format: PixelFormat,
     region: Option<Region>,
     tensor: Size,
     preparation: &Preparation,
     layout: Layout,
-) -> Vec<T> {
+) -> Vec<f32> {
     let (data, stride) = packed(size, format, 5);
     let picture = Picture::new(size, format, Matrix::Bt601, &[Plane { data: &data, stride }]).unwrap();
-    let mut values = vec![T::default(); tensor.width * tensor.height * 3];
+    let mut values = vec![0.0; tensor.width * tensor.height * 3];
     let mut plan = Plan::new(size, region, tensor, preparation).unwrap();
     // Twice: the second begins with the memory of the first.
     for _ in 0..2 {
@@ -52,23 +52,22 @@ fn filled<T: Element>(
     values
 }
 
+/// How many levels a linear value may be off.
+const EXACT: f32 = 0.02;
+
 const NINE: Size = Size { width: 9, height: 6 };
-const PLAIN: Preparation = Preparation {
-    resize: Resize::Stretch,
-    filter: Filter::Linear,
-    colour: Colour::Rgb,
-    padding: 0,
-    scale: None,
-};
+const PLAIN: Preparation =
+    Preparation { resize: Resize::Stretch, colour: Colour::Rgb, padding: 0, scale: None };
 
 #[track_caller]
 fn check(size: Size, region: Option<Region>, tensor: (usize, usize), resize: Resize, expected: &[u8]) {
     let tensor = Size { width: tensor.0, height: tensor.1 };
     let preparation = Preparation { resize, padding: 114, ..PLAIN };
     for format in [PixelFormat::Rgb, PixelFormat::Bgr, PixelFormat::Rgbx, PixelFormat::Bgrx] {
-        let found: Vec<u8> = filled(size, format, region, tensor, &preparation, Layout::Nhwc);
-        let worst = found.iter().zip(expected).map(|(a, b)| a.abs_diff(*b)).max();
-        assert!(found.len() == expected.len() && worst <= Some(1), "{format:?}\n{found:?}\n{expected:?}");
+        let found = filled(size, format, region, tensor, &preparation, Layout::Nhwc);
+        let is_near = |(found, expected): (&f32, &u8)| (found - f32::from(*expected)).abs() < 0.5 + EXACT;
+        let are_near = found.iter().zip(expected).all(is_near);
+        assert!(found.len() == expected.len() && are_near, "{format:?}\n{found:?}\n{expected:?}");
     }
 }
 
@@ -135,7 +134,7 @@ fn bilinear(size: Size, region: Region, tensor: Size, to: (usize, usize), channe
 }
 
 #[test]
-fn pictures_of_any_size_are_right_within_a_level() {
+fn pictures_of_any_size_are_right_within_a_fiftieth_of_a_level() {
     let mut random = Random::new(3);
     for _ in 0..60 {
         let size = Size { width: 1 + random.below(40), height: 1 + random.below(40) };
@@ -144,54 +143,36 @@ fn pictures_of_any_size_are_right_within_a_level() {
         let (width, height) = (1 + random.below(size.width - x), 1 + random.below(size.height - y));
         let region = Region { x, y, width, height };
         let format = [PixelFormat::Rgb, PixelFormat::Bgrx][random.below(2)];
-        let found: Vec<u8> = filled(size, format, Some(region), tensor, &PLAIN, Layout::Nchw);
+        let found = filled(size, format, Some(region), tensor, &PLAIN, Layout::Nchw);
         for (n, value) in found.iter().enumerate() {
             let (channel, at) = (n / (tensor.width * tensor.height), n % (tensor.width * tensor.height));
             let exact = bilinear(size, region, tensor, (at % tensor.width, at / tensor.width), channel);
             let off = (f64::from(*value) - exact).abs();
-            assert!(off < 0.54, "{size} {region:?} {tensor}: {value} instead of {exact}");
+            assert!(off < f64::from(EXACT), "{size} {region:?} {tensor}: {value} instead of {exact}");
         }
     }
 }
 
 #[test]
-fn nearest_takes_the_pixel_at_the_centre() {
-    let preparation = Preparation { filter: Filter::Nearest, ..PLAIN };
-    let found: Vec<u8> =
-        filled(NINE, PixelFormat::Rgb, None, Size { width: 4, height: 3 }, &preparation, Layout::Nhwc);
-    // Centres of columns: 1.125, 3.375, 5.625, 7.875; of rows: 1, 3, 5.
-    let expected: Vec<u8> = [1, 3, 5]
-        .into_iter()
-        .flat_map(|y| {
-            [1, 3, 5, 7].into_iter().flat_map(move |x| (0..3).map(move |channel| level(x, y, channel)))
-        })
-        .collect();
-    assert_eq!(found, expected);
-}
-
-#[test]
 fn colours_layouts_and_scales_are_those_of_the_tensor() {
     let [nhwc, nchw] = [Layout::Nhwc, Layout::Nchw].map(|layout| {
-        filled::<u8>(
-            NINE,
-            PixelFormat::Bgr,
-            None,
-            NINE,
-            &Preparation { colour: Colour::Bgr, ..PLAIN },
-            layout,
-        )
+        filled(NINE, PixelFormat::Bgr, None, NINE, &Preparation { colour: Colour::Bgr, ..PLAIN }, layout)
     });
-    assert_eq!(
-        nhwc[..6],
-        [level(0, 0, 2), level(0, 0, 1), level(0, 0, 0), level(1, 0, 2), level(1, 0, 1), level(1, 0, 0)]
-    );
-    assert_eq!(nchw[54..57], [level(0, 0, 1), level(1, 0, 1), level(2, 0, 1)]);
+    let are = |found: &[f32], of: &[(usize, usize)]| {
+        let is = |(found, (x, channel)): (&f32, &(usize, usize))| {
+            (found - f32::from(level(*x, 0, *channel))).abs() < EXACT
+        };
+        assert!(found.iter().zip(of).all(is), "{found:?}");
+    };
+    are(&nhwc[..6], &[(0, 2), (0, 1), (0, 0), (1, 2), (1, 1), (1, 0)]);
+    are(&nchw[54..57], &[(0, 1), (1, 1), (2, 1)]);
     let scale = Scale { mean: [127.5, 0.0, 10.0], divisor: [127.5, 1.0, 0.5] };
     let preparation = Preparation { scale: Some(scale), padding: 255, resize: Resize::FitTopLeft, ..PLAIN };
     let tensor = Size { width: 10, height: 6 };
-    let found: Vec<f32> = filled(NINE, PixelFormat::Rgb, None, tensor, &preparation, Layout::Nhwc);
+    let found = filled(NINE, PixelFormat::Rgb, None, tensor, &preparation, Layout::Nhwc);
     let value = |x, channel| f32::from(level(x, 0, channel));
-    assert_eq!(found[3..6], [(value(1, 0) - 127.5) / 127.5, value(1, 1), (value(1, 2) - 10.0) / 0.5]);
+    let expected = [(value(1, 0) - 127.5) / 127.5, value(1, 1), (value(1, 2) - 10.0) / 0.5];
+    assert!(found[3..6].iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.03), "{:?}", &found[3..6]);
     // Padding is scaled too.
     assert_eq!(found[27..30], [1.0, 255.0, 490.0]);
 }
@@ -218,18 +199,15 @@ fn yuv_becomes_the_colours_of_its_matrix() {
                 let planes: Vec<Plane<'_>> =
                     planes.iter().map(|(data, stride)| Plane { data, stride: *stride }).collect();
                 let picture = Picture::new(size, format, matrix, &planes).unwrap();
-                for filter in [Filter::Linear, Filter::Nearest] {
-                    let preparation = Preparation { filter, ..PLAIN };
-                    let mut plan = Plan::new(size, None, Size { width: 4, height: 4 }, &preparation).unwrap();
-                    let mut tensor = [0_u8; 48];
-                    plan.fill(&picture, Layout::Nhwc, &mut tensor).unwrap();
-                    let is_close = |(found, expected): (&u8, &i32)| (i32::from(*found) - expected).abs() <= 1;
-                    assert!(
-                        tensor.as_chunks::<3>().0.iter().all(|rgb| rgb.iter().zip(&expected).all(is_close)),
-                        "{format:?} {matrix:?} {:?} instead of {expected:?}",
-                        &tensor[..3]
-                    );
-                }
+                let mut plan = Plan::new(size, None, Size { width: 4, height: 4 }, &PLAIN).unwrap();
+                let mut tensor = [0.0; 48];
+                plan.fill(&picture, Layout::Nhwc, &mut tensor).unwrap();
+                let is_close = |(found, expected): (&f32, &u8)| (found - f32::from(*expected)).abs() < 0.51;
+                assert!(
+                    tensor.as_chunks::<3>().0.iter().all(|rgb| rgb.iter().zip(&expected).all(is_close)),
+                    "{format:?} {matrix:?} {:?} instead of {expected:?}",
+                    &tensor[..3]
+                );
             }
         }
     }
@@ -246,7 +224,7 @@ fn planes_of_colour_are_read_at_half_the_place() {
     let picture = Picture::new(size, PixelFormat::I420, Matrix::Bt601, &planes).unwrap();
     let tensor = Size { width: 8, height: 6 };
     let mut plan = Plan::new(size, None, tensor, &PLAIN).unwrap();
-    let mut found = vec![0_u8; 8 * 6 * 3];
+    let mut found = vec![0.0; 8 * 6 * 3];
     plan.fill(&picture, Layout::Nhwc, &mut found).unwrap();
     let blue = |x: usize, y: usize| f64::from(found[(y * 8 + x) * 3 + 2]);
     let red = |x: usize, y: usize| f64::from(found[(y * 8 + x) * 3]);
@@ -254,24 +232,24 @@ fn planes_of_colour_are_read_at_half_the_place() {
     // level.
     let of_u = |x: f64| {
         (128.0 - 16.0) * 255.0 / 219.0
-            + 2.017 * (64.0 + ((x + 0.5) / 2.0 - 0.5).clamp(0.0, 3.0) * 32.0 - 128.0)
+            + 1.772 * 255.0 / 224.0 * (64.0 + ((x + 0.5) / 2.0 - 0.5).clamp(0.0, 3.0) * 32.0 - 128.0)
     };
     let of_v = |y: f64| {
         (128.0 - 16.0) * 255.0 / 219.0
-            + 1.596 * (64.0 + ((y + 0.5) / 2.0 - 0.5).clamp(0.0, 2.0) * 40.0 - 128.0)
+            + 1.402 * 255.0 / 224.0 * (64.0 + ((y + 0.5) / 2.0 - 0.5).clamp(0.0, 2.0) * 40.0 - 128.0)
     };
     for x in 0..8 {
         for y in 0..6 {
-            assert!((blue(x, y) - of_u(x as f64).clamp(0.0, 255.0)).abs() < 2.5, "{x} {y}: {}", blue(x, y));
-            assert!((red(x, y) - of_v(y as f64).clamp(0.0, 255.0)).abs() < 2.5, "{x} {y}: {}", red(x, y));
+            assert!((blue(x, y) - of_u(x as f64).clamp(0.0, 255.0)).abs() < 0.2, "{x} {y}: {}", blue(x, y));
+            assert!((red(x, y) - of_v(y as f64).clamp(0.0, 255.0)).abs() < 0.2, "{x} {y}: {}", red(x, y));
         }
     }
 }
 
 /// The box of the white pixels of a tensor, in parts of it.
-fn white(tensor: &[u8], size: Size) -> Corners {
+fn white(tensor: &[f32], size: Size) -> Corners {
     let mut corners = Corners { x_min: 1.0, y_min: 1.0, x_max: 0.0, y_max: 0.0 };
-    for (n, _) in tensor.as_chunks::<3>().0.iter().enumerate().filter(|(_, rgb)| rgb[0] > 127) {
+    for (n, _) in tensor.as_chunks::<3>().0.iter().enumerate().filter(|(_, rgb)| rgb[0] > 127.0) {
         let (x, y) = ((n % size.width) as f64, (n / size.width) as f64);
         corners.x_min = corners.x_min.min(x / size.width as f64);
         corners.y_min = corners.y_min.min(y / size.height as f64);
@@ -309,7 +287,7 @@ fn what_is_seen_in_the_tensor_is_found_where_it_is_in_the_frame() {
         for region in [None, Some(Region { x: 50, y: 21, width: 61, height: 47 })] {
             for tensor in [Size { width: 320, height: 320 }, Size { width: 400, height: 208 }] {
                 let mut plan = Plan::new(frame, region, tensor, &Preparation { resize, ..PLAIN }).unwrap();
-                let mut values = vec![0_u8; tensor.width * tensor.height * 3];
+                let mut values = vec![0.0; tensor.width * tensor.height * 3];
                 plan.fill(&picture, Layout::Nhwc, &mut values).unwrap();
                 let detection = Detection {
                     bounds: white(&values, tensor),
@@ -375,13 +353,10 @@ fn what_cannot_be_filled_is_refused() {
     let (data, stride) = packed(NINE, PixelFormat::Rgb, 0);
     let picture =
         Picture::new(NINE, PixelFormat::Rgb, Matrix::Bt601, &[Plane { data: &data, stride }]).unwrap();
-    let scale = Some(Scale { mean: [0.0; 3], divisor: [2.0; 3] });
-    let mut plan = Plan::new(NINE, None, tensor, &Preparation { scale, ..PLAIN }).unwrap();
-    let error = plan.fill(&picture, Layout::Nchw, &mut [0_u8; 48]).unwrap_err();
-    assert_eq!(error, FillError::Bytes);
-    let error = plan.fill(&picture, Layout::Nchw, &mut [0_f32; 47]).unwrap_err();
+    let mut plan = Plan::new(NINE, None, tensor, &PLAIN).unwrap();
+    let error = plan.fill(&picture, Layout::Nchw, &mut [0.0; 47]).unwrap_err();
     assert_eq!(error.to_string(), "a tensor has 47 values, but a picture of 4x4 has 48");
     let mut plan = Plan::new(Size { width: 9, height: 5 }, None, tensor, &PLAIN).unwrap();
-    let error = plan.fill(&picture, Layout::Nchw, &mut [0_u8; 48]).unwrap_err();
+    let error = plan.fill(&picture, Layout::Nchw, &mut [0.0; 48]).unwrap_err();
     assert_eq!(error.to_string(), "a picture of 9x6 came where pictures are 9x5");
 }

@@ -80,6 +80,19 @@ impl Config {
         Ok(config)
     }
 
+    /// Leaves a model that runs on the CPU at most so many threads; 0, which is OpenVINO's word for all
+    /// cores, becomes this number, since OpenVINO does not mind the quotas of control groups. Returns
+    /// how many were asked for, if fewer are left.
+    pub(super) fn limit_threads(&mut self, n_cores: usize) -> Option<usize> {
+        let threads = self.properties.get_mut("INFERENCE_NUM_THREADS")?;
+        // What is no number OpenVINO refuses by itself.
+        let asked: usize = threads.parse().ok()?;
+        if asked == 0 || asked > n_cores {
+            *threads = n_cores.to_string();
+        }
+        (asked > n_cores).then_some(asked)
+    }
+
     /// The devices that it names: `GPU` and `CPU` of `AUTO:GPU,CPU`; `CPU` of `AUTO`, which may
     /// always fall back to it.
     pub(super) fn single(&self) -> Vec<&str> {
@@ -148,6 +161,22 @@ mod tests {
             ],
         );
         check("NPU", "", expect!["NPU "]);
+    }
+
+    #[test]
+    fn threads_are_no_more_than_the_cores() {
+        let limited = |device: &str, ie_config: &str, n_cores: usize| {
+            let mut config = Config::new(device, ie_config).unwrap();
+            let asked = config.limit_threads(n_cores);
+            (config.properties.get("INFERENCE_NUM_THREADS").cloned(), asked)
+        };
+        let some = |n: &str| Some(n.to_owned());
+        assert_eq!(limited("CPU", "", 8), (some("1"), None));
+        assert_eq!(limited("CPU", "CPU_THREADS_NUM=4", 8), (some("4"), None));
+        assert_eq!(limited("CPU", "INFERENCE_NUM_THREADS=4", 2), (some("2"), Some(4)));
+        assert_eq!(limited("CPU", "INFERENCE_NUM_THREADS=0", 3), (some("3"), None));
+        assert_eq!(limited("CPU", "INFERENCE_NUM_THREADS=many", 2), (some("many"), None));
+        assert_eq!(limited("GPU", "", 2), (None, None));
     }
 
     #[test]

@@ -9,6 +9,9 @@
 //! machine has, before a model is compiled: `AUTO` and `MULTI` would drop both without a word.
 //! What OpenVINO then really uses is read back ([`Facts`]).
 //!
+//! The files of a model are read into memory and not mapped, so one that is changed later, or cut off,
+//! changes no answer and ends no worker. One that changes while it is read is an error.
+//!
 //! Inputs get a fixed size, as each new size of a dynamic one costs memory for good. Tensors are
 //! floats; OpenVINO converts where a model has others.
 //!
@@ -20,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use gstreamer as gst;
+use lp::os::fs::StatIdentity;
 use lp::vision::{Output, Size, prepare::Layout};
 use openvino::prepostprocess::Pipeline;
 use openvino::{
@@ -43,6 +47,21 @@ pub(super) struct Wanted {
     pub(super) config: Config,
     /// Width and height of pictures, for a model that takes several sizes.
     pub(super) size: Option<(usize, usize)>,
+    /// The files of the model as they are: one that was written since is another model.
+    pub(super) files: Files,
+}
+
+/// What tells a file from one that was written since: inode, size, and the time of the last change in
+/// nanoseconds; `None` of one that is not there.
+pub(super) type Files = [Option<(u64, u64, i64)>; 2];
+
+/// The model's file, and that of the weights of an IR.
+pub(super) fn files(model: &Path) -> Files {
+    let identity = |path: &Path| {
+        let StatIdentity { inode, size, mtime_ns, .. } = StatIdentity::read(path).ok()?;
+        Some((inode, size, mtime_ns))
+    };
+    [identity(model), identity(&model.with_extension("bin"))]
 }
 
 /// The models of this process that are in use.
@@ -127,6 +146,8 @@ fn compile(wanted: &Wanted) -> Result<Compiled, String> {
     let Wanted { config, .. } = wanted;
     let calls = calls();
     let mut core = Core::new().map_err(|error| format!("OpenVINO does not start: {error}"))?;
+    // Of no device: it is about reading.
+    core.set_property(&"".into(), &RwPropertyKey::EnableMmap, "NO").map_err(|error| reason(&error))?;
     configure(&mut core, config)?;
     let model = read(&mut core, &wanted.model)?;
     let (model, layout, size) = with_floats(fixed(model, wanted)?)?;
@@ -152,6 +173,9 @@ fn compile(wanted: &Wanted) -> Result<Compiled, String> {
     let mut outputs = outputs(&compiled).map_err(|fault| format!("`{}` {fault}", shown(&wanted.model)))?;
     add_names(&mut outputs, &wanted.model);
     drop(calls);
+    if files(&wanted.model) != wanted.files {
+        return Err(format!("the files of `{}` were changed while they were read", shown(&wanted.model)));
+    }
     Ok(Compiled { model: Mutex::new(compiled), layout, size, outputs, facts })
 }
 

@@ -4,6 +4,7 @@
 //! *Targets* of a frame are what is inferred: the frame, or each region of interest on it
 //! (`inference-region=roi-list`).
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use gst::glib;
@@ -127,6 +128,8 @@ pub(super) struct Said {
     config: String,
     pub(super) model_proc: Option<ModelProc>,
     info: Vec<ModelInfo>,
+    /// What in `info` cannot be understood.
+    faults: Vec<String>,
     /// The files of the property `labels`, each with its layer.
     pub(super) labels: Vec<(Option<String>, Vec<String>)>,
     /// The folder that paths in the model-proc file are relative to.
@@ -166,7 +169,20 @@ impl Inference {
             |name: &str| settings.text(name).ok_or_else(|| format!("the property `{name}` is not set"));
         let model = needed("model")?;
         let model = Path::new(&model);
+        let files = engine::files(model);
         let said = said(settings, model)?;
+        let about = |text: String| log(&format!("`{}` (`{}`): {text}", element.name(), name(model)));
+        if !said.faults.is_empty() {
+            let faults = said.faults.join("\n");
+            // What the model-proc file does not say, the model may.
+            if said.model_proc.is_none() {
+                return Err(format!(
+                    "the model `{}` says what cannot be understood:\n{faults}",
+                    model.display()
+                ));
+            }
+            about(format!("left out, since it cannot be understood: {faults}"));
+        }
         let preparation = said.known().preparation().map_err(|error| error.to_string())?;
         let size = match (settings.number("reshape-width"), settings.number("reshape-height")) {
             (0, 0) => None,
@@ -174,11 +190,15 @@ impl Inference {
             _ => return Err("`reshape-width` and `reshape-height` must both be set".to_owned()),
         };
         let device = settings.text("device").unwrap_or_else(|| "CPU".to_owned());
-        let config = Config::new(&device, &settings.text("ie-config").unwrap_or_default())?;
+        let mut config = Config::new(&device, &settings.text("ie-config").unwrap_or_default())?;
+        let n_cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        if let Some(asked) = config.limit_threads(n_cores) {
+            about(format!("{n_cores} of {asked} threads: so many cores this worker may use"));
+        }
         let library = needed("openvino")?.into();
-        let compiled = engine::compiled(&Wanted { library, model: model.to_path_buf(), config, size })?;
-        let name = model.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let about = |text: String| log(&format!("`{}` (`{name}`): {text}", element.name()));
+        let wanted = Wanted { library, model: model.to_path_buf(), config, size, files };
+        let compiled = engine::compiled(&wanted)?;
+        let name = name(model);
         about(compiled.facts.to_string());
         // The record keeps the messages of elements.
         let message = compiled.facts.structure(&name);
@@ -307,7 +327,14 @@ fn said(settings: &Settings, model: &Path) -> Result<Said, String> {
     };
     let labels = labels::files(&property).into_iter().map(lines).collect::<Result<Vec<_>, String>>()?;
     let config = settings.text("pre-process-config").unwrap_or_default();
-    Ok(Said { backend, config, model_proc, info: info(model)?, labels, folder })
+    let info = info(model)?;
+    let faults = info.iter().flat_map(|info| info.faults.iter().cloned()).collect();
+    Ok(Said { backend, config, model_proc, info, faults, labels, folder })
+}
+
+/// The name of a model: that of its file.
+fn name(model: &Path) -> String {
+    model.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// What a model says of itself.

@@ -7,6 +7,8 @@
 //! A version before 2025.4 is refused: the numbers of element types were others there, and
 //! the bindings would read floats as something else.
 //!
+//! A file that is cut off is refused by its name, also one of those that the library opens later.
+//!
 //! The text of an error lies in one global of the library, so [`calls`] is held over each call
 //! that may fail, except inferences, which would then wait for each other.
 //!
@@ -15,6 +17,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::elf;
 
 /// The first part of the names of OpenVINO's C library; a version follows: `.2641`.
 const NAME: &str = "libopenvino_c.so";
@@ -27,6 +31,9 @@ const OLDEST: (u32, u32) = (2025, 4);
 
 /// The library that this process has loaded, and its version.
 static LOADED: Mutex<Option<(PathBuf, String)>> = Mutex::new(None);
+
+/// How the names of files begin that OpenVINO consists of.
+const PARTS: [&str; 3] = ["libopenvino", "libtbb", "libhwloc"];
 
 static CALLS: Mutex<()> = Mutex::new(());
 
@@ -56,6 +63,9 @@ pub(super) fn load(path: &Path) -> Result<String, String> {
     }
     if !is_openvino(&file) {
         return Err(format!("`{}` is no OpenVINO library", file.display()));
+    }
+    if let Some(folder) = file.parent() {
+        are_whole(folder)?;
     }
     openvino_sys::library::load_from(file.clone())
         .map_err(|reason| format!("OpenVINO cannot be loaded: {reason}"))?;
@@ -90,6 +100,26 @@ fn is_openvino(file: &Path) -> bool {
     let symbol = b"ov_get_openvino_version";
     lp::os::fs::read_bounded(file, MOST_LIBRARY)
         .is_ok_and(|bytes| bytes.windows(symbol.len()).any(|window| window == symbol))
+}
+
+/// Whether the libraries of OpenVINO in this folder have all that their headers announce.
+fn are_whole(folder: &Path) -> Result<(), String> {
+    let names = lp::os::fs::list_names(folder).unwrap_or_default();
+    for name in names.iter().filter(|name| PARTS.iter().any(|part| name.starts_with(part))) {
+        let file = folder.join(name);
+        let (Ok(head), Ok(metadata)) = (lp::os::fs::read_head(&file, elf::HEAD), lp::os::fs::metadata(&file))
+        else {
+            continue;
+        };
+        if let Some(least) = elf::least_size(&head).filter(|least| metadata.len() < *least) {
+            return Err(format!(
+                "`{}` is cut off: it has {} bytes, and its header announces {least}",
+                file.display(),
+                metadata.len()
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn is_library(name: &str) -> bool {

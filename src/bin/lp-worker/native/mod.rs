@@ -20,6 +20,7 @@ mod convert;
 mod counter;
 mod detect;
 mod element;
+mod elf;
 mod engine;
 mod frame;
 mod infer;
