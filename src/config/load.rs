@@ -100,8 +100,8 @@ pub struct Loaded {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     pub profile: Option<String>,
-    /// Keys with their values, from `--set` and `LP_SET_*`: of several for one key, the one
-    /// that takes precedence.
+    /// Keys with their values, from `--set`, `LP_SET_*`, `--cameras` and `--workloads`: of several
+    /// for one key, the one that takes precedence.
     pub overrides: BTreeMap<String, String>,
 }
 
@@ -177,6 +177,7 @@ pub fn load_from(request: &LoadRequest, disk: &dyn Files) -> Loaded {
         return loader.single(request, lpfile, settings);
     }
     let more_tasks = loader.included(&lpfile);
+    loader.named_by_flags(request);
     let camera_file = loader.named(request.cameras.as_deref(), lpfile.cameras.as_ref(), CAMERAS).into_path();
     let cameras = loader.cameras(request, &lpfile);
     let has_cameras = !cameras.is_empty();
@@ -477,6 +478,18 @@ impl Loader<'_> {
     }
 
     /// A flag is relative to the current folder, all else to the project.
+    /// Files that flags name are set as by the key that names them in `Lpfile.toml`, where a path
+    /// begins at the project's folder.
+    fn named_by_flags(&mut self, request: &LoadRequest) {
+        let flags = [("project.cameras", &request.cameras), ("project.workloads", &request.workloads)];
+        for (key, path) in flags {
+            let Some(path) = path else { continue };
+            let path = self.dir.join(path);
+            let path = path.strip_prefix(self.root).unwrap_or(&path).to_string_lossy().into_owned();
+            self.asked.overrides.insert(key.to_owned(), path);
+        }
+    }
+
     fn named(&self, flag: Option<&Path>, written: Option<&Spanned<String>>, default: &str) -> PathChoice {
         match (flag, written) {
             (Some(path), _) => PathChoice::Given(self.dir.join(path), None),

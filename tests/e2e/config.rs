@@ -60,6 +60,7 @@ fn every_key_has_its_value_and_its_origin() {
             rtsp.port                       8554                                 default
             rtsp.latency                    300                                  default
             rtsp.codec                      "h264"                               default
+            rtsp.cpus                       []                                   default
             worker.command                  -                                    default
             dlstreamer.batch_size_detect    1                                    default
             dlstreamer.inference_interval   3                                    default

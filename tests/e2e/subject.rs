@@ -228,7 +228,7 @@ fn every_form_of_a_report_says_what_was_measured() {
         lp_version=0.1.0
         gstreamer=1.22.0
         worker_command=LP_WORKER: fake-worker
-        record_version=7
+        record_version=8
         clip_done=
         clip_because=
         clip_made_up=
@@ -261,6 +261,12 @@ fn every_form_of_a_report_says_what_was_measured() {
         estimate_low=
         estimate_high=
         estimate_first=
+        seen_labels=
+        seen_per_frame=
+        compared_frames=
+        recall_percent=
+        precision_percent=
+        map50_percent=
     "#]]
     .assert_eq(&lines.collect::<String>());
 

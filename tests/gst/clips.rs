@@ -181,6 +181,14 @@ fn tracks_of_unequal_lengths_are_a_clip() {
 }
 
 #[test]
+fn a_clip_of_jpegs_starts_each_time() {
+    // `jpegparse` fails if it sets its caps while the seek to the first frame flushes it.
+    let case = Case::new("a.mjpeg", "10").pattern(30, "10", "-c:v mjpeg");
+    case.build().success();
+    case.ws.lp("run --count 12 --duration 1s --warmup 1s --no-verdict").success();
+}
+
+#[test]
 fn a_bare_stream_without_times_is_a_clip_too() {
     Case::new("a.h264", "10").pattern(30, "10", H264).becomes(30);
     Case::new("a.mjpeg", "10").pattern(30, "10", "-c:v mjpeg").becomes(30);

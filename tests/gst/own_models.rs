@@ -80,7 +80,7 @@ fn a_library_that_is_cut_off_is_named_and_not_loaded() {
     let size = file.metadata().unwrap().len();
     file.set_len(size / 2).unwrap();
     let Some(ws) = one_face(&[("openvino", json!(own.path()))]) else { return };
-    let ended = ws.lp("run").code(1);
+    let ended = ws.lp("run").code(2);
     let fault = format!("{plugin}` is cut off: it has {} bytes, and its header announces ", size / 2);
     assert!(ended.stderr.contains(&fault), "{}", ended.stderr);
 }

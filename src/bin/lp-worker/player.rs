@@ -28,6 +28,7 @@ use lp::pipeline::{PipelineSpec, Playback};
 use lp::worker::protocol::{End, EventBody, Keep, StreamName, Tap};
 
 use crate::build::Chain;
+use crate::frames::lock;
 use crate::looping::{Loop, PassLength};
 use crate::messages;
 use crate::output::{Events, log};
@@ -254,6 +255,38 @@ struct Track {
     stopped: bool,
 }
 
+/// Where the first data of a pipeline wait.
+#[derive(Default)]
+struct Gate {
+    /// Whether it is open, and the probes that hold data until then.
+    state: Mutex<(bool, Vec<(gst::Pad, gst::PadProbeId)>)>,
+}
+
+impl Gate {
+    /// Holds what comes to a pad, and puts `Data` into the inputs when there is something.
+    fn hold(&self, pad: &gst::Pad, sender: Sender<Input>) {
+        let mut state = lock(&self.state);
+        if state.0 {
+            return;
+        }
+        let types = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER | gst::PadProbeType::PUSH;
+        let probe = pad.add_probe(types, move |_, _| {
+            let _ = sender.send(Input::Data);
+            gst::PadProbeReturn::Ok
+        });
+        state.1.extend(probe.map(|probe| (pad.clone(), probe)));
+    }
+
+    /// Lets everything pass from now on.
+    fn open(&self) {
+        let mut state = lock(&self.state);
+        state.0 = true;
+        let probes = std::mem::take(&mut state.1);
+        drop(state);
+        probes.into_iter().for_each(|(pad, probe)| pad.remove_probe(probe));
+    }
+}
+
 /// A pipeline on its way.
 struct Stage {
     chain: Chain,
@@ -271,7 +304,7 @@ impl Stage {
     fn start(&mut self, spec: &PipelineSpec, seed: u64, sightings: &Sightings) -> Result<(), String> {
         sightings.begin();
         if spec.playback == Playback::Loop {
-            self.announce_data();
+            let gate = self.hold_data();
             self.set_state(gst::State::Paused)?;
             if self.source_can_seek() {
                 self.wait(|input| matches!(input, Input::Data))?;
@@ -280,6 +313,7 @@ impl Stage {
                     Loop::begin(&self.chain, seed, Arc::clone(&self.pass)).inspect_err(|why| log(why)).ok();
                 sightings.begin();
             }
+            gate.open();
         }
         match self.set_state(gst::State::Playing)? {
             gst::StateChangeSuccess::Async => self.wait_until_playing(),
@@ -311,19 +345,17 @@ impl Stage {
         })
     }
 
-    /// Puts `Data` into the inputs when a buffer has come by: then a seek has
-    /// something to act on, a demuxer that has read its headers. PAUSED would
-    /// not do, as a pipeline with `clocksync` never completes it.
-    fn announce_data(&self) {
+    /// Puts `Data` into the inputs when a buffer has come: then a seek has something to act on, a
+    /// demuxer that has read its headers. PAUSED would not do, as a pipeline with `clocksync` never
+    /// completes it. The buffer waits there: an element that is just setting its caps when the
+    /// seek flushes may fail with them, as `jpegparse` does, and post that as an error.
+    fn hold_data(&self) -> Arc<Gate> {
+        let gate = Arc::new(Gate::default());
         for index in 0..self.chain.elements.len() {
-            let sender = self.sender.clone();
-            self.chain.with_src_pad(index, move |pad| {
-                pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::PUSH, move |_, _| {
-                    let _ = sender.send(Input::Data);
-                    gst::PadProbeReturn::Remove
-                });
-            });
+            let (sender, gate) = (self.sender.clone(), Arc::clone(&gate));
+            self.chain.with_src_pad(index, move |pad| gate.hold(pad, sender));
         }
+        gate
     }
 
     fn wait_until_playing(&self) -> Result<(), String> {
