@@ -123,8 +123,8 @@ fn wait(epoll: &OwnedFd) {
 }
 
 impl Pipe {
-    /// Reads what is there, at most a buffer: whether somebody may wait for it; `None` at the
-    /// end.
+    /// Reads what is there, at most a buffer: whether somebody may wait for it, or the rest of a
+    /// line is on its way; `None` at the end.
     fn read(&mut self, buffer: &mut [u8]) -> Option<bool> {
         let n = match self.reader.read(buffer) {
             Ok(n) => n,
@@ -150,7 +150,7 @@ impl Pipe {
                 self.line.clear();
             }
         }
-        Some(is_urgent)
+        Some(is_urgent || !self.line.is_empty() || n == buffer.len())
     }
 }
 
@@ -210,5 +210,20 @@ mod tests {
         writer.write_all(b"abc\n").unwrap();
         drop(writer);
         assert_eq!(receiver.iter().collect::<Vec<_>>(), ["abc\n"]);
+    }
+
+    #[test]
+    fn the_rest_of_a_line_is_not_left_lying() {
+        let ((reader, mut writer), (sender, _receiver)) = (pipe().unwrap(), unbounded());
+        let mut pipe = Pipe { reader, line: Vec::new(), longest: 1 << 20, ear: Box::new(Told(sender)) };
+        let mut buffer = vec![0; 8];
+        let mut said = |text: &[u8]| {
+            writer.write_all(text).unwrap();
+            pipe.read(&mut buffer)
+        };
+        assert_eq!(
+            [&b"ab\n"[..], b"!b\n", b"ab", b"c\n", b"abcdefg\n"].map(&mut said),
+            [Some(false), Some(true), Some(true), Some(false), Some(true)]
+        );
     }
 }

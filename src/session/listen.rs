@@ -496,9 +496,9 @@ impl<'a, P: Player> Session<'a, P> {
             self.leaving.workers -= usize::from(matches!(message, WorkerMessage::Exited(_)));
             return;
         }
-        self.workers[index].heard = Instant::now();
         let decisions = match message {
             WorkerMessage::Event(mut event) => {
+                self.workers[index].heard = Instant::now();
                 if let EventBody::Ended { stream, .. } = &event.body {
                     self.leaving.streams.remove(stream);
                 }
@@ -720,6 +720,11 @@ mod tests {
         session.second(2, now + SILENCE + Duration::from_secs(1));
         session.second(3, now + SILENCE + Duration::from_secs(2));
         assert_eq!(told.try_iter().collect::<Vec<_>>(), ["0 kill"]);
+        // One that says what is no event is as silent.
+        session.workers[1].heard = now;
+        session.hear(1, WorkerMessage::Malformed("hello".to_owned()));
+        session.second(4, now + SILENCE + Duration::from_secs(3));
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), ["1 kill"]);
     }
 
     #[test]

@@ -35,6 +35,7 @@ use crate::os::pipes::{self, Ear};
 use crate::os::process::{self, Exit, Group, PipedChild};
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Machine};
+use crate::text::harmless_lines;
 
 /// How long a worker may take to end when it is asked to.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -474,7 +475,8 @@ impl Listener {
             _ => exit,
         };
         let _ = at_end.recv_timeout(REST);
-        let stderr_tail = process::tail_of(log, TAIL).unwrap_or_default();
+        // Of plugins, and of servers that they quote.
+        let stderr_tail = harmless_lines(&process::tail_of(log, TAIL).unwrap_or_default());
         let mut waiting = lock(&self.waiting);
         let line = String::from_utf8_lossy(&waiting.last_line);
         let last_event = Some(line.trim_end().to_owned()).filter(|line| !line.is_empty());
@@ -603,6 +605,18 @@ mod tests {
             out of memory
             7 killed by SIGKILL; the end of its stderr:
             out of memory"#]],
+        );
+    }
+
+    #[test]
+    fn what_a_dead_worker_wrote_does_no_harm_to_a_terminal() {
+        check(
+            r"read line; printf '\033[31mred\n' >&2; exit 3",
+            expect![[r#"
+                the worker died: exited with status 3; the end of its stderr:
+                \u{1b}[31mred
+                7 exited with status 3; the end of its stderr:
+                \u{1b}[31mred"#]],
         );
     }
 

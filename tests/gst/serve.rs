@@ -146,6 +146,16 @@ fn ten_clients_share_a_pipeline_that_ends_with_the_last() {
     counts(&mut bench, |counts| counts == (1, 1));
 }
 
+#[test]
+fn the_name_of_a_stream_is_escaped_in_its_url() {
+    let maker = Bench::new();
+    let path = maker.clip(10, 10);
+    let (_bench, port) = serve(&[("a b \u{fc}%", &path)]);
+    let mut viewer = Viewer::connect(port, "a%20b%20%C3%BC%25");
+    viewer.play();
+    viewer.receive();
+}
+
 /// Of a client that reads nothing, the server keeps what its buffers hold.
 #[test]
 fn a_client_that_reads_nothing_holds_up_no_other() {

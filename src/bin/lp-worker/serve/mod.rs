@@ -21,6 +21,7 @@ use gstreamer as gst;
 use gstreamer_rtsp_server::prelude::*;
 use gstreamer_rtsp_server::{RTSPAuth, RTSPFilterResult, RTSPServer, RTSPToken, gst_rtsp};
 
+use lp::pipeline::login::escaped;
 use lp::worker::protocol::{EventBody, ServeRequest, ServedMount};
 
 use self::mount::{Mount, ROLE};
@@ -30,6 +31,9 @@ use crate::output::Events;
 
 /// How often sessions are looked for whose clients are silent.
 const CLEANUP_S: u32 = 2;
+
+/// How many clients may wait until the server accepts them.
+const BACKLOG: i32 = 512;
 
 /// How many clients and pipelines there are; each change is an event.
 pub(super) struct Census {
@@ -68,6 +72,8 @@ impl Server {
         let server = RTSPServer::new();
         server.set_address(&request.address);
         server.set_service(&request.port.to_string());
+        // All cameras of a lane connect at once; of the usual 5, the sixth tries again after a second.
+        server.set_backlog(BACKLOG);
         if let Some(threads) = server.thread_pool() {
             // All clients in the server's own thread. With one for as long as there are any, a client
             // that comes while the last one goes finds the pipeline that ends, and is refused.
@@ -145,7 +151,8 @@ fn add_mounts(
             frames: u64::try_from(reel.n_frames()).unwrap_or(u64::MAX),
         });
         let factory = Mount::new(reel, mount.seed, request.login.is_none(), census);
-        points.add_factory(&format!("/{}", mount.name), factory);
+        // As clients write it in a URL, and as the server compares it.
+        points.add_factory(&format!("/{}", escaped(&mount.name)), factory);
     }
     Ok(served)
 }
