@@ -169,6 +169,8 @@ impl Worker {
         static AT_SIGNALS: Once = Once::new();
         AT_SIGNALS.call_once(|| drop(os::signal::before_the_end(kill_all)));
         let (command, container) = launch.command(reach);
+        // From before it starts until it is known: a signal in between would leave it behind.
+        let mut others = lock(&HANDLES);
         let started = stderr.and_then(|stderr| {
             let log = stderr.try_clone()?;
             Ok((PipedChild::start(&command, launch.dir(), stderr)?, log))
@@ -189,7 +191,6 @@ impl Worker {
         }
         let (reaped, inside) = (Arc::clone(&group), container.clone());
         let handle = Handle { group, container, ended };
-        let mut others = lock(&HANDLES);
         others.retain(Handle::lives);
         others.push(handle.clone());
         drop(others);
