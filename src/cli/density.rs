@@ -11,7 +11,7 @@ use crate::action::LocalHost;
 use crate::engine::{Again, Warm};
 use crate::graph::lower::{Subject, density_path};
 use crate::graph::select;
-use crate::model::Unit;
+use crate::model::{Density, Unit};
 use crate::os;
 use crate::os::signal::cancel_on_signals;
 use crate::record::density::DensityRecord;
@@ -138,12 +138,12 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
 }
 
 /// That a budget leaves no time to confirm an answer.
-fn short_budget(asked: &crate::model::Density) -> Option<String> {
+fn short_budget(asked: &Density) -> Option<String> {
     let confirm_s = search::confirm_s(asked.confidence);
     (asked.budget.as_secs_f64() < confirm_s).then(|| {
         let budget = duration_text(asked.budget);
         format!(
-            "a budget of {budget} leaves no time to confirm a number of lanes, which takes {confirm_s:.0} s"
+            "note: a budget of {budget} leaves no time to confirm a number of lanes, which takes {confirm_s:.0} s"
         )
     })
 }

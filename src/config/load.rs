@@ -477,7 +477,6 @@ impl Loader<'_> {
         workloads::read(&tree, &mut self.diagnostics)
     }
 
-    /// A flag is relative to the current folder, all else to the project.
     /// Files that flags name are set as by the key that names them in `Lpfile.toml`, where a path
     /// begins at the project's folder.
     fn named_by_flags(&mut self, request: &LoadRequest) {
@@ -490,6 +489,7 @@ impl Loader<'_> {
         }
     }
 
+    /// A flag is relative to the current folder, all else to the project.
     fn named(&self, flag: Option<&Path>, written: Option<&Spanned<String>>, default: &str) -> PathChoice {
         match (flag, written) {
             (Some(path), _) => PathChoice::Given(self.dir.join(path), None),

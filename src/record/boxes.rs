@@ -4,7 +4,7 @@
 //! clip, and numbers are those of LEB128: how many frames there are, and for each how many
 //! milliseconds it is behind the one before, how many boxes it has, and for each of these its label
 //! (an index), left, top, width and height in ten-thousandths of the frame, and its score in thousandths.
-//! A box takes 5 to 8 bytes.
+//! Then a box takes at most 8 bytes in the case that a test has.
 
 use std::io::{Read, Write};
 

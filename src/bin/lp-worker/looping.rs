@@ -26,6 +26,39 @@ type Segment = gst::FormattedSegment<gst::ClockTime>;
 /// nanoseconds; 0 if that is not known yet.
 pub(crate) type PassLength = Arc<AtomicU64>;
 
+/// Where the first data of a pipeline wait for the first seek: an element that is just setting its
+/// caps when the seek flushes may fail with them, as `jpegparse` does, and post that as an error.
+#[derive(Default)]
+pub(crate) struct Gate {
+    /// Whether it is open, and the probes that hold data until then.
+    state: Mutex<(bool, Vec<(gst::Pad, gst::PadProbeId)>)>,
+}
+
+impl Gate {
+    /// Holds what comes to a pad, and says when there is something.
+    pub(crate) fn hold(&self, pad: &gst::Pad, has_come: impl Fn() + Send + Sync + 'static) {
+        let mut state = lock(&self.state);
+        if state.0 {
+            return;
+        }
+        let types = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER | gst::PadProbeType::PUSH;
+        let probe = pad.add_probe(types, move |_, _| {
+            has_come();
+            gst::PadProbeReturn::Ok
+        });
+        state.1.extend(probe.map(|probe| (pad.clone(), probe)));
+    }
+
+    /// Lets everything pass from now on.
+    pub(crate) fn open(&self) {
+        let mut state = lock(&self.state);
+        state.0 = true;
+        let probes = std::mem::take(&mut state.1);
+        drop(state);
+        probes.into_iter().for_each(|(pad, probe)| pad.remove_probe(probe));
+    }
+}
+
 /// A source that is played again and again.
 pub(crate) struct Loop {
     /// The first pad that pushes data: what is sought. Through the sinks it would
@@ -98,7 +131,7 @@ impl Splice {
 
 impl Loop {
     /// Seeks to the seeded offset. The pipeline is in PAUSED and data has come
-    /// by its entry pad. `pass` gets the length of a pass when it is known.
+    /// to its entry pad, where it waits in a [`Gate`]. `pass` gets the length of a pass when it is known.
     pub(crate) fn begin(chain: &Chain, seed: u64, pass: PassLength) -> Result<Loop, String> {
         let name = chain.pipeline.name();
         let once = |why: &str| format!("`{name}` {why}: it plays once");

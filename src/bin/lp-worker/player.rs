@@ -28,8 +28,7 @@ use lp::pipeline::{PipelineSpec, Playback};
 use lp::worker::protocol::{End, EventBody, Keep, StreamName, Tap};
 
 use crate::build::Chain;
-use crate::frames::lock;
-use crate::looping::{Loop, PassLength};
+use crate::looping::{Gate, Loop, PassLength};
 use crate::messages;
 use crate::output::{Events, log};
 use crate::probe::Meter;
@@ -255,38 +254,6 @@ struct Track {
     stopped: bool,
 }
 
-/// Where the first data of a pipeline wait.
-#[derive(Default)]
-struct Gate {
-    /// Whether it is open, and the probes that hold data until then.
-    state: Mutex<(bool, Vec<(gst::Pad, gst::PadProbeId)>)>,
-}
-
-impl Gate {
-    /// Holds what comes to a pad, and puts `Data` into the inputs when there is something.
-    fn hold(&self, pad: &gst::Pad, sender: Sender<Input>) {
-        let mut state = lock(&self.state);
-        if state.0 {
-            return;
-        }
-        let types = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER | gst::PadProbeType::PUSH;
-        let probe = pad.add_probe(types, move |_, _| {
-            let _ = sender.send(Input::Data);
-            gst::PadProbeReturn::Ok
-        });
-        state.1.extend(probe.map(|probe| (pad.clone(), probe)));
-    }
-
-    /// Lets everything pass from now on.
-    fn open(&self) {
-        let mut state = lock(&self.state);
-        state.0 = true;
-        let probes = std::mem::take(&mut state.1);
-        drop(state);
-        probes.into_iter().for_each(|(pad, probe)| pad.remove_probe(probe));
-    }
-}
-
 /// A pipeline on its way.
 struct Stage {
     chain: Chain,
@@ -345,15 +312,14 @@ impl Stage {
         })
     }
 
-    /// Puts `Data` into the inputs when a buffer has come: then a seek has something to act on, a
-    /// demuxer that has read its headers. PAUSED would not do, as a pipeline with `clocksync` never
-    /// completes it. The buffer waits there: an element that is just setting its caps when the
-    /// seek flushes may fail with them, as `jpegparse` does, and post that as an error.
+    /// Puts `Data` into the inputs when a buffer has come, which waits: then a seek has something to
+    /// act on, a demuxer that has read its headers. PAUSED would not do, as a pipeline with
+    /// `clocksync` never completes it.
     fn hold_data(&self) -> Arc<Gate> {
         let gate = Arc::new(Gate::default());
         for index in 0..self.chain.elements.len() {
             let (sender, gate) = (self.sender.clone(), Arc::clone(&gate));
-            self.chain.with_src_pad(index, move |pad| gate.hold(pad, sender));
+            self.chain.with_src_pad(index, move |pad| gate.hold(pad, move || drop(sender.send(Input::Data))));
         }
         gate
     }

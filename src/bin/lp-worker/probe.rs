@@ -487,8 +487,8 @@ impl Meter {
         lock(&self.sightings).retain(|sighting| is_said_once(&sighting.message));
     }
 
-    /// A snapshot, if one was asked for and could be made. Takes some ten milliseconds, so it is
-    /// made when the stream is over.
+    /// A snapshot, if one was asked for and could be made. It is drawn and encoded here, so this is
+    /// for when the stream is over.
     pub(crate) fn snapshot(&self) -> Option<Snapshot> {
         let made = self.chooser.as_ref()?.snapshot();
         made.inspect_err(|reason| log(&format!("no snapshot of `{}`: {reason}", self.stream))).ok()
