@@ -18,8 +18,10 @@ pub(super) const LOST: f32 = 3.0;
 /// Memory that is used again for each picture.
 #[derive(Clone, Debug)]
 pub(super) struct Lines {
-    /// The bytes at both sides of each of the tensor's.
-    sides: [Vec<u8>; 2],
+    /// Where the byte at the left of each of the tensor's is, counted in pixels of the plane.
+    places: Vec<u32>,
+    /// The bytes at both sides: the left one below, the right one above.
+    sides: Vec<u16>,
     fractions: Vec<u16>,
     upper: Row,
     lower: Row,
@@ -42,7 +44,8 @@ impl Lines {
         let n = padded * lanes;
         let row = Row { of: None, numbers: vec![0; n] };
         Lines {
-            sides: [vec![0; n], vec![0; n]],
+            places: columns.iter().map(|tap| tap.first).collect(),
+            sides: vec![0; n],
             fractions: lane.repeat(lanes),
             upper: row.clone(),
             lower: row,
@@ -56,15 +59,15 @@ impl Lines {
         self.lower.of = None;
     }
 
-    /// The row of the tensor at this place. `gather` puts the bytes of a row of the plane at both sides
-    /// into the two lists that it gets, for the left and for the right.
-    pub(super) fn row(&mut self, tap: Tap, gather: impl Fn(u32, &mut [Vec<u8>; 2])) -> &[u16] {
+    /// The row of the tensor at this place. `gather` puts the bytes of a row of the plane at both sides of
+    /// these places into the list that it gets.
+    pub(super) fn row(&mut self, tap: Tap, gather: impl Fn(u32, &[u32], &mut [u16])) -> &[u16] {
         if self.lower.of == Some(tap.first) {
             std::mem::swap(&mut self.upper, &mut self.lower);
         }
         for (row, of) in [(&mut self.upper, tap.first), (&mut self.lower, tap.second)] {
             if row.of != Some(of) {
-                gather(of, &mut self.sides);
+                gather(of, &self.places, &mut self.sides);
                 widen(&self.sides, &self.fractions, &mut row.numbers);
                 row.of = Some(of);
             }
@@ -84,12 +87,11 @@ fn between(a: u16, b: u16, fraction: u16) -> u16 {
 /// A row between the bytes at both sides. Not inlined: compilers use vectors only where they see that
 /// nothing overlaps.
 #[inline(never)]
-fn widen(sides: &[Vec<u8>; 2], fractions: &[u16], numbers: &mut [u16]) {
-    let [left, right] = sides.each_ref().map(|side| side.as_chunks::<WIDE>().0);
-    let sides = left.iter().zip(right).zip(fractions.as_chunks::<WIDE>().0);
-    for (numbers, ((left, right), fractions)) in numbers.as_chunks_mut::<WIDE>().0.iter_mut().zip(sides) {
+fn widen(sides: &[u16], fractions: &[u16], numbers: &mut [u16]) {
+    let sides = sides.as_chunks::<WIDE>().0.iter().zip(fractions.as_chunks::<WIDE>().0);
+    for (numbers, (sides, fractions)) in numbers.as_chunks_mut::<WIDE>().0.iter_mut().zip(sides) {
         for n in 0..WIDE {
-            numbers[n] = between(u16::from(left[n]) << 8, u16::from(right[n]) << 8, fractions[n]);
+            numbers[n] = between(sides[n] << 8, sides[n] & 0xff00, fractions[n]);
         }
     }
 }

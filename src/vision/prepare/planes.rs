@@ -4,7 +4,7 @@
 //! so only the pixels of the tensor are. Nothing is rounded to whole levels.
 
 use super::lines::{LOST, Lines, WIDE};
-use super::map::{Map, Tap};
+use super::map::Map;
 use crate::vision::picture::{Matrix, Picture, PixelFormat};
 
 /// Levels of a row in three channels: red, green and blue, or the order of the picture's pixels.
@@ -35,9 +35,8 @@ impl Planes {
     pub(super) fn row(&mut self, picture: &Picture<'_>, map: &Map, row: usize) -> &Levels {
         let Planes { lines, levels } = self;
         let mut numbers = lines.iter_mut().enumerate().map(|(plane, lines)| {
-            let columns = &map.columns[plane];
-            lines.row(map.rows[plane][row], |row, sides| {
-                gather_all(picture, plane, row as usize, columns, sides);
+            lines.row(map.rows[plane][row], |row, places, sides| {
+                gather_all(picture, plane, row as usize, places, sides);
             })
         });
         match (numbers.next(), numbers.next()) {
@@ -49,35 +48,36 @@ impl Planes {
     }
 }
 
-/// The bytes of a row at both sides of each column; `plane` 1 is both differences of colour.
-fn gather_all(picture: &Picture<'_>, plane: usize, row: usize, columns: &[Tap], sides: &mut [Vec<u8>; 2]) {
+/// The bytes of a row at both sides of each place; `plane` 1 is both differences of colour.
+fn gather_all(picture: &Picture<'_>, plane: usize, row: usize, places: &[u32], sides: &mut [u16]) {
     let lanes = match (picture.format().is_yuv(), plane) {
         (true, 0) => 1,
         (true, _) => 2,
         (false, _) => 3,
     };
-    let n = sides[0].len() / lanes;
-    let [left, right] = sides.each_mut().map(|side| side.chunks_exact_mut(n));
-    for (lane, (left, right)) in left.zip(right).enumerate() {
+    let n = sides.len() / lanes;
+    for (lane, sides) in sides.chunks_exact_mut(n).enumerate() {
         let bytes = picture.row(plane, row);
         match (picture.format(), plane) {
-            (PixelFormat::I420, 1) => gather::<1>(picture.row(1 + lane, row), columns, left, right),
-            (PixelFormat::I420 | PixelFormat::Nv12, 0) => gather::<1>(bytes, columns, left, right),
-            (PixelFormat::I420 | PixelFormat::Nv12, _) => gather::<2>(&bytes[lane..], columns, left, right),
-            (PixelFormat::Rgb | PixelFormat::Bgr, _) => gather::<3>(&bytes[lane..], columns, left, right),
-            (PixelFormat::Rgbx | PixelFormat::Bgrx, _) => gather::<4>(&bytes[lane..], columns, left, right),
+            (PixelFormat::I420, 1) => gather::<1>(picture.row(1 + lane, row), places, sides),
+            (PixelFormat::I420 | PixelFormat::Nv12, 0) => gather::<1>(bytes, places, sides),
+            (PixelFormat::I420 | PixelFormat::Nv12, _) => gather::<2>(&bytes[lane..], places, sides),
+            (PixelFormat::Rgb | PixelFormat::Bgr, _) => gather::<3>(&bytes[lane..], places, sides),
+            (PixelFormat::Rgbx | PixelFormat::Bgrx, _) => gather::<4>(&bytes[lane..], places, sides),
         }
     }
 }
 
 /// Bytes that are `STEP` bytes apart from each other.
-fn gather<const STEP: usize>(bytes: &[u8], columns: &[Tap], left: &mut [u8], right: &mut [u8]) {
-    for (tap, (left, right)) in columns.iter().zip(left.iter_mut().zip(right)) {
-        let at = tap.first as usize * STEP;
-        (*left, *right) = match bytes.get(at..=at + STEP) {
-            Some(bytes) => (bytes[0], bytes[STEP]),
+fn gather<const STEP: usize>(bytes: &[u8], places: &[u32], sides: &mut [u16]) {
+    for (place, sides) in places.iter().zip(sides) {
+        let at = *place as usize * STEP;
+        *sides = match bytes.get(at..=at + STEP) {
+            // One load of both.
+            Some(&[left, right]) if STEP == 1 => u16::from_le_bytes([left, right]),
+            Some(bytes) => u16::from_le_bytes([bytes[0], bytes[STEP]]),
             // The last of the plane: where the next is not the tap's second, its fraction is 0.
-            None => (bytes[at], bytes[at]),
+            None => u16::from(bytes[at]) * 257,
         };
     }
 }

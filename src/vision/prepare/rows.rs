@@ -67,7 +67,7 @@ impl Plan {
         let scaled = |level: f32, n: usize| (level - scale.mean[n]) * factors[n];
         if self.map.inside.width < width || self.map.inside.height < height {
             let padding = f32::from(self.preparation.padding);
-            fill_with([0, 1, 2].map(|n| scaled(padding, n)), layout, tensor);
+            pad([0, 1, 2].map(|n| scaled(padding, n)), &self.map, layout, tensor);
         }
         let channels = channels(picture.format(), self.preparation.colour);
         let is_yuv = picture.format().is_yuv();
@@ -108,18 +108,22 @@ fn channels(format: PixelFormat, colour: Colour) -> [usize; 3] {
     if is_bgr == (colour == Colour::Bgr) { [0, 1, 2] } else { [2, 1, 0] }
 }
 
-/// Fills a tensor with one colour.
-fn fill_with(colour: [f32; 3], layout: Layout, tensor: &mut [f32]) {
-    match layout {
-        Layout::Nchw => {
-            let n = tensor.len() / 3;
-            for (plane, value) in tensor.chunks_mut(n).zip(colour) {
-                plane.fill(value);
-            }
-        }
-        Layout::Nhwc => {
-            for values in tensor.as_chunks_mut::<3>().0 {
-                *values = colour;
+/// Gives all pixels of a tensor that are padding one colour.
+fn pad(colour: [f32; 3], map: &Map, layout: Layout, tensor: &mut [f32]) {
+    let Size { width, height } = map.tensor;
+    let inside = map.inside;
+    for row in 0..height {
+        let is_inside = (inside.y..inside.y + inside.height).contains(&row);
+        let (left, right) = if is_inside { (inside.x, inside.x + inside.width) } else { (width, width) };
+        for columns in [0..left, right..width] {
+            let pixels = row * width + columns.start..row * width + columns.end;
+            match layout {
+                Layout::Nchw => {
+                    for (plane, value) in tensor.chunks_mut(width * height).zip(colour) {
+                        plane[pixels.clone()].fill(value);
+                    }
+                }
+                Layout::Nhwc => tensor.as_chunks_mut::<3>().0[pixels].fill(colour),
             }
         }
     }
