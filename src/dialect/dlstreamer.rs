@@ -101,20 +101,7 @@ impl Dialect for Dlstreamer {
         let mut elements = if pipeline.steps.iter().any(|step| matches!(step, Step::Python(_))) {
             vec![queue()]
         } else {
-            // In a launch line where upstream has it.
-            let file = format!("rs-{}_{}.jsonl", plan.slug, pipeline.index);
-            let file = StreamFile {
-                stream: stream(plan, pipeline),
-                path: file.clone(),
-                in_launch_line: file,
-                is_pattern: false,
-            };
-            vec![
-                Element::new("gvametaconvert"),
-                Element::new("gvametapublish")
-                    .text("file-format", "json-lines")
-                    .set("file-path", Value::StreamFile(file)),
-            ]
+            published(plan, pipeline).into()
         };
         elements.push(Element::new("gvafpscounter").named(&element_name(plan, pipeline, "fps")));
         elements.push(queue());
@@ -132,6 +119,20 @@ impl Dialect for Dlstreamer {
         elements.push(super::display(None));
         elements
     }
+}
+
+/// What is found on each frame, written to a file of the stream.
+pub(super) fn published(plan: &CameraPlan, pipeline: &PlannedPipeline) -> [Element; 2] {
+    // In a launch line where upstream has it.
+    let file = format!("rs-{}_{}.jsonl", plan.slug, pipeline.index);
+    let file = StreamFile {
+        stream: stream(plan, pipeline),
+        path: file.clone(),
+        in_launch_line: file,
+        is_pattern: false,
+    };
+    let publish = Element::new("gvametapublish").text("file-format", "json-lines");
+    [Element::new("gvametaconvert"), publish.set("file-path", Value::StreamFile(file))]
 }
 
 /// The groups of devices for which upstream has a file of settings.

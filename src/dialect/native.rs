@@ -9,13 +9,22 @@
 //! Not here: the elements (`bin/lp-worker/native`).
 
 use super::Dialect;
-use super::dlstreamer::Dlstreamer;
+use super::dlstreamer::{Dlstreamer, published};
 use super::stock::Stock;
 use crate::model::zoo::OPENVINO;
-use crate::model::{Codec, Pace};
+use crate::model::{Codec, Pace, Step};
 use crate::path::ProjectPath;
 use crate::pipeline::{Element, Property, Value};
 use crate::plan::{CameraPlan, PlannedPipeline};
+
+/// The worker's own element in the place of upstream's Python module (`zoo::PERSON_REID`).
+const REID: &str = "lpreid";
+
+/// Properties of `gvapython` that name what it runs.
+const PYTHON: [&str; 5] = ["module", "class", "function", "arg", "kwarg"];
+
+/// Where an element infers.
+const REGION: &str = "inference-region";
 
 /// The elements that infer.
 const INFER: [&str; 3] = ["gvadetect", "gvaclassify", "gvainference"];
@@ -43,6 +52,15 @@ impl Dialect for Native {
         // A decoder may give a format that the elements do not read.
         let mut elements = vec![Element::new("videoconvert")];
         elements.extend(Dlstreamer.steps(plan, pipeline, pace).into_iter().map(own));
+        let persons = elements.iter().position(|element| element.factory == REID);
+        let embedding =
+            elements[..persons.unwrap_or(0)].iter_mut().rfind(|element| element.factory == "gvainference");
+        // Of each region: an embedding of the whole frame tells nobody apart.
+        if let Some(element) = embedding
+            && !element.properties.iter().any(|property| property.name.replace('_', "-") == REGION)
+        {
+            *element = element.clone().int(REGION, 1);
+        }
         elements
     }
 
@@ -51,6 +69,10 @@ impl Dialect for Native {
         let counter = elements.iter().position(|element| element.factory == "gvafpscounter");
         // The queue after it stays.
         elements.truncate(counter.map_or(0, |counter| counter + 2));
+        // Upstream's module writes a file itself; `lpreid` leaves that to these.
+        if pipeline.steps.iter().any(|step| matches!(step, Step::Python(_))) {
+            elements.splice(..1, published(plan, pipeline));
+        }
         if plan.render {
             elements.push(Element::new("gvawatermark"));
         }
@@ -61,6 +83,13 @@ impl Dialect for Native {
 
 /// An element of DL Streamer's as the worker has it.
 fn own(mut element: Element) -> Element {
+    // The plan has no other module.
+    if element.factory == "gvapython" {
+        let is_of_python = |property: &Property| PYTHON.contains(&property.name.as_str());
+        element.factory = REID.to_owned();
+        element.properties.retain(|property| !is_of_python(property));
+        return element;
+    }
     if !INFER.contains(&element.factory.as_str()) {
         return element;
     }

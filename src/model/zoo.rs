@@ -15,9 +15,12 @@ pub fn has_labels(name: &str) -> bool {
     name.starts_with("efficientnet")
 }
 
+/// The Python module of Intel's loss-prevention that numbers persons.
+pub const PERSON_REID: &str = "person_reid.py";
+
 /// Where a Python module of Intel's loss-prevention is, by its file name.
 #[must_use]
 pub fn module_url(file: &str) -> Option<String> {
     const SOURCES: &str = "https://raw.githubusercontent.com/intel-retail/loss-prevention/cb3e4e5429a5599c6daa87e21f3bc5f0af8a4676/src";
-    (file == "person_reid.py").then(|| format!("{SOURCES}/{file}"))
+    (file == PERSON_REID).then(|| format!("{SOURCES}/{file}"))
 }

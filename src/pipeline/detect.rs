@@ -56,7 +56,7 @@ pub fn report(element: &Element) -> Option<Report> {
         "facedetect" => (!is_set_to("updates", "none")).then_some(Report::Messages),
         "motioncells" | "handdetect" => Some(Report::Messages),
         "gvadetect" => Some(Report::AddedRegions),
-        "gvaclassify" => Some(Report::Attributes),
+        "gvaclassify" | "lpreid" => Some(Report::Attributes),
         _ => None,
     }
 }
@@ -88,7 +88,7 @@ pub fn noun(factory: &str) -> &'static str {
         "motioncells" => "motion",
         "facedetect" => "face",
         "handdetect" => "hand",
-        "gvaclassify" => "attribute",
+        "gvaclassify" | "lpreid" => "attribute",
         _ => "object",
     }
 }

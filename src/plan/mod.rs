@@ -26,6 +26,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use self::difference::{Difference, differences, distance, sentence};
+use crate::model::zoo::PERSON_REID;
 use crate::model::{
     Accept, Camera, Clip, Codec, Origin, Region, RtspStream, Script, Share, Source, Step, Workload,
 };
@@ -35,7 +36,7 @@ use crate::scene::Scene;
 
 /// The version of the plan files and of `results/summary.json`. It is part of the
 /// `plan:` action, so a new meaning makes every plan stale.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// With more pipelines than this, each is compared only with the earlier one that
 /// it is most like: the pairs of twenty are 190, which nobody reads.
@@ -368,10 +369,15 @@ fn unsupported(steps: &[Step], request: &PlanRequest) -> Option<String> {
     if has_vlm {
         return Some("`vlm` steps are planned but cannot be played yet".to_owned());
     }
-    let has_module = steps.iter().any(|step| matches!(step, Step::Python(_)));
-    (has_module && request.dialect == DialectName::Native).then(|| {
-        "`gvapython` runs modules written for DL Streamer, which this machine does not have".to_owned()
-    })
+    let module = steps.iter().find_map(|step| match step {
+        Step::Python(python) if python.module.file_name() != PERSON_REID => Some(&python.module),
+        _ => None,
+    });
+    let module = module.filter(|_| request.dialect == DialectName::Native)?;
+    Some(format!(
+        "`gvapython` runs `{module}` with DL Streamer, which this machine does not have; `lp-worker` does the \
+         work of `{PERSON_REID}` alone"
+    ))
 }
 
 /// The workloads that a camera names more than once, by their names in the

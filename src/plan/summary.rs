@@ -169,7 +169,7 @@ mod tests {
                       ]
                     }
                   ],
-                  "version": 4,
+                  "version": 5,
                   "workloads": 7
                 }
             "#]],

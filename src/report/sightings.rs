@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{NONE, some};
 use crate::pipeline::detect::{OPENVINO, REMARK, noun};
+use crate::plan::DialectName;
 use crate::record::compared::Reference;
 use crate::record::measure::{Accuracy, Measurement, SeenDue, StepFigures, StreamFigures, number};
 use crate::record::{Member, RunRecord, Sighting, StreamRecord};
@@ -204,12 +205,16 @@ pub(super) fn accuracies(measurement: &Measurement) -> Vec<String> {
 
 /// The files in which streams have what was found, a line for each frame, relative to the run's folder.
 pub(super) fn published(record: &RunRecord) -> Vec<String> {
-    let streams = record.members.iter().flat_map(|member| &member.streams);
-    let publishes = |stream: &&StreamRecord| {
+    let streams =
+        record.members.iter().flat_map(|member| member.streams.iter().map(move |stream| (member, stream)));
+    let publishes = |(member, stream): &(&Member, &StreamRecord)| {
         let has = |kinds: &[&str]| stream.steps.iter().any(|step| kinds.contains(&step.kind.as_str()));
-        has(&["gvadetect", "gvaclassify"]) && !has(&["gvapython"])
+        // With DL Streamer, a module writes files itself.
+        has(&["gvadetect", "gvaclassify"])
+            && (member.dialect == Some(DialectName::Native) || !has(&["gvapython"]))
     };
-    let file =
-        |stream: &StreamRecord| format!("{0}/rs-{1}.jsonl", stream.stream, stream.stream.replace('/', "_"));
+    let file = |(_, stream): (&Member, &StreamRecord)| {
+        format!("{0}/rs-{1}.jsonl", stream.stream, stream.stream.replace('/', "_"))
+    };
     streams.filter(publishes).map(file).collect()
 }

@@ -5,7 +5,7 @@
 //! resized and written into a tensor ([`prepare`]); a *decoder*, chosen from the shapes of the
 //! outputs and never from the model's name, turns tensors into [`Detection`]s ([`decode`]) or
 //! labels ([`classify`]); [`labels`] gives their classes names, [`track`] their objects
-//! numbers, and [`publish`] writes them as DL Streamer does.
+//! numbers, [`identify`] persons, and [`publish`] writes them as DL Streamer does.
 //!
 //! Coordinates of a `Detection` are parts of the tensor, from 0 to 1. Only
 //! [`prepare::Placement`] turns them into parts of the frame and pixels
@@ -20,6 +20,7 @@
 
 pub mod classify;
 pub mod decode;
+pub mod identify;
 pub mod labels;
 pub mod model_info;
 pub mod model_proc;

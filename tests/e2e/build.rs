@@ -34,7 +34,7 @@ fn the_plan_says_which_workloads_share_a_pipeline() {
     );
     expect![[r#"
         {
-          "version": 4,
+          "version": 5,
           "cameras": 2,
           "workloads": 2,
           "pipelines_before_merging": 3,

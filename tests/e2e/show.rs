@@ -603,10 +603,10 @@ fn plan_files_folders_and_stdin_are_compared() {
 fn other_files_are_refused_as_plans_by_name() {
     let ws = Workspace::cameras()
         .file("broken.json", "{\n  \"version\": 4,\n")
-        .file("other.json", "{\"version\": 4}")
+        .file("other.json", "{\"version\": 5}")
         .file("without.json", "{\"cameras\": []}")
         .file("old.json", "{\"version\": 1, \"cameras\": [{\"anything\": 1}]}")
-        .file("short.json", "{\"version\": 4, \"cameras\": [{\"camera\": \"a\"}]}")
+        .file("short.json", "{\"version\": 5, \"cameras\": [{\"camera\": \"a\"}]}")
         .file("gone", "");
     ws.lp("show --diff broken.json gone.json").code(2).stderr(expect![[r#"
         error: `broken.json` is not a plan: EOF while parsing a value at line 3 column 0
@@ -616,7 +616,7 @@ fn other_files_are_refused_as_plans_by_name() {
     ws.lp("show --diff other.json old.json").code(2).stderr(expect![[r#"
         error: `other.json` is not a plan: it has no `cameras` and no `pipelines`
           hint: plans are `results/plan.json`, the files in `results/plan/`, and what `lp show --format json` prints
-        error: `old.json` is a plan of version 1, but this `lp` reads version 4
+        error: `old.json` is a plan of version 1, but this `lp` reads version 5
           hint: let this `lp` make it again: `lp build plan`
     "#]]);
     ws.lp("show --diff without.json short.json").code(2).stderr(expect![[r#"

@@ -119,11 +119,11 @@ fn elements_of_the_worker_itself_that_were_chosen_are_needed() {
     };
     // This worker has none.
     expect![[r#"
-        error[LP0902]: the dialect `native` needs a worker with elements of its own, which this one has not: `till`, `aisle`, `exit`
+        error[LP0902]: the dialect `native` needs a worker with elements of its own, which this one has not: `till`, `aisle`, `door`, `exit`
         = help: play them with the `lp-worker` that belongs to this `lp`"#]].assert_eq(&said(&ws));
     // This machine has DL Streamer.
     expect![[r#"
-        error[LP0902]: the dialect `native` is for machines without DL Streamer, which this one has: `till`, `aisle`, `exit`
+        error[LP0902]: the dialect `native` is for machines without DL Streamer, which this one has: `till`, `aisle`, `door`, `exit`
         = help: play them with `run.dialect = "auto"` or `"dlstreamer"`"#]].assert_eq(&said(&ws.env("FAKE_WORKER_LACKS", "-")));
 }
 

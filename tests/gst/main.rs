@@ -17,6 +17,7 @@ mod models;
 mod native;
 mod own;
 mod own_models;
+mod persons;
 mod pictures;
 mod project;
 mod recorded;

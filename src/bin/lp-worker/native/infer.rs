@@ -1,8 +1,8 @@
 //! `gvainference`: attaches a model's output tensors as they are, to the frame or to each region of
 //! interest.
 //!
-//! No element here reads them: they are for elements of others, and for measuring what an
-//! inference costs.
+//! Of those of regions, `lpreid` makes persons; others are for elements of others, and for measuring what
+//! an inference costs.
 
 use gst::glib;
 use gstreamer as gst;

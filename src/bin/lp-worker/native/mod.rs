@@ -28,6 +28,7 @@ mod inference;
 mod ir_names;
 mod library;
 mod publish;
+mod reid;
 pub(crate) mod roi;
 mod tensor;
 mod track;
@@ -49,6 +50,7 @@ element::element!(gvametaconvert, "LpGvaMetaConvert", crate::native::convert::Co
 element::element!(gvametapublish, "LpGvaMetaPublish", crate::native::publish::Publish);
 element::element!(gvaattachroi, "LpGvaAttachRoi", crate::native::attach::Attach);
 element::element!(gvawatermark, "LpGvaWatermark", crate::native::watermark::Watermark);
+element::element!(lpreid, "LpReid", crate::native::reid::Reid);
 element::element!(gvafpscounter, "LpGvaFpsCounter", crate::native::counter::Counter);
 
 /// Makes the elements known, unless DL Streamer's are. GStreamer is initialised.
@@ -69,6 +71,7 @@ pub(crate) fn register() -> Result<(), glib::BoolError> {
         ("gvametapublish", gvametapublish::Element::static_type()),
         ("gvawatermark", gvawatermark::Element::static_type()),
         ("gvafpscounter", gvafpscounter::Element::static_type()),
+        ("lpreid", lpreid::Element::static_type()),
     ];
     for (name, class) in elements {
         gst::Element::register(None, name, gst::Rank::NONE, class)?;

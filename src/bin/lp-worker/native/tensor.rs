@@ -24,11 +24,20 @@ pub(super) fn attach(buffer: &mut gst::BufferRef, structure: gst::Structure) -> 
     Ok(())
 }
 
+/// The name of a structure with an output.
+pub(super) const TENSOR: &str = "tensor";
+
+/// The values of an output.
+pub(super) fn values(structure: &gst::StructureRef) -> Option<Vec<f32>> {
+    let bytes = structure.get::<glib::Bytes>("data").ok()?;
+    Some(bytes.as_chunks::<4>().0.iter().map(|value| f32::from_ne_bytes(*value)).collect())
+}
+
 /// An output as a structure: its values as 32-bit floats in the machine's order, and its dimensions.
 pub(super) fn structure(output: &Output, values: &[f32], model: &str) -> gst::Structure {
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
     let dimensions = output.shape.iter().map(|size| i64::try_from(*size).unwrap_or(i64::MAX));
-    gst::Structure::builder("tensor")
+    gst::Structure::builder(TENSOR)
         .field("model_name", model)
         .field("layer_name", output.names.first().map_or("", String::as_str))
         .field("precision", "FP32")
