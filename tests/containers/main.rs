@@ -4,6 +4,7 @@
 //! `LP_REQUIRE_CONTAINERS=1` makes that a failure.
 
 mod compose;
+mod debian13;
 mod images;
 mod package;
 #[expect(dead_code, reason = "other tests use the rest")]
