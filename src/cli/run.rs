@@ -13,7 +13,7 @@ use crate::graph::lower::Subject;
 use crate::graph::select;
 use crate::os;
 use crate::os::signal::cancel_on_signals;
-use crate::record::measure::{Claim, fit, measure, shortfall};
+use crate::record::measure::{CameraFigures, Claim, Verdict, fit, measure, shortfall};
 use crate::report::{self, Report};
 use crate::session::Observation;
 use crate::store::Store;
@@ -23,6 +23,10 @@ use crate::workspace::error::{CommandError, Result};
 use crate::workspace::journal::Journal;
 use crate::workspace::phases::Phases;
 use crate::workspace::{tools, view};
+
+/// The way forward for a run that is faster but wrong.
+const ACCEPT: &str = "\n  hint: if it is meant to find less, run it once with `--set verdict.recall=0`: \
+                      later runs are compared with that one";
 
 /// The flags that are short forms of settings.
 fn sets(args: &RunArgs) -> Vec<String> {
@@ -119,6 +123,11 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     if summary.failed == 0 && shortfall(&stored.record, &measurement, Claim::Played).is_none() {
         reason.push_str(" (`--no-verdict` ignores this)");
     }
-    console::result(&console::error_text(&reason, &[]));
+    let is_wrong = |camera: &CameraFigures| camera.verdict == Verdict::FasterButWrong;
+    let mut text = console::error_text(&reason, &[]);
+    if measurement.cameras.iter().any(is_wrong) {
+        text.push_str(ACCEPT);
+    }
+    console::result(&text);
     Ok(Exit::Failed)
 }

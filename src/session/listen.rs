@@ -173,13 +173,15 @@ struct WorkerState<P> {
     player: Option<P>,
     has_exited: bool,
     heard: Instant,
+    /// It was killed for having said nothing.
+    was_silent: bool,
     /// Its streams that have not failed.
     n_sound: usize,
 }
 
 impl<P> WorkerState<P> {
     fn new(player: Option<P>) -> WorkerState<P> {
-        WorkerState { player, has_exited: false, heard: Instant::now(), n_sound: 0 }
+        WorkerState { player, has_exited: false, heard: Instant::now(), was_silent: false, n_sound: 0 }
     }
 }
 
@@ -520,7 +522,10 @@ impl<'a, P: Player> Session<'a, P> {
                 (self.workers[index].player, self.workers[index].has_exited) = (None, true);
                 // Streams that have been asked to end have ended with it.
                 self.leaving.streams.clear();
-                let death = (!exit.exit.success()).then(|| exit.exit.to_string());
+                let death = match self.workers[index].was_silent {
+                    true => Some(format!("it sent nothing for {} s, so `lp` killed it", SILENCE.as_secs())),
+                    false => (!exit.exit.success()).then(|| exit.exit.to_string()),
+                };
                 self.builder.worker_exited(index, death.as_deref(), &exit.stderr_tail)
             }
         };
@@ -600,6 +605,7 @@ impl<'a, P: Player> Session<'a, P> {
             if SILENCE < now.saturating_duration_since(state.heard)
                 && let Some(player) = state.player.take()
             {
+                state.was_silent = true;
                 player.kill();
             }
         }
@@ -725,6 +731,10 @@ mod tests {
         session.hear(1, WorkerMessage::Malformed("hello".to_owned()));
         session.second(4, now + SILENCE + Duration::from_secs(3));
         assert_eq!(told.try_iter().collect::<Vec<_>>(), ["1 kill"]);
+        (0..2).for_each(|worker| session.hear(worker, exit()));
+        let record = session.finish();
+        let deaths: Vec<_> = record.workers.iter().filter_map(|worker| worker.death.as_deref()).collect();
+        assert_eq!(deaths, ["it sent nothing for 20 s, so `lp` killed it"; 2]);
     }
 
     #[test]

@@ -68,6 +68,8 @@ fn a_run_that_finds_less_than_an_accepted_one_is_faster_but_wrong() {
     assert!(ended.stdout.contains(&why), "{}", ended.stdout);
     assert!(ended.stdout.contains("1 is faster but wrong; machine CPU not measured\n"), "{}", ended.stdout);
     assert!(ended.stderr.contains("1 of 1 camera is faster but wrong"), "{}", ended.stderr);
+    let hint = "hint: if it is meant to find less, run it once with `--set verdict.recall=0`";
+    assert!(ended.stderr.contains(hint), "{}", ended.stderr);
     assert_eq!(stream(&ws)["verdict"], "faster_but_wrong");
     let csv = ws.read("results/latest/report.csv");
     assert!(csv.contains(",faster but wrong,"), "{csv}");
