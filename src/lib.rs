@@ -15,6 +15,7 @@ pub mod dialect;
 pub(crate) mod digest;
 pub(crate) mod engine;
 pub mod graph;
+pub mod impair;
 pub mod model;
 pub mod name;
 pub mod os;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms by level, each level from left to right.
 const LEVELS: [&[&str]; 9] = [
-    &["digest", "packed", "text", "name", "path", "time"],
+    &["digest", "packed", "text", "name", "path", "time", "impair"],
     &["diag", "os"],
     &["scene", "vision", "pipeline", "model", "collect", "stats", "search"],
     &["plan", "dialect", "worker", "record"],

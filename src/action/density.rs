@@ -11,6 +11,7 @@ mod limiter;
 use self::guard::{Alarm, Guard};
 use self::kept::Kept;
 use super::run::cast::{Cast, Role};
+use super::run::network::Network;
 use super::run::{serving, subject};
 use super::{ActionError, LocalHost, document, write};
 use crate::engine::events::Outcome;
@@ -81,7 +82,8 @@ fn search(
     };
     let kept = Kept::open(attempt, rules.budget_s)?;
     let roles = Role::all(&density.members, task, attempt)?;
-    let cast = Cast::new(&roles, Pace::Live, host, task, attempt)?;
+    let network = Network::new(density.impair)?;
+    let cast = Cast::new(&roles, Pace::Live, &network, host, task, attempt)?;
     // Of all settings; it ends after the last one.
     let _server = serving::start(host, density.server.as_ref(), attempt)?;
     let secrets = cast.redaction();
@@ -147,6 +149,7 @@ fn setup(host: &LocalHost<'_>, density: &Density, attempt: &Attempt<'_>) -> Setu
             count: 1,
             repeat: attempt.repeat,
             decode_only: density.decode_only,
+            impair: density.impair,
             limits: density.verdict,
         },
         host: host.fingerprint.clone(),

@@ -228,6 +228,8 @@ enum ActionError {
     Session(#[from] SessionError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error("the network cannot be impaired")]
+    Network(#[source] io::Error),
     #[error("{0}")]
     Worker(String),
 }

@@ -5,12 +5,14 @@ mod compared;
 mod counts;
 mod expected;
 mod files;
+pub(super) mod network;
 mod script;
 mod secrets;
 pub(super) mod serving;
 pub(super) mod subject;
 
 use self::cast::{Cast, Role};
+use self::network::Network;
 use super::{ActionError, LocalHost, document, write};
 use crate::digest::ContentDigest;
 use crate::engine::events::Outcome;
@@ -56,7 +58,8 @@ fn record(
     attempt: &Attempt<'_>,
 ) -> Result<(RunRecord, Vec<u8>), ActionError> {
     let roles = Role::all(&run.members, task, attempt)?;
-    let cast = Cast::new(&roles, run.pace, host, task, attempt)?;
+    let network = Network::new(run.impair)?;
+    let cast = Cast::new(&roles, run.pace, &network, host, task, attempt)?;
     let setup = Setup {
         subject: run.subject.clone(),
         started: attempt.started,
@@ -70,6 +73,7 @@ fn record(
             count: run.count,
             repeat: attempt.repeat,
             decode_only: run.decode_only,
+            impair: run.impair,
             limits: host.limits,
         },
         host: host.fingerprint.clone(),
@@ -87,6 +91,7 @@ fn record(
         SessionError::Cancelled => ActionError::Cancelled,
         other => other.into(),
     })?;
+    network.tell(&mut record);
     subject::describe(&mut record, host, attempt, provenance);
     compared::compare(&mut record, &cast, host, task, attempt);
     record.other_counts = counts::others(&record, host, task, attempt);

@@ -86,6 +86,24 @@ pub(super) fn check_streams(opened: &Workspace, subject: &Subject) -> Result<()>
         }
         _ => {}
     }
+    check_network(opened, subject)
+}
+
+/// Says that the network is impaired, and refuses workers that cannot reach the relay.
+fn check_network(opened: &Workspace, subject: &Subject) -> Result<()> {
+    let Some(impair) = opened.project.settings.rtsp.impair else { return Ok(()) };
+    let members = opened.lane().members(&subject.members);
+    let n_streams = members.iter().filter(|planned| planned.plan.source.stream().is_some()).count();
+    if n_streams == 0 {
+        console::note("note: `rtsp.impair` does nothing, since no camera is an RTSP stream");
+        return Ok(());
+    }
+    if opened.worker().is_ok_and(|launch| launch.image().is_some()) {
+        let fault = "`worker.command` runs a container, which cannot reach the relay of `rtsp.impair`";
+        let hint = "name a worker of this machine in `LP_WORKER`, or leave `rtsp.impair` out";
+        return Err(CommandError::refused(fault).hint(hint));
+    }
+    console::note(&format!("note: the network of {} is impaired: {impair}", counted(n_streams, "stream")));
     Ok(())
 }
 

@@ -173,6 +173,11 @@ fn parse(text: &str) -> Option<u64> {
         Some(number) => (number, 1e3),
         None => (text, 1.0),
     };
+    bits_per_second(number, unit)
+}
+
+/// So many units of bits per second; `None` if the number is not written as one: `4`, `1.5`.
+pub(super) fn bits_per_second(number: &str, unit: f64) -> Option<u64> {
     if !number.starts_with(|c: char| c.is_ascii_digit()) || !number.ends_with(|c: char| c.is_ascii_digit()) {
         return None;
     }

@@ -72,18 +72,19 @@ fn add(
             }
             names.sort();
             names.dedup();
+            let mut named = Vec::new();
             for name in names {
-                add(below(&name), about, &map.value, entry(node, &name), defaults, settings);
+                add(below(&name), about, &map.value, entry(node, &name), defaults, &mut named);
             }
+            // An entry of a table of names has only the keys that were written.
+            settings.extend(
+                named.into_iter().filter(|setting| setting.path.len() <= 2 || setting.written.is_some()),
+            );
         }
         _ => {
             let default = defaults.remove(&path.join(".")).filter(|value| !value.is_null());
             let written = node.map(|node| typed(node, shape));
-            // An entry of a table of names has only the keys that were written.
-            let is_named = path.len() > 2;
-            if written.is_some() || !is_named {
-                settings.push(Setting { path, about, written, default });
-            }
+            settings.push(Setting { path, about, written, default });
         }
     }
 }
@@ -158,6 +159,13 @@ fn defaults() -> BTreeMap<String, Json> {
         ("rtsp.host", json!(rtsp.host)),
         ("rtsp.port", json!(rtsp.port)),
         ("rtsp.latency", json!(rtsp.latency_ms)),
+        ("rtsp.transport", json!(rtsp.transport)),
+        ("rtsp.impair.loss", json!("0%")),
+        ("rtsp.impair.delay", json!("0s")),
+        ("rtsp.impair.jitter", json!("0s")),
+        ("rtsp.impair.rate", Json::Null),
+        ("rtsp.impair.reorder", json!("0%")),
+        ("rtsp.impair.seed", json!(0)),
         ("rtsp.codec", json!(rtsp.codec)),
         ("rtsp.cpus", json!(rtsp.cpus)),
         ("worker.command", Json::Null),

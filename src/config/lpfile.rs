@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::asset::{assets_map, fetch_url};
 use super::clip_options::{RawClip, camera_clip, clip};
 use super::density::{RawDensity, density};
+use super::impair::{RawImpairment, impairment};
 use super::inference::{RawOptions, WorkloadOptions, options};
 use super::reader::{At, KeyNames, Reader, Table, by, map_of, table};
 use super::shape::{Shape, TEXT, UnknownKeys};
@@ -20,7 +21,9 @@ use super::worker::worker;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Spanned};
 use crate::model::WorkerCommand;
-use crate::model::{Accept, AssetPin, Codec, DialectChoice, Expect, FileSourceMode, Isolation, Pace, Share};
+use crate::model::{
+    Accept, AssetPin, Codec, DialectChoice, Expect, FileSourceMode, Isolation, Pace, Share, Transport,
+};
 
 /// `Lpfile.toml` as written.
 #[derive(Debug, Default)]
@@ -84,6 +87,8 @@ pub(super) struct RawRtsp {
     pub(super) host: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) latency_ms: Option<u32>,
+    pub(super) transport: Option<Transport>,
+    pub(super) impair: RawImpairment,
     pub(super) codec: Option<Codec>,
     pub(super) cpus: Option<Vec<u32>>,
 }
@@ -125,8 +130,16 @@ pub(super) fn scalars() -> Vec<String> {
     let mut scalars = Vec::new();
     for outer in root.fields {
         let Shape::Table(inner) = outer.shape else { continue };
-        let single = inner.fields.iter().filter(|field| !matches!(field.shape, Shape::List { .. }));
-        scalars.extend(single.map(|field| format!("{}.{}", outer.key, field.key)));
+        for field in inner.fields {
+            match field.shape {
+                Shape::List { .. } => {}
+                // `rtsp.impair`
+                Shape::Table(below) => scalars.extend(
+                    below.fields.iter().map(|one| format!("{}.{}.{}", outer.key, field.key, one.key)),
+                ),
+                _ => scalars.push(format!("{}.{}", outer.key, field.key)),
+            }
+        }
     }
     scalars.extend(["cpu", "network", "gpu", "npu"].map(|name| format!("pools.{name}")));
     scalars
@@ -265,16 +278,23 @@ fn warmup() -> impl Reader<Value = Option<Duration>> + Copy {
 pub(super) const CODECS: &[(&str, Codec)] =
     &[("h264", Codec::H264), ("h265", Codec::H265), ("mjpeg", Codec::Mjpeg)];
 
+const TRANSPORTS: &[(&str, Transport)] =
+    &[("tcp", Transport::Tcp), ("udp", Transport::Udp), ("auto", Transport::Auto)];
+
 fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
     table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let host = "The host of stream URIs that are only a path; `rtsp-streamer` if not given";
         let latency = "Milliseconds that the receiver buffers against jitter; 300 if not given";
+        let transport = "How streams come: `tcp`, `udp`, or `auto` (UDP, else TCP); `tcp` if not given";
+        let impaired = "What a run does to the network between servers and cameras; nothing if not given";
         let codec = "The codec of streams of cameras without a `codec`; `h264` if not given";
         let cpus = "The cores to which a server that `lp` starts is bound; all if not given";
         Some(RawRtsp {
             host: table.optional("host", host, host_name(), diagnostics),
             port: table.optional("port", "Its port; 8554 if not given", whole(1, 65_535), diagnostics),
             latency_ms: table.optional("latency", latency, whole(0, 60_000), diagnostics),
+            transport: table.optional("transport", transport, one_of(TRANSPORTS), diagnostics),
+            impair: table.optional("impair", impaired, impairment(), diagnostics).unwrap_or_default(),
             codec: table.optional("codec", codec, one_of(CODECS), diagnostics),
             cpus: table.optional("cpus", cpus, list_of(whole(0, 1_023)), diagnostics),
         })

@@ -22,6 +22,7 @@ mod device;
 mod disk;
 pub mod effective;
 mod files;
+mod impair;
 mod inference;
 pub mod json;
 pub mod load;

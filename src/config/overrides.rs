@@ -122,7 +122,8 @@ fn is_known(path: &[String]) -> bool {
         [table, name, key] if table == "workload" => {
             !name.is_empty() && scalars().contains(&format!("dlstreamer.{key}"))
         }
-        [table, name, key] => table == "asset" && !name.is_empty() && key == "sha256",
+        [table, name, key] if table == "asset" => !name.is_empty() && key == "sha256",
+        [_, _, _] => scalars().contains(&path.join(".")),
         _ => false,
     }
 }

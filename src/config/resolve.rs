@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::cameras::{RawCamera, RawRegion, RawStream};
 use super::clip_options::RawClip;
+use super::impair;
 use super::inference::{RawOptions, WorkloadOptions};
 use super::login::Logins;
 use super::lpfile::{CameraOptions, RawLpfile};
@@ -21,9 +22,9 @@ use crate::diag::Edit;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::{
-    Camera, Clip, ClipOptions, Codec, DialectChoice, FileSourceMode, LockEntries, Origin, Pace, Project,
-    Recipes, Region, Rtsp, RtspStream, SceneFile, Served, Settings, Share, Source, Step, UserTask, Workload,
-    Workloads,
+    Camera, Clip, ClipOptions, Codec, DialectChoice, FileSourceMode, LockEntries, Login, Origin, Pace,
+    Project, Recipes, Region, Rtsp, RtspStream, SceneFile, Served, Settings, Share, Source, Step, Transport,
+    UserTask, Workload, Workloads,
 };
 use crate::name::Slug;
 use crate::os;
@@ -63,6 +64,8 @@ pub(super) struct RawProject {
 pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnostics) -> Project {
     let mut layout = layout(root, &raw.lpfile, diagnostics);
     let settings = settings(&raw.lpfile);
+    let encrypted = raw.cameras.iter().find_map(encrypted);
+    impair::check(&raw.lpfile.rtsp.impair, settings.rtsp.transport, encrypted, diagnostics);
 
     let mut lpfile = raw.lpfile;
     let mut tasks = std::mem::take(&mut lpfile.tasks);
@@ -102,6 +105,14 @@ pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnost
         tasks,
         passwords,
     }
+}
+
+/// The name of a camera whose stream comes in TLS, and the place of its URI.
+fn encrypted(camera: &RawCamera) -> Option<(&str, Place)> {
+    let stream = camera.stream.as_ref()?;
+    let RawStream::Uri(uri, _) = &stream.value else { return None };
+    let name = camera.id.as_ref().map_or("a camera", |id| id.value.as_str());
+    uri.to_ascii_lowercase().starts_with("rtsps:").then_some((name, stream.place))
 }
 
 /// The folders of `[paths]`.
@@ -162,6 +173,8 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
             host: raw.rtsp.host.clone().unwrap_or_else(|| RTSP_HOST.to_owned()),
             port: raw.rtsp.port.unwrap_or(RTSP_PORT),
             latency_ms: raw.rtsp.latency_ms.unwrap_or(RTSP_LATENCY_MS),
+            transport: raw.rtsp.transport.unwrap_or_default(),
+            impair: impair::impairment_of(&raw.rtsp.impair),
             codec: raw.rtsp.codec.unwrap_or(Codec::H264),
             cpus: raw.rtsp.cpus.clone().unwrap_or_default(),
             own: None,
@@ -579,7 +592,7 @@ fn stream_of(
     match stream {
         RawStream::Uri(uri, login) => {
             let login = login.map(|login| logins.login(login, slug));
-            Source::Rtsp(RtspStream { uri, login, codec, latency_ms: settings.rtsp.latency_ms })
+            Source::Rtsp(stream_at(uri, login, codec, &settings.rtsp))
         }
         RawStream::Path(path) => on_server(&path, codec, settings),
         RawStream::Usb(device) => Source::Usb { device },
@@ -588,11 +601,19 @@ fn stream_of(
 
 /// A stream of the server of `[rtsp]`.
 fn on_server(path: &str, codec: Codec, settings: &Settings) -> Source {
-    let Rtsp { host, port, latency_ms, .. } = &settings.rtsp;
+    let Rtsp { host, port, .. } = &settings.rtsp;
     // A URI has the address of an IPv6 host in brackets.
     let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.clone() };
     let uri = format!("rtsp://{host}:{port}/{path}");
-    Source::Rtsp(RtspStream { uri, login: None, codec, latency_ms: *latency_ms })
+    Source::Rtsp(stream_at(uri, None, codec, &settings.rtsp))
+}
+
+/// A stream that is received as `[rtsp]` says.
+fn stream_at(uri: String, login: Option<Login>, codec: Codec, rtsp: &Rtsp) -> RtspStream {
+    let Rtsp { latency_ms, transport, .. } = *rtsp;
+    // Nothing encrypts packets of UDP.
+    let transport = if uri.starts_with("rtsps:") { Transport::Tcp } else { transport };
+    RtspStream { uri, login, codec, latency_ms, transport }
 }
 
 /// The path of the stream of a clip, as upstream names it.

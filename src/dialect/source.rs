@@ -26,7 +26,7 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
     let queue = |is_leaky| dialect.queue(&name("queue"), is_leaky);
     match &plan.source {
         Source::File(clip) => file(clip, &name, pace, dialect.decoder(pipeline, clip.codec), queue),
-        Source::Rtsp(RtspStream { uri, login, codec, latency_ms }) => {
+        Source::Rtsp(RtspStream { uri, login, codec, latency_ms, transport }) => {
             let is_rtp = !matches!(codec, Codec::Vp9 | Codec::Av1);
             let takes_any = plan.accept.contains(&Accept::Codec) || !is_rtp;
             let encoded = match codec {
@@ -53,7 +53,7 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
             }
             let mut elements = vec![
                 source
-                    .text("protocols", "tcp")
+                    .text("protocols", transport.protocols())
                     .int("latency", i64::from(*latency_ms))
                     .int("timeout", 5_000_000)
                     .int("retry", 3)

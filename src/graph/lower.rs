@@ -19,6 +19,7 @@ use super::task::{
 use crate::diag::Place;
 use crate::dialect;
 use crate::digest::ContentDigest;
+use crate::impair::Impairment;
 use crate::model::zoo::OPENVINO_LIBRARY;
 use crate::model::{
     AssetPin, Camera, Clip, Isolation, Origin, Pace, Project, Scalar, Source, Unit, UserTask,
@@ -348,6 +349,7 @@ struct Needs {
     factories: BTreeSet<String>,
     script_flags: bool,
     server: Option<StreamServer>,
+    impair: Option<Impairment>,
 }
 
 impl Needs {
@@ -404,11 +406,13 @@ impl Needs {
                 }
             }
         }
+        let has_stream = members.iter().any(|planned| planned.plan.source.stream().is_some());
         let rtsp = &project.settings.rtsp;
+        let impair = rtsp.impair.filter(|_| has_stream);
         let server = rtsp.own.filter(|_| !mounts.is_empty());
         let server =
             server.map(|address| StreamServer { address, port: rtsp.port, cpus: rtsp.cpus.clone(), mounts });
-        Needs { isolation, inputs, factories, script_flags, server }
+        Needs { isolation, inputs, factories, script_flags, server, impair }
     }
 }
 
@@ -450,6 +454,7 @@ fn density_task(lowering: &Lowering<'_>, subject: &Subject, tasks: &[Task]) -> O
         decode_only: settings.decode_only,
         script_flags: needs.script_flags,
         server: needs.server,
+        impair: needs.impair,
     });
     let task = Task::new(subject.density_label(), action)
         .reads(needs.inputs)
@@ -462,7 +467,7 @@ fn density_task(lowering: &Lowering<'_>, subject: &Subject, tasks: &[Task]) -> O
 fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCamera], tasks: &mut Vec<Task>) {
     let project = lowering.project;
     let settings = &project.settings;
-    let Needs { isolation, inputs, factories, script_flags, server } =
+    let Needs { isolation, inputs, factories, script_flags, server, impair } =
         Needs::of(lowering, members, settings.pace, tasks);
     // A free-running pass plays each file once and ignores the duration.
     let free = settings.pace == Pace::Free;
@@ -480,6 +485,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         snapshots: settings.snapshots,
         script_flags,
         server,
+        impair,
     });
     tasks.push(
         Task::new(subject.run_label(), action)

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diag::Place;
 use crate::digest::ContentDigest;
+use crate::impair::Impairment;
 use crate::model::{ClipOptions, Isolation, Limits, Pace, PackageSource, Unit, lock_url};
 use crate::name::Slug;
 use crate::os::IpAddr;
@@ -325,6 +326,9 @@ pub struct Run {
     /// The server of streams that `lp` starts for it, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<StreamServer>,
+    /// What is done to the network between servers and cameras, if there are streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impair: Option<Impairment>,
 }
 
 /// A server of clips as streams, which `lp` starts for a measurement.
@@ -376,6 +380,9 @@ pub struct Density {
     /// As of [`Run`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<StreamServer>,
+    /// As of [`Run`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impair: Option<Impairment>,
 }
 
 /// A command of the user's.

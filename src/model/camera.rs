@@ -314,6 +314,47 @@ pub struct RtspStream {
     pub codec: Codec,
     /// The jitter buffer of its receiver, in milliseconds.
     pub latency_ms: u32,
+    #[serde(default, skip_serializing_if = "Transport::is_default")]
+    pub transport: Transport,
+}
+
+/// How the packets of an RTSP stream come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// In the connection of its requests.
+    #[default]
+    Tcp,
+    Udp,
+    /// UDP, and TCP if the server refuses that, or nothing comes by it for 5 s.
+    Auto,
+}
+
+impl Transport {
+    /// `tcp`
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+            Transport::Auto => "auto",
+        }
+    }
+
+    /// The flags of `protocols` of `rtspsrc`.
+    #[must_use]
+    pub fn protocols(self) -> &'static str {
+        match self {
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+            Transport::Auto => "udp+tcp",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_default(&self) -> bool {
+        *self == Transport::default()
+    }
 }
 
 /// User and password of a stream.

@@ -23,7 +23,7 @@ pub mod zoo;
 
 pub use camera::{
     Accept, Camera, Clip, ClipOptions, Codec, Credential, Encoder, Expect, Login, Origin, Region, RtspStream,
-    Served, Shape, Source, SourceKind,
+    Served, Shape, Source, SourceKind, Transport,
 };
 pub use conversion::{Conversion, Requirements, Tool};
 pub use density::{Density, Unit};

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::camera::{ClipOptions, Codec};
+use super::camera::{ClipOptions, Codec, Transport};
 use super::density::Density;
 use super::limits::Limits;
 use super::worker::WorkerCommand;
+use crate::impair::Impairment;
 use crate::os::IpAddr;
 
 /// `[run]`, `[verdict]`, `[density]`, `[clip]`, `[rtsp]`, `[worker]`, `[models]` and `[pools]`.
@@ -76,6 +77,9 @@ pub struct Rtsp {
     pub port: u16,
     /// The jitter buffer of the receiver, in milliseconds.
     pub latency_ms: u32,
+    pub transport: Transport,
+    /// How the network between servers and cameras is, if it is impaired.
+    pub impair: Option<Impairment>,
     /// The encoding of streams whose camera names none.
     pub codec: Codec,
     /// The cores to which a server that `lp` starts is bound; empty: all.

@@ -23,6 +23,7 @@ pub mod onnx;
 pub mod pipes;
 pub mod proc;
 pub mod process;
+pub mod relay;
 pub mod rtsp;
 pub mod signal;
 pub mod terminal;

@@ -40,6 +40,13 @@ pub fn is_encrypted(uri: &str) -> bool {
     parts(uri).is_some_and(|parts| parts.is_encrypted())
 }
 
+/// The host of a URI of RTSP, without brackets, and the port of its server.
+#[must_use]
+pub fn server(uri: &str) -> Option<(String, u16)> {
+    let parts = parts(uri)?;
+    Some((parts.host.trim_matches(['[', ']']).to_owned(), parts.port))
+}
+
 /// Asks the server of a stream. `None` if that is no URI of one.
 #[must_use]
 pub fn ask(uri: &str) -> Option<Answer> {

@@ -342,7 +342,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::model::{Codec, Credential, Login, RtspStream, Source};
+    use crate::model::{Codec, Credential, Login, RtspStream, Source, Transport};
     use crate::plan::DialectName;
     use crate::plan::tests::plan;
 
@@ -392,6 +392,7 @@ mod tests {
                 login: None,
                 codec: Codec::H264,
                 latency_ms: 300,
+                transport: Transport::Tcp,
             }),
             ..before.clone()
         };

@@ -100,6 +100,7 @@ pub(crate) fn setup(
             count: 1,
             repeat: 1,
             decode_only: false,
+            impair: None,
             limits: Limits::default(),
         },
         host: Host { facts: facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect() },

@@ -39,6 +39,7 @@ use self::long::LongWindow;
 pub use self::provenance::{ConfigFile, Git, Provenance, StepRecord};
 use self::seen::{ClipPlace, Expected, StepSightings};
 use crate::digest::ContentDigest;
+use crate::impair::{Impairment, Passage};
 pub use crate::model::{Accept, Codec, Deadline, Expect, Isolation, Limits, Pace, SourceKind};
 use crate::name::Slug;
 use crate::path::ProjectPath;
@@ -62,7 +63,7 @@ pub use crate::worker::protocol::{Snapshot, ThreadGroup, VideoFormat};
 /// [`StreamRecord::in_flight`], [`StreamRecord::seen`], [`StreamRecord::expected`],
 /// [`StreamRecord::place`] and [`SourceConfig::expect`]; 7 brought [`Delivery::drift_ppm`],
 /// [`RunRecord::other_counts`] and [`StreamRecord::queues`]; 8 brought [`RunRecord::server`], [`StreamRecord::snapshot`],
-/// [`StreamRecord::compared`], and of [`StepSightings`] `model`, `inferred`, `labels` and `boxes`.
+/// [`StreamRecord::compared`], [`Conditions::impair`], [`StreamRecord::impaired`], and of [`StepSightings`] `model`, `inferred`, `labels` and `boxes`.
 pub const VERSION: u32 = 8;
 
 /// Everything that one run measured.
@@ -199,6 +200,10 @@ pub struct Conditions {
     /// Whether every step was left out, so that only sources and decoding were measured.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub decode_only: bool,
+    /// What was done to the network between servers and cameras; `None`: nothing, as in records
+    /// before version 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impair: Option<Impairment>,
     /// The limits of verdicts; the defaults in records before version 6.
     #[serde(default)]
     pub limits: Limits,
@@ -390,6 +395,11 @@ pub struct StreamRecord {
     /// A frame of it with what its models found, if it infers; `None` in records before version 8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
+    /// What became of its packets on a network that was impaired, over the stream's whole life;
+    /// streams that share a decoder share it. `None` for other networks, and in records before
+    /// version 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impaired: Option<Passage>,
     /// Where in its clip it was in the window; `None` for cameras and in records before
     /// version 6.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::fixture::{S, Story, copies, described, displayed, member, scripted, setup, six_cameras};
 use super::*;
 use crate::collect::Series;
+use crate::impair::{Impairment, Passage};
 use crate::record::boxes::tests::boxes;
 use crate::record::compared::{Counts, EarlierRecall, Reference};
 use crate::record::long::{Frame, LongWindow};
@@ -58,6 +59,14 @@ fn full() -> RunRecord {
         vec![OtherCount { run: "r".to_owned(), count: 2, own_cores: 0.5, holds: Some(false) }];
     record.conditions.decode_only = true;
     record.conditions.warmup_is_auto = true;
+    record.conditions.impair = Some(Impairment {
+        loss_ppm: 20_000,
+        delay_ms: 40,
+        jitter_ms: 20,
+        rate_bps: Some(4_000_000),
+        reorder_ppm: 10_000,
+        seed: 7,
+    });
     record.programs = vec![ProgramRecord { name: "rustc".to_owned(), cpu_us: 7 }];
     let described = described(six_cameras());
     record.provenance = described.provenance.map(|provenance| Provenance {
@@ -138,6 +147,7 @@ fn full() -> RunRecord {
         clip_ns: Some(7),
         objects: vec!["person 90 %".to_owned()],
     });
+    stream.impaired = Some(Passage { packets: 7, forwarded: 5, dropped: 2, ..Passage::default() });
     stream.place = Some(ClipPlace { at_us: S, clip_ms: 7, pass_ms: Some(20_000) });
     stream.end =
         Some(End::Error { element: "zbar".to_owned(), reason: "no memory".to_owned(), debug: String::new() });

@@ -8,13 +8,16 @@
 //! makes texts harmless.
 
 use super::{Report, lanes, subject};
+use crate::impair::Passage;
 use crate::record::compared::Reference;
 use crate::record::measure::estimate::Resource;
 use crate::record::measure::{
     Accuracy, CameraFigures, Lateness, OnTime, PartVerdict, Percentiles, StepFigures, StreamFigures,
     WorkerFigures,
 };
-use crate::record::{Git, Isolation, Member, Pace, PreparedClip, Provenance, SourceConfig, StepRecord};
+use crate::record::{
+    Git, Isolation, Member, Pace, PreparedClip, Provenance, SourceConfig, StepRecord, StreamRecord,
+};
 
 /// Characters that a formula may begin with, by OWASP's advice about CSV injection. The last
 /// four are full-width forms.
@@ -45,10 +48,19 @@ impl Row<'_> {
         self.report.record.provenance.as_ref()
     }
 
+    /// Its record; `None` for a script.
+    fn record(&self) -> Option<&StreamRecord> {
+        self.member()?.streams.iter().find(|one| one.stream == self.stream.stream)
+    }
+
     /// The steps of its pipeline; none for a script.
     fn steps(&self) -> &[StepRecord] {
-        let streams = self.member().map_or(&[][..], |member| &member.streams);
-        streams.iter().find(|one| one.stream == self.stream.stream).map_or(&[], |stream| &stream.steps)
+        self.record().map_or(&[], |stream| &stream.steps)
+    }
+
+    /// What an impaired network did to its packets.
+    fn passage(&self) -> Option<&Passage> {
+        self.record()?.impaired.as_ref()
     }
 
     /// A figure of each detector after its name: `zbar=687`.
@@ -98,7 +110,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 118] = [
+pub(super) const COLUMNS: [Column; 124] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -265,6 +277,16 @@ pub(super) const COLUMNS: [Column; 118] = [
     ("recall_percent", |row| row.accuracy(|one| Some(in_percent(one.all.recall?)))),
     ("precision_percent", |row| row.accuracy(|one| Some(in_percent(one.all.precision?)))),
     ("map50_percent", |row| row.accuracy(|one| Some(in_percent(one.map50?)))),
+    ("impair", |row| {
+        text(row.report.record.conditions.impair.map(|impair| impair.to_string()).unwrap_or_default())
+    }),
+    ("impaired_packets", |row| impaired(row, |passage| passage.packets)),
+    ("impaired_dropped", |row| impaired(row, |passage| passage.dropped)),
+    ("impaired_overflowed", |row| impaired(row, |passage| passage.overflowed)),
+    ("impaired_reordered", |row| impaired(row, |passage| passage.reordered)),
+    ("impaired_delay_ms", |row| {
+        cell(row.passage().and_then(Passage::delay_mean_us).map(|us| us as f64 / 1e3))
+    }),
 ];
 
 /// The report as CSV.
@@ -334,6 +356,10 @@ pub(super) fn mib(bytes: Option<u64>) -> Cell {
 
 fn latency(row: &Row<'_>, which: fn(&Percentiles) -> u32) -> Cell {
     cell(row.stream.latency_us.as_ref().map(|latency| f64::from(which(latency)) / 1e3))
+}
+
+fn impaired(row: &Row<'_>, which: fn(&Passage) -> u64) -> Cell {
+    count(row.passage().map(which))
 }
 
 fn part(part: Option<&PartVerdict>) -> Cell {

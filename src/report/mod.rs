@@ -17,6 +17,7 @@ mod html;
 mod inference;
 mod json;
 pub mod lanes;
+mod network;
 mod sightings;
 mod subject;
 mod table;
@@ -99,8 +100,10 @@ fn conditions(conditions: &Conditions) -> String {
         0 | 1 => String::new(),
         count => format!(", {count} copies of the lane"),
     };
+    let network =
+        conditions.impair.map_or_else(String::new, |impair| format!(", impaired network ({impair})"));
     let decode_only = if conditions.decode_only { "decode only: every step is left out; " } else { "" };
-    format!("{decode_only}{length}, {isolation}{copies}, repeat {}", conditions.repeat)
+    format!("{decode_only}{length}, {isolation}{copies}{network}, repeat {}", conditions.repeat)
 }
 
 /// The host in one line.

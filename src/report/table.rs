@@ -10,8 +10,8 @@ use super::estimate;
 use super::grid::{Cell, Paper, grid};
 use super::lanes::{groups, name, why};
 use super::{
-    NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, mebibytes, millis, on_time, percent,
-    sightings, some, stolen, subject, target, unmeasured_briefly, verdict,
+    NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, mebibytes, millis, network, on_time,
+    percent, sightings, some, stolen, subject, target, unmeasured_briefly, verdict,
 };
 use crate::diag::Tone;
 use crate::record::Pace;
@@ -85,6 +85,7 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
         rest.push(format!("worker {}: CPU {cpu} % of a core, memory {memory} MiB", worker.name));
     }
     rest.extend(server(report));
+    rest.extend(network::of_all(report.record));
     rest.extend(sightings::lines(measurement).into_iter().map(|line| format!("seen by {line}")));
     rest.extend(sightings::accuracies(measurement).into_iter().map(|line| format!("accuracy: {line}")));
     let published = sightings::published(report.record);

@@ -49,6 +49,7 @@ pub(super) fn run(store: &Store, id: &str) -> Option<EarlierRun> {
 fn is_accepted(record: &RunRecord) -> bool {
     record.is_complete()
         && !record.conditions.decode_only
+        && record.conditions.impair.is_none()
         && fit::degraded(record).is_empty()
         && !is_wrong(record)
 }

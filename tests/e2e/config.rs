@@ -59,6 +59,13 @@ fn every_key_has_its_value_and_its_origin() {
             rtsp.host                       "rtsp-streamer"                      default
             rtsp.port                       8554                                 default
             rtsp.latency                    300                                  default
+            rtsp.transport                  "tcp"                                default
+            rtsp.impair.loss                "0%"                                 default
+            rtsp.impair.delay               "0s"                                 default
+            rtsp.impair.jitter              "0s"                                 default
+            rtsp.impair.rate                -                                    default
+            rtsp.impair.reorder             "0%"                                 default
+            rtsp.impair.seed                0                                    default
             rtsp.codec                      "h264"                               default
             rtsp.cpus                       []                                   default
             worker.command                  -                                    default

@@ -372,7 +372,9 @@ fn documents() -> [Vec<Value>; 2] {
         "\"fileSrc\": \"a.mp4|http://127.0.0.1:9/a.mp4\"",
         "\"streamUri\": \"rtsp://me:secret@h/1\"",
     );
-    let written = Workspace::cameras().file("configs/camera_to_workload.json", &written);
+    let written = Workspace::cameras()
+        .file("Lpfile.toml", "[rtsp]\ntransport = \"udp\"\n")
+        .file("configs/camera_to_workload.json", &written);
     written.lp("build plan").success();
     for ws in [&shop, &drawn, &branching, &written] {
         plans.push(parsed(ws.read("results/plan.json")));

@@ -267,6 +267,12 @@ fn every_form_of_a_report_says_what_was_measured() {
         recall_percent=
         precision_percent=
         map50_percent=
+        impair=
+        impaired_packets=
+        impaired_dropped=
+        impaired_overflowed=
+        impaired_reordered=
+        impaired_delay_ms=
     "#]]
     .assert_eq(&lines.collect::<String>());
 

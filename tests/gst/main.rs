@@ -11,6 +11,8 @@ mod clips;
 mod faults;
 mod files;
 mod found;
+#[cfg(feature = "rtsp")]
+mod impaired;
 mod incremental;
 mod lane;
 mod models;

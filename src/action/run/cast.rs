@@ -2,6 +2,7 @@
 //! copies of each camera.
 
 use super::expected::Knowledge;
+use super::network::Network;
 use super::secrets::Secrets;
 use super::{files, script, subject};
 use crate::action::{ActionError, LocalHost, read_json};
@@ -49,6 +50,7 @@ impl Role {
 /// The cameras of a run, ready to be played.
 pub(in crate::action) struct Cast<'a> {
     members: Vec<(&'a Role, Secrets, Knowledge<'a>)>,
+    network: &'a Network,
     host: &'a LocalHost<'a>,
     task: &'a Task,
     attempt: &'a Attempt<'a>,
@@ -60,6 +62,7 @@ impl<'a> Cast<'a> {
     pub(in crate::action) fn new(
         roles: &'a [Role],
         pace: Pace,
+        network: &'a Network,
         host: &'a LocalHost<'a>,
         task: &'a Task,
         attempt: &'a Attempt<'a>,
@@ -69,7 +72,7 @@ impl<'a> Cast<'a> {
             Ok((role, secrets, Knowledge::of(&role.plan, pace, host, task, attempt)))
         };
         let members = roles.iter().map(member).collect::<Result<_, ActionError>>()?;
-        Ok(Cast { members, host, task, attempt })
+        Ok(Cast { members, network, host, task, attempt })
     }
 
     /// What is known about the clip of a camera.
@@ -116,7 +119,10 @@ impl<'a> Cast<'a> {
                 // One copy shows what the models find; others play the same clips.
                 let infers = copy == 1 && one.spec.elements.iter().any(detect::infers);
                 let keep = if infers { keep } else { Keep::default() };
-                pipelines.push(pipeline(one, &streams, (n_streams, keep), secrets, self.attempt)?);
+                let first = format!("{slug}/{}", one.streams.first().map_or(0, |(index, _)| *index));
+                let mut load = pipeline(one, &streams, (n_streams, keep), secrets, self.attempt)?;
+                self.network.lay(&first, &mut load.spec)?;
+                pipelines.push(load);
             }
             n_streams += u32::try_from(streams.len()).expect("a plan has fewer pipelines");
             let (setups, loads): (Vec<_>, Vec<_>) =

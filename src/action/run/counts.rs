@@ -37,5 +37,5 @@ pub(super) fn others(
 
 /// What loads the machine, apart from the number of copies.
 fn load(conditions: &Conditions) -> impl PartialEq {
-    (conditions.pace, conditions.isolation, conditions.decode_only)
+    (conditions.pace, conditions.isolation, conditions.decode_only, conditions.impair)
 }

@@ -122,7 +122,7 @@ fn shown(value: &Scalar) -> Scalar {
 mod tests {
     use super::*;
     use crate::diag::Place;
-    use crate::model::{Clip, Codec, RtspStream};
+    use crate::model::{Clip, Codec, RtspStream, Transport};
     use crate::path::ProjectPath;
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
             |origin| Source::File(Clip { file: "scan.mp4".to_owned(), origin, place: Place::default() });
         let stream = |uri: &str| {
             let (uri, codec) = (uri.to_owned(), Codec::H264);
-            Source::Rtsp(RtspStream { uri, login: None, codec, latency_ms: 300 })
+            Source::Rtsp(RtspStream { uri, login: None, codec, latency_ms: 300, transport: Transport::Tcp })
         };
         for (source, name, origin) in [
             (

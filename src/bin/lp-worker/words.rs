@@ -82,7 +82,14 @@ fn codec(encoding: &str) -> Option<&'static str> {
 pub(crate) fn better(error: &gst::message::Error, reason: &str, debug: &str) -> Option<String> {
     let source = error.src()?;
     if let Some(rtsp) = around(source, "rtspsrc") {
-        return Some(of_stream(&rtsp.property::<String>("location"), error, reason));
+        // A relay that reaches no server closes the connection.
+        let is_relayed = rtsp.property::<Option<String>>("proxy").is_some();
+        let reaches_none = is_relayed && error.error().matches(gst::ResourceError::Read);
+        let uri = rtsp.property::<String>("location");
+        return match reaches_none.then(|| no_connection(&uri)).flatten() {
+            Some(why) => Some(format!("`{}`: {why}", public(&uri))),
+            None => Some(of_stream(&uri, error, reason)),
+        };
     }
     around(source, "decodebin").filter(|_| is_sound_only(debug))?;
     Some("it has no video, only sound".to_owned())

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{CAMERA_FILE, CAMERAS, Files, check, check_camera, lpfile};
+use super::{CAMERA_FILE, CAMERAS, Files, LoadRequest, check, check_camera, lpfile};
 
 #[test]
 fn a_stream_may_have_an_older_key() {
@@ -28,14 +28,14 @@ fn streams_win_over_files_and_devices_are_sources() {
         (
             "rtsp://host:8554/a",
             expect![[
-                r#"Rtsp(RtspStream { uri: "rtsp://host:8554/a", login: None, codec: H264, latency_ms: 300 })"#
+                r#"Rtsp(RtspStream { uri: "rtsp://host:8554/a", login: None, codec: H264, latency_ms: 300, transport: Tcp })"#
             ]],
         ),
         ("v4l2:///dev/video0", expect![[r#"Usb { device: "/dev/video0" }"#]]),
         (
             "'rtsps://host/a'",
             expect![[
-                r#"Rtsp(RtspStream { uri: "rtsps://host/a", login: None, codec: H264, latency_ms: 300 })"#
+                r#"Rtsp(RtspStream { uri: "rtsps://host/a", login: None, codec: H264, latency_ms: 300, transport: Tcp })"#
             ]],
         ),
     ] {
@@ -50,14 +50,10 @@ fn a_stream_path_is_on_the_server_of_the_project() {
     let cameras = CAMERAS.replace("\"fileSrc\"", "\"rtspUri\": \"/cam/1\", \"fileSrc\"");
     let files = Files::new().with(CAMERA_FILE, cameras);
     let source = |files: &Files| format!("{:?}", files.load(|_| {}).project.unwrap().cameras[0].source);
-    expect![[
-        r#"Rtsp(RtspStream { uri: "rtsp://rtsp-streamer:8554/cam/1", login: None, codec: H264, latency_ms: 300 })"#
-    ]]
+    expect![[r#"Rtsp(RtspStream { uri: "rtsp://rtsp-streamer:8554/cam/1", login: None, codec: H264, latency_ms: 300, transport: Tcp })"#]]
     .assert_eq(&source(&files));
     let files = files.with("Lpfile.toml", "[rtsp]\nhost = \"nvr\"\nport = 554\n");
-    expect![[
-        r#"Rtsp(RtspStream { uri: "rtsp://nvr:554/cam/1", login: None, codec: H264, latency_ms: 300 })"#
-    ]]
+    expect![[r#"Rtsp(RtspStream { uri: "rtsp://nvr:554/cam/1", login: None, codec: H264, latency_ms: 300, transport: Tcp })"#]]
     .assert_eq(&source(&files));
     check(
         lpfile("[rtsp]\nhost = \"nvr/x\"\nport = 0\n"),
@@ -65,6 +61,59 @@ fn a_stream_path_is_on_the_server_of_the_project() {
             LP0211 Lpfile.toml:2:8 `rtsp.host` must be the name of a host
             LP0204 Lpfile.toml:3:8 `rtsp.port` must be a whole number from 1 to 65535
         "#]],
+    );
+}
+
+#[test]
+fn an_impaired_network_is_read_with_its_units() {
+    let impair = "impair = { loss = \"2.5%\", delay = \"40ms\", jitter = \"20ms\", rate = \"1.5mbit\", reorder = 0.01, seed = 7 }";
+    let files = Files::new().with("Lpfile.toml", format!("[rtsp]\ntransport = \"udp\"\n{impair}\n"));
+    let rtsp = files.load(|_| {}).project.unwrap().settings.rtsp;
+    expect!["Udp Some(Impairment { loss_ppm: 25000, delay_ms: 40, jitter_ms: 20, rate_bps: Some(1500000), reorder_ppm: 10000, seed: 7 })"].assert_eq(&format!("{:?} {:?}", rtsp.transport, rtsp.impair));
+    // Nothing is nothing.
+    let files = Files::new().with("Lpfile.toml", "[rtsp]\nimpair = { loss = \"0%\", seed = 7 }\n");
+    assert_eq!(files.load(|_| {}).project.unwrap().settings.rtsp.impair, None);
+    let set = |request: &mut LoadRequest| {
+        let overrides = ["rtsp.impair.loss=1%", "rtsp.transport=udp"];
+        request.sets = overrides.map(str::to_owned).to_vec();
+    };
+    let impair = Files::new().load(set).project.unwrap().settings.rtsp.impair.unwrap();
+    assert_eq!(impair.to_string(), "loss 1 %, seed 0");
+}
+
+#[test]
+fn an_impairment_that_the_streams_do_not_allow_is_refused_at_its_place() {
+    let of = |impair: &str| Files::new().with("Lpfile.toml", format!("[rtsp]\nimpair = {{ {impair} }}\n"));
+    check(
+        of("loss = \"2%\", reorder = \"101%\", rate = \"4 Mbit/s\", jitter = \"20ms\", delay = \"11s\""),
+        expect![[r#"
+            LP0310 Lpfile.toml:2:19 `rtsp.impair.loss` is for single packets, but streams come in TCP, which loses none; set `rtsp.transport` to `udp`, or leave it out
+            LP0204 Lpfile.toml:2:35 `rtsp.impair.reorder` must be from `0%` to `100%`
+            LP0214 Lpfile.toml:2:50 `rtsp.impair.rate` must be bits per second from `1kbit` to `10gbit`, such as `4mbit` or `500kbit`
+            LP0204 Lpfile.toml:2:87 `rtsp.impair.delay` must be at most `10s`
+        "#]],
+    );
+    check(
+        of("loss = \"2%\", reorder = \"1%\", jitter = \"20ms\""),
+        expect![[r#"
+        LP0310 Lpfile.toml:2:19 `rtsp.impair.loss` is for single packets, but streams come in TCP, which loses none; set `rtsp.transport` to `udp`, or leave it out
+        LP0310 Lpfile.toml:2:35 `rtsp.impair.reorder` is for single packets, but streams come in TCP, which loses none; set `rtsp.transport` to `udp`, or leave it out
+        LP0310 Lpfile.toml:2:50 `rtsp.impair.jitter` must not be above `rtsp.impair.delay`; no packet leaves before it has come; give a `delay` of at least the jitter
+    "#]],
+    );
+    let auto = "[rtsp]\ntransport = \"auto\"\nimpair = { reorder = 0.5 }\n";
+    check(
+        Files::new().with("Lpfile.toml", auto),
+        expect![[r#"
+        LP0310 Lpfile.toml:3:22 `rtsp.impair.reorder` is for single packets, but streams may come in TCP, which loses none; set `rtsp.transport` to `udp`, or leave it out
+    "#]],
+    );
+    let cameras = CAMERAS.replace("\"fileSrc\"", "\"streamUri\": \"rtsps://h/1\", \"fileSrc\"");
+    check(
+        of("delay = \"5ms\"").with(CAMERA_FILE, cameras),
+        expect![[r#"
+        LP0310 Lpfile.toml:2:20 `rtsp.impair` cannot be between a server and `cam1`, whose stream comes in TLS also configs/camera_to_workload.json:10:22; its certificate is for the server, not for a relay; leave `impair` out, or this camera
+    "#]],
     );
 }
 

@@ -565,6 +565,7 @@ impl Stream {
             expected: self.setup.expected,
             compared: Vec::new(),
             snapshot: self.snapshot,
+            impaired: None,
             place,
             end: self.end,
             failure: self.failure,

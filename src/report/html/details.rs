@@ -11,7 +11,7 @@ use super::words::badge;
 use crate::name::Slug;
 use crate::record::measure::{CameraFigures, Percentiles, ScriptFigures, StreamFigures, Verdict, drift};
 use crate::record::{Member, Pace};
-use crate::report::{NONE, NOT_MEASURED, Report, fps, lanes, millis, number, sightings};
+use crate::report::{NONE, NOT_MEASURED, Report, fps, lanes, millis, network, number, sightings};
 use crate::text::harmless_lines;
 
 /// The most cameras whose details are open; in a run of more, these are bad ones.
@@ -88,7 +88,7 @@ fn details(report: &Report<'_>, member: &Member, camera: &CameraFigures, has_mar
         .streams
         .iter()
         .flat_map(|stream| [frames(stream), times(stream), sightings::of_stream(stream)]);
-    let frames: Vec<String> = texts.flatten().collect();
+    let frames: Vec<String> = texts.flatten().chain(network::of_member(member)).collect();
     let scripts = || camera.streams.iter().filter_map(|stream| Some((stream, stream.script.as_ref()?)));
     if charts.is_empty() && frames.is_empty() && kinds.is_empty() && scripts().next().is_none() {
         return None;
