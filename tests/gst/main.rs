@@ -19,6 +19,7 @@ mod models;
 mod native;
 mod own;
 mod own_models;
+mod passes;
 mod persons;
 mod pictures;
 mod project;

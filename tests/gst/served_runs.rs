@@ -5,6 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
+use lp::record::measure::measure;
 use lp::worker::protocol::{Mount, ServeRequest};
 use rustix::process::Signal;
 
@@ -73,6 +74,38 @@ fn a_server_of_somebody_else_is_used_where_there_is_one() {
     assert_eq!((record.server.is_none(), &record.members[0].streams[0].failure), (true, &None));
     // Nothing was made for it.
     assert!(!ws.exists("media/clips"));
+}
+
+#[test]
+fn a_clip_shows_the_same_as_a_file_and_as_a_stream() {
+    fn run(source: &str) -> (u64, u64, u64) {
+        let ws = short(&[("till", r#"{"type": "zbar"}"#)]);
+        let port = free_port();
+        // Two passes of the clip, wherever they begin.
+        let lpfile = format!(
+            "[run]\nsource = \"{source}\"\nduration = \"6s\"\nwarmup = \"1s\"\n\
+             [rtsp]\nhost = \"localhost\"\nport = {port}\n"
+        );
+        ws.write("Lpfile.toml", &lpfile);
+        ws.lp("run --no-verdict").success();
+        let record = latest(&ws);
+        let stream = &record.members[0].streams[0];
+        assert_eq!(stream.failure, None);
+        let figures = &measure(&record).cameras[0].streams[0];
+        (stream.n_frames(), stream.dropped, figures.seen[0].events)
+    }
+    let (file, stream) = std::thread::scope(|scope| {
+        let threads = ["file", "rtsp"].map(|source| scope.spawn(move || run(source)));
+        let [file, stream] = threads.map(|thread| thread.join().unwrap());
+        (file, stream)
+    });
+    // 90 frames of 15 fps; one more or less at the ends of the window, and those that a busy machine
+    // dropped.
+    let dropped = file.1 + stream.1;
+    for (n_frames, ..) in [file, stream] {
+        assert!((89 - dropped..=91).contains(&n_frames), "{file:?} {stream:?}");
+    }
+    assert!(20 < file.2 && file.2.abs_diff(stream.2) <= 2 + dropped, "{file:?} {stream:?}");
 }
 
 #[test]
