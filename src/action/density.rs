@@ -81,7 +81,7 @@ fn search(
         on_time: density.verdict.on_time,
     };
     let kept = Kept::open(attempt, rules.budget_s)?;
-    let roles = Role::all(&density.members, task, attempt)?;
+    let roles = Role::all(&density.members, host, task, attempt)?;
     let network = Network::new(density.impair)?;
     let cast = Cast::new(&roles, Pace::Live, &network, host, task, attempt)?;
     // Of all settings; it ends after the last one.

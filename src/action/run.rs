@@ -57,7 +57,7 @@ fn record(
     task: &Task,
     attempt: &Attempt<'_>,
 ) -> Result<(RunRecord, Vec<u8>), ActionError> {
-    let roles = Role::all(&run.members, task, attempt)?;
+    let roles = Role::all(&run.members, host, task, attempt)?;
     let network = Network::new(run.impair)?;
     let cast = Cast::new(&roles, run.pace, &network, host, task, attempt)?;
     let setup = Setup {

@@ -67,13 +67,14 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
 
     let command = project.as_ref().and_then(|project| project.settings.worker.as_ref());
     let worker = tools::find(command, &layout.root);
+    let launch = tools::find(command, &layout.root).ok();
     let store = Store::open(layout)?;
     let tools = tools::look_for(&store, worker, &factories, &factories);
     let mut findings = software::findings(&tools, &needs);
     if let Some((project, lane)) = project.as_ref().zip(lane.as_ref()) {
         findings.extend(assets::findings(project, lane, &tasks));
         findings.extend(programs::findings(&project.layout, &tasks));
-        findings.extend(devices::findings(&needed(lane, project.settings.pace)));
+        findings.extend(devices::findings(&needed(lane, project.settings.pace), launch.as_ref()));
     }
     findings.extend(limits::findings(&tools.host.facts));
     findings.extend(fit::findings(&tools.host));

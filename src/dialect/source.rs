@@ -72,7 +72,15 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
         }
         Source::Usb { device } => {
             let source = Element::new("v4l2src").named(&name("source")).text("device", device);
-            raw(plan, source, true, true, queue)
+            let mut elements = vec![source];
+            if let Some(pictures) = &plan.pictures {
+                elements.push(Element::caps(&pictures.caps()));
+                if let Some(codec) = pictures.codec() {
+                    elements.push(Element::new(codec.parser()));
+                    elements.extend(dialect.decoder(pipeline, Some(codec)));
+                }
+            }
+            raw(plan, elements, true, true, queue)
         }
         Source::Synthetic { scene } => {
             let is_live = pace == Pace::Live;
@@ -81,7 +89,7 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
                 .named(&name("source"))
                 .text("scene", &serde_json::to_string(&scene).expect("a scene has text keys"))
                 .bool("is-live", is_live);
-            raw(plan, source, plan.fps < f64::from(scene.fps), is_live, queue)
+            raw(plan, vec![source], plan.fps < f64::from(scene.fps), is_live, queue)
         }
     }
 }
@@ -98,12 +106,12 @@ fn drawn(scene: &Scene, fps: f64) -> Scene {
 /// the steps would work on copies that no camera has sent.
 fn raw(
     plan: &CameraPlan,
-    source: Element,
+    mut elements: Vec<Element>,
     is_thinned: bool,
     is_live: bool,
     queue: impl Fn(bool) -> Element,
 ) -> Head {
-    let mut elements = vec![source, Element::new("videoconvert"), Element::new("videoscale")];
+    elements.extend(["videoconvert", "videoscale"].map(Element::new));
     let mut caps = format!("video/x-raw,width={},height={}", plan.width, plan.height);
     if is_thinned {
         elements.push(Element::new("videorate").bool("drop-only", true));

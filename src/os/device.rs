@@ -11,6 +11,8 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::text::harmless;
+
 /// The file at the path of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
@@ -72,6 +74,27 @@ pub fn open(path: &Path) -> Result<(), OpenError> {
     }
 }
 
+/// The processes that have a device open, as far as this user may see them, each with its name.
+#[must_use]
+pub fn holders(path: &Path) -> Vec<(u32, String)> {
+    let Ok(wanted) = std::fs::metadata(path) else { return Vec::new() };
+    let is_it = |fd: &std::fs::DirEntry| {
+        std::fs::metadata(fd.path())
+            .is_ok_and(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()))
+    };
+    let mut holders = Vec::new();
+    for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let mut open = std::fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten();
+        if open.any(|fd| is_it(&fd)) {
+            let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            holders.push((pid, harmless(name.trim_end()).into_owned()));
+        }
+    }
+    holders.sort_unstable();
+    holders
+}
+
 /// The user and groups of this process.
 #[must_use]
 pub fn this_process() -> Owner {
@@ -110,6 +133,22 @@ mod tests {
         {
             assert_eq!(named(groups, gid).as_deref(), expected, "{gid}");
         }
+    }
+
+    #[test]
+    fn who_has_a_device_open_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("video0");
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(holders(&path), []);
+        let link = folder.path().join("by-id");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let held = std::fs::File::open(&path).unwrap();
+        let found = holders(&link);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, std::process::id());
+        drop(held);
+        assert_eq!(holders(&link), []);
     }
 
     #[test]

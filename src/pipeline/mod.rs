@@ -25,6 +25,7 @@ pub mod mp4;
 pub mod prepared;
 pub mod removal;
 pub mod tensors;
+pub mod usb;
 
 use std::path::{Path, PathBuf};
 

@@ -32,6 +32,7 @@ use crate::model::{
 };
 use crate::name::Slug;
 use crate::path::ProjectPath;
+use crate::pipeline::usb::Choice;
 use crate::scene::Scene;
 
 /// The version of the plan files and of `results/summary.json`. It is part of the
@@ -116,6 +117,10 @@ pub struct CameraPlan {
     /// In which of these an RTSP or USB camera may differ from its plan and still hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accept: Vec<Accept>,
+    /// The pictures that its USB camera is asked for. No part of the plan: what the camera can send,
+    /// it says when it is played. `None`: whatever GStreamer takes.
+    #[serde(skip)]
+    pub pictures: Option<Choice>,
     /// How steps become elements.
     pub dialect: DialectName,
     /// Whether frames are shown on the display.
@@ -320,6 +325,7 @@ fn consolidate(request: &PlanRequest) -> CameraPlan {
         target_fps: camera.target(),
         region_of_interest: camera.region,
         accept: camera.accept.clone(),
+        pictures: None,
         dialect: request.dialect,
         render: request.render,
         decode_only: request.decode_only,

@@ -35,6 +35,7 @@ use crate::os::pipes::{self, Ear};
 use crate::os::process::{self, Exit, Group, PipedChild};
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::machine::{BuildFault, Machine};
+use crate::pipeline::usb::Format;
 use crate::text::harmless_lines;
 
 /// How long a worker may take to end when it is asked to.
@@ -274,6 +275,19 @@ impl Worker {
         }))
     }
 
+    /// Asks which pictures a USB camera can send.
+    ///
+    /// # Errors
+    /// When the camera cannot be opened, with the reason, or the worker does not answer.
+    pub fn formats(&mut self, device: &str) -> Result<Vec<Format>, WorkerError> {
+        let events = self.ask(RequestBody::Formats { device: device.to_owned() })?;
+        let formats = events.into_iter().find_map(|event| match event {
+            EventBody::CameraFormats { formats } => Some(formats),
+            _ => None,
+        });
+        Ok(formats.unwrap_or_default())
+    }
+
     /// Whether it can serve clips over RTSP, once it has said [`Worker::hello`].
     #[must_use]
     pub fn serves(&self) -> bool {
@@ -496,6 +510,7 @@ impl Listener {
             | EventBody::Factories { .. }
             | EventBody::Described { .. }
             | EventBody::Tried { .. }
+            | EventBody::CameraFormats { .. }
             | EventBody::Serving { .. } => true,
             EventBody::Done { id } | EventBody::Refused { id, .. } => id == awaited,
             _ => false,

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::codec::Codec;
 use crate::pipeline::machine::{BuildFault, Factory, PropertyInfo};
+use crate::pipeline::usb::Format;
 
 /// The version that both sides must have. It enters the digests of runs.
 pub const VERSION: u32 = 5;
@@ -57,6 +58,12 @@ pub enum RequestBody {
     Try {
         /// The pipeline, resolved for the worker's machine.
         spec: PipelineSpec,
+    },
+    /// Which pictures can this USB camera send? It is opened for that. Answered by
+    /// [`EventBody::CameraFormats`] before `Done`, or `Refused` with the reason.
+    Formats {
+        /// `/dev/video0`
+        device: String,
     },
     /// Builds and plays a pipeline. `Done` when it plays, `Refused` with the
     /// reason when it cannot; then [`EventBody::Frames`],
@@ -208,6 +215,11 @@ pub enum EventBody {
     Tried {
         /// Why it cannot be built; `None` if it can.
         fault: Option<BuildFault>,
+    },
+    /// The answer to [`RequestBody::Formats`].
+    CameraFormats {
+        /// In the driver's order.
+        formats: Vec<Format>,
     },
     /// The answer to [`RequestBody::Serve`]: it serves from now on.
     Serving {

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use expect_test::expect;
 use lp::dialect::share;
+use lp::pipeline::usb::{Choice, Encoding};
 use lp::pipeline::{Element, PipelineSpec, Playback, Value};
 use lp::plan::CameraPlan;
 use lp::record::{Pace, RunRecord, StreamRecord, VideoFormat};
@@ -19,11 +20,7 @@ use crate::support::{Bench, Frames, decoder, file, sink, spec};
 /// The pipeline of a USB camera of 320x240 at 15 fps, with a test source of this rate
 /// and so many frames instead of the device.
 fn usb(fps: u32, n_frames: i64) -> PipelineSpec {
-    let plan = r#"{"version": 1, "camera": "c", "slug": "c", "source": {"kind": "usb", "device": "/dev/video0"},
-        "width": 320, "height": 240, "fps": 15.0, "target_fps": 15.0, "dialect": "stock", "workloads": [], "apart": [],
-        "assets": [], "pipelines": [{"index": 1, "workloads": ["w"], "steps": [{"type": "identity"}]}]}"#;
-    let plan: CameraPlan = serde_json::from_str(plan).unwrap();
-    let mut spec = share::pipelines(&plan, Pace::Live).remove(0).spec;
+    let mut spec = share::pipelines(&usb_plan(), Pace::Live).remove(0).spec;
     assert_eq!(spec.elements[0].factory, "v4l2src");
     spec.elements[0] = Element::new("videotestsrc").int("num-buffers", n_frames).bool("is-live", true);
     let caps = format!("video/x-raw,width=640,height=480,framerate={fps}/1");
@@ -34,12 +31,80 @@ fn usb(fps: u32, n_frames: i64) -> PipelineSpec {
     spec
 }
 
+fn usb_plan() -> CameraPlan {
+    let plan = r#"{"version": 1, "camera": "c", "slug": "c", "source": {"kind": "usb", "device": "/dev/video0"},
+        "width": 320, "height": 240, "fps": 15.0, "target_fps": 15.0, "dialect": "stock", "workloads": [], "apart": [],
+        "assets": [], "pipelines": [{"index": 1, "workloads": ["w"], "steps": [{"type": "identity"}]}]}"#;
+    serde_json::from_str(plan).unwrap()
+}
+
 fn played(spec: PipelineSpec) -> Frames {
     let mut bench = Bench::new();
     bench.start("camera-1/1", spec, 0).unwrap();
     let (frames, end) = bench.frames(|_| false);
     assert_eq!(end, Some(End::Eos));
     frames
+}
+
+/// The same for pictures that the camera was asked for, which this encoder makes.
+fn usb_encoded(encoding: Encoding, encoder: &str, n_frames: i64) -> PipelineSpec {
+    let mut plan = usb_plan();
+    plan.pictures = Some(Choice { encoding, width: 640, height: 480, rate: (15, 1) });
+    let mut spec = share::pipelines(&plan, Pace::Live).remove(0).spec;
+    let source = [
+        Element::new("videotestsrc").int("num-buffers", n_frames).bool("is-live", true),
+        Element::caps("video/x-raw,width=640,height=480,framerate=15/1"),
+        Element::new(encoder),
+    ];
+    spec.elements.splice(..1, source);
+    spec.ingress = spec.ingress.map(|index| index + 2);
+    spec.decoder = spec.decoder.map(|index| index + 2);
+    spec.sink += 2;
+    spec
+}
+
+#[test]
+fn pictures_of_a_camera_are_decoded_as_they_were_asked_for() {
+    for (encoding, encoder) in [(Encoding::Mjpeg, "jpegenc"), (Encoding::H264, "x264enc")] {
+        let spec = usb_encoded(encoding, encoder, 30);
+        let factories: Vec<&str> = spec.elements.iter().map(|element| element.factory.as_str()).collect();
+        let frames = played(spec.clone());
+        assert_eq!((frames.n_delivered(), frames.decoded), (30, 30), "{factories:?}");
+        assert_eq!((frames.played + frames.dropped, frames.fates.damaged_us.len()), (30, 0), "{factories:?}");
+    }
+}
+
+#[test]
+fn a_camera_that_fails_in_mid_run_ends_its_stream_with_the_reason() {
+    let mut spec = usb(15, -1);
+    spec.elements.insert(1, Element::new("identity").int("error-after", 10));
+    spec.ingress = spec.ingress.map(|index| index + 1);
+    spec.decoder = spec.decoder.map(|index| index + 1);
+    spec.sink += 1;
+    let mut bench = Bench::new();
+    bench.start("camera-1/1", spec, 0).unwrap();
+    let (frames, end) = bench.frames(|_| false);
+    let Some(End::Error { element, reason, .. }) = end else { panic!("{end:?}") };
+    assert!(
+        element.starts_with("identity") && reason.contains("Failed after iterations"),
+        "{element}: {reason}"
+    );
+    assert!((1..10).contains(&frames.played), "{}", frames.played);
+}
+
+#[test]
+fn a_camera_that_is_not_there_fails_with_that_reason() {
+    let ws = short(&[("till", r#"{"type": "identity"}"#)]);
+    let cameras = ws.read("configs/camera_to_workload.json");
+    let file = "\"fileSrc\": \"short.mp4|scene:short\"";
+    let device = "\"streamUri\": \"v4l2:///dev/v4l/by-id/usb-none-index0\"";
+    ws.write("configs/camera_to_workload.json", &cameras.replace(file, device));
+    let ended = ws.lp("run").code(1);
+    let told = "`/dev/v4l/by-id/usb-none-index0`: there is no such device";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    let mut bench = Bench::new();
+    let refused = bench.worker().formats("/dev/video-none").unwrap_err().to_string();
+    assert_eq!(refused, "the worker refused: `/dev/video-none`: there is no such device");
 }
 
 #[test]

@@ -16,10 +16,12 @@ use crate::name::Slug;
 use crate::os;
 use crate::pipeline::detect;
 use crate::pipeline::prepared::PreparedClip;
+use crate::pipeline::usb::{self, Needed};
 use crate::plan::{CameraPlan, prepared_path};
 use crate::record::build::{MemberSetup, Setup, StreamId, StreamSetup};
 use crate::record::{Isolation, OmittedWorkloads, Pace};
 use crate::session::{Load, PipelineLoad, Redaction};
+use crate::worker::client::Worker;
 use crate::worker::launch::{Launch, Reach};
 use crate::worker::protocol::Keep;
 
@@ -31,15 +33,17 @@ pub(in crate::action) struct Role {
 }
 
 impl Role {
-    /// Reads the plans of cameras, and what their clips are.
+    /// Reads the plans of cameras, and what their clips are, and asks USB cameras for their formats.
     pub(in crate::action) fn all(
         cameras: &[Slug],
+        host: &LocalHost<'_>,
         task: &Task,
         attempt: &Attempt<'_>,
     ) -> Result<Vec<Role>, ActionError> {
         let role = |slug: &Slug| -> Result<Role, ActionError> {
             let plan: CameraPlan = read_json(attempt, &plan_path(slug))?;
             let clip = prepared(&plan, task, attempt)?;
+            let plan = pictured(plan, host);
             let codec = clip.as_ref().and_then(|clip| clip.video.codec());
             Ok(Role { plan: codec.map_or_else(|| plan.clone(), |codec| plan.with_codec(codec)), clip })
         };
@@ -174,6 +178,20 @@ impl<'a> Cast<'a> {
             network: plans().any(|plan| plan.source.stream().is_some()),
         }
     }
+}
+
+/// The plan of a USB camera with the pictures that it is asked for. A camera that does not answer fails
+/// when it is played, with its reason.
+fn pictured(mut plan: CameraPlan, host: &LocalHost<'_>) -> CameraPlan {
+    let Source::Usb { device } = &plan.source else { return plan };
+    let Ok(launch) = &host.worker else { return plan };
+    let needed = Needed { width: plan.width, height: plan.height, fps: plan.fps };
+    let devices = dialect::devices::of_plan(&plan, Pace::Live);
+    let devices = devices.into_keys().filter_map(|device| device.given()).collect();
+    let reach = Reach { devices, ..Reach::default() };
+    let formats = Worker::ask_one(launch, &reach).and_then(|mut worker| worker.formats(device));
+    plan.pictures = formats.ok().and_then(|formats| usb::choose(&formats, &needed));
+    plan
 }
 
 /// What the camera's clip is; `None` without one, or if a task of the user's made it.

@@ -16,6 +16,7 @@
 
 mod account;
 mod build;
+mod camera;
 mod camera_clock;
 mod clip_check;
 mod clip_look;
@@ -109,6 +110,7 @@ fn main() -> anyhow::Result<ExitCode> {
     clip_source::register().context("failed to register `lpclipsrc`")?;
     clip_check::register().context("failed to register `lpclipcheck`")?;
     frame_rate::register().context("failed to register `lpframerate`")?;
+    camera::listen();
     native::register().context("failed to register the elements that infer")?;
 
     let playing = Arc::new(PlayingStreams::default());
@@ -187,6 +189,13 @@ fn answer(request: Request, player: &mut Player, server: &mut Option<Server>, ev
             events.send(EventBody::Tried { fault: Chain::try_build(&spec).err() });
             events.send(EventBody::Done { id });
         }
+        RequestBody::Formats { device } => match camera::formats(&device) {
+            Ok(formats) => {
+                events.send(EventBody::CameraFormats { formats });
+                events.send(EventBody::Done { id });
+            }
+            Err(reason) => events.send(EventBody::Refused { id, reason }),
+        },
         RequestBody::Start { stream, spec, seed, also, keep } => {
             let first = Tap { stream, sink: spec.sink };
             player.start(id, std::iter::once(first).chain(also).collect(), spec, seed, keep);

@@ -6,6 +6,7 @@ use gstreamer as gst;
 
 use lp::os::rtsp::{Answer, ask, has_user, is_encrypted, public};
 
+use crate::camera;
 use crate::property::shown;
 
 /// The format that an element offers on a pad: `H265 video`, `sound (PCMA)`, `` `text/x-raw` ``.
@@ -90,6 +91,9 @@ pub(crate) fn better(error: &gst::message::Error, reason: &str, debug: &str) -> 
             Some(why) => Some(format!("`{}`: {why}", public(&uri))),
             None => Some(of_stream(&uri, error, reason)),
         };
+    }
+    if let Some(camera) = around(source, "v4l2src") {
+        return camera::why(&camera.property::<String>("device"), error, debug);
     }
     around(source, "decodebin").filter(|_| is_sound_only(debug))?;
     Some("it has no video, only sound".to_owned())

@@ -4,15 +4,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::PathBuf;
 
 use super::finding::Finding;
 use super::node::{CAMERA, Fault, GPU, Kind, NPU, Snapshot, flags, judge};
 use crate::dialect::devices::Device;
 use crate::os::device::{self, Owner};
 use crate::os::{display, fs};
+use crate::worker::client::Worker;
+use crate::worker::error::WorkerError;
+use crate::worker::launch::{Launch, Reach};
 
 /// The findings for the required devices.
-pub(super) fn findings(needs: &BTreeMap<Device, BTreeSet<String>>) -> Vec<Finding> {
+///
+/// `launch` starts the worker that asks cameras for their formats.
+pub(super) fn findings(needs: &BTreeMap<Device, BTreeSet<String>>, launch: Option<&Launch>) -> Vec<Finding> {
     let me = device::this_process();
     let finding = |(needed, by): (&Device, &BTreeSet<String>)| {
         let finding = match needed {
@@ -23,13 +29,30 @@ pub(super) fn findings(needs: &BTreeMap<Device, BTreeSet<String>>) -> Vec<Findin
             }
             Device::Npu => any("NPU", "/dev/accel", "accel0", &NPU, &me),
             Device::Camera(path) => {
-                one(format!("camera {path}"), judge(&Snapshot::at(path.clone()), &CAMERA, &me))
+                let judged = judge(&Snapshot::at(path.clone()), &CAMERA, &me);
+                one(format!("camera {path}"), judged.and_then(|found| with_formats(found, path, launch)))
             }
             Device::Display => display(),
         };
         finding.needed_by(by.iter().cloned())
     };
     needs.iter().map(finding).collect()
+}
+
+/// What was found of a camera, and the formats that it has; a fault if it does not tell them.
+fn with_formats(found: String, path: &str, launch: Option<&Launch>) -> Result<String, Fault> {
+    let Some(launch) = launch else { return Ok(found) };
+    let node = PathBuf::from(path);
+    let reach = Reach { devices: [(node.clone(), node)].into(), ..Reach::default() };
+    match Worker::ask_one(launch, &reach).and_then(|mut worker| worker.formats(path)) {
+        Ok(formats) => {
+            let formats = formats.iter().map(ToString::to_string);
+            Ok(std::iter::once(found).chain(formats).collect::<Vec<_>>().join("; "))
+        }
+        Err(WorkerError::Refused(wrong)) => Err(Fault { wrong, on_host: None, in_container: None }),
+        // What is wrong with the worker is a finding of its own.
+        Err(_) => Ok(found),
+    }
 }
 
 /// The devices of a folder of which one is enough; `first` exists wherever any does.
