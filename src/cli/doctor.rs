@@ -74,7 +74,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     if let Some((project, lane)) = project.as_ref().zip(lane.as_ref()) {
         findings.extend(assets::findings(project, lane, &tasks));
         findings.extend(programs::findings(&project.layout, &tasks));
-        findings.extend(devices::findings(&needed(lane, project.settings.pace), launch.as_ref()));
+        findings.extend(devices::findings(&needed(lane, project.settings.pace), lane, launch.as_ref()));
     }
     findings.extend(limits::findings(&tools.host.facts));
     findings.extend(fit::findings(&tools.host));
