@@ -452,7 +452,7 @@ pub(super) struct ServeArgs {
     pub(super) port: Option<u16>,
 
     /// The address to listen at: `0.0.0.0` lets other machines in
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = address)]
     pub(super) bind: IpAddr,
 
     /// Run at most N tasks of pool `cpu` at once while making clips [default: the number of cores]
@@ -571,6 +571,16 @@ fn tag(text: &str) -> Result<String, String> {
         n if n > TAG => Err(format!("expected at most {TAG} characters, found {n}")),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// `127.0.0.1`, `::1`, `[::1]`, `localhost`.
+fn address(text: &str) -> Result<IpAddr, String> {
+    let bare = match text {
+        "localhost" => "127.0.0.1",
+        text => text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text),
+    };
+    let expected = "expected an address of this machine, such as `0.0.0.0` or `::1`, or `localhost`";
+    bare.parse().map_err(|_| expected.to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -61,7 +61,10 @@ pub(super) fn run(global: &Global, args: &ServeArgs) -> Result<Exit> {
     };
     let server = StreamServer::start(&launch, &serving, None).map_err(|error| match error {
         ServeError::Worker(WorkerError::Refused(reason)) => {
-            CommandError { kind: Kind::Failed, ..CommandError::refused(reason) }
+            let is_taken = reason.contains("in use");
+            let refused = CommandError { kind: Kind::Failed, ..CommandError::refused(reason) };
+            let hint = "`--port N` takes another one, and `--port 0` any that is free";
+            if is_taken { refused.hint(hint) } else { refused }
         }
         ServeError::Worker(error) => CommandError::no_worker(&error),
         error => CommandError::refused_by(&error),
@@ -162,13 +165,15 @@ fn build(
     Ok(screen.ended(&built?.summary))
 }
 
-/// The host of URLs: the machine's name where the server listens at all its addresses.
+/// The host of URLs: where the server listens at all addresses of the machine, the one at which others
+/// reach it, since they may not know its name. Its name if it is on no network.
 fn host_of(address: IpAddr) -> String {
     let name = || os::proc::read(Path::new("/proc/sys/kernel/hostname")).ok();
     match address {
-        any if any.is_unspecified() => {
-            name().map_or_else(|| "localhost".to_owned(), |name| name.trim().to_owned())
-        }
+        any if any.is_unspecified() => match os::rtsp::outward_address(any) {
+            Some(outward) => host_of(outward),
+            None => name().map_or_else(|| "localhost".to_owned(), |name| name.trim().to_owned()),
+        },
         IpAddr::V6(address) => format!("[{address}]"),
         IpAddr::V4(address) => address.to_string(),
     }

@@ -153,6 +153,18 @@ pub fn own_address(host: &str) -> Option<IpAddr> {
     (!address.is_unspecified() && UdpSocket::bind((address, 0)).is_ok()).then_some(address)
 }
 
+/// The address of this machine from which it reaches others, and at which they reach it, of the kind of
+/// `unspecified`; `None` if it is on no network. Nothing is sent.
+#[must_use]
+pub fn outward_address(unspecified: IpAddr) -> Option<IpAddr> {
+    // For documentation alone (RFC 5737, RFC 3849): a route to it is the usual one.
+    let elsewhere = if unspecified.is_ipv4() { "192.0.2.1:9" } else { "[2001:db8::1]:9" };
+    let socket = UdpSocket::bind((unspecified, 0)).ok()?;
+    socket.connect(elsewhere).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_unspecified() && !address.is_loopback()).then_some(address)
+}
+
 struct Parts<'a> {
     /// In any case: `RTSP` too.
     scheme: &'a str,
@@ -245,6 +257,12 @@ mod tests {
         let status = |answer| describe(local, listener(answer), "a", PATIENCE);
         assert_eq!(status("RTSP/1.0 404 Not Found\r\n\r\n").unwrap(), 404);
         assert_eq!(status("HTTP/1.1 200 OK\r\n\r\n").unwrap_err().to_string(), "its answer is none of RTSP");
+    }
+
+    #[test]
+    fn the_outward_address_is_one_of_this_machine() {
+        let outward = outward_address(Ipv4Addr::UNSPECIFIED.into());
+        assert!(outward.is_none_or(|address| own_address(&address.to_string()) == Some(address)));
     }
 
     #[test]

@@ -443,9 +443,30 @@ fn lp_serve_asks_for_a_password_and_shows_it_nowhere() {
 fn lp_serve_warns_where_everybody_may_watch() {
     let ws = short(&[("till", r#"{"type": "identity"}"#)]);
     let served = Served::start(&ws, &["--bind", "0.0.0.0"], 1);
+    // Others may not know its name.
+    let host = served.urls[0].strip_prefix("rtsp://").unwrap().split(':').next().unwrap().to_owned();
+    let on_a_network = std::net::UdpSocket::bind("0.0.0.0:0").unwrap().connect("192.0.2.1:9").is_ok();
+    assert!(host.parse::<std::net::Ipv4Addr>().is_ok() || !on_a_network, "{host}");
     let ended = served.interrupt();
     let told = String::from_utf8(ended.stderr).unwrap();
     assert!(told.contains("warning: everybody who can reach port"), "{told}");
+}
+
+#[test]
+fn lp_serve_takes_names_of_this_machine_and_hints_at_a_free_port() {
+    let ws = short(&[("till", r#"{"type": "identity"}"#)]);
+    let served = Served::start(&ws, &["--bind", "localhost"], 1);
+    let url = served.urls[0].clone();
+    let port = url.strip_prefix("rtsp://127.0.0.1:").unwrap().split('/').next().unwrap();
+    let taken = ws.lp(&format!("serve --bind [127.0.0.1] --port {port}")).code(1);
+    assert!(taken.stderr.contains("cannot be had: Address already in use"), "{}", taken.stderr);
+    assert!(
+        taken.stderr.contains("hint: `--port N` takes another one, and `--port 0` any that is free"),
+        "{}",
+        taken.stderr
+    );
+    served.interrupt();
+    ws.lp("serve --bind till").code(2).stderr_has("expected an address of this machine");
 }
 
 #[test]
