@@ -119,6 +119,7 @@ fn play(
         decoder: None,
         sink: 1,
         size: None,
+        reconnect: None,
     };
     play_unlogged(launch, reach, "clip/1", &spec, cancel).map_err(|error| match error {
         _ if cancel.is_cancelled() => ExamineError::Cancelled,

@@ -81,8 +81,16 @@ pub(super) fn play(
     on_frames: &mut OnFrames<'_>,
 ) -> Result<ElementReports, ActionError> {
     let sink = elements.len() - 1;
-    let spec =
-        PipelineSpec { elements, playback, delivery: None, ingress: None, decoder: None, sink, size: None };
+    let spec = PipelineSpec {
+        elements,
+        playback,
+        delivery: None,
+        ingress: None,
+        decoder: None,
+        sink,
+        size: None,
+        reconnect: None,
+    };
     let launch = host.worker.as_ref().map_err(|reason| ActionError::Worker(reason.clone()))?;
     let spec = spec
         .resolve(attempt.layout, attempt.dir, &|name| os::env::variable(name))

@@ -166,6 +166,7 @@ fn defaults() -> BTreeMap<String, Json> {
         ("rtsp.impair.rate", Json::Null),
         ("rtsp.impair.reorder", json!("0%")),
         ("rtsp.impair.seed", json!(0)),
+        ("rtsp.reconnect", Json::Null),
         ("rtsp.codec", json!(rtsp.codec)),
         ("rtsp.cpus", json!(rtsp.cpus)),
         ("worker.command", Json::Null),

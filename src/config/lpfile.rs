@@ -22,7 +22,8 @@ use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Spanned};
 use crate::model::WorkerCommand;
 use crate::model::{
-    Accept, AssetPin, Codec, DialectChoice, Expect, FileSourceMode, Isolation, Pace, Share, Transport,
+    Accept, AssetPin, Codec, DialectChoice, Expect, FileSourceMode, Isolation, Pace, Reconnect, Share,
+    Transport,
 };
 
 /// `Lpfile.toml` as written.
@@ -89,6 +90,7 @@ pub(super) struct RawRtsp {
     pub(super) latency_ms: Option<u32>,
     pub(super) transport: Option<Transport>,
     pub(super) impair: RawImpairment,
+    pub(super) reconnect: Option<Reconnect>,
     pub(super) codec: Option<Codec>,
     pub(super) cpus: Option<Vec<u32>>,
 }
@@ -281,12 +283,27 @@ pub(super) const CODECS: &[(&str, Codec)] =
 const TRANSPORTS: &[(&str, Transport)] =
     &[("tcp", Transport::Tcp), ("udp", Transport::Udp), ("auto", Transport::Auto)];
 
+/// `3 in 1m`.
+fn policy() -> impl Reader<Value = Reconnect> + Copy {
+    by(
+        || Shape::String(Some(r"^\s*[0-9]+ in .*[a-z]\s*$".to_owned())),
+        |at, diagnostics| {
+            let policy = at.as_string().and_then(Reconnect::parse);
+            if policy.is_none() {
+                at.wrong("a number of attempts and a time, such as \"3 in 1m\"", diagnostics);
+            }
+            policy
+        },
+    )
+}
+
 fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
     table(KeyNames::Path, UnknownKeys::Refuse, |table, diagnostics| {
         let host = "The host of stream URIs that are only a path; `rtsp-streamer` if not given";
         let latency = "Milliseconds that the receiver buffers against jitter; 300 if not given";
         let transport = "How streams come: `tcp`, `udp`, or `auto` (UDP, else TCP); `tcp` if not given";
         let impaired = "What a run does to the network between servers and cameras; nothing if not given";
+        let reconnect = "How often a lost connection is made again: `3 in 1m`; never if not given";
         let codec = "The codec of streams of cameras without a `codec`; `h264` if not given";
         let cpus = "The cores to which a server that `lp` starts is bound; all if not given";
         Some(RawRtsp {
@@ -295,6 +312,7 @@ fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
             latency_ms: table.optional("latency", latency, whole(0, 60_000), diagnostics),
             transport: table.optional("transport", transport, one_of(TRANSPORTS), diagnostics),
             impair: table.optional("impair", impaired, impairment(), diagnostics).unwrap_or_default(),
+            reconnect: table.optional("reconnect", reconnect, policy(), diagnostics),
             codec: table.optional("codec", codec, one_of(CODECS), diagnostics),
             cpus: table.optional("cpus", cpus, list_of(whole(0, 1_023)), diagnostics),
         })

@@ -175,6 +175,7 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
             latency_ms: raw.rtsp.latency_ms.unwrap_or(RTSP_LATENCY_MS),
             transport: raw.rtsp.transport.unwrap_or_default(),
             impair: impair::impairment_of(&raw.rtsp.impair),
+            reconnect: raw.rtsp.reconnect,
             codec: raw.rtsp.codec.unwrap_or(Codec::H264),
             cpus: raw.rtsp.cpus.clone().unwrap_or_default(),
             own: None,
@@ -610,10 +611,10 @@ fn on_server(path: &str, codec: Codec, settings: &Settings) -> Source {
 
 /// A stream that is received as `[rtsp]` says.
 fn stream_at(uri: String, login: Option<Login>, codec: Codec, rtsp: &Rtsp) -> RtspStream {
-    let Rtsp { latency_ms, transport, .. } = *rtsp;
+    let Rtsp { latency_ms, transport, reconnect, .. } = *rtsp;
     // Nothing encrypts packets of UDP.
     let transport = if uri.starts_with("rtsps:") { Transport::Tcp } else { transport };
-    RtspStream { uri, login, codec, latency_ms, transport }
+    RtspStream { uri, login, codec, latency_ms, transport, reconnect }
 }
 
 /// The path of the stream of a clip, as upstream names it.

@@ -97,12 +97,14 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
     };
     let source::Head { mut elements, playback, delivery, ingress, decoder } =
         source::head(plan, pipeline, pace, dialect);
+    let reconnect = source::reconnection(plan);
     if plan.decode_only {
         // The source and the decoder are those of the whole pipeline.
         elements.extend(stock::Stock.sink(plan, pipeline, pace));
         let (decoder, sink) = (Some(decoder), elements.len() - 1);
         let delivery = Some(delivery);
-        return Some(PipelineSpec { elements, playback, delivery, ingress, decoder, sink, size: None });
+        let size = None;
+        return Some(PipelineSpec { elements, playback, delivery, ingress, decoder, sink, size, reconnect });
     }
     elements.extend(dialect.steps(plan, pipeline, pace));
     elements.extend(dialect.sink(plan, pipeline, pace));
@@ -117,6 +119,7 @@ pub fn spec(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace) -> Option
         decoder: Some(decoder),
         sink,
         size: dialect.relies_on_size(plan),
+        reconnect,
     })
 }
 

@@ -159,6 +159,7 @@ impl PipelineBuilder<'_> {
             decoder: spec.decoder.map(|index| place(first, index)),
             sink: streams[0].1,
             size: spec.size,
+            reconnect: spec.reconnect,
             elements: self.elements,
         };
         PlayedPipeline { streams, spec }

@@ -2,9 +2,14 @@
 
 use super::{Dialect, element_name};
 use crate::model::{Accept, Codec, Credential, Pace, RtspStream, Source};
+use crate::pipeline::reconnect::Reconnection;
 use crate::pipeline::{Element, Playback, SCENE_SOURCE, Value};
 use crate::plan::{CameraPlan, ClipFile, PlannedPipeline};
 use crate::scene::{MAX_FPS, Scene};
+use crate::stats;
+
+/// Any silence of a camera shorter than this is a pause.
+const SILENCE_MS: u64 = 7_000;
 
 /// Elements up to the queue after the decoder, and where to measure.
 pub(super) struct Head {
@@ -26,7 +31,7 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
     let queue = |is_leaky| dialect.queue(&name("queue"), is_leaky);
     match &plan.source {
         Source::File(clip) => file(clip, &name, pace, dialect.decoder(pipeline, clip.codec), queue),
-        Source::Rtsp(RtspStream { uri, login, codec, latency_ms, transport }) => {
+        Source::Rtsp(RtspStream { uri, login, codec, latency_ms, transport, reconnect: _ }) => {
             let is_rtp = !matches!(codec, Codec::Vp9 | Codec::Av1);
             let takes_any = plan.accept.contains(&Accept::Codec) || !is_rtp;
             let encoded = match codec {
@@ -92,6 +97,14 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
             raw(plan, vec![source], plan.fps < f64::from(scene.fps), is_live, queue)
         }
     }
+}
+
+/// When the source of a camera is connected again. It counts as lost before a run would declare
+/// it dead: after 7 s, or 2 of its periods.
+pub(super) fn reconnection(plan: &CameraPlan) -> Option<Reconnection> {
+    let Source::Rtsp(RtspStream { reconnect: Some(policy), .. }) = &plan.source else { return None };
+    let silence_ms = SILENCE_MS.max(stats::periods_us(2.0, plan.fps) / 1_000);
+    Some(Reconnection { policy: *policy, silence_ms })
 }
 
 /// A scene at the rate at which it is drawn for a camera of `fps`: at least that, as

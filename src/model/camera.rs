@@ -7,6 +7,7 @@ use crate::diag::Place;
 use crate::name::Slug;
 use crate::path::ProjectPath;
 pub use crate::pipeline::codec::Codec;
+pub use crate::pipeline::reconnect::Reconnect;
 
 /// `[camera.NAME] accept`: in which of these a source may differ from the config and
 /// still hold.
@@ -316,6 +317,9 @@ pub struct RtspStream {
     pub latency_ms: u32,
     #[serde(default, skip_serializing_if = "Transport::is_default")]
     pub transport: Transport,
+    /// When it is connected again after its connection was lost; `None`: never, it fails then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconnect: Option<Reconnect>,
 }
 
 /// How the packets of an RTSP stream come.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::camera::{ClipOptions, Codec, Transport};
+use super::camera::{ClipOptions, Codec, Reconnect, Transport};
 use super::density::Density;
 use super::limits::Limits;
 use super::worker::WorkerCommand;
@@ -80,6 +80,7 @@ pub struct Rtsp {
     pub transport: Transport,
     /// How the network between servers and cameras is, if it is impaired.
     pub impair: Option<Impairment>,
+    pub reconnect: Option<Reconnect>,
     /// The encoding of streams whose camera names none.
     pub codec: Codec,
     /// The cores to which a server that `lp` starts is bound; empty: all.

@@ -166,6 +166,7 @@ mod tests {
             decoder: None,
             sink,
             size: None,
+            reconnect: None,
         };
         let line = line(&spec, &Layout::new("/p".into()));
         let command = line.rsplit(" && ").next().unwrap();

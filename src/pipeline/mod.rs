@@ -23,6 +23,8 @@ pub mod machine;
 pub mod model_file;
 pub mod mp4;
 pub mod prepared;
+pub mod reception;
+pub mod reconnect;
 pub mod removal;
 pub mod tensors;
 pub mod usb;
@@ -31,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use self::reconnect::Reconnection;
 use crate::path::{Layout, ProjectPath};
 
 /// The worker's own element that draws a scene.
@@ -249,6 +252,9 @@ pub struct PipelineSpec {
     /// the steps depend on them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<[u32; 2]>,
+    /// When the source, an `rtspsrc`, is connected again; `None`: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconnect: Option<Reconnection>,
 }
 
 impl PipelineSpec {
@@ -408,6 +414,7 @@ mod tests {
             decoder: None,
             sink: 2,
             size: None,
+            reconnect: None,
         }
     }
 

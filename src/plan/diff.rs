@@ -393,6 +393,7 @@ mod tests {
                 codec: Codec::H264,
                 latency_ms: 300,
                 transport: Transport::Tcp,
+                reconnect: None,
             }),
             ..before.clone()
         };

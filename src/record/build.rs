@@ -23,6 +23,7 @@
 mod frames;
 mod go_on;
 mod moment;
+mod packets;
 mod script;
 mod seen;
 mod steady;

@@ -11,6 +11,7 @@
 
 mod accuracy;
 mod alive;
+mod connection;
 mod deadline;
 mod delay;
 pub mod estimate;

@@ -47,7 +47,7 @@ pub use crate::pipeline::prepared::{Preparation, PreparedClip, Video};
 use crate::plan::DialectName;
 use crate::time::Utc;
 use crate::worker::protocol::End;
-pub use crate::worker::protocol::{Snapshot, ThreadGroup, VideoFormat};
+pub use crate::worker::protocol::{Outage, Packets, Snapshot, ThreadGroup, VideoFormat};
 
 /// The version of the record's layout. Older ones are read as well: 2 brought
 /// [`Member::scripts`] and [`Member::left_out`]; 3 brought [`Member::configured`],
@@ -63,7 +63,8 @@ pub use crate::worker::protocol::{Snapshot, ThreadGroup, VideoFormat};
 /// [`StreamRecord::in_flight`], [`StreamRecord::seen`], [`StreamRecord::expected`],
 /// [`StreamRecord::place`] and [`SourceConfig::expect`]; 7 brought [`Delivery::drift_ppm`],
 /// [`RunRecord::other_counts`] and [`StreamRecord::queues`]; 8 brought [`RunRecord::server`], [`StreamRecord::snapshot`],
-/// [`StreamRecord::compared`], [`Conditions::impair`], [`StreamRecord::impaired`], and of [`StepSightings`] `model`, `inferred`, `labels` and `boxes`.
+/// [`StreamRecord::compared`], [`Conditions::impair`], [`StreamRecord::impaired`], [`Delivery::transport`],
+/// [`Delivery::packets`] and [`Delivery::reconnects`], and of [`StepSightings`] `model`, `inferred`, `labels` and `boxes`.
 pub const VERSION: u32 = 8;
 
 /// Everything that one run measured.
@@ -471,6 +472,16 @@ pub struct Delivery {
     /// be told, of other sources, and in records before version 6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift_ppm: Option<f64>,
+    /// How packets came last: `tcp` or `udp`. `None` for other sources, and in records before
+    /// version 8, like the next two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<String>,
+    /// Packets of RTP in the window, to a second at its ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packets: Option<Packets>,
+    /// The times without a connection over the stream's life, since the record's origin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reconnects: Vec<Outage>,
     /// The formats in the caps over the stream's life, in order: more than one if the
     /// stream changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -102,6 +102,9 @@ fn full() -> RunRecord {
         longest_gap_us: Some(80_000),
         key_frame_every: Some(30),
         drift_ppm: Some(-48.5),
+        transport: Some("udp".to_owned()),
+        packets: Some(Packets { received: 900, lost: 9, ..Packets::default() }),
+        reconnects: vec![Outage { lost_us: S, back_us: Some(2 * S), attempts: 1, reason: "r".to_owned() }],
         video: vec![VideoFormat { width: 640, height: 360, fps: Some(15.0), codec: Some("H264".to_owned()) }],
         ..Delivery::default()
     });

@@ -59,6 +59,9 @@ impl Redaction {
             EventBody::Messages { messages, .. } => {
                 messages.iter_mut().flat_map(|message| message.fields.values_mut()).for_each(clear);
             }
+            EventBody::Frames { delivered, .. } => {
+                delivered.outages.iter_mut().map(|outage| &mut outage.reason).for_each(clear);
+            }
             _ => {}
         }
     }

@@ -141,8 +141,16 @@ mod tests {
         elements.push(Element::new("fakesink").bool("sync", false));
         let sink = elements.len() - 1;
         let (delivery, ingress, decoder) = (Some(3), Some(3), Some(4));
-        let spec =
-            PipelineSpec { elements, playback: Playback::Loop, delivery, ingress, decoder, sink, size: None };
+        let spec = PipelineSpec {
+            elements,
+            playback: Playback::Loop,
+            delivery,
+            ingress,
+            decoder,
+            sink,
+            size: None,
+            reconnect: None,
+        };
         PipelineLoad { spec, streams: vec![(StreamId(id), sink)], keep: Keep::default() }
     }
 

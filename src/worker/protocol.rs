@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::codec::Codec;
 use crate::pipeline::machine::{BuildFault, Factory, PropertyInfo};
+pub use crate::pipeline::reception::Packets;
 use crate::pipeline::usb::Format;
 
 /// The version that both sides must have. It enters the digests of runs.
@@ -398,9 +399,32 @@ pub struct SourceFrames {
     /// slower), which lateness leaves out; `None` while that cannot be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift_ppm: Option<f64>,
+    /// How packets come: `tcp` or `udp`; `None` until one has come, and of other sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<String>,
+    /// Packets since the stream started; `None` of sources without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packets: Option<Packets>,
+    /// Losses of the connection: each once when it was lost, and once more when it is over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<Outage>,
     /// The format in the caps from now on, if it changed: at most [`MAX_FORMATS`] of a stream.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub video: Vec<VideoFormat>,
+}
+
+/// A time without a connection to the source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outage {
+    /// When the connection was lost, in microseconds of CLOCK_MONOTONIC.
+    pub lost_us: u64,
+    /// When the first packet came by the next one; `None` if none came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back_us: Option<u64>,
+    /// How often it was tried to connect.
+    pub attempts: u32,
+    /// Why it was lost.
+    pub reason: String,
 }
 
 /// The place of a stream in its clip, and what detectors that post no messages saw since the

@@ -380,6 +380,8 @@ fn documents() -> [Vec<Value>; 2] {
         plans.push(parsed(ws.read("results/plan.json")));
         summaries.push(parsed(ws.read("results/summary.json")));
     }
+    let received = ["show", "--json", "--set", "rtsp.transport=auto", "--set", "rtsp.reconnect=3 in 1m"];
+    plans.push(parsed(written.lp(received).success().stdout));
     let decoding = shop.lp("show --json --set run.decode_only=true").success().stdout;
     plans.push(parsed(decoding));
     // What each camera's own file holds is what the lane's holds of it.

@@ -16,7 +16,7 @@ pub(crate) struct Recording {
     /// The packets of each frame. One that is empty is lost before it is sent.
     pub(crate) frames: Vec<Vec<Vec<u8>>>,
     /// What SDP says of H.264 for its decoder.
-    parameter_sets: String,
+    pub(crate) parameter_sets: String,
 }
 
 /// Makes packets of a raw H.264 file.

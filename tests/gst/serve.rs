@@ -15,6 +15,7 @@ use lp::worker::protocol::{EventBody, Mount, ServeRequest, ServedMount, ServerLo
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::project::short;
+use crate::source::rtsp;
 use crate::support::{Bench, decoder, sink, spec};
 use crate::viewers::{self, Viewer, clip, pictures};
 use crate::workspace::Workspace;
@@ -203,6 +204,30 @@ fn gstreamer_receives_every_frame_over_both_transports() {
         let mean = (arrived[arrived.len() - 1] - arrived[0]) as f64 / (arrived.len() - 1) as f64;
         assert!((98_000.0..102_000.0).contains(&mean), "{transport}: {mean} us between frames");
     }
+}
+
+#[test]
+fn frames_with_b_frames_are_as_late_as_others() {
+    let maker = Bench::new();
+    let path = maker.encoded(60, 15, "libx264 -bf 3 -x264-params b-adapt=0:b-pyramid=normal:keyint=60");
+    let (_server, port) = serve(&[("till", &path)]);
+    let mut bench = Bench::new();
+    bench.start("till/1", rtsp(&format!("rtsp://127.0.0.1:{port}/till"), ""), 0).unwrap();
+    let (frames, end) = bench.frames(|frames| 75 <= frames.played);
+    assert_eq!((end, frames.dropped), (None, 0));
+    // From the first B-frame on, the decoder holds each for the same time.
+    let late: Vec<i64> = frames.late_us[15..].iter().map(|late| late.unwrap()).collect();
+    let mut sorted = late.clone();
+    sorted.sort_unstable();
+    let usual = sorted[sorted.len() / 2];
+    // A busy machine holds up a few.
+    let n_others = sorted.iter().filter(|us| 30_000 < (**us - usual).abs()).count();
+    assert!(n_others <= sorted.len() / 10, "{n_others} are no {usual} us late: {late:?}");
+    // The latency of a frame has the time for which it is sent before it is shown: none, or four periods.
+    let latency: Vec<u32> = frames.latency_us[15..].iter().flatten().copied().collect();
+    let n_at_once = latency.iter().filter(|us| **us < 30_000).count();
+    let n_held = latency.iter().filter(|us| 300_000 < **us).count();
+    assert!(latency.len() / 6 < n_at_once && latency.len() / 6 < n_held, "{latency:?}");
 }
 
 /// The open files and the resident memory in KiB of a process.

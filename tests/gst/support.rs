@@ -59,6 +59,9 @@ impl Frames {
             self.delivered.incomplete_us.extend(delivered.incomplete_us);
             self.delivered.key_frame_every = delivered.key_frame_every;
             self.delivered.drift_ppm = delivered.drift_ppm;
+            self.delivered.transport = delivered.transport;
+            self.delivered.packets = delivered.packets;
+            self.delivered.outages.extend(delivered.outages);
             self.delivered.video.extend(delivered.video);
         }
     }
@@ -202,7 +205,7 @@ pub(crate) fn spec(elements: Vec<Element>, playback: Playback) -> PipelineSpec {
     let (ingress, decoder, sink) = (index("ingress"), index("decoder"), elements.len() - 1);
     // As of the dialects' pipelines: a source of its own name, else `clocksync` or the parser.
     let delivery = index("source").or(decoder.and_then(|decoder| decoder.checked_sub(1)));
-    PipelineSpec { delivery, ingress, decoder, sink, elements, playback, size: None }
+    PipelineSpec { delivery, ingress, decoder, sink, elements, playback, size: None, reconnect: None }
 }
 
 pub(crate) fn decoder() -> Element {

@@ -131,7 +131,14 @@ mod tests {
             |origin| Source::File(Clip { file: "scan.mp4".to_owned(), origin, place: Place::default() });
         let stream = |uri: &str| {
             let (uri, codec) = (uri.to_owned(), Codec::H264);
-            Source::Rtsp(RtspStream { uri, login: None, codec, latency_ms: 300, transport: Transport::Tcp })
+            Source::Rtsp(RtspStream {
+                uri,
+                login: None,
+                codec,
+                latency_ms: 300,
+                transport: Transport::Tcp,
+                reconnect: None,
+            })
         };
         for (source, name, origin) in [
             (

@@ -88,6 +88,11 @@ impl Account {
         }
     }
 
+    /// A damaged frame was left out before the decoder.
+    pub(crate) fn damaged(&mut self, at_us: u64) {
+        self.fates.damaged_us.push(at_us);
+    }
+
     /// `place`, a queue, has dropped a frame that entered it at `entered_us`.
     pub(crate) fn dropped(&mut self, place: &str, time: Option<u64>, entered_us: u64) {
         let known = self.not_later(time).checked_sub(1).and_then(|index| self.underway.remove(index));

@@ -42,6 +42,8 @@ struct DelayedLinkState {
     pad: Option<gst::glib::WeakRef<gst::Pad>>,
     waiting: Vec<Attach>,
     offered: Vec<Offer>,
+    /// Whether a stream of RTSP was chosen.
+    is_chosen: bool,
 }
 
 impl DelayedLink {
@@ -162,6 +164,38 @@ impl Chain {
         }
     }
 
+    /// Takes the source out of the pipeline, whose pads come late. It stays in its place of
+    /// `elements`.
+    pub(crate) fn take_source(&mut self) -> gst::Element {
+        let source = self.elements[0].clone();
+        if source.parent().is_some() {
+            let _ = self.pipeline.remove(&source);
+        }
+        self.late.retain(|late| late.lock().index != 0);
+        source
+    }
+
+    /// Puts a new source in the place of one that was taken out.
+    pub(crate) fn put_source(
+        &mut self,
+        spec: &PipelineSpec,
+        unlinked: &OnUnlinked,
+    ) -> Result<gst::Element, String> {
+        let source = make(&spec.elements[0], 0).map_err(|fault| fault.reason)?;
+        self.pipeline.add(&source).map_err(|error| error.to_string())?;
+        self.late.push(link_late(&source, &self.elements[1], 0, unlinked));
+        self.elements[0] = source.clone();
+        Ok(source)
+    }
+
+    /// Why a source of RTSP has nothing to play, if none of the streams that it describes fits.
+    pub(crate) fn unfit(&self) -> Option<String> {
+        let late = self.late.iter().find(|late| late.lock().index == 0)?.lock();
+        let [source, downstream, ..] = self.elements.as_slice() else { return None };
+        (is_rtsp(source) && late.pad.is_none() && !late.is_chosen && !late.offered.is_empty())
+            .then(|| nothing_fits(source, downstream, &late.offered))
+    }
+
     /// The first src pad that pushes data: after a demuxer that pulls, else after the
     /// source. EOS enters here, and a seek has something to act on
     /// once a buffer has come by.
@@ -263,13 +297,17 @@ fn abridged(caps: &gst::CapsRef) -> String {
     }
 }
 
-/// Of several streams on one path of RTSP that fit, the first of the description is
-/// asked for: their pads come in any order.
-fn choose_stream(upstream: &gst::Element, downstream: &gst::Element) {
-    if upstream.factory().is_none_or(|factory| factory.name() != "rtspsrc") {
+fn is_rtsp(element: &gst::Element) -> bool {
+    element.factory().is_some_and(|factory| factory.name() == "rtspsrc")
+}
+
+/// Of the streams on one path of RTSP, the first of the description that fits is asked for, and no
+/// other: neither sound nor metadata. Those that do not fit are remembered.
+fn choose_stream(upstream: &gst::Element, downstream: &gst::Element, late: &DelayedLink) {
+    if !is_rtsp(upstream) {
         return;
     }
-    let (weak, chosen) = (downstream.downgrade(), Mutex::new(None));
+    let (weak, late, chosen) = (downstream.downgrade(), late.clone(), Mutex::new(None));
     upstream.connect("select-stream", false, move |values| {
         let stream = values.get(1)?.get::<u32>().ok()?;
         let mut caps = values.get(2)?.get::<gst::Caps>().ok()?;
@@ -277,9 +315,14 @@ fn choose_stream(upstream: &gst::Element, downstream: &gst::Element) {
         caps.make_mut().iter_mut().for_each(|structure| structure.set_name("application/x-rtp"));
         let sink = weak.upgrade().and_then(|downstream| downstream.static_pad("sink"));
         let fits = sink.is_some_and(|sink| caps.can_intersect(&sink.query_caps(None)));
-        // Streams that do not fit come as well, so that their format can be named.
-        let mut chosen = lock(&chosen);
-        Some((!fits || *chosen.get_or_insert(stream) == stream).to_value())
+        let mut late = late.lock();
+        if !fits {
+            late.offered.push(Offer::of(&caps));
+            return Some(false.to_value());
+        }
+        late.is_chosen = true;
+        // Of a source that has to try another transport, all are asked for again.
+        Some((*lock(&chosen).get_or_insert(stream) == stream).to_value())
     });
 }
 
@@ -291,7 +334,7 @@ fn link_late(
 ) -> DelayedLink {
     let late = DelayedLink(Arc::new(Mutex::new(DelayedLinkState { index, ..DelayedLinkState::default() })));
 
-    choose_stream(upstream, downstream);
+    choose_stream(upstream, downstream, &late);
     let (state, weak) = (late.clone(), downstream.downgrade());
     upstream.connect_pad_added(move |_, pad| {
         let Some(downstream) = weak.upgrade() else { return };

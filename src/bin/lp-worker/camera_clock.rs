@@ -72,6 +72,13 @@ impl CameraClock {
         block.offset_ns - self.least_offset_ns(came_ns).unwrap_or(block.offset_ns)
     }
 
+    /// By how much earlier than the fastest a frame would come at a moment to which the camera gave
+    /// this time.
+    pub(crate) fn early_ns(&self, at_ns: u64, time_ns: i64) -> i64 {
+        let came_ns = at_ns.cast_signed();
+        self.least_offset_ns(came_ns).map_or(0, |least| least - (came_ns - time_ns))
+    }
+
     /// When a frame was due to which the camera gave this time; `None` if none came before.
     pub(crate) fn due_ns(&self, time_ns: i64) -> Option<u64> {
         let about_ns = time_ns + self.blocks.back()?.offset_ns;

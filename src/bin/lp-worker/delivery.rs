@@ -4,9 +4,10 @@
 //! them, `v4l2src` never sees some; but its buffers have the driver's numbers, so a gap
 //! in these is frames that the camera did deliver.
 
+use gst::prelude::*;
 use gstreamer as gst;
 
-use lp::worker::protocol::{MAX_FORMATS, SourceFrames, VideoFormat};
+use lp::worker::protocol::{MAX_FORMATS, Outage, Packets, SourceFrames, VideoFormat};
 
 use crate::account::Thinning;
 use crate::rtp::Rtp;
@@ -31,6 +32,14 @@ pub(crate) struct Source {
     key_frame_every: Option<u64>,
     /// As RTP names it.
     pub(crate) codec: Option<String>,
+    /// `tcp` or `udp`, once a packet has come.
+    pub(crate) transport: Option<String>,
+    /// The jitterbuffer of the stream that is played.
+    pub(crate) buffer: gst::glib::WeakRef<gst::Element>,
+    /// Packets that earlier jitterbuffers have counted as lost and late.
+    earlier: Packets,
+    /// Losses of the connection to report.
+    pub(crate) outages: Vec<Outage>,
     /// Whether the caps of the delivery have a size.
     pub(crate) is_described: bool,
     format: Option<VideoFormat>,
@@ -87,6 +96,20 @@ impl Source {
         true
     }
 
+    /// Packets since the start, if some have come.
+    fn packets(&self) -> Option<Packets> {
+        let rtp = self.rtp.packets;
+        let (lost, late, _) = counts_of(&self.buffer);
+        let (lost, late) = (self.earlier.lost + lost, self.earlier.late + late);
+        (0 < rtp.received).then_some(Packets { lost, late, ..rtp })
+    }
+
+    /// The jitterbuffer counts no more.
+    pub(crate) fn keep_packets(&mut self) {
+        self.earlier = self.packets().unwrap_or_default();
+        self.buffer = gst::glib::WeakRef::new();
+    }
+
     pub(crate) fn report(&mut self) -> SourceFrames {
         SourceFrames {
             frames_us: self.frames_us.as_mut().map(std::mem::take),
@@ -94,9 +117,20 @@ impl Source {
             thinned_us: self.thinning.as_mut().map_or_else(Vec::new, |it| std::mem::take(&mut it.thinned_us)),
             key_frame_every: self.key_frame_every,
             drift_ppm: self.rtp.drift_ppm(),
+            transport: self.transport.clone(),
+            packets: self.packets(),
+            outages: std::mem::take(&mut self.outages),
             video: std::mem::take(&mut self.formats),
         }
     }
+}
+
+/// What a jitterbuffer has counted: packets lost and late, and the mean jitter in nanoseconds.
+pub(crate) fn counts_of(buffer: &gst::glib::WeakRef<gst::Element>) -> (u64, u64, u64) {
+    let Some(buffer) = buffer.upgrade() else { return (0, 0, 0) };
+    let stats = buffer.property::<gst::Structure>("stats");
+    let count = |name| stats.get::<u64>(name).unwrap_or(0);
+    (count("num-lost"), count("num-late"), count("avg-jitter"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gst::prelude::*;
 use gstreamer as gst;
 
+use crate::mark::mark_of;
+
 /// Data that passes a probe.
 pub(crate) enum Sight<'a> {
     Frame(&'a Frame),
@@ -25,6 +27,8 @@ pub(crate) struct Frame {
     pub(crate) offset: Option<u64>,
     /// The begin of an RTP packet of video, where such come by.
     pub(crate) packet: Option<[u8; 12]>,
+    /// With which the frame was marked.
+    pub(crate) mark: Option<i64>,
 }
 
 /// Calls `seen` for all that passes.
@@ -46,7 +50,8 @@ pub(crate) fn on_frames(pad: &gst::Pad, seen: impl Fn(Sight<'_>) + Send + Sync +
             let packet = is_packet.then_some(header);
             let offset = Some(buffer.offset()).filter(|offset| *offset != u64::MAX);
             let (time, flags) = (buffer.pts(), buffer.flags());
-            seen(Sight::Frame(&Frame { running_time, time, flags, offset, packet }));
+            let mark = mark_of(buffer);
+            seen(Sight::Frame(&Frame { running_time, time, flags, offset, packet, mark }));
         };
         match &info.data {
             Some(gst::PadProbeData::Buffer(buffer)) => frame(buffer),

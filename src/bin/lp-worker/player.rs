@@ -15,6 +15,8 @@
 //! without flush ([`looping`](crate::looping) makes one stream of the passes). A source
 //! that cannot be sought plays as it is.
 
+mod reconnect;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +29,8 @@ use gstreamer as gst;
 use lp::pipeline::{PipelineSpec, Playback};
 use lp::worker::protocol::{End, EventBody, Keep, StreamName, Tap};
 
-use crate::build::Chain;
+use self::reconnect::Again;
+use crate::build::{Chain, OnUnlinked};
 use crate::looping::{Gate, Loop, PassLength};
 use crate::messages;
 use crate::output::{Events, log};
@@ -182,8 +185,7 @@ fn play(
     let stream = names[0].stream.clone();
     let unlinked = {
         let sender = sender.clone();
-        Arc::new(move |reason| drop(sender.send(Input::LinkFailure(reason))))
-            as Arc<dyn Fn(String) + Send + Sync>
+        Arc::new(move |reason| drop(sender.send(Input::LinkFailure(reason)))) as OnUnlinked
     };
     let chain = match Chain::build(spec, &stream, &unlinked) {
         Ok(chain) => chain,
@@ -214,7 +216,9 @@ fn play(
     if tracks.len() > 1 {
         watch_ends(&chain, &sinks, &sender);
     }
-    let mut stage = Stage { chain, sender, inputs: receiver, tracks, pass, looping: None, stopping: false };
+    let again = Again::of(spec, &chain, &unlinked, &sender);
+    let inputs = receiver;
+    let mut stage = Stage { chain, sender, inputs, tracks, pass, looping: None, again, stopping: false };
 
     match stage.start(spec, seed, &sightings) {
         Ok(()) => {
@@ -263,6 +267,8 @@ struct Stage {
     pass: PassLength,
     /// Of a source that is played again and again.
     looping: Option<Loop>,
+    /// Of a source that is connected again.
+    again: Option<Again>,
     stopping: bool,
 }
 
@@ -362,7 +368,12 @@ impl Stage {
     /// Acts on messages and requests until the pipeline is over. `over` hears of
     /// streams that are over before.
     fn run(&mut self, over: &mut dyn FnMut(&mut Track)) -> End {
-        while let Ok(input) = self.inputs.recv() {
+        loop {
+            let input = match self.next_input() {
+                Ok(Some(input)) => input,
+                Ok(None) => break,
+                Err(end) => return end,
+            };
             match input {
                 Input::Stop(index) => {
                     if std::mem::replace(&mut self.tracks[index].stopped, true) {
@@ -386,10 +397,19 @@ impl Stage {
                     }
                 }
                 Input::LinkFailure(reason) => return self.failed(reason),
+                Input::SourceEnded => {
+                    if let Err(end) = self.source_ended() {
+                        return end;
+                    }
+                }
                 Input::Data => {}
                 Input::Message(message) => match message.view() {
                     gst::MessageView::Eos(_) => return End::Eos,
-                    gst::MessageView::Error(error) => return messages::end(error),
+                    gst::MessageView::Error(error) => {
+                        if let Err(end) = self.failed_by(error) {
+                            return end;
+                        }
+                    }
                     gst::MessageView::SegmentDone(_) if !self.stopping => {
                         if let Err(reason) = self.play_again() {
                             return self.failed(reason);
@@ -438,6 +458,9 @@ impl Stage {
     /// would answer with the end of a segment.
     fn stop(&mut self) -> bool {
         if !std::mem::replace(&mut self.stopping, true) {
+            if let Some(again) = &self.again {
+                again.let_end();
+            }
             let Some(pad) = self.chain.entry_pad() else { return false };
             nothing_but_eos(&pad);
             pad.push_event(gst::event::Eos::new());
@@ -485,6 +508,6 @@ fn failure(input: &Input) -> Option<String> {
             gst::MessageView::Error(error) => Some(messages::reason(error)),
             _ => None,
         },
-        Input::Stop(_) | Input::StopAll | Input::Drained(_) | Input::Data => None,
+        Input::Stop(_) | Input::StopAll | Input::Drained(_) | Input::SourceEnded | Input::Data => None,
     }
 }

@@ -23,8 +23,10 @@
 //! Costs 0.1 us a frame and probe, and the account 0.03 us a frame; lines are made
 //! once a second, elsewhere.
 
+mod stream;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gst::glib::WeakRef;
@@ -51,10 +53,6 @@ use crate::traffic::{QueuedFrame, Traffic};
 /// Frames between ingress and sink whose departure is remembered. Those that
 /// were dropped on the way are forgotten as newer ones come.
 const MAX_UNDERWAY: usize = 1_024;
-
-/// The places of frames that a jitterbuffer dropped.
-const IN_TIME: &str = "rtpjitterbuffer";
-const LATE: &str = "late:rtpjitterbuffer";
 
 /// The counters of one stream.
 pub(crate) struct Meter {
@@ -90,6 +88,12 @@ pub(crate) struct Meter {
     chooser: Option<Arc<Chooser>>,
     /// Whether its branch was cut off a pipeline that goes on.
     is_cut: AtomicBool,
+    /// When packets of its source came, in nanoseconds of CLOCK_MONOTONIC: the first one of a
+    /// connection, 0 before that, and the last one.
+    first_packet_ns: AtomicU64,
+    last_packet_ns: AtomicU64,
+    /// Whether frames are left out until the next key frame.
+    awaits_key: AtomicBool,
 }
 
 /// How the frames of a source are counted at a pad.
@@ -106,6 +110,37 @@ enum Counting {
 struct Ingress {
     left_at: HashMap<u64, u64>,
     order: VecDeque<u64>,
+    /// Marked frames before the decoder, and when they left.
+    marked: VecDeque<(i64, u64)>,
+}
+
+impl Ingress {
+    /// A marked frame has left.
+    fn marked(&mut self, mark: i64, at_ns: u64) {
+        self.marked.push_back((mark, at_ns));
+        if MAX_UNDERWAY < self.marked.len() {
+            self.marked.pop_front();
+        }
+    }
+
+    /// A marked frame has left the decoder with this running time.
+    fn decoded(&mut self, mark: i64, running_time: u64) {
+        let Some(index) = self.marked.iter().position(|(other, _)| *other == mark) else { return };
+        let Some((_, at_ns)) = self.marked.remove(index) else { return };
+        self.left(running_time, at_ns);
+    }
+
+    /// A frame of this running time has left.
+    fn left(&mut self, running_time: u64, at_ns: u64) {
+        if self.left_at.insert(running_time, at_ns).is_none() {
+            self.order.push_back(running_time);
+        }
+        if MAX_UNDERWAY < self.order.len()
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.left_at.remove(&oldest);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -183,6 +218,9 @@ impl Meter {
             sightings: Mutex::default(),
             chooser,
             is_cut: AtomicBool::new(false),
+            first_packet_ns: AtomicU64::new(0),
+            last_packet_ns: AtomicU64::new(0),
+            awaits_key: AtomicBool::new(false),
         });
         if let (Some(delivery), Some(decoder)) = (spec.delivery, spec.decoder) {
             Arc::clone(&meter).watch_source(spec, chain, delivery, decoder);
@@ -206,34 +244,15 @@ impl Meter {
 
     fn watch_source(self: Arc<Meter>, spec: &PipelineSpec, chain: &Chain, delivery: usize, decoder: usize) {
         let element = &chain.elements[delivery];
+        let spec_has_parser = spec.ingress.is_some();
         if is_rtsp(spec) {
-            let meter = Arc::clone(&self);
-            chain.with_src_pad(delivery, move |pad| meter.note_rtp(pad));
-            let meter = Arc::clone(&self);
-            if let Some(bin) = element.downcast_ref::<gst::Bin>() {
-                bin.connect_deep_element_added(move |_, _, inner| {
-                    let is_buffer =
-                        inner.factory().is_some_and(|factory| factory.name() == "rtpjitterbuffer");
-                    if is_buffer {
-                        Arc::clone(&meter).watch_packets(inner);
-                    }
-                });
-            }
-            let is_depayloader = |factory: &str| factory.contains("depay");
-            let meter = Arc::clone(&self);
-            if spec.elements.get(delivery + 1).is_some_and(|next| is_depayloader(&next.factory)) {
-                chain.with_src_pad(delivery + 1, move |pad| meter.watch_depayloader(pad));
-            } else {
-                // A decoder that finds out the codec makes one inside.
-                chain.pipeline.connect_deep_element_added(move |_, _, inner| {
-                    let is_it = inner.factory().is_some_and(|factory| is_depayloader(&factory.name()));
-                    if let Some(pad) = inner.static_pad("src").filter(|_| is_it) {
-                        Arc::clone(&meter).watch_depayloader(&pad);
-                    }
-                });
-            }
+            let next = spec.elements.get(delivery + 1).map_or("", |next| next.factory.as_str());
+            Arc::clone(&self).watch_stream(chain, (delivery, element), is_depayloader(next));
             // The output of the parser shows the rest.
             chain.with_src_pad(decoder.saturating_sub(1), move |pad| {
+                if spec_has_parser {
+                    Arc::clone(&self).watch_first_key(pad);
+                }
                 self.watch_delivery(pad, Counting::Elsewhere);
             });
         } else {
@@ -243,75 +262,6 @@ impl Meter {
             let is_device = spec.elements[delivery].factory == "v4l2src";
             let counting = if is_device { Counting::Numbers } else { Counting::Buffers };
             chain.with_src_pad(delivery, move |pad| self.watch_delivery(pad, counting));
-        }
-    }
-
-    /// Takes note of which stream of an RTSP server is played.
-    fn note_rtp(&self, pad: &gst::Pad) {
-        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-        let codec = caps.structure(0).and_then(|caps| caps.get::<String>("encoding-name").ok());
-        // `recv_rtp_src_SESSION_SSRC_TYPE`
-        let ssrc = pad.name().rsplit('_').nth(1).and_then(|ssrc| ssrc.parse().ok());
-        let mut source = lock(&self.source);
-        source.codec = codec;
-        source.rtp.ssrc = ssrc;
-    }
-
-    /// Counts frames by their packets, as they come from the network into a
-    /// jitterbuffer, and follows them out of it.
-    fn watch_packets(self: Arc<Meter>, buffer: &gst::Element) {
-        let (Some(sink), Some(src)) = (buffer.static_pad("sink"), buffer.static_pad("src")) else { return };
-        let meter = Arc::clone(&self);
-        on_frames(&sink, move |sight| {
-            if let Sight::Frame(Frame { packet: Some(packet), .. }) = sight {
-                let now = monotonic_ns();
-                let mut source = lock(&meter.source);
-                if source.rtp.came(*packet, now) {
-                    source.delivered(now / 1_000);
-                }
-                if source.rtp.shows_loss(*packet) {
-                    source.incomplete_us.push(now / 1_000);
-                }
-            }
-        });
-        if buffer.find_property("latency").is_some() {
-            lock(&self.source).rtp.latency_ns = i64::from(buffer.property::<u32>("latency")) * 1_000_000;
-        }
-        on_frames(&src, move |sight| {
-            if let Sight::Frame(Frame { packet: Some(packet), running_time, .. }) = sight {
-                lock(&self.source).rtp.left_buffer(*packet, *running_time);
-            }
-        });
-    }
-
-    /// Looks for frames that do not leave a depayloader.
-    fn watch_depayloader(self: Arc<Meter>, pad: &gst::Pad) {
-        let meter = Arc::clone(&self);
-        on_frames(pad, move |sight| {
-            if let Sight::Frame(frame) = sight {
-                lock(&meter.source).rtp.left_depayloader(frame.running_time);
-                meter.note_not_passed();
-            }
-        });
-        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-            if let Some(gst::PadProbeData::Event(event)) = &info.data
-                && event.type_() == gst::EventType::Eos
-            {
-                lock(&self.source).rtp.emptied();
-                self.note_not_passed();
-            }
-            gst::PadProbeReturn::Ok
-        });
-    }
-
-    /// Takes note of frames that the jitterbuffer has dropped.
-    fn note_not_passed(&self) {
-        let frames = lock(&self.source).rtp.not_passed();
-        if !frames.is_empty() {
-            let mut account = lock(&self.account);
-            for (at_us, is_late) in frames {
-                account.never_decoded(if is_late { LATE } else { IN_TIME }, at_us);
-            }
         }
     }
 
@@ -357,17 +307,9 @@ impl Meter {
 
     fn watch_ingress(self: Arc<Meter>, pad: &gst::Pad) {
         on_frames(pad, move |sight| match sight {
+            Sight::Frame(Frame { mark: Some(mark), .. }) => lock(&self.ingress).marked(*mark, monotonic_ns()),
             Sight::Frame(Frame { running_time: Some(running_time), .. }) => {
-                let now = monotonic_ns();
-                let mut ingress = lock(&self.ingress);
-                if ingress.left_at.insert(*running_time, now).is_none() {
-                    ingress.order.push_back(*running_time);
-                }
-                if MAX_UNDERWAY < ingress.order.len()
-                    && let Some(oldest) = ingress.order.pop_front()
-                {
-                    ingress.left_at.remove(&oldest);
-                }
+                lock(&self.ingress).left(*running_time, monotonic_ns());
             }
             Sight::Flushed => *lock(&self.ingress) = Ingress::default(),
             Sight::Frame(_) | Sight::Caps(_) => {}
@@ -378,11 +320,16 @@ impl Meter {
         on_frames(pad, move |sight| match sight {
             Sight::Frame(frame) if !self.is_cut.load(Ordering::Relaxed) => {
                 let at_us = monotonic_ns() / 1_000;
+                if let (Some(mark), Some(time)) = (frame.mark, frame.running_time) {
+                    lock(&self.ingress).decoded(mark, time);
+                }
                 let due = {
                     let mut source = lock(&self.source);
                     match &mut source.thinning {
                         Some(thinning) => thinning.passed(frame.running_time).map(Due::Running),
-                        None if self.is_rtsp => source.rtp.decoded(frame.running_time).map(Due::Clock),
+                        None if self.is_rtsp => {
+                            source.rtp.decoded(frame.running_time, frame.mark).map(Due::Clock)
+                        }
                         None => frame.running_time.map(Due::Running),
                     }
                 };
@@ -562,6 +509,10 @@ impl Meter {
             account.dropped(queue, frame.time, frame.entered_us);
         }
     }
+}
+
+fn is_depayloader(factory: &str) -> bool {
+    factory.contains("depay")
 }
 
 fn is_rtsp(spec: &PipelineSpec) -> bool {

@@ -29,6 +29,8 @@ pub(crate) enum Input {
     StopAll,
     /// EOS has arrived at the sink of one of its streams.
     Drained(usize),
+    /// A source that may be connected again has sent EOS, which has gone no further.
+    SourceEnded,
     /// The first buffer has come by the entry pad.
     Data,
     /// The data does not fit the next element: a demuxer's pads, a size.

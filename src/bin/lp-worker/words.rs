@@ -9,6 +9,9 @@ use lp::os::rtsp::{Answer, ask, has_user, is_encrypted, public};
 use crate::camera;
 use crate::property::shown;
 
+/// Ticks a second of the timestamps of all video in RTP.
+const CLOCK_RATE: i32 = 90_000;
+
 /// The format that an element offers on a pad: `H265 video`, `sound (PCMA)`, `` `text/x-raw` ``.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
@@ -24,11 +27,23 @@ impl Offer {
         let name = first.name().to_string();
         let text = |field: &str| first.get::<String>(field).ok();
         // The content of RTP is in fields.
-        let (media, encoding) = match (text("media"), text("encoding-name")) {
+        // Of a fixed payload type, a description may give the number alone (RFC 3551, 6).
+        let fixed = match first.get::<i32>("payload") {
+            Ok(0) => Some("PCMU".to_owned()),
+            Ok(8) => Some("PCMA".to_owned()),
+            Ok(26) => Some("JPEG".to_owned()),
+            _ => None,
+        };
+        let (media, encoding) = match (text("media"), text("encoding-name").or(fixed)) {
             (Some(media), encoding) => (media, encoding.unwrap_or(name)),
             (None, _) => (name.split('/').next().unwrap_or_default().to_owned(), format!("`{name}`")),
         };
+        // All video has one clock rate (RFC 3551).
+        let rate = first.get::<i32>("clock-rate").unwrap_or(CLOCK_RATE);
         match media.as_str() {
+            "video" if rate != CLOCK_RATE => Offer::Other(format!(
+                "{encoding} video with a clock rate of {rate} Hz instead of {CLOCK_RATE}"
+            )),
             "video" | "image" => Offer::Video(encoding),
             "audio" => Offer::Sound(encoding),
             _ => Offer::Other(encoding),
@@ -83,13 +98,16 @@ fn codec(encoding: &str) -> Option<&'static str> {
 pub(crate) fn better(error: &gst::message::Error, reason: &str, debug: &str) -> Option<String> {
     let source = error.src()?;
     if let Some(rtsp) = around(source, "rtspsrc") {
+        let protocols = rtsp.property_value("protocols");
+        let tried = gst::glib::FlagsValue::from_value(&protocols);
+        let tried = tried.map_or_else(Vec::new, |(_, flags)| flags.iter().map(|flag| flag.nick()).collect());
         // A relay that reaches no server closes the connection.
         let is_relayed = rtsp.property::<Option<String>>("proxy").is_some();
         let reaches_none = is_relayed && error.error().matches(gst::ResourceError::Read);
         let uri = rtsp.property::<String>("location");
         return match reaches_none.then(|| no_connection(&uri)).flatten() {
             Some(why) => Some(format!("`{}`: {why}", public(&uri))),
-            None => Some(of_stream(&uri, error, reason)),
+            None => Some(of_stream(&uri, &tried, error, reason)),
         };
     }
     if let Some(camera) = around(source, "v4l2src") {
@@ -114,7 +132,7 @@ fn around(object: &gst::Object, factory: &str) -> Option<gst::Element> {
 }
 
 /// Why a stream does not come, with its URI.
-fn of_stream(uri: &str, error: &gst::message::Error, reason: &str) -> String {
+fn of_stream(uri: &str, protocols: &[&str], error: &gst::message::Error, reason: &str) -> String {
     let place = public(uri);
     let kind = error.error();
     let is = |code: gst::ResourceError| kind.matches(code);
@@ -125,11 +143,21 @@ fn of_stream(uri: &str, error: &gst::message::Error, reason: &str) -> String {
     } else if is(gst::ResourceError::OpenReadWrite) || is(gst::ResourceError::OpenRead) {
         no_connection(uri)
     } else if reason.starts_with("No supported stream was found") {
-        Some("no stream can be received over TCP, the only transport that `lp` asks for".to_owned())
+        Some(no_transport(protocols))
     } else {
         None
     };
     format!("`{place}`: {}", why.as_deref().unwrap_or(reason))
+}
+
+/// Why a server that refuses all of these transports sends nothing.
+fn no_transport(protocols: &[&str]) -> String {
+    let (tried, other) = match ["udp", "tcp"].map(|name| protocols.contains(&name)) {
+        [false, true] => ("TCP", "; `rtsp.transport` may be `udp` or `auto`"),
+        [true, false] => ("UDP", "; `rtsp.transport` may be `tcp` or `auto`"),
+        _ => ("UDP or TCP", ""),
+    };
+    format!("the server sends no stream over {tried}{other}")
 }
 
 fn no_connection(uri: &str) -> Option<String> {

@@ -28,14 +28,14 @@ fn streams_win_over_files_and_devices_are_sources() {
         (
             "rtsp://host:8554/a",
             expect![[
-                r#"Rtsp(RtspStream { uri: "rtsp://host:8554/a", login: None, codec: H264, latency_ms: 300, transport: Tcp })"#
+                r#"Rtsp(RtspStream { uri: "rtsp://host:8554/a", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None })"#
             ]],
         ),
         ("v4l2:///dev/video0", expect![[r#"Usb { device: "/dev/video0" }"#]]),
         (
             "'rtsps://host/a'",
             expect![[
-                r#"Rtsp(RtspStream { uri: "rtsps://host/a", login: None, codec: H264, latency_ms: 300, transport: Tcp })"#
+                r#"Rtsp(RtspStream { uri: "rtsps://host/a", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None })"#
             ]],
         ),
     ] {
@@ -50,10 +50,14 @@ fn a_stream_path_is_on_the_server_of_the_project() {
     let cameras = CAMERAS.replace("\"fileSrc\"", "\"rtspUri\": \"/cam/1\", \"fileSrc\"");
     let files = Files::new().with(CAMERA_FILE, cameras);
     let source = |files: &Files| format!("{:?}", files.load(|_| {}).project.unwrap().cameras[0].source);
-    expect![[r#"Rtsp(RtspStream { uri: "rtsp://rtsp-streamer:8554/cam/1", login: None, codec: H264, latency_ms: 300, transport: Tcp })"#]]
+    expect![[
+        r#"Rtsp(RtspStream { uri: "rtsp://rtsp-streamer:8554/cam/1", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None })"#
+    ]]
     .assert_eq(&source(&files));
     let files = files.with("Lpfile.toml", "[rtsp]\nhost = \"nvr\"\nport = 554\n");
-    expect![[r#"Rtsp(RtspStream { uri: "rtsp://nvr:554/cam/1", login: None, codec: H264, latency_ms: 300, transport: Tcp })"#]]
+    expect![[
+        r#"Rtsp(RtspStream { uri: "rtsp://nvr:554/cam/1", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None })"#
+    ]]
     .assert_eq(&source(&files));
     check(
         lpfile("[rtsp]\nhost = \"nvr/x\"\nport = 0\n"),

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::frames::FrameLog;
+use super::packets::PacketLog;
 use super::seen::Detectors;
 use super::steady::{WarmUp, delay_of_begin_us};
 use super::{START_US, StreamSetup};
@@ -75,6 +76,7 @@ pub(super) struct Stream {
     before: i64,
     pub(super) delivery: Delivery,
     last_delivered_us: Option<u64>,
+    packets: PacketLog,
     life: Life,
     /// What its worker had counted before the run: decoded, played, dropped, taken out.
     counted: [u64; 4],
@@ -122,6 +124,7 @@ impl Stream {
             before: 0,
             delivery: Delivery::default(),
             last_delivered_us: None,
+            packets: PacketLog::default(),
             life: Life::default(),
             counted: [0; 4],
             sightings: SightingLog::default(),
@@ -146,7 +149,9 @@ impl Stream {
         let gone = self.log.n_frames() + self.dropped + self.taken_out;
         let Life { decoded, played, dropped, taken_out, .. } = self.life;
         let [b_decoded, b_played, b_dropped, b_taken_out] = self.counted;
-        let Delivery { video, key_frame_every, .. } = self.delivery;
+        let Delivery { video, key_frame_every, transport, reconnects, .. } = self.delivery;
+        // One that lasts belongs to both runs.
+        let reconnects = reconnects.into_iter().filter(|outage| outage.back_us.is_none()).collect();
         Some(Stream {
             is_asked: true,
             playing_us: Some(now_us),
@@ -154,7 +159,8 @@ impl Stream {
             before: self.before + self.decoded.cast_signed() - gone.cast_signed(),
             counted: [b_decoded + decoded, b_played + played, b_dropped + dropped, b_taken_out + taken_out],
             // Caps are reported when they change.
-            delivery: Delivery { video, key_frame_every, ..Delivery::default() },
+            delivery: Delivery { video, key_frame_every, transport, reconnects, ..Delivery::default() },
+            packets: self.packets.go_on(),
             detectors: self.detectors.go_on(),
             ..fresh
         })
@@ -177,8 +183,12 @@ impl Stream {
 
     /// Remembers of an event what does not depend on the window.
     fn notice(&mut self, timing: Timing, at_us: u64, body: &EventBody) {
-        let EventBody::Frames { arrived_us, late_us, fates, .. } = body else { return };
+        let EventBody::Frames { arrived_us, late_us, fates, delivered, .. } = body else { return };
         self.ticked_us = at_us;
+        for outage in &delivered.outages {
+            self.delivery.reconnects.retain(|known| known.lost_us != outage.lost_us);
+            self.delivery.reconnects.push(outage.clone());
+        }
         for (index, at_us) in arrived_us.iter().enumerate().filter(|(_, at_us)| self.since_us <= **at_us) {
             self.first_frame_us.get_or_insert(*at_us);
             self.last_frame_us = Some(*at_us);
@@ -216,7 +226,7 @@ impl Stream {
             self.frames(timing, arrived_us, latency_us, late_us);
             self.sights(timing, sights);
             self.fates(timing, fates);
-            self.delivered(timing, delivered);
+            self.delivered(timing, at_us, delivered);
             self.filled(timing, at_us, queues);
             self.tick(timing, at_us, [*decoded, *played, *dropped, *taken_out]);
         }
@@ -274,9 +284,24 @@ impl Stream {
     }
 
     /// Takes in the delivery of the source.
-    fn delivered(&mut self, timing: Timing, delivered: &SourceFrames) {
-        let SourceFrames { frames_us, thinned_us, incomplete_us, key_frame_every, drift_ppm, video } =
-            delivered;
+    fn delivered(&mut self, timing: Timing, at_us: u64, delivered: &SourceFrames) {
+        let SourceFrames {
+            frames_us,
+            thinned_us,
+            incomplete_us,
+            key_frame_every,
+            drift_ppm,
+            transport,
+            packets,
+            video,
+            ..
+        } = delivered;
+        if let Some(packets) = packets {
+            self.packets.take_in(self.limits(timing), at_us, *packets);
+        }
+        if transport.is_some() {
+            self.delivery.transport.clone_from(transport);
+        }
         for at_us in frames_us.iter().flatten() {
             if self.counts(timing, *at_us) {
                 *self.delivery.frames.get_or_insert(0) += 1;
@@ -395,7 +420,12 @@ impl Stream {
     pub(super) fn hangs_us(&self) -> u64 {
         let (since, limit) = match (self.last_frame_us, self.playing_us) {
             _ if self.end.is_some() || self.failure.is_some() => return u64::MAX,
-            (Some(last), _) => (last.max(self.last_damaged_us.unwrap_or(0)), self.hang_us),
+            // Its worker ends it when it may connect no more.
+            _ if self.is_away() => return u64::MAX,
+            (Some(last), _) => {
+                let back_us = self.delivery.reconnects.iter().filter_map(|outage| outage.back_us).max();
+                (last.max(self.last_damaged_us.unwrap_or(0)).max(back_us.unwrap_or(0)), self.hang_us)
+            }
             (None, Some(playing)) if self.life.damaged > 0 => (playing, START_US),
             (None, Some(playing)) => (playing, self.hang_us),
             (None, None) if !self.is_asked => return u64::MAX,
@@ -405,6 +435,11 @@ impl Stream {
             },
         };
         since.saturating_add(limit)
+    }
+
+    /// Whether its source has no connection and is to be connected again.
+    fn is_away(&self) -> bool {
+        self.delivery.reconnects.last().is_some_and(|outage| outage.back_us.is_none())
     }
 
     /// Declares the stream failed if it has shown nothing for too long. Why, if it has.
@@ -514,6 +549,11 @@ impl Stream {
         let of_late = frames.iter().filter(|_| is_due);
         if let Some((_, end)) = window.filter(|_| self.delivery.frames.is_some()) {
             self.gap_until(timing, end);
+        }
+        self.delivery.packets = self.packets.in_window();
+        for outage in &mut self.delivery.reconnects {
+            outage.lost_us = since(outage.lost_us);
+            outage.back_us = outage.back_us.map(since);
         }
         let in_flight_before = u64::try_from(self.before).unwrap_or(0);
         let gone = n_frames + self.dropped + self.taken_out;

@@ -7,8 +7,8 @@ use crate::record::fixture::{S, Story, displayed, member, scripted, setup};
 use crate::record::measure::{Verdict, measure};
 use crate::record::script::{MAX_ELEMENTS, MAX_RATES, Rate};
 use crate::worker::protocol::{
-    ElementMessage, End, Fates, FoundBox, FrameBoxes, Place, Regions, Sights, SourceFrames, ThreadGroup,
-    VideoFormat,
+    ElementMessage, End, Fates, FoundBox, FrameBoxes, Outage, Packets, Place, Regions, Sights, SourceFrames,
+    ThreadGroup, VideoFormat,
 };
 
 /// One camera `c` with one stream `c/1`: 5 s window after 2 s of warm-up.
@@ -182,6 +182,42 @@ fn frames_that_lack_packets_count_when_they_came() {
     story.play(0, "c/1", 3, 8, 15);
     let (record, _) = story.told();
     assert_eq!(record.members[0].streams[0].delivery.as_ref().unwrap().incomplete, 3);
+}
+
+#[test]
+fn a_stream_does_not_hang_while_its_connection_is_made_again() {
+    let outage = |back_us| Outage { lost_us: 4 * S, back_us, attempts: 3, reason: "gone".to_owned() };
+    let told = |back_us: Option<u64>, until: u64| {
+        let mut story = one(Pace::Live, 60);
+        story.play(0, "c/1", 0, 4, 15);
+        story.deliver("c/1", SourceFrames { outages: vec![outage(None)], ..SourceFrames::default() });
+        story.tick(0, "c/1", 5 * S, &[], 0);
+        for second in 6..until {
+            let outages = if Some(second * S) == back_us { vec![outage(back_us)] } else { Vec::new() };
+            story.deliver("c/1", SourceFrames { outages, ..SourceFrames::default() });
+            story.tick(0, "c/1", second * S, &[], 0);
+        }
+        let decisions = story.decisions.clone();
+        let (record, _) = story.told();
+        (decisions, record.members[0].streams[0].delivery.clone().unwrap().reconnects)
+    };
+    assert_eq!(told(None, 50), (vec![], vec![outage(None)]));
+    assert_eq!(told(Some(40 * S), 49), (vec![], vec![outage(Some(40 * S))]));
+    assert_eq!(told(Some(40 * S), 52).0, ["c/1 failed: hangs: no frame for 10 s", "stop all"]);
+}
+
+#[test]
+fn packets_are_those_of_the_window() {
+    let mut story = one(Pace::Live, 5);
+    for second in 0..10 {
+        let packets = Packets { received: 100 * second, lost: second, ..Packets::default() };
+        story.deliver("c/1", SourceFrames { packets: Some(packets), ..SourceFrames::default() });
+        story.play(0, "c/1", second, second + 1, 15);
+    }
+    let (record, _) = story.told();
+    // From the report at 2 s on, which is the one of second 1.
+    let packets = record.members[0].streams[0].delivery.as_ref().unwrap().packets.unwrap();
+    assert_eq!((packets.received, packets.lost), (500, 5));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! `[camera.NAME] accept` takes the difference, and the machine is judged by what
 //! came, so that it is never called slow for frames that it did not get.
 
+use super::connection;
 use super::verdict::{HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, Verdict, number};
 use crate::record::{Accept, Codec, Delivery, Member, SourceConfig, SourceKind, StreamRecord, VideoFormat};
 
@@ -212,6 +213,9 @@ impl<'a> Source<'a> {
         let mut notes: Vec<String> =
             accepted.map(|(_, text)| format!("{text}, which `accept` allows")).collect();
         notes.extend(self.lack().filter(|(is_much, _)| !is_much).map(|(_, text)| text));
+        if let Some((_, delivery)) = self.camera {
+            notes.extend(connection::words(delivery));
+        }
         let drift_ppm = self.camera.and_then(|(_, delivery)| delivery.drift_ppm);
         let drift = drift_ppm.filter(|ppm| ppm.abs() >= MUCH_DRIFT_PPM).map(drift);
         notes.extend(drift.map(|text| format!("{text}, which lateness leaves out")));

@@ -104,7 +104,7 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::protocol::{End, FoundBox, FrameBoxes, Place, Regions, VideoFormat};
+    use crate::worker::protocol::{End, FoundBox, FrameBoxes, Outage, Packets, Place, Regions, VideoFormat};
 
     #[track_caller]
     fn check(body: EventBody) {
@@ -139,6 +139,9 @@ mod tests {
                 incomplete_us: vec![3],
                 key_frame_every: Some(30),
                 drift_ppm: Some(-48.5),
+                transport: Some("udp".to_owned()),
+                packets: Some(Packets { received: 9, lost: 1, late: 2, duplicates: 3, reordered: 4 }),
+                outages: vec![Outage { lost_us: 1, back_us: Some(2), attempts: 3, reason: "é".to_owned() }],
                 video: vec![VideoFormat {
                     width: 2,
                     height: 1,
