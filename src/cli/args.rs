@@ -1045,6 +1045,10 @@ pub(super) struct ManArgs {
 /// `lp doctor`
 #[derive(Args, Debug)]
 pub(super) struct DoctorArgs {
+    /// Connect to these cameras, and say what they send and how it comes
+    #[arg(long, value_name = "CAMERA")]
+    pub(super) camera: Vec<String>,
+
     /// Print a JSON document
     #[arg(long)]
     pub(super) json: bool,

@@ -5,6 +5,7 @@
 //! a note does not, nor does a collector that cannot run ([`readings`]).
 
 mod assets;
+mod camera;
 mod devices;
 mod finding;
 mod fit;
@@ -30,6 +31,9 @@ use crate::workspace::error::Result;
 use crate::workspace::{adopted, inference, tools};
 
 pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
+    if !args.camera.is_empty() {
+        return camera::run(global, args.json, &args.camera);
+    }
     // Without a project, or with a faulty one, the default lane is checked.
     let mut project = read(global, &[])?.project;
     let mut adopted = Vec::new();

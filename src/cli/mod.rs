@@ -41,6 +41,7 @@ mod serve;
 mod show;
 mod size;
 mod status;
+mod stream;
 mod trace;
 mod video;
 mod watch;

@@ -8,7 +8,7 @@ mod diff;
 mod lane;
 mod launch;
 mod load;
-mod video;
+pub(super) mod video;
 
 use rayon::prelude::*;
 

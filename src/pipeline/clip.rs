@@ -25,6 +25,7 @@ pub use self::sound::Sound;
 pub use self::times::Times;
 use self::times::seconds;
 use super::codec::Codec;
+use super::reception::Reception;
 
 /// A longer pause between two frames is a jump of the recorder's clock and not a
 /// recording, unless the clip is a time lapse.
@@ -55,6 +56,9 @@ pub struct Contents {
     pub announced_ns: Option<u64>,
     /// In the order in which the container has them: video, sound, subtitles.
     pub tracks: Vec<Track>,
+    /// Of a stream of RTP: how it was received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reception: Option<Reception>,
 }
 
 /// The point at which a file ends too early.

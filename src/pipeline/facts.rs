@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::clip::{Contents, Track};
 use super::fit::{self, Wanted};
 use super::prepared::{Preparation, Video};
+use super::reception::Reception;
 
 /// The version of the document.
 pub const VERSION: u32 = 1;
@@ -31,6 +32,12 @@ pub struct VideoFacts {
     /// The length of what was seen of a stream, which has more; `None` for a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen_ms: Option<u64>,
+    /// Of a stream of RTSP: how it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reception: Option<Reception>,
+    /// Of a camera: where it differs from its config, in words; `None` for others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub differs: Option<Vec<String>>,
     /// The name of the file's caps: `video/quicktime`, `video/x-h264` for a bare stream;
     /// `None` if it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]

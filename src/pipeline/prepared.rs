@@ -117,7 +117,8 @@ impl Video {
     }
 
     /// `H.264`
-    fn name(&self) -> String {
+    #[must_use]
+    pub fn name(&self) -> String {
         self.codec().map_or_else(|| self.codec.clone(), |codec| codec.name().to_owned())
     }
 

@@ -326,6 +326,36 @@ fn a_run_goes_on_after_a_lost_connection_and_says_so() {
 }
 
 #[test]
+fn the_doctor_says_what_a_camera_sends_and_how_it_comes() {
+    let camera = Camera { transports: Transports::Udp, ..endless() };
+    let ws = camera_project(&camera.serve().0, "transport = \"udp\"\n");
+    let told = ws.lp("doctor --camera till").success().stdout;
+    let line = |name: &str| {
+        let mut lines = told.lines().filter_map(|line| line.trim_start().strip_prefix(name));
+        lines.next().unwrap_or_else(|| panic!("{told}")).trim().to_owned()
+    };
+    assert!(line("video").starts_with("160x120, H.264 High "), "{told}");
+    assert!(line("video").ends_with(", GOP 20"), "{told}");
+    assert!(line("frames").ends_with(": 20 fps, constant"), "{told}");
+    let came = line("came by");
+    assert!(
+        came.starts_with("UDP, the first frame after ") && came.contains(", none lost, jitter "),
+        "{told}"
+    );
+    assert_eq!(line("config"), "as it says");
+
+    let cameras = ws.read("configs/camera_to_workload.json");
+    ws.write("configs/camera_to_workload.json", &cameras.replace("\"fps\": 20", "\"fps\": 25"));
+    let told = ws.lp("doctor --camera till --json").code(1).stdout;
+    let document: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let video = &document["videos"][0];
+    assert_eq!(video["differs"][0], "the camera delivers 20.0 of 25 fps");
+    assert_eq!((&video["reception"]["transport"], &video["reception"]["lost"]), (&"udp".into(), &0.into()));
+    let refused = ws.lp("doctor --camera door").code(2);
+    assert!(refused.stderr.contains("`door`"), "{}", refused.stderr);
+}
+
+#[test]
 fn ten_cameras_connect_at_once_and_one_that_refuses_ends_none_of_them() {
     let names: Vec<String> = (0..10).map(|n| format!("c{n}")).collect();
     let identity = r#"{"type": "identity"}"#;

@@ -1,27 +1,39 @@
 //! Sources of streams that the clip source looks at for a while: made from a URI.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gst::glib;
+use gst::glib::WeakRef;
 use gst::prelude::*;
 use gstreamer as gst;
+use lp::os::clock::monotonic_ns;
 use lp::pipeline::clip::{Sound, Track};
+use lp::pipeline::reception::{Packets, Reception};
+
+use crate::delivery::counts_of;
+use crate::frames::{Frame, Sight, lock, on_frames};
+use crate::probe::transport;
+use crate::rtp::Rtp;
 
 /// How long a server may take to accept a connection and to go on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The element that receives the stream of a URI.
+/// The element that receives the stream of a URI, one of RTSP over these `protocols` and with this
+/// jitter buffer in milliseconds.
 ///
 /// # Errors
 /// When GStreamer has none for its scheme.
-pub(crate) fn source(uri: &str) -> Result<gst::Element, glib::Error> {
+pub(crate) fn source(uri: &str, protocols: &str, latency_ms: u32) -> Result<gst::Element, glib::Error> {
     let source = gst::Element::make_from_uri(gst::URIType::Src, uri, None)?;
     let micros = u64::try_from(PATIENCE.as_micros()).unwrap_or(u64::MAX);
     match source.factory().map(|factory| factory.name().to_string()).as_deref() {
         // As a run receives it.
         Some("rtspsrc") => {
-            source.set_property_from_str("protocols", "tcp");
-            source.set_property("latency", 300_u32);
+            source.set_property_from_str("protocols", protocols);
+            source.set_property("latency", latency_ms);
+            // Times of the camera: others settle in some seconds only, and reorder B-frames.
+            source.set_property_from_str("buffer-mode", "none");
             source.set_property("timeout", micros);
             source.set_property("tcp-timeout", micros);
         }
@@ -32,6 +44,68 @@ pub(crate) fn source(uri: &str) -> Result<gst::Element, glib::Error> {
         _ => {}
     }
     Ok(source)
+}
+
+/// How a source of RTSP receives: watched from its start.
+pub(crate) struct Watch {
+    source: WeakRef<gst::Element>,
+    begun_ns: u64,
+    state: Mutex<Watched>,
+}
+
+#[derive(Default)]
+struct Watched {
+    first_frame_ns: Option<u64>,
+    transport: String,
+    rtp: Rtp,
+    buffer: WeakRef<gst::Element>,
+}
+
+impl Watch {
+    /// Of a source that has not been started; `None` if it is none of RTSP.
+    pub(crate) fn of(source: &gst::Element) -> Option<Arc<Watch>> {
+        let is_rtsp = source.factory().is_some_and(|factory| factory.name() == "rtspsrc");
+        let bin = source.downcast_ref::<gst::Bin>().filter(|_| is_rtsp)?;
+        let watch = Watch { source: source.downgrade(), begun_ns: monotonic_ns(), state: Mutex::default() };
+        let watch = Arc::new(watch);
+        let own = Arc::clone(&watch);
+        bin.connect_deep_element_added(move |_, _, inner| {
+            if inner.factory().is_some_and(|factory| factory.name() == "rtpjitterbuffer")
+                && let Some(pad) = inner.static_pad("sink")
+            {
+                let (watch, buffer) = (Arc::clone(&own), inner.downgrade());
+                on_frames(&pad, move |sight| {
+                    if let Sight::Frame(Frame { packet: Some(packet), .. }) = sight {
+                        let mut state = lock(&watch.state);
+                        state.rtp.shows_loss(*packet);
+                        state.buffer = buffer.clone();
+                    }
+                });
+            }
+        });
+        Some(watch)
+    }
+
+    /// A frame has come.
+    pub(crate) fn frame(&self) {
+        let mut state = lock(&self.state);
+        if state.first_frame_ns.is_none() {
+            state.first_frame_ns = Some(monotonic_ns());
+            state.transport = self.source.upgrade().as_ref().map_or_else(String::new, transport);
+        }
+    }
+
+    /// What was seen; `None` if no frame came.
+    pub(crate) fn reception(&self) -> Option<Reception> {
+        let state = lock(&self.state);
+        let (lost, late, jitter_ns) = counts_of(&state.buffer);
+        Some(Reception {
+            first_frame_ms: state.first_frame_ns?.saturating_sub(self.begun_ns) / 1_000_000,
+            transport: state.transport.clone(),
+            jitter_us: jitter_ns / 1_000,
+            packets: Packets { lost, late, ..state.rtp.packets },
+        })
+    }
 }
 
 /// Calls `then` after so long, in a thread of GStreamer's.

@@ -41,6 +41,7 @@ impl ClipReader {
             container: self.container.clone(),
             announced_ns: self.announced_ns,
             tracks: read.chain(self.unread.iter().cloned()).collect(),
+            reception: None,
         }
     }
 }

@@ -49,7 +49,7 @@ mod imp {
     use gstreamer as gst;
     use lp::pipeline::clip::Decoded;
 
-    use crate::clip_look;
+    use crate::clip_look::{self, Watch};
     use crate::clip_reader::ClipReader;
     use crate::frames::lock;
     use crate::movie_header;
@@ -73,6 +73,9 @@ mod imp {
         /// Empty: a file.
         uri: String,
         look_ms: u32,
+        /// Of a stream of RTSP; empty: TCP.
+        protocols: String,
+        latency_ms: u32,
     }
 
     #[glib::object_subclass]
@@ -94,12 +97,17 @@ mod imp {
                 let look = glib::ParamSpecUInt::builder("look-ms")
                     .blurb("How long to look at it, in milliseconds")
                     .mutable_ready();
+                let latency = glib::ParamSpecUInt::builder("latency")
+                    .blurb("The jitter buffer of a stream of RTSP, in milliseconds")
+                    .mutable_ready();
                 vec![
                     text("location", "The file"),
                     text("track", "The id of the stream to decode; the whole file is read if not given"),
                     packets.build(),
                     text("uri", "The stream to look at, instead of a file"),
                     look.build(),
+                    text("protocols", "How a stream of RTSP comes, as for rtspsrc; tcp if not given"),
+                    latency.build(),
                 ]
             });
             &PROPERTIES
@@ -114,6 +122,8 @@ mod imp {
                 "track" => settings.track = text(),
                 "uri" => settings.uri = text(),
                 "look-ms" => settings.look_ms = value.get().unwrap_or_default(),
+                "protocols" => settings.protocols = text(),
+                "latency" => settings.latency_ms = value.get().unwrap_or_default(),
                 _ => settings.packets = value.get().unwrap_or_default(),
             }
         }
@@ -125,6 +135,8 @@ mod imp {
                 "track" => settings.track.to_value(),
                 "uri" => settings.uri.to_value(),
                 "look-ms" => settings.look_ms.to_value(),
+                "protocols" => settings.protocols.to_value(),
+                "latency" => settings.latency_ms.to_value(),
                 _ => settings.packets.to_value(),
             }
         }
@@ -178,10 +190,11 @@ mod imp {
     impl ClipSource {
         /// Makes the elements inside. It is played once.
         fn open(&self) -> Result<(), glib::BoolError> {
-            let Settings { location, track, packets, uri, look_ms } = lock(&self.settings).clone();
-            if !uri.is_empty() {
-                return self.look(&uri, Duration::from_millis(look_ms.into()));
+            let settings = lock(&self.settings).clone();
+            if !settings.uri.is_empty() {
+                return self.look(&settings);
             }
+            let Settings { location, track, packets, .. } = settings;
             let file = gst::ElementFactory::make("filesrc").property("location", location).build()?;
             let parser = gst::ElementFactory::make("parsebin").build()?;
             self.obj().add_many([&file, &parser])?;
@@ -206,7 +219,7 @@ mod imp {
             let joined = self.join()?;
             let reader = Arc::new(Mutex::new(ClipReader::default()));
             self.read_tracks(parser, &joined, &reader, || ());
-            self.post_at_end(&joined, reader, announced);
+            self.post_at_end(&joined, reader, announced, None);
             Ok(())
         }
 
@@ -216,6 +229,7 @@ mod imp {
             joined: &gst::Element,
             reader: Arc<Mutex<ClipReader>>,
             announced: Arc<Mutex<Option<u64>>>,
+            watch: Option<Arc<Watch>>,
         ) {
             let (weak, is_over) = (self.obj().downgrade(), AtomicBool::new(false));
             at_eos(joined.static_pad("src").as_ref(), move || {
@@ -224,17 +238,23 @@ mod imp {
                 };
                 let mut contents = lock(&reader).contents();
                 contents.announced_ns = contents.announced_ns.max(*lock(&announced));
+                contents.reception = watch.as_ref().and_then(|watch| watch.reception());
                 super::post(this.upcast_ref(), "clip-contents", &contents);
             });
         }
 
         /// Reads a stream for a while.
-        fn look(&self, uri: &str, time: Duration) -> Result<(), glib::BoolError> {
-            let source = clip_look::source(uri).map_err(|error| glib::bool_error!("{error}"))?;
+        fn look(&self, settings: &Settings) -> Result<(), glib::BoolError> {
+            let Settings { uri, look_ms, protocols, latency_ms, .. } = settings;
+            let time = Duration::from_millis((*look_ms).into());
+            let protocols = if protocols.is_empty() { "tcp" } else { protocols };
+            let source = clip_look::source(uri, protocols, *latency_ms);
+            let source = source.map_err(|error| glib::bool_error!("{error}"))?;
+            let watch = Watch::of(&source);
             let joined = self.join()?;
             self.obj().add(&source)?;
             let reader = Arc::new(Mutex::new(ClipReader::default()));
-            self.post_at_end(&joined, Arc::clone(&reader), Arc::default());
+            self.post_at_end(&joined, Arc::clone(&reader), Arc::default(), watch.clone());
 
             let out = joined.static_pad("src").map(|pad| pad.downgrade());
             let end = move || {
@@ -250,6 +270,9 @@ mod imp {
                 }
             });
             let came = move || {
+                if let Some(watch) = &watch {
+                    watch.frame();
+                }
                 if !came.swap(true, Ordering::SeqCst) {
                     clip_look::after(time, begun.clone());
                 }

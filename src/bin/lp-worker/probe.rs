@@ -25,6 +25,8 @@
 
 mod stream;
 
+pub(crate) use self::stream::transport;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -3,18 +3,18 @@
 //! A word means a video if it has a `/` or the ending of a video file, unless a camera of
 //! the project has this name: so it does not depend on the files that exist.
 
-mod stream;
-mod text;
+pub(in crate::cli) mod text;
 
 use std::path::Path;
 
 use super::print;
-use crate::action::{ExamineError, Examined, decode, look_into};
+use crate::action::{Examined, decode, look_into};
 use crate::cli::args::{Global, ShowArgs, ShowFormat};
 use crate::cli::project::{directory, read};
+use crate::cli::stream::{Stream, unplayable};
 use crate::cli::video::VideoFile;
 use crate::cli::{Exit, console};
-use crate::model::Project;
+use crate::model::{Project, Rtsp};
 use crate::os;
 use crate::os::process::Cancel;
 use crate::os::signal::cancel_on_signals;
@@ -35,7 +35,7 @@ const ENDINGS: [&str; 27] = [
 /// A video that was asked for.
 enum Asked {
     File(VideoFile),
-    Stream(stream::Stream),
+    Stream(Stream),
 }
 
 /// Shows the words, if they mean videos; `None` if they mean cameras.
@@ -78,10 +78,11 @@ fn show(
     words: &[&String],
 ) -> Result<Exit> {
     let here = directory(global)?;
+    let rtsp = project.map(|project| &project.settings.rtsp);
     let mut asked = Vec::new();
     let mut errors = Vec::new();
     for word in words {
-        match ask(word, &here) {
+        match ask(word, &here, rtsp) {
             Ok(one) => asked.push(one),
             Err(error) => errors.push(error),
         }
@@ -115,7 +116,7 @@ fn show(
     CommandError::all(faults).map_or(Ok(Exit::Done), Err)
 }
 
-fn ask(word: &str, here: &Path) -> Result<Asked> {
+fn ask(word: &str, here: &Path, rtsp: Option<&Rtsp>) -> Result<Asked> {
     if word.contains(is_unseen) {
         let fault = format!("`{}` has characters that cannot be seen", crate::text::harmless(word));
         return Err(CommandError::refused(fault));
@@ -124,7 +125,7 @@ fn ask(word: &str, here: &Path) -> Result<Asked> {
         return VideoFile::of(&crate::pipeline::login::unescaped(path), here).map(Asked::File);
     }
     if word.contains("://") || word.starts_with("/dev/") {
-        return stream::Stream::of(word).map(Asked::Stream);
+        return Stream::of(word, rtsp).map(Asked::Stream);
     }
     VideoFile::of(word, here).map(Asked::File)
 }
@@ -168,17 +169,6 @@ fn file_facts(file: &VideoFile, launch: &Launch, is_quick: bool, cancel: &Cancel
         (_, fault) => found.faults.extend(fault),
     }
     Ok(found)
-}
-
-/// The fault of a video that is the cause of an error.
-fn unplayable(error: ExamineError) -> Result<String> {
-    match error {
-        ExamineError::Unplayable(fault) => Ok(fault),
-        ExamineError::Cancelled => {
-            Err(CommandError { kind: Kind::Interrupted, ..CommandError::refused("interrupted") })
-        }
-        ExamineError::Worker(error) => Err(anyhow::Error::new(error).into()),
-    }
 }
 
 #[cfg(test)]

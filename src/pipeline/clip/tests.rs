@@ -34,7 +34,7 @@ fn check_film(others: &[Track], expect: &str) {
     tracks.extend_from_slice(others);
     for _ in 0..tracks.len() {
         tracks.rotate_left(1);
-        let contents = Contents { container: String::new(), announced_ns: None, tracks: tracks.clone() };
+        let contents = Contents { tracks: tracks.clone(), ..Contents::default() };
         assert_eq!(contents.film().map(|track| track.id.as_str()), Some(expect), "{tracks:?}");
     }
 }
@@ -51,14 +51,14 @@ fn the_film_is_the_largest_track_that_is_not_a_still_picture() {
     check_film(&[preview, chapters], "film");
     check_film(&[track("large", "video/x-h265", (1920, 1080), steady(29, 100))], "large");
 
-    let only = Contents { container: String::new(), announced_ns: None, tracks: vec![cover] };
+    let only = Contents { tracks: vec![cover], ..Contents::default() };
     assert_eq!(only.film().map(|track| track.id.as_str()), Some("cover"));
 }
 
 #[test]
 fn a_file_without_pictures_reports_its_tracks() {
     let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
-    let contents = Contents { container: String::new(), announced_ns: None, tracks: vec![sound] };
+    let contents = Contents { tracks: vec![sound], ..Contents::default() };
     assert_eq!(contents.film(), None);
     assert_eq!(contents.without_film(), "has no video, only `audio/mpeg`");
 }
@@ -66,11 +66,8 @@ fn a_file_without_pictures_reports_its_tracks() {
 #[track_caller]
 fn check(announced_ms: u64, times: Times, n_lost: Option<Option<u64>>, expect: Expect) {
     let film = film(times);
-    let contents = Contents {
-        container: String::new(),
-        announced_ns: Some(announced_ms * MS),
-        tracks: vec![film.clone()],
-    };
+    let contents =
+        Contents { announced_ns: Some(announced_ms * MS), tracks: vec![film.clone()], ..Contents::default() };
     let part = "`mdat` at byte 40 has 60 of 100 bytes".to_owned();
     let cut = n_lost.map(|n_lost| Cut { part, n_there: 100, n_lost, lacks_index: false });
     expect.assert_eq(&contents.fault(&film, cut.as_ref()).unwrap_or_else(|| "whole".to_owned()));
@@ -125,7 +122,7 @@ fn a_cut_within_the_tolerance_of_the_decoder_is_accepted() {
     );
     let film = film(steady(27, 100));
     let cut = Cut { part: String::new(), n_there: 100, n_lost: Some(1), lacks_index: false };
-    let contents = Contents { container: String::new(), announced_ns: None, tracks: vec![film.clone()] };
+    let contents = Contents { tracks: vec![film.clone()], ..Contents::default() };
     assert!(contents.fault(&film, Some(&cut)).is_some());
 }
 
@@ -135,7 +132,7 @@ fn sound_longer_than_the_film_is_not_a_cut() {
     let sound = track("sound", "audio/mpeg", (0, 0), steady(300, 20));
     let tracks = vec![film.clone(), sound];
     assert_eq!(
-        Contents { container: String::new(), announced_ns: Some(6_000 * MS), tracks }.fault(&film, None),
+        Contents { announced_ns: Some(6_000 * MS), tracks, ..Contents::default() }.fault(&film, None),
         None
     );
 }

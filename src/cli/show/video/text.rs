@@ -4,12 +4,13 @@ use super::super::load::{bytes, number};
 use crate::cli::console;
 use crate::pipeline::facts::{FilmFacts, Played, VideoFacts, container_name};
 use crate::pipeline::prepared::Preparation;
+use crate::pipeline::reception::{Packets, Reception};
 use crate::text::{counted, harmless_lines};
 
 /// The columns of a label.
 const LABEL: usize = 9;
 
-pub(super) fn text(facts: &VideoFacts) -> String {
+pub(in crate::cli) fn text(facts: &VideoFacts) -> String {
     let mut text = harmless_lines(&facts.video) + "\n";
     let mut fact = |name: &str, value: String| {
         for line in console::paper().beside(&format!("  {name}"), LABEL + 2, &harmless_lines(&value)) {
@@ -22,6 +23,9 @@ pub(super) fn text(facts: &VideoFacts) -> String {
     }
     if let Some(seen_ms) = facts.seen_ms {
         fact("seen", format!("the first {}", seconds(seen_ms)));
+    }
+    if let Some(reception) = &facts.reception {
+        fact("came by", came_by(reception));
     }
     if let Some(container) = &facts.container {
         fact("container", container_name(container).map_or_else(|| format!("`{container}`"), str::to_owned));
@@ -49,7 +53,28 @@ pub(super) fn text(facts: &VideoFacts) -> String {
     if let Some(played) = &facts.played {
         fact("played", played_words(played));
     }
+    match facts.differs.as_deref() {
+        Some([]) => fact("config", "as it says".to_owned()),
+        Some(differs) => differs.iter().for_each(|one| fact("config", one.clone())),
+        None => {}
+    }
     text
+}
+
+/// `UDP, the first frame after 0.35 s, 900 packets, 9 lost, jitter 1.2 ms`
+fn came_by(reception: &Reception) -> String {
+    let Reception { transport, first_frame_ms, jitter_us, packets } = reception;
+    let Packets { received, lost, late, duplicates, reordered } = *packets;
+    let counts = [(lost, "lost"), (late, "too late"), (duplicates, "once more"), (reordered, "out of order")];
+    let counts = counts.iter().filter(|(n, _)| 0 < *n).map(|(n, what)| format!(", {n} {what}"));
+    format!(
+        "{}, the first frame after {}, {}{}, jitter {} ms",
+        transport.to_uppercase(),
+        seconds(*first_frame_ms),
+        counted(received, "packet"),
+        if lost == 0 { ", none lost".to_owned() } else { String::new() } + &counts.collect::<String>(),
+        number(*jitter_us as f64 / 1e3)
+    )
 }
 
 fn frames(film: &FilmFacts) -> String {
@@ -172,6 +197,13 @@ mod tests {
             video: "clips/a.mp4".to_owned(),
             file: Some(FileFacts { bytes: 1_003_000, blake3: "0123456789abcdef".repeat(4) }),
             seen_ms: Some(3_000),
+            reception: Some(Reception {
+                transport: "udp".to_owned(),
+                first_frame_ms: 350,
+                jitter_us: 1_240,
+                packets: Packets { received: 900, lost: 9, reordered: 1, ..Packets::default() },
+            }),
+            differs: Some(vec!["the camera delivers 12.1 of 15 fps".to_owned()]),
             container: Some("video/quicktime".to_owned()),
             film: Some(film),
             sound: vec![sound],
@@ -187,6 +219,7 @@ mod tests {
             clips/a.mp4
               file       1.0 MB (1003000 bytes), blake3 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
               seen       the first 3 s
+              came by    UDP, the first frame after 0.35 s, 900 packets, 9 lost, 1 out of order, jitter 1.24 ms
               container  MP4 or QuickTime
               video      640x360, H.265 Main 10 4.1, 8.02 Mbit/s, GOP 50, 2 B-frames
               frames     30000 in 0:16:41 h: 29.97 fps on average, variable: one every 33.37 ms as a rule, and none for 200.2 ms from 4 s on
@@ -196,6 +229,7 @@ mod tests {
               sound      AAC, 2 channels, 48000 Hz
               other      `text/x-raw`
               played     encoded again for a camera of 640x360 at 29.97 fps: it is interlaced; its pixels are not square (16:11)
+              config     the camera delivers 12.1 of 15 fps
         "#]].assert_eq(&text(&full()));
     }
 
