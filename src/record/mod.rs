@@ -451,7 +451,7 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest_gap_us: Option<u64>,
     /// Frames that the decoder flagged as damaged, such as the grey ones before the
-    /// first key frame. They neither count as decoded nor as arrived.
+    /// first key frame, and those of RTP that could not be decoded. They neither count as decoded nor as arrived.
     #[serde(default)]
     pub damaged: u64,
     /// Copies that a `videorate` among the steps made and that came to the sink.

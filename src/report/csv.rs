@@ -16,7 +16,7 @@ use crate::record::measure::{
     WorkerFigures,
 };
 use crate::record::{
-    Git, Isolation, Member, Pace, PreparedClip, Provenance, SourceConfig, StepRecord, StreamRecord,
+    Delivery, Git, Isolation, Member, Pace, PreparedClip, Provenance, SourceConfig, StepRecord, StreamRecord,
 };
 
 /// Characters that a formula may begin with, by OWASP's advice about CSV injection. The last
@@ -110,7 +110,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 124] = [
+pub(super) const COLUMNS: [Column; 128] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -262,6 +262,12 @@ pub(super) const COLUMNS: [Column; 124] = [
     }),
     ("start_up_s", |row| cell(row.stream.start_up_us.map(|us| us as f64 / 1e6))),
     ("drift_ppm", |row| cell(row.stream.delivery.as_ref().and_then(|delivery| delivery.drift_ppm))),
+    ("transport", |row| {
+        text(received(row).map(|it| it.transport.clone().unwrap_or_default()).unwrap_or_default())
+    }),
+    ("packets_lost", |row| count(received(row).and_then(|it| Some(it.packets?.lost)))),
+    ("packets_late", |row| count(received(row).and_then(|it| Some(it.packets?.late)))),
+    ("reconnects", |row| count(received(row).map(|it| it.reconnects.len() as u64))),
     ("estimate_low", |row| count(row.report.measurement.estimate.low.map(u64::from))),
     ("estimate_high", |row| count(row.report.measurement.estimate.high.map(u64::from))),
     ("estimate_first", |row| text(row.report.measurement.estimate.first.map_or("", Resource::word))),
@@ -368,6 +374,11 @@ fn part(part: Option<&PartVerdict>) -> Cell {
 
 fn on_time(row: &Row<'_>, which: fn(&OnTime) -> u64) -> Cell {
     count(row.stream.on_time.as_ref().map(which))
+}
+
+/// The delivery of an RTSP stream.
+fn received<'a>(row: &'a Row<'_>) -> Option<&'a Delivery> {
+    row.stream.delivery.as_ref().filter(|delivery| delivery.transport.is_some())
 }
 
 fn late(row: &Row<'_>, which: fn(&Lateness) -> i64) -> Cell {

@@ -362,7 +362,8 @@ pub struct Fates {
     /// arrived: steps took them out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub taken_out_us: TimesByPlace,
-    /// Frames that the decoder flagged as corrupted; these are in no other list.
+    /// Frames that the decoder flagged as corrupted, and those of RTP that did not reach it as they
+    /// lack packets or came before a key frame; these are in no other list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damaged_us: Vec<u64>,
     /// Arrivals of copies, which `videorate` flags; these are in no other list.

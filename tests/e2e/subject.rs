@@ -258,6 +258,10 @@ fn every_form_of_a_report_says_what_was_measured() {
         in_flight=0
         dropped_at=
         drift_ppm=
+        transport=
+        packets_lost=
+        packets_late=
+        reconnects=
         estimate_low=
         estimate_high=
         estimate_first=

@@ -15,6 +15,7 @@
 //! without flush ([`looping`](crate::looping) makes one stream of the passes). A source
 //! that cannot be sought plays as it is.
 
+mod end;
 mod reconnect;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use gstreamer as gst;
 use lp::pipeline::{PipelineSpec, Playback};
 use lp::worker::protocol::{End, EventBody, Keep, StreamName, Tap};
 
+use self::end::{discard, nothing_but_eos};
 use self::reconnect::Again;
 use crate::build::{Chain, OnUnlinked};
 use crate::looping::{Gate, Loop, PassLength};
@@ -466,33 +468,6 @@ impl Stage {
             pad.push_event(gst::event::Eos::new());
         }
         true
-    }
-}
-
-/// Lets EOS pass, and answers any other push that it is over. A demuxer
-/// answers that with the end of a segment: `decodebin3`, which may still hold
-/// the EOS back, would forget it over such a late event.
-fn nothing_but_eos(pad: &gst::Pad) {
-    let types =
-        gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST | gst::PadProbeType::EVENT_DOWNSTREAM;
-    pad.add_probe(types, |_, info| match &info.data {
-        Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => {
-            gst::PadProbeReturn::Ok
-        }
-        Some(gst::PadProbeData::Event(_)) => discard(info),
-        _ => {
-            info.flow_res = Err(gst::FlowError::Eos);
-            gst::PadProbeReturn::Handled
-        }
-    });
-}
-
-/// Takes an item out of a stream. An event is *handled*, not dropped: GStreamer 1.22
-/// unrefs a dropped one that the bindings have freed already, and complains.
-fn discard(info: &gst::PadProbeInfo<'_>) -> gst::PadProbeReturn {
-    match &info.data {
-        Some(gst::PadProbeData::Event(_)) => gst::PadProbeReturn::Handled,
-        _ => gst::PadProbeReturn::Drop,
     }
 }
 

@@ -150,6 +150,9 @@ fn frames(stream: &StreamFigures) -> Option<String> {
         let codec = format.codec.as_deref().map(|codec| format!("{codec} ")).unwrap_or_default();
         text.push_str(&format!("; {codec}{}x{}", format.width, format.height));
     }
+    if let Some(transport) = &delivery.transport {
+        text.push_str(&format!(" over {}", transport.to_uppercase()));
+    }
     if let Some(every) = delivery.key_frame_every {
         text.push_str(&format!(", a key frame every {every} frames"));
     }

@@ -15,7 +15,8 @@ use lp::os::clock::monotonic_ns;
 use lp::pipeline::PipelineSpec;
 use lp::worker::protocol::End;
 
-use super::{Input, Stage, discard};
+use super::end::discard;
+use super::{Input, Stage};
 use crate::build::{Chain, OnUnlinked};
 use crate::connection::{Connection, Loss, Step};
 use crate::messages;
