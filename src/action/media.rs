@@ -13,6 +13,8 @@ use crate::os;
 use crate::pipeline::codec::Codec;
 use crate::pipeline::{Element, PipelineSpec, Playback, SCENE_SOURCE, Value};
 use crate::scene::Scene;
+use crate::scene::boxes::{boxes, lines};
+use crate::scene::draw::SceneError;
 use crate::scene::truth::truth;
 use crate::session::{ElementReports, OnFrames, play_once};
 use crate::worker::launch::Reach;
@@ -37,8 +39,9 @@ pub(super) fn generate(
     elements.extend(encode::elements(&encoding));
     write_clip(host, elements, task, attempt, &mut |_, _| ())?;
     // The readers refuse a scene that has no truth.
-    let truth = truth(scene).map_err(|error| ActionError::Worker(error.to_string()))?;
-    write(attempt, &task.outputs[1], &document(&truth))
+    let refused = |error: SceneError| ActionError::Worker(error.to_string());
+    write(attempt, &task.outputs[1], &document(&truth(scene).map_err(refused)?))?;
+    write(attempt, &task.outputs[2], lines(&boxes(scene).map_err(refused)?).as_bytes())
 }
 
 /// The GOP of a camera whose config says nothing: a key frame every two seconds.

@@ -44,6 +44,8 @@ pub(super) fn file() -> impl Reader<Value = Scene> + Copy {
         let fps = table.optional("fps", "Frames per second; 30 if not given", u32_number(), diagnostics);
         let duration_s = table.required("duration_s", "Seconds", finite(), diagnostics);
         let seed = table.optional("seed", "The seed of the noise; 1 if not given", u32_number(), diagnostics);
+        let light =
+            table.optional("light", "The light on everything; `#ffffff` if not given", colour(), diagnostics);
         let zones = table.optional("zones", "Rectangles of the counter, by name", zones(), diagnostics);
         let items =
             table.optional("items", "The items that move through the picture", list_of(item()), diagnostics);
@@ -59,6 +61,7 @@ pub(super) fn file() -> impl Reader<Value = Scene> + Copy {
             fps: fps.unwrap_or(FPS),
             duration_s,
             seed: seed.unwrap_or(SEED),
+            light: light.unwrap_or(Colour::white()),
             zones: zones.unwrap_or_default().into_iter().collect(),
             items: items.collect(),
         })

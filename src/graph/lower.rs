@@ -236,7 +236,8 @@ fn asset_tasks(project: &Project, camera: &Camera, clip: &Clip) -> Vec<Task> {
             let action =
                 Action::Generate { scene: scene.scene.clone(), version: truth::VERSION, encoding: 1 };
             let task = Task::new(format!("generate:{}", clip.file), action);
-            let outputs = [original.clone(), path(&format!("media/{stem}.truth.json"))];
+            let beside = |ending: &str| path(&format!("media/{stem}.{ending}"));
+            let outputs = [original.clone(), beside("truth.json"), beside("boxes.jsonl")];
             Some(task.writes(outputs).uses(GENERATE_FACTORIES))
         }
         Origin::File(_) => None,

@@ -43,12 +43,13 @@ impl Painter {
         SceneError::check(scene)?;
         let stage = Stage::new(scene);
         let faces = |(index, item)| {
-            [true, false].map(|label_up| Runs::of(&paint::item(item, stage.code(index), label_up)))
+            [true, false]
+                .map(|label_up| Runs::of(&paint::item(item, stage.code(index), label_up).under(scene.light)))
         };
         Ok(Painter {
-            background: paint::background(scene).pixels.into_flattened(),
+            background: paint::background(scene).under(scene.light).pixels.into_flattened(),
             items: scene.items.iter().enumerate().map(faces).collect(),
-            hand: Runs::of(&paint::hand(scene)),
+            hand: Runs::of(&paint::hand(scene).under(scene.light)),
             stage,
         })
     }
@@ -145,7 +146,7 @@ fn blend(below: u8, above: u8, alpha: u8) -> u8 {
 mod tests {
     use super::super::tests::sample;
     use super::super::truth::truth;
-    use super::super::{SCAN, Zone};
+    use super::super::{Colour, SCAN, Zone};
     use super::*;
 
     fn draw(painter: &Painter, n: u64) -> Vec<u8> {
@@ -194,6 +195,21 @@ mod tests {
         };
         assert!(white(&up) > 2_000, "{}", white(&up));
         assert!(white(&turned) < 500, "{}", white(&turned));
+    }
+
+    #[test]
+    fn light_multiplies_each_channel_of_a_frame() {
+        let mut scene = sample();
+        let day = draw(&Painter::new(&scene).unwrap(), 23);
+        scene.light = Colour([128, 102, 255]);
+        let night = draw(&Painter::new(&scene).unwrap(), 23);
+        for (day, night) in day.as_chunks::<3>().0.iter().zip(night.as_chunks::<3>().0) {
+            for (channel, share) in [128, 102, 255].into_iter().enumerate() {
+                // Shadows are blended, and each step rounds down.
+                let expected = u32::from(day[channel]) * share / 255;
+                assert!(u32::from(night[channel]).abs_diff(expected) <= 1, "{day:?} {night:?}");
+            }
+        }
     }
 
     #[test]

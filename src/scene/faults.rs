@@ -8,6 +8,8 @@ use super::{Interval, Item, MAX_FPS, Scene, label};
 const MAX_S: f64 = 3600.0;
 /// The most pixels of all items together: both faces of each stay in memory.
 const MAX_AREA: u64 = 40_000_000;
+/// With less light in every channel, a frame is black to most eyes and detectors.
+const DARKEST: u8 = 0x20;
 
 impl Scene {
     /// Every fault that prevents drawing: the path of the field
@@ -25,6 +27,11 @@ impl Scene {
         let duration = self.duration_s.is_finite() && 0.0 < self.duration_s && self.duration_s <= MAX_S;
         faults.require("duration_s", duration, || {
             expected("more than 0 and at most 3600 seconds", self.duration_s)
+        });
+
+        let brightest = self.light.0.into_iter().max().unwrap_or(0);
+        faults.require("light", DARKEST <= brightest, || {
+            expected("a colour with a channel of 20 (hexadecimal) or more", self.light)
         });
 
         faults.require("zones", self.zones.len() <= 16, || expected("at most 16 zones", self.zones.len()));
@@ -144,6 +151,7 @@ fn expected(what: &str, found: impl std::fmt::Display) -> String {
 mod tests {
     use expect_test::{Expect, expect};
 
+    use super::super::Colour;
     use super::super::tests::sample;
     use super::*;
 
@@ -174,6 +182,15 @@ mod tests {
         check(
             |scene| scene.duration_s = f64::NAN,
             expect!["duration_s: expected more than 0 and at most 3600 seconds, found NaN"],
+        );
+    }
+
+    #[test]
+    fn a_scene_has_some_light() {
+        check(|scene| scene.light = Colour([0x20, 0, 0]), expect![""]);
+        check(
+            |scene| scene.light = Colour([0x1f; 3]),
+            expect!["light: expected a colour with a channel of 20 (hexadecimal) or more, found #1f1f1f"],
         );
     }
 

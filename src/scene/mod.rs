@@ -1,9 +1,10 @@
 //! Scenes: a checkout seen from above, as plain data.
 //!
 //! A [`Scene`] describes where items lie and move, when their labels are up, and
-//! which rectangles are zones. From it come its frames ([`draw::Painter`]) and
-//! the reports of a perfect detector about them ([`truth::truth`]). Both ask
-//! the same stage for the positions in frame `n`, so they cannot disagree.
+//! which rectangles are zones. From it come its frames ([`draw::Painter`]), the
+//! reports of a perfect detector about them ([`truth::truth`]) and where things
+//! are in them ([`boxes::boxes`]). All ask the same stage for the positions in
+//! frame `n`, so they cannot disagree.
 //!
 //! Pure: no clock, no I/O, no randomness but the texture's seed. Frame `n` of a
 //! scene is the same on every machine.
@@ -17,6 +18,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub mod boxes;
 pub mod draw;
 mod faults;
 pub mod font;
@@ -47,6 +49,10 @@ pub struct Scene {
     pub duration_s: f64,
     /// Seeds the grain of the counter. Default 1.
     pub seed: u32,
+    /// The light on everything: each channel is multiplied by that of the light,
+    /// of 255. Default `#ffffff`, which changes nothing.
+    #[serde(default = "Colour::white", skip_serializing_if = "Colour::is_white")]
+    pub light: Colour,
     /// Named rectangles, at most 16. [`SCAN`] gets a scanner's glass and
     /// [`BASKET`] a wire basket; others are not drawn. Default: none.
     pub zones: BTreeMap<String, Zone>,
@@ -135,6 +141,15 @@ impl Scene {
 }
 
 impl Colour {
+    #[must_use]
+    pub fn white() -> Colour {
+        Colour([255; 3])
+    }
+
+    fn is_white(&self) -> bool {
+        *self == Colour::white()
+    }
+
     /// Reads `#rrggbb`, upper or lower case.
     #[must_use]
     pub fn parse(text: &str) -> Option<Colour> {
@@ -183,6 +198,7 @@ mod tests {
             fps: 10,
             duration_s: 8.0,
             seed: 1,
+            light: Colour::white(),
             zones: BTreeMap::from([(SCAN.to_owned(), zone(200)), (BASKET.to_owned(), zone(380))]),
             items: vec![Item {
                 name: "Tea".to_owned(),

@@ -4,8 +4,8 @@
 
 use super::label::{self, Code, NAME_STRIP};
 use super::rect::Rect;
-use super::stage::{HAND, SHADOW};
-use super::{BASKET, Item, SCAN, Scene, font};
+use super::stage::{HAND, HAND_HEIGHT, SHADOW};
+use super::{BASKET, Colour, Item, SCAN, Scene, font};
 
 pub(super) type Rgb = [u8; 3];
 
@@ -40,6 +40,16 @@ impl Bitmap {
                 }
             }
         }
+    }
+
+    /// The same under a light.
+    pub(super) fn under(mut self, light: Colour) -> Bitmap {
+        for pixel in &mut self.pixels {
+            for (channel, light) in pixel.iter_mut().zip(light.0) {
+                *channel = (u32::from(*channel) * u32::from(light) / 255) as u8;
+            }
+        }
+        self
     }
 
     fn fill(&mut self, rect: Rect, colour: Rgb) {
@@ -169,7 +179,7 @@ pub(super) fn hand(scene: &Scene) -> Bitmap {
         picture.rounded(inset(finger, 2), 8, SKIN);
     }
     picture.rounded(Rect { x: 2, y: 36, width: 80, height: 74 }, 20, SKIN);
-    let sleeve = Rect { x: 8, y: 92, width: HAND - 16, height: scene.height as i32 };
+    let sleeve = Rect { x: 8, y: HAND_HEIGHT, width: HAND - 16, height: scene.height as i32 };
     picture.paint(sleeve, 255, |x, y| {
         let side = (x - sleeve.width / 2).abs() * 40 / sleeve.width;
         let fold = if (y + x / 3) % 64 < 3 { 12 } else { 0 };

@@ -13,7 +13,10 @@ use super::{Item, Keyframe, Scene};
 
 /// A drop shadow's offset, to the right and downwards.
 pub(super) const SHADOW: i32 = 8;
+/// The width of a hand, and of its picture.
 pub(super) const HAND: i32 = 84;
+/// A hand's height down to the sleeve.
+pub(super) const HAND_HEIGHT: i32 = 92;
 /// How long a hand takes to come or go, in seconds.
 const REACH_S: f64 = 0.4;
 /// A hand stays at an item that rests no longer than this, in seconds.
@@ -50,8 +53,8 @@ pub(super) struct Pose {
     pub(super) body: Rect,
     /// The label with its quiet zone, if it is up.
     pub(super) label: Option<Rect>,
-    /// The hand, if one is near.
-    hand: Option<Rect>,
+    /// The hand with its sleeve, if one is near.
+    pub(super) hand: Option<Rect>,
 }
 
 /// A scene without faults, with values that every frame needs.

@@ -15,9 +15,9 @@ use super::stage::{Placement, Pose, Stage};
 use super::{BASKET, SCAN, Scene};
 
 /// The version of the truth and its clip: raise it when the same scene gets another
-/// one, so that files of an older version are made again. 3: the clip is 4:2:0 with a
-/// key frame every two seconds.
-pub const VERSION: u32 = 3;
+/// one, so that files of an older version are made again. 4: the boxes of the clip lie
+/// beside it.
+pub const VERSION: u32 = 4;
 
 /// The events of a scene, in the order of items or zones, then time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -152,46 +152,6 @@ pub fn truth(scene: &Scene) -> Result<Truth, SceneError> {
     Ok(truth)
 }
 
-/// The items on a frame.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FrameItems {
-    /// When the frame begins.
-    pub at_s: f64,
-    /// Names, with left, top, width and height in parts of the frame.
-    pub items: Vec<(String, [f64; 4])>,
-}
-
-/// Where the items of a scene are, frame by frame. An item counts with its part inside the frame, if
-/// that is half of it or more and no item on top of it covers half of it or more; hands and shadows do not count.
-///
-/// # Errors
-/// When the scene has faults.
-pub fn boxes(scene: &Scene) -> Result<Vec<FrameItems>, SceneError> {
-    SceneError::check(scene)?;
-    let stage = Stage::new(scene);
-    let (width, height) = (scene.width as i32, scene.height as i32);
-    let frame = Rect { x: 0, y: 0, width, height };
-    let items = |n: u64| {
-        let poses = stage.poses(n);
-        let item = |index: usize| {
-            let body = poses[index].body;
-            if 2 * body.shared(&frame) < body.area() || is_covered(&poses, index) {
-                return None;
-            }
-            let part = |from: i32, length: i32, of: i32| {
-                let (begin, end) = (from.max(0), (from + length).min(of));
-                [begin, end - begin].map(|pixels| f64::from(pixels) / f64::from(of))
-            };
-            let [x, w] = part(body.x, body.width, width);
-            let [y, h] = part(body.y, body.height, height);
-            Some((scene.items[index].name.clone(), [x, y, w, h]))
-        };
-        let items = (0..poses.len()).filter_map(item).collect();
-        FrameItems { at_s: n as f64 / f64::from(scene.fps), items }
-    };
-    Ok((0..scene.n_frames()).map(items).collect())
-}
-
 /// Frames from `start` to before `end`.
 type Run = std::ops::Range<u64>;
 
@@ -289,25 +249,6 @@ mod tests {
             lines.push(format!("hidden {} {}..{}", span.item, span.from_s, span.to_s));
         }
         expect.assert_eq(&lines.join("\n"));
-    }
-
-    #[test]
-    fn items_are_boxes_in_parts_of_the_frame() {
-        let scene = sample();
-        let all = boxes(&scene).unwrap();
-        assert_eq!(all.len() as u64, scene.n_frames());
-        let stage = Stage::new(&scene);
-        for (n, frame) in (0..).zip(&all) {
-            assert!((frame.at_s - n as f64 / f64::from(scene.fps)).abs() < 1e-9);
-            let body = stage.poses(n)[0].body;
-            let inside = body.x >= 0 && body.x + body.width <= scene.width as i32;
-            if let Some((name, [x, _, w, _])) = frame.items.first().filter(|_| inside) {
-                assert_eq!(name, &scene.items[0].name);
-                assert_eq!((x * f64::from(scene.width)).round() as i32, body.x);
-                assert_eq!((w * f64::from(scene.width)).round() as i32, body.width);
-            }
-        }
-        assert!(all.iter().any(|frame| !frame.items.is_empty()));
     }
 
     #[test]

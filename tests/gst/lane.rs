@@ -158,7 +158,7 @@ fn one_camera_needs_little_and_the_same_clips_come_out_the_same() {
         }
     }
     // Each of three clips has a link with upstream's name.
-    assert_eq!(files.len(), 15, "{files:?}");
+    assert_eq!(files.len(), 18, "{files:?}");
 }
 
 /// What the project's files say about a camera.

@@ -25,7 +25,8 @@ use crate::pipeline::{Element, PipelineSpec, Value, detect};
 use crate::plan::CameraPlan;
 use crate::record::boxes::Boxes;
 use crate::record::seen::{Detector, Expected, ExpectedSource, ExpectedSpan, SightingSpan};
-use crate::scene::truth::{CodeSpan, FrameItems, ZoneSpan, boxes, truth};
+use crate::scene::boxes::{FrameObjects, Kind, Object, boxes};
+use crate::scene::truth::{CodeSpan, ZoneSpan, truth};
 use crate::scene::{Scene, Zone};
 use crate::worker::protocol::{FoundBox, FrameBoxes};
 
@@ -295,10 +296,18 @@ fn drawn(scene: &Scene) -> Option<ClipTruth> {
     })
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float is cut to the range")]
-fn drawn_frame(FrameItems { at_s, items }: FrameItems) -> FrameBoxes {
-    let boxes = items.into_iter().map(|(name, bounds)| found_box(name, bounds)).collect();
-    FrameBoxes { clip_ms: (at_s * 1000.0).round() as u64, boxes }
+/// The objects of a drawn frame by their kinds; items by their names too, for detectors that tell
+/// products apart.
+fn drawn_frame(FrameObjects { at_ns, objects }: FrameObjects) -> FrameBoxes {
+    let found = |Object { kind, item, bounds }: Object| {
+        let is_named = kind == Kind::Item && Kind::ALL.iter().all(|kind| kind.to_string() != item);
+        let by_name = is_named.then(|| found_box(item, bounds));
+        [found_box(kind.to_string(), bounds)].into_iter().chain(by_name)
+    };
+    FrameBoxes {
+        clip_ms: (at_ns + 500_000) / 1_000_000,
+        boxes: objects.into_iter().flat_map(found).collect(),
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float is cut to the range")]
