@@ -176,7 +176,8 @@ impl Curve {
             best = best.max(*precision);
             best
         });
-        Some(area.sum::<f64>() / expected as f64)
+        // A sum of nothing is -0.0.
+        Some(area.fold(0.0, |sum, precision| sum + precision) / expected as f64)
     }
 }
 
@@ -290,5 +291,7 @@ mod tests {
         let ap50 = curve.ap50().unwrap();
         assert!((ap50 - 0.2457).abs() < 1e-3, "{ap50}");
         assert_eq!(Curve::default().ap50(), None);
+        let blind = Curve { counts, detections: Vec::new() };
+        assert!(blind.ap50().unwrap().is_sign_positive(), "-0 is no figure");
     }
 }
