@@ -35,6 +35,7 @@ mod list;
 mod lockfile;
 mod locks;
 mod machine;
+mod model_card;
 mod models;
 mod names;
 mod offline;

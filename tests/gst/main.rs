@@ -9,6 +9,7 @@ mod as_it_is;
 mod camera;
 mod check;
 mod clips;
+mod drawn;
 mod faults;
 mod files;
 mod found;

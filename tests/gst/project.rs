@@ -82,9 +82,9 @@ fn copy(ws: &Workspace, root: &Path, path: &str) {
             copy(ws, root, &format!("{path}/{}", name.to_str().unwrap()));
         }
     } else {
-        ws.write(path, &fs::read_to_string(root.join(path)).unwrap());
-        // Scripts may be executed.
-        fs::set_permissions(ws.path(path), root.join(path).metadata().unwrap().permissions()).unwrap();
+        fs::create_dir_all(ws.path(path).parent().unwrap()).unwrap();
+        // With the permissions, as scripts may be executed.
+        fs::copy(root.join(path), ws.path(path)).unwrap();
     }
 }
 
