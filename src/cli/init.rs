@@ -61,6 +61,10 @@ const LANE: &Texts = &[
     ("configs/pipelines/motion.sh", include_str!("../../configs/pipelines/motion.sh")),
 ];
 
+/// The detector for scenes, which cameras of that lane's profile `inference` have.
+const DETECTOR: (&str, &[u8]) =
+    ("configs/models/own/checkout.onnx", include_bytes!("../../configs/models/own/checkout.onnx"));
+
 /// A file of a new project.
 pub(super) struct NewFile {
     /// Relative to the project.
@@ -82,7 +86,12 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit> {
     let current = directory(global)?;
     let root = args.root.as_ref().map_or_else(|| current.clone(), |directory| current.join(directory));
     let (texts, cameras) = if args.lane { (LANE, "six cameras") } else { (ONE_CAMERA, "one camera") };
-    let files: Vec<NewFile> = texts.iter().chain(SCHEMAS).map(|(path, text)| new_file(path, text)).collect();
+    let mut files: Vec<NewFile> =
+        texts.iter().chain(SCHEMAS).map(|(path, text)| new_file(path, text)).collect();
+    if args.lane {
+        let (path, bytes) = DETECTOR;
+        files.push(NewFile { path: path.to_owned(), bytes: bytes.to_vec() });
+    }
     make(&root, &files, "lp init")?;
     if args.json {
         let document = json!({ "version": 1, "root": root, "files": paths(&files) });
