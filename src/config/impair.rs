@@ -12,8 +12,8 @@ use crate::impair::Impairment;
 use crate::model::Transport;
 use crate::time::duration_text;
 
-/// A network that is slower is none for video.
-const MOST_DELAY: Duration = Duration::from_secs(10);
+/// Each answer of a server takes it, too, and a stream has to have its first frame within 10 s.
+const MOST_DELAY: Duration = Duration::from_secs(2);
 
 /// The least and the greatest rate, in bits per second.
 const RATES: std::ops::RangeInclusive<u64> = 1_000..=10_000_000_000;
@@ -144,7 +144,8 @@ pub(super) fn check(
         };
         if let Some(how) = how {
             let message = format!("`rtsp.impair.{key}` is for single packets, but streams {how}");
-            diagnostics.push(fault(message).help("set `rtsp.transport` to `udp`, or leave it out"));
+            let help = format!("set `rtsp.transport` to `udp`, or take `{key}` out");
+            diagnostics.push(fault(message).help(help));
         }
     }
     let shares = loss.iter().chain(reorder).map(|share| share.place);

@@ -14,6 +14,9 @@ use super::{Impairment, Passage};
 /// would wait longer.
 const MOST_QUEUED_NS: u64 = 500_000_000;
 
+/// So many packets wait for their delay before a sender in TCP has to wait.
+const MOST_WAITING: usize = 65_536;
+
 /// How long a packet waits for the one that is to overtake it, in nanoseconds.
 const OVERTAKING_NS: u64 = 100_000_000;
 
@@ -124,6 +127,12 @@ impl<P> Link<P> {
             self.passage.delay_max_us = self.passage.delay_max_us.max(delay_us);
         }
         Some(first.packet)
+    }
+
+    /// Whether a sender in TCP has to wait: what it sends now would wait too long for the link.
+    #[must_use]
+    pub fn is_full(&self, now_ns: u64) -> bool {
+        now_ns + MOST_QUEUED_NS < self.free_ns || MOST_WAITING < self.n_waiting()
     }
 
     /// How many things wait.
@@ -269,9 +278,15 @@ mod tests {
         let slow = Impairment { rate_bps: Some(800_000), ..Impairment::default() };
         let (left, _) = sent(slow, 4, 1);
         assert_eq!(left, [(0, 10.0), (1, 20.0), (2, 30.0), (3, 40.0)]);
-        // A stream in TCP waits instead of losing anything.
+        // A stream in TCP waits instead of losing anything, from half a second of packets on.
         let (left, passage) = sent_in(Carrier::Bytes, slow, 1_000, 1);
         assert_eq!((left.len(), passage.overflowed), (1_000, 0));
+        let mut link = Link::new(slow, "till/1", Carrier::Bytes, Passage::default());
+        let until_full = (0..1_000).take_while(|n| {
+            link.arrives(0, 1000, Some(*n), ());
+            !link.is_full(0)
+        });
+        assert_eq!(until_full.count(), 50);
         let (left, passage) = sent(slow, 1_000, 1);
         // One leaves each 10 ms of the second, and what waits in the end.
         assert_eq!((passage.overflowed, passage.dropped), (1_000 - left.len() as u64, 0));

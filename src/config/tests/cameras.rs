@@ -91,26 +91,26 @@ fn an_impairment_that_the_streams_do_not_allow_is_refused_at_its_place() {
     check(
         of("loss = \"2%\", reorder = \"101%\", rate = \"4 Mbit/s\", jitter = \"20ms\", delay = \"11s\""),
         expect![[r#"
-            LP0310 Lpfile.toml:2:19 `rtsp.impair.loss` is for single packets, but streams come in TCP, which loses none; set `rtsp.transport` to `udp`, or leave it out
+            LP0310 Lpfile.toml:2:19 `rtsp.impair.loss` is for single packets, but streams come in TCP, which loses none; set `rtsp.transport` to `udp`, or take `loss` out
             LP0204 Lpfile.toml:2:35 `rtsp.impair.reorder` must be from `0%` to `100%`
             LP0214 Lpfile.toml:2:50 `rtsp.impair.rate` must be bits per second from `1kbit` to `10gbit`, such as `4mbit` or `500kbit`
-            LP0204 Lpfile.toml:2:87 `rtsp.impair.delay` must be at most `10s`
+            LP0204 Lpfile.toml:2:87 `rtsp.impair.delay` must be at most `2s`
         "#]],
     );
     check(
         of("loss = \"2%\", reorder = \"1%\", jitter = \"20ms\""),
         expect![[r#"
-        LP0310 Lpfile.toml:2:19 `rtsp.impair.loss` is for single packets, but streams come in TCP, which loses none; set `rtsp.transport` to `udp`, or leave it out
-        LP0310 Lpfile.toml:2:35 `rtsp.impair.reorder` is for single packets, but streams come in TCP, which loses none; set `rtsp.transport` to `udp`, or leave it out
-        LP0310 Lpfile.toml:2:50 `rtsp.impair.jitter` must not be above `rtsp.impair.delay`; no packet leaves before it has come; give a `delay` of at least the jitter
-    "#]],
+            LP0310 Lpfile.toml:2:19 `rtsp.impair.loss` is for single packets, but streams come in TCP, which loses none; set `rtsp.transport` to `udp`, or take `loss` out
+            LP0310 Lpfile.toml:2:35 `rtsp.impair.reorder` is for single packets, but streams come in TCP, which loses none; set `rtsp.transport` to `udp`, or take `reorder` out
+            LP0310 Lpfile.toml:2:50 `rtsp.impair.jitter` must not be above `rtsp.impair.delay`; no packet leaves before it has come; give a `delay` of at least the jitter
+        "#]],
     );
     let auto = "[rtsp]\ntransport = \"auto\"\nimpair = { reorder = 0.5 }\n";
     check(
         Files::new().with("Lpfile.toml", auto),
         expect![[r#"
-        LP0310 Lpfile.toml:3:22 `rtsp.impair.reorder` is for single packets, but streams may come in TCP, which loses none; set `rtsp.transport` to `udp`, or leave it out
-    "#]],
+            LP0310 Lpfile.toml:3:22 `rtsp.impair.reorder` is for single packets, but streams may come in TCP, which loses none; set `rtsp.transport` to `udp`, or take `reorder` out
+        "#]],
     );
     let cameras = CAMERAS.replace("\"fileSrc\"", "\"streamUri\": \"rtsps://h/1\", \"fileSrc\"");
     check(

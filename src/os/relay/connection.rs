@@ -144,8 +144,9 @@ impl Connection<'_> {
         }
     }
 
+    /// The server has to wait, as it would for a network of this rate.
     fn is_full(&self) -> bool {
-        MOST_WAITING < self.client.out.len() || 4096 < self.link.n_waiting()
+        MOST_WAITING < self.client.out.len() || self.link.is_full(monotonic_ns())
     }
 
     /// Waits until a socket has something, or a packet is due.
@@ -157,17 +158,13 @@ impl Connection<'_> {
             flags
         };
         let reads_server = !self.is_full() && !self.server.has_ended;
-        let mut polled = vec![
-            PollFd::new(stop, PollFlags::IN),
-            PollFd::new(&self.client.stream, of(&self.client, true)),
-            PollFd::new(&self.server.stream, of(&self.server, reads_server)),
-        ];
+        // One that has hung up would be ready for ever.
+        let polls_server = reads_server || !self.server.out.is_empty();
+        let mut polled =
+            vec![PollFd::new(stop, PollFlags::IN), PollFd::new(&self.client.stream, of(&self.client, true))];
+        polled.extend(polls_server.then(|| PollFd::new(&self.server.stream, of(&self.server, reads_server))));
         let sockets = self.tracks.iter().flat_map(Track::sockets);
         polled.extend(sockets.map(|socket| PollFd::new(socket, PollFlags::IN)));
-        if self.server.has_ended {
-            // It would be ready for ever.
-            polled.remove(2);
-        }
         let links = self.tracks.iter().filter_map(|track| track.link()?.next_ns());
         let next_ns = links.chain(self.link.next_ns()).min();
         let left = next_ns.map(|next_ns| {
@@ -177,11 +174,11 @@ impl Connection<'_> {
         });
         poll(&mut polled, left.as_ref())?;
         let ready: Vec<bool> = polled.iter().map(|one| !one.revents().is_empty()).collect();
-        let own = if self.server.has_ended { 2 } else { 3 };
+        let own = if polls_server { 3 } else { 2 };
         Ok(Ready {
             stop: ready[0],
             client: ready[1],
-            server: own == 3 && ready[2],
+            server: polls_server && ready[2],
             tracks: ready[own..].chunks(4).map(|sockets| sockets.contains(&true)).collect(),
         })
     }
@@ -220,9 +217,13 @@ impl Connection<'_> {
         let status = message::status(message)?;
         let mut track = self.asked.remove(message::value(message, "CSeq")?)?;
         let transport = message::value(message, "Transport").filter(|_| status == 200)?;
-        // It may have chosen TCP.
-        message::ports(transport, "client_port")?;
-        let mut changed = message::with_parameter(transport, "client_port", &track.ports_it_said())?;
+        if transport.contains("interleaved=") || transport.contains("/TCP") {
+            return None;
+        }
+        // Some servers leave out the ports that they were asked for.
+        let own_ports = track.ports_it_said();
+        let mut changed = message::with_parameter(transport, "client_port", &own_ports)
+            .unwrap_or_else(|| format!("{transport};client_port={own_ports}"));
         let server_ports = message::ports(transport, "server_port");
         let own = [
             ("server_port", track.ports_of_server().ok()?),

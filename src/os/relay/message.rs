@@ -7,6 +7,9 @@ use std::ops::Range;
 /// understood.
 const LONGEST_HEAD: usize = 64 << 10;
 
+/// The longest body: a description has some hundred bytes.
+const LONGEST_BODY: usize = 1 << 20;
+
 /// A piece of a connection, with all its bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -47,13 +50,22 @@ impl Framer {
             let length = 4 + usize::from(u16::from_be_bytes([length[0], length[1]]));
             return (length <= self.buffer.len()).then(|| Unit::Packet(self.take(length)));
         }
+        // Blank lines before a message belong to none (RFC 2326, 4.1).
+        let blank = self.buffer.iter().take_while(|byte| matches!(**byte, b'\r' | b'\n')).count();
+        if blank > 0 {
+            return Some(Unit::Opaque(self.take(blank)));
+        }
         let Some(head) = head_of(&self.buffer) else {
             self.is_opaque = self.buffer.len() > LONGEST_HEAD;
             return if self.is_opaque { self.next_unit() } else { None };
         };
         let body = header(&self.buffer[..head], "content-length");
         let body = body.and_then(|range| std::str::from_utf8(&self.buffer[range]).ok()?.parse().ok());
-        let length = head + body.unwrap_or(0_usize).min(1 << 30);
+        let length = head + body.unwrap_or(0_usize);
+        if LONGEST_BODY < length {
+            self.is_opaque = true;
+            return self.next_unit();
+        }
         (length <= self.buffer.len()).then(|| Unit::Message(self.take(length)))
     }
 
@@ -63,9 +75,17 @@ impl Framer {
     }
 }
 
-/// The length of a message's head, with the blank line after it.
+/// The length of a message's head, with the blank line after it. Some servers end lines with a line
+/// feed alone.
 fn head_of(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+    let mut begin = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        begin += line.len();
+        if line == b"\r\n" || line == b"\n" {
+            return Some(begin);
+        }
+    }
+    None
 }
 
 /// Where the value of a header stands, without blanks around it.
@@ -79,7 +99,7 @@ fn header(message: &[u8], name: &str) -> Option<Range<usize>> {
             let from = begin + colon + 1 + before;
             return Some(from..from + value.trim_ascii().len());
         }
-        if line == b"\r\n" && begin > 0 {
+        if line == b"\r\n" || line == b"\n" {
             return None;
         }
         begin += line.len();
@@ -108,7 +128,7 @@ pub(super) fn is_request(message: &[u8], method: &str) -> bool {
 /// The status of an answer; `None` for a request.
 pub(super) fn status(message: &[u8]) -> Option<u16> {
     let rest = message.strip_prefix(b"RTSP/")?;
-    let line = std::str::from_utf8(rest.split(|byte| *byte == b'\r').next()?).ok()?;
+    let line = std::str::from_utf8(rest.split(|byte| *byte == b'\r' || *byte == b'\n').next()?).ok()?;
     line.split(' ').nth(1)?.parse().ok()
 }
 
@@ -165,6 +185,24 @@ mod tests {
             }
             assert_eq!(found, expected, "in pieces of {size}");
         }
+    }
+
+    #[test]
+    fn servers_may_be_careless_about_lines() {
+        let answer = b"RTSP/1.0 200 OK\nCSeq: 2\nContent-Length: 1\n\na".to_vec();
+        let mut framer = Framer::new(false);
+        framer.push(&[b"\r\n", answer.as_slice()].concat());
+        assert_eq!(units(&mut framer), [Unit::Opaque(b"\r\n".to_vec()), Unit::Message(answer.clone())]);
+        assert_eq!((status(&answer), value(&answer, "cseq")), (Some(200), Some("2")));
+    }
+
+    #[test]
+    fn a_body_without_end_is_not_kept() {
+        let mut framer = Framer::new(false);
+        framer.push(b"RTSP/1.0 200 OK\r\nContent-Length: 2000000000\r\n\r\na");
+        assert!(matches!(units(&mut framer)[..], [Unit::Opaque(_)]));
+        framer.push(b"b");
+        assert_eq!(units(&mut framer), [Unit::Opaque(b"b".to_vec())]);
     }
 
     #[test]
