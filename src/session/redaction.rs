@@ -2,6 +2,7 @@
 //! GStreamer quotes URIs in its errors, and users share records.
 
 use crate::pipeline::login::escaped;
+use crate::text::redacted;
 use crate::worker::error::WorkerExit;
 use crate::worker::protocol::{End, EventBody};
 
@@ -46,10 +47,8 @@ impl Redaction {
 
     /// Removes them from the texts of an event.
     pub(super) fn clear(&self, event: &mut EventBody) {
-        if self.0.is_empty() {
-            return;
-        }
-        let clear = |text: &mut String| *text = self.without(std::mem::take(text));
+        // GStreamer quotes URIs, which may have a password among their parameters, too.
+        let clear = |text: &mut String| *text = redacted(&self.without(std::mem::take(text)));
         match event {
             EventBody::Refused { reason, .. } => clear(reason),
             EventBody::Ended { end: End::Error { reason, debug, .. }, .. } => {
@@ -68,7 +67,7 @@ impl Redaction {
 
     /// Removes them from the end of a worker's stderr.
     pub(super) fn clear_exit(&self, exit: &mut WorkerExit) {
-        exit.stderr_tail = self.without(std::mem::take(&mut exit.stderr_tail));
+        exit.stderr_tail = redacted(&self.without(std::mem::take(&mut exit.stderr_tail)));
         exit.last_event = exit.last_event.take().map(|event| self.without(event));
     }
 }
