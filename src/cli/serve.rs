@@ -90,9 +90,10 @@ pub(super) fn run(global: &Global, args: &ServeArgs) -> Result<Exit> {
     Err(CommandError { kind: Kind::Failed, ..CommandError::refused(fault) })
 }
 
-/// `3 clients of 2 streams`
+/// `3 clients, 2 streams are watched`
 fn clients_text(Clients { clients, streams }: Clients) -> String {
-    format!("{} of {}", counted(clients, "client"), counted(streams, "stream"))
+    let are = if streams == 1 { "is" } else { "are" };
+    format!("{}, {} {are} watched", counted(clients, "client"), counted(streams, "stream"))
 }
 
 /// The user and password that clients have to give, if the environment has them.

@@ -49,10 +49,10 @@ pub(crate) enum Step {
 pub(crate) enum Loss {
     /// An outage begins.
     Begins(Outage),
-    /// It goes on.
-    GoesOn,
-    /// The policy allows no more attempts: the reason.
-    IsFinal(String),
+    /// It goes on, after one more attempt.
+    GoesOn(Outage),
+    /// The policy allows no more attempts: the outage that stays, and the reason.
+    IsFinal(Outage, String),
 }
 
 impl Connection {
@@ -97,21 +97,22 @@ impl Connection {
         matches!(self.state, State::Waiting(_))
     }
 
-    /// The connection was lost at `now_ms`, or could not be made.
-    pub(crate) fn lost(&mut self, now_ms: u64, reason: String) -> Loss {
+    /// At `now_ms` the connection is known to be lost, since `last_ms`, when its last packet came; or
+    /// it could not be made.
+    pub(crate) fn lost(&mut self, now_ms: u64, last_ms: u64, reason: String) -> Loss {
         let begins = matches!(self.state, State::First | State::Up);
+        if begins {
+            let lost_us = last_ms * 1_000;
+            self.outage = Outage { lost_us, back_us: None, attempts: 0, reason: reason.clone() };
+        }
+        let outage = self.outage.clone();
         let Some(at_ms) = self.attempts.next_ms(now_ms) else {
             let policy = self.reconnection.policy;
-            return Loss::IsFinal(format!(
-                "{reason}; `rtsp.reconnect` allows no more attempts than {policy}"
-            ));
+            let reason = format!("{reason}; `rtsp.reconnect` allows no more attempts than {policy}");
+            return Loss::IsFinal(outage, reason);
         };
         self.state = State::Waiting(at_ms);
-        if !begins {
-            return Loss::GoesOn;
-        }
-        self.outage = Outage { lost_us: now_ms * 1_000, back_us: None, attempts: 0, reason };
-        Loss::Begins(self.outage.clone())
+        if begins { Loss::Begins(outage) } else { Loss::GoesOn(outage) }
     }
 }
 
@@ -132,11 +133,12 @@ mod tests {
         assert!(!it.may_be_lost(false));
         assert_eq!(it.look(100, Some((50, 90))), Step::Nothing);
         assert!(it.may_be_lost(true));
-        let begin = Outage { lost_us: 1_000_000, back_us: None, attempts: 0, reason: "gone".to_owned() };
-        assert_eq!(it.lost(1_000, "gone".to_owned()), Loss::Begins(begin.clone()));
+        let begin = Outage { lost_us: 90_000, back_us: None, attempts: 0, reason: "gone".to_owned() };
+        assert_eq!(it.lost(1_000, 90, "gone".to_owned()), Loss::Begins(begin.clone()));
         assert_eq!(it.look(1_400, None), Step::Nothing);
         assert_eq!(it.look(1_500, None), Step::Connect);
-        assert_eq!(it.lost(1_510, "refused".to_owned()), Loss::GoesOn);
+        let still = Outage { attempts: 1, ..begin.clone() };
+        assert_eq!(it.lost(1_510, 1_510, "refused".to_owned()), Loss::GoesOn(still));
         assert_eq!(it.look(2_510, None), Step::Connect);
         assert_eq!(it.look(3_000, None), Step::Nothing);
         let end = Outage { back_us: Some(3_100_000), attempts: 2, ..begin };
@@ -150,11 +152,12 @@ mod tests {
         it.look(0, Some((0, 0)));
         assert_eq!(it.look(6_999, Some((0, 0))), Step::Nothing);
         assert_eq!(it.look(7_000, Some((0, 0))), Step::Lose("it sent nothing for 7 s".to_owned()));
-        it.lost(7_000, "silent".to_owned());
+        it.lost(7_000, 0, "silent".to_owned());
         assert_eq!(it.look(7_500, None), Step::Connect);
         assert_eq!(it.look(27_499, None), Step::Nothing);
         assert_eq!(it.look(27_500, None), Step::Lose("it sent no packet within 20 s".to_owned()));
         let told = "dumb; `rtsp.reconnect` allows no more attempts than 1 in 1m";
-        assert_eq!(it.lost(27_500, "dumb".to_owned()), Loss::IsFinal(told.to_owned()));
+        let outage = Outage { lost_us: 0, back_us: None, attempts: 1, reason: "silent".to_owned() };
+        assert_eq!(it.lost(27_500, 27_500, "dumb".to_owned()), Loss::IsFinal(outage, told.to_owned()));
     }
 }

@@ -26,6 +26,9 @@ pub(super) fn run(global: &Global, is_json: bool, names: &[String]) -> Result<Ex
     }
     let launch = tools::find(project.settings.worker.as_ref(), &project.layout.root);
     let launch = launch.map_err(|error| CommandError::no_worker(&error))?;
+    if project.settings.rtsp.impair.is_some() {
+        console::note("`rtsp.impair` does nothing here: cameras are asked as they are");
+    }
     let cancel = cancel_on_signals()?;
     let (mut videos, mut has_differences) = (Vec::new(), false);
     for (camera, stream) in cameras.iter().zip(streams.into_iter().flatten()) {

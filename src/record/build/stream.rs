@@ -389,7 +389,18 @@ impl Stream {
                     self.done = self.failure.is_none();
                     None
                 }
-                (Pace::Live, Some(_)) => self.fail(at_us, timing.early_end(self.warmup.begin_us(), at_us)),
+                (Pace::Live, Some(_)) => {
+                    let when = timing.early_end(self.warmup.begin_us(), at_us);
+                    self.fail(
+                        at_us,
+                        match self.delivery.transport {
+                            Some(_) => {
+                                format!("the server ended the stream {when}; `rtsp.reconnect` connects again")
+                            }
+                            None => format!("ended by itself {when}"),
+                        },
+                    )
+                }
             },
         }
     }
@@ -638,20 +649,16 @@ impl Timing {
         }
     }
 
-    /// Why an EOS at `at_us` came too early.
+    /// When an EOS at `at_us` came, which is too early.
     fn early_end(self, begin_us: Option<u64>, at_us: u64) -> String {
         let seconds = |us: u64| format!("{:.1} s", us as f64 / 1e6);
         match begin_us.and_then(|begin| at_us.checked_sub(begin)) {
-            None => "ended by itself during warm-up".to_owned(),
+            None => "during warm-up".to_owned(),
             Some(measured) if self.duration_us == 0 => {
-                format!("ended by itself, {} into its window", seconds(measured))
+                format!("{} into its window", seconds(measured))
             }
             Some(measured) => {
-                format!(
-                    "ended by itself, {} into its window of {}",
-                    seconds(measured),
-                    seconds(self.duration_us)
-                )
+                format!("{} into its window of {}", seconds(measured), seconds(self.duration_us))
             }
         }
     }

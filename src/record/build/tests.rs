@@ -461,8 +461,8 @@ fn a_live_stream_must_not_end_by_itself() {
     check(
         story,
         expect![[r#"
-            c/1: window [2000000, 4500000), 30 frames, 30 decoded, 0 dropped; ended by itself, 2.5 s into its window of 5.0 s
-            > c/1 failed: ended by itself, 2.5 s into its window of 5.0 s
+            c/1: window [2000000, 4500000), 30 frames, 30 decoded, 0 dropped; ended by itself 2.5 s into its window of 5.0 s
+            > c/1 failed: ended by itself 2.5 s into its window of 5.0 s
             > stop all
         "#]],
     );

@@ -44,6 +44,8 @@ pub(super) fn figures(record: &RunRecord, stream: &StreamRecord) -> Vec<StepFigu
     let window_us = stream.window_us.map(|(begin, end)| end.saturating_sub(begin)).filter(|us| *us > 0);
     let is_known = stream.failure.is_none() && record.unreliable().is_none();
     let passed = stream.window_us.filter(|_| is_known).and_then(|window| Passage::of(record, stream, window));
+    // RTSP has no place in a clip.
+    let is_stream = stream.delivery.as_ref().is_some_and(|delivery| delivery.transport.is_some());
     let figures = stream.seen.iter().map(|step| StepFigures {
         element: step.element.clone(),
         kind: step.kind.clone(),
@@ -57,7 +59,7 @@ pub(super) fn figures(record: &RunRecord, stream: &StreamRecord) -> Vec<StepFigu
         accuracy: accuracy::figures(stream, &step.element),
         per_second: window_us.map(|us| super::rounded(step.events as f64 * 1e6 / us as f64)),
         last_us: step.last_us,
-        last_clip_ms: step.last_clip_ms,
+        last_clip_ms: step.last_clip_ms.filter(|_| !is_stream),
     });
     figures.collect()
 }

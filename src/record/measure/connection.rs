@@ -24,15 +24,28 @@ fn packets(packets: &Packets) -> Option<String> {
 }
 
 fn outages(outages: &[Outage]) -> Option<String> {
-    let first = outages.first()?;
+    let (first, last) = (outages.first()?, outages.last()?);
     let away_us: u64 = outages.iter().filter_map(|one| Some(one.back_us?.saturating_sub(one.lost_us))).sum();
-    let n_lost = counted(outages.len() as u64, "time");
-    let n_attempts = counted(outages.iter().map(|one| u64::from(one.attempts)).sum::<u64>(), "attempt");
-    Some(format!(
-        "the connection was lost {n_lost}, for {:.1} s in all, and made again in {n_attempts}: {}",
-        away_us as f64 / 1e6,
-        first.reason
-    ))
+    let tried = |outages: &[Outage]| {
+        counted(outages.iter().map(|one| u64::from(one.attempts)).sum::<u64>(), "attempt")
+    };
+    let again = outages.len() - usize::from(last.back_us.is_none());
+    let mut parts = Vec::new();
+    if again > 0 {
+        let (seconds, tried) = (away_us as f64 / 1e6, tried(&outages[..again]));
+        parts.push(format!("made again {} in {tried}, after {seconds:.1} s in all", times(again)));
+    }
+    if again < outages.len() {
+        parts.push(format!("not made again in {}", tried(&outages[again..])));
+    }
+    let reason =
+        if outages.len() == 1 { first.reason.clone() } else { format!("at first: {}", first.reason) };
+    Some(format!("the connection was lost {} ({reason}): {}", times(outages.len()), parts.join("; ")))
+}
+
+/// `once`, `3 times`
+pub(super) fn times(n: usize) -> String {
+    if n == 1 { "once".to_owned() } else { format!("{n} times") }
 }
 
 #[cfg(test)]
@@ -52,8 +65,18 @@ mod tests {
             all(&delivery),
             [
                 "of 900 packets of RTP: 9 lost, 2 out of order",
-                "the connection was lost 2 times, for 2.5 s in all, and made again in 4 attempts: gone",
+                "the connection was lost 2 times (at first: gone): made again 2 times in 4 attempts, after 2.5 s in all",
             ]
+        );
+        let of = |reconnects| all(&Delivery { reconnects, ..Delivery::default() }).remove(0);
+        assert_eq!(
+            of(vec![outage(1_000_000, None)]),
+            "the connection was lost once (gone): not made again in 2 attempts"
+        );
+        assert_eq!(
+            of(vec![outage(1_000_000, Some(2_500_000)), outage(9_000_000, None)]),
+            "the connection was lost 2 times (at first: gone): made again once in 2 attempts, after 1.5 s in all; not \
+             made again in 2 attempts"
         );
     }
 }

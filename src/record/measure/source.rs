@@ -9,7 +9,9 @@
 
 use super::connection;
 use super::verdict::{HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, Verdict, number};
-use crate::record::{Accept, Codec, Delivery, Member, SourceConfig, SourceKind, StreamRecord, VideoFormat};
+use crate::record::{
+    Accept, Codec, Delivery, Member, Outage, SourceConfig, SourceKind, StreamRecord, VideoFormat,
+};
 
 /// A rate above this share of the configured one is another rate.
 pub const MORE_FPS: f64 = 1.02;
@@ -57,6 +59,8 @@ pub(super) struct Source<'a> {
     offered: u64,
     decoded: u64,
     window_us: u64,
+    /// Times without a connection that are in the window, at least in part.
+    n_outages: usize,
 }
 
 impl<'a> Source<'a> {
@@ -77,6 +81,10 @@ impl<'a> Source<'a> {
                 .fold(stream.n_frames(), u64::saturating_add),
             decoded: stream.decoded,
             window_us: stream.window_us.map_or(0, |(begin, end)| end.saturating_sub(begin)),
+            n_outages: stream.window_us.map_or(0, |window| {
+                let all = delivery.map_or(&[][..], |delivery| &delivery.reconnects);
+                all.iter().filter(|outage| is_within(outage, window)).count()
+            }),
         }
     }
 
@@ -140,7 +148,8 @@ impl<'a> Source<'a> {
         let (lacking, frames) = (delivery.incomplete, delivery.frames.unwrap_or(0));
         let is_much = lacking as f64 * 1000.0 > HOLDS_DROPPED_PER_MILLE as f64 * frames as f64;
         let lack = if lacking == 1 { "lacks" } else { "lack" };
-        let text = format!("{lacking} of {frames} frames {lack} packets that were lost before they came");
+        let text =
+            format!("{lacking} of {frames} frames {lack} packets that had not come when later ones did");
         (lacking > 0).then_some((is_much, text))
     }
 
@@ -199,6 +208,9 @@ impl<'a> Source<'a> {
         let mut texts: Vec<String> = all.into_iter().map(|(_, text)| text).collect();
         // No rate has a pause of more than its limit.
         texts.extend(pause);
+        if self.n_outages > 0 {
+            texts.push(format!("its connection was lost {}", connection::times(self.n_outages)));
+        }
         if self.has_much_damage() {
             let share = self.damaged as f64 * 100.0 / self.offered as f64;
             texts.push(format!("{} damaged frames are {share:.2} % of all", self.damaged));
@@ -227,6 +239,11 @@ impl<'a> Source<'a> {
         }
         notes
     }
+}
+
+/// Whether any of it is in the window.
+fn is_within(outage: &Outage, (begin_us, end_us): (u64, u64)) -> bool {
+    outage.lost_us < end_us && outage.back_us.is_none_or(|back_us| begin_us < back_us)
 }
 
 /// `the camera's clock is 48 ppm slower than the machine's`

@@ -129,7 +129,7 @@ fn targets_that_differ_are_not_named() {
         &story.builder.finish(),
         expect![[r#"
             a/1: 15.000 fps, holds
-            b/1: 10.000 fps, failed (ended by itself, 1.0 s into its window of 20.0 s)
+            b/1: 10.000 fps, failed (ended by itself 1.0 s into its window of 20.0 s)
             1 of 2 cameras holds its target, 1 failed; machine CPU not measured
         "#]],
     );

@@ -139,7 +139,7 @@ impl Stage {
             Step::Nothing => Ok(()),
             Step::Lose(reason) => self.lose(reason),
             Step::Back(outage) => {
-                self.tracks.iter().for_each(|track| track.meter.back(&outage));
+                self.tracks.iter().for_each(|track| track.meter.note_outage(&outage));
                 Ok(())
             }
             Step::Connect => match self.connect() {
@@ -155,8 +155,10 @@ impl Stage {
     }
 
     fn lose(&mut self, reason: String) -> Result<(), End> {
+        let now_ms = now_ms();
+        let last_ms = self.packets_ms().map_or(now_ms, |(_, last_ms)| last_ms);
         let Some(again) = &mut self.again else { return Ok(()) };
-        let loss = again.connection.lost(now_ms(), reason);
+        let loss = again.connection.lost(now_ms, last_ms, reason);
         let source = self.chain.take_source();
         // It may hang in that, as after UDP with loss.
         std::thread::spawn(move || source.set_state(gst::State::Null).is_ok());
@@ -166,8 +168,12 @@ impl Stage {
                 self.tracks.iter().for_each(|track| track.meter.lost(&outage));
                 Ok(())
             }
-            Loss::GoesOn => Ok(()),
-            Loss::IsFinal(reason) => {
+            Loss::GoesOn(outage) => {
+                self.tracks.iter().for_each(|track| track.meter.note_outage(&outage));
+                Ok(())
+            }
+            Loss::IsFinal(outage, reason) => {
+                self.tracks.iter().for_each(|track| track.meter.note_outage(&outage));
                 let element = self.chain.elements[0].name().to_string();
                 Err(End::Error { element, reason, debug: String::new() })
             }

@@ -187,8 +187,8 @@ impl Meter {
         self.first_packet_ns.store(0, Ordering::Relaxed);
     }
 
-    /// Takes note that packets come again.
-    pub(crate) fn back(&self, outage: &Outage) {
+    /// Takes note of what is new about an outage: another attempt, or that packets come again.
+    pub(crate) fn note_outage(&self, outage: &Outage) {
         lock(&self.source).outages.push(outage.clone());
     }
 }

@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::record::{Accept, Codec, Delivery, SourceConfig, SourceKind, VideoFormat};
+use crate::record::{Accept, Codec, Delivery, Outage, SourceConfig, SourceKind, VideoFormat};
 
 /// 30 s of a camera of 1280x720 at 15 fps in H.264, as `change` makes it.
 fn camera(source: SourceKind, change: impl FnOnce(&mut Member)) -> RunRecord {
@@ -313,7 +313,7 @@ fn incomplete_frames_do_not_hold_without_a_flag() {
     check(
         &lacking(3),
         expect![[r#"
-        c/1: 15.000 fps, undecided (3 of 450 frames lack packets that were lost before they came)
+        c/1: 15.000 fps, undecided (3 of 450 frames lack packets that had not come when later ones did)
         0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
     "#]],
     );
@@ -326,8 +326,31 @@ fn incomplete_frames_do_not_hold_without_a_flag() {
     );
     assert_eq!(
         measurement.cameras[0].streams[0].notes,
-        ["1 of 450 frames lacks packets that were lost before they came"]
+        ["1 of 450 frames lacks packets that had not come when later ones did"]
     );
+}
+
+#[test]
+fn a_lost_connection_within_the_window_does_not_hold() {
+    let lost = |lost_us, back_us| {
+        let outage = Outage { lost_us, back_us, attempts: 1, reason: "gone".to_owned() };
+        camera(SourceKind::Rtsp, move |member| delivery(member).reconnects = vec![outage.clone()])
+    };
+    let (begin_us, end_us) = lost(0, None).members[0].streams[0].window_us.unwrap();
+    // Frames came as often as they should all the same.
+    check(
+        &lost(end_us - 1_000_000, Some(end_us - 300_000)),
+        expect![[r#"
+            c/1: 15.000 fps, undecided (its connection was lost once)
+            0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
+        "#]],
+    );
+    let verdict = |record: &RunRecord| measure(record).cameras[0].verdict;
+    assert_eq!(verdict(&lost(end_us - 1, None)), Verdict::Undecided);
+    assert_eq!(verdict(&lost(0, Some(begin_us + 1))), Verdict::Undecided);
+    // One that was over before, or began after.
+    assert_eq!(verdict(&lost(0, Some(begin_us))), Verdict::Holds);
+    assert_eq!(verdict(&lost(end_us, None)), Verdict::Holds);
 }
 
 #[test]
