@@ -460,7 +460,7 @@ pub struct Delivery {
     /// Frames that the `videorate` after the source dropped.
     #[serde(default)]
     pub thinned: u64,
-    /// Frames of RTP that lack packets which were lost before they came.
+    /// Frames of RTP that lack packets which had not come when later ones did.
     #[serde(default)]
     pub incomplete: u64,
     /// The most frames from one key frame to the next, over the stream's life;

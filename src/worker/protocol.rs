@@ -390,7 +390,7 @@ pub struct SourceFrames {
     /// When those of them were delivered that the `videorate` after the source dropped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thinned_us: Vec<u64>,
-    /// When frames came of which packets were lost before they came.
+    /// When frames came of which packets had not come when later ones did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete_us: Vec<u64>,
     /// The most frames from one key frame to the next since the stream started.
@@ -417,7 +417,7 @@ pub struct SourceFrames {
 /// A time without a connection to the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {
-    /// When the connection was lost, in microseconds of CLOCK_MONOTONIC.
+    /// When the last packet of the connection came, in microseconds of CLOCK_MONOTONIC.
     pub lost_us: u64,
     /// When the first packet came by the next one; `None` if none came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
