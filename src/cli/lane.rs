@@ -14,6 +14,7 @@ use unicode_width::UnicodeWidthStr;
 use super::region::{Size, cut};
 use crate::collect::{machine, processes};
 use crate::diag::{Color, Tone};
+use crate::model::Limits;
 use crate::pipeline::removal::Removal;
 use crate::record::Pace;
 use crate::record::build::{Phase, RecordBuilder, StreamMoment};
@@ -26,6 +27,7 @@ use crate::text::{counted, harmless, plural};
 #[derive(Debug)]
 pub(super) struct Lane {
     pace: Pace,
+    limits: Limits,
     /// Zero: until stopped.
     duration: Duration,
     /// What a search measures: `7 lanes, to be sure`.
@@ -74,10 +76,11 @@ const LEAST_NAME: usize = 8;
 const LATER: Duration = Duration::from_secs(2);
 
 impl Lane {
-    pub(super) fn new(pace: Pace, duration: Duration, now: Instant) -> Lane {
+    pub(super) fn new(pace: Pace, limits: Limits, duration: Duration, now: Instant) -> Lane {
         let measured = Duration::ZERO;
         Lane {
             pace,
+            limits,
             duration,
             searched: None,
             rows: Vec::new(),
@@ -116,7 +119,7 @@ impl Lane {
         }
         let (mut rows, mut places): (Vec<Row>, HashMap<&str, usize>) = Default::default();
         for stream in moment {
-            let state = so_far(stream, self.pace);
+            let state = so_far(stream, self.pace, &self.limits);
             let slug = stream.member.slug.as_str();
             let dropped = stream.frames.map(|(_, dropped)| dropped);
             let Some(place) = places.get(slug) else {
@@ -485,7 +488,7 @@ mod tests {
                 }
             })
             .collect();
-        let mut lane = Lane::new(Pace::Live, Duration::from_secs(30), now);
+        let mut lane = Lane::new(Pace::Live, Limits::default(), Duration::from_secs(30), now);
         let machine = Machine { cpu: Some(0.843), own: Some(0.6), others: Some(0.22), memory: Some(1.5e9) };
         lane.see(&moment, machine, now);
         lane

@@ -206,7 +206,7 @@ impl Console {
     #[must_use]
     pub(super) fn measuring(mut self, opened: &Workspace, subject: &Subject) -> Console {
         let settings = &opened.project.settings;
-        let lane = Lane::new(settings.pace, settings.duration, Instant::now());
+        let lane = Lane::new(settings.pace, settings.limits, settings.duration, Instant::now());
         let seconds = (self.volume == Volume::Verbose).then(|| Seconds::new(opened, subject));
         let lane = Arc::new(Mutex::new(lane));
         self.measured =

@@ -400,7 +400,7 @@ mod tests {
                   camera-3 undecided
                   camera-1 holds
                   camera-2 holds
-                camera-3 is undecided: 0.66 % dropped is more than 0.5 %; 99.34 % on time may be less than 99 %, needs 25 min at 15 fps; the machine's CPU was 60 % busy: 34 % by the pipelines, 26 % by everything else"#]],
+                camera-3 is undecided: 0.66 % dropped is more than 0.5 %; 99.33 % on time may be less than 99 %, needs 25 min at 15 fps; the machine's CPU was 60 % busy: 34 % by the pipelines, 26 % by everything else"#]],
         );
     }
 

@@ -71,7 +71,7 @@ fn the_table_ends_with_the_verdict() {
         Till (camera-6)                       fake_scan                         15  15.00 (14..16)   100.00  10.6/22.9/24.4     0.00         14      65  holds
                                               scan
 
-        does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %; 92.89 % on time is less than 99 %
+        does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %; 92.88 % on time is less than 99 %
         machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
         note: not measured: gpu <0> (report.html and `lp doctor` say why)
         failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by SIGSEGV
@@ -121,7 +121,7 @@ fn a_table_has_the_columns_that_fit() {
             Till (camera-6)                       15.00 of 15   100.00     22.9     0.00         14  holds
 
             without room: workloads, memory (see report.csv, or a wider terminal)
-            does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %; 92.89 % on time
+            does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %; 92.88 % on time
               is less than 99 %
             machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
             note: not measured: gpu <0> (report.html and `lp doctor` say why)
@@ -161,7 +161,7 @@ fn a_table_has_the_columns_that_fit() {
             without room: workloads, on time, latency, dropped, CPU, memory (see report.csv,
               or a wider terminal)
             does not hold: Aisle 5 (camera-5): 13.94 fps is less than 98 % of 15; 7.11 %
-              dropped is more than 2 %; 92.89 % on time is less than 99 %
+              dropped is more than 2 %; 92.88 % on time is less than 99 %
             machine: CPU 35.2 (30..40) % of all cores, memory 1400 MiB in use at most
             note: not measured: gpu <0> (report.html and `lp doctor` say why)
             failed: camera-4/1 of Back <b>door</b> & "yard": its worker ended: killed by
@@ -217,7 +217,7 @@ fn a_table_has_the_columns_that_fit() {
               report.csv, or a wider terminal)
             does not hold: Aisle 5 (camera-5): 13.94
               fps is less than 98 % of 15; 7.11 %
-              dropped is more than 2 %; 92.89 % on
+              dropped is more than 2 %; 92.88 % on
               time is less than 99 %
             machine: CPU 35.2 (30..40) % of all
               cores, memory 1400 MiB in use at most
@@ -280,7 +280,7 @@ fn reasons_that_differ_only_in_figures_are_one() {
 
             without room: workloads, memory (see report.csv, or a wider terminal)
             does not hold: camera-1-l3, camera-3-l3, camera-2-l2, for example camera-1-l3:
-              9.00 fps is less than 98 % of 15; 40.00 % dropped is more than 2 %; 50.14 % on
+              9.00 fps is less than 98 % of 15; 40.00 % dropped is more than 2 %; 50.13 % on
               time is less than 99 %
             machine: CPU 99.4 (97.5..100) % of all cores, memory 1400 MiB in use at most
             3 cameras do not hold: for their rate (the lowest, camera-2-l2, has 5.00 of 15

@@ -233,14 +233,14 @@ mod tests {
         check(
             &copies(2, &[&[15, 15], &[15, 13]], 0.5),
             expect![[r#"
-            20 s of 20 s judged
-            camera-1/1: Holds, 300 of 300 on time, effect 1.0, rate 1.000
-            camera-2/1: Holds, 300 of 300 on time, effect 1.0, rate 1.000
-            camera-1-l2/1: Holds, 300 of 300 on time, effect 1.0, rate 1.000
-            camera-2-l2/1: Fails, 260 of 300 on time, effect 387.1, rate 0.867
-            worst camera-2-l2/1: camera-2-l2/1: 13.00 fps is less than 98 % of 15; 13.33 % dropped is more than 2 %; 86.67 % on time is less than 99 %
-            CPU Some("34.0 %")
-        "#]],
+                20 s of 20 s judged
+                camera-1/1: Holds, 300 of 300 on time, effect 1.0, rate 1.000
+                camera-2/1: Holds, 300 of 300 on time, effect 1.0, rate 1.000
+                camera-1-l2/1: Holds, 300 of 300 on time, effect 1.0, rate 1.000
+                camera-2-l2/1: Fails, 260 of 300 on time, effect 387.1, rate 0.867
+                worst camera-2-l2/1: camera-2-l2/1: 13.00 fps is less than 98 % of 15; 13.33 % dropped is more than 2 %; 86.66 % on time is less than 99 %
+                CPU Some("34.0 %")
+            "#]],
         );
     }
 

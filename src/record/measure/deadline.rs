@@ -40,6 +40,11 @@ const LONGEST_S: f64 = 7_200.0;
 /// late: below 90 % for 99 %.
 const FAR_BELOW: f64 = 9.0;
 
+/// A share on time below this is far below its limit.
+pub(super) fn far_below(limit: f64) -> f64 {
+    limit - (FAR_BELOW * (1.0 - limit)).min(limit / 2.0)
+}
+
 /// Frames on time, in the part of a window that is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OnTime {
@@ -290,7 +295,8 @@ impl Frames<'_> {
     pub(super) fn findings(&self, on_time: &OnTime) -> Vec<(Verdict, String)> {
         let mut findings = Vec::new();
         let limit = self.limits.on_time;
-        let percent = |share: f64| format!("{} %", number(share * 100.0));
+        // Cut: a share below the limit never looks like the limit. To the millionth, it is no fraction less.
+        let percent = |share: f64| format!("{} %", number(((share * 1e6).round() / 1e2).floor() / 1e2));
         if self.is_refuted(on_time) {
             let text = format!("{} on time is less than {}", percent(on_time.share), percent(limit));
             findings.push((Verdict::DoesNotHold, text));
@@ -323,7 +329,7 @@ impl Frames<'_> {
     /// bound, but a window of which a tenth is late is no good one.
     fn is_refuted(&self, on_time: &OnTime) -> bool {
         let (limit, bad) = (self.limits.on_time, on_time.judged - on_time.on_time);
-        let is_far_below = on_time.share < limit - (FAR_BELOW * (1.0 - limit)).min(limit / 2.0);
+        let is_far_below = on_time.share < far_below(limit);
         on_time.at_most < limit || (is_far_below && at_most_share(on_time.judged, bad, 1.0) < limit)
     }
 

@@ -110,7 +110,7 @@ fn a_camera_has_the_verdict_of_its_worst_stream() {
         &story.builder.finish(),
         expect![[r#"
             a/1: 15.000 fps, holds
-            a/2: 10.000 fps, does not hold (10.00 fps is less than 98 % of 15; 50.13 % on time is less than 99 %)
+            a/2: 10.000 fps, does not hold (10.00 fps is less than 98 % of 15; 50.12 % on time is less than 99 %)
             a/3: 12.000 fps, does not hold (12.00 fps is less than 98 % of 15)
             0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
@@ -248,7 +248,7 @@ fn a_whole_lane() {
             camera-3/1: 15.001 fps, holds
             camera-3/2: 15.000 fps, holds
             camera-4/1: 15.001 fps, failed (its worker ended: killed by SIGSEGV)
-            camera-5/1: 13.936 fps, does not hold (13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %; 92.89 % on time is less than 99 %)
+            camera-5/1: 13.936 fps, does not hold (13.94 fps is less than 98 % of 15; 7.11 % dropped is more than 2 %; 92.88 % on time is less than 99 %)
             camera-6/1: 15.000 fps, holds
             4 of 6 cameras hold 15 fps, 1 does not, 1 failed; machine CPU 35 %
         "#]],

@@ -136,7 +136,7 @@ fn a_table_has_the_columns_that_fit() {
             latency: p95 at most 17.6 ms, of camera-2/1
             left: CPU 75.9 % of all cores
             headroom: all of it is left to every stream
-            fails: 2 copies: camera-2/1: 13.00 fps is less than 98 % of 15; 13.33 % dropped is more than 2 %; 86.67 % on time is less than 99 %
+            fails: 2 copies: camera-2/1: 13.00 fps is less than 98 % of 15; 13.33 % dropped is more than 2 %; 86.66 % on time is less than 99 %
             repeat: lp density camera-1 --unit camera --confidence 95% --max 64 --budget 15m --again
             1 copy of camera-1 beside 1 other camera, 95 % sure; the 2nd fails at camera-2: rate 13.0 of 15 fps
         "#]],
@@ -185,7 +185,7 @@ fn a_table_has_the_columns_that_fit() {
             headroom: all of it is left to every stream
             fails: 2 copies: camera-2/1: 13.00 fps is less
               than 98 % of 15; 13.33 % dropped is more than 2
-              %; 86.67 % on time is less than 99 %
+              %; 86.66 % on time is less than 99 %
             repeat: lp density camera-1 --unit camera
               --confidence 95% --max 64 --budget 15m --again
             1 copy of camera-1 beside 1 other camera, 95 %

@@ -84,7 +84,7 @@ fn too_many_seconds_of_foreign_load_decide_nothing() {
     check(
         &run(60, within(20..40, 5, 15), within(20..40, 0.65, 0.01)),
         expect![[r#"
-            undecided: 11.66 fps is less than 98 % of 15; 77.78 % on time is less than 99 %; 37 % of its window was disturbed: 65 % of the CPU went to other programs for 20 s
+            undecided: 11.66 fps is less than 98 % of 15; 77.77 % on time is less than 99 %; 37 % of its window was disturbed: 65 % of the CPU went to other programs for 20 s
             left out 21.0..43.0 s: OtherPrograms
             degraded: 65 % of the CPU went to other programs for 20 s
         "#]],
@@ -96,7 +96,7 @@ fn a_stream_that_is_slow_beside_the_foreign_load_does_not_hold() {
     check(
         &run(60, within(30..40, 5, 15), within(20..23, 0.65, 0.01)),
         expect![[r#"
-            does not hold: 13.18 fps is less than 98 % of 15; 87.88 % on time is less than 99 %
+            does not hold: 13.18 fps is less than 98 % of 15; 87.87 % on time is less than 99 %
             left out 21.0..26.0 s: OtherPrograms
             degraded: 65 % of the CPU went to other programs for 3 s
         "#]],
@@ -104,7 +104,7 @@ fn a_stream_that_is_slow_beside_the_foreign_load_does_not_hold() {
     check(
         &run(60, within(30..40, 5, 15), |_| 0.01),
         expect![[r#"
-            does not hold: 13.33 fps is less than 98 % of 15; 88.89 % on time is less than 99 %
+            does not hold: 13.33 fps is less than 98 % of 15; 88.88 % on time is less than 99 %
         "#]],
     );
 }
@@ -116,7 +116,7 @@ fn foreign_load_of_a_large_machine_is_told_and_excuses_nothing() {
     check(
         &record,
         expect![[r#"
-            does not hold: 11.66 fps is less than 98 % of 15; 77.78 % on time is less than 99 %
+            does not hold: 11.66 fps is less than 98 % of 15; 77.77 % on time is less than 99 %
             degraded: 1 % of the CPU went to other programs for 60 s
         "#]],
     );
@@ -134,7 +134,7 @@ fn what_may_be_the_lane_itself_excuses_nothing() {
     check(
         &with_series(run(60, within(20..40, 5, 15), |_| 0.0), &swapping),
         expect![[r#"
-            does not hold: 11.66 fps is less than 98 % of 15; 77.78 % on time is less than 99 %
+            does not hold: 11.66 fps is less than 98 % of 15; 77.77 % on time is less than 99 %
             degraded: 5 MB a second were swapped for 60 s
         "#]],
     );

@@ -422,7 +422,7 @@ fn a_pause_that_is_made_up_for_does_not_hold() {
     check(
         &freeze(SourceKind::File, 400_000),
         expect![[r#"
-            c/1: 15.000 fps, undecided (98.89 % on time may be less than 99 %, needs more than 2 h)
+            c/1: 15.000 fps, undecided (98.88 % on time may be less than 99 %, needs more than 2 h)
             0 of 1 camera holds 15 fps, 1 is undecided; machine CPU not measured
         "#]],
     );
@@ -465,7 +465,7 @@ fn lateness_is_a_figure_of_its_own() {
     let told = "9.11 % on time is less than 99 %; 192 frames came more than 0.5 s late, the worst 0.9 s";
     assert_eq!(late(SourceKind::Rtsp), (percentiles, told.to_owned(), latency));
     // Of a file, the frames are known that are due and have not come when the window ends.
-    let told = "8.86 % on time is less than 99 %; 198 frames came more than 0.5 s late, the worst 0.9 s";
+    let told = "8.85 % on time is less than 99 %; 198 frames came more than 0.5 s late, the worst 0.9 s";
     assert_eq!(late(SourceKind::File), (percentiles, told.to_owned(), latency));
 }
 
@@ -481,7 +481,7 @@ fn a_camera_above_the_target_may_lose_the_surplus() {
     check(
         &record,
         expect![[r#"
-            c/1: 20.000 fps, does not hold (33.33 % dropped is more than 2 %; 66.67 % on time is less than 99 %)
+            c/1: 20.000 fps, does not hold (33.33 % dropped is more than 2 %; 66.66 % on time is less than 99 %)
             0 of 1 camera holds 15 fps, 1 does not; machine CPU not measured
         "#]],
     );
