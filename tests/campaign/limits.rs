@@ -23,23 +23,23 @@ const SHARE: f64 = 0.9;
 const FEW: usize = 1;
 
 /// A camera's pipeline and how `lp` is started.
-struct Plant {
-    name: &'static str,
+pub(crate) struct Plant {
+    pub(crate) name: &'static str,
     /// Width, height and frames a second.
-    camera: (u32, u32, u32),
-    n_cameras: usize,
+    pub(crate) camera: (u32, u32, u32),
+    pub(crate) n_cameras: usize,
     /// The steps as JSON.
-    steps: String,
+    pub(crate) steps: String,
     /// A video of its own, by the arguments of `ffmpeg`; else a scene is drawn.
-    video: Option<&'static str>,
+    pub(crate) video: Option<&'static str>,
     /// Lines of `Lpfile.toml`.
-    settings: &'static str,
-    around: Around,
+    pub(crate) settings: &'static str,
+    pub(crate) around: Around,
     /// Resources and parts that name it; `None` = no part.
-    named: &'static [(&'static str, Option<&'static str>)],
+    pub(crate) named: &'static [(&'static str, Option<&'static str>)],
 }
 
-enum Around {
+pub(crate) enum Around {
     Nothing,
     /// A control group with these values of its files.
     Group {
@@ -50,19 +50,30 @@ enum Around {
     OneCore,
 }
 
+impl Plant {
+    /// A camera of 640x360 at 15 fps on a machine as it is.
+    pub(crate) fn plain(
+        name: &'static str,
+        steps: &str,
+        named: &'static [(&'static str, Option<&'static str>)],
+    ) -> Plant {
+        Plant {
+            name,
+            camera: (640, 360, 15),
+            n_cameras: 1,
+            steps: steps.to_owned(),
+            video: None,
+            settings: "",
+            around: Around::Nothing,
+            named,
+        }
+    }
+}
+
 /// All plants; `server` is the port of a server that reads slowly, `device` the disk of the folder.
 fn plants(server: u16, device: &str) -> Vec<Plant> {
     let codes = r#"{"type": "motioncells"}, {"type": "zbar"}"#;
-    let plain = |name, steps: &str, named| Plant {
-        name,
-        camera: (640, 360, 15),
-        n_cameras: 1,
-        steps: steps.to_owned(),
-        video: None,
-        settings: "",
-        around: Around::Nothing,
-        named,
-    };
+    let plain = Plant::plain;
     let text = "lorem ipsum dolor sit amet ".repeat(60);
     vec![
         Plant {
@@ -271,7 +282,7 @@ fn trial_of(plant: &Plant, root: &Path) -> Result<Found, String> {
     Ok(Found { resource, stage, text })
 }
 
-fn command(program: &std::ffi::OsStr, root: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn command(program: &std::ffi::OsStr, root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command
         .args(arguments)
@@ -299,7 +310,7 @@ height = 150
 path = [{ at_s = 0.5, x = -60, y = 90 }, { at_s = 5.0, x = 300, y = 90 }]
 "##;
 
-fn write_project(plant: &Plant, root: &Path) -> Result<(), String> {
+pub(crate) fn write_project(plant: &Plant, root: &Path) -> Result<(), String> {
     for folder in ["configs/scenes", "clips", "lock"] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }

@@ -3,7 +3,7 @@
 //! each fault one build must make the project what a clean build makes of it,
 //! byte for byte, and say what it did. One part does without faults: `reasons`. Others
 //! measure: `disturbances` plants some while `lp run` measures, `good` looks whether detectors
-//! that work are accused, `limits` plants bottlenecks of a lane whose density is searched for, and `guard`
+//! that work are accused, `lanes` searches for the density of real lanes, `limits` plants bottlenecks of one, and `guard`
 //! looks whether a search uses up the memory of its control group. `assets` kills downloads and
 //! transcodes, and `convert` conversions of models. `inference` compares what models see with an independent program.
 //! `density` searches on simulated machines.
@@ -15,9 +15,9 @@
 //! LP_CAMPAIGN_FULL=1           all of it: 1,000 kills and so on
 //! LP_CAMPAIGN_SEED=7           other projects and other moments
 //! LP_CAMPAIGN_PART=kills       kills, writes, disk, damage, concurrent, reasons,
-//!                              assets, convert, inference, disturbances, good, limits,
-//!                              guard or density only
-//! LP_CAMPAIGN_ONLY=queue       of `limits`, plants with this in their name only
+//!                              assets, convert, inference, disturbances, good, lanes,
+//!                              limits, guard or density only
+//! LP_CAMPAIGN_ONLY=queue       of `limits` and `lanes`, those with this in their name only
 //! LP_CAMPAIGN_CASE=4f0c..      one case again, as a failure names it
 //! LP_CAMPAIGN_LP=/usr/bin/lp   another `lp` than the one that Cargo built
 //! ```
@@ -37,6 +37,7 @@ mod group;
 mod guard;
 mod inference;
 mod kills;
+mod lanes;
 mod limits;
 mod project;
 mod random;
@@ -74,14 +75,21 @@ const PARTS: [Part; 6] = [
     Part { name: "reasons", share: Duration::from_secs(4), unit: "reasons", whole: 2000 },
 ];
 
-/// The parts that have no random projects to build.
-const ASSETS: &str = "assets";
-const CONVERT: &str = "convert";
-const INFERENCE: &str = "inference";
-const DISTURBANCES: &str = "disturbances";
-const GOOD: &str = "good";
-const LIMITS: &str = "limits";
-const GUARD: &str = "guard";
+/// The parts that have no random projects to build. They take minutes, and say nothing on a machine
+/// that runs other tests: they run in the whole campaign, or if they are asked for.
+const ASKED: [Asked; 8] = [
+    ("assets", |campaign| assets::run(campaign.seed, campaign.is_full, &campaign.folder)),
+    ("convert", |campaign| convert::run(campaign.seed, campaign.is_full, &campaign.folder)),
+    ("inference", |campaign| inference::run(&campaign.folder)),
+    ("disturbances", |campaign| disturbances::run(campaign.seed, campaign.is_full, &campaign.folder)),
+    ("good", |campaign| good::run(campaign.seed, campaign.is_full, &campaign.folder)),
+    ("lanes", |campaign| lanes::run(&campaign.folder)),
+    ("limits", |campaign| limits::run(campaign.is_full, &campaign.folder)),
+    ("guard", |campaign| guard::run(campaign.seed, campaign.is_full, &campaign.folder)),
+];
+
+/// A part's name, and what runs it: whether all was well.
+type Asked = (&'static str, fn(&Campaign) -> bool);
 
 /// After so many failures a part has said enough.
 const ENOUGH: usize = 10;
@@ -136,7 +144,8 @@ fn main() -> ExitCode {
         folder: std::env::temp_dir(),
     };
     let is_part = |name: &str| {
-        [ASSETS, CONVERT, INFERENCE, DISTURBANCES, GOOD, LIMITS, GUARD, density::NAME].contains(&name)
+        name == density::NAME
+            || ASKED.iter().any(|(asked, _)| *asked == name)
             || PARTS.iter().any(|part| part.name == name)
     };
     if let Some(part) = campaign.part.as_ref().filter(|name| !is_part(name)) {
@@ -154,28 +163,10 @@ fn main() -> ExitCode {
         let is_full = campaign.is_full && (campaign.part.is_some() || !cfg!(debug_assertions));
         is_well &= density::run(campaign.seed, is_full, campaign.case);
     }
-    // They take minutes, and say nothing on a machine that runs other tests.
-    let is_asked = |name: &str| campaign.part.as_deref().map_or(campaign.is_full, |part| part == name);
-    if is_asked(ASSETS) && is_meant(ASSETS) {
-        is_well &= assets::run(campaign.seed, campaign.is_full, &campaign.folder);
-    }
-    if is_asked(CONVERT) && is_meant(CONVERT) {
-        is_well &= convert::run(campaign.seed, campaign.is_full, &campaign.folder);
-    }
-    if is_asked(INFERENCE) && is_meant(INFERENCE) {
-        is_well &= inference::run(&campaign.folder);
-    }
-    if is_asked(DISTURBANCES) && is_meant(DISTURBANCES) {
-        is_well &= disturbances::run(campaign.seed, campaign.is_full, &campaign.folder);
-    }
-    if is_asked(GOOD) && is_meant(GOOD) {
-        is_well &= good::run(campaign.seed, campaign.is_full, &campaign.folder);
-    }
-    if is_asked(LIMITS) && is_meant(LIMITS) {
-        is_well &= limits::run(campaign.is_full, &campaign.folder);
-    }
-    if is_asked(GUARD) && is_meant(GUARD) {
-        is_well &= guard::run(campaign.seed, campaign.is_full, &campaign.folder);
+    for (name, run) in ASKED {
+        if campaign.part.as_deref().map_or(campaign.is_full, |part| part == name) && is_meant(name) {
+            is_well &= run(&campaign);
+        }
     }
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
