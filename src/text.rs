@@ -117,13 +117,26 @@ fn without_parameters(text: &str) -> String {
         rest = &rest[at + 1..];
         let end = rest.find(|c: char| c.is_whitespace() || "&#;\"'`".contains(c)).unwrap_or(rest.len());
         if let Some((name, _)) = rest[..end].split_once('=')
-            && SECRET.iter().any(|word| name.to_ascii_uppercase().contains(word))
+            && is_secret(name)
         {
             shown.push_str(&format!("{name}=***"));
             rest = &rest[end..];
         }
     }
     shown + rest
+}
+
+/// The name of the first parameter of a URL that seems to be secret by it, and has a value.
+#[must_use]
+pub fn secret_parameter(url: &str) -> Option<&str> {
+    let (_, query) = url.split_once('?')?;
+    let parameters = query.split('#').next()?.split('&').filter_map(|one| one.split_once('='));
+    parameters.filter(|(name, value)| is_secret(name) && !value.is_empty()).map(|(name, _)| name).next()
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    SECRET.iter().any(|word| name.contains(word))
 }
 
 fn without_logins(text: &str) -> String {
@@ -173,8 +186,9 @@ pub fn redacted_words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
     words.map(word).collect()
 }
 
-/// Where the passwords of URLs are in a line of a file: `b` of `rtsp://a:b@host`, and
-/// a user without a password, which may be a token. A `${NAME}` is none.
+/// Where the passwords of URLs are in a line of a file: `b` of `rtsp://a:b@host`,
+/// a user without a password, which may be a token, and the values of parameters that seem to be
+/// secret by their names. A `${NAME}` is none.
 #[must_use]
 pub fn passwords(line: &str) -> Vec<Range<usize>> {
     let begins = line.match_indices("://").map(|(at, scheme)| at + scheme.len());
@@ -185,7 +199,22 @@ pub fn passwords(line: &str) -> Vec<Range<usize>> {
         let end = begin + login.len();
         (!is_name).then_some(end - password.len()..end)
     };
-    begins.filter_map(password).collect()
+    let mut found: Vec<Range<usize>> = begins.clone().filter_map(password).collect();
+    for begin in begins {
+        let url = &line[begin..];
+        let url = &url[..url.find(|c: char| c.is_whitespace() || "\"'`".contains(c)).unwrap_or(url.len())];
+        for (at, _) in url.match_indices(['?', '&']) {
+            let rest = &url[at + 1..];
+            let parameter = rest.split(['&', '#']).next().unwrap_or_default();
+            if let Some((name, value)) = parameter.split_once('=').filter(|(name, _)| is_secret(name)) {
+                let from = begin + at + 1 + name.len() + 1;
+                found.push(from..from + value.len());
+            }
+        }
+    }
+    found.retain(|range| !range.is_empty());
+    found.sort_unstable_by_key(|range| range.start);
+    found
 }
 
 /// `1 task`, `3 tasks`, `2 entries`.
@@ -294,6 +323,7 @@ mod tests {
             ("\"rtsp://bob:p%40s@s@host/1\"", vec!["p%40s@s"]),
             ("http://token@h rtsp://h/a@b", vec!["token"]),
             ("rtsp://${U}:${P}@h, rtsp://a:é@h", vec!["é"]),
+            ("\"rtsp://a:b@h/1?user=me&password=a%20b#x\", http://h?token=", vec!["b", "a%20b"]),
         ] {
             assert_eq!(passwords(line).into_iter().map(|range| &line[range]).collect::<Vec<_>>(), found);
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::cut;
-use crate::model::Transport;
+use crate::model::{Certificate, Transport};
 use crate::os;
 use crate::os::process::Cancel;
 use crate::pipeline::clip::{Contents, Cut, Decoded, Track};
@@ -24,6 +24,21 @@ pub(crate) enum ExamineError {
     /// The worker is the cause.
     #[error(transparent)]
     Worker(SessionError),
+}
+
+/// How a stream of RTSP is received.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receiving {
+    pub(crate) transport: Transport,
+    /// The jitter buffer, in milliseconds.
+    pub(crate) latency_ms: u32,
+    pub(crate) certificate: Certificate,
+}
+
+impl Default for Receiving {
+    fn default() -> Receiving {
+        Receiving { transport: Transport::Tcp, latency_ms: 300, certificate: Certificate::Trusted }
+    }
 }
 
 /// A video file that was read from end to end.
@@ -83,21 +98,22 @@ pub(crate) fn decode(
     heard(&said, "clip-decoded")
 }
 
-/// Looks at the stream of a URI for so long, from its first packet on; one of RTSP comes by this
-/// transport, and through a jitter buffer of so many milliseconds. Without tracks, it sent nothing.
+/// Looks at the stream of a URI for so long, from its first packet on. Without tracks, it sent nothing.
 ///
 /// # Errors
 /// When it does not come, or ends with an error.
 pub(crate) fn look_at(
     launch: &Launch,
     uri: &str,
-    (transport, latency_ms): (Transport, u32),
+    receiving: Receiving,
     time: Duration,
     cancel: &Cancel,
 ) -> Result<Contents, ExamineError> {
     let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     let source = Element::new(CLIP_SOURCE).text("uri", uri).int("look-ms", time);
+    let Receiving { transport, latency_ms, certificate } = receiving;
     let source = source.text("protocols", transport.protocols()).int("latency", latency_ms.into());
+    let source = source.text("validation", certificate.validation_flags());
     let device = uri.strip_prefix("v4l2://").map(|device| (PathBuf::from(device), PathBuf::from(device)));
     let reach =
         Reach { network: device.is_none(), devices: device.into_iter().collect(), ..Reach::default() };

@@ -28,7 +28,7 @@ mod transcode;
 pub(crate) use content::foreign;
 pub(crate) use convert::{is_made as has_environment, is_of as is_environment_of, python};
 pub(crate) use download::players;
-pub(crate) use examine::{ExamineError, Examined, decode, examine, look_at, look_into};
+pub(crate) use examine::{ExamineError, Examined, Receiving, decode, examine, look_at, look_into};
 pub(crate) use model::fault as model_fault;
 pub(crate) use package::has_client;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::action::{ExamineError, look_at};
+use crate::action::{ExamineError, Receiving, look_at};
 use crate::config::{RawCredential, RawLogin, login};
-use crate::model::{Camera, Credential, Login, Project, Rtsp, RtspStream, Source, Transport};
+use crate::model::{Camera, Credential, Login, Project, Rtsp, RtspStream, Source};
 use crate::os;
 use crate::os::process::Cancel;
 use crate::pipeline::facts::VideoFacts;
@@ -27,12 +27,8 @@ pub(super) struct Stream {
     /// With both.
     uri: String,
     secrets: Redaction,
-    transport: Transport,
-    latency_ms: u32,
+    receiving: Receiving,
 }
-
-/// The jitter buffer of a stream without a project, in milliseconds.
-const LATENCY_MS: u32 = 300;
 
 impl Stream {
     /// The stream of a URI, or of a device; one of RTSP is received as `[rtsp]` says.
@@ -40,8 +36,11 @@ impl Stream {
     /// # Errors
     /// When `lp` cannot receive it, or a variable of its login is not set.
     pub(super) fn of(word: &str, rtsp: Option<&Rtsp>) -> Result<Stream> {
-        let transport = rtsp.map_or(Transport::Tcp, |rtsp| rtsp.transport);
-        let latency_ms = rtsp.map_or(LATENCY_MS, |rtsp| rtsp.latency_ms);
+        let receiving = rtsp.map_or_else(Receiving::default, |rtsp| Receiving {
+            transport: rtsp.transport,
+            latency_ms: rtsp.latency_ms,
+            certificate: rtsp.certificate,
+        });
         let written = if word.starts_with("/dev/") { format!("v4l2://{word}") } else { word.to_owned() };
         let shown = redacted(&written);
         let (scheme, _) = written.split_once("://").unwrap_or_default();
@@ -52,7 +51,7 @@ impl Stream {
         }
         let Some((bare, RawLogin { user, password })) = login(&written) else {
             let secrets = Redaction::default();
-            return Ok(Stream { shown, uri: written, secrets, transport, latency_ms });
+            return Ok(Stream { shown, uri: written, secrets, receiving });
         };
         let mut parts = Vec::new();
         for (name, credential) in [("user", Some(user)), ("password", password)] {
@@ -63,7 +62,7 @@ impl Stream {
             }
         }
         let (uri, secrets) = logged_in(&bare, &parts);
-        Ok(Stream { shown, uri, secrets, transport, latency_ms })
+        Ok(Stream { shown, uri, secrets, receiving })
     }
 
     /// The stream of a camera, as a run receives it.
@@ -71,12 +70,16 @@ impl Stream {
     /// # Errors
     /// When it has none, or a variable of its login is not set.
     pub(super) fn of_camera(project: &Project, camera: &Camera) -> Result<Stream> {
-        let (transport, latency_ms) = (Transport::Tcp, LATENCY_MS);
-        let RtspStream { uri, login, transport, latency_ms, .. } = match &camera.source {
+        let RtspStream { uri, login, transport, latency_ms, certificate, .. } = match &camera.source {
             Source::Rtsp(stream) => stream.clone(),
             Source::Usb { device } => {
                 let (shown, uri) = (device.clone(), format!("v4l2://{device}"));
-                return Ok(Stream { shown, uri, secrets: Redaction::default(), transport, latency_ms });
+                return Ok(Stream {
+                    shown,
+                    uri,
+                    secrets: Redaction::default(),
+                    receiving: Receiving::default(),
+                });
             }
             Source::File(_) | Source::Synthetic { .. } => {
                 let fault = format!("`{}` plays a file or a scene, not a camera", camera.name);
@@ -96,17 +99,19 @@ impl Stream {
             });
         }
         let (uri, secrets) = logged_in(&uri, &parts);
-        Ok(Stream { shown, uri, secrets, transport, latency_ms })
+        let receiving = Receiving { transport, latency_ms, certificate };
+        Ok(Stream { shown, uri, secrets, receiving })
     }
 
     /// Looks at it for a few seconds.
     pub(super) fn facts(&self, launch: &Launch, cancel: &Cancel) -> Result<VideoFacts> {
         let broken = |fault: String| {
+            // The worker names the URI, and so does who shows the fault.
+            let fault = fault.replace(&format!("`{}`: ", os::rtsp::public(&self.uri)), "");
             let faults = vec![self.secrets.without(fault)];
             VideoFacts { video: self.shown.clone(), faults, ..VideoFacts::default() }
         };
-        let how = (self.transport, self.latency_ms);
-        let contents = match look_at(launch, &self.uri, how, LOOK, cancel) {
+        let contents = match look_at(launch, &self.uri, self.receiving, LOOK, cancel) {
             Ok(contents) => contents,
             Err(error) => return unplayable(error).map(broken),
         };

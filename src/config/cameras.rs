@@ -6,7 +6,9 @@
 //! the checks that need more than one value.
 
 use super::clips::{RawClip, clip};
-use super::login::{BY_REFERENCE, RawCredential, RawLogin, login, warn_of_credentials};
+use super::login::{
+    BY_REFERENCE, RawCredential, RawLogin, login, warn_of_credentials, warn_of_secret_parameter,
+};
 use super::lpfile::CODECS;
 use super::reader::{At, KeyNames, Reader, Table, by, table};
 use super::shape::{Shape, UNBROKEN, UnknownKeys};
@@ -223,15 +225,18 @@ fn read_stream_uri(at: &At<'_>, diagnostics: &mut Diagnostics) -> Option<RawStre
     let is_clean = !uri.contains(char::is_whitespace);
     let source = match uri.split_once("://") {
         Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
-            "rtsp" | "rtsps" if is_clean && is_authority(rest) => match login(uri) {
-                Some((without, login)) => {
-                    if let RawCredential::Text(_) = login.password.as_ref().unwrap_or(&login.user) {
-                        warn_of_credentials(uri, BY_REFERENCE, at, diagnostics);
+            "rtsp" | "rtsps" if is_clean && is_authority(rest) => {
+                warn_of_secret_parameter(uri, at, diagnostics);
+                match login(uri) {
+                    Some((without, login)) => {
+                        if let RawCredential::Text(_) = login.password.as_ref().unwrap_or(&login.user) {
+                            warn_of_credentials(uri, BY_REFERENCE, at, diagnostics);
+                        }
+                        Some(RawStream::Uri(without, Some(login)))
                     }
-                    Some(RawStream::Uri(without, Some(login)))
+                    None => Some(RawStream::Uri(uri.to_owned(), None)),
                 }
-                None => Some(RawStream::Uri(uri.to_owned(), None)),
-            },
+            }
             "v4l2" if is_clean && is_device(rest) => Some(RawStream::Usb(rest.to_owned())),
             _ => None,
         },

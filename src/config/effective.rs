@@ -167,6 +167,7 @@ fn defaults() -> BTreeMap<String, Json> {
         ("rtsp.impair.reorder", json!("0%")),
         ("rtsp.impair.seed", json!(0)),
         ("rtsp.reconnect", Json::Null),
+        ("rtsp.certificate", json!(rtsp.certificate)),
         ("rtsp.codec", json!(rtsp.codec)),
         ("rtsp.cpus", json!(rtsp.cpus)),
         ("worker.command", Json::Null),

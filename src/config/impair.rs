@@ -70,8 +70,14 @@ fn millionths() -> impl Reader<Value = u32> + Copy {
                     }
                 },
             };
+            let millionths = value * 1e6;
+            if (millionths - millionths.round()).abs() > 1e-6 {
+                let message = format!("`{}` must be a whole number of millionths: `0.0001%` is one", at.name);
+                diagnostics.push(at.fault(codes::OUT_OF_RANGE, &message));
+                return None;
+            }
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is a share")]
-            Some((value * 1e6).round() as u32)
+            Some(millionths.round() as u32)
         },
     )
 }
@@ -111,8 +117,8 @@ pub(super) fn impairment_of(raw: &RawImpairment) -> Option<Impairment> {
     Some(impairment).filter(|impairment| !impairment.is_nothing())
 }
 
-/// Refuses what does not go together: single packets, where streams come in TCP; more jitter than
-/// delay; and a relay in a TLS connection, whose certificate is for the camera.
+/// Refuses what does not go together: single packets, where streams come in TCP; and more jitter than
+/// delay.
 ///
 /// `encrypted` is the name of a camera whose stream comes in TLS, and the place of that.
 pub(super) fn check(
@@ -121,10 +127,14 @@ pub(super) fn check(
     encrypted: Option<(&str, Place)>,
     diagnostics: &mut Diagnostics,
 ) {
-    let RawImpairment { loss, delay, jitter, rate, reorder, .. } = raw;
+    let RawImpairment { loss, delay, jitter, reorder, .. } = raw;
     for (key, time) in [("delay", delay), ("jitter", jitter)] {
         if let Some(time) = time.as_ref().filter(|time| MOST_DELAY < time.value) {
             let message = format!("`rtsp.impair.{key}` must be at most `{}`", duration_text(MOST_DELAY));
+            diagnostics.push(Diagnostic::error(codes::OUT_OF_RANGE, message).at(time.place));
+        }
+        if let Some(time) = time.as_ref().filter(|time| time.value.subsec_nanos() % 1_000_000 != 0) {
+            let message = format!("`rtsp.impair.{key}` must be a whole number of milliseconds");
             diagnostics.push(Diagnostic::error(codes::OUT_OF_RANGE, message).at(time.place));
         }
     }
@@ -146,17 +156,12 @@ pub(super) fn check(
             let message = format!("`rtsp.impair.{key}` is for single packets, but streams {how}");
             let help = format!("set `rtsp.transport` to `udp`, or take `{key}` out");
             diagnostics.push(fault(message).help(help));
+        } else if let Some((name, place)) = encrypted {
+            let message = format!(
+                "`rtsp.impair.{key}` is for single packets, but the stream of `{name}` comes in TLS, and so in TCP"
+            );
+            let help = format!("take `{key}` out, or this camera; `delay`, `jitter` and `rate` are possible");
+            diagnostics.push(fault(message).also(place, "its stream").help(help));
         }
-    }
-    let shares = loss.iter().chain(reorder).map(|share| share.place);
-    let times = delay.iter().chain(jitter).map(|time| time.place);
-    let given = shares.chain(times).chain(rate.iter().map(|rate| rate.place)).min();
-    let encrypted = encrypted.filter(|_| impairment_of(raw).is_some());
-    if let (Some(given), Some((name, place))) = (given, encrypted) {
-        let message =
-            format!("`rtsp.impair` cannot be between a server and `{name}`, whose stream comes in TLS");
-        let help = "its certificate is for the server, not for a relay; leave `impair` out, or this camera";
-        let fault = Diagnostic::error(codes::IMPAIRMENT, message).at(given);
-        diagnostics.push(fault.also(place, "its stream").help(help));
     }
 }

@@ -14,6 +14,7 @@ use crate::digest::keyed;
 use crate::model::{Credential, Login, Password};
 use crate::name::Slug;
 use crate::pipeline::login::unescaped;
+use crate::text::secret_parameter;
 
 /// The help for a stream.
 pub(super) const BY_REFERENCE: &str =
@@ -82,6 +83,19 @@ pub(super) fn warn_of_credentials(uri: &str, help: &str, at: &At<'_>, diagnostic
                 .help(help),
         );
     }
+}
+
+/// Warns if a parameter of a stream's URI seems to be a password or a token. It cannot be taken out of
+/// the URI, since only the camera knows what it means.
+pub(super) fn warn_of_secret_parameter(uri: &str, at: &At<'_>, diagnostics: &mut Diagnostics) {
+    let Some(name) = secret_parameter(uri) else { return };
+    let message = format!("`{}` holds credentials in clear text", at.name);
+    diagnostics.push(
+        Diagnostic::warning(codes::LITERAL_CREDENTIALS, message)
+            .at(at.node.place)
+            .label(format!("the parameter `{name}`"))
+            .help("plans and launch lines contain it; if the camera takes a login, write `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`"),
+    );
 }
 
 /// Collects the passwords that are written out, and plans digests in their place.

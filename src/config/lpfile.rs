@@ -22,8 +22,8 @@ use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Spanned};
 use crate::model::WorkerCommand;
 use crate::model::{
-    Accept, AssetPin, Codec, DialectChoice, Expect, FileSourceMode, Isolation, Pace, Reconnect, Share,
-    Transport,
+    Accept, AssetPin, Certificate, Codec, DialectChoice, Expect, FileSourceMode, Isolation, Pace, Reconnect,
+    Share, Transport,
 };
 
 /// `Lpfile.toml` as written.
@@ -91,6 +91,7 @@ pub(super) struct RawRtsp {
     pub(super) transport: Option<Transport>,
     pub(super) impair: RawImpairment,
     pub(super) reconnect: Option<Reconnect>,
+    pub(super) certificate: Option<Certificate>,
     pub(super) codec: Option<Codec>,
     pub(super) cpus: Option<Vec<u32>>,
 }
@@ -283,6 +284,8 @@ pub(super) const CODECS: &[(&str, Codec)] =
 const TRANSPORTS: &[(&str, Transport)] =
     &[("tcp", Transport::Tcp), ("udp", Transport::Udp), ("auto", Transport::Auto)];
 
+const CERTIFICATES: &[(&str, Certificate)] = &[("trusted", Certificate::Trusted), ("any", Certificate::Any)];
+
 /// `3 in 1m`.
 fn policy() -> impl Reader<Value = Reconnect> + Copy {
     by(
@@ -304,6 +307,8 @@ fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
         let transport = "How streams come: `tcp`, `udp`, or `auto` (UDP, else TCP); `tcp` if not given";
         let impaired = "What a run does to the network between servers and cameras; nothing if not given";
         let reconnect = "How often a lost connection is made again: `3 in 1m`; never if not given";
+        let certificate =
+            "Which certificates of `rtsps` are accepted: `trusted`, or `any`; `trusted` if not given";
         let codec = "The codec of streams of cameras without a `codec`; `h264` if not given";
         let cpus = "The cores to which a server that `lp` starts is bound; all if not given";
         Some(RawRtsp {
@@ -313,6 +318,7 @@ fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
             transport: table.optional("transport", transport, one_of(TRANSPORTS), diagnostics),
             impair: table.optional("impair", impaired, impairment(), diagnostics).unwrap_or_default(),
             reconnect: table.optional("reconnect", reconnect, policy(), diagnostics),
+            certificate: table.optional("certificate", certificate, one_of(CERTIFICATES), diagnostics),
             codec: table.optional("codec", codec, one_of(CODECS), diagnostics),
             cpus: table.optional("cpus", cpus, list_of(whole(0, 1_023)), diagnostics),
         })

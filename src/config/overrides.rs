@@ -43,8 +43,13 @@ pub(super) fn from_variable(
     diagnostics: &mut Diagnostics,
 ) -> Option<Node> {
     let key = name.strip_prefix(PREFIX)?.to_lowercase();
-    // The first `_` separates the table from its key; names of tables have none.
-    let path: Vec<String> = key.splitn(2, '_').map(str::to_owned).collect();
+    // The first `_` separates the table from its key; names of tables have none. A table in a table is
+    // found by its whole path.
+    let whole = scalars().into_iter().find(|scalar| scalar.replace('.', "_") == key);
+    let path: Vec<String> = match &whole {
+        Some(scalar) => scalar.split('.').map(str::to_owned).collect(),
+        None => key.splitn(2, '_').map(str::to_owned).collect(),
+    };
     let file = sources.add_from(Origin::Variable, name, format!("{name}={value}"));
     let key_place = Place::new(file, 0..name.len());
     if !is_known(&path) {
@@ -136,6 +141,11 @@ fn unknown(message: &str, place: Place, path: &[String], shown: impl Fn(&str) ->
     let keys: Vec<String> = names().map(key_of).collect();
     let with_key = |key: &str| names().find(|name| key_of(name) == key);
     let last = path.last().map_or("", String::as_str);
+    let table = format!("{}.", path.join("."));
+    let below: Vec<String> = names().filter(|name| name.starts_with(&table)).map(&shown).collect();
+    if !below.is_empty() {
+        return diagnostic.help(format!("it is a table; set a key of it: {}", below.join(", ")));
+    }
     // A key without its table means that key, and a slip in the key alone is closer
     // to it than to any other.
     let close = || with_key(did_you_mean(last, keys.iter().map(String::as_str))?);

@@ -22,9 +22,9 @@ use crate::diag::Edit;
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::model::{
-    Camera, Clip, ClipOptions, Codec, DialectChoice, FileSourceMode, LockEntries, Login, Origin, Pace,
-    Project, Recipes, Region, Rtsp, RtspStream, SceneFile, Served, Settings, Share, Source, Step, Transport,
-    UserTask, Workload, Workloads,
+    Camera, Certificate, Clip, ClipOptions, Codec, DialectChoice, FileSourceMode, LockEntries, Login, Origin,
+    Pace, Project, Recipes, Region, Rtsp, RtspStream, SceneFile, Served, Settings, Share, Source, Step,
+    Transport, UserTask, Workload, Workloads,
 };
 use crate::name::Slug;
 use crate::os;
@@ -112,7 +112,7 @@ fn encrypted(camera: &RawCamera) -> Option<(&str, Place)> {
     let stream = camera.stream.as_ref()?;
     let RawStream::Uri(uri, _) = &stream.value else { return None };
     let name = camera.id.as_ref().map_or("a camera", |id| id.value.as_str());
-    uri.to_ascii_lowercase().starts_with("rtsps:").then_some((name, stream.place))
+    os::rtsp::is_encrypted(uri).then_some((name, stream.place))
 }
 
 /// The folders of `[paths]`.
@@ -176,6 +176,7 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
             transport: raw.rtsp.transport.unwrap_or_default(),
             impair: impair::impairment_of(&raw.rtsp.impair),
             reconnect: raw.rtsp.reconnect,
+            certificate: raw.rtsp.certificate.unwrap_or_default(),
             codec: raw.rtsp.codec.unwrap_or(Codec::H264),
             cpus: raw.rtsp.cpus.clone().unwrap_or_default(),
             own: None,
@@ -611,10 +612,13 @@ fn on_server(path: &str, codec: Codec, settings: &Settings) -> Source {
 
 /// A stream that is received as `[rtsp]` says.
 fn stream_at(uri: String, login: Option<Login>, codec: Codec, rtsp: &Rtsp) -> RtspStream {
-    let Rtsp { latency_ms, transport, reconnect, .. } = *rtsp;
+    let Rtsp { latency_ms, transport, reconnect, certificate, .. } = *rtsp;
     // Nothing encrypts packets of UDP.
-    let transport = if uri.starts_with("rtsps:") { Transport::Tcp } else { transport };
-    RtspStream { uri, login, codec, latency_ms, transport, reconnect }
+    let (transport, certificate) = match os::rtsp::is_encrypted(&uri) {
+        true => (Transport::Tcp, certificate),
+        false => (transport, Certificate::Trusted),
+    };
+    RtspStream { uri, login, codec, latency_ms, transport, reconnect, certificate }
 }
 
 /// The path of the stream of a clip, as upstream names it.

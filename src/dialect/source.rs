@@ -1,7 +1,7 @@
 //! The head of every measured pipeline: from the source to decoded frames.
 
 use super::{Dialect, element_name};
-use crate::model::{Accept, Codec, Credential, Pace, RtspStream, Source};
+use crate::model::{Accept, Certificate, Codec, Credential, Pace, RtspStream, Source};
 use crate::pipeline::reconnect::Reconnection;
 use crate::pipeline::{Element, Playback, SCENE_SOURCE, Value};
 use crate::plan::{CameraPlan, ClipFile, PlannedPipeline};
@@ -31,7 +31,7 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
     let queue = |is_leaky| dialect.queue(&name("queue"), is_leaky);
     match &plan.source {
         Source::File(clip) => file(clip, &name, pace, dialect.decoder(pipeline, clip.codec), queue),
-        Source::Rtsp(RtspStream { uri, login, codec, latency_ms, transport, reconnect: _ }) => {
+        Source::Rtsp(RtspStream { uri, login, codec, latency_ms, transport, reconnect: _, certificate }) => {
             let is_rtp = !matches!(codec, Codec::Vp9 | Codec::Av1);
             let takes_any = plan.accept.contains(&Accept::Codec) || !is_rtp;
             let encoded = match codec {
@@ -55,6 +55,9 @@ pub(super) fn head(plan: &CameraPlan, pipeline: &PlannedPipeline, pace: Pace, di
                 if let Some(password) = &login.password {
                     source = source.set("user-pw", credential(password));
                 }
+            }
+            if *certificate != Certificate::Trusted {
+                source = source.text("tls-validation-flags", certificate.validation_flags());
             }
             let mut elements = vec![
                 source

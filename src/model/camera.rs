@@ -320,6 +320,36 @@ pub struct RtspStream {
     /// When it is connected again after its connection was lost; `None`: never, it fails then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconnect: Option<Reconnect>,
+    /// Which certificates of its server are accepted, if its URI is one of `rtsps`.
+    #[serde(default, skip_serializing_if = "Certificate::is_default")]
+    pub certificate: Certificate,
+}
+
+/// Which certificates of servers in TLS are accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Certificate {
+    /// Those of an authority that the machine trusts, for the host of the URI.
+    #[default]
+    Trusted,
+    /// Every one: the connection is encrypted, but nobody knows who is at its other end.
+    Any,
+}
+
+impl Certificate {
+    /// The flags of `tls-validation-flags` of `rtspsrc`.
+    #[must_use]
+    pub fn validation_flags(self) -> &'static str {
+        match self {
+            Certificate::Trusted => "validate-all",
+            Certificate::Any => "no-flags",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_default(&self) -> bool {
+        *self == Certificate::default()
+    }
 }
 
 /// How the packets of an RTSP stream come.

@@ -22,8 +22,8 @@ mod workload;
 pub mod zoo;
 
 pub use camera::{
-    Accept, Camera, Clip, ClipOptions, Codec, Credential, Encoder, Expect, Login, Origin, Reconnect, Region,
-    RtspStream, Served, Shape, Source, SourceKind, Transport,
+    Accept, Camera, Certificate, Clip, ClipOptions, Codec, Credential, Encoder, Expect, Login, Origin,
+    Reconnect, Region, RtspStream, Served, Shape, Source, SourceKind, Transport,
 };
 pub use conversion::{Conversion, Requirements, Tool};
 pub use density::{Density, Unit};

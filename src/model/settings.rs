@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::camera::{ClipOptions, Codec, Reconnect, Transport};
+use super::camera::{Certificate, ClipOptions, Codec, Reconnect, Transport};
 use super::density::Density;
 use super::limits::Limits;
 use super::worker::WorkerCommand;
@@ -81,6 +81,8 @@ pub struct Rtsp {
     /// How the network between servers and cameras is, if it is impaired.
     pub impair: Option<Impairment>,
     pub reconnect: Option<Reconnect>,
+    /// Which certificates of servers of `rtsps` are accepted.
+    pub certificate: Certificate,
     /// The encoding of streams whose camera names none.
     pub codec: Codec,
     /// The cores to which a server that `lp` starts is bound; empty: all.

@@ -67,6 +67,29 @@ pub fn ask(uri: &str) -> Option<Answer> {
     Some(refusal.map_or(Answer::NoHost, Answer::NoConnection))
 }
 
+/// Where a server sends those who ask for a stream, without user and password; `None` if it does not
+/// send them elsewhere, or speaks TLS.
+#[must_use]
+pub fn redirect(uri: &str) -> Option<String> {
+    let parts = parts(uri).filter(|parts| !parts.is_encrypted())?;
+    let addresses = (parts.host.trim_matches(['[', ']']), parts.port).to_socket_addrs().ok()?;
+    let connect = |address| TcpStream::connect_timeout(&address, PATIENCE).ok();
+    let head = request(&addresses.into_iter().find_map(connect)?, "DESCRIBE", &public(uri), PATIENCE).ok()?;
+    status(&head).filter(|status| (300..400).contains(status))?;
+    let headers = head.iter().filter_map(|line| line.split_once(':'));
+    let place =
+        headers.filter(|(name, _)| name.eq_ignore_ascii_case("location")).map(|(_, value)| value.trim());
+    place.map(public).next()
+}
+
+/// Whether a name of a host has an address, as this machine sees it.
+#[must_use]
+pub fn has_address(host: &str) -> bool {
+    (host.trim_matches(['[', ']']), 554)
+        .to_socket_addrs()
+        .is_ok_and(|mut addresses| addresses.next().is_some())
+}
+
 fn challenges(stream: &TcpStream, uri: &str) -> io::Result<Vec<String>> {
     let head = request(stream, "DESCRIBE", uri, PATIENCE)?;
     let headers = head.iter().filter_map(|line| line.split_once(':'));
@@ -257,6 +280,15 @@ mod tests {
         let status = |answer| describe(local, listener(answer), "a", PATIENCE);
         assert_eq!(status("RTSP/1.0 404 Not Found\r\n\r\n").unwrap(), 404);
         assert_eq!(status("HTTP/1.1 200 OK\r\n\r\n").unwrap_err().to_string(), "its answer is none of RTSP");
+    }
+
+    #[test]
+    fn a_redirect_has_its_place_without_a_login() {
+        let redirect = |answer| redirect(&format!("rtsp://127.0.0.1:{}/a", listener(answer)));
+        let moved = "RTSP/1.0 302 Moved\r\nCSeq: 1\r\nLocation: rtsp://a:b@h/c\r\n\r\n";
+        assert_eq!(redirect(moved).as_deref(), Some("rtsp://h:554/c"));
+        assert_eq!(redirect("RTSP/1.0 200 OK\r\nLocation: rtsp://h/c\r\n\r\n"), None);
+        assert!(has_address("localhost") && has_address("[::1]") && !has_address("no host"));
     }
 
     #[test]

@@ -342,7 +342,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::model::{Codec, Credential, Login, RtspStream, Source, Transport};
+    use crate::model::{Certificate, Codec, Credential, Login, RtspStream, Source, Transport};
     use crate::plan::DialectName;
     use crate::plan::tests::plan;
 
@@ -394,6 +394,7 @@ mod tests {
                 latency_ms: 300,
                 transport: Transport::Tcp,
                 reconnect: None,
+                certificate: Certificate::Trusted,
             }),
             ..before.clone()
         };

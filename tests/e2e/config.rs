@@ -67,6 +67,7 @@ fn every_key_has_its_value_and_its_origin() {
             rtsp.impair.reorder             "0%"                                 default
             rtsp.impair.seed                0                                    default
             rtsp.reconnect                  -                                    default
+            rtsp.certificate                "trusted"                            default
             rtsp.codec                      "h264"                               default
             rtsp.cpus                       []                                   default
             worker.command                  -                                    default

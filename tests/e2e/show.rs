@@ -368,13 +368,13 @@ fn documents() -> [Vec<Value>; 2] {
     let mut summaries = vec![parsed(own.lp("show --summary --json").success().stdout)];
     let branching = branching();
     branching.lp("build plan").success();
-    let written = CAMERAS.replace(
+    let written_out = CAMERAS.replace(
         "\"fileSrc\": \"a.mp4|http://127.0.0.1:9/a.mp4\"",
         "\"streamUri\": \"rtsp://me:secret@h/1\"",
     );
     let written = Workspace::cameras()
         .file("Lpfile.toml", "[rtsp]\ntransport = \"udp\"\n")
-        .file("configs/camera_to_workload.json", &written);
+        .file("configs/camera_to_workload.json", &written_out);
     written.lp("build plan").success();
     for ws in [&shop, &drawn, &branching, &written] {
         plans.push(parsed(ws.read("results/plan.json")));
@@ -382,6 +382,10 @@ fn documents() -> [Vec<Value>; 2] {
     }
     let received = ["show", "--json", "--set", "rtsp.transport=auto", "--set", "rtsp.reconnect=3 in 1m"];
     plans.push(parsed(written.lp(received).success().stdout));
+    let in_tls = Workspace::cameras()
+        .file("Lpfile.toml", "[rtsp]\ncertificate = \"any\"\n")
+        .file("configs/camera_to_workload.json", &written_out.replace("rtsp://me:secret@", "rtsps://"));
+    plans.push(parsed(in_tls.lp("show --json").success().stdout));
     let decoding = shop.lp("show --json --set run.decode_only=true").success().stdout;
     plans.push(parsed(decoding));
     // What each camera's own file holds is what the lane's holds of it.

@@ -21,7 +21,13 @@ pub(crate) struct Camera {
     pub(crate) login: Option<(&'static str, &'static str)>,
     /// What becomes of each connection; the last one is what becomes of all further ones.
     pub(crate) fates: Vec<Fate>,
+    pub(crate) reports: Option<Reports>,
+    /// Where DESCRIBE sends the client: below the camera's own URI.
+    pub(crate) redirect: Option<&'static str>,
 }
+
+/// What its sender report before a frame says, by the frame's number: the seconds of its clock.
+pub(crate) type Reports = fn(usize) -> Option<u32>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transports {
@@ -61,18 +67,16 @@ impl Seen {
 }
 
 impl Camera {
-    /// Sends a recording of H.264 at `fps`.
+    /// Sends a recording at `fps`.
     pub(crate) fn of(recording: &Recording, fps: u32) -> Camera {
         let mut camera = Camera {
-            media: format!(
-                "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n\
-                 a=fmtp:96 packetization-mode=1;sprop-parameter-sets={}\r\na=control:video\r\n",
-                recording.parameter_sets
-            ),
+            media: format!("{}a=control:video\r\n", recording.media),
             frames: Vec::new(),
             transports: Transports::Tcp,
             login: None,
             fates: vec![Fate::Whole],
+            reports: None,
+            redirect: None,
         };
         let ms = |n: usize| n as u64 * 1_000 / u64::from(fps);
         camera.frames =
@@ -152,6 +156,11 @@ impl Camera {
                     let (challenge, _) = login.unwrap_or_default();
                     ("401 Unauthorized", format!("WWW-Authenticate: {challenge}\r\n"), "")
                 }
+                "DESCRIBE" if self.redirect.is_some_and(|to| to.is_empty() || !is_for(&request, to)) => {
+                    let host = client.local_addr()?;
+                    let place = format!("rtsp://{host}/camera{}", self.redirect.unwrap_or_default());
+                    ("302 Moved Temporarily", format!("Location: {place}\r\n"), "")
+                }
                 "DESCRIBE" => ("200 OK", "Content-Type: application/sdp\r\n".to_owned(), self.media.as_str()),
                 "SETUP" if self.transports == if is_udp { Transports::Tcp } else { Transports::Udp } => {
                     ("461 Unsupported Transport", String::new(), "")
@@ -196,10 +205,14 @@ impl Camera {
             _ => &self.frames[..],
         };
         let begin = Instant::now();
-        for (at_ms, packets) in sent {
+        for (n, (at_ms, packets)) in sent.iter().enumerate() {
             // The rate of the camera; no test waits for this.
             let due = begin + Duration::from_millis(*at_ms);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let seconds = self.reports.and_then(|reports| reports(n));
+            if let (Some(seconds), Some(packet), None) = (seconds, packets.first(), &to) {
+                client.write_all(&report(seconds, &packet[4..8]))?;
+            }
             for packet in packets.iter().filter(|packet| !packet.is_empty() && !is_dumb) {
                 match &to {
                     Some(socket) => drop(socket.send(packet)),
@@ -220,4 +233,27 @@ impl Camera {
         let n = seen.n_connections.fetch_add(1, Ordering::SeqCst);
         self.fates[n.min(self.fates.len() - 1)]
     }
+}
+
+/// Whether a request is for a URI with this end.
+fn is_for(request: &str, end: &str) -> bool {
+    request.split(' ').nth(1).is_some_and(|uri| uri.ends_with(end))
+}
+
+/// A sender report and a name, as a camera sends them in TCP beside its packets (RFC 3550, 6.4.1): at this
+/// second of its clock, its times were those of a packet.
+fn report(seconds: u32, ticks: &[u8]) -> Vec<u8> {
+    let sender = 7_u32.to_be_bytes();
+    let mut rtcp = vec![0x80, 200, 0, 6];
+    rtcp.extend(sender);
+    rtcp.extend(seconds.to_be_bytes());
+    rtcp.extend([0; 4]);
+    rtcp.extend(ticks);
+    // Packets and bytes so far.
+    rtcp.extend([0, 0, 0, 1, 0, 0, 0, 100]);
+    rtcp.extend([0x81, 202, 0, 3]);
+    rtcp.extend(sender);
+    rtcp.extend([1, 3, b'c', b'a', b'm', 0, 0, 0]);
+    let length = u16::try_from(rtcp.len()).unwrap_or(u16::MAX).to_be_bytes();
+    [&[b'$', 1], &length[..], &rtcp].concat()
 }

@@ -26,6 +26,7 @@ mod passes;
 mod persons;
 mod pictures;
 mod project;
+mod reconnects;
 mod recorded;
 #[expect(dead_code, reason = "the campaign uses the rest")]
 mod reference;
@@ -34,6 +35,8 @@ mod replay;
 mod rtsp;
 mod scenes;
 mod scripts;
+#[cfg(feature = "rtsp")]
+mod secure;
 #[cfg(feature = "rtsp")]
 mod serve;
 #[cfg(feature = "rtsp")]

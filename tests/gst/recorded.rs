@@ -15,16 +15,20 @@ use gstreamer::prelude::*;
 pub(crate) struct Recording {
     /// The packets of each frame. One that is empty is lost before it is sent.
     pub(crate) frames: Vec<Vec<Vec<u8>>>,
-    /// What SDP says of H.264 for its decoder.
-    pub(crate) parameter_sets: String,
+    /// What SDP says of it.
+    pub(crate) media: String,
 }
 
 /// Makes packets of a raw H.264 file.
 pub(crate) fn record(file: &Path) -> Recording {
+    record_as(file, "h264parse ! rtph264pay name=pay pt=96 config-interval=-1")
+}
+
+/// Makes packets of a raw file with these elements, of which the last one is called `pay`.
+pub(crate) fn record_as(file: &Path, elements: &str) -> Recording {
     gst::init().unwrap();
-    let launch = "filesrc name=source ! h264parse ! rtph264pay name=pay pt=96 config-interval=-1 \
-                  ! fakesink sync=false";
-    let pipeline = gst::parse::launch(launch).unwrap().downcast::<gst::Pipeline>().unwrap();
+    let launch = format!("filesrc name=source ! {elements} ! fakesink sync=false");
+    let pipeline = gst::parse::launch(&launch).unwrap().downcast::<gst::Pipeline>().unwrap();
     pipeline.by_name("source").unwrap().set_property("location", file.to_str().unwrap());
     let packets: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
     let seen = Arc::clone(&packets);
@@ -44,7 +48,7 @@ pub(crate) fn record(file: &Path) -> Recording {
     let end = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(30), &ends).unwrap();
     assert_eq!(end.type_(), gst::MessageType::Eos);
     let caps = pad.current_caps().unwrap();
-    let parameter_sets = caps.structure(0).unwrap().get("sprop-parameter-sets").unwrap();
+    let media = described(caps.structure(0).unwrap());
     pipeline.set_state(gst::State::Null).unwrap();
     let mut frames = vec![Vec::new()];
     for packet in packets.lock().unwrap().drain(..) {
@@ -55,7 +59,18 @@ pub(crate) fn record(file: &Path) -> Recording {
         }
     }
     frames.pop();
-    Recording { frames, parameter_sets }
+    Recording { frames, media }
+}
+
+/// The media of a description, for the caps of its packets.
+fn described(caps: &gst::StructureRef) -> String {
+    let (payload, encoding): (i32, String) =
+        (caps.get("payload").unwrap(), caps.get("encoding-name").unwrap());
+    let mut media = format!("m=video 0 RTP/AVP {payload}\r\na=rtpmap:{payload} {encoding}/90000\r\n");
+    if let Ok(sets) = caps.get::<String>("sprop-parameter-sets") {
+        media += &format!("a=fmtp:{payload} packetization-mode=1;sprop-parameter-sets={sets}\r\n");
+    }
+    media
 }
 
 /// Serves recordings one after another at `fps`; gives its URL.
@@ -67,7 +82,7 @@ pub(crate) fn serve(recordings: &[Recording], fps: u32) -> String {
 pub(crate) fn serve_drifting(recordings: &[Recording], fps: u32, drift_ppm: i64) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let parameter_sets = recordings[0].parameter_sets.clone();
+    let media = recordings[0].media.clone();
     let mut frames: Vec<Vec<Vec<u8>>> =
         recordings.iter().flat_map(|recording| recording.frames.clone()).collect();
     let mut number: u16 = 0;
@@ -88,20 +103,15 @@ pub(crate) fn serve_drifting(recordings: &[Recording], fps: u32, drift_ppm: i64)
     let frames = Arc::new(frames);
     std::thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let (frames, parameter_sets) = (Arc::clone(&frames), parameter_sets.clone());
+            let (frames, media) = (Arc::clone(&frames), media.clone());
             // A client that goes away ends its thread with an error of its socket.
-            std::thread::spawn(move || drop(answer(client, &parameter_sets, &frames, fps)));
+            std::thread::spawn(move || drop(answer(client, &media, &frames, fps)));
         }
     });
     format!("rtsp://{address}/camera")
 }
 
-fn answer(
-    mut client: TcpStream,
-    parameter_sets: &str,
-    frames: &[Vec<Vec<u8>>],
-    fps: u32,
-) -> std::io::Result<()> {
+fn answer(mut client: TcpStream, media: &str, frames: &[Vec<Vec<u8>>], fps: u32) -> std::io::Result<()> {
     let mut requests = BufReader::new(client.try_clone()?);
     loop {
         let (mut method, mut sequence) = (String::new(), String::new());
@@ -121,9 +131,7 @@ fn answer(
             }
         }
         let sdp = format!(
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\nc=IN IP4 0.0.0.0\r\n\
-             a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={parameter_sets}\r\n\
-             a=control:video\r\n"
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\nc=IN IP4 0.0.0.0\r\n{media}a=control:video\r\n"
         );
         let (headers, body) = match method.as_str() {
             "OPTIONS" => ("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n", ""),

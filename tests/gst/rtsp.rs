@@ -139,7 +139,7 @@ pub(crate) fn project(uri: &str) -> Workspace {
 }
 
 /// All files of a project but its camera file, with what is in them.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();

@@ -258,9 +258,13 @@ fn the_drift_of_a_cameras_clock_is_told_from_its_frames() {
 
 /// The pipeline of an RTSP camera, with these keys of its plan.
 pub(crate) fn rtsp(uri: &str, keys: &str) -> PipelineSpec {
+    rtsp_of(uri, "h264", keys)
+}
+
+pub(crate) fn rtsp_of(uri: &str, codec: &str, keys: &str) -> PipelineSpec {
     let plan = format!(
         r#"{{"version": 1, "camera": "c", "slug": "c",
-        "source": {{"kind": "rtsp", "uri": "{uri}", "codec": "h264", "latency_ms": 200}},
+        "source": {{"kind": "rtsp", "uri": "{uri}", "codec": "{codec}", "latency_ms": 200}},
         "width": 160, "height": 120, "fps": 20.0, "target_fps": 20.0, "dialect": "stock", "workloads": [], "apart": [],
         "assets": [], "pipelines": [{{"index": 1, "workloads": ["w"], "steps": [{{"type": "identity"}}]}}]{keys}}}"#
     );

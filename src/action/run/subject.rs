@@ -122,7 +122,7 @@ fn shown(value: &Scalar) -> Scalar {
 mod tests {
     use super::*;
     use crate::diag::Place;
-    use crate::model::{Clip, Codec, RtspStream, Transport};
+    use crate::model::{Certificate, Clip, Codec, RtspStream, Transport};
     use crate::path::ProjectPath;
 
     #[test]
@@ -138,6 +138,7 @@ mod tests {
                 latency_ms: 300,
                 transport: Transport::Tcp,
                 reconnect: None,
+                certificate: Certificate::Trusted,
             })
         };
         for (source, name, origin) in [

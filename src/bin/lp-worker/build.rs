@@ -17,6 +17,8 @@ use lp::pipeline::machine::{BuildFault, LinkFault};
 use crate::frames::lock;
 use crate::native;
 use crate::property::{self, shown};
+use crate::requests;
+use crate::tls;
 use crate::words::{Offer, nothing_fits};
 
 /// Called with the reason if no late pad of an element fits the next one.
@@ -220,6 +222,10 @@ fn make(element: &lp::pipeline::Element, index: usize) -> Result<gst::Element, B
         property::set(&made, property)
             .map_err(|reason| BuildFault { property: Some(property.name.clone()), ..fault(reason) })?;
     }
+    if is_rtsp(&made) {
+        tls::prepare(&made).map_err(fault)?;
+        requests::limit(&made);
+    }
     Ok(made)
 }
 
@@ -297,7 +303,7 @@ fn abridged(caps: &gst::CapsRef) -> String {
     }
 }
 
-fn is_rtsp(element: &gst::Element) -> bool {
+pub(crate) fn is_rtsp(element: &gst::Element) -> bool {
     element.factory().is_some_and(|factory| factory.name() == "rtspsrc")
 }
 

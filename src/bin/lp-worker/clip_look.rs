@@ -11,6 +11,7 @@ use lp::os::clock::monotonic_ns;
 use lp::pipeline::clip::{Sound, Track};
 use lp::pipeline::reception::{Packets, Reception};
 
+use crate::build::is_rtsp;
 use crate::delivery::counts_of;
 use crate::frames::{Frame, Sight, lock, on_frames};
 use crate::probe::transport;
@@ -64,8 +65,7 @@ struct Watched {
 impl Watch {
     /// Of a source that has not been started; `None` if it is none of RTSP.
     pub(crate) fn of(source: &gst::Element) -> Option<Arc<Watch>> {
-        let is_rtsp = source.factory().is_some_and(|factory| factory.name() == "rtspsrc");
-        let bin = source.downcast_ref::<gst::Bin>().filter(|_| is_rtsp)?;
+        let bin = source.downcast_ref::<gst::Bin>().filter(|_| is_rtsp(source))?;
         let watch = Watch { source: source.downgrade(), begun_ns: monotonic_ns(), state: Mutex::default() };
         let watch = Arc::new(watch);
         let own = Arc::clone(&watch);

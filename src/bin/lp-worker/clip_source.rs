@@ -49,11 +49,14 @@ mod imp {
     use gstreamer as gst;
     use lp::pipeline::clip::Decoded;
 
+    use crate::build::is_rtsp;
     use crate::clip_look::{self, Watch};
     use crate::clip_reader::ClipReader;
     use crate::frames::lock;
     use crate::movie_header;
+    use crate::requests;
     use crate::tally::{Tally, tally_of};
+    use crate::tls;
 
     /// How long a stream may send nothing at first.
     const SILENCE: Duration = Duration::from_secs(10);
@@ -76,6 +79,8 @@ mod imp {
         /// Of a stream of RTSP; empty: TCP.
         protocols: String,
         latency_ms: u32,
+        /// Which faults of certificates count, as for `rtspsrc`; empty: all.
+        validation: String,
     }
 
     #[glib::object_subclass]
@@ -108,6 +113,7 @@ mod imp {
                     look.build(),
                     text("protocols", "How a stream of RTSP comes, as for rtspsrc; tcp if not given"),
                     latency.build(),
+                    text("validation", "The tls-validation-flags of a stream of RTSP, as for rtspsrc"),
                 ]
             });
             &PROPERTIES
@@ -124,6 +130,7 @@ mod imp {
                 "look-ms" => settings.look_ms = value.get().unwrap_or_default(),
                 "protocols" => settings.protocols = text(),
                 "latency" => settings.latency_ms = value.get().unwrap_or_default(),
+                "validation" => settings.validation = text(),
                 _ => settings.packets = value.get().unwrap_or_default(),
             }
         }
@@ -137,6 +144,7 @@ mod imp {
                 "look-ms" => settings.look_ms.to_value(),
                 "protocols" => settings.protocols.to_value(),
                 "latency" => settings.latency_ms.to_value(),
+                "validation" => settings.validation.to_value(),
                 _ => settings.packets.to_value(),
             }
         }
@@ -245,11 +253,18 @@ mod imp {
 
         /// Reads a stream for a while.
         fn look(&self, settings: &Settings) -> Result<(), glib::BoolError> {
-            let Settings { uri, look_ms, protocols, latency_ms, .. } = settings;
+            let Settings { uri, look_ms, protocols, latency_ms, validation, .. } = settings;
             let time = Duration::from_millis((*look_ms).into());
             let protocols = if protocols.is_empty() { "tcp" } else { protocols };
             let source = clip_look::source(uri, protocols, *latency_ms);
             let source = source.map_err(|error| glib::bool_error!("{error}"))?;
+            if is_rtsp(&source) {
+                if !validation.is_empty() {
+                    source.set_property_from_str("tls-validation-flags", validation);
+                }
+                tls::prepare(&source).map_err(|why| glib::bool_error!("{why}"))?;
+                requests::limit(&source);
+            }
             let watch = Watch::of(&source);
             let joined = self.join()?;
             self.obj().add(&source)?;

@@ -40,6 +40,7 @@ mod player;
 mod probe;
 mod property;
 mod regions;
+mod requests;
 mod rtp;
 mod scene_source;
 #[cfg(feature = "rtsp")]
@@ -50,6 +51,7 @@ mod serve;
 mod snapshot;
 mod steps;
 mod tally;
+mod tls;
 mod traffic;
 mod watch;
 mod words;

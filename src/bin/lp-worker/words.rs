@@ -6,6 +6,7 @@ use gstreamer as gst;
 
 use lp::os::rtsp::{Answer, ask, has_user, is_encrypted, public};
 
+use crate::build::is_rtsp;
 use crate::camera;
 use crate::property::shown;
 
@@ -65,7 +66,7 @@ pub(crate) fn nothing_fits(upstream: &gst::Element, downstream: &gst::Element, o
     }
     if let [video] = videos.as_slice()
         && let Some(codec) = codec(video)
-        && upstream.factory().is_some_and(|factory| factory.name() == "rtspsrc")
+        && is_rtsp(upstream)
     {
         return format!(
             "{from} sends {video} video, which {to} does not accept: set `codec` of the camera to `{codec}`"
@@ -165,7 +166,7 @@ fn no_connection(uri: &str) -> Option<String> {
         Answer::NoHost => Some("the name of the host has no address".to_owned()),
         Answer::NoConnection(error) => Some(format!("no connection to the server: {error}")),
         Answer::Challenges(_) if is_encrypted(uri) => {
-            Some("the server accepts, but does not speak TLS, or its certificate is not trusted".to_owned())
+            Some("the server accepts, but does not speak TLS".to_owned())
         }
         Answer::Challenges(_) => None,
     }

@@ -28,14 +28,14 @@ fn streams_win_over_files_and_devices_are_sources() {
         (
             "rtsp://host:8554/a",
             expect![[
-                r#"Rtsp(RtspStream { uri: "rtsp://host:8554/a", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None })"#
+                r#"Rtsp(RtspStream { uri: "rtsp://host:8554/a", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None, certificate: Trusted })"#
             ]],
         ),
         ("v4l2:///dev/video0", expect![[r#"Usb { device: "/dev/video0" }"#]]),
         (
             "'rtsps://host/a'",
             expect![[
-                r#"Rtsp(RtspStream { uri: "rtsps://host/a", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None })"#
+                r#"Rtsp(RtspStream { uri: "rtsps://host/a", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None, certificate: Trusted })"#
             ]],
         ),
     ] {
@@ -50,14 +50,10 @@ fn a_stream_path_is_on_the_server_of_the_project() {
     let cameras = CAMERAS.replace("\"fileSrc\"", "\"rtspUri\": \"/cam/1\", \"fileSrc\"");
     let files = Files::new().with(CAMERA_FILE, cameras);
     let source = |files: &Files| format!("{:?}", files.load(|_| {}).project.unwrap().cameras[0].source);
-    expect![[
-        r#"Rtsp(RtspStream { uri: "rtsp://rtsp-streamer:8554/cam/1", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None })"#
-    ]]
+    expect![[r#"Rtsp(RtspStream { uri: "rtsp://rtsp-streamer:8554/cam/1", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None, certificate: Trusted })"#]]
     .assert_eq(&source(&files));
     let files = files.with("Lpfile.toml", "[rtsp]\nhost = \"nvr\"\nport = 554\n");
-    expect![[
-        r#"Rtsp(RtspStream { uri: "rtsp://nvr:554/cam/1", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None })"#
-    ]]
+    expect![[r#"Rtsp(RtspStream { uri: "rtsp://nvr:554/cam/1", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None, certificate: Trusted })"#]]
     .assert_eq(&source(&files));
     check(
         lpfile("[rtsp]\nhost = \"nvr/x\"\nport = 0\n"),
@@ -113,11 +109,62 @@ fn an_impairment_that_the_streams_do_not_allow_is_refused_at_its_place() {
         "#]],
     );
     let cameras = CAMERAS.replace("\"fileSrc\"", "\"streamUri\": \"rtsps://h/1\", \"fileSrc\"");
+    let encrypted = |keys: &str| lpfile(&format!("[rtsp]\n{keys}\n")).with(CAMERA_FILE, cameras.clone());
+    check(encrypted("impair = { delay = \"5ms\", rate = \"4mbit\" }"), expect![[r#""#]]);
     check(
-        of("delay = \"5ms\"").with(CAMERA_FILE, cameras),
+        encrypted("transport = \"udp\"\nimpair = { loss = \"1%\" }"),
         expect![[r#"
-        LP0310 Lpfile.toml:2:20 `rtsp.impair` cannot be between a server and `cam1`, whose stream comes in TLS also configs/camera_to_workload.json:10:22; its certificate is for the server, not for a relay; leave `impair` out, or this camera
+        LP0310 Lpfile.toml:3:19 `rtsp.impair.loss` is for single packets, but the stream of `cam1` comes in TLS, and so in TCP also configs/camera_to_workload.json:10:22; take `loss` out, or this camera; `delay`, `jitter` and `rate` are possible
     "#]],
+    );
+}
+
+#[test]
+fn an_impairment_is_not_rounded() {
+    let of = |impair: &str| lpfile(&format!("[rtsp]\ntransport = \"udp\"\nimpair = {{ {impair} }}\n"));
+    check(
+        of("loss = \"0.00005%\", reorder = 0.0000015, delay = \"1500us\", jitter = \"0.5ms\""),
+        expect![[r#"
+            LP0204 Lpfile.toml:3:19 `rtsp.impair.loss` must be a whole number of millionths: `0.0001%` is one
+            LP0204 Lpfile.toml:3:41 `rtsp.impair.reorder` must be a whole number of millionths: `0.0001%` is one
+            LP0204 Lpfile.toml:3:60 `rtsp.impair.delay` must be a whole number of milliseconds
+            LP0208 Lpfile.toml:3:79 `rtsp.impair.jitter` must be `0s` or at least `1ms`
+        "#]],
+    );
+    let least = of("loss = \"0.0001%\", reorder = 0.000003, delay = \"1ms\"").load(|_| {});
+    let impair = least.project.unwrap().settings.rtsp.impair.unwrap();
+    assert_eq!((impair.loss_ppm, impair.reorder_ppm, impair.delay_ms), (1, 3, 1));
+}
+
+#[test]
+fn a_stream_in_tls_has_the_certificates_of_its_config() {
+    let cameras = CAMERAS.replace("\"fileSrc\"", "\"streamUri\": \"RTSPS://h/1\", \"fileSrc\"");
+    let files = lpfile("[rtsp]\ntransport = \"udp\"\ncertificate = \"any\"\n");
+    let source = |files: Files| format!("{:?}", files.load(|_| {}).project.unwrap().cameras[0].source);
+    expect![[r#"Rtsp(RtspStream { uri: "RTSPS://h/1", login: None, codec: H264, latency_ms: 300, transport: Tcp, reconnect: None, certificate: Any })"#]].assert_eq(&source(files.with(CAMERA_FILE, cameras)));
+    check(
+        lpfile("[rtsp]\ncertificate = \"some\"\n"),
+        expect![[r#"
+        LP0205 Lpfile.toml:2:15 `rtsp.certificate` must be one of `trusted`, `any`
+    "#]],
+    );
+}
+
+#[test]
+fn a_secret_parameter_of_a_stream_is_a_warning() {
+    check_camera(
+        "\"fileSrc\"",
+        "\"streamUri\": \"rtsp://me:secret@h/1?user=me&password=secret\", \"fileSrc\"",
+        expect![[r#"
+            warning LP0415 configs/camera_to_workload.json:10:22 `streamUri` holds credentials in clear text; plans and launch lines contain it; if the camera takes a login, write `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`
+            warning LP0415 configs/camera_to_workload.json:10:22 `streamUri` holds credentials in clear text; write `rtsp://${CAM_USER}:${CAM_PASSWORD}@host/path`, and set these variables of your own for `lp run`
+        "#]],
+    );
+    // None of these is one.
+    check_camera(
+        "\"fileSrc\"",
+        "\"streamUri\": \"rtsp://h/1?channel=1&subtype=0&password=\", \"fileSrc\"",
+        expect![[r#""#]],
     );
 }
 

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{Files, check_labels, lpfile, shown};
+use super::{Files, LoadRequest, check_labels, lpfile, shown};
 
 #[test]
 fn later_settings_win() {
@@ -70,12 +70,36 @@ fn faults_of_overrides_are_shown_at_the_override() {
             LP0702 --set run.duratoin:1:1 unknown key `run.duratoin`; did you mean `run.duration`?
             LP0702 --set duration:1:1 unknown key `duration`; did you mean `run.duration`?
             LP0703 --set pace:1:1 `--set` takes KEY=VALUE: `=` is missing
-            LP0702 --set run:1:1 unknown key `run`; possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, run.decode_only, run.snapshots, verdict.delay, verdict.deadline, verdict.on_time, verdict.max_late, verdict.recall, density.unit, density.confidence, density.max, density.budget, density.allow_oom, density.limiter, clip.drop_only, clip.codec, clip.bitrate, clip.gop, clip.b_frames, clip.shape, clip.encoder, rtsp.host, rtsp.port, rtsp.latency, rtsp.transport, rtsp.impair.loss, rtsp.impair.delay, rtsp.impair.jitter, rtsp.impair.rate, rtsp.impair.reorder, rtsp.impair.seed, rtsp.reconnect, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
-            LP0702 --set project.include:1:1 unknown key `project.include`; possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, run.decode_only, run.snapshots, verdict.delay, verdict.deadline, verdict.on_time, verdict.max_late, verdict.recall, density.unit, density.confidence, density.max, density.budget, density.allow_oom, density.limiter, clip.drop_only, clip.codec, clip.bitrate, clip.gop, clip.b_frames, clip.shape, clip.encoder, rtsp.host, rtsp.port, rtsp.latency, rtsp.transport, rtsp.impair.loss, rtsp.impair.delay, rtsp.impair.jitter, rtsp.impair.rate, rtsp.impair.reorder, rtsp.impair.seed, rtsp.reconnect, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
+            LP0702 --set run:1:1 unknown key `run`; it is a table; set a key of it: run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, run.decode_only, run.snapshots
+            LP0702 --set project.include:1:1 unknown key `project.include`; possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, run.decode_only, run.snapshots, verdict.delay, verdict.deadline, verdict.on_time, verdict.max_late, verdict.recall, density.unit, density.confidence, density.max, density.budget, density.allow_oom, density.limiter, clip.drop_only, clip.codec, clip.bitrate, clip.gop, clip.b_frames, clip.shape, clip.encoder, rtsp.host, rtsp.port, rtsp.latency, rtsp.transport, rtsp.impair.loss, rtsp.impair.delay, rtsp.impair.jitter, rtsp.impair.rate, rtsp.impair.reorder, rtsp.impair.seed, rtsp.reconnect, rtsp.certificate, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
             LP0213 --set asset."scan.mp4".sha256:1:25 `asset.scan.mp4.sha256` must be 64 hex digits: found the string `1`
             LP0304 --set pools.exclusive:1:1 the pool `exclusive` has no depth; a task of this pool always runs alone
         "#]],
     );
+}
+
+#[test]
+fn a_table_in_a_table_is_set_key_by_key() {
+    check_labels(
+        Files::new(),
+        |request| {
+            request.sets = vec!["rtsp.impair={ loss = \"2%\" }".to_owned()];
+            request.env = vec![
+                ("LP_SET_RTSP_IMPAIR_DELAY".to_owned(), "40ms".to_owned()),
+                ("LP_SET_RTSP_IMPAIR_DELAI".to_owned(), "40ms".to_owned()),
+                ("LP_SET_RTSP_IMPAIR".to_owned(), "40ms".to_owned()),
+            ];
+        },
+        expect![[r#"
+            LP0702 LP_SET_RTSP_IMPAIR:1:1 `LP_SET_RTSP_IMPAIR` names an unknown key; it is a table; set a key of it: LP_SET_RTSP_IMPAIR_LOSS, LP_SET_RTSP_IMPAIR_DELAY, LP_SET_RTSP_IMPAIR_JITTER, LP_SET_RTSP_IMPAIR_RATE, LP_SET_RTSP_IMPAIR_REORDER, LP_SET_RTSP_IMPAIR_SEED
+            LP0702 LP_SET_RTSP_IMPAIR_DELAI:1:1 `LP_SET_RTSP_IMPAIR_DELAI` names an unknown key; did you mean `LP_SET_RTSP_IMPAIR_DELAY`?
+            LP0702 --set rtsp.impair:1:1 unknown key `rtsp.impair`; it is a table; set a key of it: rtsp.impair.loss, rtsp.impair.delay, rtsp.impair.jitter, rtsp.impair.rate, rtsp.impair.reorder, rtsp.impair.seed
+        "#]],
+    );
+    let set = |request: &mut LoadRequest| {
+        request.env = vec![("LP_SET_RTSP_IMPAIR_DELAY".to_owned(), "40ms".to_owned())];
+    };
+    assert_eq!(Files::new().load(set).project.unwrap().settings.rtsp.impair.unwrap().delay_ms, 40);
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! Each stream has a port of its own at the loopback address, which its client connects to; the relay
 //! connects to the server. Where they agree on UDP, the ports that they tell each other (the header
 //! `Transport` of SETUP) become those of the relay, so that all packets go through it. What the server
-//! sends passes a [`Link`](crate::impair::link::Link), which decides about each packet.
+//! sends passes a [`Link`](crate::impair::link::Link), which decides about each packet. Of a stream in
+//! TLS it relays bytes that it cannot read: all that has come at once takes its delay together.
 //!
 //! A thread for each stream waits for connections, and one for each connection relays it. All end
 //! with the [`Relay`], and with this process however it ends.
@@ -93,10 +94,14 @@ impl Relay {
         Ok(at)
     }
 
-    /// What became of the packets of a stream so far; `None` if it has no route.
+    /// What became of the packets of a stream so far; `None` if it has no route, and of a stream in
+    /// TLS, in which nobody can tell packets.
     #[must_use]
     pub fn passage(&self, stream: &str) -> Option<Passage> {
         let route = Arc::clone(lock(&self.routes).get(stream)?);
+        if route.is_encrypted {
+            return None;
+        }
         let passages = lock(&route.passages);
         Some(passages.iter().fold(Passage::default(), |sum, one| sum.and(*one)))
     }

@@ -215,6 +215,38 @@ fn a_link_of_limited_rate_takes_its_time() {
     assert!((790.0..2_000.0).contains(&took_ms), "{took_ms}");
 }
 
+/// Of a stream in TLS: here bytes that nobody can read.
+#[test]
+fn what_it_cannot_read_takes_its_time_in_order() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("rtsps://{}/a", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = [0; 5];
+        stream.read_exact(&mut asked).unwrap();
+        for n in 0..100_u32 {
+            // Like the begin of a message, and of a packet.
+            stream.write_all(&[b"RTSP$".as_slice(), &n.to_be_bytes(), &[7; 991]].concat()).unwrap();
+        }
+        asked
+    });
+    // 100 pieces of 1,000 bytes at 1 Mbit/s: 8 ms each.
+    let impairment = Impairment { delay_ms: 100, rate_bps: Some(1_000_000), ..Impairment::default() };
+    let relay = Relay::start(impairment).unwrap();
+    let mut stream = TcpStream::connect(relay.route("till/1", &uri).unwrap()).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let begin_ns = monotonic_ns();
+    stream.write_all(b"hello").unwrap();
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).unwrap();
+    let took_ms = (monotonic_ns() - begin_ns) as f64 / 1e6;
+    assert_eq!(&server.join().unwrap(), b"hello");
+    let numbers = received.chunks(1_000).map(|piece| u32::from_be_bytes(piece[5..9].try_into().unwrap()));
+    assert!(numbers.eq(0..100), "{} bytes", received.len());
+    assert!((890.0..3_000.0).contains(&took_ms), "{took_ms}");
+    assert_eq!(relay.passage("till/1"), None);
+}
+
 #[test]
 fn a_server_that_is_not_there_closes_the_connection() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -1,0 +1,135 @@
+//! RTSP cameras whose connection is lost, with a policy of reconnecting.
+
+use std::process::Command;
+
+use lp::pipeline::PipelineSpec;
+
+use crate::camera::{Camera, Fate, Transports};
+use crate::odd_cameras::{FPS, camera_project, endless, fails, over, play, play_of, recording};
+use crate::project::latest;
+use crate::recorded::record_as;
+use crate::support::Bench;
+
+/// A policy of reconnecting in a spec.
+fn again(policy: &'static str, silence_ms: u64) -> impl Fn(&mut PipelineSpec, &str) {
+    let policy = lp::pipeline::reconnect::Reconnect::parse(policy).unwrap();
+    move |spec, _| spec.reconnect = Some(lp::pipeline::reconnect::Reconnection { policy, silence_ms })
+}
+
+#[test]
+fn a_lost_connection_is_made_again() {
+    let whole = Camera::of(&recording(), FPS);
+    let with = |fates: &[Fate], transports| Camera { fates: fates.to_vec(), transports, ..whole.clone() };
+    std::thread::scope(|scope| {
+        let closed = with(&[Fate::ClosedAfter(30), Fate::Refused, Fate::Whole], Transports::Tcp);
+        scope.spawn(|| {
+            let outcome = play(closed, again("3 in 1m", 5_000), 70);
+            assert_eq!(outcome.end, None, "{:?}", outcome.frames);
+            assert_eq!(outcome.frames.fates.damaged_us.len(), 0, "{:?}", outcome.frames);
+            let [lost, tried, back, ..] = &outcome.frames.delivered.outages[..] else {
+                panic!("{:?}", outcome.frames.delivered.outages)
+            };
+            assert_eq!((lost.lost_us, lost.attempts, lost.back_us), (back.lost_us, 0, None));
+            assert_eq!((tried.lost_us, tried.attempts, tried.back_us), (back.lost_us, 1, None));
+            assert_eq!(back.attempts, 2);
+            let away_ms = (back.back_us.unwrap() - back.lost_us) / 1_000;
+            assert!((1_500..4_000).contains(&away_ms), "{away_ms} ms");
+        });
+        let silent = with(&[Fate::SilentAfter(30), Fate::Whole], Transports::Tcp);
+        scope.spawn(|| {
+            let outcome = play(silent, again("3 in 1m", 1_000), 60);
+            assert_eq!(outcome.end, None, "{:?}", outcome.frames);
+            assert_eq!(outcome.frames.delivered.outages[0].reason, "it sent nothing for 1 s");
+        });
+        let udp = with(&[Fate::ClosedAfter(30), Fate::Whole], Transports::Udp);
+        scope.spawn(|| {
+            let change = |spec: &mut PipelineSpec, uri: &str| {
+                over("udp")(spec, uri);
+                again("3 in 1m", 2_000)(spec, uri);
+            };
+            let outcome = play(udp, change, 60);
+            assert_eq!(outcome.end, None, "{:?}", outcome.frames);
+            assert_eq!(outcome.frames.delivered.outages.len(), 2);
+        });
+        let away = with(&[Fate::ClosedAfter(30), Fate::Refused], Transports::Tcp);
+        scope.spawn(|| {
+            let outcome = play(away, again("2 in 1m", 5_000), 70);
+            fails("away for good", &outcome, "`rtsp.reconnect` allows no more attempts than 2 in 1m");
+            assert_eq!(outcome.frames.played + outcome.frames.dropped, 30);
+        });
+        let never = with(&[Fate::Refused], Transports::Tcp);
+        scope.spawn(|| {
+            let outcome = play(never, again("2 in 1m", 5_000), 70);
+            fails("never there", &outcome, "503");
+            assert_eq!(outcome.seen.uris("SETUP").len(), 1);
+        });
+    });
+}
+
+#[test]
+fn a_lost_connection_of_any_codec_is_made_again() {
+    let bench = Bench::new();
+    let made = |name: &str, options: &[&str], elements: &str| {
+        let path = bench.path(name);
+        let status = Command::new("ffmpeg")
+            .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=20", "-frames:v", "40"])
+            .args(options)
+            .arg(&path)
+            .status();
+        assert!(status.unwrap().success());
+        record_as(&path, elements)
+    };
+    let x265 =
+        ["-c:v", "libx265", "-x265-params", "log-level=none:bframes=0:keyint=20:min-keyint=20:scenecut=0"];
+    let h265 = made("a.h265", &x265, "h265parse ! rtph265pay name=pay pt=96 config-interval=-1");
+    let jpeg = ["-c:v", "mjpeg", "-huffman", "default", "-pix_fmt", "yuvj420p", "-f", "mjpeg"];
+    let mjpeg = made("a.mjpeg", &jpeg, "image/jpeg,framerate=20/1 ! jpegparse ! rtpjpegpay name=pay");
+    std::thread::scope(|scope| {
+        for (codec, recording) in [("h265", &h265), ("mjpeg", &mjpeg)] {
+            assert_eq!(recording.frames.len(), 40, "{codec}");
+            for transports in [Transports::Tcp, Transports::Udp] {
+                let fates = vec![Fate::ClosedAfter(30), Fate::Whole];
+                let camera = Camera { fates, transports, ..Camera::of(recording, FPS) };
+                scope.spawn(move || {
+                    let change = |spec: &mut PipelineSpec, uri: &str| {
+                        over(if transports == Transports::Udp { "udp" } else { "tcp" })(spec, uri);
+                        again("3 in 1m", 2_000)(spec, uri);
+                    };
+                    let outcome = play_of(codec, camera, change, 60);
+                    let what = format!("{codec} over {transports:?}");
+                    assert_eq!(outcome.end, None, "{what}: {:?}", outcome.frames);
+                    assert_eq!(outcome.frames.fates.damaged_us.len(), 0, "{what}");
+                    let outages = &outcome.frames.delivered.outages;
+                    assert!(outages.iter().any(|outage| outage.back_us.is_some()), "{what}: {outages:?}");
+                });
+            }
+        }
+    });
+}
+
+#[test]
+fn a_run_goes_on_after_a_lost_connection_and_says_so() {
+    let camera = Camera { fates: vec![Fate::ClosedAfter(25), Fate::Whole], ..endless() };
+    let ws = camera_project(&camera.serve().0, "reconnect = \"3 in 1m\"\n");
+    let ended = ws.lp("run --no-verdict").success();
+    let record = latest(&ws);
+    let stream = &record.members[0].streams[0];
+    assert_eq!(stream.failure, None);
+    let delivery = stream.delivery.as_ref().unwrap();
+    let [outage] = &delivery.reconnects[..] else { panic!("{:?}", delivery.reconnects) };
+    assert_eq!((outage.attempts, outage.reason.as_str()), (1, "the server ended the stream"));
+    let (lost_us, back_us) = (outage.lost_us, outage.back_us.unwrap());
+    assert!(500_000 <= back_us - lost_us, "{outage:?}");
+    assert!(500_000 <= delivery.longest_gap_us.unwrap(), "{delivery:?}");
+    assert!(
+        ended.stdout.contains(
+            "the connection was lost once (the server ended the stream): made again once in 1 attempt, after "
+        ),
+        "{}",
+        ended.stdout
+    );
+    // Without a policy, it fails.
+    let camera = Camera { fates: vec![Fate::ClosedAfter(25), Fate::Whole], ..endless() };
+    let ended = camera_project(&camera.serve().0, "").lp("run --no-verdict").code(1);
+    assert!(ended.stderr.contains("till/1: the server ended the stream "), "{}", ended.stderr);
+}
