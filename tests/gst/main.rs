@@ -20,6 +20,8 @@ mod lane;
 mod models;
 mod native;
 mod odd_cameras;
+#[cfg(feature = "rtsp")]
+mod outages;
 mod own;
 mod own_models;
 mod passes;

@@ -140,17 +140,40 @@ impl LpProcess {
     /// Reads stderr up to the first line of frames of a camera.
     #[track_caller]
     pub(crate) fn wait_for_frames_of(&mut self, camera: &str) {
+        self.wait_for_frames(camera, |_| true);
+    }
+
+    /// Reads stderr up to the first second of a camera that has enough frames.
+    #[track_caller]
+    pub(crate) fn wait_for_frames(&mut self, camera: &str, enough: impl Fn(u64) -> bool) {
         loop {
             let line = match self.lines.recv_timeout(LIMIT) {
                 Ok(line) => line,
-                Err(error) => panic!("no frames of `{camera}`: {error}\n{}", self.stderr),
+                Err(error) => panic!("no such frames of `{camera}`: {error}\n{}", self.stderr),
             };
-            self.stderr.push_str(&line);
-            self.stderr.push('\n');
-            if line.split_whitespace().next() == Some(camera) && line.contains(" frames ") {
+            self.keep(&line);
+            let mut words = line.split(" frames ").next().unwrap_or_default().split_whitespace();
+            let is_its = line.contains(" frames ") && words.next() == Some(camera);
+            if is_its && words.next_back().and_then(|n| n.parse().ok()).is_some_and(&enough) {
                 return;
             }
         }
+    }
+
+    /// Reads what it has said until now.
+    pub(crate) fn skip_lines(&mut self) {
+        while let Ok(line) = self.lines.try_recv() {
+            self.keep(&line);
+        }
+    }
+
+    fn keep(&mut self, line: &str) {
+        self.stderr.push_str(line);
+        self.stderr.push('\n');
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        pid(self.child.id())
     }
 
     /// Ctrl-C, to `lp` alone.
@@ -182,8 +205,7 @@ impl LpProcess {
     #[track_caller]
     pub(crate) fn finish(mut self) -> Ended {
         while let Ok(line) = self.lines.recv_timeout(LIMIT) {
-            self.stderr.push_str(&line);
-            self.stderr.push('\n');
+            self.keep(&line);
         }
         let status: ExitStatus = self.child.wait().unwrap();
         assert_eq!(status.signal(), None, "{}", self.stderr);

@@ -63,14 +63,11 @@ impl Connection {
 
     /// Looks after it at `now_ms`. `packets_ms`: when the first and the last packet of this source came.
     pub(crate) fn look(&mut self, now_ms: u64, packets_ms: Option<(u64, u64)>) -> Step {
+        if let Some(outage) = self.came_back(packets_ms) {
+            return Step::Back(outage);
+        }
         match (self.state, packets_ms) {
             (State::First, Some(_)) => self.state = State::Up,
-            (State::Connecting(_), Some((first_ms, _))) => {
-                self.state = State::Up;
-                self.attempts.succeeded();
-                self.outage.back_us = Some(first_ms * 1_000);
-                return Step::Back(self.outage.clone());
-            }
             (State::Connecting(since_ms), None) if since_ms + CONNECT_MS <= now_ms => {
                 return Step::Lose(format!("it sent no packet within {} s", CONNECT_MS / 1_000));
             }
@@ -85,6 +82,15 @@ impl Connection {
             _ => {}
         }
         Step::Nothing
+    }
+
+    /// The outage that is over, if a new connection has brought packets since it was looked after last.
+    pub(crate) fn came_back(&mut self, packets_ms: Option<(u64, u64)>) -> Option<Outage> {
+        let (State::Connecting(_), Some((first_ms, _))) = (self.state, packets_ms) else { return None };
+        self.state = State::Up;
+        self.attempts.succeeded();
+        self.outage.back_us = Some(first_ms * 1_000);
+        Some(self.outage.clone())
     }
 
     /// Whether an error of the source is a loss of its connection.
@@ -144,6 +150,20 @@ mod tests {
         let end = Outage { back_us: Some(3_100_000), attempts: 2, ..begin };
         assert_eq!(it.look(3_200, Some((3_100, 3_150))), Step::Back(end));
         assert_eq!(it.look(3_300, Some((3_100, 3_290))), Step::Nothing);
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_at_once_is_another_outage() {
+        let mut it = connection("3 in 1m");
+        it.look(0, Some((0, 0)));
+        it.lost(1_000, 90, "gone".to_owned());
+        assert_eq!(it.look(1_500, None), Step::Connect);
+        // Its packets came and it went before it was looked after.
+        let back = it.came_back(Some((1_600, 1_650))).unwrap();
+        assert_eq!((back.attempts, back.back_us), (1, Some(1_600_000)));
+        let again = Outage { lost_us: 1_650_000, back_us: None, attempts: 0, reason: "again".to_owned() };
+        assert_eq!(it.lost(1_660, 1_650, "again".to_owned()), Loss::Begins(again));
+        assert_eq!(it.came_back(None), None);
     }
 
     #[test]

@@ -156,8 +156,12 @@ impl Stage {
 
     fn lose(&mut self, reason: String) -> Result<(), End> {
         let now_ms = now_ms();
-        let last_ms = self.packets_ms().map_or(now_ms, |(_, last_ms)| last_ms);
+        let packets_ms = self.packets_ms();
+        let last_ms = packets_ms.map_or(now_ms, |(_, last_ms)| last_ms);
         let Some(again) = &mut self.again else { return Ok(()) };
+        if let Some(outage) = again.connection.came_back(packets_ms) {
+            self.tracks.iter().for_each(|track| track.meter.note_outage(&outage));
+        }
         let loss = again.connection.lost(now_ms, last_ms, reason);
         let source = self.chain.take_source();
         // It may hang in that, as after UDP with loss.
