@@ -77,9 +77,11 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<Exit> {
 /// GStreamer.
 fn ask_machine(project: &Project, lane: &Lane, diagnostics: &mut Diagnostics) -> String {
     let cameras: Vec<_> = lane.cameras.iter().collect();
-    match machine::ask(project, &cameras) {
-        Ok((found, gstreamer)) => {
+    let asked = machine::ask(project, &cameras);
+    match asked.and_then(|(found, gstreamer)| Ok((found, machine::ask_cameras(project)?, gstreamer))) {
+        Ok((found, of_cameras, gstreamer)) => {
             diagnostics.append(found);
+            diagnostics.append(of_cameras);
             format!(", GStreamer {gstreamer}")
         }
         Err(error) => {

@@ -81,12 +81,25 @@ pub(super) fn check_streams(opened: &Workspace, subject: &Subject) -> Result<()>
             counted(mounts.len(), "stream"),
             opened.project.settings.rtsp.port
         )),
+        Streams::Others(_) if !is_reachable(opened) => {
+            let host = &opened.project.settings.rtsp.host;
+            let fault =
+                format!("the streams of clips come from `{host}` of `rtsp.host`, a name without an address");
+            let hint = "set `rtsp.host` to the host of their server, or to `localhost`: then `lp` serves them itself";
+            return Err(CommandError::refused(fault).hint(hint));
+        }
         Streams::Others(reason) => {
             console::note(&format!("note: the server of the streams is not one that `lp` starts: {reason}"));
         }
         _ => {}
     }
     check_network(opened, subject)
+}
+
+/// Whether the host of the streams of clips has an address. A worker in a container may know more names.
+fn is_reachable(opened: &Workspace) -> bool {
+    let is_here = opened.worker().is_ok_and(|launch| launch.image().is_none());
+    !is_here || os::rtsp::has_address(&opened.project.settings.rtsp.host)
 }
 
 /// Says that the network is impaired, and refuses workers that cannot reach the relay.

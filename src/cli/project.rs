@@ -138,7 +138,7 @@ pub(super) fn accept(loaded: Loaded, check: &str) -> Result<Workspace> {
 /// Reads a project whose clips are streamed by this `lp`, and refuses it if it has errors.
 pub(super) fn open_to_serve(global: &Global) -> Result<Workspace> {
     let loaded = read(global, &["run.source=rtsp".to_owned()])?;
-    adopting(accept_as_written(loaded, "lp check")?.adopting_with(true)?)
+    adopting(accept_as_written(loaded, "lp check")?.adopting_to_serve()?)
 }
 
 fn adopting(opened: Workspace) -> Result<Workspace> {

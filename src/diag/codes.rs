@@ -141,6 +141,7 @@ rules! {
     PROPERTY_WORD = "LP0907",
     CANNOT_LINK = "LP0908",
     CANNOT_BUILD = "LP0909",
+    NO_CAMERA = "LP0910",
 }
 
 /// The index of the pages, for further reading.

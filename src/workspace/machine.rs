@@ -1,9 +1,12 @@
 //! Asks a worker whether its machine can play cameras.
 
+use std::path::PathBuf;
+
 use super::tools;
-use crate::diag::Diagnostics;
+use crate::diag::codes;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::dialect::check;
-use crate::model::Project;
+use crate::model::{Project, Source};
 use crate::pipeline::PipelineSpec;
 use crate::plan::lane::PlannedCamera;
 use crate::worker::client::Worker;
@@ -27,4 +30,28 @@ pub(crate) fn ask(
     let diagnostics = check::machine(project, cameras, &machine, attempt)?;
     worker.finish();
     Ok((diagnostics, machine.gstreamer))
+}
+
+/// The faults of the devices of USB cameras, which are opened for that: none while a run plays them.
+///
+/// # Errors
+/// When there is no worker, or it does not answer.
+pub(crate) fn ask_cameras(project: &Project) -> Result<Diagnostics, WorkerError> {
+    let mut diagnostics = Diagnostics::new();
+    for camera in &project.cameras {
+        let Source::Usb { device } = &camera.source else { continue };
+        let launch = tools::find(project.settings.worker.as_ref(), &project.layout.root)?;
+        let node = PathBuf::from(device);
+        let reach = Reach { devices: [(node.clone(), node)].into(), ..Reach::default() };
+        let asked = Worker::ask_one(&launch, &reach).and_then(|mut worker| worker.formats(device));
+        let fault = match asked {
+            Ok(formats) if formats.is_empty() => format!("`{device}` has no pictures to send"),
+            Ok(_) => continue,
+            Err(WorkerError::Refused(reason)) => reason,
+            Err(error) => return Err(error),
+        };
+        let message = format!("the USB camera of `{}` cannot be used: {fault}", camera.name);
+        diagnostics.push(Diagnostic::error(codes::NO_CAMERA, message).at(camera.place));
+    }
+    Ok(diagnostics)
 }

@@ -115,6 +115,16 @@ impl Workspace {
         Ok(self)
     }
 
+    /// As [`Workspace::adopting`], for a server of the clips alone.
+    ///
+    /// # Errors
+    /// As of [`Workspace::adopting`].
+    pub(crate) fn adopting_to_serve(self) -> Result<Workspace> {
+        let mut opened = self.adopting_with(true)?;
+        serving::reuse(&mut opened.project);
+        Ok(opened)
+    }
+
     pub(crate) fn has_warnings(&self) -> bool {
         self.diagnostics.count(Severity::Warning) > 0
     }

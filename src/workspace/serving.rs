@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use super::error::{CommandError, Result};
 use super::tools;
-use crate::model::{Camera, Project, Rtsp, Source};
+use crate::model::{Camera, ClipOptions, Project, Rtsp, Source};
 use crate::os;
 use crate::os::IpAddr;
 use crate::os::rtsp::Port;
 use crate::path::ProjectPath;
-use crate::plan::clip_path;
+use crate::pipeline::prepared::PreparedClip;
+use crate::plan::{clip_path, prepared_path};
 use crate::text::harmless;
 use crate::worker::client::Worker;
 use crate::worker::error::WorkerError;
@@ -77,6 +78,30 @@ pub(crate) fn settle(project: &mut Project, is_own: bool) {
         }
     }
 }
+
+/// Takes the clips that runs play from files, where these were made and have the codec that is asked
+/// for: others would be encoded of the same pictures. Not for a run, whose inputs must not depend on what
+/// is there.
+pub(crate) fn reuse(project: &mut Project) {
+    let layout = &project.layout;
+    let is_there = |clip: &ProjectPath| os::fs::is_file(&layout.resolve(clip));
+    for camera in &mut project.cameras {
+        let Some(served) = camera.served.clone() else { continue };
+        let plain = ClipOptions { codec: None, ..camera.clip };
+        let other = Camera { clip: plain, ..camera.clone() };
+        let [own, others] = [&*camera, &other].map(|camera| clip_path(camera, &served.clip));
+        let described = os::fs::read_bounded(&layout.resolve(&prepared_path(&others)), MOST_DESCRIBED).ok();
+        let described = described.and_then(|text| serde_json::from_slice::<PreparedClip>(&text).ok());
+        let is_it = described
+            .is_some_and(|it| served.options.codec.is_some_and(|codec| it.video.codec == codec.word()));
+        if is_it && !is_there(&own) && is_there(&others) {
+            camera.clip = plain;
+        }
+    }
+}
+
+/// The longest description of a clip that is read, in bytes.
+const MOST_DESCRIBED: u64 = 1 << 20;
 
 /// The clips of cameras by the names of their streams. Cameras without a clip have none.
 pub(crate) fn mounts<'c>(

@@ -122,8 +122,8 @@ fn a_worker_without_its_server_leaves_streams_to_somebody_else() {
     let note = "note: the server of the streams is not one that `lp` starts: this worker was built without its RTSP server\n";
     ws.lp("run").code(2).stderr_has(note);
     // The host of upstream's server is another one.
-    let ws = ws.env("LP_SET_RTSP_HOST", "rtsp-streamer");
-    let note = "note: the server of the streams is not one that `lp` starts: `rtsp-streamer` of `rtsp.host` is not this machine\n";
+    let ws = ws.env("LP_SET_RTSP_HOST", "192.0.2.1");
+    let note = "note: the server of the streams is not one that `lp` starts: `192.0.2.1` of `rtsp.host` is not this machine\n";
     ws.lp("run").code(2).stderr_has(note);
 }
 

@@ -31,6 +31,33 @@ fn a_playable_project_prints_one_line() {
     assert!(!ws.exists("results"));
 }
 
+/// The device of a USB camera is opened by a check; a plan needs none.
+#[test]
+fn a_usb_camera_that_cannot_be_used_is_named_at_its_place() {
+    let ws = short(&[("till", r#"{"type": "identity"}"#)]);
+    let cameras = ws.read("configs/camera_to_workload.json");
+    let told = |device: &str| {
+        let uri = format!("\"streamUri\": \"v4l2://{device}\"");
+        let cameras = cameras.replace("\"fileSrc\": \"short.mp4|scene:short\"", &uri);
+        ws.write("configs/camera_to_workload.json", &cameras);
+        ws.lp("check").success();
+        ws.lp("check --machine").code(2).stderr
+    };
+    expect![[r#"
+        error[LP0910]: the USB camera of `till` cannot be used: `/dev/video4711`: there is no such device
+         --> configs/camera_to_workload.json:4:7
+          |
+        4 |       {"camera_id": "till", "streamUri": "v4l2:///dev/video4711", "width": 320, "height": 180, "fps": 15, "workloads": ["of-till"]}
+          |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        error: 1 error
+    "#]].assert_eq(&told("/dev/video4711"));
+    // The reason is GStreamer's.
+    let other = told("/dev/null");
+    let (first, _) = other.split_once('\n').unwrap();
+    let why = first.strip_prefix("error[LP0910]: the USB camera of `till` cannot be used: ");
+    assert!(why.is_some_and(|why| why.contains("/dev/null")), "{other}");
+}
+
 #[test]
 fn an_unknown_element_is_named_with_a_suggestion() {
     check(

@@ -17,6 +17,8 @@ mod found;
 mod impaired;
 mod incremental;
 mod lane;
+#[cfg(feature = "rtsp")]
+mod lp_serve;
 mod models;
 mod native;
 mod odd_cameras;

@@ -109,6 +109,15 @@ fn a_clip_shows_the_same_as_a_file_and_as_a_stream() {
 }
 
 #[test]
+fn a_host_without_an_address_is_refused_before_anything_is_made() {
+    let ws = streamed(free_port(), "").env("LP_SET_RTSP_HOST", "store.invalid");
+    let ended = ws.lp("run --no-verdict").code(2);
+    let told = "the streams of clips come from `store.invalid` of `rtsp.host`, a name without an address";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    assert!(!ws.exists("media") && !ws.exists("results"));
+}
+
+#[test]
 fn a_port_of_another_program_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
