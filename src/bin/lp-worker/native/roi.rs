@@ -13,6 +13,7 @@ use gstreamer as gst;
 use gstreamer_video as gst_video;
 
 use lp::vision::Corners;
+use lp::vision::labels::unnamed;
 use lp::vision::prepare::Pixels;
 
 /// The parameter with the confidence and the exact rectangle.
@@ -48,18 +49,30 @@ impl Region {
         self.parameters.iter().filter_map(|one| attribute(one))
     }
 
-    /// What is drawn at it: `face 0.94 female 31`.
+    /// Its label; of a class without one, its number. Empty for a region that shows nothing.
+    fn name(&self) -> String {
+        let class = || self.parameter(DETECTION)?.get::<i32>("label_id").ok();
+        match u32::try_from(class().unwrap_or(-1)) {
+            Ok(class) if self.label.is_empty() => unnamed(class),
+            _ => self.label.clone(),
+        }
+    }
+
+    /// What is drawn at it: `face 0.94 female age 31`. A number alone would say nothing.
     pub(crate) fn text(&self) -> String {
         let score = self.score().map(|score| format!("{score:.2}"));
-        let said = self.attributes().map(|(_, said)| said);
-        let words = [Some(self.label.clone()), score].into_iter().flatten().chain(said);
+        let said = self.attributes().map(|(name, said)| match said.parse::<f64>() {
+            Ok(_) => format!("{name} {said}"),
+            Err(_) => said,
+        });
+        let words = [Some(self.name()), score].into_iter().flatten().chain(said);
         words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
     /// The same in words: `face 94 %, gender female, age 31`.
     pub(crate) fn words(&self) -> String {
         let score = self.score().map_or_else(String::new, |score| format!(" {:.0} %", score * 100.0));
-        let label = if self.label.is_empty() { "region" } else { &self.label };
+        let label = Some(self.name()).filter(|name| !name.is_empty()).unwrap_or_else(|| "region".to_owned());
         let said = self.attributes().map(|(name, said)| format!("{name} {said}"));
         std::iter::once(format!("{label}{score}")).chain(said).collect::<Vec<_>>().join(", ")
     }
@@ -132,4 +145,45 @@ pub(crate) fn add_parameter(buffer: &mut gst::BufferRef, id: i32, parameter: gst
 /// Gives the region with this number the number of its object.
 pub(crate) fn set_object(buffer: &mut gst::BufferRef, id: i32, object: i32) {
     add_parameter(buffer, id, gst::Structure::builder(OBJECT_ID).field("id", object).build());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(label: &str, class: Option<i32>, said: &[(&str, &str)], text: &str, words: &str) {
+        gst::init().unwrap();
+        let mut detection = gst::Structure::builder(DETECTION).field("confidence", 0.94);
+        detection = detection.field_if_some("label_id", class);
+        let attribute = |(name, label): &(&str, &str)| {
+            gst::Structure::builder("classification")
+                .field("attribute_name", name)
+                .field("label", label)
+                .build()
+        };
+        let region = Region {
+            id: 0,
+            parent: None,
+            label: label.to_owned(),
+            pixels: Pixels { x: 0, y: 0, width: 8, height: 8 },
+            parameters: std::iter::once(detection.build()).chain(said.iter().map(attribute)).collect(),
+        };
+        assert_eq!((region.text().as_str(), region.words().as_str()), (text, words));
+    }
+
+    #[test]
+    fn a_number_is_never_drawn_without_a_name() {
+        let said = [("gender", "female"), ("age", "31"), ("person", "1")];
+        check(
+            "face",
+            Some(0),
+            &said,
+            "face 0.94 female age 31 person 1",
+            "face 94 %, gender female, age 31, person 1",
+        );
+        // A detector without labels leaves the class to its number.
+        check("", Some(0), &[], "class 0 0.94", "class 0 94 %");
+        check("", None, &[], "0.94", "region 94 %");
+    }
 }

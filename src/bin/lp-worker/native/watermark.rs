@@ -79,7 +79,7 @@ impl Work for Watermark {
             .map_err(|_| "a frame cannot be drawn into".to_owned())?;
         for region in regions {
             let text = region.text();
-            let label = (self.shows_labels && !region.label.is_empty()).then_some((text.as_str(), LETTERS));
+            let label = (self.shows_labels && !text.is_empty()).then_some((text.as_str(), LETTERS));
             draw::region(&mut frame, &region, 1.0, self.thickness, label)?;
         }
         Ok(())
