@@ -10,6 +10,7 @@ use super::{Exit, console};
 use crate::os;
 use crate::os::fs::Executable;
 use crate::path::for_shell;
+use crate::workspace::assets::shipped::DETECTOR;
 use crate::workspace::error::{CommandError, Result};
 
 /// Files of a project and their texts.
@@ -61,10 +62,6 @@ const LANE: &Texts = &[
     ("configs/pipelines/motion.sh", include_str!("../../configs/pipelines/motion.sh")),
 ];
 
-/// The detector for scenes, which cameras of that lane's profile `inference` have.
-const DETECTOR: (&str, &[u8]) =
-    ("configs/models/own/checkout.onnx", include_bytes!("../../configs/models/own/checkout.onnx"));
-
 /// A file of a new project.
 pub(super) struct NewFile {
     /// Relative to the project.
@@ -89,6 +86,7 @@ pub(super) fn run(global: &Global, args: &InitArgs) -> Result<Exit> {
     let mut files: Vec<NewFile> =
         texts.iter().chain(SCHEMAS).map(|(path, text)| new_file(path, text)).collect();
     if args.lane {
+        // Its profile `inference` has cameras with the detector for scenes.
         let (path, bytes) = DETECTOR;
         files.push(NewFile { path: path.to_owned(), bytes: bytes.to_vec() });
     }

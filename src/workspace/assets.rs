@@ -8,6 +8,7 @@
 //! `docs/schema/assets.schema.json` describes [`List`]. Not here: reading all files
 //! ([`verify`]), fetching, copying and deleting them (`cli::assets`).
 
+pub(crate) mod shipped;
 pub(crate) mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -454,10 +455,10 @@ fn own_models(opened: &Workspace, graph: &TaskGraph, uses: &Uses<'_>) -> Vec<Ass
         if own.is_empty() {
             continue;
         }
-        // A model of the user's may be another one on purpose; a library may not.
+        // A model of the user's may be another one on purpose; a library may not, nor what `lp` wrote.
         let pins = |path: &ProjectPath| match name == OPENVINO_NAME {
             true => project.recipes.pins_of(path).cloned().unwrap_or_default(),
-            false => Pins::default(),
+            false => shipped::pins(path).unwrap_or_default(),
         };
         let files = own.iter().map(|path| own_file(project, path, pins(path))).collect();
         let cameras = uses.cameras(own.iter().copied(), project);

@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Asset, AssetFile, Kind, State};
+use super::{Asset, AssetFile, Kind, State, shipped};
 use crate::action;
 use crate::os;
 use crate::os::http::{Difference, PinKey, compare};
@@ -122,6 +122,9 @@ fn look(layout: &Layout, asset: &Asset, file: &AssetFile) -> Found {
 
 /// What brings the right file.
 fn way_out(asset: &Asset, file: &AssetFile) -> &'static str {
+    if shipped::pins(&file.path).is_some() {
+        return "copy it from a new project (`lp init --lane DIR`); a model of your own needs another place";
+    }
     match (asset.state, asset.kind) {
         (State::Yours, Kind::Model) if file.pins.has_digest() => {
             "delete the files of this folder, and `lp assets fetch` brings all of them"
