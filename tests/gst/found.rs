@@ -13,18 +13,18 @@ use crate::project::{SHORT_SCENE, latest};
 use crate::workspace::Workspace;
 
 /// The face lane, of which nothing is known that could disturb it, with these steps.
-fn faces(steps: &[Value]) -> Option<Workspace> {
+pub(crate) fn faces(steps: &[Value]) -> Option<Workspace> {
     with_models(steps).map(Workspace::unseen_machine)
 }
 
 /// Other steps for the same workload.
-fn change(ws: &Workspace, steps: &[Value]) {
+pub(crate) fn change(ws: &Workspace, steps: &[Value]) {
     let workloads = json!({ "workload_pipeline_map": { "faces": steps } });
     ws.write("configs/workload_to_pipeline.json", &workloads.to_string());
 }
 
 /// The figures of the first stream of the newest run.
-fn stream(ws: &Workspace) -> Value {
+pub(crate) fn stream(ws: &Workspace) -> Value {
     let report: Value = serde_json::from_str(&ws.read("results/latest/report.json")).unwrap();
     report["measurement"]["cameras"][0]["streams"][0].clone()
 }

@@ -36,6 +36,7 @@ mod recorded;
 mod reference;
 mod removal;
 mod replay;
+mod reshaped;
 mod rtsp;
 mod scenes;
 mod scripts;
