@@ -1,11 +1,11 @@
 //! What detectors and classifiers of DL Streamer's kind find on frames: they attach metadata to
 //! these, and post no messages.
 //!
-//! A region is a piece of metadata whose API is `GstVideoRegionOfInterestMetaAPI` or, in newer
-//! versions, `GstAnalyticsRelationMetaAPI`. A detector found something where more regions leave it
-//! than entered it, and a classifier where more attributes do. Labels, boxes and attributes are
-//! read from `GstVideoRegionOfInterestMeta`, which DL Streamer's elements attach as those here do,
-//! so no library of DL Streamer is needed.
+//! A detector found something where more regions leave it than entered it, and a classifier where
+//! more attributes do. Labels, boxes and attributes are read from `GstVideoRegionOfInterestMeta`, which
+//! DL Streamer's elements attach as those here do, so no library of DL Streamer is needed; with the
+//! feature `analytics`, labels and boxes also from the metadata of GStreamer's analytics library. Without
+//! it, that a frame has such metadata is all that is seen of it (`native::roi`).
 //!
 //! A detector with `inference-interval=N` looks at each N-th frame, counted from its start, so
 //! frames are counted where they leave it. Boxes are kept of the first frame of each position of
@@ -26,9 +26,6 @@ use lp::worker::protocol::{FoundBox, FrameBoxes, MAX_BOXES, MAX_FRAMES, Regions}
 use crate::frames::lock;
 use crate::looping::PassLength;
 use crate::native::roi::{self, Region};
-
-/// The names of the APIs of regions.
-const REGIONS: [&str; 2] = ["GstVideoRegionOfInterestMetaAPI", "GstAnalyticsRelationMetaAPI"];
 
 /// Frames inside a detector whose regions are remembered.
 const MAX_INSIDE: usize = 64;
@@ -71,7 +68,7 @@ struct Frames {
 /// What a frame carries.
 #[derive(Default)]
 struct Contents {
-    /// Regions of any API.
+    /// Regions, also such as cannot be read.
     n_any: usize,
     /// Those that can be read.
     n_regions: usize,
@@ -80,8 +77,7 @@ struct Contents {
 
 impl Contents {
     fn of(buffer: &gst::BufferRef, report: Report) -> Contents {
-        let is_region = |meta: &gst::MetaRef<'_, gst::Meta>| REGIONS.contains(&meta.api().name());
-        let n_any = buffer.iter_meta::<gst::Meta>().filter(is_region).count();
+        let n_any = roi::count(buffer);
         let mut contents = Contents { n_any, ..Contents::default() };
         if n_any > 0 {
             let regions = roi::all(buffer);

@@ -168,6 +168,16 @@ pub(super) fn remark(element: &gst::Element, text: &str) {
     let _ = element.post_message(gst::message::Element::builder(structure).src(element).build());
 }
 
+/// Makes regions of interest of what a frame has as metadata of GStreamer's analytics library only, so
+/// that all work reads it.
+#[cfg(feature = "analytics")]
+pub(super) fn adopt(element: &gst::Element, buffer: &mut gst::BufferRef) {
+    super::roi::adopt(buffer, || {
+        let caps = element.static_pad("sink")?.current_caps()?;
+        super::frame::info(&caps).ok().map(|info| super::frame::size(&info))
+    });
+}
+
 /// The state of an element.
 pub(super) struct Shell<W> {
     settings: Mutex<Settings>,
@@ -324,6 +334,8 @@ macro_rules! element {
                         &self,
                         buffer: &mut gst::BufferRef,
                     ) -> Result<gst::FlowSuccess, gst::FlowError> {
+                        #[cfg(feature = "analytics")]
+                        crate::native::element::adopt(self.obj().upcast_ref(), buffer);
                         let segment = self.obj().segment();
                         let times = segment.downcast_ref::<gst::ClockTime>();
                         let time =

@@ -13,6 +13,8 @@
 //! Not here: everything about pictures and tensors that needs neither GStreamer nor OpenVINO
 //! (`lp::vision`), and which elements a step becomes (`lp::dialect`).
 
+#[cfg(feature = "analytics")]
+mod analytics;
 mod attach;
 mod classify;
 mod config;

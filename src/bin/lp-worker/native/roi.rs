@@ -4,17 +4,24 @@
 //! pixels, and each of its parameters is a structure. `detection` has the same rectangle in parts
 //! of the frame and the confidence, `object_id` the number that a tracker gave; each other one is
 //! what a classifier says. DL Streamer attaches metadata of GStreamer's analytics library too,
-//! which GStreamer has since 1.24; these elements do not.
+//! which GStreamer has since 1.24; so do these elements with the feature `analytics` (`analytics`), and
+//! what has only that is a region too.
 //!
-//! The number of a region counts from 0 on each frame, so two runs give equal results.
+//! The number of a region counts from 0 on each frame, so two runs give equal results. With the feature,
+//! it is that of the analytics library, which also numbers what a tracker adds.
 
 use gst_video::VideoRegionOfInterestMeta as Meta;
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 
 use lp::vision::Corners;
+#[cfg(feature = "analytics")]
+use lp::vision::Size;
 use lp::vision::labels::unnamed;
 use lp::vision::prepare::Pixels;
+
+#[cfg(feature = "analytics")]
+use super::analytics;
 
 /// The parameter with the confidence and the exact rectangle.
 pub(crate) const DETECTION: &str = "detection";
@@ -93,8 +100,72 @@ pub(crate) fn attribute(parameter: &gst::StructureRef) -> Option<(String, String
     Some((name.unwrap_or_else(|| parameter.name().to_string()), said))
 }
 
-/// All regions of a frame, in the order in which they were attached.
+/// How many regions a frame has, also such as cannot be read here: at least that a frame has metadata of
+/// detectors is seen.
+#[cfg(not(feature = "analytics"))]
+pub(crate) fn count(buffer: &gst::BufferRef) -> usize {
+    const APIS: [&str; 2] = ["GstVideoRegionOfInterestMetaAPI", "GstAnalyticsRelationMetaAPI"];
+    buffer.iter_meta::<gst::Meta>().filter(|meta| APIS.contains(&meta.api().name())).count()
+}
+
+/// How many regions a frame has.
+#[cfg(feature = "analytics")]
+pub(crate) fn count(buffer: &gst::BufferRef) -> usize {
+    all(buffer).len()
+}
+
+/// All regions of a frame, in the order in which they were attached; then those that are no regions of
+/// interest.
 pub(crate) fn all(buffer: &gst::BufferRef) -> Vec<Region> {
+    #[cfg_attr(not(feature = "analytics"), expect(unused_mut, reason = "nothing is added"))]
+    let mut regions = attached(buffer);
+    #[cfg(feature = "analytics")]
+    regions.extend(others(buffer, &regions));
+    regions
+}
+
+/// The detections of a frame for which no region stands: DL Streamer's have the number of theirs. Their
+/// structure `detection` has the score only.
+#[cfg(feature = "analytics")]
+fn others(buffer: &gst::BufferRef, regions: &[Region]) -> Vec<Region> {
+    let mut found = analytics::all(buffer);
+    found.retain(|one| !regions.iter().any(|region| region.id == one.id && region.label == one.label));
+    let region = |one: analytics::Detection| {
+        let score = f64::from(one.score);
+        let detection = gst::Structure::builder(DETECTION).field("confidence", score).build();
+        let object = one.object.map(|object| gst::Structure::builder(OBJECT_ID).field("id", object).build());
+        let parameters = std::iter::once(detection).chain(object).collect();
+        Region { id: one.id, parent: None, label: one.label, pixels: one.pixels, parameters }
+    };
+    found.into_iter().map(region).collect()
+}
+
+/// Attaches a region for each detection of a frame of this size for which none stands, so that
+/// elements can add to it.
+#[cfg(feature = "analytics")]
+pub(super) fn adopt(buffer: &mut gst::BufferRef, size: impl FnOnce() -> Option<Size>) {
+    let new = others(buffer, &attached(buffer));
+    let Some(size) = (!new.is_empty()).then(size).flatten() else { return };
+    for region in new {
+        let Pixels { x, y, width, height } = region.pixels;
+        let part = |at: u32, of: usize| (f64::from(at) / of as f64).min(1.0);
+        let mut meta = Meta::add(buffer, &region.label, (x, y, width, height));
+        meta.set_id(region.id);
+        meta.set_parent_id(-1);
+        for mut parameter in region.parameters {
+            if parameter.name() == DETECTION {
+                parameter.set("x_min", part(x, size.width));
+                parameter.set("x_max", part(x.saturating_add(width), size.width));
+                parameter.set("y_min", part(y, size.height));
+                parameter.set("y_max", part(y.saturating_add(height), size.height));
+            }
+            meta.add_param(parameter);
+        }
+    }
+}
+
+/// The regions of interest of a frame.
+fn attached(buffer: &gst::BufferRef) -> Vec<Region> {
     let region = |meta: gst::MetaRef<'_, Meta>| {
         let (x, y, width, height) = meta.rect();
         Region {
@@ -117,7 +188,7 @@ pub(crate) fn attach(
     score: Option<(f32, u32)>,
     parent: Option<i32>,
 ) -> i32 {
-    let id = buffer.iter_meta::<Meta>().map(|meta| meta.id() + 1).max().unwrap_or(0);
+    let id = number(buffer, label, pixels, score.map(|(confidence, _)| confidence));
     let Pixels { x, y, width, height } = pixels;
     let mut detection = gst::Structure::builder(DETECTION)
         .field("x_min", bounds.x_min)
@@ -135,6 +206,22 @@ pub(crate) fn attach(
     id
 }
 
+/// The number of a new region.
+#[cfg(not(feature = "analytics"))]
+fn number(buffer: &mut gst::BufferRef, _: &str, _: Pixels, _: Option<f32>) -> i32 {
+    next(buffer)
+}
+
+/// The number of a new region, which is a detection of the analytics library too.
+#[cfg(feature = "analytics")]
+fn number(buffer: &mut gst::BufferRef, label: &str, pixels: Pixels, score: Option<f32>) -> i32 {
+    analytics::add(buffer, label, pixels, score).unwrap_or_else(|| next(buffer))
+}
+
+fn next(buffer: &gst::BufferRef) -> i32 {
+    buffer.iter_meta::<Meta>().map(|meta| meta.id() + 1).max().unwrap_or(0)
+}
+
 /// Adds a parameter to the region with this number.
 pub(crate) fn add_parameter(buffer: &mut gst::BufferRef, id: i32, parameter: gst::Structure) {
     if let Some(mut meta) = buffer.iter_meta_mut::<Meta>().find(|meta| meta.id() == id) {
@@ -145,6 +232,8 @@ pub(crate) fn add_parameter(buffer: &mut gst::BufferRef, id: i32, parameter: gst
 /// Gives the region with this number the number of its object.
 pub(crate) fn set_object(buffer: &mut gst::BufferRef, id: i32, object: i32) {
     add_parameter(buffer, id, gst::Structure::builder(OBJECT_ID).field("id", object).build());
+    #[cfg(feature = "analytics")]
+    analytics::set_object(buffer, id, object);
 }
 
 #[cfg(test)]

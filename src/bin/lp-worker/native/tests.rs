@@ -29,11 +29,16 @@ fn regions_are_drawn_as_lines_in_every_format() {
     }
 }
 
-/// Plays frames of 64x48 through these elements to the end; the error that one of them posts.
-fn play(elements: &str) -> Result<(), String> {
+/// GStreamer knows the elements.
+pub(super) fn registered() {
     static REGISTERED: Once = Once::new();
     gst::init().unwrap();
     REGISTERED.call_once(|| super::register().unwrap());
+}
+
+/// Plays frames of 64x48 through these elements to the end; the error that one of them posts.
+fn play(elements: &str) -> Result<(), String> {
+    registered();
     let line = format!(
         "videotestsrc pattern=black num-buffers=2 ! video/x-raw,format=NV12,width=64,height=48,framerate=10/1 ! {elements} ! fakesink"
     );
