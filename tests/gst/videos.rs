@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::clips::{H264, ffmpeg};
+use crate::clips::{H264, ffmpeg, turn};
 use crate::recorded::{record, serve};
 use crate::source::raw;
 use crate::support::Bench;
@@ -185,11 +185,9 @@ fn the_text_says_how_a_video_would_be_played() {
     );
     let open = "-c:v libx264 -threads 1 -g 10 -bf 3 -sc_threshold 0 -x264-params open-gop=1:b-adapt=0";
     says("e.mp4", &format!("{plain} {open}"), &["open: some refer to the GOP before"]);
-    says(
-        "f.mp4",
-        "-i a.mp4 -c copy -metadata:s:v rotate=90",
-        &["turned by ", "its frames are turned by the container"],
-    );
+    ffmpeg(&ws.root(), "-i a.mp4 -c copy turned.mp4");
+    turn(&ws.path("turned.mp4"), "90");
+    says("f.mp4", "-i turned.mp4 -c copy", &["turned by ", "its frames are turned by the container"]);
     says(
         "g.mp4",
         &format!(
