@@ -11,6 +11,7 @@ mod finding;
 mod fit;
 mod limits;
 mod node;
+mod power;
 mod programs;
 mod readings;
 mod software;
@@ -20,6 +21,7 @@ use std::collections::BTreeSet;
 use super::args::{DoctorArgs, Global};
 use super::project::read;
 use super::{Exit, console};
+use crate::collect;
 use crate::dialect::devices::needed;
 use crate::graph::factories::{Need, needs};
 use crate::graph::lower::{Lowering, Subject, lower};
@@ -82,6 +84,7 @@ pub(super) fn run(global: &Global, args: &DoctorArgs) -> Result<Exit> {
     }
     findings.extend(limits::findings(&tools.host.facts));
     findings.extend(fit::findings(&tools.host));
+    findings.extend(power::finding(collect::power::refused_zone(&os::env::system_root()).as_deref()));
 
     let missing = findings.iter().filter(|finding| finding.is_missing()).count();
     let readings = readings::readings();

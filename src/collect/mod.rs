@@ -7,15 +7,21 @@
 //! Not here: the use of the values (`record`), and the sampling once a second
 //! (`session`).
 
+pub mod bandwidth;
 pub mod cgroup;
 mod cores;
 pub mod cpu;
 mod devices;
 pub mod disk;
+mod energy;
+pub mod gpu;
 pub mod host;
 pub mod machine;
 pub mod memory;
 pub mod network;
+pub mod npu;
+pub mod nvidia;
+pub mod power;
 pub mod pressure;
 pub mod processes;
 pub mod room;
@@ -39,6 +45,18 @@ pub const ALL: &[Kind] = &[
     Kind { name: processes::NAME, start: processes::start },
     Kind { name: throttle::NAME, start: throttle::start },
     Kind { name: temperature::NAME, start: temperature::start },
+    Kind { name: power::NAME, start: power::start },
+    Kind { name: bandwidth::NAME, start: bandwidth::start },
+    Kind { name: npu::NAME, start: npu::start },
+    Kind { name: gpu::NAME, start: gpu::start },
+    Kind { name: nvidia::NAME, start: nvidia::start },
+];
+
+/// Those that may know the power of a part of the machine.
+pub const OF_POWER: &[Kind] = &[
+    Kind { name: power::NAME, start: power::start },
+    Kind { name: gpu::NAME, start: gpu::start },
+    Kind { name: nvidia::NAME, start: nvidia::start },
 ];
 
 /// A kind of collector.
@@ -83,7 +101,8 @@ pub trait Collector {
     /// this sample is lost. After any other error the collector cannot run any more.
     fn sample(&mut self, at_ns: u64) -> Result<Vec<Option<f64>>, CollectError>;
 
-    /// Series, or groups of them, that it cannot measure on this machine, with the reason.
+    /// Series, or groups of them, that it cannot measure on this machine, with the reason. There may
+    /// be more after a sample.
     fn missing(&self) -> Vec<(String, String)> {
         Vec::new()
     }
@@ -112,7 +131,7 @@ pub struct Series {
     /// (`machine.cpu`, `disk.sda.busy`).
     pub name: String,
     /// In UCUM, as OpenTelemetry writes units: `1` for a share of 0 to 1, `By` for
-    /// bytes, `By/s`, `/s`, `Hz`, `Cel`.
+    /// bytes, `By/s`, `/s`, `Hz`, `Cel`, `W`.
     pub unit: &'static str,
 }
 
@@ -161,6 +180,20 @@ pub enum CollectError {
         usual: &'static str,
     },
 
+    /// The kernel gives it to others only.
+    #[error("failed to read `{}`; {hint}", .path.display())]
+    Refused {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+        /// Who may read it, and how that is changed.
+        hint: &'static str,
+    },
+
+    /// Something else than a file of the kernel cannot be used.
+    #[error("{what}: {reason}")]
+    Unavailable { what: &'static str, reason: String },
+
     /// Two samples without any time between them.
     #[error("no clock tick has passed since the sample before")]
     TooSoon,
@@ -176,6 +209,9 @@ impl CollectError {
     pub fn reason(&self) -> String {
         match self {
             CollectError::Read { source, .. } => format!("{self}: {source}"),
+            CollectError::Refused { path, source, hint } => {
+                format!("failed to read `{}`: {source}; {hint}", path.display())
+            }
             _ => self.to_string(),
         }
     }

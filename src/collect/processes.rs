@@ -81,6 +81,11 @@ fn mark(owner: Owner, lp: u32) -> String {
     format!("{owner} of {lp}")
 }
 
+/// The parent of a process, from its `stat`; `None` if it is a thread of the kernel.
+pub(super) fn parent(stat: &[u8]) -> Option<u32> {
+    Process::read(stat).filter(|process| !process.is_kernel).map(|process| process.parent)
+}
+
 /// Begins to scan `/proc`.
 ///
 /// # Errors

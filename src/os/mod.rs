@@ -19,6 +19,7 @@ pub mod http;
 pub mod links;
 pub mod lock;
 pub mod netrc;
+pub mod nvml;
 pub mod onnx;
 pub mod pipes;
 pub mod proc;

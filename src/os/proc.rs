@@ -57,6 +57,23 @@ pub fn link_name(path: &Path) -> io::Result<String> {
     name.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the link has no last component"))
 }
 
+/// Where a symbolic link points to, as it is written: `/dev/dri/renderD128` for a file of
+/// `/proc/PID/fd`.
+///
+/// # Errors
+/// When there is no such link, or it may not be read.
+pub fn link(path: &Path) -> io::Result<PathBuf> {
+    std::fs::read_link(path)
+}
+
+/// The bytes of a file whose text may be anything: `/proc/PID/stat` has the name of a program.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
 /// The names in `folder` that are `prefix` and a number, by number: `cpu0`, `cpu1`. A
 /// folder that is not there has none.
 #[must_use]

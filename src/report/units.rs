@@ -1,6 +1,6 @@
 //! Values of series in words: the unit is UCUM's, the text is for people.
 
-/// A value with its unit: `25.0 %`, `1381 MiB`, `2400 MHz`, `51.0 °C`.
+/// A value with its unit: `25.0 %`, `1381 MiB`, `2400 MHz`, `51.0 °C`, `7.0 W`.
 #[must_use]
 pub fn shown(value: f64, unit: &str) -> String {
     let mebi = f64::from(1 << 20);
@@ -11,6 +11,7 @@ pub fn shown(value: f64, unit: &str) -> String {
         "Hz" => format!("{:.0} MHz", value / 1e6),
         "Cel" => format!("{value:.1} °C"),
         "/s" => format!("{value:.1}/s"),
+        "W" => format!("{value:.1} W"),
         _ => format!("{value} {unit}"),
     }
 }
@@ -32,7 +33,7 @@ mod tests {
         ];
         assert_eq!(
             values.map(|(value, unit)| shown(value, unit)).join(", "),
-            "25.0 %, 2861 MiB, 1.43 MiB/s, 2400 MHz, 51.0 °C, 2.0/s, 7 W"
+            "25.0 %, 2861 MiB, 1.43 MiB/s, 2400 MHz, 51.0 °C, 2.0/s, 7.0 W"
         );
     }
 }

@@ -589,6 +589,9 @@ impl<'a, P: Player> Session<'a, P> {
             Ok(values) => {
                 builder.collected(at_ns, collector.series(), &values);
                 builder.programs(&collector.programs());
+                for (part, reason) in collector.missing() {
+                    builder.missing(&part, &reason);
+                }
                 true
             }
             // After a stall two ticks follow each other at once: only this sample is lost.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::finding::Finding;
-use crate::collect::{self, Place};
+use crate::collect::{self, Place, bandwidth, gpu, npu, nvidia, power};
 use crate::os;
 use crate::record::measure::fit::{Degradation, at_once, of_host};
 use crate::record::{Host, ProgramRecord};
@@ -14,6 +14,9 @@ const WHAT: &str = "fit to measure";
 
 /// The time that the look covers: a load of 20 % of a core is 20 ticks of its clock.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Collectors of which nothing is a disturbance.
+const BESIDE: [&str; 5] = [bandwidth::NAME, gpu::NAME, npu::NAME, nvidia::NAME, power::NAME];
 
 /// What the collectors saw.
 #[derive(Debug, Default)]
@@ -31,7 +34,8 @@ pub(super) fn findings(host: &Host) -> Vec<Finding> {
 fn look() -> Look {
     let root = os::env::system_root();
     let place = Place::here(&root);
-    let started: Vec<_> = collect::ALL.iter().map(|kind| (kind.name, (kind.start)(&place))).collect();
+    let kinds = collect::ALL.iter().filter(|kind| !BESIDE.contains(&kind.name));
+    let started: Vec<_> = kinds.map(|kind| (kind.name, (kind.start)(&place))).collect();
     std::thread::sleep(LOOK);
     let at_ns = os::clock::monotonic_ns();
     let mut look = Look::default();

@@ -199,7 +199,7 @@ fn refusal(record: &RunRecord, cameras: &[CameraFigures], machine: &MachineFigur
     let is_seen = |device: &str| device.eq_ignore_ascii_case("cpu");
     if let Some(step) = steps.find(|step| step.device.as_deref().is_some_and(|device| !is_seen(device))) {
         let device = step.device.as_deref().unwrap_or_default();
-        return Some(format!("`{}` runs on {device}, whose load is not measured", step.kind));
+        return Some(format!("`{}` runs on {device}, whose load is in no estimate", step.kind));
     }
     let window = machine.window_us?;
     let distorts = |one: &&Degradation| matches!(one.cause, Cause::Throttling | Cause::Swapping);

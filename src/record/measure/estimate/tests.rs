@@ -249,7 +249,7 @@ fn where_the_use_says_nothing_the_reason_is_told() {
         device: Some("GPU.1".to_owned()),
         ..StepRecord::default()
     }];
-    check(&record, expect!["-..-: `gvadetect` runs on GPU.1, whose load is not measured"]);
+    check(&record, expect!["-..-: `gvadetect` runs on GPU.1, whose load is in no estimate"]);
     let mut record = run(2, 1, steady(0.3));
     record.members[0].streams[0].failure = Some("no memory".to_owned());
     check(&record, expect!["-..-: c-1 failed"]);
