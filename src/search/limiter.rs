@@ -67,6 +67,9 @@ pub struct Evidence {
     pub disk_busy: Option<f64>,
     /// The busiest thread of a worker.
     pub thread: Option<Thread>,
+    /// The busiest engines of GPUs and NPUs, at most [`Evidence::ENGINES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub engines: Vec<Engine>,
     /// The queues of failing streams that were fullest, at most [`Evidence::QUEUES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queues: Vec<Queue>,
@@ -83,6 +86,8 @@ pub struct Evidence {
 impl Evidence {
     /// The most queues that are kept.
     pub const QUEUES: usize = 4;
+    /// The most engines that are kept.
+    pub const ENGINES: usize = 4;
 }
 
 /// A mean and its standard error.
@@ -101,6 +106,15 @@ pub struct Thread {
     pub name: String,
     /// CPU time of one of them over time, as a share of one core.
     pub cpu: f64,
+}
+
+/// A part of a GPU, or an NPU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Engine {
+    /// In words: `GPU video engine`.
+    pub name: String,
+    /// The share of the time in which it was busy.
+    pub busy: f64,
 }
 
 /// A queue of a stream.

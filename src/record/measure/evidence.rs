@@ -3,6 +3,8 @@
 //! Pure. Means are over the common window. A figure that no collector gave is not known, and
 //! never zero. Not here: what it shows (`search::limiter`).
 
+mod engines;
+
 use super::machine::{mean_share, points};
 use super::{Measurement, StreamFigures};
 use crate::collect::cgroup::{MEMORY_LIMIT, THROTTLED};
@@ -45,6 +47,7 @@ pub fn evidence(record: &RunRecord, figures: &Measurement) -> Evidence {
         memory_hits: share(MEMORY_LIMIT),
         disk_busy: disk_busy(record),
         thread: thread(figures),
+        engines: engines::engines(record),
         queues: queues(record, figures),
         delivered: delivered(record, figures),
         processed: processed(figures),

@@ -13,7 +13,7 @@ use crate::record::fixture::density::late;
 use crate::record::schema::check;
 use crate::report::grid::Paper;
 use crate::search::limiter::{
-    Certainty, Evidence, Experiment, Finding, Mean, Queue, Resource, Stage, Thread,
+    Certainty, Engine, Evidence, Experiment, Finding, Mean, Queue, Resource, Stage, Thread,
 };
 use crate::search::{Goal, State};
 
@@ -41,6 +41,7 @@ fn limiter() -> LimiterRecord {
         own_cpu: Some(Mean { mean: 0.9, error: 0.01 }),
         busy: vec![0.9, 1.0],
         thread: Some(thread),
+        engines: vec![Engine { name: "GPU video engine".to_owned(), busy: 0.97 }],
         queues: vec![queue],
         ..Evidence::default()
     };

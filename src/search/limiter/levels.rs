@@ -1,6 +1,6 @@
 //! From which level on a figure is evidence.
 
-use super::Evidence;
+use super::{Engine, Evidence};
 
 /// Above this share of busy cores, the CPU is full: paced streams come in bursts, so threads wait
 /// for a core long before the mean is 1. On two cores lanes fail at 0.97 and more.
@@ -19,6 +19,8 @@ const MEMORY_WAIT: f64 = 0.05;
 const SWAPPING: f64 = 4e6;
 const DISK_WAIT: f64 = 0.2;
 const DISK_BUSY: f64 = 0.9;
+/// From this share on, an engine of a GPU or an NPU may be what streams wait for.
+const ENGINE_BUSY: f64 = 0.9;
 /// Other programs that use more than this hide everything else.
 const FOREIGN: f64 = 0.1;
 /// A source that delivers less than this share is the reason itself.
@@ -84,6 +86,11 @@ impl Evidence {
 
     pub(super) fn waits_for_disk(&self) -> bool {
         reaches(self.disk_wait, DISK_WAIT) || reaches(self.disk_busy, DISK_BUSY)
+    }
+
+    /// The engines that have hardly any time left.
+    pub(super) fn full_engines(&self) -> impl Iterator<Item = &Engine> {
+        self.engines.iter().filter(|engine| ENGINE_BUSY <= engine.busy)
     }
 
     pub(super) fn lacks_frames(&self) -> bool {

@@ -153,6 +153,7 @@ impl Machine {
                 name: "queue:src".to_owned(),
                 cpu: hottest.min(1.0),
             }),
+            engines: Vec::new(),
             queues: vec![Queue {
                 name: "queue".to_owned(),
                 full: if share < 0.995 { 0.9 } else { 0.05 },

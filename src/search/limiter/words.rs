@@ -187,6 +187,9 @@ impl Evidence {
                 say(queues());
             }
         }
+        // Whatever is found: no experiment takes work from an engine alone.
+        let engines = self.full_engines();
+        lines.extend(engines.map(|engine| format!("{} {} busy", engine.name, percent(engine.busy))));
         lines
     }
 }
