@@ -159,6 +159,7 @@ fn setup(streams: usize, isolation: Isolation) -> Setup {
             limits: Default::default(),
         },
         host: Host { facts: BTreeMap::new() },
+        idle: None,
         members: (0..streams).map(member).collect(),
         workers: match isolation {
             Isolation::Lane => vec!["lane".to_owned()],

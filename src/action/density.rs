@@ -27,7 +27,7 @@ use crate::record::density::{
 use crate::record::measure::measure;
 use crate::record::{Conditions, Pace, RunRecord};
 use crate::search::{Answer, Ask, Goal, Next, Rules, Seen, Setting, State, Why, look, next};
-use crate::session::{Load, Observation, SessionError, Stage, Watched};
+use crate::session::{Load, Observation, SessionError, Stage, Watched, idle_power};
 use crate::worker::protocol::Keep;
 
 pub(super) fn perform(
@@ -84,10 +84,11 @@ fn search(
     let roles = Role::all(&density.members, host, task, attempt)?;
     let network = Network::new(density.impair)?;
     let cast = Cast::new(&roles, Pace::Live, &network, host, task, attempt)?;
+    // Before a server or a worker is started.
+    let setup = setup(host, density, attempt);
     // Of all settings; it ends after the last one.
     let _server = serving::start(host, density.server.as_ref(), attempt)?;
     let secrets = cast.redaction();
-    let setup = setup(host, density, attempt);
     let stage = Stage::new(setup.clone(), &secrets, host.watch, attempt.cancel);
     let mut driver = Driver { host, density, cast: &cast, setup, rules, kept, guard: Guard::default() };
     let provenance = subject::provenance(host, task, attempt);
@@ -153,6 +154,7 @@ fn setup(host: &LocalHost<'_>, density: &Density, attempt: &Attempt<'_>) -> Setu
             limits: density.verdict,
         },
         host: host.fingerprint.clone(),
+        idle: idle_power(attempt.cancel),
         members: Vec::new(),
         workers: Vec::new(),
     }

@@ -22,7 +22,7 @@ use crate::model::Settings;
 use crate::os;
 use crate::record::build::Setup;
 use crate::record::{Conditions, RunRecord};
-use crate::session::{Load, SessionError, measure};
+use crate::session::{Load, SessionError, idle_power, measure};
 use crate::worker::protocol::Keep;
 
 pub(super) fn perform(host: &LocalHost<'_>, run: &Run, task: &Task, attempt: &Attempt<'_>) -> Performed {
@@ -77,6 +77,8 @@ fn record(
             limits: host.limits,
         },
         host: host.fingerprint.clone(),
+        // Before a server, a worker or a script is started.
+        idle: idle_power(attempt.cancel),
         members: Vec::new(),
         workers: Vec::new(),
     };

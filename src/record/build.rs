@@ -43,6 +43,7 @@ use self::stream::{Stream, Timing};
 use self::thin::Pending;
 pub use self::thin::{MAX_POINTS, SampleLog};
 use super::foreign::Figure;
+use super::power::IdlePower;
 use super::seen::{Detector, Expected};
 use super::{
     Conditions, Host, Member, OmittedWorkloads, Pace, ProgramRecord, RunRecord, SeriesRecord, SourceConfig,
@@ -111,6 +112,8 @@ pub struct Setup {
     pub origin_ns: u64,
     pub conditions: Conditions,
     pub host: Host,
+    /// The power of the machine before, where it is known.
+    pub idle: Option<IdlePower>,
     /// One per camera and copy, in project order.
     pub members: Vec<MemberSetup>,
     /// The workers' names, in the order in which they were started.
@@ -654,6 +657,7 @@ impl RecordBuilder {
             server: None,
             programs,
             missing,
+            idle: setup.idle,
             interrupted,
             inputs_changed: Vec::new(),
             other_counts: Vec::new(),

@@ -103,6 +103,7 @@ pub(crate) fn setup(
             impair: None,
             limits: Limits::default(),
         },
+        idle: None,
         host: Host { facts: facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect() },
         members,
         workers: workers.iter().map(|&name| name.to_owned()).collect(),

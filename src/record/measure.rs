@@ -14,6 +14,7 @@ mod alive;
 mod connection;
 mod deadline;
 mod delay;
+mod energy;
 pub mod estimate;
 mod evidence;
 mod figures;
@@ -39,6 +40,7 @@ use serde::{Deserialize, Serialize};
 pub use self::accuracy::{Accuracy, AccuracyOf, is_wrong};
 pub use self::deadline::{CONFIDENCE, OnTime};
 pub use self::delay::{GAP_US, Lateness, PERIODS};
+pub use self::energy::EnergyFigures;
 pub use self::estimate::Estimate;
 pub use self::evidence::evidence;
 pub use self::figures::{Percentiles, Second, SeenDue, StepFigures, StreamFigures};
@@ -68,8 +70,8 @@ use crate::stats;
 /// jitter, goodput, slow seconds; it brought disturbances of the machine, times that a verdict
 /// leaves out, and the sightings of detectors. 6 brought the estimate of how many copies would fit
 /// and the drift of a camera's clock. 7 brought labels, frames looked at and accuracy of detectors,
-/// and the verdict `faster_but_wrong`.
-pub const VERSION: u32 = 7;
+/// and the verdict `faster_but_wrong`. 8 brought power and energy.
+pub const VERSION: u32 = 8;
 
 /// The figures of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +95,9 @@ pub struct Measurement {
     /// What disturbed the machine in the time that was measured.
     pub disturbances: Vec<Disturbance>,
     pub totals: Totals,
+    /// Power and energy; `None` if no power is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy: Option<EnergyFigures>,
     /// How many copies of what ran would fit on the machine.
     pub estimate: Estimate,
 }
@@ -200,6 +205,7 @@ pub fn measure(record: &RunRecord) -> Measurement {
         server: record.server.as_ref().map(|server| machine::server(record, server)),
         cameras,
         machine,
+        energy: energy::energy(record, &totals),
         degraded,
         disturbances: fit::measured_disturbances(record),
         totals,

@@ -23,6 +23,7 @@ pub mod foreign;
 pub mod headroom;
 pub mod long;
 pub mod measure;
+pub mod power;
 mod provenance;
 #[cfg(test)]
 pub(crate) mod schema;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use self::compared::Compared;
 use self::long::LongWindow;
+use self::power::IdlePower;
 pub use self::provenance::{ConfigFile, Git, Provenance, StepRecord};
 use self::seen::{ClipPlace, Expected, StepSightings};
 use crate::digest::ContentDigest;
@@ -64,8 +66,9 @@ pub use crate::worker::protocol::{Outage, Packets, Snapshot, ThreadGroup, VideoF
 /// [`StreamRecord::place`] and [`SourceConfig::expect`]; 7 brought [`Delivery::drift_ppm`],
 /// [`RunRecord::other_counts`] and [`StreamRecord::queues`]; 8 brought [`RunRecord::server`], [`StreamRecord::snapshot`],
 /// [`StreamRecord::compared`], [`Conditions::impair`], [`StreamRecord::impaired`], [`Delivery::transport`],
-/// [`Delivery::packets`] and [`Delivery::reconnects`], and of [`StepSightings`] `model`, `inferred`, `labels` and `boxes`.
-pub const VERSION: u32 = 8;
+/// [`Delivery::packets`] and [`Delivery::reconnects`], and of [`StepSightings`] `model`, `inferred`, `labels` and `boxes`; 9
+/// brought [`RunRecord::idle`].
+pub const VERSION: u32 = 9;
 
 /// Everything that one run measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,6 +109,10 @@ pub struct RunRecord {
     pub programs: Vec<ProgramRecord>,
     /// Collectors, or series of them, that could not run, with the reason.
     pub missing: BTreeMap<String, String>,
+    /// The power of the machine before anything of the run was started; `None` where no power is
+    /// known, and in records before version 9.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<IdlePower>,
     /// Whether the user stopped it before its time.
     pub interrupted: bool,
     /// Inputs that changed while it ran, or were written and changed back: it is unknown

@@ -67,6 +67,7 @@ fn full() -> RunRecord {
         reorder_ppm: 10_000,
         seed: 7,
     });
+    record.idle = Some(IdlePower { over_ms: 3000, watts: [("power.package_0".to_owned(), 7.5)].into() });
     record.programs = vec![ProgramRecord { name: "rustc".to_owned(), cpu_us: 7 }];
     let described = described(six_cameras());
     record.provenance = described.provenance.map(|provenance| Provenance {

@@ -12,8 +12,8 @@ use crate::impair::Passage;
 use crate::record::compared::Reference;
 use crate::record::measure::estimate::Resource;
 use crate::record::measure::{
-    Accuracy, CameraFigures, Lateness, OnTime, PartVerdict, Percentiles, StepFigures, StreamFigures,
-    WorkerFigures,
+    Accuracy, CameraFigures, EnergyFigures, Lateness, OnTime, PartVerdict, Percentiles, StepFigures,
+    StreamFigures, WorkerFigures,
 };
 use crate::record::{
     Delivery, Git, Isolation, Member, Pace, PreparedClip, Provenance, SourceConfig, StepRecord, StreamRecord,
@@ -110,7 +110,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 128] = [
+pub(super) const COLUMNS: [Column; 134] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -293,6 +293,15 @@ pub(super) const COLUMNS: [Column; 128] = [
     ("impaired_delay_ms", |row| {
         cell(row.passage().and_then(Passage::delay_mean_us).map(|us| us as f64 / 1e3))
     }),
+    ("power_w", |row| energy(row, |energy| Some(energy.watts))),
+    ("power_of", |row| {
+        let energy = row.report.measurement.energy.as_ref();
+        names(energy.map_or(&[], |energy| &energy.parts))
+    }),
+    ("idle_power_w", |row| energy(row, |energy| energy.idle_watts)),
+    ("joules_per_frame", |row| energy(row, |energy| energy.joules_per_frame)),
+    ("joules_per_frame_above_idle", |row| energy(row, |energy| energy.joules_per_frame_above_idle)),
+    ("fps_per_watt", |row| energy(row, |energy| energy.fps_per_watt)),
 ];
 
 /// The report as CSV.
@@ -366,6 +375,11 @@ fn latency(row: &Row<'_>, which: fn(&Percentiles) -> u32) -> Cell {
 
 fn impaired(row: &Row<'_>, which: fn(&Passage) -> u64) -> Cell {
     count(row.passage().map(which))
+}
+
+/// A figure of the machine's power.
+fn energy(row: &Row<'_>, which: fn(&EnergyFigures) -> Option<f64>) -> Cell {
+    cell(row.report.measurement.energy.as_ref().and_then(which))
 }
 
 fn part(part: Option<&PartVerdict>) -> Cell {

@@ -11,6 +11,7 @@
 mod benchmark;
 mod csv;
 pub mod density;
+mod energy;
 mod estimate;
 pub mod grid;
 mod html;
@@ -31,7 +32,7 @@ pub use self::html::html;
 pub use self::json::json;
 pub use self::table::table;
 
-use crate::collect::machine;
+use crate::collect::{gpu, machine, npu, nvidia};
 use crate::model::Settings;
 use crate::record::measure::{MachineFigures, Measurement, StreamFigures, Verdict, number};
 use crate::record::{Conditions, Host, Isolation, Pace, RunRecord, WorkerRecord};
@@ -39,7 +40,7 @@ use crate::text::harmless_lines;
 use crate::time::duration_text;
 
 /// The version of the JSON and CSV documents.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// The data of a report.
 #[derive(Clone, Copy, Debug)]
@@ -186,10 +187,26 @@ fn unmeasured(record: &RunRecord) -> Vec<String> {
 
 /// The same in a line, since most machines lack some, and no verdict needs most of them.
 fn unmeasured_briefly(record: &RunRecord) -> Option<String> {
-    let names: Vec<String> = missing(record).map(|(collector, _)| collector.clone()).collect();
+    let is_told = |collector: &&String| !is_absent(record, collector);
+    let names: Vec<String> =
+        missing(record).map(|(collector, _)| collector).filter(is_told).cloned().collect();
     (!names.is_empty()).then(|| {
         harmless_lines(&format!("not measured: {} (report.html and `lp doctor` say why)", some(&names)))
     })
+}
+
+/// Whether the machine has nothing that this collector measures, so that nothing is missing.
+fn is_absent(record: &RunRecord, collector: &str) -> bool {
+    let has = |fact: &str, drivers: &[&str]| {
+        let devices = record.host.facts.get(fact);
+        devices.is_none_or(|devices| drivers.iter().any(|driver| devices.contains(driver)))
+    };
+    match collector {
+        gpu::NAME => !has("gpu", &["i915", "xe", "amdgpu"]),
+        nvidia::NAME => !has("gpu", &["nvidia"]),
+        npu::NAME => !has("npu", &["intel_vpu"]),
+        _ => false,
+    }
 }
 
 /// Collectors without values, and the reasons; the machine's is among its figures.

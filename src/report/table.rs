@@ -6,13 +6,13 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::estimate;
 use super::grid::{Cell, Paper, grid};
 use super::lanes::{groups, name, why};
 use super::{
     NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, mebibytes, millis, network, on_time,
     percent, sightings, some, stolen, subject, target, unmeasured_briefly, verdict,
 };
+use super::{energy, estimate};
 use crate::diag::Tone;
 use crate::record::Pace;
 use crate::record::measure::{CameraFigures, StreamFigures, Verdict};
@@ -100,6 +100,7 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
         stolen(machine),
         mebibytes(machine.memory_max)
     ));
+    rest.extend(energy::sentence(report).map(|power| format!("power: {power}")));
     let notes = gaps(report).into_iter().chain(unmeasured_briefly(report.record));
     rest.extend(notes.map(|note| format!("note: {note}")));
     for failure in failures(report) {

@@ -15,6 +15,7 @@
 
 #[cfg(test)]
 mod fixture;
+mod idle;
 mod lanes;
 mod listen;
 mod load;
@@ -27,6 +28,7 @@ mod variant;
 
 use std::time::Duration;
 
+pub use self::idle::idle_power;
 pub use self::lanes::{Stage, Watched};
 pub use self::listen::{Observation, Watch, replay};
 pub use self::load::{Load, PipelineLoad};

@@ -117,7 +117,7 @@ fn every_form_of_a_report_says_what_was_measured() {
     "#]]
     .assert_eq(&head(&ended.stdout));
     let record = latest(&ws);
-    assert_eq!((record.version, record.utc_offset_s), (8, Some(20_700)));
+    assert_eq!((record.version, record.utc_offset_s), (9, Some(20_700)));
     let started = ended.stdout.lines().find(|line| line.starts_with("started")).unwrap();
     assert!(started.contains(" +05:45 (") && started.ends_with(" UTC)"), "{started}");
 
@@ -228,7 +228,7 @@ fn every_form_of_a_report_says_what_was_measured() {
         lp_version=0.1.0
         gstreamer=1.22.0
         worker_command=LP_WORKER: fake-worker
-        record_version=8
+        record_version=9
         clip_done=
         clip_because=
         clip_made_up=
@@ -277,6 +277,12 @@ fn every_form_of_a_report_says_what_was_measured() {
         impaired_overflowed=
         impaired_reordered=
         impaired_delay_ms=
+        power_w=
+        power_of=
+        idle_power_w=
+        joules_per_frame=
+        joules_per_frame_above_idle=
+        fps_per_watt=
     "#]]
     .assert_eq(&lines.collect::<String>());
 

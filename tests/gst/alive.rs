@@ -165,6 +165,7 @@ fn live(member: &Member, stream: &StreamRecord, offset_ms: u64, window: u64, bli
         origin_ns: 0,
         conditions,
         host: record.host.clone(),
+        idle: None,
         members: vec![member],
         workers: vec!["w".to_owned()],
     });

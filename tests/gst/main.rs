@@ -10,6 +10,7 @@ mod camera;
 mod check;
 mod clips;
 mod drawn;
+mod energy;
 mod faults;
 mod files;
 mod found;

@@ -13,7 +13,7 @@ use crate::diag::Tone;
 use crate::record::density_figures::{AtAnswer, CameraAtAnswer, Outcome, SettingFigures};
 use crate::record::measure::{Verdict, number};
 use crate::report::grid::{Cell, Paper, grid};
-use crate::report::{NONE, millis, percent, unmeasured_briefly};
+use crate::report::{NONE, energy, millis, percent, unmeasured_briefly};
 use crate::search::State;
 use crate::text::harmless_lines;
 
@@ -167,6 +167,7 @@ pub fn table(shown: &DensityShown<'_>, paper: Paper) -> String {
         lines.extend(fitting(&CAMERAS, &at.cameras, paper));
         lines.push(String::new());
         rest.push(format!("machine: {}", machine(&report, at)));
+        rest.extend(energy::sentence(&report).map(|power| format!("power: {power}")));
         rest.extend(left(at));
         rest.extend(unmeasured_briefly(report.record).map(|note| format!("note: {note}")));
     }

@@ -5,7 +5,7 @@ use maud::{Markup, html as markup};
 use super::chart::{Band, Chart, Line, MOST_POINTS, Points, Shade};
 use super::series::grouped;
 use crate::record::measure::split::{Load, loads, mean_owned, owned, workers_cpu};
-use crate::report::{Report, cpu_range, mebibytes, percent, stolen};
+use crate::report::{Report, cpu_range, energy, mebibytes, percent, stolen};
 use crate::text::harmless_lines;
 
 /// The name and the class of each owner of CPU time.
@@ -58,6 +58,7 @@ pub(in crate::report) fn load(report: &Report<'_>) -> Option<Markup> {
                     dt { "largest other programs" } dd { (programs(report)) }
                 }
                 @if let Some(bytes) = figures.memory_max { dt { "memory in use at most" } dd { (mebibytes(Some(bytes))) " MiB" } }
+                @if let Some(power) = energy::sentence(report) { dt { "power" } dd { (power) } }
                 @if let Some(server) = &report.measurement.server {
                     dt { (server.name) }
                     dd { (percent(server.cpu, 0)) " % of a core, " (mebibytes(server.rss_max)) " MiB" }

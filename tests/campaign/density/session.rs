@@ -267,6 +267,7 @@ fn record(machine: &Machine, n_streams: usize) -> RunRecord {
             limits: Limits::default(),
         },
         host: Host { facts: [("cpus".to_owned(), machine.cores.to_string())].into() },
+        idle: None,
         members: (0..n_streams).map(member).collect(),
         series: SERIES.into_iter().map(series).collect(),
         workers: Vec::new(),
