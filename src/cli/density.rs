@@ -11,7 +11,7 @@ use crate::action::LocalHost;
 use crate::engine::{Again, Warm};
 use crate::graph::lower::{Subject, density_path};
 use crate::graph::select;
-use crate::model::{Density, Unit};
+use crate::model::{Density, Price, Unit};
 use crate::os;
 use crate::os::signal::cancel_on_signals;
 use crate::record::density::DensityRecord;
@@ -125,7 +125,8 @@ pub(super) fn run(global: &Global, args: &DensityArgs) -> Result<Exit> {
             let key = attempt.document.without_repeat().digest().to_hex();
             let _ = os::fs::remove(&opened.project.layout.searches().join(key));
         }
-        show(&place, args, &search_id, &record, is_old)?;
+        let price = opened.project.settings.price.as_ref();
+        show(&place, args, &search_id, &record, price, is_old)?;
         for camera in &left_out {
             console::result(&format!("left out: {camera}"));
         }
@@ -172,11 +173,12 @@ fn show(
     args: &DensityArgs,
     id: &str,
     record: &DensityRecord,
+    price: Option<&Price>,
     is_old: bool,
 ) -> Result<()> {
     let figures = figures(record);
     let upstream = upstream(record, &figures, &UpstreamRule { target_fps: args.target_fps });
-    let shown = DensityShown { id, record, figures: &figures, upstream: &upstream };
+    let shown = DensityShown { id, record, figures: &figures, upstream: &upstream, price };
     let folder = place.with_extension("");
     view::write_density(&folder, &shown).context("failed to write the report of the search")?;
     let paper = console::paper();

@@ -149,6 +149,7 @@ fn defaults() -> BTreeMap<String, Json> {
         ("density.budget", json!(duration_text(density.budget))),
         ("density.allow_oom", json!(density.allow_oom)),
         ("density.limiter", json!(density.limiter)),
+        ("host.price", Json::Null),
         ("clip.drop_only", json!(settings.drop_only)),
         ("clip.codec", json!(settings.clip.codec.map_or("source", Codec::word))),
         ("clip.bitrate", json!(settings.clip.bitrate)),

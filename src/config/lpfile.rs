@@ -22,8 +22,8 @@ use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Spanned};
 use crate::model::WorkerCommand;
 use crate::model::{
-    Accept, AssetPin, Certificate, Codec, DialectChoice, Expect, FileSourceMode, Isolation, Pace, Reconnect,
-    Share, Transport,
+    Accept, AssetPin, Certificate, Codec, DialectChoice, Expect, FileSourceMode, Isolation, Pace, Price,
+    Reconnect, Share, Transport,
 };
 
 /// `Lpfile.toml` as written.
@@ -41,6 +41,8 @@ pub(super) struct RawLpfile {
     pub(super) verdict: RawVerdict,
     /// `[density]`
     pub(super) density: RawDensity,
+    /// `[host] price`
+    pub(super) price: Option<Price>,
     pub(super) drop_only: Option<bool>,
     /// `[clip]`
     pub(super) clip: RawClip,
@@ -165,6 +167,7 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     raw.verdict = table.optional("verdict", limits, verdict(), diagnostics).unwrap_or_default();
     let search = "How the search for the number of lanes is made";
     raw.density = table.optional("density", search, density(), diagnostics).unwrap_or_default();
+    raw.price = table.optional("host", "This machine", host(), diagnostics).flatten();
     let clips = "How clips that do not fit their camera are converted, and how they are encoded";
     (raw.drop_only, raw.clip) = table.optional("clip", clips, clip(), diagnostics).unwrap_or_default();
     raw.rtsp = table.optional("rtsp", "RTSP streams", rtsp(), diagnostics).unwrap_or_default();
@@ -322,6 +325,23 @@ fn rtsp() -> impl Reader<Value = RawRtsp> + Copy {
             codec: table.optional("codec", codec, one_of(CODECS), diagnostics),
             cpus: table.optional("cpus", cpus, list_of(whole(0, 1_023)), diagnostics),
         })
+    })
+}
+
+fn host() -> impl Reader<Value = Option<Price>> + Copy {
+    let price = by(
+        || Shape::String(Some(Price::PATTERN.to_owned())),
+        |at, diagnostics| {
+            let price = at.as_string().and_then(Price::parse);
+            if price.is_none() {
+                at.wrong("an amount and a currency, such as \"1200 EUR\"", diagnostics);
+            }
+            price
+        },
+    );
+    table(KeyNames::Path, UnknownKeys::Refuse, move |table, diagnostics| {
+        let about = "What it costs, such as `1200 EUR`: `lp density` divides it by the number of lanes";
+        Some(table.optional("price", about, price, diagnostics))
     })
 }
 

@@ -167,6 +167,7 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
         snapshots: raw.run.snapshots.unwrap_or(true),
         limits: raw.verdict.limits(),
         density: raw.density.resolve(),
+        price: raw.price.clone(),
         drop_only: raw.drop_only.unwrap_or(false),
         clip: raw.clip.resolve(RawClip::default()),
         rtsp: Rtsp {

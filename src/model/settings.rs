@@ -1,4 +1,4 @@
-//! Settings of a run: `[run]`, `[verdict]`, `[clip]`, `[rtsp]`, `[worker]`, `[models]` and `[pools]`.
+//! Settings of a run: `[run]`, `[host]`, `[verdict]`, `[clip]`, `[rtsp]`, `[worker]`, `[models]` and `[pools]`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::camera::{Certificate, ClipOptions, Codec, Reconnect, Transport};
 use super::density::Density;
 use super::limits::Limits;
+use super::price::Price;
 use super::worker::WorkerCommand;
 use crate::impair::Impairment;
 use crate::os::IpAddr;
 
-/// `[run]`, `[verdict]`, `[density]`, `[clip]`, `[rtsp]`, `[worker]`, `[models]` and `[pools]`.
+/// `[run]`, `[host]`, `[verdict]`, `[density]`, `[clip]`, `[rtsp]`, `[worker]`, `[models]` and `[pools]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The measured window; zero = until Ctrl-C.
@@ -45,6 +46,8 @@ pub struct Settings {
     pub limits: Limits,
     /// `[density]`
     pub density: Density,
+    /// `[host]`: what the machine costs.
+    pub price: Option<Price>,
     /// `[clip]`: whether clips with too few frames keep them instead of getting copies.
     pub drop_only: bool,
     /// `[clip]`: how clips are encoded; cameras may differ.

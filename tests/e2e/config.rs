@@ -49,6 +49,7 @@ fn every_key_has_its_value_and_its_origin() {
             density.budget                  "30m"                                default
             density.allow_oom               false                                default
             density.limiter                 true                                 default
+            host.price                      -                                    default
             clip.drop_only                  false                                default
             clip.codec                      "source"                             default
             clip.bitrate                    -                                    default

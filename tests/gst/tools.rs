@@ -133,6 +133,7 @@ fn the_page_of_a_search_opens_in_a_browser_and_fits_a_phone_a_screen_and_paper()
         record: &record,
         figures: &figures,
         upstream: &upstream,
+        price: None,
     };
     let text = report::density::html(&shown, None);
     assert_fits(&text);

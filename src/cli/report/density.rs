@@ -4,7 +4,7 @@ use anyhow::Context;
 
 use super::open_page;
 use crate::cli::args::{Global, ReportArgs, ReportFormat};
-use crate::cli::project::store_layout;
+use crate::cli::project::{self, store_layout};
 use crate::cli::{Exit, console};
 use crate::os;
 use crate::record::density::DensityRecord;
@@ -27,7 +27,10 @@ pub(super) fn run(global: &Global, store: &Store, args: &ReportArgs) -> Result<E
     let (record, id) = view::read_density(store, attempt)?;
     let figures = figures(&record);
     let upstream = upstream(&record, &figures, &UpstreamRule::default());
-    let shown = DensityShown { id: &id, record: &record, figures: &figures, upstream: &upstream };
+    // Where the config has errors, the report is as good without it.
+    let price = project::read(global, &[])?.project.and_then(|project| project.settings.price);
+    let price = price.as_ref();
+    let shown = DensityShown { id: &id, record: &record, figures: &figures, upstream: &upstream, price };
     let folder = match &args.output {
         Some(folder) => Some(os::env::current_dir()?.join(folder)),
         None if args.open => Some(store_layout(global)?.results.join("density").join(&record.subject)),

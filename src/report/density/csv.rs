@@ -5,6 +5,7 @@
 //! formula is made harmless, as in the CSV of a run.
 
 use super::{DensityShown, word};
+use crate::model::Price;
 use crate::record::density::Unit;
 use crate::record::density_figures::{SettingFigures, WorstStream};
 use crate::record::upstream::{UpstreamSetting, UpstreamVerdict};
@@ -24,7 +25,7 @@ struct Row<'a> {
 
 type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
-const COLUMNS: [Column; 43] = [
+const COLUMNS: [Column; 45] = [
     ("search", |row| text(row.shown.id)),
     ("subject", |row| text(&row.shown.record.subject)),
     ("started_utc", |row| text(row.shown.record.started)),
@@ -92,6 +93,8 @@ const COLUMNS: [Column; 43] = [
     ("config_digest", |row| text(row.provenance().map(|it| it.config_digest().short()).unwrap_or_default())),
     ("inputs_digest", |row| text(row.provenance().map(|it| it.inputs_digest().short()).unwrap_or_default())),
     ("lp_version", |row| text(row.provenance().map_or("", |known| &known.lp))),
+    ("cost_each", |row| cell(row.shown.price_of_each().map(|each| (each.amount() * 1e4).round() / 1e4))),
+    ("currency", |row| text(row.shown.price.map_or("", Price::currency))),
 ];
 
 impl<'a> Row<'a> {

@@ -9,6 +9,7 @@ use crate::name::Slug;
 use crate::path::ProjectPath;
 use crate::record::density::{LimiterRecord, Unit};
 use crate::record::density_figures::{CameraAtAnswer, Load, Outcome, SettingFigures};
+use crate::record::measure::EnergyFigures;
 use crate::record::measure::fit::Degradation;
 use crate::record::upstream::{Upstream, UpstreamStream, streams};
 use crate::record::{Host, Isolation, Limits, Pace, Provenance};
@@ -44,6 +45,8 @@ struct Document<'a> {
     took_us: u64,
     settings: &'a [SettingFigures],
     at_answer: Option<AtAnswerDocument<'a>>,
+    /// What a lane costs, if the project has the price of the machine.
+    cost: Option<CostDocument<'a>>,
     /// What limits one lane more.
     limiter: Option<&'a LimiterRecord>,
     upstream: &'a Upstream,
@@ -58,6 +61,15 @@ struct AnswerDocument<'a> {
     at_most: Option<u32>,
     why: Option<Why>,
     not_monotone: &'a [u32],
+}
+
+#[derive(Serialize)]
+struct CostDocument<'a> {
+    currency: &'a str,
+    /// Of the machine.
+    price: f64,
+    /// Of each lane that was confirmed.
+    each: f64,
 }
 
 /// Those that all settings have.
@@ -83,6 +95,7 @@ struct AtAnswerDocument<'a> {
     window_us: Option<u64>,
     load: Load,
     cpu_per_lane: Option<f64>,
+    energy: Option<&'a EnergyFigures>,
     cameras: &'a [CameraAtAnswer],
     /// The rates of each stream by whole seconds, as upstream sees them.
     rates: Vec<UpstreamStream>,
@@ -92,7 +105,7 @@ struct AtAnswerDocument<'a> {
 /// known.
 #[must_use]
 pub fn json(shown: &DensityShown<'_>) -> String {
-    let DensityShown { id, record, figures, upstream } = shown;
+    let DensityShown { id, record, figures, upstream, price } = shown;
     let Answer { at_least, at_most, why, not_monotone } = &record.answer;
     let Host { facts } = &record.host;
     let conditions = shown.sample().map(|run| ConditionsDocument {
@@ -106,6 +119,7 @@ pub fn json(shown: &DensityShown<'_>) -> String {
         window_us: at.window_us,
         load: at.load,
         cpu_per_lane: at.cpu_per_lane,
+        energy: at.measurement.energy.as_ref(),
         cameras: &at.cameras,
         rates: streams(&at.measurement, &upstream.rule),
     });
@@ -144,6 +158,11 @@ pub fn json(shown: &DensityShown<'_>) -> String {
         took_us: figures.took_us,
         settings: &figures.settings,
         at_answer,
+        cost: price.zip(shown.price_of_each()).map(|(price, each)| CostDocument {
+            currency: price.currency(),
+            price: price.amount(),
+            each: (each.amount() * 1e4).round() / 1e4,
+        }),
         limiter: record.limiter.as_ref(),
         upstream,
         command: repeat::command(shown).join(" "),

@@ -28,6 +28,7 @@ pub use self::upstream::{by_upstream, in_upstreams_words};
 
 use super::subject::{self, Fact, fact};
 use super::{Failure, Report, failures, host};
+use crate::model::Price;
 use crate::record::density::{DensityRecord, Unit};
 use crate::record::density_figures::{AtAnswer, Cause, DensityFigures, SettingFigures, WorstStream, percent};
 use crate::record::headroom::Allowance;
@@ -54,6 +55,8 @@ pub struct DensityShown<'a> {
     pub figures: &'a DensityFigures,
     /// What upstream's rule says about `record`.
     pub upstream: &'a Upstream,
+    /// What the machine costs, if its project says so.
+    pub price: Option<&'a Price>,
 }
 
 impl<'a> DensityShown<'a> {
@@ -61,6 +64,20 @@ impl<'a> DensityShown<'a> {
     fn sample(&self) -> Option<&'a RunRecord> {
         let first = self.record.settings.first().map(|setting| &setting.record);
         self.record.at_answer.as_deref().or(first)
+    }
+
+    /// The part of the price for each lane that was confirmed.
+    fn price_of_each(&self) -> Option<Price> {
+        self.price?.of_each(self.record.answer.at_least)
+    }
+
+    /// The same in words: `about 52 EUR a lane`; of a range `at most about 60 EUR a lane`, as more
+    /// lanes would cost less each.
+    fn cost(&self) -> Option<String> {
+        let each = self.price_of_each()?;
+        let at_most = if self.record.answer.exact().is_some() { "" } else { "at most " };
+        let (price, unit) = (self.price?, unit(self.record, 1));
+        Some(format!("{at_most}about {each} a {unit} ({price} for the machine)"))
     }
 
     /// The run at the answer as a report of its own.
@@ -163,6 +180,7 @@ fn head(shown: &DensityShown<'_>) -> Vec<Fact> {
         fact("asked", asked(shown)),
         fact("took", took(shown)),
     ]);
+    facts.extend(shown.cost().map(|cost| fact("cost", cost)));
     facts.extend(record.limiter.as_ref().map(|limiter| fact("limit", limiter.finding.to_string())));
     facts.extend(shown.sample().into_iter().flat_map(subject::what));
     facts.extend(subject::whose(record.provenance.as_ref()));

@@ -4,12 +4,14 @@
 
 use serde_json::Value;
 
-use super::tests::{searches, with_shown};
+use super::tests::{PRICED, searches, with_shown};
 use super::{VERSION, json};
 use crate::path::ProjectPath;
 use crate::pipeline::removal::Removal;
+use crate::record::SeriesRecord;
 use crate::record::density::{self, LimiterRecord};
 use crate::record::fixture::density::late;
+use crate::record::power::IdlePower;
 use crate::record::schema::check;
 use crate::report::grid::Paper;
 use crate::search::limiter::{
@@ -26,6 +28,13 @@ fn records() -> Vec<density::DensityRecord> {
     full.lack = Some("one more needs 900 MiB of memory".to_owned());
     full.inputs_changed = vec![ProjectPath::new("media/scan.mp4").unwrap()];
     full.at_answer = Some(Box::new(late(3, Goal::Confirm, (0, 0), 9).record));
+    full.tag = Some(PRICED.to_owned());
+    let run = full.at_answer.as_mut().unwrap();
+    let at_us: Vec<u64> = (0..=120).map(|second| second * 1_000_000).collect();
+    let values = vec![20.0; at_us.len()];
+    let name = "power.package_0".to_owned();
+    run.idle = Some(IdlePower { over_ms: 3000, watts: [(name.clone(), 8.0)].into() });
+    run.series.push(SeriesRecord { name, unit: "W".to_owned(), at_us, values });
     full.settings[4].record.host.facts.insert("governor".to_owned(), "powersave".to_owned());
     records
 }
@@ -72,6 +81,18 @@ fn what_limits_the_lanes_is_in_every_form() {
     assert!(table.contains(&format!("limit: {says}")), "{table}");
     assert!(page.contains("limited by CPU: `zbar` (removing it frees 41\u{a0}%)"), "{page}");
     assert!(page.contains(&says.replace(" %", "\u{a0}%")), "{page}");
+}
+
+#[test]
+fn a_lane_has_its_cost_and_its_power_in_every_form() {
+    let record = &records()[0];
+    let table = with_shown(record, |shown| super::table(shown, Paper::PLAIN));
+    let page = with_shown(record, |shown| super::html(shown, None));
+    let csv = with_shown(record, super::csv);
+    assert!(table.contains("about 400 EUR a lane (1200 EUR for the machine)"), "{table}");
+    assert!(table.contains("power: 20.0 W of the CPU's package, 8.0 W when idle (for 3s"), "{table}");
+    assert!(page.contains("about 400 EUR a lane"), "{page}");
+    assert!(csv.lines().nth(1).unwrap().ends_with(",400,EUR"), "{csv}");
 }
 
 #[test]

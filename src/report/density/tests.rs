@@ -15,10 +15,15 @@ use crate::search::{Answer, Why};
 
 const NARROW: Paper = Paper { width: Some(80), color: Color::Never };
 
+/// The tag of searches whose project has a price.
+pub(super) const PRICED: &str = "priced";
+
 pub(in crate::report) fn with_shown<T>(record: &DensityRecord, make: impl Fn(&DensityShown<'_>) -> T) -> T {
     let figures = figures(record);
     let upstream = upstream(record, &figures, &UpstreamRule::default());
-    make(&DensityShown { id: "20261124T064200Z-9f2c41", record, figures: &figures, upstream: &upstream })
+    let price = Price::parse("1200 EUR").filter(|_| record.tag.as_deref() == Some(PRICED));
+    let (id, price) = ("20261124T064200Z-9f2c41", price.as_ref());
+    make(&DensityShown { id, record, figures: &figures, upstream: &upstream, price })
 }
 
 /// Searches of all kinds.
@@ -308,13 +313,13 @@ fn upstreams_words_and_its_rule_are_a_text_of_their_own() {
 #[test]
 fn csv_has_a_row_per_setting() {
     expect![[r#"
-        search,subject,started_utc,setting,lanes,goal,verdict,reason,begin_s,end_s,judged_s,left_out_s,worst_stream,worst_camera,worst_target_fps,worst_fps,worst_on_time_percent,worst_dropped_percent,machine_cpu_percent,own_cpu_percent,foreign_cpu_percent,machine_memory_max_mib,degraded,degraded_because,upstream_verdict,upstream_lowest_percent,unit,confidence_percent,max,budget_s,answer_at_least,answer_at_most,answer_why,interrupted,tag,host,project,git_commit,profile,overrides,config_digest,inputs_digest,lp_version
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,1,1,explore,holds,,0,27,20,0,camera-1/1,camera-1,15,15,100,0,24.1053,22,0.9,916.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,2,2,explore,holds,,27,53,20,0,camera-1/1,camera-1,15,15,100,0,46.1053,44,0.9,1114.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,3,4,explore,fails,camera-2-l4/1: 88 % on time is less than 99 %,53,75,20,0,camera-2-l4/1,camera-2,15,15.05,88,0,90.1053,88,0.9,1510.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,4,3,explore,holds,,75,101,20,0,camera-1/1,camera-1,15,15,100,0,68.1053,66,0.9,1312.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,5,3,confirm,holds,,101,305,20,0,camera-1/1,camera-1,15,15,100,0,68.1053,66,0.9,1312.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,
-        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,6,4,confirm,fails,camera-2-l4/1: 97 % on time is less than 99 %,305,341,20,0,camera-2-l4/1,camera-2,15,15.05,97,0,90.1053,88,0.9,1510.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,
+        search,subject,started_utc,setting,lanes,goal,verdict,reason,begin_s,end_s,judged_s,left_out_s,worst_stream,worst_camera,worst_target_fps,worst_fps,worst_on_time_percent,worst_dropped_percent,machine_cpu_percent,own_cpu_percent,foreign_cpu_percent,machine_memory_max_mib,degraded,degraded_because,upstream_verdict,upstream_lowest_percent,unit,confidence_percent,max,budget_s,answer_at_least,answer_at_most,answer_why,interrupted,tag,host,project,git_commit,profile,overrides,config_digest,inputs_digest,lp_version,cost_each,currency
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,1,1,explore,holds,,0,27,20,0,camera-1/1,camera-1,15,15,100,0,24.1053,22,0.9,916.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,,,
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,2,2,explore,holds,,27,53,20,0,camera-1/1,camera-1,15,15,100,0,46.1053,44,0.9,1114.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,,,
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,3,4,explore,fails,camera-2-l4/1: 88 % on time is less than 99 %,53,75,20,0,camera-2-l4/1,camera-2,15,15.05,88,0,90.1053,88,0.9,1510.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,,,
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,4,3,explore,holds,,75,101,20,0,camera-1/1,camera-1,15,15,100,0,68.1053,66,0.9,1312.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,,,
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,5,3,confirm,holds,,101,305,20,0,camera-1/1,camera-1,15,15,100,0,68.1053,66,0.9,1312.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,,,
+        20261124T064200Z-9f2c41,lane,2026-11-24T06:42:00Z,6,4,confirm,fails,camera-2-l4/1: 97 % on time is less than 99 %,305,341,20,0,camera-2-l4/1,camera-2,15,15.05,97,0,90.1053,88,0.9,1510.0,false,,passes,100,lane,95,64,900,3,3,,false,,"cpu Some CPU, cpus 2, gpu none, memory 4096 MiB",,,,,,,,,
     "#]].assert_eq(&with_shown(&three_lanes(), csv));
     for record in searches() {
         assert_eq!(with_shown(&record, csv).lines().count(), record.settings.len() + 1);
