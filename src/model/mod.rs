@@ -7,6 +7,7 @@
 //! pipelines (`plan`, `dialect`).
 
 mod camera;
+mod collector;
 mod conversion;
 mod density;
 mod limits;
@@ -26,6 +27,7 @@ pub use camera::{
     Accept, Camera, Certificate, Clip, ClipOptions, Codec, Credential, Encoder, Expect, Login, Origin,
     Reconnect, Region, RtspStream, Served, Shape, Source, SourceKind, Transport,
 };
+pub use collector::{Collector, FILE, Format, PID, Scope};
 pub use conversion::{Conversion, Requirements, Tool};
 pub use density::{Density, Unit};
 pub use limits::{Deadline, Limits};

@@ -12,6 +12,7 @@
 
 pub mod boxes;
 pub mod build;
+pub mod collector;
 mod compact;
 pub mod compared;
 pub mod density;
@@ -23,6 +24,7 @@ pub mod foreign;
 pub mod headroom;
 pub mod long;
 pub mod measure;
+pub mod parsers;
 pub mod power;
 mod provenance;
 #[cfg(test)]
