@@ -80,6 +80,8 @@ pub struct LocalHost<'a> {
     pub limits: Limits,
     /// `[density]`, for what is not in the key of a search: how long it may take.
     pub density: Density,
+    /// The names of collectors without whose programs there is no run; that is not in its key.
+    pub required: Vec<String>,
     /// Describes program and project, for the record of a run.
     pub provenance: Box<ProvenanceOf<'a>>,
     /// Where downloads come from.

@@ -1,6 +1,7 @@
 //! `run:lane`: plays cameras in a session, and keeps the record.
 
 pub(super) mod cast;
+mod collectors;
 mod compared;
 mod counts;
 mod expected;
@@ -86,8 +87,9 @@ fn record(
     let keep = Keep { boxes: true, snapshot: run.snapshots };
     let copies = (1..=run.count).flat_map(|copy| cameras.clone().map(move |one| (one, copy)));
     let load = cast.load(setup, keep, copies)?;
+    let collectors = collectors::loads((run, host), &load.setup, &load.secrets, attempt)?;
     let server = serving::start(host, run.server.as_ref(), attempt)?;
-    let load = Load { server: server.as_ref(), ..load };
+    let load = Load { server: server.as_ref(), collectors, ..load };
     let provenance = subject::provenance(host, task, attempt);
     let mut record = measure(&load, attempt.cancel, host.watch).map_err(|error| match error {
         SessionError::Cancelled => ActionError::Cancelled,

@@ -76,15 +76,18 @@ pub struct Place<'a> {
     pub root: &'a Path,
     /// The process that measures, as this machine counts.
     pub lp: u32,
-    /// The workers that it has started, likewise. All its other children are scripts.
+    /// The workers that it has started, likewise.
     pub workers: &'a [u32],
+    /// Programs that it has started to measure the machine, likewise. All its other children are
+    /// scripts.
+    pub collectors: &'a [u32],
 }
 
 impl<'a> Place<'a> {
     /// A machine without workers.
     #[must_use]
     pub fn here(root: &'a Path) -> Place<'a> {
-        Place { root, lp: std::process::id(), workers: &[] }
+        Place { root, lp: std::process::id(), workers: &[], collectors: &[] }
     }
 }
 

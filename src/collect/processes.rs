@@ -32,6 +32,9 @@ pub const NAME: &str = "processes";
 pub const WORKERS: &str = "cpu.workers";
 /// Likewise, scripts and servers that `lp` has started, with all descendants.
 pub const SCRIPTS: &str = "cpu.scripts";
+/// Likewise, programs of the user's that `lp` has started to measure the machine (`[[collector]]`), with all
+/// descendants. There is no such series without such programs.
+pub const COLLECTORS: &str = "cpu.collectors";
 /// Likewise, `lp` itself.
 pub const LP: &str = "cpu.lp";
 /// Likewise, everything else.
@@ -76,8 +79,18 @@ pub fn script_mark(lp: u32) -> String {
     mark(Owner::Scripts, lp)
 }
 
+/// The value of [`MARK`] for a program that is started by this `lp` to measure the machine.
+#[must_use]
+pub fn collector_mark(lp: u32) -> String {
+    mark(Owner::Collectors, lp)
+}
+
 fn mark(owner: Owner, lp: u32) -> String {
-    let owner = if owner == Owner::Workers { "worker" } else { "script" };
+    let owner = match owner {
+        Owner::Workers => "worker",
+        Owner::Collectors => "collector",
+        _ => "script",
+    };
     format!("{owner} of {lp}")
 }
 
@@ -96,7 +109,7 @@ pub fn start(place: &Place<'_>) -> Result<Box<dyn Collector>, CollectError> {
 
 impl ProcessSampler {
     fn below(place: &Place<'_>) -> Result<ProcessSampler, CollectError> {
-        let Place { root, lp, workers } = *place;
+        let Place { root, lp, workers, collectors } = *place;
         let path = root.join("proc");
         let mut stat = Stat::below(root)?;
         let before = stat.snapshot(monotonic_ns())?;
@@ -109,9 +122,10 @@ impl ProcessSampler {
             });
         }
         let is_hidden = !first.contains_key(&1);
-        let tree = Tree::new(lp, workers, first, &mut is_marked(&mut processes, lp));
+        let tree = Tree::new(lp, (workers, collectors), first, &mut is_marked(&mut processes, lp));
         let shares = [WORKERS, SCRIPTS, LP, OTHERS, FOREIGN].map(|name| (name, "1"));
         let series = shares.into_iter().chain([(MEASURING, "{process}")]);
+        let series = series.chain((!collectors.is_empty()).then_some((COLLECTORS, "1")));
         let series = series.map(|(name, unit)| Series::new(name, unit)).collect();
         Ok(ProcessSampler { series, path, lp, stat, before, processes, tree, is_hidden })
     }
@@ -139,13 +153,16 @@ impl Collector for ProcessSampler {
         let part = |owner| used.get(&owner).map_or(0.0, |ticks| *ticks as f64 * TICK_NS as f64 / elapsed_ns);
         let own = [Owner::Workers, Owner::Scripts, Owner::Lp].map(part);
         // With other cores online than before, it is unknown how much was busy.
+        let beside = part(Owner::Collectors);
         let others = busy_and_steal(&before, &self.before)
-            .map(|(busy, steal)| share(busy - steal - own.iter().sum::<f64>()));
+            .map(|(busy, steal)| share(busy - steal - own.iter().sum::<f64>() - beside));
         let seen = (!self.is_hidden).then_some(());
         // Two clocks, read one after the other.
         let foreign = seen.zip(others).map(|((), others)| share(part(Owner::Others).min(others)));
         let measuring = seen.map(|()| self.tree.count(WORKER, Owner::Others) as f64);
-        Ok(own.into_iter().map(|own| Some(share(own))).chain([others, foreign, measuring]).collect())
+        let values = own.into_iter().map(|own| Some(share(own))).chain([others, foreign, measuring]);
+        let has_beside = self.series.len() > values.clone().count();
+        Ok(values.chain(has_beside.then(|| Some(share(beside)))).collect())
     }
 
     fn programs(&self) -> Vec<Program> {
@@ -218,7 +235,7 @@ mod tests {
     /// A second later, in which the cores were idle for so many ticks.
     #[track_caller]
     fn check(files: &Files, change: &dyn Fn(), idle: u64, expect: Expect) {
-        let place = Place { root: files.root(), lp: 100, workers: &[200] };
+        let place = Place { root: files.root(), lp: 100, workers: &[200], collectors: &[] };
         let mut sampler = ProcessSampler::below(&place).unwrap();
         change();
         files.write("proc/stat", &format!("cpu0 0 0 0 {idle} 0 0 0 0\ncpu1 0 0 0 {idle} 0 0 0 0\n"));
@@ -366,6 +383,37 @@ mod tests {
     }
 
     #[test]
+    fn programs_that_measure_beside_a_run_belong_neither_to_it_nor_to_others() {
+        let files = machine();
+        put(&files, 500, "sadc", (100, 500, 50), (1, 0), 700);
+        let place = Place { root: files.root(), lp: 100, workers: &[200], collectors: &[500] };
+        let mut sampler = ProcessSampler::below(&place).unwrap();
+        put(&files, 500, "sadc", (100, 500, 50), (11, 0), 700);
+        // A child, what guards the group, and a daemon of it; and a script.
+        put(&files, 501, "sar", (500, 500, 50), (20, 0), 800);
+        put(&files, 502, "sh", (100, 500, 50), (1, 0), 800);
+        put(&files, 503, "daemon", (1, 503, 503), (4, 0), 810);
+        files.write("proc/503/environ", "LP_PROCESS=collector of 100\0");
+        put(&files, 300, "sh", (100, 300, 50), (3, 0), 700);
+        files.write("proc/stat", "cpu0 0 0 0 50 0 0 0 0\ncpu1 0 0 0 50 0 0 0 0\n");
+        let began_ns = sampler.before.at_ns;
+        expect![[r#"
+            cpu.workers 0 1
+            cpu.scripts 0.01 1
+            cpu.lp 0 1
+            cpu.others 0.315 1
+            cpu.foreign 0 1
+            cpu.measuring 0 {process}
+            cpu.collectors 0.175 1
+            memory.lp 8192 By
+            files.lp unknown {file}
+            memory.scripts 8192 By
+            files.scripts unknown {file}
+        "#]]
+        .assert_eq(&sampled(&mut sampler, began_ns, &files));
+    }
+
+    #[test]
     fn a_number_that_is_used_again_is_another_process() {
         let files = machine();
         check(
@@ -467,7 +515,7 @@ mod tests {
     fn another_machine_has_no_figures_and_says_why() {
         let files = machine();
         end(&files, 100);
-        let place = Place { root: files.root(), lp: 100, workers: &[200] };
+        let place = Place { root: files.root(), lp: 100, workers: &[200], collectors: &[] };
         let error = ProcessSampler::below(&place).err().unwrap();
         expect!["expected the process of `lp` (of another machine, or of another namespace) in `/proc`, found none"]
             .assert_eq(&files.without_root(&error.reason()));

@@ -37,8 +37,8 @@ pub fn settings(tree: &Node) -> Vec<Setting> {
     let mut defaults = defaults();
     let mut settings = Vec::new();
     for outer in keys(&lpfile::file().shape()) {
-        // Tasks are no settings (`lp list tasks`), and the profile is laid over.
-        if matches!(outer.key, "task" | "profile") {
+        // Tasks and collectors are no settings, and the profile is laid over.
+        if matches!(outer.key, "task" | "collector" | "profile") {
             continue;
         }
         let table = entry(Some(tree), outer.key);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::asset::{assets_map, fetch_url};
 use super::clip_options::{RawClip, camera_clip, clip};
+use super::collectors::{RawCollector, collector_list};
 use super::density::{RawDensity, density};
 use super::impair::{RawImpairment, impairment};
 use super::inference::{RawOptions, WorkloadOptions, options};
@@ -57,6 +58,7 @@ pub(super) struct RawLpfile {
     pub(super) pools: BTreeMap<String, u32>,
     pub(super) assets: BTreeMap<String, AssetPin>,
     pub(super) tasks: Vec<RawTask>,
+    pub(super) collectors: Vec<RawCollector>,
 }
 
 /// `[camera.NAME]` as written.
@@ -188,6 +190,9 @@ fn tables(table: &mut Table<'_>, diagnostics: &mut Diagnostics) -> Option<RawLpf
     raw.assets = assets.unwrap_or_default().into_iter().collect();
     let tasks = table.optional("task", "Commands of your own", task_list(), diagnostics);
     raw.tasks = tasks.unwrap_or_default();
+    let beside = "Programs of your own that measure the machine beside a run";
+    let collectors = table.optional("collector", beside, collector_list(), diagnostics);
+    raw.collectors = collectors.unwrap_or_default();
     Some(raw)
 }
 

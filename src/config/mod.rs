@@ -16,6 +16,7 @@ mod cameras;
 mod caps;
 mod clip_options;
 mod clips;
+mod collectors;
 mod conversion;
 mod density;
 mod device;

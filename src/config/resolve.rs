@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::cameras::{RawCamera, RawRegion, RawStream};
 use super::clip_options::RawClip;
+use super::collectors;
 use super::impair;
 use super::inference::{RawOptions, WorkloadOptions};
 use super::login::Logins;
@@ -66,6 +67,8 @@ pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnost
     let settings = settings(&raw.lpfile);
     let encrypted = raw.cameras.iter().find_map(encrypted);
     impair::check(&raw.lpfile.rtsp.impair, settings.rtsp.transport, encrypted, diagnostics);
+
+    collectors::check(&raw.lpfile.collectors, diagnostics);
 
     let mut lpfile = raw.lpfile;
     let mut tasks = std::mem::take(&mut lpfile.tasks);
@@ -183,6 +186,7 @@ pub(super) fn settings(raw: &RawLpfile) -> Settings {
             own: None,
         },
         worker: raw.worker.clone(),
+        collectors: collectors::collectors(&raw.collectors),
         model_mirrors: raw.model_mirrors.clone(),
         pools,
     }

@@ -104,7 +104,7 @@ fn fields() -> impl Reader<Value = RawTask> + Copy {
         let outputs = table.optional("outputs", outputs, paths, diagnostics);
         let after = "Tasks or labels that run first, for order only";
         let after = table.optional("after", after, list_of(spanned(string())), diagnostics);
-        let env = table.optional("env", "Variables to set for it", environment(), diagnostics);
+        let env = table.optional("env", "Variables to set for it", environment("task.env."), diagnostics);
         let pass = "Names of variables that it gets from the environment of `lp`";
         let pass = table.optional("pass", pass, list_of(variable()), diagnostics);
         let pool = "The pool that it takes a slot of; `cpu` if not given";
@@ -227,9 +227,10 @@ fn is_variable(name: &str) -> bool {
     starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn environment() -> impl Reader<Value = Vec<(String, String)>> + Copy {
+/// Variables to set. `prefix` precedes their names in messages.
+pub(super) fn environment(prefix: &'static str) -> impl Reader<Value = Vec<(String, String)>> + Copy {
     let shape = || Shape::Either(vec![argument().shape(), Shape::Whole { min: i64::MIN, max: i64::MAX }]);
-    map_of(KeyNames::Prefixed("task.env."), UnknownKeys::Refuse, VARIABLE, shape, |key, at, diagnostics| {
+    map_of(KeyNames::Prefixed(prefix), UnknownKeys::Refuse, VARIABLE, shape, |key, at, diagnostics| {
         if !is_variable(&key.text) {
             let message = format!("`{}` is not the name of an environment variable", key.text);
             diagnostics.push(Diagnostic::error(codes::BAD_NAME, message).at(key.place));

@@ -487,6 +487,7 @@ fn run_tasks(lowering: &Lowering<'_>, subject: &Subject, members: &[&PlannedCame
         script_flags,
         server,
         impair,
+        collectors: settings.collectors.clone(),
     });
     tasks.push(
         Task::new(subject.run_label(), action)

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::diag::Place;
 use crate::digest::ContentDigest;
 use crate::impair::Impairment;
-use crate::model::{ClipOptions, Isolation, Limits, Pace, PackageSource, Unit, lock_url};
+use crate::model::{ClipOptions, Collector, Isolation, Limits, Pace, PackageSource, Unit, lock_url};
 use crate::name::Slug;
 use crate::os::IpAddr;
 use crate::os::http::Pins;
@@ -329,6 +329,10 @@ pub struct Run {
     /// What is done to the network between servers and cameras, if there are streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impair: Option<Impairment>,
+    /// Programs of the user's that measure the machine beside it. Without one of them, a record lacks its
+    /// series, and has what it takes of the machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collectors: Vec<Collector>,
 }
 
 /// A server of clips as streams, which `lp` starts for a measurement.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::camera::{Certificate, ClipOptions, Codec, Reconnect, Transport};
+use super::collector::Collector;
 use super::density::Density;
 use super::limits::Limits;
 use super::price::Price;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub rtsp: Rtsp,
     /// `[worker] command`; `None` = the program beside `lp`.
     pub worker: Option<WorkerCommand>,
+    /// `[[collector]]`, in the order of the file.
+    pub collectors: Vec<Collector>,
     /// `[models] mirrors`: URLs below which a copy of the folder of models lies.
     pub model_mirrors: Vec<String>,
     /// `[pools]`: name to depth, with the defaults of `network`, `gpu` and

@@ -20,6 +20,7 @@
 //! An event costs the same however many streams there are: it changes one stream,
 //! open streams are counted, and hangs are looked for when the first one is due.
 
+mod collectors;
 mod frames;
 mod go_on;
 mod moment;
@@ -34,6 +35,8 @@ mod thin;
 
 use std::collections::{BTreeMap, HashMap};
 
+use self::collectors::Beside;
+pub use self::collectors::CollectorEnd;
 use self::frames::FrameLog;
 pub use self::moment::{NEWEST, Phase, StreamMoment};
 use self::script::Script;
@@ -257,6 +260,8 @@ pub struct RecordBuilder {
     series_indices: HashMap<String, usize>,
     programs: Vec<ProgramRecord>,
     missing: BTreeMap<String, String>,
+    /// Programs of the user's beside the run.
+    beside: Vec<Beside>,
     stopping: bool,
     interrupted: bool,
 }
@@ -332,6 +337,7 @@ impl RecordBuilder {
             series_indices: HashMap::new(),
             programs: Vec::new(),
             missing: BTreeMap::new(),
+            beside: Vec::new(),
             stopping: false,
             interrupted: false,
             setup,
@@ -589,7 +595,8 @@ impl RecordBuilder {
             mut series,
             pending,
             programs,
-            missing,
+            mut missing,
+            beside,
             stopping,
             interrupted,
             ..
@@ -632,6 +639,7 @@ impl RecordBuilder {
 
         series.iter_mut().zip(pending).for_each(|(series, pending)| thin::finish_series(series, pending));
         series.iter_mut().flat_map(|series| &mut series.at_us).for_each(since);
+        let collectors = collectors::finish(beside, &mut series, &mut missing, since);
         let workers =
             setup.workers.into_iter().zip(workers).zip(explained).map(|((name, worker), failed)| {
                 let Worker { samples, mut details, death, stderr_tail, .. } = worker;
@@ -658,6 +666,7 @@ impl RecordBuilder {
             programs,
             missing,
             idle: setup.idle,
+            collectors,
             interrupted,
             inputs_changed: Vec::new(),
             other_counts: Vec::new(),

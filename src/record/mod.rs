@@ -37,6 +37,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use self::collector::CollectorRecord;
 use self::compared::Compared;
 use self::long::LongWindow;
 use self::power::IdlePower;
@@ -69,7 +70,7 @@ pub use crate::worker::protocol::{Outage, Packets, Snapshot, ThreadGroup, VideoF
 /// [`RunRecord::other_counts`] and [`StreamRecord::queues`]; 8 brought [`RunRecord::server`], [`StreamRecord::snapshot`],
 /// [`StreamRecord::compared`], [`Conditions::impair`], [`StreamRecord::impaired`], [`Delivery::transport`],
 /// [`Delivery::packets`] and [`Delivery::reconnects`], and of [`StepSightings`] `model`, `inferred`, `labels` and `boxes`; 9
-/// brought [`RunRecord::idle`].
+/// brought [`RunRecord::idle`] and [`RunRecord::collectors`].
 pub const VERSION: u32 = 9;
 
 /// Everything that one run measured.
@@ -115,6 +116,9 @@ pub struct RunRecord {
     /// known, and in records before version 9.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<IdlePower>,
+    /// Programs of the user's that ran beside it; empty in records before version 9.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collectors: Vec<CollectorRecord>,
     /// Whether the user stopped it before its time.
     pub interrupted: bool,
     /// Inputs that changed while it ran, or were written and changed back: it is unknown

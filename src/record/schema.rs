@@ -7,7 +7,9 @@ use super::fixture::{S, Story, copies, described, displayed, member, scripted, s
 use super::*;
 use crate::collect::Series;
 use crate::impair::{Impairment, Passage};
+use crate::model::Format;
 use crate::record::boxes::tests::boxes;
+use crate::record::collector::{CollectorExit, Fit, UnreadLine};
 use crate::record::compared::{Counts, EarlierRecall, Reference};
 use crate::record::long::{Frame, LongWindow};
 use crate::record::script::{ChannelLatencies, ElementRates, LatencyInterval, Meter, Rate, Unread};
@@ -68,6 +70,22 @@ fn full() -> RunRecord {
         seed: 7,
     });
     record.idle = Some(IdlePower { over_ms: 3000, watts: [("power.package_0".to_owned(), 7.5)].into() });
+    record.collectors = vec![CollectorRecord {
+        name: "sar".to_owned(),
+        member: Some(record.members[0].slug.clone()),
+        command: vec!["sar".to_owned(), "1".to_owned()],
+        parser: Some(Format::Sar),
+        started_us: Some(7),
+        exit: Some(CollectorExit { at_us: S, how: "exited with status 0".to_owned(), asked: true }),
+        output: Fit {
+            bytes: 9,
+            lines: 2,
+            values: 1,
+            unread: 1,
+            first_unread: vec![UnreadLine { line: 2, text: "x".to_owned(), reason: "r".to_owned() }],
+        },
+        remarks: vec!["1 line of 2 does not fit".to_owned()],
+    }];
     record.programs = vec![ProgramRecord { name: "rustc".to_owned(), cpu_us: 7 }];
     let described = described(six_cameras());
     record.provenance = described.provenance.map(|provenance| Provenance {

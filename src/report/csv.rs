@@ -9,6 +9,7 @@
 
 use super::{Report, lanes, subject};
 use crate::impair::Passage;
+use crate::record::collector;
 use crate::record::compared::Reference;
 use crate::record::measure::estimate::Resource;
 use crate::record::measure::{
@@ -110,7 +111,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 134] = [
+pub(super) const COLUMNS: [Column; 135] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -302,6 +303,11 @@ pub(super) const COLUMNS: [Column; 134] = [
     ("joules_per_frame", |row| energy(row, |energy| energy.joules_per_frame)),
     ("joules_per_frame_above_idle", |row| energy(row, |energy| energy.joules_per_frame_above_idle)),
     ("fps_per_watt", |row| energy(row, |energy| energy.fps_per_watt)),
+    ("collectors", |row| {
+        let series = row.report.measurement.machine.series.iter();
+        let beside = series.filter_map(|one| Some((one.name.strip_prefix(collector::PREFIX)?, one)));
+        names(&beside.map(|(name, one)| format!("{name}={} {}", one.mean, one.unit)).collect::<Vec<_>>())
+    }),
 ];
 
 /// The report as CSV.

@@ -2,6 +2,7 @@
 
 mod cameras;
 mod chart;
+mod collectors;
 mod details;
 mod found;
 pub(super) mod load;
@@ -85,6 +86,7 @@ pub fn html(report: &Report<'_>, beside: Option<&str>) -> String {
                         h2 id="conditions" { "Conditions and host" }
                         (facts(report))
                         (machine::series(report))
+                        (collectors::collectors(report))
                     }
                     @if !gaps.is_empty() {
                         section aria-labelledby="gaps" {

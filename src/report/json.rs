@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Report, VERSION};
 use crate::name::Slug;
 use crate::plan::DialectName;
+use crate::record::collector::CollectorRecord;
 use crate::record::measure::Measurement;
 use crate::record::{
     Conditions, Host, Member, PreparedClip, Provenance, RunRecord, SourceConfig, StepRecord,
@@ -28,6 +29,9 @@ struct Document<'a> {
     conditions: &'a Conditions,
     host: &'a BTreeMap<String, String>,
     missing: &'a BTreeMap<String, String>,
+    /// Programs of the user's beside the run; their series are among those of the machine.
+    #[serde(skip_serializing_if = "<[CollectorRecord]>::is_empty")]
+    collectors: &'a [CollectorRecord],
     measurement: &'a Measurement,
 }
 
@@ -112,6 +116,7 @@ pub fn json(report: &Report<'_>) -> String {
         conditions: &record.conditions,
         host: facts,
         missing: &record.missing,
+        collectors: &record.collectors,
         measurement,
     })
 }

@@ -293,8 +293,14 @@ type Others = Vec<(String, f64)>;
 /// The shares of pipelines and others by the processes of the machine.
 fn owned(report: &Report<'_>) -> Option<(f64, Others)> {
     let shares = mean_owned(report.record)?;
-    let who = ["by scripts", "by `lp`", "by the kernel and unknown programs", "by other programs"]
-        .map(str::to_owned);
+    let who = [
+        "by scripts",
+        "by collectors beside it",
+        "by `lp`",
+        "by the kernel and unknown programs",
+        "by other programs",
+    ]
+    .map(str::to_owned);
     Some((shares[0], who.into_iter().zip(shares[1..].iter().copied()).collect()))
 }
 

@@ -34,6 +34,7 @@ pub use self::table::table;
 
 use crate::collect::{gpu, machine, npu, nvidia};
 use crate::model::Settings;
+use crate::record::collector;
 use crate::record::measure::{MachineFigures, Measurement, StreamFigures, Verdict, number};
 use crate::record::{Conditions, Host, Isolation, Pace, RunRecord, WorkerRecord};
 use crate::text::harmless_lines;
@@ -175,6 +176,10 @@ fn gaps(report: &Report<'_>) -> Vec<String> {
     if let Some(reason) = &measurement.machine.reason {
         add(format!("no CPU and memory: {reason}"), machine::NAME);
     }
+    for beside in &report.record.collectors {
+        let name = format!("collector {}", beside.id());
+        beside.remarks.iter().for_each(|remark| add(remark.clone(), &name));
+    }
     told(gaps)
 }
 
@@ -211,7 +216,9 @@ fn is_absent(record: &RunRecord, collector: &str) -> bool {
 
 /// Collectors without values, and the reasons; the machine's is among its figures.
 fn missing(record: &RunRecord) -> impl Iterator<Item = (&String, &String)> {
-    record.missing.iter().filter(|(collector, _)| *collector != machine::NAME)
+    // What programs of the user's lack is among their remarks.
+    let is_told = |name: &str| name == machine::NAME || name.starts_with(collector::PREFIX);
+    record.missing.iter().filter(move |(collector, _)| !is_told(collector))
 }
 
 /// Adds something to those of a reason.

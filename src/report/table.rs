@@ -15,6 +15,7 @@ use super::{
 use super::{energy, estimate};
 use crate::diag::Tone;
 use crate::record::Pace;
+use crate::record::collector::CollectorRecord;
 use crate::record::measure::{CameraFigures, StreamFigures, Verdict};
 use crate::text::harmless_lines;
 
@@ -101,6 +102,7 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
         mebibytes(machine.memory_max)
     ));
     rest.extend(energy::sentence(report).map(|power| format!("power: {power}")));
+    rest.extend(beside(report));
     let notes = gaps(report).into_iter().chain(unmeasured_briefly(report.record));
     rest.extend(notes.map(|note| format!("note: {note}")));
     for failure in failures(report) {
@@ -125,6 +127,22 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
     let mut text = lines.join("\n");
     text.push('\n');
     text
+}
+
+/// What programs of the user's beside the run gave; their remarks are among the notes.
+fn beside(report: &Report<'_>) -> Option<String> {
+    let collectors = &report.record.collectors;
+    let series = &report.measurement.machine.series;
+    let one = |one: &CollectorRecord| {
+        let n = series.iter().filter(|series| series.name.starts_with(&one.prefix())).count();
+        let what = match one.parser {
+            None => "output kept".to_owned(),
+            Some(_) => format!("{n} series"),
+        };
+        format!("{} ({what})", one.id())
+    };
+    let all: Vec<String> = collectors.iter().map(one).collect();
+    (!all.is_empty()).then(|| format!("collectors: {} (report.html has all)", some(&all)))
 }
 
 /// What serving the streams took of the machine, if `lp` served them.

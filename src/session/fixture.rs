@@ -148,6 +148,7 @@ pub(super) fn load(setup: Setup, dir: &Path) -> Load<'_> {
         setup,
         pipelines: Vec::new(),
         scripts: Vec::new(),
+        collectors: Vec::new(),
         launch: None,
         reach: Reach::default(),
         secrets: Redaction::default(),

@@ -5,22 +5,23 @@
 //! stream by an id, and active workers and scripts are counted. Not here: processes. A
 //! worker is a [`Player`], which takes orders; its messages come by a channel.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, after, never, select, tick};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, tick};
 
+use super::collector::{CollectorLoad, CollectorMessage, CollectorOver};
 use super::script::ScriptMessage;
 use super::{Redaction, SILENCE};
 use crate::collect::{CollectError, Collector};
 use crate::name::Slug;
 use crate::os;
-use crate::os::process::{Cancel, Canceller};
+use crate::os::process::{Asked, Beside, Cancel, Canceller};
 use crate::pipeline::PipelineSpec;
 use crate::pipeline::removal::Removal;
 use crate::record::RunRecord;
-use crate::record::build::{Decision, RecordBuilder, ScriptEnd, ScriptId, Setup, StreamId};
+use crate::record::build::{CollectorEnd, Decision, RecordBuilder, ScriptEnd, ScriptId, Setup, StreamId};
 use crate::record::density::SettingRecord;
 use crate::record::foreign::Figure;
 use crate::search::Ask;
@@ -28,6 +29,9 @@ use crate::search::limiter::Experiment;
 use crate::worker::client::{Worker, WorkerMessage};
 use crate::worker::error::WorkerError;
 use crate::worker::protocol::{Event, EventBody, Keep, StreamName, Tap};
+
+/// The most values of programs that wait for the session.
+const PROGRAM_MESSAGES: usize = 256;
 
 /// What there is to see of a run while it is measured.
 #[derive(Clone, Copy, Debug)]
@@ -145,11 +149,23 @@ pub(super) struct Session<'a, P> {
     n_speaking: usize,
     /// Each with its name.
     collectors: Vec<(&'static str, Box<dyn Collector>)>,
+    /// Programs of the user's beside the run.
+    beside: Programs,
     stopping: bool,
     /// When a second has passed.
     seconds: Receiver<Instant>,
     /// When the run as a whole was shown last.
     shown: Option<Instant>,
+}
+
+/// Programs of the user's beside a run.
+struct Programs {
+    /// Of those that run, by their numbers in the record; dropping one ends it.
+    cancellers: BTreeMap<usize, Canceller>,
+    /// The processes of those that were started.
+    pids: Vec<u32>,
+    sender: Sender<(usize, CollectorMessage)>,
+    said: Receiver<(usize, CollectorMessage)>,
 }
 
 struct Stream {
@@ -177,6 +193,13 @@ struct WorkerState<P> {
     was_silent: bool,
     /// Its streams that have not failed.
     n_sound: usize,
+}
+
+impl Programs {
+    fn none() -> Programs {
+        let (sender, said) = bounded(PROGRAM_MESSAGES);
+        Programs { cancellers: BTreeMap::new(), pids: Vec::new(), sender, said }
+    }
 }
 
 impl<P> WorkerState<P> {
@@ -224,6 +247,7 @@ impl<'a, P: Player> Session<'a, P> {
             secrets,
             watch,
             collectors: Vec::new(),
+            beside: Programs::none(),
             stopping: false,
             seconds: tick(Duration::from_secs(1)),
             shown: None,
@@ -293,6 +317,7 @@ impl<'a, P: Player> Session<'a, P> {
         self.stopping = true;
         self.workers.iter_mut().filter_map(|state| state.player.take()).for_each(Player::finish);
         self.scripts.iter_mut().for_each(|script| script.canceller = None);
+        self.beside.cancellers.clear();
     }
 
     /// Whether all has ended that was asked to end by [`Session::go_on`].
@@ -412,6 +437,7 @@ impl<'a, P: Player> Session<'a, P> {
         let late = at_most.map_or_else(never, after);
         let cancelled: Receiver<Infallible> = cancel.receiver().clone();
         let (mut messages, mut said) = (messages.clone(), said.clone());
+        let read = self.beside.said.clone();
         let (nothing, mut pause) = (never(), None);
         while !is_over(self) {
             let open = if pause.is_some() { &nothing } else { &messages };
@@ -437,6 +463,8 @@ impl<'a, P: Player> Session<'a, P> {
                     Ok((script, message)) => self.hear_script(script, message),
                     Err(_) => said = never(),
                 },
+                // The session itself holds the other end.
+                recv(read) -> message => message.into_iter().for_each(|(id, message)| self.hear_program(id, message)),
                 recv(seconds) -> _ => self.second(os::clock::monotonic_ns(), Instant::now()),
                 recv(late) -> _ => return Heard::Late,
                 recv(cancelled) -> _ => return Heard::Cancelled,
@@ -491,6 +519,52 @@ impl<'a, P: Player> Session<'a, P> {
             }
         };
         self.obey(decisions);
+    }
+
+    /// Starts a program of the user's beside the run by `run`, which may not wait for it.
+    pub(super) fn start_beside<'l>(
+        &mut self,
+        load: &'l CollectorLoad,
+        run: impl FnOnce(usize, &'l CollectorLoad, Beside, Cancel, Sender<(usize, CollectorMessage)>),
+    ) {
+        let started = load.start(&self.pids()).and_then(|beside| {
+            // Without a canceller it would never end.
+            let (canceller, cancel) = os::process::cancel_pair()?;
+            Ok((beside, canceller, cancel))
+        });
+        let at_ns = os::clock::monotonic_ns();
+        let result = started.as_ref().map(|_| at_ns).map_err(ToString::to_string);
+        let id = self.builder.collector_started(load.record(), result);
+        if let Ok((beside, canceller, cancel)) = started {
+            self.beside.cancellers.insert(id, canceller);
+            self.beside.pids.push(beside.pid());
+            self.n_speaking += 1;
+            run(id, load, beside, cancel, self.beside.sender.clone());
+        }
+    }
+
+    /// The processes of the programs beside the run.
+    pub(super) fn pids_beside(&self) -> &[u32] {
+        &self.beside.pids
+    }
+
+    fn hear_program(&mut self, id: usize, message: CollectorMessage) {
+        match message {
+            CollectorMessage::Read { at_ns, reading } => self.builder.collector_read(id, at_ns, &reading),
+            CollectorMessage::Over(over) => {
+                self.n_speaking -= 1;
+                self.beside.cancellers.remove(&id);
+                let CollectorOver { at_ns, how, asked, fit, doubts, complaint, not_kept } = *over;
+                let asked = match asked {
+                    Asked::Never => None,
+                    Asked::Interrupt => Some("SIGINT"),
+                    Asked::Terminate => Some("SIGTERM"),
+                    Asked::Kill => Some("SIGKILL"),
+                };
+                let end = CollectorEnd { at_ns, how, asked, fit, doubts, complaint, not_kept };
+                self.builder.collector_ended(id, end);
+            }
+        }
     }
 
     fn hear(&mut self, index: usize, message: WorkerMessage) {

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Redaction, SERVER, ScriptLoad, StreamServer};
+use super::{CollectorLoad, Redaction, SERVER, ScriptLoad, StreamServer};
 use crate::os;
 use crate::pipeline::PipelineSpec;
 use crate::record::build::{Setup, StreamId};
@@ -23,6 +23,8 @@ pub struct Load<'a> {
     pub pipelines: Vec<PipelineLoad>,
     /// By `ScriptId`.
     pub scripts: Vec<ScriptLoad>,
+    /// Programs of the user's beside it; none beside a load that changes.
+    pub collectors: Vec<CollectorLoad>,
     /// How workers are started; `None` if there are none.
     pub launch: Option<&'a Launch>,
     /// What each of them needs.

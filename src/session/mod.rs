@@ -13,6 +13,7 @@
 //! two things only: scripts, which give no time, and the watchdog: a worker reports
 //! every second, so `lp` ends a worker that is silent for [`SILENCE`].
 
+mod collector;
 #[cfg(test)]
 mod fixture;
 mod idle;
@@ -28,6 +29,7 @@ mod variant;
 
 use std::time::Duration;
 
+pub use self::collector::{CollectorLoad, PATH as COLLECTOR_PATH};
 pub use self::idle::idle_power;
 pub use self::lanes::{Stage, Watched};
 pub use self::listen::{Observation, Watch, replay};

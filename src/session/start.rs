@@ -1,5 +1,5 @@
-//! From a load to a session: workers are started, then collectors, streams and
-//! scripts.
+//! From a load to a session: workers are started, then programs of the user's beside the run, collectors,
+//! streams and scripts.
 //!
 //! A worker that does not start ends the attempt. Everything later is in the
 //! record: a script that cannot be started, a collector that cannot run, a stream
@@ -41,12 +41,17 @@ pub fn measure(load: &Load<'_>, cancel: &Cancel, watch: &Watch<'_>) -> Result<Ru
     }
     let origin_ns = os::clock::monotonic_ns();
     let setup = Setup { origin_ns, ..load.setup.clone() };
-    let mut session = Session::new(setup, &load.secrets, watch, workers.into_iter().map(Some).collect());
-    start_collectors(&mut session);
-    start_streams(&mut session, &load.pipelines);
+    let session = Session::new(setup, &load.secrets, watch, workers.into_iter().map(Some).collect());
     let (sender, said) = bounded(SCRIPT_MESSAGES);
     std::thread::scope(|scope| {
         let mut session = session;
+        for collector in &load.collectors {
+            session.start_beside(collector, |id, collector, beside, cancel, told| {
+                scope.spawn(move || collector.hear(id, beside, &cancel, &told));
+            });
+        }
+        start_collectors(&mut session);
+        start_streams(&mut session, &load.pipelines);
         start_scripts(&mut session, 0, &load.scripts, &mut |id, script, cancel| {
             let sender = sender.clone();
             scope.spawn(move || script.run(id, &cancel, &sender));
@@ -80,10 +85,12 @@ pub(super) fn start_worker(load: &Load<'_>, index: usize, sender: &Messages) -> 
     Ok(worker)
 }
 
-/// Samples the machine from now on. All workers of the session have been started.
+/// Samples the machine from now on. All workers of the session, and programs beside it, have been
+/// started.
 pub(super) fn start_collectors<P: Player>(session: &mut Session<'_, P>) {
     let (root, pids) = (os::env::system_root(), session.pids());
-    let place = Place { workers: &pids, ..Place::here(&root) };
+    let beside = session.pids_beside().to_vec();
+    let place = Place { workers: &pids, collectors: &beside, ..Place::here(&root) };
     for kind in collect::ALL {
         session.collect(kind.name, (kind.start)(&place));
     }

@@ -44,6 +44,12 @@ pub(crate) struct Build<'a> {
 }
 
 impl Build<'_> {
+    /// The names of the collectors without whose programs there is no run.
+    fn required(&self) -> Vec<String> {
+        let collectors = self.opened.project.settings.collectors.iter();
+        collectors.filter(|one| one.required).map(|one| one.name.clone()).collect()
+    }
+
     /// The local host, which performs tasks; `watch` gets the live figures of measurements.
     pub(crate) fn host<'w>(&'w self, watch: &'w Watch<'w>) -> LocalHost<'w> {
         LocalHost {
@@ -58,6 +64,7 @@ impl Build<'_> {
             run_by_id: Box::new(|id| earlier::run(self.store, id)),
             limits: self.opened.project.settings.limits,
             density: self.opened.project.settings.density,
+            required: self.required(),
             provenance: Box::new(|cancel| Some(provenance::of(self.opened, cancel))),
             fetching: self.fetching.clone(),
             environments: Mutex::new(()),

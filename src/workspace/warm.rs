@@ -265,6 +265,7 @@ impl ChangedTasks {
             run_by_id: Box::new(|_| None),
             limits: Limits::default(),
             density: Density::default(),
+            required: Vec::new(),
             provenance: Box::new(|_| None),
             fetching: Fetching::default(),
             environments: Mutex::new(()),

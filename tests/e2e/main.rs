@@ -13,6 +13,7 @@ mod check;
 mod choose;
 mod ci;
 mod clean;
+mod collectors;
 mod config;
 mod convert;
 mod density;

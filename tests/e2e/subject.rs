@@ -277,12 +277,16 @@ fn every_form_of_a_report_says_what_was_measured() {
         impaired_overflowed=
         impaired_reordered=
         impaired_delay_ms=
+<<<<<<< ours
         power_w=
         power_of=
         idle_power_w=
         joules_per_frame=
         joules_per_frame_above_idle=
         fps_per_watt=
+=======
+        collectors=
+>>>>>>> theirs
     "#]]
     .assert_eq(&lines.collect::<String>());
 

@@ -9,6 +9,7 @@ mod as_it_is;
 mod camera;
 mod check;
 mod clips;
+mod collectors;
 mod drawn;
 mod energy;
 mod faults;

@@ -152,7 +152,8 @@ impl<'a> Cast<'a> {
         let launch = self.launch(&setup)?;
         let (reach, secrets) = (self.reach(pace), self.redaction());
         let log_dir = self.attempt.dir;
-        Ok(Load { setup, pipelines, scripts, reach, secrets, launch, log_dir, server: None })
+        let collectors = Vec::new();
+        Ok(Load { setup, pipelines, scripts, collectors, reach, secrets, launch, log_dir, server: None })
     }
 
     fn launch(&self, setup: &Setup) -> Result<Option<&'a Launch>, ActionError> {

@@ -1,4 +1,4 @@
-//! Files that pipelines and scripts write while they are measured: each stream
+//! Files that pipelines, scripts and collectors write while they are measured: each stream
 //! has a folder in the attempt, which becomes part of the run's view.
 
 use std::path::{Path, PathBuf};
@@ -9,6 +9,9 @@ use crate::record::RunRecord;
 
 /// The folder of all streams' files, in the attempt.
 pub(super) const FOLDER: &str = "files";
+
+/// The folder of what programs of the user's beside the run print, among these files.
+pub(super) const COLLECTORS: &str = "collectors";
 
 /// The folder for a stream's files; `stream` is `camera-3/2`. Not yet created.
 pub(super) fn folder(attempt: &Attempt<'_>, stream: &str) -> PathBuf {
@@ -22,7 +25,8 @@ pub(super) fn keep(record: &RunRecord, run: &str, attempt: &Attempt<'_>) {
     let members = || record.members.iter();
     let scripts = members().flat_map(|member| &member.scripts).map(|script| &script.stream);
     let streams = members().flat_map(|member| &member.streams).map(|stream| &stream.stream);
-    for stream in scripts.chain(streams) {
+    let beside = (!record.collectors.is_empty()).then(|| COLLECTORS.to_owned());
+    for stream in scripts.chain(streams).chain(&beside) {
         let files = folder(attempt, stream);
         // Most folders are empty.
         if os::fs::list_names(&files).map_or(true, |names| names.is_empty()) {

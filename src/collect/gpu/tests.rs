@@ -34,7 +34,7 @@ fn open(tree: &Tree, pid: u32, fd: u32, path: &str, fdinfo: &str) {
 }
 
 fn begin(tree: &Tree) -> GpuSampler {
-    GpuSampler::below(&Place { root: tree.root(), lp: 100, workers: &[200] }).unwrap()
+    GpuSampler::below(&Place { root: tree.root(), lp: 100, workers: &[200], collectors: &[] }).unwrap()
 }
 
 /// Everything after `seconds` seconds more.
@@ -323,7 +323,7 @@ fn an_apu_tells_the_power_of_the_chip() {
 #[test]
 fn a_machine_without_a_gpu_says_so() {
     let tree = machine(&[]);
-    let place = Place { root: tree.root(), lp: 100, workers: &[] };
+    let place = Place { root: tree.root(), lp: 100, workers: &[], collectors: &[] };
     let error = GpuSampler::below(&place).unwrap_err();
     assert_eq!(
         tree.without_root(&error.reason()),

@@ -18,6 +18,8 @@ pub(super) enum Owner {
     Workers,
     /// A script or a server that `lp` has started, or a descendant of one.
     Scripts,
+    /// A program that `lp` has started to measure the machine, or a descendant of one.
+    Collectors,
     /// `lp` itself.
     Lp,
     /// Somebody else.
@@ -49,8 +51,8 @@ pub(super) struct Process {
 #[derive(Debug)]
 pub(super) struct Tree {
     lp: u32,
-    /// When each worker began.
-    workers: HashMap<u32, u64>,
+    /// Workers and programs that measure the machine: when each began, and which of both it is.
+    known: HashMap<u32, (u64, Owner)>,
     before: HashMap<u32, (Process, Owner)>,
     /// Ticks of other programs since the first scan.
     others: HashMap<Name, u64>,
@@ -117,12 +119,14 @@ impl Tree {
     /// mark of one of these owners.
     pub(super) fn new(
         lp: u32,
-        workers: &[u32],
+        (workers, collectors): (&[u32], &[u32]),
         first: HashMap<u32, Process>,
         is_marked: &mut dyn FnMut(u32, Owner) -> bool,
     ) -> Tree {
-        let workers = workers.iter().filter_map(|pid| Some((*pid, first.get(pid)?.began))).collect();
-        let mut tree = Tree { lp, workers, before: HashMap::new(), others: HashMap::new() };
+        let workers = workers.iter().map(|pid| (*pid, Owner::Workers));
+        let all = workers.chain(collectors.iter().map(|pid| (*pid, Owner::Collectors)));
+        let known = all.filter_map(|(pid, owner)| Some((pid, (first.get(&pid)?.began, owner)))).collect();
+        let mut tree = Tree { lp, known, before: HashMap::new(), others: HashMap::new() };
         tree.before = tree.owned(first, is_marked);
         tree
     }
@@ -211,10 +215,19 @@ impl Tree {
         let shared = now.get(&self.lp).map_or([0; 2], |lp| [lp.group, lp.session]);
         let mut groups: HashMap<u32, Owner> = HashMap::new();
         for (process, owner) in self.before.values() {
-            if matches!(owner, Owner::Workers | Owner::Scripts) {
+            if matches!(owner, Owner::Workers | Owner::Scripts | Owner::Collectors) {
                 let theirs = [process.group, process.session].into_iter();
                 groups.extend(theirs.filter(|id| !shared.contains(id)).map(|id| (id, *owner)));
             }
+        }
+        // What guards a program that measures is a child of `lp` in the program's group.
+        for (pid, (began, owner)) in &self.known {
+            let alive = now.get(pid).filter(|process| process.began == *began && *owner == Owner::Collectors);
+            groups.extend(
+                alive
+                    .filter(|process| !shared.contains(&process.group))
+                    .map(|process| (process.group, *owner)),
+            );
         }
         let lp_began = now.get(&self.lp).map_or(u64::MAX, |lp| lp.began);
         let known = |pid: u32, process: &Process| {
@@ -237,8 +250,8 @@ impl Tree {
                 let of_group = [process.group, process.session].iter().find_map(|id| groups.get(id));
                 let was = known(at, process).map(|(_, owner)| *owner).filter(|owner| *owner != Owner::Others);
                 path.push(at);
-                let is_worker = self.workers.get(&at) == Some(&process.began);
-                let direct = is_worker.then_some(Owner::Workers);
+                let direct = self.known.get(&at).filter(|(began, _)| *began == process.began);
+                let direct = direct.map(|(_, owner)| *owner);
                 if let Some(owner) = direct.or(of_group.copied()).or(was) {
                     break owner;
                 }
@@ -255,8 +268,8 @@ impl Tree {
             // and again under another name, as it may have begun another program.
             let is_new = known(pid, &process).is_none_or(|(known, _)| known.name != process.name);
             if owner == Owner::Others && is_new && lp_began <= process.began {
-                let marked =
-                    [Owner::Workers, Owner::Scripts].into_iter().find(|owner| is_marked(pid, *owner));
+                let owners = [Owner::Workers, Owner::Scripts, Owner::Collectors];
+                let marked = owners.into_iter().find(|owner| is_marked(pid, *owner));
                 owner = marked.unwrap_or(owner);
             }
             (pid, (process, owner))

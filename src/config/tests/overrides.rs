@@ -71,7 +71,7 @@ fn faults_of_overrides_are_shown_at_the_override() {
             LP0702 --set duration:1:1 unknown key `duration`; did you mean `run.duration`?
             LP0703 --set pace:1:1 `--set` takes KEY=VALUE: `=` is missing
             LP0702 --set run:1:1 unknown key `run`; it is a table; set a key of it: run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, run.decode_only, run.snapshots
-            LP0702 --set project.include:1:1 unknown key `project.include`; possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, run.decode_only, run.snapshots, verdict.delay, verdict.deadline, verdict.on_time, verdict.max_late, verdict.recall, density.unit, density.confidence, density.max, density.budget, density.allow_oom, density.limiter, clip.drop_only, clip.codec, clip.bitrate, clip.gop, clip.b_frames, clip.shape, clip.encoder, rtsp.host, rtsp.port, rtsp.latency, rtsp.transport, rtsp.impair.loss, rtsp.impair.delay, rtsp.impair.jitter, rtsp.impair.rate, rtsp.impair.reorder, rtsp.impair.seed, rtsp.reconnect, rtsp.certificate, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
+            LP0702 --set project.include:1:1 unknown key `project.include`; possible: project.cameras, project.workloads, paths.media, paths.models, paths.results, run.duration, run.warmup, run.source, run.pace, run.isolation, run.dialect, run.count, run.share, run.render, run.decode_only, run.snapshots, verdict.delay, verdict.deadline, verdict.on_time, verdict.max_late, verdict.recall, density.unit, density.confidence, density.max, density.budget, density.allow_oom, density.limiter, host.price, clip.drop_only, clip.codec, clip.bitrate, clip.gop, clip.b_frames, clip.shape, clip.encoder, rtsp.host, rtsp.port, rtsp.latency, rtsp.transport, rtsp.impair.loss, rtsp.impair.delay, rtsp.impair.jitter, rtsp.impair.rate, rtsp.impair.reorder, rtsp.impair.seed, rtsp.reconnect, rtsp.certificate, rtsp.codec, dlstreamer.batch_size_detect, dlstreamer.inference_interval, dlstreamer.threshold, dlstreamer.batch_size_classify, pools.cpu, pools.network, pools.gpu, pools.npu
             LP0213 --set asset."scan.mp4".sha256:1:25 `asset.scan.mp4.sha256` must be 64 hex digits: found the string `1`
             LP0304 --set pools.exclusive:1:1 the pool `exclusive` has no depth; a task of this pool always runs alone
         "#]],
@@ -120,7 +120,7 @@ fn a_profile_is_a_table_and_holds_no_profile() {
         |request| request.profile = Some("p".to_owned()),
         expect![[r#"
             LP0203 Lpfile.toml:2:5 `profile.p` must be a table: found 1
-            LP0201 Lpfile.toml:3:12 unknown key `profile.q.profile`; possible here: project, paths, models, run, verdict, density, host, clip, rtsp, worker, dlstreamer, workload, camera, pools, asset, task
+            LP0201 Lpfile.toml:3:12 unknown key `profile.q.profile`; possible here: project, paths, models, run, verdict, density, host, clip, rtsp, worker, dlstreamer, workload, camera, pools, asset, task, collector
         "#]],
     );
 }

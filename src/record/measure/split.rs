@@ -9,39 +9,51 @@
 use super::WorkerFigures;
 use super::machine::mean_share;
 use crate::collect::machine::CPU;
-use crate::collect::processes::{FOREIGN, LP, OTHERS, SCRIPTS, WORKERS};
+use crate::collect::processes::{COLLECTORS, FOREIGN, LP, OTHERS, SCRIPTS, WORKERS};
 use crate::record::{Host, RunRecord, SeriesRecord, WorkerRecord, WorkerSample};
 
-/// Who used the CPU, each as a share of all cores: the run's workers, its scripts and servers,
-/// `lp`, then what nobody was seen to use (the kernel's threads, interrupts), then other programs.
-pub type Owned = [f64; 5];
+/// Who used the CPU, each as a share of all cores: the run's workers, its scripts and servers, programs of
+/// the user's that measure beside it, `lp`, then what nobody was seen to use (the kernel's threads,
+/// interrupts), then other programs.
+pub type Owned = [f64; 6];
 
-/// The series behind [`Owned`]; the last is a part of the one before.
-const SERIES: [&str; 5] = [WORKERS, SCRIPTS, LP, OTHERS, FOREIGN];
+/// The series behind [`Owned`]; the last is a part of the one before. A run without programs that measure
+/// beside it has no series of them.
+const SERIES: [&str; 6] = [WORKERS, SCRIPTS, COLLECTORS, LP, OTHERS, FOREIGN];
 
-fn owned_of([workers, scripts, lp, others, foreign]: [f64; 5]) -> Owned {
-    [workers, scripts, lp, (others - foreign).max(0.0), foreign]
+fn owned_of([workers, scripts, collectors, lp, others, foreign]: [f64; 6]) -> Owned {
+    [workers, scripts, collectors, lp, (others - foreign).max(0.0), foreign]
+}
+
+/// A share of a series, or 0 if nobody could have used it.
+fn share_of(record: &RunRecord, name: &str, share: Option<f64>) -> Option<f64> {
+    let is_nobodys = name == COLLECTORS && record.series_of(name).is_none();
+    share.or(is_nobodys.then_some(0.0))
 }
 
 /// Who used the CPU at each time at which all is known; none where nothing tells it.
 #[must_use]
 pub fn owned(record: &RunRecord) -> Vec<(u64, Owned)> {
-    let all: Option<Vec<&SeriesRecord>> = SERIES.iter().map(|name| record.series_of(name)).collect();
-    let Some(all) = all else { return Vec::new() };
-    let value = |series: &SeriesRecord, at_us: u64| {
+    let Some(first) = record.series_of(WORKERS) else { return Vec::new() };
+    let all = SERIES.map(|name| (name, record.series_of(name)));
+    let value = |series: Option<&SeriesRecord>, at_us: u64| {
+        let series = series?;
         series.at_us.binary_search(&at_us).ok().and_then(|at| series.values.get(at).copied())
     };
     let at = |at_us: &u64| {
-        let shares: Option<Vec<f64>> = all.iter().map(|series| value(series, *at_us)).collect();
+        let share =
+            |(name, series): &(&str, Option<&SeriesRecord>)| share_of(record, name, value(*series, *at_us));
+        let shares: Option<Vec<f64>> = all.iter().map(share).collect();
         Some((*at_us, owned_of(shares?.try_into().ok()?)))
     };
-    all[0].at_us.iter().filter_map(at).collect()
+    first.at_us.iter().filter_map(at).collect()
 }
 
 /// Who used the CPU while all streams were measured, on average.
 #[must_use]
 pub fn mean_owned(record: &RunRecord) -> Option<Owned> {
-    let shares: Option<Vec<f64>> = SERIES.iter().map(|name| mean_share(record, name)).collect();
+    let shares = SERIES.iter().map(|name| share_of(record, name, mean_share(record, name)));
+    let shares: Option<Vec<f64>> = shares.collect();
     Some(owned_of(shares?.try_into().ok()?))
 }
 

@@ -217,7 +217,12 @@ fn add(
         return misfit(fit, number, line, reason);
     }
     if let Some(wrong) = read.iter().find(|one| !one.value.is_finite() || MAX_VALUE < one.value.abs()) {
-        return misfit(fit, number, line, format!("no machine has a `{}` of {:e}", wrong.name, wrong.value));
+        return misfit(
+            fit,
+            number,
+            line,
+            format!("no machine has a `{}` of {:.0e}", wrong.name, wrong.value),
+        );
     }
     for one in read {
         if !names.contains(&one.name) {

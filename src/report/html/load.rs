@@ -9,13 +9,17 @@ use crate::report::{Report, cpu_range, energy, mebibytes, percent, stolen};
 use crate::text::harmless_lines;
 
 /// The name and the class of each owner of CPU time.
-const NAMES: [(&str, &str); 5] = [
+const NAMES: [(&str, &str); 6] = [
     ("pipelines of this run", "own"),
     ("scripts", "scripts"),
+    (COLLECTORS, "collectors"),
     ("lp", "lp"),
     ("kernel and unknown", "kernel"),
     ("other programs", "others"),
 ];
+
+/// Programs of the user's that measured beside the run.
+const COLLECTORS: &str = "collectors beside it";
 
 /// Who never has this share of all cores is not drawn.
 const WORTH_DRAWING: f64 = 0.002;
@@ -121,7 +125,9 @@ fn bands_of_workers(loads: &[Load]) -> Vec<Band> {
 /// The mean share of each while all streams were measured.
 fn means(report: &Report<'_>) -> Vec<(&'static str, f64)> {
     if let Some(owned) = mean_owned(report.record) {
-        return NAMES.iter().zip(owned).map(|((name, _), share)| (*name, share)).collect();
+        let has_beside = !report.record.collectors.is_empty();
+        let all = NAMES.iter().zip(owned).map(|((name, _), share)| (*name, share));
+        return all.filter(|(name, _)| has_beside || *name != COLLECTORS).collect();
     }
     let own = workers_cpu(report.record, &report.measurement.workers);
     let divided = own.zip(report.measurement.machine.cpu).map(|(own, all)| {

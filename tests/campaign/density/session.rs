@@ -273,6 +273,7 @@ fn record(machine: &Machine, n_streams: usize) -> RunRecord {
         workers: Vec::new(),
         programs: Vec::new(),
         missing: BTreeMap::new(),
+        collectors: Vec::new(),
         interrupted: false,
         inputs_changed: Vec::new(),
         other_counts: Vec::new(),

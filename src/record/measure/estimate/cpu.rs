@@ -33,6 +33,7 @@ pub(super) struct CpuSecond {
     own: f64,
     /// The kernel and what nobody was seen to use: for the run, or not.
     kernel: f64,
+    /// Other programs, and those of the user's that measure beside the run.
     foreign: f64,
 }
 
@@ -45,8 +46,10 @@ pub(super) struct CpuFigures {
 /// The seconds of a window that nothing disturbed.
 pub(super) fn seconds(record: &RunRecord, window: (u64, u64), left_out: &[LeftOut]) -> Vec<CpuSecond> {
     let Some(cores) = cores(record) else { return Vec::new() };
-    let of_processes = owned(record).into_iter().map(|(at_us, [workers, scripts, lp, kernel, foreign])| {
-        (at_us, CpuSecond { own: workers + scripts + lp, kernel, foreign })
+    let of_processes = owned(record).into_iter();
+    let of_processes = of_processes.map(|(at_us, [workers, scripts, collectors, lp, kernel, foreign])| {
+        // Programs that measure beside the run would do so beside more copies, too.
+        (at_us, CpuSecond { own: workers + scripts + lp, kernel, foreign: foreign + collectors })
     });
     let mut all: Vec<(u64, CpuSecond)> = of_processes.collect();
     // Where processes could not be scanned, the workers themselves say what they use.
