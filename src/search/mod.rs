@@ -98,6 +98,9 @@ pub struct Setting {
     /// The CPU time of the lanes while it was judged, as a share of all cores; `None` if it
     /// is not known.
     pub cpu: Option<f64>,
+    /// Whether a stream stood still for longer than a frame may be late, though its rate was
+    /// good besides: a stall, which no lack of CPU time explains.
+    pub stalled: bool,
 }
 
 /// A setting while it is measured.

@@ -8,7 +8,8 @@
 //!    from the failing one that double (where the CPU was busy, the truth is near), else bisection.
 //! 4. Once a number holds and the next one fails, the former is confirmed. If that fails, it is
 //!    a failing number like others. Where one failed late, or after it held, and with CPU time to
-//!    spare, short settings do not show the reason, so from then on every number is confirmed.
+//!    spare, short settings do not show the reason, so from then on every number is confirmed;
+//!    likewise where one stalled, however busy the CPU was.
 //! 5. A number that fails with CPU time to spare may be an accident, so the first of them is
 //!    measured again; or an exception, so the one after it is explored too. If that holds, and holds
 //!    its confirmation, the failing one is measured again.
@@ -150,7 +151,9 @@ impl Search<'_> {
                 // A single bad start must not make it 0.
                 let n_failed = tests().filter(|setting| setting.state == State::Fails).count();
                 let is_new = n_failed == 1 && tests().all(|setting| setting.goal == Goal::Explore);
-                if is_new { self.afford(explore(1)) } else { Err(Why::Budget) }
+                // A short setting would rarely see a stall again.
+                let again = if self.is_stalled(1) { confirm(1) } else { explore(1) };
+                if is_new { self.afford(again) } else { Err(Why::Budget) }
             }
             Some(fact) if fact.by == Goal::Explore => self.afford(confirm(1)),
             // At most how many?
@@ -242,7 +245,16 @@ impl Search<'_> {
     fn is_erratic(&self) -> bool {
         let held = |n: u32| self.settings.iter().any(|one| one.lanes >= n && one.state == State::Holds);
         let mut failing = self.facts.all(Is::Failing).filter(|n| self.facts.best_confirmed() < *n);
-        failing.any(|n| !self.is_busy(n, FULL) && !self.is_broken(n) && (self.facts.is_late(n) || held(n)))
+        failing.any(|n| {
+            let is_strange = !self.is_busy(n, FULL) && (self.facts.is_late(n) || held(n));
+            !self.is_broken(n) && (is_strange || self.is_stalled(n))
+        })
+    }
+
+    /// Whether a failing number stalled.
+    fn is_stalled(&self, fails: u32) -> bool {
+        let mut of = self.settings.iter().filter(|one| one.lanes == fails && one.state == State::Fails);
+        of.any(|setting| setting.stalled)
     }
 
     /// The number to confirm below one that fails if short settings tell nothing. One that fails
@@ -253,7 +265,8 @@ impl Search<'_> {
         if least > 0 {
             return least + (fails - least) / 2;
         }
-        let first = self.facts.all(Is::Failing).filter(|n| !self.is_busy(*n, FULL)).last().unwrap_or(fails);
+        let is_strange = |n: &u32| !self.is_busy(*n, FULL) || self.is_stalled(*n);
+        let first = self.facts.all(Is::Failing).filter(is_strange).last().unwrap_or(fails);
         let step = (first / 8).max(first.saturating_sub(fails)).max(1);
         fails.saturating_sub(step).max(1)
     }
@@ -283,7 +296,8 @@ impl Search<'_> {
     /// Whether a number failed once and soon, and all that is known of the CPU says that it
     /// should hold: what its start held up may not have been caught up with.
     fn is_doubtful(&self, holds: u32, fails: u32) -> bool {
-        let is_explained = self.is_busy(fails, USABLE) || self.facts.is_late(fails) || self.is_broken(fails);
+        let is_known = self.facts.is_late(fails) || self.is_broken(fails) || self.is_stalled(fails);
+        let is_explained = is_known || self.is_busy(fails, USABLE);
         let is_refuted = |n: u32| n > holds && self.n_since_failure(n) > 0 && !self.is_busy(n, USABLE);
         let was_refuted = self.facts.all(Is::Failing).any(is_refuted);
         let should_hold = self.predicted().is_some_and(|predicted| predicted >= fails);
@@ -298,7 +312,8 @@ impl Search<'_> {
 
     /// Whether a number failed with CPU time to spare.
     fn is_odd(&self, fails: u32) -> bool {
-        !self.is_busy(fails, BUSY) && !self.is_late(fails) && !self.is_broken(fails)
+        let is_known = self.is_late(fails) || self.is_broken(fails) || self.is_stalled(fails);
+        !is_known && !self.is_busy(fails, BUSY)
     }
 
     /// Whether a failing number used this share of the CPU.

@@ -27,6 +27,7 @@ fn search(rules: &Rules, fits: Option<u32>, shows: impl Fn(Ask, &[Setting]) -> S
                     took_s: judged_s + 9.0,
                     judged_s,
                     cpu,
+                    stalled: false,
                 };
                 settings.push(setting);
                 text.push_str(&format!("{:?} {} {state:?}\n", ask.goal, ask.lanes).to_lowercase());
@@ -238,6 +239,28 @@ fn rare_stalls_are_searched_with_long_settings() {
             = 12..17, budget
         "#]],
     );
+}
+
+#[test]
+fn a_stall_is_no_lack_of_cpu_time() {
+    let of = |lanes: u32, goal: Goal, state: State, cpu: f64, stalled: bool| {
+        let judged_s = if state == State::Holds { held_s(Ask { lanes, goal }) } else { 60.0 };
+        Setting { lanes, goal, state, took_s: judged_s + 9.0, judged_s, cpu: Some(cpu), stalled }
+    };
+    let after = |last: Setting| {
+        let mut settings: Vec<Setting> =
+            [1, 16, 25].map(|n| of(n, Goal::Explore, State::Holds, f64::from(n) / 25.3, false)).to_vec();
+        settings.extend([of(26, Goal::Explore, State::Fails, 1.0, false), last]);
+        next(&RULES, &settings, None)
+    };
+    let fails = |stalled: bool| after(of(25, Goal::Confirm, State::Fails, 0.99, stalled));
+    // The CPU explains it, so the next number holds most likely; or nothing does.
+    assert_eq!(fails(false), Next::Measure(Ask { lanes: 24, goal: Goal::Confirm }));
+    assert_eq!(fails(true), Next::Measure(Ask { lanes: 22, goal: Goal::Confirm }));
+    // Another one is seen only by a long setting.
+    let one = |stalled: bool| next(&RULES, &[of(1, Goal::Explore, State::Fails, 0.04, stalled)], None);
+    assert_eq!(one(false), Next::Measure(Ask { lanes: 1, goal: Goal::Explore }));
+    assert_eq!(one(true), Next::Measure(Ask { lanes: 1, goal: Goal::Confirm }));
 }
 
 #[test]
@@ -504,6 +527,7 @@ impl Random {
                 1 => Some(f64::NAN),
                 _ => Some(self.below(100) as f64 / 99.0),
             },
+            stalled: self.below(4) == 0,
         }
     }
 }
@@ -568,8 +592,15 @@ fn any_machine_has_an_answer() {
 #[test]
 fn states_of_one_number_never_leave_it_both_ways() {
     // A number that failed its confirmation is not held by a short setting.
-    let of =
-        |goal: Goal, state: State| Setting { lanes: 2, goal, state, took_s: 30.0, judged_s: 20.0, cpu: None };
+    let of = |goal: Goal, state: State| Setting {
+        lanes: 2,
+        goal,
+        state,
+        took_s: 30.0,
+        judged_s: 20.0,
+        cpu: None,
+        stalled: false,
+    };
     let facts = |settings: &[Setting]| facts::Facts::of(settings).get(2).map(|fact| (fact.is, fact.by));
     let (explore, confirm) = (Goal::Explore, Goal::Confirm);
     let failed = of(confirm, State::Fails);

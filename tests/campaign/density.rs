@@ -25,7 +25,7 @@ use lp::search::{Rules, Setting, State};
 
 use crate::random::Random;
 use crate::say;
-use machine::{Foreign, Machine, Noise, Thermal};
+use machine::{Foreign, Machine, Noise, Thermal, Worse};
 use truth::Length;
 
 pub(crate) const NAME: &str = "density";
@@ -53,7 +53,7 @@ struct Kind {
     make: fn(&mut Random, Machine) -> Machine,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind { name: "independent", whole: 1000, is_promised: true, make: |_, machine| machine },
     Kind { name: "bursty", whole: 1000, is_promised: true, make: bursty },
     Kind { name: "deep bursty", whole: 100, is_promised: false, make: deep_bursty },
@@ -61,6 +61,7 @@ const KINDS: [Kind; 9] = [
     Kind { name: "heavy-tailed", whole: 100, is_promised: false, make: heavy_tailed },
     Kind { name: "hot", whole: 100, is_promised: false, make: hot },
     Kind { name: "with a hole", whole: 100, is_promised: false, make: with_hole },
+    Kind { name: "with a worse copy", whole: 100, is_promised: false, make: with_worse_copy },
     Kind { name: "disturbed", whole: 100, is_promised: false, make: disturbed },
     Kind { name: "silent", whole: 100, is_promised: false, make: silent },
 ];
@@ -86,6 +87,7 @@ fn plain(random: &mut Random, seed: u64, most: f64) -> Machine {
         thermal: None,
         hole: None,
         foreign: None,
+        worse: None,
         fits: None,
         tells_cpu: true,
     }
@@ -124,6 +126,13 @@ fn with_hole(random: &mut Random, machine: Machine) -> Machine {
     let most = machine.capacity() as usize;
     let hole = random.between(2, most.saturating_sub(1).max(2)) as u32;
     Machine { hole: Some(hole), ..machine }
+}
+
+/// One copy of a camera has late frames of its own, about as many as it may have.
+fn with_worse_copy(random: &mut Random, machine: Machine) -> Machine {
+    let lane = random.between(1, (machine.capacity() as usize).max(1)) as u32;
+    let share = 0.003 * 8.0_f64.powf(random.fraction());
+    Machine { worse: Some(Worse { lane, share }), ..machine }
 }
 
 /// Other programs for some seconds now and then.

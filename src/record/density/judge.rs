@@ -14,9 +14,10 @@ use std::cmp::Reverse;
 use super::SettingRecord;
 use crate::collect::{cpu, temperature};
 use crate::record::measure::fit::{self, MOST_LEFT_OUT};
-use crate::record::measure::{CameraFigures, Measurement, StreamFigures, Verdict, measure, split};
+use crate::record::measure::{CameraFigures, Measurement, PERIODS, StreamFigures, Verdict, measure, split};
 use crate::record::{RunRecord, SeriesRecord};
 use crate::search::{Look, Setting, State, StreamLook};
+use crate::stats::periods_us;
 
 /// The time in which frequency and temperature must be at rest, in microseconds.
 const REST_US: u64 = 60_000_000;
@@ -28,6 +29,8 @@ const RESTING_SHARE: f64 = 0.01;
 /// Lanes that are near their limit may need so long until they have caught up with what foreign
 /// load before their windows held up, in microseconds.
 const CATCHING_UP_US: u64 = 30_000_000;
+/// A stream with a lower share of its rate lacks more than a moment.
+const STALLED_RATE: f64 = 0.9;
 /// A half with fewer samples says nothing.
 const LEAST_SAMPLES: usize = 5;
 
@@ -116,7 +119,19 @@ pub fn setting_of(setting: &SettingRecord) -> Setting {
         took_s: to.saturating_sub(from) as f64 / 1e6,
         judged_s: look_of(&setting.record, &measurement).judged_s,
         cpu: own_cpu(&setting.record, &measurement),
+        stalled: setting.state == State::Fails && has_stall(&setting.record, &measurement),
     }
+}
+
+/// Whether a failing stream stood still for longer than a frame may be late, and had nearly all of its
+/// frames nevertheless.
+fn has_stall(record: &RunRecord, measurement: &Measurement) -> bool {
+    let max_late_us = record.conditions.limits.max_late_ms.saturating_mul(1_000);
+    streams(measurement).any(|(camera, stream)| {
+        let limit_us = max_late_us.max(periods_us(PERIODS, camera.target_fps));
+        let is_long = stream.longest_gap_us.is_some_and(|gap| gap > limit_us);
+        is_long && state_of(stream) == State::Fails && rate(camera, stream) >= STALLED_RATE
+    })
 }
 
 fn streams(measurement: &Measurement) -> impl Iterator<Item = (&CameraFigures, &StreamFigures)> {
@@ -358,5 +373,36 @@ mod tests {
         let setting = setting_of(&setting);
         assert_eq!((setting.lanes, setting.took_s, setting.judged_s), (2, 30.0, 20.0));
         assert!(setting.cpu.is_some_and(|cpu| (cpu - 0.34).abs() < 0.01), "{setting:?}");
+        // It had too few frames all the time.
+        assert!(!setting.stalled, "{setting:?}");
+    }
+
+    #[test]
+    fn a_stream_that_stands_still_for_a_moment_stalls() {
+        let with_gap = |gap_us: u64, state: State| {
+            let mut record = copies(1, &[&[15]], 0.5);
+            let stream = &mut record.members[0].streams[0];
+            // All frames of that time come at its end.
+            let from = stream.window_us.unwrap().0 + 5 * S;
+            for (at, late) in stream.arrived_us.iter_mut().zip(&mut stream.late_us) {
+                if (from..from + gap_us).contains(at) {
+                    *late = late.map(|late| late + (from + gap_us - *at) as i64);
+                    *at = from + gap_us;
+                }
+            }
+            let goal = Goal::Confirm;
+            setting_of(&SettingRecord {
+                lanes: 1,
+                goal,
+                state,
+                reason: None,
+                worst: None,
+                span_us: (0, 0),
+                record,
+            })
+        };
+        assert!(with_gap(S, State::Fails).stalled);
+        assert!(!with_gap(S / 5, State::Fails).stalled);
+        assert!(!with_gap(S, State::Holds).stalled);
     }
 }

@@ -16,6 +16,8 @@ pub(crate) const STALLS_APART_S: f64 = 60.0;
 const DIP: f64 = 2.0;
 /// So much more work a number of lanes that is an exception makes.
 const HOLE: f64 = 1.6;
+/// By so many periods the frames of a worse copy take longer: such a frame is late, the next is not.
+const WORSE_PERIODS: f64 = 1.5;
 /// Values of a table of service times.
 const VALUES: usize = 4096;
 
@@ -50,6 +52,15 @@ pub(crate) struct Foreign {
     pub(crate) share: f64,
 }
 
+/// A copy of the first camera that is worse than the others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Worse {
+    /// That of this lane, from 1.
+    pub(crate) lane: u32,
+    /// The share of its frames that take [`WORSE_PERIODS`] longer.
+    pub(crate) share: f64,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     pub(crate) seed: u64,
@@ -66,6 +77,7 @@ pub(crate) struct Machine {
     /// A number of lanes that is an exception, such as one more than there are caches.
     pub(crate) hole: Option<u32>,
     pub(crate) foreign: Option<Foreign>,
+    pub(crate) worse: Option<Worse>,
     /// The most lanes for which there is memory.
     pub(crate) fits: Option<u32>,
     /// Whether the CPU time of lanes is measured.
@@ -97,6 +109,9 @@ pub(crate) struct Frame {
 
 /// A camera of a lane.
 struct Stream {
+    /// From 1, and from 0.
+    lane: u32,
+    camera: usize,
     phase_us: f64,
     work_us: f64,
     /// Until then its caches are cold.
@@ -169,11 +184,13 @@ impl<'a> Player<'a> {
         let mean = table.iter().sum::<f64>() / VALUES as f64;
         table.iter_mut().for_each(|value| *value /= mean);
         let mut streams: Vec<Stream> = (0..lanes)
-            .flat_map(|lane| machine.work_us.iter().map(move |work_us| (lane, *work_us)))
-            .map(|(lane, work_us)| {
+            .flat_map(|lane| {
+                machine.work_us.iter().enumerate().map(move |(camera, work_us)| (lane, camera, *work_us))
+            })
+            .map(|(lane, camera, work_us)| {
                 let phase_us = random.fraction() * machine.period_us();
                 let warm_us = if lane < warm { 0.0 } else { machine.dip_s * S };
-                Stream { phase_us, work_us, warm_us, free_us: 0.0, scene: 0.0 }
+                Stream { lane: lane + 1, camera, phase_us, work_us, warm_us, free_us: 0.0, scene: 0.0 }
             })
             .collect();
         // So that frames are due in the order of streams.
@@ -204,6 +221,12 @@ impl<'a> Player<'a> {
         self.streams.len()
     }
 
+    /// The lane of a stream, from 1, and its camera, from 0.
+    pub(crate) fn place(&self, stream: usize) -> (u32, usize) {
+        let Stream { lane, camera, .. } = self.streams[stream];
+        (lane, camera)
+    }
+
     /// When the next frame is due.
     pub(crate) fn due_us(&self) -> f64 {
         self.streams[self.turn].phase_us + self.cycle as f64 * self.machine.period_us()
@@ -225,6 +248,7 @@ impl<'a> Player<'a> {
             (self.turn, self.cycle) = (0, self.cycle + 1);
         }
         let mut service_us = self.streams[stream].work_us * self.noise(stream) * self.factor;
+        service_us += self.hitch_us(stream);
         self.used_us += service_us;
         if due_us < self.streams[stream].warm_us {
             service_us *= DIP;
@@ -243,6 +267,17 @@ impl<'a> Player<'a> {
         self.cores[core] = arrived_us;
         self.streams[stream].free_us = arrived_us;
         Frame { stream, due_us, arrived_us }
+    }
+
+    /// How much longer a frame takes because its stream is a worse copy.
+    fn hitch_us(&mut self, stream: usize) -> f64 {
+        let Some(worse) = self.machine.worse else { return 0.0 };
+        let is_worse = self.place(stream) == (worse.lane, 0);
+        if is_worse && self.random.fraction() < worse.share {
+            WORSE_PERIODS * self.machine.period_us()
+        } else {
+            0.0
+        }
     }
 
     /// The factor of a service time.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use lp::name::Slug;
-use lp::record::density::{look_of, own_cpu};
+use lp::record::density::{SettingRecord, look_of, setting_of};
 use lp::record::measure::measure;
 use lp::record::{
     Conditions, Host, Isolation, Life, Limits, Member, Pace, RunRecord, SeriesRecord, StreamRecord, VERSION,
@@ -76,19 +76,27 @@ fn setting<'a>(
     mut played: Played<'a>,
 ) -> (Setting, Player<'a>) {
     let mut window_s = 1.0;
-    let (state, look) = loop {
+    let state = loop {
         let record = played.until(window_s);
         let measurement = measure(record);
         let seen = look_of(record, &measurement);
         match look(rules, &ask, &seen, left_s - window_s) {
             Seen::Until(at_s) => window_s = at_s,
-            Seen::Enough(state) => break (state, seen),
+            Seen::Enough(state) => break state,
         }
     };
-    let cpu = own_cpu(&played.record, &measure(&played.record)).filter(|_| machine.tells_cpu);
-    let setting =
-        Setting { lanes: ask.lanes, goal: ask.goal, state, took_s: 0.0, judged_s: look.judged_s, cpu };
-    (setting, played.player)
+    let Played { player, record, .. } = played;
+    let measured = SettingRecord {
+        lanes: ask.lanes,
+        goal: ask.goal,
+        state,
+        reason: None,
+        worst: None,
+        span_us: (0, 0),
+        record,
+    };
+    let setting = setting_of(&measured);
+    (Setting { cpu: setting.cpu.filter(|_| machine.tells_cpu), ..setting }, player)
 }
 
 /// How long it takes to look at a confirmation, in seconds, how often, and how long that lasts.
@@ -125,7 +133,7 @@ impl<'a> Played<'a> {
     /// Plays until the streams have warmed up, for at least so long.
     pub(crate) fn new(machine: &'a Machine, player: Player<'a>, least_s: u64) -> Played<'a> {
         let n = player.n_streams();
-        let (record, later) = (record(machine, n), vec![Vec::new(); n]);
+        let (record, later) = (record(machine, &player), vec![Vec::new(); n]);
         let n_sampled = player.samples.len();
         let asked_us = player.due_us() as u64;
         let mut played = Played { record, player, later, begin_us: 0, n_sampled };
@@ -222,11 +230,11 @@ const SERIES: [(&str, &str); 8] = [
     ("temperature.x86_pkg_temp", "Cel"),
 ];
 
-/// A record of so many streams in which nothing has happened yet.
-fn record(machine: &Machine, n_streams: usize) -> RunRecord {
-    let n_cameras = machine.work_us.len();
+/// A record of streams in which nothing has happened yet.
+fn record(machine: &Machine, player: &Player<'_>) -> RunRecord {
     let member = |nth: usize| {
-        let (lane, camera) = (nth / n_cameras + 1, nth % n_cameras + 1);
+        let (lane, camera) = player.place(nth);
+        let camera = camera + 1;
         let slug = Slug::of(&format!("camera-{camera}-l{lane}")).unwrap();
         let stream = format!("{}/1", slug.as_str());
         Member {
@@ -268,7 +276,7 @@ fn record(machine: &Machine, n_streams: usize) -> RunRecord {
         },
         host: Host { facts: [("cpus".to_owned(), machine.cores.to_string())].into() },
         idle: None,
-        members: (0..n_streams).map(member).collect(),
+        members: (0..player.n_streams()).map(member).collect(),
         series: SERIES.into_iter().map(series).collect(),
         workers: Vec::new(),
         programs: Vec::new(),
