@@ -208,7 +208,7 @@ fn spoken(setup: &Setup, events: usize) -> Receiver<(usize, WorkerMessage)> {
         };
         let messages = vec![sighting];
         say(stream.worker, at_us, EventBody::Messages { stream: stream.stream.clone(), messages });
-        say(stream.worker, at_us, EventBody::Process { cpu_us: at_us / 10, rss: 50 << 20 });
+        say(stream.worker, at_us, EventBody::Process { cpu_us: at_us / 10, rss: 50 << 20, files: Some(40) });
     }
     for worker in 0..setup.workers.len() {
         let exit = WorkerExit { exit: Exit::Code(0), last_event: None, stderr_tail: String::new() };

@@ -12,6 +12,10 @@
 //! without what a hypervisor stole: so nothing is lost in it, also where other users'
 //! processes are hidden; work of the kernel for nobody in particular is part of it, and time of
 //! ours that was lost. `cpu.foreign` is the part of it that is shown to be another's.
+//!
+//! Of scripts and of `lp` itself there is also memory (`rss`, with pages that processes share in
+//! each of them) and the number of open files, which costs a look at a folder for each process and
+//! so is counted every 5 s. Workers report their own.
 
 mod tree;
 
@@ -23,7 +27,7 @@ use self::tree::{Owner, Process, Tree};
 use super::cores::{Snapshot, Stat, TICK_NS, busy_and_steal};
 use super::{CollectError, Collector, Place, Program, Series, share};
 use crate::os::clock::monotonic_ns;
-use crate::os::proc::Processes;
+use crate::os::proc::{Processes, page_size};
 
 /// Its name in records.
 pub const NAME: &str = "processes";
@@ -46,6 +50,19 @@ pub const FOREIGN: &str = "cpu.foreign";
 /// The number of workers of another `lp`; where processes are hidden, it is unknown.
 pub const MEASURING: &str = "cpu.measuring";
 
+/// Resident memory of scripts and servers that `lp` has started, with all descendants, in bytes.
+pub const SCRIPTS_MEMORY: &str = "memory.scripts";
+/// Likewise, `lp` itself.
+pub const LP_MEMORY: &str = "memory.lp";
+/// Files that scripts and servers have open, with all descendants. Unknown if one of them does
+/// not show it to this user.
+pub const SCRIPTS_FILES: &str = "files.scripts";
+/// Likewise, `lp` itself.
+pub const LP_FILES: &str = "files.lp";
+
+/// Open files are counted with one in so many samples.
+const FILES_EVERY: u64 = 5;
+
 /// The name of the processes of workers.
 const WORKER: &str = "lp-worker";
 
@@ -65,6 +82,11 @@ struct ProcessSampler {
     tree: Tree,
     /// Whether `init` is hidden, and with it all processes of other users.
     is_hidden: bool,
+    samples: u64,
+    /// Whether there was a script.
+    has_scripts: bool,
+    /// Whether programs of the user's measure beside the run.
+    has_collectors: bool,
 }
 
 /// The value of [`MARK`] for a worker that is started by this `lp`.
@@ -126,8 +148,44 @@ impl ProcessSampler {
         let shares = [WORKERS, SCRIPTS, LP, OTHERS, FOREIGN].map(|name| (name, "1"));
         let series = shares.into_iter().chain([(MEASURING, "{process}")]);
         let series = series.chain((!collectors.is_empty()).then_some((COLLECTORS, "1")));
+        let series = series.chain([(LP_MEMORY, "By"), (LP_FILES, "{file}")]);
         let series = series.map(|(name, unit)| Series::new(name, unit)).collect();
-        Ok(ProcessSampler { series, path, lp, stat, before, processes, tree, is_hidden })
+        Ok(ProcessSampler {
+            series,
+            path,
+            lp,
+            stat,
+            before,
+            processes,
+            tree,
+            is_hidden,
+            has_collectors: !collectors.is_empty(),
+            samples: 0,
+            has_scripts: false,
+        })
+    }
+
+    /// Memory in bytes and open files of an owner's processes; `None` without any. Files are counted
+    /// if `is_due`.
+    fn held(&mut self, owner: Owner, is_due: bool) -> [Option<f64>; 2] {
+        let pages = self.tree.of(owner).map(|(_, process)| process.rss).reduce(u64::saturating_add);
+        let pids: Vec<u32> = self.tree.of(owner).map(|(pid, _)| pid).filter(|_| is_due).collect();
+        let files = pids.iter().map(|pid| self.processes.open_files(*pid)).sum::<Option<u64>>();
+        let files = files.filter(|_| !pids.is_empty()).map(|files| files as f64);
+        [pages.map(|pages| pages as f64 * page_size() as f64), files]
+    }
+
+    /// Those of `lp`, and of scripts once there was one.
+    fn memory_and_files(&mut self) -> Vec<Option<f64>> {
+        let is_due = self.samples.is_multiple_of(FILES_EVERY);
+        self.samples += 1;
+        let (lp, scripts) = (self.held(Owner::Lp, is_due), self.held(Owner::Scripts, is_due));
+        if !self.has_scripts && scripts[0].is_some() {
+            self.has_scripts = true;
+            self.series.push(Series::new(SCRIPTS_MEMORY, "By"));
+            self.series.push(Series::new(SCRIPTS_FILES, "{file}"));
+        }
+        lp.into_iter().chain(scripts.into_iter().filter(|_| self.has_scripts)).collect()
     }
 }
 
@@ -161,8 +219,8 @@ impl Collector for ProcessSampler {
         let foreign = seen.zip(others).map(|((), others)| share(part(Owner::Others).min(others)));
         let measuring = seen.map(|()| self.tree.count(WORKER, Owner::Others) as f64);
         let values = own.into_iter().map(|own| Some(share(own))).chain([others, foreign, measuring]);
-        let has_beside = self.series.len() > values.clone().count();
-        Ok(values.chain(has_beside.then(|| Some(share(beside)))).collect())
+        let values = values.chain(self.has_collectors.then(|| Some(share(beside))));
+        Ok(values.chain(self.memory_and_files()).collect())
     }
 
     fn programs(&self) -> Vec<Program> {
@@ -269,6 +327,10 @@ mod tests {
                 cpu.others 0.19 1
                 cpu.foreign 0.155 1
                 cpu.measuring 0 {process}
+                memory.lp 8192 By
+                files.lp unknown {file}
+                memory.scripts 16384 By
+                files.scripts unknown {file}
                 a) b (c: 310000 us
             "#]],
         );
@@ -291,6 +353,10 @@ mod tests {
                 cpu.others 0.35 1
                 cpu.foreign 0.08 1
                 cpu.measuring 0 {process}
+                memory.lp 8192 By
+                files.lp unknown {file}
+                memory.scripts 8192 By
+                files.scripts unknown {file}
                 a) b (c: 160000 us
             "#]],
         );
@@ -320,6 +386,10 @@ mod tests {
                 cpu.others 0.33 1
                 cpu.foreign 0.04 1
                 cpu.measuring 0 {process}
+                memory.lp 8192 By
+                files.lp unknown {file}
+                memory.scripts 8192 By
+                files.scripts unknown {file}
                 rustc: 80000 us
             "#]],
         );
@@ -343,6 +413,10 @@ mod tests {
                 cpu.others 0.475 1
                 cpu.foreign 0 1
                 cpu.measuring 0 {process}
+                memory.lp 8192 By
+                files.lp unknown {file}
+                memory.scripts 8192 By
+                files.scripts unknown {file}
             "#]],
         );
     }
@@ -376,6 +450,10 @@ mod tests {
                 cpu.others 0.69 1
                 cpu.foreign 0.325 1
                 cpu.measuring 0 {process}
+                memory.lp 8192 By
+                files.lp unknown {file}
+                memory.scripts 40960 By
+                files.scripts unknown {file}
                 another: 640000 us
                 tee: 10000 us
             "#]],
@@ -430,6 +508,10 @@ mod tests {
                 cpu.others 0 1
                 cpu.foreign 0 1
                 cpu.measuring 0 {process}
+                memory.lp 8192 By
+                files.lp unknown {file}
+                memory.scripts 8192 By
+                files.scripts unknown {file}
                 a) b (c: 60000 us
                 stranger: 50000 us
             "#]],
@@ -460,6 +542,10 @@ mod tests {
                 cpu.others 0 1
                 cpu.foreign 0 1
                 cpu.measuring 0 {process}
+                memory.lp 8192 By
+                files.lp unknown {file}
+                memory.scripts 8192 By
+                files.scripts unknown {file}
             "#]],
         );
     }
@@ -480,6 +566,10 @@ mod tests {
                 cpu.others 0.4 1
                 cpu.foreign unknown 1
                 cpu.measuring unknown {process}
+                memory.lp 8192 By
+                files.lp unknown {file}
+                memory.scripts 8192 By
+                files.scripts unknown {file}
                 processes.names: `/proc` shows only processes of this user (`hidepid`)
             "#]],
         );
@@ -505,6 +595,10 @@ mod tests {
                 cpu.others 0.4 1
                 cpu.foreign 0.15 1
                 cpu.measuring 1 {process}
+                memory.lp 8192 By
+                files.lp unknown {file}
+                memory.scripts 8192 By
+                files.scripts unknown {file}
                 lp-worker: 200000 us
                 lp-worker-2: 100000 us
             "#]],
@@ -530,7 +624,7 @@ mod tests {
         }
         let values = sampler.sample(monotonic_ns()).unwrap();
         assert!(values[2] > Some(0.0), "{values:?}");
-        // All but the last, a count, are shares.
+        // The first five are shares.
         assert!(values[..5].iter().flatten().all(|share| (0.0..=1.0).contains(share)), "{values:?}");
     }
 }

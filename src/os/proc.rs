@@ -267,6 +267,13 @@ impl Processes {
         Ok(())
     }
 
+    /// How many files a process has open; `None` if it has ended, or that may not be seen.
+    pub fn open_files(&mut self, pid: u32) -> Option<u64> {
+        let folder = open_at(&self.folder, &mut self.path, pid, "fd").ok()?;
+        let entries = Dir::new(folder).ok()?.filter_map(Result::ok);
+        Some(entries.filter(|entry| !entry.file_name().to_bytes().starts_with(b".")).count() as u64)
+    }
+
     /// Whether the environment of a process has this variable with this value. It does not
     /// if the environment may not be read.
     pub fn has_variable(&mut self, pid: u32, name: &str, value: &str) -> bool {
@@ -339,6 +346,9 @@ mod tests {
         assert!(processes.has_variable(7, "LP", "x y"));
         assert!(!processes.has_variable(7, "LP", "x"));
         assert!(!processes.has_variable(8, "LP", "x y"));
+        assert_eq!(processes.open_files(7), None);
+        ["7/fd/0", "7/fd/12"].iter().for_each(|path| write(path, ""));
+        assert_eq!(processes.open_files(7), Some(2));
     }
 
     #[test]

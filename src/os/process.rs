@@ -317,6 +317,14 @@ pub fn own_rss() -> Option<u64> {
     pages.checked_mul(super::proc::page_size() as u64)
 }
 
+/// How many files this process has open; `None` where `/proc` is absent.
+#[must_use]
+pub fn own_open_files() -> Option<u32> {
+    let entries = std::fs::read_dir("/proc/self/fd").ok()?;
+    // One of them is the folder itself, while it is read.
+    u32::try_from(entries.count()).ok()?.checked_sub(1)
+}
+
 /// How many files this process, and each that it starts, may have open; `None` if there is no
 /// limit.
 #[must_use]

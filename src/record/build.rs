@@ -380,8 +380,8 @@ impl RecordBuilder {
         let mut decisions = Vec::new();
 
         match (&event.body, stream) {
-            (EventBody::Process { cpu_us, rss }, _) => {
-                let sample = WorkerSample { at_us, cpu_us: *cpu_us, rss: *rss };
+            (EventBody::Process { cpu_us, rss, files }, _) => {
+                let sample = WorkerSample { at_us, cpu_us: *cpu_us, rss: *rss, files: *files };
                 let worker = &mut self.workers[worker];
                 worker.samples.add(sample);
                 worker.newest = [Some(sample), worker.newest[0]];

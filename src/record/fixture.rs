@@ -413,8 +413,11 @@ pub(crate) fn copies(count: u32, fps: &[&[u64]], load: f64) -> RunRecord {
             let frames: Vec<_> =
                 (0..has).map(|n| (second * S + n * S / has, Some(5_000 + 900 * n as u32))).collect();
             story.tick(worker, &format!("{}/1", slug(copy, camera)), (second + 1) * S + 1, &frames, 15 - has);
-            let body =
-                EventBody::Process { cpu_us: (second + 1) * 680_000 / workers.len() as u64, rss: 64 << 20 };
+            let body = EventBody::Process {
+                cpu_us: (second + 1) * 680_000 / workers.len() as u64,
+                rss: 64 << 20,
+                files: None,
+            };
             story.say(worker, (second + 1) * S + 2, body);
         }
         let wobble = ((second * 37) % 11) as f64 / 200.0 - 0.025;
@@ -505,6 +508,7 @@ pub(crate) fn six_cameras() -> RunRecord {
             let body = EventBody::Process {
                 cpu_us: (second + 1) * (90_000 + 11_000 * worker),
                 rss: (60 + worker) << 20,
+                files: None,
             };
             story.say(usize::try_from(worker).unwrap(), (second + 1) * S + 2, body);
         }

@@ -28,6 +28,7 @@ mod script;
 mod series;
 mod shortfall;
 mod so_far;
+pub mod soak;
 mod source;
 pub mod split;
 mod steady;
@@ -51,6 +52,7 @@ pub use self::script::{ChannelFigures, ElementFigures, ScriptFigures};
 pub use self::series::SeriesFigures;
 pub use self::shortfall::{Claim, shortfall};
 pub use self::so_far::{SoFar, so_far};
+pub use self::soak::{Quantity, SoakFigures, SoakVerdict};
 use self::source::Source;
 pub use self::source::{MORE_FPS, drift};
 pub use self::verdict::{
@@ -70,7 +72,8 @@ use crate::stats;
 /// jitter, goodput, slow seconds; it brought disturbances of the machine, times that a verdict
 /// leaves out, and the sightings of detectors. 6 brought the estimate of how many copies would fit
 /// and the drift of a camera's clock. 7 brought labels, frames looked at and accuracy of detectors,
-/// and the verdict `faster_but_wrong`. 8 brought power and energy.
+/// and the verdict `faster_but_wrong`. 8 brought power and energy, slopes over hours and the stages of
+/// frames.
 pub const VERSION: u32 = 8;
 
 /// The figures of a record.
@@ -100,6 +103,9 @@ pub struct Measurement {
     pub energy: Option<EnergyFigures>,
     /// How many copies of what ran would fit on the machine.
     pub estimate: Estimate,
+    /// What grows from hour to hour; empty without a common window, and in older measurements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub soak: Vec<SoakFigures>,
 }
 
 /// A camera, or a copy of one.
@@ -208,6 +214,7 @@ pub fn measure(record: &RunRecord) -> Measurement {
         energy: energy::energy(record, &totals),
         degraded,
         disturbances: fit::measured_disturbances(record),
+        soak: soak::soak(record),
         totals,
     }
 }

@@ -70,7 +70,8 @@ pub use crate::worker::protocol::{Outage, Packets, Snapshot, ThreadGroup, VideoF
 /// [`RunRecord::other_counts`] and [`StreamRecord::queues`]; 8 brought [`RunRecord::server`], [`StreamRecord::snapshot`],
 /// [`StreamRecord::compared`], [`Conditions::impair`], [`StreamRecord::impaired`], [`Delivery::transport`],
 /// [`Delivery::packets`] and [`Delivery::reconnects`], and of [`StepSightings`] `model`, `inferred`, `labels` and `boxes`; 9
-/// brought [`RunRecord::idle`] and [`RunRecord::collectors`].
+/// brought [`RunRecord::idle`], [`RunRecord::collectors`], [`Conditions::traced`], [`StreamRecord::stages`] and
+/// [`WorkerSample::files`].
 pub const VERSION: u32 = 9;
 
 /// Everything that one run measured.
@@ -610,4 +611,7 @@ pub struct WorkerSample {
     pub cpu_us: u64,
     /// Resident memory in bytes.
     pub rss: u64,
+    /// Files that it has open; `None` if the worker did not say, and in records before version 9.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<u32>,
 }

@@ -53,6 +53,8 @@ fn scripts() -> RunRecord {
 fn full() -> RunRecord {
     let member = member("a", "A", 15.0, &[(&["scan"], 0), (&["motion"], 0)]);
     let mut record = Story::new(setup(Pace::Live, 5, 2, &["lane"], vec![member])).builder.finish();
+    let sample = WorkerSample { at_us: S, cpu_us: 7, rss: 7, files: Some(12) };
+    record.workers[0].samples = vec![sample];
     let threads = [("queue".to_owned(), ThreadGroup { n: 2, cpu_us: 7 })].into();
     record.workers[0].details = vec![WorkerDetails { at_us: S, pss: Some(7), threads }];
     record.server = Some(record.workers[0].clone());
@@ -278,6 +280,7 @@ fn a_record_of_ten_minutes_is_compact() {
             let body = EventBody::Process {
                 cpu_us: (second + 1) * 40_000 + noise(9_000),
                 rss: (64 << 20) + (noise(99) << 12),
+                files: None,
             };
             story.say(worker, (second + 1) * S + 2_000, body);
         }

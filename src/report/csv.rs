@@ -7,14 +7,14 @@
 //! come from the config, which is untrusted. So [`write`] distinguishes texts from figures, and
 //! makes texts harmless.
 
-use super::{Report, lanes, subject};
+use super::{Report, lanes, soak, subject};
 use crate::impair::Passage;
 use crate::record::collector;
 use crate::record::compared::Reference;
 use crate::record::measure::estimate::Resource;
 use crate::record::measure::{
-    Accuracy, CameraFigures, EnergyFigures, Lateness, OnTime, PartVerdict, Percentiles, StepFigures,
-    StreamFigures, WorkerFigures,
+    Accuracy, CameraFigures, EnergyFigures, Lateness, OnTime, PartVerdict, Percentiles, Quantity,
+    SoakFigures, StepFigures, StreamFigures, WorkerFigures,
 };
 use crate::record::{
     Delivery, Git, Isolation, Member, Pace, PreparedClip, Provenance, SourceConfig, StepRecord, StreamRecord,
@@ -57,6 +57,17 @@ impl Row<'_> {
     /// The steps of its pipeline; none for a script.
     fn steps(&self) -> &[StepRecord] {
         self.record().map_or(&[], |stream| &stream.steps)
+    }
+
+    /// How something changed from hour to hour.
+    fn soak(&self, about: &str, quantity: Quantity) -> Option<&SoakFigures> {
+        let mut all = self.report.measurement.soak.iter();
+        all.find(|one| one.quantity == quantity && one.about == about)
+    }
+
+    /// Likewise, of the worker that plays only this member.
+    fn of_worker(&self, quantity: Quantity) -> Option<&SoakFigures> {
+        self.soak(&format!("worker {}", self.camera.slug), quantity)
     }
 
     /// What an impaired network did to its packets.
@@ -111,7 +122,7 @@ pub(super) enum Cell {
 pub(super) type Column = (&'static str, fn(&Row<'_>) -> Cell);
 
 /// Name and value of each column.
-pub(super) const COLUMNS: [Column; 135] = [
+pub(super) const COLUMNS: [Column; 139] = [
     ("run", |row| text(row.report.run)),
     ("subject", |row| text(&row.report.record.subject)),
     ("started_utc", |row| text(row.report.record.started)),
@@ -307,6 +318,16 @@ pub(super) const COLUMNS: [Column; 135] = [
         let series = row.report.measurement.machine.series.iter();
         let beside = series.filter_map(|one| Some((one.name.strip_prefix(collector::PREFIX)?, one)));
         names(&beside.map(|(name, one)| format!("{name}={} {}", one.mean, one.unit)).collect::<Vec<_>>())
+    }),
+    ("worker_memory_mib_per_hour", |row| {
+        cell(row.of_worker(Quantity::Memory).and_then(|one| one.per_hour).map(|by| by / f64::from(1 << 20)))
+    }),
+    ("worker_files_per_hour", |row| cell(row.of_worker(Quantity::Files).and_then(|one| one.per_hour))),
+    ("fps_per_hour", |row| cell(row.soak(&row.stream.stream, Quantity::Fps).and_then(|one| one.per_hour))),
+    ("leaks", |row| {
+        let own = [row.of_worker(Quantity::Memory), row.of_worker(Quantity::Files)];
+        let own = own.into_iter().chain([row.soak(&row.stream.stream, Quantity::Fps)]).flatten();
+        names(&own.map(|one| format!("{}={}", one.quantity, soak::word(one))).collect::<Vec<_>>())
     }),
 ];
 

@@ -18,8 +18,8 @@ use self::cameras::cameras;
 use self::details::Details;
 use self::load::load;
 use super::{
-    Failure, Report, conditions, cpu_range, estimate, failures, gaps, lanes, mebibytes, percent, stolen,
-    unmeasured,
+    Failure, Report, conditions, cpu_range, estimate, failures, gaps, lanes, mebibytes, percent, soak,
+    stolen, unmeasured,
 };
 use crate::record::Pace;
 use crate::record::measure::Verdict;
@@ -81,6 +81,7 @@ pub fn html(report: &Report<'_>, beside: Option<&str>) -> String {
                     (failed(failures(report)))
                     (found::section(report, beside.is_some()))
                     (details.section())
+                    (soak::section(report))
                     (subject::section(record))
                     section aria-labelledby="conditions" {
                         h2 id="conditions" { "Conditions and host" }

@@ -20,6 +20,7 @@ mod json;
 pub mod lanes;
 mod network;
 mod sightings;
+mod soak;
 mod subject;
 mod table;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::grid::{Cell, Paper, grid};
 use super::lanes::{groups, name, why};
 use super::{
     NONE, Report, absent, cpu_range, dropped, failures, fps, gaps, mebibytes, millis, network, on_time,
-    percent, sightings, some, stolen, subject, target, unmeasured_briefly, verdict,
+    percent, sightings, soak, some, stolen, subject, target, unmeasured_briefly, verdict,
 };
 use super::{energy, estimate};
 use crate::diag::Tone;
@@ -103,6 +103,7 @@ pub fn table(report: &Report<'_>, paper: Paper) -> String {
     ));
     rest.extend(energy::sentence(report).map(|power| format!("power: {power}")));
     rest.extend(beside(report));
+    rest.extend(soak::lines(report));
     let notes = gaps(report).into_iter().chain(unmeasured_briefly(report.record));
     rest.extend(notes.map(|note| format!("note: {note}")));
     for failure in failures(report) {
@@ -167,6 +168,7 @@ fn label(line: &str, paper: Paper) -> String {
         ("invalid:", Tone::Bad),
         ("faster but wrong:", Tone::Bad),
         ("failed:", Tone::Bad),
+        ("leak:", Tone::Bad),
         ("undecided:", Tone::Unsure),
         ("left out:", Tone::Unsure),
     ];

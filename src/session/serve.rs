@@ -143,9 +143,9 @@ impl StreamServer {
         let mut samples = SampleLog::default();
         for (_, message) in self.messages.try_iter() {
             match message {
-                WorkerMessage::Event(Event { at, body: EventBody::Process { cpu_us, rss } }) => {
+                WorkerMessage::Event(Event { at, body: EventBody::Process { cpu_us, rss, files } }) => {
                     let at_us = at.saturating_sub(origin_ns) / 1000;
-                    samples.add(WorkerSample { at_us, cpu_us, rss });
+                    samples.add(WorkerSample { at_us, cpu_us, rss, files });
                 }
                 // Nobody has asked it to end.
                 WorkerMessage::Exited(exit) => {

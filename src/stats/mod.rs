@@ -12,10 +12,12 @@ mod share;
 #[cfg(test)]
 pub(crate) mod simulated;
 pub mod steady;
+mod trend;
 
 pub use interval::{Interval, mean_interval};
 pub use rate::{counted_fps, fps_interval, long_run_fps, periods_us, whole_seconds};
 pub use share::{at_least_share, at_least_share_of, at_least_share_with, design_effect, frames_to_show};
+pub use trend::{BATCHES, Trend, trend};
 
 /// The nearest-rank percentile of values in ascending order: the smallest one
 /// that at least `percent` of 100 values do not exceed. `None` if there are no

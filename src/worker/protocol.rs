@@ -293,6 +293,9 @@ pub enum EventBody {
         cpu_us: u64,
         /// Resident memory in bytes.
         rss: u64,
+        /// Files that it has open; `None` if it does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        files: Option<u32>,
     },
     /// More about the worker, which costs more to find out: in the first second in which a
     /// stream plays, every 10 s from then on, and when it is asked to finish.

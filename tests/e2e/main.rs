@@ -52,6 +52,7 @@ mod scripts;
 mod seeing;
 mod shells;
 mod show;
+mod soak;
 mod stdout;
 mod subject;
 mod support;

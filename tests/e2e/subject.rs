@@ -277,16 +277,17 @@ fn every_form_of_a_report_says_what_was_measured() {
         impaired_overflowed=
         impaired_reordered=
         impaired_delay_ms=
-<<<<<<< ours
         power_w=
         power_of=
         idle_power_w=
         joules_per_frame=
         joules_per_frame_above_idle=
         fps_per_watt=
-=======
         collectors=
->>>>>>> theirs
+        worker_memory_mib_per_hour=
+        worker_files_per_hour=
+        fps_per_hour=
+        leaks=memory=cannot tell; fps=cannot tell
     "#]]
     .assert_eq(&lines.collect::<String>());
 

@@ -10,7 +10,7 @@ use crate::support::{Workspace, frames};
 const FAKE_WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker");
 
 /// A project whose cameras deliver 15 frames a second for so many of 25 seconds.
-fn playing(seconds: &[(&str, u64)]) -> Workspace {
+pub(crate) fn playing(seconds: &[(&str, u64)]) -> Workspace {
     let camera = |(name, _): &(&str, u64)| {
         format!(
             r#"{{"camera_id": "{name}", "streamUri": "rtsp://h/{name}", "width": 640, "height": 360, "fps": 15, "workloads": ["w"]}}"#

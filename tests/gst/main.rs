@@ -49,6 +49,7 @@ mod serve;
 #[cfg(feature = "rtsp")]
 mod served_runs;
 mod share;
+mod soak;
 mod source;
 mod stock;
 mod support;

@@ -241,8 +241,9 @@ fn start_ticker(events: Events, playing: Arc<PlayingStreams>) -> crossbeam_chann
         let mut seconds = details::Seconds::default();
         while stopped.recv_deadline(next) == Err(RecvTimeoutError::Timeout) {
             let (cpu_us, rss) = (clock::own_cpu_us(), process::own_rss().unwrap_or(0));
+            let files = process::own_open_files();
             let details = seconds.report(playing.is_any());
-            playing.report(&events, [EventBody::Process { cpu_us, rss }].into_iter().chain(details));
+            playing.report(&events, [EventBody::Process { cpu_us, rss, files }].into_iter().chain(details));
             next += Duration::from_secs(1);
         }
     });

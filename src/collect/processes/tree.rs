@@ -43,6 +43,8 @@ pub(super) struct Process {
     pub(super) reaped: u64,
     /// When it began, in ticks since boot. With its number, this identifies it.
     pub(super) began: u64,
+    /// Resident memory in pages.
+    pub(super) rss: u64,
     /// Whether it is a thread of the kernel.
     pub(super) is_kernel: bool,
 }
@@ -90,21 +92,22 @@ impl Process {
         let name = stat.get(begin..end)?;
         let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
         // Field 3 of the manual, the state, is number 0 here.
-        let fields: Vec<&str> = rest.split_ascii_whitespace().take(20).collect();
+        let fields: Vec<&str> = rest.split_ascii_whitespace().take(22).collect();
         let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
         let id = |field: usize| {
             fields.get(field - 3)?.parse::<i64>().ok().map(|id| u32::try_from(id).unwrap_or(0))
         };
-        // Times of children are written with a sign.
-        let waited = |field: usize| fields.get(field - 3)?.parse::<i64>().ok()?.try_into().ok();
+        // Times of children and memory are written with a sign.
+        let signed = |field: usize| fields.get(field - 3)?.parse::<i64>().ok()?.try_into().ok();
         Some(Process {
             name: Name::of(name),
             parent: id(4)?,
             group: id(5)?,
             session: id(6)?,
             own: number(14)?.saturating_add(number(15)?),
-            reaped: u64::saturating_add(waited(16)?, waited(17)?),
+            reaped: u64::saturating_add(signed(16)?, signed(17)?),
             began: number(22)?,
+            rss: signed(24)?,
             is_kernel: number(9)? & IS_KERNEL != 0,
         })
     }
@@ -196,6 +199,12 @@ impl Tree {
         let mut others: Vec<(Name, u64)> = self.others.iter().map(|(name, ticks)| (*name, *ticks)).collect();
         others.sort_by_key(|(name, ticks)| (std::cmp::Reverse(*ticks), *name));
         others
+    }
+
+    /// The processes of an owner in the last scan, each with its number.
+    pub(super) fn of(&self, owner: Owner) -> impl Iterator<Item = (u32, &Process)> {
+        let all = self.before.iter();
+        all.filter(move |(_, (_, its))| *its == owner).map(|(pid, (process, _))| (*pid, process))
     }
 
     /// How many processes of this name belong to an owner.

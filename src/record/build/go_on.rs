@@ -179,9 +179,9 @@ mod tests {
         let mut story = Story::new(run(&["a"], 0));
         story.play(0, "a/1", 0, 5, 15);
         story.builder = story.builder.go_on(run(&["a"], 5));
-        story.say(0, 14 * S, EventBody::Process { cpu_us: 0, rss: 0 });
+        story.say(0, 14 * S, EventBody::Process { cpu_us: 0, rss: 0, files: None });
         assert!(!story.builder.is_spoiled());
-        story.say(0, 15 * S, EventBody::Process { cpu_us: 0, rss: 0 });
+        story.say(0, 15 * S, EventBody::Process { cpu_us: 0, rss: 0, files: None });
         assert!(story.builder.is_spoiled());
         assert_eq!(story.decisions, ["a/1 failed: hangs: no frame within 10 s of its start", "stop all"]);
     }

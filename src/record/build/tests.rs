@@ -363,9 +363,9 @@ fn a_stream_that_shows_nothing_hangs() {
 fn a_stream_without_a_first_frame_hangs_after_its_start() {
     let mut story = one(Pace::Live, 5);
     story.say(0, 3 * S, EventBody::Done { id: 7 });
-    story.say(0, 13 * S - 1, EventBody::Process { cpu_us: 1, rss: 1 });
+    story.say(0, 13 * S - 1, EventBody::Process { cpu_us: 1, rss: 1, files: None });
     assert!(story.decisions.is_empty());
-    story.say(0, 13 * S, EventBody::Process { cpu_us: 1, rss: 1 });
+    story.say(0, 13 * S, EventBody::Process { cpu_us: 1, rss: 1, files: None });
     check(
         story,
         expect![[r#"
@@ -381,11 +381,11 @@ fn a_stream_hangs_in_time_although_damaged_frames_had_longer() {
     let mut story = one(Pace::Live, 60);
     story.say(0, S, EventBody::Done { id: 7 });
     fates(&mut story, 3 * S, [&[], &[], &[], &[2.5]]);
-    story.say(0, 11 * S, EventBody::Process { cpu_us: 1, rss: 1 });
+    story.say(0, 11 * S, EventBody::Process { cpu_us: 1, rss: 1, files: None });
     story.tick(0, "c/1", 13 * S, &[(12 * S, None)], 0);
-    story.say(0, 22 * S - 1, EventBody::Process { cpu_us: 1, rss: 1 });
+    story.say(0, 22 * S - 1, EventBody::Process { cpu_us: 1, rss: 1, files: None });
     assert!(story.decisions.is_empty());
-    story.say(0, 22 * S, EventBody::Process { cpu_us: 1, rss: 1 });
+    story.say(0, 22 * S, EventBody::Process { cpu_us: 1, rss: 1, files: None });
     assert_eq!(story.decisions, ["c/1 failed: hangs: no frame for 10 s", "stop all"]);
 }
 
@@ -403,8 +403,8 @@ fn of_many_streams_of_a_worker_the_one_that_hangs_fails() {
 #[test]
 fn a_start_without_an_answer_is_a_failure() {
     let mut story = one(Pace::Live, 5);
-    story.say(0, 3 * S, EventBody::Process { cpu_us: 1, rss: 1 });
-    story.say(0, 63 * S, EventBody::Process { cpu_us: 1, rss: 1 });
+    story.say(0, 3 * S, EventBody::Process { cpu_us: 1, rss: 1, files: None });
+    story.say(0, 63 * S, EventBody::Process { cpu_us: 1, rss: 1, files: None });
     assert_eq!(story.decisions, ["c/1 failed: did not start within 60 s", "stop all"]);
 }
 
@@ -669,7 +669,7 @@ fn times_are_since_the_origin() {
     setup.origin_ns = 1_000_000_000_000;
     let mut story = Story::new(setup);
     story.play(0, "c/1", 1_001, 1_008, 15);
-    story.say(0, 1_008 * S, EventBody::Process { cpu_us: 5, rss: 6 });
+    story.say(0, 1_008 * S, EventBody::Process { cpu_us: 5, rss: 6, files: None });
     story.machine(1_002 * S, [0.5, 0.0, 9.0]);
     let (record, _) = story.told();
     let stream = &record.members[0].streams[0];

@@ -118,10 +118,15 @@ impl SampleLog {
     }
 }
 
-/// CPU time adds up, so that leaving samples out loses nothing; of memory the greatest counts.
+/// CPU time adds up, so that leaving samples out loses nothing; of memory and files the greatest
+/// counts.
 fn merged(samples: &[WorkerSample]) -> WorkerSample {
     let newest = samples[samples.len() - 1];
-    WorkerSample { rss: samples.iter().map(|one| one.rss).max().unwrap_or(newest.rss), ..newest }
+    WorkerSample {
+        rss: samples.iter().map(|one| one.rss).max().unwrap_or(newest.rss),
+        files: samples.iter().filter_map(|one| one.files).max(),
+        ..newest
+    }
 }
 
 /// Six significant digits; whole numbers are kept. More digits say nothing, and a record
@@ -172,12 +177,14 @@ mod tests {
         let mut samples = SampleLog::default();
         for second in 1..=86_400 {
             let rss = if second == 5_000 { 99 } else { 7 };
-            samples.add(WorkerSample { at_us: second * 1_000_000, cpu_us: second * 10, rss });
+            let (at_us, cpu_us, files) = (second * 1_000_000, second * 10, u32::try_from(rss).ok());
+            samples.add(WorkerSample { at_us, cpu_us, rss, files });
         }
         let samples = samples.into_samples();
         assert_eq!(samples.len(), 5_400);
         assert_eq!(samples.last().map(|sample| sample.cpu_us), Some(864_000));
         assert_eq!(samples.iter().map(|sample| sample.rss).max(), Some(99));
+        assert_eq!(samples.iter().filter_map(|sample| sample.files).max(), Some(99));
     }
 
     #[test]

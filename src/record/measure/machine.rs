@@ -213,7 +213,7 @@ fn no_window(record: &RunRecord) -> &'static str {
 /// The common window of the members that `of` takes. What failed does not
 /// narrow it, unless there is nothing else, and neither does a script without
 /// figures: its window only shows that it ran.
-fn common_window(record: &RunRecord, of: impl Fn(&str) -> bool) -> Option<(u64, u64)> {
+pub(super) fn common_window(record: &RunRecord, of: impl Fn(&str) -> bool) -> Option<(u64, u64)> {
     let members = || record.members.iter().filter(|member| of(member.slug.as_str()));
     let streams = members().flat_map(|member| &member.streams);
     let scripts = members().flat_map(|member| &member.scripts);

@@ -152,7 +152,7 @@ mod tests {
             story.machine(*at_us, [*cpu, 0.0, 1e9]);
         }
         for (at_us, cpu_us) in worker {
-            story.say(0, *at_us, EventBody::Process { cpu_us: *cpu_us, rss: 1 });
+            story.say(0, *at_us, EventBody::Process { cpu_us: *cpu_us, rss: 1, files: None });
         }
         let share = |share: f64| format!("{:.1} %", share * 100.0);
         let text: String = loads(&story.builder.finish())

@@ -208,7 +208,11 @@ fn the_machine_and_workers_are_averaged_over_the_common_window() {
     story.play(1, "b/1", 1, 8, 15); // window 3 to 8 s: common 3 to 7 s
     for (second, cpu) in [(1, 1.0), (3, 1.0), (4, 0.2), (5, 0.4), (7, 0.3), (8, 1.0)] {
         story.machine(second * S, [cpu, cpu / 10.0, (second << 20) as f64]);
-        story.say(0, second * S, EventBody::Process { cpu_us: second * second * 100_000, rss: second << 20 });
+        story.say(
+            0,
+            second * S,
+            EventBody::Process { cpu_us: second * second * 100_000, rss: second << 20, files: None },
+        );
     }
     let measurement = measure(&story.builder.finish());
     // (0.2 * 1 s + 0.4 * 1 s + 0.3 * 2 s) / 4 s

@@ -173,7 +173,7 @@ mod tests {
             ..ElementMessage::default()
         };
         check(EventBody::Messages { stream: "c/1".to_owned(), messages: vec![message] });
-        check(EventBody::Process { cpu_us: 1, rss: 2 });
+        check(EventBody::Process { cpu_us: 1, rss: 2, files: None });
         check(EventBody::Ended { stream: "c/1".to_owned(), end: End::Eos });
     }
 

@@ -30,7 +30,11 @@ fn run(cores: u32, count: u32, used: impl Fn(u64) -> Used) -> RunRecord {
     for second in 0..34 {
         for (worker, name) in names.iter().enumerate() {
             story.play(worker, &format!("{name}/1"), second, second + 1, 15);
-            story.say(worker, (second + 1) * S, EventBody::Process { cpu_us: 1, rss: 300 << 20 });
+            story.say(
+                worker,
+                (second + 1) * S,
+                EventBody::Process { cpu_us: 1, rss: 300 << 20, files: None },
+            );
         }
         let Used { workers, kernel, foreign } = used(second);
         let share = |used: f64| used / f64::from(cores);
