@@ -155,6 +155,7 @@ fn setup(streams: usize, isolation: Isolation) -> Setup {
             count: 1,
             repeat: 1,
             decode_only: false,
+            traced: false,
             impair: None,
             limits: Default::default(),
         },

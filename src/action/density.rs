@@ -150,6 +150,7 @@ fn setup(host: &LocalHost<'_>, density: &Density, attempt: &Attempt<'_>) -> Setu
             count: 1,
             repeat: attempt.repeat,
             decode_only: density.decode_only,
+            traced: false,
             impair: density.impair,
             limits: density.verdict,
         },

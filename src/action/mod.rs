@@ -90,6 +90,8 @@ pub struct LocalHost<'a> {
     pub environments: Mutex<()>,
     /// The user's note about a run.
     pub tag: Option<String>,
+    /// Whether a run records where the time of its frames goes.
+    pub traced: bool,
 }
 
 /// Where downloads come from.

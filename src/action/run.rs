@@ -74,6 +74,7 @@ fn record(
             count: run.count,
             repeat: attempt.repeat,
             decode_only: run.decode_only,
+            traced: host.traced,
             impair: run.impair,
             limits: host.limits,
         },
@@ -84,7 +85,7 @@ fn record(
         workers: Vec::new(),
     };
     let cameras = 0..cast.n_cameras();
-    let keep = Keep { boxes: true, snapshot: run.snapshots };
+    let keep = Keep { boxes: true, snapshot: run.snapshots, stages: host.traced };
     let copies = (1..=run.count).flat_map(|copy| cameras.clone().map(move |one| (one, copy)));
     let load = cast.load(setup, keep, copies)?;
     let collectors = collectors::loads((run, host), &load.setup, &load.secrets, attempt)?;

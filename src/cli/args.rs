@@ -435,6 +435,12 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) json: bool,
 
+    /// Write where the time of each frame goes in Chrome's trace format; open it in Perfetto
+    ///
+    /// The first minute of the window. The report shows the stages of frames as well.
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+
     /// Where downloads come from
     #[command(flatten)]
     pub(super) fetch: FetchArgs,

@@ -3,20 +3,18 @@
 mod dry_run;
 
 use std::io;
-use std::path::Path;
 
 use anyhow::Context;
 
 use super::args::{BuildArgs, Global};
 use super::json_lines::{JsonLines, StartEvent};
 use super::progress::{Console, Observers};
-use super::trace::TraceFile;
+use super::trace::{self, TraceFile};
 use super::{Exit, console, project};
 use crate::diag::Tone;
 use crate::engine::events::{Progress, Summary};
 use crate::engine::states::OnFailure;
 use crate::engine::{Again, EngineError, Warm};
-use crate::os;
 use crate::os::process::Cancel;
 use crate::os::signal::cancel_on_signals;
 use crate::store::Store;
@@ -76,7 +74,7 @@ pub(super) fn run_until(global: &Global, args: &BuildArgs, given: Option<&Cancel
     let screen = Screen::new(args.json, console::widest(&graph, &needed), !args.json, announced);
     let journal = Journal::new(&graph, &phases);
     let progress = Observers(vec![screen.progress(), &journal]);
-    let trace = args.trace.as_deref().map(trace_file).transpose()?;
+    let trace_file = args.trace.as_deref().map(TraceFile::of_flag).transpose()?;
     let cancel = cancel()?;
     let host = build.host(&unwatched);
     let engine = build.engine(&host).watched_by(&progress).stopped_by(&cancel);
@@ -99,8 +97,8 @@ pub(super) fn run_until(global: &Global, args: &BuildArgs, given: Option<&Cancel
             }
         });
     }
-    if let Some(trace) = &trace {
-        trace.write(&journal).context("failed to write the trace")?;
+    if let Some(file) = &trace_file {
+        file.write(&trace::of_build(&journal)).context("failed to write the trace")?;
     }
     Ok(screen.ended(&built?.summary))
 }
@@ -173,10 +171,4 @@ impl Screen {
 
 fn on_failure(args: &BuildArgs) -> OnFailure {
     if args.keep_going { OnFailure::KeepGoing } else { OnFailure::Stop }
-}
-
-/// The file of `--trace`, relative to the current directory.
-fn trace_file(given: &Path) -> Result<TraceFile> {
-    let current = os::env::current_dir().context("failed to find the current directory")?;
-    TraceFile::open(current.join(given)).map_err(|error| CommandError::refused_by(&error))
 }

@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use super::args::{Global, RunArgs};
 use super::progress::{Console, Observers, note_degraded};
+use super::trace::TraceFile;
 use super::{Exit, checks, console, project};
 use crate::action::LocalHost;
 use crate::engine::{Again, Warm};
@@ -13,6 +14,7 @@ use crate::graph::lower::Subject;
 use crate::graph::select;
 use crate::os;
 use crate::os::signal::cancel_on_signals;
+use crate::record::Pace;
 use crate::record::measure::{CameraFigures, Claim, Verdict, fit, measure, shortfall};
 use crate::report::{self, Report};
 use crate::session::Observation;
@@ -49,6 +51,12 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     if subject.members.is_empty() {
         return Err(CommandError::refused("this project has no cameras to run"));
     }
+    if args.trace.is_some() && opened.project.settings.pace == Pace::Free {
+        return Err(CommandError::refused(
+            "`--trace` needs `run.pace = \"live\"`: frames that are played freely have no latency, only the depth of queues",
+        ));
+    }
+    let trace = args.trace.as_deref().map(TraceFile::of_flag).transpose()?;
     let left_out = checks::left_out(&opened, &subject)?;
     let decode_only = opened.project.settings.decode_only;
     checks::check_display(&opened)?;
@@ -73,7 +81,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let journal = Journal::new(&graph, &phases);
     let progress = Observers(vec![&human, &journal]);
     let again = Again { tasks: BTreeSet::from([run]), why: "a run always measures" };
-    let host = LocalHost { tag: args.tag.clone(), ..build.host(&watch) };
+    let host = LocalHost { tag: args.tag.clone(), traced: trace.is_some(), ..build.host(&watch) };
     let engine = build.engine(&host).watched_by(&progress).stopped_by(&cancel).again(again);
     build.refuse_missing(&engine, &needed)?;
     for reason in fit::of_host(&tools.host.facts) {
@@ -104,6 +112,9 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let shown = Report { run: &stored.run, record: &stored.record, measurement: &measurement };
     let folder = view::write(&opened.project.layout, &store, attempt, &shown)
         .context("failed to write the view of this run")?;
+    if let Some(trace) = &trace {
+        trace.write(&report::trace(&shown)).context("failed to write the trace")?;
+    }
     if args.json {
         console::out(&report::json(&shown));
     } else {
@@ -113,6 +124,9 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
         console::result(&format!("left out: {camera}"));
     }
     console::note(&format!("report: {}", folder.join("report.html").display()));
+    if let Some(file) = &args.trace {
+        console::note(&format!("trace: {}", file.display()));
+    }
     if stored.record.interrupted {
         return Ok(Exit::Interrupted);
     }

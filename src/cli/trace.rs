@@ -1,13 +1,18 @@
-//! `lp build --trace FILE`: a build in the Chrome trace format, which Perfetto
-//! and `chrome://tracing` open. A row per slot of a pool.
+//! `--trace FILE`: the file, and a build in the Chrome trace format, which Perfetto
+//! and `chrome://tracing` open. A row per slot of a pool. The trace of a run is
+//! `report::trace`.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use anyhow::Context;
+use serde_json::json;
 
+use crate::os;
 use crate::os::fs::{self, FsError};
+use crate::report::trace::{document, metadata};
+use crate::workspace::error::{CommandError, Result};
 use crate::workspace::journal::{Journal, Page};
 
 /// The destination of a trace.
@@ -16,6 +21,9 @@ pub(super) struct TraceFile {
     /// Whether the file is replaced atomically: not for a pipe or a device.
     is_plain: bool,
 }
+
+/// A build is one process.
+const PID: usize = 1;
 
 /// The reason why a trace cannot be written to a file.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +35,17 @@ pub(super) enum TraceError {
 }
 
 impl TraceFile {
+    /// The file of `--trace`, relative to the current directory.
+    pub(super) fn of_flag(given: &Path) -> Result<TraceFile> {
+        if given == Path::new("-") {
+            return Err(CommandError::refused("`--trace` expects a file, not `-`; `/dev/stdout` is one"));
+        }
+        let current = os::env::current_dir().context("failed to find the current directory")?;
+        TraceFile::open(current.join(given)).map_err(|error| CommandError::refused_by(&error))
+    }
+
     /// Refuses a file that cannot be written.
-    pub(super) fn open(path: PathBuf) -> Result<TraceFile, TraceError> {
+    fn open(path: PathBuf) -> std::result::Result<TraceFile, TraceError> {
         let metadata = fs::metadata(&path).ok();
         if metadata.as_ref().is_some_and(|metadata| metadata.is_dir()) || path.file_name().is_none() {
             return Err(TraceError::Folder(path));
@@ -42,18 +59,18 @@ impl TraceFile {
         Ok(TraceFile { path, is_plain })
     }
 
-    /// Writes the trace of a build, also of one that failed.
-    pub(super) fn write(&self, journal: &Journal<'_>) -> Result<(), FsError> {
-        let bytes = text(journal).into_bytes();
+    /// Writes a trace: the whole file or none, unless it is a pipe or a device.
+    pub(super) fn write(&self, text: &str) -> std::result::Result<(), FsError> {
         if self.is_plain {
-            fs::write_atomic(&self.path, &bytes)
+            fs::write_atomic(&self.path, text.as_bytes())
         } else {
-            fs::write_unsynced(&self.path, &bytes)
+            fs::write_unsynced(&self.path, text.as_bytes())
         }
     }
 }
 
-fn text(journal: &Journal<'_>) -> String {
+/// The trace of a build, also of one that failed.
+pub(super) fn of_build(journal: &Journal<'_>) -> String {
     let now = journal.phases.now_us();
     let phases = journal.phases.list();
     let pages = journal.pages();
@@ -64,17 +81,17 @@ fn text(journal: &Journal<'_>) -> String {
     for (n, row) in rows.values_mut().enumerate() {
         *row = n + 1;
     }
-    let mut events = vec![metadata("process_name", 0, json!({ "name": "lp build" }))];
+    let mut events = vec![metadata("process_name", (PID, 0), &json!({ "name": "lp build" }))];
     for (row, tid) in &rows {
-        events.push(metadata("thread_name", *tid, json!({ "name": row.to_string() })));
-        events.push(metadata("thread_sort_index", *tid, json!({ "sort_index": tid })));
+        events.push(metadata("thread_name", (PID, *tid), &json!({ "name": row.to_string() })));
+        events.push(metadata("thread_sort_index", (PID, *tid), &json!({ "sort_index": tid })));
     }
     events.extend(phases.iter().map(|phase| {
         json!({
             "name": phase.name,
             "cat": "lp",
             "ph": "X",
-            "pid": 1,
+            "pid": PID,
             "tid": rows[&Row::Lp],
             "ts": phase.begin_us,
             "dur": phase.end_us.saturating_sub(phase.begin_us),
@@ -87,7 +104,7 @@ fn text(journal: &Journal<'_>) -> String {
             "name": page.label,
             "cat": page.label.split(':').next(),
             "ph": "X",
-            "pid": 1,
+            "pid": PID,
             "tid": rows[&row(page)],
             "ts": page.begin_us,
             "dur": end.saturating_sub(page.begin_us),
@@ -103,13 +120,8 @@ fn text(journal: &Journal<'_>) -> String {
         }
         event
     }));
-    // One event a line: readable, and short for thousands of tasks.
-    let lines: Vec<String> = events.iter().map(ToString::to_string).collect();
     let other = json!({ "lp": env!("CARGO_PKG_VERSION"), "started": journal.phases.started() });
-    format!(
-        "{{\"displayTimeUnit\":\"ms\",\"otherData\":{other},\"traceEvents\":[\n{}\n]}}\n",
-        lines.join(",\n")
-    )
+    document(&events, &other)
 }
 
 /// A row; the variants are in the order of rows.
@@ -139,8 +151,4 @@ fn row(page: &Page) -> Row<'_> {
 /// A task that never started has no times.
 fn is_shown(page: &Page) -> bool {
     page.slot.is_some() || page.outcome == Some(crate::engine::events::Outcome::Restored)
-}
-
-fn metadata(name: &str, tid: usize, args: Value) -> Value {
-    json!({ "name": name, "ph": "M", "pid": 1, "tid": tid, "args": args })
 }

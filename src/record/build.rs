@@ -418,6 +418,9 @@ impl RecordBuilder {
                     stream.sighting(message);
                 }
             }
+            (body @ EventBody::Stages { .. }, Some(stream)) => {
+                self.streams[stream.index()].stages(timing, at_us, body);
+            }
             (EventBody::Snapshot { snapshot, .. }, Some(stream)) => {
                 self.streams[stream.index()].picture(snapshot);
             }

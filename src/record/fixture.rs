@@ -100,6 +100,7 @@ pub(crate) fn setup(
             count: 1,
             repeat: 1,
             decode_only: false,
+            traced: false,
             impair: None,
             limits: Limits::default(),
         },

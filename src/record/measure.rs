@@ -31,6 +31,7 @@ mod so_far;
 pub mod soak;
 mod source;
 pub mod split;
+mod stages;
 mod steady;
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,7 @@ pub use self::so_far::{SoFar, so_far};
 pub use self::soak::{Quantity, SoakFigures, SoakVerdict};
 use self::source::Source;
 pub use self::source::{MORE_FPS, drift};
+pub use self::stages::StageFigures;
 pub use self::verdict::{
     FAILS_DROPPED_PER_MILLE, FAILS_FPS, HOLDS_DROPPED_PER_MILLE, HOLDS_FPS, LEAST_FRAMES, PartVerdict,
     Verdict, number,

@@ -31,6 +31,7 @@ mod provenance;
 pub(crate) mod schema;
 pub mod script;
 pub mod seen;
+pub mod stages;
 pub mod upstream;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ use self::long::LongWindow;
 use self::power::IdlePower;
 pub use self::provenance::{ConfigFile, Git, Provenance, StepRecord};
 use self::seen::{ClipPlace, Expected, StepSightings};
+use self::stages::Stages;
 use crate::digest::ContentDigest;
 use crate::impair::{Impairment, Passage};
 pub use crate::model::{Accept, Codec, Deadline, Expect, Isolation, Limits, Pace, SourceKind};
@@ -215,6 +217,9 @@ pub struct Conditions {
     /// Whether every step was left out, so that only sources and decoding were measured.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub decode_only: bool,
+    /// Whether the stages of frames were recorded, for a trace: a probe more for each element.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub traced: bool,
     /// What was done to the network between servers and cameras; `None`: nothing, as in records
     /// before version 8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -387,6 +392,10 @@ pub struct StreamRecord {
     /// many seconds by fill. Empty in records before version 7.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub queues: BTreeMap<String, BTreeMap<u32, u64>>,
+    /// Where the time of its frames went in the first minute of the window; `None` unless the run
+    /// was traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages: Option<Stages>,
     /// The delivery of its source; `None` in records before version 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,

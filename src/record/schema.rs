@@ -14,6 +14,7 @@ use crate::record::compared::{Counts, EarlierRecall, Reference};
 use crate::record::long::{Frame, LongWindow};
 use crate::record::script::{ChannelLatencies, ElementRates, LatencyInterval, Meter, Rate, Unread};
 use crate::record::seen::{ExpectedSource, ExpectedSpan, SightingSpan};
+use crate::record::stages::StageElement;
 use crate::worker::protocol::EventBody;
 
 /// Records of all kinds of runs, which together have every property.
@@ -62,6 +63,7 @@ fn full() -> RunRecord {
     record.other_counts =
         vec![OtherCount { run: "r".to_owned(), count: 2, own_cores: 0.5, holds: Some(false) }];
     record.conditions.decode_only = true;
+    record.conditions.traced = true;
     record.conditions.warmup_is_auto = true;
     record.conditions.impair = Some(Impairment {
         loss_ppm: 20_000,
@@ -117,6 +119,8 @@ fn full() -> RunRecord {
     (stream.dropped_at, stream.taken_out_at, stream.copied_at) = (places(2), places(1), places(3));
     (stream.in_flight_before, stream.in_flight) = (2, 3);
     stream.queues = [("a_1_queue".to_owned(), [(0, 4), (3, 1)].into())].into();
+    let element = StageElement { name: "a_1_queue".to_owned(), factory: "queue".to_owned() };
+    stream.stages = Some(Stages { elements: vec![element], left_us: vec![S], in_us: vec![vec![7]] });
     stream.life = Life { taken_out: 1, damaged: 2, ..Life::default() };
     stream.delivery = Some(Delivery {
         frames: Some(75),

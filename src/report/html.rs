@@ -9,6 +9,7 @@ pub(super) mod load;
 pub(super) mod machine;
 mod repeat;
 mod series;
+mod stages;
 pub(super) mod subject;
 mod words;
 

@@ -25,6 +25,7 @@ mod subject;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 pub mod units;
 
 pub use self::benchmark::{benchmark_csv, benchmark_json};
@@ -32,6 +33,7 @@ pub use self::csv::csv;
 pub use self::html::html;
 pub use self::json::json;
 pub use self::table::table;
+pub use self::trace::trace;
 
 use crate::collect::{gpu, machine, npu, nvidia};
 use crate::model::Settings;
@@ -105,8 +107,9 @@ fn conditions(conditions: &Conditions) -> String {
     };
     let network =
         conditions.impair.map_or_else(String::new, |impair| format!(", impaired network ({impair})"));
+    let traced = if conditions.traced { ", traced" } else { "" };
     let decode_only = if conditions.decode_only { "decode only: every step is left out; " } else { "" };
-    format!("{decode_only}{length}, {isolation}{copies}{network}, repeat {}", conditions.repeat)
+    format!("{decode_only}{length}, {isolation}{copies}{network}{traced}, repeat {}", conditions.repeat)
 }
 
 /// The host in one line.

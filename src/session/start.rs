@@ -18,6 +18,7 @@ use crate::os::process::Cancel;
 use crate::record::RunRecord;
 use crate::record::build::{ScriptEnd, ScriptId, Setup};
 use crate::worker::client::{Messages, Worker};
+use crate::worker::error::WorkerError;
 use crate::worker::protocol::Tap;
 
 /// The most messages of scripts that wait for the session. A script that prints
@@ -79,9 +80,12 @@ pub(super) fn start_worker(load: &Load<'_>, index: usize, sender: &Messages) -> 
     let name = &load.setup.workers[index];
     let launch = load.launch.expect("a load with workers says how they are started");
     let log = load.log_path(name);
-    let failed = |source| SessionError::Worker { worker: name.clone(), source };
+    let failed = |source: WorkerError| SessionError::Worker { worker: name.clone(), source };
     let mut worker = Worker::start(launch, &load.reach, &log, index, sender.clone()).map_err(failed)?;
     worker.hello().map_err(failed)?;
+    if load.pipelines.iter().any(|pipeline| pipeline.keep.stages) && !worker.knows_stages() {
+        return Err(failed(WorkerError::NoStages));
+    }
     Ok(worker)
 }
 

@@ -110,6 +110,7 @@ pub struct Worker {
     next_id: u64,
     gstreamer: String,
     serves: bool,
+    stages: bool,
     grace: Duration,
 }
 
@@ -206,6 +207,7 @@ impl Worker {
             next_id: 1,
             gstreamer: String::new(),
             serves: false,
+            stages: false,
             grace: GRACE,
         })
     }
@@ -223,8 +225,8 @@ impl Worker {
     pub fn hello(&mut self) -> Result<(), WorkerError> {
         for event in self.ask(RequestBody::Hello)? {
             match event {
-                EventBody::Hello { protocol: VERSION, gstreamer, serves, .. } => {
-                    (self.gstreamer, self.serves) = (gstreamer, serves);
+                EventBody::Hello { protocol: VERSION, gstreamer, serves, stages, .. } => {
+                    (self.gstreamer, self.serves, self.stages) = (gstreamer, serves, stages);
                 }
                 EventBody::Hello { protocol: found, .. } => return Err(WorkerError::Version { found }),
                 _ => {}
@@ -292,6 +294,12 @@ impl Worker {
     #[must_use]
     pub fn serves(&self) -> bool {
         self.serves
+    }
+
+    /// Whether it can report the stages of frames, once it has said [`Worker::hello`].
+    #[must_use]
+    pub fn knows_stages(&self) -> bool {
+        self.stages
     }
 
     /// Asks it to serve clips over RTSP, until it ends. The port that it listens at, and what it

@@ -49,6 +49,9 @@ pub enum WorkerError {
     /// It cannot serve.
     #[error("this worker was built without its RTSP server")]
     NoServer,
+    /// It cannot trace.
+    #[error("this worker does not report the stages of frames, which `--trace` needs")]
+    NoStages,
     /// It is no more.
     #[error("the worker died: {0}")]
     Died(WorkerExit),
@@ -81,7 +84,7 @@ impl WorkerError {
                 "build `lp-worker` with the feature `rtsp`, which is on by default and needs libgstrtspserver-1.0-dev"
             }
             WorkerError::NoImage { .. } => "build or pull the image; `lp` never pulls one",
-            WorkerError::Version { .. } => {
+            WorkerError::Version { .. } | WorkerError::NoStages => {
                 "install `lp` and `lp-worker` of the same version; if it is in an image, build that again"
             }
             _ => return None,

@@ -148,6 +148,9 @@ pub struct Keep {
     /// A picture of each stream, if its frames get regions: [`EventBody::Snapshot`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub snapshot: bool,
+    /// The time of each frame in each element: [`EventBody::Stages`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stages: bool,
 }
 
 impl Keep {
@@ -196,6 +199,9 @@ pub enum EventBody {
         /// Whether it can serve.
         #[serde(default)]
         serves: bool,
+        /// Whether it can report [`EventBody::Stages`].
+        #[serde(default)]
+        stages: bool,
     },
     /// The answer to [`RequestBody::Inspect`].
     Factories {
@@ -283,6 +289,17 @@ pub enum EventBody {
         /// In the order in which they were posted.
         messages: Vec<ElementMessage>,
     },
+    /// The stages of whole frames that arrived since the last event of this kind, if
+    /// [`Keep::stages`] asks for them. Follows [`EventBody::Frames`] if there are any.
+    Stages {
+        stream: StreamName,
+        /// The elements between ingress and sink, in their order.
+        elements: Vec<StageElement>,
+        /// Of each frame, in the order of their arrival: when it left the ingress, in microseconds of
+        /// CLOCK_MONOTONIC, and for so many microseconds it was in each of the elements, the wait for
+        /// the next one included. Their sum is its latency.
+        frames: Vec<Vec<u64>>,
+    },
     /// A frame of a stream with what was found on it, once, before [`EventBody::Ended`].
     Snapshot { stream: StreamName, snapshot: Box<Snapshot> },
     /// A stream is over.
@@ -325,11 +342,21 @@ impl EventBody {
         match self {
             EventBody::Frames { stream, .. }
             | EventBody::Messages { stream, .. }
+            | EventBody::Stages { stream, .. }
             | EventBody::Snapshot { stream, .. }
             | EventBody::Ended { stream, .. } => Some(stream),
             _ => None,
         }
     }
+}
+
+/// An element in which frames spend time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageElement {
+    /// `gate_1_queue`
+    pub name: String,
+    /// `queue`
+    pub factory: String,
 }
 
 /// A message of an element about a sighting: `motion`, `barcode`.

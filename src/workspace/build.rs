@@ -69,6 +69,7 @@ impl Build<'_> {
             fetching: self.fetching.clone(),
             environments: Mutex::new(()),
             tag: None,
+            traced: false,
         }
     }
 

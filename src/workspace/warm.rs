@@ -270,6 +270,7 @@ impl ChangedTasks {
             fetching: Fetching::default(),
             environments: Mutex::new(()),
             tag: None,
+            traced: false,
         }
     }
 

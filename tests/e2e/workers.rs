@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::scripts::is_gone;
 use crate::support::Workspace;
+use crate::verdict::playing;
 
 const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fake-worker");
 
@@ -152,4 +153,14 @@ fn a_transcode_in_which_no_frame_comes_any_more_is_given_up() {
     let replay = ws.path("replay").to_str().unwrap().to_owned();
     let ended = ws.env("FAKE_WORKER", &replay).lp("build assets").code(1);
     ended.stderr_has("`media/a.mp4` cannot be read: no new frame for 60 s after 8 frames");
+}
+
+/// One that does not say that it knows stages does not, as those of older versions.
+#[test]
+fn a_trace_needs_a_worker_that_knows_the_stages_of_frames() {
+    let ws = playing(&[("a", 25)]);
+    let reason = "this worker does not report the stages of frames, which `--trace` needs";
+    ws.lp("run --trace t.json").code(1).stderr_has(reason);
+    assert!(!ws.exists("t.json"));
+    ws.lp("run --trace -").code(2).stderr_has("expects a file");
 }

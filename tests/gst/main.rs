@@ -54,6 +54,7 @@ mod source;
 mod stock;
 mod support;
 mod tools;
+mod trace;
 mod videos;
 #[cfg(feature = "rtsp")]
 mod viewers;

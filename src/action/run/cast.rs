@@ -95,7 +95,8 @@ impl<'a> Cast<'a> {
     }
 
     /// The load of these copies: a camera by its place and the number of the copy, from 1. The
-    /// members and workers of `setup` are filled in. `keep` is for the models of the first copy.
+    /// members and workers of `setup` are filled in. `keep` is for the models of the first copy, but stages
+    /// are for all.
     ///
     /// # Errors
     /// When nothing can be played, no worker can be started, or a folder cannot be made.
@@ -122,7 +123,7 @@ impl<'a> Cast<'a> {
             for one in played {
                 // One copy shows what the models find; others play the same clips.
                 let infers = copy == 1 && one.spec.elements.iter().any(detect::infers);
-                let keep = if infers { keep } else { Keep::default() };
+                let keep = if infers { keep } else { Keep { stages: keep.stages, ..Keep::default() } };
                 let first = format!("{slug}/{}", one.streams.first().map_or(0, |(index, _)| *index));
                 let mut load = pipeline(one, &streams, (n_streams, keep), secrets, self.attempt)?;
                 self.network.lay(&first, &mut load.spec)?;

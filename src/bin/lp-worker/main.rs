@@ -49,6 +49,7 @@ mod serve;
 #[path = "serve/absent.rs"]
 mod serve;
 mod snapshot;
+mod stages;
 mod steps;
 mod tally;
 mod tls;
@@ -178,6 +179,7 @@ fn answer(request: Request, player: &mut Player, server: &mut Option<Server>, ev
                 gstreamer: gstreamer(),
                 pid: std::process::id(),
                 serves: Server::IS_PART,
+                stages: true,
             });
             events.send(EventBody::Done { id });
         }

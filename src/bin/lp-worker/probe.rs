@@ -43,12 +43,13 @@ use lp::worker::protocol::{ElementMessage, EventBody, Keep, Place, Sights, Snaps
 use crate::account::{Account, Arrival, Due, Thinning};
 use crate::build::Chain;
 use crate::delivery::Source;
-use crate::frames::{Frame, Sight, lock, on_frames};
+use crate::frames::{Sight, lock, on_frames};
 use crate::lateness::Lateness;
 use crate::looping::PassLength;
 use crate::output::log;
 use crate::regions::{RegionCounter, Watching, position};
 use crate::snapshot::Chooser;
+use crate::stages::Stages;
 use crate::steps::Steps;
 use crate::traffic::{QueuedFrame, Traffic};
 
@@ -88,6 +89,8 @@ pub(crate) struct Meter {
     sightings: Mutex<Vec<ElementMessage>>,
     /// Chooses the frame of the snapshot, if one is asked for.
     chooser: Option<Arc<Chooser>>,
+    /// Follows frames from element to element, if that is asked for.
+    stages: Option<Arc<Stages>>,
     /// Whether its branch was cut off a pipeline that goes on.
     is_cut: AtomicBool,
     /// When packets of its source came, in nanoseconds of CLOCK_MONOTONIC: the first one of a
@@ -219,6 +222,7 @@ impl Meter {
             wants_place: AtomicBool::new(!is_camera(spec)),
             sightings: Mutex::default(),
             chooser,
+            stages: keep.stages.then(|| Stages::watch(spec, chain, sink)).flatten(),
             is_cut: AtomicBool::new(false),
             first_packet_ns: AtomicU64::new(0),
             last_packet_ns: AtomicU64::new(0),
@@ -309,12 +313,19 @@ impl Meter {
 
     fn watch_ingress(self: Arc<Meter>, pad: &gst::Pad) {
         on_frames(pad, move |sight| match sight {
-            Sight::Frame(Frame { mark: Some(mark), .. }) => lock(&self.ingress).marked(*mark, monotonic_ns()),
-            Sight::Frame(Frame { running_time: Some(running_time), .. }) => {
-                lock(&self.ingress).left(*running_time, monotonic_ns());
+            Sight::Frame(frame) => {
+                let now = monotonic_ns();
+                match (frame.mark, frame.running_time) {
+                    (Some(mark), _) => lock(&self.ingress).marked(mark, now),
+                    (None, Some(running_time)) => lock(&self.ingress).left(running_time, now),
+                    (None, None) => {}
+                }
+                if let Some(stages) = &self.stages {
+                    stages.left(frame, now);
+                }
             }
             Sight::Flushed => *lock(&self.ingress) = Ingress::default(),
-            Sight::Frame(_) | Sight::Caps(_) => {}
+            Sight::Caps(_) => {}
         });
     }
 
@@ -368,6 +379,9 @@ impl Meter {
                     frame.flags.contains(gst::BufferFlags::GAP),
                 );
                 let Arrival::Whole(due) = arrival else { return };
+                if let Some(stages) = &self.stages {
+                    stages.arrived(frame, now);
+                }
                 if self.wants_place.swap(false, Ordering::Relaxed) {
                     let clip_ns = sink_pad.upgrade().and_then(|pad| position(&pad, frame.time));
                     *lock(&self.place) = clip_ns.map(|ns| self.place_of(ns, now / 1_000));
@@ -382,7 +396,12 @@ impl Meter {
                     sink.late_us.push(due.and_then(|due| self.lateness.of_us(due, now)));
                 }
             }
-            Sight::Flushed => *lock(&self.sink) = Sink::default(),
+            Sight::Flushed => {
+                *lock(&self.sink) = Sink::default();
+                if let Some(stages) = &self.stages {
+                    stages.forget();
+                }
+            }
             Sight::Caps(_) => {}
         });
     }
@@ -443,14 +462,15 @@ impl Meter {
         made.inspect_err(|reason| log(&format!("no snapshot of `{}`: {reason}", self.stream))).ok()
     }
 
-    /// The frames, and the messages of elements if there were any, since the last call.
+    /// The frames, and their stages and the messages of elements if there were any, since the last call.
     /// Of frames see [`Meter::frames`].
     pub(crate) fn report(&self, after_eos: bool) -> impl Iterator<Item = EventBody> {
         let frames = self.frames(after_eos);
         let messages = std::mem::take(&mut *lock(&self.sightings));
         let messages =
             (!messages.is_empty()).then(|| EventBody::Messages { stream: self.stream.clone(), messages });
-        [frames].into_iter().chain(messages)
+        let stages = self.stages.as_ref().and_then(|stages| stages.report(&self.stream));
+        [frames].into_iter().chain(stages).chain(messages)
     }
 
     /// The frames since the last call. After EOS all queues have run empty, so

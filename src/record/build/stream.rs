@@ -12,6 +12,7 @@ use super::steady::{WarmUp, delay_of_begin_us};
 use super::{START_US, StreamSetup};
 use crate::record::compact::SightingLog;
 use crate::record::long::Frame;
+use crate::record::stages::{self, Stages};
 use crate::record::{Delivery, Life, MAX_SIGHTINGS, Pace, Sighting, StreamRecord};
 use crate::worker::protocol::{
     ElementMessage, End, EventBody, Fates, MAX_FORMATS, MAX_SNAPSHOT, Sights, Snapshot, SourceFrames,
@@ -71,6 +72,8 @@ pub(super) struct Stream {
     copied_at: BTreeMap<String, u64>,
     /// Seconds of the window by the fill of each queue.
     queues: BTreeMap<String, BTreeMap<u32, u64>>,
+    /// Of frames that arrived in the begin of the window.
+    stages: Stages,
     /// Frames that left the decoder before the window, less those that arrived before it,
     /// or of which it became known that they do not arrive.
     before: i64,
@@ -121,6 +124,7 @@ impl Stream {
             taken_out_at: BTreeMap::new(),
             copied_at: BTreeMap::new(),
             queues: BTreeMap::new(),
+            stages: Stages::default(),
             before: 0,
             delivery: Delivery::default(),
             last_delivered_us: None,
@@ -181,6 +185,15 @@ impl Stream {
         }
     }
 
+    /// Takes in the stages of frames, likewise.
+    pub(super) fn stages(&mut self, timing: Timing, at_us: u64, body: &EventBody) {
+        if self.limits(timing).is_some() {
+            self.take_in(timing, at_us, body);
+        } else {
+            self.waiting.push((at_us, body.clone()));
+        }
+    }
+
     /// Remembers of an event what does not depend on the window.
     fn notice(&mut self, timing: Timing, at_us: u64, body: &EventBody) {
         let EventBody::Frames { arrived_us, late_us, fates, delivered, .. } = body else { return };
@@ -229,6 +242,16 @@ impl Stream {
             self.delivered(timing, at_us, delivered);
             self.filled(timing, at_us, queues);
             self.tick(timing, at_us, [*decoded, *played, *dropped, *taken_out]);
+        }
+        if let EventBody::Stages { elements, frames, .. } = body {
+            let begin = self.begin(timing);
+            for frame in frames {
+                let arrived_us = frame.iter().fold(0, |sum: u64, us| sum.saturating_add(*us));
+                let is_early = arrived_us < begin.saturating_add(stages::MOST_US);
+                if is_early && self.counts(timing, arrived_us) {
+                    self.stages.add(elements, frame);
+                }
+            }
         }
     }
 
@@ -606,6 +629,7 @@ impl Stream {
             taken_out_at: self.taken_out_at,
             copied_at: self.copied_at,
             queues: self.queues,
+            stages: (!self.stages.left_us.is_empty()).then(|| self.stages.since(origin_us)),
             in_flight_before,
             in_flight,
             delivery: Some(self.delivery),

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::fit::{self, LeftOut};
 use super::judge::Judgement;
+use super::stages::StageFigures;
 use super::verdict::PartVerdict;
 use super::{
     Accuracy, Lateness, OnTime, Range, ScriptFigures, Source, Verdict, accuracy, alive, delay, long, rounded,
-    share, steady,
+    share, stages, steady,
 };
 use crate::pipeline::detect::REMARK;
 use crate::record::{Delivery, Member, Pace, RunRecord, StreamRecord};
@@ -106,6 +107,9 @@ pub struct StreamFigures {
     pub no_latency: Option<String>,
     /// Frames of the window whose latency is unknown, where others' is known.
     pub frames_without_latency: u64,
+    /// Where the time of its frames goes; empty unless it was traced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageFigures>,
     /// Each whole second of the window; empty for a script.
     pub seconds: Vec<Second>,
     /// The figures of a script; `None` for a pipeline.
@@ -265,6 +269,7 @@ pub(super) fn figures(record: &RunRecord, member: &Member, stream: &StreamRecord
         latency_us,
         no_latency,
         frames_without_latency: unknown,
+        stages: stages::stages(stream),
         seconds,
         script: None,
     }

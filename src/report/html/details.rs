@@ -7,6 +7,7 @@ use maud::{Markup, html as markup};
 
 use super::chart::{Chart, Line};
 use super::series;
+use super::stages;
 use super::words::badge;
 use crate::name::Slug;
 use crate::record::measure::{CameraFigures, Percentiles, ScriptFigures, StreamFigures, Verdict, drift};
@@ -90,12 +91,19 @@ fn details(report: &Report<'_>, member: &Member, camera: &CameraFigures, has_mar
         .flat_map(|stream| [frames(stream), times(stream), sightings::of_stream(stream)]);
     let frames: Vec<String> = texts.flatten().chain(network::of_member(member)).collect();
     let scripts = || camera.streams.iter().filter_map(|stream| Some((stream, stream.script.as_ref()?)));
-    if charts.is_empty() && frames.is_empty() && kinds.is_empty() && scripts().next().is_none() {
+    let traced = || camera.streams.iter().filter(|stream| !stream.stages.is_empty());
+    if charts.is_empty()
+        && traced().next().is_none()
+        && frames.is_empty()
+        && kinds.is_empty()
+        && scripts().next().is_none()
+    {
         return None;
     }
     Some(markup! {
         @for frames in &frames { p class="soft small" { (harmless_lines(frames)) } }
         @if !charts.is_empty() { div class="charts" { @for chart in &charts { (chart) } } }
+        @for stream in traced() { (stages::bar(stream)) }
         @for (stream, figures) in scripts() { (script(stream, figures)) }
         @if !kinds.is_empty() {
                 div class="saw" {
