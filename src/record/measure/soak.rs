@@ -96,7 +96,7 @@ pub enum SoakVerdict {
 /// How a quantity changes over the window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SoakFigures {
-    /// `worker camera-3`, `scripts`, `lp`, `camera-3/1`, `gpu.card0`
+    /// `worker camera-3`, `scripts`, `lp`, `camera-3/1`, `gpu.card0.vram0.own`
     pub about: String,
     pub quantity: Quantity,
     /// The change in an hour: bytes, files, or frames per second; `None` if it cannot be computed.
@@ -214,9 +214,10 @@ fn courses(record: &RunRecord) -> Vec<Course> {
         of_lp.map(|of_lp| Course { matters: of_lp.matters + streams().count() as f64 * 0.25 * MIB, ..of_lp }),
     );
     courses.extend(series(LP, Quantity::Files, LP_FILES, 0));
-    for one in record.series.iter().filter(|one| one.unit == "By") {
-        let gpu = one.name.strip_suffix(".memory").filter(|gpu| gpu.starts_with("gpu."));
-        courses.extend(gpu.and_then(|gpu| series(gpu, Quantity::GpuMemory, &one.name, 0)));
+    for one in record.series.iter().filter(|one| one.unit == "By" && one.name.starts_with("gpu.")) {
+        // `gpu.nvidia0.memory.vram`
+        let about = one.name.replacen(".memory", "", 1);
+        courses.extend(series(&about, Quantity::GpuMemory, &one.name, 0));
     }
     if record.conditions.pace == Pace::Live {
         courses.extend(streams().filter_map(|(member, stream)| of_stream(stream, member.target_fps)));
@@ -272,7 +273,7 @@ mod tests {
             story.play(0, "till/1", second, second + 1, 10);
             let (rss, files) = (rss(second), Some(files(second)));
             story.say(0, (second + 1) * S + 1, EventBody::Process { cpu_us: second, rss, files });
-            let series = [(LP_MEMORY, "By"), ("gpu.card0.memory", "By"), (SCRIPTS_FILES, "{file}")];
+            let series = [(LP_MEMORY, "By"), ("gpu.card0.memory.vram0.own", "By"), (SCRIPTS_FILES, "{file}")];
             let series = series.map(|(name, unit)| Series { name: name.to_owned(), unit });
             let values = [9.0 * MIB, 2e9 + rss as f64, 7.0].map(Some);
             story.builder.collected((second + 1) * S * 1_000 + 2, &series, &values);
@@ -302,7 +303,7 @@ mod tests {
                 worker till open files: 59 31 87 Leak
                 scripts open files: 0 0 0 CannotTell: only a window of 30 minutes shows that it does not
                 lp memory: - - - CannotTell: `lp` keeps all samples of its first two hours
-                gpu.card0 GPU memory: 600545455 596652592 604438318 Leak
+                gpu.card0.vram0.own GPU memory: 600545455 596652592 604438318 Leak
                 till/1 fps: 0 0 0 None
             "#]],
         );
@@ -317,7 +318,7 @@ mod tests {
                 worker till open files: 0 0 0 CannotTell: only a window of 30 minutes shows that it does not
                 scripts open files: 0 0 0 CannotTell: only a window of 30 minutes shows that it does not
                 lp memory: - - - CannotTell: `lp` keeps all samples of its first two hours
-                gpu.card0 GPU memory: 38091906327 35642728734 40541083921 Leak
+                gpu.card0.vram0.own GPU memory: 38091906327 35642728734 40541083921 Leak
                 till/1 fps: 0 0 0 CannotTell: only a window of 10 minutes shows that it does not
             "#]],
         );
@@ -328,7 +329,7 @@ mod tests {
                 worker till open files: 0 0 0 CannotTell: its window is shorter than a minute
                 scripts open files: 0 0 0 CannotTell: its window is shorter than a minute
                 lp memory: - - - CannotTell: `lp` keeps all samples of its first two hours
-                gpu.card0 GPU memory: 38435076655 33536721467 43333431842 CannotTell: its window is shorter than a minute
+                gpu.card0.vram0.own GPU memory: 38435076655 33536721467 43333431842 CannotTell: its window is shorter than a minute
                 till/1 fps: 0 0 0 CannotTell: its window is shorter than a minute
             "#]],
         );
@@ -343,7 +344,7 @@ mod tests {
                 worker till open files: 0 0 0 None
                 scripts open files: 0 0 0 None
                 lp memory: - - - CannotTell: `lp` keeps all samples of its first two hours
-                gpu.card0 GPU memory: 5 -20629 20638 None
+                gpu.card0.vram0.own GPU memory: 5 -20629 20638 None
                 till/1 fps: 0 0 0 None
             "#]],
         );
