@@ -216,9 +216,9 @@ fn frames_with_b_frames_are_as_late_as_others() {
     let mut sorted = late.clone();
     sorted.sort_unstable();
     let usual = sorted[sorted.len() / 2];
-    // A busy machine holds up a few.
+    // A busy machine holds up some; of a fault, half of them and more would be others.
     let n_others = sorted.iter().filter(|us| 30_000 < (**us - usual).abs()).count();
-    assert!(n_others <= sorted.len() / 10, "{n_others} are no {usual} us late: {late:?}");
+    assert!(n_others <= sorted.len() / 3, "{n_others} are no {usual} us late: {late:?}");
     // The latency of a frame has the time for which it is sent before it is shown: none, or four periods.
     let latency: Vec<u32> = frames.latency_us[15..].iter().flatten().copied().collect();
     let n_at_once = latency.iter().filter(|us| **us < 30_000).count();

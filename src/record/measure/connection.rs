@@ -20,7 +20,7 @@ fn packets(packets: &Packets) -> Option<String> {
     ];
     let all: Vec<String> =
         counts.iter().filter(|(n, _)| 0 < *n).map(|(n, what)| format!("{n} {what}")).collect();
-    (!all.is_empty()).then(|| format!("of {received} packets of RTP: {}", all.join(", ")))
+    (!all.is_empty()).then(|| format!("{received} packets of RTP came in the window; {}", all.join(", ")))
 }
 
 fn outages(outages: &[Outage]) -> Option<String> {
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(
             all(&delivery),
             [
-                "of 900 packets of RTP: 9 lost, 2 out of order",
+                "900 packets of RTP came in the window; 9 lost, 2 out of order",
                 "the connection was lost 2 times (at first: gone): made again 2 times in 4 attempts, after 2.5 s in all",
             ]
         );

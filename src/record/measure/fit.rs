@@ -315,9 +315,17 @@ pub fn too_much(record: &RunRecord, (begin, end): (u64, u64), left_out: &[LeftOu
     if share <= MOST_LEFT_OUT {
         return None;
     }
-    let longest = left_out.iter().max_by_key(|span| span.end_us - span.begin_us)?;
+    // Spans that touch are one, whatever their causes were.
+    let disturbances = measured_disturbances(record);
+    let lasted = |cause: Cause| -> u64 {
+        let of_cause = disturbances.iter().filter(|one| one.cause == cause);
+        of_cause
+            .filter_map(|one| cut((one.begin_us, one.end_us), (begin, end)))
+            .map(|(from, to)| to - from)
+            .sum()
+    };
     let degraded = degraded(record);
-    let reason = degraded.iter().find(|reason| reason.cause == longest.cause)?;
+    let reason = degraded.iter().filter(|one| one.cause.is_foreign()).max_by_key(|one| lasted(one.cause))?;
     Some(format!("{:.0} % of its window was disturbed: {}", share * 100.0, reason.text))
 }
 

@@ -248,7 +248,7 @@ struct Part {
     from_us: u64,
     to_us: u64,
     frames: f64,
-    counted: Option<(u64, u64)>,
+    counted: Option<(f64, u64)>,
 }
 
 fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> ElementFigures {
@@ -283,8 +283,7 @@ fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> Elem
     // Two lines that were read at once have no time between them.
     let rates: Vec<f64> = parts.iter().filter(|part| part.from_us < part.to_us).map(rate).collect();
     let counted = parts.iter().filter_map(|part| part.counted);
-    let counted =
-        counted.reduce(|(frames, dropped), (f, d)| (frames.saturating_add(f), dropped.saturating_add(d)));
+    let counted = counted.reduce(|(frames, dropped), (f, d)| (frames + f, dropped.saturating_add(d)));
     let seconds = |at_us: u64| rounded(at_us.saturating_sub(begin) as f64 / 1e6);
     let (gap_from_us, longest_gap_us) = delay::longest_gap_us(&at_us, (begin, end));
     ElementFigures {
@@ -297,7 +296,7 @@ fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> Elem
         longest_gap_us,
         gap_from_us,
         line_every_us,
-        frames: counted.map(|(frames, _)| frames),
+        frames: counted.map(|(frames, _)| count(frames)),
         dropped: counted.map(|(_, dropped)| dropped),
         points: parts
             .iter()
@@ -305,6 +304,12 @@ fn element(element: &ElementRates, (begin, end): (u64, u64), pace: Pace) -> Elem
             .map(|part| (seconds(part.to_us), rounded(rate(part))))
             .collect(),
     }
+}
+
+/// A number of frames; a line of `lp: fps=` may tell of a fraction of one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of frames")]
+fn count(frames: f64) -> u64 {
+    frames.round() as u64
 }
 
 /// Time between the lines of a counter that no line covers, though nothing was
@@ -344,9 +349,7 @@ fn part(before: Option<Rate>, rate: Rate, begin: u64) -> Option<Part> {
         (_, Rate::Last { over_us, fps, .. }) => whole(fps, over_us),
         (_, Rate::Own { over_us, fps, dropped, .. }) => {
             let part = whole(fps, over_us)?;
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of frames")]
-            let frames = part.frames.round() as u64;
-            Some(Part { counted: dropped.map(|dropped| (frames, dropped)), ..part })
+            Some(Part { counted: dropped.map(|dropped| (part.frames, dropped)), ..part })
         }
         (
             Some(Rate::Begin { at_us: from, over_us: over_before, fps: fps_before }),
@@ -365,7 +368,7 @@ fn part(before: Option<Rate>, rate: Rate, begin: u64) -> Option<Part> {
             let (rendered_before, dropped_before) =
                 if is_new { (0, 0) } else { (rendered_before, dropped_before) };
             let (rendered, dropped) = (rendered - rendered_before, dropped - dropped_before);
-            Some(Part { counted: Some((rendered, dropped)), ..since(from, rendered as f64) })
+            Some(Part { counted: Some((rendered as f64, dropped)), ..since(from, rendered as f64) })
         }
         (_, Rate::Count { .. }) => None,
     }

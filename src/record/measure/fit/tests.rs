@@ -92,6 +92,19 @@ fn too_many_seconds_of_foreign_load_decide_nothing() {
 }
 
 #[test]
+fn the_reason_for_a_disturbed_window_is_what_lasted_longest() {
+    let mut record = run(60, within(20..40, 5, 15), within(20..40, 0.65, 0.01));
+    // It begins before the other programs do.
+    let (at_us, values) =
+        ((18..=24).map(|second| second * S).collect(), vec![0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    let (name, unit) = ("cpu.measuring".to_owned(), "{process}".to_owned());
+    record.series.push(SeriesRecord { name, unit, at_us, values });
+    let told = told(&record);
+    assert!(told.contains("of its window was disturbed: 65 % of the CPU went to other programs"), "{told}");
+    assert!(told.contains("another `lp` ran pipelines for 1 s"), "{told}");
+}
+
+#[test]
 fn a_stream_that_is_slow_beside_the_foreign_load_does_not_hold() {
     check(
         &run(60, within(30..40, 5, 15), within(20..23, 0.65, 0.01)),

@@ -52,6 +52,16 @@ fn counts_of_a_script_are_judged_like_a_stream() {
     assert_eq!((stream.frames, stream.dropped), (Some(312), Some(39)));
 }
 
+#[test]
+fn lines_that_tell_of_a_fraction_of_a_frame_add_up() {
+    let record = script(|story| {
+        (0..240).for_each(|tenth| story.print(0, tenth * S / 10, "lp: fps=15 dropped=0"));
+    });
+    // 1.5 frames a line: 20 s of 15 fps, but for what borders of the window cut.
+    let frames = measure(&record).cameras[0].streams[0].frames.unwrap();
+    assert!((297..=300).contains(&frames), "{frames}");
+}
+
 /// A line for `lp` at each second from 0 to 23.
 fn own(fields: impl Fn(u64) -> String) -> RunRecord {
     script(|story| (0..24).for_each(|second| story.print(0, second * S, &format!("lp: {}", fields(second)))))
