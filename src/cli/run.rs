@@ -112,9 +112,6 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
     let shown = Report { run: &stored.run, record: &stored.record, measurement: &measurement };
     let folder = view::write(&opened.project.layout, &store, attempt, &shown)
         .context("failed to write the view of this run")?;
-    if let Some(trace) = &trace {
-        trace.write(&report::trace(&shown)).context("failed to write the trace")?;
-    }
     if args.json {
         console::out(&report::json(&shown));
     } else {
@@ -124,7 +121,8 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<Exit> {
         console::result(&format!("left out: {camera}"));
     }
     console::note(&format!("report: {}", folder.join("report.html").display()));
-    if let Some(file) = &args.trace {
+    if let Some((trace, file)) = trace.as_ref().zip(args.trace.as_ref()) {
+        trace.write(&report::trace(&shown)).context("failed to write the trace")?;
         console::note(&format!("trace: {}", file.display()));
     }
     if stored.record.interrupted {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::os;
 use crate::os::fs::{self, FsError};
-use crate::report::trace::{document, metadata};
+use crate::report::trace::{BEGIN, document, metadata};
 use crate::workspace::error::{CommandError, Result};
 use crate::workspace::journal::{Journal, Page};
 
@@ -30,6 +30,12 @@ const PID: usize = 1;
 pub(super) enum TraceError {
     #[error("the trace cannot be written to `{0}`, which is a folder")]
     Folder(PathBuf),
+    #[error("the trace cannot be written to `{0}`, which is an output of `lp` itself; name a file")]
+    Output(PathBuf),
+    #[error("the trace cannot be written to `{0}`, a link to nothing")]
+    Dangling(PathBuf),
+    #[error("the trace would replace `{0}`, which is no trace; name another file, or delete this one")]
+    Other(PathBuf),
     #[error("the trace cannot be written to `{path}`")]
     Unwritable { path: PathBuf, source: FsError },
 }
@@ -38,23 +44,39 @@ impl TraceFile {
     /// The file of `--trace`, relative to the current directory.
     pub(super) fn of_flag(given: &Path) -> Result<TraceFile> {
         if given == Path::new("-") {
-            return Err(CommandError::refused("`--trace` expects a file, not `-`; `/dev/stdout` is one"));
+            return Err(CommandError::refused("`--trace` expects a file, not `-`"));
         }
         let current = os::env::current_dir().context("failed to find the current directory")?;
         TraceFile::open(current.join(given)).map_err(|error| CommandError::refused_by(&error))
     }
 
-    /// Refuses a file that cannot be written.
-    fn open(path: PathBuf) -> std::result::Result<TraceFile, TraceError> {
-        let metadata = fs::metadata(&path).ok();
+    /// Refuses a file that cannot be written, and one that is there and is no trace. A link stays one.
+    fn open(given: PathBuf) -> std::result::Result<TraceFile, TraceError> {
+        let unwritable = |source: FsError| {
+            // The error is about the file, not about the one beside it that is tried.
+            TraceError::Unwritable { path: given.clone(), source: FsError { path: given.clone(), ..source } }
+        };
+        let found = fs::look(&given).map_err(unwritable)?;
+        let path = match &found {
+            Some(found) if found.is_symlink() => {
+                fs::canonicalize(&given).map_err(|_| TraceError::Dangling(given.clone()))?
+            }
+            _ => given.clone(),
+        };
+        let metadata = found.and_then(|_| fs::metadata(&path).ok());
         if metadata.as_ref().is_some_and(|metadata| metadata.is_dir()) || path.file_name().is_none() {
-            return Err(TraceError::Folder(path));
+            return Err(TraceError::Folder(given));
         }
-        let is_plain = metadata.is_none_or(|metadata| metadata.is_file());
+        let is_plain = metadata.as_ref().is_none_or(|metadata| metadata.is_file());
         if is_plain {
+            if given.starts_with("/dev") || given.starts_with("/proc") {
+                return Err(TraceError::Output(given));
+            }
+            if metadata.is_some_and(|metadata| metadata.len() > 0) && !is_trace(&path) {
+                return Err(TraceError::Other(given));
+            }
             let probe = fs::temporary_beside(&path);
-            let written = fs::write_unsynced(&probe, b"").and_then(|()| fs::remove(&probe));
-            written.map_err(|source| TraceError::Unwritable { path: path.clone(), source })?;
+            fs::write_unsynced(&probe, b"").and_then(|()| fs::remove(&probe)).map_err(unwritable)?;
         }
         Ok(TraceFile { path, is_plain })
     }
@@ -67,6 +89,11 @@ impl TraceFile {
             fs::write_unsynced(&self.path, text.as_bytes())
         }
     }
+}
+
+/// Whether a file begins as a trace does; not, if it cannot be read.
+fn is_trace(path: &Path) -> bool {
+    fs::read_head(path, BEGIN.len() as u64).is_ok_and(|head| head == BEGIN.as_bytes())
 }
 
 /// The trace of a build, also of one that failed.

@@ -16,20 +16,20 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::Report;
-use crate::record::stages::Stages;
+use crate::record::stages::{MOST_US, Stages};
 use crate::record::{Member, RunRecord, StreamRecord};
 
 /// The process of counters.
 const MACHINE: usize = 1;
 
+/// How the text of a trace begins.
+pub const BEGIN: &str = "{\"displayTimeUnit\":";
+
 /// The document of these events, one in a line: readable, and short for thousands.
 #[must_use]
 pub fn document(events: &[Value], other: &Value) -> String {
     let lines: Vec<String> = events.iter().map(ToString::to_string).collect();
-    format!(
-        "{{\"displayTimeUnit\":\"ms\",\"otherData\":{other},\"traceEvents\":[\n{}\n]}}\n",
-        lines.join(",\n")
-    )
+    format!("{BEGIN}\"ms\",\"otherData\":{other},\"traceEvents\":[\n{}\n]}}\n", lines.join(",\n"))
 }
 
 /// The name of a process (`process_name`) or of a row (`thread_name`), or its place.
@@ -54,6 +54,9 @@ pub fn trace(report: &Report<'_>) -> String {
         }
     }
     let mut all = vec![metadata("process_name", (MACHINE, 0), &json!({ "name": "machine and workers" }))];
+    let mut of_scripts =
+        record.members.iter().flat_map(|member| &member.scripts).filter_map(|script| script.window_us);
+    let traced = traced.or_else(|| of_scripts.next().map(|(begin, end)| (begin, end.min(begin + MOST_US))));
     all.extend(traced.into_iter().flat_map(|span| counters(record, span)));
     all.extend(events);
     let other = json!({

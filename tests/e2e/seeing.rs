@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::process::Stdio;
 
 use expect_test::expect;
 use serde_json::Value;
@@ -134,7 +136,27 @@ fn a_trace_that_cannot_be_written_is_refused_before_anything_runs() {
     ] {
         ws.lp(&format!("build --trace {path}")).code(2).stderr_has(text);
     }
+    // What is there and is no trace stays as it is; so does a link.
+    ws.write("notes.txt", "mine");
+    symlink("nothing", ws.path("dangling.json")).unwrap();
+    for (path, text) in [
+        ("Lpfile.toml", "the trace would replace `<project>/Lpfile.toml`, which is no trace"),
+        ("notes.txt", "which is no trace"),
+        ("dangling.json", "a link to nothing"),
+    ] {
+        ws.lp(&format!("build --trace {path}")).code(2).stderr_has(text);
+    }
+    assert_eq!(ws.read("notes.txt"), "mine");
+    let mut redirected = ws.command(&["build", "--trace", "/dev/stdout"]);
+    redirected.stdout(fs::File::create(ws.path("out.txt")).unwrap()).stderr(Stdio::null());
+    assert_eq!(redirected.status().unwrap().code(), Some(2));
+    assert!(fs::symlink_metadata("/dev/stdout").unwrap().is_symlink());
     assert!(!ws.exists("b.txt") && !ws.exists(".lpcache"));
+    ws.write("real.json", "");
+    symlink("real.json", ws.path("link.json")).unwrap();
+    ws.lp("build copy --trace link.json").success();
+    assert!(fs::symlink_metadata(ws.path("link.json")).unwrap().is_symlink());
+    assert_eq!(told(&trace(&ws, "real.json")), ["task:copy: succeeded (new) in cpu 1"]);
     // A device stays one.
     ws.lp("build copy --trace /dev/null").success();
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
