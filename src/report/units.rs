@@ -1,5 +1,7 @@
 //! Values of series in words: the unit is UCUM's, the text is for people.
 
+use crate::record::measure::number;
+
 /// A value with its unit: `25.0 %`, `1381 MiB`, `2400 MHz`, `51.0 °C`, `7.0 W`.
 #[must_use]
 pub fn shown(value: f64, unit: &str) -> String {
@@ -12,6 +14,8 @@ pub fn shown(value: f64, unit: &str) -> String {
         "Cel" => format!("{value:.1} °C"),
         "/s" => format!("{value:.1}/s"),
         "W" => format!("{value:.1} W"),
+        // A count, whose series has the name of what is counted: `files.lp`.
+        unit if unit.starts_with('{') => number(value),
         _ => format!("{value} {unit}"),
     }
 }
@@ -30,10 +34,11 @@ mod tests {
             (51.0, "Cel"),
             (2.0, "/s"),
             (7.0, "W"),
+            (214.001768, "{file}"),
         ];
         assert_eq!(
             values.map(|(value, unit)| shown(value, unit)).join(", "),
-            "25.0 %, 2861 MiB, 1.43 MiB/s, 2400 MHz, 51.0 °C, 2.0/s, 7.0 W"
+            "25.0 %, 2861 MiB, 1.43 MiB/s, 2400 MHz, 51.0 °C, 2.0/s, 7.0 W, 214"
         );
     }
 }

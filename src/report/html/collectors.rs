@@ -4,8 +4,8 @@
 use maud::{Markup, html as markup};
 
 use crate::record::collector::CollectorRecord;
-use crate::report::Report;
-use crate::text::harmless_lines;
+use crate::report::{NONE, Report};
+use crate::text::{counted, harmless_lines};
 
 /// The table; nothing without such programs.
 pub(in crate::report) fn collectors(report: &Report<'_>) -> Markup {
@@ -13,11 +13,12 @@ pub(in crate::report) fn collectors(report: &Report<'_>) -> Markup {
     markup! {
         @if !collectors.is_empty() {
             details class="card scroll" {
-                summary { b { (collectors.len()) " collectors" } " beside the run" }
+                summary { b { (counted(collectors.len(), "collector")) } " beside the run" }
+                p { "Their outputs are in the run's folder, " code { (report.run) "/collectors" } "." }
                 table class="cards" {
                     thead { tr {
                         th scope="col" { "Collector" } th scope="col" { "Command" } th scope="col" { "Parser" }
-                        th scope="col" class="num" { "Lines" } th scope="col" class="num" { "Not read" } th scope="col" class="num" { "Values" }
+                        th scope="col" class="num" { "Bytes" } th scope="col" class="num" { "Lines" } th scope="col" class="num" { "Not read" } th scope="col" class="num" { "Values" }
                         th scope="col" { "End" } th scope="col" { "Remarks" }
                     } }
                     tbody { @for one in collectors { (row(one)) } }
@@ -35,9 +36,10 @@ fn row(one: &CollectorRecord) -> Markup {
             th scope="row" { (harmless_lines(&one.id())) }
             td data-name="Command" { code { (harmless_lines(&one.command.join(" "))) } }
             td data-name="Parser" { (one.parser.map_or("none", |parser| parser.word())) }
-            td class="num" data-name="Lines" { (output.lines) }
-            td class="num" data-name="Not read" { (output.unread) }
-            td class="num" data-name="Values" { (output.values) }
+            td class="num" data-name="Bytes" { (output.bytes) }
+            @for (name, n) in [("Lines", output.lines), ("Not read", output.unread), ("Values", output.values)] {
+                td class="num" data-name=(name) { @if one.parser.is_some() { (n) } @else { (NONE) } }
+            }
             td data-name="End" { (harmless_lines(end)) }
             td data-name="Remarks" {
                 @for remark in &one.remarks { p { (harmless_lines(remark)) } }
