@@ -18,6 +18,7 @@ pub mod git;
 pub mod http;
 pub mod links;
 pub mod lock;
+pub mod memory_file;
 pub mod netrc;
 pub mod nvml;
 pub mod onnx;

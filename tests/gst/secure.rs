@@ -1,7 +1,7 @@
 //! Cameras that ask for a login, or speak TLS, played by `lp`: the server is GStreamer's own.
 //!
 //! `tests/data/tls/localhost.pem` was made by openssl: a certificate for `localhost` that no authority
-//! has signed, valid for a century.
+//! has signed, valid for a century; and `address.pem` is the same for 127.0.0.1.
 
 use std::thread::JoinHandle;
 
@@ -43,6 +43,11 @@ struct Camera {
 
 impl Camera {
     fn start(method: gst_rtsp::RTSPAuthMethod, is_encrypted: bool) -> Camera {
+        Camera::start_as(method, is_encrypted.then_some("localhost"))
+    }
+
+    /// With one of the certificates, if any.
+    fn start_as(method: gst_rtsp::RTSPAuthMethod, certificate: Option<&str>) -> Camera {
         gst::init().unwrap();
         let server = RTSPServer::new();
         server.set_address("127.0.0.1");
@@ -64,8 +69,9 @@ impl Camera {
         } else {
             auth.add_basic(&RTSPAuth::make_basic(USER, PASSWORD), &token);
         }
-        if is_encrypted {
-            let certificate = TlsCertificate::from_files(data("localhost.pem"), data("localhost.key"));
+        if let Some(name) = certificate {
+            let (file, key) = (data(&format!("{name}.pem")), data(&format!("{name}.key")));
+            let certificate = TlsCertificate::from_files(file, key);
             auth.set_tls_certificate(Some(&certificate.unwrap()));
         }
         server.set_auth(Some(&auth));
@@ -229,6 +235,24 @@ fn the_certificate_of_a_server_has_to_be_trusted_and_its_own() {
                 (String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
             assert!(stdout.contains("320x180, H.264"), "{stdout}{stderr}");
             assert!(!stdout.contains("im:7") && !stdout.contains("im%3a7"), "{stdout}");
+        });
+    });
+}
+
+/// A relay is at 127.0.0.1 too.
+#[test]
+fn a_certificate_for_the_place_of_the_relay_is_not_one_for_the_host() {
+    let camera = Camera::start_as(gst_rtsp::RTSPAuthMethod::Digest, Some("address"));
+    let port = camera.port;
+    let at = move |host: &str| {
+        let ws = with_rtsp(project(&uri(port, "rtsps", WRITTEN, host)), "impair = { delay = \"40ms\" }");
+        ws.env("SSL_CERT_FILE", &data("address.pem"))
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(move || assert_played(&play(&at("127.0.0.1"))));
+        scope.spawn(move || {
+            let (_, told) = failure(&at("localhost"));
+            assert!(told.ends_with("is not accepted: it is not for `localhost`"), "{told}");
         });
     });
 }

@@ -1,15 +1,23 @@
 //! Whose certificates a source of `rtsps` trusts, and what is wrong with one that it refuses.
 //!
 //! GLib verifies certificates: the authorities are those of the file `$SSL_CERT_FILE`, as for downloads,
-//! or else those of the system. Through a relay it compares the name with that of the relay,
-//! to which it is connected, so here it is compared with the host of the URI.
+//! or else those of the system. Through a relay it would compare the name with that of the relay,
+//! to which it is connected, and accept a certificate for `127.0.0.1` without a question. So it trusts
+//! nobody there, finds fault with every certificate, and each is verified here, for the host of the URI.
+
+use std::ffi::OsStr;
 
 use gio::TlsCertificateFlags as Flags;
 use gio::prelude::*;
 use gstreamer as gst;
 
 use lp::os::env;
+use lp::os::memory_file::MemoryFile;
 use lp::os::rtsp::{is_encrypted, server};
+
+/// What GLib may trust where it must accept nothing: it takes no file without a certificate. This one was
+/// valid for the first day of 1970, vouches for no other, and its key is gone.
+const NOBODY: &str = include_str!("nobody.pem");
 
 /// Prepares an `rtspsrc` whose properties are set. Other streams than those of `rtsps` need nothing.
 ///
@@ -18,13 +26,11 @@ use lp::os::rtsp::{is_encrypted, server};
 pub(crate) fn prepare(source: &gst::Element) -> Result<(), String> {
     let uri = source.property::<Option<String>>("location").unwrap_or_default();
     let Some((host, port)) = server(&uri).filter(|_| is_encrypted(&uri)) else { return Ok(()) };
-    if let Some(file) = env::raw("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
-        let place = std::path::absolute(&file).unwrap_or_else(|_| file.clone().into());
-        let database = gio::TlsFileDatabase::new(&place)
-            .map_err(|error| format!("`SSL_CERT_FILE`, `{}`: {error}", place.display()))?;
-        source.set_property("tls-database", &database);
-    }
     let is_relayed = source.property::<Option<String>>("proxy").is_some();
+    // Read in any case: its error is one of the start.
+    let trusted = trusted()?;
+    let used = if is_relayed { nobody()? } else { trusted };
+    source.set_property("tls-database", &used);
     let source_of = source.downgrade();
     // Asked only for a certificate with faults.
     source.connect("accept-certificate", false, move |values| {
@@ -34,9 +40,7 @@ pub(crate) fn prepare(source: &gst::Element) -> Result<(), String> {
             return Some(false.to_value());
         };
         if is_relayed {
-            let meant = gio::NetworkAddress::new(&host, port);
-            let of_meant = certificate.verify(Some(&meant), gio::TlsCertificate::NONE);
-            faults.set(Flags::BAD_IDENTITY, of_meant.contains(Flags::BAD_IDENTITY));
+            faults = faults_for(&certificate, &host, port);
         }
         if let Some(source) = source_of.upgrade().filter(|_| !faults.is_empty()) {
             let why = format!("the certificate of the server is not accepted: {}", in_words(faults, &host));
@@ -46,6 +50,39 @@ pub(crate) fn prepare(source: &gst::Element) -> Result<(), String> {
         Some(faults.is_empty().to_value())
     });
     Ok(())
+}
+
+/// What is wrong with the certificate of the server `host`, where GLib cannot know its name.
+fn faults_for(certificate: &gio::TlsCertificate, host: &str, port: u16) -> Flags {
+    let verified = trusted().ok().and_then(|authorities| {
+        let purpose = gio::TLS_DATABASE_PURPOSE_AUTHENTICATE_SERVER;
+        let meant = gio::NetworkAddress::new(host, port);
+        let (talk, flags) = (gio::TlsInteraction::NONE, gio::TlsDatabaseVerifyFlags::NONE);
+        authorities.verify_chain(certificate, purpose, Some(&meant), talk, flags, gio::Cancellable::NONE).ok()
+    });
+    verified.unwrap_or(Flags::GENERIC_ERROR)
+}
+
+/// The authorities of the file `$SSL_CERT_FILE`, or else those of the system.
+fn trusted() -> Result<gio::TlsDatabase, String> {
+    match env::raw("SSL_CERT_FILE").filter(|file| !file.is_empty()) {
+        Some(file) => read(&file),
+        None => Ok(gio::TlsBackend::default().default_database()),
+    }
+}
+
+/// No authority, so that GLib finds fault with every certificate.
+fn nobody() -> Result<gio::TlsDatabase, String> {
+    let file = MemoryFile::new("nobody.pem", NOBODY.as_bytes()).map_err(|error| error.to_string())?;
+    let database = gio::TlsFileDatabase::new(file.path()).map_err(|error| error.to_string())?;
+    Ok(database.upcast())
+}
+
+fn read(file: &OsStr) -> Result<gio::TlsDatabase, String> {
+    let place = std::path::absolute(file).unwrap_or_else(|_| file.into());
+    let database = gio::TlsFileDatabase::new(&place)
+        .map_err(|error| format!("`SSL_CERT_FILE`, `{}`: {error}", place.display()))?;
+    Ok(database.upcast())
 }
 
 fn in_words(faults: Flags, host: &str) -> String {
@@ -65,6 +102,22 @@ fn in_words(faults: Flags, host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn glib_accepts_nothing_where_it_trusts_nobody() {
+        let own = gio::TlsCertificate::from_pem(NOBODY).unwrap();
+        let purpose = gio::TLS_DATABASE_PURPOSE_AUTHENTICATE_SERVER;
+        let (talk, flags) = (gio::TlsInteraction::NONE, gio::TlsDatabaseVerifyFlags::NONE);
+        let name = gio::NetworkAddress::new("nobody", 1);
+        let faults = nobody()
+            .and_then(|none| {
+                let verified =
+                    none.verify_chain(&own, purpose, Some(&name), talk, flags, gio::Cancellable::NONE);
+                verified.map_err(|error| error.to_string())
+            })
+            .unwrap();
+        assert_eq!(faults, Flags::EXPIRED);
+    }
 
     #[test]
     fn every_fault_of_a_certificate_is_told() {
