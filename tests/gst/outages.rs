@@ -84,7 +84,9 @@ fn lane(form: &Form, transport: &str, victim: &Server, others: &Server) -> Works
     let names: Vec<String> = (0..form.cameras).map(|n| format!("c{n}")).collect();
     let cameras: Vec<(&str, &str)> =
         names.iter().map(|name| (name.as_str(), r#"{"type": "identity"}"#)).collect();
-    let ws = short(&cameras);
+    // The source of a new connection has new threads, and glibc gives them other arenas than the earlier
+    // ones had, each of which keeps what it was at most: with one arena, what is left is what is in use.
+    let ws = short(&cameras).env("MALLOC_ARENA_MAX", "1");
     let file = ws.read("configs/camera_to_workload.json");
     let file = file
         .replace(r#""width": 320, "height": 180, "fps": 15"#, r#""width": 160, "height": 120, "fps": 10"#);
@@ -205,7 +207,7 @@ fn usual(held: &[Holding]) -> Holding {
 }
 
 /// By how much a process may grow from one kill to the next, 20 s later, in KiB.
-const MOST_KIB_A_KILL: u64 = 256;
+const MOST_KIB_A_KILL: u64 = 96;
 
 #[test]
 fn each_death_of_a_server_in_tcp_is_one_outage_and_touches_no_other_camera() {

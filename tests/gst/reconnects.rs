@@ -1,13 +1,18 @@
 //! RTSP cameras whose connection is lost, with a policy of reconnecting.
 
+use std::fs;
 use std::process::Command;
 
+use gstreamer as gst;
 use lp::pipeline::PipelineSpec;
+use rustix::process::{Pid, Signal};
 
 use crate::camera::{Camera, Fate, Transports};
+use crate::native::skipped;
 use crate::odd_cameras::{FPS, camera_project, endless, fails, over, play, play_of, recording};
-use crate::project::latest;
+use crate::project::{latest, signal};
 use crate::recorded::record_as;
+use crate::source::rtsp;
 use crate::support::Bench;
 
 /// A policy of reconnecting in a spec.
@@ -132,4 +137,52 @@ fn a_run_goes_on_after_a_lost_connection_and_says_so() {
     let camera = Camera { fates: vec![Fate::ClosedAfter(25), Fate::Whole], ..endless() };
     let ended = camera_project(&camera.serve().0, "").lp("run --no-verdict").code(1);
     assert!(ended.stderr.contains("till/1: the server ended the stream "), "{}", ended.stderr);
+}
+
+/// Types of which each source that plays has one object.
+const OF_A_SOURCE: [&str; 5] =
+    ["GstRTSPSrc", "GstRtpBin", "GstRtpSession", "GstRtpJitterBuffer", "GstRtpSsrcDemux"];
+
+/// How many objects of each of these types live in a worker with the tracer `leaks`, which lists them in
+/// its log at SIGUSR1.
+fn n_live(bench: &mut Bench, n_lists: usize) -> [usize; OF_A_SOURCE.len()] {
+    signal(Pid::from_raw(bench.worker().pid().try_into().unwrap()).unwrap(), Signal::USR1);
+    for _ in 0..60 {
+        let log = fs::read_to_string(bench.path("stderr")).unwrap();
+        let list = log.split("start listing ").nth(n_lists + 1);
+        if let Some(list) = list.filter(|list| list.contains("> listed ")) {
+            return OF_A_SOURCE.map(|name| list.matches(&format!("type-name=(string){name},")).count());
+        }
+        // It reports each second.
+        bench.event();
+    }
+    panic!("no list {n_lists}: {}", fs::read_to_string(bench.path("stderr")).unwrap());
+}
+
+#[test]
+fn nothing_of_a_lost_connection_stays_in_the_worker() {
+    gst::init().unwrap();
+    if gst::Registry::get().find_plugin("coretracers").is_none() {
+        return skipped("GStreamer's tracer `leaks`");
+    }
+    let n_lost = 6;
+    let fates = [vec![Fate::ClosedAfter(5); n_lost], vec![Fate::Whole]].concat();
+    let (uri, _) = Camera { fates, ..endless() }.serve();
+    let mut spec = rtsp(&uri, "");
+    again("1000 in 1s", 5_000)(&mut spec, &uri);
+    let mut bench = Bench::with(&[
+        "GST_TRACERS=leaks",
+        "GST_LEAKS_TRACER_SIG=1",
+        "GST_DEBUG=GST_TRACER:7,leaks:7",
+        "GST_DEBUG_NO_COLOR=1",
+    ]);
+    bench.start("till/1", spec, 0).unwrap();
+    let n_back = |outages: &[lp::worker::protocol::Outage]| {
+        outages.iter().filter(|outage| outage.back_us.is_some()).count()
+    };
+    let (frames, end) = bench.frames(|frames| n_lost <= n_back(&frames.delivered.outages));
+    assert_eq!(end, None, "{frames:?}");
+    // The last source that was taken out may still be on its way down.
+    let seen: Vec<_> = (0..5).map(|n_lists| n_live(&mut bench, n_lists)).collect();
+    assert_eq!(seen.last(), Some(&[1; OF_A_SOURCE.len()]), "{seen:?}");
 }

@@ -1,11 +1,11 @@
 //! A worker under test, and clips that `ffmpeg` makes for it.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
+use lp::model::WorkerCommand;
 use lp::pipeline::{Element, PipelineSpec, Playback, Value};
 use lp::worker::client::{Worker, WorkerMessage};
 use lp::worker::error::WorkerExit;
@@ -78,10 +78,17 @@ fn extend(to: &mut TimesByPlace, from: TimesByPlace) {
 
 impl Bench {
     pub(crate) fn new() -> Bench {
+        Bench::with(&[])
+    }
+
+    /// With a worker that has these variables: `NAME=VALUE`.
+    pub(crate) fn with(variables: &[&str]) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let (sender, messages) = crossbeam_channel::unbounded();
-        let program = OsStr::new(env!("CARGO_BIN_EXE_lp-worker"));
-        let launch = Launch::find(Some(program), None, dir.path()).unwrap();
+        let words = [&["env"], variables, &[env!("CARGO_BIN_EXE_lp-worker")]].concat();
+        let words = words.into_iter().map(str::to_owned).collect();
+        let command = WorkerCommand { words, container: None };
+        let launch = Launch::find(None, Some(&command), dir.path()).unwrap();
         let log = dir.path().join("stderr");
         let worker = Worker::start(&launch, &Reach::default(), &log, 0, sender).unwrap();
         Bench { worker: Some(worker), messages, dir }
