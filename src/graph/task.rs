@@ -294,7 +294,7 @@ pub struct Transcode {
 
 impl Transcode {
     /// Rises with every change of the way clips are made, so that older clips are made again.
-    pub const VERSION: u32 = 4;
+    pub const VERSION: u32 = 5;
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

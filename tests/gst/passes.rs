@@ -7,6 +7,7 @@ use lp::pipeline::{Element, Playback, Value};
 
 use crate::clips::Case;
 use crate::support::{Bench, sink, spec};
+use crate::workspace::Workspace;
 
 const FRAMES: u64 = 8;
 const PASSES: u64 = 1_000;
@@ -79,4 +80,15 @@ fn a_thousand_passes_keep_count_and_rate_whatever_the_clip_came_in() {
         threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
     });
     assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn a_parser_that_takes_lengths_away_costs_no_frame() {
+    // GStreamer 1.26 has `jpegparse` among the parsers that it chooses by itself, 1.22 has not.
+    let rank = |ws: Workspace| ws.env("GST_PLUGIN_FEATURE_RANK", "jpegparse:PRIMARY");
+    let case = Case::new("a.avi", "10").pattern(8, "10", "-c:v mjpeg").with(rank);
+    case.build().success();
+    assert_eq!(Bench::count(&case.transcoded()), 8);
+    let facts = std::fs::read_to_string(case.transcoded().with_extension("json")).unwrap();
+    assert!(facts.contains("\"done\": \"remuxed\""), "{facts}");
 }

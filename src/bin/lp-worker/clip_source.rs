@@ -52,6 +52,7 @@ mod imp {
     use crate::build::is_rtsp;
     use crate::clip_look::{self, Watch};
     use crate::clip_reader::ClipReader;
+    use crate::colours;
     use crate::frames::lock;
     use crate::movie_header;
     use crate::requests;
@@ -332,6 +333,7 @@ mod imp {
             reader: &Arc<Mutex<ClipReader>>,
             came: impl Fn() + Clone + Send + Sync + 'static,
         ) {
+            colours::complete(parser);
             let (all, weak) = (Arc::clone(reader), joined.downgrade());
             parser.connect_pad_added(move |parser, pad| {
                 let (tally, announces) = lock(&all).add(pad, container(parser));
@@ -356,6 +358,8 @@ mod imp {
 
         /// Hands on the packets of a track, each with a time at which it is shown: for those
         /// that have none, the one at which they are decoded.
+        /// One without a length gets the time since the one before: muxers end a file at the last packet's
+        /// end, and `jpegparse` takes lengths away.
         fn hand_on(&self, parser: &gst::Element, track: String) {
             let weak = self.obj().downgrade();
             parser.connect_pad_added(move |_, pad| {
@@ -363,12 +367,18 @@ mod imp {
                 else {
                     return take_all(pad);
                 };
-                pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
-                    if let Some(gst::PadProbeData::Buffer(packet)) = &mut info.data
-                        && packet.pts().is_none()
-                    {
-                        let decoded = packet.dts();
-                        packet.make_mut().set_pts(decoded);
+                let before = Mutex::new(None);
+                pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+                    if let Some(gst::PadProbeData::Buffer(packet)) = &mut info.data {
+                        let decoded = packet.dts_or_pts();
+                        let before = std::mem::replace(&mut *lock(&before), decoded);
+                        if packet.pts().is_none() {
+                            packet.make_mut().set_pts(decoded);
+                        }
+                        if packet.duration().is_none() {
+                            let lasts = decoded.zip(before).and_then(|(at, before)| at.checked_sub(before));
+                            packet.make_mut().set_duration(lasts);
+                        }
                     }
                     gst::PadProbeReturn::Ok
                 });
@@ -394,7 +404,7 @@ mod imp {
                 let Some(this) = weak.upgrade() else { return };
                 let tally = Arc::new(Mutex::new(Tally::default()));
                 tally_of(pad, Arc::clone(&tally), |_| ());
-                keep_range(pad);
+                colours::keep_range(pad);
                 if let Some(src) = this.imp().src.get() {
                     let _ = src.set_target(Some(pad));
                 }
@@ -450,29 +460,5 @@ mod imp {
             }
             gst::PadProbeReturn::Ok
         });
-    }
-
-    /// Names the matrix in caps that say full range and no matrix.
-    fn keep_range(pad: &gst::Pad) {
-        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
-            if let Some(gst::PadProbeData::Event(event)) = &mut info.data
-                && let Some(named) = with_matrix(event)
-            {
-                *event = named;
-            }
-            gst::PadProbeReturn::Ok
-        });
-    }
-
-    fn with_matrix(event: &gst::Event) -> Option<gst::Event> {
-        let gst::EventView::Caps(view) = event.view() else { return None };
-        let mut caps = view.caps_owned();
-        let structure = caps.make_mut().structure_mut(0)?;
-        // `range:matrix:transfer:primaries`; 1 is full, 0 unknown, 3 BT.709, 4 BT.601.
-        let colorimetry = structure.get::<String>("colorimetry").ok()?;
-        let rest = colorimetry.strip_prefix("1:0:")?;
-        let matrix = if structure.get::<i32>("height").is_ok_and(|height| 576 < height) { 3 } else { 4 };
-        structure.set("colorimetry", format!("1:{matrix}:{rest}"));
-        Some(gst::event::Caps::builder(&caps).seqnum(event.seqnum()).build())
     }
 }

@@ -22,6 +22,7 @@ mod clip_check;
 mod clip_look;
 mod clip_reader;
 mod clip_source;
+mod colours;
 mod connection;
 mod delivery;
 mod describe;
