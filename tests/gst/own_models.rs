@@ -95,6 +95,8 @@ esac
 for at in /sys/fs/cgroup/cpu /sys/fs/cgroup; do
     group=$at/$LIMIT
     mkdir -p "$group" 2>/dev/null || continue
+    # In a container it may be a folder like any other, and files in it too.
+    [ -e "$group/cgroup.procs" ] || { rmdir "$group"; continue; }
     if { echo 50000 >"$group/cpu.cfs_quota_us"; } 2>/dev/null || { echo "50000 100000" >"$group/cpu.max"; } 2>/dev/null; then
         echo $$ >"$group/cgroup.procs" && exec "$WORKER" "$@"
     fi

@@ -66,7 +66,10 @@ fn a_lost_connection_is_made_again() {
         scope.spawn(|| {
             let outcome = play(never, again("2 in 1m", 5_000), 70);
             fails("never there", &outcome, "503");
-            assert_eq!(outcome.seen.uris("SETUP").len(), 1);
+            // GStreamer 1.26 reads the description's relative URI in the old way too, below the camera's own.
+            let asked = outcome.seen.uris("SETUP");
+            let places: Vec<&str> = asked.iter().filter_map(|uri| uri.splitn(4, '/').nth(3)).collect();
+            assert!(["video", "camera/video"].starts_with(&places) && !places.is_empty(), "{asked:?}");
         });
     });
 }
