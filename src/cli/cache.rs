@@ -45,7 +45,7 @@ pub(super) fn run(global: &Global, args: &CacheArgs) -> Result<Exit> {
 /// Takes the build lock; names the holder while it waits.
 pub(super) fn lock(store: &Store) -> Result<BuildLock> {
     let cancel = cancel_on_signals()?;
-    let mut on_wait = |holder: &Holder| console::note(&format!("waiting for {holder}"));
+    let mut on_wait = |holder: &Holder| console::waiting(&holder.awaited());
     let is_cancelled = || cancel.is_cancelled();
     let mut waiting = Waiter { on_wait: &mut on_wait, is_cancelled: &is_cancelled };
     Ok(BuildLock::acquire(&store.lock_path(), &mut waiting)?)

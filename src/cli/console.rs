@@ -177,6 +177,11 @@ pub(super) fn result(line: &str) {
     write(&region.above(line, size()));
 }
 
+/// Writes to stderr what a lock is waited for, also with `--quiet`: it is why nothing happens.
+pub(super) fn waiting(line: &str) {
+    result(line);
+}
+
 /// Writes one line to stderr if it is a terminal and stdout is not: advice for whoever
 /// redirects data into a file.
 pub(super) fn note_to_people(line: &str) {

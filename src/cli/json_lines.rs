@@ -69,6 +69,7 @@ mod tests {
             BuildEvent::Started { version: crate::engine::events::VERSION, tasks: 1 },
             BuildEvent::Looked { tasks: 1 },
             BuildEvent::Waiting { reason: "" },
+            BuildEvent::Warning { reason: "" },
             BuildEvent::TaskStarted { label, reason: "" },
             BuildEvent::TaskNote { label, note: "" },
             BuildEvent::TaskProgress { label, bytes: 1, total: None, rate: 1 },
@@ -81,14 +82,15 @@ mod tests {
             BuildEvent::Started { .. } => 1,
             BuildEvent::Looked { .. } => 2,
             BuildEvent::Waiting { .. } => 3,
-            BuildEvent::TaskStarted { .. } => 4,
-            BuildEvent::TaskNote { .. } => 5,
-            BuildEvent::TaskProgress { .. } => 6,
-            BuildEvent::TaskEncoded { .. } => 7,
-            BuildEvent::TaskFinished { .. } => 8,
-            BuildEvent::Finished { .. } => 9,
+            BuildEvent::Warning { .. } => 4,
+            BuildEvent::TaskStarted { .. } => 5,
+            BuildEvent::TaskNote { .. } => 6,
+            BuildEvent::TaskProgress { .. } => 7,
+            BuildEvent::TaskEncoded { .. } => 8,
+            BuildEvent::TaskFinished { .. } => 9,
+            BuildEvent::Finished { .. } => 10,
         };
-        assert!(events.iter().map(known).eq(1..=9));
+        assert!(events.iter().map(known).eq(1..=10));
         let written: String =
             events.iter().map(|event| json_line(event, Duration::from_millis(12))).collect();
 

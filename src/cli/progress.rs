@@ -336,7 +336,8 @@ impl Progress for Console {
         let has_lines = self.live.is_none() || self.volume == Volume::Verbose;
         match event {
             BuildEvent::Started { .. } | BuildEvent::Looked { .. } | BuildEvent::Finished { .. } => {}
-            BuildEvent::Waiting { reason } => console::note(&plain(reason)),
+            BuildEvent::Waiting { reason } => console::waiting(&plain(reason)),
+            BuildEvent::Warning { reason } => console::note(&plain(reason)),
             BuildEvent::TaskStarted { label, reason } if has_lines => {
                 console::note_beside(label, self.width, reason);
             }

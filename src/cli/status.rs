@@ -45,6 +45,7 @@ impl Status {
             }
             BuildEvent::Started { .. }
             | BuildEvent::Waiting { .. }
+            | BuildEvent::Warning { .. }
             | BuildEvent::TaskNote { .. }
             | BuildEvent::Finished { .. } => {}
         }

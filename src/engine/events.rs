@@ -62,6 +62,11 @@ pub enum BuildEvent<'a> {
         /// "waiting for the measurement of `lane` in `/x` (pid 4711)"
         reason: &'a str,
     },
+    /// A lock that the build does without.
+    Warning {
+        /// "warning: measurements on this machine are not kept apart: ..."
+        reason: &'a str,
+    },
     /// A task starts.
     TaskStarted {
         label: &'a str,

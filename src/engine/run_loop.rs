@@ -66,7 +66,7 @@ impl Engine<'_> {
         let measuring = match MeasuringLock::open() {
             Ok(measuring) => Some(measuring),
             Err(error) => {
-                self.progress.event(&BuildEvent::Waiting { reason: &format!("warning: {error}") });
+                self.progress.event(&BuildEvent::Warning { reason: &format!("warning: {error}") });
                 None
             }
         };
@@ -237,7 +237,7 @@ impl Engine<'_> {
         take: &dyn Fn(&mut Waiter<'_>) -> Result<T, os::lock::LockError>,
     ) -> Result<T, EngineError> {
         let mut on_wait = |holder: &Holder| {
-            self.progress.event(&BuildEvent::Waiting { reason: &format!("waiting for {holder}") });
+            self.progress.event(&BuildEvent::Waiting { reason: &holder.awaited() });
         };
         let is_cancelled = || self.cancel.is_cancelled();
         Ok(take(&mut Waiter { on_wait: &mut on_wait, is_cancelled: &is_cancelled })?)

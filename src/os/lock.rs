@@ -48,6 +48,14 @@ pub struct Holder {
     pub what: String,
 }
 
+impl Holder {
+    /// The line that a waiting process prints.
+    #[must_use]
+    pub fn awaited(&self) -> String {
+        format!("waiting for {self}")
+    }
+}
+
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.pid {

@@ -158,6 +158,7 @@ impl Progress for Journal<'_> {
                 self.pages().summary = Some((*summary).clone());
             }
             BuildEvent::Waiting { .. }
+            | BuildEvent::Warning { .. }
             | BuildEvent::TaskNote { .. }
             | BuildEvent::TaskProgress { .. }
             | BuildEvent::TaskEncoded { .. } => {}

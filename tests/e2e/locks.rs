@@ -220,6 +220,20 @@ fn a_build_waits_for_a_measurement_of_another_project_and_names_it() {
 }
 
 #[test]
+fn a_quiet_command_says_why_nothing_happens() {
+    let ws = Workspace::tasks(SLOW);
+    let lock = measuring_lock(&ws);
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let text = format!("{}\nthe measurement of `lane` in `/x`\n", std::process::id());
+    fs::write(ws.root().with_file_name("lock").join("lp-measure.lock"), text).unwrap();
+    let mut build = start(&ws, &["-q", "build", "fast"]);
+    let expected = format!("waiting for the measurement of `lane` in `/x` (pid {})\n", std::process::id());
+    assert_eq!(build.line(), expected);
+    flock(&lock, FlockOperation::Unlock).unwrap();
+    assert_eq!(build.success(), "");
+}
+
+#[test]
 fn builds_of_two_projects_share_the_measuring_lock_and_keep_measurements_out() {
     let (one, other) = (slow(), Workspace::tasks(SLOW));
     let folder = one.root().with_file_name("lock");
