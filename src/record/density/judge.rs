@@ -31,6 +31,9 @@ const RESTING_SHARE: f64 = 0.01;
 const CATCHING_UP_US: u64 = 30_000_000;
 /// A stream with a lower share of its rate lacks more than a moment.
 const STALLED_RATE: f64 = 0.9;
+/// Beyond this share of a window that foreign load disturbed, a detector that saw nothing says
+/// nothing about itself: it may have had no time to see.
+const MOSTLY: f64 = 0.5;
 /// A half with fewer samples says nothing.
 const LEAST_SAMPLES: usize = 5;
 
@@ -150,13 +153,13 @@ fn look_of_stream(camera: &CameraFigures, stream: &StreamFigures) -> StreamLook 
 }
 
 fn state_of(stream: &StreamFigures) -> State {
+    let left_out = |most: f64| left_out_us(stream) as f64 > most * window_us(stream) as f64;
     match stream.verdict {
         Verdict::Holds | Verdict::Decodes => State::Holds,
         Verdict::DoesNotHold | Verdict::FasterButWrong => State::Fails,
+        Verdict::Invalid if left_out(MOSTLY) => State::Disturbed,
         Verdict::Invalid | Verdict::Failed => State::Broken,
-        Verdict::Undecided if left_out_us(stream) as f64 > MOST_LEFT_OUT * window_us(stream) as f64 => {
-            State::Disturbed
-        }
+        Verdict::Undecided if left_out(MOST_LEFT_OUT) => State::Disturbed,
         Verdict::Undecided | Verdict::NotJudged => State::Undecided,
     }
 }
@@ -222,6 +225,7 @@ mod tests {
 
     use super::*;
     use crate::record::fixture::{S, copies, disturbed, six_cameras};
+    use crate::record::seen::{ClipPlace, Expected, ExpectedSource, ExpectedSpan, StepSightings};
     use crate::search::{Ask, Goal, Rules, Seen, look};
 
     #[track_caller]
@@ -329,6 +333,38 @@ mod tests {
         let rules = Rules { confidence: 0.95, max: 9, budget_s: 900.0, on_time: 0.99 };
         let ask = Ask { lanes: 1, goal: Goal::Explore };
         assert_eq!(look(&rules, &ask, &look_of(&record, &measurement), 900.0), Seen::Enough(State::Broken));
+    }
+
+    #[test]
+    fn a_detector_that_saw_nothing_is_broken_on_a_quiet_machine_only() {
+        let state = |fps: u64, disturbed: std::ops::Range<u64>| {
+            let mut record = copies(1, &[&[fps]], 0.5);
+            let stream = &mut record.members[0].streams[0];
+            let (begin, end) = stream.window_us.unwrap();
+            let (element, kind) = ("c_1_zbar".to_owned(), "zbar".to_owned());
+            stream.seen = vec![StepSightings { element: element.clone(), kind, ..StepSightings::default() }];
+            let spans = vec![ExpectedSpan { from_ms: 0, to_ms: 3_000, code: None }];
+            let source = ExpectedSource::Scene("till".to_owned());
+            stream.expected = vec![Expected { element, source, spans }];
+            let at_us = *stream.arrived_us.iter().find(|at| begin <= **at).unwrap();
+            stream.place = Some(ClipPlace { at_us, clip_ms: 0, pass_ms: Some(10_000) });
+            let at_us: Vec<u64> = (1..=end / S).map(|second| second * S).collect();
+            let is_disturbed = |at: &u64| disturbed.contains(&(at.saturating_sub(begin) / S));
+            let values = at_us.iter().map(|at| if is_disturbed(at) { 0.7 } else { 0.0 }).collect();
+            let (name, unit) = ("cpu.foreign".to_owned(), "1".to_owned());
+            record.series.push(SeriesRecord { name, unit, at_us, values });
+            let measurement = measure(&record);
+            assert_eq!(streams(&measurement).next().unwrap().1.verdict, Verdict::Invalid);
+            let worst = worst(&measurement).unwrap();
+            assert!(worst.reason.unwrap().contains("`zbar` saw nothing"));
+            let look = look_of(&record, &measurement);
+            assert_eq!(worst.state, look.streams[0].state);
+            worst.state
+        };
+        let states = [0..0, 3..8, 3..18, 0..20].map(|disturbed| state(13, disturbed));
+        assert_eq!(states, [State::Broken, State::Broken, State::Disturbed, State::Disturbed]);
+        // The load did not keep it from playing, so it had its time.
+        assert_eq!(state(15, 0..20), State::Broken);
     }
 
     /// Whether a series with one value a second, before the end of the windows, is at rest.
