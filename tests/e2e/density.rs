@@ -128,13 +128,11 @@ fn more_time_goes_on_with_an_answer_for_which_it_was_too_short() {
     let ws = lane(&["a"], 35);
     let told = "a budget of 4m leaves no time to confirm a number of lanes, which takes 263 s";
     let ended = ws.lp("density --budget 4m").success().stderr_has(told);
-    assert!(ended.stdout.contains("the 4m for the search were over"), "{}", ended.stdout);
+    let why = "too little of the 4m is left for a confirmation of 263 s; a larger `--budget` goes on";
+    assert!(ended.stdout.contains(why), "{}", ended.stdout);
     let found = record(&ws, "lane");
     assert_eq!((found.answer.exact(), found.answer.why), (None, Some(Why::Budget)));
-    ws.lp("density --budget 4m")
-        .success()
-        .stdout_has("the 4m for the search were over")
-        .stderr_has("measured just now");
+    ws.lp("density --budget 4m").success().stdout_has(why).stderr_has("measured just now");
     let ended = ws.lp("density --budget 1h").success().stdout_has("3 lanes of 1 camera, 95 % sure");
     assert!(!ended.stderr.contains("leaves no time"), "{}", ended.stderr);
     let more = record(&ws, "lane");
@@ -251,11 +249,9 @@ fn a_search_that_is_stopped_says_what_it_found_and_goes_on() {
     let (child, _stderr) = begun(&ws);
     kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), Signal::INT).unwrap();
     let ended = Ended::new(child.wait_with_output().unwrap(), &ws.root()).code(130);
-    assert!(
-        ended.stdout.starts_with("no number of lanes: interrupted; the same command goes on"),
-        "{}",
-        ended.stdout
-    );
+    let told = verdict(&ended);
+    assert!(told.starts_with("no number of lanes is confirmed, but "), "{told}");
+    assert!(told.ends_with(" held for 20 s: interrupted; the same command goes on where it was"), "{told}");
     assert!(record(&ws, "lane").interrupted);
     goes_on(&ws);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{AtAnswer, CameraAtAnswer, Cause, Outcome, SettingFigures, WorstStream};
 use crate::record::density::{DensityRecord, Unit};
 use crate::record::measure::{Verdict, number};
-use crate::search::{Answer, State, Why};
+use crate::search::{Answer, EXPLORE_S, State, Why};
 use crate::text::{counted, plural};
 use crate::time::duration_text;
 
@@ -99,10 +99,35 @@ impl Told<'_> {
         self.last(Some(1), State::Fails).is_none() && self.last(Some(1), State::Broken).is_some()
     }
 
-    /// `no number of lanes: camera-3/1: its worker ended, with 1 lane`
+    /// The largest setting that held for a short time only, above all that is confirmed.
+    fn unconfirmed(&self) -> Option<&SettingFigures> {
+        let answer = &self.record.answer;
+        let is_it = |one: &&SettingFigures| {
+            let is_between =
+                answer.at_least < one.lanes && answer.at_most.is_none_or(|most| one.lanes <= most);
+            one.state == State::Holds && is_between
+        };
+        self.settings.iter().filter(is_it).max_by_key(|one| one.lanes)
+    }
+
+    /// `no number of lanes: camera-3/1: its worker ended, with 1 lane`;
+    /// `no number of lanes is confirmed, but 1 held for 20 s: ...`
     fn nothing(&self) -> String {
+        let unit = self.unit(2);
         let why = if self.is_broken() { self.broken() } else { self.why() };
-        format!("no number of {}: {why}", self.unit(2))
+        match self.unconfirmed().and_then(|held| Some((held.lanes, held.judged_us?))) {
+            Some((lanes, judged_us)) => {
+                let seconds = judged_us / 1_000_000;
+                format!("no number of {unit} is confirmed, but {lanes} held for {seconds} s: {why}")
+            }
+            None => format!("no number of {unit}: {why}"),
+        }
+    }
+
+    /// What is left of the budget, in seconds.
+    fn left_s(&self) -> f64 {
+        let took_us = |one: &SettingFigures| one.span_us.1.saturating_sub(one.span_us.0);
+        self.record.rules.budget_s - self.settings.iter().map(took_us).sum::<u64>() as f64 / 1e6
     }
 
     /// `camera-3-l6/1: its worker ended, with 6 lanes`
@@ -143,7 +168,17 @@ impl Told<'_> {
             Some(Why::Max) => format!("more than {} were not tried", rules.max),
             Some(Why::Budget) => {
                 let budget = Duration::try_from_secs_f64(rules.budget_s).unwrap_or(Duration::MAX);
-                format!("the {} for the search were over; a larger `--budget` goes on", duration_text(budget))
+                let budget = duration_text(budget);
+                // Where a shorter setting would fit, or nothing but a confirmation is missing.
+                let is_for_confirmation = EXPLORE_S <= self.left_s() || self.unconfirmed().is_some();
+                let what = match is_for_confirmation {
+                    true => format!(
+                        "too little of the {budget} is left for a confirmation of {:.0} s",
+                        rules.confirm_s()
+                    ),
+                    false => format!("the {budget} for the search were over"),
+                };
+                format!("{what}; a larger `--budget` goes on")
             }
             Some(Why::Disturbed) => "foreign load left too little time that counts".to_owned(),
             Some(Why::Undecided) => match self.last(None, State::Undecided) {
@@ -215,10 +250,11 @@ mod tests {
     use super::super::figures;
     use super::*;
     use crate::path::ProjectPath;
+    use crate::record::density::SettingRecord;
     use crate::record::fixture::density::{
         broken, copies_of_a_camera, late, search, setting, slow, three_lanes,
     };
-    use crate::search::Goal;
+    use crate::search::{Goal, Rules};
 
     const SPAN: (u64, u64) = (0, 30);
 
@@ -292,6 +328,7 @@ mod tests {
         };
         let record =
             search(vec![setting(2, Goal::Confirm, SPAN), undecided(3), late(4, Goal::Explore, SPAN, 9)]);
+        let record = DensityRecord { rules: Rules { budget_s: 100.0, ..record.rules }, ..record };
         let ranges = [
             (2, Some(3), Why::Undecided),
             (2, Some(3), Why::Disturbed),
@@ -310,13 +347,55 @@ mod tests {
         expect![[r#"
             Range: at least 2, at most 3 lanes of 2 cameras: 3 lanes of 2 cameras neither held nor failed for sure
             Range: at least 2, at most 3 lanes of 2 cameras: foreign load left too little time that counts
-            Range: at least 2, at most 3 lanes of 2 cameras: the 15m for the search were over; a larger `--budget` goes on
+            Range: at least 2, at most 3 lanes of 2 cameras: the 1m40s for the search were over; a larger `--budget` goes on
             Range: at least 2 lanes of 2 cameras, 95 % sure: more than 64 were not tried
             Range: at least 2 lanes of 2 cameras, 95 % sure: one more would need more memory, file descriptors or processes than there are
             Range: at least 2, at most 3 lanes of 2 cameras: interrupted; the same command goes on where it was
-            Range: at most 3 lanes of 2 cameras: the 15m for the search were over; a larger `--budget` goes on
-            Unknown: no number of lanes: interrupted; the same command goes on where it was"#]]
+            Range: at most 3 lanes of 2 cameras: too little of the 1m40s is left for a confirmation of 263 s; a larger `--budget` goes on
+            Unknown: no number of lanes is confirmed, but 2 held for 20 s: interrupted; the same command goes on where it was"#]]
         .assert_eq(&texts.join("\n"));
+    }
+
+    #[test]
+    fn a_budget_without_time_for_a_confirmation_hides_nothing_that_held() {
+        let of = |budget_s: f64, settings: Vec<SettingRecord>, answer: Answer| {
+            let record = search(settings);
+            DensityRecord { rules: Rules { budget_s, ..record.rules }, answer, ..record }
+        };
+        let explored = || setting(1, Goal::Explore, (0, 25));
+        let budget = Some(Why::Budget);
+        check(
+            &of(60.0, vec![explored()], answer(0, None, budget)),
+            expect![
+                "Unknown: no number of lanes is confirmed, but 1 held for 20 s: too little of the 1m is left for a confirmation of 263 s; a larger `--budget` goes on"
+            ],
+        );
+        check(
+            &of(24.0, vec![explored()], answer(0, None, budget)),
+            expect![
+                "Unknown: no number of lanes is confirmed, but 1 held for 20 s: too little of the 24s is left for a confirmation of 263 s; a larger `--budget` goes on"
+            ],
+        );
+        check(
+            &of(60.0, vec![explored()], answer(0, None, Some(Why::Interrupted))),
+            expect![
+                "Unknown: no number of lanes is confirmed, but 1 held for 20 s: interrupted; the same command goes on where it was"
+            ],
+        );
+        // 210 s are left, and no number is explored that is not confirmed.
+        let tried = vec![setting(2, Goal::Confirm, (0, 290)), late(4, Goal::Confirm, (290, 690), 3)];
+        check(
+            &of(900.0, tried.clone(), answer(2, Some(3), budget)),
+            expect![
+                "Range: at least 2, at most 3 lanes of 2 cameras: too little of the 15m is left for a confirmation of 263 s; a larger `--budget` goes on"
+            ],
+        );
+        check(
+            &of(700.0, tried, answer(2, Some(3), budget)),
+            expect![
+                "Range: at least 2, at most 3 lanes of 2 cameras: the 11m40s for the search were over; a larger `--budget` goes on"
+            ],
+        );
     }
 
     #[test]
