@@ -108,7 +108,7 @@ fn check_network(opened: &Workspace, subject: &Subject) -> Result<()> {
     let members = opened.lane().members(&subject.members);
     let n_streams = members.iter().filter(|planned| planned.plan.source.stream().is_some()).count();
     if n_streams == 0 {
-        console::note("note: `rtsp.impair` does nothing, since no camera is an RTSP stream");
+        console::note("note: `rtsp.impair` changes nothing: no camera of this run receives RTSP");
         return Ok(());
     }
     if opened.worker().is_ok_and(|launch| launch.image().is_some()) {

@@ -9,7 +9,7 @@ use super::values::{duration, share, spanned, whole};
 use crate::diag::codes;
 use crate::diag::{Diagnostic, Diagnostics, Place, Spanned};
 use crate::impair::Impairment;
-use crate::model::Transport;
+use crate::model::{Camera, Transport};
 use crate::time::duration_text;
 
 /// Each answer of a server takes it, too, and a stream has to have its first frame within 10 s.
@@ -115,6 +115,23 @@ pub(super) fn impairment_of(raw: &RawImpairment) -> Option<Impairment> {
         seed: seed.unwrap_or(0),
     };
     Some(impairment).filter(|impairment| !impairment.is_nothing())
+}
+
+/// Warns of a network that nothing comes over.
+pub(super) fn check_use(raw: &RawImpairment, cameras: &[Camera], diagnostics: &mut Diagnostics) {
+    let receives = cameras.iter().any(|camera| camera.source.stream().is_some());
+    // Where there are errors, cameras may be missing.
+    if impairment_of(raw).is_none() || cameras.is_empty() || receives || diagnostics.has_errors() {
+        return;
+    }
+    let RawImpairment { loss, delay, jitter, rate, reorder, .. } = raw;
+    let [loss, reorder] = [loss, reorder].map(|share| share.as_ref().map(|share| share.place));
+    let [delay, jitter] = [delay, jitter].map(|time| time.as_ref().map(|time| time.place));
+    let rate = rate.as_ref().map(|rate| rate.place);
+    let Some(place) = loss.or(delay).or(jitter).or(rate).or(reorder) else { return };
+    let message = "`rtsp.impair` changes nothing: no camera receives RTSP";
+    let help = "set `run.source` to `rtsp`, and `rtsp.host` to `localhost`, so that `lp` serves the clips; or take `impair` out";
+    diagnostics.push(Diagnostic::warning(codes::IDLE_IMPAIRMENT, message).at(place).help(help));
 }
 
 /// Refuses what does not go together: single packets, where streams come in TCP; and more jitter than

@@ -93,7 +93,8 @@ pub(super) fn resolve(root: PathBuf, raw: RawProject, diagnostics: &mut Diagnost
         let clip = camera.file.take().map(|file| origins.clip(file, &layout));
         camera_of(camera, clip, &settings, &lpfile, &mut logins, diagnostics)
     };
-    let cameras = raw_cameras.into_iter().filter_map(resolve_camera).collect();
+    let cameras: Vec<Camera> = raw_cameras.into_iter().filter_map(resolve_camera).collect();
+    impair::check_use(&lpfile.rtsp.impair, &cameras, diagnostics);
     let passwords = logins.passwords;
     let tasks = tasks.into_iter().filter_map(|task| task_of(task, &settings, &layout, diagnostics)).collect();
     Project {

@@ -41,7 +41,7 @@ pub(super) fn head(report: &Report<'_>) -> Vec<Fact> {
     facts.extend(lanes::degraded(report).map(|reasons| fact("degraded", reasons)));
     facts.extend([fact("started", started(record)), fact("conditions", conditions(&record.conditions))]);
     facts.extend(what(record));
-    facts.extend(whose(record.provenance.as_ref()));
+    facts.extend(whose(record.provenance.as_ref(), record.conditions.impair.is_some()));
     facts.push(fact("host", host(&record.host)));
     facts
 }
@@ -55,10 +55,10 @@ pub(super) fn what(record: &RunRecord) -> Vec<Fact> {
     facts
 }
 
-/// The project with its config.
-pub(super) fn whose(provenance: Option<&Provenance>) -> Vec<Fact> {
+/// The project with its config. `is_impaired`: whether overrides of the network had an effect.
+pub(super) fn whose(provenance: Option<&Provenance>, is_impaired: bool) -> Vec<Fact> {
     match provenance {
-        Some(known) => vec![fact("project", project(known)), fact("config", config(known))],
+        Some(known) => vec![fact("project", project(known)), fact("config", config(known, is_impaired))],
         None => vec![fact("project", NOT_RECORDED)],
     }
 }
@@ -115,13 +115,14 @@ fn project(known: &Provenance) -> String {
     format!("{}, {git}, lp {}{worker}", known.project, known.lp)
 }
 
-fn config(known: &Provenance) -> String {
+fn config(known: &Provenance, is_impaired: bool) -> String {
     let digest = known.config_digest().short();
     let mut parts = vec![format!("{} {digest}", counted(known.files.len(), "file"))];
     parts.extend(known.profile.as_ref().map(|profile| format!("profile {profile}")));
-    if !known.overrides.is_empty() {
-        parts.push(overrides(known));
-    }
+    parts.extend(known.overrides.iter().map(|(key, value)| {
+        let is_idle = !is_impaired && key.starts_with("rtsp.impair.");
+        format!("{key}={value}{}", if is_idle { " (without effect)" } else { "" })
+    }));
     parts.join(", ")
 }
 
@@ -364,6 +365,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
+    use crate::impair::Impairment;
     use crate::record::fixture::{described, six_cameras};
     use crate::record::measure::measure;
 
@@ -440,6 +442,21 @@ mod tests {
                 host: cpu Some CPU, cpus 2, gpu none, memory 4096 MiB
             "#]],
         );
+    }
+
+    #[test]
+    fn an_override_of_a_network_that_nothing_came_over_is_said_to_have_no_effect() {
+        let mut record = described(six_cameras());
+        let known = record.provenance.as_mut().unwrap();
+        known.overrides.insert("rtsp.impair.delay".to_owned(), "40ms".to_owned());
+        let config = |record: &RunRecord| {
+            let facts = whose(record.provenance.as_ref(), record.conditions.impair.is_some());
+            facts.into_iter().find(|fact| fact.label == "config").unwrap().value
+        };
+        let idle = config(&record);
+        assert!(idle.contains("rtsp.impair.delay=40ms (without effect), run.duration=30s"), "{idle}");
+        record.conditions.impair = Some(Impairment { delay_ms: 40, ..Impairment::default() });
+        assert_eq!(config(&record), idle.replace(" (without effect)", ""));
     }
 
     #[test]

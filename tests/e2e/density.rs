@@ -114,6 +114,25 @@ fn an_unchanged_lane_has_the_stored_answer_with_its_age() {
 }
 
 #[test]
+fn a_network_that_nothing_comes_over_is_told() {
+    let ws = lane(&["a", "b"], 100)
+        .file("configs/scenes/s.toml", include_str!("../../configs/scenes/basket.toml"))
+        .env("LP_SET_RUN_SOURCE", "synthetic")
+        .env("LP_SET_RTSP_IMPAIR_DELAY", "40ms");
+    let cameras = ws.read("configs/camera_to_workload.json");
+    let cameras = cameras.replace(r#""streamUri": "rtsp://h/a""#, r#""fileSrc": "a.mp4|scene:s""#);
+    ws.write("configs/camera_to_workload.json", &cameras);
+    ws.lp("density a --max 1")
+        .success()
+        .stderr_has("note: `rtsp.impair` changes nothing: no camera of this run receives RTSP")
+        .stdout_has("rtsp.impair.delay=40ms (without effect)");
+    let cameras = cameras.replace(r#""streamUri": "rtsp://h/b""#, r#""fileSrc": "a.mp4|scene:s""#);
+    ws.write("configs/camera_to_workload.json", &cameras);
+    let told = "warning[LP0311]: `rtsp.impair` changes nothing: no camera receives RTSP";
+    ws.lp("check").success().stderr_has(told);
+}
+
+#[test]
 fn no_more_than_max_are_tried() {
     let ws = lane(&["a"], 100);
     let ended = ws.lp("density --max 2").success();

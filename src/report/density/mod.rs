@@ -183,7 +183,8 @@ fn head(shown: &DensityShown<'_>) -> Vec<Fact> {
     facts.extend(shown.cost().map(|cost| fact("cost", cost)));
     facts.extend(record.limiter.as_ref().map(|limiter| fact("limit", limiter.finding.to_string())));
     facts.extend(shown.sample().into_iter().flat_map(subject::what));
-    facts.extend(subject::whose(record.provenance.as_ref()));
+    let is_impaired = shown.sample().is_some_and(|run| run.conditions.impair.is_some());
+    facts.extend(subject::whose(record.provenance.as_ref(), is_impaired));
     facts.push(fact("host", host(&record.host)));
     facts
 }
