@@ -134,7 +134,9 @@ pub fn secret_parameter(url: &str) -> Option<&str> {
     parameters.filter(|(name, value)| is_secret(name) && !value.is_empty()).map(|(name, _)| name).next()
 }
 
-fn is_secret(name: &str) -> bool {
+/// Whether a variable, a parameter or an option seems to be secret by its name.
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     SECRET.iter().any(|word| name.contains(word))
 }
@@ -165,25 +167,51 @@ pub fn url_path(path: &str) -> String {
 }
 
 /// The words of a command without the user names and passwords of URLs, and without the
-/// values of variables that seem to be secret by their names: `TOKEN=***`, `--env=KEY=***`.
+/// values of variables and options that seem to be secret by their names: `TOKEN=***`, `--env=KEY=***`,
+/// `--token=***`, `--token ***`.
 #[must_use]
 pub fn redacted_words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let is_secret = |name: &str| {
-        let name = name.to_ascii_uppercase();
-        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        is_name && SECRET.iter().any(|word| name.contains(word))
-    };
+    let mut is_value = false;
     let word = |word: &str| {
-        let (option, variable) = match word.strip_prefix("--env=").or_else(|| word.strip_prefix("-e")) {
-            Some(variable) => word.split_at(word.len() - variable.len()),
-            None => ("", word),
-        };
-        match variable.split_once('=') {
-            Some((name, _)) if is_secret(name) => format!("{option}{name}=***"),
-            _ => redacted(word),
+        let secret = secret_of_word(word, is_value);
+        is_value = announces_secret(word);
+        match secret {
+            Some(secret) => format!("{}***", &word[..word.len() - secret.len()]),
+            None => redacted(word),
         }
     };
     words.map(word).collect()
+}
+
+/// The values in the words of a command that seem to be secret by the names before them.
+#[must_use]
+pub fn secrets_of_words(words: &[String]) -> Vec<&str> {
+    let before = std::iter::once(None).chain(words.iter().map(Some));
+    let with = words.iter().zip(before);
+    with.filter_map(|(word, before)| secret_of_word(word, before.is_some_and(|one| announces_secret(one))))
+        .collect()
+}
+
+/// Whether a word is an option whose value, the next word, seems to be secret: `--token`.
+fn announces_secret(word: &str) -> bool {
+    word.strip_prefix("--").is_some_and(is_secret_name)
+}
+
+/// The secret at the end of a word. `is_value`: it follows an option that [`announces_secret`].
+fn secret_of_word(word: &str, is_value: bool) -> Option<&str> {
+    let variable = word.strip_prefix("--env=").or_else(|| word.strip_prefix("-e")).unwrap_or(word);
+    let variable = variable.strip_prefix("--").unwrap_or(variable);
+    match variable.split_once('=') {
+        Some((name, value)) if is_secret_name(name) => Some(value),
+        _ => (is_value && !word.starts_with('-')).then_some(word),
+    }
+}
+
+fn is_secret_name(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+        && is_secret(name)
+        // `timeout --signal=INT` is no secret.
+        && !name.eq_ignore_ascii_case("signal")
 }
 
 /// Where the passwords of URLs are in a line of a file: `b` of `rtsp://a:b@host`,

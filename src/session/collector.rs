@@ -20,6 +20,7 @@ use crate::os;
 use crate::os::process::{Asked, Beside, BesideCommand, Cancel, Stream};
 use crate::record::collector::{CollectorRecord, Fit, id as id_of};
 use crate::record::parsers::{self, Doubt, Moment, Output, Reading};
+use crate::text::redacted_words;
 
 /// Between SIGINT, SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(3);
@@ -28,6 +29,9 @@ const GRACE: Duration = Duration::from_secs(3);
 const HEAD: usize = 4 << 20;
 /// How much of its end is kept, in bytes.
 const TAIL: usize = 1 << 20;
+
+/// So many bytes before and after what is omitted go too where they have no end of a line.
+const SEAM: usize = 64 << 10;
 
 /// A program beside a run.
 #[derive(Clone, Debug)]
@@ -82,7 +86,7 @@ impl CollectorLoad {
         CollectorRecord {
             name: self.name.clone(),
             member: self.member.clone(),
-            command: self.command.clone(),
+            command: redacted_words(self.command.iter().map(String::as_str)),
             parser: self.parser,
             started_us: None,
             exit: None,
@@ -149,7 +153,12 @@ impl CollectorLoad {
             Some(format) if parsers::is_on_stderr(format) => Stream::Stderr,
             _ => Stream::Stdout,
         };
-        let mut output = self.parser.map(|format| Output::new(parsers::start(format, &self.command[1..])));
+        let redaction = self.redaction.and_of_command(&self.command, &self.env);
+        let mut output = self.parser.map(|format| {
+            let without = redaction.clone();
+            let clean = Box::new(move |line: &str| without.without(line.to_owned()));
+            Output::new(parsers::start(format, &self.command), clean)
+        });
         let mut kept = [Kept::new("stdout"), Kept::new("stderr"), Kept::new("figures")];
         let ended = beside.listen(cancel, GRACE, &mut |stream, piece| {
             let at_ns = os::clock::monotonic_ns();
@@ -167,17 +176,14 @@ impl CollectorLoad {
         });
         let (mut fit, doubts) = output.map(|output| output.finish(&mut send)).unwrap_or_default();
         fit.bytes = kept.iter().map(|one| one.printed).sum();
-        for line in &mut fit.first_unread {
-            line.text = self.redaction.without(std::mem::take(&mut line.text));
-        }
         let (how, asked) = match ended {
             Ok((exit, asked)) => (Ok(exit.to_string()), asked),
-            Err(error) => (Err(error.to_string()), Asked::Never),
+            Err(error) => (Err(redaction.clean(&error.to_string())), Asked::Never),
         };
-        let complaint = kept[1].last_line().map(|line| self.redaction.without(line));
+        let complaint = kept[1].last_line(&redaction);
         let id_in_files = id_of(&self.name, self.member.as_ref());
         let written: Result<(), os::fs::FsError> =
-            kept.iter().try_for_each(|one| one.write(&self.files, &id_in_files, &self.redaction));
+            kept.iter().try_for_each(|one| one.write(&self.files, &id_in_files, &redaction));
         let over = CollectorOver {
             at_ns: os::clock::monotonic_ns(),
             how,
@@ -217,24 +223,29 @@ impl Kept {
         }
     }
 
-    fn omitted(&self) -> u64 {
-        self.printed - self.head.len() as u64 - self.tail.len() as u64
-    }
-
-    /// All that is kept of it, and where something is omitted.
+    /// All that is kept of it, and where something is omitted: there at lines, so that no half of a secret
+    /// stays.
     fn text(&self) -> String {
-        let mut bytes = self.head.clone();
-        if self.omitted() > 0 {
-            bytes.extend_from_slice(format!("\n... {} bytes omitted ...\n", self.omitted()).as_bytes());
+        let (mut head, mut tail) = (&*self.head, &*self.tail);
+        let mut between = String::new();
+        if self.printed > (head.len() + tail.len()) as u64 {
+            let from = head.len().saturating_sub(SEAM);
+            let end = head[from..].iter().rposition(|byte| *byte == b'\n').map_or(from, |at| from + at);
+            let to = tail.len().min(SEAM);
+            let begin = tail[..to].iter().position(|byte| *byte == b'\n').map_or(to, |at| at + 1);
+            (head, tail) = (&head[..end], &tail[begin..]);
+            let omitted = self.printed - (head.len() + tail.len()) as u64;
+            between = format!("\n... {omitted} bytes omitted ...\n");
         }
-        bytes.extend_from_slice(&self.tail);
-        String::from_utf8_lossy(&bytes).into_owned()
+        String::from_utf8_lossy(&[head, between.as_bytes(), tail].concat()).into_owned()
     }
 
-    fn last_line(&self) -> Option<String> {
-        let text = if self.tail.is_empty() { &self.head } else { &self.tail };
-        let text = String::from_utf8_lossy(&text[text.len().saturating_sub(1000)..]).into_owned();
-        text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+    /// Its last line, of a long one the end.
+    fn last_line(&self, redaction: &Redaction) -> Option<String> {
+        let text = self.text();
+        let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
+        let line = redaction.clean(line);
+        Some(line[line.ceil_char_boundary(line.len().saturating_sub(1000))..].to_owned())
     }
 
     /// Writes it as `sar.stdout.txt`, if there is anything.
@@ -243,7 +254,7 @@ impl Kept {
             return Ok(());
         }
         let place = folder.join(format!("{of}.{}.txt", self.name));
-        os::fs::write_unsynced(&place, redaction.without(self.text()).as_bytes())
+        os::fs::write_unsynced(&place, redaction.clean(&self.text()).as_bytes())
     }
 }
 
@@ -259,8 +270,28 @@ mod tests {
         assert!(kept.head.len() == HEAD && (TAIL..=2 * TAIL + 5).contains(&kept.tail.len()));
         let text = kept.text();
         assert!(text.starts_with("aaa") && text.ends_with("aaa\nend\n"));
-        let omitted = (9 << 20) + 5 - kept.head.len() - kept.tail.len();
+        let omitted = (9 << 20) + 5 - kept.head.len() - kept.tail.len() + 2 * SEAM;
         assert!(text.contains(&format!("\n... {omitted} bytes omitted ...\n")));
-        assert_eq!(kept.last_line().as_deref(), Some("end"));
+        assert_eq!(kept.last_line(&Redaction::default()).as_deref(), Some("end"));
+    }
+
+    #[test]
+    fn no_half_of_a_secret_is_kept() {
+        let secrets = [("PW".to_owned(), "s3cr3t/pass".to_owned())];
+        let redaction = Redaction::new(secrets.iter().map(|(name, value)| (name, value)));
+        // At every place around both seams, and around the begin of the last line that is shown.
+        for shift in 0..14 {
+            let mut kept = Kept::new("stderr");
+            kept.add(&vec![b'a'; HEAD - shift]);
+            kept.add(b"s3cr3t/pass");
+            (0..3).for_each(|_| kept.add(&vec![b'b'; TAIL]));
+            kept.add(&[b"s3cr3t/pass".as_slice(), &vec![b'c'; TAIL - shift]].concat());
+            assert!(kept.printed > (kept.head.len() + kept.tail.len()) as u64);
+            let text = redaction.clean(&kept.text());
+            assert!(!["s3", "ss", "cr3"].iter().any(|part| text.contains(part)));
+            kept.add(&[b"\ns3cr3t/pass".as_slice(), &vec![b'd'; 1000 - shift], b"\n"].concat());
+            let line = kept.last_line(&redaction).unwrap();
+            assert!(line.len() <= 1000 && !line.contains("ss") && line.ends_with("ddd"));
+        }
     }
 }

@@ -26,6 +26,7 @@ use std::collections::HashSet;
 
 use super::collector::{Fit, MOST_UNREAD, UnreadLine};
 use crate::model::Format;
+use crate::text::redacted;
 
 /// The longest line that is read, in bytes. Those of `qmassa` have the values of 40 updates.
 pub const MAX_LINE: usize = 1 << 20;
@@ -128,9 +129,13 @@ pub fn is_on_stderr(format: Format) -> bool {
     format == Format::PerfStat
 }
 
+/// Removes secrets from a line.
+pub type Clean = Box<dyn Fn(&str) -> String + Send>;
+
 /// The output of a program, as far as it has come.
 pub struct Output {
     parser: Box<dyn Parser>,
+    clean: Clean,
     figures: Lines,
     asides: Lines,
     fit: Fit,
@@ -140,10 +145,12 @@ pub struct Output {
 }
 
 impl Output {
+    /// `clean` sees each line before the parser, so that no part of a secret is in a name or a reason.
     #[must_use]
-    pub fn new(parser: Box<dyn Parser>) -> Output {
+    pub fn new(parser: Box<dyn Parser>, clean: Clean) -> Output {
         Output {
             parser,
+            clean,
             figures: Lines::default(),
             asides: Lines::default(),
             fit: Fit::default(),
@@ -155,10 +162,10 @@ impl Output {
     /// Takes in the next piece of the output with the figures, which came at `at_ns`. `found` gets each
     /// value, and when the begin of its line came.
     pub fn push(&mut self, at_ns: u64, piece: &[u8], found: &mut dyn FnMut(u64, Reading)) {
-        let Output { parser, figures, fit, names, n_left_out, .. } = self;
+        let Output { parser, clean, figures, fit, names, n_left_out, .. } = self;
         figures.push(at_ns, piece, |line| {
             let mut take = |line: &str, read: &mut Vec<Reading>| parser.line(line, read);
-            add(fit, (names, n_left_out), &line, &mut take, found);
+            add(fit, (names, n_left_out), &line, clean, &mut take, found);
         });
     }
 
@@ -174,16 +181,16 @@ impl Output {
 
     /// Takes in the end of both. How all of it fitted, and what is known of values that are no measurement.
     pub fn finish(self, found: &mut dyn FnMut(u64, Reading)) -> (Fit, Vec<Doubt>) {
-        let Output { mut parser, figures, asides, mut fit, mut names, mut n_left_out } = self;
+        let Output { mut parser, clean, figures, asides, mut fit, mut names, mut n_left_out } = self;
         if let Some(Line { text: Some(text), .. }) = asides.last() {
             parser.aside(&String::from_utf8_lossy(text));
         }
         if let Some(line) = figures.last() {
             let mut take = |line: &str, read: &mut Vec<Reading>| parser.cut(line, read);
-            add(&mut fit, (&mut names, &mut n_left_out), &line, &mut take, found);
+            add(&mut fit, (&mut names, &mut n_left_out), &line, &clean, &mut take, found);
         }
         if let Err(reason) = parser.end() {
-            misfit(&mut fit, figures.number, b"", reason);
+            misfit(&mut fit, figures.number, "", reason);
         }
         let mut doubts = parser.doubts();
         if n_left_out > 0 {
@@ -202,18 +209,24 @@ fn add(
     fit: &mut Fit,
     (names, n_left_out): (&mut HashSet<String>, &mut usize),
     &Line { number, began_ns, text }: &Line<'_>,
+    clean: &Clean,
     take: &mut Take<'_>,
     found: &mut dyn FnMut(u64, Reading),
 ) {
     fit.lines += 1;
     let Some(line) = text else {
-        return misfit(fit, number, b"", format!("it is longer than {} KiB", MAX_LINE >> 10));
+        return misfit(fit, number, "", format!("it is longer than {} KiB", MAX_LINE >> 10));
     };
-    let Ok(text) = std::str::from_utf8(line) else {
-        return misfit(fit, number, line, "it is no UTF-8".to_owned());
+    let line = match std::str::from_utf8(line) {
+        Ok(line) => line,
+        Err(_) => {
+            let text = clean(&String::from_utf8_lossy(line));
+            return misfit(fit, number, &text, "it is no UTF-8".to_owned());
+        }
     };
+    let line = &*clean(line);
     let mut read = Vec::new();
-    if let Err(reason) = take(text, &mut read) {
+    if let Err(reason) = take(line, &mut read) {
         return misfit(fit, number, line, reason);
     }
     if let Some(wrong) = read.iter().find(|one| !one.value.is_finite() || MAX_VALUE < one.value.abs()) {
@@ -237,11 +250,13 @@ fn add(
     }
 }
 
-fn misfit(fit: &mut Fit, line: u64, text: &[u8], reason: String) {
+/// Counts a line that does not fit. URLs in it lose their logins before it is cut.
+fn misfit(fit: &mut Fit, line: u64, text: &str, reason: String) {
     fit.unread += 1;
     if fit.first_unread.len() < MOST_UNREAD {
-        let text = String::from_utf8_lossy(&text[..text.len().min(KEPT)]).into_owned();
-        fit.first_unread.push(UnreadLine { line, text, reason });
+        let mut text = redacted(text);
+        text.truncate(text.floor_char_boundary(KEPT));
+        fit.first_unread.push(UnreadLine { line, text, reason: redacted(&reason) });
     }
 }
 
@@ -331,7 +346,7 @@ fn number(text: &str) -> Option<f64> {
 /// characters.
 fn part(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_graphic() { c } else { '_' };
-    text.trim().chars().take(80).map(plain).collect()
+    redacted(text.trim()).chars().take(80).map(plain).collect()
 }
 
 /// `2026-11-28` and `19:27:13`, or `19:27:13.250`, in milliseconds since 1970 of the same zone.

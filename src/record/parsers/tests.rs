@@ -25,7 +25,7 @@ fn read_in(length: usize, format: Format, arguments: &str, output: &[u8], aside:
             None => series.push((name, unit, vec![value])),
         }
     };
-    let mut read = Output::new(start(format, &arguments));
+    let mut read = Output::new(start(format, &arguments), Box::new(|line| line.replace("pa,ss w", "$PW")));
     output.chunks(length).for_each(|piece| read.push(7, piece, &mut take));
     aside.chunks(length).for_each(|piece| read.aside(piece));
     let (fit, doubts) = read.finish(&mut take);
@@ -540,6 +540,26 @@ fn a_line_without_end_or_that_is_no_text_or_impossible_is_not_read() {
         ! 5: "2026,1e300": no machine has a `usage` of 1e298
         3 of 5 lines do not fit"#]]
     .assert_eq(&read_in(4096, Format::NpuUsage, "", &long, b""));
+}
+
+#[test]
+fn secrets_are_taken_out_before_anything_is_cut_or_split() {
+    let long = format!("{}pa,ss w", "0".repeat(KEPT - 3));
+    let url = format!("{}://bob:{}@h", "1".repeat(60), "hunter2".repeat(30));
+    check(
+        Format::PerfStat,
+        "",
+        &format!(
+            "1.0,7,,ev-pa,ss w,1,100.00,,\n1.0,7,,{url},1,100.00,,\n{long}\npa,ss w,7,,,1,100.00\n{url},7\n"
+        ),
+        expect![[r#"
+            ev-$PW (/s): 7
+            111111111111111111111111111111111111111111111111111111111111://***@h (/s): 7
+            ! 3: "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000$PW": it is no line of `perf stat -x, -I 1000`
+            ! 4: "$PW,7,,,1,100.00": it is no line of `perf stat -x, -I 1000`
+            ! 5: "111111111111111111111111111111111111111111111111111111111111://***@h,7": it is no line of `perf stat -x, -I 1000`
+            3 of 5 lines do not fit"#]],
+    );
 }
 
 #[test]
