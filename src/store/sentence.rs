@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::attempt::AttemptOutcome;
 use super::stale::{KeyPath, Segment, StaleReason};
 use crate::path::ProjectPath;
-use crate::text::{harmless, redacted};
+use crate::text::{harmless, is_secret, redacted, redacted_words};
 
 /// "`fps` changed from 15 to 30"
 impl fmt::Display for StaleReason {
@@ -36,8 +36,11 @@ impl Serialize for StaleReason {
         let mut parts = serializer.serialize_struct("StaleReason", 4)?;
         parts.serialize_field("kind", kind)?;
         parts.serialize_field("subject", &subject)?;
-        parts.serialize_field("old", &old.map(without_secrets))?;
-        parts.serialize_field("new", &new.map(without_secrets))?;
+        let plain = |value: &Value| {
+            if self.is_secret() { Value::String("***".to_owned()) } else { without_secrets(value) }
+        };
+        parts.serialize_field("old", &old.map(plain))?;
+        parts.serialize_field("new", &new.map(plain))?;
         parts.end()
     }
 }
@@ -81,8 +84,18 @@ impl StaleReason {
         matches!(keys, [.., Segment::Key(pass), Segment::Key(_)] if pass == "pass")
     }
 
+    /// Whether it concerns a variable that seems to be secret by its name. Of its value nothing is shown.
+    fn is_secret(&self) -> bool {
+        let keys = self.key().map_or(&[][..], |path| &path.keys);
+        let [.., Segment::Key(table), Segment::Key(name)] = keys else { return false };
+        ["env", "pass"].contains(&table.as_str()) && is_secret(name)
+    }
+
     fn words(&self, name: &str) -> String {
         match self {
+            StaleReason::Changed { .. } if self.is_secret() => format!("`{name}` changed"),
+            StaleReason::Added { .. } if self.is_secret() => format!("`{name}` was added"),
+            StaleReason::Removed { .. } if self.is_secret() => format!("`{name}` was removed"),
             StaleReason::Changed { old, new, .. }
                 if self.is_passed() && (shown(old).is_none() || shown(new).is_none()) =>
             {
@@ -243,6 +256,9 @@ fn shown(value: &Value) -> Option<String> {
 fn without_secrets(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(redacted(text)),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            redacted_words(items.iter().filter_map(Value::as_str)).into()
+        }
         Value::Array(items) => Value::Array(items.iter().map(without_secrets).collect()),
         Value::Object(entries) => {
             Value::Object(entries.iter().map(|(key, value)| (key.clone(), without_secrets(value))).collect())
