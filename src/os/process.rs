@@ -32,7 +32,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 mod beside;
 mod command;
 
-pub use beside::{Asked, Beside, BesideCommand, Stream};
+pub use beside::{Asked, Beside, BesideCommand, BesideEnd, Stream};
 pub use command::{Command, CommandEnd, CommandEvent, listen_to_command, program_in, run_command};
 
 /// How often a process group is looked at while it is given time to end.

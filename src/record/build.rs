@@ -36,7 +36,7 @@ mod thin;
 use std::collections::{BTreeMap, HashMap};
 
 use self::collectors::Beside;
-pub use self::collectors::CollectorEnd;
+pub use self::collectors::{CollectorEnd, FUTURE_NS};
 use self::frames::FrameLog;
 pub use self::moment::{NEWEST, Phase, StreamMoment};
 use self::script::Script;

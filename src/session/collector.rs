@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use crate::collect::processes;
 use crate::model::{FILE, Format, PID};
 use crate::name::Slug;
 use crate::os;
-use crate::os::process::{Asked, Beside, BesideCommand, Cancel, Stream};
+use crate::os::process::{Asked, Beside, BesideCommand, BesideEnd, Cancel, Stream};
+use crate::record::build::FUTURE_NS;
 use crate::record::collector::{CollectorRecord, Fit, id as id_of};
 use crate::record::parsers::{self, Doubt, Moment, Output, Reading};
 use crate::text::redacted_words;
@@ -29,6 +31,9 @@ const GRACE: Duration = Duration::from_secs(3);
 const HEAD: usize = 4 << 20;
 /// How much of its end is kept, in bytes.
 const TAIL: usize = 1 << 20;
+
+/// By how much the clock of a value may be ahead of its coming, in nanoseconds.
+const AHEAD: u64 = 10_000_000_000;
 
 /// So many bytes before and after what is omitted go too where they have no end of a line.
 const SEAM: usize = 64 << 10;
@@ -78,6 +83,8 @@ pub(super) struct CollectorOver {
     pub(super) complaint: Option<String>,
     /// Why its outputs could not be kept.
     pub(super) not_kept: Option<String>,
+    /// Whether its file is no longer the pipe that is read.
+    pub(super) has_replaced_file: bool,
 }
 
 impl CollectorLoad {
@@ -144,7 +151,10 @@ impl CollectorLoad {
             let at_ns = match reading.at {
                 Moment::Arrival => came_ns,
                 // A file may have values from before the run, or before the machine was started.
-                Moment::Utc(millis) => u64::try_from(i128::from(millis) * 1_000_000 - ahead_ns).unwrap_or(0),
+                Moment::Utc(millis) => match i128::from(millis) * 1_000_000 - ahead_ns {
+                    own if own > i128::from(came_ns + AHEAD) => FUTURE_NS,
+                    own => u64::try_from(own).unwrap_or(0),
+                },
             };
             let _ = session.send((id, CollectorMessage::Read { at_ns, reading }));
         };
@@ -176,22 +186,23 @@ impl CollectorLoad {
         });
         let (mut fit, doubts) = output.map(|output| output.finish(&mut send)).unwrap_or_default();
         fit.bytes = kept.iter().map(|one| one.printed).sum();
-        let (how, asked) = match ended {
-            Ok((exit, asked)) => (Ok(exit.to_string()), asked),
-            Err(error) => (Err(redaction.clean(&error.to_string())), Asked::Never),
+        let (at_ns, how, asked) = match ended {
+            Ok(BesideEnd { exit, asked, at_ns }) => (at_ns, Ok(exit.to_string()), asked),
+            Err(error) => (os::clock::monotonic_ns(), Err(redaction.clean(&error.to_string())), Asked::Never),
         };
         let complaint = kept[1].last_line(&redaction);
         let id_in_files = id_of(&self.name, self.member.as_ref());
         let written: Result<(), os::fs::FsError> =
             kept.iter().try_for_each(|one| one.write(&self.files, &id_in_files, &redaction));
         let over = CollectorOver {
-            at_ns: os::clock::monotonic_ns(),
+            at_ns,
             how,
             asked,
             fit,
             doubts,
             complaint,
             not_kept: written.err().map(|error| error.to_string()),
+            has_replaced_file: self.mentions(FILE) && !is_pipe(&self.pipe),
         };
         let _ = session.send((id, CollectorMessage::Over(Box::new(over))));
     }
@@ -199,6 +210,11 @@ impl CollectorLoad {
 
 /// The search path of these programs, of which some are for administrators.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Whether there is still the pipe.
+fn is_pipe(path: &Path) -> bool {
+    os::fs::look(path).is_ok_and(|found| found.is_some_and(|found| found.file_type().is_fifo()))
+}
 
 /// The begin and the end of an output.
 struct Kept {

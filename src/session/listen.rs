@@ -554,14 +554,16 @@ impl<'a, P: Player> Session<'a, P> {
             CollectorMessage::Over(over) => {
                 self.n_speaking -= 1;
                 self.beside.cancellers.remove(&id);
-                let CollectorOver { at_ns, how, asked, fit, doubts, complaint, not_kept } = *over;
+                let CollectorOver { at_ns, how, asked, fit, doubts, complaint, not_kept, has_replaced_file } =
+                    *over;
                 let asked = match asked {
                     Asked::Never => None,
                     Asked::Interrupt => Some("SIGINT"),
                     Asked::Terminate => Some("SIGTERM"),
                     Asked::Kill => Some("SIGKILL"),
                 };
-                let end = CollectorEnd { at_ns, how, asked, fit, doubts, complaint, not_kept };
+                let end =
+                    CollectorEnd { at_ns, how, asked, fit, doubts, complaint, not_kept, has_replaced_file };
                 self.builder.collector_ended(id, end);
             }
         }

@@ -21,6 +21,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{PidfdFlags, Signal};
 
+use crate::os::clock;
+
 use super::{Cancel, Exit, GROUP_POLL, Group, program_in, split};
 
 /// How much is read at once.
@@ -62,6 +64,15 @@ pub enum Asked {
     Interrupt,
     Terminate,
     Kill,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct BesideEnd {
+    pub exit: Exit,
+    pub asked: Asked,
+    /// When its leader had ended, in nanoseconds of CLOCK_MONOTONIC; what it has started may have printed on.
+    pub at_ns: u64,
 }
 
 /// A program that runs.
@@ -154,7 +165,7 @@ impl Beside {
         cancel: &Cancel,
         grace: Duration,
         on_piece: &mut dyn FnMut(Stream, &[u8]),
-    ) -> io::Result<(Exit, Asked)> {
+    ) -> io::Result<BesideEnd> {
         let mut asked = Asked::Never;
         let mut deadline: Option<Instant> = None;
         let exit = loop {
@@ -174,6 +185,7 @@ impl Beside {
             self.wait(deadline, (asked == Asked::Never).then_some(cancel))?;
             self.drain(on_piece);
         };
+        let at_ns = clock::monotonic_ns();
         // Readable from now on.
         self.pidfd = None;
         // `sar` prints its averages when the program that it reads from has ended.
@@ -193,7 +205,7 @@ impl Beside {
         for one in &mut self.outputs {
             one.drain(on_piece);
         }
-        Ok((exit, asked))
+        Ok(BesideEnd { exit, asked, at_ns })
     }
 
     /// Waits until there is something to read, the leader may have ended, or `cancel` came.
@@ -280,7 +292,7 @@ mod tests {
         let (canceller, cancel) = cancel_pair().unwrap();
         let mut canceller = Some(canceller);
         let mut outputs = [String::new(), String::new(), String::new()];
-        let (exit, asked) = beside
+        let BesideEnd { exit, asked, at_ns } = beside
             .listen(&cancel, Duration::from_millis(500), &mut |stream, piece| {
                 let at = match stream {
                     Stream::Stdout => 0,
@@ -294,7 +306,8 @@ mod tests {
         let left = std::fs::read_to_string(dir.path().join("pid")).unwrap_or_default();
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", left.trim()));
         assert!(left.is_empty() || stat.map_or(true, |stat| stat.contains(") Z ")), "{left} lives");
-        format!("{outputs:?} {exit}, {asked:?}")
+        let late = clock::monotonic_ns() - at_ns >= 500_000_000;
+        format!("{outputs:?} {exit}, {asked:?}{}", if late { ", and then its children" } else { "" })
     }
 
     #[test]
@@ -312,7 +325,10 @@ mod tests {
     #[test]
     fn what_a_program_leaves_may_print_on_for_a_while_and_is_killed_then() {
         let script = "(sleep 0.1; echo late) & sleep 1000 & echo $! > pid; exit 3";
-        assert_eq!(run(script, false), r#"["late\n", "", ""] exited with status 3, Never"#);
+        assert_eq!(
+            run(script, false),
+            r#"["late\n", "", ""] exited with status 3, Never, and then its children"#
+        );
     }
 
     #[test]

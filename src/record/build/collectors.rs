@@ -7,8 +7,11 @@ use super::RecordBuilder;
 use crate::collect::Series;
 use crate::record::SeriesRecord;
 use crate::record::collector::{CollectorExit, CollectorRecord, Fit};
-use crate::record::parsers::{Doubt, Reading};
+use crate::record::parsers::{Doubt, Moment, Reading};
 use crate::text::counted;
+
+/// The time of a value whose own time has not come yet.
+pub const FUTURE_NS: u64 = u64::MAX;
 
 /// A program beside the run.
 #[derive(Clone, Debug)]
@@ -19,8 +22,12 @@ pub(super) struct Beside {
     newest_us: HashMap<String, u64>,
     /// Values that came together with earlier ones, or before them.
     n_at_once: u64,
+    /// Values whose own times are not after those of earlier ones.
+    n_not_later: u64,
     /// Values from before the run.
     n_before: u64,
+    /// Values of a time that has not come.
+    n_future: u64,
     /// Why it has no series; without this it may have none as well.
     failure: Option<String>,
     doubts: Vec<Doubt>,
@@ -41,6 +48,8 @@ pub struct CollectorEnd {
     pub complaint: Option<String>,
     /// Why its outputs could not be kept.
     pub not_kept: Option<String>,
+    /// Whether it has put another file in the place of the one that is read.
+    pub has_replaced_file: bool,
 }
 
 impl RecordBuilder {
@@ -51,7 +60,9 @@ impl RecordBuilder {
             record,
             newest_us: HashMap::new(),
             n_at_once: 0,
+            n_not_later: 0,
             n_before: 0,
+            n_future: 0,
             failure: None,
             doubts: Vec::new(),
         };
@@ -71,13 +82,20 @@ impl RecordBuilder {
     pub fn collector_read(&mut self, collector: usize, at_ns: u64, reading: &Reading) {
         let at_us = at_ns / 1000;
         let beside = &mut self.beside[collector];
+        if at_ns == FUTURE_NS {
+            beside.n_future += 1;
+            return;
+        }
         if at_us < self.setup.origin_ns / 1000 {
             beside.n_before += 1;
             return;
         }
         let newest_us = beside.newest_us.entry(reading.name.clone()).or_insert(0);
         if at_us <= *newest_us {
-            beside.n_at_once += 1;
+            match reading.at {
+                Moment::Arrival => beside.n_at_once += 1,
+                Moment::Utc(_) => beside.n_not_later += 1,
+            }
             return;
         }
         *newest_us = at_us;
@@ -92,7 +110,8 @@ impl RecordBuilder {
     pub fn collector_ended(&mut self, collector: usize, end: CollectorEnd) {
         let stopping = self.stopping;
         let Beside { record, failure, doubts, .. } = &mut self.beside[collector];
-        let CollectorEnd { at_ns, how, asked, fit, doubts: found, complaint, not_kept } = end;
+        let CollectorEnd { at_ns, how, asked, fit, doubts: found, complaint, not_kept, has_replaced_file } =
+            end;
         let at_us = at_ns / 1000;
         let said = complaint.map(|line| format!(" (stderr: `{line}`)")).unwrap_or_default();
         match &how {
@@ -105,6 +124,10 @@ impl RecordBuilder {
         }
         if asked == Some("SIGKILL") {
             record.remarks.push("it did not end on SIGINT and SIGTERM, and was killed".to_owned());
+        }
+        if has_replaced_file {
+            let remark = "it removed or replaced `{file}`, which is a pipe that is read as it writes: what it wrote into the new one is lost";
+            record.remarks.push(remark.to_owned());
         }
         record.remarks.extend(not_kept.map(|reason| format!("its output could not be kept: {reason}")));
         if record.parser.is_some() && fit.values == 0 {
@@ -145,7 +168,7 @@ pub(super) fn finish(
     since: impl Fn(&mut u64),
 ) -> Vec<CollectorRecord> {
     let record = |one: Beside| {
-        let Beside { mut record, n_at_once, n_before, failure, doubts, .. } = one;
+        let Beside { mut record, n_at_once, n_not_later, n_before, n_future, failure, doubts, .. } = one;
         let prefix = record.prefix();
         for Doubt { name, reason } in doubts {
             let name = format!("{prefix}{name}");
@@ -159,6 +182,18 @@ pub(super) fn finish(
             record
                 .remarks
                 .push(format!("{values} of its own times are from before the run, and are left out"));
+        }
+        if n_future > 0 {
+            let values = counted(n_future, "value");
+            record.remarks.push(format!(
+                "{values} of its own times came before these times, by this machine's clock, and are left out"
+            ));
+        }
+        if n_not_later > 0 {
+            let values = counted(n_not_later, "value");
+            record
+                .remarks
+                .push(format!("{values} of its own times are not later than earlier ones, and are left out"));
         }
         if n_at_once > 0 {
             record.remarks.push(format!(
