@@ -30,6 +30,15 @@ fn collector<'r>(record: &'r RunRecord, id: &str) -> &'r CollectorRecord {
     record.collectors.iter().find(|one| one.id() == id).unwrap_or_else(|| panic!("no {id}"))
 }
 
+/// A collector that is a script of the shell with the name `free`, since the parser looks for that word.
+fn free(ws: Workspace, name: &str, script: &str, more: &str) -> Workspace {
+    let config = ws.read("Lpfile.toml");
+    let table = format!(
+        "\n[[collector]]\nname = \"{name}\"\ncommand = [\"sh\", \"{name}/free\"]\nparser = \"free\"\n{more}\n"
+    );
+    ws.file(&format!("{name}/free"), script).file("Lpfile.toml", &format!("{config}{table}"))
+}
+
 /// The number of values of a series.
 fn n_values(record: &RunRecord, series: &str) -> usize {
     record.series_of(series).map_or(0, |series| series.values.len())
@@ -49,7 +58,7 @@ fn remarks(one: &CollectorRecord) -> Vec<String> {
 
 #[test]
 fn what_a_collector_prints_becomes_series_of_the_record_and_files() {
-    let ws = beside(2, &shell("mem", &format!("echo hello >&2; {FREE}"), "parser = \"free\"\n"));
+    let ws = free(beside(2, ""), "mem", &format!("echo hello >&2; {FREE}"), "");
     let ended = ws.lp("run --no-verdict").success();
     let record = latest(&ws);
     let mem = collector(&record, "mem");
@@ -92,7 +101,6 @@ fn collectors_that_misbehave_spoil_no_run() {
         ),
         shell("silent", "exec sleep 1000", "parser = \"sar\"\n"),
         shell("garbage", "head -c 3000 /dev/urandom; echo; exec sleep 1000", "parser = \"free\"\n"),
-        shell("mostly", &format!("echo what; {FREE}"), "parser = \"free\"\n"),
         shell("stubborn", "trap '' INT TERM; echo $$ > pid; while :; do sleep 1000; done", ""),
         shell(
             "at-once",
@@ -101,7 +109,7 @@ fn collectors_that_misbehave_spoil_no_run() {
         ),
         shell("pids", "echo {pid}", ""),
     ];
-    let ws = beside(1, &all.concat());
+    let ws = free(beside(1, &all.concat()), "mostly", &format!("echo what; {FREE}"), "");
     let ended = ws.lp("run --no-verdict").success();
     let record = latest(&ws);
     assert!(record.is_complete() && record.failures().next().is_none());
@@ -115,10 +123,10 @@ fn collectors_that_misbehave_spoil_no_run() {
         absent: it could not be started: there is no such program in /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
         dies: it ended by itself after ? s: exited with status 3 (stderr: `no device`)
         silent: it printed nothing to read
-        mostly: 1 line of 21 does not fit; line 1: its columns are not those of `free` in English (`LC_ALL=C`)
         stubborn: it did not end on SIGINT and SIGTERM, and was killed
         at-once: 2 values came at once with earlier ones and are left out: the program holds its output back; put `stdbuf -oL` before it
         pids: it could not be started: there is no worker whose process it could look at
+        mostly: 1 line of 21 does not fit; line 1: its columns are not those of `free` in English (`LC_ALL=C`)
     "#]].assert_eq(&told);
     let garbage = collector(&record, "garbage");
     assert!(garbage.remarks.iter().any(|remark| remark.contains("could read none of")), "{garbage:?}");
@@ -133,6 +141,50 @@ fn collectors_that_misbehave_spoil_no_run() {
         ended.stdout
     );
     assert!(!ended.stdout.contains("not measured: collector"), "{}", ended.stdout);
+}
+
+#[test]
+fn no_secret_of_a_collector_is_in_a_file_of_the_run() {
+    // The words of the command have them, not the script.
+    let script = "echo x${0#*=} is no time; echo $API_TOKEN >&2; echo $1 >&2; exec sleep 1000";
+    let words = "\"--password=abcd-secret\", \"rtsp://bob:efgh-secret@h/x\"";
+    let table = format!(
+        "\n[[collector]]\nname = \"leak\"\ncommand = [\"sh\", \"-c\", \"{script}\", {words}]\nparser = \"npu-usage\"\nenv = {{ API_TOKEN = \"ijkl-secret\" }}\n"
+    );
+    let ws = beside(1, &table);
+    let ended = ws.lp("run --no-verdict").success();
+    assert!(!ended.stdout.contains("-secret") && !ended.stderr.contains("-secret"), "{}", ended.stdout);
+    let record = latest(&ws);
+    assert_eq!(
+        collector(&record, "leak").command[3..],
+        ["--password=***", "rtsp://***@h/x"],
+        "words of a command"
+    );
+    assert_eq!(ws.read("results/latest/collectors/leak.stdout.txt"), "x*** is no time\n");
+    assert_eq!(ws.read("results/latest/collectors/leak.stderr.txt"), "$API_TOKEN\nrtsp://***@h/x\n");
+    for name in ["record.json", "report.json", "report.html", "report.csv"] {
+        assert!(!ws.read(&format!("results/latest/{name}")).contains("-secret"), "{name}");
+    }
+    let config = ws.read("Lpfile.toml");
+    ws.write("Lpfile.toml", &config.replace("ijkl-secret", "mnop-secret"));
+    let told = ws.lp("explain run:lane").success().stdout;
+    assert!(told.starts_with("`run:lane` is stale: `API_TOKEN` changed"), "{told}");
+    assert!(!told.contains("-secret"), "{told}");
+}
+
+#[test]
+fn a_program_that_replaces_its_file_or_leaves_a_child_is_remarked_so() {
+    let replaces = "echo timestamp,percent_usage > $OUT; rm $OUT; echo 1,5 > $OUT; exec sleep 1000";
+    let replaces = shell("replaces", replaces, "parser = \"npu-usage\"\nenv = { OUT = \"{file}\" }\n");
+    let ws = beside(5, &format!("{replaces}{}", shell("leaves", "sleep 1000 & exit 3", "")));
+    ws.lp("run --no-verdict").success();
+    let record = latest(&ws);
+    let told = &collector(&record, "replaces").remarks[0];
+    assert!(told.starts_with("it removed or replaced `{file}`"), "{told}");
+    let leaves = collector(&record, "leaves");
+    let lived_us = leaves.exit.as_ref().unwrap().at_us - leaves.started_us.unwrap();
+    // Its child had 3 s more.
+    assert!(lived_us < 3_000_000, "{leaves:?}");
 }
 
 #[test]
@@ -158,7 +210,7 @@ fn a_program_may_write_its_figures_into_a_file() {
 
 #[test]
 fn one_beside_each_member_has_a_name_of_its_own() {
-    let ws = beside(1, &shell("mem", FREE, "parser = \"free\"\nscope = \"member\"\n"));
+    let ws = free(beside(1, ""), "mem", FREE, "scope = \"member\"");
     ws.lp("run --no-verdict --set run.count=2").success();
     let record = latest(&ws);
     let ids: Vec<String> = record.collectors.iter().map(CollectorRecord::id).collect();
@@ -186,7 +238,7 @@ fn their_cpu_time_is_neither_the_lanes_nor_of_other_programs() {
 #[test]
 fn ctrl_c_ends_collectors_and_keeps_what_they_gave() {
     let script = format!("trap 'echo $$ > ended; exit 0' INT; echo > ready; {FREE}");
-    let ws = beside(3600, &shell("mem", &script, "parser = \"free\"\n"));
+    let ws = free(beside(3600, ""), "mem", &script, "");
     let ready = ws.path("ready");
     rustix::fs::mknodat(rustix::fs::CWD, &ready, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     let child = ws.command(&["run"]).spawn().unwrap();

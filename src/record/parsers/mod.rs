@@ -37,6 +37,10 @@ pub const MOST_SERIES: usize = 500;
 /// The greatest value that is believed.
 const MAX_VALUE: f64 = 1e18;
 
+/// The greatest share that is believed. Counters of a period and its length are read at two moments, so a busy
+/// part may have a little more than 1.
+const MAX_SHARE: f64 = 1.1;
+
 /// How much of a line that does not fit is kept, in bytes.
 const KEPT: usize = 200;
 
@@ -86,6 +90,9 @@ pub trait Parser: Send {
         Err("the output ends within this line".to_owned())
     }
 
+    /// Takes in that a line came which could not even be given to it.
+    fn lost(&mut self) {}
+
     /// Takes in the end of the output.
     ///
     /// # Errors
@@ -105,15 +112,15 @@ pub trait Parser: Send {
     }
 }
 
-/// A new reader of a format. `arguments` are those of the command, some of which change units.
+/// A new reader of a format. `command` is the program with its arguments, some of which change units.
 #[must_use]
-pub fn start(format: Format, arguments: &[String]) -> Box<dyn Parser> {
+pub fn start(format: Format, command: &[String]) -> Box<dyn Parser> {
     match format {
         Format::Sar => Box::new(sar::Sar::default()),
         Format::SadfJson => Box::new(sadf::Sadf::new()),
-        Format::Free => Box::new(free::Free::new(arguments)),
-        Format::Iotop => Box::new(iotop::Iotop::new("iotop", arguments)),
-        Format::IotopC => Box::new(iotop::Iotop::new("iotop-c", arguments)),
+        Format::Free => Box::new(free::Free::new(command)),
+        Format::Iotop => Box::new(iotop::Iotop::new("iotop", command)),
+        Format::IotopC => Box::new(iotop::Iotop::new("iotop-c", command)),
         Format::Pcm => Box::new(pcm::Pcm::default()),
         Format::Qmassa => Box::new(qmassa::Qmassa::default()),
         Format::NpuUsage => Box::new(npu::NpuUsage::default()),
@@ -164,6 +171,9 @@ impl Output {
     pub fn push(&mut self, at_ns: u64, piece: &[u8], found: &mut dyn FnMut(u64, Reading)) {
         let Output { parser, clean, figures, fit, names, n_left_out, .. } = self;
         figures.push(at_ns, piece, |line| {
+            if line.text.is_none_or(|text| std::str::from_utf8(text).is_err()) {
+                parser.lost();
+            }
             let mut take = |line: &str, read: &mut Vec<Reading>| parser.line(line, read);
             add(fit, (names, n_left_out), &line, clean, &mut take, found);
         });
@@ -229,12 +239,12 @@ fn add(
     if let Err(reason) = take(line, &mut read) {
         return misfit(fit, number, line, reason);
     }
-    if let Some(wrong) = read.iter().find(|one| !one.value.is_finite() || MAX_VALUE < one.value.abs()) {
+    if let Some(wrong) = read.iter().find(|one| !is_possible(one)) {
         return misfit(
             fit,
             number,
             line,
-            format!("no machine has a `{}` of {:.0e}", wrong.name, wrong.value),
+            format!("no machine has a `{}` of {:e} (unit `{}`)", wrong.name, wrong.value, wrong.unit),
         );
     }
     for one in read {
@@ -248,6 +258,22 @@ fn add(
         fit.values += 1;
         found(began_ns, one);
     }
+}
+
+/// Whether a machine can have this value.
+fn is_possible(one: &Reading) -> bool {
+    // Temperatures, voltages and distances may be below 0.
+    let is_amount = matches!(one.unit, "1" | "/s" | "By" | "By/s" | "W" | "Hz" | "s");
+    let most = if one.unit == "1" && !adds_up(&one.name) { MAX_SHARE } else { MAX_VALUE };
+    one.value.is_finite() && one.value <= most && -MAX_VALUE <= one.value && !(is_amount && one.value < 0.0)
+}
+
+/// Whether a share is the sum of several, or may exceed what it is a share of: cores in use, memory that is promised.
+fn adds_up(name: &str) -> bool {
+    let quantity = name.rsplit('.').find(|part| !part.is_empty() && *part != "share").unwrap_or(name);
+    let begin = name.split('.').next().unwrap_or(name);
+    ["task-clock", "cpu-clock", "user_time", "system_time"].iter().any(|event| begin.starts_with(event))
+        || quantity == "commit"
 }
 
 /// Counts a line that does not fit. URLs in it lose their logins before it is cut.

@@ -29,6 +29,8 @@ pub(super) struct Pcm {
     columns: Vec<Column>,
     /// The time of the row before.
     before_ms: Option<i64>,
+    /// The interval before, in milliseconds.
+    interval_ms: Option<i64>,
 }
 
 impl Parser for Pcm {
@@ -53,25 +55,38 @@ impl Parser for Pcm {
             }
             let columns = self.parts.iter().zip(&fields).skip(2);
             self.columns = columns.map(|(part, name)| column(part, name)).collect();
-            self.before_ms = None;
+            self.lost();
             return Ok(());
         }
         if self.columns.is_empty() {
             return Err("the two lines of names have not come before it".to_owned());
         }
         if fields.len() != self.columns.len() + 2 {
+            self.lost();
             return Err(format!(
                 "it has {} fields, its columns are {}",
                 fields.len(),
                 self.columns.len() + 2
             ));
         }
-        let at_ms = utc_millis(fields[0], fields[1]);
-        let at_ms = at_ms.ok_or_else(|| format!("`{} {}` is no time", fields[0], fields[1]))?;
+        let Some(at_ms) = utc_millis(fields[0], fields[1]) else {
+            self.lost();
+            return Err(format!("`{} {}` is no time", fields[0], fields[1]));
+        };
         let interval_ms = self.before_ms.map(|before| at_ms - before);
         self.before_ms = Some(at_ms);
         if interval_ms.is_some_and(|interval| interval <= 0) {
+            self.interval_ms = None;
             return Err("its time is not after that of the row before".to_owned());
+        }
+        let usual_ms = std::mem::replace(&mut self.interval_ms, interval_ms);
+        if let (Some(interval), Some(usual)) = (interval_ms, usual_ms)
+            && (interval > 2 * usual || usual > 2 * interval)
+        {
+            self.interval_ms = None;
+            return Err(format!(
+                "it comes {interval} ms after the row before, and that came after {usual} ms: a clock was set, or a row is missing"
+            ));
         }
         for (column, value) in self.columns.iter().zip(&fields[2..]) {
             let value = || match *value {
@@ -90,6 +105,11 @@ impl Parser for Pcm {
             }
         }
         Ok(())
+    }
+
+    /// The row before is not known, so the next one has no interval.
+    fn lost(&mut self) {
+        (self.before_ms, self.interval_ms) = (None, None);
     }
 
     fn cut(&mut self, line: &str, found: &mut Vec<Reading>) -> Result<(), String> {

@@ -17,6 +17,11 @@ pub(super) struct Perf {
     /// The end of this interval and of the one before, in seconds since the begin.
     until_s: f64,
     from_s: f64,
+    /// Whether a line of an unknown time came since, so that the next interval may be longer than its values are
+    /// about.
+    has_lost: bool,
+    /// Whether the interval has an unknown begin.
+    is_unsure: bool,
     /// Events that the machine does not have.
     unsupported: BTreeSet<String>,
 }
@@ -31,23 +36,32 @@ impl Parser for Perf {
         let fields: Vec<&str> = line.split(separator).map(str::trim).collect();
         let time = fields[0].replace(',', ".").parse::<f64>().ok().filter(|time| time.is_finite());
         let Some(time) = time.filter(|_| fields.len() >= 6) else {
+            self.has_lost = true;
             return Err("it is no line of `perf stat -x, -I 1000`".to_owned());
         };
-        let (about, fields) = of_part(&fields[1..])?;
-        let [value, unit, event, ..] = fields else { return Err("it has too few fields".to_owned()) };
+        let known = (|| {
+            let (about, fields) = of_part(&fields[1..])?;
+            let [value, unit, event, ..] = fields else { return Err("it has too few fields".to_owned()) };
+            Ok((about, *value, *unit, *event))
+        })();
+        // Its fields may have shifted, the time with them.
+        self.has_lost |= known.is_err();
+        let (about, value, unit, event) = known?;
         if event.is_empty() || event.parse::<f64>().is_ok() {
+            self.has_lost = true;
             let hint = "with decimal commas fields shift: set `LC_ALL=C`, or use `-x ;`";
             return Err(format!("its field of the event is `{event}`; {hint}"));
         }
         if time > self.until_s {
             (self.from_s, self.until_s) = (self.until_s, time);
+            self.is_unsure = std::mem::take(&mut self.has_lost);
         }
         let seconds = self.until_s - self.from_s;
         if time < self.until_s || seconds <= 0.0 {
             return Err("its time is before that of the line before".to_owned());
         }
         let name = format!("{}{about}", part(event));
-        match *value {
+        match value {
             "<not counted>" => return Ok(()),
             "<not supported>" => {
                 self.unsupported.insert(name);
@@ -56,7 +70,7 @@ impl Parser for Perf {
             _ => {}
         }
         let value = number(value).ok_or_else(|| format!("`{value}` is no number"))?;
-        let (unit, factor) = match *unit {
+        let (unit, factor) = match unit {
             "" => ("/s", 1.0),
             // Time in time: shares of a core.
             "msec" => ("1", 1e-3),
@@ -65,8 +79,17 @@ impl Parser for Perf {
             "MiB" => ("By/s", 1048576.0),
             other => return Err(format!("its unit `{other}` is not known")),
         };
+        if self.is_unsure {
+            return Err(
+                "how long its interval is, is not known, since a line before it could not be read".to_owned()
+            );
+        }
         found.push(now(name, unit, value * factor / seconds));
         Ok(())
+    }
+
+    fn lost(&mut self) {
+        self.has_lost = true;
     }
 
     fn doubts(&self) -> Vec<Doubt> {

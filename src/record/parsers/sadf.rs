@@ -28,7 +28,7 @@ const GROUPS: [Group; 12] = [
     Group { path: &["cpu-load"], item: Some("cpu"), name: "cpu", unit: |_| Some(("1", 0.01)) },
     Group { path: &["memory"], item: None, name: "memory", unit: |_| Some(("By", 1024.0)) },
     Group { path: &["swap-pages"], item: None, name: "swap", unit: |_| Some(("/s", 1.0)) },
-    Group { path: &["paging"], item: None, name: "paging", unit: |_| Some(("/s", 1.0)) },
+    Group { path: &["paging"], item: None, name: "paging", unit: of_paging },
     Group { path: &["process-and-context-switch"], item: None, name: "tasks", unit: |_| Some(("/s", 1.0)) },
     Group { path: &["queue"], item: None, name: "queue", unit: |_| Some(("{task}", 1.0)) },
     Group { path: &["disk"], item: Some("disk-device"), name: "dev", unit: of_disk },
@@ -47,6 +47,13 @@ fn of_disk(key: &str) -> Option<(&'static str, f64)> {
         "aqu-sz" => Some(("{request}", 1.0)),
         "await" => Some(("s", 1e-3)),
         _ => None,
+    }
+}
+
+fn of_paging(key: &str) -> Option<(&'static str, f64)> {
+    match key {
+        "pgpgin" | "pgpgout" => Some(("By/s", 1024.0)),
+        _ => Some(("/s", 1.0)),
     }
 }
 

@@ -21,12 +21,14 @@ const ITEMS: [&str; 10] = ["CPU", "IFACE", "DEV", "INTR", "TTY", "FCHOST", "FAN"
 const LAST_ITEMS: [&str; 4] = ["IFACE", "DEV", "FILESYSTEM", "MOUNTPOINT"];
 
 /// Columns whose names do not tell their unit.
-const COLUMNS: [(&str, &str, &str, f64); 32] = [
+const COLUMNS: [(&str, &str, &str, f64); 34] = [
     ("rkB/s", "read", "By/s", 1024.0),
     ("wkB/s", "written", "By/s", 1024.0),
     ("dkB/s", "discarded", "By/s", 1024.0),
     ("rxkB/s", "received", "By/s", 1024.0),
     ("txkB/s", "sent", "By/s", 1024.0),
+    ("pgpgin/s", "pgpgin", "By/s", 1024.0),
+    ("pgpgout/s", "pgpgout", "By/s", 1024.0),
     ("tps", "tps", "/s", 1.0),
     ("rtps", "rtps", "/s", 1.0),
     ("wtps", "wtps", "/s", 1.0),
@@ -159,8 +161,9 @@ fn column(name: &str, names: &[&str]) -> Column {
         return Some(((*quantity).to_owned(), unit, *factor));
     }
     if let Some(share) = name.strip_prefix('%') {
-        // `kbmemused` and `%memused` are in one table.
-        let is_twice = names.iter().any(|other| other.strip_prefix("kb") == Some(share));
+        // `kbmemused` and `%memused` are in one table, `MBfsused` and `%fsused` too.
+        let is_size = |other: &&str| ["kb", "MB"].iter().any(|unit| other.strip_prefix(unit) == Some(share));
+        let is_twice = names.iter().any(|other| is_size(&other));
         let quantity = if is_twice { format!("{}.share", part(share)) } else { part(share) };
         return Some((quantity, "1", 0.01));
     }

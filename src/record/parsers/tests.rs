@@ -201,7 +201,7 @@ fn free_has_the_unit_of_its_options() {
                  Swap:             10           0          10\n\n";
     check(
         Format::Free,
-        "-s 1",
+        "free -s 1",
         table,
         expect![[r#"
         memory.total (By): 1024000
@@ -217,7 +217,7 @@ fn free_has_the_unit_of_its_options() {
     );
     check(
         Format::Free,
-        "-m -s 1",
+        "numactl -m 0 /usr/bin/free -ms 1",
         table,
         expect![[r#"
         memory.total (By): 1048576000
@@ -233,16 +233,28 @@ fn free_has_the_unit_of_its_options() {
     );
     check(
         Format::Free,
-        "-h",
+        "free -h",
         table,
         expect![[r#"
         ! 2: "Mem:            1000         400         300           8         200         600": `-h` and `--si` round values and give each its own unit; leave them out
         ! 3: "Swap:             10           0          10": `-h` and `--si` round values and give each its own unit; leave them out
         2 of 4 lines do not fit"#]],
     );
+    for (command, unit) in
+        [("free -ms1", 1048576.0), ("free -lwt --seconds=1 -c 3 --giga", 1e9), ("free --count 3 -bs 1", 1.0)]
+    {
+        let text = read_in(99, Format::Free, command, table.as_bytes(), b"");
+        assert!(text.contains(&format!("memory.total (By): {}\n", 1000.0 * unit)), "{command}: {text}");
+    }
+    for command in
+        ["sh -c free", "sh -c 'free -m'", "sh x.sh -m", "free --si -m", "free -m -g", "free --meb", "free x"]
+    {
+        let text = read_in(99, Format::Free, command, table.as_bytes(), b"");
+        assert!(text.starts_with("! 2") && text.ends_with("2 of 4 lines do not fit"), "{command}: {text}");
+    }
     check(
         Format::Free,
-        "",
+        "free",
         "             gesamt     benutzt        frei     gemns.  Puffer/Cache verfügbar\n\
          Speicher:      1000         400         300           8         200         600\n",
         expect![[r#"
@@ -319,11 +331,11 @@ fn pcm_has_two_lines_of_names_and_amounts_of_an_interval() {
             socket0.frequency (Hz): 2400000000 2500000000 2500000000
             socket0.temperature.headroom (Cel): 41 40
             socket0.package.c6 (1): 0.5 0.5 0.5
-            system.memory.read (By/s): 2000000000 2000000000
-            system.memory.written (By/s): 1000000 500000000
-            system.power.package (W): 20 15
-            socket0.memory.read (By/s): 2000000000 2000000000
-            socket0.power.package (W): 20 15
+            system.memory.read (By/s): 2000000000
+            system.memory.written (By/s): 1000000
+            system.power.package (W): 20
+            socket0.memory.read (By/s): 2000000000
+            socket0.power.package (W): 20
             ! 5: "2026-11-29,00:00:02.500,0.1,0.25,2,1e-3,50,20,": it has 8 fields, its columns are 14
             1 of 6 lines do not fit"#]],
     );
@@ -537,7 +549,7 @@ fn a_line_without_end_or_that_is_no_text_or_impossible_is_not_read() {
         usage (1): 0.05
         ! 2: "": it is longer than 1024 KiB
         ! 4: "2026,�": it is no UTF-8
-        ! 5: "2026,1e300": no machine has a `usage` of 1e298
+        ! 5: "2026,1e300": no machine has a `usage` of 1.0000000000000001e298 (unit `1`)
         3 of 5 lines do not fit"#]]
     .assert_eq(&read_in(4096, Format::NpuUsage, "", &long, b""));
 }
@@ -559,6 +571,97 @@ fn secrets_are_taken_out_before_anything_is_cut_or_split() {
             ! 4: "$PW,7,,,1,100.00": it is no line of `perf stat -x, -I 1000`
             ! 5: "111111111111111111111111111111111111111111111111111111111111://***@h,7": it is no line of `perf stat -x, -I 1000`
             3 of 5 lines do not fit"#]],
+    );
+}
+
+#[test]
+fn values_that_no_machine_has_do_not_fit() {
+    check(
+        Format::Sar,
+        "",
+        "19:26:45 CPU %user\n19:26:46 all -7.00\n19:26:47 all 900000.00\n19:26:48 all 100.10\n\
+         19:26:49 kbcommit %commit\n19:26:50 7 250.00\n19:26:51 -7 250.00\n",
+        expect![[r#"
+            cpu.all.user (1): 1.001
+            commit (By): 7168
+            commit.share (1): 2.5
+            ! 2: "19:26:46 all -7.00": no machine has a `cpu.all.user` of -7e-2 (unit `1`)
+            ! 3: "19:26:47 all 900000.00": no machine has a `cpu.all.user` of 9e3 (unit `1`)
+            ! 7: "19:26:51 -7 250.00": no machine has a `commit` of -7.168e3 (unit `By`)
+            3 of 7 lines do not fit"#]],
+    );
+    check(
+        Format::NvidiaSmiDmon,
+        "dmon",
+        "# gpu pwr gtemp sm rxpci\n# Idx W C % MB/s\n0 -5 7 7 7\n0 5 7 250 7\n0 5 7 7 -7\n0 5 -7 7 7\n",
+        expect![[r#"
+            0.pwr (W): 5
+            0.gtemp (Cel): -7
+            0.sm (1): 0.07
+            0.rxpci (By/s): 7000000
+            ! 3: "0 -5 7 7 7": no machine has a `0.pwr` of -5e0 (unit `W`)
+            ! 4: "0 5 7 250 7": no machine has a `0.sm` of 2.5e0 (unit `1`)
+            ! 5: "0 5 7 7 -7": no machine has a `0.rxpci` of -7e6 (unit `By/s`)
+            3 of 6 lines do not fit"#]],
+    );
+    check(
+        Format::NpuUsage,
+        "",
+        "timestamp,percent_usage\n1,5000\n2,50\n",
+        expect![[r#"
+        usage (1): 0.5
+        ! 2: "1,5000": no machine has a `usage` of 5e1 (unit `1`)
+        1 of 3 lines do not fit"#]],
+    );
+}
+
+#[test]
+fn an_interval_of_unknown_length_gives_no_rate() {
+    check(
+        Format::PerfStat,
+        "",
+        "1.0,1000,,cs,1,100.00,,\n2.0,1000,,cs,1,100.00,,\n3.0,10?00,,cs\n4.0,1000,,cs,1,100.00,,\n5.0,1000,,cs,1,100.00,,\n\
+         x\n6.0,1000,,cs,1,100.00,,\n6.0,7,,faults,1,100.00,,\n7.0,1000,,cs,1,100.00,,\n",
+        expect![[r#"
+            cs (/s): 1000 1000 1000 1000
+            ! 3: "3.0,10?00,,cs": it is no line of `perf stat -x, -I 1000`
+            ! 4: "4.0,1000,,cs,1,100.00,,": how long its interval is, is not known, since a line before it could not be read
+            ! 6: "x": it is no line of `perf stat -x, -I 1000`
+            ! 7: "6.0,1000,,cs,1,100.00,,": how long its interval is, is not known, since a line before it could not be read
+            ! 8: "6.0,7,,faults,1,100.00,,": how long its interval is, is not known, since a line before it could not be read
+            5 of 9 lines do not fit"#]],
+    );
+    check(
+        Format::Pcm,
+        "",
+        "System,System,System,\nDate,Time,Proc Energy (Joules),\n\
+         2026-03-29,01:59:57,100,\n2026-03-29,01:59:58,100,\n2026-03-29,01:59:59,100,\n2026-03-29,03:00:00,100,\n\
+         2026-03-29,03:00:01,100,\n2026-03-29,03:00:0?,100,\n2026-03-29,03:00:03,100,\n2026-03-29,03:00:04,100,\n\
+         2026-03-29,02:00:05,100,\n2026-03-29,02:00:06,100,\n",
+        expect![[r#"
+            system.power.package (W): 100 100 100 100 100
+            ! 6: "2026-03-29,03:00:00,100,": it comes 3601000 ms after the row before, and that came after 1000 ms: a clock was set, or a row is missing
+            ! 8: "2026-03-29,03:00:0?,100,": `2026-03-29 03:00:0?` is no time
+            ! 11: "2026-03-29,02:00:05,100,": its time is not after that of the row before
+            3 of 12 lines do not fit"#]],
+    );
+}
+
+#[test]
+fn sar_has_kibibytes_without_saying_so_and_sizes_with_shares() {
+    check(
+        Format::Sar,
+        "",
+        "19:26:45 pgpgin/s pgpgout/s fault/s\n19:26:46 2048.00 1.00 7.00\n\
+         19:26:45 MBfsfree MBfsused %fsused FILESYSTEM\n19:26:46 100 100 50.00 /dev/sda1\n",
+        expect![[r#"
+            pgpgin (By/s): 2097152
+            pgpgout (By/s): 1024
+            fault (/s): 7
+            filesystem./dev/sda1.fsfree (By): 104857600
+            filesystem./dev/sda1.fsused (By): 104857600
+            filesystem./dev/sda1.fsused.share (1): 0.5
+            0 of 4 lines do not fit"#]],
     );
 }
 
@@ -633,7 +736,7 @@ fn recorded_outputs_are_read_whole() {
         ),
         (
             Format::Free,
-            "-s 1 -c 3",
+            "free -s 1 -c 3",
             "free-s-1-c-3.txt",
             &["memory.used (By): 622530560 622505984 622501888", "swap.total (By): 0 0 0"],
             "0 of",
@@ -738,9 +841,9 @@ fn no_bytes_make_a_parser_panic_or_depend_on_pieces() {
             }
         }
         for (_, format) in Format::ALL {
-            let whole = read_in(1 << 20, *format, "-m --si", &bytes, &bytes);
+            let whole = read_in(1 << 20, *format, "free -m", &bytes, &bytes);
             assert!(!whole.contains("inf") || whole.contains('!'), "{whole}");
-            assert_eq!(read_in(1 + chance(50), *format, "-m --si", &bytes, &bytes), whole);
+            assert_eq!(read_in(1 + chance(50), *format, "free -m", &bytes, &bytes), whole);
         }
     }
 }
