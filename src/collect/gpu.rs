@@ -138,14 +138,12 @@ impl GpuSampler {
         let own = self.own[card].advance(at_ns, counters(shown, scan, true));
         let is_known = scan.hidden_own == 0 && !is_bare(true);
         for class in &self.classes[card] {
-            let share = is_known.then(|| own.get(class).copied().unwrap_or(0.0));
+            let share = if is_known { own.get(class).copied().unwrap_or(Some(0.0)) } else { None };
             values.push((Series::new(shown.series(&format!("{class}.{OWN}")), "1"), share));
         }
         for (region, bytes) in memory(of(true)) {
-            values.push((
-                Series::new(shown.series(&format!("memory.{region}.{OWN}")), "By"),
-                Some(bytes as f64),
-            ));
+            let series = Series::new(shown.series(&format!("memory.{region}.{OWN}")), "By");
+            values.push((series, bytes.map(|bytes| bytes as f64)));
         }
         let mut reasons = Vec::new();
         if is_bare(true) {
@@ -155,7 +153,7 @@ impl GpuSampler {
             let foreign = self.foreign[card].advance(at_ns, counters(shown, scan, false));
             let is_known = hidden == 0 && scan.unseen.is_none() && !is_bare(false);
             for class in &self.classes[card] {
-                let share = is_known.then(|| foreign.get(class).copied().unwrap_or(0.0));
+                let share = if is_known { foreign.get(class).copied().unwrap_or(Some(0.0)) } else { None };
                 values.push((Series::new(shown.series(&format!("{class}.{FOREIGN}")), "1"), share));
             }
             if is_bare(false) {
@@ -246,13 +244,14 @@ fn counters(card: &Card, scan: &Scan, is_own: bool) -> Counters {
     counters
 }
 
-/// The bytes of clients in each region, each client once.
-fn memory<'a>(clients: impl Iterator<Item = &'a Found>) -> BTreeMap<String, u64> {
+/// The bytes of clients in each region, each client once; `None` if the sum is no number.
+fn memory<'a>(clients: impl Iterator<Item = &'a Found>) -> BTreeMap<String, Option<u64>> {
     let mut seen = HashSet::new();
     let mut regions = BTreeMap::new();
     for Found { client: Client { memory, .. }, .. } in clients.filter(|found| seen.insert(key(found))) {
         for (region, bytes) in memory {
-            *regions.entry(region.clone()).or_insert(0) += bytes;
+            let sum = regions.entry(region.clone()).or_insert(Some(0_u64));
+            *sum = sum.and_then(|sum| sum.checked_add(*bytes));
         }
     }
     regions

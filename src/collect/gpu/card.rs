@@ -73,7 +73,7 @@ impl Card {
         let mut nodes = proc::names(&device.join("drm")).unwrap_or_default();
         if nodes.is_empty() {
             let number: Option<u32> = name.strip_prefix("card").and_then(|number| number.parse().ok());
-            nodes.extend(number.map(|number| format!("renderD{}", 128 + number)));
+            nodes.extend(number.and_then(|n| Some(format!("renderD{}", n.checked_add(128)?))));
             nodes.push(name.clone());
         }
         let mut card = Card {

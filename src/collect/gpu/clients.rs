@@ -19,6 +19,9 @@ use crate::os::proc::{self, Processes};
 /// The name of the namespace of processes that is the whole machine: `PROC_PID_INIT_INO` of Linux.
 const WHOLE: &str = "pid:[4026531836]";
 
+/// The error of a process that has ended.
+const ESRCH: i32 = 3;
+
 /// The processes of a machine.
 #[derive(Debug)]
 pub(super) struct Scanner {
@@ -45,6 +48,17 @@ pub(super) struct Scan {
     pub(super) hidden_others: Option<usize>,
     /// Why not all processes can even be seen.
     pub(super) unseen: Option<&'static str>,
+}
+
+impl Scan {
+    /// Counts a process whose open files cannot be read.
+    fn hide(&mut self, is_own: bool) {
+        if is_own {
+            self.hidden_own += 1;
+        } else {
+            self.hidden_others = self.hidden_others.map(|n| n + 1);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -135,11 +149,7 @@ impl Scanner {
         let (names, has_links) = match proc::names(&folder.join("fd")) {
             Ok(names) => (names, true),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                if is_own {
-                    scan.hidden_own += 1;
-                } else {
-                    scan.hidden_others = scan.hidden_others.map(|n| n + 1);
-                }
+                scan.hide(is_own);
                 return;
             }
             // It has ended, or it is a recorded one, whose links were not kept.
@@ -165,13 +175,26 @@ impl Scanner {
         if is_own {
             self.own.insert(pid);
         }
+        let mut is_hidden = false;
         for (name, node) in nodes {
-            // It may have been closed meanwhile.
-            let Ok(text) = proc::read(&folder.join("fdinfo").join(&name)) else { continue };
+            let text = match proc::read(&folder.join("fdinfo").join(&name)) {
+                Ok(text) => text,
+                // It was closed meanwhile, or its process has ended.
+                Err(error) if error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH) => {
+                    continue;
+                }
+                Err(_) => {
+                    is_hidden = true;
+                    continue;
+                }
+            };
             match fdinfo::read(&text) {
                 Some(client) if client.has_counters() => scan.clients.push(Found { pid, is_own, client }),
                 _ => scan.bare.extend(node.map(|node| Bare { is_own, node })),
             }
+        }
+        if is_hidden {
+            scan.hide(is_own);
         }
     }
 }

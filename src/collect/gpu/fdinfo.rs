@@ -28,8 +28,9 @@ pub(super) struct Client {
 /// The busy time of the engines of a class for one client, since it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Busy {
-    /// The sum over its engines: cycles if there is a `total`, else nanoseconds.
-    pub(super) used: u64,
+    /// The sum over its engines: cycles if there is a `total`, else nanoseconds. `None` if the driver
+    /// gives what is no number, or numbers whose sum is none.
+    pub(super) used: Option<u64>,
     /// Cycles that have passed.
     pub(super) total: Option<u64>,
     /// The number of engines, at least 1.
@@ -64,11 +65,12 @@ pub(super) fn read(text: &str) -> Option<Client> {
                 } else if let Some(class) = key.strip_prefix("engine-") {
                     let ns = value.strip_suffix("ns").and_then(|ns| ns.trim_end().parse::<u64>().ok());
                     // Two units of a chip may have one name: `dec` of amdgpu.
-                    ns.into_iter().for_each(|ns| *nanoseconds.entry(class).or_insert(0) += ns);
+                    let sum = nanoseconds.entry(class).or_insert(Some(0_u64));
+                    *sum = sum.zip(ns).and_then(|(sum, ns)| sum.checked_add(ns));
                 } else if let Some(class) = key.strip_prefix("total-cycles-") {
                     totals.extend(value.parse::<u64>().ok().map(|n| (class, n)));
                 } else if let Some(class) = key.strip_prefix("cycles-") {
-                    cycles.extend(value.parse::<u64>().ok().map(|n| (class, n)));
+                    cycles.insert(class, value.parse::<u64>().ok());
                 } else if let Some((rank, region)) = region(key)
                     && let Some(bytes) = bytes(value)
                     && regions.get(region).is_none_or(|(known, _)| rank < *known)
@@ -139,6 +141,7 @@ mod tests {
         let Some(client) = read(text) else { return expect.assert_eq("no client\n") };
         let mut shown = format!("{} {:?} {:?}\n", client.driver, client.device, client.id);
         for (class, Busy { used, total, engines }) in &client.engines {
+            let used = used.map_or_else(|| "unknown".to_owned(), |used| used.to_string());
             shown.push_str(&format!("{class} {used} of {total:?} x {engines}\n"));
         }
         for (region, bytes) in &client.memory {
@@ -206,6 +209,24 @@ mod tests {
     }
 
     #[test]
+    fn a_sum_that_is_no_number_is_unknown() {
+        let most = u64::MAX;
+        check(
+            &format!(
+                "drm-driver: amdgpu\ndrm-client-id: 9\ndrm-engine-dec: {most} ns\ndrm-engine-dec: {most} ns\n\
+                 drm-engine-gfx: {most}0 ns\ndrm-engine-gfx: 7 ns\ndrm-engine-enc: {most} ns\n\
+                 drm-memory-vram: {most} KiB\n"
+            ),
+            expect![[r#"
+                amdgpu None Some(9)
+                decode unknown of None x 1
+                encode 18446744073709551615 of None x 1
+                render unknown of None x 1
+            "#]],
+        );
+    }
+
+    #[test]
     fn a_client_may_be_without_counters() {
         let bare = read("drm-driver: i915\ndrm-client-id: 1\ndrm-pdev: 0000:00:02.0\n").unwrap();
         assert!(!bare.has_counters());
@@ -213,8 +234,9 @@ mod tests {
         check(
             "drm-driver: x\ndrm-cycles-gpu: 7\ndrm-engine-a: 7 s\ndrm-total-b: 7 GiB\n",
             expect![[r#"
-            x None None
-        "#]],
+                x None None
+                a unknown of None x 1
+            "#]],
         );
         check(
             "pos:\t0\nflags:\t02\nmnt_id:\t9\n",

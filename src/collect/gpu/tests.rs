@@ -189,6 +189,52 @@ fn a_client_without_counters_makes_the_share_unknown() {
 }
 
 #[test]
+fn a_client_that_cannot_be_read_for_once_makes_the_share_unknown() {
+    let tree = machine(&I915);
+    open(&tree, 200, 5, NODE, &i915(1, 0, 0));
+    let mut sampler = begin(&tree);
+    sampler.missing.clear();
+    std::fs::remove_file(tree.root().join("proc/200/fdinfo/5")).unwrap();
+    std::fs::create_dir(tree.root().join("proc/200/fdinfo/5")).unwrap();
+    check(
+        &mut sampler,
+        &tree,
+        1,
+        expect![[r#"
+            gpu.card1.render.own unknown 1
+            gpu.card1.video.own unknown 1
+            gpu.card1.render.foreign 0 1
+            gpu.card1.video.foreign 0 1
+            gpu.own: the open files of 1 of the run's processes cannot be read
+        "#]],
+    );
+}
+
+#[test]
+fn numbers_that_overflow_are_unknown() {
+    let tree = machine(&I915);
+    let client = |id: u32| i915(id, 0, 0).replace("4 KiB", &u64::MAX.to_string());
+    open(&tree, 200, 5, NODE, &client(1));
+    open(&tree, 200, 6, NODE, &client(2));
+    let mut sampler = begin(&tree);
+    let video = format!("drm-engine-video:\t{} ns\n", u64::MAX);
+    open(&tree, 200, 5, NODE, &(client(1) + &video + &video));
+    sampler.missing.clear();
+    check(
+        &mut sampler,
+        &tree,
+        1,
+        expect![[r#"
+            gpu.card1.render.own 0 1
+            gpu.card1.video.own unknown 1
+            gpu.card1.memory.system0.own unknown By
+            gpu.card1.render.foreign 0 1
+            gpu.card1.video.foreign 0 1
+        "#]],
+    );
+}
+
+#[test]
 fn processes_that_are_hidden_make_the_share_of_others_unknown() {
     let tree = machine(&I915);
     std::fs::remove_dir_all(tree.root().join("proc/1")).unwrap();
