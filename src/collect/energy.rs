@@ -12,6 +12,13 @@ use crate::os::clock::monotonic_ns;
 /// that RAPL has, takes as long with 1 kW.
 const LONGEST_NS: u64 = 60_000_000_000;
 
+/// The most power with which a counter may have wrapped. One that falls by another amount began anew
+/// (a reset, a suspended machine, a hypervisor).
+const MOST_WATTS: f64 = 1_000.0;
+
+/// So many readings show that a counter does not grow.
+const STILL: u32 = 3;
+
 /// A file with a number of microjoules, which grows.
 #[derive(Debug)]
 pub(super) struct EnergyCounter {
@@ -20,13 +27,15 @@ pub(super) struct EnergyCounter {
     range: Option<u64>,
     at_ns: u64,
     before: u64,
+    /// Readings that were all the same; `None` once it has grown.
+    n_still: Option<u32>,
 }
 
 impl EnergyCounter {
     pub(super) fn open(path: PathBuf, range: Option<u64>) -> Result<EnergyCounter, CollectError> {
         let mut source = Source::open(path)?;
         let before = source.parse(microjoules, "a number of microjoules")?;
-        Ok(EnergyCounter { source, range, at_ns: monotonic_ns(), before })
+        Ok(EnergyCounter { source, range, at_ns: monotonic_ns(), before, n_still: Some(0) })
     }
 
     /// As if the last reading had been at this time.
@@ -35,18 +44,38 @@ impl EnergyCounter {
         self.at_ns = at_ns;
     }
 
+    /// Why its power is not known, if it was read and never grew. An idle package uses some energy, so
+    /// such a counter does not count.
+    pub(super) fn still(&self) -> Option<String> {
+        let is_still = self.n_still.is_some_and(|n| STILL <= n);
+        is_still.then(|| {
+            format!("its counter was the same in the first {STILL} readings, so its power is unknown until it grows")
+        })
+    }
+
     /// The mean power since the last reading in watts; `None` if it is not known.
     pub(super) fn watts(&mut self, at_ns: u64) -> Option<f64> {
         let now = self.source.parse(microjoules, "").ok()?;
         let (elapsed_ns, before) = (at_ns.saturating_sub(self.at_ns), self.before);
         (self.at_ns, self.before) = (at_ns, now);
-        let used = match self.range {
-            _ if before <= now => now - before,
-            Some(range) if before <= range => (range - before).saturating_add(now),
-            _ => return None,
-        };
-        let is_sure = 0 < elapsed_ns && (self.range.is_none() || elapsed_ns <= LONGEST_NS);
-        is_sure.then(|| watts(used as f64 * 1e-6 / (elapsed_ns as f64 * 1e-9)))
+        if now == before {
+            self.n_still = self.n_still.map(|n| n.saturating_add(1));
+        } else {
+            self.n_still = None;
+        }
+        if elapsed_ns == 0 || self.n_still.is_some() {
+            return None;
+        }
+        let watts_of = |used: u64| watts(used as f64 * 1e-6 / (elapsed_ns as f64 * 1e-9));
+        match self.range {
+            Some(_) if LONGEST_NS < elapsed_ns => None,
+            _ if before <= now => Some(watts_of(now - before)),
+            Some(range) => {
+                let wrapped = range.checked_sub(before)?.checked_add(now)?;
+                Some(watts_of(wrapped)).filter(|watts| *watts <= MOST_WATTS)
+            }
+            None => None,
+        }
     }
 }
 
@@ -83,6 +112,40 @@ mod tests {
         assert_eq!(watts("3000000\n", 1), Some(5.0));
         assert_eq!(watts("?\n", 1), None);
         assert_eq!(watts("5000000\n", 0), None);
+    }
+
+    #[test]
+    fn a_counter_that_began_anew_did_not_wrap() {
+        let tree = Tree::of(&[("e", "5060000000\n")]);
+        let mut counter = EnergyCounter::open(tree.root().join("e"), Some(262_143_328_850)).unwrap();
+        let mut watts = |text: &str| {
+            tree.write("e", text);
+            counter.watts(counter.at_ns + 1_000_000_000)
+        };
+        let values = ["5080000000\n", "5100000000\n", "1000000\n", "21000000\n"].map(&mut watts);
+        assert_eq!(values, [Some(20.0), Some(20.0), None, Some(20.0)]);
+    }
+
+    #[test]
+    fn a_counter_that_never_grew_is_unknown() {
+        for range in [None, Some(262_143_328_850)] {
+            let tree = Tree::of(&[("e", "0\n")]);
+            let mut counter = EnergyCounter::open(tree.root().join("e"), range).unwrap();
+            for _ in 0..STILL {
+                assert_eq!(counter.still(), None);
+                assert_eq!(counter.watts(counter.at_ns + 1_000_000_000), None);
+            }
+            let reason =
+                "its counter was the same in the first 3 readings, so its power is unknown until it grows";
+            assert_eq!(counter.still().as_deref(), Some(reason));
+            let mut watts = |text: &str| {
+                tree.write("e", text);
+                counter.watts(counter.at_ns + 1_000_000_000)
+            };
+            // Once it has grown, it counts.
+            assert_eq!(["2000000\n", "2000000\n"].map(&mut watts), [Some(2.0), Some(0.0)]);
+            assert_eq!(counter.still(), None);
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+pub(crate) use self::card::IN_PACKAGE;
 use self::card::{Card, cards};
 use self::clients::{Found, Scan, Scanner};
 use self::fdinfo::Client;

@@ -87,12 +87,16 @@ impl PowerSampler {
         let mut sampler = PowerSampler { series: Vec::new(), meters: Vec::new(), missing: Vec::new() };
         let mut refused = None;
         let mut names = BTreeSet::new();
-        let opened = rapl(&zones).into_iter().chain(sensors(&chips)).take(MOST);
-        for (name, opened) in opened {
+        let opened = rapl(&zones).into_iter().chain(sensors(&chips));
+        for (n, (name, opened)) in opened.enumerate() {
             let again = || (2..).map(|n| format!("{name}_{n}")).find(|name| !names.contains(name));
             let name = if names.contains(&name) { again().unwrap_or(name) } else { name };
             names.insert(name.clone());
             match opened {
+                Ok(_) if MOST <= n => {
+                    let reason = format!("`lp` reads {MOST} zones and sensors at most");
+                    sampler.missing.push((format!("{NAME}.{name}"), reason));
+                }
                 Ok(meter) => {
                     sampler.series.push(Series::new(format!("{NAME}.{name}"), "W"));
                     sampler.meters.push(meter);
@@ -120,7 +124,11 @@ impl Collector for PowerSampler {
     }
 
     fn missing(&self) -> Vec<(String, String)> {
-        self.missing.clone()
+        let still = self.series.iter().zip(&self.meters).filter_map(|(series, meter)| match meter {
+            Meter::Energy(counter) => Some((series.name.clone(), counter.still()?)),
+            Meter::Power(_) => None,
+        });
+        self.missing.iter().cloned().chain(still).collect()
     }
 
     fn sample(&mut self, at_ns: u64) -> Result<Vec<Option<f64>>, CollectError> {
@@ -298,6 +306,20 @@ mod tests {
                 power.ina3221.vdd_cpu 1.5 W
             "#]],
         );
+    }
+
+    #[test]
+    fn zones_beyond_the_most_that_are_read_are_named() {
+        let tree = Tree::of(&[]);
+        for n in 0..=MOST {
+            let zone = format!("sys/class/powercap/intel-rapl:{n}");
+            tree.write(&format!("{zone}/name"), &format!("package-{n}\n"));
+            tree.write(&format!("{zone}/energy_uj"), "1\n");
+        }
+        let sampler = PowerSampler::below(tree.root()).unwrap();
+        assert_eq!(sampler.series.len(), MOST);
+        let reason = "`lp` reads 64 zones and sensors at most";
+        assert_eq!(sampler.missing(), [("power.package_64".to_owned(), reason.to_owned())]);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::time::duration_text;
 pub(super) fn sentence(report: &Report<'_>) -> Option<String> {
     let energy = report.measurement.energy.as_ref()?;
     let mut text = format!("{:.1} W of {}", energy.watts, of(energy));
+    if !energy.without.is_empty() {
+        text.push_str(&format!(" without {}", energy.without.join(", ")));
+    }
     match energy.idle_watts.zip(energy.idle_ms) {
         Some((watts, ms)) => {
             let time = duration_text(std::time::Duration::from_secs((ms + 500) / 1000));
@@ -27,7 +30,8 @@ pub(super) fn sentence(report: &Report<'_>) -> Option<String> {
         text.push_str(&format!(", {fps:.1} fps per watt"));
     }
     if let Some(reason) = &energy.reason {
-        text.push_str(&format!("; nothing for a frame: {reason}"));
+        let what = if energy.joules_per_frame.is_some() { "above idle" } else { "for a frame" };
+        text.push_str(&format!("; nothing {what}: {reason}"));
     }
     Some(text)
 }
@@ -37,6 +41,9 @@ fn of(energy: &EnergyFigures) -> String {
     let count = |is_it: &dyn Fn(&str) -> bool| energy.parts.iter().filter(|part| is_it(part)).count();
     if 0 < count(&|part| part.starts_with(WHOLE_MACHINE)) {
         return "the whole machine".to_owned();
+    }
+    if !energy.without.is_empty() {
+        return energy.parts.join(", ");
     }
     let memory = count(&|part| part.ends_with(".dram"));
     let gpus = count(&|part| part.starts_with("gpu."));
@@ -76,6 +83,7 @@ mod tests {
     fn figures(parts: &[&str]) -> EnergyFigures {
         EnergyFigures {
             parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+            without: Vec::new(),
             watts: 45.24,
             idle_watts: Some(21.0),
             idle_ms: Some(3004),
@@ -100,6 +108,25 @@ mod tests {
                 ..figures(&["power.package_0", "power.package_1", "power.package_0.dram", "gpu.card0.power"])
             },
             "45.2 W of 2 CPU packages, memory and a GPU, not known when idle; 0.50 J a frame, 2.0 fps per watt",
+        );
+        check(
+            EnergyFigures {
+                without: vec!["power.package_1".to_owned()],
+                joules_per_frame: None,
+                joules_per_frame_above_idle: None,
+                fps_per_watt: None,
+                reason: Some("not all parts of the power are known".to_owned()),
+                ..figures(&["power.package_0"])
+            },
+            "45.2 W of power.package_0 without power.package_1, 21.0 W when idle (for 3s before the run); nothing for a frame: not all parts of the power are known",
+        );
+        check(
+            EnergyFigures {
+                joules_per_frame_above_idle: None,
+                reason: Some("the run used less power than the idle machine".to_owned()),
+                ..figures(&["power.package_0"])
+            },
+            "45.2 W of the CPU's package, 21.0 W when idle (for 3s before the run); 0.50 J a frame, 2.0 fps per watt; nothing above idle: the run used less power than the idle machine",
         );
         check(
             EnergyFigures {

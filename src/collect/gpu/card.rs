@@ -18,7 +18,7 @@ use crate::os::proc;
 const NVIDIA: [&str; 2] = ["nvidia", "nvidia-drm"];
 
 /// Why a GPU has no power of its own.
-const IN_PACKAGE: &str = "its driver has no counter of energy (usual for a GPU in the CPU's package, whose power is part \
+pub(crate) const IN_PACKAGE: &str = "its driver has no counter of energy (usual for a GPU in the CPU's package, whose power is part \
      of `power.package-0`)";
 
 #[derive(Debug)]
