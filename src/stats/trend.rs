@@ -15,6 +15,9 @@
 //! began just before (a cache that fills flattens); and its last level is above all that was seen in
 //! the first span (a saw tooth has been there before).
 //!
+//! The levels hide what begins in the last span, and a minority of values that grows. So the *new
+//! heights* of the last span are told: how far its highest tenth lies above all that was before.
+//!
 //! What cannot be told from a series: a cache that fills for much longer than the
 //! series lasts, or a tooth that is longer than it, rises as steadily as a leak does.
 
@@ -48,6 +51,9 @@ pub struct Trend {
     pub high: f64,
     /// Whether it rises and goes on to rise.
     pub is_steady: bool,
+    /// The tenth highest of a hundred values of the last span, less the most of all spans before, in
+    /// units of the series. Above 0, values have come that were not there before.
+    pub new_heights: f64,
 }
 
 /// The trend of values at times in microseconds, in ascending order. `None` if there are fewer
@@ -70,7 +76,10 @@ pub fn trend(points: &[(u64, f64)], confidence: f64) -> Option<Trend> {
     if batches.iter().any(Vec::is_empty) {
         return None;
     }
-    let first_most = batches[0].iter().copied().fold(f64::MIN, f64::max);
+    let most = |values: &[f64]| values.iter().copied().fold(f64::MIN, f64::max);
+    let first_most = most(&batches[0]);
+    let before = batches[..BATCHES - 1].iter().map(|batch| most(batch)).fold(f64::MIN, f64::max);
+    let new_heights = highest_tenth(&batches[BATCHES - 1]) - before;
     let levels = batches.map(middle_mean);
     let steps: Vec<f64> = levels.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let n = steps.len() as f64;
@@ -86,7 +95,15 @@ pub fn trend(points: &[(u64, f64)], confidence: f64) -> Option<Trend> {
         low: (mean - half) * spans_an_hour,
         high: (mean + half) * spans_an_hour,
         is_steady: mean > 0.0 && goes_on && first_most < levels[BATCHES - 1],
+        new_heights,
     })
+}
+
+/// The value that a tenth of them reaches, of at least one.
+fn highest_tenth(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() - 1 - values.len() / 10]
 }
 
 /// The mean of the middle half of values, which are at least one.
@@ -233,6 +250,20 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{}: {wrong:?}", wrong.len());
+    }
+
+    #[test]
+    fn new_heights_are_those_of_a_tenth_of_the_last_span() {
+        let heights = |value: &dyn Fn(u32) -> f64| of((0..1_200).map(value)).new_heights;
+        // A rise in the last twentieth, to 60.
+        let end = heights(&|second| f64::from(second.saturating_sub(1_139)));
+        assert!((40.0..60.0).contains(&end), "{end}");
+        // Every fourth value grows.
+        let peaks = heights(&|second| if second % 4 == 0 { f64::from(second) } else { 0.0 });
+        assert!((50.0..100.0).contains(&peaks), "{peaks}");
+        // One peak is nothing, and so is what has been there before.
+        assert_eq!(heights(&|second| if second == 1_150 { 99.0 } else { 0.0 }), 0.0);
+        assert!(heights(&|second| if second == 50 { 99.0 } else { f64::from(second / 1_150) }) < 0.0);
     }
 
     #[test]

@@ -6,7 +6,9 @@
 //! zero and, as measured, at least as large as [`Quantity::matters`]. *None* is one that surely
 //! grows less than that. A leak in steps has to show at least some: so *none* needs a window of
 //! [`Quantity::least_for_none_us`], in which a leak that matters makes three on average (with
-//! none seen, it is excluded at 95 %, the rule of three).
+//! none seen, it is excluded at 95 %, the rule of three). And the last twelfth must not lie above all
+//! that was before by half of what a leak that matters adds in that time: what begins shortly before
+//! the end moves no level.
 //!
 //! `lp` itself keeps all samples of its first two hours, which is no leak but grows like one. So it
 //! is judged from then on.
@@ -185,6 +187,10 @@ fn verdict(trend: &Trend, quantity: Quantity, matters: f64, window_us: u64) -> (
             () => "it changes too much from minute to minute".to_owned(),
         });
     }
+    let of_a_span = matters * window_us as f64 / 3.6e9 / BATCHES as f64;
+    if trend.new_heights > of_a_span / 2.0 {
+        return cannot(format!("its last {BATCHES}th reaches what was not there before"));
+    }
     let least_us = quantity.least_for_none_us();
     if window_us + SLACK_US < least_us {
         return cannot(format!("only a window of {} minutes shows that it does not", least_us / MINUTE_US));
@@ -348,6 +354,25 @@ mod tests {
                 till/1 fps: 0 0 0 None
             "#]],
         );
+    }
+
+    #[test]
+    fn a_leak_that_begins_at_the_end_or_in_peaks_is_not_none() {
+        // Of 30 MiB an hour from 95 % on, 11 MiB an hour from 90 % on, and peaks that grow by 500.
+        let late =
+            |from: u64, per_hour: u64| move |second: u64| per_hour * M * second.saturating_sub(from) / 3_600;
+        let peaks = |second: u64| if second.is_multiple_of(4) { 500 * M * second / 3_600 } else { 0 };
+        let reason = Some("its last 12th reaches what was not there before");
+        for leak in [&late(3_420, 30) as &dyn Fn(u64) -> u64, &late(3_240, 11), &peaks] {
+            let noise = |second: u64| (second * 7_919 % 13) * 4_096;
+            let record = run(3_600, |second| 60 * M + noise(second) + leak(second), |_| 20);
+            let found = soak(&record).into_iter().next().unwrap();
+            assert_eq!(
+                (found.verdict, found.reason.as_deref()),
+                (SoakVerdict::CannotTell, reason),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]
