@@ -261,7 +261,9 @@ impl Kept {
         let text = self.text();
         let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
         let line = redaction.clean(line);
-        Some(line[line.ceil_char_boundary(line.len().saturating_sub(1000))..].to_owned())
+        let from = line.len().saturating_sub(1000);
+        let from = (from..line.len()).find(|at| line.is_char_boundary(*at)).unwrap_or(from);
+        Some(line[from..].to_owned())
     }
 
     /// Writes it as `sar.stdout.txt`, if there is anything.

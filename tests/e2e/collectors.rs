@@ -87,7 +87,7 @@ fn what_a_collector_prints_becomes_series_of_the_record_and_files() {
     assert_eq!((&used["mean"], &used["unit"]), (&409_600.0.into(), &"By".into()));
     assert!(ws.read("results/latest/report.csv").contains("mem.memory.used=409600 By"));
     let page = ws.read("results/latest/report.html");
-    assert!(page.contains("collector.mem.memory.used") && page.contains("1 collectors"), "{page}");
+    assert!(page.contains("collector.mem.memory.used") && page.contains("<b>1 collector</b>"), "{page}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct EnergyFigures {
     /// The series whose sum it is: `power.package_0`, `gpu.card0.power`.
     pub parts: Vec<String>,
     /// Series that belong to the sum and are not known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub without: Vec<String>,
     /// Mean power over the common window.
     pub watts: f64,

@@ -281,7 +281,8 @@ fn misfit(fit: &mut Fit, line: u64, text: &str, reason: String) {
     fit.unread += 1;
     if fit.first_unread.len() < MOST_UNREAD {
         let mut text = redacted(text);
-        text.truncate(text.floor_char_boundary(KEPT));
+        let end = (0..=KEPT.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
         fit.first_unread.push(UnreadLine { line, text, reason: redacted(&reason) });
     }
 }

@@ -163,7 +163,7 @@ fn column(name: &str, names: &[&str]) -> Column {
     if let Some(share) = name.strip_prefix('%') {
         // `kbmemused` and `%memused` are in one table, `MBfsused` and `%fsused` too.
         let is_size = |other: &&str| ["kb", "MB"].iter().any(|unit| other.strip_prefix(unit) == Some(share));
-        let is_twice = names.iter().any(|other| is_size(&other));
+        let is_twice = names.iter().any(is_size);
         let quantity = if is_twice { format!("{}.share", part(share)) } else { part(share) };
         return Some((quantity, "1", 0.01));
     }
