@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(reading.value.is_finite() && !reading.name.is_empty());
             found.push(reading);
         };
-        let mut read = Output::new(start(format, &[]));
+        let mut read = Output::new(start(format, &[]), Box::new(str::to_owned));
         output.chunks(length).for_each(|piece| read.push(1, piece, &mut take));
         output.chunks(length).for_each(|piece| read.aside(piece));
         let (fit, doubts) = read.finish(&mut take);
