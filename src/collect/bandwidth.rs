@@ -72,17 +72,12 @@ impl BandwidthSampler {
         let mut sums = BTreeMap::new();
         for cache in &self.caches {
             let own = self.resctrl.join("mon_data").join(cache).join("mbm_total_bytes");
-            let Some(mut sum) = bytes(&mut self.reader, &own) else { continue };
             let others =
                 groups.iter().map(|group| group.join("mon_data").join(cache).join("mbm_total_bytes"));
-            let mut is_known = true;
-            for path in others.filter(|path| proc::is_there(path)) {
-                match bytes(&mut self.reader, &path) {
-                    Some(bytes) => sum += bytes,
-                    None => is_known = false,
-                }
-            }
-            if is_known {
+            let mut files = std::iter::once(own).chain(others.filter(|path| proc::is_there(path)));
+            // One that is not known, or does not fit, makes the sum unknown.
+            let sum = files.try_fold(0_u64, |sum, path| sum.checked_add(bytes(&mut self.reader, &path)?));
+            if let Some(sum) = sum {
                 sums.insert(cache.clone(), sum);
             }
         }
@@ -180,6 +175,24 @@ mod tests {
             expect![[r#"
                 bandwidth.l3_0 60000 By/s
                 bandwidth.l3_1 unknown By/s
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_sum_that_does_not_fit_is_unknown() {
+        let most = "18446744073709551615\n";
+        check(
+            &[
+                ("sys/fs/resctrl/mon_data/mon_L3_00/mbm_total_bytes", "1000\n"),
+                ("sys/fs/resctrl/p0/mon_data/mon_L3_00/mbm_total_bytes", "2000\n"),
+            ],
+            &[
+                ("sys/fs/resctrl/mon_data/mon_L3_00/mbm_total_bytes", most),
+                ("sys/fs/resctrl/p0/mon_data/mon_L3_00/mbm_total_bytes", most),
+            ],
+            expect![[r#"
+                bandwidth.l3_0 unknown By/s
             "#]],
         );
     }
