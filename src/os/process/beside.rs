@@ -278,8 +278,8 @@ mod tests {
 
     const GRACE: Duration = Duration::from_millis(1_500);
 
-    /// Runs a script of the shell; it is asked to end when it has printed a line. Its outputs, each after its
-    /// name, and how it ended.
+    /// Runs a script of the shell; it is asked to end as soon as it has printed anything, so whatever it prints
+    /// after that has to be in its trap. Its outputs, each after its name, and how it ended.
     fn run(script: &str, pipe: bool) -> String {
         // Children of a handler have the default, also where whoever runs the tests ignores SIGINT.
         let always = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
@@ -322,7 +322,8 @@ mod tests {
 
     #[test]
     fn a_program_that_is_interrupted_writes_what_it_still_has() {
-        let script = "trap 'echo average; exit 0' INT; echo 1; echo e >&2; while :; do sleep 0.01; done";
+        let script =
+            "trap 'echo average; echo e >&2; exit 0' INT; echo 1; while :; do sleep 0.01; done";
         assert_eq!(run(script, false), r#"["1\naverage\n", "e\n", ""] exited with status 0, Interrupt"#);
     }
 
@@ -334,7 +335,8 @@ mod tests {
 
     #[test]
     fn what_a_program_leaves_may_print_on_for_a_while_and_is_killed_then() {
-        let script = "(sleep 0.1; echo late) & sleep 1000 & echo $! > pid; exit 3";
+        let script = "(until grep -q ') Z' /proc/$$/stat; do sleep 0.01; done; echo late) &
+            sleep 1000 & echo $! > pid; exit 3";
         assert_eq!(
             run(script, false),
             r#"["late\n", "", ""] exited with status 3, Never, and then its children"#
@@ -343,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_file_that_it_writes_again_and_again_is_read_as_it_grows() {
-        let script = "trap 'exit 0' INT; echo a > $0; echo b >> $0; while :; do sleep 0.01; done";
+        let script = "trap 'echo b >> $0; exit 0' INT; echo a > $0; while :; do sleep 0.01; done";
         assert_eq!(run(script, true), r#"["", "", "a\nb\n"] exited with status 0, Interrupt"#);
     }
 
