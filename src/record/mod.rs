@@ -24,6 +24,7 @@ pub mod foreign;
 pub mod headroom;
 pub mod long;
 pub mod measure;
+pub mod metric;
 pub mod parsers;
 pub mod power;
 mod provenance;

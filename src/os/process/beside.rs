@@ -322,8 +322,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_interrupted_writes_what_it_still_has() {
-        let script =
-            "trap 'echo average; echo e >&2; exit 0' INT; echo 1; while :; do sleep 0.01; done";
+        let script = "trap 'echo average; echo e >&2; exit 0' INT; echo 1; while :; do sleep 0.01; done";
         assert_eq!(run(script, false), r#"["1\naverage\n", "e\n", ""] exited with status 0, Interrupt"#);
     }
 
