@@ -280,8 +280,8 @@ fn an_rtsp_stream_is_counted_as_it_comes_from_the_network() {
     recording.frames.drain(..10);
     let frames = played(rtsp(&serve(&[recording], 20), ""));
     assert_eq!((frames.n_delivered(), frames.delivered.incomplete_us.len()), (40, 0));
-    // The parser may keep the first one to itself.
-    assert!((9..=10).contains(&frames.fates.damaged_us.len()), "{:?}", frames.fates.damaged_us);
+    // The parser keeps the first one to itself, or some where they come at once.
+    assert!((1..=10).contains(&frames.fates.damaged_us.len()), "{:?}", frames.fates.damaged_us);
     assert_eq!((frames.decoded, frames.played + frames.dropped), (30, 30));
     assert_eq!(frames.delivered.key_frame_every, Some(20));
     let [VideoFormat { width: 160, height: 120, codec: Some(codec), .. }] = &frames.delivered.video[..]
