@@ -39,7 +39,7 @@ mod verdict;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::accuracy::{Accuracy, AccuracyOf, is_wrong};
+pub use self::accuracy::{Accuracy, AccuracyOf, LEAST_OBJECTS, is_wrong, less_of_run};
 pub use self::deadline::{CONFIDENCE, OnTime};
 pub use self::delay::{GAP_US, Lateness, PERIODS};
 pub use self::energy::EnergyFigures;

@@ -266,7 +266,7 @@ impl Metric {
         use Scope::{Camera, Lane, Stream};
         use Unit::{Bytes, Fps, Joules, Lanes, Microseconds, Share, Watts};
         let (name, words, unit, direction, scope, matters, paces) = match self {
-            Metric::Fps => ("fps", "frame rate", Fps, Higher, Stream, Relative(0.02), FreeCapped),
+            Metric::Fps => ("fps", "frame rate", Fps, Higher, Stream, Relative(0.03), FreeCapped),
             Metric::FpsP5 => {
                 ("fps.p5", "frame rate of slow seconds (p5)", Fps, Higher, Stream, Relative(0.05), FreeCapped)
             }
@@ -280,7 +280,7 @@ impl Metric {
                 FreeCapped,
             ),
             Metric::FpsTotal => {
-                ("fps.total", "frame rate of all pipelines", Fps, Higher, Lane, Relative(0.02), FreeCapped)
+                ("fps.total", "frame rate of all pipelines", Fps, Higher, Lane, Relative(0.03), FreeCapped)
             }
             Metric::OnTime => ("on_time", "frames on time", Share, Higher, Stream, Absolute(0.005), Live),
             Metric::Goodput => ("goodput", "goodput", Fps, Higher, Stream, Relative(0.01), Live),
@@ -319,14 +319,14 @@ impl Metric {
             Metric::Precision => ("precision", "precision", Share, Higher, Stream, Absolute(0.01), Both),
             Metric::Seen => ("seen", "things seen of those due", Share, Higher, Stream, Absolute(0.01), Both),
             Metric::CpuPerFrame => {
-                ("cpu_per_frame", "CPU time per frame", Microseconds, Lower, Camera, Relative(0.02), Both)
+                ("cpu_per_frame", "CPU time per frame", Microseconds, Lower, Camera, Relative(0.03), Both)
             }
             Metric::Rss => ("rss", "memory of workers", Bytes, Lower, Camera, Relative(0.05), Both),
             Metric::Cpu => ("cpu", "machine CPU", Share, Lower, Lane, Absolute(0.01), Both),
             Metric::Memory => ("memory", "machine memory", Bytes, Lower, Lane, Relative(0.05), Both),
-            Metric::PowerMean => ("power.mean", "power", Watts, Lower, Lane, Relative(0.02), Both),
+            Metric::PowerMean => ("power.mean", "power", Watts, Lower, Lane, Relative(0.03), Both),
             Metric::EnergyPerFrame => {
-                ("energy_per_frame", "energy per frame", Joules, Lower, Lane, Relative(0.02), Both)
+                ("energy_per_frame", "energy per frame", Joules, Lower, Lane, Relative(0.03), Both)
             }
             Metric::Density => ("density", "density", Lanes, Higher, Lane, Relative(0.05), Both),
         };

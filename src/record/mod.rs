@@ -15,6 +15,7 @@ pub mod build;
 pub mod collector;
 mod compact;
 pub mod compared;
+pub mod comparison;
 pub mod density;
 pub mod density_figures;
 mod earlier;

@@ -6,6 +6,7 @@
 //! `docs/measuring.md` explains the same to people who read reports.
 
 mod beta;
+pub mod change;
 mod interval;
 mod rate;
 mod share;

@@ -20,7 +20,7 @@ use crate::record::{RunRecord, StreamRecord};
 use crate::text::counted;
 
 /// So many objects must be expected, of all labels or of one.
-const LEAST_OBJECTS: u64 = 20;
+pub const LEAST_OBJECTS: u64 = 20;
 
 /// The most labels that a reason names.
 const MOST_NAMED: usize = 3;
@@ -124,9 +124,11 @@ pub(super) fn findings(record: &RunRecord, stream: &StreamRecord) -> Findings {
     findings
 }
 
-/// How a detector finds less than an earlier run, if it does; `Err` with the number of objects if
-/// these are too few to tell.
-fn less_of_run(compared: &Compared, run: &str, limit: f64) -> Result<Option<String>, u64> {
+/// How a detector finds less than an earlier run, if it does.
+///
+/// # Errors
+/// The number of objects, if these are too few to tell.
+pub fn less_of_run(compared: &Compared, run: &str, limit: f64) -> Result<Option<String>, u64> {
     let all = compared.all();
     let is_less =
         |one: &Counts| LEAST_OBJECTS <= one.expected && one.recall().is_some_and(|recall| recall < limit);
