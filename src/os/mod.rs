@@ -32,6 +32,7 @@ pub mod terminal;
 pub mod threads;
 pub mod tree;
 pub mod usage;
+pub mod web;
 pub mod within;
 
-pub use std::net::IpAddr;
+pub use std::net::{IpAddr, SocketAddr};

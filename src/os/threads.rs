@@ -16,6 +16,12 @@ pub fn own_threads() -> BTreeMap<String, (u32, u64)> {
     threads_of(Path::new("/proc/self/task"))
 }
 
+/// Lets this thread run only where others leave time, as far as the system allows it.
+pub fn lower_priority() {
+    // Of a thread, and not of all: on Linux each has a priority of its own.
+    let _ = rustix::process::setpriority_process(None, 10);
+}
+
 fn threads_of(tasks: &Path) -> BTreeMap<String, (u32, u64)> {
     let mut groups = BTreeMap::new();
     for thread in proc::numbered(tasks, "") {
